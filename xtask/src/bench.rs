@@ -1,0 +1,349 @@
+//! `cargo xtask bench`: what a whole run costs, beside two scripts that do the same job on the same file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::bench_data::{self, Source};
+use crate::judge_tools::{self, Tool};
+use crate::workspace::{Workspace, line, output_of};
+
+#[derive(Args)]
+pub struct Options {
+    /// Size of the file the three jobs are compared on, in 10⁹ bytes.
+    #[arg(long, default_value_t = 1.0)]
+    gb: f64,
+    /// Sizes at which the peak memory of a run is measured; an empty text leaves this out.
+    #[arg(long, value_name = "GB,…", default_value = "0.25,1,4")]
+    memory_gb: String,
+    /// Times each job runs; the median by wall time counts.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    repeat: u64,
+    /// Leave out the comparison, measure memory only.
+    #[arg(long)]
+    skip_comparison: bool,
+    /// Leave pandas out: at 1 GB it needs several GB of memory.
+    #[arg(long)]
+    skip_pandas: bool,
+}
+
+/// What a command cost.
+#[derive(Clone, Copy)]
+struct Cost {
+    wall_seconds: f64,
+    cpu_seconds: f64,
+    peak_memory_bytes: u64,
+}
+
+struct Measured {
+    job: &'static str,
+    cost: Cost,
+}
+
+/// Builds, generates, measures, prints tables and leaves the numbers as JSON in `<target>/bench`.
+///
+/// # Errors
+/// When a job fails, or when the jobs did not compute the same.
+pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let memory_sizes = sizes_from(&options.memory_gb)?;
+    ensure!(options.gb > 0.0, "--gb must be above zero");
+    let Tool::Ready(python) = judge_tools::python(workspace)? else {
+        bail!("the benchmark needs Python 3.11 or newer: it measures the processes and runs the rivals");
+    };
+    println!("Building the binaries (the one profile that demo and tests use too: dependencies fully optimised).");
+    workspace.build_binaries()?;
+    let bench = Bench {
+        workspace,
+        python,
+        folder: workspace.target().join("bench"),
+    };
+    let comparison = if options.skip_comparison {
+        Value::Null
+    } else {
+        bench.compare(options)?
+    };
+    let memory = bench.memory(&memory_sizes)?;
+    let report = json!({
+        "logical_cpus": std::thread::available_parallelism()?.get(),
+        "comparison": comparison,
+        "memory": memory,
+    });
+    let file = bench.folder.join("report.json");
+    fs::create_dir_all(&bench.folder)?;
+    fs::write(&file, serde_json::to_string_pretty(&report)?)?;
+    println!("\nNumbers: {}", workspace.shown(&file));
+    Ok(())
+}
+
+struct Bench<'w> {
+    workspace: &'w Workspace,
+    python: PathBuf,
+    folder: PathBuf,
+}
+
+impl Bench<'_> {
+    fn compare(&self, options: &Options) -> Result<Value> {
+        let source = self.source(options.gb)?;
+        let mut measured = Vec::new();
+        let cost = self.median(options.repeat, || self.measure_sluice(&source))?;
+        measured.push(Measured {
+            job: "sluice run",
+            cost,
+        });
+        let (summary, partitions) = self.lake_summary()?;
+        let mut rivals = vec![("DuckDB script", "duckdb_job.py")];
+        if !options.skip_pandas {
+            rivals.push(("pandas script", "pandas_job.py"));
+        }
+        for (job, script) in rivals {
+            let cost = self.median(options.repeat, || {
+                let (cost, theirs) = self.measure_rival(script, &source, &partitions)?;
+                ensure!(
+                    theirs == summary,
+                    "{job} computed {theirs}, sluice {summary}: not the same job, so no comparison"
+                );
+                Ok(cost)
+            })?;
+            measured.push(Measured { job, cost });
+        }
+        println!(
+            "\nThe same job on the same {:.2} GB of CSV (all computed {summary}):",
+            gigabytes(source.size_bytes)
+        );
+        println!(
+            "sluice also writes bronze, lineage columns, statistics and Delta logs, and audits before it publishes.\n"
+        );
+        print_comparison(&measured);
+        fs::remove_dir_all(self.folder.join("data"))?;
+        let jobs: Vec<Value> = measured.iter().map(|one| one.cost.to_json(one.job)).collect();
+        Ok(
+            json!({ "source_bytes": source.size_bytes, "partition_columns": partitions, "result": summary, "jobs": jobs }),
+        )
+    }
+
+    fn memory(&self, sizes: &[f64]) -> Result<Value> {
+        if sizes.is_empty() {
+            return Ok(Value::Null);
+        }
+        let mut measured = Vec::new();
+        for size in sizes {
+            let source = self.source(*size)?;
+            let cost = self.measure_sluice(&source)?;
+            println!("  {}", memory_line(source.size_bytes, cost));
+            measured.push((source.size_bytes, cost));
+            fs::remove_dir_all(self.folder.join("data"))?;
+        }
+        println!("\nPeak memory of `sluice run` by size of the input:\n");
+        for (size_bytes, cost) in &measured {
+            println!("  {}", memory_line(*size_bytes, *cost));
+        }
+        fs::remove_dir_all(self.lake())?;
+        let one = |(size_bytes, cost): &(u64, Cost)| json!({ "source_bytes": size_bytes, "cost": cost.to_json("sluice run") });
+        Ok(measured.iter().map(one).collect())
+    }
+
+    fn source(&self, size: f64) -> Result<Source> {
+        println!("Generating {size} GB of CSV …");
+        bench_data::generate(self.workspace, &self.folder.join("data"), size)
+    }
+
+    fn lake(&self) -> PathBuf {
+        self.folder.join("lake")
+    }
+
+    fn measure_sluice(&self, source: &Source) -> Result<Cost> {
+        let lake = self.lake();
+        empty(&lake)?;
+        let mut command = self.workspace.command(self.workspace.sluice());
+        command
+            .args(["run", "pipelines/retail", "--lake"])
+            .arg(&lake)
+            .arg("--landing")
+            .arg(source.folder());
+        self.measure("sluice", &command)
+    }
+
+    fn measure_rival(&self, script: &str, source: &Source, partitions: &[String]) -> Result<(Cost, Value)> {
+        let out = self.folder.join("rival");
+        empty(&out)?;
+        let mut command = self.workspace.command(&self.python);
+        command
+            .arg(self.workspace.root().join("bench").join(script))
+            .arg("--source")
+            .arg(&source.file);
+        command.arg("--out").arg(&out).arg("--partition-by").args(partitions);
+        let cost = self.measure(script, &command)?;
+        let printed = fs::read_to_string(self.log(script))?;
+        let last = printed.lines().next_back().unwrap_or_default();
+        let summary = serde_json::from_str(last).with_context(|| format!("{script} printed no summary: {printed}"))?;
+        empty(&out)?;
+        Ok((cost, summary))
+    }
+
+    /// Runs a command under `bench/measure.py`: only the kernel's accounting at the process's end has its true peak.
+    fn measure(&self, name: &str, command: &Command) -> Result<Cost> {
+        println!("$ {}", line(command));
+        let cost = self.folder.join(format!("{name}.cost.json"));
+        let log = self.log(name);
+        let mut measure = self.workspace.command(&self.python);
+        measure
+            .arg(self.workspace.root().join("bench/measure.py"))
+            .arg("--out")
+            .arg(&cost)
+            .arg("--log")
+            .arg(&log);
+        measure.arg("--").arg(command.get_program()).args(command.get_args());
+        if let Err(error) = output_of(&mut measure) {
+            let said = fs::read_to_string(&log).unwrap_or_default();
+            return Err(error.context(format!("`{}` failed and said:\n{said}", line(command))));
+        }
+        let cost = Cost::from_json(&serde_json::from_slice(&fs::read(&cost)?)?)?;
+        println!(
+            "  {:.1} s wall, {:.1} s CPU, peak {:.0} MB",
+            cost.wall_seconds,
+            cost.cpu_seconds,
+            cost.megabytes()
+        );
+        Ok(cost)
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.log"))
+    }
+
+    fn median(&self, repeat: u64, measure: impl Fn() -> Result<Cost>) -> Result<Cost> {
+        let mut costs = (0..repeat).map(|_| measure()).collect::<Result<Vec<_>>>()?;
+        costs.sort_by(|one, other| one.wall_seconds.total_cmp(&other.wall_seconds));
+        costs.get(costs.len() / 2).copied().context("nothing was measured")
+    }
+
+    /// What the run left in the lake, in the words of the rivals, and the columns silver is partitioned by.
+    fn lake_summary(&self) -> Result<(Value, Vec<String>)> {
+        let mut command = self.workspace.command(&self.python);
+        command
+            .arg(self.workspace.root().join("bench/lake_summary.py"))
+            .arg("--lake")
+            .arg(self.lake());
+        let printed: Value = serde_json::from_slice(&output_of(&mut command)?)?;
+        let columns = printed
+            .get("partition_columns")
+            .and_then(Value::as_array)
+            .context("lake_summary.py named no partition columns")?;
+        // A lineage column has one value in a single run: it splits nothing, and the rivals have none.
+        let names = columns
+            .iter()
+            .filter_map(Value::as_str)
+            .filter(|name| !name.starts_with('_'));
+        let summary = printed
+            .get("summary")
+            .cloned()
+            .context("lake_summary.py printed no summary")?;
+        Ok((summary, names.map(str::to_owned).collect()))
+    }
+}
+
+impl Cost {
+    fn from_json(cost: &Value) -> Result<Self> {
+        let number = |key: &str| {
+            cost.get(key)
+                .and_then(Value::as_f64)
+                .with_context(|| format!("measure.py wrote no {key}: {cost}"))
+        };
+        Ok(Self {
+            wall_seconds: number("wall_seconds")?,
+            cpu_seconds: number("user_seconds")? + number("system_seconds")?,
+            peak_memory_bytes: cost
+                .get("peak_memory_bytes")
+                .and_then(Value::as_u64)
+                .context("measure.py wrote no peak_memory_bytes")?,
+        })
+    }
+
+    fn to_json(self, job: &str) -> Value {
+        json!({
+            "job": job,
+            "wall_seconds": self.wall_seconds,
+            "cpu_seconds": self.cpu_seconds,
+            "peak_memory_bytes": self.peak_memory_bytes,
+        })
+    }
+
+    fn megabytes(self) -> f64 {
+        self.peak_memory_bytes as f64 / 1e6
+    }
+}
+
+fn sizes_from(list: &str) -> Result<Vec<f64>> {
+    let parts = list.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let size = |part: &str| match part.parse::<f64>() {
+        Ok(size) if size > 0.0 && size.is_finite() => Ok(size),
+        _ => bail!("--memory-gb: '{part}' is no size in GB"),
+    };
+    parts.map(size).collect()
+}
+
+fn print_comparison(measured: &[Measured]) {
+    let Some(base) = measured.first().map(|one| one.cost) else {
+        return;
+    };
+    println!(
+        "  {:<14} {:>9} {:>9} {:>10}   {:>9} {:>9} {:>9}",
+        "job", "wall s", "CPU s", "peak MB", "wall ×", "CPU ×", "memory ×"
+    );
+    for Measured { job, cost } in measured {
+        println!(
+            "  {job:<14} {:>9.1} {:>9.1} {:>10.0}   {:>9.2} {:>9.2} {:>9.2}",
+            cost.wall_seconds,
+            cost.cpu_seconds,
+            cost.megabytes(),
+            cost.wall_seconds / base.wall_seconds,
+            cost.cpu_seconds / base.cpu_seconds,
+            cost.megabytes() / base.megabytes(),
+        );
+    }
+    println!("\n  × is that job's cost divided by that of sluice: above 1, sluice is cheaper.");
+}
+
+fn memory_line(size_bytes: u64, cost: Cost) -> String {
+    format!(
+        "{:>6.2} GB: peak {:>6.0} MB, {:>7.1} s wall",
+        gigabytes(size_bytes),
+        cost.megabytes(),
+        cost.wall_seconds
+    )
+}
+
+fn gigabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e9
+}
+
+fn empty(folder: &Path) -> Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot empty {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sizes_from;
+
+    fn check(list: &str, expected: Option<&[f64]>) {
+        assert_eq!(sizes_from(list).ok().as_deref(), expected, "{list}");
+    }
+
+    #[test]
+    fn sizes_are_numbers_above_zero() {
+        check("0.25,1, 4", Some(&[0.25, 1.0, 4.0]));
+        check("", Some(&[]));
+        check("1,-1", None);
+        check("1,big", None);
+        check("inf", None);
+    }
+}

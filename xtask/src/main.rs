@@ -1,0 +1,56 @@
+//! Project commands, run as `cargo xtask <command>`: the only way the README and CI build, test, show and measure Sluice.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool talks to its terminal"
+)]
+
+mod bench;
+mod bench_data;
+mod demo;
+mod demo_story;
+mod judge_tools;
+mod state_machine;
+mod test_steps;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Builds, tests, demonstrates and measures Sluice.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything CI checks: format, clippy, all tests, documentation, state machine lint.
+    Test(test_steps::Options),
+    /// The main job end to end on sample data: five days, a new day, nothing new, a poisoned day, the next good day.
+    Demo(demo::Options),
+    /// Wall time, CPU time and peak memory of a run, beside DuckDB and pandas doing the same job on the same file.
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = Workspace::discover().and_then(|workspace| match arguments.command {
+        Command::Test(options) => test_steps::run(&workspace, &options),
+        Command::Demo(options) => demo::run(&workspace, &options),
+        Command::Bench(options) => bench::run(&workspace, &options),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
