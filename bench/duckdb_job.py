@@ -19,7 +19,7 @@ DERIVED = {
 }
 
 GOOD = r"""coalesce(description IS NOT NULL AND unit_price >= 0 AND quantity <> 0 AND invoice_ts IS NOT NULL
-  AND stock_code IS NOT NULL AND regexp_full_match(invoice_no, '[AC]?[0-9]{6}'), false)"""
+  AND stock_code IS NOT NULL AND country IS NOT NULL AND regexp_full_match(invoice_no, '[AC]?[0-9]{6}'), false)"""
 
 # One pass over the file; the source text is kept for the rows that break a rule only.
 TYPED = rf"""
@@ -32,7 +32,7 @@ FROM (SELECT *, row_number() OVER () AS source_row,
              nullif(t1, '') AS invoice_no,
              nullif(t2, '') AS stock_code,
              nullif(trim(t3), '') AS description,
-             TRY_CAST(t4 AS BIGINT) AS quantity,
+             TRY_CAST(t4 AS INTEGER) AS quantity,
              try_strptime(t5, '%Y-%m-%d %H:%M:%S') AS invoice_ts,
              TRY_CAST(t6 AS DECIMAL(12,3)) AS unit_price,
              CASE WHEN ends_with(t7, '.0') THEN t7[:-3] ELSE nullif(t7, '') END AS customer_id,

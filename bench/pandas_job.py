@@ -59,6 +59,7 @@ def is_good(frame):
         & (frame["quantity"] != 0)
         & frame["invoice_ts"].notna()
         & frame["stock_code"].notna()
+        & frame["country"].notna()
         & frame["invoice_no"].str.fullmatch(r"[AC]?[0-9]{6}").fillna(False).astype(bool)
     )
 

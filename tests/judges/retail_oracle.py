@@ -36,7 +36,7 @@ SELECT source_file, source_row, corrupt,
        nullif(stock_code, '') AS stock_code,
        nullif(description_text, '') AS description,
        nullif(quantity_text, '') AS quantity_text,
-       CASE WHEN regexp_full_match(quantity_text, '[+-]?[0-9]+') THEN TRY_CAST(quantity_text AS BIGINT) END AS quantity,
+       CASE WHEN regexp_full_match(quantity_text, '[+-]?[0-9]+') THEN TRY_CAST(quantity_text AS INTEGER) END AS quantity,
        nullif(invoice_ts_text, '') AS invoice_ts_text,
        try_strptime(invoice_ts_text, '%Y-%m-%d %H:%M:%S') AT TIME ZONE 'UTC' AS invoice_ts,
        nullif(unit_price_text, '') AS unit_price_text,
@@ -58,6 +58,7 @@ SELECT *, list_filter([
     CASE WHEN NOT corrupt AND invoice_no IS NULL THEN 'invoice_no_missing' END,
     CASE WHEN NOT regexp_full_match(invoice_no, '[AC]?[0-9]{6}') THEN 'invoice_no_malformed' END,
     CASE WHEN NOT corrupt AND stock_code IS NULL THEN 'stock_code_missing' END,
+    CASE WHEN NOT corrupt AND country IS NULL THEN 'country_missing' END,
     CASE WHEN NOT corrupt AND quantity IS NULL
          THEN CASE WHEN quantity_text IS NULL THEN 'quantity_missing' ELSE 'quantity_unreadable' END END,
     CASE WHEN NOT corrupt AND unit_price IS NULL

@@ -13,10 +13,10 @@ use crate::judge_tools::{self, Tool};
 use crate::workspace::{Workspace, line, output_of};
 
 #[derive(Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// Size of the file the three jobs are compared on, in 10⁹ bytes.
-    #[arg(long, default_value_t = 1.0)]
-    gb: f64,
+    #[arg(long, value_parser = bytes_from, default_value = "1")]
+    gb: u64,
     /// Sizes at which the peak memory of a run is measured; an empty text leaves this out.
     #[arg(long, value_name = "GB,…", default_value = "0.25,1,4")]
     memory_gb: String,
@@ -48,9 +48,8 @@ struct Measured {
 ///
 /// # Errors
 /// When a job fails, or when the jobs did not compute the same.
-pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let memory_sizes = sizes_from(&options.memory_gb)?;
-    ensure!(options.gb > 0.0, "--gb must be above zero");
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let memory_sizes = sizes_from(&options.memory_gb).context("--memory-gb")?;
     let Tool::Ready(python) = judge_tools::python(workspace)? else {
         bail!("the benchmark needs Python 3.11 or newer: it measures the processes and runs the rivals");
     };
@@ -125,7 +124,7 @@ impl Bench<'_> {
         )
     }
 
-    fn memory(&self, sizes: &[f64]) -> Result<Value> {
+    fn memory(&self, sizes: &[u64]) -> Result<Value> {
         if sizes.is_empty() {
             return Ok(Value::Null);
         }
@@ -141,14 +140,15 @@ impl Bench<'_> {
         for (size_bytes, cost) in &measured {
             println!("  {}", memory_line(*size_bytes, *cost));
         }
+        println!("\n  Aim: under 1500 MB at 4 GB of input.");
         fs::remove_dir_all(self.lake())?;
         let one = |(size_bytes, cost): &(u64, Cost)| json!({ "source_bytes": size_bytes, "cost": cost.to_json("sluice run") });
         Ok(measured.iter().map(one).collect())
     }
 
-    fn source(&self, size: f64) -> Result<Source> {
-        println!("Generating {size} GB of CSV …");
-        bench_data::generate(self.workspace, &self.folder.join("data"), size)
+    fn source(&self, wanted_bytes: u64) -> Result<Source> {
+        println!("Generating {} GB of CSV …", gigabytes(wanted_bytes));
+        bench_data::generate(self.workspace, &self.folder.join("data"), wanted_bytes)
     }
 
     fn lake(&self) -> PathBuf {
@@ -277,13 +277,28 @@ impl Cost {
     }
 }
 
-fn sizes_from(list: &str) -> Result<Vec<f64>> {
-    let parts = list.split(',').map(str::trim).filter(|part| !part.is_empty());
-    let size = |part: &str| match part.parse::<f64>() {
-        Ok(size) if size > 0.0 && size.is_finite() => Ok(size),
-        _ => bail!("--memory-gb: '{part}' is no size in GB"),
+/// Sizes in bytes from a list of decimal GB.
+fn sizes_from(list: &str) -> Result<Vec<u64>> {
+    list.split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(bytes_from)
+        .collect()
+}
+
+/// A decimal number of GB (10⁹ bytes), to the megabyte, as bytes.
+fn bytes_from(gigabytes: &str) -> Result<u64> {
+    let (whole, fraction) = gigabytes.split_once('.').unwrap_or((gigabytes, ""));
+    let digits = |text: &str| text.chars().all(|digit| digit.is_ascii_digit());
+    let megabytes = match (whole.len(), fraction.len()) {
+        (1..=4, 0..=3) if digits(whole) && digits(fraction) => format!("{whole}{fraction:0<3}").parse::<u64>()?,
+        _ => 0,
     };
-    parts.map(size).collect()
+    ensure!(
+        megabytes > 0,
+        "'{gigabytes}' is no size in GB: write it like 1 or 0.25, down to 0.001"
+    );
+    Ok(megabytes * 1_000_000)
 }
 
 fn print_comparison(measured: &[Measured]) {
@@ -306,6 +321,7 @@ fn print_comparison(measured: &[Measured]) {
         );
     }
     println!("\n  × is that job's cost divided by that of sluice: above 1, sluice is cheaper.");
+    println!("  Aim: wall × at least 1 for DuckDB and 10 for pandas.");
 }
 
 fn memory_line(size_bytes: u64, cost: Cost) -> String {
@@ -334,16 +350,17 @@ fn empty(folder: &Path) -> Result<()> {
 mod tests {
     use super::sizes_from;
 
-    fn check(list: &str, expected: Option<&[f64]>) {
+    fn check(list: &str, expected: Option<&[u64]>) {
         assert_eq!(sizes_from(list).ok().as_deref(), expected, "{list}");
     }
 
     #[test]
-    fn sizes_are_numbers_above_zero() {
-        check("0.25,1, 4", Some(&[0.25, 1.0, 4.0]));
+    fn sizes_are_decimal_gigabytes_above_zero() {
+        check("0.25,1, 4", Some(&[250_000_000, 1_000_000_000, 4_000_000_000]));
+        check("0.001", Some(&[1_000_000]));
         check("", Some(&[]));
-        check("1,-1", None);
-        check("1,big", None);
-        check("inf", None);
+        for refused in ["1,-1", "1,big", "0", "0.0001", ".5", "1e3", "99999"] {
+            check(refused, None);
+        }
     }
 }

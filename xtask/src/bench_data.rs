@@ -15,25 +15,25 @@ const TRIAL_ROWS: u64 = 5000;
 const DIRT: &str = "0.01";
 
 /// A generated source file, alone in its folder.
-pub struct Source {
+pub(crate) struct Source {
     /// The CSV file.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Its size, header included.
-    pub size_bytes: u64,
+    pub(crate) size_bytes: u64,
 }
 
 impl Source {
     /// The folder to land from.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.file.parent().unwrap_or(&self.file)
     }
 }
 
-/// Generates about `gigabytes` (10⁹ bytes each) below `folder`, which is emptied first.
+/// Generates about `wanted_bytes` below `folder`, which is emptied first.
 ///
 /// # Errors
 /// When `sluice sample` fails or the disk is full.
-pub fn generate(workspace: &Workspace, folder: &Path, gigabytes: f64) -> Result<Source> {
+pub(crate) fn generate(workspace: &Workspace, folder: &Path, wanted_bytes: u64) -> Result<Source> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
@@ -43,9 +43,9 @@ pub fn generate(workspace: &Workspace, folder: &Path, gigabytes: f64) -> Result<
     let trial = folder.join("trial.csv");
     append_day(workspace, &parts, 0, TRIAL_ROWS, &trial)?;
     // Sample days vary in length by a little: the size wanted is met within a few per cent.
-    let bytes_per_row = fs::metadata(&trial)?.len() as f64 / TRIAL_ROWS as f64;
+    let trial_bytes = fs::metadata(&trial)?.len().max(1);
     fs::remove_file(&trial)?;
-    let rows_per_day = ((gigabytes * 1e9 / bytes_per_row) as u64 / DAYS).max(1);
+    let rows_per_day = (wanted_bytes / DAYS * TRIAL_ROWS / trial_bytes).max(1);
     let file = landing.join("sales.csv");
     for day in 0..DAYS {
         append_day(workspace, &parts, day, rows_per_day, &file)?;

@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 const MARKER: &str = ".sluice-demo";
 
 #[derive(Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// Folder for the sample files and the lake; emptied first if an earlier demo made it [default: <target>/demo].
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
@@ -26,7 +26,7 @@ pub struct Options {
 ///
 /// # Errors
 /// When the build fails or a step of the story does not end as it must.
-pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let folder = options.dir.clone().unwrap_or_else(|| workspace.target().join("demo"));
     let folder = std::path::absolute(&folder)?;
     println!(

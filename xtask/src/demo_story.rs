@@ -22,7 +22,7 @@ struct TableState {
 }
 
 /// A run of the demo over one folder.
-pub struct Story<'w> {
+pub(crate) struct Story<'w> {
     workspace: &'w Workspace,
     landing: PathBuf,
     lake: PathBuf,
@@ -31,7 +31,7 @@ pub struct Story<'w> {
 
 impl<'w> Story<'w> {
     /// A story in `folder`, with `rows` rows per sample day.
-    pub fn new(workspace: &'w Workspace, folder: &Path, rows: u64) -> Self {
+    pub(crate) fn new(workspace: &'w Workspace, folder: &Path, rows: u64) -> Self {
         Self {
             workspace,
             landing: folder.join("landing"),
@@ -44,7 +44,7 @@ impl<'w> Story<'w> {
     ///
     /// # Errors
     /// Names the first expectation that did not come true.
-    pub fn tell(&self) -> Result<()> {
+    pub(crate) fn tell(&self) -> Result<()> {
         let first = self.first_load()?;
         let second = self.incremental_day(&first)?;
         self.nothing_new(&second)?;

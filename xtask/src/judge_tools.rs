@@ -18,7 +18,7 @@ const OLDEST_PYTHON: (u32, u32) = (3, 11);
 const COMPLETE: &str = ".complete";
 
 /// A tool that is there, or the reason why it cannot be on this machine.
-pub enum Tool {
+pub(crate) enum Tool {
     /// Installed; the path of its program.
     Ready(PathBuf),
     /// This machine lacks what it is installed with.
@@ -26,7 +26,7 @@ pub enum Tool {
 }
 
 /// The folder all tools live in.
-pub fn folder(workspace: &Workspace) -> PathBuf {
+pub(crate) fn folder(workspace: &Workspace) -> PathBuf {
     workspace.target().join("tools")
 }
 
@@ -34,7 +34,7 @@ pub fn folder(workspace: &Workspace) -> PathBuf {
 ///
 /// # Errors
 /// When Python is there and the packages cannot be installed: that is a broken network or a broken pin, not a lack.
-pub fn python(workspace: &Workspace) -> Result<Tool> {
+pub(crate) fn python(workspace: &Workspace) -> Result<Tool> {
     let pins = workspace.root().join("tests/judges/requirements.txt");
     let environment = folder(workspace).join(format!("venv-{}", hash_of(&[&pins])?));
     let python = environment.join("bin/python");
@@ -95,7 +95,7 @@ pub fn python(workspace: &Workspace) -> Result<Tool> {
 ///
 /// # Errors
 /// When npm is there and the packages cannot be installed.
-pub fn node_programs(workspace: &Workspace) -> Result<Tool> {
+pub(crate) fn node_programs(workspace: &Workspace) -> Result<Tool> {
     let judges = workspace.root().join("tests/judges");
     let pins = [judges.join("package.json"), judges.join("package-lock.json")];
     let installed = folder(workspace).join(format!("npm-{}", hash_of(&[&pins[0], &pins[1]])?));
@@ -166,7 +166,7 @@ fn remove(folder: &Path) -> Result<()> {
 }
 
 /// Puts a tool's place into the environment of a test run, for the Rust tests that ask a judge.
-pub fn export(command: &mut Command, workspace: &Workspace, python: Option<&Path>) {
+pub(crate) fn export(command: &mut Command, workspace: &Workspace, python: Option<&Path>) {
     command
         .env("SLUICE_TOOLS", folder(workspace))
         .env("SLUICE_BIN", workspace.sluice());

@@ -15,7 +15,7 @@ const SAMPLE_ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:function";
 ///
 /// # Errors
 /// When a validator refuses a definition; it has said why on the terminal.
-pub fn lint(workspace: &Workspace) -> Result<Vec<String>> {
+pub(crate) fn lint(workspace: &Workspace) -> Result<Vec<String>> {
     let mut skipped = Vec::new();
     let definitions = definitions(workspace)?;
     match judge_tools::python(workspace)? {

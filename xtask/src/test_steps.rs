@@ -13,7 +13,7 @@ use crate::state_machine;
 use crate::workspace::{Workspace, run as run_command};
 
 #[derive(Args)]
-pub struct Options {
+pub(crate) struct Options {
     /// Run this step only (may be repeated). Steps keep their order.
     #[arg(long, value_name = "STEP")]
     only: Vec<Step>,
@@ -70,7 +70,7 @@ struct Outcome {
 ///
 /// # Errors
 /// Names the failed step and what to do about it.
-pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let wanted = |step: &&Step| options.only.is_empty() || options.only.contains(step);
     let steps = TestSteps {
         workspace,

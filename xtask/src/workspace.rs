@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 
 /// Paths of this checkout and of its build output.
-pub struct Workspace {
+pub(crate) struct Workspace {
     root: PathBuf,
     target: PathBuf,
 }
@@ -18,7 +18,7 @@ impl Workspace {
     ///
     /// # Errors
     /// When `cargo metadata` fails, which it does on a broken `Cargo.toml`.
-    pub fn discover() -> Result<Self> {
+    pub(crate) fn discover() -> Result<Self> {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
         let mut command = cargo();
         command
@@ -38,31 +38,31 @@ impl Workspace {
     }
 
     /// The checkout. Every command runs here.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
     /// Cargo's target directory; everything xtask writes is below it unless told otherwise.
-    pub fn target(&self) -> &Path {
+    pub(crate) fn target(&self) -> &Path {
         &self.target
     }
 
     /// The `sluice` binary of the one build profile that tests, demo and benchmark share.
-    pub fn sluice(&self) -> PathBuf {
+    pub(crate) fn sluice(&self) -> PathBuf {
         self.target
             .join("debug")
             .join(format!("sluice{}", env::consts::EXE_SUFFIX))
     }
 
     /// A cargo command in this checkout.
-    pub fn cargo(&self) -> Command {
+    pub(crate) fn cargo(&self) -> Command {
         let mut command = cargo();
         command.current_dir(&self.root);
         command
     }
 
     /// Any other command in this checkout, without input.
-    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         clear_cargo_variables(&mut command);
         command.current_dir(&self.root).stdin(Stdio::null());
@@ -73,7 +73,7 @@ impl Workspace {
     ///
     /// # Errors
     /// When the build fails.
-    pub fn build_binaries(&self) -> Result<()> {
+    pub(crate) fn build_binaries(&self) -> Result<()> {
         run(self.cargo().args(["build", "--workspace", "--bins"]))?;
         ensure!(
             self.sluice().is_file(),
@@ -84,13 +84,13 @@ impl Workspace {
     }
 
     /// A path as a user at the root of the checkout would type it.
-    pub fn shown(&self, path: &Path) -> String {
+    pub(crate) fn shown(&self, path: &Path) -> String {
         quoted(&path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy())
     }
 }
 
 /// A word as a shell needs it.
-pub fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
@@ -122,7 +122,7 @@ fn clear_cargo_variables(command: &mut Command) {
 ///
 /// # Errors
 /// When it cannot be started or does not exit with 0.
-pub fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status = command
         .status()
         .with_context(|| format!("cannot start `{}`", line(command)))?;
@@ -136,7 +136,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 ///
 /// # Errors
 /// When it cannot be started or does not exit with 0; the message carries what it wrote to standard error.
-pub fn output_of(command: &mut Command) -> Result<Vec<u8>> {
+pub(crate) fn output_of(command: &mut Command) -> Result<Vec<u8>> {
     let output = command
         .output()
         .with_context(|| format!("cannot start `{}`", line(command)))?;
@@ -148,7 +148,7 @@ pub fn output_of(command: &mut Command) -> Result<Vec<u8>> {
 }
 
 /// A command as one would type it.
-pub fn line(command: &Command) -> String {
+pub(crate) fn line(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = if program.file_stem() == Some(OsStr::new("cargo")) {
         "cargo".into()
