@@ -14,7 +14,7 @@ const MARKER: &str = ".sluice-demo";
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Folder for the sample files and the lake; emptied first if an earlier demo made it [default: <target>/demo].
+    /// Folder for the sample files and the lake; emptied first if an earlier demo made it [default: demo in the target folder].
     #[arg(long, value_name = "FOLDER")]
     dir: Option<PathBuf>,
     /// Rows per sample day.
