@@ -1,0 +1,402 @@
+//! Runs a state machine: one state after the other, with the semantics of the service.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::event::{ExecutionEvent, ExecutionResult};
+use super::limit::{Failure, HISTORY_LIMIT_EVENTS, after, between, check_name, check_size, missing};
+use super::machine::{Action, PassValue, Selection, State, StateMachine, TaskAction, Text, Then, WaitUntil};
+use super::path::ReferencePath;
+use super::port::{Observer, TaskHandler, Timer};
+use super::retry::{Placement, RetryCounts};
+use super::template::{MissingNode, Template};
+
+/// Runs `machine` from its first state to an end.
+///
+/// `execution_name` follows the service's rule: 1 to 80 characters without white space, control characters and the
+/// characters that the service reserves (brackets, quotes, wildcards, separators). Another name fails with the error `InvalidName` before the first state.
+///
+/// The execution always ends, even when the states form a loop: at the latest after 25,000 history events.
+pub async fn execute<H: TaskHandler, T: Timer, O: Observer>(
+    machine: &StateMachine,
+    execution_name: &str,
+    input: Value,
+    handler: &H,
+    timer: &T,
+    observer: &O,
+) -> ExecutionResult {
+    let started = timer.now();
+    let mut execution = Execution {
+        machine,
+        handler,
+        timer,
+        observer,
+        deadline: machine.timeout.and_then(|timeout| after(started, timeout)),
+        // `ExecutionStarted`, and the event that ends the execution.
+        history_events: 2,
+        context: json!({
+            "Execution": {
+                "Id": format!("arn:aws:states:local:000000000000:execution:{}:{execution_name}", machine.name),
+                "Input": input,
+                "Name": execution_name,
+                "StartTime": format!("{started:.3}"),
+            },
+            "State": {},
+            "StateMachine": { "Name": machine.name },
+        }),
+    };
+    let mut state = machine.start_at.clone();
+    let outcome = match check_name(execution_name).and_then(|()| check_size("execution input", &input)) {
+        Ok(()) => execution.run(&mut state, input).await,
+        Err(failure) => Err(failure),
+    };
+    let at = timer.now();
+    match outcome {
+        Ok(output) => {
+            observer.on(&ExecutionEvent::ExecutionSucceeded {
+                output: output.clone(),
+                at,
+            });
+            ExecutionResult::Succeeded {
+                last_state: state,
+                output,
+            }
+        }
+        Err(Failure { error, cause, .. }) => {
+            observer.on(&ExecutionEvent::ExecutionFailed {
+                error: error.clone(),
+                cause: cause.clone(),
+                at,
+            });
+            ExecutionResult::Failed {
+                error,
+                cause,
+                last_state: state,
+            }
+        }
+    }
+}
+
+/// Where a state leads, with its output.
+struct Step {
+    then: Then,
+    output: Value,
+}
+
+struct Execution<'a, H, T, O> {
+    machine: &'a StateMachine,
+    handler: &'a H,
+    timer: &'a T,
+    observer: &'a O,
+    deadline: Option<Timestamp>,
+    history_events: u32,
+    context: Value,
+}
+
+impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
+    /// Runs until an end; `current` is always the state that runs.
+    async fn run(&mut self, current: &mut String, input: Value) -> Result<Value, Failure> {
+        let mut input = input;
+        loop {
+            let state = self
+                .machine
+                .states
+                .get(current)
+                .ok_or_else(|| Failure::runtime(format!("state `{current}` does not exist")))?;
+            self.count_events(1)?;
+            self.remaining()?;
+            self.enter(current, state, &input);
+            let step = self.step(current, state, input).await?;
+            check_size(&format!("state/task '{current}'"), &step.output)?;
+            self.count_events(1)?;
+            let (name, output) = (current.clone(), step.output.clone());
+            self.observer.on(&ExecutionEvent::StateExited {
+                name,
+                output,
+                at: self.timer.now(),
+            });
+            match step.then {
+                Then::Next(next) => *current = next,
+                Then::End => return Ok(step.output),
+            }
+            input = step.output;
+        }
+    }
+
+    fn enter(&mut self, name: &str, state: &State, input: &Value) {
+        let at = self.timer.now();
+        let mut fields = json!({ "Name": name, "EnteredTime": format!("{at:.3}") });
+        if let (Action::Task(_), Some(fields)) = (&state.action, fields.as_object_mut()) {
+            fields.insert("RetryCount".to_owned(), json!(0));
+        }
+        self.set_state_context(fields);
+        self.observer.on(&ExecutionEvent::StateEntered {
+            name: name.to_owned(),
+            state_type: state.state_type(),
+            input: input.clone(),
+            at,
+        });
+    }
+
+    fn set_state_context(&mut self, fields: Value) {
+        if let Some(context) = self.context.as_object_mut() {
+            context.insert("State".to_owned(), fields);
+        }
+    }
+
+    fn set_retry_count(&mut self, count: u32) {
+        if let Some(state) = self.context.get_mut("State").and_then(Value::as_object_mut) {
+            state.insert("RetryCount".to_owned(), json!(count));
+        }
+    }
+
+    async fn step(&mut self, name: &str, state: &State, raw: Value) -> Result<Step, Failure> {
+        let data = self.select("InputPath", &state.input, &raw)?;
+        let (then, result) = match &state.action {
+            Action::Pass {
+                value,
+                result_path,
+                then,
+            } => {
+                let result = match value {
+                    PassValue::Input => data,
+                    PassValue::Result(result) => result.clone(),
+                    PassValue::Parameters(parameters) => parameters.fill(&data, &self.context)?,
+                };
+                (then.clone(), place(name, result_path, raw, result)?)
+            }
+            Action::Task(task) => match self.task(name, task, &raw, &data).await {
+                Ok(result) => (task.then.clone(), result),
+                // What a catcher passes on is not filtered by `OutputPath`.
+                Err(failure) => return self.catch(name, task, raw, failure),
+            },
+            Action::Choice { rules, default } => {
+                let mut chosen = None;
+                for rule in rules {
+                    let holds = rule
+                        .holds(&data, &self.context)
+                        .map_err(|path| missing("Variable", &path))?;
+                    if holds {
+                        chosen = Some(rule.next.clone());
+                        break;
+                    }
+                }
+                let next = chosen.or_else(|| default.clone()).ok_or_else(|| {
+                    Failure::last(
+                        "States.NoChoiceMatched",
+                        format!("no rule of `{name}` holds and it has no `Default`"),
+                    )
+                })?;
+                (Then::Next(next), data)
+            }
+            Action::Wait { until, then } => {
+                let wait = self.wait_time(until, &data)?;
+                self.pause(wait).await?;
+                (then.clone(), data)
+            }
+            Action::Succeed => (Then::End, data),
+            Action::Fail { error, cause } => {
+                let error = self.text("ErrorPath", error, &data)?;
+                let cause = self.text("CausePath", cause, &data)?;
+                return Err(Failure::last(&error, cause));
+            }
+        };
+        let output = self.select("OutputPath", &state.output, &result)?;
+        Ok(Step { then, output })
+    }
+
+    /// Attempts the task until it succeeds or no retrier answers.
+    async fn task(&mut self, name: &str, task: &TaskAction, raw: &Value, data: &Value) -> Result<Value, Failure> {
+        let mut counts = RetryCounts::new(&task.retry);
+        let mut attempt = 1;
+        loop {
+            let failure = match self.attempt(name, task, raw, data).await {
+                Ok(output) => return Ok(output),
+                Err(failure) => failure,
+            };
+            self.observer.on(&ExecutionEvent::TaskFailed {
+                name: name.to_owned(),
+                error: failure.error.clone(),
+                cause: failure.cause.clone(),
+                attempt,
+                at: self.timer.now(),
+            });
+            if failure.is_final {
+                return Err(failure);
+            }
+            let Some((retrier, retry)) = counts.next(&task.retry, &failure.error) else {
+                return Err(failure);
+            };
+            let delay = retrier.delay(retry);
+            let wait = if retrier.full_jitter {
+                self.timer.jitter(delay).min(delay)
+            } else {
+                delay
+            };
+            self.set_retry_count(attempt);
+            attempt = attempt.saturating_add(1);
+            let at = self.timer.now();
+            self.observer.on(&ExecutionEvent::RetryScheduled {
+                name: name.to_owned(),
+                attempt,
+                wait,
+                at,
+            });
+            self.pause(wait).await?;
+        }
+    }
+
+    async fn attempt(&mut self, name: &str, task: &TaskAction, raw: &Value, data: &Value) -> Result<Value, Failure> {
+        let payload = task.payload.fill(data, &self.context)?;
+        check_size(&format!("state/task '{name}'"), &payload)?;
+        self.count_events(3)?;
+        let remaining = self.remaining()?;
+        let limit = remaining.map_or(task.timeout, |remaining| remaining.min(task.timeout));
+        let answer = tokio::select! {
+            // An answer that is there counts, even when the time is up as well.
+            biased;
+            answer = self.handler.invoke(&task.function, payload) => Some(answer),
+            () = self.timer.sleep(limit) => None,
+        };
+        let answer = match answer {
+            Some(answer) => answer?,
+            None if remaining.is_some_and(|remaining| remaining <= task.timeout) => {
+                return Err(Failure::execution_timeout());
+            }
+            // The service leaves the cause of a timeout empty.
+            None => return Err(Failure::task("States.Timeout", String::new())),
+        };
+        let result = json!({ "ExecutedVersion": "$LATEST", "Payload": answer, "StatusCode": 200 });
+        check_size(&format!("state/task '{name}'"), &result)?;
+        let result = match &task.result_selector {
+            Some(selector) => selector.fill(&result, &self.context)?,
+            None => result,
+        };
+        place(name, &task.result_path, raw.clone(), result)
+    }
+
+    fn catch(&self, name: &str, task: &TaskAction, raw: Value, failure: Failure) -> Result<Step, Failure> {
+        let catcher = task.catch.iter().find(|catcher| catcher.errors.matches(&failure.error));
+        let Some(catcher) = catcher.filter(|_| !failure.is_final) else {
+            return Err(failure);
+        };
+        let Failure { error, cause, .. } = failure;
+        let output = json!({ "Error": error, "Cause": cause });
+        let output = place(name, &catcher.result_path, raw, output).map_err(|failure| Failure {
+            is_final: true,
+            ..failure
+        })?;
+        let (name, next, at) = (name.to_owned(), catcher.next.clone(), self.timer.now());
+        self.observer.on(&ExecutionEvent::Caught {
+            name,
+            error,
+            cause,
+            next,
+            at,
+        });
+        Ok(Step {
+            then: Then::Next(catcher.next.clone()),
+            output,
+        })
+    }
+
+    fn select(&self, field: &str, selection: &Selection, value: &Value) -> Result<Value, Failure> {
+        match selection {
+            Selection::Empty => Ok(json!({})),
+            Selection::At(path) => path
+                .find(value, &self.context)
+                .cloned()
+                .ok_or_else(|| missing(field, path)),
+        }
+    }
+
+    fn text(&self, field: &str, text: &Text, data: &Value) -> Result<String, Failure> {
+        match text {
+            Text::Fixed(text) => Ok(text.clone()),
+            Text::Computed(template) => computed_text(field, template, data, &self.context),
+        }
+    }
+
+    fn wait_time(&self, until: &WaitUntil, data: &Value) -> Result<Duration, Failure> {
+        let node = |field: &str, path: &ReferencePath| {
+            path.find(data, &self.context)
+                .cloned()
+                .ok_or_else(|| missing(field, path))
+        };
+        let time = match until {
+            WaitUntil::Seconds(seconds) => return Ok(Duration::from_secs(*seconds)),
+            WaitUntil::SecondsPath(path) => {
+                let value = node("SecondsPath", path)?;
+                return value.as_u64().map(Duration::from_secs).ok_or_else(|| {
+                    Failure::runtime(format!(
+                        "`SecondsPath`: `{path}` is {value}, not a whole number of seconds"
+                    ))
+                });
+            }
+            WaitUntil::Timestamp(time) => *time,
+            WaitUntil::TimestampPath(path) => {
+                let value = node("TimestampPath", path)?;
+                value.as_str().and_then(super::choice::parse_timestamp).ok_or_else(|| {
+                    Failure::runtime(format!("`TimestampPath`: `{path}` is {value}, not an RFC 3339 time"))
+                })?
+            }
+        };
+        Ok(between(self.timer.now(), time))
+    }
+
+    /// Sleeps for `wait`, or to the end of the execution's time and then fails.
+    async fn pause(&self, wait: Duration) -> Result<(), Failure> {
+        match self.remaining()? {
+            Some(remaining) if wait >= remaining => {
+                self.timer.sleep(remaining).await;
+                Err(Failure::execution_timeout())
+            }
+            _ => {
+                self.timer.sleep(wait).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Time left for the execution, `None` without a limit; an error when there is none left.
+    fn remaining(&self) -> Result<Option<Duration>, Failure> {
+        match self.deadline.map(|deadline| between(self.timer.now(), deadline)) {
+            Some(Duration::ZERO) => Err(Failure::execution_timeout()),
+            remaining => Ok(remaining),
+        }
+    }
+
+    fn count_events(&mut self, events: u32) -> Result<(), Failure> {
+        self.history_events = self.history_events.saturating_add(events);
+        if self.history_events > HISTORY_LIMIT_EVENTS {
+            let cause = format!("the execution reached the maximum number of history events ({HISTORY_LIMIT_EVENTS})");
+            return Err(Failure::runtime(cause));
+        }
+        Ok(())
+    }
+}
+
+fn computed_text(field: &str, template: &Template, data: &Value, context: &Value) -> Result<String, Failure> {
+    match template.fill(data, context) {
+        Ok(Value::String(text)) => Ok(text),
+        Ok(other) => Err(Failure::runtime(format!("`{field}` gives {other}, not a string"))),
+        Err(missing) => Err(MissingNode {
+            field: field.to_owned(),
+            ..missing
+        }
+        .into()),
+    }
+}
+
+/// Puts a result into the raw input, as `ResultPath` says.
+fn place(name: &str, placement: &Placement, raw: Value, result: Value) -> Result<Value, Failure> {
+    match placement {
+        Placement::Discard => Ok(raw),
+        Placement::At(path) => path.place(raw, result).ok_or_else(|| {
+            let cause = format!("the `ResultPath` `{path}` of `{name}` cannot be applied to its input");
+            Failure::task("States.ResultPathMatchFailure", cause)
+        }),
+    }
+}

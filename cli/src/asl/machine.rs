@@ -1,0 +1,208 @@
+//! A parsed state machine: every field checked, nothing left to interpret by name at run time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::choice::ChoiceRule;
+use super::event::StateType;
+use super::path::ReferencePath;
+use super::placeholder::PlaceholderError;
+use super::retry::{Catcher, Placement, Retrier};
+use super::template::Template;
+
+/// A definition that was read whole and understood whole.
+///
+/// Parse with [`StateMachine::parse`], run with [`execute`](super::execute).
+#[derive(Debug, Clone)]
+pub struct StateMachine {
+    pub(super) name: String,
+    pub(super) start_at: String,
+    pub(super) timeout: Option<Duration>,
+    pub(super) states: BTreeMap<String, State>,
+}
+
+/// Why a definition is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum DefinitionError {
+    /// Not JSON, or a key twice in one object.
+    #[error("the definition is not plain JSON: {0}")]
+    Json(String),
+    /// An unknown or ill-typed field at the top level.
+    #[error("top level of the definition: {0}")]
+    TopLevel(String),
+    /// Placeholders and substitutions do not fit together.
+    #[error(transparent)]
+    Placeholder(#[from] PlaceholderError),
+    /// One state is wrong or uses what this interpreter does not know.
+    #[error("state `{state}`: {problem}")]
+    State {
+        /// Name of the state.
+        state: String,
+        /// What is wrong in it.
+        problem: StateProblem,
+    },
+    /// `StartAt`, `Next`, `Default` or a rule names a state that does not exist.
+    #[error("{origin} names state `{target}`, which does not exist")]
+    DanglingTarget {
+        /// The field or state that names it.
+        origin: String,
+        /// The missing state.
+        target: String,
+    },
+    /// No path from `StartAt` leads to the state.
+    #[error("state `{state}` cannot be reached from `StartAt`")]
+    Unreachable {
+        /// Name of the state.
+        state: String,
+    },
+    /// No path from the state leads to an end.
+    #[error("state `{state}` leads to no terminal state (Succeed, Fail or `End`)")]
+    NoTerminal {
+        /// Name of the state.
+        state: String,
+    },
+}
+
+/// What is wrong in one state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StateProblem {
+    /// A state type of the language that is not interpreted here, or no type at all.
+    #[error("type `{0}` is not supported: use Pass, Task, Choice, Wait, Succeed or Fail")]
+    UnsupportedType(String),
+    /// A Task resource other than `arn:aws:states:::lambda:invoke`.
+    #[error("resource `{0}` is not supported: use `arn:aws:states:::lambda:invoke`")]
+    UnsupportedResource(String),
+    /// An unknown field, a missing field, or a value out of range; the text names it.
+    #[error("{0}")]
+    Field(String),
+}
+
+impl From<String> for StateProblem {
+    fn from(problem: String) -> Self {
+        Self::Field(problem)
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    pub(super) input: Selection,
+    pub(super) output: Selection,
+    pub(super) action: Action,
+}
+
+/// `InputPath` and `OutputPath`.
+#[derive(Debug, Clone)]
+pub(super) enum Selection {
+    /// `null`: an empty object.
+    Empty,
+    At(ReferencePath),
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Action {
+    Pass {
+        value: PassValue,
+        result_path: Placement,
+        then: Then,
+    },
+    Task(Box<TaskAction>),
+    Choice {
+        rules: Vec<ChoiceRule>,
+        default: Option<String>,
+    },
+    Wait {
+        until: WaitUntil,
+        then: Then,
+    },
+    Succeed,
+    Fail {
+        error: Text,
+        cause: Text,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum PassValue {
+    Input,
+    Result(Value),
+    Parameters(Template),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct TaskAction {
+    pub(super) function: String,
+    pub(super) payload: Template,
+    pub(super) result_selector: Option<Template>,
+    pub(super) result_path: Placement,
+    pub(super) timeout: Duration,
+    pub(super) retry: Vec<Retrier>,
+    pub(super) catch: Vec<Catcher>,
+    pub(super) then: Then,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Then {
+    Next(String),
+    End,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum WaitUntil {
+    Seconds(u64),
+    SecondsPath(ReferencePath),
+    Timestamp(Timestamp),
+    TimestampPath(ReferencePath),
+}
+
+/// `Error`/`ErrorPath` and `Cause`/`CausePath` of a Fail state.
+#[derive(Debug, Clone)]
+pub(super) enum Text {
+    Fixed(String),
+    Computed(Template),
+}
+
+impl StateMachine {
+    /// Sets the name that `$$.StateMachine.Name` gives; `local` without this.
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    /// Names of all states, in alphabetical order.
+    pub fn state_names(&self) -> impl Iterator<Item = &str> {
+        self.states.keys().map(String::as_str)
+    }
+
+    /// Names of the functions that Task states call, in alphabetical order, each once.
+    #[must_use]
+    pub fn functions(&self) -> Vec<&str> {
+        let mut functions: Vec<&str> = self
+            .states
+            .values()
+            .filter_map(|state| match &state.action {
+                Action::Task(task) => Some(task.function.as_str()),
+                _ => None,
+            })
+            .collect();
+        functions.sort_unstable();
+        functions.dedup();
+        functions
+    }
+}
+
+impl State {
+    pub(super) fn state_type(&self) -> StateType {
+        match self.action {
+            Action::Pass { .. } => StateType::Pass,
+            Action::Task(_) => StateType::Task,
+            Action::Choice { .. } => StateType::Choice,
+            Action::Wait { .. } => StateType::Wait,
+            Action::Succeed => StateType::Succeed,
+            Action::Fail { .. } => StateType::Fail,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What the interpreter needs from outside: functions to call, a clock, someone to tell.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::event::ExecutionEvent;
+
+/// Calls the function behind a Task state.
+pub trait TaskHandler: Sync {
+    /// Calls `function` (the `FunctionName` of the definition, placeholders substituted) with `payload` and returns what
+    /// the function answers. The future is dropped when the state's timeout passes.
+    ///
+    /// # Errors
+    /// A [`TaskFailure`] with the error name that the function reports; `Retry` and `Catch` match on it.
+    fn invoke(&self, function: &str, payload: Value) -> impl Future<Output = Result<Value, TaskFailure>> + Send;
+}
+
+/// A function call that failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{error}: {cause}")]
+pub struct TaskFailure {
+    /// Stable error name, for example `CommitConflict`.
+    pub error: String,
+    /// Text for people.
+    pub cause: String,
+}
+
+/// Clock, sleep and chance, so that tests need no real time.
+pub trait Timer: Sync {
+    /// Returns after `duration`.
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+    /// The time now.
+    fn now(&self) -> Timestamp;
+    /// A wait from zero to `max`, both included.
+    fn jitter(&self, max: Duration) -> Duration;
+}
+
+/// Is told every event of an execution, in order, while it runs.
+pub trait Observer: Sync {
+    /// Takes one event. Slow observers slow the execution.
+    fn on(&self, event: &ExecutionEvent);
+}
+
+/// The real clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WallTimer;
+
+impl Timer for WallTimer {
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn jitter(&self, max: Duration) -> Duration {
+        // Spreads retries; the hasher's random keys are chance enough for that.
+        let chance = RandomState::new().hash_one(max);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a share from 0 to 1 needs no more than 53 bits"
+        )]
+        let share = chance as f64 / u64::MAX as f64;
+        max.mul_f64(share).min(max)
+    }
+}

@@ -1,0 +1,132 @@
+//! Retriers and catchers: which rule answers an error, and after what wait.
+
+use std::time::Duration;
+
+use super::path::ReferencePath;
+
+/// The longest delay that the service allows between two attempts: 366 days.
+pub(super) const MAX_DELAY_SECONDS: u64 = 31_622_400;
+
+/// A non-empty list of error names, parsed from `ErrorEquals`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ErrorMatcher {
+    /// `States.ALL`, alone.
+    All,
+    Named(Vec<String>),
+}
+
+impl ErrorMatcher {
+    /// Checks `ErrorEquals`; `is_last` tells whether the rule is the last of its list.
+    pub(super) fn parse(names: Vec<String>, is_last: bool) -> Result<Self, String> {
+        if names.is_empty() {
+            return Err("`ErrorEquals` is empty".to_owned());
+        }
+        if names.iter().any(|name| name == "States.ALL") {
+            return match (names.len(), is_last) {
+                (1, true) => Ok(Self::All),
+                (1, false) => Err("`States.ALL` must be in the last rule".to_owned()),
+                _ => Err("`States.ALL` must be alone in its `ErrorEquals`".to_owned()),
+            };
+        }
+        for name in &names {
+            if name == "States.Runtime" || name == "States.DataLimitExceeded" {
+                return Err(format!("`{name}` ends the execution and cannot be retried or caught"));
+            }
+            if name.starts_with("States.") && !KNOWN_STATES_ERRORS.contains(&name.as_str()) {
+                return Err(format!("`{name}` is not an error name of the service"));
+            }
+        }
+        Ok(Self::Named(names))
+    }
+
+    pub(super) fn matches(&self, error: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Named(names) => names
+                .iter()
+                .any(|name| name == error || (name == "States.TaskFailed" && error != "States.Timeout")),
+        }
+    }
+}
+
+const KNOWN_STATES_ERRORS: [&str; 7] = [
+    "States.TaskFailed",
+    "States.Timeout",
+    "States.HeartbeatTimeout",
+    "States.Permissions",
+    "States.ResultPathMatchFailure",
+    "States.ParameterPathFailure",
+    "States.IntrinsicFailure",
+];
+
+/// One rule of `Retry`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Retrier {
+    pub(super) errors: ErrorMatcher,
+    pub(super) interval_seconds: u64,
+    pub(super) max_attempts: u32,
+    pub(super) backoff_rate: f64,
+    pub(super) max_delay_seconds: u64,
+    pub(super) full_jitter: bool,
+}
+
+impl Retrier {
+    /// The longest wait before retry number `retry` (0 is the first): interval times rate to the power of `retry`,
+    /// at most the maximum delay. Full jitter chooses a wait between zero and this.
+    pub(super) fn delay(&self, retry: u32) -> Duration {
+        let cap = Duration::from_secs(self.max_delay_seconds);
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "whole seconds up to 99,999,999 are exact in f64"
+        )]
+        let seconds = self.interval_seconds as f64 * self.backoff_rate.powf(f64::from(retry));
+        Duration::try_from_secs_f64(seconds).map_or(cap, |delay| delay.min(cap))
+    }
+}
+
+/// One rule of `Catch`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Catcher {
+    pub(super) errors: ErrorMatcher,
+    pub(super) result_path: Placement,
+    pub(super) next: String,
+}
+
+/// What `ResultPath` does with a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Placement {
+    /// `null`: the input goes on and the result is dropped.
+    Discard,
+    /// The result goes to this node of the input; `$` replaces the input.
+    At(ReferencePath),
+}
+
+/// Counts the attempts of one visit of a state. Each retrier has its own count.
+#[derive(Debug)]
+pub(super) struct RetryCounts {
+    used: Vec<u32>,
+}
+
+impl RetryCounts {
+    pub(super) fn new(retriers: &[Retrier]) -> Self {
+        Self {
+            used: vec![0; retriers.len()],
+        }
+    }
+
+    /// The retrier that answers `error` with the number of its retry, or `None` when the state must catch or fail. Only
+    /// the first retrier that matches counts: when it is exhausted, later ones are not asked.
+    pub(super) fn next<'r>(&mut self, retriers: &'r [Retrier], error: &str) -> Option<(&'r Retrier, u32)> {
+        let (used, retrier) = self
+            .used
+            .iter_mut()
+            .zip(retriers)
+            .find(|(_, retrier)| retrier.errors.matches(error))?;
+        let retry = *used;
+        if retry >= retrier.max_attempts {
+            return None;
+        }
+        *used += 1;
+        Some((retrier, retry))
+    }
+}

@@ -1,0 +1,10 @@
+mod choices;
+mod laws;
+mod paths;
+mod pipeline;
+mod pipeline_failures;
+mod pipeline_lint;
+mod semantics;
+mod strictness;
+mod support;
+mod tasks;
