@@ -38,7 +38,15 @@ FROM (SELECT *, row_number() OVER () AS source_row,
              CASE WHEN ends_with(t7, '.0') THEN t7[:-3] ELSE nullif(t7, '') END AS customer_id,
              nullif(t8, '') AS country
       FROM read_csv(?, all_varchar=true, header=true, delim=',', quote='"', escape='"',
-                    names=['t1', 't2', 't3', 't4', 't5', 't6', 't7', 't8']))
+                    names=['t1', 't2', 't3', 't4', 't5', 't6', 't7', 't8'], store_rejects=true))
+"""
+
+# Lines with too many or too few fields are the reader's rejects, one row per fault found in the line.
+QUARANTINE = """
+CREATE TEMP TABLE quarantine AS
+SELECT source_row, CAST(raw AS VARCHAR) AS raw FROM typed WHERE NOT good
+UNION ALL
+SELECT line, any_value(csv_line) FROM reject_errors GROUP BY line
 """
 
 SILVER = """
@@ -78,8 +86,8 @@ def run(source, out, partition_by):
         target = str(out / name).replace("'", "''")
         con.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd{options})")
 
-    write("SELECT source_row, raw FROM typed WHERE NOT good", "quarantine.parquet")
-    quarantined = con.execute("SELECT count(*) FROM typed WHERE NOT good").fetchone()[0]
+    con.execute(QUARANTINE)
+    write("FROM quarantine", "quarantine.parquet")
     con.execute(SILVER)
     con.execute("DROP TABLE typed")
     derived = "".join(f", {DERIVED[column]} AS {column}" for column in partition_by if column in DERIVED)
@@ -96,7 +104,7 @@ def run(source, out, partition_by):
 
     return {
         "silver_rows": one("SELECT count(*) FROM silver"),
-        "quarantined_rows": quarantined,
+        "quarantined_rows": one("SELECT count(*) FROM quarantine"),
         "daily_revenue_rows": one("SELECT count(*) FROM daily_revenue"),
         "customer_rfm_rows": one("SELECT count(*) FROM customer_rfm"),
         "net_revenue": str(one("SELECT sum(net_revenue) FROM daily_revenue")),

@@ -20,16 +20,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 KEYS = ["invoice_no", "stock_code", "quantity", "price_mills"]
-SOURCE_COLUMNS = {
-    "InvoiceNo": "invoice_no",
-    "StockCode": "stock_code",
-    "Description": "description",
-    "Quantity": "quantity",
-    "InvoiceDate": "invoice_ts",
-    "UnitPrice": "unit_price",
-    "CustomerID": "customer_id",
-    "Country": "country",
-}
+SOURCE_COLUMNS = ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"]
+# A line with too many fields spills into these; one with too few lacks its country.
+SPILL_COLUMNS = ["spill_1", "spill_2", "spill_3", "spill_4"]
 
 
 def decimals(integers, scale, precision):
@@ -51,7 +44,7 @@ def typed(raw):
     return frame
 
 
-def is_good(frame):
+def is_good(frame, raw):
     return (
         frame["description"].notna()
         & (frame["price_mills"] >= 0)
@@ -60,6 +53,7 @@ def is_good(frame):
         & frame["invoice_ts"].notna()
         & frame["stock_code"].notna()
         & frame["country"].notna()
+        & raw["spill_1"].isna()
         & frame["invoice_no"].str.fullmatch(r"[AC]?[0-9]{6}").fillna(False).astype(bool)
     )
 
@@ -124,9 +118,12 @@ def write_gold(frame, money, file):
 
 
 def run(source, out, partition_by):
-    raw = pd.read_csv(source, dtype=str, keep_default_na=False, na_values=[""])
+    columns = SOURCE_COLUMNS + SPILL_COLUMNS
+    raw = pd.read_csv(
+        source, dtype=str, keep_default_na=False, na_values=[""], names=columns, header=None, skiprows=1
+    )
     frame = typed(raw)
-    good = is_good(frame)
+    good = is_good(frame, raw)
     raw[~good].to_parquet(out / "quarantine.parquet", compression="zstd")
     del raw
     frame = frame[good]

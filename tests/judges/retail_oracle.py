@@ -18,6 +18,7 @@ import pathlib
 import sys
 
 import duckdb
+import pyarrow
 
 COLUMNS = ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"]
 MAX_FIELD_BYTES = 64 * 1024 * 1024
@@ -153,12 +154,16 @@ def load_file_with_corrupt_lines(con, file, header):
     places = [header.index(column) for column in COLUMNS]
     with open_text(file) as text:
         records = [fields for fields in csv.reader(text) if fields][1:]
-    rows = []
-    for number, fields in enumerate(records, start=1):
-        whole = len(fields) == len(header)
-        values = [fields[place] if whole else None for place in places]
-        rows.append([file.name, number, not whole, *values])
-    con.executemany("INSERT INTO raw VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    whole = [len(fields) == len(header) for fields in records]
+    texts = {
+        column: pyarrow.array([fields[place] if good else None for fields, good in zip(records, whole)], pyarrow.string())
+        for column, place in zip(COLUMNS, places)
+    }
+    lines = pyarrow.table({"good": pyarrow.array(whole, pyarrow.bool_()), **texts})
+    con.register("lines", lines)
+    picked = ", ".join(f'"{column}"' for column in COLUMNS)
+    con.execute(f"INSERT INTO raw SELECT ?, row_number() OVER (), NOT good, {picked} FROM lines", [file.name])
+    con.unregister("lines")
 
 
 def compute(sources):

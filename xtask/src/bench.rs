@@ -55,16 +55,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     };
     println!("Building the binaries (the one profile that demo and tests use too: dependencies fully optimised).");
     workspace.build_binaries()?;
-    let bench = Bench {
-        workspace,
-        python,
-        folder: workspace.target().join("bench"),
-    };
-    let comparison = if options.skip_comparison {
-        Value::Null
-    } else {
-        bench.compare(options)?
-    };
+    let bench = Bench { workspace, python, folder: workspace.target().join("bench") };
+    let comparison = if options.skip_comparison { Value::Null } else { bench.compare(options)? };
     let memory = bench.memory(&memory_sizes)?;
     let report = json!({
         "logical_cpus": std::thread::available_parallelism()?.get(),
@@ -89,10 +81,7 @@ impl Bench<'_> {
         let source = self.source(options.gb)?;
         let mut measured = Vec::new();
         let cost = self.median(options.repeat, || self.measure_sluice(&source))?;
-        measured.push(Measured {
-            job: "sluice run",
-            cost,
-        });
+        measured.push(Measured { job: "sluice run", cost });
         let (summary, partitions) = self.lake_summary()?;
         let mut rivals = vec![("DuckDB script", "duckdb_job.py")];
         if !options.skip_pandas {
@@ -109,10 +98,7 @@ impl Bench<'_> {
             })?;
             measured.push(Measured { job, cost });
         }
-        println!(
-            "\nThe same job on the same {:.2} GB of CSV (all computed {summary}):",
-            gigabytes(source.size_bytes)
-        );
+        println!("\nThe same job on the same {:.2} GB of CSV (all computed {summary}):", gigabytes(source.size_bytes));
         println!(
             "sluice also writes bronze, lineage columns, statistics and Delta logs, and audits before it publishes.\n"
         );
@@ -159,11 +145,7 @@ impl Bench<'_> {
         let lake = self.lake();
         empty(&lake)?;
         let mut command = self.workspace.command(self.workspace.sluice());
-        command
-            .args(["run", "pipelines/retail", "--lake"])
-            .arg(&lake)
-            .arg("--landing")
-            .arg(source.folder());
+        command.args(["run", "pipelines/retail", "--lake"]).arg(&lake).arg("--landing").arg(source.folder());
         self.measure("sluice", &command)
     }
 
@@ -171,10 +153,7 @@ impl Bench<'_> {
         let out = self.folder.join("rival");
         empty(&out)?;
         let mut command = self.workspace.command(&self.python);
-        command
-            .arg(self.workspace.root().join("bench").join(script))
-            .arg("--source")
-            .arg(&source.file);
+        command.arg(self.workspace.root().join("bench").join(script)).arg("--source").arg(&source.file);
         command.arg("--out").arg(&out).arg("--partition-by").args(partitions);
         let cost = self.measure(script, &command)?;
         let printed = fs::read_to_string(self.log(script))?;
@@ -190,24 +169,14 @@ impl Bench<'_> {
         let cost = self.folder.join(format!("{name}.cost.json"));
         let log = self.log(name);
         let mut measure = self.workspace.command(&self.python);
-        measure
-            .arg(self.workspace.root().join("bench/measure.py"))
-            .arg("--out")
-            .arg(&cost)
-            .arg("--log")
-            .arg(&log);
+        measure.arg(self.workspace.root().join("bench/measure.py")).arg("--out").arg(&cost).arg("--log").arg(&log);
         measure.arg("--").arg(command.get_program()).args(command.get_args());
         if let Err(error) = output_of(&mut measure) {
             let said = fs::read_to_string(&log).unwrap_or_default();
             return Err(error.context(format!("`{}` failed and said:\n{said}", line(command))));
         }
         let cost = Cost::from_json(&serde_json::from_slice(&fs::read(&cost)?)?)?;
-        println!(
-            "  {:.1} s wall, {:.1} s CPU, peak {:.0} MB",
-            cost.wall_seconds,
-            cost.cpu_seconds,
-            cost.megabytes()
-        );
+        println!("  {:.1} s wall, {:.1} s CPU, peak {:.0} MB", cost.wall_seconds, cost.cpu_seconds, cost.megabytes());
         Ok(cost)
     }
 
@@ -224,24 +193,15 @@ impl Bench<'_> {
     /// What the run left in the lake, in the words of the rivals, and the columns silver is partitioned by.
     fn lake_summary(&self) -> Result<(Value, Vec<String>)> {
         let mut command = self.workspace.command(&self.python);
-        command
-            .arg(self.workspace.root().join("bench/lake_summary.py"))
-            .arg("--lake")
-            .arg(self.lake());
+        command.arg(self.workspace.root().join("bench/lake_summary.py")).arg("--lake").arg(self.lake());
         let printed: Value = serde_json::from_slice(&output_of(&mut command)?)?;
         let columns = printed
             .get("partition_columns")
             .and_then(Value::as_array)
             .context("lake_summary.py named no partition columns")?;
         // A lineage column has one value in a single run: it splits nothing, and the rivals have none.
-        let names = columns
-            .iter()
-            .filter_map(Value::as_str)
-            .filter(|name| !name.starts_with('_'));
-        let summary = printed
-            .get("summary")
-            .cloned()
-            .context("lake_summary.py printed no summary")?;
+        let names = columns.iter().filter_map(Value::as_str).filter(|name| !name.starts_with('_'));
+        let summary = printed.get("summary").cloned().context("lake_summary.py printed no summary")?;
         Ok((summary, names.map(str::to_owned).collect()))
     }
 }
@@ -249,9 +209,7 @@ impl Bench<'_> {
 impl Cost {
     fn from_json(cost: &Value) -> Result<Self> {
         let number = |key: &str| {
-            cost.get(key)
-                .and_then(Value::as_f64)
-                .with_context(|| format!("measure.py wrote no {key}: {cost}"))
+            cost.get(key).and_then(Value::as_f64).with_context(|| format!("measure.py wrote no {key}: {cost}"))
         };
         Ok(Self {
             wall_seconds: number("wall_seconds")?,
@@ -279,11 +237,7 @@ impl Cost {
 
 /// Sizes in bytes from a list of decimal GB.
 fn sizes_from(list: &str) -> Result<Vec<u64>> {
-    list.split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .map(bytes_from)
-        .collect()
+    list.split(',').map(str::trim).filter(|part| !part.is_empty()).map(bytes_from).collect()
 }
 
 /// A decimal number of GB (10⁹ bytes), to the megabyte, as bytes.
@@ -294,10 +248,7 @@ fn bytes_from(gigabytes: &str) -> Result<u64> {
         (1..=4, 0..=3) if digits(whole) && digits(fraction) => format!("{whole}{fraction:0<3}").parse::<u64>()?,
         _ => 0,
     };
-    ensure!(
-        megabytes > 0,
-        "'{gigabytes}' is no size in GB: write it like 1 or 0.25, down to 0.001"
-    );
+    ensure!(megabytes > 0, "'{gigabytes}' is no size in GB: write it like 1 or 0.25, down to 0.001");
     Ok(megabytes * 1_000_000)
 }
 
@@ -325,12 +276,7 @@ fn print_comparison(measured: &[Measured]) {
 }
 
 fn memory_line(size_bytes: u64, cost: Cost) -> String {
-    format!(
-        "{:>6.2} GB: peak {:>6.0} MB, {:>7.1} s wall",
-        gigabytes(size_bytes),
-        cost.megabytes(),
-        cost.wall_seconds
-    )
+    format!("{:>6.2} GB: peak {:>6.0} MB, {:>7.1} s wall", gigabytes(size_bytes), cost.megabytes(), cost.wall_seconds)
 }
 
 fn gigabytes(bytes: u64) -> f64 {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::workspace::{Workspace, output_of};
 
-/// The file spans this many days of January 2026, from the fifth.
+/// The file spans this many days.
 const DAYS: u64 = 25;
 /// Rows of the trial day that tells how many bytes a row has.
 const TRIAL_ROWS: u64 = 5000;
@@ -41,44 +41,29 @@ pub(crate) fn generate(workspace: &Workspace, folder: &Path, wanted_bytes: u64) 
     fs::create_dir_all(&landing)?;
     let parts = folder.join("parts");
     let trial = folder.join("trial.csv");
-    append_day(workspace, &parts, 0, TRIAL_ROWS, &trial)?;
+    append_days(workspace, &parts, 1, TRIAL_ROWS, &trial)?;
     // Sample days vary in length by a little: the size wanted is met within a few per cent.
     let trial_bytes = fs::metadata(&trial)?.len().max(1);
     fs::remove_file(&trial)?;
     let rows_per_day = (wanted_bytes / DAYS * TRIAL_ROWS / trial_bytes).max(1);
     let file = landing.join("sales.csv");
-    for day in 0..DAYS {
-        append_day(workspace, &parts, day, rows_per_day, &file)?;
-    }
+    append_days(workspace, &parts, DAYS, rows_per_day, &file)?;
     let size_bytes = fs::metadata(&file)?.len();
     Ok(Source { file, size_bytes })
 }
 
-/// Samples one day into `parts` and moves its lines to the end of `file`.
-fn append_day(workspace: &Workspace, parts: &Path, day: u64, rows: u64, file: &Path) -> Result<()> {
+/// Samples days into `parts` and moves their lines to the end of `file`.
+fn append_days(workspace: &Workspace, parts: &Path, days: u64, rows: u64, file: &Path) -> Result<()> {
     let mut sample = workspace.command(workspace.sluice());
-    sample.arg("sample").arg(parts);
-    sample.args([
-        "--start",
-        &format!("2026-01-{:02}", 5 + day),
-        "--days",
-        "1",
-        "--dirt",
-        DIRT,
-    ]);
-    sample.args(["--rows", &rows.to_string(), "--seed", &(1000 + day).to_string()]);
+    sample.arg("sample").arg(parts).args(["--start", "2026-01-05", "--seed", "7", "--dirt", DIRT]);
+    sample.args(["--days", &days.to_string(), "--rows", &rows.to_string()]);
     output_of(&mut sample)?;
-    let mut made = fs::read_dir(parts)?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<io::Result<Vec<_>>>()?;
+    let mut made = fs::read_dir(parts)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     made.sort();
-    ensure!(
-        !made.is_empty(),
-        "`sluice sample` wrote no file into {}",
-        parts.display()
-    );
+    ensure!(!made.is_empty(), "`sluice sample` wrote no file into {}", parts.display());
     for part in &made {
         append_lines(part, file).with_context(|| format!("cannot append to {}", file.display()))?;
+        fs::remove_file(part)?;
     }
     fs::remove_dir_all(parts)?;
     Ok(())

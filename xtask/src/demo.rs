@@ -45,17 +45,11 @@ fn make_fresh(folder: &Path) -> Result<()> {
     };
     if !empty {
         if !folder.join(MARKER).is_file() {
-            bail!(
-                "{} is not empty and no earlier demo made it: name another folder with --dir",
-                folder.display()
-            );
+            bail!("{} is not empty and no earlier demo made it: name another folder with --dir", folder.display());
         }
         fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    fs::write(
-        folder.join(MARKER),
-        "Made by `cargo xtask demo`, which empties this folder when it runs again.\n",
-    )?;
+    fs::write(folder.join(MARKER), "Made by `cargo xtask demo`, which empties this folder when it runs again.\n")?;
     Ok(())
 }

@@ -32,12 +32,7 @@ pub(crate) struct Story<'w> {
 impl<'w> Story<'w> {
     /// A story in `folder`, with `rows` rows per sample day.
     pub(crate) fn new(workspace: &'w Workspace, folder: &Path, rows: u64) -> Self {
-        Self {
-            workspace,
-            landing: folder.join("landing"),
-            lake: folder.join("lake"),
-            rows,
-        }
+        Self { workspace, landing: folder.join("landing"), lake: folder.join("lake"), rows }
     }
 
     /// Runs every chapter.
@@ -64,10 +59,7 @@ impl<'w> Story<'w> {
             "gold/sales/daily_revenue",
             "gold/sales/customer_rfm",
         ] {
-            let rows = tables
-                .get(table)
-                .with_context(|| format!("table {table} was not published"))?
-                .rows;
+            let rows = tables.get(table).with_context(|| format!("table {table} was not published"))?.rows;
             ensure!(rows > 0, "table {table} has no rows after the first load");
         }
         verified(&format!(
@@ -124,21 +116,14 @@ impl<'w> Story<'w> {
             arrived < self.rows + self.rows / 2,
             "bronze grew by {arrived} rows, more than the one good day has: the held file was let through"
         );
-        verified(&format!(
-            "published: bronze grew by {arrived} rows, those of the good day only"
-        ));
+        verified(&format!("published: bronze grew by {arrived} rows, those of the good day only"));
         Ok(())
     }
 
     fn inspect(&self) -> Result<()> {
         chapter("6. What is in the lake");
         let lake = self.lake.to_string_lossy();
-        for words in [
-            ["table", "list"],
-            ["runs", "list"],
-            ["source", "list"],
-            ["quarantine", "list"],
-        ] {
+        for words in [["table", "list"], ["runs", "list"], ["source", "list"], ["quarantine", "list"]] {
             self.sluice(&[words[0], words[1], "--lake", &lake], 0)?;
         }
         chapter("How to read it");
@@ -146,16 +131,10 @@ impl<'w> Story<'w> {
         let silver = self.lake.join("silver/sales/transactions");
         println!("DuckDB (https://duckdb.org):\n");
         println!("  INSTALL delta; LOAD delta;");
-        println!(
-            "  SELECT * FROM delta_scan('{}') ORDER BY net_revenue DESC LIMIT 5;\n",
-            revenue.display()
-        );
+        println!("  SELECT * FROM delta_scan('{}') ORDER BY net_revenue DESC LIMIT 5;\n", revenue.display());
         println!("Polars (pip install polars deltalake):\n");
         println!("  import polars as pl");
-        println!(
-            "  print(pl.scan_delta(\"{}\").group_by(\"country\").len().collect())",
-            silver.display()
-        );
+        println!("  print(pl.scan_delta(\"{}\").group_by(\"country\").len().collect())", silver.display());
         println!(
             "  print(pl.scan_delta(\"{}\", version=0).select(pl.len()).collect())  # time travel\n",
             silver.display()
@@ -170,9 +149,7 @@ impl<'w> Story<'w> {
     fn sample(&self, start: &str, days: u64, dirt: &str) -> Result<()> {
         let (landing, rows, days) = (self.landing.to_string_lossy(), self.rows.to_string(), days.to_string());
         self.sluice(
-            &[
-                "sample", &landing, "--start", start, "--days", &days, "--rows", &rows, "--seed", "7", "--dirt", dirt,
-            ],
+            &["sample", &landing, "--start", start, "--days", &days, "--rows", &rows, "--seed", "7", "--dirt", dirt],
             0,
         )
     }
@@ -184,20 +161,10 @@ impl<'w> Story<'w> {
 
     /// Runs `sluice` with its output shown, and checks its exit code.
     fn sluice(&self, arguments: &[&str], expected: i32) -> Result<()> {
-        let shown: Vec<String> = arguments
-            .iter()
-            .map(|word| self.workspace.shown(Path::new(word)))
-            .collect();
-        println!(
-            "$ {} {}",
-            self.workspace.shown(&self.workspace.sluice()),
-            shown.join(" ")
-        );
+        let shown: Vec<String> = arguments.iter().map(|word| self.workspace.shown(Path::new(word))).collect();
+        println!("$ {} {}", self.workspace.shown(&self.workspace.sluice()), shown.join(" "));
         let mut command = self.workspace.command(self.workspace.sluice());
-        let status = command
-            .args(arguments)
-            .status()
-            .with_context(|| format!("cannot start {}", line(&command)))?;
+        let status = command.args(arguments).status().with_context(|| format!("cannot start {}", line(&command)))?;
         ensure!(
             status.code() == Some(expected),
             "`{}` ended with {status}, expected exit code {expected}",
@@ -214,10 +181,7 @@ impl<'w> Story<'w> {
 
     fn ensure_untouched(&self, before: &Tables) -> Result<()> {
         let after = self.tables()?;
-        ensure!(
-            after == *before,
-            "tables changed that must not: before {before:?}, after {after:?}"
-        );
+        ensure!(after == *before, "tables changed that must not: before {before:?}, after {after:?}");
         Ok(())
     }
 }
@@ -238,13 +202,7 @@ fn tables_from(json: &[u8]) -> Result<Tables> {
                 .get("table")
                 .and_then(serde_json::Value::as_str)
                 .with_context(|| format!("entry {entry} has no text `table`"))?;
-            Ok((
-                table.to_owned(),
-                TableState {
-                    version: field(entry, "version")?,
-                    rows: field(entry, "rows")?,
-                },
-            ))
+            Ok((table.to_owned(), TableState { version: field(entry, "version")?, rows: field(entry, "rows")? }))
         })
         .collect()
 }
@@ -255,10 +213,7 @@ fn rows_of(tables: &Tables, table: &str) -> u64 {
 
 fn ensure_grown(before: &Tables, after: &Tables, table: &str) -> Result<()> {
     let (had, has) = (rows_of(before, table), rows_of(after, table));
-    ensure!(
-        has > had,
-        "table {table} should have grown: {had} rows before, {has} after"
-    );
+    ensure!(has > had, "table {table} should have grown: {had} rows before, {has} after");
     Ok(())
 }
 

@@ -49,14 +49,7 @@ pub(crate) fn python(workspace: &Workspace) -> Result<Tool> {
     println!("installing the Python judges into {}", environment.display());
     remove(&environment)?;
     let create = |extra: &[&str]| {
-        output_of(
-            workspace
-                .command(&base)
-                .args(["-m", "venv"])
-                .args(extra)
-                .arg(&environment),
-        )
-        .map(drop)
+        output_of(workspace.command(&base).args(["-m", "venv"]).args(extra).arg(&environment)).map(drop)
     };
     // Distributions that split `venv` leave out ensurepip: then the pip outside installs into the environment.
     let mut pip = if create(&[]).is_ok() {
@@ -76,16 +69,8 @@ pub(crate) fn python(workspace: &Workspace) -> Result<Tool> {
         pip.args(["-m", "pip", "--python"]).arg(&python);
         pip
     };
-    pip.args([
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-input",
-        "install",
-        "--only-binary",
-        ":all:",
-        "-r",
-    ])
-    .arg(&pins);
+    pip.args(["--quiet", "--disable-pip-version-check", "--no-input", "install", "--only-binary", ":all:", "-r"])
+        .arg(&pins);
     run(&mut pip).context("the pinned Python judges cannot be installed: is a package registry within reach?")?;
     File::create(environment.join(COMPLETE))?;
     Ok(Tool::Ready(python))
@@ -116,8 +101,7 @@ pub(crate) fn node_programs(workspace: &Workspace) -> Result<Tool> {
         fs::copy(pin, installed.join(pin.file_name().unwrap_or_default()))?;
     }
     let mut npm = workspace.command("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
-        .current_dir(&installed);
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&installed);
     run(&mut npm).context("the pinned npm judges cannot be installed: is a package registry within reach?")?;
     File::create(installed.join(COMPLETE))?;
     Ok(Tool::Ready(programs))
@@ -134,14 +118,7 @@ fn lock(workspace: &Workspace) -> Result<File> {
 fn base_python(workspace: &Workspace) -> Option<String> {
     let (major, minor) = OLDEST_PYTHON;
     let question = format!("import sys; sys.exit(sys.version_info < ({major}, {minor}))");
-    let names = [
-        "python3",
-        "python3.14",
-        "python3.13",
-        "python3.12",
-        "python3.11",
-        "python",
-    ];
+    let names = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"];
     let fits = |name: &&&str| output_of(workspace.command(name).args(["-c", &question])).is_ok();
     names.iter().find(fits).map(|name| (*name).to_owned())
 }
@@ -149,9 +126,7 @@ fn base_python(workspace: &Workspace) -> Option<String> {
 fn hash_of(files: &[&Path]) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     for file in files {
-        fs::read(file)
-            .with_context(|| format!("cannot read {}", file.display()))?
-            .hash(&mut hasher);
+        fs::read(file).with_context(|| format!("cannot read {}", file.display()))?.hash(&mut hasher);
     }
     Ok(format!("{:016x}", hasher.finish()))
 }
@@ -167,9 +142,7 @@ fn remove(folder: &Path) -> Result<()> {
 
 /// Puts a tool's place into the environment of a test run, for the Rust tests that ask a judge.
 pub(crate) fn export(command: &mut Command, workspace: &Workspace, python: Option<&Path>) {
-    command
-        .env("SLUICE_TOOLS", folder(workspace))
-        .env("SLUICE_BIN", workspace.sluice());
+    command.env("SLUICE_TOOLS", folder(workspace)).env("SLUICE_BIN", workspace.sluice());
     match python {
         Some(python) => command.env("SLUICE_PYTHON", python),
         None => command.env_remove("SLUICE_PYTHON"),

@@ -1,10 +1,6 @@
 //! Project commands, run as `cargo xtask <command>`: the only way the README and CI build, test, show and measure Sluice.
 
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line tool talks to its terminal"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to its terminal")]
 
 mod bench;
 mod bench_data;

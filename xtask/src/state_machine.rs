@@ -31,11 +31,8 @@ pub(crate) fn lint(workspace: &Workspace) -> Result<Vec<String>> {
     match judge_tools::node_programs(workspace)? {
         Tool::Ready(programs) => {
             for definition in &definitions {
-                run(workspace
-                    .command(programs.join("asl-validator"))
-                    .arg("--json-path")
-                    .arg(definition))
-                .context("asl-validator refuses the state machine")?;
+                run(workspace.command(programs.join("asl-validator")).arg("--json-path").arg(definition))
+                    .context("asl-validator refuses the state machine")?;
             }
         }
         Tool::Missing(reason) => skipped.push(format!("asl-validator: {reason}")),

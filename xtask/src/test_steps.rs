@@ -72,10 +72,7 @@ struct Outcome {
 /// Names the failed step and what to do about it.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let wanted = |step: &&Step| options.only.is_empty() || options.only.contains(step);
-    let steps = TestSteps {
-        workspace,
-        python: RefCell::new(None),
-    };
+    let steps = TestSteps { workspace, python: RefCell::new(None) };
     let mut outcomes = Vec::new();
     for step in Step::value_variants().iter().filter(wanted) {
         println!("\n=== {} ===", step.title());
@@ -85,11 +82,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         match result {
             Ok(skipped) => {
                 println!("--- {}: passed in {}", step.title(), seconds(time));
-                outcomes.push(Outcome {
-                    step: *step,
-                    time,
-                    skipped,
-                });
+                outcomes.push(Outcome { step: *step, time, skipped });
             }
             Err(error) => {
                 print_summary(&outcomes);
@@ -122,8 +115,7 @@ impl TestSteps<'_> {
             Step::Tests => self.tests(),
             Step::Docs => {
                 let mut doc = cargo();
-                doc.args(["doc", "--workspace", "--no-deps"])
-                    .env("RUSTDOCFLAGS", "-D warnings");
+                doc.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
                 run_command(&mut doc).map(none)
             }
             Step::StateMachine => state_machine::lint(self.workspace),
@@ -178,11 +170,7 @@ fn none((): ()) -> Vec<String> {
 fn print_summary(outcomes: &[Outcome]) {
     println!("\nSummary");
     for outcome in outcomes {
-        let result = if outcome.skipped.is_empty() {
-            "passed"
-        } else {
-            "passed, with SKIPS"
-        };
+        let result = if outcome.skipped.is_empty() { "passed" } else { "passed, with SKIPS" };
         println!("  {:<28} {:>9}  {result}", outcome.step.title(), seconds(outcome.time));
         for skip in &outcome.skipped {
             println!("      skipped: {skip}");

@@ -21,20 +21,13 @@ impl Workspace {
     pub(crate) fn discover() -> Result<Self> {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
         let mut command = cargo();
-        command
-            .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"])
-            .arg(manifest);
+        command.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]).arg(manifest);
         let metadata: serde_json::Value = serde_json::from_slice(&output_of(&mut command)?)?;
         let path = |key: &str| -> Result<PathBuf> {
             let text = metadata.get(key).and_then(serde_json::Value::as_str);
-            Ok(PathBuf::from(
-                text.with_context(|| format!("cargo metadata has no {key}"))?,
-            ))
+            Ok(PathBuf::from(text.with_context(|| format!("cargo metadata has no {key}"))?))
         };
-        Ok(Self {
-            root: path("workspace_root")?,
-            target: path("target_directory")?,
-        })
+        Ok(Self { root: path("workspace_root")?, target: path("target_directory")? })
     }
 
     /// The checkout. Every command runs here.
@@ -49,9 +42,7 @@ impl Workspace {
 
     /// The `sluice` binary of the one build profile that tests, demo and benchmark share.
     pub(crate) fn sluice(&self) -> PathBuf {
-        self.target
-            .join("debug")
-            .join(format!("sluice{}", env::consts::EXE_SUFFIX))
+        self.target.join("debug").join(format!("sluice{}", env::consts::EXE_SUFFIX))
     }
 
     /// A cargo command in this checkout.
@@ -123,9 +114,7 @@ fn clear_cargo_variables(command: &mut Command) {
 /// # Errors
 /// When it cannot be started or does not exit with 0.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start `{}`", line(command)))?;
+    let status = command.status().with_context(|| format!("cannot start `{}`", line(command)))?;
     if !status.success() {
         bail!("`{}` ended with {status}", line(command));
     }
@@ -137,9 +126,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 /// # Errors
 /// When it cannot be started or does not exit with 0; the message carries what it wrote to standard error.
 pub(crate) fn output_of(command: &mut Command) -> Result<Vec<u8>> {
-    let output = command
-        .output()
-        .with_context(|| format!("cannot start `{}`", line(command)))?;
+    let output = command.output().with_context(|| format!("cannot start `{}`", line(command)))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         bail!("`{}` ended with {}\n{}", line(command), output.status, said.trim_end());
@@ -150,15 +137,8 @@ pub(crate) fn output_of(command: &mut Command) -> Result<Vec<u8>> {
 /// A command as one would type it.
 pub(crate) fn line(command: &Command) -> String {
     let program = Path::new(command.get_program());
-    let name = if program.file_stem() == Some(OsStr::new("cargo")) {
-        "cargo".into()
-    } else {
-        program.to_string_lossy()
-    };
+    let name =
+        if program.file_stem() == Some(OsStr::new("cargo")) { "cargo".into() } else { program.to_string_lossy() };
     let words = command.get_args().map(OsStr::to_string_lossy);
-    std::iter::once(name)
-        .chain(words)
-        .map(|word| quoted(&word))
-        .collect::<Vec<_>>()
-        .join(" ")
+    std::iter::once(name).chain(words).map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
 }
