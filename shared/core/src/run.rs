@@ -1,0 +1,396 @@
+//! The documents of a run: one small JSON file per step, each the pointer target of a state machine payload.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::contract::{ColumnType, Severity};
+use crate::name::{PipelineName, RunId, TableRef};
+use crate::pipeline::Pipeline;
+use crate::source::{SourceId, SourceObject};
+use crate::uri::FolderUri;
+
+/// Most attempts of one run. Each replan answers a conflict with another writer; after 8 in a row something is wrong
+/// that planning again does not solve, and the run fails with `CommitConflict`.
+pub const MAX_ATTEMPTS: u32 = 8;
+
+/// One attempt of one run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunRef {
+    /// The pipeline.
+    pub pipeline: PipelineName,
+    /// The run.
+    pub run_id: RunId,
+    /// 1 for the first plan; one more for every plan made again.
+    pub attempt: u32,
+}
+
+/// What a run is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunRequest {
+    /// The pipeline.
+    pub pipeline: PipelineName,
+    /// Folder of the pipeline's spec, when it is not the lake's own `pipelines/<pipeline>/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<FolderUri>,
+    /// Folder to take new files from, when it is not the pipeline's own prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landing: Option<FolderUri>,
+    /// What to do.
+    #[serde(default)]
+    pub action: RunAction,
+}
+
+/// What a run does.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum RunAction {
+    /// Takes new source objects to the tables.
+    #[default]
+    Ingest,
+    /// Takes quarantined rows through the contract and spec as they are now.
+    Replay,
+    /// Publishes what a rejected run staged, on a person's word.
+    Accept {
+        /// The rejected run.
+        run_id: RunId,
+    },
+}
+
+/// What validate decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanStatus {
+    /// There is work.
+    Planned,
+    /// Nothing is new.
+    Skipped,
+    /// A rejected changeset was accepted and can be published as it is.
+    Accepted,
+}
+
+/// Where the rows of a planned object are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadFrom {
+    /// From the object itself; its rows are new to bronze.
+    Landing,
+    /// From the bronze table, which has them already.
+    Bronze,
+}
+
+/// A source object of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedObject {
+    /// The object.
+    pub object: SourceObject,
+    /// Where its rows are read.
+    pub read_from: ReadFrom,
+}
+
+/// Where a table stands, and which objects the run brings to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedTable {
+    /// The table.
+    pub table: TableRef,
+    /// Version the plan was made on; `None` where the table does not exist yet.
+    pub read_version: Option<u64>,
+    /// Objects whose rows are missing from the table.
+    pub sources: BTreeSet<SourceId>,
+}
+
+/// The engine of a run and why it was chosen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineChoice {
+    /// `lambda`; Spark on EMR is not part of this version.
+    pub engine: String,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// What a run is going to do. Written by validate, once per attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The attempt planned.
+    pub run: RunRef,
+    /// What was asked for.
+    pub request: RunRequest,
+    /// When the plan was made; also the `_ingested_at` of the run's rows.
+    pub planned_at: Timestamp,
+    /// The decision.
+    pub status: PlanStatus,
+    /// The engine.
+    pub engine: EngineChoice,
+    /// The pipeline as resolved for this run, so that a redrive does not see another spec.
+    pub pipeline: Pipeline,
+    /// Objects to read, by address.
+    pub objects: Vec<PlannedObject>,
+    /// Where every table stands.
+    pub tables: Vec<PlannedTable>,
+    /// Objects passed by because they are held.
+    pub held: Vec<SourceObject>,
+}
+
+impl Plan {
+    /// Where this table stands. `None` for tables the pipeline does not write.
+    pub fn table(&self, table: &TableRef) -> Option<&PlannedTable> {
+        self.tables.iter().find(|planned| &planned.table == table)
+    }
+}
+
+/// A column as stored in a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredColumn {
+    /// Name.
+    pub name: String,
+    /// Type.
+    pub column_type: ColumnType,
+}
+
+/// A Parquet file that no reader can see until it is committed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedFile {
+    /// Path below the table's folder, percent-encoded as the Delta log has it.
+    pub path: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// Rows.
+    pub rows: u64,
+    /// Partition values, as text.
+    pub partition_values: BTreeMap<String, Option<String>>,
+    /// Delta statistics, as the log has them (JSON text).
+    pub stats: String,
+}
+
+/// How a commit changes its table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    /// Files are added; commits of others in between do not matter.
+    Append,
+    /// Files are replaced by rows computed from the read version.
+    Rewrite,
+    /// The whole table is replaced.
+    Overwrite,
+}
+
+/// Where the rows of a table's change went. Every source row is in exactly one of the last three counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RowCounts {
+    /// Rows read from the source objects (or the quarantine) for this table.
+    pub source: u64,
+    /// Rows of replaced files, read to be merged with.
+    pub replaced: u64,
+    /// Rows in the staged files.
+    pub staged: u64,
+    /// Rows that broke an error rule.
+    pub quarantined: u64,
+    /// Rows that lost to a newer row of their key, or were there already.
+    pub collapsed: u64,
+}
+
+/// What a run does to one table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableChange {
+    /// The table.
+    pub table: TableRef,
+    /// Version the change was computed from; `None` creates the table.
+    pub read_version: Option<u64>,
+    /// How the commit changes the table.
+    pub kind: ChangeKind,
+    /// All columns of the table after the commit.
+    pub columns: Vec<StoredColumn>,
+    /// Partition columns in order.
+    pub partition_by: Vec<String>,
+    /// Files to add.
+    pub adds: Vec<StagedFile>,
+    /// Paths of files to remove, as the log has them.
+    pub removes: Vec<String>,
+    /// Objects whose rows this commit brings.
+    pub sources: BTreeSet<SourceId>,
+    /// Tables whose content this one was computed from (gold).
+    pub inputs: BTreeSet<TableRef>,
+    /// Where the rows went.
+    pub rows: RowCounts,
+    /// Rows in the table after the commit.
+    pub table_rows: u64,
+    /// Broken warning rules and rules broken by quarantined rows: rule id and number of rows.
+    pub broken_rules: BTreeMap<String, u64>,
+    /// What changed in the columns, in words.
+    pub schema_changes: Vec<String>,
+}
+
+/// Everything a run wants to do to the tables. Written by process, once per attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changeset {
+    /// The attempt.
+    pub run: RunRef,
+    /// When it was staged.
+    pub staged_at: Timestamp,
+    /// Changes in the order of publication.
+    pub tables: Vec<TableChange>,
+}
+
+/// What the gate decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Every error rule holds.
+    Passed,
+    /// An error rule is broken; nothing is published.
+    Rejected,
+    /// An error rule is broken and a person accepted it.
+    Accepted,
+}
+
+/// The outcome of one rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleResult {
+    /// Stable name of the rule within its table.
+    pub rule: String,
+    /// What is measured, in words.
+    pub description: String,
+    /// What a broken rule leads to.
+    pub severity: Severity,
+    /// Quality dimension.
+    pub dimension: Option<String>,
+    /// The number observed.
+    pub observed: String,
+    /// What was expected, such as `= 0` or `< 10 %`.
+    pub expected: String,
+    /// Whether it holds.
+    pub passed: bool,
+}
+
+/// The audit of one table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableVerdict {
+    /// The table.
+    pub table: TableRef,
+    /// Contract audited against.
+    pub contract: String,
+    /// Share of rules that hold, 0 to 100.
+    pub score: String,
+    /// Every rule.
+    pub rules: Vec<RuleResult>,
+}
+
+/// A person's word for a rejected changeset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acceptance {
+    /// Who accepted.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// The broken rules accepted, as `<table>: <rule>`. Others still reject.
+    pub rules: BTreeSet<String>,
+}
+
+/// The audit of a changeset. Written by quality-check, once per attempt; an acceptance is added to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The attempt.
+    pub run: RunRef,
+    /// When it was made.
+    pub audited_at: Timestamp,
+    /// The decision.
+    pub decision: Decision,
+    /// One audit per table.
+    pub tables: Vec<TableVerdict>,
+    /// A person's word, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acceptance: Option<Acceptance>,
+}
+
+impl Verdict {
+    /// The error rules that are broken, as `<table>: <rule>`, with their results.
+    pub fn broken(&self) -> Vec<(String, &RuleResult)> {
+        let broken = |rule: &&RuleResult| !rule.passed && rule.severity == Severity::Error;
+        self.tables
+            .iter()
+            .flat_map(|t| t.rules.iter().filter(broken).map(move |r| (format!("{}: {}", t.table, r.rule), r)))
+            .collect()
+    }
+}
+
+/// A committed table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommittedTable {
+    /// The table.
+    pub table: TableRef,
+    /// Its version that holds the change.
+    pub version: u64,
+    /// Rows after the commit.
+    pub rows: u64,
+    /// Files added and removed by the commit.
+    pub files_added: u64,
+    /// Files removed by the commit.
+    pub files_removed: u64,
+}
+
+/// What was published. Written by publish, last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The attempt.
+    pub run: RunRef,
+    /// When the last table was committed.
+    pub published_at: Timestamp,
+    /// Tables in the order of their commits.
+    pub tables: Vec<CommittedTable>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Tables were committed.
+    Published,
+    /// Nothing was new.
+    Skipped,
+    /// The gate said no.
+    Rejected,
+    /// A step failed.
+    Failed,
+}
+
+/// The run in one page, for people and machines. Written by notify.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The pipeline; unknown when the request could not be read.
+    pub pipeline: Option<PipelineName>,
+    /// The run.
+    pub run_id: RunId,
+    /// Attempt that ended the run; 0 when there was no plan.
+    pub attempt: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// Source objects of the run.
+    pub sources: Vec<SourceObject>,
+    /// Row counts per table.
+    pub rows: BTreeMap<String, RowCounts>,
+    /// Tables committed.
+    pub committed: Vec<CommittedTable>,
+    /// Broken error rules.
+    pub broken_rules: Vec<String>,
+    /// The error of a failed run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ReportedError>,
+}
+
+/// The error of a failed run, as the state machine has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedError {
+    /// Stable name.
+    #[serde(rename = "Error", default)]
+    pub error: String,
+    /// Message.
+    #[serde(rename = "Cause", default)]
+    pub cause: String,
+}

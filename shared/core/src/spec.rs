@@ -1,0 +1,189 @@
+//! The pipeline spec: what a person writes in `pipeline.yaml`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::name::{ColumnName, DomainName, PipelineName, TableName};
+use crate::uri::LakePath;
+
+/// A pipeline as written in `pipeline.yaml`. Unknown keys are refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PipelineSpec {
+    /// Name of the pipeline; also the folder of its runs.
+    pub pipeline: PipelineName,
+    /// Business domain; the folder above its tables.
+    pub domain: DomainName,
+    /// What it is for, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Where files arrive and what they are.
+    pub source: SourceSpec,
+    /// The raw table.
+    pub bronze: BronzeSpec,
+    /// Clean tables, each row of which comes from one source record.
+    pub silver: Vec<SilverSpec>,
+    /// Aggregates, recomputed whenever a table they read has changed.
+    #[serde(default)]
+    pub gold: Vec<GoldSpec>,
+}
+
+/// Where files arrive and what they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SourceSpec {
+    /// Folder below the lake's root that new files arrive in.
+    pub prefix: LakePath,
+    /// Format of the files. Gzip and Zstandard are recognised by content, whatever the name.
+    pub format: SourceFormat,
+    /// How CSV files are written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csv: Option<CsvSpec>,
+}
+
+/// Format of source files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceFormat {
+    /// Delimited text with a header line.
+    Csv,
+    /// One JSON object per line.
+    Ndjson,
+    /// One JSON array of objects, or objects one after the other.
+    Json,
+    /// Apache Parquet.
+    Parquet,
+}
+
+/// How CSV files are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CsvSpec {
+    /// Field delimiter: one ASCII character. Default `,`.
+    #[serde(default = "default_delimiter")]
+    pub delimiter: AsciiChar,
+    /// Quote character: one ASCII character. Default `"`.
+    #[serde(default = "default_quote")]
+    pub quote: AsciiChar,
+}
+
+impl Default for CsvSpec {
+    fn default() -> Self {
+        Self { delimiter: default_delimiter(), quote: default_quote() }
+    }
+}
+
+fn default_delimiter() -> AsciiChar {
+    AsciiChar(b',')
+}
+
+fn default_quote() -> AsciiChar {
+    AsciiChar(b'"')
+}
+
+/// One printable ASCII character, or a tab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "char", into = "char")]
+#[schemars(with = "char")]
+pub struct AsciiChar(u8);
+
+impl AsciiChar {
+    /// The character as a byte.
+    pub fn byte(self) -> u8 {
+        self.0
+    }
+}
+
+impl TryFrom<char> for AsciiChar {
+    type Error = String;
+
+    fn try_from(value: char) -> Result<Self, String> {
+        match u8::try_from(value) {
+            Ok(byte) if byte == b'\t' || byte.is_ascii_graphic() || byte == b' ' => Ok(Self(byte)),
+            _ => Err(format!("'{}' is no printable ASCII character or tab", value.escape_default())),
+        }
+    }
+}
+
+impl From<AsciiChar> for char {
+    fn from(value: AsciiChar) -> char {
+        char::from(value.0)
+    }
+}
+
+/// The raw table: every source column as text, plus lineage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BronzeSpec {
+    /// Table name.
+    pub table: TableName,
+}
+
+/// A clean table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SilverSpec {
+    /// Table name.
+    pub table: TableName,
+    /// Path of its contract (ODCS), relative to the spec.
+    pub contract: LakePath,
+    /// Contract column -> source column. Source columns are read as text and cast to the contract's type before the
+    /// SQL runs. Contract columns that are not listed here are computed by the SQL.
+    pub columns: BTreeMap<ColumnName, String>,
+    /// `SELECT <expressions> FROM bronze`: row-wise, portable SQL. Left out: the listed columns as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sql: Option<String>,
+    /// How rows enter the table.
+    pub mode: WriteModeSpec,
+    /// Key columns, for `merge` and `scd2`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<ColumnName>,
+    /// The column that tells the newer of two rows with one key, for `merge` and `scd2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest_by: Option<ColumnName>,
+    /// Limits of the run as a whole, beside the contract's rules.
+    #[serde(default)]
+    pub gate: GateSpec,
+}
+
+/// How rows enter a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WriteModeSpec {
+    /// Rows are added.
+    Append,
+    /// The run's rows replace the table.
+    Replace,
+    /// One row per key: the newest by `latest_by`, ties by source position.
+    Merge,
+    /// Every version of a key, with `_valid_from`, `_valid_to` and `_is_current`.
+    Scd2,
+}
+
+/// Limits of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GateSpec {
+    /// The share of the run's rows that goes to quarantine must be below this many percent (above 0, up to 100).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined_percent_below: Option<crate::decimal::DecimalNumber>,
+}
+
+/// An aggregate table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GoldSpec {
+    /// Table name.
+    pub table: TableName,
+    /// Path of its contract (ODCS), relative to the spec.
+    pub contract: LakePath,
+    /// Portable SQL over `silver.<table>` and `gold.<table>` of the same pipeline.
+    pub sql: String,
+}
+
+/// The spec's JSON Schema (draft 2020-12), for editors; committed as `pipelines/pipeline.schema.json`.
+pub fn json_schema() -> schemars::Schema {
+    schemars::schema_for!(PipelineSpec)
+}

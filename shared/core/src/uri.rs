@@ -1,0 +1,264 @@
+//! Where things are: the lake's root, objects outside and inside it, and the layout below the root.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use url::Url;
+
+use crate::name::{PipelineName, RunId, TableRef};
+
+/// Why a text is no location.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum UriError {
+    /// Not a URL, or of a scheme that Sluice does not read.
+    #[error("'{text}' is no object address: write file:///path or s3://bucket/key")]
+    NotAnAddress {
+        /// The refused text.
+        text: String,
+    },
+    /// A path that leaves its root, or has empty or dot segments.
+    #[error("path '{text}' leaves its folder or has an empty segment: write it relative, without '.', '..' or '//'")]
+    UnsafePath {
+        /// The refused text.
+        text: String,
+    },
+}
+
+/// The address of a folder or bucket prefix: `file:///…/` or `s3://bucket/…/`, always with a final slash.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct FolderUri(Url);
+
+impl FolderUri {
+    /// The address as a URL; its path ends in a slash.
+    pub fn as_url(&self) -> &Url {
+        &self.0
+    }
+
+    /// Whether the folder is on this machine's file system.
+    pub fn is_local(&self) -> bool {
+        self.0.scheme() == "file"
+    }
+
+    /// The address of the object at `path` below this folder. The path is taken literally: `%` and spaces are encoded.
+    pub fn object(&self, path: &LakePath) -> ObjectUri {
+        let mut url = self.0.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path.as_str().split('/'));
+        }
+        ObjectUri(url)
+    }
+}
+
+impl FromStr for FolderUri {
+    type Err = UriError;
+
+    fn from_str(text: &str) -> Result<Self, UriError> {
+        let mut url = parse_url(text)?;
+        if !url.path().ends_with('/') {
+            let with_slash = format!("{}/", url.path());
+            url.set_path(&with_slash);
+        }
+        Ok(Self(url))
+    }
+}
+
+impl fmt::Display for FolderUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+/// The address of one object, percent-encoded: `s3://bucket/key` or `file:///path`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectUri(Url);
+
+impl ObjectUri {
+    /// The address as a URL.
+    pub fn as_url(&self) -> &Url {
+        &self.0
+    }
+
+    /// The last segment as stored in the address (percent-encoded).
+    pub fn file_name(&self) -> &str {
+        self.0.path().rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The text of the address.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl FromStr for ObjectUri {
+    type Err = UriError;
+
+    fn from_str(text: &str) -> Result<Self, UriError> {
+        let url = parse_url(text)?;
+        if url.path().ends_with('/') {
+            return Err(UriError::NotAnAddress { text: text.to_owned() });
+        }
+        Ok(Self(url))
+    }
+}
+
+impl fmt::Display for ObjectUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+fn parse_url(text: &str) -> Result<Url, UriError> {
+    let refused = || UriError::NotAnAddress { text: text.to_owned() };
+    let url = Url::parse(text).map_err(|_| refused())?;
+    let known = match url.scheme() {
+        "file" => url.host_str().is_none_or(str::is_empty),
+        "s3" => url.host_str().is_some_and(|bucket| !bucket.is_empty()),
+        _ => false,
+    };
+    if known && url.query().is_none() && url.fragment().is_none() { Ok(url) } else { Err(refused()) }
+}
+
+/// A path below a root: one or more segments, none of them empty, `.` or `..`, no control characters or backslashes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LakePath(String);
+
+impl LakePath {
+    /// The path, without a leading or trailing slash.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for LakePath {
+    type Err = UriError;
+
+    fn from_str(text: &str) -> Result<Self, UriError> {
+        let trimmed = text.strip_suffix('/').unwrap_or(text);
+        let safe = trimmed.split('/').all(|segment| {
+            !segment.is_empty()
+                && segment != "."
+                && segment != ".."
+                && !segment.chars().any(|c| c.is_control() || c == '\\')
+        });
+        if safe { Ok(Self(trimmed.to_owned())) } else { Err(UriError::UnsafePath { text: text.to_owned() }) }
+    }
+}
+
+impl fmt::Display for LakePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Serde through `FromStr` and `Display`.
+macro_rules! serde_as_text {
+    ($($name:ident),+) => {$(
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )+};
+}
+serde_as_text!(FolderUri, ObjectUri, LakePath);
+
+impl schemars::JsonSchema for LakePath {
+    fn schema_name() -> Cow<'static, str> {
+        "LakePath".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "relative path without '.', '..', empty segments or backslashes",
+        })
+    }
+}
+
+/// Paths below the lake's root. One function per kind of thing, so that the layout is written in one place.
+pub mod layout {
+    use super::{LakePath, PipelineName, RunId, TableRef};
+
+    /// Folder of a table's files and log.
+    pub fn table(table: &TableRef) -> LakePath {
+        LakePath(table.to_string())
+    }
+
+    /// Folder of all runs of a pipeline.
+    pub fn runs(pipeline: &PipelineName) -> LakePath {
+        LakePath(format!("runs/{pipeline}"))
+    }
+
+    /// Folder of one run.
+    pub fn run(pipeline: &PipelineName, run: &RunId) -> LakePath {
+        LakePath(format!("runs/{pipeline}/{run}"))
+    }
+
+    /// A document of one attempt of a run, such as `plan-1.json`.
+    pub fn attempt_document(pipeline: &PipelineName, run: &RunId, attempt: u32, kind: &str) -> LakePath {
+        LakePath(format!("runs/{pipeline}/{run}/{kind}-{attempt}.json"))
+    }
+
+    /// A document of a whole run, such as `report.json`.
+    pub fn run_document(pipeline: &PipelineName, run: &RunId, kind: &str) -> LakePath {
+        LakePath(format!("runs/{pipeline}/{run}/{kind}.json"))
+    }
+
+    /// Folder of a pipeline's spec and contracts as deployed.
+    pub fn pipeline(pipeline: &PipelineName) -> LakePath {
+        LakePath(format!("pipelines/{pipeline}"))
+    }
+
+    /// Folder of the holds of a pipeline.
+    pub fn holds(pipeline: &PipelineName) -> LakePath {
+        LakePath(format!("holds/{pipeline}"))
+    }
+
+    /// The hold on one source object.
+    pub fn hold(pipeline: &PipelineName, source: &crate::source::SourceId) -> LakePath {
+        LakePath(format!("holds/{pipeline}/{source}.json"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_cannot_climb() {
+        for text in ["", "/", "/a", "a//b", "..", "a/../b", "./a", "a/.", "a\\b", "a\nb"] {
+            assert!(text.parse::<LakePath>().is_err(), "{text:?}");
+        }
+        for text in ["a", "a/b c/%41=ü.csv", "landing/retail/"] {
+            assert!(text.parse::<LakePath>().is_ok(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn object_names_are_taken_literally() {
+        let check = |name: &str, expected: &str| {
+            let root: FolderUri = "s3://lake/landing".parse().expect("folder");
+            let object = root.object(&name.parse().expect("path"));
+            assert_eq!(object.as_str(), expected);
+            assert_eq!(object.as_str().parse::<ObjectUri>().as_ref(), Ok(&object));
+        };
+        check("day one.csv", "s3://lake/landing/day%20one.csv");
+        check("a%20b.csv", "s3://lake/landing/a%2520b.csv");
+        check("a=b/ü.csv", "s3://lake/landing/a=b/%C3%BC.csv");
+    }
+
+    #[test]
+    fn only_known_schemes_are_addresses() {
+        for text in ["http://x/y", "s3:///x", "file://host/x", "x.csv", "s3://b/k?x=1", "s3://b/k#f"] {
+            assert!(text.parse::<ObjectUri>().is_err(), "{text}");
+        }
+    }
+}
