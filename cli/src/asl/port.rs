@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::event::ExecutionEvent;
 
@@ -26,6 +26,20 @@ pub struct TaskFailure {
     pub error: String,
     /// Text for people.
     pub cause: String,
+}
+
+impl TaskFailure {
+    /// The failure of a function that answered an error, in the shape that Lambda gives it: the cause is the JSON text
+    /// `{"errorMessage": …, "errorType": …}`. Handlers that call functions in-process use this, so that what a function
+    /// reads under `$.error.Cause` is the same here and deployed.
+    #[must_use]
+    pub fn of_function(error_type: &str, error_message: &str) -> Self {
+        let cause = json!({ "errorMessage": error_message, "errorType": error_type }).to_string();
+        Self {
+            error: error_type.to_owned(),
+            cause,
+        }
+    }
 }
 
 /// Clock, sleep and chance, so that tests need no real time.

@@ -25,6 +25,7 @@ fn check_failure(state: Value, input: Value, error: &str, named: &str) {
     let (given, cause, last_state) = trace.failure();
     assert_eq!((given, last_state), (error, "S"), "{cause}");
     assert!(cause.contains(named), "`{cause}` does not name `{named}`");
+    assert_eq!(trace.retry_waits(), [] as [u64; 0], "a final error is not retried");
     let last = trace.events.last().unwrap();
     assert!(matches!(last, ExecutionEvent::ExecutionFailed { .. }), "{last:?}");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::ExecutionEvent;
+use super::super::{ExecutionEvent, TaskFailure};
 use super::support::{Answer, Script, TestTimer, Trace, merged, parse, run, run_named, task, with_state};
 
 fn attempts(task_fields: Value, answers: impl IntoIterator<Item = Answer>) -> (Trace, usize) {
@@ -219,4 +219,15 @@ fn every_attempt_gets_its_number_and_a_fresh_payload() {
     run(&parse(&with_state(task(fields))), json!({ "a": 1 }), &script);
     let expected: Vec<Value> = (0..3).map(|count| json!({ "count": count, "a": 1 })).collect();
     assert_eq!(script.payloads("work"), expected);
+}
+
+#[test]
+fn a_function_error_has_the_shape_that_lambda_gives_it() {
+    let failure = TaskFailure::of_function("SourceChanged", "object \"a.csv\" was replaced");
+    let cause: Value = serde_json::from_str(&failure.cause).unwrap();
+    assert_eq!(
+        cause,
+        json!({ "errorType": "SourceChanged", "errorMessage": "object \"a.csv\" was replaced" })
+    );
+    assert_eq!(failure.error, "SourceChanged");
 }
