@@ -1,0 +1,11 @@
+//! Small JSON documents below the lake's root: plans, verdicts, reports, holds.
+//!
+//! A step writes its document with [`DocumentStore::create`]: the first writer wins and every later or concurrent call
+//! of the same step finds the winner's document. This crate links neither Polars nor Delta nor the AWS SDK, so the
+//! functions that only read and write documents stay small.
+
+mod error;
+mod store;
+
+pub use error::{DocumentError, classify};
+pub use store::{Created, DocumentStore};

@@ -1,0 +1,237 @@
+//! The store of documents.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sluice_core::uri::{FolderUri, LakePath};
+
+use crate::error::DocumentError;
+
+/// How long one request to S3 is repeated before its last answer is given. Steps end long before their own limits, and
+/// the state machine repeats the step.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most repetitions of one request to S3, with 0.1 s to 15 s between them.
+const MAX_RETRIES: usize = 6;
+
+/// Whether a conditional create made the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Created {
+    /// It did not exist and does now.
+    Created,
+    /// Somebody made it before, or this very request was repeated after a lost answer; the document was not touched.
+    AlreadyExists,
+}
+
+/// JSON documents below one root. Cheap to clone.
+///
+/// Documents are written whole or not at all, locally and on S3, so a reader never sees half of one. On S3, `create`
+/// needs conditional writes (`If-None-Match`), which AWS has and most other stores have.
+#[derive(Clone)]
+pub struct DocumentStore {
+    root: FolderUri,
+    prefix: Path,
+    objects: Arc<dyn ObjectStore>,
+}
+
+impl fmt::Debug for DocumentStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DocumentStore").field("root", &self.root.to_string()).finish_non_exhaustive()
+    }
+}
+
+impl DocumentStore {
+    /// Opens the store at `root`. Nothing is read or written; a local folder is made by the first write.
+    ///
+    /// `options` are the `aws_*` options of `object_store` and may be empty; they mean nothing to a local root.
+    ///
+    /// # Errors
+    /// `InvalidInput` for unknown options, values the store refuses, and roots with empty segments.
+    pub fn open(root: &FolderUri, options: &BTreeMap<String, String>) -> Result<Self, DocumentError> {
+        let objects: Arc<dyn ObjectStore> =
+            if root.is_local() { Arc::new(LocalFileSystem::new()) } else { Arc::new(open_s3(root, options)?) };
+        Self::over(root, objects)
+    }
+
+    /// The store at `root` on objects opened by the caller: a shared client, memory, or a decorator that injects faults.
+    /// The keys in `objects` are the path of `root` and the document's path.
+    ///
+    /// # Errors
+    /// `InvalidInput` for roots with empty segments.
+    pub fn over(root: &FolderUri, objects: Arc<dyn ObjectStore>) -> Result<Self, DocumentError> {
+        let prefix = Path::from_url_path(root.as_url().path())
+            .map_err(|source| DocumentError::Open { root: root.to_string(), source: source.into() })?;
+        Ok(Self { root: root.clone(), prefix, objects })
+    }
+
+    /// The root.
+    pub fn root(&self) -> &FolderUri {
+        &self.root
+    }
+
+    /// The objects below the documents.
+    pub fn objects(&self) -> &Arc<dyn ObjectStore> {
+        &self.objects
+    }
+
+    /// Key of the object at `path`.
+    ///
+    /// # Errors
+    /// `InvalidInput` for paths that no object can have.
+    pub fn key(&self, path: &LakePath) -> Result<Path, DocumentError> {
+        let text = if self.prefix.as_ref().is_empty() { path.to_string() } else { format!("{}/{path}", self.prefix) };
+        Path::parse(text).map_err(|source| self.fault("address", path, source.into()))
+    }
+
+    /// Writes the document if there is none at `path`. The first writer wins.
+    ///
+    /// # Errors
+    /// See [`DocumentError::name`].
+    pub async fn create<T: Serialize + ?Sized>(&self, path: &LakePath, document: &T) -> Result<Created, DocumentError> {
+        match self.put(path, document, PutMode::Create).await {
+            Ok(()) => Ok(Created::Created),
+            Err(DocumentError::Store {
+                source: object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. },
+                ..
+            }) => Ok(Created::AlreadyExists),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes the document if there is none at `path`, and gives the one that is there then: this one or the earlier.
+    ///
+    /// # Errors
+    /// As `create` and `read`; `NotFound` when the earlier document is deleted in between.
+    pub async fn create_or_read<T>(&self, path: &LakePath, document: T) -> Result<T, DocumentError>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        match self.create(path, &document).await? {
+            Created::Created => Ok(document),
+            Created::AlreadyExists => {
+                self.read(path).await?.ok_or_else(|| DocumentError::Vanished { uri: self.uri(path) })
+            }
+        }
+    }
+
+    /// Writes the document, in place of one that may be there.
+    ///
+    /// # Errors
+    /// See [`DocumentError::name`].
+    pub async fn write<T: Serialize + ?Sized>(&self, path: &LakePath, document: &T) -> Result<(), DocumentError> {
+        self.put(path, document, PutMode::Overwrite).await
+    }
+
+    /// Reads the document at `path`; `None` when there is none.
+    ///
+    /// # Errors
+    /// `InvalidInput` naming address and field when the text is not a `T`; else see [`DocumentError::name`].
+    pub async fn read<T: DeserializeOwned>(&self, path: &LakePath) -> Result<Option<T>, DocumentError> {
+        let text = match self.objects.get(&self.key(path)?).await {
+            Ok(object) => object.bytes().await.map_err(|source| self.fault("read", path, source))?,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(source) => return Err(self.fault("read", path, source)),
+        };
+        let mut json = serde_json::Deserializer::from_slice(&text);
+        let decode = |field: String, source| DocumentError::Decode { uri: self.uri(path), field, source };
+        let document = serde_path_to_error::deserialize(&mut json)
+            .map_err(|error| decode(error.path().to_string(), error.into_inner()))?;
+        json.end().map_err(|source| decode(".".to_owned(), source))?;
+        Ok(Some(document))
+    }
+
+    /// Deletes the document at `path`. Deleting what is not there is no error.
+    ///
+    /// # Errors
+    /// See [`DocumentError::name`].
+    pub async fn delete(&self, path: &LakePath) -> Result<(), DocumentError> {
+        match self.objects.delete(&self.key(path)?).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(source) => Err(self.fault("delete", path, source)),
+        }
+    }
+
+    /// Paths of all documents below `folder`, at any depth, sorted. A folder that is not there is empty.
+    ///
+    /// # Errors
+    /// `InvalidInput` for an object whose name no document can have; else see [`DocumentError::name`].
+    pub async fn list(&self, folder: &LakePath) -> Result<Vec<LakePath>, DocumentError> {
+        let prefix = self.key(folder)?;
+        let objects: Vec<_> = self
+            .objects
+            .list(Some(&prefix))
+            .try_collect()
+            .await
+            .map_err(|source| self.fault("list", folder, source))?;
+        let below_root = |key: &Path| -> Option<LakePath> {
+            let key = key.as_ref();
+            let path = if self.prefix.as_ref().is_empty() {
+                key
+            } else {
+                key.strip_prefix(self.prefix.as_ref())?.strip_prefix('/')?
+            };
+            path.parse().ok()
+        };
+        let mut paths = objects
+            .iter()
+            .map(|object| {
+                below_root(&object.location).ok_or_else(|| DocumentError::AlienName {
+                    uri: self.uri(folder),
+                    name: object.location.to_string(),
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        paths.sort();
+        Ok(paths)
+    }
+
+    async fn put<T: Serialize + ?Sized>(
+        &self,
+        path: &LakePath,
+        document: &T,
+        mode: PutMode,
+    ) -> Result<(), DocumentError> {
+        let mut text = serde_json::to_vec_pretty(document)
+            .map_err(|source| DocumentError::Encode { uri: self.uri(path), source })?;
+        text.push(b'\n');
+        let options = PutOptions { mode, ..PutOptions::default() };
+        self.objects
+            .put_opts(&self.key(path)?, text.into(), options)
+            .await
+            .map(drop)
+            .map_err(|source| self.fault("write", path, source))
+    }
+
+    fn uri(&self, path: &LakePath) -> String {
+        self.root.object(path).to_string()
+    }
+
+    fn fault(&self, action: &'static str, path: &LakePath, source: object_store::Error) -> DocumentError {
+        DocumentError::Store { action, uri: self.uri(path), source }
+    }
+}
+
+fn open_s3(root: &FolderUri, options: &BTreeMap<String, String>) -> Result<object_store::aws::AmazonS3, DocumentError> {
+    let bucket = root.as_url().host_str().unwrap_or_default();
+    let retry = RetryConfig { max_retries: MAX_RETRIES, retry_timeout: RETRY_TIMEOUT, ..RetryConfig::default() };
+    let mut builder = AmazonS3Builder::new().with_bucket_name(bucket).with_retry(retry);
+    for (option, value) in options {
+        let key: AmazonS3ConfigKey = option
+            .parse()
+            .map_err(|_| DocumentError::UnknownOption { root: root.to_string(), option: option.clone() })?;
+        builder = builder.with_config(key, value);
+    }
+    builder.build().map_err(|source| DocumentError::Open { root: root.to_string(), source })
+}
+
+#[cfg(test)]
+mod tests;
