@@ -8,13 +8,18 @@ use serde_json::Value;
 
 /// Type of a state, as the definition writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "the names are those of the States Language")]
 pub enum StateType {
+    /// Shapes data.
     Pass,
+    /// Calls a function.
     Task,
+    /// Decides where to go.
     Choice,
+    /// Sleeps.
     Wait,
+    /// Ends the execution well.
     Succeed,
+    /// Ends the execution as failed.
     Fail,
 }
 

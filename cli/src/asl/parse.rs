@@ -160,7 +160,8 @@ fn rules<W, R>(field: &str, wires: Vec<W>, parse: impl Fn(W, bool) -> Result<R, 
 }
 
 fn retrier(wire: RetrierWire, is_last: bool) -> Result<Retrier, String> {
-    let interval_seconds = bounded("IntervalSeconds", wire.interval_seconds.unwrap_or(1), 1, MAX_SECONDS)?;
+    let interval_seconds = wire.interval_seconds.unwrap_or(1);
+    bounded("IntervalSeconds", u64::from(interval_seconds), 1, MAX_SECONDS)?;
     let max_attempts = wire.max_attempts.unwrap_or(3);
     bounded("MaxAttempts", u64::from(max_attempts), 0, MAX_SECONDS)?;
     let backoff_rate = wire.backoff_rate.unwrap_or(2.0);
@@ -168,7 +169,12 @@ fn retrier(wire: RetrierWire, is_last: bool) -> Result<Retrier, String> {
         return Err(format!("`BackoffRate` is {backoff_rate}: it must be at least 1.0"));
     }
     let max_delay_seconds = match wire.max_delay_seconds {
-        Some(seconds) => bounded("MaxDelaySeconds", seconds, interval_seconds + 1, MAX_DELAY_SECONDS - 1)?,
+        Some(seconds) => bounded(
+            "MaxDelaySeconds",
+            seconds,
+            u64::from(interval_seconds) + 1,
+            MAX_DELAY_SECONDS - 1,
+        )?,
         None => MAX_DELAY_SECONDS,
     };
     Ok(Retrier {

@@ -73,12 +73,7 @@ impl Timer for WallTimer {
 
     fn jitter(&self, max: Duration) -> Duration {
         // Spreads retries; the hasher's random keys are chance enough for that.
-        let chance = RandomState::new().hash_one(max);
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a share from 0 to 1 needs no more than 53 bits"
-        )]
-        let share = chance as f64 / u64::MAX as f64;
-        max.mul_f64(share).min(max)
+        let [chance, ..] = RandomState::new().hash_one(max).to_be_bytes();
+        max.mul_f64(f64::from(chance) / f64::from(u8::MAX)).min(max)
     }
 }

@@ -63,7 +63,7 @@ const KNOWN_STATES_ERRORS: [&str; 7] = [
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Retrier {
     pub(super) errors: ErrorMatcher,
-    pub(super) interval_seconds: u64,
+    pub(super) interval_seconds: u32,
     pub(super) max_attempts: u32,
     pub(super) backoff_rate: f64,
     pub(super) max_delay_seconds: u64,
@@ -75,11 +75,7 @@ impl Retrier {
     /// at most the maximum delay. Full jitter chooses a wait between zero and this.
     pub(super) fn delay(&self, retry: u32) -> Duration {
         let cap = Duration::from_secs(self.max_delay_seconds);
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "whole seconds up to 99,999,999 are exact in f64"
-        )]
-        let seconds = self.interval_seconds as f64 * self.backoff_rate.powf(f64::from(retry));
+        let seconds = f64::from(self.interval_seconds) * self.backoff_rate.powf(f64::from(retry));
         Duration::try_from_secs_f64(seconds).map_or(cap, |delay| delay.min(cap))
     }
 }

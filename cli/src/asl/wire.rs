@@ -92,7 +92,7 @@ pub(super) struct RetrierWire {
     pub(super) _comment: Option<String>,
     pub(super) error_equals: Vec<String>,
     #[serde(default, deserialize_with = "present")]
-    pub(super) interval_seconds: Option<u64>,
+    pub(super) interval_seconds: Option<u32>,
     #[serde(default, deserialize_with = "present")]
     pub(super) max_attempts: Option<u32>,
     #[serde(default, deserialize_with = "present")]
