@@ -16,7 +16,8 @@ use super::template::{MissingNode, Template};
 /// Runs `machine` from its first state to an end.
 ///
 /// `execution_name` follows the service's rule: 1 to 80 characters without white space, control characters and the
-/// characters that the service reserves (brackets, quotes, wildcards, separators). Another name fails with the error `InvalidName` before the first state.
+/// characters that the service reserves (brackets, quotes, wildcards, separators). Another name fails with the error
+/// `InvalidName` before the first state.
 ///
 /// The execution always ends, even when the states form a loop: at the latest after 25,000 history events.
 pub async fn execute<H: TaskHandler, T: Timer, O: Observer>(

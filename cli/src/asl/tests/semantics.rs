@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::super::limit::{HISTORY_LIMIT_EVENTS, PAYLOAD_LIMIT_BYTES};
-use super::super::{ExecutionEvent, ExecutionResult, StateType};
-use super::support::{Answer, Script, TestTimer, merged, parse, run, run_named, start_time, task, with_state};
+use super::super::{ExecutionEvent, ExecutionResult, StateType, WallTimer, execute};
+use super::support::{
+    Answer, Recorder, Script, TestTimer, merged, parse, run, run_named, start_time, task, with_state,
+};
 
 fn check_output(state: Value, input: Value, expected: &Value) {
     let definition = with_state(state);
@@ -376,4 +378,16 @@ fn events_tell_the_whole_story_in_order() {
     let text = serde_json::to_value(&trace.events[0]).unwrap();
     assert_eq!(text["event"], "state_entered");
     assert_eq!(text["state_type"], "Pass");
+}
+
+#[test]
+fn an_execution_can_move_between_threads() {
+    fn require_send<F: Future + Send>(future: F) -> F {
+        future
+    }
+    let machine = parse(&with_state(json!({ "Type": "Pass", "Next": "Done" })));
+    let (script, recorder) = (Script::default(), Recorder::default());
+    let execution = require_send(execute(&machine, "run-1", json!({}), &script, &WallTimer, &recorder));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert!(matches!(runtime.block_on(execution), ExecutionResult::Succeeded { .. }));
 }
