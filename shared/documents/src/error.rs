@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 
 use object_store::client::{HttpError, HttpErrorKind};
-use sluice_core::error::ErrorName;
+use sluice_core::error::{ErrorName, StepError};
 
 /// A document or its store failed.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +87,12 @@ impl DocumentError {
     }
 }
 
+impl From<DocumentError> for StepError {
+    fn from(error: DocumentError) -> Self {
+        Self::new(error.name(), &error)
+    }
+}
+
 /// The stable name of an object store's fault, by what the caller does next.
 ///
 /// Missing objects and buckets are `NotFound`; "slow down" is `Throttled`; no answer, a broken answer and other server
@@ -107,7 +113,7 @@ pub fn classify(error: &object_store::Error) -> ErrorName {
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |cause| cause.source())
+    std::iter::successors(Some(error), |cause| (*cause).source())
 }
 
 fn classify_cause(cause: &(dyn Error + 'static)) -> Option<ErrorName> {

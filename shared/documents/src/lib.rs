@@ -6,6 +6,7 @@
 
 mod error;
 mod store;
+pub mod trigger;
 
 pub use error::{DocumentError, classify};
 pub use store::{Created, DocumentStore};

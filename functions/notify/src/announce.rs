@@ -1,0 +1,155 @@
+//! What people and machines are told, whatever the channel.
+
+use futures::future::BoxFuture;
+use serde::Serialize;
+use sluice_core::error::StepError;
+use sluice_core::run::{CommittedTable, Outcome, Report, ReportedError};
+use sluice_core::uri::ObjectUri;
+
+/// Broken rules named in one announcement; the report has all of them. Keeps announcements far below 256 KiB.
+const MAX_RULES: usize = 20;
+/// Characters of an error's cause in one announcement; the report has all of it.
+const MAX_CAUSE_CHARS: usize = 4000;
+
+/// One channel: an SNS topic, an event bus, a terminal.
+pub trait Announce: Send + Sync {
+    /// Tells how a run ended.
+    fn announce<'a>(&'a self, announcement: &'a Announcement) -> BoxFuture<'a, Result<(), StepError>>;
+}
+
+/// How a run ended, to be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    /// The report.
+    pub report: Report,
+    /// Where the report is; `None` when the pipeline is not known.
+    pub report_uri: Option<ObjectUri>,
+}
+
+/// What an event says. Public API for the rules and consumers of the bus.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventDetail<'a> {
+    /// The pipeline; null when the request could not be read.
+    pub pipeline: Option<&'a str>,
+    /// The run.
+    pub run_id: &'a str,
+    /// The attempt; 0 when there was no plan.
+    pub attempt: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When it ended.
+    pub ended_at: String,
+    /// Number of source objects.
+    pub sources: usize,
+    /// Tables committed, with their versions.
+    pub committed: &'a [CommittedTable],
+    /// The first broken error rules, at most 20.
+    pub broken_rules: &'a [String],
+    /// How many there are.
+    pub broken_rule_count: usize,
+    /// The error of a failed run, its cause cut after 4000 characters.
+    pub error: Option<ReportedError>,
+    /// Where the whole report is.
+    pub report_uri: Option<&'a str>,
+}
+
+/// The outcome as attribute value and path part.
+pub fn outcome_text(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Published => "published",
+        Outcome::Skipped => "skipped",
+        Outcome::Rejected => "rejected",
+        Outcome::Failed => "failed",
+    }
+}
+
+impl Announcement {
+    /// The pipeline's name, or `unknown`.
+    pub fn pipeline(&self) -> &str {
+        self.report.pipeline.as_ref().map_or("unknown", |pipeline| pipeline.as_str())
+    }
+
+    /// One line of at most 100 ASCII characters.
+    pub fn subject(&self) -> String {
+        let happened = match self.report.outcome {
+            Outcome::Published => "published",
+            Outcome::Skipped => "skipped, nothing new",
+            Outcome::Rejected => "rejected by the quality gate",
+            Outcome::Failed => "failed",
+        };
+        format!("Sluice: {} {happened}", self.pipeline())
+    }
+
+    /// The message for people.
+    pub fn body(&self) -> String {
+        let report = &self.report;
+        let mut lines = vec![match report.outcome {
+            Outcome::Published => "The tables below have a new version.".to_owned(),
+            Outcome::Skipped => "There was nothing new to process; no table changed.".to_owned(),
+            Outcome::Rejected => {
+                "The data broke error rules; no table changed and the source objects are held.".to_owned()
+            }
+            Outcome::Failed => "A step failed.".to_owned(),
+        }];
+        lines.push(String::new());
+        lines.push(format!("Pipeline: {}", self.pipeline()));
+        lines.push(format!("Run: {} (attempt {})", report.run_id, report.attempt));
+        lines.push(format!("Ended: {}", report.ended_at));
+        if !report.sources.is_empty() {
+            lines.push(format!("Source objects: {}", report.sources.len()));
+        }
+        if let Some(error) = self.error() {
+            lines.push(format!("Error: {}: {}", error.error, error.cause));
+        }
+        for table in &report.committed {
+            lines.push(format!("Table: {} version {}, {} rows", table.table, table.version, table.rows));
+        }
+        for (table, rows) in report.rows.iter().filter(|(_, rows)| rows.quarantined > 0) {
+            lines.push(format!("Quarantined: {} of {} rows of {table}", rows.quarantined, rows.source));
+        }
+        lines.extend(report.broken_rules.iter().take(MAX_RULES).map(|rule| format!("Broken rule: {rule}")));
+        if let Some(more @ 1..) = report.broken_rules.len().checked_sub(MAX_RULES) {
+            lines.push(format!("Broken rules not listed: {more}"));
+        }
+        if let Some(uri) = &self.report_uri {
+            lines.push(format!("Report: {uri}"));
+        }
+        lines.push(String::new());
+        lines.join("\n")
+    }
+
+    /// Kind of the event for machines.
+    pub fn detail_type(&self) -> &'static str {
+        match self.report.outcome {
+            Outcome::Published => "Sluice Run Published",
+            Outcome::Skipped => "Sluice Run Skipped",
+            Outcome::Rejected => "Sluice Run Rejected",
+            Outcome::Failed => "Sluice Run Failed",
+        }
+    }
+
+    /// Content of the event for machines.
+    pub fn detail(&self) -> EventDetail<'_> {
+        let report = &self.report;
+        EventDetail {
+            pipeline: report.pipeline.as_ref().map(|pipeline| pipeline.as_str()),
+            run_id: report.run_id.as_str(),
+            attempt: report.attempt,
+            outcome: report.outcome,
+            ended_at: report.ended_at.to_string(),
+            sources: report.sources.len(),
+            committed: &report.committed,
+            broken_rules: report.broken_rules.get(..MAX_RULES).unwrap_or(&report.broken_rules),
+            broken_rule_count: report.broken_rules.len(),
+            error: self.error(),
+            report_uri: self.report_uri.as_ref().map(ObjectUri::as_str),
+        }
+    }
+
+    fn error(&self) -> Option<ReportedError> {
+        self.report.error.as_ref().map(|error| ReportedError {
+            error: error.error.clone(),
+            cause: error.cause.chars().take(MAX_CAUSE_CHARS).collect(),
+        })
+    }
+}

@@ -1,0 +1,25 @@
+//! The Lambda function `notify`.
+
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+use sluice_aws::eventbridge::Bus;
+use sluice_aws::sns::Topic;
+use sluice_documents::DocumentStore;
+use sluice_notify::Ports;
+use sluice_notify::announce::Announce;
+
+fn main() -> ExitCode {
+    sluice_aws::serve(
+        async |env| {
+            let (root, topic, bus) = (env.lake()?, env.topic()?, env.event_bus()?);
+            let options = sluice_aws::store::store_options(env, &root).await?;
+            let config = sluice_aws::sdk_config().await;
+            let topic = topic.map(|arn| Box::new(Topic::new(&config, arn)) as Box<dyn Announce>);
+            let bus = bus.map(|name| Box::new(Bus::new(&config, name)) as Box<dyn Announce>);
+            let announcers = topic.into_iter().chain(bus).collect();
+            Ok(Ports { documents: DocumentStore::open(&root, &options)?, announcers })
+        },
+        async |ports, input| sluice_notify::handle(ports, Timestamp::now(), input).await,
+    )
+}

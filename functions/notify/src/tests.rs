@@ -1,0 +1,252 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+use sluice_core::error::ErrorName;
+use sluice_core::run::Report;
+use sluice_core::uri::LakePath;
+
+use super::*;
+use crate::announce::outcome_text;
+
+const PUBLISHED: &str = include_str!("../../../events/notify-published.json");
+const SKIPPED: &str = include_str!("../../../events/notify-skipped.json");
+const REJECTED: &str = include_str!("../../../events/notify-rejected.json");
+const FAILED: &str = include_str!("../../../events/notify-failed.json");
+const FAILED_VALIDATE: &str = include_str!("../../../events/notify-failed-validate.json");
+const FAILED_TIMEOUT: &str = include_str!("../../../events/notify-failed-timeout.json");
+
+/// Remembers what it was told; answers with its error, if it has one.
+#[derive(Clone, Default)]
+struct Listener {
+    heard: Arc<Mutex<Vec<Announcement>>>,
+    answer: Option<ErrorName>,
+}
+
+impl Announce for Listener {
+    fn announce<'a>(&'a self, announcement: &'a Announcement) -> BoxFuture<'a, Result<(), StepError>> {
+        self.heard.lock().unwrap().push(announcement.clone());
+        async { self.answer.map_or(Ok(()), |name| Err(StepError::message(name, "refused"))) }.boxed()
+    }
+}
+
+struct Bed {
+    _folder: tempfile::TempDir,
+    ports: Ports,
+    listener: Listener,
+}
+
+fn bed() -> Bed {
+    let folder = tempfile::tempdir().unwrap();
+    let root = format!("file://{}", folder.path().display()).parse().unwrap();
+    let listener = Listener::default();
+    let documents = DocumentStore::open(&root, &BTreeMap::new()).unwrap();
+    Bed { _folder: folder, ports: Ports { documents, announcers: vec![Box::new(listener.clone())] }, listener }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_767_592_800 + second).unwrap()
+}
+
+fn input(event: &str) -> Input {
+    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(event)).unwrap()
+}
+
+impl Bed {
+    async fn tell(&self, second: i64, event: &str) -> Result<Output, StepError> {
+        handle(&self.ports, at(second), input(event)).await
+    }
+
+    async fn put(&self, path: &str, document: Value) {
+        self.ports.documents.write(&path.parse().unwrap(), &document).await.unwrap();
+    }
+
+    async fn report(&self, run: &str) -> Option<Report> {
+        let path: LakePath = format!("runs/retail/{run}/report.json").parse().unwrap();
+        self.ports.documents.read(&path).await.unwrap()
+    }
+
+    fn last_heard(&self) -> Announcement {
+        self.listener.heard.lock().unwrap().last().cloned().unwrap()
+    }
+}
+
+fn run(id: &str, attempt: u32) -> Value {
+    json!({"pipeline": "retail", "run_id": id, "attempt": attempt})
+}
+
+/// The documents of the published run, written as the steps write them.
+async fn put_published(bed: &Bed) {
+    let id = "20260105T060000Z-4f9c2a";
+    let object = json!({"uri": "s3://b/landing/retail/a.csv", "etag": "e", "size_bytes": 9});
+    bed.put(&format!("runs/retail/{id}/plan-1.json"), json!({"objects": [{"object": object, "read_from": "landing"}]}))
+        .await;
+    let counts = json!({"source": 10, "replaced": 0, "staged": 8, "quarantined": 1, "collapsed": 1});
+    let change = json!({
+        "table": "silver/sales/transactions", "read_version": null, "kind": "append", "columns": [], "partition_by": [],
+        "adds": [], "removes": [], "sources": [], "inputs": [], "rows": counts, "table_rows": 8, "broken_rules": {},
+        "schema_changes": [],
+    });
+    let changeset = json!({"run": run(id, 1), "staged_at": at(0), "tables": [change]});
+    bed.put(&format!("runs/retail/{id}/changeset-1.json"), changeset).await;
+    let committed =
+        json!({"table": "silver/sales/transactions", "version": 3, "rows": 8, "files_added": 1, "files_removed": 0});
+    let receipt = json!({"run": run(id, 1), "published_at": at(1), "tables": [committed]});
+    bed.put(&format!("runs/retail/{id}/receipt-1.json"), receipt).await;
+}
+
+#[tokio::test]
+async fn a_published_run_is_reported_from_its_documents() {
+    let bed = bed();
+    put_published(&bed).await;
+    let output = bed.tell(5, PUBLISHED).await.unwrap();
+    assert!(output.uri.unwrap().as_str().ends_with("/runs/retail/20260105T060000Z-4f9c2a/report.json"));
+    let report = bed.report("20260105T060000Z-4f9c2a").await.unwrap();
+    assert_eq!((report.outcome, report.attempt, report.sources.len()), (Outcome::Published, 1, 1));
+    assert_eq!(report.rows["silver/sales/transactions"].quarantined, 1);
+    assert_eq!(report.committed[0].version, 3);
+    assert_eq!(report.error, None);
+    let told = bed.last_heard();
+    assert_eq!((told.report.clone(), told.subject().as_str()), (report, "Sluice: retail published"));
+    for line in
+        ["silver/sales/transactions version 3, 8 rows", "1 of 10 rows of silver/sales/transactions", "report.json"]
+    {
+        assert!(told.body().contains(line), "{}", told.body());
+    }
+}
+
+#[tokio::test]
+async fn told_twice_the_report_stays_and_a_new_end_replaces_it() {
+    let bed = bed();
+    put_published(&bed).await;
+    let failed = PUBLISHED.replace("\"published\"", "\"failed\"");
+    bed.tell(1, &failed).await.unwrap();
+    let before = bed.report("20260105T060000Z-4f9c2a").await.unwrap();
+    assert_eq!((before.outcome, before.error.unwrap().error.as_str()), (Outcome::Failed, "Unknown"));
+    bed.tell(2, PUBLISHED).await.unwrap();
+    bed.tell(3, PUBLISHED).await.unwrap();
+    let after = bed.report("20260105T060000Z-4f9c2a").await.unwrap();
+    assert_eq!((after.outcome, after.ended_at), (Outcome::Published, at(2)));
+    assert_eq!(bed.listener.heard.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn an_end_without_its_document_is_refused() {
+    for (event, missing) in [(PUBLISHED, "receipt-1.json"), (SKIPPED, "plan-1.json"), (REJECTED, "verdict-1.json")] {
+        let bed = bed();
+        let error = bed.tell(0, event).await.unwrap_err();
+        assert_eq!(error.name, ErrorName::NotFound);
+        assert!(error.message.contains(missing), "{error}");
+        assert!(bed.listener.heard.lock().unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_rejected_run_names_its_broken_rules() {
+    let bed = bed();
+    let rule = |name: &str, passed: bool, severity: &str| {
+        json!({"rule": name, "description": "", "severity": severity, "dimension": null, "observed": "12 %",
+               "expected": "< 10 %", "passed": passed})
+    };
+    let rules = [
+        rule("quarantined_share", false, "error"),
+        rule("keys_unique", true, "error"),
+        rule("customer_id", false, "warning"),
+    ];
+    let table = json!({"table": "silver/sales/transactions", "contract": "c", "score": "33.3", "rules": rules});
+    let id = "20260106T060000Z-77ab01";
+    let verdict = json!({"run": run(id, 1), "audited_at": at(0), "decision": "rejected", "tables": [table]});
+    bed.put(&format!("runs/retail/{id}/verdict-1.json"), verdict).await;
+    bed.tell(0, REJECTED).await.unwrap();
+    assert_eq!(bed.report(id).await.unwrap().broken_rules, ["silver/sales/transactions: quarantined_share"]);
+    assert!(bed.last_heard().body().contains("Broken rule: silver/sales/transactions: quarantined_share"));
+}
+
+#[tokio::test]
+async fn failures_are_reported_with_the_functions_own_message() {
+    let bed = bed();
+    bed.tell(0, FAILED).await.unwrap();
+    let report = bed.report("20260107T060000Z-e0a5d4").await.unwrap();
+    let error = report.error.unwrap();
+    assert_eq!((report.attempt, error.error.as_str()), (2, "Unavailable"));
+    assert!(error.cause.starts_with("cannot write 's3://"), "{}", error.cause);
+
+    bed.tell(0, FAILED_TIMEOUT).await.unwrap();
+    let error = bed.report("20260109T060000Z-5be7c8").await.unwrap().error.unwrap();
+    assert_eq!((error.error.as_str(), error.cause.as_str()), ("States.Timeout", ""));
+}
+
+#[tokio::test]
+async fn a_request_that_nobody_can_read_is_still_told() {
+    let bed = bed();
+    let output = bed.tell(0, FAILED_VALIDATE).await.unwrap();
+    assert_eq!(output, Output { uri: None, outcome: Outcome::Failed });
+    let told = bed.last_heard();
+    assert_eq!((told.subject().as_str(), told.report.attempt), ("Sluice: unknown failed", 0));
+    assert!(told.body().contains("unknown field `pipline`"), "{}", told.body());
+    assert!(bed.ports.documents.list(&"runs".parse().unwrap()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_refused_request_is_reported_in_the_pipeline_it_names() {
+    let bed = bed();
+    let event = FAILED_VALIDATE.replace("{ \"pipline\": \"retail\" }", "{ \"pipeline\": \"retail\", \"landing\": 7 }");
+    assert!(bed.tell(0, &event).await.unwrap().uri.is_some());
+    assert_eq!(bed.report("20260108T060000Z-93bb10").await.unwrap().attempt, 0);
+}
+
+#[tokio::test]
+async fn one_deaf_channel_does_not_silence_the_others() {
+    let mut bed = bed();
+    put_published(&bed).await;
+    let deaf = |name| Box::new(Listener { answer: Some(name), ..Listener::default() }) as Box<dyn Announce>;
+    bed.ports.announcers.insert(0, deaf(ErrorName::NotFound));
+    bed.ports.announcers.insert(1, deaf(ErrorName::Throttled));
+    assert_eq!(bed.tell(0, PUBLISHED).await.unwrap_err().name, ErrorName::NotFound);
+    assert_eq!(bed.listener.heard.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn wrong_payloads_are_named() {
+    let check = |from: &str, to: &str, expected: &str| {
+        let text = PUBLISHED.replacen(from, to, 1);
+        let error = serde_path_to_error::deserialize::<_, Input>(&mut serde_json::Deserializer::from_str(&text));
+        let error = error.unwrap_err();
+        assert!(format!("{}: {}", error.path(), error.inner()).contains(expected), "{error}");
+    };
+    check("\"published\"", "\"done\"", "outcome: unknown variant `done`");
+    check("20260105T060000Z-4f9c2a", "a b", "execution_name: 'a b' is no run id");
+    check("\"attempt\": 1", "\"attempt\": \"1\"", "state.run.attempt");
+    check("\"outcome\"", "\"dry_run\": true, \"outcome\"", "unknown field `dry_run`");
+}
+
+#[test]
+fn announcements_keep_the_limits_of_their_channels() {
+    let report = Report {
+        pipeline: Some("a".repeat(48).parse().unwrap()),
+        run_id: "r".repeat(80).parse().unwrap(),
+        attempt: 1,
+        outcome: Outcome::Rejected,
+        ended_at: at(0),
+        sources: Vec::new(),
+        rows: BTreeMap::new(),
+        committed: Vec::new(),
+        broken_rules: (0..500).map(|rule| format!("silver/sales/t: rule_{rule}")).collect(),
+        error: Some(sluice_core::run::ReportedError { error: "EtlFailed".to_owned(), cause: "ü".repeat(30_000) }),
+    };
+    for outcome in [Outcome::Published, Outcome::Skipped, Outcome::Rejected, Outcome::Failed] {
+        let told = Announcement { report: Report { outcome, ..report.clone() }, report_uri: None };
+        assert!(told.subject().len() <= 100 && told.subject().is_ascii());
+        assert!(told.body().len() < 32_768 && told.body().contains("not listed: 480"), "{}", told.body().len());
+        let detail = serde_json::to_value(told.detail()).unwrap();
+        assert!(detail.to_string().len() < 32_768);
+        assert_eq!(detail["broken_rule_count"], 500);
+        assert_eq!(detail["outcome"], outcome_text(outcome));
+        let few = Report { broken_rules: vec!["a".to_owned()], outcome, ..report.clone() };
+        let told = Announcement { report: few, report_uri: None };
+        assert_eq!(told.detail().broken_rules, ["a"]);
+        assert!(!told.body().contains("not listed"));
+    }
+}

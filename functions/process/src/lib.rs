@@ -1,0 +1,48 @@
+//! Lambda function: executes a plan with Polars and stages what it would change, invisible to readers.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sluice_core::error::StepError;
+use sluice_core::run::RunRef;
+use sluice_core::uri::{ObjectUri, layout};
+use sluice_lake::{Lake, steps};
+
+/// What the function is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// The attempt planned.
+    pub run: RunRef,
+}
+
+/// The changeset, by address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// Address of the changeset.
+    pub uri: ObjectUri,
+    /// Tables it changes.
+    pub tables: usize,
+}
+
+/// Stages the attempt's changes, or finds that they are staged.
+///
+/// # Errors
+/// `SourceChanged` when a planned object is another one now; `InvalidInput`, `ContractViolation`, `NotFound`,
+/// `CommitConflict`, `Throttled`, `Unavailable`, `Internal`.
+pub async fn handle(lake: &Lake, now: Timestamp, Input { run }: Input) -> Result<Output, StepError> {
+    let changeset = steps::process(lake, now, &run).await.map_err(|error| StepError::new(error.name(), &error))?;
+    let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "changeset");
+    Ok(Output { uri: lake.root().object(&path), tables: changeset.tables.len() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_decode() {
+        let input: Input = serde_json::from_str(include_str!("../../../events/process.json")).expect("event");
+        assert_eq!((input.run.pipeline.as_str(), input.run.attempt), ("retail", 1));
+    }
+}

@@ -1,0 +1,18 @@
+//! The Lambda function `validate`.
+
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+use sluice_core::error::StepError;
+use sluice_lake::Lake;
+
+fn main() -> ExitCode {
+    sluice_aws::serve(
+        async |env| {
+            let root = env.lake()?;
+            let options = sluice_aws::store::store_options(env, &root).await?;
+            Lake::open(&root, &options).map_err(|error| StepError::new(error.name(), &error))
+        },
+        async |lake, input| sluice_validate::handle(lake, Timestamp::now(), input).await,
+    )
+}

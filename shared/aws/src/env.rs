@@ -1,0 +1,283 @@
+//! Every environment variable that Sluice's functions read, in one place.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use sluice_core::error::{ErrorName, StepError};
+use sluice_core::uri::FolderUri;
+
+/// An environment variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variable {
+    /// Name.
+    pub name: &'static str,
+    /// What it holds, with an example.
+    pub purpose: &'static str,
+}
+
+/// Root of the lake. Every function needs it.
+pub const LAKE: Variable =
+    Variable { name: "SLUICE_LAKE", purpose: "root of the lake, such as s3://bucket/prefix or file:///srv/lake" };
+/// Where people are told. Notify needs it.
+pub const TOPIC_ARN: Variable = Variable {
+    name: "SLUICE_TOPIC_ARN",
+    purpose: "ARN of the standard SNS topic for messages to people, or `none` to send none",
+};
+/// Where machines are told. Notify needs it.
+pub const EVENT_BUS: Variable = Variable {
+    name: "SLUICE_EVENT_BUS",
+    purpose: "name or ARN of the EventBridge bus for events to machines, or `none` to send none",
+};
+/// Least level that is logged.
+pub const LOG_LEVEL: Variable = Variable {
+    name: "AWS_LAMBDA_LOG_LEVEL",
+    purpose: "least level that is logged: TRACE, DEBUG, INFO (the default), WARN, ERROR or FATAL; set by Lambda's logging configuration",
+};
+/// Where invocations come from.
+pub const RUNTIME_API: Variable = Variable {
+    name: "AWS_LAMBDA_RUNTIME_API",
+    purpose: "host and port of the Lambda runtime; set by Lambda and `cargo lambda watch`",
+};
+/// Region.
+pub const REGION: Variable =
+    Variable { name: "AWS_REGION", purpose: "region of the lake and the services; set by Lambda" };
+/// Credentials, first part.
+pub const ACCESS_KEY_ID: Variable =
+    Variable { name: "AWS_ACCESS_KEY_ID", purpose: "credentials; set by Lambda from the function's role" };
+/// Credentials, second part.
+pub const SECRET_ACCESS_KEY: Variable =
+    Variable { name: "AWS_SECRET_ACCESS_KEY", purpose: "credentials; set by Lambda from the function's role" };
+/// Credentials, third part.
+pub const SESSION_TOKEN: Variable =
+    Variable { name: "AWS_SESSION_TOKEN", purpose: "credentials; set by Lambda from the function's role" };
+/// Another endpoint for all services.
+pub const ENDPOINT_URL: Variable =
+    Variable { name: "AWS_ENDPOINT_URL", purpose: "endpoint of all services, for emulators and private endpoints" };
+/// Another endpoint for S3 alone; the other services' variables are read by the SDK itself.
+pub const ENDPOINT_URL_S3: Variable =
+    Variable { name: "AWS_ENDPOINT_URL_S3", purpose: "endpoint of S3, before AWS_ENDPOINT_URL" };
+
+/// The catalogue.
+///
+/// The AWS SDK reads more by itself (`AWS_PROFILE`, `AWS_ENDPOINT_URL_SNS`, …): see its own documentation.
+pub const CATALOGUE: [Variable; 11] = [
+    LAKE,
+    TOPIC_ARN,
+    EVENT_BUS,
+    LOG_LEVEL,
+    RUNTIME_API,
+    REGION,
+    ACCESS_KEY_ID,
+    SECRET_ACCESS_KEY,
+    SESSION_TOKEN,
+    ENDPOINT_URL,
+    ENDPOINT_URL_S3,
+];
+
+/// The value that turns an optional announcement off. Leaving the variable out is an error: nobody should find out from
+/// silence that a deployment forgot it.
+const NONE: &str = "none";
+
+/// Why the environment does not make a configuration.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum EnvError {
+    /// A variable is missing or empty.
+    #[error("environment variable {name} is not set: set it to the {purpose}")]
+    Missing {
+        /// The variable.
+        name: &'static str,
+        /// What to set it to.
+        purpose: &'static str,
+    },
+    /// A variable has a value that makes no sense.
+    #[error("environment variable {name}: {reason}")]
+    Invalid {
+        /// The variable.
+        name: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl From<EnvError> for StepError {
+    fn from(error: EnvError) -> Self {
+        Self::new(ErrorName::InvalidInput, &error)
+    }
+}
+
+/// The environment, read once when the function starts.
+#[derive(Clone, Default)]
+pub struct Env(BTreeMap<String, String>);
+
+// Some values are secrets.
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Env {
+    /// The environment of this process: the variables of the catalogue that are set to text.
+    pub fn of_process() -> Self {
+        let set = |variable: Variable| Some((variable.name.to_owned(), std::env::var(variable.name).ok()?));
+        Self(CATALOGUE.into_iter().filter_map(set).collect())
+    }
+
+    /// An environment made up by the caller.
+    pub fn of<'a>(variables: impl IntoIterator<Item = (Variable, &'a str)>) -> Self {
+        Self(variables.into_iter().map(|(variable, value)| (variable.name.to_owned(), value.to_owned())).collect())
+    }
+
+    /// The value of a variable; an empty one counts as not set.
+    pub fn get(&self, variable: Variable) -> Option<&str> {
+        self.0.get(variable.name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Root of the lake.
+    ///
+    /// # Errors
+    /// [`EnvError`] when it is missing or no address.
+    pub fn lake(&self) -> Result<FolderUri, EnvError> {
+        self.parse(LAKE)
+    }
+
+    /// Topic for messages to people; `None` where they are turned off.
+    ///
+    /// # Errors
+    /// [`EnvError`] when it is missing or no ARN of a standard topic.
+    pub fn topic(&self) -> Result<Option<TopicArn>, EnvError> {
+        self.parse_or_none(TOPIC_ARN)
+    }
+
+    /// Bus for events to machines; `None` where they are turned off.
+    ///
+    /// # Errors
+    /// [`EnvError`] when it is missing or no name of a bus.
+    pub fn event_bus(&self) -> Result<Option<EventBus>, EnvError> {
+        self.parse_or_none(EVENT_BUS)
+    }
+
+    fn parse_or_none<T: FromStr<Err: fmt::Display>>(&self, variable: Variable) -> Result<Option<T>, EnvError> {
+        if self.get(variable) == Some(NONE) { Ok(None) } else { self.parse(variable).map(Some) }
+    }
+
+    fn parse<T: FromStr<Err: fmt::Display>>(&self, variable: Variable) -> Result<T, EnvError> {
+        let Variable { name, purpose } = variable;
+        let value = self.get(variable).ok_or(EnvError::Missing { name, purpose })?;
+        value.parse().map_err(|reason: T::Err| EnvError::Invalid { name, reason: reason.to_string() })
+    }
+}
+
+/// ARN of a standard SNS topic, such as `arn:aws:sns:eu-central-1:123456789012:runs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicArn(String);
+
+impl TopicArn {
+    /// The ARN as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for TopicArn {
+    type Err = AwsNameError;
+
+    fn from_str(text: &str) -> Result<Self, AwsNameError> {
+        let refused = |rule| AwsNameError { text: text.chars().take(200).collect(), rule };
+        let parts: Vec<&str> = text.split(':').collect();
+        match parts.as_slice() {
+            ["arn", partition, "sns", region, account, name]
+                if [partition, region, account, name].iter().all(|part| !part.is_empty()) =>
+            {
+                // A FIFO topic has no e-mail subscribers and wants a message group: another thing than announcements.
+                if name.ends_with(".fifo") {
+                    return Err(refused("a standard topic, not a FIFO one"));
+                }
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err(refused("arn:<partition>:sns:<region>:<account>:<topic>")),
+        }
+    }
+}
+
+/// Name or ARN of an EventBridge bus, such as `default`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventBus(String);
+
+impl EventBus {
+    /// The name or ARN as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for EventBus {
+    type Err = AwsNameError;
+
+    fn from_str(text: &str) -> Result<Self, AwsNameError> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "/.-_:".contains(c);
+        if (1..=1600).contains(&text.len()) && text.chars().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(AwsNameError {
+                text: text.chars().take(200).collect(),
+                rule: "letters, digits and / . - _ or the bus's ARN",
+            })
+        }
+    }
+}
+
+/// Why a text is no name of an AWS thing.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("'{text}' is not {rule}")]
+pub struct AwsNameError {
+    /// The refused text, shortened to 200 characters.
+    pub text: String,
+    /// What is expected.
+    pub rule: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_and_wrong_variables_are_named() {
+        let check = |value: Option<&'static str>, expected: &str| {
+            let error = Env::of(value.map(|value| (TOPIC_ARN, value))).topic().expect_err(expected);
+            let step = StepError::from(error);
+            assert_eq!(step.name, ErrorName::InvalidInput);
+            assert!(step.message.contains("SLUICE_TOPIC_ARN") && step.message.contains(expected), "{step}");
+        };
+        check(None, "is not set");
+        check(Some(""), "is not set");
+        check(Some("runs"), "arn:<partition>:sns");
+        check(Some("arn:aws:sqs:eu-central-1:123456789012:runs"), "arn:<partition>:sns");
+        check(Some("arn:aws:sns:eu-central-1::runs"), "arn:<partition>:sns");
+        check(Some("arn:aws:sns:eu-central-1:123456789012:runs.fifo"), "not a FIFO one");
+        assert!(Env::of([(LAKE, "bucket/prefix")]).lake().is_err());
+        assert!(Env::of([(EVENT_BUS, "my bus")]).event_bus().is_err());
+    }
+
+    #[test]
+    fn values_are_parsed_and_none_is_explicit() {
+        let env = Env::of([
+            (LAKE, "s3://bucket/prefix"),
+            (TOPIC_ARN, "arn:aws-cn:sns:cn-north-1:123456789012:runs"),
+            (EVENT_BUS, "none"),
+        ]);
+        assert_eq!(env.lake().map(|lake| lake.to_string()).as_deref(), Ok("s3://bucket/prefix/"));
+        assert_eq!(
+            env.topic().expect("topic").as_ref().map(TopicArn::as_str),
+            Some("arn:aws-cn:sns:cn-north-1:123456789012:runs")
+        );
+        assert_eq!(env.event_bus(), Ok(None));
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let shown = format!("{:?}", Env::of([(SECRET_ACCESS_KEY, "hush")]));
+        assert!(shown.contains("AWS_SECRET_ACCESS_KEY") && !shown.contains("hush"), "{shown}");
+    }
+}

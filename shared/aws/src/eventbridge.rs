@@ -1,0 +1,62 @@
+//! Events to machines through an EventBridge bus.
+
+use aws_config::SdkConfig;
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use sluice_core::error::StepError;
+
+use crate::env::EventBus;
+use crate::fault::{classify, step_error};
+
+/// The source of every event of Sluice, for rules to match.
+pub const SOURCE: &str = "sluice";
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Its kind, such as `Sluice Run Published`.
+    pub detail_type: &'static str,
+    /// Its content: a JSON object as text, at most 256 KiB with the rest of the event.
+    pub detail: String,
+    /// What it is about, such as addresses of tables.
+    pub resources: Vec<String>,
+}
+
+/// An event bus.
+#[derive(Debug, Clone)]
+pub struct Bus {
+    client: Client,
+    name: EventBus,
+}
+
+impl Bus {
+    /// The bus, reached as `config` says. Nothing is called yet.
+    pub fn new(config: &SdkConfig, name: EventBus) -> Self {
+        Self { client: Client::new(config), name }
+    }
+
+    /// Puts the event on the bus.
+    ///
+    /// # Errors
+    /// `Throttled`, `Unavailable`, `NotFound` for a bus that is not there, `Internal` for the rest, such as missing rights.
+    pub async fn put(&self, event: &Event) -> Result<(), StepError> {
+        let doing = format!("put an event on bus {}", self.name.as_str());
+        let entry = PutEventsRequestEntry::builder()
+            .event_bus_name(self.name.as_str())
+            .source(SOURCE)
+            .detail_type(event.detail_type)
+            .detail(&event.detail)
+            .set_resources(Some(event.resources.clone()))
+            .build();
+        let answer =
+            self.client.put_events().entries(entry).send().await.map_err(|error| step_error(&doing, &error))?;
+        // The call succeeds even when the bus refuses the entry.
+        match answer.entries().iter().find_map(|entry| Some((entry.error_code()?, entry.error_message()))) {
+            None => Ok(()),
+            Some((code, message)) => Err(StepError::message(
+                classify(code, 200),
+                format!("cannot {doing}: {code}: {}", message.unwrap_or("no message")),
+            )),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! JSON logs: one object per line with timestamp and level at top level, as Lambda's own filters need them.
+
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::env::{self, Env};
+
+/// Starts logging to standard output. A second call changes nothing.
+///
+/// Lambda's level `FATAL` is our `ERROR`. A level that is none is reported, and `INFO` taken.
+pub(crate) fn init(env: &Env) {
+    let (level, refused) = level(env.get(env::LOG_LEVEL));
+    // The runtime's own subscriber prints no timestamp, and Lambda then takes every line for INFO.
+    let started = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_max_level(level)
+        .try_init();
+    if let (Ok(()), Some(text)) = (started, refused) {
+        tracing::warn!(variable = env::LOG_LEVEL.name, value = text, "unknown log level, taking INFO");
+    }
+}
+
+/// The level of this text, and the text when it is none.
+fn level(text: Option<&str>) -> (LevelFilter, Option<&str>) {
+    let Some(text) = text else { return (LevelFilter::INFO, None) };
+    match text.to_ascii_uppercase().as_str() {
+        "TRACE" => (LevelFilter::TRACE, None),
+        "DEBUG" => (LevelFilter::DEBUG, None),
+        "INFO" => (LevelFilter::INFO, None),
+        "WARN" => (LevelFilter::WARN, None),
+        "ERROR" | "FATAL" => (LevelFilter::ERROR, None),
+        _ => (LevelFilter::INFO, Some(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_lambdas() {
+        assert_eq!(level(None), (LevelFilter::INFO, None));
+        assert_eq!(level(Some("FATAL")), (LevelFilter::ERROR, None));
+        assert_eq!(level(Some("debug")), (LevelFilter::DEBUG, None));
+        assert_eq!(level(Some("LOUD")), (LevelFilter::INFO, Some("LOUD")));
+    }
+}
