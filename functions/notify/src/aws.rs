@@ -46,3 +46,45 @@ pub fn event(announcement: &Announcement) -> Result<Event, StepError> {
         resources: announcement.report_uri.iter().map(ToString::to_string).collect(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::Timestamp;
+    use sluice_core::run::{Outcome, Report};
+
+    use super::*;
+
+    #[test]
+    fn channels_say_the_same() {
+        let report = Report {
+            pipeline: Some("retail".parse().unwrap()),
+            run_id: "r1".parse().unwrap(),
+            attempt: 2,
+            outcome: Outcome::Rejected,
+            ended_at: Timestamp::UNIX_EPOCH,
+            sources: Vec::new(),
+            rows: BTreeMap::new(),
+            committed: Vec::new(),
+            broken_rules: vec!["silver/sales/t: keys_unique".to_owned()],
+            error: None,
+        };
+        let uri = "s3://lake/runs/retail/r1/report.json";
+        let told = Announcement { report, report_uri: Some(uri.parse().unwrap()) };
+        let message = message(&told);
+        assert_eq!(message.subject, "Sluice: retail rejected by the quality gate");
+        assert_eq!(message.attributes["outcome"], "rejected");
+        assert_eq!(message.attributes["pipeline"], "retail");
+        assert!(message.body.contains("keys_unique") && message.body.contains(uri), "{}", message.body);
+        let event = event(&told).unwrap();
+        assert_eq!((event.detail_type, event.resources), ("Sluice Run Rejected", vec![uri.to_owned()]));
+        let detail: serde_json::Value = serde_json::from_str(&event.detail).unwrap();
+        let expected = serde_json::json!({
+            "pipeline": "retail", "run_id": "r1", "attempt": 2, "outcome": "rejected",
+            "ended_at": "1970-01-01T00:00:00Z", "sources": 0, "committed": [],
+            "broken_rules": ["silver/sales/t: keys_unique"], "broken_rule_count": 1, "error": null, "report_uri": uri,
+        });
+        assert_eq!(detail, expected);
+    }
+}

@@ -14,10 +14,13 @@ fn main() -> ExitCode {
         async |env| {
             let (root, topic, bus) = (env.lake()?, env.topic()?, env.event_bus()?);
             let options = sluice_aws::store::store_options(env, &root).await?;
-            let config = sluice_aws::sdk_config().await;
-            let topic = topic.map(|arn| Box::new(Topic::new(&config, arn)) as Box<dyn Announce>);
-            let bus = bus.map(|name| Box::new(Bus::new(&config, name)) as Box<dyn Announce>);
-            let announcers = topic.into_iter().chain(bus).collect();
+            let mut announcers: Vec<Box<dyn Announce>> = Vec::new();
+            // Looking for region and credentials may ask the network, so not for channels that are turned off.
+            if topic.is_some() || bus.is_some() {
+                let config = sluice_aws::sdk_config().await;
+                announcers.extend(topic.map(|arn| Box::new(Topic::new(&config, arn)) as Box<dyn Announce>));
+                announcers.extend(bus.map(|name| Box::new(Bus::new(&config, name)) as Box<dyn Announce>));
+            }
             Ok(Ports { documents: DocumentStore::open(&root, &options)?, announcers })
         },
         async |ports, input| sluice_notify::handle(ports, Timestamp::now(), input).await,

@@ -60,3 +60,63 @@ impl Bus {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sluice_core::error::ErrorName;
+
+    use super::*;
+    use crate::endpoint::{Endpoint, silent};
+
+    async fn put(config: &SdkConfig) -> Result<(), StepError> {
+        let event = Event {
+            detail_type: "Sluice Run Published",
+            detail: "{\"run_id\":\"r\"}".to_owned(),
+            resources: vec!["s3://lake/report.json".to_owned()],
+        };
+        Bus::new(config, "default".parse().expect("bus")).put(&event).await
+    }
+
+    #[tokio::test]
+    async fn events_carry_source_type_and_detail() {
+        let endpoint =
+            Endpoint::answering("200 OK", "{\"FailedEntryCount\":0,\"Entries\":[{\"EventId\":\"e\"}]}").await;
+        put(&endpoint.config).await.expect("put");
+        let [request] = <[String; 1]>::try_from(endpoint.requests()).expect("one request");
+        for part in [
+            "\"Source\":\"sluice\"",
+            "\"DetailType\":\"Sluice Run Published\"",
+            "\"Detail\":\"{\\\"run_id\\\":\\\"r\\\"}\"",
+            "\"Resources\":[\"s3://lake/report.json\"]",
+            "\"EventBusName\":\"default\"",
+        ] {
+            assert!(request.contains(part), "{part} is not in {request}");
+        }
+    }
+
+    #[tokio::test]
+    async fn faults_have_names() {
+        let entry = |code: &str| -> &'static str {
+            let text = format!(
+                "{{\"FailedEntryCount\":1,\"Entries\":[{{\"ErrorCode\":\"{code}\",\"ErrorMessage\":\"why\"}}]}}"
+            );
+            Box::leak(text.into_boxed_str())
+        };
+        let cases = [
+            ("400 Bad Request", "{\"__type\":\"ResourceNotFoundException\"}", ErrorName::NotFound),
+            ("400 Bad Request", "{\"__type\":\"ThrottlingException\"}", ErrorName::Throttled),
+            ("500 Oops", "{\"__type\":\"InternalException\"}", ErrorName::Unavailable),
+            ("400 Bad Request", "{\"__type\":\"AccessDeniedException\"}", ErrorName::Internal),
+            ("200 OK", entry("ThrottlingException"), ErrorName::Throttled),
+            ("200 OK", entry("InternalFailure"), ErrorName::Unavailable),
+            ("200 OK", entry("NotAuthorizedForSourceException"), ErrorName::Internal),
+        ];
+        for (status, body, name) in cases {
+            let endpoint = Endpoint::answering(status, body).await;
+            let error = put(&endpoint.config).await.expect_err(status);
+            assert_eq!(error.name, name, "{status} {body}: {error}");
+            assert!(error.message.contains("bus default"), "{error}");
+        }
+        assert_eq!(put(&silent()).await.expect_err("nobody there").name, ErrorName::Unavailable);
+    }
+}

@@ -8,6 +8,8 @@
 pub mod env;
 pub mod store;
 
+#[cfg(all(test, any(feature = "sns", feature = "eventbridge")))]
+mod endpoint;
 #[cfg(feature = "eventbridge")]
 pub mod eventbridge;
 #[cfg(any(feature = "sns", feature = "eventbridge"))]

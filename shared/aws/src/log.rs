@@ -1,6 +1,8 @@
 //! JSON logs: one object per line with timestamp and level at top level, as Lambda's own filters need them.
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::env::{self, Env};
 
@@ -9,14 +11,12 @@ use crate::env::{self, Env};
 /// Lambda's level `FATAL` is our `ERROR`. A level that is none is reported, and `INFO` taken.
 pub(crate) fn init(env: &Env) {
     let (level, refused) = level(env.get(env::LOG_LEVEL));
+    // The runtime logs every error that it sends once more, without the call's fields: `serve` has logged it already.
+    let targets = Targets::new().with_default(level).with_target("lambda_runtime::layers::panic", LevelFilter::OFF);
     // The runtime's own subscriber prints no timestamp, and Lambda then takes every line for INFO.
-    let started = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_max_level(level)
-        .try_init();
+    let json =
+        tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false);
+    let started = tracing_subscriber::registry().with(json).with(targets).try_init();
     if let (Ok(()), Some(text)) = (started, refused) {
         tracing::warn!(variable = env::LOG_LEVEL.name, value = text, "unknown log level, taking INFO");
     }

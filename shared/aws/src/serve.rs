@@ -24,6 +24,7 @@ use crate::log;
 ///
 /// Every failure leaves with one of our stable names as its `errorType`, the name that state machines match: payloads
 /// that do not decode are `InvalidInput` naming the field, and panics are `Internal`. Each call logs how it ended, once.
+#[expect(clippy::needless_pass_by_value, reason = "callers hand over closures written in place")]
 pub fn serve<Ports, Input, Output>(
     start: impl AsyncFn(&Env) -> Result<Ports, StepError>,
     handler: impl AsyncFn(&Ports, Input) -> Result<Output, StepError>,

@@ -62,3 +62,83 @@ impl Topic {
             .map_err(|error| step_error(&format!("publish to topic {}", self.arn.as_str()), &error))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::{Endpoint, silent};
+
+    fn message(subject: &str) -> Message {
+        let attributes = BTreeMap::from([("outcome", "rejected".to_owned()), ("pipeline", "retail".to_owned())]);
+        Message { subject: subject.to_owned(), body: "Run: r1 & r2".to_owned(), attributes }
+    }
+
+    async fn publish(config: &SdkConfig, subject: &str) -> Result<(), StepError> {
+        let arn = "arn:aws:sns:eu-central-1:123456789012:runs".parse().expect("arn");
+        Topic::new(config, arn).publish(&message(subject)).await
+    }
+
+    #[tokio::test]
+    async fn messages_carry_subject_body_and_attributes() {
+        let answer = "<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>";
+        let endpoint = Endpoint::answering("200 OK", answer).await;
+        publish(&endpoint.config, "Sluice: retail rejected").await.expect("published");
+        let [request] = <[String; 1]>::try_from(endpoint.requests()).expect("one request");
+        for part in [
+            "Action=Publish",
+            "TopicArn=arn%3Aaws%3Asns%3Aeu-central-1%3A123456789012%3Aruns",
+            "Subject=Sluice%3A%20retail%20rejected",
+            "Message=Run%3A%20r1%20%26%20r2",
+            "Name=outcome",
+            "StringValue=rejected",
+            "Name=pipeline",
+            "StringValue=retail",
+        ] {
+            assert!(request.contains(part), "{part} is not in {request}");
+        }
+    }
+
+    #[tokio::test]
+    async fn faults_have_names() {
+        let cases = [
+            (
+                "404 Not Found",
+                "<ErrorResponse><Error><Code>NotFound</Code></Error></ErrorResponse>",
+                ErrorName::NotFound,
+            ),
+            (
+                "400 Bad Request",
+                "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>",
+                ErrorName::Throttled,
+            ),
+            (
+                "500 Oops",
+                "<ErrorResponse><Error><Code>InternalError</Code></Error></ErrorResponse>",
+                ErrorName::Unavailable,
+            ),
+            ("503 Busy", "", ErrorName::Unavailable),
+            (
+                "403 No",
+                "<ErrorResponse><Error><Code>AuthorizationError</Code></Error></ErrorResponse>",
+                ErrorName::Internal,
+            ),
+        ];
+        for (status, body, name) in cases {
+            let endpoint = Endpoint::answering(status, body).await;
+            let error = publish(&endpoint.config, "Sluice").await.expect_err(status);
+            assert_eq!(error.name, name, "{status}: {error}");
+            assert!(error.message.contains("topic arn:aws:sns:eu-central-1:123456789012:runs"), "{error}");
+        }
+        let error = publish(&silent(), "Sluice").await.expect_err("nobody there");
+        assert_eq!(error.name, ErrorName::Unavailable, "{error}");
+    }
+
+    #[tokio::test]
+    async fn subjects_that_sns_refuses_are_not_sent() {
+        for subject in ["", "two\nlines", "Sluice: für alle", &"x".repeat(101)] {
+            let error = publish(&silent(), subject).await.expect_err("refused");
+            assert_eq!(error.name, ErrorName::Internal, "{error}");
+            assert!(error.message.contains("printable ASCII"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! An endpoint for tests of the adapters: answers every request alike and keeps what it was asked.
+#![expect(clippy::expect_used, reason = "only tests use it, behind a condition that clippy does not take for tests")]
+
+use std::sync::{Arc, Mutex};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+pub(crate) struct Endpoint {
+    pub(crate) config: SdkConfig,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Endpoint {
+    /// An endpoint that gives this answer, such as `("400 Bad Request", "{}")`.
+    pub(crate) async fn answering(status: &'static str, body: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        let config = config(&format!("http://{}", listener.local_addr().expect("address")));
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = requests.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = Vec::new();
+                while !is_whole(&request) && stream.read_buf(&mut request).await.expect("read") > 0 {}
+                seen.lock().expect("lock").push(String::from_utf8(request).expect("text"));
+                let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+                stream.write_all(format!("{head}{body}").as_bytes()).await.expect("write");
+            }
+        });
+        Self { config, requests }
+    }
+
+    /// The requests so far, head and body.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.requests.lock().expect("lock").clone()
+    }
+}
+
+/// An endpoint where nobody listens.
+pub(crate) fn silent() -> SdkConfig {
+    config("http://127.0.0.1:9")
+}
+
+fn config(endpoint: &str) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("id", "secret", None, None, "test")))
+        .endpoint_url(endpoint)
+        .retry_config(aws_config::retry::RetryConfig::disabled())
+        .build()
+}
+
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length =
+        head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().expect("length"));
+    body.len() >= length
+}
