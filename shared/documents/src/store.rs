@@ -138,7 +138,7 @@ impl DocumentStore {
     pub async fn read<T: DeserializeOwned>(&self, path: &LakePath) -> Result<Option<T>, DocumentError> {
         let text = match self.objects.get(&self.key(path)?).await {
             Ok(object) => object.bytes().await.map_err(|source| self.fault("read", path, source))?,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(source) if is_absent(&source) => return Ok(None),
             Err(source) => return Err(self.fault("read", path, source)),
         };
         let mut json = serde_json::Deserializer::from_slice(&text);
@@ -155,7 +155,8 @@ impl DocumentStore {
     /// See [`DocumentError::name`].
     pub async fn delete(&self, path: &LakePath) -> Result<(), DocumentError> {
         match self.objects.delete(&self.key(path)?).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Ok(()) => Ok(()),
+            Err(source) if is_absent(&source) => Ok(()),
             Err(source) => Err(self.fault("delete", path, source)),
         }
     }
@@ -218,6 +219,11 @@ impl DocumentStore {
     fn fault(&self, action: &'static str, path: &LakePath, source: object_store::Error) -> DocumentError {
         DocumentError::Store { action, uri: self.uri(path), source }
     }
+}
+
+/// Whether the object is missing. A missing bucket is another thing: a mistyped lake must not look like an empty one.
+fn is_absent(error: &object_store::Error) -> bool {
+    matches!(error, object_store::Error::NotFound { source, .. } if !source.to_string().contains("NoSuchBucket"))
 }
 
 fn open_s3(root: &FolderUri, options: &BTreeMap<String, String>) -> Result<object_store::aws::AmazonS3, DocumentError> {

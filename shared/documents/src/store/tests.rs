@@ -154,6 +154,10 @@ async fn faults_of_s3_have_names() {
         assert_eq!(error.name(), expected, "{status}: {error:?}");
         assert!(error.to_string().contains("s3://bucket/lake/runs/plan-1.json"), "{error}");
     }
+    let store = s3_that_answers("404 Not Found", "<Error><Code>NoSuchKey</Code></Error>").await;
+    assert_eq!(store.read::<Note>(&plan).await.expect("read"), None);
+    let store = s3_that_answers("404 Not Found", "<Error><Code>NoSuchBucket</Code></Error>").await;
+    assert_eq!(store.read::<Note>(&plan).await.expect_err("no lake").name(), ErrorName::NotFound);
     let store = s3_that_answers("412 Precondition Failed", "").await;
     assert_eq!(store.create(&plan, &Note { writer: 1 }).await.expect("create"), Created::AlreadyExists);
 
