@@ -1,0 +1,190 @@
+//! Names of source columns: which are usable, and which are ours.
+
+use std::collections::HashMap;
+
+/// Columns that the reader or the bronze table adds; a source must not bring its own.
+pub const LINEAGE_COLUMNS: [&str; 7] =
+    [SOURCE_ROW, "_source_file", "_source_etag", "_ingested_at", "_run_id", "_ingestion_date", CORRUPT_RECORD];
+
+/// Number of the record in its object, from 1.
+pub const SOURCE_ROW: &str = "_source_row";
+
+/// Raw text of a record that could not be split into the object's columns.
+pub const CORRUPT_RECORD: &str = "_corrupt_record";
+
+/// Most columns of one object. More is a wrong delimiter, a binary file, or JSON whose keys are data.
+pub const MAX_COLUMNS: usize = 10_000;
+
+/// What is wrong with the names of an object's columns.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ColumnFault {
+    /// A name is blank.
+    #[error("column {position} has no name; name every column in the header")]
+    Blank {
+        /// Position of the column, from 1.
+        position: usize,
+    },
+    /// Two names are the same to a reader that ignores case, as Delta's readers do.
+    #[error(
+        "column {position} `{name}` repeats column {first_position} `{first_name}` (spaces around and case do not count)"
+    )]
+    Duplicate {
+        /// Position of the second, from 1.
+        position: usize,
+        /// Name of the second.
+        name: String,
+        /// Position of the first, from 1.
+        first_position: usize,
+        /// Name of the first.
+        first_name: String,
+    },
+    /// A name is one of ours.
+    #[error("column {position} `{name}` has a name that the bronze table keeps for lineage; rename it at the source")]
+    Reserved {
+        /// Position of the column, from 1.
+        position: usize,
+        /// The name.
+        name: String,
+    },
+    /// There are more columns than a table should have.
+    #[error("there are more than {limit} columns; check the delimiter and the format")]
+    TooMany {
+        /// Most columns that are read.
+        limit: usize,
+    },
+    /// The header is not UTF-8.
+    #[error("the header is not UTF-8; deliver the file as UTF-8")]
+    HeaderUtf8,
+    /// The header holds a NUL byte.
+    #[error("the header holds a NUL byte; this is no CSV text")]
+    HeaderNul,
+    /// The header holds a carriage return that ends no line.
+    #[error("the header holds a carriage return that no line feed follows; end lines with LF or CRLF")]
+    HeaderCarriageReturn,
+    /// The header breaks the quoting rules.
+    #[error("the header has text after a closing quote; a quote inside a quoted name is written twice")]
+    HeaderQuote,
+}
+
+/// The columns of one object, in the order in which they first came.
+///
+/// Names are kept without the spaces around them. Two names that differ only in case are one name to Delta's readers,
+/// so the second is refused.
+#[derive(Debug, Default)]
+pub(super) struct SourceColumns {
+    names: Vec<String>,
+    positions: HashMap<String, usize>,
+}
+
+impl SourceColumns {
+    /// The columns of a header.
+    pub(super) fn from_header<S: AsRef<str>>(header: impl IntoIterator<Item = S>) -> Result<Self, ColumnFault> {
+        let mut columns = Self::default();
+        for name in header {
+            columns.add(name.as_ref())?;
+        }
+        Ok(columns)
+    }
+
+    /// Adds a column behind the others and tells its index.
+    pub(super) fn add(&mut self, name: &str) -> Result<usize, ColumnFault> {
+        let name = name.trim();
+        let index = self.names.len();
+        let position = index + 1;
+        if index == MAX_COLUMNS {
+            return Err(ColumnFault::TooMany { limit: MAX_COLUMNS });
+        }
+        if name.is_empty() {
+            return Err(ColumnFault::Blank { position });
+        }
+        let folded = name.to_lowercase();
+        if LINEAGE_COLUMNS.contains(&folded.as_str()) {
+            return Err(ColumnFault::Reserved { position, name: name.to_owned() });
+        }
+        if let Some(&first) = self.positions.get(&folded) {
+            return Err(ColumnFault::Duplicate {
+                position,
+                name: name.to_owned(),
+                first_position: first + 1,
+                first_name: self.names.get(first).cloned().unwrap_or_default(),
+            });
+        }
+        self.positions.insert(folded, index);
+        self.names.push(name.to_owned());
+        Ok(index)
+    }
+
+    /// Index of the column of exactly this name (spaces around it do not count).
+    pub(super) fn index_of(&self, name: &str) -> Option<usize> {
+        let name = name.trim();
+        let index = *self.positions.get(&name.to_lowercase())?;
+        self.names.get(index).is_some_and(|found| found == name).then_some(index)
+    }
+
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+}
+
+/// The delimiter a file was probably written with, when its header came out as one column although it holds another
+/// usual delimiter.
+pub fn delimiter_hint(columns: &[String], delimiter: u8) -> Option<char> {
+    let [only] = columns else { return None };
+    [',', ';', '\t', '|']
+        .into_iter()
+        .filter(|candidate| *candidate != char::from(delimiter))
+        .map(|candidate| (only.matches(candidate).count(), candidate))
+        .filter(|(count, _)| *count > 0)
+        // The first of equals: the candidates are in the order in which they are usual.
+        .reduce(|best, next| if next.0 > best.0 { next } else { best })
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers() {
+        let long: Vec<String> = (0..=MAX_COLUMNS).map(|n| format!("c{n}")).collect();
+        let check = |header: &[&str], expected: Result<&[&str], ColumnFault>| {
+            let got = SourceColumns::from_header(header.iter()).map(|columns| columns.names().to_vec());
+            assert_eq!(got, expected.map(|names| names.iter().map(|n| (*n).to_owned()).collect()), "{header:?}");
+        };
+        check(&["a", " b ", "Grüße"], Ok(&["a", "b", "Grüße"]));
+        check(&["a", " "], Err(ColumnFault::Blank { position: 2 }));
+        for second in ["a", "A", " a "] {
+            let fault = SourceColumns::from_header(["a", second]).expect_err("duplicate");
+            assert!(
+                matches!(fault, ColumnFault::Duplicate { position: 2, first_position: 1, .. }),
+                "{second}: {fault}"
+            );
+        }
+        for reserved in LINEAGE_COLUMNS {
+            check(&[reserved], Err(ColumnFault::Reserved { position: 1, name: reserved.to_owned() }));
+        }
+        check(&["_SOURCE_ROW"], Err(ColumnFault::Reserved { position: 1, name: "_SOURCE_ROW".to_owned() }));
+        check(&["_other"], Ok(&["_other"]));
+        let fault = SourceColumns::from_header(long.iter()).expect_err("too many");
+        assert_eq!(fault, ColumnFault::TooMany { limit: MAX_COLUMNS });
+    }
+
+    #[test]
+    fn hints_of_a_wrong_delimiter() {
+        let check = |header: &[&str], delimiter, expected| {
+            let header: Vec<String> = header.iter().map(|h| (*h).to_owned()).collect();
+            assert_eq!(delimiter_hint(&header, delimiter), expected, "{header:?}");
+        };
+        check(&["a;b;c"], b',', Some(';'));
+        check(&["a\tb"], b',', Some('\t'));
+        check(&["a,b"], b';', Some(','));
+        check(&["a;b|c|d"], b',', Some('|'));
+        check(&["a;b|c"], b',', Some(';'));
+        check(&["a"], b',', None);
+        check(&["a;b", "c"], b',', None);
+    }
+}

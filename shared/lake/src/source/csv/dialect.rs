@@ -1,0 +1,146 @@
+//! The two bytes that matter, and where records end judging by quotes alone.
+
+use memchr::{memchr, memrchr};
+use sluice_core::spec::CsvSpec;
+
+use crate::source::chunk::{Cut, ReadLimits};
+
+/// Delimiter and quote, two different ASCII bytes, neither a line end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Dialect {
+    pub(super) delimiter: u8,
+    pub(super) quote: u8,
+}
+
+impl Dialect {
+    /// The error is the character that is used for both.
+    pub(super) fn new(spec: CsvSpec) -> Result<Self, char> {
+        let (delimiter, quote) = (spec.delimiter.byte(), spec.quote.byte());
+        if delimiter == quote { Err(char::from(quote)) } else { Ok(Self { delimiter, quote }) }
+    }
+
+    /// The next quote at or after `from` that opens a field, where `from` is outside of quotes.
+    fn opening_quote(self, bytes: &[u8], from: usize) -> Option<usize> {
+        let mut at = from;
+        loop {
+            let quote = at + memchr(self.quote, bytes.get(at..)?)?;
+            let before = quote.checked_sub(1).and_then(|i| bytes.get(i));
+            if before.is_none_or(|&byte| byte == self.delimiter || byte == b'\n') {
+                return Some(quote);
+            }
+            at = quote + 1;
+        }
+    }
+
+    /// The quote that closes the field whose text starts at `from`, and whether there were doubled quotes before it.
+    #[inline]
+    pub(super) fn closing_quote(self, bytes: &[u8], from: usize) -> Option<(usize, bool)> {
+        let mut at = from;
+        loop {
+            let quote = at + memchr(self.quote, bytes.get(at..)?)?;
+            if bytes.get(quote + 1) != Some(&self.quote) {
+                return Some((quote, at != from));
+            }
+            at = quote + 2;
+        }
+    }
+}
+
+/// Where the whole records of `bytes` end, which starts with a record; divided into as many groups as the limits ask for.
+///
+/// Looks at quotes only: between two quoted fields every line feed ends a record.
+pub(super) fn cut_records(dialect: Dialect, bytes: &[u8], at_end: bool, limits: &ReadLimits) -> Cut {
+    let stride = bytes.len() / limits.pieces(bytes.len());
+    let mut search = CutSearch { bytes, ends: Vec::new(), last: 0, stride: stride.max(1), target: stride.max(1) };
+    let mut outside = 0;
+    while let Some(open) = dialect.opening_quote(bytes, outside) {
+        search.outside_of_quotes(outside, open);
+        match dialect.closing_quote(bytes, open + 1) {
+            // The last byte of the buffer may be the first half of a doubled quote.
+            Some((close, _)) if close + 1 < bytes.len() || at_end => outside = close + 1,
+            _ if at_end => return Cut::Unclosed(open),
+            _ => return search.finish(),
+        }
+    }
+    search.outside_of_quotes(outside, bytes.len());
+    if at_end {
+        search.last = bytes.len();
+    }
+    search.finish()
+}
+
+struct CutSearch<'a> {
+    bytes: &'a [u8],
+    ends: Vec<usize>,
+    /// End of the last whole record so far.
+    last: usize,
+    stride: usize,
+    /// The next group should end at the first record end from here on.
+    target: usize,
+}
+
+impl CutSearch<'_> {
+    fn outside_of_quotes(&mut self, start: usize, end: usize) {
+        let Some(outside) = self.bytes.get(start..end) else { return };
+        if let Some(line_feed) = memrchr(b'\n', outside) {
+            self.last = start + line_feed + 1;
+        }
+        while self.target < self.last {
+            let from = self.target.max(start);
+            let Some(line_feed) = self.bytes.get(from..end).and_then(|rest| memchr(b'\n', rest)) else { return };
+            self.ends.push(from + line_feed + 1);
+            self.target = from + line_feed + 1 + self.stride;
+        }
+    }
+
+    fn finish(mut self) -> Cut {
+        if self.last == 0 {
+            return Cut::More;
+        }
+        if self.ends.last() != Some(&self.last) {
+            self.ends.push(self.last);
+        }
+        Cut::Ends(self.ends)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMA: Dialect = Dialect { delimiter: b',', quote: b'"' };
+
+    #[test]
+    fn cuts_only_where_records_end() {
+        let check = |text: &str, at_end: bool, expected: &[usize]| {
+            let limits = ReadLimits { chunk_bytes: 1, record_bytes: 1000, workers: 1, piece_bytes: 1 };
+            let expected = if expected.is_empty() { Cut::More } else { Cut::Ends(expected.to_vec()) };
+            assert_eq!(cut_records(COMMA, text.as_bytes(), at_end, &limits), expected, "{text:?}");
+        };
+        check("a,b\nc", false, &[4]);
+        check("a,b\nc", true, &[5]);
+        check("a,b", false, &[]);
+        check("a,\"b\n", false, &[]);
+        check("x\na,\"b\n", false, &[2]);
+        check("a,\"b\n\"", false, &[]);
+        check("a,\"b\n\"\n", false, &[7]);
+        check("a,\"b\n\"\"\n\"\nc", false, &[10]);
+        check("a,12\" b\nc", false, &[8]);
+        check("\"a\"b\"\nc", false, &[6]);
+        check("\"\"\n", false, &[3]);
+    }
+
+    #[test]
+    fn an_open_quote_at_the_end_is_found() {
+        let limits = ReadLimits::default();
+        assert_eq!(cut_records(COMMA, b"a,b\n1,\"2\n3", true, &limits), Cut::Unclosed(6));
+        assert_eq!(cut_records(COMMA, b"a,b\n1,2\"\n3", true, &limits), Cut::Ends(vec![10]));
+    }
+
+    #[test]
+    fn groups_are_divided_at_record_ends() {
+        let limits = ReadLimits { chunk_bytes: 1, record_bytes: 1000, workers: 3, piece_bytes: 4 };
+        assert_eq!(cut_records(COMMA, b"a,b\nc,d\ne,f\n", false, &limits), Cut::Ends(vec![8, 12]));
+        assert_eq!(cut_records(COMMA, b"\"\n\n\n\n\n\n\n\"\n", false, &limits), Cut::Ends(vec![10]));
+    }
+}

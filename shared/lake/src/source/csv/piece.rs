@@ -1,0 +1,173 @@
+//! Parses a run of whole records into columns.
+
+use memchr::memchr;
+use polars::prelude::{Column, IntoColumn, StringChunkedBuilder};
+
+use super::dialect::Dialect;
+use super::record::{Field, FieldKind, Record, RecordParser};
+use crate::source::chunk::count_lines;
+use crate::source::error::{FaultLog, FaultReason, RecordFault};
+
+/// Records as columns; rows and lines are counted from the start of the piece.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) columns: Vec<Column>,
+    pub(super) rows: usize,
+    /// Raw text of corrupt records by row, ascending.
+    pub(super) corrupt: Vec<(usize, String)>,
+    pub(super) faults: FaultLog,
+    pub(super) lines: u64,
+}
+
+/// Why a piece cannot be parsed to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PieceError {
+    /// A record is larger than the limit; both are counted from the start of the piece, from 0.
+    RecordTooLarge { row: usize, line: u64 },
+    /// The piece does not end where a record ends: a defect of ours.
+    NotWhole,
+}
+
+/// Parses `bytes`, which are whole records with `names` as columns.
+pub(super) fn parse(
+    dialect: Dialect,
+    names: &[String],
+    bytes: &[u8],
+    record_bytes: usize,
+) -> Result<Piece, PieceError> {
+    let mut parser = RecordParser::new(dialect);
+    let mut builder = PieceBuilder::new(names, bytes);
+    let mut at = 0;
+    while at < bytes.len() {
+        let record = parser.next(bytes, at);
+        at = record.next;
+        if record.open_quote.is_some() {
+            return Err(PieceError::NotWhole);
+        }
+        if names.len() != 1 && parser.is_blank() {
+            continue;
+        }
+        if record.end - record.start > record_bytes {
+            return Err(PieceError::RecordTooLarge { row: builder.rows, line: builder.lines_before(record) });
+        }
+        match builder.check(record, parser.fields.len()) {
+            Ok(text) => builder.push(dialect, text, &parser.fields)?,
+            Err(reason) => builder.push_corrupt(record, reason),
+        }
+    }
+    Ok(builder.finish())
+}
+
+/// Text that fields are cut from: `text` starts at the offset `base` of the piece.
+#[derive(Clone, Copy)]
+struct RecordText<'a> {
+    text: &'a str,
+    base: usize,
+}
+
+struct PieceBuilder<'a> {
+    bytes: &'a [u8],
+    /// All of `bytes`, if it is clean: valid UTF-8 and no NUL. Otherwise each record is checked for itself.
+    clean: Option<&'a str>,
+    columns: Vec<StringChunkedBuilder>,
+    rows: usize,
+    corrupt: Vec<(usize, String)>,
+    faults: FaultLog,
+    unescaped: String,
+}
+
+impl<'a> PieceBuilder<'a> {
+    fn new(names: &[String], bytes: &'a [u8]) -> Self {
+        let clean = simdutf8::basic::from_utf8(bytes).ok().filter(|_| memchr(0, bytes).is_none());
+        let lines = usize::try_from(count_lines(bytes)).unwrap_or_default();
+        // More lines than records is possible, but then records are long and the estimate is small.
+        let columns = names.iter().map(|name| StringChunkedBuilder::new(name.into(), lines + 1)).collect();
+        Self {
+            bytes,
+            clean,
+            columns,
+            rows: 0,
+            corrupt: Vec::new(),
+            faults: FaultLog::default(),
+            unescaped: String::new(),
+        }
+    }
+
+    #[inline]
+    fn check(&self, record: Record, found: usize) -> Result<RecordText<'a>, FaultReason> {
+        let text = match self.clean {
+            Some(text) => RecordText { text, base: 0 },
+            None => {
+                let raw = self.bytes.get(record.start..record.end).unwrap_or_default();
+                let text = simdutf8::basic::from_utf8(raw).map_err(|_| FaultReason::InvalidUtf8)?;
+                if memchr(0, raw).is_some() {
+                    return Err(FaultReason::Nul);
+                }
+                RecordText { text, base: record.start }
+            }
+        };
+        if record.text_after_quote {
+            return Err(FaultReason::TextAfterQuote);
+        }
+        let expected = self.columns.len();
+        if found == expected { Ok(text) } else { Err(FaultReason::FieldCount { expected, found }) }
+    }
+
+    #[inline]
+    fn push(&mut self, dialect: Dialect, record: RecordText<'a>, fields: &[Field]) -> Result<(), PieceError> {
+        for (column, field) in self.columns.iter_mut().zip(fields) {
+            if field.kind == FieldKind::Plain && field.start == field.end {
+                column.append_null();
+                continue;
+            }
+            // Delimiters, quotes and line feeds are ASCII, so fields are cut between characters.
+            let range = field.start - record.base..field.end - record.base;
+            let value = record.text.get(range).ok_or(PieceError::NotWhole)?;
+            if field.kind == FieldKind::Escaped {
+                unescape(char::from(dialect.quote), value, &mut self.unescaped);
+                column.append_value(&self.unescaped);
+            } else {
+                column.append_value(value);
+            }
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    #[cold]
+    fn push_corrupt(&mut self, record: Record, reason: FaultReason) {
+        // Finding the line costs a scan, so only for the faults that are kept.
+        let line = self.faults.wants_more().then(|| self.lines_before(record) + 1);
+        self.faults.push(RecordFault { row: self.rows as u64 + 1, line, reason });
+        let raw = self.bytes.get(record.start..record.end).unwrap_or_default();
+        self.corrupt.push((self.rows, String::from_utf8_lossy(raw).into_owned()));
+        self.columns.iter_mut().for_each(StringChunkedBuilder::append_null);
+        self.rows += 1;
+    }
+
+    fn lines_before(&self, record: Record) -> u64 {
+        count_lines(self.bytes.get(..record.start).unwrap_or_default())
+    }
+
+    fn finish(self) -> Piece {
+        Piece {
+            columns: self.columns.into_iter().map(|column| column.finish().into_column()).collect(),
+            rows: self.rows,
+            corrupt: self.corrupt,
+            faults: self.faults,
+            lines: count_lines(self.bytes),
+        }
+    }
+}
+
+/// Writes `value` with single quotes for doubled ones into `into`.
+fn unescape(quote: char, value: &str, into: &mut String) {
+    into.clear();
+    let mut rest = value;
+    while let Some((before, after)) = rest.split_once(quote) {
+        into.push_str(before);
+        into.push(quote);
+        rest = after.strip_prefix(quote).unwrap_or(after);
+    }
+    into.push_str(rest);
+}

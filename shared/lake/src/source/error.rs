@@ -1,0 +1,359 @@
+//! What can be wrong with a source object as a whole, and with one of its records.
+
+use std::fmt;
+use std::io;
+
+use polars::error::PolarsError;
+use sluice_core::error::ErrorName;
+
+use super::columns::ColumnFault;
+use super::stream::Codec;
+
+/// What a sink hands back when it can take no more batches.
+pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a source object could not be read. Every message names the object; what came before the fault has been handed
+/// to the sink, so a caller that gets an error throws away what it wrote for this object.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The file cannot be opened.
+    #[error("object '{object}': cannot be opened")]
+    Open {
+        /// Name of the object.
+        object: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The bytes stopped coming.
+    #[error("object '{object}': cannot be read on")]
+    Read {
+        /// Name of the object.
+        object: String,
+        /// What the stream said.
+        #[source]
+        source: io::Error,
+    },
+    /// A compressed stream is cut off.
+    #[error(
+        "object '{object}': {codec} stream ends early after {size_bytes} bytes of content; deliver the whole file again"
+    )]
+    EndsEarly {
+        /// Name of the object.
+        object: String,
+        /// Compression recognised by its first bytes.
+        codec: Codec,
+        /// Bytes unpacked before the end.
+        size_bytes: u64,
+    },
+    /// A compressed stream is damaged, or followed by something else.
+    #[error("object '{object}': {codec} stream is damaged after {size_bytes} bytes of content; deliver the file again")]
+    Damaged {
+        /// Name of the object.
+        object: String,
+        /// Compression recognised by its first bytes.
+        codec: Codec,
+        /// Bytes unpacked before the damage.
+        size_bytes: u64,
+        /// What the decoder said.
+        #[source]
+        source: io::Error,
+    },
+    /// There is nothing in the object: no byte, or only a byte order mark and blank lines.
+    #[error("object '{object}' is empty: it has no header and no record; deliver it again or remove it")]
+    EmptyObject {
+        /// Name of the object.
+        object: String,
+    },
+    /// The text is UTF-16.
+    #[error("object '{object}' is UTF-16; deliver it as UTF-8")]
+    Utf16 {
+        /// Name of the object.
+        object: String,
+    },
+    /// The CSV options contradict each other.
+    #[error("object '{object}': delimiter and quote are both '{character}'; choose two different characters")]
+    Dialect {
+        /// Name of the object.
+        object: String,
+        /// The character.
+        character: char,
+    },
+    /// The names of the columns cannot be used.
+    #[error("object '{object}' {place}: {fault}")]
+    Columns {
+        /// Name of the object.
+        object: String,
+        /// Where the name stands.
+        place: Place,
+        /// What is wrong with them.
+        fault: ColumnFault,
+    },
+    /// A quote was opened and never closed, so nobody can tell where the records after it end.
+    #[error(
+        "object '{object}' line {line}: the quoted field that starts here is never closed; close or double the quote"
+    )]
+    UnclosedQuote {
+        /// Name of the object.
+        object: String,
+        /// Line, from 1, of the opening quote.
+        line: u64,
+    },
+    /// One record is larger than memory allows.
+    #[error(
+        "object '{object}' {place}: larger than {limit_bytes} bytes; \
+         split it, or look for a quote or bracket that is never closed"
+    )]
+    RecordTooLarge {
+        /// Name of the object.
+        object: String,
+        /// The record.
+        place: Place,
+        /// Largest record that is read.
+        limit_bytes: usize,
+    },
+    /// A JSON document has a syntax error, after which nothing more can be told apart.
+    #[error("object '{object}' line {line} column {column}: not JSON as expected after {rows} good records")]
+    Json {
+        /// Name of the object.
+        object: String,
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+        /// Records read before it.
+        rows: u64,
+        /// What the parser said.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Parquet cannot be read from a stream.
+    #[error("object '{object}': Parquet is read from its end; download it to a file first")]
+    ParquetStream {
+        /// Name of the object.
+        object: String,
+    },
+    /// The Parquet file as a whole is compressed.
+    #[error("object '{object}': Parquet inside {codec}; Parquet compresses its own columns, so deliver it unpacked")]
+    ParquetPacked {
+        /// Name of the object.
+        object: String,
+        /// Compression recognised by its first bytes.
+        codec: Codec,
+    },
+    /// The Parquet file cannot be read.
+    #[error("object '{object}': not a readable Parquet file")]
+    Parquet {
+        /// Name of the object.
+        object: String,
+        /// What Polars said.
+        #[source]
+        source: PolarsError,
+    },
+    /// A Parquet column has a type that has no canonical text.
+    #[error("object '{object}': column `{column}` is {data_type}, which has no text form; {fix}")]
+    ParquetType {
+        /// Name of the object.
+        object: String,
+        /// The column.
+        column: String,
+        /// Its type, as Polars names it.
+        data_type: String,
+        /// What to do about it.
+        fix: &'static str,
+    },
+    /// Parquet rows got lost between the file and us.
+    #[error("object '{object}': its footer announces {announced} rows but {read} came; deliver the file again")]
+    ParquetRows {
+        /// Name of the object.
+        object: String,
+        /// Rows in the footer.
+        announced: u64,
+        /// Rows read.
+        read: u64,
+    },
+    /// Polars could not hold the batch.
+    #[error("object '{object}': batch that starts at record {row} cannot be built")]
+    Batch {
+        /// Name of the object.
+        object: String,
+        /// First record of the batch, from 1.
+        row: u64,
+        /// What Polars said.
+        #[source]
+        source: PolarsError,
+    },
+    /// A parser thread ended with a panic: a defect of ours.
+    #[error(
+        "object '{object}': parser stopped in the batch that starts at record {row}; this is a defect, please report it"
+    )]
+    Parser {
+        /// Name of the object.
+        object: String,
+        /// First record of the batch, from 1.
+        row: u64,
+    },
+    /// The sink took no more.
+    #[error("object '{object}': batch that starts at record {row} could not be passed on")]
+    Sink {
+        /// Name of the object.
+        object: String,
+        /// First record of the batch, from 1.
+        row: u64,
+        /// What the sink said.
+        #[source]
+        source: SinkError,
+    },
+}
+
+impl SourceError {
+    /// The stable name, by what the caller does next. A sink's own error knows better: look at the source first.
+    pub fn name(&self) -> ErrorName {
+        match self {
+            Self::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => ErrorName::NotFound,
+            Self::Open { .. } | Self::Read { .. } => ErrorName::Unavailable,
+            Self::EndsEarly { .. }
+            | Self::Damaged { .. }
+            | Self::EmptyObject { .. }
+            | Self::Utf16 { .. }
+            | Self::Dialect { .. }
+            | Self::Columns { .. }
+            | Self::UnclosedQuote { .. }
+            | Self::RecordTooLarge { .. }
+            | Self::Json { .. }
+            | Self::ParquetPacked { .. }
+            | Self::Parquet { .. }
+            | Self::ParquetType { .. }
+            | Self::ParquetRows { .. } => ErrorName::InvalidInput,
+            Self::ParquetStream { .. } | Self::Batch { .. } | Self::Parser { .. } | Self::Sink { .. } => {
+                ErrorName::Internal
+            }
+        }
+    }
+
+    /// Whether the object itself is at fault, so that reading it again fails again until it is replaced.
+    pub fn is_refusal(&self) -> bool {
+        self.name() == ErrorName::InvalidInput
+    }
+}
+
+/// A place in an object. Lines and records count from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The header, or the first thing of an object.
+    Header {
+        /// Line on which it starts.
+        line: u64,
+    },
+    /// A record.
+    Record {
+        /// Its number: its `_source_row`.
+        row: u64,
+        /// Line on which it starts, where records have lines of their own.
+        line: Option<u64>,
+    },
+    /// The footer of a Parquet file.
+    Footer,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header { line } => write!(f, "line {line}"),
+            Self::Record { row, line: Some(line) } => write!(f, "line {line} (record {row})"),
+            Self::Record { row, line: None } => write!(f, "record {row}"),
+            Self::Footer => f.write_str("footer"),
+        }
+    }
+}
+
+/// Where and why one record was set aside as corrupt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordFault {
+    /// Number of the record, from 1: its `_source_row`.
+    pub row: u64,
+    /// Line of the object, from 1, on which it starts, where records have lines of their own.
+    pub line: Option<u64>,
+    /// What is wrong with it.
+    pub reason: FaultReason,
+}
+
+impl fmt::Display for RecordFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = Place::Record { row: self.row, line: self.line };
+        write!(f, "{place} {}", self.reason)
+    }
+}
+
+/// What is wrong with a record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FaultReason {
+    /// The number of fields is not the header's.
+    #[error("has {found} fields where the header has {expected}")]
+    FieldCount {
+        /// Fields in the header.
+        expected: usize,
+        /// Fields in the record.
+        found: usize,
+    },
+    /// Text between a closing quote and the next delimiter.
+    #[error("has text after a closing quote; a quote inside a quoted field is written twice")]
+    TextAfterQuote,
+    /// Bytes that are not UTF-8. They are shown as U+FFFD in the raw text.
+    #[error("is not UTF-8; deliver the file as UTF-8")]
+    InvalidUtf8,
+    /// A NUL byte.
+    #[error("holds a NUL byte")]
+    Nul,
+    /// JSON, but not an object.
+    #[error("is no JSON object")]
+    NotAnObject,
+    /// Not JSON.
+    #[error("is not JSON: {message}")]
+    NotJson {
+        /// What the parser said.
+        message: String,
+    },
+    /// The same key twice in one object, or a key that is blank.
+    #[error("has the key '{key}' more than once, or blank")]
+    Key {
+        /// The key.
+        key: String,
+    },
+}
+
+/// The faults of an object: all counted, the first few kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct FaultLog {
+    pub(super) count: u64,
+    pub(super) first: Vec<RecordFault>,
+}
+
+impl FaultLog {
+    /// Enough to recognise a pattern, few enough for a message.
+    const KEPT: usize = 20;
+
+    pub(super) fn push(&mut self, fault: RecordFault) {
+        self.count += 1;
+        if self.first.len() < Self::KEPT {
+            self.first.push(fault);
+        }
+    }
+
+    /// Whether the place of the next fault is still wanted: finding a line number costs a scan.
+    pub(super) fn wants_more(&self) -> bool {
+        self.first.len() < Self::KEPT
+    }
+
+    /// Takes over the faults of a later part whose rows and lines were counted from zero.
+    pub(super) fn append(&mut self, later: FaultLog, rows_before: u64, lines_before: u64) {
+        self.count += later.count;
+        for fault in later.first {
+            if self.first.len() == Self::KEPT {
+                break;
+            }
+            let line = fault.line.map(|line| line + lines_before);
+            self.first.push(RecordFault { row: fault.row + rows_before, line, ..fault });
+        }
+    }
+}

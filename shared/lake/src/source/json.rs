@@ -1,0 +1,233 @@
+//! JSON documents: an array of objects, or objects (or such arrays) one after the other.
+//!
+//! The parser streams: memory holds one record and one batch. An element that is no object, or has a key twice, is set
+//! aside as corrupt. A syntax error refuses the object, for nobody can tell where the next record starts.
+
+use std::cell::Cell;
+use std::fmt;
+use std::io::{self, BufReader, Read};
+use std::rc::Rc;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::chunk::ReadLimits;
+use super::error::{Place, SourceError};
+use super::objects::ObjectRows;
+use super::stream::{SourceInput, explain, open_text};
+use super::{Sink, SourceSummary};
+
+/// Stored bytes asked for at a time.
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// Reads a whole object.
+pub(super) fn read(
+    input: SourceInput,
+    object: &str,
+    limits: ReadLimits,
+    sink: Sink<'_>,
+) -> Result<SourceSummary, SourceError> {
+    let since_record = Rc::new(Cell::new(0));
+    let metered = Metered { stream: open_text(input, object)?, since_record: Rc::clone(&since_record), limits };
+    let buffered = BufReader::with_capacity(BUFFER_BYTES.min(limits.record_bytes), metered);
+    let mut document = serde_json::Deserializer::from_reader(buffered);
+    let rows = ObjectRows::new(object, limits.chunk_bytes, sink);
+    let mut reader = DocumentReader { object, limit_bytes: limits.record_bytes, rows, since_record, failure: None };
+    let mut is_empty = true;
+    loop {
+        // `end` looks at the next token without taking it: an error means that there is one.
+        match document.end() {
+            Ok(()) if is_empty => return Err(SourceError::EmptyObject { object: object.to_owned() }),
+            Ok(()) => return reader.rows.finish(),
+            Err(error) if error.is_io() => return Err(reader.explain(error)),
+            Err(_) => is_empty = false,
+        }
+        if let Err(error) = reader.deserialize(&mut document) {
+            return Err(reader.explain(error));
+        }
+    }
+}
+
+/// Passes records from the parser on as they come.
+struct DocumentReader<'o, 's> {
+    object: &'o str,
+    limit_bytes: usize,
+    rows: ObjectRows<'o, 's>,
+    /// Bytes read since the last record.
+    since_record: Rc<Cell<usize>>,
+    /// What stopped us; the parser's own error says only that we stopped it.
+    failure: Option<SourceError>,
+}
+
+impl DocumentReader<'_, '_> {
+    fn push<E: serde::de::Error>(&mut self, raw: &str) -> Result<(), E> {
+        self.since_record.set(0);
+        let pushed = if raw.len() > self.limit_bytes { Err(self.too_large()) } else { self.rows.push(raw, None) };
+        pushed.map_err(|failure| {
+            self.failure = Some(failure);
+            E::custom("stopped by the reader")
+        })
+    }
+
+    fn too_large(&self) -> SourceError {
+        let place = Place::Record { row: self.rows.next_row(), line: None };
+        SourceError::RecordTooLarge { object: self.object.to_owned(), place, limit_bytes: self.limit_bytes }
+    }
+
+    fn explain(&mut self, error: serde_json::Error) -> SourceError {
+        if let Some(failure) = self.failure.take() {
+            return failure;
+        }
+        if !error.is_io() {
+            let (object, rows) = (self.object.to_owned(), self.rows.next_row() - 1);
+            return SourceError::Json { object, line: error.line(), column: error.column(), rows, source: error };
+        }
+        let error = io::Error::from(error);
+        if error.get_ref().is_some_and(|inner| inner.is::<RecordLimit>()) {
+            return self.too_large();
+        }
+        explain(self.object, error)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &mut DocumentReader<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut DocumentReader<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of objects, or an object")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        while let Some(element) = elements.next_element::<Box<RawValue>>()? {
+            self.push(element.get())?;
+        }
+        Ok(())
+    }
+
+    /// An object that is no element of an array. The parser has taken its brace already, so it is put together again.
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let mut raw = String::from("{");
+        while let Some((key, value)) = entries.next_entry::<String, Box<RawValue>>()? {
+            if raw.len() > 1 {
+                raw.push(',');
+            }
+            raw.push_str(&serde_json::to_string(&key).map_err(A::Error::custom)?);
+            raw.push(':');
+            raw.push_str(value.get());
+        }
+        raw.push('}');
+        self.push(&raw)
+    }
+}
+
+/// Refuses to read on when one record takes too many bytes: the parser would keep them all in memory.
+struct Metered {
+    stream: Box<dyn Read + Send>,
+    since_record: Rc<Cell<usize>>,
+    limits: ReadLimits,
+}
+
+impl Read for Metered {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // What was read ahead belongs to this record or to the ones before it: hence a buffer more than the limit.
+        if self.since_record.get() > self.limits.record_bytes + BUFFER_BYTES.min(self.limits.record_bytes) {
+            return Err(io::Error::other(RecordLimit));
+        }
+        let count = self.stream.read(buffer)?;
+        self.since_record.set(self.since_record.get() + count);
+        Ok(count)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("record is too large")]
+struct RecordLimit;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::FaultReason;
+    use crate::source::testing::{ReadTest, SMALL, corrupt, good};
+    use sluice_core::spec::SourceFormat;
+
+    fn read(text: &str) -> ReadTest {
+        ReadTest::new(SourceFormat::Json, text.as_bytes())
+    }
+
+    #[test]
+    fn shapes_of_documents() {
+        let check = |text: &str| {
+            let table = read(text).table();
+            assert_eq!(table.columns, ["a", "b"], "{text}");
+            assert_eq!(
+                table.rows,
+                [good(1, &[Some("1"), Some("{\"x\":[1]}")]), good(2, &[Some("é\n"), None])],
+                "{text}"
+            );
+        };
+        check(r#"[{"a":1,"b":{ "x" : [1] }},{"a":"é\n"}]"#);
+        check("\u{FEFF} [\n {\"a\":1, \"b\":{\"x\":[1]}} ,\r\n {\"a\":\"\\u00e9\\n\", \"b\": null}\n]\n");
+        check(r#"{"a":1,"b":{"x":[1]}}{"a":"é\n"}"#);
+        check("{\"a\":1,\"b\":{\"x\":[1]}}\n[{\"a\":\"é\\n\"}]");
+    }
+
+    #[test]
+    fn a_document_without_records_has_none() {
+        assert_eq!(read("[]").table().summary.rows, 0);
+        for text in ["", " \n\t ", "\u{FEFF}"] {
+            assert!(matches!(read(text).error(), SourceError::EmptyObject { .. }), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn records_that_are_no_rows_are_set_aside() {
+        let table = read(r#"[{"a":1}, 5, {"b":1,"b":2}, {"a":2}]"#).table();
+        assert_eq!(table.columns, ["a"]);
+        let rows =
+            [good(1, &[Some("1")]), corrupt(2, 1, "5"), corrupt(3, 1, r#"{"b":1,"b":2}"#), good(4, &[Some("2")])];
+        assert_eq!(table.rows, rows);
+        assert_eq!(table.summary.first_faults[0].reason, FaultReason::NotAnObject);
+        assert_eq!(table.summary.first_faults[1].to_string(), "record 3 has the key 'b' more than once, or blank");
+        let table = read(r#"{"a":1}{"b":"\"","b":2}"#).table();
+        assert_eq!(table.rows[1], corrupt(2, 1, r#"{"b":"\"","b":2}"#));
+    }
+
+    #[test]
+    fn syntax_errors_refuse_the_object_with_their_place() {
+        let check = |text: &str, line: usize, column: usize, rows: u64| {
+            let error = read(text).error();
+            let place = match &error {
+                SourceError::Json { line, column, rows, .. } => (*line, *column, *rows),
+                _ => panic!("{text}: {error:?}"),
+            };
+            assert_eq!(place, (line, column, rows), "{text}");
+            assert!(error.to_string().starts_with(&format!("object 'data' line {line} column {column}: ")));
+        };
+        check("[{\"a\":1},\n{\"a\":]", 2, 6, 1);
+        check("[{\"a\":1}", 1, 8, 1);
+        check("{\"a\":1} x", 1, 9, 1);
+        check("17", 1, 2, 0);
+    }
+
+    #[test]
+    fn a_huge_record_is_refused_before_it_is_in_memory() {
+        for size_bytes in [SMALL.record_bytes, 3 * SMALL.record_bytes, 1 << 20] {
+            let long = format!("[{{\"a\":1}},{{\"a\":\"{}\"}}]", "x".repeat(size_bytes));
+            let error = read(&long).limits(SMALL).error();
+            let expected = Place::Record { row: 2, line: None };
+            assert!(matches!(&error, SourceError::RecordTooLarge { place, .. } if *place == expected), "{error:?}");
+        }
+        // An endless one ends too.
+        let endless = Read::chain(io::Cursor::new("[{\"a\":\""), io::repeat(b'x'));
+        let outcome = super::read(SourceInput::Stream(Box::new(endless)), "data", SMALL, &mut |_| Ok(()));
+        assert!(matches!(outcome, Err(SourceError::RecordTooLarge { .. })));
+    }
+}

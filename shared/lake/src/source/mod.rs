@@ -1,0 +1,129 @@
+//! Source readers: an object of any supported format becomes frames of text.
+//!
+//! Bronze is text, so every source column of every batch is a `String` column. Reading is one pass with bounded memory,
+//! push style: the reader calls the sink with one batch after the other, in the order of the records. A record that
+//! cannot be split into columns is not dropped and does not stop the object: it becomes a row whose source columns are
+//! null and whose raw text is in `_corrupt_record`. What makes the rest of an object unreadable refuses the object.
+
+mod batch;
+mod chunk;
+mod columns;
+mod csv;
+mod error;
+mod json;
+mod ndjson;
+mod objects;
+mod parquet;
+mod stream;
+#[cfg(test)]
+mod testing;
+
+use sluice_core::spec::{CsvSpec, SourceFormat};
+
+pub use self::batch::SourceBatch;
+use self::chunk::ReadLimits;
+pub use self::columns::{CORRUPT_RECORD, ColumnFault, LINEAGE_COLUMNS, MAX_COLUMNS, SOURCE_ROW, delimiter_hint};
+pub use self::error::{FaultReason, Place, RecordFault, SinkError, SourceError};
+pub use self::stream::{Codec, SourceInput};
+
+/// Takes one batch after the other.
+pub type Sink<'a> = &'a mut dyn FnMut(SourceBatch) -> Result<(), SinkError>;
+
+/// What was in an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceSummary {
+    /// Records, good and corrupt.
+    pub rows: u64,
+    /// Records that could not be split into columns.
+    pub corrupt_rows: u64,
+    /// Names of the source columns in their order.
+    pub columns: Vec<String>,
+    /// Place and reason of the first corrupt records (at most 20), for messages.
+    pub first_faults: Vec<RecordFault>,
+}
+
+/// Reads an object from beginning to end and hands its records to `sink`, about 32 MiB of source bytes at a time.
+///
+/// `object` is the object's name in errors. Blocks, and uses as many threads as the machine has cores for CSV: call it
+/// from a blocking thread. Gzip and Zstandard are recognised by content, whatever the name says. A record may have
+/// 64 MiB. `csv` counts for CSV only.
+///
+/// All batches of a CSV or Parquet object have the same columns. JSON objects may bring new keys: a batch then has the
+/// columns met so far, in the order in which they first came, so a later batch may have more columns than an earlier one.
+///
+/// # Errors
+///
+/// Everything that makes the rest of the object unreadable; see [`SourceError`]. Batches before the fault have reached
+/// the sink by then.
+pub fn read_source(
+    format: SourceFormat,
+    csv: CsvSpec,
+    input: SourceInput,
+    object: &str,
+    sink: Sink<'_>,
+) -> Result<SourceSummary, SourceError> {
+    read_with_limits(format, csv, input, object, ReadLimits::default(), sink)
+}
+
+fn read_with_limits(
+    format: SourceFormat,
+    csv: CsvSpec,
+    input: SourceInput,
+    object: &str,
+    limits: ReadLimits,
+    sink: Sink<'_>,
+) -> Result<SourceSummary, SourceError> {
+    match format {
+        SourceFormat::Csv => csv::read(csv, input, object, limits, sink),
+        SourceFormat::Ndjson => ndjson::read(input, object, limits, sink),
+        SourceFormat::Json => json::read(input, object, limits, sink),
+        SourceFormat::Parquet => parquet::read(input, object, limits, sink),
+    }
+}
+
+/// The names of an object's columns, from its beginning (Parquet: its footer).
+///
+/// CSV: the header. NDJSON and JSON: the keys of the first records (about 64 KiB), so later records may bring more.
+/// Reads no more of a stream than it needs.
+///
+/// # Errors
+///
+/// As [`read_source`], as far as the beginning shows it.
+pub fn read_columns(
+    format: SourceFormat,
+    csv: CsvSpec,
+    input: SourceInput,
+    object: &str,
+) -> Result<Vec<String>, SourceError> {
+    match format {
+        SourceFormat::Csv => csv::read_header(csv, input, object),
+        SourceFormat::Ndjson => first_columns(|sink| ndjson::read(input, object, ReadLimits::sniff(), sink)),
+        SourceFormat::Json => first_columns(|sink| json::read(input, object, ReadLimits::sniff(), sink)),
+        SourceFormat::Parquet => parquet::read_columns(input, object),
+    }
+}
+
+/// Says that enough was seen.
+#[derive(Debug, thiserror::Error)]
+#[error("enough was read")]
+struct Enough;
+
+fn first_columns(
+    read: impl FnOnce(Sink<'_>) -> Result<SourceSummary, SourceError>,
+) -> Result<Vec<String>, SourceError> {
+    let mut columns = Vec::new();
+    let outcome = read(&mut |batch| {
+        let names = batch.frame.get_column_names();
+        columns = names
+            .iter()
+            .map(|name| name.to_string())
+            .filter(|name| !LINEAGE_COLUMNS.contains(&name.as_str()))
+            .collect();
+        Err(Box::new(Enough))
+    });
+    match outcome {
+        Ok(summary) => Ok(summary.columns),
+        Err(SourceError::Sink { source, .. }) if source.is::<Enough>() => Ok(columns),
+        Err(error) => Err(error),
+    }
+}

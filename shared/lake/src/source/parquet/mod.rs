@@ -1,0 +1,140 @@
+//! Parquet: typed columns become the text a careful person would have written into a CSV file; see [`text`].
+
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::fs::File;
+use std::io::Read;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use polars::error::{PolarsError, PolarsResult};
+use polars::prelude::{
+    Engine, HiveOptions, LazyFrame, ParquetReader, PlRefPath, ScanArgsParquet, Schema, SchemaRef, SerReader,
+};
+
+use self::text::{text_column, without_text};
+use super::batch::SourceBatch;
+use super::chunk::ReadLimits;
+use super::columns::SourceColumns;
+use super::error::{Place, SourceError};
+use super::stream::{Codec, SourceInput};
+use super::{Sink, SourceSummary};
+
+/// The names in the footer.
+pub(super) fn read_columns(input: SourceInput, object: &str) -> Result<Vec<String>, SourceError> {
+    Ok(ParquetSource::open(input, object)?.columns.names().to_vec())
+}
+
+/// Reads a whole object.
+pub(super) fn read(
+    input: SourceInput,
+    object: &str,
+    limits: ReadLimits,
+    sink: Sink<'_>,
+) -> Result<SourceSummary, SourceError> {
+    let source = ParquetSource::open(input, object)?;
+    let unreadable = |source| SourceError::Parquet { object: object.to_owned(), source };
+    let batch_rows = source.batch_rows(limits.chunk_bytes);
+    let frames = source.scan.collect_batches(Engine::Streaming, true, Some(batch_rows), true).map_err(unreadable)?;
+    let mut rows = 0;
+    for frame in frames {
+        let frame = frame.map_err(unreadable)?;
+        let row = rows + 1;
+        let texts: PolarsResult<Vec<_>> = frame
+            .columns()
+            .iter()
+            .zip(source.columns.names())
+            .map(|(column, name)| text_column(column).map(|column| column.with_name(name.into())))
+            .collect();
+        let batch = texts.and_then(|columns| SourceBatch::new(columns, frame.height(), row, &[]));
+        let batch = batch.map_err(|source| SourceError::Batch { object: object.to_owned(), row, source })?;
+        rows += frame.height() as u64;
+        if frame.height() > 0 {
+            sink(batch).map_err(|source| SourceError::Sink { object: object.to_owned(), row, source })?;
+        }
+    }
+    // The frames come over a channel, which also ends when the thread behind it dies.
+    if rows != source.announced_rows {
+        return Err(SourceError::ParquetRows {
+            object: object.to_owned(),
+            announced: source.announced_rows,
+            read: rows,
+        });
+    }
+    Ok(SourceSummary { rows, corrupt_rows: 0, columns: source.columns.names().to_vec(), first_faults: Vec::new() })
+}
+
+struct ParquetSource {
+    scan: LazyFrame,
+    columns: SourceColumns,
+    announced_rows: u64,
+    /// Size of all columns before compression.
+    unpacked_bytes: usize,
+}
+
+impl ParquetSource {
+    fn open(input: SourceInput, object: &str) -> Result<Self, SourceError> {
+        let SourceInput::File(path) = input else {
+            return Err(SourceError::ParquetStream { object: object.to_owned() });
+        };
+        let file = open_parquet(&path, object)?;
+        let unreadable = |source| SourceError::Parquet { object: object.to_owned(), source };
+        let mut reader = ParquetReader::new(file);
+        let metadata = reader.get_metadata().map_err(unreadable)?;
+        let announced_rows = metadata.num_rows as u64;
+        let unpacked_bytes = metadata.row_groups.iter().map(|group| group.total_byte_size()).sum();
+        let (scan, schema) = scan(&path).map_err(unreadable)?;
+        refuse_types_without_text(&schema, object)?;
+        let columns = SourceColumns::from_header(schema.iter_names()).map_err(|fault| SourceError::Columns {
+            object: object.to_owned(),
+            place: Place::Footer,
+            fault,
+        })?;
+        Ok(Self { scan, columns, announced_rows, unpacked_bytes })
+    }
+
+    /// Rows whose values take about this many bytes.
+    fn batch_rows(&self, batch_bytes: usize) -> NonZeroUsize {
+        let rows = usize::try_from(self.announced_rows).unwrap_or(usize::MAX).max(1);
+        let row_bytes = (self.unpacked_bytes / rows).max(1);
+        NonZeroUsize::new(batch_bytes / row_bytes).unwrap_or(NonZeroUsize::MIN)
+    }
+}
+
+fn open_parquet(path: &Path, object: &str) -> Result<File, SourceError> {
+    let open = |source| SourceError::Open { object: object.to_owned(), source };
+    let mut magic = Vec::new();
+    File::open(path).map_err(open)?.take(4).read_to_end(&mut magic).map_err(open)?;
+    let packed = |codec| Err(SourceError::ParquetPacked { object: object.to_owned(), codec });
+    match magic.as_slice() {
+        [] => Err(SourceError::EmptyObject { object: object.to_owned() }),
+        [0x1F, 0x8B, ..] => packed(Codec::Gzip),
+        [0x28, 0xB5, 0x2F, 0xFD] => packed(Codec::Zstandard),
+        _ => File::open(path).map_err(open),
+    }
+}
+
+fn scan(path: &Path) -> Result<(LazyFrame, SchemaRef), PolarsError> {
+    let args = ScanArgsParquet {
+        // The path is a name and nothing else: no pattern, no partition values.
+        glob: false,
+        hive_options: HiveOptions { enabled: Some(false), ..HiveOptions::default() },
+        cache: false,
+        ..ScanArgsParquet::default()
+    };
+    let mut scan = LazyFrame::scan_parquet(PlRefPath::try_from_pathbuf(PathBuf::from(path))?, args)?;
+    let schema = scan.collect_schema()?;
+    Ok((scan, schema))
+}
+
+fn refuse_types_without_text(schema: &Schema, object: &str) -> Result<(), SourceError> {
+    for (name, data_type) in schema.iter() {
+        if let Some(fix) = without_text(data_type) {
+            let (object, column, data_type) = (object.to_owned(), name.to_string(), data_type.to_string());
+            return Err(SourceError::ParquetType { object, column, data_type, fix });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! The bytes of an object: unpacked where they are packed, with faults that say where.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::PathBuf;
+
+use super::error::SourceError;
+
+/// Where the bytes of an object come from.
+pub enum SourceInput {
+    /// Read once from beginning to end: every format but Parquet.
+    Stream(Box<dyn Read + Send>),
+    /// A local file: every format.
+    File(PathBuf),
+}
+
+impl SourceInput {
+    /// The bytes as they are stored.
+    fn open(self, object: &str) -> Result<Box<dyn Read + Send>, SourceError> {
+        match self {
+            Self::Stream(stream) => Ok(stream),
+            Self::File(path) => match File::open(path) {
+                Ok(file) => Ok(Box::new(file)),
+                Err(source) => Err(SourceError::Open { object: object.to_owned(), source }),
+            },
+        }
+    }
+}
+
+/// Compression, told by the first bytes and not by the name: content decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    /// RFC 1952, one or more members.
+    Gzip,
+    /// RFC 8878, one or more frames.
+    Zstandard,
+}
+
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gzip => "gzip",
+            Self::Zstandard => "zstd",
+        })
+    }
+}
+
+/// The text of an object: unpacked, without byte order mark.
+pub(super) fn open_text(input: SourceInput, object: &str) -> Result<Box<dyn Read + Send>, SourceError> {
+    let mut content = unpack(input.open(object)?, object)?;
+    let first = peek(&mut content, 3).map_err(|source| explain(object, source))?;
+    if first.starts_with(&[0xFF, 0xFE]) || first.starts_with(&[0xFE, 0xFF]) {
+        return Err(SourceError::Utf16 { object: object.to_owned() });
+    }
+    let first = if first == [0xEF, 0xBB, 0xBF] { Vec::new() } else { first };
+    Ok(Box::new(Cursor::new(first).chain(content)))
+}
+
+fn unpack(mut raw: Box<dyn Read + Send>, object: &str) -> Result<Box<dyn Read + Send>, SourceError> {
+    /// Packed bytes asked for at a time.
+    const BUFFER_BYTES: usize = 256 * 1024;
+
+    let magic = peek(&mut raw, 4).map_err(|source| explain(object, source))?;
+    let codec = match magic.as_slice() {
+        [0x1F, 0x8B, ..] => Codec::Gzip,
+        [0x28, 0xB5, 0x2F, 0xFD] => Codec::Zstandard,
+        _ => return Ok(Box::new(Cursor::new(magic).chain(raw))),
+    };
+    let packed = BufReader::with_capacity(BUFFER_BYTES, Cursor::new(magic).chain(raw));
+    let decoder: Box<dyn Read + Send> = match codec {
+        Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
+        Codec::Zstandard => {
+            let decoder = zstd::stream::read::Decoder::with_buffer(packed);
+            Box::new(decoder.map_err(|source| SourceError::Read { object: object.to_owned(), source })?)
+        }
+    };
+    Ok(Box::new(Unpacked { codec, decoder, size_bytes: 0 }))
+}
+
+/// The first bytes, fewer only at the end of the stream.
+fn peek(stream: &mut impl Read, count: u64) -> io::Result<Vec<u8>> {
+    let mut first = Vec::new();
+    stream.take(count).read_to_end(&mut first)?;
+    Ok(first)
+}
+
+/// A decoder that says in its errors how far it came.
+struct Unpacked {
+    codec: Codec,
+    decoder: Box<dyn Read + Send>,
+    size_bytes: u64,
+}
+
+impl Read for Unpacked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.decoder.read(buffer) {
+            Ok(count) => {
+                self.size_bytes += count as u64;
+                Ok(count)
+            }
+            Err(source) if source.kind() == io::ErrorKind::Interrupted => Err(source),
+            Err(source) => {
+                Err(io::Error::other(UnpackFault { codec: self.codec, size_bytes: self.size_bytes, source }))
+            }
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{codec} stream fails after {size_bytes} bytes")]
+struct UnpackFault {
+    codec: Codec,
+    size_bytes: u64,
+    source: io::Error,
+}
+
+/// The error of a stream that [`open_text`] gave, with the object's name.
+pub(super) fn explain(object: &str, error: io::Error) -> SourceError {
+    let object = object.to_owned();
+    match error.downcast::<UnpackFault>() {
+        Ok(UnpackFault { codec, size_bytes, source }) => match source.kind() {
+            io::ErrorKind::UnexpectedEof => SourceError::EndsEarly { object, codec, size_bytes },
+            // The decoders report damage as one of these; anything else is the stream below them.
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::Other => {
+                SourceError::Damaged { object, codec, size_bytes, source }
+            }
+            _ => SourceError::Read { object, source },
+        },
+        Err(source) => SourceError::Read { object, source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(text).expect("gzip");
+        encoder.finish().expect("gzip")
+    }
+
+    fn zstandard(text: &[u8]) -> Vec<u8> {
+        zstd::encode_all(text, 1).expect("zstd")
+    }
+
+    fn read(stored: &[u8]) -> Result<Vec<u8>, SourceError> {
+        let input = SourceInput::Stream(Box::new(Cursor::new(stored.to_vec())));
+        let mut text = Vec::new();
+        open_text(input, "x.csv.gz")?.read_to_end(&mut text).map_err(|error| explain("x.csv.gz", error))?;
+        Ok(text)
+    }
+
+    #[test]
+    fn content_decides_about_compression() {
+        let check = |stored: &[u8], expected: &[u8]| assert_eq!(read(stored).expect("text"), expected);
+        check(b"plain", b"plain");
+        check(b"", b"");
+        check(b"\x1f", b"\x1f");
+        check(b"\xEF\xBB\xBFa", b"a");
+        check(b"\xEF\xBB", b"\xEF\xBB");
+        check(&gzip(b""), b"");
+        check(&gzip(b"\xEF\xBB\xBFa,b\n"), b"a,b\n");
+        check(&[gzip(b"a,b\n"), gzip(b"1,2\n")].concat(), b"a,b\n1,2\n");
+        check(&zstandard(b"a,b\n"), b"a,b\n");
+        check(&[zstandard(b"a,b\n"), zstandard(b"1,2\n")].concat(), b"a,b\n1,2\n");
+    }
+
+    #[test]
+    fn cut_streams_are_named() {
+        let text: Vec<u8> =
+            (0..40_000u32).flat_map(|n| format!("{},", n.wrapping_mul(2_654_435_761)).into_bytes()).collect();
+        let check = |stored: Vec<u8>, codec: &str| {
+            for kept in [4, 9, stored.len() / 2 + 5, stored.len() - 1] {
+                let message = read(&stored[..kept]).map_or_else(|error| error.to_string(), |_| "no error".to_owned());
+                let start = format!("object 'x.csv.gz': {codec} stream ends early after ");
+                assert!(message.starts_with(&start), "{kept} bytes: {message}");
+            }
+        };
+        check(gzip(&text), "gzip");
+        check(zstandard(&text), "zstd");
+        check([gzip(&text), gzip(&text)].concat(), "gzip");
+    }
+
+    #[test]
+    fn damaged_streams_are_named() {
+        let mut flipped = gzip(&[b'a'; 1000]);
+        let crc = flipped.len() - 8;
+        flipped[crc] ^= 1;
+        for stored in [flipped, [gzip(b"a"), b"rubbish that is no gzip member".to_vec()].concat()] {
+            let error = read(&stored).expect_err("damaged");
+            assert!(matches!(error, SourceError::Damaged { codec: Codec::Gzip, .. }), "{error:?}");
+        }
+        let error = read(b"\xFF\xFEa\0,\0").expect_err("utf-16");
+        assert!(matches!(error, SourceError::Utf16 { .. }), "{error:?}");
+    }
+}
