@@ -123,17 +123,17 @@ name_type!(
 pub enum Layer {
     /// Source records as delivered, as text.
     Bronze,
-    /// Clean, typed, deduplicated rows.
-    Silver,
     /// Rows that broke an error rule, with the rules they broke.
     Quarantine,
+    /// Clean, typed, deduplicated rows.
+    Silver,
     /// Business aggregates.
     Gold,
 }
 
 impl Layer {
     /// Every layer, in the order of publication.
-    pub const ALL: [Self; 4] = [Self::Bronze, Self::Silver, Self::Quarantine, Self::Gold];
+    pub const ALL: [Self; 4] = [Self::Bronze, Self::Quarantine, Self::Silver, Self::Gold];
 
     /// The folder name.
     pub fn as_str(self) -> &'static str {

@@ -201,7 +201,7 @@ impl Pipeline {
         let silver = self.silver.iter().map(|t| t.table.clone());
         let quarantine = self.silver.iter().map(|t| t.quarantine.clone());
         let gold = self.gold.iter().map(|t| t.table.clone());
-        std::iter::once(self.bronze.clone()).chain(silver).chain(quarantine).chain(gold).collect()
+        std::iter::once(self.bronze.clone()).chain(quarantine).chain(silver).chain(gold).collect()
     }
 
     /// The silver table of this reference.

@@ -130,6 +130,8 @@ pub struct Plan {
     pub objects: Vec<PlannedObject>,
     /// Where every table stands.
     pub tables: Vec<PlannedTable>,
+    /// Gold tables to compute again.
+    pub refresh: BTreeSet<TableRef>,
     /// Objects passed by because they are held.
     pub held: Vec<SourceObject>,
 }
@@ -153,7 +155,7 @@ pub struct StoredColumn {
 /// A Parquet file that no reader can see until it is committed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StagedFile {
-    /// Path below the table's folder, percent-encoded as the Delta log has it.
+    /// Path below the table's folder, as the store has it.
     pub path: String,
     /// Size in bytes.
     pub size_bytes: u64,

@@ -1,0 +1,372 @@
+//! Commands and options.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use jiff::civil::Date;
+use sluice_core::name::{PipelineName, RunId, TableRef};
+
+use crate::place::Place;
+use crate::sample::{MAX_DAYS, MAX_ROWS_PER_DAY, Share};
+
+const EXAMPLES: &str = "\
+Examples:
+  sluice sample landing --start 2026-01-05 --days 5
+  sluice check pipelines/retail
+  sluice run pipelines/retail --lake lake --landing landing
+  sluice table list --lake lake
+
+Exit codes:
+  0  done; a run was published, or skipped because nothing was new
+  1  failed
+  2  wrong use
+  3  rejected by the quality gate: nothing was published
+  130  stopped with Ctrl-C; the next run heals what was begun";
+
+/// Raw files to audited, published Delta tables.
+#[derive(Debug, Parser)]
+#[command(name = "sluice", version, about, after_help = EXAMPLES, arg_required_else_help = true, max_term_width = 110)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Print JSON on standard output, errors too
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "the variants' documentation is the help text of the types they hold")]
+pub enum Command {
+    Sample(SampleArguments),
+    Check(CheckArguments),
+    Run(RunArguments),
+    /// Look at runs, or publish a rejected one on your word
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// Source files that are held back
+    #[command(subcommand)]
+    Source(SourceCommand),
+    /// Look at tables
+    #[command(subcommand)]
+    Table(TableCommand),
+    /// Look at quarantined rows, or take them through the contract again
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
+}
+
+/// Make daily retail files that look like real ones, dirt included
+///
+/// The files have the columns of the UCI "Online Retail" data set and its habits: cancellations, repeated lines, missing
+/// customers. The same options give the same bytes, and days can be added later with another call.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  sluice sample landing --start 2026-01-05 --days 5
+  sluice sample landing --start 2026-01-10 --dirt 0.35 --seed 9
+  sluice sample big --start 2026-01-05 --rows 11000000    # about 1 GB")]
+pub struct SampleArguments {
+    /// Folder for the files; made when it is missing
+    #[arg(value_name = "FOLDER", required_unless_present = "out")]
+    pub folder: Option<PathBuf>,
+    /// The folder, as an option
+    #[arg(long, value_name = "FOLDER", conflicts_with = "folder")]
+    pub out: Option<PathBuf>,
+    /// Date of the first file
+    #[arg(long, default_value = "2026-01-05", value_name = "YYYY-MM-DD")]
+    pub start: Date,
+    /// Number of files, one per day
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_DAYS)))]
+    pub days: u32,
+    /// Rows per file
+    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u64).range(1..=MAX_ROWS_PER_DAY))]
+    pub rows: u64,
+    /// Seed: another one makes other sales
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Share of the lines that break an error rule, from 0 to 1
+    #[arg(long, default_value = "0.01", value_name = "SHARE")]
+    pub dirt: Share,
+    /// Replace files that have other content
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Check a pipeline's spec and contracts without running it
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  sluice check pipelines/retail
+  sluice check --schema > pipeline.schema.json    # for editors")]
+pub struct CheckArguments {
+    /// Folder with pipeline.yaml and its contracts
+    #[arg(value_name = "PIPELINE FOLDER", required_unless_present = "schema")]
+    pub folder: Option<PathBuf>,
+    /// Print the JSON Schema of pipeline.yaml instead
+    #[arg(long, conflicts_with = "folder")]
+    pub schema: bool,
+}
+
+/// Run a pipeline: take its new files to audited, published tables
+///
+/// Executes the state machine of the deployment with its function handlers in this process.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  sluice run pipelines/retail --lake lake --landing landing
+  sluice run pipelines/retail --lake s3://my-lake --json
+
+A run that was killed or failed needs no repair: the next run brings what is missing. The same --run-id makes the very
+same run again.")]
+pub struct RunArguments {
+    /// Folder with pipeline.yaml and its contracts
+    #[arg(value_name = "PIPELINE FOLDER")]
+    pub folder: PathBuf,
+    /// The lake.
+    #[command(flatten)]
+    pub lake: LakeOption,
+    /// Take the new files from this folder or s3:// address instead of the lake's own landing prefix
+    #[arg(long, value_name = "FOLDER OR URL")]
+    pub landing: Option<Place>,
+    /// Name of the run; an existing one is made again
+    #[arg(long, value_name = "ID")]
+    pub run_id: Option<RunId>,
+}
+
+/// Which lake.
+#[derive(Debug, Args)]
+pub struct LakeOption {
+    /// Folder, file:// or s3:// address of the lake
+    #[arg(long = "lake", env = "SLUICE_LAKE", value_name = "FOLDER OR URL")]
+    pub place: Place,
+}
+
+/// Which runs.
+#[derive(Debug, Args)]
+pub struct PipelineOption {
+    /// Only this pipeline
+    #[arg(long = "pipeline", value_name = "NAME")]
+    pub name: Option<PipelineName>,
+}
+
+/// Look at runs.
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// List the newest runs, and what is held back and why
+    #[command(after_help = "Example:\n  sluice runs list --lake lake")]
+    List {
+        /// The lake.
+        #[command(flatten)]
+        lake: LakeOption,
+        /// The pipeline.
+        #[command(flatten)]
+        pipeline: PipelineOption,
+        /// Most runs to list
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// Show a run: its plan, what it staged, what the gate said, what was published
+    #[command(after_help = "Example:\n  sluice runs show 20260105T090000Z-a1b2c3 --lake lake")]
+    Show {
+        /// The run
+        #[arg(value_name = "RUN ID")]
+        run_id: RunId,
+        /// The lake.
+        #[command(flatten)]
+        lake: LakeOption,
+        /// The pipeline.
+        #[command(flatten)]
+        pipeline: PipelineOption,
+    },
+    /// Publish what a rejected run staged, on your word
+    #[command(after_help = "Example:
+  sluice runs accept 20260105T090000Z-a1b2c3 --lake lake --reason \"supplier confirmed the returns\"")]
+    Accept {
+        /// The rejected run
+        #[arg(value_name = "RUN ID")]
+        run_id: RunId,
+        /// The lake.
+        #[command(flatten)]
+        lake: LakeOption,
+        /// The pipeline.
+        #[command(flatten)]
+        pipeline: PipelineOption,
+        /// Why; recorded in the verdict
+        #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        reason: String,
+        /// Who; recorded in the verdict
+        #[arg(long, env = "USER", value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        by: String,
+    },
+}
+
+/// Source files that are held back.
+#[derive(Debug, Subcommand)]
+pub enum SourceCommand {
+    /// List the source files that rejected or failed runs hold back
+    #[command(after_help = "Example:\n  sluice source list --lake lake")]
+    List {
+        /// The lake.
+        #[command(flatten)]
+        lake: LakeOption,
+        /// The pipeline.
+        #[command(flatten)]
+        pipeline: PipelineOption,
+    },
+    /// Let held source files take part in the next run again
+    #[command(after_help = "Examples:
+  sluice source release 0f343b0931126a20f133d67c2b018a3b --lake lake
+  sluice source release --run 20260105T090000Z-a1b2c3 --lake lake")]
+    Release {
+        /// Ids or addresses of the files, as `source list` shows them
+        #[arg(value_name = "SOURCE", required_unless_present = "run")]
+        sources: Vec<String>,
+        /// All files that this run holds
+        #[arg(long, value_name = "RUN ID", conflicts_with = "sources")]
+        run: Option<RunId>,
+        /// The lake.
+        #[command(flatten)]
+        lake: LakeOption,
+        /// The pipeline.
+        #[command(flatten)]
+        pipeline: PipelineOption,
+    },
+}
+
+/// Look at tables.
+#[derive(Debug, Subcommand)]
+pub enum TableCommand {
+    /// List all tables with version, rows and size
+    #[command(after_help = "Example:\n  sluice table list --lake lake")]
+    List {
+        /// The lake.
+        #[command(flatten)]
+        lake: LakeOption,
+    },
+    /// Show a table's columns
+    #[command(after_help = "Example:\n  sluice table show silver/sales/transactions --lake lake")]
+    Show {
+        /// The table, such as silver/sales/transactions
+        table: TableRef,
+        /// The lake.
+        #[command(flatten)]
+        lake: LakeOption,
+        /// Version to look at; the newest when left out
+        #[arg(long)]
+        version: Option<u64>,
+    },
+    /// Show some rows of a table
+    #[command(after_help = "Example:\n  sluice table head gold/sales/daily_revenue --lake lake --rows 5")]
+    Head {
+        /// The table, such as gold/sales/daily_revenue
+        table: TableRef,
+        /// The lake.
+        #[command(flatten)]
+        lake: LakeOption,
+        /// Most rows to show
+        #[arg(long, default_value_t = 10)]
+        rows: u32,
+        /// Version to look at; the newest when left out
+        #[arg(long)]
+        version: Option<u64>,
+    },
+    /// List a table's versions, newest first
+    #[command(after_help = "Example:\n  sluice table history silver/sales/transactions --lake lake")]
+    History {
+        /// The table, such as silver/sales/transactions
+        table: TableRef,
+        /// The lake.
+        #[command(flatten)]
+        lake: LakeOption,
+        /// Most versions to list
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+}
+
+/// Look at quarantined rows.
+#[derive(Debug, Subcommand)]
+pub enum QuarantineCommand {
+    /// List the quarantine tables with the rules that were broken
+    #[command(after_help = "Example:\n  sluice quarantine list --lake lake")]
+    List {
+        /// The lake.
+        #[command(flatten)]
+        lake: LakeOption,
+    },
+    /// Show quarantined rows: where they came from, what they broke, their raw text
+    #[command(after_help = "Example:
+  sluice quarantine show quarantine/sales/transactions --lake lake --rule quantity.readable")]
+    Show {
+        /// The quarantine table
+        table: TableRef,
+        /// The lake.
+        #[command(flatten)]
+        lake: LakeOption,
+        /// Only rows that broke this rule
+        #[arg(long)]
+        rule: Option<String>,
+        /// Most rows to show
+        #[arg(long, default_value_t = 10)]
+        rows: usize,
+    },
+    /// Take quarantined rows through the contracts as they are now, in a run of its own
+    #[command(after_help = "Example:\n  sluice quarantine replay pipelines/retail --lake lake")]
+    Replay {
+        /// Folder with pipeline.yaml and its contracts
+        #[arg(value_name = "PIPELINE FOLDER")]
+        folder: PathBuf,
+        /// The lake.
+        #[command(flatten)]
+        lake: LakeOption,
+        /// Name of the run; an existing one is made again
+        #[arg(long, value_name = "ID")]
+        run_id: Option<RunId>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn command_lines_are_read_or_refused() {
+        let check = |line: &str, accepted: bool| {
+            let parsed = Arguments::try_parse_from(line.split(' '));
+            assert_eq!(parsed.is_ok(), accepted, "{line}: {:?}", parsed.err().map(|error| error.to_string()));
+        };
+        check("sluice sample landing --start 2026-01-05 --days 5 --rows 3000 --seed 7 --dirt 0.35", true);
+        check("sluice sample --out landing", true);
+        check("sluice sample", false);
+        check("sluice sample a --out b", false);
+        check("sluice sample landing --dirt 1.5", false);
+        check("sluice sample landing --start 2026-02-30", false);
+        check("sluice sample landing --days 0", false);
+        check("sluice sample landing --rows 0", false);
+        check("sluice check pipelines/retail --json", true);
+        check("sluice check --schema", true);
+        check("sluice check", false);
+        check("sluice run pipelines/retail --lake lake --landing landing --run-id a-1", true);
+        check("sluice run pipelines/retail --lake s3://bucket/lake", true);
+        check("sluice run pipelines/retail --lake http://bucket/lake", false);
+        check("sluice run pipelines/retail --lake lake --run-id ../x", false);
+        check("sluice runs list --lake lake --json", true);
+        check("sluice --json runs list --lake lake", true);
+        check("sluice runs show x --lake lake --pipeline retail", true);
+        check("sluice runs accept x --lake lake --by me --reason ok", true);
+        check("sluice runs accept x --lake lake --by me", false);
+        check("sluice source release --lake lake", false);
+        check("sluice source release --run x --lake lake", true);
+        check("sluice table head gold/sales/daily_revenue --lake lake --rows 5 --version 0", true);
+        check("sluice table head sales/daily_revenue --lake lake", false);
+        check("sluice table show silver/../x --lake lake", false);
+        check("sluice quarantine replay pipelines/retail --lake lake", true);
+        check("sluice quarantine show quarantine/sales/transactions --lake lake --rule a --rows 3", true);
+        check("sluice nonsense", false);
+    }
+}

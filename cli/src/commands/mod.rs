@@ -1,0 +1,40 @@
+//! What the commands do.
+
+mod check;
+mod quarantine;
+mod run;
+mod runs;
+pub(crate) mod sample;
+mod source;
+mod table;
+
+use anyhow::{Error, Result};
+use sluice_core::error::ErrorName;
+use sluice_lake::LakeError;
+
+use crate::arguments::Command;
+use crate::console::Console;
+use crate::fault::{Exit, Fault};
+
+/// Carries out a command.
+pub(crate) async fn dispatch(command: Command, console: &Console) -> Result<Exit> {
+    match command {
+        Command::Sample(arguments) => sample::run(arguments, console),
+        Command::Check(arguments) => check::run(arguments, console).await,
+        Command::Run(arguments) => run::ingest(arguments, console).await,
+        Command::Runs(command) => runs::run(command, console).await,
+        Command::Source(command) => source::run(command, console).await,
+        Command::Table(command) => table::run(command, console).await,
+        Command::Quarantine(command) => quarantine::run(command, console).await,
+    }
+}
+
+/// What the user named does not exist or is not what it was taken for: wrong use, not a failure.
+fn named_wrongly(error: LakeError, next: &str) -> Error {
+    match error.name() {
+        name @ (ErrorName::NotFound | ErrorName::InvalidInput) if !matches!(error, LakeError::Document(_)) => {
+            Fault::new(Exit::WrongUse, error.to_string()).named(name.as_str()).next(next).into()
+        }
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,166 @@
+//! `sluice source`: what is held back, and putting it back.
+
+use anyhow::Result;
+use jiff::Timestamp;
+use serde::Serialize;
+use sluice_core::name::{PipelineName, RunId};
+use sluice_core::source::{Hold, SourceId};
+use sluice_lake::{Lake, inspect, runs};
+
+use super::named_wrongly;
+use crate::arguments::SourceCommand;
+use crate::console::Console;
+use crate::fault::{Exit, Fault};
+use crate::grid::Grid;
+
+/// A held source object.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct HeldSource {
+    /// Its id.
+    pub(crate) id: SourceId,
+    /// The pipeline that would read it.
+    pub(crate) pipeline: PipelineName,
+    /// Its address.
+    pub(crate) uri: String,
+    /// Its size in bytes.
+    pub(crate) size_bytes: u64,
+    /// The run that held it.
+    pub(crate) run_id: RunId,
+    /// Since when.
+    pub(crate) held_at: Timestamp,
+    /// Why.
+    pub(crate) reason: String,
+}
+
+impl HeldSource {
+    fn new(pipeline: &PipelineName, hold: Hold) -> Self {
+        Self {
+            id: hold.object.id(),
+            pipeline: pipeline.clone(),
+            uri: hold.object.uri.to_string(),
+            size_bytes: hold.object.size_bytes,
+            run_id: hold.run_id,
+            held_at: hold.held_at,
+            reason: hold.reason,
+        }
+    }
+}
+
+/// Lists or releases held source objects.
+pub(crate) async fn run(command: SourceCommand, console: &Console) -> Result<Exit> {
+    match command {
+        SourceCommand::List { lake, pipeline } => {
+            let held = held_sources(&lake.place.open_lake()?, pipeline.name.as_ref()).await?;
+            if console.is_json() {
+                console.json_page(&held)?;
+            } else if held.is_empty() {
+                console.line("nothing is held back")?;
+            } else {
+                console.line(&held_text(&held))?;
+            }
+        }
+        SourceCommand::Release { sources, run, lake, pipeline } => {
+            let lake = lake.place.open_lake()?;
+            let held = held_sources(&lake, pipeline.name.as_ref()).await?;
+            let chosen = match &run {
+                Some(run) => held.into_iter().filter(|source| source.run_id == *run).collect(),
+                None => choose(&held, &sources)?,
+            };
+            if chosen.is_empty() {
+                let message = run.map_or("no source was named".to_owned(), |run| format!("run `{run}` holds no source files"));
+                return Err(Fault::new(Exit::WrongUse, message).next("`sluice source list` shows what is held").into());
+            }
+            for source in &chosen {
+                let released = runs::release(&lake, &source.pipeline, &source.id).await;
+                released.map_err(|error| named_wrongly(error, "`sluice source list` shows what is held"))?;
+            }
+            if console.is_json() {
+                console.json_page(&chosen)?;
+            } else {
+                for source in &chosen {
+                    console.line(&format!("released {}; the next run of `{}` takes it", source.uri, source.pipeline))?;
+                }
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Everything that one pipeline, or all, hold back.
+pub(crate) async fn held_sources(lake: &Lake, pipeline: Option<&PipelineName>) -> Result<Vec<HeldSource>> {
+    let pipelines = match pipeline {
+        Some(pipeline) => vec![pipeline.clone()],
+        None => inspect::held_pipelines(lake).await?,
+    };
+    let mut held = Vec::new();
+    for pipeline in pipelines {
+        held.extend(runs::held(lake, &pipeline).await?.into_iter().map(|hold| HeldSource::new(&pipeline, hold)));
+    }
+    Ok(held)
+}
+
+/// Held sources as a table.
+pub(crate) fn held_text(held: &[HeldSource]) -> String {
+    let mut grid = Grid::new(["held source", "id", "since", "run", "why"]);
+    for source in held {
+        grid.row([
+            source.uri.clone(),
+            source.id.to_string(),
+            format!("{:.0}", source.held_at),
+            source.run_id.to_string(),
+            source.reason.clone(),
+        ]);
+    }
+    grid.text(false)
+}
+
+/// The held sources of these ids, addresses or file names.
+fn choose(held: &[HeldSource], wanted: &[String]) -> Result<Vec<HeldSource>> {
+    let mut chosen: Vec<HeldSource> = Vec::new();
+    for text in wanted {
+        let named = |source: &&HeldSource| {
+            source.id.as_str() == text || source.uri == *text || source.uri.rsplit('/').next() == Some(text)
+        };
+        let found: Vec<&HeldSource> = held.iter().filter(named).collect();
+        if found.is_empty() {
+            let message = format!("no source file `{text}` is held");
+            return Err(Fault::new(Exit::WrongUse, message).named("NotFound").next("`sluice source list` shows what is held").into());
+        }
+        for source in found {
+            if !chosen.iter().any(|other| other.id == source.id && other.pipeline == source.pipeline) {
+                chosen.push(source.clone());
+            }
+        }
+    }
+    Ok(chosen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_named_by_id_address_or_file_name() {
+        let source = |id: char, name: &str| HeldSource {
+            id: id.to_string().repeat(32).parse().unwrap(),
+            pipeline: "retail".parse().unwrap(),
+            uri: format!("file:///landing/{name}"),
+            size_bytes: 1,
+            run_id: "r".parse().unwrap(),
+            held_at: Timestamp::UNIX_EPOCH,
+            reason: "bad".to_owned(),
+        };
+        let held = [source('a', "one.csv"), source('b', "two.csv"), source('c', "two.csv")];
+        let check = |wanted: &[&str], ids: Option<&str>| {
+            let wanted: Vec<String> = wanted.iter().map(|text| (*text).to_owned()).collect();
+            let chosen = choose(&held, &wanted).ok();
+            let first = |source: &HeldSource| source.id.as_str().chars().next().unwrap();
+            assert_eq!(chosen.map(|c| c.iter().map(first).collect::<String>()).as_deref(), ids, "{wanted:?}");
+        };
+        check(&[&"a".repeat(32)], Some("a"));
+        check(&["file:///landing/one.csv", "one.csv"], Some("a"));
+        check(&["two.csv"], Some("bc"));
+        check(&["one.csv", "other.csv"], None);
+        check(&[""], None);
+    }
+}

@@ -1,0 +1,411 @@
+//! How a run ended: the outcome, what happened to the tables, and what to do next.
+
+use anyhow::Result;
+use serde::Serialize;
+use serde_json::Value;
+use sluice_core::name::{PipelineName, RunId, TableRef};
+use sluice_core::run::{ChangeKind, ReportedError, RunAction, RunRef, RunRequest};
+use sluice_lake::inspect::{self, RunDetails};
+use sluice_lake::{Lake, LakeError, runs};
+
+use super::Execution;
+use crate::asl::ExecutionResult;
+use crate::console::{Console, Tone};
+use crate::fault::Exit;
+use crate::grid::{Grid, count, seconds};
+
+/// How an execution ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndOutcome {
+    /// Tables were committed.
+    Published,
+    /// Nothing was new.
+    Skipped,
+    /// The gate said no.
+    Rejected,
+    /// A step failed.
+    Failed,
+    /// Stopped with Ctrl-C.
+    Interrupted,
+}
+
+impl EndOutcome {
+    /// The outcome that a Succeed state of the definition stands for.
+    pub fn of_state(name: &str) -> Option<Self> {
+        match name {
+            "Published" => Some(Self::Published),
+            "Skipped" => Some(Self::Skipped),
+            "Rejected" => Some(Self::Rejected),
+            _ => None,
+        }
+    }
+
+    /// How the command ends.
+    pub fn exit(self) -> Exit {
+        match self {
+            Self::Published | Self::Skipped => Exit::Done,
+            Self::Rejected => Exit::Rejected,
+            Self::Failed => Exit::Failed,
+            Self::Interrupted => Exit::Interrupted,
+        }
+    }
+}
+
+/// What a run did to a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TableEnd {
+    /// The table.
+    pub table: TableRef,
+    /// Rows read for it.
+    pub rows_read: u64,
+    /// Rows that came to it, less those that were replaced; `None` where the whole table was computed anew.
+    pub rows_added: Option<u64>,
+    /// Rows that broke an error rule.
+    pub rows_quarantined: u64,
+    /// Rows that lost to a newer row of their key, or were there already.
+    pub rows_collapsed: u64,
+    /// Rows in the table afterwards.
+    pub rows: u64,
+    /// The version committed; `None` when nothing was.
+    pub version: Option<u64>,
+}
+
+/// A broken error rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BrokenRule {
+    /// Table and rule, as `<table>: <rule>`.
+    pub rule: String,
+    /// What is measured.
+    pub description: String,
+    /// What was observed.
+    pub observed: String,
+    /// What was expected.
+    pub expected: String,
+}
+
+/// The end of an execution; also the last line of `--json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Ended {
+    event: &'static str,
+    outcome: EndOutcome,
+    exit_code: u8,
+    pipeline: PipelineName,
+    run_id: RunId,
+    duration_seconds: f64,
+    tables: Vec<TableEnd>,
+    broken_rules: Vec<BrokenRule>,
+    held: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ReportedError>,
+    next: Vec<String>,
+}
+
+impl Ended {
+    /// The end of an execution, with what its run left in the lake.
+    pub(super) async fn of(execution: &Execution, result: &ExecutionResult) -> Result<Self> {
+        let lake = execution.lake();
+        let (mut outcome, mut error) = (EndOutcome::Failed, None);
+        let mut run = (execution.request.pipeline.clone(), execution.run_id.clone());
+        match result {
+            ExecutionResult::Succeeded { last_state, output } => {
+                match EndOutcome::of_state(last_state) {
+                    Some(reached) => outcome = reached,
+                    None => {
+                        let cause = format!("the state machine ended in `{last_state}`, which this program does not know");
+                        error = Some(ReportedError { error: "Internal".to_owned(), cause });
+                    }
+                }
+                // An acceptance publishes the run that was rejected, not one of its own.
+                if let Some(RunRef { pipeline, run_id, .. }) = run_of(output) {
+                    run = (pipeline, run_id);
+                }
+            }
+            ExecutionResult::Failed { error: name, cause, .. } => {
+                error = Some(ReportedError { error: name.clone(), cause: cause.clone() });
+            }
+        }
+        let details = match inspect::run_details(lake, &run.0, &run.1).await {
+            Ok(details) => Some(details),
+            Err(LakeError::NotFound { .. }) => None,
+            // The error of the run itself is what the user has to see.
+            Err(_) if outcome == EndOutcome::Failed => None,
+            Err(fault) => return Err(fault.into()),
+        };
+        let is_rejected = outcome == EndOutcome::Rejected;
+        let tables = details.as_ref().filter(|_| outcome != EndOutcome::Skipped).map(table_ends).unwrap_or_default();
+        let broken_rules = details.as_ref().filter(|_| is_rejected).map(broken_rules).unwrap_or_default();
+        let mut held = Vec::new();
+        if matches!(outcome, EndOutcome::Rejected | EndOutcome::Failed) {
+            let all = runs::held(lake, &run.0).await.unwrap_or_default();
+            held = all.into_iter().filter(|hold| hold.run_id == run.1).map(|hold| hold.object.uri.to_string()).collect();
+        }
+        let next = next_steps(lake, &execution.request, &run.1, outcome, error.as_ref(), !held.is_empty());
+        Ok(Self {
+            event: "finished",
+            outcome,
+            exit_code: outcome.exit().code(),
+            pipeline: run.0,
+            run_id: run.1,
+            duration_seconds: execution.elapsed().as_secs_f64(),
+            tables,
+            broken_rules,
+            held,
+            error,
+            next,
+        })
+    }
+
+    /// The end of an execution that was stopped.
+    pub fn interrupted(execution: &Execution) -> Self {
+        let outcome = EndOutcome::Interrupted;
+        Self {
+            event: "finished",
+            outcome,
+            exit_code: outcome.exit().code(),
+            pipeline: execution.request.pipeline.clone(),
+            run_id: execution.run_id.clone(),
+            duration_seconds: execution.elapsed().as_secs_f64(),
+            tables: Vec::new(),
+            broken_rules: Vec::new(),
+            held: Vec::new(),
+            error: None,
+            next: vec!["run the same again: the next run heals what this one began".to_owned()],
+        }
+    }
+
+    /// How the command ends.
+    pub fn exit(&self) -> Exit {
+        self.outcome.exit()
+    }
+
+    /// The summary for standard output.
+    pub fn result_text(&self, console: &Console) -> String {
+        let took = seconds(std::time::Duration::try_from_secs_f64(self.duration_seconds).unwrap_or_default());
+        let run = format!("run {} in {took}", self.run_id);
+        match self.outcome {
+            EndOutcome::Published => {
+                format!("\n{}\n\n{} {run}", tables_text(&self.tables), console.paint(Tone::Good, "published:"))
+            }
+            EndOutcome::Skipped => format!("{} {run}: nothing is new", console.paint(Tone::Good, "skipped:")),
+            EndOutcome::Rejected => {
+                let title = console.paint(Tone::Bad, "rejected:");
+                let rules = rules_text(&self.broken_rules);
+                format!("\n{}\n\n{rules}\n\n{title} {run}; no table was changed", tables_text(&self.tables))
+            }
+            EndOutcome::Failed | EndOutcome::Interrupted => String::new(),
+        }
+    }
+
+    /// The error and the next steps, for standard error.
+    pub fn advice_text(&self, console: &Console) -> String {
+        let mut lines = Vec::new();
+        if let Some(error) = &self.error {
+            lines.push(format!("{} {}: {}", console.paint_err(Tone::Bad, "error:"), error.error, error.cause));
+        } else if self.outcome == EndOutcome::Interrupted {
+            lines.push(format!("{} run {}", console.paint_err(Tone::Warning, "interrupted:"), self.run_id));
+        }
+        lines.extend(self.held.iter().map(|uri| format!("held back: {uri}")));
+        lines.extend(self.next.iter().map(|step| format!("{} {step}", console.paint_err(Tone::Strong, "next:"))));
+        lines.join("\n")
+    }
+}
+
+fn run_of(output: &Value) -> Option<RunRef> {
+    serde_json::from_value(output.get("run")?.clone()).ok()
+}
+
+/// What a run did, or wanted to do, to its tables.
+pub fn table_ends(details: &RunDetails) -> Vec<TableEnd> {
+    let committed = |table: &TableRef| {
+        let receipt = details.receipt.as_ref()?;
+        receipt.tables.iter().find(|done| done.table == *table).map(|done| done.version)
+    };
+    let changes = details.changeset.iter().flat_map(|changeset| &changeset.tables);
+    changes
+        .map(|change| TableEnd {
+            table: change.table.clone(),
+            rows_read: change.rows.source,
+            rows_added: match change.kind {
+                ChangeKind::Overwrite => None,
+                ChangeKind::Append | ChangeKind::Rewrite => Some(change.rows.staged.saturating_sub(change.rows.replaced)),
+            },
+            rows_quarantined: change.rows.quarantined,
+            rows_collapsed: change.rows.collapsed,
+            rows: change.table_rows,
+            version: committed(&change.table),
+        })
+        .collect()
+}
+
+/// The tables of a run as text.
+pub fn tables_text(tables: &[TableEnd]) -> String {
+    let mut grid = Grid::new(["table", ">read", ">added", ">quarantined", ">collapsed", ">rows now", ">version"]);
+    for table in tables {
+        grid.row([
+            table.table.to_string(),
+            count(table.rows_read),
+            table.rows_added.map_or_else(|| "anew".to_owned(), count),
+            count(table.rows_quarantined),
+            count(table.rows_collapsed),
+            count(table.rows),
+            table.version.map_or_else(|| "-".to_owned(), |version| version.to_string()),
+        ]);
+    }
+    grid.text(false)
+}
+
+fn broken_rules(details: &RunDetails) -> Vec<BrokenRule> {
+    let broken = details.verdict.iter().flat_map(|verdict| verdict.broken());
+    broken
+        .map(|(rule, result)| BrokenRule {
+            rule,
+            description: result.description.clone(),
+            observed: result.observed.clone(),
+            expected: result.expected.clone(),
+        })
+        .collect()
+}
+
+/// The error rules that a run broke as text; empty when it broke none.
+pub fn broken_rules_text(details: &RunDetails) -> String {
+    let rules = broken_rules(details);
+    if rules.is_empty() { String::new() } else { rules_text(&rules) }
+}
+
+fn rules_text(rules: &[BrokenRule]) -> String {
+    let mut grid = Grid::new(["broken rule", "what", ">observed", ">expected"]);
+    for rule in rules {
+        grid.row([rule.rule.clone(), rule.description.clone(), rule.observed.clone(), rule.expected.clone()]);
+    }
+    grid.text(false)
+}
+
+fn next_steps(
+    lake: &Lake,
+    request: &RunRequest,
+    run_id: &RunId,
+    outcome: EndOutcome,
+    error: Option<&ReportedError>,
+    holds: bool,
+) -> Vec<String> {
+    let address = lake.root();
+    let place = if address.is_local() { address.as_url().to_file_path().ok() } else { None };
+    let place = place.map_or_else(|| address.to_string(), |path| path.display().to_string());
+    let place = place.trim_end_matches('/');
+    let release = format!("to take the source files again, for instance after a fix: sluice source release --run {run_id} --lake {place}");
+    let mut steps = Vec::new();
+    match outcome {
+        EndOutcome::Published | EndOutcome::Skipped | EndOutcome::Interrupted => return steps,
+        EndOutcome::Rejected => {
+            steps.push(format!("to see the whole verdict: sluice runs show {run_id} --lake {place}"));
+            steps.push(format!("to publish it all the same: sluice runs accept {run_id} --reason \"…\" --lake {place}"));
+        }
+        EndOutcome::Failed => {
+            let name = error.map(|error| error.error.as_str()).unwrap_or_default();
+            steps.push(after_failure(name, &request.action).to_owned());
+        }
+    }
+    if holds {
+        steps.push(release);
+    }
+    steps
+}
+
+fn after_failure(name: &str, action: &RunAction) -> &'static str {
+    match name {
+        "InvalidInput" => "correct what the message names, then run again; `sluice check` finds faults of specs and contracts",
+        "ContractViolation" => "change the contract or the source so that they agree, then run again",
+        "NotFound" => "put back what the message names, or name another, then run again",
+        "Throttled" | "Unavailable" => "run again when the store answers; nothing was lost and nothing is done twice",
+        "SourceChanged" | "CommitConflict" => "run again when the other writer is done",
+        "NotificationFailed" => "the run itself is complete; `sluice runs show` tells its result",
+        _ => match action {
+            RunAction::Accept { .. } => "accept again: what was published is not published twice",
+            RunAction::Ingest | RunAction::Replay => "run again: what was published is not published twice. If it fails the same way, report it with the message",
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_have_their_exit_codes() {
+        let check = |outcome: EndOutcome, code: u8| assert_eq!(outcome.exit().code(), code, "{outcome:?}");
+        check(EndOutcome::Published, 0);
+        check(EndOutcome::Skipped, 0);
+        check(EndOutcome::Failed, 1);
+        check(EndOutcome::Rejected, 3);
+        check(EndOutcome::Interrupted, 130);
+    }
+
+    fn ended(outcome: EndOutcome) -> Ended {
+        let rule = BrokenRule {
+            rule: "silver/sales/transactions: quarantined_share".to_owned(),
+            description: "share of the run's rows".to_owned(),
+            observed: "35 %".to_owned(),
+            expected: "< 10 %".to_owned(),
+        };
+        let table = TableEnd {
+            table: "silver/sales/transactions".parse().unwrap(),
+            rows_read: 3000,
+            rows_added: Some(1900),
+            rows_quarantined: 1050,
+            rows_collapsed: 50,
+            rows: 21_900,
+            version: (outcome == EndOutcome::Published).then_some(4),
+        };
+        let error = ReportedError { error: "Unavailable".to_owned(), cause: "disk is full".to_owned() };
+        Ended {
+            event: "finished",
+            outcome,
+            exit_code: outcome.exit().code(),
+            pipeline: "retail".parse().unwrap(),
+            run_id: "r-1".parse().unwrap(),
+            duration_seconds: 1.5,
+            tables: vec![table],
+            broken_rules: if outcome == EndOutcome::Rejected { vec![rule] } else { Vec::new() },
+            held: Vec::new(),
+            error: (outcome == EndOutcome::Failed).then_some(error),
+            next: vec!["do this".to_owned()],
+        }
+    }
+
+    #[test]
+    fn endings_name_what_matters() {
+        let console = Console::new(true);
+        let check = |outcome: EndOutcome, result: &[&str], advice: &[&str]| {
+            let ended = ended(outcome);
+            let (shown, told) = (ended.result_text(&console), ended.advice_text(&console));
+            assert!(result.iter().all(|text| shown.contains(text)), "{outcome:?}: {shown}");
+            assert!(advice.iter().all(|text| told.contains(text)), "{outcome:?}: {told}");
+        };
+        check(EndOutcome::Published, &["silver/sales/transactions", "3,000", "1,900", "1,050", "21,900", "4"], &[]);
+        check(EndOutcome::Skipped, &["skipped: run r-1 in 1.50 s: nothing is new"], &[]);
+        check(
+            EndOutcome::Rejected,
+            &["quarantined_share", "35 %", "< 10 %", "rejected: run r-1 in 1.50 s; no table was changed"],
+            &["next: do this"],
+        );
+        check(EndOutcome::Failed, &[], &["error: Unavailable: disk is full", "next: do this"]);
+        check(EndOutcome::Interrupted, &[], &["interrupted: run r-1"]);
+    }
+
+    #[test]
+    fn the_last_json_line_is_the_summary() {
+        let line = serde_json::to_value(ended(EndOutcome::Rejected)).unwrap();
+        assert_eq!((line["event"].as_str(), line["outcome"].as_str()), (Some("finished"), Some("rejected")));
+        assert_eq!((line["exit_code"].as_u64(), line.get("error")), (Some(3), None));
+        assert_eq!(line["broken_rules"][0]["observed"], "35 %");
+        assert_eq!(line["tables"][0]["version"], Value::Null);
+    }
+
+    #[test]
+    fn every_stable_error_has_a_next_step() {
+        for name in sluice_core::error::ErrorName::ALL {
+            assert!(!after_failure(name.as_str(), &RunAction::Ingest).is_empty(), "{name}");
+        }
+    }
+}

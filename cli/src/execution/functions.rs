@@ -1,0 +1,129 @@
+//! The function handlers, called in this process the way the Lambda runtime calls them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sluice_core::error::{ErrorName, StepError};
+use sluice_lake::Lake;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use crate::asl::{TaskFailure, TaskHandler};
+
+/// A function of the state machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the crates in functions/")]
+pub enum Function {
+    Validate,
+    Process,
+    QualityCheck,
+    Publish,
+    Notify,
+}
+
+impl Function {
+    /// Every function.
+    pub const ALL: [Self; 5] = [Self::Validate, Self::Process, Self::QualityCheck, Self::Publish, Self::Notify];
+
+    /// The name that the definition has for it, in `${…}`.
+    fn placeholder(self) -> &'static str {
+        match self {
+            Self::Validate => "ValidateFunctionArn",
+            Self::Process => "ProcessFunctionArn",
+            Self::QualityCheck => "QualityCheckFunctionArn",
+            Self::Publish => "PublishFunctionArn",
+            Self::Notify => "NotifyFunctionArn",
+        }
+    }
+
+    /// What stands for its address in this process.
+    fn arn(self) -> &'static str {
+        match self {
+            Self::Validate => "arn:aws:lambda:local:000000000000:function:sluice-validate",
+            Self::Process => "arn:aws:lambda:local:000000000000:function:sluice-process",
+            Self::QualityCheck => "arn:aws:lambda:local:000000000000:function:sluice-quality-check",
+            Self::Publish => "arn:aws:lambda:local:000000000000:function:sluice-publish",
+            Self::Notify => "arn:aws:lambda:local:000000000000:function:sluice-notify",
+        }
+    }
+
+    /// The function of this address.
+    pub fn of(arn: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|function| function.arn() == arn)
+    }
+
+    /// Values for the placeholders of the definition.
+    pub fn substitutions() -> BTreeMap<String, String> {
+        Self::ALL.into_iter().map(|function| (function.placeholder().to_owned(), function.arn().to_owned())).collect()
+    }
+}
+
+/// The handlers over one lake.
+#[derive(Debug, Clone)]
+pub struct Functions {
+    lake: Lake,
+}
+
+impl Functions {
+    /// Handlers over this lake.
+    pub fn new(lake: Lake) -> Self {
+        Self { lake }
+    }
+
+    /// The lake.
+    pub fn lake(&self) -> &Lake {
+        &self.lake
+    }
+
+    async fn call(&self, function: &str, payload: Value) -> Result<Value, StepError> {
+        let (lake, now) = (&self.lake, Timestamp::now());
+        let unknown = || StepError::message(ErrorName::NotFound, format!("function {function} does not exist"));
+        match Function::of(function).ok_or_else(unknown)? {
+            Function::Validate => answer(sluice_validate::handle(lake, now, decode(payload)?).await?),
+            Function::Process => answer(sluice_process::handle(lake, now, decode(payload)?).await?),
+            Function::QualityCheck => answer(sluice_quality_check::handle(lake, now, decode(payload)?).await?),
+            Function::Publish => answer(sluice_publish::handle(lake, now, decode(payload)?).await?),
+            Function::Notify => {
+                // The view of this command tells the user; the report in the lake is what notify leaves behind.
+                let ports = sluice_notify::Ports { documents: lake.documents().clone(), announcers: Vec::new() };
+                answer(sluice_notify::handle(&ports, now, decode(payload)?).await?)
+            }
+        }
+    }
+}
+
+impl TaskHandler for Functions {
+    /// Runs the handler on a thread of its own: it computes for long between awaits, which must not keep the clock, the
+    /// view or Ctrl-C waiting. When this future is dropped, the handler ends at its next await.
+    async fn invoke(&self, function: &str, payload: Value) -> Result<Value, TaskFailure> {
+        let (functions, function) = (self.clone(), function.to_owned());
+        let runtime = Handle::current();
+        let (still_wanted, dropped) = oneshot::channel::<()>();
+        let called = tokio::task::spawn_blocking(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    result = functions.call(&function, payload) => result,
+                    _ = dropped => Err(StepError::message(ErrorName::Internal, "the call was given up")),
+                }
+            })
+        });
+        let result = match called.await {
+            Ok(result) => result,
+            Err(panicked) => Err(StepError::message(ErrorName::Internal, format!("the function broke down: {panicked}"))),
+        };
+        drop(still_wanted);
+        result.map_err(|StepError { name, message }| TaskFailure { error: name.as_str().to_owned(), cause: message })
+    }
+}
+
+fn decode<T: DeserializeOwned>(payload: Value) -> Result<T, StepError> {
+    serde_json::from_value(payload)
+        .map_err(|error| StepError::message(ErrorName::InvalidInput, format!("payload: {error}")))
+}
+
+fn answer(output: impl Serialize) -> Result<Value, StepError> {
+    serde_json::to_value(output).map_err(|error| StepError::message(ErrorName::Internal, format!("answer: {error}")))
+}

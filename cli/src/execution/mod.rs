@@ -1,0 +1,124 @@
+//! One execution of the state machine in this process: the definition and the handlers that the deployment has.
+
+mod ending;
+mod functions;
+mod view;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use serde_json::Value;
+use sluice_core::name::RunId;
+use sluice_core::run::RunRequest;
+use sluice_lake::Lake;
+use uuid::Uuid;
+
+pub use ending::{BrokenRule, Ended, EndOutcome, TableEnd, broken_rules_text, table_ends, tables_text};
+pub use functions::{Function, Functions};
+pub use view::View;
+
+use crate::asl::{ExecutionResult, StateMachine, WallTimer, execute};
+
+/// The state machine, as deployed.
+pub const DEFINITION: &str = include_str!("../../../statemachines/pipeline.asl.json");
+
+/// A run about to be executed.
+#[derive(Debug)]
+pub struct Execution {
+    machine: StateMachine,
+    functions: Functions,
+    input: Value,
+    request: RunRequest,
+    run_id: RunId,
+    started_at: Timestamp,
+}
+
+impl Execution {
+    /// An execution named like the run.
+    ///
+    /// # Errors
+    /// When the embedded definition is one that the interpreter does not know: a defect.
+    pub fn new(lake: &Lake, request: RunRequest, run_id: &RunId) -> Result<Self> {
+        Ok(Self {
+            machine: state_machine()?,
+            functions: Functions::new(lake.clone()),
+            input: serde_json::to_value(&request)?,
+            request,
+            run_id: run_id.clone(),
+            started_at: Timestamp::now(),
+        })
+    }
+
+    /// Executes to the end; `view` is told every event.
+    ///
+    /// # Errors
+    /// When the documents of the ended run cannot be read.
+    pub async fn run(&self, view: &View) -> Result<Ended> {
+        let input = self.input.clone();
+        let result: ExecutionResult =
+            execute(&self.machine, self.run_id.as_str(), input, &self.functions, &WallTimer, view).await;
+        Ended::of(self, &result).await
+    }
+
+    /// The lake.
+    fn lake(&self) -> &Lake {
+        self.functions.lake()
+    }
+
+    /// Time since the start.
+    fn elapsed(&self) -> Duration {
+        Duration::try_from(Timestamp::now().duration_since(self.started_at)).unwrap_or_default()
+    }
+}
+
+/// The state machine with this process's functions in it.
+///
+/// # Errors
+/// When the interpreter refuses the definition.
+pub fn state_machine() -> Result<StateMachine> {
+    let machine = StateMachine::parse(DEFINITION, &Function::substitutions());
+    Ok(machine.context("the state machine that is part of this program")?.with_name("pipeline"))
+}
+
+/// A run id of this instant: `20260105T090000Z-a1b2c3`. The tail tells runs of one second apart.
+///
+/// # Errors
+/// When the clock shows a year that has no four digits.
+pub fn new_run_id(now: Timestamp) -> Result<RunId> {
+    let instant: String = format!("{now:.0}").chars().filter(|c| !matches!(c, '-' | ':')).collect();
+    let tail = Uuid::now_v7().as_u128() & 0xff_ffff;
+    format!("{instant}-{tail:06x}").parse().context("no run id can be made of the clock's time")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_ids_sort_by_time() {
+        let id = new_run_id("2026-11-20T12:34:56.789Z".parse().unwrap()).unwrap();
+        assert_eq!(id.as_str().len(), "20261120T123456Z-a1b2c3".len());
+        assert!(id.as_str().starts_with("20261120T123456Z-"), "{id}");
+        assert_ne!(id, new_run_id("2026-11-20T12:34:56.789Z".parse().unwrap()).unwrap());
+    }
+
+    #[test]
+    fn the_embedded_state_machine_calls_the_functions_of_this_program() {
+        let machine = state_machine().unwrap();
+        for function in machine.functions() {
+            assert!(Function::of(function).is_some(), "{function}");
+        }
+        assert_eq!(machine.functions().len(), Function::ALL.len());
+    }
+
+    #[test]
+    fn every_result_of_the_state_machine_is_understood() {
+        let definition: Value = serde_json::from_str(DEFINITION).unwrap();
+        let states = definition["States"].as_object().unwrap();
+        let results = states.iter().filter(|(_, state)| state["Type"] == "Succeed").map(|(name, _)| name.as_str());
+        for name in results {
+            assert!(EndOutcome::of_state(name).is_some(), "{name}");
+        }
+    }
+}

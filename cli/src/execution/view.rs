@@ -1,0 +1,202 @@
+//! What is shown of an execution while it runs.
+
+use std::io;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use sluice_core::name::{PipelineName, RunId};
+
+use super::ending::Ended;
+use crate::asl::{ExecutionEvent, Observer, StateType};
+use crate::console::{Console, Tone};
+use crate::grid::seconds;
+
+/// How often the spinner turns.
+const TICK: Duration = Duration::from_millis(120);
+/// Width of the column of state names.
+const NAME_WIDTH: usize = 18;
+
+/// Shows an execution: JSON lines on standard output, or states with their times on standard error, alive on a terminal.
+pub struct View {
+    console: Console,
+    spinner: Option<ProgressBar>,
+    state: Mutex<Shown>,
+}
+
+#[derive(Default)]
+struct Shown {
+    entered_at: Option<Timestamp>,
+    state_type: Option<StateType>,
+    /// The first fault of standard output. The run goes on without its reader; the command tells the fault at the end.
+    fault: Option<io::Error>,
+}
+
+impl View {
+    /// A view for this console.
+    pub fn new(console: Console) -> Self {
+        let spinner = console.is_live().then(|| {
+            let spinner = ProgressBar::new_spinner();
+            if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {msg} {elapsed}") {
+                spinner.set_style(style);
+            }
+            spinner.enable_steady_tick(TICK);
+            spinner
+        });
+        Self { console, spinner, state: Mutex::default() }
+    }
+
+    /// Shows that the run begins.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn begin(&self, pipeline: &PipelineName, run_id: &RunId) -> io::Result<()> {
+        if self.console.is_json() {
+            let at = Timestamp::now();
+            return self.console.json_line(&json!({ "event": "started", "pipeline": pipeline, "run_id": run_id, "at": at }));
+        }
+        self.tell(&format!("run {} of pipeline {pipeline}", self.console.paint_err(Tone::Strong, run_id.as_str())));
+        Ok(())
+    }
+
+    /// Shows how the run ended.
+    ///
+    /// # Errors
+    /// When standard output cannot be written, or could not before.
+    pub fn finish(&self, ended: &Ended) -> io::Result<()> {
+        if let Some(spinner) = &self.spinner {
+            spinner.finish_and_clear();
+        }
+        if let Some(fault) = self.shown().fault.take() {
+            return Err(fault);
+        }
+        if self.console.is_json() {
+            return self.console.json_line(ended);
+        }
+        let result = ended.result_text(&self.console);
+        if !result.is_empty() {
+            self.console.line(&result)?;
+        }
+        let advice = ended.advice_text(&self.console);
+        if !advice.is_empty() {
+            self.console.note(&advice);
+        }
+        Ok(())
+    }
+
+    fn shown(&self) -> std::sync::MutexGuard<'_, Shown> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, line: &str) {
+        match &self.spinner {
+            Some(spinner) => spinner.println(line),
+            None => self.console.note(line),
+        }
+    }
+
+    fn show(&self, event: &ExecutionEvent) {
+        let console = &self.console;
+        match event {
+            ExecutionEvent::StateEntered { name, state_type, at, .. } => {
+                let mut shown = self.shown();
+                (shown.entered_at, shown.state_type) = (Some(*at), Some(*state_type));
+                if let Some(spinner) = &self.spinner {
+                    spinner.reset_elapsed();
+                    spinner.set_message(name.clone());
+                }
+            }
+            ExecutionEvent::StateExited { name, at, .. } => {
+                let (entered_at, state_type) = {
+                    let shown = self.shown();
+                    (shown.entered_at, shown.state_type)
+                };
+                let mark = console.paint_err(Tone::Good, "✔");
+                match (state_type, entered_at) {
+                    (Some(StateType::Task | StateType::Wait), Some(entered_at)) => {
+                        let took = Duration::try_from(at.duration_since(entered_at)).unwrap_or_default();
+                        self.tell(&format!("{mark} {name:NAME_WIDTH$} {:>9}", seconds(took)));
+                    }
+                    (Some(StateType::Choice), _) => self.tell(&format!("{mark} {}", console.paint_err(Tone::Faint, name))),
+                    _ => {}
+                }
+            }
+            ExecutionEvent::TaskFailed { name, error, cause, attempt, .. } => {
+                let mark = console.paint_err(Tone::Bad, "✘");
+                self.tell(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt}: {error}: {cause}"));
+            }
+            ExecutionEvent::RetryScheduled { name, attempt, wait, .. } => {
+                let mark = console.paint_err(Tone::Warning, "↻");
+                self.tell(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt} in {}", seconds(*wait)));
+            }
+            ExecutionEvent::Caught { name, next, .. } => {
+                let mark = console.paint_err(Tone::Warning, "↪");
+                self.tell(&format!("{mark} {name:NAME_WIDTH$} goes on at {next}"));
+            }
+            ExecutionEvent::ExecutionSucceeded { .. } | ExecutionEvent::ExecutionFailed { .. } => {}
+        }
+    }
+}
+
+impl Observer for View {
+    fn on(&self, event: &ExecutionEvent) {
+        if !self.console.is_json() {
+            self.show(event);
+            return;
+        }
+        if let Some(line) = json_event(event)
+            && let Err(fault) = self.console.json_line(&line)
+        {
+            self.shown().fault.get_or_insert(fault);
+        }
+    }
+}
+
+/// The event as the line that `--json` prints; the end of an execution is told by [`Ended`].
+fn json_event(event: &ExecutionEvent) -> Option<Value> {
+    Some(match event {
+        ExecutionEvent::StateEntered { name, state_type, at, .. } => {
+            json!({ "event": "state_entered", "state": name, "type": state_type, "at": at })
+        }
+        ExecutionEvent::StateExited { name, at, .. } => json!({ "event": "state_exited", "state": name, "at": at }),
+        ExecutionEvent::TaskFailed { name, error, cause, attempt, at } => {
+            json!({ "event": "task_failed", "state": name, "error": error, "cause": cause, "attempt": attempt, "at": at })
+        }
+        ExecutionEvent::RetryScheduled { name, attempt, wait, at } => json!({
+            "event": "retry", "state": name, "attempt": attempt, "wait_seconds": wait.as_secs_f64(), "at": at,
+        }),
+        ExecutionEvent::Caught { name, error, cause, next, at } => {
+            json!({ "event": "caught", "state": name, "error": error, "cause": cause, "next": next, "at": at })
+        }
+        ExecutionEvent::ExecutionSucceeded { .. } | ExecutionEvent::ExecutionFailed { .. } => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_become_lines() {
+        let at: Timestamp = "2026-01-05T09:00:00Z".parse().unwrap();
+        let check = |event: ExecutionEvent, expected: Option<Value>| assert_eq!(json_event(&event), expected, "{event:?}");
+        let name = || "Process".to_owned();
+        check(
+            ExecutionEvent::StateEntered { name: name(), state_type: StateType::Task, input: Value::Null, at },
+            Some(json!({ "event": "state_entered", "state": "Process", "type": "Task", "at": "2026-01-05T09:00:00Z" })),
+        );
+        check(
+            ExecutionEvent::StateExited { name: name(), output: json!({ "secret": 1 }), at },
+            Some(json!({ "event": "state_exited", "state": "Process", "at": "2026-01-05T09:00:00Z" })),
+        );
+        check(
+            ExecutionEvent::RetryScheduled { name: name(), attempt: 2, wait: Duration::from_millis(1500), at },
+            Some(json!({
+                "event": "retry", "state": "Process", "attempt": 2, "wait_seconds": 1.5, "at": "2026-01-05T09:00:00Z",
+            })),
+        );
+        check(ExecutionEvent::ExecutionSucceeded { output: Value::Null, at }, None);
+    }
+}

@@ -1,0 +1,115 @@
+//! Checks of a pipeline that need the engine: everything that can be planned without data is, before a run.
+
+use std::collections::BTreeMap;
+
+use object_store::ObjectStoreExt;
+use polars::prelude::{DataFrame, IntoLazy, LazyFrame};
+use sluice_core::pipeline::{Pipeline, SpecError};
+use sluice_core::run::RunRequest;
+use sluice_core::spec::PipelineSpec;
+use sluice_core::sql::{TableSql, engine_name};
+use sluice_core::uri::{FolderUri, LakePath, layout};
+use sluice_documents::DocumentStore;
+
+use crate::delta::schema::{LINEAGE, contract_columns, polars_schema};
+use crate::engine::{EngineError, metrics, plan_projection, silver_columns, sql};
+use crate::error::LakeError;
+use crate::lake::{Lake, StoreOptions};
+
+/// Name of the spec's file.
+const SPEC_FILE: &str = "pipeline.yaml";
+
+/// Reads and resolves the pipeline of a request: from the folder it names, else as deployed in the lake.
+///
+/// # Errors
+/// [`LakeError::NotFound`] without a spec; [`LakeError::Spec`] with every problem found; [`LakeError::Invalid`] when the
+/// spec is of another pipeline.
+pub async fn load_pipeline(lake: &Lake, request: &RunRequest) -> Result<Pipeline, LakeError> {
+    let folder = match &request.spec {
+        Some(folder) => folder.clone(),
+        None => lake
+            .root()
+            .object(&layout::pipeline(&request.pipeline))
+            .as_str()
+            .parse()
+            .map_err(|error| LakeError::Invalid { message: format!("pipeline folder: {error}") })?,
+    };
+    let pipeline = load_folder(&folder, lake.options()).await?;
+    if pipeline.name != request.pipeline {
+        return Err(LakeError::Invalid {
+            message: format!("{folder}{SPEC_FILE} is of pipeline `{}`, not of `{}`", pipeline.name, request.pipeline),
+        });
+    }
+    Ok(pipeline)
+}
+
+/// Reads and resolves the pipeline in a folder.
+///
+/// # Errors
+/// As [`load_pipeline`].
+pub async fn load_folder(folder: &FolderUri, options: &StoreOptions) -> Result<Pipeline, LakeError> {
+    let store = DocumentStore::open(folder, options)?;
+    let invalid = |error: sluice_core::uri::UriError| LakeError::Invalid { message: error.to_string() };
+    let spec_path: LakePath = SPEC_FILE.parse().map_err(invalid)?;
+    let text = read_text(&store, &spec_path).await?.ok_or_else(|| LakeError::NotFound {
+        what: format!("there is no {SPEC_FILE} in {folder}"),
+    })?;
+    let problem = |problem: SpecError| LakeError::Spec { problems: vec![problem] };
+    let spec = PipelineSpec::parse(&text, SPEC_FILE).map_err(problem)?;
+    let mut contracts = BTreeMap::new();
+    for path in spec.contract_paths() {
+        if let Some(text) = read_text(&store, path).await? {
+            contracts.insert(path.clone(), text);
+        }
+    }
+    Pipeline::resolve(&spec, &contracts).map_err(|problems| LakeError::Spec { problems })
+}
+
+async fn read_text(store: &DocumentStore, path: &LakePath) -> Result<Option<String>, LakeError> {
+    let failed = |source| LakeError::Store { doing: "read", location: path.to_string(), source };
+    let bytes = match store.objects().get(&store.key(path)?).await {
+        Ok(object) => object.bytes().await.map_err(failed)?,
+        Err(object_store::Error::NotFound { .. }) => return Ok(None),
+        Err(source) => return Err(failed(source)),
+    };
+    let text = String::from_utf8(bytes.to_vec());
+    text.map(Some).map_err(|_| LakeError::Invalid { message: format!("{path} is not UTF-8 text") })
+}
+
+/// Plans every query of a pipeline on empty tables: unknown columns, wrong types and failing rules show here.
+///
+/// # Errors
+/// [`LakeError::Engine`] for the first table that cannot be executed.
+pub fn check_pipeline(pipeline: &Pipeline) -> Result<(), LakeError> {
+    for silver in &pipeline.silver {
+        let failed = LakeError::engine(&silver.table);
+        plan_projection(silver).map_err(&failed)?;
+        metrics::check(&silver.contract).map_err(&failed)?;
+    }
+    for gold in &pipeline.gold {
+        let failed = LakeError::engine(&gold.table);
+        let parsed = TableSql::parse(&gold.sql).map_err(|error| failed(EngineError::from(error)))?;
+        let inputs = gold.inputs.iter().map(|input| {
+            let empty = empty_input(pipeline, input);
+            empty.map(|rows| (engine_name(input.layer(), input.table()), rows))
+        });
+        let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
+        let mut planned = sql::run(&parsed.engine_sql(), inputs)
+            .and_then(|rows| sql::conform(rows, &gold.contract))
+            .map_err(&failed)?;
+        planned.collect_schema().map_err(|error| failed(EngineError::from(error)))?;
+        metrics::check(&gold.contract).map_err(&failed)?;
+    }
+    Ok(())
+}
+
+fn empty_input(pipeline: &Pipeline, table: &sluice_core::name::TableRef) -> Result<LazyFrame, LakeError> {
+    let columns = match (pipeline.silver_table(table), pipeline.gold_table(table)) {
+        (Some(silver), _) => {
+            silver_columns(silver).into_iter().filter(|c| !LINEAGE.iter().any(|(name, _)| *name == c.name)).collect()
+        }
+        (None, Some(gold)) => contract_columns(&gold.contract).collect::<Vec<_>>(),
+        (None, None) => return Err(LakeError::NotFound { what: format!("table `{table}` is not of this pipeline") }),
+    };
+    Ok(DataFrame::empty_with_schema(&polars_schema(&columns)).lazy())
+}

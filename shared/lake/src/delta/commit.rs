@@ -1,0 +1,247 @@
+//! The one place that writes a Delta log.
+
+use std::collections::HashMap;
+
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake::kernel::{Action, Add, MetadataExt, StructType, Transaction};
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::{DeltaTableBuilder, DeltaTableError, TableProperty};
+use jiff::Timestamp;
+use serde_json::json;
+use sluice_core::run::{ChangeKind, RunRef, TableChange};
+
+use super::{OpenTable, ledger, open_table, schema};
+use crate::error::LakeError;
+use crate::lake::Lake;
+
+/// Times an append is rebased over other appends before the run plans again. Each time is one log read and one
+/// conditional PUT; with 8 writers at once an append needs at most 8.
+const APPEND_RETRIES: usize = 15;
+/// Commits between two checkpoints.
+const CHECKPOINT_INTERVAL: &str = "10";
+
+/// A commit that is in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// The version that holds it.
+    pub version: u64,
+    /// Whether an earlier call had made it.
+    pub already: bool,
+}
+
+/// Commits a change to its table: exactly once, however often it is called.
+///
+/// `inputs` are the versions of the tables that a gold table was computed from.
+///
+/// # Errors
+/// [`LakeError::Conflict`] when another writer changed the table since the plan in a way that matters: the run has to
+/// plan again. Other faults leave the table as it was.
+pub async fn commit(
+    lake: &Lake,
+    run: &RunRef,
+    change: &TableChange,
+    inputs: &[(sluice_core::name::TableRef, u64)],
+    now: Timestamp,
+) -> Result<Committed, LakeError> {
+    let table = open_table(lake, &change.table, None).await?;
+    if let Some(done) = already_committed(table.as_ref(), run).await? {
+        return Ok(done);
+    }
+    check_unmoved(table.as_ref(), change).await?;
+    let transactions = transactions(run, change, inputs, now)?;
+    let outcome = match &table {
+        None => create(lake, run, change, transactions).await,
+        Some(table) => append(table, run, change, transactions, now).await,
+    };
+    let failure = match outcome {
+        Ok(version) => return Ok(Committed { version, already: false }),
+        Err(failure) => failure,
+    };
+    // The answer to a commit can be lost after it landed: the table's own record tells.
+    let table = open_table(lake, &change.table, None).await?;
+    match already_committed(table.as_ref(), run).await? {
+        Some(done) => Ok(Committed { already: false, ..done }),
+        None => Err(as_conflict(failure, change)),
+    }
+}
+
+async fn already_committed(table: Option<&OpenTable>, run: &RunRef) -> Result<Option<Committed>, LakeError> {
+    let Some(table) = table else { return Ok(None) };
+    if !table.ledger().await?.has_run(run) {
+        return Ok(None);
+    }
+    // The version that holds the commit is in the history unless the log was cleaned up since; then the newest is near.
+    let history = table.history(HISTORY_LIMIT).await?;
+    let version = history.iter().find(|h| h.run_id.as_deref() == Some(run.run_id.as_str())).map(|h| h.version);
+    Ok(Some(Committed { version: version.unwrap_or(table.version()), already: true }))
+}
+
+/// Commits looked through for the version of an earlier call.
+const HISTORY_LIMIT: usize = 100;
+
+/// Whether the change still fits the table.
+async fn check_unmoved(table: Option<&OpenTable>, change: &TableChange) -> Result<(), LakeError> {
+    let conflict = |detail: String| LakeError::Conflict { table: change.table.clone(), detail };
+    match (table, change.read_version) {
+        (None, None) => Ok(()),
+        (None, Some(version)) => Err(conflict(format!("version {version} was read and the table is gone"))),
+        (Some(table), None) => Err(conflict(format!("another writer created it (version {})", table.version()))),
+        (Some(table), Some(read)) => {
+            let ledger = table.ledger().await?;
+            if let Some(source) = change.sources.iter().find(|source| ledger.has_source(source)) {
+                return Err(conflict(format!("another run has brought source object {source} in")));
+            }
+            if change.kind != ChangeKind::Append && table.version() != read {
+                let detail = format!("it moved from version {read} to {} since the plan", table.version());
+                return Err(conflict(detail));
+            }
+            Ok(())
+        }
+    }
+}
+
+fn transactions(
+    run: &RunRef,
+    change: &TableChange,
+    inputs: &[(sluice_core::name::TableRef, u64)],
+    now: Timestamp,
+) -> Result<Vec<Transaction>, LakeError> {
+    let at = now.as_millisecond();
+    let of = |app_id: String, version: i64| Transaction::new_with_last_update(app_id, version, Some(at));
+    let sources = change.sources.iter().map(|source| of(ledger::source_app_id(source), 1));
+    let mut all: Vec<Transaction> = sources.chain([of(ledger::run_app_id(run), 1)]).collect();
+    for (input, version) in inputs {
+        let version = i64::try_from(*version).map_err(|_| LakeError::Internal {
+            message: format!("table `{input}` has version {version}, above the largest that Delta knows"),
+        })?;
+        all.push(of(ledger::input_app_id(input), version));
+    }
+    Ok(all)
+}
+
+fn properties(run: &RunRef, transactions: Vec<Transaction>, retries: usize) -> CommitProperties {
+    CommitProperties::default()
+        .with_application_transactions(transactions)
+        .with_max_retries(retries)
+        .with_metadata([
+            ("sluice.pipeline".to_owned(), json!(run.pipeline.as_str())),
+            ("sluice.run_id".to_owned(), json!(run.run_id.as_str())),
+            ("sluice.attempt".to_owned(), json!(run.attempt)),
+        ])
+}
+
+fn adds(change: &TableChange, now_ms: i64) -> impl Iterator<Item = Action> + '_ {
+    change.adds.iter().map(move |file| {
+        Action::Add(Add {
+            path: file.path.clone(),
+            partition_values: file.partition_values.clone().into_iter().collect::<HashMap<_, _>>(),
+            size: i64::try_from(file.size_bytes).unwrap_or(i64::MAX),
+            modification_time: now_ms,
+            data_change: true,
+            stats: Some(file.stats.clone()),
+            ..Default::default()
+        })
+    })
+}
+
+async fn create(
+    lake: &Lake,
+    run: &RunRef,
+    change: &TableChange,
+    transactions: Vec<Transaction>,
+) -> Result<u64, DeltaTableError> {
+    let folder = lake.table_folder(&change.table).map_err(|error| DeltaTableError::Generic(error.to_string()))?;
+    if let (true, Ok(path)) = (folder.is_local(), folder.as_url().to_file_path()) {
+        std::fs::create_dir_all(&path)?;
+    }
+    let table = DeltaTableBuilder::from_url(folder.as_url().clone())?
+        .with_storage_options(lake.options().clone().into_iter().collect())
+        .build()?;
+    let now_ms = transactions.first().and_then(|t| t.last_updated).unwrap_or_default();
+    let created = table
+        .create()
+        .with_table_name(change.table.to_string())
+        .with_columns(schema::delta_fields(&change.columns)?)
+        .with_partition_columns(change.partition_by.clone())
+        .with_save_mode(SaveMode::ErrorIfExists)
+        .with_configuration_property(TableProperty::CheckpointInterval, Some(CHECKPOINT_INTERVAL))
+        .with_actions(adds(change, now_ms))
+        .with_commit_properties(properties(run, transactions, 0))
+        .await?;
+    Ok(created.version().unwrap_or_default())
+}
+
+async fn append(
+    table: &OpenTable,
+    run: &RunRef,
+    change: &TableChange,
+    transactions: Vec<Transaction>,
+    now: Timestamp,
+) -> Result<u64, DeltaTableError> {
+    let snapshot = table.table.snapshot()?;
+    let now_ms = now.as_millisecond();
+    let mut actions = Vec::new();
+    if table.columns() != change.columns {
+        let schema = StructType::try_new(schema::delta_fields(&change.columns)?)?;
+        actions.push(Action::Metadata(snapshot.metadata().clone().with_schema(&schema)?));
+    }
+    let removed: std::collections::BTreeSet<&str> = change.removes.iter().map(String::as_str).collect();
+    let mut found = 0_usize;
+    for file in snapshot.log_data().iter() {
+        if removed.contains(file.path().as_ref()) {
+            found += 1;
+            actions.push(Action::Remove(file.remove_action(true)));
+        }
+    }
+    if found != removed.len() {
+        let message = format!("{} of {} files to replace are no longer in the table", removed.len() - found, removed.len());
+        return Err(DeltaTableError::Generic(message));
+    }
+    actions.extend(adds(change, now_ms));
+    let (operation, retries) = match change.kind {
+        ChangeKind::Append => {
+            (DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None }, APPEND_RETRIES)
+        }
+        // Computed from the whole table as it was read: any commit in between makes it wrong, so none is rebased over.
+        ChangeKind::Rewrite => (
+            DeltaOperation::Merge {
+                predicate: None,
+                merge_predicate: None,
+                matched_predicates: vec![],
+                not_matched_predicates: vec![],
+                not_matched_by_source_predicates: vec![],
+            },
+            0,
+        ),
+        ChangeKind::Overwrite => {
+            (DeltaOperation::Write { mode: SaveMode::Overwrite, partition_by: None, predicate: None }, 0)
+        }
+    };
+    let done = CommitBuilder::from(properties(run, transactions, retries))
+        .with_actions(actions)
+        .build(Some(snapshot), table.table.log_store(), operation)
+        .await?;
+    Ok(done.version())
+}
+
+/// Faults that say "another writer came first", told apart from those of the store.
+fn as_conflict(failure: DeltaTableError, change: &TableChange) -> LakeError {
+    let moved = match &failure {
+        DeltaTableError::VersionAlreadyExists(_) => true,
+        DeltaTableError::Transaction { source } => matches!(
+            source,
+            deltalake::kernel::transaction::TransactionError::CommitConflict(_)
+                | deltalake::kernel::transaction::TransactionError::VersionAlreadyExists(_)
+                | deltalake::kernel::transaction::TransactionError::MaxCommitAttempts(_)
+        ),
+        // The library wraps "table already exists" of a create in a type of its own that it does not export.
+        DeltaTableError::GenericError { source } => source.to_string().contains("already exists"),
+        DeltaTableError::Generic(message) => message.contains("no longer in the table"),
+        _ => false,
+    };
+    if moved {
+        LakeError::Conflict { table: change.table.clone(), detail: failure.to_string() }
+    } else {
+        LakeError::delta(&change.table)(failure)
+    }
+}

@@ -1,0 +1,295 @@
+//! Delta tables: opening, reading and the one place that commits.
+
+mod commit;
+mod ledger;
+pub mod schema;
+mod stats;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deltalake::kernel::CommitInfo;
+use deltalake::{DeltaTable, DeltaTableBuilder};
+use futures::TryStreamExt;
+use jiff::Timestamp;
+use polars::prelude::cloud::CloudOptions;
+use polars::prelude::{
+    CloudScheme, DataFrame, HiveOptions, IntoLazy, LazyFrame, PlRefPath, ScanArgsParquet, Schema, col,
+};
+use sluice_core::name::TableRef;
+use sluice_core::run::StoredColumn;
+use sluice_core::uri::FolderUri;
+
+pub use commit::{Committed, commit};
+pub use ledger::{Ledger, run_app_id, source_app_id};
+pub use stats::{FileStatistics, staged_file};
+
+use crate::error::LakeError;
+use crate::lake::{Lake, StoreOptions};
+
+/// A Delta table at one version.
+#[derive(Debug, Clone)]
+pub struct OpenTable {
+    reference: TableRef,
+    folder: FolderUri,
+    options: StoreOptions,
+    table: DeltaTable,
+    columns: Vec<StoredColumn>,
+}
+
+/// A data file of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEntry {
+    /// Path below the table's folder.
+    pub path: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// Rows, when the log says so.
+    pub rows: Option<u64>,
+    /// Partition values, as text.
+    pub partition_values: BTreeMap<String, Option<String>>,
+    /// Delta statistics (JSON text), when the log has them.
+    pub stats: Option<String>,
+}
+
+/// A version in a table's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// The version.
+    pub version: u64,
+    /// When it was committed.
+    pub committed_at: Option<Timestamp>,
+    /// What the writer called it, such as `WRITE`.
+    pub operation: Option<String>,
+    /// The run that made it, when Sluice did.
+    pub run_id: Option<String>,
+}
+
+/// Opens a table, at its newest version or at the one given. `None` where there is no table.
+///
+/// # Errors
+/// [`LakeError::Delta`] when the log cannot be read; [`LakeError::NotFound`] when the version does not exist;
+/// [`LakeError::Violation`] when another engine gave the table columns or features that Sluice does not read.
+pub async fn open_table(lake: &Lake, table: &TableRef, version: Option<u64>) -> Result<Option<OpenTable>, LakeError> {
+    let folder = lake.table_folder(table)?;
+    let failed = LakeError::delta(table);
+    if folder.is_local() {
+        // The library refuses a local folder that does not exist, where S3 just has no objects.
+        match folder.as_url().to_file_path() {
+            Ok(path) if path.join("_delta_log").is_dir() => {}
+            _ => return Ok(None),
+        }
+    }
+    let builder = DeltaTableBuilder::from_url(folder.as_url().clone())
+        .map_err(&failed)?
+        .with_storage_options(lake.options().clone().into_iter().collect());
+    let mut opened = builder.build().map_err(&failed)?;
+    if !opened.verify_deltatable_existence().await.map_err(&failed)? {
+        return Ok(None);
+    }
+    opened.load().await.map_err(&failed)?;
+    if let Some(version) = version {
+        if opened.version().is_none_or(|newest| version > newest) {
+            let newest = opened.version().unwrap_or_default();
+            return Err(LakeError::NotFound { what: format!("table `{table}` has no version {version}; its newest is {newest}") });
+        }
+        opened.load_version(version).await.map_err(&failed)?;
+    }
+    OpenTable::new(table.clone(), folder, lake.options().clone(), opened).map(Some)
+}
+
+impl OpenTable {
+    fn new(reference: TableRef, folder: FolderUri, options: StoreOptions, table: DeltaTable) -> Result<Self, LakeError> {
+        let schema = table.snapshot().map_err(LakeError::delta(&reference))?.schema();
+        let columns = schema
+            .fields()
+            .map(|field| {
+                schema::stored_column(field).ok_or_else(|| LakeError::Violation {
+                    table: reference.clone(),
+                    message: format!(
+                        "column `{}` has type {} that Sluice does not read; another engine must have changed the table",
+                        field.name(),
+                        field.data_type()
+                    ),
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { reference, folder, options, table, columns })
+    }
+
+    /// The table.
+    pub fn reference(&self) -> &TableRef {
+        &self.reference
+    }
+
+    /// The version opened.
+    pub fn version(&self) -> u64 {
+        self.table.version().unwrap_or_default()
+    }
+
+    /// All columns, in table order.
+    pub fn columns(&self) -> &[StoredColumn] {
+        &self.columns
+    }
+
+    /// Partition columns in order.
+    pub fn partition_by(&self) -> Result<Vec<String>, LakeError> {
+        let snapshot = self.table.snapshot().map_err(LakeError::delta(&self.reference))?;
+        Ok(snapshot.metadata().partition_columns().to_vec())
+    }
+
+    /// Data files of this version.
+    ///
+    /// # Errors
+    /// [`LakeError::Violation`] for files with deletion vectors, which Sluice does not read yet.
+    pub fn files(&self) -> Result<Vec<FileEntry>, LakeError> {
+        let snapshot = self.table.snapshot().map_err(LakeError::delta(&self.reference))?;
+        snapshot
+            .log_data()
+            .iter()
+            .map(|file| {
+                if file.deletion_vector_descriptor().is_some() {
+                    return Err(LakeError::Violation {
+                        table: self.reference.clone(),
+                        message: format!("file {} has a deletion vector, which is not read yet; rewrite the table without", file.path()),
+                    });
+                }
+                Ok(FileEntry {
+                    path: file.path().into_owned(),
+                    size_bytes: u64::try_from(file.size()).unwrap_or_default(),
+                    rows: file.num_records().and_then(|rows| u64::try_from(rows).ok()),
+                    partition_values: file.partition_values_map().into_iter().collect(),
+                    stats: file.stats(),
+                })
+            })
+            .collect()
+    }
+
+    /// Rows of this version, from the log's statistics; `None` when another writer left them out.
+    pub fn rows(&self) -> Result<Option<u64>, LakeError> {
+        Ok(self.files()?.iter().map(|file| file.rows).sum())
+    }
+
+    /// All rows of this version.
+    ///
+    /// # Errors
+    /// As [`Self::files`]; [`LakeError::Violation`] for a partitioned table whose folders do not hold its values.
+    pub fn scan(&self) -> Result<LazyFrame, LakeError> {
+        let files = self.files()?;
+        self.scan_files(files.iter().map(|file| file.path.as_str()))
+    }
+
+    /// The rows of these files of the table.
+    ///
+    /// # Errors
+    /// As [`Self::scan`].
+    pub fn scan_files<'a>(&self, paths: impl IntoIterator<Item = &'a str>) -> Result<LazyFrame, LakeError> {
+        let partition_by = self.partition_by()?;
+        scan_table_files(&self.reference, &self.folder, &self.options, &self.columns, &partition_by, paths)
+    }
+
+    /// Versions of the table, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`LakeError::Delta`].
+    pub async fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, LakeError> {
+        let commits: Vec<_> = self
+            .table
+            .history(Some(limit))
+            .try_collect()
+            .await
+            .map_err(LakeError::delta(&self.reference))?;
+        // The library gives the commits newest first and without their numbers.
+        let versions = (0..=self.version()).rev();
+        let entry = |(info, version): (CommitInfo, u64)| HistoryEntry {
+            version,
+            committed_at: info.timestamp.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+            operation: info.operation,
+            run_id: info.info.get("sluice.run_id").and_then(|v| v.as_str()).map(str::to_owned),
+        };
+        Ok(commits.into_iter().zip(versions).map(entry).collect())
+    }
+
+    /// The record of what is in the table.
+    ///
+    /// # Errors
+    /// [`LakeError::Delta`] or [`LakeError::Store`].
+    pub async fn ledger(&self) -> Result<Ledger, LakeError> {
+        Ledger::read(&self.reference, &self.table).await
+    }
+}
+
+/// Options of the cloud store for Polars; none for local files.
+pub(crate) fn cloud_options(folder: &FolderUri, options: &StoreOptions) -> Result<Option<CloudOptions>, LakeError> {
+    if folder.is_local() {
+        return Ok(None);
+    }
+    let pairs = options.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    CloudOptions::from_untyped_config(CloudScheme::from_path(folder.as_url().as_str()), pairs)
+        .map(Some)
+        .map_err(LakeError::polars(format!("store options for {folder}")))
+}
+
+/// The folder as Polars wants it: a plain path or an s3:// address, without a final slash.
+pub(crate) fn polars_folder(folder: &FolderUri) -> Result<String, LakeError> {
+    let text = if folder.is_local() {
+        let path = folder.as_url().to_file_path().map_err(|()| LakeError::Invalid { message: format!("{folder} is no local folder") })?;
+        path.to_str().map(str::to_owned).ok_or_else(|| LakeError::Invalid { message: format!("{folder} is not UTF-8") })?
+    } else {
+        folder.as_url().as_str().to_owned()
+    };
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// Rows of Parquet files below a table's folder, committed or staged, with the columns of the table.
+///
+/// Columns that a file lacks are null; partition values come from the hive-style folders.
+///
+/// # Errors
+/// [`LakeError::Violation`] for a partitioned table whose folders do not hold its values.
+pub(crate) fn scan_table_files<'a>(
+    table: &TableRef,
+    folder: &FolderUri,
+    options: &StoreOptions,
+    columns: &[StoredColumn],
+    partition_by: &[String],
+    paths: impl IntoIterator<Item = &'a str>,
+) -> Result<LazyFrame, LakeError> {
+    let all = schema::polars_schema(columns);
+    let (mut in_file, mut in_folder) = (Schema::default(), Schema::default());
+    for (name, dtype) in all.iter() {
+        let target = if partition_by.iter().any(|p| p == name.as_str()) { &mut in_folder } else { &mut in_file };
+        target.insert(name.clone(), dtype.clone());
+    }
+    let base = polars_folder(folder)?;
+    let mut full_paths = Vec::new();
+    for path in paths {
+        if let Some(missing) = partition_by.iter().find(|p| !path.contains(&format!("{p}="))) {
+            return Err(LakeError::Violation {
+                table: table.clone(),
+                message: format!("file {path} is not below a {missing}=… folder; another engine laid the table out"),
+            });
+        }
+        full_paths.push(PlRefPath::new(format!("{base}/{path}")));
+    }
+    if full_paths.is_empty() {
+        return Ok(DataFrame::empty_with_schema(&all).lazy());
+    }
+    let partitioned = !partition_by.is_empty();
+    let arguments = ScanArgsParquet {
+        glob: false,
+        cloud_options: cloud_options(folder, options)?,
+        schema: Some(Arc::new(in_file)),
+        hive_options: HiveOptions {
+            enabled: Some(partitioned),
+            hive_start_idx: base.len(),
+            schema: partitioned.then(|| Arc::new(in_folder)),
+            try_parse_dates: false,
+        },
+        allow_missing_columns: true,
+        ..Default::default()
+    };
+    let rows = LazyFrame::scan_parquet_files(full_paths.into(), arguments)
+        .map_err(LakeError::polars(format!("scan of table `{table}`")))?;
+    Ok(rows.select(all.iter_names().map(|name| col(name.clone())).collect::<Vec<_>>()))
+}

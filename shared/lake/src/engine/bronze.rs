@@ -1,0 +1,182 @@
+//! Bronze: every source record as text, with its lineage.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use polars::prelude::{Column, DataFrame, DataType, IntoColumn, NamedFrom, Scalar, Series, TimeUnit};
+use sluice_core::contract::ColumnType;
+use sluice_core::name::TableRef;
+use sluice_core::run::{ChangeKind, RowCounts, RunRef, StoredColumn, TableChange};
+use sluice_core::source::{SourceId, SourceObject};
+
+use super::stage::StageWriter;
+use crate::delta::OpenTable;
+use crate::delta::schema::{CORRUPT_RECORD, INGESTION_DATE, LINEAGE, lineage_columns, stored};
+use crate::engine::types::polars_type;
+use crate::error::LakeError;
+use crate::lake::Lake;
+use crate::source::SourceBatch;
+
+/// Stages the bronze rows of a run.
+pub struct BronzeStage {
+    lake: Lake,
+    run: RunRef,
+    table: TableRef,
+    planned_at: Timestamp,
+    read_version: Option<u64>,
+    rows_before: u64,
+    /// Source columns of the table, in table order; grows with the files read.
+    known: Vec<String>,
+    added: Vec<String>,
+    /// The writer of the current file, with the source columns it was opened for.
+    writer: Option<(Vec<String>, StageWriter)>,
+    staged: Vec<sluice_core::run::StagedFile>,
+    rows: u64,
+}
+
+impl BronzeStage {
+    /// Begins a stage on the table as it is now.
+    ///
+    /// # Errors
+    /// [`LakeError`] when the table's files cannot be told.
+    pub fn new(
+        lake: &Lake,
+        run: &RunRef,
+        table: &TableRef,
+        existing: Option<&OpenTable>,
+        planned_at: Timestamp,
+    ) -> Result<Self, LakeError> {
+        let own: BTreeSet<&str> =
+            LINEAGE.iter().map(|(name, _)| *name).chain([CORRUPT_RECORD, INGESTION_DATE]).collect();
+        let known = existing
+            .map(|table| table.columns().iter().map(|c| c.name.clone()).filter(|n| !own.contains(n.as_str())).collect())
+            .unwrap_or_default();
+        let rows_before = match existing {
+            Some(table) => table.rows()?.unwrap_or_default(),
+            None => 0,
+        };
+        Ok(Self {
+            lake: lake.clone(),
+            run: run.clone(),
+            table: table.clone(),
+            planned_at,
+            read_version: existing.map(OpenTable::version),
+            rows_before,
+            known,
+            added: Vec::new(),
+            writer: None,
+            staged: Vec::new(),
+            rows: 0,
+        })
+    }
+
+    /// Adds lineage to a batch of an object, stages it and gives it back for the silver tables.
+    ///
+    /// # Errors
+    /// As [`StageWriter::write`].
+    pub fn push(&mut self, object: &SourceObject, batch: SourceBatch) -> Result<DataFrame, LakeError> {
+        let frame = with_lineage(batch.frame, object, &self.run, self.planned_at)?;
+        let columns = source_columns(&frame);
+        for column in &columns {
+            if !self.known.contains(column) {
+                self.known.push(column.clone());
+                self.added.push(column.clone());
+            }
+        }
+        if self.writer.as_ref().is_some_and(|(open_for, _)| open_for != &columns)
+            && let Some((_, full)) = self.writer.take()
+        {
+            self.staged.extend(full.finish()?);
+        }
+        if self.writer.is_none() {
+            let in_file = bronze_columns(&columns);
+            let day = self.planned_at.to_zoned(TimeZone::UTC).date().to_string();
+            let writer = StageWriter::new(&self.lake, &self.run, &self.table, &in_file, &[INGESTION_DATE.to_owned()])
+                .with_fixed_partition(INGESTION_DATE, &day);
+            self.writer = Some((columns, writer));
+        }
+        if let Some((_, writer)) = &mut self.writer {
+            writer.write(&frame)?;
+        }
+        self.rows += frame.height() as u64;
+        Ok(frame)
+    }
+
+    /// Ends the stage.
+    ///
+    /// # Errors
+    /// As [`StageWriter::finish`].
+    pub fn finish(mut self, sources: BTreeSet<SourceId>) -> Result<TableChange, LakeError> {
+        if let Some((_, writer)) = self.writer.take() {
+            self.staged.extend(writer.finish()?);
+        }
+        let schema_changes = match self.read_version {
+            Some(_) => self.added.iter().map(|name| format!("column `{name}` is new")).collect(),
+            None => Vec::new(),
+        };
+        Ok(TableChange {
+            table: self.table,
+            read_version: self.read_version,
+            // A new column changes the table's metadata, which no other commit may do at the same time.
+            kind: if self.added.is_empty() { ChangeKind::Append } else { ChangeKind::Rewrite },
+            columns: bronze_columns(&self.known),
+            partition_by: vec![INGESTION_DATE.to_owned()],
+            adds: self.staged,
+            removes: Vec::new(),
+            sources,
+            inputs: BTreeSet::new(),
+            rows: RowCounts { source: self.rows, staged: self.rows, ..RowCounts::default() },
+            table_rows: self.rows_before + self.rows,
+            broken_rules: std::collections::BTreeMap::new(),
+            schema_changes,
+        })
+    }
+}
+
+/// All columns of a bronze table with these source columns.
+fn bronze_columns(source: &[String]) -> Vec<StoredColumn> {
+    source
+        .iter()
+        .map(|name| stored(name, ColumnType::Text))
+        .chain([stored(CORRUPT_RECORD, ColumnType::Text)])
+        .chain(lineage_columns())
+        .chain([stored(INGESTION_DATE, ColumnType::Date)])
+        .collect()
+}
+
+/// The source columns of a frame in bronze shape.
+pub(crate) fn source_columns(frame: &DataFrame) -> Vec<String> {
+    let own = |name: &str| name == CORRUPT_RECORD || name == INGESTION_DATE || LINEAGE.iter().any(|(l, _)| *l == name);
+    frame.get_column_names().into_iter().filter(|name| !own(name)).map(|name| name.to_string()).collect()
+}
+
+/// The batch with its lineage columns, in bronze order.
+fn with_lineage(
+    mut frame: DataFrame,
+    object: &SourceObject,
+    run: &RunRef,
+    planned_at: Timestamp,
+) -> Result<DataFrame, LakeError> {
+    let height = frame.height();
+    let failed = |source| LakeError::Polars { doing: format!("lineage of {}", object.uri), source };
+    let text = |name: &str, value: &str| {
+        Column::new_scalar(name.into(), Scalar::new(DataType::String, polars::prelude::AnyValue::StringOwned(value.into())), height)
+    };
+    let micros = Series::new("_ingested_at".into(), [planned_at.as_microsecond()])
+        .cast(&DataType::Datetime(TimeUnit::Microseconds, None))
+        .and_then(|s| s.cast(&polars_type(&ColumnType::Timestamp)))
+        .map_err(failed)?;
+    let ingested_at = micros.into_column().new_from_index(0, height);
+    for column in [
+        ingested_at,
+        text("_source_file", object.uri.as_str()),
+        text("_source_etag", &object.etag),
+        text("_run_id", run.run_id.as_str()),
+    ] {
+        frame.with_column(column).map_err(failed)?;
+    }
+    let order: Vec<String> =
+        source_columns(&frame).into_iter().chain([CORRUPT_RECORD.to_owned()]).chain(LINEAGE.iter().map(|(n, _)| (*n).to_owned())).collect();
+    frame.select(order).map_err(failed)
+}

@@ -1,0 +1,77 @@
+//! Gold: aggregates, recomputed from the tables as they will be after the run.
+
+use std::collections::BTreeSet;
+
+use polars::prelude::{DataFrame, IntoLazy, LazyFrame};
+use sluice_core::name::TableRef;
+use sluice_core::pipeline::GoldTable;
+use sluice_core::run::{ChangeKind, RowCounts, RunRef, TableChange};
+use sluice_core::sql::{TableSql, engine_name};
+
+use super::stage::StageWriter;
+use super::{EngineError, collect_streaming, sql};
+use crate::delta::OpenTable;
+use crate::delta::schema::contract_columns;
+use crate::error::LakeError;
+use crate::lake::Lake;
+
+/// Computes a gold table and stages it in place of all its files. Gives its rows to the tables that read it.
+///
+/// # Errors
+/// [`LakeError::Engine`] when the SQL fails or its columns are not the contract's.
+pub fn stage_gold(
+    lake: &Lake,
+    run: &RunRef,
+    gold: &GoldTable,
+    existing: Option<&OpenTable>,
+    inputs: impl Fn(&TableRef) -> Result<LazyFrame, LakeError>,
+) -> Result<(TableChange, DataFrame), LakeError> {
+    let rows = compute(gold, inputs)?;
+    let columns: Vec<_> = contract_columns(&gold.contract).collect();
+    let partition_by: Vec<String> = gold.contract.partition_by.iter().map(ToString::to_string).collect();
+    let mut writer = StageWriter::new(lake, run, &gold.table, &columns, &partition_by);
+    writer.write(&rows)?;
+    let staged = writer.rows();
+    let adds = writer.finish()?;
+    let removes = match existing {
+        Some(table) => table.files()?.into_iter().map(|file| file.path).collect(),
+        None => Vec::new(),
+    };
+    let schema_changes = match existing {
+        Some(table) if table.columns() != columns => vec!["columns follow the contract".to_owned()],
+        _ => Vec::new(),
+    };
+    let change = TableChange {
+        table: gold.table.clone(),
+        read_version: existing.map(OpenTable::version),
+        kind: ChangeKind::Overwrite,
+        columns,
+        partition_by,
+        adds,
+        removes,
+        sources: BTreeSet::new(),
+        inputs: gold.inputs.clone(),
+        rows: RowCounts { staged, ..RowCounts::default() },
+        table_rows: staged,
+        broken_rules: std::collections::BTreeMap::new(),
+        schema_changes,
+    };
+    Ok((change, rows))
+}
+
+fn compute(gold: &GoldTable, inputs: impl Fn(&TableRef) -> Result<LazyFrame, LakeError>) -> Result<DataFrame, LakeError> {
+    let failed = LakeError::engine(&gold.table);
+    let parsed = TableSql::parse(&gold.sql).map_err(|error| failed(EngineError::from(error)))?;
+    let mut tables = Vec::new();
+    for input in &gold.inputs {
+        tables.push((engine_name(input.layer(), input.table()), inputs(input)?));
+    }
+    let planned = sql::run(&parsed.engine_sql(), tables).map_err(&failed)?;
+    let planned = sql::conform(planned, &gold.contract).map_err(&failed)?;
+    collect_streaming(planned).map_err(LakeError::polars(format!("computing table `{}`", gold.table)))
+}
+
+/// A frame already computed, as an input of another query.
+pub(crate) fn as_input(rows: &DataFrame) -> LazyFrame {
+    rows.clone().lazy()
+}

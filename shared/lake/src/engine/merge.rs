@@ -1,0 +1,226 @@
+//! Merge and history: new rows meet the rows of the table that have their keys.
+
+use std::collections::HashSet;
+
+use polars::prelude::{
+    DataFrame, Expr, IntoLazy, PolarsResult, Schema, SortMultipleOptions, UniqueKeepStrategy, col, lit,
+};
+use sluice_core::contract::ColumnType;
+use sluice_core::pipeline::{SilverTable, Versioned, WriteMode};
+
+use super::spill::{KEY_HASH, KeyedRows, hashes, key_hash};
+use super::collect_streaming;
+use super::stage::StageWriter;
+use crate::delta::{FileEntry, FileStatistics, OpenTable};
+use crate::error::LakeError;
+
+/// Key hashes of new rows that are kept to find the files they meet: 64 MB. Beyond, every file that may hold such keys
+/// by its statistics is rewritten.
+const MAX_KEY_HASHES: usize = 8_000_000;
+/// Rows of an existing file read at a time.
+const READ_ROWS: usize = 500_000;
+
+/// New rows of a merged table on their way to its files.
+pub(crate) struct MergeRows {
+    by: Versioned,
+    history: bool,
+    rows: KeyedRows,
+    hashes: Option<HashSet<u64>>,
+    /// Lowest and highest value of the first text key, to pass by files that cannot hold any of the keys.
+    range: Option<(String, String)>,
+    range_key: Option<String>,
+    incoming: u64,
+}
+
+/// What a merge did.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Merged {
+    /// Paths of the files that were replaced.
+    pub(crate) removes: Vec<String>,
+    /// Their rows.
+    pub(crate) replaced: u64,
+}
+
+impl MergeRows {
+    /// For modes merge and scd2; `None` for the others.
+    pub(crate) fn new(table: &SilverTable, mut schema: Schema) -> Option<Self> {
+        let (by, history) = match &table.mode {
+            WriteMode::Merge(by) => (by.clone(), false),
+            WriteMode::Scd2(by) => (by.clone(), true),
+            WriteMode::Append | WriteMode::Replace => return None,
+        };
+        schema.insert(KEY_HASH.into(), polars::prelude::DataType::UInt64);
+        let is_text = |key: &&sluice_core::name::ColumnName| {
+            table.contract.column(key.as_str()).is_some_and(|c| c.column_type == ColumnType::Text)
+        };
+        let range_key = by.keys.iter().find(is_text).map(ToString::to_string);
+        Some(Self {
+            by,
+            history,
+            rows: KeyedRows::new(schema),
+            hashes: Some(HashSet::new()),
+            range: None,
+            range_key,
+            incoming: 0,
+        })
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &str> + '_ {
+        self.by.keys.iter().map(|key| key.as_str())
+    }
+
+    fn with_hash(&self, frame: DataFrame) -> Result<DataFrame, LakeError> {
+        frame.lazy().with_column(key_hash(self.keys())).collect().map_err(LakeError::polars("hashing keys"))
+    }
+
+    /// Takes new rows.
+    ///
+    /// # Errors
+    /// As [`KeyedRows::push`].
+    pub(crate) fn push(&mut self, frame: DataFrame) -> Result<(), LakeError> {
+        if frame.height() == 0 {
+            return Ok(());
+        }
+        self.incoming += frame.height() as u64;
+        if let Some(key) = self.range_key.clone() {
+            self.widen(&frame, &key).map_err(LakeError::polars("reading key bounds"))?;
+        }
+        let frame = self.with_hash(frame)?;
+        if let Some(seen) = &mut self.hashes {
+            seen.extend(hashes(&frame)?.iter().flatten());
+            if seen.len() > MAX_KEY_HASHES {
+                self.hashes = None;
+            }
+        }
+        self.rows.push(frame)
+    }
+
+    fn widen(&mut self, frame: &DataFrame, key: &str) -> PolarsResult<()> {
+        use polars::prelude::*;
+        let bounds = frame.clone().lazy().select([col(key).min().alias("low"), col(key).max().alias("high")]).collect()?;
+        let text = |name: &str| -> PolarsResult<Option<String>> { Ok(bounds.column(name)?.str()?.get(0).map(str::to_owned)) };
+        if let (Some(low), Some(high)) = (text("low")?, text("high")?) {
+            self.range = Some(match self.range.take() {
+                None => (low, high),
+                Some((least, most)) => (least.min(low), most.max(high)),
+            });
+        }
+        Ok(())
+    }
+
+    /// Meets the table's rows and writes what is to stand in the replaced files' place.
+    ///
+    /// # Errors
+    /// [`LakeError`] when a file cannot be read or written.
+    pub(crate) fn finish(mut self, existing: Option<&OpenTable>, writer: &mut StageWriter) -> Result<Merged, LakeError> {
+        let mut merged = Merged::default();
+        if self.incoming == 0 {
+            return Ok(merged);
+        }
+        if let Some(table) = existing {
+            for file in table.files()? {
+                if self.meets(table, &file)? {
+                    self.take_file(table, &file, &mut merged)?;
+                }
+            }
+        }
+        let (by, history) = (self.by.clone(), self.history);
+        self.rows.for_each_group(|rows| {
+            let kept = if history { versions(rows, &by) } else { newest(rows, &by) };
+            writer.write(&kept.map_err(LakeError::polars("choosing the newest row of each key"))?)
+        })?;
+        Ok(merged)
+    }
+
+    /// Whether a file holds a key of the new rows.
+    fn meets(&self, table: &OpenTable, file: &FileEntry) -> Result<bool, LakeError> {
+        if let (Some(key), Some((low, high))) = (&self.range_key, &self.range)
+            && !FileStatistics::parse(file.stats.as_deref()).may_hold_text(key, low, high)
+        {
+            return Ok(false);
+        }
+        let Some(seen) = &self.hashes else { return Ok(true) };
+        let keys = table.scan_files([file.path.as_str()])?.select([key_hash(self.keys())]);
+        let found = collect_streaming(keys).map_err(LakeError::polars(format!("reading keys of {}", file.path)))?;
+        Ok(hashes(&found)?.iter().flatten().any(|hash| seen.contains(&hash)))
+    }
+
+    fn take_file(&mut self, table: &OpenTable, file: &FileEntry, merged: &mut Merged) -> Result<(), LakeError> {
+        let columns: Vec<Expr> =
+            self.rows_schema().into_iter().filter(|name| name != KEY_HASH).map(|name| col(name.as_str())).collect();
+        let mut offset = 0;
+        loop {
+            let rows = table
+                .scan_files([file.path.as_str()])?
+                .slice(offset, READ_ROWS as u32)
+                .select(columns.clone())
+                .collect()
+                .map_err(LakeError::polars(format!("reading {}", file.path)))?;
+            if rows.height() == 0 {
+                break;
+            }
+            offset += rows.height() as i64;
+            merged.replaced += rows.height() as u64;
+            let rows = self.with_hash(rows)?;
+            self.rows.push(rows)?;
+        }
+        merged.removes.push(file.path.clone());
+        Ok(())
+    }
+
+    fn rows_schema(&self) -> Vec<String> {
+        self.rows.columns()
+    }
+}
+
+/// What tells which of two rows of one key is newer: the business column, then the position in the source, which is the
+/// same however the files were split into runs.
+fn order(by: &Versioned) -> Vec<String> {
+    [by.latest_by.as_str(), "_source_file", "_ingested_at", "_source_row"].map(str::to_owned).to_vec()
+}
+
+/// The newest row of each key, sorted by the first key so that files have narrow statistics.
+fn newest(rows: DataFrame, by: &Versioned) -> PolarsResult<DataFrame> {
+    let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();
+    let kept = last_of(rows, &keys, by)?;
+    sorted_by_first(kept.drop(KEY_HASH)?, &keys)
+}
+
+/// Every version of each key, with the time it was valid.
+fn versions(rows: DataFrame, by: &Versioned) -> PolarsResult<DataFrame> {
+    let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();
+    let identity: Vec<&str> = keys.iter().copied().chain([by.latest_by.as_str()]).collect();
+    let kept = last_of(rows, &identity, by)?.drop(KEY_HASH)?;
+    let instant = crate::engine::types::polars_type(&ColumnType::Timestamp);
+    let partition: Vec<Expr> = keys.iter().map(|key| col(*key)).collect();
+    let from = col(by.latest_by.as_str()).cast(instant);
+    kept.lazy()
+        .sort(identity.clone(), SortMultipleOptions::default())
+        .with_column(from.alias("_valid_from"))
+        .with_column(col("_valid_from").shift(lit(-1)).over(partition)?.alias("_valid_to"))
+        .with_column(col("_valid_to").is_null().alias("_is_current"))
+        .collect()
+}
+
+/// The last row of each identity in [`order`]. Most identities occur once, so only those that may occur twice are sorted.
+fn last_of(rows: DataFrame, identity: &[&str], by: &Versioned) -> PolarsResult<DataFrame> {
+    let duplicated = rows.column(KEY_HASH)?.as_materialized_series().u64()?.clone();
+    let duplicated = polars::prelude::is_duplicated(&polars::prelude::IntoSeries::into_series(duplicated))?;
+    if !duplicated.any() {
+        return Ok(rows);
+    }
+    let single = rows.filter(&!&duplicated)?;
+    let names: Vec<String> = identity.iter().map(|name| (*name).to_owned()).collect();
+    let several = rows
+        .filter(&duplicated)?
+        .sort(order(by), SortMultipleOptions::default().with_maintain_order(true))?
+        .unique_stable(Some(&names), UniqueKeepStrategy::Last, None)?;
+    single.vstack(&several)
+}
+
+fn sorted_by_first(rows: DataFrame, keys: &[&str]) -> PolarsResult<DataFrame> {
+    match keys.first() {
+        Some(first) => rows.sort([*first], SortMultipleOptions::default()),
+        None => Ok(rows),
+    }
+}

@@ -1,0 +1,295 @@
+//! The audit's numbers, and what they are judged by.
+//!
+//! Row rules are counted on the staged files, all in one scan. Dataset rules are about the table as it will be: those
+//! that count rows share one scan of it; duplicate keys are looked for hash bucket by hash bucket, and each SQL metric
+//! is a query of its own. Every scan reads only the columns it needs, on the streaming engine.
+
+use polars::prelude::{
+    DataFrame, DataType, Expr, IntoLazy, LazyFrame, PlSmallStr, Schema, all_horizontal, col, len, lit,
+};
+use sluice_core::contract::{Column, DatasetRule, Metric, MetricUnit, RowRule, TableContract};
+use sluice_core::decimal::DecimalNumber;
+use sluice_core::name::ColumnName;
+use sluice_core::run::RuleResult;
+use sluice_core::sql::TableSql;
+
+use super::rules::{RowTest, compile, is_one_of};
+use super::spill::{KEY_HASH, key_hash};
+use super::types::{canonical_text, polars_type};
+use super::{EngineError, collect_streaming, sql};
+
+/// Rows whose key hashes are grouped at once: about 200 MB in the streaming engine.
+const BUCKET_ROWS: u64 = 4_000_000;
+
+/// What was observed for one rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleObservation {
+    /// The rule's id.
+    pub rule: String,
+    /// The number, in the rule's unit; `None` where a SQL metric answers null.
+    pub observed: Option<DecimalNumber>,
+    /// Rows looked at.
+    pub of: u64,
+}
+
+/// What was observed in a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audit {
+    rows: u64,
+    observations: Vec<RuleObservation>,
+}
+
+impl Audit {
+    /// Rows in the staged files.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// One observation per rule that was tested, row rules first.
+    pub fn observations(&self) -> &[RuleObservation] {
+        &self.observations
+    }
+}
+
+/// Observes every rule of a contract.
+///
+/// `staged` are the rows that the run wrote, `whole` those of the table once they are published, `table_rows` their
+/// number as the changeset has it. `tests` are the compiled row rules (see [`compile`]).
+///
+/// # Errors
+/// [`EngineError`] when a rule's SQL does not fit the table, or the rows cannot be read.
+pub fn observe(
+    staged: LazyFrame,
+    whole: LazyFrame,
+    contract: &TableContract,
+    tests: &[RowTest],
+    table_rows: u64,
+) -> Result<Audit, EngineError> {
+    let broken = tests.iter().map(|test| test.broken.clone()).collect();
+    let (rows, counts) = count(staged, broken, "counting broken rows")?;
+    let mut observations: Vec<RuleObservation> = tests
+        .iter()
+        .zip(counts)
+        .map(|(test, count)| RuleObservation { rule: test.id.clone(), observed: Some(count.into()), of: rows })
+        .collect();
+    observations.extend(observe_dataset(&whole, contract, table_rows)?);
+    Ok(Audit { rows, observations })
+}
+
+fn observe_dataset(
+    whole: &LazyFrame,
+    contract: &TableContract,
+    table_rows: u64,
+) -> Result<Vec<RuleObservation>, EngineError> {
+    let mut conditions = Vec::new();
+    for rule in &contract.dataset_rules {
+        conditions.push(counted(rule, contract)?);
+    }
+    let present: Vec<Expr> = conditions.iter().flatten().cloned().collect();
+    let (rows, counts) = match present.is_empty() {
+        true => (table_rows, Vec::new()),
+        false => count(whole.clone(), present, "counting rows of metrics")?,
+    };
+    let mut counts = counts.into_iter();
+    let mut observations = Vec::with_capacity(contract.dataset_rules.len());
+    for (rule, condition) in contract.dataset_rules.iter().zip(&conditions) {
+        let count = match condition {
+            Some(_) => counts.next().map(DecimalNumber::from),
+            None => match &rule.metric {
+                Metric::DuplicateValues { columns } => Some(duplicates(whole, columns, table_rows)?.into()),
+                Metric::Sql { query } => answer(whole, &rule.id, query)?,
+                _ => Some(table_rows.into()),
+            },
+        };
+        let observed = match (rule.unit, count) {
+            (MetricUnit::Percent, Some(count)) => share(rule, count, rows)?,
+            (_, count) => count,
+        };
+        observations.push(RuleObservation { rule: rule.id.clone(), observed, of: rows });
+    }
+    Ok(observations)
+}
+
+/// A whole number of rows as a share of all.
+fn share(rule: &DatasetRule, count: DecimalNumber, rows: u64) -> Result<Option<DecimalNumber>, EngineError> {
+    let whole = count.to_string().parse::<u64>().map_err(|_| EngineError::Rule {
+        rule: rule.id.clone(),
+        problem: format!("{count} is no number of rows, so it has no share; use unit rows"),
+    })?;
+    Ok(Some(DecimalNumber::percent(whole, rows)))
+}
+
+/// Rows in all, and rows where each of the conditions is true, in one scan.
+fn count(rows: LazyFrame, conditions: Vec<Expr>, doing: &str) -> Result<(u64, Vec<u64>), EngineError> {
+    let numbered = conditions.into_iter().enumerate();
+    let mut selected: Vec<Expr> = numbered.map(|(i, c)| c.fill_null(lit(false)).sum().alias(format!("{i}"))).collect();
+    selected.push(len().alias("rows"));
+    let counts = collect_streaming(rows.select(selected)).map_err(EngineError::while_running(doing))?;
+    let mut numbers = counts
+        .columns()
+        .iter()
+        .map(|column| column.get(0).ok().and_then(|value| value.extract::<u64>()).unwrap_or_default());
+    let total = numbers.next_back().unwrap_or_default();
+    Ok((total, numbers.collect()))
+}
+
+/// The condition of a metric that counts rows; `None` for the others.
+fn counted(rule: &DatasetRule, contract: &TableContract) -> Result<Option<Expr>, EngineError> {
+    let column = |name: &ColumnName| {
+        contract.column(name.as_str()).ok_or_else(|| EngineError::Rule {
+            rule: rule.id.clone(),
+            problem: format!("column `{name}` is not in the contract"),
+        })
+    };
+    let text = |column: &Column| canonical_text(column.name.as_str(), &column.column_type);
+    Ok(match &rule.metric {
+        Metric::NullValues { column: name } => Some(col(column(name)?.name.as_str()).is_null()),
+        Metric::MissingValues { column: name, values } => {
+            let column = column(name)?;
+            let listed = is_one_of(text(column), values).fill_null(lit(false));
+            Some(col(column.name.as_str()).is_null().or(listed))
+        }
+        Metric::InvalidValues { column: name, valid_values, regex } => {
+            let column = column(name)?;
+            let unlisted = valid_values.as_ref().map(|values| is_one_of(text(column), values).not());
+            let unmatched = regex.as_ref().map(|regex| text(column).str().contains(lit(regex.as_str()), true).not());
+            let invalid = unlisted.into_iter().chain(unmatched).reduce(Expr::or);
+            // Null is not invalid: what it compares to is null, and null counts as false.
+            Some(invalid.unwrap_or_else(|| lit(false)))
+        }
+        Metric::RowCount | Metric::DuplicateValues { .. } | Metric::Sql { .. } => None,
+    })
+}
+
+/// Number of keys that occur more than once. Keys are grouped by their hash first, a bucket of hashes at a time; only
+/// keys whose hash occurs more than once are compared themselves. One scan of the key columns per 4 million rows, and
+/// a second where there are candidates.
+fn duplicates(whole: &LazyFrame, columns: &[ColumnName], rows: u64) -> Result<u64, EngineError> {
+    let keys: Vec<Expr> = columns.iter().map(|name| col(name.as_str())).collect();
+    let known: Vec<Expr> = keys.iter().map(|key| key.clone().is_not_null()).collect();
+    let known = all_horizontal(known)?;
+    let hashed = || key_hash(columns.iter().map(ColumnName::as_str));
+    let buckets = rows.div_ceil(BUCKET_ROWS).max(1);
+    let several = || len().gt(lit(1));
+    let failed = || EngineError::while_running("looking for duplicate keys");
+    let mut duplicated = 0;
+    for bucket in 0..buckets {
+        let mut rows = whole.clone().select(keys.clone()).filter(known.clone()).with_column(hashed());
+        if buckets > 1 {
+            rows = rows.filter((col(KEY_HASH) % lit(buckets)).eq(lit(bucket)));
+        }
+        let grouped = rows.clone().select([col(KEY_HASH)]).group_by([col(KEY_HASH)]).agg([several().alias("_several")]);
+        let candidates = collect_streaming(grouped.filter(col("_several")).select([col(KEY_HASH)])).map_err(failed())?;
+        if candidates.height() == 0 {
+            continue;
+        }
+        let candidates = candidates.column(KEY_HASH)?.as_materialized_series().clone();
+        let suspects = rows.filter(col(KEY_HASH).is_in(polars::prelude::Literal::lit(candidates).implode(true), false));
+        let exact = suspects.group_by(keys.clone()).agg([several().alias("_several")]).filter(col("_several"));
+        let (found, _) = count(exact, Vec::new(), "comparing duplicate keys")?;
+        duplicated += found;
+    }
+    Ok(duplicated)
+}
+
+/// The number that a SQL metric answers; `None` where it answers null.
+fn answer(whole: &LazyFrame, rule: &str, query: &str) -> Result<Option<DecimalNumber>, EngineError> {
+    let within = |error: EngineError| EngineError::RuleSql { rule: rule.to_owned(), source: Box::new(error) };
+    let portable = TableSql::parse_metric(query).map_err(|error| within(error.into()))?;
+    let planned = sql::run(&portable, vec![("object".to_owned(), whole.clone())]).map_err(within)?;
+    let answered =
+        collect_streaming(planned).map_err(|error| within(EngineError::while_running("the query")(error)))?;
+    let refuse = |problem: String| EngineError::Rule { rule: rule.to_owned(), problem };
+    let [column] = answered.columns() else {
+        return Err(refuse(format!("its query answers {} columns; select one", answered.width())));
+    };
+    if column.len() != 1 {
+        return Err(refuse(format!("its query answers {} rows; select one number", column.len())));
+    }
+    if !column.dtype().is_numeric() && !column.dtype().is_decimal() && *column.dtype() != DataType::Null {
+        return Err(refuse(format!("its query answers a {}, which is no number", column.dtype())));
+    }
+    // Doubles have noise beyond some 15 digits, and bounds do not; 12 places are enough for both.
+    let text = match column.dtype() {
+        DataType::Float32 | DataType::Float64 => {
+            column.cast(&DataType::Float64)?.f64()?.get(0).map(|value| format!("{value:.12}"))
+        }
+        _ => column.cast(&DataType::String)?.str()?.get(0).map(str::to_owned),
+    };
+    text.map(|text| text.parse().map_err(|error| refuse(format!("its query answers {error}")))).transpose()
+}
+
+/// Judges what was observed: row rules of stored rows must be broken by none, dataset rules must satisfy their bound.
+///
+/// # Errors
+/// [`EngineError::Rule`] for an observation of a rule that the contract does not have.
+pub fn judge(audit: &Audit, contract: &TableContract) -> Result<Vec<RuleResult>, EngineError> {
+    let result = |observation: &RuleObservation| {
+        let row = contract.row_rules.iter().find(|rule| rule.id == observation.rule);
+        let dataset = contract.dataset_rules.iter().find(|rule| rule.id == observation.rule);
+        match (row, dataset) {
+            (Some(rule), _) => Ok(judge_rows(rule, observation)),
+            (None, Some(rule)) => Ok(judge_dataset(rule, observation)),
+            (None, None) => Err(EngineError::Rule {
+                rule: observation.rule.clone(),
+                problem: "it was observed but is not in the contract".to_owned(),
+            }),
+        }
+    };
+    audit.observations.iter().map(result).collect()
+}
+
+fn judge_rows(rule: &RowRule, observation: &RuleObservation) -> RuleResult {
+    RuleResult {
+        rule: rule.id.clone(),
+        description: rule.description.clone().unwrap_or_else(|| "rows that break the rule".to_owned()),
+        severity: rule.severity,
+        dimension: rule.dimension.clone(),
+        observed: printed(observation.observed, MetricUnit::Rows),
+        expected: "= 0".to_owned(),
+        passed: observation.observed.is_some_and(DecimalNumber::is_zero),
+    }
+}
+
+fn judge_dataset(rule: &DatasetRule, observation: &RuleObservation) -> RuleResult {
+    let unit = match rule.unit {
+        MetricUnit::Rows => "",
+        MetricUnit::Percent => " %",
+    };
+    RuleResult {
+        rule: rule.id.clone(),
+        description: rule.description.clone().unwrap_or_else(|| rule.metric.to_string()),
+        severity: rule.severity,
+        dimension: rule.dimension.clone(),
+        observed: printed(observation.observed, rule.unit),
+        expected: format!("{}{unit}", rule.bound),
+        passed: observation.observed.is_some_and(|observed| rule.bound.holds(observed)),
+    }
+}
+
+/// The number for people: shares cut to four digits after the point, so that none looks like a bound it does not reach.
+fn printed(observed: Option<DecimalNumber>, unit: MetricUnit) -> String {
+    let Some(observed) = observed else { return "null".to_owned() };
+    let text = observed.to_string();
+    match (unit, text.split_once('.')) {
+        (MetricUnit::Rows, _) => text,
+        (MetricUnit::Percent, Some((whole, fraction))) => {
+            format!("{whole}.{} %", fraction.chars().take(4).collect::<String>())
+        }
+        (MetricUnit::Percent, None) => format!("{text} %"),
+    }
+}
+
+/// Plans every rule of a contract on an empty table, so that a rule that cannot run is found before any data is.
+///
+/// # Errors
+/// As [`observe`].
+pub fn check(contract: &TableContract) -> Result<(), EngineError> {
+    let fields = contract.columns.iter().map(|c| (PlSmallStr::from(c.name.as_str()), polars_type(&c.column_type)));
+    let empty = DataFrame::empty_with_schema(&fields.collect::<Schema>()).lazy();
+    observe(empty.clone(), empty, contract, &compile(contract)?, 0)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,36 @@
+//! The engine: Polars turns source batches into staged Parquet files.
+//!
+//! Source batches are pushed through bronze and every silver table in one pass, with memory bounded by the batch; what
+//! has to be deduplicated waits in memory or, beyond a limit, in hash buckets on local disk.
+
+pub mod cast;
+pub mod metrics;
+pub mod rules;
+pub mod sql;
+pub mod types;
+
+mod bronze;
+mod gold;
+mod merge;
+mod reread;
+mod silver;
+mod spill;
+mod stage;
+
+pub use bronze::BronzeStage;
+pub(crate) use gold::as_input;
+pub use gold::stage_gold;
+pub(crate) use reread::{bronze_objects, reread_bronze, reread_quarantine};
+pub(crate) use silver::{plan_projection, silver_columns};
+pub use silver::{Missing, SilverContext, SilverStage};
+pub use stage::StageWriter;
+pub(crate) use stage::scratch_folder;
+pub use types::EngineError;
+
+use polars::prelude::{DataFrame, Engine, LazyFrame, PolarsResult};
+
+/// Runs a query on the streaming engine.
+pub(crate) fn collect_streaming(query: LazyFrame) -> PolarsResult<DataFrame> {
+    // One query gives one result; several come only from several sinks.
+    query.collect_with_engine(Engine::Streaming).map(|result| result.unwrap_single())
+}

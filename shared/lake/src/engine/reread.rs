@@ -1,0 +1,131 @@
+//! Rows that are in the lake already and are taken through silver again: from bronze after a crash or for a new table,
+//! from quarantine after a contract or spec has changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use polars::prelude::{Column, DataFrame, IntoLazy, NamedFrom, Series, col, lit};
+use serde_json::Value;
+use sluice_core::source::SourceObject;
+
+use super::collect_streaming;
+use crate::delta::schema::{CORRUPT_RECORD, LINEAGE};
+use crate::delta::{FileEntry, FileStatistics, OpenTable};
+use crate::error::LakeError;
+
+/// Rows read at a time.
+const READ_ROWS: u32 = 250_000;
+
+/// All source objects whose rows are in a bronze table. Reads two columns of the whole table.
+///
+/// # Errors
+/// [`LakeError::Polars`]; [`LakeError::Internal`] for an address that Sluice did not write.
+pub(crate) fn bronze_objects(bronze: &OpenTable) -> Result<Vec<SourceObject>, LakeError> {
+    let failed = || LakeError::polars(format!("source objects of table `{}`", bronze.reference()));
+    let pairs = bronze.scan()?.group_by([col("_source_file"), col("_source_etag")]).agg([lit(1).alias("n")]);
+    let pairs = collect_streaming(pairs).map_err(failed())?;
+    let text = |name: &str| pairs.column(name).and_then(|c| c.str().cloned()).map_err(failed());
+    let (files, etags) = (text("_source_file")?, text("_source_etag")?);
+    let mut objects = Vec::new();
+    for (file, etag) in files.iter().zip(etags.iter()) {
+        if let (Some(file), Some(etag)) = (file, etag) {
+            let uri = file.parse().map_err(|error| LakeError::Internal {
+                message: format!("table `{}`: _source_file '{file}': {error}", bronze.reference()),
+            })?;
+            objects.push(SourceObject { uri, etag: etag.to_owned(), size_bytes: 0 });
+        }
+    }
+    Ok(objects)
+}
+
+/// The bronze rows of these objects, a batch at a time, each batch of one object.
+///
+/// # Errors
+/// As `take`; [`LakeError::Polars`] when a file cannot be read.
+pub(crate) fn reread_bronze(
+    bronze: &OpenTable,
+    objects: &[SourceObject],
+    mut take: impl FnMut(&SourceObject, &DataFrame) -> Result<(), LakeError>,
+) -> Result<(), LakeError> {
+    for object in objects {
+        let wanted = col("_source_file").eq(lit(object.uri.as_str())).and(col("_source_etag").eq(lit(object.etag.as_str())));
+        for file in bronze.files()? {
+            let statistics = FileStatistics::parse(file.stats.as_deref());
+            let (uri, etag) = (object.uri.as_str(), object.etag.as_str());
+            if !(statistics.may_hold_text("_source_file", uri, uri) && statistics.may_hold_text("_source_etag", etag, etag)) {
+                continue;
+            }
+            slices(bronze, &file, |rows| {
+                let rows = rows.lazy().filter(wanted.clone()).collect().map_err(LakeError::polars("choosing an object's rows"))?;
+                let rows = rows.drop("_ingestion_date").map_err(LakeError::polars("choosing bronze columns"))?;
+                if rows.height() > 0 { take(object, &rows) } else { Ok(()) }
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// The rows of a quarantine table in bronze shape, a batch at a time. `columns` are the source columns wanted.
+///
+/// # Errors
+/// As `take`; [`LakeError::Internal`] for raw text that is no JSON object.
+pub(crate) fn reread_quarantine(
+    quarantine: &OpenTable,
+    columns: &[&str],
+    mut take: impl FnMut(&DataFrame) -> Result<(), LakeError>,
+) -> Result<(), LakeError> {
+    for file in quarantine.files()? {
+        slices(quarantine, &file, |rows| take(&bronze_shape(quarantine, &rows, columns)?))?;
+    }
+    Ok(())
+}
+
+fn slices(
+    table: &OpenTable,
+    file: &FileEntry,
+    mut take: impl FnMut(DataFrame) -> Result<(), LakeError>,
+) -> Result<(), LakeError> {
+    let mut offset: i64 = 0;
+    loop {
+        let rows = table
+            .scan_files([file.path.as_str()])?
+            .slice(offset, READ_ROWS)
+            .collect()
+            .map_err(LakeError::polars(format!("reading {} of table `{}`", file.path, table.reference())))?;
+        if rows.height() == 0 {
+            return Ok(());
+        }
+        offset += i64::try_from(rows.height()).unwrap_or(i64::MAX);
+        take(rows)?;
+    }
+}
+
+fn bronze_shape(table: &OpenTable, rows: &DataFrame, wanted: &[&str]) -> Result<DataFrame, LakeError> {
+    let failed = || LakeError::polars(format!("rows of table `{}`", table.reference()));
+    let raw = rows.column("_raw").and_then(|c| c.str().cloned()).map_err(failed())?;
+    let mut objects = Vec::with_capacity(rows.height());
+    let mut names: BTreeSet<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
+    for text in raw.iter() {
+        let object: BTreeMap<String, Value> = serde_json::from_str(text.unwrap_or("{}")).map_err(|error| LakeError::Internal {
+            message: format!("table `{}`: _raw is no JSON object: {error}", table.reference()),
+        })?;
+        names.extend(object.keys().cloned());
+        objects.push(object);
+    }
+    names.insert(CORRUPT_RECORD.to_owned());
+    let mut columns: Vec<Column> = Vec::new();
+    for name in &names {
+        let values: Vec<Option<String>> = objects
+            .iter()
+            .map(|object| match object.get(name) {
+                None | Some(Value::Null) => None,
+                Some(Value::String(text)) => Some(text.clone()),
+                Some(other) => Some(other.to_string()),
+            })
+            .collect();
+        columns.push(Series::new(name.as_str().into(), values).into());
+    }
+    for (name, _) in LINEAGE {
+        columns.push(rows.column(name).map_err(failed())?.clone());
+    }
+    DataFrame::new(rows.height(), columns).map_err(failed())
+}

@@ -1,0 +1,251 @@
+//! Row rules as Polars expressions: which rows break them, and with what value.
+//!
+//! In the frame that the silver SQL answers, every mapped column has a companion named by
+//! [`unreadable_name`](super::cast::unreadable_name) with the source text that could not be read, and
+//! `_corrupt_record` holds the records that could not be split into fields. A value that is missing because its text
+//! could not be read breaks `readable` and not also `required`; a corrupt record breaks [`CORRUPT_RECORD_RULE`] alone.
+
+use polars::prelude::{
+    Column as PolarsColumn, DataType, Expr, Field, IntoColumn, Literal, NamedFrom, PolarsResult, Series, StringChunked,
+    col, lit, map_multiple,
+};
+use serde_json::json;
+use sluice_core::contract::{Column, RowCheck, RowRule, Severity, TableContract};
+use sluice_core::decimal::DecimalNumber;
+use sluice_core::name::ColumnName;
+use sluice_core::sql::check_row_predicate;
+
+use super::cast::{literal, units, unreadable_name};
+use super::types::canonical_text;
+use super::{EngineError, sql};
+
+/// The rule that a corrupt record breaks.
+pub const CORRUPT_RECORD_RULE: &str = "corrupt_record";
+
+/// Name of the column with the text of a record that could not be split.
+const CORRUPT_RECORD: &str = "_corrupt_record";
+
+/// A row rule ready to run.
+#[derive(Debug, Clone)]
+pub struct RowTest {
+    /// The rule's id.
+    pub id: String,
+    /// The column tested, where the rule is about one.
+    pub column: Option<String>,
+    /// What a broken rule leads to.
+    pub severity: Severity,
+    /// Boolean, never null: whether the row breaks the rule.
+    pub broken: Expr,
+    /// The offending value as text, where there is one; null where the value is.
+    pub value: Option<Expr>,
+}
+
+/// Compiles the row rules for rows that are stored: what was read is readable, so `readable` needs no test.
+///
+/// # Errors
+/// [`EngineError::Rule`] and [`EngineError::RuleSql`], by rule id.
+pub fn compile(contract: &TableContract) -> Result<Vec<RowTest>, EngineError> {
+    let source = Source { mapped: None };
+    tests(contract, &source)
+}
+
+/// Compiles the row rules for rows on their way from a source, whose contract columns are read from source columns as
+/// `mapped` says. The first test is that of [`CORRUPT_RECORD_RULE`].
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_source(contract: &TableContract, mapped: &[(ColumnName, String)]) -> Result<Vec<RowTest>, EngineError> {
+    let source = Source { mapped: Some(mapped) };
+    let corrupt = RowTest {
+        id: CORRUPT_RECORD_RULE.to_owned(),
+        column: None,
+        severity: Severity::Error,
+        broken: col(CORRUPT_RECORD).is_not_null(),
+        value: None,
+    };
+    let mut all = vec![corrupt];
+    all.extend(tests(contract, &source)?);
+    Ok(all)
+}
+
+/// Where the rows come from.
+struct Source<'a> {
+    /// The mapped columns of rows from a source; `None` for stored rows.
+    mapped: Option<&'a [(ColumnName, String)]>,
+}
+
+impl Source<'_> {
+    /// The text of a column that could not be read, where the column is read from text.
+    fn unreadable(&self, column: &ColumnName) -> Option<Expr> {
+        let mapped = self.mapped?.iter().any(|(name, _)| name == column);
+        mapped.then(|| col(unreadable_name(column.as_str())))
+    }
+
+    /// The test that looks at whole records only, and takes "unknown" for "not broken".
+    fn certain(&self, broken: Expr) -> Expr {
+        let certain = broken.fill_null(lit(false));
+        match self.mapped {
+            Some(_) => certain.and(col(CORRUPT_RECORD).is_null()),
+            None => certain,
+        }
+    }
+}
+
+fn tests(contract: &TableContract, source: &Source<'_>) -> Result<Vec<RowTest>, EngineError> {
+    let mut tests = Vec::with_capacity(contract.row_rules.len());
+    for rule in &contract.row_rules {
+        if let Some((broken, value)) = test(rule, contract, source)? {
+            tests.push(RowTest {
+                id: rule.id.clone(),
+                column: rule.column.as_ref().map(ToString::to_string),
+                severity: rule.severity,
+                broken: source.certain(broken),
+                value,
+            });
+        }
+    }
+    Ok(tests)
+}
+
+/// What is broken, with the value shown; `None` where the rule holds by construction.
+fn test(
+    rule: &RowRule,
+    contract: &TableContract,
+    source: &Source<'_>,
+) -> Result<Option<(Expr, Option<Expr>)>, EngineError> {
+    if let RowCheck::Predicate { sql: text } = &rule.check {
+        let within = |error: EngineError| EngineError::RuleSql { rule: rule.id.clone(), source: Box::new(error) };
+        let portable = check_row_predicate(text).map_err(|error| within(error.into()))?;
+        let broken = sql::predicate(&portable, contract).map_err(within)?;
+        let value = rule.column.as_ref().and_then(|name| contract.column(name.as_str())).map(shown);
+        return Ok(Some((broken, value)));
+    }
+    let name = rule.column.as_ref().ok_or_else(|| problem(rule, "it names no column; its check needs one"))?;
+    let column = contract
+        .column(name.as_str())
+        .ok_or_else(|| problem(rule, format!("column `{name}` is not in the contract")))?;
+    let value = || col(name.as_str());
+    let missing = |missing: Expr| match source.unreadable(name) {
+        Some(unreadable) => missing.and(unreadable.is_null()),
+        None => missing,
+    };
+    Ok(match &rule.check {
+        RowCheck::Readable => source.unreadable(name).map(|text| (text.clone().is_not_null(), Some(text))),
+        RowCheck::Required => Some((missing(value().is_null()), None)),
+        RowCheck::NotMissing { values } => {
+            let listed = is_one_of(shown(column), values).fill_null(lit(false));
+            Some((missing(value().is_null()).or(listed), Some(shown(column))))
+        }
+        check => Some((broken_value(rule, column, check)?, Some(shown(column)))),
+    })
+}
+
+/// Whether a value breaks a check; null where the value is null.
+fn broken_value(rule: &RowRule, column: &Column, check: &RowCheck) -> Result<Expr, EngineError> {
+    let value = col(column.name.as_str());
+    let bound = |text: &str| {
+        literal(&column.column_type, text)
+            .ok_or_else(|| problem(rule, format!("'{text}' is no {}", column.column_type)))
+    };
+    Ok(match check {
+        RowCheck::Pattern { regex } => shown(column).str().contains(lit(regex.as_str()), true).not(),
+        RowCheck::OneOf { values } => is_one_of(shown(column), values).not(),
+        RowCheck::Minimum { bound: text, exclusive: false } => value.lt(bound(text)?),
+        RowCheck::Minimum { bound: text, exclusive: true } => value.lt_eq(bound(text)?),
+        RowCheck::Maximum { bound: text, exclusive: false } => value.gt(bound(text)?),
+        RowCheck::Maximum { bound: text, exclusive: true } => value.gt_eq(bound(text)?),
+        RowCheck::MinLength { characters } => characters_of(column).lt(lit(*characters)),
+        RowCheck::MaxLength { characters } => characters_of(column).gt(lit(*characters)),
+        RowCheck::MultipleOf { step } => no_multiple(rule, column, *step)?,
+        RowCheck::Readable | RowCheck::Required | RowCheck::NotMissing { .. } | RowCheck::Predicate { .. } => {
+            lit(false)
+        }
+    })
+}
+
+fn problem(rule: &RowRule, problem: impl Into<String>) -> EngineError {
+    EngineError::Rule { rule: rule.id.clone(), problem: problem.into() }
+}
+
+fn shown(column: &Column) -> Expr {
+    canonical_text(column.name.as_str(), &column.column_type)
+}
+
+fn characters_of(column: &Column) -> Expr {
+    shown(column).str().len_chars().cast(DataType::UInt64)
+}
+
+/// Whether a text is one of these; null where it is null.
+pub(super) fn is_one_of(text: Expr, values: &[String]) -> Expr {
+    let set = Series::new("values".into(), values);
+    text.is_in(set.lit().implode(true), false)
+}
+
+/// Whether a number is no whole multiple of the step, exactly: decimals count in units of their last place.
+fn no_multiple(rule: &RowRule, column: &Column, step: DecimalNumber) -> Result<Expr, EngineError> {
+    let step = units(&column.column_type, &step.to_string())
+        .filter(|step| *step > 0)
+        .ok_or_else(|| problem(rule, format!("{step} is no step of {}", column.column_type)))?;
+    let rest = move |column: PolarsColumn| {
+        let units = match column.dtype() {
+            DataType::Decimal(..) => column.decimal()?.physical().clone(),
+            _ => column.cast(&DataType::Int128)?.i128()?.clone(),
+        };
+        let broken: polars::prelude::BooleanChunked =
+            polars::prelude::arity::unary_elementwise(&units, |value: Option<i128>| {
+                value.map(|value| value % step != 0)
+            });
+        Ok(broken.with_name(column.name().clone()).into_column())
+    };
+    let boolean = |_: &polars::prelude::Schema, field: &Field| Ok(Field::new(field.name().clone(), DataType::Boolean));
+    Ok(col(column.name.as_str()).map(rest, boolean))
+}
+
+/// Whether the row breaks any rule of severity `error`. Boolean, never null.
+pub fn any_error_expr(tests: &[RowTest]) -> Expr {
+    let errors = tests.iter().filter(|test| test.severity == Severity::Error).map(|test| test.broken.clone());
+    errors.reduce(Expr::or).unwrap_or_else(|| lit(false))
+}
+
+/// The broken rules of severity `error` as JSON text: `[{"rule":…,"column":…,"value":…}]`, with null for a rule
+/// without a column or a value that is not there.
+///
+/// It looks at row after row: use it on the rows that [`any_error_expr`] finds.
+pub fn broken_rules_expr(tests: &[RowTest]) -> Expr {
+    let errors: Vec<&RowTest> = tests.iter().filter(|test| test.severity == Severity::Error).collect();
+    if errors.is_empty() {
+        return lit("[]");
+    }
+    let names: Vec<(String, Option<String>)> =
+        errors.iter().map(|test| (test.id.clone(), test.column.clone())).collect();
+    let no_value = || lit(polars::prelude::NULL).cast(DataType::String);
+    let columns: Vec<Expr> =
+        errors.iter().flat_map(|test| [test.broken.clone(), test.value.clone().unwrap_or_else(no_value)]).collect();
+    map_multiple(
+        move |columns| broken_rules(&names, columns),
+        columns,
+        |_, _| Ok(Field::new("_broken_rules".into(), DataType::String)),
+    )
+}
+
+fn broken_rules(names: &[(String, Option<String>)], columns: &[PolarsColumn]) -> PolarsResult<PolarsColumn> {
+    let height = columns.iter().map(PolarsColumn::len).max().unwrap_or_default();
+    let mut rules: Vec<Vec<serde_json::Value>> = vec![Vec::new(); height];
+    for ((id, column), pair) in names.iter().zip(columns.chunks_exact(2)) {
+        let [broken, value] = pair else { continue };
+        let (broken, value) = (broken.bool()?, value.str()?);
+        // A rule that is the same for every row comes as one row.
+        let at = |length: usize, row: usize| if length == 1 { 0 } else { row };
+        for (row, rules) in rules.iter_mut().enumerate() {
+            if broken.get(at(broken.len(), row)) == Some(true) {
+                rules.push(json!({ "rule": id, "column": column, "value": value.get(at(value.len(), row)) }));
+            }
+        }
+    }
+    let texts: StringChunked =
+        rules.into_iter().map(|rules| Some(serde_json::Value::Array(rules).to_string())).collect();
+    Ok(texts.with_name("_broken_rules".into()).into_column())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,399 @@
+//! Silver: source rows become typed, checked rows; the ones that break an error rule go to quarantine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use polars::prelude::{BooleanChunked, DataFrame, Expr, IntoColumn, IntoLazy, NamedFrom, Schema, Series, col, lit};
+use serde_json::{Map, Value};
+use sluice_core::name::TableRef;
+use sluice_core::pipeline::{SilverTable, WriteMode};
+use sluice_core::run::{ChangeKind, RowCounts, RunRef, StoredColumn, TableChange};
+use sluice_core::source::SourceId;
+use sluice_core::sql::RowSql;
+
+use super::bronze::source_columns;
+use super::merge::{MergeRows, Merged};
+use super::rules::RowTest;
+use super::stage::StageWriter;
+use super::{EngineError, cast, rules, sql};
+use crate::delta::OpenTable;
+use crate::delta::schema::{
+    CORRUPT_RECORD, LINEAGE, SCD2, contract_columns, lineage_columns, polars_schema, quarantine_columns, stored,
+};
+use crate::error::LakeError;
+use crate::lake::Lake;
+
+/// What a silver stage works on.
+pub struct SilverContext<'a> {
+    /// The lake.
+    pub lake: &'a Lake,
+    /// The run.
+    pub run: &'a RunRef,
+    /// The table's definition.
+    pub table: &'a SilverTable,
+    /// The table as it is now.
+    pub existing: Option<&'a OpenTable>,
+    /// Its quarantine as it is now.
+    pub quarantine: Option<&'a OpenTable>,
+    /// The rows come from the quarantine itself, which is replaced by those that are still refused.
+    pub replay: bool,
+}
+
+/// Stages the rows of one silver table and its quarantine.
+pub struct SilverStage<'a> {
+    context: SilverContext<'a>,
+    sql: String,
+    typed: Vec<(String, [Expr; 2])>,
+    tests: Vec<RowTest>,
+    writer: StageWriter,
+    quarantine: StageWriter,
+    merge: Option<MergeRows>,
+    /// Positions already in the table, when a replay must not bring them again.
+    present: Option<BTreeSet<(String, String, i64)>>,
+    columns: Vec<StoredColumn>,
+    rows: RowCounts,
+    quarantined_here: u64,
+    accepted: u64,
+    broken: BTreeMap<String, u64>,
+}
+
+/// Which of the two tables the rows of a batch are missing from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missing {
+    /// From the silver table.
+    pub silver: bool,
+    /// From its quarantine.
+    pub quarantine: bool,
+}
+
+/// All columns of a silver table.
+pub(crate) fn silver_columns(table: &SilverTable) -> Vec<StoredColumn> {
+    let history = matches!(table.mode, WriteMode::Scd2(_));
+    let scd2 = SCD2.into_iter().filter(move |_| history).map(|(name, column_type)| stored(name, column_type));
+    contract_columns(&table.contract).chain(lineage_columns()).chain(scd2).collect()
+}
+
+impl<'a> SilverStage<'a> {
+    /// Begins a stage.
+    ///
+    /// # Errors
+    /// [`LakeError::Engine`] when the contract or the SQL cannot be executed.
+    pub fn new(context: SilverContext<'a>) -> Result<Self, LakeError> {
+        let table = context.table;
+        let failed = LakeError::engine(&table.table);
+        let columns = silver_columns(table);
+        let partition_by: Vec<String> = table.contract.partition_by.iter().map(ToString::to_string).collect();
+        let incoming: Vec<StoredColumn> = contract_columns(&table.contract).chain(lineage_columns()).collect();
+        let present = match (&table.mode, context.replay, context.existing) {
+            (WriteMode::Append, true, Some(existing)) => Some(positions(existing)?),
+            _ => None,
+        };
+        Ok(Self {
+            sql: engine_sql(table).map_err(&failed)?,
+            typed: typed_columns(table).map_err(&failed)?,
+            tests: rules::compile_source(&table.contract, &table.columns).map_err(&failed)?,
+            writer: StageWriter::new(context.lake, context.run, &table.table, &columns, &partition_by),
+            quarantine: StageWriter::new(context.lake, context.run, &table.quarantine, &quarantine_columns(), &[]),
+            merge: MergeRows::new(table, polars_schema(&incoming)),
+            present,
+            columns,
+            rows: RowCounts::default(),
+            quarantined_here: 0,
+            accepted: 0,
+            broken: BTreeMap::new(),
+            context,
+        })
+    }
+
+    /// Takes a batch in bronze shape.
+    ///
+    /// # Errors
+    /// [`LakeError::Engine`] when the SQL fails; [`LakeError::Violation`] when a mapped source column is missing; the
+    /// writer's.
+    pub fn push(&mut self, batch: &DataFrame, missing: Missing) -> Result<(), LakeError> {
+        let checked = self.check(batch)?;
+        let bad = checked.column("_bad").and_then(|c| c.bool().cloned()).map_err(self.failed("rules"))?;
+        if missing.silver {
+            self.rows.source += batch.height() as u64;
+            self.rows.quarantined += u64::from(bad.sum().unwrap_or_default());
+            self.accept(&checked, &bad)?;
+        }
+        if missing.quarantine && bad.any() {
+            self.refuse(batch, &checked, &bad)?;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, doing: &str) -> impl FnOnce(polars::prelude::PolarsError) -> LakeError + use<> {
+        LakeError::polars(format!("{doing} of table `{}`", self.context.table.table))
+    }
+
+    /// The batch typed and projected, row by row, with a column `_bad`.
+    fn check(&self, batch: &DataFrame) -> Result<DataFrame, LakeError> {
+        let table = self.context.table;
+        let failed = LakeError::engine(&table.table);
+        for (column, source) in &table.columns {
+            if batch.column(source).is_err() {
+                return Err(LakeError::Violation {
+                    table: table.table.clone(),
+                    message: format!("source column '{source}' (for `{column}`) is missing; the source has {:?}", source_columns(batch)),
+                });
+            }
+        }
+        let lineage = LINEAGE.iter().map(|(name, _)| col(*name)).chain([col(CORRUPT_RECORD)]);
+        let view: Vec<Expr> = self.typed.iter().flat_map(|(_, pair)| pair.clone()).chain(lineage).collect();
+        let typed = batch.clone().lazy().select(view);
+        let projected = sql::run(&self.sql, vec![("bronze".to_owned(), typed)]).map_err(&failed)?;
+        let checked = projected
+            .with_column(rules::any_error_expr(&self.tests).alias("_bad"))
+            .collect()
+            .map_err(self.failed("sql"))?;
+        if checked.height() != batch.height() {
+            return Err(LakeError::Internal {
+                message: format!("table `{}`: {} rows became {}", table.table, batch.height(), checked.height()),
+            });
+        }
+        Ok(checked)
+    }
+
+    fn accept(&mut self, checked: &DataFrame, bad: &BooleanChunked) -> Result<(), LakeError> {
+        let good = if bad.any() { checked.filter(&!bad).map_err(self.failed("filter"))? } else { checked.clone() };
+        let warnings: Vec<Expr> = self
+            .tests
+            .iter()
+            .filter(|test| test.severity == sluice_core::contract::Severity::Warning)
+            .map(|test| test.broken.clone().sum().alias(test.id.as_str()))
+            .collect();
+        if !warnings.is_empty() {
+            let counts = good.clone().lazy().select(warnings).collect().map_err(self.failed("warnings"))?;
+            for column in counts.columns() {
+                let count = column.get(0).ok().and_then(|v| v.extract::<u64>()).unwrap_or_default();
+                *self.broken.entry(column.name().to_string()).or_default() += count;
+            }
+        }
+        let lineage: Vec<&str> = LINEAGE.iter().map(|(name, _)| *name).collect();
+        let contract = &self.context.table.contract;
+        let mut rows = sql::conform_with(good.lazy(), contract, &lineage)
+            .map_err(LakeError::engine(&self.context.table.table))?
+            .collect()
+            .map_err(self.failed("cast to contract"))?;
+        if let Some(present) = &self.present {
+            let before = rows.height();
+            rows = without_present(rows, present).map_err(self.failed("comparing positions"))?;
+            self.rows.collapsed += (before - rows.height()) as u64;
+        }
+        self.accepted += rows.height() as u64;
+        match &mut self.merge {
+            Some(merge) => merge.push(rows),
+            None => self.writer.write(&rows),
+        }
+    }
+
+    fn refuse(&mut self, batch: &DataFrame, checked: &DataFrame, bad: &BooleanChunked) -> Result<(), LakeError> {
+        let doing = format!("quarantine of table `{}`", self.context.table.table);
+        let failed = || LakeError::polars(doing.clone());
+        let lineage: Vec<Expr> = LINEAGE.iter().map(|(name, _)| col(*name)).collect();
+        let mut refused = checked
+            .filter(bad)
+            .map_err(failed())?
+            .lazy()
+            .select([lineage, vec![rules::broken_rules_expr(&self.tests).alias("_broken_rules")]].concat())
+            .collect()
+            .map_err(failed())?;
+        let raw = raw_json(&batch.filter(bad).map_err(failed())?).map_err(failed())?;
+        refused.with_column(raw.into_column()).map_err(failed())?;
+        let rules = refused.column("_broken_rules").and_then(|c| c.str().cloned()).map_err(failed())?;
+        for text in rules.iter().flatten() {
+            for id in broken_ids(text) {
+                *self.broken.entry(id).or_default() += 1;
+            }
+        }
+        self.quarantined_here += refused.height() as u64;
+        self.quarantine.write(&refused)
+    }
+
+    /// Ends the stage: the changes of the silver table and of its quarantine, in the order of publication.
+    ///
+    /// # Errors
+    /// The writer's, and those of reading files that are merged with.
+    pub fn finish(
+        mut self,
+        silver_sources: BTreeSet<SourceId>,
+        quarantine_sources: BTreeSet<SourceId>,
+    ) -> Result<(TableChange, TableChange), LakeError> {
+        let table = self.context.table;
+        let merged = match self.merge.take() {
+            Some(merge) => merge.finish(self.context.existing, &mut self.writer)?,
+            None if table.mode == WriteMode::Replace && !silver_sources.is_empty() => whole(self.context.existing)?,
+            None => Merged::default(),
+        };
+        let staged = self.writer.rows();
+        if matches!(table.mode, WriteMode::Merge(_) | WriteMode::Scd2(_)) {
+            self.rows.collapsed = (self.accepted + merged.replaced).saturating_sub(staged);
+        }
+        self.rows.staged = staged;
+        self.rows.replaced = if table.mode == WriteMode::Replace { 0 } else { merged.replaced };
+        let rows_before = rows_of(self.context.existing)?;
+        let silver = TableChange {
+            table: table.table.clone(),
+            read_version: self.context.existing.map(OpenTable::version),
+            kind: match table.mode {
+                WriteMode::Append => ChangeKind::Append,
+                WriteMode::Replace => ChangeKind::Overwrite,
+                WriteMode::Merge(_) | WriteMode::Scd2(_) => ChangeKind::Rewrite,
+            },
+            schema_changes: schema_changes(self.context.existing, &self.columns),
+            columns: self.columns,
+            partition_by: table.contract.partition_by.iter().map(ToString::to_string).collect(),
+            adds: self.writer.finish()?,
+            removes: merged.removes,
+            sources: silver_sources,
+            inputs: BTreeSet::new(),
+            rows: self.rows,
+            table_rows: (rows_before + staged).saturating_sub(merged.replaced),
+            broken_rules: self.broken.clone(),
+        };
+        let quarantine = quarantine_change(&self.context, self.quarantine, quarantine_sources, self.broken)?;
+        Ok((silver, quarantine))
+    }
+}
+
+fn quarantine_change(
+    context: &SilverContext<'_>,
+    writer: StageWriter,
+    sources: BTreeSet<SourceId>,
+    broken_rules: BTreeMap<String, u64>,
+) -> Result<TableChange, LakeError> {
+    let staged = writer.rows();
+    let replaced = if context.replay { whole(context.quarantine)? } else { Merged::default() };
+    let rows_before = rows_of(context.quarantine)?;
+    Ok(TableChange {
+        table: context.table.quarantine.clone(),
+        read_version: context.quarantine.map(OpenTable::version),
+        kind: if context.replay { ChangeKind::Rewrite } else { ChangeKind::Append },
+        columns: quarantine_columns(),
+        partition_by: Vec::new(),
+        adds: writer.finish()?,
+        removes: replaced.removes,
+        sources,
+        inputs: BTreeSet::new(),
+        rows: RowCounts { source: staged, staged, replaced: replaced.replaced, ..RowCounts::default() },
+        table_rows: (rows_before + staged).saturating_sub(replaced.replaced),
+        broken_rules,
+        schema_changes: Vec::new(),
+    })
+}
+
+fn rows_of(table: Option<&OpenTable>) -> Result<u64, LakeError> {
+    Ok(match table {
+        Some(table) => table.rows()?.unwrap_or_default(),
+        None => 0,
+    })
+}
+
+/// All files of a table, to be replaced.
+fn whole(table: Option<&OpenTable>) -> Result<Merged, LakeError> {
+    let Some(table) = table else { return Ok(Merged::default()) };
+    let files = table.files()?;
+    let replaced = files.iter().filter_map(|file| file.rows).sum();
+    Ok(Merged { removes: files.into_iter().map(|file| file.path).collect(), replaced })
+}
+
+fn schema_changes(existing: Option<&OpenTable>, columns: &[StoredColumn]) -> Vec<String> {
+    let Some(existing) = existing else { return Vec::new() };
+    let new = columns.iter().filter(|c| !existing.columns().iter().any(|e| e.name == c.name));
+    new.map(|c| format!("column `{}` is new", c.name)).collect()
+}
+
+/// The projection for the engine, which carries lineage and flags through.
+fn engine_sql(table: &SilverTable) -> Result<String, EngineError> {
+    let text = table.sql.clone().unwrap_or_else(|| {
+        let columns: Vec<&str> = table.columns.iter().map(|(column, _)| column.as_str()).collect();
+        format!("SELECT {} FROM bronze", columns.join(", "))
+    });
+    let flags: Vec<String> = typed_columns(table)?.iter().map(|(name, _)| cast::unreadable_name(name)).collect();
+    let lineage = LINEAGE.iter().map(|(name, _)| *name).chain([CORRUPT_RECORD]);
+    let carried: Vec<&str> = lineage.chain(flags.iter().map(String::as_str)).collect();
+    Ok(RowSql::parse(&text)?.engine_sql(&carried))
+}
+
+/// Per mapped column: its name, and the expressions for its value and for "has text that cannot be read".
+fn typed_columns(table: &SilverTable) -> Result<Vec<(String, [Expr; 2])>, EngineError> {
+    let typed = table.columns.iter().map(|(name, source)| {
+        let column = table.contract.column(name.as_str()).ok_or_else(|| EngineError::unknown_column(name.as_str()))?;
+        let [value, unreadable] = cast::read_exprs(column, source)?;
+        Ok((name.to_string(), [value.alias(name.as_str()), unreadable.alias(cast::unreadable_name(name.as_str()))]))
+    });
+    typed.collect()
+}
+
+/// The source columns of each row as JSON text; a record without columns as its raw text.
+fn raw_json(batch: &DataFrame) -> polars::prelude::PolarsResult<Series> {
+    let names: Vec<String> = source_columns(batch).into_iter().chain([CORRUPT_RECORD.to_owned()]).collect();
+    let columns = names.iter().map(|name| batch.column(name)?.str().cloned()).collect::<Result<Vec<_>, _>>()?;
+    let rows: Vec<String> = (0..batch.height()).map(|row| {
+        let corrupt = columns.last().and_then(|c| c.get(row));
+        let fields = names.iter().zip(&columns).filter(|(name, _)| corrupt.is_none() || name.as_str() == CORRUPT_RECORD);
+        let object: Map<String, Value> = fields
+            .filter(|(name, _)| corrupt.is_some() || name.as_str() != CORRUPT_RECORD)
+            .map(|(name, column)| (name.clone(), column.get(row).map_or(Value::Null, Value::from)))
+            .collect();
+        Value::Object(object).to_string()
+    }).collect();
+    Ok(Series::new("_raw".into(), rows))
+}
+
+/// Rule ids of a `_broken_rules` text.
+pub(crate) fn broken_ids(text: &str) -> Vec<String> {
+    let parsed: Vec<Value> = serde_json::from_str(text).unwrap_or_default();
+    parsed.iter().filter_map(|rule| rule.get("rule")?.as_str().map(str::to_owned)).collect()
+}
+
+/// Source positions of a table's rows.
+fn positions(table: &OpenTable) -> Result<BTreeSet<(String, String, i64)>, LakeError> {
+    let failed = || LakeError::polars(format!("positions of table `{}`", table.reference()));
+    let rows = super::collect_streaming(table.scan()?.select([col("_source_file"), col("_source_etag"), col("_source_row")]))
+        .map_err(failed())?;
+    position_rows(&rows).map_err(failed())
+}
+
+fn position_rows<C: FromIterator<(String, String, i64)>>(rows: &DataFrame) -> polars::prelude::PolarsResult<C> {
+    let (file, etag, row) =
+        (rows.column("_source_file")?.str()?, rows.column("_source_etag")?.str()?, rows.column("_source_row")?.i64()?);
+    let all = file.iter().zip(etag.iter()).zip(row.iter());
+    Ok(all.map(|((f, e), r)| (f.unwrap_or_default().to_owned(), e.unwrap_or_default().to_owned(), r.unwrap_or_default())).collect())
+}
+
+fn without_present(
+    rows: DataFrame,
+    present: &BTreeSet<(String, String, i64)>,
+) -> polars::prelude::PolarsResult<DataFrame> {
+    let here: Vec<(String, String, i64)> = position_rows(&rows)?;
+    let mask: BooleanChunked = here.iter().map(|position| Some(!present.contains(position))).collect();
+    rows.filter(&mask)
+}
+
+/// The table a silver stage is for, for messages.
+impl std::fmt::Debug for SilverStage<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let table: &TableRef = &self.context.table.table;
+        f.debug_struct("SilverStage").field("table", table).finish_non_exhaustive()
+    }
+}
+
+/// A typed empty bronze view, for checks that plan without data.
+pub(crate) fn plan_projection(table: &SilverTable) -> Result<Schema, EngineError> {
+    let fields = table.columns.iter().map(|(_, source)| source.as_str()).chain([CORRUPT_RECORD]);
+    let mut schema: Schema = fields.map(|name| (name.into(), polars::prelude::DataType::String)).collect();
+    for (name, column_type) in LINEAGE {
+        schema.insert(name.into(), super::types::polars_type(&column_type));
+    }
+    let typed: Vec<Expr> = typed_columns(table)?.into_iter().flat_map(|(_, pair)| pair).collect();
+    let lineage: Vec<Expr> = LINEAGE.iter().map(|(name, _)| col(*name)).chain([col(CORRUPT_RECORD)]).collect();
+    let view = DataFrame::empty_with_schema(&schema).lazy().select([typed, lineage].concat());
+    let projected = sql::run(&engine_sql(table)?, vec![("bronze".to_owned(), view)])?;
+    let tests = rules::compile_source(&table.contract, &table.columns)?;
+    let checked = projected.with_column(rules::any_error_expr(&tests).alias("_bad")).with_column(lit(true).alias("_planned"));
+    let names: Vec<&str> = LINEAGE.iter().map(|(name, _)| *name).collect();
+    let mut planned = sql::conform_with(checked, &table.contract, &names)?;
+    planned.collect_schema().map(|schema| schema.as_ref().clone()).map_err(EngineError::from)
+}

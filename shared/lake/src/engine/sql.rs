@@ -1,0 +1,70 @@
+//! The portable SQL subset on Polars.
+//!
+//! Polars SQL is taken as it is where it means what the subset promises; where it does not, the statement is rewritten
+//! on its way in (see `dialect`): exact decimal literals and products, `ROUND` and `CAST` half away from zero, sums
+//! that do not wrap. Tables are registered under the one-word names of [`sluice_core::sql::engine_name`].
+
+mod arithmetic;
+mod calendar;
+mod conform;
+mod dialect;
+mod functions;
+mod plan;
+
+use polars::prelude::{DataFrame, DataType, DslPlan, Expr, IntoLazy, LazyFrame, PlSmallStr, Schema};
+use sluice_core::contract::TableContract;
+
+use super::EngineError;
+use super::types::polars_type;
+
+pub use conform::{conform, conform_with};
+
+/// Plans a statement over these tables. Nothing is read until the frame is collected.
+///
+/// # Errors
+/// [`EngineError::Query`] when the statement does not fit the tables.
+pub fn run(sql: &str, tables: Vec<(String, LazyFrame)>) -> Result<LazyFrame, EngineError> {
+    let mut planned = plan::plan(dialect::statement(sql)?, tables)?;
+    // Polars finds unknown columns and types that do not go together only when it resolves the schema.
+    planned.collect_schema()?;
+    Ok(planned)
+}
+
+/// A row predicate over a contract's columns as a Boolean expression; null where the predicate is.
+///
+/// # Errors
+/// [`EngineError::Query`] when it does not fit the columns.
+pub fn predicate(sql: &str, contract: &TableContract) -> Result<Expr, EngineError> {
+    let fields = contract.columns.iter().map(|c| (PlSmallStr::from(c.name.as_str()), polars_type(&c.column_type)));
+    let rows = DataFrame::empty_with_schema(&fields.collect::<Schema>()).lazy();
+    let statement = dialect::statement(&format!("SELECT ({sql}) AS broken FROM rows"))?;
+    let mut planned = plan::plan(statement, vec![("rows".to_owned(), rows)])?;
+    // Resolving the schema replaces the plan, so the expression is taken first. Polars gives no other way to translate
+    // one that calls registered functions.
+    let translated = only_expression(&planned.logical_plan).cloned();
+    let found = planned.collect_schema()?.get("broken").cloned();
+    if !matches!(found, Some(DataType::Boolean | DataType::Null)) {
+        return Err(EngineError::not_boolean(sql));
+    }
+    let translated = translated.ok_or_else(|| EngineError::not_boolean(sql))?;
+    Ok(translated.cast(DataType::Boolean))
+}
+
+/// The expression of a plan that projects one; Polars computes it first and selects it by name after.
+fn only_expression(plan: &DslPlan) -> Option<&Expr> {
+    match plan {
+        DslPlan::Select { expr, input, .. } => match expr.as_slice() {
+            [Expr::Column(_)] => only_expression(input),
+            [only] => Some(only),
+            _ => None,
+        },
+        DslPlan::HStack { exprs, .. } => match exprs.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

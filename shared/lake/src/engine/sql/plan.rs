@@ -1,0 +1,122 @@
+//! A query as a lazy frame, each subquery on its own.
+//!
+//! Polars plans CTEs, derived tables and the parts of a UNION in contexts of their own, which do not know the
+//! registered functions. So every part is planned here and registered as a table before the query around it is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use polars::prelude::LazyFrame;
+use polars::sql::SQLContext;
+use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, SetExpr, TableAlias, TableFactor, TableWithJoins};
+
+use super::dialect::parse;
+use super::functions::Functions;
+use crate::engine::EngineError;
+
+/// Plans a query over these tables.
+///
+/// # Errors
+/// [`EngineError::Query`] when it does not fit the tables.
+pub(super) fn plan(query: Query, tables: Vec<(String, LazyFrame)>) -> Result<LazyFrame, EngineError> {
+    Planner { tables: tables.into_iter().collect(), parts: 0 }.query(query)
+}
+
+struct Planner {
+    tables: BTreeMap<String, LazyFrame>,
+    /// Parts registered so far, for their names.
+    parts: usize,
+}
+
+impl Planner {
+    fn query(&mut self, mut query: Query) -> Result<LazyFrame, EngineError> {
+        let outside = self.tables.clone();
+        for cte in query.with.take().map(|with| with.cte_tables).unwrap_or_default() {
+            let rows = self.query(*cte.query)?;
+            let rows = with_column_names(rows, &cte.alias)?;
+            self.tables.insert(cte.alias.name.value, rows);
+        }
+        self.set(&mut query.body, true)?;
+        let mut context = SQLContext::new().with_function_registry(Arc::new(Functions));
+        for (name, rows) in &self.tables {
+            context.register(name, rows.clone());
+        }
+        let planned = context.execute(&query.to_string())?;
+        self.tables = outside;
+        Ok(planned)
+    }
+
+    fn set(&mut self, body: &mut SetExpr, whole: bool) -> Result<(), EngineError> {
+        match body {
+            SetExpr::Select(select) if whole => select.from.iter_mut().try_for_each(|from| self.from(from)),
+            SetExpr::SetOperation { left, right, .. } => {
+                self.set(left, false)?;
+                self.set(right, false)
+            }
+            _ => {
+                let mut part = parse("SELECT * FROM part")?;
+                std::mem::swap(part.body.as_mut(), body);
+                // What is in `part` now is the operand; what is in `body` reads it.
+                let name = self.register(part)?;
+                *body = *parse(&format!("SELECT * FROM {name}"))?.body;
+                Ok(())
+            }
+        }
+    }
+
+    fn from(&mut self, from: &mut TableWithJoins) -> Result<(), EngineError> {
+        self.factor(&mut from.relation)?;
+        from.joins.iter_mut().try_for_each(|join| self.factor(&mut join.relation))
+    }
+
+    fn factor(&mut self, factor: &mut TableFactor) -> Result<(), EngineError> {
+        match factor {
+            TableFactor::Derived { subquery, alias, .. } => {
+                let name = self.register(subquery.as_ref().clone())?;
+                *factor = table(&name, alias.take());
+                Ok(())
+            }
+            TableFactor::NestedJoin { table_with_joins, .. } => self.from(table_with_joins),
+            _ => Ok(()),
+        }
+    }
+
+    /// Plans a part and gives the name under which the query around it reads it.
+    fn register(&mut self, part: Query) -> Result<String, EngineError> {
+        let rows = match *part.body {
+            // Parentheses around a query mean nothing by themselves.
+            SetExpr::Query(inner) if part.with.is_none() => self.query(*inner)?,
+            _ => self.query(part)?,
+        };
+        self.parts += 1;
+        let name = format!("_part_{}", self.parts);
+        self.tables.insert(name.clone(), rows);
+        Ok(name)
+    }
+}
+
+/// The frame with the names of `WITH name (a, b) AS …`, where they are given.
+fn with_column_names(mut rows: LazyFrame, alias: &TableAlias) -> Result<LazyFrame, EngineError> {
+    if alias.columns.is_empty() {
+        return Ok(rows);
+    }
+    let names: Vec<String> = alias.columns.iter().map(|column| column.name.value.clone()).collect();
+    let schema = rows.collect_schema()?;
+    let given: Vec<String> = schema.iter_names().take(names.len()).map(ToString::to_string).collect();
+    Ok(rows.rename(given, names, true))
+}
+
+fn table(name: &str, alias: Option<TableAlias>) -> TableFactor {
+    TableFactor::Table {
+        name: ObjectName(vec![ObjectNamePart::Identifier(Ident::new(name))]),
+        alias,
+        args: None,
+        with_hints: Vec::new(),
+        version: None,
+        with_ordinality: false,
+        partitions: Vec::new(),
+        json_path: None,
+        sample: None,
+        index_hints: Vec::new(),
+    }
+}

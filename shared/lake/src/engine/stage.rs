@@ -1,0 +1,255 @@
+//! Staging: rows become Parquet files in the table's folder that no reader can see until they are committed.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::PathBuf;
+
+use object_store::buffered::BufWriter as ObjectWriter;
+use polars::prelude::{
+    AnyValue, DataFrame, ParquetCompression, ParquetWriter, Schema, StatisticsOptions,
+};
+use polars::io::parquet::write::BatchedWriter;
+use sluice_core::name::TableRef;
+use sluice_core::run::{RunRef, StagedFile, StoredColumn};
+use sluice_core::uri::{LakePath, layout};
+use tokio::io::AsyncWriteExt;
+use tokio::runtime::Handle;
+use uuid::Uuid;
+
+use crate::delta::schema::polars_schema;
+use crate::delta::staged_file;
+use crate::error::LakeError;
+use crate::lake::Lake;
+
+/// Rows of a file before the next one is begun: about 200 MB of Parquet for ten columns, so that readers can work on
+/// several files at once and a rewritten file costs seconds.
+const MAX_ROWS_PER_FILE: usize = 8_000_000;
+/// Zstandard level: 1 writes about three times as fast as the default of 3 and gives up a few percent of size.
+const ZSTD_LEVEL: i32 = 1;
+/// Files open at once for one table. A run that brings more partitions than this is staged wrongly partitioned data.
+const MAX_OPEN_PARTITIONS: usize = 1_000;
+/// Part size of uploads to S3, whose smallest is 5 MiB; 10 000 parts of it are 80 GB.
+const UPLOAD_PART_BYTES: usize = 8 << 20;
+
+/// A partition: column and value, in partition order.
+type Partition = Vec<(String, Option<String>)>;
+
+/// Writes the rows of one table. Blocking: use it on a blocking thread of a tokio runtime.
+pub struct StageWriter {
+    lake: Lake,
+    table: TableRef,
+    run: RunRef,
+    schema: Schema,
+    partition_by: Vec<String>,
+    fixed: Partition,
+    open: BTreeMap<Partition, OpenFile>,
+    done: Vec<StagedFile>,
+    rows: u64,
+}
+
+struct OpenFile {
+    local: PathBuf,
+    /// Kept so that a file that is uploaded afterwards goes away with it.
+    _scratch: Option<tempfile::TempDir>,
+    path: String,
+    writer: BatchedWriter<BufWriter<File>>,
+    rows: usize,
+}
+
+impl StageWriter {
+    /// A writer of rows with these columns, partitioned by these of them.
+    pub fn new(lake: &Lake, run: &RunRef, table: &TableRef, columns: &[StoredColumn], partition_by: &[String]) -> Self {
+        let in_file: Vec<StoredColumn> =
+            columns.iter().filter(|c| !partition_by.contains(&c.name)).cloned().collect();
+        Self {
+            lake: lake.clone(),
+            table: table.clone(),
+            run: run.clone(),
+            schema: polars_schema(&in_file),
+            partition_by: partition_by.to_vec(),
+            fixed: Partition::new(),
+            open: BTreeMap::new(),
+            done: Vec::new(),
+            rows: 0,
+        }
+    }
+
+    /// All rows written go to this one partition; frames then come without the partition columns.
+    pub fn with_fixed_partition(mut self, column: &str, value: &str) -> Self {
+        self.partition_by.clear();
+        self.fixed = vec![(column.to_owned(), Some(value.to_owned()))];
+        self
+    }
+
+    /// Rows written so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Writes a frame that has the table's columns.
+    ///
+    /// # Errors
+    /// [`LakeError::Io`] (a full disk, for one) or [`LakeError::Polars`].
+    pub fn write(&mut self, frame: &DataFrame) -> Result<(), LakeError> {
+        if frame.height() == 0 {
+            return Ok(());
+        }
+        self.rows += frame.height() as u64;
+        if self.partition_by.is_empty() {
+            return self.write_partition(self.fixed.clone(), frame);
+        }
+        let failed = LakeError::polars(format!("partitioning rows of table `{}`", self.table));
+        for part in frame.partition_by(self.partition_by.iter().map(String::as_str), true).map_err(failed)? {
+            let partition = self.partition_of(&part)?;
+            let rows = part.drop_many(self.partition_by.iter().map(String::as_str));
+            self.write_partition(partition, &rows)?;
+        }
+        Ok(())
+    }
+
+    fn partition_of(&self, part: &DataFrame) -> Result<Partition, LakeError> {
+        let value = |name: &String| -> Result<(String, Option<String>), LakeError> {
+            let failed = LakeError::polars(format!("partition column {name} of table `{}`", self.table));
+            let value = part.column(name).and_then(|column| column.get(0).map(AnyValue::into_static)).map_err(failed)?;
+            let text = match &value {
+                AnyValue::Null => None,
+                AnyValue::StringOwned(text) => Some(text.to_string()),
+                other => Some(other.to_string()),
+            };
+            Ok((name.clone(), text))
+        };
+        self.partition_by.iter().map(value).collect()
+    }
+
+    fn write_partition(&mut self, partition: Partition, frame: &DataFrame) -> Result<(), LakeError> {
+        if !self.open.contains_key(&partition) {
+            if self.open.len() >= MAX_OPEN_PARTITIONS {
+                return Err(LakeError::Violation {
+                    table: self.table.clone(),
+                    message: format!("the run brings more than {MAX_OPEN_PARTITIONS} partitions; partition by fewer values"),
+                });
+            }
+            let file = self.begin(&partition)?;
+            self.open.insert(partition.clone(), file);
+        }
+        let Some(file) = self.open.get_mut(&partition) else {
+            return Err(LakeError::Internal { message: "a partition just opened is not open".to_owned() });
+        };
+        file.writer.write_batch(frame).map_err(|source| write_error(&file.local, source))?;
+        file.rows += frame.height();
+        if file.rows >= MAX_ROWS_PER_FILE
+            && let Some(full) = self.open.remove(&partition)
+        {
+            let staged = self.close(&partition, full)?;
+            self.done.push(staged);
+        }
+        Ok(())
+    }
+
+    fn begin(&self, partition: &Partition) -> Result<OpenFile, LakeError> {
+        let mut path = String::new();
+        for (column, value) in partition {
+            let value = value.as_deref().map_or_else(|| "__HIVE_DEFAULT_PARTITION__".to_owned(), folder_name);
+            path.push_str(&format!("{column}={value}/"));
+        }
+        // The run is named so that files that were never committed can be traced to it.
+        path.push_str(&format!("part-{}-{}.zstd.parquet", self.run.run_id, Uuid::now_v7()));
+        let (local, scratch) = match self.lake.local_table_folder(&self.table)? {
+            Some(folder) => (folder.join(&path), None),
+            None => {
+                let scratch = scratch_folder()?;
+                (scratch.path().join("part.parquet"), Some(scratch))
+            }
+        };
+        if let Some(folder) = local.parent() {
+            std::fs::create_dir_all(folder).map_err(|source| LakeError::Io { doing: "create folder", path: folder.to_owned(), source })?;
+        }
+        let file = File::create(&local).map_err(|source| LakeError::Io { doing: "write", path: local.clone(), source })?;
+        let writer = parquet_writer(BufWriter::with_capacity(1 << 20, file), &self.schema)
+            .map_err(|source| write_error(&local, source))?;
+        Ok(OpenFile { local, _scratch: scratch, path, writer, rows: 0 })
+    }
+
+    fn close(&self, partition: &Partition, file: OpenFile) -> Result<StagedFile, LakeError> {
+        file.writer.finish().map_err(|source| write_error(&file.local, source))?;
+        let io = |doing, source| LakeError::Io { doing, path: file.local.clone(), source };
+        // The log will say that this file is there: it must survive a power cut before the log does.
+        File::open(&file.local).and_then(|file| file.sync_all()).map_err(|source| io("flush", source))?;
+        let below_lake = format!("{}/{}", layout::table(&self.table), file.path);
+        let below_lake: LakePath = below_lake.parse().map_err(|error| LakeError::Internal { message: format!("{error}") })?;
+        let key = self.lake.documents().key(&below_lake)?;
+        let store = self.lake.documents().objects().clone();
+        Handle::current().block_on(async {
+            if file._scratch.is_some() {
+                let failed = |source| LakeError::Store { doing: "upload", location: below_lake.to_string(), source };
+                let mut from = tokio::fs::File::open(&file.local).await.map_err(|source| io("read", source))?;
+                let mut to = ObjectWriter::with_capacity(store.clone(), key.clone(), UPLOAD_PART_BYTES);
+                let copied = tokio::io::copy(&mut from, &mut to).await;
+                copied.map_err(|error| failed(as_store_error(error)))?;
+                to.shutdown().await.map_err(|error| failed(as_store_error(error)))?;
+            }
+            staged_file(&store, key, file.path.clone(), partition.iter().cloned().collect()).await
+        })
+    }
+
+    /// Closes every file and gives what was staged.
+    ///
+    /// # Errors
+    /// As [`Self::write`], and the store's.
+    pub fn finish(mut self) -> Result<Vec<StagedFile>, LakeError> {
+        for (partition, file) in std::mem::take(&mut self.open) {
+            let staged = self.close(&partition, file)?;
+            self.done.push(staged);
+        }
+        Ok(self.done)
+    }
+}
+
+fn as_store_error(error: std::io::Error) -> object_store::Error {
+    object_store::Error::Generic { store: "upload", source: Box::new(error) }
+}
+
+/// A folder on local disk that goes away with its owner.
+pub(crate) fn scratch_folder() -> Result<tempfile::TempDir, LakeError> {
+    tempfile::Builder::new()
+        .prefix("sluice-")
+        .tempdir()
+        .map_err(|source| LakeError::Io { doing: "create scratch folder in", path: std::env::temp_dir(), source })
+}
+
+/// A Parquet writer as every file of ours is written.
+pub(crate) fn parquet_writer<W: std::io::Write>(
+    target: W,
+    schema: &Schema,
+) -> Result<BatchedWriter<W>, polars::prelude::PolarsError> {
+    ParquetWriter::new(target)
+        .with_compression(ParquetCompression::Zstd(polars_parquet::write::ZstdLevel::try_new(ZSTD_LEVEL).ok()))
+        .with_statistics(StatisticsOptions::full())
+        .batched(schema)
+}
+
+/// A failed write with the system's own fault in front, so that a full disk is called one.
+pub(crate) fn write_error(path: &std::path::Path, source: polars::prelude::PolarsError) -> LakeError {
+    match source {
+        polars::prelude::PolarsError::IO { error, .. } => LakeError::Io {
+            doing: "write",
+            path: path.to_owned(),
+            source: std::io::Error::new(error.kind(), error.to_string()),
+        },
+        source => LakeError::Polars { doing: format!("write {}", path.display()), source },
+    }
+}
+
+/// A partition value as a folder name: everything but letters, digits, `-`, `_` and `.` percent-encoded.
+fn folder_name(value: &str) -> String {
+    let mut name = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
+            name.push(char::from(byte));
+        } else {
+            name.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    name
+}

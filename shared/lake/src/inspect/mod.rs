@@ -1,0 +1,31 @@
+//! A look into the lake: its tables, runs and quarantine. Everything here only reads.
+//!
+//! Nothing is remembered between calls: what is told is what the Delta logs and the run documents say now.
+
+mod cell;
+mod quarantine;
+mod runs;
+mod tables;
+
+pub use cell::Cell;
+pub use quarantine::{QuarantineSummary, QuarantinedRow, quarantine_rows, quarantines};
+pub use runs::{RunDetails, RunState, RunSummary, find_run, held_pipelines, run_details, runs};
+pub use tables::{HeadRows, TableDetails, TableSummary, TableVersion, head, history, table_details, tables};
+
+use object_store::ObjectStore;
+use sluice_core::uri::LakePath;
+
+use crate::error::LakeError;
+use crate::lake::Lake;
+
+/// Names of the folders directly below a folder of the lake, sorted. A folder that does not exist has none.
+async fn folders(lake: &Lake, path: &str) -> Result<Vec<String>, LakeError> {
+    let folder: LakePath = path.parse().map_err(|error| LakeError::Internal { message: format!("{error}") })?;
+    let key = lake.documents().key(&folder)?;
+    let listed = lake.documents().objects().list_with_delimiter(Some(&key)).await;
+    let listed = listed.map_err(|source| LakeError::Store { doing: "list", location: folder.to_string(), source })?;
+    let mut names: Vec<String> =
+        listed.common_prefixes.iter().filter_map(|prefix| prefix.filename().map(str::to_owned)).collect();
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,142 @@
+//! Quarantined rows: how many, why, and what they look like.
+
+use std::collections::BTreeMap;
+
+use polars::prelude::{col, len};
+use serde::{Deserialize, Serialize};
+use sluice_core::name::{Layer, TableRef};
+
+use super::Cell;
+use super::tables::{cells, existing, summary, tables_of_layer};
+use crate::delta::open_table;
+use crate::error::LakeError;
+use crate::lake::Lake;
+use crate::objects::blocking;
+
+/// A quarantine table in one line, with the rules that were broken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QuarantineSummary {
+    /// The quarantine table.
+    pub table: TableRef,
+    /// Its version.
+    pub version: u64,
+    /// Rows that wait in it.
+    pub rows: u64,
+    /// Rows by rule; a row that broke several rules counts for each.
+    pub rules: BTreeMap<String, u64>,
+}
+
+/// A quarantined row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QuarantinedRow {
+    /// The rules it broke.
+    pub rules: Vec<String>,
+    /// Address of the source object.
+    pub source_file: String,
+    /// Number of the record in the source object, as bronze has it.
+    pub source_row: Option<i64>,
+    /// The run that read it.
+    pub run_id: String,
+    /// The source record.
+    pub raw: String,
+}
+
+/// Every quarantine table of the lake.
+///
+/// # Errors
+/// Those of [`open_table`]; [`LakeError::Polars`] when a table cannot be read.
+pub async fn quarantines(lake: &Lake) -> Result<Vec<QuarantineSummary>, LakeError> {
+    let mut found = Vec::new();
+    for table in tables_of_layer(lake, Layer::Quarantine).await? {
+        let Some(open) = open_table(lake, &table, None).await? else { continue };
+        let counts = open.scan()?.group_by([col("_broken_rules")]).agg([len().cast(polars::prelude::DataType::Int64)]);
+        let doing = format!("count rows of table `{table}`");
+        let frame = {
+            let doing = doing.clone();
+            blocking(move || counts.collect().map_err(LakeError::polars(doing))).await?
+        };
+        let (mut rows, mut rules) = (0, BTreeMap::new());
+        for row in cells(&frame).map_err(LakeError::polars(doing))? {
+            let [broken, Cell::Integer(count)] = row.as_slice() else { continue };
+            let count = u64::try_from(*count).unwrap_or_default();
+            rows += count;
+            for rule in rule_names(broken) {
+                *rules.entry(rule).or_default() += count;
+            }
+        }
+        found.push(QuarantineSummary { version: summary(&open)?.version, table, rows, rules });
+    }
+    Ok(found)
+}
+
+/// At most `limit` rows of a quarantine table, those that broke `rule` only when one is given.
+///
+/// # Errors
+/// [`LakeError::NotFound`] where there is no such table; [`LakeError::Invalid`] for a table of another layer.
+pub async fn quarantine_rows(
+    lake: &Lake,
+    table: &TableRef,
+    rule: Option<&str>,
+    limit: usize,
+) -> Result<Vec<QuarantinedRow>, LakeError> {
+    if table.layer() != Layer::Quarantine {
+        return Err(LakeError::Invalid { message: format!("table `{table}` is no quarantine table") });
+    }
+    let open = existing(lake, table, None).await?;
+    let mut rows = open.scan()?.select(
+        ["_broken_rules", "_source_file", "_source_row", "_run_id", "_raw"].map(col).to_vec(),
+    );
+    if let Some(rule) = rule {
+        // Rules are filtered exactly below; this keeps the other rows out of memory.
+        rows = rows.filter(col("_broken_rules").str().contains_literal(polars::prelude::lit(rule)));
+    } else {
+        rows = rows.limit(u32::try_from(limit).unwrap_or(u32::MAX));
+    }
+    let doing = format!("read rows of table `{table}`");
+    let frame = {
+        let doing = doing.clone();
+        blocking(move || rows.collect().map_err(LakeError::polars(doing))).await?
+    };
+    let rows = cells(&frame).map_err(LakeError::polars(doing))?;
+    let of_rule = |row: &QuarantinedRow| rule.is_none_or(|rule| row.rules.iter().any(|broken| broken == rule));
+    Ok(rows.iter().filter_map(|row| quarantined(row)).filter(of_rule).take(limit).collect())
+}
+
+fn quarantined(row: &[Cell]) -> Option<QuarantinedRow> {
+    let [rules, source_file, source_row, run_id, raw] = row else { return None };
+    Some(QuarantinedRow {
+        rules: rule_names(rules),
+        source_file: source_file.to_string(),
+        source_row: if let Cell::Integer(number) = source_row { Some(*number) } else { None },
+        run_id: run_id.to_string(),
+        raw: raw.to_string(),
+    })
+}
+
+/// What the engine writes of a broken rule.
+#[derive(Deserialize)]
+struct BrokenRule {
+    rule: String,
+}
+
+/// The rules of a row: a JSON array of objects with the rule's id. Another text is shown as it is, rather than lost.
+fn rule_names(cell: &Cell) -> Vec<String> {
+    let text = cell.to_string();
+    match serde_json::from_str::<Vec<BrokenRule>>(&text) {
+        Ok(rules) => rules.into_iter().map(|broken| broken.rule).collect(),
+        Err(_) => vec![text],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_read_as_the_engine_writes_them() {
+        let check = |text: &str, expected: &[&str]| assert_eq!(rule_names(&Cell::Text(text.to_owned())), expected, "{text}");
+        check(r#"[{"rule":"quantity.readable","column":"quantity"},{"rule":"price.minimum"}]"#, &["quantity.readable", "price.minimum"]);
+        check("[]", &[]);
+        check("something else", &["something else"]);
+    }
+}

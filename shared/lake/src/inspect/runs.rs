@@ -1,0 +1,287 @@
+//! Runs, from the documents that their steps left.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sluice_core::name::{PipelineName, RunId};
+use sluice_core::run::{Changeset, Decision, Outcome, Plan, PlanStatus, Receipt, Report, ReportedError, RunAction, Verdict};
+use sluice_core::uri::{LakePath, layout};
+
+use super::folders;
+use crate::error::LakeError;
+use crate::lake::Lake;
+
+/// How far a run came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Its tables were committed.
+    Published,
+    /// Nothing was new.
+    Skipped,
+    /// The gate said no.
+    Rejected,
+    /// The gate said no and a person said yes.
+    Accepted,
+    /// A step failed.
+    Failed,
+    /// It is under way, or was stopped; running the pipeline again brings its rows to the tables.
+    Unfinished,
+}
+
+impl RunState {
+    /// The state as text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Skipped => "skipped",
+            Self::Rejected => "rejected",
+            Self::Accepted => "accepted",
+            Self::Failed => "failed",
+            Self::Unfinished => "unfinished",
+        }
+    }
+}
+
+/// A run in one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunSummary {
+    /// The pipeline.
+    pub pipeline: PipelineName,
+    /// The run.
+    pub run_id: RunId,
+    /// How far it came.
+    pub state: RunState,
+    /// What it was asked to do; unknown when it failed before there was a plan.
+    pub action: Option<RunAction>,
+    /// The newest attempt; 0 when there was no plan.
+    pub attempt: u32,
+    /// When it was planned.
+    pub planned_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Source objects it took.
+    pub sources: u64,
+    /// Rows it read from them; 0 before the rows were staged.
+    pub rows_read: u64,
+    /// Broken error rules, as `<table>: <rule>`.
+    pub broken_rules: Vec<String>,
+    /// The error of a failed run.
+    pub error: Option<ReportedError>,
+}
+
+/// A run with the documents of its newest attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunDetails {
+    /// The run in one line.
+    #[serde(flatten)]
+    pub summary: RunSummary,
+    /// What it was going to do.
+    pub plan: Option<Plan>,
+    /// What it staged.
+    pub changeset: Option<Changeset>,
+    /// What the gate decided.
+    pub verdict: Option<Verdict>,
+    /// What was committed.
+    pub receipt: Option<Receipt>,
+    /// The run in one page.
+    pub report: Option<Report>,
+}
+
+/// The newest runs, of one pipeline or of all, newest first, at most `limit`.
+///
+/// Newest by run id: those that Sluice makes start with the time.
+///
+/// # Errors
+/// [`LakeError::Document`] naming the document that cannot be read.
+pub async fn runs(lake: &Lake, pipeline: Option<&PipelineName>, limit: usize) -> Result<Vec<RunSummary>, LakeError> {
+    let mut found = Vec::new();
+    for name in pipelines_below(lake, "runs").await? {
+        if pipeline.is_some_and(|wanted| *wanted != name) {
+            continue;
+        }
+        for run in folders(lake, layout::runs(&name).as_str()).await? {
+            found.extend(run.parse::<RunId>().ok().map(|run| (run, name.clone())));
+        }
+    }
+    found.sort();
+    let mut summaries = Vec::new();
+    for (run, pipeline) in found.into_iter().rev().take(limit) {
+        summaries.push(run_details(lake, &pipeline, &run).await?.summary);
+    }
+    Ok(summaries)
+}
+
+/// Pipelines that hold source objects.
+///
+/// # Errors
+/// [`LakeError::Store`] when the folder cannot be listed.
+pub async fn held_pipelines(lake: &Lake) -> Result<Vec<PipelineName>, LakeError> {
+    pipelines_below(lake, "holds").await
+}
+
+/// The pipeline of a run.
+///
+/// # Errors
+/// [`LakeError::NotFound`] when no pipeline has the run, [`LakeError::Invalid`] when several have.
+pub async fn find_run(lake: &Lake, run: &RunId) -> Result<PipelineName, LakeError> {
+    let mut found = Vec::new();
+    for pipeline in pipelines_below(lake, "runs").await? {
+        if !lake.documents().list(&layout::run(&pipeline, run)).await?.is_empty() {
+            found.push(pipeline);
+        }
+    }
+    match found.as_slice() {
+        [pipeline] => Ok(pipeline.clone()),
+        [] => Err(LakeError::NotFound { what: format!("run `{run}` does not exist in {}", lake.root()) }),
+        several => {
+            let names: Vec<&str> = several.iter().map(PipelineName::as_str).collect();
+            Err(LakeError::Invalid { message: format!("run `{run}` exists in several pipelines: {}; name one", names.join(", ")) })
+        }
+    }
+}
+
+/// A run with its documents.
+///
+/// # Errors
+/// [`LakeError::NotFound`] when the run left none; [`LakeError::Document`] naming the one that cannot be read.
+pub async fn run_details(lake: &Lake, pipeline: &PipelineName, run: &RunId) -> Result<RunDetails, LakeError> {
+    let paths: BTreeSet<LakePath> = lake.documents().list(&layout::run(pipeline, run)).await?.into_iter().collect();
+    if paths.is_empty() {
+        let what = format!("run `{run}` of pipeline `{pipeline}` does not exist in {}", lake.root());
+        return Err(LakeError::NotFound { what });
+    }
+    let mut attempt = 0;
+    while paths.contains(&layout::attempt_document(pipeline, run, attempt + 1, "plan")) {
+        attempt += 1;
+    }
+    let document = |kind: &str| layout::attempt_document(pipeline, run, attempt, kind);
+    let plan: Option<Plan> = lake.read_document(&document("plan")).await?;
+    let changeset: Option<Changeset> = lake.read_document(&document("changeset")).await?;
+    let verdict: Option<Verdict> = lake.read_document(&document("verdict")).await?;
+    let receipt: Option<Receipt> = lake.read_document(&document("receipt")).await?;
+    let report: Option<Report> = lake.read_document(&layout::run_document(pipeline, run, "report")).await?;
+    let sources = match (&plan, &report) {
+        (Some(plan), _) => plan.objects.len(),
+        (None, Some(report)) => report.sources.len(),
+        (None, None) => 0,
+    };
+    let summary = RunSummary {
+        pipeline: pipeline.clone(),
+        run_id: run.clone(),
+        state: state(plan.as_ref(), verdict.as_ref(), receipt.as_ref(), report.as_ref()),
+        action: plan.as_ref().map(|plan| plan.request.action.clone()),
+        attempt,
+        planned_at: plan.as_ref().map(|plan| plan.planned_at),
+        ended_at: report.as_ref().map(|report| report.ended_at).or(receipt.as_ref().map(|receipt| receipt.published_at)),
+        sources: sources as u64,
+        rows_read: changeset.as_ref().map_or(0, rows_read),
+        broken_rules: verdict.iter().flat_map(|verdict| verdict.broken().into_iter().map(|(name, _)| name)).collect(),
+        error: report.as_ref().and_then(|report| report.error.clone()),
+    };
+    Ok(RunDetails { summary, plan, changeset, verdict, receipt, report })
+}
+
+/// Rows read for the run: every table counts its own sources, and the largest count covers all objects.
+fn rows_read(changeset: &Changeset) -> u64 {
+    changeset.tables.iter().map(|table| table.rows.source).max().unwrap_or_default()
+}
+
+fn state(plan: Option<&Plan>, verdict: Option<&Verdict>, receipt: Option<&Receipt>, report: Option<&Report>) -> RunState {
+    let accepted = verdict.is_some_and(|verdict| verdict.decision == Decision::Accepted);
+    if receipt.is_some() {
+        return if accepted { RunState::Accepted } else { RunState::Published };
+    }
+    if accepted {
+        return RunState::Accepted;
+    }
+    match report.map(|report| report.outcome) {
+        Some(Outcome::Published) => RunState::Published,
+        Some(Outcome::Skipped) => RunState::Skipped,
+        Some(Outcome::Rejected) => RunState::Rejected,
+        Some(Outcome::Failed) => RunState::Failed,
+        None if verdict.is_some_and(|verdict| verdict.decision == Decision::Rejected) => RunState::Rejected,
+        None if plan.is_some_and(|plan| plan.status == PlanStatus::Skipped) => RunState::Skipped,
+        None => RunState::Unfinished,
+    }
+}
+
+async fn pipelines_below(lake: &Lake, folder: &str) -> Result<Vec<PipelineName>, LakeError> {
+    Ok(folders(lake, folder).await?.iter().filter_map(|name| name.parse().ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn verdict(decision: &str) -> Verdict {
+        let run = json!({ "pipeline": "retail", "run_id": "r", "attempt": 1 });
+        let verdict = json!({ "run": run, "audited_at": "2026-01-05T09:00:00Z", "decision": decision, "tables": [] });
+        serde_json::from_value(verdict).unwrap()
+    }
+
+    fn report(outcome: &str) -> Report {
+        let report = json!({
+            "pipeline": "retail", "run_id": "r", "attempt": 1, "outcome": outcome, "ended_at": "2026-01-05T09:00:00Z",
+            "sources": [], "rows": {}, "committed": [], "broken_rules": [],
+        });
+        serde_json::from_value(report).unwrap()
+    }
+
+    fn receipt() -> Receipt {
+        let run = json!({ "pipeline": "retail", "run_id": "r", "attempt": 1 });
+        serde_json::from_value(json!({ "run": run, "published_at": "2026-01-05T09:00:00Z", "tables": [] })).unwrap()
+    }
+
+    #[test]
+    fn the_documents_tell_how_far_a_run_came() {
+        let check = |decision: Option<&str>, published: bool, outcome: Option<&str>, expected: RunState| {
+            let (verdict, receipt, report) = (decision.map(verdict), published.then(receipt), outcome.map(report));
+            let found = state(None, verdict.as_ref(), receipt.as_ref(), report.as_ref());
+            assert_eq!(found, expected, "{decision:?}, published {published}, reported {outcome:?}");
+        };
+        check(None, false, None, RunState::Unfinished);
+        check(Some("passed"), false, None, RunState::Unfinished);
+        check(Some("passed"), true, None, RunState::Published);
+        check(Some("passed"), true, Some("published"), RunState::Published);
+        check(Some("passed"), false, Some("failed"), RunState::Failed);
+        check(None, false, Some("skipped"), RunState::Skipped);
+        check(Some("rejected"), false, None, RunState::Rejected);
+        check(Some("rejected"), false, Some("rejected"), RunState::Rejected);
+        check(Some("accepted"), false, Some("rejected"), RunState::Accepted);
+        check(Some("accepted"), true, Some("published"), RunState::Accepted);
+    }
+
+    #[tokio::test]
+    async fn an_empty_lake_has_no_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = format!("file://{}", folder.path().display()).parse().unwrap();
+        let lake = Lake::open(&root, &Default::default()).unwrap();
+        assert_eq!(runs(&lake, None, 10).await.unwrap(), []);
+        let missing = find_run(&lake, &"r".parse().unwrap()).await;
+        assert!(matches!(missing, Err(LakeError::NotFound { .. })), "{missing:?}");
+    }
+
+    #[tokio::test]
+    async fn runs_are_listed_newest_first_and_found_by_id() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = format!("file://{}", folder.path().display()).parse().unwrap();
+        let lake = Lake::open(&root, &Default::default()).unwrap();
+        for (pipeline, run) in [("retail", "2026-1"), ("retail", "2026-3"), ("other", "2026-2"), ("other", "2026-3")] {
+            let path = layout::run_document(&pipeline.parse().unwrap(), &run.parse().unwrap(), "report");
+            lake.documents().write(&path, &report("skipped")).await.unwrap();
+        }
+        let all = runs(&lake, None, 3).await.unwrap();
+        let names: Vec<(&str, &str)> = all.iter().map(|run| (run.pipeline.as_str(), run.run_id.as_str())).collect();
+        assert_eq!(names, [("retail", "2026-3"), ("other", "2026-3"), ("other", "2026-2")]);
+        assert!(all.iter().all(|run| run.state == RunState::Skipped && run.attempt == 0));
+        let retail = runs(&lake, Some(&"retail".parse().unwrap()), 10).await.unwrap();
+        assert_eq!(retail.len(), 2);
+        assert_eq!(find_run(&lake, &"2026-1".parse().unwrap()).await.unwrap().as_str(), "retail");
+        let several = find_run(&lake, &"2026-3".parse().unwrap()).await;
+        assert!(matches!(several, Err(LakeError::Invalid { .. })), "{several:?}");
+    }
+}

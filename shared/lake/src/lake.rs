@@ -1,0 +1,81 @@
+//! The lake: one root, its documents and its tables' folders.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sluice_core::name::TableRef;
+use sluice_core::uri::{FolderUri, LakePath, layout};
+use sluice_documents::DocumentStore;
+
+use crate::error::LakeError;
+
+/// Options of the object store (`aws_region`, `aws_endpoint`, …), as Polars, Delta and `object_store` all take them.
+pub type StoreOptions = BTreeMap<String, String>;
+
+/// A lake. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    root: FolderUri,
+    options: StoreOptions,
+    documents: DocumentStore,
+}
+
+impl Lake {
+    /// Opens the lake at this root; nothing is read or written yet.
+    ///
+    /// # Errors
+    /// [`LakeError::Document`] when the address or the options are refused by the store.
+    pub fn open(root: &FolderUri, options: &StoreOptions) -> Result<Self, LakeError> {
+        let documents = DocumentStore::open(root, options)?;
+        Ok(Self { root: root.clone(), options: options.clone(), documents })
+    }
+
+    /// The root.
+    pub fn root(&self) -> &FolderUri {
+        &self.root
+    }
+
+    /// Options of the object store.
+    pub fn options(&self) -> &StoreOptions {
+        &self.options
+    }
+
+    /// The small documents below the root.
+    pub fn documents(&self) -> &DocumentStore {
+        &self.documents
+    }
+
+    /// The folder of a table.
+    pub fn table_folder(&self, table: &TableRef) -> Result<FolderUri, LakeError> {
+        let object = self.root.object(&layout::table(table));
+        object.as_str().parse().map_err(|error: sluice_core::uri::UriError| LakeError::Invalid { message: error.to_string() })
+    }
+
+    /// The folder of a table on this machine, when the lake is local.
+    pub fn local_table_folder(&self, table: &TableRef) -> Result<Option<PathBuf>, LakeError> {
+        let folder = self.table_folder(table)?;
+        Ok(if folder.is_local() { folder.as_url().to_file_path().ok() } else { None })
+    }
+
+    /// A document, or `None` where there is none.
+    ///
+    /// # Errors
+    /// [`LakeError::Document`] naming the document and the field that cannot be read.
+    pub async fn read_document<T: DeserializeOwned>(&self, path: &LakePath) -> Result<Option<T>, LakeError> {
+        Ok(self.documents.read(path).await?)
+    }
+
+    /// Writes a document unless there is one, and returns the one that is there then: the first writer wins.
+    ///
+    /// # Errors
+    /// [`LakeError::Document`].
+    pub async fn settle_document<T: Serialize + DeserializeOwned>(
+        &self,
+        path: &LakePath,
+        document: T,
+    ) -> Result<T, LakeError> {
+        Ok(self.documents.create_or_read(path, document).await?)
+    }
+}

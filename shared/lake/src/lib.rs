@@ -1,0 +1,18 @@
+//! Polars and Delta: reads source objects, stages Parquet, audits it, publishes it and reads the tables.
+//!
+//! The steps of a run are in [`steps`]; each is idempotent, because every document is written by the first who gets
+//! there and every commit carries the identifiers of what it brings.
+
+pub mod check;
+pub mod delta;
+pub mod engine;
+pub mod error;
+pub mod inspect;
+pub mod lake;
+pub mod objects;
+pub mod runs;
+pub mod source;
+pub mod steps;
+
+pub use error::LakeError;
+pub use lake::{Lake, StoreOptions};

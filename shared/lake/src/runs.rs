@@ -1,0 +1,103 @@
+//! What people do about runs: see what is held, put it back, accept what the gate refused.
+
+use jiff::Timestamp;
+use sluice_core::name::{PipelineName, RunId};
+use sluice_core::run::{Acceptance, Decision, RunRef, Verdict};
+use sluice_core::source::{Hold, SourceId, SourceObject};
+use sluice_core::uri::layout;
+
+use crate::error::LakeError;
+use crate::lake::Lake;
+use crate::steps::newest_plan;
+
+/// All holds of a pipeline, by address.
+///
+/// # Errors
+/// [`LakeError::Document`].
+pub async fn held(lake: &Lake, pipeline: &PipelineName) -> Result<Vec<Hold>, LakeError> {
+    let mut holds = Vec::new();
+    for path in lake.documents().list(&layout::holds(pipeline)).await? {
+        // Released by somebody since it was listed: no longer held.
+        if let Some(hold) = lake.read_document::<Hold>(&path).await? {
+            holds.push(hold);
+        }
+    }
+    holds.sort_by(|a, b| a.object.uri.cmp(&b.object.uri));
+    Ok(holds)
+}
+
+/// Holds an object, unless it is held already.
+///
+/// # Errors
+/// [`LakeError::Document`].
+pub async fn hold(lake: &Lake, run: &RunRef, object: &SourceObject, reason: &str, now: Timestamp) -> Result<(), LakeError> {
+    let hold = Hold { object: object.clone(), run_id: run.run_id.clone(), held_at: now, reason: reason.to_owned() };
+    let path = layout::hold(&run.pipeline, &object.id());
+    lake.settle_document(&path, hold).await.map(drop)
+}
+
+/// Puts a held object back: the next run takes it again.
+///
+/// # Errors
+/// [`LakeError::NotFound`] when it is not held.
+pub async fn release(lake: &Lake, pipeline: &PipelineName, source: &SourceId) -> Result<Hold, LakeError> {
+    let path = layout::hold(pipeline, source);
+    let hold = lake.read_document::<Hold>(&path).await?.ok_or_else(|| LakeError::NotFound {
+        what: format!("pipeline `{pipeline}` holds no source object {source}; `sluice source list` shows what is held"),
+    })?;
+    lake.documents().delete(&path).await?;
+    Ok(hold)
+}
+
+/// Lets go of an object that was published.
+pub(crate) async fn let_go(lake: &Lake, pipeline: &PipelineName, source: &SourceId) -> Result<(), LakeError> {
+    Ok(lake.documents().delete(&layout::hold(pipeline, source)).await?)
+}
+
+/// Records a person's word for a rejected run, in its verdict. Publishing is then the state machine's work.
+///
+/// # Errors
+/// [`LakeError::NotFound`] without such a run or verdict; [`LakeError::Invalid`] when it was not rejected.
+pub async fn accept(
+    lake: &Lake,
+    pipeline: &PipelineName,
+    run_id: &RunId,
+    by: &str,
+    reason: &str,
+    now: Timestamp,
+) -> Result<Verdict, LakeError> {
+    if reason.trim().is_empty() || by.trim().is_empty() {
+        return Err(LakeError::Invalid { message: "an acceptance needs a reason and a name".to_owned() });
+    }
+    let plan = newest_plan(lake, pipeline, run_id)
+        .await?
+        .ok_or_else(|| LakeError::NotFound { what: format!("pipeline `{pipeline}` has no run `{run_id}`") })?;
+    let run = plan.run;
+    let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "verdict");
+    let verdict = lake.read_document::<Verdict>(&path).await?.ok_or_else(|| LakeError::NotFound {
+        what: format!("run `{run_id}` has no verdict; there is nothing to accept"),
+    })?;
+    match verdict.decision {
+        Decision::Accepted => return Ok(verdict),
+        Decision::Passed => {
+            return Err(LakeError::Invalid { message: format!("run `{run_id}` passed the gate; there is nothing to accept") });
+        }
+        Decision::Rejected => {}
+    }
+    let rules = verdict.broken().into_iter().map(|(name, _)| name).collect();
+    let acceptance = Acceptance { by: by.to_owned(), at: now, reason: reason.to_owned(), rules };
+    let accepted = Verdict { decision: Decision::Accepted, acceptance: Some(acceptance), ..verdict };
+    lake.documents().write(&path, &accepted).await?;
+    Ok(accepted)
+}
+
+/// The newest word for a run, of this attempt or an earlier one.
+pub(crate) async fn acceptance(lake: &Lake, run: &RunRef) -> Result<Option<Acceptance>, LakeError> {
+    for attempt in (1..=run.attempt).rev() {
+        let path = layout::attempt_document(&run.pipeline, &run.run_id, attempt, "verdict");
+        if let Some(Verdict { acceptance: Some(acceptance), .. }) = lake.read_document(&path).await? {
+            return Ok(Some(acceptance));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,156 @@
+//! Quality check: audits exactly the files that publish would commit, and decides.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use polars::prelude::LazyFrame;
+use sluice_core::contract::{Bound, Severity, TableContract};
+use sluice_core::decimal::DecimalNumber;
+use sluice_core::name::Layer;
+use sluice_core::pipeline::{SilverTable, WriteMode};
+use sluice_core::run::{
+    Changeset, Decision, Plan, ReadFrom, RowCounts, RuleResult, RunRef, TableChange, TableVerdict, Verdict,
+};
+use sluice_core::uri::layout;
+
+use super::process::rows_after;
+use super::{document, required};
+use crate::delta::{OpenTable, open_table, scan_table_files};
+use crate::engine::{metrics, rules};
+use crate::error::LakeError;
+use crate::lake::Lake;
+use crate::objects::blocking;
+use crate::runs;
+
+/// Audits the changeset of an attempt, or finds the verdict that an earlier call made. A rejection holds the source
+/// objects of the run, so that the runs after it pass them by.
+///
+/// # Errors
+/// [`LakeError`] when a staged file cannot be read. A broken rule is a result, not an error.
+pub async fn quality_check(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Verdict, LakeError> {
+    let plan: Plan = required(lake, run, "plan").await?;
+    let verdict = match document(lake, run, "verdict").await? {
+        Some(verdict) => verdict,
+        None => {
+            let made = make_verdict(lake, now, run, &plan).await?;
+            let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "verdict");
+            lake.settle_document(&path, made).await?
+        }
+    };
+    if verdict.decision == Decision::Rejected {
+        let broken: Vec<String> = verdict
+            .broken()
+            .into_iter()
+            .map(|(name, rule)| format!("{name}: observed {}, expected {}", rule.observed, rule.expected))
+            .collect();
+        for planned in plan.objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing) {
+            runs::hold(lake, run, &planned.object, &broken.join("; "), now).await?;
+        }
+    }
+    Ok(verdict)
+}
+
+async fn make_verdict(lake: &Lake, now: Timestamp, run: &RunRef, plan: &Plan) -> Result<Verdict, LakeError> {
+    let changeset: Changeset = required(lake, run, "changeset").await?;
+    let mut tables = Vec::new();
+    for change in changeset.tables {
+        let Some((contract, silver)) = contract_of(plan, &change) else { continue };
+        let existing = match change.read_version {
+            Some(version) => open_table(lake, &change.table, Some(version)).await?,
+            None => None,
+        };
+        let (lake, contract, silver) = (lake.clone(), contract.clone(), silver.cloned());
+        tables.push(blocking(move || audit(&lake, &change, &contract, silver.as_ref(), existing.as_ref())).await?);
+    }
+    let acceptance = runs::acceptance(lake, run).await?;
+    let mut verdict =
+        Verdict { run: run.clone(), audited_at: now, decision: Decision::Passed, tables, acceptance: None };
+    let broken: BTreeSet<String> = verdict.broken().into_iter().map(|(name, _)| name).collect();
+    if !broken.is_empty() {
+        // The word is for the rules that were looked at; a rule that broke since then still rejects.
+        verdict.acceptance = acceptance.filter(|word| broken.is_subset(&word.rules));
+        verdict.decision = if verdict.acceptance.is_some() { Decision::Accepted } else { Decision::Rejected };
+    }
+    Ok(verdict)
+}
+
+/// The contract a change is audited against; bronze and quarantine have none.
+fn contract_of<'a>(plan: &'a Plan, change: &TableChange) -> Option<(&'a TableContract, Option<&'a SilverTable>)> {
+    match change.table.layer() {
+        Layer::Silver => plan.pipeline.silver_table(&change.table).map(|table| (&table.contract, Some(table))),
+        Layer::Gold => plan.pipeline.gold_table(&change.table).map(|table| (&table.contract, None)),
+        Layer::Bronze | Layer::Quarantine => None,
+    }
+}
+
+fn audit(
+    lake: &Lake,
+    change: &TableChange,
+    contract: &TableContract,
+    silver: Option<&SilverTable>,
+    existing: Option<&OpenTable>,
+) -> Result<TableVerdict, LakeError> {
+    let failed = LakeError::engine(&change.table);
+    let tests = rules::compile(contract).map_err(&failed)?;
+    let whole = rows_after(lake, change, existing)?;
+    let audited = metrics::observe(staged_rows(lake, change)?, whole, contract, &tests, change.table_rows).map_err(&failed)?;
+    let mut results = metrics::judge(&audited, contract).map_err(&failed)?;
+    if let Some(silver) = silver {
+        results.push(control_total(&change.rows, silver, audited.rows()));
+        results.extend(quarantined_share(&change.rows, silver));
+    }
+    let passed = results.iter().filter(|rule| rule.passed).count() as u64;
+    Ok(TableVerdict {
+        table: change.table.clone(),
+        contract: format!("{} {}", contract.contract_id, contract.contract_version),
+        score: shortened(DecimalNumber::percent(passed, results.len() as u64)),
+        rules: results,
+    })
+}
+
+fn staged_rows(lake: &Lake, change: &TableChange) -> Result<LazyFrame, LakeError> {
+    let folder = lake.table_folder(&change.table)?;
+    let paths = change.adds.iter().map(|file| file.path.as_str());
+    scan_table_files(&change.table, &folder, lake.options(), &change.columns, &change.partition_by, paths)
+}
+
+/// Every row that was read is staged, quarantined or collapsed: counted at the source, and again in the staged files.
+fn control_total(rows: &RowCounts, silver: &SilverTable, staged: u64) -> RuleResult {
+    let replaced = if silver.mode == WriteMode::Replace { 0 } else { rows.replaced };
+    let accounted = staged + rows.quarantined + rows.collapsed;
+    let expected = rows.source + replaced;
+    RuleResult {
+        rule: "control_total".to_owned(),
+        description: "staged, quarantined and collapsed rows, against source and replaced rows".to_owned(),
+        severity: Severity::Error,
+        dimension: Some("completeness".to_owned()),
+        observed: accounted.to_string(),
+        expected: format!("= {expected}"),
+        passed: accounted == expected,
+    }
+}
+
+fn quarantined_share(rows: &RowCounts, silver: &SilverTable) -> Option<RuleResult> {
+    let limit = silver.quarantined_percent_below?;
+    let observed = DecimalNumber::percent(rows.quarantined, rows.source);
+    Some(RuleResult {
+        rule: "quarantined_share".to_owned(),
+        description: format!("{} of the run's {} rows are quarantined", rows.quarantined, rows.source),
+        severity: Severity::Error,
+        dimension: Some("conformity".to_owned()),
+        observed: format!("{} %", shortened(observed)),
+        expected: format!("< {limit} %"),
+        passed: Bound::LessThan(limit).holds(observed),
+    })
+}
+
+/// A number with at most two digits after the point, for people; never rounded up to a bound it does not reach.
+fn shortened(number: DecimalNumber) -> String {
+    let text = number.to_string();
+    match text.split_once('.') {
+        Some((whole, fraction)) if fraction.len() > 2 => {
+            format!("{whole}.{}", fraction.chars().take(2).collect::<String>())
+        }
+        _ => text,
+    }
+}

@@ -1,0 +1,321 @@
+//! Validate: what is new, where the tables stand, and what the run is going to do about it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::try_join_all;
+use jiff::Timestamp;
+use sluice_core::name::{Layer, PipelineName, RunId, TableRef};
+use sluice_core::pipeline::{Pipeline, WriteMode};
+use sluice_core::run::{
+    EngineChoice, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedTable, ReadFrom, RunAction, RunRef, RunRequest,
+};
+use sluice_core::source::{SourceId, SourceObject};
+use sluice_core::uri::layout;
+
+use super::sniff::refuse_unreadable;
+use super::{document, required};
+use crate::check;
+use crate::delta::{Ledger, OpenTable, open_table};
+use crate::engine::silver_columns;
+use crate::error::LakeError;
+use crate::lake::Lake;
+use crate::objects::list_sources;
+use crate::runs;
+
+/// Plans a run, or finds the newest plan that it has.
+///
+/// # Errors
+/// [`LakeError::Spec`] and [`LakeError::Invalid`] for specs and source objects that cannot be read (the objects are held,
+/// so that they do not stop the runs after this one); [`LakeError::Violation`] for a contract that breaks its table.
+pub async fn validate(lake: &Lake, now: Timestamp, run_id: RunId, request: RunRequest) -> Result<Plan, LakeError> {
+    if let RunAction::Accept { run_id: rejected } = &request.action {
+        return accepted(lake, &request.pipeline, rejected).await;
+    }
+    if let Some(plan) = newest_plan(lake, &request.pipeline, &run_id).await? {
+        return Ok(plan);
+    }
+    let run = RunRef { pipeline: request.pipeline.clone(), run_id, attempt: 1 };
+    make_plan(lake, now, run, request, None).await
+}
+
+/// Plans the next attempt of a run that met another writer or a changed source object.
+///
+/// # Errors
+/// As [`validate`]; [`LakeError::ConflictsWithoutEnd`] after [`MAX_ATTEMPTS`].
+pub async fn replan(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Plan, LakeError> {
+    if run.attempt >= MAX_ATTEMPTS {
+        return Err(LakeError::ConflictsWithoutEnd { run: run.run_id.to_string(), attempts: run.attempt });
+    }
+    let before: Plan = required(lake, run, "plan").await?;
+    let next = RunRef { attempt: run.attempt + 1, ..run.clone() };
+    if let Some(plan) = document(lake, &next, "plan").await? {
+        return Ok(plan);
+    }
+    // A person's word is for the objects that were looked at, not for whatever has arrived since.
+    let only = match runs::acceptance(lake, run).await? {
+        Some(_) => Some(before.objects.iter().map(|planned| planned.object.id()).collect()),
+        None => None,
+    };
+    make_plan(lake, now, next, before.request, only).await
+}
+
+/// The newest plan of a run.
+pub(crate) async fn newest_plan(lake: &Lake, pipeline: &PipelineName, run_id: &RunId) -> Result<Option<Plan>, LakeError> {
+    let mut newest = None;
+    for attempt in 1..=MAX_ATTEMPTS {
+        let run = RunRef { pipeline: pipeline.clone(), run_id: run_id.clone(), attempt };
+        match document(lake, &run, "plan").await? {
+            Some(plan) => newest = Some(plan),
+            None => break,
+        }
+    }
+    Ok(newest)
+}
+
+async fn accepted(lake: &Lake, pipeline: &PipelineName, rejected: &RunId) -> Result<Plan, LakeError> {
+    let plan = newest_plan(lake, pipeline, rejected)
+        .await?
+        .ok_or_else(|| LakeError::NotFound { what: format!("pipeline `{pipeline}` has no run `{rejected}`") })?;
+    if runs::acceptance(lake, &plan.run).await?.is_none() {
+        return Err(LakeError::Invalid {
+            message: format!("run `{rejected}` was not accepted by anyone; `sluice runs accept` records who and why"),
+        });
+    }
+    Ok(Plan { status: PlanStatus::Accepted, ..plan })
+}
+
+async fn make_plan(
+    lake: &Lake,
+    now: Timestamp,
+    run: RunRef,
+    request: RunRequest,
+    only: Option<BTreeSet<SourceId>>,
+) -> Result<Plan, LakeError> {
+    let pipeline = check::load_pipeline(lake, &request).await?;
+    check::check_pipeline(&pipeline)?;
+    let standing = Standing::read(lake, &pipeline).await?;
+    standing.check_schemas(&pipeline)?;
+    let replay = request.action == RunAction::Replay;
+    let (objects, held) = if replay {
+        (Vec::new(), Vec::new())
+    } else {
+        find_objects(lake, &run, &request, &pipeline, &standing, only).await?
+    };
+    refuse_unreadable(lake, now, &run, &pipeline, &objects).await?;
+    let refresh = standing.stale_gold(&pipeline, !objects.is_empty() || replay);
+    let work = if replay { standing.has_quarantine(&pipeline)? } else { !objects.is_empty() || !refresh.is_empty() };
+    let size_bytes: u64 = objects.iter().map(|planned| planned.object.size_bytes).sum();
+    let plan = Plan {
+        tables: standing.planned_tables(&pipeline, &objects),
+        run: run.clone(),
+        request,
+        planned_at: now,
+        status: if work { PlanStatus::Planned } else { PlanStatus::Skipped },
+        engine: EngineChoice {
+            engine: "lambda".to_owned(),
+            reason: format!("{size_bytes} bytes in {} objects; Polars is the only engine of this version", objects.len()),
+        },
+        pipeline,
+        objects,
+        refresh,
+        held,
+    };
+    let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "plan");
+    lake.settle_document(&path, plan).await
+}
+
+/// Where every table of a pipeline stands.
+struct Standing {
+    tables: BTreeMap<TableRef, (OpenTable, Ledger)>,
+}
+
+impl Standing {
+    async fn read(lake: &Lake, pipeline: &Pipeline) -> Result<Self, LakeError> {
+        let opened = try_join_all(pipeline.tables().into_iter().map(|table| async move {
+            match open_table(lake, &table, None).await? {
+                Some(open) => {
+                    let ledger = open.ledger().await?;
+                    Ok::<_, LakeError>(Some((table, (open, ledger))))
+                }
+                None => Ok(None),
+            }
+        }))
+        .await?;
+        Ok(Self { tables: opened.into_iter().flatten().collect() })
+    }
+
+    fn version(&self, table: &TableRef) -> Option<u64> {
+        self.tables.get(table).map(|(open, _)| open.version())
+    }
+
+    fn has(&self, table: &TableRef, source: &SourceId) -> bool {
+        self.tables.get(table).is_some_and(|(_, ledger)| ledger.has_source(source))
+    }
+
+    /// Silver refuses a breaking change of its contract by name.
+    fn check_schemas(&self, pipeline: &Pipeline) -> Result<(), LakeError> {
+        for silver in &pipeline.silver {
+            let Some((open, _)) = self.tables.get(&silver.table) else { continue };
+            let wanted = silver_columns(silver);
+            let broken = |message: String| LakeError::Violation { table: silver.table.clone(), message };
+            for stored in open.columns() {
+                let Some(column) = wanted.iter().find(|c| c.name == stored.name) else {
+                    return Err(broken(format!(
+                        "contract drops column `{}` that the table has; keep it, or write to a new table",
+                        stored.name
+                    )));
+                };
+                if column.column_type != stored.column_type {
+                    return Err(broken(format!(
+                        "contract makes column `{}` {} but the table has {}; keep the type, or write to a new table",
+                        stored.name, column.column_type, stored.column_type
+                    )));
+                }
+            }
+            for column in &silver.contract.columns {
+                let new = !open.columns().iter().any(|stored| stored.name == column.name.as_str());
+                if new && column.required {
+                    return Err(broken(format!(
+                        "contract adds required column `{}`, which the rows there do not have; make it optional first",
+                        column.name
+                    )));
+                }
+            }
+            let partition_by: Vec<String> = silver.contract.partition_by.iter().map(ToString::to_string).collect();
+            if open.partition_by()? != partition_by {
+                return Err(broken(format!("contract partitions by {partition_by:?} but the table by {:?}", open.partition_by()?)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Gold tables whose inputs have moved, or will by this run.
+    fn stale_gold(&self, pipeline: &Pipeline, silver_changes: bool) -> BTreeSet<TableRef> {
+        let mut stale: BTreeSet<TableRef> = BTreeSet::new();
+        for gold in &pipeline.gold {
+            let known = self.tables.get(&gold.table);
+            let behind = gold.inputs.iter().any(|input| {
+                let recorded = known.and_then(|(_, ledger)| ledger.input_version(input));
+                stale.contains(input) || (self.version(input).is_some() && recorded != self.version(input))
+            });
+            let changed = known.is_some_and(|(open, _)| {
+                open.columns().iter().map(|c| (&c.name, &c.column_type)).ne(gold
+                    .contract
+                    .columns
+                    .iter()
+                    .map(|c| c.name.as_str().to_owned())
+                    .zip(gold.contract.columns.iter().map(|c| &c.column_type))
+                    .collect::<Vec<_>>()
+                    .iter()
+                    .map(|(name, column_type)| (name, *column_type)))
+            });
+            if silver_changes || behind || changed {
+                stale.insert(gold.table.clone());
+            }
+        }
+        stale
+    }
+
+    fn has_quarantine(&self, pipeline: &Pipeline) -> Result<bool, LakeError> {
+        for silver in &pipeline.silver {
+            let Some((open, _)) = self.tables.get(&silver.quarantine) else { continue };
+            if open.rows()? != Some(0) {
+                if silver.mode == WriteMode::Replace {
+                    return Err(LakeError::Invalid {
+                        message: format!("table `{}` has mode replace: its quarantined rows belong to a state that is gone; deliver them again", silver.table),
+                    });
+                }
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn planned_tables(&self, pipeline: &Pipeline, objects: &[PlannedObject]) -> Vec<PlannedTable> {
+        let missing = |table: &TableRef, from: Option<ReadFrom>| -> BTreeSet<SourceId> {
+            let wanted = objects.iter().filter(|planned| from.is_none_or(|from| planned.read_from == from));
+            wanted.map(|planned| planned.object.id()).filter(|id| !self.has(table, id)).collect()
+        };
+        let of = |table: TableRef| {
+            let sources = match table.layer() {
+                Layer::Bronze => missing(&table, Some(ReadFrom::Landing)),
+                Layer::Silver => missing(&table, None),
+                // Quarantine is committed before silver, so an object in silver has its refused rows there already.
+                Layer::Quarantine => {
+                    let silver = TableRef::new(Layer::Silver, table.domain().clone(), table.table().clone());
+                    missing(&table, None).into_iter().filter(|id| !self.has(&silver, id)).collect()
+                }
+                Layer::Gold => BTreeSet::new(),
+            };
+            PlannedTable { read_version: self.version(&table), table, sources }
+        };
+        pipeline.tables().into_iter().map(of).collect()
+    }
+}
+
+/// Objects that are missing from bronze or a silver table and not held, and those that are held.
+async fn find_objects(
+    lake: &Lake,
+    run: &RunRef,
+    request: &RunRequest,
+    pipeline: &Pipeline,
+    standing: &Standing,
+    only: Option<BTreeSet<SourceId>>,
+) -> Result<(Vec<PlannedObject>, Vec<SourceObject>), LakeError> {
+    let landing = match &request.landing {
+        Some(folder) => folder.clone(),
+        None => lake
+            .root()
+            .object(&pipeline.source_prefix)
+            .as_str()
+            .parse()
+            .map_err(|error| LakeError::Invalid { message: format!("source prefix: {error}") })?,
+    };
+    let listed = list_sources(&landing, lake.options()).await?;
+    let holds = runs::held(lake, &run.pipeline).await?;
+    let is_held = |id: &SourceId| {
+        holds.iter().any(|hold| &hold.object.id() == id && !(only.is_some() && hold.run_id == run.run_id))
+    };
+    let everywhere = |id: &SourceId| {
+        standing.has(&pipeline.bronze, id) && pipeline.silver.iter().all(|silver| standing.has(&silver.table, id))
+    };
+    let mut objects = BTreeMap::new();
+    let mut held = Vec::new();
+    for object in listed {
+        let id = object.id();
+        if everywhere(&id) || only.as_ref().is_some_and(|only| !only.contains(&id)) {
+            continue;
+        }
+        if is_held(&id) {
+            held.push(object);
+            continue;
+        }
+        let read_from = if standing.has(&pipeline.bronze, &id) { ReadFrom::Bronze } else { ReadFrom::Landing };
+        objects.insert(object.uri.clone(), PlannedObject { object, read_from });
+    }
+    for object in behind_bronze(pipeline, standing).await? {
+        let id = object.id();
+        if !is_held(&id) && only.as_ref().is_none_or(|only| only.contains(&id)) {
+            let planned = PlannedObject { object, read_from: ReadFrom::Bronze };
+            // A newer version of the object may be planned under the same address.
+            objects.entry(planned.object.uri.clone()).or_insert(planned);
+        }
+    }
+    Ok((objects.into_values().collect(), held))
+}
+
+/// Objects that bronze has and a silver table lacks: a run died between the two commits, or the silver table is new.
+async fn behind_bronze(pipeline: &Pipeline, standing: &Standing) -> Result<Vec<SourceObject>, LakeError> {
+    let Some((bronze, ledger)) = standing.tables.get(&pipeline.bronze) else { return Ok(Vec::new()) };
+    let lacking: BTreeSet<SourceId> =
+        ledger.sources().filter(|id| pipeline.silver.iter().any(|silver| !standing.has(&silver.table, id))).collect();
+    if lacking.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bronze = bronze.clone();
+    crate::objects::blocking(move || {
+        let found = crate::engine::bronze_objects(&bronze)?;
+        Ok(found.into_iter().filter(|object| lacking.contains(&object.id())).collect())
+    })
+    .await
+}

@@ -1,0 +1,294 @@
+//! Process: the plan's objects become staged Parquet files and a changeset that says what to do with them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use polars::prelude::{DataFrame, LazyFrame, col};
+use sluice_core::name::{Layer, TableRef};
+use sluice_core::run::{Changeset, Plan, PlanStatus, ReadFrom, RunAction, RunRef, TableChange};
+use sluice_core::source::{SourceId, SourceObject};
+use sluice_core::spec::SourceFormat;
+use sluice_core::uri::layout;
+use tokio::runtime::Handle;
+
+use super::{document, required};
+use crate::delta::{OpenTable, open_table, scan_table_files};
+use crate::engine::{
+    BronzeStage, Missing, SilverContext, SilverStage, as_input, reread_bronze, reread_quarantine, scratch_folder,
+    stage_gold,
+};
+use crate::error::LakeError;
+use crate::lake::Lake;
+use crate::objects::{ObjectBytes, VersionCheck, blocking};
+use crate::runs;
+use crate::source::{SourceError, SourceInput, read_source};
+
+/// Stages what the plan says, or finds the changeset that an earlier call staged.
+///
+/// # Errors
+/// [`LakeError::SourceChanged`] when an object is not what the plan saw: plan again. [`LakeError::Source`] when an object
+/// cannot be read (it is held then). [`LakeError::Conflict`] when a table is gone since the plan.
+pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Changeset, LakeError> {
+    if let Some(changeset) = document(lake, run, "changeset").await? {
+        return Ok(changeset);
+    }
+    let plan: Plan = required(lake, run, "plan").await?;
+    if plan.status != PlanStatus::Planned {
+        return Err(LakeError::Invalid { message: format!("run `{}` has nothing to process", run.run_id) });
+    }
+    let mut tables = BTreeMap::new();
+    for planned in &plan.tables {
+        if let Some(version) = planned.read_version {
+            let open = open_table(lake, &planned.table, Some(version)).await?.ok_or_else(|| LakeError::Conflict {
+                table: planned.table.clone(),
+                detail: "it is gone since the plan".to_owned(),
+            })?;
+            tables.insert(planned.table.clone(), open);
+        }
+    }
+    let worker = Worker { lake: lake.clone(), plan, tables };
+    let (staged, worker) = blocking(move || {
+        let staged = worker.stage();
+        Ok((staged, worker))
+    })
+    .await?;
+    let changes = match staged {
+        Ok(changes) => changes,
+        Err((error, object)) => {
+            if let Some(object) = object.filter(|_| is_refusal(&error)) {
+                runs::hold(lake, run, &object, &error.to_step_error().message, now).await?;
+            }
+            return Err(error);
+        }
+    };
+    drop(worker);
+    let changeset = Changeset { run: run.clone(), staged_at: now, tables: changes };
+    let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "changeset");
+    lake.settle_document(&path, changeset).await
+}
+
+/// Whether the object itself is to blame, so that reading it again gives the same.
+fn is_refusal(error: &LakeError) -> bool {
+    match error {
+        LakeError::Source(source) => source.is_refusal(),
+        LakeError::Violation { .. } => true,
+        _ => false,
+    }
+}
+
+/// A fault, and the source object it was met in.
+type Fault = (LakeError, Option<SourceObject>);
+
+struct Worker {
+    lake: Lake,
+    plan: Plan,
+    tables: BTreeMap<TableRef, OpenTable>,
+}
+
+impl Worker {
+    fn sources(&self, table: &TableRef) -> BTreeSet<SourceId> {
+        self.plan.table(table).map(|planned| planned.sources.clone()).unwrap_or_default()
+    }
+
+    fn stage(&self) -> Result<Vec<TableChange>, Fault> {
+        let plain = |error: LakeError| (error, None);
+        let replay = self.plan.request.action == RunAction::Replay;
+        let pipeline = &self.plan.pipeline;
+        let mut bronze = self.bronze_stage().map_err(plain)?;
+        let mut silver = self.silver_stages(replay).map_err(plain)?;
+        for planned in self.plan.objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing) {
+            self.read(&planned.object, &mut bronze, &mut silver).map_err(|error| (error, Some(planned.object.clone())))?;
+        }
+        self.reread(&mut silver).map_err(plain)?;
+        if replay {
+            self.replay(&mut silver).map_err(plain)?;
+        }
+        let mut changes = vec![bronze.finish(self.sources(&pipeline.bronze)).map_err(plain)?];
+        let (mut refused, mut accepted) = (Vec::new(), Vec::new());
+        for (stage, table) in silver.into_iter().zip(&pipeline.silver) {
+            let quarantine_sources = self.sources(&table.quarantine);
+            let (silver, mut quarantine) =
+                stage.finish(self.sources(&table.table), BTreeSet::new()).map_err(plain)?;
+            if !quarantine.adds.is_empty() && !replay {
+                quarantine.sources = quarantine_sources;
+            }
+            accepted.push(silver);
+            refused.push(quarantine);
+        }
+        // Refused rows are committed before the accepted ones, so that a silver table that has an object proves that its
+        // refused rows are there too; a replay takes rows out of quarantine, so they go to silver first.
+        let (first, second) = if replay { (accepted, refused) } else { (refused, accepted) };
+        changes.extend(first.into_iter().chain(second));
+        changes.retain(|change| !(change.adds.is_empty() && change.removes.is_empty() && change.sources.is_empty()));
+        self.stage_gold(&mut changes).map_err(plain)?;
+        Ok(changes)
+    }
+
+    fn bronze_stage(&self) -> Result<BronzeStage, LakeError> {
+        let table = &self.plan.pipeline.bronze;
+        BronzeStage::new(&self.lake, &self.plan.run, table, self.tables.get(table), self.plan.planned_at)
+    }
+
+    fn silver_stages(&self, replay: bool) -> Result<Vec<SilverStage<'_>>, LakeError> {
+        let stage = |table| {
+            SilverStage::new(SilverContext {
+                lake: &self.lake,
+                run: &self.plan.run,
+                table,
+                existing: self.tables.get(&table.table),
+                quarantine: self.tables.get(&table.quarantine),
+                replay,
+            })
+        };
+        self.plan.pipeline.silver.iter().map(stage).collect()
+    }
+
+    /// Which tables lack the rows of an object, in the order of the silver tables.
+    fn missing(&self, object: &SourceObject) -> Vec<Missing> {
+        let id = object.id();
+        let of = |table: &TableRef| self.plan.table(table).is_some_and(|planned| planned.sources.contains(&id));
+        let silver = &self.plan.pipeline.silver;
+        silver.iter().map(|t| Missing { silver: of(&t.table), quarantine: of(&t.quarantine) }).collect()
+    }
+
+    fn read(
+        &self,
+        object: &SourceObject,
+        bronze: &mut BronzeStage,
+        silver: &mut [SilverStage<'_>],
+    ) -> Result<(), LakeError> {
+        let pipeline = &self.plan.pipeline;
+        let missing = self.missing(object);
+        let (input, check, _scratch) = self.open(object)?;
+        let outcome = read_source(pipeline.source_format, pipeline.csv, input, object.uri.as_str(), &mut |batch| {
+            let frame = bronze.push(object, batch)?;
+            push_all(silver, &missing, &frame)?;
+            Ok(())
+        });
+        match outcome {
+            // What was read may be torn because the object was replaced meanwhile: then that is the fault.
+            Err(error) => {
+                check.finish()?;
+                Err(sink_fault(error))
+            }
+            Ok(_) => check.finish(),
+        }
+    }
+
+    fn open(&self, object: &SourceObject) -> Result<(SourceInput, VersionCheck, Option<tempfile::TempDir>), LakeError> {
+        let bytes = Handle::current().block_on(ObjectBytes::open(object, self.lake.options()))?;
+        let (mut reader, check) = bytes.into_parts();
+        if self.plan.pipeline.source_format != SourceFormat::Parquet {
+            return Ok((SourceInput::Stream(reader), check, None));
+        }
+        // Parquet is read from its end: it has to be a file.
+        let scratch = scratch_folder()?;
+        let path = scratch.path().join("source.parquet");
+        let io = |source| LakeError::Io { doing: "copy source object to", path: path.clone(), source };
+        let mut file = std::fs::File::create(&path).map_err(io)?;
+        std::io::copy(&mut reader, &mut file).map_err(io)?;
+        Ok((SourceInput::File(path.clone()), check, Some(scratch)))
+    }
+
+    fn reread(&self, silver: &mut [SilverStage<'_>]) -> Result<(), LakeError> {
+        let behind: Vec<SourceObject> = self
+            .plan
+            .objects
+            .iter()
+            .filter(|planned| planned.read_from == ReadFrom::Bronze)
+            .map(|planned| planned.object.clone())
+            .collect();
+        match self.tables.get(&self.plan.pipeline.bronze) {
+            Some(bronze) if !behind.is_empty() => {
+                reread_bronze(bronze, &behind, |object, rows| push_all(silver, &self.missing(object), rows))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn replay(&self, silver: &mut [SilverStage<'_>]) -> Result<(), LakeError> {
+        for (stage, table) in silver.iter_mut().zip(&self.plan.pipeline.silver) {
+            let Some(quarantine) = self.tables.get(&table.quarantine) else { continue };
+            let columns: Vec<&str> = table.columns.iter().map(|(_, source)| source.as_str()).collect();
+            reread_quarantine(quarantine, &columns, |rows| stage.push(rows, Missing { silver: true, quarantine: true }))?;
+        }
+        Ok(())
+    }
+
+    fn stage_gold(&self, changes: &mut Vec<TableChange>) -> Result<(), LakeError> {
+        let mut computed: BTreeMap<TableRef, DataFrame> = BTreeMap::new();
+        for gold in &self.plan.pipeline.gold {
+            if !self.plan.refresh.contains(&gold.table) {
+                continue;
+            }
+            let inputs_ready = gold.inputs.iter().all(|input| {
+                computed.contains_key(input) || self.tables.contains_key(input) || changes.iter().any(|c| &c.table == input)
+            });
+            if !inputs_ready {
+                continue;
+            }
+            let (change, rows) =
+                stage_gold(&self.lake, &self.plan.run, gold, self.tables.get(&gold.table), |input| match computed.get(input) {
+                    Some(rows) => Ok(as_input(rows)),
+                    None => self.after(input, changes),
+                })?;
+            computed.insert(gold.table.clone(), rows);
+            changes.push(change);
+        }
+        Ok(())
+    }
+
+    /// A table as it will be after the run, with the columns that SQL may use.
+    fn after(&self, table: &TableRef, changes: &[TableChange]) -> Result<LazyFrame, LakeError> {
+        let change = changes.iter().find(|change| &change.table == table);
+        let existing = self.tables.get(table);
+        let rows = match (change, existing) {
+            (None, Some(existing)) => existing.scan()?,
+            (None, None) => return Err(LakeError::NotFound { what: format!("table `{table}` does not exist yet") }),
+            (Some(change), existing) => rows_after(&self.lake, change, existing)?,
+        };
+        let hidden = |name: &str| table.layer() == Layer::Silver && crate::delta::schema::LINEAGE.iter().any(|(l, _)| *l == name);
+        let columns = match (change, existing) {
+            (Some(change), _) => change.columns.clone(),
+            (None, Some(existing)) => existing.columns().to_vec(),
+            (None, None) => Vec::new(),
+        };
+        Ok(rows.select(columns.iter().filter(|c| !hidden(&c.name)).map(|c| col(c.name.as_str())).collect::<Vec<_>>()))
+    }
+}
+
+/// Rows of a table as they will be once a change is committed.
+pub(super) fn rows_after(
+    lake: &Lake,
+    change: &TableChange,
+    existing: Option<&OpenTable>,
+) -> Result<LazyFrame, LakeError> {
+    let mut paths: Vec<String> = match existing {
+        Some(table) => table.files()?.into_iter().map(|file| file.path).filter(|p| !change.removes.contains(p)).collect(),
+        None => Vec::new(),
+    };
+    paths.extend(change.adds.iter().map(|file| file.path.clone()));
+    let folder = lake.table_folder(&change.table)?;
+    let paths = paths.iter().map(String::as_str);
+    scan_table_files(&change.table, &folder, lake.options(), &change.columns, &change.partition_by, paths)
+}
+
+fn push_all(silver: &mut [SilverStage<'_>], missing: &[Missing], frame: &DataFrame) -> Result<(), LakeError> {
+    for (stage, missing) in silver.iter_mut().zip(missing) {
+        if missing.silver || missing.quarantine {
+            stage.push(frame, *missing)?;
+        }
+    }
+    Ok(())
+}
+
+/// The fault behind "the sink took no more": ours, not the object's.
+fn sink_fault(error: SourceError) -> LakeError {
+    match error {
+        SourceError::Sink { source, object, row } => match source.downcast::<LakeError>() {
+            Ok(ours) => *ours,
+            Err(source) => LakeError::Source(SourceError::Sink { source, object, row }),
+        },
+        error => LakeError::Source(error),
+    }
+}

@@ -1,0 +1,83 @@
+//! Publish: the one step that makes rows visible.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sluice_core::name::TableRef;
+use sluice_core::run::{Changeset, CommittedTable, Decision, Plan, Receipt, RunRef, TableChange, Verdict};
+use sluice_core::uri::layout;
+
+use super::{document, required};
+use crate::delta::{commit, open_table};
+use crate::error::LakeError;
+use crate::lake::Lake;
+use crate::runs;
+
+/// Commits the changeset of an attempt, table by table, or finds that it was committed.
+///
+/// Called again after a crash between two tables, it finds the first by its record and goes on with the second.
+///
+/// # Errors
+/// [`LakeError::Invalid`] when the gate did not let the run pass; [`LakeError::Conflict`] when another writer came first.
+pub async fn publish(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Receipt, LakeError> {
+    if let Some(receipt) = document(lake, run, "receipt").await? {
+        return Ok(receipt);
+    }
+    let plan: Plan = required(lake, run, "plan").await?;
+    let changeset: Changeset = required(lake, run, "changeset").await?;
+    let verdict: Verdict = required(lake, run, "verdict").await?;
+    if verdict.decision == Decision::Rejected {
+        return Err(LakeError::Invalid {
+            message: format!("run `{}` was rejected by the gate; accept it or release its source objects", run.run_id),
+        });
+    }
+    let mut versions: BTreeMap<TableRef, u64> = BTreeMap::new();
+    let mut tables = Vec::new();
+    for change in &changeset.tables {
+        let inputs = input_versions(lake, &plan, change, &versions).await?;
+        let committed = commit(lake, run, change, &inputs, now).await?;
+        versions.insert(change.table.clone(), committed.version);
+        tables.push(CommittedTable {
+            table: change.table.clone(),
+            version: committed.version,
+            rows: change.table_rows,
+            files_added: change.adds.len() as u64,
+            files_removed: change.removes.len() as u64,
+        });
+    }
+    for planned in &plan.objects {
+        runs::let_go(lake, &run.pipeline, &planned.object.id()).await?;
+    }
+    let receipt = Receipt { run: run.clone(), published_at: now, tables };
+    let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "receipt");
+    lake.settle_document(&path, receipt).await
+}
+
+/// Versions of the tables that a gold table was computed from.
+///
+/// # Errors
+/// [`LakeError::Conflict`] when one of them has moved on: the aggregate would not be of any version of it.
+async fn input_versions(
+    lake: &Lake,
+    plan: &Plan,
+    change: &TableChange,
+    committed: &BTreeMap<TableRef, u64>,
+) -> Result<Vec<(TableRef, u64)>, LakeError> {
+    let mut versions = Vec::new();
+    for input in &change.inputs {
+        if let Some(version) = committed.get(input) {
+            versions.push((input.clone(), *version));
+            continue;
+        }
+        let read = plan.table(input).and_then(|planned| planned.read_version);
+        let current = open_table(lake, input, None).await?.map(|table| table.version());
+        match (read, current) {
+            (Some(read), Some(current)) if read == current => versions.push((input.clone(), read)),
+            _ => {
+                let detail = format!("its input `{input}` moved from version {read:?} to {current:?}");
+                return Err(LakeError::Conflict { table: change.table.clone(), detail });
+            }
+        }
+    }
+    Ok(versions)
+}

@@ -1,0 +1,92 @@
+//! Judges that others wrote: DuckDB and the PyPI `deltalake`, asked by the scripts of `tests/judges`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::files;
+
+/// The Python that has the judges' packages.
+pub struct Judges {
+    python: PathBuf,
+}
+
+/// Tables computed from the source files by DuckDB, as Parquet files in a folder.
+pub struct Oracle {
+    folder: PathBuf,
+    /// What the oracle counted.
+    pub summary: Value,
+}
+
+impl Judges {
+    /// The judges of this machine; without them the test is told to be skipped.
+    pub fn or_skip(test: &str) -> Option<Self> {
+        match std::env::var_os("SLUICE_PYTHON") {
+            Some(python) if !python.is_empty() => Some(Self { python: python.into() }),
+            _ => {
+                let reason = "needs the Python judges (DuckDB, deltalake): `cargo xtask test` installs them";
+                crate::skip(test, reason);
+                None
+            }
+        }
+    }
+
+    /// Computes the retail tables from these files or folders, into `folder`.
+    pub fn oracle<'a>(&self, sources: impl IntoIterator<Item = &'a PathBuf>, folder: &Path) -> Oracle {
+        let mut command = self.script("retail_oracle.py");
+        command.arg("--out").arg(folder).args(sources);
+        let summary = answer(&mut command, &[0]);
+        Oracle { folder: folder.to_owned(), summary }
+    }
+
+    /// Asserts that silver, gold and quarantine of a lake equal the oracle's, row by row, for two Delta readers.
+    pub fn assert_equal(&self, lake: &Path, oracle: &Oracle, when: &str) {
+        let mut command = self.script("compare.py");
+        command.arg("--lake").arg(lake).arg("--oracle").arg(&oracle.folder);
+        let judged = answer(&mut command, &[0, 1]);
+        let comparisons = judged["comparisons"].as_array().expect("a list of comparisons");
+        for one in comparisons {
+            eprintln!(
+                "  {when}: {} by {}: {} rows in the lake, {} by the oracle, equal: {}",
+                one["table"], one["reader"], one["rows"]["lake"], one["rows"]["oracle"], one["equal"]
+            );
+        }
+        // Two readers, each over silver, two gold tables and the quarantine.
+        assert_eq!(comparisons.len(), 8, "{when}: {judged:#}");
+        assert_eq!(judged["equal"], true, "{when}: {judged:#}");
+    }
+
+    /// What two Delta readers find of every table of a lake: contents, statistics, partition values, time travel.
+    ///
+    /// Stops the test when they find a problem.
+    pub fn judge_tables(&self, lake: &Path) -> Vec<Value> {
+        let mut command = self.script("delta_judge.py");
+        command.arg("--lake").arg(lake);
+        let judged = answer(&mut command, &[0, 1]);
+        assert_eq!(judged["good"], true, "the Delta readers found problems: {judged:#}");
+        judged["tables"].as_array().expect("a list of tables").clone()
+    }
+
+    fn script(&self, name: &str) -> Command {
+        let mut command = Command::new(&self.python);
+        command.arg(files::repository().join("tests/judges").join(name)).stdin(Stdio::null());
+        command.env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    }
+}
+
+impl Oracle {
+    /// A count of the summary.
+    pub fn count(&self, name: &str) -> u64 {
+        self.summary[name].as_u64().unwrap_or_else(|| panic!("the oracle counted no {name}: {}", self.summary))
+    }
+}
+
+fn answer(command: &mut Command, codes: &[i32]) -> Value {
+    let output = command.output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+    let (said, erred) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let expected = output.status.code().is_some_and(|code| codes.contains(&code));
+    assert!(expected, "{command:?} ended with {}:\n{erred}\n{said}", output.status);
+    serde_json::from_str(&said).unwrap_or_else(|error| panic!("{command:?} printed no JSON: {error}\n{said}\n{erred}"))
+}

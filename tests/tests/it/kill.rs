@@ -1,0 +1,273 @@
+//! `kill -9` at every state boundary and at 50 random instants, then run again: as if nothing had happened.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use sluice_core::run::Outcome;
+use sluice_tests::content::{LakeContent, assert_same, lake_content};
+use sluice_tests::data::{lines, plain_fields, record_count, write_lines};
+use sluice_tests::files::{copy_files, copy_folder, remove_folder};
+use sluice_tests::lab::{BRONZE, Lab, QUARANTINE, Sample, open_lake};
+use sluice_tests::random::Random;
+use sluice_tests::sluice::{Run, Started, kill_at_event};
+use sluice_tests::wire::StateEvent;
+
+/// Kills at random instants.
+const RANDOM_KILLS: usize = 50;
+/// Lakes worked on side by side.
+const WORKERS: usize = 2;
+/// Calls that may be needed to land one random kill: instants are earlier with each.
+const TRIES: u32 = 12;
+const SEED: u64 = 20_260_105;
+
+/// What the killed run was doing to the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Load {
+    /// The first run: it creates every table.
+    First,
+    /// The second run: it adds files, replaces files of silver and rewrites gold.
+    Second,
+}
+
+/// Files for two runs, a lake that had the first of them, and what a lake holds after both undisturbed.
+struct Scene {
+    lab: Lab,
+    prepared: PathBuf,
+    expected: LakeContent,
+    /// Entries and exits of states of an undisturbed run.
+    boundaries: Vec<StateEvent>,
+    /// How long an undisturbed run takes while others work beside it.
+    durations: BTreeMap<Load, Duration>,
+}
+
+/// One kill to be made.
+#[derive(Debug, Clone, Copy)]
+enum Kill {
+    /// As soon as so many entries and exits are told.
+    Boundary(Load, usize),
+    /// At this share of the duration of an undisturbed run.
+    Instant(Load, f64),
+}
+
+impl Kill {
+    fn load(self) -> Load {
+        match self {
+            Self::Boundary(load, _) | Self::Instant(load, _) => load,
+        }
+    }
+}
+
+/// Where a kill landed, and what it took to heal.
+struct Landed {
+    kill: Kill,
+    /// The last thing the killed run told; `None` when it ended by itself before the kill.
+    place: Option<String>,
+    healing_runs: usize,
+}
+
+fn build() -> Scene {
+    let lab = Lab::new();
+    let sample = Sample { start: "2026-01-05", days: 2, rows: 250, dirt: "0.04" };
+    let mut files = lab.sample(&lab.landing(), &sample);
+    let _ = lab.run().expect(Outcome::Published);
+    let prepared = lab.folder().join("prepared");
+    copy_folder(lab.lake(), &prepared);
+    let second = lab.folder().join("second");
+    files.extend(copy_files(&lab.sample(&second, &Sample { start: "2026-01-07", ..sample }), &lab.landing()));
+    files.push(redelivery(&files[0], &lab.landing()));
+    let _ = lab.run().expect(Outcome::Published);
+    let expected = lab.content();
+    assert_eq!(expected[BRONZE].rows.len() as u64, record_count(&files));
+    assert!(expected[QUARANTINE].rows.len() > 10, "the files have too little dirt");
+    assert_eq!(expected.len(), 5, "{:?}", expected.keys());
+
+    let mut scene = Scene { lab, prepared, expected, boundaries: Vec::new(), durations: BTreeMap::new() };
+    scene.measure();
+    scene
+}
+
+/// Lines of an earlier file at a later time, so that the second run replaces rows of silver.
+fn redelivery(file: &Path, landing: &Path) -> PathBuf {
+    let old = lines(file);
+    let mut new = vec![old[0].clone()];
+    for mut fields in old[1..].iter().filter_map(|record| plain_fields(record)).take(60) {
+        (fields[2], fields[4]) = ("DELIVERED AGAIN", "2026-02-03 04:05:06");
+        new.push(fields.join(","));
+    }
+    assert_eq!(new.len(), 61, "{} has too few plain lines", file.display());
+    let target = landing.join("2026-02-03.csv");
+    write_lines(&target, &new);
+    target
+}
+
+impl Scene {
+    /// A lake as it was before the run that is killed.
+    fn reset(&self, load: Load, lake: &Path) {
+        remove_folder(lake);
+        match load {
+            Load::First => std::fs::create_dir_all(lake).unwrap(),
+            Load::Second => copy_folder(&self.prepared, lake),
+        }
+    }
+
+    fn lake(&self, worker: usize) -> PathBuf {
+        self.lab.folder().join(format!("lake-{worker}"))
+    }
+
+    fn command(&self, lake: &Path) -> std::process::Command {
+        self.lab.run_command(lake, &self.lab.landing())
+    }
+
+    /// Undisturbed runs, as many side by side as there will be workers.
+    fn measure(&mut self) {
+        for load in [Load::First, Load::Second] {
+            let lakes: Vec<PathBuf> = (0..WORKERS).map(|worker| self.lake(worker)).collect();
+            lakes.iter().for_each(|lake| self.reset(load, lake));
+            let start = |(worker, lake): (usize, &PathBuf)| {
+                Started::new(self.command(lake), self.lab.folder(), &format!("measured-{worker}"))
+            };
+            let started: Vec<Started> = lakes.iter().enumerate().map(start).collect();
+            let runs: Vec<Run> = started.into_iter().map(|run| run.wait().expect(Outcome::Published)).collect();
+            let boundaries = runs[0].events();
+            let time = runs.iter().map(|run| run.time).sum::<Duration>() / u32::try_from(WORKERS).unwrap();
+            eprintln!("{load:?} load, undisturbed: {:.2} s, {} state boundaries", time.as_secs_f64(), boundaries.len());
+            assert!(boundaries.len() >= 20, "{boundaries:?}");
+            assert!(self.boundaries.is_empty() || self.boundaries == boundaries, "{load:?}: {boundaries:?}");
+            for lake in &lakes {
+                assert_same(&self.expected, &lake_content(&open_lake(lake)), "undisturbed");
+            }
+            self.boundaries = boundaries;
+            self.durations.insert(load, time);
+        }
+    }
+
+    /// Makes the kills, each on a lake of its own, and heals after each.
+    fn make(&self, kills: Vec<Kill>) -> Vec<Landed> {
+        let waiting = Mutex::new(kills.into_iter());
+        let landed = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for worker in 0..WORKERS {
+                let (waiting, landed) = (&waiting, &landed);
+                scope.spawn(move || {
+                    loop {
+                        // The lock is not held while the kill is made.
+                        let Some(kill) = waiting.lock().unwrap().next() else { break };
+                        let made = self.make_one(kill, worker);
+                        landed.lock().unwrap().push(made);
+                    }
+                });
+            }
+        });
+        landed.into_inner().unwrap()
+    }
+
+    fn make_one(&self, kill: Kill, worker: usize) -> Landed {
+        let lake = self.lake(worker);
+        let killed = match kill {
+            Kill::Boundary(load, count) => {
+                self.reset(load, &lake);
+                kill_at_event(self.command(&lake), count).ok()
+            }
+            Kill::Instant(load, share) => (0..TRIES).find_map(|again| {
+                self.reset(load, &lake);
+                let instant = self.durations[&load].mul_f64(share * 0.8_f64.powi(i32::try_from(again).unwrap()));
+                let started = Started::new(self.command(&lake), self.lab.folder(), &format!("killed-{worker}"));
+                started.kill_after(instant).ok()
+            }),
+        };
+        let place = killed.map(|run| match run.events().last() {
+            None => "before the first state".to_owned(),
+            Some(StateEvent::Entered(state)) => format!("in {state}"),
+            Some(StateEvent::Exited(state)) => format!("after {state}"),
+        });
+        let when = format!("{kill:?}, landed {place:?}");
+        let healing_runs = self.heal(&lake, &when);
+        assert_same(&self.expected, &lake_content(&open_lake(&lake)), &when);
+        Landed { kill, place, healing_runs }
+    }
+
+    /// Runs until nothing is left to do; returns how many runs published.
+    fn heal(&self, lake: &Path, when: &str) -> usize {
+        for published in 0..3 {
+            let run = Run::of(self.command(lake));
+            match run.outcome() {
+                Some(Outcome::Skipped) => return published,
+                Some(Outcome::Published) => assert_eq!(run.code, Some(0), "{when}: {run}"),
+                _ => panic!("{when}: the run after the kill did not succeed: {run}"),
+            }
+        }
+        panic!("{when}: three runs after the kill did not bring the lake to rest");
+    }
+}
+
+/// Prints where the kills landed: load and place, kills, runs that were needed to heal.
+fn report(title: &str, landed: &[Landed]) -> BTreeMap<(Load, String), usize> {
+    let mut places: BTreeMap<(Load, String), (usize, usize)> = BTreeMap::new();
+    for one in landed {
+        let place = one.place.clone().unwrap_or_else(|| "not: it ended before".to_owned());
+        let (kills, healing) = places.entry((one.kill.load(), place)).or_default();
+        *kills += 1;
+        *healing += one.healing_runs;
+    }
+    eprintln!(
+        "{title}: {} kills\n  {:<8} {:<26} {:>5} {:>14}",
+        landed.len(),
+        "load",
+        "landed",
+        "kills",
+        "healing runs"
+    );
+    for ((load, place), (kills, healing)) in &places {
+        eprintln!("  {:<8} {place:<26} {kills:>5} {healing:>14}", format!("{load:?}"));
+    }
+    places.into_iter().map(|(key, (kills, _))| (key, kills)).collect()
+}
+
+/// Asserts that kills landed in all of these states, for both loads.
+fn assert_landed_in(places: &BTreeMap<(Load, String), usize>, states: &[&str]) {
+    for load in [Load::First, Load::Second] {
+        for state in states {
+            let hit = places.keys().any(|(of, place)| *of == load && place.ends_with(state));
+            assert!(hit, "no kill landed at {state} of the {load:?} load: {places:?}");
+        }
+    }
+}
+
+#[test]
+fn killed_runs_are_healed_by_the_next() {
+    let began = Instant::now();
+    let scene = build();
+    let boundaries = scene.boundaries.len();
+    let at_boundaries: Vec<Kill> = [Load::First, Load::Second]
+        .into_iter()
+        .flat_map(|load| (1..=boundaries).map(move |count| Kill::Boundary(load, count)))
+        .collect();
+    let landed = scene.make(at_boundaries);
+    let places = report("kill -9 at every state boundary", &landed);
+    assert_eq!(landed.len(), 2 * boundaries);
+    assert_landed_in(&places, &["Validate", "Process", "QualityCheck", "Publish", "NotifyPublished"]);
+    let missed = landed.iter().filter(|one| one.place.is_none());
+    // Only behind the last state can the process be faster than the kill.
+    for one in missed {
+        assert!(matches!(one.kill, Kill::Boundary(_, count) if count >= boundaries - 1), "{:?} missed", one.kill);
+    }
+
+    let mut random = Random::new(SEED);
+    let slots = RANDOM_KILLS.div_ceil(2);
+    let at_instants: Vec<Kill> = (0..RANDOM_KILLS)
+        .map(|index| {
+            let load = if index % 2 == 0 { Load::First } else { Load::Second };
+            Kill::Instant(load, ((index / 2) as f64 + random.unit()) / slots as f64)
+        })
+        .collect();
+    let landed = scene.make(at_instants);
+    let places = report("kill -9 at random instants", &landed);
+    let hits = landed.iter().filter(|one| one.place.is_some()).count();
+    assert_eq!(hits, RANDOM_KILLS, "every random kill must land in a running process");
+    assert_landed_in(&places, &["Process", "Publish"]);
+    let healed: usize = landed.iter().map(|one| one.healing_runs).sum();
+    assert!(healed > 0, "no killed run left anything to heal: the kills came too late");
+    eprintln!("kills and healing took {:.0} s", began.elapsed().as_secs_f64());
+}

@@ -1,0 +1,20 @@
+//! The integration tests of the whole: one binary, because every one of them links Polars and Delta.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "tests stop at the first surprise, and tell what they measured"
+)]
+
+mod bad_input;
+mod concurrency;
+mod exactly_once;
+mod gate;
+mod gate_replay;
+mod judges;
+mod kill;
+mod modes;
+mod oracle;
+mod state_machine;

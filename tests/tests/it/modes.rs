@@ -1,0 +1,1 @@
+//! Write modes: append, replace, merge and scd2.

@@ -1,0 +1,191 @@
+//! The state machine, the functions' error names and events, and the published schema fit together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use serde_json::{Map, Value, json};
+use sluice_cli::asl::StateMachine;
+use sluice_core::error::ErrorName;
+use sluice_tests::files::{entries, repository};
+
+/// Errors that the services give, of those that our definition names.
+const OF_AWS: [&str; 10] = [
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ServiceException",
+    "Lambda.TooManyRequestsException",
+    "Lambda.Unknown",
+    "Runtime.ExitError",
+    "Sandbox.Timedout",
+    "States.ALL",
+    "States.TaskFailed",
+    "States.Timeout",
+];
+
+fn definition() -> Value {
+    let text = fs::read_to_string(repository().join("statemachines/pipeline.asl.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn tasks() -> BTreeMap<String, Map<String, Value>> {
+    let definition = definition();
+    let states = definition["States"].as_object().unwrap();
+    let tasks = states.iter().filter(|(_, state)| state["Type"] == "Task");
+    tasks.map(|(name, state)| (name.clone(), state.as_object().unwrap().clone())).collect()
+}
+
+/// The rules of a task's `Retry` or `Catch`, each with the errors it matches.
+fn rules<'a>(task: &'a Map<String, Value>, field: &str) -> Vec<(BTreeSet<&'a str>, &'a Value)> {
+    let list = task[field].as_array().unwrap();
+    let errors = |rule: &'a Value| rule["ErrorEquals"].as_array().unwrap().iter().map(|name| name.as_str().unwrap());
+    list.iter().map(|rule| (errors(rule).collect(), rule)).collect()
+}
+
+/// The state that an error of a task leads to, once it is not tried again.
+fn caught_by<'a>(task: &'a Map<String, Value>, error: ErrorName) -> &'a str {
+    let matches = |names: &BTreeSet<&str>| names.contains(error.as_str()) || names.contains("States.ALL");
+    let (_, rule) = rules(task, "Catch").into_iter().find(|(names, _)| matches(names)).expect("a last catch of all");
+    rule["Next"].as_str().unwrap()
+}
+
+#[test]
+fn every_error_that_the_definition_names_exists() {
+    let known: BTreeSet<&str> = ErrorName::ALL.into_iter().map(ErrorName::as_str).chain(OF_AWS).collect();
+    let mut seen = BTreeSet::new();
+    for (name, task) in &tasks() {
+        for (errors, _) in rules(task, "Retry").into_iter().chain(rules(task, "Catch")) {
+            for error in errors {
+                assert!(known.contains(error), "{name} matches {error}, which nobody gives");
+                seen.insert(error.to_owned());
+            }
+        }
+    }
+    eprintln!("{} error names are matched: {seen:?}", seen.len());
+    assert!(seen.len() > 8, "{seen:?}");
+}
+
+/// Where an error of a step leads: tried again, planned again, or told as a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Retry,
+    Replan(&'static str),
+    Fail,
+}
+
+/// The decision for every name; a new name does not compile until it has one.
+fn answer(error: ErrorName) -> Answer {
+    match error {
+        ErrorName::Throttled | ErrorName::Unavailable => Answer::Retry,
+        ErrorName::SourceChanged => Answer::Replan("Process"),
+        ErrorName::CommitConflict => Answer::Replan("Publish"),
+        ErrorName::InvalidInput
+        | ErrorName::ContractViolation
+        | ErrorName::NotFound
+        | ErrorName::ClusterFailed
+        | ErrorName::EtlFailed
+        | ErrorName::Internal => Answer::Fail,
+    }
+}
+
+#[test]
+fn every_error_name_is_answered_as_decided() {
+    let tasks = tasks();
+    for error in ErrorName::ALL {
+        let wanted = answer(error);
+        assert_eq!(wanted == Answer::Retry, error.is_retryable(), "{error}");
+        for (name, task) in &tasks {
+            let retried = rules(task, "Retry").iter().any(|(names, _)| names.contains(error.as_str()));
+            assert_eq!(retried, wanted == Answer::Retry, "{name}: retry of {error}");
+            let next = caught_by(task, error);
+            match wanted {
+                Answer::Replan(step) if step == name => assert_eq!(next, "Replan", "{name}: {error}"),
+                _ => assert!(
+                    ["NotifyFailed", "Failed", "Unannounced"].contains(&next),
+                    "{name}: {error} leads to {next}"
+                ),
+            }
+        }
+    }
+}
+
+fn decode<T: serde::de::DeserializeOwned>(text: &str) -> Result<(), String> {
+    serde_json::from_str::<T>(text).map(drop).map_err(|error| error.to_string())
+}
+
+/// An event by the function that its file is named after.
+fn decode_event(name: &str, text: &str) -> Result<(), String> {
+    let function = ["validate", "process", "quality-check", "publish", "notify"]
+        .into_iter()
+        .find(|function| name.strip_prefix(function).is_some_and(|rest| rest.starts_with(['-', '.'])));
+    match function {
+        Some("validate") => decode::<sluice_validate::Input>(text),
+        Some("process") => decode::<sluice_process::Input>(text),
+        Some("quality-check") => decode::<sluice_quality_check::Input>(text),
+        Some("publish") => decode::<sluice_publish::Input>(text),
+        Some("notify") => decode::<sluice_notify::Input>(text),
+        _ => Err("is named after no function".to_owned()),
+    }
+}
+
+#[test]
+fn every_sample_event_decodes() {
+    let mut functions = BTreeSet::new();
+    let events = entries(&repository().join("events"));
+    for path in events.iter().filter(|path| path.extension().is_some_and(|end| end == "json")) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let text = fs::read_to_string(path).unwrap();
+        decode_event(name, &text).unwrap_or_else(|error| panic!("events/{name}: {error}"));
+        functions.insert(name.split(['-', '.']).next().unwrap().to_owned());
+        let mut wrong: Value = serde_json::from_str(&text).unwrap();
+        wrong.as_object_mut().unwrap().insert("surprise".to_owned(), json!(1));
+        assert!(decode_event(name, &wrong.to_string()).is_err(), "events/{name} with an unknown field decodes");
+    }
+    assert_eq!(functions.len(), 5, "{functions:?}");
+}
+
+fn substitutions() -> BTreeMap<String, String> {
+    let names = ["Validate", "Process", "QualityCheck", "Publish", "Notify"];
+    names.iter().map(|name| (format!("{name}FunctionArn"), name.to_lowercase())).collect()
+}
+
+/// Refuses the definition with a field put in at a path, and names that field.
+fn check_refused(path: &str, field: &str) {
+    let mut definition = definition();
+    let place = definition.pointer_mut(path).unwrap_or_else(|| panic!("nothing at {path}"));
+    place.as_object_mut().unwrap().insert(field.to_owned(), json!("x"));
+    let error = StateMachine::parse(&definition.to_string(), &substitutions()).expect_err(path).to_string();
+    eprintln!("refused: {error}");
+    assert!(error.contains(field), "{path}: {error}");
+}
+
+#[test]
+fn the_interpreter_takes_the_definition_and_refuses_unknown_fields_by_name() {
+    StateMachine::parse(&definition().to_string(), &substitutions()).expect("the definition as it is");
+    check_refused("", "QueryLanguage");
+    check_refused("/States/Receive", "Assign");
+    check_refused("/States/Process", "HeartbeatSeconds");
+    check_refused("/States/Process/Parameters", "Qualifier");
+    check_refused("/States/Process/Retry/0", "Jitter");
+    check_refused("/States/Process/Catch/0", "Output");
+    check_refused("/States/Gate", "ResultPath");
+    check_refused("/States/Gate/Choices/0", "StringEquality");
+    check_refused("/States/Published", "Next");
+    check_refused("/States/Failed", "Retries");
+}
+
+#[test]
+fn the_published_schema_is_the_specs() {
+    let path = repository().join("pipelines/pipeline.schema.json");
+    let schema = serde_json::to_string_pretty(&sluice_core::spec::json_schema()).unwrap() + "\n";
+    if std::env::var_os("SLUICE_UPDATE").is_some_and(|value| value == "1") {
+        fs::write(&path, &schema).unwrap();
+    }
+    let published = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        published == schema,
+        "pipelines/pipeline.schema.json is not what the spec's types give: `SLUICE_UPDATE=1 cargo test -p sluice-tests \
+         --test it the_published_schema` writes it anew"
+    );
+    let parsed: Value = serde_json::from_str(&published).unwrap();
+    assert_eq!(parsed["additionalProperties"], false, "the schema refuses unknown keys as the spec does");
+}
