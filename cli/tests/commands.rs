@@ -1,5 +1,7 @@
 //! The command as a user runs it: exit codes, what is on which stream, and that a run can be told by its lines.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop at the first surprise")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

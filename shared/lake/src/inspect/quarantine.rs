@@ -83,9 +83,7 @@ pub async fn quarantine_rows(
         return Err(LakeError::Invalid { message: format!("table `{table}` is no quarantine table") });
     }
     let open = existing(lake, table, None).await?;
-    let mut rows = open.scan()?.select(
-        ["_broken_rules", "_source_file", "_source_row", "_run_id", "_raw"].map(col).to_vec(),
-    );
+    let mut rows = open.scan()?.select(["_broken_rules", "_source_file", "_source_row", "_run_id", "_raw"].map(col));
     if let Some(rule) = rule {
         // Rules are filtered exactly below; this keeps the other rows out of memory.
         rows = rows.filter(col("_broken_rules").str().contains_literal(polars::prelude::lit(rule)));
