@@ -82,7 +82,8 @@ impl ReadTest {
 /// The rows of all frames, which must be numbered from 1 and agree with the summary.
 pub(super) fn table(frames: &[DataFrame], summary: SourceSummary) -> Table {
     let rows: Vec<Row> = frames.iter().flat_map(|frame| rows(frame, &summary.columns)).collect();
-    assert!(rows.iter().map(|row| row.0).eq(1..=summary.rows as i64), "rows are numbered");
+    let numbers = 1..=i64::try_from(summary.rows).expect("few rows");
+    assert!(rows.iter().map(|row| row.0).eq(numbers), "rows are numbered");
     assert_eq!(rows.iter().filter(|row| row.2.is_some()).count() as u64, summary.corrupt_rows);
     Table { columns: summary.columns.clone(), rows, summary }
 }

@@ -1,4 +1,4 @@
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 use std::time::Instant;
 
 use proptest::prelude::*;
@@ -175,13 +175,13 @@ fn a_field_of_ten_megabytes_is_a_field() {
 
 #[test]
 fn the_header_alone() {
-    let check = |stream: Box<dyn std::io::Read + Send>, expected: &[&str]| {
+    let check = |stream: Box<dyn Read + Send>, expected: &[&str]| {
         let columns = read_columns(SourceFormat::Csv, CsvSpec::default(), SourceInput::Stream(stream), "data").unwrap();
         assert_eq!(columns, expected);
     };
     check(Box::new(Cursor::new("a,\"b\nc\"\n1,2\n")), &["a", "b\nc"]);
     // Reads no further than it needs.
-    check(Box::new(std::io::Read::chain(Cursor::new("a,b\n"), std::io::repeat(b'x'))), &["a", "b"]);
+    check(Box::new(Cursor::new("a,b\n").chain(std::io::repeat(b'x'))), &["a", "b"]);
 }
 
 #[test]
@@ -291,7 +291,6 @@ proptest! {
 /// `cargo test -p sluice-lake -- --ignored throughput --nocapture`
 #[test]
 #[ignore = "a measurement, not a check"]
-#[allow(clippy::print_stdout)]
 fn throughput() {
     let mut text = String::from("InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n");
     for n in 0u64.. {
@@ -334,4 +333,45 @@ fn throughput() {
         polars::prelude::SerReader::finish(options.into_reader_with_file_handle(Cursor::new(bytes.clone()))).unwrap();
     let seconds = start.elapsed().as_secs_f64();
     println!("Polars alone: {} rows, {:.0} MB/s", frame.height(), bytes.len() as f64 / 1e6 / seconds);
+}
+
+/// `cargo test -p sluice-lake -- --ignored peak_memory --nocapture`
+#[test]
+#[ignore = "a measurement, not a check"]
+fn peak_memory() {
+    let block = "536365,85123A,\"WHITE, HANGING\",6,2010-12-01 08:26:00,2.55,17850.0,United Kingdom\n".repeat(10_000);
+    let block: std::sync::Arc<[u8]> = block.into_bytes().into();
+    for megabytes in [64, 256, 1024] {
+        let header = Cursor::new("a,b,c,d,e,f,g,h\n");
+        let blocks = std::iter::repeat_n(block.clone(), (megabytes << 20) / block.len());
+        let stream: Box<dyn Read + Send> =
+            Box::new(header.chain(Blocks { blocks, current: Cursor::new(block.clone()) }));
+        let csv = CsvSpec::default();
+        let summary =
+            read_source(SourceFormat::Csv, csv, SourceInput::Stream(stream), "data", &mut |_| Ok(())).unwrap();
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("peak not known");
+        println!("{megabytes} MiB, {} rows: {peak}", summary.rows);
+    }
+}
+
+/// Blocks one behind the other.
+struct Blocks<I> {
+    blocks: I,
+    current: Cursor<std::sync::Arc<[u8]>>,
+}
+
+impl<I: Iterator<Item = std::sync::Arc<[u8]>>> Read for Blocks<I> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self.current.read(buffer)? {
+            0 => match self.blocks.next() {
+                Some(block) => {
+                    self.current = Cursor::new(block);
+                    self.current.read(buffer)
+                }
+                None => Ok(0),
+            },
+            count => Ok(count),
+        }
+    }
 }
