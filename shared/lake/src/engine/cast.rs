@@ -66,7 +66,7 @@ fn unreadable(column: &Column, typed: Expr, source: &str) -> Expr {
         // Any text is readable as text; the mask keeps the column as long as its frame.
         return map_multiple(|columns| Ok(nulls(columns)), [col(source)], |_, fields| text_field(fields));
     }
-    map_multiple(|columns| refused(columns), [col(source), typed], |_, fields| text_field(fields))
+    map_multiple(refused, [col(source), typed], |_, fields| text_field(fields))
 }
 
 fn text_field(fields: &[Field]) -> PolarsResult<Field> {

@@ -65,49 +65,59 @@ pub fn observe(
     tests: &[RowTest],
     table_rows: u64,
 ) -> Result<Audit, EngineError> {
-    let broken = tests.iter().map(|test| test.broken.clone()).collect();
-    let (rows, counts) = count(staged, broken, "counting broken rows")?;
-    let mut observations: Vec<RuleObservation> = tests
-        .iter()
-        .zip(counts)
-        .map(|(test, count)| RuleObservation { rule: test.id.clone(), observed: Some(count.into()), of: rows })
-        .collect();
-    observations.extend(observe_dataset(&whole, contract, table_rows)?);
+    let table = Rows { staged, whole };
+    let (rows, mut observations) = table.observe_tests(tests)?;
+    observations.extend(table.observe_dataset(contract, table_rows)?);
     Ok(Audit { rows, observations })
 }
 
-fn observe_dataset(
-    whole: &LazyFrame,
-    contract: &TableContract,
-    table_rows: u64,
-) -> Result<Vec<RuleObservation>, EngineError> {
-    let mut conditions = Vec::new();
-    for rule in &contract.dataset_rules {
-        conditions.push(counted(rule, contract)?);
-    }
-    let present: Vec<Expr> = conditions.iter().flatten().cloned().collect();
-    let (rows, counts) = match present.is_empty() {
-        true => (table_rows, Vec::new()),
-        false => count(whole.clone(), present, "counting rows of metrics")?,
-    };
-    let mut counts = counts.into_iter();
-    let mut observations = Vec::with_capacity(contract.dataset_rules.len());
-    for (rule, condition) in contract.dataset_rules.iter().zip(&conditions) {
-        let count = match condition {
-            Some(_) => counts.next().map(DecimalNumber::from),
-            None => match &rule.metric {
-                Metric::DuplicateValues { columns } => Some(duplicates(whole, columns, table_rows)?.into()),
-                Metric::Sql { query } => answer(whole, &rule.id, query)?,
-                _ => Some(table_rows.into()),
-            },
+/// The rows of a table, before they are read.
+struct Rows {
+    staged: LazyFrame,
+    whole: LazyFrame,
+}
+
+impl Rows {
+    fn observe_tests(&self, tests: &[RowTest]) -> Result<(u64, Vec<RuleObservation>), EngineError> {
+        let broken = tests.iter().map(|test| test.broken.clone()).collect();
+        let (rows, counts) = count(self.staged.clone(), broken, "counting broken rows")?;
+        let observation = |(test, count): (&RowTest, u64)| RuleObservation {
+            rule: test.id.clone(),
+            observed: Some(count.into()),
+            of: rows,
         };
-        let observed = match (rule.unit, count) {
-            (MetricUnit::Percent, Some(count)) => share(rule, count, rows)?,
-            (_, count) => count,
-        };
-        observations.push(RuleObservation { rule: rule.id.clone(), observed, of: rows });
+        Ok((rows, tests.iter().zip(counts).map(observation).collect()))
     }
-    Ok(observations)
+
+    fn observe_dataset(&self, contract: &TableContract, table_rows: u64) -> Result<Vec<RuleObservation>, EngineError> {
+        let mut conditions = Vec::new();
+        for rule in &contract.dataset_rules {
+            conditions.push(counted(rule, contract)?);
+        }
+        let present: Vec<Expr> = conditions.iter().flatten().cloned().collect();
+        let (rows, counts) = match present.is_empty() {
+            true => (table_rows, Vec::new()),
+            false => count(self.whole.clone(), present, "counting rows of metrics")?,
+        };
+        let mut counts = counts.into_iter();
+        let mut observations = Vec::with_capacity(contract.dataset_rules.len());
+        for (rule, condition) in contract.dataset_rules.iter().zip(&conditions) {
+            let count = match condition {
+                Some(_) => counts.next().map(DecimalNumber::from),
+                None => match &rule.metric {
+                    Metric::DuplicateValues { columns } => Some(duplicates(&self.whole, columns, table_rows)?.into()),
+                    Metric::Sql { query } => answer(&self.whole, &rule.id, query)?,
+                    _ => Some(table_rows.into()),
+                },
+            };
+            let observed = match (rule.unit, count) {
+                (MetricUnit::Percent, Some(count)) => share(rule, count, rows)?,
+                (_, count) => count,
+            };
+            observations.push(RuleObservation { rule: rule.id.clone(), observed, of: rows });
+        }
+        Ok(observations)
+    }
 }
 
 /// A whole number of rows as a share of all.

@@ -17,15 +17,35 @@ use crate::engine::EngineError;
 /// Plans a query over these tables.
 ///
 /// # Errors
-/// [`EngineError::Query`] when it does not fit the tables.
+/// [`EngineError::Query`] when it does not fit the tables; [`EngineError::RangeJoin`].
 pub(super) fn plan(query: Query, tables: Vec<(String, LazyFrame)>) -> Result<LazyFrame, EngineError> {
-    Planner { tables: tables.into_iter().collect(), parts: 0 }.query(query)
+    let mut planner = Planner { tables: tables.into_iter().collect(), parts: 0, joins: false };
+    let planned = planner.query(query)?;
+    if planner.joins { without_range_joins(planned) } else { Ok(planned) }
+}
+
+/// The plan without joins by inequality, on which this build of Polars' streaming engine panics.
+///
+/// Polars makes them of `JOIN … ON a < b`, and when it pushes a filter into a cross join. The latter it can leave.
+fn without_range_joins(planned: LazyFrame) -> Result<LazyFrame, EngineError> {
+    let has_one = |planned: &LazyFrame| -> Result<bool, EngineError> {
+        let plan = planned.describe_optimized_plan()?;
+        let is_range = |line: &str| line.starts_with("IEJOIN JOIN") || line.starts_with("RANGE JOIN");
+        Ok(plan.lines().any(|line| is_range(line.trim_start())))
+    };
+    if !has_one(&planned)? {
+        return Ok(planned);
+    }
+    let planned = planned.with_predicate_pushdown(false);
+    if has_one(&planned)? { Err(EngineError::RangeJoin) } else { Ok(planned) }
 }
 
 struct Planner {
     tables: BTreeMap<String, LazyFrame>,
     /// Parts registered so far, for their names.
     parts: usize,
+    /// Whether any part reads more than one table.
+    joins: bool,
 }
 
 impl Planner {
@@ -48,7 +68,10 @@ impl Planner {
 
     fn set(&mut self, body: &mut SetExpr, whole: bool) -> Result<(), EngineError> {
         match body {
-            SetExpr::Select(select) if whole => select.from.iter_mut().try_for_each(|from| self.from(from)),
+            SetExpr::Select(select) if whole => {
+                self.joins |= select.from.len() > 1;
+                select.from.iter_mut().try_for_each(|from| self.from(from))
+            }
             SetExpr::SetOperation { left, right, .. } => {
                 self.set(left, false)?;
                 self.set(right, false)
@@ -65,6 +88,7 @@ impl Planner {
     }
 
     fn from(&mut self, from: &mut TableWithJoins) -> Result<(), EngineError> {
+        self.joins |= !from.joins.is_empty();
         self.factor(&mut from.relation)?;
         from.joins.iter_mut().try_for_each(|join| self.factor(&mut join.relation))
     }

@@ -190,9 +190,19 @@ fn functions_are_known_in_every_part_of_a_query() {
         "i64: 4",
     );
     check(
-        "SELECT o.x FROM (SELECT MAX(q * 2) AS x FROM silver.t) AS o JOIN (SELECT 1 * 1 AS one) AS n ON o.x > n.one",
+        "SELECT o.x FROM (SELECT MAX(q * 2) AS x FROM silver.t) AS o CROSS JOIN (SELECT 1 * 1 AS one) AS n WHERE o.x > n.one",
         "i64: 12",
     );
+}
+
+#[test]
+fn inequalities_filter_cross_joins() {
+    let check = |sql: &str, expected: &str| assert_eq!(column(sql), expected, "{sql}");
+    check("SELECT t.b * u.b AS x FROM silver.t CROSS JOIN gold.u WHERE t.b < u.b AND u.b < 3", "i64: 2");
+    check("SELECT SUM(t.b * u.b) AS x FROM silver.t, gold.u WHERE t.b <= u.b AND t.q <> u.b", "i64: 16");
+    check("SELECT SUM(t.b * u.b) AS x FROM silver.t JOIN gold.u ON t.b = u.b AND t.q <= u.q", "i64: 5");
+    let error = query("SELECT t.b FROM silver.t JOIN gold.u ON t.b < u.b").unwrap_err();
+    assert_eq!(error.to_string(), EngineError::RangeJoin.to_string());
 }
 
 #[test]
