@@ -22,9 +22,6 @@ pub enum EngineError {
         #[from]
         source: PolarsError,
     },
-    /// A join by inequality alone.
-    #[error("sql joins tables by an inequality alone; join by an equality, or CROSS JOIN and put it in WHERE")]
-    RangeJoin,
     /// A predicate answers no truth value.
     #[error("'{sql}' is neither true nor false; write a condition")]
     NotBoolean {
@@ -122,7 +119,6 @@ impl EngineError {
         match self {
             Self::Sql { .. }
             | Self::Query { .. }
-            | Self::RangeJoin
             | Self::NotBoolean { .. }
             | Self::UnknownColumn { .. }
             | Self::MissingColumn { .. }

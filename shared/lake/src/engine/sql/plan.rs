@@ -17,7 +17,7 @@ use crate::engine::EngineError;
 /// Plans a query over these tables.
 ///
 /// # Errors
-/// [`EngineError::Query`] when it does not fit the tables; [`EngineError::RangeJoin`].
+/// [`EngineError::Query`] when it does not fit the tables.
 pub(super) fn plan(query: Query, tables: Vec<(String, LazyFrame)>) -> Result<LazyFrame, EngineError> {
     let mut planner = Planner { tables: tables.into_iter().collect(), parts: 0, joins: false };
     let planned = planner.query(query)?;
@@ -26,18 +26,12 @@ pub(super) fn plan(query: Query, tables: Vec<(String, LazyFrame)>) -> Result<Laz
 
 /// The plan without joins by inequality, on which this build of Polars' streaming engine panics.
 ///
-/// Polars makes them of `JOIN … ON a < b`, and when it pushes a filter into a cross join. The latter it can leave.
+/// Polars makes them when it pushes a condition into a cross join, as which it plans every join without an equality.
 fn without_range_joins(planned: LazyFrame) -> Result<LazyFrame, EngineError> {
-    let has_one = |planned: &LazyFrame| -> Result<bool, EngineError> {
-        let plan = planned.describe_optimized_plan()?;
-        let is_range = |line: &str| line.starts_with("IEJOIN JOIN") || line.starts_with("RANGE JOIN");
-        Ok(plan.lines().any(|line| is_range(line.trim_start())))
-    };
-    if !has_one(&planned)? {
-        return Ok(planned);
-    }
-    let planned = planned.with_predicate_pushdown(false);
-    if has_one(&planned)? { Err(EngineError::RangeJoin) } else { Ok(planned) }
+    let plan = planned.describe_optimized_plan()?;
+    let is_range = |line: &str| line.starts_with("IEJOIN JOIN") || line.starts_with("RANGE JOIN");
+    let pushes = !plan.lines().any(|line| is_range(line.trim_start()));
+    Ok(planned.with_predicate_pushdown(pushes))
 }
 
 struct Planner {
