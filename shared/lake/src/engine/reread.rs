@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::{Column, DataFrame, IntoLazy, NamedFrom, Series, col, lit};
+use polars::prelude::{Column, DataFrame, IntoColumn, IntoLazy, NamedFrom, Series, col, lit};
 use serde_json::Value;
 use sluice_core::source::SourceObject;
 
@@ -99,6 +99,9 @@ fn slices(
     }
 }
 
+/// Column of re-read rows with the text they have in quarantine, so that rows refused again keep it letter by letter.
+pub(crate) const QUARANTINED_RAW: &str = "_quarantined_raw";
+
 fn bronze_shape(table: &OpenTable, rows: &DataFrame, wanted: &[&str]) -> Result<DataFrame, LakeError> {
     let failed = || LakeError::polars(format!("rows of table `{}`", table.reference()));
     let raw = rows.column("_raw").and_then(|c| c.str().cloned()).map_err(failed())?;
@@ -127,5 +130,6 @@ fn bronze_shape(table: &OpenTable, rows: &DataFrame, wanted: &[&str]) -> Result<
     for (name, _) in LINEAGE {
         columns.push(rows.column(name).map_err(failed())?.clone());
     }
+    columns.push(raw.with_name(QUARANTINED_RAW.into()).into_column());
     DataFrame::new(rows.height(), columns).map_err(failed())
 }

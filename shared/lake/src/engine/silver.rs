@@ -12,6 +12,7 @@ use sluice_core::sql::RowSql;
 
 use super::bronze::source_columns;
 use super::merge::{MergeRows, Merged};
+use super::reread::QUARANTINED_RAW;
 use super::rules::RowTest;
 use super::stage::StageWriter;
 use super::{EngineError, cast, rules, sql};
@@ -199,8 +200,12 @@ impl<'a> SilverStage<'a> {
             .select([lineage, vec![rules::broken_rules_expr(&self.tests).alias("_broken_rules")]].concat())
             .collect()
             .map_err(failed())?;
-        let raw = raw_json(&batch.filter(bad).map_err(failed())?).map_err(failed())?;
-        refused.with_column(raw.into_column()).map_err(failed())?;
+        let batch = batch.filter(bad).map_err(failed())?;
+        let raw = match batch.column(QUARANTINED_RAW) {
+            Ok(kept) => kept.clone().with_name("_raw".into()),
+            Err(_) => raw_json(&batch).map_err(failed())?.into_column(),
+        };
+        refused.with_column(raw).map_err(failed())?;
         let rules = refused.column("_broken_rules").and_then(|c| c.str().cloned()).map_err(failed())?;
         for text in rules.iter().flatten() {
             for id in broken_ids(text) {

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use sluice_core::name::{Layer, PipelineName, RunId, TableRef};
 use sluice_core::pipeline::{Pipeline, WriteMode};
 use sluice_core::run::{
-    EngineChoice, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedTable, ReadFrom, RunAction, RunRef, RunRequest,
+    Decision, EngineChoice, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedTable, ReadFrom, RunAction, RunRef,
+    RunRequest, Verdict,
 };
 use sluice_core::source::{SourceId, SourceObject};
 use sluice_core::uri::layout;
@@ -81,7 +82,10 @@ async fn accepted(lake: &Lake, pipeline: &PipelineName, rejected: &RunId) -> Res
             message: format!("run `{rejected}` was not accepted by anyone; `sluice runs accept` records who and why"),
         });
     }
-    Ok(Plan { status: PlanStatus::Accepted, ..plan })
+    // What was accepted can be published as it is, unless it was planned again since and has not come to the gate.
+    let verdict: Option<Verdict> = document(lake, &plan.run, "verdict").await?;
+    let passed_by_word = verdict.is_some_and(|verdict| verdict.decision != Decision::Rejected);
+    Ok(if passed_by_word { Plan { status: PlanStatus::Accepted, ..plan } } else { plan })
 }
 
 async fn make_plan(

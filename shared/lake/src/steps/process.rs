@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use polars::prelude::{DataFrame, LazyFrame, col};
 use sluice_core::name::{Layer, TableRef};
-use sluice_core::run::{Changeset, Plan, PlanStatus, ReadFrom, RunAction, RunRef, TableChange};
+use sluice_core::pipeline::GoldTable;
+use sluice_core::run::{Changeset, Plan, PlanStatus, ReadFrom, RunAction, RunRef, StoredColumn, TableChange};
 use sluice_core::source::{SourceId, SourceObject};
 use sluice_core::spec::SourceFormat;
 use sluice_core::uri::layout;
 use tokio::runtime::Handle;
 
 use super::{document, required};
+use crate::delta::schema::contract_columns;
 use crate::delta::{OpenTable, open_table, scan_table_files};
 use crate::engine::{
     BronzeStage, Missing, SilverContext, SilverStage, as_input, reread_bronze, reread_quarantine, scratch_folder,
@@ -111,6 +113,10 @@ impl Worker {
                 stage.finish(self.sources(&table.table), BTreeSet::new()).map_err(plain)?;
             if !quarantine.adds.is_empty() && !replay {
                 quarantine.sources = quarantine_sources;
+            }
+            // A replay that frees no row leaves both tables at their version.
+            if replay && silver.adds.is_empty() && quarantine.rows.staged == quarantine.rows.replaced {
+                continue;
             }
             accepted.push(silver);
             refused.push(quarantine);
@@ -224,7 +230,7 @@ impl Worker {
             let inputs_ready = gold.inputs.iter().all(|input| {
                 computed.contains_key(input) || self.tables.contains_key(input) || changes.iter().any(|c| &c.table == input)
             });
-            if !inputs_ready {
+            if !inputs_ready || !self.needs_refresh(gold, changes)? {
                 continue;
             }
             let (change, rows) =
@@ -236,6 +242,19 @@ impl Worker {
             changes.push(change);
         }
         Ok(())
+    }
+
+    /// Whether a planned refresh is due after all: a replay that frees no row may leave gold as it is.
+    fn needs_refresh(&self, gold: &GoldTable, changes: &[TableChange]) -> Result<bool, LakeError> {
+        let Some(existing) = self.tables.get(&gold.table) else { return Ok(true) };
+        let is_new = |input: &TableRef| changes.iter().any(|change| &change.table == input);
+        if self.plan.request.action != RunAction::Replay || gold.inputs.iter().any(is_new) {
+            return Ok(true);
+        }
+        let ledger = Handle::current().block_on(existing.ledger())?;
+        let moved = |input: &TableRef| ledger.input_version(input) != self.tables.get(input).map(OpenTable::version);
+        let columns: Vec<StoredColumn> = contract_columns(&gold.contract).collect();
+        Ok(gold.inputs.iter().any(moved) || existing.columns() != columns)
     }
 
     /// A table as it will be after the run, with the columns that SQL may use.
