@@ -161,6 +161,17 @@ impl Started {
         if status.code().is_none() { Ok(run) } else { Err(run) }
     }
 
+    /// Kills the process with SIGKILL as soon as the condition holds. `Err` when it had come to its end before.
+    pub fn kill_when(mut self, holds: impl Fn() -> bool) -> Result<Run, Run> {
+        while !holds() {
+            if let Some(status) = self.child.try_wait().expect("a child can be asked") {
+                return Err(self.ended(status.code()));
+            }
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        self.kill_after(Duration::ZERO)
+    }
+
     fn ended(self, code: Option<i32>) -> Run {
         let read =
             |path: &Path| String::from_utf8_lossy(&std::fs::read(path).expect("the output is there")).into_owned();

@@ -1,4 +1,5 @@
-//! `kill -9` at every state boundary and at 50 random instants, then run again: as if nothing had happened.
+//! `kill -9` at every state boundary, after every table's commit and at 50 random instants, then run again: as if nothing
+//! had happened.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use sluice_core::run::Outcome;
 use sluice_tests::content::{LakeContent, assert_same, lake_content};
 use sluice_tests::data::{lines, plain_fields, record_count, write_lines};
 use sluice_tests::files::{copy_files, copy_folder, remove_folder};
-use sluice_tests::lab::{BRONZE, Lab, QUARANTINE, Sample, open_lake};
+use sluice_tests::lab::{BRONZE, CUSTOMER_RFM, DAILY_REVENUE, Lab, QUARANTINE, SILVER, Sample, open_lake};
 use sluice_tests::random::Random;
 use sluice_tests::sluice::{Run, Started, kill_at_event};
 use sluice_tests::wire::StateEvent;
@@ -20,6 +21,8 @@ const RANDOM_KILLS: usize = 50;
 const WORKERS: usize = 2;
 /// Calls that may be needed to land one random kill: instants are earlier with each.
 const TRIES: u32 = 12;
+/// The tables in the order of their commits.
+const TABLES: [&str; 5] = [BRONZE, QUARANTINE, SILVER, DAILY_REVENUE, CUSTOMER_RFM];
 const SEED: u64 = 20_260_105;
 
 /// What the killed run was doing to the lake.
@@ -47,6 +50,8 @@ struct Scene {
 enum Kill {
     /// As soon as so many entries and exits are told.
     Boundary(Load, usize),
+    /// As soon as this table's commit is in its log.
+    Commit(Load, &'static str),
     /// At this share of the duration of an undisturbed run.
     Instant(Load, f64),
 }
@@ -54,7 +59,7 @@ enum Kill {
 impl Kill {
     fn load(self) -> Load {
         match self {
-            Self::Boundary(load, _) | Self::Instant(load, _) => load,
+            Self::Boundary(load, _) | Self::Commit(load, _) | Self::Instant(load, _) => load,
         }
     }
 }
@@ -170,6 +175,16 @@ impl Scene {
                 self.reset(load, &lake);
                 kill_at_event(self.command(&lake), count).ok()
             }
+            Kill::Commit(load, table) => (0..TRIES).find_map(|_| {
+                self.reset(load, &lake);
+                let version = match load {
+                    Load::First => 0,
+                    Load::Second => 1,
+                };
+                let commit = lake.join(table).join(format!("_delta_log/{version:020}.json"));
+                let started = Started::new(self.command(&lake), self.lab.folder(), &format!("killed-{worker}"));
+                started.kill_when(|| commit.exists()).ok()
+            }),
             Kill::Instant(load, share) => (0..TRIES).find_map(|again| {
                 self.reset(load, &lake);
                 let instant = self.durations[&load].mul_f64(share * 0.8_f64.powi(i32::try_from(again).unwrap()));
@@ -254,6 +269,17 @@ fn killed_runs_are_healed_by_the_next() {
         assert!(matches!(one.kill, Kill::Boundary(_, count) if count >= boundaries - 1), "{:?} missed", one.kill);
     }
 
+    let at_commits: Vec<Kill> = [Load::First, Load::Second]
+        .into_iter()
+        .flat_map(|load| TABLES.map(|table| Kill::Commit(load, table)))
+        .collect();
+    let landed = scene.make(at_commits);
+    report("kill -9 after every table's commit", &landed);
+    assert!(landed.iter().all(|one| one.place.is_some()), "a commit was never seen before the run's end");
+    let behind = landed.iter().filter(|one| one.healing_runs > 0).count();
+    // All but the last table's commit leave others behind; a busy machine may see some of them late.
+    assert!(behind >= TABLES.len() / 2, "only {behind} kills left tables behind: the kills came too late");
+
     let mut random = Random::new(SEED);
     let slots = RANDOM_KILLS.div_ceil(2);
     let at_instants: Vec<Kill> = (0..RANDOM_KILLS)
@@ -266,7 +292,7 @@ fn killed_runs_are_healed_by_the_next() {
     let places = report("kill -9 at random instants", &landed);
     let hits = landed.iter().filter(|one| one.place.is_some()).count();
     assert_eq!(hits, RANDOM_KILLS, "every random kill must land in a running process");
-    assert_landed_in(&places, &["Process", "Publish"]);
+    assert_landed_in(&places, &["Process"]);
     let healed: usize = landed.iter().map(|one| one.healing_runs).sum();
     assert!(healed > 0, "no killed run left anything to heal: the kills came too late");
     eprintln!("kills and healing took {:.0} s", began.elapsed().as_secs_f64());

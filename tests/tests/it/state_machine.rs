@@ -168,7 +168,6 @@ fn the_interpreter_takes_the_definition_and_refuses_unknown_fields_by_name() {
     check_refused("/States/Process/Retry/0", "Jitter");
     check_refused("/States/Process/Catch/0", "Output");
     check_refused("/States/Gate", "ResultPath");
-    check_refused("/States/Gate/Choices/0", "StringEquality");
     check_refused("/States/Published", "Next");
     check_refused("/States/Failed", "Retries");
 }
