@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{Contract, ContractError, TableContract};
+use crate::contract::{ColumnType, Contract, ContractError, TableContract};
 use crate::decimal::DecimalNumber;
 use crate::name::{ColumnName, DomainName, Layer, PipelineName, TableName, TableRef};
 use crate::spec::{CsvSpec, GoldSpec, PipelineSpec, SilverSpec, SourceFormat, WriteModeSpec};
@@ -42,7 +42,7 @@ pub enum SpecError {
         table: TableName,
         /// What is wrong with the contract.
         #[source]
-        source: ContractError,
+        source: Box<ContractError>,
     },
     /// A SQL text is refused.
     #[error("spec of `{pipeline}`: table `{table}`: sql")]
@@ -256,9 +256,9 @@ impl Resolver<'_> {
             .contracts
             .get(path)
             .ok_or_else(|| SpecError::MissingContract { pipeline: pipeline(), path: path.clone() })?;
-        Contract::parse(text, path.as_str())
-            .and_then(|contract| contract.table(Some(table.as_str())))
-            .map_err(|source| SpecError::Contract { pipeline: pipeline(), table: table.clone(), source })
+        Contract::parse(text, path.as_str()).and_then(|contract| contract.table(Some(table.as_str()))).map_err(
+            |source| SpecError::Contract { pipeline: pipeline(), table: table.clone(), source: Box::new(source) },
+        )
     }
 
     fn sql_error(&self, table: &TableName) -> impl Fn(SqlError) -> SpecError {
@@ -344,7 +344,18 @@ impl Resolver<'_> {
                 }
                 Ok(WriteMode::Merge(versioned))
             }
-            WriteModeSpec::Scd2 => Ok(WriteMode::Scd2(versioned()?)),
+            WriteModeSpec::Scd2 => {
+                let versioned = versioned()?;
+                let since = contract.column(versioned.latest_by.as_str()).map(|column| &column.column_type);
+                if !matches!(since, Some(ColumnType::Date | ColumnType::Timestamp)) {
+                    let problem = format!(
+                        "latest_by of mode scd2 must be a date or timestamp, and `{}` is not: a row is valid from it on",
+                        versioned.latest_by
+                    );
+                    return Err(self.problem(&spec.table, problem));
+                }
+                Ok(WriteMode::Scd2(versioned))
+            }
         }
     }
 

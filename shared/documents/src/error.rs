@@ -96,8 +96,8 @@ impl From<DocumentError> for StepError {
 /// The stable name of an object store's fault, by what the caller does next.
 ///
 /// Missing objects and buckets are `NotFound`; "slow down" is `Throttled`; no answer, a broken answer and other server
-/// faults are `Unavailable`; a name that the store cannot hold is `InvalidInput`. Refused credentials or rights, a full
-/// disk and everything unknown are `Internal`: trying again does not help and an operator has to look.
+/// faults are `Unavailable`; a name that the store cannot hold is `InvalidInput`. A full disk is `Unavailable`. Refused credentials
+/// or rights and everything unknown are `Internal`: trying again does not help and an operator has to look.
 pub fn classify(error: &object_store::Error) -> ErrorName {
     match error {
         object_store::Error::NotFound { .. } => ErrorName::NotFound,
@@ -131,9 +131,12 @@ fn classify_cause(cause: &(dyn Error + 'static)) -> Option<ErrorName> {
         return match io.kind() {
             io::ErrorKind::NotFound => Some(ErrorName::NotFound),
             io::ErrorKind::InvalidFilename => Some(ErrorName::InvalidInput),
-            io::ErrorKind::TimedOut | io::ErrorKind::Interrupted | io::ErrorKind::ResourceBusy => {
-                Some(ErrorName::Unavailable)
-            }
+            // A full disk is not the caller's fault, and the same call succeeds once there is room.
+            io::ErrorKind::TimedOut
+            | io::ErrorKind::Interrupted
+            | io::ErrorKind::ResourceBusy
+            | io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded => Some(ErrorName::Unavailable),
             _ => None,
         };
     }

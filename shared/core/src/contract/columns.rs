@@ -61,6 +61,10 @@ fn column(property: &Property, rules: &mut Rules) -> Result<Column, Refusal> {
     if required {
         rules.add_declared(&name, "required", RowCheck::Required);
     }
+    if property.partitioned && column_type == ColumnType::Text {
+        // Delta has no empty partition value: readers would take it for null.
+        rules.add_declared(&name, "partition_value", RowCheck::MinLength { characters: 1 });
+    }
     for (kind, check) in options.checks {
         rules.add_declared(&name, kind, check);
     }

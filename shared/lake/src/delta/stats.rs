@@ -140,9 +140,8 @@ fn group_bounds(statistics: &Statistics) -> Option<(Ordered, Ordered)> {
         Statistics::Double(s) if !s.min_opt()?.is_nan() && !s.max_opt()?.is_nan() => {
             Some((Ordered::Double(*s.min_opt()?), Ordered::Double(*s.max_opt()?)))
         }
-        Statistics::ByteArray(s) if s.min_is_exact() && s.max_is_exact() => {
-            Some((text(s.min_opt()?.data())?, text(s.max_opt()?.data())?))
-        }
+        // A writer that shortens text bounds rounds them outwards, so they are bounds all the same.
+        Statistics::ByteArray(s) => Some((text(s.min_opt()?.data())?, text(s.max_opt()?.data())?)),
         Statistics::FixedLenByteArray(s) => {
             Some((Ordered::Integer(big_endian(s.min_opt()?.data())?), Ordered::Integer(big_endian(s.max_opt()?.data())?)))
         }

@@ -178,5 +178,8 @@ fn with_lineage(
     }
     let order: Vec<String> =
         source_columns(&frame).into_iter().chain([CORRUPT_RECORD.to_owned()]).chain(LINEAGE.iter().map(|(n, _)| (*n).to_owned())).collect();
-    frame.select(order).map_err(failed)
+    let mut ordered = frame.select(order).map_err(failed)?;
+    // Read by several threads, it comes in several chunks; every step from here on is faster on one.
+    ordered.rechunk_mut_par();
+    Ok(ordered)
 }

@@ -42,13 +42,14 @@ pub(crate) struct Merged {
 }
 
 impl MergeRows {
-    /// For modes merge and scd2; `None` for the others.
-    pub(crate) fn new(table: &SilverTable, mut schema: Schema) -> Option<Self> {
+    /// For modes merge and scd2; `None` for the others. `meets_files`: the table has files that new rows may meet.
+    pub(crate) fn new(table: &SilverTable, mut schema: Schema, meets_files: bool) -> Option<Self> {
         let (by, history) = match &table.mode {
             WriteMode::Merge(by) => (by.clone(), false),
             WriteMode::Scd2(by) => (by.clone(), true),
             WriteMode::Append | WriteMode::Replace => return None,
         };
+        let first_key = by.keys.first()?.clone();
         schema.insert(KEY_HASH.into(), polars::prelude::DataType::UInt64);
         let is_text = |key: &&sluice_core::name::ColumnName| {
             table.contract.column(key.as_str()).is_some_and(|c| c.column_type == ColumnType::Text)
@@ -57,8 +58,8 @@ impl MergeRows {
         Some(Self {
             by,
             history,
-            rows: KeyedRows::new(schema),
-            hashes: Some(HashSet::new()),
+            rows: KeyedRows::new(schema, first_key.as_str()),
+            hashes: meets_files.then(HashSet::new),
             range: None,
             range_key,
             incoming: 0,

@@ -94,7 +94,7 @@ impl<'a> SilverStage<'a> {
             tests: rules::compile_source(&table.contract, &table.columns).map_err(&failed)?,
             writer: StageWriter::new(context.lake, context.run, &table.table, &columns, &partition_by),
             quarantine: StageWriter::new(context.lake, context.run, &table.quarantine, &quarantine_columns(), &[]),
-            merge: MergeRows::new(table, polars_schema(&incoming)),
+            merge: MergeRows::new(table, polars_schema(&incoming), context.existing.is_some()),
             present,
             columns,
             rows: RowCounts::default(),

@@ -30,6 +30,9 @@ pub(crate) const KEY_HASH: &str = "_key_hash";
 /// Rows of one schema, kept by the hash of their key.
 pub(crate) struct KeyedRows {
     schema: Schema,
+    /// The column that buckets are made by: rows that share it stay together, which keeps an invoice's lines side by side
+    /// in the table, so that grouping by it later needs little memory.
+    first_key: String,
     in_memory: Vec<DataFrame>,
     rows_in_memory: usize,
     spilled: Option<Spilled>,
@@ -49,8 +52,8 @@ struct Bucket {
 
 impl KeyedRows {
     /// No rows yet; frames that come have this schema, [`KEY_HASH`] included.
-    pub(crate) fn new(schema: Schema) -> Self {
-        Self { schema, in_memory: Vec::new(), rows_in_memory: 0, spilled: None }
+    pub(crate) fn new(schema: Schema, first_key: &str) -> Self {
+        Self { schema, first_key: first_key.to_owned(), in_memory: Vec::new(), rows_in_memory: 0, spilled: None }
     }
 
     /// Names of the columns.
@@ -71,7 +74,7 @@ impl KeyedRows {
             self.in_memory.push(frame);
             return Ok(());
         }
-        let schema = &self.schema;
+        let (schema, first_key) = (&self.schema, &self.first_key);
         let spilled = match &mut self.spilled {
             Some(spilled) => spilled,
             None => {
@@ -80,7 +83,7 @@ impl KeyedRows {
             }
         };
         for waiting in self.in_memory.drain(..).chain([frame]) {
-            spilled.push(schema, &waiting)?;
+            spilled.push(schema, first_key, &waiting)?;
         }
         self.rows_in_memory = 0;
         Ok(())
@@ -114,13 +117,13 @@ impl KeyedRows {
 }
 
 impl Spilled {
-    fn push(&mut self, schema: &Schema, frame: &DataFrame) -> Result<(), LakeError> {
+    fn push(&mut self, schema: &Schema, first_key: &str, frame: &DataFrame) -> Result<(), LakeError> {
         let failed = |source| LakeError::Polars { doing: "splitting rows by key".to_owned(), source };
         let number = BUCKETS as u64;
         let with_bucket = frame
             .clone()
             .lazy()
-            .with_column((col(KEY_HASH) % lit(number)).cast(DataType::UInt8).alias("_bucket"))
+            .with_column((key_hash([first_key]) % lit(number)).cast(DataType::UInt8).alias("_bucket"))
             .collect()
             .map_err(failed)?;
         for part in with_bucket.partition_by(["_bucket"], true).map_err(failed)? {

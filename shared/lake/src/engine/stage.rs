@@ -6,10 +6,11 @@ use std::io::BufWriter;
 use std::path::PathBuf;
 
 use object_store::buffered::BufWriter as ObjectWriter;
-use polars::prelude::{
-    AnyValue, DataFrame, ParquetCompression, ParquetWriter, Schema, StatisticsOptions,
-};
 use polars::io::parquet::write::BatchedWriter;
+use polars::prelude::{
+    DataFrame, Expr, IntoLazy, ParquetCompression, ParquetWriter, PolarsResult, Schema, StatisticsOptions, col,
+};
+use sluice_core::contract::ColumnType;
 use sluice_core::name::TableRef;
 use sluice_core::run::{RunRef, StagedFile, StoredColumn};
 use sluice_core::uri::{LakePath, layout};
@@ -17,6 +18,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
+use super::types::canonical_text;
 use crate::delta::schema::polars_schema;
 use crate::delta::staged_file;
 use crate::error::LakeError;
@@ -41,7 +43,7 @@ pub struct StageWriter {
     table: TableRef,
     run: RunRef,
     schema: Schema,
-    partition_by: Vec<String>,
+    partition_by: Vec<StoredColumn>,
     fixed: Partition,
     open: BTreeMap<Partition, OpenFile>,
     done: Vec<StagedFile>,
@@ -60,14 +62,16 @@ struct OpenFile {
 impl StageWriter {
     /// A writer of rows with these columns, partitioned by these of them.
     pub fn new(lake: &Lake, run: &RunRef, table: &TableRef, columns: &[StoredColumn], partition_by: &[String]) -> Self {
-        let in_file: Vec<StoredColumn> =
-            columns.iter().filter(|c| !partition_by.contains(&c.name)).cloned().collect();
+        let in_file: Vec<StoredColumn> = columns.iter().filter(|c| !partition_by.contains(&c.name)).cloned().collect();
         Self {
             lake: lake.clone(),
             table: table.clone(),
             run: run.clone(),
             schema: polars_schema(&in_file),
-            partition_by: partition_by.to_vec(),
+            partition_by: partition_by
+                .iter()
+                .filter_map(|name| columns.iter().find(|column| &column.name == name).cloned())
+                .collect(),
             fixed: Partition::new(),
             open: BTreeMap::new(),
             done: Vec::new(),
@@ -99,27 +103,30 @@ impl StageWriter {
         if self.partition_by.is_empty() {
             return self.write_partition(self.fixed.clone(), frame);
         }
-        let failed = LakeError::polars(format!("partitioning rows of table `{}`", self.table));
-        for part in frame.partition_by(self.partition_by.iter().map(String::as_str), true).map_err(failed)? {
-            let partition = self.partition_of(&part)?;
-            let rows = part.drop_many(self.partition_by.iter().map(String::as_str));
-            self.write_partition(partition, &rows)?;
+        let doing = format!("partitioning rows of table `{}`", self.table);
+        let names: Vec<String> = (0..self.partition_by.len()).map(|place| format!("_partition_{place}")).collect();
+        let values =
+            self.partition_by.iter().zip(&names).map(|(column, name)| partition_value(column).alias(name.as_str()));
+        let values: Vec<Expr> = values.collect();
+        let frame = frame.clone().lazy().with_columns(values).collect().map_err(LakeError::polars(doing.clone()))?;
+        // Split by text: Polars splits by texts of any kind, and not by every type.
+        for part in
+            frame.partition_by(names.iter().map(String::as_str), true).map_err(LakeError::polars(doing.clone()))?
+        {
+            let partition = self.partition_of(&part, &names).map_err(LakeError::polars(doing.clone()))?;
+            let surplus =
+                names.iter().map(String::as_str).chain(self.partition_by.iter().map(|column| column.name.as_str()));
+            self.write_partition(partition, &part.drop_many(surplus))?;
         }
         Ok(())
     }
 
-    fn partition_of(&self, part: &DataFrame) -> Result<Partition, LakeError> {
-        let value = |name: &String| -> Result<(String, Option<String>), LakeError> {
-            let failed = LakeError::polars(format!("partition column {name} of table `{}`", self.table));
-            let value = part.column(name).and_then(|column| column.get(0).map(AnyValue::into_static)).map_err(failed)?;
-            let text = match &value {
-                AnyValue::Null => None,
-                AnyValue::StringOwned(text) => Some(text.to_string()),
-                other => Some(other.to_string()),
-            };
-            Ok((name.clone(), text))
-        };
-        self.partition_by.iter().map(value).collect()
+    /// The partition of rows that have the same values in the columns `names`.
+    fn partition_of(&self, part: &DataFrame, names: &[String]) -> PolarsResult<Partition> {
+        let columns = self.partition_by.iter().zip(names);
+        columns
+            .map(|(column, name)| Ok((column.name.clone(), part.column(name)?.str()?.get(0).map(str::to_owned))))
+            .collect()
     }
 
     fn write_partition(&mut self, partition: Partition, frame: &DataFrame) -> Result<(), LakeError> {
@@ -127,7 +134,9 @@ impl StageWriter {
             if self.open.len() >= MAX_OPEN_PARTITIONS {
                 return Err(LakeError::Violation {
                     table: self.table.clone(),
-                    message: format!("the run brings more than {MAX_OPEN_PARTITIONS} partitions; partition by fewer values"),
+                    message: format!(
+                        "the run brings more than {MAX_OPEN_PARTITIONS} partitions; partition by fewer values"
+                    ),
                 });
             }
             let file = self.begin(&partition)?;
@@ -136,7 +145,7 @@ impl StageWriter {
         let Some(file) = self.open.get_mut(&partition) else {
             return Err(LakeError::Internal { message: "a partition just opened is not open".to_owned() });
         };
-        file.writer.write_batch(frame).map_err(|source| write_error(&file.local, source))?;
+        file.writer.write_batch(&in_one_chunk(frame)).map_err(|source| write_error(&file.local, source))?;
         file.rows += frame.height();
         if file.rows >= MAX_ROWS_PER_FILE
             && let Some(full) = self.open.remove(&partition)
@@ -163,9 +172,14 @@ impl StageWriter {
             }
         };
         if let Some(folder) = local.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| LakeError::Io { doing: "create folder", path: folder.to_owned(), source })?;
+            std::fs::create_dir_all(folder).map_err(|source| LakeError::Io {
+                doing: "create folder",
+                path: folder.to_owned(),
+                source,
+            })?;
         }
-        let file = File::create(&local).map_err(|source| LakeError::Io { doing: "write", path: local.clone(), source })?;
+        let file =
+            File::create(&local).map_err(|source| LakeError::Io { doing: "write", path: local.clone(), source })?;
         let writer = parquet_writer(BufWriter::with_capacity(1 << 20, file), &self.schema)
             .map_err(|source| write_error(&local, source))?;
         Ok(OpenFile { local, _scratch: scratch, path, writer, rows: 0 })
@@ -177,7 +191,8 @@ impl StageWriter {
         // The log will say that this file is there: it must survive a power cut before the log does.
         File::open(&file.local).and_then(|file| file.sync_all()).map_err(|source| io("flush", source))?;
         let below_lake = format!("{}/{}", layout::table(&self.table), file.path);
-        let below_lake: LakePath = below_lake.parse().map_err(|error| LakeError::Internal { message: format!("{error}") })?;
+        let below_lake: LakePath =
+            below_lake.parse().map_err(|error| LakeError::Internal { message: format!("{error}") })?;
         let key = self.lake.documents().key(&below_lake)?;
         let store = self.lake.documents().objects().clone();
         Handle::current().block_on(async {
@@ -212,10 +227,11 @@ fn as_store_error(error: std::io::Error) -> object_store::Error {
 
 /// A folder on local disk that goes away with its owner.
 pub(crate) fn scratch_folder() -> Result<tempfile::TempDir, LakeError> {
-    tempfile::Builder::new()
-        .prefix("sluice-")
-        .tempdir()
-        .map_err(|source| LakeError::Io { doing: "create scratch folder in", path: std::env::temp_dir(), source })
+    tempfile::Builder::new().prefix("sluice-").tempdir().map_err(|source| LakeError::Io {
+        doing: "create scratch folder in",
+        path: std::env::temp_dir(),
+        source,
+    })
 }
 
 /// A Parquet writer as every file of ours is written.
@@ -238,6 +254,21 @@ pub(crate) fn write_error(path: &std::path::Path, source: polars::prelude::Polar
             source: std::io::Error::new(error.kind(), error.to_string()),
         },
         source => LakeError::Polars { doing: format!("write {}", path.display()), source },
+    }
+}
+
+/// The frame in one chunk, which becomes one row group; the writer takes no frames whose columns are cut differently.
+pub(crate) fn in_one_chunk(frame: &DataFrame) -> DataFrame {
+    let mut frame = frame.clone();
+    frame.rechunk_mut_par();
+    frame
+}
+
+/// A partition value as the Delta log has it.
+fn partition_value(column: &StoredColumn) -> Expr {
+    match column.column_type {
+        ColumnType::Timestamp => col(column.name.as_str()).dt().to_string("%Y-%m-%d %H:%M:%S%.6f"),
+        _ => canonical_text(&column.name, &column.column_type),
     }
 }
 

@@ -9,7 +9,7 @@ use sluice_core::decimal::DecimalNumber;
 use sluice_core::name::Layer;
 use sluice_core::pipeline::{SilverTable, WriteMode};
 use sluice_core::run::{
-    Changeset, Decision, Plan, ReadFrom, RowCounts, RuleResult, RunAction, RunRef, TableChange, TableVerdict, Verdict,
+    Changeset, Decision, Plan, RowCounts, RuleResult, RunAction, RunRef, TableChange, TableVerdict, Verdict,
 };
 use sluice_core::uri::layout;
 
@@ -43,7 +43,8 @@ pub async fn quality_check(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<
             .into_iter()
             .map(|(name, rule)| format!("{name}: observed {}, expected {}", rule.observed, rule.expected))
             .collect();
-        for planned in plan.objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing) {
+        // Also those that bronze has already: their silver rows were refused, and would be again by every run after this.
+        for planned in &plan.objects {
             runs::hold(lake, run, &planned.object, &broken.join("; "), now).await?;
         }
     }

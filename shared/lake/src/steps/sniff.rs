@@ -59,7 +59,12 @@ async fn look(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Result
         (SourceFormat::Parquet, Ok(path)) => SourceInput::File(path),
         // A remote Parquet file is looked at when it is read; its footer is at the end.
         (SourceFormat::Parquet, Err(())) => return Ok(None),
-        _ => SourceInput::Stream(ObjectBytes::open(object, lake.options()).await?.into_parts().0),
+        _ => match ObjectBytes::open(object, lake.options()).await {
+            Ok(bytes) => SourceInput::Stream(bytes.into_parts().0),
+            // Gone or replaced since it was listed: process finds the same and the run plans again.
+            Err(LakeError::SourceChanged { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        },
     };
     let columns = blocking(move || Ok(read_columns(format, csv, input, &name))).await?;
     let columns = match columns {
