@@ -88,9 +88,12 @@ fn read_text(path: &Path) -> Result<Option<String>> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
         Err(error) => return Err(error).with_context(doing),
     };
-    let mut text = String::new();
-    file.take(MAX_DOCUMENT_BYTES as u64 + 1).read_to_string(&mut text).with_context(doing)?;
-    Ok(Some(text))
+    let mut bytes = Vec::new();
+    file.take(MAX_DOCUMENT_BYTES as u64 + 1).read_to_end(&mut bytes).with_context(doing)?;
+    String::from_utf8(bytes).map(Some).map_err(|_| {
+        let message = format!("{} is not UTF-8 text", path.display());
+        Fault::new(Exit::Failed, message).named(ErrorName::InvalidInput.as_str()).next("save it as UTF-8").into()
+    })
 }
 
 #[cfg(test)]

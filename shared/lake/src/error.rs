@@ -78,7 +78,9 @@ pub enum LakeError {
         source: object_store::Error,
     },
     /// A source object is not what the plan saw.
-    #[error("source object {uri} was {what} after the plan was made; the run plans again without it or with its new content")]
+    #[error(
+        "source object {uri} was {what} after the plan was made; the run plans again without it or with its new content"
+    )]
     SourceChanged {
         /// The object.
         uri: ObjectUri,
@@ -179,20 +181,19 @@ impl LakeError {
 fn io_name(error: &std::io::Error) -> ErrorName {
     match error.kind() {
         std::io::ErrorKind::NotFound => ErrorName::NotFound,
-        // A full disk or a passing fault: nothing was committed, so the run can simply be made again.
-        std::io::ErrorKind::StorageFull
-        | std::io::ErrorKind::QuotaExceeded
-        | std::io::ErrorKind::Interrupted
-        | std::io::ErrorKind::TimedOut => ErrorName::Unavailable,
+        std::io::ErrorKind::Interrupted | std::io::ErrorKind::TimedOut => ErrorName::Unavailable,
         std::io::ErrorKind::PermissionDenied => ErrorName::InvalidInput,
+        // A full disk is here too: an operator has to make room, and retries after seconds would only hide that.
         _ => ErrorName::Internal,
     }
 }
 
 fn delta_name(error: &DeltaTableError) -> ErrorName {
     match error {
-        DeltaTableError::ObjectStore { source } => sluice_documents::classify(source),
         DeltaTableError::NotATable(_) => ErrorName::NotFound,
-        _ => ErrorName::Internal,
+        // The store's fault is wrapped differently by reads, commits and checkpoints.
+        _ => std::iter::successors(Some(error as &dyn std::error::Error), |cause| cause.source())
+            .find_map(|cause| cause.downcast_ref::<object_store::Error>())
+            .map_or(ErrorName::Internal, sluice_documents::classify),
     }
 }
