@@ -17,4 +17,5 @@ mod judges;
 mod kill;
 mod modes;
 mod oracle;
+mod small;
 mod state_machine;

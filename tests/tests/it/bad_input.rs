@@ -1,1 +1,0 @@
-//! Bad input: a named error or a quarantined row, and every table as it was.

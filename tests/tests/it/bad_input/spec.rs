@@ -1,0 +1,268 @@
+//! Specs and contracts that cannot run: `check` and `run` both refuse them by name, before any file is looked at.
+
+use std::fs;
+
+use serde_json::Value;
+use sluice_tests::lab::Lab;
+
+use super::good_file;
+use crate::small::{ORDERS, TOTAL_COLUMNS, assert_says, contract, land, orders};
+
+/// A change of the good pipeline that makes it bad.
+struct Edit {
+    file: &'static str,
+    from: &'static str,
+    to: &'static str,
+    /// What the message must say.
+    says: &'static [&'static str],
+}
+
+const SPEC: &str = "pipeline.yaml";
+const CONTRACT: &str = "contracts/orders.yaml";
+const TOTALS: &str = "contracts/totals.yaml";
+
+fn edit(file: &'static str, from: &'static str, to: &'static str, says: &'static [&'static str]) -> Edit {
+    Edit { file, from, to, says }
+}
+
+/// Every problem that `sluice check --json` and `sluice run --json` tell; both must end with 1, and no lake may appear.
+fn problems(lab: &Lab, when: &str) -> [String; 2] {
+    let mut command = lab.command(["check"]);
+    command.arg(lab.pipeline()).arg("--json");
+    let check = sluice_tests::sluice::Run::of(command).expect_code(1);
+    let run = lab.run().expect_code(1);
+    assert_eq!(lab.log_files(), Vec::<std::path::PathBuf>::new(), "{when}");
+    let told = |run: &sluice_tests::sluice::Run| -> String {
+        let text = run.stdout.trim();
+        let last = text.lines().last().unwrap_or_else(|| panic!("{when}: nothing is told: {run}"));
+        let page: Value = serde_json::from_str(text).or_else(|_| serde_json::from_str(last)).unwrap();
+        if let Some(problems) = page["problems"].as_array() {
+            return problems.iter().map(|problem| problem.as_str().unwrap()).collect::<Vec<_>>().join("\n");
+        }
+        let error = &page["error"];
+        let name = error["Error"].as_str().or(error["name"].as_str()).or(page["name"].as_str());
+        assert_eq!(name, Some("InvalidInput"), "{when}: {run}");
+        let message = error["Cause"].as_str().or(error["message"].as_str()).or(page["message"].as_str());
+        message.or(error.as_str()).unwrap_or_else(|| panic!("{when}: no message: {run}")).to_owned()
+    };
+    [told(&check), told(&run)]
+}
+
+fn check(edits: &[Edit]) {
+    for Edit { file, from, to, says } in edits {
+        let lab = orders();
+        land(&lab, "good.csv", good_file(0));
+        lab.edit_pipeline(file, from, to);
+        for message in problems(&lab, to) {
+            assert_says(&message, says, to);
+        }
+    }
+}
+
+#[test]
+fn specs_that_cannot_be_read() {
+    check(&[
+        edit(SPEC, "domain: sales\n", "domain: sales\nsurprise: 1\n", &["pipeline.yaml", "surprise", "line 3"]),
+        edit(SPEC, "format: csv }", "format: csv, fromat: csv }", &["pipeline.yaml", "fromat", "line 3"]),
+        edit(SPEC, "    mode: append\n", "    mode: upsert\n", &["pipeline.yaml", "upsert", "line"]),
+        edit(SPEC, "    mode: append\n", "", &["pipeline.yaml", "mode"]),
+        edit(SPEC, "    mode: append\n", "    mode: [append]\n", &["pipeline.yaml", "line 9"]),
+        edit(SPEC, "{ table: orders }", "orders", &["pipeline.yaml", "line 4"]),
+        edit(SPEC, "domain: sales\n", "domain: sales\ndomain: sales\n", &["pipeline.yaml", "domain", "line 3"]),
+        edit(SPEC, "domain: sales", "domain: [", &["pipeline.yaml", "line"]),
+        edit(SPEC, "format: csv }", "format: csv, csv: { delimiter: ';;' } }", &["pipeline.yaml", "line 3"]),
+        edit(SPEC, "format: csv }", "format: xml }", &["pipeline.yaml", "xml", "csv"]),
+    ]);
+}
+
+#[test]
+fn names_that_climb() {
+    check(&[
+        edit(SPEC, "domain: sales", "domain: ../sales", &["'../sales' is no domain name", "a-z"]),
+        edit(SPEC, "pipeline: retail", "pipeline: ..", &["'..' is no pipeline name"]),
+        edit(SPEC, "{ table: orders }", "{ table: ../../orders }", &["'../../orders' is no table name"]),
+        edit(SPEC, "  - table: totals", "  - table: a/b", &["'a/b' is no table name"]),
+        edit(SPEC, "prefix: landing/orders", "prefix: ../orders", &["'../orders'", "leaves its folder"]),
+        edit(SPEC, "prefix: landing/orders", "prefix: /etc", &["'/etc'"]),
+        edit(SPEC, "contract: contracts/orders.yaml", "contract: ../../secret.yaml", &["'../../secret.yaml'"]),
+        edit(SPEC, "contract: contracts/orders.yaml", "contract: /etc/passwd", &["'/etc/passwd'"]),
+        edit(SPEC, "contract: contracts/orders.yaml", "contract: 'a\\..\\b.yaml'", &["a\\..\\b.yaml"]),
+        edit(CONTRACT, "name: day,", "name: ../day,", &["../day"]),
+    ]);
+}
+
+#[test]
+fn specs_that_contradict_themselves_or_their_contract() {
+    check(&[
+        edit(
+            SPEC,
+            "contracts/totals.yaml",
+            "contracts/gone.yaml",
+            &["contracts/gone.yaml is missing", "beside the spec"],
+        ),
+        edit(SPEC, "day: day }", "day: day, colour: colour }", &["table `orders`", "`colour` is not in contract"]),
+        edit(SPEC, ", day: day }", " }", &["table `orders`", "`day` is neither listed in columns nor computed"]),
+        edit(SPEC, "mode: append", "mode: merge", &["table `orders`", "need latest_by"]),
+        edit(
+            SPEC,
+            "mode: append",
+            "mode: merge\n    keys: [id]\n    latest_by: when",
+            &["`when` in keys or latest_by"],
+        ),
+        edit(SPEC, "mode: append", "mode: append\n    keys: [id]", &["keys and latest_by belong to"]),
+        edit(
+            SPEC,
+            "mode: append",
+            "mode: scd2\n    keys: [id, id]\n    latest_by: day",
+            &["keys names a column twice"],
+        ),
+        edit(SPEC, "mode: append", "mode: append\n    gate: { quarantined_percent_below: 0 }", &["must be above 0"]),
+        edit(
+            SPEC,
+            "mode: append",
+            "mode: append\n    gate: { quarantined_percent_below: x }",
+            &["pipeline.yaml", "line"],
+        ),
+        edit(SPEC, "silver.orders GROUP", "silver.order GROUP", &["table `totals`", "silver.order"]),
+        edit(
+            SPEC,
+            "gold:\n",
+            "gold:\n  - { table: totals, contract: contracts/totals.yaml, sql: 'SELECT * FROM silver.orders' }\n",
+            &["two gold tables"],
+        ),
+    ]);
+}
+
+#[test]
+fn sql_that_cannot_run() {
+    let silver = "mode: append";
+    let gold = "SELECT name, SUM(amount) AS amount, COUNT(*) AS orders FROM silver.orders GROUP BY name";
+    check(&[
+        edit(SPEC, silver, "mode: append\n    sql: SELEC id FROM bronze", &["table `orders`", "sql", "SELEC"]),
+        edit(
+            SPEC,
+            silver,
+            "mode: append\n    sql: SELECT id, name, amount, day FROM bronze WHERE id > 1",
+            &["table `orders`", "WHERE"],
+        ),
+        edit(
+            SPEC,
+            silver,
+            "mode: append\n    sql: SELECT id, name, amount, dya AS day FROM bronze",
+            &["orders", "dya"],
+        ),
+        edit(SPEC, silver, "mode: append\n    sql: SELECT id, name, amount FROM bronze", &["orders", "day"]),
+        edit(
+            SPEC,
+            silver,
+            "mode: append\n    sql: SELECT id, name, MD5(name) AS amount, day FROM bronze",
+            &["orders", "MD5"],
+        ),
+        edit(
+            SPEC,
+            silver,
+            "mode: append\n    sql: SELECT id, name, name || 'x' AS amount, day FROM bronze",
+            &["orders", "amount"],
+        ),
+        edit(SPEC, gold, "SELECT nam AS name, amount, 1 AS orders FROM silver.orders", &["totals", "nam"]),
+        edit(SPEC, gold, "SELECT name, SUM(amount) AS amount FROM silver.orders GROUP BY name", &["totals", "orders"]),
+        edit(
+            SPEC,
+            gold,
+            "SELECT name, SUM(amount) AS amount, COUNT(*) AS orders FROM silver.orders GROUP BY",
+            &["totals", "sql"],
+        ),
+        edit(SPEC, gold, "DELETE FROM silver.orders", &["table `totals`", "sql"]),
+        edit(SPEC, gold, "SELECT 1 AS orders", &["table `totals`"]),
+    ]);
+}
+
+#[test]
+fn contracts_that_cannot_run() {
+    check(&[
+        edit(CONTRACT, "kind: DataContract", "kind: Data", &["table `orders`", "kind"]),
+        edit(CONTRACT, "apiVersion: v3.2.0", "apiVersion: v9.0.0", &["table `orders`", "apiVersion"]),
+        edit(CONTRACT, "status: active", "status: active\nsurprise: 1", &["table `orders`", "surprise"]),
+        edit(CONTRACT, "name: day, logicalType: date", "name: day, logicalType: datum", &["table `orders`", "datum"]),
+        edit(
+            CONTRACT,
+            "name: day, logicalType: date",
+            "name: day, logicalType: date, requierd: true",
+            &["orders", "requierd"],
+        ),
+        edit(
+            CONTRACT,
+            "name: day, logicalType: date",
+            "name: day, logicalType: array",
+            &["table `orders`", "`day`", "array"],
+        ),
+        edit(
+            CONTRACT,
+            "name: day, logicalType: date",
+            "name: id, logicalType: date",
+            &["table `orders`", "`id`", "twice"],
+        ),
+        edit(CONTRACT, "'DECIMAL(10,2)'", "'DECIMAL(50,2)'", &["table `orders`", "amount", "DECIMAL"]),
+        edit(CONTRACT, "id: orders\n", "id: [\n", &["table `orders`", "contracts/orders.yaml"]),
+        edit(TOTALS, "schema:\n  - name: totals", "schema:\n  - name: total", &["table `totals`", "totals"]),
+    ]);
+}
+
+#[test]
+fn gold_tables_that_read_each_other() {
+    let circle = "gold:\n  - { table: a, contract: contracts/totals.yaml, sql: 'SELECT name, amount, orders FROM gold.b' }\n  \
+                  - { table: b, contract: contracts/totals.yaml, sql: 'SELECT name, amount, orders FROM gold.c' }\n  \
+                  - { table: c, contract: contracts/totals.yaml, sql: 'SELECT name, amount, orders FROM gold.a' }\n";
+    let itself =
+        "gold:\n  - { table: a, contract: contracts/totals.yaml, sql: 'SELECT name, amount, orders FROM gold.a' }\n";
+    for (gold, says) in [(circle, &["circle", "a, b, c"]), (itself, &["circle", "`a`"])] {
+        let spec = format!("{}{gold}", ORDERS.split("gold:").next().unwrap());
+        let lab = crate::small::orders_with(&spec);
+        let totals = contract("totals", &TOTAL_COLUMNS, &[]);
+        let objects: String =
+            ["a", "b", "c"].map(|name| totals.split("schema:\n").nth(1).unwrap().replace("totals", name)).concat();
+        let text = format!("{}schema:\n{objects}", totals.split("schema:\n").next().unwrap());
+        fs::write(lab.pipeline().join(TOTALS), text).unwrap();
+        for message in problems(&lab, gold) {
+            assert_says(&message, says, gold);
+        }
+    }
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let lab = orders();
+    lab.edit_pipeline(SPEC, "mode: append", "mode: merge");
+    lab.edit_pipeline(SPEC, "silver.orders GROUP", "silver.other GROUP");
+    for message in problems(&lab, "two problems") {
+        assert_says(&message, &["need latest_by", "silver.other"], "both problems");
+    }
+}
+
+#[test]
+fn files_that_are_no_spec() {
+    let bombs = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n\
+                 d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\n\
+                 g: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\npipeline: *g\n";
+    let deep = format!("pipeline: {}{}\n", "[".repeat(100_000), "]".repeat(100_000));
+    let large = format!("{ORDERS}# {}\n", "x".repeat(2 << 20));
+    let cases: [(&str, Vec<u8>); 6] = [
+        ("empty", Vec::new()),
+        ("no mapping", b"- a\n- b\n".to_vec()),
+        ("aliases of aliases", bombs.as_bytes().to_vec()),
+        ("deeply nested", deep.into_bytes()),
+        ("larger than a spec may be", large.into_bytes()),
+        ("not UTF-8", b"pipeline: retail\xff\n".to_vec()),
+    ];
+    for (name, bytes) in cases {
+        let lab = orders();
+        fs::write(lab.pipeline().join(SPEC), bytes).unwrap();
+        for message in problems(&lab, name) {
+            assert_says(&message, &["pipeline.yaml"], name);
+        }
+    }
+    let lab = orders();
+    fs::remove_file(lab.pipeline().join(SPEC)).unwrap();
+    let run = lab.run().expect_code(2);
+    assert!(run.stdout.contains("NotFound") && run.stdout.contains("does not exist"), "{run}");
+}

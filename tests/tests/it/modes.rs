@@ -1,1 +1,0 @@
-//! Write modes: append, replace, merge and scd2.

@@ -1,0 +1,174 @@
+//! What append, replace, merge and scd2 do with the rows of one run after the other.
+
+use sluice_core::name::TableRef;
+use sluice_core::run::{Outcome, RowCounts};
+use sluice_tests::judges::Judges;
+use sluice_tests::lab::Lab;
+
+use crate::small::{BRONZE, GOLD, ORDERS, QUARANTINE, SILVER, Steps, land, orders_with, rows};
+
+/// Columns that tests look at.
+const SHOWN: [&str; 4] = ["id", "name", "amount", "day"];
+
+/// The pipeline of orders in another mode.
+pub(super) fn spec(mode: &str) -> String {
+    ORDERS.replace("mode: append", mode)
+}
+
+pub(super) const MERGE: &str = "mode: merge\n    keys: [id]\n    latest_by: day";
+pub(super) const SCD2: &str = "mode: scd2\n    keys: [id]\n    latest_by: day";
+
+/// One run: the files, then what silver must hold and where the run's rows went.
+struct Step {
+    files: &'static [(&'static str, &'static str)],
+    silver: &'static [&'static str],
+    counts: [u64; 5],
+}
+
+fn step(files: &'static [(&'static str, &'static str)], counts: [u64; 5], silver: &'static [&'static str]) -> Step {
+    Step { files, silver, counts }
+}
+
+/// Runs the steps; `counts` are source, replaced, staged, quarantined and collapsed rows of silver.
+fn check(mode: &str, columns: &[&str], history: &[Step]) -> Lab {
+    let lab = orders_with(&spec(mode));
+    let steps = Steps::new(&lab);
+    let silver: TableRef = SILVER.parse().unwrap();
+    for (number, Step { files, silver: expected, counts }) in history.iter().enumerate() {
+        let when = format!("{mode}, run {}", number + 1);
+        for (name, records) in *files {
+            land(&lab, name, format!("id,name,amount,day\n{records}"));
+        }
+        let changeset = steps.run().unwrap_or_else(|| panic!("{when}: nothing is new"));
+        let change = changeset.tables.iter().find(|change| change.table == silver).unwrap();
+        let [source, replaced, staged, quarantined, collapsed] = *counts;
+        assert_eq!(change.rows, RowCounts { source, replaced, staged, quarantined, collapsed }, "{when}");
+        assert_eq!(rows(&lab, SILVER, columns), *expected, "{when}");
+        assert_eq!(change.table_rows, expected.len() as u64, "{when}");
+        assert!(steps.run().is_none(), "{when}: nothing is left");
+    }
+    lab
+}
+
+#[test]
+fn append_keeps_every_row() {
+    let lab = check(
+        "mode: append",
+        &SHOWN,
+        &[
+            step(&[("a.csv", "1,a,1,2026-01-01\n1,a,1,2026-01-01\n")], [2, 0, 2, 0, 0], &["1|a|1.00|2026-01-01"; 2]),
+            step(&[("b.csv", "1,a,1,2026-01-01\nx,a,1,\n")], [2, 0, 1, 1, 0], &["1|a|1.00|2026-01-01"; 3]),
+            step(&[("a.csv", "1,a,1,2026-01-01\n")], [1, 0, 1, 0, 0], &["1|a|1.00|2026-01-01"; 4]),
+        ],
+    );
+    assert_eq!(rows(&lab, GOLD, &["name", "amount", "orders"]), ["a|4.00|4"]);
+}
+
+#[test]
+fn replace_keeps_the_rows_of_the_last_run() {
+    let lab = check(
+        "mode: replace",
+        &SHOWN,
+        &[
+            step(
+                &[("a.csv", "1,a,1,\n2,b,1,\n"), ("b.csv", "3,c,1,\n")],
+                [3, 0, 3, 0, 0],
+                &["1|a|1.00|NULL", "2|b|1.00|NULL", "3|c|1.00|NULL"],
+            ),
+            step(&[("c.csv", "1,a,2,\nx,x,1,\n")], [2, 0, 1, 1, 0], &["1|a|2.00|NULL"]),
+            step(&[("d.csv", "")], [0, 0, 0, 0, 0], &[]),
+            step(&[("e.csv", "4,d,1,\n")], [1, 0, 1, 0, 0], &["4|d|1.00|NULL"]),
+        ],
+    );
+    assert_eq!(rows(&lab, BRONZE, &["id"]), ["1", "1", "2", "3", "4", "x"], "bronze keeps everything");
+    assert_eq!(rows(&lab, QUARANTINE, &["_source_row"]), ["2"]);
+    assert_eq!(rows(&lab, GOLD, &["name", "orders"]), ["d|1"]);
+}
+
+#[test]
+fn merge_keeps_the_newest_row_of_each_key() {
+    let lab = check(
+        MERGE,
+        &SHOWN,
+        &[
+            step(
+                &[("b.csv", "1,first,1,2026-01-02\n2,x,1,2026-01-01\n1,tie,1,2026-01-02\n")],
+                [3, 0, 2, 0, 1],
+                &["1|tie|1.00|2026-01-02", "2|x|1.00|2026-01-01"],
+            ),
+            // Older by the business column, newer, and a tie of a file that sorts before: only the newer one wins.
+            step(
+                &[("a.csv", "1,late,1,2026-01-01\n2,newer,1,2026-01-05\n1,tie of a,1,2026-01-02\n3,new,1,\n")],
+                [4, 2, 3, 0, 3],
+                &["1|tie|1.00|2026-01-02", "2|newer|1.00|2026-01-05", "3|new|1.00|NULL"],
+            ),
+            // A tie of a file that sorts behind wins; a row without a time loses to one with any.
+            step(
+                &[("c.csv", "1,tie of c,1,2026-01-02\n2,none,1,\n3,timed,1,1999-01-01\nx,bad,1,\n")],
+                [4, 3, 3, 1, 3],
+                &["1|tie of c|1.00|2026-01-02", "2|newer|1.00|2026-01-05", "3|timed|1.00|1999-01-01"],
+            ),
+        ],
+    );
+    assert_eq!(rows(&lab, GOLD, &["name", "orders"]), ["newer|1", "tie of c|1", "timed|1"]);
+}
+
+#[test]
+fn scd2_keeps_every_version_of_each_key() {
+    let columns = ["id", "name", "day", "_valid_from", "_valid_to", "_is_current"];
+    let lab = check(
+        SCD2,
+        &columns,
+        &[
+            step(
+                &[("b.csv", "1,one,1,2026-01-01\n2,two,1,2026-01-01\n1,three,1,2026-01-03\n1,tie,1,2026-01-03\n")],
+                [4, 0, 3, 0, 1],
+                &[
+                    "1|one|2026-01-01|2026-01-01T00:00:00Z|2026-01-03T00:00:00Z|false",
+                    "1|tie|2026-01-03|2026-01-03T00:00:00Z|NULL|true",
+                    "2|two|2026-01-01|2026-01-01T00:00:00Z|NULL|true",
+                ],
+            ),
+            // A version that comes late is put between the two it belongs between.
+            step(
+                &[("a.csv", "1,between,1,2026-01-02\n1,before,1,2025-12-31\n")],
+                [2, 3, 5, 0, 0],
+                &[
+                    "1|before|2025-12-31|2025-12-31T00:00:00Z|2026-01-01T00:00:00Z|false",
+                    "1|between|2026-01-02|2026-01-02T00:00:00Z|2026-01-03T00:00:00Z|false",
+                    "1|one|2026-01-01|2026-01-01T00:00:00Z|2026-01-02T00:00:00Z|false",
+                    "1|tie|2026-01-03|2026-01-03T00:00:00Z|NULL|true",
+                    "2|two|2026-01-01|2026-01-01T00:00:00Z|NULL|true",
+                ],
+            ),
+            step(
+                &[("c.csv", "2,later,1,2026-01-09\nx,bad,1,2026-01-01\n")],
+                [2, 5, 6, 1, 0],
+                &[
+                    "1|before|2025-12-31|2025-12-31T00:00:00Z|2026-01-01T00:00:00Z|false",
+                    "1|between|2026-01-02|2026-01-02T00:00:00Z|2026-01-03T00:00:00Z|false",
+                    "1|one|2026-01-01|2026-01-01T00:00:00Z|2026-01-02T00:00:00Z|false",
+                    "1|tie|2026-01-03|2026-01-03T00:00:00Z|NULL|true",
+                    "2|later|2026-01-09|2026-01-09T00:00:00Z|NULL|true",
+                    "2|two|2026-01-01|2026-01-01T00:00:00Z|2026-01-09T00:00:00Z|false",
+                ],
+            ),
+        ],
+    );
+    let Some(judges) = Judges::or_skip("modes::writes::scd2_keeps_every_version_of_each_key, by two readers") else {
+        return;
+    };
+    assert_eq!(judges.judge_tables(lab.lake()).len(), 4);
+}
+
+#[test]
+fn every_mode_runs_through_the_command() {
+    for mode in ["mode: append", "mode: replace", MERGE, SCD2] {
+        let lab = orders_with(&spec(mode));
+        land(&lab, "a.csv", "id,name,amount,day\n1,a,1,2026-01-01\n1,b,1,2026-01-02\n");
+        let _ = lab.run().expect(Outcome::Published);
+        let expected: &[&str] = if mode == MERGE { &["1|b"] } else { &["1|a", "1|b"] };
+        assert_eq!(rows(&lab, SILVER, &["id", "name"]), expected, "{mode}");
+        let _ = lab.run().expect(Outcome::Skipped);
+    }
+}
