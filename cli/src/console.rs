@@ -189,7 +189,11 @@ mod tests {
             assert_eq!((told.exit, told.text(|_, text| text.to_owned()).as_str()), (exit, text));
         };
         check(anyhow!("disk full"), Exit::Failed, "error: disk full");
-        check(anyhow!("disk full").context("cannot write x"), Exit::Failed, "error: cannot write x\n  because disk full");
+        check(
+            anyhow!("disk full").context("cannot write x"),
+            Exit::Failed,
+            "error: cannot write x\n  because disk full",
+        );
         check(anyhow!("x: y").context("a: x: y"), Exit::Failed, "error: a: x: y");
         let fault = Fault::new(Exit::WrongUse, "no such lake").named("NotFound").next("make it");
         check(fault.into(), Exit::WrongUse, "error: NotFound: no such lake\nnext: make it");

@@ -1,6 +1,6 @@
 //! Tables of text that fit the terminal.
 
-use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
 /// Fewest characters that a column is worth; with less, rows are shown one below the other.
 const NARROWEST_COLUMN: usize = 9;
@@ -11,16 +11,33 @@ const LONGEST_CELL: usize = 160;
 pub(crate) struct Grid {
     header: Vec<String>,
     rows: Vec<Vec<String>>,
-    right: Vec<bool>,
+    kinds: Vec<Kind>,
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Number,
+    /// Ids and the like, which people copy: never broken into lines.
+    Whole,
 }
 
 impl Grid {
-    /// A table with these columns; a name that starts with `>` is of numbers and stands to the right.
+    /// A table with these columns. A name that starts with `>` is of numbers, which stand to the right; one that starts
+    /// with `=` is of ids, which are never broken into lines.
     pub(crate) fn new<'a>(columns: impl IntoIterator<Item = &'a str>) -> Self {
         let columns: Vec<&str> = columns.into_iter().collect();
         Self {
-            right: columns.iter().map(|name| name.starts_with('>')).collect(),
-            header: columns.iter().map(|name| name.trim_start_matches('>').to_owned()).collect(),
+            kinds: columns
+                .iter()
+                .map(|name| match name.as_bytes().first() {
+                    Some(b'>') => Kind::Number,
+                    Some(b'=') => Kind::Whole,
+                    _ => Kind::Text,
+                })
+                .collect(),
+            header: columns.iter().map(|name| name.trim_start_matches(['>', '=']).to_owned()).collect(),
             rows: Vec::new(),
         }
     }
@@ -31,12 +48,12 @@ impl Grid {
     }
 
     /// The text, within the width of the terminal; as wide as it takes when there is none.
-    pub(crate) fn text(&self, bold_header: bool) -> String {
-        self.text_within(Table::new().width().map(usize::from), bold_header)
+    pub(crate) fn text(&self) -> String {
+        self.text_within(Table::new().width().map(usize::from))
     }
 
-    fn text_within(&self, width: Option<usize>, bold_header: bool) -> String {
-        if width.is_some_and(|width| self.header.len() * (NARROWEST_COLUMN + 2) > width) {
+    fn text_within(&self, width: Option<usize>) -> String {
+        if width.is_some_and(|width| self.narrowest() > width) {
             return self.records();
         }
         let mut table = Table::new();
@@ -47,26 +64,46 @@ impl Grid {
         } else {
             table.force_no_tty();
         }
-        table.set_header(self.header.iter().map(|name| {
-            let cell = Cell::new(name);
-            if bold_header { cell.add_attribute(Attribute::Bold) } else { cell }
-        }));
+        table.set_header(&self.header);
         for row in &self.rows {
             table.add_row(row);
         }
-        for (index, _) in self.right.iter().enumerate().filter(|(_, right)| **right) {
-            if let Some(column) = table.column_mut(index) {
-                column.set_cell_alignment(CellAlignment::Right);
+        for (index, kind) in self.kinds.iter().enumerate() {
+            let Some(column) = table.column_mut(index) else { continue };
+            match kind {
+                Kind::Text => {}
+                Kind::Number => column.set_cell_alignment(CellAlignment::Right),
+                Kind::Whole => drop(column.set_constraint(ColumnConstraint::ContentWidth)),
             }
         }
         table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Fewest characters that a readable table of these columns takes, with the blanks around them.
+    fn narrowest(&self) -> usize {
+        let narrowest = |(index, kind): (usize, &Kind)| {
+            let width = |cell: &String| cell.chars().count();
+            let values = self.rows.iter().filter_map(|row| row.get(index)).map(width).max().unwrap_or_default();
+            let header = self.header.get(index).map(width).unwrap_or_default();
+            match kind {
+                Kind::Whole => values.max(header),
+                Kind::Text => values.max(header).min(NARROWEST_COLUMN),
+                // A number is not broken; the words above it may be.
+                Kind::Number => values.max(header.min(4)),
+            }
+        };
+        self.kinds.iter().enumerate().map(|column| narrowest(column) + 2).sum()
     }
 
     /// One line per value, for tables that are too wide.
     fn records(&self) -> String {
         let widest = self.header.iter().map(|name| name.chars().count()).max().unwrap_or_default();
         let record = |(number, row): (usize, &Vec<String>)| {
-            let values = self.header.iter().zip(row).map(|(name, value)| format!("  {name:widest$}  {value}"));
+            let values = self
+                .header
+                .iter()
+                .zip(row)
+                .map(|(name, value)| format!("  {name:widest$}  {value}").trim_end().to_owned());
             std::iter::once(format!("row {}", number + 1)).chain(values).collect::<Vec<_>>().join("\n")
         };
         self.rows.iter().enumerate().map(record).collect::<Vec<_>>().join("\n")
@@ -96,7 +133,8 @@ pub(crate) fn count(number: u64) -> String {
 
 /// A size: `12.3 MB`.
 pub(crate) fn size(bytes: u64) -> String {
-    const UNITS: [(&str, u64); 4] = [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
+    const UNITS: [(&str, u64); 4] =
+        [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
     for (unit, worth) in UNITS {
         if bytes >= worth {
             let tenths = bytes / (worth / 10);
@@ -109,11 +147,7 @@ pub(crate) fn size(bytes: u64) -> String {
 /// A duration: `0.12 s`, `3 min 5 s`.
 pub(crate) fn seconds(duration: std::time::Duration) -> String {
     let whole = duration.as_secs();
-    if whole < 60 {
-        format!("{:.2} s", duration.as_secs_f64())
-    } else {
-        format!("{} min {} s", whole / 60, whole % 60)
-    }
+    if whole < 60 { format!("{:.2} s", duration.as_secs_f64()) } else { format!("{} min {} s", whole / 60, whole % 60) }
 }
 
 #[cfg(test)]
@@ -131,22 +165,36 @@ mod tests {
 
     #[test]
     fn numbers_stand_to_the_right() {
-        let expected = " table                      rows\n silver/sales/transactions    12\n gold/sales/x                  3";
-        assert_eq!(grid().text_within(None, false), expected);
+        let expected =
+            " table                      rows\n silver/sales/transactions    12\n gold/sales/x                  3";
+        assert_eq!(grid().text_within(None), expected);
     }
 
     #[test]
     fn no_line_is_wider_than_the_terminal() {
         for width in [24, 30, 40, 80] {
-            let text = grid().text_within(Some(width), false);
+            let text = grid().text_within(Some(width));
             assert!(text.lines().all(|line| line.chars().count() <= width), "{width}:\n{text}");
         }
     }
 
     #[test]
+    fn ids_are_never_broken() {
+        let mut grid = Grid::new(["=run", "why"]);
+        grid.row(["20261120T134146Z-29f57a".to_owned(), "a long story about rows".to_owned()]);
+        for width in [20, 30, 40, 60] {
+            let text = grid.text_within(Some(width));
+            assert!(text.contains("20261120T134146Z-29f57a"), "{width}:\n{text}");
+        }
+    }
+
+    #[test]
     fn too_many_columns_become_records() {
-        let text = grid().text_within(Some(20), false);
-        assert_eq!(text, "row 1\n  table  silver/sales/transactions\n  rows   12\nrow 2\n  table  gold/sales/x\n  rows   3");
+        let text = grid().text_within(Some(14));
+        assert_eq!(
+            text,
+            "row 1\n  table  silver/sales/transactions\n  rows   12\nrow 2\n  table  gold/sales/x\n  rows   3"
+        );
     }
 
     #[test]

@@ -43,7 +43,8 @@ impl Place {
         let absolute = std::path::absolute(folder).with_context(|| format!("folder {}", folder.display()))?;
         // Resolves `..` and links where it can, so that one folder has one address.
         let absolute = fs::canonicalize(&absolute).unwrap_or(absolute);
-        let refused = || Fault::new(Exit::WrongUse, format!("{} is no folder name that can be an address", absolute.display()));
+        let refused =
+            || Fault::new(Exit::WrongUse, format!("{} is no folder name that can be an address", absolute.display()));
         let url = Url::from_directory_path(&absolute).map_err(|()| refused())?;
         url.as_str().parse().map_err(|_| refused().into())
     }
@@ -85,7 +86,8 @@ impl Place {
     /// When the folder cannot be made; those of [`Lake::open`].
     pub fn open_or_make_lake(&self) -> Result<Lake> {
         if let Some(folder) = self.local() {
-            fs::create_dir_all(&folder).with_context(|| format!("cannot make the lake's folder {}", folder.display()))?;
+            fs::create_dir_all(&folder)
+                .with_context(|| format!("cannot make the lake's folder {}", folder.display()))?;
         }
         Ok(Lake::open(&self.to_uri()?, &store_options())?)
     }

@@ -1,6 +1,11 @@
 //! The command as a user runs it: exit codes, what is on which stream, and that a run can be told by its lines.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first surprise"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -87,7 +92,11 @@ fn wrong_use_is_exit_code_2_and_help_is_0() {
     check(2, &["nonsense"], "unrecognized subcommand");
     check(2, &["table", "list", "--lake", &lake], "does not exist");
     check(2, &["run", &bench.path(""), "--lake", &lake], "pipeline.yaml");
-    check(2, &["run", pipeline().to_str().unwrap(), "--lake", &lake, "--landing", &bench.path("none")], "landing folder");
+    check(
+        2,
+        &["run", pipeline().to_str().unwrap(), "--lake", &lake, "--landing", &bench.path("none")],
+        "landing folder",
+    );
     assert!(!Path::new(&lake).exists(), "wrong use must make no lake");
 }
 
@@ -136,8 +145,11 @@ fn days_are_published_skipped_rejected_and_accepted() {
     bench.sample("2026-01-05", "0.01");
     let events = bench.run(0, &["--run-id", "first"]);
     assert_eq!((events[0]["event"].as_str(), events[0]["run_id"].as_str()), (Some("started"), Some("first")));
-    let entered: Vec<&str> =
-        events.iter().filter(|event| event["event"] == "state_entered").filter_map(|event| event["state"].as_str()).collect();
+    let entered: Vec<&str> = events
+        .iter()
+        .filter(|event| event["event"] == "state_entered")
+        .filter_map(|event| event["state"].as_str())
+        .collect();
     for state in ["Validate", "Process", "QualityCheck", "Publish", "NotifyPublished"] {
         assert!(entered.contains(&state), "{state} is not in {entered:?}");
     }
@@ -165,7 +177,10 @@ fn days_are_published_skipped_rejected_and_accepted() {
     let after = bench.tables();
     assert_eq!(rows(&after, "bronze/sales/transactions"), 1200);
     let shown = bench.json(0, &["runs", "show", "second", "--lake", &lake]);
-    assert_eq!((shown["state"].as_str(), shown["verdict"]["acceptance"]["by"].as_str()), (Some("accepted"), Some("me")));
+    assert_eq!(
+        (shown["state"].as_str(), shown["verdict"]["acceptance"]["by"].as_str()),
+        (Some("accepted"), Some("me"))
+    );
     bench.expect(2, &["runs", "accept", "first", "--lake", &lake, "--reason", "x", "--by", "me"]);
     bench.expect(2, &["runs", "show", "nobody", "--lake", &lake]);
     assert_eq!(bench.run(0, &[]).last().unwrap()["outcome"], "skipped", "accepted files are not read again");
@@ -195,13 +210,15 @@ fn tables_and_quarantine_are_shown() {
     let rules = quarantine[0]["rules"].as_object().unwrap();
     let (rule, rows) = rules.iter().next().unwrap();
     let table = "quarantine/sales/transactions";
-    let shown = bench.expect(0, &["quarantine", "show", table, "--lake", &lake, "--rule", rule, "--rows", "100", "--json"]);
+    let shown =
+        bench.expect(0, &["quarantine", "show", table, "--lake", &lake, "--rule", rule, "--rows", "100", "--json"]);
     assert_eq!(Some(shown.lines().count() as u64), rows.as_u64(), "rows of {rule}");
     for line in shown.lines() {
         let row: Value = serde_json::from_str(line).unwrap();
         assert!(row["rules"].as_array().unwrap().contains(&Value::from(rule.as_str())), "{row}");
     }
-    let head = bench.expect(0, &["table", "head", "silver/sales/transactions", "--lake", &lake, "--rows", "3", "--json"]);
+    let head =
+        bench.expect(0, &["table", "head", "silver/sales/transactions", "--lake", &lake, "--rows", "3", "--json"]);
     assert_eq!(head.lines().count(), 3);
     assert!(head.starts_with("{\"invoice_no\":"), "columns stand in the table's order: {head}");
     let history = bench.json(0, &["table", "history", "gold/sales/daily_revenue", "--lake", &lake]);

@@ -29,7 +29,7 @@ pub(crate) async fn run(command: QuarantineCommand, console: &Console) -> Result
                     grid.row([String::new(), rule.clone(), count(*rows)]);
                 }
             }
-            console.line(&grid.text(false))?;
+            console.line(&grid.text())?;
         }
         QuarantineCommand::Show { table, lake, rule, rows } => {
             let lake = lake.place.open_lake()?;
@@ -51,9 +51,11 @@ pub(crate) async fn run(command: QuarantineCommand, console: &Console) -> Result
                 let number = row.source_row.map_or(String::new(), |number| number.to_string());
                 grid.row([file, number, row.rules.join(", "), row.raw]);
             }
-            console.line(&grid.text(false))?;
+            console.line(&grid.text())?;
         }
-        QuarantineCommand::Replay { folder, lake, run_id } => return run::replay(&folder, &lake, run_id, console).await,
+        QuarantineCommand::Replay { folder, lake, run_id } => {
+            return run::replay(&folder, &lake, run_id, console).await;
+        }
     }
     Ok(Exit::Done)
 }

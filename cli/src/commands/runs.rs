@@ -80,19 +80,18 @@ fn state_text(state: RunState, console: &Console) -> String {
 }
 
 fn list_text(runs: &[RunSummary]) -> String {
-    let mut grid = Grid::new(["run", "pipeline", "state", "planned", ">files", ">rows read", "why"]);
+    let mut grid = Grid::new(["=run", "pipeline", "=state", ">files", ">rows read", "why"]);
     for run in runs {
         grid.row([
             run.run_id.to_string(),
             run.pipeline.to_string(),
             run.state.as_str().to_owned(),
-            run.planned_at.map_or(String::new(), |at| format!("{at:.0}")),
             count(run.sources),
             count(run.rows_read),
             why(run),
         ]);
     }
-    grid.text(false)
+    grid.text()
 }
 
 fn why(run: &RunSummary) -> String {
@@ -110,13 +109,20 @@ fn why(run: &RunSummary) -> String {
 fn details_text(details: &RunDetails, console: &Console) -> String {
     let summary = &details.summary;
     let time = |at: Option<Timestamp>| at.map_or("-".to_owned(), |at| format!("{at:.0}"));
-    let mut text = format!("{} {}\n", console.paint(Tone::Strong, summary.run_id.as_str()), state_text(summary.state, console));
+    let mut text =
+        format!("{} {}\n", console.paint(Tone::Strong, summary.run_id.as_str()), state_text(summary.state, console));
     for (name, value) in [
         ("pipeline", summary.pipeline.to_string()),
         ("attempt", summary.attempt.to_string()),
         ("planned", time(summary.planned_at)),
         ("ended", time(summary.ended_at)),
-        ("engine", details.plan.as_ref().map_or("-".to_owned(), |plan| format!("{}: {}", plan.engine.engine, plan.engine.reason))),
+        (
+            "engine",
+            details
+                .plan
+                .as_ref()
+                .map_or("-".to_owned(), |plan| format!("{}: {}", plan.engine.engine, plan.engine.reason)),
+        ),
     ] {
         text.push_str(&format!("{name:10}{value}\n"));
     }
@@ -127,7 +133,10 @@ fn details_text(details: &RunDetails, console: &Console) -> String {
         text.push_str(&format!("{:10}{}: {}\n", "error", error.error, error.cause));
     }
     if let Some(acceptance) = details.verdict.as_ref().and_then(|verdict| verdict.acceptance.as_ref()) {
-        text.push_str(&format!("{:10}by {} at {:.0}: {}\n", "accepted", acceptance.by, acceptance.at, acceptance.reason));
+        text.push_str(&format!(
+            "{:10}by {} at {:.0}: {}\n",
+            "accepted", acceptance.by, acceptance.at, acceptance.reason
+        ));
     }
     let tables = table_ends(details);
     if !tables.is_empty() {

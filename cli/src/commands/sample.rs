@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: SampleArguments, console: &Console) -> Result<Exit>
             size(file.size_bytes),
         ]);
     }
-    console.line(&grid.text(false))?;
+    console.line(&grid.text())?;
     let total = format!(
         "{} files, {} rows, {} of them dirt, {}",
         count(report.files.len() as u64),

@@ -11,7 +11,6 @@ use super::named_wrongly;
 use crate::arguments::SourceCommand;
 use crate::console::Console;
 use crate::fault::{Exit, Fault};
-use crate::grid::Grid;
 
 /// A held source object.
 #[derive(Debug, Clone, Serialize)]
@@ -67,7 +66,8 @@ pub(crate) async fn run(command: SourceCommand, console: &Console) -> Result<Exi
                 None => choose(&held, &sources)?,
             };
             if chosen.is_empty() {
-                let message = run.map_or("no source was named".to_owned(), |run| format!("run `{run}` holds no source files"));
+                let message =
+                    run.map_or("no source was named".to_owned(), |run| format!("run `{run}` holds no source files"));
                 return Err(Fault::new(Exit::WrongUse, message).next("`sluice source list` shows what is held").into());
             }
             for source in &chosen {
@@ -78,7 +78,8 @@ pub(crate) async fn run(command: SourceCommand, console: &Console) -> Result<Exi
                 console.json_page(&chosen)?;
             } else {
                 for source in &chosen {
-                    console.line(&format!("released {}; the next run of `{}` takes it", source.uri, source.pipeline))?;
+                    console
+                        .line(&format!("released {}; the next run of `{}` takes it", source.uri, source.pipeline))?;
                 }
             }
         }
@@ -99,19 +100,13 @@ pub(crate) async fn held_sources(lake: &Lake, pipeline: Option<&PipelineName>) -
     Ok(held)
 }
 
-/// Held sources as a table.
+/// Held sources as text, a few lines for each: addresses and ids are to be copied, and fit no table.
 pub(crate) fn held_text(held: &[HeldSource]) -> String {
-    let mut grid = Grid::new(["held source", "id", "since", "run", "why"]);
-    for source in held {
-        grid.row([
-            source.uri.clone(),
-            source.id.to_string(),
-            format!("{:.0}", source.held_at),
-            source.run_id.to_string(),
-            source.reason.clone(),
-        ]);
-    }
-    grid.text(false)
+    let text = |source: &HeldSource| {
+        let HeldSource { id, uri, run_id, held_at, reason, .. } = source;
+        format!("held  {uri}\n      id {id}, since {held_at:.0}, by run {run_id}\n      {reason}")
+    };
+    held.iter().map(text).collect::<Vec<_>>().join("\n")
 }
 
 /// The held sources of these ids, addresses or file names.
@@ -124,7 +119,10 @@ fn choose(held: &[HeldSource], wanted: &[String]) -> Result<Vec<HeldSource>> {
         let found: Vec<&HeldSource> = held.iter().filter(named).collect();
         if found.is_empty() {
             let message = format!("no source file `{text}` is held");
-            return Err(Fault::new(Exit::WrongUse, message).named("NotFound").next("`sluice source list` shows what is held").into());
+            return Err(Fault::new(Exit::WrongUse, message)
+                .named("NotFound")
+                .next("`sluice source list` shows what is held")
+                .into());
         }
         for source in found {
             if !chosen.iter().any(|other| other.id == source.id && other.pipeline == source.pipeline) {

@@ -23,7 +23,7 @@ pub(crate) async fn run(command: TableCommand, console: &Console) -> Result<Exit
                 console.json_page(&tables)?;
                 return Ok(Exit::Done);
             }
-            let mut grid = Grid::new(["table", ">version", ">rows", ">files", ">size"]);
+            let mut grid = Grid::new(["=table", ">version", ">rows", ">files", ">size"]);
             for table in &tables {
                 grid.row([
                     table.table.to_string(),
@@ -33,7 +33,7 @@ pub(crate) async fn run(command: TableCommand, console: &Console) -> Result<Exit
                     size(table.size_bytes),
                 ]);
             }
-            console.line(&if tables.is_empty() { "no tables yet".to_owned() } else { grid.text(false) })?;
+            console.line(&if tables.is_empty() { "no tables yet".to_owned() } else { grid.text() })?;
         }
         TableCommand::Show { table, lake, version } => {
             let lake = lake.place.open_lake()?;
@@ -44,7 +44,8 @@ pub(crate) async fn run(command: TableCommand, console: &Console) -> Result<Exit
             }
             console.line(&console.paint(Tone::Strong, &table.to_string()))?;
             let summary = &details.summary;
-            let partitions = if details.partition_by.is_empty() { "none".to_owned() } else { details.partition_by.join(", ") };
+            let partitions =
+                if details.partition_by.is_empty() { "none".to_owned() } else { details.partition_by.join(", ") };
             for (name, value) in [
                 ("location", details.location.clone()),
                 ("version", summary.version.to_string()),
@@ -58,7 +59,7 @@ pub(crate) async fn run(command: TableCommand, console: &Console) -> Result<Exit
             for column in &details.columns {
                 grid.row([column.name.clone(), column.column_type.to_string()]);
             }
-            console.line(&format!("\n{}", grid.text(false)))?;
+            console.line(&format!("\n{}", grid.text()))?;
         }
         TableCommand::Head { table, lake, rows, version } => {
             let lake = lake.place.open_lake()?;
@@ -72,7 +73,7 @@ pub(crate) async fn run(command: TableCommand, console: &Console) -> Result<Exit
                 console.json_page(&versions)?;
                 return Ok(Exit::Done);
             }
-            let mut grid = Grid::new([">version", "committed", "operation", "run", ">rows"]);
+            let mut grid = Grid::new([">version", "=committed", "operation", "=run", ">rows"]);
             for version in &versions {
                 grid.row([
                     version.version.to_string(),
@@ -82,7 +83,7 @@ pub(crate) async fn run(command: TableCommand, console: &Console) -> Result<Exit
                     known_count(version.rows),
                 ]);
             }
-            console.line(&grid.text(false))?;
+            console.line(&grid.text())?;
         }
     }
     Ok(Exit::Done)
@@ -112,7 +113,7 @@ fn show_head(head: &HeadRows, console: &Console) -> Result<()> {
     for row in &head.rows {
         grid.row(row.iter().map(Cell::to_string));
     }
-    console.line(&if head.rows.is_empty() { "no rows".to_owned() } else { grid.text(false) })?;
+    console.line(&if head.rows.is_empty() { "no rows".to_owned() } else { grid.text() })?;
     Ok(())
 }
 

@@ -3,16 +3,16 @@
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
-use sluice_core::name::{PipelineName, RunId, TableRef};
-use sluice_core::run::{ChangeKind, ReportedError, RunAction, RunRef, RunRequest};
-use sluice_lake::inspect::{self, RunDetails};
-use sluice_lake::{Lake, LakeError, runs};
+use sluice_core::name::{PipelineName, RunId};
+use sluice_core::run::{ReportedError, RunAction, RunRef, RunRequest};
+use sluice_lake::{Lake, LakeError, inspect, runs};
 
 use super::Execution;
+use super::changes::{BrokenRule, TableEnd, broken_rules, rules_text, table_ends, tables_text};
 use crate::asl::ExecutionResult;
 use crate::console::{Console, Tone};
 use crate::fault::Exit;
-use crate::grid::{Grid, count, seconds};
+use crate::grid::seconds;
 
 /// How an execution ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -52,38 +52,6 @@ impl EndOutcome {
     }
 }
 
-/// What a run did to a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TableEnd {
-    /// The table.
-    pub table: TableRef,
-    /// Rows read for it.
-    pub rows_read: u64,
-    /// Rows that came to it, less those that were replaced; `None` where the whole table was computed anew.
-    pub rows_added: Option<u64>,
-    /// Rows that broke an error rule.
-    pub rows_quarantined: u64,
-    /// Rows that lost to a newer row of their key, or were there already.
-    pub rows_collapsed: u64,
-    /// Rows in the table afterwards.
-    pub rows: u64,
-    /// The version committed; `None` when nothing was.
-    pub version: Option<u64>,
-}
-
-/// A broken error rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct BrokenRule {
-    /// Table and rule, as `<table>: <rule>`.
-    pub rule: String,
-    /// What is measured.
-    pub description: String,
-    /// What was observed.
-    pub observed: String,
-    /// What was expected.
-    pub expected: String,
-}
-
 /// The end of an execution; also the last line of `--json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Ended {
@@ -112,7 +80,8 @@ impl Ended {
                 match EndOutcome::of_state(last_state) {
                     Some(reached) => outcome = reached,
                     None => {
-                        let cause = format!("the state machine ended in `{last_state}`, which this program does not know");
+                        let cause =
+                            format!("the state machine ended in `{last_state}`, which this program does not know");
                         error = Some(ReportedError { error: "Internal".to_owned(), cause });
                     }
                 }
@@ -137,8 +106,13 @@ impl Ended {
         let broken_rules = details.as_ref().filter(|_| is_rejected).map(broken_rules).unwrap_or_default();
         let mut held = Vec::new();
         if matches!(outcome, EndOutcome::Rejected | EndOutcome::Failed) {
-            let all = runs::held(lake, &run.0).await.unwrap_or_default();
-            held = all.into_iter().filter(|hold| hold.run_id == run.1).map(|hold| hold.object.uri.to_string()).collect();
+            let all = match runs::held(lake, &run.0).await {
+                Ok(all) => all,
+                Err(_) if outcome == EndOutcome::Failed => Vec::new(),
+                Err(fault) => return Err(fault.into()),
+            };
+            held =
+                all.into_iter().filter(|hold| hold.run_id == run.1).map(|hold| hold.object.uri.to_string()).collect();
         }
         let next = next_steps(lake, &execution.request, &run.1, outcome, error.as_ref(), !held.is_empty());
         Ok(Self {
@@ -215,72 +189,6 @@ fn run_of(output: &Value) -> Option<RunRef> {
     serde_json::from_value(output.get("run")?.clone()).ok()
 }
 
-/// What a run did, or wanted to do, to its tables.
-pub fn table_ends(details: &RunDetails) -> Vec<TableEnd> {
-    let committed = |table: &TableRef| {
-        let receipt = details.receipt.as_ref()?;
-        receipt.tables.iter().find(|done| done.table == *table).map(|done| done.version)
-    };
-    let changes = details.changeset.iter().flat_map(|changeset| &changeset.tables);
-    changes
-        .map(|change| TableEnd {
-            table: change.table.clone(),
-            rows_read: change.rows.source,
-            rows_added: match change.kind {
-                ChangeKind::Overwrite => None,
-                ChangeKind::Append | ChangeKind::Rewrite => Some(change.rows.staged.saturating_sub(change.rows.replaced)),
-            },
-            rows_quarantined: change.rows.quarantined,
-            rows_collapsed: change.rows.collapsed,
-            rows: change.table_rows,
-            version: committed(&change.table),
-        })
-        .collect()
-}
-
-/// The tables of a run as text.
-pub fn tables_text(tables: &[TableEnd]) -> String {
-    let mut grid = Grid::new(["table", ">read", ">added", ">quarantined", ">collapsed", ">rows now", ">version"]);
-    for table in tables {
-        grid.row([
-            table.table.to_string(),
-            count(table.rows_read),
-            table.rows_added.map_or_else(|| "anew".to_owned(), count),
-            count(table.rows_quarantined),
-            count(table.rows_collapsed),
-            count(table.rows),
-            table.version.map_or_else(|| "-".to_owned(), |version| version.to_string()),
-        ]);
-    }
-    grid.text(false)
-}
-
-fn broken_rules(details: &RunDetails) -> Vec<BrokenRule> {
-    let broken = details.verdict.iter().flat_map(|verdict| verdict.broken());
-    broken
-        .map(|(rule, result)| BrokenRule {
-            rule,
-            description: result.description.clone(),
-            observed: result.observed.clone(),
-            expected: result.expected.clone(),
-        })
-        .collect()
-}
-
-/// The error rules that a run broke as text; empty when it broke none.
-pub fn broken_rules_text(details: &RunDetails) -> String {
-    let rules = broken_rules(details);
-    if rules.is_empty() { String::new() } else { rules_text(&rules) }
-}
-
-fn rules_text(rules: &[BrokenRule]) -> String {
-    let mut grid = Grid::new(["broken rule", "what", ">observed", ">expected"]);
-    for rule in rules {
-        grid.row([rule.rule.clone(), rule.description.clone(), rule.observed.clone(), rule.expected.clone()]);
-    }
-    grid.text(false)
-}
-
 fn next_steps(
     lake: &Lake,
     request: &RunRequest,
@@ -293,13 +201,16 @@ fn next_steps(
     let place = if address.is_local() { address.as_url().to_file_path().ok() } else { None };
     let place = place.map_or_else(|| address.to_string(), |path| path.display().to_string());
     let place = place.trim_end_matches('/');
-    let release = format!("to take the source files again, for instance after a fix: sluice source release --run {run_id} --lake {place}");
+    let release = format!(
+        "to take the source files again, for instance after a fix: sluice source release --run {run_id} --lake {place}"
+    );
     let mut steps = Vec::new();
     match outcome {
         EndOutcome::Published | EndOutcome::Skipped | EndOutcome::Interrupted => return steps,
         EndOutcome::Rejected => {
             steps.push(format!("to see the whole verdict: sluice runs show {run_id} --lake {place}"));
-            steps.push(format!("to publish it all the same: sluice runs accept {run_id} --reason \"…\" --lake {place}"));
+            steps
+                .push(format!("to publish it all the same: sluice runs accept {run_id} --reason \"…\" --lake {place}"));
         }
         EndOutcome::Failed => {
             let name = error.map(|error| error.error.as_str()).unwrap_or_default();
@@ -314,7 +225,9 @@ fn next_steps(
 
 fn after_failure(name: &str, action: &RunAction) -> &'static str {
     match name {
-        "InvalidInput" => "correct what the message names, then run again; `sluice check` finds faults of specs and contracts",
+        "InvalidInput" => {
+            "correct what the message names, then run again; `sluice check` finds faults of specs and contracts"
+        }
         "ContractViolation" => "change the contract or the source so that they agree, then run again",
         "NotFound" => "put back what the message names, or name another, then run again",
         "Throttled" | "Unavailable" => "run again when the store answers; nothing was lost and nothing is done twice",
@@ -322,7 +235,9 @@ fn after_failure(name: &str, action: &RunAction) -> &'static str {
         "NotificationFailed" => "the run itself is complete; `sluice runs show` tells its result",
         _ => match action {
             RunAction::Accept { .. } => "accept again: what was published is not published twice",
-            RunAction::Ingest | RunAction::Replay => "run again: what was published is not published twice. If it fails the same way, report it with the message",
+            RunAction::Ingest | RunAction::Replay => {
+                "run again: what was published is not published twice. If it fails the same way, report it with the message"
+            }
         },
     }
 }

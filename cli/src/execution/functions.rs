@@ -112,7 +112,9 @@ impl TaskHandler for Functions {
         });
         let result = match called.await {
             Ok(result) => result,
-            Err(panicked) => Err(StepError::message(ErrorName::Internal, format!("the function broke down: {panicked}"))),
+            Err(panicked) => {
+                Err(StepError::message(ErrorName::Internal, format!("the function broke down: {panicked}")))
+            }
         };
         drop(still_wanted);
         result.map_err(|StepError { name, message }| TaskFailure { error: name.as_str().to_owned(), cause: message })

@@ -1,5 +1,6 @@
 //! One execution of the state machine in this process: the definition and the handlers that the deployment has.
 
+mod changes;
 mod ending;
 mod functions;
 mod view;
@@ -14,7 +15,8 @@ use sluice_core::run::RunRequest;
 use sluice_lake::Lake;
 use uuid::Uuid;
 
-pub use ending::{BrokenRule, Ended, EndOutcome, TableEnd, broken_rules_text, table_ends, tables_text};
+pub use changes::{BrokenRule, TableEnd, broken_rules_text, table_ends, tables_text};
+pub use ending::{EndOutcome, Ended};
 pub use functions::{Function, Functions};
 pub use view::View;
 

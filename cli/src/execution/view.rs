@@ -55,7 +55,9 @@ impl View {
     pub fn begin(&self, pipeline: &PipelineName, run_id: &RunId) -> io::Result<()> {
         if self.console.is_json() {
             let at = Timestamp::now();
-            return self.console.json_line(&json!({ "event": "started", "pipeline": pipeline, "run_id": run_id, "at": at }));
+            return self
+                .console
+                .json_line(&json!({ "event": "started", "pipeline": pipeline, "run_id": run_id, "at": at }));
         }
         self.tell(&format!("run {} of pipeline {pipeline}", self.console.paint_err(Tone::Strong, run_id.as_str())));
         Ok(())
@@ -119,7 +121,9 @@ impl View {
                         let took = Duration::try_from(at.duration_since(entered_at)).unwrap_or_default();
                         self.tell(&format!("{mark} {name:NAME_WIDTH$} {:>9}", seconds(took)));
                     }
-                    (Some(StateType::Choice), _) => self.tell(&format!("{mark} {}", console.paint_err(Tone::Faint, name))),
+                    (Some(StateType::Choice), _) => {
+                        self.tell(&format!("{mark} {}", console.paint_err(Tone::Faint, name)));
+                    }
                     _ => {}
                 }
             }
@@ -181,7 +185,8 @@ mod tests {
     #[test]
     fn events_become_lines() {
         let at: Timestamp = "2026-01-05T09:00:00Z".parse().unwrap();
-        let check = |event: ExecutionEvent, expected: Option<Value>| assert_eq!(json_event(&event), expected, "{event:?}");
+        let check =
+            |event: ExecutionEvent, expected: Option<Value>| assert_eq!(json_event(&event), expected, "{event:?}");
         let name = || "Process".to_owned();
         check(
             ExecutionEvent::StateEntered { name: name(), state_type: StateType::Task, input: Value::Null, at },

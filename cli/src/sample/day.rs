@@ -60,7 +60,13 @@ impl Fields<'_> {
     /// Appends a line of the first `count` fields.
     pub(super) fn push_first(&self, out: &mut Vec<u8>, count: usize) {
         let fields = [
-            self.invoice, self.stock_code, self.description, self.quantity, self.date, self.price, self.customer,
+            self.invoice,
+            self.stock_code,
+            self.description,
+            self.quantity,
+            self.date,
+            self.price,
+            self.customer,
             self.country,
         ];
         for (index, field) in fields.iter().take(count).enumerate() {

@@ -54,7 +54,9 @@ pub(super) fn push_broken_line(out: &mut Vec<u8>, random: &mut Random, line: &Fi
             broken.invoice = &text;
         }
         Fault::UnreadableQuantity => broken.quantity = random.pick(&["six", "6 pcs", "n/a", "1O", "?"]).as_bytes(),
-        Fault::UnreadablePrice => broken.price = random.pick(&["free", "£2.55", "\"2,55\"", "2.55 GBP", "n/a"]).as_bytes(),
+        Fault::UnreadablePrice => {
+            broken.price = random.pick(&["free", "£2.55", "\"2,55\"", "2.55 GBP", "n/a"]).as_bytes();
+        }
         Fault::UnreadableDate => {
             broken.date = random.pick(&["yesterday", "n/a", "2026-02-30 10:15:00", "2026-13-05 09:00:00"]).as_bytes();
         }

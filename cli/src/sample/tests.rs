@@ -138,17 +138,24 @@ fn the_shop_looks_like_the_real_one() {
     let files = made(&order(folder.path(), 5, 4000, "0"));
     let all: Vec<Vec<String>> = files.values().flat_map(|bytes| records(bytes)).collect();
     let of = |is: &dyn Fn(&[String]) -> bool| share(all.iter().filter(|r| is(r)).count(), all.len());
-    let within = |what: &str, value: f64, low: f64, high: f64| assert!((low..=high).contains(&value), "{what}: {value}");
+    let within =
+        |what: &str, value: f64, low: f64, high: f64| assert!((low..=high).contains(&value), "{what}: {value}");
     within("share without customer", of(&|r| r[6].is_empty()), 0.18, 0.32);
     within("share of the United Kingdom", of(&|r| r[7] == "United Kingdom"), 0.85, 0.95);
     within("share of cancelled lines", of(&|r| r[0].starts_with('C')), 0.004, 0.03);
-    assert!(all.iter().all(|r| r[0].starts_with('C') == r[3].starts_with('-')), "cancelled lines and negative quantities");
+    assert!(
+        all.iter().all(|r| r[0].starts_with('C') == r[3].starts_with('-')),
+        "cancelled lines and negative quantities"
+    );
     let different: HashSet<&Vec<String>> = all.iter().collect();
     within("share of repeated lines", 1.0 - share(different.len(), all.len()), 0.004, 0.03);
     let invoices: HashSet<&str> = all.iter().map(|r| r[0].as_str()).collect();
     within("lines per invoice", share(all.len(), invoices.len()), 10.0, 30.0);
     assert!(all.iter().any(|r| r[2].contains(',')) && all.iter().any(|r| r[2].contains('"')), "quoted descriptions");
-    assert!(all.iter().filter(|r| !r[6].is_empty()).all(|r| r[6].len() == 7 && r[6].ends_with(".0")), "customer numbers");
+    assert!(
+        all.iter().filter(|r| !r[6].is_empty()).all(|r| r[6].len() == 7 && r[6].ends_with(".0")),
+        "customer numbers"
+    );
     let mut homes: BTreeMap<&str, HashSet<&str>> = BTreeMap::new();
     for record in all.iter().filter(|r| !r[6].is_empty()) {
         homes.entry(&record[6]).or_default().insert(&record[7]);
@@ -181,7 +188,10 @@ fn invoice_numbers_have_six_digits_and_belong_to_one_day() {
         let mut end = 100_000;
         for day in start.series(jiff::Span::new().days(1)).take(days as usize) {
             let range = numbers.of(day);
-            assert!(range.start >= end && range.start < range.end && range.end <= 1_000_000, "{day}: {range:?} after {end}");
+            assert!(
+                range.start >= end && range.start < range.end && range.end <= 1_000_000,
+                "{day}: {range:?} after {end}"
+            );
             end = range.end;
         }
     };

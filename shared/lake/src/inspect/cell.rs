@@ -49,6 +49,7 @@ impl Cell {
             AnyValue::Decimal(unscaled, _, scale) => Self::Text(decimal_text(*unscaled, *scale)),
             AnyValue::Date(days) => Self::Text(day_text(*days)),
             AnyValue::Datetime(count, unit, _) => Self::Text(instant_text(*count, *unit)),
+            AnyValue::DatetimeOwned(count, unit, _) => Self::Text(instant_text(*count, *unit)),
             // Sluice writes no other type; Polars' own text beats none.
             other => Self::Text(other.to_string()),
         }
@@ -101,7 +102,20 @@ mod tests {
         check(AnyValue::Decimal(12, 12, 0), "12", r#""12""#);
         check(AnyValue::Date(20_458), "2026-01-05", r#""2026-01-05""#);
         let eight = 1_767_601_560_000_000;
-        check(AnyValue::Datetime(eight, TimeUnit::Microseconds, None), "2026-01-05T08:26:00Z", r#""2026-01-05T08:26:00Z""#);
-        check(AnyValue::Datetime(-1, TimeUnit::Milliseconds, None), "1969-12-31T23:59:59.999Z", r#""1969-12-31T23:59:59.999Z""#);
+        check(
+            AnyValue::Datetime(eight, TimeUnit::Microseconds, None),
+            "2026-01-05T08:26:00Z",
+            r#""2026-01-05T08:26:00Z""#,
+        );
+        check(
+            AnyValue::DatetimeOwned(eight, TimeUnit::Microseconds, None),
+            "2026-01-05T08:26:00Z",
+            r#""2026-01-05T08:26:00Z""#,
+        );
+        check(
+            AnyValue::Datetime(-1, TimeUnit::Milliseconds, None),
+            "1969-12-31T23:59:59.999Z",
+            r#""1969-12-31T23:59:59.999Z""#,
+        );
     }
 }

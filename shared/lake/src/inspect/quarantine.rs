@@ -132,8 +132,12 @@ mod tests {
 
     #[test]
     fn rules_are_read_as_the_engine_writes_them() {
-        let check = |text: &str, expected: &[&str]| assert_eq!(rule_names(&Cell::Text(text.to_owned())), expected, "{text}");
-        check(r#"[{"rule":"quantity.readable","column":"quantity"},{"rule":"price.minimum"}]"#, &["quantity.readable", "price.minimum"]);
+        let check =
+            |text: &str, expected: &[&str]| assert_eq!(rule_names(&Cell::Text(text.to_owned())), expected, "{text}");
+        check(
+            r#"[{"rule":"quantity.readable","column":"quantity"},{"rule":"price.minimum"}]"#,
+            &["quantity.readable", "price.minimum"],
+        );
         check("[]", &[]);
         check("something else", &["something else"]);
     }

@@ -1,11 +1,15 @@
 //! Runs, from the documents that their steps left.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use futures::TryStreamExt;
 use jiff::Timestamp;
+use object_store::ObjectStore;
 use serde::Serialize;
 use sluice_core::name::{PipelineName, RunId};
-use sluice_core::run::{Changeset, Decision, Outcome, Plan, PlanStatus, Receipt, Report, ReportedError, RunAction, Verdict};
+use sluice_core::run::{
+    Changeset, Decision, Outcome, Plan, PlanStatus, Receipt, Report, ReportedError, RunAction, Verdict,
+};
 use sluice_core::uri::{LakePath, layout};
 
 use super::folders;
@@ -91,23 +95,33 @@ pub struct RunDetails {
 
 /// The newest runs, of one pipeline or of all, newest first, at most `limit`.
 ///
-/// Newest by run id: those that Sluice makes start with the time.
+/// Newest by the time of a run's first document, as the store has it: ids may be chosen by people.
 ///
 /// # Errors
-/// [`LakeError::Document`] naming the document that cannot be read.
+/// [`LakeError::Document`] naming the document that cannot be read; [`LakeError::Store`] when runs cannot be listed.
 pub async fn runs(lake: &Lake, pipeline: Option<&PipelineName>, limit: usize) -> Result<Vec<RunSummary>, LakeError> {
-    let mut found = Vec::new();
-    for name in pipelines_below(lake, "runs").await? {
-        if pipeline.is_some_and(|wanted| *wanted != name) {
+    let folder: LakePath = "runs".parse().map_err(|error| LakeError::Internal { message: format!("{error}") })?;
+    let prefix = lake.documents().key(&folder)?;
+    let listed = lake.documents().objects().list(Some(&prefix)).try_collect::<Vec<_>>().await;
+    let listed = listed.map_err(|source| LakeError::Store { doing: "list", location: folder.to_string(), source })?;
+    let mut first_seen = BTreeMap::new();
+    for object in listed {
+        let below = object.location.as_ref().strip_prefix(prefix.as_ref()).unwrap_or_default();
+        let mut names = below.trim_start_matches('/').split('/');
+        let (Some(Ok(name)), Some(Ok(run))) = (names.next().map(str::parse), names.next().map(str::parse)) else {
+            continue;
+        };
+        let name: PipelineName = name;
+        if names.next().is_none() || pipeline.is_some_and(|wanted| *wanted != name) {
             continue;
         }
-        for run in folders(lake, layout::runs(&name).as_str()).await? {
-            found.extend(run.parse::<RunId>().ok().map(|run| (run, name.clone())));
-        }
+        let seen: &mut _ = first_seen.entry((name, run)).or_insert(object.last_modified);
+        *seen = object.last_modified.min(*seen);
     }
-    found.sort();
+    let mut newest: Vec<_> = first_seen.into_iter().map(|((pipeline, run), seen)| (seen, run, pipeline)).collect();
+    newest.sort();
     let mut summaries = Vec::new();
-    for (run, pipeline) in found.into_iter().rev().take(limit) {
+    for (_, run, pipeline) in newest.into_iter().rev().take(limit) {
         summaries.push(run_details(lake, &pipeline, &run).await?.summary);
     }
     Ok(summaries)
@@ -137,7 +151,9 @@ pub async fn find_run(lake: &Lake, run: &RunId) -> Result<PipelineName, LakeErro
         [] => Err(LakeError::NotFound { what: format!("run `{run}` does not exist in {}", lake.root()) }),
         several => {
             let names: Vec<&str> = several.iter().map(PipelineName::as_str).collect();
-            Err(LakeError::Invalid { message: format!("run `{run}` exists in several pipelines: {}; name one", names.join(", ")) })
+            Err(LakeError::Invalid {
+                message: format!("run `{run}` exists in several pipelines: {}; name one", names.join(", ")),
+            })
         }
     }
 }
@@ -174,7 +190,10 @@ pub async fn run_details(lake: &Lake, pipeline: &PipelineName, run: &RunId) -> R
         action: plan.as_ref().map(|plan| plan.request.action.clone()),
         attempt,
         planned_at: plan.as_ref().map(|plan| plan.planned_at),
-        ended_at: report.as_ref().map(|report| report.ended_at).or(receipt.as_ref().map(|receipt| receipt.published_at)),
+        ended_at: report
+            .as_ref()
+            .map(|report| report.ended_at)
+            .or(receipt.as_ref().map(|receipt| receipt.published_at)),
         sources: sources as u64,
         rows_read: changeset.as_ref().map_or(0, rows_read),
         broken_rules: verdict.iter().flat_map(|verdict| verdict.broken().into_iter().map(|(name, _)| name)).collect(),
@@ -188,7 +207,12 @@ fn rows_read(changeset: &Changeset) -> u64 {
     changeset.tables.iter().map(|table| table.rows.source).max().unwrap_or_default()
 }
 
-fn state(plan: Option<&Plan>, verdict: Option<&Verdict>, receipt: Option<&Receipt>, report: Option<&Report>) -> RunState {
+fn state(
+    plan: Option<&Plan>,
+    verdict: Option<&Verdict>,
+    receipt: Option<&Receipt>,
+    report: Option<&Report>,
+) -> RunState {
     let accepted = verdict.is_some_and(|verdict| verdict.decision == Decision::Accepted);
     if receipt.is_some() {
         return if accepted { RunState::Accepted } else { RunState::Published };
@@ -266,21 +290,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn runs_are_listed_newest_first_and_found_by_id() {
+    async fn runs_are_listed_newest_first_whatever_their_ids_and_found_by_id() {
         let folder = tempfile::tempdir().unwrap();
         let root = format!("file://{}", folder.path().display()).parse().unwrap();
         let lake = Lake::open(&root, &Default::default()).unwrap();
-        for (pipeline, run) in [("retail", "2026-1"), ("retail", "2026-3"), ("other", "2026-2"), ("other", "2026-3")] {
+        for (pipeline, run) in [("retail", "2026-0"), ("retail", "2026-3"), ("other", "2026-2"), ("other", "2026-1")] {
             let path = layout::run_document(&pipeline.parse().unwrap(), &run.parse().unwrap(), "report");
             lake.documents().write(&path, &report("skipped")).await.unwrap();
+            // Longer than the clock of any file system takes for a step.
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
         let all = runs(&lake, None, 3).await.unwrap();
         let names: Vec<(&str, &str)> = all.iter().map(|run| (run.pipeline.as_str(), run.run_id.as_str())).collect();
-        assert_eq!(names, [("retail", "2026-3"), ("other", "2026-3"), ("other", "2026-2")]);
+        assert_eq!(names, [("other", "2026-1"), ("other", "2026-2"), ("retail", "2026-3")]);
         assert!(all.iter().all(|run| run.state == RunState::Skipped && run.attempt == 0));
         let retail = runs(&lake, Some(&"retail".parse().unwrap()), 10).await.unwrap();
         assert_eq!(retail.len(), 2);
-        assert_eq!(find_run(&lake, &"2026-1".parse().unwrap()).await.unwrap().as_str(), "retail");
+        assert_eq!(find_run(&lake, &"2026-0".parse().unwrap()).await.unwrap().as_str(), "retail");
+        let path = layout::run_document(&"other".parse().unwrap(), &"2026-3".parse().unwrap(), "report");
+        lake.documents().write(&path, &report("skipped")).await.unwrap();
         let several = find_run(&lake, &"2026-3".parse().unwrap()).await;
         assert!(matches!(several, Err(LakeError::Invalid { .. })), "{several:?}");
     }

@@ -143,14 +143,15 @@ pub async fn head(lake: &Lake, table: &TableRef, version: Option<u64>, limit: u3
 
 /// The table at this version, which must exist.
 pub(super) async fn existing(lake: &Lake, table: &TableRef, version: Option<u64>) -> Result<OpenTable, LakeError> {
-    open_table(lake, table, version).await?.ok_or_else(|| LakeError::NotFound {
-        what: format!("table `{table}` does not exist in {}", lake.root()),
-    })
+    open_table(lake, table, version)
+        .await?
+        .ok_or_else(|| LakeError::NotFound { what: format!("table `{table}` does not exist in {}", lake.root()) })
 }
 
 /// The rows of a frame.
 pub(super) fn cells(frame: &DataFrame) -> Result<Vec<Vec<Cell>>, polars::prelude::PolarsError> {
-    let row = |index: usize| frame.columns().iter().map(|column| column.get(index).map(|value| Cell::of(&value))).collect();
+    let row =
+        |index: usize| frame.columns().iter().map(|column| column.get(index).map(|value| Cell::of(&value))).collect();
     (0..frame.height()).map(row).collect()
 }
 

@@ -1,0 +1,108 @@
+//! What a run did to the tables and which rules it broke, as data and as text.
+
+use serde::Serialize;
+use sluice_core::name::TableRef;
+use sluice_core::run::ChangeKind;
+use sluice_lake::inspect::RunDetails;
+
+use crate::grid::{Grid, count};
+
+/// What a run did to a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TableEnd {
+    /// The table.
+    pub table: TableRef,
+    /// Rows read for it.
+    pub rows_read: u64,
+    /// Rows that came to it, less those that were replaced; `None` where the whole table was computed anew.
+    pub rows_added: Option<u64>,
+    /// Rows that broke an error rule.
+    pub rows_quarantined: u64,
+    /// Rows that lost to a newer row of their key, or were there already.
+    pub rows_collapsed: u64,
+    /// Rows in the table afterwards.
+    pub rows: u64,
+    /// The version committed; `None` when nothing was.
+    pub version: Option<u64>,
+}
+
+/// A broken error rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BrokenRule {
+    /// Table and rule, as `<table>: <rule>`.
+    pub rule: String,
+    /// What is measured.
+    pub description: String,
+    /// What was observed.
+    pub observed: String,
+    /// What was expected.
+    pub expected: String,
+}
+
+/// What a run did, or wanted to do, to its tables.
+pub fn table_ends(details: &RunDetails) -> Vec<TableEnd> {
+    let committed = |table: &TableRef| {
+        let receipt = details.receipt.as_ref()?;
+        receipt.tables.iter().find(|done| done.table == *table).map(|done| done.version)
+    };
+    let changes = details.changeset.iter().flat_map(|changeset| &changeset.tables);
+    changes
+        .map(|change| TableEnd {
+            table: change.table.clone(),
+            rows_read: change.rows.source,
+            rows_added: match change.kind {
+                ChangeKind::Overwrite => None,
+                ChangeKind::Append | ChangeKind::Rewrite => {
+                    Some(change.rows.staged.saturating_sub(change.rows.replaced))
+                }
+            },
+            rows_quarantined: change.rows.quarantined,
+            rows_collapsed: change.rows.collapsed,
+            rows: change.table_rows,
+            version: committed(&change.table),
+        })
+        .collect()
+}
+
+/// The tables of a run as text.
+pub fn tables_text(tables: &[TableEnd]) -> String {
+    let mut grid = Grid::new(["=table", ">read", ">added", ">quarantined", ">collapsed", ">rows now", ">version"]);
+    for table in tables {
+        grid.row([
+            table.table.to_string(),
+            count(table.rows_read),
+            table.rows_added.map_or_else(|| "anew".to_owned(), count),
+            count(table.rows_quarantined),
+            count(table.rows_collapsed),
+            count(table.rows),
+            table.version.map_or_else(|| "-".to_owned(), |version| version.to_string()),
+        ]);
+    }
+    grid.text()
+}
+
+pub(super) fn broken_rules(details: &RunDetails) -> Vec<BrokenRule> {
+    let broken = details.verdict.iter().flat_map(|verdict| verdict.broken());
+    broken
+        .map(|(rule, result)| BrokenRule {
+            rule,
+            description: result.description.clone(),
+            observed: result.observed.clone(),
+            expected: result.expected.clone(),
+        })
+        .collect()
+}
+
+/// The error rules that a run broke as text; empty when it broke none.
+pub fn broken_rules_text(details: &RunDetails) -> String {
+    let rules = broken_rules(details);
+    if rules.is_empty() { String::new() } else { rules_text(&rules) }
+}
+
+pub(super) fn rules_text(rules: &[BrokenRule]) -> String {
+    let mut grid = Grid::new(["broken rule", "what", ">observed", ">expected"]);
+    for rule in rules {
+        grid.row([rule.rule.clone(), rule.description.clone(), rule.observed.clone(), rule.expected.clone()]);
+    }
+    grid.text()
+}
