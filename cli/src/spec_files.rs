@@ -90,6 +90,10 @@ fn read_text(path: &Path) -> Result<Option<String>> {
     };
     let mut bytes = Vec::new();
     file.take(MAX_DOCUMENT_BYTES as u64 + 1).read_to_end(&mut bytes).with_context(doing)?;
+    if bytes.len() > MAX_DOCUMENT_BYTES {
+        // Cut, perhaps within a character: what reads it says that it is too large.
+        return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
+    }
     String::from_utf8(bytes).map(Some).map_err(|_| {
         let message = format!("{} is not UTF-8 text", path.display());
         Fault::new(Exit::Failed, message).named(ErrorName::InvalidInput.as_str()).next("save it as UTF-8").into()
