@@ -42,7 +42,7 @@ fn rules<'a>(task: &'a Map<String, Value>, field: &str) -> Vec<(BTreeSet<&'a str
 }
 
 /// The state that an error of a task leads to, once it is not tried again.
-fn caught_by<'a>(task: &'a Map<String, Value>, error: ErrorName) -> &'a str {
+fn caught_by(task: &Map<String, Value>, error: ErrorName) -> &str {
     let matches = |names: &BTreeSet<&str>| names.contains(error.as_str()) || names.contains("States.ALL");
     let (_, rule) = rules(task, "Catch").into_iter().find(|(names, _)| matches(names)).expect("a last catch of all");
     rule["Next"].as_str().unwrap()
@@ -175,16 +175,17 @@ fn the_interpreter_takes_the_definition_and_refuses_unknown_fields_by_name() {
 #[test]
 fn the_published_schema_is_the_specs() {
     let path = repository().join("pipelines/pipeline.schema.json");
-    let schema = serde_json::to_string_pretty(&sluice_core::spec::json_schema()).unwrap() + "\n";
+    let schema: Value = sluice_core::spec::json_schema().into();
     if std::env::var_os("SLUICE_UPDATE").is_some_and(|value| value == "1") {
-        fs::write(&path, &schema).unwrap();
+        fs::write(&path, serde_json::to_string_pretty(&schema).unwrap() + "\n").unwrap();
     }
     let published = fs::read_to_string(&path).unwrap_or_default();
+    let parsed: Value = serde_json::from_str(&published).unwrap_or_default();
+    // The order of keys says nothing, and depends on what else is compiled in.
     assert!(
-        published == schema,
+        parsed == schema,
         "pipelines/pipeline.schema.json is not what the spec's types give: `SLUICE_UPDATE=1 cargo test -p sluice-tests \
          --test it the_published_schema` writes it anew"
     );
-    let parsed: Value = serde_json::from_str(&published).unwrap();
     assert_eq!(parsed["additionalProperties"], false, "the schema refuses unknown keys as the spec does");
 }
