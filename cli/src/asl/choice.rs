@@ -93,9 +93,7 @@ impl Condition {
             ("Not", None) => Self::parse_nested("Not", value).map(|inner| Self::Not(Box::new(inner))),
             (_, Some(Value::String(variable))) => {
                 let test = Test::parse(&operator, value)?;
-                let variable = variable
-                    .parse()
-                    .map_err(|error: super::PathError| format!("`Variable`: {error}"))?;
+                let variable = variable.parse().map_err(|error: super::PathError| format!("`Variable`: {error}"))?;
                 Ok(Self::Compare { variable, test })
             }
             (_, Some(other)) => Err(format!("`Variable` must be a path, not {other}")),
@@ -105,10 +103,9 @@ impl Condition {
 
     fn parse_list(operator: &str, value: Value) -> Result<Vec<Self>, String> {
         match value {
-            Value::Array(items) if !items.is_empty() => items
-                .into_iter()
-                .map(|item| Self::parse_nested(operator, item))
-                .collect(),
+            Value::Array(items) if !items.is_empty() => {
+                items.into_iter().map(|item| Self::parse_nested(operator, item)).collect()
+            }
             other => Err(format!("`{operator}` needs a list of conditions, not {other}")),
         }
     }
@@ -142,10 +139,9 @@ impl Condition {
                 Ok(false)
             }
             Self::Not(condition) => condition.holds(data, context).map(|holds| !holds),
-            Self::Compare {
-                variable,
-                test: Test::IsPresent(expected),
-            } => Ok(variable.find(data, context).is_some() == *expected),
+            Self::Compare { variable, test: Test::IsPresent(expected) } => {
+                Ok(variable.find(data, context).is_some() == *expected)
+            }
             Self::Compare { variable, test } => {
                 let value = variable.find(data, context).ok_or_else(|| variable.clone())?;
                 test.holds(value, data, context)
@@ -169,9 +165,7 @@ impl Test {
         if let Some(kind) = kind {
             return fixed(operator, value).map(|expected| Self::Is(kind, expected));
         }
-        let (base, is_path) = operator
-            .strip_suffix("Path")
-            .map_or((operator, false), |base| (base, true));
+        let (base, is_path) = operator.strip_suffix("Path").map_or((operator, false), |base| (base, true));
         let relation = |name| relation(name).ok_or_else(|| format!("comparison operator `{operator}` is not known"));
         if let Some(name) = base.strip_prefix("String") {
             Ok(Self::Text(relation(name)?, operand(operator, value, is_path, Ok)?))
@@ -194,10 +188,7 @@ impl Test {
         Ok(match self {
             Self::Text(relation, operand) => {
                 let other = operand.resolve(data, context, |value| value.as_str().map(str::to_owned))?;
-                value
-                    .as_str()
-                    .zip(other)
-                    .is_some_and(|(value, other)| relation.fits(value.cmp(other.as_str())))
+                value.as_str().zip(other).is_some_and(|(value, other)| relation.fits(value.cmp(other.as_str())))
             }
             Self::Number(relation, operand) => {
                 let other = operand.resolve(data, context, |value| value.as_number().cloned())?;
@@ -209,9 +200,7 @@ impl Test {
             }
             Self::Time(relation, operand) => {
                 let other = operand.resolve(data, context, time_of)?;
-                time_of(value)
-                    .zip(other)
-                    .is_some_and(|(value, other)| relation.fits(value.cmp(&other)))
+                time_of(value).zip(other).is_some_and(|(value, other)| relation.fits(value.cmp(&other)))
             }
             Self::Boolean(operand) => {
                 let other = operand.resolve(data, context, Value::as_bool)?;
@@ -285,9 +274,7 @@ fn operand<T, W: DeserializeOwned>(
 ) -> Result<Operand<T>, String> {
     if is_path {
         let path: String = fixed(operator, value)?;
-        path.parse()
-            .map(Operand::Path)
-            .map_err(|error: super::PathError| format!("`{operator}`: {error}"))
+        path.parse().map(Operand::Path).map_err(|error: super::PathError| format!("`{operator}`: {error}"))
     } else {
         fixed(operator, value).and_then(parse).map(Operand::Fixed)
     }
@@ -303,9 +290,7 @@ fn pattern(text: &str) -> Result<Regex, String> {
             '\\' => match chars.next() {
                 Some(escaped @ ('*' | '\\')) => regex.push_str(&regex::escape(escaped.encode_utf8(&mut [0; 4]))),
                 _ => {
-                    return Err(format!(
-                        "`StringMatches`: in `{text}` a backslash escapes neither * nor \\"
-                    ));
+                    return Err(format!("`StringMatches`: in `{text}` a backslash escapes neither * nor \\"));
                 }
             },
             c => regex.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
@@ -323,11 +308,8 @@ fn time_of(value: &Value) -> Option<Timestamp> {
 pub(super) fn parse_timestamp(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
     let has_time = bytes.get(10) == Some(&b'T') && bytes.get(13) == Some(&b':') && bytes.get(16) == Some(&b':');
-    let has_zone = text.ends_with('Z')
-        || matches!(
-            bytes.len().checked_sub(6).and_then(|at| bytes.get(at)),
-            Some(b'+' | b'-')
-        );
+    let has_zone =
+        text.ends_with('Z') || matches!(bytes.len().checked_sub(6).and_then(|at| bytes.get(at)), Some(b'+' | b'-'));
     if has_time && has_zone { text.parse().ok() } else { None }
 }
 

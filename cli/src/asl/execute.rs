@@ -56,26 +56,12 @@ pub async fn execute<H: TaskHandler, T: Timer, O: Observer>(
     let at = timer.now();
     match outcome {
         Ok(output) => {
-            observer.on(&ExecutionEvent::ExecutionSucceeded {
-                output: output.clone(),
-                at,
-            });
-            ExecutionResult::Succeeded {
-                last_state: state,
-                output,
-            }
+            observer.on(&ExecutionEvent::ExecutionSucceeded { output: output.clone(), at });
+            ExecutionResult::Succeeded { last_state: state, output }
         }
         Err(Failure { error, cause, .. }) => {
-            observer.on(&ExecutionEvent::ExecutionFailed {
-                error: error.clone(),
-                cause: cause.clone(),
-                at,
-            });
-            ExecutionResult::Failed {
-                error,
-                cause,
-                last_state: state,
-            }
+            observer.on(&ExecutionEvent::ExecutionFailed { error: error.clone(), cause: cause.clone(), at });
+            ExecutionResult::Failed { error, cause, last_state: state }
         }
     }
 }
@@ -113,11 +99,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
             check_size(&format!("state/task '{current}'"), &step.output)?;
             self.count_events(1)?;
             let (name, output) = (current.clone(), step.output.clone());
-            self.observer.on(&ExecutionEvent::StateExited {
-                name,
-                output,
-                at: self.timer.now(),
-            });
+            self.observer.on(&ExecutionEvent::StateExited { name, output, at: self.timer.now() });
             match step.then {
                 Then::Next(next) => *current = next,
                 Then::End => return Ok(step.output),
@@ -156,11 +138,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
     async fn step(&mut self, name: &str, state: &State, raw: Value) -> Result<Step, Failure> {
         let data = self.select("InputPath", &state.input, &raw)?;
         let (then, result) = match &state.action {
-            Action::Pass {
-                value,
-                result_path,
-                then,
-            } => {
+            Action::Pass { value, result_path, then } => {
                 let result = match value {
                     PassValue::Input => data,
                     PassValue::Result(result) => result.clone(),
@@ -176,9 +154,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
             Action::Choice { rules, default } => {
                 let mut chosen = None;
                 for rule in rules {
-                    let holds = rule
-                        .holds(&data, &self.context)
-                        .map_err(|path| missing("Variable", &path))?;
+                    let holds = rule.holds(&data, &self.context).map_err(|path| missing("Variable", &path))?;
                     if holds {
                         chosen = Some(rule.next.clone());
                         break;
@@ -231,20 +207,11 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
                 return Err(failure);
             };
             let delay = retrier.delay(retry);
-            let wait = if retrier.full_jitter {
-                self.timer.jitter(delay).min(delay)
-            } else {
-                delay
-            };
+            let wait = if retrier.full_jitter { self.timer.jitter(delay).min(delay) } else { delay };
             self.set_retry_count(attempt);
             attempt = attempt.saturating_add(1);
             let at = self.timer.now();
-            self.observer.on(&ExecutionEvent::RetryScheduled {
-                name: name.to_owned(),
-                attempt,
-                wait,
-                at,
-            });
+            self.observer.on(&ExecutionEvent::RetryScheduled { name: name.to_owned(), attempt, wait, at });
             self.pause(wait).await?;
         }
     }
@@ -285,31 +252,17 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
         };
         let Failure { error, cause, .. } = failure;
         let output = json!({ "Error": error, "Cause": cause });
-        let output = place(name, &catcher.result_path, raw, output).map_err(|failure| Failure {
-            is_final: true,
-            ..failure
-        })?;
+        let output =
+            place(name, &catcher.result_path, raw, output).map_err(|failure| Failure { is_final: true, ..failure })?;
         let (name, next, at) = (name.to_owned(), catcher.next.clone(), self.timer.now());
-        self.observer.on(&ExecutionEvent::Caught {
-            name,
-            error,
-            cause,
-            next,
-            at,
-        });
-        Ok(Step {
-            then: Then::Next(catcher.next.clone()),
-            output,
-        })
+        self.observer.on(&ExecutionEvent::Caught { name, error, cause, next, at });
+        Ok(Step { then: Then::Next(catcher.next.clone()), output })
     }
 
     fn select(&self, field: &str, selection: &Selection, value: &Value) -> Result<Value, Failure> {
         match selection {
             Selection::Empty => Ok(json!({})),
-            Selection::At(path) => path
-                .find(value, &self.context)
-                .cloned()
-                .ok_or_else(|| missing(field, path)),
+            Selection::At(path) => path.find(value, &self.context).cloned().ok_or_else(|| missing(field, path)),
         }
     }
 
@@ -322,18 +275,14 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
 
     fn wait_time(&self, until: &WaitUntil, data: &Value) -> Result<Duration, Failure> {
         let node = |field: &str, path: &ReferencePath| {
-            path.find(data, &self.context)
-                .cloned()
-                .ok_or_else(|| missing(field, path))
+            path.find(data, &self.context).cloned().ok_or_else(|| missing(field, path))
         };
         let time = match until {
             WaitUntil::Seconds(seconds) => return Ok(Duration::from_secs(*seconds)),
             WaitUntil::SecondsPath(path) => {
                 let value = node("SecondsPath", path)?;
                 return value.as_u64().map(Duration::from_secs).ok_or_else(|| {
-                    Failure::runtime(format!(
-                        "`SecondsPath`: `{path}` is {value}, not a whole number of seconds"
-                    ))
+                    Failure::runtime(format!("`SecondsPath`: `{path}` is {value}, not a whole number of seconds"))
                 });
             }
             WaitUntil::Timestamp(time) => *time,
@@ -383,11 +332,7 @@ fn computed_text(field: &str, template: &Template, data: &Value, context: &Value
     match template.fill(data, context) {
         Ok(Value::String(text)) => Ok(text),
         Ok(other) => Err(Failure::runtime(format!("`{field}` gives {other}, not a string"))),
-        Err(missing) => Err(MissingNode {
-            field: field.to_owned(),
-            ..missing
-        }
-        .into()),
+        Err(missing) => Err(MissingNode { field: field.to_owned(), ..missing }.into()),
     }
 }
 

@@ -14,14 +14,9 @@ pub(super) fn check(machine: &StateMachine) -> Result<(), DefinitionError> {
         }
     }
 
-    let reached = closure([machine.start_at.as_str()], |name| {
-        machine.states.get(name).map(targets).unwrap_or_default()
-    });
-    let ends = machine
-        .states
-        .iter()
-        .filter(|(_, state)| is_terminal(state))
-        .map(|(name, _)| name.as_str());
+    let reached =
+        closure([machine.start_at.as_str()], |name| machine.states.get(name).map(targets).unwrap_or_default());
+    let ends = machine.states.iter().filter(|(_, state)| is_terminal(state)).map(|(name, _)| name.as_str());
     let ending = closure(ends, |name| sources.get(name).cloned().unwrap_or_default());
     for name in machine.state_names() {
         if !reached.contains(name) {
@@ -42,15 +37,12 @@ pub(super) fn targets<'a>(state: &'a State) -> Vec<&'a str> {
     };
     match &state.action {
         Action::Pass { then: next, .. } | Action::Wait { then: next, .. } => then(next).into_iter().collect(),
-        Action::Task(task) => then(&task.then)
-            .into_iter()
-            .chain(task.catch.iter().map(|catcher| catcher.next.as_str()))
-            .collect(),
-        Action::Choice { rules, default } => rules
-            .iter()
-            .map(|rule| rule.next.as_str())
-            .chain(default.as_deref())
-            .collect(),
+        Action::Task(task) => {
+            then(&task.then).into_iter().chain(task.catch.iter().map(|catcher| catcher.next.as_str())).collect()
+        }
+        Action::Choice { rules, default } => {
+            rules.iter().map(|rule| rule.next.as_str()).chain(default.as_deref()).collect()
+        }
         Action::Succeed | Action::Fail { .. } => Vec::new(),
     }
 }
@@ -68,10 +60,7 @@ fn require(machine: &StateMachine, origin: &str, target: &str) -> Result<(), Def
     if machine.states.contains_key(target) {
         Ok(())
     } else {
-        Err(DefinitionError::DanglingTarget {
-            origin: origin.to_owned(),
-            target: target.to_owned(),
-        })
+        Err(DefinitionError::DanglingTarget { origin: origin.to_owned(), target: target.to_owned() })
     }
 }
 

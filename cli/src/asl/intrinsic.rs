@@ -8,10 +8,7 @@ use super::path::ReferencePath;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Intrinsic {
     /// The pieces between the `{}` of the template, and one argument for each gap.
-    Format {
-        pieces: Vec<String>,
-        arguments: Vec<Argument>,
-    },
+    Format { pieces: Vec<String>, arguments: Vec<Argument> },
     /// The value as compact JSON text.
     JsonToString(Argument),
 }
@@ -29,11 +26,7 @@ impl Intrinsic {
         let mut parser = Parser { rest: text };
         let call = parser.call()?;
         parser.skip_spaces();
-        if parser.rest.is_empty() {
-            Ok(call)
-        } else {
-            Err(format!("unexpected `{}` after the call", parser.rest))
-        }
+        if parser.rest.is_empty() { Ok(call) } else { Err(format!("unexpected `{}` after the call", parser.rest)) }
     }
 
     /// The value of the call; the error is the path that names nothing.
@@ -74,10 +67,7 @@ fn interpolated(value: &Value) -> String {
             format!("[{}]", items.join(", "))
         }
         Value::Object(map) => {
-            let fields: Vec<String> = map
-                .iter()
-                .map(|(key, item)| format!("{key}={}", interpolated(item)))
-                .collect();
+            let fields: Vec<String> = map.iter().map(|(key, item)| format!("{key}={}", interpolated(item))).collect();
             format!("{{{}}}", fields.join(", "))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
@@ -106,10 +96,7 @@ impl Parser<'_> {
 
     fn call(&mut self) -> Result<Intrinsic, String> {
         self.skip_spaces();
-        let (name, rest) = self
-            .rest
-            .split_once('(')
-            .ok_or_else(|| format!("`{}` is not a call", self.rest))?;
+        let (name, rest) = self.rest.split_once('(').ok_or_else(|| format!("`{}` is not a call", self.rest))?;
         self.rest = rest;
         let mut arguments = Vec::new();
         if !self.take(')') {
@@ -136,16 +123,11 @@ impl Parser<'_> {
         }
         let word = self.word();
         if word.starts_with('$') {
-            return word
-                .parse()
-                .map(Argument::Path)
-                .map_err(|error: super::PathError| error.to_string());
+            return word.parse().map(Argument::Path).map_err(|error: super::PathError| error.to_string());
         }
         match serde_json::from_str(word) {
             Ok(value @ (Value::Null | Value::Bool(_) | Value::Number(_))) => Ok(Argument::Literal(value)),
-            _ => Err(format!(
-                "`{word}` is no argument: write a path, a number, true, false, null or 'text'"
-            )),
+            _ => Err(format!("`{word}` is no argument: write a path, a number, true, false, null or 'text'")),
         }
     }
 
@@ -200,20 +182,14 @@ fn build(name: &str, arguments: Vec<Argument>) -> Result<Intrinsic, String> {
             if pieces.len() == arguments.len() + 1 {
                 Ok(Intrinsic::Format { pieces, arguments })
             } else {
-                Err(format!(
-                    "`States.Format` has {} gaps for {} values",
-                    pieces.len() - 1,
-                    arguments.len()
-                ))
+                Err(format!("`States.Format` has {} gaps for {} values", pieces.len() - 1, arguments.len()))
             }
         }
         "States.JsonToString" => match <[Argument; 1]>::try_from(arguments) {
             Ok([argument]) => Ok(Intrinsic::JsonToString(unescape(argument))),
             Err(given) => Err(format!("`States.JsonToString` takes 1 argument, not {}", given.len())),
         },
-        other => Err(format!(
-            "intrinsic `{other}` is not supported: use `States.Format` or `States.JsonToString`"
-        )),
+        other => Err(format!("intrinsic `{other}` is not supported: use `States.Format` or `States.JsonToString`")),
     }
 }
 
@@ -248,9 +224,7 @@ fn split_template(template: &str) -> Result<Vec<String>, String> {
                 pieces.push(std::mem::take(&mut piece));
             }
             '{' | '}' => {
-                return Err(format!(
-                    "a lone `{c}` in the text of `States.Format`: escape it as \\{c}"
-                ));
+                return Err(format!("a lone `{c}` in the text of `States.Format`: escape it as \\{c}"));
             }
             c => piece.push(c),
         }

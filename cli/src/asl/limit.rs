@@ -28,11 +28,7 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn last(error: &str, cause: String) -> Self {
-        Self {
-            error: error.to_owned(),
-            cause,
-            is_final: true,
-        }
+        Self { error: error.to_owned(), cause, is_final: true }
     }
 
     pub(super) fn runtime(cause: String) -> Self {
@@ -40,11 +36,7 @@ impl Failure {
     }
 
     pub(super) fn task(error: &str, cause: String) -> Self {
-        Self {
-            error: error.to_owned(),
-            cause,
-            is_final: false,
-        }
+        Self { error: error.to_owned(), cause, is_final: false }
     }
 
     pub(super) fn execution_timeout() -> Self {
@@ -57,34 +49,22 @@ impl Failure {
 
 impl From<TaskFailure> for Failure {
     fn from(TaskFailure { error, cause }: TaskFailure) -> Self {
-        Self {
-            error,
-            cause,
-            is_final: false,
-        }
+        Self { error, cause, is_final: false }
     }
 }
 
 impl From<MissingNode> for Failure {
     fn from(MissingNode { field, path }: MissingNode) -> Self {
-        Self::runtime(format!(
-            "the path `{path}` specified for the field `{field}` could not be found in the input"
-        ))
+        Self::runtime(format!("the path `{path}` specified for the field `{field}` could not be found in the input"))
     }
 }
 
 pub(super) fn missing(field: &str, path: &ReferencePath) -> Failure {
-    MissingNode {
-        field: field.to_owned(),
-        path: path.clone(),
-    }
-    .into()
+    MissingNode { field: field.to_owned(), path: path.clone() }.into()
 }
 
 pub(super) fn after(start: Timestamp, duration: Duration) -> Option<Timestamp> {
-    SignedDuration::try_from(duration)
-        .ok()
-        .and_then(|duration| start.checked_add(duration).ok())
+    SignedDuration::try_from(duration).ok().and_then(|duration| start.checked_add(duration).ok())
 }
 
 /// Time from `start` to `end`, zero when `end` is past.

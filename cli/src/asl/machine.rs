@@ -103,25 +103,12 @@ pub(super) enum Selection {
 
 #[derive(Debug, Clone)]
 pub(super) enum Action {
-    Pass {
-        value: PassValue,
-        result_path: Placement,
-        then: Then,
-    },
+    Pass { value: PassValue, result_path: Placement, then: Then },
     Task(Box<TaskAction>),
-    Choice {
-        rules: Vec<ChoiceRule>,
-        default: Option<String>,
-    },
-    Wait {
-        until: WaitUntil,
-        then: Then,
-    },
+    Choice { rules: Vec<ChoiceRule>, default: Option<String> },
+    Wait { until: WaitUntil, then: Then },
     Succeed,
-    Fail {
-        error: Text,
-        cause: Text,
-    },
+    Fail { error: Text, cause: Text },
 }
 
 #[derive(Debug, Clone)]

@@ -49,12 +49,7 @@ impl StateMachine {
                 Err(problem) => return Err(DefinitionError::State { state: name, problem }),
             };
         }
-        let machine = Self {
-            name: "local".to_owned(),
-            start_at: wire.start_at,
-            timeout,
-            states,
-        };
+        let machine = Self { name: "local".to_owned(), start_at: wire.start_at, timeout, states };
         graph::check(&machine)?;
         Ok(machine)
     }
@@ -96,11 +91,7 @@ fn parse_pass(wire: PassWire) -> Result<State, StateProblem> {
     Ok(State {
         input: selection("InputPath", wire.input_path)?,
         output: selection("OutputPath", wire.output_path)?,
-        action: Action::Pass {
-            value,
-            result_path: placement(wire.result_path)?,
-            then: then(wire.next, wire.end)?,
-        },
+        action: Action::Pass { value, result_path: placement(wire.result_path)?, then: then(wire.next, wire.end)? },
     })
 }
 
@@ -113,10 +104,8 @@ fn parse_task(fields: Map<String, Value>) -> Result<State, StateProblem> {
         _ => {}
     }
     let wire: TaskWire = read(fields)?;
-    let result_selector = wire
-        .result_selector
-        .map(|selector| Template::parse_object("ResultSelector", &selector))
-        .transpose()?;
+    let result_selector =
+        wire.result_selector.map(|selector| Template::parse_object("ResultSelector", &selector)).transpose()?;
     let task = TaskAction {
         payload: payload(&wire.parameters)?,
         function: wire.parameters.function_name,
@@ -169,12 +158,7 @@ fn retrier(wire: RetrierWire, is_last: bool) -> Result<Retrier, String> {
         return Err(format!("`BackoffRate` is {backoff_rate}: it must be at least 1.0"));
     }
     let max_delay_seconds = match wire.max_delay_seconds {
-        Some(seconds) => bounded(
-            "MaxDelaySeconds",
-            seconds,
-            u64::from(interval_seconds) + 1,
-            MAX_DELAY_SECONDS - 1,
-        )?,
+        Some(seconds) => bounded("MaxDelaySeconds", seconds, u64::from(interval_seconds) + 1, MAX_DELAY_SECONDS - 1)?,
         None => MAX_DELAY_SECONDS,
     };
     Ok(Retrier {
@@ -208,10 +192,7 @@ fn parse_choice(wire: ChoiceWire) -> Result<State, StateProblem> {
     Ok(State {
         input: selection("InputPath", wire.input_path)?,
         output: selection("OutputPath", wire.output_path)?,
-        action: Action::Choice {
-            rules,
-            default: wire.default,
-        },
+        action: Action::Choice { rules, default: wire.default },
     })
 }
 
@@ -231,10 +212,7 @@ fn parse_wait(wire: WaitWire) -> Result<State, StateProblem> {
     Ok(State {
         input: selection("InputPath", wire.input_path)?,
         output: selection("OutputPath", wire.output_path)?,
-        action: Action::Wait {
-            until,
-            then: then(wire.next, wire.end)?,
-        },
+        action: Action::Wait { until, then: then(wire.next, wire.end)? },
     })
 }
 
@@ -257,11 +235,7 @@ fn parse_fail(wire: FailWire) -> Result<State, StateProblem> {
         cause: text("Cause", wire.cause, wire.cause_path)?,
     };
     let whole = selection("InputPath", None)?;
-    Ok(State {
-        input: whole.clone(),
-        output: whole,
-        action,
-    })
+    Ok(State { input: whole.clone(), output: whole, action })
 }
 
 fn then(next: Option<String>, end: Option<bool>) -> Result<Then, String> {
@@ -290,15 +264,12 @@ fn placement(path: PathField) -> Result<Placement, String> {
     if path.is_writable() {
         Ok(Placement::At(path))
     } else {
-        Err(format!(
-            "`ResultPath`: `{path}` is in the context object, which nothing can write to"
-        ))
+        Err(format!("`ResultPath`: `{path}` is in the context object, which nothing can write to"))
     }
 }
 
 fn reference(field: &str, path: &str) -> Result<ReferencePath, String> {
-    path.parse()
-        .map_err(|error: super::PathError| format!("`{field}`: {error}"))
+    path.parse().map_err(|error: super::PathError| format!("`{field}`: {error}"))
 }
 
 fn bounded(field: &str, value: u64, least: u64, most: u64) -> Result<u64, String> {

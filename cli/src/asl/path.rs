@@ -75,10 +75,7 @@ impl ReferencePath {
         let mut node = &mut base;
         for step in &self.steps {
             node = match step {
-                Step::Field(name) => node
-                    .as_object_mut()?
-                    .entry(name)
-                    .or_insert_with(|| Value::Object(Map::new())),
+                Step::Field(name) => node.as_object_mut()?.entry(name).or_insert_with(|| Value::Object(Map::new())),
                 Step::Index(index) => node.as_array_mut()?.get_mut(*index)?,
             };
         }
@@ -97,10 +94,7 @@ impl FromStr for ReferencePath {
     type Err = PathError;
 
     fn from_str(text: &str) -> Result<Self, PathError> {
-        let error = |problem: String| PathError {
-            path: text.to_owned(),
-            problem,
-        };
+        let error = |problem: String| PathError { path: text.to_owned(), problem };
         let (root, rest) = match (text.strip_prefix("$$"), text.strip_prefix('$')) {
             (Some(rest), _) => (Root::Context, rest),
             (None, Some(rest)) => (Root::Data, rest),
@@ -110,29 +104,19 @@ impl FromStr for ReferencePath {
         if root == Root::Context {
             check_context(&steps).map_err(error)?;
         }
-        Ok(Self {
-            root,
-            steps,
-            text: text.to_owned(),
-        })
+        Ok(Self { root, steps, text: text.to_owned() })
     }
 }
 
 fn check_context(steps: &[Step]) -> Result<(), String> {
     let known = CONTEXT_FIELDS.iter().any(|field| {
         steps.len() >= field.len()
-            && field
-                .iter()
-                .zip(steps)
-                .all(|(name, step)| matches!(step, Step::Field(given) if given == name))
+            && field.iter().zip(steps).all(|(name, step)| matches!(step, Step::Field(given) if given == name))
     });
     if known {
         Ok(())
     } else {
-        let names: Vec<String> = CONTEXT_FIELDS
-            .iter()
-            .map(|field| format!("$$.{}", field.join(".")))
-            .collect();
+        let names: Vec<String> = CONTEXT_FIELDS.iter().map(|field| format!("$$.{}", field.join("."))).collect();
         Err(format!("the context object has only {} here", names.join(", ")))
     }
 }
@@ -157,18 +141,12 @@ fn dot_name(chars: &mut Peekable<Chars<'_>>) -> Result<String, String> {
             break;
         }
         if !(c.is_alphanumeric() || c == '_') {
-            return Err(format!(
-                "`{c}` after a dot: write such a name as ['name'], and one path for one node"
-            ));
+            return Err(format!("`{c}` after a dot: write such a name as ['name'], and one path for one node"));
         }
         name.push(c);
         chars.next();
     }
-    if name.is_empty() {
-        Err("a name is missing after a dot".to_owned())
-    } else {
-        Ok(name)
-    }
+    if name.is_empty() { Err("a name is missing after a dot".to_owned()) } else { Ok(name) }
 }
 
 fn bracket(chars: &mut Peekable<Chars<'_>>) -> Result<Step, String> {
@@ -193,17 +171,13 @@ fn bracket(chars: &mut Peekable<Chars<'_>>) -> Result<Step, String> {
             Step::Index(digits.parse().map_err(|_| format!("index {digits} is too large"))?)
         }
         Some(other) => {
-            return Err(format!(
-                "`[{other}`: only an index or a quoted name names a single node"
-            ));
+            return Err(format!("`[{other}`: only an index or a quoted name names a single node"));
         }
         None => return Err("a bracket does not close".to_owned()),
     };
     match chars.next() {
         Some(']') => Ok(step),
-        Some(other) => Err(format!(
-            "`{other}` in brackets: only an index or a quoted name names a single node"
-        )),
+        Some(other) => Err(format!("`{other}` in brackets: only an index or a quoted name names a single node")),
         None => Err("a bracket does not close".to_owned()),
     }
 }

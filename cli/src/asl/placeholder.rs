@@ -82,9 +82,8 @@ fn resolve(
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
             return Err(malformed());
         }
-        let replacement = substitutions
-            .get(name)
-            .ok_or_else(|| PlaceholderError::Unresolved { name: name.to_owned() })?;
+        let replacement =
+            substitutions.get(name).ok_or_else(|| PlaceholderError::Unresolved { name: name.to_owned() })?;
         used.insert(name.to_owned());
         resolved.push_str(before);
         resolved.push_str(replacement);

@@ -35,10 +35,7 @@ impl TaskFailure {
     #[must_use]
     pub fn of_function(error_type: &str, error_message: &str) -> Self {
         let cause = json!({ "errorMessage": error_message, "errorType": error_type }).to_string();
-        Self {
-            error: error_type.to_owned(),
-            cause,
-        }
+        Self { error: error_type.to_owned(), cause }
     }
 }
 

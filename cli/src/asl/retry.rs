@@ -42,9 +42,9 @@ impl ErrorMatcher {
     pub(super) fn matches(&self, error: &str) -> bool {
         match self {
             Self::All => true,
-            Self::Named(names) => names
-                .iter()
-                .any(|name| name == error || (name == "States.TaskFailed" && error != "States.Timeout")),
+            Self::Named(names) => {
+                names.iter().any(|name| name == error || (name == "States.TaskFailed" && error != "States.Timeout"))
+            }
         }
     }
 }
@@ -105,19 +105,13 @@ pub(super) struct RetryCounts {
 
 impl RetryCounts {
     pub(super) fn new(retriers: &[Retrier]) -> Self {
-        Self {
-            used: vec![0; retriers.len()],
-        }
+        Self { used: vec![0; retriers.len()] }
     }
 
     /// The retrier that answers `error` with the number of its retry, or `None` when the state must catch or fail. Only
     /// the first retrier that matches counts: when it is exhausted, later ones are not asked.
     pub(super) fn next<'r>(&mut self, retriers: &'r [Retrier], error: &str) -> Option<(&'r Retrier, u32)> {
-        let (used, retrier) = self
-            .used
-            .iter_mut()
-            .zip(retriers)
-            .find(|(_, retrier)| retrier.errors.matches(error))?;
+        let (used, retrier) = self.used.iter_mut().zip(retriers).find(|(_, retrier)| retrier.errors.matches(error))?;
         let retry = *used;
         if retry >= retrier.max_attempts {
             return None;

@@ -31,11 +31,7 @@ impl Template {
                 .map(|(key, item)| Self::entry(map, key, item))
                 .collect::<Result<Vec<_>, _>>()
                 .map(Self::Object),
-            Value::Array(items) => items
-                .iter()
-                .map(Self::parse)
-                .collect::<Result<Vec<_>, _>>()
-                .map(Self::Array),
+            Value::Array(items) => items.iter().map(Self::parse).collect::<Result<Vec<_>, _>>().map(Self::Array),
             literal => Ok(Self::Literal(literal.clone())),
         }
     }
@@ -52,13 +48,9 @@ impl Template {
     /// Parses a string that is a path or a call of an intrinsic function.
     pub(super) fn parse_expression(key: &str, text: &str) -> Result<Self, String> {
         if text.starts_with('$') {
-            text.parse()
-                .map(Self::Path)
-                .map_err(|error: super::PathError| format!("`{key}`: {error}"))
+            text.parse().map(Self::Path).map_err(|error: super::PathError| format!("`{key}`: {error}"))
         } else if text.starts_with("States.") {
-            Intrinsic::parse(text)
-                .map(Self::Intrinsic)
-                .map_err(|problem| format!("`{key}`: {problem}"))
+            Intrinsic::parse(text).map(Self::Intrinsic).map_err(|problem| format!("`{key}`: {problem}"))
         } else {
             Err(format!("`{key}`: `{text}` is neither a path nor an intrinsic function"))
         }
@@ -68,9 +60,7 @@ impl Template {
         let Some(name) = key.strip_suffix(".$") else {
             if matches!(item, Value::String(text) if text == "$" || text.starts_with("$.") || text.starts_with("$$.")) {
                 // Legal, and in practice always a forgotten suffix.
-                return Err(format!(
-                    "`{key}` holds a path as plain text: write the key as `{key}.$`"
-                ));
+                return Err(format!("`{key}` holds a path as plain text: write the key as `{key}.$`"));
             }
             return Self::parse(item).map(|template| (key.to_owned(), template));
         };
@@ -89,10 +79,7 @@ impl Template {
     }
 
     fn fill_field(&self, field: &str, data: &Value, context: &Value) -> Result<Value, MissingNode> {
-        let missing = |path: &ReferencePath| MissingNode {
-            field: field.to_owned(),
-            path: path.clone(),
-        };
+        let missing = |path: &ReferencePath| MissingNode { field: field.to_owned(), path: path.clone() };
         match self {
             Self::Literal(value) => Ok(value.clone()),
             Self::Path(path) => path.find(data, context).cloned().ok_or_else(|| missing(path)),

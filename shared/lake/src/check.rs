@@ -51,9 +51,9 @@ pub async fn load_folder(folder: &FolderUri, options: &StoreOptions) -> Result<P
     let store = DocumentStore::open(folder, options)?;
     let invalid = |error: sluice_core::uri::UriError| LakeError::Invalid { message: error.to_string() };
     let spec_path: LakePath = SPEC_FILE.parse().map_err(invalid)?;
-    let text = read_text(&store, &spec_path).await?.ok_or_else(|| LakeError::NotFound {
-        what: format!("there is no {SPEC_FILE} in {folder}"),
-    })?;
+    let text = read_text(&store, &spec_path)
+        .await?
+        .ok_or_else(|| LakeError::NotFound { what: format!("there is no {SPEC_FILE} in {folder}") })?;
     let problem = |problem: SpecError| LakeError::Spec { problems: vec![problem] };
     let spec = PipelineSpec::parse(&text, SPEC_FILE).map_err(problem)?;
     let mut contracts = BTreeMap::new();

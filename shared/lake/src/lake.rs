@@ -50,7 +50,10 @@ impl Lake {
     /// The folder of a table.
     pub fn table_folder(&self, table: &TableRef) -> Result<FolderUri, LakeError> {
         let object = self.root.object(&layout::table(table));
-        object.as_str().parse().map_err(|error: sluice_core::uri::UriError| LakeError::Invalid { message: error.to_string() })
+        object
+            .as_str()
+            .parse()
+            .map_err(|error: sluice_core::uri::UriError| LakeError::Invalid { message: error.to_string() })
     }
 
     /// The folder of a table on this machine, when the lake is local.

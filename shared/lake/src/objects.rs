@@ -88,10 +88,20 @@ fn list_local(folder: &FolderUri) -> Result<Vec<SourceObject>, LakeError> {
     Ok(found)
 }
 
-fn local_object(folder: &FolderUri, root: &FilePath, path: &FilePath, size_bytes: u64) -> Result<SourceObject, LakeError> {
+fn local_object(
+    folder: &FolderUri,
+    root: &FilePath,
+    path: &FilePath,
+    size_bytes: u64,
+) -> Result<SourceObject, LakeError> {
     let invalid = |message: String| LakeError::Invalid { message };
-    let below = path.strip_prefix(root).ok().and_then(FilePath::to_str).ok_or_else(|| invalid(format!("{} is not UTF-8", path.display())))?;
-    let below: LakePath = below.parse().map_err(|error| invalid(format!("{}: {error}: rename the file", path.display())))?;
+    let below = path
+        .strip_prefix(root)
+        .ok()
+        .and_then(FilePath::to_str)
+        .ok_or_else(|| invalid(format!("{} is not UTF-8", path.display())))?;
+    let below: LakePath =
+        below.parse().map_err(|error| invalid(format!("{}: {error}: rename the file", path.display())))?;
     Ok(SourceObject { uri: folder.object(&below), etag: hash_file(path)?, size_bytes })
 }
 
@@ -136,7 +146,11 @@ async fn list_remote(folder: &FolderUri, options: &StoreOptions) -> Result<Vec<S
         let etag = object.e_tag.ok_or_else(|| LakeError::Invalid {
             message: format!("the store gives no etag for {key}; versions of objects cannot be told apart without"),
         })?;
-        found.push(SourceObject { uri: folder.object(&path), etag: etag.trim_matches('"').to_owned(), size_bytes: object.size });
+        found.push(SourceObject {
+            uri: folder.object(&path),
+            etag: etag.trim_matches('"').to_owned(),
+            size_bytes: object.size,
+        });
     }
     Ok(found)
 }
@@ -159,7 +173,11 @@ impl ObjectBytes {
     /// # Errors
     /// [`LakeError::SourceChanged`] when it is gone or, on S3, another version.
     pub async fn open(object: &SourceObject, options: &StoreOptions) -> Result<Self, LakeError> {
-        if object.uri.as_url().scheme() == "file" { Self::open_local(object) } else { Self::open_remote(object, options).await }
+        if object.uri.as_url().scheme() == "file" {
+            Self::open_local(object)
+        } else {
+            Self::open_remote(object, options).await
+        }
     }
 
     fn open_local(object: &SourceObject) -> Result<Self, LakeError> {
@@ -178,11 +196,19 @@ impl ObjectBytes {
         // The etag is checked by the store itself, for this request and for every one that resumes it.
         let get = GetOptions { if_match: Some(object.etag.clone()), ..Default::default() };
         let answer = store.get_opts(&key, get).await.map_err(|source| match source {
-            object_store::Error::NotFound { .. } => LakeError::SourceChanged { uri: object.uri.clone(), what: "deleted" },
-            object_store::Error::Precondition { .. } => LakeError::SourceChanged { uri: object.uri.clone(), what: "replaced" },
+            object_store::Error::NotFound { .. } => {
+                LakeError::SourceChanged { uri: object.uri.clone(), what: "deleted" }
+            }
+            object_store::Error::Precondition { .. } => {
+                LakeError::SourceChanged { uri: object.uri.clone(), what: "replaced" }
+            }
             source => LakeError::Store { doing: "read", location: object.uri.to_string(), source },
         })?;
-        let reader = StreamReader { stream: answer.into_stream(), rest: Bytes::new(), runtime: tokio::runtime::Handle::current() };
+        let reader = StreamReader {
+            stream: answer.into_stream(),
+            rest: Bytes::new(),
+            runtime: tokio::runtime::Handle::current(),
+        };
         Ok(Self { reader: Box::new(reader), check: None })
     }
 
@@ -216,12 +242,16 @@ impl VersionCheck {
     }
 }
 
-fn remote(uri: &ObjectUri, options: &StoreOptions) -> Result<(Arc<dyn ObjectStore>, object_store::path::Path), LakeError> {
+fn remote(
+    uri: &ObjectUri,
+    options: &StoreOptions,
+) -> Result<(Arc<dyn ObjectStore>, object_store::path::Path), LakeError> {
     let invalid = |message: String| LakeError::Invalid { message };
     let mut root = uri.as_url().clone();
     root.set_path("/");
     let root: FolderUri = root.as_str().parse().map_err(|error| invalid(format!("{error}")))?;
-    let key = object_store::path::Path::from_url_path(uri.as_url().path()).map_err(|error| invalid(error.to_string()))?;
+    let key =
+        object_store::path::Path::from_url_path(uri.as_url().path()).map_err(|error| invalid(error.to_string()))?;
     Ok((DocumentStore::open(&root, options)?.objects().clone(), key))
 }
 

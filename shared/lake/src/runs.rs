@@ -30,7 +30,13 @@ pub async fn held(lake: &Lake, pipeline: &PipelineName) -> Result<Vec<Hold>, Lak
 ///
 /// # Errors
 /// [`LakeError::Document`].
-pub async fn hold(lake: &Lake, run: &RunRef, object: &SourceObject, reason: &str, now: Timestamp) -> Result<(), LakeError> {
+pub async fn hold(
+    lake: &Lake,
+    run: &RunRef,
+    object: &SourceObject,
+    reason: &str,
+    now: Timestamp,
+) -> Result<(), LakeError> {
     let hold = Hold { object: object.clone(), run_id: run.run_id.clone(), held_at: now, reason: reason.to_owned() };
     let path = layout::hold(&run.pipeline, &object.id());
     lake.settle_document(&path, hold).await.map(drop)
@@ -80,7 +86,9 @@ pub async fn accept(
     match verdict.decision {
         Decision::Accepted => return Ok(verdict),
         Decision::Passed => {
-            return Err(LakeError::Invalid { message: format!("run `{run_id}` passed the gate; there is nothing to accept") });
+            return Err(LakeError::Invalid {
+                message: format!("run `{run_id}` passed the gate; there is nothing to accept"),
+            });
         }
         Decision::Rejected => {}
     }

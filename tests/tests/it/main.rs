@@ -5,6 +5,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
+    clippy::cast_possible_truncation,
     reason = "tests stop at the first surprise, and tell what they measured"
 )]
 

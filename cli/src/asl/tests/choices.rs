@@ -9,17 +9,12 @@ use super::support::merged;
 fn holds(condition: Value, data: &Value) -> Result<bool, String> {
     let rule = merged(condition, json!({ "Next": "Done" }));
     let rule = ChoiceRule::parse(rule.as_object().unwrap().clone()).unwrap();
-    rule.holds(data, &json!({ "State": { "Name": "S" } }))
-        .map_err(|path| path.to_string())
+    rule.holds(data, &json!({ "State": { "Name": "S" } })).map_err(|path| path.to_string())
 }
 
 fn check(operator: &str, operand: &Value, value: &Value, expected: bool) {
     let condition = json!({ "Variable": "$.v", operator: operand });
-    assert_eq!(
-        holds(condition, &json!({ "v": value })),
-        Ok(expected),
-        "{value} {operator} {operand}"
-    );
+    assert_eq!(holds(condition, &json!({ "v": value })), Ok(expected), "{value} {operator} {operand}");
     if !operator.starts_with("Is") && operator != "StringMatches" {
         let by_path = json!({ "Variable": "$.v", format!("{operator}Path"): "$.w" });
         let data = json!({ "v": value, "w": operand });
@@ -42,20 +37,12 @@ fn ordered_operators_compare_less_equal_and_greater() {
         (
             "Numeric",
             json!(9_007_199_254_740_993_u64),
-            [
-                json!(9_007_199_254_740_992_u64),
-                json!(9_007_199_254_740_993_u64),
-                json!(9_007_199_254_740_994_u64),
-            ],
+            [json!(9_007_199_254_740_992_u64), json!(9_007_199_254_740_993_u64), json!(9_007_199_254_740_994_u64)],
         ),
         (
             "Timestamp",
             json!("2026-11-20T08:00:00Z"),
-            [
-                json!("2026-11-20T08:59:59.9+01:00"),
-                json!("2026-11-20T09:00:00+01:00"),
-                json!("2026-11-20T08:00:00.1Z"),
-            ],
+            [json!("2026-11-20T08:59:59.9+01:00"), json!("2026-11-20T09:00:00+01:00"), json!("2026-11-20T08:00:00.1Z")],
         ),
     ];
     for (operator, expected) in expectations {
@@ -73,12 +60,7 @@ fn values_of_another_type_compare_as_false() {
     check("NumericEquals", &json!(1), &json!("1"), false);
     check("NumericLessThan", &json!(1), &Value::Null, false);
     check("BooleanEquals", &json!(true), &json!("true"), false);
-    check(
-        "TimestampLessThan",
-        &json!("2026-11-20T08:00:00Z"),
-        &json!("2026-11-19"),
-        false,
-    );
+    check("TimestampLessThan", &json!("2026-11-20T08:00:00Z"), &json!("2026-11-19"), false);
     check("StringMatches", &json!("*"), &json!(1), false);
 }
 
@@ -113,22 +95,10 @@ fn other_operators() {
 #[test]
 fn a_missing_variable_is_an_error_except_for_is_present() {
     let data = json!({ "v": 1 });
-    assert_eq!(
-        holds(json!({ "Variable": "$.none", "IsPresent": false }), &data),
-        Ok(true)
-    );
-    assert_eq!(
-        holds(json!({ "Variable": "$.none", "IsNull": true }), &data),
-        Err("$.none".to_owned())
-    );
-    assert_eq!(
-        holds(json!({ "Variable": "$.v", "NumericEqualsPath": "$.gone" }), &data),
-        Err("$.gone".to_owned())
-    );
-    assert_eq!(
-        holds(json!({ "Variable": "$$.State.Name", "StringEquals": "S" }), &data),
-        Ok(true)
-    );
+    assert_eq!(holds(json!({ "Variable": "$.none", "IsPresent": false }), &data), Ok(true));
+    assert_eq!(holds(json!({ "Variable": "$.none", "IsNull": true }), &data), Err("$.none".to_owned()));
+    assert_eq!(holds(json!({ "Variable": "$.v", "NumericEqualsPath": "$.gone" }), &data), Err("$.gone".to_owned()));
+    assert_eq!(holds(json!({ "Variable": "$$.State.Name", "StringEquals": "S" }), &data), Ok(true));
 }
 
 #[test]
@@ -146,10 +116,7 @@ fn connectives_stop_at_the_first_answer() {
         (json!({ "Or": [yes, error] }), Ok(true)),
         (json!({ "Or": [no, no] }), Ok(false)),
         (json!({ "Not": no }), Ok(true)),
-        (
-            json!({ "Not": { "Or": [{ "And": [yes, { "Not": no }] }, error] } }),
-            Ok(false),
-        ),
+        (json!({ "Not": { "Or": [{ "And": [yes, { "Not": no }] }, error] } }), Ok(false)),
     ];
     for (condition, expected) in cases {
         assert_eq!(holds(condition.clone(), &data), expected, "{condition}");

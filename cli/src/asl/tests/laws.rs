@@ -34,10 +34,7 @@ fn task() -> impl Strategy<Value = Value> {
     );
     let catcher = (errors(), target())
         .prop_map(|(errors, next)| json!({ "ErrorEquals": errors, "ResultPath": "$.error", "Next": next }));
-    let lists = (
-        proptest::collection::vec(retrier, 0..3),
-        proptest::collection::vec(catcher, 0..3),
-    );
+    let lists = (proptest::collection::vec(retrier, 0..3), proptest::collection::vec(catcher, 0..3));
     (lists, target(), 1_u64..100).prop_map(|((retry, catch), next, timeout)| {
         json!({ "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "TimeoutSeconds": timeout,
             "Parameters": { "FunctionName": "work", "Payload": {} }, "ResultPath": "$.result",
@@ -59,30 +56,23 @@ fn state() -> impl Strategy<Value = Value> {
 
 /// Random states; what `StartAt` does not reach is removed, so that most machines parse.
 fn definition() -> impl Strategy<Value = Value> {
-    (
-        proptest::collection::vec(state(), STATES),
-        proptest::option::of(50_u64..500),
-    )
-        .prop_map(|(states, timeout)| {
-            let mut all: BTreeMap<String, Value> = states
-                .into_iter()
-                .enumerate()
-                .map(|(index, state)| (format!("S{index}"), state))
-                .collect();
-            let mut reached = BTreeSet::new();
-            let mut open = vec!["S0".to_owned()];
-            while let Some(name) = open.pop() {
-                if reached.insert(name.clone()) {
-                    collect_targets(&all[&name], &mut open);
-                }
+    (proptest::collection::vec(state(), STATES), proptest::option::of(50_u64..500)).prop_map(|(states, timeout)| {
+        let mut all: BTreeMap<String, Value> =
+            states.into_iter().enumerate().map(|(index, state)| (format!("S{index}"), state)).collect();
+        let mut reached = BTreeSet::new();
+        let mut open = vec!["S0".to_owned()];
+        while let Some(name) = open.pop() {
+            if reached.insert(name.clone()) {
+                collect_targets(&all[&name], &mut open);
             }
-            all.retain(|name, _| reached.contains(name));
-            let mut machine = json!({ "StartAt": "S0", "States": all });
-            if let Some(seconds) = timeout {
-                machine["TimeoutSeconds"] = json!(seconds);
-            }
-            machine
-        })
+        }
+        all.retain(|name, _| reached.contains(name));
+        let mut machine = json!({ "StartAt": "S0", "States": all });
+        if let Some(seconds) = timeout {
+            machine["TimeoutSeconds"] = json!(seconds);
+        }
+        machine
+    })
 }
 
 fn collect_targets(value: &Value, targets: &mut Vec<String>) {
@@ -136,11 +126,7 @@ fn check_retries(machine: &StateMachine, definition: &Value, trace: &Trace) {
                 retries += 1;
                 let rules = definition["States"][name]["Retry"].as_array().unwrap();
                 let allowed: u64 = rules.iter().map(|rule| rule["MaxAttempts"].as_u64().unwrap()).sum();
-                let longest = rules
-                    .iter()
-                    .map(|rule| rule["MaxDelaySeconds"].as_u64().unwrap())
-                    .max()
-                    .unwrap();
+                let longest = rules.iter().map(|rule| rule["MaxDelaySeconds"].as_u64().unwrap()).max().unwrap();
                 assert!(retries <= allowed, "{retries} retries in {name}");
                 assert!(wait.as_secs() <= longest, "{wait:?} in {name}");
             }

@@ -76,11 +76,7 @@ fn placing_creates_objects_but_never_replaces_other_nodes() {
         ("$", json!(3), Some(json!("new"))),
         ("$.b", json!({ "a": 1 }), Some(json!({ "a": 1, "b": "new" }))),
         ("$.a", json!({ "a": { "deep": 1 } }), Some(json!({ "a": "new" }))),
-        (
-            "$.b.c.d",
-            json!({ "a": 1 }),
-            Some(json!({ "a": 1, "b": { "c": { "d": "new" } } })),
-        ),
+        ("$.b.c.d", json!({ "a": 1 }), Some(json!({ "a": 1, "b": { "c": { "d": "new" } } }))),
         ("$.l[1]", json!({ "l": [1, 2] }), Some(json!({ "l": [1, "new"] }))),
         ("$.l[2]", json!({ "l": [1, 2] }), None),
         ("$.a.b", json!({ "a": 1 }), None),
@@ -105,10 +101,7 @@ fn check_fill(template: &Value, expected: Result<Value, &str>) {
 fn templates_take_values_from_paths() {
     check_fill(&json!({}), Ok(json!({})));
     check_fill(&json!({ "k": [1, "two", null] }), Ok(json!({ "k": [1, "two", null] })));
-    check_fill(
-        &json!({ "k.$": "$.a.b.c[0]", "l": { "m.$": "$.t" } }),
-        Ok(json!({ "k": 10, "l": { "m": true } })),
-    );
+    check_fill(&json!({ "k.$": "$.a.b.c[0]", "l": { "m.$": "$.t" } }), Ok(json!({ "k": 10, "l": { "m": true } })));
     check_fill(&json!([{ "k.$": "$$.Execution.Name" }]), Ok(json!([{ "k": "run-1" }])));
     check_fill(&json!({ "k": { "m.$": "$.none" } }), Err("m $.none"));
     check_fill(&json!({ "price": "$5", "$": 1 }), Ok(json!({ "price": "$5", "$": 1 })));
@@ -125,10 +118,7 @@ fn intrinsic_functions_give_text() {
         ("States.Format('{}', $.a)", "{b={c=[10, {d=null}]}}"),
         ("States.JsonToString($.a)", r#"{"b":{"c":[10,{"d":null}]}}"#),
         ("States.JsonToString('x')", r#""x""#),
-        (
-            "States.Format('plan {}', States.JsonToString($.a.b.c[1]))",
-            r#"plan {"d":null}"#,
-        ),
+        ("States.Format('plan {}', States.JsonToString($.a.b.c[1]))", r#"plan {"d":null}"#),
         ("States.Format('{}', '{}')", "{}"),
         ("States.Format('{}', 'a, b) c')", "a, b) c"),
     ];

@@ -144,14 +144,7 @@ fn a_rejection_is_a_result_and_publishes_nothing() {
 #[test]
 fn an_accepted_run_is_published_without_processing() {
     let script = good().with("validate", [planned(1, "accepted")]);
-    let states = [
-        "Receive",
-        "Validate",
-        "PlanStatus",
-        "Publish",
-        "NotifyPublished",
-        "Published",
-    ];
+    let states = ["Receive", "Validate", "PlanStatus", "Publish", "NotifyPublished", "Published"];
     let output = check_success(&script, &states);
     assert_eq!(output.get("changeset"), None);
     assert!(script.payloads("process").is_empty());

@@ -9,14 +9,7 @@ use super::support::{Answer, Script, run};
 #[test]
 fn the_bound_of_replans_ends_the_run_as_failed() {
     let script = good()
-        .with(
-            "validate",
-            [
-                planned(1, "accepted"),
-                planned(2, "accepted"),
-                Answer::Fail("CommitConflict"),
-            ],
-        )
+        .with("validate", [planned(1, "accepted"), planned(2, "accepted"), Answer::Fail("CommitConflict")])
         .with("publish", [Answer::Fail("CommitConflict")]);
     let states = [
         "Receive",
@@ -36,16 +29,7 @@ fn the_bound_of_replans_ends_the_run_as_failed() {
 
 #[test]
 fn any_other_error_is_told_and_fails_the_execution() {
-    let prefix = [
-        "Receive",
-        "Validate",
-        "PlanStatus",
-        "ChooseEngine",
-        "Process",
-        "QualityCheck",
-        "Gate",
-        "Publish",
-    ];
+    let prefix = ["Receive", "Validate", "PlanStatus", "ChooseEngine", "Process", "QualityCheck", "Gate", "Publish"];
     let cases = [("validate", 2), ("process", 5), ("quality-check", 6), ("publish", 8)];
     for (function, count) in cases {
         let script = good().with(function, [Answer::Fail("ContractViolation")]);
@@ -53,11 +37,7 @@ fn any_other_error_is_told_and_fails_the_execution() {
         let trace = check_failure(&script, &states, "ContractViolation");
         assert_eq!(trace.failure().1, "ContractViolation for a reason");
         let messages = script.payloads("notify");
-        assert_eq!(
-            (messages.len(), &messages[0]["outcome"]),
-            (1, &json!("failed")),
-            "{function}"
-        );
+        assert_eq!((messages.len(), &messages[0]["outcome"]), (1, &json!("failed")), "{function}");
         let error = json!({ "Error": "ContractViolation", "Cause": "ContractViolation for a reason" });
         assert_eq!(messages[0]["state"]["error"], error, "{function}");
         assert_eq!(script.payloads(function).len(), 1, "{function} must not be retried");
@@ -66,14 +46,8 @@ fn any_other_error_is_told_and_fails_the_execution() {
 
 #[test]
 fn transient_errors_are_retried_and_then_forgotten() {
-    let script = good().with(
-        "publish",
-        [
-            Answer::Fail("Throttled"),
-            Answer::Fail("Lambda.ServiceException"),
-            uri("receipt"),
-        ],
-    );
+    let script =
+        good().with("publish", [Answer::Fail("Throttled"), Answer::Fail("Lambda.ServiceException"), uri("receipt")]);
     let trace = start(&script);
     assert_eq!(trace.output()["receipt"]["uri"], "runs/retail/r1/receipt.json");
     assert_eq!(trace.retry_waits(), [2, 4]);
@@ -93,15 +67,7 @@ fn exhausted_retries_fail_the_execution() {
 #[test]
 fn a_hanging_function_times_out_once_again_and_fails_the_execution() {
     let script = good().with("process", [Answer::Hang]);
-    let states = [
-        "Receive",
-        "Validate",
-        "PlanStatus",
-        "ChooseEngine",
-        "Process",
-        "NotifyFailed",
-        "Failed",
-    ];
+    let states = ["Receive", "Validate", "PlanStatus", "ChooseEngine", "Process", "NotifyFailed", "Failed"];
     let trace = check_failure(&script, &states, "States.Timeout");
     let slept: Vec<u64> = trace.slept.iter().map(std::time::Duration::as_secs).collect();
     assert_eq!(slept, [930, 5, 930]);
@@ -112,42 +78,14 @@ fn what_the_definition_does_not_know_fails_by_name() {
     let plan = |plan: Value| good().with("validate", [give(json!({ "run": run_ref(1), "plan": plan }))]);
     let to_plan = ["Receive", "Validate", "PlanStatus"];
     let to_engine = ["Receive", "Validate", "PlanStatus", "ChooseEngine"];
-    let to_gate = [
-        "Receive",
-        "Validate",
-        "PlanStatus",
-        "ChooseEngine",
-        "Process",
-        "QualityCheck",
-        "Gate",
-    ];
+    let to_gate = ["Receive", "Validate", "PlanStatus", "ChooseEngine", "Process", "QualityCheck", "Gate"];
     let cases: [(Script, &[&str], &str, &str); 6] = [
         (plan(json!({ "status": "odd" })), &to_plan, "PlanNotUnderstood", "odd"),
         (plan(json!({})), &to_plan, "PlanNotUnderstood", "{}"),
-        (
-            plan(json!({ "status": "planned", "engine": "emr" })),
-            &to_engine,
-            "EngineUnavailable",
-            "\"engine\":\"emr\"",
-        ),
-        (
-            plan(json!({ "status": "planned" })),
-            &to_engine,
-            "EngineUnavailable",
-            "planned",
-        ),
-        (
-            good().with("quality-check", [verdict("maybe")]),
-            &to_gate,
-            "VerdictNotUnderstood",
-            "maybe",
-        ),
-        (
-            good().with("quality-check", [verdict("")]),
-            &to_gate,
-            "VerdictNotUnderstood",
-            "\"decision\":\"\"",
-        ),
+        (plan(json!({ "status": "planned", "engine": "emr" })), &to_engine, "EngineUnavailable", "\"engine\":\"emr\""),
+        (plan(json!({ "status": "planned" })), &to_engine, "EngineUnavailable", "planned"),
+        (good().with("quality-check", [verdict("maybe")]), &to_gate, "VerdictNotUnderstood", "maybe"),
+        (good().with("quality-check", [verdict("")]), &to_gate, "VerdictNotUnderstood", "\"decision\":\"\""),
     ];
     for (script, prefix, error, named) in cases {
         let states = [prefix, &[error, "NotifyFailed", "Failed"]].concat();
@@ -164,10 +102,7 @@ fn a_lost_notification_shows_beside_a_result_that_stands() {
     assert_eq!(trace.states()[8..], ["NotifyPublished", "Unannounced"]);
     let (error, cause, _) = trace.failure();
     assert_eq!(error, "NotificationFailed");
-    assert!(
-        cause.contains("needs no repair") && cause.ends_with("Internal: Internal for a reason"),
-        "{cause}"
-    );
+    assert!(cause.contains("needs no repair") && cause.ends_with("Internal: Internal for a reason"), "{cause}");
     let entered = trace.events.iter().rev().find_map(|event| match event {
         ExecutionEvent::StateEntered { input, .. } => Some(input),
         _ => None,
@@ -177,18 +112,8 @@ fn a_lost_notification_shows_beside_a_result_that_stands() {
 
 #[test]
 fn a_failed_run_shows_its_own_error_when_nobody_can_be_told() {
-    let script = good()
-        .with("process", [Answer::Fail("ContractViolation")])
-        .with("notify", [Answer::Fail("Internal")]);
-    let states = [
-        "Receive",
-        "Validate",
-        "PlanStatus",
-        "ChooseEngine",
-        "Process",
-        "NotifyFailed",
-        "Failed",
-    ];
+    let script = good().with("process", [Answer::Fail("ContractViolation")]).with("notify", [Answer::Fail("Internal")]);
+    let states = ["Receive", "Validate", "PlanStatus", "ChooseEngine", "Process", "NotifyFailed", "Failed"];
     check_failure(&script, &states, "ContractViolation");
 }
 

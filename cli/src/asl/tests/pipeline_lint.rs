@@ -12,19 +12,11 @@ fn states() -> Map<String, Value> {
 }
 
 fn tasks() -> Map<String, Value> {
-    states()
-        .into_iter()
-        .filter(|(_, state)| state["Type"] == "Task")
-        .collect()
+    states().into_iter().filter(|(_, state)| state["Type"] == "Task").collect()
 }
 
 fn names(value: &Value) -> BTreeSet<String> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|name| name.as_str().unwrap().to_owned())
-        .collect()
+    value.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
 }
 
 /// The error names that our functions answer; the rest belongs to the service.
@@ -44,9 +36,7 @@ const STEP_ERRORS: [&str; 10] = [
 #[test]
 fn every_task_has_a_timeout_below_the_limit_of_a_function_and_its_report() {
     for (name, task) in tasks() {
-        let seconds = task["TimeoutSeconds"]
-            .as_u64()
-            .unwrap_or_else(|| panic!("{name} has no timeout"));
+        let seconds = task["TimeoutSeconds"].as_u64().unwrap_or_else(|| panic!("{name} has no timeout"));
         assert!((1..=930).contains(&seconds), "{name}: {seconds}");
     }
 }
@@ -54,59 +44,32 @@ fn every_task_has_a_timeout_below_the_limit_of_a_function_and_its_report() {
 #[test]
 fn every_task_retries_named_transient_errors_with_full_jitter() {
     for (name, task) in tasks() {
-        let retry = task["Retry"]
-            .as_array()
-            .unwrap_or_else(|| panic!("{name} has no Retry"));
+        let retry = task["Retry"].as_array().unwrap_or_else(|| panic!("{name} has no Retry"));
         let mut retried = BTreeSet::new();
         for rule in retry {
             assert_eq!(rule["JitterStrategy"], "FULL", "{name}");
             assert!(rule["MaxDelaySeconds"].is_u64(), "{name}");
             assert!(rule["MaxAttempts"].is_u64(), "{name}");
-            assert!(
-                rule["BackoffRate"].is_f64(),
-                "{name}: the emulator's parser needs a fraction"
-            );
+            assert!(rule["BackoffRate"].is_f64(), "{name}: the emulator's parser needs a fraction");
             retried.extend(names(&rule["ErrorEquals"]));
         }
-        for error in [
-            "Lambda.TooManyRequestsException",
-            "Lambda.Unknown",
-            "States.Timeout",
-            "Throttled",
-            "Unavailable",
-        ] {
+        for error in ["Lambda.TooManyRequestsException", "Lambda.Unknown", "States.Timeout", "Throttled", "Unavailable"]
+        {
             assert!(retried.contains(error), "{name} does not retry {error}");
         }
-        let lasting = [
-            "States.ALL",
-            "States.TaskFailed",
-            "InvalidInput",
-            "ContractViolation",
-            "Internal",
-        ];
-        assert!(
-            lasting.iter().all(|error| !retried.contains(*error)),
-            "{name} retries what will not pass"
-        );
+        let lasting = ["States.ALL", "States.TaskFailed", "InvalidInput", "ContractViolation", "Internal"];
+        assert!(lasting.iter().all(|error| !retried.contains(*error)), "{name} retries what will not pass");
     }
 }
 
 #[test]
 fn every_task_catches_everything_last_and_keeps_the_error() {
     for (name, task) in tasks() {
-        let catch = task["Catch"]
-            .as_array()
-            .unwrap_or_else(|| panic!("{name} has no Catch"));
+        let catch = task["Catch"].as_array().unwrap_or_else(|| panic!("{name} has no Catch"));
         let last = catch.last().unwrap();
-        assert_eq!(
-            names(&last["ErrorEquals"]),
-            BTreeSet::from(["States.ALL".to_owned()]),
-            "{name}"
-        );
+        assert_eq!(names(&last["ErrorEquals"]), BTreeSet::from(["States.ALL".to_owned()]), "{name}");
         for rule in catch {
-            let path = rule["ResultPath"]
-                .as_str()
-                .unwrap_or_else(|| panic!("{name} drops the error"));
+            let path = rule["ResultPath"].as_str().unwrap_or_else(|| panic!("{name} drops the error"));
             assert!(path.starts_with("$.") && path.ends_with("error"), "{name}: {path}");
         }
     }
@@ -115,19 +78,11 @@ fn every_task_catches_everything_last_and_keeps_the_error() {
 #[test]
 fn every_error_name_is_known() {
     for (name, task) in tasks() {
-        for rule in [&task["Retry"], &task["Catch"]]
-            .into_iter()
-            .filter_map(Value::as_array)
-            .flatten()
-        {
+        for rule in [&task["Retry"], &task["Catch"]].into_iter().filter_map(Value::as_array).flatten() {
             for error in names(&rule["ErrorEquals"]) {
-                let of_the_service = ["Lambda.", "Runtime.", "Sandbox.", "States."]
-                    .iter()
-                    .any(|start| error.starts_with(start));
-                assert!(
-                    of_the_service || STEP_ERRORS.contains(&error.as_str()),
-                    "{name}: {error}"
-                );
+                let of_the_service =
+                    ["Lambda.", "Runtime.", "Sandbox.", "States."].iter().any(|start| error.starts_with(start));
+                assert!(of_the_service || STEP_ERRORS.contains(&error.as_str()), "{name}: {error}");
             }
         }
     }
@@ -137,11 +92,7 @@ fn every_error_name_is_known() {
 fn every_failure_is_told_before_the_execution_fails() {
     let states = states();
     let to_failed = |state: &Value| state["Next"] == "Failed";
-    let ways: Vec<&String> = states
-        .iter()
-        .filter(|(_, state)| to_failed(state))
-        .map(|(name, _)| name)
-        .collect();
+    let ways: Vec<&String> = states.iter().filter(|(_, state)| to_failed(state)).map(|(name, _)| name).collect();
     assert_eq!(ways, ["NotifyFailed"]);
     for (name, task) in tasks() {
         let expected = match name.as_str() {
@@ -149,21 +100,14 @@ fn every_failure_is_told_before_the_execution_fails() {
             "NotifyPublished" | "NotifySkipped" | "NotifyRejected" => "Unannounced",
             _ => "NotifyFailed",
         };
-        assert_eq!(
-            task["Catch"].as_array().unwrap().last().unwrap()["Next"],
-            expected,
-            "{name}"
-        );
+        assert_eq!(task["Catch"].as_array().unwrap().last().unwrap()["Next"], expected, "{name}");
     }
 }
 
 #[test]
 fn every_state_says_what_it_is_for() {
     for (name, state) in states() {
-        assert!(
-            state["Comment"].as_str().is_some_and(|comment| comment.len() > 10),
-            "{name}"
-        );
+        assert!(state["Comment"].as_str().is_some_and(|comment| comment.len() > 10), "{name}");
     }
 }
 

@@ -10,20 +10,12 @@ use super::support::{
 
 fn check_output(state: Value, input: Value, expected: &Value) {
     let definition = with_state(state);
-    let trace = run(
-        &parse(&definition),
-        input,
-        &Script::default().with("work", [Answer::Give(json!({ "rows": 3 }))]),
-    );
+    let trace = run(&parse(&definition), input, &Script::default().with("work", [Answer::Give(json!({ "rows": 3 }))]));
     assert_eq!(trace.output(), expected, "{definition}");
 }
 
 fn check_failure(state: Value, input: Value, error: &str, named: &str) {
-    let trace = run(
-        &parse(&with_state(state)),
-        input,
-        &Script::default().with("work", [Answer::Give(json!({}))]),
-    );
+    let trace = run(&parse(&with_state(state)), input, &Script::default().with("work", [Answer::Give(json!({}))]));
     let (given, cause, last_state) = trace.failure();
     assert_eq!((given, last_state), (error, "S"), "{cause}");
     assert!(cause.contains(named), "`{cause}` does not name `{named}`");
@@ -39,36 +31,18 @@ fn pass_states_shape_data() {
     let cases = [
         (json!({}), input.clone()),
         (json!({ "Result": null }), Value::Null),
-        (
-            json!({ "Result": { "x.$": "kept as written" } }),
-            json!({ "x.$": "kept as written" }),
-        ),
-        (
-            json!({ "Result": 7, "ResultPath": "$.a.new" }),
-            json!({ "a": { "b": 1, "new": 7 }, "c": 2 }),
-        ),
+        (json!({ "Result": { "x.$": "kept as written" } }), json!({ "x.$": "kept as written" })),
+        (json!({ "Result": 7, "ResultPath": "$.a.new" }), json!({ "a": { "b": 1, "new": 7 }, "c": 2 })),
         (json!({ "Result": 7, "ResultPath": null }), input.clone()),
-        (
-            json!({ "Parameters": { "got.$": "$.a" } }),
-            json!({ "got": { "b": 1 } }),
-        ),
+        (json!({ "Parameters": { "got.$": "$.a" } }), json!({ "got": { "b": 1 } })),
         (json!({ "InputPath": "$.a" }), json!({ "b": 1 })),
         (json!({ "InputPath": null }), json!({})),
-        (
-            json!({ "InputPath": "$.a", "Parameters": { "got.$": "$.b" } }),
-            json!({ "got": 1 }),
-        ),
-        (
-            json!({ "InputPath": "$.a", "Result": 7, "ResultPath": "$.r" }),
-            json!({ "a": { "b": 1 }, "c": 2, "r": 7 }),
-        ),
+        (json!({ "InputPath": "$.a", "Parameters": { "got.$": "$.b" } }), json!({ "got": 1 })),
+        (json!({ "InputPath": "$.a", "Result": 7, "ResultPath": "$.r" }), json!({ "a": { "b": 1 }, "c": 2, "r": 7 })),
         (json!({ "InputPath": "$$.Execution.Name" }), json!("run-1")),
         (json!({ "OutputPath": "$.a.b" }), json!(1)),
         (json!({ "OutputPath": null }), json!({})),
-        (
-            json!({ "Result": 7, "ResultPath": "$.r", "OutputPath": "$.r" }),
-            json!(7),
-        ),
+        (json!({ "Result": 7, "ResultPath": "$.r", "OutputPath": "$.r" }), json!(7)),
     ];
     for (more, expected) in cases {
         check_output(pass(more), input.clone(), &expected);
@@ -108,24 +82,14 @@ fn choice_and_succeed_filter_data() {
         )
     };
     check_output(choice(json!({})), json!({ "v": 1 }), &json!({ "v": 1 }));
-    check_output(
-        choice(json!({ "InputPath": "$.in" })),
-        json!({ "in": { "v": 1 } }),
-        &json!({ "v": 1 }),
-    );
+    check_output(choice(json!({ "InputPath": "$.in" })), json!({ "in": { "v": 1 } }), &json!({ "v": 1 }));
     check_output(choice(json!({ "OutputPath": "$.v" })), json!({ "v": 1 }), &json!(1));
     check_failure(choice(json!({})), json!({ "v": 2 }), "States.NoChoiceMatched", "`S`");
     check_failure(choice(json!({})), json!({}), "States.Runtime", "$.v");
     let succeed =
         json!({ "StartAt": "S", "States": { "S": { "Type": "Succeed", "InputPath": "$.a", "OutputPath": "$.b" } } });
     let trace = run(&parse(&succeed), json!({ "a": { "b": 5 } }), &Script::default());
-    assert_eq!(
-        trace.result,
-        ExecutionResult::Succeeded {
-            last_state: "S".to_owned(),
-            output: json!(5)
-        }
-    );
+    assert_eq!(trace.result, ExecutionResult::Succeeded { last_state: "S".to_owned(), output: json!(5) });
 }
 
 #[test]
@@ -133,33 +97,16 @@ fn fail_states_report_error_and_cause() {
     let check = |more: Value, error: &str, cause: &str| {
         let fail = merged(json!({ "Type": "Fail" }), more);
         let machine = parse(&json!({ "StartAt": "S", "States": { "S": fail } }));
-        let trace = run(
-            &machine,
-            json!({ "e": "Named", "n": 1, "c": "why" }),
-            &Script::default(),
-        );
+        let trace = run(&machine, json!({ "e": "Named", "n": 1, "c": "why" }), &Script::default());
         assert_eq!(trace.failure(), (error, cause, "S"));
-        assert!(
-            !trace
-                .events
-                .iter()
-                .any(|event| matches!(event, ExecutionEvent::StateExited { .. }))
-        );
+        assert!(!trace.events.iter().any(|event| matches!(event, ExecutionEvent::StateExited { .. })));
     };
     check(json!({}), "", "");
     check(json!({ "Error": "E", "Cause": "fixed" }), "E", "fixed");
     check(json!({ "ErrorPath": "$.e", "CausePath": "$.c" }), "Named", "why");
-    check(
-        json!({ "CausePath": "States.Format('{}: {}', $.e, $.c)" }),
-        "",
-        "Named: why",
-    );
+    check(json!({ "CausePath": "States.Format('{}: {}', $.e, $.c)" }), "", "Named: why");
     let runtime = "States.Runtime";
-    check(
-        json!({ "ErrorPath": "$.n" }),
-        runtime,
-        "`ErrorPath` gives 1, not a string",
-    );
+    check(json!({ "ErrorPath": "$.n" }), runtime, "`ErrorPath` gives 1, not a string");
     check(
         json!({ "CausePath": "$.none" }),
         runtime,
@@ -183,24 +130,10 @@ fn wait_states_sleep() {
     check(json!({ "Timestamp": "2020-01-01T00:00:00Z" }), &[0]);
     check(json!({ "TimestampPath": "$.t" }), &[60]);
     let wait = |until: Value| merged(json!({ "Type": "Wait", "Next": "Done" }), until);
-    for (value, path) in [
-        (json!(-1), "SecondsPath"),
-        (json!(1.5), "SecondsPath"),
-        (json!("soon"), "TimestampPath"),
-    ] {
-        check_failure(
-            wait(json!({ path: "$.v" })),
-            json!({ "v": value }),
-            "States.Runtime",
-            "`$.v` is",
-        );
+    for (value, path) in [(json!(-1), "SecondsPath"), (json!(1.5), "SecondsPath"), (json!("soon"), "TimestampPath")] {
+        check_failure(wait(json!({ path: "$.v" })), json!({ "v": value }), "States.Runtime", "`$.v` is");
     }
-    check_failure(
-        wait(json!({ "SecondsPath": "$.v" })),
-        json!({}),
-        "States.Runtime",
-        "`$.v`",
-    );
+    check_failure(wait(json!({ "SecondsPath": "$.v" })), json!({}), "States.Runtime", "`$.v`");
 }
 
 #[test]
@@ -234,10 +167,7 @@ fn a_path_without_a_node_ends_the_execution_past_every_catch() {
         (json!({ "Parameters": payload }), "$.none"),
         (json!({ "InputPath": "$.none" }), "InputPath"),
         (json!({ "OutputPath": "$.none" }), "OutputPath"),
-        (
-            json!({ "ResultSelector": { "x.$": "$.Payload.none" } }),
-            "$.Payload.none",
-        ),
+        (json!({ "ResultSelector": { "x.$": "$.Payload.none" } }), "$.Payload.none"),
     ];
     for (more, named) in cases {
         check_failure(guarded(more), json!({ "a": 1 }), "States.Runtime", named);
@@ -269,11 +199,7 @@ fn text_of(bytes: usize) -> Value {
 #[test]
 fn payloads_over_the_limit_end_the_execution_past_every_catch() {
     let pass = json!({ "Type": "Pass", "Next": "Done" });
-    check_output(
-        pass.clone(),
-        text_of(PAYLOAD_LIMIT_BYTES),
-        &text_of(PAYLOAD_LIMIT_BYTES),
-    );
+    check_output(pass.clone(), text_of(PAYLOAD_LIMIT_BYTES), &text_of(PAYLOAD_LIMIT_BYTES));
     check_failure(
         pass,
         text_of(PAYLOAD_LIMIT_BYTES + 1),
@@ -306,11 +232,7 @@ fn looping(seconds: u64, timeout: Value) -> Value {
 
 #[test]
 fn an_execution_ends_at_its_timeout() {
-    let trace = run(
-        &parse(&looping(40, json!({ "TimeoutSeconds": 100 }))),
-        json!({}),
-        &Script::default(),
-    );
+    let trace = run(&parse(&looping(40, json!({ "TimeoutSeconds": 100 }))), json!({}), &Script::default());
     let (error, cause, last_state) = trace.failure();
     assert_eq!((error, last_state), ("States.Timeout", "S"));
     assert!(cause.contains("`TimeoutSeconds`"));
@@ -350,23 +272,12 @@ fn execution_names_follow_the_rules_of_the_service() {
 
 #[test]
 fn events_tell_the_whole_story_in_order() {
-    let trace = run(
-        &parse(&with_state(json!({ "Type": "Pass", "Result": 1, "Next": "Done" }))),
-        json!({}),
-        &Script::default(),
-    );
+    let trace =
+        run(&parse(&with_state(json!({ "Type": "Pass", "Result": 1, "Next": "Done" }))), json!({}), &Script::default());
     let at = start_time();
-    let entered = |name: &str, state_type, input| ExecutionEvent::StateEntered {
-        name: name.to_owned(),
-        state_type,
-        input,
-        at,
-    };
-    let exited = |name: &str, output| ExecutionEvent::StateExited {
-        name: name.to_owned(),
-        output,
-        at,
-    };
+    let entered =
+        |name: &str, state_type, input| ExecutionEvent::StateEntered { name: name.to_owned(), state_type, input, at };
+    let exited = |name: &str, output| ExecutionEvent::StateExited { name: name.to_owned(), output, at };
     let expected = [
         entered("S", StateType::Pass, json!({})),
         exited("S", json!(1)),

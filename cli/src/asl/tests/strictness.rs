@@ -20,22 +20,13 @@ fn unknown_fields_are_named_with_their_state() {
     let cases = [
         (merged(pass.clone(), json!({ "Comments": "" })), "Comments"),
         (merged(pass.clone(), json!({ "Assign": {} })), "Assign"),
-        (
-            merged(pass.clone(), json!({ "QueryLanguage": "JSONata" })),
-            "QueryLanguage",
-        ),
+        (merged(pass.clone(), json!({ "QueryLanguage": "JSONata" })), "QueryLanguage"),
         (merged(pass, json!({ "TimeoutSeconds": 1 })), "TimeoutSeconds"),
         (task(json!({ "HeartbeatSeconds": 1 })), "HeartbeatSeconds"),
         (task(json!({ "TimeoutSecondsPath": "$.t" })), "TimeoutSecondsPath"),
         (task(json!({ "Credentials": {} })), "Credentials"),
-        (
-            task(json!({ "Retry": [{ "ErrorEquals": ["E"], "MaxDelaySecond": 3 }] })),
-            "MaxDelaySecond",
-        ),
-        (
-            task(json!({ "Catch": [{ "ErrorEquals": ["E"], "Next": "Done", "OutputPath": "$" }] })),
-            "OutputPath",
-        ),
+        (task(json!({ "Retry": [{ "ErrorEquals": ["E"], "MaxDelaySecond": 3 }] })), "MaxDelaySecond"),
+        (task(json!({ "Catch": [{ "ErrorEquals": ["E"], "Next": "Done", "OutputPath": "$" }] })), "OutputPath"),
         (
             task(json!({ "Parameters": { "FunctionName": "f", "Payload": {}, "InvocationType": "Event" } })),
             "InvocationType",
@@ -48,10 +39,7 @@ fn unknown_fields_are_named_with_their_state() {
     for (state, field) in cases {
         check_refused(&with_state(state), &["state `S`", &format!("unknown field `{field}`")]);
     }
-    let top = merged(
-        with_state(json!({ "Type": "Pass", "Next": "Done" })),
-        json!({ "TimeoutSecond": 3 }),
-    );
+    let top = merged(with_state(json!({ "Type": "Pass", "Next": "Done" })), json!({ "TimeoutSecond": 3 }));
     check_refused(&top, &["top level", "unknown field `TimeoutSecond`"]);
 }
 
@@ -63,19 +51,10 @@ fn unsupported_things_are_named() {
         (json!({ "Type": "Parallel", "Branches": [] }), "type `Parallel`"),
         (json!({ "Type": "Map" }), "type `Map`"),
         (json!({ "Next": "Done" }), "missing field `Type`"),
-        (
-            task(json!({ "Resource": "arn:aws:states:::sns:publish" })),
-            "resource `arn:aws:states:::sns:publish`",
-        ),
-        (
-            task(json!({ "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken" })),
-            "waitForTaskToken",
-        ),
+        (task(json!({ "Resource": "arn:aws:states:::sns:publish" })), "resource `arn:aws:states:::sns:publish`"),
+        (task(json!({ "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken" })), "waitForTaskToken"),
         (pass(json!({ "id.$": "States.UUID()" })), "intrinsic `States.UUID`"),
-        (
-            pass(json!({ "x.$": "States.Format('{} {}', $.a)" })),
-            "2 gaps for 1 values",
-        ),
+        (pass(json!({ "x.$": "States.Format('{} {}', $.a)" })), "2 gaps for 1 values"),
         (pass(json!({ "x.$": "States.Format($.template, $.a)" })), "quoted text"),
         (pass(json!({ "x.$": "plain" })), "neither a path nor an intrinsic"),
         (pass(json!({ "x.$": 1 })), "`x.$`"),
@@ -86,38 +65,17 @@ fn unsupported_things_are_named() {
         (pass(json!({ "x.$": "$.rows[?(@.a)]" })), "$.rows[?(@.a)]"),
         (pass(json!({ "x.$": "$.a-b" })), "['name']"),
         (pass(json!({ "x.$": "$$.Task.Token" })), "$$.Task.Token"),
-        (
-            choice(json!({ "Variable": "$.a", "StringEqual": "x", "Next": "Done" })),
-            "operator `StringEqual`",
-        ),
-        (
-            choice(json!({ "Variable": "$.a", "StringMatchesPath": "$.b", "Next": "Done" })),
-            "`StringMatchesPath`",
-        ),
-        (
-            choice(json!({ "Variable": "$.a", "NumericEquals": "1", "Next": "Done" })),
-            "`NumericEquals`",
-        ),
-        (
-            choice(json!({ "Variable": "$.a", "TimestampEquals": "2026-01-01", "Next": "Done" })),
-            "RFC 3339",
-        ),
+        (choice(json!({ "Variable": "$.a", "StringEqual": "x", "Next": "Done" })), "operator `StringEqual`"),
+        (choice(json!({ "Variable": "$.a", "StringMatchesPath": "$.b", "Next": "Done" })), "`StringMatchesPath`"),
+        (choice(json!({ "Variable": "$.a", "NumericEquals": "1", "Next": "Done" })), "`NumericEquals`"),
+        (choice(json!({ "Variable": "$.a", "TimestampEquals": "2026-01-01", "Next": "Done" })), "RFC 3339"),
         (
             choice(json!({ "Variable": "$.a", "IsNull": true, "IsString": true, "Next": "Done" })),
             "exactly one operator",
         ),
-        (
-            choice(json!({ "StringEquals": "x", "Next": "Done" })),
-            "missing field `Variable`",
-        ),
-        (
-            choice(json!({ "Variable": "$.a", "IsNull": true })),
-            "missing field `Next`",
-        ),
-        (
-            choice(json!({ "Not": { "Variable": "$.a", "IsNull": true, "Next": "S" }, "Next": "Done" })),
-            "inside `Not`",
-        ),
+        (choice(json!({ "StringEquals": "x", "Next": "Done" })), "missing field `Variable`"),
+        (choice(json!({ "Variable": "$.a", "IsNull": true })), "missing field `Next`"),
+        (choice(json!({ "Not": { "Variable": "$.a", "IsNull": true, "Next": "S" }, "Next": "Done" })), "inside `Not`"),
         (choice(json!({ "And": [], "Next": "Done" })), "`And`"),
     ];
     for (state, named) in cases {
@@ -132,10 +90,7 @@ fn values_out_of_range_are_named() {
     let cases = [
         (retry(json!({ "IntervalSeconds": 0 })), "`IntervalSeconds` is 0"),
         (retry(json!({ "BackoffRate": 0.5 })), "`BackoffRate` is 0.5"),
-        (
-            retry(json!({ "IntervalSeconds": 5, "MaxDelaySeconds": 5 })),
-            "`MaxDelaySeconds` is 5",
-        ),
+        (retry(json!({ "IntervalSeconds": 5, "MaxDelaySeconds": 5 })), "`MaxDelaySeconds` is 5"),
         (retry(json!({ "JitterStrategy": "HALF" })), "HALF"),
         (retry(json!({ "MaxAttempts": null })), "null"),
         (catch(json!([])), "`ErrorEquals` is empty"),
@@ -152,24 +107,12 @@ fn values_out_of_range_are_named() {
         (task(json!({ "TimeoutSeconds": 0 })), "`TimeoutSeconds` is 0"),
         (task(json!({ "ResultPath": "$$.State.Name" })), "context object"),
         (task(json!({ "End": true })), "exactly one of `Next` and `End: true`"),
-        (
-            json!({ "Type": "Pass", "End": false }),
-            "exactly one of `Next` and `End: true`",
-        ),
+        (json!({ "Type": "Pass", "End": false }), "exactly one of `Next` and `End: true`"),
         (json!({ "Type": "Pass", "Next": null }), "null"),
-        (
-            json!({ "Type": "Pass", "Result": 1, "Parameters": {}, "Next": "Done" }),
-            "exclude each other",
-        ),
-        (
-            json!({ "Type": "Wait", "Seconds": 1, "SecondsPath": "$.s", "Next": "Done" }),
-            "exactly one of `Seconds`",
-        ),
+        (json!({ "Type": "Pass", "Result": 1, "Parameters": {}, "Next": "Done" }), "exclude each other"),
+        (json!({ "Type": "Wait", "Seconds": 1, "SecondsPath": "$.s", "Next": "Done" }), "exactly one of `Seconds`"),
         (json!({ "Type": "Wait", "Next": "Done" }), "exactly one of `Seconds`"),
-        (
-            json!({ "Type": "Fail", "Cause": "a", "CausePath": "$.b" }),
-            "`Cause` and `CausePath`",
-        ),
+        (json!({ "Type": "Fail", "Cause": "a", "CausePath": "$.b" }), "`Cause` and `CausePath`"),
     ];
     for (state, named) in cases {
         check_refused(&with_state(state), &["state `S`", named]);
@@ -181,30 +124,12 @@ fn broken_graphs_are_refused() {
     let done = json!({ "Type": "Succeed" });
     let to = |next: &str| json!({ "Type": "Pass", "Next": next });
     let cases = [
-        (
-            json!({ "StartAt": "X", "States": { "A": done } }),
-            vec!["`StartAt`", "`X`"],
-        ),
-        (
-            json!({ "StartAt": "A", "States": { "A": to("B") } }),
-            vec!["state `A`", "`B`"],
-        ),
-        (
-            json!({ "StartAt": "A", "States": { "A": done, "B": done } }),
-            vec!["`B` cannot be reached"],
-        ),
-        (
-            json!({ "StartAt": "A", "States": { "A": to("B"), "B": to("A") } }),
-            vec!["no terminal state"],
-        ),
-        (
-            json!({ "StartAt": "A", "Version": "2.0", "States": { "A": done } }),
-            vec!["`Version`"],
-        ),
-        (
-            json!({ "StartAt": "A", "TimeoutSeconds": 0, "States": { "A": done } }),
-            vec!["`TimeoutSeconds`"],
-        ),
+        (json!({ "StartAt": "X", "States": { "A": done } }), vec!["`StartAt`", "`X`"]),
+        (json!({ "StartAt": "A", "States": { "A": to("B") } }), vec!["state `A`", "`B`"]),
+        (json!({ "StartAt": "A", "States": { "A": done, "B": done } }), vec!["`B` cannot be reached"]),
+        (json!({ "StartAt": "A", "States": { "A": to("B"), "B": to("A") } }), vec!["no terminal state"]),
+        (json!({ "StartAt": "A", "Version": "2.0", "States": { "A": done } }), vec!["`Version`"]),
+        (json!({ "StartAt": "A", "TimeoutSeconds": 0, "States": { "A": done } }), vec!["`TimeoutSeconds`"]),
         (json!({ "States": { "A": done } }), vec!["missing field `StartAt`"]),
     ];
     for (definition, named) in cases {
@@ -218,27 +143,16 @@ fn broken_graphs_are_refused() {
     let dangling_rule = with_state(json!({ "Type": "Choice",
         "Choices": [{ "Variable": "$.x", "IsPresent": true, "Next": "Gone" }], "Default": "Done" }));
     check_refused(&dangling_rule, &["state `S`", "`Gone`"]);
-    let dangling_catch = with_state(task(
-        json!({ "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "Gone" }] }),
-    ));
+    let dangling_catch = with_state(task(json!({ "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "Gone" }] })));
     check_refused(&dangling_catch, &["state `S`", "`Gone`"]);
 }
 
 #[test]
 fn duplicate_keys_and_other_json_are_refused() {
     let cases = [
-        (
-            r#"{"StartAt":"A","States":{"A":{"Type":"Succeed"},"A":{"Type":"Fail"}}}"#,
-            "key `A` is written twice",
-        ),
-        (
-            r#"{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":${Wait},"Next":"A"}}}"#,
-            "not plain JSON",
-        ),
-        (
-            r#"{"StartAt":"A","States":{"A":{"Type":"Succeed"}}} trailing"#,
-            "not plain JSON",
-        ),
+        (r#"{"StartAt":"A","States":{"A":{"Type":"Succeed"},"A":{"Type":"Fail"}}}"#, "key `A` is written twice"),
+        (r#"{"StartAt":"A","States":{"A":{"Type":"Wait","Seconds":${Wait},"Next":"A"}}}"#, "not plain JSON"),
+        (r#"{"StartAt":"A","States":{"A":{"Type":"Succeed"}}} trailing"#, "not plain JSON"),
     ];
     for (text, named) in cases {
         let refusal = StateMachine::parse(text, &BTreeMap::new()).unwrap_err().to_string();
@@ -250,12 +164,7 @@ fn duplicate_keys_and_other_json_are_refused() {
 fn placeholders_fit_the_substitutions_exactly() {
     let with_function =
         |name: &str| with_state(task(json!({ "Parameters": { "FunctionName": name, "Payload": {} } }))).to_string();
-    let given = |names: &[&str]| {
-        names
-            .iter()
-            .map(|name| ((*name).to_owned(), "a\"b".to_owned()))
-            .collect()
-    };
+    let given = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), "a\"b".to_owned())).collect();
     let refusal = |text: &str, names: &[&str]| StateMachine::parse(text, &given(names)).unwrap_err().to_string();
 
     let machine = StateMachine::parse(&with_function("${Work}-${Work}"), &given(&["Work"])).unwrap();
@@ -274,6 +183,6 @@ fn names_of_states_and_functions_are_listed() {
     assert_eq!(machine.state_names().collect::<Vec<_>>(), ["Done", "S"]);
     assert_eq!(machine.functions(), ["work"]);
     let long = "x".repeat(81);
-    let definition = json!({ "StartAt": long, "States": { long.clone(): { "Type": "Succeed" } } });
+    let definition = json!({ "StartAt": long, "States": { long: { "Type": "Succeed" } } });
     check_refused(&definition, &["1 to 80 characters"]);
 }

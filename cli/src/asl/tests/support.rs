@@ -26,20 +26,13 @@ pub(super) struct Script {
 
 impl Script {
     pub(super) fn with(self, function: &str, answers: impl IntoIterator<Item = Answer>) -> Self {
-        self.answers
-            .lock()
-            .unwrap()
-            .insert(function.to_owned(), answers.into_iter().collect());
+        self.answers.lock().unwrap().insert(function.to_owned(), answers.into_iter().collect());
         self
     }
 
     pub(super) fn payloads(&self, function: &str) -> Vec<Value> {
         let calls = self.calls.lock().unwrap();
-        calls
-            .iter()
-            .filter(|(called, _)| called == function)
-            .map(|(_, payload)| payload.clone())
-            .collect()
+        calls.iter().filter(|(called, _)| called == function).map(|(_, payload)| payload.clone()).collect()
     }
 }
 
@@ -48,21 +41,12 @@ impl TaskHandler for Script {
         self.calls.lock().unwrap().push((function.to_owned(), payload));
         let answer = {
             let mut answers = self.answers.lock().unwrap();
-            let queue = answers
-                .get_mut(function)
-                .unwrap_or_else(|| panic!("no script for `{function}`"));
-            if queue.len() > 1 {
-                queue.pop_front().unwrap()
-            } else {
-                queue.front().unwrap().clone()
-            }
+            let queue = answers.get_mut(function).unwrap_or_else(|| panic!("no script for `{function}`"));
+            if queue.len() > 1 { queue.pop_front().unwrap() } else { queue.front().unwrap().clone() }
         };
         match answer {
             Answer::Give(value) => Ok(value),
-            Answer::Fail(error) => Err(TaskFailure {
-                error: error.to_owned(),
-                cause: format!("{error} for a reason"),
-            }),
+            Answer::Fail(error) => Err(TaskFailure { error: error.to_owned(), cause: format!("{error} for a reason") }),
             Answer::Hang => std::future::pending().await,
         }
     }
@@ -82,11 +66,7 @@ pub(super) fn start_time() -> Timestamp {
 
 impl TestTimer {
     pub(super) fn new(jitter_share: f64) -> Self {
-        Self {
-            now: Mutex::new(start_time()),
-            slept: Mutex::default(),
-            jitter_share,
-        }
+        Self { now: Mutex::new(start_time()), slept: Mutex::default(), jitter_share }
     }
 }
 
@@ -144,11 +124,7 @@ impl Trace {
     /// Error, cause and last state.
     pub(super) fn failure(&self) -> (&str, &str, &str) {
         match &self.result {
-            ExecutionResult::Failed {
-                error,
-                cause,
-                last_state,
-            } => (error, cause, last_state),
+            ExecutionResult::Failed { error, cause, last_state } => (error, cause, last_state),
             succeeded @ ExecutionResult::Succeeded { .. } => panic!("not a failure: {succeeded:?}"),
         }
     }
@@ -167,11 +143,7 @@ pub(super) fn run_named(machine: &StateMachine, name: &str, input: Value, script
     let recorder = Recorder::default();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let result = runtime.block_on(execute(machine, name, input, script, timer, &recorder));
-    Trace {
-        result,
-        events: recorder.0.into_inner().unwrap(),
-        slept: timer.slept.lock().unwrap().clone(),
-    }
+    Trace { result, events: recorder.0.into_inner().unwrap(), slept: timer.slept.lock().unwrap().clone() }
 }
 
 pub(super) fn run(machine: &StateMachine, input: Value, script: &Script) -> Trace {
@@ -184,9 +156,7 @@ pub(super) fn parse(definition: &Value) -> StateMachine {
 
 /// The text of the error that refuses `definition`.
 pub(super) fn refusal(definition: &Value) -> String {
-    StateMachine::parse(&definition.to_string(), &BTreeMap::new())
-        .unwrap_err()
-        .to_string()
+    StateMachine::parse(&definition.to_string(), &BTreeMap::new()).unwrap_err().to_string()
 }
 
 /// A machine of one state `S` that starts there and goes to the Succeed state `Done`.
@@ -198,9 +168,7 @@ pub(super) fn with_state(state: Value) -> Value {
 
 /// `base` with the fields of `more`.
 pub(super) fn merged(mut base: Value, more: Value) -> Value {
-    let Value::Object(fields) = more else {
-        panic!("{more} is no object")
-    };
+    let Value::Object(fields) = more else { panic!("{more} is no object") };
     base.as_object_mut().unwrap().extend(fields);
     base
 }

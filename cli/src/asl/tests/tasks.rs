@@ -28,18 +28,9 @@ fn retries_wait_with_backoff_up_to_the_longest_delay() {
     check(json!({}), &[1, 2, 4]);
     check(json!({ "MaxAttempts": 0 }), &[]);
     check(json!({ "IntervalSeconds": 3, "MaxAttempts": 4 }), &[3, 6, 12, 24]);
-    check(
-        json!({ "IntervalSeconds": 3, "MaxAttempts": 4, "MaxDelaySeconds": 10 }),
-        &[3, 6, 10, 10],
-    );
-    check(
-        json!({ "IntervalSeconds": 2, "BackoffRate": 1.0, "MaxAttempts": 2 }),
-        &[2, 2],
-    );
-    check(
-        json!({ "BackoffRate": 1.0e300, "MaxAttempts": 3 }),
-        &[1, 31_622_400, 31_622_400],
-    );
+    check(json!({ "IntervalSeconds": 3, "MaxAttempts": 4, "MaxDelaySeconds": 10 }), &[3, 6, 10, 10]);
+    check(json!({ "IntervalSeconds": 2, "BackoffRate": 1.0, "MaxAttempts": 2 }), &[2, 2]);
+    check(json!({ "BackoffRate": 1.0e300, "MaxAttempts": 3 }), &[1, 31_622_400, 31_622_400]);
 }
 
 #[test]
@@ -79,10 +70,7 @@ fn wildcards_match_what_the_service_says() {
     let check = |name: &str, answer: Answer, is_match: bool| {
         let fields = json!({ "TimeoutSeconds": 5, "Catch": [{ "ErrorEquals": [name], "Next": "Done" }] });
         let (trace, _) = attempts(fields, [answer]);
-        let caught = trace
-            .events
-            .iter()
-            .any(|event| matches!(event, ExecutionEvent::Caught { .. }));
+        let caught = trace.events.iter().any(|event| matches!(event, ExecutionEvent::Caught { .. }));
         assert_eq!(caught, is_match, "{name}");
     };
     check("States.ALL", Answer::Fail("Anything"), true);
@@ -109,10 +97,7 @@ fn the_first_catcher_that_matches_takes_the_error() {
         json!({ "Catch": [{ "ErrorEquals": ["E"], "ResultPath": "$.x.error", "Next": "Done" }] }),
         &json!({ "a": 1, "x": { "error": error } }),
     );
-    check(
-        json!({ "Catch": [{ "ErrorEquals": ["E"], "ResultPath": null, "Next": "Done" }] }),
-        &json!({ "a": 1 }),
-    );
+    check(json!({ "Catch": [{ "ErrorEquals": ["E"], "ResultPath": null, "Next": "Done" }] }), &json!({ "a": 1 }));
     check(
         json!({ "Catch": [
             { "ErrorEquals": ["Other"], "ResultPath": "$.wrong", "Next": "Done" },
@@ -188,11 +173,7 @@ fn the_timeout_of_the_execution_is_stronger_than_retry_and_catch() {
             "Catch": [{ "ErrorEquals": ["States.ALL"], "Next": "Done" }],
         });
         let definition = merged(with_state(task(merged(state, all))), json!({ "TimeoutSeconds": 100 }));
-        let trace = run(
-            &parse(&definition),
-            json!({}),
-            &Script::default().with("work", [answer]),
-        );
+        let trace = run(&parse(&definition), json!({}), &Script::default().with("work", [answer]));
         assert_eq!((trace.failure().0, trace.failure().2), ("States.Timeout", "S"));
         assert_eq!(trace.slept.iter().map(std::time::Duration::as_secs).sum::<u64>(), total);
     };
@@ -225,9 +206,6 @@ fn every_attempt_gets_its_number_and_a_fresh_payload() {
 fn a_function_error_has_the_shape_that_lambda_gives_it() {
     let failure = TaskFailure::of_function("SourceChanged", "object \"a.csv\" was replaced");
     let cause: Value = serde_json::from_str(&failure.cause).unwrap();
-    assert_eq!(
-        cause,
-        json!({ "errorType": "SourceChanged", "errorMessage": "object \"a.csv\" was replaced" })
-    );
+    assert_eq!(cause, json!({ "errorType": "SourceChanged", "errorMessage": "object \"a.csv\" was replaced" }));
     assert_eq!(failure.error, "SourceChanged");
 }

@@ -17,8 +17,8 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 
 use self::portable::{check_expr, check_query, forbid_aggregates};
-use self::rewrite::{Rewriter, rewrite};
 pub use self::rewrite::{DATEDIFF_FUNCTION, round_decimals_range, round_function};
+use self::rewrite::{Rewriter, rewrite};
 use crate::name::{Layer, TableName};
 
 /// Why a SQL text is refused.
@@ -132,7 +132,11 @@ fn check_row_wise(select: &Select) -> Result<(), SqlError> {
     }
     if !name.to_string().eq_ignore_ascii_case("bronze") {
         let position = position(name);
-        return Err(SqlError::UnknownTable { name: name.to_string(), position, hint: "silver reads FROM bronze alone" });
+        return Err(SqlError::UnknownTable {
+            name: name.to_string(),
+            position,
+            hint: "silver reads FROM bronze alone",
+        });
     }
     for item in &select.projection {
         if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {

@@ -293,4 +293,3 @@ pub(super) fn forbid_aggregates(expr: &Expr, hint: &'static str) -> Result<(), S
         ControlFlow::Continue(()) => Ok(()),
     }
 }
-

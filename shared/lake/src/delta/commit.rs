@@ -120,14 +120,11 @@ fn transactions(
 }
 
 fn properties(run: &RunRef, transactions: Vec<Transaction>, retries: usize) -> CommitProperties {
-    CommitProperties::default()
-        .with_application_transactions(transactions)
-        .with_max_retries(retries)
-        .with_metadata([
-            ("sluice.pipeline".to_owned(), json!(run.pipeline.as_str())),
-            ("sluice.run_id".to_owned(), json!(run.run_id.as_str())),
-            ("sluice.attempt".to_owned(), json!(run.attempt)),
-        ])
+    CommitProperties::default().with_application_transactions(transactions).with_max_retries(retries).with_metadata([
+        ("sluice.pipeline".to_owned(), json!(run.pipeline.as_str())),
+        ("sluice.run_id".to_owned(), json!(run.run_id.as_str())),
+        ("sluice.attempt".to_owned(), json!(run.attempt)),
+    ])
 }
 
 fn adds(change: &TableChange, now_ms: i64) -> impl Iterator<Item = Action> + '_ {
@@ -194,7 +191,8 @@ async fn append(
         }
     }
     if found != removed.len() {
-        let message = format!("{} of {} files to replace are no longer in the table", removed.len() - found, removed.len());
+        let message =
+            format!("{} of {} files to replace are no longer in the table", removed.len() - found, removed.len());
         return Err(DeltaTableError::Generic(message));
     }
     actions.extend(adds(change, now_ms));

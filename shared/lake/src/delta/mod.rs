@@ -91,7 +91,9 @@ pub async fn open_table(lake: &Lake, table: &TableRef, version: Option<u64>) -> 
     if let Some(version) = version {
         if opened.version().is_none_or(|newest| version > newest) {
             let newest = opened.version().unwrap_or_default();
-            return Err(LakeError::NotFound { what: format!("table `{table}` has no version {version}; its newest is {newest}") });
+            return Err(LakeError::NotFound {
+                what: format!("table `{table}` has no version {version}; its newest is {newest}"),
+            });
         }
         opened.load_version(version).await.map_err(&failed)?;
     }
@@ -99,7 +101,12 @@ pub async fn open_table(lake: &Lake, table: &TableRef, version: Option<u64>) -> 
 }
 
 impl OpenTable {
-    fn new(reference: TableRef, folder: FolderUri, options: StoreOptions, table: DeltaTable) -> Result<Self, LakeError> {
+    fn new(
+        reference: TableRef,
+        folder: FolderUri,
+        options: StoreOptions,
+        table: DeltaTable,
+    ) -> Result<Self, LakeError> {
         let schema = table.snapshot().map_err(LakeError::delta(&reference))?.schema();
         let columns = schema
             .fields()
@@ -151,7 +158,10 @@ impl OpenTable {
                 if file.deletion_vector_descriptor().is_some() {
                     return Err(LakeError::Violation {
                         table: self.reference.clone(),
-                        message: format!("file {} has a deletion vector, which is not read yet; rewrite the table without", file.path()),
+                        message: format!(
+                            "file {} has a deletion vector, which is not read yet; rewrite the table without",
+                            file.path()
+                        ),
                     });
                 }
                 Ok(FileEntry {
@@ -193,12 +203,8 @@ impl OpenTable {
     /// # Errors
     /// [`LakeError::Delta`].
     pub async fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, LakeError> {
-        let commits: Vec<_> = self
-            .table
-            .history(Some(limit))
-            .try_collect()
-            .await
-            .map_err(LakeError::delta(&self.reference))?;
+        let commits: Vec<_> =
+            self.table.history(Some(limit)).try_collect().await.map_err(LakeError::delta(&self.reference))?;
         // The library gives the commits newest first and without their numbers.
         let versions = (0..=self.version()).rev();
         let entry = |(info, version): (CommitInfo, u64)| HistoryEntry {
@@ -233,8 +239,13 @@ pub(crate) fn cloud_options(folder: &FolderUri, options: &StoreOptions) -> Resul
 /// The folder as Polars wants it: a plain path or an s3:// address, without a final slash.
 pub(crate) fn polars_folder(folder: &FolderUri) -> Result<String, LakeError> {
     let text = if folder.is_local() {
-        let path = folder.as_url().to_file_path().map_err(|()| LakeError::Invalid { message: format!("{folder} is no local folder") })?;
-        path.to_str().map(str::to_owned).ok_or_else(|| LakeError::Invalid { message: format!("{folder} is not UTF-8") })?
+        let path = folder
+            .as_url()
+            .to_file_path()
+            .map_err(|()| LakeError::Invalid { message: format!("{folder} is no local folder") })?;
+        path.to_str()
+            .map(str::to_owned)
+            .ok_or_else(|| LakeError::Invalid { message: format!("{folder} is not UTF-8") })?
     } else {
         folder.as_url().as_str().to_owned()
     };

@@ -56,10 +56,11 @@ pub async fn staged_file(
     path: String,
     partition_values: BTreeMap<String, Option<String>>,
 ) -> Result<StagedFile, LakeError> {
-    let head = store
-        .head(&key)
-        .await
-        .map_err(|source| LakeError::Store { doing: "read staged file", location: key.to_string(), source })?;
+    let head = store.head(&key).await.map_err(|source| LakeError::Store {
+        doing: "read staged file",
+        location: key.to_string(),
+        source,
+    })?;
     let unreadable = |error: parquet::errors::ParquetError| LakeError::Internal {
         message: format!("staged file {path} has no readable Parquet footer: {error}"),
     };
@@ -142,9 +143,10 @@ fn group_bounds(statistics: &Statistics) -> Option<(Ordered, Ordered)> {
         }
         // A writer that shortens text bounds rounds them outwards, so they are bounds all the same.
         Statistics::ByteArray(s) => Some((text(s.min_opt()?.data())?, text(s.max_opt()?.data())?)),
-        Statistics::FixedLenByteArray(s) => {
-            Some((Ordered::Integer(big_endian(s.min_opt()?.data())?), Ordered::Integer(big_endian(s.max_opt()?.data())?)))
-        }
+        Statistics::FixedLenByteArray(s) => Some((
+            Ordered::Integer(big_endian(s.min_opt()?.data())?),
+            Ordered::Integer(big_endian(s.max_opt()?.data())?),
+        )),
         _ => None,
     }
 }
@@ -173,7 +175,9 @@ fn to_json(bound: &Ordered, logical: Option<&LogicalType>, rounding: Rounding) -
     match (bound, logical) {
         (Ordered::Text(text), Some(LogicalType::String)) => Some(json!(text)),
         (Ordered::Double(number), None) => Some(json!(number)),
-        (Ordered::Integer(number), None | Some(LogicalType::Integer { .. })) => Some(json!(i64::try_from(*number).ok()?)),
+        (Ordered::Integer(number), None | Some(LogicalType::Integer { .. })) => {
+            Some(json!(i64::try_from(*number).ok()?))
+        }
         (Ordered::Integer(days), Some(LogicalType::Date)) => {
             let epoch = jiff::civil::date(1970, 1, 1);
             let days = i64::try_from(*days).ok()?;
@@ -182,7 +186,9 @@ fn to_json(bound: &Ordered, logical: Option<&LogicalType>, rounding: Rounding) -
         (Ordered::Integer(micros), Some(LogicalType::Timestamp { .. })) => {
             timestamp(i64::try_from(*micros).ok()?, rounding)
         }
-        (Ordered::Integer(unscaled), Some(LogicalType::Decimal(decimal_type))) => decimal(*unscaled, decimal_type.scale),
+        (Ordered::Integer(unscaled), Some(LogicalType::Decimal(decimal_type))) => {
+            decimal(*unscaled, decimal_type.scale)
+        }
         _ => None,
     }
 }
@@ -220,7 +226,11 @@ mod tests {
     #[test]
     fn decimals_print_as_the_numbers_they_are() {
         let check = |unscaled: i128, scale: i32, expected: &str| {
-            assert_eq!(decimal(unscaled, scale).map(|v| v.to_string()).unwrap_or_default(), expected, "{unscaled}/{scale}");
+            assert_eq!(
+                decimal(unscaled, scale).map(|v| v.to_string()).unwrap_or_default(),
+                expected,
+                "{unscaled}/{scale}"
+            );
         };
         check(12_345, 3, "12.345");
         check(-5, 2, "-0.05");

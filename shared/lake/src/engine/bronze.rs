@@ -161,7 +161,11 @@ fn with_lineage(
     let height = frame.height();
     let failed = |source| LakeError::Polars { doing: format!("lineage of {}", object.uri), source };
     let text = |name: &str, value: &str| {
-        Column::new_scalar(name.into(), Scalar::new(DataType::String, polars::prelude::AnyValue::StringOwned(value.into())), height)
+        Column::new_scalar(
+            name.into(),
+            Scalar::new(DataType::String, polars::prelude::AnyValue::StringOwned(value.into())),
+            height,
+        )
     };
     let micros = Series::new("_ingested_at".into(), [planned_at.as_microsecond()])
         .cast(&DataType::Datetime(TimeUnit::Microseconds, None))
@@ -176,8 +180,11 @@ fn with_lineage(
     ] {
         frame.with_column(column).map_err(failed)?;
     }
-    let order: Vec<String> =
-        source_columns(&frame).into_iter().chain([CORRUPT_RECORD.to_owned()]).chain(LINEAGE.iter().map(|(n, _)| (*n).to_owned())).collect();
+    let order: Vec<String> = source_columns(&frame)
+        .into_iter()
+        .chain([CORRUPT_RECORD.to_owned()])
+        .chain(LINEAGE.iter().map(|(n, _)| (*n).to_owned()))
+        .collect();
     let mut ordered = frame.select(order).map_err(failed)?;
     // Read by several threads, it comes in several chunks; every step from here on is faster on one.
     ordered.rechunk_mut_par();

@@ -59,7 +59,10 @@ pub fn stage_gold(
     Ok((change, rows))
 }
 
-fn compute(gold: &GoldTable, inputs: impl Fn(&TableRef) -> Result<LazyFrame, LakeError>) -> Result<DataFrame, LakeError> {
+fn compute(
+    gold: &GoldTable,
+    inputs: impl Fn(&TableRef) -> Result<LazyFrame, LakeError>,
+) -> Result<DataFrame, LakeError> {
     let failed = LakeError::engine(&gold.table);
     let parsed = TableSql::parse(&gold.sql).map_err(|error| failed(EngineError::from(error)))?;
     let mut tables = Vec::new();

@@ -8,8 +8,8 @@ use polars::prelude::{
 use sluice_core::contract::ColumnType;
 use sluice_core::pipeline::{SilverTable, Versioned, WriteMode};
 
-use super::spill::{KEY_HASH, KeyedRows, hashes, key_hash};
 use super::collect_streaming;
+use super::spill::{KEY_HASH, KeyedRows, hashes, key_hash};
 use super::stage::StageWriter;
 use crate::delta::{FileEntry, FileStatistics, OpenTable};
 use crate::error::LakeError;
@@ -18,7 +18,7 @@ use crate::error::LakeError;
 /// by its statistics is rewritten.
 const MAX_KEY_HASHES: usize = 8_000_000;
 /// Rows of an existing file read at a time.
-const READ_ROWS: usize = 500_000;
+const READ_ROWS: u32 = 500_000;
 
 /// New rows of a merged table on their way to its files.
 pub(crate) struct MergeRows {
@@ -98,8 +98,10 @@ impl MergeRows {
 
     fn widen(&mut self, frame: &DataFrame, key: &str) -> PolarsResult<()> {
         use polars::prelude::*;
-        let bounds = frame.clone().lazy().select([col(key).min().alias("low"), col(key).max().alias("high")]).collect()?;
-        let text = |name: &str| -> PolarsResult<Option<String>> { Ok(bounds.column(name)?.str()?.get(0).map(str::to_owned)) };
+        let bounds =
+            frame.clone().lazy().select([col(key).min().alias("low"), col(key).max().alias("high")]).collect()?;
+        let text =
+            |name: &str| -> PolarsResult<Option<String>> { Ok(bounds.column(name)?.str()?.get(0).map(str::to_owned)) };
         if let (Some(low), Some(high)) = (text("low")?, text("high")?) {
             self.range = Some(match self.range.take() {
                 None => (low, high),
@@ -113,7 +115,11 @@ impl MergeRows {
     ///
     /// # Errors
     /// [`LakeError`] when a file cannot be read or written.
-    pub(crate) fn finish(mut self, existing: Option<&OpenTable>, writer: &mut StageWriter) -> Result<Merged, LakeError> {
+    pub(crate) fn finish(
+        mut self,
+        existing: Option<&OpenTable>,
+        writer: &mut StageWriter,
+    ) -> Result<Merged, LakeError> {
         let mut merged = Merged::default();
         if self.incoming == 0 {
             return Ok(merged);
@@ -153,14 +159,14 @@ impl MergeRows {
         loop {
             let rows = table
                 .scan_files([file.path.as_str()])?
-                .slice(offset, READ_ROWS as u32)
+                .slice(offset, READ_ROWS)
                 .select(columns.clone())
                 .collect()
                 .map_err(LakeError::polars(format!("reading {}", file.path)))?;
             if rows.height() == 0 {
                 break;
             }
-            offset += rows.height() as i64;
+            offset += i64::from(READ_ROWS);
             merged.replaced += rows.height() as u64;
             let rows = self.with_hash(rows)?;
             self.rows.push(rows)?;

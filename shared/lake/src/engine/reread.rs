@@ -47,15 +47,22 @@ pub(crate) fn reread_bronze(
     mut take: impl FnMut(&SourceObject, &DataFrame) -> Result<(), LakeError>,
 ) -> Result<(), LakeError> {
     for object in objects {
-        let wanted = col("_source_file").eq(lit(object.uri.as_str())).and(col("_source_etag").eq(lit(object.etag.as_str())));
+        let wanted =
+            col("_source_file").eq(lit(object.uri.as_str())).and(col("_source_etag").eq(lit(object.etag.as_str())));
         for file in bronze.files()? {
             let statistics = FileStatistics::parse(file.stats.as_deref());
             let (uri, etag) = (object.uri.as_str(), object.etag.as_str());
-            if !(statistics.may_hold_text("_source_file", uri, uri) && statistics.may_hold_text("_source_etag", etag, etag)) {
+            if !(statistics.may_hold_text("_source_file", uri, uri)
+                && statistics.may_hold_text("_source_etag", etag, etag))
+            {
                 continue;
             }
             slices(bronze, &file, |rows| {
-                let rows = rows.lazy().filter(wanted.clone()).collect().map_err(LakeError::polars("choosing an object's rows"))?;
+                let rows = rows
+                    .lazy()
+                    .filter(wanted.clone())
+                    .collect()
+                    .map_err(LakeError::polars("choosing an object's rows"))?;
                 let rows = rows.drop("_ingestion_date").map_err(LakeError::polars("choosing bronze columns"))?;
                 if rows.height() > 0 { take(object, &rows) } else { Ok(()) }
             })?;
@@ -108,8 +115,8 @@ fn bronze_shape(table: &OpenTable, rows: &DataFrame, wanted: &[&str]) -> Result<
     let mut objects = Vec::with_capacity(rows.height());
     let mut names: BTreeSet<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
     for text in raw.iter() {
-        let object: BTreeMap<String, Value> = serde_json::from_str(text.unwrap_or("{}")).map_err(|error| LakeError::Internal {
-            message: format!("table `{}`: _raw is no JSON object: {error}", table.reference()),
+        let object: BTreeMap<String, Value> = serde_json::from_str(text.unwrap_or("{}")).map_err(|error| {
+            LakeError::Internal { message: format!("table `{}`: _raw is no JSON object: {error}", table.reference()) }
         })?;
         names.extend(object.keys().cloned());
         objects.push(object);

@@ -136,7 +136,10 @@ impl<'a> SilverStage<'a> {
             if batch.column(source).is_err() {
                 return Err(LakeError::Violation {
                     table: table.table.clone(),
-                    message: format!("source column '{source}' (for `{column}`) is missing; the source has {:?}", source_columns(batch)),
+                    message: format!(
+                        "source column '{source}' (for `{column}`) is missing; the source has {:?}",
+                        source_columns(batch)
+                    ),
                 });
             }
         }
@@ -179,7 +182,7 @@ impl<'a> SilverStage<'a> {
             .map_err(self.failed("cast to contract"))?;
         if let Some(present) = &self.present {
             let before = rows.height();
-            rows = without_present(rows, present).map_err(self.failed("comparing positions"))?;
+            rows = without_present(&rows, present).map_err(self.failed("comparing positions"))?;
             self.rows.collapsed += (before - rows.height()) as u64;
         }
         self.accepted += rows.height() as u64;
@@ -335,15 +338,18 @@ fn typed_columns(table: &SilverTable) -> Result<Vec<(String, [Expr; 2])>, Engine
 fn raw_json(batch: &DataFrame) -> polars::prelude::PolarsResult<Series> {
     let names: Vec<String> = source_columns(batch).into_iter().chain([CORRUPT_RECORD.to_owned()]).collect();
     let columns = names.iter().map(|name| batch.column(name)?.str().cloned()).collect::<Result<Vec<_>, _>>()?;
-    let rows: Vec<String> = (0..batch.height()).map(|row| {
-        let corrupt = columns.last().and_then(|c| c.get(row));
-        let fields = names.iter().zip(&columns).filter(|(name, _)| corrupt.is_none() || name.as_str() == CORRUPT_RECORD);
-        let object: Map<String, Value> = fields
-            .filter(|(name, _)| corrupt.is_some() || name.as_str() != CORRUPT_RECORD)
-            .map(|(name, column)| (name.clone(), column.get(row).map_or(Value::Null, Value::from)))
-            .collect();
-        Value::Object(object).to_string()
-    }).collect();
+    let rows: Vec<String> = (0..batch.height())
+        .map(|row| {
+            let corrupt = columns.last().and_then(|c| c.get(row));
+            let fields =
+                names.iter().zip(&columns).filter(|(name, _)| corrupt.is_none() || name.as_str() == CORRUPT_RECORD);
+            let object: Map<String, Value> = fields
+                .filter(|(name, _)| corrupt.is_some() || name.as_str() != CORRUPT_RECORD)
+                .map(|(name, column)| (name.clone(), column.get(row).map_or(Value::Null, Value::from)))
+                .collect();
+            Value::Object(object).to_string()
+        })
+        .collect();
     Ok(Series::new("_raw".into(), rows))
 }
 
@@ -356,8 +362,9 @@ pub(crate) fn broken_ids(text: &str) -> Vec<String> {
 /// Source positions of a table's rows.
 fn positions(table: &OpenTable) -> Result<BTreeSet<(String, String, i64)>, LakeError> {
     let failed = || LakeError::polars(format!("positions of table `{}`", table.reference()));
-    let rows = super::collect_streaming(table.scan()?.select([col("_source_file"), col("_source_etag"), col("_source_row")]))
-        .map_err(failed())?;
+    let rows =
+        super::collect_streaming(table.scan()?.select([col("_source_file"), col("_source_etag"), col("_source_row")]))
+            .map_err(failed())?;
     position_rows(&rows).map_err(failed())
 }
 
@@ -365,14 +372,16 @@ fn position_rows<C: FromIterator<(String, String, i64)>>(rows: &DataFrame) -> po
     let (file, etag, row) =
         (rows.column("_source_file")?.str()?, rows.column("_source_etag")?.str()?, rows.column("_source_row")?.i64()?);
     let all = file.iter().zip(etag.iter()).zip(row.iter());
-    Ok(all.map(|((f, e), r)| (f.unwrap_or_default().to_owned(), e.unwrap_or_default().to_owned(), r.unwrap_or_default())).collect())
+    Ok(all
+        .map(|((f, e), r)| (f.unwrap_or_default().to_owned(), e.unwrap_or_default().to_owned(), r.unwrap_or_default()))
+        .collect())
 }
 
 fn without_present(
-    rows: DataFrame,
+    rows: &DataFrame,
     present: &BTreeSet<(String, String, i64)>,
 ) -> polars::prelude::PolarsResult<DataFrame> {
-    let here: Vec<(String, String, i64)> = position_rows(&rows)?;
+    let here: Vec<(String, String, i64)> = position_rows(rows)?;
     let mask: BooleanChunked = here.iter().map(|position| Some(!present.contains(position))).collect();
     rows.filter(&mask)
 }
@@ -397,7 +406,8 @@ pub(crate) fn plan_projection(table: &SilverTable) -> Result<Schema, EngineError
     let view = DataFrame::empty_with_schema(&schema).lazy().select([typed, lineage].concat());
     let projected = sql::run(&engine_sql(table)?, vec![("bronze".to_owned(), view)])?;
     let tests = rules::compile_source(&table.contract, &table.columns)?;
-    let checked = projected.with_column(rules::any_error_expr(&tests).alias("_bad")).with_column(lit(true).alias("_planned"));
+    let checked =
+        projected.with_column(rules::any_error_expr(&tests).alias("_bad")).with_column(lit(true).alias("_planned"));
     let names: Vec<&str> = LINEAGE.iter().map(|(name, _)| *name).collect();
     let mut planned = sql::conform_with(checked, &table.contract, &names)?;
     planned.collect_schema().map(|schema| schema.as_ref().clone()).map_err(EngineError::from)

@@ -5,8 +5,8 @@ use std::io::BufWriter;
 use std::path::PathBuf;
 
 use polars::prelude::{
-    DataFrame, DataType, Expr, IntoLazy, ParquetCompression, ParquetReader, ParquetWriter, Schema,
-    SerReader, UInt64Chunked, col, lit,
+    DataFrame, DataType, Expr, IntoLazy, ParquetCompression, ParquetReader, ParquetWriter, Schema, SerReader,
+    UInt64Chunked, col, lit,
 };
 
 use polars::io::parquet::write::BatchedWriter;
@@ -151,7 +151,8 @@ impl Bucket {
         self.buffered_rows = 0;
         if self.file.is_none() {
             let path = folder.join(format!("{}.parquet", uuid::Uuid::now_v7()));
-            let file = File::create(&path).map_err(|source| LakeError::Io { doing: "write", path: path.clone(), source })?;
+            let file =
+                File::create(&path).map_err(|source| LakeError::Io { doing: "write", path: path.clone(), source })?;
             // Read back once by ourselves on the same disk: compression would cost more than it saves.
             let writer = ParquetWriter::new(BufWriter::new(file))
                 .with_compression(ParquetCompression::Uncompressed)

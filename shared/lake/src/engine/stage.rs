@@ -53,7 +53,7 @@ pub struct StageWriter {
 struct OpenFile {
     local: PathBuf,
     /// Kept so that a file that is uploaded afterwards goes away with it.
-    _scratch: Option<tempfile::TempDir>,
+    scratch: Option<tempfile::TempDir>,
     path: String,
     writer: BatchedWriter<BufWriter<File>>,
     rows: usize,
@@ -101,7 +101,7 @@ impl StageWriter {
         }
         self.rows += frame.height() as u64;
         if self.partition_by.is_empty() {
-            return self.write_partition(self.fixed.clone(), frame);
+            return self.write_partition(&self.fixed.clone(), frame);
         }
         let doing = format!("partitioning rows of table `{}`", self.table);
         let names: Vec<String> = (0..self.partition_by.len()).map(|place| format!("_partition_{place}")).collect();
@@ -116,7 +116,7 @@ impl StageWriter {
             let partition = self.partition_of(&part, &names).map_err(LakeError::polars(doing.clone()))?;
             let surplus =
                 names.iter().map(String::as_str).chain(self.partition_by.iter().map(|column| column.name.as_str()));
-            self.write_partition(partition, &part.drop_many(surplus))?;
+            self.write_partition(&partition, &part.drop_many(surplus))?;
         }
         Ok(())
     }
@@ -129,8 +129,8 @@ impl StageWriter {
             .collect()
     }
 
-    fn write_partition(&mut self, partition: Partition, frame: &DataFrame) -> Result<(), LakeError> {
-        if !self.open.contains_key(&partition) {
+    fn write_partition(&mut self, partition: &Partition, frame: &DataFrame) -> Result<(), LakeError> {
+        if !self.open.contains_key(partition) {
             if self.open.len() >= MAX_OPEN_PARTITIONS {
                 return Err(LakeError::Violation {
                     table: self.table.clone(),
@@ -139,18 +139,18 @@ impl StageWriter {
                     ),
                 });
             }
-            let file = self.begin(&partition)?;
+            let file = self.begin(partition)?;
             self.open.insert(partition.clone(), file);
         }
-        let Some(file) = self.open.get_mut(&partition) else {
+        let Some(file) = self.open.get_mut(partition) else {
             return Err(LakeError::Internal { message: "a partition just opened is not open".to_owned() });
         };
         file.writer.write_batch(&in_one_chunk(frame)).map_err(|source| write_error(&file.local, source))?;
         file.rows += frame.height();
         if file.rows >= MAX_ROWS_PER_FILE
-            && let Some(full) = self.open.remove(&partition)
+            && let Some(full) = self.open.remove(partition)
         {
-            let staged = self.close(&partition, full)?;
+            let staged = self.close(partition, &full)?;
             self.done.push(staged);
         }
         Ok(())
@@ -182,10 +182,10 @@ impl StageWriter {
             File::create(&local).map_err(|source| LakeError::Io { doing: "write", path: local.clone(), source })?;
         let writer = parquet_writer(BufWriter::with_capacity(1 << 20, file), &self.schema)
             .map_err(|source| write_error(&local, source))?;
-        Ok(OpenFile { local, _scratch: scratch, path, writer, rows: 0 })
+        Ok(OpenFile { local, scratch, path, writer, rows: 0 })
     }
 
-    fn close(&self, partition: &Partition, file: OpenFile) -> Result<StagedFile, LakeError> {
+    fn close(&self, partition: &Partition, file: &OpenFile) -> Result<StagedFile, LakeError> {
         file.writer.finish().map_err(|source| write_error(&file.local, source))?;
         let io = |doing, source| LakeError::Io { doing, path: file.local.clone(), source };
         // The log will say that this file is there: it must survive a power cut before the log does.
@@ -196,7 +196,7 @@ impl StageWriter {
         let key = self.lake.documents().key(&below_lake)?;
         let store = self.lake.documents().objects().clone();
         Handle::current().block_on(async {
-            if file._scratch.is_some() {
+            if file.scratch.is_some() {
                 let failed = |source| LakeError::Store { doing: "upload", location: below_lake.to_string(), source };
                 let mut from = tokio::fs::File::open(&file.local).await.map_err(|source| io("read", source))?;
                 let mut to = ObjectWriter::with_capacity(store.clone(), key.clone(), UPLOAD_PART_BYTES);
@@ -214,7 +214,7 @@ impl StageWriter {
     /// As [`Self::write`], and the store's.
     pub fn finish(mut self) -> Result<Vec<StagedFile>, LakeError> {
         for (partition, file) in std::mem::take(&mut self.open) {
-            let staged = self.close(&partition, file)?;
+            let staged = self.close(&partition, &file)?;
             self.done.push(staged);
         }
         Ok(self.done)

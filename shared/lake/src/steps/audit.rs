@@ -62,7 +62,9 @@ async fn make_verdict(lake: &Lake, now: Timestamp, run: &RunRef, plan: &Plan) ->
         };
         let (lake, contract, silver) = (lake.clone(), contract.clone(), silver.cloned());
         let replay = plan.request.action == RunAction::Replay;
-        tables.push(blocking(move || audit(&lake, &change, &contract, silver.as_ref(), existing.as_ref(), replay)).await?);
+        tables.push(
+            blocking(move || audit(&lake, &change, &contract, silver.as_ref(), existing.as_ref(), replay)).await?,
+        );
     }
     let acceptance = runs::acceptance(lake, run).await?;
     let mut verdict =
@@ -96,7 +98,8 @@ fn audit(
     let failed = LakeError::engine(&change.table);
     let tests = rules::compile(contract).map_err(&failed)?;
     let whole = rows_after(lake, change, existing)?;
-    let audited = metrics::observe(staged_rows(lake, change)?, whole, contract, &tests, change.table_rows).map_err(&failed)?;
+    let audited =
+        metrics::observe(staged_rows(lake, change)?, whole, contract, &tests, change.table_rows).map_err(&failed)?;
     let mut results = metrics::judge(&audited, contract).map_err(&failed)?;
     if let Some(silver) = silver {
         results.push(control_total(&change.rows, silver, audited.rows()));

@@ -28,6 +28,9 @@ async fn document<T: DeserializeOwned>(lake: &Lake, run: &RunRef, kind: &str) ->
 /// A document that an earlier step of this attempt must have written.
 async fn required<T: DeserializeOwned>(lake: &Lake, run: &RunRef, kind: &str) -> Result<T, LakeError> {
     document(lake, run, kind).await?.ok_or_else(|| LakeError::NotFound {
-        what: format!("run `{}` of `{}` has no {kind} for attempt {}; run the step before", run.run_id, run.pipeline, run.attempt),
+        what: format!(
+            "run `{}` of `{}` has no {kind} for attempt {}; run the step before",
+            run.run_id, run.pipeline, run.attempt
+        ),
     })
 }

@@ -61,7 +61,11 @@ pub async fn replan(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Plan, L
 }
 
 /// The newest plan of a run.
-pub(crate) async fn newest_plan(lake: &Lake, pipeline: &PipelineName, run_id: &RunId) -> Result<Option<Plan>, LakeError> {
+pub(crate) async fn newest_plan(
+    lake: &Lake,
+    pipeline: &PipelineName,
+    run_id: &RunId,
+) -> Result<Option<Plan>, LakeError> {
     let mut newest = None;
     for attempt in 1..=MAX_ATTEMPTS {
         let run = RunRef { pipeline: pipeline.clone(), run_id: run_id.clone(), attempt };
@@ -117,7 +121,10 @@ async fn make_plan(
         status: if work { PlanStatus::Planned } else { PlanStatus::Skipped },
         engine: EngineChoice {
             engine: "lambda".to_owned(),
-            reason: format!("{size_bytes} bytes in {} objects; Polars is the only engine of this version", objects.len()),
+            reason: format!(
+                "{size_bytes} bytes in {} objects; Polars is the only engine of this version",
+                objects.len()
+            ),
         },
         pipeline,
         objects,
@@ -187,7 +194,10 @@ impl Standing {
             }
             let partition_by: Vec<String> = silver.contract.partition_by.iter().map(ToString::to_string).collect();
             if open.partition_by()? != partition_by {
-                return Err(broken(format!("contract partitions by {partition_by:?} but the table by {:?}", open.partition_by()?)));
+                return Err(broken(format!(
+                    "contract partitions by {partition_by:?} but the table by {:?}",
+                    open.partition_by()?
+                )));
             }
         }
         Ok(())
@@ -226,7 +236,10 @@ impl Standing {
             if open.rows()? != Some(0) {
                 if silver.mode == WriteMode::Replace {
                     return Err(LakeError::Invalid {
-                        message: format!("table `{}` has mode replace: its quarantined rows belong to a state that is gone; deliver them again", silver.table),
+                        message: format!(
+                            "table `{}` has mode replace: its quarantined rows belong to a state that is gone; deliver them again",
+                            silver.table
+                        ),
                     });
                 }
                 return Ok(true);

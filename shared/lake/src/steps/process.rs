@@ -99,7 +99,8 @@ impl Worker {
         let mut bronze = self.bronze_stage().map_err(plain)?;
         let mut silver = self.silver_stages(replay).map_err(plain)?;
         for planned in self.plan.objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing) {
-            self.read(&planned.object, &mut bronze, &mut silver).map_err(|error| (error, Some(planned.object.clone())))?;
+            self.read(&planned.object, &mut bronze, &mut silver)
+                .map_err(|error| (error, Some(planned.object.clone())))?;
         }
         self.reread(&mut silver).map_err(plain)?;
         if replay {
@@ -109,8 +110,7 @@ impl Worker {
         let (mut refused, mut accepted) = (Vec::new(), Vec::new());
         for (stage, table) in silver.into_iter().zip(&pipeline.silver) {
             let quarantine_sources = self.sources(&table.quarantine);
-            let (silver, mut quarantine) =
-                stage.finish(self.sources(&table.table), BTreeSet::new()).map_err(plain)?;
+            let (silver, mut quarantine) = stage.finish(self.sources(&table.table), BTreeSet::new()).map_err(plain)?;
             if !quarantine.adds.is_empty() && !replay {
                 quarantine.sources = quarantine_sources;
             }
@@ -216,7 +216,9 @@ impl Worker {
         for (stage, table) in silver.iter_mut().zip(&self.plan.pipeline.silver) {
             let Some(quarantine) = self.tables.get(&table.quarantine) else { continue };
             let columns: Vec<&str> = table.columns.iter().map(|(_, source)| source.as_str()).collect();
-            reread_quarantine(quarantine, &columns, |rows| stage.push(rows, Missing { silver: true, quarantine: true }))?;
+            reread_quarantine(quarantine, &columns, |rows| {
+                stage.push(rows, Missing { silver: true, quarantine: true })
+            })?;
         }
         Ok(())
     }
@@ -228,16 +230,19 @@ impl Worker {
                 continue;
             }
             let inputs_ready = gold.inputs.iter().all(|input| {
-                computed.contains_key(input) || self.tables.contains_key(input) || changes.iter().any(|c| &c.table == input)
+                computed.contains_key(input)
+                    || self.tables.contains_key(input)
+                    || changes.iter().any(|c| &c.table == input)
             });
             if !inputs_ready || !self.needs_refresh(gold, changes)? {
                 continue;
             }
-            let (change, rows) =
-                stage_gold(&self.lake, &self.plan.run, gold, self.tables.get(&gold.table), |input| match computed.get(input) {
+            let (change, rows) = stage_gold(&self.lake, &self.plan.run, gold, self.tables.get(&gold.table), |input| {
+                match computed.get(input) {
                     Some(rows) => Ok(as_input(rows)),
                     None => self.after(input, changes),
-                })?;
+                }
+            })?;
             computed.insert(gold.table.clone(), rows);
             changes.push(change);
         }
@@ -266,7 +271,9 @@ impl Worker {
             (None, None) => return Err(LakeError::NotFound { what: format!("table `{table}` does not exist yet") }),
             (Some(change), existing) => rows_after(&self.lake, change, existing)?,
         };
-        let hidden = |name: &str| table.layer() == Layer::Silver && crate::delta::schema::LINEAGE.iter().any(|(l, _)| *l == name);
+        let hidden = |name: &str| {
+            table.layer() == Layer::Silver && crate::delta::schema::LINEAGE.iter().any(|(l, _)| *l == name)
+        };
         let columns = match (change, existing) {
             (Some(change), _) => change.columns.clone(),
             (None, Some(existing)) => existing.columns().to_vec(),
@@ -283,7 +290,9 @@ pub(super) fn rows_after(
     existing: Option<&OpenTable>,
 ) -> Result<LazyFrame, LakeError> {
     let mut paths: Vec<String> = match existing {
-        Some(table) => table.files()?.into_iter().map(|file| file.path).filter(|p| !change.removes.contains(p)).collect(),
+        Some(table) => {
+            table.files()?.into_iter().map(|file| file.path).filter(|p| !change.removes.contains(p)).collect()
+        }
         None => Vec::new(),
     };
     paths.extend(change.adds.iter().map(|file| file.path.clone()));

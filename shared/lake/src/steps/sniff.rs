@@ -48,7 +48,10 @@ pub(super) async fn refuse_unreadable(
     }
     let named: Vec<&str> = refused.iter().take(NAMED).map(|(_, fault)| fault.as_str()).collect();
     let more = if refused.len() > NAMED { format!("; and {} more", refused.len() - NAMED) } else { String::new() };
-    let message = format!("{}{more} (held: later runs pass such an object by until it is released or replaced)", named.join("; "));
+    let message = format!(
+        "{}{more} (held: later runs pass such an object by until it is released or replaced)",
+        named.join("; ")
+    );
     Err(LakeError::Invalid { message })
 }
 
@@ -69,7 +72,13 @@ async fn look(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Result
     let columns = blocking(move || Ok(read_columns(format, csv, input, &name))).await?;
     let columns = match columns {
         Ok(columns) => columns,
-        Err(error) => return if error.is_refusal() { Ok(Some(LakeError::from(error).to_step_error().message)) } else { Err(error.into()) },
+        Err(error) => {
+            return if error.is_refusal() {
+                Ok(Some(LakeError::from(error).to_step_error().message))
+            } else {
+                Err(error.into())
+            };
+        }
     };
     // Keys of JSON objects may come later; files with a header or schema must have every mapped column.
     if matches!(format, SourceFormat::Ndjson | SourceFormat::Json) {
@@ -84,5 +93,10 @@ async fn look(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Result
         Some(delimiter) => format!("; its delimiter looks like {delimiter:?}: set source.csv.delimiter"),
         None => String::new(),
     };
-    Ok(Some(format!("object '{}' lacks column {}; it has {}{hint}", object.uri, missing.join(", "), columns.join(", "))))
+    Ok(Some(format!(
+        "object '{}' lacks column {}; it has {}{hint}",
+        object.uri,
+        missing.join(", "),
+        columns.join(", ")
+    )))
 }
