@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use polars::prelude::{DataFrame, LazyFrame, col};
+use polars::prelude::{Column, DataFrame, DataType, LazyFrame, col};
 use sluice_core::name::{Layer, TableRef};
-use sluice_core::pipeline::GoldTable;
+use sluice_core::pipeline::{GoldTable, Pipeline};
 use sluice_core::run::{Changeset, Plan, PlanStatus, ReadFrom, RunAction, RunRef, StoredColumn, TableChange};
 use sluice_core::source::{SourceId, SourceObject};
 use sluice_core::spec::SourceFormat;
@@ -168,8 +168,7 @@ impl Worker {
         let (input, check, _scratch) = self.open(object)?;
         let outcome = read_source(pipeline.source_format, pipeline.csv, input, object.uri.as_str(), &mut |batch| {
             let frame = bronze.push(object, batch)?;
-            push_all(silver, &missing, &frame)?;
-            Ok(())
+            Ok(self.push_all(silver, &missing, &frame)?)
         });
         match outcome {
             // What was read may be torn because the object was replaced meanwhile: then that is the fault.
@@ -179,6 +178,24 @@ impl Worker {
             }
             Ok(_) => check.finish(),
         }
+    }
+
+    fn push_all(
+        &self,
+        silver: &mut [SilverStage<'_>],
+        missing: &[Missing],
+        frame: &DataFrame,
+    ) -> Result<(), LakeError> {
+        let complete = match self.plan.pipeline.source_format {
+            SourceFormat::Ndjson | SourceFormat::Json => with_absent_keys(frame, &self.plan.pipeline)?,
+            SourceFormat::Csv | SourceFormat::Parquet => frame.clone(),
+        };
+        for (stage, missing) in silver.iter_mut().zip(missing) {
+            if missing.silver || missing.quarantine {
+                stage.push(&complete, *missing)?;
+            }
+        }
+        Ok(())
     }
 
     fn open(&self, object: &SourceObject) -> Result<(SourceInput, VersionCheck, Option<tempfile::TempDir>), LakeError> {
@@ -206,7 +223,7 @@ impl Worker {
             .collect();
         match self.tables.get(&self.plan.pipeline.bronze) {
             Some(bronze) if !behind.is_empty() => {
-                reread_bronze(bronze, &behind, |object, rows| push_all(silver, &self.missing(object), rows))
+                reread_bronze(bronze, &behind, |object, rows| self.push_all(silver, &self.missing(object), rows))
             }
             _ => Ok(()),
         }
@@ -301,13 +318,17 @@ pub(super) fn rows_after(
     scan_table_files(&change.table, &folder, lake.options(), &change.columns, &change.partition_by, paths)
 }
 
-fn push_all(silver: &mut [SilverStage<'_>], missing: &[Missing], frame: &DataFrame) -> Result<(), LakeError> {
-    for (stage, missing) in silver.iter_mut().zip(missing) {
-        if missing.silver || missing.quarantine {
-            stage.push(frame, *missing)?;
+/// The rows with a null for every key that no record of the batch has. JSON objects leave out what they do not know, so
+/// that a key is missing says nothing about the object; the contract's `required` looks at every record.
+fn with_absent_keys(frame: &DataFrame, pipeline: &Pipeline) -> Result<DataFrame, LakeError> {
+    let mut complete = frame.clone();
+    for (_, source) in pipeline.silver.iter().flat_map(|silver| &silver.columns) {
+        if complete.column(source).is_err() {
+            let absent = Column::full_null(source.as_str().into(), frame.height(), &DataType::String);
+            complete.with_column(absent).map_err(LakeError::polars(format!("key {source} that no record has")))?;
         }
     }
-    Ok(())
+    Ok(complete)
 }
 
 /// The fault behind "the sink took no more": ours, not the object's.
