@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{Acceptance, Decision, RunRef, Verdict};
 use sluice_core::source::{Hold, SourceId, SourceObject};
-use sluice_core::uri::layout;
+use sluice_core::uri::{LakePath, layout};
 
 use crate::error::LakeError;
 use crate::lake::Lake;
@@ -79,12 +79,13 @@ pub async fn accept(
         .await?
         .ok_or_else(|| LakeError::NotFound { what: format!("pipeline `{pipeline}` has no run `{run_id}`") })?;
     let run = plan.run;
-    let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "verdict");
-    let verdict = lake.read_document::<Verdict>(&path).await?.ok_or_else(|| LakeError::NotFound {
+    // Planned again after a word was given, a run has no verdict yet for its newest attempt.
+    let (path, verdict) = newest_verdict(lake, &run).await?.ok_or_else(|| LakeError::NotFound {
         what: format!("run `{run_id}` has no verdict; there is nothing to accept"),
     })?;
     match verdict.decision {
         Decision::Accepted => return Ok(verdict),
+        Decision::Passed if acceptance(lake, &run).await?.is_some() => return Ok(verdict),
         Decision::Passed => {
             return Err(LakeError::Invalid {
                 message: format!("run `{run_id}` passed the gate; there is nothing to accept"),
@@ -97,6 +98,17 @@ pub async fn accept(
     let accepted = Verdict { decision: Decision::Accepted, acceptance: Some(acceptance), ..verdict };
     lake.documents().write(&path, &accepted).await?;
     Ok(accepted)
+}
+
+/// The verdict of this attempt of a run, or the newest before it, and where it is.
+async fn newest_verdict(lake: &Lake, run: &RunRef) -> Result<Option<(LakePath, Verdict)>, LakeError> {
+    for attempt in (1..=run.attempt).rev() {
+        let path = layout::attempt_document(&run.pipeline, &run.run_id, attempt, "verdict");
+        if let Some(verdict) = lake.read_document(&path).await? {
+            return Ok(Some((path, verdict)));
+        }
+    }
+    Ok(None)
 }
 
 /// The newest word for a run, of this attempt or an earlier one.
