@@ -181,9 +181,12 @@ impl LakeError {
 fn io_name(error: &std::io::Error) -> ErrorName {
     match error.kind() {
         std::io::ErrorKind::NotFound => ErrorName::NotFound,
-        std::io::ErrorKind::Interrupted | std::io::ErrorKind::TimedOut => ErrorName::Unavailable,
+        // A full disk or a passing fault: nothing was committed, so the run can simply be made again.
+        std::io::ErrorKind::StorageFull
+        | std::io::ErrorKind::QuotaExceeded
+        | std::io::ErrorKind::Interrupted
+        | std::io::ErrorKind::TimedOut => ErrorName::Unavailable,
         std::io::ErrorKind::PermissionDenied => ErrorName::InvalidInput,
-        // A full disk is here too: an operator has to make room, and retries after seconds would only hide that.
         _ => ErrorName::Internal,
     }
 }

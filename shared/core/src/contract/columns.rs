@@ -61,9 +61,15 @@ fn column(property: &Property, rules: &mut Rules) -> Result<Column, Refusal> {
     if required {
         rules.add_declared(&name, "required", RowCheck::Required);
     }
-    if property.partitioned && column_type == ColumnType::Text {
+    match (property.partitioned, &column_type) {
         // Delta has no empty partition value: readers would take it for null.
-        rules.add_declared(&name, "partition_value", RowCheck::MinLength { characters: 1 });
+        (true, ColumnType::Text) => {
+            rules.add_declared(&name, "partition_value", RowCheck::MinLength { characters: 1 });
+        }
+        (true, ColumnType::Timestamp | ColumnType::Double | ColumnType::Decimal { .. }) => {
+            refuse!("partitioned is not executed for {column_type}; partition by a text, date, integer or boolean")
+        }
+        _ => {}
     }
     for (kind, check) in options.checks {
         rules.add_declared(&name, kind, check);

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use polars::prelude::{
-    DataFrame, Expr, IntoLazy, PolarsResult, Schema, SortMultipleOptions, UniqueKeepStrategy, col, lit,
+    DataFrame, DataType, Expr, IntoLazy, NULL, PlSmallStr, PolarsResult, Schema, SortMultipleOptions,
+    UniqueKeepStrategy, col, lit,
 };
 use sluice_core::contract::ColumnType;
 use sluice_core::pipeline::{SilverTable, Versioned, WriteMode};
@@ -153,8 +154,13 @@ impl MergeRows {
     }
 
     fn take_file(&mut self, table: &OpenTable, file: &FileEntry, merged: &mut Merged) -> Result<(), LakeError> {
-        let columns: Vec<Expr> =
-            self.rows_schema().into_iter().filter(|name| name != KEY_HASH).map(|name| col(name.as_str())).collect();
+        let stored = |name: &str| table.columns().iter().any(|column| column.name == name);
+        let column = |(name, data_type): (&PlSmallStr, &DataType)| match stored(name) {
+            true => col(name.clone()),
+            // A column that the contract has gained since: the rows there do not have it.
+            false => lit(NULL).cast(data_type.clone()).alias(name.clone()),
+        };
+        let columns: Vec<Expr> = self.rows.schema().iter().filter(|(name, _)| *name != KEY_HASH).map(column).collect();
         let mut offset = 0;
         loop {
             let rows = table
@@ -173,10 +179,6 @@ impl MergeRows {
         }
         merged.removes.push(file.path.clone());
         Ok(())
-    }
-
-    fn rows_schema(&self) -> Vec<String> {
-        self.rows.columns()
     }
 }
 
@@ -217,7 +219,8 @@ fn last_of(rows: DataFrame, identity: &[&str], by: &Versioned) -> PolarsResult<D
         return Ok(rows);
     }
     let single = rows.filter(&!&duplicated)?;
-    let names: Vec<String> = identity.iter().map(|name| (*name).to_owned()).collect();
+    // With the hash there are always several columns: Polars cannot group by a decimal alone.
+    let names: Vec<String> = identity.iter().chain([&KEY_HASH]).map(|name| (*name).to_owned()).collect();
     let several = rows
         .filter(&duplicated)?
         .sort(order(by), SortMultipleOptions::default().with_maintain_order(true))?

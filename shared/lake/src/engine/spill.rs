@@ -56,9 +56,9 @@ impl KeyedRows {
         Self { schema, first_key: first_key.to_owned(), in_memory: Vec::new(), rows_in_memory: 0, spilled: None }
     }
 
-    /// Names of the columns.
-    pub(crate) fn columns(&self) -> Vec<String> {
-        self.schema.iter_names().map(ToString::to_string).collect()
+    /// The columns of every frame.
+    pub(crate) fn schema(&self) -> &Schema {
+        &self.schema
     }
 
     /// Takes a frame.

@@ -8,9 +8,8 @@ use std::path::PathBuf;
 use object_store::buffered::BufWriter as ObjectWriter;
 use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::{
-    DataFrame, Expr, IntoLazy, ParquetCompression, ParquetWriter, PolarsResult, Schema, StatisticsOptions, col,
+    DataFrame, Expr, IntoLazy, ParquetCompression, ParquetWriter, PolarsResult, Schema, StatisticsOptions,
 };
-use sluice_core::contract::ColumnType;
 use sluice_core::name::TableRef;
 use sluice_core::run::{RunRef, StagedFile, StoredColumn};
 use sluice_core::uri::{LakePath, layout};
@@ -105,8 +104,11 @@ impl StageWriter {
         }
         let doing = format!("partitioning rows of table `{}`", self.table);
         let names: Vec<String> = (0..self.partition_by.len()).map(|place| format!("_partition_{place}")).collect();
-        let values =
-            self.partition_by.iter().zip(&names).map(|(column, name)| partition_value(column).alias(name.as_str()));
+        let values = self
+            .partition_by
+            .iter()
+            .zip(&names)
+            .map(|(column, name)| canonical_text(&column.name, &column.column_type).alias(name.as_str()));
         let values: Vec<Expr> = values.collect();
         let frame = frame.clone().lazy().with_columns(values).collect().map_err(LakeError::polars(doing.clone()))?;
         // Split by text: Polars splits by texts of any kind, and not by every type.
@@ -253,7 +255,10 @@ pub(crate) fn write_error(path: &std::path::Path, source: polars::prelude::Polar
             path: path.to_owned(),
             source: std::io::Error::new(error.kind(), error.to_string()),
         },
-        source => LakeError::Polars { doing: format!("write {}", path.display()), source },
+        source => match system_fault(&source.to_string()) {
+            Some(source) => LakeError::Io { doing: "write", path: path.to_owned(), source },
+            None => LakeError::Polars { doing: format!("write {}", path.display()), source },
+        },
     }
 }
 
@@ -264,12 +269,10 @@ pub(crate) fn in_one_chunk(frame: &DataFrame) -> DataFrame {
     frame
 }
 
-/// A partition value as the Delta log has it.
-fn partition_value(column: &StoredColumn) -> Expr {
-    match column.column_type {
-        ColumnType::Timestamp => col(column.name.as_str()).dt().to_string("%Y-%m-%d %H:%M:%S%.6f"),
-        _ => canonical_text(&column.name, &column.column_type),
-    }
+/// The system's own fault, of which the Parquet writer keeps only the words: they end with its number.
+fn system_fault(text: &str) -> Option<std::io::Error> {
+    let (_, number) = text.rsplit_once("(os error ")?;
+    number.split(')').next()?.parse().ok().map(std::io::Error::from_raw_os_error)
 }
 
 /// A partition value as a folder name: everything but letters, digits, `-`, `_` and `.` percent-encoded.

@@ -6,6 +6,7 @@
 //! | decimals | plain, with as many decimals as the type has |
 //! | floats | the shortest that reads back as the same number; `NaN`, `inf`, `-inf` |
 //! | booleans | `true`, `false` |
+//! | dictionary-encoded text (categories) | the text |
 //! | dates | `2010-12-01` |
 //! | times | `08:26:00.000000` |
 //! | timestamps | `2010-12-01T08:26:00.000000`, in UTC and with `Z` if the type has a time zone |
@@ -36,7 +37,8 @@ pub(super) fn without_text(data_type: &DataType) -> Option<&'static str> {
 /// Whether the text is that of a cast by Polars.
 fn is_plain(data_type: &DataType) -> bool {
     let temporal = matches!(data_type, DataType::Date | DataType::Time | DataType::Datetime(..));
-    let other = matches!(data_type, DataType::Boolean | DataType::String | DataType::Null);
+    let text = matches!(data_type, DataType::String | DataType::Categorical(..) | DataType::Enum(..));
+    let other = text || matches!(data_type, DataType::Boolean | DataType::Null);
     temporal || other || data_type.is_primitive_numeric() || data_type.is_decimal()
 }
 
