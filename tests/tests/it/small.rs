@@ -157,13 +157,18 @@ pub(crate) struct Steps {
 impl Steps {
     /// Steps that read the lab's landing folder.
     pub(crate) fn new(lab: &Lab) -> Self {
+        Self::on(lab, lab.open())
+    }
+
+    /// The same on another lake.
+    pub(crate) fn on(lab: &Lab, lake: Lake) -> Self {
         let request = RunRequest {
             pipeline: retail(),
             spec: Some(folder_uri(&lab.pipeline())),
             landing: Some(folder_uri(&lab.landing())),
             action: RunAction::Ingest,
         };
-        Self { lake: lab.open(), request, runs: Cell::new(0) }
+        Self { lake, request, runs: Cell::new(0) }
     }
 
     fn now(&self) -> Timestamp {

@@ -1,16 +1,24 @@
 //! A full disk: wherever it strikes, the run fails by name, no table is torn, and the same run succeeds once there is
 //! room.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sluice_core::error::ErrorName;
 use sluice_core::run::Outcome;
+use sluice_lake::LakeError;
 use sluice_tests::lab::Lab;
-use sluice_tests::sluice::Run;
+use sluice_tests::sluice::{Run, Started};
 
 use super::good_file;
-use crate::small::{BRONZE, GOLD, SILVER, assert_says, error_of, land, orders, rows_of};
+use crate::small::{BRONZE, GOLD, SILVER, Steps, assert_says, land, orders, rows_of};
+
+/// What the tests here need.
+const NEEDS: &str = "needs the right to mount a tmpfs (root, CAP_SYS_ADMIN)";
+/// A disk with room, in kilobytes.
+const ROOMY: u64 = 200_000;
 
 /// A file system of a given size, unmounted at the end.
 struct SmallDisk {
@@ -52,59 +60,76 @@ fn run_on(lab: &Lab, lake: &Path) -> Run {
     Run::of(lab.run_command(lake, &lab.landing()))
 }
 
+/// Takes the steps of a run until one fails.
+fn steps_of_a_run(steps: &Steps) -> Result<(), (&'static str, LakeError)> {
+    let plan = steps.validate().map_err(|error| ("validate", error))?;
+    steps.process(&plan.run).map_err(|error| ("process", error))?;
+    steps.quality_check(&plan.run).map_err(|error| ("quality check", error))?;
+    steps.publish(&plan.run).map_err(|error| ("publish", error))?;
+    Ok(())
+}
+
 #[test]
 fn a_full_disk_at_any_moment_leaves_whole_tables_and_heals() {
-    const ROOMY: u64 = 200_000;
     let name = "bad_input::full_disk::a_full_disk_at_any_moment_leaves_whole_tables_and_heals";
     let lab = orders();
     let Some(disk) = SmallDisk::mount(lab.folder(), ROOMY) else {
-        sluice_tests::skip(name, "needs the right to mount a tmpfs (root, CAP_SYS_ADMIN)");
+        sluice_tests::skip(name, NEEDS);
         return;
     };
-    let lake = disk.at.join("lake");
-    let (mut ids, mut failures, mut stopped_in) = (0, 0, std::collections::BTreeMap::<String, u32>::new());
+    let folder = disk.at.join("lake");
     land(&lab, "day-0.csv", good_file(0));
-    let _ = run_on(&lab, &lake).expect(Outcome::Published);
+    let _ = run_on(&lab, &folder).expect(Outcome::Published);
+    let lake = sluice_tests::lab::open_lake(&folder);
+    let steps = Steps::on(&lab, lake.clone());
+    let (mut ids, mut stopped) = (0, BTreeMap::<&str, u32>::new());
     // More and more room is left for the run, a page at a time: it stops at every moment at which it writes.
-    for day in 1.. {
+    for left in (0..800).step_by(4) {
         ids += 2;
-        land(&lab, &format!("day-{day}.csv"), good_file(ids));
-        let left = 4 * (day - 1);
-        let before = disk.used();
-        disk.resize(before + left);
-        let run = run_on(&lab, &lake);
-        let silver = rows_of(&sluice_tests::lab::open_lake(&lake), SILVER, &["id"]).len() as u32;
+        land(&lab, &format!("day-{ids}.csv"), good_file(ids));
+        disk.resize(disk.used() + left);
+        let outcome = steps_of_a_run(&steps);
+        let silver = rows_of(&lake, SILVER, &["id"]).len() as u32;
         disk.resize(ROOMY);
-        if run.code == Some(0) {
-            let _ = run.expect(Outcome::Published);
+        let Err((step, error)) = outcome else {
             assert_eq!(silver, ids + 2);
             break;
-        }
-        failures += 1;
-        let run = run.expect_code(1);
-        assert!(
-            silver == ids || silver == ids + 2,
-            "with {left} KiB left: a part of the file arrived: {silver}: {run}"
-        );
-        let (error, message) = error_of(&run);
-        // Once all tables are committed only the report is missing, and the error says that.
-        let expected = if silver == ids { "Internal" } else { "NotificationFailed" };
-        assert!(error == expected || error == "Internal", "with {left} KiB left: {run}");
-        assert_says(&message, &["No space left on device"], "the message");
-        let last = run.events().last().map(|event| event.state().to_owned()).unwrap_or_default();
-        *stopped_in.entry(last).or_default() += 1;
-        let healed = run_on(&lab, &lake).expect_code(0);
-        let lake = sluice_tests::lab::open_lake(&lake);
+        };
+        let told = error.to_step_error();
+        assert!(silver == ids || silver == ids + 2, "{left} KiB left: a part of the file arrived: {silver}: {told}");
+        assert_eq!(told.name, ErrorName::Unavailable, "{left} KiB left, {step}: {told}");
+        assert_says(&told.message, &["No space left on device"], "the message");
+        *stopped.entry(step).or_default() += 1;
+        let _ = run_on(&lab, &folder).expect_code(0);
         for table in [BRONZE, SILVER] {
-            assert_eq!(rows_of(&lake, table, &["id"]).len() as u32, ids + 2, "{table} with {left} KiB left: {healed}");
+            assert_eq!(rows_of(&lake, table, &["id"]).len() as u32, ids + 2, "{table} with {left} KiB left");
         }
-        let totals = rows_of(&lake, GOLD, &["name", "orders"]);
         let each = (ids + 2) / 2;
+        let totals = rows_of(&lake, GOLD, &["name", "orders"]);
         assert_eq!(totals, [format!("ann|{each}"), format!("bob|{each}")], "with {left} KiB left");
-        assert!(day < 200, "{left} KiB are not enough for a small file: {run}");
     }
-    eprintln!("{failures} runs stopped by a full disk, after: {stopped_in:?}");
-    assert!(failures >= 5, "the disk was full only {failures} times");
+    eprintln!("steps stopped by a full disk: {stopped:?}");
+    assert!(["validate", "process", "publish"].iter().all(|step| stopped.contains_key(step)), "{stopped:?}");
+}
+
+#[test]
+fn a_disk_that_gets_room_in_time_is_written_by_the_retry() {
+    let lab = orders();
+    let Some(disk) = SmallDisk::mount(lab.folder(), ROOMY) else {
+        sluice_tests::skip("bad_input::full_disk::a_disk_that_gets_room_in_time_is_written_by_the_retry", NEEDS);
+        return;
+    };
+    let folder = disk.at.join("lake");
+    land(&lab, "a.csv", good_file(0));
+    let _ = run_on(&lab, &folder).expect(Outcome::Published);
+    land(&lab, "b.csv", good_file(2));
+    disk.resize(disk.used());
+    let started = Started::new(lab.run_command(&folder, &lab.landing()), lab.folder(), "full");
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    disk.resize(ROOMY);
+    let run = started.wait().expect(Outcome::Published);
+    assert!(run.stdout.contains("\"retry\"") && run.stdout.contains("No space left on device"), "{run}");
+    assert_eq!(rows_of(&sluice_tests::lab::open_lake(&folder), SILVER, &["id"]), ["0", "1", "2", "3"]);
 }
 
 #[test]
@@ -113,7 +138,7 @@ fn a_full_disk_for_temporary_files_is_told() {
     let spec = crate::small::ORDERS.replace("format: csv", "format: parquet");
     let lab = crate::small::orders_with(&spec.replace("id: id", "id: orders").replace("day: day", "day: name"));
     let Some(disk) = SmallDisk::mount(lab.folder(), 64) else {
-        sluice_tests::skip(name, "needs the right to mount a tmpfs (root, CAP_SYS_ADMIN)");
+        sluice_tests::skip(name, NEEDS);
         return;
     };
     // Parquet is copied to a temporary file before it is read: the file of a gold table serves as one.
@@ -129,10 +154,11 @@ fn a_full_disk_for_temporary_files_is_told() {
     let bytes = fs::read(maker.lake().join(GOLD).join(made)).unwrap();
     assert!(bytes.len() > 100_000, "{} bytes fit the disk", bytes.len());
     land(&lab, "a.parquet", bytes);
+    // In this process temporary files go where its environment says, so the command runs, and is stopped as it retries.
     let mut command = lab.run_command(lab.lake(), &lab.landing());
     command.env("TMPDIR", &disk.at);
-    let (error, message) = error_of(&Run::of(command).expect(Outcome::Failed));
-    assert_eq!(error, "Internal", "{message}");
-    assert_says(&message, &["No space left on device"], "the message");
+    let started = Started::new(command, lab.folder(), "full");
+    let run = started.kill_after(std::time::Duration::from_millis(1_500)).unwrap_or_else(|run| run);
+    assert_says(&run.stdout, &["\"task_failed\"", "\"Unavailable\"", "No space left on device"], "the run");
     assert_eq!(lab.tables().len(), 0);
 }

@@ -61,7 +61,7 @@ fn check_refused(from: &str, to: &str, says: &[&str]) {
 fn silver_refuses_what_breaks_it() {
     let day = "      - { name: day, logicalType: date }\n";
     let amount = "physicalType: 'DECIMAL(10,2)'";
-    check_refused("name: name, logicalType: string", "name: name, logicalType: integer", &["`name`", "keep the type"]);
+    check_refused("name: day, logicalType: date", "name: day, logicalType: string", &["`day`", "keep the type"]);
     check_refused(amount, "physicalType: 'DECIMAL(8,2)'", &["`amount`", "DECIMAL(8,2)", "DECIMAL(10,2)"]);
     check_refused(amount, "physicalType: 'DECIMAL(12,2)'", &["`amount`", "DECIMAL(12,2)"]);
     check_refused(
