@@ -98,7 +98,9 @@ fn every_error_name_is_answered_as_decided() {
             assert_eq!(retried, wanted == Answer::Retry, "{name}: retry of {error}");
             let next = caught_by(task, error);
             match wanted {
-                Answer::Replan(steps) if steps.contains(&name.as_str()) => assert_eq!(next, "Replan", "{name}: {error}"),
+                Answer::Replan(steps) if steps.contains(&name.as_str()) => {
+                    assert_eq!(next, "Replan", "{name}: {error}");
+                }
                 _ => assert!(
                     ["NotifyFailed", "Failed", "Unannounced"].contains(&next),
                     "{name}: {error} leads to {next}"

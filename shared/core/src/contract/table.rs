@@ -4,7 +4,7 @@ use super::Contract;
 use super::columns::{self, PARTITION, PRIMARY_KEY};
 use super::document::SchemaObject;
 use super::error::{ContractError, Problem, Problems};
-use super::model::{ColumnType, TableContract};
+use super::model::TableContract;
 use super::quality::{self, Subject};
 use super::rules::Rules;
 use crate::name::ColumnName;
@@ -28,11 +28,6 @@ pub(super) fn compile(
     let partition_by = columns::ordered(&object.properties, &PARTITION, &mut problems);
     if !partition_by.is_empty() && partition_by.len() == object.properties.len() {
         problems.note("schema", "every column is partitioned: a table needs one column that is not");
-    }
-    for column in columns.iter().filter(|column| partition_by.contains(&column.name)) {
-        if column.column_type == ColumnType::Double {
-            problems.note(&format!("column `{}`", column.name), "a DOUBLE has no exact text to partition by");
-        }
     }
     if !primary_key.is_empty() {
         rules.add_key("primary_key", primary_key.clone());
