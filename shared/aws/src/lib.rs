@@ -1,6 +1,6 @@
 //! The only crate that knows the AWS SDK and the Lambda runtime.
 //!
-//! - [`env`]: every environment variable, in one catalogue;
+//! - [`mod@env`]: every environment variable, in one catalogue;
 //! - [`store`]: how the lake on S3 is reached;
 //! - `serve` (feature `lambda`): a handler as a Lambda function, with our error names and JSON logs;
 //! - `sns`, `eventbridge` (features of the same names): messages to people, events to machines.

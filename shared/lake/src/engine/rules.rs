@@ -1,8 +1,7 @@
 //! Row rules as Polars expressions: which rows break them, and with what value.
 //!
-//! In the frame that the silver SQL answers, every mapped column has a companion named by
-//! [`unreadable_name`](super::cast::unreadable_name) with the source text that could not be read, and
-//! `_corrupt_record` holds the records that could not be split into fields. A value that is missing because its text
+//! In the frame that the silver SQL answers, every mapped column has a companion named by [`unreadable_name`] with the
+//! source text that could not be read, and `_corrupt_record` holds the records that could not be split into fields. A value that is missing because its text
 //! could not be read breaks `readable` and not also `required`; a corrupt record breaks [`CORRUPT_RECORD_RULE`] alone.
 
 use polars::prelude::{
