@@ -11,7 +11,7 @@ use sluice_core::sql::{TableSql, engine_name};
 use sluice_core::uri::{FolderUri, LakePath, layout};
 use sluice_documents::DocumentStore;
 
-use crate::delta::schema::{LINEAGE, contract_columns, polars_schema};
+use crate::delta::schema::{contract_columns, is_lineage, polars_schema};
 use crate::engine::{EngineError, metrics, plan_projection, silver_columns, sql};
 use crate::error::LakeError;
 use crate::lake::{Lake, StoreOptions};
@@ -105,9 +105,7 @@ pub fn check_pipeline(pipeline: &Pipeline) -> Result<(), LakeError> {
 
 fn empty_input(pipeline: &Pipeline, table: &sluice_core::name::TableRef) -> Result<LazyFrame, LakeError> {
     let columns = match (pipeline.silver_table(table), pipeline.gold_table(table)) {
-        (Some(silver), _) => {
-            silver_columns(silver).into_iter().filter(|c| !LINEAGE.iter().any(|(name, _)| *name == c.name)).collect()
-        }
+        (Some(silver), _) => silver_columns(silver).into_iter().filter(|c| !is_lineage(&c.name)).collect(),
         (None, Some(gold)) => contract_columns(&gold.contract).collect::<Vec<_>>(),
         (None, None) => return Err(LakeError::NotFound { what: format!("table `{table}` is not of this pipeline") }),
     };

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use sluice_core::run::{ChangeKind, RunRef, TableChange};
 
-use super::{OpenTable, ledger, open_table, schema};
+use super::{Ledger, OpenTable, ledger, open_table, schema};
 use crate::error::LakeError;
 use crate::lake::Lake;
 
@@ -43,33 +43,36 @@ pub async fn commit(
     inputs: &[(sluice_core::name::TableRef, u64)],
     now: Timestamp,
 ) -> Result<Committed, LakeError> {
-    let table = open_table(lake, &change.table, None).await?;
+    let table = open_with_ledger(lake, change).await?;
     if let Some(done) = already_committed(table.as_ref(), run).await? {
         return Ok(done);
     }
-    check_unmoved(table.as_ref(), change).await?;
+    check_unmoved(table.as_ref(), change)?;
     let transactions = transactions(run, change, inputs, now)?;
     let outcome = match &table {
         None => create(lake, run, change, transactions).await,
-        Some(table) => append(table, run, change, transactions, now).await,
+        Some((table, _)) => append(table, run, change, transactions, now).await,
     };
     let failure = match outcome {
         Ok(version) => return Ok(Committed { version, already: false }),
         Err(failure) => failure,
     };
     // The answer to a commit can be lost after it landed: the table's own record tells.
-    let table = open_table(lake, &change.table, None).await?;
+    let table = open_with_ledger(lake, change).await?;
     match already_committed(table.as_ref(), run).await? {
         Some(done) => Ok(Committed { already: false, ..done }),
         None => Err(as_conflict(failure, change)),
     }
 }
 
-async fn already_committed(table: Option<&OpenTable>, run: &RunRef) -> Result<Option<Committed>, LakeError> {
-    let Some(table) = table else { return Ok(None) };
-    if !table.ledger().await?.has_run(run) {
-        return Ok(None);
-    }
+async fn open_with_ledger(lake: &Lake, change: &TableChange) -> Result<Option<(OpenTable, Ledger)>, LakeError> {
+    let Some(table) = open_table(lake, &change.table, None).await? else { return Ok(None) };
+    let ledger = table.ledger().await?;
+    Ok(Some((table, ledger)))
+}
+
+async fn already_committed(table: Option<&(OpenTable, Ledger)>, run: &RunRef) -> Result<Option<Committed>, LakeError> {
+    let Some((table, _)) = table.filter(|(_, ledger)| ledger.has_run(run)) else { return Ok(None) };
     // The version that holds the commit is in the history unless the log was cleaned up since; then the newest is near.
     let history = table.history(HISTORY_LIMIT).await?;
     let version = history.iter().find(|h| h.run_id.as_deref() == Some(run.run_id.as_str())).map(|h| h.version);
@@ -80,14 +83,13 @@ async fn already_committed(table: Option<&OpenTable>, run: &RunRef) -> Result<Op
 const HISTORY_LIMIT: usize = 100;
 
 /// Whether the change still fits the table.
-async fn check_unmoved(table: Option<&OpenTable>, change: &TableChange) -> Result<(), LakeError> {
+fn check_unmoved(table: Option<&(OpenTable, Ledger)>, change: &TableChange) -> Result<(), LakeError> {
     let conflict = |detail: String| LakeError::Conflict { table: change.table.clone(), detail };
     match (table, change.read_version) {
         (None, None) => Ok(()),
         (None, Some(version)) => Err(conflict(format!("version {version} was read and the table is gone"))),
-        (Some(table), None) => Err(conflict(format!("another writer created it (version {})", table.version()))),
-        (Some(table), Some(read)) => {
-            let ledger = table.ledger().await?;
+        (Some((table, _)), None) => Err(conflict(format!("another writer created it (version {})", table.version()))),
+        (Some((table, ledger)), Some(read)) => {
             if let Some(source) = change.sources.iter().find(|source| ledger.has_source(source)) {
                 return Err(conflict(format!("another run has brought source object {source} in")));
             }

@@ -87,7 +87,7 @@ impl Ledger {
             ledger.add_checkpoint(reference, part, bytes)?;
         }
         for name in &names {
-            let Some(commit) = log_version(name).filter(|_| name.as_ref().ends_with(".json") && is_commit(name)) else {
+            let Some(commit) = log_version(name).filter(|_| is_commit(name)) else {
                 continue;
             };
             if commit <= version && checkpoint_version.is_none_or(|checkpoint| commit > checkpoint) {

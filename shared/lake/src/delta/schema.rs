@@ -6,6 +6,7 @@ use sluice_core::contract::{ColumnType, TableContract};
 use sluice_core::run::StoredColumn;
 
 use crate::engine::types::polars_type;
+pub use crate::source::CORRUPT_RECORD;
 
 /// Where a row came from: in bronze, silver and quarantine alike, at the end of the row.
 pub const LINEAGE: [(&str, ColumnType); 5] = [
@@ -18,8 +19,6 @@ pub const LINEAGE: [(&str, ColumnType); 5] = [
 
 /// Partition column of bronze: the UTC day of `_ingested_at`.
 pub const INGESTION_DATE: &str = "_ingestion_date";
-/// Bronze column with the text of a record that has no columns.
-pub const CORRUPT_RECORD: &str = "_corrupt_record";
 /// Columns of `scd2` tables, beside the contract's.
 pub const SCD2: [(&str, ColumnType); 3] = [
     ("_valid_from", ColumnType::Timestamp),
@@ -32,6 +31,11 @@ pub fn stored(name: &str, column_type: ColumnType) -> StoredColumn {
     StoredColumn { name: name.to_owned(), column_type }
 }
 
+/// Whether this is the name of a lineage column.
+pub fn is_lineage(name: &str) -> bool {
+    LINEAGE.iter().any(|(lineage, _)| *lineage == name)
+}
+
 /// The lineage columns.
 pub fn lineage_columns() -> impl Iterator<Item = StoredColumn> {
     LINEAGE.into_iter().map(|(name, column_type)| stored(name, column_type))
@@ -40,6 +44,11 @@ pub fn lineage_columns() -> impl Iterator<Item = StoredColumn> {
 /// Columns of a contract, in its order.
 pub fn contract_columns(contract: &TableContract) -> impl Iterator<Item = StoredColumn> + '_ {
     contract.columns.iter().map(|c| stored(c.name.as_str(), c.column_type.clone()))
+}
+
+/// Whether a table's columns are exactly those of a contract.
+pub fn has_contract_columns(columns: &[StoredColumn], contract: &TableContract) -> bool {
+    contract_columns(contract).eq(columns.iter().cloned())
 }
 
 /// Columns of every quarantine table.

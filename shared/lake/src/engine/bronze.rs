@@ -12,7 +12,7 @@ use sluice_core::source::{SourceId, SourceObject};
 
 use super::stage::StageWriter;
 use crate::delta::OpenTable;
-use crate::delta::schema::{CORRUPT_RECORD, INGESTION_DATE, LINEAGE, lineage_columns, stored};
+use crate::delta::schema::{CORRUPT_RECORD, INGESTION_DATE, LINEAGE, is_lineage, lineage_columns, stored};
 use crate::engine::types::polars_type;
 use crate::error::LakeError;
 use crate::lake::Lake;
@@ -147,7 +147,7 @@ fn bronze_columns(source: &[String]) -> Vec<StoredColumn> {
 
 /// The source columns of a frame in bronze shape.
 pub(crate) fn source_columns(frame: &DataFrame) -> Vec<String> {
-    let own = |name: &str| name == CORRUPT_RECORD || name == INGESTION_DATE || LINEAGE.iter().any(|(l, _)| *l == name);
+    let own = |name: &str| name == CORRUPT_RECORD || name == INGESTION_DATE || is_lineage(name);
     frame.get_column_names().into_iter().filter(|name| !own(name)).map(|name| name.to_string()).collect()
 }
 

@@ -17,12 +17,10 @@ use sluice_core::sql::check_row_predicate;
 use super::cast::{literal, units, unreadable_name};
 use super::types::canonical_text;
 use super::{EngineError, sql};
+use crate::source::CORRUPT_RECORD;
 
 /// The rule that a corrupt record breaks.
 pub const CORRUPT_RECORD_RULE: &str = "corrupt_record";
-
-/// Name of the column with the text of a record that could not be split.
-const CORRUPT_RECORD: &str = "_corrupt_record";
 
 /// A row rule ready to run.
 #[derive(Debug, Clone)]

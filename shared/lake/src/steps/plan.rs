@@ -16,6 +16,7 @@ use sluice_core::uri::layout;
 use super::sniff::refuse_unreadable;
 use super::{document, required};
 use crate::check;
+use crate::delta::schema::has_contract_columns;
 use crate::delta::{Ledger, OpenTable, open_table};
 use crate::engine::silver_columns;
 use crate::error::LakeError;
@@ -212,17 +213,7 @@ impl Standing {
                 let recorded = known.and_then(|(_, ledger)| ledger.input_version(input));
                 stale.contains(input) || (self.version(input).is_some() && recorded != self.version(input))
             });
-            let changed = known.is_some_and(|(open, _)| {
-                open.columns().iter().map(|c| (&c.name, &c.column_type)).ne(gold
-                    .contract
-                    .columns
-                    .iter()
-                    .map(|c| c.name.as_str().to_owned())
-                    .zip(gold.contract.columns.iter().map(|c| &c.column_type))
-                    .collect::<Vec<_>>()
-                    .iter()
-                    .map(|(name, column_type)| (name, *column_type)))
-            });
+            let changed = known.is_some_and(|(open, _)| !has_contract_columns(open.columns(), &gold.contract));
             if silver_changes || behind || changed {
                 stale.insert(gold.table.clone());
             }

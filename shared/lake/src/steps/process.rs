@@ -6,14 +6,14 @@ use jiff::Timestamp;
 use polars::prelude::{Column, DataFrame, DataType, LazyFrame, col};
 use sluice_core::name::{Layer, TableRef};
 use sluice_core::pipeline::{GoldTable, Pipeline};
-use sluice_core::run::{Changeset, Plan, PlanStatus, ReadFrom, RunAction, RunRef, StoredColumn, TableChange};
+use sluice_core::run::{Changeset, Plan, PlanStatus, ReadFrom, RunAction, RunRef, TableChange};
 use sluice_core::source::{SourceId, SourceObject};
 use sluice_core::spec::SourceFormat;
 use sluice_core::uri::layout;
 use tokio::runtime::Handle;
 
 use super::{document, required};
-use crate::delta::schema::contract_columns;
+use crate::delta::schema::{has_contract_columns, is_lineage};
 use crate::delta::{OpenTable, open_table, scan_table_files};
 use crate::engine::{
     BronzeStage, Missing, SilverContext, SilverStage, as_input, reread_bronze, reread_quarantine, scratch_folder,
@@ -275,8 +275,7 @@ impl Worker {
         }
         let ledger = Handle::current().block_on(existing.ledger())?;
         let moved = |input: &TableRef| ledger.input_version(input) != self.tables.get(input).map(OpenTable::version);
-        let columns: Vec<StoredColumn> = contract_columns(&gold.contract).collect();
-        Ok(gold.inputs.iter().any(moved) || existing.columns() != columns)
+        Ok(gold.inputs.iter().any(moved) || !has_contract_columns(existing.columns(), &gold.contract))
     }
 
     /// A table as it will be after the run, with the columns that SQL may use.
@@ -288,9 +287,7 @@ impl Worker {
             (None, None) => return Err(LakeError::NotFound { what: format!("table `{table}` does not exist yet") }),
             (Some(change), existing) => rows_after(&self.lake, change, existing)?,
         };
-        let hidden = |name: &str| {
-            table.layer() == Layer::Silver && crate::delta::schema::LINEAGE.iter().any(|(l, _)| *l == name)
-        };
+        let hidden = |name: &str| table.layer() == Layer::Silver && is_lineage(name);
         let columns = match (change, existing) {
             (Some(change), _) => change.columns.clone(),
             (None, Some(existing)) => existing.columns().to_vec(),
