@@ -6,7 +6,7 @@ use sluice_core::contract::{ColumnType, TableContract};
 use sluice_core::run::StoredColumn;
 
 use crate::engine::types::polars_type;
-pub use crate::source::CORRUPT_RECORD;
+use crate::source::{CORRUPT_REASON, CORRUPT_RECORD};
 
 /// Where a row came from: in bronze, silver and quarantine alike, at the end of the row.
 pub const LINEAGE: [(&str, ColumnType); 5] = [
@@ -16,6 +16,9 @@ pub const LINEAGE: [(&str, ColumnType); 5] = [
     ("_source_row", ColumnType::Int64),
     ("_run_id", ColumnType::Text),
 ];
+
+/// What bronze says of a record that could not be split into columns: its text, and its place and fault.
+pub const CORRUPT: [&str; 2] = [CORRUPT_RECORD, CORRUPT_REASON];
 
 /// Partition column of bronze: the UTC day of `_ingested_at`.
 pub const INGESTION_DATE: &str = "_ingestion_date";

@@ -12,7 +12,7 @@ use sluice_core::source::{SourceId, SourceObject};
 
 use super::stage::StageWriter;
 use crate::delta::OpenTable;
-use crate::delta::schema::{CORRUPT_RECORD, INGESTION_DATE, LINEAGE, is_lineage, lineage_columns, stored};
+use crate::delta::schema::{CORRUPT, INGESTION_DATE, LINEAGE, is_lineage, lineage_columns, stored};
 use crate::engine::types::polars_type;
 use crate::error::LakeError;
 use crate::lake::Lake;
@@ -48,7 +48,7 @@ impl BronzeStage {
         planned_at: Timestamp,
     ) -> Result<Self, LakeError> {
         let own: BTreeSet<&str> =
-            LINEAGE.iter().map(|(name, _)| *name).chain([CORRUPT_RECORD, INGESTION_DATE]).collect();
+            LINEAGE.iter().map(|(name, _)| *name).chain(CORRUPT).chain([INGESTION_DATE]).collect();
         let known = existing
             .map(|table| table.columns().iter().map(|c| c.name.clone()).filter(|n| !own.contains(n.as_str())).collect())
             .unwrap_or_default();
@@ -139,7 +139,7 @@ fn bronze_columns(source: &[String]) -> Vec<StoredColumn> {
     source
         .iter()
         .map(|name| stored(name, ColumnType::Text))
-        .chain([stored(CORRUPT_RECORD, ColumnType::Text)])
+        .chain(CORRUPT.map(|name| stored(name, ColumnType::Text)))
         .chain(lineage_columns())
         .chain([stored(INGESTION_DATE, ColumnType::Date)])
         .collect()
@@ -147,7 +147,7 @@ fn bronze_columns(source: &[String]) -> Vec<StoredColumn> {
 
 /// The source columns of a frame in bronze shape.
 pub(crate) fn source_columns(frame: &DataFrame) -> Vec<String> {
-    let own = |name: &str| name == CORRUPT_RECORD || name == INGESTION_DATE || is_lineage(name);
+    let own = |name: &str| CORRUPT.contains(&name) || name == INGESTION_DATE || is_lineage(name);
     frame.get_column_names().into_iter().filter(|name| !own(name)).map(|name| name.to_string()).collect()
 }
 
@@ -182,7 +182,7 @@ fn with_lineage(
     }
     let order: Vec<String> = source_columns(&frame)
         .into_iter()
-        .chain([CORRUPT_RECORD.to_owned()])
+        .chain(CORRUPT.map(str::to_owned))
         .chain(LINEAGE.iter().map(|(n, _)| (*n).to_owned()))
         .collect();
     let mut ordered = frame.select(order).map_err(failed)?;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use sluice_core::source::SourceObject;
 
 use super::collect_streaming;
-use crate::delta::schema::{CORRUPT_RECORD, LINEAGE};
+use crate::delta::schema::{CORRUPT, LINEAGE};
 use crate::delta::{FileEntry, FileStatistics, OpenTable};
 use crate::error::LakeError;
 
@@ -121,7 +121,7 @@ fn bronze_shape(table: &OpenTable, rows: &DataFrame, wanted: &[&str]) -> Result<
         names.extend(object.keys().cloned());
         objects.push(object);
     }
-    names.insert(CORRUPT_RECORD.to_owned());
+    names.extend(CORRUPT.map(str::to_owned));
     let mut columns: Vec<Column> = Vec::new();
     for name in &names {
         let values: Vec<Option<String>> = objects

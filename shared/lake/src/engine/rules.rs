@@ -1,8 +1,9 @@
 //! Row rules as Polars expressions: which rows break them, and with what value.
 //!
 //! In the frame that the silver SQL answers, every mapped column has a companion named by [`unreadable_name`] with the
-//! source text that could not be read, and `_corrupt_record` holds the records that could not be split into fields. A value that is missing because its text
-//! could not be read breaks `readable` and not also `required`; a corrupt record breaks [`CORRUPT_RECORD_RULE`] alone.
+//! source text that could not be read, and `_corrupt_record` holds the records that could not be split into fields, with
+//! their place and fault in `_corrupt_reason`. A value that is missing because its text could not be read breaks
+//! `readable` and not also `required`; a corrupt record breaks [`CORRUPT_RECORD_RULE`] alone.
 
 use polars::prelude::{
     Column as PolarsColumn, DataType, Expr, Field, IntoColumn, Literal, NamedFrom, PolarsResult, Series, StringChunked,
@@ -17,7 +18,7 @@ use sluice_core::sql::check_row_predicate;
 use super::cast::{literal, units, unreadable_name};
 use super::types::canonical_text;
 use super::{EngineError, sql};
-use crate::source::CORRUPT_RECORD;
+use crate::source::{CORRUPT_REASON, CORRUPT_RECORD};
 
 /// The rule that a corrupt record breaks.
 pub const CORRUPT_RECORD_RULE: &str = "corrupt_record";
@@ -58,7 +59,7 @@ pub fn compile_source(contract: &TableContract, mapped: &[(ColumnName, String)])
         column: None,
         severity: Severity::Error,
         broken: col(CORRUPT_RECORD).is_not_null(),
-        value: None,
+        value: Some(col(CORRUPT_REASON)),
     };
     let mut all = vec![corrupt];
     all.extend(tests(contract, &source)?);

@@ -2,23 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::{BooleanChunked, DataFrame, Expr, IntoColumn, IntoLazy, NamedFrom, Schema, Series, col, lit};
+use polars::prelude::{BooleanChunked, DataFrame, Expr, IntoColumn, IntoLazy, NamedFrom, Series, StringChunked, col};
 use serde_json::{Map, Value};
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{SilverTable, WriteMode};
 use sluice_core::run::{ChangeKind, RowCounts, RunRef, StoredColumn, TableChange};
 use sluice_core::source::SourceId;
-use sluice_core::sql::RowSql;
 
 use super::bronze::source_columns;
 use super::merge::{MergeRows, Merged};
+use super::projection::Projection;
 use super::reread::QUARANTINED_RAW;
 use super::rules::RowTest;
 use super::stage::StageWriter;
-use super::{EngineError, cast, rules, sql};
+use super::{rules, sql};
 use crate::delta::OpenTable;
 use crate::delta::schema::{
-    CORRUPT_RECORD, LINEAGE, SCD2, contract_columns, lineage_columns, polars_schema, quarantine_columns, stored,
+    CORRUPT, LINEAGE, SCD2, contract_columns, lineage_columns, polars_schema, quarantine_columns, stored,
 };
 use crate::error::LakeError;
 use crate::lake::Lake;
@@ -42,8 +42,7 @@ pub struct SilverContext<'a> {
 /// Stages the rows of one silver table and its quarantine.
 pub struct SilverStage<'a> {
     context: SilverContext<'a>,
-    sql: String,
-    typed: Vec<(String, [Expr; 2])>,
+    projection: Projection,
     tests: Vec<RowTest>,
     writer: StageWriter,
     quarantine: StageWriter,
@@ -89,8 +88,7 @@ impl<'a> SilverStage<'a> {
             _ => None,
         };
         Ok(Self {
-            sql: engine_sql(table).map_err(&failed)?,
-            typed: typed_columns(table).map_err(&failed)?,
+            projection: Projection::new(table).map_err(&failed)?,
             tests: rules::compile_source(&table.contract, &table.columns).map_err(&failed)?,
             writer: StageWriter::new(context.lake, context.run, &table.table, &columns, &partition_by),
             quarantine: StageWriter::new(context.lake, context.run, &table.quarantine, &quarantine_columns(), &[]),
@@ -143,10 +141,7 @@ impl<'a> SilverStage<'a> {
                 });
             }
         }
-        let lineage = LINEAGE.iter().map(|(name, _)| col(*name)).chain([col(CORRUPT_RECORD)]);
-        let view: Vec<Expr> = self.typed.iter().flat_map(|(_, pair)| pair.clone()).chain(lineage).collect();
-        let typed = batch.clone().lazy().select(view);
-        let projected = sql::run(&self.sql, vec![("bronze".to_owned(), typed)]).map_err(&failed)?;
+        let projected = self.projection.plan(batch.clone().lazy()).map_err(&failed)?;
         let checked = projected
             .with_column(rules::any_error_expr(&self.tests).alias("_bad"))
             .collect()
@@ -312,39 +307,18 @@ fn schema_changes(existing: Option<&OpenTable>, columns: &[StoredColumn]) -> Vec
     new.map(|c| format!("column `{}` is new", c.name)).collect()
 }
 
-/// The projection for the engine, which carries lineage and flags through.
-fn engine_sql(table: &SilverTable) -> Result<String, EngineError> {
-    let text = table.sql.clone().unwrap_or_else(|| {
-        let columns: Vec<&str> = table.columns.iter().map(|(column, _)| column.as_str()).collect();
-        format!("SELECT {} FROM bronze", columns.join(", "))
-    });
-    let flags: Vec<String> = typed_columns(table)?.iter().map(|(name, _)| cast::unreadable_name(name)).collect();
-    let lineage = LINEAGE.iter().map(|(name, _)| *name).chain([CORRUPT_RECORD]);
-    let carried: Vec<&str> = lineage.chain(flags.iter().map(String::as_str)).collect();
-    Ok(RowSql::parse(&text)?.engine_sql(&carried))
-}
-
-/// Per mapped column: its name, and the expressions for its value and for "has text that cannot be read".
-fn typed_columns(table: &SilverTable) -> Result<Vec<(String, [Expr; 2])>, EngineError> {
-    let typed = table.columns.iter().map(|(name, source)| {
-        let column = table.contract.column(name.as_str()).ok_or_else(|| EngineError::unknown_column(name.as_str()))?;
-        let [value, unreadable] = cast::read_exprs(column, source)?;
-        Ok((name.to_string(), [value.alias(name.as_str()), unreadable.alias(cast::unreadable_name(name.as_str()))]))
-    });
-    typed.collect()
-}
-
-/// The source columns of each row as JSON text; a record without columns as its raw text.
+/// The source columns of each row as JSON text; a corrupt record as its raw text with its place and fault.
 fn raw_json(batch: &DataFrame) -> polars::prelude::PolarsResult<Series> {
-    let names: Vec<String> = source_columns(batch).into_iter().chain([CORRUPT_RECORD.to_owned()]).collect();
-    let columns = names.iter().map(|name| batch.column(name)?.str().cloned()).collect::<Result<Vec<_>, _>>()?;
+    let texts = |names: Vec<String>| -> polars::prelude::PolarsResult<Vec<(String, StringChunked)>> {
+        names.into_iter().map(|name| batch.column(&name)?.str().cloned().map(|column| (name, column))).collect()
+    };
+    let (fields, corrupt) = (texts(source_columns(batch))?, texts(CORRUPT.map(str::to_owned).to_vec())?);
     let rows: Vec<String> = (0..batch.height())
         .map(|row| {
-            let corrupt = columns.last().and_then(|c| c.get(row));
-            let fields =
-                names.iter().zip(&columns).filter(|(name, _)| corrupt.is_none() || name.as_str() == CORRUPT_RECORD);
-            let object: Map<String, Value> = fields
-                .filter(|(name, _)| corrupt.is_some() || name.as_str() != CORRUPT_RECORD)
+            let is_corrupt = corrupt.iter().any(|(_, column)| column.get(row).is_some());
+            let shown = if is_corrupt { &corrupt } else { &fields };
+            let object: Map<String, Value> = shown
+                .iter()
                 .map(|(name, column)| (name.clone(), column.get(row).map_or(Value::Null, Value::from)))
                 .collect();
             Value::Object(object).to_string()
@@ -392,23 +366,4 @@ impl std::fmt::Debug for SilverStage<'_> {
         let table: &TableRef = &self.context.table.table;
         f.debug_struct("SilverStage").field("table", table).finish_non_exhaustive()
     }
-}
-
-/// A typed empty bronze view, for checks that plan without data.
-pub(crate) fn plan_projection(table: &SilverTable) -> Result<Schema, EngineError> {
-    let fields = table.columns.iter().map(|(_, source)| source.as_str()).chain([CORRUPT_RECORD]);
-    let mut schema: Schema = fields.map(|name| (name.into(), polars::prelude::DataType::String)).collect();
-    for (name, column_type) in LINEAGE {
-        schema.insert(name.into(), super::types::polars_type(&column_type));
-    }
-    let typed: Vec<Expr> = typed_columns(table)?.into_iter().flat_map(|(_, pair)| pair).collect();
-    let lineage: Vec<Expr> = LINEAGE.iter().map(|(name, _)| col(*name)).chain([col(CORRUPT_RECORD)]).collect();
-    let view = DataFrame::empty_with_schema(&schema).lazy().select([typed, lineage].concat());
-    let projected = sql::run(&engine_sql(table)?, vec![("bronze".to_owned(), view)])?;
-    let tests = rules::compile_source(&table.contract, &table.columns)?;
-    let checked =
-        projected.with_column(rules::any_error_expr(&tests).alias("_bad")).with_column(lit(true).alias("_planned"));
-    let names: Vec<&str> = LINEAGE.iter().map(|(name, _)| *name).collect();
-    let mut planned = sql::conform_with(checked, &table.contract, &names)?;
-    planned.collect_schema().map(|schema| schema.as_ref().clone()).map_err(EngineError::from)
 }

@@ -3,14 +3,25 @@
 use std::collections::HashMap;
 
 /// Columns that the reader or the bronze table adds; a source must not bring its own.
-pub const LINEAGE_COLUMNS: [&str; 7] =
-    [SOURCE_ROW, "_source_file", "_source_etag", "_ingested_at", "_run_id", "_ingestion_date", CORRUPT_RECORD];
+pub const LINEAGE_COLUMNS: [&str; 8] = [
+    SOURCE_ROW,
+    "_source_file",
+    "_source_etag",
+    "_ingested_at",
+    "_run_id",
+    "_ingestion_date",
+    CORRUPT_RECORD,
+    CORRUPT_REASON,
+];
 
 /// Number of the record in its object, from 1.
 pub const SOURCE_ROW: &str = "_source_row";
 
 /// Raw text of a record that could not be split into the object's columns.
 pub const CORRUPT_RECORD: &str = "_corrupt_record";
+
+/// Where such a record starts and what is wrong with it: `line 12 (record 10) has 9 fields where the header has 8`.
+pub const CORRUPT_REASON: &str = "_corrupt_reason";
 
 /// Most columns of one object. More is a wrong delimiter, a binary file, or JSON whose keys are data.
 pub const MAX_COLUMNS: usize = 10_000;

@@ -267,21 +267,29 @@ impl fmt::Display for Place {
     }
 }
 
-/// Where and why one record was set aside as corrupt.
+/// A record that cannot be split into the object's columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordFault {
-    /// Number of the record, from 1: its `_source_row`.
-    pub row: u64,
+pub(super) struct CorruptRecord {
+    /// Its row, from 0, in the part of the object that holds it.
+    pub(super) index: usize,
     /// Line of the object, from 1, on which it starts, where records have lines of their own.
-    pub line: Option<u64>,
+    pub(super) line: Option<u64>,
     /// What is wrong with it.
-    pub reason: FaultReason,
+    pub(super) reason: FaultReason,
+    /// Its text; bytes that are not UTF-8 as U+FFFD.
+    pub(super) raw: String,
 }
 
-impl fmt::Display for RecordFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = Place::Record { row: self.row, line: self.line };
-        write!(f, "{place} {}", self.reason)
+impl CorruptRecord {
+    /// Place and reason for people, where the part's first row is the record `first_row`.
+    pub(super) fn explain(&self, first_row: u64) -> String {
+        let place = Place::Record { row: first_row + self.index as u64, line: self.line };
+        format!("{place} {}", self.reason)
+    }
+
+    /// The same record, seen from a whole whose first part has this many rows and lines.
+    pub(super) fn moved(self, rows: usize, lines: u64) -> Self {
+        Self { index: self.index + rows, line: self.line.map(|line| line + lines), ..self }
     }
 }
 
@@ -320,40 +328,4 @@ pub enum FaultReason {
         /// The key.
         key: String,
     },
-}
-
-/// The faults of an object: all counted, the first few kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct FaultLog {
-    pub(super) count: u64,
-    pub(super) first: Vec<RecordFault>,
-}
-
-impl FaultLog {
-    /// Enough to recognise a pattern, few enough for a message.
-    const KEPT: usize = 20;
-
-    pub(super) fn push(&mut self, fault: RecordFault) {
-        self.count += 1;
-        if self.first.len() < Self::KEPT {
-            self.first.push(fault);
-        }
-    }
-
-    /// Whether the place of the next fault is still wanted: finding a line number costs a scan.
-    pub(super) fn wants_more(&self) -> bool {
-        self.first.len() < Self::KEPT
-    }
-
-    /// Takes over the faults of a later part whose rows and lines were counted from zero.
-    pub(super) fn append(&mut self, later: FaultLog, rows_before: u64, lines_before: u64) {
-        self.count += later.count;
-        for fault in later.first {
-            if self.first.len() == Self::KEPT {
-                break;
-            }
-            let line = fault.line.map(|line| line + lines_before);
-            self.first.push(RecordFault { row: fault.row + rows_before, line, ..fault });
-        }
-    }
 }

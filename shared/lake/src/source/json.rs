@@ -154,7 +154,6 @@ struct RecordLimit;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::FaultReason;
     use crate::source::testing::{ReadTest, SMALL, corrupt, good};
     use sluice_core::spec::SourceFormat;
 
@@ -194,8 +193,8 @@ mod tests {
         let rows =
             [good(1, &[Some("1")]), corrupt(2, 1, "5"), corrupt(3, 1, r#"{"b":1,"b":2}"#), good(4, &[Some("2")])];
         assert_eq!(table.rows, rows);
-        assert_eq!(table.summary.first_faults[0].reason, FaultReason::NotAnObject);
-        assert_eq!(table.summary.first_faults[1].to_string(), "record 3 has the key 'b' more than once, or blank");
+        let reasons = ["record 2 is no JSON object", "record 3 has the key 'b' more than once, or blank"];
+        assert_eq!(table.reasons, reasons);
         let table = read(r#"{"a":1}{"b":"\"","b":2}"#).table();
         assert_eq!(table.rows[1], corrupt(2, 1, r#"{"b":"\"","b":2}"#));
     }

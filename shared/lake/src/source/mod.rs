@@ -3,7 +3,7 @@
 //! Bronze is text, so every source column of every batch is a `String` column. Reading is one pass with bounded memory,
 //! push style: the reader calls the sink with one batch after the other, in the order of the records. A record that
 //! cannot be split into columns is not dropped and does not stop the object: it becomes a row whose source columns are
-//! null and whose raw text is in `_corrupt_record`. What makes the rest of an object unreadable refuses the object.
+//! null, with its raw text in `_corrupt_record` and its line and fault in `_corrupt_reason`. What makes the rest of an object unreadable refuses the object.
 
 mod batch;
 mod chunk;
@@ -22,8 +22,10 @@ use sluice_core::spec::{CsvSpec, SourceFormat};
 
 pub use self::batch::SourceBatch;
 use self::chunk::ReadLimits;
-pub use self::columns::{CORRUPT_RECORD, ColumnFault, LINEAGE_COLUMNS, MAX_COLUMNS, SOURCE_ROW, delimiter_hint};
-pub use self::error::{FaultReason, Place, RecordFault, SinkError, SourceError};
+pub use self::columns::{
+    CORRUPT_REASON, CORRUPT_RECORD, ColumnFault, LINEAGE_COLUMNS, MAX_COLUMNS, SOURCE_ROW, delimiter_hint,
+};
+pub use self::error::{FaultReason, Place, SinkError, SourceError};
 pub use self::stream::{Codec, SourceInput};
 
 /// Takes one batch after the other.
@@ -38,8 +40,6 @@ pub struct SourceSummary {
     pub corrupt_rows: u64,
     /// Names of the source columns in their order.
     pub columns: Vec<String>,
-    /// Place and reason of the first corrupt records (at most 20), for messages.
-    pub first_faults: Vec<RecordFault>,
 }
 
 /// Reads an object from beginning to end and hands its records to `sink`, about 32 MiB of source bytes at a time.

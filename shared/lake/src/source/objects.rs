@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 
 use super::batch::SourceBatch;
 use super::columns::{ColumnFault, SourceColumns};
-use super::error::{FaultLog, FaultReason, Place, RecordFault, SourceError};
+use super::error::{CorruptRecord, FaultReason, Place, SourceError};
 use super::{Sink, SourceSummary};
 
 /// Collects objects until a batch is full, and hands it out.
@@ -29,13 +29,14 @@ pub(super) struct ObjectRows<'o, 's> {
     batch: ObjectBatch,
     /// Records handed out.
     rows: u64,
-    faults: FaultLog,
+    /// Those of them that are corrupt.
+    corrupt_rows: u64,
 }
 
 impl<'o, 's> ObjectRows<'o, 's> {
     pub(super) fn new(object: &'o str, batch_bytes: usize, sink: Sink<'s>) -> Self {
-        let (columns, batch, faults) = (SourceColumns::default(), ObjectBatch::default(), FaultLog::default());
-        Self { object, sink, batch_bytes, columns, batch, rows: 0, faults }
+        let (columns, batch) = (SourceColumns::default(), ObjectBatch::default());
+        Self { object, sink, batch_bytes, columns, batch, rows: 0, corrupt_rows: 0 }
     }
 
     /// Number of the next record, from 1.
@@ -65,9 +66,8 @@ impl<'o, 's> ObjectRows<'o, 's> {
         line: Option<u64>,
         reason: FaultReason,
     ) -> Result<(), SourceError> {
-        self.faults.push(RecordFault { row: self.next_row(), line, reason });
         let size_bytes = raw.len();
-        self.batch.push_corrupt(raw);
+        self.batch.push_corrupt(raw, line, reason);
         self.after_record(size_bytes)
     }
 
@@ -81,10 +81,11 @@ impl<'o, 's> ObjectRows<'o, 's> {
         if batch.rows == 0 {
             return Ok(());
         }
-        let (row, rows) = (self.rows + 1, batch.rows as u64);
+        let (row, rows, corrupt_rows) = (self.rows + 1, batch.rows as u64, batch.corrupt.len() as u64);
         let frame = batch.into_batch(&self.columns, row);
         let frame = frame.map_err(|source| SourceError::Batch { object: self.object.to_owned(), row, source })?;
         self.rows += rows;
+        self.corrupt_rows += corrupt_rows;
         (self.sink)(frame).map_err(|source| SourceError::Sink { object: self.object.to_owned(), row, source })
     }
 
@@ -92,7 +93,7 @@ impl<'o, 's> ObjectRows<'o, 's> {
     pub(super) fn finish(mut self) -> Result<SourceSummary, SourceError> {
         self.flush()?;
         let columns = self.columns.names().to_vec();
-        Ok(SourceSummary { rows: self.rows, corrupt_rows: self.faults.count, columns, first_faults: self.faults.first })
+        Ok(SourceSummary { rows: self.rows, corrupt_rows: self.corrupt_rows, columns })
     }
 }
 
@@ -108,7 +109,7 @@ enum RowFault {
 struct ObjectBatch {
     columns: Vec<ColumnRows>,
     rows: usize,
-    corrupt: Vec<(usize, String)>,
+    corrupt: Vec<CorruptRecord>,
     size_bytes: usize,
 }
 
@@ -165,8 +166,8 @@ impl ObjectBatch {
         Ok(())
     }
 
-    fn push_corrupt(&mut self, raw: String) {
-        self.corrupt.push((self.rows, raw));
+    fn push_corrupt(&mut self, raw: String, line: Option<u64>, reason: FaultReason) {
+        self.corrupt.push(CorruptRecord { index: self.rows, line, reason, raw });
         self.rows += 1;
     }
 

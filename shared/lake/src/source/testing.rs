@@ -6,7 +6,7 @@ use polars::prelude::DataFrame;
 use sluice_core::spec::{CsvSpec, SourceFormat};
 
 use super::chunk::ReadLimits;
-use super::{CORRUPT_RECORD, SOURCE_ROW, SourceError, SourceInput, SourceSummary, read_with_limits};
+use super::{CORRUPT_REASON, CORRUPT_RECORD, SOURCE_ROW, SourceError, SourceInput, SourceSummary, read_with_limits};
 
 /// Limits at which nearly every record meets the edge of a chunk.
 pub(super) const SMALL: ReadLimits = ReadLimits { chunk_bytes: 7, record_bytes: 200, workers: 3, piece_bytes: 8 };
@@ -29,6 +29,8 @@ pub(super) fn corrupt(row: i64, columns: usize, raw: &str) -> Row {
 pub(super) struct Table {
     pub(super) columns: Vec<String>,
     pub(super) rows: Vec<Row>,
+    /// Place and reason of each corrupt record.
+    pub(super) reasons: Vec<String>,
     pub(super) summary: SourceSummary,
 }
 
@@ -85,14 +87,17 @@ pub(super) fn table(frames: &[DataFrame], summary: SourceSummary) -> Table {
     let numbers = 1..=i64::try_from(summary.rows).expect("few rows");
     assert!(rows.iter().map(|row| row.0).eq(numbers), "rows are numbered");
     assert_eq!(rows.iter().filter(|row| row.2.is_some()).count() as u64, summary.corrupt_rows);
-    Table { columns: summary.columns.clone(), rows, summary }
+    let reasons: Vec<String> = frames.iter().flat_map(|frame| texts(frame, CORRUPT_REASON)).flatten().collect();
+    assert_eq!(reasons.len() as u64, summary.corrupt_rows);
+    Table { columns: summary.columns.clone(), rows, reasons, summary }
 }
 
 fn rows(frame: &DataFrame, columns: &[String]) -> Vec<Row> {
     let names = frame.get_column_names();
-    let source = names.len() - 2;
+    let source = names.len() - 3;
     assert!(names[..source].iter().map(|n| n.as_str()).eq(columns[..source].iter().map(String::as_str)));
-    assert_eq!([names[source].as_str(), names[source + 1].as_str()], [SOURCE_ROW, CORRUPT_RECORD]);
+    let own: Vec<&str> = names[source..].iter().map(|name| name.as_str()).collect();
+    assert_eq!(own, [SOURCE_ROW, CORRUPT_RECORD, CORRUPT_REASON]);
     let text =
         |name: &str, row: usize| frame.column(name).expect("column").str().expect("String").get(row).map(str::to_owned);
     let number =
@@ -102,4 +107,8 @@ fn rows(frame: &DataFrame, columns: &[String]) -> Vec<Row> {
         known.chain(std::iter::repeat_n(None, columns.len() - source)).collect()
     };
     (0..frame.height()).map(|row| (number(row), cells(row), text(CORRUPT_RECORD, row))).collect()
+}
+
+fn texts(frame: &DataFrame, name: &str) -> Vec<Option<String>> {
+    frame.column(name).expect("column").str().expect("String").iter().map(|text| text.map(str::to_owned)).collect()
 }

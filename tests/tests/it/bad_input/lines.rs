@@ -50,7 +50,7 @@ fn check(cases: &[Quarantined]) {
         let row = row.unwrap_or_else(|| panic!("{name} is not in quarantine: {page:?}"));
         assert_eq!(row["source_row"], 2, "{name}: its place: {row}");
         let raw = match broken[0].0 {
-            "corrupt_record" => json!({ "_corrupt_record": raw }).to_string(),
+            "corrupt_record" => json!({ "_corrupt_record": raw, "_corrupt_reason": broken[0].1 }).to_string(),
             _ => (*raw).to_owned(),
         };
         assert_eq!(row["raw"], raw, "{name}: its raw text");
@@ -69,16 +69,26 @@ fn check(cases: &[Quarantined]) {
 
 #[test]
 fn records_that_cannot_be_split() {
-    let corrupt: &[(&str, Option<&str>)] = &[("corrupt_record", None)];
+    // The header is line 1 and a good record line 2.
+    macro_rules! corrupt {
+        ($reason:literal) => {
+            &[("corrupt_record", Some(concat!("line 3 (record 2) ", $reason)))]
+        };
+    }
+    let one_field = corrupt!("has 1 fields where the header has 4");
+    let three_fields = corrupt!("has 3 fields where the header has 4");
+    let five_fields = corrupt!("has 5 fields where the header has 4");
+    let not_utf8 = corrupt!("is not UTF-8; deliver the file as UTF-8");
+    let quote = corrupt!("has text after a closing quote; a quote inside a quoted field is written twice");
     check(&[
-        quarantined("too-many", "7,x,1.00,2026-01-01,more", corrupt, "7,x,1.00,2026-01-01,more"),
-        quarantined("too-few", "7,x,1.00", corrupt, "7,x,1.00"),
-        quarantined("one-field", "--- end of page 1 ---", corrupt, "--- end of page 1 ---"),
-        quarantined("invalid-utf8", &b"7,caf\xe9,1.00,2026-01-01"[..], corrupt, "7,caf\u{fffd},1.00,2026-01-01"),
-        quarantined("nul", "7,a\0b,1.00,2026-01-01", corrupt, "7,a\0b,1.00,2026-01-01"),
-        quarantined("after-quote", "7,\"a\"b,1.00,2026-01-01", corrupt, "7,\"a\"b,1.00,2026-01-01"),
-        quarantined("other-delimiter", "7;x;1.00;2026-01-01", corrupt, "7;x;1.00;2026-01-01"),
-        quarantined("many-lines", "7,\"a\nb\",1.00", corrupt, "7,\"a\nb\",1.00"),
+        quarantined("too-many", "7,x,1.00,2026-01-01,more", five_fields, "7,x,1.00,2026-01-01,more"),
+        quarantined("too-few", "7,x,1.00", three_fields, "7,x,1.00"),
+        quarantined("one-field", "--- end of page 1 ---", one_field, "--- end of page 1 ---"),
+        quarantined("invalid-utf8", &b"7,caf\xe9,1.00,2026-01-01"[..], not_utf8, "7,caf\u{fffd},1.00,2026-01-01"),
+        quarantined("nul", "7,a\0b,1.00,2026-01-01", corrupt!("holds a NUL byte"), "7,a\0b,1.00,2026-01-01"),
+        quarantined("after-quote", "7,\"a\"b,1.00,2026-01-01", quote, "7,\"a\"b,1.00,2026-01-01"),
+        quarantined("other-delimiter", "7;x;1.00;2026-01-01", one_field, "7;x;1.00;2026-01-01"),
+        quarantined("many-lines", "7,\"a\nb\",1.00", three_fields, "7,\"a\nb\",1.00"),
     ]);
 }
 
@@ -155,7 +165,7 @@ fn values_that_cannot_be_read() {
 }
 
 #[test]
-fn the_place_counts_records_not_lines() {
+fn the_place_is_the_record_and_for_a_torn_one_the_line_too() {
     let lab = orders();
     let file = format!("{HEADER}1,\"two\nlines\",1.00,2026-01-01\n\n2,x,one,2026-01-01\n3,y,1.00,2026-01-01,more\n");
     land(&lab, "a.csv", file);
@@ -164,7 +174,10 @@ fn the_place_counts_records_not_lines() {
     let refused = rows(&lab, QUARANTINE, &["_source_row", "_broken_rules"]);
     assert_eq!(refused.len(), 2);
     assert!(refused[0].starts_with("2|") && refused[0].contains("amount.readable"), "{refused:?}");
-    assert!(refused[1].starts_with("3|") && refused[1].contains("corrupt_record"), "{refused:?}");
+    assert!(refused[1].starts_with("3|"), "{refused:?}");
+    let torn = "line 6 (record 3) has 5 fields where the header has 4";
+    assert!(refused[1].contains("corrupt_record") && refused[1].contains(torn), "{refused:?}");
+    assert_eq!(rows(&lab, BRONZE, &["_corrupt_reason"]), ["NULL", "NULL", torn]);
 }
 
 #[test]

@@ -146,8 +146,10 @@ fn json_lines_that_cannot_be_read_are_quarantined() {
     for (number, raw) in bad.iter().enumerate() {
         let place = format!("{}|", number + 4);
         let row = refused.iter().find(|row| row.starts_with(&place)).unwrap_or_else(|| panic!("{place} {refused:?}"));
-        let raw = serde_json::json!({ "_corrupt_record": raw }).to_string();
-        assert!(row.contains("corrupt_record") && row.ends_with(&raw), "{row} should end with {raw}");
+        let raw = format!(r#"{{"_corrupt_record":{}"#, serde_json::Value::from(*raw));
+        assert!(row.contains("corrupt_record") && row.contains(&raw), "{row} should have {raw}");
+        let line = format!("line {0} (record {0}) ", number + 4);
+        assert_eq!(row.matches(&line).count(), 2, "the rule's value and the raw text say where: {row}");
     }
 }
 

@@ -40,7 +40,9 @@ fn typed(contract: &TableContract, rows: &[Option<Vec<Option<&str>>>]) -> DataFr
     }
     let corrupt: Vec<Option<&str>> = rows.iter().map(|row| row.is_none().then_some("raw")).collect();
     columns.push(PolarsColumn::new(CORRUPT_RECORD.into(), corrupt));
-    let mut selected = vec![col(CORRUPT_RECORD)];
+    let reasons: Vec<Option<&str>> = rows.iter().map(|row| row.is_none().then_some("line 7 is torn")).collect();
+    columns.push(PolarsColumn::new(CORRUPT_REASON.into(), reasons));
+    let mut selected = vec![col(CORRUPT_RECORD), col(CORRUPT_REASON)];
     for (column, (name, source)) in contract.columns.iter().zip(&mapped) {
         let [value, unreadable] = read_exprs(column, source).unwrap();
         selected.extend([value.alias(name.as_str()), unreadable.alias(unreadable_name(name.as_str()))]);
@@ -139,7 +141,7 @@ fn a_missing_value_breaks_the_rule_that_says_why() {
             r#"[{"column":"a","rule":"a.readable","value":"n/a"},{"column":"b","rule":"b.readable","value":"2.505"}]"#,
             r#"[{"column":"b","rule":"b.required","value":null},{"column":"a","rule":"a.missing","value":"7"}]"#,
             r#"[{"column":"a","rule":"a.required","value":null},{"column":"a","rule":"a.missing","value":null}]"#,
-            r#"[{"column":null,"rule":"corrupt_record","value":null}]"#,
+            r#"[{"column":null,"rule":"corrupt_record","value":"line 7 is torn"}]"#,
         ]
         .map(sorted_keys)
     );

@@ -34,7 +34,7 @@ use self::record::{FieldKind, RecordParser};
 use super::batch::SourceBatch;
 use super::chunk::{Chunk, ChunkReader, Next, ReadLimits, count_lines};
 use super::columns::{ColumnFault, SourceColumns};
-use super::error::{FaultLog, Place, SourceError};
+use super::error::{CorruptRecord, Place, SourceError};
 use super::stream::{SourceInput, open_text};
 use super::{Sink, SourceSummary};
 
@@ -79,7 +79,8 @@ struct CsvSource<'a> {
     limits: ReadLimits,
     /// Records handed out.
     rows: u64,
-    faults: FaultLog,
+    /// Those of them that are corrupt.
+    corrupt_rows: u64,
 }
 
 impl<'a> CsvSource<'a> {
@@ -91,7 +92,7 @@ impl<'a> CsvSource<'a> {
             let (object, place) = (object.to_owned(), Place::Header { line: 1 });
             return Err(SourceError::RecordTooLarge { object, place, limit_bytes: limits.record_bytes });
         };
-        Ok(Self { object, dialect, columns, reader, limits, rows: 0, faults: FaultLog::default() })
+        Ok(Self { object, dialect, columns, reader, limits, rows: 0, corrupt_rows: 0 })
     }
 
     fn next(&mut self) -> Result<Next, SourceError> {
@@ -127,16 +128,16 @@ impl<'a> CsvSource<'a> {
         for piece in pieces {
             let lines_before = lines_before + batch.lines;
             let piece = piece.map_err(|error| self.piece_error(error, batch.rows as u64, lines_before))?;
-            let appended = batch.append(piece, &mut self.faults, self.rows, lines_before);
-            appended.map_err(|source| self.batch_error(first_row, source))?;
+            batch.append(piece, lines_before).map_err(|source| self.batch_error(first_row, source))?;
         }
         if batch.rows == 0 {
             return Ok(());
         }
-        let rows = batch.rows;
+        let (rows, corrupt_rows) = (batch.rows, batch.corrupt.len() as u64);
         let batch = SourceBatch::new(batch.columns, rows, first_row, &batch.corrupt)
             .map_err(|e| self.batch_error(first_row, e))?;
         self.rows += rows as u64;
+        self.corrupt_rows += corrupt_rows;
         sink(batch).map_err(|source| SourceError::Sink { object: self.object.to_owned(), row: first_row, source })
     }
 
@@ -163,12 +164,8 @@ impl<'a> CsvSource<'a> {
     }
 
     fn into_summary(self) -> SourceSummary {
-        SourceSummary {
-            rows: self.rows,
-            corrupt_rows: self.faults.count,
-            columns: self.columns.names().to_vec(),
-            first_faults: self.faults.first,
-        }
+        let columns = self.columns.names().to_vec();
+        SourceSummary { rows: self.rows, corrupt_rows: self.corrupt_rows, columns }
     }
 }
 
@@ -177,20 +174,14 @@ impl<'a> CsvSource<'a> {
 struct Joined {
     columns: Vec<Column>,
     rows: usize,
-    corrupt: Vec<(usize, String)>,
+    corrupt: Vec<CorruptRecord>,
     lines: u64,
 }
 
 impl Joined {
-    fn append(
-        &mut self,
-        piece: Piece,
-        faults: &mut FaultLog,
-        rows_before: u64,
-        lines_before: u64,
-    ) -> Result<(), PolarsError> {
-        faults.append(piece.faults, rows_before + self.rows as u64, lines_before);
-        self.corrupt.extend(piece.corrupt.into_iter().map(|(row, raw)| (row + self.rows, raw)));
+    /// Adds a piece before which the object has this many lines.
+    fn append(&mut self, piece: Piece, lines_before: u64) -> Result<(), PolarsError> {
+        self.corrupt.extend(piece.corrupt.into_iter().map(|record| record.moved(self.rows, lines_before)));
         if self.columns.is_empty() {
             self.columns = piece.columns;
         } else {

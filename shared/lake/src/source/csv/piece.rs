@@ -6,16 +6,15 @@ use polars::prelude::{Column, IntoColumn, StringChunkedBuilder};
 use super::dialect::Dialect;
 use super::record::{Field, FieldKind, Record, RecordParser};
 use crate::source::chunk::count_lines;
-use crate::source::error::{FaultLog, FaultReason, RecordFault};
+use crate::source::error::{CorruptRecord, FaultReason};
 
 /// Records as columns; rows and lines are counted from the start of the piece.
 #[derive(Debug)]
 pub(super) struct Piece {
     pub(super) columns: Vec<Column>,
     pub(super) rows: usize,
-    /// Raw text of corrupt records by row, ascending.
-    pub(super) corrupt: Vec<(usize, String)>,
-    pub(super) faults: FaultLog,
+    /// Corrupt records by row, ascending.
+    pub(super) corrupt: Vec<CorruptRecord>,
     pub(super) lines: u64,
 }
 
@@ -71,8 +70,9 @@ struct PieceBuilder<'a> {
     clean: Option<&'a str>,
     columns: Vec<StringChunkedBuilder>,
     rows: usize,
-    corrupt: Vec<(usize, String)>,
-    faults: FaultLog,
+    corrupt: Vec<CorruptRecord>,
+    /// An offset in `bytes` and the lines before it: lines are counted once, whatever the number of corrupt records.
+    counted: (usize, u64),
     unescaped: String,
 }
 
@@ -82,15 +82,7 @@ impl<'a> PieceBuilder<'a> {
         let lines = usize::try_from(count_lines(bytes)).unwrap_or_default();
         // More lines than records is possible, but then records are long and the estimate is small.
         let columns = names.iter().map(|name| StringChunkedBuilder::new(name.into(), lines + 1)).collect();
-        Self {
-            bytes,
-            clean,
-            columns,
-            rows: 0,
-            corrupt: Vec::new(),
-            faults: FaultLog::default(),
-            unescaped: String::new(),
-        }
+        Self { bytes, clean, columns, rows: 0, corrupt: Vec::new(), counted: (0, 0), unescaped: String::new() }
     }
 
     #[inline]
@@ -136,17 +128,19 @@ impl<'a> PieceBuilder<'a> {
 
     #[cold]
     fn push_corrupt(&mut self, record: Record, reason: FaultReason) {
-        // Finding the line costs a scan, so only for the faults that are kept.
-        let line = self.faults.wants_more().then(|| self.lines_before(record) + 1);
-        self.faults.push(RecordFault { row: self.rows as u64 + 1, line, reason });
+        let line = Some(self.lines_before(record) + 1);
         let raw = self.bytes.get(record.start..record.end).unwrap_or_default();
-        self.corrupt.push((self.rows, String::from_utf8_lossy(raw).into_owned()));
+        let raw = String::from_utf8_lossy(raw).into_owned();
+        self.corrupt.push(CorruptRecord { index: self.rows, line, reason, raw });
         self.columns.iter_mut().for_each(StringChunkedBuilder::append_null);
         self.rows += 1;
     }
 
-    fn lines_before(&self, record: Record) -> u64 {
-        count_lines(self.bytes.get(..record.start).unwrap_or_default())
+    fn lines_before(&mut self, record: Record) -> u64 {
+        let (offset, lines) = self.counted;
+        let lines = lines + count_lines(self.bytes.get(offset..record.start).unwrap_or_default());
+        self.counted = (record.start, lines);
+        lines
     }
 
     fn finish(self) -> Piece {
@@ -154,7 +148,6 @@ impl<'a> PieceBuilder<'a> {
             columns: self.columns.into_iter().map(|column| column.finish().into_column()).collect(),
             rows: self.rows,
             corrupt: self.corrupt,
-            faults: self.faults,
             lines: count_lines(self.bytes),
         }
     }

@@ -89,9 +89,7 @@ fn corrupt_records_keep_their_text_and_place() {
         let table = table(&bytes);
         let rows = [good(1, &[Some("1"), Some("x\ny")]), corrupt(2, 2, shown), good(3, &[Some("3"), Some("4")])];
         assert_eq!(table.rows, rows, "{shown:?}");
-        assert_eq!(table.summary.first_faults.len(), 1);
-        let fault = &table.summary.first_faults[0];
-        assert_eq!((fault.row, fault.line, &fault.reason), (2, Some(4), &reason), "{shown:?}");
+        assert_eq!(table.reasons, [format!("line 4 (record 2) {reason}")], "{shown:?}");
     };
     let count = |found| FaultReason::FieldCount { expected: 2, found };
     check(b"1", "1", count(1));
@@ -107,11 +105,14 @@ fn corrupt_records_keep_their_text_and_place() {
 }
 
 #[test]
-fn only_the_first_faults_are_kept() {
-    let text = format!("a,b\n{}", "x\n".repeat(50));
-    let summary = table(text.as_bytes()).summary;
-    assert_eq!((summary.corrupt_rows, summary.first_faults.len()), (50, 20));
-    assert_eq!(summary.first_faults[19].to_string(), "line 21 (record 20) has 1 fields where the header has 2");
+fn lines_are_those_of_the_object_however_it_is_cut() {
+    let text = format!("a,b\n{}", "1,\"2\n\"\n\nx\n".repeat(50));
+    let expected: Vec<String> = (1..=50)
+        .map(|n| format!("line {} (record {}) has 1 fields where the header has 2", 4 * n + 1, 2 * n))
+        .collect();
+    for limits in [SMALL, ReadLimits::default()] {
+        assert_eq!(read(text.as_bytes()).limits(limits).table().reasons, expected);
+    }
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub(super) fn read(
             read: rows,
         });
     }
-    Ok(SourceSummary { rows, corrupt_rows: 0, columns: source.columns.names().to_vec(), first_faults: Vec::new() })
+    Ok(SourceSummary { rows, corrupt_rows: 0, columns: source.columns.names().to_vec() })
 }
 
 struct ParquetSource {

@@ -1,0 +1,70 @@
+//! The statement of a silver table on rows in bronze shape.
+
+use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, LazyFrame, Schema, col};
+use sluice_core::pipeline::SilverTable;
+use sluice_core::sql::RowSql;
+
+use super::{EngineError, cast, rules, sql, types};
+use crate::delta::schema::{CORRUPT, LINEAGE};
+
+/// A silver table's statement, ready for batches.
+pub(super) struct Projection {
+    sql: String,
+    view: Vec<Expr>,
+}
+
+impl Projection {
+    /// Compiles the statement and the reading of the mapped columns.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the SQL is not in the portable subset, or a mapped column is not in the contract.
+    pub(super) fn new(table: &SilverTable) -> Result<Self, EngineError> {
+        let mut carried: Vec<String> = carried().map(str::to_owned).collect();
+        let mut view: Vec<Expr> = carried.iter().map(|name| col(name.as_str())).collect();
+        for (name, source) in &table.columns {
+            let column =
+                table.contract.column(name.as_str()).ok_or_else(|| EngineError::unknown_column(name.as_str()))?;
+            let [value, unreadable] = cast::read_exprs(column, source)?;
+            let flag = cast::unreadable_name(name.as_str());
+            view.extend([value.alias(name.as_str()), unreadable.alias(flag.as_str())]);
+            carried.push(flag);
+        }
+        let text = table.sql.clone().unwrap_or_else(|| {
+            let columns: Vec<&str> = table.columns.iter().map(|(column, _)| column.as_str()).collect();
+            format!("SELECT {} FROM bronze", columns.join(", "))
+        });
+        let carried: Vec<&str> = carried.iter().map(String::as_str).collect();
+        Ok(Self { sql: RowSql::parse(&text)?.engine_sql(&carried), view })
+    }
+
+    /// The rows typed and projected; lineage and, per mapped column, the text that could not be read pass beside.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the engine refuses the statement.
+    pub(super) fn plan(&self, bronze: LazyFrame) -> Result<LazyFrame, EngineError> {
+        sql::run(&self.sql, vec![("bronze".to_owned(), bronze.select(self.view.clone()))])
+    }
+}
+
+/// What passes the statement unseen.
+fn carried() -> impl Iterator<Item = &'static str> {
+    LINEAGE.iter().map(|(name, _)| *name).chain(CORRUPT)
+}
+
+/// The columns that the statement will give, found without data.
+///
+/// # Errors
+/// As [`Projection::new`] and [`Projection::plan`], and when the result is not what the contract says.
+pub(crate) fn plan_projection(table: &SilverTable) -> Result<Schema, EngineError> {
+    let texts = table.columns.iter().map(|(_, source)| source.as_str()).chain(CORRUPT);
+    let mut schema: Schema = texts.map(|name| (name.into(), DataType::String)).collect();
+    for (name, column_type) in LINEAGE {
+        schema.insert(name.into(), types::polars_type(&column_type));
+    }
+    let projected = Projection::new(table)?.plan(DataFrame::empty_with_schema(&schema).lazy())?;
+    let tests = rules::compile_source(&table.contract, &table.columns)?;
+    let checked = projected.with_column(rules::any_error_expr(&tests).alias("_bad"));
+    let lineage: Vec<&str> = LINEAGE.iter().map(|(name, _)| *name).collect();
+    let mut planned = sql::conform_with(checked, &table.contract, &lineage)?;
+    planned.collect_schema().map(|schema| schema.as_ref().clone()).map_err(EngineError::from)
+}
