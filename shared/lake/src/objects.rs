@@ -10,7 +10,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use object_store::{GetOptions, ObjectStore};
 use sluice_core::source::SourceObject;
-use sluice_core::uri::{FolderUri, LakePath, ObjectUri};
+use sluice_core::uri::{FolderUri, ObjectUri};
 use sluice_documents::DocumentStore;
 
 use crate::error::LakeError;
@@ -53,14 +53,13 @@ fn local_path(uri: &url::Url) -> Result<std::path::PathBuf, LakeError> {
     uri.to_file_path().map_err(|()| LakeError::Invalid { message: format!("{uri} is no local path") })
 }
 
-fn hidden(segment: &str) -> bool {
-    segment.starts_with('.') || segment.starts_with('_')
+fn hidden(segment: &[u8]) -> bool {
+    matches!(segment.first(), Some(b'.' | b'_'))
 }
 
 fn list_local(folder: &FolderUri) -> Result<Vec<SourceObject>, LakeError> {
-    let root = local_path(folder.as_url())?;
     let mut found = Vec::new();
-    let mut waiting = vec![root.clone()];
+    let mut waiting = vec![local_path(folder.as_url())?];
     while let Some(directory) = waiting.pop() {
         let failed = |source| LakeError::Io { doing: "list", path: directory.clone(), source };
         let entries = match std::fs::read_dir(&directory) {
@@ -70,10 +69,7 @@ fn list_local(folder: &FolderUri) -> Result<Vec<SourceObject>, LakeError> {
         };
         for entry in entries {
             let path = entry.map_err(failed)?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| LakeError::Invalid {
-                message: format!("file name {} is not UTF-8: rename it", path.display()),
-            })?;
-            if hidden(name) {
+            if path.file_name().is_none_or(|name| hidden(name.as_encoded_bytes())) {
                 continue;
             }
             // Follows links, so that a landing folder may be assembled from links.
@@ -81,28 +77,22 @@ fn list_local(folder: &FolderUri) -> Result<Vec<SourceObject>, LakeError> {
             if metadata.is_dir() {
                 waiting.push(path);
             } else if metadata.is_file() {
-                found.push(local_object(folder, &root, &path, metadata.len())?);
+                found.push(local_object(&path, metadata.len())?);
             }
         }
     }
     Ok(found)
 }
 
-fn local_object(
-    folder: &FolderUri,
-    root: &FilePath,
-    path: &FilePath,
-    size_bytes: u64,
-) -> Result<SourceObject, LakeError> {
-    let invalid = |message: String| LakeError::Invalid { message };
-    let below = path
-        .strip_prefix(root)
-        .ok()
-        .and_then(FilePath::to_str)
-        .ok_or_else(|| invalid(format!("{} is not UTF-8", path.display())))?;
-    let below: LakePath =
-        below.parse().map_err(|error| invalid(format!("{}: {error}: rename the file", path.display())))?;
-    Ok(SourceObject { uri: folder.object(&below), etag: hash_file(path)?, size_bytes })
+fn local_object(path: &FilePath, size_bytes: u64) -> Result<SourceObject, LakeError> {
+    // Whatever bytes a name has, the address has them percent-encoded: no name can stop the files beside it.
+    let address = url::Url::from_file_path(path)
+        .map_err(|()| LakeError::Invalid { message: format!("{} is no absolute path", path.display()) })?;
+    Ok(SourceObject { uri: object_uri(&address)?, etag: hash_file(path)?, size_bytes })
+}
+
+fn object_uri(address: &url::Url) -> Result<ObjectUri, LakeError> {
+    address.as_str().parse().map_err(|error| LakeError::Invalid { message: format!("{error}") })
 }
 
 fn hash_file(path: &FilePath) -> Result<String, LakeError> {
@@ -137,17 +127,18 @@ async fn list_remote(folder: &FolderUri, options: &StoreOptions) -> Result<Vec<S
     for object in listed {
         let key = object.location.as_ref();
         let below = key.strip_prefix(prefix.as_ref()).unwrap_or(key).trim_start_matches('/');
-        if below.is_empty() || below.split('/').any(hidden) {
+        if below.is_empty() || below.split('/').any(|segment| hidden(segment.as_bytes())) {
             continue;
         }
-        let path: LakePath = below
-            .parse()
-            .map_err(|error| LakeError::Invalid { message: format!("object {key}: {error}: rename it") })?;
+        let mut address = folder.as_url().clone();
+        if let Ok(mut segments) = address.path_segments_mut() {
+            segments.pop_if_empty().extend(below.split('/'));
+        }
         let etag = object.e_tag.ok_or_else(|| LakeError::Invalid {
             message: format!("the store gives no etag for {key}; versions of objects cannot be told apart without"),
         })?;
         found.push(SourceObject {
-            uri: folder.object(&path),
+            uri: object_uri(&address)?,
             etag: etag.trim_matches('"').to_owned(),
             size_bytes: object.size,
         });

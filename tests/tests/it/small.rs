@@ -96,7 +96,7 @@ pub(crate) fn orders_with(spec: &str) -> Lab {
 }
 
 /// Writes a file to the landing folder, at any depth.
-pub(crate) fn land(lab: &Lab, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+pub(crate) fn land(lab: &Lab, name: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> PathBuf {
     let path = lab.landing().join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, bytes).unwrap();
