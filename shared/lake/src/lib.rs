@@ -10,6 +10,7 @@ pub mod error;
 pub mod inspect;
 pub mod lake;
 pub mod objects;
+mod overlap;
 pub mod runs;
 pub mod source;
 pub mod steps;

@@ -14,6 +14,7 @@ use super::spill::{KEY_HASH, KeyedRows, hashes, key_hash};
 use super::stage::StageWriter;
 use crate::delta::{FileEntry, FileStatistics, OpenTable};
 use crate::error::LakeError;
+use crate::overlap::overlapped;
 
 /// Key hashes of new rows that are kept to find the files they meet: 64 MB. Beyond, every file that may hold such keys
 /// by its statistics is rewritten.
@@ -132,11 +133,18 @@ impl MergeRows {
                 }
             }
         }
-        let (by, history) = (self.by.clone(), self.history);
-        self.rows.for_each_group(|rows| {
-            let kept = if history { versions(rows, &by) } else { newest(rows, &by) };
-            writer.write(&kept.map_err(LakeError::polars("choosing the newest row of each key"))?)
-        })?;
+        let (by, history, rows) = (self.by, self.history, self.rows);
+        // The next group is read back and deduplicated while this one is written.
+        overlapped(
+            |put| {
+                rows.for_each_group(|rows| {
+                    let kept = if history { versions(rows, &by) } else { newest(rows, &by) };
+                    let kept = kept.map_err(LakeError::polars("choosing the newest row of each key"))?;
+                    put(kept).map_err(|stopped| LakeError::Internal { message: stopped.to_string() })
+                })
+            },
+            |kept: DataFrame| writer.write(&kept),
+        )?;
         Ok(merged)
     }
 

@@ -22,8 +22,9 @@ use crate::engine::{
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::{ObjectBytes, VersionCheck, blocking};
+use crate::overlap::overlapped;
 use crate::runs;
-use crate::source::{SourceError, SourceInput, read_source};
+use crate::source::{SourceInput, read_source};
 
 /// Stages what the plan says, or finds the changeset that an earlier call staged.
 ///
@@ -166,18 +167,18 @@ impl Worker {
         let pipeline = &self.plan.pipeline;
         let missing = self.missing(object);
         let (input, check, _scratch) = self.open(object)?;
-        let outcome = read_source(pipeline.source_format, pipeline.csv, input, object.uri.as_str(), &mut |batch| {
-            let frame = bronze.push(object, batch)?;
-            Ok(self.push_all(silver, &missing, &frame)?)
-        });
-        match outcome {
-            // What was read may be torn because the object was replaced meanwhile: then that is the fault.
-            Err(error) => {
-                check.finish()?;
-                Err(sink_fault(error))
-            }
-            Ok(_) => check.finish(),
-        }
+        let (format, csv, name) = (pipeline.source_format, pipeline.csv, object.uri.as_str());
+        // The next batch is read while this one is staged.
+        let outcome: Result<_, LakeError> = overlapped(
+            |put| read_source(format, csv, input, name, &mut |batch| Ok(put(batch)?)),
+            |batch| {
+                let frame = bronze.push(object, batch)?;
+                self.push_all(silver, &missing, &frame)
+            },
+        );
+        // What was read may be torn because the object was replaced meanwhile: then that is the fault.
+        check.finish()?;
+        outcome.map(|_| ())
     }
 
     fn push_all(
@@ -326,15 +327,4 @@ fn with_absent_keys(frame: &DataFrame, pipeline: &Pipeline) -> Result<DataFrame,
         }
     }
     Ok(complete)
-}
-
-/// The fault behind "the sink took no more": ours, not the object's.
-fn sink_fault(error: SourceError) -> LakeError {
-    match error {
-        SourceError::Sink { source, object, row } => match source.downcast::<LakeError>() {
-            Ok(ours) => *ours,
-            Err(source) => LakeError::Source(SourceError::Sink { source, object, row }),
-        },
-        error => LakeError::Source(error),
-    }
 }
