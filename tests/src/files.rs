@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 /// The root of the repository.
 pub fn repository() -> PathBuf {
-    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    crate_folder.parent().expect("the crate is in the repository").to_owned()
+    // What cargo says now, not what it said when this was compiled: clones may share a target folder.
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&package).parent().expect("the crate is in the repository").to_owned()
 }
 
 /// Copies a folder with all below it. The target is made; what is there already stays unless it has the same name.

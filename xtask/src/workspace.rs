@@ -19,7 +19,9 @@ impl Workspace {
     /// # Errors
     /// When `cargo metadata` fails, which it does on a broken `Cargo.toml`.
     pub(crate) fn discover() -> Result<Self> {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        // What cargo says now, not what it said when this was compiled: clones may share a target folder.
+        let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let manifest = Path::new(&package).join("Cargo.toml");
         let mut command = cargo();
         command.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]).arg(manifest);
         let metadata: serde_json::Value = serde_json::from_slice(&output_of(&mut command)?)?;
