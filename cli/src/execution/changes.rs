@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use sluice_core::name::TableRef;
-use sluice_core::run::ChangeKind;
+use sluice_core::run::{ChangeKind, EarlierCommit, RowCounts, TableChange};
 use sluice_lake::inspect::RunDetails;
 
 use crate::grid::{Grid, count};
@@ -39,29 +39,37 @@ pub struct BrokenRule {
     pub expected: String,
 }
 
-/// What a run did, or wanted to do, to its tables.
+/// What a run did, or wanted to do, to its tables: all its attempts together.
 pub fn table_ends(details: &RunDetails) -> Vec<TableEnd> {
     let committed = |table: &TableRef| {
         let receipt = details.receipt.as_ref()?;
         receipt.tables.iter().find(|done| done.table == *table).map(|done| done.version)
     };
-    let changes = details.changeset.iter().flat_map(|changeset| &changeset.tables);
-    changes
-        .map(|change| TableEnd {
-            table: change.table.clone(),
-            rows_read: change.rows.source,
-            rows_added: match change.kind {
-                ChangeKind::Overwrite => None,
-                ChangeKind::Append | ChangeKind::Rewrite => {
-                    Some(change.rows.staged.saturating_sub(change.rows.replaced))
-                }
-            },
-            rows_quarantined: change.rows.quarantined,
-            rows_collapsed: change.rows.collapsed,
-            rows: change.table_rows,
-            version: committed(&change.table),
-        })
-        .collect()
+    let changes: Vec<&TableChange> = details.changeset.iter().flat_map(|changeset| &changeset.tables).collect();
+    let is_earlier = |earlier: &&EarlierCommit| changes.iter().all(|change| change.table != earlier.committed.table);
+    let earlier = details.plan.iter().flat_map(|plan| &plan.earlier.tables).filter(is_earlier);
+    let earlier = earlier.map(|EarlierCommit { committed, kind, rows }| {
+        table_end(&committed.table, *kind, *rows, committed.rows, Some(committed.version))
+    });
+    let newest = changes
+        .iter()
+        .map(|change| table_end(&change.table, change.kind, change.rows, change.table_rows, committed(&change.table)));
+    earlier.chain(newest).collect()
+}
+
+fn table_end(table: &TableRef, kind: ChangeKind, rows: RowCounts, table_rows: u64, version: Option<u64>) -> TableEnd {
+    TableEnd {
+        table: table.clone(),
+        rows_read: rows.source,
+        rows_added: match kind {
+            ChangeKind::Overwrite => None,
+            ChangeKind::Append | ChangeKind::Rewrite => Some(rows.staged.saturating_sub(rows.replaced)),
+        },
+        rows_quarantined: rows.quarantined,
+        rows_collapsed: rows.collapsed,
+        rows: table_rows,
+        version,
+    }
 }
 
 /// The tables of a run as text.

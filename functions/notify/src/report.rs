@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::PipelineName;
-use sluice_core::run::{Changeset, Outcome, PlannedObject, Receipt, Report, ReportedError, RunRef, Verdict};
+use sluice_core::run::{Changeset, Earlier, Outcome, PlannedObject, Receipt, Report, ReportedError, RunRef, Verdict};
 use sluice_core::uri::{FolderUri, LakePath, layout};
 use sluice_documents::DocumentStore;
 use sluice_documents::trigger::Trigger;
@@ -39,6 +39,8 @@ pub(crate) async fn settle(documents: &DocumentStore, now: Timestamp, input: Inp
 #[derive(Deserialize)]
 struct PlannedObjects {
     objects: Vec<PlannedObject>,
+    #[serde(default)]
+    earlier: Earlier,
 }
 
 async fn make(documents: &DocumentStore, now: Timestamp, input: Input) -> Result<Report, StepError> {
@@ -70,16 +72,19 @@ async fn make(documents: &DocumentStore, now: Timestamp, input: Input) -> Result
         Outcome::Failed => false,
     };
     if let Some(plan) = read::<PlannedObjects>(documents, &run, "plan", needs("plan")).await? {
-        report.sources = plan.objects.into_iter().map(|planned| planned.object).collect();
+        report.sources = plan.earlier.and(&plan.objects).cloned().collect();
+        report.rows = plan.earlier.tables.iter().map(|e| (e.committed.table.to_string(), e.rows)).collect();
+        report.committed = plan.earlier.tables.into_iter().map(|earlier| earlier.committed).collect();
     }
     if let Some(changeset) = read::<Changeset>(documents, &run, "changeset", false).await? {
-        report.rows = changeset.tables.into_iter().map(|change| (change.table.to_string(), change.rows)).collect();
+        report.rows.extend(changeset.tables.into_iter().map(|change| (change.table.to_string(), change.rows)));
     }
     if let Some(verdict) = read::<Verdict>(documents, &run, "verdict", needs("verdict")).await? {
         report.broken_rules = verdict.broken().into_iter().map(|(rule, _)| rule).collect();
     }
     if let Some(receipt) = read::<Receipt>(documents, &run, "receipt", needs("receipt")).await? {
-        report.committed = receipt.tables;
+        report.committed.retain(|earlier| receipt.tables.iter().all(|table| table.table != earlier.table));
+        report.committed.extend(receipt.tables);
     }
     Ok(Report { pipeline: Some(run.pipeline), run_id: run.run_id, attempt: run.attempt, ..report })
 }

@@ -118,6 +118,28 @@ async fn a_published_run_is_reported_from_its_documents() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_attempt_committed_is_reported_too() {
+    let bed = bed();
+    put_published(&bed).await;
+    let id = "20260105T060000Z-4f9c2a";
+    let object = json!({"uri": "s3://b/landing/retail/a.csv", "etag": "e", "size_bytes": 9});
+    let counts = json!({"source": 12, "replaced": 0, "staged": 12, "quarantined": 0, "collapsed": 0});
+    let bronze =
+        json!({"table": "bronze/sales/transactions", "version": 1, "rows": 12, "files_added": 1, "files_removed": 0});
+    let earlier = json!({
+        "objects": [object], "tables": [{"committed": bronze, "kind": "append", "rows": counts}],
+    });
+    bed.put(&format!("runs/retail/{id}/plan-1.json"), json!({"objects": [], "earlier": earlier})).await;
+    bed.tell(5, PUBLISHED).await.unwrap();
+    let report = bed.report(id).await.unwrap();
+    assert_eq!(report.sources.len(), 1);
+    let committed: Vec<String> = report.committed.iter().map(|c| format!("{} {}", c.table, c.version)).collect();
+    assert_eq!(committed, ["bronze/sales/transactions 1", "silver/sales/transactions 3"]);
+    assert_eq!(report.rows["bronze/sales/transactions"].staged, 12);
+    assert_eq!(report.rows["silver/sales/transactions"].staged, 8);
+}
+
+#[tokio::test]
 async fn told_twice_the_report_stays_and_a_new_end_replaces_it() {
     let bed = bed();
     put_published(&bed).await;

@@ -134,9 +134,17 @@ pub struct Plan {
     pub refresh: BTreeSet<TableRef>,
     /// Objects passed by because they are held.
     pub held: Vec<SourceObject>,
+    /// What earlier attempts of the run committed, before another table's conflict made it plan again.
+    #[serde(default, skip_serializing_if = "Earlier::is_empty")]
+    pub earlier: Earlier,
 }
 
 impl Plan {
+    /// The source objects of the run: of this attempt, and of those before that committed something.
+    pub fn all_objects(&self) -> impl Iterator<Item = &SourceObject> {
+        self.earlier.and(&self.objects)
+    }
+
     /// Where this table stands. `None` for tables the pipeline does not write.
     pub fn table(&self, table: &TableRef) -> Option<&PlannedTable> {
         self.tables.iter().find(|planned| &planned.table == table)
@@ -335,7 +343,41 @@ pub struct CommittedTable {
     pub files_removed: u64,
 }
 
-/// What was published. Written by publish, last.
+/// What the attempts before a plan committed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Earlier {
+    /// Their source objects.
+    pub objects: Vec<SourceObject>,
+    /// The tables they committed.
+    pub tables: Vec<EarlierCommit>,
+}
+
+impl Earlier {
+    /// Whether nothing was committed.
+    pub fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+
+    /// Its source objects and those of a later plan, each once.
+    pub fn and<'a>(&'a self, planned: &'a [PlannedObject]) -> impl Iterator<Item = &'a SourceObject> {
+        let is_planned = |object: &SourceObject| planned.iter().any(|planned| planned.object == *object);
+        let earlier = self.objects.iter().filter(move |object| !is_planned(object));
+        earlier.chain(planned.iter().map(|planned| &planned.object))
+    }
+}
+
+/// A table that an earlier attempt of a run committed, with what it did to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierCommit {
+    /// The table as committed.
+    pub committed: CommittedTable,
+    /// How the commit changed the table.
+    pub kind: ChangeKind,
+    /// Where the rows went.
+    pub rows: RowCounts,
+}
+
+/// What was published. Written by publish, last; as `partial-N.json` when a conflict stopped attempt N after some commits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// The attempt.

@@ -179,7 +179,7 @@ pub async fn run_details(lake: &Lake, pipeline: &PipelineName, run: &RunId) -> R
     let receipt: Option<Receipt> = lake.read_document(&document("receipt")).await?;
     let report: Option<Report> = lake.read_document(&layout::run_document(pipeline, run, "report")).await?;
     let sources = match (&plan, &report) {
-        (Some(plan), _) => plan.objects.len(),
+        (Some(plan), _) => plan.all_objects().count(),
         (None, Some(report)) => report.sources.len(),
         (None, None) => 0,
     };
@@ -195,7 +195,7 @@ pub async fn run_details(lake: &Lake, pipeline: &PipelineName, run: &RunId) -> R
             .map(|report| report.ended_at)
             .or(receipt.as_ref().map(|receipt| receipt.published_at)),
         sources: sources as u64,
-        rows_read: changeset.as_ref().map_or(0, rows_read),
+        rows_read: rows_read(plan.as_ref(), changeset.as_ref()),
         broken_rules: verdict.iter().flat_map(|verdict| verdict.broken().into_iter().map(|(name, _)| name)).collect(),
         error: report.as_ref().and_then(|report| report.error.clone()),
     };
@@ -203,8 +203,10 @@ pub async fn run_details(lake: &Lake, pipeline: &PipelineName, run: &RunId) -> R
 }
 
 /// Rows read for the run: every table counts its own sources, and the largest count covers all objects.
-fn rows_read(changeset: &Changeset) -> u64 {
-    changeset.tables.iter().map(|table| table.rows.source).max().unwrap_or_default()
+fn rows_read(plan: Option<&Plan>, changeset: Option<&Changeset>) -> u64 {
+    let earlier = plan.into_iter().flat_map(|plan| plan.earlier.tables.iter().map(|earlier| earlier.rows.source));
+    let newest = changeset.into_iter().flat_map(|changeset| changeset.tables.iter().map(|table| table.rows.source));
+    earlier.chain(newest).max().unwrap_or_default()
 }
 
 fn state(

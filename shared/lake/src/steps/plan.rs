@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use sluice_core::name::{Layer, PipelineName, RunId, TableRef};
 use sluice_core::pipeline::{Pipeline, WriteMode};
 use sluice_core::run::{
-    Decision, EngineChoice, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedTable, ReadFrom, RunAction, RunRef,
-    RunRequest, Verdict,
+    Decision, Earlier, EngineChoice, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedTable, ReadFrom, RunAction,
+    RunRef, RunRequest, Verdict,
 };
 use sluice_core::source::{SourceId, SourceObject};
 use sluice_core::uri::layout;
 
+use super::publish::committed_so_far;
 use super::sniff::refuse_unreadable;
 use super::{document, required};
 use crate::check;
@@ -37,7 +38,7 @@ pub async fn validate(lake: &Lake, now: Timestamp, run_id: RunId, request: RunRe
         return Ok(plan);
     }
     let run = RunRef { pipeline: request.pipeline.clone(), run_id, attempt: 1 };
-    make_plan(lake, now, run, request, None).await
+    make_plan(lake, now, Attempt { run, request, only: None, earlier: Earlier::default() }).await
 }
 
 /// Plans the next attempt of a run that met another writer or a changed source object.
@@ -58,7 +59,18 @@ pub async fn replan(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Plan, L
         Some(_) => Some(before.objects.iter().map(|planned| planned.object.id()).collect()),
         None => None,
     };
-    make_plan(lake, now, next, before.request, only).await
+    let earlier = committed_so_far(lake, &before).await?;
+    make_plan(lake, now, Attempt { run: next, request: before.request, only, earlier }).await
+}
+
+/// What is to be planned.
+struct Attempt {
+    run: RunRef,
+    request: RunRequest,
+    /// The only objects to take, when a person's word is for these.
+    only: Option<BTreeSet<SourceId>>,
+    /// What the attempts before have committed.
+    earlier: Earlier,
 }
 
 /// The newest plan of a run.
@@ -93,13 +105,8 @@ async fn accepted(lake: &Lake, pipeline: &PipelineName, rejected: &RunId) -> Res
     Ok(if passed_by_word { Plan { status: PlanStatus::Accepted, ..plan } } else { plan })
 }
 
-async fn make_plan(
-    lake: &Lake,
-    now: Timestamp,
-    run: RunRef,
-    request: RunRequest,
-    only: Option<BTreeSet<SourceId>>,
-) -> Result<Plan, LakeError> {
+async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan, LakeError> {
+    let Attempt { run, request, only, earlier } = attempt;
     let pipeline = check::load_pipeline(lake, &request).await?;
     check::check_pipeline(&pipeline)?;
     let standing = Standing::read(lake, &pipeline).await?;
@@ -113,13 +120,15 @@ async fn make_plan(
     refuse_unreadable(lake, now, &run, &pipeline, &objects).await?;
     let refresh = standing.stale_gold(&pipeline, !objects.is_empty() || replay);
     let work = if replay { standing.has_quarantine(&pipeline)? } else { !objects.is_empty() || !refresh.is_empty() };
+    // A run that has committed something is not one that had nothing to do, even if others did the rest meanwhile.
+    let status = if work || !earlier.is_empty() { PlanStatus::Planned } else { PlanStatus::Skipped };
     let size_bytes: u64 = objects.iter().map(|planned| planned.object.size_bytes).sum();
     let plan = Plan {
         tables: standing.planned_tables(&pipeline, &objects),
         run: run.clone(),
         request,
         planned_at: now,
-        status: if work { PlanStatus::Planned } else { PlanStatus::Skipped },
+        status,
         engine: EngineChoice {
             engine: "lambda".to_owned(),
             reason: format!(
@@ -131,6 +140,7 @@ async fn make_plan(
         objects,
         refresh,
         held,
+        earlier,
     };
     let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "plan");
     lake.settle_document(&path, plan).await

@@ -1,10 +1,10 @@
 //! Publish: the one step that makes rows visible.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use sluice_core::name::TableRef;
-use sluice_core::run::{Changeset, CommittedTable, Decision, Plan, Receipt, RunRef, TableChange, Verdict};
+use sluice_core::run::{
+    Changeset, CommittedTable, Decision, Earlier, EarlierCommit, Plan, Receipt, RunRef, TableChange, Verdict,
+};
 use sluice_core::uri::layout;
 
 use super::{document, required};
@@ -31,13 +31,27 @@ pub async fn publish(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Receip
             message: format!("run `{}` was rejected by the gate; accept it or release its source objects", run.run_id),
         });
     }
-    let mut versions: BTreeMap<TableRef, u64> = BTreeMap::new();
-    let mut tables = Vec::new();
+    let mut receipt = Receipt { run: run.clone(), published_at: now, tables: Vec::new() };
+    let path = |kind| layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, kind);
+    if let Err(error) = commit_all(lake, &plan, &changeset, &mut receipt).await {
+        // The run plans again: the next attempt tells what this one has brought already.
+        if matches!(error, LakeError::Conflict { .. }) && !receipt.tables.is_empty() {
+            let _: Receipt = lake.settle_document(&path("partial"), receipt).await?;
+        }
+        return Err(error);
+    }
+    for planned in &plan.objects {
+        runs::let_go(lake, &run.pipeline, &planned.object.id()).await?;
+    }
+    lake.settle_document(&path("receipt"), receipt).await
+}
+
+/// Commits table after table and notes each in the receipt.
+async fn commit_all(lake: &Lake, plan: &Plan, changeset: &Changeset, receipt: &mut Receipt) -> Result<(), LakeError> {
     for change in &changeset.tables {
-        let inputs = input_versions(lake, &plan, change, &versions).await?;
-        let committed = commit(lake, run, change, &inputs, now).await?;
-        versions.insert(change.table.clone(), committed.version);
-        tables.push(CommittedTable {
+        let inputs = input_versions(lake, plan, change, &receipt.tables).await?;
+        let committed = commit(lake, &receipt.run, change, &inputs, receipt.published_at).await?;
+        receipt.tables.push(CommittedTable {
             table: change.table.clone(),
             version: committed.version,
             rows: change.table_rows,
@@ -45,12 +59,22 @@ pub async fn publish(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Receip
             files_removed: change.removes.len() as u64,
         });
     }
-    for planned in &plan.objects {
-        runs::let_go(lake, &run.pipeline, &planned.object.id()).await?;
+    Ok(())
+}
+
+/// What the attempts up to this one have committed, though the run has to plan again.
+pub(super) async fn committed_so_far(lake: &Lake, before: &Plan) -> Result<Earlier, LakeError> {
+    let run = &before.run;
+    let mut earlier = before.earlier.clone();
+    let Some(partial): Option<Receipt> = document(lake, run, "partial").await? else { return Ok(earlier) };
+    let changeset: Changeset = required(lake, run, "changeset").await?;
+    for committed in partial.tables {
+        let Some(change) = changeset.tables.iter().find(|change| change.table == committed.table) else { continue };
+        earlier.tables.retain(|commit| commit.committed.table != committed.table);
+        earlier.tables.push(EarlierCommit { kind: change.kind, rows: change.rows, committed });
     }
-    let receipt = Receipt { run: run.clone(), published_at: now, tables };
-    let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "receipt");
-    lake.settle_document(&path, receipt).await
+    earlier.objects = before.all_objects().cloned().collect();
+    Ok(earlier)
 }
 
 /// Versions of the tables that a gold table was computed from.
@@ -61,12 +85,12 @@ async fn input_versions(
     lake: &Lake,
     plan: &Plan,
     change: &TableChange,
-    committed: &BTreeMap<TableRef, u64>,
+    committed: &[CommittedTable],
 ) -> Result<Vec<(TableRef, u64)>, LakeError> {
     let mut versions = Vec::new();
     for input in &change.inputs {
-        if let Some(version) = committed.get(input) {
-            versions.push((input.clone(), *version));
+        if let Some(done) = committed.iter().find(|done| &done.table == input) {
+            versions.push((input.clone(), done.version));
             continue;
         }
         let read = plan.table(input).and_then(|planned| planned.read_version);

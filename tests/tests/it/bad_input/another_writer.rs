@@ -5,8 +5,8 @@ use std::path::Path;
 
 use sluice_core::error::ErrorName;
 use sluice_core::name::TableRef;
-use sluice_core::run::{ChangeKind, Changeset, MAX_ATTEMPTS, Outcome, Plan, RunRef, TableChange};
-use sluice_lake::delta;
+use sluice_core::run::{ChangeKind, Changeset, MAX_ATTEMPTS, Outcome, Plan, PlanStatus, RunRef, TableChange};
+use sluice_lake::{delta, inspect};
 use sluice_tests::content::wait;
 use sluice_tests::lab::{Lab, retail};
 
@@ -86,6 +86,14 @@ fn check(mode: &str, table: &str, conflict: bool) {
             assert_eq!(told.name, ErrorName::CommitConflict, "{when}: {told}");
             assert_says(&told.message, &[table, "moved from version", "plans again"], &when);
             let again = steps.replan(&plan.run).unwrap();
+            let committed: Vec<String> = changeset
+                .tables
+                .iter()
+                .map(|change| change.table.to_string())
+                .take_while(|name| name != table)
+                .collect();
+            let told: Vec<String> = again.earlier.tables.iter().map(|e| e.committed.table.to_string()).collect();
+            assert_eq!(told, committed, "{when}: what was committed before the conflict is not forgotten");
             let _ = steps.finish(&again.run);
         }
         (outcome, _) => panic!("{when}: {outcome:?}"),
@@ -109,6 +117,23 @@ fn a_table_that_moved_between_process_and_publish() {
     check(MERGE, SILVER, true);
     check(MERGE, GOLD, true);
     check("mode: replace", SILVER, true);
+}
+
+#[test]
+fn a_run_whose_last_table_another_run_brought_is_no_skipped_run() {
+    let (_lab, steps, plan) = planned(MERGE);
+    let _ = staged(&steps, &plan);
+    let _ = move_on(&steps, GOLD, 1);
+    let told = steps.publish(&plan.run).unwrap_err().to_step_error();
+    assert_eq!(told.name, ErrorName::CommitConflict, "{told}");
+    let _ = steps.run().expect("another run finds gold behind silver");
+
+    let again = steps.replan(&plan.run).unwrap();
+    assert_eq!(again.status, PlanStatus::Planned, "it has committed rows");
+    assert_eq!(steps.finish(&again.run).tables, [], "nothing was left to do");
+    let details = wait(inspect::run_details(&steps.lake, &plan.run.pipeline, &plan.run.run_id)).unwrap();
+    assert_eq!((details.summary.state, details.summary.sources), (inspect::RunState::Published, 1));
+    assert_eq!(details.summary.rows_read, 3);
 }
 
 impl Steps {
