@@ -8,6 +8,7 @@ use sluice_core::pipeline::GoldTable;
 use sluice_core::run::{ChangeKind, RowCounts, RunRef, TableChange};
 use sluice_core::sql::{TableSql, engine_name};
 
+use super::passes::group_in_passes;
 use super::stage::StageWriter;
 use super::{EngineError, collect_streaming, sql};
 use crate::delta::OpenTable;
@@ -19,12 +20,12 @@ use crate::lake::Lake;
 ///
 /// # Errors
 /// [`LakeError::Engine`] when the SQL fails or its columns are not the contract's.
-pub fn stage_gold(
+pub(crate) fn stage_gold(
     lake: &Lake,
     run: &RunRef,
     gold: &GoldTable,
     existing: Option<&OpenTable>,
-    inputs: impl Fn(&TableRef) -> Result<LazyFrame, LakeError>,
+    inputs: impl Fn(&TableRef) -> Result<GoldInput, LakeError>,
 ) -> Result<(TableChange, DataFrame), LakeError> {
     let rows = compute(gold, inputs)?;
     let columns: Vec<_> = contract_columns(&gold.contract).collect();
@@ -61,20 +62,34 @@ pub fn stage_gold(
 
 fn compute(
     gold: &GoldTable,
-    inputs: impl Fn(&TableRef) -> Result<LazyFrame, LakeError>,
+    inputs: impl Fn(&TableRef) -> Result<GoldInput, LakeError>,
 ) -> Result<DataFrame, LakeError> {
     let failed = LakeError::engine(&gold.table);
     let parsed = TableSql::parse(&gold.sql).map_err(|error| failed(EngineError::from(error)))?;
-    let mut tables = Vec::new();
+    let (mut tables, mut most_rows) = (Vec::new(), 0);
     for input in &gold.inputs {
-        tables.push((engine_name(input.layer(), input.table()), inputs(input)?));
+        let GoldInput { scan, rows } = inputs(input)?;
+        most_rows = rows.max(most_rows);
+        tables.push((engine_name(input.layer(), input.table()), scan));
     }
     let planned = sql::run(&parsed.engine_sql(), tables).map_err(&failed)?;
     let planned = sql::conform(planned, &gold.contract).map_err(&failed)?;
-    collect_streaming(planned).map_err(LakeError::polars(format!("computing table `{}`", gold.table)))
+    group_in_passes(planned, most_rows)
+        .and_then(collect_streaming)
+        .map_err(LakeError::polars(format!("computing table `{}`", gold.table)))
 }
 
-/// A frame already computed, as an input of another query.
-pub(crate) fn as_input(rows: &DataFrame) -> LazyFrame {
-    rows.clone().lazy()
+/// A table that a gold table is computed from, as it will be after the run.
+pub(crate) struct GoldInput {
+    /// Its rows.
+    pub(crate) scan: LazyFrame,
+    /// How many they are.
+    pub(crate) rows: u64,
+}
+
+impl GoldInput {
+    /// A gold table that was just computed.
+    pub(crate) fn computed(rows: &DataFrame) -> Self {
+        Self { scan: rows.clone().lazy(), rows: rows.height() as u64 }
+    }
 }

@@ -12,6 +12,7 @@ pub mod types;
 mod bronze;
 mod gold;
 mod merge;
+mod passes;
 mod projection;
 mod reread;
 mod silver;
@@ -19,8 +20,8 @@ mod spill;
 mod stage;
 
 pub use bronze::BronzeStage;
-pub(crate) use gold::as_input;
-pub use gold::stage_gold;
+pub(crate) use gold::GoldInput;
+pub(crate) use gold::stage_gold;
 pub(crate) use projection::plan_projection;
 pub(crate) use reread::{bronze_objects, reread_bronze, reread_quarantine};
 pub(crate) use silver::silver_columns;

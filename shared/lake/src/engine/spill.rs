@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use polars::prelude::{
     DataFrame, DataType, Expr, IntoLazy, ParquetCompression, ParquetReader, ParquetWriter, Schema, SerReader,
-    UInt64Chunked, col, lit,
+    StatisticsOptions, UInt64Chunked, col, lit,
 };
 
 use polars::io::parquet::write::BatchedWriter;
@@ -153,9 +153,10 @@ impl Bucket {
             let path = folder.join(format!("{}.parquet", uuid::Uuid::now_v7()));
             let file =
                 File::create(&path).map_err(|source| LakeError::Io { doing: "write", path: path.clone(), source })?;
-            // Read back once by ourselves on the same disk: compression would cost more than it saves.
+            // Read back once by ourselves on the same disk, whole: compression and statistics would be for nobody.
             let writer = ParquetWriter::new(BufWriter::new(file))
                 .with_compression(ParquetCompression::Uncompressed)
+                .with_statistics(StatisticsOptions::empty())
                 .batched(schema)
                 .map_err(|source| write_error(&path, source))?;
             self.file = Some((path, writer));

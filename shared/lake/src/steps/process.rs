@@ -16,7 +16,7 @@ use super::{document, required};
 use crate::delta::schema::{has_contract_columns, is_lineage};
 use crate::delta::{OpenTable, open_table, scan_table_files};
 use crate::engine::{
-    BronzeStage, Missing, SilverContext, SilverStage, as_input, reread_bronze, reread_quarantine, scratch_folder,
+    BronzeStage, GoldInput, Missing, SilverContext, SilverStage, reread_bronze, reread_quarantine, scratch_folder,
     stage_gold,
 };
 use crate::error::LakeError;
@@ -257,7 +257,7 @@ impl Worker {
             }
             let (change, rows) = stage_gold(&self.lake, &self.plan.run, gold, self.tables.get(&gold.table), |input| {
                 match computed.get(input) {
-                    Some(rows) => Ok(as_input(rows)),
+                    Some(rows) => Ok(GoldInput::computed(rows)),
                     None => self.after(input, changes),
                 }
             })?;
@@ -280,13 +280,13 @@ impl Worker {
     }
 
     /// A table as it will be after the run, with the columns that SQL may use.
-    fn after(&self, table: &TableRef, changes: &[TableChange]) -> Result<LazyFrame, LakeError> {
+    fn after(&self, table: &TableRef, changes: &[TableChange]) -> Result<GoldInput, LakeError> {
         let change = changes.iter().find(|change| &change.table == table);
         let existing = self.tables.get(table);
-        let rows = match (change, existing) {
-            (None, Some(existing)) => existing.scan()?,
+        let (scan, rows) = match (change, existing) {
+            (None, Some(existing)) => (existing.scan()?, existing.rows()?.unwrap_or_default()),
             (None, None) => return Err(LakeError::NotFound { what: format!("table `{table}` does not exist yet") }),
-            (Some(change), existing) => rows_after(&self.lake, change, existing)?,
+            (Some(change), existing) => (rows_after(&self.lake, change, existing)?, change.table_rows),
         };
         let hidden = |name: &str| table.layer() == Layer::Silver && is_lineage(name);
         let columns = match (change, existing) {
@@ -294,7 +294,8 @@ impl Worker {
             (None, Some(existing)) => existing.columns().to_vec(),
             (None, None) => Vec::new(),
         };
-        Ok(rows.select(columns.iter().filter(|c| !hidden(&c.name)).map(|c| col(c.name.as_str())).collect::<Vec<_>>()))
+        let shown: Vec<_> = columns.iter().filter(|c| !hidden(&c.name)).map(|c| col(c.name.as_str())).collect();
+        Ok(GoldInput { scan: scan.select(shown), rows })
     }
 }
 
