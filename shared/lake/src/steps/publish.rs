@@ -40,8 +40,8 @@ pub async fn publish(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Receip
         }
         return Err(error);
     }
-    for planned in &plan.objects {
-        runs::let_go(lake, &run.pipeline, &planned.object.id()).await?;
+    for object in plan.all_objects() {
+        runs::let_go(lake, &run.pipeline, &object.id()).await?;
     }
     lake.settle_document(&path("receipt"), receipt).await
 }
