@@ -1,14 +1,13 @@
 //! Folders and addresses as typed on the command line.
 
-use std::collections::BTreeMap;
-use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::{Context, Result};
+use sluice_aws::env::Env;
 use sluice_core::uri::{FolderUri, UriError};
-use sluice_lake::{Lake, StoreOptions};
+use sluice_lake::Lake;
 use url::Url;
 
 use crate::fault::{Exit, Fault};
@@ -75,48 +74,30 @@ impl Place {
     /// Opens the lake here, which must exist.
     ///
     /// # Errors
-    /// A [`Fault`] of wrong use when there is no such folder; those of [`Lake::open`].
-    pub fn open_lake(&self) -> Result<Lake> {
-        Ok(Lake::open(&self.existing("lake")?, &store_options())?)
+    /// A [`Fault`] of wrong use when there is no such folder, or no region or credentials for an address; those of
+    /// [`Lake::open`].
+    pub async fn open_lake(&self) -> Result<Lake> {
+        open(&self.existing("lake")?).await
     }
 
     /// Opens the lake here; a folder is made when it is missing.
     ///
     /// # Errors
     /// When the folder cannot be made; those of [`Lake::open`].
-    pub fn open_or_make_lake(&self) -> Result<Lake> {
+    pub async fn open_or_make_lake(&self) -> Result<Lake> {
         if let Some(folder) = self.local() {
             fs::create_dir_all(&folder)
                 .with_context(|| format!("cannot make the lake's folder {}", folder.display()))?;
         }
-        Ok(Lake::open(&self.to_uri()?, &store_options())?)
+        open(&self.to_uri()?).await
     }
 }
 
-/// Options of the object store from the environment variables that all AWS tools share.
-pub fn store_options() -> StoreOptions {
-    options_from(|name| env::var(name).ok().filter(|value| !value.is_empty()))
-}
-
-fn options_from(variable: impl Fn(&str) -> Option<String>) -> StoreOptions {
-    let names: [(&str, &[&str]); 5] = [
-        ("aws_access_key_id", &["AWS_ACCESS_KEY_ID"]),
-        ("aws_secret_access_key", &["AWS_SECRET_ACCESS_KEY"]),
-        ("aws_session_token", &["AWS_SESSION_TOKEN"]),
-        ("aws_region", &["AWS_REGION", "AWS_DEFAULT_REGION"]),
-        ("aws_endpoint", &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]),
-    ];
-    let mut options = BTreeMap::new();
-    for (option, variables) in names {
-        if let Some(value) = variables.iter().find_map(|name| variable(name)) {
-            options.insert(option.to_owned(), value);
-        }
-    }
-    // Emulators and other stores are reached without TLS and by path.
-    if options.get("aws_endpoint").is_some_and(|endpoint| endpoint.starts_with("http://")) {
-        options.insert("aws_allow_http".to_owned(), "true".to_owned());
-    }
-    options
+/// A lake on this machine, or one on S3 as every AWS tool reaches it: environment, profile, SSO, or the machine's role.
+async fn open(root: &FolderUri) -> Result<Lake> {
+    let options = sluice_aws::store::store_options(&Env::of_process(), root).await;
+    let options = options.map_err(|error| Fault::new(Exit::WrongUse, error.message).named(error.name.as_str()))?;
+    Ok(Lake::open(root, &options)?)
 }
 
 #[cfg(test)]
@@ -138,25 +119,13 @@ mod tests {
         }
     }
 
-    #[test]
-    fn lakes_are_made_by_runs_only() {
+    #[tokio::test]
+    async fn lakes_are_made_by_runs_only() {
         let folder = tempfile::tempdir().unwrap();
         let place = Place::Folder(folder.path().join("a/lake"));
-        let error = place.open_lake().unwrap_err();
+        let error = place.open_lake().await.unwrap_err();
         assert_eq!(error.downcast_ref::<Fault>().unwrap().exit(), Exit::WrongUse);
-        place.open_or_make_lake().unwrap();
-        place.open_lake().unwrap();
-    }
-
-    #[test]
-    fn the_environment_gives_the_store_options() {
-        let options = options_from(|name| match name {
-            "AWS_DEFAULT_REGION" => Some("eu-central-1".to_owned()),
-            "AWS_ENDPOINT_URL" => Some("http://127.0.0.1:5000".to_owned()),
-            _ => None,
-        });
-        let expected =
-            [("aws_allow_http", "true"), ("aws_endpoint", "http://127.0.0.1:5000"), ("aws_region", "eu-central-1")];
-        assert_eq!(options, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+        place.open_or_make_lake().await.unwrap();
+        place.open_lake().await.unwrap();
     }
 }

@@ -13,7 +13,7 @@ use crate::grid::{Grid, count};
 pub(crate) async fn run(command: QuarantineCommand, console: &Console) -> Result<Exit> {
     match command {
         QuarantineCommand::List { lake } => {
-            let tables = inspect::quarantines(&lake.place.open_lake()?).await?;
+            let tables = inspect::quarantines(&lake.place.open_lake().await?).await?;
             if console.is_json() {
                 console.json_page(&tables)?;
                 return Ok(Exit::Done);
@@ -32,7 +32,7 @@ pub(crate) async fn run(command: QuarantineCommand, console: &Console) -> Result
             console.line(&grid.text())?;
         }
         QuarantineCommand::Show { table, lake, rule, rows } => {
-            let lake = lake.place.open_lake()?;
+            let lake = lake.place.open_lake().await?;
             let shown = inspect::quarantine_rows(&lake, &table, rule.as_deref(), rows).await;
             let shown = shown.map_err(|error| named_wrongly(error, "`sluice quarantine list` shows what there is"))?;
             if console.is_json() {

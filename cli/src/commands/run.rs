@@ -24,7 +24,7 @@ pub(crate) async fn ingest(arguments: RunArguments, console: &Console) -> Result
         landing,
         action: RunAction::Ingest,
     };
-    let lake = arguments.lake.place.open_or_make_lake()?;
+    let lake = arguments.lake.place.open_or_make_lake().await?;
     let run_id = named_or_new(arguments.run_id)?;
     execute(&lake, request, &run_id, console).await
 }
@@ -39,7 +39,7 @@ pub(crate) async fn replay(folder: &Path, lake: &LakeOption, run_id: Option<RunI
         action: RunAction::Replay,
     };
     let run_id = named_or_new(run_id)?;
-    execute(&lake.place.open_lake()?, request, &run_id, console).await
+    execute(&lake.place.open_lake().await?, request, &run_id, console).await
 }
 
 /// Executes the state machine, shows it, and tells how it ended.

@@ -22,7 +22,7 @@ const NEXT: &str = "`sluice runs list` shows the runs of a lake";
 pub(crate) async fn run(command: RunsCommand, console: &Console) -> Result<Exit> {
     match command {
         RunsCommand::List { lake, pipeline, limit } => {
-            let lake = lake.place.open_lake()?;
+            let lake = lake.place.open_lake().await?;
             let runs = inspect::runs(&lake, pipeline.name.as_ref(), limit).await?;
             let held = held_sources(&lake, pipeline.name.as_ref()).await?;
             if console.is_json() {
@@ -36,7 +36,7 @@ pub(crate) async fn run(command: RunsCommand, console: &Console) -> Result<Exit>
             Ok(Exit::Done)
         }
         RunsCommand::Show { run_id, lake, pipeline } => {
-            let lake = lake.place.open_lake()?;
+            let lake = lake.place.open_lake().await?;
             let details = find(&lake, pipeline.name, &run_id).await?;
             if console.is_json() {
                 console.json_page(&details)?;
@@ -46,7 +46,7 @@ pub(crate) async fn run(command: RunsCommand, console: &Console) -> Result<Exit>
             Ok(Exit::Done)
         }
         RunsCommand::Accept { run_id, lake: place, pipeline, reason, by } => {
-            let lake = place.place.open_lake()?;
+            let lake = place.place.open_lake().await?;
             let summary = find(&lake, pipeline.name, &run_id).await?.summary;
             let accepted = runs::accept(&lake, &summary.pipeline, &run_id, &by, &reason, Timestamp::now()).await;
             accepted.map_err(|error| named_wrongly(error, "`sluice runs show` tells how the run ended"))?;

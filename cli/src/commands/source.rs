@@ -49,7 +49,7 @@ impl HeldSource {
 pub(crate) async fn run(command: SourceCommand, console: &Console) -> Result<Exit> {
     match command {
         SourceCommand::List { lake, pipeline } => {
-            let held = held_sources(&lake.place.open_lake()?, pipeline.name.as_ref()).await?;
+            let held = held_sources(&lake.place.open_lake().await?, pipeline.name.as_ref()).await?;
             if console.is_json() {
                 console.json_page(&held)?;
             } else if held.is_empty() {
@@ -59,7 +59,7 @@ pub(crate) async fn run(command: SourceCommand, console: &Console) -> Result<Exi
             }
         }
         SourceCommand::Release { sources, run, lake, pipeline } => {
-            let lake = lake.place.open_lake()?;
+            let lake = lake.place.open_lake().await?;
             let held = held_sources(&lake, pipeline.name.as_ref()).await?;
             let chosen = match &run {
                 Some(run) => held.into_iter().filter(|source| source.run_id == *run).collect(),

@@ -18,7 +18,7 @@ const NEXT: &str = "`sluice table list` shows the tables of a lake";
 pub(crate) async fn run(command: TableCommand, console: &Console) -> Result<Exit> {
     match command {
         TableCommand::List { lake } => {
-            let tables = inspect::tables(&lake.place.open_lake()?).await?;
+            let tables = inspect::tables(&lake.place.open_lake().await?).await?;
             if console.is_json() {
                 console.json_page(&tables)?;
                 return Ok(Exit::Done);
@@ -36,7 +36,7 @@ pub(crate) async fn run(command: TableCommand, console: &Console) -> Result<Exit
             console.line(&if tables.is_empty() { "no tables yet".to_owned() } else { grid.text() })?;
         }
         TableCommand::Show { table, lake, version } => {
-            let lake = lake.place.open_lake()?;
+            let lake = lake.place.open_lake().await?;
             let details = inspect::table_details(&lake, &table, version).await.map_err(|e| named_wrongly(e, NEXT))?;
             if console.is_json() {
                 console.json_page(&details)?;
@@ -62,12 +62,12 @@ pub(crate) async fn run(command: TableCommand, console: &Console) -> Result<Exit
             console.line(&format!("\n{}", grid.text()))?;
         }
         TableCommand::Head { table, lake, rows, version } => {
-            let lake = lake.place.open_lake()?;
+            let lake = lake.place.open_lake().await?;
             let head = inspect::head(&lake, &table, version, rows).await.map_err(|e| named_wrongly(e, NEXT))?;
             show_head(&head, console)?;
         }
         TableCommand::History { table, lake, limit } => {
-            let lake = lake.place.open_lake()?;
+            let lake = lake.place.open_lake().await?;
             let versions = inspect::history(&lake, &table, limit).await.map_err(|e| named_wrongly(e, NEXT))?;
             if console.is_json() {
                 console.json_page(&versions)?;

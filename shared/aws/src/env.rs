@@ -29,6 +29,11 @@ pub const EVENT_BUS: Variable = Variable {
     name: "SLUICE_EVENT_BUS",
     purpose: "name or ARN of the EventBridge bus for events to machines, or `none` to send none",
 };
+/// Key for new objects of the lake.
+pub const KMS_KEY: Variable = Variable {
+    name: "SLUICE_KMS_KEY",
+    purpose: "id or ARN of the KMS key that new objects of the lake are encrypted with; without it the bucket's default encryption counts",
+};
 /// Least level that is logged.
 pub const LOG_LEVEL: Variable = Variable {
     name: "AWS_LAMBDA_LOG_LEVEL",
@@ -61,10 +66,11 @@ pub const ENDPOINT_URL_S3: Variable =
 /// The catalogue.
 ///
 /// The AWS SDK reads more by itself (`AWS_PROFILE`, `AWS_ENDPOINT_URL_SNS`, …): see its own documentation.
-pub const CATALOGUE: [Variable; 11] = [
+pub const CATALOGUE: [Variable; 12] = [
     LAKE,
     TOPIC_ARN,
     EVENT_BUS,
+    KMS_KEY,
     LOG_LEVEL,
     RUNTIME_API,
     REGION,

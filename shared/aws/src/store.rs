@@ -9,7 +9,7 @@ use sluice_core::uri::FolderUri;
 
 use crate::env::{self, Env};
 
-/// The `aws_*` options for the lake at `root`: region, endpoint and credentials. Empty for a local lake.
+/// The `aws_*` options for the lake at `root`: region, endpoint, credentials and encryption. Empty for a local lake.
 ///
 /// Credentials in the environment (so in Lambda) are passed on as they are. Others (profile, SSO, container or instance
 /// role) are asked for once, here: they must outlive the caller, as a Lambda environment and a local run do.
@@ -69,6 +69,12 @@ fn options(env: &Env, region: &str, credentials: &Credentials) -> BTreeMap<Strin
             options.insert("aws_allow_http".to_owned(), "true".to_owned());
         }
     }
+    if let Some(key) = env.get(env::KMS_KEY) {
+        options.insert("aws_server_side_encryption".to_owned(), "aws:kms".to_owned());
+        options.insert("aws_sse_kms_key_id".to_owned(), key.to_owned());
+        // One data key for many objects: a run writes hundreds, and each call to KMS costs money and a quota.
+        options.insert("aws_sse_bucket_key_enabled".to_owned(), "true".to_owned());
+    }
     options
 }
 
@@ -95,6 +101,13 @@ mod tests {
         let emulator = [&keys[..], &[(env::ENDPOINT_URL, "http://127.0.0.1:5000")]].concat();
         let http = [("aws_endpoint_url", "http://127.0.0.1:5000"), ("aws_allow_http", "true")];
         check("s3://bucket", &emulator, &[&basic[..], &http].concat()).await;
+        let encrypted = [&keys[..], &[(env::KMS_KEY, "arn:aws:kms:eu-central-1:123456789012:key/k")]].concat();
+        let kms = [
+            ("aws_server_side_encryption", "aws:kms"),
+            ("aws_sse_kms_key_id", "arn:aws:kms:eu-central-1:123456789012:key/k"),
+            ("aws_sse_bucket_key_enabled", "true"),
+        ];
+        check("s3://bucket", &encrypted, &[&basic[..], &kms].concat()).await;
         let both = [&emulator[..], &[(env::ENDPOINT_URL_S3, "https://s3.example")]].concat();
         check("s3://bucket", &both, &[&basic[..], &[("aws_endpoint_url", "https://s3.example")]].concat()).await;
     }
