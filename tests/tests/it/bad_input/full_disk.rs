@@ -86,7 +86,7 @@ fn a_full_disk_at_any_moment_leaves_whole_tables_and_heals() {
     // More and more room is left for the run, a page at a time: it stops at every moment at which it writes.
     for left in (0..800).step_by(4) {
         ids += 2;
-        land(&lab, &format!("day-{ids}.csv"), good_file(ids));
+        land(&lab, format!("day-{ids}.csv"), good_file(ids));
         disk.resize(disk.used() + left);
         let outcome = steps_of_a_run(&steps);
         let silver = rows_of(&lake, SILVER, &["id"]).len() as u32;

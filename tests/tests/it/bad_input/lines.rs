@@ -33,7 +33,7 @@ fn check(cases: &[Quarantined]) {
     for (number, case) in cases.iter().enumerate() {
         let good = |id: usize| format!("{id},ann,1.00,2026-01-01\n").into_bytes();
         let file = [HEADER.as_bytes(), &good(2 * number), &case.record, b"\n", &good(2 * number + 1)].concat();
-        land(&lab, &format!("{}.csv", case.name), file);
+        land(&lab, format!("{}.csv", case.name), file);
     }
     let run = lab.run().expect(Outcome::Published);
     let (cases_read, good) = (cases.len(), 2 * cases.len());

@@ -55,7 +55,7 @@ fn check(cases: Vec<Refused>) {
         assert_says(&held.reason, says, name);
 
         let first = 2 * u32::try_from(number).unwrap() + 2;
-        land(&lab, &format!("good-{first:03}.csv"), good_file(first));
+        land(&lab, format!("good-{first:03}.csv"), good_file(first));
         let _ = lab.run().expect(Outcome::Published);
         assert_eq!(rows(&lab, SILVER, &["id"]).len() as u32, first + 2, "after {name} the good rows arrive alone");
         assert_eq!(rows(&lab, BRONZE, &["id"]).len() as u32, first + 2, "{name} is not in bronze");

@@ -62,7 +62,7 @@ fn deliver(mode: &str, files: &[Vec<Record>], runs: &[Vec<usize>]) -> (Lab, RowC
     let mut sum = RowCounts::default();
     for run in runs {
         for file in run {
-            land(&lab, &format!("{file}.csv"), text(&files[*file]));
+            land(&lab, format!("{file}.csv"), text(&files[*file]));
         }
         let Some(changeset) = steps.run() else { continue };
         for change in changeset.tables.iter().filter(|change| change.table == silver) {
