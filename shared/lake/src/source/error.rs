@@ -297,7 +297,7 @@ impl CorruptRecord {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FaultReason {
     /// The number of fields is not the header's.
-    #[error("has {found} fields where the header has {expected}")]
+    #[error("has {found} field{} where the header has {expected}", if *found == 1 { "" } else { "s" })]
     FieldCount {
         /// Fields in the header.
         expected: usize,

@@ -75,7 +75,7 @@ fn records_that_cannot_be_split() {
             &[("corrupt_record", Some(concat!("line 3 (record 2) ", $reason)))]
         };
     }
-    let one_field = corrupt!("has 1 fields where the header has 4");
+    let one_field = corrupt!("has 1 field where the header has 4");
     let three_fields = corrupt!("has 3 fields where the header has 4");
     let five_fields = corrupt!("has 5 fields where the header has 4");
     let not_utf8 = corrupt!("is not UTF-8; deliver the file as UTF-8");

@@ -107,9 +107,8 @@ fn corrupt_records_keep_their_text_and_place() {
 #[test]
 fn lines_are_those_of_the_object_however_it_is_cut() {
     let text = format!("a,b\n{}", "1,\"2\n\"\n\nx\n".repeat(50));
-    let expected: Vec<String> = (1..=50)
-        .map(|n| format!("line {} (record {}) has 1 fields where the header has 2", 4 * n + 1, 2 * n))
-        .collect();
+    let expected: Vec<String> =
+        (1..=50).map(|n| format!("line {} (record {}) has 1 field where the header has 2", 4 * n + 1, 2 * n)).collect();
     for limits in [SMALL, ReadLimits::default()] {
         assert_eq!(read(text.as_bytes()).limits(limits).table().reasons, expected);
     }
