@@ -227,12 +227,12 @@ pub fn broken_rules_expr(tests: &[RowTest]) -> Expr {
 }
 
 fn broken_rules(names: &[(String, Option<String>)], columns: &[PolarsColumn]) -> PolarsResult<PolarsColumn> {
-    let height = columns.iter().map(PolarsColumn::len).max().unwrap_or_default();
+    // What is the same for every row comes as one row; the others tell how many there are, which may be none.
+    let height = columns.iter().map(PolarsColumn::len).find(|length| *length != 1).unwrap_or(1);
     let mut rules: Vec<Vec<serde_json::Value>> = vec![Vec::new(); height];
     for ((id, column), pair) in names.iter().zip(columns.chunks_exact(2)) {
         let [broken, value] = pair else { continue };
         let (broken, value) = (broken.bool()?, value.str()?);
-        // A rule that is the same for every row comes as one row.
         let at = |length: usize, row: usize| if length == 1 { 0 } else { row };
         for (row, rules) in rules.iter_mut().enumerate() {
             if broken.get(at(broken.len(), row)) == Some(true) {

@@ -209,3 +209,16 @@ proptest! {
         }
     }
 }
+
+/// Polars evaluates a frame of several pieces piece by piece, and a piece may have no row to look at, while what is the
+/// same for every row still comes as one.
+#[test]
+fn no_rows_have_no_broken_rules() {
+    let names = [("r".to_owned(), None)];
+    let constant = PolarsColumn::new_scalar("value".into(), polars::prelude::Scalar::null(DataType::String), 1);
+    for height in [0, 1, 3] {
+        let broken = PolarsColumn::new("broken".into(), vec![true; height]);
+        let found = broken_rules(&names, &[broken, constant.clone()]).unwrap();
+        assert_eq!(found.len(), height);
+    }
+}
