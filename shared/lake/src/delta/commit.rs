@@ -122,11 +122,16 @@ fn transactions(
 }
 
 fn properties(run: &RunRef, transactions: Vec<Transaction>, retries: usize) -> CommitProperties {
-    CommitProperties::default().with_application_transactions(transactions).with_max_retries(retries).with_metadata([
-        ("sluice.pipeline".to_owned(), json!(run.pipeline.as_str())),
-        ("sluice.run_id".to_owned(), json!(run.run_id.as_str())),
-        ("sluice.attempt".to_owned(), json!(run.attempt)),
-    ])
+    CommitProperties::default()
+        .with_application_transactions(transactions)
+        .with_max_retries(retries)
+        // No version is forgotten as long as its files are kept, and publish needs no right to delete a log.
+        .with_cleanup_expired_logs(Some(false))
+        .with_metadata([
+            ("sluice.pipeline".to_owned(), json!(run.pipeline.as_str())),
+            ("sluice.run_id".to_owned(), json!(run.run_id.as_str())),
+            ("sluice.attempt".to_owned(), json!(run.attempt)),
+        ])
 }
 
 fn adds(change: &TableChange, now_ms: i64) -> impl Iterator<Item = Action> + '_ {
