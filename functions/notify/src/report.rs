@@ -55,7 +55,11 @@ async fn make(documents: &DocumentStore, now: Timestamp, input: Input) -> Result
         rows: BTreeMap::new(),
         committed: Vec::new(),
         broken_rules: Vec::new(),
-        error: if outcome == Outcome::Failed { Some(state.error.map_or_else(unknown, unwrapped)) } else { None },
+        error: if outcome == Outcome::Failed {
+            Some(state.error.map_or_else(unknown, ReportedError::unwrapped))
+        } else {
+            None
+        },
     };
     let Some(run) = state.run else {
         return if outcome == Outcome::Failed {
@@ -108,17 +112,6 @@ async fn read<T: DeserializeOwned>(
 fn requested_pipeline(lake: &FolderUri, request: Value) -> Option<PipelineName> {
     let named = request.get("pipeline").and_then(Value::as_str).and_then(|name| name.parse().ok());
     named.or_else(|| Some(serde_json::from_value::<Trigger>(request).ok()?.into_request(lake).ok()?.pipeline))
-}
-
-/// The error with the function's own message as its cause. Lambda wraps the message in JSON, with a stack trace.
-fn unwrapped(error: ReportedError) -> ReportedError {
-    let message = serde_json::from_str::<Value>(&error.cause)
-        .ok()
-        .and_then(|cause| cause.get("errorMessage").and_then(Value::as_str).map(str::to_owned));
-    match message {
-        Some(cause) => ReportedError { cause, ..error },
-        None => error,
-    }
 }
 
 fn unknown() -> ReportedError {

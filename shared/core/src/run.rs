@@ -438,3 +438,37 @@ pub struct ReportedError {
     #[serde(rename = "Cause", default)]
     pub cause: String,
 }
+
+impl ReportedError {
+    /// The error with the function's own message as its cause. Lambda wraps the message in JSON, with a stack trace.
+    #[must_use]
+    pub fn unwrapped(self) -> Self {
+        #[derive(Deserialize)]
+        struct Wrapped {
+            #[serde(rename = "errorMessage")]
+            message: String,
+        }
+        match serde_json::from_str(&self.cause) {
+            Ok(Wrapped { message }) => Self { cause: message, ..self },
+            Err(_) => self,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_the_functions_own_words() {
+        let check = |cause: &str, expected: &str| {
+            let error = ReportedError { error: "NotFound".to_owned(), cause: cause.to_owned() };
+            let expected = ReportedError { error: "NotFound".to_owned(), cause: expected.to_owned() };
+            assert_eq!(error.unwrapped(), expected);
+        };
+        check(r#"{"errorMessage":"no table","errorType":"NotFound","trace":[]}"#, "no table");
+        check("no table", "no table");
+        check(r#"{"errorType":"Runtime.ExitError"}"#, r#"{"errorType":"Runtime.ExitError"}"#);
+        check("", "");
+    }
+}
