@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use jiff::civil::Date;
 use sluice_core::name::{PipelineName, RunId, TableRef};
+use url::Url;
 
 use crate::place::Place;
 use crate::sample::{MAX_DAYS, MAX_ROWS_PER_DAY, Share};
@@ -113,13 +114,15 @@ pub struct CheckArguments {
 #[command(after_help = "Examples:
   sluice run pipelines/retail --lake lake --landing landing
   sluice run pipelines/retail --lake s3://my-lake --json
+  sluice run --event arrived.json --lake lake
+  sluice run pipelines/retail --lake lake --functions http://127.0.0.1:9000
 
 A run that was killed or failed needs no repair: the next run brings what is missing. The same --run-id makes the very
 same run again.")]
 pub struct RunArguments {
     /// Folder with pipeline.yaml and its contracts
-    #[arg(value_name = "PIPELINE FOLDER")]
-    pub folder: PathBuf,
+    #[arg(value_name = "PIPELINE FOLDER", required_unless_present = "event")]
+    pub folder: Option<PathBuf>,
     /// The lake.
     #[command(flatten)]
     pub lake: LakeOption,
@@ -129,6 +132,17 @@ pub struct RunArguments {
     /// Name of the run; an existing one is made again
     #[arg(long, value_name = "ID")]
     pub run_id: Option<RunId>,
+    /// Start with this event instead: an S3 "Object Created", or a request as schedules send it. Spec and files are those
+    /// of the lake unless the request names others
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["folder", "landing"])]
+    pub event: Option<PathBuf>,
+    /// Call the functions at this Lambda endpoint, such as `cargo lambda watch`, instead of in this process. They must have
+    /// the same SLUICE_LAKE
+    #[arg(long, value_name = "URL")]
+    pub functions: Option<Url>,
+    /// Write every event of the execution, with inputs and outputs, into this file
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
 }
 
 /// Which lake.

@@ -233,3 +233,43 @@ fn tables_and_quarantine_are_shown() {
     }
     bench.expect(0, &["quarantine", "replay", pipeline().to_str().unwrap(), "--lake", &lake, "--json"]);
 }
+
+#[test]
+fn an_event_starts_the_run_that_the_deployment_would() {
+    let bench = Bench::new();
+    bench.sample("2026-01-05", "0.01");
+    copy(&pipeline(), &Path::new(&bench.path("lake")).join("pipelines/retail"));
+    let (event, trace) = (bench.path("event.json"), bench.path("trace.jsonl"));
+    let landing = url::Url::from_directory_path(bench.path("landing")).unwrap();
+    fs::write(&event, format!(r#"{{"pipeline": "retail", "landing": "{landing}"}}"#)).unwrap();
+    let lake = bench.path("lake");
+    let out = bench.expect(0, &["run", "--event", &event, "--lake", &lake, "--trace", &trace, "--json"]);
+    let last: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+    assert_eq!(last["outcome"], "published", "{out}");
+
+    let traced: Vec<Value> =
+        fs::read_to_string(trace).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(traced[0]["name"], "Receive");
+    assert_eq!(traced[0]["input"]["landing"], landing.as_str());
+    assert_eq!(traced.last().unwrap()["event"], "execution_succeeded");
+
+    // An event that starts no run, a file that is not there, and both ways at once.
+    fs::write(&event, r#"{"pipeline": "retail", "laning": "x"}"#).unwrap();
+    let told = bench.sluice(&["run", "--event", &event, "--lake", &lake]);
+    assert_eq!((told.status.code(), text(&told.stderr).contains("unknown field `laning`")), (Some(2), true));
+    let told = bench.sluice(&["run", "--event", "none.json", "--lake", &lake]);
+    assert_eq!((told.status.code(), text(&told.stderr).contains("event none.json")), (Some(2), true));
+    bench.expect(2, &["run", "--event", &event, pipeline().to_str().unwrap(), "--lake", &lake]);
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        fs::copy(from, to).unwrap();
+    }
+}

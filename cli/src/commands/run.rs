@@ -1,32 +1,66 @@
 //! `sluice run`, and everything else that executes the state machine.
 
+use std::fmt::Display;
+use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
 use jiff::Timestamp;
+use serde_json::Value;
 use sluice_core::name::RunId;
 use sluice_core::run::{RunAction, RunRequest};
-use sluice_lake::Lake;
+use sluice_core::uri::FolderUri;
+use sluice_documents::trigger::Trigger;
 
 use crate::arguments::{LakeOption, RunArguments};
 use crate::console::Console;
-use crate::execution::{Ended, Execution, View, new_run_id};
-use crate::fault::Exit;
+use crate::execution::{Ended, Execution, RemoteFunctions, Trace, View, new_run_id};
+use crate::fault::{Exit, Fault};
+use crate::place::Place;
 use crate::spec_files::SpecFiles;
 
 /// Takes the new files of a pipeline to its tables.
 pub(crate) async fn ingest(arguments: RunArguments, console: &Console) -> Result<Exit> {
-    let files = SpecFiles::read(&arguments.folder)?;
-    let landing = arguments.landing.as_ref().map(|place| place.existing("landing")).transpose()?;
-    let request = RunRequest {
-        pipeline: files.spec().pipeline.clone(),
-        spec: Some(files.folder_uri()?),
-        landing,
-        action: RunAction::Ingest,
+    let place = &arguments.lake.place;
+    let (request, event) = match &arguments.folder {
+        Some(folder) => (request_of(folder, arguments.landing.as_ref())?, None),
+        None => {
+            let event = read_event(arguments.event.as_deref())?;
+            (request_of_event(&event, &place.to_uri()?)?, Some(event))
+        }
     };
-    let lake = arguments.lake.place.open_or_make_lake().await?;
-    let run_id = named_or_new(arguments.run_id)?;
-    execute(&lake, request, &run_id, console).await
+    let mut execution = Execution::new(&place.open_or_make_lake().await?, request, &named_or_new(arguments.run_id)?)?;
+    if let Some(event) = event {
+        execution = execution.with_input(event);
+    }
+    if let Some(endpoint) = arguments.functions {
+        execution = execution.with_functions(RemoteFunctions::new(endpoint)?);
+    }
+    let trace = arguments.trace.as_deref().map(Trace::create).transpose()?;
+    execute(&execution, trace, console).await
+}
+
+fn request_of(folder: &Path, landing: Option<&Place>) -> Result<RunRequest> {
+    let files = SpecFiles::read(folder)?;
+    let landing = landing.map(|place| place.existing("landing")).transpose()?;
+    let (pipeline, spec) = (files.spec().pipeline.clone(), Some(files.folder_uri()?));
+    Ok(RunRequest { pipeline, spec, landing, action: RunAction::Ingest })
+}
+
+fn read_event(path: Option<&Path>) -> Result<Value> {
+    let Some(path) = path else {
+        return Err(Fault::new(Exit::WrongUse, "name a pipeline folder, or an event with --event").into());
+    };
+    let wrong = |error: &dyn Display| Fault::new(Exit::WrongUse, format!("event {}: {error}", path.display()));
+    let text = fs::read_to_string(path).map_err(|error| wrong(&error))?;
+    serde_json::from_str(&text).map_err(|error| wrong(&error).into())
+}
+
+/// The request that an event makes. The functions read the event again; this command needs to know the pipeline.
+fn request_of_event(event: &Value, lake: &FolderUri) -> Result<RunRequest> {
+    let wrong = |error: &dyn Display| Fault::new(Exit::WrongUse, format!("the event starts no run: {error}"));
+    let trigger: Trigger = serde_json::from_value(event.clone()).map_err(|error| wrong(&error))?;
+    trigger.into_request(lake).map_err(|error| wrong(&error).into())
 }
 
 /// Takes the quarantined rows of a pipeline through its contracts as they are now.
@@ -39,22 +73,22 @@ pub(crate) async fn replay(folder: &Path, lake: &LakeOption, run_id: Option<RunI
         action: RunAction::Replay,
     };
     let run_id = named_or_new(run_id)?;
-    execute(&lake.place.open_lake().await?, request, &run_id, console).await
+    execute(&Execution::new(&lake.place.open_lake().await?, request, &run_id)?, None, console).await
 }
 
 /// Executes the state machine, shows it, and tells how it ended.
-pub(crate) async fn execute(lake: &Lake, request: RunRequest, run_id: &RunId, console: &Console) -> Result<Exit> {
+pub(crate) async fn execute(execution: &Execution, trace: Option<Trace>, console: &Console) -> Result<Exit> {
     let view = View::new(*console);
-    view.begin(&request.pipeline, run_id)?;
-    let execution = Execution::new(lake, request, run_id)?;
+    view.begin(execution)?;
     let ended = tokio::select! {
-        ended = execution.run(&view) => ended?,
+        ended = execution.run(&view, trace.as_ref()) => ended?,
         interrupt = tokio::signal::ctrl_c() => {
             interrupt?;
-            Ended::interrupted(&execution)
+            Ended::interrupted(execution)
         }
     };
     view.finish(&ended)?;
+    trace.map_or(Ok(()), Trace::finish)?;
     Ok(ended.exit())
 }
 

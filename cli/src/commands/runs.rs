@@ -12,7 +12,7 @@ use super::source::{held_sources, held_text};
 use super::{named_wrongly, run};
 use crate::arguments::RunsCommand;
 use crate::console::{Console, Tone};
-use crate::execution::{broken_rules_text, new_run_id, table_ends, tables_text};
+use crate::execution::{Execution, broken_rules_text, new_run_id, table_ends, tables_text};
 use crate::fault::Exit;
 use crate::grid::{Grid, count};
 
@@ -56,7 +56,8 @@ pub(crate) async fn run(command: RunsCommand, console: &Console) -> Result<Exit>
                 landing: None,
                 action: RunAction::Accept { run_id },
             };
-            run::execute(&lake, request, &new_run_id(Timestamp::now())?, console).await
+            let execution = Execution::new(&lake, request, &new_run_id(Timestamp::now())?)?;
+            run::execute(&execution, None, console).await
         }
     }
 }

@@ -72,7 +72,7 @@ pub struct Ended {
 impl Ended {
     /// The end of an execution, with what its run left in the lake.
     pub(super) async fn of(execution: &Execution, result: &ExecutionResult) -> Result<Self> {
-        let lake = execution.lake();
+        let lake = &execution.lake;
         let (mut outcome, mut error) = (EndOutcome::Failed, None);
         let mut run = (execution.request.pipeline.clone(), execution.run_id.clone());
         match result {
@@ -91,7 +91,7 @@ impl Ended {
                 }
             }
             ExecutionResult::Failed { error: name, cause, .. } => {
-                error = Some(ReportedError { error: name.clone(), cause: cause.clone() });
+                error = Some(ReportedError { error: name.clone(), cause: cause.clone() }.unwrapped());
             }
         }
         let details = match inspect::run_details(lake, &run.0, &run.1).await {

@@ -28,6 +28,17 @@ impl Function {
     /// Every function.
     pub const ALL: [Self; 5] = [Self::Validate, Self::Process, Self::QualityCheck, Self::Publish, Self::Notify];
 
+    /// Name of its crate and its binary.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Validate => "validate",
+            Self::Process => "process",
+            Self::QualityCheck => "quality-check",
+            Self::Publish => "publish",
+            Self::Notify => "notify",
+        }
+    }
+
     /// The name that the definition has for it, in `${…}`.
     fn placeholder(self) -> &'static str {
         match self {
@@ -39,8 +50,8 @@ impl Function {
         }
     }
 
-    /// What stands for its address in this process.
-    fn arn(self) -> &'static str {
+    /// What stands for its address in a local execution.
+    pub(super) fn arn(self) -> &'static str {
         match self {
             Self::Validate => "arn:aws:lambda:local:000000000000:function:sluice-validate",
             Self::Process => "arn:aws:lambda:local:000000000000:function:sluice-process",
@@ -61,7 +72,7 @@ impl Function {
     }
 }
 
-/// The handlers over one lake.
+/// The handlers over one lake, in this process.
 #[derive(Debug, Clone)]
 pub struct Functions {
     lake: Lake,
@@ -71,11 +82,6 @@ impl Functions {
     /// Handlers over this lake.
     pub fn new(lake: Lake) -> Self {
         Self { lake }
-    }
-
-    /// The lake.
-    pub fn lake(&self) -> &Lake {
-        &self.lake
     }
 
     async fn call(&self, function: &str, payload: Value) -> Result<Value, StepError> {
@@ -117,7 +123,7 @@ impl TaskHandler for Functions {
             }
         };
         drop(still_wanted);
-        result.map_err(|StepError { name, message }| TaskFailure { error: name.as_str().to_owned(), cause: message })
+        result.map_err(|StepError { name, message }| TaskFailure::of_function(name.as_str(), &message))
     }
 }
 

@@ -3,6 +3,8 @@
 mod changes;
 mod ending;
 mod functions;
+mod remote;
+mod trace;
 mod view;
 
 use std::time::Duration;
@@ -18,9 +20,11 @@ use uuid::Uuid;
 pub use changes::{BrokenRule, TableEnd, broken_rules_text, table_ends, tables_text};
 pub use ending::{EndOutcome, Ended};
 pub use functions::{Function, Functions};
+pub use remote::RemoteFunctions;
+pub use trace::Trace;
 pub use view::View;
 
-use crate::asl::{ExecutionResult, StateMachine, WallTimer, execute};
+use crate::asl::{ExecutionResult, StateMachine, TaskFailure, TaskHandler, WallTimer, execute};
 
 /// The state machine, as deployed.
 pub const DEFINITION: &str = include_str!("../../../statemachines/pipeline.asl.json");
@@ -29,7 +33,8 @@ pub const DEFINITION: &str = include_str!("../../../statemachines/pipeline.asl.j
 #[derive(Debug)]
 pub struct Execution {
     machine: StateMachine,
-    functions: Functions,
+    lake: Lake,
+    handlers: Handlers,
     input: Value,
     request: RunRequest,
     run_id: RunId,
@@ -44,7 +49,8 @@ impl Execution {
     pub fn new(lake: &Lake, request: RunRequest, run_id: &RunId) -> Result<Self> {
         Ok(Self {
             machine: state_machine()?,
-            functions: Functions::new(lake.clone()),
+            lake: lake.clone(),
+            handlers: Handlers::Here(Functions::new(lake.clone())),
             input: serde_json::to_value(&request)?,
             request,
             run_id: run_id.clone(),
@@ -52,25 +58,50 @@ impl Execution {
         })
     }
 
-    /// Executes to the end; `view` is told every event.
+    /// With this input in place of the request itself: the event that the request was read from.
+    #[must_use]
+    pub fn with_input(self, input: Value) -> Self {
+        Self { input, ..self }
+    }
+
+    /// With functions that run elsewhere.
+    #[must_use]
+    pub fn with_functions(self, functions: RemoteFunctions) -> Self {
+        Self { handlers: Handlers::Remote(functions), ..self }
+    }
+
+    /// Executes to the end; `view` and `trace` are told every event.
     ///
     /// # Errors
     /// When the documents of the ended run cannot be read.
-    pub async fn run(&self, view: &View) -> Result<Ended> {
-        let input = self.input.clone();
+    pub async fn run(&self, view: &View, trace: Option<&Trace>) -> Result<Ended> {
+        let (name, input) = (self.run_id.as_str(), self.input.clone());
         let result: ExecutionResult =
-            execute(&self.machine, self.run_id.as_str(), input, &self.functions, &WallTimer, view).await;
+            execute(&self.machine, name, input, &self.handlers, &WallTimer, &(view, trace)).await;
         Ended::of(self, &result).await
-    }
-
-    /// The lake.
-    fn lake(&self) -> &Lake {
-        self.functions.lake()
     }
 
     /// Time since the start.
     fn elapsed(&self) -> Duration {
         Duration::try_from(Timestamp::now().duration_since(self.started_at)).unwrap_or_default()
+    }
+}
+
+/// Where the functions run.
+#[derive(Debug)]
+enum Handlers {
+    /// In this process.
+    Here(Functions),
+    /// Behind an endpoint.
+    Remote(RemoteFunctions),
+}
+
+impl TaskHandler for Handlers {
+    async fn invoke(&self, function: &str, payload: Value) -> Result<Value, TaskFailure> {
+        match self {
+            Self::Here(functions) => functions.invoke(function, payload).await,
+            Self::Remote(functions) => functions.invoke(function, payload).await,
+        }
     }
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sluice_core::name::{PipelineName, RunId};
+use sluice_core::run::ReportedError;
 
+use super::Execution;
 use super::ending::Ended;
 use crate::asl::{ExecutionEvent, Observer, StateType};
 use crate::console::{Console, Tone};
@@ -52,7 +53,8 @@ impl View {
     ///
     /// # Errors
     /// When standard output cannot be written.
-    pub fn begin(&self, pipeline: &PipelineName, run_id: &RunId) -> io::Result<()> {
+    pub fn begin(&self, execution: &Execution) -> io::Result<()> {
+        let (pipeline, run_id) = (&execution.request.pipeline, &execution.run_id);
         if self.console.is_json() {
             let at = Timestamp::now();
             return self
@@ -129,7 +131,7 @@ impl View {
             }
             ExecutionEvent::TaskFailed { name, error, cause, attempt, .. } => {
                 let mark = console.paint_err(Tone::Bad, "✘");
-                self.tell(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt}: {error}: {cause}"));
+                self.tell(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt}: {error}: {}", words(error, cause)));
             }
             ExecutionEvent::RetryScheduled { name, attempt, wait, .. } => {
                 let mark = console.paint_err(Tone::Warning, "↻");
@@ -158,6 +160,11 @@ impl Observer for View {
     }
 }
 
+/// The cause in the function's own words.
+fn words(error: &str, cause: &str) -> String {
+    ReportedError { error: error.to_owned(), cause: cause.to_owned() }.unwrapped().cause
+}
+
 /// The event as the line that `--json` prints; the end of an execution is told by [`Ended`].
 fn json_event(event: &ExecutionEvent) -> Option<Value> {
     Some(match event {
@@ -166,12 +173,14 @@ fn json_event(event: &ExecutionEvent) -> Option<Value> {
         }
         ExecutionEvent::StateExited { name, at, .. } => json!({ "event": "state_exited", "state": name, "at": at }),
         ExecutionEvent::TaskFailed { name, error, cause, attempt, at } => {
+            let cause = words(error, cause);
             json!({ "event": "task_failed", "state": name, "error": error, "cause": cause, "attempt": attempt, "at": at })
         }
         ExecutionEvent::RetryScheduled { name, attempt, wait, at } => json!({
             "event": "retry", "state": name, "attempt": attempt, "wait_seconds": wait.as_secs_f64(), "at": at,
         }),
         ExecutionEvent::Caught { name, error, cause, next, at } => {
+            let cause = words(error, cause);
             json!({ "event": "caught", "state": name, "error": error, "cause": cause, "next": next, "at": at })
         }
         ExecutionEvent::ExecutionSucceeded { .. } | ExecutionEvent::ExecutionFailed { .. } => return None,
