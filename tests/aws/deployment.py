@@ -1,0 +1,153 @@
+"""One lake with its functions and state machine: delivered to, run, disturbed and judged."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import audit
+import tables
+from commands import Finished
+from control import Answer, Created, S3Request, invoke
+from faults import FUNCTIONS, Fault
+from json_values import Json, JsonObject
+from machines import Ended, Running
+from registry import Tally, check
+from samples import SourceFile
+from store import Bucket
+from tables import BucketLake
+from traces import Trace, trace_of_command
+
+if TYPE_CHECKING:
+    from world import World
+
+# Executions that may be needed until nothing is new. Each heals what the one before left.
+MOST_EXECUTIONS = 6
+REQUEST_EVENT = "validate-request.json"
+FORBIDDEN = 403
+
+
+class Deployment:
+    """What was deployed. Counts runs, faults and rows into the tally of its case."""
+
+    def __init__(self, world: World, name: str, created: Created, tally: Tally) -> None:
+        self._world = world
+        self.name = name
+        self.created = created
+        self.tally = tally
+        self.bucket = Bucket(world.s3, name)
+        self.lake = BucketLake(self.bucket, world.bed.addresses)
+
+    @functools.cached_property
+    def machine(self) -> str:
+        return self._world.machines.create(self.name, self.created.function_arns)
+
+    @functools.cached_property
+    def request(self) -> JsonObject:
+        """The plainest input of an execution, as the sample event has it."""
+        request: JsonObject = self._world.events.take(REQUEST_EVENT, self.name)["request"]
+        return request
+
+    def deploy_pipeline(self) -> None:
+        for path in sorted(self._world.pipeline.rglob("*.yaml")):
+            self.bucket.put(f"pipelines/retail/{path.relative_to(self._world.pipeline).as_posix()}", path.read_bytes())
+
+    def deliver(self, files: Sequence[SourceFile]) -> None:
+        for file in files:
+            self.bucket.put(f"landing/retail/{file.name}", file.body)
+
+    def new_name(self) -> str:
+        """A name for an execution. Step Functions wants another for every start, and it becomes the run's id."""
+        return f"run-{self._world.number()}"
+
+    # Executions
+
+    def start(self, state_input: Json = None, name: str | None = None) -> Running:
+        self.tally.runs += 1
+        return self._world.machines.start(self.machine, name or self.new_name(), state_input or self.request)
+
+    def execute(self, state_input: Json = None, name: str | None = None) -> Ended:
+        return self.start(state_input, name).wait()
+
+    def redriven(self, ended: Ended, state: str) -> Ended:
+        """The execution again from one of its states: under its name, with the input that the state had."""
+        self.tally.runs += 1
+        machine = self._world.machines.create(f"{self.name}-{state}", self.created.function_arns, start_at=state)
+        return self._world.machines.start(machine, ended.name, ended.trace.input_of(state)).wait()
+
+    def execute_locally(self, state_input: Json, name: str) -> tuple[Trace, Finished]:
+        """The same execution under the command's own interpreter, which calls the same functions."""
+        self.tally.runs += 1
+        event, trace = (self._world.folder / f"{self.name}-{name}.{kind}" for kind in ("event", "trace"))
+        event.write_text(json.dumps(state_input))
+        started = ["run", "--event", str(event), "--lake", self.created.lake, "--run-id", name, "--json"]
+        started += ["--functions", self.created.invoke_url, "--trace", str(trace)]
+        finished = self._world.commands.sluice(started, self._world.bed.addresses.environment())
+        check(trace.exists(), f"there is no trace: {finished}")
+        return trace_of_command(trace.read_text()), finished
+
+    def settle(self) -> list[Ended]:
+        """Executes until nothing is new any more, which proves that the lake thinks itself complete."""
+        executed: list[Ended] = []
+        while len(executed) < MOST_EXECUTIONS:
+            executed.append(self.execute())
+            if executed[-1].last_state == "Skipped":
+                return executed
+        told = "; ".join(map(str, executed))
+        check(False, f"after {MOST_EXECUTIONS} executions without faults there is still something new: {told}")
+        return executed
+
+    def invoke(self, function: str, event: Json) -> Answer:
+        """Calls a function directly, as `cargo lambda invoke` does."""
+        return invoke(self.created.invoke_url, function, event)
+
+    def invoked(self, function: str, event: Json) -> Json:
+        """What a function answers that must not fail."""
+        answer = self.invoke(function, event)
+        check(answer.error is None, f"{function} failed with {answer.payload} on {event}")
+        return answer.payload
+
+    # Faults
+
+    @contextmanager
+    def faults(self, faults: Sequence[Fault], must_fire: bool = True) -> Iterator[None]:
+        """These faults are in force; afterwards none is. Each has to happen, else the case proves nothing."""
+        self._world.control.set_faults(self.name, faults)
+        try:
+            yield
+        finally:
+            fired = self._world.control.fired(self.name)
+            self._world.control.set_faults(self.name, [])
+            self.tally.faults += sum(fired)
+        idle = [str(fault) for fault, times in zip(faults, fired, strict=True) if times == 0]
+        check(not (must_fire and idle), f"faults that never happened: {'; '.join(idle)}")
+
+    def requests(self) -> list[S3Request]:
+        return self._world.control.requests(self.name)
+
+    def calls(self) -> list[JsonObject]:
+        return self._world.control.calls(self.name)
+
+    # Judgement
+
+    def verify(self, files: Sequence[SourceFile], is_accepted: bool = False) -> None:
+        """The tables hold exactly these files: nothing lost, nothing twice, nothing unaudited at any version."""
+        expected, found = self._world.oracle.expected(files, is_accepted), tables.content(self.lake)
+        self.tally.rows_expected += tables.row_count(expected)
+        self.tally.rows_found += tables.row_count(found)
+        twice = tables.duplicates(self.lake)
+        self.tally.duplicates += twice
+        orphans = audit.unaudited(self.lake)
+        self.tally.orphans += sum(rows for _, rows in orphans)
+        apart = tables.differences(expected, found)
+        check(not apart, "the tables are wrong: " + "; ".join(apart))
+        check(twice == 0, f"{twice} rows are there twice in some version")
+        check(not orphans, f"published without a verdict: {orphans[:5]}")
+        repeated = audit.repeated_sources(self.lake)
+        check(not repeated, f"committed more than once: {repeated[:5]}")
+        # What a function is refused and does not tell is a right that it needs and lacks.
+        refused = [request for request in self.requests() if request.status == FORBIDDEN and request.role in FUNCTIONS]
+        check(not refused, f"functions were refused {refused[:5]}")

@@ -1,0 +1,116 @@
+"""State machines in moto: made from the unchanged definition, started, waited for, and read back."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+from json_values import Json, JsonObject
+from registry import check
+from traces import Trace, trace_of_history
+
+# Longest an execution may take here: every retry of one state, and a timeout or two.
+EXECUTION_SECONDS = 300.0
+ASK_AGAIN_SECONDS = 0.1
+# The placeholders of the definition by the functions that stand for them.
+PLACEHOLDERS = {
+    "ValidateFunctionArn": "validate",
+    "ProcessFunctionArn": "process",
+    "QualityCheckFunctionArn": "quality-check",
+    "PublishFunctionArn": "publish",
+    "NotifyFunctionArn": "notify",
+}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An execution that came to its end."""
+
+    name: str
+    status: str
+    error: str | None
+    cause: str | None
+    # The state in which it ended.
+    last_state: str
+    trace: Trace
+
+    def __str__(self) -> str:
+        why = f", {self.error}: {self.cause}" if self.error else ""
+        return f"execution {self.name} ended as {self.status} in {self.last_state}{why}"
+
+    def expect(self, *states: str) -> Ended:
+        """Itself, when it ended in one of these states."""
+        check(self.last_state in states, f"{self}, not in {' or '.join(states)}; states {self.trace.told()}")
+        return self
+
+
+@dataclass(frozen=True)
+class Running:
+    """An execution under way."""
+
+    machines: Machines
+    name: str
+    arn: str
+
+    def wait(self) -> Ended:
+        return self.machines.wait(self)
+
+
+class Machines:
+    """The Step Functions of the bed."""
+
+    def __init__(self, client: BaseClient, account: str, definition: pathlib.Path) -> None:
+        self._client = client
+        self._role = f"arn:aws:iam::{account}:role/states"
+        self._definition = definition.read_text()
+
+    def create(self, name: str, function_arns: Mapping[str, str], start_at: str | None = None) -> str:
+        """A state machine; with `start_at` it begins there, as a redrive does. Nothing else is ever changed."""
+        definition = self._definition
+        for placeholder, function in PLACEHOLDERS.items():
+            # As text, as the deployment does it: the file itself stays what it is.
+            definition = definition.replace(f"${{{placeholder}}}", function_arns[function])
+        check("${" not in definition, "the definition has a placeholder that nobody fills in")
+        if start_at is not None:
+            definition = json.dumps({**json.loads(definition), "StartAt": start_at})
+        made = self._client.create_state_machine(name=name, definition=definition, roleArn=self._role)
+        arn: str = made["stateMachineArn"]
+        return arn
+
+    def start(self, machine: str, name: str, state_input: Json) -> Running:
+        started = self._client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(state_input))
+        return Running(self, name, started["executionArn"])
+
+    def wait(self, running: Running) -> Ended:
+        """Waits for the end, but not for ever."""
+        deadline = time.monotonic() + EXECUTION_SECONDS
+        while (told := self._client.describe_execution(executionArn=running.arn))["status"] == "RUNNING":
+            check(time.monotonic() < deadline, f"execution {running.name} still runs after {EXECUTION_SECONDS:.0f} s")
+            time.sleep(ASK_AGAIN_SECONDS)
+        events = self._history(running.arn)
+        trace = trace_of_history(events)
+        last = trace.visits[-1].state if trace.visits else ""
+        return Ended(running.name, told["status"], told.get("error"), told.get("cause"), last, trace)
+
+    def redrive(self, running: Running) -> bool:
+        """Redrives an execution where the emulator can; `False` where it cannot."""
+        try:
+            self._client.redrive_execution(executionArn=running.arn)
+        except ClientError as error:
+            # moto 5.2.5 has no such action and answers with an error of its own server.
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (500, 501):
+                return False
+            raise
+        return True
+
+    def _history(self, arn: str) -> list[JsonObject]:
+        pages = self._client.get_paginator("get_execution_history").paginate(
+            executionArn=arn, PaginationConfig={"PageSize": 1000}
+        )
+        return [event for page in pages for event in page["events"]]

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""Runs the deployed form against the bed: real function binaries, the S3 protocol, moto's Step Functions; and breaks it.
+
+    run.py --bed BED --functions DIR --sluice SLUICE --moto MOTO_SERVER [--only NAME] [--seeds 24] [--jobs 4]
+    run.py … --soak --seed N --minutes M       every case there is, then random faults until the time is up
+    run.py … --only random --seed N --seeds 1  the random case of one seed again
+
+Starts the bed, runs all scenarios, prints a table and stops the bed, whatever happens. Exit code 0: all rows expected are
+found, none twice, none unaudited, and nothing is left of the bed. 1: something is wrong. 130 and 143: stopped by a signal.
+
+`rows expected` and `rows found` are the rows of all tables: those of an undisturbed run of the same files on a folder, whose
+bronze has as many rows as were generated, and those that a reader we did not write finds in the bucket.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import pathlib
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from types import FrameType
+
+# The repository stays as it is: no __pycache__ beside the sources.
+sys.dont_write_bytecode = True
+
+import scenarios  # noqa: E402, F401  (registers them)
+from bed import Bed, BedError, BedPrograms  # noqa: E402
+from registry import SCENARIOS, Case, Result, Scenario  # noqa: E402
+from scenarios import random_faults  # noqa: E402
+from workers import Work, Workers, fixed  # noqa: E402
+from world import Scope, World  # noqa: E402
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+# Workers notice at once that the bed is gone; a child that is being killed takes a moment.
+END_SECONDS = 30.0
+HEADINGS = (
+    "scenario", "cases", "runs", "faults injected", "rows expected", "rows found", "duplicates", "orphans published", "",
+)
+
+
+def main() -> int:
+    options = arguments()
+    wanted = options.only or ""
+    # What is no scenario's name is part of the names of cases, which are known when the bed runs.
+    chosen = [one for one in SCENARIOS if wanted.split(":")[0] in one.name] or SCENARIOS
+    signal.signal(signal.SIGTERM, terminated)
+    # A shell starts background jobs with this one ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    programs = BedPrograms(options.bed, options.functions, options.policies, options.moto)
+    scope = Scope(options.soak, options.seed, options.seeds)
+    began = time.monotonic()
+    try:
+        problems = run_all(programs, options, scope, chosen)
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+        return 130
+    except BedError as error:
+        print(f"FAILED  the bed: {error}", flush=True)
+        return 1
+    print(f"{time.monotonic() - began:.0f} s; the bed is gone, with all its processes, ports and files")
+    for problem in problems:
+        # What failed was told at length when it did.
+        print(f"FAILED  {problem.splitlines()[0][:300]}")
+    return 1 if problems else 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    path = pathlib.Path
+    parser.add_argument("--bed", type=path, required=True, help="the program sluice-bed")
+    parser.add_argument("--functions", type=path, required=True, help="folder with the functions' bootstraps")
+    parser.add_argument("--sluice", type=path, required=True, help="the program sluice")
+    parser.add_argument("--moto", type=path, required=True, help="the program moto_server")
+    parser.add_argument("--policies", type=path, default=REPOSITORY / "iam", help="folder with the IAM policies")
+    parser.add_argument("--only", help="scenarios with this in their name, or cases with this in '<scenario>: <case>'")
+    parser.add_argument("--seeds", type=int, default=24, help="random fault runs; with --soak their time is the limit")
+    parser.add_argument("--seed", type=int, default=1, help="the first seed")
+    parser.add_argument("--soak", action="store_true", help="every case there is, then random faults")
+    parser.add_argument("--minutes", type=float, default=60.0, help="time of the soak")
+    parser.add_argument("--jobs", type=int, default=4, help="cases worked on side by side")
+    parser.add_argument("--logs", type=path, help="folder that gets the logs of the bed and of all functions")
+    parser.add_argument("--verbose", action="store_true", help="tell every case, not the failed ones alone")
+    options = parser.parse_args()
+    for program in (options.bed, options.sluice, options.moto, options.functions, options.policies):
+        if not program.exists():
+            parser.error(f"{program} does not exist")
+    return options
+
+
+def terminated(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends us as Ctrl-C does: through every `finally`."""
+    raise SystemExit(128 + number)
+
+
+def run_all(programs: BedPrograms, options: argparse.Namespace, scope: Scope, chosen: Sequence[Scenario]) -> list[str]:
+    """Runs the scenarios in a bed and tells what is wrong."""
+    bed = Bed(programs, options.logs)
+    workers: Workers | None = None
+    try:
+        with bed:
+            world = World(bed, options.sluice, REPOSITORY, scope)
+            workers = Workers(world, options.jobs, options.verbose)
+            try:
+                workers.run(feed(world, options, scope, chosen))
+            finally:
+                # From here on a second Ctrl-C must not stop the tidying.
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                workers.stop()
+                world.commands.stop()
+    finally:
+        left = workers.join(END_SECONDS) if workers is not None else []
+    if options.only is not None:
+        chosen = [one for one in chosen if one.name in workers.results]
+        if not chosen:
+            return [f"no case is called {options.only}; there are the scenarios {', '.join(one.name for one in SCENARIOS)}"]
+    print_table(chosen, workers.results)
+    problems = left + [
+        f"{name}: {problem}" for name, result in workers.results.items() for problem in result.problems
+    ]
+    problems += [
+        f"{one.name}: the numbers are wrong, see the table"
+        for one in chosen
+        if not workers.results.get(one.name, Result()).is_good and not workers.results.get(one.name, Result()).problems
+    ]
+    if options.only is None:
+        problems += [f"no scenario uses events/{name}" for name in world.events.unused()]
+    return problems
+
+
+def feed(world: World, options: argparse.Namespace, scope: Scope, chosen: Sequence[Scenario]) -> Iterator[Work]:
+    """What is to be done; in a soak, random faults follow until the time is up."""
+    deadline = time.monotonic() + options.minutes * 60
+    yield from fixed(world, chosen, options.only or "")
+    if not scope.is_soak:
+        return
+    endless = next(one for one in SCENARIOS if one.cases is random_faults.cases)
+    for seed in itertools.count(scope.first_seed + scope.seeds):
+        if time.monotonic() >= deadline:
+            return
+        yield Work(endless, Case(f"seed {seed}", partial(random_faults.disturbed, seed)))
+
+
+def print_table(chosen: Sequence[Scenario], results: dict[str, Result]) -> None:
+    lines: list[tuple[str, ...]] = [HEADINGS]
+    for one in chosen:
+        result = results.get(one.name, Result())
+        counts = result.tally
+        numbers = (result.cases, counts.runs, counts.faults, counts.rows_expected, counts.rows_found)
+        told = [f"{number:,}" for number in (*numbers, counts.duplicates, counts.orphans)]
+        lines.append((one.name, *told, "ok" if result.is_good else "FAILED"))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
+    print()
+    for line in lines:
+        cells = [line[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
+        print("  ".join(cells).rstrip())
+    print(flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""The sample events of the repository, with the addresses of a deployment in place of the examples."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import threading
+
+from json_values import JsonObject
+
+# The lake of the samples, as its address and as the parts that an S3 event has.
+SAMPLE_LAKE = "s3://example-lake/prod/"
+SAMPLE_BUCKET = "example-lake"
+SAMPLE_PREFIX = "prod/"
+
+
+class SampleEvents:
+    """Reads events and remembers which were asked for."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._folder = folder
+        self._used: set[str] = set()
+        self._lock = threading.Lock()
+
+    def take(self, name: str, bucket: str) -> JsonObject:
+        """The event of a file, for the lake that is the whole of `bucket`."""
+        with self._lock:
+            self._used.add(name)
+        text = (self._folder / name).read_text()
+        text = text.replace(SAMPLE_LAKE, f"s3://{bucket}/").replace(SAMPLE_BUCKET, bucket)
+        event: JsonObject = json.loads(text.replace(f'"{SAMPLE_PREFIX}landing/', '"landing/'))
+        return event
+
+    def local_request(self, name: str, folders: dict[str, pathlib.Path]) -> JsonObject:
+        """An event whose request names folders of this machine, with these in their place."""
+        event = self.take(name, SAMPLE_BUCKET)
+        for part, folder in folders.items():
+            if part not in event["request"]:
+                raise KeyError(f"{name} has no {part}")
+            event["request"][part] = folder.resolve().as_uri()
+        return event
+
+    def unused(self) -> list[str]:
+        """Event files that no scenario has asked for."""
+        return sorted({path.name for path in self._folder.glob("*.json")} - self._used)

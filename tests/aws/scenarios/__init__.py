@@ -1,0 +1,18 @@
+"""The scenarios. Importing this package registers all of them, in the order of the table."""
+
+from scenarios import (  # noqa: F401
+    trace_equality,
+    direct_calls,
+    event_executions,
+    s3_faults,
+    lost_commits,
+    lambda_faults,
+    deliveries,
+    redrive,
+    concurrency,
+    privileges,
+    encryption,
+    old_logs,
+    random_faults,
+    judges,
+)

@@ -1,0 +1,228 @@
+"""Every sample event of a function, sent to the real function by Lambda's Invoke API, in the order of a run.
+
+The event of API Gateway (HTTP API v2) is not among them: it belongs to the function `submit`, which does not exist yet.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from botocore.client import BaseClient
+
+from deployment import Deployment
+from json_values import Json, JsonObject
+from registry import Case, Tally, check, scenario
+from world import World
+
+
+@dataclass(frozen=True)
+class Mailbox:
+    """A topic, and a queue that has all that was told to it."""
+
+    topic: str
+    queue: str
+    client: BaseClient
+
+    def subjects(self) -> list[str]:
+        """Subjects of the messages so far, each once."""
+        found: list[str] = []
+        while messages := self.client.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(json.loads(message["Body"])["Subject"])
+                self.client.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+
+def mailbox(world: World) -> Mailbox:
+    sns, sqs = world.services.aws("sns"), world.services.aws("sqs")
+    name = f"runs-{world.number()}"
+    topic: str = sns.create_topic(Name=name)["TopicArn"]
+    queue: str = sqs.create_queue(QueueName=name)["QueueUrl"]
+    asked = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=asked["Attributes"]["QueueArn"])
+    return Mailbox(topic, queue, sqs)
+
+
+@scenario("direct calls")
+def cases(world: World) -> Iterable[Case]:
+    return [
+        Case("published and skipped", published_and_skipped),
+        Case("rejected and accepted", rejected_and_accepted),
+        Case("planned again", planned_again),
+        Case("failed", failed),
+        Case("folders of this machine", folders),
+        Case("wrong payloads", wrong_payloads),
+    ]
+
+
+def published_and_skipped(world: World, tally: Tally) -> None:
+    mail = mailbox(world)
+    with world.deployment(tally, "direct", environment=announcing(mail)) as deployment:
+        files = world.samples.days(1)
+        deployment.deliver(files)
+        run = run_through(world, deployment, "validate-request.json", "passed")
+        published = sent(world, deployment, "publish", "publish.json")
+        check(len(published["tables"]) == 5, f"published {published}")
+        told = sent(world, deployment, "notify", "notify-published.json")
+        check(told["outcome"] == "published", f"notify told {told}")
+        again = event(world, deployment, "validate-request.json")
+        again["execution_name"] = event(world, deployment, "notify-skipped.json")["execution_name"]
+        planned = deployment.invoked("validate", again)
+        check(planned["plan"]["status"] == "skipped", f"nothing is new, and the plan is {planned}")
+        sent(world, deployment, "notify", "notify-skipped.json")
+        report = deployment.bucket.json(f"runs/retail/{run}/report.json")
+        check(report["outcome"] == "published", f"the report is {report}")
+        expected = ["Sluice: retail published", "Sluice: retail skipped, nothing new"]
+        check(sorted(mail.subjects()) == expected, f"people were not told {expected}")
+        deployment.verify(files)
+
+
+def rejected_and_accepted(world: World, tally: Tally) -> None:
+    with world.deployment(tally, "accept") as deployment:
+        files = [world.samples.poisoned(0)]
+        deployment.deliver(files)
+        name = event(world, deployment, "notify-rejected.json")["execution_name"]
+        run_through(world, deployment, "validate-request.json", "rejected", name)
+        sent(world, deployment, "notify", "notify-rejected.json")
+        deployment.verify([])
+        refused = deployment.invoke("publish", {"run": {"pipeline": "retail", "run_id": name, "attempt": 1}})
+        check(refused.error == "InvalidInput", f"publish of a rejected attempt answered {refused}")
+        accept(deployment, name)
+        planned = sent(world, deployment, "validate", "validate-accept.json")
+        check(planned["plan"]["status"] == "accepted", f"the accepted run has the plan {planned}")
+        deployment.invoked("publish", {"run": planned["run"]})
+        deployment.tally.runs += 1
+        deployment.execute().expect("Skipped")
+        deployment.verify(files, is_accepted=True)
+
+
+def accept(deployment: Deployment, run_id: str) -> None:
+    """A person's word, in the verdict as `sluice runs accept` writes it."""
+    key = f"runs/retail/{run_id}/verdict-1.json"
+    verdict = deployment.bucket.json(key)
+    broken = [
+        f"{table['table']}: {rule['rule']}"
+        for table in verdict["tables"]
+        for rule in table["rules"]
+        if not rule["passed"] and rule["severity"] == "error"
+    ]
+    check(bool(broken), f"the rejected verdict names no broken rule: {verdict}")
+    word = {"by": "ann", "at": verdict["audited_at"], "reason": "confirmed by the shop", "rules": broken}
+    deployment.bucket.put(key, json.dumps({**verdict, "decision": "accepted", "acceptance": word}).encode())
+
+
+def planned_again(world: World, tally: Tally) -> None:
+    """Another run is faster between this run's audit and its publication."""
+    with world.deployment(tally, "replan") as deployment:
+        files = world.samples.days(1)
+        deployment.deliver(files)
+        run_through(world, deployment, "validate-request.json", "passed")
+        deployment.execute().expect("Published")
+        late = deployment.invoke("publish", event(world, deployment, "publish.json"))
+        conflict = event(world, deployment, "validate-replan.json")["conflict"]["Error"]
+        check(late.error == conflict, f"publish was overtaken and answered {late}")
+        planned = sent(world, deployment, "validate", "validate-replan.json")
+        check(planned["run"]["attempt"] == 2, f"planned again: {planned}")
+        check(planned["plan"]["status"] == "skipped", f"the other run left nothing to do, and the plan is {planned}")
+        deployment.verify(files)
+
+
+def failed(world: World, tally: Tally) -> None:
+    mail = mailbox(world)
+    with world.deployment(tally, "failed", environment=announcing(mail)) as deployment:
+        deployment.deliver(world.samples.days(1))
+        for name in ("notify-failed.json", "notify-failed-timeout.json"):
+            plan_for(world, deployment, name)
+            sent(world, deployment, "notify", name)
+        refused = event(world, deployment, "notify-failed-validate.json")
+        answer = deployment.invoke(
+            "validate", {"execution_name": refused["execution_name"], "request": refused["state"]["request"]}
+        )
+        wanted = refused["state"]["error"]
+        check(answer.error == wanted["Error"], f"validate answered {answer}")
+        found, told = answer.payload["errorMessage"], json.loads(wanted["Cause"])["errorMessage"]
+        check(found.split(",")[0] == told.split(",")[0], f"the sample event tells {told!r}, the function {found!r}")
+        sent(world, deployment, "notify", "notify-failed-validate.json")
+        subjects = mail.subjects()
+        expected = ["Sluice: retail failed", "Sluice: retail failed", "Sluice: unknown failed"]
+        check(sorted(subjects) == expected, f"people were told {subjects}")
+        deployment.verify([])
+
+
+def plan_for(world: World, deployment: Deployment, name: str) -> None:
+    """Plans the run that a notification is about, as often as it has attempts."""
+    state = event(world, deployment, name)["state"]
+    request = event(world, deployment, "validate-request.json")
+    planned = deployment.invoked("validate", {**request, "execution_name": state["run"]["run_id"]})
+    while planned["run"]["attempt"] < state["run"]["attempt"]:
+        again = event(world, deployment, "validate-replan.json")
+        planned = deployment.invoked("validate", {**again, "run": planned["run"]})
+    deployment.tally.runs += 1
+
+
+def folders(world: World, tally: Tally) -> None:
+    """Spec and files of this machine, tables on S3."""
+    name = "validate-request-local.json"
+    with world.deployment(tally, "folders") as deployment:
+        files = world.samples.days(1)
+        landing = world.folder / f"{deployment.name}-landing"
+        landing.mkdir()
+        for file in files:
+            (landing / file.name).write_bytes(file.body)
+        request = world.events.local_request(name, {"spec": world.pipeline, "landing": landing})
+        planned = deployment.invoked("validate", request)
+        check(planned["run"]["run_id"] == request["execution_name"], f"the plan is {planned}")
+        check(len(deployment.bucket.json(key_of(deployment, planned["plan"]["uri"]))["objects"]) == 1, f"{planned}")
+        deployment.lake.landing = f"{landing.resolve().as_uri()}/"
+        deployment.execute(request["request"]).expect("Published")
+        deployment.verify(files)
+
+
+def wrong_payloads(world: World, tally: Tally) -> None:
+    """An unknown field is refused by its name, directly and as the input of an execution."""
+    functions = ("validate", "process", "quality-check", "publish", "notify")
+    samples = ("validate-request.json", "process.json", "quality-check.json", "publish.json", "notify-skipped.json")
+    with world.deployment(tally, "wrong") as deployment:
+        for function, sample in zip(functions, samples, strict=True):
+            answer = deployment.invoke(function, {**event(world, deployment, sample), "surprise": 1})
+            check(answer.error == "InvalidInput", f"{function} took a field that it does not know: {answer}")
+            check("surprise" in answer.payload["errorMessage"], f"{function} does not name the field: {answer}")
+        ended = deployment.execute({**deployment.request, "surprise": 1}).expect("Failed")
+        check(ended.error == "InvalidInput", f"the execution does not show the error: {ended}")
+        deployment.verify([])
+
+
+def run_through(
+    world: World, deployment: Deployment, request: str, decision: str, execution_name: str | None = None
+) -> str:
+    """Plans, processes and audits by direct calls; returns the run's id."""
+    asked = event(world, deployment, request)
+    run_id: str = execution_name or asked["execution_name"]
+    planned = deployment.invoked("validate", {**asked, "execution_name": run_id})
+    check(planned["plan"]["status"] == "planned", f"the plan is {planned}")
+    for function, sample in (("process", "process.json"), ("quality-check", "quality-check.json")):
+        step = event(world, deployment, sample)
+        step["run"]["run_id"] = run_id
+        answer = deployment.invoked(function, step)
+    check(answer["decision"] == decision, f"the verdict is {answer}, not {decision}")
+    deployment.tally.runs += 1
+    return run_id
+
+
+def event(world: World, deployment: Deployment, name: str) -> JsonObject:
+    return world.events.take(name, deployment.name)
+
+
+def sent(world: World, deployment: Deployment, function: str, name: str) -> Json:
+    """Sends the event of a file to its function, which must not fail."""
+    return deployment.invoked(function, event(world, deployment, name))
+
+
+def announcing(mail: Mailbox) -> dict[str, str]:
+    return {"SLUICE_TOPIC_ARN": mail.topic, "SLUICE_EVENT_BUS": "default"}
+
+
+def key_of(deployment: Deployment, uri: str) -> str:
+    return uri.removeprefix(f"{deployment.created.lake}/")

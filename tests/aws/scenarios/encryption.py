@@ -1,0 +1,45 @@
+"""A KMS key of the deployment's choice is on everything that is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from control import S3Request
+from faults import FUNCTIONS
+from registry import Case, Tally, check, scenario
+from world import World
+
+
+@scenario("encryption")
+def cases(world: World) -> Iterable[Case]:
+    return [Case("every write names the key", every_write), Case("no key, no header", no_key)]
+
+
+def every_write(world: World, tally: Tally) -> None:
+    key = f"arn:aws:kms:{world.bed.addresses.region}:{world.bed.addresses.account}:key/lake"
+    with world.deployment(tally, "kms", environment={"SLUICE_KMS_KEY": key}) as deployment:
+        days = world.samples.days(2)
+        for day in days:
+            deployment.deliver([day])
+            deployment.execute().expect("Published")
+        # The request that begins an object says how it is encrypted; parts of an upload follow their beginning.
+        begun: dict[str, S3Request] = {}
+        for one in deployment.requests():
+            if one.action == "PutObject" and one.role in FUNCTIONS:
+                begun.setdefault(one.key, one)
+        writes = list(begun.values())
+        check({one.role for one in writes} == set(FUNCTIONS), f"not every function wrote: {len(writes)} writes")
+        bare = [one for one in writes if (one.sse, one.sse_key) != ("aws:kms", key)]
+        check(not bare, f"{len(bare)} of {len(writes)} writes do not name the key: {bare[:5]}")
+        deployment.verify(days)
+
+
+def no_key(world: World, tally: Tally) -> None:
+    """Then the bucket's own encryption counts, and a header would overrule it."""
+    with world.deployment(tally, "plain") as deployment:
+        days = world.samples.days(1)
+        deployment.deliver(days)
+        deployment.execute().expect("Published")
+        named = [one for one in deployment.requests() if one.role in FUNCTIONS and one.sse is not None]
+        check(not named, f"writes name an encryption that nobody asked for: {named[:5]}")
+        deployment.verify(days)

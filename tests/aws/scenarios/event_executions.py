@@ -1,0 +1,74 @@
+"""Executions that AWS starts with its own events: an object that arrived, a schedule, and a person's acceptance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from deployment import Deployment
+from json_values import JsonObject
+from registry import Case, Tally, check, scenario
+from samples import SourceFile
+from scenarios.direct_calls import accept
+from world import World
+
+OBJECT_CREATED = "validate-s3-object-created.json"
+# EventBridge names executions by two ids. Names of staged files hold the run's id, and the store of the bed (s3s-fs) keeps
+# an object's metadata in a file whose name is the key in base64: with both ids it is longer than a file name may be.
+NAME_CHARACTERS = 36
+
+
+@scenario("event executions")
+def cases(world: World) -> Iterable[Case]:
+    return [
+        Case("object created, twice and late", object_created),
+        Case("schedule replays the quarantine", scheduled),
+        Case("accepted run", accepted),
+    ]
+
+
+def arrived(world: World, deployment: Deployment) -> tuple[JsonObject, SourceFile]:
+    """The event of S3, and the file that it tells of at the very key it tells."""
+    event = world.events.take(OBJECT_CREATED, deployment.name)
+    key: str = event["request"]["detail"]["object"]["key"]
+    check(key.startswith("landing/retail/"), f"{OBJECT_CREATED} tells of {key}")
+    return event, world.samples.day(0).renamed(key.removeprefix("landing/retail/"))
+
+
+def object_created(world: World, tally: Tally) -> None:
+    """EventBridge delivers at least once: the second delivery at the same time, the third when all is done."""
+    with world.deployment(tally, "arrived") as deployment:
+        event, file = arrived(world, deployment)
+        deployment.deliver([file])
+        running = [
+            deployment.start(event["request"], event["execution_name"][:NAME_CHARACTERS]),
+            deployment.start(event["request"]),
+        ]
+        ended = [one.wait().expect("Published", "Skipped") for one in running]
+        check(any(one.last_state == "Published" for one in ended), f"nobody published: {ended}")
+        deployment.execute(event["request"]).expect("Skipped")
+        deployment.verify([file])
+
+
+def scheduled(world: World, tally: Tally) -> None:
+    """The contract is as it was, so every refused row is refused again and stays where it is."""
+    with world.deployment(tally, "schedule") as deployment:
+        files = world.samples.days(1)
+        deployment.deliver(files)
+        deployment.execute().expect("Published")
+        event = world.events.take("validate-scheduler.json", deployment.name)
+        deployment.execute(event["request"], event["execution_name"]).expect("Published", "Skipped")
+        deployment.verify(files)
+
+
+def accepted(world: World, tally: Tally) -> None:
+    with world.deployment(tally, "accepted") as deployment:
+        event = world.events.take("validate-accept.json", deployment.name)
+        run_id: str = event["request"]["action"]["accept"]["run_id"]
+        files = [world.samples.poisoned(0)]
+        deployment.deliver(files)
+        deployment.execute(name=run_id).expect("Rejected")
+        deployment.execute(event["request"]).expect("Failed")
+        accept(deployment, run_id)
+        deployment.execute(event["request"], event["execution_name"]).expect("Published")
+        deployment.execute().expect("Skipped")
+        deployment.verify(files, is_accepted=True)

@@ -1,0 +1,140 @@
+"""Least privilege: what the policy documents that are deployed let each function do, and what they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+from deployment import Deployment
+from registry import Case, Tally, check, scenario
+from world import World
+
+LOG = "silver/sales/elsewhere/_delta_log/00000000000000000000.json"
+PART = "silver/sales/elsewhere/part-0.parquet"
+LANDED = "landing/retail/2026-01-05.csv"
+OTHER_ACCOUNT = "999999999999"
+
+
+@scenario("least privilege")
+def cases(world: World) -> Iterable[Case]:
+    return [
+        Case("who may write a Delta log", delta_logs),
+        Case("who may do what else", other_rights),
+        Case("bucket owner and strangers", owners),
+        Case("no function is refused anything in a run", nothing_is_refused),
+    ]
+
+
+def outcome(client: BaseClient, bucket: str, action: str, key: str, owner: str | None = None) -> str:
+    """`done`, or the code of the error."""
+    named = {"Bucket": bucket, **({"ExpectedBucketOwner": owner} if owner else {})}
+    try:
+        match action:
+            case "put":
+                client.put_object(**named, Key=key, Body=b"{}\n")
+            case "get":
+                client.get_object(**named, Key=key)["Body"].read()
+            case "delete":
+                client.delete_object(**named, Key=key)
+            case "list":
+                client.list_objects_v2(**named, Prefix=key)
+            case unknown:
+                raise ValueError(f"no action {unknown}")
+    except ClientError as error:
+        code: str = error.response["Error"]["Code"]
+        # HEAD-like answers have no body to read the code from.
+        return "AccessDenied" if code == "403" else code
+    return "done"
+
+
+def expect(world: World, deployment: Deployment, rights: dict[tuple[str, str, str], str]) -> None:
+    """Tries each action as each function, and compares with what is allowed."""
+    clients = {
+        function: world.services.s3(world.control.credentials(deployment.name, function))
+        for function in {function for function, _, _ in rights}
+    }
+    found = {
+        (function, action, key): outcome(clients[function], deployment.name, action, key)
+        for function, action, key in rights
+    }
+    deployment.tally.faults += sum(code == "AccessDenied" for code in found.values())
+    wrong = {asked: found[asked] for asked in rights if found[asked] != rights[asked]}
+    check(not wrong, f"other rights than expected: {wrong}")
+
+
+def delta_logs(world: World, tally: Tally) -> None:
+    with world.deployment(tally, "logs") as deployment:
+        allowed = {"publish": "done"}
+        expect(
+            world,
+            deployment,
+            {
+                (function, "put", LOG): allowed.get(function, "AccessDenied")
+                for function in ("publish", "validate", "process", "quality-check", "notify")
+            },
+        )
+
+
+def other_rights(world: World, tally: Tally) -> None:
+    with world.deployment(tally, "rights") as deployment:
+        deployment.deliver(world.samples.days(1))
+        deployment.bucket.put(PART, b"rows")
+        deployment.bucket.put(LOG, b"{}\n")
+        refused = "AccessDenied"
+        expect(
+            world,
+            deployment,
+            {
+                ("process", "put", PART): "done",
+                ("process", "get", LANDED): "done",
+                ("process", "delete", PART): refused,
+                ("process", "delete", LOG): refused,
+                ("process", "put", LANDED): refused,
+                ("validate", "get", LOG): "done",
+                ("validate", "get", PART): refused,
+                ("validate", "put", PART): refused,
+                ("quality-check", "get", PART): "done",
+                ("quality-check", "put", PART): refused,
+                ("quality-check", "delete", PART): refused,
+                ("publish", "delete", PART): refused,
+                ("publish", "put", LANDED): refused,
+                ("notify", "get", PART): refused,
+                ("notify", "get", LOG): refused,
+                # Listing is allowed to all: without it S3 hides whether an object is missing or forbidden.
+                ("notify", "list", "silver/"): "done",
+                ("notify", "put", PART): refused,
+            },
+        )
+
+
+def owners(world: World, tally: Tally) -> None:
+    with world.deployment(tally, "owner") as mine, world.deployment(tally, "other") as other:
+        mine.bucket.put(PART, b"rows")
+        other.bucket.put(PART, b"rows")
+        client = world.services.s3(world.control.credentials(mine.name, "process"))
+        account = world.bed.addresses.account
+        asked = {
+            "the owner is the expected one": (outcome(client, mine.name, "get", PART, account), "done"),
+            "another owner is expected": (outcome(client, mine.name, "get", PART, OTHER_ACCOUNT), "AccessDenied"),
+            "the bucket of another lake": (outcome(client, other.name, "get", PART), "AccessDenied"),
+        }
+        tally.faults += 2
+        wrong = {what: found for what, (found, wanted) in asked.items() if found != wanted}
+        check(not wrong, f"other answers than expected: {wrong}")
+
+
+def nothing_is_refused(world: World, tally: Tally) -> None:
+    """The documents allow what the functions need: published, rejected and skipped runs meet no refusal."""
+    with world.deployment(tally, "allowed") as deployment:
+        day = world.samples.day(0)
+        deployment.deliver([day])
+        deployment.execute().expect("Published")
+        deployment.deliver([world.samples.poisoned(1)])
+        deployment.execute().expect("Rejected")
+        deployment.deliver([world.samples.day(2)])
+        deployment.execute().expect("Published")
+        deployment.execute().expect("Skipped")
+        # Every verification looks for refusals; here there are all the ways that a run without faults can end.
+        deployment.verify([day, world.samples.day(2)])

@@ -1,0 +1,41 @@
+"""Random deliveries under random faults. The seed is printed with each failure: `--only random --seed N` makes it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from control import FunctionSettings
+from faults import FUNCTIONS, random_plan
+from registry import Case, Tally, scenario
+from world import World
+
+# Hanging requests are part of the plans. Above the longest step on a busy machine.
+TIMEOUTS = {function: FunctionSettings(timeout_seconds=12) for function in FUNCTIONS}
+
+
+@scenario("random faults")
+def cases(world: World) -> Iterable[Case]:
+    first = world.scope.first_seed
+    return [Case(f"seed {seed}", partial(disturbed, seed)) for seed in range(first, first + world.scope.seeds)]
+
+
+def disturbed(seed: int, world: World, tally: Tally) -> None:
+    """Each wave is run under its faults, whatever becomes of it; then without, until nothing is new."""
+    plan = random_plan(seed)
+    try:
+        with world.deployment(tally, "random", TIMEOUTS) as deployment:
+            delivered = []
+            for wave in plan.waves:
+                files = [world.samples.day(number) for number in wave.days]
+                deployment.deliver(files)
+                delivered += files
+                # A fault may wait for a request that never comes; the tally counts those that happened.
+                with deployment.faults(wave.faults, must_fire=False):
+                    for running in [deployment.start() for _ in range(wave.executions)]:
+                        running.wait()
+            deployment.settle()
+            deployment.verify(delivered)
+    except Exception as error:
+        error.add_note(str(plan))
+        raise

@@ -1,0 +1,186 @@
+"""The same execution under moto's interpreter and under the command's: equal state by state, tables equal row by row.
+
+Each case has two deployments with the same files and the same faults. An execution input that is no request at all is left
+to `direct_calls`: the command refuses it before it starts an execution, so there is nothing to compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import traces
+from control import FunctionSettings
+from deployment import Deployment
+from faults import Fault, call, s3
+from registry import Case, Tally, check, scenario
+from samples import SourceFile
+from world import World
+
+# Enough for a cold start on a busy machine, and short enough to be waited for twice.
+SHORT_TIMEOUT = FunctionSettings(timeout_seconds=8)
+# Requests of one document's write until its client gives up: 6 repetitions.
+BEYOND_THE_CLIENT = 7
+# MaxAttempts of the transient errors, and the first attempt.
+ALL_ATTEMPTS = 6
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What both interpreters are given, and where both have to arrive."""
+
+    name: str
+    last_state: str
+    files: Callable[[World], Sequence[SourceFile]]
+    faults: Sequence[Fault] = ()
+    # Names of the errors of all attempts, in order.
+    errors: Sequence[str] = ()
+    functions: Mapping[str, FunctionSettings] = field(default_factory=dict)
+    # Runs it once undisturbed before.
+    is_run_before: bool = False
+    is_published: bool = True
+    is_long: bool = False
+
+
+def two_days(world: World) -> Sequence[SourceFile]:
+    return world.samples.days(2)
+
+
+def one_day(world: World) -> Sequence[SourceFile]:
+    return world.samples.days(1)
+
+
+COMPARISONS = (
+    Comparison("published", "Published", two_days),
+    Comparison("skipped", "Skipped", one_day, is_run_before=True),
+    Comparison("rejected", "Rejected", lambda world: [world.samples.poisoned(0)], is_published=False),
+    Comparison(
+        "invalid input",
+        "Failed",
+        lambda world: [world.samples.day(0).without_column("Quantity")],
+        errors=["InvalidInput"],
+        is_published=False,
+    ),
+    Comparison(
+        "throttled, then success",
+        "Published",
+        one_day,
+        [call("throttle", "process", times=2)],
+        ["Lambda.TooManyRequestsException"] * 2,
+    ),
+    Comparison(
+        "service exception, then success",
+        "Published",
+        one_day,
+        [call("service_exception", "publish")],
+        ["Lambda.ServiceException"],
+    ),
+    Comparison(
+        "S3 unavailable, then success",
+        "Published",
+        one_day,
+        # The first call of quality-check meets nothing but 503 until its client gives up; the second call finds S3 well.
+        [s3("slow_down", "quality-check", "PutObject", key=r"/verdict-1\.json$", times=BEYOND_THE_CLIENT)],
+        ["Throttled"],
+    ),
+    Comparison(
+        "retries exhausted",
+        "Failed",
+        one_day,
+        [call("throttle", "validate", times=ALL_ATTEMPTS)],
+        ["Lambda.TooManyRequestsException"] * ALL_ATTEMPTS,
+        is_published=False,
+        is_long=True,
+    ),
+    Comparison(
+        "timeout, then success",
+        "Published",
+        one_day,
+        [s3("hang", "quality-check", "GetObject", key=r"/changeset-1\.json$")],
+        ["Sandbox.Timedout"],
+        {"quality-check": SHORT_TIMEOUT},
+    ),
+    Comparison(
+        "timeout twice",
+        "Failed",
+        one_day,
+        [s3("hang", "process", "GetObject", key=r"/plan-1\.json$", times=2)],
+        ["Sandbox.Timedout"] * 2,
+        {"process": SHORT_TIMEOUT},
+        is_published=False,
+    ),
+    Comparison("dead process, then success", "Published", one_day, [call("exit", "publish")], ["Runtime.ExitError"]),
+    Comparison(
+        "dead process twice",
+        "Failed",
+        one_day,
+        [call("exit", "process", times=2)],
+        ["Runtime.ExitError"] * 2,
+        is_published=False,
+    ),
+    Comparison(
+        "nobody told",
+        "Unannounced",
+        one_day,
+        [call("exit", "notify", times=2)],
+        ["Runtime.ExitError"] * 2,
+    ),
+)
+
+# `TimeoutSeconds` of the state itself: the event reaches the function when notify's states have waited their 90 s. Twice
+# that under each interpreter, so for the soak alone.
+STATE_TIMEOUT = Comparison(
+    "state timeout",
+    "Unannounced",
+    one_day,
+    [call("delay", "notify", times=2, milliseconds=95_000)],
+    ["States.Timeout"] * 2,
+    is_long=True,
+)
+
+
+@scenario("trace equality")
+def cases(world: World) -> Iterable[Case]:
+    chosen = (*COMPARISONS, STATE_TIMEOUT) if world.scope.is_soak else COMPARISONS
+    return [Case(one.name, partial(compare, one), one.is_long) for one in chosen]
+
+
+def compare(comparison: Comparison, world: World, tally: Tally) -> None:
+    files = comparison.files(world)
+    due = files if comparison.is_published else []
+    functions = comparison.functions
+    with (
+        world.deployment(tally, "moto", functions) as deployed,
+        world.deployment(tally, "local", functions) as local,
+    ):
+        for deployment in (deployed, local):
+            deployment.deliver(files)
+            if comparison.is_run_before:
+                deployment.execute().expect("Published")
+        name = deployed.new_name()
+        theirs = run_deployed(deployed, comparison, name)
+        ours = run_locally(local, comparison, deployed, name)
+        apart = traces.differences(theirs, ours)
+        check(not apart, f"moto and the command went apart: {'; '.join(apart)}")
+        for deployment in (deployed, local):
+            deployment.verify(due)
+
+
+def run_deployed(deployment: Deployment, comparison: Comparison, name: str) -> traces.Trace:
+    with deployment.faults(comparison.faults):
+        ended = deployment.execute(name=name).expect(comparison.last_state)
+    found = ended.trace.error_names()
+    check(found == list(comparison.errors), f"expected the errors {list(comparison.errors)}, found {found}: {ended}")
+    ended.trace.bucket = deployment.name
+    return ended.trace
+
+
+def run_locally(local: Deployment, comparison: Comparison, deployed: Deployment, name: str) -> traces.Trace:
+    # The very same input; a request names no bucket.
+    with local.faults(comparison.faults):
+        trace, finished = local.execute_locally(deployed.request, name)
+    trace.bucket = local.name
+    last = trace.visits[-1].state if trace.visits else "nothing"
+    check(last == comparison.last_state, f"the command's interpreter ended in {last}: {trace.told()}\n{finished}")
+    return trace

@@ -1,0 +1,115 @@
+//! One lake with its functions, apart from all others.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, ensure};
+use serde::Deserialize;
+
+use crate::faults::Faults;
+use crate::identity::Identities;
+use crate::lambda::{Function, Settings};
+use crate::names::{self, FUNCTIONS};
+use crate::policy::Policy;
+use crate::processes::{Guard, Processes};
+use crate::records::{CallRecord, Records, StoreRecord};
+use crate::s3::Store;
+use crate::world;
+
+/// What is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    /// Its name, which is its bucket too.
+    pub(crate) name: String,
+    #[serde(default)]
+    functions: BTreeMap<String, Settings>,
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+}
+
+/// A lake and its functions.
+pub(crate) struct Deployment {
+    /// Its name, which is its bucket too.
+    pub(crate) name: String,
+    /// The lake's objects.
+    pub(crate) store: Store,
+    /// What each function's role may do.
+    pub(crate) policies: HashMap<&'static str, Policy>,
+    /// Faults in force.
+    pub(crate) faults: Faults,
+    /// What S3 was asked.
+    pub(crate) requests: Records<StoreRecord>,
+    /// What the functions were called with.
+    pub(crate) calls: Records<CallRecord>,
+    /// The living instances.
+    pub(crate) processes: Processes,
+    /// Settings of all its functions.
+    pub(crate) environment: BTreeMap<String, String>,
+    functions: Vec<Arc<Function>>,
+    is_closed: AtomicBool,
+}
+
+impl Deployment {
+    /// Makes the bucket, the roles and the functions; no process yet.
+    pub(crate) fn new(
+        wanted: Wanted,
+        data: &Path,
+        policies: &HashMap<&'static str, String>,
+        identities: Identities,
+        guard: Arc<Guard>,
+    ) -> anyhow::Result<Self> {
+        let name = wanted.name;
+        ensure!(names::is_deployment(&name), "'{name}' is no name of a deployment");
+        for (function, settings) in &wanted.functions {
+            ensure!(FUNCTIONS.contains(&function.as_str()), "there is no function {function}");
+            let is_time = settings.timeout_seconds > 0.0 && settings.timeout_seconds <= 900.0;
+            ensure!(is_time, "timeout of {function}: {} is not between 0 and 900 s", settings.timeout_seconds);
+        }
+        let read = |(function, text): (&&'static str, &String)| Ok((*function, Policy::parse(text, &name)?));
+        let policies = policies.iter().map(read).collect::<anyhow::Result<_>>()?;
+        let made = FUNCTIONS.map(|function| {
+            let settings = wanted.functions.get(function).copied().unwrap_or_default();
+            Arc::new(Function::new(function, settings))
+        });
+        Ok(Self {
+            store: Store::new(&data.join("buckets").join(&name), &name, identities).context("bucket")?,
+            name,
+            policies,
+            faults: Faults::default(),
+            requests: Records::default(),
+            calls: Records::default(),
+            processes: Processes::new(guard),
+            environment: wanted.environment,
+            functions: made.into(),
+            is_closed: AtomicBool::new(false),
+        })
+    }
+
+    /// Root of the lake.
+    pub(crate) fn lake(&self) -> String {
+        format!("s3://{}", self.name)
+    }
+
+    /// One of its functions.
+    pub(crate) fn function(&self, name: &str) -> Option<Arc<Function>> {
+        self.functions.iter().find(|function| function.name == name).cloned()
+    }
+
+    /// Whether it is being removed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::SeqCst)
+    }
+
+    /// Kills its functions and removes its objects.
+    pub(crate) async fn close(&self) -> anyhow::Result<()> {
+        self.is_closed.store(true, Ordering::SeqCst);
+        for function in &self.functions {
+            function.clear();
+        }
+        self.processes.end().await;
+        world::removed(self.store.root()).await
+    }
+}

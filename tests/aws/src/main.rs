@@ -1,0 +1,170 @@
+//! A test double of what is around Sluice's functions on AWS, on this machine and its loopback alone.
+//!
+//! What is real: the functions' programs, each instance in a process of its own; their clients; the signatures of their
+//! requests to S3 and IAM's decision about each of them; the state machine, which moto interprets.
+//!
+//! What is played:
+//! - **S3** is a folder, with S3's protocol around it. There are no versions, tags, notifications or bucket policies, no
+//!   TLS and no encryption: what was asked for is recorded. Objects `a` and `a/b` cannot both be there. Conditional
+//!   writes never answer 409.
+//! - **Lambda** starts a process per instance and keeps idle ones for ever. Timeouts, memory limits, concurrency and the
+//!   errors of dead processes are Lambda's own. It does not freeze idle processes, limits neither CPU nor payloads, and
+//!   does not repeat failed asynchronous calls. Memory is looked at forty times a second, so a short peak is missed.
+//! - **IAM** is each function's policy for S3, see `policy`; nobody judges calls of other services.
+//! - **Step Functions, SNS and EventBridge** are moto's. Its Lambda calls come to our router.
+//! - Faults happen when a test asks for them, see `faults`.
+
+mod arguments;
+mod control;
+mod deployment;
+mod faults;
+mod http;
+mod identity;
+mod lambda;
+mod moto;
+mod names;
+mod policy;
+mod processes;
+mod records;
+mod s3;
+mod world;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::json;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use crate::arguments::Arguments;
+use crate::moto::Moto;
+use crate::world::{Addresses, World};
+
+fn main() -> ExitCode {
+    let ended = Arguments::parse(std::env::args().skip(1)).and_then(|arguments| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let ended = runtime.block_on(run(arguments));
+        // The thread that reads our input may never come back.
+        runtime.shutdown_timeout(Duration::from_millis(200));
+        ended
+    });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when this fails.
+            let _ = writeln!(std::io::stderr(), "sluice-bed: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The ports of the bed.
+struct Ports {
+    s3: (TcpListener, u16),
+    aws: (TcpListener, u16),
+    control: (TcpListener, u16),
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    // First of all: an end that comes early must be heard.
+    let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let ports = Ports { s3: http::listen().await?, aws: http::listen().await?, control: http::listen().await? };
+    let address = |port: u16| format!("http://127.0.0.1:{port}");
+    let addresses = Addresses { s3: address(ports.s3.1), aws: address(ports.aws.1) };
+    let made_data = !arguments.data.exists();
+    let world = World::new(arguments.functions, &arguments.policies, arguments.data, addresses)?;
+    let world = Arc::new(world);
+    let control = address(ports.control.1);
+    let mut served = JoinSet::new();
+    let end = end(terminate, interrupt);
+    tokio::pin!(end);
+    let opened = tokio::select! {
+        opened = open(&world, arguments.moto.as_deref(), ports, &control, &mut served) => opened.map(Some),
+        () = &mut end => Ok(None),
+    };
+    let ended = match opened {
+        Ok(Some(moto)) => stay(moto, end).await,
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    // Nothing new is let in while the rest is removed.
+    served.shutdown().await;
+    let removed = world.end().await;
+    if made_data {
+        let _ = std::fs::remove_dir(&world.data);
+    }
+    ended.and(removed)
+}
+
+/// Starts everything and tells where it is.
+async fn open(
+    world: &Arc<World>,
+    moto: Option<&std::path::Path>,
+    ports: Ports,
+    control: &str,
+    served: &mut JoinSet<()>,
+) -> anyhow::Result<Option<Moto>> {
+    let shared = Arc::clone(world);
+    served.spawn(http::serve(ports.s3.0, move |request| s3::answer(Arc::clone(&shared), request)));
+    let shared = Arc::clone(world);
+    served.spawn(http::serve(ports.control.0, move |request| control::answer(Arc::clone(&shared), request)));
+    let running = match moto {
+        Some(program) => Some(Moto::start(program, ports.aws.1, world).await?),
+        None => None,
+    };
+    let moto_port = running.as_ref().map(|moto| moto.port);
+    let shared = Arc::clone(world);
+    served.spawn(http::serve(ports.aws.0, move |request| moto::route(Arc::clone(&shared), moto_port, request)));
+    tell(world, control)?;
+    Ok(running)
+}
+
+/// Waits for the end, and ends moto. Without moto there is no bed: then it is an error.
+async fn stay(moto: Option<Moto>, end: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let Some(mut moto) = moto else {
+        end.await;
+        return Ok(());
+    };
+    let ended = tokio::select! {
+        ended = moto.ended() => ended,
+        () = end => Ok(()),
+    };
+    moto.end().await;
+    ended
+}
+
+/// One line for whoever started the bed.
+fn tell(world: &World, control: &str) -> anyhow::Result<()> {
+    let Addresses { s3, aws } = &world.addresses;
+    let told = json!({
+        "s3": s3,
+        "aws": aws,
+        "control": control,
+        "lambda": aws,
+        "region": names::REGION,
+        "account": names::ACCOUNT,
+        "operator": world.identities.operator(),
+    });
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{told}").and_then(|()| out.flush()).context("cannot tell that the bed is ready")
+}
+
+/// Waits until somebody wants the bed to end: the end of our input, or a signal.
+async fn end(mut terminate: tokio::signal::unix::Signal, mut interrupt: tokio::signal::unix::Signal) {
+    let input = async {
+        let mut input = tokio::io::stdin();
+        let mut read = [0; 256];
+        // An error is an end too: whoever held the other side is gone.
+        while input.read(&mut read).await.is_ok_and(|length| length > 0) {}
+    };
+    tokio::select! {
+        () = input => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

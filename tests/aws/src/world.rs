@@ -1,0 +1,147 @@
+//! What all parts of the bed share.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::deployment::{Deployment, Wanted};
+use crate::identity::Identities;
+use crate::names::FUNCTIONS;
+use crate::policy::Policy;
+use crate::processes::Guard;
+
+/// Where the parts listen.
+#[derive(Debug, Clone)]
+pub(crate) struct Addresses {
+    /// S3.
+    pub(crate) s3: String,
+    /// The router: Lambda, and everything that moto plays.
+    pub(crate) aws: String,
+}
+
+/// The bed's state.
+pub(crate) struct World {
+    /// Who may sign.
+    pub(crate) identities: Identities,
+    /// Where the parts listen.
+    pub(crate) addresses: Addresses,
+    /// Folder with the functions' programs.
+    pub(crate) functions: PathBuf,
+    /// Folder for everything that the bed writes.
+    pub(crate) data: PathBuf,
+    /// Ends the bed's processes when it cannot.
+    pub(crate) guard: Arc<Guard>,
+    policies: HashMap<&'static str, String>,
+    deployments: Mutex<BTreeMap<String, Arc<Deployment>>>,
+    numbers: AtomicU64,
+}
+
+/// What the bed makes below its data folder.
+const FOLDERS: [&str; 3] = ["buckets", "instances", "logs"];
+
+impl World {
+    /// Reads the policies, refusing what the bed cannot judge, and makes the folders.
+    pub(crate) fn new(
+        functions: PathBuf,
+        policies: &Path,
+        data: PathBuf,
+        addresses: Addresses,
+    ) -> anyhow::Result<Self> {
+        let mut read = HashMap::new();
+        for function in FUNCTIONS {
+            let file = policies.join(format!("{function}.json"));
+            let told = || format!("policy {}", file.display());
+            let text = std::fs::read_to_string(&file).with_context(told)?;
+            Policy::parse(&text, "bucket").with_context(told)?;
+            read.insert(function, text);
+        }
+        std::fs::create_dir_all(&data).with_context(|| format!("{}", data.display()))?;
+        for folder in FOLDERS.map(|folder| data.join(folder)) {
+            // One that is there belongs to another bed, or is what a killed one left.
+            std::fs::create_dir(&folder).with_context(|| format!("{}", folder.display()))?;
+        }
+        Ok(Self {
+            identities: Identities::new(),
+            addresses,
+            functions,
+            data,
+            guard: Arc::new(Guard::start()?),
+            policies: read,
+            deployments: Mutex::default(),
+            numbers: AtomicU64::new(1),
+        })
+    }
+
+    /// A number that nobody else has.
+    pub(crate) fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// File that something's output goes to. Logs stay until the bed ends: after a failure somebody wants to read them.
+    pub(crate) fn log(&self, name: &str) -> PathBuf {
+        self.data.join("logs").join(format!("{name}.log"))
+    }
+
+    /// A deployment by its name.
+    pub(crate) fn deployment(&self, name: &str) -> Option<Arc<Deployment>> {
+        self.locked().get(name).cloned()
+    }
+
+    /// Makes a deployment.
+    pub(crate) fn create(&self, wanted: Wanted) -> anyhow::Result<Arc<Deployment>> {
+        let mut deployments = self.locked();
+        if deployments.contains_key(&wanted.name) {
+            bail!("deployment {} is there already", wanted.name);
+        }
+        let made =
+            Deployment::new(wanted, &self.data, &self.policies, self.identities.clone(), Arc::clone(&self.guard))?;
+        let made = Arc::new(made);
+        deployments.insert(made.name.clone(), Arc::clone(&made));
+        Ok(made)
+    }
+
+    /// Removes a deployment; `false` when there is none of this name.
+    pub(crate) async fn delete(&self, name: &str) -> anyhow::Result<bool> {
+        let Some(deployment) = self.locked().remove(name) else { return Ok(false) };
+        deployment.close().await?;
+        self.identities.forget(name);
+        Ok(true)
+    }
+
+    /// Ends everything that was started and removes everything that was written.
+    pub(crate) async fn end(&self) -> anyhow::Result<()> {
+        let names: Vec<String> = self.locked().keys().cloned().collect();
+        for name in names {
+            self.delete(&name).await?;
+        }
+        self.guard.end().context("guard")?;
+        for folder in FOLDERS {
+            removed(&self.data.join(folder)).await?;
+        }
+        Ok(())
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Deployment>>> {
+        self.deployments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes a folder. What was under way may still write once into it, so it is tried again.
+pub(crate) async fn removed(folder: &Path) -> anyhow::Result<()> {
+    let mut tries = 0;
+    loop {
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != ErrorKind::NotFound && tries < 20 => tries += 1,
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("{}", folder.display()));
+            }
+            _ => return Ok(()),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

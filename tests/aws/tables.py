@@ -1,0 +1,172 @@
+"""What is in the tables of a lake, as PyPI deltalake reads them: a Delta reader that we did not write."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import urllib.parse
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import deltalake
+import pyarrow
+
+from bed import Addresses
+from json_values import JsonObject
+from store import Bucket
+
+# They tell when, by which run and from which copy of a file a row came, and differ between lakes that hold the same. The
+# etag is the store's own: a hash of ours in folders, S3's in buckets.
+VOLATILE = frozenset({"_run_id", "_ingested_at", "_ingestion_date", "_source_etag"})
+SOURCE = ("_source_file", "_source_etag", "_source_row")
+# Columns that no two rows of a table share. Bronze and quarantine have each record of each version of a file once.
+KEYS: dict[str, tuple[str, ...]] = {
+    "bronze/sales/transactions": SOURCE,
+    "quarantine/sales/transactions": SOURCE,
+    "silver/sales/transactions": ("invoice_no", "stock_code", "quantity", "unit_price"),
+    "gold/sales/daily_revenue": ("invoice_date", "country"),
+    "gold/sales/customer_rfm": ("customer_id",),
+}
+BRONZE = "bronze/sales/transactions"
+# Differing rows shown of each side.
+SHOWN = 3
+
+Rows = Counter[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class TableContent:
+    """Names and types of the columns compared, and the rows with how often each is there."""
+
+    columns: tuple[str, ...]
+    rows: Rows
+
+    def count(self) -> int:
+        return self.rows.total()
+
+
+LakeContent = dict[str, TableContent]
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One commit: its version and its actions."""
+
+    version: int
+    actions: list[JsonObject]
+
+    def of(self, kind: str) -> list[JsonObject]:
+        return [action[kind] for action in self.actions if kind in action]
+
+
+class Lake(Protocol):
+    """Where tables are."""
+
+    # Address of the folder that `_source_file` is told relative to, with `/` at its end.
+    landing: str
+
+    def tables(self) -> list[str]: ...
+
+    def open(self, table: str) -> deltalake.DeltaTable: ...
+
+
+class FolderLake:
+    """A lake in a folder."""
+
+    def __init__(self, folder: pathlib.Path, landing: pathlib.Path) -> None:
+        self._folder = folder
+        self.landing = f"{landing.resolve().as_uri()}/"
+
+    def tables(self) -> list[str]:
+        logs = (path for path in self._folder.rglob("_delta_log") if path.is_dir())
+        return sorted(log.parent.relative_to(self._folder).as_posix() for log in logs)
+
+    def open(self, table: str) -> deltalake.DeltaTable:
+        return deltalake.DeltaTable(str(self._folder / table))
+
+
+class BucketLake:
+    """A lake that is a whole bucket of the bed."""
+
+    def __init__(self, bucket: Bucket, addresses: Addresses) -> None:
+        self.bucket = bucket
+        self.landing = f"s3://{bucket.name}/landing/retail/"
+        self._options = {
+            "aws_endpoint_url": addresses.s3,
+            "aws_access_key_id": addresses.access_key_id,
+            "aws_secret_access_key": addresses.secret_access_key,
+            "aws_region": addresses.region,
+            "aws_allow_http": "true",
+        }
+
+    def tables(self) -> list[str]:
+        return sorted({key.split("/_delta_log/")[0] for key in self.bucket.list() if "/_delta_log/" in key})
+
+    def open(self, table: str) -> deltalake.DeltaTable:
+        return deltalake.DeltaTable(f"s3://{self.bucket.name}/{table}", storage_options=self._options)
+
+    def log(self, table: str) -> Iterator[LogEntry]:
+        """The commits of a table, oldest first."""
+        for key in self.bucket.list(f"{table}/_delta_log/"):
+            name = key.rsplit("/", 1)[-1]
+            if name.endswith(".json") and name.removesuffix(".json").isdecimal():
+                lines = self.bucket.get(key).decode().splitlines()
+                yield LogEntry(int(name.removesuffix(".json")), [json.loads(line) for line in lines if line])
+
+
+def content(lake: Lake) -> LakeContent:
+    """All tables at their newest versions."""
+    return {table: _table_content(lake.open(table).to_pyarrow_table(), lake.landing) for table in lake.tables()}
+
+
+def _table_content(table: pyarrow.Table, landing: str) -> TableContent:
+    names = sorted(name for name in table.column_names if name not in VOLATILE)
+    columns = tuple(f"{name} {table.schema.field(name).type}" for name in names)
+    values = [_texts(table.column(name).to_pylist(), name, landing) for name in names]
+    return TableContent(columns, Counter(zip(*values, strict=True)))
+
+
+def _texts(values: list[object], name: str, landing: str) -> list[str]:
+    if name == "_source_file":
+        return [urllib.parse.unquote(str(value).removeprefix(landing)) for value in values]
+    return [repr(value) for value in values]
+
+
+def duplicates(lake: Lake) -> int:
+    """Rows too many for the tables' keys, over all versions of all tables."""
+    found = 0
+    for name in lake.tables():
+        table = lake.open(name)
+        for version in range(table.version() + 1):
+            table.load_as_version(version)
+            keys = table.to_pyarrow_table(columns=list(KEYS[name]))
+            found += keys.num_rows - keys.group_by(list(KEYS[name])).aggregate([]).num_rows
+    return found
+
+
+def differences(expected: LakeContent, found: LakeContent) -> list[str]:
+    """What one lake has and the other has not, in words; empty when both hold the same."""
+    told: list[str] = []
+    if expected.keys() != found.keys():
+        told.append(f"tables: expected {sorted(expected)}, found {sorted(found)}")
+    for name in sorted(expected.keys() & found.keys()):
+        wanted, got = expected[name], found[name]
+        if wanted.columns != got.columns:
+            told.append(f"{name}: expected columns {wanted.columns}, found {got.columns}")
+        elif wanted.rows != got.rows:
+            missing, surplus = wanted.rows - got.rows, got.rows - wanted.rows
+            told.append(
+                f"{name}: {missing.total()} rows are missing, such as {_some(missing)}; "
+                f"{surplus.total()} are too many, such as {_some(surplus)}"
+            )
+    return told
+
+
+def _some(rows: Rows) -> list[tuple[str, ...]]:
+    return sorted(rows)[:SHOWN]
+
+
+def row_count(lake: LakeContent) -> int:
+    return sum(table.count() for table in lake.values())

@@ -1,0 +1,164 @@
+"""Two interpreters, one normal form: the states an execution went through, with inputs, outputs and errors.
+
+What is made alike, and why nothing else is:
+
+- the bucket's name: each interpreter works on a deployment of its own, and buckets have names of their own;
+- request ids in causes: Lambda and S3 give every request another;
+- times that requests took, in causes: they are never the same twice;
+- causes of `Lambda.*` errors: they are raised by the client of Lambda, each client in words of its own;
+- causes that are JSON text are compared as JSON: the order of fields is the writer's.
+
+Run ids need no treatment: both executions get the same name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from json_values import Json, JsonObject
+
+# Patterns in causes, and what stands for what they match.
+OF_THE_REQUEST = (
+    (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "<request id>"),
+    (re.compile(r"<RequestId>[^<]*</RequestId>"), "<request id>"),
+    (re.compile(r"\bin [0-9.]+(?:s|ms|µs)(?=[ ,])"), "in <time>"),
+)
+CLIENTS_OWN_WORDS = "<words of the client>"
+
+
+@dataclass
+class Visit:
+    """One stay in a state."""
+
+    state: str
+    state_input: Json
+    # Absent for a Fail state, which has none.
+    output: Json = None
+    # Errors of its attempts with their causes, in order.
+    errors: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Trace:
+    """An execution from its first state to its end."""
+
+    visits: list[Visit] = field(default_factory=list)
+    # How it ended: the last state's output, or error and cause.
+    output: Json = None
+    error: tuple[str, str] | None = None
+    # Name of the bucket that the execution worked on.
+    bucket: str = ""
+
+    def told(self) -> str:
+        """States and errors in one line."""
+        return " > ".join(
+            visit.state + "".join(f" !{error}" for error, _ in visit.errors) for visit in self.visits
+        )
+
+    def error_names(self) -> list[str]:
+        return [error for visit in self.visits for error, _ in visit.errors]
+
+    def input_of(self, state: str) -> Json:
+        """Input of the last visit of a state."""
+        return next(visit.state_input for visit in reversed(self.visits) if visit.state == state)
+
+
+def trace_of_history(events: Iterable[JsonObject]) -> Trace:
+    """The trace that `GetExecutionHistory` tells."""
+    trace = Trace()
+    for event in events:
+        kind: str = event["type"]
+        if kind.endswith("StateEntered"):
+            details = event["stateEnteredEventDetails"]
+            trace.visits.append(Visit(details["name"], json.loads(details["input"])))
+        elif kind.endswith("StateExited"):
+            trace.visits[-1].output = json.loads(event["stateExitedEventDetails"]["output"])
+        elif kind in ("TaskFailed", "TaskTimedOut"):
+            details = event["taskFailedEventDetails" if kind == "TaskFailed" else "taskTimedOutEventDetails"]
+            trace.visits[-1].errors.append((details.get("error", ""), details.get("cause", "")))
+        elif kind == "ExecutionSucceeded":
+            trace.output = json.loads(event["executionSucceededEventDetails"]["output"])
+        elif kind in ("ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted"):
+            details = event.get(f"{kind[0].lower()}{kind[1:]}EventDetails", {})
+            trace.error = (details.get("error", ""), details.get("cause", ""))
+    return trace
+
+
+def trace_of_command(text: str) -> Trace:
+    """The trace that `sluice run --trace` writes, one event a line."""
+    trace = Trace()
+    for line in text.splitlines():
+        event = json.loads(line)
+        match event["event"]:
+            case "state_entered":
+                trace.visits.append(Visit(event["name"], event["input"]))
+            case "state_exited":
+                trace.visits[-1].output = event["output"]
+            case "task_failed":
+                trace.visits[-1].errors.append((event["error"], event["cause"]))
+            case "execution_succeeded":
+                trace.output = event["output"]
+            case "execution_failed":
+                trace.error = (event["error"], event["cause"])
+            case "retry_scheduled" | "caught":
+                # Told by the errors and by the next state as well; the service has no such events.
+                pass
+            case unknown:
+                raise ValueError(f"the trace has an event that nobody compares: {unknown}")
+    return trace
+
+
+def differences(left: Trace, right: Trace) -> list[str]:
+    """Where two executions went apart; empty when they are the same state by state."""
+    told: list[str] = []
+    ours, theirs = [visit.state for visit in left.visits], [visit.state for visit in right.visits]
+    if ours != theirs:
+        return [f"states: {left.told()} against {right.told()}"]
+    for (what, one), (_, other) in zip(_parts(left), _parts(right), strict=True):
+        ours, theirs = _Normal(left.bucket).of(one), _Normal(right.bucket).of(other)
+        if ours != theirs:
+            told.append(f"{what}: {json.dumps(ours, sort_keys=True)} against {json.dumps(theirs, sort_keys=True)}")
+    return told
+
+
+def _parts(trace: Trace) -> Iterator[tuple[str, Json]]:
+    """Everything that is compared, by what it is."""
+    for visit in trace.visits:
+        yield f"{visit.state}: input", visit.state_input
+        yield f"{visit.state}: output", visit.output
+        yield f"{visit.state}: errors", _errors(visit.errors)
+    yield "output of the execution", trace.output
+    yield "error of the execution", _errors([] if trace.error is None else [trace.error])
+
+
+def _errors(errors: Sequence[tuple[str, str]]) -> Json:
+    return [{"Error": error, "Cause": cause} for error, cause in errors]
+
+
+@dataclass(frozen=True)
+class _Normal:
+    """Makes alike what may differ, in the data of an execution that worked on this bucket."""
+
+    bucket: str
+
+    def of(self, value: Json) -> Json:
+        if isinstance(value, dict):
+            if value.keys() == {"Error", "Cause"}:
+                return {"Error": value["Error"], "Cause": self._cause(value["Error"], value["Cause"])}
+            return {name: self.of(part) for name, part in value.items()}
+        if isinstance(value, list):
+            return [self.of(part) for part in value]
+        return value.replace(self.bucket, "<bucket>") if isinstance(value, str) and self.bucket else value
+
+    def _cause(self, error: str, cause: str) -> Json:
+        if error.startswith("Lambda."):
+            return CLIENTS_OWN_WORDS
+        for pattern, stand_in in OF_THE_REQUEST:
+            cause = pattern.sub(stand_in, cause)
+        try:
+            return self.of(json.loads(cause))
+        except json.JSONDecodeError:
+            return self.of(cause)

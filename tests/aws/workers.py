@@ -1,0 +1,112 @@
+"""Cases worked on side by side: long ones first, failures told at once, everything dropped when told to stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from registry import Case, CheckFailed, Result, Scenario, Tally
+from world import World
+
+
+@dataclass(frozen=True)
+class Work:
+    """A case of a scenario."""
+
+    scenario: Scenario
+    case: Case
+
+
+class Workers:
+    """Threads that take work until there is none. Nearly all they do is wait for other processes."""
+
+    def __init__(self, world: World, jobs: int, is_verbose: bool) -> None:
+        self._world = world
+        self._jobs = jobs
+        self._is_verbose = is_verbose
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.results: dict[str, Result] = {}
+
+    def run(self, work: Iterator[Work]) -> None:
+        """Does all the work, and returns when it is done or when somebody has stopped it."""
+        self._threads = [threading.Thread(target=self._loop, args=(work,), daemon=True) for _ in range(self._jobs)]
+        for thread in self._threads:
+            thread.start()
+        for thread in self._threads:
+            # With a time limit, so that Ctrl-C is heard while waiting.
+            while thread.is_alive():
+                thread.join(0.2)
+
+    def stop(self) -> None:
+        """No more work is begun, and what fails from now on is nobody's fault."""
+        self._stopped.set()
+
+    def join(self, seconds: float) -> list[str]:
+        """Waits for the threads after `stop`; names those that do not end."""
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return [f"worker {thread.name} has not ended" for thread in self._threads if thread.is_alive()]
+
+    def _loop(self, work: Iterator[Work]) -> None:
+        while not self._stopped.is_set():
+            with self._lock:
+                one = next(work, None)
+            if one is None:
+                return
+            self._do(one)
+
+    def _do(self, work: Work) -> None:
+        tally, began = Tally(), time.monotonic()
+        problem: str | None = None
+        try:
+            work.case.work(self._world, tally)
+        except Exception as error:
+            problem = told(error)
+        seconds = time.monotonic() - began
+        if self._stopped.is_set():
+            return
+        with self._lock:
+            result = self.results.setdefault(work.scenario.name, Result())
+            result.cases += 1
+            result.seconds += seconds
+            result.tally.add(tally)
+            if problem is not None:
+                result.problems.append(f"{work.case.name}: {problem}")
+            if problem is not None or self._is_verbose:
+                state = "FAILED" if problem is not None else "ok"
+                print(f"{state}  {work.scenario.name}: {work.case.name} ({seconds:.1f} s)", flush=True)
+                if problem is not None:
+                    print(f"        {problem}", flush=True)
+
+
+def told(error: Exception) -> str:
+    """A failed check in its own words; anything else with the place it came from."""
+    if isinstance(error, CheckFailed):
+        return f"{error}" + "".join(f" [{note}]" for note in getattr(error, "__notes__", []))
+    return "".join(traceback.format_exception(error)[-6:]).strip()
+
+
+def fixed(world: World, scenarios: Sequence[Scenario], wanted: str) -> list[Work]:
+    """The cases of the scenarios that have this text in `<scenario>: <case>`; the long ones first."""
+    work = [Work(one, case) for one in scenarios for case in cases_of(one, world)]
+    chosen = [one for one in work if wanted in f"{one.scenario.name}: {one.case.name}"]
+    return sorted(chosen, key=lambda one: not one.case.is_long)
+
+
+def cases_of(scenario: Scenario, world: World) -> list[Case]:
+    """The cases; when they cannot be made, one case that fails for that reason."""
+    try:
+        return list(scenario.cases(world))
+    except Exception as error:
+        return [Case("making the cases", partial(failed, told(error)))]
+
+
+def failed(problem: str, world: World, tally: Tally) -> None:
+    raise CheckFailed(problem)

@@ -1,0 +1,87 @@
+"""What scenarios work with: one running bed, and deployments of their own in it."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import pathlib
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from bed import MARKER_VARIABLE, Bed
+from commands import Commands
+from control import Control, FunctionSettings
+from deployment import Deployment
+from machines import Machines
+from oracle import Oracle
+from registry import Tally
+from sample_events import SampleEvents
+from samples import Samples
+from services import Services
+
+
+# Where a function panics is in its log then.
+TRACED = {"RUST_BACKTRACE": "1"}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """How much is tried: a fixed part in CI, everything when soaking."""
+
+    is_soak: bool = False
+    first_seed: int = 1
+    seeds: int = 24
+
+
+class World:
+    """Everything that scenarios share. Safe to use from several threads."""
+
+    def __init__(self, bed: Bed, sluice: pathlib.Path, repository: pathlib.Path, scope: Scope) -> None:
+        self.bed = bed
+        self.scope = scope
+        self.repository = repository
+        self.pipeline = repository / "pipelines" / "retail"
+        self.folder = bed.folder / "work"
+        self.folder.mkdir()
+        self.commands = Commands(sluice, MARKER_VARIABLE, bed.marker)
+        self.samples = Samples(self.commands, self.folder / "samples")
+        self.oracle = Oracle(self.commands, self.pipeline, self.folder / "oracle")
+        self.events = SampleEvents(repository / "events")
+        self.control = Control(bed.addresses.control)
+        self.services = Services(bed.addresses)
+        self.s3 = self.services.s3()
+        self.machines = Machines(
+            self.services.aws("stepfunctions"),
+            bed.addresses.account,
+            repository / "statemachines" / "pipeline.asl.json",
+        )
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+
+    def number(self) -> int:
+        """A number that nobody else gets."""
+        with self._lock:
+            return next(self._numbers)
+
+    @contextlib.contextmanager
+    def deployment(
+        self,
+        tally: Tally,
+        label: str,
+        functions: Mapping[str, FunctionSettings] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Iterator[Deployment]:
+        """A lake with its functions and the pipeline deployed into it; gone afterwards."""
+        name = f"{label}-{self.number()}"
+        created = self.control.create(name, functions or {}, {**TRACED, **(environment or {})})
+        try:
+            deployment = Deployment(self, name, created, tally)
+            deployment.deploy_pipeline()
+            yield deployment
+        except Exception as error:
+            # Which deployment it was is the way into the logs.
+            error.add_note(f"deployment {name}")
+            raise
+        finally:
+            self.control.delete(name)
