@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::bench_data::{self, Source};
+use crate::deployed;
 use crate::judge_tools::{self, Tool};
 use crate::workspace::{Workspace, line, output_of};
 
@@ -29,6 +30,9 @@ pub(crate) struct Options {
     /// Leave pandas out: at 1 GB it needs several GB of memory.
     #[arg(long)]
     skip_pandas: bool,
+    /// Measure this many cold starts of every function instead: release build, over the S3 protocol.
+    #[arg(long, value_name = "STARTS", value_parser = clap::value_parser!(u32).range(2..))]
+    cold_starts: Option<u32>,
 }
 
 /// What a command cost.
@@ -49,6 +53,9 @@ struct Measured {
 /// # Errors
 /// When a job fails, or when the jobs did not compute the same.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    if let Some(starts) = options.cold_starts {
+        return deployed::cold_starts(workspace, starts);
+    }
     let memory_sizes = sizes_from(&options.memory_gb).context("--memory-gb")?;
     let Tool::Ready(python) = judge_tools::python(workspace)? else {
         bail!("the benchmark needs Python 3.11 or newer: it measures the processes and runs the rivals");

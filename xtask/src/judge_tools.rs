@@ -30,12 +30,20 @@ pub(crate) fn folder(workspace: &Workspace) -> PathBuf {
     workspace.target().join("tools")
 }
 
-/// The Python of a virtual environment with the packages of `tests/judges/requirements.txt`.
+/// The Python with the packages that judge tables and definitions.
+///
+/// # Errors
+/// Those of [`python_with`].
+pub(crate) fn python(workspace: &Workspace) -> Result<Tool> {
+    python_with(workspace, "tests/judges/requirements.txt")
+}
+
+/// The Python of a virtual environment with the packages of this file.
 ///
 /// # Errors
 /// When Python is there and the packages cannot be installed: that is a broken network or a broken pin, not a lack.
-pub(crate) fn python(workspace: &Workspace) -> Result<Tool> {
-    let pins = workspace.root().join("tests/judges/requirements.txt");
+pub(crate) fn python_with(workspace: &Workspace, pins: &str) -> Result<Tool> {
+    let pins = workspace.root().join(pins);
     let environment = folder(workspace).join(format!("venv-{}", hash_of(&[&pins])?));
     let python = environment.join("bin/python");
     let _lock = lock(workspace)?;
@@ -46,7 +54,7 @@ pub(crate) fn python(workspace: &Workspace) -> Result<Tool> {
         let (major, minor) = OLDEST_PYTHON;
         return Ok(Tool::Missing(format!("no Python {major}.{minor} or newer on the PATH")));
     };
-    println!("installing the Python judges into {}", environment.display());
+    println!("installing {} into {}", workspace.shown(&pins), environment.display());
     remove(&environment)?;
     let create = |extra: &[&str]| {
         output_of(workspace.command(&base).args(["-m", "venv"]).args(extra).arg(&environment)).map(drop)
@@ -71,7 +79,7 @@ pub(crate) fn python(workspace: &Workspace) -> Result<Tool> {
     };
     pip.args(["--quiet", "--disable-pip-version-check", "--no-input", "install", "--only-binary", ":all:", "-r"])
         .arg(&pins);
-    run(&mut pip).context("the pinned Python judges cannot be installed: is a package registry within reach?")?;
+    run(&mut pip).context("the pinned Python packages cannot be installed: is a package registry within reach?")?;
     File::create(environment.join(COMPLETE))?;
     Ok(Tool::Ready(python))
 }

@@ -6,6 +6,7 @@ mod bench;
 mod bench_data;
 mod demo;
 mod demo_story;
+mod deployed;
 mod judge_tools;
 mod state_machine;
 mod test_steps;
@@ -27,12 +28,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Everything CI checks: format, clippy, all tests, documentation, state machine lint.
+    /// Everything CI checks: format, clippy, all tests, documentation, state machine lint, the deployed form.
     Test(test_steps::Options),
     /// The main job end to end on sample data: five days, a new day, nothing new, a poisoned day, the next good day.
     Demo(demo::Options),
     /// Wall time, CPU time and peak memory of a run, beside DuckDB and pandas doing the same job on the same file.
     Bench(bench::Options),
+    /// The deployed form under faults, for as long as you like: real binaries, S3 protocol, Step Functions interpreter.
+    Soak(deployed::Options),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test_steps::run(&workspace, &options),
         Command::Demo(options) => demo::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options),
+        Command::Soak(options) => deployed::soak(&workspace, &options),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

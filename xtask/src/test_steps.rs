@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
+use crate::deployed;
 use crate::judge_tools::{self, Tool};
 use crate::state_machine;
 use crate::workspace::{Workspace, run as run_command};
@@ -28,6 +29,7 @@ enum Step {
     Tests,
     Docs,
     StateMachine,
+    Deployed,
 }
 
 impl Step {
@@ -40,6 +42,7 @@ impl Step {
             Self::Tests => "all tests",
             Self::Docs => "documentation",
             Self::StateMachine => "state machine lint",
+            Self::Deployed => "the deployed form",
         }
     }
 
@@ -55,6 +58,9 @@ impl Step {
             }
             Self::Docs => "fix the rustdoc warnings above; `cargo xtask test --only docs` checks again",
             Self::StateMachine => "fix statemachines/*.asl.json; `cargo xtask test --only state-machine` checks again",
+            Self::Deployed => {
+                "`cargo xtask soak --only NAME` runs one scenario of tests/aws again, `--seed N` one random run"
+            }
         }
     }
 }
@@ -106,9 +112,14 @@ impl TestSteps<'_> {
     fn execute(&self, step: Step) -> Result<Vec<String>> {
         let cargo = || self.workspace.cargo();
         match step {
-            Step::Format => run_command(cargo().args(["fmt", "--all", "--check"])).map(none),
+            Step::Format => {
+                run_command(cargo().args(["fmt", "--all", "--check"]))?;
+                run_command(deployed::cargo(self.workspace, "fmt").arg("--check")).map(none)
+            }
             Step::Clippy => {
-                run_command(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])).map(none)
+                let lints = ["--all-targets", "--", "-D", "warnings"];
+                run_command(cargo().args(["clippy", "--workspace"]).args(lints))?;
+                run_command(deployed::cargo(self.workspace, "clippy").args(lints)).map(none)
             }
             Step::Judges => self.judges(),
             Step::Build => self.workspace.build_binaries().map(none),
@@ -119,6 +130,7 @@ impl TestSteps<'_> {
                 run_command(&mut doc).map(none)
             }
             Step::StateMachine => state_machine::lint(self.workspace),
+            Step::Deployed => deployed::check(self.workspace),
         }
     }
 
