@@ -12,6 +12,7 @@ from scenarios import (  # noqa: F401
     concurrency,
     privileges,
     encryption,
+    large_files,
     old_logs,
     random_faults,
     judges,

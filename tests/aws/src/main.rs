@@ -6,7 +6,7 @@
 //! What is played:
 //! - **S3** is a folder, with S3's protocol around it. There are no versions, tags, notifications or bucket policies, no
 //!   TLS and no encryption: what was asked for is recorded. Objects `a` and `a/b` cannot both be there. Conditional
-//!   writes never answer 409.
+//!   writes never answer 409. A key of much more than 150 characters is an error 500: the store names a file by it.
 //! - **Lambda** starts a process per instance and keeps idle ones for ever. Timeouts, memory limits, concurrency and the
 //!   errors of dead processes are Lambda's own. It does not freeze idle processes, limits neither CPU nor payloads, and
 //!   does not repeat failed asynchronous calls. Memory is looked at forty times a second, so a short peak is missed.
