@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import pathlib
@@ -18,6 +19,7 @@ from types import TracebackType
 import leftovers
 from json_values import JsonObject
 
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 # moto imports for some seconds on a busy machine.
 READY_SECONDS = 90.0
 # The bed kills its children at once; more than this means that it hangs.
@@ -78,6 +80,21 @@ class BedPrograms:
     functions: pathlib.Path
     policies: pathlib.Path
     moto: pathlib.Path
+
+    @staticmethod
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        """The options that name the programs, those of the command `sluice` included."""
+        path = pathlib.Path
+        parser.add_argument("--bed", type=path, required=True, help="the program sluice-bed")
+        parser.add_argument("--functions", type=path, required=True, help="folder with the functions' bootstraps")
+        parser.add_argument("--sluice", type=path, required=True, help="the program sluice")
+        parser.add_argument("--moto", type=path, required=True, help="the program moto_server")
+        parser.add_argument("--policies", type=path, default=REPOSITORY / "iam", help="folder with the IAM policies")
+
+    @staticmethod
+    def of(options: argparse.Namespace) -> BedPrograms:
+        """The programs that the options name."""
+        return BedPrograms(options.bed, options.functions, options.policies, options.moto)
 
 
 class Bed:

@@ -22,14 +22,12 @@ from dataclasses import asdict, dataclass
 
 sys.dont_write_bytecode = True
 
-from bed import Bed, BedPrograms  # noqa: E402
+from bed import REPOSITORY, Bed, BedPrograms  # noqa: E402
 from deployment import Deployment  # noqa: E402
 from faults import FUNCTIONS, call  # noqa: E402
 from json_values import Json  # noqa: E402
 from registry import Tally, check  # noqa: E402
 from world import Scope, World  # noqa: E402
-
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -60,15 +58,10 @@ class ColdStart:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    path = pathlib.Path
-    parser.add_argument("--bed", type=path, required=True, help="the program sluice-bed")
-    parser.add_argument("--functions", type=path, required=True, help="folder with the functions' bootstraps")
-    parser.add_argument("--sluice", type=path, required=True, help="the program sluice")
-    parser.add_argument("--moto", type=path, required=True, help="the program moto_server")
+    BedPrograms.add_arguments(parser)
     parser.add_argument("--starts", type=int, default=30, help="starts of each function")
     options = parser.parse_args()
-    programs = BedPrograms(options.bed, options.functions, REPOSITORY / "iam", options.moto)
-    with Bed(programs) as bed:
+    with Bed(BedPrograms.of(options)) as bed:
         world = World(bed, options.sluice, REPOSITORY, Scope())
         with world.deployment(Tally(), "cold") as deployment:
             events = events_of_a_run(world, deployment)

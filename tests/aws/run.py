@@ -28,13 +28,12 @@ from types import FrameType
 sys.dont_write_bytecode = True
 
 import scenarios  # noqa: E402, F401  (registers them)
-from bed import Bed, BedError, BedPrograms  # noqa: E402
+from bed import REPOSITORY, Bed, BedError, BedPrograms  # noqa: E402
 from registry import SCENARIOS, Case, Result, Scenario  # noqa: E402
 from scenarios import random_faults  # noqa: E402
 from workers import Work, Workers, fixed  # noqa: E402
 from world import Scope, World  # noqa: E402
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 # Workers notice at once that the bed is gone; a child that is being killed takes a moment.
 END_SECONDS = 30.0
 HEADINGS = (
@@ -50,7 +49,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, terminated)
     # A shell starts background jobs with this one ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    programs = BedPrograms(options.bed, options.functions, options.policies, options.moto)
+    programs = BedPrograms.of(options)
     scope = Scope(options.soak, options.seed, options.seeds)
     began = time.monotonic()
     try:
@@ -70,19 +69,14 @@ def main() -> int:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    path = pathlib.Path
-    parser.add_argument("--bed", type=path, required=True, help="the program sluice-bed")
-    parser.add_argument("--functions", type=path, required=True, help="folder with the functions' bootstraps")
-    parser.add_argument("--sluice", type=path, required=True, help="the program sluice")
-    parser.add_argument("--moto", type=path, required=True, help="the program moto_server")
-    parser.add_argument("--policies", type=path, default=REPOSITORY / "iam", help="folder with the IAM policies")
+    BedPrograms.add_arguments(parser)
     parser.add_argument("--only", help="scenarios with this in their name, or cases with this in '<scenario>: <case>'")
     parser.add_argument("--seeds", type=int, default=24, help="random fault runs; with --soak their time is the limit")
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     parser.add_argument("--soak", action="store_true", help="every case there is, then random faults")
     parser.add_argument("--minutes", type=float, default=60.0, help="time of the soak")
     parser.add_argument("--jobs", type=int, default=4, help="cases worked on side by side")
-    parser.add_argument("--logs", type=path, help="folder that gets the logs of the bed and of all functions")
+    parser.add_argument("--logs", type=pathlib.Path, help="folder that gets the logs of the bed and of all functions")
     parser.add_argument("--verbose", action="store_true", help="tell every case, not the failed ones alone")
     options = parser.parse_args()
     for program in (options.bed, options.sluice, options.moto, options.functions, options.policies):
