@@ -49,7 +49,8 @@ impl TaskHandler for RemoteFunctions {
             Ok((status, headers, response.text().await?))
         };
         let (status, headers, body) = call.await.map_err(|error: reqwest::Error| {
-            let message = format!("cannot call function {} at {}: {error:?}", function.name(), self.endpoint);
+            let why = anyhow::Error::new(error);
+            let message = format!("cannot call function {} at {}: {why:#}", function.name(), self.endpoint);
             service_failure("Lambda.SdkClientException", message)
         })?;
         answer_of(status, &headers, &body)
