@@ -23,7 +23,7 @@ use crate::spec_files::SpecFiles;
 pub(crate) async fn ingest(arguments: RunArguments, console: &Console) -> Result<Exit> {
     let place = &arguments.lake.place;
     let (request, event) = match &arguments.folder {
-        Some(folder) => (request_of(folder, arguments.landing.as_ref())?, None),
+        Some(folder) => (request_of(folder, arguments.landing.as_ref(), RunAction::Ingest)?, None),
         None => {
             let event = read_event(arguments.event.as_deref())?;
             (request_of_event(&event, &place.to_uri()?)?, Some(event))
@@ -40,11 +40,11 @@ pub(crate) async fn ingest(arguments: RunArguments, console: &Console) -> Result
     execute(&execution, trace, console).await
 }
 
-fn request_of(folder: &Path, landing: Option<&Place>) -> Result<RunRequest> {
+fn request_of(folder: &Path, landing: Option<&Place>, action: RunAction) -> Result<RunRequest> {
     let files = SpecFiles::read(folder)?;
     let landing = landing.map(|place| place.existing("landing")).transpose()?;
     let (pipeline, spec) = (files.spec().pipeline.clone(), Some(files.folder_uri()?));
-    Ok(RunRequest { pipeline, spec, landing, action: RunAction::Ingest })
+    Ok(RunRequest { pipeline, spec, landing, action })
 }
 
 fn read_event(path: Option<&Path>) -> Result<Value> {
@@ -65,13 +65,7 @@ fn request_of_event(event: &Value, lake: &FolderUri) -> Result<RunRequest> {
 
 /// Takes the quarantined rows of a pipeline through its contracts as they are now.
 pub(crate) async fn replay(folder: &Path, lake: &LakeOption, run_id: Option<RunId>, console: &Console) -> Result<Exit> {
-    let files = SpecFiles::read(folder)?;
-    let request = RunRequest {
-        pipeline: files.spec().pipeline.clone(),
-        spec: Some(files.folder_uri()?),
-        landing: None,
-        action: RunAction::Replay,
-    };
+    let request = request_of(folder, None, RunAction::Replay)?;
     let run_id = named_or_new(run_id)?;
     execute(&Execution::new(&lake.place.open_lake().await?, request, &run_id)?, None, console).await
 }
