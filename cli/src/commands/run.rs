@@ -44,7 +44,7 @@ fn request_of(folder: &Path, landing: Option<&Place>, action: RunAction) -> Resu
     let files = SpecFiles::read(folder)?;
     let landing = landing.map(|place| place.existing("landing")).transpose()?;
     let (pipeline, spec) = (files.spec().pipeline.clone(), Some(files.folder_uri()?));
-    Ok(RunRequest { pipeline, spec, landing, action })
+    Ok(RunRequest { pipeline, spec, landing, action, engine: None })
 }
 
 fn read_event(path: Option<&Path>) -> Result<Value> {

@@ -55,6 +55,7 @@ pub(crate) async fn run(command: RunsCommand, console: &Console) -> Result<Exit>
                 spec: None,
                 landing: None,
                 action: RunAction::Accept { run_id },
+                engine: None,
             };
             let execution = Execution::new(&lake, request, &new_run_id(Timestamp::now())?)?;
             run::execute(&execution, None, console).await

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sluice_core::engine::Engine;
 use sluice_core::error::StepError;
 use sluice_core::name::RunId;
 use sluice_core::run::{Plan, PlanStatus, ReportedError, RunRef};
@@ -73,7 +74,7 @@ pub struct PlanPointer {
     /// What was decided.
     pub status: PlanStatus,
     /// The engine.
-    pub engine: String,
+    pub engine: Engine,
     /// Address of the plan.
     pub uri: ObjectUri,
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{ColumnType, Severity};
+use crate::engine::{Engine, EnginePreference};
 use crate::name::{PipelineName, RunId, TableRef};
 use crate::pipeline::Pipeline;
 use crate::source::{SourceId, SourceObject};
@@ -42,6 +43,9 @@ pub struct RunRequest {
     /// What to do.
     #[serde(default)]
     pub action: RunAction,
+    /// The engine, when it is not left to the spec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EnginePreference>,
 }
 
 /// What a run does.
@@ -89,6 +93,30 @@ pub struct PlannedObject {
     pub object: SourceObject,
     /// Where its rows are read.
     pub read_from: ReadFrom,
+    /// What a look at its beginning showed; `None` for objects that were not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<SourceShape>,
+}
+
+/// What a look at the beginning of a source object shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceShape {
+    /// Names of the header or schema, in order; empty for formats that have none.
+    pub columns: Vec<String>,
+    /// How the object is packed.
+    pub codec: Codec,
+}
+
+/// How a source object is packed, told by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Codec {
+    /// Not at all.
+    Plain,
+    /// Gzip.
+    Gzip,
+    /// Zstandard.
+    Zstd,
 }
 
 /// Where a table stands, and which objects the run brings to it.
@@ -100,13 +128,16 @@ pub struct PlannedTable {
     pub read_version: Option<u64>,
     /// Objects whose rows are missing from the table.
     pub sources: BTreeSet<SourceId>,
+    /// The columns it has at that version; none where it does not exist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<StoredColumn>,
 }
 
 /// The engine of a run and why it was chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineChoice {
-    /// `lambda`; Spark on EMR is not part of this version.
-    pub engine: String,
+    /// The engine.
+    pub engine: Engine,
     /// Why, in words.
     pub reason: String,
 }

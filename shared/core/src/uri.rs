@@ -186,6 +186,7 @@ impl schemars::JsonSchema for LakePath {
 /// Paths below the lake's root. One function per kind of thing, so that the layout is written in one place.
 pub mod layout {
     use super::{LakePath, PipelineName, RunId, TableRef};
+    use crate::run::RunRef;
 
     /// Folder of a table's files and log.
     pub fn table(table: &TableRef) -> LakePath {
@@ -210,6 +211,26 @@ pub mod layout {
     /// A document of a whole run, such as `report.json`.
     pub fn run_document(pipeline: &PipelineName, run: &RunId, kind: &str) -> LakePath {
         LakePath(format!("runs/{pipeline}/{run}/{kind}.json"))
+    }
+
+    /// The Spark script of one attempt of a run.
+    pub fn script(run: &RunRef) -> LakePath {
+        LakePath(format!("runs/{}/{}/etl-{}.sql", run.pipeline, run.run_id, run.attempt))
+    }
+
+    /// Folder where Spark writes what it counted in one attempt of a run, as lines of JSON.
+    pub fn metrics(run: &RunRef) -> LakePath {
+        LakePath(format!("runs/{}/{}/metrics-{}", run.pipeline, run.run_id, run.attempt))
+    }
+
+    /// Folder of what Spark keeps between the statements of one attempt of a run.
+    pub fn scratch(run: &RunRef) -> LakePath {
+        LakePath(format!("runs/{}/{}/scratch-{}", run.pipeline, run.run_id, run.attempt))
+    }
+
+    /// Folder below a table's own where Spark stages the files of one attempt of a run.
+    pub fn spark_stage(table: &TableRef, run: &RunRef) -> LakePath {
+        LakePath(format!("{table}/spark-{}-{}", run.run_id, run.attempt))
     }
 
     /// Folder of a pipeline's spec and contracts as deployed.

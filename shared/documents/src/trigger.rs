@@ -76,7 +76,7 @@ impl Trigger {
             Self::Request(request) => Ok(request),
             Self::ObjectCreated { bucket, key } => {
                 let pipeline = pipeline_of(lake, &bucket, &key)?;
-                Ok(RunRequest { pipeline, spec: None, landing: None, action: RunAction::Ingest })
+                Ok(RunRequest { pipeline, spec: None, landing: None, action: RunAction::Ingest, engine: None })
             }
         }
     }

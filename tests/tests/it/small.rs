@@ -167,6 +167,7 @@ impl Steps {
             spec: Some(folder_uri(&lab.pipeline())),
             landing: Some(folder_uri(&lab.landing())),
             action: RunAction::Ingest,
+            engine: None,
         };
         Self { lake, request, runs: Cell::new(0) }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use jiff::Timestamp;
+use sluice_core::engine::Engine;
 use sluice_core::name::{Layer, PipelineName, RunId, TableRef};
 use sluice_core::pipeline::{Pipeline, WriteMode};
 use sluice_core::run::{
@@ -130,7 +131,7 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
         planned_at: now,
         status,
         engine: EngineChoice {
-            engine: "lambda".to_owned(),
+            engine: Engine::Lambda,
             reason: format!(
                 "{size_bytes} bytes in {} objects; Polars is the only engine of this version",
                 objects.len()
@@ -265,7 +266,12 @@ impl Standing {
                 }
                 Layer::Gold => BTreeSet::new(),
             };
-            PlannedTable { read_version: self.version(&table), table, sources }
+            PlannedTable {
+                read_version: self.version(&table),
+                columns: self.tables.get(&table).map(|(open, _)| open.columns().to_vec()).unwrap_or_default(),
+                table,
+                sources,
+            }
         };
         pipeline.tables().into_iter().map(of).collect()
     }
@@ -309,12 +315,12 @@ async fn find_objects(
             continue;
         }
         let read_from = if standing.has(&pipeline.bronze, &id) { ReadFrom::Bronze } else { ReadFrom::Landing };
-        objects.insert(object.uri.clone(), PlannedObject { object, read_from });
+        objects.insert(object.uri.clone(), PlannedObject { object, read_from, shape: None });
     }
     for object in behind_bronze(pipeline, standing).await? {
         let id = object.id();
         if !is_held(&id) && only.as_ref().is_none_or(|only| only.contains(&id)) {
-            let planned = PlannedObject { object, read_from: ReadFrom::Bronze };
+            let planned = PlannedObject { object, read_from: ReadFrom::Bronze, shape: None };
             // A newer version of the object may be planned under the same address.
             objects.entry(planned.object.uri.clone()).or_insert(planned);
         }
