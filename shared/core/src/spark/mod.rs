@@ -1,6 +1,7 @@
 //! The large engine: a plan as one Spark SQL script, and what Spark answers.
 
 pub mod metrics;
+pub mod sql;
 
 use crate::run::Plan;
 use crate::uri::FolderUri;
