@@ -439,3 +439,5 @@ fn raw_json<'a>(columns: impl Iterator<Item = &'a str>) -> String {
     )
 }
 
+#[cfg(test)]
+mod tests;
