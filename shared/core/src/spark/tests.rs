@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::engine::Engine;
 use crate::pipeline::Pipeline;
+use crate::run::ReadFrom;
 use crate::run::{Codec, EngineChoice, PlanStatus, PlannedObject, PlannedTable, RunRef, RunRequest, SourceShape};
 use crate::source::SourceObject;
 use crate::spec::PipelineSpec;
