@@ -196,7 +196,7 @@ fn a_pipeline_is_checked_where_it_is_resolved() {
         "COUNT(DISTINCT customer_id) AS customers",
         "AVG(quantity) AS customers",
         &[
-            "spec of `retail`: table `daily_revenue`: sql: the unknown column `quantity` at line 36, column 7 is not in \
+            "spec of `retail`: table `daily_revenue`: sql: the unknown column `quantity` at line 32, column 7 is not in \
              the portable SQL subset: name a column of a table in FROM; case counts",
         ],
     );
