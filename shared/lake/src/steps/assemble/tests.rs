@@ -199,7 +199,7 @@ impl Fixture {
     }
 
     fn lines(&self, change: &TableChange) -> Vec<String> {
-        let line = |metric: &str, rule: Option<&str>, value: &str| json!({ "table": change.table, "metric": metric, "rule": rule, "value": value });
+        let line = |metric: &str, rule: Option<&str>, value: &str| metric_line(&change.table, metric, rule, value);
         let number = |metric: &str, value: u64| line(metric, None, &value.to_string());
         let rows = change.rows;
         let mut lines = vec![number("staged_rows", rows.staged)];
