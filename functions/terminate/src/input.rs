@@ -96,7 +96,11 @@ impl<'de> Deserialize<'de> for Input {
         }
         if value.get("sweep").is_some() {
             let OfSweep { sweep } = parse(value).map_err(D::Error::custom)?;
-            return if sweep { Ok(Self::Sweep) } else { Err(D::Error::custom("at `sweep`: write true or leave it out")) };
+            return if sweep {
+                Ok(Self::Sweep)
+            } else {
+                Err(D::Error::custom("at `sweep`: write true or leave it out"))
+            };
         }
         parse(value).map(|OfRun { run }| Self::Attempt(run)).map_err(D::Error::custom)
     }

@@ -70,9 +70,8 @@ struct Launched {
     launched_at: Timestamp,
 }
 
-/// That an attempt is over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// That an attempt is over. For people: the presence of the mark is what counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Closed {
     closed_at: Timestamp,
 }
@@ -94,7 +93,7 @@ pub(crate) async fn close(documents: &DocumentStore, now: Timestamp, run: &RunRe
 
 /// Whether an attempt is closed.
 pub(crate) async fn is_closed(documents: &DocumentStore, run: &RunRef) -> Result<bool, DocumentError> {
-    Ok(documents.read::<Closed>(&closed_path(run)).await?.is_some())
+    documents.exists(&closed_path(run)).await
 }
 
 /// When the first turn was taken; `None` when EMR was never asked.
@@ -124,7 +123,7 @@ pub(crate) async fn take_turn(
             None => match documents.create(&path, &mine).await? {
                 Created::Created => return Ok(Whose::Mine(round)),
                 // Somebody was faster, or this very write was repeated after a lost answer.
-                Created::AlreadyExists => match documents.read(&path).await? {
+                Created::AlreadyExists => match documents.read::<Turn>(&path).await? {
                     Some(turn) if turn == mine => return Ok(Whose::Mine(round)),
                     Some(_) | None => return Ok(Whose::Others),
                 },

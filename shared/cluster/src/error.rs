@@ -45,7 +45,9 @@ pub enum ClusterError {
         rounds: u32,
     },
     /// Every submission that was tried left neither an answer nor a step.
-    #[error("{rounds} submissions of step '{name}' to cluster {cluster} left neither an answer nor a step: see the health of EMR")]
+    #[error(
+        "{rounds} submissions of step '{name}' to cluster {cluster} left neither an answer nor a step: see the health of EMR"
+    )]
     NeverSubmitted {
         /// Name of the step.
         name: String,
@@ -67,7 +69,9 @@ pub enum ClusterError {
         failure: StepFailure,
     },
     /// The cluster is of another run or another lake.
-    #[error("cluster {cluster} is not '{name}' of lake '{lake}': give the cluster that start-emr named for this attempt")]
+    #[error(
+        "cluster {cluster} is not '{name}' of lake '{lake}': give the cluster that start-emr named for this attempt"
+    )]
     Foreign {
         /// The cluster.
         cluster: ClusterId,

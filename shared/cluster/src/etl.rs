@@ -140,15 +140,17 @@ async fn follow<C: Clusters>(
     Err(ClusterError::StepFailed { step: id, cluster: cluster.summary.id, state, failure })
 }
 
-/// Writes the script of the attempt. The first one stays, as the first plan does.
+/// Writes the script of the attempt, if there is none. The first one stays, as the first plan does.
 async fn write_script(documents: &DocumentStore, run: &RunRef) -> Result<(), ClusterError> {
+    if documents.exists(&layout::script(run)).await? {
+        return Ok(());
+    }
     let plan_path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "plan");
     let uri = documents.root().object(&plan_path);
     let Some(plan) = documents.read::<Plan>(&plan_path).await? else {
         return Err(ClusterError::NoPlan { uri });
     };
-    let script =
-        spark::script(documents.root(), &plan).map_err(|source| ClusterError::Script { uri, source })?;
+    let script = spark::script(documents.root(), &plan).map_err(|source| ClusterError::Script { uri, source })?;
     // Of two callers at once, both wrote the script of the same plan.
     documents.create_text(&layout::script(run), script.text).await.map(|_| ()).map_err(ClusterError::from)
 }

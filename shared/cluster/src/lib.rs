@@ -19,3 +19,6 @@ pub mod start;
 pub mod terminate;
 
 pub use error::ClusterError;
+
+#[cfg(test)]
+mod tests;

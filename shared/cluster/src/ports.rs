@@ -94,11 +94,7 @@ pub trait Clusters: Send + Sync {
     ///
     /// # Errors
     /// A [`ClusterFault`].
-    fn cancel_step(
-        &self,
-        cluster: &ClusterId,
-        step: &StepId,
-    ) -> impl Future<Output = Result<(), ClusterFault>> + Send;
+    fn cancel_step(&self, cluster: &ClusterId, step: &StepId) -> impl Future<Output = Result<(), ClusterFault>> + Send;
 }
 
 /// Which clusters are listed.

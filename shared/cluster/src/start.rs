@@ -74,22 +74,14 @@ pub async fn ensure<C: Clusters>(
     }
     match documents::take_turn(documents, Once::Launch, run, now).await? {
         Whose::Mine(round) => launch(documents, clusters, settings, now, run, round).await,
-        Whose::Others => {
-            Ok(Started { cluster_id: None, status: ClusterStatus::Starting, terminated: Vec::new() })
-        }
-        Whose::Nobodys => {
-            Err(ClusterError::NeverLaunched { name: cluster_name(run), rounds: documents::MAX_ROUNDS })
-        }
+        Whose::Others => Ok(Started { cluster_id: None, status: ClusterStatus::Starting, terminated: Vec::new() }),
+        Whose::Nobodys => Err(ClusterError::NeverLaunched { name: cluster_name(run), rounds: documents::MAX_ROUNDS }),
     }
 }
 
 /// What the clusters of an attempt that is not closed say: the oldest living one counts, and others go. `None` when there
 /// is no cluster at all.
-async fn settle<C: Clusters>(
-    clusters: &C,
-    found: Vec<Cluster>,
-    run: &RunRef,
-) -> Result<Option<Started>, ClusterError> {
+async fn settle<C: Clusters>(clusters: &C, found: Vec<Cluster>, run: &RunRef) -> Result<Option<Started>, ClusterError> {
     let (over, living): (Vec<Cluster>, Vec<Cluster>) =
         found.into_iter().partition(|cluster| cluster.summary.state.is_over());
     let mut living = living.into_iter();
@@ -117,11 +109,7 @@ fn status_of(state: ClusterState) -> ClusterStatus {
 }
 
 /// The cluster that did its work before it ended, if there is one: a run that is resumed needs no second cluster.
-async fn finished<C: Clusters>(
-    clusters: &C,
-    over: &[Cluster],
-    run: &RunRef,
-) -> Result<Option<Started>, ClusterError> {
+async fn finished<C: Clusters>(clusters: &C, over: &[Cluster], run: &RunRef) -> Result<Option<Started>, ClusterError> {
     for cluster in over {
         let id = &cluster.summary.id;
         if etl::is_completed(&clusters.steps(id).await?, run) {

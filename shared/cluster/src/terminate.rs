@@ -1,7 +1,6 @@
 //! No cluster outlives its run: attempts and runs are closed when they end, and a sweep finds what that missed.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{MAX_ATTEMPTS, Report, RunRef};
@@ -77,7 +76,7 @@ pub async fn of_run<C: Clusters>(
     let (mut ended, mut fault) = (Vec::new(), None);
     for attempt in 1..=MAX_ATTEMPTS {
         let plan = layout::attempt_document(pipeline, run_id, attempt, "plan");
-        if documents.read::<IgnoredAny>(&plan).await?.is_none() {
+        if !documents.exists(&plan).await? {
             break;
         }
         let run = RunRef { pipeline: pipeline.clone(), run_id: run_id.clone(), attempt };
@@ -118,10 +117,7 @@ pub async fn sweep<C: Clusters>(
 }
 
 /// The living clusters of the lake with their attempts. Clusters of other lakes and of others' making are left alone.
-async fn living<C: Clusters>(
-    documents: &DocumentStore,
-    clusters: &C,
-) -> Result<Vec<(RunRef, Cluster)>, ClusterError> {
+async fn living<C: Clusters>(documents: &DocumentStore, clusters: &C) -> Result<Vec<(RunRef, Cluster)>, ClusterError> {
     let query = ClusterQuery { name_prefix: NAME_PREFIX.to_owned(), created_after: None, include_ended: false };
     let mut living = Vec::new();
     for summary in clusters.list(&query).await? {
@@ -136,7 +132,7 @@ async fn living<C: Clusters>(
 /// Whether nobody needs a cluster for this attempt any more: it is closed, audited, or reported.
 async fn is_over(documents: &DocumentStore, run: &RunRef) -> Result<bool, ClusterError> {
     let verdict = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "verdict");
-    if documents::is_closed(documents, run).await? || documents.read::<IgnoredAny>(&verdict).await?.is_some() {
+    if documents::is_closed(documents, run).await? || documents.exists(&verdict).await? {
         return Ok(true);
     }
     let report: Option<Report> = documents.read(&layout::run_document(&run.pipeline, &run.run_id, "report")).await?;

@@ -150,6 +150,18 @@ impl DocumentStore {
         Ok(Some(document))
     }
 
+    /// Whether there is a document at `path`, without reading it.
+    ///
+    /// # Errors
+    /// See [`DocumentError::name`].
+    pub async fn exists(&self, path: &LakePath) -> Result<bool, DocumentError> {
+        match self.objects.head(&self.key(path)?).await {
+            Ok(_) => Ok(true),
+            Err(source) if is_absent(&source) => Ok(false),
+            Err(source) => Err(self.fault("look for", path, source)),
+        }
+    }
+
     /// Deletes the document at `path`. Deleting what is not there is no error.
     ///
     /// # Errors

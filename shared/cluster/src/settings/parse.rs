@@ -119,7 +119,10 @@ pub(super) fn release(setting: &'static str, text: &str) -> Result<String, Setti
     let parts = text.strip_prefix("emr-7.").and_then(|rest| rest.split_once('.'));
     match parts {
         Some((minor, patch)) if number(minor) && number(patch) => Ok(text.to_owned()),
-        _ => Err(refused(setting, format!("'{text}' is no release that the scripts are tested for: write emr-7.<n>.<n>"))),
+        _ => Err(refused(
+            setting,
+            format!("'{text}' is no release that the scripts are tested for: write emr-7.<n>.<n>"),
+        )),
     }
 }
 
@@ -168,20 +171,21 @@ where
 {
     let Some(text) = text else { return Ok(default) };
     let number: Option<T> = text.parse().ok();
-    number.filter(|number| range.contains(number)).ok_or_else(|| {
-        refused(setting, format!("'{text}' is no number from {} to {}", range.start(), range.end()))
-    })
+    number
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| refused(setting, format!("'{text}' is no number from {} to {}", range.start(), range.end())))
 }
 
 pub(super) fn tags(setting: &'static str, text: &str) -> Result<BTreeMap<String, String>, SettingError> {
     let pairs = list(setting, text, MAX_TAGS, |each| {
-        let (key, value) =
-            each.split_once('=').ok_or_else(|| format!("'{each}' is no tag: write key=value"))?;
+        let (key, value) = each.split_once('=').ok_or_else(|| format!("'{each}' is no tag: write key=value"))?;
         let (key, value) = (key.trim(), value.trim());
         let allowed = |text: &str| text.chars().all(|c| c.is_alphanumeric() || " +-=._:/@".contains(c));
         let fits = (1..=128).contains(&key.chars().count()) && value.chars().count() <= 256;
         if !fits || !allowed(key) || !allowed(value) {
-            return Err(format!("'{each}' is longer than a tag may be, or has other characters than letters, digits, space and + - = . _ : / @"));
+            return Err(format!(
+                "'{each}' is longer than a tag may be, or has other characters than letters, digits, space and + - = . _ : / @"
+            ));
         }
         if ["sluice:", "aws:", "for-use-with-amazon-emr"].iter().any(|taken| key.to_lowercase().starts_with(taken)) {
             return Err(format!("the key '{key}' is taken: choose another"));
