@@ -56,8 +56,10 @@ async fn a_launch_is_sent_in_full() {
     assert_eq!(configurations[0], json!({"Classification": "delta-defaults", "Properties": {"delta.enabled": "true"}}));
     assert_eq!(configurations[1]["Classification"], "spark-defaults");
     assert_eq!(configurations[1]["Properties"]["spark.dynamicAllocation.enabled"], "true");
-    let worker = json!({"InstanceType": "r6g.2xlarge", "WeightedCapacity": 8, "BidPriceAsPercentageOfOnDemandPrice": 100.0});
-    let spot = json!({"SpotSpecification": {
+    let worker =
+        json!({"InstanceType": "r6g.2xlarge", "WeightedCapacity": 8, "BidPriceAsPercentageOfOnDemandPrice": 100.0});
+    let on_demand = json!({"AllocationStrategy": "lowest-price"});
+    let spot = json!({"OnDemandSpecification": on_demand, "SpotSpecification": {
         "TimeoutDurationMinutes": 10, "TimeoutAction": "SWITCH_TO_ON_DEMAND",
         "AllocationStrategy": "price-capacity-optimized",
     }});
@@ -70,6 +72,7 @@ async fn a_launch_is_sent_in_full() {
     let primary = json!({
         "Name": "primary", "InstanceFleetType": "MASTER", "TargetOnDemandCapacity": 1, "TargetSpotCapacity": 0,
         "InstanceTypeConfigs": [{"InstanceType": "m6g.xlarge", "WeightedCapacity": 1}],
+        "LaunchSpecifications": {"OnDemandSpecification": on_demand},
     });
     let tag = |key: &str, value: &str| json!({"Key": key, "Value": value});
     let expected = json!({
