@@ -16,7 +16,8 @@ pub const NAME_PREFIX: &str = "sluice/";
 const SPOT_TIMEOUT_MINUTES: u32 = 10;
 /// Most that a Spot instance may cost, in percent of its On-Demand price.
 const SPOT_PRICE_PERCENT: u32 = 100;
-/// The cheapest of the types that are there. It is named, although it is the default, because EMR takes 30 types of a fleet with a strategy and 5 without.
+/// The cheapest of the types that are there. It is named, although it is the default, because EMR takes 30 types of a
+/// fleet with a strategy and 5 without.
 const ON_DEMAND_STRATEGY: &str = "lowest-price";
 /// Longest value of a tag, in characters.
 const MAX_TAG_CHARS: usize = 256;
