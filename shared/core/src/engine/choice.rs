@@ -151,7 +151,7 @@ mod tests {
         let (small, large) = (objects(GB / 100, 1, 1, 86, 8), objects(40 * GB, 40, 1, 86, 8));
         let free = EngineFacts::default();
         let replay = EngineFacts { replay: true, ..free.clone() };
-        let obstacle = EngineFacts { spark_obstacle: Some("object x; name it x.gz".to_owned()), ..free.clone() };
+        let obstacle = EngineFacts { spark_obstacle: Some("object x; name it x.gz".to_owned()), ..free };
         check(Lambda, &large, &free, Ok(Engine::Lambda), "lambda was asked for");
         check(Emr, &small, &free, Ok(Engine::Emr), "emr was asked for");
         check(Emr, &small, &obstacle, Err(()), "name it x.gz");

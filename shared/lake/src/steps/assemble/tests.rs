@@ -395,7 +395,7 @@ fn output_that_is_not_what_was_asked_for_is_refused_by_name() {
             f.edit_metrics(
                 r#""table":"quarantine/sales/orders","metric":"staged_rows","rule":null,"value":"2""#,
                 r#""table":"quarantine/sales/orders","metric":"staged_rows","rule":null,"value":"3""#,
-            )
+            );
         },
         "EtlFailed",
         &["`quarantine/sales/orders`", "counted 3", "hold 2"],
