@@ -168,6 +168,12 @@ class LocalEmr:
         """From now on every idle timeout is over."""
         self._call("POST", "delays", dict(IDLE_IS_OVER))
 
+    def age(self, seconds: int) -> None:
+        """Makes every cluster that is still there so much older."""
+        for cluster in self.clusters():
+            if cluster["IsActive"]:
+                self._call("POST", "age", {"cluster_id": cluster["Id"], "seconds": seconds})
+
     def wait_until_gone(self, seconds: float) -> list[str]:
         """Clusters that are still there after so long."""
         deadline = time.monotonic() + seconds

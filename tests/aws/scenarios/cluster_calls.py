@@ -76,7 +76,7 @@ def started(world: World, deployment: Deployment) -> str:
     first = deployment.invoked("start-emr", event(world, deployment, "start-emr.json"))
     check((first["status"], first["poll"]) == ("starting", 1), f"the first call answers {first}")
     ready = until(deployment, "start-emr", event(world, deployment, "start-emr-again.json"), "ready")
-    made = [cluster["Id"] for cluster in deployment.emr.clusters()]
+    made: list[str] = [cluster["Id"] for cluster in deployment.emr.clusters()]
     check(made == [ready["cluster_id"]], f"the cluster is {ready}, EMR has {made}")
     return made[0]
 
