@@ -73,7 +73,8 @@ def run(plan: ClusterPlan, prepared: PreparedPlan, world: World, deployment: Dep
         if plan.stop_after_seconds is not None:
             time.sleep(plan.stop_after_seconds)
             for one in running:
-                one.stop()
+                if not one.has_ended():
+                    one.stop()
             tally.faults += 1
         ended = [one.wait() for one in running]
         is_told = [tell_terminate(world, deployment, name, one.status) for one in ended]
