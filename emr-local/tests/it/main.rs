@@ -1,5 +1,13 @@
 //! The server as its clients see it: by HTTP.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test stops where it finds a fault"
+)]
+
 mod client;
 mod clusters;
 mod faults;

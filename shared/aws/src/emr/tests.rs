@@ -56,7 +56,8 @@ async fn a_launch_is_sent_in_full() {
     assert_eq!(configurations[0], json!({"Classification": "delta-defaults", "Properties": {"delta.enabled": "true"}}));
     assert_eq!(configurations[1]["Classification"], "spark-defaults");
     assert_eq!(configurations[1]["Properties"]["spark.dynamicAllocation.enabled"], "true");
-    let worker = json!({"InstanceType": "r6g.2xlarge", "WeightedCapacity": 8, "BidPriceAsPercentageOfOnDemandPrice": 100.0});
+    let worker =
+        json!({"InstanceType": "r6g.2xlarge", "WeightedCapacity": 8, "BidPriceAsPercentageOfOnDemandPrice": 100.0});
     let spot = json!({"SpotSpecification": {
         "TimeoutDurationMinutes": 10, "TimeoutAction": "SWITCH_TO_ON_DEMAND",
         "AllocationStrategy": "price-capacity-optimized",
