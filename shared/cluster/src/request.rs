@@ -16,6 +16,9 @@ pub const NAME_PREFIX: &str = "sluice/";
 const SPOT_TIMEOUT_MINUTES: u32 = 10;
 /// Most that a Spot instance may cost, in percent of its On-Demand price.
 const SPOT_PRICE_PERCENT: u32 = 100;
+/// The cheapest of the types that are there. It is named, although it is the default, because EMR takes 30 types of a
+/// fleet with a strategy and 5 without.
+const ON_DEMAND_STRATEGY: &str = "lowest-price";
 /// Longest value of a tag, in characters.
 const MAX_TAG_CHARS: usize = 256;
 
@@ -134,6 +137,8 @@ pub struct Fleet {
     pub spot_units: u32,
     /// Types to choose from.
     pub types: Vec<FleetType>,
+    /// Which type is taken On-Demand.
+    pub on_demand_strategy: &'static str,
     /// How Spot capacity is had; `None` for fleets without any.
     pub spot: Option<Spot>,
 }
@@ -284,6 +289,7 @@ fn primary(types: &[InstanceType]) -> Fleet {
         on_demand_units: 1,
         spot_units: 0,
         types: types.iter().map(fleet_type).collect(),
+        on_demand_strategy: ON_DEMAND_STRATEGY,
         spot: None,
     }
 }
@@ -299,6 +305,7 @@ fn workers(role: FleetRole, units: u32, types: &[InstanceType]) -> Fleet {
         on_demand_units: 0,
         spot_units: units,
         types: types.iter().map(fleet_type).collect(),
+        on_demand_strategy: ON_DEMAND_STRATEGY,
         spot: Some(Spot {
             timeout_minutes: SPOT_TIMEOUT_MINUTES,
             timeout_action: "SWITCH_TO_ON_DEMAND",

@@ -6,7 +6,8 @@ use aws_sdk_emr::operation::run_job_flow::builders::RunJobFlowInputBuilder;
 use aws_sdk_emr::types::{
     self, ActionOnFailure, Application, AutoTerminationPolicy, ComputeLimits, ComputeLimitsUnitType,
     HadoopJarStepConfig, InstanceFleetConfig, InstanceFleetProvisioningSpecifications, InstanceFleetType,
-    InstanceTypeConfig, JobFlowInstancesConfig, ManagedScalingPolicy, SpotProvisioningSpecification, StepConfig, Tag,
+    InstanceTypeConfig, JobFlowInstancesConfig, ManagedScalingPolicy, OnDemandProvisioningSpecification,
+    SpotProvisioningSpecification, StepConfig, Tag,
 };
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
@@ -74,24 +75,24 @@ fn fleet(fleet: &Fleet) -> Result<InstanceFleetConfig, String> {
         FleetRole::Core => (InstanceFleetType::Core, "core"),
         FleetRole::Task => (InstanceFleetType::Task, "task"),
     };
-    let spot = match fleet.spot {
-        Some(spot) => {
-            let specification = SpotProvisioningSpecification::builder()
-                .timeout_duration_minutes(int(spot.timeout_minutes)?)
-                .timeout_action(spot.timeout_action.into())
-                .allocation_strategy(spot.allocation_strategy.into())
-                .build();
-            Some(InstanceFleetProvisioningSpecifications::builder().spot_specification(specification).build())
-        }
-        None => None,
-    };
+    let on_demand =
+        OnDemandProvisioningSpecification::builder().allocation_strategy(fleet.on_demand_strategy.into()).build();
+    let mut launch = InstanceFleetProvisioningSpecifications::builder().on_demand_specification(on_demand);
+    if let Some(spot) = fleet.spot {
+        let specification = SpotProvisioningSpecification::builder()
+            .timeout_duration_minutes(int(spot.timeout_minutes)?)
+            .timeout_action(spot.timeout_action.into())
+            .allocation_strategy(spot.allocation_strategy.into())
+            .build();
+        launch = launch.spot_specification(specification);
+    }
     Ok(InstanceFleetConfig::builder()
         .name(name)
         .instance_fleet_type(kind)
         .target_on_demand_capacity(int(fleet.on_demand_units)?)
         .target_spot_capacity(int(fleet.spot_units)?)
         .set_instance_type_configs(Some(fleet.types.iter().map(fleet_type).collect::<Result<_, _>>()?))
-        .set_launch_specifications(spot)
+        .launch_specifications(launch.build())
         .build())
 }
 

@@ -36,10 +36,10 @@ fn a_cluster_is_asked_for_in_full() {
         "subnets": ["subnet-0a1b2c3d", "subnet-4e5f6a7b"],
         "security_groups": null,
         "fleets": [
-            {"role": "primary", "on_demand_units": 1, "spot_units": 0, "spot": null,
+            {"role": "primary", "on_demand_units": 1, "spot_units": 0, "on_demand_strategy": "lowest-price", "spot": null,
              "types": [on_demand("m6g.xlarge"), on_demand("m7g.xlarge")]},
-            {"role": "core", "on_demand_units": 0, "spot_units": 8, "spot": how, "types": workers},
-            {"role": "task", "on_demand_units": 0, "spot_units": 8, "spot": how, "types": workers},
+            {"role": "core", "on_demand_units": 0, "spot_units": 8, "on_demand_strategy": "lowest-price", "spot": how, "types": workers},
+            {"role": "task", "on_demand_units": 0, "spot_units": 8, "on_demand_strategy": "lowest-price", "spot": how, "types": workers},
         ],
         "scaling": {"min_units": 16, "max_units": 128, "max_core_units": 8, "max_on_demand_units": 16},
         "idle_timeout_seconds": 600,

@@ -80,7 +80,7 @@ impl FromStr for RoleArn {
             ["arn", partition, "iam", "", account, role]
                 if !partition.is_empty()
                     && is_account(account)
-                    && role.strip_prefix("role/").is_some_and(|name| is_iam_path(name)) =>
+                    && role.strip_prefix("role/").is_some_and(is_iam_path) =>
             {
                 Ok(Self(text.to_owned()))
             }
