@@ -14,7 +14,6 @@ use hyper::{Body, Method, Request, Response, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
@@ -111,11 +110,6 @@ impl LocalEmr {
     /// All clusters with their steps, as `GET /_control/clusters` shows them.
     pub fn clusters(&self) -> Value {
         self.service.world().describe()
-    }
-
-    /// A counter that grows with every change of a state of a cluster or step: who waits for news waits for this.
-    pub fn changes(&self) -> watch::Receiver<u64> {
-        self.service.changes()
     }
 
     /// How many clusters somebody would pay for now.

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use url::Url;
 
@@ -44,9 +43,6 @@ pub(crate) struct Service {
     /// Logs are kept here, whatever the cluster says.
     logs: Option<PathBuf>,
     running: Mutex<JoinSet<()>>,
-    /// States of all clusters and steps when they were last looked at, and how often they were not as before.
-    last_states: Mutex<Vec<&'static str>>,
-    changes: watch::Sender<u64>,
 }
 
 /// A step that begins, and what goes wrong with it.
@@ -61,22 +57,7 @@ struct Start {
 
 impl Service {
     pub(crate) fn new(world: World, executor: Box<dyn StepExecutor>, folder: PathBuf, logs: Option<PathBuf>) -> Self {
-        let (world, running, last_states) = (Mutex::new(world), Mutex::default(), Mutex::default());
-        Self { world, executor, folder, logs, running, last_states, changes: watch::Sender::new(0) }
-    }
-
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
-    }
-
-    /// Tells those who wait for news when there is some.
-    fn tell_changes(&self) {
-        let states = self.world().states();
-        let mut last = self.last_states.lock().unwrap_or_else(PoisonError::into_inner);
-        if *last != states {
-            *last = states;
-            self.changes.send_modify(|count| *count += 1);
-        }
+        Self { world: Mutex::new(world), executor, folder, logs, running: Mutex::default() }
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
@@ -121,8 +102,6 @@ impl Service {
         for start in starts {
             running.spawn(Arc::clone(self).run(start));
         }
-        drop(running);
-        self.tell_changes();
     }
 
     /// Moves all clusters, and the steps that begin into RUNNING.

@@ -196,6 +196,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_advised_is_what_a_checkout_installs() {
+        let jars: Vec<&str> = include_str!("../../tests/judges/spark-jars.txt").lines().collect();
+        assert_eq!(jars, DELTA_JARS);
+        let packages = include_str!("../../tests/judges/spark-requirements.txt");
+        assert!(packages.lines().any(|line| line == PYSPARK));
+    }
+
+    #[test]
     fn java_tells_its_version_in_three_styles() {
         let check = |text: &str, expected: Option<u32>| assert_eq!(java_version(text), expected, "{text}");
         check("openjdk version \"17.0.15\" 2025-04-15\nOpenJDK Runtime", Some(17));

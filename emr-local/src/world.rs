@@ -259,15 +259,6 @@ impl World {
         self.cluster_mut(id).map_err(|_| ApiError::validation("Specified job flow ID does not exist."))
     }
 
-    /// The states of all clusters and steps, each cluster before its steps.
-    pub(crate) fn states(&self) -> Vec<&'static str> {
-        let of = |cluster: &Cluster| -> Vec<&'static str> {
-            let steps = cluster.steps.iter().map(|step| step.state.as_str());
-            std::iter::once(cluster.state.as_str()).chain(steps).collect()
-        };
-        self.clusters.iter().flat_map(of).collect()
-    }
-
     /// Everything, for people and tests.
     pub(crate) fn describe(&self) -> Value {
         let whole = |cluster: &Cluster| {

@@ -93,14 +93,15 @@ async fn lists_are_newest_first_filtered_and_in_pages() {
     assert_eq!(names(json!({})).await, ("c4 c3 c2 c1 c0".to_owned(), 3));
     assert_eq!(names(json!({ "ClusterStates": ["WAITING"] })).await, ("c4 c3 c2 c0".to_owned(), 2));
     assert_eq!(names(json!({ "ClusterStates": ["STARTING"] })).await, (String::new(), 1));
-    let second = client.cluster(&ids[1]).await["Status"]["Timeline"]["CreationDateTime"].clone();
-    let (newer, _) = names(json!({ "CreatedAfter": second.as_f64().unwrap() + 0.000_5 })).await;
-    assert_eq!(newer, "c4 c3 c2");
-    let (status, _) =
-        client.control("POST", "age", &json!({ "cluster_id": ids[4], "seconds": 3600 }).to_string()).await;
-    assert_eq!(status, 200);
-    let (newer, _) = names(json!({ "CreatedAfter": second.as_f64().unwrap() + 0.000_5 })).await;
-    assert_eq!(newer, "c3 c2");
+    // Apart in time, so that a bound falls between two of them.
+    for (number, id) in ids.iter().enumerate() {
+        let age = json!({ "cluster_id": id, "seconds": 5000 - 1000 * number });
+        assert_eq!(client.control("POST", "age", &age.to_string()).await.0, 200);
+    }
+    let second = client.cluster(&ids[1]).await["Status"]["Timeline"]["CreationDateTime"].as_f64().unwrap();
+    assert_eq!(names(json!({ "CreatedAfter": second + 1.0 })).await.0, "c4 c3 c2");
+    assert_eq!(names(json!({ "CreatedBefore": second + 1.0 })).await.0, "c1 c0");
+    assert_eq!(names(json!({ "CreatedAfter": second - 1.0, "CreatedBefore": second + 1.0 })).await.0, "c1");
     let (_, kind, _) = client.refusal("ListClusters", json!({ "Marker": "nonsense" })).await;
     assert_eq!(kind, "InvalidRequestException");
 }

@@ -1,6 +1,7 @@
 //! Clusters of Amazon EMR.
 
 mod convert;
+mod local;
 
 use std::error::Error;
 
