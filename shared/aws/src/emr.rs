@@ -17,7 +17,7 @@ use sluice_cluster::settings::{ClusterSettings, RoleArn, SettingsText};
 use sluice_core::error::{ErrorName, StepError};
 
 use crate::env::{self, Env, EnvError, Variable};
-use crate::fault::classify;
+use crate::fault::name_of;
 
 /// Tries of one call that may be made twice: 3 of at most 10 s, within the 25 s of an operation.
 const TRIES: u32 = 3;
@@ -189,12 +189,8 @@ where
 {
     let SdkError::ServiceError(failure) = error else {
         let message = StepError::new(ErrorName::Internal, error).message;
-        return match error {
-            SdkError::TimeoutError(_) | SdkError::ResponseError(_) => ClusterFault::Unavailable { doing, message },
-            // Missing credentials end up here too, and calling again does not find them.
-            SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
-                ClusterFault::Unavailable { doing, message }
-            }
+        return match name_of(error) {
+            ErrorName::Unavailable => ClusterFault::Unavailable { doing, message },
             _ => ClusterFault::Unexpected { doing, message },
         };
     };
@@ -206,7 +202,7 @@ where
     match code {
         "InvalidRequestException" | "ValidationException" => ClusterFault::Refused { doing, message },
         "InternalServerError" | "InternalServerException" => ClusterFault::Unavailable { doing, message },
-        _ => match classify(code, failure.raw().status().as_u16()) {
+        _ => match name_of(error) {
             ErrorName::Throttled => ClusterFault::Throttled { doing, message },
             ErrorName::Unavailable => ClusterFault::Unavailable { doing, message },
             _ => ClusterFault::Unexpected { doing, message },

@@ -8,6 +8,7 @@ use crate::contract::{ColumnType, Contract, ContractError, TableContract};
 use crate::decimal::DecimalNumber;
 use crate::engine::EnginePreference;
 use crate::name::{ColumnName, DomainName, Layer, PipelineName, TableName, TableRef};
+use crate::spark::sql::{CheckError, check};
 use crate::spec::{CsvSpec, GoldSpec, LambdaLimits, PipelineSpec, SilverSpec, SourceFormat, WriteModeSpec};
 use crate::sql::{RowSql, SqlError, TableSql};
 use crate::uri::LakePath;
@@ -205,6 +206,11 @@ impl Pipeline {
             return Err(problems);
         }
         let gold = resolver.in_order(gold).map_err(|problem| vec![problem])?;
+        let refused: Vec<SpecError> =
+            check(&silver, &gold).into_iter().map(|(table, error)| resolver.refused(&table, error)).collect();
+        if !refused.is_empty() {
+            return Err(refused);
+        }
         Ok(Self {
             name: spec.pipeline.clone(),
             domain: spec.domain.clone(),
@@ -296,6 +302,13 @@ impl Resolver<'_> {
     fn sql_error(&self, table: &TableName) -> impl Fn(SqlError) -> SpecError {
         let (pipeline, table) = (self.spec.pipeline.clone(), table.clone());
         move |source| SpecError::Sql { pipeline: pipeline.clone(), table: table.clone(), source }
+    }
+
+    fn refused(&self, table: &TableName, error: CheckError) -> SpecError {
+        match error {
+            CheckError::Sql { source } => self.sql_error(table)(source),
+            other => self.problem(table, other.to_string()),
+        }
     }
 
     fn silver(&self, spec: &SilverSpec) -> Result<SilverTable, SpecError> {

@@ -232,12 +232,3 @@ pub struct GoldSpec {
 pub fn json_schema() -> schemars::Schema {
     schemars::schema_for!(PipelineSpec)
 }
-
-#[cfg(test)]
-mod temporary {
-    #[test]
-    fn spec_schema_print() {
-        std::fs::write("/tmp/c-schema.json", serde_json::to_string_pretty(&super::json_schema()).expect("json") + "\n")
-            .expect("file");
-    }
-}

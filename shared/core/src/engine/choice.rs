@@ -122,20 +122,23 @@ mod tests {
         let small = objects(10_000_000, 1, 1, 86, 8);
         check("nothing but gold", &Workload::default(), Engine::Lambda, &["0 bytes in 0 objects"]);
         check("a day", &small, Engine::Lambda, &["10.0 MB in 1 object:", "within the limits of 3008 MB and 600 s"]);
-        check("4 GB of CSV", &objects(4 * GB, 12, 1, 86, 8), Engine::Lambda, &["4.0 GB in 12 objects"]);
+        check("4 GB of CSV", &objects(4 * GB, 10, 1, 86, 8), Engine::Lambda, &["4.0 GB in 10 objects"]);
         check("20 GB of CSV", &objects(20 * GB, 40, 1, 86, 8), Engine::Emr, &["20.0 GB in 40 objects", "above the"]);
         check("1 GB of gzip", &objects(GB, 4, 4, 86, 8), Engine::Lambda, &["1.0 GB in 4 objects (4.0 GB as text)"]);
         check("6 GB of gzip", &objects(6 * GB, 4, 6, 86, 8), Engine::Emr, &["(36.0 GB as text)"]);
         check("wide NDJSON", &objects(2 * GB, 1, 1, 4_000, 200), Engine::Lambda, &["2.0 GB"]);
         check("40 GB of wide NDJSON", &objects(40 * GB, 9, 1, 4_000, 200), Engine::Emr, &["803 s"]);
-        check("Parquet", &parquet(objects(GB, 1, 1, 60, 8)), Engine::Lambda, &["(4.0 GB as text)"]);
-        check("12 GB of Parquet", &parquet(objects(12 * GB, 9, 1, 60, 8)), Engine::Emr, &["(48.0 GB as text)"]);
+        check("Parquet", &parquet(objects(GB, 1, 1, 60, 8)), Engine::Lambda, &["1.0 GB in 1 object"]);
+        let repeating = parquet(objects(61_000_000, 1, 1, 6, 8));
+        check("1 GB of CSV as Parquet", &repeating, Engine::Emr, &["61.0 MB in 1 object (975.9 MB as text)"]);
+        check("12 GB of Parquet", &parquet(objects(12 * GB, 8, 1, 60, 8)), Engine::Emr, &["12.0 GB in 8 objects"]);
         check("a small merge", &merged(small.clone(), 1_000_000), Engine::Lambda, &["1000000 rows of tables"]);
         check("a day into 400 million rows", &merged(small, 400_000_000), Engine::Emr, &["400000000 rows of tables"]);
     }
 
     #[test]
     fn a_persons_word_and_obstacles_count() {
+        use EnginePreference::{Auto, Emr, Lambda};
         let check = |preference, workload: &Workload, facts: &EngineFacts, expected: Result<Engine, ()>, says: &str| {
             let choice = choose(preference, &LambdaLimits::default(), &estimate(workload), facts);
             let (engine, words) = match choice {
@@ -149,7 +152,6 @@ mod tests {
         let free = EngineFacts::default();
         let replay = EngineFacts { replay: true, ..free.clone() };
         let obstacle = EngineFacts { spark_obstacle: Some("object x; name it x.gz".to_owned()), ..free.clone() };
-        use EnginePreference::{Auto, Emr, Lambda};
         check(Lambda, &large, &free, Ok(Engine::Lambda), "lambda was asked for");
         check(Emr, &small, &free, Ok(Engine::Emr), "emr was asked for");
         check(Emr, &small, &obstacle, Err(()), "name it x.gz");

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::engine::Engine;
 use crate::pipeline::Pipeline;
+use crate::run::ReadFrom;
 use crate::run::{Codec, EngineChoice, PlanStatus, PlannedObject, PlannedTable, RunRef, RunRequest, SourceShape};
 use crate::source::SourceObject;
 use crate::spec::PipelineSpec;
@@ -46,6 +47,7 @@ fn plan(pipeline: Pipeline, files: &[&str], columns: &[&str]) -> Plan {
         planned_at: "2026-01-05T09:00:00Z".parse().expect("time"),
         status: PlanStatus::Planned,
         engine: EngineChoice { engine: Engine::Emr, reason: "asked for".to_owned() },
+        estimate: None,
         tables: tables.collect(),
         refresh: pipeline.gold.iter().map(|gold| gold.table.clone()).collect(),
         pipeline,

@@ -172,9 +172,20 @@ async fn look_at_footer(
     object: &SourceObject,
     mut columns: Vec<String>,
 ) -> Result<Look, LakeError> {
-    let (store, key) = remote(&object.uri, lake.options())?;
-    let footer = match Footer::read(&store, key).await {
+    let footer = match remote(&object.uri, lake.options()) {
+        Ok((store, key)) => Footer::read(&store, key).await,
+        Err(error) => Err(error),
+    };
+    let footer = match footer {
         Ok(footer) => footer,
+        // The file was read already, under a name that only a file system has: its size is all that is left to go by.
+        Err(_) if !columns.is_empty() => {
+            let measured = ObjectMeasure::unseen(object.size_bytes);
+            return Ok(match missing_columns(pipeline, object, &columns) {
+                Some(fault) => Look::Refused(fault),
+                None => Look::Shape(SourceShape { columns, codec: Codec::Plain }, measured),
+            });
+        }
         Err(LakeError::Internal { .. } | LakeError::Store { source: object_store::Error::NotFound { .. }, .. }) => {
             return Ok(Look::Nothing);
         }

@@ -70,3 +70,6 @@ fn obstacle(lake: &Lake, plan: &Plan) -> Option<String> {
     let error = spark::script(lake.root(), &Plan { engine, ..plan.clone() }).err()?;
     Some(StepError::new(ErrorName::InvalidInput, &error).message)
 }
+
+#[cfg(test)]
+mod tests;
