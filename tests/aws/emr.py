@@ -30,6 +30,8 @@ DELAYS: Mapping[str, int] = {
     "bootstrapping_ms": 200,
     "step_pending_ms": 50,
     "terminating_ms": 100,
+    # Lists are behind: whoever looks for a cluster that was launched just now does not find it there.
+    "listing_ms": 400,
     "idle_second_ms": 50,
 }
 # Where Spark is, when it is not where the program looks by itself.

@@ -23,7 +23,7 @@ pub(crate) struct Options {
     /// Seed of the first random run; each further run counts one up
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How long to begin new random runs; the other cases, about 6 minutes, come first
+    /// How long to begin new random runs; the other cases, 300 runs against clusters among them, come first
     #[arg(long, default_value_t = 30)]
     minutes: u32,
     /// Only scenarios or cases with this in their name, once; `random` is the random run of the seed

@@ -17,8 +17,8 @@ from world import World
 MOST_POLLS = 12
 # Clusters that end need a moment; long before they would end for being idle.
 GONE_SECONDS = 5.0
-# Calls of EMR that every run makes.
-OPERATIONS = ("RunJobFlow", "ListClusters", "DescribeCluster", "AddJobFlowSteps", "ListSteps", "TerminateJobFlows")
+# Calls of EMR that every run makes and that may be repeated at once.
+REPEATABLE = ("ListClusters", "DescribeCluster", "ListSteps", "TerminateJobFlows")
 # More than any client repeats, in all attempts of a task.
 FOR_EVER = 1000
 
@@ -71,14 +71,22 @@ TROUBLES = (
     Trouble(
         "launch throttled for ever",
         [EmrFault("throttle", "RunJobFlow", times=FOR_EVER)],
-        "Throttled",
-        "launch cluster",
-        "StartEmr",
+        # After a launch that failed nobody launches again for minutes; the loop here is over before that.
+        "ClusterFailed",
+        "60 polls",
+        "ClusterOverdue",
         clusters=0,
     ),
     Trouble(
-        "every call throttled twice",
-        [EmrFault("throttle", operation, times=2) for operation in OPERATIONS],
+        "submission throttled",
+        [EmrFault("throttle", "AddJobFlowSteps")],
+        "EtlFailed",
+        "240 polls",
+        "EtlOverdue",
+    ),
+    Trouble(
+        "every other call throttled twice",
+        [EmrFault("throttle", operation, times=2) for operation in REPEATABLE],
         "EtlFailed",
         "metrics",
         "QualityCheck",
@@ -102,7 +110,8 @@ def troubled(trouble: Trouble, world: World, tally: Tally) -> None:
     ) as deployment:
         deployment.deliver(world.samples.days(1))
         deployment.emr.add_faults(trouble.faults)
-        tally.faults += sum(fault.times for fault in trouble.faults) or 1
+        # Of those that last for ever, one at least happens.
+        tally.faults += sum(fault.times if fault.times < FOR_EVER else 1 for fault in trouble.faults) or 1
         machine = world.machines.create(
             f"{deployment.name}-short", deployment.created.function_arns, most_polls=MOST_POLLS
         )
@@ -123,6 +132,6 @@ def judge(deployment: Deployment, trouble: Trouble, run_id: str) -> None:
     made = deployment.emr.clusters()
     check(len(made) == trouble.clusters, f"{len(made)} clusters were made, not {trouble.clusters}")
     report = deployment.bucket.find_json(f"runs/retail/{run_id}/report.json")
-    told = None if report is None else (report["outcome"], report["error"]["error"])
+    told = None if report is None else (report["outcome"], report["error"]["Error"])
     check(told == ("failed", trouble.error), f"people are told {told}")
     deployment.verify([])
