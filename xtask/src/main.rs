@@ -8,6 +8,7 @@ mod demo;
 mod demo_story;
 mod deployed;
 mod judge_tools;
+mod parity;
 mod state_machine;
 mod test_steps;
 mod workspace;
@@ -34,6 +35,8 @@ enum Command {
     Demo(demo::Options),
     /// Wall time, CPU time and peak memory of a run, beside DuckDB and pandas doing the same job on the same file.
     Bench(bench::Options),
+    /// Polars against Spark: generated pipelines and the retail one, their tables compared row by row.
+    Parity(parity::Options),
     /// The deployed form under faults, for as long as you like: real binaries, S3 protocol, Step Functions interpreter.
     Soak(deployed::Options),
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test_steps::run(&workspace, &options),
         Command::Demo(options) => demo::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options),
+        Command::Parity(options) => parity::run_cases(&workspace, &options),
         Command::Soak(options) => deployed::soak(&workspace, &options),
     });
     match outcome {
