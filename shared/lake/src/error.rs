@@ -7,6 +7,7 @@ use polars::prelude::PolarsError;
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::SpecError;
+use sluice_core::run::RunRef;
 use sluice_core::uri::ObjectUri;
 use sluice_documents::DocumentError;
 
@@ -103,6 +104,18 @@ pub enum LakeError {
         /// Attempts made.
         attempts: u32,
     },
+    /// What Spark left is not what the plan asked for.
+    #[error(
+        "what Spark left of run `{}`, attempt {}: {problem}; nothing was published: look at the log of the run's EMR \
+         step, then run again, or with engine lambda",
+        .run.run_id, .run.attempt
+    )]
+    EtlFailed {
+        /// The attempt.
+        run: RunRef,
+        /// What is missing or wrong, with the table and file.
+        problem: String,
+    },
     /// The request cannot be carried out as it is.
     #[error("{message}")]
     Invalid {
@@ -149,6 +162,7 @@ impl LakeError {
             Self::Store { source, .. } => sluice_documents::classify(source),
             Self::SourceChanged { .. } => ErrorName::SourceChanged,
             Self::Conflict { .. } | Self::ConflictsWithoutEnd { .. } => ErrorName::CommitConflict,
+            Self::EtlFailed { .. } => ErrorName::EtlFailed,
             Self::Violation { .. } => ErrorName::ContractViolation,
             Self::NotFound { .. } => ErrorName::NotFound,
         }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use bytes::{Buf, Bytes};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
-use object_store::{GetOptions, ObjectStore};
+use object_store::{GetOptions, ObjectStore, ObjectStoreExt};
 use sluice_core::source::SourceObject;
 use sluice_core::uri::{FolderUri, ObjectUri};
 use sluice_documents::DocumentStore;
@@ -209,6 +209,34 @@ impl ObjectBytes {
     }
 }
 
+/// Proves that an object still is the version that the plan saw, without reading it where the store knows its etag.
+///
+/// # Errors
+/// [`LakeError::SourceChanged`] when it is gone or another version.
+pub(crate) async fn verify_version(object: &SourceObject, options: &StoreOptions) -> Result<(), LakeError> {
+    let changed = |what| LakeError::SourceChanged { uri: object.uri.clone(), what };
+    let etag = if object.uri.as_url().scheme() == "file" {
+        let path = local_path(object.uri.as_url())?;
+        match blocking(move || hash_file(&path)).await {
+            Ok(etag) => etag,
+            Err(LakeError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Err(changed("deleted"));
+            }
+            Err(error) => return Err(error),
+        }
+    } else {
+        let (store, key) = remote(&object.uri, options)?;
+        match store.head(&key).await {
+            Ok(head) => head.e_tag.unwrap_or_default().trim_matches('"').to_owned(),
+            Err(object_store::Error::NotFound { .. }) => return Err(changed("deleted")),
+            Err(source) => {
+                return Err(LakeError::Store { doing: "look at", location: object.uri.to_string(), source });
+            }
+        }
+    };
+    if etag == object.etag { Ok(()) } else { Err(changed("replaced")) }
+}
+
 /// Tells, once all bytes were read, whether they were the version planned.
 pub struct VersionCheck(Option<HashCheck>);
 
@@ -233,7 +261,7 @@ impl VersionCheck {
     }
 }
 
-fn remote(
+pub(crate) fn remote(
     uri: &ObjectUri,
     options: &StoreOptions,
 ) -> Result<(Arc<dyn ObjectStore>, object_store::path::Path), LakeError> {

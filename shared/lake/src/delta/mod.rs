@@ -1,6 +1,7 @@
 //! Delta tables: opening, reading and the one place that commits.
 
 mod commit;
+mod footer;
 mod ledger;
 pub mod schema;
 mod stats;
@@ -21,6 +22,7 @@ use sluice_core::run::StoredColumn;
 use sluice_core::uri::FolderUri;
 
 pub use commit::{Committed, commit};
+pub(crate) use footer::{FileColumn, Footer};
 pub use ledger::{Ledger, run_app_id, source_app_id};
 pub use stats::{FileStatistics, staged_file};
 

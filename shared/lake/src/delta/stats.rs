@@ -4,17 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use object_store::ObjectStore;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
-use parquet::arrow::async_reader::AsyncFileReader;
-#[expect(deprecated, reason = "its successor is an example to copy, not an API")]
-use parquet::arrow::async_reader::ParquetObjectReader;
 use parquet::basic::LogicalType;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use serde_json::{Map, Value, json};
 use sluice_core::run::StagedFile;
 
+use super::footer::Footer;
 use crate::error::LakeError;
 
 /// Longest text that a statistic holds, in bytes. Longer bounds are left out: a cut maximum would be a wrong one.
@@ -56,19 +54,15 @@ pub async fn staged_file(
     path: String,
     partition_values: BTreeMap<String, Option<String>>,
 ) -> Result<StagedFile, LakeError> {
-    let head = store.head(&key).await.map_err(|source| LakeError::Store {
-        doing: "read staged file",
-        location: key.to_string(),
-        source,
-    })?;
-    let unreadable = |error: parquet::errors::ParquetError| LakeError::Internal {
-        message: format!("staged file {path} has no readable Parquet footer: {error}"),
-    };
-    #[expect(deprecated, reason = "its successor is an example to copy, not an API")]
-    let mut reader = ParquetObjectReader::new(store.clone(), key).with_file_size(head.size);
-    let footer = reader.get_metadata(None).await.map_err(unreadable)?;
-    let rows = u64::try_from(footer.file_metadata().num_rows()).unwrap_or_default();
-    Ok(StagedFile { stats: delta_stats(&footer).to_string(), path, size_bytes: head.size, rows, partition_values })
+    Ok(Footer::read(store, key).await?.staged_file(path, partition_values))
+}
+
+impl Footer {
+    /// The file as it is staged: `path` is its path below the table.
+    pub(crate) fn staged_file(&self, path: String, partition_values: BTreeMap<String, Option<String>>) -> StagedFile {
+        let stats = delta_stats(&self.metadata).to_string();
+        StagedFile { path, size_bytes: self.size_bytes, rows: self.rows(), partition_values, stats }
+    }
 }
 
 /// Delta statistics of a file: `numRecords`, `minValues`, `maxValues`, `nullCount` of its top-level columns.

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use polars::prelude::{Column, DataFrame, DataType, IntoColumn, NamedFrom, Scalar, Series, TimeUnit};
 use sluice_core::contract::ColumnType;
 use sluice_core::name::TableRef;
-use sluice_core::run::{ChangeKind, RowCounts, RunRef, StoredColumn, TableChange};
+use sluice_core::run::{ChangeKind, RowCounts, RunRef, StagedFile, StoredColumn, TableChange};
 use sluice_core::source::{SourceId, SourceObject};
 
 use super::stage::StageWriter;
@@ -18,21 +18,82 @@ use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::source::SourceBatch;
 
-/// Stages the bronze rows of a run.
-pub struct BronzeStage {
-    lake: Lake,
-    run: RunRef,
+/// A bronze table before a run, and the source columns that the run has met.
+pub(crate) struct BronzeTable {
     table: TableRef,
-    planned_at: Timestamp,
     read_version: Option<u64>,
     rows_before: u64,
     /// Source columns of the table, in table order; grows with the files read.
     known: Vec<String>,
     added: Vec<String>,
+}
+
+impl BronzeTable {
+    /// The table as it is now.
+    ///
+    /// # Errors
+    /// [`LakeError`] when the table's files cannot be told.
+    pub(crate) fn new(table: &TableRef, existing: Option<&OpenTable>) -> Result<Self, LakeError> {
+        let known = existing
+            .map(|table| table.columns().iter().map(|c| c.name.clone()).filter(|name| !is_own(name)).collect())
+            .unwrap_or_default();
+        let rows_before = match existing {
+            Some(table) => table.rows()?.unwrap_or_default(),
+            None => 0,
+        };
+        let read_version = existing.map(OpenTable::version);
+        Ok(Self { table: table.clone(), read_version, rows_before, known, added: Vec::new() })
+    }
+
+    /// Takes notice of a source column of an object.
+    pub(crate) fn meet(&mut self, column: &str) {
+        if !self.known.iter().any(|known| known == column) {
+            self.known.push(column.to_owned());
+            self.added.push(column.to_owned());
+        }
+    }
+
+    /// All columns of the table, with those met.
+    pub(crate) fn columns(&self) -> Vec<StoredColumn> {
+        bronze_columns(&self.known)
+    }
+
+    /// The change that adds these files.
+    pub(crate) fn change(self, adds: Vec<StagedFile>, sources: BTreeSet<SourceId>) -> TableChange {
+        let columns = self.columns();
+        let rows: u64 = adds.iter().map(|file| file.rows).sum();
+        let schema_changes = match self.read_version {
+            Some(_) => self.added.iter().map(|name| format!("column `{name}` is new")).collect(),
+            None => Vec::new(),
+        };
+        TableChange {
+            table: self.table,
+            read_version: self.read_version,
+            // A new column changes the table's metadata, which no other commit may do at the same time.
+            kind: if self.added.is_empty() { ChangeKind::Append } else { ChangeKind::Rewrite },
+            columns,
+            partition_by: vec![INGESTION_DATE.to_owned()],
+            adds,
+            removes: Vec::new(),
+            sources,
+            inputs: BTreeSet::new(),
+            rows: RowCounts { source: rows, staged: rows, ..RowCounts::default() },
+            table_rows: self.rows_before + rows,
+            broken_rules: std::collections::BTreeMap::new(),
+            schema_changes,
+        }
+    }
+}
+
+/// Stages the bronze rows of a run.
+pub struct BronzeStage {
+    lake: Lake,
+    run: RunRef,
+    planned_at: Timestamp,
+    table: BronzeTable,
     /// The writer of the current file, with the source columns it was opened for.
     writer: Option<(Vec<String>, StageWriter)>,
-    staged: Vec<sluice_core::run::StagedFile>,
-    rows: u64,
+    staged: Vec<StagedFile>,
 }
 
 impl BronzeStage {
@@ -47,28 +108,8 @@ impl BronzeStage {
         existing: Option<&OpenTable>,
         planned_at: Timestamp,
     ) -> Result<Self, LakeError> {
-        let own: BTreeSet<&str> =
-            LINEAGE.iter().map(|(name, _)| *name).chain(CORRUPT).chain([INGESTION_DATE]).collect();
-        let known = existing
-            .map(|table| table.columns().iter().map(|c| c.name.clone()).filter(|n| !own.contains(n.as_str())).collect())
-            .unwrap_or_default();
-        let rows_before = match existing {
-            Some(table) => table.rows()?.unwrap_or_default(),
-            None => 0,
-        };
-        Ok(Self {
-            lake: lake.clone(),
-            run: run.clone(),
-            table: table.clone(),
-            planned_at,
-            read_version: existing.map(OpenTable::version),
-            rows_before,
-            known,
-            added: Vec::new(),
-            writer: None,
-            staged: Vec::new(),
-            rows: 0,
-        })
+        let table = BronzeTable::new(table, existing)?;
+        Ok(Self { lake: lake.clone(), run: run.clone(), planned_at, table, writer: None, staged: Vec::new() })
     }
 
     /// Adds lineage to a batch of an object, stages it and gives it back for the silver tables.
@@ -79,10 +120,7 @@ impl BronzeStage {
         let frame = with_lineage(batch.frame, object, &self.run, self.planned_at)?;
         let columns = source_columns(&frame);
         for column in &columns {
-            if !self.known.contains(column) {
-                self.known.push(column.clone());
-                self.added.push(column.clone());
-            }
+            self.table.meet(column);
         }
         if self.writer.as_ref().is_some_and(|(open_for, _)| open_for != &columns)
             && let Some((_, full)) = self.writer.take()
@@ -92,14 +130,14 @@ impl BronzeStage {
         if self.writer.is_none() {
             let in_file = bronze_columns(&columns);
             let day = self.planned_at.to_zoned(TimeZone::UTC).date().to_string();
-            let writer = StageWriter::new(&self.lake, &self.run, &self.table, &in_file, &[INGESTION_DATE.to_owned()])
-                .with_fixed_partition(INGESTION_DATE, &day);
+            let writer =
+                StageWriter::new(&self.lake, &self.run, &self.table.table, &in_file, &[INGESTION_DATE.to_owned()])
+                    .with_fixed_partition(INGESTION_DATE, &day);
             self.writer = Some((columns, writer));
         }
         if let Some((_, writer)) = &mut self.writer {
             writer.write(&frame)?;
         }
-        self.rows += frame.height() as u64;
         Ok(frame)
     }
 
@@ -111,26 +149,7 @@ impl BronzeStage {
         if let Some((_, writer)) = self.writer.take() {
             self.staged.extend(writer.finish()?);
         }
-        let schema_changes = match self.read_version {
-            Some(_) => self.added.iter().map(|name| format!("column `{name}` is new")).collect(),
-            None => Vec::new(),
-        };
-        Ok(TableChange {
-            table: self.table,
-            read_version: self.read_version,
-            // A new column changes the table's metadata, which no other commit may do at the same time.
-            kind: if self.added.is_empty() { ChangeKind::Append } else { ChangeKind::Rewrite },
-            columns: bronze_columns(&self.known),
-            partition_by: vec![INGESTION_DATE.to_owned()],
-            adds: self.staged,
-            removes: Vec::new(),
-            sources,
-            inputs: BTreeSet::new(),
-            rows: RowCounts { source: self.rows, staged: self.rows, ..RowCounts::default() },
-            table_rows: self.rows_before + self.rows,
-            broken_rules: std::collections::BTreeMap::new(),
-            schema_changes,
-        })
+        Ok(self.table.change(self.staged, sources))
     }
 }
 
@@ -145,10 +164,14 @@ fn bronze_columns(source: &[String]) -> Vec<StoredColumn> {
         .collect()
 }
 
+/// Whether a column of bronze is none of the source's.
+fn is_own(name: &str) -> bool {
+    CORRUPT.contains(&name) || name == INGESTION_DATE || is_lineage(name)
+}
+
 /// The source columns of a frame in bronze shape.
 pub(crate) fn source_columns(frame: &DataFrame) -> Vec<String> {
-    let own = |name: &str| CORRUPT.contains(&name) || name == INGESTION_DATE || is_lineage(name);
-    frame.get_column_names().into_iter().filter(|name| !own(name)).map(|name| name.to_string()).collect()
+    frame.get_column_names().into_iter().filter(|name| !is_own(name)).map(|name| name.to_string()).collect()
 }
 
 /// The batch with its lineage columns, in bronze order.

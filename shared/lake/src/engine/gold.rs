@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use polars::prelude::{DataFrame, IntoLazy, LazyFrame};
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::GoldTable;
-use sluice_core::run::{ChangeKind, RowCounts, RunRef, TableChange};
+use sluice_core::run::{ChangeKind, RowCounts, RunRef, StagedFile, StoredColumn, TableChange};
 use sluice_core::sql::{TableSql, engine_name};
 
 use super::passes::group_in_passes;
@@ -28,12 +28,32 @@ pub(crate) fn stage_gold(
     inputs: impl Fn(&TableRef) -> Result<GoldInput, LakeError>,
 ) -> Result<(TableChange, DataFrame), LakeError> {
     let rows = compute(gold, inputs)?;
-    let columns: Vec<_> = contract_columns(&gold.contract).collect();
-    let partition_by: Vec<String> = gold.contract.partition_by.iter().map(ToString::to_string).collect();
-    let mut writer = StageWriter::new(lake, run, &gold.table, &columns, &partition_by);
+    let mut writer = StageWriter::new(lake, run, &gold.table, &gold_columns(gold), &partition_by(gold));
     writer.write(&rows)?;
-    let staged = writer.rows();
-    let adds = writer.finish()?;
+    let change = gold_change(gold, existing, writer.finish()?)?;
+    Ok((change, rows))
+}
+
+/// All columns of a gold table.
+pub(crate) fn gold_columns(gold: &GoldTable) -> Vec<StoredColumn> {
+    contract_columns(&gold.contract).collect()
+}
+
+fn partition_by(gold: &GoldTable) -> Vec<String> {
+    gold.contract.partition_by.iter().map(ToString::to_string).collect()
+}
+
+/// The change that puts these files in place of all files of a gold table.
+///
+/// # Errors
+/// [`LakeError`] when the table's files cannot be told.
+pub(crate) fn gold_change(
+    gold: &GoldTable,
+    existing: Option<&OpenTable>,
+    adds: Vec<StagedFile>,
+) -> Result<TableChange, LakeError> {
+    let columns = gold_columns(gold);
+    let staged = adds.iter().map(|file| file.rows).sum();
     let removes = match existing {
         Some(table) => table.files()?.into_iter().map(|file| file.path).collect(),
         None => Vec::new(),
@@ -42,12 +62,12 @@ pub(crate) fn stage_gold(
         Some(table) if table.columns() != columns => vec!["columns follow the contract".to_owned()],
         _ => Vec::new(),
     };
-    let change = TableChange {
+    Ok(TableChange {
         table: gold.table.clone(),
         read_version: existing.map(OpenTable::version),
         kind: ChangeKind::Overwrite,
         columns,
-        partition_by,
+        partition_by: partition_by(gold),
         adds,
         removes,
         sources: BTreeSet::new(),
@@ -56,8 +76,7 @@ pub(crate) fn stage_gold(
         table_rows: staged,
         broken_rules: std::collections::BTreeMap::new(),
         schema_changes,
-    };
-    Ok((change, rows))
+    })
 }
 
 fn compute(

@@ -40,6 +40,26 @@ pub struct Audit {
 }
 
 impl Audit {
+    /// An audit of numbers that another engine has counted: `rows` are those of the staged files, `table_rows` those of
+    /// the table. Numbers of dataset rules are rows or keys, or what a rule's SQL answers; shares are made of them here.
+    ///
+    /// # Errors
+    /// [`EngineError::Rule`] where a share is wanted of what is no number of rows.
+    pub(crate) fn counted(
+        rows: u64,
+        table_rows: u64,
+        row_rules: Vec<(String, u64)>,
+        dataset_rules: Vec<(&DatasetRule, Option<DecimalNumber>)>,
+    ) -> Result<Self, EngineError> {
+        let row = |(rule, broken): (String, u64)| RuleObservation { rule, observed: Some(broken.into()), of: rows };
+        let mut observations: Vec<RuleObservation> = row_rules.into_iter().map(row).collect();
+        for (rule, answer) in dataset_rules {
+            let observed = in_unit(rule, answer, table_rows)?;
+            observations.push(RuleObservation { rule: rule.id.clone(), observed, of: table_rows });
+        }
+        Ok(Self { rows, observations })
+    }
+
     /// Rows in the staged files.
     pub fn rows(&self) -> u64 {
         self.rows
@@ -110,13 +130,18 @@ impl Rows {
                     _ => Some(table_rows.into()),
                 },
             };
-            let observed = match (rule.unit, count) {
-                (MetricUnit::Percent, Some(count)) => share(rule, count, rows)?,
-                (_, count) => count,
-            };
+            let observed = in_unit(rule, count, rows)?;
             observations.push(RuleObservation { rule: rule.id.clone(), observed, of: rows });
         }
         Ok(observations)
+    }
+}
+
+/// The number of a rule in its unit.
+fn in_unit(rule: &DatasetRule, count: Option<DecimalNumber>, rows: u64) -> Result<Option<DecimalNumber>, EngineError> {
+    match (rule.unit, count) {
+        (MetricUnit::Percent, Some(count)) => share(rule, count, rows),
+        (_, count) => Ok(count),
     }
 }
 

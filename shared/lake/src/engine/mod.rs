@@ -20,12 +20,13 @@ mod spill;
 mod stage;
 
 pub use bronze::BronzeStage;
-pub(crate) use gold::GoldInput;
-pub(crate) use gold::stage_gold;
+pub(crate) use bronze::BronzeTable;
+pub(crate) use gold::{GoldInput, gold_change, gold_columns, stage_gold};
+pub(crate) use merge::Merged;
 pub(crate) use projection::plan_projection;
 pub(crate) use reread::{bronze_objects, reread_bronze, reread_quarantine};
-pub(crate) use silver::silver_columns;
 pub use silver::{Missing, SilverContext, SilverStage};
+pub(crate) use silver::{SilverOutcome, silver_columns, whole};
 pub use stage::StageWriter;
 pub(crate) use stage::scratch_folder;
 pub use types::EngineError;

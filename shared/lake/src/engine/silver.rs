@@ -6,7 +6,7 @@ use polars::prelude::{BooleanChunked, DataFrame, Expr, IntoColumn, IntoLazy, Nam
 use serde_json::{Map, Value};
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{SilverTable, WriteMode};
-use sluice_core::run::{ChangeKind, RowCounts, RunRef, StoredColumn, TableChange};
+use sluice_core::run::{ChangeKind, RowCounts, RunRef, StagedFile, StoredColumn, TableChange};
 use sluice_core::source::SourceId;
 
 use super::bronze::source_columns;
@@ -49,9 +49,7 @@ pub struct SilverStage<'a> {
     merge: Option<MergeRows>,
     /// Positions already in the table, when a replay must not bring them again.
     present: Option<BTreeSet<(String, String, i64)>>,
-    columns: Vec<StoredColumn>,
     rows: RowCounts,
-    quarantined_here: u64,
     accepted: u64,
     broken: BTreeMap<String, u64>,
 }
@@ -94,9 +92,7 @@ impl<'a> SilverStage<'a> {
             quarantine: StageWriter::new(context.lake, context.run, &table.quarantine, &quarantine_columns(), &[]),
             merge: MergeRows::new(table, polars_schema(&incoming), context.existing.is_some()),
             present,
-            columns,
             rows: RowCounts::default(),
-            quarantined_here: 0,
             accepted: 0,
             broken: BTreeMap::new(),
             context,
@@ -210,7 +206,6 @@ impl<'a> SilverStage<'a> {
                 *self.broken.entry(id).or_default() += 1;
             }
         }
-        self.quarantined_here += refused.height() as u64;
         self.quarantine.write(&refused)
     }
 
@@ -229,61 +224,118 @@ impl<'a> SilverStage<'a> {
             None if table.mode == WriteMode::Replace && !silver_sources.is_empty() => whole(self.context.existing)?,
             None => Merged::default(),
         };
-        let staged = self.writer.rows();
-        if matches!(table.mode, WriteMode::Merge(_) | WriteMode::Scd2(_)) {
-            self.rows.collapsed = (self.accepted + merged.replaced).saturating_sub(staged);
-        }
-        self.rows.staged = staged;
-        self.rows.replaced = if table.mode == WriteMode::Replace { 0 } else { merged.replaced };
-        let rows_before = rows_of(self.context.existing)?;
-        let silver = TableChange {
+        let outcome = SilverOutcome {
+            adds: self.writer.finish()?,
+            merged,
+            source: self.rows.source,
+            quarantined: self.rows.quarantined,
+            present: self.rows.collapsed,
+            accepted: self.accepted,
+            broken_rules: self.broken.clone(),
+        };
+        let silver = self.context.silver_change(outcome, silver_sources)?;
+        let quarantine = self.context.quarantine_change(self.quarantine.finish()?, quarantine_sources, self.broken)?;
+        Ok((silver, quarantine))
+    }
+}
+
+/// What a run did for a silver table.
+#[derive(Debug, Default)]
+pub(crate) struct SilverOutcome {
+    /// The files staged.
+    pub(crate) adds: Vec<StagedFile>,
+    /// The files that they replace.
+    pub(crate) merged: Merged,
+    /// Rows read from the source.
+    pub(crate) source: u64,
+    /// Rows of them that broke an error rule.
+    pub(crate) quarantined: u64,
+    /// Rows of them that a replay found in the table.
+    pub(crate) present: u64,
+    /// The others.
+    pub(crate) accepted: u64,
+    /// Broken rules, by id.
+    pub(crate) broken_rules: BTreeMap<String, u64>,
+}
+
+impl SilverContext<'_> {
+    /// The change of the silver table.
+    ///
+    /// # Errors
+    /// [`LakeError`] when the table's files cannot be told.
+    pub(crate) fn silver_change(
+        &self,
+        outcome: SilverOutcome,
+        sources: BTreeSet<SourceId>,
+    ) -> Result<TableChange, LakeError> {
+        let table = self.table;
+        let staged = staged_rows(&outcome.adds);
+        let replaced = outcome.merged.replaced;
+        let rows = RowCounts {
+            source: outcome.source,
+            replaced: if table.mode == WriteMode::Replace { 0 } else { replaced },
+            staged,
+            quarantined: outcome.quarantined,
+            collapsed: match table.mode {
+                WriteMode::Merge(_) | WriteMode::Scd2(_) => (outcome.accepted + replaced).saturating_sub(staged),
+                WriteMode::Append | WriteMode::Replace => outcome.present,
+            },
+        };
+        let columns = silver_columns(table);
+        Ok(TableChange {
             table: table.table.clone(),
-            read_version: self.context.existing.map(OpenTable::version),
+            read_version: self.existing.map(OpenTable::version),
             kind: match table.mode {
                 WriteMode::Append => ChangeKind::Append,
                 WriteMode::Replace => ChangeKind::Overwrite,
                 WriteMode::Merge(_) | WriteMode::Scd2(_) => ChangeKind::Rewrite,
             },
-            schema_changes: schema_changes(self.context.existing, &self.columns),
-            columns: self.columns,
+            schema_changes: schema_changes(self.existing, &columns),
+            columns,
             partition_by: table.contract.partition_by.iter().map(ToString::to_string).collect(),
-            adds: self.writer.finish()?,
-            removes: merged.removes,
-            sources: silver_sources,
+            adds: outcome.adds,
+            removes: outcome.merged.removes,
+            sources,
             inputs: BTreeSet::new(),
-            rows: self.rows,
-            table_rows: (rows_before + staged).saturating_sub(merged.replaced),
-            broken_rules: self.broken.clone(),
-        };
-        let quarantine = quarantine_change(&self.context, self.quarantine, quarantine_sources, self.broken)?;
-        Ok((silver, quarantine))
+            rows,
+            table_rows: (rows_of(self.existing)? + staged).saturating_sub(replaced),
+            broken_rules: outcome.broken_rules,
+        })
+    }
+
+    /// The change of its quarantine.
+    ///
+    /// # Errors
+    /// [`LakeError`] when the table's files cannot be told.
+    pub(crate) fn quarantine_change(
+        &self,
+        adds: Vec<StagedFile>,
+        sources: BTreeSet<SourceId>,
+        broken_rules: BTreeMap<String, u64>,
+    ) -> Result<TableChange, LakeError> {
+        let staged = staged_rows(&adds);
+        let replaced = if self.replay { whole(self.quarantine)? } else { Merged::default() };
+        Ok(TableChange {
+            table: self.table.quarantine.clone(),
+            read_version: self.quarantine.map(OpenTable::version),
+            kind: if self.replay { ChangeKind::Rewrite } else { ChangeKind::Append },
+            columns: quarantine_columns(),
+            partition_by: Vec::new(),
+            adds,
+            removes: replaced.removes,
+            sources,
+            inputs: BTreeSet::new(),
+            rows: RowCounts { source: staged, staged, replaced: replaced.replaced, ..RowCounts::default() },
+            table_rows: (rows_of(self.quarantine)? + staged).saturating_sub(replaced.replaced),
+            broken_rules,
+            schema_changes: Vec::new(),
+        })
     }
 }
 
-fn quarantine_change(
-    context: &SilverContext<'_>,
-    writer: StageWriter,
-    sources: BTreeSet<SourceId>,
-    broken_rules: BTreeMap<String, u64>,
-) -> Result<TableChange, LakeError> {
-    let staged = writer.rows();
-    let replaced = if context.replay { whole(context.quarantine)? } else { Merged::default() };
-    let rows_before = rows_of(context.quarantine)?;
-    Ok(TableChange {
-        table: context.table.quarantine.clone(),
-        read_version: context.quarantine.map(OpenTable::version),
-        kind: if context.replay { ChangeKind::Rewrite } else { ChangeKind::Append },
-        columns: quarantine_columns(),
-        partition_by: Vec::new(),
-        adds: writer.finish()?,
-        removes: replaced.removes,
-        sources,
-        inputs: BTreeSet::new(),
-        rows: RowCounts { source: staged, staged, replaced: replaced.replaced, ..RowCounts::default() },
-        table_rows: (rows_before + staged).saturating_sub(replaced.replaced),
-        broken_rules,
-        schema_changes: Vec::new(),
-    })
+/// Rows of staged files.
+fn staged_rows(files: &[StagedFile]) -> u64 {
+    files.iter().map(|file| file.rows).sum()
 }
 
 fn rows_of(table: Option<&OpenTable>) -> Result<u64, LakeError> {
@@ -294,7 +346,7 @@ fn rows_of(table: Option<&OpenTable>) -> Result<u64, LakeError> {
 }
 
 /// All files of a table, to be replaced.
-fn whole(table: Option<&OpenTable>) -> Result<Merged, LakeError> {
+pub(crate) fn whole(table: Option<&OpenTable>) -> Result<Merged, LakeError> {
     let Some(table) = table else { return Ok(Merged::default()) };
     let files = table.files()?;
     let replaced = files.iter().filter_map(|file| file.rows).sum();

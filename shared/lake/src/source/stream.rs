@@ -37,6 +37,17 @@ pub enum Codec {
     Zstandard,
 }
 
+impl Codec {
+    /// The codec of content that starts with these bytes; `None` for what is not packed.
+    pub(crate) fn of(first: &[u8]) -> Option<Self> {
+        match first {
+            [0x1F, 0x8B, ..] => Some(Self::Gzip),
+            [0x28, 0xB5, 0x2F, 0xFD, ..] => Some(Self::Zstandard),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Codec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -62,10 +73,8 @@ fn unpack(mut raw: Box<dyn Read + Send>, object: &str) -> Result<Box<dyn Read + 
     const BUFFER_BYTES: usize = 256 * 1024;
 
     let magic = peek(&mut raw, 4).map_err(|source| explain(object, source))?;
-    let codec = match magic.as_slice() {
-        [0x1F, 0x8B, ..] => Codec::Gzip,
-        [0x28, 0xB5, 0x2F, 0xFD] => Codec::Zstandard,
-        _ => return Ok(Box::new(Cursor::new(magic).chain(raw))),
+    let Some(codec) = Codec::of(&magic) else {
+        return Ok(Box::new(Cursor::new(magic).chain(raw)));
     };
     let packed = BufReader::with_capacity(BUFFER_BYTES, Cursor::new(magic).chain(raw));
     let decoder: Box<dyn Read + Send> = match codec {

@@ -6,16 +6,20 @@ use jiff::Timestamp;
 use polars::prelude::LazyFrame;
 use sluice_core::contract::{Bound, Severity, TableContract};
 use sluice_core::decimal::DecimalNumber;
+use sluice_core::engine::Engine;
 use sluice_core::name::Layer;
 use sluice_core::pipeline::{SilverTable, WriteMode};
 use sluice_core::run::{
     Changeset, Decision, Plan, RowCounts, RuleResult, RunAction, RunRef, TableChange, TableVerdict, Verdict,
 };
+use sluice_core::spark::metrics::{EtlMetrics, MetricName};
 use sluice_core::uri::layout;
 
+use super::assemble::{assemble, number, numbers, read_metrics};
 use super::process::rows_after;
 use super::{document, required};
 use crate::delta::{OpenTable, open_table, scan_table_files};
+use crate::engine::metrics::Audit;
 use crate::engine::{metrics, rules};
 use crate::error::LakeError;
 use crate::lake::Lake;
@@ -25,8 +29,11 @@ use crate::runs;
 /// Audits the changeset of an attempt, or finds the verdict that an earlier call made. A rejection holds the source
 /// objects of the run, so that the runs after it pass them by.
 ///
+/// Where Spark did the work, this step first assembles the changeset from what Spark left, and judges by what Spark
+/// counted: the data is not read again.
+///
 /// # Errors
-/// [`LakeError`] when a staged file cannot be read. A broken rule is a result, not an error.
+/// [`LakeError`] when a staged file cannot be read; those of [`assemble`]. A broken rule is a result, not an error.
 pub async fn quality_check(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Verdict, LakeError> {
     let plan: Plan = required(lake, run, "plan").await?;
     let verdict = match document(lake, run, "verdict").await? {
@@ -52,10 +59,24 @@ pub async fn quality_check(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<
 }
 
 async fn make_verdict(lake: &Lake, now: Timestamp, run: &RunRef, plan: &Plan) -> Result<Verdict, LakeError> {
-    let changeset: Changeset = required(lake, run, "changeset").await?;
+    let spark = plan.engine.engine == Engine::Emr;
+    let changeset: Changeset = match document(lake, run, "changeset").await? {
+        Some(changeset) => changeset,
+        None if spark => {
+            let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "changeset");
+            lake.settle_document(&path, assemble(lake, now, plan).await?).await?
+        }
+        None => required(lake, run, "changeset").await?,
+    };
+    let counted = if spark { Some(read_metrics(lake, run).await?) } else { None };
     let mut tables = Vec::new();
     for change in changeset.tables {
         let Some((contract, silver)) = contract_of(plan, &change) else { continue };
+        if let Some(counted) = &counted {
+            let audited = counted_by_spark(run, &change, contract, counted)?;
+            tables.push(table_verdict(&change, contract, silver, &audited, false)?);
+            continue;
+        }
         let existing = match change.read_version {
             Some(version) => open_table(lake, &change.table, Some(version)).await?,
             None => None,
@@ -100,7 +121,49 @@ fn audit(
     let whole = rows_after(lake, change, existing)?;
     let audited =
         metrics::observe(staged_rows(lake, change)?, whole, contract, &tests, change.table_rows).map_err(&failed)?;
-    let mut results = metrics::judge(&audited, contract).map_err(&failed)?;
+    table_verdict(change, contract, silver, &audited, replay)
+}
+
+/// What Spark counted of a table, as the audit that observes the files has it.
+///
+/// # Errors
+/// [`LakeError::EtlFailed`] naming the table and the rule that has no number.
+fn counted_by_spark(
+    run: &RunRef,
+    change: &TableChange,
+    contract: &TableContract,
+    counted: &EtlMetrics,
+) -> Result<Audit, LakeError> {
+    let table = numbers(run, counted, &change.table)?;
+    let missing = |rule: &str| LakeError::EtlFailed {
+        run: run.clone(),
+        problem: format!("the metrics have no number for rule `{rule}` of table `{}`", change.table),
+    };
+    let failed = LakeError::engine(&change.table);
+    let mut row_rules = Vec::new();
+    for test in rules::compile(contract).map_err(&failed)? {
+        let broken = table.row_rules.get(&test.id).ok_or_else(|| missing(&test.id))?;
+        row_rules.push((test.id, *broken));
+    }
+    let mut dataset_rules = Vec::new();
+    for rule in &contract.dataset_rules {
+        let answer = table.dataset_rules.get(&rule.id).ok_or_else(|| missing(&rule.id))?;
+        dataset_rules.push((rule, *answer));
+    }
+    let staged = number(run, counted, &change.table, MetricName::StagedRows)?;
+    Audit::counted(staged, change.table_rows, row_rules, dataset_rules).map_err(&failed)
+}
+
+/// The judgement of what was observed in a table, or counted.
+fn table_verdict(
+    change: &TableChange,
+    contract: &TableContract,
+    silver: Option<&SilverTable>,
+    audited: &Audit,
+    replay: bool,
+) -> Result<TableVerdict, LakeError> {
+    let failed = LakeError::engine(&change.table);
+    let mut results = metrics::judge(audited, contract).map_err(&failed)?;
     if let Some(silver) = silver {
         results.push(control_total(&change.rows, silver, audited.rows()));
         // A replay reads only rows that were refused before: their share says nothing about a delivery.

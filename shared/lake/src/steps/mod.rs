@@ -1,12 +1,15 @@
 //! The steps of a run. Each may be called again, at the same time or after a crash, and leaves the same result: its
 //! document is written by the first who gets there, and every commit carries what it brings.
 
+mod assemble;
 mod audit;
+mod changes;
 mod plan;
 mod process;
 mod publish;
 mod sniff;
 
+pub use assemble::assemble;
 pub use audit::quality_check;
 pub(crate) use plan::newest_plan;
 pub use plan::{replan, validate};

@@ -118,7 +118,7 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
     } else {
         find_objects(lake, &run, &request, &pipeline, &standing, only).await?
     };
-    refuse_unreadable(lake, now, &run, &pipeline, &objects).await?;
+    let objects = refuse_unreadable(lake, now, &run, &pipeline, objects).await?;
     let refresh = standing.stale_gold(&pipeline, !objects.is_empty() || replay);
     let work = if replay { standing.has_quarantine(&pipeline)? } else { !objects.is_empty() || !refresh.is_empty() };
     // A run that has committed something is not one that had nothing to do, even if others did the rest meanwhile.

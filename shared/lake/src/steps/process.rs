@@ -12,9 +12,10 @@ use sluice_core::spec::SourceFormat;
 use sluice_core::uri::layout;
 use tokio::runtime::Handle;
 
+use super::changes::{has_inputs, in_order, open_planned};
 use super::{document, required};
 use crate::delta::schema::{has_contract_columns, is_lineage};
-use crate::delta::{OpenTable, open_table, scan_table_files};
+use crate::delta::{OpenTable, scan_table_files};
 use crate::engine::{
     BronzeStage, GoldInput, Missing, SilverContext, SilverStage, reread_bronze, reread_quarantine, scratch_folder,
     stage_gold,
@@ -39,16 +40,7 @@ pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Change
     if plan.status != PlanStatus::Planned {
         return Err(LakeError::Invalid { message: format!("run `{}` has nothing to process", run.run_id) });
     }
-    let mut tables = BTreeMap::new();
-    for planned in &plan.tables {
-        if let Some(version) = planned.read_version {
-            let open = open_table(lake, &planned.table, Some(version)).await?.ok_or_else(|| LakeError::Conflict {
-                table: planned.table.clone(),
-                detail: "it is gone since the plan".to_owned(),
-            })?;
-            tables.insert(planned.table.clone(), open);
-        }
-    }
+    let tables = open_planned(lake, &plan).await?;
     let worker = Worker { lake: lake.clone(), plan, tables };
     let (staged, worker) = blocking(move || {
         let staged = worker.stage();
@@ -107,26 +99,12 @@ impl Worker {
         if replay {
             self.replay(&mut silver).map_err(plain)?;
         }
-        let mut changes = vec![bronze.finish(self.sources(&pipeline.bronze)).map_err(plain)?];
-        let (mut refused, mut accepted) = (Vec::new(), Vec::new());
+        let bronze = bronze.finish(self.sources(&pipeline.bronze)).map_err(plain)?;
+        let mut accepted = Vec::with_capacity(silver.len());
         for (stage, table) in silver.into_iter().zip(&pipeline.silver) {
-            let quarantine_sources = self.sources(&table.quarantine);
-            let (silver, mut quarantine) = stage.finish(self.sources(&table.table), BTreeSet::new()).map_err(plain)?;
-            if !quarantine.adds.is_empty() && !replay {
-                quarantine.sources = quarantine_sources;
-            }
-            // A replay that frees no row leaves both tables at their version.
-            if replay && silver.adds.is_empty() && quarantine.rows.staged == quarantine.rows.replaced {
-                continue;
-            }
-            accepted.push(silver);
-            refused.push(quarantine);
+            accepted.push(stage.finish(self.sources(&table.table), BTreeSet::new()).map_err(plain)?);
         }
-        // Refused rows are committed before the accepted ones, so that a silver table that has an object proves that its
-        // refused rows are there too; a replay takes rows out of quarantine, so they go to silver first.
-        let (first, second) = if replay { (accepted, refused) } else { (refused, accepted) };
-        changes.extend(first.into_iter().chain(second));
-        changes.retain(|change| !(change.adds.is_empty() && change.removes.is_empty() && change.sources.is_empty()));
+        let mut changes = in_order(&self.plan, bronze, accepted);
         self.stage_gold(&mut changes).map_err(plain)?;
         Ok(changes)
     }
@@ -247,12 +225,8 @@ impl Worker {
             if !self.plan.refresh.contains(&gold.table) {
                 continue;
             }
-            let inputs_ready = gold.inputs.iter().all(|input| {
-                computed.contains_key(input)
-                    || self.tables.contains_key(input)
-                    || changes.iter().any(|c| &c.table == input)
-            });
-            if !inputs_ready || !self.needs_refresh(gold, changes)? {
+            let exists = |input: &TableRef| self.tables.contains_key(input);
+            if !has_inputs(gold, exists, changes) || !self.needs_refresh(gold, changes)? {
                 continue;
             }
             let (change, rows) = stage_gold(&self.lake, &self.plan.run, gold, self.tables.get(&gold.table), |input| {

@@ -1,0 +1,125 @@
+//! What is counted in the staged files and in the tables as they will be: the numbers that the gate judges.
+
+use super::SparkError;
+use super::rules::{self, is_one_of, matches};
+use super::silver::{metric_lines, shown};
+use super::sql::{self, Relation, SqlType};
+use super::tables::{after_name, stage_name};
+use super::text::{name, names, text};
+use crate::contract::{Column, DatasetRule, Metric, TableContract};
+use crate::name::{ColumnName, TableRef};
+
+/// The metric lines of a staged table with a contract: rows, row rules on the staged files, dataset rules on the table
+/// after the run.
+///
+/// # Errors
+/// [`SparkError`] for a rule that is not executed.
+pub(super) fn of_contract(table: &TableRef, contract: &TableContract) -> Result<Vec<String>, SparkError> {
+    let tests = rules::of_stored(contract)?;
+    let mut staged = vec![("staged_rows", None, "count(*)".to_owned())];
+    staged.extend(tests.iter().map(|test| ("row_rule", Some(test.id.as_str()), format!("count_if({})", test.broken))));
+    let mut whole = vec![("table_rows", None, "count(*)".to_owned())];
+    let mut queries = Vec::new();
+    for rule in &contract.dataset_rules {
+        match counted(rule, contract)? {
+            Some(number) => whole.push(("dataset_rule", Some(rule.id.as_str()), number)),
+            None => queries.push(query_line(table, rule, contract)?),
+        }
+    }
+    let mut lines =
+        vec![metric_lines(table, &staged, &stage_name(table)), metric_lines(table, &whole, &after_name(table))];
+    lines.extend(queries);
+    Ok(lines)
+}
+
+/// The metric lines of a staged table without a contract.
+pub(super) fn of_plain(table: &TableRef, metrics: &[&'static str]) -> String {
+    let measured: Vec<_> = metrics.iter().map(|metric| (*metric, None, "count(*)".to_owned())).collect();
+    metric_lines(table, &measured, &stage_name(table))
+}
+
+/// The number of a rule that counts rows in one scan with others; `None` for rules with a query of their own.
+fn counted(rule: &DatasetRule, contract: &TableContract) -> Result<Option<String>, SparkError> {
+    let column = |wanted: &ColumnName| -> Result<&Column, SparkError> {
+        contract.column(wanted.as_str()).ok_or_else(|| SparkError::NotExecuted {
+            what: format!("rule `{}`", rule.id),
+            hint: format!("its column `{wanted}` is not in the contract"),
+        })
+    };
+    let null = |column: &Column| format!("{} IS NULL", name(column.name.as_str()));
+    Ok(match &rule.metric {
+        Metric::RowCount => Some("count(*)".to_owned()),
+        Metric::NullValues { column: wanted } => Some(format!("count_if({})", null(column(wanted)?))),
+        Metric::MissingValues { column: wanted, values } => {
+            let column = column(wanted)?;
+            Some(format!("count_if({} OR coalesce({}, FALSE))", null(column), is_one_of(&shown(column), values)))
+        }
+        Metric::InvalidValues { column: wanted, valid_values, regex } => {
+            let column = column(wanted)?;
+            let mut invalid = Vec::new();
+            if let Some(values) = valid_values {
+                invalid.push(format!("NOT ({})", is_one_of(&shown(column), values)));
+            }
+            if let Some(regex) = regex {
+                invalid.push(format!("NOT ({})", matches(&shown(column), regex)?));
+            }
+            let invalid = if invalid.is_empty() { "FALSE".to_owned() } else { invalid.join(" OR ") };
+            Some(format!("count_if(coalesce({invalid}, FALSE))"))
+        }
+        Metric::DuplicateValues { .. } | Metric::Sql { .. } => None,
+    })
+}
+
+fn query_line(table: &TableRef, rule: &DatasetRule, contract: &TableContract) -> Result<String, SparkError> {
+    let number = match &rule.metric {
+        Metric::DuplicateValues { columns } => {
+            let keys = names(columns.iter().map(ColumnName::as_str));
+            let known: Vec<String> =
+                columns.iter().map(|column| format!("{} IS NOT NULL", name(column.as_str()))).collect();
+            format!(
+                "SELECT CAST(count(*) AS STRING) FROM (\n  SELECT {keys} FROM {} WHERE {} GROUP BY {keys} HAVING count(*) > 1\n)",
+                after_name(table),
+                known.join(" AND ")
+            )
+        }
+        Metric::Sql { query } => metric_query(table, rule, query, contract)?,
+        _ => "SELECT CAST(NULL AS STRING)".to_owned(),
+    };
+    Ok(format!(
+        "SELECT {} AS table, 'dataset_rule' AS metric, {} AS rule, (\n{number}\n) AS value",
+        text(&table.to_string()),
+        text(&rule.id)
+    ))
+}
+
+/// The one number of a SQL rule as text: doubles with twelve places, everything else as it is.
+fn metric_query(
+    table: &TableRef,
+    rule: &DatasetRule,
+    query: &str,
+    contract: &TableContract,
+) -> Result<String, SparkError> {
+    let columns = contract.columns.iter().map(|c| (c.name.to_string(), c.column_type.clone())).collect();
+    let object = Relation { name: after_name(table), columns };
+    let answered = sql::metric(query, &object).map_err(|source| SparkError::Rule { rule: rule.id.clone(), source })?;
+    let [(column, column_type)] = answered.columns.as_slice() else {
+        return Err(SparkError::NotExecuted {
+            what: format!("rule `{}`", rule.id),
+            hint: "its query must select one number".to_owned(),
+        });
+    };
+    let value = name(column);
+    let shown = match column_type {
+        SqlType::Double => format!("format_string('%.12f', {value})"),
+        _ => format!("CAST({value} AS STRING)"),
+    };
+    Ok(format!("SELECT {shown} FROM (\n{}\n)", answered.text))
+}
+
+/// Checks that every rule of a contract can be written.
+///
+/// # Errors
+/// As [`of_contract`].
+pub(super) fn check(table: &TableRef, contract: &TableContract) -> Result<(), SparkError> {
+    of_contract(table, contract).map(drop)
+}

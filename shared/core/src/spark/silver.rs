@@ -1,0 +1,317 @@
+//! A silver table in Spark SQL: rows read as the contract says, projected, checked, split, and brought into the table.
+
+use super::SparkError;
+use super::cast;
+use super::rules::{self, RowTest};
+use super::sql::{self, Relation, SparkQuery};
+use super::tables::{LINEAGE, Stage, columns_of};
+use super::text::{canonical, name, names, text, type_name};
+use crate::contract::{ColumnType, Severity};
+use crate::name::TableRef;
+use crate::pipeline::{SilverTable, Versioned, WriteMode};
+use crate::run::Plan;
+use crate::uri::{FolderUri, layout};
+
+/// Columns of a record that could not be split.
+const CORRUPT: [&str; 2] = ["_corrupt_record", "_corrupt_reason"];
+/// What decides where a row goes, beside its values.
+const FLAGS: [&str; 3] = ["_raw", "_lacks_silver", "_lacks_quarantine"];
+
+/// The statements of one silver table and its quarantine.
+pub(super) struct Silver<'a> {
+    /// The lake's root.
+    pub(super) lake: &'a FolderUri,
+    /// The plan.
+    pub(super) plan: &'a Plan,
+    /// The table.
+    pub(super) table: &'a SilverTable,
+    /// Number of the table, from 1.
+    pub(super) number: usize,
+}
+
+impl Silver<'_> {
+    /// Everything up to the staged files of both tables; the tests are given to the audit.
+    ///
+    /// # Errors
+    /// [`SparkError`] for a contract or SQL that is not executed.
+    pub(super) fn statements(&self, from: &str) -> Result<(String, Vec<RowTest>), SparkError> {
+        let number = self.number;
+        let projected = self.projection()?;
+        let tests = rules::of_source(self.table)?;
+        let mut script = self.typed_view(from)?;
+        script.push_str(&format!("CREATE OR REPLACE TEMPORARY VIEW projected_{number} AS\n{};\n\n", projected.text));
+        script.push_str(&format!(
+            "-- Every row with the verdict of its own rules.\n\
+             CREATE OR REPLACE TEMPORARY VIEW checked_{number} AS\nSELECT *,\n  ({})\n  AS _bad\nFROM projected_{number};\n\n",
+            rules::any_error(&tests)
+        ));
+        script.push_str(&self.accept(&projected)?);
+        script.push_str(&self.refuse(&tests)?);
+        Ok((script, tests))
+    }
+
+    fn carried(&self) -> Vec<String> {
+        let flags = self.table.columns.iter().map(|(column, _)| cast::unreadable_name(column.as_str()));
+        let fixed = LINEAGE.into_iter().chain(CORRUPT).chain(FLAGS).map(str::to_owned);
+        fixed.chain(flags).collect()
+    }
+
+    fn projection(&self) -> Result<SparkQuery, SparkError> {
+        let mut columns = Vec::new();
+        for (column, _) in &self.table.columns {
+            let typed = self.table.contract.column(column.as_str()).map(|c| c.column_type.clone());
+            columns.push((column.to_string(), typed.unwrap_or(ColumnType::Text)));
+        }
+        let bronze = Relation { name: format!("typed_{}", self.number), columns };
+        let statement = self.table.sql.clone().unwrap_or_else(|| {
+            let columns: Vec<&str> = self.table.columns.iter().map(|(column, _)| column.as_str()).collect();
+            format!("SELECT {} FROM bronze", columns.join(", "))
+        });
+        let carried = self.carried();
+        let carried: Vec<&str> = carried.iter().map(String::as_str).collect();
+        sql::projection(&statement, &bronze, &carried).map_err(|source| self.sql_error(source))
+    }
+
+    fn sql_error(&self, source: crate::sql::SqlError) -> SparkError {
+        SparkError::Sql { table: self.table.table.clone(), source }
+    }
+
+    /// The mapped columns read as the contract's types, with the texts that could not be read.
+    fn typed_view(&self, from: &str) -> Result<String, SparkError> {
+        let number = self.number;
+        let mut selected: Vec<String> = LINEAGE.into_iter().chain(CORRUPT).chain(FLAGS).map(name).collect();
+        for (column, source) in &self.table.columns {
+            let Some(contracted) = self.table.contract.column(column.as_str()) else { continue };
+            let typed = cast::typed(contracted, source)?;
+            selected.push(format!("{typed}\n    AS {}", name(column.as_str())));
+            let unreadable = cast::unreadable(contracted, source, &typed);
+            selected.push(format!("{unreadable}\n    AS {}", name(&cast::unreadable_name(column.as_str()))));
+        }
+        Ok(format!(
+            "-- {table}: source text as the contract's types; what cannot be read is null and kept beside.\n\
+             CREATE OR REPLACE TEMPORARY VIEW typed_{number} AS\nSELECT {columns}\nFROM (\n{from}\n);\n\n",
+            table = self.table.table,
+            columns = selected.join(",\n  "),
+        ))
+    }
+
+    fn stage(&self) -> Result<Stage, SparkError> {
+        Stage::new(
+            self.lake,
+            &self.plan.run,
+            &self.table.table,
+            silver_columns(self.table),
+            &self.table.contract.partition_by,
+        )
+    }
+
+    /// Rows that break no error rule, in the contract's types, brought into the table by its mode.
+    fn accept(&self, projected: &SparkQuery) -> Result<String, SparkError> {
+        let number = self.number;
+        let good = SparkQuery {
+            text: format!("SELECT * FROM checked_{number} WHERE NOT _bad AND _lacks_silver"),
+            columns: projected.columns.clone(),
+        };
+        let lineage: Vec<&str> = LINEAGE.to_vec();
+        let conformed = sql::conform(&good, &self.table.contract, &lineage)
+            .map_err(|source| SparkError::Conform { table: self.table.table.clone(), source })?;
+        let stage = self.stage()?;
+        let (by, history) = match &self.table.mode {
+            WriteMode::Append | WriteMode::Replace => {
+                return Ok(format!("{}{}", stage.create(), stage.insert(&format!("(\n{conformed}\n)"))));
+            }
+            WriteMode::Merge(by) => (by, false),
+            WriteMode::Scd2(by) => (by, true),
+        };
+        let mut script = format!(
+            "-- Accepted rows, kept aside because they are read several times.\n\
+             CREATE TABLE good_{number} USING parquet LOCATION {} AS\n{conformed};\n\n",
+            self.scratch("good")
+        );
+        script.push_str(&self.existing(by)?);
+        script.push_str(&stage.create());
+        script.push_str(&stage.insert(&if history { self.versions(by) } else { self.newest(by) }));
+        Ok(script)
+    }
+
+    fn scratch(&self, kind: &str) -> String {
+        text(&format!("{}{}/{kind}_{}", self.lake, layout::scratch(&self.plan.run), self.number))
+    }
+
+    /// The rows of the table's files that hold a key of the accepted rows, beside the accepted rows.
+    fn existing(&self, by: &Versioned) -> Result<String, SparkError> {
+        let number = self.number;
+        let incoming = columns_of(&incoming_columns(self.table));
+        let planned = self.plan.table(&self.table.table);
+        let Some((table, version)) = planned.and_then(|table| Some((table, table.read_version?))) else {
+            return Ok(format!(
+                "CREATE OR REPLACE TEMPORARY VIEW candidates_{number} AS SELECT {incoming} FROM good_{number};\n\n"
+            ));
+        };
+        let delta = delta_table(self.lake, &self.table.table, version);
+        let same_key = |left: &str, right: &str| {
+            let keys = by.keys.iter().map(|key| {
+                let key = name(key.as_str());
+                format!("{left}.{key} <=> {right}.{key}")
+            });
+            keys.collect::<Vec<_>>().join(" AND ")
+        };
+        let known = |column: &str| table.columns.iter().any(|stored| stored.name == column);
+        let old: Vec<String> = incoming_columns(self.table)
+            .iter()
+            .map(|(column, column_type)| {
+                let shown = name(column);
+                // A column that the contract has gained since: the rows there do not have it.
+                if known(column) {
+                    format!("e.{shown}")
+                } else {
+                    format!("CAST(NULL AS {}) AS {shown}", type_name(column_type))
+                }
+            })
+            .collect();
+        Ok(format!(
+            "-- Files of the table that hold a key of an accepted row: they are rewritten, the others stay.\n\
+             CREATE TABLE touched_{number} USING parquet LOCATION {location} AS\n\
+             SELECT DISTINCT e.file FROM (SELECT *, _metadata.file_path AS file FROM {delta}) AS e\n\
+             LEFT SEMI JOIN good_{number} AS g ON {keys};\n\n\
+             CREATE OR REPLACE TEMPORARY VIEW replaced_{number} AS\n\
+             SELECT {old} FROM (SELECT *, _metadata.file_path AS file FROM {delta}) AS e\n\
+             LEFT SEMI JOIN touched_{number} AS t ON e.file = t.file;\n\n\
+             CREATE OR REPLACE TEMPORARY VIEW candidates_{number} AS\n\
+             SELECT {incoming} FROM good_{number}\nUNION ALL\nSELECT {incoming} FROM replaced_{number};\n\n",
+            location = self.scratch("touched"),
+            keys = same_key("e", "g"),
+            old = old.join(", "),
+        ))
+    }
+
+    /// The newest row of each key: by the business column, then by the position in the source.
+    fn newest(&self, by: &Versioned) -> String {
+        let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();
+        self.last_of(&keys, by)
+    }
+
+    fn last_of(&self, identity: &[&str], by: &Versioned) -> String {
+        let number = self.number;
+        let order = [by.latest_by.as_str(), "_source_file", "_ingested_at", "_source_row"]
+            .map(|column| format!("{} DESC NULLS LAST", name(column)))
+            .join(", ");
+        format!(
+            "(\n  SELECT {columns} FROM (\n    SELECT *, row_number() OVER (PARTITION BY {identity} ORDER BY {order}) AS _place\n    \
+             FROM candidates_{number}\n  ) WHERE _place = 1\n)",
+            columns = columns_of(&incoming_columns(self.table)),
+            identity = names(identity.iter().copied()),
+        )
+    }
+
+    /// Every version of each key, with the time it was valid.
+    fn versions(&self, by: &Versioned) -> String {
+        let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();
+        let identity: Vec<&str> = keys.iter().copied().chain([by.latest_by.as_str()]).collect();
+        let (latest, keys) = (name(by.latest_by.as_str()), names(keys));
+        format!(
+            "(\n  SELECT *, _valid_to IS NULL AS _is_current FROM (\n    SELECT *, CAST({latest} AS TIMESTAMP) AS _valid_from,\n      \
+             lead(CAST({latest} AS TIMESTAMP)) OVER (PARTITION BY {keys} ORDER BY {latest} ASC NULLS FIRST) AS _valid_to\n    \
+             FROM {}\n  )\n)",
+            self.last_of(&identity, by)
+        )
+    }
+
+    /// Rows that break an error rule, with every rule they broke.
+    fn refuse(&self, tests: &[RowTest]) -> Result<String, SparkError> {
+        let number = self.number;
+        let stage = Stage::new(self.lake, &self.plan.run, &self.table.quarantine, quarantine_columns(), &[])?;
+        let lineage = names(LINEAGE);
+        let insert = stage.insert(&format!(
+            "(\n  SELECT {lineage},\n    {} AS _broken_rules,\n    _raw\n  FROM checked_{number} WHERE _bad AND _lacks_quarantine\n)",
+            rules::broken_rules(tests)
+        ));
+        Ok(format!("{}{insert}", stage.create()))
+    }
+
+    /// What was counted on the way, as a query of metric lines.
+    pub(super) fn counts(&self, tests: &[RowTest]) -> String {
+        let number = self.number;
+        let mut measured = vec![
+            ("source_rows", None, "count_if(_lacks_silver)".to_owned()),
+            ("accepted_rows", None, "count_if(_lacks_silver AND NOT _bad)".to_owned()),
+            ("quarantined_rows", None, "count_if(_lacks_silver AND _bad)".to_owned()),
+        ];
+        for test in tests {
+            let (id, broken) = (Some(test.id.as_str()), &test.broken);
+            measured.push(match test.severity {
+                Severity::Warning => ("broken_rule", id, format!("count_if(_lacks_silver AND NOT _bad AND {broken})")),
+                Severity::Error => ("broken_rule", id, format!("count_if(_lacks_quarantine AND _bad AND {broken})")),
+            });
+        }
+        let mut lines = metric_lines(&self.table.table, &measured, &format!("checked_{number}"));
+        let merges = matches!(self.table.mode, WriteMode::Merge(_) | WriteMode::Scd2(_));
+        if merges && self.plan.table(&self.table.table).is_some_and(|table| table.read_version.is_some()) {
+            let measured = [("replaced_rows", None, "count(*)".to_owned())];
+            lines.push_str("\nUNION ALL\n");
+            lines.push_str(&metric_lines(&self.table.table, &measured, &format!("replaced_{number}")));
+            lines.push_str(&format!(
+                "\nUNION ALL\nSELECT {} AS table, 'removed_file' AS metric, CAST(NULL AS STRING) AS rule, file AS value FROM touched_{number}",
+                text(&self.table.table.to_string())
+            ));
+        }
+        lines
+    }
+}
+
+/// Numbers of one scan as metric lines.
+pub(super) fn metric_lines(table: &TableRef, measured: &[(&str, Option<&str>, String)], from: &str) -> String {
+    let numbers: Vec<String> =
+        measured.iter().enumerate().map(|(index, (.., number))| format!("{number} AS n{index}")).collect();
+    let lines: Vec<String> = measured
+        .iter()
+        .enumerate()
+        .map(|(index, (metric, rule, _))| {
+            let rule = rule.map_or_else(|| "CAST(NULL AS STRING)".to_owned(), text);
+            format!("'{metric}', {rule}, CAST(n{index} AS STRING)")
+        })
+        .collect();
+    format!(
+        "SELECT {} AS table, stack({}, {}) AS (metric, rule, value)\nFROM (SELECT {} FROM {from})",
+        text(&table.to_string()),
+        lines.len(),
+        lines.join(",\n  "),
+        numbers.join(",\n  ")
+    )
+}
+
+/// A table at a version, for `FROM`.
+pub(super) fn delta_table(lake: &FolderUri, table: &TableRef, version: u64) -> String {
+    format!("delta.{} VERSION AS OF {version}", name(&format!("{lake}{}", layout::table(table))))
+}
+
+/// Columns of accepted rows: the contract's and the lineage.
+fn incoming_columns(table: &SilverTable) -> Vec<(String, ColumnType)> {
+    let contract = table.contract.columns.iter().map(|column| (column.name.to_string(), column.column_type.clone()));
+    contract.chain(super::tables::lineage()).collect()
+}
+
+/// All columns of a silver table.
+pub(super) fn silver_columns(table: &SilverTable) -> Vec<(String, ColumnType)> {
+    let mut columns = incoming_columns(table);
+    if matches!(table.mode, WriteMode::Scd2(_)) {
+        let scd2 = [
+            ("_valid_from", ColumnType::Timestamp),
+            ("_valid_to", ColumnType::Timestamp),
+            ("_is_current", ColumnType::Boolean),
+        ];
+        columns.extend(scd2.map(|(name, column_type)| (name.to_owned(), column_type)));
+    }
+    columns
+}
+
+/// Columns of every quarantine table.
+fn quarantine_columns() -> Vec<(String, ColumnType)> {
+    let own = ["_broken_rules", "_raw"].map(|name| (name.to_owned(), ColumnType::Text));
+    super::tables::lineage().chain(own).collect()
+}
+
+/// A column as text, for rules about stored rows.
+pub(super) fn shown(column: &crate::contract::Column) -> String {
+    canonical(column.name.as_str(), &column.column_type)
+}

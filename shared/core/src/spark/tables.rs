@@ -1,0 +1,129 @@
+//! Staged files and tables as they will be after the run.
+
+use super::SparkError;
+use super::text::{name, names, text, type_name};
+use crate::contract::ColumnType;
+use crate::name::{ColumnName, TableRef};
+use crate::run::RunRef;
+use crate::uri::{FolderUri, layout};
+
+/// The lineage columns of every row.
+pub(super) fn lineage() -> impl Iterator<Item = (String, ColumnType)> {
+    [
+        ("_ingested_at", ColumnType::Timestamp),
+        ("_source_file", ColumnType::Text),
+        ("_source_etag", ColumnType::Text),
+        ("_source_row", ColumnType::Int64),
+        ("_run_id", ColumnType::Text),
+    ]
+    .into_iter()
+    .map(|(name, column_type)| (name.to_owned(), column_type))
+}
+
+/// Their names.
+pub(super) const LINEAGE: [&str; 5] = ["_ingested_at", "_source_file", "_source_etag", "_source_row", "_run_id"];
+
+/// Columns for a `SELECT`.
+pub(super) fn columns_of(columns: &[(String, ColumnType)]) -> String {
+    names(columns.iter().map(|(name, _)| name.as_str()))
+}
+
+/// Files of one table that no reader can see yet.
+pub(super) struct Stage {
+    /// Name of the Spark table over them.
+    name: String,
+    location: String,
+    columns: Vec<(String, ColumnType)>,
+    partition_by: Vec<String>,
+}
+
+impl Stage {
+    /// The stage of a table with these columns, partitioned by these of them.
+    ///
+    /// # Errors
+    /// [`SparkError::NotExecuted`] for a partition column that the table does not have.
+    pub(super) fn new(
+        lake: &FolderUri,
+        run: &RunRef,
+        table: &TableRef,
+        columns: Vec<(String, ColumnType)>,
+        partition_by: &[ColumnName],
+    ) -> Result<Self, SparkError> {
+        let partition_by: Vec<String> = partition_by.iter().map(ToString::to_string).collect();
+        if let Some(unknown) = partition_by.iter().find(|column| !columns.iter().any(|(name, _)| name == *column)) {
+            return Err(SparkError::NotExecuted {
+                what: format!("partition column `{unknown}` of table `{table}`"),
+                hint: "it is no column of the contract".to_owned(),
+            });
+        }
+        Ok(Self::at(lake, run, table, columns, partition_by))
+    }
+
+    /// The stage of a bronze table, which is partitioned by the day of ingestion.
+    pub(super) fn of_bronze(
+        lake: &FolderUri,
+        run: &RunRef,
+        table: &TableRef,
+        columns: Vec<(String, ColumnType)>,
+    ) -> Self {
+        Self::at(lake, run, table, columns, vec!["_ingestion_date".to_owned()])
+    }
+
+    fn at(
+        lake: &FolderUri,
+        run: &RunRef,
+        table: &TableRef,
+        columns: Vec<(String, ColumnType)>,
+        partition_by: Vec<String>,
+    ) -> Self {
+        let location = format!("{lake}{}", layout::spark_stage(table, run));
+        Self { name: stage_name(table), location, columns, partition_by }
+    }
+
+    /// The statement that makes the table over the folder.
+    pub(super) fn create(&self) -> String {
+        let columns: Vec<String> = self
+            .ordered()
+            .map(|(column, column_type)| format!("{} {}", name(column), type_name(column_type)))
+            .collect();
+        let partitioned = match self.partition_by.as_slice() {
+            [] => String::new(),
+            columns => format!("\nPARTITIONED BY ({})", names(columns.iter().map(String::as_str))),
+        };
+        format!(
+            "CREATE TABLE {} (\n  {}\n) USING parquet{partitioned}\nLOCATION {};\n\n",
+            self.name,
+            columns.join(",\n  "),
+            text(&self.location)
+        )
+    }
+
+    /// The statement that fills it from a query in parentheses, or a view.
+    pub(super) fn insert(&self, from: &str) -> String {
+        let spread = match self.partition_by.as_slice() {
+            [] => String::new(),
+            columns => format!("/*+ REBALANCE({}) */ ", names(columns.iter().map(String::as_str))),
+        };
+        let columns: Vec<&str> = self.ordered().map(|(column, _)| column.as_str()).collect();
+        format!("INSERT OVERWRITE TABLE {} SELECT {spread}{} FROM {from};\n\n", self.name, names(columns))
+    }
+
+    /// Columns with those of the partition last, as Spark wants them.
+    fn ordered(&self) -> impl Iterator<Item = &(String, ColumnType)> {
+        let in_partition = |column: &str| self.partition_by.iter().any(|partition| partition == column);
+        let inside = self.columns.iter().filter(move |(column, _)| !in_partition(column));
+        let partitions =
+            self.partition_by.iter().filter_map(|partition| self.columns.iter().find(|(c, _)| c == partition));
+        inside.chain(partitions)
+    }
+}
+
+/// Name of the Spark table over the staged files of a table.
+pub(super) fn stage_name(table: &TableRef) -> String {
+    name(&format!("stage_{}_{}", table.layer().as_str(), table.table()))
+}
+
+/// Name of the view of a table as it will be after the run.
+pub(super) fn after_name(table: &TableRef) -> String {
+    format!("after_{}_{}", table.layer().as_str(), table.table())
+}

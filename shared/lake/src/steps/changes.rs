@@ -1,0 +1,63 @@
+//! What is the same for every engine: the tables a plan was made on, which changes a changeset has, and their order.
+
+use std::collections::BTreeMap;
+
+use sluice_core::name::TableRef;
+use sluice_core::pipeline::GoldTable;
+use sluice_core::run::{Plan, RunAction, TableChange};
+
+use crate::delta::{OpenTable, open_table};
+use crate::error::LakeError;
+use crate::lake::Lake;
+
+/// The tables that exist, at the versions that the plan was made on.
+///
+/// # Errors
+/// [`LakeError::Conflict`] when one is gone since.
+pub(super) async fn open_planned(lake: &Lake, plan: &Plan) -> Result<BTreeMap<TableRef, OpenTable>, LakeError> {
+    let mut tables = BTreeMap::new();
+    for planned in &plan.tables {
+        if let Some(version) = planned.read_version {
+            let open = open_table(lake, &planned.table, Some(version)).await?.ok_or_else(|| LakeError::Conflict {
+                table: planned.table.clone(),
+                detail: "it is gone since the plan".to_owned(),
+            })?;
+            tables.insert(planned.table.clone(), open);
+        }
+    }
+    Ok(tables)
+}
+
+/// The changes of bronze, silver and quarantine in the order of publication, without those that change nothing. `silver`
+/// has each silver table with its quarantine; the quarantine's sources are filled in here.
+///
+/// Refused rows are committed before the accepted ones, so that a silver table that has an object proves that its refused
+/// rows are there too; a replay takes rows out of quarantine, so they go to silver first.
+pub(super) fn in_order(plan: &Plan, bronze: TableChange, silver: Vec<(TableChange, TableChange)>) -> Vec<TableChange> {
+    let replay = plan.request.action == RunAction::Replay;
+    let (mut refused, mut accepted) = (Vec::new(), Vec::new());
+    for (silver, mut quarantine) in silver {
+        if !quarantine.adds.is_empty()
+            && !replay
+            && let Some(planned) = plan.table(&quarantine.table)
+        {
+            quarantine.sources.clone_from(&planned.sources);
+        }
+        // A replay that frees no row leaves both tables at their version.
+        if replay && silver.adds.is_empty() && quarantine.rows.staged == quarantine.rows.replaced {
+            continue;
+        }
+        accepted.push(silver);
+        refused.push(quarantine);
+    }
+    let (first, second) = if replay { (accepted, refused) } else { (refused, accepted) };
+    let mut changes = vec![bronze];
+    changes.extend(first.into_iter().chain(second));
+    changes.retain(|change| !(change.adds.is_empty() && change.removes.is_empty() && change.sources.is_empty()));
+    changes
+}
+
+/// Whether every table that a gold table reads is there, or is made by the changes before it.
+pub(super) fn has_inputs(gold: &GoldTable, exists: impl Fn(&TableRef) -> bool, changes: &[TableChange]) -> bool {
+    gold.inputs.iter().all(|input| exists(input) || changes.iter().any(|change| &change.table == input))
+}
