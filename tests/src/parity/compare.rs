@@ -243,11 +243,6 @@ fn text(column: &str, cell: &Cell) -> String {
             Ok(value) => value.to_string(),
             Err(error) => format!("no JSON ({error}): {text}"),
         },
-        // The reader's own words follow; another reader has others.
-        ("_corrupt_reason", Cell::Text(text)) => match text.split_once("is not JSON: ") {
-            Some((place, _)) => format!("{place}is not JSON"),
-            None => text.clone(),
-        },
         (_, Cell::Number(number)) => format!("{number:e} ({:016x})", number.to_bits()),
         (_, Cell::Text(text)) => format!("{text:?}"),
         (_, cell) => format!("{cell:?}"),

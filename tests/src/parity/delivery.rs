@@ -1,14 +1,12 @@
-//! Source files of a case: rows written as CSV, NDJSON or Parquet, whole and torn.
+//! Source files of a case: rows written as CSV or Parquet, whole and torn. JSON is not executed on Spark.
 
 use std::collections::BTreeSet;
 use std::io::Write;
 
-use polars::prelude::{Column, DataFrame, DataType, IntoColumn, NamedFrom, ParquetWriter, Series, TimeUnit, TimeZone};
-use serde_json::{Map, Value, json};
-
 use super::field::Field;
 use super::value::Kind;
 use crate::random::Random;
+use polars::prelude::{Column, DataFrame, DataType, IntoColumn, NamedFrom, ParquetWriter, Series, TimeUnit, TimeZone};
 
 /// A file that arrives.
 #[derive(Debug, Clone)]
@@ -39,8 +37,6 @@ pub(super) struct Writing {
 pub(super) enum Format {
     /// Delimited text.
     Csv,
-    /// One JSON object per line.
-    Ndjson,
     /// Apache Parquet.
     Parquet,
 }
@@ -87,10 +83,9 @@ impl Writer<'_> {
         }
         let bytes = match self.writing.format {
             Format::Csv => self.csv(&names, &order, &records, random),
-            Format::Ndjson => self.ndjson(&names, &order, &records, random),
             Format::Parquet => self.parquet(&names, &order, &records),
         };
-        let bytes = self.packed(bytes, random);
+        let bytes = if name.ends_with(".gz") { packed(&bytes) } else { bytes };
         SourceFile { name, bytes }
     }
 
@@ -186,69 +181,6 @@ impl Writer<'_> {
         }
     }
 
-    fn ndjson(&mut self, names: &[String], order: &[usize], records: &[Record], random: &mut Random) -> Vec<u8> {
-        let mut out = String::new();
-        // Without any record it is no NDJSON but an empty object, which is refused.
-        if records.is_empty() {
-            out.push_str("{}\n");
-        }
-        for record in records {
-            let mut object = Map::new();
-            for &place in order {
-                let kind = self.fields.get(place).map(|field| &field.kind);
-                match &record[place] {
-                    None if random.happens(50) => {
-                        self.tags.insert("JSON null");
-                        drop(object.insert(names[place].clone(), Value::Null));
-                    }
-                    None => drop(self.tags.insert("JSON key left out")),
-                    Some(text) => drop(object.insert(names[place].clone(), self.json_value(kind, text, random))),
-                }
-            }
-            if random.happens(5) {
-                self.tags.insert("JSON nested");
-                object.insert("nested".to_owned(), json!({ "a": [1, 2.5, "x"], "é": null, "b": { "c": true } }));
-            }
-            let text = Value::Object(object).to_string();
-            match random.happens(self.writing.torn) {
-                true => {
-                    self.tags.insert("torn: no JSON");
-                    out.push_str(*random.pick(&[
-                        "{\"a\":",
-                        "[1]",
-                        "{\"k\":1,\"k\":2}",
-                        "nothing",
-                        "{\"a\":1} x",
-                        "17",
-                    ]));
-                }
-                false => out.push_str(&text),
-            }
-            out.push('\n');
-        }
-        out.into_bytes()
-    }
-
-    /// A number or boolean where the text is one, as often as not; else text.
-    fn json_value(&mut self, kind: Option<&Kind>, text: &str, random: &mut Random) -> Value {
-        let plain = matches!(
-            kind,
-            Some(Kind::Int32 | Kind::Int64 | Kind::Sequence | Kind::Boolean | Kind::Decimal { .. } | Kind::Double)
-        );
-        match serde_json::from_str::<Box<serde_json::value::RawValue>>(text) {
-            Ok(_) if !plain || random.happens(30) => json!(text),
-            Ok(raw) => match serde_json::from_str::<Value>(raw.get()) {
-                // A number that would be written in other digits stays a text.
-                Ok(value) if value.to_string() == text => {
-                    self.tags.insert("JSON number or boolean");
-                    value
-                }
-                _ => json!(text),
-            },
-            Err(_) => json!(text),
-        }
-    }
-
     fn parquet(&mut self, names: &[String], order: &[usize], records: &[Record]) -> Vec<u8> {
         let column = |&place: &usize| {
             let texts: Vec<Option<&str>> = records.iter().map(|record| record[place].as_deref()).collect();
@@ -260,17 +192,12 @@ impl Writer<'_> {
         ParquetWriter::new(&mut bytes).finish(&mut frame).expect("a frame can be written as Parquet");
         bytes
     }
+}
 
-    /// Some text files are packed.
-    fn packed(&mut self, bytes: Vec<u8>, random: &mut Random) -> Vec<u8> {
-        if self.writing.format == Format::Parquet || !random.happens(15) {
-            return bytes;
-        }
-        self.tags.insert("gzip");
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(&bytes).expect("memory takes all");
-        encoder.finish().expect("memory takes all")
-    }
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("memory takes all");
+    encoder.finish().expect("memory takes all")
 }
 
 /// The texts as Parquet has values of this kind; what cannot be read is null there.

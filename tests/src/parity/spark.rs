@@ -76,7 +76,6 @@ impl SparkPlace {
             ("spark.ui.enabled", "false".to_owned()),
             ("spark.driver.host", "127.0.0.1".to_owned()),
             ("spark.driver.bindAddress", "127.0.0.1".to_owned()),
-            ("spark.sql.catalogImplementation", "in-memory".to_owned()),
             ("spark.sql.warehouse.dir", format!("file://{}", work.join("warehouse").display())),
             ("spark.databricks.delta.snapshotPartitions", "1".to_owned()),
             ("spark.sql.shuffle.partitions", "2".to_owned()),
@@ -97,7 +96,6 @@ pub struct SparkSession {
     folder: PathBuf,
     process: Option<Process>,
     scripts: u64,
-    views: BTreeSet<String>,
 }
 
 struct Process {
@@ -110,7 +108,7 @@ struct Process {
 impl SparkSession {
     /// A session whose files are in this folder. It starts with the first script.
     pub fn new(place: SparkPlace, folder: &Path) -> Self {
-        Self { place, folder: folder.to_owned(), process: None, scripts: 0, views: BTreeSet::new() }
+        Self { place, folder: folder.to_owned(), process: None, scripts: 0 }
     }
 
     /// Runs a script, which is kept at `path`, to its end.
@@ -124,7 +122,6 @@ impl SparkSession {
         // the call of the script always.
         let marked = format!("{text}\nSELECT concat('{MARK}', 'good-{number}');\n");
         fs::write(path, marked).map_err(|error| format!("{}: {error}", path.display()))?;
-        self.forget_views(text);
         let mut process = match self.process.take() {
             Some(process) => process,
             None => Process::start(self.place.command(&self.folder))?,
@@ -133,8 +130,7 @@ impl SparkSession {
         let outcome = process.call(&call, number);
         // A session that does not answer is no use for the next script.
         if outcome.is_ok() || outcome.as_ref().is_err_and(|failure| failure.answers) {
-            let drops: Vec<String> = self.views.iter().map(|view| format!("DROP VIEW IF EXISTS {view};\n")).collect();
-            process.send(&format!("CLEAR CACHE;\n{}RESET;\n", drops.concat()));
+            process.send(&Self::clearing(text));
             self.process = Some(process);
         } else {
             process.kill();
@@ -142,16 +138,23 @@ impl SparkSession {
         outcome.map_err(|failure| failure.message)
     }
 
-    /// Remembers the temporary views of a script, which would outlive it in this session.
-    fn forget_views(&mut self, text: &str) {
-        self.views.clear();
+    /// Statements that drop what a script leaves in its session: elsewhere a session ends with its script.
+    fn clearing(text: &str) -> String {
         let words: Vec<&str> = text.split_ascii_whitespace().collect();
-        for pair in words.windows(3) {
-            if pair[0].eq_ignore_ascii_case("TEMPORARY") && pair[1].eq_ignore_ascii_case("VIEW") {
-                let name = pair[2].split('(').next().unwrap_or_default();
-                self.views.insert(name.to_owned());
+        let mut statements = BTreeSet::new();
+        let plain = |word: &str| word.split('(').next().unwrap_or_default().to_owned();
+        for words in words.windows(3) {
+            match words {
+                ["TEMPORARY", "VIEW", name] => {
+                    drop(statements.insert(format!("DROP VIEW IF EXISTS {};\n", plain(name))))
+                }
+                ["CREATE", "TABLE", name] => {
+                    drop(statements.insert(format!("DROP TABLE IF EXISTS {};\n", plain(name))))
+                }
+                _ => {}
             }
         }
+        format!("CLEAR CACHE;\n{}RESET;\n", statements.into_iter().collect::<String>())
     }
 }
 
