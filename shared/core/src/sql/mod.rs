@@ -16,7 +16,9 @@ use sqlparser::ast::{
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 
+pub(crate) use self::portable::is_aggregate;
 use self::portable::{check_expr, check_query, forbid_aggregates};
+pub(crate) use self::rewrite::round_decimals;
 pub use self::rewrite::{DATEDIFF_FUNCTION, round_decimals_range, round_function};
 use self::rewrite::{Rewriter, rewrite};
 use crate::name::{Layer, TableName};
@@ -67,12 +69,12 @@ impl fmt::Display for Position {
     }
 }
 
-fn position(node: &impl Spanned) -> Position {
+pub(crate) fn position(node: &impl Spanned) -> Position {
     let start = node.span().start;
     Position { line: start.line, column: start.column }
 }
 
-fn not_portable(what: impl Into<String>, node: &impl Spanned, hint: &'static str) -> SqlError {
+pub(crate) fn not_portable(what: impl Into<String>, node: &impl Spanned, hint: &'static str) -> SqlError {
     SqlError::NotPortable { what: what.into(), position: position(node), hint }
 }
 
@@ -151,7 +153,14 @@ fn check_row_wise(select: &Select) -> Result<(), SqlError> {
 /// # Errors
 /// [`SqlError`] with the position of what is refused, aggregates and subqueries included.
 pub fn check_row_predicate(text: &str) -> Result<String, SqlError> {
-    let mut expr = Parser::new(&GenericDialect {})
+    let mut expr = parse_predicate(text)?;
+    let _: ControlFlow<()> = expr.visit(&mut Rewriter { tables: &BTreeSet::new() });
+    Ok(expr.to_string())
+}
+
+/// A checked predicate as it is written.
+pub(crate) fn parse_predicate(text: &str) -> Result<Expr, SqlError> {
+    let expr = Parser::new(&GenericDialect {})
         .try_with_sql(text)
         .and_then(|mut parser| {
             let expr = parser.parse_expr()?;
@@ -161,8 +170,7 @@ pub fn check_row_predicate(text: &str) -> Result<String, SqlError> {
         .map_err(syntax)?;
     check_expr(&expr)?;
     forbid_aggregates(&expr, "a row rule looks at one row")?;
-    let _: ControlFlow<()> = expr.visit(&mut Rewriter { tables: &BTreeSet::new() });
-    Ok(expr.to_string())
+    Ok(expr)
 }
 
 /// A query over the tables of the pipeline.
@@ -218,7 +226,7 @@ fn syntax(error: sqlparser::parser::ParserError) -> SqlError {
     SqlError::Syntax { message: error.to_string() }
 }
 
-fn parse_query(text: &str) -> Result<Query, SqlError> {
+pub(crate) fn parse_query(text: &str) -> Result<Query, SqlError> {
     let mut statements = Parser::parse_sql(&GenericDialect {}, text).map_err(syntax)?;
     match (statements.pop(), statements.pop()) {
         (Some(Statement::Query(query)), None) => Ok(*query),

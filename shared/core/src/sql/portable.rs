@@ -20,6 +20,11 @@ const FUNCTIONS: &[&str] = &[
 /// Functions that read more than one row.
 const AGGREGATES: &[&str] = &["avg", "count", "max", "min", "sum"];
 
+/// Whether a function reads more than one row.
+pub(crate) fn is_aggregate(function: &str) -> bool {
+    AGGREGATES.contains(&function.to_ascii_lowercase().as_str())
+}
+
 pub(super) fn check_query(query: &Query) -> Result<(), SqlError> {
     let plain = query.order_by.is_none()
         && query.limit_clause.is_none()
@@ -279,8 +284,8 @@ fn check_function(function: &sqlparser::ast::Function, expr: &Expr) -> Result<()
 pub(super) fn forbid_aggregates(expr: &Expr, hint: &'static str) -> Result<(), SqlError> {
     let found = sqlparser::ast::visit_expressions(expr, |inner| match inner {
         Expr::Function(function) => {
-            let name = function.name.to_string().to_ascii_lowercase();
-            if AGGREGATES.contains(&name.as_str()) {
+            let name = function.name.to_string();
+            if is_aggregate(&name) {
                 ControlFlow::Break(not_portable(format!("the aggregate {}", name.to_uppercase()), inner, hint))
             } else {
                 ControlFlow::Continue(())

@@ -14,7 +14,7 @@ use super::ident;
 const MAX_ROUND_DECIMALS: u32 = 18;
 
 /// The decimals of a `ROUND`; `None` for arguments outside the subset.
-pub(super) fn round_decimals(args: &[FunctionArg]) -> Option<u32> {
+pub(crate) fn round_decimals(args: &[FunctionArg]) -> Option<u32> {
     match args {
         [_] => Some(0),
         [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))] => match &value.value {

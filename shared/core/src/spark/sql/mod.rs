@@ -1,0 +1,101 @@
+//! The portable SQL subset as Spark 3.5 SQL: a typed translation that means on Spark what the subset means on Polars.
+//!
+//! Types are inferred here, so that every operation can be written with the widths and places that the subset promises,
+//! and so that what engines read differently is refused with its position before any run. The text assumes these
+//! settings of the session: [`SETTINGS`].
+
+mod arithmetic;
+mod cast;
+mod conform;
+mod expression;
+mod function;
+mod literal;
+mod query;
+mod scope;
+mod types;
+
+use std::collections::BTreeMap;
+
+use sqlparser::ast::Query;
+
+pub use self::conform::{ConformError, conform};
+use self::expression::Expressions;
+use self::query::Translator;
+use self::scope::{Field, Scope, Source};
+pub use self::types::SqlType;
+use crate::contract::ColumnType;
+use crate::name::{Layer, TableName};
+use crate::sql::{RowSql, SqlError, TableSql, engine_name, not_portable, parse_predicate, parse_query};
+
+/// What the translated text needs: errors instead of nulls, instants in UTC, decimals that keep their places.
+pub const SETTINGS: &[(&str, &str)] = &[
+    ("spark.sql.ansi.enabled", "true"),
+    ("spark.sql.session.timeZone", "UTC"),
+    ("spark.sql.decimalOperations.allowPrecisionLoss", "false"),
+];
+
+/// A table or view as Spark knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relation {
+    /// Its name in Spark, unquoted: one part.
+    pub name: String,
+    /// Its columns, by name.
+    pub columns: Vec<(String, ColumnType)>,
+}
+
+/// A query in Spark's SQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SparkQuery {
+    /// The text, without a semicolon.
+    pub text: String,
+    /// What it answers; the columns that a projection carries are left out.
+    pub columns: Vec<(String, SqlType)>,
+}
+
+/// The statement of a silver table over its typed source columns; `carried` columns of the view pass through unseen.
+///
+/// # Errors
+/// [`SqlError`] with the position of what is refused.
+pub fn projection(sql: &str, bronze: &Relation, carried: &[&str]) -> Result<SparkQuery, SqlError> {
+    RowSql::parse(sql)?;
+    let tables = BTreeMap::from([("bronze".to_owned(), bronze)]);
+    Translator::new(tables).whole(&parse_query(sql)?, carried)
+}
+
+/// The statement of a gold table over the tables that it reads.
+///
+/// # Errors
+/// [`SqlError`] with the position of what is refused.
+pub fn query(sql: &str, inputs: &BTreeMap<(Layer, TableName), Relation>) -> Result<SparkQuery, SqlError> {
+    TableSql::parse(sql)?;
+    let tables = inputs.iter().map(|((layer, table), relation)| (engine_name(*layer, table), relation)).collect();
+    Translator::new(tables).whole(&parse_query(sql)?, &[])
+}
+
+/// The query of a rule over its table, written `object`: one row with one number.
+///
+/// # Errors
+/// [`SqlError`] with the position of what is refused.
+pub fn metric(sql: &str, object: &Relation) -> Result<SparkQuery, SqlError> {
+    TableSql::parse_metric(sql)?;
+    let query: Query = parse_query(sql)?;
+    let translated = Translator::new(BTreeMap::from([("object".to_owned(), object)])).unnamed(&query)?;
+    match translated.columns.as_slice() {
+        [(_, answer)] if answer.is_number() => Ok(translated),
+        _ => Err(not_portable("a rule that answers no number", &query, "select one number, such as COUNT(*)")),
+    }
+}
+
+/// The condition of a row rule over the columns of its table.
+///
+/// # Errors
+/// [`SqlError`] with the position of what is refused.
+pub fn predicate(sql: &str, columns: &[(String, ColumnType)]) -> Result<String, SqlError> {
+    let expr = parse_predicate(sql)?;
+    let fields = columns.iter().map(|(name, column_type)| Field::named(name, SqlType::from(column_type)));
+    let scope = Scope::of(Source { name: None, fields: fields.collect() });
+    Ok(Expressions::of_rows(&scope).condition(&expr)?.text)
+}
+
+#[cfg(test)]
+mod tests;
