@@ -39,7 +39,7 @@ impl Case {
             fields.push(Field::drawn(index, random));
         }
         // Modes take turns, so that a few seeds in a row have them all.
-        let mode = Mode::ALL[(seed % 4) as usize];
+        let mode = Mode::ALL[usize::try_from(seed % 4).expect("below 4")];
         let mut silver = vec![Silver::drawn("facts", mode, &fields, random)];
         if random.happens(40) {
             silver.push(Silver::drawn("events", *random.pick(&Mode::ALL), &fields, random));

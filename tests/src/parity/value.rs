@@ -138,29 +138,32 @@ const START: Date = date(2024, 1, 1);
 impl Kind {
     /// A value as its column is expected to have it.
     pub(super) fn good(&self, random: &mut Random, row: u64) -> String {
-        let small = |random: &mut Random| random.below(201) as i64 - 100;
+        let small = |random: &mut Random| random.between(-100, 100);
         match self {
             Self::Text(flavour) => flavour.good(random),
             Self::Sequence => row.to_string(),
             Self::Int32 | Self::Int64 => small(random).to_string(),
             Self::Double => format!("{}.{}", small(random), random.below(1000)),
             Self::Decimal { precision, scale } => {
-                let whole = usize::from(precision - scale).min(3);
-                let digits =
-                    if whole == 0 { "0".to_owned() } else { random.below(10_usize.pow(whole as u32)).to_string() };
+                let whole = u32::from(precision - scale).min(3);
+                let digits = if whole == 0 { "0".to_owned() } else { random.below(10_usize.pow(whole)).to_string() };
                 let sign = if random.below(4) == 0 { "-" } else { "" };
-                match usize::from(*scale).min(6) {
+                match u32::from(*scale).min(6) {
                     0 => format!("{sign}{digits}"),
-                    places => format!("{sign}{digits}.{:0places$}", random.below(10_usize.pow(places as u32))),
+                    places => format!(
+                        "{sign}{digits}.{:0width$}",
+                        random.below(10_usize.pow(places)),
+                        width = usize::from((*scale).min(6))
+                    ),
                 }
             }
             Self::Boolean => (*random.pick(&["true", "false", "TRUE", "False"])).to_owned(),
             Self::Date(format) => {
-                let day = START + (random.below(120) as i64).days();
+                let day = START + random.between(0, 119).days();
                 format.map_or_else(|| day.to_string(), |format| printed(day.at(0, 0, 0, 0), format))
             }
             Self::Timestamp(format, _) => {
-                let seconds = 60 * random.below(60 * 24 * 120) as i64;
+                let seconds = 60 * random.between(0, 60 * 24 * 120);
                 instant_text(START.at(0, 0, 0, 0) + SignedDuration::from_secs(seconds), *format, random)
             }
         }
