@@ -8,8 +8,18 @@ use super::text::{name, text, type_name};
 use crate::contract::{Column, ColumnType};
 
 /// Text without ASCII white space around it.
-fn trimmed(value: &str) -> String {
-    format!("trim(BOTH ' \\t\\n\\f\\r' FROM {value})")
+pub(super) fn trimmed(source: &str) -> String {
+    format!("trim(BOTH ' \\t\\n\\f\\r' FROM {})", name(source))
+}
+
+/// Name of the column with the source text of a mapped column.
+pub(super) fn given_name(column: &str) -> String {
+    format!("_given_{column}")
+}
+
+/// Name of the column with that text without white space around it.
+pub(super) fn trimmed_name(column: &str) -> String {
+    format!("_text_{column}")
 }
 
 /// Name of the column that holds, for a mapped column, the source text that could not be read; null where it could.
@@ -17,16 +27,15 @@ pub(super) fn unreadable_name(column: &str) -> String {
     format!("_unreadable_{column}")
 }
 
-/// A source column as the contract's type; null where the text is blank or cannot be read.
+/// A mapped column as the contract's type, from its text; null where the text is blank or cannot be read.
 ///
 /// # Errors
 /// [`SparkError::NotExecuted`] for a time pattern with a field that is not known.
-pub(super) fn typed(column: &Column, source: &str) -> Result<String, SparkError> {
-    let raw = name(source);
-    let value = trimmed(&raw);
+pub(super) fn typed(column: &Column) -> Result<String, SparkError> {
+    let value = name(&trimmed_name(column.name.as_str()));
     let when = |pattern: &str, then: String| format!("CASE WHEN {value} RLIKE {} THEN {then} END", text(pattern));
     Ok(match &column.column_type {
-        ColumnType::Text => raw,
+        ColumnType::Text => name(&given_name(column.name.as_str())),
         ColumnType::Int32 | ColumnType::Int64 => {
             when(r"\A[+-]?[0-9]+\z", format!("try_cast({value} AS {})", type_name(&column.column_type)))
         }
@@ -50,13 +59,13 @@ pub(super) fn typed(column: &Column, source: &str) -> Result<String, SparkError>
     })
 }
 
-/// The text of a source column that cannot be read, where `typed` is the column it was read to; null where it can.
-pub(super) fn unreadable(column: &Column, source: &str, typed: &str) -> String {
+/// The text of a mapped column that cannot be read, beside the column itself; null where it can.
+pub(super) fn unreadable(column: &Column) -> String {
     if column.column_type == ColumnType::Text {
         return "CAST(NULL AS STRING)".to_owned();
     }
-    let raw = name(source);
-    format!("CASE WHEN {typed} IS NULL AND {} <> '' THEN {raw} END", trimmed(&raw))
+    let (value, own) = (name(&trimmed_name(column.name.as_str())), column.name.as_str());
+    format!("CASE WHEN {} IS NULL AND {value} <> '' THEN {} END", name(own), name(&given_name(own)))
 }
 
 /// A day `YYYY-MM-DD` of the years 1 to 9999.
@@ -136,6 +145,12 @@ const SHORT_MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul
 const LONG_MONTHS: &str = "January|February|March|April|May|June|July|August|September|October|November|December";
 const OFFSET: &str = "[+-](?:0[0-9]|1[0-7]):?[0-5][0-9]|[+-]18:?00";
 
+/// A character that means itself in a regular expression.
+fn literal(c: char) -> String {
+    let plain = c.is_ascii_alphanumeric() || " -:/_,;='\"@~!".contains(c);
+    if plain { c.to_string() } else { format!("\\x{{{:x}}}", u32::from(c)) }
+}
+
 /// Fields of patterns, as the contract translates them, and what they match.
 const FIELDS: [(&str, &str, Option<Field>); 24] = [
     ("%%", "(%)", None),
@@ -170,7 +185,7 @@ impl Pattern {
         let mut rest = strftime;
         while let Some(c) = rest.chars().next() {
             if c != '%' {
-                regex.push_str(&format!("\\x{{{:x}}}", u32::from(c)));
+                regex.push_str(&literal(c));
                 rest = rest.get(c.len_utf8()..).unwrap_or_default();
                 continue;
             }

@@ -116,7 +116,7 @@ impl EtlMetrics {
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let line: MetricLine =
                 serde_json::from_str(line).map_err(|source| MetricsError::Line { line: index + 1, source })?;
-            metrics.add(line)?;
+            metrics.add(&line)?;
         }
         Ok(metrics)
     }
@@ -126,7 +126,7 @@ impl EtlMetrics {
         self.tables.get(table)
     }
 
-    fn add(&mut self, line: MetricLine) -> Result<(), MetricsError> {
+    fn add(&mut self, line: &MetricLine) -> Result<(), MetricsError> {
         let table = self.tables.entry(line.table.clone()).or_default();
         let wrong = |line: &MetricLine| MetricsError::Value {
             table: line.table.clone(),
@@ -138,19 +138,19 @@ impl EtlMetrics {
         match (line.metric, &line.rule, &line.value) {
             (MetricName::RemovedFile, None, Some(path)) => table.removed_files.push(path.clone()),
             (MetricName::DatasetRule, Some(rule), value) => {
-                let number = value.as_deref().map(str::parse).transpose().map_err(|_| wrong(&line))?;
+                let number = value.as_deref().map(str::parse).transpose().map_err(|_| wrong(line))?;
                 table.dataset_rules.insert(rule.clone(), number);
             }
             (MetricName::BrokenRule, Some(rule), _) => {
-                table.broken_rules.insert(rule.clone(), count().ok_or_else(|| wrong(&line))?);
+                table.broken_rules.insert(rule.clone(), count().ok_or_else(|| wrong(line))?);
             }
             (MetricName::RowRule, Some(rule), _) => {
-                table.row_rules.insert(rule.clone(), count().ok_or_else(|| wrong(&line))?);
+                table.row_rules.insert(rule.clone(), count().ok_or_else(|| wrong(line))?);
             }
             (metric, None, _) if metric.is_number() => {
-                table.numbers.insert(metric.as_str(), count().ok_or_else(|| wrong(&line))?);
+                table.numbers.insert(metric.as_str(), count().ok_or_else(|| wrong(line))?);
             }
-            _ => return Err(wrong(&line)),
+            _ => return Err(wrong(line)),
         }
         Ok(())
     }

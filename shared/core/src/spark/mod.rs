@@ -127,9 +127,9 @@ pub fn script(lake: &FolderUri, plan: &Plan) -> Result<SparkScript, SparkError> 
 pub fn check(pipeline: &Pipeline) -> Result<(), SparkError> {
     for silver in &pipeline.silver {
         audit::check(&silver.table, &silver.contract)?;
-        for (column, source) in &silver.columns {
+        for (column, _) in &silver.columns {
             if let Some(column) = silver.contract.column(column.as_str()) {
-                cast::typed(column, source)?;
+                cast::typed(column)?;
             }
         }
     }
@@ -439,5 +439,3 @@ fn raw_json<'a>(columns: impl Iterator<Item = &'a str>) -> String {
     )
 }
 
-#[cfg(test)]
-mod tests;

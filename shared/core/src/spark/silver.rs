@@ -78,20 +78,26 @@ impl Silver<'_> {
 
     /// The mapped columns read as the contract's types, with the texts that could not be read.
     fn typed_view(&self, from: &str) -> Result<String, SparkError> {
-        let number = self.number;
-        let mut selected: Vec<String> = LINEAGE.into_iter().chain(CORRUPT).chain(FLAGS).map(name).collect();
+        let fixed = || LINEAGE.into_iter().chain(CORRUPT).chain(FLAGS).map(name);
+        let (mut given, mut typed) = (fixed().collect::<Vec<_>>(), fixed().collect::<Vec<_>>());
+        let mut shown = typed.clone();
         for (column, source) in &self.table.columns {
             let Some(contracted) = self.table.contract.column(column.as_str()) else { continue };
-            let typed = cast::typed(contracted, source)?;
-            selected.push(format!("{typed}\n    AS {}", name(column.as_str())));
-            let unreadable = cast::unreadable(contracted, source, &typed);
-            selected.push(format!("{unreadable}\n    AS {}", name(&cast::unreadable_name(column.as_str()))));
+            let own = column.as_str();
+            let (given_name, text_name) = (name(&cast::given_name(own)), name(&cast::trimmed_name(own)));
+            given.push(format!("{} AS {given_name}", name(source)));
+            given.push(format!("{} AS {text_name}", cast::trimmed(source)));
+            typed.extend([given_name, text_name, format!("{} AS {}", cast::typed(contracted)?, name(own))]);
+            let unreadable = name(&cast::unreadable_name(own));
+            shown.extend([name(own), format!("{} AS {unreadable}", cast::unreadable(contracted))]);
         }
         Ok(format!(
-            "-- {table}: source text as the contract's types; what cannot be read is null and kept beside.\n\
-             CREATE OR REPLACE TEMPORARY VIEW typed_{number} AS\nSELECT {columns}\nFROM (\n{from}\n);\n\n",
-            table = self.table.table,
-            columns = selected.join(",\n  "),
+            "-- Source text as the contract's types; what cannot be read is null and kept beside.\n\
+             CREATE OR REPLACE TEMPORARY VIEW typed_{number} AS\nSELECT {shown}\nFROM (\nSELECT {typed}\nFROM (\nSELECT {given}\nFROM (\n{from}\n)));\n\n",
+            number = self.number,
+            shown = shown.join(",\n  "),
+            typed = typed.join(",\n  "),
+            given = given.join(",\n  "),
         ))
     }
 
