@@ -55,7 +55,15 @@ impl<'a> Suite<'a> {
         let place = &place;
         let deliveries = (0..case.deliveries.len()).map(|delivery| move || case.land(delivery, place));
         let outcomes = self.runs(&format!("case {}", case.seed), &folder, place, deliveries);
-        for feature in features(&case.tags, &outcomes) {
+        let found = features(&case.tags, &outcomes);
+        // Whoever chooses cases for a smaller set chooses by this.
+        eprintln!(
+            "case {}: {} runs; {}",
+            case.seed,
+            outcomes.len(),
+            found.iter().cloned().collect::<Vec<_>>().join(", ")
+        );
+        for feature in found {
             *self.coverage.entry(feature).or_default() += 1;
         }
     }
