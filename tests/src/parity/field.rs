@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::value::{DATE_FORMATS, Flavour, Kind, TIMESTAMP_FORMATS, ZONES};
+use super::value::{CODES, DATE_FORMATS, Flavour, Kind, TIMESTAMP_FORMATS, ZONES};
 use crate::random::Random;
 
 /// A source column and the contract column it becomes.
@@ -96,13 +96,22 @@ impl Field {
                 3 => drop(self.property.insert("physicalType".to_owned(), json!("VARCHAR(13)"))),
                 _ => self.option("pattern", json!(r"^(?:\bx\b|..+)$")),
             },
+            Kind::Text(Flavour::Codes) if random.happens(40) => {
+                // All but the first of the codes.
+                let values: Vec<Value> = CODES[1..].iter().map(|code| json!({ "value": code })).collect();
+                self.property.insert("enum".to_owned(), json!(values));
+            }
             Kind::Text(Flavour::Codes) => {
                 self.option("pattern", json!(random.pick(&["^[A-Za-z]", r"^[A-Z]-?\d", "[-/ ]", r"^\S+$", r"\d$"])));
             }
             Kind::Text(Flavour::Email) => self.option("format", json!("email")),
             Kind::Text(Flavour::Uuid) => self.option("format", json!("uuid")),
             Kind::Text(Flavour::Ipv4) => self.option("format", json!("ipv4")),
-            Kind::Sequence | Kind::Boolean => {}
+            Kind::Int64 if random.happens(30) => self.option("format", json!(random.pick(&["i16", "i32", "i64"]))),
+            Kind::Boolean => {
+                self.property.insert("enum".to_owned(), json!([{ "value": true }, { "value": false }]));
+            }
+            Kind::Sequence => {}
             Kind::Int32 | Kind::Int64 | Kind::Double => match random.below(5) {
                 0 => self.option("minimum", json!(-95)),
                 1 => self.option("exclusiveMaximum", json!(97)),

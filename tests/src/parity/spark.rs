@@ -146,10 +146,10 @@ impl SparkSession {
         for words in words.windows(3) {
             match words {
                 ["TEMPORARY", "VIEW", name] => {
-                    drop(statements.insert(format!("DROP VIEW IF EXISTS {};\n", plain(name))))
+                    statements.insert(format!("DROP VIEW IF EXISTS {};\n", plain(name)));
                 }
                 ["CREATE", "TABLE", name] => {
-                    drop(statements.insert(format!("DROP TABLE IF EXISTS {};\n", plain(name))))
+                    statements.insert(format!("DROP TABLE IF EXISTS {};\n", plain(name)));
                 }
                 _ => {}
             }
@@ -225,7 +225,9 @@ impl Process {
         loop {
             match self.marks.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(mark) if mark == last => return Ok(seen),
-                Ok(mark) => drop(seen.insert(mark)),
+                Ok(mark) => {
+                    seen.insert(mark);
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     let message = format!("no answer within {wait_seconds} s: {}", self.said());
                     return Err(Failure { message, answers: false });

@@ -128,7 +128,9 @@ const WORDS: [&str; 24] = [
     "a/b=c",
     "مرحبا",
 ];
-const CODES: [&str; 12] = ["A-1", "A-2", "B-1", "B-2", "c-3", "Z-9", "é-1", "東-1", "A 1", "a-1", "X/1", "Q%1"];
+/// Short codes.
+pub(super) const CODES: [&str; 12] =
+    ["A-1", "A-2", "B-1", "B-2", "c-3", "Z-9", "é-1", "東-1", "A 1", "a-1", "X/1", "Q%1"];
 /// Texts that only some of the types can read.
 const ODD: [&str; 14] = ["", " ", "abc", "1,5", "1_000", "٣", "0x1F", "1d", "--1", "n/a", "NaN", "∞", "12:00", "1 2"];
 
