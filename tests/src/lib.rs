@@ -17,6 +17,7 @@ pub mod data;
 pub mod files;
 pub mod judges;
 pub mod lab;
+pub mod parity;
 pub mod random;
 pub mod sluice;
 pub mod wire;

@@ -23,6 +23,22 @@ impl Random {
         f64::from(self.0.next_u32()) / (f64::from(u32::MAX) + 1.0)
     }
 
+    /// A whole number from `low` to `high`, both included.
+    pub fn between(&mut self, low: i64, high: i64) -> i64 {
+        let width = usize::try_from(high - low + 1).expect("low is not above high");
+        low + i64::try_from(self.below(width)).expect("below a width that is an i64")
+    }
+
+    /// One of the items, of which there is at least one.
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len())]
+    }
+
+    /// Whether something that happens in `percent` of all draws happens.
+    pub fn happens(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
     /// Puts the items into a random order.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {

@@ -9,6 +9,7 @@ mod demo;
 mod demo_story;
 mod deployed;
 mod judge_tools;
+mod parity;
 mod spark_tools;
 mod state_machine;
 mod test_steps;
@@ -36,6 +37,8 @@ enum Command {
     Demo(demo::Options),
     /// Wall time, CPU time and peak memory of a run, beside DuckDB and pandas doing the same job on the same file.
     Bench(bench::Options),
+    /// Polars against Spark: generated pipelines and the retail one, their tables compared row by row.
+    Parity(parity::Options),
     /// The deployed form under faults, for as long as you like: real binaries, S3 protocol, Step Functions interpreter.
     Soak(deployed::Options),
     /// Installs Spark and Delta's jars for the large engine on this machine, once.
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Test(options) => test_steps::run(&workspace, &options),
         Command::Demo(options) => demo::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options),
+        Command::Parity(options) => parity::run_cases(&workspace, &options),
         Command::Soak(options) => deployed::soak(&workspace, &options),
         Command::SparkTools => spark_tools::install(&workspace),
     });

@@ -18,5 +18,6 @@ mod judges;
 mod kill;
 mod modes;
 mod oracle;
+mod parity;
 mod small;
 mod state_machine;

@@ -102,18 +102,18 @@ fn metric_query(
     let columns = contract.columns.iter().map(|c| (c.name.to_string(), c.column_type.clone())).collect();
     let object = Relation { name: after_name(table), columns };
     let answered = sql::metric(query, &object).map_err(|source| SparkError::Rule { rule: rule.id.clone(), source })?;
-    let [(column, column_type)] = answered.columns.as_slice() else {
+    let [(_, column_type)] = answered.columns.as_slice() else {
         return Err(SparkError::NotExecuted {
             what: format!("rule `{}`", rule.id),
             hint: "its query must select one number".to_owned(),
         });
     };
-    let value = name(column);
+    // Its one expression need not have a name of its own.
     let shown = match column_type {
-        SqlType::Double => format!("format_string('%.12f', {value})"),
-        _ => format!("CAST({value} AS STRING)"),
+        SqlType::Double => "format_string('%.12f', answer)",
+        _ => "CAST(answer AS STRING)",
     };
-    Ok(format!("SELECT {shown} FROM (\n{}\n)", answered.text))
+    Ok(format!("SELECT {shown} FROM (\n{}\n) AS answered (answer)", answered.text))
 }
 
 /// Checks that every rule of a contract can be written.

@@ -9,7 +9,8 @@ use crate::contract::{Column, ColumnType};
 
 /// Text without ASCII white space around it.
 pub(super) fn trimmed(source: &str) -> String {
-    format!("trim(BOTH ' \\t\\n\\f\\r' FROM {})", name(source))
+    // Spark takes `\f` for the letter.
+    format!("trim(BOTH ' \\t\\n\\u000c\\r' FROM {})", name(source))
 }
 
 /// Name of the column with the source text of a mapped column.

@@ -297,7 +297,8 @@ pub(crate) fn scan_table_files<'a>(
             enabled: Some(partitioned),
             hive_start_idx: base.len(),
             schema: partitioned.then(|| Arc::new(in_folder)),
-            try_parse_dates: false,
+            // Else partitions by day would be text.
+            try_parse_dates: true,
         },
         allow_missing_columns: true,
         ..Default::default()

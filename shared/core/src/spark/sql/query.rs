@@ -114,7 +114,7 @@ impl<'a> Translator<'a> {
                     }
                 };
                 let (left, right) = (self.set(left, &[])?, self.set(right, &[])?);
-                united(left, words, right, body)
+                united(&left, words, &right, body)
             }
             other => Err(not_portable("this form of query", other, "write SELECT … FROM …")),
         }
@@ -388,7 +388,7 @@ fn merged(columns: &[ObjectName], left: &Scope, right: &Scope) -> Result<Vec<(St
 }
 
 /// Two answers as one, column by column.
-fn united(left: Answer, words: &str, right: Answer, node: &impl Spanned) -> Result<Answer, SqlError> {
+fn united(left: &Answer, words: &str, right: &Answer, node: &impl Spanned) -> Result<Answer, SqlError> {
     if left.fields.len() != right.fields.len() {
         let what = format!("{words} of {} and {} columns", left.fields.len(), right.fields.len());
         return Err(not_portable(what, node, "select as many on both sides"));
@@ -400,7 +400,7 @@ fn united(left: Answer, words: &str, right: Answer, node: &impl Spanned) -> Resu
         })?;
         fields.push(Field { name: a.name.clone(), sql_type });
     }
-    let text = format!("{}\n{words}\n{}", operand(&left, &fields), operand(&right, &fields));
+    let text = format!("{}\n{words}\n{}", operand(left, &fields), operand(right, &fields));
     Ok(Answer { text, fields })
 }
 

@@ -1,0 +1,143 @@
+//! Runs of one lake: every step as it is deployed, with an engine in between.
+
+use std::path::{Path, PathBuf};
+
+use jiff::{Timestamp, ToSpan};
+use sluice_core::name::PipelineName;
+use sluice_core::run::{Changeset, Decision, Plan, PlanStatus, Receipt, RunAction, RunRef, RunRequest, Verdict};
+use sluice_core::uri::{FolderUri, layout};
+use sluice_lake::{Lake, LakeError, steps};
+
+use super::engines::Engine;
+use crate::content::wait;
+use crate::lab::open_lake;
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Tables were committed.
+    Published,
+    /// Nothing was new.
+    Skipped,
+    /// The gate said no.
+    Rejected,
+    /// A step failed.
+    Failed(&'static str),
+}
+
+/// A run with its documents.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// What the failed step said.
+    pub message: String,
+    /// The plan.
+    pub plan: Option<Plan>,
+    /// What was staged.
+    pub changeset: Option<Changeset>,
+    /// The audit.
+    pub verdict: Option<Verdict>,
+    /// What was committed.
+    pub receipt: Option<Receipt>,
+}
+
+/// A lake and the pipeline that runs on it.
+pub struct Side {
+    /// The lake.
+    pub lake: Lake,
+    scratch: PathBuf,
+    request: RunRequest,
+    runs: i64,
+}
+
+/// Where the pipeline is and where its files arrive, for all lakes of a case.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The pipeline's name.
+    pub pipeline: PipelineName,
+    /// Folder of spec and contracts.
+    pub spec: PathBuf,
+    /// Folder of the files.
+    pub landing: PathBuf,
+}
+
+/// The address of a folder that is there.
+pub fn folder_uri(folder: &Path) -> FolderUri {
+    let folder = std::fs::canonicalize(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let url = url::Url::from_directory_path(&folder).expect("an absolute path is an address");
+    url.as_str().parse().expect("a folder's address")
+}
+
+impl Side {
+    /// A lake in this folder, which is made.
+    pub fn new(folder: &Path, place: &Place) -> Self {
+        let scratch = folder.with_extension("scratch");
+        for made in [folder, &scratch] {
+            std::fs::create_dir_all(made).unwrap_or_else(|error| panic!("{}: {error}", made.display()));
+        }
+        let request = RunRequest {
+            pipeline: place.pipeline.clone(),
+            spec: Some(folder_uri(&place.spec)),
+            landing: Some(folder_uri(&place.landing)),
+            action: RunAction::Ingest,
+            engine: None,
+        };
+        Self { lake: open_lake(folder), scratch, request, runs: 0 }
+    }
+
+    /// The next run, at an instant and with a name that are the same on every lake.
+    pub fn run(&mut self, engine: &mut dyn Engine) -> Outcome {
+        self.runs += 1;
+        let start: Timestamp = "2026-01-05T23:30:00Z".parse().expect("an instant");
+        let now = start + (self.runs * 17).minutes();
+        let run_id = format!("run-{:04}", self.runs).parse().expect("a run id");
+        let request = RunRequest { engine: Some(engine.preference()), ..self.request.clone() };
+        let mut outcome = Outcome {
+            ending: Ending::Failed("validate"),
+            message: String::new(),
+            plan: None,
+            changeset: None,
+            verdict: None,
+            receipt: None,
+        };
+        if let Err((step, message)) = self.steps(engine, now, run_id, request, &mut outcome) {
+            (outcome.ending, outcome.message) = (Ending::Failed(step), message);
+        }
+        outcome
+    }
+
+    fn steps(
+        &self,
+        engine: &mut dyn Engine,
+        now: Timestamp,
+        run_id: sluice_core::name::RunId,
+        request: RunRequest,
+        outcome: &mut Outcome,
+    ) -> Result<(), (&'static str, String)> {
+        let told = |step: &'static str| move |error: LakeError| (step, error.to_step_error().to_string());
+        let plan = wait(steps::validate(&self.lake, now, run_id, request)).map_err(told("validate"))?;
+        outcome.plan = Some(plan.clone());
+        if plan.status == PlanStatus::Skipped {
+            outcome.ending = Ending::Skipped;
+            return Ok(());
+        }
+        let run = &plan.run;
+        engine.stage(&self.lake, now, &plan, &self.scratch).map_err(|message| ("process", message))?;
+        let verdict = wait(steps::quality_check(&self.lake, now, run)).map_err(told("quality check"))?;
+        outcome.changeset = Some(self.changeset(run));
+        outcome.verdict = Some(verdict.clone());
+        if verdict.decision == Decision::Rejected {
+            outcome.ending = Ending::Rejected;
+            return Ok(());
+        }
+        outcome.receipt = Some(wait(steps::publish(&self.lake, now, run)).map_err(told("publish"))?);
+        outcome.ending = Ending::Published;
+        Ok(())
+    }
+
+    fn changeset(&self, run: &RunRef) -> Changeset {
+        let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "changeset");
+        wait(self.lake.read_document(&path)).expect("a changeset can be read").expect("what was audited was staged")
+    }
+}
