@@ -242,7 +242,10 @@ impl Process {
     fn said(&self) -> String {
         let messages = self.messages.lock().expect("nobody panics with the lock");
         // Stacks are long, and what went wrong stands before and between them.
-        let telling = |line: &&String| !line.trim_start().starts_with("at ") && !line.contains(" WARN ");
+        let noise = ["at ", "Time taken: "];
+        let telling = |line: &&String| {
+            !noise.iter().any(|start| line.trim_start().starts_with(start)) && !line.contains(" WARN ")
+        };
         let told: Vec<&str> = messages.iter().filter(telling).take(SHOWN_LINES).map(String::as_str).collect();
         told.join("\n")
     }
