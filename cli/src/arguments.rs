@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use jiff::civil::Date;
+use sluice_core::engine::EnginePreference;
 use sluice_core::name::{PipelineName, RunId, TableRef};
 use url::Url;
 
@@ -129,6 +130,10 @@ pub struct RunArguments {
     /// Take the new files from this folder or s3:// address instead of the lake's own landing prefix
     #[arg(long, value_name = "FOLDER OR URL")]
     pub landing: Option<Place>,
+    /// Engine of this run, whatever the spec says: lambda (or polars) in this process, emr (or spark) on the Spark that is
+    /// installed here; auto goes by size
+    #[arg(long, value_name = "ENGINE", conflicts_with = "event")]
+    pub engine: Option<EnginePreference>,
     /// Name of the run; an existing one is made again
     #[arg(long, value_name = "ID")]
     pub run_id: Option<RunId>,
@@ -368,6 +373,10 @@ mod tests {
         check("sluice run pipelines/retail --lake lake --landing landing --run-id a-1", true);
         check("sluice run pipelines/retail --lake s3://bucket/lake", true);
         check("sluice run pipelines/retail --lake http://bucket/lake", false);
+        check("sluice run pipelines/retail --lake lake --engine emr", true);
+        check("sluice run pipelines/retail --lake lake --engine polars", true);
+        check("sluice run pipelines/retail --lake lake --engine flink", false);
+        check("sluice run --event e.json --lake lake --engine emr", false);
         check("sluice run pipelines/retail --lake lake --run-id ../x", false);
         check("sluice runs list --lake lake --json", true);
         check("sluice --json runs list --lake lake", true);

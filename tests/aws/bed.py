@@ -80,6 +80,7 @@ class BedPrograms:
     functions: pathlib.Path
     policies: pathlib.Path
     moto: pathlib.Path
+    emr: pathlib.Path
 
     @staticmethod
     def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,19 +90,20 @@ class BedPrograms:
         parser.add_argument("--functions", type=path, required=True, help="folder with the functions' bootstraps")
         parser.add_argument("--sluice", type=path, required=True, help="the program sluice")
         parser.add_argument("--moto", type=path, required=True, help="the program moto_server")
+        parser.add_argument("--emr", type=path, required=True, help="the program emr-local")
         parser.add_argument("--policies", type=path, default=REPOSITORY / "iam", help="folder with the IAM policies")
 
     @staticmethod
     def of(options: argparse.Namespace) -> BedPrograms:
         """The programs that the options name."""
-        return BedPrograms(options.bed, options.functions, options.policies, options.moto)
+        return BedPrograms(options.bed, options.functions, options.policies, options.moto, options.emr)
 
 
 class Bed:
     """A running bed. Leaving the context stops it and raises `BedError` when it leaves anything behind."""
 
     def __init__(self, programs: BedPrograms, logs: pathlib.Path | None = None) -> None:
-        self._programs = programs
+        self.programs = programs
         self._logs = logs
         self.marker = f"sluice-bed-{uuid.uuid4().hex}"
         self._folder: pathlib.Path | None = None
@@ -143,7 +145,7 @@ class Bed:
             raise BedError("the bed left something behind: " + "; ".join(problems))
 
     def _start(self) -> None:
-        programs = self._programs
+        programs = self.programs
         command = [programs.bed, "--functions", programs.functions, "--policies", programs.policies]
         command += ["--moto", programs.moto, "--data", self._data]
         self._process = subprocess.Popen(

@@ -96,12 +96,17 @@ class Control:
         self._address = address.rstrip("/")
 
     def create(
-        self, name: str, functions: Mapping[str, FunctionSettings], environment: Mapping[str, str]
+        self,
+        name: str,
+        functions: Mapping[str, FunctionSettings],
+        environment: Mapping[str, str],
+        longest_wait_seconds: int | None = None,
     ) -> Created:
         body = {
             "name": name,
             "functions": {function: settings.body() for function, settings in functions.items()},
             "environment": dict(environment),
+            "longest_wait_seconds": longest_wait_seconds,
         }
         made = self._call("POST", "/deployments", body)
         return Created(made["lake"], made["function_arns"], made["invoke_url"])

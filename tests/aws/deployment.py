@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import audit
 import tables
 from commands import Finished
-from control import Answer, Created, S3Request, invoke
-from faults import FUNCTIONS, Fault
+from control import Answer, ControlError, Created, S3Request, invoke
+from emr import LocalEmr
+from faults import ALL_FUNCTIONS, Fault
 from json_values import Json, JsonObject
 from machines import Ended, Running
 from registry import Tally, check
@@ -33,8 +34,11 @@ FORBIDDEN = 403
 class Deployment:
     """What was deployed. Counts runs, faults and rows into the tally of its case."""
 
-    def __init__(self, world: World, name: str, created: Created, tally: Tally) -> None:
+    def __init__(
+        self, world: World, name: str, created: Created, tally: Tally, emr: LocalEmr | None = None
+    ) -> None:
         self._world = world
+        self._emr = emr
         self.name = name
         self.created = created
         self.tally = tally
@@ -50,6 +54,12 @@ class Deployment:
         """The plainest input of an execution, as the sample event has it."""
         request: JsonObject = self._world.events.take(REQUEST_EVENT, self.name)["request"]
         return request
+
+    @property
+    def emr(self) -> LocalEmr:
+        """Its EMR, when it was made with one."""
+        assert self._emr is not None
+        return self._emr
 
     def deploy_pipeline(self) -> None:
         for path in sorted(self._world.pipeline.rglob("*.yaml")):
@@ -78,12 +88,15 @@ class Deployment:
         machine = self._world.machines.create(f"{self.name}-{state}", self.created.function_arns, start_at=state)
         return self._world.machines.start(machine, ended.name, ended.trace.input_of(state)).wait()
 
-    def execute_locally(self, state_input: Json, name: str) -> tuple[Trace, Finished]:
-        """The same execution under the command's own interpreter, which calls the same functions."""
+    def execute_locally(self, state_input: Json, name: str, lake: str | None = None) -> tuple[Trace, Finished]:
+        """The same execution under the command's own interpreter, which calls the same functions.
+
+        `lake` is the lake of the functions where it is not the deployment's bucket.
+        """
         self.tally.runs += 1
         event, trace = (self._world.folder / f"{self.name}-{name}.{kind}" for kind in ("event", "trace"))
         event.write_text(json.dumps(state_input))
-        started = ["run", "--event", str(event), "--lake", self.created.lake, "--run-id", name, "--json"]
+        started = ["run", "--event", str(event), "--lake", lake or self.created.lake, "--run-id", name, "--json"]
         started += ["--functions", self.created.invoke_url, "--trace", str(trace)]
         finished = self._world.commands.sluice(started, self._world.bed.addresses.environment())
         check(trace.exists(), f"there is no trace: {finished}")
@@ -109,6 +122,13 @@ class Deployment:
         answer = self.invoke(function, event)
         check(answer.error is None, f"{function} failed with {answer.payload} on {event}")
         return answer.payload
+
+    def invoke_quietly(self, function: str, event: Json) -> str | None:
+        """The error of a direct call, or `None`; a call that Lambda itself refuses is an error, too."""
+        try:
+            return self.invoke(function, event).error
+        except ControlError as error:
+            return str(error)
 
     # Faults
 
@@ -149,5 +169,5 @@ class Deployment:
         repeated = audit.repeated_sources(self.lake)
         check(not repeated, f"committed more than once: {repeated[:5]}")
         # What a function is refused and does not tell is a right that it needs and lacks.
-        refused = [request for request in self.requests() if request.status == FORBIDDEN and request.role in FUNCTIONS]
+        refused = [request for request in self.requests() if request.status == FORBIDDEN and request.role in ALL_FUNCTIONS]
         check(not refused, f"functions were refused {refused[:5]}")

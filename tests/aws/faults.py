@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 from json_values import JsonObject
 
+# The functions of a run on Lambda, and those of the large branch alone.
 FUNCTIONS = ("validate", "process", "quality-check", "publish", "notify")
+CLUSTER_FUNCTIONS = ("start-emr", "run-etl", "terminate")
+ALL_FUNCTIONS = (*FUNCTIONS, *CLUSTER_FUNCTIONS)
 # Faults of S3 that need a duration, with the one that is used when a random plan asks for them.
 TIMED = {"slow_body": 400, "stale_list": 3000, "delay": 700}
 

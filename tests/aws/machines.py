@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,10 +23,17 @@ ASK_AGAIN_SECONDS = 0.1
 PLACEHOLDERS = {
     "ValidateFunctionArn": "validate",
     "ProcessFunctionArn": "process",
+    "StartEmrFunctionArn": "start-emr",
+    "RunEtlFunctionArn": "run-etl",
+    "TerminateFunctionArn": "terminate",
     "QualityCheckFunctionArn": "quality-check",
     "PublishFunctionArn": "publish",
     "NotifyFunctionArn": "notify",
 }
+
+
+# Loops of the definition that poll.
+LOOPS = 2
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,13 @@ class Running:
     def wait(self) -> Ended:
         return self.machines.wait(self)
 
+    def stop(self) -> None:
+        """Stops the execution, as a person does; when it has ended by itself, nothing."""
+        self.machines.stop(self)
+
+    def has_ended(self) -> bool:
+        return self.machines.has_ended(self)
+
 
 class Machines:
     """The Step Functions of the bed."""
@@ -70,8 +85,17 @@ class Machines:
         self._role = f"arn:aws:iam::{account}:role/states"
         self._definition = definition.read_text()
 
-    def create(self, name: str, function_arns: Mapping[str, str], start_at: str | None = None) -> str:
-        """A state machine; with `start_at` it begins there, as a redrive does. Nothing else is ever changed."""
+    def create(
+        self,
+        name: str,
+        function_arns: Mapping[str, str],
+        start_at: str | None = None,
+        most_polls: int | None = None,
+    ) -> str:
+        """A state machine; with `start_at` it begins there, as a redrive does, and with `most_polls` its loops end sooner.
+
+        Nothing else is ever changed.
+        """
         definition = self._definition
         for placeholder, function in PLACEHOLDERS.items():
             # As text, as the deployment does it: the file itself stays what it is.
@@ -79,6 +103,9 @@ class Machines:
         check("${" not in definition, "the definition has a placeholder that nobody fills in")
         if start_at is not None:
             definition = json.dumps({**json.loads(definition), "StartAt": start_at})
+        if most_polls is not None:
+            definition, loops = re.subn(r'("NumericLessThan": )\d+', rf"\g<1>{most_polls}", definition)
+            check(loops == LOOPS, f"the definition has {loops} loops")
         made = self._client.create_state_machine(name=name, definition=definition, roleArn=self._role)
         arn: str = made["stateMachineArn"]
         return arn
@@ -97,6 +124,13 @@ class Machines:
         trace = trace_of_history(events)
         last = trace.visits[-1].state if trace.visits else ""
         return Ended(running.name, told["status"], told.get("error"), told.get("cause"), last, trace)
+
+    def has_ended(self, running: Running) -> bool:
+        status: str = self._client.describe_execution(executionArn=running.arn)["status"]
+        return status != "RUNNING"
+
+    def stop(self, running: Running) -> None:
+        self._client.stop_execution(executionArn=running.arn, error="Stopped", cause="by the scenario")
 
     def redrive(self, running: Running) -> bool:
         """Redrives an execution where the emulator can; `False` where it cannot."""

@@ -14,6 +14,10 @@ class CheckFailed(Exception):
     """Something is not as it has to be."""
 
 
+class Unavailable(Exception):
+    """A scenario needs something that this machine does not have."""
+
+
 def check(holds: bool, message: str) -> None:
     """Ends the case with this message unless the condition holds."""
     if not holds:
@@ -63,9 +67,13 @@ class Result:
     cases: int = 0
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
+    # Why nothing was tried; `None` when something was.
+    skipped: str | None = None
 
     @property
     def is_good(self) -> bool:
+        if self.skipped is not None:
+            return True
         counts = self.tally
         even = counts.rows_expected == counts.rows_found
         return self.cases > 0 and not self.problems and even and not counts.duplicates and not counts.orphans

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs the deployed form against the bed: real function binaries, the S3 protocol, moto's Step Functions; and breaks it.
 
-    run.py --bed BED --functions DIR --sluice SLUICE --moto MOTO_SERVER [--only NAME] [--seeds 24] [--jobs 4]
+    run.py --bed BED --functions DIR --sluice SLUICE --moto MOTO_SERVER --emr EMR_LOCAL
+           [--only NAME] [--seeds 24] [--jobs 4]
     run.py … --soak --seed N --minutes M       every case there is, then random faults until the time is up
     run.py … --only random --seed N --seeds 1  the random case of one seed again
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import os
 import pathlib
 import signal
 import sys
@@ -79,7 +81,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--logs", type=pathlib.Path, help="folder that gets the logs of the bed and of all functions")
     parser.add_argument("--verbose", action="store_true", help="tell every case, not the failed ones alone")
     options = parser.parse_args()
-    for program in (options.bed, options.sluice, options.moto, options.functions, options.policies):
+    for program in (options.bed, options.sluice, options.moto, options.emr, options.functions, options.policies):
         if not program.exists():
             parser.error(f"{program} does not exist")
     return options
@@ -99,7 +101,7 @@ def run_all(programs: BedPrograms, options: argparse.Namespace, scope: Scope, ch
             world = World(bed, options.sluice, REPOSITORY, scope)
             workers = Workers(world, options.jobs, options.verbose)
             try:
-                workers.run(feed(world, options, scope, chosen))
+                workers.run(feed(world, options, scope, chosen, workers.results))
             finally:
                 # From here on a second Ctrl-C must not stop the tidying.
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -113,6 +115,7 @@ def run_all(programs: BedPrograms, options: argparse.Namespace, scope: Scope, ch
         if not chosen:
             return [f"no case is called {options.only}; there are the scenarios {', '.join(one.name for one in SCENARIOS)}"]
     print_table(chosen, workers.results)
+    tell_skipped(workers.results)
     problems = left + [
         f"{name}: {problem}" for name, result in workers.results.items() for problem in result.problems
     ]
@@ -126,10 +129,16 @@ def run_all(programs: BedPrograms, options: argparse.Namespace, scope: Scope, ch
     return problems
 
 
-def feed(world: World, options: argparse.Namespace, scope: Scope, chosen: Sequence[Scenario]) -> Iterator[Work]:
+def feed(
+    world: World,
+    options: argparse.Namespace,
+    scope: Scope,
+    chosen: Sequence[Scenario],
+    results: dict[str, Result],
+) -> Iterator[Work]:
     """What is to be done; in a soak, random faults follow until the time is up."""
     deadline = time.monotonic() + options.minutes * 60
-    yield from fixed(world, chosen, options.only or "")
+    yield from fixed(world, chosen, options.only or "", results)
     if not scope.is_soak:
         return
     endless = next(one for one in SCENARIOS if one.cases is random_faults.cases)
@@ -139,6 +148,16 @@ def feed(world: World, options: argparse.Namespace, scope: Scope, chosen: Sequen
         yield Work(endless, Case(f"seed {seed}", partial(random_faults.disturbed, seed)))
 
 
+def tell_skipped(results: dict[str, Result]) -> None:
+    """What this machine cannot run: here, and as lines of the file that `SLUICE_SKIPS` names."""
+    lines = [f"{name}: {result.skipped}" for name, result in results.items() if result.skipped is not None]
+    for line in lines:
+        print(f"SKIPPED  {line}", flush=True)
+    if (skips := os.environ.get("SLUICE_SKIPS")) is not None:
+        with pathlib.Path(skips).open("a") as file:
+            file.writelines(f"the deployed form: {line.splitlines()[0]}\n" for line in lines)
+
+
 def print_table(chosen: Sequence[Scenario], results: dict[str, Result]) -> None:
     lines: list[tuple[str, ...]] = [HEADINGS]
     for one in chosen:
@@ -146,7 +165,8 @@ def print_table(chosen: Sequence[Scenario], results: dict[str, Result]) -> None:
         counts = result.tally
         numbers = (result.cases, counts.runs, counts.faults, counts.rows_expected, counts.rows_found)
         told = [f"{number:,}" for number in (*numbers, counts.duplicates, counts.orphans)]
-        lines.append((one.name, *told, "ok" if result.is_good else "FAILED"))
+        state = "skipped" if result.skipped is not None else "ok" if result.is_good else "FAILED"
+        lines.append((one.name, *told, state))
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
     print()
     for line in lines:

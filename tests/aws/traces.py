@@ -111,6 +111,34 @@ def trace_of_command(text: str) -> Trace:
     return trace
 
 
+# States that wait for the next poll.
+WAITS = frozenset({"WaitForCluster", "WaitForEtl"})
+# What the polls leave in the state data: their count, and what EMR has named.
+OF_POLLS = frozenset({"cluster", "etl"})
+
+
+def without_polls(trace: Trace) -> Trace:
+    """The trace as if every cluster and every step had been ready at once: how often one polls is a matter of luck."""
+    kept: list[Visit] = []
+    for visit in trace.visits:
+        kept.append(visit)
+        if len(kept) >= 5 and kept[-3].state in WAITS:
+            # The poll before, its judgement and the wait are as if they had not been.
+            del kept[-5:-2]
+    visits = [
+        Visit(visit.state, _uncounted(visit.state_input), _uncounted(visit.output), visit.errors) for visit in kept
+    ]
+    return Trace(visits, _uncounted(trace.output), trace.error, trace.bucket)
+
+
+def _uncounted(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {name: _uncounted(part) for name, part in value.items() if name not in OF_POLLS}
+    if isinstance(value, list):
+        return [_uncounted(part) for part in value]
+    return value
+
+
 def differences(left: Trace, right: Trace) -> list[str]:
     """Where two executions went apart; empty when they are the same state by state."""
     told: list[str] = []

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from registry import Case, CheckFailed, Result, Scenario, Tally
+from registry import Case, CheckFailed, Result, Scenario, Tally, Unavailable
 from world import World
 
 
@@ -93,9 +93,17 @@ def told(error: Exception) -> str:
     return "".join(traceback.format_exception(error)[-6:]).strip()
 
 
-def fixed(world: World, scenarios: Sequence[Scenario], wanted: str) -> list[Work]:
-    """The cases of the scenarios that have this text in `<scenario>: <case>`; the long ones first."""
-    work = [Work(one, case) for one in scenarios for case in cases_of(one, world)]
+def fixed(world: World, scenarios: Sequence[Scenario], wanted: str, results: dict[str, Result]) -> list[Work]:
+    """The cases of the scenarios that have this text in `<scenario>: <case>`; the long ones first.
+
+    Scenarios that this machine cannot run get their result at once.
+    """
+    work: list[Work] = []
+    for one in scenarios:
+        try:
+            work += [Work(one, case) for case in cases_of(one, world)]
+        except Unavailable as missing:
+            results[one.name] = Result(skipped=str(missing))
     chosen = [one for one in work if wanted in f"{one.scenario.name}: {one.case.name}"]
     return sorted(chosen, key=lambda one: not one.case.is_long)
 
@@ -104,6 +112,8 @@ def cases_of(scenario: Scenario, world: World) -> list[Case]:
     """The cases; when they cannot be made, one case that fails for that reason."""
     try:
         return list(scenario.cases(world))
+    except Unavailable:
+        raise
     except Exception as error:
         return [Case("making the cases", partial(failed, told(error)))]
 

@@ -13,6 +13,7 @@ from bed import MARKER_VARIABLE, Bed
 from commands import Commands
 from control import Control, FunctionSettings
 from deployment import Deployment
+from emr import EmrSteps, LocalEmr
 from machines import Machines
 from oracle import Oracle
 from registry import Tally
@@ -71,12 +72,41 @@ class World:
         label: str,
         functions: Mapping[str, FunctionSettings] | None = None,
         environment: Mapping[str, str] | None = None,
+        emr: EmrSteps | None = None,
+        longest_wait_seconds: int | None = None,
+        emr_variables: Mapping[str, str] | None = None,
     ) -> Iterator[Deployment]:
-        """A lake with its functions and the pipeline deployed into it; gone afterwards."""
+        """A lake with its functions and the pipeline deployed into it, and with an EMR that does steps so; gone afterwards."""
         name = f"{label}-{self.number()}"
-        created = self.control.create(name, functions or {}, {**TRACED, **(environment or {})})
+        variables = {**TRACED, **(environment or {})}
+        with self._emr(emr, emr_variables or {}) as local:
+            if local is not None:
+                variables = {**local.variables(), **variables}
+            yield from self._deployed(name, functions or {}, variables, tally, local, longest_wait_seconds)
+
+    @contextlib.contextmanager
+    def _emr(self, steps: EmrSteps | None, variables: Mapping[str, str]) -> Iterator[LocalEmr | None]:
+        if steps is None:
+            yield None
+            return
+        local = LocalEmr(self.bed.programs.emr, steps, {**variables, MARKER_VARIABLE: self.bed.marker})
         try:
-            deployment = Deployment(self, name, created, tally)
+            yield local
+        finally:
+            local.stop()
+
+    def _deployed(
+        self,
+        name: str,
+        functions: Mapping[str, FunctionSettings],
+        variables: Mapping[str, str],
+        tally: Tally,
+        emr: LocalEmr | None,
+        longest_wait_seconds: int | None,
+    ) -> Iterator[Deployment]:
+        created = self.control.create(name, functions, variables, longest_wait_seconds)
+        try:
+            deployment = Deployment(self, name, created, tally, emr)
             deployment.deploy_pipeline()
             yield deployment
         except Exception as error:

@@ -9,9 +9,13 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::bench_data::{self, Source};
+use crate::bench_formats::{self, Format};
 use crate::deployed;
 use crate::judge_tools::{self, Tool};
 use crate::workspace::{Workspace, line, output_of};
+
+/// Largest size that is also measured in other formats than CSV, in bytes.
+const CONVERTED_BYTES: u64 = 1_000_000_000;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -21,6 +25,9 @@ pub(crate) struct Options {
     /// Sizes at which the peak memory of a run is measured; an empty text leaves this out.
     #[arg(long, value_name = "GB,…", default_value = "0.25,1,4")]
     memory_gb: String,
+    /// Formats in which the sizes up to 1 GB are measured beside plain CSV.
+    #[arg(long, value_delimiter = ',', default_value = "gzip,ndjson,parquet")]
+    memory_formats: Vec<Format>,
     /// Times each job runs; the median by wall time counts.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     repeat: u64,
@@ -64,7 +71,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     workspace.build_binaries()?;
     let bench = Bench { workspace, python, folder: workspace.target().join("bench") };
     let comparison = if options.skip_comparison { Value::Null } else { bench.compare(options)? };
-    let memory = bench.memory(&memory_sizes)?;
+    let memory = bench.memory(&memory_sizes, &options.memory_formats)?;
     let report = json!({
         "logical_cpus": std::thread::available_parallelism()?.get(),
         "comparison": comparison,
@@ -87,7 +94,7 @@ impl Bench<'_> {
     fn compare(&self, options: &Options) -> Result<Value> {
         let source = self.source(options.gb)?;
         let mut measured = Vec::new();
-        let cost = self.median(options.repeat, || self.measure_sluice(&source))?;
+        let cost = self.median(options.repeat, || self.measure_sluice(&source, Path::new("pipelines/retail")))?;
         measured.push(Measured { job: "sluice run", cost });
         let (summary, partitions) = self.lake_summary()?;
         let mut rivals = vec![("DuckDB script", "duckdb_job.py")];
@@ -117,26 +124,39 @@ impl Bench<'_> {
         )
     }
 
-    fn memory(&self, sizes: &[u64]) -> Result<Value> {
+    /// Measures runs of these sizes, and compares each with what its plan had estimated.
+    fn memory(&self, sizes: &[u64], formats: &[Format]) -> Result<Value> {
         if sizes.is_empty() {
             return Ok(Value::Null);
         }
         let mut measured = Vec::new();
         for size in sizes {
             let source = self.source(*size)?;
-            let cost = self.measure_sluice(&source)?;
-            println!("  {}", memory_line(source.size_bytes, cost));
-            measured.push((source.size_bytes, cost));
+            measured.push(self.measure_estimated(&source, Format::Csv)?);
+            for format in formats.iter().filter(|format| **format != Format::Csv && *size <= CONVERTED_BYTES) {
+                let converted = bench_formats::convert(self.workspace, &self.python, &source, *format, &self.folder)?;
+                measured.push(self.measure_estimated(&converted, *format)?);
+            }
             fs::remove_dir_all(self.folder.join("data"))?;
         }
-        println!("\nPeak memory of `sluice run` by size of the input:\n");
-        for (size_bytes, cost) in &measured {
-            println!("  {}", memory_line(*size_bytes, *cost));
+        println!("\nPeak memory of `sluice run` by size and format of the input, beside what validate estimated:\n");
+        for run in &measured {
+            println!("  {}", run.line());
         }
-        println!("\n  Aim: under 1500 MB at 4 GB of input.");
+        println!("\n  Aim: under 1500 MB at 4 GB of CSV, and no estimate below its measurement.");
         fs::remove_dir_all(self.lake())?;
-        let one = |(size_bytes, cost): &(u64, Cost)| json!({ "source_bytes": size_bytes, "cost": cost.to_json("sluice run") });
-        Ok(measured.iter().map(one).collect())
+        let low: Vec<String> = measured.iter().filter(|run| run.is_underestimated()).map(EstimatedRun::line).collect();
+        ensure!(low.is_empty(), "validate estimated less than these runs needed:\n  {}", low.join("\n  "));
+        Ok(measured.iter().map(EstimatedRun::to_json).collect())
+    }
+
+    fn measure_estimated(&self, source: &Source, format: Format) -> Result<EstimatedRun> {
+        let pipeline = bench_formats::pipeline(self.workspace, format, &self.folder)?;
+        let cost = self.measure_sluice(source, &pipeline)?;
+        let estimated_bytes = bench_formats::estimated_memory(&self.lake())?;
+        let run = EstimatedRun { format, source_bytes: source.size_bytes, cost, estimated_bytes };
+        println!("  {}", run.line());
+        Ok(run)
     }
 
     fn source(&self, wanted_bytes: u64) -> Result<Source> {
@@ -148,11 +168,11 @@ impl Bench<'_> {
         self.folder.join("lake")
     }
 
-    fn measure_sluice(&self, source: &Source) -> Result<Cost> {
+    fn measure_sluice(&self, source: &Source, pipeline: &Path) -> Result<Cost> {
         let lake = self.lake();
         empty(&lake)?;
         let mut command = self.workspace.command(self.workspace.sluice());
-        command.args(["run", "pipelines/retail", "--lake"]).arg(&lake).arg("--landing").arg(source.folder());
+        command.arg("run").arg(pipeline).arg("--lake").arg(&lake).arg("--landing").arg(source.folder());
         self.measure("sluice", &command)
     }
 
@@ -282,8 +302,38 @@ fn print_comparison(measured: &[Measured]) {
     println!("  Aim: wall × at least 1 for DuckDB and 10 for pandas.");
 }
 
-fn memory_line(size_bytes: u64, cost: Cost) -> String {
-    format!("{:>6.2} GB: peak {:>6.0} MB, {:>7.1} s wall", gigabytes(size_bytes), cost.megabytes(), cost.wall_seconds)
+/// A measured run, and what its plan had estimated.
+struct EstimatedRun {
+    format: Format,
+    source_bytes: u64,
+    cost: Cost,
+    estimated_bytes: u64,
+}
+
+impl EstimatedRun {
+    fn is_underestimated(&self) -> bool {
+        self.estimated_bytes < self.cost.peak_memory_bytes
+    }
+
+    fn line(&self) -> String {
+        format!(
+            "{:>6.2} GB {:<8} peak {:>6.0} MB, estimated {:>6.0} MB, {:>7.1} s wall",
+            gigabytes(self.source_bytes),
+            self.format.as_str(),
+            self.cost.megabytes(),
+            self.estimated_bytes as f64 / 1e6,
+            self.cost.wall_seconds
+        )
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "format": self.format.as_str(),
+            "source_bytes": self.source_bytes,
+            "estimated_memory_bytes": self.estimated_bytes,
+            "cost": self.cost.to_json("sluice run"),
+        })
+    }
 }
 
 fn gigabytes(bytes: u64) -> f64 {

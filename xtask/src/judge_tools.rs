@@ -15,7 +15,7 @@ use crate::workspace::{Workspace, output_of, run};
 /// The oldest Python the pinned packages have wheels for.
 const OLDEST_PYTHON: (u32, u32) = (3, 11);
 /// Written last into an installed folder: without it the folder is a torso and is made again.
-const COMPLETE: &str = ".complete";
+pub(crate) const COMPLETE: &str = ".complete";
 
 /// A tool that is there, or the reason why it cannot be on this machine.
 pub(crate) enum Tool {
@@ -55,33 +55,48 @@ pub(crate) fn python_with(workspace: &Workspace, pins: &str) -> Result<Tool> {
         return Ok(Tool::Missing(format!("no Python {major}.{minor} or newer on the PATH")));
     };
     println!("installing {} into {}", workspace.shown(&pins), environment.display());
-    remove(&environment)?;
-    let create = |extra: &[&str]| {
-        output_of(workspace.command(&base).args(["-m", "venv"]).args(extra).arg(&environment)).map(drop)
-    };
+    // A judge that is built from source depends on the compilers of this machine.
+    if let Some(missing) = install_python(workspace, &base, &environment, &pins, &["--only-binary", ":all:"])? {
+        return Ok(Tool::Missing(missing));
+    }
+    File::create(environment.join(COMPLETE))?;
+    Ok(Tool::Ready(python))
+}
+
+/// Makes a virtual environment with the packages of a file; the reason when this machine cannot.
+///
+/// # Errors
+/// When the packages cannot be installed.
+pub(crate) fn install_python(
+    workspace: &Workspace,
+    base: &str,
+    environment: &Path,
+    pins: &Path,
+    options: &[&str],
+) -> Result<Option<String>> {
+    let python = environment.join("bin/python");
+    remove(environment)?;
+    let create =
+        |extra: &[&str]| output_of(workspace.command(base).args(["-m", "venv"]).args(extra).arg(environment)).map(drop);
     // Distributions that split `venv` leave out ensurepip: then the pip outside installs into the environment.
     let mut pip = if create(&[]).is_ok() {
         let mut pip = workspace.command(&python);
         pip.args(["-m", "pip"]);
         pip
     } else {
-        remove(&environment)?;
+        remove(environment)?;
         let outside = create(&["--without-pip"])
-            .and_then(|()| output_of(workspace.command(&base).args(["-m", "pip", "--version"])).map(drop));
+            .and_then(|()| output_of(workspace.command(base).args(["-m", "pip", "--version"])).map(drop));
         if let Err(error) = outside {
-            return Ok(Tool::Missing(format!(
-                "{base} can make no virtual environment (install python3-venv): {error:#}"
-            )));
+            return Ok(Some(format!("{base} can make no virtual environment (install python3-venv): {error:#}")));
         }
-        let mut pip = workspace.command(&base);
+        let mut pip = workspace.command(base);
         pip.args(["-m", "pip", "--python"]).arg(&python);
         pip
     };
-    pip.args(["--quiet", "--disable-pip-version-check", "--no-input", "install", "--only-binary", ":all:", "-r"])
-        .arg(&pins);
+    pip.args(["--quiet", "--disable-pip-version-check", "--no-input", "install"]).args(options).arg("-r").arg(pins);
     run(&mut pip).context("the pinned Python packages cannot be installed: is a package registry within reach?")?;
-    File::create(environment.join(COMPLETE))?;
-    Ok(Tool::Ready(python))
+    Ok(None)
 }
 
 /// The folder with the programs of `tests/judges/package.json`.
@@ -116,14 +131,15 @@ pub(crate) fn node_programs(workspace: &Workspace) -> Result<Tool> {
 }
 
 /// Two xtasks at once take turns; the lock goes with the returned file.
-fn lock(workspace: &Workspace) -> Result<File> {
+pub(crate) fn lock(workspace: &Workspace) -> Result<File> {
     fs::create_dir_all(folder(workspace))?;
     let file = File::create(folder(workspace).join(".lock"))?;
     file.lock()?;
     Ok(file)
 }
 
-fn base_python(workspace: &Workspace) -> Option<String> {
+/// A Python that is new enough.
+pub(crate) fn base_python(workspace: &Workspace) -> Option<String> {
     let (major, minor) = OLDEST_PYTHON;
     let question = format!("import sys; sys.exit(sys.version_info < ({major}, {minor}))");
     let names = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"];
@@ -131,7 +147,8 @@ fn base_python(workspace: &Workspace) -> Option<String> {
     names.iter().find(fits).map(|name| (*name).to_owned())
 }
 
-fn hash_of(files: &[&Path]) -> Result<String> {
+/// Tells one state of the pins from another.
+pub(crate) fn hash_of(files: &[&Path]) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     for file in files {
         fs::read(file).with_context(|| format!("cannot read {}", file.display()))?.hash(&mut hasher);
@@ -139,7 +156,8 @@ fn hash_of(files: &[&Path]) -> Result<String> {
     Ok(format!("{:016x}", hasher.finish()))
 }
 
-fn remove(folder: &Path) -> Result<()> {
+/// Removes a folder, if it is there.
+pub(crate) fn remove(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", folder.display()))

@@ -4,11 +4,13 @@
 
 mod bench;
 mod bench_data;
+mod bench_formats;
 mod demo;
 mod demo_story;
 mod deployed;
 mod judge_tools;
 mod parity;
+mod spark_tools;
 mod state_machine;
 mod test_steps;
 mod workspace;
@@ -39,6 +41,8 @@ enum Command {
     Parity(parity::Options),
     /// The deployed form under faults, for as long as you like: real binaries, S3 protocol, Step Functions interpreter.
     Soak(deployed::Options),
+    /// Installs Spark and Delta's jars for the large engine on this machine, once.
+    SparkTools,
 }
 
 fn main() -> ExitCode {
@@ -49,6 +53,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&workspace, &options),
         Command::Parity(options) => parity::run_cases(&workspace, &options),
         Command::Soak(options) => deployed::soak(&workspace, &options),
+        Command::SparkTools => spark_tools::install(&workspace),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 
 use crate::deployed;
 use crate::judge_tools::{self, Tool};
+use crate::spark_tools;
 use crate::state_machine;
 use crate::workspace::{Workspace, run as run_command};
 
@@ -145,6 +146,10 @@ impl TestSteps<'_> {
         match judge_tools::node_programs(self.workspace)? {
             Tool::Missing(reason) => skipped.push(format!("npm judges: {reason}")),
             Tool::Ready(programs) => println!("npm judges: {}", programs.display()),
+        }
+        match spark_tools::ready(self.workspace)? {
+            Tool::Missing(reason) => skipped.push(format!("Spark: {reason}")),
+            Tool::Ready(folder) => println!("Spark: {}", folder.display()),
         }
         Ok(skipped)
     }

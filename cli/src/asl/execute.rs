@@ -170,7 +170,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
             }
             Action::Wait { until, then } => {
                 let wait = self.wait_time(until, &data)?;
-                self.pause(wait).await?;
+                self.wait(wait).await?;
                 (then.clone(), data)
             }
             Action::Succeed => (Then::End, data),
@@ -305,6 +305,17 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
             }
             _ => {
                 self.timer.sleep(wait).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// The pause of a Wait state, which the timer may make shorter. Time that is up counts in full.
+    async fn wait(&self, wait: Duration) -> Result<(), Failure> {
+        match self.remaining()? {
+            Some(remaining) if wait >= remaining => self.pause(wait).await,
+            _ => {
+                self.timer.wait(wait).await;
                 Ok(())
             }
         }

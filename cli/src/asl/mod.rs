@@ -33,4 +33,4 @@ pub use execute::execute;
 pub use machine::{DefinitionError, StateMachine, StateProblem};
 pub use path::PathError;
 pub use placeholder::PlaceholderError;
-pub use port::{Observer, TaskFailure, TaskHandler, Timer, WallTimer};
+pub use port::{LocalTimer, Observer, TaskFailure, TaskHandler, Timer, WallTimer};

@@ -1,6 +1,7 @@
 //! What the interpreter needs from outside: functions to call, a clock, someone to tell.
 
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -43,6 +44,11 @@ impl TaskFailure {
 pub trait Timer: Sync {
     /// Returns after `duration`.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+    /// The sleep of a Wait state of this length. A timer may make it shorter, since what a machine waits for is asked
+    /// again after it; timeouts and the waits of retriers are never made shorter.
+    fn wait(&self, duration: Duration) -> impl Future<Output = ()> + Send {
+        self.sleep(duration)
+    }
     /// The time now.
     fn now(&self) -> Timestamp;
     /// A wait from zero to `max`, both included.
@@ -72,5 +78,57 @@ impl Timer for WallTimer {
         // Spreads retries; the hasher's random keys are chance enough for that.
         let [chance, ..] = RandomState::new().hash_one(max).to_be_bytes();
         max.mul_f64(f64::from(chance) / f64::from(u8::MAX)).min(max)
+    }
+}
+
+/// How much longer each Wait state of a [`LocalTimer`] may be than the one before. The n-th wait is at most n times this:
+/// a loop of 240 polls still takes 0.2 s × 240² / 2 = 96 minutes before it gives up, and the first polls come at once.
+const WAIT_GROWTH: Duration = Duration::from_millis(200);
+
+/// The real clock for an execution in which everything runs on this machine: Wait states are short at first and grow,
+/// since nothing here takes minutes to start. Each execution needs one of its own.
+#[derive(Debug, Default)]
+pub struct LocalTimer {
+    waits: AtomicU32,
+}
+
+impl LocalTimer {
+    /// What becomes of the next wait of this length.
+    fn shortened(&self, duration: Duration) -> Duration {
+        let waits = self.waits.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        WAIT_GROWTH.saturating_mul(waits).min(duration)
+    }
+}
+
+impl Timer for LocalTimer {
+    async fn sleep(&self, duration: Duration) {
+        WallTimer.sleep(duration).await;
+    }
+
+    async fn wait(&self, duration: Duration) {
+        self.sleep(self.shortened(duration)).await;
+    }
+
+    fn now(&self) -> Timestamp {
+        WallTimer.now()
+    }
+
+    fn jitter(&self, max: Duration) -> Duration {
+        WallTimer.jitter(max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_waits_grow_and_are_never_longer_than_asked() {
+        let timer = LocalTimer::default();
+        let millis = |asked: u64| timer.shortened(Duration::from_secs(asked)).as_millis();
+        assert_eq!([15, 15, 0, 15].map(millis), [200, 400, 0, 800]);
+        let total: Duration = (4..240).map(|_| timer.shortened(Duration::from_secs(120))).sum();
+        assert!(total > Duration::from_secs(90 * 60), "{total:?}");
+        assert_eq!((240..1200).map(|_| millis(120)).max(), Some(120_000));
     }
 }

@@ -23,7 +23,10 @@ use crate::spec_files::SpecFiles;
 pub(crate) async fn ingest(arguments: RunArguments, console: &Console) -> Result<Exit> {
     let place = &arguments.lake.place;
     let (request, event) = match &arguments.folder {
-        Some(folder) => (request_of(folder, arguments.landing.as_ref(), RunAction::Ingest)?, None),
+        Some(folder) => {
+            let request = request_of(folder, arguments.landing.as_ref(), RunAction::Ingest)?;
+            (RunRequest { engine: arguments.engine, ..request }, None)
+        }
         None => {
             let event = read_event(arguments.event.as_deref())?;
             (request_of_event(&event, &place.to_uri()?)?, Some(event))
@@ -78,6 +81,7 @@ pub(crate) async fn execute(execution: &Execution, trace: Option<Trace>, console
         ended = execution.run(&view, trace.as_ref()) => ended?,
         interrupt = tokio::signal::ctrl_c() => {
             interrupt?;
+            execution.stop().await;
             Ended::interrupted(execution)
         }
     };

@@ -1,16 +1,19 @@
 //! The function handlers, called in this process the way the Lambda runtime calls them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sluice_core::error::{ErrorName, StepError};
+use sluice_core::name::RunId;
 use sluice_lake::Lake;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::clusters::LocalClusters;
 use crate::asl::{TaskFailure, TaskHandler};
 
 /// A function of the state machine.
@@ -22,11 +25,23 @@ pub enum Function {
     QualityCheck,
     Publish,
     Notify,
+    StartEmr,
+    RunEtl,
+    Terminate,
 }
 
 impl Function {
     /// Every function.
-    pub const ALL: [Self; 5] = [Self::Validate, Self::Process, Self::QualityCheck, Self::Publish, Self::Notify];
+    pub const ALL: [Self; 8] = [
+        Self::Validate,
+        Self::Process,
+        Self::QualityCheck,
+        Self::Publish,
+        Self::Notify,
+        Self::StartEmr,
+        Self::RunEtl,
+        Self::Terminate,
+    ];
 
     /// Name of its crate and its binary.
     pub fn name(self) -> &'static str {
@@ -36,6 +51,9 @@ impl Function {
             Self::QualityCheck => "quality-check",
             Self::Publish => "publish",
             Self::Notify => "notify",
+            Self::StartEmr => "start-emr",
+            Self::RunEtl => "run-etl",
+            Self::Terminate => "terminate",
         }
     }
 
@@ -47,6 +65,9 @@ impl Function {
             Self::QualityCheck => "QualityCheckFunctionArn",
             Self::Publish => "PublishFunctionArn",
             Self::Notify => "NotifyFunctionArn",
+            Self::StartEmr => "StartEmrFunctionArn",
+            Self::RunEtl => "RunEtlFunctionArn",
+            Self::Terminate => "TerminateFunctionArn",
         }
     }
 
@@ -58,6 +79,9 @@ impl Function {
             Self::QualityCheck => "arn:aws:lambda:local:000000000000:function:sluice-quality-check",
             Self::Publish => "arn:aws:lambda:local:000000000000:function:sluice-publish",
             Self::Notify => "arn:aws:lambda:local:000000000000:function:sluice-notify",
+            Self::StartEmr => "arn:aws:lambda:local:000000000000:function:sluice-start-emr",
+            Self::RunEtl => "arn:aws:lambda:local:000000000000:function:sluice-run-etl",
+            Self::Terminate => "arn:aws:lambda:local:000000000000:function:sluice-terminate",
         }
     }
 
@@ -76,12 +100,20 @@ impl Function {
 #[derive(Debug, Clone)]
 pub struct Functions {
     lake: Lake,
+    /// Shared by all clones: one EMR for the whole execution.
+    clusters: Arc<LocalClusters>,
 }
 
 impl Functions {
     /// Handlers over this lake.
-    pub fn new(lake: Lake) -> Self {
-        Self { lake }
+    pub fn new(lake: Lake, run_id: &RunId) -> Self {
+        let clusters = Arc::new(LocalClusters::new(lake.root(), run_id));
+        Self { lake, clusters }
+    }
+
+    /// Ends what the functions started: clusters of this machine and their programs.
+    pub async fn stop(&self) {
+        self.clusters.stop().await;
     }
 
     async fn call(&self, function: &str, payload: Value) -> Result<Value, StepError> {
@@ -96,6 +128,21 @@ impl Functions {
                 // The view of this command tells the user; the report in the lake is what notify leaves behind.
                 let ports = sluice_notify::Ports { documents: lake.documents().clone(), announcers: Vec::new() };
                 answer(sluice_notify::handle(&ports, now, decode(payload)?).await?)
+            }
+            Function::StartEmr => {
+                let (documents, clusters) = (lake.documents().clone(), self.clusters.emr().await?);
+                let ports = sluice_start_emr::Ports { documents, clusters, settings: self.clusters.settings()? };
+                answer(sluice_start_emr::handle(&ports, now, decode(payload)?).await?)
+            }
+            Function::RunEtl => {
+                let (documents, clusters) = (lake.documents().clone(), self.clusters.emr().await?);
+                let ports = sluice_run_etl::Ports { documents, clusters, step_role: None };
+                answer(sluice_run_etl::handle(&ports, now, decode(payload)?).await?)
+            }
+            Function::Terminate => {
+                let (documents, clusters) = (lake.documents().clone(), self.clusters.emr().await?);
+                let ports = sluice_terminate::Ports { documents, clusters };
+                answer(sluice_terminate::handle(&ports, now, decode(payload)?).await?)
             }
         }
     }

@@ -1,6 +1,7 @@
 //! One execution of the state machine in this process: the definition and the handlers that the deployment has.
 
 mod changes;
+mod clusters;
 mod ending;
 mod functions;
 mod remote;
@@ -24,7 +25,7 @@ pub use remote::RemoteFunctions;
 pub use trace::Trace;
 pub use view::View;
 
-use crate::asl::{ExecutionResult, StateMachine, TaskFailure, TaskHandler, WallTimer, execute};
+use crate::asl::{ExecutionResult, LocalTimer, StateMachine, WallTimer, execute};
 
 /// The state machine, as deployed.
 pub const DEFINITION: &str = include_str!("../../../statemachines/pipeline.asl.json");
@@ -50,7 +51,7 @@ impl Execution {
         Ok(Self {
             machine: state_machine()?,
             lake: lake.clone(),
-            handlers: Handlers::Here(Functions::new(lake.clone())),
+            handlers: Handlers::Here(Functions::new(lake.clone(), run_id)),
             input: serde_json::to_value(&request)?,
             request,
             run_id: run_id.clone(),
@@ -76,9 +77,24 @@ impl Execution {
     /// When the documents of the ended run cannot be read.
     pub async fn run(&self, view: &View, trace: Option<&Trace>) -> Result<Ended> {
         let (name, input) = (self.run_id.as_str(), self.input.clone());
-        let result: ExecutionResult =
-            execute(&self.machine, name, input, &self.handlers, &WallTimer, &(view, trace)).await;
+        let observer = (view, trace);
+        let result: ExecutionResult = match &self.handlers {
+            Handlers::Here(functions) => {
+                let timer = LocalTimer::default();
+                let result = execute(&self.machine, name, input, functions, &timer, &observer).await;
+                functions.stop().await;
+                result
+            }
+            Handlers::Remote(functions) => execute(&self.machine, name, input, functions, &WallTimer, &observer).await,
+        };
         Ended::of(self, &result).await
+    }
+
+    /// Ends what an execution that was given up has left running on this machine.
+    pub async fn stop(&self) {
+        if let Handlers::Here(functions) = &self.handlers {
+            functions.stop().await;
+        }
     }
 
     /// Time since the start.
@@ -94,15 +110,6 @@ enum Handlers {
     Here(Functions),
     /// Behind an endpoint.
     Remote(RemoteFunctions),
-}
-
-impl TaskHandler for Handlers {
-    async fn invoke(&self, function: &str, payload: Value) -> Result<Value, TaskFailure> {
-        match self {
-            Self::Here(functions) => functions.invoke(function, payload).await,
-            Self::Remote(functions) => functions.invoke(function, payload).await,
-        }
-    }
 }
 
 /// The state machine with this process's functions in it.

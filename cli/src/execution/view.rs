@@ -31,8 +31,34 @@ pub struct View {
 struct Shown {
     entered_at: Option<Timestamp>,
     state_type: Option<StateType>,
+    /// The loop that the execution is in.
+    polled: Option<Polled>,
     /// The first fault of standard output. The run goes on without its reader; the command tells the fault at the end.
     fault: Option<io::Error>,
+}
+
+/// Something that is asked again and again until it is ready: shown once per status, not once per question.
+struct Polled {
+    what: &'static str,
+    entered_at: Timestamp,
+    status: String,
+}
+
+/// What the states of a loop of the definition ask for.
+fn polled_by(state: &str) -> Option<&'static str> {
+    match state {
+        "StartEmr" | "ClusterStatus" | "WaitForCluster" => Some("cluster"),
+        "RunEtl" | "EtlStatus" | "WaitForEtl" => Some("etl"),
+        _ => None,
+    }
+}
+
+/// Status and identifier in the answer of a loop's task, such as `running s-1XXX`.
+fn polled_status(what: &str, output: &Value) -> Option<String> {
+    let answer = output.get(what)?;
+    let text = |name: &str| answer.get(name).and_then(Value::as_str);
+    let id = text("cluster_id").or(text("step_id")).unwrap_or_default();
+    Some(format!("{} {id}", text("status")?).trim_end().to_owned())
 }
 
 impl View {
@@ -107,10 +133,18 @@ impl View {
             ExecutionEvent::StateEntered { name, state_type, at, .. } => {
                 let mut shown = self.shown();
                 (shown.entered_at, shown.state_type) = (Some(*at), Some(*state_type));
-                if let Some(spinner) = &self.spinner {
+                let what = polled_by(name);
+                let goes_on = shown.polled.as_ref().is_some_and(|polled| Some(polled.what) == what);
+                if !goes_on {
+                    shown.polled = what.map(|what| Polled { what, entered_at: *at, status: String::new() });
+                }
+                if let Some(spinner) = self.spinner.as_ref().filter(|_| !goes_on) {
                     spinner.reset_elapsed();
                     spinner.set_message(name.clone());
                 }
+            }
+            ExecutionEvent::StateExited { name, output, at } if polled_by(name).is_some() => {
+                self.show_polled(name, output, *at);
             }
             ExecutionEvent::StateExited { name, at, .. } => {
                 let (entered_at, state_type) = {
@@ -143,6 +177,29 @@ impl View {
             }
             ExecutionEvent::ExecutionSucceeded { .. } | ExecutionEvent::ExecutionFailed { .. } => {}
         }
+    }
+}
+
+impl View {
+    /// Shows the state of a loop when its status is a new one.
+    fn show_polled(&self, name: &str, output: &Value, at: Timestamp) {
+        let line = {
+            let mut shown = self.shown();
+            let is_task = shown.state_type == Some(StateType::Task);
+            let Some(polled) = shown.polled.as_mut().filter(|_| is_task) else { return };
+            match polled_status(polled.what, output) {
+                Some(status) if status != polled.status => polled.status = status,
+                _ => return,
+            }
+            if let Some(spinner) = &self.spinner {
+                spinner.set_message(format!("{name} {}", polled.status));
+            }
+            let took = Duration::try_from(at.duration_since(polled.entered_at)).unwrap_or_default();
+            let mark = self.console.paint_err(Tone::Good, "✔");
+            let status = self.console.paint_err(Tone::Faint, &polled.status);
+            format!("{mark} {name:NAME_WIDTH$} {:>9}  {status}", seconds(took))
+        };
+        self.tell(&line);
     }
 }
 
@@ -190,6 +247,20 @@ fn json_event(event: &ExecutionEvent) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn loops_are_told_by_their_status() {
+        let check = |state: &str, output: Value, expected: Option<&str>| {
+            let found = polled_by(state).and_then(|what| polled_status(what, &output));
+            assert_eq!(found.as_deref(), expected, "{state} {output}");
+        };
+        let cluster = json!({ "cluster": { "status": "starting", "cluster_id": "j-1", "poll": 3 } });
+        check("StartEmr", cluster, Some("starting j-1"));
+        check("StartEmr", json!({ "cluster": { "status": "starting", "cluster_id": null } }), Some("starting"));
+        check("RunEtl", json!({ "etl": { "status": "running", "step_id": "s-1" } }), Some("running s-1"));
+        check("RunEtl", json!({ "etl": {} }), None);
+        check("Process", json!({ "cluster": { "status": "ready" } }), None);
+    }
 
     #[test]
     fn events_become_lines() {

@@ -34,6 +34,82 @@ pub const KMS_KEY: Variable = Variable {
     name: "SLUICE_KMS_KEY",
     purpose: "id or ARN of the KMS key that new objects of the lake are encrypted with; without it the bucket's default encryption counts",
 };
+/// Release of EMR. Start-emr reads this and what follows, up to the security groups.
+pub const EMR_RELEASE: Variable = Variable {
+    name: "SLUICE_EMR_RELEASE",
+    purpose: "release of EMR for clusters, emr-7.<n>.<n>; emr-7.13.0 by default",
+};
+/// Where clusters write their logs.
+pub const EMR_LOG_URI: Variable = Variable {
+    name: "SLUICE_EMR_LOG_URI",
+    purpose: "folder that clusters write their logs to, such as s3://bucket/emr-logs/",
+};
+/// Where clusters are.
+pub const EMR_SUBNETS: Variable = Variable {
+    name: "SLUICE_EMR_SUBNETS",
+    purpose: "private subnets for clusters, separated by commas, such as subnet-0a1b2c3d,subnet-4e5f6a7b; EMR takes the one with the best capacity",
+};
+/// As whom EMR itself acts.
+pub const EMR_SERVICE_ROLE: Variable = Variable {
+    name: "SLUICE_EMR_SERVICE_ROLE",
+    purpose: "name or ARN of the role that EMR itself has, such as sluice-emr-service",
+};
+/// As whom instances act.
+pub const EMR_INSTANCE_PROFILE: Variable = Variable {
+    name: "SLUICE_EMR_INSTANCE_PROFILE",
+    purpose: "name or ARN of the profile that instances of clusters have, such as sluice-emr-instance",
+};
+/// How clusters are secured.
+pub const EMR_SECURITY_CONFIGURATION: Variable = Variable {
+    name: "SLUICE_EMR_SECURITY_CONFIGURATION",
+    purpose: "name of the security configuration of clusters: encryption on disk and on the way, IMDSv2, runtime roles",
+};
+/// Primary instances.
+pub const EMR_PRIMARY_TYPES: Variable = Variable {
+    name: "SLUICE_EMR_PRIMARY_TYPES",
+    purpose: "instance types for the primary instance, separated by commas; m6g.xlarge,m7g.xlarge by default",
+};
+/// Core and task instances.
+pub const EMR_WORKER_TYPES: Variable = Variable {
+    name: "SLUICE_EMR_WORKER_TYPES",
+    purpose: "instance types for core and task instances, separated by commas; r6g.2xlarge,r7g.2xlarge,m6g.2xlarge,m7g.2xlarge by default",
+};
+/// Capacity of the core fleet.
+pub const EMR_CORE_UNITS: Variable =
+    Variable { name: "SLUICE_EMR_CORE_UNITS", purpose: "vCPUs of the core fleet, 2 to 4000; 8 by default" };
+/// Least capacity.
+pub const EMR_MIN_UNITS: Variable = Variable {
+    name: "SLUICE_EMR_MIN_UNITS",
+    purpose: "least vCPUs of core and task fleet together, more than the core fleet has; 16 by default",
+};
+/// Most capacity.
+pub const EMR_MAX_UNITS: Variable = Variable {
+    name: "SLUICE_EMR_MAX_UNITS",
+    purpose: "most vCPUs of core and task fleet together, up to 4000; 128 by default",
+};
+/// The last net for clusters.
+pub const EMR_IDLE_TIMEOUT_SECONDS: Variable = Variable {
+    name: "SLUICE_EMR_IDLE_TIMEOUT_SECONDS",
+    purpose: "idle seconds after which EMR ends a cluster by itself, 60 to 604800; 600 by default",
+};
+/// Steps at once.
+pub const EMR_STEP_CONCURRENCY: Variable = Variable {
+    name: "SLUICE_EMR_STEP_CONCURRENCY",
+    purpose: "steps that a cluster executes at once, 1 to 256; 1 by default",
+};
+/// Tags for the bill.
+pub const EMR_TAGS: Variable =
+    Variable { name: "SLUICE_EMR_TAGS", purpose: "tags of clusters for the bill, such as team=data,cost-centre=4711" };
+/// Security groups.
+pub const EMR_SECURITY_GROUPS: Variable = Variable {
+    name: "SLUICE_EMR_SECURITY_GROUPS",
+    purpose: "security groups primary,core,service-access of clusters, when EMR's own are not used",
+};
+/// As whom the script runs. Run-etl needs it.
+pub const EMR_STEP_ROLE_ARN: Variable = Variable {
+    name: "SLUICE_EMR_STEP_ROLE_ARN",
+    purpose: "ARN of the runtime role that Spark scripts run as, such as arn:aws:iam::123456789012:role/sluice-etl, or `none` to run them as the instances",
+};
 /// Least level that is logged.
 pub const LOG_LEVEL: Variable = Variable {
     name: "AWS_LAMBDA_LOG_LEVEL",
@@ -66,11 +142,27 @@ pub const ENDPOINT_URL_S3: Variable =
 /// The catalogue.
 ///
 /// The AWS SDK reads more by itself (`AWS_PROFILE`, `AWS_ENDPOINT_URL_SNS`, …): see its own documentation.
-pub const CATALOGUE: [Variable; 12] = [
+pub const CATALOGUE: [Variable; 28] = [
     LAKE,
     TOPIC_ARN,
     EVENT_BUS,
     KMS_KEY,
+    EMR_RELEASE,
+    EMR_LOG_URI,
+    EMR_SUBNETS,
+    EMR_SERVICE_ROLE,
+    EMR_INSTANCE_PROFILE,
+    EMR_SECURITY_CONFIGURATION,
+    EMR_PRIMARY_TYPES,
+    EMR_WORKER_TYPES,
+    EMR_CORE_UNITS,
+    EMR_MIN_UNITS,
+    EMR_MAX_UNITS,
+    EMR_IDLE_TIMEOUT_SECONDS,
+    EMR_STEP_CONCURRENCY,
+    EMR_TAGS,
+    EMR_SECURITY_GROUPS,
+    EMR_STEP_ROLE_ARN,
     LOG_LEVEL,
     RUNTIME_API,
     REGION,
@@ -164,7 +256,10 @@ impl Env {
         self.parse_or_none(EVENT_BUS)
     }
 
-    fn parse_or_none<T: FromStr<Err: fmt::Display>>(&self, variable: Variable) -> Result<Option<T>, EnvError> {
+    pub(crate) fn parse_or_none<T: FromStr<Err: fmt::Display>>(
+        &self,
+        variable: Variable,
+    ) -> Result<Option<T>, EnvError> {
         if self.get(variable) == Some(NONE) { Ok(None) } else { self.parse(variable).map(Some) }
     }
 

@@ -5,14 +5,24 @@ use std::error::Error;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use sluice_core::error::{ErrorName, StepError};
+use sluice_core::error::ErrorName;
 
 /// The SDK's error as ours: `doing` says what failed, such as `publish to topic arn:…`.
-pub(crate) fn step_error<E>(doing: &str, error: &SdkError<E, HttpResponse>) -> StepError
+#[cfg(any(feature = "sns", feature = "eventbridge"))]
+pub(crate) fn step_error<E>(doing: &str, error: &SdkError<E, HttpResponse>) -> sluice_core::error::StepError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let name = match error {
+    let step = sluice_core::error::StepError::new(name_of(error), error);
+    sluice_core::error::StepError { message: format!("cannot {doing}: {}", step.message), ..step }
+}
+
+/// The name of the SDK's error.
+pub(crate) fn name_of<E>(error: &SdkError<E, HttpResponse>) -> ErrorName
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match error {
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) => ErrorName::Unavailable,
         // Missing credentials end up here too, and calling again does not find them.
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => ErrorName::Unavailable,
@@ -20,9 +30,7 @@ where
             classify(failure.err().code().unwrap_or_default(), failure.raw().status().as_u16())
         }
         _ => ErrorName::Internal,
-    };
-    let step = StepError::new(name, error);
-    StepError { message: format!("cannot {doing}: {}", step.message), ..step }
+    }
 }
 
 /// The name of an error that a service answered, by its code and, for codes unknown here, its HTTP status.

@@ -3,16 +3,19 @@
 //! - [`mod@env`]: every environment variable, in one catalogue;
 //! - [`store`]: how the lake on S3 is reached;
 //! - `serve` (feature `lambda`): a handler as a Lambda function, with our error names and JSON logs;
-//! - `sns`, `eventbridge` (features of the same names): messages to people, events to machines.
+//! - `sns`, `eventbridge` (features of the same names): messages to people, events to machines;
+//! - `emr` (feature): clusters of the large engine.
 
 pub mod env;
 pub mod store;
 
-#[cfg(all(test, any(feature = "sns", feature = "eventbridge")))]
+#[cfg(feature = "emr")]
+pub mod emr;
+#[cfg(all(test, any(feature = "sns", feature = "eventbridge", feature = "emr")))]
 mod endpoint;
 #[cfg(feature = "eventbridge")]
 pub mod eventbridge;
-#[cfg(any(feature = "sns", feature = "eventbridge"))]
+#[cfg(any(feature = "sns", feature = "eventbridge", feature = "emr"))]
 mod fault;
 #[cfg(feature = "lambda")]
 mod log;
@@ -38,9 +41,9 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(25);
 ///
 /// Nothing is called yet; a client made from it asks for credentials when it is first used.
 pub async fn sdk_config() -> SdkConfig {
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(OPERATION_TIMEOUT)
-        .build();
-    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await
+    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await
+}
+
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(OPERATION_TIMEOUT).build()
 }

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::{ColumnType, Contract, ContractError, TableContract};
 use crate::decimal::DecimalNumber;
+use crate::engine::EnginePreference;
 use crate::name::{ColumnName, DomainName, Layer, PipelineName, TableName, TableRef};
-use crate::spec::{CsvSpec, GoldSpec, PipelineSpec, SilverSpec, SourceFormat, WriteModeSpec};
+use crate::spark::sql::{CheckError, check};
+use crate::spec::{CsvSpec, GoldSpec, LambdaLimits, PipelineSpec, SilverSpec, SourceFormat, WriteModeSpec};
 use crate::sql::{RowSql, SqlError, TableSql};
 use crate::uri::LakePath;
 
@@ -55,6 +57,19 @@ pub enum SpecError {
         #[source]
         source: SqlError,
     },
+    /// The limits are none that a function can have.
+    #[error(
+        "spec of `{pipeline}`: lambda_limits of {memory_mb} MB and {duration_seconds} s: a Lambda function has 128 to \
+         10240 MB of memory and 1 to 900 s; to use Spark always, write `engine: emr`"
+    )]
+    LambdaLimits {
+        /// The pipeline.
+        pipeline: PipelineName,
+        /// Memory as written.
+        memory_mb: u64,
+        /// Duration as written.
+        duration_seconds: u64,
+    },
     /// Parts of the spec contradict each other.
     #[error("spec of `{pipeline}`: table `{table}`: {problem}")]
     Table {
@@ -86,6 +101,12 @@ pub struct Pipeline {
     pub silver: Vec<SilverTable>,
     /// Aggregates, each after the ones it reads.
     pub gold: Vec<GoldTable>,
+    /// What runs it, unless a run asks for another.
+    #[serde(default)]
+    pub engine: EnginePreference,
+    /// Up to where `auto` chooses lambda.
+    #[serde(default)]
+    pub lambda_limits: LambdaLimits,
 }
 
 /// A clean table ready to run.
@@ -172,6 +193,7 @@ impl Pipeline {
         let mut problems = Vec::new();
         let mut keep = |result: Result<(), SpecError>| problems.extend(result.err());
         keep(resolver.check_names());
+        keep(resolver.check_limits());
         let mut silver = Vec::new();
         for table in &spec.silver {
             keep(resolver.silver(table).map(|resolved| silver.push(resolved)));
@@ -184,6 +206,11 @@ impl Pipeline {
             return Err(problems);
         }
         let gold = resolver.in_order(gold).map_err(|problem| vec![problem])?;
+        let refused: Vec<SpecError> =
+            check(&silver, &gold).into_iter().map(|(table, error)| resolver.refused(&table, error)).collect();
+        if !refused.is_empty() {
+            return Err(refused);
+        }
         Ok(Self {
             name: spec.pipeline.clone(),
             domain: spec.domain.clone(),
@@ -193,6 +220,8 @@ impl Pipeline {
             bronze: resolver.table(Layer::Bronze, &spec.bronze.table),
             silver,
             gold,
+            engine: spec.engine,
+            lambda_limits: spec.lambda_limits,
         })
     }
 
@@ -223,6 +252,15 @@ struct Resolver<'a> {
 impl Resolver<'_> {
     fn table(&self, layer: Layer, table: &TableName) -> TableRef {
         TableRef::new(layer, self.spec.domain.clone(), table.clone())
+    }
+
+    /// What a Lambda function can have: 128 to 10 240 MB of memory, and 900 s.
+    fn check_limits(&self) -> Result<(), SpecError> {
+        let LambdaLimits { memory_mb, duration_seconds } = self.spec.lambda_limits;
+        if (128..=10_240).contains(&memory_mb) && (1..=900).contains(&duration_seconds) {
+            return Ok(());
+        }
+        Err(SpecError::LambdaLimits { pipeline: self.spec.pipeline.clone(), memory_mb, duration_seconds })
     }
 
     fn problem(&self, table: &TableName, problem: impl Into<String>) -> SpecError {
@@ -264,6 +302,13 @@ impl Resolver<'_> {
     fn sql_error(&self, table: &TableName) -> impl Fn(SqlError) -> SpecError {
         let (pipeline, table) = (self.spec.pipeline.clone(), table.clone());
         move |source| SpecError::Sql { pipeline: pipeline.clone(), table: table.clone(), source }
+    }
+
+    fn refused(&self, table: &TableName, error: CheckError) -> SpecError {
+        match error {
+            CheckError::Sql { source } => self.sql_error(table)(source),
+            other => self.problem(table, other.to_string()),
+        }
     }
 
     fn silver(&self, spec: &SilverSpec) -> Result<SilverTable, SpecError> {

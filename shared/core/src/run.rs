@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{ColumnType, Severity};
-use crate::engine::{Engine, EnginePreference};
+use crate::engine::{Engine, EnginePreference, Estimate};
 use crate::name::{PipelineName, RunId, TableRef};
 use crate::pipeline::Pipeline;
 use crate::source::{SourceId, SourceObject};
@@ -155,6 +155,9 @@ pub struct Plan {
     pub status: PlanStatus,
     /// The engine.
     pub engine: EngineChoice,
+    /// What the run would need on lambda; `None` in plans of versions that did not estimate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Estimate>,
     /// The pipeline as resolved for this run, so that a redrive does not see another spec.
     pub pipeline: Pipeline,
     /// Objects to read, by address.

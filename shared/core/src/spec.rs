@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::EnginePreference;
 use crate::name::{ColumnName, DomainName, PipelineName, TableName};
 use crate::uri::LakePath;
 
@@ -28,6 +29,50 @@ pub struct PipelineSpec {
     /// Aggregates, recomputed whenever a table they read has changed.
     #[serde(default)]
     pub gold: Vec<GoldSpec>,
+    /// What runs it: `lambda` (Polars in a function), `emr` (Spark on a cluster that is started for the run), or `auto`,
+    /// which is lambda for every run that is estimated to stay within `lambda_limits`. A run may ask for another.
+    #[serde(default)]
+    pub engine: EnginePreference,
+    /// Up to where `auto` chooses lambda.
+    #[serde(default)]
+    pub lambda_limits: LambdaLimits,
+}
+
+/// Up to where a run is given to the function `process` and not to Spark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LambdaLimits {
+    /// Most memory that a run may be estimated to need, in MB (10⁶ bytes). Default 3008, the memory of the functions as
+    /// they are deployed; set it with theirs, up to 10240.
+    #[serde(default = "default_memory_mb")]
+    #[schemars(range(min = 128, max = 10240))]
+    pub memory_mb: u64,
+    /// Longest time that a run may be estimated to take, in seconds. Default 600: a function is stopped after 900 s, and
+    /// the cores of a function are not always as fast as those measured.
+    #[serde(default = "default_duration_seconds")]
+    #[schemars(range(min = 1, max = 900))]
+    pub duration_seconds: u64,
+}
+
+impl LambdaLimits {
+    /// The memory in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory_mb.saturating_mul(1_000_000)
+    }
+}
+
+impl Default for LambdaLimits {
+    fn default() -> Self {
+        Self { memory_mb: default_memory_mb(), duration_seconds: default_duration_seconds() }
+    }
+}
+
+fn default_memory_mb() -> u64 {
+    3008
+}
+
+fn default_duration_seconds() -> u64 {
+    600
 }
 
 /// Where files arrive and what they are.

@@ -29,7 +29,7 @@ pub enum DocumentError {
     /// The store refused or did not answer.
     #[error("cannot {action} '{uri}'")]
     Store {
-        /// What was tried: `read`, `write`, `delete` or `list`.
+        /// What was tried: `read`, `look for`, `write`, `delete` or `list`.
         action: &'static str,
         /// Address of the document or folder.
         uri: String,

@@ -97,14 +97,15 @@ impl DocumentStore {
     /// # Errors
     /// See [`DocumentError::name`].
     pub async fn create<T: Serialize + ?Sized>(&self, path: &LakePath, document: &T) -> Result<Created, DocumentError> {
-        match self.put(path, document, PutMode::Create).await {
-            Ok(()) => Ok(Created::Created),
-            Err(DocumentError::Store {
-                source: object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. },
-                ..
-            }) => Ok(Created::AlreadyExists),
-            Err(error) => Err(error),
-        }
+        created(self.put(path, document, PutMode::Create).await)
+    }
+
+    /// Writes a text that is no JSON, such as a script, if there is nothing at `path`. The first writer wins.
+    ///
+    /// # Errors
+    /// See [`DocumentError::name`].
+    pub async fn create_text(&self, path: &LakePath, text: String) -> Result<Created, DocumentError> {
+        created(self.put_text(path, text.into_bytes(), PutMode::Create).await)
     }
 
     /// Writes the document if there is none at `path`, and gives the one that is there then: this one or the earlier.
@@ -147,6 +148,18 @@ impl DocumentStore {
             .map_err(|error| decode(error.path().to_string(), error.into_inner()))?;
         json.end().map_err(|source| decode(".".to_owned(), source))?;
         Ok(Some(document))
+    }
+
+    /// Whether there is a document at `path`, without reading it.
+    ///
+    /// # Errors
+    /// See [`DocumentError::name`].
+    pub async fn exists(&self, path: &LakePath) -> Result<bool, DocumentError> {
+        match self.objects.head(&self.key(path)?).await {
+            Ok(_) => Ok(true),
+            Err(source) if is_absent(&source) => Ok(false),
+            Err(source) => Err(self.fault("look for", path, source)),
+        }
     }
 
     /// Deletes the document at `path`. Deleting what is not there is no error.
@@ -204,6 +217,10 @@ impl DocumentStore {
         let mut text = serde_json::to_vec_pretty(document)
             .map_err(|source| DocumentError::Encode { uri: self.uri(path), source })?;
         text.push(b'\n');
+        self.put_text(path, text, mode).await
+    }
+
+    async fn put_text(&self, path: &LakePath, text: Vec<u8>, mode: PutMode) -> Result<(), DocumentError> {
         let options = PutOptions { mode, ..PutOptions::default() };
         self.objects
             .put_opts(&self.key(path)?, text.into(), options)
@@ -218,6 +235,18 @@ impl DocumentStore {
 
     fn fault(&self, action: &'static str, path: &LakePath, source: object_store::Error) -> DocumentError {
         DocumentError::Store { action, uri: self.uri(path), source }
+    }
+}
+
+/// What became of a conditional write.
+fn created(written: Result<(), DocumentError>) -> Result<Created, DocumentError> {
+    match written {
+        Ok(()) => Ok(Created::Created),
+        Err(DocumentError::Store {
+            source: object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. },
+            ..
+        }) => Ok(Created::AlreadyExists),
+        Err(error) => Err(error),
     }
 }
 

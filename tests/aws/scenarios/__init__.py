@@ -3,6 +3,7 @@
 from scenarios import (  # noqa: F401
     trace_equality,
     direct_calls,
+    cluster_calls,
     event_executions,
     s3_faults,
     lost_commits,
@@ -14,6 +15,9 @@ from scenarios import (  # noqa: F401
     encryption,
     large_files,
     old_logs,
+    no_leak,
+    emr_faults,
+    large_branch,
     random_faults,
     judges,
 )

@@ -8,11 +8,17 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from deployment import Deployment
+from faults import ALL_FUNCTIONS
 from registry import Case, Tally, check, scenario
 from world import World
 
 LOG = "silver/sales/elsewhere/_delta_log/00000000000000000000.json"
 PART = "silver/sales/elsewhere/part-0.parquet"
+# What the functions for clusters leave, each its own.
+LAUNCH = "runs/retail/some-run/launch-1-1.json"
+SCRIPT = "runs/retail/some-run/etl-1.sql"
+CLOSED = "runs/retail/some-run/closed-1.json"
+VERDICT = "runs/retail/some-run/verdict-1.json"
 LANDED = "landing/retail/2026-01-05.csv"
 OTHER_ACCOUNT = "999999999999"
 
@@ -72,7 +78,7 @@ def delta_logs(world: World, tally: Tally) -> None:
             deployment,
             {
                 (function, "put", LOG): allowed.get(function, "AccessDenied")
-                for function in ("publish", "validate", "process", "quality-check", "notify")
+                for function in ALL_FUNCTIONS
             },
         )
 
@@ -105,6 +111,15 @@ def other_rights(world: World, tally: Tally) -> None:
                 # Listing is allowed to all: without it S3 hides whether an object is missing or forbidden.
                 ("notify", "list", "silver/"): "done",
                 ("notify", "put", PART): refused,
+                ("start-emr", "put", LAUNCH): "done",
+                ("run-etl", "put", SCRIPT): "done",
+                ("terminate", "put", CLOSED): "done",
+                ("start-emr", "put", SCRIPT): refused,
+                ("run-etl", "put", CLOSED): refused,
+                ("terminate", "put", VERDICT): refused,
+                ("run-etl", "get", LANDED): refused,
+                ("run-etl", "put", PART): refused,
+                ("terminate", "delete", CLOSED): refused,
             },
         )
 

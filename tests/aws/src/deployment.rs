@@ -28,6 +28,9 @@ pub(crate) struct Wanted {
     functions: BTreeMap<String, Settings>,
     #[serde(default)]
     environment: BTreeMap<String, String>,
+    /// Longest `wait_seconds` of an answer: functions ask for waits that suit EMR, and here clusters take seconds.
+    #[serde(default)]
+    longest_wait_seconds: Option<u64>,
 }
 
 /// A lake and its functions.
@@ -48,6 +51,8 @@ pub(crate) struct Deployment {
     pub(crate) processes: Processes,
     /// Settings of all its functions.
     pub(crate) environment: BTreeMap<String, String>,
+    /// Longest `wait_seconds` of an answer.
+    pub(crate) longest_wait_seconds: Option<u64>,
     functions: Vec<Arc<Function>>,
     is_closed: AtomicBool,
 }
@@ -83,6 +88,7 @@ impl Deployment {
             calls: Records::default(),
             processes: Processes::new(guard),
             environment: wanted.environment,
+            longest_wait_seconds: wanted.longest_wait_seconds,
             functions: made.into(),
             is_closed: AtomicBool::new(false),
         })

@@ -11,6 +11,7 @@
 //!   errors of dead processes are Lambda's own. It does not freeze idle processes, limits neither CPU nor payloads, and
 //!   does not repeat failed asynchronous calls. Memory is looked at forty times a second, so a short peak is missed.
 //! - **IAM** is each function's policy for S3, see `policy`; nobody judges calls of other services.
+//! - **EMR** is the program `emr-local`, one for each deployment that has clusters; the scenarios start it.
 //! - **Step Functions, SNS and EventBridge** are moto's. Its Lambda calls come to our router.
 //! - Faults happen when a test asks for them, see `faults`.
 

@@ -5,7 +5,8 @@ pub(crate) const REGION: &str = "eu-central-1";
 /// Whose everything is.
 pub(crate) const ACCOUNT: &str = "123456789012";
 /// The functions of every deployment.
-pub(crate) const FUNCTIONS: [&str; 5] = ["validate", "process", "quality-check", "publish", "notify"];
+pub(crate) const FUNCTIONS: [&str; 8] =
+    ["validate", "process", "start-emr", "run-etl", "terminate", "quality-check", "publish", "notify"];
 
 /// ARN of a deployment's function.
 pub(crate) fn function_arn(deployment: &str, function: &str) -> String {
@@ -56,6 +57,7 @@ mod tests {
         };
         check("d7-validate", Some(("d7", "validate")));
         check("d-7-quality-check", Some(("d-7", "quality-check")));
+        check("d-7-start-emr", Some(("d-7", "start-emr")));
         check(&function_arn("d7", "publish"), Some(("d7", "publish")));
         check(&format!("{}:$LATEST", function_arn("d7", "publish")), Some(("d7", "publish")));
         check("123456789012:function:d7-notify", Some(("d7", "notify")));

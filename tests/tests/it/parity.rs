@@ -119,8 +119,7 @@ fn every_case() {
     let mut right: Box<dyn Engine> = match variable("SLUICE_PARITY_WITHOUT_SPARK") {
         Some(_) => Box::new(Polars),
         None => {
-            let place =
-                SparkPlace::of_environment().expect("SLUICE_SPARK_HOME and SLUICE_DELTA_JARS name Spark's place");
+            let place = SparkPlace::of_environment().expect("Spark: cargo xtask parity installs it");
             Box::new(Spark(SparkSession::new(place, folder.path())))
         }
     };

@@ -47,6 +47,7 @@ fn state() -> impl Strategy<Value = Value> {
         3 => task(),
         1 => target().prop_map(|next| json!({ "Type": "Pass", "Result": 1, "ResultPath": "$.pass", "Next": next })),
         1 => (target(), 0_u64..9).prop_map(|(next, seconds)| json!({ "Type": "Wait", "Seconds": seconds, "Next": next })),
+        1 => target().prop_map(|next| json!({ "Type": "Wait", "SecondsPath": "$.pass", "Next": next })),
         2 => (target(), target()).prop_map(|(error, none)| json!({ "Type": "Choice", "Default": none,
             "Choices": [{ "Variable": "$.error", "IsPresent": true, "Next": error }] })),
         1 => Just(json!({ "Type": "Succeed" })),

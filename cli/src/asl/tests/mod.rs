@@ -1,7 +1,9 @@
 mod choices;
 mod laws;
+mod no_leak;
 mod paths;
 mod pipeline;
+mod pipeline_emr;
 mod pipeline_failures;
 mod pipeline_lint;
 mod semantics;

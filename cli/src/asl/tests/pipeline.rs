@@ -9,16 +9,16 @@ use super::support::{Answer, Script, Trace, run};
 
 pub(super) const DEFINITION: &str = include_str!("../../../../statemachines/pipeline.asl.json");
 
-pub(super) const FUNCTIONS: [&str; 5] = ["validate", "process", "quality-check", "publish", "notify"];
+pub(super) const FUNCTIONS: [&str; 8] =
+    ["validate", "process", "start-emr", "run-etl", "terminate", "quality-check", "publish", "notify"];
+
+pub(super) fn substitutions() -> BTreeMap<String, String> {
+    let names = ["Validate", "Process", "StartEmr", "RunEtl", "Terminate", "QualityCheck", "Publish", "Notify"];
+    names.iter().zip(FUNCTIONS).map(|(name, function)| (format!("{name}FunctionArn"), function.to_owned())).collect()
+}
 
 pub(super) fn machine() -> StateMachine {
-    let names = ["Validate", "Process", "QualityCheck", "Publish", "Notify"];
-    let substitutions: BTreeMap<String, String> = names
-        .iter()
-        .zip(FUNCTIONS)
-        .map(|(name, function)| (format!("{name}FunctionArn"), function.to_owned()))
-        .collect();
-    StateMachine::parse(DEFINITION, &substitutions).unwrap()
+    StateMachine::parse(DEFINITION, &substitutions()).unwrap()
 }
 
 pub(super) fn give(value: Value) -> Answer {
@@ -30,7 +30,11 @@ pub(super) fn run_ref(attempt: u64) -> Value {
 }
 
 pub(super) fn planned(attempt: u64, status: &str) -> Answer {
-    let plan = json!({ "status": status, "engine": "lambda", "uri": format!("runs/retail/r1/plan-{attempt}.json") });
+    planned_on("lambda", attempt, status)
+}
+
+pub(super) fn planned_on(engine: &str, attempt: u64, status: &str) -> Answer {
+    let plan = json!({ "status": status, "engine": engine, "uri": format!("runs/retail/r1/plan-{attempt}.json") });
     give(json!({ "run": run_ref(attempt), "plan": plan }))
 }
 
@@ -56,7 +60,7 @@ pub(super) fn start(script: &Script) -> Trace {
     run(&machine(), json!({ "pipeline": "retail" }), script)
 }
 
-fn check_success(script: &Script, states: &[&str]) -> Value {
+pub(super) fn check_success(script: &Script, states: &[&str]) -> Value {
     let trace = start(script);
     assert_eq!(trace.states(), states);
     match trace.result {

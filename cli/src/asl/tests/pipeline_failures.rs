@@ -82,7 +82,7 @@ fn what_the_definition_does_not_know_fails_by_name() {
     let cases: [(Script, &[&str], &str, &str); 6] = [
         (plan(json!({ "status": "odd" })), &to_plan, "PlanNotUnderstood", "odd"),
         (plan(json!({})), &to_plan, "PlanNotUnderstood", "{}"),
-        (plan(json!({ "status": "planned", "engine": "emr" })), &to_engine, "EngineUnavailable", "\"engine\":\"emr\""),
+        (plan(json!({ "status": "planned", "engine": "odd" })), &to_engine, "EngineUnavailable", "\"engine\":\"odd\""),
         (plan(json!({ "status": "planned" })), &to_engine, "EngineUnavailable", "planned"),
         (good().with("quality-check", [verdict("maybe")]), &to_gate, "VerdictNotUnderstood", "maybe"),
         (good().with("quality-check", [verdict("")]), &to_gate, "VerdictNotUnderstood", "\"decision\":\"\""),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use super::super::limit::HISTORY_LIMIT_EVENTS;
 use super::pipeline::{DEFINITION, FUNCTIONS, machine};
 
 fn states() -> Map<String, Value> {
@@ -98,6 +99,9 @@ fn every_failure_is_told_before_the_execution_fails() {
         let expected = match name.as_str() {
             "NotifyFailed" => "Failed",
             "NotifyPublished" | "NotifySkipped" | "NotifyRejected" => "Unannounced",
+            "StartEmr" | "RunEtl" => "TerminateAfterFailure",
+            // The work is done: a cluster that stays is for the other nets, and no reason to lose it.
+            "TerminateEmr" => "QualityCheck",
             _ => "NotifyFailed",
         };
         assert_eq!(task["Catch"].as_array().unwrap().last().unwrap()["Next"], expected, "{name}");
@@ -111,15 +115,80 @@ fn every_state_says_what_it_is_for() {
     }
 }
 
+/// What `Next`, `Default`, `Choices` and `Catch` of a state name.
+fn targets(state: &Value) -> Vec<&str> {
+    let rules = [&state["Choices"], &state["Catch"]].into_iter().filter_map(Value::as_array).flatten();
+    rules.map(|rule| &rule["Next"]).chain([&state["Next"], &state["Default"]]).filter_map(Value::as_str).collect()
+}
+
+/// From the first call of start-emr on, nothing comes to an end, to another attempt or to the gate but through one of the
+/// two states that terminate.
 #[test]
-fn the_execution_has_time_for_three_replans_at_full_length() {
+fn nothing_leaves_the_branch_but_through_terminate() {
+    let states = states();
+    let (mut seen, mut open) = (BTreeSet::new(), vec!["StartEmr"]);
+    while let Some(name) = open.pop() {
+        if ["TerminateEmr", "TerminateAfterFailure"].contains(&name) || !seen.insert(name) {
+            continue;
+        }
+        open.extend(targets(&states[name]));
+    }
+    let expected = [
+        "BeginEtl",
+        "ClusterNotUnderstood",
+        "ClusterOverdue",
+        "ClusterStatus",
+        "EtlNotUnderstood",
+        "EtlOverdue",
+        "EtlStatus",
+        "RunEtl",
+        "StartEmr",
+        "WaitForCluster",
+        "WaitForEtl",
+    ];
+    assert_eq!(seen, BTreeSet::from(expected));
+}
+
+/// The bound of polls that a state checks before it goes on to a Wait state.
+fn polls(state: &str, wait: &str) -> u64 {
+    let state = states()[state].clone();
+    let rule = state["Choices"].as_array().unwrap().iter().find(|rule| rule["Next"] == wait).unwrap();
+    rule["And"].as_array().unwrap().iter().find_map(|condition| condition["NumericLessThan"].as_u64()).unwrap()
+}
+
+/// Longest waits that start-emr and run-etl ask for.
+const WAIT_SECONDS: (u64, u64) = (60, 120);
+/// What a poll takes by itself, with a cold start.
+const POLL_SECONDS: u64 = 5;
+
+#[test]
+fn every_loop_is_bounded() {
+    let states = states();
+    let waits: Vec<&String> =
+        states.iter().filter(|(_, state)| state["Type"] == "Wait").map(|(name, _)| name).collect();
+    assert_eq!(waits, ["WaitForCluster", "WaitForEtl"]);
+    assert_eq!(polls("ClusterStatus", "WaitForCluster") * WAIT_SECONDS.0, 3600);
+    assert_eq!(polls("EtlStatus", "WaitForEtl") * WAIT_SECONDS.1, 8 * 3600);
+    // 9 events a poll: two for each of the three states, three for the call. Half of the history is for everything else.
+    let events = 9 * (polls("ClusterStatus", "WaitForCluster") + polls("EtlStatus", "WaitForEtl"));
+    assert!(4 * events < HISTORY_LIMIT_EVENTS.into(), "four attempts have {} events", 4 * events);
+}
+
+#[test]
+fn the_execution_has_time_for_its_longest_ways() {
     let tasks = tasks();
     let seconds = |name: &str| tasks[name]["TimeoutSeconds"].as_u64().unwrap();
-    let round = seconds("Process") + seconds("QualityCheck") + seconds("Publish");
-    let longest = seconds("Validate") + round + 3 * (seconds("Replan") + round) + seconds("NotifyPublished");
     let definition: Value = serde_json::from_str(DEFINITION).unwrap();
     let total = definition["TimeoutSeconds"].as_u64().unwrap();
-    assert!(longest <= total, "{longest} of {total} seconds");
+    let check = |round: u64, replans: u64| {
+        let longest = seconds("Validate") + round + replans * (seconds("Replan") + round) + seconds("NotifyPublished");
+        assert!(longest <= total, "{replans} replans: {longest} of {total} seconds");
+    };
+    let gate = seconds("QualityCheck") + seconds("Publish");
+    check(seconds("Process") + gate, 3);
+    let cluster = polls("ClusterStatus", "WaitForCluster") * (WAIT_SECONDS.0 + POLL_SECONDS);
+    let etl = polls("EtlStatus", "WaitForEtl") * (WAIT_SECONDS.1 + POLL_SECONDS);
+    check(cluster + etl + seconds("TerminateEmr") + gate, 1);
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! Data flow, the states without a task, and the limits of an execution.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::limit::{HISTORY_LIMIT_EVENTS, PAYLOAD_LIMIT_BYTES};
-use super::super::{ExecutionEvent, ExecutionResult, StateType, WallTimer, execute};
+use super::super::{ExecutionEvent, ExecutionResult, StateType, Timer, WallTimer, execute};
 use super::support::{
-    Answer, Recorder, Script, TestTimer, merged, parse, run, run_named, start_time, task, with_state,
+    Answer, Recorder, Script, TestTimer, merged, parse, run, run_named, run_with, start_time, task, with_state,
 };
 
 fn check_output(state: Value, input: Value, expected: &Value) {
@@ -301,4 +304,48 @@ fn an_execution_can_move_between_threads() {
     let execution = require_send(execute(&machine, "run-1", json!({}), &script, &WallTimer, &recorder));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     assert!(matches!(runtime.block_on(execution), ExecutionResult::Succeeded { .. }));
+}
+
+/// Makes every Wait state a tenth as long.
+struct HurriedTimer(TestTimer);
+
+impl Timer for HurriedTimer {
+    async fn sleep(&self, duration: Duration) {
+        self.0.sleep(duration).await;
+    }
+
+    async fn wait(&self, duration: Duration) {
+        self.sleep(duration / 10).await;
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn jitter(&self, max: Duration) -> Duration {
+        self.0.jitter(max)
+    }
+}
+
+#[test]
+fn a_timer_may_shorten_wait_states_and_nothing_else() {
+    let check = |machine_seconds: u64, expected: &[u64], error: &str| {
+        let definition = json!({ "StartAt": "W", "TimeoutSeconds": machine_seconds, "States": {
+            "W": { "Type": "Wait", "SecondsPath": "$.seconds", "Next": "T" },
+            "T": task(json!({
+                "TimeoutSeconds": 30,
+                "Retry": [{ "ErrorEquals": ["States.Timeout"], "IntervalSeconds": 4, "MaxAttempts": 1 }],
+            })),
+            "Done": { "Type": "Succeed" },
+        } });
+        let timer = HurriedTimer(TestTimer::new(1.0));
+        let script = Script::default().with("work", [Answer::Hang]);
+        let (result, _) = run_with(&parse(&definition), "run-1", json!({ "seconds": 50 }), &script, &timer);
+        let slept: Vec<u64> = timer.0.slept.lock().unwrap().iter().map(Duration::as_secs).collect();
+        assert_eq!(slept, expected);
+        assert!(matches!(&result, ExecutionResult::Failed { error: found, .. } if found == error), "{result:?}");
+    };
+    check(1000, &[5, 30, 4, 30], "States.Timeout");
+    // A wait that outlasts the execution is waited for in full: nothing can be asked again after it.
+    check(40, &[40], "States.Timeout");
 }

@@ -140,10 +140,22 @@ impl Trace {
 }
 
 pub(super) fn run_named(machine: &StateMachine, name: &str, input: Value, script: &Script, timer: &TestTimer) -> Trace {
+    let (result, events) = run_with(machine, name, input, script, timer);
+    Trace { result, events, slept: timer.slept.lock().unwrap().clone() }
+}
+
+/// Result and events of an execution with any timer.
+pub(super) fn run_with(
+    machine: &StateMachine,
+    name: &str,
+    input: Value,
+    script: &Script,
+    timer: &impl Timer,
+) -> (ExecutionResult, Vec<ExecutionEvent>) {
     let recorder = Recorder::default();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let result = runtime.block_on(execute(machine, name, input, script, timer, &recorder));
-    Trace { result, events: recorder.0.into_inner().unwrap(), slept: timer.slept.lock().unwrap().clone() }
+    (result, recorder.0.into_inner().unwrap())
 }
 
 pub(super) fn run(machine: &StateMachine, input: Value, script: &Script) -> Trace {

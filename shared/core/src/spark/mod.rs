@@ -9,6 +9,7 @@ pub mod sql;
 
 mod audit;
 mod cast;
+mod compile;
 mod gold;
 mod regex;
 mod rules;
@@ -17,22 +18,13 @@ mod source;
 mod tables;
 mod text;
 
-use std::fmt::Write as _;
-
-use jiff::tz::TimeZone;
-
-use self::gold::Gold;
-use self::silver::{Silver, delta_table, metric_lines};
-use self::source::ObjectGroup;
+use self::compile::Compiler;
 use self::sql::ConformError;
-use self::tables::{LINEAGE, Stage};
-use self::text::{name, text};
-use crate::contract::ColumnType;
 use crate::name::TableRef;
-use crate::pipeline::{Pipeline, SilverTable};
-use crate::run::{Plan, ReadFrom, RunAction};
+use crate::pipeline::Pipeline;
+use crate::run::{Plan, RunAction};
 use crate::sql::SqlError;
-use crate::uri::{FolderUri, layout};
+use crate::uri::FolderUri;
 
 /// A plan as Spark SQL: one readable script for `spark-sql -f`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,22 +81,6 @@ pub const SESSION_SETTINGS: &[(&str, &str)] = &[
     ("spark.sql.catalogImplementation", "in-memory"),
 ];
 
-/// Settings that decide what the script computes, with the reason of each.
-const SETTINGS: &[(&str, &str, &str)] = &[
-    ("spark.sql.ansi.enabled", "true", "an overflow or a wrong cast is an error, never a silent null"),
-    ("spark.sql.session.timeZone", "UTC", "instants are in UTC"),
-    ("spark.sql.decimalOperations.allowPrecisionLoss", "false", "products keep the places of both factors"),
-    ("spark.sql.caseSensitive", "true", "source columns may differ in case alone"),
-    ("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS", "what Delta stores"),
-    ("spark.sql.parquet.datetimeRebaseModeInWrite", "CORRECTED", "one calendar, also before 1582"),
-    ("spark.sql.parquet.datetimeRebaseModeInRead", "CORRECTED", "one calendar, also before 1582"),
-    ("spark.sql.parquet.compression.codec", "zstd", "as the other engine writes"),
-    ("parquet.block.size", "16777216", "small row groups: whoever reads holds several of them (bytes)"),
-    ("spark.sql.files.maxRecordsPerFile", "8000000", "as the other engine writes"),
-    ("spark.sql.sources.partitionOverwriteMode", "static", "a stage holds what this attempt wrote, and nothing else"),
-    ("spark.sql.adaptive.enabled", "true", "partitions of a size that fits the data"),
-];
-
 /// The script of a plan, whose tables are in this lake.
 ///
 /// # Errors
@@ -117,7 +93,7 @@ pub fn script(lake: &FolderUri, plan: &Plan) -> Result<SparkScript, SparkError> 
             hint: "it reads the quarantine alone, which fits the engine lambda".to_owned(),
         });
     }
-    Compiler { lake, plan, groups: source::groups(plan)?, script: String::new(), metrics: Vec::new() }.compile()
+    Compiler::new(lake, plan)?.compile()
 }
 
 /// Checks that a pipeline can be written as Spark SQL, whatever a run will find.
@@ -136,306 +112,5 @@ pub fn check(pipeline: &Pipeline) -> Result<(), SparkError> {
     pipeline.gold.iter().try_for_each(|gold| audit::check(&gold.table, &gold.contract))
 }
 
-struct Compiler<'a> {
-    lake: &'a FolderUri,
-    plan: &'a Plan,
-    groups: Vec<ObjectGroup<'a>>,
-    script: String,
-    /// Queries of metric lines.
-    metrics: Vec<String>,
-}
-
-impl<'a> Compiler<'a> {
-    fn compile(mut self) -> Result<SparkScript, SparkError> {
-        self.heading();
-        if !self.plan.objects.is_empty() {
-            self.section("Source objects");
-            let objects = source::objects(self.plan, &self.groups);
-            self.statement(&objects);
-            self.bronze()?;
-            let silver = self.plan.pipeline.silver.iter().zip(1..).filter(|(table, _)| changes(self.plan, table));
-            for (table, number) in silver.collect::<Vec<_>>() {
-                self.silver(table, number)?;
-            }
-        }
-        self.gold()?;
-        self.write_metrics();
-        Ok(SparkScript { text: self.script })
-    }
-
-    fn statement(&mut self, text: &str) {
-        self.script.push_str(text.trim_end());
-        self.script.push_str("\n\n");
-    }
-
-    fn section(&mut self, title: &str) {
-        self.statement(&format!("-- ==== {title}"));
-    }
-
-    fn heading(&mut self) {
-        let run = &self.plan.run;
-        self.statement(&format!(
-            "-- Run {} of pipeline {}, attempt {}.\n\
-             -- Stages Parquet files that no reader can see; another step audits and commits them.",
-            run.run_id, run.pipeline, run.attempt
-        ));
-        let settings: Vec<String> =
-            SETTINGS.iter().map(|(key, value, why)| format!("-- {why}\nSET {key}={value};")).collect();
-        self.statement(&settings.join("\n"));
-    }
-
-    /// All columns of the bronze table after the run.
-    fn bronze_columns(&self) -> Vec<(String, ColumnType)> {
-        let bronze = self.plan.table(&self.plan.pipeline.bronze);
-        let own =
-            |column: &str| column == "_ingestion_date" || column.starts_with("_corrupt_") || LINEAGE.contains(&column);
-        let mut source: Vec<String> = bronze
-            .iter()
-            .flat_map(|table| &table.columns)
-            .map(|column| column.name.clone())
-            .filter(|column| !own(column))
-            .collect();
-        for column in source::all_columns(&self.groups) {
-            if !source.iter().any(|known| known == column) {
-                source.push(column.to_owned());
-            }
-        }
-        let texts = source.into_iter().chain(["_corrupt_record", "_corrupt_reason"].map(str::to_owned));
-        let texts = texts.map(|name| (name, ColumnType::Text));
-        texts.chain(tables::lineage()).chain([("_ingestion_date".to_owned(), ColumnType::Date)]).collect()
-    }
-
-    /// Reads the objects that are new to bronze and stages their rows.
-    fn bronze(&mut self) -> Result<(), SparkError> {
-        if self.groups.is_empty() {
-            return Ok(());
-        }
-        let pipeline = &self.plan.pipeline;
-        self.section(&format!("{}: every record as text", pipeline.bronze));
-        let scratch = format!("{}{}", self.lake, layout::scratch(&self.plan.run));
-        let (format, csv) = (pipeline.source_format, pipeline.csv);
-        let records: Vec<String> =
-            self.groups.iter().map(|group| source::records(group, format, csv, &scratch)).collect();
-        records.iter().for_each(|statements| self.statement(statements));
-        let columns = self.bronze_columns();
-        let stage = Stage::of_bronze(self.lake, &self.plan.run, &pipeline.bronze, columns.clone());
-        let day = self.plan.planned_at.to_zoned(TimeZone::UTC).date();
-        let micros = self.plan.planned_at.as_microsecond();
-        let selects: Vec<String> = self
-            .groups
-            .iter()
-            .map(|group| {
-                let shown = columns.iter().map(|(column, _)| match column.as_str() {
-                    "_ingested_at" => format!("timestamp_micros({micros}L) AS _ingested_at"),
-                    "_run_id" => format!("{} AS _run_id", text(self.plan.run.run_id.as_str())),
-                    "_ingestion_date" => format!("DATE'{day}' AS _ingestion_date"),
-                    own if own.starts_with('_') && !group.columns.iter().any(|c| c == own) => {
-                        if own.starts_with("_source_") || own.starts_with("_corrupt_") {
-                            name(own)
-                        } else {
-                            format!("CAST(NULL AS STRING) AS {}", name(own))
-                        }
-                    }
-                    source if group.columns.iter().any(|c| c == source) => name(source),
-                    absent => format!("CAST(NULL AS STRING) AS {}", name(absent)),
-                });
-                format!("  SELECT {} FROM records_{}", shown.collect::<Vec<_>>().join(", "), group.number)
-            })
-            .collect();
-        let statements =
-            format!("{}{}", stage.create(), stage.insert(&format!("(\n{}\n)", selects.join("\n  UNION ALL\n"))));
-        self.statement(&statements);
-        let planned: usize = self.groups.iter().map(|group| group.objects.len()).sum();
-        self.statement(&format!(
-            "-- Every planned object must have been read.\n\
-             SELECT assert_true(count(DISTINCT source_file) = {planned}, 'Spark did not see every planned object') FROM (\n{}\n);",
-            self.seen().join("\n  UNION ALL\n")
-        ));
-        self.metrics.push(audit::of_plain(&pipeline.bronze, &["source_rows", "staged_rows"]));
-        Ok(())
-    }
-
-    /// The objects that Spark found, group by group.
-    fn seen(&self) -> Vec<String> {
-        let view = |group: &ObjectGroup<'_>| {
-            format!(
-                "  SELECT DISTINCT o.source_file FROM (SELECT _metadata.file_path AS path FROM landing_{}) AS l JOIN objects AS o ON o.path = l.path",
-                group.number
-            )
-        };
-        self.groups.iter().map(view).collect()
-    }
-
-    fn silver(&mut self, table: &SilverTable, number: usize) -> Result<(), SparkError> {
-        self.section(&format!("{}", table.table));
-        let silver = Silver { lake: self.lake, plan: self.plan, table, number };
-        let (statements, tests) = silver.statements(&self.rows_for(table, number)?)?;
-        self.statement(&statements);
-        let after = self.after(&table.table, &silver::silver_columns(table), Some(number));
-        self.statement(&after);
-        self.metrics.push(silver.counts(&tests));
-        self.metrics.push(audit::of_plain(&table.quarantine, &["staged_rows"]));
-        self.metrics.extend(audit::of_contract(&table.table, &table.contract)?);
-        Ok(())
-    }
-
-    /// The rows that a silver table or its quarantine lack: from this run's bronze rows, and from those of earlier runs.
-    fn rows_for(&self, table: &SilverTable, number: usize) -> Result<String, SparkError> {
-        let mut sources: Vec<&str> = table.columns.iter().map(|(_, source)| source.as_str()).collect();
-        sources.sort_unstable();
-        sources.dedup();
-        let mut fixed = sources.clone();
-        fixed.extend(["_corrupt_record", "_corrupt_reason"]);
-        fixed.extend(LINEAGE);
-        let select = |from: &str, raw: &str| {
-            let columns: Vec<String> = fixed.iter().map(|column| format!("b.{}", name(column))).collect();
-            format!(
-                "  SELECT {},\n    {raw} AS _raw,\n    o.lacks_silver_{number} AS _lacks_silver, o.lacks_quarantine_{number} AS _lacks_quarantine\n  \
-                 FROM {from} AS b JOIN objects AS o ON o.source_file = b._source_file AND o.source_etag = b._source_etag\n  \
-                 WHERE o.lacks_silver_{number} OR o.lacks_quarantine_{number}",
-                columns.join(", ")
-            )
-        };
-        let mut parts = Vec::new();
-        if !self.groups.is_empty() {
-            let layouts = self.groups.iter().map(|group| {
-                format!("WHEN {} THEN {}", group.number, raw_json(group.columns.iter().map(String::as_str)))
-            });
-            let raw = format!("CASE o.layout {} END", layouts.collect::<Vec<_>>().join("\n      "));
-            parts.push(select(&tables::stage_name(&self.plan.pipeline.bronze), &raw));
-        }
-        let rereads = self.plan.objects.iter().any(|planned| planned.read_from == ReadFrom::Bronze);
-        let bronze = self.plan.table(&self.plan.pipeline.bronze);
-        if let Some((bronze, version)) = bronze.and_then(|table| Some((table, table.read_version?))).filter(|_| rereads)
-        {
-            let known: Vec<&str> = bronze.columns.iter().map(|column| column.name.as_str()).collect();
-            if let Some(missing) = sources.iter().find(|source| !known.contains(source)) {
-                return Err(SparkError::NotExecuted {
-                    what: format!("table `{}`: source column '{missing}'", table.table),
-                    hint: format!("bronze does not have it; it has {}", known.join(", ")),
-                });
-            }
-            let own = |column: &&str| {
-                !column.starts_with("_corrupt_") && *column != "_ingestion_date" && !LINEAGE.contains(column)
-            };
-            let raw = raw_json(known.iter().copied().filter(own));
-            parts.push(select(
-                &format!("(SELECT * FROM {})", delta_table(self.lake, &self.plan.pipeline.bronze, version)),
-                &raw,
-            ));
-        }
-        Ok(parts.join("\n  UNION ALL\n"))
-    }
-
-    /// The view of a table as it will be after the run. `touched`: the number of the silver table whose staged rows stand
-    /// for the files in `touched_<number>`.
-    fn after(&self, table: &TableRef, columns: &[(String, ColumnType)], staged: Option<usize>) -> String {
-        let planned = self.plan.table(table);
-        let existing = planned.and_then(|table| Some((&table.columns, table.read_version?)));
-        let mode = self.plan.pipeline.silver_table(table).map(|table| &table.mode);
-        let mut parts = Vec::new();
-        if staged.is_some() {
-            parts.push(format!("SELECT {} FROM {}", tables::columns_of(columns), tables::stage_name(table)));
-        }
-        let replaced = staged.is_some() && matches!(mode, Some(crate::pipeline::WriteMode::Replace));
-        if let Some((stored, version)) = existing.filter(|_| !replaced) {
-            let shown: Vec<String> = columns
-                .iter()
-                .map(|(column, column_type)| {
-                    if stored.iter().any(|stored| &stored.name == column) {
-                        format!("e.{}", name(column))
-                    } else {
-                        format!("CAST(NULL AS {}) AS {}", text::type_name(column_type), name(column))
-                    }
-                })
-                .collect();
-            let delta = delta_table(self.lake, table, version);
-            let merges =
-                matches!(mode, Some(crate::pipeline::WriteMode::Merge(_) | crate::pipeline::WriteMode::Scd2(_)));
-            parts.push(match staged.filter(|_| merges) {
-                Some(number) => format!(
-                    "SELECT {} FROM (SELECT *, _metadata.file_path AS file FROM {delta}) AS e\nLEFT ANTI JOIN touched_{number} AS t ON e.file = t.file",
-                    shown.join(", ")
-                ),
-                None => format!("SELECT {} FROM (SELECT * FROM {delta}) AS e", shown.join(", ")),
-            });
-        }
-        format!(
-            "CREATE OR REPLACE TEMPORARY VIEW {} AS\n{};\n\n",
-            name(&tables::after_name(table)),
-            parts.join("\nUNION ALL\n")
-        )
-    }
-
-    /// Computes the gold tables that are due and whose inputs are there.
-    fn gold(&mut self) -> Result<(), SparkError> {
-        let plan = self.plan;
-        let mut computed: Vec<TableRef> = Vec::new();
-        for gold in plan.pipeline.gold.iter().filter(|gold| plan.refresh.contains(&gold.table)) {
-            let silver_changes =
-                |input: &TableRef| plan.pipeline.silver_table(input).is_some_and(|table| changes(plan, table));
-            let exists = |input: &TableRef| plan.table(input).is_some_and(|table| table.read_version.is_some());
-            if !gold.inputs.iter().all(|input| computed.contains(input) || silver_changes(input) || exists(input)) {
-                continue;
-            }
-            self.section(&format!("{}", gold.table));
-            for input in &gold.inputs {
-                let is_ready = computed.contains(input) || silver_changes(input);
-                let columns = plan.table(input).map(|table| table.columns.clone()).unwrap_or_default();
-                let columns: Vec<_> = columns.into_iter().map(|column| (column.name, column.column_type)).collect();
-                if !is_ready {
-                    let after = self.after(input, &columns, None);
-                    self.statement(&after);
-                }
-            }
-            let statements = Gold { lake: self.lake, plan, gold }.statements()?;
-            self.statement(&statements);
-            self.metrics.extend(audit::of_contract(&gold.table, &gold.contract)?);
-            computed.push(gold.table.clone());
-        }
-        Ok(())
-    }
-
-    /// Writes every number as lines of JSON, last: where they are, the step ran to its end.
-    fn write_metrics(&mut self) {
-        self.section("What was counted");
-        if self.metrics.is_empty() {
-            let table = &self.plan.pipeline.bronze;
-            self.metrics.push(metric_lines(
-                table,
-                &[("source_rows", None, "count(*)".to_owned())],
-                "(SELECT 1 WHERE FALSE)",
-            ));
-        }
-        let folder = text(&format!("{}{}", self.lake, layout::metrics(&self.plan.run)));
-        let mut statement = String::new();
-        let _ = write!(
-            statement,
-            "INSERT OVERWRITE DIRECTORY {folder} USING json\nSELECT table, metric, rule, value FROM (\n{}\n);",
-            self.metrics.join("\nUNION ALL\n")
-        );
-        self.statement(&statement);
-    }
-}
-
-/// Whether a run brings rows to a silver table.
-fn changes(plan: &Plan, table: &SilverTable) -> bool {
-    plan.table(&table.table).is_some_and(|planned| !planned.sources.is_empty())
-}
-
-/// Source columns as JSON text; of a torn record its text and fault.
-fn raw_json<'a>(columns: impl Iterator<Item = &'a str>) -> String {
-    let mut columns: Vec<&str> = columns.collect();
-    columns.sort_unstable();
-    let object = |columns: &[&str]| {
-        let fields: Vec<String> =
-            columns.iter().map(|column| format!("{}, b.{}", text(column), name(column))).collect();
-        format!("to_json(named_struct({}), map('ignoreNullFields', 'false'))", fields.join(", "))
-    };
-    format!(
-        "CASE WHEN b._corrupt_record IS NOT NULL OR b._corrupt_reason IS NOT NULL THEN {} ELSE {} END",
-        object(&["_corrupt_reason", "_corrupt_record"]),
-        object(&columns)
-    )
-}
-
+#[cfg(test)]
+mod tests;

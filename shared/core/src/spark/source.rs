@@ -113,7 +113,7 @@ fn decoded(path: &str) -> String {
 }
 
 /// A glob that matches exactly these objects.
-fn glob(objects: &[&SourceObject]) -> String {
+pub(super) fn glob(objects: &[&SourceObject]) -> String {
     let escape = |path: &str| -> String {
         path.chars().flat_map(|c| "{},*?[]\\^".contains(c).then_some('\\').into_iter().chain([c])).collect()
     };

@@ -35,6 +35,15 @@ async fn check_store(store: DocumentStore) {
     store.write(&note, &Note { writer: 4 }).await.expect("write");
     assert_eq!(store.read(&note).await.expect("read"), Some(Note { writer: 4 }));
 
+    let script = path("runs/retail/r 1%20=ü/etl-1.sql");
+    assert!(!store.exists(&script).await.expect("look"));
+    assert_eq!(store.create_text(&script, "SELECT 'ü';".to_owned()).await.expect("create"), Created::Created);
+    assert_eq!(store.create_text(&script, "SELECT 2;".to_owned()).await.expect("create"), Created::AlreadyExists);
+    assert!(store.exists(&script).await.expect("look"));
+    let stored = store.objects().get(&store.key(&script).expect("key")).await.expect("get").bytes().await;
+    assert_eq!(stored.expect("bytes"), "SELECT 'ü';".as_bytes());
+    store.delete(&script).await.expect("delete");
+
     let other = path("runs/retail/a.json");
     store.write(&other, &Note { writer: 5 }).await.expect("write");
     store.write(&path("runs/retailer/b.json"), &Note { writer: 6 }).await.expect("write");
@@ -156,6 +165,9 @@ async fn faults_of_s3_have_names() {
     }
     let store = s3_that_answers("404 Not Found", "<Error><Code>NoSuchKey</Code></Error>").await;
     assert_eq!(store.read::<Note>(&plan).await.expect("read"), None);
+    assert!(!store.exists(&plan).await.expect("look"));
+    let store = s3_that_answers("403 Forbidden", "").await;
+    assert_eq!(store.exists(&plan).await.expect_err("no right").name(), ErrorName::Internal);
     let store = s3_that_answers("404 Not Found", "<Error><Code>NoSuchBucket</Code></Error>").await;
     assert_eq!(store.read::<Note>(&plan).await.expect_err("no lake").name(), ErrorName::NotFound);
     let store = s3_that_answers("412 Precondition Failed", "").await;

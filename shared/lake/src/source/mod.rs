@@ -14,6 +14,7 @@ mod json;
 mod ndjson;
 mod objects;
 mod parquet;
+mod sample;
 mod stream;
 #[cfg(test)]
 mod testing;
@@ -26,6 +27,7 @@ pub use self::columns::{
     CORRUPT_REASON, CORRUPT_RECORD, ColumnFault, LINEAGE_COLUMNS, MAX_COLUMNS, SOURCE_ROW, delimiter_hint,
 };
 pub use self::error::{FaultReason, Place, SinkError, SourceError};
+pub(crate) use self::sample::measure;
 pub use self::stream::{Codec, SourceInput};
 
 /// Takes one batch after the other.

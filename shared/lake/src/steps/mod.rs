@@ -4,6 +4,7 @@
 mod assemble;
 mod audit;
 mod changes;
+mod choose;
 mod plan;
 mod process;
 mod publish;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use jiff::Timestamp;
-use sluice_core::engine::Engine;
+use sluice_core::engine::{Engine, TableMeasure, estimate};
 use sluice_core::name::{Layer, PipelineName, RunId, TableRef};
 use sluice_core::pipeline::{Pipeline, WriteMode};
 use sluice_core::run::{
@@ -14,8 +14,9 @@ use sluice_core::run::{
 use sluice_core::source::{SourceId, SourceObject};
 use sluice_core::uri::layout;
 
+use super::choose::{engine_of, workload};
 use super::publish::committed_so_far;
-use super::sniff::refuse_unreadable;
+use super::sniff::{Looked, refuse_unreadable};
 use super::{document, required};
 use crate::check;
 use crate::delta::schema::has_contract_columns;
@@ -118,31 +119,28 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
     } else {
         find_objects(lake, &run, &request, &pipeline, &standing, only).await?
     };
-    let objects = refuse_unreadable(lake, now, &run, &pipeline, objects).await?;
+    let Looked { objects, measures } = refuse_unreadable(lake, now, &run, &pipeline, objects).await?;
     let refresh = standing.stale_gold(&pipeline, !objects.is_empty() || replay);
     let work = if replay { standing.has_quarantine(&pipeline)? } else { !objects.is_empty() || !refresh.is_empty() };
     // A run that has committed something is not one that had nothing to do, even if others did the rest meanwhile.
     let status = if work || !earlier.is_empty() { PlanStatus::Planned } else { PlanStatus::Skipped };
-    let size_bytes: u64 = objects.iter().map(|planned| planned.object.size_bytes).sum();
-    let plan = Plan {
+    let mut plan = Plan {
         tables: standing.planned_tables(&pipeline, &objects),
         run: run.clone(),
         request,
         planned_at: now,
         status,
-        engine: EngineChoice {
-            engine: Engine::Lambda,
-            reason: format!(
-                "{size_bytes} bytes in {} objects; Polars is the only engine of this version",
-                objects.len()
-            ),
-        },
+        engine: EngineChoice { engine: Engine::Lambda, reason: String::new() },
+        estimate: None,
         pipeline,
         objects,
         refresh,
         held,
         earlier,
     };
+    let estimate = estimate(&workload(&plan, measures, |table| standing.measure(table))?);
+    plan.engine = engine_of(lake, &plan, &estimate)?;
+    plan.estimate = Some(estimate);
     let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "plan");
     lake.settle_document(&path, plan).await
 }
@@ -169,6 +167,19 @@ impl Standing {
 
     fn version(&self, table: &TableRef) -> Option<u64> {
         self.tables.get(table).map(|(open, _)| open.version())
+    }
+
+    /// Size and rows of a table; `None` where there is none. Rows that its log does not tell are guessed from the size.
+    fn measure(&self, table: &TableRef) -> Result<Option<TableMeasure>, LakeError> {
+        /// Bytes of a row in a file: fewer than the narrowest tables have with their lineage.
+        const ROW_BYTES: u64 = 10;
+        let Some((open, _)) = self.tables.get(table) else { return Ok(None) };
+        let mut measure = TableMeasure::default();
+        for file in open.files()? {
+            measure.size_bytes += file.size_bytes;
+            measure.rows += file.rows.unwrap_or(file.size_bytes / ROW_BYTES);
+        }
+        Ok(Some(measure))
     }
 
     fn has(&self, table: &TableRef, source: &SourceId) -> bool {

@@ -4,6 +4,7 @@ use std::io::{Cursor, Read};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
+use sluice_core::engine::ObjectMeasure;
 use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{Codec, PlannedObject, ReadFrom, RunRef, SourceShape};
 use sluice_core::source::SourceObject;
@@ -14,14 +15,21 @@ use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::{ObjectBytes, blocking, remote};
 use crate::runs;
-use crate::source::{SourceError, SourceInput, delimiter_hint, read_columns};
+use crate::source::{SourceError, SourceInput, delimiter_hint, measure, read_columns};
 
 /// Objects looked at side by side: enough to hide the store's latency, few enough for its rate limits.
 const AT_ONCE: usize = 16;
-/// Bytes that tell how an object is packed.
-const MAGIC_BYTES: u64 = 4;
+/// Bytes of an object that are looked at: enough for some hundred rows, few enough for thousands of objects.
+const SAMPLE_BYTES: u64 = 64 << 10;
 /// Refused objects named in the message.
 const NAMED: usize = 5;
+
+/// The objects that can be read, and in the same order what is in them, as far as their beginning tells.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    pub(super) objects: Vec<PlannedObject>,
+    pub(super) measures: Vec<ObjectMeasure>,
+}
 
 /// Looks at the header of every object that is new to bronze and notes its shape. Those that cannot be read are held, so
 /// that the next run passes them by, and this run fails.
@@ -34,7 +42,7 @@ pub(super) async fn refuse_unreadable(
     run: &RunRef,
     pipeline: &Pipeline,
     objects: Vec<PlannedObject>,
-) -> Result<Vec<PlannedObject>, LakeError> {
+) -> Result<Looked, LakeError> {
     let looked: Vec<(PlannedObject, Look)> = stream::iter(objects)
         .map(|planned| async move {
             let look = match planned.read_from {
@@ -47,16 +55,22 @@ pub(super) async fn refuse_unreadable(
         .try_collect()
         .await?;
     let mut refused: Vec<(SourceObject, String)> = Vec::new();
-    let mut seen = Vec::with_capacity(looked.len());
+    let mut seen = Looked::default();
     for (mut planned, look) in looked {
-        match look {
-            Look::Refused(fault) => refused.push((planned.object, fault)),
-            Look::Nothing => seen.push(planned),
-            Look::Shape(shape) => {
-                planned.shape = Some(shape);
-                seen.push(planned);
+        let unseen = ObjectMeasure::unseen(planned.object.size_bytes);
+        let measure = match look {
+            Look::Refused(fault) => {
+                refused.push((planned.object, fault));
+                continue;
             }
-        }
+            Look::Nothing => unseen,
+            Look::Shape(shape, measure) => {
+                planned.shape = Some(shape);
+                measure
+            }
+        };
+        seen.objects.push(planned);
+        seen.measures.push(measure);
     }
     if refused.is_empty() {
         return Ok(seen);
@@ -79,8 +93,8 @@ enum Look {
     Refused(String),
     /// It is gone or was replaced since it was listed: whoever reads it finds the same, and the run plans again.
     Nothing,
-    /// Its shape.
-    Shape(SourceShape),
+    /// Its shape, and what is in it.
+    Shape(SourceShape, ObjectMeasure),
 }
 
 async fn look(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Result<Look, LakeError> {
@@ -88,26 +102,28 @@ async fn look(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Result
         (SourceFormat::Parquet, Ok(path)) => {
             let (csv, name) = (pipeline.csv, object.uri.to_string());
             let input = SourceInput::File(path);
-            let columns = blocking(move || Ok(read_columns(SourceFormat::Parquet, csv, input, &name))).await?;
-            columns.map(|columns| SourceShape { columns, codec: Codec::Plain })
+            blocking(move || Ok(read_columns(SourceFormat::Parquet, csv, input, &name))).await?
         }
-        (SourceFormat::Parquet, Err(())) => match footer_columns(lake, object).await? {
-            Some(columns) => Ok(SourceShape { columns, codec: Codec::Plain }),
-            None => return Ok(Look::Nothing),
-        },
+        // Only the footer of a remote file is read; what else it tells is below.
+        (SourceFormat::Parquet, Err(())) => Ok(Vec::new()),
         _ => match ObjectBytes::open(object, lake.options()).await {
-            Ok(bytes) => read_head(pipeline, object, bytes).await?,
+            Ok(bytes) => return read_head(pipeline, object, bytes).await?.map_or_else(refusal, Ok),
             Err(LakeError::SourceChanged { .. }) => return Ok(Look::Nothing),
             Err(error) => return Err(error),
         },
     };
     match read {
-        Ok(shape) => Ok(match missing_columns(pipeline, object, &shape.columns) {
-            Some(fault) => Look::Refused(fault),
-            None => Look::Shape(shape),
-        }),
-        Err(error) if error.is_refusal() => Ok(Look::Refused(LakeError::from(error).to_step_error().message)),
-        Err(error) => Err(error.into()),
+        Ok(columns) => look_at_footer(lake, pipeline, object, columns).await,
+        Err(error) => refusal(error),
+    }
+}
+
+/// What is wrong with an object, if the object is to blame.
+fn refusal(error: SourceError) -> Result<Look, LakeError> {
+    if error.is_refusal() {
+        Ok(Look::Refused(LakeError::from(error).to_step_error().message))
+    } else {
+        Err(error.into())
     }
 }
 
@@ -116,12 +132,13 @@ async fn read_head(
     pipeline: &Pipeline,
     object: &SourceObject,
     bytes: ObjectBytes,
-) -> Result<Result<SourceShape, SourceError>, LakeError> {
+) -> Result<Result<Look, SourceError>, LakeError> {
     let (format, csv, name) = (pipeline.source_format, pipeline.csv, object.uri.to_string());
+    let size_bytes = object.size_bytes;
     let (mut reader, _) = bytes.into_parts();
-    blocking(move || {
+    let read = blocking(move || {
         let mut first = Vec::new();
-        if let Err(source) = reader.by_ref().take(MAGIC_BYTES).read_to_end(&mut first) {
+        if let Err(source) = reader.by_ref().take(SAMPLE_BYTES).read_to_end(&mut first) {
             return Ok(Err(SourceError::Read { object: name, source }));
         }
         let codec = match crate::source::Codec::of(&first) {
@@ -129,30 +146,64 @@ async fn read_head(
             Some(crate::source::Codec::Gzip) => Codec::Gzip,
             Some(crate::source::Codec::Zstandard) => Codec::Zstd,
         };
-        let input = SourceInput::Stream(Box::new(Cursor::new(first).chain(reader)));
-        Ok(read_columns(format, csv, input, &name).map(|columns| SourceShape { columns, codec }))
+        let input = SourceInput::Stream(Box::new(Cursor::new(first.clone()).chain(reader)));
+        let columns = read_columns(format, csv, input, &name);
+        Ok(columns.map(|columns| {
+            let measured = measure(format, &first, size_bytes, columns.len());
+            (SourceShape { columns, codec }, measured)
+        }))
     })
-    .await
-    .map(|read| {
-        read.map(|shape| match format {
-            // Later records may bring other keys: those of the first tell nothing that a reader could rely on.
-            SourceFormat::Ndjson | SourceFormat::Json => SourceShape { columns: Vec::new(), ..shape },
-            SourceFormat::Csv | SourceFormat::Parquet => shape,
-        })
-    })
+    .await?;
+    Ok(read.map(|(shape, measured)| match (format, missing_columns(pipeline, object, &shape.columns)) {
+        (_, Some(fault)) => Look::Refused(fault),
+        // Later records may bring other keys: those of the first tell nothing that a reader could rely on.
+        (SourceFormat::Ndjson | SourceFormat::Json, None) => {
+            Look::Shape(SourceShape { columns: Vec::new(), ..shape }, measured)
+        }
+        (SourceFormat::Csv | SourceFormat::Parquet, None) => Look::Shape(shape, measured),
+    }))
 }
 
-/// The columns in the footer of a remote Parquet file; `None` where there is none to be read, which whoever reads the
-/// whole file says better.
-async fn footer_columns(lake: &Lake, object: &SourceObject) -> Result<Option<Vec<String>>, LakeError> {
-    let (store, key) = remote(&object.uri, lake.options())?;
-    match Footer::read(&store, key).await {
-        Ok(footer) => Ok(Some(footer.columns().iter().map(|column| column.name.trim().to_owned()).collect())),
-        Err(LakeError::Internal { .. } | LakeError::Store { source: object_store::Error::NotFound { .. }, .. }) => {
-            Ok(None)
-        }
+/// The shape of a Parquet file, from its footer; `columns` are those already known. Where the store has no footer to
+/// read, nothing is said: whoever reads the whole file says better what is wrong.
+async fn look_at_footer(
+    lake: &Lake,
+    pipeline: &Pipeline,
+    object: &SourceObject,
+    mut columns: Vec<String>,
+) -> Result<Look, LakeError> {
+    let footer = match remote(&object.uri, lake.options()) {
+        Ok((store, key)) => Footer::read(&store, key).await,
         Err(error) => Err(error),
+    };
+    let footer = match footer {
+        Ok(footer) => footer,
+        // The file was read already, under a name that only a file system has: its size is all that is left to go by.
+        Err(_) if !columns.is_empty() => {
+            let measured = ObjectMeasure::unseen(object.size_bytes);
+            return Ok(match missing_columns(pipeline, object, &columns) {
+                Some(fault) => Look::Refused(fault),
+                None => Look::Shape(SourceShape { columns, codec: Codec::Plain }, measured),
+            });
+        }
+        Err(LakeError::Internal { .. } | LakeError::Store { source: object_store::Error::NotFound { .. }, .. }) => {
+            return Ok(Look::Nothing);
+        }
+        Err(error) => return Err(error),
+    };
+    if columns.is_empty() {
+        columns = footer.columns().iter().map(|column| column.name.trim().to_owned()).collect();
     }
+    if let Some(fault) = missing_columns(pipeline, object, &columns) {
+        return Ok(Look::Refused(fault));
+    }
+    let measured = ObjectMeasure {
+        size_bytes: object.size_bytes,
+        unpacked_bytes: footer.unpacked_bytes(),
+        rows: footer.rows(),
+        columns: columns.len() as u64,
+    };
+    Ok(Look::Shape(SourceShape { columns, codec: Codec::Plain }, measured))
 }
 
 /// What an object lacks, in words. Keys of JSON objects may come later; files with a header or schema must have every

@@ -6,6 +6,7 @@
 
 mod arithmetic;
 mod cast;
+mod check;
 mod conform;
 mod expression;
 mod function;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 
 use sqlparser::ast::Query;
 
+pub use self::check::{CheckError, check};
 pub use self::conform::{ConformError, conform};
 use self::expression::Expressions;
 use self::query::Translator;

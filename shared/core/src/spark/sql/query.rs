@@ -400,12 +400,12 @@ fn united(left: Answer, words: &str, right: Answer, node: &impl Spanned) -> Resu
         })?;
         fields.push(Field { name: a.name.clone(), sql_type });
     }
-    let text = format!("{}\n{words}\n{}", operand(left, &fields), operand(right, &fields));
+    let text = format!("{}\n{words}\n{}", operand(&left, &fields), operand(&right, &fields));
     Ok(Answer { text, fields })
 }
 
 /// One side of a set operation, with the types of the whole.
-fn operand(answer: Answer, fields: &[Field]) -> String {
+fn operand(answer: &Answer, fields: &[Field]) -> String {
     let same = answer.fields.iter().zip(fields).all(|(own, whole)| own.sql_type == whole.sql_type);
     if same {
         return format!("({})", answer.text);

@@ -45,7 +45,7 @@ impl<'a> StageFolder<'a> {
         Self { lake, run, path: layout::spark_stage(table, run), table: table.clone() }
     }
 
-    fn failed(&self, problem: String) -> LakeError {
+    fn failed(&self, problem: &str) -> LakeError {
         LakeError::EtlFailed { run: self.run.clone(), problem: format!("table `{}`: {problem}", self.table) }
     }
 
@@ -69,7 +69,7 @@ impl<'a> StageFolder<'a> {
         let name = path.as_str().strip_prefix(&below_table).unwrap_or(path.as_str()).to_owned();
         let footer = match Footer::read(documents.objects(), documents.key(&path)?).await {
             Ok(footer) => footer,
-            Err(LakeError::Internal { message }) => return Err(self.failed(message)),
+            Err(LakeError::Internal { message }) => return Err(self.failed(&message)),
             Err(error) => return Err(error),
         };
         Ok(FoundFile { columns: footer.columns(), file: footer.staged_file(name, partition) })
@@ -82,7 +82,7 @@ impl<'a> StageFolder<'a> {
         let wrong = || {
             let expected: Vec<String> = partition_by.iter().map(|column| format!("{column}=…")).collect();
             let expected = if expected.is_empty() { "no folder".to_owned() } else { expected.join("/") };
-            self.failed(format!("staged file {}{below} is in the wrong place; expected {expected}", self.path))
+            self.failed(&format!("staged file {}{below} is in the wrong place; expected {expected}", self.path))
         };
         if folders.len() != partition_by.len() {
             return Err(wrong());
@@ -139,7 +139,7 @@ impl<'a> StageFolder<'a> {
     }
 
     fn differs(&self, file: &StagedFile, column: &str, expected: &str, found: &str) -> LakeError {
-        self.failed(format!("staged file {}: column `{column}`: expected {expected}, found {found}", file.path))
+        self.failed(&format!("staged file {}: column `{column}`: expected {expected}, found {found}", file.path))
     }
 }
 

@@ -1,10 +1,17 @@
-//! Which engine a run is given to.
+//! Which engine a run is given to: what it would need, and the choice.
+
+mod choice;
+mod estimate;
 
 use std::fmt;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use self::choice::{EngineFacts, EngineRefusal, choose, fits};
+pub use self::estimate::{Estimate, ObjectMeasure, TableMeasure, Workload, estimate};
+pub use crate::run::EngineChoice;
 
 /// What executes a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

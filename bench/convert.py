@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Writes a CSV file of the benchmark anew in another format, so that a run reads the same rows from it.
+
+    convert.py --source sales.csv --format gzip|ndjson|parquet --out FOLDER
+
+Every value stays the text it is. Reads and writes in blocks: memory does not grow with the file.
+"""
+
+import argparse
+import csv
+import gzip
+import itertools
+import json
+import pathlib
+import shutil
+
+import pyarrow
+import pyarrow.parquet
+
+BLOCK_ROWS = 100_000
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--source", required=True, type=pathlib.Path)
+    parser.add_argument("--format", required=True, choices=["gzip", "ndjson", "parquet"])
+    parser.add_argument("--out", required=True, type=pathlib.Path)
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True)
+    if arguments.format == "gzip":
+        target = arguments.out / "sales.csv.gz"
+        with open(arguments.source, "rb") as source, gzip.open(target, "wb", compresslevel=1) as packed:
+            shutil.copyfileobj(source, packed, 1 << 20)
+        return
+    with open(arguments.source, encoding="utf-8", newline="") as source:
+        rows = csv.reader(source)
+        header = next(rows)
+        # Lines that cannot be split are what CSV alone has.
+        rows = (row for row in rows if len(row) == len(header))
+        if arguments.format == "ndjson":
+            with open(arguments.out / "sales.ndjson", "w", encoding="utf-8") as target:
+                for row in rows:
+                    target.write(json.dumps(dict(zip(header, row)), ensure_ascii=False) + "\n")
+            return
+        schema = pyarrow.schema([(name, pyarrow.string()) for name in header])
+        with pyarrow.parquet.ParquetWriter(arguments.out / "sales.parquet", schema, compression="zstd") as target:
+            while block := list(itertools.islice(rows, BLOCK_ROWS)):
+                columns = [pyarrow.array(values, pyarrow.string()) for values in zip(*block)]
+                target.write_table(pyarrow.table(columns, schema=schema))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+//! The undisturbed ways through the branch, each with the functions' answers that lead there.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_json::{Value, json};
+
+use super::super::pipeline::{planned_on, uri, verdict};
+use super::super::support::Answer;
+use super::world::{ClusterStory, Emr, StepStory};
+
+/// An undisturbed run.
+#[derive(Debug, Clone)]
+pub(super) struct Story {
+    pub(super) name: &'static str,
+    pub(super) cluster: ClusterStory,
+    pub(super) step: StepStory,
+    pub(super) answers: BTreeMap<String, VecDeque<Answer>>,
+}
+
+impl Story {
+    fn new(name: &'static str) -> Self {
+        let answers = [
+            ("validate", planned_on("emr", 1, "planned")),
+            ("process", uri("changeset")),
+            ("quality-check", verdict("passed")),
+            ("publish", uri("receipt")),
+            ("notify", Answer::Give(Value::Null)),
+        ];
+        let answers = answers.map(|(function, answer)| (function.to_owned(), VecDeque::from([answer])));
+        Self { name, cluster: ClusterStory::Ready, step: StepStory::Completes, answers: answers.into() }
+    }
+
+    fn with(mut self, function: &str, answers: impl IntoIterator<Item = Answer>) -> Self {
+        self.answers.insert(function.to_owned(), answers.into_iter().collect());
+        self
+    }
+
+    /// quality-check finds a changed source, and Replan answers this.
+    fn replanned(name: &'static str, answer: Answer) -> Self {
+        let changed = [Answer::Fail("SourceChanged"), verdict("passed")];
+        Self::new(name)
+            .with("quality-check", changed)
+            .with("validate", [planned_on("emr", 1, "planned"), answer, Answer::Fail("CommitConflict")])
+    }
+
+    fn with_cluster(name: &'static str, cluster: ClusterStory) -> Self {
+        Self { cluster, ..Self::new(name) }
+    }
+
+    fn with_step(name: &'static str, step: StepStory) -> Self {
+        Self { step, ..Self::new(name) }
+    }
+
+    pub(super) fn emr(&self) -> Emr {
+        Emr::new(self.cluster, self.step)
+    }
+
+    /// The stories that are disturbed twice as well.
+    pub(super) fn main() -> Vec<Self> {
+        vec![Self::new("published"), Self::with_step("endless step", StepStory::NeverEnds)]
+    }
+
+    pub(super) fn all() -> Vec<Self> {
+        let odd_plan = Answer::Give(json!({ "run": { "attempt": 2 }, "plan": { "status": "odd" } }));
+        let mut all = Self::main();
+        all.extend([
+            Self::replanned("replanned on Spark", planned_on("emr", 2, "planned")),
+            Self::new("rejected").with("quality-check", [verdict("rejected")]),
+            Self::new("odd verdict").with("quality-check", [verdict("odd")]),
+            Self::new("nobody told").with("notify", [Answer::Fail("Internal")]),
+            Self::new("overtaken").with("publish", [Answer::Fail("CommitConflict"), uri("receipt")]).with(
+                "validate",
+                [planned_on("emr", 1, "planned"), planned_on("emr", 2, "planned"), Answer::Fail("CommitConflict")],
+            ),
+            Self::replanned("replanned on Lambda", planned_on("lambda", 2, "planned")),
+            Self::replanned("replanned to nothing", planned_on("emr", 2, "skipped")),
+            Self::replanned("replanned to an odd engine", planned_on("odd", 2, "planned")),
+            Self::replanned("replanned to an odd status", odd_plan),
+            Self::with_cluster("cluster never ready", ClusterStory::NeverReady),
+            Self::with_cluster("odd cluster", ClusterStory::Odd),
+            Self::with_cluster("dying cluster", ClusterStory::Dies),
+            Self::with_step("odd step", StepStory::Odd),
+            Self::with_step("failing step", StepStory::Fails),
+            Self::with_step("cluster lost under the step", StepStory::LosesCluster),
+        ]);
+        all
+    }
+}

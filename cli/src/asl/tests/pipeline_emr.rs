@@ -1,0 +1,173 @@
+//! The branch of the deployed definition that runs on Spark on EMR, with scripted functions.
+
+use serde_json::{Value, json};
+
+use super::pipeline::{check_failure, check_success, give, good, planned_on, run_ref, start, uri, verdict};
+use super::support::{Answer, Script};
+
+const TO_CLUSTER: [&str; 7] =
+    ["Receive", "Validate", "PlanStatus", "ChooseEngine", "BeginCluster", "StartEmr", "ClusterStatus"];
+const TO_ETL: [&str; 3] = ["BeginEtl", "RunEtl", "EtlStatus"];
+const FROM_DONE: [&str; 6] = ["TerminateEmr", "QualityCheck", "Gate", "Publish", "NotifyPublished", "Published"];
+const FAILED: [&str; 3] = ["TerminateAfterFailure", "NotifyFailed", "Failed"];
+
+fn cluster(status: &str, poll: u64) -> Answer {
+    // A launch whose answer was lost has no id yet.
+    let id = if poll == 1 { Value::Null } else { json!("j-1") };
+    give(json!({ "cluster_id": id, "status": status, "poll": poll, "wait_seconds": 15, "terminated": [] }))
+}
+
+fn etl(status: &str, poll: u64) -> Answer {
+    let id = if poll == 1 { Value::Null } else { json!("s-1") };
+    give(json!({ "step_id": id, "status": status, "poll": poll, "wait_seconds": 10 }))
+}
+
+/// All functions do well, on Spark.
+pub(super) fn good_on_spark() -> Script {
+    good()
+        .with("validate", [planned_on("emr", 1, "planned")])
+        .with("start-emr", [cluster("starting", 1), cluster("ready", 2)])
+        .with("run-etl", [etl("pending", 1), etl("running", 2), etl("completed", 3)])
+        .with("terminate", [give(json!({ "clusters": [{ "cluster_id": "j-1", "status": "terminating" }] }))])
+}
+
+fn through(parts: &[&[&'static str]]) -> Vec<&'static str> {
+    parts.concat()
+}
+
+#[test]
+fn a_good_run_polls_terminates_and_is_published() {
+    let script = good_on_spark();
+    let states = through(&[
+        &TO_CLUSTER,
+        &["WaitForCluster", "StartEmr", "ClusterStatus"],
+        &TO_ETL,
+        &["WaitForEtl", "RunEtl", "EtlStatus", "WaitForEtl", "RunEtl", "EtlStatus"],
+        &FROM_DONE,
+    ]);
+    let output = check_success(&script, &states);
+    let run = run_ref(1);
+    assert_eq!(script.payloads("start-emr"), [json!({ "run": run, "poll": 0 }), json!({ "run": run, "poll": 1 })]);
+    let polls = |poll: u64| json!({ "run": run, "cluster_id": "j-1", "poll": poll });
+    assert_eq!(script.payloads("run-etl"), [polls(0), polls(1), polls(2)]);
+    assert_eq!(script.payloads("terminate"), [json!({ "run": run })]);
+    assert_eq!(script.payloads("quality-check"), [json!({ "run": run })]);
+    assert!(script.payloads("process").is_empty());
+    let expected = json!({
+        "request": { "pipeline": "retail" },
+        "run": run,
+        "plan": { "status": "planned", "engine": "emr", "uri": "runs/retail/r1/plan-1.json" },
+        "cluster": { "cluster_id": "j-1", "status": "ready", "poll": 2, "wait_seconds": 15 },
+        "etl": { "step_id": "s-1", "status": "completed", "poll": 3, "wait_seconds": 10 },
+        "verdict": { "decision": "passed", "uri": "runs/retail/r1/verdict.json" },
+        "receipt": { "uri": "runs/retail/r1/receipt.json" },
+    });
+    assert_eq!(output, expected);
+    assert_eq!(script.payloads("notify")[0]["state"], expected);
+}
+
+#[test]
+fn the_function_says_how_long_to_wait() {
+    let slept: Vec<u64> = start(&good_on_spark()).slept.iter().map(std::time::Duration::as_secs).collect();
+    assert_eq!(slept, [15, 10, 10]);
+}
+
+#[test]
+fn every_failure_of_the_branch_terminates_and_is_told() {
+    let odd = |function: &str, answer: Answer| good_on_spark().with(function, [answer]);
+    let starting: Vec<Answer> = (1..=60).map(|poll| cluster("starting", poll)).collect();
+    let running: Vec<Answer> = (1..=240).map(|poll| etl("running", poll)).collect();
+    let cluster_loop = ["WaitForCluster", "StartEmr", "ClusterStatus"].repeat(59);
+    let etl_loop = ["WaitForEtl", "RunEtl", "EtlStatus"].repeat(239);
+    let ready = through(&[&TO_CLUSTER, &["WaitForCluster", "StartEmr", "ClusterStatus"]]);
+    let cases: [(Script, Vec<&str>, &str); 8] = [
+        (odd("start-emr", Answer::Fail("ClusterFailed")), TO_CLUSTER[..6].to_vec(), "ClusterFailed"),
+        (
+            odd("start-emr", cluster("odd", 2)),
+            through(&[&TO_CLUSTER, &["ClusterNotUnderstood"]]),
+            "ClusterNotUnderstood",
+        ),
+        (
+            good_on_spark().with("start-emr", starting),
+            through(&[&TO_CLUSTER, &cluster_loop, &["ClusterOverdue"]]),
+            "ClusterFailed",
+        ),
+        (odd("run-etl", Answer::Fail("EtlFailed")), through(&[&ready, &TO_ETL[..2]]), "EtlFailed"),
+        (odd("run-etl", Answer::Fail("ClusterFailed")), through(&[&ready, &TO_ETL[..2]]), "ClusterFailed"),
+        (odd("run-etl", Answer::Fail("Internal")), through(&[&ready, &TO_ETL[..2]]), "Internal"),
+        (odd("run-etl", etl("odd", 2)), through(&[&ready, &TO_ETL, &["EtlNotUnderstood"]]), "EtlNotUnderstood"),
+        (
+            good_on_spark().with("run-etl", running),
+            through(&[&ready, &TO_ETL, &etl_loop, &["EtlOverdue"]]),
+            "EtlFailed",
+        ),
+    ];
+    for (script, prefix, error) in cases {
+        let trace = check_failure(&script, &through(&[&prefix, &FAILED]), error);
+        assert_eq!(script.payloads("terminate"), [json!({ "run": run_ref(1) })], "{error}");
+        let told = &script.payloads("notify")[0];
+        assert_eq!((&told["outcome"], &told["state"]["error"]["Error"]), (&json!("failed"), &json!(error)));
+        assert_eq!(told["state"].get("terminate_error"), None);
+        assert!(!trace.failure().1.is_empty());
+        assert!(script.payloads("publish").is_empty());
+    }
+}
+
+#[test]
+fn a_count_that_is_no_number_ends_the_loop() {
+    let poll =
+        |value: Value| give(json!({ "cluster_id": "j-1", "status": "starting", "poll": value, "wait_seconds": 1 }));
+    let script = good_on_spark().with("start-emr", [poll(json!("1"))]);
+    check_failure(&script, &through(&[&TO_CLUSTER, &["ClusterOverdue"], &FAILED]), "ClusterFailed");
+}
+
+#[test]
+fn a_cluster_that_cannot_be_terminated_fails_no_good_run() {
+    let script = good_on_spark().with("terminate", [Answer::Fail("Internal")]);
+    let trace = start(&script);
+    assert_eq!(trace.states()[trace.states().len() - 6..], FROM_DONE);
+    assert_eq!(trace.output()["terminate_error"]["Error"], "Internal");
+    assert_eq!(trace.output().get("error"), None);
+    assert_eq!(script.payloads("notify")[0]["outcome"], "published");
+}
+
+#[test]
+fn a_failed_run_keeps_its_own_error_when_its_cluster_cannot_be_terminated() {
+    let script =
+        good_on_spark().with("run-etl", [Answer::Fail("EtlFailed")]).with("terminate", [Answer::Fail("Internal")]);
+    let trace = start(&script);
+    assert_eq!((trace.failure().0, trace.failure().2), ("EtlFailed", "Failed"));
+    let told = &script.payloads("notify")[0]["state"];
+    assert_eq!((&told["error"]["Error"], &told["terminate_error"]["Error"]), (&json!("EtlFailed"), &json!("Internal")));
+}
+
+#[test]
+fn a_conflict_plans_again_and_forgets_the_cluster() {
+    let check = |script: Script, engine: &str| {
+        let script = script.with("validate", [planned_on("emr", 1, "planned"), planned_on(engine, 2, "planned")]);
+        let output = start(&script).output().clone();
+        assert_eq!(output["run"]["attempt"], 2);
+        assert_eq!((output.get("error"), output.get("terminate_error")), (None, None), "{engine}");
+        let runs: Vec<Value> = script.payloads("start-emr").iter().map(|payload| payload["run"].clone()).collect();
+        if engine == "emr" {
+            assert_eq!(runs, [run_ref(1), run_ref(1), run_ref(2)]);
+            let polls: Vec<Value> = script.payloads("run-etl").iter().map(|payload| payload["poll"].clone()).collect();
+            assert_eq!(polls, [0, 1, 2, 0]);
+            assert_eq!(script.payloads("terminate"), [json!({ "run": run_ref(1) }), json!({ "run": run_ref(2) })]);
+            assert_eq!(output["cluster"]["status"], "ready");
+        } else {
+            assert_eq!(runs, [run_ref(1), run_ref(1)]);
+            assert_eq!((output.get("cluster"), output.get("etl")), (None, None));
+            assert_eq!(script.payloads("process"), [json!({ "run": run_ref(2) })]);
+        }
+    };
+    for engine in ["emr", "lambda"] {
+        for conflict in ["SourceChanged", "CommitConflict"] {
+            check(good_on_spark().with("quality-check", [Answer::Fail(conflict), verdict("passed")]), engine);
+        }
+        check(good_on_spark().with("publish", [Answer::Fail("CommitConflict"), uri("receipt")]), engine);
+        // The terminate of the first attempt fails, and is forgotten with it.
+        let lost = good_on_spark().with("terminate", [Answer::Fail("Internal"), give(json!({ "clusters": [] }))]);
+        check(lost.with("quality-check", [Answer::Fail("SourceChanged"), verdict("passed")]), engine);
+    }
+}

@@ -1,0 +1,117 @@
+//! The large engine on this machine: an EMR in this process, whose steps run the Spark that is installed here.
+
+use std::path::PathBuf;
+
+use sluice_aws::emr::Emr;
+use sluice_cluster::settings::{ClusterSettings, SettingsText};
+use sluice_core::error::{ErrorName, StepError};
+use sluice_core::name::RunId;
+use sluice_core::uri::FolderUri;
+use sluice_emr_local::{LocalEmr, Options, SparkLimits, SparkSteps, SparkTools};
+use tokio::sync::Mutex;
+
+/// What an operator has to decide about clusters. The EMR of this machine looks at none of it.
+const SETTINGS: SettingsText<'static> = SettingsText {
+    release: None,
+    log_uri: Some("s3://local/logs/"),
+    subnets: Some("subnet-00000000"),
+    service_role: Some("local"),
+    instance_profile: Some("local"),
+    security_configuration: Some("local"),
+    primary_types: None,
+    worker_types: None,
+    core_units: None,
+    min_units: None,
+    max_units: None,
+    idle_timeout_seconds: None,
+    step_concurrency: None,
+    tags: None,
+    security_groups: None,
+};
+
+/// The EMR of one execution. It is started by the first function that asks for it.
+#[derive(Debug)]
+pub(super) struct LocalClusters {
+    /// `None` for a lake that Spark of this machine cannot reach.
+    logs: Option<PathBuf>,
+    running: Mutex<Option<Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    server: LocalEmr,
+    client: Emr,
+}
+
+impl LocalClusters {
+    /// For a run in this lake. Logs of Spark are kept in the lake, in `logs/spark/<run id>/`.
+    pub(super) fn new(lake: &FolderUri, run_id: &RunId) -> Self {
+        let folder = lake.is_local().then(|| lake.as_url().to_file_path().ok()).flatten();
+        let logs = folder.map(|folder| folder.join("logs/spark").join(run_id.as_str()));
+        Self { logs, running: Mutex::new(None) }
+    }
+
+    /// The client of the EMR that runs here.
+    ///
+    /// # Errors
+    /// `ClusterFailed` when Spark is not installed, when it cannot reach the lake, or when no server can be started.
+    pub(super) async fn emr(&self) -> Result<Emr, StepError> {
+        let mut running = self.running.lock().await;
+        if let Some(running) = &*running {
+            return Ok(running.client.clone());
+        }
+        let failed = |message: String| StepError::message(ErrorName::ClusterFailed, message);
+        let logs = self.logs.clone().ok_or_else(|| failed(NO_FOLDER.to_owned()))?;
+        let tools = SparkTools::find().map_err(|error| failed(error.to_string()))?;
+        let options = Options { logs: Some(logs), ..Options::default() };
+        let server = LocalEmr::start(options, SparkSteps::new(tools, SparkLimits::default())).await;
+        let server = server.map_err(|error| failed(format!("no EMR can be started on this machine: {error}")))?;
+        let client = Emr::local(&server.endpoint());
+        *running = Some(Running { server, client: client.clone() });
+        Ok(client)
+    }
+
+    /// What clusters are like.
+    ///
+    /// # Errors
+    /// `Internal` when our own settings are refused: a defect.
+    #[expect(clippy::unused_self, reason = "the settings are those of these clusters")]
+    pub(super) fn settings(&self) -> Result<ClusterSettings, StepError> {
+        ClusterSettings::parse(&SETTINGS).map_err(|error| StepError::message(ErrorName::Internal, error.to_string()))
+    }
+
+    /// Ends all clusters and their programs; nothing when there are none.
+    pub(super) async fn stop(&self) {
+        if let Some(Running { server, .. }) = self.running.lock().await.take() {
+            server.stop().await;
+        }
+    }
+}
+
+/// Why a lake on S3 has no large engine here.
+const NO_FOLDER: &str = "the Spark of this machine reads and writes folders only, and the lake is on S3: run with \
+                         --engine lambda, or deploy the functions and let EMR do it";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_settings_are_accepted() {
+        let lake: FolderUri = "file:///lake".parse().unwrap();
+        let clusters = LocalClusters::new(&lake, &"r1".parse().unwrap());
+        assert!(clusters.settings().is_ok());
+        assert_eq!(clusters.logs, Some(PathBuf::from("/lake/logs/spark/r1")));
+    }
+
+    #[tokio::test]
+    async fn a_lake_on_s3_is_refused_with_the_way_out() {
+        let lake: FolderUri = "s3://bucket/lake".parse().unwrap();
+        let clusters = LocalClusters::new(&lake, &"r1".parse().unwrap());
+        let error = clusters.emr().await.unwrap_err();
+        assert_eq!(error.name, ErrorName::ClusterFailed);
+        assert!(error.message.contains("--engine lambda"), "{}", error.message);
+        // Nothing was started, so there is nothing to wait for.
+        clusters.stop().await;
+    }
+}

@@ -1,0 +1,21 @@
+//! The Lambda function `run-etl`.
+
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+use sluice_aws::emr::Emr;
+use sluice_documents::DocumentStore;
+use sluice_run_etl::Ports;
+
+fn main() -> ExitCode {
+    sluice_aws::serve(
+        async |env| {
+            let root = env.lake()?;
+            let options = sluice_aws::store::store_options(env, &root).await?;
+            let documents = DocumentStore::open(&root, &options)?;
+            let clusters = Emr::new(&sluice_aws::sdk_config().await);
+            Ok(Ports { documents, clusters, step_role: sluice_aws::emr::step_role(env)? })
+        },
+        async |ports, input| sluice_run_etl::handle(ports, Timestamp::now(), input).await,
+    )
+}

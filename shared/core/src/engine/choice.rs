@@ -1,0 +1,176 @@
+//! Which engine a run is given to, and why, in words with numbers.
+
+use super::{Engine, EngineChoice, EnginePreference, Estimate};
+use crate::spec::LambdaLimits;
+
+/// What speaks against an engine beside the size of the run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EngineFacts {
+    /// The run replays the quarantine.
+    pub replay: bool,
+    /// Why Spark cannot do the run, with the object or table and the fix; `None` where it can.
+    pub spark_obstacle: Option<String>,
+}
+
+/// Spark was asked for and cannot do the run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("engine emr was asked for, and Spark cannot do this run: {obstacle}; or choose engine auto or lambda")]
+pub struct EngineRefusal {
+    /// Why, with the object or table and the fix.
+    pub obstacle: String,
+}
+
+/// Whether a run is small enough for the function.
+pub fn fits(limits: &LambdaLimits, estimate: &Estimate) -> bool {
+    estimate.peak_memory_bytes <= limits.memory_bytes() && estimate.duration_seconds <= limits.duration_seconds
+}
+
+/// Chooses the engine of a run.
+///
+/// # Errors
+/// [`EngineRefusal`] when Spark is asked for and cannot do the run.
+pub fn choose(
+    preference: EnginePreference,
+    limits: &LambdaLimits,
+    estimate: &Estimate,
+    facts: &EngineFacts,
+) -> Result<EngineChoice, EngineRefusal> {
+    let chosen = |engine: Engine, reason: String| Ok(EngineChoice { engine, reason });
+    if facts.replay {
+        return chosen(Engine::Lambda, "a replay reads only the quarantine, which is small: always lambda".to_owned());
+    }
+    let needs = in_words(estimate);
+    let bounds = format!("the limits of {} MB and {} s", limits.memory_mb, limits.duration_seconds);
+    match (preference, &facts.spark_obstacle) {
+        (EnginePreference::Lambda, _) => chosen(Engine::Lambda, format!("lambda was asked for; {needs}")),
+        (EnginePreference::Emr, Some(obstacle)) => Err(EngineRefusal { obstacle: obstacle.clone() }),
+        (EnginePreference::Emr, None) => chosen(Engine::Emr, format!("emr was asked for; {needs}")),
+        (EnginePreference::Auto, _) if fits(limits, estimate) => {
+            chosen(Engine::Lambda, format!("{needs}: within {bounds}"))
+        }
+        (EnginePreference::Auto, Some(obstacle)) => {
+            chosen(Engine::Lambda, format!("{needs}: above {bounds}, but Spark cannot do this run: {obstacle}"))
+        }
+        (EnginePreference::Auto, None) => chosen(Engine::Emr, format!("{needs}: above {bounds}")),
+    }
+}
+
+/// `estimated 1.9 GB of memory and 83 s for 4.0 GB in 12 objects`, with what is read beside them.
+fn in_words(estimate: &Estimate) -> String {
+    let objects = match estimate.objects {
+        1 => "1 object".to_owned(),
+        count => format!("{count} objects"),
+    };
+    let mut words = format!(
+        "estimated {} of memory and {} s for {} in {objects}",
+        size(estimate.peak_memory_bytes),
+        estimate.duration_seconds,
+        size(estimate.stored_bytes),
+    );
+    // Packed or encoded sources are worth a word: their size says little.
+    if estimate.text_bytes / 2 > estimate.stored_bytes {
+        words.push_str(&format!(" ({} as text)", size(estimate.text_bytes)));
+    }
+    if estimate.table_rows > 0 {
+        words.push_str(&format!(" and {} rows of tables read again", estimate.table_rows));
+    }
+    words
+}
+
+/// A number of bytes for people, in decimal units.
+fn size(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match UNITS.into_iter().find(|(unit, _)| bytes >= *unit) {
+        Some((unit, name)) => {
+            let tenths = bytes / (unit / 10);
+            format!("{}.{} {name}", tenths / 10, tenths % 10)
+        }
+        None => format!("{bytes} bytes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{ObjectMeasure, TableMeasure, Workload, estimate};
+
+    const GB: u64 = 1_000_000_000;
+
+    /// `count` objects of together `stored` bytes that are `ratio` times as large unpacked.
+    fn objects(stored: u64, count: u64, ratio: u64, row_bytes: u64, columns: u64) -> Workload {
+        let (size_bytes, unpacked_bytes) = (stored / count, stored / count * ratio);
+        let object = ObjectMeasure { size_bytes, unpacked_bytes, rows: unpacked_bytes / row_bytes, columns };
+        Workload { objects: vec![object; usize::try_from(count).expect("count")], ..Workload::default() }
+    }
+
+    #[test]
+    fn the_size_of_a_run_chooses_its_engine() {
+        let check = |what: &str, workload: &Workload, engine: Engine, says: &[&str]| {
+            let limits = LambdaLimits::default();
+            let choice = choose(EnginePreference::Auto, &limits, &estimate(workload), &EngineFacts::default());
+            let choice = choice.expect("auto is never refused");
+            assert_eq!(choice.engine, engine, "{what}: {}", choice.reason);
+            for part in says {
+                assert!(choice.reason.contains(part), "{what}: no {part:?} in {}", choice.reason);
+            }
+        };
+        let merged = |workload: Workload, rows: u64| Workload {
+            merged: vec![TableMeasure { size_bytes: rows * 20, rows }],
+            ..workload
+        };
+        let parquet = |workload: Workload| Workload { parquet: true, ..workload };
+        let small = objects(10_000_000, 1, 1, 86, 8);
+        check("nothing but gold", &Workload::default(), Engine::Lambda, &["0 bytes in 0 objects"]);
+        check("a day", &small, Engine::Lambda, &["10.0 MB in 1 object:", "within the limits of 3008 MB and 600 s"]);
+        check("4 GB of CSV", &objects(4 * GB, 10, 1, 86, 8), Engine::Lambda, &["4.0 GB in 10 objects"]);
+        check("20 GB of CSV", &objects(20 * GB, 40, 1, 86, 8), Engine::Emr, &["20.0 GB in 40 objects", "above the"]);
+        check("1 GB of gzip", &objects(GB, 4, 4, 86, 8), Engine::Lambda, &["1.0 GB in 4 objects (4.0 GB as text)"]);
+        check("6 GB of gzip", &objects(6 * GB, 4, 6, 86, 8), Engine::Emr, &["(36.0 GB as text)"]);
+        check("wide NDJSON", &objects(2 * GB, 1, 1, 4_000, 200), Engine::Lambda, &["2.0 GB"]);
+        check("40 GB of wide NDJSON", &objects(40 * GB, 9, 1, 4_000, 200), Engine::Emr, &["803 s"]);
+        check("Parquet", &parquet(objects(GB, 1, 1, 60, 8)), Engine::Lambda, &["1.0 GB in 1 object"]);
+        let repeating = parquet(objects(61_000_000, 1, 1, 6, 8));
+        check("1 GB of CSV as Parquet", &repeating, Engine::Emr, &["61.0 MB in 1 object (975.9 MB as text)"]);
+        check("12 GB of Parquet", &parquet(objects(12 * GB, 8, 1, 60, 8)), Engine::Emr, &["12.0 GB in 8 objects"]);
+        check("a small merge", &merged(small.clone(), 1_000_000), Engine::Lambda, &["1000000 rows of tables"]);
+        check("a day into 400 million rows", &merged(small, 400_000_000), Engine::Emr, &["400000000 rows of tables"]);
+    }
+
+    #[test]
+    fn a_persons_word_and_obstacles_count() {
+        use EnginePreference::{Auto, Emr, Lambda};
+        let check = |preference, workload: &Workload, facts: &EngineFacts, expected: Result<Engine, ()>, says: &str| {
+            let choice = choose(preference, &LambdaLimits::default(), &estimate(workload), facts);
+            let (engine, words) = match choice {
+                Ok(choice) => (Ok(choice.engine), choice.reason),
+                Err(refusal) => (Err(()), refusal.to_string()),
+            };
+            assert_eq!(engine, expected, "{preference}: {words}");
+            assert!(words.contains(says), "{preference}: no {says:?} in {words}");
+        };
+        let (small, large) = (objects(GB / 100, 1, 1, 86, 8), objects(40 * GB, 40, 1, 86, 8));
+        let free = EngineFacts::default();
+        let replay = EngineFacts { replay: true, ..free.clone() };
+        let obstacle = EngineFacts { spark_obstacle: Some("object x; name it x.gz".to_owned()), ..free };
+        check(Lambda, &large, &free, Ok(Engine::Lambda), "lambda was asked for");
+        check(Emr, &small, &free, Ok(Engine::Emr), "emr was asked for");
+        check(Emr, &small, &obstacle, Err(()), "name it x.gz");
+        check(Auto, &small, &obstacle, Ok(Engine::Lambda), "within");
+        check(Auto, &large, &obstacle, Ok(Engine::Lambda), "above the limits of 3008 MB and 600 s, but Spark cannot");
+        for preference in EnginePreference::ALL {
+            check(preference, &large, &replay, Ok(Engine::Lambda), "replay");
+        }
+    }
+
+    #[test]
+    fn limits_are_inclusive() {
+        let limits = LambdaLimits { memory_mb: 2000, duration_seconds: 100 };
+        let check = |peak_memory_bytes: u64, duration_seconds: u64, expected: bool| {
+            let estimate = Estimate { peak_memory_bytes, duration_seconds, ..estimate(&Workload::default()) };
+            assert_eq!(fits(&limits, &estimate), expected, "{peak_memory_bytes} {duration_seconds}");
+        };
+        check(2_000_000_000, 100, true);
+        check(2_000_000_001, 100, false);
+        check(2_000_000_000, 101, false);
+    }
+}

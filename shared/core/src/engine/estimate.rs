@@ -1,0 +1,222 @@
+//! What a run would need in the function `process`, told from what is known before it starts.
+//!
+//! The numbers are upper bounds of measured runs, not averages: `cargo xtask bench` prints both side by side and fails
+//! where an estimate is below what it measured.
+
+use serde::{Deserialize, Serialize};
+
+/// Text that process holds of one batch, in bytes: readers hand on about 32 MiB at a time.
+const BATCH_BYTES: u64 = 32 << 20;
+/// Memory of one value beside its text, in bytes: its place in a text column.
+const VALUE_BYTES: u64 = 16;
+/// Copies of a batch that exist at once: as read, with lineage, typed, checked and on their way to two files, while the
+/// next batch is read.
+const BATCH_COPIES: u64 = 8;
+/// Memory that does not grow with the input: code, buffers of open files and uploads, and the audit's and gold's scans.
+const FIXED_BYTES: u64 = 500_000_000;
+/// Memory per row of the tables that are merged or aggregated: hashes, groups and buckets. 46 million rows (4 GB of CSV)
+/// were measured to take 8 bytes each beyond the rest.
+const ROW_BYTES: u64 = 16;
+/// Fewest bytes a value has in text: the delimiter after it.
+const LEAST_VALUE_BYTES: u64 = 1;
+/// Bytes of text that process takes through all layers in a second, on two cores: 4.0 GB of CSV took 73.5 s.
+const TEXT_BYTES_PER_SECOND: u64 = 50_000_000;
+/// Rows of existing tables that are read again, merged and written in a second, on two cores.
+const ROWS_PER_SECOND: u64 = 500_000;
+/// Time that does not grow with the input, in seconds.
+const FIXED_SECONDS: u64 = 3;
+/// Fewest bytes that a value of a Parquet file is taken to have as text: in the file, repeated values take next to none.
+const PARQUET_TEXT_BYTES: u64 = 12;
+/// Copies of a batch of Parquet that exist at once. Such a batch is measured by its encoded size, so it may be many times
+/// as large as one of text, and fewer copies of it are alive: 2.3 were measured.
+const PARQUET_COPIES: u64 = 3;
+
+/// How often text fits into an object that was not looked at: as gzip packs CSV.
+const UNSEEN_EXPANSION: u64 = 4;
+/// Bytes of a row of such an object.
+const UNSEEN_ROW_BYTES: u64 = 64;
+/// Columns of such an object.
+const UNSEEN_COLUMNS: u64 = 10;
+
+/// What is known of a source object of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ObjectMeasure {
+    /// Size as stored, in bytes.
+    pub size_bytes: u64,
+    /// Size unpacked, in bytes; estimated from a sample where the object is packed.
+    pub unpacked_bytes: u64,
+    /// Rows, estimated from a sample where the format does not tell.
+    pub rows: u64,
+    /// Columns.
+    pub columns: u64,
+}
+
+/// What is known of a table that a run reads again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TableMeasure {
+    /// Size of its files, in bytes.
+    pub size_bytes: u64,
+    /// Its rows.
+    pub rows: u64,
+}
+
+impl ObjectMeasure {
+    /// A guess at an object that was not looked at, such as one whose rows are read from bronze: packed text of short
+    /// rows.
+    pub fn unseen(size_bytes: u64) -> Self {
+        let unpacked_bytes = size_bytes.saturating_mul(UNSEEN_EXPANSION);
+        Self { size_bytes, unpacked_bytes, rows: unpacked_bytes / UNSEEN_ROW_BYTES, columns: UNSEEN_COLUMNS }
+    }
+}
+
+/// What a run has to read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Workload {
+    /// The source objects; those that bronze has already count as their rows there.
+    pub objects: Vec<ObjectMeasure>,
+    /// Whether the objects are Parquet, whose values are smaller in the file than as text.
+    pub parquet: bool,
+    /// Silver tables that new rows are merged with, as they are.
+    pub merged: Vec<TableMeasure>,
+    /// Tables that gold is computed from, as they are.
+    pub aggregated: Vec<TableMeasure>,
+}
+
+/// What a run would need in the function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Source objects.
+    pub objects: u64,
+    /// Their size as stored, in bytes.
+    pub stored_bytes: u64,
+    /// Their size as text, in bytes.
+    pub text_bytes: u64,
+    /// Their rows.
+    pub rows: u64,
+    /// Rows of existing tables that are read again.
+    pub table_rows: u64,
+    /// Most memory that the process may hold at once, in bytes.
+    pub peak_memory_bytes: u64,
+    /// Time of the step that takes longest, in seconds.
+    pub duration_seconds: u64,
+}
+
+/// Estimates what a run would need in the function.
+pub fn estimate(workload: &Workload) -> Estimate {
+    let objects = &workload.objects;
+    let sum = |of: fn(&ObjectMeasure) -> u64| objects.iter().map(of).fold(0, u64::saturating_add);
+    let rows = sum(|object| object.rows);
+    let text_bytes = objects.iter().map(|object| text_bytes(object, workload.parquet)).fold(0, u64::saturating_add);
+    let tables = workload.merged.iter().chain(&workload.aggregated);
+    let table_rows = tables.map(|table| table.rows).fold(0, u64::saturating_add);
+    let held = if workload.parquet { held_of_parquet } else { held_of_text };
+    let batches = objects.iter().map(held).max().unwrap_or_default();
+    // Merging is done before gold is computed, and one gold table before the next.
+    let merged = workload.merged.iter().map(|table| table.rows).fold(0, u64::saturating_add);
+    let aggregated = workload.aggregated.iter().map(|table| table.rows).max().unwrap_or_default();
+    let held_rows = rows.saturating_add(merged.max(aggregated));
+    Estimate {
+        objects: objects.len() as u64,
+        stored_bytes: sum(|object| object.size_bytes),
+        text_bytes,
+        rows,
+        table_rows,
+        peak_memory_bytes: FIXED_BYTES.saturating_add(batches).saturating_add(held_rows.saturating_mul(ROW_BYTES)),
+        duration_seconds: FIXED_SECONDS
+            .saturating_add(text_bytes.div_ceil(TEXT_BYTES_PER_SECOND))
+            .saturating_add(table_rows.div_ceil(ROWS_PER_SECOND)),
+    }
+}
+
+fn values(object: &ObjectMeasure) -> u64 {
+    object.rows.saturating_mul(object.columns.max(1))
+}
+
+/// Size of an object as text, in bytes.
+fn text_bytes(object: &ObjectMeasure, parquet: bool) -> u64 {
+    let least = if parquet { values(object).saturating_mul(PARQUET_TEXT_BYTES) } else { 0 };
+    object.unpacked_bytes.max(least)
+}
+
+/// Memory of the batches of an object of text that exist at once, in bytes.
+fn held_of_text(object: &ObjectMeasure) -> u64 {
+    let value_bytes = (object.unpacked_bytes / values(object).max(1)).max(LEAST_VALUE_BYTES);
+    // A small object is one small batch.
+    let batch = object.unpacked_bytes.min(BATCH_BYTES);
+    (batch / value_bytes * VALUE_BYTES + batch) * BATCH_COPIES
+}
+
+/// Memory of the batches of a Parquet file that exist at once, in bytes.
+fn held_of_parquet(object: &ObjectMeasure) -> u64 {
+    let rows = object.rows.max(1);
+    let batch_rows = rows.min(BATCH_BYTES / (object.unpacked_bytes / rows).max(1)).max(1);
+    let value_bytes = (object.unpacked_bytes / values(object).max(1)).max(PARQUET_TEXT_BYTES);
+    batch_rows
+        .saturating_mul(object.columns.max(1))
+        .saturating_mul(VALUE_BYTES.saturating_add(value_bytes))
+        .saturating_mul(PARQUET_COPIES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows of the benchmark's file have some 86 bytes in 8 columns.
+    fn retail(unpacked_bytes: u64) -> Workload {
+        let object =
+            ObjectMeasure { size_bytes: unpacked_bytes, unpacked_bytes, rows: unpacked_bytes / 86, columns: 8 };
+        Workload { objects: vec![object], ..Workload::default() }
+    }
+
+    #[test]
+    fn estimates_are_not_below_what_was_measured() {
+        let check = |what: &str, workload: &Workload, peak_memory_bytes: u64, seconds: u64| {
+            let estimate = estimate(workload);
+            assert!(estimate.peak_memory_bytes >= peak_memory_bytes, "{what}: {estimate:?}");
+            assert!(estimate.duration_seconds >= seconds, "{what}: {estimate:?}");
+            assert!(estimate.peak_memory_bytes < 5 * peak_memory_bytes / 2, "{what}: {estimate:?}");
+        };
+        let of = |size_bytes, unpacked_bytes, rows, parquet| {
+            let object = ObjectMeasure { size_bytes, unpacked_bytes, rows, columns: 8 };
+            Workload { objects: vec![object], parquet, ..Workload::default() }
+        };
+        // `cargo xtask bench` on two cores.
+        check("0.25 GB", &retail(250_000_000), 1_008_000_000, 5);
+        check("1 GB", &retail(1_000_000_000), 985_000_000, 16);
+        check("4 GB", &retail(4_000_000_000), 1_360_000_000, 74);
+        check("50 MB", &of(50_402_516, 50_402_516, 581_390, false), 539_697_152, 3);
+        check("50 MB as gzip", &of(9_395_483, 50_402_516, 581_390, false), 543_305_728, 3);
+        check("50 MB as NDJSON", &of(126_391_016, 126_391_016, 580_625, false), 529_580_032, 3);
+        check("50 MB as Parquet", &of(3_107_070, 4_180_090, 580_625, true), 505_753_600, 3);
+        check("250 MB as gzip", &of(45_839_404, 252_050_133, 2_906_970, false), 887_558_144, 5);
+        check("250 MB as Parquet", &of(15_204_346, 20_007_561, 2_903_086, true), 1_801_711_616, 5);
+    }
+
+    #[test]
+    fn more_work_is_never_estimated_lower() {
+        let base = estimate(&retail(1_000_000_000));
+        let check = |what: &str, change: fn(&mut Workload)| {
+            let mut workload = retail(1_000_000_000);
+            change(&mut workload);
+            let more = estimate(&workload);
+            assert!(more.peak_memory_bytes > base.peak_memory_bytes, "{what}: {more:?}");
+            assert!(more.duration_seconds >= base.duration_seconds, "{what}: {more:?}");
+        };
+        check("another object", |w| w.objects.push(w.objects[0]));
+        check("rows to merge with", |w| w.merged.push(TableMeasure { size_bytes: 1 << 30, rows: 50_000_000 }));
+        check("rows to aggregate", |w| w.aggregated.push(TableMeasure { size_bytes: 1 << 30, rows: 50_000_000 }));
+        check("narrow values", |w| w.objects[0].columns = 40);
+        check("encoded values", |w| {
+            w.parquet = true;
+            w.objects[0].unpacked_bytes /= 20;
+        });
+    }
+
+    #[test]
+    fn nothing_and_everything_can_be_estimated() {
+        assert_eq!(estimate(&Workload::default()).peak_memory_bytes, FIXED_BYTES);
+        let huge = ObjectMeasure { size_bytes: u64::MAX, unpacked_bytes: u64::MAX, rows: u64::MAX, columns: u64::MAX };
+        let estimate = estimate(&Workload { objects: vec![huge, huge], ..Workload::default() });
+        assert_eq!(estimate.stored_bytes, u64::MAX);
+    }
+}

@@ -1,0 +1,75 @@
+//! The engine of a plan: what the run would need, measured where the plan is made, and the choice.
+
+use sluice_core::engine::{
+    Engine, EngineChoice, EngineFacts, EnginePreference, Estimate, ObjectMeasure, TableMeasure, Workload, choose, fits,
+};
+use sluice_core::error::{ErrorName, StepError};
+use sluice_core::name::TableRef;
+use sluice_core::pipeline::WriteMode;
+use sluice_core::run::{Plan, PlanStatus, RunAction};
+use sluice_core::spark;
+use sluice_core::spec::SourceFormat;
+
+use crate::error::LakeError;
+use crate::lake::Lake;
+
+/// What a planned run has to read; `existing` tells size and rows of the tables as they are.
+///
+/// # Errors
+/// Those of `existing`.
+pub(super) fn workload(
+    plan: &Plan,
+    measures: Vec<ObjectMeasure>,
+    existing: impl Fn(&TableRef) -> Result<Option<TableMeasure>, LakeError>,
+) -> Result<Workload, LakeError> {
+    let mut workload = Workload {
+        objects: measures,
+        parquet: plan.pipeline.source_format == SourceFormat::Parquet,
+        ..Workload::default()
+    };
+    for silver in &plan.pipeline.silver {
+        let merges = matches!(silver.mode, WriteMode::Merge(_) | WriteMode::Scd2(_));
+        let gets_rows = plan.table(&silver.table).is_some_and(|planned| !planned.sources.is_empty());
+        if merges && gets_rows {
+            workload.merged.extend(existing(&silver.table)?);
+        }
+    }
+    for gold in plan.pipeline.gold.iter().filter(|gold| plan.refresh.contains(&gold.table)) {
+        for input in &gold.inputs {
+            workload.aggregated.extend(existing(input)?);
+        }
+    }
+    Ok(workload)
+}
+
+/// The engine of a plan, by what is wanted, what the run would need and what Spark can do.
+///
+/// # Errors
+/// [`LakeError::Invalid`] when Spark is asked for and cannot do the run.
+pub(super) fn engine_of(lake: &Lake, plan: &Plan, estimate: &Estimate) -> Result<EngineChoice, LakeError> {
+    if plan.status != PlanStatus::Planned {
+        return Ok(EngineChoice { engine: Engine::Lambda, reason: "there is nothing to do".to_owned() });
+    }
+    let preference = plan.request.engine.unwrap_or(plan.pipeline.engine);
+    let limits = &plan.pipeline.lambda_limits;
+    let replay = plan.request.action == RunAction::Replay;
+    let may_be_spark = !replay
+        && match preference {
+            EnginePreference::Lambda => false,
+            EnginePreference::Emr => true,
+            EnginePreference::Auto => !fits(limits, estimate),
+        };
+    let spark_obstacle = if may_be_spark { obstacle(lake, plan) } else { None };
+    choose(preference, limits, estimate, &EngineFacts { replay, spark_obstacle })
+        .map_err(|refusal| LakeError::Invalid { message: refusal.to_string() })
+}
+
+/// Why Spark cannot do a plan, with the object or table and the fix.
+fn obstacle(lake: &Lake, plan: &Plan) -> Option<String> {
+    let engine = EngineChoice { engine: Engine::Emr, reason: String::new() };
+    let error = spark::script(lake.root(), &Plan { engine, ..plan.clone() }).err()?;
+    Some(StepError::new(ErrorName::InvalidInput, &error).message)
+}
+
+#[cfg(test)]
+mod tests;
