@@ -3,7 +3,8 @@
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::judge_tools;
+use crate::judge_tools::{self, Tool};
+use crate::spark_tools;
 use crate::workspace::{Workspace, run};
 
 /// Which cases are taken through both engines.
@@ -30,6 +31,11 @@ pub(crate) struct Options {
 pub(crate) fn run_cases(workspace: &Workspace, options: &Options) -> Result<()> {
     if let Some(only) = options.only.as_deref().filter(|only| *only != "retail" && only.parse::<u64>().is_err()) {
         bail!("--only takes the seed of a case or `retail`, not {only}");
+    }
+    if !options.without_spark
+        && let Tool::Missing(reason) = spark_tools::ready(workspace)?
+    {
+        bail!("there is no Spark on this machine: {reason}");
     }
     let mut test = workspace.cargo();
     // The selection of the other tests, so that nothing is compiled a second time.

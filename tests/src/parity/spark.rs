@@ -28,23 +28,18 @@ pub struct SparkPlace {
 }
 
 impl SparkPlace {
-    /// The place that `SLUICE_SPARK_HOME` and `SLUICE_DELTA_JARS` (a folder, or files with commas between) name.
+    /// The place that `SLUICE_SPARK_HOME` and `SLUICE_DELTA_JARS` (a folder) name, else the one that `cargo xtask
+    /// spark-tools` fills, below `SLUICE_TOOLS`.
     pub fn of_environment() -> Option<Self> {
-        let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let home = PathBuf::from(named("SLUICE_SPARK_HOME")?);
-        let jars = named("SLUICE_DELTA_JARS")?;
-        let jars = match Path::new(&jars).is_dir() {
-            true => crate::files::entries(Path::new(&jars)),
-            false => jars.split(',').map(PathBuf::from).collect(),
-        };
-        let jars: Vec<PathBuf> =
-            jars.into_iter().filter(|path| path.extension().is_some_and(|end| end == "jar")).collect();
-        assert!(
-            home.join("bin/spark-sql").is_file(),
-            "SLUICE_SPARK_HOME names {}, which has no bin/spark-sql",
-            home.display()
-        );
-        assert!(!jars.is_empty(), "SLUICE_DELTA_JARS names no jar");
+        let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let installed = named("SLUICE_TOOLS").map(|tools| tools.join("spark")).filter(|folder| folder.is_dir());
+        let below = |name: &str| installed.as_ref().map(|folder| folder.join(name));
+        let home = named("SLUICE_SPARK_HOME").or_else(|| below("home"))?;
+        let folder = named("SLUICE_DELTA_JARS").or_else(|| below("jars"))?;
+        let is_jar = |path: &PathBuf| path.extension().is_some_and(|end| end == "jar");
+        let jars: Vec<PathBuf> = crate::files::entries(&folder).into_iter().filter(is_jar).collect();
+        assert!(home.join("bin/spark-sql").is_file(), "{} has no bin/spark-sql", home.display());
+        assert!(!jars.is_empty(), "{} has no jar", folder.display());
         Some(Self { home, jars })
     }
 
@@ -52,10 +47,7 @@ impl SparkPlace {
     pub fn or_skip(test: &str) -> Option<Self> {
         let place = Self::of_environment();
         if place.is_none() {
-            crate::skip(
-                test,
-                "needs Spark and Delta's jars (SLUICE_SPARK_HOME, SLUICE_DELTA_JARS): `cargo xtask test` installs them",
-            );
+            crate::skip(test, "needs Spark and Delta's jars: `cargo xtask spark-tools` installs them");
         }
         place
     }
@@ -242,7 +234,10 @@ impl Process {
     fn said(&self) -> String {
         let messages = self.messages.lock().expect("nobody panics with the lock");
         // Stacks are long, and what went wrong stands before and between them.
-        let telling = |line: &&String| !line.trim_start().starts_with("at ") && !line.contains(" WARN ");
+        let noise = ["at ", "Time taken: "];
+        let telling = |line: &&String| {
+            !noise.iter().any(|start| line.trim_start().starts_with(start)) && !line.contains(" WARN ")
+        };
         let told: Vec<&str> = messages.iter().filter(telling).take(SHOWN_LINES).map(String::as_str).collect();
         told.join("\n")
     }

@@ -189,17 +189,16 @@ fn declare_keys(mode: Mode, fields: &mut [Field], keys: &[String], random: &mut 
 
 /// Makes one or two columns of few values the partition columns.
 fn partition(fields: &mut [Field], random: &mut Random) {
-    let mut position = 0;
     let possible = |kind: &Kind| {
         matches!(kind, Kind::Text(Flavour::Codes | Flavour::Words) | Kind::Date(_) | Kind::Boolean | Kind::Int32)
     };
-    for field in fields.iter_mut().filter(|field| possible(&field.kind)) {
-        if position < 2 && random.happens(40) {
-            position += 1;
-            field.narrow = true;
-            field.property.insert("partitioned".to_owned(), json!(true));
-            field.property.insert("partitionKeyPosition".to_owned(), json!(position));
-        }
+    let mut places: Vec<usize> = (0..fields.len()).filter(|&place| possible(&fields[place].kind)).collect();
+    random.shuffle(&mut places);
+    for (position, &place) in places.iter().take(1 + random.below(2)).enumerate() {
+        let field = &mut fields[place];
+        field.narrow = true;
+        field.property.insert("partitioned".to_owned(), json!(true));
+        field.property.insert("partitionKeyPosition".to_owned(), json!(position + 1));
     }
 }
 
