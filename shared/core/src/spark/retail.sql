@@ -38,15 +38,28 @@ AS objects (path, source_file, source_etag, layout, `lacks_silver_1`, `lacks_qua
 CREATE TABLE landing_1 USING text OPTIONS (path 's3://lake/landing/retail/{2026-01-04.csv,2026-01-05 b.csv.gz}', lineSep '\n');
 
 -- Lines with their places. `opens`: begun outside of quotes, the line ends inside; `closes`: the other way round.
-CREATE TABLE lines_1 USING parquet LOCATION 's3://lake/prod/runs/retail/run-1/scratch-1/lines_1' AS
-SELECT o.source_file, o.source_etag, l.block, l.place, l.value, l.value NOT IN ('', '\r') AS has_text,
-  instr(l.value, '"') > 0 AND NOT l.value RLIKE '(?s)\\A(?:\\x{22}(?:[^\\x{22}]++|\\x{22}\\x{22})*+\\x{22}(?!\\x{22})[^\\x{2c}]*+|(?!\\x{22})[^\\x{2c}]*+)(?:\\x{2c}(?:\\x{22}(?:[^\\x{22}]++|\\x{22}\\x{22})*+\\x{22}(?!\\x{22})[^\\x{2c}]*+|(?!\\x{22})[^\\x{2c}]*+))*+\\z' AS opens,
-  instr(l.value, '"') > 0 AND l.value RLIKE '(?s)\\A(?:[^\\x{22}]++|\\x{22}\\x{22})*+\\x{22}(?!\\x{22})[^\\x{2c}]*+(?:\\x{2c}(?:\\x{22}(?:[^\\x{22}]++|\\x{22}\\x{22})*+\\x{22}(?!\\x{22})[^\\x{2c}]*+|(?!\\x{22})[^\\x{2c}]*+))*+\\z' AS closes
-FROM (
-  SELECT _metadata.file_path AS path, _metadata.file_block_start AS block,
-    monotonically_increasing_id() AS place, value
-  FROM landing_1
-) AS l JOIN objects AS o ON o.path = l.path;
+CREATE TABLE `lines_1` (
+  `source_file` STRING,
+  `source_etag` STRING,
+  `block` BIGINT,
+  `place` BIGINT,
+  `value` STRING,
+  `has_text` BOOLEAN,
+  `opens` BOOLEAN,
+  `closes` BOOLEAN
+) USING parquet
+LOCATION 's3://lake/prod/runs/retail/run-1/scratch-1/lines_1';
+
+INSERT OVERWRITE TABLE `lines_1` SELECT `source_file`, `source_etag`, `block`, `place`, `value`, `has_text`, `opens`, `closes` FROM (
+  SELECT o.source_file, o.source_etag, l.block, l.place, l.value, l.value NOT IN ('', '\r') AS has_text,
+    instr(l.value, '"') > 0 AND NOT l.value RLIKE '(?s)\\A(?:\\x{22}(?:[^\\x{22}]++|\\x{22}\\x{22})*+\\x{22}(?!\\x{22})[^\\x{2c}]*+|(?!\\x{22})[^\\x{2c}]*+)(?:\\x{2c}(?:\\x{22}(?:[^\\x{22}]++|\\x{22}\\x{22})*+\\x{22}(?!\\x{22})[^\\x{2c}]*+|(?!\\x{22})[^\\x{2c}]*+))*+\\z' AS opens,
+    instr(l.value, '"') > 0 AND l.value RLIKE '(?s)\\A(?:[^\\x{22}]++|\\x{22}\\x{22})*+\\x{22}(?!\\x{22})[^\\x{2c}]*+(?:\\x{2c}(?:\\x{22}(?:[^\\x{22}]++|\\x{22}\\x{22})*+\\x{22}(?!\\x{22})[^\\x{2c}]*+|(?!\\x{22})[^\\x{2c}]*+))*+\\z' AS closes
+  FROM (
+    SELECT _metadata.file_path AS path, _metadata.file_block_start AS block,
+      monotonically_increasing_id() AS place, value
+    FROM landing_1
+  ) AS l JOIN objects AS o ON o.path = l.path
+);
 
 CREATE OR REPLACE TEMPORARY VIEW blocks_1 AS
 SELECT source_file, block,
@@ -237,21 +250,21 @@ SELECT `_ingested_at`,
   `_lacks_silver`,
   `_lacks_quarantine`,
   `InvoiceNo` AS `_given_invoice_no`,
-  trim(BOTH ' \t\n\f\r' FROM `InvoiceNo`) AS `_text_invoice_no`,
+  trim(BOTH ' \t\n\u000c\r' FROM `InvoiceNo`) AS `_text_invoice_no`,
   `StockCode` AS `_given_stock_code`,
-  trim(BOTH ' \t\n\f\r' FROM `StockCode`) AS `_text_stock_code`,
+  trim(BOTH ' \t\n\u000c\r' FROM `StockCode`) AS `_text_stock_code`,
   `Description` AS `_given_description`,
-  trim(BOTH ' \t\n\f\r' FROM `Description`) AS `_text_description`,
+  trim(BOTH ' \t\n\u000c\r' FROM `Description`) AS `_text_description`,
   `Quantity` AS `_given_quantity`,
-  trim(BOTH ' \t\n\f\r' FROM `Quantity`) AS `_text_quantity`,
+  trim(BOTH ' \t\n\u000c\r' FROM `Quantity`) AS `_text_quantity`,
   `InvoiceDate` AS `_given_invoice_ts`,
-  trim(BOTH ' \t\n\f\r' FROM `InvoiceDate`) AS `_text_invoice_ts`,
+  trim(BOTH ' \t\n\u000c\r' FROM `InvoiceDate`) AS `_text_invoice_ts`,
   `UnitPrice` AS `_given_unit_price`,
-  trim(BOTH ' \t\n\f\r' FROM `UnitPrice`) AS `_text_unit_price`,
+  trim(BOTH ' \t\n\u000c\r' FROM `UnitPrice`) AS `_text_unit_price`,
   `CustomerID` AS `_given_customer_id`,
-  trim(BOTH ' \t\n\f\r' FROM `CustomerID`) AS `_text_customer_id`,
+  trim(BOTH ' \t\n\u000c\r' FROM `CustomerID`) AS `_text_customer_id`,
   `Country` AS `_given_country`,
-  trim(BOTH ' \t\n\f\r' FROM `Country`) AS `_text_country`
+  trim(BOTH ' \t\n\u000c\r' FROM `Country`) AS `_text_country`
 FROM (
   SELECT b.`Country`, b.`CustomerID`, b.`Description`, b.`InvoiceDate`, b.`InvoiceNo`, b.`Quantity`, b.`StockCode`, b.`UnitPrice`, b.`_corrupt_record`, b.`_corrupt_reason`, b.`_ingested_at`, b.`_source_file`, b.`_source_etag`, b.`_source_row`, b.`_run_id`,
     CASE o.layout WHEN 1 THEN CASE WHEN b._corrupt_record IS NOT NULL OR b._corrupt_reason IS NOT NULL THEN to_json(named_struct('_corrupt_reason', b.`_corrupt_reason`, '_corrupt_record', b.`_corrupt_record`), map('ignoreNullFields', 'false')) ELSE to_json(named_struct('Country', b.`Country`, 'CustomerID', b.`CustomerID`, 'Description', b.`Description`, 'InvoiceDate', b.`InvoiceDate`, 'InvoiceNo', b.`InvoiceNo`, 'Quantity', b.`Quantity`, 'StockCode', b.`StockCode`, 'UnitPrice', b.`UnitPrice`), map('ignoreNullFields', 'false')) END END AS _raw,
@@ -314,7 +327,25 @@ SELECT *,
 FROM projected_1;
 
 -- Accepted rows, kept aside because they are read several times.
-CREATE TABLE good_1 USING parquet LOCATION 's3://lake/prod/runs/retail/run-1/scratch-1/good_1' AS
+CREATE TABLE `good_1` (
+  `invoice_no` STRING,
+  `stock_code` STRING,
+  `description` STRING,
+  `quantity` INT,
+  `invoice_ts` TIMESTAMP,
+  `unit_price` DECIMAL(12,3),
+  `customer_id` STRING,
+  `country` STRING,
+  `is_cancellation` BOOLEAN,
+  `_ingested_at` TIMESTAMP,
+  `_source_file` STRING,
+  `_source_etag` STRING,
+  `_source_row` BIGINT,
+  `_run_id` STRING
+) USING parquet
+LOCATION 's3://lake/prod/runs/retail/run-1/scratch-1/good_1';
+
+INSERT OVERWRITE TABLE `good_1` SELECT `invoice_no`, `stock_code`, `description`, `quantity`, `invoice_ts`, `unit_price`, `customer_id`, `country`, `is_cancellation`, `_ingested_at`, `_source_file`, `_source_etag`, `_source_row`, `_run_id` FROM (
 SELECT
   CAST(`invoice_no` AS STRING) AS `invoice_no`,
   CAST(`stock_code` AS STRING) AS `stock_code`,
@@ -332,12 +363,19 @@ SELECT
   `_run_id`
 FROM (
 SELECT * FROM checked_1 WHERE NOT _bad AND _lacks_silver
+)
 );
 
 -- Files of the table that hold a key of an accepted row: they are rewritten, the others stay.
-CREATE TABLE touched_1 USING parquet LOCATION 's3://lake/prod/runs/retail/run-1/scratch-1/touched_1' AS
-SELECT DISTINCT e.file FROM (SELECT *, _metadata.file_path AS file FROM delta.`s3://lake/prod/silver/sales/transactions` VERSION AS OF 7) AS e
-LEFT SEMI JOIN good_1 AS g ON e.`invoice_no` <=> g.`invoice_no` AND e.`stock_code` <=> g.`stock_code` AND e.`quantity` <=> g.`quantity` AND e.`unit_price` <=> g.`unit_price`;
+CREATE TABLE `touched_1` (
+  `file` STRING
+) USING parquet
+LOCATION 's3://lake/prod/runs/retail/run-1/scratch-1/touched_1';
+
+INSERT OVERWRITE TABLE `touched_1` SELECT `file` FROM (
+  SELECT DISTINCT e.file FROM (SELECT *, _metadata.file_path AS file FROM delta.`s3://lake/prod/silver/sales/transactions` VERSION AS OF 7) AS e
+  LEFT SEMI JOIN good_1 AS g ON e.`invoice_no` <=> g.`invoice_no` AND e.`stock_code` <=> g.`stock_code` AND e.`quantity` <=> g.`quantity` AND e.`unit_price` <=> g.`unit_price`
+);
 
 CREATE OR REPLACE TEMPORARY VIEW replaced_1 AS
 SELECT e.`invoice_no`, e.`stock_code`, e.`description`, e.`quantity`, e.`invoice_ts`, e.`unit_price`, e.`customer_id`, e.`country`, e.`is_cancellation`, e.`_ingested_at`, e.`_source_file`, e.`_source_etag`, e.`_source_row`, e.`_run_id` FROM (SELECT *, _metadata.file_path AS file FROM delta.`s3://lake/prod/silver/sales/transactions` VERSION AS OF 7) AS e

@@ -129,10 +129,11 @@ impl Silver<'_> {
             WriteMode::Merge(by) => (by, false),
             WriteMode::Scd2(by) => (by, true),
         };
+        let good = Stage::aside(format!("good_{number}"), &self.scratch(), incoming_columns(self.table));
         let mut script = format!(
-            "-- Accepted rows, kept aside because they are read several times.\n\
-             CREATE TABLE good_{number} USING parquet LOCATION {} AS\n{conformed};\n\n",
-            self.scratch("good")
+            "-- Accepted rows, kept aside because they are read several times.\n{}{}",
+            good.create(),
+            good.insert(&format!("(\n{conformed}\n)"))
         );
         script.push_str(&self.existing(by)?);
         script.push_str(&stage.create());
@@ -140,8 +141,8 @@ impl Silver<'_> {
         Ok(script)
     }
 
-    fn scratch(&self, kind: &str) -> String {
-        text(&format!("{}{}/{kind}_{}", self.lake, layout::scratch(&self.plan.run), self.number))
+    fn scratch(&self) -> String {
+        format!("{}{}", self.lake, layout::scratch(&self.plan.run))
     }
 
     /// The rows of the table's files that hold a key of the accepted rows, beside the accepted rows.
@@ -175,18 +176,22 @@ impl Silver<'_> {
                 }
             })
             .collect();
+        let touched =
+            Stage::aside(format!("touched_{number}"), &self.scratch(), vec![("file".to_owned(), ColumnType::Text)]);
+        let met = format!(
+            "(\n  SELECT DISTINCT e.file FROM (SELECT *, _metadata.file_path AS file FROM {delta}) AS e\n  \
+             LEFT SEMI JOIN good_{number} AS g ON {}\n)",
+            same_key("e", "g")
+        );
         Ok(format!(
             "-- Files of the table that hold a key of an accepted row: they are rewritten, the others stay.\n\
-             CREATE TABLE touched_{number} USING parquet LOCATION {location} AS\n\
-             SELECT DISTINCT e.file FROM (SELECT *, _metadata.file_path AS file FROM {delta}) AS e\n\
-             LEFT SEMI JOIN good_{number} AS g ON {keys};\n\n\
+             {touched}\
              CREATE OR REPLACE TEMPORARY VIEW replaced_{number} AS\n\
              SELECT {old} FROM (SELECT *, _metadata.file_path AS file FROM {delta}) AS e\n\
              LEFT SEMI JOIN touched_{number} AS t ON e.file = t.file;\n\n\
              CREATE OR REPLACE TEMPORARY VIEW candidates_{number} AS\n\
              SELECT {incoming} FROM good_{number}\nUNION ALL\nSELECT {incoming} FROM replaced_{number};\n\n",
-            location = self.scratch("touched"),
-            keys = same_key("e", "g"),
+            touched = format!("{}{}", touched.create(), touched.insert(&met)),
             old = old.join(", "),
         ))
     }

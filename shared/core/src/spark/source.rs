@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::SparkError;
+use super::tables::Stage;
 use super::text::{name, names, text};
+use crate::contract::ColumnType;
 use crate::run::{Codec, Plan, PlannedObject, ReadFrom};
 use crate::source::SourceObject;
 use crate::spec::{CsvSpec, SourceFormat};
@@ -207,16 +209,30 @@ fn csv_records(group: &ObjectGroup<'_>, csv: CsvSpec, scratch: &str) -> String {
     let closed = text(&format!("(?s)\\A{field}(?:{d}{field})*+\\z"));
     let closes = text(&format!("(?s)\\A(?:[^{q}]++|{q}{q})*+{q}(?!{q})[^{d}]*+(?:{d}{field})*+\\z"));
     let (path, quote_text) = (text(&glob(&group.objects)), text(&quote.to_string()));
-    let location = text(&format!("{scratch}/lines_{number}"));
+    let columns = [
+        ("source_file", ColumnType::Text),
+        ("source_etag", ColumnType::Text),
+        ("block", ColumnType::Int64),
+        ("place", ColumnType::Int64),
+        ("value", ColumnType::Text),
+        ("has_text", ColumnType::Boolean),
+        ("opens", ColumnType::Boolean),
+        ("closes", ColumnType::Boolean),
+    ];
+    let columns = columns.map(|(name, column_type)| (name.to_owned(), column_type)).to_vec();
+    let lines = Stage::aside(format!("lines_{number}"), scratch, columns);
+    let read = format!(
+        "(\n  SELECT o.source_file, o.source_etag, l.block, l.place, l.value, l.value NOT IN ('', '\\r') AS has_text,\n    \
+         instr(l.value, {quote_text}) > 0 AND NOT l.value RLIKE {closed} AS opens,\n    \
+         instr(l.value, {quote_text}) > 0 AND l.value RLIKE {closes} AS closes\n  \
+         FROM (\n    SELECT _metadata.file_path AS path, _metadata.file_block_start AS block,\n      \
+         monotonically_increasing_id() AS place, value\n    FROM landing_{number}\n  ) AS l JOIN objects AS o ON o.path = l.path\n)"
+    );
     let mut script = format!(
         "CREATE TABLE landing_{number} USING text OPTIONS (path {path}, lineSep '\\n');\n\n\
-         -- Lines with their places. `opens`: begun outside of quotes, the line ends inside; `closes`: the other way round.\n\
-         CREATE TABLE lines_{number} USING parquet LOCATION {location} AS\n\
-         SELECT o.source_file, o.source_etag, l.block, l.place, l.value, l.value NOT IN ('', '\\r') AS has_text,\n  \
-         instr(l.value, {quote_text}) > 0 AND NOT l.value RLIKE {closed} AS opens,\n  \
-         instr(l.value, {quote_text}) > 0 AND l.value RLIKE {closes} AS closes\n\
-         FROM (\n  SELECT _metadata.file_path AS path, _metadata.file_block_start AS block,\n    \
-         monotonically_increasing_id() AS place, value\n  FROM landing_{number}\n) AS l JOIN objects AS o ON o.path = l.path;\n\n"
+         -- Lines with their places. `opens`: begun outside of quotes, the line ends inside; `closes`: the other way round.\n{}{}",
+        lines.create(),
+        lines.insert(&read)
     );
     script.push_str(&numbered_lines(number));
     script.push_str(&joined_lines(number));

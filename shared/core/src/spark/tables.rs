@@ -28,7 +28,7 @@ pub(super) fn columns_of(columns: &[(String, ColumnType)]) -> String {
     names(columns.iter().map(|(name, _)| name.as_str()))
 }
 
-/// Files of one table that no reader can see yet.
+/// Files of one table that no reader of the lake can see.
 pub(super) struct Stage {
     /// Name of the Spark table over them.
     name: String,
@@ -67,6 +67,12 @@ impl Stage {
         columns: Vec<(String, ColumnType)>,
     ) -> Self {
         Self::at(lake, run, table, columns, vec!["_ingestion_date".to_owned()])
+    }
+
+    /// Rows that are kept aside in a folder because they are read several times. It is filled anew when a script is run
+    /// again.
+    pub(super) fn aside(table: String, folder: &str, columns: Vec<(String, ColumnType)>) -> Self {
+        Self { location: format!("{folder}/{table}"), name: name(&table), columns, partition_by: Vec::new() }
     }
 
     fn at(
