@@ -255,9 +255,13 @@ impl Silver<'_> {
                 Severity::Error => ("broken_rule", id, format!("count_if(_lacks_quarantine AND _bad AND {broken})")),
             });
         }
-        let mut lines = metric_lines(&self.table.table, &measured, &format!("checked_{number}"));
         let merges = matches!(self.table.mode, WriteMode::Merge(_) | WriteMode::Scd2(_));
-        if merges && self.plan.table(&self.table.table).is_some_and(|table| table.read_version.is_some()) {
+        let exists = self.plan.table(&self.table.table).is_some_and(|table| table.read_version.is_some());
+        if merges && !exists {
+            measured.push(("replaced_rows", None, "CAST(0 AS BIGINT)".to_owned()));
+        }
+        let mut lines = metric_lines(&self.table.table, &measured, &format!("checked_{number}"));
+        if merges && exists {
             let measured = [("replaced_rows", None, "count(*)".to_owned())];
             lines.push_str("\nUNION ALL\n");
             lines.push_str(&metric_lines(&self.table.table, &measured, &format!("replaced_{number}")));
