@@ -333,8 +333,7 @@ fn changes(plan: &Plan, table: &SilverTable) -> bool {
 
 /// Source columns as JSON text; of a torn record its text and fault.
 fn raw_json<'a>(columns: impl Iterator<Item = &'a str>) -> String {
-    let mut columns: Vec<&str> = columns.collect();
-    columns.sort_unstable();
+    let columns: Vec<&str> = columns.collect();
     let object = |columns: &[&str]| {
         let fields: Vec<String> =
             columns.iter().map(|column| format!("{}, b.{}", text(column), name(column))).collect();
@@ -342,7 +341,7 @@ fn raw_json<'a>(columns: impl Iterator<Item = &'a str>) -> String {
     };
     format!(
         "CASE WHEN b._corrupt_record IS NOT NULL OR b._corrupt_reason IS NOT NULL THEN {} ELSE {} END",
-        object(&["_corrupt_reason", "_corrupt_record"]),
+        object(&["_corrupt_record", "_corrupt_reason"]),
         object(&columns)
     )
 }

@@ -267,7 +267,7 @@ SELECT `_ingested_at`,
   trim(BOTH ' \t\n\u000c\r' FROM `Country`) AS `_text_country`
 FROM (
   SELECT b.`Country`, b.`CustomerID`, b.`Description`, b.`InvoiceDate`, b.`InvoiceNo`, b.`Quantity`, b.`StockCode`, b.`UnitPrice`, b.`_corrupt_record`, b.`_corrupt_reason`, b.`_ingested_at`, b.`_source_file`, b.`_source_etag`, b.`_source_row`, b.`_run_id`,
-    CASE o.layout WHEN 1 THEN CASE WHEN b._corrupt_record IS NOT NULL OR b._corrupt_reason IS NOT NULL THEN to_json(named_struct('_corrupt_reason', b.`_corrupt_reason`, '_corrupt_record', b.`_corrupt_record`), map('ignoreNullFields', 'false')) ELSE to_json(named_struct('Country', b.`Country`, 'CustomerID', b.`CustomerID`, 'Description', b.`Description`, 'InvoiceDate', b.`InvoiceDate`, 'InvoiceNo', b.`InvoiceNo`, 'Quantity', b.`Quantity`, 'StockCode', b.`StockCode`, 'UnitPrice', b.`UnitPrice`), map('ignoreNullFields', 'false')) END END AS _raw,
+    CASE o.layout WHEN 1 THEN CASE WHEN b._corrupt_record IS NOT NULL OR b._corrupt_reason IS NOT NULL THEN to_json(named_struct('_corrupt_record', b.`_corrupt_record`, '_corrupt_reason', b.`_corrupt_reason`), map('ignoreNullFields', 'false')) ELSE to_json(named_struct('InvoiceNo', b.`InvoiceNo`, 'StockCode', b.`StockCode`, 'Description', b.`Description`, 'Quantity', b.`Quantity`, 'InvoiceDate', b.`InvoiceDate`, 'UnitPrice', b.`UnitPrice`, 'CustomerID', b.`CustomerID`, 'Country', b.`Country`), map('ignoreNullFields', 'false')) END END AS _raw,
     o.lacks_silver_1 AS _lacks_silver, o.lacks_quarantine_1 AS _lacks_quarantine
   FROM `stage_bronze_transactions` AS b JOIN objects AS o ON o.source_file = b._source_file AND o.source_etag = b._source_etag
   WHERE o.lacks_silver_1 OR o.lacks_quarantine_1
@@ -425,22 +425,22 @@ LOCATION 's3://lake/prod/quarantine/sales/transactions/spark-run-1-1';
 INSERT OVERWRITE TABLE `stage_quarantine_transactions` SELECT `_ingested_at`, `_source_file`, `_source_etag`, `_source_row`, `_run_id`, `_broken_rules`, `_raw` FROM (
   SELECT `_ingested_at`, `_source_file`, `_source_etag`, `_source_row`, `_run_id`,
     to_json(filter(array(
-      CASE WHEN `_corrupt_record` IS NOT NULL THEN named_struct('column', CAST(NULL AS STRING), 'rule', 'corrupt_record', 'value', `_corrupt_reason`) END,
-      CASE WHEN (coalesce(`invoice_no` IS NULL AND `_unreadable_invoice_no` IS NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('column', 'invoice_no', 'rule', 'invoice_no.required', 'value', CAST(NULL AS STRING)) END,
-      CASE WHEN (coalesce(NOT (`invoice_no` RLIKE '\\A(?:[AC]){0,1}(?:[0-9]){6,6}\\z'), FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('column', 'invoice_no', 'rule', 'invoice_no.pattern', 'value', `invoice_no`) END,
-      CASE WHEN (coalesce(`stock_code` IS NULL AND `_unreadable_stock_code` IS NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('column', 'stock_code', 'rule', 'stock_code.required', 'value', CAST(NULL AS STRING)) END,
-      CASE WHEN (coalesce(`description` IS NULL AND `_unreadable_description` IS NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('column', 'description', 'rule', 'description.required', 'value', CAST(NULL AS STRING)) END,
-      CASE WHEN (coalesce(char_length(`description`) < 1, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('column', 'description', 'rule', 'description.min_length', 'value', `description`) END,
-      CASE WHEN (coalesce(`_unreadable_quantity` IS NOT NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('column', 'quantity', 'rule', 'quantity.readable', 'value', `_unreadable_quantity`) END,
-      CASE WHEN (coalesce(`quantity` IS NULL AND `_unreadable_quantity` IS NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('column', 'quantity', 'rule', 'quantity.required', 'value', CAST(NULL AS STRING)) END,
-      CASE WHEN (coalesce(`_unreadable_invoice_ts` IS NOT NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('column', 'invoice_ts', 'rule', 'invoice_ts.readable', 'value', `_unreadable_invoice_ts`) END,
-      CASE WHEN (coalesce(`invoice_ts` IS NULL AND `_unreadable_invoice_ts` IS NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('column', 'invoice_ts', 'rule', 'invoice_ts.required', 'value', CAST(NULL AS STRING)) END,
-      CASE WHEN (coalesce(`_unreadable_unit_price` IS NOT NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('column', 'unit_price', 'rule', 'unit_price.readable', 'value', `_unreadable_unit_price`) END,
-      CASE WHEN (coalesce(`unit_price` IS NULL AND `_unreadable_unit_price` IS NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('column', 'unit_price', 'rule', 'unit_price.required', 'value', CAST(NULL AS STRING)) END,
-      CASE WHEN (coalesce(`unit_price` < CAST('0.000' AS DECIMAL(12,3)), FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('column', 'unit_price', 'rule', 'unit_price.minimum', 'value', CAST(`unit_price` AS STRING)) END,
-      CASE WHEN (coalesce(`country` IS NULL AND `_unreadable_country` IS NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('column', 'country', 'rule', 'country.required', 'value', CAST(NULL AS STRING)) END,
-      CASE WHEN (coalesce(`is_cancellation` IS NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('column', 'is_cancellation', 'rule', 'is_cancellation.required', 'value', CAST(NULL AS STRING)) END,
-      CASE WHEN (coalesce((`quantity` = 0), FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('column', 'quantity', 'rule', 'quantity_not_zero', 'value', CAST(`quantity` AS STRING)) END), rule -> rule IS NOT NULL), map('ignoreNullFields', 'false')) AS _broken_rules,
+      CASE WHEN `_corrupt_record` IS NOT NULL THEN named_struct('rule', 'corrupt_record', 'column', CAST(NULL AS STRING), 'value', `_corrupt_reason`) END,
+      CASE WHEN (coalesce(`invoice_no` IS NULL AND `_unreadable_invoice_no` IS NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('rule', 'invoice_no.required', 'column', 'invoice_no', 'value', CAST(NULL AS STRING)) END,
+      CASE WHEN (coalesce(NOT (`invoice_no` RLIKE '\\A(?:[AC]){0,1}(?:[0-9]){6,6}\\z'), FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('rule', 'invoice_no.pattern', 'column', 'invoice_no', 'value', `invoice_no`) END,
+      CASE WHEN (coalesce(`stock_code` IS NULL AND `_unreadable_stock_code` IS NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('rule', 'stock_code.required', 'column', 'stock_code', 'value', CAST(NULL AS STRING)) END,
+      CASE WHEN (coalesce(`description` IS NULL AND `_unreadable_description` IS NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('rule', 'description.required', 'column', 'description', 'value', CAST(NULL AS STRING)) END,
+      CASE WHEN (coalesce(char_length(`description`) < 1, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('rule', 'description.min_length', 'column', 'description', 'value', `description`) END,
+      CASE WHEN (coalesce(`_unreadable_quantity` IS NOT NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('rule', 'quantity.readable', 'column', 'quantity', 'value', `_unreadable_quantity`) END,
+      CASE WHEN (coalesce(`quantity` IS NULL AND `_unreadable_quantity` IS NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('rule', 'quantity.required', 'column', 'quantity', 'value', CAST(NULL AS STRING)) END,
+      CASE WHEN (coalesce(`_unreadable_invoice_ts` IS NOT NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('rule', 'invoice_ts.readable', 'column', 'invoice_ts', 'value', `_unreadable_invoice_ts`) END,
+      CASE WHEN (coalesce(`invoice_ts` IS NULL AND `_unreadable_invoice_ts` IS NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('rule', 'invoice_ts.required', 'column', 'invoice_ts', 'value', CAST(NULL AS STRING)) END,
+      CASE WHEN (coalesce(`_unreadable_unit_price` IS NOT NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('rule', 'unit_price.readable', 'column', 'unit_price', 'value', `_unreadable_unit_price`) END,
+      CASE WHEN (coalesce(`unit_price` IS NULL AND `_unreadable_unit_price` IS NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('rule', 'unit_price.required', 'column', 'unit_price', 'value', CAST(NULL AS STRING)) END,
+      CASE WHEN (coalesce(`unit_price` < CAST('0.000' AS DECIMAL(12,3)), FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('rule', 'unit_price.minimum', 'column', 'unit_price', 'value', CAST(`unit_price` AS STRING)) END,
+      CASE WHEN (coalesce(`country` IS NULL AND `_unreadable_country` IS NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('rule', 'country.required', 'column', 'country', 'value', CAST(NULL AS STRING)) END,
+      CASE WHEN (coalesce(`is_cancellation` IS NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('rule', 'is_cancellation.required', 'column', 'is_cancellation', 'value', CAST(NULL AS STRING)) END,
+      CASE WHEN (coalesce((`quantity` = 0), FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('rule', 'quantity_not_zero', 'column', 'quantity', 'value', CAST(`quantity` AS STRING)) END), rule -> rule IS NOT NULL), map('ignoreNullFields', 'false')) AS _broken_rules,
     _raw
   FROM checked_1 WHERE _bad AND _lacks_quarantine
 );

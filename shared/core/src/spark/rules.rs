@@ -183,7 +183,7 @@ pub(super) fn broken_rules(tests: &[RowTest]) -> String {
         .map(|test| {
             let column = test.column.as_deref().map_or_else(|| NO_VALUE.to_owned(), text);
             let (broken, rule, value) = (&test.broken, text(&test.id), &test.value);
-            format!("CASE WHEN {broken} THEN named_struct('column', {column}, 'rule', {rule}, 'value', {value}) END")
+            format!("CASE WHEN {broken} THEN named_struct('rule', {rule}, 'column', {column}, 'value', {value}) END")
         })
         .collect();
     format!(
