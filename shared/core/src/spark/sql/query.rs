@@ -105,7 +105,7 @@ impl<'a> Translator<'a> {
             SetExpr::SetOperation { left, op, set_quantifier, right } => {
                 let words = words(*op, *set_quantifier, body)?;
                 let (left, right) = (self.set(left, &[])?, self.set(right, &[])?);
-                united(left, words, right, body)
+                united(&left, words, &right, body)
             }
             other => Err(not_portable("this form of query", other, "write SELECT … FROM …")),
         }

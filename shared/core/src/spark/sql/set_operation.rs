@@ -19,7 +19,7 @@ pub(super) fn words(op: SetOperator, quantifier: SetQuantifier, node: &impl Span
 }
 
 /// Two answers as one, column by column.
-pub(super) fn united(left: Answer, words: &str, right: Answer, node: &impl Spanned) -> Result<Answer, SqlError> {
+pub(super) fn united(left: &Answer, words: &str, right: &Answer, node: &impl Spanned) -> Result<Answer, SqlError> {
     if left.fields.len() != right.fields.len() {
         let what = format!("{words} of {} and {} columns", left.fields.len(), right.fields.len());
         return Err(not_portable(what, node, "select as many on both sides"));
@@ -31,7 +31,7 @@ pub(super) fn united(left: Answer, words: &str, right: Answer, node: &impl Spann
         })?;
         fields.push(Field { name: a.name.clone(), sql_type });
     }
-    let text = format!("{}\n{words}\n{}", operand(&left, &fields), operand(&right, &fields));
+    let text = format!("{}\n{words}\n{}", operand(left, &fields), operand(right, &fields));
     Ok(Answer { text, fields })
 }
 

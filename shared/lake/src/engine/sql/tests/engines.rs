@@ -2,7 +2,6 @@
 //!
 //! It needs a Spark 3.5, named by `SLUICE_SPARK_HOME` or `SPARK_HOME`, or that of the pyspark of `python3`. Without one
 //! it says so, and only finds out that Polars answers or refuses what it should.
-#![expect(clippy::print_stderr, reason = "a skipped test must say so")]
 
 use std::fmt::Write;
 use std::fs::File;
