@@ -493,17 +493,17 @@ SELECT
   `lines`.`invoice_no` AS `invoice_no`,
   `lines`.`customer_id` AS `customer_id`,
   `lines`.`is_cancellation` AS `is_cancellation`,
-  sum(CAST(CASE WHEN (`lines`.`quantity` > 0) THEN `lines`.`amount` ELSE CAST(`lines`.`zero` AS DECIMAL(38,2)) END AS DECIMAL(38,2))) AS `gross`,
-  sum(CAST(CASE WHEN (`lines`.`quantity` < 0) THEN `lines`.`amount` ELSE CAST(`lines`.`zero` AS DECIMAL(38,2)) END AS DECIMAL(38,2))) AS `returned`
+  sum(CAST(CASE WHEN (`lines`.`quantity` > 0) THEN `lines`.`amount` ELSE CAST(`lines`.`zero` AS DECIMAL(38,2)) END AS DECIMAL(28,2))) AS `gross`,
+  sum(CAST(CASE WHEN (`lines`.`quantity` < 0) THEN `lines`.`amount` ELSE CAST(`lines`.`zero` AS DECIMAL(38,2)) END AS DECIMAL(28,2))) AS `returned`
 FROM `lines` AS `lines`
 GROUP BY `lines`.`invoice_date`, `lines`.`country`, `lines`.`invoice_no`, `lines`.`customer_id`, `lines`.`is_cancellation`
 )
 SELECT
   `invoices`.`invoice_date` AS `invoice_date`,
   `invoices`.`country` AS `country`,
-  sum(CAST(`invoices`.`gross` AS DECIMAL(38,2))) AS `gross_revenue`,
-  sum(CAST(`invoices`.`returned` AS DECIMAL(38,2))) AS `returns`,
-  (sum(CAST(`invoices`.`gross` AS DECIMAL(38,2))) + sum(CAST(`invoices`.`returned` AS DECIMAL(38,2)))) AS `net_revenue`,
+  sum(CAST(`invoices`.`gross` AS DECIMAL(28,2))) AS `gross_revenue`,
+  sum(CAST(`invoices`.`returned` AS DECIMAL(28,2))) AS `returns`,
+  (sum(CAST(`invoices`.`gross` AS DECIMAL(28,2))) + sum(CAST(`invoices`.`returned` AS DECIMAL(28,2)))) AS `net_revenue`,
   count(DISTINCT CASE WHEN `invoices`.`is_cancellation` THEN CAST(NULL AS STRING) ELSE `invoices`.`invoice_no` END) AS `orders`,
   count(DISTINCT `invoices`.`customer_id`) AS `customers`
 FROM `invoices` AS `invoices`
@@ -539,7 +539,7 @@ SELECT
   `transactions`.`invoice_no` AS `invoice_no`,
   `transactions`.`is_cancellation` AS `is_cancellation`,
   CAST(`transactions`.`invoice_ts` AS DATE) AS `day`,
-  sum(CAST(round((`transactions`.`quantity` * `transactions`.`unit_price`), 2) AS DECIMAL(38,2))) AS `amount`
+  sum(CAST(round((`transactions`.`quantity` * `transactions`.`unit_price`), 2) AS DECIMAL(28,2))) AS `amount`
 FROM `after_silver_transactions` AS `transactions`
 WHERE (`transactions`.`customer_id` IS NOT NULL)
 GROUP BY `transactions`.`customer_id`, `transactions`.`invoice_no`, `transactions`.`is_cancellation`, CAST(`transactions`.`invoice_ts` AS DATE)
@@ -549,7 +549,7 @@ SELECT
   `invoices`.`customer_id` AS `customer_id`,
   max(CASE WHEN `invoices`.`is_cancellation` THEN CAST(NULL AS DATE) ELSE `invoices`.`day` END) AS `last_order_date`,
   count(DISTINCT CASE WHEN `invoices`.`is_cancellation` THEN CAST(NULL AS STRING) ELSE `invoices`.`invoice_no` END) AS `orders`,
-  sum(CAST(`invoices`.`amount` AS DECIMAL(38,2))) AS `spend`
+  sum(CAST(`invoices`.`amount` AS DECIMAL(28,2))) AS `spend`
 FROM `invoices` AS `invoices`
 GROUP BY `invoices`.`customer_id`
 )

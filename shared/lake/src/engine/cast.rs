@@ -11,7 +11,7 @@
 //!   spring is unreadable; of one that happens twice in autumn the first is meant.
 
 mod instants;
-mod numbers;
+pub(super) mod numbers;
 
 use polars::prelude::arity::unary_elementwise;
 use polars::prelude::{

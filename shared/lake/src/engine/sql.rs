@@ -7,9 +7,12 @@
 mod arithmetic;
 mod calendar;
 mod conform;
+mod conversion;
 mod dialect;
 mod functions;
+mod numbers;
 mod plan;
+mod text;
 
 use polars::prelude::{DataFrame, DataType, DslPlan, Expr, IntoLazy, LazyFrame, PlSmallStr, Schema};
 use sluice_core::contract::TableContract;

@@ -1,5 +1,7 @@
 //! Functions and aggregates.
 
+use std::ops::ControlFlow;
+
 use sqlparser::ast::{
     CeilFloorKind, DateTimeField, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
 };
@@ -48,11 +50,15 @@ fn by_name(all: &Expressions<'_>, function: &Function, expr: &Expr) -> Result<Ty
     }
     match (name.as_str(), arguments.as_slice()) {
         ("count", [argument]) => {
+            if distinct {
+                of_rows(argument)?;
+            }
             let counted = all.inside_aggregate(expr)?.typed(argument)?;
             let distinct = if distinct { "DISTINCT " } else { "" };
             Ok(Typed::new(format!("count({distinct}{})", counted.text), SqlType::Int64))
         }
         ("sum" | "avg" | "min" | "max", [argument]) => {
+            of_rows(argument)?;
             aggregate(&name, &all.inside_aggregate(expr)?.typed(argument)?, argument)
         }
         ("coalesce", [_, ..]) => {
@@ -98,7 +104,23 @@ fn by_name(all: &Expressions<'_>, function: &Function, expr: &Expr) -> Result<Ty
     }
 }
 
-/// Sums of whole numbers are 64 bits wide and those of decimals have 38 digits; both fail where that is left.
+/// Refuses a constant in an aggregate: Polars takes it for one value, whatever the number of rows.
+fn of_rows(argument: &Expr) -> Result<(), SqlError> {
+    let column = sqlparser::ast::visit_expressions(argument, |inner| match inner {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    if column.is_break() {
+        return Ok(());
+    }
+    Err(not_portable("an aggregate of a constant", argument, "name a column; COUNT(*) counts rows"))
+}
+
+/// Most digits of a decimal in a sum: the sums of 10^10 of them have 38.
+const SUMMED_DIGITS: u8 = 28;
+
+/// Sums of whole numbers are 64 bits wide and fail where that is left. Those of decimals have 38 digits, which no sum of
+/// decimals of 28 digits leaves; longer ones fail.
 fn aggregate(name: &str, value: &Typed, node: &Expr) -> Result<Typed, SqlError> {
     if matches!(name, "min" | "max") {
         return Ok(Typed::new(format!("{name}({})", value.text), value.sql_type));
@@ -107,9 +129,13 @@ fn aggregate(name: &str, value: &Typed, node: &Expr) -> Result<Typed, SqlError> 
         return Err(no_number(value.sql_type, node));
     }
     let sum = match value.sql_type {
+        SqlType::Decimal { scale, .. } if scale > SUMMED_DIGITS => {
+            let what = format!("a sum of decimals with {scale} places");
+            return Err(not_portable(what, node, "round them to at most 28 places"));
+        }
         SqlType::Decimal { scale, .. } => {
-            let wide = SqlType::widest_decimal(scale);
-            Typed::new(format!("sum({})", value.explicit_cast(wide)), wide)
+            let short = SqlType::Decimal { precision: SUMMED_DIGITS, scale };
+            Typed::new(format!("sum({})", value.explicit_cast(short)), SqlType::widest_decimal(scale))
         }
         SqlType::Double => Typed::new(format!("sum({})", value.text), SqlType::Double),
         _ => Typed::new(format!("sum({})", value.cast(SqlType::Int64)), SqlType::Int64),

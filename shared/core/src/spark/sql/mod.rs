@@ -10,9 +10,11 @@ mod check;
 mod conform;
 mod expression;
 mod function;
+mod group;
 mod literal;
 mod query;
 mod scope;
+mod set_operation;
 mod types;
 
 use std::collections::BTreeMap;

@@ -1,19 +1,19 @@
 //! Queries: tables, joins, groups, set operations.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Distinct, Expr, Function, GroupByExpr, Join, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Spanned, TableAlias, TableFactor,
-    TableWithJoins, Visit, Visitor,
+    Distinct, Expr, Join, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins,
 };
 
 use super::expression::Expressions;
+use super::group::{check_grouped, group_texts};
 use super::scope::{Field, Scope, Source, unknown_table};
+use super::set_operation::{united, words};
 use super::types::{SqlType, quoted};
 use super::{Relation, SparkQuery};
-use crate::sql::{SqlError, is_aggregate, not_portable};
+use crate::sql::{SqlError, not_portable};
 
 /// A table of `WITH`.
 struct Cte {
@@ -24,9 +24,9 @@ struct Cte {
 }
 
 /// A translated query with the columns that it answers.
-struct Answer {
-    text: String,
-    fields: Vec<Field>,
+pub(super) struct Answer {
+    pub(super) text: String,
+    pub(super) fields: Vec<Field>,
 }
 
 /// Translates queries over tables, by the name that the subset gives them.
@@ -103,16 +103,7 @@ impl<'a> Translator<'a> {
                 Ok(Answer { text: format!("({})", answer.text), fields: answer.fields })
             }
             SetExpr::SetOperation { left, op, set_quantifier, right } => {
-                let words = match (op, set_quantifier) {
-                    (SetOperator::Union, SetQuantifier::All) => "UNION ALL",
-                    (SetOperator::Union, SetQuantifier::None | SetQuantifier::Distinct) => "UNION",
-                    (SetOperator::Except, SetQuantifier::None | SetQuantifier::Distinct) => "EXCEPT",
-                    (SetOperator::Intersect, SetQuantifier::None | SetQuantifier::Distinct) => "INTERSECT",
-                    _ => {
-                        let hint = "use UNION, UNION ALL, EXCEPT or INTERSECT";
-                        return Err(not_portable(format!("{op} {set_quantifier}"), body, hint));
-                    }
-                };
+                let words = words(*op, *set_quantifier, body)?;
                 let (left, right) = (self.set(left, &[])?, self.set(right, &[])?);
                 united(&left, words, &right, body)
             }
@@ -128,8 +119,8 @@ impl<'a> Translator<'a> {
             scope.join(tables, select)?;
             from.push(text);
         }
-        if from.is_empty() {
-            return Err(not_portable("a SELECT without FROM", select, "read a table"));
+        if from.is_empty() && (select.selection.is_some() || select.having.is_some()) {
+            return Err(not_portable("a condition without FROM", select, "read a table"));
         }
         let all = Expressions::of_groups(&scope);
         let (mut items, fields) = projected(select, &all)?;
@@ -139,7 +130,13 @@ impl<'a> Translator<'a> {
         }
         let rows = Expressions::of_rows(&scope);
         let distinct = if matches!(select.distinct, Some(Distinct::Distinct)) { " DISTINCT" } else { "" };
-        let mut text = format!("SELECT{distinct}\n  {}\nFROM {}", items.join(",\n  "), from.join(", "));
+        if from.is_empty() && (items.is_empty() || all.aggregated.get()) {
+            return Err(not_portable("* or an aggregate without FROM", select, "read a table"));
+        }
+        let mut text = format!("SELECT{distinct}\n  {}", items.join(",\n  "));
+        if !from.is_empty() {
+            text.push_str(&format!("\nFROM {}", from.join(", ")));
+        }
         if let Some(filter) = &select.selection {
             text.push_str(&format!("\nWHERE {}", rows.condition(filter)?.text));
         }
@@ -292,82 +289,6 @@ fn projected(select: &Select, all: &Expressions<'_>) -> Result<(Vec<String>, Vec
     Ok((items, fields))
 }
 
-fn groups(select: &Select) -> &[Expr] {
-    match &select.group_by {
-        GroupByExpr::Expressions(expressions, _) => expressions,
-        GroupByExpr::All(_) => &[],
-    }
-}
-
-fn group_texts(select: &Select, rows: &Expressions<'_>) -> Result<Vec<String>, SqlError> {
-    groups(select).iter().map(|expr| Ok(rows.typed(expr)?.text)).collect()
-}
-
-/// Refuses a column outside of aggregates that is not grouped by, and names that mean a column to one engine and what
-/// is selected under that name to another.
-fn check_grouped(select: &Select, rows: &Expressions<'_>, groups_by: &[String]) -> Result<(), SqlError> {
-    let mut visitor = Grouped { rows, groups: groups_by, covered: 0 };
-    for item in &select.projection {
-        let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else {
-            return Err(not_portable("* with groups", item, "name the columns"));
-        };
-        if let ControlFlow::Break(error) = expr.visit(&mut visitor) {
-            return Err(error);
-        }
-        if let SelectItem::ExprWithAlias { expr, alias } = item {
-            let own = rows.scope.column(alias).ok().map(|column| column.text);
-            let same = rows.typed(expr).ok().map(|typed| typed.text) == own;
-            let named = |found: &Expr| matches!(found, Expr::Identifier(ident) if ident.value == alias.value);
-            let grouped = groups(select).iter().any(|group| mentions(group, &named));
-            if own.is_some() && !same && (grouped || select.having.iter().any(|having| mentions(having, &named))) {
-                let what = format!("`{}`, which is both a column and what is selected,", alias.value);
-                return Err(not_portable(what, item, "give what is selected another name, or write table.column"));
-            }
-        }
-    }
-    match select.having.as_ref().map(|having| having.visit(&mut visitor)) {
-        Some(ControlFlow::Break(error)) => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn mentions(expr: &Expr, test: &impl Fn(&Expr) -> bool) -> bool {
-    let found = sqlparser::ast::visit_expressions(expr, |inner| {
-        if test(inner) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    found.is_break()
-}
-
-struct Grouped<'a> {
-    rows: &'a Expressions<'a>,
-    groups: &'a [String],
-    /// How deep the visit is below an aggregate or what is grouped by.
-    covered: usize,
-}
-
-impl Visitor for Grouped<'_> {
-    type Break = SqlError;
-
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<SqlError> {
-        let aggregate = |function: &Function| is_aggregate(&function.name.to_string());
-        let covers = self.covered > 0
-            || matches!(expr, Expr::Function(function) if aggregate(function))
-            || self.rows.typed(expr).is_ok_and(|typed| self.groups.contains(&typed.text));
-        if covers {
-            self.covered += 1;
-        } else if matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
-            let hint = "group by it, or aggregate it with MIN or MAX";
-            return ControlFlow::Break(not_portable(format!("`{expr}`, which is not grouped by,"), expr, hint));
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, _: &Expr) -> ControlFlow<SqlError> {
-        self.covered = self.covered.saturating_sub(1);
-        ControlFlow::Continue(())
-    }
-}
-
 /// The columns that `USING` makes one of two, with their types.
 fn merged(columns: &[ObjectName], left: &Scope, right: &Scope) -> Result<Vec<(String, SqlType)>, SqlError> {
     let mut merged = Vec::with_capacity(columns.len());
@@ -385,44 +306,6 @@ fn merged(columns: &[ObjectName], left: &Scope, right: &Scope) -> Result<Vec<(St
         merged.push((ident.value.clone(), a));
     }
     Ok(merged)
-}
-
-/// Two answers as one, column by column.
-fn united(left: &Answer, words: &str, right: &Answer, node: &impl Spanned) -> Result<Answer, SqlError> {
-    if left.fields.len() != right.fields.len() {
-        let what = format!("{words} of {} and {} columns", left.fields.len(), right.fields.len());
-        return Err(not_portable(what, node, "select as many on both sides"));
-    }
-    let mut fields = Vec::with_capacity(left.fields.len());
-    for (a, b) in left.fields.iter().zip(&right.fields) {
-        let sql_type = a.sql_type.common(b.sql_type).ok_or_else(|| {
-            not_portable(format!("{words} of {} and {}", a.sql_type, b.sql_type), node, "CAST one side")
-        })?;
-        fields.push(Field { name: a.name.clone(), sql_type });
-    }
-    let text = format!("{}\n{words}\n{}", operand(left, &fields), operand(right, &fields));
-    Ok(Answer { text, fields })
-}
-
-/// One side of a set operation, with the types of the whole.
-fn operand(answer: &Answer, fields: &[Field]) -> String {
-    let same = answer.fields.iter().zip(fields).all(|(own, whole)| own.sql_type == whole.sql_type);
-    if same {
-        return format!("({})", answer.text);
-    }
-    let names: Vec<String> = (1..=fields.len()).map(|index| quoted(&format!("_{index}"))).collect();
-    let casts: Vec<String> = answer
-        .fields
-        .iter()
-        .zip(fields)
-        .zip(&names)
-        .zip(fields)
-        .map(|(((_, whole), name), field)| {
-            let shown = field.name.as_deref().map_or_else(|| name.clone(), quoted);
-            format!("CAST({name} AS {}) AS {shown}", whole.sql_type)
-        })
-        .collect();
-    format!("(SELECT {} FROM ({}) AS `part` ({}))", casts.join(", "), answer.text, names.join(", "))
 }
 
 fn rename(fields: &mut [Field], alias: &TableAlias) -> Result<(), SqlError> {

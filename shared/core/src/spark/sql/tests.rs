@@ -104,6 +104,11 @@ fn what_has_no_one_meaning_is_refused_with_its_position() {
     check("SELECT CASE WHEN c THEN q ELSE t END AS x FROM silver.t", "INT and STRING as one value");
     check("SELECT COUNT(*) AS n FROM silver.t WHERE q", "a condition of type INT");
     check("SELECT p / CAST(q AS DECIMAL(38,20)) AS x FROM silver.t", "a quotient with 20 places");
+    check("SELECT SUM(CAST(q AS DECIMAL(38,29))) AS x FROM silver.t", "a sum of decimals with 29 places");
+    check("SELECT SUM(1) AS x FROM silver.t", "an aggregate of a constant at line 1, column 12");
+    check("SELECT COUNT(*) AS x", "an aggregate without FROM");
+    check("SELECT *", "without FROM");
+    check("SELECT 1 AS x WHERE TRUE", "a condition without FROM");
 }
 
 #[test]
@@ -114,7 +119,7 @@ fn queries_name_their_tables_and_columns() {
     };
     check(
         "WITH silver_t (y) AS (SELECT p * 2 FROM silver.t) SELECT SUM(y) AS x FROM silver_t",
-        "WITH silver_t_ (y) AS ( SELECT (t.p * 2) FROM silver_t AS t ) SELECT sum(CAST(silver_t.y AS DECIMAL(38,3))) AS x FROM silver_t_ AS silver_t",
+        "WITH silver_t_ (y) AS ( SELECT (t.p * 2) FROM silver_t AS t ) SELECT sum(CAST(silver_t.y AS DECIMAL(28,3))) AS x FROM silver_t_ AS silver_t",
     );
     check(
         "SELECT u.q AS x FROM silver.t AS a LEFT JOIN gold.u USING (b) WHERE b > 1",
@@ -123,6 +128,10 @@ fn queries_name_their_tables_and_columns() {
     check(
         "SELECT b AS x FROM silver.t UNION ALL SELECT p FROM gold.u",
         "(SELECT CAST(_1 AS DECIMAL(22,3)) AS x FROM (SELECT t.b AS x FROM silver_t AS t) AS part (_1)) UNION ALL (SELECT CAST(_1 AS DECIMAL(22,3)) AS x FROM (SELECT u.p AS p FROM gold_u AS u) AS part (_1))",
+    );
+    check(
+        "SELECT t.q, n.x FROM silver.t CROSS JOIN (SELECT 1 AS x) AS n",
+        "SELECT t.q AS q, n.x AS x FROM silver_t AS t CROSS JOIN ( SELECT 1 AS x ) AS n",
     );
     check(
         "SELECT t, COUNT(*) AS n FROM silver.t GROUP BY t HAVING COUNT(*) > 1",

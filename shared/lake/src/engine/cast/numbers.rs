@@ -1,14 +1,14 @@
 //! Numbers and booleans from text: exactly what is written, or nothing.
 
 /// An integer: `[+-]?digits`, in range.
-pub(super) fn integer<N: std::str::FromStr>(text: &str) -> Option<N> {
+pub(in crate::engine) fn integer<N: std::str::FromStr>(text: &str) -> Option<N> {
     // The standard library reads exactly this grammar for integers, and reports overflow.
     text.parse().ok()
 }
 
 /// A decimal as a multiple of 10^-`scale` with at most `precision` digits: `[+-]?digits[.digits]`, one side of the point
 /// may be empty. More digits after the point than the scale has are accepted only when they are zeros.
-pub(super) fn decimal(text: &str, precision: u32, scale: usize) -> Option<i128> {
+pub(in crate::engine) fn decimal(text: &str, precision: u32, scale: usize) -> Option<i128> {
     let (negative, digits) = match text.as_bytes() {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
@@ -67,7 +67,7 @@ fn digits_u128(digits: &[u8], start: u128) -> Option<u128> {
 }
 
 /// A double: plain or exponent notation, finite.
-pub(super) fn double(text: &str) -> Option<f64> {
+pub(in crate::engine) fn double(text: &str) -> Option<f64> {
     let plain = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E');
     if !text.as_bytes().iter().all(plain) {
         return None;
@@ -76,7 +76,7 @@ pub(super) fn double(text: &str) -> Option<f64> {
 }
 
 /// `true` or `false`, in any case.
-pub(super) fn boolean(text: &str) -> Option<bool> {
+pub(in crate::engine) fn boolean(text: &str) -> Option<bool> {
     if text.eq_ignore_ascii_case("true") {
         Some(true)
     } else if text.eq_ignore_ascii_case("false") {

@@ -1,183 +1,213 @@
 //! Exact arithmetic: what Polars rounds, wraps around or turns into doubles.
 
 use polars::prelude::arity::broadcast_try_binary_elementwise;
-use polars::prelude::{
-    ChunkedArray, Column, DataType, Int64Type, Int128Type, IntoColumn, PolarsError, PolarsResult, RoundMode,
-    RoundSeries,
-};
+use polars::prelude::{ChunkedArray, Column, DataType, Int64Type, Int128Type, IntoColumn, PolarsError, PolarsResult};
 
-use super::functions::{first, wrong_arguments};
+use super::functions::wrong_arguments;
+use super::numbers::{doubles, is_number, places};
 
 /// Fewest digits after the point of a decimal quotient.
 const LEAST_QUOTIENT_PLACES: usize = 6;
+/// Most digits after the point of a decimal quotient, as Spark has them.
+const MOST_QUOTIENT_PLACES: usize = 18;
+/// Most digits before the point of a decimal divisor and quotient, as Spark has them. With the places above they fill
+/// a decimal.
+const MOST_QUOTIENT_DIGITS: usize = 20;
 /// Most digits of a decimal.
-const MAX_DIGITS: usize = 38;
+pub(super) const MAX_DIGITS: usize = 38;
 
-pub(super) fn rounded_type(dtype: &DataType, decimals: u32) -> DataType {
-    match dtype {
-        DataType::Decimal(precision, scale) => DataType::Decimal(*precision, (*scale).min(decimals as usize)),
-        other => other.clone(),
+/// An operation of two numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operation {
+    /// `a + b`.
+    Sum,
+    /// `a - b`.
+    Difference,
+    /// `a * b`.
+    Product,
+    /// `a / b`.
+    Quotient,
+    /// `a % b`, with the sign of `a`.
+    Remainder,
+}
+
+impl Operation {
+    /// What it is in messages.
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Sum => "sum",
+            Self::Difference => "difference",
+            Self::Product => "product",
+            Self::Quotient => "quotient",
+            Self::Remainder => "remainder",
+        }
     }
 }
 
-/// Half away from zero. A decimal keeps no more places than it was rounded to; what is no fraction stays as it is.
-pub(super) fn rounded(column: &Column, decimals: u32) -> PolarsResult<Column> {
-    match column.dtype() {
-        DataType::Decimal(..) => {
-            let rounded = column.as_materialized_series().round(decimals, RoundMode::HalfAwayFromZero)?;
-            let cut = rounded.strict_cast(&rounded_type(column.dtype(), decimals))?;
-            Ok(cut.into_column())
-        }
-        DataType::Float32 | DataType::Float64 => {
-            Ok(column.as_materialized_series().round(decimals, RoundMode::HalfAwayFromZero)?.into_column())
-        }
-        _ => Ok(column.clone()),
-    }
-}
-
-pub(super) fn product_type(types: &[DataType]) -> PolarsResult<DataType> {
+/// The type of a result: whole numbers are 64 bits wide and decimals have 38 digits.
+pub(super) fn operation_type(operation: Operation, types: &[DataType]) -> PolarsResult<DataType> {
     let [left, right] = types else { return Err(wrong_arguments(2)) };
-    Ok(match (left.clone().materialize_unknown(true)?, right.clone().materialize_unknown(true)?) {
-        (DataType::Decimal(_, a), DataType::Decimal(_, b)) => {
-            if a + b > MAX_DIGITS {
-                let message =
-                    format!("the product of decimals with {a} and {b} places has no room in 38 digits; round one");
-                return Err(PolarsError::InvalidOperation(message.into()));
-            }
-            DataType::Decimal(MAX_DIGITS, a + b)
-        }
-        (DataType::Decimal(_, scale), other) | (other, DataType::Decimal(_, scale))
-            if other.is_integer() || other.is_null() =>
-        {
-            DataType::Decimal(MAX_DIGITS, scale)
-        }
-        (a, b) if (a.is_integer() || a.is_null()) && (b.is_integer() || b.is_null()) => DataType::Int64,
-        (a, b) if (a.is_numeric() || a.is_null()) && (b.is_numeric() || b.is_null()) => DataType::Float64,
-        (a, b) => return Err(PolarsError::InvalidOperation(format!("{a} and {b} cannot be multiplied").into())),
-    })
-}
-
-/// The exact product: decimals keep the places of both, integers that leave 64 bits are an error.
-pub(super) fn product([left, right]: [&Column; 2]) -> PolarsResult<Column> {
-    let dtype = product_type(&[left.dtype().clone(), right.dtype().clone()])?;
-    if dtype != DataType::Int64 {
-        // Decimals of equal places multiply exactly when the places are those of the result.
-        return left.strict_cast(&dtype)? * right.strict_cast(&dtype)?;
-    }
-    let (left, right) = (left.strict_cast(&dtype)?, right.strict_cast(&dtype)?);
-    let (a, b) = (left.i64()?, right.i64()?);
-    let multiply = |a: Option<i64>, b: Option<i64>| match (a, b) {
-        (Some(a), Some(b)) => {
-            let overflow = || PolarsError::ComputeError(format!("overflow in the product of {a} and {b}").into());
-            a.checked_mul(b).map(Some).ok_or_else(overflow)
-        }
-        _ => Ok(None),
-    };
-    let product: ChunkedArray<Int64Type> = broadcast_try_binary_elementwise(a, b, multiply)?;
-    Ok(product.into_column())
-}
-
-pub(super) fn quotient_type(types: &[DataType]) -> PolarsResult<DataType> {
-    let [left, right] = types else { return Err(wrong_arguments(2)) };
-    let places = |dtype: &DataType| match dtype {
-        DataType::Decimal(_, scale) => Some(*scale),
-        other => (other.is_integer() || other.is_null()).then_some(0),
-    };
     let (left, right) = (left.clone().materialize_unknown(true)?, right.clone().materialize_unknown(true)?);
-    let number = |dtype: &DataType| dtype.is_numeric() || dtype.is_decimal() || dtype.is_null();
+    let noun = operation.noun();
+    let refuse = |message: String| Err(PolarsError::InvalidOperation(message.into()));
+    if !is_number(&left) || !is_number(&right) {
+        return refuse(format!("there is no {noun} of {left} and {right}; use numbers, and DATEDIFF for days"));
+    }
+    let decimal = left.is_decimal() || right.is_decimal();
     match (places(&left), places(&right)) {
-        (Some(a), Some(b)) if left.is_decimal() || right.is_decimal() => {
-            Ok(DataType::Decimal(MAX_DIGITS, a.max(b).max(LEAST_QUOTIENT_PLACES)))
+        (Some(a), Some(b)) if decimal => {
+            let (kept, most) = match operation {
+                Operation::Product => (a + b, MAX_DIGITS),
+                Operation::Quotient => (a.max(b).max(LEAST_QUOTIENT_PLACES), MOST_QUOTIENT_PLACES),
+                _ => (a.max(b), MAX_DIGITS),
+            };
+            if kept > most {
+                return refuse(format!("a {noun} of decimals with {a} and {b} places has more than {most}; round one"));
+            }
+            Ok(DataType::Decimal(MAX_DIGITS, kept))
         }
-        _ if number(&left) && number(&right) => Ok(DataType::Float64),
-        _ => Err(PolarsError::InvalidOperation(format!("{left} cannot be divided by {right}").into())),
+        (Some(_), Some(_)) if operation != Operation::Quotient => Ok(DataType::Int64),
+        _ if operation == Operation::Remainder => {
+            refuse(format!("a remainder of {left} and {right} is not exact; use integers or decimals"))
+        }
+        _ => Ok(DataType::Float64),
     }
 }
 
-/// The quotient: of decimals a decimal, rounded half away from zero; else a double. Division by zero is an error.
-pub(super) fn quotient([left, right]: [&Column; 2]) -> PolarsResult<Column> {
-    let dtype = quotient_type(&[left.dtype().clone(), right.dtype().clone()])?;
-    let DataType::Decimal(digits, places) = dtype else {
-        let (left, right) = (left.cast(&dtype)?, right.cast(&dtype)?);
-        if right.f64()?.iter().any(|divisor| divisor == Some(0.0)) {
-            return Err(by_zero());
+/// The exact result row by row, null where an operand is null. What leaves 64 bits or 38 digits is an error, and so is
+/// a division by zero.
+pub(super) fn operate(operation: Operation, [left, right]: [&Column; 2]) -> PolarsResult<Column> {
+    match operation_type(operation, &[left.dtype().clone(), right.dtype().clone()])? {
+        DataType::Int64 => whole(operation, left, right),
+        DataType::Decimal(_, kept) => decimal(operation, left, right, kept),
+        _ => {
+            let (left, right) = (doubles(left)?, doubles(right)?);
+            match operation {
+                Operation::Sum => &left + &right,
+                Operation::Difference => &left - &right,
+                Operation::Product => &left * &right,
+                Operation::Quotient | Operation::Remainder => {
+                    if zero_divides(&left, &right)? {
+                        return Err(by_zero());
+                    }
+                    &left / &right
+                }
+            }
         }
-        return left / right;
+    }
+}
+
+fn whole(operation: Operation, left: &Column, right: &Column) -> PolarsResult<Column> {
+    let (left, right) = (left.strict_cast(&DataType::Int64)?, right.strict_cast(&DataType::Int64)?);
+    let compute = |a: Option<i64>, b: Option<i64>| {
+        let (Some(a), Some(b)) = (a, b) else { return Ok(None) };
+        let result = match operation {
+            Operation::Sum => a.checked_add(b),
+            Operation::Difference => a.checked_sub(b),
+            Operation::Product => a.checked_mul(b),
+            Operation::Quotient | Operation::Remainder if b == 0 => return Err(by_zero()),
+            Operation::Quotient => a.checked_div(b),
+            Operation::Remainder => Some(a.wrapping_rem(b)),
+        };
+        result.map(Some).ok_or_else(|| {
+            let noun = operation.noun();
+            PolarsError::ComputeError(format!("overflow: the {noun} of {a} and {b} leaves 64 bits").into())
+        })
     };
-    let (left, right) = (left.strict_cast(&dtype)?, right.strict_cast(&dtype)?);
-    let unit = 10_i128.pow(u32::try_from(places).unwrap_or_default());
-    let divide = |a: Option<i128>, b: Option<i128>| match (a, b) {
-        (_, Some(0)) => Err(by_zero()),
-        (Some(a), Some(b)) => {
-            let overflow = || PolarsError::ComputeError(format!("overflow in the quotient of {a} and {b}").into());
-            let scaled = a.checked_mul(unit).ok_or_else(overflow)?;
-            let (whole, rest) = (scaled / b, scaled % b);
-            let away = if (scaled < 0) == (b < 0) { 1 } else { -1 };
-            let up = rest.unsigned_abs() >= b.unsigned_abs() - rest.unsigned_abs();
-            Ok(Some(if up && rest != 0 { whole + away } else { whole }))
-        }
-        _ => Ok(None),
+    let results: ChunkedArray<Int64Type> = broadcast_try_binary_elementwise(left.i64()?, right.i64()?, compute)?;
+    Ok(results.into_column())
+}
+
+fn decimal(operation: Operation, left: &Column, right: &Column, kept: usize) -> PolarsResult<Column> {
+    // A product is exact with the places of each factor; everything else wants the same places on both sides.
+    let units = |side: &Column| {
+        let own = if operation == Operation::Product { places(side.dtype()).unwrap_or(kept) } else { kept };
+        side.strict_cast(&DataType::Decimal(MAX_DIGITS, own))
+    };
+    let (left, right) = (units(left)?, units(right)?);
+    let compute = |a: Option<i128>, b: Option<i128>| {
+        let (Some(a), Some(b)) = (a, b) else { return Ok(None) };
+        let result = match operation {
+            Operation::Sum => a.checked_add(b),
+            Operation::Difference => a.checked_sub(b),
+            Operation::Product => a.checked_mul(b),
+            Operation::Quotient | Operation::Remainder if b == 0 => return Err(by_zero()),
+            Operation::Quotient => divided(a, b, kept),
+            Operation::Remainder => Some(a.wrapping_rem(b)),
+        };
+        result.map(Some).ok_or_else(|| {
+            let (noun, digits) = match operation {
+                Operation::Quotient => ("quotient or its divisor", MOST_QUOTIENT_DIGITS + kept),
+                other => (other.noun(), MAX_DIGITS),
+            };
+            PolarsError::ComputeError(format!("overflow: a decimal {noun} has more than {digits} digits").into())
+        })
     };
     let (a, b) = (left.decimal()?, right.decimal()?);
-    let quotient: ChunkedArray<Int128Type> = broadcast_try_binary_elementwise(a.physical(), b.physical(), divide)?;
-    Ok(quotient.into_decimal(digits, places)?.into_column())
+    let results: ChunkedArray<Int128Type> = broadcast_try_binary_elementwise(a.physical(), b.physical(), compute)?;
+    Ok(results.into_decimal(MAX_DIGITS, kept)?.into_column())
 }
 
-pub(super) fn widened_type(types: &[DataType]) -> PolarsResult<DataType> {
-    Ok(match first(types)? {
-        DataType::Decimal(_, scale) => DataType::Decimal(MAX_DIGITS, *scale),
-        other if other.is_integer() => DataType::Int64,
-        other => other.clone(),
-    })
-}
-
-/// The same numbers with room for sums.
-pub(super) fn widened(column: &Column) -> PolarsResult<Column> {
-    column.strict_cast(&widened_type(&[column.dtype().clone()])?)
-}
-
-/// The type of a remainder: the wider of the two, as exact as both.
-pub(super) fn remainder_type(types: &[DataType]) -> PolarsResult<DataType> {
-    let [left, right] = types else { return Err(wrong_arguments(2)) };
-    Ok(match (left.clone().materialize_unknown(true)?, right.clone().materialize_unknown(true)?) {
-        (DataType::Decimal(_, a), DataType::Decimal(_, b)) => DataType::Decimal(MAX_DIGITS, a.max(b)),
-        (DataType::Decimal(_, scale), other) | (other, DataType::Decimal(_, scale))
-            if other.is_integer() || other.is_null() =>
-        {
-            DataType::Decimal(MAX_DIGITS, scale)
-        }
-        (a, b) if (a.is_integer() || a.is_null()) && (b.is_integer() || b.is_null()) => DataType::Int64,
-        (a, b) => {
-            return Err(PolarsError::InvalidOperation(
-                format!("{a} % {b} is not exact; use integers or decimals").into(),
-            ));
-        }
-    })
-}
-
-/// The remainder with the sign of the dividend, as SQL has it. Division by zero is an error.
-pub(super) fn remainder([left, right]: [&Column; 2]) -> PolarsResult<Column> {
-    let dtype = remainder_type(&[left.dtype().clone(), right.dtype().clone()])?;
-    let (left, right) = (left.strict_cast(&dtype)?, right.strict_cast(&dtype)?);
-    if let DataType::Decimal(digits, places) = dtype {
-        let divide = |a: Option<i128>, b: Option<i128>| match (a, b) {
-            (_, Some(0)) => Err(by_zero()),
-            (Some(a), Some(b)) => Ok(Some(a.wrapping_rem(b))),
-            _ => Ok(None),
-        };
-        let rest: ChunkedArray<Int128Type> =
-            broadcast_try_binary_elementwise(left.decimal()?.physical(), right.decimal()?.physical(), divide)?;
-        return Ok(rest.into_decimal_unchecked(digits, places).into_column());
+/// The quotient of two numbers in units of 10^-`places`, in the same units, rounded half away from zero; `None` where
+/// the divisor or the quotient has more digits before the point than Spark has room for.
+fn divided(dividend: i128, divisor: i128, places: usize) -> Option<i128> {
+    let limit = 10_u128.checked_pow(u32::try_from(MOST_QUOTIENT_DIGITS + places).ok()?)?;
+    let (a, b) = (dividend.unsigned_abs(), divisor.unsigned_abs());
+    if b >= limit {
+        return None;
     }
-    let divide = |a: Option<i64>, b: Option<i64>| match (a, b) {
-        (_, Some(0)) => Err(by_zero()),
-        (Some(a), Some(b)) => Ok(Some(a.wrapping_rem(b))),
-        _ => Ok(None),
+    let unit = 10_u128.checked_pow(u32::try_from(places).ok()?)?;
+    let (whole, rest) = match a.checked_mul(unit) {
+        Some(scaled) => (scaled / b, scaled % b),
+        None => long_division(a, b, places)?,
     };
-    let rest: ChunkedArray<Int64Type> = broadcast_try_binary_elementwise(left.i64()?, right.i64()?, divide)?;
-    Ok(rest.into_column())
+    let rounded = if rest >= b - rest { whole.checked_add(1)? } else { whole };
+    let magnitude = i128::try_from(rounded).ok().filter(|_| rounded < limit)?;
+    Some(if (dividend < 0) == (divisor < 0) { magnitude } else { -magnitude })
+}
+
+/// `a * 10^places / b` and its rest, digit by digit, where the dividend does not fit 128 bits. `b` is at most 10^38, so
+/// that twice of it does.
+fn long_division(a: u128, b: u128, places: usize) -> Option<(u128, u128)> {
+    let (mut whole, mut rest) = (a / b, a % b);
+    for _ in 0..places {
+        whole = whole.checked_mul(10)?;
+        let mut tenfold = 0_u128;
+        for _ in 0..10 {
+            tenfold += rest;
+            if tenfold >= b {
+                tenfold -= b;
+                whole = whole.checked_add(1)?;
+            }
+        }
+        rest = tenfold;
+    }
+    Some((whole, rest))
+}
+
+/// Whether any number is divided by zero; nulls are not.
+fn zero_divides(left: &Column, right: &Column) -> PolarsResult<bool> {
+    let found = |a: Option<f64>, b: Option<f64>| Ok::<_, PolarsError>(Some(a.is_some() && b == Some(0.0)));
+    let divides: ChunkedArray<polars::prelude::BooleanType> =
+        broadcast_try_binary_elementwise(left.f64()?, right.f64()?, found)?;
+    Ok(divides.any())
 }
 
 fn by_zero() -> PolarsError {
     PolarsError::ComputeError("division by zero; write NULLIF(divisor, 0)".into())
+}
+
+/// The type of `-x`.
+pub(super) fn negation_type(types: &[DataType]) -> PolarsResult<DataType> {
+    let [number] = types else { return Err(wrong_arguments(1)) };
+    operation_type(Operation::Difference, &[number.clone(), number.clone()])
+}
+
+/// `-x`; whole numbers are 64 bits wide.
+pub(super) fn negation(number: &Column) -> PolarsResult<Column> {
+    match negation_type(&[number.dtype().clone()])? {
+        // From minus zero, so that the opposite of a zero is one with the other sign, as everywhere with doubles.
+        DataType::Float64 => &Column::new(number.name().clone(), [-0.0_f64]) - &doubles(number)?,
+        _ => operate(Operation::Difference, [&Column::new(number.name().clone(), [0_i32]), number]),
+    }
 }

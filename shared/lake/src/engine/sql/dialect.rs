@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use sluice_core::sql::{SqlError, round_decimals_range, round_function};
+use sluice_core::sql::SqlError;
 use sqlparser::ast::{
     BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, Query, Statement, UnaryOperator, Value,
@@ -11,7 +11,10 @@ use sqlparser::ast::{
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 
-use super::functions::{DAY, INSTANT, PRODUCT, QUOTIENT, REMAINDER, WIDEN};
+use super::conversion::Target;
+use super::functions::{
+    CEIL, DAY, DIFFERENCE, FLOOR, INSTANT, NEGATION, PART, PRODUCT, QUOTIENT, REMAINDER, RENAMED, SUM, TOTAL, WIDEN,
+};
 use crate::engine::EngineError;
 
 /// Most digits of a decimal literal.
@@ -19,11 +22,15 @@ const MAX_DIGITS: usize = 38;
 
 /// The statement with the subset's meaning on Polars:
 ///
-/// - a number with a point is a decimal, where Polars makes it a double, and with it every decimal it touches;
+/// - a number with a point is a decimal, where Polars makes it a double, and with it every decimal it touches, and one
+///   with an exponent alone is a double, where Polars cannot read it;
+/// - integers are 64 bits wide in `+`, `-`, `*` and `SUM`, and an error beyond, where Polars wraps around;
 /// - a product of decimals has the places of both, where Polars rounds to those of one;
 /// - a quotient has at least six places, and is an error where Polars divides integers to infinity by zero;
-/// - `CAST(x AS DECIMAL(p, s))` rounds half away from zero, where Polars rounds half to even;
-/// - `SUM` of 32-bit integers is 64 bits wide, where Polars wraps around, and `AVG` of decimals is a decimal;
+/// - `AVG` of decimals is a decimal;
+/// - `CAST` to numbers reads text strictly and rounds half away from zero, where Polars guesses and rounds half to even;
+/// - `CEIL` and `FLOOR` of decimals leave no places, and `SIGN` is an integer;
+/// - parts of texts are counted from 1 whether the count is written or computed, and no text is replaced everywhere;
 /// - a remainder has the sign of the dividend, where Polars takes that of the divisor;
 /// - `IS TRUE` and its kin are never null, where Polars answers null for null;
 /// - dates and timestamps are read by ISO 8601, and timestamps are in UTC, where Polars gives them no zone.
@@ -62,17 +69,20 @@ impl VisitorMut for Exact {
 fn exact(expr: &mut Expr) -> Option<Expr> {
     match expr {
         Expr::Value(value) => match &value.value {
-            Value::Number(digits, _) => decimal_literal(digits),
+            Value::Number(digits, _) => number_literal(digits),
             _ => None,
         },
-        Expr::BinaryOp { left, op: BinaryOperator::Multiply, right } => {
-            Some(call(PRODUCT, vec![left.as_ref().clone(), right.as_ref().clone()]))
+        Expr::BinaryOp { left, op, right } => {
+            operation(op).map(|name| call(name, vec![left.as_ref().clone(), right.as_ref().clone()]))
         }
-        Expr::BinaryOp { left, op: BinaryOperator::Divide, right } => {
-            Some(call(QUOTIENT, vec![left.as_ref().clone(), right.as_ref().clone()]))
-        }
-        Expr::BinaryOp { left, op: BinaryOperator::Modulo, right } => {
-            Some(call(REMAINDER, vec![left.as_ref().clone(), right.as_ref().clone()]))
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => Some(call(NEGATION, vec![inner.as_ref().clone()])),
+        Expr::UnaryOp { op: UnaryOperator::Plus, expr: inner } => Some(Expr::Nested(inner.clone())),
+        Expr::Ceil { expr: inner, .. } => Some(call(CEIL, vec![inner.as_ref().clone()])),
+        Expr::Floor { expr: inner, .. } => Some(call(FLOOR, vec![inner.as_ref().clone()])),
+        Expr::Substring { expr: text, substring_from: Some(start), substring_for, .. } => {
+            let counts = std::iter::once(start).chain(substring_for.as_mut()).map(|count| count.as_ref().clone());
+            let arguments = std::iter::once(text.as_ref().clone()).chain(counts);
+            Some(call(PART, arguments.collect()))
         }
         Expr::TypedString(typed) => {
             let text = Expr::Value(typed.value.clone());
@@ -82,29 +92,37 @@ fn exact(expr: &mut Expr) -> Option<Expr> {
             any_of(inner, list, *negated)
         }
         Expr::Cast { kind: CastKind::Cast, expr: inner, data_type, .. } => {
-            let inner = inner.as_mut();
-            if let Some(function) = calendar_function(data_type) {
-                return Some(call(function, vec![inner.clone()]));
-            }
-            // Text is read by the cast itself; a literal has no more places than its type.
-            if !matches!(inner, Expr::Value(_)) {
-                let places = decimal_places(data_type).filter(|places| round_decimals_range().contains(places))?;
-                *inner = call(&round_function(places), vec![inner.clone()]);
-            }
-            None
+            conversion(data_type).map(|function| call(&function, vec![inner.as_ref().clone()]))
         }
         Expr::IsTrue(inner) => Some(known(inner.as_ref().clone())),
         Expr::IsNotTrue(inner) => Some(not(known(inner.as_ref().clone()))),
         Expr::IsFalse(inner) => Some(known(not(inner.as_ref().clone()))),
         Expr::IsNotFalse(inner) => Some(not(known(not(inner.as_ref().clone())))),
-        Expr::Function(function) => aggregate(function),
+        Expr::Function(function) => renamed(function),
         _ => None,
     }
 }
 
-/// `SUM(x)` as the sum of widened numbers, in place; `AVG(x)` as their sum by their number.
-fn aggregate(function: &mut Function) -> Option<Expr> {
+/// The function that computes an operator; `None` for those that mean the same in Polars.
+fn operation(op: &BinaryOperator) -> Option<&'static str> {
+    match op {
+        BinaryOperator::Plus => Some(SUM),
+        BinaryOperator::Minus => Some(DIFFERENCE),
+        BinaryOperator::Multiply => Some(PRODUCT),
+        BinaryOperator::Divide => Some(QUOTIENT),
+        BinaryOperator::Modulo => Some(REMAINDER),
+        _ => None,
+    }
+}
+
+/// Functions under our names, in place; `SUM(x)` as the checked sum of widened numbers; `AVG(x)` as that by their
+/// number.
+fn renamed(function: &mut Function) -> Option<Expr> {
     let name = function.name.to_string().to_ascii_lowercase();
+    if let Some((_, ours)) = RENAMED.iter().find(|(theirs, _)| *theirs == name) {
+        function.name = plain_name(ours);
+        return None;
+    }
     if name != "sum" && name != "avg" {
         return None;
     }
@@ -114,14 +132,14 @@ fn aggregate(function: &mut Function) -> Option<Expr> {
     {
         *argument = call(WIDEN, vec![argument.clone()]);
     }
-    if name == "sum" {
-        return None;
-    }
     function.name = plain_name("sum");
+    let sum = call(TOTAL, vec![Expr::Function(function.clone())]);
+    if name == "sum" {
+        return Some(sum);
+    }
     counted.name = plain_name("count");
     let zero = Expr::Value(Value::Number("0".to_owned(), false).into());
-    let number = call("nullif", vec![Expr::Function(counted), zero]);
-    Some(call(QUOTIENT, vec![Expr::Function(function.clone()), number]))
+    Some(call(QUOTIENT, vec![sum, call("nullif", vec![Expr::Function(counted), zero])]))
 }
 
 /// `x IN (a, b)` as `x = a OR x = b`: Polars lists take plain literals of one type.
@@ -158,8 +176,28 @@ fn calendar_function(data_type: &DataType) -> Option<&'static str> {
     }
 }
 
-/// `1.50` as an exact decimal; `None` for whole numbers and exponents, which stay as they are.
-fn decimal_literal(digits: &str) -> Option<Expr> {
+/// The function that converts to this type; `None` for text, where the cast of Polars is right.
+fn conversion(data_type: &DataType) -> Option<String> {
+    let target = match data_type {
+        DataType::Int(_) | DataType::Integer(_) => Target::Int,
+        DataType::BigInt(_) => Target::BigInt,
+        DataType::Double(_) => Target::Double,
+        DataType::Boolean => Target::Boolean,
+        DataType::Decimal(ExactNumberInfo::PrecisionAndScale(precision, scale)) => {
+            Target::Decimal { precision: usize::try_from(*precision).ok()?, scale: usize::try_from(*scale).ok()? }
+        }
+        other => return calendar_function(other).map(ToOwned::to_owned),
+    };
+    Some(target.function())
+}
+
+/// `1.50` as an exact decimal, and `1e3` as the double `1.0e3`, which Polars knows; `None` for whole numbers, which stay
+/// as they are.
+fn number_literal(digits: &str) -> Option<Expr> {
+    if digits.contains(['e', 'E']) {
+        let double = if digits.contains('.') { digits.to_owned() } else { digits.to_lowercase().replace('e', ".0e") };
+        return Some(Expr::Value(Value::Number(double, false).into()));
+    }
     let (whole, fraction) = digits.split_once('.')?;
     let precision = (whole.trim_start_matches('0').len() + fraction.len()).max(1);
     let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
@@ -174,15 +212,6 @@ fn decimal_literal(digits: &str) -> Option<Expr> {
         array: false,
         format: None,
     })
-}
-
-fn decimal_places(data_type: &DataType) -> Option<u32> {
-    let (DataType::Decimal(info) | DataType::Dec(info) | DataType::Numeric(info)) = data_type else { return None };
-    match info {
-        ExactNumberInfo::PrecisionAndScale(_, scale) => u32::try_from(*scale).ok(),
-        ExactNumberInfo::Precision(_) => Some(0),
-        ExactNumberInfo::None => None,
-    }
 }
 
 fn call(name: &str, arguments: Vec<Expr>) -> Expr {

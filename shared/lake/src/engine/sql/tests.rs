@@ -1,3 +1,6 @@
+mod engines;
+mod values;
+
 use std::collections::BTreeMap;
 
 use polars::prelude::{Column, DataFrame, DataType, IntoLazy, NamedFrom, Series, TimeUnit, TimeZone, df};
@@ -212,7 +215,7 @@ fn what_does_not_fit_is_named() {
         assert!(text.starts_with("InvalidInput: sql") && text.contains(expected), "{sql}: {text}");
     };
     check("SELECT nope FROM silver.t", "nope");
-    check("SELECT t * 2 AS x FROM silver.t", "cannot be multiplied");
+    check("SELECT t * 2 AS x FROM silver.t", "there is no product of str and i32");
     check("SELECT DATEDIFF(t, ts) AS x FROM silver.t", "DATEDIFF takes dates");
     check("SELECT x.q FROM silver.t", "x");
 }

@@ -1,0 +1,79 @@
+//! What Polars would compute otherwise, value by value.
+
+use super::*;
+
+fn check(sql: &str, expected: &str) {
+    assert_eq!(expression(sql), expected, "{sql}");
+}
+
+fn check_fails(sql: &str, expected: &str) {
+    let error = query(&format!("SELECT {sql} AS x FROM silver.t")).unwrap_err();
+    let text = StepError::new(error.name(), &error).to_string();
+    assert!(text.contains(expected), "{sql}: {text}");
+}
+
+#[test]
+fn integers_have_64_bits_or_fail() {
+    check("q + q", "i64: 12 -4 null");
+    check("q - b", "i64: 5 -4 null");
+    check("-q", "i64: -6 2 null");
+    check("ABS(q)", "i64: 6 2 null");
+    check("b + 9223372036854775804", "i64: 9223372036854775805 9223372036854775806 9223372036854775807");
+    check_fails("b + 9223372036854775806", "overflow: the sum of 2 and 9223372036854775806 leaves 64 bits");
+    check_fails("-9223372036854775807 - b", "overflow: the difference");
+    check_fails("ts - ts", "use numbers, and DATEDIFF for days");
+    check_fails("t + 1", "there is no sum of str and i32");
+    assert_eq!(
+        column("SELECT SUM(b * 3000000000000000000) AS x FROM silver.t WHERE b < 3"),
+        "i64: 9000000000000000000"
+    );
+    let error = query("SELECT SUM(b * 3000000000000000000) AS x FROM silver.t").unwrap_err();
+    assert!(StepError::new(error.name(), &error).message.contains("leaves 64 bits"), "{error:?}");
+}
+
+#[test]
+fn decimals_have_38_digits_or_fail() {
+    check("-p", "decimal[38,3]: -2.555 -1.005 -0.333");
+    check("p + f", "f64: 3.055 2.505 2.833");
+    check_fails("CAST('99999999999999999999999999999999999999' AS DECIMAL(38,0)) + b", "38");
+    check_fails("CAST('1e0' AS DECIMAL(38,0))", "'1e0' is no decimal[38,0]");
+    check_fails("p / CAST('100000000000000000000' AS DECIMAL(38,0))", "overflow: a decimal quotient");
+    check(
+        "CAST('199.123456789012345678' AS DECIMAL(38,18)) / b",
+        "decimal[38,18]: 199.123456789012345678 99.561728394506172839 66.374485596337448559",
+    );
+    let error = query("SELECT SUM(CAST(b AS DECIMAL(38,28))) AS x FROM silver.t").unwrap_err();
+    assert!(StepError::new(error.name(), &error).message.contains("at most 28 digits"), "{error:?}");
+}
+
+#[test]
+fn null_by_zero_is_null() {
+    check("CASE WHEN q = 99 THEN q END / 0", "f64: null null null");
+    check("CASE WHEN q = 99 THEN q END % 0", "i64: null null null");
+    check("CASE WHEN q = 99 THEN p END / 0", "decimal[38,6]: null null null");
+}
+
+#[test]
+fn doubles_round_by_their_shortest_text() {
+    check("ROUND(f + 1.175e0, 2)", "f64: 1.68 2.68 3.68");
+    check("ROUND(f * 2.01e0, 3)", "f64: 1.005 3.015 5.025");
+    check("CAST(f + 1.175e0 AS DECIMAL(18,2))", "decimal[18,2]: 1.68 2.68 3.68");
+    check("CEIL(-f)", "f64: 0.0 -1.0 -2.0");
+    check("CEIL(m)", "decimal[38,0]: 2 -1 null");
+    check("FLOOR(m)", "decimal[38,0]: 1 -2 null");
+    check("SIGN(m)", "i32: 1 -1 null");
+    check_fails("CAST(9.5e0 * b AS DECIMAL(1,0))", "precision 1");
+}
+
+#[test]
+fn texts_are_cut_and_read_strictly() {
+    check("LEFT(t, -1)", "str:   null");
+    check("RIGHT(t, q)", "str: 536365  null");
+    check("SUBSTR(t, b)", "str: C536365 x  null");
+    check("SUBSTR(t, b - 2, 2)", "str: C5  x null");
+    check("REPLACE(t, '', '-')", "str: C536365  x  null");
+    check("REPLACE(t, '36', '')", "str: C55  x  null");
+    check("CAST(' +7 ' AS INT)", "i32: 7 7 7");
+    check_fails("CAST(t AS INT)", "'C536365' is no i32");
+    check_fails("CAST('1.005' AS DECIMAL(18,2))", "'1.005' is no decimal[18,2]");
+}
