@@ -415,13 +415,13 @@ fn output_that_is_not_what_was_asked_for_is_refused_by_name() {
         let file = first_of(fixture, SILVER);
         write_parquet(&file, read(&file).drop("amount").expect("dropped"));
     };
-    check("a column too few", &drop_column, "EtlFailed", &["part-0000", "`amount`", "decimal(10,2)", "no such column"]);
+    check("a column too few", &drop_column, "EtlFailed", &["part-0000", "`amount`", "DECIMAL(10,2)", "no such column"]);
     let retype = |fixture: &Fixture| {
         let file = first_of(fixture, SILVER);
         let rows = read(&file).lazy().with_column(col("amount").cast(DataType::Float64)).collect().expect("cast");
         write_parquet(&file, rows);
     };
-    check("another type", &retype, "EtlFailed", &["part-0000", "`amount`", "expected decimal(10,2)", "found double"]);
+    check("another type", &retype, "EtlFailed", &["part-0000", "`amount`", "expected DECIMAL(10,2)", "found DOUBLE"]);
     let no_parquet = |fixture: &Fixture| fs::write(first_of(fixture, GOLD), "not parquet").expect("written");
     check("no Parquet", &no_parquet, "EtlFailed", &["`gold/sales/totals`", "part-00000", "footer"]);
     let move_up = |fixture: &Fixture| {
