@@ -110,7 +110,8 @@ fn metric_query(
     };
     // Its one expression need not have a name of its own.
     let shown = match column_type {
-        SqlType::Double => "format_string('%.12f', answer)",
+        // Of null it would make the text `null`.
+        SqlType::Double => "CASE WHEN answer IS NOT NULL THEN format_string('%.12f', answer) END",
         _ => "CAST(answer AS STRING)",
     };
     Ok(format!("SELECT {shown} FROM (\n{}\n) AS answered (answer)", answered.text))

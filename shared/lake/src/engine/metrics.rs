@@ -244,10 +244,11 @@ fn answer(whole: &LazyFrame, rule: &str, query: &str) -> Result<Option<DecimalNu
     if !column.dtype().is_numeric() && !column.dtype().is_decimal() && *column.dtype() != DataType::Null {
         return Err(refuse(format!("its query answers a {}, which is no number", column.dtype())));
     }
-    // Doubles have noise beyond some 15 digits, and bounds do not; 12 places are enough for both.
+    // Doubles have noise beyond some 15 digits, and bounds do not; 12 places are enough for both. The shortest text that
+    // reads back as the number is rounded, as every engine can.
     let text = match column.dtype() {
         DataType::Float32 | DataType::Float64 => {
-            column.cast(&DataType::Float64)?.f64()?.get(0).map(|value| format!("{value:.12}"))
+            column.cast(&DataType::Float64)?.f64()?.get(0).map(|value| sql::round_double(value, 12).to_string())
         }
         _ => column.cast(&DataType::String)?.str()?.get(0).map(str::to_owned),
     };

@@ -21,6 +21,7 @@ use super::EngineError;
 use super::types::polars_type;
 
 pub use conform::{conform, conform_with};
+pub(super) use numbers::round_double;
 
 /// Plans a statement over these tables. Nothing is read until the frame is collected.
 ///

@@ -129,7 +129,8 @@ pub(super) fn rounded(column: &Column, decimals: u32) -> PolarsResult<Column> {
     }
 }
 
-fn round_double(value: f64, decimals: u32) -> f64 {
+/// Half away from zero on the shortest decimal text that reads back as the number, to at most so many places.
+pub(in crate::engine) fn round_double(value: f64, decimals: u32) -> f64 {
     let places = i32::try_from(decimals).unwrap_or(i32::MAX);
     match Shortest::of(value) {
         Some(shortest) if shortest.exponent < -places => match shortest.units(places) {
