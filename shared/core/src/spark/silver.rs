@@ -129,7 +129,7 @@ impl Silver<'_> {
             WriteMode::Merge(by) => (by, false),
             WriteMode::Scd2(by) => (by, true),
         };
-        let good = Stage::aside(format!("good_{number}"), &self.scratch(), incoming_columns(self.table));
+        let good = Stage::aside(&format!("good_{number}"), &self.scratch(), incoming_columns(self.table));
         let mut script = format!(
             "-- Accepted rows, kept aside because they are read several times.\n{}{}",
             good.create(),
@@ -177,7 +177,7 @@ impl Silver<'_> {
             })
             .collect();
         let touched =
-            Stage::aside(format!("touched_{number}"), &self.scratch(), vec![("file".to_owned(), ColumnType::Text)]);
+            Stage::aside(&format!("touched_{number}"), &self.scratch(), vec![("file".to_owned(), ColumnType::Text)]);
         let met = format!(
             "(\n  SELECT DISTINCT e.file FROM (SELECT *, _metadata.file_path AS file FROM {delta}) AS e\n  \
              LEFT SEMI JOIN good_{number} AS g ON {}\n)",
@@ -185,13 +185,14 @@ impl Silver<'_> {
         );
         Ok(format!(
             "-- Files of the table that hold a key of an accepted row: they are rewritten, the others stay.\n\
-             {touched}\
+             {create}{fill}\
              CREATE OR REPLACE TEMPORARY VIEW replaced_{number} AS\n\
              SELECT {old} FROM (SELECT *, _metadata.file_path AS file FROM {delta}) AS e\n\
              LEFT SEMI JOIN touched_{number} AS t ON e.file = t.file;\n\n\
              CREATE OR REPLACE TEMPORARY VIEW candidates_{number} AS\n\
              SELECT {incoming} FROM good_{number}\nUNION ALL\nSELECT {incoming} FROM replaced_{number};\n\n",
-            touched = format!("{}{}", touched.create(), touched.insert(&met)),
+            create = touched.create(),
+            fill = touched.insert(&met),
             old = old.join(", "),
         ))
     }

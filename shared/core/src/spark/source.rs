@@ -220,7 +220,7 @@ fn csv_records(group: &ObjectGroup<'_>, csv: CsvSpec, scratch: &str) -> String {
         ("closes", ColumnType::Boolean),
     ];
     let columns = columns.map(|(name, column_type)| (name.to_owned(), column_type)).to_vec();
-    let lines = Stage::aside(format!("lines_{number}"), scratch, columns);
+    let lines = Stage::aside(&format!("lines_{number}"), scratch, columns);
     let read = format!(
         "(\n  SELECT o.source_file, o.source_etag, l.block, l.place, l.value, l.value NOT IN ('', '\\r') AS has_text,\n    \
          instr(l.value, {quote_text}) > 0 AND NOT l.value RLIKE {closed} AS opens,\n    \

@@ -71,8 +71,8 @@ impl Stage {
 
     /// Rows that are kept aside in a folder because they are read several times. It is filled anew when a script is run
     /// again.
-    pub(super) fn aside(table: String, folder: &str, columns: Vec<(String, ColumnType)>) -> Self {
-        Self { location: format!("{folder}/{table}"), name: name(&table), columns, partition_by: Vec::new() }
+    pub(super) fn aside(table: &str, folder: &str, columns: Vec<(String, ColumnType)>) -> Self {
+        Self { location: format!("{folder}/{table}"), name: name(table), columns, partition_by: Vec::new() }
     }
 
     fn at(
