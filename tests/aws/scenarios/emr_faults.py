@@ -94,7 +94,7 @@ TROUBLES = (
     Trouble("no output of Spark", (), "EtlFailed", "metrics", "QualityCheck"),
     broken_output("unfinished", "_SUCCESS"),
     broken_output("no-number", "seven"),
-    broken_output("no-files", "metrics"),
+    broken_output("no-files", "0 staged files"),
 )
 
 
