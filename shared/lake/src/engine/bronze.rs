@@ -112,6 +112,11 @@ impl BronzeStage {
         Ok(Self { lake: lake.clone(), run: run.clone(), planned_at, table, writer: None, staged: Vec::new() })
     }
 
+    /// Takes notice of the columns of an object, whether or not it has a record.
+    pub(crate) fn announce<'c>(&mut self, columns: impl IntoIterator<Item = &'c String>) {
+        columns.into_iter().for_each(|column| self.table.meet(column));
+    }
+
     /// Adds lineage to a batch of an object, stages it and gives it back for the silver tables.
     ///
     /// # Errors

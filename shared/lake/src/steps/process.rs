@@ -92,6 +92,8 @@ impl Worker {
         let mut bronze = self.bronze_stage().map_err(plain)?;
         let mut silver = self.silver_stages(replay).map_err(plain)?;
         for planned in self.plan.objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing) {
+            // An object without a record brings the columns of its header all the same.
+            bronze.announce(planned.shape.iter().flat_map(|shape| &shape.columns));
             self.read(&planned.object, &mut bronze, &mut silver)
                 .map_err(|error| (error, Some(planned.object.clone())))?;
         }
