@@ -104,7 +104,7 @@ impl Call {
         } else {
             self.delivered(&request_id, permit, fault).await
         };
-        let payload = hurried(ended.payload, self.deployment.longest_wait_seconds);
+        let payload = hurried(&ended.payload, self.deployment.longest_wait_seconds);
         let mut answer = http::of_type(StatusCode::OK, "application/json", payload);
         let headers = answer.headers_mut();
         if ended.error_type.is_some() {
@@ -226,15 +226,15 @@ impl Call {
 }
 
 /// The answer with no longer wait in it. What the function itself asked for is in the log of calls.
-fn hurried(payload: Bytes, longest_wait_seconds: Option<u64>) -> Bytes {
+fn hurried(payload: &Bytes, longest_wait_seconds: Option<u64>) -> Bytes {
     let shortened = || {
         let longest = longest_wait_seconds?;
-        let mut answer: Value = serde_json::from_slice(&payload).ok()?;
+        let mut answer: Value = serde_json::from_slice(payload).ok()?;
         let wait = answer.get_mut("wait_seconds").filter(|wait| wait.as_u64().is_some_and(|wait| wait > longest))?;
         *wait = longest.into();
         serde_json::to_vec(&answer).ok()
     };
-    shortened().map_or(payload.clone(), Into::into)
+    shortened().map_or_else(|| payload.clone(), Into::into)
 }
 
 /// After these errors the process is dead, or about to be.
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn waits_are_shortened_and_nothing_else() {
         let check = |answer: &'static str, longest: Option<u64>, expected: &str| {
-            assert_eq!(hurried(Bytes::from_static(answer.as_bytes()), longest), expected, "{answer}");
+            assert_eq!(hurried(&Bytes::from_static(answer.as_bytes()), longest), expected, "{answer}");
         };
         check(r#"{"poll":1,"wait_seconds":15}"#, Some(1), r#"{"poll":1,"wait_seconds":1}"#);
         check(r#"{"poll":1, "wait_seconds":0}"#, Some(1), r#"{"poll":1, "wait_seconds":0}"#);
