@@ -173,4 +173,10 @@ pub(crate) fn export(command: &mut Command, workspace: &Workspace, python: Optio
         Some(python) => command.env("SLUICE_PYTHON", python),
         None => command.env_remove("SLUICE_PYTHON"),
     };
+    let spark = folder(workspace).join("spark");
+    for (variable, place) in [("SLUICE_SPARK_HOME", "home"), ("SLUICE_DELTA_JARS", "jars")] {
+        if std::env::var_os(variable).is_none() && spark.join(place).is_dir() {
+            command.env(variable, spark.join(place));
+        }
+    }
 }
