@@ -116,11 +116,3 @@ fn metric_query(
     };
     Ok(format!("SELECT {shown} FROM (\n{}\n) AS answered (answer)", answered.text))
 }
-
-/// Checks that every rule of a contract can be written.
-///
-/// # Errors
-/// As [`of_contract`].
-pub(super) fn check(table: &TableRef, contract: &TableContract) -> Result<(), SparkError> {
-    of_contract(table, contract).map(drop)
-}

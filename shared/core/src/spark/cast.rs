@@ -71,9 +71,8 @@ pub(super) fn unreadable(column: &Column) -> String {
 
 /// A day `YYYY-MM-DD` of the years 1 to 9999.
 fn iso_day(value: &str) -> String {
-    format!(
-        "CASE WHEN {value} RLIKE '\\\\A(?!0000)[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}\\\\z' THEN try_cast({value} AS DATE) END"
-    )
+    let pattern = text(&format!(r"\A{ISO_DAY}\z"));
+    format!("CASE WHEN {value} RLIKE {pattern} THEN try_cast({value} AS DATE) END")
 }
 
 /// `YYYY-MM-DD`.

@@ -32,6 +32,9 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("spark.sql.adaptive.enabled", "true", "partitions of a size that fits the data"),
 ];
 
+/// What every record has beside the columns of its object.
+const RECORD: [&str; 5] = ["_source_file", "_source_etag", "_source_row", "_corrupt_record", "_corrupt_reason"];
+
 /// Writes the script of one plan, section by section.
 pub(super) struct Compiler<'a> {
     lake: &'a FolderUri,
@@ -138,14 +141,7 @@ impl<'a> Compiler<'a> {
                     "_ingested_at" => format!("timestamp_micros({micros}L) AS _ingested_at"),
                     "_run_id" => format!("{} AS _run_id", text(self.plan.run.run_id.as_str())),
                     "_ingestion_date" => format!("DATE'{day}' AS _ingestion_date"),
-                    own if own.starts_with('_') && !group.columns.iter().any(|c| c == own) => {
-                        if own.starts_with("_source_") || own.starts_with("_corrupt_") {
-                            name(own)
-                        } else {
-                            format!("CAST(NULL AS STRING) AS {}", name(own))
-                        }
-                    }
-                    source if group.columns.iter().any(|c| c == source) => name(source),
+                    read if RECORD.contains(&read) || group.columns.iter().any(|column| column == read) => name(read),
                     absent => format!("CAST(NULL AS STRING) AS {}", name(absent)),
                 });
                 format!("  SELECT {} FROM records_{}", shown.collect::<Vec<_>>().join(", "), group.number)

@@ -21,7 +21,6 @@ mod text;
 use self::compile::Compiler;
 use self::sql::ConformError;
 use crate::name::TableRef;
-use crate::pipeline::Pipeline;
 use crate::run::{Plan, RunAction};
 use crate::sql::SqlError;
 use crate::uri::FolderUri;
@@ -94,22 +93,6 @@ pub fn script(lake: &FolderUri, plan: &Plan) -> Result<SparkScript, SparkError> 
         });
     }
     Compiler::new(lake, plan)?.compile()
-}
-
-/// Checks that a pipeline can be written as Spark SQL, whatever a run will find.
-///
-/// # Errors
-/// [`SparkError`] naming the part that is not executed.
-pub fn check(pipeline: &Pipeline) -> Result<(), SparkError> {
-    for silver in &pipeline.silver {
-        audit::check(&silver.table, &silver.contract)?;
-        for (column, _) in &silver.columns {
-            if let Some(column) = silver.contract.column(column.as_str()) {
-                cast::typed(column)?;
-            }
-        }
-    }
-    pipeline.gold.iter().try_for_each(|gold| audit::check(&gold.table, &gold.contract))
 }
 
 #[cfg(test)]
