@@ -214,9 +214,14 @@ impl Lab {
 
 /// Opens a lake of this machine.
 pub fn open_lake(folder: &Path) -> Lake {
-    let folder = std::fs::canonicalize(folder).expect("the lake is there");
-    let uri: FolderUri = format!("file://{}/", folder.display()).parse().expect("a plain path is an address");
-    Lake::open(&uri, &std::collections::BTreeMap::new()).expect("a local lake opens")
+    Lake::open(&folder_uri(folder), &std::collections::BTreeMap::new()).expect("a local lake opens")
+}
+
+/// The address of a folder that is there.
+pub fn folder_uri(folder: &Path) -> FolderUri {
+    let folder = std::fs::canonicalize(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let url = url::Url::from_directory_path(&folder).expect("an absolute path is an address");
+    url.as_str().parse().expect("a folder's address")
 }
 
 /// The name of the retail pipeline.

@@ -79,8 +79,7 @@ pub async fn ensure<C: Clusters>(
     write_script(documents, run).await?;
     match documents::take_turn(documents, Once::Step, run, now).await? {
         Whose::Mine(_) => {
-            let script = documents.key(&layout::script(run))?;
-            let request = step_request(documents.root(), script.as_ref(), run, role);
+            let request = step_request(documents.root(), run, role);
             let step_id = clusters.add_step(cluster_id, &request).await?;
             Ok(Etl { step_id: Some(step_id), status: EtlStatus::Pending })
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sluice_core::run::RunRef;
 use sluice_core::spark::SESSION_SETTINGS;
-use sluice_core::uri::FolderUri;
+use sluice_core::uri::{FolderUri, layout};
 
 use crate::settings::{ClusterSettings, InstanceType, RoleArn, SecurityGroups};
 
@@ -235,13 +235,13 @@ pub fn cluster_request(settings: &ClusterSettings, lake: &FolderUri, run: &RunRe
     }
 }
 
-/// The step that executes the script at `script`, a path as the lake's store has it (not percent-encoded).
-pub fn step_request(lake: &FolderUri, script: &str, run: &RunRef, role: Option<&RoleArn>) -> StepRequest {
+/// The step that executes the script of an attempt.
+pub fn step_request(lake: &FolderUri, run: &RunRef, role: Option<&RoleArn>) -> StepRequest {
     let mut arguments = vec!["spark-sql".to_owned()];
     for (key, value) in SESSION_SETTINGS {
         arguments.extend(["--conf".to_owned(), format!("{key}={value}")]);
     }
-    arguments.extend(["-f".to_owned(), hadoop_path(lake, script)]);
+    arguments.extend(["-f".to_owned(), lake.object(&layout::script(run)).hadoop_path()]);
     StepRequest {
         name: step_name(run),
         jar: "command-runner.jar",
@@ -249,14 +249,6 @@ pub fn step_request(lake: &FolderUri, script: &str, run: &RunRef, role: Option<&
         // The cluster stays for a look at its logs, and terminate ends it.
         action_on_failure: "CONTINUE",
         role: role.map(|role| role.as_str().to_owned()),
-    }
-}
-
-/// An object as Hadoop addresses it: literally, where our addresses are percent-encoded.
-fn hadoop_path(lake: &FolderUri, key: &str) -> String {
-    match lake.as_url().host_str() {
-        Some(bucket) if !lake.is_local() => format!("s3://{bucket}/{key}"),
-        _ => format!("file:///{key}"),
     }
 }
 

@@ -105,6 +105,9 @@ pub struct SourceShape {
     pub columns: Vec<String>,
     /// How the object is packed.
     pub codec: Codec,
+    /// Rows, where the object tells them without being read: those of Parquet's footer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
 }
 
 /// How a source object is packed, told by its first bytes.
@@ -261,7 +264,7 @@ pub struct TableChange {
     pub rows: RowCounts,
     /// Rows in the table after the commit.
     pub table_rows: u64,
-    /// Broken warning rules and rules broken by quarantined rows: rule id and number of rows.
+    /// Warning rules that accepted rows broke and rules that quarantined rows broke: rule id and number of rows, above 0.
     pub broken_rules: BTreeMap<String, u64>,
     /// What changed in the columns, in words.
     pub schema_changes: Vec<String>,

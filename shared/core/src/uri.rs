@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::name::{PipelineName, RunId, TableRef};
@@ -88,6 +89,18 @@ impl ObjectUri {
     /// The text of the address.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
+    }
+
+    /// Scheme and bucket, and the path as it is: Hadoop, and so Spark, takes addresses literally.
+    pub fn hadoop_parts(&self) -> (String, String) {
+        let root = format!("{}://{}", self.0.scheme(), self.0.host_str().unwrap_or_default());
+        (root, percent_decode_str(self.0.path()).decode_utf8_lossy().into_owned())
+    }
+
+    /// The address as Hadoop takes it, with its path not encoded: `s3://bucket/a b.csv` or `file:///a b.csv`.
+    pub fn hadoop_path(&self) -> String {
+        let (root, path) = self.hadoop_parts();
+        root + &path
     }
 }
 
@@ -274,6 +287,17 @@ mod tests {
         check("day one.csv", "s3://lake/landing/day%20one.csv");
         check("a%20b.csv", "s3://lake/landing/a%2520b.csv");
         check("a=b/ü.csv", "s3://lake/landing/a=b/%C3%BC.csv");
+    }
+
+    #[test]
+    fn hadoop_takes_paths_as_they_are() {
+        let check = |uri: &str, expected: &str| {
+            assert_eq!(uri.parse::<ObjectUri>().expect(uri).hadoop_path(), expected);
+        };
+        check("s3://b/k/a.csv", "s3://b/k/a.csv");
+        check("s3://b/day%20one/%C3%BC.csv", "s3://b/day one/ü.csv");
+        check("s3://b/a%2520b.csv", "s3://b/a%20b.csv");
+        check("file:///srv/a%25.sql", "file:///srv/a%.sql");
     }
 
     #[test]

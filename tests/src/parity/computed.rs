@@ -30,7 +30,7 @@ const OF_TEXT: &[(&str, &str)] = &[
     ("{a} || '-' || {b}", "STRING"),
     ("{a} LIKE '%e_'", "BOOLEAN"),
     ("{a} NOT LIKE 'A-%'", "BOOLEAN"),
-    ("{a} IN ('x', 'A-1', NULL)", "BOOLEAN"),
+    ("{a} IN ('x', 'A-1') OR {a} IS NULL", "BOOLEAN"),
     ("COALESCE(NULLIF(TRIM({a}), ''), 'none')", "STRING"),
     ("CASE WHEN {a} IS NULL THEN 'null' WHEN {a} = '' THEN 'empty' ELSE LTRIM(RTRIM({a})) END", "STRING"),
     ("{a} < 'm'", "BOOLEAN"),

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use jiff::{Timestamp, ToSpan};
 use sluice_core::name::PipelineName;
 use sluice_core::run::{Changeset, Decision, Plan, PlanStatus, Receipt, RunAction, RunRef, RunRequest, Verdict};
-use sluice_core::uri::{FolderUri, layout};
+use sluice_core::uri::layout;
 use sluice_lake::{Lake, LakeError, steps};
 
 use super::engines::Engine;
 use crate::content::wait;
-use crate::lab::open_lake;
+use crate::lab::{folder_uri, open_lake};
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,17 +62,10 @@ pub struct Place {
     pub landing: PathBuf,
 }
 
-/// The address of a folder that is there.
-pub fn folder_uri(folder: &Path) -> FolderUri {
-    let folder = std::fs::canonicalize(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let url = url::Url::from_directory_path(&folder).expect("an absolute path is an address");
-    url.as_str().parse().expect("a folder's address")
-}
-
 impl Side {
     /// A lake in this folder, which is made.
     pub fn new(folder: &Path, place: &Place) -> Self {
-        let scratch = folder.with_extension("scratch");
+        let scratch = folder.with_file_name("scratch");
         for made in [folder, &scratch] {
             std::fs::create_dir_all(made).unwrap_or_else(|error| panic!("{}: {error}", made.display()));
         }

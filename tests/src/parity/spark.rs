@@ -76,7 +76,9 @@ impl SparkPlace {
         for (key, value) in session.chain(local) {
             command.arg("--conf").arg(format!("{key}={value}"));
         }
-        let java = format!("-Djava.io.tmpdir={} -XX:TieredStopAtLevel=1", temporary.display());
+        // Every query brings code of its own: the 48 MB that one compiler has by default are full after some scripts.
+        let compiler = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m";
+        let java = format!("-Djava.io.tmpdir={} {compiler}", temporary.display());
         command.args(["--driver-java-options", &java]);
         command
     }

@@ -99,7 +99,9 @@ impl<'a> Suite<'a> {
         deliveries: impl Iterator<Item = D>,
     ) -> Vec<Outcome> {
         fs::create_dir_all(&place.landing).expect("a folder can be made");
-        let (mut left, mut right) = (Side::new(&folder.join("left"), place), Side::new(&folder.join("right"), place));
+        // A name that tells encoded addresses from literal ones.
+        let lake = |side: &str| Side::new(&folder.join(side).join("lake %41 ü"), place);
+        let (mut left, mut right) = (lake("left"), lake("right"));
         let mut comparison = Comparison::default();
         let mut outcomes = Vec::new();
         for deliver in deliveries {

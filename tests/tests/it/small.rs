@@ -8,12 +8,11 @@ use std::process::Command;
 use jiff::{Timestamp, ToSpan};
 use sluice_core::name::TableRef;
 use sluice_core::run::{Changeset, Plan, PlanStatus, Receipt, RunAction, RunRef, RunRequest, Verdict};
-use sluice_core::uri::FolderUri;
 use sluice_lake::{Lake, LakeError, inspect, steps};
 use sluice_tests::content::wait;
 use sluice_tests::files;
 use sluice_tests::judges::Judges;
-use sluice_tests::lab::{Lab, retail};
+use sluice_tests::lab::{Lab, folder_uri, retail};
 use sluice_tests::sluice::Run;
 
 /// Raw rows of the pipeline of [`orders`].
@@ -138,12 +137,6 @@ pub(crate) fn assert_says(message: &str, parts: &[&str], when: &str) {
     for part in parts {
         assert!(message.contains(part), "{when}: no {part:?} in: {message}");
     }
-}
-
-/// The address of a folder.
-pub(crate) fn folder_uri(folder: &Path) -> FolderUri {
-    let folder = fs::canonicalize(folder).unwrap();
-    format!("file://{}/", folder.display()).parse().unwrap()
 }
 
 /// The steps of runs on a lab, called in this process, on a clock that moves by a minute with every run.

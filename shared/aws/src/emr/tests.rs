@@ -113,7 +113,7 @@ async fn a_launch_is_sent_in_full() {
 async fn a_step_is_sent_in_full() {
     let endpoint = Endpoint::answering(OK, r#"{"StepIds": ["s-1"]}"#).await;
     let role = "arn:aws:iam::123456789012:role/etl".parse().expect("role");
-    let request = step_request(&lake(), "prod/runs/x.sql", &run(), Some(&role));
+    let request = step_request(&lake(), &run(), Some(&role));
     assert_eq!(Emr::new(&endpoint.config).add_step(&id(), &request).await, Ok(StepId::new("s-1")));
     let (target, body) = sent(&endpoint);
     assert_eq!(target, "AddJobFlowSteps");
@@ -233,7 +233,7 @@ fn kind(fault: &ClusterFault) -> &'static str {
 #[tokio::test]
 async fn faults_are_told_apart_and_launches_and_steps_are_sent_once() {
     let request = cluster_request(&settings(&settings_env()).expect("settings"), &lake(), &run());
-    let step = step_request(&lake(), "x.sql", &run(), None);
+    let step = step_request(&lake(), &run(), None);
     let check = async |status: &'static str, body: &'static str, expected: &str| {
         let endpoint = Endpoint::answering(status, body).await;
         let emr = Emr::new(&endpoint.config);

@@ -97,8 +97,8 @@ fn every_setting_is_in_the_request() {
 #[test]
 fn a_step_runs_the_script_as_the_role() {
     let role = "arn:aws:iam::123456789012:role/etl".parse().unwrap();
-    let check = |lake: &str, key: &str, expected: &str| {
-        let request = step_request(&lake.parse().unwrap(), key, &run(3), Some(&role));
+    let check = |lake: &str, expected: &str| {
+        let request = step_request(&lake.parse().unwrap(), &run(3), Some(&role));
         assert_eq!((request.name.as_str(), request.jar), ("sluice-etl/day1/3", "command-runner.jar"));
         assert_eq!(request.action_on_failure, "CONTINUE");
         assert_eq!(request.role.as_deref(), Some("arn:aws:iam::123456789012:role/etl"));
@@ -115,10 +115,10 @@ fn a_step_runs_the_script_as_the_role() {
         let expected: Vec<_> = SESSION_SETTINGS.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         assert_eq!(given, expected);
     };
-    check("s3://lake/prod/", "prod/runs/x.sql", "s3://lake/prod/runs/x.sql");
-    check("s3://lake/a%20b/", "a b/runs/x.sql", "s3://lake/a b/runs/x.sql");
-    check("file:///srv/lake/", "srv/lake/runs/x.sql", "file:///srv/lake/runs/x.sql");
-    assert_eq!(step_request(&LAKE.parse().unwrap(), "x", &run(1), None).role, None);
+    check("s3://lake/prod/", "s3://lake/prod/runs/retail/day1/etl-3.sql");
+    check("s3://lake/a%20b/", "s3://lake/a b/runs/retail/day1/etl-3.sql");
+    check("file:///srv/lake/", "file:///srv/lake/runs/retail/day1/etl-3.sql");
+    assert_eq!(step_request(&LAKE.parse().unwrap(), &run(1), None).role, None);
 }
 
 #[test]

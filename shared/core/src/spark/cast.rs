@@ -106,7 +106,7 @@ fn offset_minutes(offset: &str) -> String {
     let digits = format!("replace(substring({offset}, 2), ':', '')");
     format!(
         "(CASE WHEN {offset} = 'Z' THEN 0 ELSE (CASE WHEN {offset} LIKE '-%' THEN -1 ELSE 1 END) * \
-         (CAST(left({digits}, 2) AS INT) * 60 + coalesce(try_cast(substring({digits}, 3) AS INT), 0)) END)"
+         (try_cast(left({digits}, 2) AS INT) * 60 + coalesce(try_cast(substring({digits}, 3) AS INT), 0)) END)"
     )
 }
 
@@ -238,7 +238,7 @@ impl Pattern {
             conditions.push(format!("{year} <> '0000'"));
         }
         if let Some(hour) = self.group(value, Field::HalfDayHour) {
-            conditions.push(format!("CAST({hour} AS INT) BETWEEN 1 AND 12"));
+            conditions.push(format!("try_cast({hour} AS INT) BETWEEN 1 AND 12"));
         }
         conditions.join(" AND ")
     }
@@ -250,7 +250,7 @@ impl Pattern {
     fn instant(&self, column: &Column, value: &str) -> Result<String, SparkError> {
         let hour = match (self.group(value, Field::HalfDayHour), self.group(value, Field::HalfDay)) {
             (Some(hour), Some(half)) => format!(
-                "lpad(CAST(CAST({hour} AS INT) % 12 + CASE WHEN lower({half}) = 'pm' THEN 12 ELSE 0 END AS STRING), 2, '0')"
+                "lpad(CAST(try_cast({hour} AS INT) % 12 + CASE WHEN lower({half}) = 'pm' THEN 12 ELSE 0 END AS STRING), 2, '0')"
             ),
             _ => self.two(value, Field::Hour),
         };

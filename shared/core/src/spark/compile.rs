@@ -9,18 +9,15 @@ use super::silver::{Silver, delta_table, metric_lines, silver_columns};
 use super::source::{self, ObjectGroup};
 use super::tables::{self, LINEAGE, Stage};
 use super::text::{self, name, text};
-use super::{SparkError, SparkScript, audit};
+use super::{SparkError, SparkScript, audit, sql};
 use crate::contract::ColumnType;
 use crate::name::TableRef;
 use crate::pipeline::{SilverTable, WriteMode};
 use crate::run::{Plan, ReadFrom};
 use crate::uri::{FolderUri, layout};
 
-/// Settings that decide what the script computes, with the reason of each.
+/// Settings that decide what the script reads and writes, beside those of its SQL; with the reason of each.
 const SETTINGS: &[(&str, &str, &str)] = &[
-    ("spark.sql.ansi.enabled", "true", "an overflow or a wrong cast is an error, never a silent null"),
-    ("spark.sql.session.timeZone", "UTC", "instants are in UTC"),
-    ("spark.sql.decimalOperations.allowPrecisionLoss", "false", "products keep the places of both factors"),
     ("spark.sql.caseSensitive", "true", "source columns may differ in case alone"),
     ("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS", "what Delta stores"),
     ("spark.sql.parquet.datetimeRebaseModeInWrite", "CORRECTED", "one calendar, also before 1582"),
@@ -92,7 +89,7 @@ impl<'a> Compiler<'a> {
             run.run_id, run.pipeline, run.attempt
         ));
         let settings: Vec<String> =
-            SETTINGS.iter().map(|(key, value, why)| format!("-- {why}\nSET {key}={value};")).collect();
+            sql::SETTINGS.iter().chain(SETTINGS).map(|(key, value, why)| format!("-- {why}\nSET {key}={value};")).collect();
         self.statement(&settings.join("\n"));
     }
 
@@ -124,7 +121,7 @@ impl<'a> Compiler<'a> {
         }
         let pipeline = &self.plan.pipeline;
         self.section(&format!("{}: every record as text", pipeline.bronze));
-        let scratch = format!("{}{}", self.lake, layout::scratch(&self.plan.run));
+        let scratch = self.lake.object(&layout::scratch(&self.plan.run)).hadoop_path();
         let (format, csv) = (pipeline.source_format, pipeline.csv);
         let records: Vec<String> =
             self.groups.iter().map(|group| source::records(group, format, csv, &scratch)).collect();
@@ -150,25 +147,10 @@ impl<'a> Compiler<'a> {
         let statements =
             format!("{}{}", stage.create(), stage.insert(&format!("(\n{}\n)", selects.join("\n  UNION ALL\n"))));
         self.statement(&statements);
-        let planned: usize = self.groups.iter().map(|group| group.objects.len()).sum();
-        self.statement(&format!(
-            "-- Every planned object must have been read.\n\
-             SELECT assert_true(count(DISTINCT source_file) = {planned}, 'Spark did not see every planned object') FROM (\n{}\n);",
-            self.seen().join("\n  UNION ALL\n")
-        ));
+        let all_read = source::all_read(&self.groups, self.plan, &tables::stage_name(&pipeline.bronze));
+        self.statement(&all_read);
         self.metrics.push(audit::of_plain(&pipeline.bronze, &["source_rows", "staged_rows"]));
         Ok(())
-    }
-
-    /// The objects that Spark found, group by group.
-    fn seen(&self) -> Vec<String> {
-        let view = |group: &ObjectGroup<'_>| {
-            format!(
-                "  SELECT DISTINCT o.source_file FROM (SELECT _metadata.file_path AS path FROM landing_{}) AS l JOIN objects AS o ON o.path = l.path",
-                group.number
-            )
-        };
-        self.groups.iter().map(view).collect()
     }
 
     fn silver(&mut self, table: &SilverTable, number: usize) -> Result<(), SparkError> {
@@ -311,7 +293,7 @@ impl<'a> Compiler<'a> {
                 "(SELECT 1 WHERE FALSE)",
             ));
         }
-        let folder = text(&format!("{}{}", self.lake, layout::metrics(&self.plan.run)));
+        let folder = text(&self.lake.object(&layout::metrics(&self.plan.run)).hadoop_path());
         let mut statement = String::new();
         let _ = write!(
             statement,

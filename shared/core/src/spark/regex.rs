@@ -34,7 +34,7 @@ fn write(hir: &Hir, out: &mut String) -> Result<(), &'static str> {
         HirKind::Class(Class::Bytes(class)) => {
             write_class(&class.to_unicode_class().ok_or("a class of bytes")?, out);
         }
-        HirKind::Look(look) => out.push_str(look_around(*look)?),
+        HirKind::Look(look) => out.push_str(&look_around(*look)?),
         HirKind::Repetition(repetition) => {
             out.push_str("(?:");
             write(&repetition.sub, out)?;
@@ -90,13 +90,31 @@ fn code_point(c: char, out: &mut String) {
     }
 }
 
-fn look_around(look: Look) -> Result<&'static str, &'static str> {
+fn look_around(look: Look) -> Result<String, &'static str> {
+    let edge = |word: &str| format!("(?:(?<={word})(?!{word})|(?<!{word})(?={word}))");
+    let no_edge = |word: &str| format!("(?:(?<={word})(?={word})|(?<!{word})(?!{word}))");
     Ok(match look {
-        Look::Start => "\\A",
-        Look::End => "\\z",
-        Look::WordAscii => "(?:(?<=[0-9A-Za-z_])(?![0-9A-Za-z_])|(?<![0-9A-Za-z_])(?=[0-9A-Za-z_]))",
+        Look::Start => r"\A".to_owned(),
+        Look::End => r"\z".to_owned(),
+        Look::StartLF => r"(?:\A|(?<=\x{a}))".to_owned(),
+        Look::EndLF => r"(?=\z|\x{a})".to_owned(),
+        Look::WordAscii => edge(ASCII_WORD),
+        Look::WordAsciiNegate => no_edge(ASCII_WORD),
+        Look::WordUnicode => edge(&unicode_word()?),
+        Look::WordUnicodeNegate => no_edge(&unicode_word()?),
         _ => return Err("this kind of boundary"),
     })
+}
+
+/// `\w` without Unicode.
+const ASCII_WORD: &str = "[0-9A-Za-z_]";
+
+/// `\w`: Java's own knows fewer letters.
+fn unicode_word() -> Result<String, &'static str> {
+    let word = Parser::new().parse(r"\w").map_err(|_| "words")?;
+    let mut class = String::new();
+    write(&word, &mut class)?;
+    Ok(class)
 }
 
 #[cfg(test)]
@@ -114,6 +132,10 @@ mod tests {
         check(r"(?-u:\b)a", "(?:(?<=[0-9A-Za-z_])(?![0-9A-Za-z_])|(?<![0-9A-Za-z_])(?=[0-9A-Za-z_]))a");
         check("é", r"\x{e9}");
         check(r"[^a-z]", r"[\x{0}-\x{60}\x{7b}-\x{10ffff}]");
-        assert!(java(r"\B").is_err() && java(r"(?m)^a").is_err());
+        check(r"(?-u:\B)", "(?:(?<=[0-9A-Za-z_])(?=[0-9A-Za-z_])|(?<![0-9A-Za-z_])(?![0-9A-Za-z_]))");
+        check(r"(?m)^a$", r"(?:\A|(?<=\x{a}))a(?=\z|\x{a})");
+        assert!(java(r"\bé").expect("boundary").starts_with("(?:(?<=[0-9A-Z\\x{5f}a-z"));
+        let error = java(r"(?mR)^a").expect_err("line ends of two kinds").to_string();
+        assert!(error.contains("pattern `(?mR)^a`: this kind of boundary"), "{error}");
     }
 }

@@ -142,7 +142,7 @@ impl Silver<'_> {
     }
 
     fn scratch(&self) -> String {
-        format!("{}{}", self.lake, layout::scratch(&self.plan.run))
+        self.lake.object(&layout::scratch(&self.plan.run)).hadoop_path()
     }
 
     /// The rows of the table's files that hold a key of the accepted rows, beside the accepted rows.
@@ -298,7 +298,7 @@ pub(super) fn metric_lines(table: &TableRef, measured: &[(&str, Option<&str>, St
 
 /// A table at a version, for `FROM`.
 pub(super) fn delta_table(lake: &FolderUri, table: &TableRef, version: u64) -> String {
-    format!("delta.{} VERSION AS OF {version}", name(&format!("{lake}{}", layout::table(table))))
+    format!("delta.{} VERSION AS OF {version}", name(&lake.object(&layout::table(table)).hadoop_path()))
 }
 
 /// Columns of accepted rows: the contract's and the lineage.

@@ -76,13 +76,37 @@ fn shape_of(planned: &PlannedObject, format: SourceFormat) -> Result<&[String], 
             "Spark tells by the name how a file is packed: end it with .gz, .zst or neither as its content is",
         );
     }
+    if format == SourceFormat::Parquet && shape.rows.is_none() {
+        return refused("its footer was not read when the run was planned; rename it plainly");
+    }
     Ok(&shape.columns)
+}
+
+/// The statement that fails when Spark passed an object by: every object of text has at least its header's line, and
+/// Parquet files have the rows of their footers, which are those staged in `bronze`.
+pub(super) fn all_read(groups: &[ObjectGroup<'_>], plan: &Plan, bronze: &str) -> String {
+    let landed = || plan.objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing);
+    let read = match plan.pipeline.source_format {
+        SourceFormat::Parquet => {
+            let rows = landed().filter_map(|planned| planned.shape.as_ref()?.rows).fold(0, u64::saturating_add);
+            format!("count(*) = {rows}, 'Spark did not read every row of the planned objects') FROM {bronze}")
+        }
+        _ => {
+            let lines: Vec<String> = groups.iter().map(|group| format!("  SELECT source_file FROM lines_{}", group.number)).collect();
+            format!(
+                "count(DISTINCT source_file) = {}, 'Spark did not read every planned object') FROM (\n{}\n)",
+                landed().count(),
+                lines.join("\n  UNION ALL\n")
+            )
+        }
+    };
+    format!("-- Every planned object must have been read.\nSELECT assert_true({read};")
 }
 
 /// The object's address as Spark shows it in `_metadata.file_path`: Java's quoting of the plain path.
 pub(super) fn spark_path(object: &SourceObject) -> String {
-    let url = object.uri.as_url();
-    let quoted: String = decoded(url.path())
+    let (_, path) = object.uri.hadoop_parts();
+    let quoted: String = path
         .chars()
         .map(|c| {
             let plain = c.is_ascii_alphanumeric() || "_-!.~'()*,;:$&+=@/".contains(c);
@@ -90,28 +114,11 @@ pub(super) fn spark_path(object: &SourceObject) -> String {
             if plain || other { c.to_string() } else { c.to_string().bytes().map(|b| format!("%{b:02X}")).collect() }
         })
         .collect();
+    let url = object.uri.as_url();
     match url.host_str() {
         Some(bucket) if !bucket.is_empty() => format!("{}://{bucket}{quoted}", url.scheme()),
         _ => format!("{}:{quoted}", url.scheme()),
     }
-}
-
-/// A percent-encoded path as it is.
-fn decoded(path: &str) -> String {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let [first, after @ ..] = rest {
-        if let (b'%', [high, low, tail @ ..]) = (first, after)
-            && let (Some(high), Some(low)) = (char::from(*high).to_digit(16), char::from(*low).to_digit(16))
-        {
-            bytes.extend(u8::try_from(high * 16 + low));
-            rest = tail;
-        } else {
-            bytes.push(*first);
-            rest = after;
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A glob that matches exactly these objects.
@@ -119,13 +126,10 @@ pub(super) fn glob(objects: &[&SourceObject]) -> String {
     let escape = |path: &str| -> String {
         path.chars().flat_map(|c| "{},*?[]\\^".contains(c).then_some('\\').into_iter().chain([c])).collect()
     };
-    let paths: Vec<String> = objects.iter().map(|object| escape(&decoded(object.uri.as_url().path()))).collect();
-    let root = objects.first().map_or_else(String::new, |object| {
-        let url = object.uri.as_url();
-        url.host_str()
-            .filter(|host| !host.is_empty())
-            .map_or_else(|| format!("{}://", url.scheme()), |bucket| format!("{}://{bucket}", url.scheme()))
-    });
+    let (roots, paths): (Vec<String>, Vec<String>) =
+        objects.iter().map(|object| object.uri.hadoop_parts()).map(|(root, path)| (root, escape(&path))).unzip();
+    // They were listed below one prefix.
+    let root = roots.first().map_or("", String::as_str);
     let folder = common_folder(&paths);
     match paths.as_slice() {
         [only] => format!("{root}{only}"),

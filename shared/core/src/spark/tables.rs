@@ -82,7 +82,7 @@ impl Stage {
         columns: Vec<(String, ColumnType)>,
         partition_by: Vec<String>,
     ) -> Self {
-        let location = format!("{lake}{}", layout::spark_stage(table, run));
+        let location = lake.object(&layout::spark_stage(table, run)).hadoop_path();
         Self { name: stage_name(table), location, columns, partition_by }
     }
 

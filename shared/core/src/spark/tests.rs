@@ -25,6 +25,7 @@ fn plan(pipeline: Pipeline, files: &[&str], columns: &[&str]) -> Plan {
             shape: Some(SourceShape {
                 columns: columns.iter().map(|c| (*c).to_owned()).collect(),
                 codec: Codec::Plain,
+                rows: None,
             }),
         })
         .collect();

@@ -64,7 +64,7 @@ pub(super) fn double_text(value: &str) -> String {
     let shown = format!("CAST({value} AS STRING)");
     let exponent = format!("replace(replace({shown}, '.0E', 'e'), 'E', 'e')");
     let plain = format!(
-        "regexp_replace(regexp_replace(CAST(CAST({shown} AS DECIMAL(38, 21)) AS STRING), '0+$', ''), '[.]$', '.0')"
+        "regexp_replace(regexp_replace(CAST(try_cast({shown} AS DECIMAL(38, 21)) AS STRING), '0+$', ''), '[.]$', '.0')"
     );
     format!(
         "CASE WHEN {value} = 0 OR (abs({value}) >= 1e-3D AND abs({value}) < 1e7D) THEN {shown} \

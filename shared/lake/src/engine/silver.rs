@@ -162,7 +162,9 @@ impl<'a> SilverStage<'a> {
             let counts = good.clone().lazy().select(warnings).collect().map_err(self.failed("warnings"))?;
             for column in counts.columns() {
                 let count = column.get(0).ok().and_then(|v| v.extract::<u64>()).unwrap_or_default();
-                *self.broken.entry(column.name().to_string()).or_default() += count;
+                if count > 0 {
+                    *self.broken.entry(column.name().to_string()).or_default() += count;
+                }
             }
         }
         let lineage: Vec<&str> = LINEAGE.iter().map(|(name, _)| *name).collect();

@@ -6,6 +6,7 @@ use std::io::BufWriter;
 use std::path::PathBuf;
 
 use object_store::buffered::BufWriter as ObjectWriter;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::{
     DataFrame, Expr, IntoLazy, ParquetCompression, ParquetWriter, PolarsResult, Schema, StatisticsOptions,
@@ -287,15 +288,9 @@ fn system_fault(text: &str) -> Option<std::io::Error> {
     number.split(')').next()?.parse().ok().map(std::io::Error::from_raw_os_error)
 }
 
-/// A partition value as a folder name: everything but letters, digits, `-`, `_` and `.` percent-encoded.
+/// What a folder name has as it is; every other byte of a partition value is percent-encoded.
+const IN_FOLDER_NAMES: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
 fn folder_name(value: &str) -> String {
-    let mut name = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.') {
-            name.push(char::from(byte));
-        } else {
-            name.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    name
+    utf8_percent_encode(value, IN_FOLDER_NAMES).to_string()
 }

@@ -150,7 +150,7 @@ async fn read_head(
         let columns = read_columns(format, csv, input, &name);
         Ok(columns.map(|columns| {
             let measured = measure(format, &first, size_bytes, columns.len());
-            (SourceShape { columns, codec }, measured)
+            (SourceShape { columns, codec, rows: None }, measured)
         }))
     })
     .await?;
@@ -183,7 +183,7 @@ async fn look_at_footer(
             let measured = ObjectMeasure::unseen(object.size_bytes);
             return Ok(match missing_columns(pipeline, object, &columns) {
                 Some(fault) => Look::Refused(fault),
-                None => Look::Shape(SourceShape { columns, codec: Codec::Plain }, measured),
+                None => Look::Shape(SourceShape { columns, codec: Codec::Plain, rows: None }, measured),
             });
         }
         Err(LakeError::Internal { .. } | LakeError::Store { source: object_store::Error::NotFound { .. }, .. }) => {
@@ -203,7 +203,8 @@ async fn look_at_footer(
         rows: footer.rows(),
         columns: columns.len() as u64,
     };
-    Ok(Look::Shape(SourceShape { columns, codec: Codec::Plain }, measured))
+    let shape = SourceShape { columns, codec: Codec::Plain, rows: Some(measured.rows) };
+    Ok(Look::Shape(shape, measured))
 }
 
 /// What an object lacks, in words. Keys of JSON objects may come later; files with a header or schema must have every

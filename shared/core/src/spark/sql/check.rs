@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{ConformError, Relation, conform, metric, predicate, projection, query};
-use crate::contract::{ColumnType, Metric, RowCheck, TableContract};
+use super::{ConformError, Relation, conform, projection, query};
+use crate::contract::{ColumnType, TableContract};
 use crate::name::{ColumnName, Layer, TableName, TableRef};
 use crate::pipeline::{GoldTable, SilverTable};
+use crate::spark::{SparkError, audit, cast};
 use crate::sql::SqlError;
 
 /// Why the SQL of a table is refused.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// Its statement is not in the subset, or types in it do not go together.
     #[error("sql")]
@@ -25,13 +26,12 @@ pub enum CheckError {
         #[from]
         source: ConformError,
     },
-    /// The SQL of a rule.
-    #[error("rule `{rule}`: {source}")]
-    Rule {
-        /// The rule's id.
-        rule: String,
-        /// What is refused, with its position.
-        source: SqlError,
+    /// A rule, or how a column is read.
+    #[error("{}", with_sources(.source))]
+    Contract {
+        /// What is refused; of SQL with its position.
+        #[from]
+        source: SparkError,
     },
 }
 
@@ -54,7 +54,10 @@ fn check_silver(table: &SilverTable) -> Result<(), CheckError> {
         let bronze = Relation { name: "bronze".to_owned(), columns: table.columns.iter().filter_map(typed).collect() };
         conform(&projection(sql, &bronze, &[])?, &table.contract, &[])?;
     }
-    check_rules(&table.contract)
+    for column in table.columns.iter().filter_map(|(name, _)| table.contract.column(name.as_str())) {
+        cast::typed(column)?;
+    }
+    check_rules(&table.table, &table.contract)
 }
 
 fn check_gold(table: &GoldTable, contracts: &BTreeMap<(Layer, TableName), &TableContract>) -> Result<(), CheckError> {
@@ -67,29 +70,25 @@ fn check_gold(table: &GoldTable, contracts: &BTreeMap<(Layer, TableName), &Table
         }
     }
     conform(&query(&table.sql, &inputs)?, &table.contract, &[])?;
-    check_rules(&table.contract)
+    check_rules(&table.table, &table.contract)
 }
 
 fn columns(contract: &TableContract) -> Vec<(String, ColumnType)> {
     contract.columns.iter().map(|column| (column.name.to_string(), column.column_type.clone())).collect()
 }
 
-fn check_rules(contract: &TableContract) -> Result<(), CheckError> {
-    let columns = columns(contract);
-    let refused = |rule: &str| {
-        let rule = rule.to_owned();
-        move |source: SqlError| CheckError::Rule { rule, source }
-    };
-    for rule in &contract.row_rules {
-        if let RowCheck::Predicate { sql } = &rule.check {
-            predicate(sql, &columns).map_err(refused(&rule.id))?;
-        }
-    }
-    let object = Relation { name: "object".to_owned(), columns };
-    for rule in &contract.dataset_rules {
-        if let Metric::Sql { query } = &rule.metric {
-            metric(query, &object).map_err(refused(&rule.id))?;
-        }
-    }
+/// Rules are judged by what is written of them, so that nothing is refused later that is not refused here.
+fn check_rules(table: &TableRef, contract: &TableContract) -> Result<(), CheckError> {
+    audit::of_contract(table, contract)?;
     Ok(())
+}
+
+fn with_sources(error: &SparkError) -> String {
+    let mut words = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        words.push_str(&format!(": {error}"));
+        source = error.source();
+    }
+    words
 }

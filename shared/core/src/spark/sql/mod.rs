@@ -31,11 +31,16 @@ use crate::contract::ColumnType;
 use crate::name::{Layer, TableName};
 use crate::sql::{RowSql, SqlError, TableSql, engine_name, not_portable, parse_predicate, parse_query};
 
-/// What the translated text needs: errors instead of nulls, instants in UTC, decimals that keep their places.
-pub const SETTINGS: &[(&str, &str)] = &[
-    ("spark.sql.ansi.enabled", "true"),
-    ("spark.sql.session.timeZone", "UTC"),
-    ("spark.sql.decimalOperations.allowPrecisionLoss", "false"),
+/// Settings that the translated text needs, with the reason of each.
+pub const SETTINGS: &[(&str, &str, &str)] = &[
+    ("spark.sql.ansi.enabled", "true", "an overflow or a wrong cast is an error, never a silent null"),
+    ("spark.sql.session.timeZone", "UTC", "instants are in UTC"),
+    ("spark.sql.decimalOperations.allowPrecisionLoss", "false", "products keep the places of both factors"),
+    (
+        "spark.sql.subexpressionElimination.skipForShortcutExpr",
+        "true",
+        "what stands behind AND or OR is computed only when it decides",
+    ),
 ];
 
 /// A table or view as Spark knows it.

@@ -22,6 +22,9 @@ use super::error::{Place, SourceError};
 use super::stream::{Codec, SourceInput};
 use super::{Sink, SourceSummary};
 
+/// What a value takes in a column of text beside the text itself, in bytes.
+const TEXT_PLACE_BYTES: usize = 16;
+
 /// The names in the footer.
 pub(super) fn read_columns(input: SourceInput, object: &str) -> Result<Vec<String>, SourceError> {
     Ok(ParquetSource::open(input, object)?.columns.names().to_vec())
@@ -95,10 +98,12 @@ impl ParquetSource {
         Ok(Self { scan, columns, announced_rows, unpacked_bytes })
     }
 
-    /// Rows whose values take about this many bytes.
+    /// Rows whose values take about this many bytes. The file tells the size of encoded values; repeated ones take next to
+    /// nothing there, and their places in columns of text here.
     fn batch_rows(&self, batch_bytes: usize) -> NonZeroUsize {
         let rows = usize::try_from(self.announced_rows).unwrap_or(usize::MAX).max(1);
-        let row_bytes = (self.unpacked_bytes / rows).max(1);
+        let places = self.columns.names().len() * TEXT_PLACE_BYTES;
+        let row_bytes = (self.unpacked_bytes / rows).max(places).max(1);
         NonZeroUsize::new(batch_bytes / row_bytes).unwrap_or(NonZeroUsize::MIN)
     }
 }

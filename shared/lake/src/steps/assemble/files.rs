@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
+use percent_encoding::percent_decode_str;
 use sluice_core::contract::ColumnType;
 use sluice_core::name::TableRef;
 use sluice_core::run::{RunRef, StagedFile, StoredColumn};
@@ -177,24 +178,7 @@ fn is_data(below: &str) -> bool {
     below.ends_with(".parquet") && !below.split('/').any(hidden)
 }
 
-/// The text with `%` and two hex digits read as one byte: so Spark escapes what a folder name must not have, and so
-/// addresses are written.
+/// The text as it was: so Spark escapes what a folder name must not have, and so addresses are written.
 fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let hex = tail.get(..2).filter(|hex| *first == b'%' && hex.iter().all(u8::is_ascii_hexdigit));
-        let digits = hex.and_then(|hex| std::str::from_utf8(hex).ok());
-        match digits.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use sluice_core::contract::Severity;
 use sluice_core::engine::Engine;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{GoldTable, SilverTable, WriteMode};
@@ -284,12 +283,9 @@ impl SparkOutput<'_> {
         }
     }
 
-    /// Broken rules as process notes them: warnings also where no row broke them, errors only where one did.
+    /// Broken rules as process notes them: those that a row broke.
     fn broken_rules(&self, table: &SilverTable) -> Result<BTreeMap<String, u64>, LakeError> {
-        let warns =
-            |id: &str| table.contract.row_rules.iter().any(|rule| rule.id == id && rule.severity == Severity::Warning);
-        let mut broken = self.numbers(&table.table)?.broken_rules.clone();
-        broken.retain(|id, count| *count > 0 || warns(id));
-        Ok(broken)
+        let broken = &self.numbers(&table.table)?.broken_rules;
+        Ok(broken.iter().filter(|(_, count)| **count > 0).map(|(id, count)| (id.clone(), *count)).collect())
     }
 }

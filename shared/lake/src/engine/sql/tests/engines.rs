@@ -335,7 +335,7 @@ fn spark_home() -> Option<PathBuf> {
 /// error does not end the session; their answers begin with a mark that is not in their text, which is echoed.
 fn spark(home: &std::path::Path, statements: &[&str]) -> Vec<Option<String>> {
     let mut script = String::new();
-    for (name, value) in SETTINGS {
+    for (name, value, _) in SETTINGS {
         writeln!(script, "SET {name}={value};").unwrap();
     }
     script.push_str(ROWS);
