@@ -26,8 +26,13 @@ impl Lake {
     /// Opens the lake at this root; nothing is read or written yet.
     ///
     /// # Errors
-    /// [`LakeError::Document`] when the address or the options are refused by the store.
+    /// [`LakeError::Document`] when the address or the options are refused by the store; [`LakeError::Invalid`] for a
+    /// percent sign in the address, which readers of Delta take for an escape.
     pub fn open(root: &FolderUri, options: &StoreOptions) -> Result<Self, LakeError> {
+        if root.as_url().path().contains("%25") {
+            let message = format!("lake '{root}': readers of Delta misread a name with %; choose one without");
+            return Err(LakeError::Invalid { message });
+        }
         let documents = DocumentStore::open(root, options)?;
         Ok(Self { root: root.clone(), options: options.clone(), documents })
     }
@@ -80,5 +85,23 @@ impl Lake {
         document: T,
     ) -> Result<T, LakeError> {
         Ok(self.documents.create_or_read(path, document).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lakes_that_readers_would_look_for_elsewhere_are_refused() {
+        let check = |root: &str, expected: Option<&str>| {
+            let opened = Lake::open(&root.parse().expect(root), &StoreOptions::new());
+            assert_eq!(opened.err().map(|error| error.to_string()).as_deref(), expected, "{root}");
+        };
+        check("file:///srv/lake%20one/%C3%BC/", None);
+        check(
+            "file:///srv/100%25/",
+            Some("lake 'file:///srv/100%25/': readers of Delta misread a name with %; choose one without"),
+        );
     }
 }

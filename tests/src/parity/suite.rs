@@ -100,7 +100,7 @@ impl<'a> Suite<'a> {
     ) -> Vec<Outcome> {
         fs::create_dir_all(&place.landing).expect("a folder can be made");
         // A name that tells encoded addresses from literal ones.
-        let lake = |side: &str| Side::new(&folder.join(side).join("lake %41 ü"), place);
+        let lake = |side: &str| Side::new(&folder.join(side).join("lake one ü"), place);
         let (mut left, mut right) = (lake("left"), lake("right"));
         let mut comparison = Comparison::default();
         let mut outcomes = Vec::new();

@@ -99,7 +99,8 @@ mod tests {
     /// `count` objects of together `stored` bytes that are `ratio` times as large unpacked.
     fn objects(stored: u64, count: u64, ratio: u64, row_bytes: u64, columns: u64) -> Workload {
         let (size_bytes, unpacked_bytes) = (stored / count, stored / count * ratio);
-        let object = ObjectMeasure { size_bytes, unpacked_bytes, rows: unpacked_bytes / row_bytes, columns };
+        let object =
+            ObjectMeasure { size_bytes, unpacked_bytes, rows: unpacked_bytes / row_bytes, columns, group_rows: 0 };
         Workload { objects: vec![object; usize::try_from(count).expect("count")], ..Workload::default() }
     }
 
@@ -129,8 +130,18 @@ mod tests {
         check("wide NDJSON", &objects(2 * GB, 1, 1, 4_000, 200), Engine::Lambda, &["2.0 GB"]);
         check("40 GB of wide NDJSON", &objects(40 * GB, 9, 1, 4_000, 200), Engine::Emr, &["803 s"]);
         check("Parquet", &parquet(objects(GB, 1, 1, 60, 8)), Engine::Lambda, &["1.0 GB in 1 object"]);
-        let repeating = parquet(objects(61_000_000, 1, 1, 6, 8));
-        check("1 GB of CSV as Parquet", &repeating, Engine::Emr, &["61.0 MB in 1 object (975.9 MB as text)"]);
+        let repeating = |group_rows: u64| {
+            let mut workload = parquet(objects(200_000_000, 1, 1, 6, 8));
+            workload.objects.iter_mut().for_each(|object| object.group_rows = group_rows);
+            workload
+        };
+        check(
+            "3 GB of CSV as Parquet",
+            &repeating(1 << 20),
+            Engine::Lambda,
+            &["200.0 MB in 1 object (3.1 GB as text)"],
+        );
+        check("the same in one row group", &repeating(33_000_000), Engine::Emr, &["above the limits of 3008 MB"]);
         check("12 GB of Parquet", &parquet(objects(12 * GB, 8, 1, 60, 8)), Engine::Emr, &["12.0 GB in 8 objects"]);
         check("a small merge", &merged(small.clone(), 1_000_000), Engine::Lambda, &["1000000 rows of tables"]);
         check("a day into 400 million rows", &merged(small, 400_000_000), Engine::Emr, &["400000000 rows of tables"]);

@@ -27,9 +27,6 @@ const ROWS_PER_SECOND: u64 = 500_000;
 const FIXED_SECONDS: u64 = 3;
 /// Fewest bytes that a value of a Parquet file is taken to have as text: in the file, repeated values take next to none.
 const PARQUET_TEXT_BYTES: u64 = 12;
-/// Copies of a batch of Parquet that exist at once. Such a batch is measured by its encoded size, so it may be many times
-/// as large as one of text, and fewer copies of it are alive: 2.3 were measured.
-const PARQUET_COPIES: u64 = 3;
 
 /// How often text fits into an object that was not looked at: as gzip packs CSV.
 const UNSEEN_EXPANSION: u64 = 4;
@@ -49,6 +46,8 @@ pub struct ObjectMeasure {
     pub rows: u64,
     /// Columns.
     pub columns: u64,
+    /// Rows of its largest row group; 0 for formats without.
+    pub group_rows: u64,
 }
 
 /// What is known of a table that a run reads again.
@@ -65,7 +64,13 @@ impl ObjectMeasure {
     /// rows.
     pub fn unseen(size_bytes: u64) -> Self {
         let unpacked_bytes = size_bytes.saturating_mul(UNSEEN_EXPANSION);
-        Self { size_bytes, unpacked_bytes, rows: unpacked_bytes / UNSEEN_ROW_BYTES, columns: UNSEEN_COLUMNS }
+        Self {
+            size_bytes,
+            unpacked_bytes,
+            rows: unpacked_bytes / UNSEEN_ROW_BYTES,
+            columns: UNSEEN_COLUMNS,
+            group_rows: 0,
+        }
     }
 }
 
@@ -146,15 +151,17 @@ fn held_of_text(object: &ObjectMeasure) -> u64 {
     (batch / value_bytes * VALUE_BYTES + batch) * BATCH_COPIES
 }
 
-/// Memory of the batches of a Parquet file that exist at once, in bytes.
+/// Memory of a Parquet file's row group and of the batches that exist at once, in bytes.
 fn held_of_parquet(object: &ObjectMeasure) -> u64 {
-    let rows = object.rows.max(1);
-    let batch_rows = rows.min(BATCH_BYTES / (object.unpacked_bytes / rows).max(1)).max(1);
-    let value_bytes = (object.unpacked_bytes / values(object).max(1)).max(PARQUET_TEXT_BYTES);
-    batch_rows
-        .saturating_mul(object.columns.max(1))
-        .saturating_mul(VALUE_BYTES.saturating_add(value_bytes))
-        .saturating_mul(PARQUET_COPIES)
+    let (rows, columns) = (object.rows.max(1), object.columns.max(1));
+    let row_bytes = (object.unpacked_bytes / rows).max(columns.saturating_mul(VALUE_BYTES));
+    let batch_rows = rows.min(BATCH_BYTES / row_bytes).max(1);
+    let decoded = |rows: u64| {
+        let value_bytes = VALUE_BYTES.saturating_add(text_bytes(object, true) / values(object).max(1));
+        rows.saturating_mul(columns).saturating_mul(value_bytes)
+    };
+    let batches = decoded(batch_rows).saturating_mul(BATCH_COPIES);
+    batches.saturating_add(decoded(object.group_rows.max(batch_rows)))
 }
 
 #[cfg(test)]
@@ -163,10 +170,18 @@ mod tests {
 
     /// Rows of the benchmark's file have some 86 bytes in 8 columns.
     fn retail(unpacked_bytes: u64) -> Workload {
-        let object =
-            ObjectMeasure { size_bytes: unpacked_bytes, unpacked_bytes, rows: unpacked_bytes / 86, columns: 8 };
+        let object = ObjectMeasure {
+            size_bytes: unpacked_bytes,
+            unpacked_bytes,
+            rows: unpacked_bytes / 86,
+            columns: 8,
+            group_rows: 0,
+        };
         Workload { objects: vec![object], ..Workload::default() }
     }
+
+    /// Rows that pyarrow writes into a row group.
+    const ROW_GROUP: u64 = 1 << 20;
 
     #[test]
     fn estimates_are_not_below_what_was_measured() {
@@ -176,8 +191,9 @@ mod tests {
             assert!(estimate.duration_seconds >= seconds, "{what}: {estimate:?}");
             assert!(estimate.peak_memory_bytes < 5 * peak_memory_bytes / 2, "{what}: {estimate:?}");
         };
-        let of = |size_bytes, unpacked_bytes, rows, parquet| {
-            let object = ObjectMeasure { size_bytes, unpacked_bytes, rows, columns: 8 };
+        let of = |size_bytes, unpacked_bytes, rows: u64, parquet| {
+            let group_rows = if parquet { rows.min(ROW_GROUP) } else { 0 };
+            let object = ObjectMeasure { size_bytes, unpacked_bytes, rows, columns: 8, group_rows };
             Workload { objects: vec![object], parquet, ..Workload::default() }
         };
         // `cargo xtask bench` on two cores.
@@ -189,7 +205,10 @@ mod tests {
         check("50 MB as NDJSON", &of(126_391_016, 126_391_016, 580_625, false), 529_580_032, 3);
         check("50 MB as Parquet", &of(3_107_070, 4_180_090, 580_625, true), 505_753_600, 3);
         check("250 MB as gzip", &of(45_839_404, 252_050_133, 2_906_970, false), 887_558_144, 5);
-        check("250 MB as Parquet", &of(15_204_346, 20_007_561, 2_903_086, true), 1_801_711_616, 5);
+        check("250 MB as Parquet", &of(15_325_440, 20_007_561, 2_896_287, true), 708_292_608, 4);
+        check("the same without dictionaries", &of(31_895_994, 320_188_381, 2_896_287, true), 978_640_896, 4);
+        check("1 GB as Parquet", &of(61_299_078, 80_030_244, 11_585_148, true), 839_614_464, 13);
+        check("1 GB without dictionaries", &of(127_581_288, 1_280_753_524, 11_585_148, true), 1_067_421_696, 15);
     }
 
     #[test]
@@ -206,16 +225,23 @@ mod tests {
         check("rows to merge with", |w| w.merged.push(TableMeasure { size_bytes: 1 << 30, rows: 50_000_000 }));
         check("rows to aggregate", |w| w.aggregated.push(TableMeasure { size_bytes: 1 << 30, rows: 50_000_000 }));
         check("narrow values", |w| w.objects[0].columns = 40);
-        check("encoded values", |w| {
-            w.parquet = true;
-            w.objects[0].unpacked_bytes /= 20;
-        });
+        let of_groups = |group_rows| {
+            let object = ObjectMeasure { group_rows, ..retail(1_000_000_000).objects[0] };
+            estimate(&Workload { objects: vec![object], parquet: true, ..Workload::default() }).peak_memory_bytes
+        };
+        assert!(of_groups(10_000_000) > of_groups(1_000_000));
     }
 
     #[test]
     fn nothing_and_everything_can_be_estimated() {
         assert_eq!(estimate(&Workload::default()).peak_memory_bytes, FIXED_BYTES);
-        let huge = ObjectMeasure { size_bytes: u64::MAX, unpacked_bytes: u64::MAX, rows: u64::MAX, columns: u64::MAX };
+        let huge = ObjectMeasure {
+            size_bytes: u64::MAX,
+            unpacked_bytes: u64::MAX,
+            rows: u64::MAX,
+            columns: u64::MAX,
+            group_rows: u64::MAX,
+        };
         let estimate = estimate(&Workload { objects: vec![huge, huge], ..Workload::default() });
         assert_eq!(estimate.stored_bytes, u64::MAX);
     }

@@ -88,8 +88,11 @@ impl<'a> Compiler<'a> {
              -- Stages Parquet files that no reader can see; another step audits and commits them.",
             run.run_id, run.pipeline, run.attempt
         ));
-        let settings: Vec<String> =
-            sql::SETTINGS.iter().chain(SETTINGS).map(|(key, value, why)| format!("-- {why}\nSET {key}={value};")).collect();
+        let settings: Vec<String> = sql::SETTINGS
+            .iter()
+            .chain(SETTINGS)
+            .map(|(key, value, why)| format!("-- {why}\nSET {key}={value};"))
+            .collect();
         self.statement(&settings.join("\n"));
     }
 

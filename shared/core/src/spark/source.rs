@@ -92,7 +92,8 @@ pub(super) fn all_read(groups: &[ObjectGroup<'_>], plan: &Plan, bronze: &str) ->
             format!("count(*) = {rows}, 'Spark did not read every row of the planned objects') FROM {bronze}")
         }
         _ => {
-            let lines: Vec<String> = groups.iter().map(|group| format!("  SELECT source_file FROM lines_{}", group.number)).collect();
+            let lines: Vec<String> =
+                groups.iter().map(|group| format!("  SELECT source_file FROM lines_{}", group.number)).collect();
             format!(
                 "count(DISTINCT source_file) = {}, 'Spark did not read every planned object') FROM (\n{}\n)",
                 landed().count(),

@@ -60,6 +60,12 @@ impl Footer {
         groups.map(|group| u64::try_from(group.total_byte_size()).unwrap_or_default()).sum()
     }
 
+    /// Rows of the largest row group.
+    pub(crate) fn group_rows(&self) -> u64 {
+        let groups = self.metadata.row_groups().iter();
+        groups.map(|group| u64::try_from(group.num_rows()).unwrap_or_default()).max().unwrap_or_default()
+    }
+
     /// The top-level columns, in the order of the file.
     pub(crate) fn columns(&self) -> Vec<FileColumn> {
         let fields = self.metadata.file_metadata().schema_descr().root_schema().get_fields();

@@ -36,7 +36,7 @@ pub(crate) fn measure(format: SourceFormat, first: &[u8], size_bytes: u64, colum
     let records = memchr::memchr_iter(record_end, &text).count().max(1) as u64;
     let unpacked_bytes = scaled(size_bytes, text.len() as u64, read_bytes as u64);
     let rows = scaled(unpacked_bytes, records, text.len() as u64);
-    ObjectMeasure { size_bytes, unpacked_bytes, rows, columns: columns as u64 }
+    ObjectMeasure { size_bytes, unpacked_bytes, rows, columns: columns as u64, ..ObjectMeasure::default() }
 }
 
 /// `whole · part / of`, without overflow.

@@ -202,6 +202,7 @@ async fn look_at_footer(
         unpacked_bytes: footer.unpacked_bytes(),
         rows: footer.rows(),
         columns: columns.len() as u64,
+        group_rows: footer.group_rows(),
     };
     let shape = SourceShape { columns, codec: Codec::Plain, rows: Some(measured.rows) };
     Ok(Look::Shape(shape, measured))

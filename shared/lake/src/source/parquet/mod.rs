@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 use polars::error::{PolarsError, PolarsResult};
 use polars::prelude::{
-    Engine, HiveOptions, LazyFrame, ParquetReader, PlRefPath, ScanArgsParquet, Schema, SchemaRef, SerReader,
+    DataFrame, Engine, HiveOptions, IdxSize, LazyFrame, ParquetReader, PlRefPath, ScanArgsParquet, Schema, SchemaRef,
+    SerReader,
 };
 
 use self::text::{text_column, without_text};
@@ -40,9 +41,8 @@ pub(super) fn read(
     let source = ParquetSource::open(input, object)?;
     let unreadable = |source| SourceError::Parquet { object: object.to_owned(), source };
     let batch_rows = source.batch_rows(limits.chunk_bytes);
-    let frames = source.scan.collect_batches(Engine::Streaming, true, Some(batch_rows), true).map_err(unreadable)?;
     let mut rows = 0;
-    for frame in frames {
+    for frame in source.frames(batch_rows) {
         let frame = frame.map_err(unreadable)?;
         let row = rows + 1;
         let texts: PolarsResult<Vec<_>> = frame
@@ -73,6 +73,8 @@ struct ParquetSource {
     scan: LazyFrame,
     columns: SourceColumns,
     announced_rows: u64,
+    /// Rows of each row group.
+    group_rows: Vec<usize>,
     /// Size of all columns before compression.
     unpacked_bytes: usize,
 }
@@ -88,6 +90,7 @@ impl ParquetSource {
         let metadata = reader.get_metadata().map_err(unreadable)?;
         let announced_rows = metadata.num_rows as u64;
         let unpacked_bytes = metadata.row_groups.iter().map(|group| group.total_byte_size()).sum();
+        let group_rows = metadata.row_groups.iter().map(|group| group.num_rows()).collect();
         let (scan, schema) = scan(&path).map_err(unreadable)?;
         refuse_types_without_text(&schema, object)?;
         let columns = SourceColumns::from_header(schema.iter_names()).map_err(|fault| SourceError::Columns {
@@ -95,7 +98,33 @@ impl ParquetSource {
             place: Place::Footer,
             fault,
         })?;
-        Ok(Self { scan, columns, announced_rows, unpacked_bytes })
+        Ok(Self { scan, columns, announced_rows, group_rows, unpacked_bytes })
+    }
+
+    /// The file in frames of about so many rows, in order.
+    ///
+    /// A scan fetches and decodes row groups as fast as it can, up to the whole file. So each is read by a scan of its own;
+    /// small ones share one.
+    fn frames(&self, batch_rows: NonZeroUsize) -> impl Iterator<Item = PolarsResult<DataFrame>> + '_ {
+        stretches(&self.group_rows, batch_rows.get()).into_iter().flat_map(move |(start, rows)| {
+            let frames = self.stretch(start, rows, batch_rows);
+            let (frames, failure) = match frames {
+                Ok(frames) => (Some(frames), None),
+                Err(error) => (None, Some(Err(error))),
+            };
+            frames.into_iter().flatten().chain(failure)
+        })
+    }
+
+    fn stretch(
+        &self,
+        start: usize,
+        rows: usize,
+        batch_rows: NonZeroUsize,
+    ) -> PolarsResult<impl Iterator<Item = PolarsResult<DataFrame>> + use<>> {
+        let too_long = |_| PolarsError::ComputeError("a row group has more than 2³² rows".into());
+        let (start, rows) = (i64::try_from(start).map_err(too_long)?, IdxSize::try_from(rows).map_err(too_long)?);
+        self.scan.clone().slice(start, rows).collect_batches(Engine::Streaming, true, Some(batch_rows), true)
     }
 
     /// Rows whose values take about this many bytes. The file tells the size of encoded values; repeated ones take next to
@@ -106,6 +135,22 @@ impl ParquetSource {
         let row_bytes = (self.unpacked_bytes / rows).max(places).max(1);
         NonZeroUsize::new(batch_bytes / row_bytes).unwrap_or(NonZeroUsize::MIN)
     }
+}
+
+/// First row and number of rows of consecutive row groups that together have at least so many rows.
+fn stretches(group_rows: &[usize], least_rows: usize) -> Vec<(usize, usize)> {
+    let (mut stretches, mut start, mut rows) = (Vec::new(), 0, 0);
+    for group in group_rows {
+        rows += group;
+        if rows >= least_rows {
+            stretches.push((start, rows));
+            (start, rows) = (start + rows, 0);
+        }
+    }
+    if rows > 0 {
+        stretches.push((start, rows));
+    }
+    stretches
 }
 
 fn open_parquet(path: &Path, object: &str) -> Result<File, SourceError> {

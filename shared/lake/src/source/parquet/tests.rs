@@ -3,6 +3,7 @@ use std::path::Path;
 use polars::prelude::*;
 use sluice_core::spec::{CsvSpec, SourceFormat};
 
+use super::stretches;
 use crate::source::chunk::ReadLimits;
 use crate::source::testing::{Table, good, table};
 use crate::source::{SourceError, SourceInput, read_columns, read_with_limits};
@@ -101,6 +102,25 @@ fn batches_do_not_change_what_is_read() {
     assert_eq!(read(&path, limits).unwrap(), read(&path, ReadLimits::default()).unwrap());
     let input = SourceInput::File(path);
     assert_eq!(read_columns(SourceFormat::Parquet, CsvSpec::default(), input, "data").unwrap(), ["n"]);
+}
+
+#[test]
+fn row_groups_are_read_a_few_at_a_time() {
+    let check =
+        |groups: &[usize], expected: &[(usize, usize)]| assert_eq!(stretches(groups, 10), expected, "{groups:?}");
+    check(&[], &[]);
+    check(&[0], &[]);
+    check(&[3], &[(0, 3)]);
+    check(&[4, 4, 4, 4], &[(0, 12), (12, 4)]);
+    check(&[25, 10, 9], &[(0, 25), (25, 10), (35, 9)]);
+    let folder = tempfile::tempdir().unwrap();
+    let numbers: Vec<i64> = (0..1000).collect();
+    let mut frame = DataFrame::new(1000, vec![Column::new("n".into(), numbers)]).unwrap();
+    let path = folder.path().join("groups.parquet");
+    let file = std::fs::File::create(&path).unwrap();
+    ParquetWriter::new(file).with_row_group_size(Some(70)).finish(&mut frame).unwrap();
+    let limits = ReadLimits { chunk_bytes: 16 * 100, ..ReadLimits::default() };
+    assert_eq!(read(&path, limits).unwrap(), read(&write(folder.path(), &mut frame), limits).unwrap());
 }
 
 #[test]
