@@ -1,4 +1,5 @@
 //! The domain of Sluice: names, specs, contracts, plans, verdicts, and every decision that needs no I/O.
+pub mod columns;
 pub mod contract;
 pub mod decimal;
 pub mod engine;

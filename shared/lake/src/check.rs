@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use object_store::ObjectStoreExt;
 use polars::prelude::{DataFrame, IntoLazy, LazyFrame};
+use sluice_core::columns::{contract_columns, is_lineage, silver_columns};
 use sluice_core::pipeline::{Pipeline, SpecError};
 use sluice_core::run::RunRequest;
 use sluice_core::spec::PipelineSpec;
@@ -11,8 +12,8 @@ use sluice_core::sql::{TableSql, engine_name};
 use sluice_core::uri::{FolderUri, LakePath, layout};
 use sluice_documents::DocumentStore;
 
-use crate::delta::schema::{contract_columns, is_lineage, polars_schema};
-use crate::engine::{EngineError, metrics, plan_projection, silver_columns, sql};
+use crate::delta::schema::polars_schema;
+use crate::engine::{EngineError, metrics, plan_projection, sql};
 use crate::error::LakeError;
 use crate::lake::{Lake, StoreOptions};
 

@@ -21,9 +21,13 @@ pub(super) fn of_contract(table: &TableRef, contract: &TableContract) -> Result<
     let mut whole = vec![("table_rows", None, "count(*)".to_owned())];
     let mut queries = Vec::new();
     for rule in &contract.dataset_rules {
-        match counted(rule, contract)? {
-            Some(number) => whole.push(("dataset_rule", Some(rule.id.as_str()), number)),
-            None => queries.push(query_line(table, rule, contract)?),
+        match measured(table, rule, contract)? {
+            Measured::InScan(number) => whole.push(("dataset_rule", Some(rule.id.as_str()), number)),
+            Measured::ByQuery(query) => queries.push(format!(
+                "SELECT {} AS table, 'dataset_rule' AS metric, {} AS rule, (\n{query}\n) AS value",
+                text(&table.to_string()),
+                text(&rule.id)
+            )),
         }
     }
     let mut lines =
@@ -38,8 +42,15 @@ pub(super) fn of_plain(table: &TableRef, metrics: &[&'static str]) -> String {
     metric_lines(table, &measured, &stage_name(table))
 }
 
-/// The number of a rule that counts rows in one scan with others; `None` for rules with a query of their own.
-fn counted(rule: &DatasetRule, contract: &TableContract) -> Result<Option<String>, SparkError> {
+/// How the number of a rule is found.
+enum Measured {
+    /// An aggregate, in one scan with those of other rules.
+    InScan(String),
+    /// A query of its own.
+    ByQuery(String),
+}
+
+fn measured(table: &TableRef, rule: &DatasetRule, contract: &TableContract) -> Result<Measured, SparkError> {
     let column = |wanted: &ColumnName| -> Result<&Column, SparkError> {
         contract.column(wanted.as_str()).ok_or_else(|| SparkError::NotExecuted {
             what: format!("rule `{}`", rule.id),
@@ -47,12 +58,12 @@ fn counted(rule: &DatasetRule, contract: &TableContract) -> Result<Option<String
         })
     };
     let null = |column: &Column| format!("{} IS NULL", name(column.name.as_str()));
-    Ok(match &rule.metric {
-        Metric::RowCount => Some("count(*)".to_owned()),
-        Metric::NullValues { column: wanted } => Some(format!("count_if({})", null(column(wanted)?))),
+    Ok(Measured::InScan(match &rule.metric {
+        Metric::RowCount => "count(*)".to_owned(),
+        Metric::NullValues { column: wanted } => format!("count_if({})", null(column(wanted)?)),
         Metric::MissingValues { column: wanted, values } => {
             let column = column(wanted)?;
-            Some(format!("count_if({} OR coalesce({}, FALSE))", null(column), is_one_of(&shown(column), values)))
+            format!("count_if({} OR coalesce({}, FALSE))", null(column), is_one_of(&shown(column), values))
         }
         Metric::InvalidValues { column: wanted, valid_values, regex } => {
             let column = column(wanted)?;
@@ -64,32 +75,22 @@ fn counted(rule: &DatasetRule, contract: &TableContract) -> Result<Option<String
                 invalid.push(format!("NOT ({})", matches(&shown(column), regex)?));
             }
             let invalid = if invalid.is_empty() { "FALSE".to_owned() } else { invalid.join(" OR ") };
-            Some(format!("count_if(coalesce({invalid}, FALSE))"))
+            format!("count_if(coalesce({invalid}, FALSE))")
         }
-        Metric::DuplicateValues { .. } | Metric::Sql { .. } => None,
-    })
+        Metric::DuplicateValues { columns } => return Ok(Measured::ByQuery(duplicates_query(table, columns))),
+        Metric::Sql { query } => return Ok(Measured::ByQuery(metric_query(table, rule, query, contract)?)),
+    }))
 }
 
-fn query_line(table: &TableRef, rule: &DatasetRule, contract: &TableContract) -> Result<String, SparkError> {
-    let number = match &rule.metric {
-        Metric::DuplicateValues { columns } => {
-            let keys = names(columns.iter().map(ColumnName::as_str));
-            let known: Vec<String> =
-                columns.iter().map(|column| format!("{} IS NOT NULL", name(column.as_str()))).collect();
-            format!(
-                "SELECT CAST(count(*) AS STRING) FROM (\n  SELECT {keys} FROM {} WHERE {} GROUP BY {keys} HAVING count(*) > 1\n)",
-                after_name(table),
-                known.join(" AND ")
-            )
-        }
-        Metric::Sql { query } => metric_query(table, rule, query, contract)?,
-        _ => "SELECT CAST(NULL AS STRING)".to_owned(),
-    };
-    Ok(format!(
-        "SELECT {} AS table, 'dataset_rule' AS metric, {} AS rule, (\n{number}\n) AS value",
-        text(&table.to_string()),
-        text(&rule.id)
-    ))
+/// The number of keys that more than one row has.
+fn duplicates_query(table: &TableRef, columns: &[ColumnName]) -> String {
+    let keys = names(columns.iter().map(ColumnName::as_str));
+    let known: Vec<String> = columns.iter().map(|column| format!("{} IS NOT NULL", name(column.as_str()))).collect();
+    format!(
+        "SELECT CAST(count(*) AS STRING) FROM (\n  SELECT {keys} FROM {} WHERE {} GROUP BY {keys} HAVING count(*) > 1\n)",
+        after_name(table),
+        known.join(" AND ")
+    )
 }
 
 /// The one number of a SQL rule as text: doubles with twelve places, everything else as it is.

@@ -5,15 +5,15 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 
 use super::gold::Gold;
-use super::silver::{Silver, delta_table, metric_lines, silver_columns};
+use super::silver::{Silver, delta_table, metric_lines};
 use super::source::{self, ObjectGroup};
-use super::tables::{self, LINEAGE, Stage};
+use super::tables::{self, Stage};
 use super::text::{self, name, text};
 use super::{SparkError, SparkScript, audit, sql};
-use crate::contract::ColumnType;
+use crate::columns::{self, CORRUPT, is_own_of_bronze, lineage_names, silver_columns};
 use crate::name::TableRef;
 use crate::pipeline::{SilverTable, WriteMode};
-use crate::run::{Plan, ReadFrom};
+use crate::run::{Plan, ReadFrom, StoredColumn};
 use crate::uri::{FolderUri, layout};
 
 /// Settings that decide what the script reads and writes, beside those of its SQL; with the reason of each.
@@ -97,24 +97,16 @@ impl<'a> Compiler<'a> {
     }
 
     /// All columns of the bronze table after the run.
-    fn bronze_columns(&self) -> Vec<(String, ColumnType)> {
+    fn bronze_columns(&self) -> Vec<StoredColumn> {
         let bronze = self.plan.table(&self.plan.pipeline.bronze);
-        let own =
-            |column: &str| column == "_ingestion_date" || column.starts_with("_corrupt_") || LINEAGE.contains(&column);
-        let mut source: Vec<String> = bronze
-            .iter()
-            .flat_map(|table| &table.columns)
-            .map(|column| column.name.clone())
-            .filter(|column| !own(column))
-            .collect();
+        let known = bronze.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str());
+        let mut source: Vec<String> = known.filter(|column| !is_own_of_bronze(column)).map(str::to_owned).collect();
         for column in source::all_columns(&self.groups) {
             if !source.iter().any(|known| known == column) {
                 source.push(column.to_owned());
             }
         }
-        let texts = source.into_iter().chain(["_corrupt_record", "_corrupt_reason"].map(str::to_owned));
-        let texts = texts.map(|name| (name, ColumnType::Text));
-        texts.chain(tables::lineage()).chain([("_ingestion_date".to_owned(), ColumnType::Date)]).collect()
+        columns::bronze_columns(source)
     }
 
     /// Reads the objects that are new to bronze and stages their rows.
@@ -137,7 +129,7 @@ impl<'a> Compiler<'a> {
             .groups
             .iter()
             .map(|group| {
-                let shown = columns.iter().map(|(column, _)| match column.as_str() {
+                let shown = columns.iter().map(|column| match column.name.as_str() {
                     "_ingested_at" => format!("timestamp_micros({micros}L) AS _ingested_at"),
                     "_run_id" => format!("{} AS _run_id", text(self.plan.run.run_id.as_str())),
                     "_ingestion_date" => format!("DATE'{day}' AS _ingestion_date"),
@@ -175,8 +167,8 @@ impl<'a> Compiler<'a> {
         sources.sort_unstable();
         sources.dedup();
         let mut fixed = sources.clone();
-        fixed.extend(["_corrupt_record", "_corrupt_reason"]);
-        fixed.extend(LINEAGE);
+        fixed.extend(CORRUPT);
+        fixed.extend(lineage_names());
         let select = |from: &str, raw: &str| {
             let columns: Vec<String> = fixed.iter().map(|column| format!("b.{}", name(column))).collect();
             format!(
@@ -205,10 +197,7 @@ impl<'a> Compiler<'a> {
                     hint: format!("bronze does not have it; it has {}", known.join(", ")),
                 });
             }
-            let own = |column: &&str| {
-                !column.starts_with("_corrupt_") && *column != "_ingestion_date" && !LINEAGE.contains(column)
-            };
-            let raw = raw_json(known.iter().copied().filter(own));
+            let raw = raw_json(known.iter().copied().filter(|column| !is_own_of_bronze(column)));
             parts.push(select(
                 &format!("(SELECT * FROM {})", delta_table(self.lake, &self.plan.pipeline.bronze, version)),
                 &raw,
@@ -219,7 +208,7 @@ impl<'a> Compiler<'a> {
 
     /// The view of a table as it will be after the run. `touched`: the number of the silver table whose staged rows stand
     /// for the files in `touched_<number>`.
-    fn after(&self, table: &TableRef, columns: &[(String, ColumnType)], staged: Option<usize>) -> String {
+    fn after(&self, table: &TableRef, columns: &[StoredColumn], staged: Option<usize>) -> String {
         let planned = self.plan.table(table);
         let existing = planned.and_then(|table| Some((&table.columns, table.read_version?)));
         let mode = self.plan.pipeline.silver_table(table).map(|table| &table.mode);
@@ -231,11 +220,12 @@ impl<'a> Compiler<'a> {
         if let Some((stored, version)) = existing.filter(|_| !replaced) {
             let shown: Vec<String> = columns
                 .iter()
-                .map(|(column, column_type)| {
-                    if stored.iter().any(|stored| &stored.name == column) {
-                        format!("e.{}", name(column))
+                .map(|column| {
+                    let shown = name(&column.name);
+                    if stored.iter().any(|stored| stored.name == column.name) {
+                        format!("e.{shown}")
                     } else {
-                        format!("CAST(NULL AS {}) AS {}", text::type_name(column_type), name(column))
+                        format!("CAST(NULL AS {}) AS {shown}", text::type_name(&column.column_type))
                     }
                 })
                 .collect();
@@ -271,7 +261,6 @@ impl<'a> Compiler<'a> {
             for input in &gold.inputs {
                 let is_ready = computed.contains(input) || silver_changes(input);
                 let columns = plan.table(input).map(|table| table.columns.clone()).unwrap_or_default();
-                let columns: Vec<_> = columns.into_iter().map(|column| (column.name, column.column_type)).collect();
                 if !is_ready {
                     let after = self.after(input, &columns, None);
                     self.statement(&after);
@@ -322,7 +311,7 @@ fn raw_json<'a>(columns: impl Iterator<Item = &'a str>) -> String {
     };
     format!(
         "CASE WHEN b._corrupt_record IS NOT NULL OR b._corrupt_reason IS NOT NULL THEN {} ELSE {} END",
-        object(&["_corrupt_record", "_corrupt_reason"]),
+        object(&CORRUPT),
         object(&columns)
     )
 }

@@ -6,7 +6,7 @@ use super::SparkError;
 use super::sql::{self, Relation};
 use super::tables::{Stage, after_name, stage_name};
 use super::text::name;
-use crate::contract::ColumnType;
+use crate::columns::contract_columns;
 use crate::name::{Layer, TableName, TableRef};
 use crate::pipeline::GoldTable;
 use crate::run::Plan;
@@ -35,8 +35,7 @@ impl Gold<'_> {
         let query = sql::query(&gold.sql, &inputs).map_err(failed)?;
         let conformed = sql::conform(&query, &gold.contract, &[])
             .map_err(|source| SparkError::Conform { table: gold.table.clone(), source })?;
-        let columns: Vec<(String, ColumnType)> =
-            gold.contract.columns.iter().map(|column| (column.name.to_string(), column.column_type.clone())).collect();
+        let columns = contract_columns(&gold.contract).collect();
         let stage = Stage::new(self.lake, &self.plan.run, &gold.table, columns, &gold.contract.partition_by)?;
         Ok(format!(
             "{}{}CREATE OR REPLACE TEMPORARY VIEW {} AS\nSELECT * FROM {};\n",

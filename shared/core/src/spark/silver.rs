@@ -4,16 +4,15 @@ use super::SparkError;
 use super::cast;
 use super::rules::{self, RowTest};
 use super::sql::{self, Relation, SparkQuery};
-use super::tables::{LINEAGE, Stage, columns_of};
+use super::tables::{Stage, columns_of};
 use super::text::{canonical, name, names, text, type_name};
+use crate::columns::{CORRUPT, accepted_columns, lineage_names, quarantine_columns, silver_columns, stored};
 use crate::contract::{ColumnType, Severity};
 use crate::name::TableRef;
 use crate::pipeline::{SilverTable, Versioned, WriteMode};
 use crate::run::Plan;
 use crate::uri::{FolderUri, layout};
 
-/// Columns of a record that could not be split.
-const CORRUPT: [&str; 2] = ["_corrupt_record", "_corrupt_reason"];
 /// What decides where a row goes, beside its values.
 const FLAGS: [&str; 3] = ["_raw", "_lacks_silver", "_lacks_quarantine"];
 
@@ -52,7 +51,7 @@ impl Silver<'_> {
 
     fn carried(&self) -> Vec<String> {
         let flags = self.table.columns.iter().map(|(column, _)| cast::unreadable_name(column.as_str()));
-        let fixed = LINEAGE.into_iter().chain(CORRUPT).chain(FLAGS).map(str::to_owned);
+        let fixed = lineage_names().into_iter().chain(CORRUPT).chain(FLAGS).map(str::to_owned);
         fixed.chain(flags).collect()
     }
 
@@ -78,7 +77,7 @@ impl Silver<'_> {
 
     /// The mapped columns read as the contract's types, with the texts that could not be read.
     fn typed_view(&self, from: &str) -> Result<String, SparkError> {
-        let fixed = || LINEAGE.into_iter().chain(CORRUPT).chain(FLAGS).map(name);
+        let fixed = || lineage_names().into_iter().chain(CORRUPT).chain(FLAGS).map(name);
         let (mut given, mut typed) = (fixed().collect::<Vec<_>>(), fixed().collect::<Vec<_>>());
         let mut shown = typed.clone();
         for (column, source) in &self.table.columns {
@@ -118,7 +117,7 @@ impl Silver<'_> {
             text: format!("SELECT * FROM checked_{number} WHERE NOT _bad AND _lacks_silver"),
             columns: projected.columns.clone(),
         };
-        let lineage: Vec<&str> = LINEAGE.to_vec();
+        let lineage = lineage_names();
         let conformed = sql::conform(&good, &self.table.contract, &lineage)
             .map_err(|source| SparkError::Conform { table: self.table.table.clone(), source })?;
         let stage = self.stage()?;
@@ -129,7 +128,7 @@ impl Silver<'_> {
             WriteMode::Merge(by) => (by, false),
             WriteMode::Scd2(by) => (by, true),
         };
-        let good = Stage::aside(&format!("good_{number}"), &self.scratch(), incoming_columns(self.table));
+        let good = Stage::aside(&format!("good_{number}"), &self.scratch(), accepted_columns(self.table));
         let mut script = format!(
             "-- Accepted rows, kept aside because they are read several times.\n{}{}",
             good.create(),
@@ -148,7 +147,7 @@ impl Silver<'_> {
     /// The rows of the table's files that hold a key of the accepted rows, beside the accepted rows.
     fn existing(&self, by: &Versioned) -> Result<String, SparkError> {
         let number = self.number;
-        let incoming = columns_of(&incoming_columns(self.table));
+        let incoming = columns_of(&accepted_columns(self.table));
         let planned = self.plan.table(&self.table.table);
         let Some((table, version)) = planned.and_then(|table| Some((table, table.read_version?))) else {
             return Ok(format!(
@@ -164,20 +163,20 @@ impl Silver<'_> {
             keys.collect::<Vec<_>>().join(" AND ")
         };
         let known = |column: &str| table.columns.iter().any(|stored| stored.name == column);
-        let old: Vec<String> = incoming_columns(self.table)
+        let old: Vec<String> = accepted_columns(self.table)
             .iter()
-            .map(|(column, column_type)| {
-                let shown = name(column);
+            .map(|column| {
+                let shown = name(&column.name);
                 // A column that the contract has gained since: the rows there do not have it.
-                if known(column) {
+                if known(&column.name) {
                     format!("e.{shown}")
                 } else {
-                    format!("CAST(NULL AS {}) AS {shown}", type_name(column_type))
+                    format!("CAST(NULL AS {}) AS {shown}", type_name(&column.column_type))
                 }
             })
             .collect();
         let touched =
-            Stage::aside(&format!("touched_{number}"), &self.scratch(), vec![("file".to_owned(), ColumnType::Text)]);
+            Stage::aside(&format!("touched_{number}"), &self.scratch(), vec![stored("file", ColumnType::Text)]);
         let met = format!(
             "(\n  SELECT DISTINCT e.file FROM (SELECT *, _metadata.file_path AS file FROM {delta}) AS e\n  \
              LEFT SEMI JOIN good_{number} AS g ON {}\n)",
@@ -211,7 +210,7 @@ impl Silver<'_> {
         format!(
             "(\n  SELECT {columns} FROM (\n    SELECT *, row_number() OVER (PARTITION BY {identity} ORDER BY {order}) AS _place\n    \
              FROM candidates_{number}\n  ) WHERE _place = 1\n)",
-            columns = columns_of(&incoming_columns(self.table)),
+            columns = columns_of(&accepted_columns(self.table)),
             identity = names(identity.iter().copied()),
         )
     }
@@ -233,7 +232,7 @@ impl Silver<'_> {
     fn refuse(&self, tests: &[RowTest]) -> Result<String, SparkError> {
         let number = self.number;
         let stage = Stage::new(self.lake, &self.plan.run, &self.table.quarantine, quarantine_columns(), &[])?;
-        let lineage = names(LINEAGE);
+        let lineage = names(lineage_names());
         let insert = stage.insert(&format!(
             "(\n  SELECT {lineage},\n    {} AS _broken_rules,\n    _raw\n  FROM checked_{number} WHERE _bad AND _lacks_quarantine\n)",
             rules::broken_rules(tests)
@@ -299,32 +298,6 @@ pub(super) fn metric_lines(table: &TableRef, measured: &[(&str, Option<&str>, St
 /// A table at a version, for `FROM`.
 pub(super) fn delta_table(lake: &FolderUri, table: &TableRef, version: u64) -> String {
     format!("delta.{} VERSION AS OF {version}", name(&lake.object(&layout::table(table)).hadoop_path()))
-}
-
-/// Columns of accepted rows: the contract's and the lineage.
-fn incoming_columns(table: &SilverTable) -> Vec<(String, ColumnType)> {
-    let contract = table.contract.columns.iter().map(|column| (column.name.to_string(), column.column_type.clone()));
-    contract.chain(super::tables::lineage()).collect()
-}
-
-/// All columns of a silver table.
-pub(super) fn silver_columns(table: &SilverTable) -> Vec<(String, ColumnType)> {
-    let mut columns = incoming_columns(table);
-    if matches!(table.mode, WriteMode::Scd2(_)) {
-        let scd2 = [
-            ("_valid_from", ColumnType::Timestamp),
-            ("_valid_to", ColumnType::Timestamp),
-            ("_is_current", ColumnType::Boolean),
-        ];
-        columns.extend(scd2.map(|(name, column_type)| (name.to_owned(), column_type)));
-    }
-    columns
-}
-
-/// Columns of every quarantine table.
-fn quarantine_columns() -> Vec<(String, ColumnType)> {
-    let own = ["_broken_rules", "_raw"].map(|name| (name.to_owned(), ColumnType::Text));
-    super::tables::lineage().chain(own).collect()
 }
 
 /// A column as text, for rules about stored rows.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::SparkError;
 use super::tables::Stage;
 use super::text::{name, names, text};
+use crate::columns::stored;
 use crate::contract::ColumnType;
 use crate::run::{Codec, Plan, PlannedObject, ReadFrom};
 use crate::source::SourceObject;
@@ -224,7 +225,7 @@ fn csv_records(group: &ObjectGroup<'_>, csv: CsvSpec, scratch: &str) -> String {
         ("opens", ColumnType::Boolean),
         ("closes", ColumnType::Boolean),
     ];
-    let columns = columns.map(|(name, column_type)| (name.to_owned(), column_type)).to_vec();
+    let columns = columns.map(|(name, column_type)| stored(name, column_type)).to_vec();
     let lines = Stage::aside(&format!("lines_{number}"), scratch, columns);
     let read = format!(
         "(\n  SELECT o.source_file, o.source_etag, l.block, l.place, l.value, l.value NOT IN ('', '\\r') AS has_text,\n    \

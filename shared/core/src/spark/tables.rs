@@ -2,30 +2,14 @@
 
 use super::SparkError;
 use super::text::{name, names, text, type_name};
-use crate::contract::ColumnType;
+use crate::columns::INGESTION_DATE;
 use crate::name::{ColumnName, TableRef};
-use crate::run::RunRef;
+use crate::run::{RunRef, StoredColumn};
 use crate::uri::{FolderUri, layout};
 
-/// The lineage columns of every row.
-pub(super) fn lineage() -> impl Iterator<Item = (String, ColumnType)> {
-    [
-        ("_ingested_at", ColumnType::Timestamp),
-        ("_source_file", ColumnType::Text),
-        ("_source_etag", ColumnType::Text),
-        ("_source_row", ColumnType::Int64),
-        ("_run_id", ColumnType::Text),
-    ]
-    .into_iter()
-    .map(|(name, column_type)| (name.to_owned(), column_type))
-}
-
-/// Their names.
-pub(super) const LINEAGE: [&str; 5] = ["_ingested_at", "_source_file", "_source_etag", "_source_row", "_run_id"];
-
 /// Columns for a `SELECT`.
-pub(super) fn columns_of(columns: &[(String, ColumnType)]) -> String {
-    names(columns.iter().map(|(name, _)| name.as_str()))
+pub(super) fn columns_of(columns: &[StoredColumn]) -> String {
+    names(columns.iter().map(|column| column.name.as_str()))
 }
 
 /// Files of one table that no reader of the lake can see.
@@ -33,7 +17,7 @@ pub(super) struct Stage {
     /// Name of the Spark table over them.
     name: String,
     location: String,
-    columns: Vec<(String, ColumnType)>,
+    columns: Vec<StoredColumn>,
     partition_by: Vec<String>,
 }
 
@@ -46,11 +30,11 @@ impl Stage {
         lake: &FolderUri,
         run: &RunRef,
         table: &TableRef,
-        columns: Vec<(String, ColumnType)>,
+        columns: Vec<StoredColumn>,
         partition_by: &[ColumnName],
     ) -> Result<Self, SparkError> {
         let partition_by: Vec<String> = partition_by.iter().map(ToString::to_string).collect();
-        if let Some(unknown) = partition_by.iter().find(|column| !columns.iter().any(|(name, _)| name == *column)) {
+        if let Some(unknown) = partition_by.iter().find(|column| !columns.iter().any(|known| &known.name == *column)) {
             return Err(SparkError::NotExecuted {
                 what: format!("partition column `{unknown}` of table `{table}`"),
                 hint: "it is no column of the contract".to_owned(),
@@ -60,18 +44,13 @@ impl Stage {
     }
 
     /// The stage of a bronze table, which is partitioned by the day of ingestion.
-    pub(super) fn of_bronze(
-        lake: &FolderUri,
-        run: &RunRef,
-        table: &TableRef,
-        columns: Vec<(String, ColumnType)>,
-    ) -> Self {
-        Self::at(lake, run, table, columns, vec!["_ingestion_date".to_owned()])
+    pub(super) fn of_bronze(lake: &FolderUri, run: &RunRef, table: &TableRef, columns: Vec<StoredColumn>) -> Self {
+        Self::at(lake, run, table, columns, vec![INGESTION_DATE.to_owned()])
     }
 
     /// Rows that are kept aside in a folder because they are read several times. It is filled anew when a script is run
     /// again.
-    pub(super) fn aside(table: &str, folder: &str, columns: Vec<(String, ColumnType)>) -> Self {
+    pub(super) fn aside(table: &str, folder: &str, columns: Vec<StoredColumn>) -> Self {
         Self { location: format!("{folder}/{table}"), name: name(table), columns, partition_by: Vec::new() }
     }
 
@@ -79,7 +58,7 @@ impl Stage {
         lake: &FolderUri,
         run: &RunRef,
         table: &TableRef,
-        columns: Vec<(String, ColumnType)>,
+        columns: Vec<StoredColumn>,
         partition_by: Vec<String>,
     ) -> Self {
         let location = lake.object(&layout::spark_stage(table, run)).hadoop_path();
@@ -88,10 +67,8 @@ impl Stage {
 
     /// The statement that makes the table over the folder.
     pub(super) fn create(&self) -> String {
-        let columns: Vec<String> = self
-            .ordered()
-            .map(|(column, column_type)| format!("{} {}", name(column), type_name(column_type)))
-            .collect();
+        let columns: Vec<String> =
+            self.ordered().map(|column| format!("{} {}", name(&column.name), type_name(&column.column_type))).collect();
         let partitioned = match self.partition_by.as_slice() {
             [] => String::new(),
             columns => format!("\nPARTITIONED BY ({})", names(columns.iter().map(String::as_str))),
@@ -110,16 +87,18 @@ impl Stage {
             [] => String::new(),
             columns => format!("/*+ REBALANCE({}) */ ", names(columns.iter().map(String::as_str))),
         };
-        let columns: Vec<&str> = self.ordered().map(|(column, _)| column.as_str()).collect();
+        let columns: Vec<&str> = self.ordered().map(|column| column.name.as_str()).collect();
         format!("INSERT OVERWRITE TABLE {} SELECT {spread}{} FROM {from};\n\n", self.name, names(columns))
     }
 
     /// Columns with those of the partition last, as Spark wants them.
-    fn ordered(&self) -> impl Iterator<Item = &(String, ColumnType)> {
+    fn ordered(&self) -> impl Iterator<Item = &StoredColumn> {
         let in_partition = |column: &str| self.partition_by.iter().any(|partition| partition == column);
-        let inside = self.columns.iter().filter(move |(column, _)| !in_partition(column));
-        let partitions =
-            self.partition_by.iter().filter_map(|partition| self.columns.iter().find(|(c, _)| c == partition));
+        let inside = self.columns.iter().filter(move |column| !in_partition(&column.name));
+        let partitions = self
+            .partition_by
+            .iter()
+            .filter_map(|partition| self.columns.iter().find(|column| &column.name == partition));
         inside.chain(partitions)
     }
 }

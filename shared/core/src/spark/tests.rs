@@ -74,10 +74,7 @@ fn the_script_of_the_example_is_as_reviewed() {
     for table in &mut plan.tables {
         if table.table == silver {
             table.read_version = Some(7);
-            table.columns = silver::silver_columns(&plan.pipeline.silver[0])
-                .into_iter()
-                .map(|(name, column_type)| crate::run::StoredColumn { name, column_type })
-                .collect();
+            table.columns = crate::columns::silver_columns(&plan.pipeline.silver[0]);
         }
     }
     let written = script(&"s3://lake/prod".parse().expect("lake"), &plan).expect("script").text;
@@ -141,10 +138,7 @@ fn a_run_without_objects_computes_gold_from_the_tables() {
     for table in &mut plan.tables {
         if table.table == silver {
             table.read_version = Some(3);
-            table.columns = silver::silver_columns(&plan.pipeline.silver[0])
-                .into_iter()
-                .map(|(name, column_type)| crate::run::StoredColumn { name, column_type })
-                .collect();
+            table.columns = crate::columns::silver_columns(&plan.pipeline.silver[0]);
         }
     }
     let script = script(&"s3://lake".parse().expect("lake"), &plan).expect("script").text;

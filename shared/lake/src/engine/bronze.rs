@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use polars::prelude::{Column, DataFrame, DataType, IntoColumn, NamedFrom, Scalar, Series, TimeUnit};
+use sluice_core::columns::{CORRUPT, INGESTION_DATE, bronze_columns, is_own_of_bronze, lineage_names};
 use sluice_core::contract::ColumnType;
 use sluice_core::name::TableRef;
 use sluice_core::run::{ChangeKind, RowCounts, RunRef, StagedFile, StoredColumn, TableChange};
@@ -12,7 +13,6 @@ use sluice_core::source::{SourceId, SourceObject};
 
 use super::stage::StageWriter;
 use crate::delta::OpenTable;
-use crate::delta::schema::{CORRUPT, INGESTION_DATE, LINEAGE, is_lineage, lineage_columns, stored};
 use crate::engine::types::polars_type;
 use crate::error::LakeError;
 use crate::lake::Lake;
@@ -35,7 +35,9 @@ impl BronzeTable {
     /// [`LakeError`] when the table's files cannot be told.
     pub(crate) fn new(table: &TableRef, existing: Option<&OpenTable>) -> Result<Self, LakeError> {
         let known = existing
-            .map(|table| table.columns().iter().map(|c| c.name.clone()).filter(|name| !is_own(name)).collect())
+            .map(|table| {
+                table.columns().iter().map(|c| c.name.clone()).filter(|name| !is_own_of_bronze(name)).collect()
+            })
             .unwrap_or_default();
         let rows_before = match existing {
             Some(table) => table.rows()?.unwrap_or_default(),
@@ -55,7 +57,7 @@ impl BronzeTable {
 
     /// All columns of the table, with those met.
     pub(crate) fn columns(&self) -> Vec<StoredColumn> {
-        bronze_columns(&self.known)
+        bronze_columns(self.known.iter().cloned())
     }
 
     /// The change that adds these files.
@@ -133,7 +135,7 @@ impl BronzeStage {
             self.staged.extend(full.finish()?);
         }
         if self.writer.is_none() {
-            let in_file = bronze_columns(&columns);
+            let in_file = bronze_columns(columns.iter().cloned());
             let day = self.planned_at.to_zoned(TimeZone::UTC).date().to_string();
             let writer =
                 StageWriter::new(&self.lake, &self.run, &self.table.table, &in_file, &[INGESTION_DATE.to_owned()])
@@ -158,25 +160,9 @@ impl BronzeStage {
     }
 }
 
-/// All columns of a bronze table with these source columns.
-fn bronze_columns(source: &[String]) -> Vec<StoredColumn> {
-    source
-        .iter()
-        .map(|name| stored(name, ColumnType::Text))
-        .chain(CORRUPT.map(|name| stored(name, ColumnType::Text)))
-        .chain(lineage_columns())
-        .chain([stored(INGESTION_DATE, ColumnType::Date)])
-        .collect()
-}
-
-/// Whether a column of bronze is none of the source's.
-fn is_own(name: &str) -> bool {
-    CORRUPT.contains(&name) || name == INGESTION_DATE || is_lineage(name)
-}
-
 /// The source columns of a frame in bronze shape.
 pub(crate) fn source_columns(frame: &DataFrame) -> Vec<String> {
-    frame.get_column_names().into_iter().filter(|name| !is_own(name)).map(|name| name.to_string()).collect()
+    frame.get_column_names().into_iter().filter(|name| !is_own_of_bronze(name)).map(|name| name.to_string()).collect()
 }
 
 /// The batch with its lineage columns, in bronze order.
@@ -211,7 +197,7 @@ fn with_lineage(
     let order: Vec<String> = source_columns(&frame)
         .into_iter()
         .chain(CORRUPT.map(str::to_owned))
-        .chain(LINEAGE.iter().map(|(n, _)| (*n).to_owned()))
+        .chain(lineage_names().map(str::to_owned))
         .collect();
     let mut ordered = frame.select(order).map_err(failed)?;
     // Read by several threads, it comes in several chunks; every step from here on is faster on one.

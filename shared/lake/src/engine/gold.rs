@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use polars::prelude::{DataFrame, IntoLazy, LazyFrame};
+use sluice_core::columns::contract_columns;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::GoldTable;
 use sluice_core::run::{ChangeKind, RowCounts, RunRef, StagedFile, StoredColumn, TableChange};
@@ -12,7 +13,6 @@ use super::passes::group_in_passes;
 use super::stage::StageWriter;
 use super::{EngineError, collect_streaming, sql};
 use crate::delta::OpenTable;
-use crate::delta::schema::contract_columns;
 use crate::error::LakeError;
 use crate::lake::Lake;
 

@@ -1,11 +1,11 @@
 //! The statement of a silver table on rows in bronze shape.
 
 use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, LazyFrame, Schema, col};
+use sluice_core::columns::{CORRUPT, LINEAGE, lineage_names};
 use sluice_core::pipeline::SilverTable;
 use sluice_core::sql::RowSql;
 
 use super::{EngineError, cast, rules, sql, types};
-use crate::delta::schema::{CORRUPT, LINEAGE};
 
 /// A silver table's statement, ready for batches.
 pub(super) struct Projection {
@@ -48,7 +48,7 @@ impl Projection {
 
 /// What passes the statement unseen.
 fn carried() -> impl Iterator<Item = &'static str> {
-    LINEAGE.iter().map(|(name, _)| *name).chain(CORRUPT)
+    lineage_names().into_iter().chain(CORRUPT)
 }
 
 /// The columns that the statement will give, found without data.
@@ -64,7 +64,6 @@ pub(crate) fn plan_projection(table: &SilverTable) -> Result<Schema, EngineError
     let projected = Projection::new(table)?.plan(DataFrame::empty_with_schema(&schema).lazy())?;
     let tests = rules::compile_source(&table.contract, &table.columns)?;
     let checked = projected.with_column(rules::any_error_expr(&tests).alias("_bad"));
-    let lineage: Vec<&str> = LINEAGE.iter().map(|(name, _)| *name).collect();
-    let mut planned = sql::conform_with(checked, &table.contract, &lineage)?;
+    let mut planned = sql::conform_with(checked, &table.contract, &lineage_names())?;
     planned.collect_schema().map(|schema| schema.as_ref().clone()).map_err(EngineError::from)
 }

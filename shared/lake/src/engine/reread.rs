@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::{Column, DataFrame, IntoColumn, IntoLazy, NamedFrom, Series, col, lit};
 use serde_json::Value;
+use sluice_core::columns::{CORRUPT, lineage_names};
 use sluice_core::source::SourceObject;
 
 use super::collect_streaming;
-use crate::delta::schema::{CORRUPT, LINEAGE};
 use crate::delta::{FileEntry, FileStatistics, OpenTable};
 use crate::error::LakeError;
 
@@ -134,7 +134,7 @@ fn bronze_shape(table: &OpenTable, rows: &DataFrame, wanted: &[&str]) -> Result<
             .collect();
         columns.push(Series::new(name.as_str().into(), values).into());
     }
-    for (name, _) in LINEAGE {
+    for name in lineage_names() {
         columns.push(rows.column(name).map_err(failed())?.clone());
     }
     columns.push(raw.with_name(QUARANTINED_RAW.into()).into_column());

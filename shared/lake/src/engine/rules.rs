@@ -10,6 +10,7 @@ use polars::prelude::{
     col, lit, map_multiple,
 };
 use serde_json::json;
+use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD};
 use sluice_core::contract::{Column, RowCheck, RowRule, Severity, TableContract};
 use sluice_core::decimal::DecimalNumber;
 use sluice_core::name::ColumnName;
@@ -18,7 +19,6 @@ use sluice_core::sql::check_row_predicate;
 use super::cast::{literal, units, unreadable_name};
 use super::types::canonical_text;
 use super::{EngineError, sql};
-use crate::source::{CORRUPT_REASON, CORRUPT_RECORD};
 
 /// The rule that a corrupt record breaks.
 pub const CORRUPT_RECORD_RULE: &str = "corrupt_record";

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::{BooleanChunked, DataFrame, Expr, IntoColumn, IntoLazy, NamedFrom, Series, StringChunked, col};
 use serde_json::{Map, Value};
+use sluice_core::columns::{CORRUPT, accepted_columns, lineage_names, quarantine_columns, silver_columns};
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{SilverTable, WriteMode};
 use sluice_core::run::{ChangeKind, RowCounts, RunRef, StagedFile, StoredColumn, TableChange};
@@ -17,9 +18,7 @@ use super::rules::RowTest;
 use super::stage::StageWriter;
 use super::{rules, sql};
 use crate::delta::OpenTable;
-use crate::delta::schema::{
-    CORRUPT, LINEAGE, SCD2, contract_columns, lineage_columns, polars_schema, quarantine_columns, stored,
-};
+use crate::delta::schema::polars_schema;
 use crate::error::LakeError;
 use crate::lake::Lake;
 
@@ -63,13 +62,6 @@ pub struct Missing {
     pub quarantine: bool,
 }
 
-/// All columns of a silver table.
-pub(crate) fn silver_columns(table: &SilverTable) -> Vec<StoredColumn> {
-    let history = matches!(table.mode, WriteMode::Scd2(_));
-    let scd2 = SCD2.into_iter().filter(move |_| history).map(|(name, column_type)| stored(name, column_type));
-    contract_columns(&table.contract).chain(lineage_columns()).chain(scd2).collect()
-}
-
 impl<'a> SilverStage<'a> {
     /// Begins a stage.
     ///
@@ -80,7 +72,7 @@ impl<'a> SilverStage<'a> {
         let failed = LakeError::engine(&table.table);
         let columns = silver_columns(table);
         let partition_by: Vec<String> = table.contract.partition_by.iter().map(ToString::to_string).collect();
-        let incoming: Vec<StoredColumn> = contract_columns(&table.contract).chain(lineage_columns()).collect();
+        let incoming = accepted_columns(table);
         let present = match (&table.mode, context.replay, context.existing) {
             (WriteMode::Append, true, Some(existing)) => Some(positions(existing)?),
             _ => None,
@@ -167,7 +159,7 @@ impl<'a> SilverStage<'a> {
                 }
             }
         }
-        let lineage: Vec<&str> = LINEAGE.iter().map(|(name, _)| *name).collect();
+        let lineage = lineage_names();
         let contract = &self.context.table.contract;
         let mut rows = sql::conform_with(good.lazy(), contract, &lineage)
             .map_err(LakeError::engine(&self.context.table.table))?
@@ -188,7 +180,7 @@ impl<'a> SilverStage<'a> {
     fn refuse(&mut self, batch: &DataFrame, checked: &DataFrame, bad: &BooleanChunked) -> Result<(), LakeError> {
         let doing = format!("quarantine of table `{}`", self.context.table.table);
         let failed = || LakeError::polars(doing.clone());
-        let lineage: Vec<Expr> = LINEAGE.iter().map(|(name, _)| col(*name)).collect();
+        let lineage: Vec<Expr> = lineage_names().map(col).to_vec();
         let mut refused = checked
             .filter(bad)
             .map_err(failed())?

@@ -5,7 +5,8 @@ use polars::prelude::{
     Column, DataFrame, DataType, Int64Chunked, IntoColumn, NewChunkedArray, PlSmallStr, StringChunkedBuilder,
 };
 
-use super::columns::{CORRUPT_REASON, CORRUPT_RECORD, SOURCE_ROW};
+use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD, SOURCE_ROW};
+
 use super::error::CorruptRecord;
 
 /// Some records of one object, in their order.

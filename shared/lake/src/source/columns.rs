@@ -2,26 +2,7 @@
 
 use std::collections::HashMap;
 
-/// Columns that the reader or the bronze table adds; a source must not bring its own.
-pub const LINEAGE_COLUMNS: [&str; 8] = [
-    SOURCE_ROW,
-    "_source_file",
-    "_source_etag",
-    "_ingested_at",
-    "_run_id",
-    "_ingestion_date",
-    CORRUPT_RECORD,
-    CORRUPT_REASON,
-];
-
-/// Number of the record in its object, from 1.
-pub const SOURCE_ROW: &str = "_source_row";
-
-/// Raw text of a record that could not be split into the object's columns.
-pub const CORRUPT_RECORD: &str = "_corrupt_record";
-
-/// Where such a record starts and what is wrong with it: `line 12 (record 10) has 9 fields where the header has 8`.
-pub const CORRUPT_REASON: &str = "_corrupt_reason";
+use sluice_core::columns::is_own_of_bronze;
 
 /// Most columns of one object. More is a wrong delimiter, a binary file, or JSON whose keys are data.
 pub const MAX_COLUMNS: usize = 10_000;
@@ -109,7 +90,7 @@ impl SourceColumns {
             return Err(ColumnFault::Blank { position });
         }
         let folded = name.to_lowercase();
-        if LINEAGE_COLUMNS.contains(&folded.as_str()) {
+        if is_own_of_bronze(&folded) {
             return Err(ColumnFault::Reserved { position, name: name.to_owned() });
         }
         if let Some(&first) = self.positions.get(&folded) {
@@ -157,6 +138,8 @@ pub fn delimiter_hint(columns: &[String], delimiter: u8) -> Option<char> {
 
 #[cfg(test)]
 mod tests {
+    use sluice_core::columns::{CORRUPT, INGESTION_DATE, lineage_names};
+
     use super::*;
 
     #[test]
@@ -175,7 +158,7 @@ mod tests {
                 "{second}: {fault}"
             );
         }
-        for reserved in LINEAGE_COLUMNS {
+        for reserved in lineage_names().into_iter().chain(CORRUPT).chain([INGESTION_DATE]) {
             check(&[reserved], Err(ColumnFault::Reserved { position: 1, name: reserved.to_owned() }));
         }
         check(&["_SOURCE_ROW"], Err(ColumnFault::Reserved { position: 1, name: "_SOURCE_ROW".to_owned() }));

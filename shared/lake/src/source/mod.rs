@@ -19,13 +19,12 @@ mod stream;
 #[cfg(test)]
 mod testing;
 
+use sluice_core::columns::is_own_of_bronze;
 use sluice_core::spec::{CsvSpec, SourceFormat};
 
 pub use self::batch::SourceBatch;
 use self::chunk::ReadLimits;
-pub use self::columns::{
-    CORRUPT_REASON, CORRUPT_RECORD, ColumnFault, LINEAGE_COLUMNS, MAX_COLUMNS, SOURCE_ROW, delimiter_hint,
-};
+pub use self::columns::{ColumnFault, MAX_COLUMNS, delimiter_hint};
 pub use self::error::{FaultReason, Place, SinkError, SourceError};
 pub(crate) use self::sample::measure;
 pub use self::stream::{Codec, SourceInput};
@@ -116,11 +115,7 @@ fn first_columns(
     let mut columns = Vec::new();
     let outcome = read(&mut |batch| {
         let names = batch.frame.get_column_names();
-        columns = names
-            .iter()
-            .map(|name| name.to_string())
-            .filter(|name| !LINEAGE_COLUMNS.contains(&name.as_str()))
-            .collect();
+        columns = names.iter().map(|name| name.to_string()).filter(|name| !is_own_of_bronze(name)).collect();
         Err(Box::new(Enough))
     });
     match outcome {

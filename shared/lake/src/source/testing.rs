@@ -3,10 +3,11 @@
 use std::io::Cursor;
 
 use polars::prelude::DataFrame;
+use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD, SOURCE_ROW};
 use sluice_core::spec::{CsvSpec, SourceFormat};
 
 use super::chunk::ReadLimits;
-use super::{CORRUPT_REASON, CORRUPT_RECORD, SOURCE_ROW, SourceError, SourceInput, SourceSummary, read_with_limits};
+use super::{SourceError, SourceInput, SourceSummary, read_with_limits};
 
 /// Limits at which nearly every record meets the edge of a chunk.
 pub(super) const SMALL: ReadLimits = ReadLimits { chunk_bytes: 7, record_bytes: 200, workers: 3, piece_bytes: 8 };

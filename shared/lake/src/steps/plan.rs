@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use jiff::Timestamp;
+use sluice_core::columns::{has_contract_columns, silver_columns};
 use sluice_core::engine::{Engine, TableMeasure, estimate};
 use sluice_core::name::{Layer, PipelineName, RunId, TableRef};
 use sluice_core::pipeline::{Pipeline, WriteMode};
@@ -19,9 +20,7 @@ use super::publish::committed_so_far;
 use super::sniff::{Looked, refuse_unreadable};
 use super::{document, required};
 use crate::check;
-use crate::delta::schema::has_contract_columns;
 use crate::delta::{Ledger, OpenTable, open_table};
-use crate::engine::silver_columns;
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::list_sources;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use polars::prelude::{Column, DataFrame, DataType, LazyFrame, col};
+use sluice_core::columns::{has_contract_columns, is_lineage};
 use sluice_core::name::{Layer, TableRef};
 use sluice_core::pipeline::{GoldTable, Pipeline};
 use sluice_core::run::{Changeset, Plan, PlanStatus, ReadFrom, RunAction, RunRef, TableChange};
@@ -14,7 +15,6 @@ use tokio::runtime::Handle;
 
 use super::changes::{has_inputs, in_order, open_planned};
 use super::{document, required};
-use crate::delta::schema::{has_contract_columns, is_lineage};
 use crate::delta::{OpenTable, scan_table_files};
 use crate::engine::{
     BronzeStage, GoldInput, Missing, SilverContext, SilverStage, reread_bronze, reread_quarantine, scratch_folder,

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
+use sluice_core::columns::{INGESTION_DATE, quarantine_columns, silver_columns};
 use sluice_core::engine::Engine;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{GoldTable, SilverTable, WriteMode};
@@ -25,10 +26,7 @@ use self::files::{Missing, StageFolder};
 pub(super) use self::numbers::{number, numbers, read_metrics};
 use super::changes::{has_inputs, in_order, open_planned};
 use crate::delta::OpenTable;
-use crate::delta::schema::{INGESTION_DATE, quarantine_columns};
-use crate::engine::{
-    BronzeTable, Merged, SilverContext, SilverOutcome, gold_change, gold_columns, silver_columns, whole,
-};
+use crate::engine::{BronzeTable, Merged, SilverContext, SilverOutcome, gold_change, gold_columns, whole};
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::verify_version;

@@ -1,0 +1,93 @@
+//! Columns of the tables of every layer: those of sources and contracts, and our own beside them.
+
+use crate::contract::{ColumnType, TableContract};
+use crate::pipeline::{SilverTable, WriteMode};
+use crate::run::StoredColumn;
+
+/// Where a row came from: in bronze, silver and quarantine alike, behind the other columns.
+pub const LINEAGE: [(&str, ColumnType); 5] = [
+    ("_ingested_at", ColumnType::Timestamp),
+    ("_source_file", ColumnType::Text),
+    ("_source_etag", ColumnType::Text),
+    (SOURCE_ROW, ColumnType::Int64),
+    ("_run_id", ColumnType::Text),
+];
+/// Number of the record in its object, from 1.
+pub const SOURCE_ROW: &str = "_source_row";
+
+/// Raw text of a record that could not be split into the object's columns.
+pub const CORRUPT_RECORD: &str = "_corrupt_record";
+/// Where such a record starts and what is wrong with it: `line 12 (record 10) has 9 fields where the header has 8`.
+pub const CORRUPT_REASON: &str = "_corrupt_reason";
+/// What bronze says of a record that could not be split into columns.
+pub const CORRUPT: [&str; 2] = [CORRUPT_RECORD, CORRUPT_REASON];
+
+/// Partition column of bronze: the UTC day of `_ingested_at`.
+pub const INGESTION_DATE: &str = "_ingestion_date";
+
+/// Columns of `scd2` tables, beside the contract's.
+pub const SCD2: [(&str, ColumnType); 3] = [
+    ("_valid_from", ColumnType::Timestamp),
+    ("_valid_to", ColumnType::Timestamp),
+    ("_is_current", ColumnType::Boolean),
+];
+
+/// A column of this name and type.
+pub fn stored(name: &str, column_type: ColumnType) -> StoredColumn {
+    StoredColumn { name: name.to_owned(), column_type }
+}
+
+/// Names of the lineage columns.
+pub fn lineage_names() -> [&'static str; LINEAGE.len()] {
+    LINEAGE.map(|(name, _)| name)
+}
+
+/// Whether this is the name of a lineage column.
+pub fn is_lineage(name: &str) -> bool {
+    LINEAGE.iter().any(|(lineage, _)| *lineage == name)
+}
+
+/// The lineage columns.
+pub fn lineage_columns() -> impl Iterator<Item = StoredColumn> {
+    LINEAGE.into_iter().map(|(name, column_type)| stored(name, column_type))
+}
+
+/// Columns of a contract, in its order.
+pub fn contract_columns(contract: &TableContract) -> impl Iterator<Item = StoredColumn> + '_ {
+    contract.columns.iter().map(|c| stored(c.name.as_str(), c.column_type.clone()))
+}
+
+/// Whether a table's columns are exactly those of a contract.
+pub fn has_contract_columns(columns: &[StoredColumn], contract: &TableContract) -> bool {
+    contract_columns(contract).eq(columns.iter().cloned())
+}
+
+/// All columns of a bronze table with these source columns.
+pub fn bronze_columns(source: impl IntoIterator<Item = String>) -> Vec<StoredColumn> {
+    let texts = source.into_iter().chain(CORRUPT.map(str::to_owned));
+    let texts = texts.map(|name| StoredColumn { name, column_type: ColumnType::Text });
+    texts.chain(lineage_columns()).chain([stored(INGESTION_DATE, ColumnType::Date)]).collect()
+}
+
+/// Whether a column of bronze is none of the source's; sources must not bring columns of these names.
+pub fn is_own_of_bronze(name: &str) -> bool {
+    CORRUPT.contains(&name) || name == INGESTION_DATE || is_lineage(name)
+}
+
+/// Columns of accepted rows: the contract's and the lineage.
+pub fn accepted_columns(table: &SilverTable) -> Vec<StoredColumn> {
+    contract_columns(&table.contract).chain(lineage_columns()).collect()
+}
+
+/// All columns of a silver table.
+pub fn silver_columns(table: &SilverTable) -> Vec<StoredColumn> {
+    let history = matches!(table.mode, WriteMode::Scd2(_));
+    let scd2 = SCD2.into_iter().filter(|_| history).map(|(name, column_type)| stored(name, column_type));
+    accepted_columns(table).into_iter().chain(scd2).collect()
+}
+
+/// Columns of every quarantine table.
+pub fn quarantine_columns() -> Vec<StoredColumn> {
+    let own = [stored("_broken_rules", ColumnType::Text), stored("_raw", ColumnType::Text)];
+    lineage_columns().chain(own).collect()
+}
