@@ -15,8 +15,7 @@ use futures::TryStreamExt;
 use jiff::Timestamp;
 use polars::prelude::cloud::CloudOptions;
 use polars::prelude::{
-    CloudScheme, DataFrame, DataType, HiveOptions, IntoLazy, LazyFrame, PlRefPath, ScanArgsParquet, Schema,
-    StrptimeOptions, col,
+    CloudScheme, DataFrame, HiveOptions, IntoLazy, LazyFrame, PlRefPath, ScanArgsParquet, Schema, col,
 };
 use sluice_core::name::TableRef;
 use sluice_core::run::StoredColumn;
@@ -272,13 +271,8 @@ pub(crate) fn scan_table_files<'a>(
     let all = schema::polars_schema(columns);
     let (mut in_file, mut in_folder) = (Schema::default(), Schema::default());
     for (name, dtype) in all.iter() {
-        if partition_by.iter().any(|p| p == name.as_str()) {
-            // The scan's own reading of dates is on its way out of Polars, with a word on standard error each time.
-            let read_as = if *dtype == DataType::Date { DataType::String } else { dtype.clone() };
-            in_folder.insert(name.clone(), read_as);
-        } else {
-            in_file.insert(name.clone(), dtype.clone());
-        }
+        let target = if partition_by.iter().any(|p| p == name.as_str()) { &mut in_folder } else { &mut in_file };
+        target.insert(name.clone(), dtype.clone());
     }
     let base = polars_folder(folder)?;
     let mut full_paths = Vec::new();
@@ -303,21 +297,13 @@ pub(crate) fn scan_table_files<'a>(
             enabled: Some(partitioned),
             hive_start_idx: base.len(),
             schema: partitioned.then(|| Arc::new(in_folder)),
-            try_parse_dates: false,
+            // Else partitions by day would be text.
+            try_parse_dates: true,
         },
         allow_missing_columns: true,
         ..Default::default()
     };
     let rows = LazyFrame::scan_parquet_files(full_paths.into(), arguments)
         .map_err(LakeError::polars(format!("scan of table `{table}`")))?;
-    let read = all.iter().map(|(name, dtype)| match (dtype, partition_by.iter().any(|p| p == name.as_str())) {
-        (DataType::Date, true) => col(name.clone()).str().to_date(iso_days()),
-        _ => col(name.clone()),
-    });
-    Ok(rows.select(read.collect::<Vec<_>>()))
-}
-
-/// Days as folders of partitions name them.
-fn iso_days() -> StrptimeOptions {
-    StrptimeOptions { format: Some("%Y-%m-%d".into()), strict: true, exact: true, ..StrptimeOptions::default() }
+    Ok(rows.select(all.iter_names().map(|name| col(name.clone())).collect::<Vec<_>>()))
 }
