@@ -8,6 +8,7 @@ use crate::contract::{ColumnType, Contract, ContractError, TableContract};
 use crate::decimal::DecimalNumber;
 use crate::engine::EnginePreference;
 use crate::name::{ColumnName, DomainName, Layer, PipelineName, TableName, TableRef};
+use crate::spark::check_format;
 use crate::spark::sql::{CheckError, check};
 use crate::spec::{CsvSpec, GoldSpec, LambdaLimits, PipelineSpec, SilverSpec, SourceFormat, WriteModeSpec};
 use crate::sql::{RowSql, SqlError, TableSql};
@@ -194,6 +195,7 @@ impl Pipeline {
         let mut keep = |result: Result<(), SpecError>| problems.extend(result.err());
         keep(resolver.check_names());
         keep(resolver.check_limits());
+        keep(resolver.check_engine());
         let mut silver = Vec::new();
         for table in &spec.silver {
             keep(resolver.silver(table).map(|resolved| silver.push(resolved)));
@@ -261,6 +263,15 @@ impl Resolver<'_> {
             return Ok(());
         }
         Err(SpecError::LambdaLimits { pipeline: self.spec.pipeline.clone(), memory_mb, duration_seconds })
+    }
+
+    /// A pipeline that asks for Spark must be one that Spark can read.
+    fn check_engine(&self) -> Result<(), SpecError> {
+        if self.spec.engine != EnginePreference::Emr {
+            return Ok(());
+        }
+        check_format(self.spec.source.format)
+            .map_err(|error| self.problem(&self.spec.bronze.table, format!("engine: emr: {error}")))
     }
 
     fn problem(&self, table: &TableName, problem: impl Into<String>) -> SpecError {

@@ -22,6 +22,7 @@ use self::compile::Compiler;
 use self::sql::ConformError;
 use crate::name::TableRef;
 use crate::run::{Plan, RunAction};
+use crate::spec::SourceFormat;
 use crate::sql::SqlError;
 use crate::uri::FolderUri;
 
@@ -79,6 +80,14 @@ pub const SESSION_SETTINGS: &[(&str, &str)] = &[
     // The script's own tables are for this session alone: no metastore has to know them.
     ("spark.sql.catalogImplementation", "in-memory"),
 ];
+
+/// Refuses source formats that Spark cannot share among workers.
+///
+/// # Errors
+/// [`SparkError::NotExecuted`] naming the format.
+pub fn check_format(format: SourceFormat) -> Result<(), SparkError> {
+    source::check_format(format)
+}
 
 /// The script of a plan, whose tables are in this lake.
 ///
