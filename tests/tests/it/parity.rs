@@ -60,7 +60,8 @@ fn a_seed_is_a_case() {
 #[test]
 fn a_changed_value_is_found() {
     let folder = tempfile::tempdir().unwrap();
-    let case = CHOSEN.iter().map(|seed| Case::drawn(*seed)).find(|case| case.tags.contains("gold aggregate")).unwrap();
+    // Its gold table `totals` has rows after the first delivery.
+    let case = Case::drawn(6);
     let place = set_up(&case, folder.path());
     let lakes = [folder.path().join("left"), folder.path().join("right")];
     let [mut left, mut right] = lakes.each_ref().map(|lake| Side::new(lake, &place));
