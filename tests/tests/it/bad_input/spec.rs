@@ -123,7 +123,12 @@ fn specs_that_contradict_themselves_or_their_contract() {
             "mode: append\n    gate: { quarantined_percent_below: x }",
             &["pipeline.yaml", "line"],
         ),
-        edit(SPEC, "format: csv }", "format: ndjson }\nengine: emr", &["engine: emr", "source.format ndjson", "engine: lambda"]),
+        edit(
+            SPEC,
+            "format: csv }",
+            "format: ndjson }\nengine: emr",
+            &["engine: emr", "source.format ndjson", "engine: lambda"],
+        ),
         edit(SPEC, "silver.orders GROUP", "silver.order GROUP", &["table `totals`", "silver.order"]),
         edit(
             SPEC,
