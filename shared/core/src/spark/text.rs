@@ -59,10 +59,11 @@ pub(super) fn canonical(column: &str, column_type: &ColumnType) -> String {
 
 /// A double as the shortest text that reads back as the same number: plain from 1e-5 to 1e16, with an exponent beyond.
 ///
-/// Spark writes `1.0E-7` for `1e-7`, `1.23E8` for `123000000.0` and `Infinity` for `inf`.
+/// Spark writes `1.0E-7` for `1e-7`, `1.5E20` for `1.5e+20`, `1.23E8` for `123000000.0` and `Infinity` for `inf`.
 pub(super) fn double_text(value: &str) -> String {
     let shown = format!("CAST({value} AS STRING)");
-    let exponent = format!("replace(replace(replace({shown}, '.0E', 'e'), 'E', 'e'), 'Infinity', 'inf')");
+    let short = format!("replace({shown}, '.0E', 'E')");
+    let exponent = format!("replace(replace(replace({short}, 'E-', 'e-'), 'E', 'e+'), 'Infinity', 'inf')");
     let plain = format!(
         "regexp_replace(regexp_replace(CAST(try_cast({shown} AS DECIMAL(38, 21)) AS STRING), '0+$', ''), '[.]$', '.0')"
     );

@@ -266,6 +266,11 @@ mod tests {
         check(ColumnType::Decimal { precision: 5, scale: 2 }, "-999", "-999.00");
         check(ColumnType::Decimal { precision: 5, scale: 2 }, ".5", "0.50");
         check(ColumnType::Decimal { precision: 5, scale: 0 }, "12", "12");
+        check(ColumnType::Double, "1e20", "1e+20");
+        check(ColumnType::Double, "-15e299", "-1.5e+300");
+        check(ColumnType::Double, "1e15", "1000000000000000.0");
+        check(ColumnType::Double, "0.00001", "0.00001");
+        check(ColumnType::Double, "1.5e-7", "1.5e-7");
         check(ColumnType::Boolean, "TRUE", "true");
         check(ColumnType::Boolean, "false", "false");
         check(ColumnType::Date, "2020-02-29", "2020-02-29");

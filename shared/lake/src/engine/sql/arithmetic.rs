@@ -1,7 +1,9 @@
 //! Exact arithmetic: what Polars rounds, wraps around or turns into doubles.
 
 use polars::prelude::arity::broadcast_try_binary_elementwise;
-use polars::prelude::{ChunkedArray, Column, DataType, Int64Type, Int128Type, IntoColumn, PolarsError, PolarsResult};
+use polars::prelude::{
+    ChunkedArray, Column, DataType, Float64Type, Int64Type, Int128Type, IntoColumn, PolarsError, PolarsResult,
+};
 
 use super::functions::wrong_arguments;
 use super::numbers::{doubles, is_number, places};
@@ -86,12 +88,7 @@ pub(super) fn operate(operation: Operation, [left, right]: [&Column; 2]) -> Pola
                 Operation::Sum => &left + &right,
                 Operation::Difference => &left - &right,
                 Operation::Product => &left * &right,
-                Operation::Quotient | Operation::Remainder => {
-                    if zero_divides(&left, &right)? {
-                        return Err(by_zero());
-                    }
-                    &left / &right
-                }
+                Operation::Quotient | Operation::Remainder => quotients(&left, &right),
             }
         }
     }
@@ -185,12 +182,16 @@ fn long_division(a: u128, b: u128, places: usize) -> Option<(u128, u128)> {
     Some((whole, rest))
 }
 
-/// Whether any number is divided by zero; nulls are not.
-fn zero_divides(left: &Column, right: &Column) -> PolarsResult<bool> {
-    let found = |a: Option<f64>, b: Option<f64>| Ok::<_, PolarsError>(Some(a.is_some() && b == Some(0.0)));
-    let divides: ChunkedArray<polars::prelude::BooleanType> =
-        broadcast_try_binary_elementwise(left.f64()?, right.f64()?, found)?;
-    Ok(divides.any())
+/// Quotients of doubles. Polars multiplies by the reciprocal where the divisor is a constant, and so is a digit off now and
+/// then.
+fn quotients(left: &Column, right: &Column) -> PolarsResult<Column> {
+    let divide = |a: Option<f64>, b: Option<f64>| match (a, b) {
+        (Some(_), Some(divisor)) if divisor == 0.0 => Err(by_zero()),
+        (Some(dividend), Some(divisor)) => Ok(Some(dividend / divisor)),
+        _ => Ok(None),
+    };
+    let quotients: ChunkedArray<Float64Type> = broadcast_try_binary_elementwise(left.f64()?, right.f64()?, divide)?;
+    Ok(quotients.into_column())
 }
 
 fn by_zero() -> PolarsError {

@@ -83,6 +83,8 @@ const ANSWERED: &[&str] = &[
     "-f",
     "f * 0.1e0",
     "f / 3",
+    "(f - f + 420.362e0) / 7",
+    "f / 0.3e0",
     "ROUND(f)",
     "ROUND(-f)",
     "ROUND(f + 1.675e0, 2)",
