@@ -186,7 +186,7 @@ fn long_division(a: u128, b: u128, places: usize) -> Option<(u128, u128)> {
 /// then.
 fn quotients(left: &Column, right: &Column) -> PolarsResult<Column> {
     let divide = |a: Option<f64>, b: Option<f64>| match (a, b) {
-        (Some(_), Some(divisor)) if divisor == 0.0 => Err(by_zero()),
+        (Some(_), Some(0.0)) => Err(by_zero()),
         (Some(dividend), Some(divisor)) => Ok(Some(dividend / divisor)),
         _ => Ok(None),
     };
