@@ -40,8 +40,9 @@ def age(world: World, deployment: Deployment) -> int:
     """Dates the files of all logs back. S3 has no way to, so it is done where the bed's store keeps its objects."""
     long_ago = time.time() - AGE_SECONDS
     aged = 0
-    for path in (world.bed.folder / "data").rglob("*.json"):
-        if {deployment.name, "_delta_log"} <= set(path.parts):
+    # This bucket alone: those of other scenarios come and go.
+    for path in (world.bed.folder / "data" / "buckets" / deployment.name).rglob("*.json"):
+        if "_delta_log" in path.parts:
             os.utime(path, (long_ago, long_ago))
             aged += 1
     return aged
