@@ -1,8 +1,18 @@
 //! Columns of the tables of every layer: those of sources and contracts, and our own beside them.
 
+use serde::{Deserialize, Serialize};
+
 use crate::contract::{ColumnType, TableContract};
 use crate::pipeline::{SilverTable, WriteMode};
-use crate::run::StoredColumn;
+
+/// A column as stored in a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredColumn {
+    /// Name.
+    pub name: String,
+    /// Type.
+    pub column_type: ColumnType,
+}
 
 /// Where a row came from: in bronze, silver and quarantine alike, behind the other columns.
 pub const LINEAGE: [(&str, ColumnType); 5] = [

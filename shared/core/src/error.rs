@@ -94,21 +94,26 @@ pub struct StepError {
     pub message: String,
 }
 
+/// What an error and all its sources say.
+pub fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        // Some libraries print their source themselves; the same words twice help nobody.
+        if !message.contains(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
+        source = cause.source();
+    }
+    message
+}
+
 impl StepError {
     /// An error of this name, whose message is the error's and all its sources'.
     pub fn new(name: ErrorName, error: &dyn std::error::Error) -> Self {
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let text = cause.to_string();
-            // Some libraries print their source themselves; the same words twice help nobody.
-            if !message.contains(&text) {
-                message.push_str(": ");
-                message.push_str(&text);
-            }
-            source = cause.source();
-        }
-        Self { name, message }
+        Self { name, message: with_sources(error) }
     }
 
     /// An error of this name with this message.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{ColumnType, Severity};
+use crate::columns::StoredColumn;
+use crate::contract::Severity;
 use crate::engine::{Engine, EnginePreference, Estimate};
 use crate::name::{PipelineName, RunId, TableRef};
 use crate::pipeline::Pipeline;
@@ -186,15 +187,6 @@ impl Plan {
     pub fn table(&self, table: &TableRef) -> Option<&PlannedTable> {
         self.tables.iter().find(|planned| &planned.table == table)
     }
-}
-
-/// A column as stored in a table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredColumn {
-    /// Name.
-    pub name: String,
-    /// Type.
-    pub column_type: ColumnType,
 }
 
 /// A Parquet file that no reader can see until it is committed.

@@ -10,10 +10,10 @@ use super::source::{self, ObjectGroup};
 use super::tables::{self, Stage};
 use super::text::{self, name, text};
 use super::{SparkError, SparkScript, audit, sql};
-use crate::columns::{self, CORRUPT, is_own_of_bronze, lineage_names, silver_columns};
+use crate::columns::{self, CORRUPT, StoredColumn, is_own_of_bronze, lineage_names, silver_columns};
 use crate::name::TableRef;
 use crate::pipeline::{SilverTable, WriteMode};
-use crate::run::{Plan, ReadFrom, StoredColumn};
+use crate::run::{Plan, ReadFrom};
 use crate::uri::{FolderUri, layout};
 
 /// Settings that decide what the script reads and writes, beside those of its SQL; with the reason of each.

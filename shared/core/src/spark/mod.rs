@@ -19,10 +19,10 @@ mod tables;
 mod text;
 
 use self::compile::Compiler;
+pub use self::source::check_format;
 use self::sql::ConformError;
 use crate::name::TableRef;
 use crate::run::{Plan, RunAction};
-use crate::spec::SourceFormat;
 use crate::sql::SqlError;
 use crate::uri::FolderUri;
 
@@ -81,20 +81,12 @@ pub const SESSION_SETTINGS: &[(&str, &str)] = &[
     ("spark.sql.catalogImplementation", "in-memory"),
 ];
 
-/// Refuses source formats that Spark cannot share among workers.
-///
-/// # Errors
-/// [`SparkError::NotExecuted`] naming the format.
-pub fn check_format(format: SourceFormat) -> Result<(), SparkError> {
-    source::check_format(format)
-}
-
 /// The script of a plan, whose tables are in this lake.
 ///
 /// # Errors
 /// [`SparkError`] naming the part that is not executed.
 pub fn script(lake: &FolderUri, plan: &Plan) -> Result<SparkScript, SparkError> {
-    source::check_format(plan.pipeline.source_format)?;
+    check_format(plan.pipeline.source_format)?;
     if plan.request.action == RunAction::Replay {
         return Err(SparkError::NotExecuted {
             what: "a replay".to_owned(),

@@ -37,8 +37,11 @@ pub(super) fn groups(plan: &Plan) -> Result<Vec<ObjectGroup<'_>>, SparkError> {
     Ok(groups)
 }
 
-/// Refuses formats that Spark cannot share among workers.
-pub(super) fn check_format(format: SourceFormat) -> Result<(), SparkError> {
+/// Refuses source formats that Spark cannot share among workers.
+///
+/// # Errors
+/// [`SparkError::NotExecuted`] naming the format.
+pub fn check_format(format: SourceFormat) -> Result<(), SparkError> {
     let refused =
         |what: &str, hint: &str| Err(SparkError::NotExecuted { what: what.to_owned(), hint: hint.to_owned() });
     match format {

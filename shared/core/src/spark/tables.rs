@@ -2,9 +2,9 @@
 
 use super::SparkError;
 use super::text::{name, names, text, type_name};
-use crate::columns::INGESTION_DATE;
+use crate::columns::{INGESTION_DATE, StoredColumn};
 use crate::name::{ColumnName, TableRef};
-use crate::run::{RunRef, StoredColumn};
+use crate::run::RunRef;
 use crate::uri::{FolderUri, layout};
 
 /// Columns for a `SELECT`.

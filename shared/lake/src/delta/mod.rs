@@ -17,8 +17,8 @@ use polars::prelude::cloud::CloudOptions;
 use polars::prelude::{
     CloudScheme, DataFrame, HiveOptions, IntoLazy, LazyFrame, PlRefPath, ScanArgsParquet, Schema, col,
 };
+use sluice_core::columns::StoredColumn;
 use sluice_core::name::TableRef;
-use sluice_core::run::StoredColumn;
 use sluice_core::uri::FolderUri;
 
 pub use commit::{Committed, commit};

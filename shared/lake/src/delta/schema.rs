@@ -2,9 +2,8 @@
 
 use deltalake::kernel::{DataType as DeltaType, PrimitiveType, StructField};
 use polars::prelude::Schema;
-use sluice_core::columns::stored;
+use sluice_core::columns::{StoredColumn, stored};
 use sluice_core::contract::ColumnType;
-use sluice_core::run::StoredColumn;
 
 use crate::engine::types::polars_type;
 

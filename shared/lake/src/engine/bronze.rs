@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use polars::prelude::{Column, DataFrame, DataType, IntoColumn, NamedFrom, Scalar, Series, TimeUnit};
-use sluice_core::columns::{CORRUPT, INGESTION_DATE, bronze_columns, is_own_of_bronze, lineage_names};
+use sluice_core::columns::{CORRUPT, INGESTION_DATE, StoredColumn, bronze_columns, is_own_of_bronze, lineage_names};
 use sluice_core::contract::ColumnType;
 use sluice_core::name::TableRef;
-use sluice_core::run::{ChangeKind, RowCounts, RunRef, StagedFile, StoredColumn, TableChange};
+use sluice_core::run::{ChangeKind, RowCounts, RunRef, StagedFile, TableChange};
 use sluice_core::source::{SourceId, SourceObject};
 
 use super::stage::StageWriter;

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use polars::prelude::{DataFrame, IntoLazy, LazyFrame};
-use sluice_core::columns::contract_columns;
+use sluice_core::columns::{StoredColumn, contract_columns};
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::GoldTable;
-use sluice_core::run::{ChangeKind, RowCounts, RunRef, StagedFile, StoredColumn, TableChange};
+use sluice_core::run::{ChangeKind, RowCounts, RunRef, StagedFile, TableChange};
 use sluice_core::sql::{TableSql, engine_name};
 
 use super::passes::group_in_passes;

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::{BooleanChunked, DataFrame, Expr, IntoColumn, IntoLazy, NamedFrom, Series, StringChunked, col};
 use serde_json::{Map, Value};
-use sluice_core::columns::{CORRUPT, accepted_columns, lineage_names, quarantine_columns, silver_columns};
+use sluice_core::columns::{
+    CORRUPT, StoredColumn, accepted_columns, lineage_names, quarantine_columns, silver_columns,
+};
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{SilverTable, WriteMode};
-use sluice_core::run::{ChangeKind, RowCounts, RunRef, StagedFile, StoredColumn, TableChange};
+use sluice_core::run::{ChangeKind, RowCounts, RunRef, StagedFile, TableChange};
 use sluice_core::source::SourceId;
 
 use super::bronze::source_columns;

@@ -11,8 +11,9 @@ use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::{
     DataFrame, Expr, IntoLazy, ParquetCompression, ParquetWriter, PolarsResult, Schema, StatisticsOptions,
 };
+use sluice_core::columns::StoredColumn;
 use sluice_core::name::TableRef;
-use sluice_core::run::{RunRef, StagedFile, StoredColumn};
+use sluice_core::run::{RunRef, StagedFile};
 use sluice_core::uri::{LakePath, layout};
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::Handle;

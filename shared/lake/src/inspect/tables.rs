@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use polars::prelude::DataFrame;
 use serde::Serialize;
+use sluice_core::columns::StoredColumn;
 use sluice_core::name::{Layer, TableRef};
-use sluice_core::run::StoredColumn;
 
 use super::{Cell, folders};
 use crate::delta::{OpenTable, open_table};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{ConformError, Relation, conform, projection, query};
 use crate::contract::{ColumnType, TableContract};
+use crate::error::with_sources;
 use crate::name::{ColumnName, Layer, TableName, TableRef};
 use crate::pipeline::{GoldTable, SilverTable};
 use crate::spark::{SparkError, audit, cast};
@@ -27,7 +28,7 @@ pub enum CheckError {
         source: ConformError,
     },
     /// A rule, or how a column is read.
-    #[error("{}", with_sources(.source))]
+    #[error("{}", with_sources(source))]
     Contract {
         /// What is refused; of SQL with its position.
         #[from]
@@ -81,14 +82,4 @@ fn columns(contract: &TableContract) -> Vec<(String, ColumnType)> {
 fn check_rules(table: &TableRef, contract: &TableContract) -> Result<(), CheckError> {
     audit::of_contract(table, contract)?;
     Ok(())
-}
-
-fn with_sources(error: &SparkError) -> String {
-    let mut words = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        words.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    words
 }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use percent_encoding::percent_decode_str;
-use sluice_core::columns::{CORRUPT, is_lineage};
+use sluice_core::columns::{CORRUPT, StoredColumn, is_lineage};
 use sluice_core::contract::ColumnType;
 use sluice_core::name::TableRef;
-use sluice_core::run::{RunRef, StagedFile, StoredColumn};
+use sluice_core::run::{RunRef, StagedFile};
 use sluice_core::uri::{LakePath, layout};
 
 use super::AT_ONCE;

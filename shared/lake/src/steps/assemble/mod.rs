@@ -13,11 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use sluice_core::columns::{INGESTION_DATE, quarantine_columns, silver_columns};
+use sluice_core::columns::{INGESTION_DATE, StoredColumn, quarantine_columns, silver_columns};
 use sluice_core::engine::Engine;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{GoldTable, SilverTable, WriteMode};
-use sluice_core::run::{Changeset, Plan, ReadFrom, RunAction, StagedFile, StoredColumn, TableChange};
+use sluice_core::run::{Changeset, Plan, ReadFrom, RunAction, StagedFile, TableChange};
 use sluice_core::source::SourceId;
 use sluice_core::spark::metrics::{EtlMetrics, MetricName, TableMetrics};
 use sluice_core::spec::SourceFormat;
