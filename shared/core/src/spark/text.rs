@@ -59,9 +59,17 @@ pub(super) fn canonical(column: &str, column_type: &ColumnType) -> String {
 
 /// A double as the shortest text that reads back as the same number: plain from 1e-5 to 1e16, with an exponent beyond.
 ///
-/// Spark writes `1.0E-7` for `1e-7`, `1.5E20` for `1.5e+20`, `1.23E8` for `123000000.0` and `Infinity` for `inf`.
+/// Spark's own text comes from Java, which writes a digit too many for some doubles before version 19. The method that
+/// replaced it there is in Jackson, which Spark is built with; it writes two digits at least, so the smallest doubles, which
+/// one digit can tell, are asked for that one. It writes `1.0E-7` for `1e-7`, `1.5E20` for `1.5e+20`, `1.23E8` for
+/// `123000000.0` and `Infinity` for `inf`.
 pub(super) fn double_text(value: &str) -> String {
-    let shown = format!("CAST({value} AS STRING)");
+    let digit = format!("format_string('%.0e', {value})");
+    let shown = format!(
+        "CASE WHEN {value} IS NULL THEN NULL \
+         WHEN abs({value}) < 1e-320D AND {value} <> 0 AND CAST({digit} AS DOUBLE) = {value} THEN {digit} \
+         ELSE reflect('com.fasterxml.jackson.core.io.schubfach.DoubleToDecimal', 'toString', {value}) END"
+    );
     let short = format!("replace({shown}, '.0E', 'E')");
     let exponent = format!("replace(replace(replace({short}, 'E-', 'e-'), 'E', 'e+'), 'Infinity', 'inf')");
     let plain = format!(
