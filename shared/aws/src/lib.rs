@@ -25,7 +25,7 @@ mod serve;
 pub mod sns;
 
 #[cfg(feature = "lambda")]
-pub use serve::serve;
+pub use serve::{serve, serve_with};
 
 use std::time::Duration;
 

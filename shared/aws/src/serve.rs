@@ -33,32 +33,16 @@ where
     Input: DeserializeOwned,
     Output: Serialize,
 {
-    let env = Env::of_process();
-    log::init(&env);
-    if env.get(env::RUNTIME_API).is_none() {
-        tracing::error!(
-            variable = env::RUNTIME_API.name,
-            "this is an AWS Lambda function and there is no Lambda runtime here: start it with `cargo lambda watch`"
-        );
-        return ExitCode::from(2);
-    }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!(%error, "cannot start the worker threads");
-            return ExitCode::FAILURE;
-        }
-    };
-    runtime.block_on(async {
+    serve_with(async |env| {
         let ports = OnceCell::new();
-        if let Err(error) = ports.get_or_try_init(|| start(&env)).await {
+        if let Err(error) = ports.get_or_try_init(|| start(env)).await {
             tracing::error!(error_name = %error.name, error_message = error.message, "cannot start; calls will try again");
         }
         let service = service_fn(|event: LambdaEvent<Value>| {
             let span = span_of(&event);
             let call = async {
                 let began = Instant::now();
-                let work = async { handler(ports.get_or_try_init(|| start(&env)).await?, decode(event.payload)?).await };
+                let work = async { handler(ports.get_or_try_init(|| start(env)).await?, decode(event.payload)?).await };
                 let result = guarded(work).await.and_then(|output| encode(&output));
                 report(began, result)
             };
@@ -72,6 +56,27 @@ where
             }
         }
     })
+}
+
+/// Does `work` with this process's environment, its log started, on worker threads: what every function begins with. Outside of
+/// Lambda it says so and ends with code 2.
+pub fn serve_with(work: impl AsyncFnOnce(&Env) -> ExitCode) -> ExitCode {
+    let env = Env::of_process();
+    log::init(&env);
+    if env.get(env::RUNTIME_API).is_none() {
+        tracing::error!(
+            variable = env::RUNTIME_API.name,
+            "this is an AWS Lambda function and there is no Lambda runtime here: start it with `cargo lambda watch`"
+        );
+        return ExitCode::from(2);
+    }
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work(&env)),
+        Err(error) => {
+            tracing::error!(%error, "cannot start the worker threads");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// The span whose fields are on every line that a call logs. An error span, so that no log level takes them away.

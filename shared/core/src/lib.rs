@@ -1,4 +1,5 @@
 //! The domain of Sluice: names, specs, contracts, plans, verdicts, and every decision that needs no I/O.
+pub mod access;
 pub mod columns;
 pub mod contract;
 pub mod decimal;
@@ -6,6 +7,7 @@ pub mod engine;
 pub mod error;
 pub mod name;
 pub mod pipeline;
+pub mod product;
 pub mod run;
 pub mod source;
 pub mod spark;

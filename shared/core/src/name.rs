@@ -109,6 +109,30 @@ name_type!(
     |text| is_snake(text, 64)
 );
 name_type!(
+    /// Name of a data product within its domain, such as `retail`; a segment of its addresses.
+    ProductName, "data product name", "1 to 64 of a-z, 0-9 and _, starting with a letter", "^[a-z][a-z0-9_]{0,63}$",
+    |text| is_snake(text, 64)
+);
+name_type!(
+    /// Name of an output port of a data product: what consumers call its table.
+    PortName, "output port name", "1 to 64 of a-z, 0-9 and _, starting with a letter", "^[a-z][a-z0-9_]{0,63}$",
+    |text| is_snake(text, 64)
+);
+name_type!(
+    /// Name of somebody who reads with a bearer token, such as `acme` or `acme-bi`.
+    RecipientName, "recipient name", "1 to 64 of a-z, 0-9, - and _, starting with a letter", "^[a-z][a-z0-9_-]{0,63}$",
+    |text| (1..=64).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+);
+name_type!(
+    /// Name of a grant within its policy: the rule that audit events name.
+    GrantName, "grant name", "1 to 64 of a-z, 0-9, - and _, starting with a letter", "^[a-z][a-z0-9_-]{0,63}$",
+    |text| (1..=64).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+);
+name_type!(
     /// Identifier of a run: the name of its state machine execution.
     ///
     /// Runs made by Sluice start with the UTC instant, so they sort by time.
@@ -116,6 +140,61 @@ name_type!(
     |text| (1..=80).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 );
+
+/// A data product: `<domain>/<product>`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProductRef {
+    domain: DomainName,
+    product: ProductName,
+}
+
+impl ProductRef {
+    /// The data product of these parts.
+    pub fn new(domain: DomainName, product: ProductName) -> Self {
+        Self { domain, product }
+    }
+
+    /// The domain.
+    pub fn domain(&self) -> &DomainName {
+        &self.domain
+    }
+
+    /// The product's own name.
+    pub fn product(&self) -> &ProductName {
+        &self.product
+    }
+}
+
+impl fmt::Display for ProductRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.domain, self.product)
+    }
+}
+
+impl FromStr for ProductRef {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let (domain, product) = text.split_once('/').ok_or_else(|| NameError {
+            kind: "data product",
+            text: text.chars().take(80).collect(),
+            rule: "<domain>/<product>",
+        })?;
+        Ok(Self { domain: domain.parse()?, product: product.parse()? })
+    }
+}
+
+impl Serialize for ProductRef {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ProductRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
 
 /// A layer of the lake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -199,6 +199,7 @@ impl schemars::JsonSchema for LakePath {
 /// Paths below the lake's root. One function per kind of thing, so that the layout is written in one place.
 pub mod layout {
     use super::{LakePath, PipelineName, RunId, TableRef};
+    use crate::name::{ProductRef, RecipientName};
     use crate::run::RunRef;
 
     /// Folder of a table's files and log.
@@ -249,6 +250,26 @@ pub mod layout {
     /// Folder of a pipeline's spec and contracts as deployed.
     pub fn pipeline(pipeline: &PipelineName) -> LakePath {
         LakePath(format!("pipelines/{pipeline}"))
+    }
+
+    /// Folder of all registered data products.
+    pub fn products() -> LakePath {
+        LakePath("products".to_owned())
+    }
+
+    /// A registered data product.
+    pub fn product(product: &ProductRef) -> LakePath {
+        LakePath(format!("products/{product}.json"))
+    }
+
+    /// Folder of everybody who reads with a bearer token.
+    pub fn recipients() -> LakePath {
+        LakePath("recipients".to_owned())
+    }
+
+    /// Somebody who reads with a bearer token; no token is in it.
+    pub fn recipient(recipient: &RecipientName) -> LakePath {
+        LakePath(format!("recipients/{recipient}.json"))
     }
 
     /// Folder of the holds of a pipeline.

@@ -1,0 +1,1 @@
+//! HTTP function: the door for data consumers.

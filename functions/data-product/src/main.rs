@@ -1,0 +1,3 @@
+//! The Lambda function `data-product`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The Lambda function `submit`.
+
+fn main() {}

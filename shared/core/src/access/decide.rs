@@ -1,0 +1,122 @@
+//! The decision, with its reason.
+
+use jiff::Timestamp;
+
+use super::{Classification, Door, Grant, Policy, Principal, Treatment};
+use crate::columns::StoredColumn;
+use crate::contract::TableContract;
+use crate::name::{GrantName, PortName};
+
+/// What a caller may do with one output port by one door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing.
+    Denied {
+        /// Why, for the audit event; callers are told no more than "no".
+        reason: &'static str,
+    },
+    /// Read it in this form.
+    Granted(TableAccess),
+}
+
+/// The form in which a caller reads a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableAccess {
+    /// The rule that decided.
+    pub grant: GrantName,
+    /// Why the grant exists.
+    pub purpose: Option<String>,
+    /// The contract's columns, in its order.
+    pub columns: Vec<ColumnAccess>,
+    /// How columns of ours are read, whose names begin with `_` and which no contract has.
+    pub own_columns: Treatment,
+    /// Which rows, as a predicate of the portable SQL subset over the columns as they are stored.
+    pub rows: Option<String>,
+}
+
+/// The form in which a caller reads a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnAccess {
+    /// The column.
+    pub name: String,
+    /// Its class.
+    pub classification: Classification,
+    /// Its form.
+    pub treatment: Treatment,
+}
+
+impl TableAccess {
+    /// How this column is read. Columns that are neither in the contract nor ours are hidden: an older version of the table
+    /// may have one that the contract protected while it was there.
+    pub fn treatment(&self, column: &str) -> Treatment {
+        match self.columns.iter().find(|access| access.name == column) {
+            Some(access) => access.treatment,
+            None if column.starts_with('_') => self.own_columns,
+            None => Treatment::Hide,
+        }
+    }
+
+    /// The columns that exist for the caller, with their form, in table order.
+    pub fn visible<'a>(&'a self, columns: &'a [StoredColumn]) -> impl Iterator<Item = (&'a StoredColumn, Treatment)> {
+        columns.iter().map(|column| (column, self.treatment(&column.name))).filter(|(_, t)| *t != Treatment::Hide)
+    }
+
+    /// Whether the caller reads every column and row as it is, so that the table's own files may be handed out.
+    pub fn is_whole(&self, columns: &[StoredColumn]) -> bool {
+        self.rows.is_none() && columns.iter().all(|column| self.treatment(&column.name).is_clear())
+    }
+}
+
+/// Decides. `now` is the time of the request; `contract` the one of the port.
+pub fn decide(
+    policy: &Policy,
+    principal: &Principal,
+    door: Door,
+    port: &PortName,
+    contract: &TableContract,
+    now: Timestamp,
+) -> Decision {
+    let names = |grant: &&Grant| {
+        grant.principals.iter().any(|pattern| pattern.matches(principal))
+            && grant.ports.as_ref().is_none_or(|ports| ports.contains(port))
+    };
+    let mut named = policy.grants.iter().filter(names).peekable();
+    if named.peek().is_none() {
+        return Decision::Denied { reason: "no grant names the caller and the port" };
+    }
+    let mut current = named.filter(|grant| grant.expires.is_none_or(|expires| now < expires)).peekable();
+    if current.peek().is_none() {
+        return Decision::Denied { reason: "the grant has expired" };
+    }
+    // Whoever may read by any door may find what it reads, so the catalogue is open by every grant.
+    match current.find(|grant| door == Door::Catalogue || grant.doors.contains(&door)) {
+        Some(grant) => Decision::Granted(access(grant, contract)),
+        None => Decision::Denied { reason: "no grant names the door" },
+    }
+}
+
+fn access(grant: &Grant, contract: &TableContract) -> TableAccess {
+    let columns = contract.columns.iter().map(|column| {
+        let classification = Classification::of_contract(column.classification.as_deref());
+        let listed = grant.columns.as_ref().is_none_or(|columns| columns.contains(&column.name));
+        let treatment = if listed { treatment(grant, classification) } else { Treatment::Hide };
+        ColumnAccess { name: column.name.to_string(), classification, treatment }
+    });
+    let own_columns =
+        if grant.columns.is_none() { treatment(grant, Classification::Internal) } else { Treatment::Hide };
+    TableAccess {
+        grant: grant.name.clone(),
+        purpose: grant.purpose.clone(),
+        columns: columns.collect(),
+        own_columns,
+        rows: grant.rows.clone(),
+    }
+}
+
+fn treatment(grant: &Grant, classification: Classification) -> Treatment {
+    if classification <= grant.clearance {
+        Treatment::Clear
+    } else {
+        grant.masking.get(&classification).map_or(Treatment::Hide, |masking| (*masking).into())
+    }
+}

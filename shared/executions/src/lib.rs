@@ -1,0 +1,1 @@
+//! Executions of the pipelines: what may be asked of them, wherever they run.

@@ -1,0 +1,60 @@
+//! Who calls, as far as the request says. Whether a token is valid is decided by who knows the tokens.
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+
+/// An IAM caller whom API Gateway has authenticated; put into the request's extensions by the Lambda adapter only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayCaller {
+    /// ARN of the caller, as API Gateway names it.
+    pub arn: String,
+}
+
+/// What a request carries to be recognised by.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// Nothing, or an `Authorization` that is no bearer token.
+    None,
+    /// A bearer token.
+    Bearer(String),
+    /// An IAM caller, authenticated by API Gateway.
+    Gateway(GatewayCaller),
+}
+
+impl std::fmt::Debug for Credentials {
+    /// Says of what kind they are, and never a token.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::Bearer(_) => f.write_str("Bearer(…)"),
+            Self::Gateway(caller) => f.debug_tuple("Gateway").field(&caller.arn).finish(),
+        }
+    }
+}
+
+impl Credentials {
+    /// The credentials of a request. An authenticated IAM caller goes before a token.
+    pub fn of(parts: &Parts) -> Self {
+        if let Some(caller) = parts.extensions.get::<GatewayCaller>() {
+            return Self::Gateway(caller.clone());
+        }
+        let text = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        match text.and_then(|text| text.split_once(' ')) {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => {
+                Self::Bearer(token.trim().to_owned())
+            }
+            _ => Self::None,
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Credentials {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(parts))
+    }
+}

@@ -1,0 +1,96 @@
+//! What every answer passes on its way out.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use futures::FutureExt;
+use tracing::Instrument;
+
+use crate::problem::{Problem, ProblemCode};
+
+/// Header with the id of a request, in requests, answers and logs.
+pub const REQUEST_ID: &str = "x-request-id";
+/// Longest id that is taken from a request.
+const MAX_ID_BYTES: usize = 128;
+
+/// The router, with unknown routes and methods as problems, panics as `internal`, and one log line per request.
+///
+/// The line has method, route, status, time and the problem's code; never a query string, a header or a body.
+#[must_use]
+pub fn guarded(router: Router) -> Router {
+    router
+        .fallback(|| async { Problem::new(ProblemCode::NotFound, "there is no such address: see /openapi.json") })
+        .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
+            Problem::new(ProblemCode::MethodNotAllowed, format!("{} takes no {method}: see /openapi.json", uri.path()))
+        })
+        .layer(middleware::from_fn(pass))
+}
+
+async fn pass(request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let id = id_of(&request);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let span = tracing::error_span!("request", request_id = id);
+    async {
+        let response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
+            Problem::new(ProblemCode::Internal, "the function panicked, which is a defect").into_response()
+        });
+        let mut response = completed(response, &id);
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        log(&method, &path, &response, began);
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// The id that API Gateway or the caller gave, or a new one.
+fn id_of(request: &Request) -> String {
+    let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let is_id = |id: &&str| {
+        !id.is_empty()
+            && id.len() <= MAX_ID_BYTES
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.=+/".contains(&b))
+    };
+    given.filter(is_id).map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)
+}
+
+/// Problems get the id of their request.
+fn completed(response: Response, id: &str) -> Response {
+    let Some(problem) = response.extensions().get::<Problem>().cloned() else { return response };
+    let problem = Problem { request_id: Some(id.to_owned()), ..problem };
+    let (parts, _) = response.into_parts();
+    let mut answer = problem.into_response();
+    // Headers that the route added, such as `Allow`.
+    for (name, value) in &parts.headers {
+        if !answer.headers().contains_key(name) && name != axum::http::header::CONTENT_LENGTH {
+            answer.headers_mut().insert(name, value.clone());
+        }
+    }
+    if parts.status == StatusCode::METHOD_NOT_ALLOWED && answer.status() != parts.status {
+        *answer.status_mut() = parts.status;
+    }
+    answer
+}
+
+fn log(method: &Method, path: &str, response: &Response<Body>, began: Instant) {
+    let duration_seconds = began.elapsed().as_secs_f64();
+    let status = response.status().as_u16();
+    match response.extensions().get::<Problem>() {
+        Some(problem) if status >= 500 => tracing::error!(
+            %method, path, status, duration_seconds, problem = %problem.code, detail = problem.detail, "request failed"
+        ),
+        Some(problem) => {
+            tracing::info!(%method, path, status, duration_seconds, problem = %problem.code, "request refused");
+        }
+        None => tracing::info!(%method, path, status, duration_seconds, "request answered"),
+    }
+}

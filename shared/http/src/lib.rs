@@ -1,0 +1,19 @@
+//! What the HTTP functions share.
+//!
+//! - [`problem`]: every refusal and failure as `application/problem+json` with a stable code;
+//! - [`caller`]: who calls, as far as the request says;
+//! - [`body`]: bodies and query strings into types, with messages that name the field;
+//! - [`guard`]: what every answer passes: unknown routes, panics, request ids, one log line per request;
+//! - [`serve`]: a router on a local address; `lambda` (feature): a router behind API Gateway.
+
+pub mod body;
+pub mod caller;
+pub mod guard;
+#[cfg(feature = "lambda")]
+pub mod lambda;
+pub mod problem;
+pub mod serve;
+
+pub use body::{Json, Query};
+pub use caller::Credentials;
+pub use problem::{Problem, ProblemCode};

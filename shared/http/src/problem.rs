@@ -1,0 +1,269 @@
+//! Refusals and failures, as RFC 9457 has them.
+
+use std::fmt;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use sluice_core::error::{ErrorName, StepError};
+use utoipa::ToSchema;
+
+/// Media type of problems.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// What went wrong, by what the caller does next. Codes are public API: never changed, only added; `docs/errors.md` has
+/// them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProblemCode {
+    /// The request is not of the documented form: correct the field that the detail names.
+    InvalidRequest,
+    /// The SQL statement or filter is refused: correct it at the position that the detail names.
+    InvalidSql,
+    /// The cursor or page token is none of ours, or of another table, version or question: begin at the first page.
+    InvalidCursor,
+    /// No credentials, or ones that are unknown, expired or revoked.
+    Unauthenticated,
+    /// The caller is known and may not.
+    Forbidden,
+    /// There is no such thing, or none that the caller may know of.
+    NotFound,
+    /// The thing is there, and not by this method.
+    MethodNotAllowed,
+    /// No format that the caller accepts can be had.
+    NotAcceptable,
+    /// The body came too slowly.
+    RequestTimeout,
+    /// Something else is there under this name or key.
+    Conflict,
+    /// The version was there and has been cleaned up.
+    VersionGone,
+    /// The body is larger than is taken.
+    BodyTooLarge,
+    /// The body's media type is not taken.
+    UnsupportedMediaType,
+    /// The question reads or answers more than one call may: narrow it.
+    QueryTooLarge,
+    /// The question takes longer than one call may: narrow it.
+    QueryTooSlow,
+    /// Too much at once: call again after the time in `Retry-After`.
+    TooManyRequests,
+    /// A store or service does not answer: call again.
+    Unavailable,
+    /// A defect, or data that are not as they must be: tell the operator the request id.
+    Internal,
+}
+
+impl ProblemCode {
+    /// Every code.
+    pub const ALL: [Self; 18] = [
+        Self::InvalidRequest,
+        Self::InvalidSql,
+        Self::InvalidCursor,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::NotAcceptable,
+        Self::RequestTimeout,
+        Self::Conflict,
+        Self::VersionGone,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::QueryTooLarge,
+        Self::QueryTooSlow,
+        Self::TooManyRequests,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
+    /// The code as callers see it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid-request",
+            Self::InvalidSql => "invalid-sql",
+            Self::InvalidCursor => "invalid-cursor",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::NotAcceptable => "not-acceptable",
+            Self::RequestTimeout => "request-timeout",
+            Self::Conflict => "conflict",
+            Self::VersionGone => "version-gone",
+            Self::BodyTooLarge => "body-too-large",
+            Self::UnsupportedMediaType => "unsupported-media-type",
+            Self::QueryTooLarge => "query-too-large",
+            Self::QueryTooSlow => "query-too-slow",
+            Self::TooManyRequests => "too-many-requests",
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The status it is answered with.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidRequest | Self::InvalidSql | Self::InvalidCursor => StatusCode::BAD_REQUEST,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Conflict => StatusCode::CONFLICT,
+            Self::VersionGone => StatusCode::GONE,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::QueryTooLarge | Self::QueryTooSlow => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "the request is not of the documented form",
+            Self::InvalidSql => "the statement or filter is refused",
+            Self::InvalidCursor => "the cursor does not belong to this question",
+            Self::Unauthenticated => "the caller is not known",
+            Self::Forbidden => "the caller may not",
+            Self::NotFound => "there is no such thing here",
+            Self::MethodNotAllowed => "not by this method",
+            Self::NotAcceptable => "no accepted format can be had",
+            Self::RequestTimeout => "the body came too slowly",
+            Self::Conflict => "something else has this name or key",
+            Self::VersionGone => "the version has been cleaned up",
+            Self::BodyTooLarge => "the body is too large",
+            Self::UnsupportedMediaType => "the media type is not taken",
+            Self::QueryTooLarge => "the question is too large for one call",
+            Self::QueryTooSlow => "the question takes too long for one call",
+            Self::TooManyRequests => "too much at once",
+            Self::Unavailable => "a service does not answer",
+            Self::Internal => "a defect of ours",
+        }
+    }
+}
+
+impl fmt::Display for ProblemCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A problem, as callers get it.
+///
+/// `errorCode` and `message` repeat code and detail under the names that Delta Sharing has for them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Problem {
+    /// `urn:sluice:problem:<code>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The code.
+    pub code: ProblemCode,
+    /// The kind of problem in words.
+    pub title: String,
+    /// HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
+    pub status: u16,
+    /// This very problem in words, with the name of what is wrong and the fix.
+    pub detail: String,
+    /// The field that is wrong, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub field: Option<String>,
+    /// The code, for clients of Delta Sharing.
+    pub error_code: ProblemCode,
+    /// The detail, for clients of Delta Sharing.
+    pub message: String,
+    /// The request, as it is in the log.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub request_id: Option<String>,
+}
+
+impl Problem {
+    /// A problem. `detail` names the object and the fix, and holds nothing that the caller may not read.
+    pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self {
+            kind: format!("urn:sluice:problem:{code}"),
+            code,
+            title: code.title().to_owned(),
+            status: code.status().as_u16(),
+            message: detail.clone(),
+            detail,
+            field: None,
+            error_code: code,
+            request_id: None,
+        }
+    }
+
+    /// With the field that is wrong.
+    #[must_use]
+    pub fn in_field(self, field: impl Into<String>) -> Self {
+        Self { field: Some(field.into()), ..self }
+    }
+
+    /// A step's error, for callers who may read its message.
+    pub fn of_step(error: &StepError) -> Self {
+        Self::new(code_of(error.name), error.message.clone())
+    }
+}
+
+/// The code of a step's error name.
+pub fn code_of(name: ErrorName) -> ProblemCode {
+    match name {
+        ErrorName::InvalidInput | ErrorName::ContractViolation => ProblemCode::InvalidRequest,
+        ErrorName::NotFound => ProblemCode::NotFound,
+        ErrorName::SourceChanged | ErrorName::CommitConflict => ProblemCode::Conflict,
+        ErrorName::Throttled => ProblemCode::TooManyRequests,
+        ErrorName::Unavailable => ProblemCode::Unavailable,
+        ErrorName::ClusterFailed | ErrorName::EtlFailed | ErrorName::Internal => ProblemCode::Internal,
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.detail)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl IntoResponse for Problem {
+    /// The answer. The problem itself rides along as an extension, so that [`crate::guard`] can complete and log it.
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = (self.code.status(), body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if self.code == ProblemCode::Unauthenticated {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if matches!(self.code, ProblemCode::TooManyRequests | ProblemCode::Unavailable) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_their_own_names() {
+        for code in ProblemCode::ALL {
+            assert_eq!(serde_json::to_value(code).ok(), Some(code.as_str().into()));
+        }
+    }
+
+    #[test]
+    fn problems_read_what_they_print() {
+        let problem = Problem::new(ProblemCode::NotFound, "no product `sales/x`").in_field("product");
+        let text = serde_json::to_string(&problem).expect("json");
+        assert_eq!(serde_json::from_str::<Problem>(&text).ok(), Some(problem));
+    }
+}
