@@ -1,1 +1,98 @@
 //! HTTP function: the door for data consumers.
+//!
+//! - `catalogue`: what there is, and what is said of it;
+//! - `rows`: rows of a port, and SQL over several;
+//! - `sharing`: Delta Sharing.
+//!
+//! Every door asks [`Doors::authorize`] first, and every access leaves one [`audit::AuditEvent`].
+
+pub mod audit;
+mod authorize;
+mod catalogue;
+mod registry;
+mod rows;
+pub mod secret;
+mod sharing;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use jiff::Timestamp;
+use sluice_core::access::Principal;
+use sluice_lake::Lake;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::audit::AuditLog;
+pub use crate::authorize::{Access, Caller};
+use crate::registry::Registry;
+use crate::secret::Secret;
+
+/// What the doors work with.
+#[derive(Debug)]
+pub struct Doors {
+    lake: Lake,
+    secret: Secret,
+    audit: AuditLog,
+    registry: Registry,
+    settings: Settings,
+}
+
+/// What a deployment decides.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Address that callers reach these doors at, without a final slash, such as `http://127.0.0.1:8080`.
+    pub endpoint: String,
+    /// As whom callers without credentials read. For `sluice serve --as`; never on AWS.
+    pub local_caller: Option<Principal>,
+    /// Largest answer that is sent as it is, in bytes. Larger ones are written to the lake and handed out by address.
+    pub max_answer_bytes: usize,
+}
+
+/// What the handlers share.
+pub(crate) type App = Arc<Doors>;
+
+impl Doors {
+    /// Doors of this lake.
+    pub fn new(lake: Lake, secret: Secret, audit: AuditLog, settings: Settings) -> Self {
+        let registry = Registry::new(lake.documents().clone());
+        Self { lake, secret, audit, registry, settings }
+    }
+
+    /// The time that decisions are made at.
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// What the document of the interface begins with.
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Sluice data products",
+    description = "Data products: what there is, what is said of it, its rows, SQL over it, and Delta Sharing.",
+    license(name = "Apache-2.0", identifier = "Apache-2.0")
+))]
+struct Document;
+
+/// The routes with their document.
+fn documented() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .merge(catalogue::routes())
+        .merge(rows::routes())
+        .merge(sharing::routes())
+}
+
+/// The document of the interface: OpenAPI 3.1, made from the routes and types.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    documented().into_openapi()
+}
+
+/// The doors as a router, with `/openapi.json`; not guarded yet (see `sluice_http::guard`).
+pub fn router(doors: Doors) -> Router {
+    let (router, document) = documented().split_for_parts();
+    let document = Arc::new(document);
+    router
+        .route("/openapi.json", get(move || async move { axum::Json((*document).clone()) }))
+        .with_state(Arc::new(doors))
+}

@@ -8,6 +8,7 @@ pub mod error;
 pub mod name;
 pub mod pipeline;
 pub mod product;
+pub mod recipient;
 pub mod run;
 pub mod source;
 pub mod spark;

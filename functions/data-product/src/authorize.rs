@@ -1,0 +1,172 @@
+//! Who calls, and whether they may.
+
+use std::sync::Arc;
+
+use sluice_core::access::{Decision, Door, Principal, TableAccess, decide};
+use sluice_core::name::{PortName, ProductRef};
+use sluice_core::product::{OutputPort, RegisteredProduct};
+use sluice_core::recipient::Token;
+use sluice_http::{Credentials, Problem, ProblemCode};
+
+use crate::Doors;
+use crate::audit::{AuditEvent, Outcome, columns_text};
+
+/// Somebody who was recognised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Who.
+    pub principal: Principal,
+    /// Id of the token they came with.
+    pub token_id: Option<String>,
+}
+
+/// What a caller may do with one port.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// The product.
+    pub product: Arc<RegisteredProduct>,
+    /// The port.
+    pub port: OutputPort,
+    /// In which form.
+    pub table: TableAccess,
+}
+
+impl Doors {
+    /// Recognises the caller.
+    ///
+    /// # Errors
+    /// `unauthenticated`, with the same words whatever is wrong; `unavailable` when tokens cannot be looked up.
+    pub(crate) async fn caller(&self, credentials: &Credentials) -> Result<Caller, Problem> {
+        let refused = |reason: &str| {
+            tracing::warn!(reason, "a caller was not recognised");
+            Problem::new(
+                ProblemCode::Unauthenticated,
+                "send a valid bearer token (from a profile file of `sluice share create`) or call with IAM credentials",
+            )
+        };
+        match credentials {
+            Credentials::None => match &self.settings.local_caller {
+                Some(principal) => Ok(Caller { principal: principal.clone(), token_id: None }),
+                None => Err(refused("no credentials")),
+            },
+            Credentials::Gateway(caller) => match caller.arn.parse() {
+                Ok(arn) => Ok(Caller { principal: Principal::Iam(arn), token_id: None }),
+                Err(_) => Err(refused("an ARN that is no role or user")),
+            },
+            Credentials::Bearer(text) => {
+                let Ok(token) = text.parse::<Token>() else { return Err(refused("not a token of ours")) };
+                let recipient = self.registry.recipient(token.recipient()).await?;
+                let Some(recipient) = recipient else { return Err(refused("no such recipient")) };
+                recipient.check(&token, self.now()).map_err(|refusal| refused(&refusal.to_string()))?;
+                let principal = Principal::Recipient(token.recipient().clone());
+                Ok(Caller { principal, token_id: Some(token.id().to_owned()) })
+            }
+        }
+    }
+
+    /// The products that the caller may find, each with the ports they may find, in order.
+    ///
+    /// # Errors
+    /// Those of the registry.
+    pub(crate) async fn visible(&self, caller: &Caller) -> Result<Vec<(Arc<RegisteredProduct>, Vec<Access>)>, Problem> {
+        let products = self.registry.products().await?;
+        let found = products.iter().map(|product| (product.clone(), self.accesses(caller, product, Door::Catalogue)));
+        Ok(found.filter(|(_, ports)| !ports.is_empty()).collect())
+    }
+
+    /// The ports of a product that the caller may use by this door.
+    pub(crate) fn accesses(&self, caller: &Caller, product: &Arc<RegisteredProduct>, door: Door) -> Vec<Access> {
+        let access = |port: &OutputPort| match self.decision(caller, product, port, door) {
+            Decision::Granted(table) => Some(Access { product: product.clone(), port: port.clone(), table }),
+            Decision::Denied { .. } => None,
+        };
+        product.ports.iter().filter_map(access).collect()
+    }
+
+    fn decision(&self, caller: &Caller, product: &RegisteredProduct, port: &OutputPort, door: Door) -> Decision {
+        decide(&product.policy, &caller.principal, door, &port.name, &port.contract, self.now())
+    }
+
+    /// Whether the caller may use this port by this door. A denial is written down here; what is allowed is written down by
+    /// the door, which knows what it gave out.
+    ///
+    /// # Errors
+    /// `not-found` for what does not exist or must not be known, without difference; `forbidden` for what the caller may find
+    /// and not read by this door.
+    pub(crate) async fn authorize(
+        &self,
+        caller: &Caller,
+        product: &ProductRef,
+        port: &PortName,
+        door: Door,
+        operation: &'static str,
+    ) -> Result<Access, Problem> {
+        let unknown = || {
+            Problem::new(ProblemCode::NotFound, format!("there is no data product `{product}` with a port `{port}`"))
+        };
+        let denied = |reason: &str| {
+            let event = AuditEvent {
+                product: Some(product.clone()),
+                port: Some(port.clone()),
+                reason: Some(reason.to_owned()),
+                decision: Outcome::Denied,
+                ..self.event(caller, door, operation)
+            };
+            self.audit.write(&event);
+        };
+        let Some(registered) = self.registry.product(product).await? else {
+            denied("no such product");
+            return Err(unknown());
+        };
+        let Some(found) = registered.port(port).cloned() else {
+            denied("no such port");
+            return Err(unknown());
+        };
+        match self.decision(caller, &registered, &found, door) {
+            Decision::Granted(table) => Ok(Access { product: registered, port: found, table }),
+            Decision::Denied { reason } => {
+                denied(reason);
+                let may_find =
+                    matches!(self.decision(caller, &registered, &found, Door::Catalogue), Decision::Granted(_));
+                let detail =
+                    format!("the policy of `{product}` does not let you read port `{port}` by the door `{door}`");
+                Err(if may_find { Problem::new(ProblemCode::Forbidden, detail) } else { unknown() })
+            }
+        }
+    }
+
+    /// An allowed access to a port, to be completed with what was given out and written down.
+    pub(crate) fn allowed(&self, caller: &Caller, door: Door, operation: &'static str, access: &Access) -> AuditEvent {
+        AuditEvent {
+            product: Some(access.product.product.clone()),
+            port: Some(access.port.name.clone()),
+            columns: columns_text(&access.table.columns),
+            row_filter: access.table.rows.is_some(),
+            rule: Some(access.table.grant.clone()),
+            purpose: access.table.purpose.clone(),
+            ..self.event(caller, door, operation)
+        }
+    }
+
+    /// An allowed access that is about no port alone.
+    pub(crate) fn event(&self, caller: &Caller, door: Door, operation: &'static str) -> AuditEvent {
+        AuditEvent {
+            at: self.now(),
+            caller: caller.principal.to_string(),
+            token_id: caller.token_id.clone(),
+            door,
+            operation,
+            product: None,
+            port: None,
+            version: None,
+            columns: Vec::new(),
+            row_filter: false,
+            rows: None,
+            files: None,
+            decision: Outcome::Allowed,
+            rule: None,
+            purpose: None,
+            reason: None,
+        }
+    }
+}

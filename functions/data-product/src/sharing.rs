@@ -1,0 +1,10 @@
+//! The routes of `sharing`.
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::App;
+
+/// The routes.
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+}
