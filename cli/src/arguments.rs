@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use jiff::civil::Date;
+use sluice_core::access::Principal;
 use sluice_core::engine::EnginePreference;
 use sluice_core::name::{PipelineName, RunId, TableRef};
 use url::Url;
@@ -42,6 +43,7 @@ pub struct Arguments {
 #[expect(missing_docs, reason = "the variants' documentation is the help text of the types they hold")]
 pub enum Command {
     Sample(SampleArguments),
+    Serve(ServeArguments),
     Check(CheckArguments),
     Run(RunArguments),
     /// Look at runs, or publish a rejected one on your word
@@ -148,6 +150,31 @@ pub struct RunArguments {
     /// Write every event of the execution, with inputs and outputs, into this file
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+}
+
+/// Serve the HTTP doors on this machine: start runs, find and read data products, SQL, Delta Sharing
+///
+/// The same routes that the functions submit and data-product have on AWS, on 127.0.0.1 only. Callers read with bearer tokens
+/// (`sluice share create`); with --as, calls without a token are made as that caller.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  sluice serve --lake lake
+  sluice serve --lake lake --as arn:aws:iam::123456789012:role/analyst
+  sluice serve --lake lake --port 9000 --audit audit.jsonl
+  curl http://127.0.0.1:8080/data-products        # in another terminal")]
+pub struct ServeArguments {
+    /// The lake.
+    #[command(flatten)]
+    pub lake: LakeOption,
+    /// Port on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 8080)]
+    pub port: u16,
+    /// Who makes the calls that carry no token, as policies name them
+    #[arg(long = "as", value_name = "PRINCIPAL")]
+    pub caller: Option<Principal>,
+    /// Append one JSON line per access to this file
+    #[arg(long, value_name = "FILE")]
+    pub audit: Option<PathBuf>,
 }
 
 /// Which lake.
@@ -390,6 +417,8 @@ mod tests {
         check("sluice table show silver/../x --lake lake", false);
         check("sluice quarantine replay pipelines/retail --lake lake", true);
         check("sluice quarantine show quarantine/sales/transactions --lake lake --rule a --rows 3", true);
+        check("sluice serve --lake lake --port 0 --as recipient:acme --audit a.jsonl", true);
+        check("sluice serve --lake lake --as acme", false);
         check("sluice nonsense", false);
     }
 }

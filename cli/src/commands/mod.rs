@@ -5,6 +5,7 @@ mod quarantine;
 mod run;
 mod runs;
 pub(crate) mod sample;
+mod serve;
 mod source;
 mod table;
 
@@ -20,6 +21,7 @@ use crate::fault::{Exit, Fault};
 pub(crate) async fn dispatch(command: Command, console: &Console) -> Result<Exit> {
     match command {
         Command::Sample(arguments) => sample::run(arguments, console),
+        Command::Serve(arguments) => serve::run(arguments, console).await,
         Command::Check(arguments) => check::run(arguments, console).await,
         Command::Run(arguments) => run::ingest(arguments, console).await,
         Command::Runs(command) => runs::run(command, console).await,

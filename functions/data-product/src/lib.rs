@@ -17,7 +17,6 @@ mod sharing;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
 use jiff::Timestamp;
 use sluice_core::access::Principal;
 use sluice_lake::Lake;
@@ -88,11 +87,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     documented().into_openapi()
 }
 
-/// The doors as a router, with `/openapi.json`; not guarded yet (see `sluice_http::guard`).
-pub fn router(doors: Doors) -> Router {
+/// The doors as a router, with their document; neither guarded nor served with it yet (see `sluice_http::guard`).
+pub fn router(doors: Doors) -> (Router, utoipa::openapi::OpenApi) {
     let (router, document) = documented().split_for_parts();
-    let document = Arc::new(document);
-    router
-        .route("/openapi.json", get(move || async move { axum::Json((*document).clone()) }))
-        .with_state(Arc::new(doors))
+    (router.with_state(Arc::new(doors)), document)
 }

@@ -29,6 +29,16 @@ pub const EVENT_BUS: Variable = Variable {
     name: "SLUICE_EVENT_BUS",
     purpose: "name or ARN of the EventBridge bus for events to machines, or `none` to send none",
 };
+/// What masks, cursors and addresses are keyed with. Data-product needs it.
+pub const SECRET: Variable = Variable {
+    name: "SLUICE_SECRET",
+    purpose: "secret of at least 32 bytes that masks, cursors and addresses are keyed with; the same for all environments of the function, and never changed without need",
+};
+/// Where callers reach the doors. Data-product needs it.
+pub const ENDPOINT: Variable = Variable {
+    name: "SLUICE_ENDPOINT",
+    purpose: "address that callers reach the API at, without a final slash, such as https://data.example.com",
+};
 /// Key for new objects of the lake.
 pub const KMS_KEY: Variable = Variable {
     name: "SLUICE_KMS_KEY",
@@ -142,10 +152,12 @@ pub const ENDPOINT_URL_S3: Variable =
 /// The catalogue.
 ///
 /// The AWS SDK reads more by itself (`AWS_PROFILE`, `AWS_ENDPOINT_URL_SNS`, …): see its own documentation.
-pub const CATALOGUE: [Variable; 28] = [
+pub const CATALOGUE: [Variable; 30] = [
     LAKE,
     TOPIC_ARN,
     EVENT_BUS,
+    SECRET,
+    ENDPOINT,
     KMS_KEY,
     EMR_RELEASE,
     EMR_LOG_URI,
@@ -263,7 +275,11 @@ impl Env {
         if self.get(variable) == Some(NONE) { Ok(None) } else { self.parse(variable).map(Some) }
     }
 
-    fn parse<T: FromStr<Err: fmt::Display>>(&self, variable: Variable) -> Result<T, EnvError> {
+    /// The value of a variable as its type.
+    ///
+    /// # Errors
+    /// [`EnvError`] when it is missing or not of the type.
+    pub fn parse<T: FromStr<Err: fmt::Display>>(&self, variable: Variable) -> Result<T, EnvError> {
         let Variable { name, purpose } = variable;
         let value = self.get(variable).ok_or(EnvError::Missing { name, purpose })?;
         value.parse().map_err(|reason: T::Err| EnvError::Invalid { name, reason: reason.to_string() })

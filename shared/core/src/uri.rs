@@ -262,6 +262,11 @@ pub mod layout {
         LakePath(format!("products/{product}.json"))
     }
 
+    /// The secret that doors on this machine are keyed with.
+    pub fn local_secret() -> LakePath {
+        LakePath("serve/secret.json".to_owned())
+    }
+
     /// Folder of everybody who reads with a bearer token.
     pub fn recipients() -> LakePath {
         LakePath("recipients".to_owned())

@@ -19,6 +19,13 @@ pub const REQUEST_ID: &str = "x-request-id";
 /// Longest id that is taken from a request.
 const MAX_ID_BYTES: usize = 128;
 
+/// The router, with its document at `/openapi.json`, and guarded.
+#[must_use]
+pub fn documented(router: Router, document: utoipa::openapi::OpenApi) -> Router {
+    let document = std::sync::Arc::new(document);
+    guarded(router.route("/openapi.json", axum::routing::get(move || async move { axum::Json((*document).clone()) })))
+}
+
 /// The router, with unknown routes and methods as problems, panics as `internal`, and one log line per request.
 ///
 /// The line has method, route, status, time and the problem's code; never a query string, a header or a body.

@@ -1,0 +1,122 @@
+//! `sluice serve`: the HTTP doors on this machine.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use sluice_aws::env::{self, Env};
+use sluice_core::uri::layout;
+use sluice_data_product::audit::AuditLog;
+use sluice_data_product::secret::Secret;
+use sluice_data_product::{Doors, Settings};
+use sluice_http::guard;
+use sluice_lake::Lake;
+use tokio::net::TcpListener;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::arguments::ServeArguments;
+use crate::console::Console;
+use crate::fault::{Exit, Fault};
+
+/// Largest answer that is sent as it is. The same as on AWS, so that callers meet large answers here first.
+const MAX_ANSWER_BYTES: usize = 4_000_000;
+
+/// The secret of a lake on this machine, as it is kept.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeptSecret {
+    secret: String,
+}
+
+/// Serves until Ctrl-C.
+pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<Exit> {
+    let lake = arguments.lake.place.open_lake().await?;
+    let secret = secret(&lake).await?;
+    let audit = match &arguments.audit {
+        Some(file) => audit_file(file)?,
+        None => AuditLog::of_process(),
+    };
+    start_log();
+    let address = (Ipv4Addr::LOCALHOST, arguments.port);
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        let fault = Fault::new(Exit::Failed, format!("cannot listen on 127.0.0.1:{}: {error}", arguments.port));
+        fault.next("choose another port with --port, or 0 for a free one")
+    })?;
+    let endpoint = format!("http://{}", listener.local_addr()?);
+    let settings = Settings {
+        endpoint: endpoint.clone(),
+        local_caller: arguments.caller.clone(),
+        max_answer_bytes: MAX_ANSWER_BYTES,
+    };
+    let (router, document) = sluice_data_product::router(Doors::new(lake, secret, audit, settings));
+    announce(&endpoint, &arguments, console)?;
+    let stop = async { drop(tokio::signal::ctrl_c().await) };
+    sluice_http::serve::serve(listener, guard::documented(router, document), stop).await;
+    Ok(Exit::Done)
+}
+
+fn announce(endpoint: &str, arguments: &ServeArguments, console: &Console) -> Result<()> {
+    if console.is_json() {
+        let caller = arguments.caller.as_ref().map(ToString::to_string);
+        console.json_line(&serde_json::json!({ "event": "serving", "endpoint": endpoint, "as": caller }))?;
+        return Ok(());
+    }
+    console.line(&format!("serving {endpoint} until Ctrl-C; the interface is at {endpoint}/openapi.json"))?;
+    match &arguments.caller {
+        Some(caller) => console.note(&format!("calls without a token are made as {caller}")),
+        None => console.note("every call needs a token (`sluice share create`), or start with --as PRINCIPAL"),
+    }
+    Ok(())
+}
+
+/// The secret of the environment, or of a lake on this machine the one that is kept in it, made by whoever needs it first.
+async fn secret(lake: &Lake) -> Result<Secret> {
+    let env = Env::of_process();
+    if env.get(env::SECRET).is_some() {
+        return env.parse(env::SECRET).map_err(|error| Fault::new(Exit::WrongUse, error.to_string()).into());
+    }
+    if !lake.root().is_local() {
+        let message = format!("{} is not set, and a lake on S3 keeps no secret", env::SECRET.name);
+        return Err(Fault::new(Exit::WrongUse, message)
+            .next("set it to that of the deployed data-product function")
+            .into());
+    }
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).context("the system gives no random bytes")?;
+    let secret = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let kept = lake.settle_document(&layout::local_secret(), KeptSecret { secret }).await?;
+    kept.secret.parse().context("the secret in the lake's serve/secret.json")
+}
+
+fn audit_file(path: &Path) -> Result<AuditLog> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    let file = Mutex::new(file.with_context(|| format!("cannot write the audit file {}", path.display()))?);
+    Ok(AuditLog::new(move |event| {
+        let written = serde_json::to_vec(event).map_err(std::io::Error::from).and_then(|mut line| {
+            line.push(b'\n');
+            file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line)
+        });
+        if let Err(error) = written {
+            tracing::error!(%error, "an access could not be written to the audit file");
+        }
+    }))
+}
+
+/// Logs as the functions do, one JSON object per line, on standard error. Quiet but for failures and refused callers.
+fn start_log() {
+    let json = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_writer(std::io::stderr);
+    let targets = Targets::new().with_default(LevelFilter::WARN).with_target("audit", LevelFilter::INFO);
+    // A second start in one process, as in tests, keeps the first.
+    drop(tracing_subscriber::registry().with(json).with(targets).try_init());
+}
