@@ -38,6 +38,14 @@ pub(crate) fn python(workspace: &Workspace) -> Result<Tool> {
     python_with(workspace, "tests/judges/requirements.txt")
 }
 
+/// The Python with the clients and testers of the HTTP doors.
+///
+/// # Errors
+/// Those of [`python_with`].
+pub(crate) fn doors_python(workspace: &Workspace) -> Result<Tool> {
+    python_with(workspace, "tests/judges/doors-requirements.txt")
+}
+
 /// The Python of a virtual environment with the packages of this file.
 ///
 /// # Errors
