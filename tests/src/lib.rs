@@ -19,6 +19,7 @@ pub mod judges;
 pub mod lab;
 pub mod parity;
 pub mod random;
+pub mod served;
 pub mod sluice;
 pub mod wire;
 
