@@ -4,6 +4,7 @@
 
 mod bench;
 mod bench_data;
+mod bench_doors;
 mod bench_formats;
 mod demo;
 mod demo_story;
