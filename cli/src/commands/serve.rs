@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sluice_aws::env::{self, Env};
 use sluice_core::uri::layout;
 use sluice_data_product::audit::AuditLog;
+use sluice_data_product::links::LINK_EXPIRY;
 use sluice_data_product::secret::Secret;
 use sluice_data_product::{Doors, Settings};
 use sluice_http::guard;
@@ -53,6 +54,7 @@ pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<
         endpoint: endpoint.clone(),
         local_caller: arguments.caller.clone(),
         max_answer_bytes: MAX_ANSWER_BYTES,
+        link_expiry: LINK_EXPIRY,
     };
     let (router, document) = sluice_data_product::router(Doors::new(lake, secret, audit, settings));
     announce(&endpoint, &arguments, console)?;

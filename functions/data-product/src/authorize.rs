@@ -55,9 +55,8 @@ impl Doors {
             },
             Credentials::Bearer(text) => {
                 let Ok(token) = text.parse::<Token>() else { return Err(refused("not a token of ours")) };
-                let recipient = self.registry.recipient(token.recipient()).await?;
-                let Some(recipient) = recipient else { return Err(refused("no such recipient")) };
-                recipient.check(&token, self.now()).map_err(|refusal| refused(&refusal.to_string()))?;
+                let Some(kept) = self.registry.token(&token).await? else { return Err(refused("no such token")) };
+                kept.check(&token, self.now()).map_err(|refusal| refused(&refusal.to_string()))?;
                 let principal = Principal::Recipient(token.recipient().clone());
                 Ok(Caller { principal, token_id: Some(token.id().to_owned()) })
             }

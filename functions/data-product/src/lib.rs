@@ -9,12 +9,15 @@
 pub mod audit;
 mod authorize;
 mod catalogue;
+pub mod links;
+mod refusal;
 mod registry;
 mod rows;
 pub mod secret;
 mod sharing;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use jiff::Timestamp;
@@ -24,6 +27,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::audit::AuditLog;
+use crate::links::Links;
 pub use crate::authorize::{Access, Caller};
 use crate::registry::Registry;
 use crate::secret::Secret;
@@ -35,6 +39,7 @@ pub struct Doors {
     secret: Secret,
     audit: AuditLog,
     registry: Registry,
+    links: Links,
     settings: Settings,
 }
 
@@ -47,6 +52,8 @@ pub struct Settings {
     pub local_caller: Option<Principal>,
     /// Largest answer that is sent as it is, in bytes. Larger ones are written to the lake and handed out by address.
     pub max_answer_bytes: usize,
+    /// How long addresses of files are good; [`links::LINK_EXPIRY`] unless there is a reason.
+    pub link_expiry: Duration,
 }
 
 /// What the handlers share.
@@ -56,7 +63,8 @@ impl Doors {
     /// Doors of this lake.
     pub fn new(lake: Lake, secret: Secret, audit: AuditLog, settings: Settings) -> Self {
         let registry = Registry::new(lake.documents().clone());
-        Self { lake, secret, audit, registry, settings }
+        let links = Links::new(&lake, secret.link_key(), &settings);
+        Self { lake, secret, audit, registry, links, settings }
     }
 
     /// The time that decisions are made at.
@@ -67,7 +75,7 @@ impl Doors {
 
 /// What the document of the interface begins with.
 #[derive(OpenApi)]
-#[openapi(info(
+#[openapi(components(schemas(sluice_http::Problem)), info(
     title = "Sluice data products",
     description = "Data products: what there is, what is said of it, its rows, SQL over it, and Delta Sharing.",
     license(name = "Apache-2.0", identifier = "Apache-2.0")
@@ -80,6 +88,7 @@ fn documented() -> OpenApiRouter<App> {
         .merge(catalogue::routes())
         .merge(rows::routes())
         .merge(sharing::routes())
+        .merge(links::routes())
 }
 
 /// The document of the interface: OpenAPI 3.1, made from the routes and types.

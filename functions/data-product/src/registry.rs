@@ -1,33 +1,37 @@
 //! The registered products, read from the lake and kept for a moment.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sluice_core::name::{ProductRef, RecipientName};
+use sluice_core::name::ProductRef;
 use sluice_core::product::RegisteredProduct;
-use sluice_core::recipient::Recipient;
-use sluice_core::uri::layout;
+use sluice_core::recipient::{KeptToken, Token};
+use sluice_core::uri::{LakePath, layout};
 use sluice_documents::{DocumentError, DocumentStore};
 use sluice_http::problem::code_of;
 use sluice_http::{Problem, ProblemCode};
 use tokio::sync::Mutex;
 
-/// How long products and recipients are kept. So a changed policy or a revoked token counts everywhere after this time.
+/// How long products and tokens are kept. So a changed policy or a revoked token counts everywhere after this time.
 const KEPT: Duration = Duration::from_secs(5);
-/// Most recipients that are kept; beyond, all are read anew.
-const MAX_RECIPIENTS: usize = 1024;
+/// Most tokens that are kept; beyond, all are read anew.
+const MAX_TOKENS: usize = 1024;
 
-/// Products and recipients.
+/// What is kept of tokens, by their place in the lake; `None` for those that are not there.
+type Tokens = HashMap<LakePath, (Instant, Option<Arc<KeptToken>>)>;
+
+/// Products and tokens.
 #[derive(Debug)]
 pub(crate) struct Registry {
     documents: DocumentStore,
     products: Mutex<Option<(Instant, Arc<Vec<Arc<RegisteredProduct>>>)>>,
-    recipients: Mutex<std::collections::HashMap<RecipientName, (Instant, Option<Arc<Recipient>>)>>,
+    tokens: Mutex<Tokens>,
 }
 
 impl Registry {
     pub(crate) fn new(documents: DocumentStore) -> Self {
-        Self { documents, products: Mutex::default(), recipients: Mutex::default() }
+        Self { documents, products: Mutex::default(), tokens: Mutex::default() }
     }
 
     /// All products, by domain and name. One caller reads them, the others wait for it.
@@ -58,21 +62,23 @@ impl Registry {
         Ok(self.products().await?.iter().find(|registered| &registered.product == product).cloned())
     }
 
-    /// A recipient.
-    pub(crate) async fn recipient(&self, name: &RecipientName) -> Result<Option<Arc<Recipient>>, Problem> {
-        let mut kept = self.recipients.lock().await;
-        if let Some((at, recipient)) = kept.get(name)
+    /// What is kept of a token.
+    pub(crate) async fn token(&self, token: &Token) -> Result<Option<Arc<KeptToken>>, Problem> {
+        let path = layout::token(token);
+        if let Some((at, found)) = self.tokens.lock().await.get(&path)
             && at.elapsed() < KEPT
         {
-            return Ok(recipient.clone());
+            return Ok(found.clone());
         }
-        let read = self.documents.read::<Recipient>(&layout::recipient(name)).await.map_err(|error| fault(&error))?;
-        let recipient = read.map(Arc::new);
-        if kept.len() >= MAX_RECIPIENTS {
+        // Read without the lock: callers with unknown tokens must not make the others wait.
+        let read = self.documents.read::<KeptToken>(&path).await.map_err(|error| fault(&error))?;
+        let found = read.map(Arc::new);
+        let mut kept = self.tokens.lock().await;
+        if kept.len() >= MAX_TOKENS {
             kept.clear();
         }
-        kept.insert(name.clone(), (Instant::now(), recipient.clone()));
-        Ok(recipient)
+        kept.insert(path, (Instant::now(), found.clone()));
+        Ok(found)
     }
 }
 

@@ -85,20 +85,12 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Somebody who reads with a bearer token, with the tokens they were given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Recipient {
-    /// Name, which policies have as `recipient:<name>`.
-    pub name: RecipientName,
-    /// Their tokens, the oldest first.
-    pub tokens: Vec<KeptToken>,
-}
-
-/// What is kept of a token.
+/// What is kept of a token: one document each, so that making two at once loses none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeptToken {
+    /// Whose it is; policies have them as `recipient:<name>`.
+    pub recipient: RecipientName,
     /// Its id.
     pub id: String,
     /// Its hash.
@@ -115,7 +107,7 @@ pub struct KeptToken {
 /// Why a token is not taken. For the log; callers are told no more than that it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefusal {
-    /// Not one of the recipient's.
+    /// Not the one that is kept.
     #[error("the token is unknown")]
     Unknown,
     /// Void by time.
@@ -126,7 +118,19 @@ pub enum TokenRefusal {
     Revoked,
 }
 
-impl Recipient {
+impl KeptToken {
+    /// What is kept of this token.
+    pub fn new(token: &Token, created_at: Timestamp, expires_at: Timestamp) -> Self {
+        Self {
+            recipient: token.recipient().clone(),
+            id: token.id().to_owned(),
+            hash: token.hash(),
+            created_at,
+            expires_at,
+            revoked_at: None,
+        }
+    }
+
     /// Whether this token may be used now.
     ///
     /// # Errors
@@ -134,12 +138,15 @@ impl Recipient {
     pub fn check(&self, token: &Token, now: Timestamp) -> Result<(), TokenRefusal> {
         // Compared as hashes, which takes the same time wherever they differ.
         let given = blake3::hash(token.reveal().as_bytes());
-        let is_given = |kept: &&KeptToken| blake3::Hash::from_hex(&kept.hash).is_ok_and(|hash| hash == given);
-        let kept = self.tokens.iter().find(is_given).filter(|_| self.name == *token.recipient());
-        match kept.ok_or(TokenRefusal::Unknown)? {
-            kept if kept.revoked_at.is_some() => Err(TokenRefusal::Revoked),
-            kept if kept.expires_at <= now => Err(TokenRefusal::Expired),
-            _ => Ok(()),
+        let is_it = blake3::Hash::from_hex(&self.hash).is_ok_and(|hash| hash == given);
+        if !is_it || self.recipient != *token.recipient() {
+            Err(TokenRefusal::Unknown)
+        } else if self.revoked_at.is_some() {
+            Err(TokenRefusal::Revoked)
+        } else if self.expires_at <= now {
+            Err(TokenRefusal::Expired)
+        } else {
+            Ok(())
         }
     }
 }
@@ -163,16 +170,10 @@ mod tests {
     fn tokens_are_taken_until_they_expire_or_are_revoked() {
         let at = |text: &str| text.parse::<Timestamp>().expect(text);
         let token = Token::new("acme".parse().expect("name"), &[7; SECRET_BYTES]);
-        let kept = KeptToken {
-            id: token.id().to_owned(),
-            hash: token.hash(),
-            created_at: at("2026-01-01T00:00:00Z"),
-            expires_at: at("2026-02-01T00:00:00Z"),
-            revoked_at: None,
-        };
+        let kept = KeptToken::new(&token, at("2026-01-01T00:00:00Z"), at("2026-02-01T00:00:00Z"));
         let check = |name: &str, kept: KeptToken, token: &Token, now: &str, expected: Result<(), TokenRefusal>| {
-            let recipient = Recipient { name: name.parse().expect(name), tokens: vec![kept] };
-            assert_eq!(recipient.check(token, at(now)), expected, "{name} {now}");
+            let kept = KeptToken { recipient: name.parse().expect(name), ..kept };
+            assert_eq!(kept.check(token, at(now)), expected, "{name} {now}");
         };
         let revoked = KeptToken { revoked_at: Some(at("2026-01-02T00:00:00Z")), ..kept.clone() };
         let other = Token::new("acme".parse().expect("name"), &[8; SECRET_BYTES]);

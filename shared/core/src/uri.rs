@@ -198,8 +198,9 @@ impl schemars::JsonSchema for LakePath {
 
 /// Paths below the lake's root. One function per kind of thing, so that the layout is written in one place.
 pub mod layout {
-    use super::{LakePath, PipelineName, RunId, TableRef};
-    use crate::name::{ProductRef, RecipientName};
+    use super::{LakePath, PipelineName, RunId, TableRef, UriError};
+    use crate::name::{PortName, ProductRef, RecipientName};
+    use crate::recipient::Token;
     use crate::run::RunRef;
 
     /// Folder of a table's files and log.
@@ -267,14 +268,60 @@ pub mod layout {
         LakePath("serve/secret.json".to_owned())
     }
 
-    /// Folder of everybody who reads with a bearer token.
+    /// Folder of the tokens of everybody who reads with one.
     pub fn recipients() -> LakePath {
         LakePath("recipients".to_owned())
     }
 
-    /// Somebody who reads with a bearer token; no token is in it.
+    /// Folder of the tokens of one recipient.
     pub fn recipient(recipient: &RecipientName) -> LakePath {
-        LakePath(format!("recipients/{recipient}.json"))
+        LakePath(format!("recipients/{recipient}"))
+    }
+
+    /// What is kept of a token. Ids come from [`crate::recipient::Token`], which has hexadecimal digits only.
+    pub fn token(token: &Token) -> LakePath {
+        LakePath(format!("recipients/{}/{}.json", token.recipient(), token.id()))
+    }
+
+    /// A data file of a table. `path` is the one in the table's log, which may be anything.
+    ///
+    /// # Errors
+    /// [`UriError`] for a path that leaves the table's folder.
+    pub fn table_file(table: &TableRef, path: &str) -> Result<LakePath, UriError> {
+        format!("{table}/{path}").parse()
+    }
+
+    /// An entry of a table's log.
+    pub fn log_entry(table: &TableRef, version: u64) -> LakePath {
+        LakePath(format!("{table}/_delta_log/{version:020}.json"))
+    }
+
+    /// Folder of a table's log.
+    pub fn log(table: &TableRef) -> LakePath {
+        LakePath(format!("{table}/_delta_log"))
+    }
+
+    /// Folder of the copies of a port that are handed out to callers who do not read it as it is: one for each version
+    /// of the table and form of access, whose `digest` has hexadecimal digits.
+    pub fn copy(product: &ProductRef, port: &PortName, version: u64, digest: &blake3::Hash) -> LakePath {
+        LakePath(format!("copies/{product}/{port}/{version}-{digest}"))
+    }
+
+    /// A thing in the folder of a copy: a part, or the list of the parts, which is written last.
+    pub fn copy_object(folder: &LakePath, name: CopyObject) -> LakePath {
+        match name {
+            CopyObject::Part(number) => LakePath(format!("{folder}/part-{number}.parquet")),
+            CopyObject::List => LakePath(format!("{folder}/list.json")),
+        }
+    }
+
+    /// What is in the folder of a copy.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum CopyObject {
+        /// A file of rows.
+        Part(u32),
+        /// The list of the parts, with which the copy is complete.
+        List,
     }
 
     /// Folder of the holds of a pipeline.

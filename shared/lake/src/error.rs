@@ -130,6 +130,14 @@ pub enum LakeError {
         /// What is broken and the fix.
         message: String,
     },
+    /// A version was there and its log entry is not any more.
+    #[error("version {version} of table `{table}` has been cleaned up: choose a newer one")]
+    VersionGone {
+        /// The table.
+        table: TableRef,
+        /// The version.
+        version: u64,
+    },
     /// Something named does not exist.
     #[error("{what}")]
     NotFound {
@@ -164,7 +172,7 @@ impl LakeError {
             Self::Conflict { .. } | Self::ConflictsWithoutEnd { .. } => ErrorName::CommitConflict,
             Self::EtlFailed { .. } => ErrorName::EtlFailed,
             Self::Violation { .. } => ErrorName::ContractViolation,
-            Self::NotFound { .. } => ErrorName::NotFound,
+            Self::NotFound { .. } | Self::VersionGone { .. } => ErrorName::NotFound,
         }
     }
 

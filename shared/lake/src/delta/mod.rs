@@ -3,6 +3,7 @@
 mod commit;
 mod footer;
 mod ledger;
+pub mod log;
 pub mod schema;
 mod stats;
 
