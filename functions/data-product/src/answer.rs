@@ -2,9 +2,14 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use object_store::ObjectStoreExt;
 use serde::{Deserialize, Serialize};
+use sluice_core::uri::layout;
 use sluice_http::{Problem, ProblemCode};
+use sluice_lake::serve::{DataFrame, PolarsError, RowFormat, encode};
 use utoipa::ToSchema;
+
+use crate::{App, Doors};
 
 /// Header with the version of the table that an answer is of.
 pub(crate) const TABLE_VERSION: HeaderName = HeaderName::from_static("sluice-table-version");
@@ -72,7 +77,8 @@ impl Format {
         let found = wanted.flat_map(|range| Self::ALL.into_iter().filter(move |format| range.takes(*format)));
         found.into_iter().find(|format| !refused(*format)).ok_or_else(|| {
             let types: Vec<&str> = Self::ALL.into_iter().map(Self::media_type).collect();
-            Problem::new(ProblemCode::NotAcceptable, format!("rows can be had as {}", types.join(", "))).in_field("accept")
+            Problem::new(ProblemCode::NotAcceptable, format!("rows can be had as {}", types.join(", ")))
+                .in_field("accept")
         })
     }
 }
@@ -88,7 +94,8 @@ impl<'a> Range<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let media = parts.next().filter(|media| media.contains('/'))?;
-        let weight = parts.find_map(|parameter| parameter.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse::<f32>().ok())?;
+        let weight =
+            parts.find_map(|parameter| parameter.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse::<f32>().ok())?;
         let weight = (0..=1000).rev().find(|thousandths| f32::from(*thousandths) <= weight.clamp(0.0, 1.0) * 1000.0)?;
         Some(Self { media, weight })
     }
@@ -100,7 +107,9 @@ impl<'a> Range<'a> {
     fn takes(&self, format: Format) -> bool {
         match self.media.split_once('/') {
             Some(("*", "*")) => true,
-            Some((kind, "*")) => format.media_type().split_once('/').is_some_and(|(ours, _)| ours.eq_ignore_ascii_case(kind)),
+            Some((kind, "*")) => {
+                format.media_type().split_once('/').is_some_and(|(ours, _)| ours.eq_ignore_ascii_case(kind))
+            }
             _ => self.is_exactly(format),
         }
     }
@@ -114,8 +123,61 @@ impl<'a> Range<'a> {
     }
 }
 
+impl From<Format> for RowFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Json => Self::Json,
+            Format::Ndjson => Self::Ndjson,
+            Format::Csv => Self::Csv,
+            Format::Parquet => Self::Parquet,
+            Format::Arrow => Self::Arrow,
+        }
+    }
+}
+
+impl Doors {
+    /// Rows as a response: as they are, or, when they are more than one response can hold, in a file of the lake by its address.
+    /// `wrap` makes the JSON document around the rows.
+    ///
+    /// # Errors
+    /// `internal` when the rows cannot be written, `unavailable` when the file cannot.
+    pub(crate) async fn respond(
+        doors: &App,
+        format: Format,
+        rows: DataFrame,
+        wrap: impl FnOnce(Vec<u8>) -> Vec<u8> + Send + 'static,
+    ) -> Result<Response, Problem> {
+        let written = tokio::task::spawn_blocking(move || {
+            let bytes = encode(&rows, format.into())?;
+            Ok::<_, PolarsError>(if format == Format::Json { wrap(bytes) } else { bytes })
+        });
+        let failed = |error: &dyn std::fmt::Display| {
+            tracing::error!(%error, "rows cannot be written");
+            Problem::new(ProblemCode::Internal, "the rows cannot be written in this format")
+        };
+        let body = written.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+        if body.len() <= doors.settings.max_answer_bytes {
+            return Ok(inline(format, body));
+        }
+        let path = layout::answer(uuid::Uuid::now_v7(), format.extension());
+        let unwritten = |error: &dyn std::error::Error| {
+            tracing::error!(error_message = sluice_core::error::with_sources(error), "an answer cannot be kept");
+            Problem::new(ProblemCode::Unavailable, "the answer is large and cannot be kept at the moment: call again")
+        };
+        let documents = doors.lake.documents();
+        let key = documents.key(&path).map_err(|error| unwritten(&error))?;
+        documents.objects().put(&key, body.into()).await.map_err(|error| unwritten(&error))?;
+        elsewhere(&doors.links.address(&path, doors.now()).await?.url)
+    }
+}
+
+/// The last that is done to a response with rows.
+pub(crate) fn finished(response: Response) -> Response {
+    with_header(response, header::X_CONTENT_TYPE_OPTIONS, "nosniff")
+}
+
 /// An answer as it is.
-pub(crate) fn inline(format: Format, body: Vec<u8>) -> Response {
+fn inline(format: Format, body: Vec<u8>) -> Response {
     let mut response = body.into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, authorization"));
@@ -127,7 +189,7 @@ pub(crate) fn inline(format: Format, body: Vec<u8>) -> Response {
 ///
 /// # Errors
 /// `internal` for an address that no header can hold.
-pub(crate) fn elsewhere(address: &str) -> Result<Response, Problem> {
+fn elsewhere(address: &str) -> Result<Response, Problem> {
     let location = HeaderValue::from_str(address)
         .map_err(|_| Problem::new(ProblemCode::Internal, "the address of the answer is none"))?;
     let mut response = StatusCode::SEE_OTHER.into_response();

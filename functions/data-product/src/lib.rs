@@ -6,6 +6,7 @@
 //!
 //! Every door asks [`Doors::authorize`] first, and every access leaves one [`audit::AuditEvent`].
 
+mod answer;
 pub mod audit;
 mod authorize;
 mod catalogue;
@@ -23,12 +24,13 @@ use axum::Router;
 use jiff::Timestamp;
 use sluice_core::access::Principal;
 use sluice_lake::Lake;
+use sluice_lake::serve::{MaskKey, Queries, QueryLimits, Snapshots};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::audit::AuditLog;
-use crate::links::Links;
 pub use crate::authorize::{Access, Caller};
+use crate::links::Links;
 use crate::registry::Registry;
 use crate::secret::Secret;
 
@@ -40,6 +42,8 @@ pub struct Doors {
     audit: AuditLog,
     registry: Registry,
     links: Links,
+    snapshots: Snapshots,
+    queries: Queries,
     settings: Settings,
 }
 
@@ -56,6 +60,9 @@ pub struct Settings {
     pub link_expiry: Duration,
 }
 
+/// Questions that the engine works on at once. It uses all cores for each, so more would only take memory.
+const QUESTIONS_AT_ONCE: usize = 8;
+
 /// What the handlers share.
 pub(crate) type App = Arc<Doors>;
 
@@ -64,7 +71,14 @@ impl Doors {
     pub fn new(lake: Lake, secret: Secret, audit: AuditLog, settings: Settings) -> Self {
         let registry = Registry::new(lake.documents().clone());
         let links = Links::new(&lake, secret.link_key(), &settings);
-        Self { lake, secret, audit, registry, links, settings }
+        let snapshots = Snapshots::new(lake.clone());
+        let queries = Queries::new(QUESTIONS_AT_ONCE, QueryLimits::default());
+        Self { lake, secret, audit, registry, links, snapshots, queries, settings }
+    }
+
+    /// The key of column hashes.
+    fn mask_key(&self) -> MaskKey {
+        MaskKey(self.secret.mask_key())
     }
 
     /// The time that decisions are made at.
@@ -75,11 +89,14 @@ impl Doors {
 
 /// What the document of the interface begins with.
 #[derive(OpenApi)]
-#[openapi(components(schemas(sluice_http::Problem)), info(
-    title = "Sluice data products",
-    description = "Data products: what there is, what is said of it, its rows, SQL over it, and Delta Sharing.",
-    license(name = "Apache-2.0", identifier = "Apache-2.0")
-))]
+#[openapi(
+    components(schemas(sluice_http::Problem)),
+    info(
+        title = "Sluice data products",
+        description = "Data products: what there is, what is said of it, its rows, SQL over it, and Delta Sharing.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    )
+)]
 struct Document;
 
 /// The routes with their document.

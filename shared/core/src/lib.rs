@@ -2,12 +2,14 @@
 pub mod access;
 pub mod columns;
 pub mod contract;
+pub mod cursor;
 pub mod decimal;
 pub mod engine;
 pub mod error;
 pub mod name;
 pub mod pipeline;
 pub mod product;
+pub mod pruning;
 pub mod recipient;
 pub mod run;
 pub mod source;

@@ -263,6 +263,11 @@ pub mod layout {
         LakePath(format!("products/{product}.json"))
     }
 
+    /// An answer that is too large for one response; a lifecycle rule takes it away after a day.
+    pub fn answer(id: impl std::fmt::Display, extension: &str) -> LakePath {
+        LakePath(format!("answers/{id}.{extension}"))
+    }
+
     /// The secret that doors on this machine are keyed with.
     pub fn local_secret() -> LakePath {
         LakePath("serve/secret.json".to_owned())

@@ -12,6 +12,7 @@ pub mod lake;
 pub mod objects;
 mod overlap;
 pub mod runs;
+pub mod serve;
 pub mod source;
 pub mod steps;
 

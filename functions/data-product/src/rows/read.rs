@@ -5,13 +5,23 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
 use sluice_core::access::Door;
+use sluice_core::cursor;
 use sluice_core::name::{PortName, ProductRef};
+use sluice_core::sql::check_size;
 use sluice_http::body::named;
 use sluice_http::{Credentials, Problem, ProblemCode, Query};
-use utoipa::IntoParams;
+use sluice_lake::serve::{self, Governed, Position, RowsQuestion, Version};
+use utoipa::{IntoParams, ToSchema};
 
-use crate::answer::Format;
-use crate::{Access, App, Caller};
+use super::told;
+use crate::answer::{self, Format};
+use crate::refusal::Refusals;
+use crate::{Access, App, Caller, Doors};
+
+/// Rows of a page when nobody says how many.
+const DEFAULT_LIMIT: u32 = 100;
+/// Most rows of a page.
+const MAX_LIMIT: u32 = 10_000;
 
 /// What is asked of the rows.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -44,4 +54,183 @@ pub(crate) struct Parameters {
     /// Format of the answer; goes before `Accept`.
     #[param(inline)]
     format: Option<Format>,
+}
+
+/// What a cursor holds.
+#[derive(Debug, Clone, Copy, serde::Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Place {
+    version: u64,
+    from: Position,
+}
+
+/// A page of rows in JSON.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes what is written by hand, because rows are written by the engine")]
+pub(crate) struct RowsPage {
+    /// Version of the table; the pages that follow are of the same.
+    version: u64,
+    /// For the next page; null on the last.
+    next_cursor: Option<String>,
+    /// The rows: decimals and instants are texts, see the columns' types.
+    rows: Vec<std::collections::HashMap<String, serde_json::Value>>,
+}
+
+/// Reads rows of a port
+///
+/// Pages follow each other by `cursor` and are all of one version of the table, whatever is published meanwhile. In other formats than JSON the
+/// cursor stands in the header `sluice-next-cursor` alone. Answers too large for one response are in a file whose address stands in `Location`.
+#[utoipa::path(
+    get, path = "/data-products/{domain}/{product}/rows", tag = "rows",
+    params(
+        ("domain" = String, Path, description = "the product's domain"),
+        ("product" = String, Path, description = "the product's name"),
+        Parameters,
+    ),
+    responses(
+        (status = 200, description = "The page",
+            headers(("sluice-table-version" = u64, description = "version of the table"), ("sluice-next-cursor" = String, description = "not there on the last page")),
+            content(
+                (RowsPage = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"),
+                (Vec<u8> = "application/vnd.apache.parquet"), (Vec<u8> = "application/vnd.apache.arrow.stream"),
+            )),
+        (status = 303, description = "The page is in the file at `Location`", headers(("location" = String, description = "good for some minutes"))),
+        Refusals,
+    ),
+    security(("token" = []))
+)]
+pub(crate) async fn rows(
+    State(doors): State<App>,
+    credentials: Credentials,
+    Path((domain, product)): Path<(String, String)>,
+    Query(parameters): Query<Parameters>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let caller = doors.caller(&credentials).await?;
+    let product = ProductRef::new(named("domain", &domain)?, named("data product", &product)?);
+    let format = Format::chosen(parameters.format, &headers)?;
+    let port = port(&doors, &caller, &product, parameters.port.as_deref()).await?;
+    let access = doors.authorize(&caller, &product, &port, Door::Rows, "rows").await?;
+    let mut question = question(&parameters)?;
+    let digest = digest(&parameters, &access, &caller);
+    let version = match &parameters.cursor {
+        Some(cursor) => {
+            let place: Place = cursor::open(&doors.secret.cursor_key(), &digest, cursor)
+                .map_err(|error| Problem::new(ProblemCode::InvalidCursor, error.to_string()).in_field("cursor"))?;
+            question.from = Some(place.from);
+            Version::At(place.version)
+        }
+        None => version(&parameters)?,
+    };
+    let open = doors.snapshots.open(&access.port.table, version).await.map_err(|error| told(&error, "version"))?;
+    let governed = Governed::new(open, access.port.contract.clone(), access.table.clone(), doors.mask_key());
+    let page = serve::rows(&doors.queries, governed, question).await.map_err(|error| told(&error, "filter"))?;
+    let mut event = doors.allowed(&caller, Door::Rows, "rows", &access);
+    event.version = Some(page.version);
+    event.rows = Some(page.rows.height() as u64);
+    event.files = Some((page.files_read, page.files_total));
+    doors.audit.write(&event);
+    let next =
+        page.next.map(|from| cursor::seal(&doors.secret.cursor_key(), &digest, &Place { version: page.version, from }));
+    let next = next.transpose().map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
+    let (version, told_next) = (page.version, next.clone());
+    let response = Doors::respond(&doors, format, page.rows, move |rows| {
+        let next = told_next.map_or_else(|| "null".to_owned(), |next| format!("\"{next}\""));
+        let mut body = format!(r#"{{"version":{version},"next_cursor":{next},"rows":"#).into_bytes();
+        body.extend(rows);
+        body.push(b'}');
+        body
+    })
+    .await?;
+    let response = answer::with_header(response, answer::TABLE_VERSION, &version.to_string());
+    Ok(answer::finished(match next {
+        Some(next) => answer::with_header(response, answer::NEXT_CURSOR, &next),
+        None => response,
+    }))
+}
+
+/// The port asked for, or the only one that the caller may read.
+async fn port(doors: &App, caller: &Caller, product: &ProductRef, asked: Option<&str>) -> Result<PortName, Problem> {
+    if let Some(asked) = asked {
+        return named("port", asked);
+    }
+    let unknown = || Problem::new(ProblemCode::NotFound, format!("there is no data product `{product}`"));
+    let registered = doors.registry.product(product).await?.ok_or_else(unknown)?;
+    if doors.accesses(caller, &registered, Door::Catalogue).is_empty() {
+        return Err(unknown());
+    }
+    let readable: Vec<Access> = doors.accesses(caller, &registered, Door::Rows);
+    match readable.as_slice() {
+        [only] => Ok(only.port.name.clone()),
+        several => {
+            let names: Vec<&str> = several.iter().map(|access| access.port.name.as_str()).collect();
+            let detail = format!(
+                "name the port: you may read {}",
+                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+            );
+            Err(Problem::new(ProblemCode::InvalidRequest, detail).in_field("port"))
+        }
+    }
+}
+
+fn question(parameters: &Parameters) -> Result<RowsQuestion, Problem> {
+    let refused = |field: &str, detail: String| Problem::new(ProblemCode::InvalidRequest, detail).in_field(field);
+    let names = |field: &str, text: &str| -> Result<Vec<String>, Problem> {
+        let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+        let distinct: std::collections::BTreeSet<&str> =
+            names.iter().map(|name| name.trim_start_matches('-')).collect();
+        if names.iter().any(String::is_empty) || distinct.len() != names.len() {
+            return Err(refused(
+                field,
+                format!("`{field}` has an empty or repeated name: write each column once, separated by commas"),
+            ));
+        }
+        Ok(names)
+    };
+    if let Some(filter) = &parameters.filter {
+        check_size(filter)
+            .map_err(|error| Problem::new(ProblemCode::InvalidSql, error.to_string()).in_field("filter"))?;
+    }
+    let limit = parameters.limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        return Err(refused("limit", format!("`limit` is {limit}: take 1 to {MAX_LIMIT}")));
+    }
+    let order = match &parameters.order {
+        Some(text) => names("order", text)?,
+        None => Vec::new(),
+    };
+    let order = order.into_iter().map(|name| match name.strip_prefix('-') {
+        Some(column) => (column.to_owned(), true),
+        None => (name, false),
+    });
+    Ok(RowsQuestion {
+        columns: parameters.columns.as_deref().map(|text| names("columns", text)).transpose()?,
+        filter: parameters.filter.clone(),
+        order: order.collect(),
+        limit,
+        from: None,
+    })
+}
+
+fn version(parameters: &Parameters) -> Result<Version, Problem> {
+    let refused = |field: &str, detail: &str| Problem::new(ProblemCode::InvalidRequest, detail).in_field(field);
+    match (parameters.version, &parameters.as_of) {
+        (Some(_), Some(_)) => Err(refused("as_of", "`version` and `as_of` are two ways to say one thing: send one")),
+        (Some(version), None) => Ok(Version::At(version)),
+        (None, Some(text)) => text
+            .parse()
+            .map(Version::AsOf)
+            .map_err(|_| refused("as_of", "`as_of` is no instant: write it as 2026-01-05T10:00:00Z")),
+        (None, None) => Ok(Version::Newest),
+    }
+}
+
+/// What a cursor is bound to: the caller, the form in which they read, and the question but for its page.
+fn digest(parameters: &Parameters, access: &Access, caller: &Caller) -> String {
+    let Parameters { columns, filter, order, version, as_of, .. } = parameters;
+    let asked = format!("{columns:?} {filter:?} {order:?} {version:?} {as_of:?}");
+    let form = format!("{:?} {} {:?}", access.table, access.port.table, caller.principal);
+    blake3::hash(format!("{}/{} {asked} {form}", access.product.product, access.port.name).as_bytes())
+        .to_hex()
+        .to_string()
 }

@@ -3,6 +3,7 @@
 //! Everything else is refused at check time with its position, never passed on to an engine to see what happens.
 
 mod portable;
+mod product;
 mod rewrite;
 
 use std::collections::BTreeSet;
@@ -17,7 +18,8 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 
 pub(crate) use self::portable::is_aggregate;
-use self::portable::{check_expr, check_query, forbid_aggregates};
+use self::portable::{check_expr, check_query, check_whole_query, forbid_aggregates};
+pub use self::product::{ProductSql, check_size, product_engine_name};
 pub(crate) use self::rewrite::round_decimals;
 pub use self::rewrite::{DATEDIFF_FUNCTION, round_decimals_range, round_function};
 use self::rewrite::{Rewriter, rewrite};
@@ -41,6 +43,16 @@ pub enum SqlError {
         position: Position,
         /// What to write instead.
         hint: &'static str,
+    },
+    /// Longer than anything that a person writes.
+    #[error("the text has {size} {unit}, more than the {limit} that are taken: shorten it")]
+    TooLong {
+        /// How long it is.
+        size: usize,
+        /// What is counted.
+        unit: &'static str,
+        /// Most of it.
+        limit: usize,
     },
     /// A table that the statement may not read.
     #[error("table '{name}' at {position} is unknown here: {hint}")]

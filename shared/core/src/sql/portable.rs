@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Distinct, DuplicateTreatment, ExactNumberInfo, Expr, FunctionArg,
-    FunctionArgExpr, FunctionArguments, GroupByExpr, Join, JoinConstraint, JoinOperator, Query, Select, SelectItem,
-    SetExpr, TableFactor, TableWithJoins, TimezoneInfo, UnaryOperator, Value,
+    FunctionArgExpr, FunctionArguments, GroupByExpr, Join, JoinConstraint, JoinOperator, LimitClause, OrderByKind,
+    Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, TimezoneInfo, UnaryOperator, Value,
 };
 
 use super::rewrite::round_decimals;
@@ -25,10 +25,54 @@ pub(crate) fn is_aggregate(function: &str) -> bool {
     AGGREGATES.contains(&function.to_ascii_lowercase().as_str())
 }
 
+/// A query whose answer goes to a person: as [`check_query`], and with ORDER BY expressions and plain LIMIT and OFFSET at its end.
+pub(super) fn check_whole_query(query: &Query) -> Result<(), SqlError> {
+    if let Some(order) = &query.order_by {
+        let OrderByKind::Expressions(expressions) = &order.kind else {
+            return Err(not_portable("ORDER BY ALL", query, "name the columns"));
+        };
+        if order.interpolate.is_some() || expressions.iter().any(|by| by.with_fill.is_some()) {
+            return Err(not_portable(
+                "a clause of ORDER BY",
+                query,
+                "use expressions with ASC or DESC, NULLS FIRST or LAST",
+            ));
+        }
+        for by in expressions {
+            if matches!(by.expr, Expr::Value(_)) {
+                return Err(not_portable("ORDER BY a position", &by.expr, "name the columns"));
+            }
+            check_expr(&by.expr)?;
+        }
+    }
+    match &query.limit_clause {
+        None => {}
+        Some(LimitClause::LimitOffset { limit, offset, limit_by }) if limit_by.is_empty() => {
+            limit.iter().chain(offset.iter().map(|offset| &offset.value)).try_for_each(check_count)?;
+        }
+        Some(_) => return Err(not_portable("this LIMIT", query, "write LIMIT <rows> OFFSET <rows>")),
+    }
+    check_body(query)
+}
+
+fn check_count(expr: &Expr) -> Result<(), SqlError> {
+    match expr {
+        Expr::Value(value) if matches!(&value.value, Value::Number(digits, _) if digits.parse::<u32>().is_ok()) => {
+            Ok(())
+        }
+        other => Err(not_portable("this number of rows", other, "write it as a number")),
+    }
+}
+
 pub(super) fn check_query(query: &Query) -> Result<(), SqlError> {
-    let plain = query.order_by.is_none()
-        && query.limit_clause.is_none()
-        && query.fetch.is_none()
+    if query.order_by.is_some() || query.limit_clause.is_some() {
+        return Err(not_portable("ORDER BY, LIMIT or a clause after the query", query, "tables have no order"));
+    }
+    check_body(query)
+}
+
+fn check_body(query: &Query) -> Result<(), SqlError> {
+    let plain = query.fetch.is_none()
         && query.locks.is_empty()
         && query.for_clause.is_none()
         && query.settings.is_none()

@@ -16,7 +16,7 @@ use futures::TryStreamExt;
 use jiff::Timestamp;
 use polars::prelude::cloud::CloudOptions;
 use polars::prelude::{
-    CloudScheme, DataFrame, HiveOptions, IntoLazy, LazyFrame, PlRefPath, ScanArgsParquet, Schema, col,
+    CloudScheme, DataFrame, DataType, HiveOptions, IntoLazy, LazyFrame, PlRefPath, ScanArgsParquet, Schema, col,
 };
 use sluice_core::columns::StoredColumn;
 use sluice_core::name::TableRef;
@@ -197,8 +197,31 @@ impl OpenTable {
     /// # Errors
     /// As [`Self::scan`].
     pub fn scan_files<'a>(&self, paths: impl IntoIterator<Item = &'a str>) -> Result<LazyFrame, LakeError> {
+        self.scan_files_as(paths, None)
+    }
+
+    /// The rows of these files of the table, in the order of the files and of the rows in them; with the address of each row's
+    /// file in a column of this name, when one is given.
+    ///
+    /// # Errors
+    /// As [`Self::scan`].
+    pub(crate) fn scan_files_as<'a>(
+        &self,
+        paths: impl IntoIterator<Item = &'a str>,
+        file_column: Option<&str>,
+    ) -> Result<LazyFrame, LakeError> {
         let partition_by = self.partition_by()?;
-        scan_table_files(&self.reference, &self.folder, &self.options, &self.columns, &partition_by, paths)
+        let (folder, options) = (&self.folder, &self.options);
+        scan_files_as(&self.reference, folder, options, &self.columns, &partition_by, paths, file_column)
+    }
+
+    /// The path below the table's folder of a file whose address a scan told.
+    pub(crate) fn path_of<'a>(&self, address: &'a str) -> Result<&'a str, LakeError> {
+        let base = polars_folder(&self.folder)?;
+        let outside = || LakeError::Internal {
+            message: format!("table `{}`: a scan told of a file outside its folder", self.reference),
+        };
+        address.strip_prefix(base.as_str()).and_then(|path| path.strip_prefix('/')).ok_or_else(outside)
     }
 
     /// Versions of the table, newest first, at most `limit`.
@@ -269,7 +292,19 @@ pub(crate) fn scan_table_files<'a>(
     partition_by: &[String],
     paths: impl IntoIterator<Item = &'a str>,
 ) -> Result<LazyFrame, LakeError> {
-    let all = schema::polars_schema(columns);
+    scan_files_as(table, folder, options, columns, partition_by, paths, None)
+}
+
+fn scan_files_as<'a>(
+    table: &TableRef,
+    folder: &FolderUri,
+    options: &StoreOptions,
+    columns: &[StoredColumn],
+    partition_by: &[String],
+    paths: impl IntoIterator<Item = &'a str>,
+    file_column: Option<&str>,
+) -> Result<LazyFrame, LakeError> {
+    let mut all = schema::polars_schema(columns);
     let (mut in_file, mut in_folder) = (Schema::default(), Schema::default());
     for (name, dtype) in all.iter() {
         let target = if partition_by.iter().any(|p| p == name.as_str()) { &mut in_folder } else { &mut in_file };
@@ -285,6 +320,9 @@ pub(crate) fn scan_table_files<'a>(
             });
         }
         full_paths.push(PlRefPath::new(format!("{base}/{path}")));
+    }
+    if let Some(name) = file_column {
+        all.insert(name.into(), DataType::String);
     }
     if full_paths.is_empty() {
         return Ok(DataFrame::empty_with_schema(&all).lazy());
@@ -302,6 +340,7 @@ pub(crate) fn scan_table_files<'a>(
             try_parse_dates: true,
         },
         allow_missing_columns: true,
+        include_file_paths: file_column.map(Into::into),
         ..Default::default()
     };
     let rows = LazyFrame::scan_parquet_files(full_paths.into(), arguments)

@@ -40,7 +40,15 @@ pub fn run(sql: &str, tables: Vec<(String, LazyFrame)>) -> Result<LazyFrame, Eng
 /// [`EngineError::Query`] when it does not fit the columns.
 pub fn predicate(sql: &str, contract: &TableContract) -> Result<Expr, EngineError> {
     let fields = contract.columns.iter().map(|c| (PlSmallStr::from(c.name.as_str()), polars_type(&c.column_type)));
-    let rows = DataFrame::empty_with_schema(&fields.collect::<Schema>()).lazy();
+    predicate_over(sql, &fields.collect())
+}
+
+/// A row predicate over these columns as a Boolean expression; null where the predicate is.
+///
+/// # Errors
+/// [`EngineError::Query`] when it does not fit the columns.
+pub fn predicate_over(sql: &str, columns: &Schema) -> Result<Expr, EngineError> {
+    let rows = DataFrame::empty_with_schema(columns).lazy();
     let statement = dialect::statement(&format!("SELECT ({sql}) AS broken FROM rows"))?;
     let mut planned = plan::plan(statement, vec![("rows".to_owned(), rows)])?;
     // Resolving the schema replaces the plan, so the expression is taken first. Polars gives no other way to translate

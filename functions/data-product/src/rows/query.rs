@@ -1,0 +1,99 @@
+//! `POST /query`: one read-only statement over the ports that the caller may read.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Deserialize;
+use sluice_core::access::Door;
+use sluice_core::sql::{ProductSql, product_engine_name};
+use sluice_http::{Credentials, Json, Problem, ProblemCode};
+use sluice_lake::serve::{self, Governed, Version};
+use utoipa::ToSchema;
+
+use super::told;
+use crate::answer::{self, Format};
+use crate::refusal::Refusals;
+use crate::{App, Doors};
+
+/// Most ports that one statement may read.
+const MAX_TABLES: usize = 8;
+
+/// A question in SQL.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Question {
+    /// One SELECT of the portable SQL subset; tables are called `<domain>.<product>.<port>`.
+    #[schema(
+        max_length = 16384,
+        example = "SELECT country, SUM(net_revenue) AS revenue FROM sales.retail.daily_revenue GROUP BY country"
+    )]
+    sql: String,
+    /// Format of the answer; goes before `Accept`.
+    #[serde(default)]
+    format: Option<Format>,
+}
+
+/// The rows of an answer in JSON.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes what is written by hand, because rows are written by the engine")]
+pub(crate) struct Rows {
+    /// The rows: decimals and instants are texts, see the columns' types.
+    rows: Vec<std::collections::HashMap<String, serde_json::Value>>,
+}
+
+/// Asks by SQL
+///
+/// One SELECT over the ports you may read by the door `query`, with your row filters and masks applied. An answer has at most 10,000 rows and is
+/// given within 25 s. Answers too large for one response are in a file whose address stands in `Location`.
+#[utoipa::path(
+    post, path = "/query", tag = "rows", request_body = Question,
+    responses(
+        (status = 200, description = "The rows", content(
+            (Rows = "application/json"), (String = "application/x-ndjson"), (String = "text/csv"),
+            (Vec<u8> = "application/vnd.apache.parquet"), (Vec<u8> = "application/vnd.apache.arrow.stream"),
+        )),
+        (status = 303, description = "The rows are in the file at `Location`", headers(("location" = String, description = "good for some minutes"))),
+        Refusals,
+    ),
+    security(("token" = []))
+)]
+pub(crate) async fn query(
+    State(doors): State<App>,
+    credentials: Credentials,
+    headers: HeaderMap,
+    Json(question): Json<Question>,
+) -> Result<Response, Problem> {
+    let caller = doors.caller(&credentials).await?;
+    let format = Format::chosen(question.format, &headers)?;
+    let statement = ProductSql::parse(&question.sql)
+        .map_err(|error| Problem::new(ProblemCode::InvalidSql, error.to_string()).in_field("sql"))?;
+    if statement.inputs().len() > MAX_TABLES {
+        let detail = format!("the statement reads {} ports, more than {MAX_TABLES}", statement.inputs().len());
+        return Err(Problem::new(ProblemCode::QueryTooLarge, detail).in_field("sql"));
+    }
+    let (mut accesses, mut tables) = (Vec::new(), Vec::new());
+    for (product, port) in statement.inputs() {
+        let access = doors.authorize(&caller, product, port, Door::Query, "query").await?;
+        let open =
+            doors.snapshots.open(&access.port.table, Version::Newest).await.map_err(|error| told(&error, "sql"))?;
+        let governed = Governed::new(open, access.port.contract.clone(), access.table.clone(), doors.mask_key());
+        accesses.push((access, governed.table().version()));
+        tables.push((product_engine_name(product, port), governed));
+    }
+    let answered = serve::query(&doors.queries, statement, tables).await.map_err(|error| told(&error, "sql"))?;
+    for (access, version) in &accesses {
+        let mut event = doors.allowed(&caller, Door::Query, "query", access);
+        event.version = Some(*version);
+        event.rows = Some(answered.rows.height() as u64);
+        event.files = Some((answered.files_read, answered.files_total));
+        doors.audit.write(&event);
+    }
+    Doors::respond(&doors, format, answered.rows, |rows| {
+        let mut body = br#"{"rows":"#.to_vec();
+        body.extend(rows);
+        body.push(b'}');
+        body
+    })
+    .await
+    .map(answer::finished)
+}

@@ -1,0 +1,211 @@
+//! One read-only statement over data products.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, TableFactor, VisitMut, VisitorMut};
+use sqlparser::dialect::GenericDialect;
+use sqlparser::tokenizer::Tokenizer;
+
+use super::{SqlError, check_whole_query, ident, parse_query, position, rewrite};
+use crate::name::{PortName, ProductRef};
+
+/// Longest statement or predicate of a caller, in bytes.
+const MAX_TEXT_BYTES: usize = 16 * 1024;
+/// Most words and signs of it. Every one may be a level of nesting, and a level takes a kilobyte of a thread's 2 MB of stack.
+const MAX_TOKENS: usize = 1_000;
+
+/// A checked SELECT over tables called `<domain>.<product>.<port>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductSql {
+    query: Query,
+    inputs: BTreeSet<(ProductRef, PortName)>,
+    only_filter: Option<String>,
+}
+
+/// The one-word name under which an engine registers a port.
+pub fn product_engine_name(product: &ProductRef, port: &PortName) -> String {
+    format!("{}.{}.{port}", product.domain(), product.product())
+}
+
+impl ProductSql {
+    /// Parses and checks a statement: one SELECT of the portable subset, which may end with ORDER BY, LIMIT and OFFSET.
+    ///
+    /// # Errors
+    /// [`SqlError`] with the position of what is refused.
+    pub fn parse(text: &str) -> Result<Self, SqlError> {
+        check_size(text)?;
+        let mut query = parse_query(text)?;
+        check_whole_query(&query)?;
+        let ctes: BTreeSet<String> =
+            query.with.iter().flat_map(|with| &with.cte_tables).map(|cte| cte.alias.name.value.clone()).collect();
+        let mut inputs = BTreeSet::new();
+        let refused = sqlparser::ast::visit_relations(&query, |name| match input(name, &ctes) {
+            Ok(found) => {
+                inputs.extend(found);
+                ControlFlow::Continue(())
+            }
+            Err(error) => ControlFlow::Break(error),
+        });
+        if let ControlFlow::Break(error) = refused {
+            return Err(error);
+        }
+        let only_filter = only_filter(&query);
+        rewrite(&mut query, &inputs.iter().map(|(product, port)| product_engine_name(product, port)).collect());
+        Ok(Self { query, inputs, only_filter })
+    }
+
+    /// The ports it reads.
+    pub fn inputs(&self) -> &BTreeSet<(ProductRef, PortName)> {
+        &self.inputs
+    }
+
+    /// Whether it asks for an order.
+    pub fn is_ordered(&self) -> bool {
+        self.query.order_by.is_some()
+    }
+
+    /// Of a statement that reads one table once: its WHERE over plain column names, by which files of the table can be left out.
+    pub fn only_filter(&self) -> Option<String> {
+        self.only_filter.clone()
+    }
+
+    /// The statement for the engine: each input is one table named as [`product_engine_name`] says.
+    pub fn engine_sql(&self) -> String {
+        self.query.to_string()
+    }
+}
+
+/// Whether a text of a caller is short enough to be taken apart.
+///
+/// # Errors
+/// [`SqlError::TooLong`]; [`SqlError::Syntax`] when it has no words.
+pub fn check_size(text: &str) -> Result<(), SqlError> {
+    if text.len() > MAX_TEXT_BYTES {
+        return Err(SqlError::TooLong { size: text.len(), unit: "bytes", limit: MAX_TEXT_BYTES });
+    }
+    let tokens = Tokenizer::new(&GenericDialect {}, text)
+        .tokenize()
+        .map_err(|error| SqlError::Syntax { message: error.to_string() })?;
+    let size = tokens.iter().filter(|token| !matches!(token, sqlparser::tokenizer::Token::Whitespace(_))).count();
+    if size > MAX_TOKENS {
+        return Err(SqlError::TooLong { size, unit: "words and signs", limit: MAX_TOKENS });
+    }
+    Ok(())
+}
+
+fn input(name: &ObjectName, ctes: &BTreeSet<String>) -> Result<Option<(ProductRef, PortName)>, SqlError> {
+    let parts: Vec<&str> = name.0.iter().filter_map(ident).collect();
+    let unknown = || SqlError::UnknownTable {
+        name: name.to_string(),
+        position: position(name),
+        hint: "write <domain>.<product>.<port>, as /data-products lists them",
+    };
+    match parts.as_slice() {
+        [cte] if name.0.len() == 1 && ctes.contains(*cte) => Ok(None),
+        [domain, product, port] if name.0.len() == 3 => {
+            let parsed = domain.parse().ok().zip(product.parse().ok()).zip(port.parse().ok());
+            let ((domain, product), port) = parsed.ok_or_else(unknown)?;
+            Ok(Some((ProductRef::new(domain, product), port)))
+        }
+        _ => Err(unknown()),
+    }
+}
+
+fn only_filter(query: &Query) -> Option<String> {
+    let SetExpr::Select(select) = query.body.as_ref() else { return None };
+    let [tables] = select.from.as_slice() else { return None };
+    if query.with.is_some() || !tables.joins.is_empty() || !matches!(tables.relation, TableFactor::Table { .. }) {
+        return None;
+    }
+    let mut filter = select.selection.clone()?;
+    let _: ControlFlow<()> = filter.visit(&mut Unqualified);
+    Some(filter.to_string())
+}
+
+/// Takes the table's name from columns.
+struct Unqualified;
+
+impl VisitorMut for Unqualified {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::CompoundIdentifier(parts) = expr
+            && let Some(last) = parts.pop()
+        {
+            *expr = Expr::Identifier(last);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_read_ports_and_nothing_else() {
+        let check = |sql: &str, expected: &str| match ProductSql::parse(sql) {
+            Ok(parsed) => {
+                let inputs: Vec<String> =
+                    parsed.inputs().iter().map(|(product, port)| product_engine_name(product, port)).collect();
+                assert_eq!(inputs.join(" "), expected, "{sql}");
+            }
+            Err(error) => {
+                assert!(error.to_string().contains(expected), "{sql}: {error}");
+                assert!(!expected.is_empty() && !expected.starts_with("sales."), "{sql}: {error}");
+            }
+        };
+        check("SELECT a FROM sales.retail.t", "sales.retail.t");
+        check("SELECT t.a FROM sales.retail.t JOIN sales.retail.u ON t.a = u.a", "sales.retail.t sales.retail.u");
+        check(
+            "WITH c AS (SELECT a FROM sales.retail.t) SELECT * FROM c ORDER BY a DESC NULLS LAST LIMIT 3 OFFSET 1",
+            "sales.retail.t",
+        );
+        check("SELECT a FROM t", "table 't'");
+        check("SELECT a FROM c", "table 'c'");
+        check("SELECT a FROM retail.t", "table 'retail.t'");
+        check("SELECT a FROM a.b.c.d", "table 'a.b.c.d'");
+        check("SELECT a FROM sales.\"../x\".t", "table 'sales.\"../x\".t'");
+        check("SELECT a FROM 'file.parquet'", "table ''file.parquet''");
+        check("SELECT a FROM information_schema.tables", "table 'information_schema.tables'");
+        check("SELECT a FROM read_csv('x')", "table expression");
+        check("SELECT a FROM sales.retail.t; SELECT 1", "second statement");
+        check("DELETE FROM sales.retail.t", "one SELECT");
+        check("INSERT INTO sales.retail.t VALUES (1)", "one SELECT");
+        check("EXPLAIN SELECT a FROM sales.retail.t", "this statement");
+        check("SHOW TABLES", "this statement");
+        check("SELECT a INTO x FROM sales.retail.t", "clause of this SELECT");
+        check("SELECT a FROM sales.retail.t FOR UPDATE", "after the query");
+        check("SELECT a FROM sales.retail.t ORDER BY 1", "ORDER BY a position");
+        check("SELECT a FROM sales.retail.t LIMIT a", "number of rows");
+        check("SELECT a FROM (SELECT a FROM sales.retail.t LIMIT 1) AS x", "ORDER BY, LIMIT");
+        check("SELECT (SELECT a FROM sales.retail.u) FROM sales.retail.t", "subquery");
+        check("SELECT a FROM sales.retail.t WHERE a IN (SELECT b FROM sales.retail.u)", "subquery");
+        check("SELECT PG_READ_FILE('x') FROM sales.retail.t", "PG_READ_FILE");
+        check("VALUES (1)", "this form of query");
+        check("", "empty text");
+    }
+
+    #[test]
+    fn long_and_deep_texts_are_refused() {
+        let deep = format!("SELECT {}1{} FROM sales.retail.t", "(".repeat(10_000), ")".repeat(10_000));
+        assert!(matches!(ProductSql::parse(&deep), Err(SqlError::TooLong { .. })));
+        let nested = format!("SELECT {}1{} FROM sales.retail.t", "(".repeat(450), ")".repeat(450));
+        assert!(matches!(ProductSql::parse(&nested), Err(SqlError::Syntax { .. })));
+        let chain = format!("SELECT a FROM sales.retail.t WHERE {}", vec!["a=1"; 200].join(" AND "));
+        assert!(ProductSql::parse(&chain).is_ok());
+        assert!(ProductSql::parse(&" ".repeat(17_000)).is_err());
+    }
+
+    #[test]
+    fn the_only_filter_is_told() {
+        let check = |sql: &str, expected: Option<&str>| {
+            assert_eq!(ProductSql::parse(sql).expect(sql).only_filter().as_deref(), expected, "{sql}");
+        };
+        check("SELECT a FROM sales.retail.t WHERE t.a > 1 AND b = 'x'", Some("a > 1 AND b = 'x'"));
+        check("SELECT a FROM sales.retail.t", None);
+        check("SELECT a FROM sales.retail.t JOIN sales.retail.u ON t.a = u.a WHERE t.a > 1", None);
+        check("SELECT a FROM (SELECT a FROM sales.retail.t) AS t WHERE a > 1", None);
+    }
+}

@@ -1,0 +1,106 @@
+//! What can go wrong when consumers read, and what they are told.
+
+use polars::prelude::PolarsError;
+use sluice_core::name::TableRef;
+use sluice_core::sql::SqlError;
+
+use crate::engine::EngineError;
+use crate::error::LakeError;
+
+/// Why an answer cannot be given.
+///
+/// The texts of all but [`ServeError::Lake`] and [`ServeError::Engine`] are for callers: they hold what the caller wrote and the names of
+/// columns that the caller may see, never a value.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// There is no table yet.
+    #[error("the table has no data yet: its pipeline has not published")]
+    NoTable,
+    /// A version that never was.
+    #[error("there is no version {asked}; the newest is {newest}")]
+    NoVersion {
+        /// The version asked for.
+        asked: u64,
+        /// The newest there is.
+        newest: u64,
+    },
+    /// No version is as old as that.
+    #[error("the table has no version that was there at that instant")]
+    NothingThen,
+    /// A version that was there.
+    #[error("version {version} has been cleaned up; ask for a newer one")]
+    VersionGone {
+        /// The version.
+        version: u64,
+    },
+    /// A statement or predicate outside of the subset.
+    #[error("{0}")]
+    Refused(#[from] SqlError),
+    /// A statement or predicate that does not fit the columns.
+    #[error("{message}")]
+    DoesNotFit {
+        /// The planner's words.
+        message: String,
+    },
+    /// A column that is not there for the caller.
+    #[error("there is no column `{column}` here for you")]
+    NoColumn {
+        /// As the caller wrote it.
+        column: String,
+    },
+    /// A value that the statement cannot work with: a division by zero, a text that is no number, a number out of range.
+    #[error(
+        "the statement fails on a value, as by a division by zero, a CAST of a text that is no number, or a result out of range"
+    )]
+    Value,
+    /// More than one call may read or answer.
+    #[error("{what}")]
+    TooLarge {
+        /// What is too large, the limit and the fix.
+        what: String,
+    },
+    /// Longer than one call may take.
+    #[error("no answer within {seconds} s: narrow the question")]
+    TooSlow {
+        /// The limit.
+        seconds: u64,
+    },
+    /// All places for questions are taken.
+    #[error("too many questions at once: call again in some seconds")]
+    TooBusy,
+    /// The lake failed. For the log.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// The engine failed or panicked. For the log: its words may hold values.
+    #[error("the engine failed on table `{table}`")]
+    Engine {
+        /// The table, or the first of them.
+        table: TableRef,
+        /// The engine's words.
+        #[source]
+        source: Box<PolarsError>,
+    },
+}
+
+impl ServeError {
+    /// A fault of planning: it knows names and types alone, so its words may be told.
+    pub(super) fn planning(error: &EngineError) -> Self {
+        Self::DoesNotFit { message: first_line(&sluice_core::error::with_sources(error)) }
+    }
+
+    /// A fault while rows are read. Its words may hold values, and are not passed on.
+    pub(super) fn running(table: &TableRef, source: PolarsError) -> Self {
+        match source {
+            PolarsError::ComputeError(_)
+            | PolarsError::InvalidOperation(_)
+            | PolarsError::OutOfBounds(_)
+            | PolarsError::SchemaMismatch(_) => Self::Value,
+            source => Self::Engine { table: table.clone(), source: Box::new(source) },
+        }
+    }
+}
+
+/// What Polars says first; after it come plans and hints for its own users.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim().to_owned()
+}

@@ -1,0 +1,149 @@
+//! A table as one caller may read it.
+
+use std::sync::Arc;
+
+use polars::prelude::{AllowedOptimizations, Expr, LazyFrame, Schema, col};
+use sluice_core::access::{TableAccess, Treatment};
+use sluice_core::columns::StoredColumn;
+use sluice_core::contract::{ColumnType, TableContract};
+
+use super::ServeError;
+use super::mask::{MaskKey, masked, read_type};
+use crate::delta::OpenTable;
+use crate::delta::log::LoggedFile;
+use crate::delta::schema::polars_schema;
+use crate::engine::sql;
+use crate::error::LakeError;
+
+/// Name of the column with the address of a row's file, while rows are on their way.
+pub(super) const FILE: &str = "__sluice_file";
+
+/// A table at one version, in the form in which one caller reads it. What they may not read is not in its rows.
+#[derive(Debug, Clone)]
+pub struct Governed {
+    table: Arc<OpenTable>,
+    contract: TableContract,
+    access: TableAccess,
+    key: MaskKey,
+}
+
+/// A column that the caller sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VisibleColumn {
+    /// Name.
+    pub name: String,
+    /// Type as it is read.
+    pub column_type: ColumnType,
+    /// Form.
+    pub treatment: Treatment,
+}
+
+impl Governed {
+    /// The table in this form. `contract` is that of the port, which the access was decided by.
+    pub fn new(table: Arc<OpenTable>, contract: TableContract, access: TableAccess, key: MaskKey) -> Self {
+        Self { table, contract, access, key }
+    }
+
+    /// The table.
+    pub fn table(&self) -> &OpenTable {
+        &self.table
+    }
+
+    /// Whether the caller reads the table as it is stored.
+    pub fn is_whole(&self) -> bool {
+        self.access.is_whole(self.table.columns())
+    }
+
+    /// Whether rows are held back.
+    pub fn has_row_filter(&self) -> bool {
+        self.access.rows.is_some()
+    }
+
+    /// The columns that the caller sees, in table order.
+    pub fn columns(&self) -> Vec<VisibleColumn> {
+        let visible = self.access.visible(self.table.columns());
+        visible
+            .map(|(column, treatment)| VisibleColumn {
+                name: column.name.clone(),
+                column_type: read_type(column, treatment),
+                treatment,
+            })
+            .collect()
+    }
+
+    /// The columns as stored, for schemas of answers.
+    pub(super) fn read_columns(&self) -> Vec<StoredColumn> {
+        let stored = |column: VisibleColumn| StoredColumn { name: column.name, column_type: column.column_type };
+        self.columns().into_iter().map(stored).collect()
+    }
+
+    /// The schema that the caller's statements are planned over.
+    pub(super) fn schema(&self) -> Schema {
+        polars_schema(&self.read_columns())
+    }
+
+    /// Whether values of this column are read as they are, so that statistics of the files are about what the caller sees.
+    pub(super) fn is_clear(&self, column: &str) -> bool {
+        self.table.columns().iter().any(|stored| stored.name == column) && self.access.treatment(column).is_clear()
+    }
+
+    /// The table's files, in order of their paths.
+    pub(super) fn files(&self) -> Result<Vec<LoggedFile>, LakeError> {
+        self.table.logged_files()
+    }
+
+    /// All rows that the caller may read.
+    ///
+    /// # Errors
+    /// When the files cannot be scanned, or the row filter does not fit the table any more.
+    pub fn scan(&self) -> Result<LazyFrame, ServeError> {
+        let files = self.files()?;
+        self.scan_files(files.iter().map(|file| file.path.as_str()), false)
+    }
+
+    /// The rows of these files that the caller may read, with the address of each row's file when it is asked for.
+    pub(super) fn scan_files<'a>(
+        &self,
+        paths: impl IntoIterator<Item = &'a str>,
+        with_file: bool,
+    ) -> Result<LazyFrame, ServeError> {
+        let mut rows = self.table.scan_files_as(paths, with_file.then_some(FILE))?;
+        if let Some(filter) = &self.access.rows {
+            rows = rows.filter(self.row_filter(filter)?);
+        }
+        let visible = self.access.visible(self.table.columns());
+        let mut columns: Vec<Expr> =
+            visible.filter_map(|(column, treatment)| masked(column, treatment, self.key)).collect();
+        if with_file {
+            columns.push(col(FILE));
+        }
+        let rows = rows.select(columns);
+        Ok(if self.has_secrets() { behind_a_barrier(rows) } else { rows })
+    }
+
+    /// Whether the caller's own conditions could meet what they may not read, if they were evaluated early.
+    fn has_secrets(&self) -> bool {
+        let is_masked = |(_, treatment): (&StoredColumn, Treatment)| !treatment.is_clear();
+        self.has_row_filter() || self.access.visible(self.table.columns()).any(is_masked)
+    }
+
+    /// The rule's predicate. It was checked when it was deployed; a table may have changed since, and then nobody reads it.
+    fn row_filter(&self, filter: &str) -> Result<Expr, ServeError> {
+        let fits = sluice_core::sql::check_row_predicate(filter)
+            .map_err(|error| error.to_string())
+            .and_then(|checked| sql::predicate(&checked, &self.contract).map_err(|error| error.to_string()));
+        fits.map_err(|reason| {
+            let table = self.table.reference();
+            let message =
+                format!("table `{table}`: row filter of grant `{}` does not fit: {reason}", self.access.grant);
+            ServeError::Lake(LakeError::Internal { message })
+        })
+    }
+}
+
+/// Nothing of what comes after is evaluated on rows before this point: a condition that fails on a hidden row would tell of it, and
+/// so would one on a value that is masked later. Columns that nobody asks for are still not read, and rows pass in batches.
+fn behind_a_barrier(rows: LazyFrame) -> LazyFrame {
+    let allowed = AllowedOptimizations::PROJECTION_PUSHDOWN | AllowedOptimizations::STREAMING;
+    rows.map(Ok, allowed, None, Some("governed"))
+}

@@ -1,0 +1,94 @@
+//! Opened tables, kept for a moment: hundreds of callers ask for the same ones.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use sluice_core::name::TableRef;
+
+use super::ServeError;
+use crate::delta::OpenTable;
+use crate::delta::log::{Bound, open_version, version_at};
+use crate::error::LakeError;
+use crate::lake::Lake;
+
+/// How long the newest version of a table is taken for the newest.
+const NEWEST_KEPT: Duration = Duration::from_secs(2);
+/// Most tables that are kept; beyond, all are opened anew.
+const MAX_KEPT: usize = 128;
+
+/// Which version of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// The newest.
+    Newest,
+    /// This one.
+    At(u64),
+    /// The newest that was committed at this instant or before.
+    AsOf(Timestamp),
+}
+
+type Slot = Arc<tokio::sync::Mutex<Option<(Instant, Arc<OpenTable>)>>>;
+
+/// Opens the tables of a lake for readers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Snapshots {
+    lake: Lake,
+    slots: Arc<Mutex<HashMap<(TableRef, Option<u64>), Slot>>>,
+}
+
+impl Snapshots {
+    /// Tables of this lake.
+    pub fn new(lake: Lake) -> Self {
+        Self { lake, slots: Arc::default() }
+    }
+
+    /// The table at this version. The newest may be two seconds old.
+    ///
+    /// # Errors
+    /// [`ServeError::NoTable`], [`ServeError::NoVersion`], [`ServeError::NothingThen`], [`ServeError::VersionGone`]; faults of the lake.
+    pub async fn open(&self, table: &TableRef, version: Version) -> Result<Arc<OpenTable>, ServeError> {
+        let version = match version {
+            Version::Newest => None,
+            Version::At(version) => Some(version),
+            Version::AsOf(instant) => {
+                let found = version_at(&self.lake, table, instant, Bound::AtOrBefore).await;
+                Some(found.map_err(told)?.ok_or(ServeError::NothingThen)?)
+            }
+        };
+        let slot = self.slot(table, version);
+        // Whoever comes first opens the table, the others wait for it.
+        let mut kept = slot.lock().await;
+        if let Some((at, open)) = &*kept
+            && (version.is_some() || at.elapsed() < NEWEST_KEPT)
+        {
+            return Ok(open.clone());
+        }
+        if let Some(asked) = version {
+            let newest = Box::pin(self.open(table, Version::Newest)).await?.version();
+            if asked > newest {
+                return Err(ServeError::NoVersion { asked, newest });
+            }
+        }
+        let open = open_version(&self.lake, table, version).await.map_err(told)?.ok_or(ServeError::NoTable)?;
+        let open = Arc::new(open);
+        *kept = Some((Instant::now(), open.clone()));
+        Ok(open)
+    }
+
+    fn slot(&self, table: &TableRef, version: Option<u64>) -> Slot {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.len() >= MAX_KEPT {
+            slots.clear();
+        }
+        slots.entry((table.clone(), version)).or_default().clone()
+    }
+}
+
+fn told(error: LakeError) -> ServeError {
+    match error {
+        LakeError::VersionGone { version, .. } => ServeError::VersionGone { version },
+        other => ServeError::Lake(other),
+    }
+}
