@@ -45,6 +45,7 @@ pub enum Command {
     Sample(SampleArguments),
     Serve(ServeArguments),
     Check(CheckArguments),
+    Deploy(DeployArguments),
     Run(RunArguments),
     /// Look at runs, or publish a rejected one on your word
     #[command(subcommand)]
@@ -108,6 +109,23 @@ pub struct CheckArguments {
     /// Print the JSON Schema of pipeline.yaml instead
     #[arg(long, conflicts_with = "folder")]
     pub schema: bool,
+}
+
+/// Put a pipeline and its data products into a lake, where runs and consumers find them
+///
+/// Checks everything first, as `sluice check` does. Doing it again changes nothing; a product that is gone from the folder is
+/// deregistered. Policies count for callers within seconds.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  sluice deploy pipelines/retail --lake lake
+  sluice deploy pipelines/retail --lake s3://my-lake --json")]
+pub struct DeployArguments {
+    /// Folder with pipeline.yaml, its contracts, and a .odps.yaml and .policy.yaml for each data product
+    #[arg(value_name = "PIPELINE FOLDER")]
+    pub folder: PathBuf,
+    /// The lake.
+    #[command(flatten)]
+    pub lake: LakeOption,
 }
 
 /// Run a pipeline: take its new files to audited, published tables
@@ -417,6 +435,8 @@ mod tests {
         check("sluice table show silver/../x --lake lake", false);
         check("sluice quarantine replay pipelines/retail --lake lake", true);
         check("sluice quarantine show quarantine/sales/transactions --lake lake --rule a --rows 3", true);
+        check("sluice deploy pipelines/retail --lake lake", true);
+        check("sluice deploy --lake lake", false);
         check("sluice serve --lake lake --port 0 --as recipient:acme --audit a.jsonl", true);
         check("sluice serve --lake lake --as acme", false);
         check("sluice nonsense", false);

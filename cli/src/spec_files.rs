@@ -6,22 +6,40 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use jiff::Timestamp;
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::pipeline::{MAX_DOCUMENT_BYTES, Pipeline, SpecError};
+use sluice_core::product::{Offered, RegisteredProduct, Source};
 use sluice_core::spec::PipelineSpec;
 use sluice_core::uri::{FolderUri, LakePath};
+use sluice_lake::engine::sql::predicate;
 
 use crate::fault::{Exit, Fault};
 use crate::place::Place;
 
 const SPEC_FILE: &str = "pipeline.yaml";
+/// What the names of data products' documents end in.
+const PRODUCT_ENDING: &str = ".odps.yaml";
+/// What the names of their policies end in.
+const POLICY_ENDING: &str = ".policy.yaml";
 
 /// A pipeline folder whose spec could be read. Whether it makes sense is told by [`SpecFiles::resolve`].
 #[derive(Debug)]
 pub struct SpecFiles {
     folder: PathBuf,
+    text: String,
     spec: PipelineSpec,
     contracts: BTreeMap<LakePath, String>,
+    products: Vec<ProductFiles>,
+}
+
+/// The documents of one data product beside a pipeline.
+#[derive(Debug)]
+struct ProductFiles {
+    origin: String,
+    text: String,
+    policy_origin: String,
+    policy: Option<String>,
 }
 
 impl SpecFiles {
@@ -48,7 +66,71 @@ impl SpecFiles {
                 contracts.insert(contract.clone(), text);
             }
         }
-        Ok(Self { folder: folder.to_owned(), spec, contracts })
+        let products = read_products(folder)?;
+        Ok(Self { folder: folder.to_owned(), text, spec, contracts, products })
+    }
+
+    /// Spec and contracts with their paths below the folder, the contracts first: a spec whose contracts are not there cannot run.
+    ///
+    /// # Errors
+    /// When the spec's own name is no path: a defect.
+    pub fn documents(&self) -> Result<Vec<(LakePath, &str)>> {
+        let contracts = self.contracts.iter().map(|(path, text)| (path.clone(), text.as_str()));
+        let spec = (SPEC_FILE.parse()?, self.text.as_str());
+        Ok(contracts.chain([spec]).collect())
+    }
+
+    /// The data products, resolved over the tables of the resolved pipeline, and warnings; or everything that is wrong with them.
+    ///
+    /// # Errors
+    /// Every problem, one message each.
+    pub fn resolve_products(
+        &self,
+        pipeline: &Pipeline,
+        now: Timestamp,
+    ) -> Result<(Vec<RegisteredProduct>, Vec<String>), Vec<String>> {
+        let offered = self.offered(pipeline);
+        let (mut products, mut warnings, mut problems) = (Vec::<RegisteredProduct>::new(), Vec::new(), Vec::new());
+        for files in &self.products {
+            let source = Source { origin: &files.origin, text: &files.text };
+            let policy = files.policy.as_deref().map(|text| Source { origin: &files.policy_origin, text });
+            if policy.is_none() {
+                warnings.push(format!(
+                    "{}: there is no {}, so nobody may read the product",
+                    files.origin, files.policy_origin
+                ));
+            }
+            match RegisteredProduct::resolve(&pipeline.name, source, policy, &offered, now) {
+                Ok(product) if products.iter().any(|known| known.product == product.product) => {
+                    problems.push(format!("{}: product `{}` is there twice", files.origin, product.product));
+                }
+                Ok(product) => {
+                    problems.extend(filters_that_do_not_fit(&product, &files.policy_origin));
+                    let expired =
+                        product.policy.grants.iter().filter(|grant| grant.expires.is_some_and(|at| at <= now));
+                    warnings.extend(
+                        expired.map(|grant| format!("{}: grant `{}` has expired", files.policy_origin, grant.name)),
+                    );
+                    products.push(product);
+                }
+                Err(refused) => problems.extend(refused.iter().map(ToString::to_string)),
+            }
+        }
+        if problems.is_empty() { Ok((products, warnings)) } else { Err(problems) }
+    }
+
+    /// The tables that products may offer.
+    fn offered(&self, pipeline: &Pipeline) -> Vec<Offered> {
+        let text = |path: &LakePath| self.contracts.get(path).cloned().unwrap_or_default();
+        let silver = self.spec.silver.iter().filter_map(|spec| {
+            let table = pipeline.silver.iter().find(|table| table.table.table() == &spec.table)?;
+            Some(Offered { table: table.table.clone(), contract: table.contract.clone(), text: text(&spec.contract) })
+        });
+        let gold = self.spec.gold.iter().filter_map(|spec| {
+            let table = pipeline.gold.iter().find(|table| table.table.table() == &spec.table)?;
+            Some(Offered { table: table.table.clone(), contract: table.contract.clone(), text: text(&spec.contract) })
+        });
+        silver.chain(gold).collect()
     }
 
     /// The spec.
@@ -71,6 +153,46 @@ impl SpecFiles {
     pub fn resolve(&self) -> Result<Pipeline, Vec<String>> {
         Pipeline::resolve(&self.spec, &self.contracts).map_err(|problems| problems.iter().map(message).collect())
     }
+}
+
+/// Row filters whose types do not go together, as the engine finds.
+fn filters_that_do_not_fit(product: &RegisteredProduct, origin: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    for grant in &product.policy.grants {
+        let Some(rows) = &grant.rows else { continue };
+        let covered =
+            product.ports.iter().filter(|port| grant.ports.as_ref().is_none_or(|ports| ports.contains(&port.name)));
+        for port in covered {
+            let fits = sluice_core::sql::check_row_predicate(rows)
+                .map_err(|error| error.to_string())
+                .and_then(|checked| predicate(&checked, &port.contract).map_err(|error| error.to_string()));
+            if let Err(reason) = fits {
+                problems
+                    .push(format!("{origin}: grant `{}`: rows do not fit port `{}`: {reason}", grant.name, port.name));
+            }
+        }
+    }
+    problems
+}
+
+/// Every `<name>.odps.yaml` of the folder with its `<name>.policy.yaml`, by name.
+fn read_products(folder: &Path) -> Result<Vec<ProductFiles>> {
+    let doing = || format!("cannot list {}", folder.display());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).with_context(doing)? {
+        let name = entry.with_context(doing)?.file_name();
+        names.extend(name.to_str().and_then(|name| name.strip_suffix(PRODUCT_ENDING)).map(str::to_owned));
+    }
+    names.sort_unstable();
+    let mut products = Vec::new();
+    for name in names {
+        let (origin, policy_origin) = (format!("{name}{PRODUCT_ENDING}"), format!("{name}{POLICY_ENDING}"));
+        // Deleted since the folder was listed.
+        let Some(text) = read_text(&folder.join(&origin))? else { continue };
+        let policy = read_text(&folder.join(&policy_origin))?;
+        products.push(ProductFiles { origin, text, policy_origin, policy });
+    }
+    Ok(products)
 }
 
 fn message(error: &SpecError) -> String {

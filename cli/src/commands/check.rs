@@ -1,9 +1,11 @@
 //! `sluice check`.
 
 use anyhow::{Context, Result};
+use jiff::Timestamp;
 use serde_json::json;
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::pipeline::Pipeline;
+use sluice_core::product::RegisteredProduct;
 use sluice_core::spec::json_schema;
 
 use crate::arguments::CheckArguments;
@@ -19,20 +21,25 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
     }
     let folder = arguments.folder.context("no pipeline folder was named")?;
     let files = SpecFiles::read(&folder)?;
-    let resolved = match files.resolve() {
-        Ok(pipeline) => plan(pipeline).await?,
-        Err(problems) => Err(problems),
-    };
+    let resolved = checked(&files).await?;
     let name = files.spec().pipeline.as_str();
     match resolved {
-        Ok(pipeline) => {
+        Ok(Checked { pipeline, products, warnings }) => {
             let tables = pipeline.tables();
+            let products: Vec<String> = products.iter().map(|product| product.product.to_string()).collect();
             if console.is_json() {
-                console.json_page(&json!({ "pipeline": name, "problems": [], "tables": tables }))?;
+                let warnings = json!({ "pipeline": name, "problems": [], "tables": tables, "products": products, "warnings": warnings });
+                console.json_page(&warnings)?;
             } else {
+                for warning in &warnings {
+                    console.note(&format!("{} {warning}", console.paint_err(Tone::Warning, "warning:")));
+                }
                 console.line(&format!("{} pipeline `{name}` can run; it writes", console.paint(Tone::Good, "ok:")))?;
                 for table in tables {
                     console.line(&format!("  {table}"))?;
+                }
+                if !products.is_empty() {
+                    console.line(&format!("and offers {}", products.join(", ")))?;
                 }
             }
             Ok(Exit::Done)
@@ -51,6 +58,25 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
             Ok(Exit::Failed)
         }
     }
+}
+
+/// A pipeline that can run, with its data products.
+pub(super) struct Checked {
+    pub(super) pipeline: Pipeline,
+    pub(super) products: Vec<RegisteredProduct>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Everything that is wrong with a pipeline or its products, or what they are.
+pub(super) async fn checked(files: &SpecFiles) -> Result<Result<Checked, Vec<String>>> {
+    let pipeline = match files.resolve() {
+        Ok(pipeline) => plan(pipeline).await?,
+        Err(problems) => Err(problems),
+    };
+    Ok(pipeline.and_then(|pipeline| {
+        let (products, warnings) = files.resolve_products(&pipeline, Timestamp::now())?;
+        Ok(Checked { pipeline, products, warnings })
+    }))
 }
 
 /// Lets the engine plan every query on empty tables.

@@ -1,6 +1,7 @@
 //! What the commands do.
 
 mod check;
+mod deploy;
 mod quarantine;
 mod run;
 mod runs;
@@ -23,6 +24,7 @@ pub(crate) async fn dispatch(command: Command, console: &Console) -> Result<Exit
         Command::Sample(arguments) => sample::run(arguments, console),
         Command::Serve(arguments) => serve::run(arguments, console).await,
         Command::Check(arguments) => check::run(arguments, console).await,
+        Command::Deploy(arguments) => deploy::run(arguments, console).await,
         Command::Run(arguments) => run::ingest(arguments, console).await,
         Command::Runs(command) => runs::run(command, console).await,
         Command::Source(command) => source::run(command, console).await,

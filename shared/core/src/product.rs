@@ -1,11 +1,17 @@
 //! Data products: what consumers find, read about and read.
 
+mod parse;
+#[cfg(test)]
+mod tests;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Policy;
 use crate::contract::TableContract;
 use crate::name::{PipelineName, PortName, ProductRef, TableRef};
+
+pub use self::parse::{Offered, ProductError, Source};
 
 /// A data product as it was deployed: everything that the doors need to know of it, in one document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

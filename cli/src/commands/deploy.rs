@@ -1,0 +1,151 @@
+//! `sluice deploy`: a pipeline and its data products into a lake.
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use object_store::{ObjectStoreExt, PutPayload};
+use serde::Serialize;
+use sluice_core::product::RegisteredProduct;
+use sluice_core::uri::{LakePath, layout};
+use sluice_lake::Lake;
+
+use super::check::{Checked, checked};
+use crate::arguments::DeployArguments;
+use crate::console::{Console, Tone};
+use crate::fault::{Exit, Fault};
+use crate::spec_files::SpecFiles;
+
+/// What became of a document of the lake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Change {
+    New,
+    Changed,
+    Unchanged,
+    Removed,
+}
+
+/// A document of the lake.
+#[derive(Debug, Serialize)]
+struct Deployed {
+    path: LakePath,
+    change: Change,
+}
+
+/// Checks everything, then writes contracts, spec and products in this order: whoever reads in between finds an older product or spec
+/// with newer contracts, and never one that names what is not there.
+pub(crate) async fn run(arguments: DeployArguments, console: &Console) -> Result<Exit> {
+    let files = SpecFiles::read(&arguments.folder)?;
+    let Checked { pipeline, products, warnings } = checked(&files).await?.map_err(|problems| {
+        let message = format!("pipeline `{}` cannot be deployed:\n  {}", files.spec().pipeline, problems.join("\n  "));
+        Fault::new(Exit::Failed, message)
+            .named("InvalidInput")
+            .next("correct what is named; `sluice check` tells it again")
+    })?;
+    let lake = arguments.lake.place.open_or_make_lake().await?;
+    let registered = registered(&lake).await?;
+    refuse_taken(&registered, &products)?;
+    let mut deployed = Vec::new();
+    for (path, text) in files.documents()? {
+        let path = format!("{}/{path}", layout::pipeline(&pipeline.name)).parse()?;
+        deployed.push(put_text(&lake, path, text).await?);
+    }
+    for product in products.iter().cloned() {
+        deployed.push(register(&lake, &registered, product).await?);
+    }
+    let is_gone = |known: &&RegisteredProduct| {
+        known.pipeline == pipeline.name && !products.iter().any(|product| product.product == known.product)
+    };
+    for gone in registered.iter().filter(is_gone) {
+        let path = layout::product(&gone.product);
+        lake.documents().delete(&path).await?;
+        deployed.push(Deployed { path, change: Change::Removed });
+    }
+    tell(&deployed, &warnings, console)?;
+    Ok(Exit::Done)
+}
+
+/// The products that are registered, of all pipelines.
+async fn registered(lake: &Lake) -> Result<Vec<RegisteredProduct>> {
+    let mut products = Vec::new();
+    for path in lake.documents().list(&layout::products()).await? {
+        products.extend(lake.read_document::<RegisteredProduct>(&path).await?);
+    }
+    Ok(products)
+}
+
+/// A name belongs to the pipeline that registered it.
+fn refuse_taken(registered: &[RegisteredProduct], products: &[RegisteredProduct]) -> Result<()> {
+    let taken = |product: &RegisteredProduct| {
+        registered.iter().find(|known| known.product == product.product && known.pipeline != product.pipeline)
+    };
+    match products.iter().find_map(taken) {
+        None => Ok(()),
+        Some(known) => {
+            let message = format!("product `{}` is registered by pipeline `{}`", known.product, known.pipeline);
+            Err(Fault::new(Exit::Failed, message)
+                .named("InvalidInput")
+                .next("choose another name in the .odps.yaml")
+                .into())
+        }
+    }
+}
+
+async fn put_text(lake: &Lake, path: LakePath, text: &str) -> Result<Deployed> {
+    let documents = lake.documents();
+    let key = documents.key(&path)?;
+    let there = match documents.objects().get(&key).await {
+        Ok(object) => Some(object.bytes().await.with_context(|| format!("cannot read {path} of the lake"))?),
+        Err(object_store::Error::NotFound { .. }) => None,
+        Err(error) => return Err(error).with_context(|| format!("cannot read {path} of the lake")),
+    };
+    let change = match there {
+        Some(there) if there == text.as_bytes() => Change::Unchanged,
+        Some(_) => Change::Changed,
+        None => Change::New,
+    };
+    if change != Change::Unchanged {
+        let written = documents.objects().put(&key, PutPayload::from(text.to_owned())).await;
+        written.with_context(|| format!("cannot write {path} of the lake"))?;
+    }
+    Ok(Deployed { path, change })
+}
+
+async fn register(lake: &Lake, registered: &[RegisteredProduct], product: RegisteredProduct) -> Result<Deployed> {
+    let path = layout::product(&product.product);
+    let known = registered.iter().find(|known| known.product == product.product);
+    // The time of a deployment that changed nothing is not told.
+    let change = match known {
+        Some(known)
+            if (RegisteredProduct { deployed_at: Timestamp::UNIX_EPOCH, ..known.clone() })
+                == (RegisteredProduct { deployed_at: Timestamp::UNIX_EPOCH, ..product.clone() }) =>
+        {
+            Change::Unchanged
+        }
+        Some(_) => Change::Changed,
+        None => Change::New,
+    };
+    if change != Change::Unchanged {
+        lake.documents().write(&path, &product).await?;
+    }
+    Ok(Deployed { path, change })
+}
+
+fn tell(deployed: &[Deployed], warnings: &[String], console: &Console) -> Result<()> {
+    if console.is_json() {
+        console.json_page(&serde_json::json!({ "deployed": deployed, "warnings": warnings }))?;
+        return Ok(());
+    }
+    for warning in warnings {
+        console.note(&format!("{} {warning}", console.paint_err(Tone::Warning, "warning:")));
+    }
+    for Deployed { path, change } in deployed {
+        let (tone, word) = match change {
+            Change::New => (Tone::Good, "new      "),
+            Change::Changed => (Tone::Warning, "changed  "),
+            Change::Unchanged => (Tone::Faint, "unchanged"),
+            Change::Removed => (Tone::Bad, "removed  "),
+        };
+        console.line(&format!("{} {path}", console.paint(tone, word)))?;
+    }
+    Ok(())
+}
