@@ -59,6 +59,11 @@ impl Governed {
         self.access.rows.is_some()
     }
 
+    /// Rows of the table, held-back ones included; `None` when a writer left them out of the log.
+    pub fn rows(&self) -> Option<u64> {
+        self.table.rows().ok().flatten()
+    }
+
     /// The columns that the caller sees, in table order.
     pub fn columns(&self) -> Vec<VisibleColumn> {
         let visible = self.access.visible(self.table.columns());

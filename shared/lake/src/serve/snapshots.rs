@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use sluice_core::name::TableRef;
 
 use super::ServeError;
-use crate::delta::OpenTable;
 use crate::delta::log::{Bound, open_version, version_at};
+use crate::delta::{HistoryEntry, OpenTable};
 use crate::error::LakeError;
 use crate::lake::Lake;
 
@@ -29,6 +29,7 @@ pub enum Version {
     AsOf(Timestamp),
 }
 
+type Histories = Arc<Mutex<HashMap<(TableRef, u64), Arc<Vec<HistoryEntry>>>>>;
 type Slot = Arc<tokio::sync::Mutex<Option<(Instant, Arc<OpenTable>)>>>;
 
 /// Opens the tables of a lake for readers. Cheap to clone.
@@ -36,12 +37,13 @@ type Slot = Arc<tokio::sync::Mutex<Option<(Instant, Arc<OpenTable>)>>>;
 pub struct Snapshots {
     lake: Lake,
     slots: Arc<Mutex<HashMap<(TableRef, Option<u64>), Slot>>>,
+    histories: Histories,
 }
 
 impl Snapshots {
     /// Tables of this lake.
     pub fn new(lake: Lake) -> Self {
-        Self { lake, slots: Arc::default() }
+        Self { lake, slots: Arc::default(), histories: Arc::default() }
     }
 
     /// The table at this version. The newest may be two seconds old.
@@ -75,6 +77,25 @@ impl Snapshots {
         let open = Arc::new(open);
         *kept = Some((Instant::now(), open.clone()));
         Ok(open)
+    }
+
+    /// The newest versions up to that of an opened table, the newest first. Read once for each version of each table.
+    ///
+    /// # Errors
+    /// Faults of the lake.
+    pub async fn history(&self, open: &OpenTable, limit: usize) -> Result<Arc<Vec<HistoryEntry>>, ServeError> {
+        let key = (open.reference().clone(), open.version());
+        let known = |histories: &Histories| histories.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some(history) = known(&self.histories) {
+            return Ok(history);
+        }
+        let history = Arc::new(open.history(limit).await?);
+        let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
+        if histories.len() >= MAX_KEPT {
+            histories.clear();
+        }
+        histories.insert(key, history.clone());
+        Ok(history)
     }
 
     fn slot(&self, table: &TableRef, version: Option<u64>) -> Slot {

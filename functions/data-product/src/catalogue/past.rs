@@ -1,0 +1,240 @@
+//! What the runs of a product's pipeline tell: quality and lineage.
+
+use std::collections::BTreeSet;
+
+use axum::extract::{Path, State};
+use serde::{Deserialize, Serialize};
+use sluice_core::access::{Door, Treatment};
+use sluice_core::name::{PipelineName, TableRef};
+use sluice_core::run::{Plan, Receipt, Verdict};
+use sluice_core::uri::{LakePath, layout};
+use sluice_http::{Credentials, Json, Problem, ProblemCode, Query};
+use utoipa::{IntoParams, ToSchema};
+
+use super::about::{found, one};
+use crate::refusal::Refusals;
+use crate::{Access, App};
+
+/// Runs that a history tells.
+const RUNS: usize = 20;
+
+/// Which port.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OfPort {
+    /// The output port.
+    #[param(max_length = 64, pattern = "^[a-z][a-z0-9_]{0,63}$")]
+    port: String,
+}
+
+/// The audits of a port's table, the newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Quality {
+    port: String,
+    /// Audits of published runs.
+    audits: Vec<Audit>,
+}
+
+/// An audit.
+#[derive(Debug, Serialize, ToSchema)]
+struct Audit {
+    run_id: String,
+    audited_at: String,
+    /// Share of rules that hold, 0 to 100.
+    score: String,
+    /// The rules, but for those about columns that are not for you.
+    rules: Vec<Rule>,
+    /// How many are left out.
+    hidden_rules: usize,
+}
+
+/// The outcome of a rule.
+#[derive(Debug, Serialize, ToSchema)]
+struct Rule {
+    rule: String,
+    description: String,
+    dimension: Option<String>,
+    passed: bool,
+    expected: String,
+    /// What was counted; null where rows are held back from you.
+    observed: Option<String>,
+}
+
+/// Tells the quality of a port
+///
+/// Scores and rules of the newest 20 published runs, the newest first.
+#[utoipa::path(
+    get, path = "/data-products/{domain}/{product}/quality", tag = "catalogue",
+    params(("domain" = String, Path, description = "the product's domain"), ("product" = String, Path, description = "the product's name"), OfPort),
+    responses((status = 200, description = "The audits", body = Quality), Refusals),
+    security(("token" = []))
+)]
+pub(super) async fn quality(
+    State(doors): State<App>,
+    credentials: Credentials,
+    Path((domain, product)): Path<(String, String)>,
+    Query(of): Query<OfPort>,
+) -> Result<Json<Quality>, Problem> {
+    let caller = doors.caller(&credentials).await?;
+    let access = one(&doors, &caller, &domain, &product, &of.port, "quality").await?;
+    let mut audits = Vec::new();
+    for receipt in receipts(&doors, &access.product.pipeline).await? {
+        if audits.len() >= RUNS {
+            break;
+        }
+        let path = layout::attempt_document(&receipt.run.pipeline, &receipt.run.run_id, receipt.run.attempt, "verdict");
+        if let Some(verdict) = read::<Verdict>(&doors, &path).await? {
+            audits.extend(audit(&verdict, &access));
+        }
+    }
+    doors.audit.write(&doors.allowed(&caller, Door::Catalogue, "quality", &access));
+    Ok(Json(Quality { port: access.port.name.to_string(), audits }))
+}
+
+fn audit(verdict: &Verdict, access: &Access) -> Option<Audit> {
+    let table = verdict.tables.iter().find(|audited| audited.table == access.port.table)?;
+    let hidden: Vec<&str> =
+        access.table.columns.iter().filter(|c| c.treatment == Treatment::Hide).map(|c| c.name.as_str()).collect();
+    // A rule names its columns in its id, its words or both.
+    let names_hidden = |rule: &&sluice_core::run::RuleResult| {
+        hidden.iter().any(|column| rule.rule.contains(column) || rule.description.contains(column))
+    };
+    let (left_out, shown): (Vec<_>, Vec<_>) = table.rules.iter().partition(names_hidden);
+    let rule = |rule: &sluice_core::run::RuleResult| Rule {
+        rule: rule.rule.clone(),
+        description: rule.description.clone(),
+        dimension: rule.dimension.clone(),
+        passed: rule.passed,
+        expected: rule.expected.clone(),
+        observed: access.table.rows.is_none().then(|| rule.observed.clone()),
+    };
+    Some(Audit {
+        run_id: verdict.run.run_id.to_string(),
+        audited_at: verdict.audited_at.to_string(),
+        score: table.score.clone(),
+        rules: shown.into_iter().map(rule).collect(),
+        hidden_rules: left_out.len(),
+    })
+}
+
+/// Where a product comes from and goes to.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Lineage {
+    /// What it is made from.
+    upstream: Vec<Step>,
+    /// What is made from it.
+    downstream: Vec<Step>,
+    /// The run that told, the newest that published; null before the first.
+    run_id: Option<String>,
+}
+
+/// One step of a lineage.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+struct Step {
+    /// What is read.
+    from: String,
+    /// What is made.
+    to: String,
+}
+
+/// Tells where a data product comes from, and what is made from it
+#[utoipa::path(
+    get, path = "/data-products/{domain}/{product}/lineage", tag = "catalogue",
+    params(("domain" = String, Path, description = "the product's domain"), ("product" = String, Path, description = "the product's name")),
+    responses((status = 200, description = "The steps", body = Lineage), Refusals),
+    security(("token" = []))
+)]
+pub(super) async fn lineage(
+    State(doors): State<App>,
+    credentials: Credentials,
+    Path((domain, product)): Path<(String, String)>,
+) -> Result<Json<Lineage>, Problem> {
+    let caller = doors.caller(&credentials).await?;
+    let (registered, accesses) = found(&doors, &caller, &domain, &product).await?;
+    let newest = receipts(&doors, &registered.pipeline).await?.into_iter().next();
+    let plan = match &newest {
+        Some(Receipt { run, .. }) => {
+            read::<Plan>(&doors, &layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "plan")).await?
+        }
+        None => None,
+    };
+    let ports: BTreeSet<&TableRef> = accesses.iter().map(|access| &access.port.table).collect();
+    let mut upstream: BTreeSet<Step> = registered
+        .inputs
+        .iter()
+        .map(|input| Step { from: format!("contract {}", input.contract_id), to: registered.product.to_string() })
+        .collect();
+    let mut downstream = BTreeSet::new();
+    if let Some(plan) = &plan {
+        let (up, down) = steps(plan, &ports);
+        upstream.extend(up);
+        downstream.extend(down);
+    }
+    let contracts: BTreeSet<&str> = accesses.iter().map(|access| access.port.contract.contract_id.as_str()).collect();
+    for (other, _) in doors.visible(&caller).await? {
+        let reads = other.inputs.iter().filter(|input| contracts.contains(input.contract_id.as_str()));
+        let reads = reads.filter(|_| other.product != registered.product);
+        downstream.extend(
+            reads.map(|input| Step { from: format!("contract {}", input.contract_id), to: other.product.to_string() }),
+        );
+    }
+    doors.audit.write(&doors.about(&caller, "lineage", &registered.product));
+    Ok(Json(Lineage {
+        upstream: upstream.into_iter().collect(),
+        downstream: downstream.into_iter().collect(),
+        run_id: newest.map(|receipt| receipt.run.run_id.to_string()),
+    }))
+}
+
+/// The steps that lead to these tables, and those that lead from them.
+fn steps(plan: &Plan, ports: &BTreeSet<&TableRef>) -> (Vec<Step>, Vec<Step>) {
+    let pipeline = &plan.pipeline;
+    let step = |from: &dyn std::fmt::Display, to: &TableRef| Step { from: from.to_string(), to: to.to_string() };
+    let source = step(&pipeline.source_prefix, &pipeline.bronze);
+    let silver = pipeline.silver.iter().map(|table| (vec![pipeline.bronze.clone()], table.table.clone()));
+    let gold = pipeline.gold.iter().map(|table| (table.inputs.iter().cloned().collect(), table.table.clone()));
+    let all: Vec<(Vec<TableRef>, TableRef)> = silver.chain(gold).collect();
+    let mut above: BTreeSet<TableRef> = ports.iter().map(|table| (*table).clone()).collect();
+    // Gold comes after what it reads, so one look from the end finds all that lead here.
+    let mut upstream = vec![source];
+    for (inputs, table) in all.iter().rev() {
+        if above.contains(table) {
+            upstream.extend(inputs.iter().map(|input| step(input, table)));
+            above.extend(inputs.iter().cloned());
+        }
+    }
+    let reads_a_port = |(inputs, table): &&(Vec<TableRef>, TableRef)| {
+        !ports.contains(table) && inputs.iter().any(|input| ports.contains(input))
+    };
+    let downstream = all.iter().filter(reads_a_port).flat_map(|(inputs, table)| {
+        inputs
+            .iter()
+            .filter(|input| ports.contains(*input))
+            .map(move |input| Step { from: input.to_string(), to: table.to_string() })
+    });
+    (upstream, downstream.collect())
+}
+
+/// Receipts of the newest published runs, the newest first. Names of runs begin with their time, so they sort by it.
+async fn receipts(doors: &App, pipeline: &PipelineName) -> Result<Vec<Receipt>, Problem> {
+    let paths = doors.lake.documents().list(&layout::runs(pipeline)).await.map_err(|error| unreadable(&error))?;
+    let is_receipt = |path: &&LakePath| {
+        path.as_str().rsplit('/').next().is_some_and(|name| name.starts_with("receipt-") && name.ends_with(".json"))
+    };
+    let mut receipts = Vec::new();
+    for path in paths.iter().rev().filter(is_receipt).take(RUNS) {
+        receipts.extend(read::<Receipt>(doors, path).await?);
+    }
+    receipts.sort_by(|a, b| b.published_at.cmp(&a.published_at));
+    Ok(receipts)
+}
+
+async fn read<T: serde::de::DeserializeOwned>(doors: &App, path: &LakePath) -> Result<Option<T>, Problem> {
+    doors.lake.documents().read(path).await.map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &sluice_documents::DocumentError) -> Problem {
+    tracing::error!(error_message = sluice_core::error::with_sources(error), "cannot read the documents of a run");
+    Problem::new(ProblemCode::Unavailable, "the lake does not answer: call again")
+}
