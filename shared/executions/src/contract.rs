@@ -118,6 +118,7 @@ fn same<T: PartialEq + std::fmt::Debug>(found: &T, expected: &T, what: &str) -> 
     if found == expected { Ok(()) } else { Err(format!("{what}: {found:?} is not {expected:?}")) }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
 fn words(fault: crate::ports::ExecutionFault) -> String {
     fault.to_string()
 }

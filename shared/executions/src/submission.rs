@@ -136,7 +136,7 @@ pub async fn submit(
     documents: &DocumentStore,
     executions: &impl Executions,
     submission: Submission,
-) -> Result<Submission, SubmissionError> {
+) -> Result<(Submission, Started), SubmissionError> {
     let digest = submission.digest.clone();
     let settled = documents.create_or_read(&layout::request(&submission.run_id), submission).await?;
     let run_id = settled.run_id.clone();
@@ -144,7 +144,7 @@ pub async fn submit(
         return Err(SubmissionError::OtherRequest { run_id });
     }
     match executions.start(&run_id, &settled.request).await? {
-        Started::Running | Started::Ended => Ok(settled),
+        started @ (Started::Running | Started::Ended) => Ok((settled, started)),
         Started::Conflicting => Err(SubmissionError::OtherExecution { run_id }),
     }
 }
