@@ -7,6 +7,10 @@ use std::str::FromStr;
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::uri::FolderUri;
 
+mod arn;
+
+pub use arn::StateMachineArn;
+
 /// An environment variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Variable {
@@ -33,6 +37,11 @@ pub const EVENT_BUS: Variable = Variable {
 pub const KMS_KEY: Variable = Variable {
     name: "SLUICE_KMS_KEY",
     purpose: "id or ARN of the KMS key that new objects of the lake are encrypted with; without it the bucket's default encryption counts",
+};
+/// Whose executions callers start. Submit needs it.
+pub const STATE_MACHINE_ARN: Variable = Variable {
+    name: "SLUICE_STATE_MACHINE_ARN",
+    purpose: "ARN of the state machine whose executions the API starts, such as arn:aws:states:eu-central-1:123456789012:stateMachine:sluice",
 };
 /// Release of EMR. Start-emr reads this and what follows, up to the security groups.
 pub const EMR_RELEASE: Variable = Variable {
@@ -142,11 +151,12 @@ pub const ENDPOINT_URL_S3: Variable =
 /// The catalogue.
 ///
 /// The AWS SDK reads more by itself (`AWS_PROFILE`, `AWS_ENDPOINT_URL_SNS`, …): see its own documentation.
-pub const CATALOGUE: [Variable; 28] = [
+pub const CATALOGUE: [Variable; 29] = [
     LAKE,
     TOPIC_ARN,
     EVENT_BUS,
     KMS_KEY,
+    STATE_MACHINE_ARN,
     EMR_RELEASE,
     EMR_LOG_URI,
     EMR_SUBNETS,
@@ -254,6 +264,14 @@ impl Env {
     /// [`EnvError`] when it is missing or no name of a bus.
     pub fn event_bus(&self) -> Result<Option<EventBus>, EnvError> {
         self.parse_or_none(EVENT_BUS)
+    }
+
+    /// The state machine whose executions the API starts.
+    ///
+    /// # Errors
+    /// [`EnvError`] when it is missing or no ARN of a state machine.
+    pub fn state_machine(&self) -> Result<StateMachineArn, EnvError> {
+        self.parse(STATE_MACHINE_ARN)
     }
 
     pub(crate) fn parse_or_none<T: FromStr<Err: fmt::Display>>(
