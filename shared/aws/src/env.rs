@@ -9,7 +9,7 @@ use sluice_core::uri::FolderUri;
 
 mod arn;
 
-pub use arn::StateMachineArn;
+pub use arn::{AwsNameError, StateMachineArn};
 
 /// An environment variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -345,16 +345,6 @@ impl FromStr for EventBus {
             })
         }
     }
-}
-
-/// Why a text is no name of an AWS thing.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("'{text}' is not {rule}")]
-pub struct AwsNameError {
-    /// The refused text, shortened to 200 characters.
-    pub text: String,
-    /// What is expected.
-    pub rule: &'static str,
 }
 
 #[cfg(test)]

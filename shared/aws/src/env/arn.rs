@@ -1,8 +1,16 @@
-//! The ARN of a state machine.
+//! The ARN of a state machine, and why a text is no name.
 
 use std::str::FromStr;
 
-use super::AwsNameError;
+/// Why a text is no name of an AWS thing.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("'{text}' is not {rule}")]
+pub struct AwsNameError {
+    /// The refused text, shortened to 200 characters.
+    pub text: String,
+    /// What is expected.
+    pub rule: &'static str,
+}
 
 /// ARN of a state machine, such as `arn:aws:states:eu-central-1:123456789012:stateMachine:sluice`.
 #[derive(Debug, Clone, PartialEq, Eq)]
