@@ -12,6 +12,7 @@ pub mod fault;
 mod grid;
 pub mod place;
 pub mod sample;
+pub mod serving;
 pub mod spec_files;
 
 use std::ffi::OsString;

@@ -47,7 +47,7 @@ fn request_of(folder: &Path, landing: Option<&Place>, action: RunAction) -> Resu
     let files = SpecFiles::read(folder)?;
     let landing = landing.map(|place| place.existing("landing")).transpose()?;
     let (pipeline, spec) = (files.spec().pipeline.clone(), Some(files.folder_uri()?));
-    Ok(RunRequest { pipeline, spec, landing, action, engine: None })
+    Ok(RunRequest { pipeline, spec, landing, action, engine: None, objects: None })
 }
 
 fn read_event(path: Option<&Path>) -> Result<Value> {

@@ -56,6 +56,7 @@ pub(crate) async fn run(command: RunsCommand, console: &Console) -> Result<Exit>
                 landing: None,
                 action: RunAction::Accept { run_id },
                 engine: None,
+                objects: None,
             };
             let execution = Execution::new(&lake, request, &new_run_id(Timestamp::now())?)?;
             run::execute(&execution, None, console).await

@@ -25,7 +25,7 @@ pub use remote::RemoteFunctions;
 pub use trace::Trace;
 pub use view::View;
 
-use crate::asl::{ExecutionResult, LocalTimer, StateMachine, WallTimer, execute};
+use crate::asl::{ExecutionResult, LocalTimer, Observer, StateMachine, WallTimer, execute};
 
 /// The state machine, as deployed.
 pub const DEFINITION: &str = include_str!("../../../statemachines/pipeline.asl.json");
@@ -76,18 +76,22 @@ impl Execution {
     /// # Errors
     /// When the documents of the ended run cannot be read.
     pub async fn run(&self, view: &View, trace: Option<&Trace>) -> Result<Ended> {
+        let result = self.observed(&(view, trace)).await;
+        Ended::of(self, &result).await
+    }
+
+    /// Executes to the end; `observer` is told every event. What the run left in the lake is for the caller to read.
+    pub async fn observed(&self, observer: &impl Observer) -> ExecutionResult {
         let (name, input) = (self.run_id.as_str(), self.input.clone());
-        let observer = (view, trace);
-        let result: ExecutionResult = match &self.handlers {
+        match &self.handlers {
             Handlers::Here(functions) => {
                 let timer = LocalTimer::default();
-                let result = execute(&self.machine, name, input, functions, &timer, &observer).await;
+                let result = execute(&self.machine, name, input, functions, &timer, observer).await;
                 functions.stop().await;
                 result
             }
-            Handlers::Remote(functions) => execute(&self.machine, name, input, functions, &WallTimer, &observer).await,
-        };
-        Ended::of(self, &result).await
+            Handlers::Remote(functions) => execute(&self.machine, name, input, functions, &WallTimer, observer).await,
+        }
     }
 
     /// Ends what an execution that was given up has left running on this machine.

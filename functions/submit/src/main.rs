@@ -1,3 +1,18 @@
 //! The Lambda function `submit`.
 
-fn main() {}
+use std::process::ExitCode;
+
+use sluice_aws::sfn::StateMachineExecutions;
+use sluice_documents::DocumentStore;
+use sluice_submit::{Callers, Door};
+
+fn main() -> ExitCode {
+    sluice_http::lambda::serve(async |env| {
+        let root = env.lake()?;
+        let options = sluice_aws::store::store_options(env, &root).await?;
+        let documents = DocumentStore::open(&root, &options)?;
+        let executions = StateMachineExecutions::new(&sluice_aws::sdk_config().await, env.state_machine()?);
+        let (router, _) = sluice_submit::router(Door::new(documents, executions, Callers::Gateway));
+        Ok(sluice_http::guard::guarded(router))
+    })
+}

@@ -7,6 +7,10 @@ use std::str::FromStr;
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::uri::FolderUri;
 
+mod arn;
+
+pub use arn::{AwsNameError, StateMachineArn};
+
 /// An environment variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Variable {
@@ -43,6 +47,11 @@ pub const ENDPOINT: Variable = Variable {
 pub const KMS_KEY: Variable = Variable {
     name: "SLUICE_KMS_KEY",
     purpose: "id or ARN of the KMS key that new objects of the lake are encrypted with; without it the bucket's default encryption counts",
+};
+/// Whose executions callers start. Submit needs it.
+pub const STATE_MACHINE_ARN: Variable = Variable {
+    name: "SLUICE_STATE_MACHINE_ARN",
+    purpose: "ARN of the state machine whose executions the API starts, such as arn:aws:states:eu-central-1:123456789012:stateMachine:sluice",
 };
 /// Release of EMR. Start-emr reads this and what follows, up to the security groups.
 pub const EMR_RELEASE: Variable = Variable {
@@ -152,13 +161,14 @@ pub const ENDPOINT_URL_S3: Variable =
 /// The catalogue.
 ///
 /// The AWS SDK reads more by itself (`AWS_PROFILE`, `AWS_ENDPOINT_URL_SNS`, …): see its own documentation.
-pub const CATALOGUE: [Variable; 30] = [
+pub const CATALOGUE: [Variable; 31] = [
     LAKE,
     TOPIC_ARN,
     EVENT_BUS,
     SECRET,
     ENDPOINT,
     KMS_KEY,
+    STATE_MACHINE_ARN,
     EMR_RELEASE,
     EMR_LOG_URI,
     EMR_SUBNETS,
@@ -268,6 +278,14 @@ impl Env {
         self.parse_or_none(EVENT_BUS)
     }
 
+    /// The state machine whose executions the API starts.
+    ///
+    /// # Errors
+    /// [`EnvError`] when it is missing or no ARN of a state machine.
+    pub fn state_machine(&self) -> Result<StateMachineArn, EnvError> {
+        self.parse(STATE_MACHINE_ARN)
+    }
+
     pub(crate) fn parse_or_none<T: FromStr<Err: fmt::Display>>(
         &self,
         variable: Variable,
@@ -343,16 +361,6 @@ impl FromStr for EventBus {
             })
         }
     }
-}
-
-/// Why a text is no name of an AWS thing.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("'{text}' is not {rule}")]
-pub struct AwsNameError {
-    /// The refused text, shortened to 200 characters.
-    pub text: String,
-    /// What is expected.
-    pub rule: &'static str,
 }
 
 #[cfg(test)]

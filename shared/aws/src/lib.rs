@@ -4,23 +4,26 @@
 //! - [`store`]: how the lake on S3 is reached;
 //! - `serve` (feature `lambda`): a handler as a Lambda function, with our error names and JSON logs;
 //! - `sns`, `eventbridge` (features of the same names): messages to people, events to machines;
-//! - `emr` (feature): clusters of the large engine.
+//! - `emr` (feature): clusters of the large engine;
+//! - `sfn` (feature): executions of the state machine.
 
 pub mod env;
 pub mod store;
 
 #[cfg(feature = "emr")]
 pub mod emr;
-#[cfg(all(test, any(feature = "sns", feature = "eventbridge", feature = "emr")))]
+#[cfg(all(test, any(feature = "sns", feature = "eventbridge", feature = "emr", feature = "sfn")))]
 mod endpoint;
 #[cfg(feature = "eventbridge")]
 pub mod eventbridge;
-#[cfg(any(feature = "sns", feature = "eventbridge", feature = "emr"))]
+#[cfg(any(feature = "sns", feature = "eventbridge", feature = "emr", feature = "sfn"))]
 mod fault;
 #[cfg(feature = "lambda")]
 mod log;
 #[cfg(feature = "lambda")]
 mod serve;
+#[cfg(feature = "sfn")]
+pub mod sfn;
 #[cfg(feature = "sns")]
 pub mod sns;
 

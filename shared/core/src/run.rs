@@ -11,7 +11,7 @@ use crate::engine::{Engine, EnginePreference, Estimate};
 use crate::name::{PipelineName, RunId, TableRef};
 use crate::pipeline::Pipeline;
 use crate::source::{SourceId, SourceObject};
-use crate::uri::FolderUri;
+use crate::uri::{FolderUri, ObjectUri};
 
 /// Most attempts of one run. Each replan answers a conflict with another writer; after 8 in a row something is wrong
 /// that planning again does not solve, and the run fails with `CommitConflict`.
@@ -47,6 +47,9 @@ pub struct RunRequest {
     /// The engine, when it is not left to the spec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<EnginePreference>,
+    /// The only objects of the landing folder to take, when it is not all that is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects: Option<BTreeSet<ObjectUri>>,
 }
 
 /// What a run does.

@@ -253,6 +253,21 @@ pub mod layout {
         LakePath(format!("pipelines/{pipeline}"))
     }
 
+    /// The spec of a pipeline as deployed.
+    pub fn spec(pipeline: &PipelineName) -> LakePath {
+        LakePath(format!("pipelines/{pipeline}/pipeline.yaml"))
+    }
+
+    /// Folder with the folders of delivered files.
+    pub fn landing() -> LakePath {
+        LakePath("landing".to_owned())
+    }
+
+    /// What a caller of the API asked for, under the id of the run that answers it.
+    pub fn request(run: &RunId) -> LakePath {
+        LakePath(format!("requests/{run}.json"))
+    }
+
     /// Folder of all registered data products.
     pub fn products() -> LakePath {
         LakePath("products".to_owned())

@@ -17,6 +17,7 @@ const LANDING: &str = "landing";
 /// EventBridge Scheduler, the API and the `sluice` command send a [`RunRequest`] as it is; S3 sends its own event,
 /// through EventBridge, with a key that is not URL-encoded (unlike that of S3's notifications to queues and functions).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one of them is made per execution, and taken apart at once")]
 pub enum Trigger {
     /// A request in our own shape.
     Request(RunRequest),
@@ -76,7 +77,14 @@ impl Trigger {
             Self::Request(request) => Ok(request),
             Self::ObjectCreated { bucket, key } => {
                 let pipeline = pipeline_of(lake, &bucket, &key)?;
-                Ok(RunRequest { pipeline, spec: None, landing: None, action: RunAction::Ingest, engine: None })
+                Ok(RunRequest {
+                    pipeline,
+                    spec: None,
+                    landing: None,
+                    action: RunAction::Ingest,
+                    engine: None,
+                    objects: None,
+                })
             }
         }
     }

@@ -75,6 +75,7 @@ impl Side {
             landing: Some(folder_uri(&place.landing)),
             action: RunAction::Ingest,
             engine: None,
+            objects: None,
         };
         Self { lake: open_lake(folder), scratch, request, runs: 0 }
     }

@@ -161,6 +161,7 @@ impl Steps {
             landing: Some(folder_uri(&lab.landing())),
             action: RunAction::Ingest,
             engine: None,
+            objects: None,
         };
         Self { lake, request, runs: Cell::new(0) }
     }

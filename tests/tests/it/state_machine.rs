@@ -150,6 +150,10 @@ fn every_sample_event_decodes() {
     let events = entries(&repository().join("events"));
     for path in events.iter().filter(|path| path.extension().is_some_and(|end| end == "json")) {
         let name = path.file_name().unwrap().to_str().unwrap();
+        // Requests of API Gateway, which its own tests take apart.
+        if name.starts_with("submit-") {
+            continue;
+        }
         let text = fs::read_to_string(path).unwrap();
         decode_event(name, &text).unwrap_or_else(|error| panic!("events/{name}: {error}"));
         functions.insert(name.split(['-', '.']).next().unwrap().to_owned());

@@ -44,6 +44,7 @@ fn plan(pipeline: Pipeline, files: &[&str], columns: &[&str]) -> Plan {
             landing: None,
             action: RunAction::Ingest,
             engine: None,
+            objects: None,
         },
         planned_at: "2026-01-05T09:00:00Z".parse().expect("time"),
         status: PlanStatus::Planned,

@@ -5,6 +5,7 @@ mod assemble;
 mod audit;
 mod changes;
 mod choose;
+mod named;
 mod plan;
 mod process;
 mod publish;

@@ -16,6 +16,7 @@ use sluice_core::source::{SourceId, SourceObject};
 use sluice_core::uri::layout;
 
 use super::choose::{engine_of, workload};
+use super::named::Named;
 use super::publish::committed_so_far;
 use super::sniff::{Looked, refuse_unreadable};
 use super::{document, required};
@@ -113,6 +114,10 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
     let standing = Standing::read(lake, &pipeline).await?;
     standing.check_schemas(&pipeline)?;
     let replay = request.action == RunAction::Replay;
+    if replay && request.objects.is_some() {
+        let message = "a replay takes what is in quarantine: leave `objects` out".to_owned();
+        return Err(LakeError::Invalid { message });
+    }
     let (objects, held) = if replay {
         (Vec::new(), Vec::new())
     } else {
@@ -306,6 +311,8 @@ async fn find_objects(
             .map_err(|error| LakeError::Invalid { message: format!("source prefix: {error}") })?,
     };
     let listed = list_sources(&landing, lake.options()).await?;
+    let named = Named::of(request);
+    named.check(&listed, &landing)?;
     let holds = runs::held(lake, &run.pipeline).await?;
     let is_held = |id: &SourceId| {
         holds.iter().any(|hold| &hold.object.id() == id && !(only.is_some() && hold.run_id == run.run_id))
@@ -315,7 +322,7 @@ async fn find_objects(
     };
     let mut objects = BTreeMap::new();
     let mut held = Vec::new();
-    for object in listed {
+    for object in listed.into_iter().filter(|object| named.takes(object)) {
         let id = object.id();
         if everywhere(&id) || only.as_ref().is_some_and(|only| !only.contains(&id)) {
             continue;
@@ -327,7 +334,7 @@ async fn find_objects(
         let read_from = if standing.has(&pipeline.bronze, &id) { ReadFrom::Bronze } else { ReadFrom::Landing };
         objects.insert(object.uri.clone(), PlannedObject { object, read_from, shape: None });
     }
-    for object in behind_bronze(pipeline, standing).await? {
+    for object in behind_bronze(pipeline, standing).await?.into_iter().filter(|object| named.takes(object)) {
         let id = object.id();
         if !is_held(&id) && only.as_ref().is_none_or(|only| only.contains(&id)) {
             let planned = PlannedObject { object, read_from: ReadFrom::Bronze, shape: None };

@@ -123,6 +123,7 @@ impl Fixture {
             landing: None,
             action: RunAction::Ingest,
             engine: None,
+            objects: None,
         };
         write("lake/landing/shop/1.csv", FIRST);
         let plan = validate(&lake, at(), "run-1".parse().expect("id"), request.clone()).await.expect("plan");

@@ -54,7 +54,14 @@ fn lake(format: &str, more: &str) -> (TempDir, Lake) {
 }
 
 fn plan(lake: &Lake, run: &str, engine: Option<EnginePreference>, action: RunAction) -> Result<Plan, LakeError> {
-    let request = RunRequest { pipeline: "shop".parse().expect("name"), spec: None, landing: None, action, engine };
+    let request = RunRequest {
+        pipeline: "shop".parse().expect("name"),
+        spec: None,
+        landing: None,
+        action,
+        engine,
+        objects: None,
+    };
     wait(validate(lake, at(), run.parse().expect("id"), request))
 }
 

@@ -1,0 +1,3 @@
+//! What `sluice serve` needs that the commands do not.
+
+pub mod executions;

@@ -1,0 +1,168 @@
+//! What callers ask for, into a request of the state machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::http::HeaderMap;
+use serde::Deserialize;
+use serde_json::Value;
+use sluice_core::engine::EnginePreference;
+use sluice_core::name::PipelineName;
+use sluice_core::run::{RunAction, RunRequest};
+use sluice_core::uri::{FolderUri, LakePath, ObjectUri, layout};
+use sluice_executions::submission::IdempotencyKey;
+use sluice_http::{Problem, ProblemCode};
+use utoipa::{IntoParams, ToSchema};
+
+/// Header with the caller's own name for a request.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Most objects of one run.
+const MAX_OBJECTS: usize = 1000;
+/// Longest request as JSON. State data may have 256 KiB; an error's cause (32 KiB) and the step's own fields come on top.
+const MAX_REQUEST_BYTES: usize = 192 * 1024;
+/// Longest wait in seconds: within API Gateway's 29 s, with 4 s for the start and the documents.
+pub(crate) const MAX_WAIT_SECONDS: u64 = 25;
+
+/// A run to be started.
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProcessBody {
+    /// The pipeline, as deployed in the lake.
+    #[schema(value_type = String, pattern = "^[a-z][a-z0-9_]{0,47}$", example = "retail")]
+    pipeline: PipelineName,
+    /// Folder to take new files from, when it is not the pipeline's own: a path below `landing/`, or an address.
+    #[serde(default)]
+    #[schema(example = "retail/2026-01-05")]
+    prefix: Option<String>,
+    /// The only objects to take: paths below `landing/`, or addresses. Each must be in the landing folder of the run.
+    #[serde(default)]
+    #[schema(min_items = 1, max_items = 1000, example = json!(["retail/day1.csv"]))]
+    objects: Option<Vec<String>>,
+    /// The engine, when it is not left to the pipeline.
+    #[serde(default)]
+    #[schema(value_type = Option<EngineName>)]
+    engine: Option<EnginePreference>,
+    /// Values for parameters of the pipeline. Pipelines declare none yet, so every name is refused.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    parameters: Option<BTreeMap<String, Value>>,
+}
+
+/// The engine of a run.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "describes the type of the core, which knows no OpenAPI")]
+pub(crate) enum EngineName {
+    /// Whatever fits the size of the run.
+    Auto,
+    /// Polars.
+    Lambda,
+    /// Spark.
+    Emr,
+}
+
+/// How long to wait for the end of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WaitQuery {
+    /// Seconds to wait for the end of the run.
+    #[serde(default)]
+    #[param(minimum = 0, maximum = 25)]
+    wait: Option<u64>,
+}
+
+impl WaitQuery {
+    pub(crate) fn seconds(self) -> Result<u64, Problem> {
+        let wait = self.wait.unwrap_or(0);
+        if wait > MAX_WAIT_SECONDS {
+            return Err(refused(
+                "wait",
+                format!("`wait` is {wait}: wait 0 to {MAX_WAIT_SECONDS} seconds, then look again"),
+            ));
+        }
+        Ok(wait)
+    }
+}
+
+/// The caller's own name for the request; `None` when there is none.
+pub(crate) fn key_of(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(refused("Idempotency-Key", "the header `Idempotency-Key` is there twice: send one".to_owned()));
+    }
+    let key = value.to_str().unwrap_or_default().parse();
+    key.map(Some).map_err(|error| refused("Idempotency-Key", format!("header `Idempotency-Key`: {error}")))
+}
+
+impl ProcessBody {
+    /// The request of this body, of the lake at `lake`.
+    pub(crate) fn into_request(self, lake: &FolderUri) -> Result<RunRequest, Problem> {
+        let Self { pipeline, prefix, objects, engine, parameters } = self;
+        if let Some(name) = parameters.unwrap_or_default().keys().next() {
+            let detail = format!("pipeline `{pipeline}` declares no parameter `{name}`: leave `parameters` out");
+            return Err(refused("parameters", detail));
+        }
+        let landing = prefix.map(|text| landing_of(lake, &text)).transpose()?;
+        let objects = objects.map(|texts| objects_of(lake, &texts)).transpose()?;
+        let request = RunRequest { pipeline, spec: None, landing, action: RunAction::Ingest, engine, objects };
+        let size = serde_json::to_vec(&request).map(|text| text.len()).unwrap_or(usize::MAX);
+        if size > MAX_REQUEST_BYTES {
+            let detail = format!(
+                "the request has {size} bytes, more than the {MAX_REQUEST_BYTES} a run can carry: name fewer `objects` per run"
+            );
+            return Err(Problem::new(ProblemCode::BodyTooLarge, detail).in_field("objects"));
+        }
+        Ok(request)
+    }
+}
+
+fn landing_of(lake: &FolderUri, text: &str) -> Result<FolderUri, Problem> {
+    let wrong = |error: sluice_core::uri::UriError| refused("prefix", format!("`prefix`: {error}"));
+    if !text.contains("://") {
+        return below_landing(lake, text).map_err(wrong)?.as_str().parse().map_err(wrong);
+    }
+    let folder: FolderUri = text.parse().map_err(wrong)?;
+    check_place(lake, folder.is_local(), "prefix", text)?;
+    Ok(folder)
+}
+
+fn objects_of(lake: &FolderUri, texts: &[String]) -> Result<BTreeSet<ObjectUri>, Problem> {
+    if texts.is_empty() || texts.len() > MAX_OBJECTS {
+        let detail = format!(
+            "`objects` has {} names: name 1 to {MAX_OBJECTS}, or leave it out to take all that is new",
+            texts.len()
+        );
+        return Err(refused("objects", detail));
+    }
+    let object = |(at, text): (usize, &String)| {
+        let field = format!("objects[{at}]");
+        let wrong = |error: sluice_core::uri::UriError| refused(&field, format!("`{field}`: {error}"));
+        if !text.contains("://") {
+            return below_landing(lake, text).map_err(wrong);
+        }
+        let uri: ObjectUri = text.parse().map_err(wrong)?;
+        check_place(lake, uri.as_url().scheme() == "file", &field, text)?;
+        Ok(uri)
+    };
+    texts.iter().enumerate().map(object).collect()
+}
+
+fn below_landing(lake: &FolderUri, text: &str) -> Result<ObjectUri, sluice_core::uri::UriError> {
+    // Checked by itself first: it must not be told with our folder in front of it.
+    let path: LakePath = text.parse()?;
+    Ok(lake.object(&format!("{}/{path}", layout::landing()).parse()?))
+}
+
+/// An address on the disk of a function is nothing that a caller may name, and a local lake knows no way to S3.
+fn check_place(lake: &FolderUri, is_local: bool, field: &str, text: &str) -> Result<(), Problem> {
+    if lake.is_local() == is_local {
+        return Ok(());
+    }
+    let place = if lake.is_local() { "file:///" } else { "s3://" };
+    Err(refused(field, format!("`{field}` is '{text}': the lake takes files from {place} only")))
+}
+
+fn refused(field: &str, detail: String) -> Problem {
+    Problem::new(ProblemCode::InvalidRequest, detail).in_field(field)
+}

@@ -1,0 +1,309 @@
+//! The routes.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use serde::Deserialize;
+use sluice_core::name::{PipelineName, RunId};
+use sluice_core::uri::layout;
+use sluice_executions::control::{self, Controlled};
+use sluice_executions::ports::{ExecutionStatus, Executions, Started};
+use sluice_executions::submission::{self, Submission, SubmissionError};
+use sluice_http::{Json, Problem, ProblemCode, Query};
+use utoipa::IntoParams;
+
+use crate::Door;
+use crate::answers::{RunAnswer, RunState, RunSummary, RunsAnswer};
+use crate::caller::{NamedRun, Principal};
+use crate::cursor::Cursor;
+use crate::request::{ProcessBody, WaitQuery, key_of};
+use crate::runs::{document_problem, fault_problem, no_run};
+
+/// Time between two looks at a run that is waited for: at most 25 looks per call, far below the service's quota.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Most executions looked at for one page: 200 calls, 8 at once, of 50 ms each are 1.3 s.
+const MAX_LOOKS: usize = 200;
+/// Calls at once.
+const AT_ONCE: usize = 8;
+/// Most runs of a page.
+const MAX_LIMIT: usize = 100;
+/// Runs of a page when nothing is said.
+const DEFAULT_LIMIT: usize = 20;
+
+/// Starts a run.
+///
+/// With the header `Idempotency-Key`, the same request of the same caller again finds its run; without it, every request
+/// starts one.
+#[utoipa::path(
+    post, path = "/process", tag = "runs",
+    params(
+        WaitQuery,
+        ("Idempotency-Key" = Option<String>, Header, description = "the caller's own name for this request, 1 to 255 visible ASCII characters"),
+    ),
+    request_body = ProcessBody,
+    responses(
+        (status = 202, description = "the run is on its way", body = RunSummary, headers(("Location" = String, description = "address of the run"))),
+        (status = 200, description = "the run ended while it was waited for", body = RunAnswer, headers(("Location" = String, description = "address of the run"))),
+        (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthenticated`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not-found`: no such pipeline", body = Problem, content_type = "application/problem+json"),
+        (status = 408, description = "`request-timeout`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`conflict`: the key was used with another body", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "`body-too-large`", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported-media-type`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-requests`", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "`internal`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn process(
+    State(door): State<Door>,
+    Principal(caller): Principal,
+    Query(wait): Query<WaitQuery>,
+    headers: HeaderMap,
+    Json(body): Json<ProcessBody>,
+) -> Result<Response, Problem> {
+    let now = Timestamp::now();
+    let (wait, key) = (wait.seconds()?, key_of(&headers)?);
+    let request = body.into_request(door.documents.root())?;
+    let pipeline = request.pipeline.clone();
+    if !door.documents.exists(&layout::spec(&pipeline)).await.map_err(|error| document_problem(&error))? {
+        let detail = format!("pipeline `{pipeline}` is not deployed: there is no '{}'", layout::spec(&pipeline));
+        return Err(Problem::new(ProblemCode::NotFound, detail).in_field("pipeline"));
+    }
+    let run_id = submission::run_id(&caller, key.as_ref())
+        .map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
+    let asked = Submission::new(run_id, &caller, now, request).map_err(|error| submission_problem(&error))?;
+    let (settled, started) = submission::submit(&door.documents, &door.executions, asked)
+        .await
+        .map_err(|error| submission_problem(&error))?;
+    let repeated = settled.accepted_at != now;
+    tracing::info!(%caller, run_id = %settled.run_id, %pipeline, repeated, "run started");
+    if ended_within(&door, &settled.run_id, wait).await? {
+        let answer = door.run(&settled.run_id, Timestamp::now()).await?;
+        return Ok(located(&settled.run_id, (StatusCode::OK, Json(answer)).into_response()));
+    }
+    let execution = match started {
+        Started::Ended => door.executions.describe(&settled.run_id).await.map_err(fault_problem)?,
+        _ => None,
+    };
+    let summary = match execution {
+        Some(execution) => door.summary(&execution).await?,
+        None => RunSummary {
+            run_id: settled.run_id.to_string(),
+            pipeline: Some(pipeline.to_string()),
+            state: RunState::Running,
+            started_at: settled.accepted_at,
+            ended_at: None,
+            redrives: 0,
+        },
+    };
+    Ok(located(&settled.run_id, (StatusCode::ACCEPTED, Json(summary)).into_response()))
+}
+
+fn submission_problem(error: &SubmissionError) -> Problem {
+    match error.fault() {
+        Some(fault) => Problem::of_step(&fault),
+        None => Problem::new(ProblemCode::Conflict, error.to_string()).in_field("Idempotency-Key"),
+    }
+}
+
+/// Whether the run ends within this time. Bounded: one look now and one per second.
+async fn ended_within(door: &Door, run: &RunId, seconds: u64) -> Result<bool, Problem> {
+    for _ in 0..seconds {
+        tokio::time::sleep(LOOK_EVERY).await;
+        // An execution that was just started may not be shown yet.
+        let execution = door.executions.describe(run).await.map_err(fault_problem)?;
+        if execution.is_some_and(|execution| execution.status != ExecutionStatus::Running) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn located(run: &RunId, mut response: Response) -> Response {
+    // Run ids have no character that a header has not.
+    if let Ok(value) = HeaderValue::from_str(&format!("/runs/{run}")) {
+        response.headers_mut().insert(header::LOCATION, value);
+    }
+    response
+}
+
+/// Shows a run: how far it is, the states it has passed, rows, verdict and error.
+#[utoipa::path(
+    get, path = "/runs/{id}", tag = "runs",
+    params(("id" = String, Path, description = "identifier of the run")),
+    responses(
+        (status = 200, description = "the run", body = RunAnswer),
+        (status = 401, description = "`unauthenticated`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not-found`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-requests`", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "`internal`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn show_run(
+    State(door): State<Door>,
+    _: Principal,
+    NamedRun(run): NamedRun,
+) -> Result<Json<RunAnswer>, Problem> {
+    door.run(&run, Timestamp::now()).await.map(Json)
+}
+
+/// Which runs are listed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RunsQuery {
+    /// Only runs of this pipeline.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    pipeline: Option<PipelineName>,
+    /// Most runs of the page; 20 by default.
+    #[serde(default)]
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    #[serde(default)]
+    cursor: Option<String>,
+}
+
+/// Lists runs, newest first. A page may have fewer runs than `limit` though more follow: go on until there is no
+/// `next_cursor`.
+#[utoipa::path(
+    get, path = "/runs", tag = "runs",
+    params(RunsQuery),
+    responses(
+        (status = 200, description = "a page of runs", body = RunsAnswer),
+        (status = 400, description = "`invalid-request`, `invalid-cursor`", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthenticated`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-requests`", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "`internal`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn list_runs(
+    State(door): State<Door>,
+    _: Principal,
+    Query(query): Query<RunsQuery>,
+) -> Result<Json<RunsAnswer>, Problem> {
+    let RunsQuery { pipeline, limit, cursor } = query;
+    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        let detail = format!("`limit` is {limit}: ask for 1 to {MAX_LIMIT} runs");
+        return Err(Problem::new(ProblemCode::InvalidRequest, detail).in_field("limit"));
+    }
+    let mut token = cursor.map(|text| Cursor::token(&text, pipeline.as_ref())).transpose()?;
+    let (mut runs, mut looks) = (Vec::new(), 0);
+    while runs.len() < limit && looks < MAX_LOOKS {
+        let wanted = (limit - runs.len()).min(MAX_LOOKS - looks);
+        let page = door.executions.list(wanted, token.as_deref()).await.map_err(fault_problem)?;
+        // An empty page is a look, too, so that the loop ends.
+        looks += page.executions.len().max(1);
+        let summaries: Vec<Option<RunSummary>> = stream::iter(page.executions)
+            .map(|listed| {
+                let door = door.clone();
+                async move {
+                    match door.executions.describe(&listed.run_id).await.map_err(fault_problem)? {
+                        Some(execution) => door.summary(&execution).await.map(Some),
+                        None => Ok(None),
+                    }
+                }
+            })
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        let is_wanted = |run: &RunSummary| {
+            pipeline.as_ref().is_none_or(|pipeline| run.pipeline.as_deref() == Some(pipeline.as_str()))
+        };
+        runs.extend(summaries.into_iter().flatten().filter(is_wanted));
+        token = page.next;
+        if token.is_none() {
+            break;
+        }
+    }
+    let next_cursor = token.map(|token| Cursor::text(pipeline.as_ref(), token)).transpose()?;
+    Ok(Json(RunsAnswer { runs, next_cursor }))
+}
+
+/// Goes on with a run that failed or was stopped, from the state in which it ended. The same call twice redrives once.
+#[utoipa::path(
+    post, path = "/runs/{id}/redrive", tag = "runs",
+    params(("id" = String, Path, description = "identifier of the run")),
+    responses(
+        (status = 202, description = "the run goes on", body = RunSummary, headers(("Location" = String, description = "address of the run"))),
+        (status = 401, description = "`unauthenticated`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not-found`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`conflict`: the run did not fail, or cannot be redriven any more", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-requests`", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "`internal`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn redrive_run(
+    State(door): State<Door>,
+    Principal(caller): Principal,
+    NamedRun(run): NamedRun,
+) -> Result<Response, Problem> {
+    let controlled = control::redrive(&door.executions, &run).await.map_err(fault_problem)?;
+    let summary = match controlled {
+        Controlled::Done(execution) => {
+            let summary = door.summary(&execution).await?;
+            let pipeline = summary.pipeline.as_deref().unwrap_or_default();
+            tracing::info!(%caller, run_id = %run, pipeline, "run redriven");
+            let redrives = summary.redrives.saturating_add(1);
+            RunSummary { state: RunState::Running, ended_at: None, redrives, ..summary }
+        }
+        Controlled::Already(execution) => door.summary(&execution).await?,
+        Controlled::Unknown => return Err(no_run(&run)),
+        Controlled::Refused { reason } => return Err(Problem::new(ProblemCode::Conflict, reason)),
+    };
+    Ok(located(&run, (StatusCode::ACCEPTED, Json(summary)).into_response()))
+}
+
+/// Stops a run. What it has committed stays; clusters that it has are ended after it.
+#[utoipa::path(
+    delete, path = "/runs/{id}", tag = "runs",
+    params(("id" = String, Path, description = "identifier of the run")),
+    responses(
+        (status = 202, description = "the run is being stopped", body = RunSummary),
+        (status = 200, description = "the run had ended before", body = RunSummary),
+        (status = 401, description = "`unauthenticated`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`not-found`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`conflict`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-requests`", body = Problem, content_type = "application/problem+json"),
+        (status = 500, description = "`internal`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn stop_run(
+    State(door): State<Door>,
+    Principal(caller): Principal,
+    NamedRun(run): NamedRun,
+) -> Result<Response, Problem> {
+    let cause = format!("stopped by {caller}");
+    match control::stop(&door.executions, &run, &cause).await.map_err(fault_problem)? {
+        Controlled::Done(execution) => {
+            let summary = door.summary(&execution).await?;
+            let pipeline = summary.pipeline.as_deref().unwrap_or_default();
+            tracing::info!(%caller, run_id = %run, pipeline, "run stopped");
+            Ok((StatusCode::ACCEPTED, Json(summary)).into_response())
+        }
+        Controlled::Already(execution) => Ok((StatusCode::OK, Json(door.summary(&execution).await?)).into_response()),
+        Controlled::Unknown => Err(no_run(&run)),
+        Controlled::Refused { reason } => Err(Problem::new(ProblemCode::Conflict, reason)),
+    }
+}
+
+/// This description.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "about",
+    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json", body = Object))
+)]
+pub(crate) async fn openapi() -> Json<utoipa::openapi::OpenApi> {
+    Json(crate::described().into_openapi())
+}

@@ -1,0 +1,212 @@
+//! Runs as their executions and documents tell them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use sluice_core::error::StepError;
+use sluice_core::name::{PipelineName, RunId};
+use sluice_core::run::{Changeset, MAX_ATTEMPTS, Report, RunAction, Verdict};
+use sluice_core::uri::layout;
+use sluice_documents::DocumentError;
+use sluice_documents::trigger::Trigger;
+use sluice_executions::history::PassedState;
+use sluice_executions::ports::{Execution, ExecutionFault, ExecutionStatus, Executions};
+use sluice_executions::submission::{self, Submission};
+use sluice_http::{Problem, ProblemCode};
+
+use crate::Door;
+use crate::answers::{CommitAnswer, RunAnswer, RunState, RunSummary};
+use crate::cursor;
+
+/// How long Step Functions may take to show an execution that it has started: it says seconds.
+const STARTING: SignedDuration = SignedDuration::from_secs(60);
+
+/// The folder of documents that a run is told by: its own, or that of the run it accepts.
+struct Folder {
+    pipeline: PipelineName,
+    run_id: RunId,
+}
+
+pub(crate) fn document_problem(error: &DocumentError) -> Problem {
+    Problem::of_step(&StepError::new(error.name(), error))
+}
+
+pub(crate) fn fault_problem(fault: ExecutionFault) -> Problem {
+    match fault {
+        ExecutionFault::UnknownToken { .. } => {
+            cursor::invalid("cursor has expired or is none of ours: begin at the first page, without `cursor`")
+        }
+        fault => Problem::of_step(&fault.into()),
+    }
+}
+
+pub(crate) fn no_run(run: &RunId) -> Problem {
+    Problem::new(ProblemCode::NotFound, format!("there is no run `{run}`: see GET /runs"))
+}
+
+impl Door {
+    fn folder_of(&self, execution: &Execution) -> Option<Folder> {
+        let trigger = serde_json::from_value::<Trigger>(execution.input.clone()).ok()?;
+        let request = trigger.into_request(self.documents.root()).ok()?;
+        let run_id = match request.action {
+            RunAction::Accept { run_id } => run_id,
+            RunAction::Ingest | RunAction::Replay => execution.run_id.clone(),
+        };
+        Some(Folder { pipeline: request.pipeline, run_id })
+    }
+
+    async fn report(&self, folder: Option<&Folder>) -> Result<Option<Report>, Problem> {
+        let Some(folder) = folder else { return Ok(None) };
+        let path = layout::run_document(&folder.pipeline, &folder.run_id, "report");
+        self.documents.read(&path).await.map_err(|error| document_problem(&error))
+    }
+
+    async fn passed(&self, run: &RunId) -> Result<Vec<PassedState>, Problem> {
+        Ok(self.executions.history(run).await.map_err(fault_problem)?.unwrap_or_default())
+    }
+
+    /// A run in one line.
+    pub(crate) async fn summary(&self, execution: &Execution) -> Result<RunSummary, Problem> {
+        let folder = self.folder_of(execution);
+        let report = match execution.status {
+            ExecutionStatus::Succeeded => self.report(folder.as_ref()).await?,
+            _ => None,
+        };
+        let states = match (execution.status, &report) {
+            (ExecutionStatus::Succeeded, None) => self.passed(&execution.run_id).await?,
+            _ => Vec::new(),
+        };
+        Ok(summary_of(execution, folder.as_ref(), report.as_ref(), &states))
+    }
+
+    /// Everything that is told of a run.
+    pub(crate) async fn run(&self, run: &RunId, now: Timestamp) -> Result<RunAnswer, Problem> {
+        let submitted = submission::find(&self.documents, run).await.map_err(|error| document_problem(&error))?;
+        let Some(execution) = self.executions.describe(run).await.map_err(fault_problem)? else {
+            return self.run_without_execution(run, submitted.as_ref(), now).await;
+        };
+        let folder = self.folder_of(&execution);
+        let report = self.report(folder.as_ref()).await?;
+        let states = self.passed(run).await?;
+        let mut answer = RunAnswer {
+            summary: summary_of(&execution, folder.as_ref(), report.as_ref(), &states),
+            requested_by: submitted.map(|submitted| submitted.caller),
+            states: states.into_iter().map(Into::into).collect(),
+            rows: BTreeMap::new(),
+            committed: Vec::new(),
+            verdict: None,
+            error: execution.error.map(Into::into),
+        };
+        if let Some(folder) = folder {
+            self.tell_documents(&mut answer, &folder, report).await?;
+        }
+        Ok(answer)
+    }
+
+    /// A run that the service forgot, as it does after 90 days, or does not show yet.
+    async fn run_without_execution(
+        &self,
+        run: &RunId,
+        submitted: Option<&Submission>,
+        now: Timestamp,
+    ) -> Result<RunAnswer, Problem> {
+        let Some(submitted) = submitted else { return Err(no_run(run)) };
+        let folder = Folder { pipeline: submitted.request.pipeline.clone(), run_id: run.clone() };
+        let report = self.report(Some(&folder)).await?;
+        let (state, ended_at) = match &report {
+            Some(report) => (report.outcome.into(), Some(report.ended_at)),
+            None if now.duration_since(submitted.accepted_at) < STARTING => (RunState::Running, None),
+            None => {
+                let detail = format!(
+                    "run `{run}` was accepted and its execution is not there: send the same request with the same key again"
+                );
+                return Err(Problem::new(ProblemCode::NotFound, detail));
+            }
+        };
+        let mut answer = RunAnswer {
+            summary: RunSummary {
+                run_id: run.to_string(),
+                pipeline: Some(folder.pipeline.to_string()),
+                state,
+                started_at: submitted.accepted_at,
+                ended_at,
+                redrives: 0,
+            },
+            requested_by: Some(submitted.caller.clone()),
+            states: Vec::new(),
+            rows: BTreeMap::new(),
+            committed: Vec::new(),
+            verdict: None,
+            error: report.as_ref().and_then(|report| report.error.clone()).map(Into::into),
+        };
+        self.tell_documents(&mut answer, &folder, report).await?;
+        Ok(answer)
+    }
+
+    /// Adds what the documents of the newest attempt say.
+    async fn tell_documents(
+        &self,
+        answer: &mut RunAnswer,
+        folder: &Folder,
+        report: Option<Report>,
+    ) -> Result<(), Problem> {
+        let Folder { pipeline, run_id } = folder;
+        let wrong = |error: DocumentError| document_problem(&error);
+        let listed = self.documents.list(&layout::run(pipeline, run_id)).await.map_err(wrong)?;
+        let paths: BTreeSet<_> = listed.into_iter().collect();
+        let document = |kind: &str| {
+            let of = |attempt| layout::attempt_document(pipeline, run_id, attempt, kind);
+            (1..=MAX_ATTEMPTS).rev().map(of).find(|path| paths.contains(path))
+        };
+        if let Some(path) = document("verdict") {
+            let verdict: Option<Verdict> = self.documents.read(&path).await.map_err(wrong)?;
+            answer.verdict = verdict.as_ref().map(Into::into);
+        }
+        match report {
+            Some(report) => {
+                answer.rows = report.rows.into_iter().map(|(table, rows)| (table, rows.into())).collect();
+                let committed = report.committed.into_iter();
+                answer.committed = committed
+                    .map(|c| CommitAnswer { table: c.table.to_string(), version: c.version, rows: c.rows })
+                    .collect();
+            }
+            // The rows are known before the run has ended.
+            None => {
+                if let Some(path) = document("changeset") {
+                    let changeset: Option<Changeset> = self.documents.read(&path).await.map_err(wrong)?;
+                    let tables = changeset.into_iter().flat_map(|changeset| changeset.tables);
+                    answer.rows = tables.map(|change| (change.table.to_string(), change.rows.into())).collect();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn summary_of(
+    execution: &Execution,
+    folder: Option<&Folder>,
+    report: Option<&Report>,
+    states: &[PassedState],
+) -> RunSummary {
+    let state = match execution.status {
+        ExecutionStatus::Running => RunState::Running,
+        ExecutionStatus::Failed | ExecutionStatus::TimedOut => RunState::Failed,
+        ExecutionStatus::Aborted => RunState::Stopped,
+        // The name of the last state is the result; without a history the report says the same.
+        ExecutionStatus::Succeeded => match states.last().map(|state| state.name.as_str()) {
+            Some("Published") => RunState::Published,
+            Some("Skipped") => RunState::Skipped,
+            Some("Rejected") => RunState::Rejected,
+            _ => report.map_or(RunState::Succeeded, |report| report.outcome.into()),
+        },
+    };
+    RunSummary {
+        run_id: execution.run_id.to_string(),
+        pipeline: folder.map(|folder| folder.pipeline.to_string()),
+        state,
+        started_at: execution.started_at,
+        ended_at: execution.ended_at,
+        redrives: execution.redrives,
+    }
+}

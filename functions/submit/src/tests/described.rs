@@ -1,0 +1,24 @@
+use super::*;
+
+const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+
+/// The committed description is the one of the code; `SLUICE_UPDATE=1` writes it anew.
+#[test]
+fn the_committed_description_is_that_of_the_code() {
+    let world_free = described().into_openapi();
+    let text = format!("{}\n", serde_json::to_string_pretty(&world_free).unwrap());
+    if std::env::var_os("SLUICE_UPDATE").is_some() {
+        std::fs::write(COMMITTED, &text).unwrap();
+    }
+    let committed = std::fs::read_to_string(COMMITTED).unwrap_or_default();
+    assert!(committed == text, "openapi.json is stale: SLUICE_UPDATE=1 cargo test -p sluice-submit");
+}
+
+#[tokio::test]
+async fn the_description_is_served() {
+    let (status, document) = World::new().call("GET", "/openapi.json").await;
+    assert_eq!((status, &document["openapi"]), (StatusCode::OK, &serde_json::json!("3.1.0")));
+    let paths: Vec<&str> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(paths, ["/openapi.json", "/process", "/runs", "/runs/{id}", "/runs/{id}/redrive"]);
+    assert!(document["paths"]["/runs/{id}"].get("delete").is_some());
+}

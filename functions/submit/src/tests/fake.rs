@@ -1,0 +1,146 @@
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+use sluice_core::name::RunId;
+use sluice_core::run::{ReportedError, RunRequest};
+use sluice_executions::history::PassedState;
+use sluice_executions::ports::{
+    Execution, ExecutionFault, ExecutionPage, ExecutionStatus, Executions, ListedExecution, Redriven, Started,
+};
+
+/// Fakes a service of executions: keeps them in memory and runs nothing. Executions stay as they are until a test sets
+/// another status, or has them end after some looks. Its page tokens are numbers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FakeExecutions(Arc<Mutex<Fake>>);
+
+#[derive(Debug, Default)]
+struct Fake {
+    executions: Vec<Execution>,
+    starts: usize,
+    /// Looks until a running execution has succeeded; never without.
+    looks_left: Option<u32>,
+    /// The next start answers that the service is not there.
+    start_fails: bool,
+}
+
+impl FakeExecutions {
+    pub(super) fn ending_after(looks: u32) -> Self {
+        let fake = Self::default();
+        fake.0.lock().unwrap().looks_left = Some(looks);
+        fake
+    }
+
+    pub(super) fn fail_next_start(&self) {
+        self.0.lock().unwrap().start_fails = true;
+    }
+
+    /// Executions that were started, not counting starts that found one.
+    pub(super) fn starts(&self) -> usize {
+        self.0.lock().unwrap().starts
+    }
+
+    pub(super) fn put(&self, run: &str, pipeline: &str, status: ExecutionStatus, redrives: u32) {
+        let ended_at = (status != ExecutionStatus::Running).then_some(Timestamp::UNIX_EPOCH);
+        let error = (status == ExecutionStatus::Failed)
+            .then(|| ReportedError { error: "NotFound".to_owned(), cause: "no table".to_owned() });
+        self.0.lock().unwrap().executions.push(Execution {
+            run_id: run.parse().unwrap(),
+            status,
+            started_at: Timestamp::UNIX_EPOCH,
+            ended_at,
+            redrives,
+            input: serde_json::json!({ "pipeline": pipeline }),
+            error,
+        });
+    }
+
+    pub(super) fn status(&self, run: &str) -> ExecutionStatus {
+        let fake = self.0.lock().unwrap();
+        fake.executions.iter().find(|execution| execution.run_id.as_str() == run).unwrap().status
+    }
+}
+
+impl Executions for FakeExecutions {
+    async fn start(&self, run: &RunId, request: &RunRequest) -> Result<Started, ExecutionFault> {
+        let input = serde_json::to_value(request).unwrap();
+        let mut fake = self.0.lock().unwrap();
+        if std::mem::take(&mut fake.start_fails) {
+            let (doing, message) = (format!("start run {run}"), "no answer".to_owned());
+            return Err(ExecutionFault::Unavailable { doing, message });
+        }
+        if let Some(there) = fake.executions.iter().find(|execution| execution.run_id == *run) {
+            return Ok(match there.status {
+                _ if there.input != input => Started::Conflicting,
+                ExecutionStatus::Running => Started::Running,
+                _ => Started::Ended,
+            });
+        }
+        fake.starts += 1;
+        fake.executions.push(Execution {
+            run_id: run.clone(),
+            status: ExecutionStatus::Running,
+            started_at: Timestamp::now(),
+            ended_at: None,
+            redrives: 0,
+            input,
+            error: None,
+        });
+        Ok(Started::Running)
+    }
+
+    async fn describe(&self, run: &RunId) -> Result<Option<Execution>, ExecutionFault> {
+        let mut fake = self.0.lock().unwrap();
+        let ends = match &mut fake.looks_left {
+            Some(looks) => {
+                *looks = looks.saturating_sub(1);
+                *looks == 0
+            }
+            None => false,
+        };
+        let Some(there) = fake.executions.iter_mut().find(|there| there.run_id == *run) else { return Ok(None) };
+        if ends && there.status == ExecutionStatus::Running {
+            (there.status, there.ended_at) = (ExecutionStatus::Succeeded, Some(Timestamp::now()));
+        }
+        Ok(Some(there.clone()))
+    }
+
+    async fn history(&self, run: &RunId) -> Result<Option<Vec<PassedState>>, ExecutionFault> {
+        let found = self.describe(run).await?;
+        let at = Timestamp::UNIX_EPOCH;
+        let state = |name: &str, exited_at| PassedState { name: name.to_owned(), entered_at: at, exited_at };
+        Ok(found.map(|execution| match execution.status {
+            ExecutionStatus::Succeeded => vec![state("Receive", Some(at)), state("Published", Some(at))],
+            _ => vec![state("Receive", Some(at)), state("Validate", None)],
+        }))
+    }
+
+    async fn list(&self, limit: usize, token: Option<&str>) -> Result<ExecutionPage, ExecutionFault> {
+        let unknown = |_| ExecutionFault::UnknownToken { doing: "list".to_owned(), message: "no token".to_owned() };
+        let from: usize = token.map_or(Ok(0), str::parse).map_err(unknown)?;
+        let fake = self.0.lock().unwrap();
+        let newest = fake.executions.iter().rev().skip(from).take(limit);
+        let executions: Vec<_> = newest
+            .map(|there| ListedExecution { run_id: there.run_id.clone(), started_at: there.started_at })
+            .collect();
+        let end = from + executions.len();
+        Ok(ExecutionPage { executions, next: (end < fake.executions.len()).then(|| end.to_string()) })
+    }
+
+    async fn redrive(&self, run: &RunId) -> Result<Redriven, ExecutionFault> {
+        let mut fake = self.0.lock().unwrap();
+        let there = fake.executions.iter_mut().find(|there| there.run_id == *run).unwrap();
+        if !there.status.is_redrivable() {
+            return Ok(Redriven::Refused { reason: "not redrivable".to_owned() });
+        }
+        (there.status, there.ended_at, there.redrives) = (ExecutionStatus::Running, None, there.redrives + 1);
+        Ok(Redriven::Running)
+    }
+
+    async fn stop(&self, run: &RunId, _: &str) -> Result<(), ExecutionFault> {
+        let mut fake = self.0.lock().unwrap();
+        if let Some(there) = fake.executions.iter_mut().find(|there| there.run_id == *run) {
+            there.status = ExecutionStatus::Aborted;
+        }
+        Ok(())
+    }
+}
