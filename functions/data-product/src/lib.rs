@@ -27,8 +27,8 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::audit::AuditLog;
-use crate::links::Links;
 pub use crate::authorize::{Access, Caller};
+use crate::links::Links;
 use crate::registry::Registry;
 use crate::secret::Secret;
 
@@ -75,11 +75,14 @@ impl Doors {
 
 /// What the document of the interface begins with.
 #[derive(OpenApi)]
-#[openapi(components(schemas(sluice_http::Problem)), info(
-    title = "Sluice data products",
-    description = "Data products: what there is, what is said of it, its rows, SQL over it, and Delta Sharing.",
-    license(name = "Apache-2.0", identifier = "Apache-2.0")
-))]
+#[openapi(
+    components(schemas(sluice_http::Problem)),
+    info(
+        title = "Sluice data products",
+        description = "Data products: what there is, what is said of it, its rows, SQL over it, and Delta Sharing.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    )
+)]
 struct Document;
 
 /// The routes with their document.

@@ -118,7 +118,8 @@ impl Links {
         if given != proof(key, &path, date, seconds) {
             return None;
         }
-        let made_at = jiff::civil::DateTime::strptime(INSTANT_FORMAT, date).ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        let made_at =
+            jiff::civil::DateTime::strptime(INSTANT_FORMAT, date).ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
         let expires_at = made_at.timestamp().checked_add(SignedDuration::from_secs(seconds.parse().ok()?)).ok()?;
         (now < expires_at).then_some(path)
     }
@@ -257,7 +258,11 @@ mod tests {
         let id = url.path().strip_prefix("/files/").expect("files").to_owned();
         assert!(id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'), "survives encoding: {id}");
         let value = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
-        let signed = |date: Option<String>, expires: Option<String>, signature: Option<String>| Signed { date, expires, signature };
+        let signed = |date: Option<String>, expires: Option<String>, signature: Option<String>| Signed {
+            date,
+            expires,
+            signature,
+        };
         let (date, expires, signature) = (value("X-Amz-Date"), value("X-Amz-Expires"), value("X-Amz-Signature"));
         let check = |links: &Links, id: &str, given: &Signed, at: &str, good: bool| {
             let opened = links.opened(id, given, at.parse().expect(at));

@@ -20,7 +20,8 @@ fn main() -> ExitCode {
         let endpoint: String = env.parse(env::ENDPOINT)?;
         let options = sluice_aws::store::store_options(env, &root).await?;
         let lake = Lake::open(&root, &options).map_err(|error| StepError::new(error.name(), &error))?;
-        let settings = Settings { endpoint, local_caller: None, max_answer_bytes: MAX_ANSWER_BYTES, link_expiry: LINK_EXPIRY };
+        let settings =
+            Settings { endpoint, local_caller: None, max_answer_bytes: MAX_ANSWER_BYTES, link_expiry: LINK_EXPIRY };
         let (router, document) =
             sluice_data_product::router(Doors::new(lake, secret, AuditLog::of_process(), settings));
         Ok(sluice_http::guard::documented(router, document))

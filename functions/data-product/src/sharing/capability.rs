@@ -68,7 +68,10 @@ mod tests {
         check(None, "responseformat=parquet");
         check(Some("responseformat=delta,parquet;readerfeatures=deletionvectors"), "responseformat=parquet");
         check(Some("responseformat=delta;readerfeatures=columnmapping"), "responseformat=delta");
-        check(Some("ResponseFormat=Delta; IncludeEndStreamAction=TRUE"), "responseformat=delta;includeendstreamaction=true");
+        check(
+            Some("ResponseFormat=Delta; IncludeEndStreamAction=TRUE"),
+            "responseformat=delta;includeendstreamaction=true",
+        );
         check(Some("includeendstreamaction=false"), "responseformat=parquet");
         check(Some("responseformat=avro;x"), "responseformat=parquet");
     }

@@ -174,7 +174,8 @@ impl Comparison {
             ColumnType::Double if matches!(self, Self::Greater | Self::GreaterOrEqual) => ANYTHING,
             // Bounds of these are not exact, or were rounded when they were read.
             ColumnType::Double | ColumnType::Decimal { .. } | ColumnType::Timestamp | ColumnType::Text => {
-                let rounded = matches!(self, Self::Less | Self::Greater) && matches!(column_type, ColumnType::Decimal { .. });
+                let rounded =
+                    matches!(self, Self::Less | Self::Greater) && matches!(column_type, ColumnType::Decimal { .. });
                 Possible { yes: yes || (rounded && low <= value && value <= high), no: true }
             }
             _ => Possible { yes, no },
@@ -199,7 +200,9 @@ impl Scalar {
 
     fn of_statistic(column_type: &ColumnType, value: &Value) -> Option<Self> {
         match (column_type, value) {
-            (ColumnType::Double | ColumnType::Decimal { .. }, Value::Number(number)) => number.as_f64().map(Self::Number),
+            (ColumnType::Double | ColumnType::Decimal { .. }, Value::Number(number)) => {
+                number.as_f64().map(Self::Number)
+            }
             (ColumnType::Int32 | ColumnType::Int64, Value::Number(number)) => number.as_i64().map(Self::Integer),
             (ColumnType::Text | ColumnType::Date | ColumnType::Timestamp, Value::String(text)) => {
                 Self::read(column_type, text)

@@ -180,7 +180,8 @@ impl Answer {
             self.line(&json!({ "endStreamAction": { "minUrlExpirationTimestamp": expiry } }));
         }
         if self.text.len() > most {
-            let detail = "the answer names more files than one answer may: narrow it by `jsonPredicateHints` or fewer versions";
+            let detail =
+                "the answer names more files than one answer may: narrow it by `jsonPredicateHints` or fewer versions";
             return Err(Problem::new(ProblemCode::QueryTooLarge, detail));
         }
         let mut response = self.text.into_response();
@@ -199,9 +200,7 @@ pub(super) fn of_version(mut response: Response, version: u64) -> Response {
 
 /// The schema as Delta writes it. Every column is nullable, as in the table.
 fn schema_string(columns: &[StoredColumn]) -> String {
-    let field = |column: &StoredColumn| {
-        json!({ "name": column.name, "type": delta_type(&column.column_type), "nullable": true, "metadata": {} })
-    };
+    let field = |column: &StoredColumn| json!({ "name": column.name, "type": delta_type(&column.column_type), "nullable": true, "metadata": {} });
     json!({ "type": "struct", "fields": columns.iter().map(field).collect::<Vec<_>>() }).to_string()
 }
 
@@ -225,7 +224,8 @@ mod tests {
     use super::*;
 
     fn lines(format: ResponseFormat, end_line: bool, changes: bool) -> Vec<Value> {
-        let columns = vec![StoredColumn { name: "a".to_owned(), column_type: ColumnType::Decimal { precision: 9, scale: 2 } }];
+        let columns =
+            vec![StoredColumn { name: "a".to_owned(), column_type: ColumnType::Decimal { precision: 9, scale: 2 } }];
         let definition =
             Definition { id: "t".to_owned(), name: "p".to_owned(), columns, partition_by: vec!["d".to_owned()] };
         let file = SharedFile {
@@ -259,32 +259,48 @@ mod tests {
                 assert_eq!(lines[*line].pointer(pointer), Some(expected), "{format:?} {line} {pointer}: {lines:?}");
             }
         };
-        check(ResponseFormat::Parquet, false, &[
-            (0, "/protocol/minReaderVersion", 1.into()),
-            (1, "/metaData/numFiles", 1.into()),
-            (1, "/metaData/partitionColumns/0", "d".into()),
-            (2, "/file/url", "http://x/y".into()),
-            (2, "/file/partitionValues/d", Value::Null),
-            (2, "/file/expirationTimestamp", 9.into()),
-        ]);
-        check(ResponseFormat::Delta, false, &[
-            (0, "/protocol/deltaProtocol/minReaderVersion", 1.into()),
-            (1, "/metaData/deltaMetadata/id", "t".into()),
-            (2, "/file/deltaSingleAction/add/path", "http://x/y".into()),
-            (2, "/file/deltaSingleAction/add/modificationTime", 3.into()),
-        ]);
-        check(ResponseFormat::Parquet, true, &[
-            (1, "/metaData/version", 2.into()),
-            (2, "/add/version", 2.into()),
-            (3, "/remove/timestamp", 8.into()),
-            (4, "/cdf/url", "http://x/y".into()),
-        ]);
-        check(ResponseFormat::Delta, true, &[
-            (1, "/metaData/deltaMetadata/configuration/delta.enableChangeDataFeed", "true".into()),
-            (2, "/file/deltaSingleAction/add/dataChange", true.into()),
-            (3, "/file/deltaSingleAction/remove/deletionTimestamp", 8.into()),
-            (4, "/file/deltaSingleAction/cdc/dataChange", false.into()),
-        ]);
+        check(
+            ResponseFormat::Parquet,
+            false,
+            &[
+                (0, "/protocol/minReaderVersion", 1.into()),
+                (1, "/metaData/numFiles", 1.into()),
+                (1, "/metaData/partitionColumns/0", "d".into()),
+                (2, "/file/url", "http://x/y".into()),
+                (2, "/file/partitionValues/d", Value::Null),
+                (2, "/file/expirationTimestamp", 9.into()),
+            ],
+        );
+        check(
+            ResponseFormat::Delta,
+            false,
+            &[
+                (0, "/protocol/deltaProtocol/minReaderVersion", 1.into()),
+                (1, "/metaData/deltaMetadata/id", "t".into()),
+                (2, "/file/deltaSingleAction/add/path", "http://x/y".into()),
+                (2, "/file/deltaSingleAction/add/modificationTime", 3.into()),
+            ],
+        );
+        check(
+            ResponseFormat::Parquet,
+            true,
+            &[
+                (1, "/metaData/version", 2.into()),
+                (2, "/add/version", 2.into()),
+                (3, "/remove/timestamp", 8.into()),
+                (4, "/cdf/url", "http://x/y".into()),
+            ],
+        );
+        check(
+            ResponseFormat::Delta,
+            true,
+            &[
+                (1, "/metaData/deltaMetadata/configuration/delta.enableChangeDataFeed", "true".into()),
+                (2, "/file/deltaSingleAction/add/dataChange", true.into()),
+                (3, "/file/deltaSingleAction/remove/deletionTimestamp", 8.into()),
+                (4, "/file/deltaSingleAction/cdc/dataChange", false.into()),
+            ],
+        );
     }
 
     #[test]

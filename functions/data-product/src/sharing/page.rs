@@ -40,12 +40,7 @@ impl PageQuery {
     ///
     /// # Errors
     /// `invalid-request` and `invalid-cursor`.
-    pub(super) fn page<T>(
-        &self,
-        key: &[u8; 32],
-        list: &str,
-        items: Vec<(String, T)>,
-    ) -> Result<Page<T>, Problem> {
+    pub(super) fn page<T>(&self, key: &[u8; 32], list: &str, items: Vec<(String, T)>) -> Result<Page<T>, Problem> {
         let wanted = self.max_results.map_or(MAX_ITEMS, |wanted| usize::try_from(wanted).unwrap_or(usize::MAX));
         if self.max_results.is_some_and(|wanted| i32::try_from(wanted).is_err()) {
             let detail = "`maxResults` is greater than 2147483647: ask for fewer";
@@ -126,7 +121,9 @@ mod tests {
     fn a_page_of_nothing_says_whether_there_is_more() {
         let page = query(Some(0), None).page(&[1; 32], "shares", items()).expect("page");
         assert!(page.items.is_empty() && page.next_page_token.is_some());
-        assert!(query(Some(0), None).page::<char>(&[1; 32], "shares", Vec::new()).expect("page").next_page_token.is_none());
+        assert!(
+            query(Some(0), None).page::<char>(&[1; 32], "shares", Vec::new()).expect("page").next_page_token.is_none()
+        );
     }
 
     #[test]

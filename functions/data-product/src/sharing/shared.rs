@@ -97,9 +97,9 @@ impl Doors {
             Asked::At(instant) => Some(self.shared_version(access, instant, Bound::AtOrBefore).await?),
         };
         let opened = open_version(&self.lake, &access.port.table, version).await;
-        opened.map_err(|error| fault(access, &error))?.ok_or_else(|| {
-            Problem::new(ProblemCode::NotFound, format!("port `{}` has no rows yet", access.port.name))
-        })
+        opened
+            .map_err(|error| fault(access, &error))?
+            .ok_or_else(|| Problem::new(ProblemCode::NotFound, format!("port `{}` has no rows yet", access.port.name)))
     }
 
     /// The version that an instant means.

@@ -220,8 +220,7 @@ pub(super) async fn query(
     for file in &chosen {
         answer.file(file, &doors.links.address(&file.path, doors.now()).await?);
     }
-    let given =
-        Given { rows: chosen.iter().map(|file| file.rows).sum(), files: chosen.len() as u64, of: totals.1 };
+    let given = Given { rows: chosen.iter().map(|file| file.rows).sum(), files: chosen.len() as u64, of: totals.1 };
     doors.given((&caller, &access), "query", table.version(), Some(given));
     answer.finish(doors.settings.max_answer_bytes)
 }
@@ -231,7 +230,10 @@ impl FilesQuery {
         let refused =
             |field: &'static str, detail: &str| Err(Problem::new(ProblemCode::InvalidRequest, detail).in_field(field));
         if self.starting_version.is_some() || self.ending_version.is_some() {
-            return refused("startingVersion", "`startingVersion` and `endingVersion` are not taken: ask for `/changes`");
+            return refused(
+                "startingVersion",
+                "`startingVersion` and `endingVersion` are not taken: ask for `/changes`",
+            );
         }
         match (self.version, self.timestamp.as_deref()) {
             (Some(_), Some(_)) => refused("timestamp", "`version` and `timestamp` are both given: give one"),
