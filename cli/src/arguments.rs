@@ -1,5 +1,7 @@
 //! Commands and options.
 
+mod share;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -9,6 +11,7 @@ use sluice_core::engine::EnginePreference;
 use sluice_core::name::{PipelineName, RunId, TableRef};
 use url::Url;
 
+pub use self::share::{Lifetime, MAX_TOKEN_DAYS, ShareCommand};
 use crate::place::Place;
 use crate::sample::{MAX_DAYS, MAX_ROWS_PER_DAY, Share};
 
@@ -50,6 +53,9 @@ pub enum Command {
     /// Look at runs, or publish a rejected one on your word
     #[command(subcommand)]
     Runs(RunsCommand),
+    /// Tokens that others read data products with
+    #[command(subcommand)]
+    Share(ShareCommand),
     /// Source files that are held back
     #[command(subcommand)]
     Source(SourceCommand),
@@ -439,6 +445,12 @@ mod tests {
         check("sluice deploy --lake lake", false);
         check("sluice serve --lake lake --port 0 --as recipient:acme --audit a.jsonl", true);
         check("sluice serve --lake lake --as acme", false);
+        check("sluice share create --lake lake --recipient acme --expires 30d --out a.share", true);
+        check("sluice share create --lake lake --recipient Acme", false);
+        check("sluice share create --lake lake --recipient acme --expires soon", false);
+        check("sluice share list --lake lake --json", true);
+        check("sluice share revoke acme --token 1f2e3d4c5b6a --lake lake", true);
+        check("sluice share revoke --lake lake", false);
         check("sluice nonsense", false);
     }
 }

@@ -7,6 +7,7 @@ mod run;
 mod runs;
 pub(crate) mod sample;
 mod serve;
+mod share;
 mod source;
 mod table;
 
@@ -27,6 +28,7 @@ pub(crate) async fn dispatch(command: Command, console: &Console) -> Result<Exit
         Command::Deploy(arguments) => deploy::run(arguments, console).await,
         Command::Run(arguments) => run::ingest(arguments, console).await,
         Command::Runs(command) => runs::run(command, console).await,
+        Command::Share(command) => share::run(command, console).await,
         Command::Source(command) => source::run(command, console).await,
         Command::Table(command) => table::run(command, console).await,
         Command::Quarantine(command) => quarantine::run(command, console).await,

@@ -200,7 +200,7 @@ impl schemars::JsonSchema for LakePath {
 pub mod layout {
     use super::{LakePath, PipelineName, RunId, TableRef, UriError};
     use crate::name::{PortName, ProductRef, RecipientName};
-    use crate::recipient::Token;
+    use crate::recipient::{KeptToken, Token};
     use crate::run::RunRef;
 
     /// Folder of a table's files and log.
@@ -301,6 +301,11 @@ pub mod layout {
     /// What is kept of a token. Ids come from [`crate::recipient::Token`], which has hexadecimal digits only.
     pub fn token(token: &Token) -> LakePath {
         LakePath(format!("recipients/{}/{}.json", token.recipient(), token.id()))
+    }
+
+    /// Where a token that was read from the lake is.
+    pub fn kept_token(kept: &KeptToken) -> LakePath {
+        LakePath(format!("recipients/{}/{}.json", kept.recipient, kept.id))
     }
 
     /// A data file of a table. `path` is the one in the table's log, which may be anything.

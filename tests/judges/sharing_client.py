@@ -1,0 +1,73 @@
+"""Judges a served table with the public client of Delta Sharing, against the table read by `deltalake`.
+
+Arguments: profile file, table as share.schema.table, folder of the same table. Ends with 1 and a difference when they disagree.
+"""
+
+import sys
+from datetime import datetime, timedelta, timezone
+
+import delta_sharing
+import pandas as pd
+from deltalake import DeltaTable
+
+
+def canonical(frame: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Rows as sorted texts, so that types of the two readers that mean the same are the same."""
+    columns = sorted(frame.columns)
+
+    def text(value: object) -> str:
+        if value is None or pd.isna(value):
+            return ""
+        if isinstance(value, (pd.Timestamp, datetime)):
+            return str(pd.Timestamp(value).tz_localize(None) if pd.Timestamp(value).tzinfo is None
+                       else pd.Timestamp(value).tz_convert("UTC").tz_localize(None))
+        return str(value)
+
+    return sorted(tuple(text(value) for value in row) for row in frame[columns].itertuples(index=False))
+
+
+def same(what: str, given: pd.DataFrame, expected: pd.DataFrame) -> None:
+    """Ends the judgement when the frames differ."""
+    if sorted(given.columns) != sorted(expected.columns):
+        sys.exit(f"{what}: columns {sorted(given.columns)}, expected {sorted(expected.columns)}")
+    left, right = canonical(given), canonical(expected)
+    if left != right:
+        pairs = [(a, b) for a, b in zip(left, right) if a != b][:3]
+        sys.exit(f"{what}: {len(left)} rows, expected {len(right)}; first differences: {pairs}")
+    print(f"{what}: {len(left)} rows agree", flush=True)
+
+
+def main() -> None:
+    profile, name, folder = sys.argv[1:4]
+    url = f"{profile}#{name}"
+    tables = [f"{t.share}.{t.schema}.{t.name}" for t in delta_sharing.SharingClient(profile).list_all_tables()]
+    if name not in tables:
+        sys.exit(f"{name} is not listed: {tables}")
+    newest = DeltaTable(folder)
+    version = newest.version()
+    if delta_sharing.get_table_version(url) != version:
+        sys.exit(f"version {delta_sharing.get_table_version(url)}, expected {version}")
+    later = (datetime.now(timezone.utc) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    expected = newest.to_pandas()
+    for delta in (False, True):
+        form = "delta" if delta else "parquet"
+        same(f"{form} newest", delta_sharing.load_as_pandas(url, use_delta_format=delta), expected)
+        limited = delta_sharing.load_as_pandas(url, limit=3, use_delta_format=delta)
+        if len(limited) != min(3, len(expected)):
+            sys.exit(f"{form} limit: {len(limited)} rows")
+        old = DeltaTable(folder, version=0).to_pandas()
+        same(f"{form} version 0", delta_sharing.load_as_pandas(url, version=0, use_delta_format=delta), old)
+        same(f"{form} timestamp", delta_sharing.load_as_pandas(url, timestamp=later, use_delta_format=delta), expected)
+        hint = '{"op":"isNull","children":[{"op":"column","name":"_run_id","valueType":"string"}]}'
+        pruned = delta_sharing.load_as_pandas(url, jsonPredicateHints=hint, use_delta_format=delta)
+        print(f"{form} hint: {len(pruned)} of {len(expected)} rows left", flush=True)
+        changes = delta_sharing.load_table_changes_as_pandas(url, starting_version=0, use_delta_format=delta)
+        inserted = len(changes[changes["_change_type"] == "insert"])
+        removed = len(changes[changes["_change_type"] == "delete"])
+        if inserted - removed != len(expected):
+            sys.exit(f"{form} changes: {inserted} in and {removed} out, expected a balance of {len(expected)}")
+        print(f"{form} changes: {inserted} in, {removed} out", flush=True)
+
+
+if __name__ == "__main__":
+    main()
