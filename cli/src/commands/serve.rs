@@ -16,6 +16,7 @@ use sluice_data_product::secret::Secret;
 use sluice_data_product::{Doors, Settings};
 use sluice_http::guard;
 use sluice_lake::Lake;
+use sluice_submit::{Callers, Door};
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -24,6 +25,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::arguments::ServeArguments;
 use crate::console::Console;
 use crate::fault::{Exit, Fault};
+use crate::serving::executions::LocalExecutions;
 
 /// Largest answer that is sent as it is. The same as on AWS, so that callers meet large answers here first.
 const MAX_ANSWER_BYTES: usize = 4_000_000;
@@ -56,7 +58,15 @@ pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<
         max_answer_bytes: MAX_ANSWER_BYTES,
         link_expiry: LINK_EXPIRY,
     };
-    let (router, document) = sluice_data_product::router(Doors::new(lake, secret, audit, settings));
+    let runs = Door::new(
+        lake.documents().clone(),
+        LocalExecutions::new(lake.clone()),
+        Callers::Local(arguments.caller.as_ref().map_or_else(|| "local".to_owned(), ToString::to_string)),
+    );
+    let (runs, runs_document) = sluice_submit::router(runs);
+    let (products, mut document) = sluice_data_product::router(Doors::new(lake, secret, audit, settings));
+    document.merge(runs_document);
+    let router = products.merge(runs);
     announce(&endpoint, &arguments, console)?;
     let stop = async { drop(tokio::signal::ctrl_c().await) };
     sluice_http::serve::serve(listener, guard::documented(router, document), stop).await;

@@ -6,7 +6,6 @@
 mod capability;
 mod changes;
 mod copy;
-mod hint;
 mod lines;
 mod list;
 mod page;

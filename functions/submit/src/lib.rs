@@ -49,10 +49,9 @@ fn described() -> OpenApiRouter<Door> {
         .routes(routes!(routes::list_runs))
         .routes(routes!(routes::show_run, routes::stop_run))
         .routes(routes!(routes::redrive_run))
-        .routes(routes!(routes::openapi))
 }
 
-/// The routes and what describes them. The caller puts `sluice_http::guard::guarded` around them.
+/// The routes and what describes them. The caller puts `sluice_http::guard::documented` around them.
 pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
     let (router, openapi) = described().split_for_parts();
     (router.with_state(door), openapi)

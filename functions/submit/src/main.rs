@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         let options = sluice_aws::store::store_options(env, &root).await?;
         let documents = DocumentStore::open(&root, &options)?;
         let executions = StateMachineExecutions::new(&sluice_aws::sdk_config().await, env.state_machine()?);
-        let (router, _) = sluice_submit::router(Door::new(documents, executions, Callers::Gateway));
-        Ok(sluice_http::guard::guarded(router))
+        let (router, document) = sluice_submit::router(Door::new(documents, executions, Callers::Gateway));
+        Ok(sluice_http::guard::documented(router, document))
     })
 }

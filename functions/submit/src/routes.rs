@@ -298,12 +298,3 @@ pub(crate) async fn stop_run(
         Controlled::Refused { reason } => Err(Problem::new(ProblemCode::Conflict, reason)),
     }
 }
-
-/// This description.
-#[utoipa::path(
-    get, path = "/openapi.json", tag = "about",
-    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json", body = Object))
-)]
-pub(crate) async fn openapi() -> Json<utoipa::openapi::OpenApi> {
-    Json(crate::described().into_openapi())
-}

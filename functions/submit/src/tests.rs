@@ -37,8 +37,8 @@ impl World {
         std::fs::write(spec.join("pipeline.yaml"), "").unwrap();
         let root = format!("file://{}", folder.path().display()).parse().unwrap();
         let documents = DocumentStore::open(&root, &std::collections::BTreeMap::new()).unwrap();
-        let (router, _) = router(Door::new(documents, executions.clone(), callers));
-        Self { folder, executions, router: sluice_http::guard::guarded(router) }
+        let (router, document) = router(Door::new(documents, executions.clone(), callers));
+        Self { folder, executions, router: sluice_http::guard::documented(router, document) }
     }
 
     async fn send(&self, request: Request<Body>) -> (StatusCode, Value, Response<()>) {

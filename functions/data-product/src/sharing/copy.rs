@@ -1,23 +1,112 @@
 //! Copies of tables for callers who do not read them as they are.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use object_store::ObjectStoreExt;
+use serde::{Deserialize, Serialize};
+use sluice_core::error::with_sources;
+use sluice_core::uri::layout::CopyObject;
+use sluice_core::uri::{LakePath, layout};
 use sluice_http::{Problem, ProblemCode};
 use sluice_lake::delta::OpenTable;
+use sluice_lake::serve::{Governed, RowFormat, encode, whole};
 
-use super::shared::{SharedFile, fault};
+use super::shared::{SharedFile, access_form, fault, file_id};
+use crate::rows::told;
 use crate::{Access, Doors};
+
+/// Most bytes of a table's files that are copied. A copy is made in memory, where rows take some four times of that.
+const MAX_COPIED_BYTES: u64 = 256 << 20;
+
+/// What is known of a copy. Written last: where it is, the file is whole.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Copied {
+    /// Rows.
+    rows: u64,
+    /// Bytes.
+    size_bytes: u64,
+    /// When it was written, in milliseconds since 1970.
+    written_at_ms: i64,
+}
 
 impl Doors {
     /// The files of this version of the port's table, in the caller's form: its own where the caller reads every column and
     /// row as it is, else those of a copy.
     ///
     /// # Errors
-    /// Those of the lake.
+    /// Those of the lake; `query-too-large` for a table that is not copied.
     pub(super) async fn shared_files(&self, access: &Access, table: &OpenTable) -> Result<Vec<SharedFile>, Problem> {
+        let files = table.logged_files().map_err(|error| fault(access, &error))?;
         if access.table.is_whole(table.columns()) {
-            let files = table.logged_files().map_err(|error| fault(access, &error))?;
             return files.into_iter().map(|file| SharedFile::of_table(access, file)).collect();
         }
-        let detail = format!("the policy gives you a part of port `{}`, which cannot be shared yet", access.port.name);
-        Err(Problem::new(ProblemCode::Forbidden, detail))
+        let size: u64 = files.iter().map(|file| file.size_bytes).sum();
+        if size > MAX_COPIED_BYTES {
+            let detail = format!(
+                "the policy gives you a part of port `{}`, and its table is larger than the {} MiB that are copied: read its rows",
+                access.port.name,
+                MAX_COPIED_BYTES >> 20
+            );
+            return Err(Problem::new(ProblemCode::QueryTooLarge, detail));
+        }
+        let folder = self.copy_folder(access, table);
+        let part = layout::copy_object(&folder, CopyObject::Part(0));
+        let copied = match self.copied(&folder).await? {
+            Some(copied) => copied,
+            None => self.copy(access, table, &folder, &part).await?,
+        };
+        Ok(vec![SharedFile {
+            id: file_id(&part),
+            path: part,
+            size_bytes: copied.size_bytes,
+            rows: Some(copied.rows),
+            partition_values: BTreeMap::new(),
+            stats: Some(format!(r#"{{"numRecords":{}}}"#, copied.rows)),
+            modified_at_ms: copied.written_at_ms,
+        }])
     }
+
+    /// The folder of the copy for everybody who reads this version in this form. Hashes depend on the lake's secret, so it is part of the form.
+    fn copy_folder(&self, access: &Access, table: &OpenTable) -> LakePath {
+        let form = access_form(access, table.columns());
+        let form = blake3::keyed_hash(&self.secret.mask_key(), form.as_bytes());
+        layout::copy(&access.product.product, &access.port.name, table.version(), &form)
+    }
+
+    async fn copied(&self, folder: &LakePath) -> Result<Option<Copied>, Problem> {
+        self.lake
+            .documents()
+            .read(&layout::copy_object(folder, CopyObject::List))
+            .await
+            .map_err(|error| uncopied(&error))
+    }
+
+    /// Makes the copy. Two callers at once make the same one; the file is put whole, so that no reader sees a half.
+    async fn copy(
+        &self,
+        access: &Access,
+        table: &OpenTable,
+        folder: &LakePath,
+        part: &LakePath,
+    ) -> Result<Copied, Problem> {
+        let (contract, form) = (access.port.contract.clone(), access.table.clone());
+        let governed = Governed::new(Arc::new(table.clone()), contract, form, self.mask_key());
+        let rows = whole(&self.queries, governed).await.map_err(|error| told(&error, "table"))?;
+        let count = rows.height() as u64;
+        let encoded = tokio::task::spawn_blocking(move || encode(&rows, RowFormat::Parquet)).await;
+        let bytes = encoded.map_err(|error| uncopied(&error))?.map_err(|error| uncopied(&error))?;
+        let copied = Copied { rows: count, size_bytes: bytes.len() as u64, written_at_ms: self.now().as_millisecond() };
+        let documents = self.lake.documents();
+        let key = documents.key(part).map_err(|error| uncopied(&error))?;
+        documents.objects().put(&key, bytes.into()).await.map_err(|error| uncopied(&error))?;
+        let marker = layout::copy_object(folder, CopyObject::List);
+        documents.create_or_read(&marker, copied).await.map_err(|error| uncopied(&error))
+    }
+}
+
+fn uncopied(error: &dyn std::error::Error) -> Problem {
+    tracing::error!(error_message = with_sources(error), "a copy for sharing cannot be made");
+    Problem::new(ProblemCode::Unavailable, "your part of the table cannot be had at the moment: call again")
 }

@@ -13,12 +13,12 @@ use sluice_lake::delta::log::Bound;
 use utoipa::{IntoParams, ToSchema};
 
 use super::capability::Capabilities;
-use super::hint::Hint;
 use super::lines::{Answer, NDJSON, of_version};
 use super::shared::{Asked, SharedFile, definition, fault};
 use crate::audit::AuditEvent;
 use crate::refusal::Refusals;
 use crate::{Access, App, Caller, Doors};
+use sluice_core::pruning::{Condition, FileFacts};
 
 /// Which table: share, schema and table of the path.
 pub(super) type TablePath = Path<(String, String, String)>;
@@ -248,8 +248,11 @@ impl FilesQuery {
         let is_condition = self.predicate_hints.as_ref().is_some_and(|hints| !hints.is_empty());
         if let Some(hint) = self.json_predicate_hints.as_deref() {
             // A hint that is not understood leaves out nothing.
-            let hint = Hint::parse(hint, columns);
-            return files.into_iter().filter(|file| hint.as_ref().is_none_or(|hint| hint.may_hold(file))).collect();
+            let condition = Condition::of_json(hint, columns).unwrap_or(Condition::Unknown);
+            let may_hold = |file: &SharedFile| {
+                condition.may_hold(FileFacts { stats: file.stats.as_deref(), partition_values: &file.partition_values })
+            };
+            return files.into_iter().filter(may_hold).collect();
         }
         let Some(limit) = self.limit_hint.filter(|_| !is_condition) else { return files };
         let (mut rows, mut chosen) = (0_u64, Vec::new());

@@ -18,5 +18,5 @@ pub use error::ServeError;
 pub use governed::{Governed, VisibleColumn};
 pub use mask::MaskKey;
 pub use query::{Answer, Queries, QueryLimits, query};
-pub use rows::{Page, Position, RowsQuestion, rows};
+pub use rows::{Page, Position, RowsQuestion, rows, whole};
 pub use snapshots::{Snapshots, Version};

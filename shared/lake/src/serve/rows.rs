@@ -66,6 +66,15 @@ pub async fn rows(queries: &Queries, table: Governed, question: RowsQuestion) ->
     queries.run(move || page(&table, &question)).await
 }
 
+/// All rows of a table that the caller may read, in memory: the caller bounds the table's size.
+///
+/// # Errors
+/// [`ServeError`]: time, faults of the lake.
+pub async fn whole(queries: &Queries, table: Governed) -> Result<DataFrame, ServeError> {
+    let failed = move |table: &Governed, error| ServeError::running(table.table().reference(), error);
+    queries.run(move || collect_streaming(table.scan()?).map_err(|error| failed(&table, error))).await
+}
+
 fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
     let files = table.files()?;
     let from = question.from.unwrap_or(Position { file: 0, rows: 0 });
