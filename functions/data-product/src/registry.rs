@@ -18,6 +18,9 @@ const KEPT: Duration = Duration::from_secs(5);
 /// Most tokens that are kept; beyond, all are read anew.
 const MAX_TOKENS: usize = 1024;
 
+/// All products, by domain and name.
+type Products = Arc<Vec<Arc<RegisteredProduct>>>;
+
 /// What is kept of tokens, by their place in the lake; `None` for those that are not there.
 type Tokens = HashMap<LakePath, (Instant, Option<Arc<KeptToken>>)>;
 
@@ -25,7 +28,7 @@ type Tokens = HashMap<LakePath, (Instant, Option<Arc<KeptToken>>)>;
 #[derive(Debug)]
 pub(crate) struct Registry {
     documents: DocumentStore,
-    products: Mutex<Option<(Instant, Arc<Vec<Arc<RegisteredProduct>>>)>>,
+    products: Mutex<Option<(Instant, Products)>>,
     tokens: Mutex<Tokens>,
 }
 
