@@ -20,7 +20,6 @@ pub const REQUEST_ID: &str = "x-request-id";
 const MAX_ID_BYTES: usize = 128;
 
 /// The router, with its document at `/openapi.json`, and guarded.
-#[must_use]
 pub fn documented(router: Router, document: utoipa::openapi::OpenApi) -> Router {
     let document = std::sync::Arc::new(document);
     guarded(router.route("/openapi.json", axum::routing::get(move || async move { axum::Json((*document).clone()) })))
@@ -29,7 +28,6 @@ pub fn documented(router: Router, document: utoipa::openapi::OpenApi) -> Router 
 /// The router, with unknown routes and methods as problems, panics as `internal`, and one log line per request.
 ///
 /// The line has method, route, status, time and the problem's code; never a query string, a header or a body.
-#[must_use]
 pub fn guarded(router: Router) -> Router {
     router
         .fallback(|| async { Problem::new(ProblemCode::NotFound, "there is no such address: see /openapi.json") })
