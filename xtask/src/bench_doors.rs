@@ -42,14 +42,14 @@ pub(crate) fn measure(workspace: &Workspace, callers: u32, seconds: u32) -> Resu
         load.args(["--endpoint", &server.endpoint]).arg("--requests").arg(&requests);
         load.args(["--callers", &callers.to_string(), "--seconds", &seconds.to_string()]);
         let report: Value = serde_json::from_slice(&output_of(&mut load)?).context("what sluice-load printed")?;
-        let ms = |field: &str| report[field].as_f64().unwrap_or_default();
+        let ms = |field: &str| report.get(field).and_then(Value::as_f64).unwrap_or_default();
         println!(
             "  {name:<34} {:>10.1} {:>9.1} {:>9.1} {:>9.1}   {}",
             ms("requests_per_second"),
             ms("p50_ms"),
             ms("p95_ms"),
             ms("p99_ms"),
-            report["statuses"]
+            report.get("statuses").unwrap_or(&Value::Null)
         );
         let files = files_read(&server.audited()?.split_off(before));
         measured.push(json!({ "question": name, "load": report, "files_read_and_there": files }));
@@ -58,7 +58,10 @@ pub(crate) fn measure(workspace: &Workspace, callers: u32, seconds: u32) -> Resu
     let mut rival = workspace.command(&python);
     rival.arg("bench/doors_duckdb.py").arg(lake.join(TABLE)).arg("--seconds").arg(seconds.min(20).to_string());
     let rival: Value = serde_json::from_slice(&output_of(&mut rival)?).context("what doors_duckdb.py printed")?;
-    println!("\n  DuckDB in its own process, {} threads of callers: {rival:#}", rival["callers"]);
+    println!(
+        "\n  DuckDB in its own process, {} threads of callers: {rival:#}",
+        rival.get("callers").unwrap_or(&Value::Null)
+    );
     let file = workspace.target().join("bench/doors.json");
     fs::write(&file, serde_json::to_string_pretty(&json!({ "sluice": measured, "duckdb": rival }))?)?;
     println!("\nNumbers: {}", workspace.shown(&file));
@@ -148,7 +151,7 @@ impl Server {
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("no pipe")?).read_line(&mut line)?;
         let told: Value = serde_json::from_str(&line).context("sluice serve told no address")?;
-        let endpoint = told["endpoint"].as_str().context("sluice serve told no address")?.to_owned();
+        let endpoint = told.get("endpoint").and_then(Value::as_str).context("sluice serve told no address")?.to_owned();
         ensure!(endpoint.starts_with("http://127.0.0.1:"), "sluice serve listens at {endpoint}");
         Ok(Self { child, endpoint, audit })
     }

@@ -10,6 +10,7 @@ use sluice_documents::trigger::Trigger;
 
 /// The input of terminate.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one is read per call")]
 pub enum Input {
     /// `{"run": …}`: the state machine is done with the cluster of this attempt.
     Attempt(RunRef),

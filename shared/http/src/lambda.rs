@@ -14,9 +14,10 @@ use crate::caller::GatewayCaller;
 /// Serves the router that `start` makes as a Lambda function, until the environment ends.
 ///
 /// When `start` fails the process ends: Lambda answers the callers with 502 and the log has the named reason.
+#[expect(clippy::needless_pass_by_value, reason = "callers hand over closures written in place")]
 pub fn serve(start: impl AsyncFn(&Env) -> Result<Router, StepError>) -> ExitCode {
     sluice_aws::serve_with(async |env| {
-        let router = match start(&env).await {
+        let router = match start(env).await {
             Ok(router) => router,
             Err(error) => {
                 tracing::error!(error_name = %error.name, error_message = error.message, "cannot start");

@@ -11,6 +11,7 @@
 
 mod bad_input;
 mod concurrency;
+mod doors;
 mod exactly_once;
 mod gate;
 mod gate_replay;

@@ -226,7 +226,7 @@ async fn receipts(doors: &App, pipeline: &PipelineName) -> Result<Vec<Receipt>, 
     for path in paths.iter().rev().filter(is_receipt).take(RUNS) {
         receipts.extend(read::<Receipt>(doors, path).await?);
     }
-    receipts.sort_by(|a, b| b.published_at.cmp(&a.published_at));
+    receipts.sort_by_key(|receipt| std::cmp::Reverse(receipt.published_at));
     Ok(receipts)
 }
 

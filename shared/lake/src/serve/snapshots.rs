@@ -29,6 +29,7 @@ pub enum Version {
     AsOf(Timestamp),
 }
 
+type Slots = Arc<Mutex<HashMap<(TableRef, Option<u64>), Slot>>>;
 type Histories = Arc<Mutex<HashMap<(TableRef, u64), Arc<Vec<HistoryEntry>>>>>;
 type Slot = Arc<tokio::sync::Mutex<Option<(Instant, Arc<OpenTable>)>>>;
 
@@ -36,7 +37,7 @@ type Slot = Arc<tokio::sync::Mutex<Option<(Instant, Arc<OpenTable>)>>>;
 #[derive(Debug, Clone)]
 pub struct Snapshots {
     lake: Lake,
-    slots: Arc<Mutex<HashMap<(TableRef, Option<u64>), Slot>>>,
+    slots: Slots,
     histories: Histories,
 }
 

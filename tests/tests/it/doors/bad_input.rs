@@ -1,0 +1,104 @@
+//! What is no request: each a problem with its code, and the server stays up.
+
+use serde_json::json;
+
+use super::{PORT, Shop};
+
+#[test]
+fn every_wrong_request_is_a_problem_with_its_code() {
+    let shop = Shop::new();
+    let (served, token) = (&shop.served, shop.token("analyst"));
+    let get = |path: &str, status: u16, code: &str| {
+        let answer = served.get(path, Some(&token)).expect(status);
+        assert_eq!(answer.problem(), code, "{path}");
+    };
+    let base = "/data-products/sales/retail";
+    get("/nowhere", 404, "not-found");
+    get("/data-products/sales/none", 404, "not-found");
+    get("/data-products/Sales/..%2Fx", 404, "not-found");
+    get("/data-products?limit=0", 400, "invalid-request");
+    get("/data-products?limit=many", 400, "invalid-request");
+    get("/data-products?surprise=1", 400, "invalid-request");
+    get("/data-products?cursor=zz", 400, "invalid-cursor");
+    get(&format!("{base}/rows"), 400, "invalid-request");
+    get(&format!("{base}/rows?port=none"), 404, "not-found");
+    get(&format!("{base}/rows?port=transactions&limit=0"), 400, "invalid-request");
+    get(&format!("{base}/rows?port=transactions&limit=10001"), 400, "invalid-request");
+    get(&format!("{base}/rows?port=transactions&limit=99999999999999999999"), 400, "invalid-request");
+    get(&format!("{base}/rows?port=transactions&columns=,"), 400, "invalid-request");
+    get(&format!("{base}/rows?port=transactions&filter=DROP"), 400, "invalid-sql");
+    get(&format!("{base}/rows?port=transactions&filter=quantity"), 400, "invalid-sql");
+    get(&format!("{base}/rows?port=transactions&version=99"), 404, "not-found");
+    get(&format!("{base}/rows?port=transactions&version=-1"), 400, "invalid-request");
+    get(&format!("{base}/rows?port=transactions&as_of=1970-01-01T00:00:00Z"), 404, "not-found");
+    get(&format!("{base}/rows?port=transactions&as_of=yesterday"), 400, "invalid-request");
+    get(&format!("{base}/rows?port=transactions&version=0&as_of=2026-01-01T00:00:00Z"), 400, "invalid-request");
+    get(&format!("{base}/rows?port=transactions&format=xml"), 400, "invalid-request");
+    get("/sharing/shares/none", 404, "not-found");
+    get("/files/x?X-Amz-Signature=y", 403, "forbidden");
+
+    // A cursor of another table and of another question.
+    let page = served.get(&format!("{base}/rows?port=transactions&limit=1"), Some(&token)).expect(200).json();
+    let cursor = page["next_cursor"].as_str().unwrap();
+    get(&format!("{base}/rows?port=daily_revenue&limit=1&cursor={cursor}"), 400, "invalid-cursor");
+    get(&format!("{base}/rows?port=transactions&columns=country&cursor={cursor}"), 400, "invalid-cursor");
+    let other = shop.token("owner");
+    let stolen =
+        served.get(&format!("{base}/rows?port=transactions&limit=1&cursor={cursor}"), Some(&other)).expect(400);
+    assert_eq!(stolen.problem(), "invalid-cursor");
+
+    let post = |body: &str, media: &str, status: u16, code: &str| {
+        let request =
+            served.request("POST", "/query").bearer_auth(&token).header("content-type", media).body(body.to_owned());
+        let answer = served.send(request).expect(status);
+        assert_eq!(answer.problem(), code, "{}", body.chars().take(80).collect::<String>());
+    };
+    let json = "application/json";
+    post("", json, 400, "invalid-request");
+    post("{", json, 400, "invalid-request");
+    post("{\"sql\": 1}", json, 400, "invalid-request");
+    post("{\"sql\": \"x\", \"surprise\": 1}", json, 400, "invalid-request");
+    post("{\"sql\": \"x\"} {}", json, 400, "invalid-request");
+    post("{\"sql\": \"x\"}", "text/plain", 415, "unsupported-media-type");
+    post(&format!("{{\"sql\": \"{}\"}}", "x".repeat(300_000)), json, 413, "body-too-large");
+    post("{\"sql\": \"DELETE FROM x\"}", json, 400, "invalid-sql");
+    post(&json!({ "sql": format!("SELECT * FROM {PORT}"), "format": "xml" }).to_string(), json, 400, "invalid-request");
+    post(&json!({ "sql": format!("SELECT {}", "(".repeat(900)) }).to_string(), json, 400, "invalid-sql");
+
+    let put = served.send(served.request("PUT", "/query").bearer_auth(&token)).expect(405);
+    assert_eq!(put.problem(), "method-not-allowed");
+    let html = served
+        .request("GET", &format!("{base}/rows?port=transactions"))
+        .bearer_auth(&token)
+        .header("accept", "text/html");
+    assert_eq!(served.send(html).expect(406).problem(), "not-acceptable");
+    for token in ["", "x", "analyst.000000000000.00", "../../x.1.2"] {
+        assert_eq!(served.get("/data-products", Some(token)).expect(401).problem(), "unauthenticated");
+    }
+    let _ = served.get("/data-products", Some(&shop.token("analyst"))).expect(200);
+}
+
+#[test]
+fn revoked_tokens_and_formats() {
+    let shop = Shop::new();
+    let token = shop.token("owner");
+    let rows = "/data-products/sales/retail/rows?port=transactions";
+    for (format, media) in [
+        ("ndjson", "application/x-ndjson"),
+        ("csv", "text/csv"),
+        ("parquet", "application/vnd.apache.parquet"),
+        ("arrow", "application/vnd.apache.arrow.stream"),
+    ] {
+        let by_name = shop.served.get(&format!("{rows}&format={format}"), Some(&token)).expect(200);
+        assert_eq!(by_name.header("content-type"), Some(media));
+        let request = shop.served.request("GET", rows).bearer_auth(&token).header("accept", media);
+        let by_header = shop.served.send(request).expect(200);
+        assert_eq!(by_header.body, by_name.body, "{format}");
+        assert!(by_name.body.len() > 500, "{format}");
+    }
+    let revoke = shop.lab.sluice(&["share", "revoke", "owner"]);
+    let _ = revoke.expect_code(0);
+    // The server takes note within five seconds.
+    std::thread::sleep(std::time::Duration::from_secs(6));
+    assert_eq!(shop.served.get(rows, Some(&token)).expect(401).problem(), "unauthenticated");
+}
