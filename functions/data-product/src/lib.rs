@@ -118,3 +118,20 @@ pub fn router(doors: Doors) -> (Router, utoipa::openapi::OpenApi) {
     let (router, document) = documented().split_for_parts();
     (router.with_state(Arc::new(doors)), document)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The committed document of the interface is the one of the code; `SLUICE_UPDATE=1` writes it anew.
+    #[test]
+    fn the_committed_document_is_that_of_the_code() {
+        let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+        let text = format!("{}\n", serde_json::to_string_pretty(&openapi()).expect("json"));
+        if std::env::var_os("SLUICE_UPDATE").is_some() {
+            std::fs::write(committed, &text).expect("the document can be written");
+        }
+        let there = std::fs::read_to_string(committed).unwrap_or_default();
+        assert!(there == text, "openapi.json is stale: SLUICE_UPDATE=1 cargo test -p sluice-data-product");
+    }
+}

@@ -5,6 +5,8 @@
 
 mod decide;
 mod principal;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

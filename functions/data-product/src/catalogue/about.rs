@@ -222,7 +222,7 @@ pub(super) async fn schema(
 #[utoipa::path(
     get, path = "/data-products/{domain}/{product}/contract", tag = "catalogue",
     params(("domain" = String, Path, description = "the product's domain"), ("product" = String, Path, description = "the product's name"), OfPort),
-    responses((status = 200, description = "The contract", body = String, content_type = "application/yaml"), Refusals),
+    responses((status = 200, description = "The contract", body = Object, content_type = "application/yaml"), Refusals),
     security(("token" = []))
 )]
 pub(super) async fn contract(

@@ -88,14 +88,13 @@ impl ServeError {
         Self::DoesNotFit { message: first_line(&sluice_core::error::with_sources(error)) }
     }
 
-    /// A fault while rows are read. Its words may hold values, and are not passed on.
+    /// A fault while rows are read. Its words may hold values, and are not passed on. Statements were planned before, so what is
+    /// not the store's fault is that of a value.
     pub(super) fn running(table: &TableRef, source: PolarsError) -> Self {
         match source {
-            PolarsError::ComputeError(_)
-            | PolarsError::InvalidOperation(_)
-            | PolarsError::OutOfBounds(_)
-            | PolarsError::SchemaMismatch(_) => Self::Value,
-            source => Self::Engine { table: table.clone(), source: Box::new(source) },
+            PolarsError::Context { error, .. } => Self::running(table, *error),
+            source @ PolarsError::IO { .. } => Self::Engine { table: table.clone(), source: Box::new(source) },
+            _ => Self::Value,
         }
     }
 }
