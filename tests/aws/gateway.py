@@ -20,9 +20,9 @@ MOST_BODY_BYTES = 10_000_000
 
 
 @contextmanager
-def gateway(invoke_url: str, function: str, account: str) -> Iterator[Gateway]:
-    """A gateway before this function, on a free port of this machine; gone afterwards."""
-    server = Gateway(invoke_url, function, account)
+def gateway(function: str, account: str) -> Iterator[Gateway]:
+    """A gateway before this function, on a free port of this machine; gone afterwards. Whoever deploys the function says where it is."""
+    server = Gateway(function, account)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -38,9 +38,11 @@ class Gateway(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, invoke_url: str, function: str, account: str) -> None:
+    def __init__(self, function: str, account: str) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.invoke_url, self.function, self.account = invoke_url, function, account
+        self.function, self.account = function, account
+        # Where the function is called; empty until it is deployed.
+        self.invoke_url = ""
         # ARN of the caller whom IAM authorisation would have recognised.
         self.caller: str | None = None
 

@@ -5,8 +5,8 @@ pub(crate) const REGION: &str = "eu-central-1";
 /// Whose everything is.
 pub(crate) const ACCOUNT: &str = "123456789012";
 /// The functions of every deployment.
-pub(crate) const FUNCTIONS: [&str; 8] =
-    ["validate", "process", "start-emr", "run-etl", "terminate", "quality-check", "publish", "notify"];
+pub(crate) const FUNCTIONS: [&str; 9] =
+    ["validate", "process", "start-emr", "run-etl", "terminate", "quality-check", "publish", "notify", "data-product"];
 
 /// ARN of a deployment's function.
 pub(crate) fn function_arn(deployment: &str, function: &str) -> String {

@@ -10,8 +10,8 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-const FUNCTIONS: [&str; 8] =
-    ["validate", "process", "start-emr", "run-etl", "terminate", "quality-check", "publish", "notify"];
+const FUNCTIONS: [&str; 9] =
+    ["validate", "process", "start-emr", "run-etl", "terminate", "quality-check", "publish", "notify", "data-product"];
 
 /// A folder with what a bed needs, of one test alone.
 struct Parts(PathBuf);

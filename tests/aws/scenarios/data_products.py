@@ -1,0 +1,141 @@
+"""Data products behind an HTTP gateway: the real function, addresses that S3 has signed, and clients that nobody here wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+
+from bed import REPOSITORY
+from deployment import Deployment
+from gateway import Gateway, gateway
+from json_values import Json
+from registry import Case, Tally, Unavailable, check, scenario
+from world import World
+
+FUNCTION = "data-product"
+ANALYST = "arn:aws:sts::123456789012:assumed-role/analyst/ann"
+REVENUE, LINES = "gold/sales/daily_revenue", "silver/sales/transactions"
+ROWS = "/data-products/sales/retail/rows"
+CLIENT_SECONDS = 180
+
+
+@scenario("data products")
+def cases(world: World) -> Iterable[Case]:
+    if not os.environ.get("SLUICE_DOORS_PYTHON"):
+        raise Unavailable("no Python with the clients of the doors: `cargo xtask test` installs it")
+    return [Case("the public client of Delta Sharing, IAM callers, a governed copy", served, is_long=True)]
+
+
+def served(world: World, tally: Tally) -> None:
+    account = world.bed.addresses.account
+    with gateway(FUNCTION, account) as front:
+        settings = {"SLUICE_SECRET": "0123456789abcdef" * 4, "SLUICE_ENDPOINT": front.endpoint}
+        with world.deployment(tally, "doors", environment=settings) as deployment:
+            front.invoke_url = deployment.created.invoke_url
+            days = world.samples.days(2)
+            for day in days:
+                deployment.deliver([day])
+                deployment.execute().expect("Published")
+            command(world, deployment, "deploy", str(world.pipeline))
+            public_client(world, deployment, front)
+            iam_callers(front)
+            governed_copy(world, deployment, front)
+            deployment.verify(days)
+            refused = [one for one in deployment.requests() if one.role == FUNCTION and one.status == 403]
+            check(not refused, f"the function lacks a right: {refused[:5]}")
+
+
+def command(world: World, deployment: Deployment, *words: str) -> None:
+    finished = world.commands.sluice([*words, "--lake", deployment.created.lake], world.bed.addresses.environment())
+    check(finished.code == 0, str(finished))
+
+
+def profile(world: World, deployment: Deployment, front: Gateway, recipient: str) -> str:
+    file = world.folder / f"{deployment.name}-{recipient}.share"
+    command(world, deployment, "share", "create", "--recipient", recipient, "--endpoint", front.endpoint, "--out", str(file))
+    return str(file)
+
+
+def public_client(world: World, deployment: Deployment, front: Gateway) -> None:
+    """Every way to read that the client has, in both forms, against the table read by `deltalake` from S3 itself."""
+    addresses = world.bed.addresses
+    file = profile(world, deployment, front, "bi")
+    judge = [os.environ["SLUICE_DOORS_PYTHON"], str(REPOSITORY / "tests/judges/sharing_client.py"), file]
+    environment = {
+        **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
+        "AWS_ACCESS_KEY_ID": addresses.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": addresses.secret_access_key,
+        "AWS_REGION": addresses.region,
+        "AWS_ENDPOINT_URL": addresses.s3,
+        "AWS_ALLOW_HTTP": "true",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    judged = subprocess.run(
+        [*judge, "sales.retail.daily_revenue", f"s3://{deployment.bucket.name}/{REVENUE}"],
+        env=environment, capture_output=True, text=True, timeout=CLIENT_SECONDS, check=False,
+    )
+    check(judged.returncode == 0, f"the client disagrees: {judged.stdout[-1500:]}{judged.stderr[-1500:]}")
+    print(f"  {judged.stdout.strip().splitlines()[-1]}", file=sys.stderr)
+
+
+def iam_callers(front: Gateway) -> None:
+    """Whom API Gateway has authenticated is recognised by the ARN, and nobody by a header."""
+    status, _ = call(front, f"{ROWS}?port=transactions&limit=3")
+    check(status == 401, f"a caller without credentials is answered {status}")
+    front.caller = ANALYST
+    try:
+        status, page = call(front, f"{ROWS}?port=transactions&limit=3")
+        check(status == 200, f"an analyst is answered {status}: {page}")
+        known = [row["customer_id"] for row in page["rows"] if row["customer_id"] is not None]
+        check(all(len(text) == 32 for text in known), f"customer numbers are not hashes: {known}")
+        question = {"sql": "SELECT COUNT(*) AS n FROM sales.retail.transactions"}
+        status, answer = call(front, "/query", question)
+        check(status == 200 and answer["rows"][0]["n"] > 0, f"a question is answered {status}: {answer}")
+        status, answer = call(front, f"{ROWS}?port=transactions&limit=10000&format=json")
+        check(status in (200, 303), f"a large page is answered {status}")
+    finally:
+        front.caller = None
+
+
+def governed_copy(world: World, deployment: Deployment, front: Gateway) -> None:
+    """Who reads a part gets addresses of a copy, and S3 itself turns away an address of another object."""
+    with open(profile(world, deployment, front, "acme"), encoding="utf-8") as file:
+        token = json.load(file)["bearerToken"]
+    shared = "/sharing/shares/sales/schemas/retail/tables/transactions/query"
+    status, text = call(front, shared, {}, token)
+    check(status == 200, f"a recipient is answered {status}: {text}")
+    files = [json.loads(line)["file"]["url"] for line in str(text).splitlines() if '"file"' in line]
+    check(bool(files) and all("/copies/" in url and "/silver/" not in url for url in files), "a file of the table is handed out")
+    check(fetch(files[0]) == 200, "the address is no good")
+    table_file = next(key for key in deployment.bucket.list(f"{LINES}/") if key.endswith(".parquet"))
+    copied = files[0].split("?", 1)[0].split(f"{deployment.bucket.name}/", 1)[1]
+    check(fetch(files[0].replace(copied, table_file)) == 403, "the address is good for another object")
+
+
+def fetch(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            answer.read()
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return int(error.code)
+
+
+def call(front: Gateway, path: str, body: Json = None, token: str | None = None) -> tuple[int, Json]:
+    headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(front.endpoint + path, data=data, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            status, text = int(answer.status), answer.read().decode()
+    except urllib.error.HTTPError as error:
+        status, text = int(error.code), error.read().decode()
+    try:
+        return status, json.loads(text)
+    except ValueError:
+        return status, text
