@@ -134,4 +134,19 @@ mod tests {
         let there = std::fs::read_to_string(committed).unwrap_or_default();
         assert!(there == text, "openapi.json is stale: SLUICE_UPDATE=1 cargo test -p sluice-data-product");
     }
+
+    /// The sample events are requests of API Gateway (payload format 2.0) for routes that there are.
+    #[test]
+    fn sample_events_are_requests_of_these_doors() {
+        let document = serde_json::to_value(openapi()).expect("json");
+        let check = |text: &str, path: &str| {
+            let event: serde_json::Value = serde_json::from_str(text).expect(path);
+            let method = event["requestContext"]["http"]["method"].as_str().expect(path).to_lowercase();
+            assert!(document["paths"][path].get(&method).is_some(), "{method} {path}");
+            let arn = event["requestContext"]["authorizer"]["iam"]["userArn"].as_str().expect(path);
+            assert!(arn.parse::<sluice_core::access::Principal>().is_ok(), "{arn}");
+        };
+        check(include_str!("../../../events/data-product-rows.json"), "/data-products/{domain}/{product}/rows");
+        check(include_str!("../../../events/data-product-query.json"), "/query");
+    }
 }
