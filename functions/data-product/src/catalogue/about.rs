@@ -185,7 +185,7 @@ pub(super) async fn manifest(
 pub(super) struct OfPort {
     /// The output port.
     #[param(max_length = 64, pattern = "^[a-z][a-z0-9_]{0,63}$")]
-    port: String,
+    pub(super) port: String,
 }
 
 /// The columns of a port.

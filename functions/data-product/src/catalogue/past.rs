@@ -3,30 +3,20 @@
 use std::collections::BTreeSet;
 
 use axum::extract::{Path, State};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sluice_core::access::{Door, Treatment};
 use sluice_core::name::{PipelineName, TableRef};
 use sluice_core::run::{Plan, Receipt, Verdict};
 use sluice_core::uri::{LakePath, layout};
 use sluice_http::{Credentials, Json, Problem, ProblemCode, Query};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-use super::about::{found, one};
+use super::about::{OfPort, found, one};
 use crate::refusal::Refusals;
 use crate::{Access, App};
 
 /// Runs that a history tells.
 const RUNS: usize = 20;
-
-/// Which port.
-#[derive(Debug, Clone, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct OfPort {
-    /// The output port.
-    #[param(max_length = 64, pattern = "^[a-z][a-z0-9_]{0,63}$")]
-    port: String,
-}
 
 /// The audits of a port's table, the newest first.
 #[derive(Debug, Serialize, ToSchema)]

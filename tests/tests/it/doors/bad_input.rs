@@ -1,6 +1,14 @@
 //! What is no request: each a problem with its code, and the server stays up.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use serde_json::json;
+use sluice_core::run::Outcome;
+use sluice_tests::files::copy_files;
+use sluice_tests::lab::{DAILY_REVENUE, Lab, Sample};
+use sluice_tests::served::Served;
+use sluice_tests::sluice::Run;
 
 use super::{PORT, Shop};
 
@@ -101,4 +109,62 @@ fn revoked_tokens_and_formats() {
     // The server takes note within five seconds.
     std::thread::sleep(std::time::Duration::from_secs(6));
     assert_eq!(shop.served.get(rows, Some(&token)).expect(401).problem(), "unauthenticated");
+}
+
+/// A caller whose body does not come gets its problem after ten seconds, and takes nobody's place meanwhile.
+#[test]
+fn slow_callers_are_turned_away() {
+    let shop = Shop::new();
+    let token = shop.token("analyst");
+    let host = shop.served.endpoint().trim_start_matches("http://").to_owned();
+    let slow: Vec<TcpStream> = (0..20)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&host).unwrap();
+            let head = format!(
+                "POST /query HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{{"
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let _ = shop.served.get("/data-products", Some(&token)).expect(200);
+    for mut stream in slow {
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
+        let mut answer = vec![0; 4096];
+        let length = stream.read(&mut answer).unwrap();
+        let text = String::from_utf8_lossy(&answer[..length]).into_owned();
+        assert!(text.starts_with("HTTP/1.1 408") && text.contains("request-timeout"), "{text}");
+    }
+    let _ = shop.served.get("/data-products", Some(&token)).expect(200);
+}
+
+#[test]
+fn a_version_that_was_cleaned_up_is_gone() {
+    let lab = Lab::new();
+    // Enough commits for a checkpoint, so that the table can be read without its first entries.
+    let sample = Sample { start: "2026-01-05", days: 12, rows: 100, dirt: "0.01" };
+    for file in lab.sample(&lab.folder().join("samples"), &sample) {
+        copy_files([&file], &lab.landing());
+        let _ = lab.run().expect(Outcome::Published);
+    }
+    let policy =
+        "grants:\n  - name: all\n    principals: ['*']\n    doors: [rows, query, sharing]\n    clearance: restricted\n";
+    std::fs::write(lab.pipeline().join("product.policy.yaml"), policy).unwrap();
+    let mut deploy = lab.command(["deploy"]);
+    deploy.arg(lab.pipeline()).arg("--lake").arg(lab.lake()).arg("--json");
+    let _ = Run::of(deploy).expect_code(0);
+    for version in 0..10 {
+        std::fs::remove_file(lab.lake().join(DAILY_REVENUE).join(format!("_delta_log/{version:020}.json"))).unwrap();
+    }
+    let served = Served::new(&lab, Some("arn:aws:iam::123456789012:role/analyst"));
+    let rows = "/data-products/sales/retail/rows?port=daily_revenue";
+    assert_eq!(served.get(&format!("{rows}&version=0"), None).expect(410).problem(), "version-gone");
+    assert_eq!(served.get(&format!("{rows}&version=99"), None).expect(404).problem(), "not-found");
+    let _ = served.get(rows, None).expect(200);
+    let shared = "/sharing/shares/sales/schemas/retail/tables/daily_revenue";
+    assert_eq!(
+        served.post(&format!("{shared}/query"), None, &json!({ "version": 0 })).expect(410).problem(),
+        "version-gone"
+    );
+    assert_eq!(served.get(&format!("{shared}/changes?startingVersion=0"), None).expect(410).problem(), "version-gone");
 }
