@@ -18,8 +18,8 @@ use sluice_tests::sluice::Run;
 const HIDDEN_ROW: &str = "HIDDENROW";
 /// In every customer number.
 const HIDDEN_VALUE: &str = "SECRETID";
-/// In every price.
-const HIDDEN_NUMBER: &str = "73915";
+/// In every price. Long enough not to stand in a random id by chance.
+const HIDDEN_NUMBER: &str = "739154826";
 
 /// Who may what in these tests. `unit_price` is restricted, `customer_id` confidential, `quantity` internal, `country` public.
 const POLICY: &str = "grants:
