@@ -11,6 +11,9 @@ use tokio::runtime::Runtime;
 
 use crate::lab::Lab;
 
+/// Longest that a connection waits for another request.
+const IDLE: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// A server of a lab's lake on a free port; it ends with this value.
 pub struct Served {
     child: Child,
@@ -95,7 +98,9 @@ impl Served {
             .unwrap_or_else(|error| panic!("the server tells no address: {error}: {line}{}", read(&log)));
         let endpoint = told["endpoint"].as_str().expect("an address").to_owned();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+        // The server closes connections that are idle for ten seconds; a client that sleeps meanwhile would not notice.
+        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).pool_idle_timeout(IDLE);
+        let client = client.build().expect("a client");
         Self { child, endpoint, audit, log, runtime, client }
     }
 
