@@ -4,7 +4,7 @@
 //! - `rows`: rows of a port, and SQL over several;
 //! - `sharing`: Delta Sharing.
 //!
-//! Every door asks [`Doors::authorize`] first, and every access leaves one [`audit::AuditEvent`].
+//! Every door asks `Doors::authorize` first, and every access leaves one [`audit::AuditEvent`].
 
 mod answer;
 pub mod audit;
