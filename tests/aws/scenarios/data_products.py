@@ -22,6 +22,7 @@ ANALYST = "arn:aws:sts::123456789012:assumed-role/analyst/ann"
 REVENUE, LINES = "gold/sales/daily_revenue", "silver/sales/transactions"
 ROWS = "/data-products/sales/retail/rows"
 CLIENT_SECONDS = 180
+FORBIDDEN = 403
 
 
 @scenario("data products")
@@ -44,9 +45,11 @@ def served(world: World, tally: Tally) -> None:
             command(world, deployment, "deploy", str(world.pipeline))
             public_client(world, deployment, front)
             iam_callers(front)
-            governed_copy(world, deployment, front)
+            forbidden = governed_copy(world, deployment, front)
             deployment.verify(days)
-            refused = [one for one in deployment.requests() if one.role == FUNCTION and one.status == 403]
+            # Clients ask addresses for GET by HEAD first, which S3 refuses and they take; and one address was bent on purpose.
+            refused = [one for one in deployment.requests() if one.role == FUNCTION and one.status == FORBIDDEN]
+            refused = [one for one in refused if one.method != "HEAD" and one.key != forbidden]
             check(not refused, f"the function lacks a right: {refused[:5]}")
 
 
@@ -102,8 +105,8 @@ def iam_callers(front: Gateway) -> None:
         front.caller = None
 
 
-def governed_copy(world: World, deployment: Deployment, front: Gateway) -> None:
-    """Who reads a part gets addresses of a copy, and S3 itself turns away an address of another object."""
+def governed_copy(world: World, deployment: Deployment, front: Gateway) -> str:
+    """Who reads a part gets addresses of a copy, and S3 itself turns away an address of another object, whose key is told."""
     with open(profile(world, deployment, front, "acme"), encoding="utf-8") as file:
         token = json.load(file)["bearerToken"]
     shared = "/sharing/shares/sales/schemas/retail/tables/transactions/query"
@@ -114,7 +117,8 @@ def governed_copy(world: World, deployment: Deployment, front: Gateway) -> None:
     check(fetch(files[0]) == 200, "the address is no good")
     table_file = next(key for key in deployment.bucket.list(f"{LINES}/") if key.endswith(".parquet"))
     copied = files[0].split("?", 1)[0].split(f"{deployment.bucket.name}/", 1)[1]
-    check(fetch(files[0].replace(copied, table_file)) == 403, "the address is good for another object")
+    check(fetch(files[0].replace(copied, table_file)) == FORBIDDEN, "the address is good for another object")
+    return str(table_file)
 
 
 def fetch(url: str) -> int:
