@@ -323,7 +323,7 @@ async fn table(doors: &App, access: &Access) -> Result<Option<TableState>, Probl
         Err(error) => return Err(told(&error, "port")),
     };
     let history = doors.snapshots.history(&open, VERSIONS).await.map_err(|error| told(&error, "port"))?;
-    let governed = Governed::new(open, access.port.contract.clone(), access.table.clone(), doors.mask_key());
+    let governed = Governed::new(open, access.table.clone(), doors.mask_key());
     let rows = if governed.has_row_filter() { None } else { governed.rows() };
     let version = |entry: &sluice_lake::delta::HistoryEntry| TableVersion {
         version: entry.version,

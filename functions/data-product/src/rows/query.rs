@@ -76,7 +76,7 @@ pub(crate) async fn query(
         let access = doors.authorize(&caller, product, port, Door::Query, "query").await?;
         let open =
             doors.snapshots.open(&access.port.table, Version::Newest).await.map_err(|error| told(&error, "sql"))?;
-        let governed = Governed::new(open, access.port.contract.clone(), access.table.clone(), doors.mask_key());
+        let governed = Governed::new(open, access.table.clone(), doors.mask_key());
         accesses.push((access, governed.table().version()));
         tables.push((product_engine_name(product, port), governed));
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use sluice_core::access::Door;
 use sluice_core::cursor;
 use sluice_core::name::{PortName, ProductRef};
-use sluice_core::sql::check_size;
+use sluice_core::sql::check_caller_predicate;
 use sluice_http::body::named;
 use sluice_http::{Credentials, Problem, ProblemCode, Query};
 use sluice_lake::serve::{self, Governed, Position, RowsQuestion, Version};
@@ -123,7 +123,7 @@ pub(crate) async fn rows(
         None => version(&parameters)?,
     };
     let open = doors.snapshots.open(&access.port.table, version).await.map_err(|error| told(&error, "version"))?;
-    let governed = Governed::new(open, access.port.contract.clone(), access.table.clone(), doors.mask_key());
+    let governed = Governed::new(open, access.table.clone(), doors.mask_key());
     let page = serve::rows(&doors.queries, governed, question).await.map_err(|error| told(&error, "filter"))?;
     let mut event = doors.allowed(&caller, Door::Rows, "rows", &access);
     event.version = Some(page.version);
@@ -188,7 +188,7 @@ fn question(parameters: &Parameters) -> Result<RowsQuestion, Problem> {
         Ok(names)
     };
     if let Some(filter) = &parameters.filter {
-        check_size(filter)
+        check_caller_predicate(filter)
             .map_err(|error| Problem::new(ProblemCode::InvalidSql, error.to_string()).in_field("filter"))?;
     }
     let limit = parameters.limit.unwrap_or(DEFAULT_LIMIT);

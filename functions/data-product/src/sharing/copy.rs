@@ -91,8 +91,7 @@ impl Doors {
         folder: &LakePath,
         part: &LakePath,
     ) -> Result<Copied, Problem> {
-        let (contract, form) = (access.port.contract.clone(), access.table.clone());
-        let governed = Governed::new(Arc::new(table.clone()), contract, form, self.mask_key());
+        let governed = Governed::new(Arc::new(table.clone()), access.table.clone(), self.mask_key());
         let rows = whole(&self.queries, governed).await.map_err(|error| told(&error, "table"))?;
         let count = rows.height() as u64;
         let encoded = tokio::task::spawn_blocking(move || encode(&rows, RowFormat::Parquet)).await;

@@ -19,7 +19,7 @@ use sqlparser::parser::Parser;
 
 pub(crate) use self::portable::is_aggregate;
 use self::portable::{check_expr, check_query, check_whole_query, forbid_aggregates};
-pub use self::product::{ProductSql, check_size, product_engine_name};
+pub use self::product::{ProductSql, check_caller_predicate, product_engine_name};
 pub(crate) use self::rewrite::round_decimals;
 pub use self::rewrite::{DATEDIFF_FUNCTION, round_decimals_range, round_function};
 use self::rewrite::{Rewriter, rewrite};

@@ -3,17 +3,18 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, TableFactor, VisitMut, VisitorMut};
+use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, TableFactor, Visit, VisitMut, Visitor, VisitorMut};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::Tokenizer;
 
-use super::{SqlError, check_whole_query, ident, parse_query, position, rewrite};
+use super::{SqlError, check_whole_query, ident, not_portable, parse_predicate, parse_query, position, rewrite};
 use crate::name::{PortName, ProductRef};
 
 /// Longest statement or predicate of a caller, in bytes.
 const MAX_TEXT_BYTES: usize = 16 * 1024;
-/// Most words and signs of it. Every one may be a level of nesting, and a level takes a kilobyte of a thread's 2 MB of stack.
-const MAX_TOKENS: usize = 1_000;
+/// Most words and signs of it. Every second one may be a level of nesting in the engine's plan; from some 450 levels on the planner
+/// leaves the 2 MB of a thread's stack before it refuses them itself, so this allows for half of that.
+const MAX_TOKENS: usize = 500;
 
 /// A checked SELECT over tables called `<domain>.<product>.<port>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,8 @@ impl ProductSql {
         check_size(text)?;
         let mut query = parse_query(text)?;
         check_whole_query(&query)?;
+        check_expressions(&query)?;
+        check_aliases(&query)?;
         let ctes: BTreeSet<String> =
             query.with.iter().flat_map(|with| &with.cte_tables).map(|cte| cte.alias.name.value.clone()).collect();
         let mut inputs = BTreeSet::new();
@@ -80,7 +83,7 @@ impl ProductSql {
 ///
 /// # Errors
 /// [`SqlError::TooLong`]; [`SqlError::Syntax`] when it has no words.
-pub fn check_size(text: &str) -> Result<(), SqlError> {
+fn check_size(text: &str) -> Result<(), SqlError> {
     if text.len() > MAX_TEXT_BYTES {
         return Err(SqlError::TooLong { size: text.len(), unit: "bytes", limit: MAX_TEXT_BYTES });
     }
@@ -92,6 +95,56 @@ pub fn check_size(text: &str) -> Result<(), SqlError> {
         return Err(SqlError::TooLong { size, unit: "words and signs", limit: MAX_TOKENS });
     }
     Ok(())
+}
+
+/// Whether a predicate of a caller may be given to the engine.
+///
+/// # Errors
+/// [`SqlError`] with the position of what is refused.
+pub fn check_caller_predicate(text: &str) -> Result<(), SqlError> {
+    check_size(text)?;
+    check_expressions(&parse_predicate(text)?)
+}
+
+/// The dialect writes the left side of `IN` once per item: a computed one, nested, would grow without end.
+fn check_expressions(node: &impl Visit) -> Result<(), SqlError> {
+    let refused = sqlparser::ast::visit_expressions(node, |expr| match expr {
+        Expr::InList { expr: left, .. } if !matches!(**left, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) => {
+            ControlFlow::Break(not_portable(
+                "IN of a computed value",
+                expr,
+                "write IN after a column, or OR between comparisons",
+            ))
+        }
+        _ => ControlFlow::Continue(()),
+    });
+    match refused {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+/// The engine passes by other names for the columns of a table.
+fn check_aliases(query: &Query) -> Result<(), SqlError> {
+    struct Aliases;
+    impl Visitor for Aliases {
+        type Break = SqlError;
+
+        fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<SqlError> {
+            match factor {
+                TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. }
+                    if !alias.columns.is_empty() =>
+                {
+                    ControlFlow::Break(not_portable("an alias with column names", factor, "name the columns in SELECT"))
+                }
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    match Visit::visit(query, &mut Aliases) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
 }
 
 fn input(name: &ObjectName, ctes: &BTreeSet<String>) -> Result<Option<(ProductRef, PortName)>, SqlError> {
@@ -119,7 +172,7 @@ fn only_filter(query: &Query) -> Option<String> {
         return None;
     }
     let mut filter = select.selection.clone()?;
-    let _: ControlFlow<()> = filter.visit(&mut Unqualified);
+    let _: ControlFlow<()> = VisitMut::visit(&mut filter, &mut Unqualified);
     Some(filter.to_string())
 }
 
@@ -183,6 +236,8 @@ mod tests {
         check("SELECT (SELECT a FROM sales.retail.u) FROM sales.retail.t", "subquery");
         check("SELECT a FROM sales.retail.t WHERE a IN (SELECT b FROM sales.retail.u)", "subquery");
         check("SELECT PG_READ_FILE('x') FROM sales.retail.t", "PG_READ_FILE");
+        check("SELECT a FROM sales.retail.t WHERE a + 1 IN (1, 2)", "IN of a computed value");
+        check("SELECT x FROM sales.retail.t AS t(x)", "an alias with column names");
         check("VALUES (1)", "this form of query");
         check("", "empty text");
     }
@@ -191,9 +246,9 @@ mod tests {
     fn long_and_deep_texts_are_refused() {
         let deep = format!("SELECT {}1{} FROM sales.retail.t", "(".repeat(10_000), ")".repeat(10_000));
         assert!(matches!(ProductSql::parse(&deep), Err(SqlError::TooLong { .. })));
-        let nested = format!("SELECT {}1{} FROM sales.retail.t", "(".repeat(450), ")".repeat(450));
+        let nested = format!("SELECT {}1{} FROM sales.retail.t", "(".repeat(200), ")".repeat(200));
         assert!(matches!(ProductSql::parse(&nested), Err(SqlError::Syntax { .. })));
-        let chain = format!("SELECT a FROM sales.retail.t WHERE {}", vec!["a=1"; 200].join(" AND "));
+        let chain = format!("SELECT a FROM sales.retail.t WHERE {}", vec!["a=1"; 100].join(" AND "));
         assert!(ProductSql::parse(&chain).is_ok());
         assert!(ProductSql::parse(&" ".repeat(17_000)).is_err());
     }

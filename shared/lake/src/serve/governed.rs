@@ -5,7 +5,7 @@ use std::sync::Arc;
 use polars::prelude::{AllowedOptimizations, Expr, LazyFrame, Schema, col};
 use sluice_core::access::{TableAccess, Treatment};
 use sluice_core::columns::StoredColumn;
-use sluice_core::contract::{ColumnType, TableContract};
+use sluice_core::contract::ColumnType;
 
 use super::ServeError;
 use super::mask::{MaskKey, masked, read_type};
@@ -22,7 +22,6 @@ pub(super) const FILE: &str = "__sluice_file";
 #[derive(Debug, Clone)]
 pub struct Governed {
     table: Arc<OpenTable>,
-    contract: TableContract,
     access: TableAccess,
     key: MaskKey,
 }
@@ -39,9 +38,9 @@ pub struct VisibleColumn {
 }
 
 impl Governed {
-    /// The table in this form. `contract` is that of the port, which the access was decided by.
-    pub fn new(table: Arc<OpenTable>, contract: TableContract, access: TableAccess, key: MaskKey) -> Self {
-        Self { table, contract, access, key }
+    /// The table in this form.
+    pub fn new(table: Arc<OpenTable>, access: TableAccess, key: MaskKey) -> Self {
+        Self { table, access, key }
     }
 
     /// The table.
@@ -134,9 +133,12 @@ impl Governed {
 
     /// The rule's predicate. It was checked when it was deployed; a table may have changed since, and then nobody reads it.
     fn row_filter(&self, filter: &str) -> Result<Expr, ServeError> {
-        let fits = sluice_core::sql::check_row_predicate(filter)
-            .map_err(|error| error.to_string())
-            .and_then(|checked| sql::predicate(&checked, &self.contract).map_err(|error| error.to_string()));
+        let fits =
+            sluice_core::sql::check_row_predicate(filter).map_err(|error| error.to_string()).and_then(|checked| {
+                // Over the table as it is, which the newest contract may be ahead of.
+                let there = polars_schema(self.table.columns());
+                sql::predicate_over(&checked, &there).map_err(|error| error.to_string())
+            });
         fits.map_err(|reason| {
             let table = self.table.reference();
             let message =
