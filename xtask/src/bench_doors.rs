@@ -107,7 +107,7 @@ fn questions(folder: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
     let rows = days.iter().map(|day| {
         let filter = format!("invoice_ts >= TIMESTAMP '{day} 10:00:00' AND invoice_ts < TIMESTAMP '{day} 10:30:00'");
         let filter = filter.replace(' ', "%20").replace('\'', "%27").replace('>', "%3E").replace('<', "%3C");
-        format!("GET {base}/ports/transactions/rows?limit=100&filter={filter}")
+        format!("GET {base}/rows?port=transactions&limit=100&filter={filter}")
     });
     let sql = "SELECT country, COUNT(*) AS lines, SUM(quantity) AS pieces FROM sales.retail.transactions";
     let query = days.iter().map(|day| {
