@@ -1,5 +1,7 @@
 //! Commands and options.
 
+mod check;
+mod restore;
 mod share;
 
 use std::path::PathBuf;
@@ -11,6 +13,8 @@ use sluice_core::engine::EnginePreference;
 use sluice_core::name::{PipelineName, RunId, TableRef};
 use url::Url;
 
+pub use self::check::{CheckArguments, SchemaOf};
+pub use self::restore::RestoreArguments;
 pub use self::share::{Lifetime, MAX_TOKEN_DAYS, ShareCommand};
 use crate::place::Place;
 use crate::sample::{MAX_DAYS, MAX_ROWS_PER_DAY, Share};
@@ -62,6 +66,7 @@ pub enum Command {
     /// Look at tables
     #[command(subcommand)]
     Table(TableCommand),
+    Restore(RestoreArguments),
     /// Look at quarantined rows, or take them through the contract again
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
@@ -101,20 +106,6 @@ pub struct SampleArguments {
     /// Replace files that have other content
     #[arg(long)]
     pub force: bool,
-}
-
-/// Check a pipeline's spec and contracts without running it
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  sluice check pipelines/retail
-  sluice check --schema > pipeline.schema.json    # for editors")]
-pub struct CheckArguments {
-    /// Folder with pipeline.yaml and its contracts
-    #[arg(value_name = "PIPELINE FOLDER", required_unless_present = "schema")]
-    pub folder: Option<PathBuf>,
-    /// Print the JSON Schema of pipeline.yaml instead
-    #[arg(long, conflicts_with = "folder")]
-    pub schema: bool,
 }
 
 /// Put a pipeline and its data products into a lake, where runs and consumers find them
@@ -394,63 +385,4 @@ pub enum QuarantineCommand {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn command_lines_are_read_or_refused() {
-        let check = |line: &str, accepted: bool| {
-            let parsed = Arguments::try_parse_from(line.split(' '));
-            assert_eq!(parsed.is_ok(), accepted, "{line}: {:?}", parsed.err().map(|error| error.to_string()));
-        };
-        check("sluice sample landing --start 2026-01-05 --days 5 --rows 3000 --seed 7 --dirt 0.35", true);
-        check("sluice sample --out landing", true);
-        check("sluice sample", false);
-        check("sluice sample a --out b", false);
-        check("sluice sample landing --dirt 1.5", false);
-        check("sluice sample landing --start 2026-02-30", false);
-        check("sluice sample landing --days 0", false);
-        check("sluice sample landing --rows 0", false);
-        check("sluice check pipelines/retail --json", true);
-        check("sluice check --schema", true);
-        check("sluice check", false);
-        check("sluice run pipelines/retail --lake lake --landing landing --run-id a-1", true);
-        check("sluice run pipelines/retail --lake s3://bucket/lake", true);
-        check("sluice run pipelines/retail --lake http://bucket/lake", false);
-        check("sluice run pipelines/retail --lake lake --engine emr", true);
-        check("sluice run pipelines/retail --lake lake --engine polars", true);
-        check("sluice run pipelines/retail --lake lake --engine flink", false);
-        check("sluice run --event e.json --lake lake --engine emr", false);
-        check("sluice run pipelines/retail --lake lake --run-id ../x", false);
-        check("sluice runs list --lake lake --json", true);
-        check("sluice --json runs list --lake lake", true);
-        check("sluice runs show x --lake lake --pipeline retail", true);
-        check("sluice runs accept x --lake lake --by me --reason ok", true);
-        check("sluice runs accept x --lake lake --by me", false);
-        check("sluice source release --lake lake", false);
-        check("sluice source release --run x --lake lake", true);
-        check("sluice table head gold/sales/daily_revenue --lake lake --rows 5 --version 0", true);
-        check("sluice table head sales/daily_revenue --lake lake", false);
-        check("sluice table show silver/../x --lake lake", false);
-        check("sluice quarantine replay pipelines/retail --lake lake", true);
-        check("sluice quarantine show quarantine/sales/transactions --lake lake --rule a --rows 3", true);
-        check("sluice deploy pipelines/retail --lake lake", true);
-        check("sluice deploy --lake lake", false);
-        check("sluice serve --lake lake --port 0 --as recipient:acme --audit a.jsonl", true);
-        check("sluice serve --lake lake --as acme", false);
-        check("sluice share create --lake lake --recipient acme --expires 30d --out a.share", true);
-        check("sluice share create --lake lake --recipient Acme", false);
-        check("sluice share create --lake lake --recipient acme --expires soon", false);
-        check("sluice share list --lake lake --json", true);
-        check("sluice share revoke acme --token 1f2e3d4c5b6a --lake lake", true);
-        check("sluice share revoke --lake lake", false);
-        check("sluice nonsense", false);
-    }
-}
+mod tests;

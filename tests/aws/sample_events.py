@@ -43,5 +43,5 @@ class SampleEvents:
     def unused(self) -> list[str]:
         """Event files that no scenario has asked for."""
         # Requests of API Gateway are made by clients here; the functions' own tests take the samples apart.
-        of_gateway = {path.name for pattern in ("submit-*.json", "data-product-*.json") for path in self._folder.glob(pattern)}
+        of_gateway = {path.name for pattern in ("submit-*.json", "data-product-*.json", "authorize.json") for path in self._folder.glob(pattern)}
         return sorted({path.name for path in self._folder.glob("*.json")} - of_gateway - self._used)

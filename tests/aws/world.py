@@ -78,7 +78,9 @@ class World:
     ) -> Iterator[Deployment]:
         """A lake with its functions and the pipeline deployed into it, and with an EMR that does steps so; gone afterwards."""
         name = f"{label}-{self.number()}"
-        variables = {**TRACED, **(environment or {})}
+        addresses = self.bed.addresses
+        machine = f"arn:aws:states:{addresses.region}:{addresses.account}:stateMachine:{name}"
+        variables = {**TRACED, "SLUICE_STATE_MACHINE_ARN": machine, **(environment or {})}
         with self._emr(emr, emr_variables or {}) as local:
             if local is not None:
                 variables = {**local.variables(), **variables}

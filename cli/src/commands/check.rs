@@ -6,17 +6,19 @@ use serde_json::json;
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::pipeline::Pipeline;
 use sluice_core::product::RegisteredProduct;
-use sluice_core::spec::json_schema;
 
-use crate::arguments::CheckArguments;
+use crate::arguments::{CheckArguments, SchemaOf};
 use crate::console::{Console, Tone};
 use crate::fault::Exit;
 use crate::spec_files::SpecFiles;
 
 /// Tells every problem of a pipeline, or that there is none.
 pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<Exit> {
-    if arguments.schema {
-        console.json_page(&json_schema())?;
+    if let Some(document) = arguments.schema {
+        console.json_page(&match document {
+            SchemaOf::Pipeline => sluice_core::spec::json_schema(),
+            SchemaOf::Policy => sluice_core::access::json_schema(),
+        })?;
         return Ok(Exit::Done);
     }
     let folder = arguments.folder.context("no pipeline folder was named")?;

@@ -3,6 +3,7 @@
 mod check;
 mod deploy;
 mod quarantine;
+mod restore;
 mod run;
 mod runs;
 pub(crate) mod sample;
@@ -26,6 +27,7 @@ pub(crate) async fn dispatch(command: Command, console: &Console) -> Result<Exit
         Command::Serve(arguments) => serve::run(arguments, console).await,
         Command::Check(arguments) => check::run(arguments, console).await,
         Command::Deploy(arguments) => deploy::run(arguments, console).await,
+        Command::Restore(arguments) => restore::run(arguments, console).await,
         Command::Run(arguments) => run::ingest(arguments, console).await,
         Command::Runs(command) => runs::run(command, console).await,
         Command::Share(command) => share::run(command, console).await,

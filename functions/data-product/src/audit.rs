@@ -50,7 +50,7 @@ pub struct AuditEvent {
     /// Why the rule exists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
-    /// Why it was denied.
+    /// Why it was denied, or the code of the problem that it failed with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -63,6 +63,8 @@ pub enum Outcome {
     Allowed,
     /// Not given.
     Denied,
+    /// Allowed, and it came to nothing: nothing was given.
+    Failed,
 }
 
 /// The columns of an access as an event has them.

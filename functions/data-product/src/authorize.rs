@@ -147,6 +147,13 @@ impl Doors {
         }
     }
 
+    /// Writes down an access that was allowed and failed: who tries, and fails, shows here as well as who reads.
+    pub(crate) fn failed(&self, event: AuditEvent, problem: Problem) -> Problem {
+        let reason = Some(problem.code.as_str().to_owned());
+        self.audit.write(&AuditEvent { decision: Outcome::Failed, reason, ..event });
+        problem
+    }
+
     /// An allowed access that is about no port alone.
     pub(crate) fn event(&self, caller: &Caller, door: Door, operation: &'static str) -> AuditEvent {
         AuditEvent {

@@ -3,6 +3,7 @@
 pub mod announce;
 #[cfg(feature = "lambda")]
 pub mod aws;
+pub mod metrics;
 mod report;
 
 use jiff::Timestamp;

@@ -8,13 +8,14 @@ use sluice_aws::sns::Topic;
 use sluice_documents::DocumentStore;
 use sluice_notify::Ports;
 use sluice_notify::announce::Announce;
+use sluice_notify::metrics::MetricsLog;
 
 fn main() -> ExitCode {
     sluice_aws::serve(
         async |env| {
             let (root, topic, bus) = (env.lake()?, env.topic()?, env.event_bus()?);
             let options = sluice_aws::store::store_options(env, &root).await?;
-            let mut announcers: Vec<Box<dyn Announce>> = Vec::new();
+            let mut announcers: Vec<Box<dyn Announce>> = vec![Box::new(MetricsLog::new(root.clone()))];
             // Looking for region and credentials may ask the network, so not for channels that are turned off.
             if topic.is_some() || bus.is_some() {
                 let config = sluice_aws::sdk_config().await;

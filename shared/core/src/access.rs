@@ -187,6 +187,11 @@ fn default_clearance() -> Classification {
     Classification::Internal
 }
 
+/// The policy's JSON Schema (draft 2020-12), for editors; committed as `pipelines/policy.schema.json`.
+pub fn json_schema() -> schemars::Schema {
+    schemars::schema_for!(Policy)
+}
+
 /// The policy of one product: grants, the first that fits decides.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

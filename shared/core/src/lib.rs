@@ -11,6 +11,7 @@ pub mod pipeline;
 pub mod product;
 pub mod pruning;
 pub mod recipient;
+pub mod restore;
 pub mod run;
 pub mod source;
 pub mod spark;

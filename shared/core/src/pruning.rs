@@ -3,11 +3,8 @@
 //! Two forms are read: predicates of the portable SQL subset, and the JSON conditions of Delta Sharing. What is not understood of a
 //! condition may always be true, so leaving out files never changes an answer.
 
-use std::collections::BTreeMap;
-
-use jiff::civil::Date;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 use sqlparser::ast::{BinaryOperator, DataType, Expr, TypedString, UnaryOperator};
@@ -15,6 +12,11 @@ use sqlparser::ast::{BinaryOperator, DataType, Expr, TypedString, UnaryOperator}
 use crate::columns::StoredColumn;
 use crate::contract::ColumnType;
 use crate::sql::parse_predicate;
+
+mod facts;
+
+use self::facts::Facts;
+pub use self::facts::{FileFacts, Scalar};
 
 /// A condition. What is not understood of it may always be.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,23 +50,6 @@ pub enum Comparison {
     GreaterOrEqual,
 }
 
-/// A value in an ordered form; two of different kinds have no order.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
-pub enum Scalar {
-    /// A whole number.
-    Integer(i64),
-    /// A double, or a decimal rounded to one.
-    Number(f64),
-    /// A text.
-    Text(String),
-    /// True or false.
-    Boolean(bool),
-    /// A day.
-    Date(Date),
-    /// An instant.
-    Instant(Timestamp),
-}
-
 /// What rows of a file may be to a condition: true for some, false for some. Neither when it is null for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Possible {
@@ -84,22 +69,6 @@ struct Node {
     name: Option<String>,
     #[serde(default)]
     value: Option<String>,
-}
-
-/// What the log says of a file.
-#[derive(Debug, Clone, Copy)]
-pub struct FileFacts<'a> {
-    /// Delta statistics, as JSON text.
-    pub stats: Option<&'a str>,
-    /// Partition values, as text.
-    pub partition_values: &'a BTreeMap<String, Option<String>>,
-}
-
-/// What the log says of a column of a file.
-struct Facts {
-    bounds: Option<(Scalar, Scalar)>,
-    has_nulls: Option<bool>,
-    has_values: Option<bool>,
 }
 
 impl Condition {
@@ -151,13 +120,16 @@ impl Condition {
         }
     }
 
-    /// Whether every column that the condition looks at is one of those for which this holds.
-    pub fn is_about(&self, holds: &impl Fn(&str) -> bool) -> bool {
+    /// What of the condition is about columns for which this holds; the rest may always be.
+    #[must_use]
+    pub fn about(self, holds: &impl Fn(&str) -> bool) -> Self {
+        let each = |conditions: Vec<Self>| conditions.into_iter().map(|one| one.about(holds)).collect();
         match self {
-            Self::All(conditions) | Self::Any(conditions) => conditions.iter().all(|one| one.is_about(holds)),
-            Self::Not(condition) => condition.is_about(holds),
-            Self::IsNull(column) | Self::Compare(column, ..) => holds(&column.name),
-            Self::Unknown => true,
+            Self::All(conditions) => Self::All(each(conditions)),
+            Self::Any(conditions) => Self::Any(each(conditions)),
+            Self::Not(condition) => Self::Not(Box::new(condition.about(holds))),
+            Self::IsNull(column) | Self::Compare(column, ..) if !holds(&column.name) => Self::Unknown,
+            known => known,
         }
     }
 
@@ -335,186 +307,5 @@ impl Comparison {
     }
 }
 
-impl Scalar {
-    /// The value of this text as the column's type.
-    fn read(column_type: &ColumnType, text: &str) -> Option<Self> {
-        match column_type {
-            ColumnType::Text => Some(Self::Text(text.to_owned())),
-            ColumnType::Int32 | ColumnType::Int64 => text.parse().ok().map(Self::Integer),
-            ColumnType::Double | ColumnType::Decimal { .. } => {
-                text.parse().ok().filter(|number: &f64| number.is_finite()).map(Self::Number)
-            }
-            ColumnType::Boolean => text.to_ascii_lowercase().parse().ok().map(Self::Boolean),
-            ColumnType::Date => text.parse().ok().map(Self::Date),
-            ColumnType::Timestamp => text.parse().ok().map(Self::Instant),
-        }
-    }
-
-    fn of_statistic(column_type: &ColumnType, value: &Value) -> Option<Self> {
-        match (column_type, value) {
-            (ColumnType::Double | ColumnType::Decimal { .. }, Value::Number(number)) => {
-                number.as_f64().map(Self::Number)
-            }
-            (ColumnType::Int32 | ColumnType::Int64, Value::Number(number)) => number.as_i64().map(Self::Integer),
-            (ColumnType::Text | ColumnType::Date | ColumnType::Timestamp, Value::String(text)) => {
-                Self::read(column_type, text)
-            }
-            _ => None,
-        }
-    }
-}
-
-impl Facts {
-    fn of(column: &StoredColumn, file: FileFacts<'_>, stats: &Value) -> Self {
-        if let Some(value) = file.partition_values.get(&column.name) {
-            // An empty text is null, as Delta has it.
-            let value = value.as_deref().filter(|text| !text.is_empty());
-            let read = value.and_then(|text| Scalar::read(&column.column_type, text));
-            let (nulls, values) = (value.is_none(), value.is_some());
-            return Self { bounds: read.clone().zip(read), has_nulls: Some(nulls), has_values: Some(values) };
-        }
-        let of = |kind: &str| stats.get(kind).and_then(|values| values.get(&column.name));
-        let bound = |kind: &str| of(kind).and_then(|value| Scalar::of_statistic(&column.column_type, value));
-        let high = bound("maxValues").and_then(|high| match high {
-            // Some writers cut instants to the millisecond.
-            Scalar::Instant(high) => high.checked_add(SignedDuration::from_millis(1)).ok().map(Scalar::Instant),
-            other => Some(other),
-        });
-        let nulls = of("nullCount").and_then(Value::as_u64);
-        let rows = stats.get("numRecords").and_then(Value::as_u64);
-        Self {
-            bounds: bound("minValues").zip(high),
-            has_nulls: nulls.map(|nulls| nulls > 0),
-            has_values: nulls.zip(rows).map(|(nulls, rows)| nulls < rows),
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Partition values and statistics.
-    fn file() -> (BTreeMap<String, Option<String>>, String) {
-        let stats = r#"{"numRecords":10,"minValues":{"a":5,"t":"b","f":1.5,"at":"2026-01-01T00:00:00.000Z"},
-            "maxValues":{"a":9,"t":"d","f":2.5,"at":"2026-01-02T00:00:00.000Z"},"nullCount":{"a":0,"t":3,"empty":10}}"#;
-        let values = BTreeMap::from([("d".to_owned(), Some("2026-01-05".to_owned())), ("n".to_owned(), None)]);
-        (values, stats.to_owned())
-    }
-
-    fn may_hold(condition: &Condition) -> bool {
-        let (partition_values, stats) = file();
-        condition.may_hold(FileFacts { stats: Some(&stats), partition_values: &partition_values })
-    }
-
-    fn columns() -> Vec<StoredColumn> {
-        [
-            ("a", ColumnType::Int64),
-            ("t", ColumnType::Text),
-            ("f", ColumnType::Double),
-            ("at", ColumnType::Timestamp),
-            ("d", ColumnType::Date),
-            ("n", ColumnType::Text),
-            ("empty", ColumnType::Int32),
-        ]
-        .map(|(name, column_type)| StoredColumn { name: name.to_owned(), column_type })
-        .to_vec()
-    }
-
-    fn compare(op: &str, column: &str, value: &str) -> String {
-        format!(
-            r#"{{"op":"{op}","children":[{{"op":"column","name":"{column}","valueType":"x"}},
-            {{"op":"literal","value":"{value}","valueType":"x"}}]}}"#
-        )
-    }
-
-    #[test]
-    fn files_are_left_out_only_when_no_row_can_be_meant() {
-        let check = |text: &str, expected: bool| {
-            let condition = Condition::of_json(text, &columns()).expect(text);
-            assert_eq!(may_hold(&condition), expected, "{text}");
-        };
-        check(&compare("equal", "a", "5"), true);
-        check(&compare("equal", "A", "4"), false);
-        check(&compare("lessThan", "a", "5"), false);
-        check(&compare("lessThanOrEqual", "a", "5"), true);
-        check(&compare("greaterThan", "a", "9"), false);
-        check(&compare("greaterThanOrEqual", "a", "9"), true);
-        check(&compare("equal", "a", "many"), true);
-        check(&compare("equal", "other", "1"), true);
-        check(&compare("equal", "t", "e"), false);
-        check(&compare("greaterThan", "f", "9"), true);
-        check(&compare("lessThan", "f", "1.5"), false);
-        check(&compare("equal", "at", "2026-01-02T00:00:00.0005Z"), true);
-        check(&compare("equal", "at", "2026-01-03T00:00:00Z"), false);
-        check(&compare("equal", "d", "2026-01-05"), true);
-        check(&compare("equal", "d", "2026-01-06"), false);
-        check(&compare("equal", "n", "x"), false);
-        check(&compare("equal", "empty", "1"), false);
-        let not = |text: &str| format!(r#"{{"op":"not","children":[{text}]}}"#);
-        check(&not(&compare("greaterThanOrEqual", "a", "5")), false);
-        check(&not(&compare("equal", "d", "2026-01-05")), false);
-        check(&not(&compare("equal", "empty", "1")), false);
-        check(&not(&compare("equal", "t", "b")), true);
-        let both = |op: &str, a: &str, b: &str| format!(r#"{{"op":"{op}","children":[{a},{b}]}}"#);
-        check(&both("and", &compare("equal", "a", "5"), &compare("equal", "a", "4")), false);
-        check(&both("or", &compare("equal", "a", "5"), &compare("equal", "a", "4")), true);
-        check(&both("lessThan", r#"{"op":"literal","value":"9"}"#, r#"{"op":"column","name":"a"}"#), false);
-        let null = |name: &str| format!(r#"{{"op":"isNull","children":[{{"op":"column","name":"{name}"}}]}}"#);
-        check(&null("a"), false);
-        check(&null("t"), true);
-        check(&null("n"), true);
-        check(&null("d"), false);
-        check(&not(&null("empty")), false);
-        check(r#"{"op":"in","children":[]}"#, true);
-    }
-
-    #[test]
-    fn predicates_leave_out_the_same_files() {
-        let check = |text: &str, expected: bool| {
-            assert_eq!(may_hold(&Condition::of_sql(text, &columns())), expected, "{text}");
-        };
-        check("a = 5", true);
-        check("a = 4", false);
-        check("a <> 4", true);
-        check("4 = a", false);
-        check("a BETWEEN 1 AND 4", false);
-        check("a BETWEEN 1 AND 5", true);
-        check("a NOT BETWEEN 1 AND 100", true);
-        check("a IN (1, 2, 3)", false);
-        check("a IN (1, 2, 5)", true);
-        check("a > -1 AND t = 'e'", false);
-        check("a < -1 OR t = 'b'", true);
-        check("NOT (a >= 5)", false);
-        check("a + 1 = 4", true);
-        check("CAST(a AS STRING) = '4'", true);
-        check("a = '4'", true);
-        check("d = DATE '2026-01-05'", true);
-        check("d = DATE '2026-01-06'", false);
-        check("d = '2026-01-06'", true);
-        check("at >= TIMESTAMP '2026-01-03 00:00:00'", false);
-        check("at >= TIMESTAMP '2026-01-01 10:00:00' AND at < TIMESTAMP '2026-01-01 10:30:00'", true);
-        check("n IS NOT NULL", false);
-        check("t IS NULL", true);
-        check("a IS NULL", false);
-        check("A = 4", true);
-        check("other = 4", true);
-        check("f < 1.5", false);
-        check("f > 9.5", true);
-        check("DELETE FROM x", true);
-    }
-
-    #[test]
-    fn conditions_know_their_columns() {
-        let condition = Condition::of_sql("a = 1 AND (t = 'x' OR NOT d IS NULL)", &columns());
-        assert!(condition.is_about(&|name| ["a", "t", "d"].contains(&name)));
-        assert!(!condition.is_about(&|name| ["a", "t"].contains(&name)));
-    }
-
-    #[test]
-    fn what_is_no_condition_is_passed_over() {
-        for text in ["", "a = 1", "[]", "{\"children\":[]}"] {
-            assert_eq!(Condition::of_json(text, &columns()), None, "{text}");
-        }
-    }
-}
+mod tests;

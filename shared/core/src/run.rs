@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::columns::StoredColumn;
 use crate::contract::Severity;
-use crate::engine::{Engine, EnginePreference, Estimate};
+use crate::engine::EnginePreference;
 use crate::name::{PipelineName, RunId, TableRef};
-use crate::pipeline::Pipeline;
 use crate::source::{SourceId, SourceObject};
 use crate::uri::{FolderUri, ObjectUri};
+
+mod plan;
+
+pub use self::plan::{Codec, EngineChoice, Plan, PlanStatus, PlannedObject, PlannedTable, ReadFrom, SourceShape};
 
 /// Most attempts of one run. Each replan answers a conflict with another writer; after 8 in a row something is wrong
 /// that planning again does not solve, and the run fails with `CommitConflict`.
@@ -66,130 +69,6 @@ pub enum RunAction {
         /// The rejected run.
         run_id: RunId,
     },
-}
-
-/// What validate decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PlanStatus {
-    /// There is work.
-    Planned,
-    /// Nothing is new.
-    Skipped,
-    /// A rejected changeset was accepted and can be published as it is.
-    Accepted,
-}
-
-/// Where the rows of a planned object are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReadFrom {
-    /// From the object itself; its rows are new to bronze.
-    Landing,
-    /// From the bronze table, which has them already.
-    Bronze,
-}
-
-/// A source object of the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlannedObject {
-    /// The object.
-    pub object: SourceObject,
-    /// Where its rows are read.
-    pub read_from: ReadFrom,
-    /// What a look at its beginning showed; `None` for objects that were not looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shape: Option<SourceShape>,
-}
-
-/// What a look at the beginning of a source object shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceShape {
-    /// Names of the header or schema, in order; empty for formats that have none.
-    pub columns: Vec<String>,
-    /// How the object is packed.
-    pub codec: Codec,
-    /// Rows, where the object tells them without being read: those of Parquet's footer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rows: Option<u64>,
-}
-
-/// How a source object is packed, told by its first bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Codec {
-    /// Not at all.
-    Plain,
-    /// Gzip.
-    Gzip,
-    /// Zstandard.
-    Zstd,
-}
-
-/// Where a table stands, and which objects the run brings to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlannedTable {
-    /// The table.
-    pub table: TableRef,
-    /// Version the plan was made on; `None` where the table does not exist yet.
-    pub read_version: Option<u64>,
-    /// Objects whose rows are missing from the table.
-    pub sources: BTreeSet<SourceId>,
-    /// The columns it has at that version; none where it does not exist.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub columns: Vec<StoredColumn>,
-}
-
-/// The engine of a run and why it was chosen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EngineChoice {
-    /// The engine.
-    pub engine: Engine,
-    /// Why, in words.
-    pub reason: String,
-}
-
-/// What a run is going to do. Written by validate, once per attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
-    /// The attempt planned.
-    pub run: RunRef,
-    /// What was asked for.
-    pub request: RunRequest,
-    /// When the plan was made; also the `_ingested_at` of the run's rows.
-    pub planned_at: Timestamp,
-    /// The decision.
-    pub status: PlanStatus,
-    /// The engine.
-    pub engine: EngineChoice,
-    /// What the run would need on lambda; `None` in plans of versions that did not estimate.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub estimate: Option<Estimate>,
-    /// The pipeline as resolved for this run, so that a redrive does not see another spec.
-    pub pipeline: Pipeline,
-    /// Objects to read, by address.
-    pub objects: Vec<PlannedObject>,
-    /// Where every table stands.
-    pub tables: Vec<PlannedTable>,
-    /// Gold tables to compute again.
-    pub refresh: BTreeSet<TableRef>,
-    /// Objects passed by because they are held.
-    pub held: Vec<SourceObject>,
-    /// What earlier attempts of the run committed, before another table's conflict made it plan again.
-    #[serde(default, skip_serializing_if = "Earlier::is_empty")]
-    pub earlier: Earlier,
-}
-
-impl Plan {
-    /// The source objects of the run: of this attempt, and of those before that committed something.
-    pub fn all_objects(&self) -> impl Iterator<Item = &SourceObject> {
-        self.earlier.and(&self.objects)
-    }
-
-    /// Where this table stands. `None` for tables the pipeline does not write.
-    pub fn table(&self, table: &TableRef) -> Option<&PlannedTable> {
-        self.tables.iter().find(|planned| &planned.table == table)
-    }
 }
 
 /// A Parquet file that no reader can see until it is committed.

@@ -208,6 +208,11 @@ pub mod layout {
         LakePath(table.to_string())
     }
 
+    /// Folder of the folders of runs.
+    pub fn all_runs() -> LakePath {
+        LakePath("runs".to_owned())
+    }
+
     /// Folder of all runs of a pipeline.
     pub fn runs(pipeline: &PipelineName) -> LakePath {
         LakePath(format!("runs/{pipeline}"))
@@ -319,6 +324,26 @@ pub mod layout {
     /// An entry of a table's log.
     pub fn log_entry(table: &TableRef, version: u64) -> LakePath {
         LakePath(format!("{table}/_delta_log/{version:020}.json"))
+    }
+
+    /// The file of a log that names its newest checkpoint.
+    pub fn last_checkpoint(table: &TableRef) -> LakePath {
+        LakePath(format!("{table}/_delta_log/_last_checkpoint"))
+    }
+
+    /// The restoration that was begun and is not finished.
+    pub fn pending_restoration() -> LakePath {
+        LakePath("restores/pending.json".to_owned())
+    }
+
+    /// A finished restoration. The id is an instant.
+    pub fn restoration(id: &str) -> LakePath {
+        LakePath(format!("restores/{id}.json"))
+    }
+
+    /// Where a restoration moves a file of a log to.
+    pub fn moved(id: &str, path: &LakePath) -> LakePath {
+        LakePath(format!("restores/{id}/{path}"))
     }
 
     /// Folder of a table's log.

@@ -11,6 +11,7 @@ pub mod inspect;
 pub mod lake;
 pub mod objects;
 mod overlap;
+pub mod restore;
 pub mod runs;
 pub mod serve;
 pub mod source;

@@ -14,6 +14,7 @@ from scenarios import (  # noqa: F401
     privileges,
     encryption,
     large_files,
+    runs_api,
     data_products,
     old_logs,
     no_leak,

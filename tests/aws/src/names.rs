@@ -5,8 +5,19 @@ pub(crate) const REGION: &str = "eu-central-1";
 /// Whose everything is.
 pub(crate) const ACCOUNT: &str = "123456789012";
 /// The functions of every deployment.
-pub(crate) const FUNCTIONS: [&str; 9] =
-    ["validate", "process", "start-emr", "run-etl", "terminate", "quality-check", "publish", "notify", "data-product"];
+pub(crate) const FUNCTIONS: [&str; 11] = [
+    "validate",
+    "process",
+    "start-emr",
+    "run-etl",
+    "terminate",
+    "quality-check",
+    "publish",
+    "notify",
+    "submit",
+    "data-product",
+    "authorize",
+];
 
 /// ARN of a deployment's function.
 pub(crate) fn function_arn(deployment: &str, function: &str) -> String {
@@ -64,7 +75,8 @@ mod tests {
         check("d7-notify:3", Some(("d7", "notify")));
         check("validate", None);
         check("-validate", None);
-        check("d7-submit", None);
+        check("d7-submit", Some(("d7", "submit")));
+        check("d7-elsewhere", None);
         check("arn:aws:lambda:us-east-1:123456789012:function:d7-notify", None);
         check("arn:aws:sns:eu-central-1:123456789012:d7-notify", None);
     }

@@ -10,8 +10,19 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-const FUNCTIONS: [&str; 9] =
-    ["validate", "process", "start-emr", "run-etl", "terminate", "quality-check", "publish", "notify", "data-product"];
+const FUNCTIONS: [&str; 11] = [
+    "validate",
+    "process",
+    "start-emr",
+    "run-etl",
+    "terminate",
+    "quality-check",
+    "publish",
+    "notify",
+    "submit",
+    "data-product",
+    "authorize",
+];
 
 /// A folder with what a bed needs, of one test alone.
 struct Parts(PathBuf);

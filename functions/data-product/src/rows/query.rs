@@ -74,13 +74,21 @@ pub(crate) async fn query(
     let (mut accesses, mut tables) = (Vec::new(), Vec::new());
     for (product, port) in statement.inputs() {
         let access = doors.authorize(&caller, product, port, Door::Query, "query").await?;
-        let open =
-            doors.snapshots.open(&access.port.table, Version::Newest).await.map_err(|error| told(&error, "sql"))?;
+        let failed =
+            |error: &_| doors.failed(doors.allowed(&caller, Door::Query, "query", &access), told(error, "sql"));
+        let open = doors.snapshots.open(&access.port.table, Version::Newest).await.map_err(|error| failed(&error))?;
         let governed = Governed::new(open, access.table.clone(), doors.mask_key());
         accesses.push((access, governed.table().version()));
         tables.push((product_engine_name(product, port), governed));
     }
-    let answered = serve::query(&doors.queries, statement, tables).await.map_err(|error| told(&error, "sql"))?;
+    let answered = match serve::query(&doors.queries, statement, tables).await {
+        Ok(answered) => answered,
+        Err(error) => {
+            let problem = told(&error, "sql");
+            let each = accesses.iter().map(|(access, _)| doors.allowed(&caller, Door::Query, "query", access));
+            return Err(each.fold(problem, |problem, event| doors.failed(event, problem)));
+        }
+    };
     for (access, version) in &accesses {
         let mut event = doors.allowed(&caller, Door::Query, "query", access);
         event.version = Some(*version);

@@ -10,7 +10,7 @@ use sluice_core::name::{PortName, ProductRef};
 use sluice_core::sql::check_caller_predicate;
 use sluice_http::body::named;
 use sluice_http::{Credentials, Problem, ProblemCode, Query};
-use sluice_lake::serve::{self, Governed, Position, RowsQuestion, Version};
+use sluice_lake::serve::{self, Governed, Page, Position, RowsQuestion, Version};
 use utoipa::{IntoParams, ToSchema};
 
 use super::told;
@@ -111,21 +111,12 @@ pub(crate) async fn rows(
     let format = Format::chosen(parameters.format, &headers)?;
     let port = port(&doors, &caller, &product, parameters.port.as_deref()).await?;
     let access = doors.authorize(&caller, &product, &port, Door::Rows, "rows").await?;
-    let mut question = question(&parameters)?;
     let digest = digest(&parameters, &access, &caller);
-    let version = match &parameters.cursor {
-        Some(cursor) => {
-            let place: Place = cursor::open(&doors.secret.cursor_key(), &digest, cursor)
-                .map_err(|error| Problem::new(ProblemCode::InvalidCursor, error.to_string()).in_field("cursor"))?;
-            question.from = Some(place.from);
-            Version::At(place.version)
-        }
-        None => version(&parameters)?,
-    };
-    let open = doors.snapshots.open(&access.port.table, version).await.map_err(|error| told(&error, "version"))?;
-    let governed = Governed::new(open, access.table.clone(), doors.mask_key());
-    let page = serve::rows(&doors.queries, governed, question).await.map_err(|error| told(&error, "filter"))?;
     let mut event = doors.allowed(&caller, Door::Rows, "rows", &access);
+    let page = match page(&doors, &parameters, &digest, &access).await {
+        Ok(page) => page,
+        Err(problem) => return Err(doors.failed(event, problem)),
+    };
     event.version = Some(page.version);
     event.rows = Some(page.rows.height() as u64);
     event.files = Some((page.files_read, page.files_total));
@@ -147,6 +138,23 @@ pub(crate) async fn rows(
         Some(next) => answer::with_header(response, answer::NEXT_CURSOR, &next),
         None => response,
     }))
+}
+
+/// The page asked for.
+async fn page(doors: &App, parameters: &Parameters, digest: &str, access: &Access) -> Result<Page, Problem> {
+    let mut question = question(parameters)?;
+    let version = match &parameters.cursor {
+        Some(cursor) => {
+            let place: Place = cursor::open(&doors.secret.cursor_key(), digest, cursor)
+                .map_err(|error| Problem::new(ProblemCode::InvalidCursor, error.to_string()).in_field("cursor"))?;
+            question.from = Some(place.from);
+            Version::At(place.version)
+        }
+        None => version(parameters)?,
+    };
+    let open = doors.snapshots.open(&access.port.table, version).await.map_err(|error| told(&error, "version"))?;
+    let governed = Governed::new(open, access.table.clone(), doors.mask_key());
+    serve::rows(&doors.queries, governed, question).await.map_err(|error| told(&error, "filter"))
 }
 
 /// The port asked for, or the only one that the caller may read.

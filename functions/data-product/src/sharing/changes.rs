@@ -72,28 +72,31 @@ pub(super) async fn changes(
 ) -> Result<Response, Problem> {
     let historical = query.historical()?;
     let (caller, access) = doors.table_access(&credentials, &path, "changes").await?;
-    let (versions, newest) = doors.versions(&access, &query).await?;
-    let changed = log::changes(&doors.lake, &access.port.table, versions.from, versions.to).await;
-    let changed = changed.map_err(|error| fault(&access, &error))?;
-    let tables = doors.defining_tables(&access, versions, &changed, newest).await?;
+    let work = async {
+        let (versions, newest) = doors.versions(&access, &query).await?;
+        let changed = log::changes(&doors.lake, &access.port.table, versions.from, versions.to).await;
+        let changed = changed.map_err(|error| fault(&access, &error))?;
+        let tables = doors.defining_tables(&access, versions, &changed, newest).await?;
 
-    let mut answer = Answer::new(Capabilities::of(&headers), versions.from, true);
-    // Readers take the first for all versions, unless they asked for each.
-    let first = if historical { tables.first() } else { tables.last() };
-    if let Some((_, table)) = first {
-        answer.metadata(&definition(&access, table)?, None, Some(versions.from));
-    }
-    let mut given = Given { rows: Some(0), ..Given::default() };
-    for version in changed {
-        let redefined = tables.iter().find(|(at, _)| historical && *at == version.version && *at > versions.from);
-        if let Some((at, table)) = redefined {
-            answer.metadata(&definition(&access, table)?, None, Some(*at));
+        let mut answer = Answer::new(Capabilities::of(&headers), versions.from, true);
+        // Readers take the first for all versions, unless they asked for each.
+        let first = if historical { tables.first() } else { tables.last() };
+        if let Some((_, table)) = first {
+            answer.metadata(&definition(&access, table)?, None, Some(versions.from));
         }
-        doors.tell(&access, &mut answer, version, &mut given).await?;
-    }
-    given.of = given.files;
-    doors.given((&caller, &access), "changes", versions.to, Some(given));
-    answer.finish(doors.settings.max_answer_bytes)
+        let mut given = Given { rows: Some(0), ..Given::default() };
+        for version in changed {
+            let redefined = tables.iter().find(|(at, _)| historical && *at == version.version && *at > versions.from);
+            if let Some((at, table)) = redefined {
+                answer.metadata(&definition(&access, table)?, None, Some(*at));
+            }
+            doors.tell(&access, &mut answer, version, &mut given).await?;
+        }
+        given.of = given.files;
+        doors.given((&caller, &access), "changes", versions.to, Some(given));
+        answer.finish(doors.settings.max_answer_bytes)
+    };
+    doors.attempted((&caller, &access), "changes", work.await)
 }
 
 impl ChangesQuery {

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use sluice_core::access::Treatment;
 use sluice_core::columns::StoredColumn;
-use sluice_core::contract::ColumnType;
 use sluice_core::uri::{LakePath, layout};
 use sluice_http::problem::code_of;
 use sluice_http::{Problem, ProblemCode};
 use sluice_lake::LakeError;
 use sluice_lake::delta::OpenTable;
 use sluice_lake::delta::log::{Bound, LoggedFile, open_version, version_at};
+use sluice_lake::serve::read_type;
 
 use crate::{Access, Doors};
 
@@ -139,12 +139,9 @@ pub(super) fn definition(access: &Access, table: &OpenTable) -> Result<Definitio
 
 /// The columns that the caller gets, with the types they have then.
 pub(super) fn visible_columns(access: &Access, columns: &[StoredColumn]) -> Vec<StoredColumn> {
-    let column = |(column, treatment): (&StoredColumn, Treatment)| {
-        let column_type = match treatment {
-            Treatment::Hash | Treatment::Partial => ColumnType::Text,
-            Treatment::Clear | Treatment::Null | Treatment::Hide => column.column_type.clone(),
-        };
-        StoredColumn { name: column.name.clone(), column_type }
+    let column = |(column, treatment): (&StoredColumn, Treatment)| StoredColumn {
+        name: column.name.clone(),
+        column_type: read_type(column, treatment),
     };
     access.table.visible(columns).map(column).collect()
 }

@@ -37,7 +37,7 @@ pub(super) struct VersionQuery {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct FilesQuery {
-    /// Conditions in SQL. They are passed over: every file is answered then.
+    /// Conditions in SQL, all of which hold for the rows that are wanted.
     #[serde(default)]
     predicate_hints: Option<Vec<String>>,
     /// A condition as JSON text, in the protocol's form. Files that cannot hold a row of it are left out.
@@ -79,6 +79,16 @@ impl Doors {
         let port = named("table", &table.to_lowercase())?;
         let access = self.authorize(&caller, &product, &port, Door::Sharing, operation).await?;
         Ok((caller, access))
+    }
+
+    /// What came of an access: one that failed is written down here, the others by [`Doors::given`].
+    pub(super) fn attempted<T>(
+        &self,
+        (caller, access): (&Caller, &Access),
+        operation: &'static str,
+        result: Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        result.map_err(|problem| self.failed(self.allowed(caller, Door::Sharing, operation, access), problem))
     }
 
     /// Writes down what was given out.
@@ -140,15 +150,18 @@ pub(super) async fn version(
     Query(query): Query<VersionQuery>,
 ) -> Result<Response, Problem> {
     let (caller, access) = doors.table_access(&credentials, &path, "version").await?;
-    let version = match query.starting_timestamp.as_deref() {
-        Some(text) => {
-            let instant = instant("startingTimestamp", text)?;
-            doors.shared_version(&access, instant, Bound::AtOrAfter).await?
-        }
-        None => doors.shared_table(&access, Asked::Newest).await?.version(),
+    let work = async {
+        let version = match query.starting_timestamp.as_deref() {
+            Some(text) => {
+                let instant = instant("startingTimestamp", text)?;
+                doors.shared_version(&access, instant, Bound::AtOrAfter).await?
+            }
+            None => doors.shared_table(&access, Asked::Newest).await?.version(),
+        };
+        doors.given((&caller, &access), "version", version, None);
+        Ok(of_version(().into_response(), version))
     };
-    doors.given((&caller, &access), "version", version, None);
-    Ok(of_version(().into_response(), version))
+    doors.attempted((&caller, &access), "version", work.await)
 }
 
 /// What a table is
@@ -173,16 +186,19 @@ pub(super) async fn metadata(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (caller, access) = doors.table_access(&credentials, &path, "metadata").await?;
-    let table = doors.shared_table(&access, Asked::Newest).await?;
-    let mut totals = None;
-    if access.table.is_whole(table.columns()) {
-        let files = table.logged_files().map_err(|error| fault(&access, &error))?;
-        totals = Some((files.iter().map(|file| file.size_bytes).sum(), files.len() as u64));
-    }
-    let mut answer = Answer::new(Capabilities::of(&headers), table.version(), false);
-    answer.metadata(&definition(&access, &table)?, totals, None);
-    doors.given((&caller, &access), "metadata", table.version(), None);
-    answer.finish(doors.settings.max_answer_bytes)
+    let work = async {
+        let table = doors.shared_table(&access, Asked::Newest).await?;
+        let mut totals = None;
+        if access.table.is_whole(table.columns()) {
+            let files = table.logged_files().map_err(|error| fault(&access, &error))?;
+            totals = Some((files.iter().map(|file| file.size_bytes).sum(), files.len() as u64));
+        }
+        let mut answer = Answer::new(Capabilities::of(&headers), table.version(), false);
+        answer.metadata(&definition(&access, &table)?, totals, None);
+        doors.given((&caller, &access), "metadata", table.version(), None);
+        answer.finish(doors.settings.max_answer_bytes)
+    };
+    doors.attempted((&caller, &access), "metadata", work.await)
 }
 
 /// Files of a table
@@ -209,20 +225,23 @@ pub(super) async fn query(
     Json(query): Json<FilesQuery>,
 ) -> Result<Response, Problem> {
     let (caller, access) = doors.table_access(&credentials, &path, "query").await?;
-    let table = doors.shared_table(&access, query.asked()?).await?;
-    let definition = definition(&access, &table)?;
-    let files = doors.shared_files(&access, &table).await?;
-    let totals = (files.iter().map(|file| file.size_bytes).sum(), files.len() as u64);
-    let chosen = query.chosen(&definition.columns, files);
+    let work = async {
+        let table = doors.shared_table(&access, query.asked()?).await?;
+        let definition = definition(&access, &table)?;
+        let files = doors.shared_files(&access, &table).await?;
+        let totals = (files.iter().map(|file| file.size_bytes).sum(), files.len() as u64);
+        let chosen = query.chosen(&definition.columns, files);
 
-    let mut answer = Answer::new(Capabilities::of(&headers), table.version(), false);
-    answer.metadata(&definition, Some(totals), None);
-    for file in &chosen {
-        answer.file(file, &doors.links.address(&file.path, doors.now()).await?);
-    }
-    let given = Given { rows: chosen.iter().map(|file| file.rows).sum(), files: chosen.len() as u64, of: totals.1 };
-    doors.given((&caller, &access), "query", table.version(), Some(given));
-    answer.finish(doors.settings.max_answer_bytes)
+        let mut answer = Answer::new(Capabilities::of(&headers), table.version(), false);
+        answer.metadata(&definition, Some(totals), None);
+        for file in &chosen {
+            answer.file(file, &doors.links.address(&file.path, doors.now()).await?);
+        }
+        let given = Given { rows: chosen.iter().map(|file| file.rows).sum(), files: chosen.len() as u64, of: totals.1 };
+        doors.given((&caller, &access), "query", table.version(), Some(given));
+        answer.finish(doors.settings.max_answer_bytes)
+    };
+    doors.attempted((&caller, &access), "query", work.await)
 }
 
 impl FilesQuery {
@@ -245,16 +264,19 @@ impl FilesQuery {
 
     /// The files that may hold what is asked for.
     fn chosen(&self, columns: &[sluice_core::columns::StoredColumn], files: Vec<SharedFile>) -> Vec<SharedFile> {
-        let is_condition = self.predicate_hints.as_ref().is_some_and(|hints| !hints.is_empty());
-        if let Some(hint) = self.json_predicate_hints.as_deref() {
-            // A hint that is not understood leaves out nothing.
-            let condition = Condition::of_json(hint, columns).unwrap_or(Condition::Unknown);
+        // A hint that is not understood leaves out nothing.
+        let sql = self.predicate_hints.iter().flatten().map(|hint| Condition::of_sql(hint, columns));
+        let json = self.json_predicate_hints.iter();
+        let json = json.map(|hint| Condition::of_json(hint, columns).unwrap_or(Condition::Unknown));
+        let conditions: Vec<Condition> = sql.chain(json).collect();
+        if !conditions.is_empty() {
+            let condition = Condition::All(conditions);
             let may_hold = |file: &SharedFile| {
                 condition.may_hold(FileFacts { stats: file.stats.as_deref(), partition_values: &file.partition_values })
             };
             return files.into_iter().filter(may_hold).collect();
         }
-        let Some(limit) = self.limit_hint.filter(|_| !is_condition) else { return files };
+        let Some(limit) = self.limit_hint else { return files };
         let (mut rows, mut chosen) = (0_u64, Vec::new());
         for file in files {
             if rows >= u64::from(limit) {
@@ -269,6 +291,9 @@ impl FilesQuery {
 
 #[cfg(test)]
 mod tests {
+    use sluice_core::columns::StoredColumn;
+    use sluice_core::contract::ColumnType;
+
     use super::*;
 
     #[test]
@@ -294,13 +319,16 @@ mod tests {
             size_bytes: 5,
             rows,
             partition_values: std::collections::BTreeMap::new(),
-            stats: None,
+            stats: rows.map(|rows| {
+                format!(r#"{{"numRecords":{rows},"minValues":{{"n":1}},"maxValues":{{"n":5}},"nullCount":{{"n":0}}}}"#)
+            }),
             modified_at_ms: 3,
         };
+        let columns = [StoredColumn { name: "n".to_owned(), column_type: ColumnType::Int64 }];
         let check = |body: &str, expected: usize| {
             let query: FilesQuery = serde_json::from_str(body).expect(body);
             let files = vec![file(Some(5)), file(None), file(Some(5)), file(Some(5))];
-            assert_eq!(query.chosen(&[], files).len(), expected, "{body}");
+            assert_eq!(query.chosen(&columns, files).len(), expected, "{body}");
         };
         check("{}", 4);
         check(r#"{"limitHint":0}"#, 0);
@@ -308,5 +336,9 @@ mod tests {
         check(r#"{"limitHint":6}"#, 3);
         check(r#"{"limitHint":5,"predicateHints":["a = 1"]}"#, 4);
         check(r#"{"limitHint":5,"jsonPredicateHints":"nonsense"}"#, 4);
+        check(r#"{"predicateHints":["n > 5"]}"#, 1);
+        check(r#"{"predicateHints":["n > 5", "n < 5"]}"#, 1);
+        check(r#"{"predicateHints":["n > 0"]}"#, 4);
+        check(r#"{"predicateHints":["nonsense ("]}"#, 4);
     }
 }

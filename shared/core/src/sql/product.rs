@@ -250,6 +250,9 @@ mod tests {
         assert!(matches!(ProductSql::parse(&nested), Err(SqlError::Syntax { .. })));
         let chain = format!("SELECT a FROM sales.retail.t WHERE {}", vec!["a=1"; 100].join(" AND "));
         assert!(ProductSql::parse(&chain).is_ok());
+        let sum = |terms: usize| format!("SELECT {} AS s FROM sales.retail.t", vec!["1"; terms].join(" + "));
+        assert!(ProductSql::parse(&sum(240)).is_ok());
+        assert!(matches!(ProductSql::parse(&sum(480)), Err(SqlError::TooLong { limit: MAX_TOKENS, .. })));
         assert!(ProductSql::parse(&" ".repeat(17_000)).is_err());
     }
 

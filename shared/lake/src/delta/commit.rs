@@ -1,6 +1,6 @@
 //! The one place that writes a Delta log.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake::kernel::{Action, Add, MetadataExt, StructType, Transaction};
@@ -9,6 +9,7 @@ use deltalake::{DeltaTableBuilder, DeltaTableError, TableProperty};
 use jiff::Timestamp;
 use serde_json::json;
 use sluice_core::run::{ChangeKind, RunRef, TableChange};
+use sluice_core::source::SourceId;
 
 use super::{Ledger, OpenTable, ledger, open_table, schema};
 use crate::error::LakeError;
@@ -189,7 +190,7 @@ async fn append(
         let schema = StructType::try_new(schema::delta_fields(&change.columns)?)?;
         actions.push(Action::Metadata(snapshot.metadata().clone().with_schema(&schema)?));
     }
-    let removed: std::collections::BTreeSet<&str> = change.removes.iter().map(String::as_str).collect();
+    let removed: BTreeSet<&str> = change.removes.iter().map(String::as_str).collect();
     let mut found = 0_usize;
     for file in snapshot.log_data().iter() {
         if removed.contains(file.path().as_ref()) {
@@ -229,9 +230,48 @@ async fn append(
     Ok(done.version())
 }
 
+/// Records these source objects in a table that has their rows already, under ids that it does not know.
+///
+/// # Errors
+/// [`LakeError::Conflict`] when somebody else writes to the table.
+pub(crate) async fn commit_adoption(
+    table: &OpenTable,
+    sources: &BTreeSet<SourceId>,
+    now: Timestamp,
+) -> Result<u64, LakeError> {
+    let failed = |error| LakeError::delta(table.reference())(error);
+    let at = now.as_millisecond();
+    let transactions = sources
+        .iter()
+        .map(|source| Transaction::new_with_last_update(ledger::source_app_id(source), 1, Some(at)))
+        .collect();
+    let properties = CommitProperties::default()
+        .with_application_transactions(transactions)
+        .with_max_retries(0)
+        .with_cleanup_expired_logs(Some(false));
+    let snapshot = table.table.snapshot().map_err(failed)?;
+    let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
+    let done = CommitBuilder::from(properties).build(Some(snapshot), table.table.log_store(), operation).await;
+    match done {
+        Ok(done) => Ok(done.version()),
+        Err(error) if is_overtaken(&error) => {
+            Err(LakeError::Conflict { table: table.reference().clone(), detail: error.to_string() })
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
 /// Faults that say "another writer came first", told apart from those of the store.
 fn as_conflict(failure: DeltaTableError, change: &TableChange) -> LakeError {
-    let moved = match &failure {
+    if is_overtaken(&failure) {
+        LakeError::Conflict { table: change.table.clone(), detail: failure.to_string() }
+    } else {
+        LakeError::delta(&change.table)(failure)
+    }
+}
+
+fn is_overtaken(failure: &DeltaTableError) -> bool {
+    match failure {
         DeltaTableError::VersionAlreadyExists(_) => true,
         DeltaTableError::Transaction { source } => matches!(
             source,
@@ -243,10 +283,5 @@ fn as_conflict(failure: DeltaTableError, change: &TableChange) -> LakeError {
         DeltaTableError::GenericError { source } => source.to_string().contains("already exists"),
         DeltaTableError::Generic(message) => message.contains("no longer in the table"),
         _ => false,
-    };
-    if moved {
-        LakeError::Conflict { table: change.table.clone(), detail: failure.to_string() }
-    } else {
-        LakeError::delta(&change.table)(failure)
     }
 }

@@ -34,6 +34,11 @@ pub(crate) fn input_app_id(input: &TableRef) -> String {
     format!("{INPUT_PREFIX}{input}")
 }
 
+/// The input whose version a `txn` application id records; `None` for other ids.
+pub(crate) fn input_of(app_id: &str) -> Option<TableRef> {
+    app_id.strip_prefix(INPUT_PREFIX)?.parse().ok()
+}
+
 /// The newest version of every `txn` application id of a table.
 ///
 /// The library answers for one id at a time and reads the whole log for each; a run asks for thousands.

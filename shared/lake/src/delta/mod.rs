@@ -22,8 +22,10 @@ use sluice_core::columns::StoredColumn;
 use sluice_core::name::TableRef;
 use sluice_core::uri::FolderUri;
 
+pub(crate) use commit::commit_adoption;
 pub use commit::{Committed, commit};
 pub(crate) use footer::{FileColumn, Footer};
+pub(crate) use ledger::input_of;
 pub use ledger::{Ledger, run_app_id, source_app_id};
 pub use stats::{FileStatistics, staged_file};
 

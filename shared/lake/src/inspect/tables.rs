@@ -71,14 +71,24 @@ pub struct HeadRows {
 /// Those of [`open_table`] and of listing the layers' folders.
 pub async fn tables(lake: &Lake) -> Result<Vec<TableSummary>, LakeError> {
     let mut found = Vec::new();
-    for layer in Layer::ALL {
-        for table in tables_of_layer(lake, layer).await? {
-            if let Some(open) = open_table(lake, &table, None).await? {
-                found.push(summary(&open)?);
-            }
+    for table in tables_there(lake).await? {
+        if let Some(open) = open_table(lake, &table, None).await? {
+            found.push(summary(&open)?);
         }
     }
-    found.sort_by(|a, b| a.table.cmp(&b.table));
+    Ok(found)
+}
+
+/// The folders that are named like tables, whether or not their logs can be read.
+///
+/// # Errors
+/// Those of listing the layers' folders.
+pub async fn tables_there(lake: &Lake) -> Result<Vec<TableRef>, LakeError> {
+    let mut found = Vec::new();
+    for layer in Layer::ALL {
+        found.extend(tables_of_layer(lake, layer).await?);
+    }
+    found.sort();
     Ok(found)
 }
 

@@ -7,6 +7,9 @@ use sluice_core::sql::SqlError;
 use crate::engine::EngineError;
 use crate::error::LakeError;
 
+/// How the engine's fault begins when a Parquet file is broken; it has no kind of its own.
+const UNREADABLE_FILE: &str = "parquet: ";
+
 /// Why an answer cannot be given.
 ///
 /// The texts of all but [`ServeError::Lake`] and [`ServeError::Engine`] are for callers: they hold what the caller wrote and the names of
@@ -88,13 +91,22 @@ impl ServeError {
         Self::DoesNotFit { message: first_line(&sluice_core::error::with_sources(error)) }
     }
 
-    /// A fault while rows are read. Its words may hold values, and are not passed on. Statements were planned before, so what is
-    /// not the store's fault is that of a value.
+    /// A fault while rows are read. Its words may hold values, and are not passed on. Statements were planned before, so the faults
+    /// that computing has are those of a value; all others are the store's, the file's or ours.
     pub(super) fn running(table: &TableRef, source: PolarsError) -> Self {
         match source {
-            PolarsError::Context { error, .. } => Self::running(table, *error),
-            source @ PolarsError::IO { .. } => Self::Engine { table: table.clone(), source: Box::new(source) },
-            _ => Self::Value,
+            PolarsError::Context { error, .. } | PolarsError::ExprContext { error, .. } => Self::running(table, *error),
+            PolarsError::ComputeError(words) if !words.starts_with(UNREADABLE_FILE) => Self::Value,
+            PolarsError::InvalidOperation(_) | PolarsError::OutOfBounds(_) => Self::Value,
+            // Some functions look at the types of their arguments only when they are called.
+            PolarsError::SchemaMismatch(_) => {
+                Self::DoesNotFit { message: "a function gets a type that it does not take: CAST its arguments".to_owned() }
+            }
+            PolarsError::ShapeMismatch(_) => Self::DoesNotFit {
+                message: "an expression gives one value where each row needs its own, as ORDER BY a constant does: name a column"
+                    .to_owned(),
+            },
+            source => Self::Engine { table: table.clone(), source: Box::new(source) },
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use polars::prelude::{AllowedOptimizations, Expr, LazyFrame, Schema, col};
+use polars::prelude::{AllowedOptimizations, DataType, DataTypeExpr, Expr, LazyFrame, Operator, Schema, col};
 use sluice_core::access::{TableAccess, Treatment};
 use sluice_core::columns::StoredColumn;
 use sluice_core::contract::ColumnType;
@@ -102,16 +102,21 @@ impl Governed {
     /// When the files cannot be scanned, or the row filter does not fit the table any more.
     pub fn scan(&self) -> Result<LazyFrame, ServeError> {
         let files = self.files()?;
-        self.scan_files(files.iter().map(|file| file.path.as_str()), false)
+        self.scan_files(files.iter().map(|file| file.path.as_str()), None, false)
     }
 
-    /// The rows of these files that the caller may read, with the address of each row's file when it is asked for.
+    /// The rows of these files that the caller may read, with the address of each row's file when it is asked for. Rows that do not
+    /// meet the `early` condition may be missing: see [`Governed::early`].
     pub(super) fn scan_files<'a>(
         &self,
         paths: impl IntoIterator<Item = &'a str>,
+        early: Option<Expr>,
         with_file: bool,
     ) -> Result<LazyFrame, ServeError> {
         let mut rows = self.table.scan_files_as(paths, with_file.then_some(FILE))?;
+        if let Some(early) = early {
+            rows = rows.filter(early);
+        }
         if let Some(filter) = &self.access.rows {
             rows = rows.filter(self.row_filter(filter)?);
         }
@@ -123,6 +128,22 @@ impl Governed {
         }
         let rows = rows.select(columns);
         Ok(if self.has_secrets() { behind_a_barrier(rows) } else { rows })
+    }
+
+    /// What of a caller's condition may be evaluated before the masks, so that row groups can be left out: those of its parts that
+    /// must all be true and look only at columns that the caller reads as they are. Nothing under a row filter, where a condition that
+    /// fails on a hidden row would tell of it, and nothing without masks, where the engine finds such parts itself.
+    pub(super) fn early(&self, condition: &Expr) -> Option<Expr> {
+        if self.has_row_filter() || !self.has_secrets() {
+            return None;
+        }
+        let is_clear = |part: &&Expr| {
+            part.into_iter().all(|node| match node {
+                Expr::Column(name) => self.is_clear(name),
+                _ => true,
+            })
+        };
+        parts(condition).into_iter().filter(is_clear).cloned().reduce(Expr::and)
     }
 
     /// Whether the caller's own conditions could meet what they may not read, if they were evaluated early.
@@ -145,6 +166,16 @@ impl Governed {
                 format!("table `{table}`: row filter of grant `{}` does not fit: {reason}", self.access.grant);
             ServeError::Lake(LakeError::Internal { message })
         })
+    }
+}
+
+/// The parts of a condition that must all be true.
+fn parts(condition: &Expr) -> Vec<&Expr> {
+    match condition {
+        Expr::BinaryExpr { left, op: Operator::And, right } => [parts(left), parts(right)].concat(),
+        // Predicates are cast to truth values, which they are.
+        Expr::Cast { expr, dtype, .. } if matches!(dtype, DataTypeExpr::Literal(DataType::Boolean)) => parts(expr),
+        part => vec![part],
     }
 }
 

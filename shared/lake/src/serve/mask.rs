@@ -27,7 +27,7 @@ const KEPT: usize = 2;
 const ALL_HIDDEN: usize = 4;
 
 /// The type that a column is read as.
-pub(super) fn read_type(column: &StoredColumn, treatment: Treatment) -> ColumnType {
+pub fn read_type(column: &StoredColumn, treatment: Treatment) -> ColumnType {
     match treatment {
         Treatment::Hash | Treatment::Partial => ColumnType::Text,
         Treatment::Clear | Treatment::Null | Treatment::Hide => column.column_type.clone(),

@@ -16,7 +16,7 @@ pub use polars::prelude::{DataFrame, PolarsError};
 pub use encode::{RowFormat, encode};
 pub use error::ServeError;
 pub use governed::{Governed, VisibleColumn};
-pub use mask::MaskKey;
+pub use mask::{MaskKey, read_type};
 pub use query::{Answer, Queries, QueryLimits, query};
 pub use rows::{Page, Position, RowsQuestion, rows, whole};
 pub use snapshots::{Snapshots, Version};

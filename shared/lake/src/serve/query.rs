@@ -4,12 +4,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use polars::prelude::{DataFrame, Engine, PolarsError};
+use polars::prelude::{DataFrame, Engine, Expr, PolarsError};
 use sluice_core::pruning::{Condition, FileFacts};
-use sluice_core::sql::ProductSql;
+use sluice_core::sql::{ProductSql, check_row_predicate};
 use tokio::sync::Semaphore;
 
-use super::rows::pruning;
+use super::rows::{judged, pruning};
 use super::{Governed, ServeError};
 use crate::delta::log::LoggedFile;
 use crate::engine::{collect_streaming, sql};
@@ -117,8 +117,9 @@ fn answer(statement: &ProductSql, tables: &[(String, Governed)], limits: QueryLi
         let wanted: Vec<&LoggedFile> = files.iter().filter(may_hold).collect();
         read += wanted.len() as u64;
         total += files.len() as u64;
-        bytes += wanted.iter().map(|file| file.size_bytes).sum::<u64>();
-        frames.push((name.clone(), table.scan_files(wanted.iter().map(|file| file.path.as_str()), false)?));
+        bytes += judged(table, &files, &wanted).iter().map(|file| file.size_bytes).sum::<u64>();
+        let early = statement.only_filter().and_then(|filter| early(table, &filter));
+        frames.push((name.clone(), table.scan_files(wanted.iter().map(|file| file.path.as_str()), early, false)?));
     }
     if bytes > limits.read_bytes {
         let megabytes = limits.read_bytes >> 20;
@@ -141,4 +142,10 @@ fn answer(statement: &ProductSql, tables: &[(String, Governed)], limits: QueryLi
         return Err(ServeError::TooLarge { what });
     }
     Ok(Answer { rows, files_read: read, files_total: total })
+}
+
+/// What of a statement's WHERE may be evaluated before the masks; nothing when it does not fit, which planning the statement tells.
+fn early(table: &Governed, filter: &str) -> Option<Expr> {
+    let checked = check_row_predicate(filter).ok()?;
+    table.early(&sql::predicate_over(&checked, &table.schema()).ok()?)
 }

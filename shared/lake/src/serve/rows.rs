@@ -88,7 +88,7 @@ fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
     let (rows, next) = if question.order.is_empty() {
         in_file_order(table, question, &files, &wanted, from)?
     } else {
-        in_order(table, question, &wanted, from)?
+        in_order(table, question, &wanted, &judged(table, &files, &wanted), from)?
     };
     Ok(Page {
         rows,
@@ -99,10 +99,15 @@ fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
     })
 }
 
-/// What statistics can tell of the filter: nothing, where it looks at a column that the caller reads in another form.
+/// What statistics can tell of the filter: nothing of the columns that the caller reads in another form.
 pub(super) fn pruning(table: &Governed, filter: &str) -> Condition {
-    let condition = Condition::of_sql(filter, table.table().columns());
-    if condition.is_about(&|column| table.is_clear(column)) { condition } else { Condition::Unknown }
+    Condition::of_sql(filter, table.table().columns()).about(&|column| table.is_clear(column))
+}
+
+/// The files by which a question is judged too large. Under a row filter these are all: how many a condition leaves would tell of
+/// rows that are held back.
+pub(super) fn judged<'a>(table: &Governed, all: &'a [LoggedFile], wanted: &[&'a LoggedFile]) -> Vec<&'a LoggedFile> {
+    if table.has_row_filter() { all.iter().collect() } else { wanted.to_vec() }
 }
 
 /// The rows that fit, not planned any further.
@@ -112,11 +117,11 @@ fn fitting(
     files: &[&LoggedFile],
     with_file: bool,
 ) -> Result<LazyFrame, ServeError> {
-    let rows = table.scan_files(files.iter().map(|file| file.path.as_str()), with_file)?;
-    let Some(filter) = &question.filter else { return Ok(rows) };
+    let paths = files.iter().map(|file| file.path.as_str());
+    let Some(filter) = &question.filter else { return table.scan_files(paths, None, with_file) };
     let checked = sluice_core::sql::check_row_predicate(filter)?;
     let fits = sql::predicate_over(&checked, &table.schema()).map_err(|error| ServeError::planning(&error))?;
-    Ok(rows.filter(fits))
+    Ok(table.scan_files(paths, table.early(&fits), with_file)?.filter(fits))
 }
 
 /// The columns asked for, each of which must be there for the caller.
@@ -188,14 +193,16 @@ fn in_order(
     table: &Governed,
     question: &RowsQuestion,
     wanted: &[&LoggedFile],
+    judged: &[&LoggedFile],
     from: Position,
 ) -> Result<(DataFrame, Option<Position>), ServeError> {
     let columns = selected(table, question)?;
-    let rows: Option<u64> = wanted.iter().map(|file| file.rows()).sum();
+    let rows: Option<u64> = judged.iter().map(|file| file.rows()).sum();
     if rows.is_none_or(|rows| rows > MAX_ORDERED_ROWS) {
         let what = format!(
-            "the files that the filter leaves have more than {MAX_ORDERED_ROWS} rows, which are too many to put in order: narrow the \
-             filter to ranges that files are laid out by, or leave the order out"
+            "the files {} have more than {MAX_ORDERED_ROWS} rows, which are too many to put in order: {}leave the order out",
+            if table.has_row_filter() { "of the table" } else { "that the filter leaves" },
+            if table.has_row_filter() { "" } else { "narrow the filter to ranges that files are laid out by, or " },
         );
         return Err(ServeError::TooLarge { what });
     }

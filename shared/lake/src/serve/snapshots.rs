@@ -56,8 +56,13 @@ impl Snapshots {
             Version::Newest => None,
             Version::At(version) => Some(version),
             Version::AsOf(instant) => {
-                let found = version_at(&self.lake, table, instant, Bound::AtOrBefore).await;
-                Some(found.map_err(told)?.ok_or(ServeError::NothingThen)?)
+                let found = version_at(&self.lake, table, instant, Bound::AtOrBefore).await.map_err(told)?;
+                if found.is_none() {
+                    // A table that is not there has no version either, and another name for it.
+                    let _ = Box::pin(self.open(table, Version::Newest)).await?;
+                    return Err(ServeError::NothingThen);
+                }
+                found
             }
         };
         let slot = self.slot(table, version);

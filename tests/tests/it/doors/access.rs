@@ -40,6 +40,19 @@ fn every_cell_of_the_matrix_shows_what_the_policy_says() {
     assert!(
         shop.served.audit().iter().any(|event| event["decision"] == "denied" && event["caller"] == "recipient:reader")
     );
+    // Who tries and fails is written down, too.
+    let token = shop.token("analyst");
+    let by_zero = json!({ "sql": format!("SELECT 1 / (quantity - quantity) AS x FROM {PORT}") });
+    let _ = shop.served.post("/query", Some(&token), &by_zero).expect(400);
+    let _ = shop.served.get("/data-products/sales/retail/rows?port=transactions&version=99", Some(&token)).expect(404);
+    for reason in ["invalid-sql", "not-found"] {
+        assert!(
+            shop.served.audit().iter().any(|event| {
+                event["decision"] == "failed" && event["caller"] == "recipient:analyst" && event["reason"] == reason
+            }),
+            "no event of a failure by {reason}"
+        );
+    }
     let log = shop.served.log();
     assert!(!log.contains("X-Amz-Signature") && !log.contains(&shop.token("owner")), "a secret is in the log");
 }

@@ -5,20 +5,19 @@ use std::ops::ControlFlow;
 use sluice_core::sql::SqlError;
 use sqlparser::ast::{
     BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, Query, Statement, UnaryOperator, Value,
-    VisitMut, VisitorMut,
+    FunctionArgumentList, FunctionArguments, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query,
+    SetExpr, Statement, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 
+use super::arithmetic::MAX_DIGITS;
 use super::conversion::Target;
 use super::functions::{
-    CEIL, DAY, DIFFERENCE, FLOOR, INSTANT, NEGATION, PART, PRODUCT, QUOTIENT, REMAINDER, RENAMED, SUM, TOTAL, WIDEN,
+    CEIL, DAY, DIFFERENCE, FLOOR, INSTANT, NEGATION, PART, PRODUCT, QUOTIENT, REMAINDER, RENAMED, ROOM, SUM, TOTAL,
+    WIDEN,
 };
 use crate::engine::EngineError;
-
-/// Most digits of a decimal literal.
-const MAX_DIGITS: usize = 38;
 
 /// The statement with the subset's meaning on Polars:
 ///
@@ -32,6 +31,8 @@ const MAX_DIGITS: usize = 38;
 /// - `CEIL` and `FLOOR` of decimals leave no places, and `SIGN` is an integer;
 /// - parts of texts are counted from 1 whether the count is written or computed, and no text is replaced everywhere;
 /// - a remainder has the sign of the dividend, where Polars takes that of the divisor;
+/// - decimals that are compared or brought to one type have all 38 digits, where Polars keeps those of the longer one and answers
+///   null for a number that needs more;
 /// - `IS TRUE` and its kin are never null, where Polars answers null for null;
 /// - dates and timestamps are read by ISO 8601, and timestamps are in UTC, where Polars gives them no zone.
 ///
@@ -40,6 +41,7 @@ const MAX_DIGITS: usize = 38;
 pub(super) fn statement(sql: &str) -> Result<Query, EngineError> {
     let mut query = parse(sql)?;
     let _: ControlFlow<()> = query.visit(&mut Exact);
+    let _: ControlFlow<()> = query.visit(&mut PlainJoins);
     Ok(query)
 }
 
@@ -72,10 +74,29 @@ fn exact(expr: &mut Expr) -> Option<Expr> {
             Value::Number(digits, _) => number_literal(digits),
             _ => None,
         },
+        Expr::BinaryOp { left, op, right } if is_comparison(op) => {
+            alike(&mut [left.as_mut(), right.as_mut()]);
+            None
+        }
         Expr::BinaryOp { left, op, right } => {
             operation(op).map(|name| call(name, vec![left.as_ref().clone(), right.as_ref().clone()]))
         }
-        Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => Some(call(NEGATION, vec![inner.as_ref().clone()])),
+        Expr::Between { expr: inner, low, high, .. } => {
+            alike(&mut [inner.as_mut(), low.as_mut(), high.as_mut()]);
+            None
+        }
+        Expr::Case { operand, conditions, else_result, .. } => {
+            let tests = conditions.iter_mut().map(|when| &mut when.condition);
+            if let Some(operand) = operand {
+                alike(&mut std::iter::once(operand.as_mut()).chain(tests).collect::<Vec<_>>());
+            }
+            let results = conditions.iter_mut().map(|when| &mut when.result);
+            alike(&mut results.chain(else_result.as_deref_mut()).collect::<Vec<_>>());
+            None
+        }
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr: inner } => {
+            Some(negative_literal(inner).unwrap_or_else(|| call(NEGATION, vec![inner.as_ref().clone()])))
+        }
         Expr::UnaryOp { op: UnaryOperator::Plus, expr: inner } => Some(Expr::Nested(inner.clone())),
         Expr::Ceil { expr: inner, .. } => Some(call(CEIL, vec![inner.as_ref().clone()])),
         Expr::Floor { expr: inner, .. } => Some(call(FLOOR, vec![inner.as_ref().clone()])),
@@ -123,6 +144,16 @@ fn renamed(function: &mut Function) -> Option<Expr> {
         function.name = plain_name(ours);
         return None;
     }
+    if (name == "coalesce" || name == "nullif")
+        && let FunctionArguments::List(list) = &mut function.args
+    {
+        let values = list.args.iter_mut().filter_map(|argument| match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => Some(value),
+            _ => None,
+        });
+        alike(&mut values.collect::<Vec<_>>());
+        return None;
+    }
     if name != "sum" && name != "avg" {
         return None;
     }
@@ -144,10 +175,10 @@ fn renamed(function: &mut Function) -> Option<Expr> {
 
 /// `x IN (a, b)` as `x = a OR x = b`: Polars lists take plain literals of one type.
 fn any_of(inner: &Expr, list: &[Expr], negated: bool) -> Option<Expr> {
-    let equal = |item: &Expr| Expr::BinaryOp {
-        left: Box::new(inner.clone()),
-        op: BinaryOperator::Eq,
-        right: Box::new(item.clone()),
+    let equal = |item: &Expr| {
+        let (mut left, mut right) = (inner.clone(), item.clone());
+        alike(&mut [&mut left, &mut right]);
+        Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::Eq, right: Box::new(right) }
     };
     let either = |left: Expr, right: Expr| Expr::BinaryOp {
         left: Box::new(left),
@@ -191,20 +222,106 @@ fn conversion(data_type: &DataType) -> Option<String> {
     Some(target.function())
 }
 
-/// `1.50` as an exact decimal, and `1e3` as the double `1.0e3`, which Polars knows; `None` for whole numbers, which stay
-/// as they are.
+fn is_comparison(op: &BinaryOperator) -> bool {
+    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
+}
+
+/// Values that Polars brings to one type, each with room for all digits. Literals have it already; with them alone beside it a column
+/// stays as it is, so that row groups can be left out by their statistics.
+fn alike(values: &mut [&mut Expr]) {
+    if values.iter().filter(|value| !is_literal(value)).count() < 2 {
+        return;
+    }
+    for value in values.iter_mut().filter(|value| !is_literal(value)) {
+        let taken = std::mem::replace(&mut **value, Expr::Value(Value::Null.into()));
+        **value = call(ROOM, vec![taken]);
+    }
+}
+
+fn is_literal(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(_) => true,
+        Expr::Nested(inner) | Expr::Cast { expr: inner, .. } => is_literal(inner),
+        _ => false,
+    }
+}
+
+/// Keys of joins as they are: Polars finds them only as plain columns, and compares keys of one type.
+struct PlainJoins;
+
+impl VisitorMut for PlainJoins {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if let SetExpr::Select(select) = query.body.as_mut() {
+            let joins = select.from.iter_mut().flat_map(|from| &mut from.joins);
+            joins.filter_map(|join| condition(&mut join.join_operator)).for_each(plain_keys);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn condition(operator: &mut JoinOperator) -> Option<&mut Expr> {
+    let (JoinOperator::Join(constraint)
+    | JoinOperator::Inner(constraint)
+    | JoinOperator::Left(constraint)
+    | JoinOperator::LeftOuter(constraint)
+    | JoinOperator::Right(constraint)
+    | JoinOperator::RightOuter(constraint)
+    | JoinOperator::FullOuter(constraint)) = operator
+    else {
+        return None;
+    };
+    match constraint {
+        JoinConstraint::On(condition) => Some(condition),
+        _ => None,
+    }
+}
+
+/// Takes back the room around columns that are compared with each other in a condition of AND.
+fn plain_keys(condition: &mut Expr) {
+    match condition {
+        Expr::Nested(inner) => plain_keys(inner),
+        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+            plain_keys(left);
+            plain_keys(right);
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
+            if let (Some(a), Some(b)) = (roomy_column(left), roomy_column(right)) {
+                (**left, **right) = (a, b);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn roomy_column(expr: &Expr) -> Option<Expr> {
+    let Expr::Function(function) = expr else { return None };
+    let FunctionArguments::List(list) = &function.args else { return None };
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(column @ (Expr::Identifier(_) | Expr::CompoundIdentifier(_))))]
+            if function.name == plain_name(ROOM) =>
+        {
+            Some(column.clone())
+        }
+        _ => None,
+    }
+}
+
+/// `1.50` as an exact decimal with room for every number that it meets, and `1e3` as the double `1.0e3`, which Polars knows; `None` for
+/// whole numbers, which stay as they are.
 fn number_literal(digits: &str) -> Option<Expr> {
     if digits.contains(['e', 'E']) {
         let double = if digits.contains('.') { digits.to_owned() } else { digits.to_lowercase().replace('e', ".0e") };
         return Some(Expr::Value(Value::Number(double, false).into()));
     }
     let (whole, fraction) = digits.split_once('.')?;
-    let precision = (whole.trim_start_matches('0').len() + fraction.len()).max(1);
     let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if precision > MAX_DIGITS || !plain(whole) || !plain(fraction) {
+    if whole.trim_start_matches('0').len() + fraction.len() > MAX_DIGITS || !plain(whole) || !plain(fraction) {
         return None;
     }
-    let info = ExactNumberInfo::PrecisionAndScale(u64::try_from(precision).ok()?, i64::try_from(fraction.len()).ok()?);
+    let info = ExactNumberInfo::PrecisionAndScale(MAX_DIGITS as u64, i64::try_from(fraction.len()).ok()?);
     Some(Expr::Cast {
         kind: CastKind::Cast,
         expr: Box::new(Expr::Value(Value::SingleQuotedString(digits.to_owned()).into())),
@@ -212,6 +329,18 @@ fn number_literal(digits: &str) -> Option<Expr> {
         array: false,
         format: None,
     })
+}
+
+/// The literal with the other sign of what [`number_literal`] makes of a decimal.
+fn negative_literal(decimal: &Expr) -> Option<Expr> {
+    let Expr::Cast { expr, data_type: DataType::Decimal(_), .. } = decimal else { return None };
+    let Expr::Value(value) = expr.as_ref() else { return None };
+    let Value::SingleQuotedString(digits) = &value.value else { return None };
+    let mut negative = decimal.clone();
+    if let Expr::Cast { expr, .. } = &mut negative {
+        **expr = Expr::Value(Value::SingleQuotedString(format!("-{digits}")).into());
+    }
+    (!digits.starts_with('-')).then_some(negative)
 }
 
 fn call(name: &str, arguments: Vec<Expr>) -> Expr {

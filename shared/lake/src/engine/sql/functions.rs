@@ -10,8 +10,8 @@ use super::arithmetic::{Operation, negation, negation_type, operate, operation_t
 use super::calendar::{datediff, datediff_type, day_type, instant_type, to_day, to_instant};
 use super::conversion::{Target, converted, converted_type};
 use super::numbers::{
-    Whole, magnitude, magnitude_type, rounded, rounded_type, sign, sign_type, total, total_type, whole, whole_type,
-    widened, widened_type,
+    Whole, magnitude, magnitude_type, roomy, roomy_type, rounded, rounded_type, sign, sign_type, total, total_type,
+    whole, whole_type, widened, widened_type,
 };
 use super::text::{End, end, part, replaced, text_type};
 
@@ -29,6 +29,8 @@ pub(super) const QUOTIENT: &str = "exact_quotient";
 pub(super) const REMAINDER: &str = "exact_remainder";
 /// Name of the function that makes room for sums; `dialect` writes it inside `SUM`.
 pub(super) const WIDEN: &str = "widened";
+/// Name of the function that gives decimals all digits; `dialect` writes it around values that are brought to one type.
+pub(super) const ROOM: &str = "all_digits";
 /// Name of the function that checks a sum; `dialect` writes it around `SUM`.
 pub(super) const TOTAL: &str = "checked_total";
 /// Name of the conversion to days; `dialect` writes it for `CAST(… AS DATE)` and `DATE '…'`.
@@ -93,6 +95,7 @@ fn function(name: &str) -> Option<UserDefinedFunction> {
     Some(match name {
         NEGATION => elementwise(name, negation_type, |columns| negation(one(columns)?)),
         WIDEN => elementwise(name, widened_type, |columns| widened(one(columns)?)),
+        ROOM => elementwise(name, roomy_type, |columns| roomy(one(columns)?)),
         TOTAL => elementwise(name, total_type, |columns| total(one(columns)?)),
         DAY => elementwise(name, day_type, |columns| to_day(one(columns)?)),
         INSTANT => elementwise(name, instant_type, |columns| to_instant(one(columns)?)),

@@ -261,6 +261,23 @@ pub(super) fn widened(column: &Column) -> PolarsResult<Column> {
     }
 }
 
+pub(super) fn roomy_type(types: &[DataType]) -> PolarsResult<DataType> {
+    Ok(match first(types)? {
+        DataType::Decimal(_, scale) => DataType::Decimal(MAX_DIGITS, *scale),
+        other => other.clone(),
+    })
+}
+
+/// The same values; decimals with all the digits that one can have, so that the type they have in common with others has them, too.
+pub(super) fn roomy(column: &Column) -> PolarsResult<Column> {
+    match column.dtype() {
+        DataType::Decimal(_, scale) => {
+            Ok(column.decimal()?.physical().clone().into_decimal_unchecked(MAX_DIGITS, *scale).into_column())
+        }
+        _ => Ok(column.clone()),
+    }
+}
+
 pub(super) fn total_type(types: &[DataType]) -> PolarsResult<DataType> {
     Ok(match first(types)? {
         DataType::Int128 => DataType::Int64,

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use polars::prelude::LazyFrame;
+use polars::prelude::{AllowedOptimizations, DataType, Expr, LazyFrame, PlSmallStr, col};
 use polars::sql::SQLContext;
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, SetExpr, TableAlias, TableFactor, TableWithJoins};
 
+use super::arithmetic::MAX_DIGITS;
 use super::dialect::parse;
 use super::functions::Functions;
 use crate::engine::EngineError;
@@ -32,6 +33,16 @@ fn without_range_joins(planned: LazyFrame) -> Result<LazyFrame, EngineError> {
     let is_range = |line: &str| line.starts_with("IEJOIN JOIN") || line.starts_with("RANGE JOIN");
     let pushes = !plan.lines().any(|line| is_range(line.trim_start()));
     Ok(planned.with_predicate_pushdown(pushes))
+}
+
+/// The rows of a union, which are not counted by adding up the counts of its parts: this build of Polars adds them up in a type that it
+/// has not.
+fn uncounted(union: LazyFrame) -> LazyFrame {
+    let allowed = AllowedOptimizations::PROJECTION_PUSHDOWN
+        | AllowedOptimizations::PREDICATE_PUSHDOWN
+        | AllowedOptimizations::SLICE_PUSHDOWN
+        | AllowedOptimizations::STREAMING;
+    union.map(Ok, allowed, None, Some("union"))
 }
 
 struct Planner {
@@ -57,7 +68,7 @@ impl Planner {
         }
         let planned = context.execute(&query.to_string())?;
         self.tables = outside;
-        Ok(planned)
+        Ok(if matches!(*query.body, SetExpr::SetOperation { .. }) { uncounted(planned) } else { planned })
     }
 
     fn set(&mut self, body: &mut SetExpr, whole: bool) -> Result<(), EngineError> {
@@ -75,6 +86,9 @@ impl Planner {
                 std::mem::swap(part.body.as_mut(), body);
                 // What is in `part` now is the operand; what is in `body` reads it.
                 let name = self.register(part)?;
+                if let Some(rows) = self.tables.get_mut(&name) {
+                    *rows = roomy(std::mem::take(rows))?;
+                }
                 *body = *parse(&format!("SELECT * FROM {name}"))?.body;
                 Ok(())
             }
@@ -111,6 +125,19 @@ impl Planner {
         self.tables.insert(name.clone(), rows);
         Ok(name)
     }
+}
+
+/// The rows with room for all digits in their decimals: Polars brings those of a union to the longer type, and a number that needs more
+/// digits to null.
+fn roomy(mut rows: LazyFrame) -> Result<LazyFrame, EngineError> {
+    let widen = |(name, dtype): (&PlSmallStr, &DataType)| match dtype {
+        DataType::Decimal(digits, places) if *digits < MAX_DIGITS => {
+            Some(col(name.clone()).cast(DataType::Decimal(MAX_DIGITS, *places)))
+        }
+        _ => None,
+    };
+    let widened: Vec<Expr> = rows.collect_schema()?.iter().filter_map(widen).collect();
+    Ok(if widened.is_empty() { rows } else { rows.with_columns(widened) })
 }
 
 /// The frame with the names of `WITH name (a, b) AS …`, where they are given.

@@ -83,7 +83,7 @@ fn money_stays_exact() {
     check("CAST('1.5' AS DECIMAL(18, 2))", "decimal[18,2]: 1.50 1.50 1.50");
     check("COALESCE(q * p, 0)", "decimal[38,3]: 15.330 -2.010 0.000");
     check("CASE WHEN q > 0 THEN q * p ELSE 0 END", "decimal[38,3]: 15.330 0.000 0.000");
-    check("CASE WHEN q > 0 THEN p ELSE 0.00 END", "decimal[12,3]: 2.555 0.000 0.000");
+    check("CASE WHEN q > 0 THEN p ELSE 0.00 END", "decimal[38,3]: 2.555 0.000 0.000");
     check("ABS(m)", "decimal[12,2]: 1.05 1.15 null");
     check("p = 1.005", "bool: false true false");
     check("p IN (1.005, 2.5550)", "bool: true true false");

@@ -65,6 +65,9 @@ const ANSWERED: &[&str] = &[
     "p % 1",
     "m % 0.4",
     "ABS(m)",
+    "CAST(100000000 + b AS DECIMAL(12,3)) >= 4.94999999999",
+    "CAST(100000000 + b AS DECIMAL(12,3)) > -0.00000000001",
+    "CAST(100000000 + b AS DECIMAL(12,3)) > CAST(0.5 AS DECIMAL(12,11))",
     "CEIL(p)",
     "CEIL(m)",
     "FLOOR(p)",
@@ -190,6 +193,7 @@ const ANSWERED: &[&str] = &[
     "EXTRACT(SECOND FROM ts)",
     "EXTRACT(DOY FROM CAST(ts AS DATE))",
     // Queries.
+    "SELECT COUNT(*) AS x FROM (SELECT b FROM silver.t UNION ALL SELECT b FROM gold.u) AS o",
     "SELECT SUM(q) AS x FROM silver.t",
     "SELECT SUM(b) AS x FROM silver.t",
     "SELECT SUM(b * 3074457345618258600) - 1 AS x FROM silver.t WHERE b < 3",

@@ -47,6 +47,46 @@ fn decimals_have_38_digits_or_fail() {
 }
 
 #[test]
+fn decimals_of_other_lengths_compare_exactly() {
+    let wide = "CAST(100000000 + b AS DECIMAL(12,3))";
+    check(&format!("{wide} >= 4.94999999999"), "bool: true true true");
+    check(&format!("{wide} > -0.00000000001"), "bool: true true true");
+    check(&format!("{wide} BETWEEN 0.0000000001 AND 100000002.0000000001"), "bool: true true false");
+    check(&format!("{wide} IN (100000001.0000000000, 0.00000000001)"), "bool: true false false");
+    let long = "CAST(0.5 AS DECIMAL(12,11))";
+    check(&format!("{wide} > {long}"), "bool: true true true");
+    check(&format!("NULLIF({wide}, {long}) = {wide}"), "bool: true true true");
+    check(&format!("COALESCE({wide}, {long}) = {wide}"), "bool: true true true");
+    check(&format!("CASE WHEN b = 1 THEN {long} ELSE {wide} END = {wide}"), "bool: false true true");
+    check(&format!("CASE {wide} WHEN {long} THEN 1 ELSE 2 END"), "i32: 2 2 2");
+    check(&format!("CASE WHEN b > 1 THEN {wide} ELSE 0.00000000001 END = {wide}"), "bool: false true true");
+}
+
+#[test]
+fn decimals_of_other_lengths_meet_in_joins_and_unions() {
+    let wide = "SELECT b, CAST(100000000 + b AS DECIMAL(12,3)) AS x FROM silver.t";
+    let long = "SELECT b, CAST(b / 10.0 AS DECIMAL(12,11)) AS x FROM gold.u";
+    let count = |sql: &str| column(&format!("SELECT COUNT(*) AS n FROM ({sql}) AS z"));
+    assert_eq!(
+        count(&format!("SELECT x FROM ({wide}) AS a WHERE x IS NOT NULL UNION ALL SELECT x FROM ({long}) AS c")),
+        "u32: 6"
+    );
+    let both = format!("SELECT x FROM ({wide}) AS a UNION ALL SELECT x FROM ({long}) AS c");
+    assert_eq!(count(&format!("SELECT x FROM ({both}) AS both WHERE x IS NULL")), "u32: 0");
+    // Keys of a join have one type: another is refused, never compared wrongly.
+    let keys = format!("SELECT a.b FROM ({wide}) AS a JOIN ({long}) AS c ON a.x = c.x");
+    let refused = query(&keys).expect_err("keys of two types");
+    assert!(
+        StepError::new(refused.name(), &refused).message.contains("datatypes of join keys don't match"),
+        "{refused:?}"
+    );
+    assert_eq!(
+        count(&format!("SELECT a.b FROM ({wide}) AS a JOIN ({long}) AS c ON a.b = c.b AND a.x > c.x")),
+        "u32: 3"
+    );
+}
+
+#[test]
 fn null_by_zero_is_null() {
     check("CASE WHEN q = 99 THEN q END / 0", "f64: null null null");
     check("CASE WHEN q = 99 THEN q END % 0", "i64: null null null");

@@ -1,0 +1,29 @@
+//! Arguments of `sluice check`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+/// Check a pipeline's spec and contracts without running it
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  sluice check pipelines/retail
+  sluice check --schema > pipeline.schema.json           # for editors
+  sluice check --schema policy > policy.schema.json")]
+pub struct CheckArguments {
+    /// Folder with pipeline.yaml and its contracts
+    #[arg(value_name = "PIPELINE FOLDER", required_unless_present = "schema")]
+    pub folder: Option<PathBuf>,
+    /// Print the JSON Schema of pipeline.yaml, or of product.policy.yaml, instead
+    #[arg(long, conflicts_with = "folder", value_name = "DOCUMENT", num_args = 0..=1, default_missing_value = "pipeline")]
+    pub schema: Option<SchemaOf>,
+}
+
+/// A document that has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// `pipeline.yaml`
+    Pipeline,
+    /// `product.policy.yaml`
+    Policy,
+}

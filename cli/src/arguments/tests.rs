@@ -1,0 +1,63 @@
+use clap::CommandFactory;
+
+use super::*;
+
+#[test]
+fn the_command_line_is_consistent() {
+    Arguments::command().debug_assert();
+}
+
+#[test]
+fn command_lines_are_read_or_refused() {
+    let check = |line: &str, accepted: bool| {
+        let parsed = Arguments::try_parse_from(line.split(' '));
+        assert_eq!(parsed.is_ok(), accepted, "{line}: {:?}", parsed.err().map(|error| error.to_string()));
+    };
+    check("sluice sample landing --start 2026-01-05 --days 5 --rows 3000 --seed 7 --dirt 0.35", true);
+    check("sluice sample --out landing", true);
+    check("sluice sample", false);
+    check("sluice sample a --out b", false);
+    check("sluice sample landing --dirt 1.5", false);
+    check("sluice sample landing --start 2026-02-30", false);
+    check("sluice sample landing --days 0", false);
+    check("sluice sample landing --rows 0", false);
+    check("sluice check pipelines/retail --json", true);
+    check("sluice check --schema", true);
+    check("sluice check --schema policy", true);
+    check("sluice check --schema product", false);
+    check("sluice check", false);
+    check("sluice run pipelines/retail --lake lake --landing landing --run-id a-1", true);
+    check("sluice run pipelines/retail --lake s3://bucket/lake", true);
+    check("sluice run pipelines/retail --lake http://bucket/lake", false);
+    check("sluice run pipelines/retail --lake lake --engine emr", true);
+    check("sluice run pipelines/retail --lake lake --engine polars", true);
+    check("sluice run pipelines/retail --lake lake --engine flink", false);
+    check("sluice run --event e.json --lake lake --engine emr", false);
+    check("sluice run pipelines/retail --lake lake --run-id ../x", false);
+    check("sluice runs list --lake lake --json", true);
+    check("sluice --json runs list --lake lake", true);
+    check("sluice runs show x --lake lake --pipeline retail", true);
+    check("sluice runs accept x --lake lake --by me --reason ok", true);
+    check("sluice runs accept x --lake lake --by me", false);
+    check("sluice source release --lake lake", false);
+    check("sluice source release --run x --lake lake", true);
+    check("sluice table head gold/sales/daily_revenue --lake lake --rows 5 --version 0", true);
+    check("sluice table head sales/daily_revenue --lake lake", false);
+    check("sluice table show silver/../x --lake lake", false);
+    check("sluice quarantine replay pipelines/retail --lake lake", true);
+    check("sluice quarantine show quarantine/sales/transactions --lake lake --rule a --rows 3", true);
+    check("sluice deploy pipelines/retail --lake lake", true);
+    check("sluice deploy --lake lake", false);
+    check("sluice serve --lake lake --port 0 --as recipient:acme --audit a.jsonl", true);
+    check("sluice serve --lake lake --as acme", false);
+    check("sluice share create --lake lake --recipient acme --expires 30d --out a.share", true);
+    check("sluice share create --lake lake --recipient Acme", false);
+    check("sluice share create --lake lake --recipient acme --expires soon", false);
+    check("sluice share list --lake lake --json", true);
+    check("sluice share revoke acme --token 1f2e3d4c5b6a --lake lake", true);
+    check("sluice share revoke --lake lake", false);
+    check("sluice restore --lake lake", true);
+    check("sluice restore --lake s3://replica --was s3://lake --at 2026-01-31T12:00:00Z --yes", true);
+    check("sluice restore --lake lake --at yesterday", false);
+    check("sluice nonsense", false);
+}

@@ -1,0 +1,237 @@
+//! What every version of a table needs, and whether it is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use object_store::ObjectStoreExt;
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use sluice_core::name::TableRef;
+use sluice_core::restore::{TableHistory, VersionRecord};
+use sluice_core::uri::layout;
+
+use super::{listed, version_of};
+use crate::delta::{Footer, input_of};
+use crate::error::LakeError;
+use crate::lake::Lake;
+
+/// Log entries and footers that are read at once.
+const AT_ONCE: usize = 16;
+
+/// A table's log entries and the files that are there.
+pub(super) struct Files {
+    table: TableRef,
+    entries: Vec<Entry>,
+    /// Path and size.
+    there: BTreeSet<(String, u64)>,
+    /// Files that were opened.
+    sound: BTreeSet<String>,
+}
+
+struct Entry {
+    version: u64,
+    /// What is in it; `None` when it cannot be read.
+    content: Option<Content>,
+}
+
+#[derive(Default)]
+struct Content {
+    committed_at: Option<Timestamp>,
+    run: Option<String>,
+    inputs: BTreeMap<TableRef, u64>,
+    added: Vec<(String, u64)>,
+    removed: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    #[serde(default)]
+    commit_info: Option<CommitInfo>,
+    #[serde(default)]
+    add: Option<Add>,
+    #[serde(default)]
+    remove: Option<Remove>,
+    #[serde(default)]
+    txn: Option<Txn>,
+}
+
+#[derive(Deserialize)]
+struct CommitInfo {
+    #[serde(default)]
+    timestamp: Option<i64>,
+    #[serde(default, rename = "sluice.run_id")]
+    run: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Add {
+    path: String,
+    size: u64,
+}
+
+#[derive(Deserialize)]
+struct Remove {
+    path: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Txn {
+    app_id: String,
+    version: u64,
+}
+
+impl Content {
+    /// What an entry says; `None` for one that was cut or overwritten.
+    fn of(text: &[u8]) -> Option<Self> {
+        let mut content = Self::default();
+        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+            let Line { commit_info, add, remove, txn } = serde_json::from_slice(line).ok()?;
+            let path = |path: &str| percent_decode_str(path).decode_utf8_lossy().into_owned();
+            if let Some(info) = commit_info {
+                content.committed_at = info.timestamp.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+                content.run = info.run;
+            }
+            content.added.extend(add.map(|add| (path(&add.path), add.size)));
+            content.removed.extend(remove.map(|remove| path(&remove.path)));
+            if let Some((input, version)) = txn.and_then(|txn| Some((input_of(&txn.app_id)?, txn.version))) {
+                content.inputs.insert(input, version);
+            }
+        }
+        // An entry of ours and of others has at least the information of its commit.
+        content.committed_at.is_some().then_some(content)
+    }
+}
+
+impl Files {
+    /// Reads the log of a table and lists its folder.
+    pub(super) async fn of(lake: &Lake, table: TableRef) -> Result<Self, LakeError> {
+        let paths = lake.documents().list(&layout::log(&table)).await?;
+        let mut versions: Vec<u64> =
+            paths.iter().filter(|path| path.as_str().ends_with(".json")).filter_map(version_of).collect();
+        versions.sort_unstable();
+        let entry = async |version: u64| {
+            let path = layout::log_entry(&table, version);
+            let key = lake.documents().key(&path)?;
+            let failed = |source| LakeError::Store { doing: "read", location: path.to_string(), source };
+            let text = lake.documents().objects().get(&key).await.map_err(failed)?.bytes().await.map_err(failed)?;
+            Ok::<_, LakeError>(Entry { version, content: Content::of(&text) })
+        };
+        let entries = futures::stream::iter(versions).map(entry).buffered(AT_ONCE).try_collect().await?;
+        let there = listed(lake, &table).await?;
+        Ok(Self { table, entries, there, sound: BTreeSet::new() })
+    }
+
+    /// The table.
+    pub(super) fn table(&self) -> &TableRef {
+        &self.table
+    }
+
+    /// Its versions, and whether each is whole.
+    ///
+    /// # Errors
+    /// [`LakeError::Invalid`] for a log that does not begin at version 0.
+    pub(super) fn history(&self) -> Result<TableHistory, LakeError> {
+        if let Some(first) = self.entries.first().map(|entry| entry.version).filter(|first| *first > 0) {
+            let message = format!(
+                "the log of table `{}` begins at version {first}, and without its older entries nobody can tell which files a version \
+                 needs: bring them back, or move the table's folder away, and the next run makes the table anew",
+                self.table
+            );
+            return Err(LakeError::Invalid { message });
+        }
+        let (mut next, mut is_readable) = (0, true);
+        // Files that a version needs and that are not there.
+        let mut missing: BTreeSet<&str> = BTreeSet::new();
+        let mut versions = Vec::new();
+        for entry in &self.entries {
+            is_readable &= entry.version == next && entry.content.is_some();
+            next = entry.version + 1;
+            let content = entry.content.as_ref();
+            for path in content.iter().flat_map(|content| &content.removed) {
+                missing.remove(path.as_str());
+            }
+            for file in content.iter().flat_map(|content| &content.added) {
+                if !self.there.contains(file) {
+                    missing.insert(&file.0);
+                }
+            }
+            versions.push(VersionRecord {
+                version: entry.version,
+                committed_at: content.and_then(|content| content.committed_at),
+                run: content.and_then(|content| content.run.as_deref()?.parse().ok()),
+                inputs: content.map(|content| content.inputs.clone()).unwrap_or_default(),
+                is_whole: is_readable && missing.is_empty(),
+            });
+        }
+        Ok(TableHistory { table: self.table.clone(), versions })
+    }
+
+    /// Opens the files that this version needs, and forgets those that are no Parquet files. Says whether there was one.
+    pub(super) async fn find_broken(&mut self, lake: &Lake, version: u64) -> Result<bool, LakeError> {
+        let mut needed: BTreeMap<&str, u64> = BTreeMap::new();
+        for content in
+            self.entries.iter().take_while(|entry| entry.version <= version).filter_map(|entry| entry.content.as_ref())
+        {
+            for path in &content.removed {
+                needed.remove(path.as_str());
+            }
+            needed.extend(content.added.iter().map(|(path, size)| (path.as_str(), *size)));
+        }
+        let unopened: Vec<(String, u64)> = needed
+            .into_iter()
+            .filter(|(path, _)| !self.sound.contains(*path))
+            .map(|(path, size)| (path.to_owned(), size))
+            .collect();
+        let table = self.table.clone();
+        let open = async |(path, size): (String, u64)| {
+            let place = layout::table_file(&table, &path)
+                .map_err(|error| LakeError::Invalid { message: format!("table `{table}`: {error}") })?;
+            match Footer::read(lake.documents().objects(), lake.documents().key(&place)?).await {
+                Ok(_) => Ok((path, size, true)),
+                Err(LakeError::Internal { .. }) => Ok((path, size, false)),
+                Err(error) => Err(error),
+            }
+        };
+        let opened: Vec<(String, u64, bool)> =
+            futures::stream::iter(unopened).map(open).buffer_unordered(AT_ONCE).try_collect().await?;
+        let mut found = false;
+        for (path, size, is_sound) in opened {
+            if is_sound {
+                self.sound.insert(path);
+            } else {
+                self.there.remove(&(path, size));
+                found = true;
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_read_or_known_to_be_torn() {
+        let entry = concat!(
+            r#"{"commitInfo":{"timestamp":1000,"operation":"WRITE","sluice.run_id":"d1"}}"#,
+            "\n",
+            r#"{"txn":{"appId":"sluice.input/silver/sales/t","version":4}}"#,
+            "\n",
+            r#"{"add":{"path":"a%20b.parquet","size":5,"dataChange":true}}"#,
+            "\n",
+            r#"{"remove":{"path":"c.parquet","dataChange":true}}"#,
+        );
+        let content = Content::of(entry.as_bytes()).expect("entry");
+        assert_eq!(content.run.as_deref(), Some("d1"));
+        assert_eq!(content.added, [("a b.parquet".to_owned(), 5)]);
+        assert_eq!(content.removed, ["c.parquet"]);
+        assert_eq!(content.inputs, BTreeMap::from([("silver/sales/t".parse().expect("table"), 4)]));
+        for torn in ["", &entry[..entry.len() - 5], "\0\0\0", "{}", r#"{"add":{"path":"x"}}"#] {
+            assert!(Content::of(torn.as_bytes()).is_none(), "{torn}");
+        }
+    }
+}
