@@ -49,6 +49,13 @@ impl TableHistory {
     }
 }
 
+/// Whether an attempt that committed to the tables `there` has lost a commit, by what it staged, in the order of its commits: a commit to a
+/// table comes after those to all tables before it. What is missing at the end was not made, or is made again by the next run.
+pub fn is_torn(staged: &[TableRef], there: &BTreeSet<TableRef>) -> bool {
+    let last = staged.iter().rposition(|table| there.contains(table));
+    staged.iter().take(last.unwrap_or_default()).any(|table| !there.contains(table))
+}
+
 /// What becomes of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,9 +71,10 @@ pub struct SetBack {
 }
 
 /// The versions that these tables can be set back to together: for each table the newest such that every run is kept whole or not at all,
-/// and no table was computed from a version that is gone. Versions after `at` are not kept. Tables that keep their newest version are
+/// and no table was computed from a version that is gone. Versions after `at` are not kept, and neither are the runs that are `torn`: known to
+/// have committed to a table that shows no trace of it. Tables that keep their newest version are
 /// in the answer, too.
-pub fn consistent_point(tables: &[TableHistory], at: Option<Timestamp>) -> Vec<SetBack> {
+pub fn consistent_point(tables: &[TableHistory], torn: &BTreeSet<RunId>, at: Option<Timestamp>) -> Vec<SetBack> {
     let is_late =
         |record: &VersionRecord| at.is_some_and(|at| record.committed_at.is_none_or(|committed| committed > at));
     let mut kept: BTreeMap<&TableRef, Option<u64>> = tables
@@ -86,6 +94,7 @@ pub fn consistent_point(tables: &[TableHistory], at: Option<Timestamp>) -> Vec<S
             .flat_map(|history| history.versions.iter().map(move |record| (&history.table, record)))
             .filter(|(table, record)| !is_kept(table, record.version))
             .filter_map(|(_, record)| record.run.as_ref())
+            .chain(torn)
             .collect();
         let is_broken = |record: &VersionRecord| {
             record.run.as_ref().is_some_and(|run| lost.contains(run))

@@ -341,9 +341,10 @@ pub mod layout {
         LakePath(format!("restores/{id}.json"))
     }
 
-    /// Where a restoration moves a file of a log to.
-    pub fn moved(id: &str, path: &LakePath) -> LakePath {
-        LakePath(format!("restores/{id}/{path}"))
+    /// Where a restoration moves a file of a table's log to. Not below a `_delta_log`: no reader may take it for a table.
+    pub fn moved(id: &str, table: &TableRef, path: &LakePath) -> LakePath {
+        let name = path.as_str().rsplit('/').next().unwrap_or_default();
+        LakePath(format!("restores/{id}/{table}/{name}"))
     }
 
     /// Folder of a table's log.

@@ -13,6 +13,7 @@ from scenarios import (  # noqa: F401
     concurrency,
     privileges,
     encryption,
+    disasters,
     large_files,
     runs_api,
     data_products,

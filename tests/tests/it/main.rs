@@ -20,5 +20,6 @@ mod kill;
 mod modes;
 mod oracle;
 mod parity;
+mod restore;
 mod small;
 mod state_machine;

@@ -32,7 +32,7 @@ fn days(missing: [&[u64]; 3]) -> Vec<TableHistory> {
 }
 
 fn kept(tables: &[TableHistory], at: Option<Timestamp>) -> Vec<Option<u64>> {
-    consistent_point(tables, at).into_iter().map(|set_back| set_back.to).collect()
+    consistent_point(tables, &BTreeSet::new(), at).into_iter().map(|set_back| set_back.to).collect()
 }
 
 #[test]
@@ -57,6 +57,27 @@ fn tables_go_back_to_an_instant() {
     assert_eq!(kept(&days([&[], &[], &[]]), at(60)), [Some(1); 3]);
     assert_eq!(kept(&days([&[], &[], &[]]), at(59)), [Some(0); 3]);
     assert_eq!(kept(&days([&[], &[], &[]]), at(-1)), [None; 3]);
+}
+
+#[test]
+fn a_run_that_lost_a_commit_goes_from_all_tables() {
+    let tables = days([&[], &[], &[]]);
+    let torn = |run: &str| BTreeSet::from([run.parse().expect(run)]);
+    let kept =
+        |run: &str| consistent_point(&tables, &torn(run), None).into_iter().map(|one| one.to).collect::<Vec<_>>();
+    assert_eq!(kept("d3"), [Some(1); 3]);
+    assert_eq!(kept("d2"), [Some(0); 3]);
+    assert_eq!(kept("d9"), [Some(2); 3]);
+    let check = |there: &[&str], expected: bool| {
+        let there = there.iter().map(|name| table(name)).collect();
+        assert_eq!(is_torn(&[table(BRONZE), table(SILVER), table(GOLD)], &there), expected, "{there:?}");
+    };
+    check(&[BRONZE, SILVER, GOLD], false);
+    check(&[BRONZE, SILVER], false);
+    check(&[BRONZE], false);
+    check(&[], false);
+    check(&[BRONZE, GOLD], true);
+    check(&[SILVER], true);
 }
 
 #[test]
@@ -95,7 +116,7 @@ proptest! {
             let missing: Vec<u64> = (0..5).filter(|number| ordered[*number as usize].1).collect();
             history(name, &versions, &missing)
         }).collect();
-        let answer = consistent_point(&tables, None);
+        let answer = consistent_point(&tables, &BTreeSet::new(), None);
         let to = |name: &str| answer.iter().find(|one| one.table == table(name)).and_then(|one| one.to);
         for history in &tables {
             let kept = to(&history.table.to_string());

@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use sluice_core::name::TableRef;
 use sluice_core::restore::{TableHistory, VersionRecord};
+use sluice_core::run::RunRef;
 use sluice_core::uri::layout;
 
 use super::{listed, version_of};
@@ -38,7 +39,7 @@ struct Entry {
 #[derive(Default)]
 struct Content {
     committed_at: Option<Timestamp>,
-    run: Option<String>,
+    attempt: Option<RunRef>,
     inputs: BTreeMap<TableRef, u64>,
     added: Vec<(String, u64)>,
     removed: Vec<String>,
@@ -61,8 +62,12 @@ struct Line {
 struct CommitInfo {
     #[serde(default)]
     timestamp: Option<i64>,
+    #[serde(default, rename = "sluice.pipeline")]
+    pipeline: Option<String>,
     #[serde(default, rename = "sluice.run_id")]
     run: Option<String>,
+    #[serde(default, rename = "sluice.attempt")]
+    attempt: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +88,14 @@ struct Txn {
     version: u64,
 }
 
+impl CommitInfo {
+    /// The attempt that made the commit; `None` for other writers.
+    fn attempt_of(&self) -> Option<RunRef> {
+        let pipeline = self.pipeline.as_deref()?.parse().ok()?;
+        Some(RunRef { pipeline, run_id: self.run.as_deref()?.parse().ok()?, attempt: self.attempt? })
+    }
+}
+
 impl Content {
     /// What an entry says; `None` for one that was cut or overwritten.
     fn of(text: &[u8]) -> Option<Self> {
@@ -92,7 +105,7 @@ impl Content {
             let path = |path: &str| percent_decode_str(path).decode_utf8_lossy().into_owned();
             if let Some(info) = commit_info {
                 content.committed_at = info.timestamp.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-                content.run = info.run;
+                content.attempt = info.attempt_of();
             }
             content.added.extend(add.map(|add| (path(&add.path), add.size)));
             content.removed.extend(remove.map(|remove| path(&remove.path)));
@@ -116,10 +129,17 @@ impl Files {
             let path = layout::log_entry(&table, version);
             let key = lake.documents().key(&path)?;
             let failed = |source| LakeError::Store { doing: "read", location: path.to_string(), source };
-            let text = lake.documents().objects().get(&key).await.map_err(failed)?.bytes().await.map_err(failed)?;
-            Ok::<_, LakeError>(Entry { version, content: Content::of(&text) })
+            let text = match lake.documents().objects().get(&key).await {
+                Ok(object) => object.bytes().await.map_err(failed)?,
+                // Moved meanwhile, by another who restores.
+                Err(object_store::Error::NotFound { .. }) => return Ok(None),
+                Err(source) => return Err(failed(source)),
+            };
+            Ok::<_, LakeError>(Some(Entry { version, content: Content::of(&text) }))
         };
-        let entries = futures::stream::iter(versions).map(entry).buffered(AT_ONCE).try_collect().await?;
+        let read: Vec<Option<Entry>> =
+            futures::stream::iter(versions).map(entry).buffered(AT_ONCE).try_collect().await?;
+        let entries = read.into_iter().flatten().collect();
         let there = listed(lake, &table).await?;
         Ok(Self { table, entries, there, sound: BTreeSet::new() })
     }
@@ -127,6 +147,13 @@ impl Files {
     /// The table.
     pub(super) fn table(&self) -> &TableRef {
         &self.table
+    }
+
+    /// The attempts that committed to it; and whether the commit is the newest of the table.
+    pub(super) fn attempts(&self) -> impl Iterator<Item = (&RunRef, bool)> {
+        let newest = self.entries.last().map(|entry| entry.version);
+        let of = move |entry: &'_ Entry| newest == Some(entry.version);
+        self.entries.iter().filter_map(move |entry| Some((entry.content.as_ref()?.attempt.as_ref()?, of(entry))))
     }
 
     /// Its versions, and whether each is whole.
@@ -161,7 +188,7 @@ impl Files {
             versions.push(VersionRecord {
                 version: entry.version,
                 committed_at: content.and_then(|content| content.committed_at),
-                run: content.and_then(|content| content.run.as_deref()?.parse().ok()),
+                run: content.and_then(|content| Some(content.attempt.as_ref()?.run_id.clone())),
                 inputs: content.map(|content| content.inputs.clone()).unwrap_or_default(),
                 is_whole: is_readable && missing.is_empty(),
             });
@@ -217,7 +244,7 @@ mod tests {
     #[test]
     fn entries_are_read_or_known_to_be_torn() {
         let entry = concat!(
-            r#"{"commitInfo":{"timestamp":1000,"operation":"WRITE","sluice.run_id":"d1"}}"#,
+            r#"{"commitInfo":{"timestamp":1000,"operation":"WRITE","sluice.pipeline":"retail","sluice.run_id":"d1","sluice.attempt":1}}"#,
             "\n",
             r#"{"txn":{"appId":"sluice.input/silver/sales/t","version":4}}"#,
             "\n",
@@ -226,7 +253,7 @@ mod tests {
             r#"{"remove":{"path":"c.parquet","dataChange":true}}"#,
         );
         let content = Content::of(entry.as_bytes()).expect("entry");
-        assert_eq!(content.run.as_deref(), Some("d1"));
+        assert_eq!(content.attempt.map(|attempt| attempt.run_id.to_string()).as_deref(), Some("d1"));
         assert_eq!(content.added, [("a b.parquet".to_owned(), 5)]);
         assert_eq!(content.removed, ["c.parquet"]);
         assert_eq!(content.inputs, BTreeMap::from([("silver/sales/t".parse().expect("table"), 4)]));

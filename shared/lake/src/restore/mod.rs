@@ -6,6 +6,7 @@
 
 mod adopt;
 mod history;
+mod torn;
 
 use std::collections::BTreeSet;
 
@@ -63,9 +64,10 @@ pub async fn plan(lake: &Lake, at: Option<Timestamp>, now: Timestamp) -> Result<
     for table in tables {
         files.push(Files::of(lake, table).await?);
     }
+    let torn = torn::runs(lake, &files).await?;
     loop {
         let histories = files.iter().map(Files::history).collect::<Result<Vec<_>, _>>()?;
-        let tables = consistent_point(&histories, at);
+        let tables = consistent_point(&histories, &torn, at);
         // Files of the right size may still be no files: those that are kept are opened. Each that cannot be is found once.
         let mut found = false;
         for set_back in &tables {
@@ -109,7 +111,7 @@ async fn cut(lake: &Lake, id: &str, table: &SetBack) -> Result<(), LakeError> {
     // It may name a checkpoint that goes; readers find the others without it.
     lake.documents().delete(&layout::last_checkpoint(&table.table)).await?;
     for (_, path) in late {
-        let (from, to) = (lake.documents().key(&path)?, lake.documents().key(&layout::moved(id, &path))?);
+        let (from, to) = (lake.documents().key(&path)?, lake.documents().key(&layout::moved(id, &table.table, &path))?);
         let failed = |source| LakeError::Store { doing: "move", location: path.to_string(), source };
         match lake.documents().objects().copy(&from, &to).await {
             Ok(()) => lake.documents().delete(&path).await?,

@@ -1,0 +1,70 @@
+//! Runs that committed to a table which shows no trace of it.
+//!
+//! A table whose newest log entry is lost looks like one that the run did not commit to. What the run staged and what it noted as committed
+//! is in its documents.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, TryStreamExt};
+use serde::de::DeserializeOwned;
+use sluice_core::name::{RunId, TableRef};
+use sluice_core::restore::is_torn;
+use sluice_core::run::{Changeset, Receipt, RunRef};
+use sluice_core::uri::layout;
+
+use super::history::Files;
+use crate::error::LakeError;
+use crate::lake::Lake;
+
+/// Attempts whose documents are read at once.
+const AT_ONCE: usize = 16;
+
+/// Where an attempt is seen.
+#[derive(Default)]
+struct Seen {
+    tables: BTreeSet<TableRef>,
+    /// Whether it made the newest commit of a table.
+    is_newest: bool,
+}
+
+/// The runs of these tables that have lost a commit.
+///
+/// # Errors
+/// Faults of the store.
+pub(super) async fn runs(lake: &Lake, files: &[Files]) -> Result<BTreeSet<RunId>, LakeError> {
+    let mut attempts: BTreeMap<(RunId, u32), (RunRef, Seen)> = BTreeMap::new();
+    for files in files {
+        for (attempt, is_newest) in files.attempts() {
+            let key = (attempt.run_id.clone(), attempt.attempt);
+            let (_, seen) = attempts.entry(key).or_insert_with(|| (attempt.clone(), Seen::default()));
+            seen.tables.insert(files.table().clone());
+            seen.is_newest |= is_newest;
+        }
+    }
+    let judged = async |(attempt, seen): (RunRef, Seen)| {
+        Ok::<_, LakeError>(is_lost(lake, &attempt, &seen).await?.then_some(attempt.run_id))
+    };
+    let lost: Vec<Option<RunId>> =
+        futures::stream::iter(attempts.into_values()).map(judged).buffer_unordered(AT_ONCE).try_collect().await?;
+    Ok(lost.into_iter().flatten().collect())
+}
+
+async fn is_lost(lake: &Lake, attempt: &RunRef, seen: &Seen) -> Result<bool, LakeError> {
+    for kind in ["receipt", "partial"] {
+        if let Some(noted) = document::<Receipt>(lake, attempt, kind).await? {
+            return Ok(noted.tables.iter().any(|committed| !seen.tables.contains(&committed.table)));
+        }
+    }
+    Ok(match document::<Changeset>(lake, attempt, "changeset").await? {
+        Some(changeset) => {
+            let staged: Vec<TableRef> = changeset.tables.into_iter().map(|change| change.table).collect();
+            is_torn(&staged, &seen.tables)
+        }
+        // Old runs' documents expire. Those of the newest commit have to be there; in a copy they may not have arrived yet.
+        None => seen.is_newest,
+    })
+}
+
+async fn document<T: DeserializeOwned>(lake: &Lake, run: &RunRef, kind: &str) -> Result<Option<T>, LakeError> {
+    lake.read_document(&layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, kind)).await
+}

@@ -1,0 +1,177 @@
+//! A damaged lake, and a copy of a lake in another place, back to a point that all tables had, and healed by the next run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sluice_core::run::Outcome;
+use sluice_tests::content::assert_same;
+use sluice_tests::files::{all_files, copy_files, copy_folder};
+use sluice_tests::lab::{BRONZE, CUSTOMER_RFM, DAILY_REVENUE, Lab, QUARANTINE, SILVER, Sample};
+use sluice_tests::sluice::{Run, Started};
+
+const DAYS: Sample<'_> = Sample { start: "2026-01-05", days: 3, rows: 200, dirt: "0.04" };
+const TABLES: [&str; 5] = [BRONZE, QUARANTINE, SILVER, DAILY_REVENUE, CUSTOMER_RFM];
+
+/// Three days published one after the other, from the landing folder in the lake.
+fn published() -> Lab {
+    let lab = Lab::new();
+    let files = lab.sample(&lab.folder().join("samples"), &DAYS);
+    for file in &files {
+        let _ = copy_files([file], &landing(lab.lake()));
+        let _ = run(&lab, lab.lake()).expect(Outcome::Published);
+    }
+    lab
+}
+
+fn landing(lake: &Path) -> PathBuf {
+    lake.join("landing/retail")
+}
+
+fn run(lab: &Lab, lake: &Path) -> Run {
+    Run::of(lab.run_command(lake, &landing(lake)))
+}
+
+fn restore(lab: &Lab, lake: &Path, words: &[&str]) -> Value {
+    let mut command = lab.command(["restore", "--json"]);
+    command.args(words).arg("--lake").arg(lake);
+    Run::of(command).expect_code(0).page()
+}
+
+/// The versions that tables are set back to, in the order of [`TABLES`]; -1 for none.
+fn set_back(page: &Value) -> Vec<i64> {
+    let tables = page["restoration"]["tables"].as_array().expect("tables");
+    let to = |name: &&str| {
+        let found = tables.iter().find(|table| table["table"] == **name);
+        found.and_then(|found| found["to"].as_i64()).unwrap_or(-1)
+    };
+    TABLES.iter().map(to).collect()
+}
+
+/// The file that the newest commit of a table brought, or the entry of that commit.
+fn newest_file(lake: &Path, table: &str, extension: &str) -> PathBuf {
+    let newest = all_files(&lake.join(table).join("_delta_log")).into_iter();
+    let newest = newest.filter(|path| path.extension().is_some_and(|end| end == "json")).max().expect("an entry");
+    let newest = lake.join(table).join("_delta_log").join(newest);
+    if extension == "json" {
+        return newest;
+    }
+    let text = fs::read_to_string(newest).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let added = lines.filter_map(|line| Some(line["add"]["path"].as_str()?.to_owned())).next().expect("an added file");
+    lake.join(table).join(added.replace("%3D", "="))
+}
+
+fn junk(file: &Path) {
+    let length = usize::try_from(fs::metadata(file).unwrap().len()).unwrap();
+    fs::write(file, vec![7; length]).unwrap();
+}
+
+#[test]
+fn every_kind_of_damage_is_undone_and_the_next_run_heals() {
+    let check = |name: &str, damage: &dyn Fn(&Path), expected: [i64; 5]| {
+        let lab = published();
+        let whole = lab.content();
+        damage(lab.lake());
+        let shown = restore(&lab, lab.lake(), &[]);
+        assert_eq!(set_back(&shown), expected, "{name}: {shown}");
+        let logs = lab.log_files();
+        assert_eq!(restore(&lab, lab.lake(), &[])["restoration"]["tables"], shown["restoration"]["tables"]);
+        assert_eq!(lab.log_files(), logs, "{name}: what is only shown changes nothing");
+        let done = restore(&lab, lab.lake(), &["--yes"]);
+        assert_eq!(set_back(&done), expected, "{name}");
+        let again = restore(&lab, lab.lake(), &["--yes"]);
+        assert_eq!(set_back(&again), expected, "{name}: a second time there is nothing to do");
+        let _ = run(&lab, lab.lake()).expect(if expected == [2; 5] { Outcome::Skipped } else { Outcome::Published });
+        assert_same(&whole, &lab.content(), name);
+        let _ = run(&lab, lab.lake()).expect(Outcome::Skipped);
+    };
+    check("nothing", &|_| {}, [2; 5]);
+    check("a file of silver is gone", &|lake| fs::remove_file(newest_file(lake, SILVER, "parquet")).unwrap(), [1; 5]);
+    check(
+        "a file of gold was cut",
+        &|lake| fs::write(newest_file(lake, DAILY_REVENUE, "parquet"), b"PAR1").unwrap(),
+        [1; 5],
+    );
+    check("a file of bronze was overwritten", &|lake| junk(&newest_file(lake, BRONZE, "parquet")), [1; 5]);
+    check(
+        "an entry of quarantine's log is gone",
+        &|lake| fs::remove_file(newest_file(lake, QUARANTINE, "json")).unwrap(),
+        [1; 5],
+    );
+    check("the middle of silver's log is gone", &|lake| fs::remove_file(entry(lake, SILVER, 1)).unwrap(), [0; 5]);
+    check("the begin of bronze's log is junk", &|lake| junk(&entry(lake, BRONZE, 0)), [-1; 5]);
+}
+
+fn entry(lake: &Path, table: &str, version: u64) -> PathBuf {
+    lake.join(table).join(format!("_delta_log/{version:020}.json"))
+}
+
+#[test]
+fn tables_go_back_to_an_instant_and_two_at_once_do_the_same() {
+    let lab = published();
+    let whole = lab.content();
+    let shown = restore(&lab, lab.lake(), &[]);
+    // Just before the third day was committed to its first table.
+    let log = fs::read_to_string(entry(lab.lake(), BRONZE, 2)).unwrap();
+    let info = log.lines().find_map(|line| serde_json::from_str::<Value>(line).unwrap().get("commitInfo").cloned());
+    let committed = info.unwrap()["timestamp"].as_i64().unwrap();
+    let at = jiff::Timestamp::from_millisecond(committed - 1).unwrap().to_string();
+    let start = |name: &str| {
+        let mut command = lab.command(["restore", "--json", "--yes", "--at", &at]);
+        command.arg("--lake").arg(lab.lake());
+        Started::new(command, lab.folder(), name)
+    };
+    let (first, second) = (start("first"), start("second"));
+    let _ = (first.wait().expect_code(0), second.wait().expect_code(0));
+    assert_eq!(set_back(&shown), [2; 5]);
+    assert_eq!(set_back(&restore(&lab, lab.lake(), &[])), [1; 5]);
+    let _ = run(&lab, lab.lake()).expect(Outcome::Published);
+    assert_same(&whole, &lab.content(), "after the instant and the next run");
+}
+
+#[test]
+fn what_was_begun_is_finished_first() {
+    let lab = published();
+    let whole = lab.content();
+    fs::remove_file(newest_file(lab.lake(), SILVER, "parquet")).unwrap();
+    let planned = restore(&lab, lab.lake(), &[]);
+    // As a command leaves it that was killed after it had moved a table.
+    fs::create_dir_all(lab.lake().join("restores")).unwrap();
+    fs::write(lab.lake().join("restores/pending.json"), planned["restoration"].to_string()).unwrap();
+    fs::remove_file(entry(lab.lake(), SILVER, 2)).unwrap();
+    let done = restore(&lab, lab.lake(), &["--yes"]);
+    assert_eq!(done["restoration"], planned["restoration"]);
+    assert!(!lab.lake().join("restores/pending.json").exists());
+    let _ = run(&lab, lab.lake()).expect(Outcome::Published);
+    assert_same(&whole, &lab.content(), "after a restoration in two halves");
+}
+
+#[test]
+fn a_copy_is_promoted_and_takes_nothing_in_twice() {
+    let lab = published();
+    let copy = lab.folder().join("copy");
+    copy_folder(lab.lake(), &copy);
+    // Objects are copied in no order: an entry of gold is there, and a file of silver that it was computed from is not yet.
+    fs::remove_file(newest_file(&copy, SILVER, "parquet")).unwrap();
+    let was = lab.lake().to_str().unwrap().to_owned();
+    let done = restore(&lab, &copy, &["--yes", "--was", &was]);
+    assert_eq!(set_back(&done), [1; 5]);
+    assert_eq!(done["adopted"]["objects"], 3, "{done}");
+    let again = restore(&lab, &copy, &["--yes", "--was", &was]);
+    assert_eq!(again["adopted"]["added"], serde_json::json!({}), "{again}");
+    let healed = run(&lab, &copy).expect(Outcome::Published);
+    assert_eq!(healed.times_entered("Process"), 1);
+    let rows = |lake: &Path| {
+        let mut command = lab.command(["table", "list", "--json"]);
+        command.arg("--lake").arg(lake);
+        let tables: Value = Run::of(command).expect_code(0).page();
+        let of = |name: &&str| {
+            let list = tables.as_array().or_else(|| tables["tables"].as_array()).expect("tables");
+            list.iter().find(|table| table["table"] == **name).expect(name)["rows"].as_u64()
+        };
+        TABLES.iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&copy), rows(lab.lake()), "the copy has as many rows as the lake");
+    let _ = run(&lab, &copy).expect(Outcome::Skipped);
+}
