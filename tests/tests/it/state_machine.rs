@@ -200,20 +200,20 @@ fn the_interpreter_takes_the_definition_and_refuses_unknown_fields_by_name() {
 
 #[test]
 fn the_published_schemas_are_those_of_the_types() {
-    published_schema("pipeline.schema.json", sluice_core::spec::json_schema().into());
-    published_schema("policy.schema.json", sluice_core::access::json_schema().into());
+    published_schema("pipeline.schema.json", &sluice_core::spec::json_schema().into());
+    published_schema("policy.schema.json", &sluice_core::access::json_schema().into());
 }
 
-fn published_schema(name: &str, schema: Value) {
+fn published_schema(name: &str, schema: &Value) {
     let path = repository().join("pipelines").join(name);
     if std::env::var_os("SLUICE_UPDATE").is_some_and(|value| value == "1") {
-        fs::write(&path, serde_json::to_string_pretty(&schema).unwrap() + "\n").unwrap();
+        fs::write(&path, serde_json::to_string_pretty(schema).unwrap() + "\n").unwrap();
     }
     let published = fs::read_to_string(&path).unwrap_or_default();
     let parsed: Value = serde_json::from_str(&published).unwrap_or_default();
     // The order of keys says nothing, and depends on what else is compiled in.
     assert!(
-        parsed == schema,
+        parsed == *schema,
         "pipelines/{name} is not what the types give: `SLUICE_UPDATE=1 cargo test -p sluice-tests --test it \
          the_published_schemas` writes it anew"
     );

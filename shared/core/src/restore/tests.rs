@@ -1,3 +1,5 @@
+#![expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "numbers of versions are small here")]
+
 use proptest::prelude::*;
 
 use super::*;

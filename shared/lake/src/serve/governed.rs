@@ -174,7 +174,7 @@ fn parts(condition: &Expr) -> Vec<&Expr> {
     match condition {
         Expr::BinaryExpr { left, op: Operator::And, right } => [parts(left), parts(right)].concat(),
         // Predicates are cast to truth values, which they are.
-        Expr::Cast { expr, dtype, .. } if matches!(dtype, DataTypeExpr::Literal(DataType::Boolean)) => parts(expr),
+        Expr::Cast { expr, dtype: DataTypeExpr::Literal(DataType::Boolean), .. } => parts(expr),
         part => vec![part],
     }
 }
