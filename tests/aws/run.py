@@ -126,6 +126,9 @@ def run_all(programs: BedPrograms, options: argparse.Namespace, scope: Scope, ch
     ]
     if options.only is None:
         problems += [f"no scenario uses events/{name}" for name in world.events.unused()]
+        # What could not run here needs rights, too.
+        if not any(result.skipped is not None for result in workers.results.values()):
+            problems += [f"no scenario needs a right: {right}" for right in world.rights.needless()]
     return problems
 
 

@@ -17,6 +17,7 @@ from emr import EmrSteps, LocalEmr
 from machines import Machines
 from oracle import Oracle
 from registry import Tally
+from rights import Rights
 from sample_events import SampleEvents
 from samples import Samples
 from services import Services
@@ -49,6 +50,7 @@ class World:
         self.samples = Samples(self.commands, self.folder / "samples")
         self.oracle = Oracle(self.commands, self.pipeline, self.folder / "oracle")
         self.events = SampleEvents(repository / "events")
+        self.rights = Rights(repository / "iam")
         self.control = Control(bed.addresses.control)
         self.services = Services(bed.addresses)
         self.s3 = self.services.s3()
@@ -75,9 +77,10 @@ class World:
         emr: EmrSteps | None = None,
         longest_wait_seconds: int | None = None,
         emr_variables: Mapping[str, str] | None = None,
+        name: str | None = None,
     ) -> Iterator[Deployment]:
         """A lake with its functions and the pipeline deployed into it, and with an EMR that does steps so; gone afterwards."""
-        name = f"{label}-{self.number()}"
+        name = name or f"{label}-{self.number()}"
         addresses = self.bed.addresses
         machine = f"arn:aws:states:{addresses.region}:{addresses.account}:stateMachine:{name}"
         variables = {**TRACED, "SLUICE_STATE_MACHINE_ARN": machine, **(environment or {})}
@@ -111,6 +114,7 @@ class World:
             deployment = Deployment(self, name, created, tally, emr)
             deployment.deploy_pipeline()
             yield deployment
+            self.rights.note(deployment.bucket.name, deployment.requests())
         except Exception as error:
             # Which deployment it was is the way into the logs.
             error.add_note(f"deployment {name}")

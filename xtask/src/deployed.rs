@@ -144,5 +144,9 @@ fn script(workspace: &Workspace, name: &str, functions: &Path) -> Result<Result<
     if let Tool::Ready(doors) = judge_tools::doors_python(workspace)? {
         command.env("SLUICE_DOORS_PYTHON", doors);
     }
+    let assembly = workspace.target().join("cdk/dev");
+    if assembly.is_dir() {
+        command.env("SLUICE_CDK_ASSEMBLY", assembly);
+    }
     Ok(Ok(command))
 }

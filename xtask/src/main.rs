@@ -6,6 +6,7 @@ mod bench;
 mod bench_data;
 mod bench_doors;
 mod bench_formats;
+mod cdk;
 mod demo;
 mod demo_story;
 mod deployed;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
+use crate::cdk;
 use crate::deployed;
 use crate::judge_tools::{self, Tool};
 use crate::spark_tools;
@@ -30,6 +31,7 @@ enum Step {
     Tests,
     Docs,
     StateMachine,
+    Cdk,
     Deployed,
 }
 
@@ -43,6 +45,7 @@ impl Step {
             Self::Tests => "all tests",
             Self::Docs => "documentation",
             Self::StateMachine => "state machine lint",
+            Self::Cdk => "the CDK app",
             Self::Deployed => "the deployed form",
         }
     }
@@ -59,6 +62,7 @@ impl Step {
             }
             Self::Docs => "fix the rustdoc warnings above; `cargo xtask test --only docs` checks again",
             Self::StateMachine => "fix statemachines/*.asl.json; `cargo xtask test --only state-machine` checks again",
+            Self::Cdk => "`npm run lint|types|test` in cdk/ run its parts; `cargo xtask test --only cdk` runs it all",
             Self::Deployed => {
                 "`cargo xtask soak --only NAME` runs one scenario of tests/aws again, `--seed N` one random run"
             }
@@ -131,6 +135,7 @@ impl TestSteps<'_> {
                 run_command(&mut doc).map(none)
             }
             Step::StateMachine => state_machine::lint(self.workspace),
+            Step::Cdk => cdk::check(self.workspace),
             Step::Deployed => deployed::check(self.workspace),
         }
     }

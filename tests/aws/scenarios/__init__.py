@@ -14,6 +14,7 @@ from scenarios import (  # noqa: F401
     privileges,
     encryption,
     disasters,
+    deployed_app,
     large_files,
     runs_api,
     data_products,

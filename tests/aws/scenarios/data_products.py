@@ -109,6 +109,16 @@ def iam_callers(front: Gateway) -> None:
         front.caller = None
 
 
+def authorizer(deployment: Deployment, token: str) -> None:
+    """API Gateway asks about each token first."""
+    arn = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3/live/GET/sharing/shares"
+    for sent, expected in ((token, "Allow"), (token[:-1] + ("0" if token[-1] != "0" else "1"), "Deny"), ("nonsense", "Deny")):
+        event = {"type": "TOKEN", "authorizationToken": f"Bearer {sent}", "methodArn": arn}
+        answer = deployment.invoked("authorize", event)
+        effect = answer["policyDocument"]["Statement"][0]["Effect"]
+        check(effect == expected, f"a token is answered {effect}, not {expected}")
+
+
 def large_answer(front: Gateway) -> None:
     """What is larger than a function may answer is in a file, whose address is good for one object and some minutes."""
     port, long_text = "sales.retail.transactions", " || ".join(["a.country"] * 100)
@@ -143,6 +153,7 @@ def governed_copy(world: World, deployment: Deployment, front: Gateway) -> str:
     """Who reads a part gets addresses of a copy, and S3 itself turns away an address of another object, whose key is told."""
     with open(profile(world, deployment, front, "acme"), encoding="utf-8") as file:
         token = json.load(file)["bearerToken"]
+    authorizer(deployment, token)
     shared = "/sharing/shares/sales/schemas/retail/tables/transactions/query"
     status, text = call(front, shared, {}, token)
     check(status == 200, f"a recipient is answered {status}: {text}")

@@ -1,0 +1,42 @@
+import * as apigateway from "aws-cdk-lib/aws-apigateway";
+import * as iam from "aws-cdk-lib/aws-iam";
+import { RemovalPolicy } from "aws-cdk-lib";
+import { Construct } from "constructs";
+
+import { acknowledge, skipChecks } from "../suppressions.ts";
+
+/**
+ * Lets API Gateway write logs. It is a setting of the account in this region, of which an empty account has none; it stays when the stack
+ * goes, since other APIs may log by it.
+ */
+export class AccountLogging extends Construct {
+  /** APIs that log depend on it. */
+  readonly setting: apigateway.CfnAccount;
+
+  constructor(scope: Construct, id: string) {
+    super(scope, id);
+    const role = new iam.Role(this, "Role", {
+      description: "API Gateway writes logs of all APIs of the account",
+      // No condition on the account: API Gateway tries the role when the setting is made, and documents none for it.
+      assumedBy: new iam.ServicePrincipal("apigateway.amazonaws.com"),
+      inlinePolicies: {
+        logs: new iam.PolicyDocument({
+          statements: [
+            new iam.PolicyStatement({
+              sid: "WriteLogsOfApis",
+              // What the managed policy AmazonAPIGatewayPushToCloudWatchLogs has, less reading events.
+              actions: ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+              resources: ["*"],
+            }),
+          ],
+        }),
+      },
+    });
+    role.applyRemovalPolicy(RemovalPolicy.RETAIN);
+    const evidence = "One role for all APIs of the account, which name their log groups themselves: API Gateway tests it with rights on * before it takes it";
+    acknowledge(role, { id: "AwsSolutions-IAM5[Resource::*]", reason: evidence });
+    skipChecks(role, { id: "CKV_AWS_111", comment: evidence });
+    this.setting = new apigateway.CfnAccount(this, "Setting", { cloudWatchRoleArn: role.roleArn });
+    this.setting.applyRemovalPolicy(RemovalPolicy.RETAIN);
+  }
+}

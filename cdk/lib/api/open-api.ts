@@ -1,0 +1,87 @@
+import { z } from "zod";
+
+import type { FunctionName } from "../functions/catalogue.ts";
+import { readJson, repository } from "../repository.ts";
+
+/** HTTP methods that the documents have. */
+const VERBS = ["get", "post", "delete"] as const;
+
+const parameter = z.looseObject({ name: z.string(), in: z.enum(["path", "query", "header"]), required: z.boolean().optional() });
+const operation = z.looseObject({
+  parameters: z.array(parameter).default([]),
+  requestBody: z.looseObject({
+    content: z.strictObject({ "application/json": z.looseObject({ schema: z.strictObject({ $ref: z.string() }) }) }),
+  }).optional(),
+});
+const document = z.looseObject({
+  paths: z.record(z.string(), z.partialRecord(z.enum(VERBS), operation)),
+  components: z.looseObject({ schemas: z.record(z.string(), z.json()) }),
+});
+
+/** A JSON value. */
+export type Json = z.infer<ReturnType<typeof z.json>>;
+
+/** A route as the OpenAPI document of a function has it. */
+export interface Route {
+  /** The function that answers it. */
+  readonly function: FunctionName;
+  /** Path with parameters in braces: `/runs/{id}`. */
+  readonly path: string;
+  /** HTTP method in capitals. */
+  readonly verb: string;
+  /** Required parameters, in API Gateway's terms: `method.request.querystring.port`. */
+  readonly required: readonly string[];
+  /** Schema of the body, whole in itself, and its name; undefined for routes without one. */
+  readonly body: { readonly name: string; readonly schema: Json } | undefined;
+}
+
+const PLACES = { path: "path", query: "querystring", header: "header" } as const;
+
+/**
+ * Routes of a function, from the document that its code makes and its tests compare.
+ *
+ * @param name the function
+ */
+export function routesOf(name: FunctionName): Route[] {
+  const { paths, components } = document.parse(readJson(repository.openApi(name)));
+  return Object.entries(paths).flatMap(([path, verbs]) => Object.entries(verbs).map(([verb, { parameters, requestBody }]) => ({
+    function: name,
+    path,
+    verb: verb.toUpperCase(),
+    required: parameters.filter((one) => one.required === true).map((one) => `method.request.${PLACES[one.in]}.${one.name}`),
+    body: requestBody && bodyOf(requestBody.content["application/json"].schema.$ref, components.schemas),
+  })));
+}
+
+function bodyOf(reference: string, schemas: Readonly<Record<string, Json>>): { name: string; schema: Json } {
+  return { name: nameOf(reference), schema: draft4({ $ref: reference }, schemas) };
+}
+
+function nameOf(reference: string): string {
+  return reference.replace("#/components/schemas/", "");
+}
+
+/** What a schema says to people; API Gateway's validator knows none of it. */
+const FOR_PEOPLE = new Set(["description", "example", "examples", "format", "title", "default"]);
+
+/**
+ * The schema as JSON Schema draft 4, which API Gateway checks: references replaced by what they name, words for people left out. The
+ * documents use nothing else that draft 4 lacks (a test holds that).
+ */
+function draft4(schema: Json, schemas: Readonly<Record<string, Json>>): Json {
+  if (Array.isArray(schema)) {
+    return schema.map((one) => draft4(one, schemas));
+  }
+  if (typeof schema !== "object" || schema === null) {
+    return schema;
+  }
+  if (typeof schema.$ref === "string") {
+    const target = schemas[nameOf(schema.$ref)];
+    if (target === undefined) {
+      throw new Error(`${schema.$ref}: the OpenAPI document has no such schema`);
+    }
+    return draft4(target, schemas);
+  }
+  const entries = Object.entries(schema).filter(([key, value]) => !(FOR_PEOPLE.has(key) && typeof value !== "object"));
+  return Object.fromEntries(entries.filter(([key]) => key !== "example" && key !== "examples").map(([key, value]) => [key, draft4(value, schemas)]));
+}

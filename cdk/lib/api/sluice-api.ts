@@ -1,0 +1,149 @@
+import { CfnOutput, Stack } from "aws-cdk-lib";
+import * as apigateway from "aws-cdk-lib/aws-apigateway";
+import type * as kms from "aws-cdk-lib/aws-kms";
+import * as logs from "aws-cdk-lib/aws-logs";
+import { Construct } from "constructs";
+
+import type { Settings } from "../config.ts";
+import type { FunctionName } from "../functions/catalogue.ts";
+import { logRetention } from "../functions/log-retention.ts";
+import { removable } from "../functions/removable.ts";
+import type { SluiceFunction } from "../functions/sluice-function.ts";
+import { acknowledge, skipChecks } from "../suppressions.ts";
+import { AccountLogging } from "./account-logging.ts";
+import { Firewall } from "./firewall.ts";
+import { OwnDomain } from "./own-domain.ts";
+import { answerProblems } from "./problems.ts";
+import { Routes } from "./routes.ts";
+
+/** The one stage; environments are stacks and accounts, not stages. */
+const STAGE = "live";
+
+/** What the access log has of a request: no header, no query string, no body, so no token and no question. */
+const ACCESS_LOG = {
+  requestId: "$context.requestId",
+  time: "$context.requestTime",
+  caller: "$context.identity.userArn",
+  recipient: "$context.authorizer.principalId",
+  apiKeyId: "$context.identity.apiKeyId",
+  sourceIp: "$context.identity.sourceIp",
+  method: "$context.httpMethod",
+  route: "$context.resourcePath",
+  status: "$context.status",
+  latencyMs: "$context.responseLatency",
+  functionMs: "$context.integration.latency",
+  bytes: "$context.responseLength",
+  problem: "$context.error.responseType",
+  functionError: "$context.integration.error",
+  traceId: "$context.xrayTraceId",
+};
+
+/** Properties of {@link SluiceApi}. */
+export interface SluiceApiProps {
+  readonly settings: Settings;
+  /** Begins names. */
+  readonly prefix: string;
+  /** Encrypts logs. */
+  readonly key: kms.IKey;
+}
+
+/**
+ * The API: runs and data products for callers of IAM, Delta Sharing for holders of bearer tokens. Regional REST, because HTTP APIs know
+ * neither usage plans nor request validation nor a firewall.
+ *
+ * Made in two steps: the API first, whose address is a setting of data-product, then its routes, which name the functions.
+ */
+export class SluiceApi extends Construct {
+  readonly api: apigateway.RestApi;
+  /** Address that callers reach it at, without a final slash. */
+  readonly endpoint: string;
+  /** Its access log. */
+  readonly accessLog: logs.LogGroup;
+
+  constructor(scope: Construct, id: string, props: SluiceApiProps) {
+    super(scope, id);
+    const { settings } = props;
+    const logDays = logRetention(settings);
+    const logging = new AccountLogging(this, "AccountLogging");
+    this.accessLog = new logs.LogGroup(this, "AccessLog", {
+      logGroupName: `/aws/apigateway/${props.prefix}`, encryptionKey: props.key, retention: logDays, removalPolicy: removable,
+    });
+    skipChecks(this.accessLog, { id: "CKV_AWS_338", comment: "functions.logDays of the settings decides; who read what is in the audit events of data-product" });
+    this.api = new apigateway.RestApi(this, "Api", {
+      restApiName: props.prefix,
+      description: "Runs, data products and Delta Sharing",
+      endpointConfiguration: { types: [apigateway.EndpointType.REGIONAL] },
+      // A name of one's own is the only one then: certificates, firewalls and links have one place.
+      disableExecuteApiEndpoint: settings.api.domain !== undefined,
+      // Parquet and Arrow leave as bytes whatever the caller accepts: clients of Delta Sharing, curl and pandas send Accept: */*.
+      binaryMediaTypes: ["*/*"],
+      cloudWatchRole: false,
+      deployOptions: {
+        stageName: STAGE,
+        tracingEnabled: true,
+        metricsEnabled: true,
+        // Errors alone, and never requests or answers: those have tokens and rows.
+        loggingLevel: apigateway.MethodLoggingLevel.ERROR,
+        dataTraceEnabled: false,
+        throttlingRateLimit: settings.api.requestsPerSecond,
+        throttlingBurstLimit: settings.api.burst,
+        accessLogDestination: new apigateway.LogGroupLogDestination(this.accessLog),
+        accessLogFormat: apigateway.AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
+      },
+    });
+    this.api.deploymentStage.node.addDependency(logging.setting);
+    answerProblems(this.api);
+    this.endpoint = settings.api.domain === undefined
+      ? `https://${this.api.restApiId}.execute-api.${Stack.of(this).region}.amazonaws.com/${STAGE}`
+      : `https://${settings.api.domain.name}`;
+    this.explain(settings);
+    this.plan(props);
+    if (settings.api.firewall) {
+      new Firewall(this, "Firewall", { prefix: props.prefix, stage: this.api.deploymentStage, region: settings.region, key: props.key, logDays });
+    }
+    if (settings.api.domain !== undefined) {
+      new OwnDomain(this, "Domain", { ...settings.api.domain, api: this.api });
+    }
+    new CfnOutput(this, "Endpoint", { description: "Address of the API", value: this.endpoint });
+  }
+
+  /**
+   * Adds the routes.
+   *
+   * @param functions the functions that answer them
+   */
+  addRoutes(functions: Readonly<Record<FunctionName, SluiceFunction>>): void {
+    new Routes(this, "Routes", { api: this.api, functions });
+  }
+
+  /**
+   * The day's requests. API Gateway counts by API key, so callers of IAM send one (`x-api-key`): it is no secret that opens anything, it says
+   * whose share is used. Make a plan and a key of its own for a caller that should not use up the others'. Clients of Delta Sharing can send
+   * no key; the stage's throttling bounds them, and the authorizer keeps strangers out.
+   */
+  private plan({ settings, prefix }: SluiceApiProps): void {
+    const plan = this.api.addUsagePlan("Plan", {
+      name: prefix,
+      description: "Callers of IAM",
+      throttle: { rateLimit: settings.api.requestsPerSecond, burstLimit: settings.api.burst },
+      quota: { limit: settings.api.requestsPerDay, period: apigateway.Period.DAY },
+      apiStages: [{ stage: this.api.deploymentStage }],
+    });
+    const key = this.api.addApiKey("Key", { apiKeyName: prefix, description: "Counts requests of callers of IAM" });
+    plan.addApiKey(key);
+    new CfnOutput(this, "ApiKeyId", {
+      description: "Its value: aws apigateway get-api-key --include-value --api-key <this>", value: key.keyId,
+    });
+  }
+
+  private explain(settings: Settings): void {
+    if (!settings.api.firewall) {
+      acknowledge(this.api.deploymentStage, { id: "AwsSolutions-APIG3", reason:
+        "api.firewall of the settings is false: every caller is authenticated and throttled; set it to true for some $9 a month" });
+      skipChecks(this.api.deploymentStage, { id: "CKV2_AWS_29", comment: "api.firewall of the settings is false: every caller is authenticated and throttled" });
+    }
+    skipChecks(this.api.deploymentStage,
+      { id: "CKV_AWS_120", comment: "Answers depend on the caller: a cache would give one caller what is for another" },
+      { id: "CKV2_AWS_51", comment: "Callers are authenticated by SigV4 or bearer token; clients of Delta Sharing have no certificates" });
+  }
+}

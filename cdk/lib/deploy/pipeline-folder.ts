@@ -1,0 +1,79 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+import { parse } from "yaml";
+import { z } from "zod";
+
+import type { PipelineSettings } from "../config.ts";
+import { repository } from "../repository.ts";
+
+/**
+ * The part of pipeline.yaml that a deployment depends on. Everything else in it is checked by `sluice check`, which knows all of it.
+ */
+const spec = z.looseObject({
+  pipeline: z.string().regex(/^[a-z][a-z0-9_]{0,47}$/, "write lower-case letters, digits and underscores, beginning with a letter"),
+  source: z.looseObject({ prefix: z.string() }),
+  silver: z.array(z.looseObject({ contract: z.string().optional() })).default([]),
+  gold: z.array(z.looseObject({ contract: z.string().optional() })).default([]),
+});
+
+/** A pipeline that is deployed. */
+export interface DeployedPipeline {
+  /** Its name. */
+  readonly name: string;
+  /** Its folder, absolute. */
+  readonly folder: string;
+  /** Where its files are delivered, below the lake, with a slash at its end: `landing/retail/`. */
+  readonly landingFolder: string;
+  /** What the settings say of it. */
+  readonly settings: PipelineSettings;
+}
+
+/** A folder that is no pipeline. */
+export class PipelineFolderError extends Error {
+  override readonly name = "PipelineFolderError";
+}
+
+/**
+ * Reads and checks the folder of a pipeline.
+ *
+ * @param settings the pipeline, as the settings of the environment name it
+ * @throws PipelineFolderError naming the folder, the file and the fix
+ */
+export function readPipelineFolder(settings: PipelineSettings): DeployedPipeline {
+  const folder = repository.path(settings.folder);
+  const fail = (reason: string): never => {
+    throw new PipelineFolderError(`pipelines: ${settings.folder}: ${reason}`);
+  };
+  const file = join(folder, "pipeline.yaml");
+  if (!existsSync(file)) {
+    fail("has no pipeline.yaml: name a folder that has one, relative to the repository");
+  }
+  const read = readSpec(file, fail);
+  for (const { contract } of [...read.silver, ...read.gold]) {
+    if (contract !== undefined && !isFile(join(folder, contract))) {
+      fail(`pipeline.yaml names the contract ${contract}, which is not there`);
+    }
+  }
+  const landingFolder = `${read.source.prefix.replace(/\/$/, "")}/`;
+  // S3's events name no pipeline: validate takes it from the folder.
+  if (settings.onDelivery && !landingFolder.startsWith(`landing/${read.pipeline}/`)) {
+    fail(`source.prefix is ${read.source.prefix}, and deliveries start runs only below landing/${read.pipeline}: move it there, or set onDelivery: false`);
+  }
+  return { name: read.pipeline, folder, landingFolder, settings };
+}
+
+function readSpec(file: string, fail: (reason: string) => never): z.infer<typeof spec> {
+  let document: unknown;
+  try {
+    document = parse(readFileSync(file, "utf8"), { uniqueKeys: true });
+  } catch (error) {
+    return fail(`pipeline.yaml is no YAML: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const checked = spec.safeParse(document);
+  return checked.success ? checked.data : fail(`pipeline.yaml: ${z.prettifyError(checked.error)}`);
+}
+
+function isFile(path: string): boolean {
+  return existsSync(path) && statSync(path).isFile();
+}

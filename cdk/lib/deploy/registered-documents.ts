@@ -1,0 +1,95 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { pathToFileURL } from "node:url";
+
+import { z } from "zod";
+
+import { repository } from "../repository.ts";
+import type { DeployedPipeline } from "./pipeline-folder.ts";
+
+/** The documents of all pipelines and products, as they will be in the lake. */
+export interface RegisteredDocuments {
+  /** Folder on this machine with what belongs below `path` of the lake; empty where there is nothing. */
+  folder(path: string): string;
+}
+
+/** A pipeline that `sluice` refuses, or no `sluice`. */
+export class RegistrationError extends Error {
+  override readonly name = "RegistrationError";
+}
+
+/** When a product was deployed, as the document has it. */
+const product = z.looseObject({ deployed_at: z.string() });
+
+/**
+ * Has `sluice deploy` put all pipelines into a lake in a temporary folder. It checks them first, as `sluice check` does, and it refuses a
+ * product that two pipelines register.
+ *
+ * @param sluice the command
+ * @param pipelines the pipelines
+ * @throws RegistrationError with what sluice says
+ */
+export function registeredDocuments(sluice: string, pipelines: readonly DeployedPipeline[]): RegisteredDocuments {
+  const lake = mkdtempSync(join(tmpdir(), "sluice-documents-"));
+  process.once("exit", () => {
+    rmSync(lake, { recursive: true, force: true });
+  });
+  for (const pipeline of pipelines) {
+    try {
+      // A lake address in the caller's environment must not be written to from here.
+      const { SLUICE_LAKE: _, ...environment } = process.env;
+      execFileSync(sluice, ["deploy", pipeline.folder, "--lake", pathToFileURL(lake).href, "--json"], { env: environment, stdio: ["ignore", "pipe", "pipe"] });
+    } catch (error) {
+      throw new RegistrationError(`pipelines: ${pipeline.settings.folder}: sluice refuses it:\n${outputOf(error)}`, { cause: error });
+    }
+  }
+  const products = join(lake, "products");
+  for (const file of existsSync(products) ? readdirSync(products, { recursive: true, encoding: "utf8" }) : []) {
+    if (file.endsWith(".json")) {
+      dateByCommit(join(products, file), pipelines);
+    }
+  }
+  return {
+    folder(path) {
+      const folder = join(lake, path);
+      mkdirSync(folder, { recursive: true });
+      return folder;
+    },
+  };
+}
+
+/**
+ * Replaces the time of the synthesis by that of the newest commit of the pipelines, so that the same commit makes the same template: a
+ * deployment that changes nothing uploads nothing.
+ */
+function dateByCommit(file: string, pipelines: readonly DeployedPipeline[]): void {
+  const parsed = product.parse(JSON.parse(readFileSync(file, "utf8")));
+  writeFileSync(file, `${JSON.stringify({ ...parsed, deployed_at: sourceTime(pipelines).toISOString() }, undefined, 2)}\n`);
+}
+
+/** `SOURCE_DATE_EPOCH` where it is set, as builds have it; else the commit's time; else 1970, for a folder that git does not know. */
+function sourceTime(pipelines: readonly DeployedPipeline[]): Date {
+  const given = process.env.SOURCE_DATE_EPOCH;
+  if (given !== undefined && given !== "") {
+    if (!/^\d{1,12}$/.test(given)) {
+      throw new RegistrationError(`SOURCE_DATE_EPOCH: ${given} is no number of seconds: write one, or leave it out`);
+    }
+    return new Date(Number(given) * 1000);
+  }
+  const root = repository.path();
+  const folders = pipelines.map(({ folder }) => relative(root, folder));
+  try {
+    const seconds = execFileSync("git", ["log", "-1", "--format=%ct", "--", ...folders], { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    return new Date(Number(seconds.trim()) * 1000);
+  } catch {
+    return new Date(0);
+  }
+}
+
+function outputOf(error: unknown): string {
+  const { stderr, stdout, message } = error as { stderr?: Buffer; stdout?: Buffer; message?: string };
+  const said = `${stdout?.toString() ?? ""}${stderr?.toString() ?? ""}`.trim();
+  return said === "" ? message ?? String(error) : said;
+}

@@ -1,0 +1,159 @@
+import * as iam from "aws-cdk-lib/aws-iam";
+import type * as kms from "aws-cdk-lib/aws-kms";
+import { Construct } from "constructs";
+
+import type { Settings } from "../config.ts";
+import { namesOf } from "../names.ts";
+import { acknowledgeWildcards } from "../suppressions.ts";
+import { servicePolicy, serviceWildcards, type ServicePolicyProps } from "./service-policy.ts";
+
+/** Properties of {@link EmrRoles}. */
+export interface EmrRolesProps {
+  /** Settings of the environment. */
+  readonly settings: Settings;
+  /** Subnets of clusters. */
+  readonly subnetIds: readonly string[];
+  /** Security groups of clusters. */
+  readonly groupIds: readonly string[];
+  /** Key of the lake and of clusters' disks. */
+  readonly key: kms.IKey;
+  /** Folder for logs below the lake, such as emr-logs/. */
+  readonly logFolder: string;
+  /** Address of the zip with certificates, `s3://bucket/key`. */
+  readonly certificates: string;
+}
+
+/**
+ * Who acts in the large engine: EMR's service, which launches instances; the instances, which read EMR's own packages and write logs; and
+ * the script, which reads the lake and stages files. No role here may write a Delta log, and the script's is denied it.
+ *
+ * No managed policies: AWS's own for instances reads and writes every bucket of the account.
+ */
+export class EmrRoles extends Construct {
+  readonly service: iam.Role;
+  readonly instance: iam.Role;
+  readonly step: iam.Role;
+  readonly instanceProfile: iam.CfnInstanceProfile;
+
+  constructor(scope: Construct, id: string, props: EmrRolesProps) {
+    super(scope, id);
+    const { account, region, environment } = props.settings;
+    const name = (kind: string): string => `sluice-${environment}-emr-${kind}`;
+    // Written out: the instance's policy names the step's role, whose trust names the instance's.
+    const stepRoleArn = `arn:aws:iam::${account}:role/${name("step")}`;
+
+    this.instance = new iam.Role(this, "Instance", {
+      roleName: name("instance"),
+      description: "Instances of clusters",
+      assumedBy: new iam.ServicePrincipal("ec2.amazonaws.com"),
+      inlinePolicies: { instance: instancePolicy(props, stepRoleArn) },
+    });
+    acknowledgeWildcards(this.instance, instanceWildcards(props));
+    this.instanceProfile = new iam.CfnInstanceProfile(this, "Profile", {
+      instanceProfileName: name("instance"), roles: [this.instance.roleName],
+    });
+
+    const instances = new iam.ArnPrincipal(this.instance.roleArn);
+    this.step = new iam.Role(this, "Step", {
+      roleName: name("step"), description: "Spark scripts", assumedBy: instances, inlinePolicies: { step: stepPolicy(props) },
+    });
+    // EMR names the session after the step.
+    this.step.assumeRolePolicy?.addStatements(new iam.PolicyStatement({ principals: [instances], actions: ["sts:TagSession"] }));
+    acknowledgeWildcards(this.step, stepWildcards(props));
+
+    const service: ServicePolicyProps = {
+      account, region, lake: namesOf(props.settings).lake, subnetIds: props.subnetIds, groupIds: props.groupIds,
+      instanceRoleArn: this.instance.roleArn, keyArn: props.key.keyArn,
+    };
+    this.service = new iam.Role(this, "Service", {
+      roleName: name("service"),
+      description: "EMR launches and ends instances",
+      assumedBy: new iam.ServicePrincipal("elasticmapreduce.amazonaws.com", {
+        conditions: {
+          StringEquals: { "aws:SourceAccount": account },
+          ArnLike: { "aws:SourceArn": `arn:aws:elasticmapreduce:${region}:${account}:*` },
+        },
+      }),
+      inlinePolicies: { service: servicePolicy(service) },
+    });
+    acknowledgeWildcards(this.service, serviceWildcards(service));
+  }
+}
+
+/** An object or folder below the lake. */
+function below({ settings }: EmrRolesProps, path: string): string {
+  return `arn:aws:s3:::${settings.lake.bucket}/${settings.lake.prefix}${path}`;
+}
+
+/** EMR's packages: buckets of AWS, named by release and region. */
+function packagesOf({ settings }: EmrRolesProps): readonly [string, string] {
+  return ["arn:aws:s3:::*elasticmapreduce*/*", `arn:aws:s3:::repo.${settings.region}.emr.amazonaws.com/*`];
+}
+
+function instancePolicy(props: EmrRolesProps, stepRoleArn: string): iam.PolicyDocument {
+  return new iam.PolicyDocument({
+    statements: [
+      new iam.PolicyStatement({ sid: "ReadPackages", actions: ["s3:GetObject"], resources: [...packagesOf(props)] }),
+      new iam.PolicyStatement({
+        sid: "ReadCertificates", actions: ["s3:GetObject"], resources: [`arn:aws:s3:::${props.certificates.replace("s3://", "")}`],
+      }),
+      new iam.PolicyStatement({ sid: "WriteLogs", actions: ["s3:PutObject"], resources: [below(props, `${props.logFolder}*`)] }),
+      // Not bound to S3: instances encrypt their own disks with it (emr/latest/ReleaseGuide/emr-encryption-create-keys).
+      new iam.PolicyStatement({
+        sid: "EncryptLogsAndDisks",
+        actions: ["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:DescribeKey"],
+        resources: [props.key.keyArn],
+      }),
+      new iam.PolicyStatement({ sid: "BecomeTheScript", actions: ["sts:AssumeRole", "sts:TagSession"], resources: [stepRoleArn] }),
+    ],
+  });
+}
+
+function instanceWildcards(props: EmrRolesProps): ReadonlyMap<string, string> {
+  const [packages, repository] = packagesOf(props);
+  return new Map([
+    [packages, "EMR's packages: buckets of AWS that hold nothing of ours, named by release and region; read only"],
+    [repository, "EMR's packages: a bucket of AWS that holds nothing of ours; read only"],
+    [below(props, `${props.logFolder}*`), "logs of clusters, each in a folder that EMR names after the cluster"],
+  ]);
+}
+
+const LAYERS = ["bronze", "silver", "gold", "quarantine"];
+
+/** What a script reads. */
+function readBySteps(props: EmrRolesProps): string[] {
+  return ["landing", ...LAYERS, "runs"].map((folder) => below(props, `${folder}/*`));
+}
+
+/** Where a script writes: folders with the id of its run. */
+function writtenBySteps(props: EmrRolesProps): string[] {
+  return [...LAYERS.map((layer) => `${layer}/*/spark-*`), "runs/*/metrics-*", "runs/*/scratch-*"].map((path) => below(props, path));
+}
+
+function stepPolicy(props: EmrRolesProps): iam.PolicyDocument {
+  const { account, region, lake } = props.settings;
+  const conditions = { StringEquals: { "s3:ResourceAccount": account } };
+  return new iam.PolicyDocument({
+    statements: [
+      new iam.PolicyStatement({ sid: "ListLake", actions: ["s3:ListBucket"], resources: [`arn:aws:s3:::${lake.bucket}`], conditions }),
+      new iam.PolicyStatement({ sid: "ReadLake", actions: ["s3:GetObject"], resources: readBySteps(props), conditions }),
+      new iam.PolicyStatement({
+        sid: "StageFiles", actions: ["s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"], resources: writtenBySteps(props), conditions,
+      }),
+      new iam.PolicyStatement({
+        sid: "NeverCommit", effect: iam.Effect.DENY, actions: ["s3:PutObject", "s3:DeleteObject"], resources: [below(props, "*/_delta_log/*")],
+      }),
+      new iam.PolicyStatement({
+        sid: "UseLakeKeyThroughS3", actions: ["kms:Decrypt", "kms:GenerateDataKey"], resources: [props.key.keyArn],
+        conditions: { StringEquals: { "kms:ViaService": `s3.${region}.amazonaws.com` } },
+      }),
+    ],
+  });
+}
+
+function stepWildcards(props: EmrRolesProps): ReadonlyMap<string, string> {
+  return new Map([
+    ...readBySteps(props).map((one) => [one, "a script reads the tables and deliveries of its pipeline, whose names are made at run time"] as const),
+    ...writtenBySteps(props).map((one) => [one, "a script stages files in folders that hold its run's id"] as const),
+  ]);
+}

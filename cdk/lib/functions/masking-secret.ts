@@ -1,0 +1,43 @@
+import { RemovalPolicy, SecretValue } from "aws-cdk-lib";
+import type * as kms from "aws-cdk-lib/aws-kms";
+import * as secretsmanager from "aws-cdk-lib/aws-secretsmanager";
+import { Construct } from "constructs";
+
+import { acknowledge, skipChecks } from "../suppressions.ts";
+
+/** Properties of {@link MaskingSecret}. */
+export interface MaskingSecretProps {
+  /** Environment, for the description. */
+  readonly environment: string;
+  /** Encrypts it. */
+  readonly key: kms.IKey;
+}
+
+/**
+ * The secret that masks, cursors and addresses are keyed with (`SLUICE_SECRET` of data-product).
+ *
+ * CloudFormation makes it and puts it into the function's environment by a dynamic reference: it is in no template, parameter, log or
+ * state file. Readable by whoever may read the secret (`secretsmanager:GetSecretValue` on it) or the function's configuration
+ * (`lambda:GetFunctionConfiguration`), in both cases only together with `kms:Decrypt` on the lake's key. No function's role may the first.
+ *
+ * It is kept when the stack goes: masks of a new secret would not be those that consumers have joined their tables by.
+ */
+export class MaskingSecret extends Construct {
+  /** The secret as a dynamic reference. */
+  readonly value: SecretValue;
+
+  constructor(scope: Construct, id: string, props: MaskingSecretProps) {
+    super(scope, id);
+    // L1: the L2 would open the key to the whole account through Secrets Manager.
+    const secret = new secretsmanager.CfnSecret(this, "Secret", {
+      description: `Keys masks, cursors and addresses of Sluice in ${props.environment}; never change it without need`,
+      kmsKeyId: props.key.keyArn,
+      generateSecretString: { passwordLength: 64, excludePunctuation: true },
+    });
+    secret.applyRemovalPolicy(RemovalPolicy.RETAIN);
+    this.value = SecretValue.secretsManager(secret.ref);
+    const reason = "Rotating changes every masked value that consumers have stored and joined by; it is changed only when it leaked, by hand";
+    acknowledge(secret, { id: "AwsSolutions-SMG4", reason });
+    skipChecks(secret, { id: "CKV2_AWS_57", comment: reason });
+  }
+}

@@ -1,0 +1,71 @@
+import * as iam from "aws-cdk-lib/aws-iam";
+
+/**
+ * What a function needs of AWS beyond its document in `iam/`, which knows the lake and the services that the test bed plays: its own log,
+ * traces, the key, and the channels of notify. One function of this file per right, each with its reason; `sluice-functions.ts` says who
+ * gets which.
+ */
+
+/** Every function writes its own log, and no other. The group exists before the function, so none may create groups. */
+export function writeOwnLog(logGroupArn: string): iam.PolicyStatement {
+  return new iam.PolicyStatement({
+    sid: "WriteOwnLog",
+    actions: ["logs:CreateLogStream", "logs:PutLogEvents"],
+    resources: [`${logGroupArn}:*`],
+  });
+}
+
+/** Every function is traced. X-Ray has no resources that a policy could name. */
+export function sendTraces(): iam.PolicyStatement {
+  return new iam.PolicyStatement({ sid: "SendTraces", actions: ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources: ["*"] });
+}
+
+/** Lambda decrypts the environment as the function's role; the encryption context binds that to this one function. */
+export function readOwnEnvironment(keyArn: string, functionArn: string): iam.PolicyStatement {
+  return new iam.PolicyStatement({
+    sid: "ReadOwnEnvironment",
+    actions: ["kms:Decrypt"],
+    resources: [keyArn],
+    conditions: { StringEquals: { "kms:EncryptionContext:aws:lambda:FunctionArn": functionArn } },
+  });
+}
+
+/** Objects of the lake are encrypted with the key. Only S3 may use it for the role, so that the role is no way around S3's policies. */
+export function useLakeKey(keyArn: string, region: string, use: "read" | "read-and-write"): iam.PolicyStatement {
+  return new iam.PolicyStatement({
+    sid: "UseLakeKeyThroughS3",
+    actions: use === "read" ? ["kms:Decrypt"] : ["kms:Decrypt", "kms:GenerateDataKey"],
+    resources: [keyArn],
+    conditions: { StringEquals: { "kms:ViaService": `s3.${region}.amazonaws.com` } },
+  });
+}
+
+/** notify tells people. */
+export function tellPeople(topicArn: string): iam.PolicyStatement {
+  return new iam.PolicyStatement({ sid: "TellPeople", actions: ["sns:Publish"], resources: [topicArn] });
+}
+
+/** The topic is encrypted: whoever publishes needs its key, through SNS alone. */
+export function useTopicKey(keyArn: string, region: string): iam.PolicyStatement {
+  return new iam.PolicyStatement({
+    sid: "UseTopicKeyThroughSns",
+    actions: ["kms:Decrypt", "kms:GenerateDataKey"],
+    resources: [keyArn],
+    conditions: { StringEquals: { "kms:ViaService": `sns.${region}.amazonaws.com` } },
+  });
+}
+
+/** notify tells machines, and only as Sluice: the source is what rules of others trust. */
+export function tellMachines(eventBusArn: string): iam.PolicyStatement {
+  return new iam.PolicyStatement({
+    sid: "TellMachines",
+    actions: ["events:PutEvents"],
+    resources: [eventBusArn],
+    conditions: { StringEquals: { "events:source": "sluice" } },
+  });
+}
+
+/** What an asynchronous function could not do goes to its queue, which Lambda sends as the function's role. */
+export function keepFailures(queueArn: string): iam.PolicyStatement {
+  return new iam.PolicyStatement({ sid: "KeepFailures", actions: ["sqs:SendMessage"], resources: [queueArn] });
+}

@@ -1,0 +1,169 @@
+import { Duration, Size, Stack } from "aws-cdk-lib";
+import * as iam from "aws-cdk-lib/aws-iam";
+import type * as kms from "aws-cdk-lib/aws-kms";
+import * as lambda from "aws-cdk-lib/aws-lambda";
+import { SqsDestination } from "aws-cdk-lib/aws-lambda-destinations";
+import * as logs from "aws-cdk-lib/aws-logs";
+import type * as sqs from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+
+import { acknowledgeWildcards, skipChecks } from "../suppressions.ts";
+import { removable } from "./removable.ts";
+import { builtCode } from "./artifacts.ts";
+import type { FunctionName, FunctionSpec } from "./catalogue.ts";
+import { type FilledStatement, policyDocument } from "./policy-document.ts";
+import { readOwnEnvironment, sendTraces, writeOwnLog } from "./service-statements.ts";
+
+/** Properties of {@link SluiceFunction}. */
+export interface SluiceFunctionProps {
+  /** Which function. */
+  readonly name: FunctionName;
+  /** Its size and what it reads. */
+  readonly spec: FunctionSpec;
+  /** Its name in the account, such as `sluice-dev-validate`. */
+  readonly functionName: string;
+  /** Folder with the built functions. */
+  readonly artifacts: string;
+  /** Statements of `iam/<name>.json`, filled. */
+  readonly rights: readonly FilledStatement[];
+  /** What it may beyond those, its own log, traces and environment excepted. */
+  readonly serviceRights: readonly iam.PolicyStatement[];
+  /** Its variables. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Encrypts variables and log. */
+  readonly key: kms.IKey;
+  /** Days for which its log is kept. */
+  readonly logDays: logs.RetentionDays;
+  /**
+   * Most executions at once, taken out of the account's.
+   * @default - the account's
+   */
+  readonly reservedConcurrency?: number;
+  /**
+   * Where events go that an asynchronous function could not take.
+   * @default - none; wrong for an asynchronous one
+   */
+  readonly failures?: sqs.IQueue;
+}
+
+/**
+ * One function: arm64, its own role with exactly its policy document, its own log, traced, its variables encrypted, and called only by the
+ * alias `live`, which names a version.
+ */
+export class SluiceFunction extends Construct {
+  /** The function itself; nobody calls it but by {@link alias}. */
+  readonly function: lambda.Function;
+  /** The version that counts. */
+  readonly alias: lambda.Alias;
+  /** Its log. */
+  readonly logGroup: logs.LogGroup;
+  /** As whom it acts. */
+  readonly role: iam.Role;
+
+  constructor(scope: Construct, id: string, props: SluiceFunctionProps) {
+    super(scope, id);
+    const { name, spec } = props;
+    if (spec.entry === "asynchronous" && props.failures === undefined) {
+      throw new Error(`${name}: is called asynchronously and has no queue for what it could not take`);
+    }
+    this.logGroup = new logs.LogGroup(this, "Log", {
+      logGroupName: `/aws/lambda/${props.functionName}`, encryptionKey: props.key, retention: props.logDays, removalPolicy: removable,
+    });
+    const { account, region } = Stack.of(this);
+    // Written out: a role and a function that name each other by reference would be a circle.
+    const functionArn = `arn:aws:lambda:${region}:${account}:function:${props.functionName}`;
+    const statements = [
+      ...props.serviceRights,
+      writeOwnLog(`arn:aws:logs:${region}:${account}:log-group:/aws/lambda/${props.functionName}`),
+      sendTraces(),
+      readOwnEnvironment(props.key.keyArn, functionArn),
+    ];
+    this.role = new iam.Role(this, "Role", {
+      description: `What ${props.functionName} may: iam/${name}.json and lib/functions/service-statements.ts`,
+      assumedBy: new iam.ServicePrincipal("lambda.amazonaws.com"),
+      inlinePolicies: { [name]: policyDocument(props.rights, statements) },
+    });
+    const allowed = props.rights.filter(({ Effect }) => Effect === "Allow");
+    acknowledgeWildcards(this.role, wildcardsOf(name, [...allowed, ...statements.map(asFilled)]));
+
+    this.function = new lambda.Function(this, "Function", {
+      functionName: props.functionName,
+      description: spec.description,
+      code: builtCode(props.artifacts, name),
+      handler: "bootstrap",
+      runtime: lambda.Runtime.PROVIDED_AL2023,
+      architecture: lambda.Architecture.ARM_64,
+      memorySize: spec.memoryMb,
+      timeout: Duration.seconds(spec.timeoutSeconds),
+      ...(spec.diskMb === undefined ? {} : { ephemeralStorageSize: Size.mebibytes(spec.diskMb) }),
+      // Whatever CDK would add by itself is in the document already, narrower; nothing is added behind the reviewer's back.
+      role: this.role.withoutPolicyUpdates(),
+      environment: { ...props.environment },
+      environmentEncryption: props.key,
+      logGroup: this.logGroup,
+      loggingFormat: lambda.LoggingFormat.JSON,
+      applicationLogLevelV2: lambda.ApplicationLogLevel.INFO,
+      systemLogLevelV2: lambda.SystemLogLevel.WARN,
+      tracing: lambda.Tracing.ACTIVE,
+      ...(props.reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: props.reservedConcurrency }),
+    });
+    this.alias = new lambda.Alias(this, "Live", {
+      aliasName: "live",
+      version: this.function.currentVersion,
+      // Two retries and an hour: what fails for longer is looked at by a person, in the queue.
+      ...(props.failures === undefined ? {} : {
+        onFailure: new SqsDestination(props.failures), retryAttempts: 2, maxEventAge: Duration.hours(1),
+      }),
+    });
+    this.explain(props);
+  }
+
+  /** Evidence for the checks that do not apply. */
+  private explain(props: SluiceFunctionProps): void {
+    const asynchronous = props.spec.entry === "asynchronous";
+    skipChecks(this.function,
+      { id: "CKV_AWS_116", comment: asynchronous
+        ? "The alias, which is what is called, has a failure destination: it keeps the event and the error, a dead-letter queue the event alone"
+        : "Called synchronously: whoever calls gets the error, and there is no event that could be lost" },
+      { id: "CKV_AWS_117", comment: "Reaches S3, KMS, Step Functions, EMR, SNS and EventBridge by TLS and IAM alone; a network of its own would add addresses to guard and protect no data store, as there is none in one" },
+      ...(props.reservedConcurrency === undefined ? [{ id: "CKV_AWS_115", comment:
+        "Takes from the account's concurrency: a reserved share would be taken from the other functions; callers are bounded by API throttling, runs by the state machine" }] : []),
+      { id: "CKV_AWS_272", comment: "Code comes from this repository's pipeline as an asset named by its content's hash; signing needs a profile that an empty account does not have" },
+    );
+    skipChecks(this.logGroup, { id: "CKV_AWS_338", comment: "functions.logDays of the settings decides: logs have no rows, and audits of runs are documents in the lake" });
+  }
+}
+
+function asFilled(statement: iam.PolicyStatement): { Sid: string; Resource: string[] } {
+  return { Sid: statement.sid ?? "", Resource: statement.resources };
+}
+
+/** Evidence for each wildcard in the resources of these statements. */
+function wildcardsOf(name: string, statements: readonly { readonly Sid: string; readonly Resource: readonly string[] }[]): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const { Sid, Resource } of statements) {
+    for (const resource of Resource.filter((one) => one.includes("*"))) {
+      found.set(resource, `${Sid}: ${whyWildcard(name, resource)}`);
+    }
+  }
+  return found;
+}
+
+function whyWildcard(name: string, resource: string): string {
+  if (resource.startsWith("arn:aws:s3:::")) {
+    return `names of runs, tables and files below this folder are made at run time; iam/${name}.json is what the test bed enforces, folder by folder`;
+  }
+  if (resource.includes(":elasticmapreduce:")) {
+    return "ids of clusters are made by EMR; the condition on the tag sluice:lake lets only clusters of this lake through";
+  }
+  if (resource.includes(":execution:")) {
+    return "names of executions are made at run time; the state machine is named in full";
+  }
+  if (resource.includes(":log-group:")) {
+    return "Lambda names the streams; the log group is the function's own";
+  }
+  if (resource === "*") {
+    return "the service knows no resource for this action (X-Ray; EMR's ListClusters; RunJobFlow, which the condition on the tag sluice:lake bounds)";
+  }
+  throw new Error(`${name}: the wildcard ${resource} has no evidence: write it here, or name the resource`);
+}

@@ -1,0 +1,129 @@
+import type * as iam from "aws-cdk-lib/aws-iam";
+import type * as sqs from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+
+import type { Settings } from "../config.ts";
+import { functionNameOf, namesOf } from "../names.ts";
+import type { StatefulResources } from "../stateful-resources.ts";
+import { FUNCTION_NAMES, functionCatalogue, type FunctionName, type FunctionSpec, type VariableName } from "./catalogue.ts";
+import { logRetention } from "./log-retention.ts";
+import { MaskingSecret } from "./masking-secret.ts";
+import { filledStatements, type FilledStatement, type PolicyPlaceholders } from "./policy-document.ts";
+import { keepFailures, tellMachines, tellPeople, useLakeKey, useTopicKey } from "./service-statements.ts";
+import { SluiceFunction } from "./sluice-function.ts";
+
+/** What functions need of the large engine. */
+export interface ClusterSettings {
+  /** Variables of start-emr. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Runtime role of Spark scripts. */
+  readonly stepRoleArn: string;
+  /** What the placeholders of `iam/` stand for. */
+  readonly substitutions: Required<Pick<PolicyPlaceholders, "EmrServiceRoleArn" | "EmrInstanceRoleArn" | "EmrStepRoleArn">>;
+}
+
+/** Properties of {@link SluiceFunctions}. */
+export interface SluiceFunctionsProps {
+  readonly settings: Settings;
+  readonly stateful: StatefulResources;
+  /** Address that callers reach the API at, without a final slash. */
+  readonly endpoint: string;
+  /** Takes what terminate could not do. */
+  readonly failures: sqs.IQueue;
+  /**
+   * The large engine.
+   * @default - none: a plan that asks for it fails with InvalidInput, which names the variable that is not set
+   */
+  readonly clusters?: ClusterSettings;
+}
+
+/** All functions of the workspace. */
+export class SluiceFunctions extends Construct {
+  /** The functions by name. */
+  readonly all: Readonly<Record<FunctionName, SluiceFunction>>;
+
+  constructor(scope: Construct, id: string, props: SluiceFunctionsProps) {
+    super(scope, id);
+    const { settings, stateful } = props;
+    const catalogue = functionCatalogue(settings);
+    const secret = new MaskingSecret(this, "MaskingSecret", { environment: settings.environment, key: stateful.key });
+    const values = variables(props, secret);
+    const make = (name: FunctionName): SluiceFunction => new SluiceFunction(this, name, {
+      name,
+      spec: catalogue[name],
+      functionName: functionNameOf(settings, name),
+      artifacts: settings.functions.artifacts,
+      rights: rightsOf(name, props),
+      serviceRights: serviceRightsOf(name, catalogue[name], props),
+      environment: environmentOf(catalogue[name], values),
+      key: stateful.key,
+      logDays: logRetention(settings),
+      ...concurrencyOf(name, settings),
+      ...(catalogue[name].entry === "asynchronous" ? { failures: props.failures } : {}),
+    });
+    this.all = Object.fromEntries(FUNCTION_NAMES.map((name) => [name, make(name)])) as Record<FunctionName, SluiceFunction>;
+  }
+}
+
+/**
+ * Only `process` gets a share of its own: it is the one that a burst of deliveries could multiply, at 3 GB each. No table needs one for
+ * correctness: publish commits by conditional writes, and the slower of two writers plans again.
+ */
+function concurrencyOf(name: FunctionName, settings: Settings): { reservedConcurrency?: number } {
+  const most = settings.functions.processConcurrency;
+  return name === "process" && most !== undefined ? { reservedConcurrency: most } : {};
+}
+
+/** The document in `iam/`, without the statements about clusters where this deployment has none. */
+function rightsOf(name: FunctionName, props: SluiceFunctionsProps): FilledStatement[] {
+  const { settings, clusters } = props;
+  const names = namesOf(settings);
+  const placeholders: PolicyPlaceholders = {
+    Account: settings.account,
+    LakeBucket: settings.lake.bucket,
+    LakePrefix: settings.lake.prefix,
+    StateMachineArn: names.stateMachineArn,
+    ExecutionArns: names.executionArns,
+    ...clusters?.substitutions,
+  };
+  // terminate keeps its rights: a deployment that had the large engine yesterday may still have a cluster of it.
+  const noClusters = clusters === undefined && name !== "terminate";
+  return filledStatements(name, placeholders, (_, text) => noClusters && (text.includes("elasticmapreduce:") || text.includes("${Emr")));
+}
+
+function serviceRightsOf(name: FunctionName, spec: FunctionSpec, props: SluiceFunctionsProps): iam.PolicyStatement[] {
+  const { settings, stateful } = props;
+  const rights = [useLakeKey(stateful.key.keyArn, settings.region, spec.key)];
+  if (name === "notify") {
+    rights.push(tellPeople(stateful.runs.topicArn), useTopicKey(stateful.key.keyArn, settings.region), tellMachines(namesOf(settings).eventBusArn));
+  }
+  if (spec.entry === "asynchronous") {
+    rights.push(keepFailures(props.failures.queueArn));
+  }
+  return rights;
+}
+
+/** The value of every variable; those of clusters are more than one. */
+function variables(props: SluiceFunctionsProps, secret: MaskingSecret): Readonly<Record<VariableName, Readonly<Record<string, string>>>> {
+  const { settings, stateful, clusters } = props;
+  const names = namesOf(settings);
+  const one = <Name extends VariableName>(name: Name, value: string) => ({ [name]: { [name]: value } }) as Record<Name, Record<string, string>>;
+  return {
+    ...one("SLUICE_LAKE", names.lake),
+    ...one("SLUICE_KMS_KEY", stateful.key.keyArn),
+    ...one("SLUICE_TOPIC_ARN", stateful.runs.topicArn),
+    ...one("SLUICE_EVENT_BUS", names.eventBus),
+    // A dynamic reference: the template holds where the secret is, not what it is.
+    ...one("SLUICE_SECRET", secret.value.unsafeUnwrap()),
+    ...one("SLUICE_ENDPOINT", props.endpoint),
+    ...one("SLUICE_STATE_MACHINE_ARN", names.stateMachineArn),
+    // API Gateway's stage is no part of the routes that the functions know. Any value counts.
+    ...one("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true"),
+    "SLUICE_EMR_*": clusters?.environment ?? {},
+    SLUICE_EMR_STEP_ROLE_ARN: clusters === undefined ? {} : { SLUICE_EMR_STEP_ROLE_ARN: clusters.stepRoleArn },
+  };
+}
+
+function environmentOf(spec: FunctionSpec, values: Readonly<Record<VariableName, Readonly<Record<string, string>>>>): Record<string, string> {
+  return Object.assign({}, ...spec.variables.map((name) => values[name])) as Record<string, string>;
+}

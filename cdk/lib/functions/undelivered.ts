@@ -1,0 +1,50 @@
+import { Duration } from "aws-cdk-lib";
+import * as sqs from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+
+import { acknowledge, skipChecks } from "../suppressions.ts";
+import { removable } from "./removable.ts";
+
+/** Evidence for queues that are not encrypted with the lake's key. */
+export const SQS_KEY = "Encrypted with SQS's own key, which the check does not see: senders are services, and messages are names of pipelines and runs";
+
+/** Properties of {@link Undelivered}. */
+export interface UndeliveredProps {
+  /** Name of the queue. */
+  readonly queueName: string;
+  /**
+   * Whether it takes the failures of a FIFO queue.
+   * @default false
+   */
+  readonly fifo?: boolean;
+}
+
+/**
+ * Keeps what could not be delivered for 14 days, until a person has looked at it: an alarm watches its depth.
+ *
+ * Encrypted with SQS's own key. Services that deliver here (EventBridge, Lambda) would need a right on the lake's key, and what is here
+ * are names of pipelines and runs. No dead-letter queue of its own: nothing reads it but people.
+ */
+export class Undelivered extends Construct {
+  readonly queue: sqs.Queue;
+  /** Its name, as alarms name it. */
+  readonly name: string;
+
+  constructor(scope: Construct, id: string, props: UndeliveredProps) {
+    super(scope, id);
+    this.name = props.fifo === true ? `${props.queueName}.fifo` : props.queueName;
+    this.queue = new sqs.Queue(this, "Queue", {
+      queueName: this.name,
+      ...(props.fifo === true ? { fifo: true } : {}),
+      encryption: sqs.QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+      removalPolicy: removable,
+    });
+    // The rule sees of what a queue is the dead-letter queue only where that is a queue, too, as for a FIFO one.
+    if (props.fifo !== true) {
+      acknowledge(this.queue, { id: "AwsSolutions-SQS3", reason: "It is the dead-letter queue of rules, schedules and a function; only people read it" });
+    }
+    skipChecks(this.queue, { id: "CKV_AWS_27", comment: SQS_KEY });
+  }
+}

@@ -1,0 +1,71 @@
+import { Duration } from "aws-cdk-lib";
+import * as cloudwatch from "aws-cdk-lib/aws-cloudwatch";
+
+import type { Settings } from "../config.ts";
+import { namesOf } from "../names.ts";
+import { REPLICATION_RULE } from "../storage/replication.ts";
+
+/** Metrics as alarms and the dashboard have them, in one place. */
+
+/** Namespace of the metrics that notify writes (functions/notify/src/metrics.rs). */
+export const NAMESPACE = "Sluice";
+/** Those metrics. A test compares them with the function's. */
+export const RUN_METRICS = ["RunsPublished", "RunsSkipped", "RunsRejected", "RunsFailed", "TablesCommitted", "QuarantinedRows"] as const;
+
+const FIVE_MINUTES = Duration.minutes(5);
+
+function sum(namespace: string, metricName: string, dimensionsMap: Record<string, string>, period: Duration, label?: string): cloudwatch.Metric {
+  return new cloudwatch.Metric({ namespace, metricName, dimensionsMap, period, statistic: cloudwatch.Stats.SUM, ...(label === undefined ? {} : { label }) });
+}
+
+/** How runs of a pipeline ended. */
+export function run(name: (typeof RUN_METRICS)[number], settings: Settings, pipeline: string, period: Duration): cloudwatch.Metric {
+  return sum(NAMESPACE, name, { Lake: namesOf(settings).lake, Pipeline: pipeline }, period, `${pipeline} ${name}`);
+}
+
+/** Executions of the state machine. */
+export function execution(name: string, stateMachineArn: string): cloudwatch.Metric {
+  return sum("AWS/States", name, { StateMachineArn: stateMachineArn }, FIVE_MINUTES, name);
+}
+
+/** A function, by its alias: nobody calls another version. */
+export function lambda(name: string, functionName: string, period: Duration = FIVE_MINUTES): cloudwatch.Metric {
+  return sum("AWS/Lambda", name, { FunctionName: functionName, Resource: `${functionName}:live` }, period, functionName);
+}
+
+/** The 95th percentile of a function's duration, in milliseconds. */
+export function duration(functionName: string): cloudwatch.Metric {
+  return new cloudwatch.Metric({
+    namespace: "AWS/Lambda", metricName: "Duration", dimensionsMap: { FunctionName: functionName, Resource: `${functionName}:live` },
+    period: FIVE_MINUTES, statistic: cloudwatch.Stats.percentile(95), label: functionName,
+  });
+}
+
+/** Calls of run-etl an hour: it is called every two minutes at least while a cluster works. */
+export function clusterCalls(functionName: string): cloudwatch.Metric {
+  return sum("AWS/Lambda", "Invocations", { FunctionName: functionName, Resource: `${functionName}:live` }, Duration.hours(1), "looks at clusters");
+}
+
+/** How far the replica is behind: seconds for ReplicationLatency, objects for OperationsFailedReplication. */
+export function replication(
+  name: "ReplicationLatency" | "OperationsFailedReplication", settings: Settings, replica: NonNullable<Settings["replica"]>,
+): cloudwatch.Metric {
+  return new cloudwatch.Metric({
+    namespace: "AWS/S3", metricName: name, period: FIVE_MINUTES,
+    statistic: name === "ReplicationLatency" ? cloudwatch.Stats.MAXIMUM : cloudwatch.Stats.SUM,
+    dimensionsMap: { SourceBucket: settings.lake.bucket, DestinationBucket: replica.bucket, RuleId: REPLICATION_RULE },
+  });
+}
+
+/** Events waiting in a queue. */
+export function queueDepth(queueName: string): cloudwatch.Metric {
+  return new cloudwatch.Metric({
+    namespace: "AWS/SQS", metricName: "ApproximateNumberOfMessagesVisible", dimensionsMap: { QueueName: queueName },
+    period: FIVE_MINUTES, statistic: cloudwatch.Stats.MAXIMUM, label: queueName,
+  });
+}
+
+/** Answers of the API. */
+export function api(name: string, apiName: string): cloudwatch.Metric {
+  return sum("AWS/ApiGateway", name, { ApiName: apiName, Stage: "live" }, FIVE_MINUTES, name);
+}

@@ -1,0 +1,58 @@
+import { Duration, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib";
+import * as kms from "aws-cdk-lib/aws-kms";
+import * as s3 from "aws-cdk-lib/aws-s3";
+import type { Construct } from "constructs";
+
+import type { Settings } from "./config.ts";
+import { tellEventBridge } from "./storage/event-bridge.ts";
+import { lakeLifecycle } from "./storage/lake-lifecycle.ts";
+import { LogBucket } from "./storage/log-bucket.ts";
+import { skipChecks } from "./suppressions.ts";
+
+/** Properties of {@link SluiceReplicaStack}. */
+export interface SluiceReplicaStackProps extends StackProps {
+  /** Settings of the environment; they name a replica. */
+  readonly settings: Settings;
+}
+
+/** Alias of the replica's key: a name that the lake's stack knows without asking the other region. */
+export function replicaKeyAlias(settings: Settings): string {
+  return `alias/sluice-${settings.environment}-replica`;
+}
+
+/** The second region: a bucket with a copy of every object of the lake. It is deployed first, because S3 asks for it when the lake is made. */
+export class SluiceReplicaStack extends Stack {
+  constructor(scope: Construct, id: string, props: SluiceReplicaStackProps) {
+    super(scope, id, { ...props, terminationProtection: true });
+    const { settings } = props;
+    if (settings.replica === undefined) {
+      throw new Error(`environment ${settings.environment} names no replica`);
+    }
+    const key = new kms.Key(this, "Key", {
+      alias: replicaKeyAlias(settings),
+      description: `Sluice ${settings.environment}: replica of the lake`,
+      enableKeyRotation: true,
+      pendingWindow: Duration.days(30),
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    const access = new LogBucket(this, "AccessLogs", { name: `${settings.replica.bucket}-access` });
+    const bucket = new s3.Bucket(this, "Replica", {
+      bucketName: settings.replica.bucket,
+      encryption: s3.BucketEncryption.KMS,
+      encryptionKey: key,
+      bucketKeyEnabled: true,
+      blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      enforceSSL: true,
+      minimumTLSVersion: 1.2,
+      versioned: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+      serverAccessLogsBucket: access.bucket,
+      serverAccessLogsPrefix: "access/replica/",
+      lifecycleRules: lakeLifecycle(settings.lake),
+    });
+    // A lake as soon as it is promoted: deliveries start runs.
+    tellEventBridge(bucket);
+    skipChecks(bucket, { id: "CKV_AWS_144", comment: "It is the copy." });
+  }
+}

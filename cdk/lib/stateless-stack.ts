@@ -1,0 +1,91 @@
+import { Stack, type StackProps } from "aws-cdk-lib";
+import * as codedeploy from "aws-cdk-lib/aws-codedeploy";
+import type { Construct } from "constructs";
+
+import { SluiceApi } from "./api/sluice-api.ts";
+import { GlueTables } from "./catalogue/glue-tables.ts";
+import type { Settings } from "./config.ts";
+import { LakeDocuments } from "./deploy/lake-documents.ts";
+import { type DeployedPipeline, readPipelineFolder } from "./deploy/pipeline-folder.ts";
+import { EmrEnvironment } from "./emr/emr-environment.ts";
+import { FUNCTION_NAMES } from "./functions/catalogue.ts";
+import { GradualRollout, rolloutRole } from "./functions/gradual-rollout.ts";
+import { logRetention } from "./functions/log-retention.ts";
+import { SluiceFunctions } from "./functions/sluice-functions.ts";
+import { Undelivered } from "./functions/undelivered.ts";
+import { functionNameOf, namesOf } from "./names.ts";
+import { Alarms } from "./operations/alarms.ts";
+import { Budget } from "./operations/budget.ts";
+import { Dashboard } from "./operations/dashboard.ts";
+import type { StatefulResources } from "./stateful-resources.ts";
+import { ClusterNets } from "./workflow/cluster-nets.ts";
+import { Deliveries } from "./workflow/deliveries.ts";
+import { PipelineMachine } from "./workflow/pipeline-machine.ts";
+import { Schedules } from "./workflow/schedules.ts";
+
+/** Properties of {@link SluiceStatelessStack}. */
+export interface SluiceStatelessStackProps extends StackProps {
+  /** Settings of the environment. */
+  readonly settings: Settings;
+  /** What outlives this stack. */
+  readonly stateful: StatefulResources;
+  /**
+   * The command `sluice`, by which pipelines and products are checked and made into documents of the lake.
+   * @default - none: no documents are deployed, and `sluice deploy` has to be run
+   */
+  readonly sluice?: string;
+}
+
+/** Everything that can be made anew: functions, state machine, schedules, API, alarms. */
+export class SluiceStatelessStack extends Stack {
+  constructor(scope: Construct, id: string, props: SluiceStatelessStackProps) {
+    super(scope, id, props);
+    const { settings, stateful } = props;
+    const { account } = settings;
+    const names = namesOf(settings);
+    const pipelines = settings.pipelines.map(readPipelineFolder);
+
+    const undelivered = new Undelivered(this, "Undelivered", { queueName: `${names.prefix}-undelivered` });
+    const api = new SluiceApi(this, "Api", { settings, prefix: names.prefix, key: stateful.key });
+    const clusters = settings.emr === undefined ? undefined : new EmrEnvironment(this, "Emr", { settings, lake: stateful.lake, key: stateful.key });
+    const functions = new SluiceFunctions(this, "Functions", {
+      settings, stateful, endpoint: api.endpoint, failures: undelivered.queue, ...(clusters === undefined ? {} : { clusters }),
+    });
+    api.addRoutes(functions.all);
+
+    const application = new codedeploy.LambdaApplication(this, "Rollouts", { applicationName: names.prefix });
+    const answering = ["submit", "data-product"] as const;
+    const role = rolloutRole(this, "RolloutRole", answering.map((name) => functionNameOf(settings, name)));
+    for (const name of answering) {
+      new GradualRollout(this, `Rollout-${name}`, {
+        target: functions.all[name], functionName: functionNameOf(settings, name), rollout: settings.functions.rollout, application, role,
+      });
+    }
+
+    new PipelineMachine(this, "Pipeline", {
+      name: names.stateMachine, functions: functions.all, key: stateful.key, logDays: logRetention(settings),
+    });
+    const starts = { prefix: names.prefix, pipelines, stateMachineArn: names.stateMachineArn, account, undelivered: undelivered.queue };
+    new Schedules(this, "Schedules", starts);
+    const deliveries = new Deliveries(this, "Deliveries", { ...starts, bucket: settings.lake.bucket, lakePrefix: settings.lake.prefix });
+    new ClusterNets(this, "ClusterNets", { ...starts, terminate: functions.all.terminate });
+    if (props.sluice !== undefined) {
+      new LakeDocuments(this, "Documents", { settings, pipelines, lake: stateful.lake, key: stateful.key, prefix: names.prefix, sluice: props.sluice });
+    }
+    new GlueTables(this, "Tables", { settings, folders: pipelines.map(({ folder }) => folder) });
+    this.watch(props, pipelines, [undelivered.name, ...(deliveries.undelivered === undefined ? [] : [deliveries.undelivered])]);
+  }
+
+  /** Alarms, the dashboard and the budget; they name what they watch, and so may come last. */
+  private watch({ settings, stateful }: SluiceStatelessStackProps, pipelines: readonly DeployedPipeline[], queues: readonly string[]): void {
+    const { prefix, stateMachineArn } = namesOf(settings);
+    const { critical, warning } = stateful;
+    const watched = { settings, functions: FUNCTION_NAMES.map((name) => functionNameOf(settings, name)), stateMachineArn, queues, api: prefix };
+    const { alarms } = new Alarms(this, "Alarms", {
+      ...watched, critical, warning,
+      pipelines: pipelines.map((one) => ({ name: one.name, freshnessHours: one.settings.freshnessHours })),
+    });
+    new Dashboard(this, "Dashboard", { ...watched, alarms, pipelines: pipelines.map(({ name }) => name) });
+    new Budget(this, "Budget", { settings, critical, warning });
+  }
+}

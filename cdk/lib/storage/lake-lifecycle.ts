@@ -1,0 +1,64 @@
+import { Duration } from "aws-cdk-lib";
+import * as s3 from "aws-cdk-lib/aws-s3";
+
+import type { Settings } from "../config.ts";
+
+/** Folder of clusters' logs, below the lake's prefix. */
+export const CLUSTER_LOG_FOLDER = "emr-logs/";
+
+/** Days for which they are kept: what counts of a run is in its documents. */
+const CLUSTER_LOG_DAYS = 90;
+/** Days in a year, leap years included. */
+const DAYS_PER_YEAR = 366;
+/** Days after which answers that were too large for a response go: their addresses are good for 15 minutes. */
+const ANSWER_DAYS = 1;
+/** Days after which copies for some callers go: they are made again when they are asked for. */
+const COPY_DAYS = 7;
+/** Days after which overwritten and deleted objects move to cheaper classes. S3 leaves those below 128 KB where they are. */
+const NONCURRENT_IA_DAYS = 30;
+const NONCURRENT_GLACIER_DAYS = 90;
+/**
+ * Days after which overwritten and deleted objects go for good: long enough to take back what anybody notices in a year. What a table
+ * lost before can be made anew, because deliveries are kept for longer; and who asks for the erasure of data is told a date.
+ */
+const NONCURRENT_DAYS = 366;
+/** As above, for what is made again or expires anyway. */
+const NONCURRENT_DOCUMENT_DAYS = 30;
+
+/**
+ * What expires in a lake. The replica has the same rules: S3 copies objects and deletions, not what a lifecycle does.
+ *
+ * No rule moves or ends a current object below `bronze/`, `silver/`, `gold/` or `quarantine/`: rules choose by prefix, a table's log lies
+ * at `<layer>/<domain>/<table>/_delta_log/` below the folder of its data, and a table whose log is archived or cut cannot be read.
+ * Intelligent-Tiering without archive tiers could be read, but costs $0.0025 per 1,000 objects a month for watching them and saves only
+ * where a table's files lie unread for a month, while every merge reads them.
+ */
+export function lakeLifecycle({ prefix, bronzeYears, runDays }: Settings["lake"]): s3.LifecycleRule[] {
+  const expiring = (id: string, folder: string, days: number, noncurrentDays: number): s3.LifecycleRule => ({
+    id,
+    prefix: `${prefix}${folder}`,
+    expiration: Duration.days(days),
+    noncurrentVersionExpiration: Duration.days(noncurrentDays),
+  });
+  return [
+    expiring("runs-expire", "runs/", runDays, NONCURRENT_DOCUMENT_DAYS),
+    expiring("requests-expire", "requests/", runDays, NONCURRENT_DOCUMENT_DAYS),
+    expiring("cluster-logs-expire", CLUSTER_LOG_FOLDER, CLUSTER_LOG_DAYS, 1),
+    // Hold data of callers, so their deleted versions go at once, too.
+    expiring("answers-expire", "answers/", ANSWER_DAYS, 1),
+    expiring("copies-expire", "copies/", COPY_DAYS, 1),
+    // The raw data behind bronze, as it was delivered.
+    expiring("deliveries-expire", "landing/", bronzeYears * DAYS_PER_YEAR, NONCURRENT_DAYS),
+    { id: "uploads-that-were-given-up", abortIncompleteMultipartUploadAfter: Duration.days(7) },
+    {
+      id: "noncurrent-versions",
+      noncurrentVersionTransitions: [
+        { storageClass: s3.StorageClass.INFREQUENT_ACCESS, transitionAfter: Duration.days(NONCURRENT_IA_DAYS) },
+        { storageClass: s3.StorageClass.GLACIER, transitionAfter: Duration.days(NONCURRENT_GLACIER_DAYS) },
+      ],
+      noncurrentVersionExpiration: Duration.days(NONCURRENT_DAYS),
+      // Marks of deletions whose versions are gone.
+      expiredObjectDeleteMarker: true,
+    },
+  ];
+}

@@ -1,0 +1,132 @@
+import { Duration } from "aws-cdk-lib";
+import * as events from "aws-cdk-lib/aws-events";
+import { SqsQueue } from "aws-cdk-lib/aws-events-targets";
+import * as iam from "aws-cdk-lib/aws-iam";
+import * as pipes from "aws-cdk-lib/aws-pipes";
+import * as sqs from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+
+import type { DeployedPipeline } from "../deploy/pipeline-folder.ts";
+import { removable } from "../functions/removable.ts";
+import { SQS_KEY, Undelivered } from "../functions/undelivered.ts";
+import { skipChecks } from "../suppressions.ts";
+
+/** Properties of {@link Deliveries}. */
+export interface DeliveriesProps {
+  /** Begins names. */
+  readonly prefix: string;
+  /** Name of the lake's bucket. */
+  readonly bucket: string;
+  /** Prefix of the lake in it. */
+  readonly lakePrefix: string;
+  /** Pipelines; those with `onDelivery: false` are passed over. */
+  readonly pipelines: readonly DeployedPipeline[];
+  /** The state machine. */
+  readonly stateMachineArn: string;
+  /** Account, for the trust of the role. */
+  readonly account: string;
+  /** Takes events that could not be queued. */
+  readonly undelivered: sqs.IQueue;
+}
+
+/** SQS forgets what it has seen after five minutes, and that cannot be set. */
+const DEDUPLICATION = Duration.minutes(5);
+/** Longer than that, so that whatever was dropped as a duplicate was delivered before the run looks. */
+const DELAY = DEDUPLICATION.plus(Duration.seconds(10));
+
+/**
+ * Starts a run when files were delivered: one run for all files of five minutes, not one for each.
+ *
+ *     S3 "Object Created" → rule per pipeline → FIFO queue → pipe → execution
+ *
+ * The rule turns each event into the same message, `{"pipeline": "<name>"}`, and the queue drops a message that it has seen in the last
+ * five minutes. What it keeps it hands on after 310 s. So a run starts after every file whose message was dropped had arrived, and since a
+ * run takes all that is new (S3 lists what was written before), it takes them. A file that comes later makes a message of its own.
+ *
+ * Without that, a thousand files would be a thousand executions that plan the same objects and overtake each other. What slips through
+ * (events and queues deliver at least once) is harmless: validate plans only what no ledger has, the slower of two runs plans again, and a
+ * run with nothing to do ends as skipped.
+ */
+export class Deliveries extends Construct {
+  /** Name of the queue with what the pipe could not start; none where no pipeline starts on delivery. */
+  readonly undelivered: string | undefined;
+
+  constructor(scope: Construct, id: string, props: DeliveriesProps) {
+    super(scope, id);
+    const watched = props.pipelines.filter(({ settings }) => settings.onDelivery);
+    if (watched.length === 0) {
+      return;
+    }
+    const dead = new Undelivered(this, "Undelivered", { queueName: `${props.prefix}-deliveries-undelivered`, fifo: true });
+    this.undelivered = dead.name;
+    const queue = new sqs.Queue(this, "Queue", {
+      queueName: `${props.prefix}-deliveries.fifo`,
+      fifo: true,
+      contentBasedDeduplication: true,
+      deliveryDelay: DELAY,
+      // One message is one StartExecution: seconds.
+      visibilityTimeout: Duration.minutes(1),
+      retentionPeriod: Duration.days(4),
+      // 30 tries a minute apart: Step Functions may be away for half an hour.
+      deadLetterQueue: { queue: dead.queue, maxReceiveCount: 30 },
+      encryption: sqs.QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      removalPolicy: removable,
+    });
+    skipChecks(queue, { id: "CKV_AWS_27", comment: SQS_KEY });
+    for (const pipeline of watched) {
+      this.watch(pipeline, queue, props);
+    }
+    this.pipe(queue, props);
+  }
+
+  private watch({ name, landingFolder }: DeployedPipeline, queue: sqs.IQueue, props: DeliveriesProps): void {
+    new events.Rule(this, name, {
+      ruleName: `${props.prefix}-delivered-${name.replaceAll("_", "-")}`,
+      description: `Files delivered for ${name}`,
+      eventPattern: {
+        source: ["aws.s3"],
+        detailType: ["Object Created"],
+        detail: {
+          bucket: { name: [props.bucket] },
+          // Folders that a console makes are empty objects; an empty file has no rows either, and the next run sees it all the same.
+          object: { key: [{ prefix: `${props.lakePrefix}${landingFolder}` }], size: [{ numeric: [">", 0] }] },
+        },
+      },
+      targets: [new SqsQueue(queue, {
+        messageGroupId: name,
+        message: events.RuleTargetInput.fromObject({ pipeline: name }),
+        deadLetterQueue: props.undelivered,
+        // EventBridge waits longer each time; 185 tries are what a day holds.
+        maxEventAge: Duration.days(1),
+        retryAttempts: 185,
+      })],
+    });
+  }
+
+  private pipe(queue: sqs.IQueue, props: DeliveriesProps): void {
+    const name = `${props.prefix}-deliveries`;
+    const role = new iam.Role(this, "PipeRole", {
+      description: "Starts runs for delivered files",
+      assumedBy: new iam.ServicePrincipal("pipes.amazonaws.com", { conditions: { StringEquals: { "aws:SourceAccount": props.account } } }),
+      inlinePolicies: {
+        pipe: new iam.PolicyDocument({
+          statements: [
+            new iam.PolicyStatement({ sid: "TakeMessages", actions: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], resources: [queue.queueArn] }),
+            new iam.PolicyStatement({ sid: "StartRuns", actions: ["states:StartExecution"], resources: [props.stateMachineArn] }),
+          ],
+        }),
+      },
+    });
+    new pipes.CfnPipe(this, "Pipe", {
+      name,
+      description: "One run for all files of five minutes",
+      roleArn: role.roleArn,
+      source: queue.queueArn,
+      sourceParameters: { sqsQueueParameters: { batchSize: 1 } },
+      target: props.stateMachineArn,
+      // The message's body is the execution's input.
+      targetParameters: { inputTemplate: "<$.body>", stepFunctionStateMachineParameters: { invocationType: "FIRE_AND_FORGET" } },
+    });
+  }
+}

@@ -1,0 +1,108 @@
+import { readFileSync } from "node:fs";
+
+import { Stack } from "aws-cdk-lib";
+import * as iam from "aws-cdk-lib/aws-iam";
+import type * as kms from "aws-cdk-lib/aws-kms";
+import * as logs from "aws-cdk-lib/aws-logs";
+import * as sfn from "aws-cdk-lib/aws-stepfunctions";
+import { Construct } from "constructs";
+
+import type { FunctionName } from "../functions/catalogue.ts";
+import { removable } from "../functions/removable.ts";
+import type { SluiceFunction } from "../functions/sluice-function.ts";
+import { repository } from "../repository.ts";
+import { acknowledge, skipChecks } from "../suppressions.ts";
+
+/** The functions that the definition invokes, by the placeholder that stands for each. */
+export const DEFINITION_FUNCTIONS = {
+  ValidateFunctionArn: "validate",
+  ProcessFunctionArn: "process",
+  StartEmrFunctionArn: "start-emr",
+  RunEtlFunctionArn: "run-etl",
+  TerminateFunctionArn: "terminate",
+  QualityCheckFunctionArn: "quality-check",
+  PublishFunctionArn: "publish",
+  NotifyFunctionArn: "notify",
+} as const satisfies Readonly<Record<string, FunctionName>>;
+
+/** Properties of {@link PipelineMachine}. */
+export interface PipelineMachineProps {
+  /** Its name; the policy of submit and the rules name its ARN. */
+  readonly name: string;
+  /** The functions. */
+  readonly functions: Readonly<Record<FunctionName, SluiceFunction>>;
+  /** Encrypts its log. */
+  readonly key: kms.IKey;
+  /** Days for which its log is kept. */
+  readonly logDays: logs.RetentionDays;
+}
+
+/**
+ * The state machine: `statemachines/pipeline.asl.json` unchanged, which is what the tests and `sluice run` execute.
+ *
+ * Logged in full, with inputs and outputs: state data are names and addresses of documents, never rows. Not encrypted with the key: an
+ * encrypted machine leaves the input out of its events, and by that terminate knows the run whose cluster it ends.
+ */
+export class PipelineMachine extends Construct {
+  readonly machine: sfn.StateMachine;
+  /** Its log. */
+  readonly logGroup: logs.LogGroup;
+
+  constructor(scope: Construct, id: string, props: PipelineMachineProps) {
+    super(scope, id);
+    this.logGroup = new logs.LogGroup(this, "Log", {
+      // This prefix spares the account's one policy for logs a line per group, of which it has ten.
+      logGroupName: `/aws/vendedlogs/states/${props.name}`, encryptionKey: props.key, retention: props.logDays, removalPolicy: removable,
+    });
+    skipChecks(this.logGroup, { id: "CKV_AWS_338", comment: "functions.logDays of the settings decides; what runs did is kept as documents in the lake" });
+    const aliases = Object.entries(DEFINITION_FUNCTIONS).map(([placeholder, name]) => [placeholder, props.functions[name].alias.functionArn] as const);
+    this.machine = new sfn.StateMachine(this, "Machine", {
+      stateMachineName: props.name,
+      stateMachineType: sfn.StateMachineType.STANDARD,
+      definitionBody: sfn.DefinitionBody.fromString(readFileSync(repository.stateMachine(), "utf8")),
+      definitionSubstitutions: Object.fromEntries(aliases),
+      role: this.makeRole(aliases.map(([, arn]) => arn)).withoutPolicyUpdates(),
+      logs: { destination: this.logGroup, level: sfn.LogLevel.ALL, includeExecutionData: true },
+      tracingEnabled: true,
+    });
+    // The log's rights are in the role, which is made before.
+  }
+
+  /** May invoke exactly the aliases that the definition names, write its log and send traces. */
+  private makeRole(aliasArns: readonly string[]): iam.Role {
+    const { account, region } = Stack.of(this);
+    const role = new iam.Role(this, "Role", {
+      description: "Executes statemachines/pipeline.asl.json",
+      assumedBy: new iam.ServicePrincipal("states.amazonaws.com", {
+        conditions: { StringEquals: { "aws:SourceAccount": account }, ArnLike: { "aws:SourceArn": `arn:aws:states:${region}:${account}:stateMachine:*` } },
+      }),
+      inlinePolicies: {
+        machine: new iam.PolicyDocument({
+          statements: [
+            new iam.PolicyStatement({ sid: "InvokeTheFunctions", actions: ["lambda:InvokeFunction"], resources: [...aliasArns] }),
+            new iam.PolicyStatement({
+              sid: "DeliverTheLog",
+              actions: [
+                "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",
+                "logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
+              ],
+              resources: ["*"],
+            }),
+            new iam.PolicyStatement({
+              sid: "SendTraces",
+              actions: ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"],
+              resources: ["*"],
+            }),
+          ],
+        }),
+      },
+    });
+    acknowledge(role, {
+      id: "AwsSolutions-IAM5[Resource::*]",
+      reason: "Actions for log deliveries and X-Ray have no resources: AWS's own policies for Step Functions have * here, too",
+    });
+    const evidence = "Step Functions wants these actions for log deliveries on *; they reach no log's content";
+    skipChecks(role, { id: "CKV_AWS_111", comment: evidence }, { id: "CKV_AWS_107", comment: evidence });
+    return role;
+  }
+}

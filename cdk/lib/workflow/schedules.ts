@@ -1,0 +1,82 @@
+import { Duration, TimeZone } from "aws-cdk-lib";
+import * as iam from "aws-cdk-lib/aws-iam";
+import * as scheduler from "aws-cdk-lib/aws-scheduler";
+import type * as sqs from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+
+import type { DeployedPipeline } from "../deploy/pipeline-folder.ts";
+
+/** Properties of {@link Schedules}. */
+export interface SchedulesProps {
+  /** Begins names. */
+  readonly prefix: string;
+  /** Pipelines; those without a schedule are passed over. */
+  readonly pipelines: readonly DeployedPipeline[];
+  /** The state machine. */
+  readonly stateMachineArn: string;
+  /** Account, for the trust of the role. */
+  readonly account: string;
+  /** Takes what could not be started. */
+  readonly undelivered: sqs.IQueue;
+}
+
+/**
+ * How long a start is tried. Scheduler waits longer each time, up to minutes, so that 10 tries take about an hour; whichever limit is
+ * reached first ends it. After an hour the next delivery or tomorrow's schedule takes the same objects, since a run takes all that is new.
+ */
+const RETRY = { maximumRetryAttempts: 10, maximumEventAgeInSeconds: Duration.hours(1).toSeconds() };
+
+/**
+ * Starts runs at set times.
+ *
+ * The execution is named by Scheduler's own id of the invocation: a repeated delivery asks for the same name with the same input, which
+ * Step Functions answers with the execution that is there. So the universal target, since the templated one gives no name.
+ */
+export class Schedules extends Construct {
+  constructor(scope: Construct, id: string, props: SchedulesProps) {
+    super(scope, id);
+    const timed = props.pipelines.flatMap(({ name, settings }) => (settings.schedule === undefined ? [] : [{ name, schedule: settings.schedule }]));
+    if (timed.length === 0) {
+      return;
+    }
+    const group = new scheduler.ScheduleGroup(this, "Group", { scheduleGroupName: `${props.prefix}-runs` });
+    const role = new iam.Role(this, "Role", {
+      description: "Starts runs at set times",
+      // Both conditions: without them a schedule of another group or account could be made to act as this role.
+      assumedBy: new iam.ServicePrincipal("scheduler.amazonaws.com", {
+        conditions: { StringEquals: { "aws:SourceAccount": props.account, "aws:SourceArn": group.scheduleGroupArn } },
+      }),
+      inlinePolicies: {
+        start: new iam.PolicyDocument({
+          statements: [
+            new iam.PolicyStatement({ sid: "StartRuns", actions: ["states:StartExecution"], resources: [props.stateMachineArn] }),
+            new iam.PolicyStatement({ sid: "KeepWhatCouldNotStart", actions: ["sqs:SendMessage"], resources: [props.undelivered.queueArn] }),
+          ],
+        }),
+      },
+    });
+    for (const { name, schedule } of timed) {
+      new scheduler.CfnSchedule(this, name, {
+        name: `${props.prefix}-${name.replaceAll("_", "-")}`,
+        description: `Starts a run of ${name}`,
+        groupName: group.scheduleGroupName,
+        scheduleExpression: schedule.expression,
+        scheduleExpressionTimezone: TimeZone.of(schedule.timeZone).timezoneName,
+        flexibleTimeWindow: schedule.flexibleMinutes === 0
+          ? { mode: "OFF" }
+          : { mode: "FLEXIBLE", maximumWindowInMinutes: schedule.flexibleMinutes },
+        target: {
+          arn: "arn:aws:scheduler:::aws-sdk:sfn:startExecution",
+          roleArn: role.roleArn,
+          input: JSON.stringify({
+            StateMachineArn: props.stateMachineArn,
+            Name: "<aws.scheduler.execution-id>",
+            Input: JSON.stringify({ pipeline: name }),
+          }),
+          deadLetterConfig: { arn: props.undelivered.queueArn },
+          retryPolicy: RETRY,
+        },
+      });
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+
+import { readPipelineFolder } from "../../lib/deploy/pipeline-folder.ts";
+import { findSluice } from "../../lib/deploy/sluice-command.ts";
+
+const root = mkdtempSync(join(tmpdir(), "sluice-pipelines-"));
+after(() => {
+  rmSync(root, { recursive: true, force: true });
+});
+
+function folderWith(yaml: string | undefined): string {
+  const folder = mkdtempSync(join(root, "pipeline-"));
+  mkdirSync(join(folder, "contracts"));
+  writeFileSync(join(folder, "contracts/sales.odcs.yaml"), "kind: DataContract\n");
+  if (yaml !== undefined) {
+    writeFileSync(join(folder, "pipeline.yaml"), yaml);
+  }
+  return folder;
+}
+
+const good = "pipeline: sales\nsource: { prefix: landing/sales }\nsilver: [{ table: a, contract: contracts/sales.odcs.yaml }]\n";
+
+test("a pipeline is read from its folder", () => {
+  const { name, landingFolder } = readPipelineFolder({ folder: folderWith(good), onDelivery: true });
+  assert.deepEqual([name, landingFolder], ["sales", "landing/sales/"]);
+});
+
+test("what is wrong is named", () => {
+  const check = (yaml: string | undefined, expected: RegExp, onDelivery = true): void => {
+    assert.throws(() => readPipelineFolder({ folder: folderWith(yaml), onDelivery }), expected);
+  };
+  check(undefined, /has no pipeline\.yaml: name a folder that has one/);
+  check("pipeline: [", /is no YAML/);
+  check("pipeline: Sales\nsource: { prefix: x }\n", /write lower-case letters/);
+  check(good.replace("sales.odcs", "gone.odcs"), /names the contract contracts\/gone\.odcs\.yaml, which is not there/);
+  check(good.replace("landing/sales", "inbox"), /source\.prefix is inbox, .* move it there, or set onDelivery: false/);
+});
+
+test("a pipeline that deliveries do not start may read elsewhere", () => {
+  assert.equal(readPipelineFolder({ folder: folderWith(good.replace("landing/sales", "inbox/")), onDelivery: false }).landingFolder, "inbox/");
+});
+
+test("the command sluice is found, or the error says what to do", () => {
+  const bin = join(root, "sluice");
+  writeFileSync(bin, "#!/bin/sh\n", { mode: 0o755 });
+  assert.equal(findSluice({ SLUICE_BIN: bin, PATH: "" }), bin);
+  assert.equal(findSluice({ PATH: `/nowhere:${root}` }), bin);
+  assert.throws(() => findSluice({ SLUICE_BIN: "/nowhere/sluice", PATH: root }), /SLUICE_BIN: \/nowhere\/sluice is no executable/);
+  assert.throws(() => findSluice({ PATH: "/nowhere" }), /set SLUICE_BIN to it; or deploy without documents \(-c documents=skip\)/);
+});

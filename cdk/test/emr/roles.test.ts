@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Template } from "aws-cdk-lib/assertions";
+
+import { EmrEnvironment } from "../../lib/emr/emr-environment.ts";
+import { newStack, settingsOf, statefulStandIns, theOne } from "../support/app.ts";
+
+const settings = settingsOf("prod");
+const stack = newStack(settings);
+const { lake, key } = statefulStandIns(stack, settings);
+new EmrEnvironment(stack, "Emr", { settings, lake, key });
+const template = Template.fromStack(stack);
+
+/** A statement of a policy. */
+interface Statement {
+  readonly Sid: string;
+  readonly Action: string | readonly string[];
+  readonly Resource: unknown;
+  readonly Condition?: Record<string, Record<string, unknown>>;
+}
+
+function statementsOf(role: string): ReadonlyMap<string, Statement> {
+  const { Policies } = theOne(template, "AWS::IAM::Role", ({ RoleName }) => RoleName === `sluice-prod-emr-${role}`);
+  const [policy] = Policies as { PolicyDocument: { Statement: Statement[] } }[];
+  return new Map((policy?.PolicyDocument.Statement ?? []).map((statement) => [statement.Sid, statement]));
+}
+
+const actionsOf = ({ Action }: Statement): readonly string[] => (typeof Action === "string" ? [Action] : Action);
+
+test("the service makes, changes and ends only what carries the tag of this lake", () => {
+  const bound = new Map([...statementsOf("service").values()].map(({ Sid, Condition }) =>
+    [Sid, Condition?.StringEquals?.["aws:RequestTag/sluice:lake"] ?? Condition?.StringEquals?.["aws:ResourceTag/sluice:lake"]]));
+  for (const sid of [
+    "LaunchWhatCarriesTheTag", "MakeTemplatesWithTheTag", "MakeInterfacesWithTheTag", "LaunchByOurTemplates", "TagWhatIsOurs", "EndWhatIsOurs",
+  ]) {
+    assert.equal(bound.get(sid), "s3://example-sluice-prod-lake/", sid);
+  }
+});
+
+test("the service launches in our subnets and groups alone, and makes no groups", () => {
+  const statements = statementsOf("service");
+  const network = statements.get("LaunchInOurNetwork")?.Resource;
+  assert.equal(Array.isArray(network) ? network.length : 0, 5);
+  assert.doesNotMatch(JSON.stringify(network), /\*/);
+  const actions = [...statements.values()].flatMap(actionsOf);
+  assert.equal(actions.some((action) => /CreateSecurityGroup|Egress|iam:(?!PassRole)/.test(action)), false);
+});
+
+test("no role has an action with a wildcard, and only looking knows no resources", () => {
+  for (const role of ["service", "instance", "step"]) {
+    for (const statement of statementsOf(role).values()) {
+      assert.equal(actionsOf(statement).some((action) => action.includes("*")), false, statement.Sid);
+      if (statement.Resource === "*") {
+        assert.ok(actionsOf(statement).every((action) => action.startsWith("ec2:Describe")), statement.Sid);
+      }
+    }
+  }
+});
+
+test("instances read their certificates and EMR's packages, and of the lake nothing else", () => {
+  const statements = statementsOf("instance");
+  assert.equal(statements.get("ReadCertificates")?.Resource, "arn:aws:s3:::example-sluice-prod-lake/emr/certificates.zip");
+  assert.equal(statements.get("WriteLogs")?.Resource, "arn:aws:s3:::example-sluice-prod-lake/emr-logs/*");
+  assert.deepEqual([...statements.keys()].sort(), ["BecomeTheScript", "EncryptLogsAndDisks", "ReadCertificates", "ReadPackages", "WriteLogs"]);
+});
+
+test("instances become the script's role and no other, and nobody else does", () => {
+  const step = theOne(template, "AWS::IAM::Role", ({ RoleName }) => RoleName === "sluice-prod-emr-step");
+  assert.equal(statementsOf("instance").get("BecomeTheScript")?.Resource, "arn:aws:iam::123456789012:role/sluice-prod-emr-step");
+  const trust = (step.AssumeRolePolicyDocument as { Statement: { Principal: unknown; Action: unknown }[] }).Statement;
+  assert.deepEqual(trust.map(({ Action }) => Action), [["sts:AssumeRole", "sts:TagSession"]]);
+  assert.ok(JSON.stringify(trust[0]?.Principal).includes("EmrRolesInstance"));
+});
+
+test("a script writes below folders of its run alone", () => {
+  const written = statementsOf("step").get("StageFiles")?.Resource;
+  assert.ok(Array.isArray(written));
+  for (const one of written) {
+    assert.match(String(one), /\/(spark-|metrics-|scratch-)\*$/);
+  }
+});

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { test } from "node:test";
+
+import { FUNCTION_NAMES } from "../../lib/functions/catalogue.ts";
+import { filledStatements } from "../../lib/functions/policy-document.ts";
+import { readJson, repository } from "../../lib/repository.ts";
+
+const VALUES = {
+  Account: "123456789012",
+  LakeBucket: "lake",
+  LakePrefix: "prod/",
+  StateMachineArn: "arn:aws:states:eu-central-1:123456789012:stateMachine:m",
+  ExecutionArns: "arn:aws:states:eu-central-1:123456789012:execution:m:*",
+  EmrServiceRoleArn: "arn:aws:iam::123456789012:role/service",
+  EmrInstanceRoleArn: "arn:aws:iam::123456789012:role/instance",
+  EmrStepRoleArn: "arn:aws:iam::123456789012:role/step",
+};
+
+test("every document of iam/ is filled and otherwise unchanged", () => {
+  for (const name of FUNCTION_NAMES) {
+    const filled = filledStatements(name, VALUES);
+    const written = JSON.stringify(readJson(repository.policy(name)));
+    const expected = Object.entries(VALUES).reduce((text, [placeholder, value]) => text.replaceAll(`\${${placeholder}}`, value), written);
+    assert.deepEqual({ Version: "2012-10-17", Statement: filled }, JSON.parse(expected), name);
+  }
+});
+
+test("there is a document for each function and for nothing else", () => {
+  const documents = readdirSync(repository.path("iam")).filter((file) => file.endsWith(".json")).map((file) => file.replace(".json", ""));
+  assert.deepEqual(documents.sort(), [...FUNCTION_NAMES].sort());
+});
+
+test("a placeholder without a value is an error that names both", () => {
+  const { StateMachineArn: _, ...others } = VALUES;
+  assert.throws(() => filledStatements("submit", others), /iam\/submit\.json: \$\{StateMachineArn\} has no value/);
+  assert.throws(() => filledStatements("nothing", VALUES), /iam\/nothing\.json: is missing/);
+});
+
+test("statements that a deployment does not grant are left out before they are filled", () => {
+  const others = { Account: VALUES.Account, LakeBucket: VALUES.LakeBucket, LakePrefix: VALUES.LakePrefix };
+  const filled = filledStatements("start-emr", others, (sid, text) => text.includes("elasticmapreduce") || sid.startsWith("Hand"));
+  assert.deepEqual(filled.map(({ Sid }) => Sid), ["TellMissingFromForbidden", "ReadDocuments", "TakeTurnsAndNoteClusters"]);
+});
+
+test("only publish may write a log of a table", () => {
+  const isLog = (resource: string): boolean => resource.includes("_delta_log");
+  const mayWriteLogs = FUNCTION_NAMES.filter((name) => filledStatements(name, VALUES).some(({ Effect, Action, Resource }) =>
+    Effect === "Allow" && Action.some((action) => /^s3:(Put|Delete)/.test(action)) && Resource.some((resource) =>
+      isLog(resource) || /\/(bronze|silver|gold|quarantine)\/\*$/.test(resource))));
+  // process stages files in the folders of tables, and a Deny keeps it off the logs.
+  assert.deepEqual(mayWriteLogs, ["process", "publish"]);
+  const denied = filledStatements("process", VALUES).find(({ Effect }) => Effect === "Deny");
+  assert.deepEqual(denied?.Resource, ["arn:aws:s3:::lake/prod/*/_delta_log/*"]);
+  assert.ok(denied.Action.includes("s3:PutObject"));
+});

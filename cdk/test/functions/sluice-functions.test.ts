@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { builtCode } from "../../lib/functions/artifacts.ts";
+import { FUNCTION_NAMES, functionCatalogue, type FunctionName } from "../../lib/functions/catalogue.ts";
+import { readJson, repository } from "../../lib/repository.ts";
+import { placeholderArtifacts, resourcesOf, settingsOf, theOne } from "../support/app.ts";
+import { stateless } from "../support/stateless.ts";
+
+const { template } = stateless("prod");
+
+interface FunctionProperties {
+  readonly FunctionName: string;
+  readonly Role: { readonly "Fn::GetAtt": readonly [string, string] };
+}
+
+const functionOf = (name: FunctionName): Record<string, unknown> =>
+  theOne(template, "AWS::Lambda::Function", ({ FunctionName }) => FunctionName === `sluice-prod-${name}`);
+
+interface Statement {
+  readonly Sid: string;
+}
+
+function statementsOf(name: FunctionName): readonly Statement[] {
+  const [role] = (functionOf(name) as unknown as FunctionProperties).Role["Fn::GetAtt"];
+  const Properties = resourcesOf(template, "AWS::IAM::Role")[role]?.Properties;
+  assert.ok(Properties, name);
+  const policies = Properties.Policies as readonly { readonly PolicyDocument: { readonly Statement: readonly Statement[] } }[];
+  assert.equal(policies.length, 1, name);
+  assert.equal(Properties.ManagedPolicyArns, undefined, name);
+  return policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
+}
+
+test("every function is built for arm64, traced, logs JSON into its own encrypted log and has its variables encrypted", () => {
+  for (const name of FUNCTION_NAMES) {
+    const properties = functionOf(name);
+    assert.deepEqual(properties.Architectures, ["arm64"], name);
+    assert.equal(properties.Runtime, "provided.al2023", name);
+    assert.deepEqual(properties.TracingConfig, { Mode: "Active" }, name);
+    assert.ok(properties.KmsKeyArn, name);
+    const logging = properties.LoggingConfig as { LogFormat: string; LogGroup: { Ref: string } };
+    assert.equal(logging.LogFormat, "JSON", name);
+    const log = resourcesOf(template, "AWS::Logs::LogGroup")[logging.LogGroup.Ref];
+    assert.equal(log?.Properties.LogGroupName, `/aws/lambda/sluice-prod-${name}`);
+    assert.equal(log.Properties.RetentionInDays, 400, name);
+    assert.ok(log.Properties.KmsKeyId, name);
+  }
+});
+
+test("memory and timeouts are those of the catalogue, and each has its reason", () => {
+  const catalogue = functionCatalogue(settingsOf("prod"));
+  for (const name of FUNCTION_NAMES) {
+    const { memoryMb, timeoutSeconds, why, diskMb } = catalogue[name];
+    const properties = functionOf(name);
+    assert.equal(properties.MemorySize, memoryMb, name);
+    assert.equal(properties.Timeout, timeoutSeconds, name);
+    assert.deepEqual(properties.EphemeralStorage, diskMb === undefined ? undefined : { Size: diskMb }, name);
+    assert.ok(why.length > 10, name);
+  }
+});
+
+/**
+ * What each function may beyond its document in iam/. Taking one of these rights away, or adding one, fails here by name.
+ */
+const SERVICE_RIGHTS: Readonly<Record<FunctionName, readonly string[]>> = {
+  validate: ["UseLakeKeyThroughS3"],
+  process: ["UseLakeKeyThroughS3"],
+  "start-emr": ["UseLakeKeyThroughS3"],
+  "run-etl": ["UseLakeKeyThroughS3"],
+  "quality-check": ["UseLakeKeyThroughS3"],
+  publish: ["UseLakeKeyThroughS3"],
+  terminate: ["UseLakeKeyThroughS3", "KeepFailures"],
+  notify: ["UseLakeKeyThroughS3", "TellPeople", "UseTopicKeyThroughSns", "TellMachines"],
+  submit: ["UseLakeKeyThroughS3"],
+  "data-product": ["UseLakeKeyThroughS3"],
+  authorize: ["UseLakeKeyThroughS3"],
+};
+const EVERY_FUNCTION = ["WriteOwnLog", "SendTraces", "ReadOwnEnvironment"];
+
+for (const name of FUNCTION_NAMES) {
+  test(`${name} may what its document and the table of service rights say, and nothing else`, () => {
+    const { Statement } = readJson(repository.policy(name)) as { Statement: readonly Statement[] };
+    const expected = [...Statement.map(({ Sid }) => Sid), ...SERVICE_RIGHTS[name], ...EVERY_FUNCTION];
+    assert.deepEqual(statementsOf(name).map(({ Sid }) => Sid), expected);
+  });
+}
+
+test("no policy is attached to a role of a function beside its own document", () => {
+  const roles = new Set(FUNCTION_NAMES.map((name) => (functionOf(name) as unknown as FunctionProperties).Role["Fn::GetAtt"][0]));
+  for (const type of ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"]) {
+    const attached = Object.values(resourcesOf(template, type)).flatMap(({ Properties }) => (Properties.Roles ?? []) as { Ref: string }[]);
+    assert.deepEqual(attached.filter(({ Ref }) => roles.has(Ref)), [], type);
+  }
+});
+
+test("authorize may only decrypt", () => {
+  const right = statementsOf("authorize").find(({ Sid }) => Sid === "UseLakeKeyThroughS3");
+  assert.deepEqual((right as unknown as { Action: unknown }).Action, "kms:Decrypt");
+});
+
+test("everybody calls the alias live, never $LATEST", () => {
+  template.resourceCountIs("AWS::Lambda::Alias", FUNCTION_NAMES.length);
+  template.allResourcesProperties("AWS::Lambda::Alias", { Name: "live" });
+  assert.ok(!JSON.stringify(template.toJSON()).includes("$LATEST"));
+  const ids = new Set(Object.keys(resourcesOf(template, "AWS::Lambda::Alias")));
+  for (const [id, { Properties }] of Object.entries(resourcesOf(template, "AWS::Lambda::Permission"))) {
+    assert.ok(ids.has((Properties.FunctionName as { Ref: string }).Ref), id);
+  }
+});
+
+test("functions that answer callers roll out gradually and back when they fail", () => {
+  template.resourceCountIs("AWS::CodeDeploy::DeploymentGroup", 2);
+  template.allResourcesProperties("AWS::CodeDeploy::DeploymentGroup", {
+    DeploymentConfigName: "CodeDeployDefault.LambdaCanary10Percent5Minutes",
+    AlarmConfiguration: { Enabled: true },
+    AutoRollbackConfiguration: { Enabled: true, Events: ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST", "DEPLOYMENT_STOP_ON_ALARM"] },
+  });
+});
+
+test("only process has a share of the account's concurrency, where the settings say so", () => {
+  const reserved = (from: typeof template): unknown[] => Object.values(resourcesOf(from, "AWS::Lambda::Function"))
+    .filter(({ Properties }) => Properties.ReservedConcurrentExecutions !== undefined)
+    .map(({ Properties }) => [Properties.FunctionName, Properties.ReservedConcurrentExecutions]);
+  assert.deepEqual(reserved(template), [["sluice-prod-process", 20]]);
+  assert.deepEqual(reserved(stateless("dev").template), []);
+});
+
+test("what terminate cannot take is kept", () => {
+  const { DestinationConfig, MaximumEventAgeInSeconds } = theOne(template, "AWS::Lambda::EventInvokeConfig");
+  assert.ok((DestinationConfig as { OnFailure?: unknown }).OnFailure);
+  assert.equal(MaximumEventAgeInSeconds, 3600);
+});
+
+test("the masking secret is generated, encrypted, kept, and in the template only as a reference", () => {
+  template.hasResource("AWS::SecretsManager::Secret", {
+    DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain",
+    Properties: { GenerateSecretString: { PasswordLength: 64, ExcludePunctuation: true } },
+  });
+  assert.ok(theOne(template, "AWS::SecretsManager::Secret").KmsKeyId);
+  const variables = (functionOf("data-product").Environment as { Variables: Record<string, unknown> }).Variables;
+  assert.match(JSON.stringify(variables.SLUICE_SECRET), /\{\{resolve:secretsmanager:/);
+});
+
+test("a function that was not built is an error that names the command", () => {
+  const folder = placeholderArtifacts();
+  assert.throws(() => builtCode(folder, "unbuilt"), /functions\.artifacts: .* has neither unbuilt\/bootstrap nor unbuilt\.zip: .*cargo lambda build --release --arm64/);
+  writeFileSync(join(folder, "zipped.zip"), "zip");
+  assert.ok(builtCode(folder, "zipped"));
+  mkdirSync(join(folder, "empty"));
+  assert.throws(() => builtCode(folder, "empty"), /neither/);
+});

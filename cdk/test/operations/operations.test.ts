@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { Template } from "aws-cdk-lib/assertions";
+
+import { Alarms } from "../../lib/operations/alarms.ts";
+import { Budget } from "../../lib/operations/budget.ts";
+import { Dashboard } from "../../lib/operations/dashboard.ts";
+import { NAMESPACE, RUN_METRICS } from "../../lib/operations/metrics.ts";
+import { repository } from "../../lib/repository.ts";
+import { newStack, resourcesOf, settingsOf, statefulStandIns, theOne } from "../support/app.ts";
+import { findings } from "../support/nag.ts";
+
+const settings = settingsOf("prod");
+const stack = newStack(settings);
+const { critical, warning } = statefulStandIns(stack, settings);
+const watched = {
+  settings,
+  functions: ["sluice-prod-validate", "sluice-prod-run-etl"],
+  stateMachineArn: "arn:aws:states:eu-central-1:123456789012:stateMachine:sluice-prod-pipeline",
+  queues: ["sluice-prod-undelivered"],
+  api: "sluice-prod",
+};
+const { alarms } = new Alarms(stack, "Alarms", { ...watched, critical, warning, pipelines: [{ name: "retail", freshnessHours: 36 }] });
+new Dashboard(stack, "Dashboard", { ...watched, pipelines: ["retail"], alarms });
+new Budget(stack, "Budget", { settings, critical, warning });
+const template = Template.fromStack(stack);
+const made = Object.values(resourcesOf(template, "AWS::CloudWatch::Alarm")).map(({ Properties }) => Properties);
+const named = (name: string): Record<string, unknown> => made.find(({ AlarmName }) => AlarmName === `sluice-prod-${name}`) ?? {};
+
+test("cdk-nag finds nothing", () => {
+  assert.deepEqual(findings(stack), []);
+});
+
+test("every alarm tells somebody, and its runbook has the part that it links", () => {
+  const runbook = readFileSync(repository.path("docs/runbook.md"), "utf8");
+  const parts = new Set([...runbook.matchAll(/^## (.+)$/gm)].map(([, title]) => String(title).toLowerCase().replaceAll(/[^a-z0-9 -]/g, "").replaceAll(" ", "-")));
+  assert.ok(made.length > 10);
+  for (const { AlarmName, AlarmActions, AlarmDescription } of made) {
+    assert.equal((AlarmActions as unknown[]).length, 1, String(AlarmName));
+    const part = /https:\S+#([a-z0-9-]+)$/.exec(String(AlarmDescription))?.[1] ?? "";
+    assert.ok(parts.has(part), `${String(AlarmName)}: docs/runbook.md has no part ${part}`);
+  }
+  assert.ok(existsSync(repository.path("docs/runbook.md")));
+});
+
+test("what is broken rings at once, what can wait does not", () => {
+  const topic = (name: string): unknown => (named(name).AlarmActions as string[])[0]?.split(":").at(-1);
+  for (const name of ["RunsFailed", "RunsTimedOut", "Stale-retail", "Depth-sluice-prod-undelivered", "ApiFaults", "ClusterTooOld"]) {
+    assert.equal(topic(name), "critical", name);
+  }
+  for (const name of ["Rejected-retail", "Errors-validate", "Throttles-validate", "RunsThrottled"]) {
+    assert.equal(topic(name), "warning", name);
+  }
+});
+
+test("a product without news is stale, and silence counts as that", () => {
+  const stale = named("Stale-retail");
+  assert.equal(stale.TreatMissingData, "breaching");
+  assert.equal(stale.EvaluationPeriods, 36);
+  assert.match(JSON.stringify(stale.Metrics), /"MetricName":"RunsPublished".*"Period":3600/);
+});
+
+test("metrics are those that notify writes", () => {
+  const code = readFileSync(repository.path("functions/notify/src/metrics.rs"), "utf8");
+  const written = /METRICS: \[&str; \d+\] =\s*\[([^\]]+)\]/.exec(code)?.[1] ?? "";
+  assert.deepEqual([...written.matchAll(/"(\w+)"/g)].map(([, name]) => name), [...RUN_METRICS]);
+  assert.ok(code.includes(`NAMESPACE: &str = "${NAMESPACE}"`));
+});
+
+test("the budget is told at 80 % and by its forecast", () => {
+  const { NotificationsWithSubscribers } = theOne(template, "AWS::Budgets::Budget");
+  assert.deepEqual((NotificationsWithSubscribers as { Notification: Record<string, unknown> }[]).map(({ Notification }) =>
+    [Notification.NotificationType, Notification.Threshold]), [["ACTUAL", 80], ["FORECASTED", 100]]);
+});
+
+test("the dashboard shows alarms first, and each pipeline", () => {
+  const { DashboardBody } = theOne(template, "AWS::CloudWatch::Dashboard");
+  assert.match(JSON.stringify(DashboardBody), /Alarms.*Runs of retail/);
+});

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Template } from "aws-cdk-lib/assertions";
+import * as sqs from "aws-cdk-lib/aws-sqs";
+
+import { readPipelineFolder } from "../../lib/deploy/pipeline-folder.ts";
+import { Deliveries } from "../../lib/workflow/deliveries.ts";
+import { newStack, resourcesOf, settingsOf, theOne } from "../support/app.ts";
+
+const MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:sluice-dev-pipeline";
+
+function deliveriesOf(onDelivery: boolean, lakePrefix = ""): Template {
+  const settings = settingsOf("dev");
+  const stack = newStack(settings);
+  const undelivered = new sqs.Queue(stack, "Dead");
+  new Deliveries(stack, "Deliveries", {
+    prefix: "sluice-dev", bucket: "lake", lakePrefix, stateMachineArn: MACHINE, account: settings.account, undelivered,
+    pipelines: [readPipelineFolder({ folder: "pipelines/retail", onDelivery })],
+  });
+  return Template.fromStack(stack);
+}
+
+interface Fifo extends Record<string, unknown> {
+  readonly DelaySeconds: number;
+}
+
+const template = deliveriesOf(true, "prod/");
+const queueOf = (one: Template): Fifo => theOne(one, "AWS::SQS::Queue", ({ QueueName }) => QueueName === "sluice-dev-deliveries.fifo") as Fifo;
+
+test("files in the pipeline's landing folder count, and nothing else", () => {
+  const { EventPattern } = theOne(template, "AWS::Events::Rule");
+  assert.deepEqual(EventPattern, {
+    source: ["aws.s3"],
+    "detail-type": ["Object Created"],
+    detail: { bucket: { name: ["lake"] }, object: { key: [{ prefix: "prod/landing/retail/" }], size: [{ numeric: [">", 0] }] } },
+  });
+});
+
+test("every delivery of a pipeline is the same message, so that the queue drops repetitions", () => {
+  const { Targets } = theOne(template, "AWS::Events::Rule");
+  const [target] = Targets as { Input: string; SqsParameters: unknown; DeadLetterConfig?: unknown; RetryPolicy: unknown }[];
+  assert.equal(target?.Input, '{"pipeline":"retail"}');
+  assert.deepEqual(target.SqsParameters, { MessageGroupId: "retail" });
+  assert.ok(target.DeadLetterConfig);
+  assert.deepEqual(target.RetryPolicy, { MaximumEventAgeInSeconds: 86400, MaximumRetryAttempts: 185 });
+  assert.equal(queueOf(template).ContentBasedDeduplication, true);
+});
+
+test("the message is handed on after the five minutes in which others are dropped", () => {
+  assert.ok(queueOf(template).DelaySeconds > 5 * 60);
+});
+
+test("what cannot be started is kept", () => {
+  assert.equal((queueOf(template).RedrivePolicy as { maxReceiveCount: number }).maxReceiveCount, 30);
+  const dead = theOne(template, "AWS::SQS::Queue", ({ QueueName }) => QueueName === "sluice-dev-deliveries-undelivered.fifo");
+  assert.equal(dead.MessageRetentionPeriod, 14 * 24 * 3600);
+});
+
+test("the pipe starts one execution per message, with the message as its input", () => {
+  const pipe = theOne(template, "AWS::Pipes::Pipe");
+  assert.equal(pipe.Target, MACHINE);
+  assert.deepEqual(pipe.SourceParameters, { SqsQueueParameters: { BatchSize: 1 } });
+  assert.deepEqual(pipe.TargetParameters, { InputTemplate: "<$.body>", StepFunctionStateMachineParameters: { InvocationType: "FIRE_AND_FORGET" } });
+});
+
+test("queues are encrypted and take TLS alone", () => {
+  assert.equal(queueOf(template).SqsManagedSseEnabled, true);
+  const policies = Object.entries(resourcesOf(template, "AWS::SQS::QueuePolicy")).filter(([id]) => id.startsWith("Deliveries")).map(([, { Properties }]) => JSON.stringify(Properties));
+  assert.equal(policies.length, 2);
+  assert.ok(policies.every((policy) => policy.includes('"aws:SecureTransport":"false"')));
+});
+
+test("a pipeline that is not started by deliveries has no rule", () => {
+  deliveriesOf(false).resourceCountIs("AWS::Events::Rule", 0);
+  deliveriesOf(false).resourceCountIs("AWS::Pipes::Pipe", 0);
+});

@@ -1,0 +1,82 @@
+"""Whether every right about S3 in `iam/` is needed: one that no request of any scenario needed could be taken away unnoticed.
+
+The bed refuses what the documents do not allow, so every request that was answered needed a statement. A statement is needed when some
+request was allowed by it and by no other of its function: without it, the scenario of that request fails. Rights about other services
+are not judged here: nobody enforces them in the bed.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import pathlib
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from control import S3Request
+
+FORBIDDEN = 403
+MISSING = 404
+# Rights that only a fault or a failure needs, which no scenario brings about in that function; each with the reason.
+FOR_FAULTS = {
+    ("process", "s3:AbortMultipartUpload"): "an upload of more than 5 MB that is given up",
+}
+
+
+@dataclass(frozen=True)
+class Right:
+    """One action of a statement, on one of its resources."""
+
+    function: str
+    statement: str
+    action: str
+    resource: str
+
+    def allows(self, request: S3Request, bucket: str) -> bool:
+        if f"s3:{request.action}" != self.action:
+            return False
+        asked = f"arn:aws:s3:::{bucket}" if request.action == "ListBucket" else f"arn:aws:s3:::{bucket}/{request.key}"
+        filled = self.resource.replace("${LakeBucket}", bucket).replace("${LakePrefix}", "")
+        return fnmatch.fnmatchcase(asked, filled.replace("[", "[[]"))
+
+    def __str__(self) -> str:
+        return f"iam/{self.function}.json, {self.statement}: {self.action} on {self.resource}"
+
+
+class Rights:
+    """The rights of all functions, and which of them requests have needed. Safe to use from several threads."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._rights = [right for path in sorted(folder.glob("*.json")) for right in rights_of(path)]
+        self._needed: set[Right] = set()
+        self._lock = threading.Lock()
+
+    def note(self, bucket: str, requests: Iterable[S3Request]) -> None:
+        """Takes what the functions of a deployment have asked for."""
+        answered = [one for one in requests if one.status not in (None, FORBIDDEN)]
+        seen = {(one.role, one.action, one.key, one.status): one for one in answered}
+        # Who may not list is told 403 and not 404 of what is missing.
+        missing = {one.role: replace(one, action="ListBucket", key="") for one in seen.values() if one.status == MISSING}
+        needed = set()
+        for request in [*seen.values(), *missing.values()]:
+            allowing = [right for right in self._rights if right.function == request.role and right.allows(request, bucket)]
+            if len({right.statement for right in allowing}) == 1:
+                needed.update(allowing)
+        with self._lock:
+            self._needed |= needed
+
+    def needless(self) -> list[str]:
+        """The rights that no request has needed."""
+        return [
+            str(right) for right in self._rights
+            if right not in self._needed and (right.function, right.action) not in FOR_FAULTS
+        ]
+
+
+def rights_of(path: pathlib.Path) -> Iterator[Right]:
+    for statement in json.loads(path.read_text())["Statement"]:
+        for action in statement["Action"]:
+            if action.startswith("s3:"):
+                for resource in statement["Resource"]:
+                    yield Right(path.stem, statement["Sid"], action, resource)
