@@ -90,6 +90,10 @@ test("the replica gets every object within 15 minutes, deletions too", () => {
 test("topics are encrypted, refuse plain HTTP, and critical has subscribers", () => {
   assert.equal(Object.keys(resourcesOf(template, "AWS::SNS::Topic")).length, 3);
   template.allResourcesProperties("AWS::SNS::Topic", { KmsMasterKeyId: Match.anyValue() });
+  template.resourceCountIs("AWS::SNS::TopicPolicy", 3);
+  template.allResourcesProperties("AWS::SNS::TopicPolicy", {
+    PolicyDocument: { Statement: Match.arrayWith([Match.objectLike({ Effect: "Deny", Condition: { Bool: { "aws:SecureTransport": "false" } } })]) },
+  });
   template.hasResourceProperties("AWS::SNS::Subscription", { Protocol: "email", Endpoint: "data-on-call@example.com" });
 });
 
