@@ -12,7 +12,7 @@ import * as metrics from "./metrics.ts";
 const CLUSTER_HOURS = 10;
 
 /** Part of the runbook about the replica. */
-const REPLICA_RUNBOOK = "a-table-is-broken-or-the-lake-is-lost";
+const REPLICA_RUNBOOK = "replica-late";
 
 /** Properties of {@link Alarms}. */
 export interface AlarmsProps {
