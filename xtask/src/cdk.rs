@@ -95,7 +95,9 @@ fn judge(workspace: &Workspace, templates: &[PathBuf]) -> Result<Vec<String>> {
         Tool::Missing(reason) => return Ok(vec![format!("cfn-lint and checkov: {reason}")]),
     };
     let program = |name: &str| python.with_file_name(name);
-    run(workspace.command(program("cfn-lint")).arg("--").args(templates)).context("cfn-lint")?;
+    // Where its settings are.
+    let mut lint = workspace.command(program("cfn-lint"));
+    run(lint.current_dir(workspace.root().join("cdk")).arg("--").args(templates)).context("cfn-lint")?;
     let mut checkov = workspace.command(program("checkov"));
     checkov.args(["--framework", "cloudformation", "--compact", "--quiet", "--skip-download"]);
     for template in templates {
