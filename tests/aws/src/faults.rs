@@ -326,7 +326,7 @@ mod tests {
         let check = |rule: Value| assert!(faults(json!([rule])).is_err());
         check(json!({"on": "s3", "do": "explode"}));
         check(json!({"on": "s3", "do": "slow_body"}));
-        check(json!({"on": "s3", "role": "submit", "do": "reset"}));
+        check(json!({"on": "s3", "role": "elsewhere", "do": "reset"}));
         check(json!({"on": "s3", "key": "(", "do": "reset"}));
         check(json!({"on": "s3", "function": "process", "do": "reset"}));
         check(json!({"on": "lambda", "function": "operator", "do": "exit"}));

@@ -96,7 +96,7 @@ fn a_bed_serves_and_leaves_nothing() {
         |function: &str| ask(&at["lambda"], "POST", &format!("/d7/2015-03-31/functions/{function}/invocations"), "{}");
     let (status, body) = invoke("validate");
     assert!(status == 200 && body.contains("Runtime.ExitError") && body.contains("exit status 1"), "{status} {body}");
-    let (status, body) = invoke("submit");
+    let (status, body) = invoke("elsewhere");
     assert!(status == 404 && body.contains("Function not found"), "{status} {body}");
     assert_eq!(ask(&at["aws"], "POST", "/", "").0, 503);
 
