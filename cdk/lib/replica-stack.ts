@@ -5,6 +5,7 @@ import type { Construct } from "constructs";
 
 import type { Settings } from "./config.ts";
 import { tellEventBridge } from "./storage/event-bridge.ts";
+import { KEPT_BUCKET } from "./storage/kept-bucket.ts";
 import { lakeLifecycle } from "./storage/lake-lifecycle.ts";
 import { LogBucket } from "./storage/log-bucket.ts";
 import { skipChecks } from "./suppressions.ts";
@@ -37,16 +38,11 @@ export class SluiceReplicaStack extends Stack {
     });
     const access = new LogBucket(this, "AccessLogs", { name: `${settings.replica.bucket}-access` });
     const bucket = new s3.Bucket(this, "Replica", {
+      ...KEPT_BUCKET,
       bucketName: settings.replica.bucket,
       encryption: s3.BucketEncryption.KMS,
       encryptionKey: key,
       bucketKeyEnabled: true,
-      blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
-      objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      enforceSSL: true,
-      minimumTLSVersion: 1.2,
-      versioned: true,
-      removalPolicy: RemovalPolicy.RETAIN,
       serverAccessLogsBucket: access.bucket,
       serverAccessLogsPrefix: "access/replica/",
       lifecycleRules: lakeLifecycle(settings.lake),

@@ -29,21 +29,26 @@ export function execution(name: string, stateMachineArn: string): cloudwatch.Met
 }
 
 /** A function, by its alias: nobody calls another version. */
+function live(functionName: string): { FunctionName: string; Resource: string } {
+  return { FunctionName: functionName, Resource: `${functionName}:live` };
+}
+
+/** What a function's callers met. */
 export function lambda(name: string, functionName: string, period: Duration = FIVE_MINUTES): cloudwatch.Metric {
-  return sum("AWS/Lambda", name, { FunctionName: functionName, Resource: `${functionName}:live` }, period, functionName);
+  return sum("AWS/Lambda", name, live(functionName), period, functionName);
 }
 
 /** The 95th percentile of a function's duration, in milliseconds. */
 export function duration(functionName: string): cloudwatch.Metric {
   return new cloudwatch.Metric({
-    namespace: "AWS/Lambda", metricName: "Duration", dimensionsMap: { FunctionName: functionName, Resource: `${functionName}:live` },
+    namespace: "AWS/Lambda", metricName: "Duration", dimensionsMap: live(functionName),
     period: FIVE_MINUTES, statistic: cloudwatch.Stats.percentile(95), label: functionName,
   });
 }
 
 /** Calls of run-etl an hour: it is called every two minutes at least while a cluster works. */
 export function clusterCalls(functionName: string): cloudwatch.Metric {
-  return sum("AWS/Lambda", "Invocations", { FunctionName: functionName, Resource: `${functionName}:live` }, Duration.hours(1), "looks at clusters");
+  return sum("AWS/Lambda", "Invocations", live(functionName), Duration.hours(1), "looks at clusters");
 }
 
 /** How far the replica is behind: seconds for ReplicationLatency, objects for OperationsFailedReplication. */

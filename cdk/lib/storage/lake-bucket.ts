@@ -1,4 +1,3 @@
-import { RemovalPolicy } from "aws-cdk-lib";
 import type * as kms from "aws-cdk-lib/aws-kms";
 import * as s3 from "aws-cdk-lib/aws-s3";
 import { Construct } from "constructs";
@@ -6,6 +5,7 @@ import { Construct } from "constructs";
 import type { Settings } from "../config.ts";
 import { skipChecks } from "../suppressions.ts";
 import { tellEventBridge } from "./event-bridge.ts";
+import { KEPT_BUCKET } from "./kept-bucket.ts";
 import { lakeLifecycle } from "./lake-lifecycle.ts";
 
 /** Properties of {@link LakeBucket}. */
@@ -31,17 +31,12 @@ export class LakeBucket extends Construct {
     super(scope, id);
     const { lake } = props.settings;
     this.bucket = new s3.Bucket(this, "Bucket", {
+      ...KEPT_BUCKET,
       bucketName: lake.bucket,
       encryption: s3.BucketEncryption.KMS,
       encryptionKey: props.key,
       // One data key for many objects: a run writes hundreds of files, and each call to KMS costs.
       bucketKeyEnabled: true,
-      blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
-      objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      enforceSSL: true,
-      minimumTLSVersion: 1.2,
-      versioned: true,
-      removalPolicy: RemovalPolicy.RETAIN,
       serverAccessLogsBucket: props.logs,
       serverAccessLogsPrefix: "access/lake/",
       inventories: [{

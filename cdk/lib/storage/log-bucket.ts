@@ -1,8 +1,9 @@
-import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { Duration } from "aws-cdk-lib";
 import * as s3 from "aws-cdk-lib/aws-s3";
 import { Construct } from "constructs";
 
 import { skipChecks } from "../suppressions.ts";
+import { KEPT_BUCKET } from "./kept-bucket.ts";
 
 /** Properties of {@link LogBucket}. */
 export interface LogBucketProps {
@@ -37,14 +38,9 @@ export class LogBucket extends Construct {
   constructor(scope: Construct, id: string, props: LogBucketProps) {
     super(scope, id);
     this.bucket = new s3.Bucket(this, "Bucket", {
+      ...KEPT_BUCKET,
       bucketName: props.name,
       encryption: s3.BucketEncryption.S3_MANAGED,
-      blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
-      objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      enforceSSL: true,
-      minimumTLSVersion: 1.2,
-      versioned: true,
-      removalPolicy: RemovalPolicy.RETAIN,
       ...(props.accessLogs === undefined ? {} : { serverAccessLogsBucket: props.accessLogs, serverAccessLogsPrefix: `access/${id.toLowerCase()}/` }),
       ...(props.lockedDays === undefined ? {} : {
         objectLockEnabled: true,

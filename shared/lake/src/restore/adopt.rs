@@ -40,15 +40,12 @@ pub async fn adopt(lake: &Lake, was: &FolderUri, now: Timestamp) -> Result<Adopt
     let landing: FolderUri =
         landing.as_str().parse().map_err(|error| LakeError::Invalid { message: format!("{error}") })?;
     let here = list_sources(&landing, lake.options()).await?;
+    let planned = planned_objects(lake).await?;
     let mut aliases: BTreeMap<SourceId, SourceId> = BTreeMap::new();
-    let mut planned = None;
     for object in &here {
         let Some(old) = moved(object, lake.root(), was) else { continue };
         aliases.insert(old.id(), object.id());
-        if planned.is_none() {
-            planned = Some(planned_objects(lake).await?);
-        }
-        for etag in planned.iter().flat_map(|planned| planned.get(&(old.uri.clone(), old.size_bytes))).flatten() {
+        for etag in planned.get(&(old.uri.clone(), old.size_bytes)).into_iter().flatten() {
             aliases.insert(SourceId::of(&old.uri, etag), object.id());
         }
     }

@@ -134,7 +134,7 @@ impl Governed {
     /// must all be true and look only at columns that the caller reads as they are. Nothing under a row filter, where a condition that
     /// fails on a hidden row would tell of it, and nothing without masks, where the engine finds such parts itself.
     pub(super) fn early(&self, condition: &Expr) -> Option<Expr> {
-        if self.has_row_filter() || !self.has_secrets() {
+        if !self.has_masks_alone() {
             return None;
         }
         let is_clear = |part: &&Expr| {
@@ -144,6 +144,11 @@ impl Governed {
             })
         };
         parts(condition).into_iter().filter(is_clear).cloned().reduce(Expr::and)
+    }
+
+    /// Whether values are masked and no rows held back: only then [`Governed::early`] finds anything.
+    pub(super) fn has_masks_alone(&self) -> bool {
+        !self.has_row_filter() && self.has_secrets()
     }
 
     /// Whether the caller's own conditions could meet what they may not read, if they were evaluated early.

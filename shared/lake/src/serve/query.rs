@@ -107,18 +107,19 @@ fn answer(statement: &ProductSql, tables: &[(String, Governed)], limits: QueryLi
         return Err(ServeError::DoesNotFit { message: "the statement reads no table".to_owned() });
     };
     let first = first.table().reference();
+    let filter = statement.only_filter();
     let (mut frames, mut read, mut total, mut bytes) = (Vec::new(), 0, 0, 0_u64);
     for (name, table) in tables {
         let files = table.files()?;
-        let filter = statement.only_filter().map_or(Condition::Unknown, |filter| pruning(table, &filter));
+        let pruned_by = filter.as_deref().map_or(Condition::Unknown, |filter| pruning(table, filter));
         let may_hold = |file: &&LoggedFile| {
-            filter.may_hold(FileFacts { stats: file.stats.as_deref(), partition_values: &file.partition_values })
+            pruned_by.may_hold(FileFacts { stats: file.stats.as_deref(), partition_values: &file.partition_values })
         };
         let wanted: Vec<&LoggedFile> = files.iter().filter(may_hold).collect();
         read += wanted.len() as u64;
         total += files.len() as u64;
         bytes += judged(table, &files, &wanted).iter().map(|file| file.size_bytes).sum::<u64>();
-        let early = statement.only_filter().and_then(|filter| early(table, &filter));
+        let early = filter.as_deref().and_then(|filter| early(table, filter));
         frames.push((name.clone(), table.scan_files(wanted.iter().map(|file| file.path.as_str()), early, false)?));
     }
     if bytes > limits.read_bytes {
@@ -146,6 +147,10 @@ fn answer(statement: &ProductSql, tables: &[(String, Governed)], limits: QueryLi
 
 /// What of a statement's WHERE may be evaluated before the masks; nothing when it does not fit, which planning the statement tells.
 fn early(table: &Governed, filter: &str) -> Option<Expr> {
+    // Planning costs, and most callers read nothing masked.
+    if !table.has_masks_alone() {
+        return None;
+    }
     let checked = check_row_predicate(filter).ok()?;
     table.early(&sql::predicate_over(&checked, &table.schema()).ok()?)
 }
