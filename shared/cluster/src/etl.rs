@@ -149,7 +149,7 @@ async fn write_script(documents: &DocumentStore, run: &RunRef) -> Result<(), Clu
     let Some(plan) = documents.read::<Plan>(&plan_path).await? else {
         return Err(ClusterError::NoPlan { uri });
     };
-    let script = spark::script(documents.root(), &plan).map_err(|source| ClusterError::Script { uri, source })?;
+    let script = spark::script(documents.root(), plan.work()).map_err(|source| ClusterError::Script { uri, source })?;
     // Of two callers at once, both wrote the script of the same plan.
     documents.create_text(&layout::script(run), script.text).await.map(|_| ()).map_err(ClusterError::from)
 }

@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use sluice_core::columns::{has_contract_columns, silver_columns};
-use sluice_core::engine::{Engine, TableMeasure, estimate};
+use sluice_core::engine::{TableMeasure, estimate};
 use sluice_core::name::{Layer, PipelineName, RunId, TableRef};
 use sluice_core::pipeline::{Pipeline, WriteMode};
 use sluice_core::run::{
-    Decision, Earlier, EngineChoice, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedTable, ReadFrom, RunAction,
+    Decision, Earlier, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedTable, PlannedWork, ReadFrom, RunAction,
     RunRef, RunRequest, Verdict,
 };
 use sluice_core::source::{SourceId, SourceObject};
 use sluice_core::uri::layout;
 
-use super::choose::{engine_of, workload};
+use super::choose::{choose_engine, workload};
 use super::named::Named;
 use super::publish::committed_so_far;
 use super::sniff::{Looked, refuse_unreadable};
@@ -128,23 +128,32 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
     let work = if replay { standing.has_quarantine(&pipeline)? } else { !objects.is_empty() || !refresh.is_empty() };
     // A run that has committed something is not one that had nothing to do, even if others did the rest meanwhile.
     let status = if work || !earlier.is_empty() { PlanStatus::Planned } else { PlanStatus::Skipped };
-    let mut plan = Plan {
-        tables: standing.planned_tables(&pipeline, &objects),
+    let tables = standing.planned_tables(&pipeline, &objects);
+    let work = PlannedWork {
+        run: &run,
+        request: &request,
+        planned_at: now,
+        pipeline: &pipeline,
+        objects: &objects,
+        tables: &tables,
+        refresh: &refresh,
+    };
+    let estimate = estimate(&workload(work, measures, |table| standing.measure(table))?);
+    let engine = choose_engine(lake, status, work, &estimate)?;
+    let plan = Plan {
         run: run.clone(),
         request,
         planned_at: now,
         status,
-        engine: EngineChoice { engine: Engine::Lambda, reason: String::new() },
-        estimate: None,
+        engine,
+        estimate: Some(estimate),
         pipeline,
         objects,
+        tables,
         refresh,
         held,
         earlier,
     };
-    let estimate = estimate(&workload(&plan, measures, |table| standing.measure(table))?);
-    plan.engine = engine_of(lake, &plan, &estimate)?;
-    plan.estimate = Some(estimate);
     let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "plan");
     lake.settle_document(&path, plan).await
 }
