@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde::de::DeserializeOwned;
+use sluice_core::document::StepDocument;
 use sluice_core::name::{PipelineName, RunId};
-use sluice_core::run::{Changeset, Receipt, RunRef, Verdict};
+use sluice_core::run::{Changeset, DocumentKind, Receipt, RunRef, Verdict};
 use sluice_core::uri::{FolderUri, layout};
 use sluice_lake::Lake;
 use tempfile::TempDir;
@@ -188,27 +189,24 @@ impl Lab {
     /// The verdict of a run's attempt.
     pub fn verdict(&self, run_id: &RunId, attempt: u32) -> Verdict {
         let run = RunRef { pipeline: retail(), run_id: run_id.clone(), attempt };
-        self.document(&run, "verdict").unwrap_or_else(|| panic!("run {run_id} has no verdict {attempt}"))
+        self.document(&run).unwrap_or_else(|| panic!("run {run_id} has no verdict {attempt}"))
     }
 
     /// The changesets of all attempts that were published, in the order of the runs.
     pub fn published_changesets(&self) -> Vec<Changeset> {
-        let receipts = files::all_files(&self.lake().join(layout::runs(&retail()).as_str()));
-        let attempts = receipts.iter().filter_map(|path| {
-            let attempt = path.file_stem()?.to_str()?.strip_prefix("receipt-")?.parse().ok()?;
-            let run_id = path.parent()?.to_str()?.parse().ok()?;
-            Some(RunRef { pipeline: retail(), run_id, attempt })
+        let attempts = files::all_files(self.lake()).into_iter().filter_map(|path| {
+            let (run, kind) = layout::attempt_of(&path.to_str()?.parse().ok()?)?;
+            (kind == DocumentKind::Receipt && run.pipeline == retail()).then_some(run)
         });
         let changeset = |run: RunRef| {
-            let _: Receipt = self.document(&run, "receipt").expect("a receipt");
-            self.document(&run, "changeset").expect("what was published was staged")
+            let _: Receipt = self.document(&run).expect("a receipt");
+            self.document(&run).expect("what was published was staged")
         };
         attempts.map(changeset).collect()
     }
 
-    fn document<T: DeserializeOwned>(&self, run: &RunRef, kind: &str) -> Option<T> {
-        let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, kind);
-        content::wait(self.open().read_document(&path)).expect("the document can be read")
+    fn document<T: StepDocument<Of = RunRef> + DeserializeOwned>(&self, run: &RunRef) -> Option<T> {
+        content::wait(self.open().documents().of(run).get()).expect("the document can be read")
     }
 }
 

@@ -8,9 +8,10 @@ mod report;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sluice_core::document::StepDocument;
 use sluice_core::error::StepError;
 use sluice_core::name::RunId;
-use sluice_core::run::{Outcome, ReportedError, RunRef};
+use sluice_core::run::{Outcome, Report, ReportedError, RunRef};
 use sluice_core::uri::ObjectUri;
 use sluice_documents::DocumentStore;
 
@@ -69,7 +70,7 @@ pub struct Ports {
 pub async fn handle(ports: &Ports, now: Timestamp, input: Input) -> Result<Output, StepError> {
     let outcome = input.outcome;
     let report = report::settle(&ports.documents, now, input).await?;
-    let uri = report::path(&report).map(|path| ports.documents.root().object(&path));
+    let uri = report::reported_run(&report).map(|run| ports.documents.root().object(&Report::path(&run)));
     let announcement = Announcement { report, report_uri: uri.clone() };
     let mut result = Ok(Output { uri, outcome });
     for announcer in &ports.announcers {

@@ -6,32 +6,37 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use sluice_core::document::StepDocument;
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::PipelineName;
-use sluice_core::run::{Changeset, Earlier, Outcome, PlannedObject, Receipt, Report, ReportedError, RunRef, Verdict};
-use sluice_core::uri::{FolderUri, LakePath, layout};
+use sluice_core::run::{
+    Changeset, DocumentKind, Earlier, Outcome, Plan, PlannedObject, Receipt, Report, ReportedError, RunKey, RunRef,
+    Verdict,
+};
+use sluice_core::uri::FolderUri;
 use sluice_documents::DocumentStore;
 use sluice_documents::trigger::Trigger;
 
 use crate::Input;
 
-/// Where the report is; `None` when the pipeline is not known.
-pub(crate) fn path(report: &Report) -> Option<LakePath> {
-    report.pipeline.as_ref().map(|pipeline| layout::run_document(pipeline, &report.run_id, "report"))
+/// The run that the report is about; `None` when the pipeline is not known.
+pub(crate) fn reported_run(report: &Report) -> Option<RunKey> {
+    Some(RunKey { pipeline: report.pipeline.clone()?, run_id: report.run_id.clone() })
 }
 
 /// Makes the report and writes it. A report of the same end is kept, with its time; that of another end, which the run
 /// had before it was redriven or accepted, is replaced.
 pub(crate) async fn settle(documents: &DocumentStore, now: Timestamp, input: Input) -> Result<Report, StepError> {
     let report = make(documents, now, input).await?;
-    let Some(path) = path(&report) else { return Ok(report) };
-    if let Some(before) = documents.read::<Report>(&path).await? {
+    let Some(run) = reported_run(&report) else { return Ok(report) };
+    let documents = documents.of(&run);
+    if let Some(before) = documents.get::<Report>().await? {
         let same = Report { ended_at: before.ended_at, ..report.clone() };
         if before == same {
             return Ok(before);
         }
     }
-    documents.write(&path, &report).await?;
+    documents.replace(&report).await?;
     Ok(report)
 }
 
@@ -41,6 +46,11 @@ struct PlannedObjects {
     objects: Vec<PlannedObject>,
     #[serde(default)]
     earlier: Earlier,
+}
+
+impl StepDocument for PlannedObjects {
+    type Of = RunRef;
+    const KIND: DocumentKind = Plan::KIND;
 }
 
 async fn make(documents: &DocumentStore, now: Timestamp, input: Input) -> Result<Report, StepError> {
@@ -69,40 +79,39 @@ async fn make(documents: &DocumentStore, now: Timestamp, input: Input) -> Result
             Err(StepError::message(ErrorName::InvalidInput, message))
         };
     };
-    let needs = |kind: &str| match outcome {
-        Outcome::Published => kind == "receipt",
-        Outcome::Rejected => kind == "verdict",
-        Outcome::Skipped => kind == "plan",
+    let is_needed = |kind: DocumentKind| match outcome {
+        Outcome::Published => kind == DocumentKind::Receipt,
+        Outcome::Rejected => kind == DocumentKind::Verdict,
+        Outcome::Skipped => kind == DocumentKind::Plan,
         Outcome::Failed => false,
     };
-    if let Some(plan) = read::<PlannedObjects>(documents, &run, "plan", needs("plan")).await? {
+    if let Some(plan) = read::<PlannedObjects>(documents, &run, is_needed).await? {
         report.sources = plan.earlier.and(&plan.objects).cloned().collect();
         report.rows = plan.earlier.tables.iter().map(|e| (e.committed.table.to_string(), e.rows)).collect();
         report.committed = plan.earlier.tables.into_iter().map(|earlier| earlier.committed).collect();
     }
-    if let Some(changeset) = read::<Changeset>(documents, &run, "changeset", false).await? {
+    if let Some(changeset) = read::<Changeset>(documents, &run, is_needed).await? {
         report.rows.extend(changeset.tables.into_iter().map(|change| (change.table.to_string(), change.rows)));
     }
-    if let Some(verdict) = read::<Verdict>(documents, &run, "verdict", needs("verdict")).await? {
+    if let Some(verdict) = read::<Verdict>(documents, &run, is_needed).await? {
         report.broken_rules = verdict.broken().into_iter().map(|(rule, _)| rule).collect();
     }
-    if let Some(receipt) = read::<Receipt>(documents, &run, "receipt", needs("receipt")).await? {
+    if let Some(receipt) = read::<Receipt>(documents, &run, is_needed).await? {
         report.committed.retain(|earlier| receipt.tables.iter().all(|table| table.table != earlier.table));
         report.committed.extend(receipt.tables);
     }
     Ok(Report { pipeline: Some(run.pipeline), run_id: run.run_id, attempt: run.attempt, ..report })
 }
 
-async fn read<T: DeserializeOwned>(
+async fn read<T: StepDocument<Of = RunRef> + DeserializeOwned>(
     documents: &DocumentStore,
     run: &RunRef,
-    kind: &str,
-    needed: bool,
+    is_needed: impl Fn(DocumentKind) -> bool,
 ) -> Result<Option<T>, StepError> {
-    let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, kind);
-    let document = documents.read(&path).await?;
-    if needed && document.is_none() {
-        let message = format!("the run ended with a {kind}, but '{}' does not exist", documents.root().object(&path));
+    let document = documents.of(run).get().await?;
+    if document.is_none() && is_needed(T::KIND) {
+        let (kind, uri) = (T::KIND, documents.root().object(&T::path(run)));
+        let message = format!("the run ended with a {kind}, but '{uri}' does not exist");
         return Err(StepError::message(ErrorName::NotFound, message));
     }
     Ok(document)

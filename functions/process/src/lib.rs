@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sluice_core::document::StepDocument;
 use sluice_core::error::StepError;
-use sluice_core::run::RunRef;
-use sluice_core::uri::{ObjectUri, layout};
+use sluice_core::run::{Changeset, RunRef};
+use sluice_core::uri::ObjectUri;
 use sluice_lake::{Lake, steps};
 
 /// What the function is asked.
@@ -32,8 +33,7 @@ pub struct Output {
 /// `CommitConflict`, `Throttled`, `Unavailable`, `Internal`.
 pub async fn handle(lake: &Lake, now: Timestamp, Input { run }: Input) -> Result<Output, StepError> {
     let changeset = steps::process(lake, now, &run).await.map_err(|error| StepError::new(error.name(), &error))?;
-    let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "changeset");
-    Ok(Output { uri: lake.root().object(&path), tables: changeset.tables.len() })
+    Ok(Output { uri: lake.root().object(&Changeset::path(&run)), tables: changeset.tables.len() })
 }
 
 #[cfg(test)]

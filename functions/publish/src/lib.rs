@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sluice_core::document::StepDocument;
 use sluice_core::error::StepError;
 use sluice_core::name::TableRef;
-use sluice_core::run::RunRef;
-use sluice_core::uri::{ObjectUri, layout};
+use sluice_core::run::{Receipt, RunRef};
+use sluice_core::uri::ObjectUri;
 use sluice_lake::{Lake, steps};
 
 /// What the function is asked.
@@ -43,10 +44,9 @@ pub struct TableVersion {
 /// `Throttled`, `Unavailable`, `Internal`.
 pub async fn handle(lake: &Lake, now: Timestamp, Input { run }: Input) -> Result<Output, StepError> {
     let receipt = steps::publish(lake, now, &run).await.map_err(|error| StepError::new(error.name(), &error))?;
-    let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "receipt");
     let tables =
         receipt.tables.into_iter().map(|committed| TableVersion { table: committed.table, version: committed.version });
-    Ok(Output { uri: lake.root().object(&path), tables: tables.collect() })
+    Ok(Output { uri: lake.root().object(&Receipt::path(&run)), tables: tables.collect() })
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sluice_core::document::StepDocument;
 use sluice_core::error::StepError;
-use sluice_core::run::{Decision, RunRef};
-use sluice_core::uri::{ObjectUri, layout};
+use sluice_core::run::{Decision, RunRef, Verdict};
+use sluice_core::uri::ObjectUri;
 use sluice_lake::{Lake, steps};
 
 /// What the function is asked.
@@ -31,8 +32,7 @@ pub struct Output {
 /// `NotFound` when nothing is staged; `InvalidInput`, `ContractViolation`, `Throttled`, `Unavailable`, `Internal`.
 pub async fn handle(lake: &Lake, now: Timestamp, Input { run }: Input) -> Result<Output, StepError> {
     let verdict = steps::quality_check(lake, now, &run).await.map_err(|error| StepError::new(error.name(), &error))?;
-    let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "verdict");
-    Ok(Output { decision: verdict.decision, uri: lake.root().object(&path) })
+    Ok(Output { decision: verdict.decision, uri: lake.root().object(&Verdict::path(&run)) })
 }
 
 #[cfg(test)]

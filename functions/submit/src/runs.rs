@@ -1,12 +1,11 @@
 //! Runs as their executions and documents tell them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use sluice_core::error::StepError;
-use sluice_core::name::{PipelineName, RunId};
-use sluice_core::run::{Changeset, MAX_ATTEMPTS, Report, RunAction, Verdict};
-use sluice_core::uri::layout;
+use sluice_core::name::RunId;
+use sluice_core::run::{Changeset, Report, RunAction, RunKey, Verdict};
 use sluice_documents::DocumentError;
 use sluice_documents::trigger::Trigger;
 use sluice_executions::history::PassedState;
@@ -20,12 +19,6 @@ use crate::cursor;
 
 /// How long Step Functions may take to show an execution that it has started: it says seconds.
 const STARTING: SignedDuration = SignedDuration::from_secs(60);
-
-/// The folder of documents that a run is told by: its own, or that of the run it accepts.
-struct Folder {
-    pipeline: PipelineName,
-    run_id: RunId,
-}
 
 pub(crate) fn document_problem(error: &DocumentError) -> Problem {
     Problem::of_step(&StepError::new(error.name(), error))
@@ -45,20 +38,20 @@ pub(crate) fn no_run(run: &RunId) -> Problem {
 }
 
 impl Door {
-    fn folder_of(&self, execution: &Execution) -> Option<Folder> {
+    /// The run whose documents tell of an execution: its own, or the one it accepts.
+    fn run_of(&self, execution: &Execution) -> Option<RunKey> {
         let trigger = serde_json::from_value::<Trigger>(execution.input.clone()).ok()?;
         let request = trigger.into_request(self.documents.root()).ok()?;
         let run_id = match request.action {
             RunAction::Accept { run_id } => run_id,
             RunAction::Ingest | RunAction::Replay => execution.run_id.clone(),
         };
-        Some(Folder { pipeline: request.pipeline, run_id })
+        Some(RunKey { pipeline: request.pipeline, run_id })
     }
 
-    async fn report(&self, folder: Option<&Folder>) -> Result<Option<Report>, Problem> {
-        let Some(folder) = folder else { return Ok(None) };
-        let path = layout::run_document(&folder.pipeline, &folder.run_id, "report");
-        self.documents.read(&path).await.map_err(|error| document_problem(&error))
+    async fn report(&self, run: Option<&RunKey>) -> Result<Option<Report>, Problem> {
+        let Some(run) = run else { return Ok(None) };
+        self.documents.of(run).get().await.map_err(|error| document_problem(&error))
     }
 
     async fn passed(&self, run: &RunId) -> Result<Vec<PassedState>, Problem> {
@@ -67,16 +60,16 @@ impl Door {
 
     /// A run in one line.
     pub(crate) async fn summary(&self, execution: &Execution) -> Result<RunSummary, Problem> {
-        let folder = self.folder_of(execution);
+        let key = self.run_of(execution);
         let report = match execution.status {
-            ExecutionStatus::Succeeded => self.report(folder.as_ref()).await?,
+            ExecutionStatus::Succeeded => self.report(key.as_ref()).await?,
             _ => None,
         };
         let states = match (execution.status, &report) {
             (ExecutionStatus::Succeeded, None) => self.passed(&execution.run_id).await?,
             _ => Vec::new(),
         };
-        Ok(summary_of(execution, folder.as_ref(), report.as_ref(), &states))
+        Ok(summary_of(execution, key.as_ref(), report.as_ref(), &states))
     }
 
     /// Everything that is told of a run.
@@ -85,11 +78,11 @@ impl Door {
         let Some(execution) = self.executions.describe(run).await.map_err(fault_problem)? else {
             return self.run_without_execution(run, submitted.as_ref(), now).await;
         };
-        let folder = self.folder_of(&execution);
-        let report = self.report(folder.as_ref()).await?;
+        let key = self.run_of(&execution);
+        let report = self.report(key.as_ref()).await?;
         let states = self.passed(run).await?;
         let mut answer = RunAnswer {
-            summary: summary_of(&execution, folder.as_ref(), report.as_ref(), &states),
+            summary: summary_of(&execution, key.as_ref(), report.as_ref(), &states),
             requested_by: submitted.map(|submitted| submitted.caller),
             states: states.into_iter().map(Into::into).collect(),
             rows: BTreeMap::new(),
@@ -97,8 +90,8 @@ impl Door {
             verdict: None,
             error: execution.error.map(Into::into),
         };
-        if let Some(folder) = folder {
-            self.tell_documents(&mut answer, &folder, report).await?;
+        if let Some(key) = key {
+            self.tell_documents(&mut answer, &key, report).await?;
         }
         Ok(answer)
     }
@@ -111,8 +104,8 @@ impl Door {
         now: Timestamp,
     ) -> Result<RunAnswer, Problem> {
         let Some(submitted) = submitted else { return Err(no_run(run)) };
-        let folder = Folder { pipeline: submitted.request.pipeline.clone(), run_id: run.clone() };
-        let report = self.report(Some(&folder)).await?;
+        let key = RunKey { pipeline: submitted.request.pipeline.clone(), run_id: run.clone() };
+        let report = self.report(Some(&key)).await?;
         let (state, ended_at) = match &report {
             Some(report) => (report.outcome.into(), Some(report.ended_at)),
             None if now.duration_since(submitted.accepted_at) < STARTING => (RunState::Running, None),
@@ -126,7 +119,7 @@ impl Door {
         let mut answer = RunAnswer {
             summary: RunSummary {
                 run_id: run.to_string(),
-                pipeline: Some(folder.pipeline.to_string()),
+                pipeline: Some(key.pipeline.to_string()),
                 state,
                 started_at: submitted.accepted_at,
                 ended_at,
@@ -139,7 +132,7 @@ impl Door {
             verdict: None,
             error: report.as_ref().and_then(|report| report.error.clone()).map(Into::into),
         };
-        self.tell_documents(&mut answer, &folder, report).await?;
+        self.tell_documents(&mut answer, &key, report).await?;
         Ok(answer)
     }
 
@@ -147,19 +140,13 @@ impl Door {
     async fn tell_documents(
         &self,
         answer: &mut RunAnswer,
-        folder: &Folder,
+        run: &RunKey,
         report: Option<Report>,
     ) -> Result<(), Problem> {
-        let Folder { pipeline, run_id } = folder;
         let wrong = |error: DocumentError| document_problem(&error);
-        let listed = self.documents.list(&layout::run(pipeline, run_id)).await.map_err(wrong)?;
-        let paths: BTreeSet<_> = listed.into_iter().collect();
-        let document = |kind: &str| {
-            let of = |attempt| layout::attempt_document(pipeline, run_id, attempt, kind);
-            (1..=MAX_ATTEMPTS).rev().map(of).find(|path| paths.contains(path))
-        };
-        if let Some(path) = document("verdict") {
-            let verdict: Option<Verdict> = self.documents.read(&path).await.map_err(wrong)?;
+        let attempts = self.documents.of(run).attempts().await.map_err(wrong)?;
+        if let Some(audited) = attempts.newest_attempt::<Verdict>() {
+            let verdict: Option<Verdict> = self.documents.of(&audited).get().await.map_err(wrong)?;
             answer.verdict = verdict.as_ref().map(Into::into);
         }
         match report {
@@ -172,8 +159,8 @@ impl Door {
             }
             // The rows are known before the run has ended.
             None => {
-                if let Some(path) = document("changeset") {
-                    let changeset: Option<Changeset> = self.documents.read(&path).await.map_err(wrong)?;
+                if let Some(staged) = attempts.newest_attempt::<Changeset>() {
+                    let changeset: Option<Changeset> = self.documents.of(&staged).get().await.map_err(wrong)?;
                     let tables = changeset.into_iter().flat_map(|changeset| changeset.tables);
                     answer.rows = tables.map(|change| (change.table.to_string(), change.rows.into())).collect();
                 }
@@ -185,7 +172,7 @@ impl Door {
 
 fn summary_of(
     execution: &Execution,
-    folder: Option<&Folder>,
+    key: Option<&RunKey>,
     report: Option<&Report>,
     states: &[PassedState],
 ) -> RunSummary {
@@ -203,7 +190,7 @@ fn summary_of(
     };
     RunSummary {
         run_id: execution.run_id.to_string(),
-        pipeline: folder.map(|folder| folder.pipeline.to_string()),
+        pipeline: key.map(|key| key.pipeline.to_string()),
         state,
         started_at: execution.started_at,
         ended_at: execution.ended_at,

@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sluice_core::document::StepDocument;
 use sluice_core::engine::Engine;
 use sluice_core::error::StepError;
 use sluice_core::name::RunId;
 use sluice_core::run::{Plan, PlanStatus, ReportedError, RunRef};
-use sluice_core::uri::{ObjectUri, layout};
+use sluice_core::uri::ObjectUri;
 use sluice_documents::trigger::Trigger;
 use sluice_lake::{Lake, steps};
 
@@ -93,8 +94,7 @@ pub async fn handle(lake: &Lake, now: Timestamp, input: Input) -> Result<Output,
         }
     };
     let Plan { run, status, engine, .. } = planned.map_err(|error| StepError::new(error.name(), &error))?;
-    let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "plan");
-    Ok(Output { plan: PlanPointer { status, engine: engine.engine, uri: lake.root().object(&path) }, run })
+    Ok(Output { plan: PlanPointer { status, engine: engine.engine, uri: lake.root().object(&Plan::path(&run)) }, run })
 }
 
 #[cfg(test)]

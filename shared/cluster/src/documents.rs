@@ -9,7 +9,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use sluice_core::run::RunRef;
+use sluice_core::document::StepDocument;
+use sluice_core::run::{ClusterMark, DocumentKind, RunRef};
 use sluice_core::uri::{LakePath, layout};
 use sluice_documents::{Created, DocumentError, DocumentStore};
 use uuid::Uuid;
@@ -33,10 +34,10 @@ pub(crate) enum Once {
 }
 
 impl Once {
-    fn as_str(self) -> &'static str {
+    fn mark(self) -> ClusterMark {
         match self {
-            Self::Launch => "launch",
-            Self::Step => "step",
+            Self::Launch => ClusterMark::Launch,
+            Self::Step => ClusterMark::Step,
         }
     }
 }
@@ -76,13 +77,14 @@ struct Closed {
     closed_at: Timestamp,
 }
 
-/// Path of the mark that closes an attempt.
-pub fn closed_path(run: &RunRef) -> LakePath {
-    layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "closed")
+impl StepDocument for Closed {
+    type Of = RunRef;
+    const KIND: DocumentKind = DocumentKind::Closed;
 }
 
-fn round_path(run: &RunRef, kind: &str, round: u32) -> LakePath {
-    layout::run_document(&run.pipeline, &run.run_id, &format!("{kind}-{}-{round}", run.attempt))
+/// Path of the mark that closes an attempt.
+pub fn closed_path(run: &RunRef) -> LakePath {
+    Closed::path(run)
 }
 
 /// Closes an attempt: whoever launches a cluster for it from now on undoes that.
@@ -93,7 +95,7 @@ pub(crate) async fn close(documents: &DocumentStore, now: Timestamp, run: &RunRe
 
 /// Whether an attempt is closed.
 pub(crate) async fn is_closed(documents: &DocumentStore, run: &RunRef) -> Result<bool, DocumentError> {
-    documents.exists(&closed_path(run)).await
+    documents.of(run).has::<Closed>().await
 }
 
 /// When the first turn was taken; `None` when EMR was never asked.
@@ -102,7 +104,7 @@ pub(crate) async fn first_turn(
     once: Once,
     run: &RunRef,
 ) -> Result<Option<Timestamp>, DocumentError> {
-    let first: Option<Turn> = documents.read(&round_path(run, once.as_str(), 1)).await?;
+    let first: Option<Turn> = documents.read(&layout::cluster_mark(run, once.mark(), 1)).await?;
     Ok(first.map(|turn| turn.taken_at))
 }
 
@@ -117,7 +119,7 @@ pub(crate) async fn take_turn(
 ) -> Result<Whose, DocumentError> {
     let mine = Turn { caller: Uuid::now_v7(), taken_at: now };
     for round in 1..=MAX_ROUNDS {
-        let path = round_path(run, once.as_str(), round);
+        let path = layout::cluster_mark(run, once.mark(), round);
         let turn = match documents.read::<Turn>(&path).await? {
             Some(turn) => turn,
             None => match documents.create(&path, &mine).await? {
@@ -145,14 +147,15 @@ pub(crate) async fn note_cluster(
     now: Timestamp,
 ) -> Result<(), DocumentError> {
     let launched = Launched { cluster_id: cluster.clone(), launched_at: now };
-    documents.create(&round_path(run, "cluster", round), &launched).await.map(|_| ())
+    documents.create(&layout::cluster_mark(run, ClusterMark::Cluster, round), &launched).await.map(|_| ())
 }
 
 /// The clusters noted by the rounds of an attempt.
 pub(crate) async fn noted_clusters(documents: &DocumentStore, run: &RunRef) -> Result<Vec<ClusterId>, DocumentError> {
     let mut noted = Vec::new();
     for round in 1..=MAX_ROUNDS {
-        let launched: Option<Launched> = documents.read(&round_path(run, "cluster", round)).await?;
+        let launched: Option<Launched> =
+            documents.read(&layout::cluster_mark(run, ClusterMark::Cluster, round)).await?;
         noted.extend(launched.map(|launched| launched.cluster_id));
     }
     Ok(noted)

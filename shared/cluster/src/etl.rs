@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sluice_core::document::StepDocument;
 use sluice_core::run::{Plan, RunRef};
 use sluice_core::spark;
 use sluice_core::uri::layout;
@@ -144,12 +145,11 @@ async fn write_script(documents: &DocumentStore, run: &RunRef) -> Result<(), Clu
     if documents.exists(&layout::script(run)).await? {
         return Ok(());
     }
-    let plan_path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "plan");
-    let uri = documents.root().object(&plan_path);
-    let Some(plan) = documents.read::<Plan>(&plan_path).await? else {
+    let uri = documents.root().object(&Plan::path(run));
+    let Some(plan) = documents.of(run).get::<Plan>().await? else {
         return Err(ClusterError::NoPlan { uri });
     };
-    let script = spark::script(documents.root(), &plan).map_err(|source| ClusterError::Script { uri, source })?;
+    let script = spark::script(documents.root(), plan.work()).map_err(|source| ClusterError::Script { uri, source })?;
     // Of two callers at once, both wrote the script of the same plan.
     documents.create_text(&layout::script(run), script.text).await.map(|_| ()).map_err(ClusterError::from)
 }

@@ -3,8 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sluice_core::name::{PipelineName, RunId};
-use sluice_core::run::{MAX_ATTEMPTS, Report, RunRef};
-use sluice_core::uri::layout;
+use sluice_core::run::{MAX_ATTEMPTS, Plan, Report, RunKey, RunRef, Verdict};
 use sluice_documents::DocumentStore;
 
 use crate::documents;
@@ -74,12 +73,13 @@ pub async fn of_run<C: Clusters>(
         return end_all(clusters, of_run.collect()).await;
     };
     let (mut ended, mut fault) = (Vec::new(), None);
+    let key = RunKey { pipeline: pipeline.clone(), run_id: run_id.clone() };
+    // Every attempt is looked up by itself, not in a listing: a store whose listings lag must not leave a cluster running.
     for attempt in 1..=MAX_ATTEMPTS {
-        let plan = layout::attempt_document(pipeline, run_id, attempt, "plan");
-        if !documents.exists(&plan).await? {
+        let run = key.attempt(attempt);
+        if !documents.of(&run).has::<Plan>().await? {
             break;
         }
-        let run = RunRef { pipeline: pipeline.clone(), run_id: run_id.clone(), attempt };
         match of_attempt(documents, clusters, now, &run).await {
             Ok(more) => ended.extend(more),
             Err(error) => fault = fault.or(Some(error)),
@@ -131,11 +131,10 @@ async fn living<C: Clusters>(documents: &DocumentStore, clusters: &C) -> Result<
 
 /// Whether nobody needs a cluster for this attempt any more: it is closed, audited, or reported.
 async fn is_over(documents: &DocumentStore, run: &RunRef) -> Result<bool, ClusterError> {
-    let verdict = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "verdict");
-    if documents::is_closed(documents, run).await? || documents.exists(&verdict).await? {
+    if documents::is_closed(documents, run).await? || documents.of(run).has::<Verdict>().await? {
         return Ok(true);
     }
-    let report: Option<Report> = documents.read(&layout::run_document(&run.pipeline, &run.run_id, "report")).await?;
+    let report: Option<Report> = documents.of(&run.key()).get().await?;
     // A rejected run that a person accepted has a report, and may be at work again as a later attempt.
     Ok(report.is_some_and(|report| report.attempt >= run.attempt))
 }

@@ -4,6 +4,7 @@ pub mod columns;
 pub mod contract;
 pub mod cursor;
 pub mod decimal;
+pub mod document;
 pub mod engine;
 pub mod error;
 pub mod name;

@@ -12,9 +12,13 @@ use crate::name::{PipelineName, RunId, TableRef};
 use crate::source::{SourceId, SourceObject};
 use crate::uri::{FolderUri, ObjectUri};
 
+mod document;
 mod plan;
 
-pub use self::plan::{Codec, EngineChoice, Plan, PlanStatus, PlannedObject, PlannedTable, ReadFrom, SourceShape};
+pub use self::document::{ClusterMark, DocumentKind, RunKey};
+pub use self::plan::{
+    Codec, EngineChoice, Plan, PlanStatus, PlannedObject, PlannedTable, PlannedWork, ReadFrom, SourceShape,
+};
 
 /// Most attempts of one run. Each replan answers a conflict with another writer; after 8 in a row something is wrong
 /// that planning again does not solve, and the run fails with `CommitConflict`.
@@ -288,7 +292,7 @@ pub struct EarlierCommit {
     pub rows: RowCounts,
 }
 
-/// What was published. Written by publish, last; as `partial-N.json` when a conflict stopped attempt N after some commits.
+/// What was published. Written by publish, last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// The attempt.
@@ -298,6 +302,11 @@ pub struct Receipt {
     /// Tables in the order of their commits.
     pub tables: Vec<CommittedTable>,
 }
+
+/// What was published before a conflict stopped the attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PartialReceipt(pub Receipt);
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -201,7 +201,7 @@ pub mod layout {
     use super::{LakePath, PipelineName, RunId, TableRef, UriError};
     use crate::name::{PortName, ProductRef, RecipientName};
     use crate::recipient::{KeptToken, Token};
-    use crate::run::RunRef;
+    use crate::run::{ClusterMark, DocumentKind, RunKey, RunRef};
 
     /// Folder of a table's files and log.
     pub fn table(table: &TableRef) -> LakePath {
@@ -224,13 +224,30 @@ pub mod layout {
     }
 
     /// A document of one attempt of a run, such as `plan-1.json`.
-    pub fn attempt_document(pipeline: &PipelineName, run: &RunId, attempt: u32, kind: &str) -> LakePath {
-        LakePath(format!("runs/{pipeline}/{run}/{kind}-{attempt}.json"))
+    pub fn attempt_document(run: &RunRef, kind: DocumentKind) -> LakePath {
+        LakePath(format!("runs/{}/{}/{kind}-{}.json", run.pipeline, run.run_id, run.attempt))
+    }
+
+    /// The attempt and the kind of the document that [`attempt_document`] puts at `path`; `None` for any other path.
+    pub fn attempt_of(path: &LakePath) -> Option<(RunRef, DocumentKind)> {
+        let (pipeline, of_run) = path.0.strip_prefix("runs/")?.split_once('/')?;
+        let (run_id, name) = of_run.split_once('/')?;
+        let (kind, attempt) = name.strip_suffix(".json")?.rsplit_once('-')?;
+        let kind = DocumentKind::ALL.into_iter().find(|known| known.as_str() == kind)?;
+        let (pipeline, run_id) = (pipeline.parse().ok()?, run_id.parse().ok()?);
+        let run = RunRef { pipeline, run_id, attempt: attempt.parse().ok()? };
+        (attempt_document(&run, kind) == *path).then_some((run, kind))
     }
 
     /// A document of a whole run, such as `report.json`.
-    pub fn run_document(pipeline: &PipelineName, run: &RunId, kind: &str) -> LakePath {
-        LakePath(format!("runs/{pipeline}/{run}/{kind}.json"))
+    pub fn run_document(run: &RunKey, kind: DocumentKind) -> LakePath {
+        LakePath(format!("runs/{}/{}/{kind}.json", run.pipeline, run.run_id))
+    }
+
+    /// A mark of one round in which an attempt of a run gets its cluster.
+    pub fn cluster_mark(run: &RunRef, mark: ClusterMark, round: u32) -> LakePath {
+        let RunRef { pipeline, run_id, attempt } = run;
+        LakePath(format!("runs/{pipeline}/{run_id}/{}-{attempt}-{round}.json", mark.as_str()))
     }
 
     /// The Spark script of one attempt of a run.

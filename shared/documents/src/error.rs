@@ -5,6 +5,7 @@ use std::io;
 
 use object_store::client::{HttpError, HttpErrorKind};
 use sluice_core::error::{ErrorName, StepError};
+use sluice_core::run::{DocumentKind, RunRef};
 
 /// A document or its store failed.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,14 @@ pub enum DocumentError {
         /// Why.
         #[source]
         source: object_store::Error,
+    },
+    /// A step of an attempt was called before the step whose document it reads.
+    #[error("run `{}` of `{}` has no {kind} for attempt {}; run the step before", .run.run_id, .run.pipeline, .run.attempt)]
+    Missing {
+        /// The attempt.
+        run: RunRef,
+        /// The document.
+        kind: DocumentKind,
     },
     /// The document was created by somebody and deleted before it could be read.
     #[error("document '{uri}' was there and is gone: somebody deletes documents of runs that are under way")]
@@ -81,7 +90,7 @@ impl DocumentError {
                 ErrorName::InvalidInput
             }
             Self::Store { source, .. } => classify(source),
-            Self::Vanished { .. } => ErrorName::NotFound,
+            Self::Missing { .. } | Self::Vanished { .. } => ErrorName::NotFound,
             Self::Encode { .. } => ErrorName::Internal,
         }
     }

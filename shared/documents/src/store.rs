@@ -202,19 +202,10 @@ impl DocumentStore {
             .try_collect()
             .await
             .map_err(|source| self.fault("list", folder, source))?;
-        let below_root = |key: &Path| -> Option<LakePath> {
-            let key = key.as_ref();
-            let path = if self.prefix.as_ref().is_empty() {
-                key
-            } else {
-                key.strip_prefix(self.prefix.as_ref())?.strip_prefix('/')?
-            };
-            path.parse().ok()
-        };
         let mut paths = objects
             .iter()
             .map(|object| {
-                below_root(&object.location).ok_or_else(|| DocumentError::AlienName {
+                self.path(&object.location).ok_or_else(|| DocumentError::AlienName {
                     uri: self.uri(folder),
                     name: object.location.to_string(),
                 })
@@ -222,6 +213,17 @@ impl DocumentStore {
             .collect::<Result<Vec<_>, _>>()?;
         paths.sort();
         Ok(paths)
+    }
+
+    /// Path of the object with this key; `None` for a key that no document has.
+    pub(crate) fn path(&self, key: &Path) -> Option<LakePath> {
+        let key = key.as_ref();
+        let path = if self.prefix.as_ref().is_empty() {
+            key
+        } else {
+            key.strip_prefix(self.prefix.as_ref())?.strip_prefix('/')?
+        };
+        path.parse().ok()
     }
 
     async fn put<T: Serialize + ?Sized>(
@@ -249,7 +251,7 @@ impl DocumentStore {
         self.root.object(path).to_string()
     }
 
-    fn fault(&self, action: &'static str, path: &LakePath, source: object_store::Error) -> DocumentError {
+    pub(crate) fn fault(&self, action: &'static str, path: &LakePath, source: object_store::Error) -> DocumentError {
         DocumentError::Store { action, uri: self.uri(path), source }
     }
 }

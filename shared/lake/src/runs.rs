@@ -2,13 +2,12 @@
 
 use jiff::Timestamp;
 use sluice_core::name::{PipelineName, RunId};
-use sluice_core::run::{Acceptance, Decision, RunRef, Verdict};
+use sluice_core::run::{Acceptance, Decision, Plan, RunKey, RunRef, Verdict};
 use sluice_core::source::{Hold, SourceId, SourceObject};
-use sluice_core::uri::{LakePath, layout};
+use sluice_core::uri::layout;
 
 use crate::error::LakeError;
 use crate::lake::Lake;
-use crate::steps::newest_plan;
 
 /// All holds of a pipeline, by address.
 ///
@@ -75,17 +74,17 @@ pub async fn accept(
     if reason.trim().is_empty() || by.trim().is_empty() {
         return Err(LakeError::Invalid { message: "an acceptance needs a reason and a name".to_owned() });
     }
-    let plan = newest_plan(lake, pipeline, run_id)
-        .await?
-        .ok_or_else(|| LakeError::NotFound { what: format!("pipeline `{pipeline}` has no run `{run_id}`") })?;
-    let run = plan.run;
+    let run = RunKey { pipeline: pipeline.clone(), run_id: run_id.clone() };
+    let attempts = lake.documents().of(&run).attempts().await?;
+    let newest = attempts.newest_attempt::<Plan>().ok_or_else(|| no_run(&run))?;
     // Planned again after a word was given, a run has no verdict yet for its newest attempt.
-    let (path, verdict) = newest_verdict(lake, &run).await?.ok_or_else(|| LakeError::NotFound {
+    let audited = attempts.newest_attempt::<Verdict>().ok_or_else(|| LakeError::NotFound {
         what: format!("run `{run_id}` has no verdict; there is nothing to accept"),
     })?;
+    let verdict: Verdict = lake.documents().of(&audited).require().await?;
     match verdict.decision {
         Decision::Accepted => return Ok(verdict),
-        Decision::Passed if acceptance(lake, &run).await?.is_some() => return Ok(verdict),
+        Decision::Passed if acceptance(lake, &newest).await?.is_some() => return Ok(verdict),
         Decision::Passed => {
             return Err(LakeError::Invalid {
                 message: format!("run `{run_id}` passed the gate; there is nothing to accept"),
@@ -96,26 +95,20 @@ pub async fn accept(
     let rules = verdict.broken().into_iter().map(|(name, _)| name).collect();
     let acceptance = Acceptance { by: by.to_owned(), at: now, reason: reason.to_owned(), rules };
     let accepted = Verdict { decision: Decision::Accepted, acceptance: Some(acceptance), ..verdict };
-    lake.documents().write(&path, &accepted).await?;
+    lake.documents().of(&audited).replace(&accepted).await?;
     Ok(accepted)
 }
 
-/// The verdict of this attempt of a run, or the newest before it, and where it is.
-async fn newest_verdict(lake: &Lake, run: &RunRef) -> Result<Option<(LakePath, Verdict)>, LakeError> {
-    for attempt in (1..=run.attempt).rev() {
-        let path = layout::attempt_document(&run.pipeline, &run.run_id, attempt, "verdict");
-        if let Some(verdict) = lake.read_document(&path).await? {
-            return Ok(Some((path, verdict)));
-        }
-    }
-    Ok(None)
+/// No attempt of the run was ever planned.
+pub(crate) fn no_run(RunKey { pipeline, run_id }: &RunKey) -> LakeError {
+    LakeError::NotFound { what: format!("pipeline `{pipeline}` has no run `{run_id}`") }
 }
 
 /// The newest word for a run, of this attempt or an earlier one.
 pub(crate) async fn acceptance(lake: &Lake, run: &RunRef) -> Result<Option<Acceptance>, LakeError> {
     for attempt in (1..=run.attempt).rev() {
-        let path = layout::attempt_document(&run.pipeline, &run.run_id, attempt, "verdict");
-        if let Some(Verdict { acceptance: Some(acceptance), .. }) = lake.read_document(&path).await? {
+        let earlier = RunRef { attempt, ..run.clone() };
+        if let Some(Verdict { acceptance: Some(acceptance), .. }) = lake.documents().of(&earlier).get().await? {
             return Ok(Some(acceptance));
         }
     }

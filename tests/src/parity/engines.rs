@@ -45,7 +45,7 @@ impl Engine for Spark {
     }
 
     fn stage(&mut self, lake: &Lake, _: Timestamp, plan: &Plan, scratch: &Path) -> Result<(), String> {
-        let script = script(lake.root(), plan).map_err(|error| format!("no script: {error}"))?;
+        let script = script(lake.root(), plan.work()).map_err(|error| format!("no script: {error}"))?;
         self.0.run(&script.text, &scratch.join(format!("{}.sql", plan.run.run_id)))
     }
 }

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use jiff::{Timestamp, ToSpan};
 use sluice_core::name::PipelineName;
 use sluice_core::run::{Changeset, Decision, Plan, PlanStatus, Receipt, RunAction, RunRef, RunRequest, Verdict};
-use sluice_core::uri::layout;
 use sluice_lake::{Lake, LakeError, steps};
 
 use super::engines::Engine;
@@ -131,7 +130,6 @@ impl Side {
     }
 
     fn changeset(&self, run: &RunRef) -> Changeset {
-        let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "changeset");
-        wait(self.lake.read_document(&path)).expect("a changeset can be read").expect("what was audited was staged")
+        wait(self.lake.documents().of(run).require()).expect("what was audited was staged")
     }
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use axum::extract::{Path, State};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sluice_core::access::{Door, Treatment};
+use sluice_core::document::StepDocument;
 use sluice_core::name::{PipelineName, TableRef};
-use sluice_core::run::{Plan, Receipt, Verdict};
-use sluice_core::uri::{LakePath, layout};
+use sluice_core::run::{DocumentKind, Plan, Receipt, RunRef, Verdict};
+use sluice_core::uri::layout;
 use sluice_http::{Credentials, Json, Problem, ProblemCode, Query};
 use utoipa::ToSchema;
 
@@ -73,8 +75,7 @@ pub(super) async fn quality(
         if audits.len() >= RUNS {
             break;
         }
-        let path = layout::attempt_document(&receipt.run.pipeline, &receipt.run.run_id, receipt.run.attempt, "verdict");
-        if let Some(verdict) = read::<Verdict>(&doors, &path).await? {
+        if let Some(verdict) = read::<Verdict>(&doors, &receipt.run).await? {
             audits.extend(audit(&verdict, &access));
         }
     }
@@ -144,9 +145,7 @@ pub(super) async fn lineage(
     let (registered, accesses) = found(&doors, &caller, &domain, &product).await?;
     let newest = receipts(&doors, &registered.pipeline).await?.into_iter().next();
     let plan = match &newest {
-        Some(Receipt { run, .. }) => {
-            read::<Plan>(&doors, &layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "plan")).await?
-        }
+        Some(Receipt { run, .. }) => read::<Plan>(&doors, run).await?,
         None => None,
     };
     let ports: BTreeSet<&TableRef> = accesses.iter().map(|access| &access.port.table).collect();
@@ -209,19 +208,20 @@ fn steps(plan: &Plan, ports: &BTreeSet<&TableRef>) -> (Vec<Step>, Vec<Step>) {
 /// Receipts of the newest published runs, the newest first. Names of runs begin with their time, so they sort by it.
 async fn receipts(doors: &App, pipeline: &PipelineName) -> Result<Vec<Receipt>, Problem> {
     let paths = doors.lake.documents().list(&layout::runs(pipeline)).await.map_err(|error| unreadable(&error))?;
-    let is_receipt = |path: &&LakePath| {
-        path.as_str().rsplit('/').next().is_some_and(|name| name.starts_with("receipt-") && name.ends_with(".json"))
-    };
+    let documents = paths.iter().rev().filter_map(layout::attempt_of);
     let mut receipts = Vec::new();
-    for path in paths.iter().rev().filter(is_receipt).take(RUNS) {
-        receipts.extend(read::<Receipt>(doors, path).await?);
+    for (run, _) in documents.filter(|(_, kind)| *kind == DocumentKind::Receipt).take(RUNS) {
+        receipts.extend(read::<Receipt>(doors, &run).await?);
     }
     receipts.sort_by_key(|receipt| std::cmp::Reverse(receipt.published_at));
     Ok(receipts)
 }
 
-async fn read<T: serde::de::DeserializeOwned>(doors: &App, path: &LakePath) -> Result<Option<T>, Problem> {
-    doors.lake.documents().read(path).await.map_err(|error| unreadable(&error))
+async fn read<T>(doors: &App, run: &RunRef) -> Result<Option<T>, Problem>
+where
+    T: StepDocument<Of = RunRef> + DeserializeOwned,
+{
+    doors.lake.documents().of(run).get().await.map_err(|error| unreadable(&error))
 }
 
 fn unreadable(error: &sluice_documents::DocumentError) -> Problem {

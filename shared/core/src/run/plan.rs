@@ -124,7 +124,46 @@ pub struct Plan {
     pub earlier: Earlier,
 }
 
+/// What a plan gives an engine to do. It is known before the engine is chosen, because the choice depends on it.
+#[derive(Debug, Clone, Copy)]
+pub struct PlannedWork<'a> {
+    /// The attempt planned.
+    pub run: &'a RunRef,
+    /// What was asked for.
+    pub request: &'a RunRequest,
+    /// When the plan was made.
+    pub planned_at: Timestamp,
+    /// The pipeline as resolved for this run.
+    pub pipeline: &'a Pipeline,
+    /// Objects to read, by address.
+    pub objects: &'a [PlannedObject],
+    /// Where every table stands.
+    pub tables: &'a [PlannedTable],
+    /// Gold tables to compute again.
+    pub refresh: &'a BTreeSet<TableRef>,
+}
+
+impl<'a> PlannedWork<'a> {
+    /// Where this table stands. `None` for tables the pipeline does not write.
+    pub fn table(&self, table: &TableRef) -> Option<&'a PlannedTable> {
+        self.tables.iter().find(|planned| &planned.table == table)
+    }
+}
+
 impl Plan {
+    /// What the engine is given to do.
+    pub fn work(&self) -> PlannedWork<'_> {
+        PlannedWork {
+            run: &self.run,
+            request: &self.request,
+            planned_at: self.planned_at,
+            pipeline: &self.pipeline,
+            objects: &self.objects,
+            tables: &self.tables,
+            refresh: &self.refresh,
+        }
+    }
+
     /// The source objects of the run: of this attempt, and of those before that committed something.
     pub fn all_objects(&self) -> impl Iterator<Item = &SourceObject> {
         self.earlier.and(&self.objects)
@@ -132,6 +171,6 @@ impl Plan {
 
     /// Where this table stands. `None` for tables the pipeline does not write.
     pub fn table(&self, table: &TableRef) -> Option<&PlannedTable> {
-        self.tables.iter().find(|planned| &planned.table == table)
+        self.work().table(table)
     }
 }

@@ -13,7 +13,7 @@ use super::{SparkError, SparkScript, audit, sql};
 use crate::columns::{self, CORRUPT, StoredColumn, is_own_of_bronze, lineage_names, silver_columns};
 use crate::name::TableRef;
 use crate::pipeline::{SilverTable, WriteMode};
-use crate::run::{Plan, ReadFrom};
+use crate::run::{PlannedWork, ReadFrom};
 use crate::uri::{FolderUri, layout};
 
 /// Settings that decide what the script reads and writes, beside those of its SQL; with the reason of each.
@@ -35,7 +35,7 @@ const RECORD: [&str; 5] = ["_source_file", "_source_etag", "_source_row", "_corr
 /// Writes the script of one plan, section by section.
 pub(super) struct Compiler<'a> {
     lake: &'a FolderUri,
-    plan: &'a Plan,
+    plan: PlannedWork<'a>,
     groups: Vec<ObjectGroup<'a>>,
     script: String,
     /// Queries of metric lines.
@@ -47,7 +47,7 @@ impl<'a> Compiler<'a> {
     ///
     /// # Errors
     /// [`SparkError::NotExecuted`] naming an object that Spark would read otherwise.
-    pub(super) fn new(lake: &'a FolderUri, plan: &'a Plan) -> Result<Self, SparkError> {
+    pub(super) fn new(lake: &'a FolderUri, plan: PlannedWork<'a>) -> Result<Self, SparkError> {
         Ok(Self { lake, plan, groups: source::groups(plan)?, script: String::new(), metrics: Vec::new() })
     }
 
@@ -82,7 +82,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn heading(&mut self) {
-        let run = &self.plan.run;
+        let run = self.plan.run;
         self.statement(&format!(
             "-- Run {} of pipeline {}, attempt {}.\n\
              -- Stages Parquet files that no reader can see; another step audits and commits them.",
@@ -114,15 +114,15 @@ impl<'a> Compiler<'a> {
         if self.groups.is_empty() {
             return Ok(());
         }
-        let pipeline = &self.plan.pipeline;
+        let pipeline = self.plan.pipeline;
         self.section(&format!("{}: every record as text", pipeline.bronze));
-        let scratch = self.lake.object(&layout::scratch(&self.plan.run)).hadoop_path();
+        let scratch = self.lake.object(&layout::scratch(self.plan.run)).hadoop_path();
         let (format, csv) = (pipeline.source_format, pipeline.csv);
         let records: Vec<String> =
             self.groups.iter().map(|group| source::records(group, format, csv, &scratch)).collect();
         records.iter().for_each(|statements| self.statement(statements));
         let columns = self.bronze_columns();
-        let stage = Stage::of_bronze(self.lake, &self.plan.run, &pipeline.bronze, columns.clone());
+        let stage = Stage::of_bronze(self.lake, self.plan.run, &pipeline.bronze, columns.clone());
         let day = self.plan.planned_at.to_zoned(TimeZone::UTC).date();
         let micros = self.plan.planned_at.as_microsecond();
         let selects: Vec<String> = self
@@ -285,7 +285,7 @@ impl<'a> Compiler<'a> {
                 "(SELECT 1 WHERE FALSE)",
             ));
         }
-        let folder = text(&self.lake.object(&layout::metrics(&self.plan.run)).hadoop_path());
+        let folder = text(&self.lake.object(&layout::metrics(self.plan.run)).hadoop_path());
         let mut statement = String::new();
         let _ = write!(
             statement,
@@ -297,7 +297,7 @@ impl<'a> Compiler<'a> {
 }
 
 /// Whether a run brings rows to a silver table.
-fn changes(plan: &Plan, table: &SilverTable) -> bool {
+fn changes(plan: PlannedWork<'_>, table: &SilverTable) -> bool {
     plan.table(&table.table).is_some_and(|planned| !planned.sources.is_empty())
 }
 

@@ -9,15 +9,15 @@ use super::text::name;
 use crate::columns::contract_columns;
 use crate::name::{Layer, TableName, TableRef};
 use crate::pipeline::GoldTable;
-use crate::run::Plan;
+use crate::run::PlannedWork;
 use crate::uri::FolderUri;
 
 /// The statements of one gold table.
 pub(super) struct Gold<'a> {
     /// The lake's root.
     pub(super) lake: &'a FolderUri,
-    /// The plan.
-    pub(super) plan: &'a Plan,
+    /// The plan's work.
+    pub(super) plan: PlannedWork<'a>,
     /// The table.
     pub(super) gold: &'a GoldTable,
 }
@@ -36,7 +36,7 @@ impl Gold<'_> {
         let conformed = sql::conform(&query, &gold.contract, &[])
             .map_err(|source| SparkError::Conform { table: gold.table.clone(), source })?;
         let columns = contract_columns(&gold.contract).collect();
-        let stage = Stage::new(self.lake, &self.plan.run, &gold.table, columns, &gold.contract.partition_by)?;
+        let stage = Stage::new(self.lake, self.plan.run, &gold.table, columns, &gold.contract.partition_by)?;
         Ok(format!(
             "{}{}CREATE OR REPLACE TEMPORARY VIEW {} AS\nSELECT * FROM {};\n",
             stage.create(),
@@ -48,7 +48,7 @@ impl Gold<'_> {
 
     /// An input with the columns that SQL may use: of a silver table those of its contract.
     fn relation(&self, input: &TableRef) -> Relation {
-        let pipeline = &self.plan.pipeline;
+        let pipeline = self.plan.pipeline;
         let contract = pipeline
             .silver_table(input)
             .map(|table| &table.contract)

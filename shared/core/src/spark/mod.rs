@@ -22,7 +22,7 @@ use self::compile::Compiler;
 pub use self::source::check_format;
 use self::sql::ConformError;
 use crate::name::TableRef;
-use crate::run::{Plan, RunAction};
+use crate::run::{PlannedWork, RunAction};
 use crate::sql::SqlError;
 use crate::uri::FolderUri;
 
@@ -81,11 +81,11 @@ pub const SESSION_SETTINGS: &[(&str, &str)] = &[
     ("spark.sql.catalogImplementation", "in-memory"),
 ];
 
-/// The script of a plan, whose tables are in this lake.
+/// The script of a plan's work, whose tables are in this lake.
 ///
 /// # Errors
 /// [`SparkError`] naming the part that is not executed.
-pub fn script(lake: &FolderUri, plan: &Plan) -> Result<SparkScript, SparkError> {
+pub fn script(lake: &FolderUri, plan: PlannedWork<'_>) -> Result<SparkScript, SparkError> {
     check_format(plan.pipeline.source_format)?;
     if plan.request.action == RunAction::Replay {
         return Err(SparkError::NotExecuted {

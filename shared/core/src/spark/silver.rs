@@ -10,7 +10,7 @@ use crate::columns::{CORRUPT, accepted_columns, lineage_names, quarantine_column
 use crate::contract::{ColumnType, Severity};
 use crate::name::TableRef;
 use crate::pipeline::{SilverTable, Versioned, WriteMode};
-use crate::run::Plan;
+use crate::run::PlannedWork;
 use crate::uri::{FolderUri, layout};
 
 /// What decides where a row goes, beside its values.
@@ -20,8 +20,8 @@ const FLAGS: [&str; 3] = ["_raw", "_lacks_silver", "_lacks_quarantine"];
 pub(super) struct Silver<'a> {
     /// The lake's root.
     pub(super) lake: &'a FolderUri,
-    /// The plan.
-    pub(super) plan: &'a Plan,
+    /// The plan's work.
+    pub(super) plan: PlannedWork<'a>,
     /// The table.
     pub(super) table: &'a SilverTable,
     /// Number of the table, from 1.
@@ -103,7 +103,7 @@ impl Silver<'_> {
     fn stage(&self) -> Result<Stage, SparkError> {
         Stage::new(
             self.lake,
-            &self.plan.run,
+            self.plan.run,
             &self.table.table,
             silver_columns(self.table),
             &self.table.contract.partition_by,
@@ -141,7 +141,7 @@ impl Silver<'_> {
     }
 
     fn scratch(&self) -> String {
-        self.lake.object(&layout::scratch(&self.plan.run)).hadoop_path()
+        self.lake.object(&layout::scratch(self.plan.run)).hadoop_path()
     }
 
     /// The rows of the table's files that hold a key of the accepted rows, beside the accepted rows.
@@ -231,7 +231,7 @@ impl Silver<'_> {
     /// Rows that break an error rule, with every rule they broke.
     fn refuse(&self, tests: &[RowTest]) -> Result<String, SparkError> {
         let number = self.number;
-        let stage = Stage::new(self.lake, &self.plan.run, &self.table.quarantine, quarantine_columns(), &[])?;
+        let stage = Stage::new(self.lake, self.plan.run, &self.table.quarantine, quarantine_columns(), &[])?;
         let lineage = names(lineage_names());
         let insert = stage.insert(&format!(
             "(\n  SELECT {lineage},\n    {} AS _broken_rules,\n    _raw\n  FROM checked_{number} WHERE _bad AND _lacks_quarantine\n)",

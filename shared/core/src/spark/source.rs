@@ -7,7 +7,7 @@ use super::tables::Stage;
 use super::text::{name, names, text};
 use crate::columns::stored;
 use crate::contract::ColumnType;
-use crate::run::{Codec, Plan, PlannedObject, ReadFrom};
+use crate::run::{Codec, PlannedObject, PlannedWork, ReadFrom};
 use crate::source::SourceObject;
 use crate::spec::{CsvSpec, SourceFormat};
 
@@ -25,7 +25,7 @@ pub(super) struct ObjectGroup<'a> {
 ///
 /// # Errors
 /// [`SparkError::NotExecuted`] naming an object that Spark would read otherwise, or not at all.
-pub(super) fn groups(plan: &Plan) -> Result<Vec<ObjectGroup<'_>>, SparkError> {
+pub(super) fn groups(plan: PlannedWork<'_>) -> Result<Vec<ObjectGroup<'_>>, SparkError> {
     let mut groups: Vec<ObjectGroup<'_>> = Vec::new();
     for planned in plan.objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing) {
         let columns = shape_of(planned, plan.pipeline.source_format)?;
@@ -88,7 +88,7 @@ fn shape_of(planned: &PlannedObject, format: SourceFormat) -> Result<&[String], 
 
 /// The statement that fails when Spark passed an object by: every object of text has at least its header's line, and
 /// Parquet files have the rows of their footers, which are those staged in `bronze`.
-pub(super) fn all_read(groups: &[ObjectGroup<'_>], plan: &Plan, bronze: &str) -> String {
+pub(super) fn all_read(groups: &[ObjectGroup<'_>], plan: PlannedWork<'_>, bronze: &str) -> String {
     let landed = || plan.objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing);
     let read = match plan.pipeline.source_format {
         SourceFormat::Parquet => {
@@ -370,7 +370,7 @@ pub(super) fn all_columns<'a>(groups: &'a [ObjectGroup<'a>]) -> Vec<&'a str> {
 
 /// The view `objects`: every planned object with its path, address and version, how it is shown in quarantine, and which
 /// tables lack it.
-pub(super) fn objects(plan: &Plan, groups: &[ObjectGroup<'_>]) -> String {
+pub(super) fn objects(plan: PlannedWork<'_>, groups: &[ObjectGroup<'_>]) -> String {
     let flags: Vec<String> = (1..=plan.pipeline.silver.len())
         .flat_map(|n| [format!("lacks_silver_{n}"), format!("lacks_quarantine_{n}")])
         .collect();

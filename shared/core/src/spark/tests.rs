@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::Engine;
 use crate::pipeline::Pipeline;
 use crate::run::ReadFrom;
-use crate::run::{Codec, EngineChoice, PlanStatus, PlannedObject, PlannedTable, RunRef, RunRequest, SourceShape};
+use crate::run::{Codec, EngineChoice, Plan, PlanStatus, PlannedObject, PlannedTable, RunRef, RunRequest, SourceShape};
 use crate::source::SourceObject;
 use crate::spec::PipelineSpec;
 
@@ -78,7 +78,7 @@ fn the_script_of_the_example_is_as_reviewed() {
             table.columns = crate::columns::silver_columns(&plan.pipeline.silver[0]);
         }
     }
-    let written = script(&"s3://lake/prod".parse().expect("lake"), &plan).expect("script").text;
+    let written = script(&"s3://lake/prod".parse().expect("lake"), plan.work()).expect("script").text;
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/spark/retail.sql");
     if std::env::var_os("SLUICE_UPDATE_EXPECTED").is_some() {
         std::fs::write(path, &written).expect("write");
@@ -92,7 +92,7 @@ fn what_spark_would_read_otherwise_is_refused_by_name() {
     let check = |file: &str, codec: Codec, expected: &str| {
         let mut plan = plan(retail(), &[file], &COLUMNS);
         plan.objects[0].shape.as_mut().expect("shape").codec = codec;
-        let refused = script(&"s3://lake".parse().expect("lake"), &plan).err().map(|error| error.to_string());
+        let refused = script(&"s3://lake".parse().expect("lake"), plan.work()).err().map(|error| error.to_string());
         assert!(refused.clone().unwrap_or_default().contains(expected), "{file}: {refused:?}");
         assert_eq!(refused.is_none(), expected.is_empty(), "{file}: {refused:?}");
     };
@@ -106,11 +106,16 @@ fn what_spark_would_read_otherwise_is_refused_by_name() {
     check("s3://b/.a.csv", Codec::Plain, "whose names begin with _ or .");
     let mut unseen = plan(retail(), &["s3://b/a.csv"], &COLUMNS);
     unseen.objects[0].shape = None;
-    let error = script(&"s3://lake".parse().expect("lake"), &unseen).expect_err("no shape");
+    let error = script(&"s3://lake".parse().expect("lake"), unseen.work()).expect_err("no shape");
     assert!(error.to_string().contains("its columns are not in the plan"), "{error}");
     let mut replay = plan(retail(), &[], &COLUMNS);
     replay.request.action = RunAction::Replay;
-    assert!(script(&"s3://lake".parse().expect("lake"), &replay).expect_err("replay").to_string().contains("a replay"));
+    assert!(
+        script(&"s3://lake".parse().expect("lake"), replay.work())
+            .expect_err("replay")
+            .to_string()
+            .contains("a replay")
+    );
 }
 
 #[test]
@@ -142,7 +147,7 @@ fn a_run_without_objects_computes_gold_from_the_tables() {
             table.columns = crate::columns::silver_columns(&plan.pipeline.silver[0]);
         }
     }
-    let script = script(&"s3://lake".parse().expect("lake"), &plan).expect("script").text;
+    let script = script(&"s3://lake".parse().expect("lake"), plan.work()).expect("script").text;
     assert!(script.contains("delta.`s3://lake/silver/sales/transactions` VERSION AS OF 3"), "{script}");
     assert!(!script.contains("stage_bronze") && !script.contains("stage_silver"), "{script}");
     assert!(script.contains("INSERT OVERWRITE TABLE `stage_gold_daily_revenue`"), "{script}");

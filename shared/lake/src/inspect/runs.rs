@@ -1,6 +1,6 @@
 //! Runs, from the documents that their steps left.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use futures::TryStreamExt;
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use object_store::ObjectStore;
 use serde::Serialize;
 use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{
-    Changeset, Decision, Outcome, Plan, PlanStatus, Receipt, Report, ReportedError, RunAction, Verdict,
+    Changeset, Decision, Outcome, Plan, PlanStatus, Receipt, Report, ReportedError, RunAction, RunKey, Verdict,
 };
 use sluice_core::uri::{LakePath, layout};
 
@@ -163,21 +163,25 @@ pub async fn find_run(lake: &Lake, run: &RunId) -> Result<PipelineName, LakeErro
 /// # Errors
 /// [`LakeError::NotFound`] when the run left none; [`LakeError::Document`] naming the one that cannot be read.
 pub async fn run_details(lake: &Lake, pipeline: &PipelineName, run: &RunId) -> Result<RunDetails, LakeError> {
-    let paths: BTreeSet<LakePath> = lake.documents().list(&layout::run(pipeline, run)).await?.into_iter().collect();
-    if paths.is_empty() {
+    let key = RunKey { pipeline: pipeline.clone(), run_id: run.clone() };
+    let attempts = lake.documents().of(&key).attempts().await?;
+    if attempts.is_empty() {
         let what = format!("run `{run}` of pipeline `{pipeline}` does not exist in {}", lake.root());
         return Err(LakeError::NotFound { what });
     }
-    let mut attempt = 0;
-    while paths.contains(&layout::attempt_document(pipeline, run, attempt + 1, "plan")) {
-        attempt += 1;
-    }
-    let document = |kind: &str| layout::attempt_document(pipeline, run, attempt, kind);
-    let plan: Option<Plan> = lake.read_document(&document("plan")).await?;
-    let changeset: Option<Changeset> = lake.read_document(&document("changeset")).await?;
-    let verdict: Option<Verdict> = lake.read_document(&document("verdict")).await?;
-    let receipt: Option<Receipt> = lake.read_document(&document("receipt")).await?;
-    let report: Option<Report> = lake.read_document(&layout::run_document(pipeline, run, "report")).await?;
+    let newest = attempts.newest_attempt::<Plan>();
+    let (plan, changeset, verdict, receipt) = match &newest {
+        Some(newest) => {
+            let documents = lake.documents().of(newest);
+            let plan: Option<Plan> = documents.get().await?;
+            let changeset: Option<Changeset> = documents.get().await?;
+            let verdict: Option<Verdict> = documents.get().await?;
+            let receipt: Option<Receipt> = documents.get().await?;
+            (plan, changeset, verdict, receipt)
+        }
+        None => (None, None, None, None),
+    };
+    let report: Option<Report> = lake.documents().of(&key).get().await?;
     let sources = match (&plan, &report) {
         (Some(plan), _) => plan.all_objects().count(),
         (None, Some(report)) => report.sources.len(),
@@ -188,7 +192,7 @@ pub async fn run_details(lake: &Lake, pipeline: &PipelineName, run: &RunId) -> R
         run_id: run.clone(),
         state: state(plan.as_ref(), verdict.as_ref(), receipt.as_ref(), report.as_ref()),
         action: plan.as_ref().map(|plan| plan.request.action.clone()),
-        attempt,
+        attempt: newest.map_or(0, |newest| newest.attempt),
         planned_at: plan.as_ref().map(|plan| plan.planned_at),
         ended_at: report
             .as_ref()
@@ -297,8 +301,8 @@ mod tests {
         let root = format!("file://{}", folder.path().display()).parse().unwrap();
         let lake = Lake::open(&root, &Default::default()).unwrap();
         for (pipeline, run) in [("retail", "2026-0"), ("retail", "2026-3"), ("other", "2026-2"), ("other", "2026-1")] {
-            let path = layout::run_document(&pipeline.parse().unwrap(), &run.parse().unwrap(), "report");
-            lake.documents().write(&path, &report("skipped")).await.unwrap();
+            let run = RunKey { pipeline: pipeline.parse().unwrap(), run_id: run.parse().unwrap() };
+            lake.documents().of(&run).replace(&report("skipped")).await.unwrap();
             // Longer than the clock of any file system takes for a step.
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
@@ -309,8 +313,8 @@ mod tests {
         let retail = runs(&lake, Some(&"retail".parse().unwrap()), 10).await.unwrap();
         assert_eq!(retail.len(), 2);
         assert_eq!(find_run(&lake, &"2026-0".parse().unwrap()).await.unwrap().as_str(), "retail");
-        let path = layout::run_document(&"other".parse().unwrap(), &"2026-3".parse().unwrap(), "report");
-        lake.documents().write(&path, &report("skipped")).await.unwrap();
+        let run = RunKey { pipeline: "other".parse().unwrap(), run_id: "2026-3".parse().unwrap() };
+        lake.documents().of(&run).replace(&report("skipped")).await.unwrap();
         let several = find_run(&lake, &"2026-3".parse().unwrap()).await;
         assert!(matches!(several, Err(LakeError::Invalid { .. })), "{several:?}");
     }

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 use sluice_core::name::TableRef;
-use sluice_core::run::Plan;
+use sluice_core::run::{DocumentKind, Plan};
 use sluice_core::source::{SourceId, SourceObject};
-use sluice_core::uri::{FolderUri, LakePath, ObjectUri, layout};
+use sluice_core::uri::{FolderUri, ObjectUri, layout};
 
 use crate::delta::{commit_adoption, open_table};
 use crate::error::LakeError;
@@ -73,11 +73,9 @@ fn moved(object: &SourceObject, root: &FolderUri, was: &FolderUri) -> Option<Sou
 /// Etags of the objects that plans name, by address and size.
 async fn planned_objects(lake: &Lake) -> Result<BTreeMap<(ObjectUri, u64), BTreeSet<String>>, LakeError> {
     let mut found: BTreeMap<(ObjectUri, u64), BTreeSet<String>> = BTreeMap::new();
-    let is_plan = |path: &LakePath| {
-        path.as_str().rsplit('/').next().is_some_and(|name| name.starts_with("plan-") && name.ends_with(".json"))
-    };
-    for path in lake.documents().list(&layout::all_runs()).await?.into_iter().filter(is_plan) {
-        let Some(plan) = lake.documents().read::<Plan>(&path).await? else { continue };
+    for path in lake.documents().list(&layout::all_runs()).await? {
+        let Some((run, DocumentKind::Plan)) = layout::attempt_of(&path) else { continue };
+        let Some(plan) = lake.documents().of(&run).get::<Plan>().await? else { continue };
         for planned in plan.objects {
             let object = planned.object;
             found.entry((object.uri, object.size_bytes)).or_default().insert(object.etag);

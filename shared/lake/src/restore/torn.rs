@@ -6,11 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt};
-use serde::de::DeserializeOwned;
 use sluice_core::name::{RunId, TableRef};
 use sluice_core::restore::is_torn;
-use sluice_core::run::{Changeset, Receipt, RunRef};
-use sluice_core::uri::layout;
+use sluice_core::run::{Changeset, PartialReceipt, Receipt, RunRef};
 
 use super::history::Files;
 use crate::error::LakeError;
@@ -50,12 +48,16 @@ pub(super) async fn runs(lake: &Lake, files: &[Files]) -> Result<BTreeSet<RunId>
 }
 
 async fn is_lost(lake: &Lake, attempt: &RunRef, seen: &Seen) -> Result<bool, LakeError> {
-    for kind in ["receipt", "partial"] {
-        if let Some(noted) = document::<Receipt>(lake, attempt, kind).await? {
-            return Ok(noted.tables.iter().any(|committed| !seen.tables.contains(&committed.table)));
-        }
+    let documents = lake.documents().of(attempt);
+    let noted: Option<Receipt> = match documents.get().await? {
+        Some(receipt) => Some(receipt),
+        None => documents.get().await?.map(|PartialReceipt(receipt)| receipt),
+    };
+    if let Some(noted) = noted {
+        return Ok(noted.tables.iter().any(|committed| !seen.tables.contains(&committed.table)));
     }
-    Ok(match document::<Changeset>(lake, attempt, "changeset").await? {
+    let changeset: Option<Changeset> = documents.get().await?;
+    Ok(match changeset {
         Some(changeset) => {
             let staged: Vec<TableRef> = changeset.tables.into_iter().map(|change| change.table).collect();
             is_torn(&staged, &seen.tables)
@@ -63,8 +65,4 @@ async fn is_lost(lake: &Lake, attempt: &RunRef, seen: &Seen) -> Result<bool, Lak
         // Old runs' documents expire. Those of the newest commit have to be there; in a copy they may not have arrived yet.
         None => seen.is_newest,
     })
-}
-
-async fn document<T: DeserializeOwned>(lake: &Lake, run: &RunRef, kind: &str) -> Result<Option<T>, LakeError> {
-    lake.read_document(&layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, kind)).await
 }

@@ -13,11 +13,9 @@ use sluice_core::run::{
     Changeset, Decision, Plan, RowCounts, RuleResult, RunAction, RunRef, TableChange, TableVerdict, Verdict,
 };
 use sluice_core::spark::metrics::{EtlMetrics, MetricName};
-use sluice_core::uri::layout;
 
 use super::assemble::{assemble, number, numbers, read_metrics};
 use super::process::rows_after;
-use super::{document, required};
 use crate::delta::{OpenTable, open_table, scan_table_files};
 use crate::engine::metrics::Audit;
 use crate::engine::{metrics, rules};
@@ -35,14 +33,11 @@ use crate::runs;
 /// # Errors
 /// [`LakeError`] when a staged file cannot be read; those of [`assemble`]. A broken rule is a result, not an error.
 pub async fn quality_check(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Verdict, LakeError> {
-    let plan: Plan = required(lake, run, "plan").await?;
-    let verdict = match document(lake, run, "verdict").await? {
+    let documents = lake.documents().of(run);
+    let plan: Plan = documents.require().await?;
+    let verdict = match documents.get().await? {
         Some(verdict) => verdict,
-        None => {
-            let made = make_verdict(lake, now, run, &plan).await?;
-            let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "verdict");
-            lake.settle_document(&path, made).await?
-        }
+        None => documents.settle(make_verdict(lake, now, run, &plan).await?).await?,
     };
     if verdict.decision == Decision::Rejected {
         let broken: Vec<String> = verdict
@@ -60,13 +55,14 @@ pub async fn quality_check(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<
 
 async fn make_verdict(lake: &Lake, now: Timestamp, run: &RunRef, plan: &Plan) -> Result<Verdict, LakeError> {
     let spark = plan.engine.engine == Engine::Emr;
-    let changeset: Changeset = match document(lake, run, "changeset").await? {
-        Some(changeset) => changeset,
-        None if spark => {
-            let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "changeset");
-            lake.settle_document(&path, assemble(lake, now, plan).await?).await?
+    let documents = lake.documents().of(run);
+    let changeset: Changeset = if spark {
+        match documents.get().await? {
+            Some(changeset) => changeset,
+            None => documents.settle(assemble(lake, now, plan).await?).await?,
         }
-        None => required(lake, run, "changeset").await?,
+    } else {
+        documents.require().await?
     };
     let counted = if spark { Some(read_metrics(lake, run).await?) } else { None };
     let mut tables = Vec::new();

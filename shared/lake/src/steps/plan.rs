@@ -5,21 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use sluice_core::columns::{has_contract_columns, silver_columns};
-use sluice_core::engine::{Engine, TableMeasure, estimate};
-use sluice_core::name::{Layer, PipelineName, RunId, TableRef};
+use sluice_core::engine::{TableMeasure, estimate};
+use sluice_core::name::{Layer, RunId, TableRef};
 use sluice_core::pipeline::{Pipeline, WriteMode};
 use sluice_core::run::{
-    Decision, Earlier, EngineChoice, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedTable, ReadFrom, RunAction,
-    RunRef, RunRequest, Verdict,
+    Decision, Earlier, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedTable, PlannedWork, ReadFrom, RunAction,
+    RunKey, RunRef, RunRequest, Verdict,
 };
 use sluice_core::source::{SourceId, SourceObject};
-use sluice_core::uri::layout;
 
-use super::choose::{engine_of, workload};
+use super::choose::{choose_engine, workload};
 use super::named::Named;
 use super::publish::committed_so_far;
 use super::sniff::{Looked, refuse_unreadable};
-use super::{document, required};
 use crate::check;
 use crate::delta::{Ledger, OpenTable, open_table};
 use crate::error::LakeError;
@@ -34,12 +32,13 @@ use crate::runs;
 /// so that they do not stop the runs after this one); [`LakeError::Violation`] for a contract that breaks its table.
 pub async fn validate(lake: &Lake, now: Timestamp, run_id: RunId, request: RunRequest) -> Result<Plan, LakeError> {
     if let RunAction::Accept { run_id: rejected } = &request.action {
-        return accepted(lake, &request.pipeline, rejected).await;
+        return accepted(lake, RunKey { pipeline: request.pipeline.clone(), run_id: rejected.clone() }).await;
     }
-    if let Some(plan) = newest_plan(lake, &request.pipeline, &run_id).await? {
+    let run = RunKey { pipeline: request.pipeline.clone(), run_id };
+    if let Some(plan) = newest_plan(lake, &run).await? {
         return Ok(plan);
     }
-    let run = RunRef { pipeline: request.pipeline.clone(), run_id, attempt: 1 };
+    let run = run.attempt(1);
     make_plan(lake, now, Attempt { run, request, only: None, earlier: Earlier::default() }).await
 }
 
@@ -51,9 +50,9 @@ pub async fn replan(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Plan, L
     if run.attempt >= MAX_ATTEMPTS {
         return Err(LakeError::ConflictsWithoutEnd { run: run.run_id.to_string(), attempts: run.attempt });
     }
-    let before: Plan = required(lake, run, "plan").await?;
+    let before: Plan = lake.documents().of(run).require().await?;
     let next = RunRef { attempt: run.attempt + 1, ..run.clone() };
-    if let Some(plan) = document(lake, &next, "plan").await? {
+    if let Some(plan) = lake.documents().of(&next).get().await? {
         return Ok(plan);
     }
     // A person's word is for the objects that were looked at, not for whatever has arrived since.
@@ -76,33 +75,23 @@ struct Attempt {
 }
 
 /// The newest plan of a run.
-pub(crate) async fn newest_plan(
-    lake: &Lake,
-    pipeline: &PipelineName,
-    run_id: &RunId,
-) -> Result<Option<Plan>, LakeError> {
-    let mut newest = None;
-    for attempt in 1..=MAX_ATTEMPTS {
-        let run = RunRef { pipeline: pipeline.clone(), run_id: run_id.clone(), attempt };
-        match document(lake, &run, "plan").await? {
-            Some(plan) => newest = Some(plan),
-            None => break,
-        }
+async fn newest_plan(lake: &Lake, run: &RunKey) -> Result<Option<Plan>, LakeError> {
+    match lake.documents().of(run).attempts().await?.newest_attempt::<Plan>() {
+        Some(newest) => Ok(lake.documents().of(&newest).get().await?),
+        None => Ok(None),
     }
-    Ok(newest)
 }
 
-async fn accepted(lake: &Lake, pipeline: &PipelineName, rejected: &RunId) -> Result<Plan, LakeError> {
-    let plan = newest_plan(lake, pipeline, rejected)
-        .await?
-        .ok_or_else(|| LakeError::NotFound { what: format!("pipeline `{pipeline}` has no run `{rejected}`") })?;
+async fn accepted(lake: &Lake, rejected: RunKey) -> Result<Plan, LakeError> {
+    let plan = newest_plan(lake, &rejected).await?.ok_or_else(|| runs::no_run(&rejected))?;
     if runs::acceptance(lake, &plan.run).await?.is_none() {
+        let run_id = rejected.run_id;
         return Err(LakeError::Invalid {
-            message: format!("run `{rejected}` was not accepted by anyone; `sluice runs accept` records who and why"),
+            message: format!("run `{run_id}` was not accepted by anyone; `sluice runs accept` records who and why"),
         });
     }
     // What was accepted can be published as it is, unless it was planned again since and has not come to the gate.
-    let verdict: Option<Verdict> = document(lake, &plan.run, "verdict").await?;
+    let verdict: Option<Verdict> = lake.documents().of(&plan.run).get().await?;
     let passed_by_word = verdict.is_some_and(|verdict| verdict.decision != Decision::Rejected);
     Ok(if passed_by_word { Plan { status: PlanStatus::Accepted, ..plan } } else { plan })
 }
@@ -128,25 +117,33 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
     let work = if replay { standing.has_quarantine(&pipeline)? } else { !objects.is_empty() || !refresh.is_empty() };
     // A run that has committed something is not one that had nothing to do, even if others did the rest meanwhile.
     let status = if work || !earlier.is_empty() { PlanStatus::Planned } else { PlanStatus::Skipped };
-    let mut plan = Plan {
-        tables: standing.planned_tables(&pipeline, &objects),
+    let tables = standing.planned_tables(&pipeline, &objects);
+    let work = PlannedWork {
+        run: &run,
+        request: &request,
+        planned_at: now,
+        pipeline: &pipeline,
+        objects: &objects,
+        tables: &tables,
+        refresh: &refresh,
+    };
+    let estimate = estimate(&workload(work, measures, |table| standing.measure(table))?);
+    let engine = choose_engine(lake, status, work, &estimate)?;
+    let plan = Plan {
         run: run.clone(),
         request,
         planned_at: now,
         status,
-        engine: EngineChoice { engine: Engine::Lambda, reason: String::new() },
-        estimate: None,
+        engine,
+        estimate: Some(estimate),
         pipeline,
         objects,
+        tables,
         refresh,
         held,
         earlier,
     };
-    let estimate = estimate(&workload(&plan, measures, |table| standing.measure(table))?);
-    plan.engine = engine_of(lake, &plan, &estimate)?;
-    plan.estimate = Some(estimate);
-    let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "plan");
-    lake.settle_document(&path, plan).await
+    Ok(lake.documents().of(&run).settle(plan).await?)
 }
 
 /// Where every table of a pipeline stands.

@@ -10,11 +10,9 @@ use sluice_core::pipeline::{GoldTable, Pipeline};
 use sluice_core::run::{Changeset, Plan, PlanStatus, ReadFrom, RunAction, RunRef, TableChange};
 use sluice_core::source::{SourceId, SourceObject};
 use sluice_core::spec::SourceFormat;
-use sluice_core::uri::layout;
 use tokio::runtime::Handle;
 
 use super::changes::{has_inputs, in_order, open_planned};
-use super::{document, required};
 use crate::delta::{OpenTable, scan_table_files};
 use crate::engine::{
     BronzeStage, GoldInput, Missing, SilverContext, SilverStage, reread_bronze, reread_quarantine, scratch_folder,
@@ -33,10 +31,11 @@ use crate::source::{SourceInput, read_source};
 /// [`LakeError::SourceChanged`] when an object is not what the plan saw: plan again. [`LakeError::Source`] when an object
 /// cannot be read (it is held then). [`LakeError::Conflict`] when a table is gone since the plan.
 pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Changeset, LakeError> {
-    if let Some(changeset) = document(lake, run, "changeset").await? {
+    let documents = lake.documents().of(run);
+    if let Some(changeset) = documents.get().await? {
         return Ok(changeset);
     }
-    let plan: Plan = required(lake, run, "plan").await?;
+    let plan: Plan = documents.require().await?;
     if plan.status != PlanStatus::Planned {
         return Err(LakeError::Invalid { message: format!("run `{}` has nothing to process", run.run_id) });
     }
@@ -58,8 +57,7 @@ pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Change
     };
     drop(worker);
     let changeset = Changeset { run: run.clone(), staged_at: now, tables: changes };
-    let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "changeset");
-    lake.settle_document(&path, changeset).await
+    Ok(documents.settle(changeset).await?)
 }
 
 /// Whether the object itself is to blame, so that reading it again gives the same.

@@ -3,11 +3,10 @@
 use jiff::Timestamp;
 use sluice_core::name::TableRef;
 use sluice_core::run::{
-    Changeset, CommittedTable, Decision, Earlier, EarlierCommit, Plan, Receipt, RunRef, TableChange, Verdict,
+    Changeset, CommittedTable, Decision, Earlier, EarlierCommit, PartialReceipt, Plan, Receipt, RunRef, TableChange,
+    Verdict,
 };
-use sluice_core::uri::layout;
 
-use super::{document, required};
 use crate::delta::{commit, open_table};
 use crate::error::LakeError;
 use crate::lake::Lake;
@@ -20,30 +19,30 @@ use crate::runs;
 /// # Errors
 /// [`LakeError::Invalid`] when the gate did not let the run pass; [`LakeError::Conflict`] when another writer came first.
 pub async fn publish(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Receipt, LakeError> {
-    if let Some(receipt) = document(lake, run, "receipt").await? {
+    let documents = lake.documents().of(run);
+    if let Some(receipt) = documents.get().await? {
         return Ok(receipt);
     }
-    let plan: Plan = required(lake, run, "plan").await?;
-    let changeset: Changeset = required(lake, run, "changeset").await?;
-    let verdict: Verdict = required(lake, run, "verdict").await?;
+    let plan: Plan = documents.require().await?;
+    let changeset: Changeset = documents.require().await?;
+    let verdict: Verdict = documents.require().await?;
     if verdict.decision == Decision::Rejected {
         return Err(LakeError::Invalid {
             message: format!("run `{}` was rejected by the gate; accept it or release its source objects", run.run_id),
         });
     }
     let mut receipt = Receipt { run: run.clone(), published_at: now, tables: Vec::new() };
-    let path = |kind| layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, kind);
     if let Err(error) = commit_all(lake, &plan, &changeset, &mut receipt).await {
         // The run plans again: the next attempt tells what this one has brought already.
         if matches!(error, LakeError::Conflict { .. }) && !receipt.tables.is_empty() {
-            let _: Receipt = lake.settle_document(&path("partial"), receipt).await?;
+            documents.settle(PartialReceipt(receipt)).await?;
         }
         return Err(error);
     }
     for object in plan.all_objects() {
         runs::let_go(lake, &run.pipeline, &object.id()).await?;
     }
-    lake.settle_document(&path("receipt"), receipt).await
+    Ok(documents.settle(receipt).await?)
 }
 
 /// Commits table after table and notes each in the receipt.
@@ -64,10 +63,10 @@ async fn commit_all(lake: &Lake, plan: &Plan, changeset: &Changeset, receipt: &m
 
 /// What the attempts up to this one have committed, though the run has to plan again.
 pub(super) async fn committed_so_far(lake: &Lake, before: &Plan) -> Result<Earlier, LakeError> {
-    let run = &before.run;
+    let documents = lake.documents().of(&before.run);
     let mut earlier = before.earlier.clone();
-    let Some(partial): Option<Receipt> = document(lake, run, "partial").await? else { return Ok(earlier) };
-    let changeset: Changeset = required(lake, run, "changeset").await?;
+    let Some(PartialReceipt(partial)) = documents.get().await? else { return Ok(earlier) };
+    let changeset: Changeset = documents.require().await?;
     for committed in partial.tables {
         let Some(change) = changeset.tables.iter().find(|change| change.table == committed.table) else { continue };
         earlier.tables.retain(|commit| commit.committed.table != committed.table);

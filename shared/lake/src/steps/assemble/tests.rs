@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use polars::prelude::{DataType, IntoLazy, ParquetReader, ParquetWriter, SerReader, col};
-use sluice_core::run::{EngineChoice, RuleResult, RunRef, RunRequest, Verdict};
+use sluice_core::document::StepDocument;
+use sluice_core::run::{EngineChoice, RuleResult, RunRequest, Verdict};
 use sluice_core::uri::{FolderUri, LakePath, layout};
 use tempfile::TempDir;
 
@@ -136,9 +137,9 @@ impl Fixture {
         let verdict = quality_check(&lake, at(), &plan.run).await.expect("verdict");
         let engine = EngineChoice { engine: Engine::Emr, reason: "this test".to_owned() };
         let plan = Plan { engine, ..plan };
-        lake.documents().write(&document(&plan.run, "plan"), &plan).await.expect("plan");
-        for kind in ["changeset", "verdict"] {
-            lake.documents().delete(&document(&plan.run, kind)).await.expect("deleted");
+        lake.documents().of(&plan.run).replace(&plan).await.expect("plan");
+        for made in [Changeset::path(&plan.run), Verdict::path(&plan.run)] {
+            lake.documents().delete(&made).await.expect("deleted");
         }
         let fixture = Self { folder, lake, plan, expected, verdict };
         fixture.leave_output();
@@ -270,10 +271,6 @@ fn metric_line(table: &TableRef, metric: &str, rule: Option<&str>, value: &str) 
     format!(r#"{{"table":{table},"metric":{},"rule":{rule},"value":{}}}"#, quoted(metric), quoted(value))
 }
 
-fn document(run: &RunRef, kind: &str) -> LakePath {
-    layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, kind)
-}
-
 /// Data files below a folder, by path.
 fn data_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -322,8 +319,7 @@ fn what_spark_left_becomes_what_process_stages() {
             let silver = fixture.expected.tables.iter().find(|c| c.table.to_string() == SILVER).expect("silver");
             assert_eq!(!silver.removes.is_empty(), removes, "{mode}: the case must be what it says");
             let verdict = quality_check(&fixture.lake, at(), &fixture.plan.run).await.expect(mode);
-            let path = document(&fixture.plan.run, "changeset");
-            let changeset: Changeset = fixture.lake.read_document(&path).await.expect(mode).expect(mode);
+            let changeset: Changeset = fixture.lake.documents().of(&fixture.plan.run).require().await.expect(mode);
             assert_eq!(nameless(&changeset), nameless(&fixture.expected), "{mode}");
             assert_eq!(verdict, fixture.verdict, "{mode}");
             let receipt = publish(&fixture.lake, at(), &fixture.plan.run).await.expect(mode);
@@ -343,10 +339,10 @@ fn calls_again_and_at_once_give_one_changeset() {
         let call = || quality_check(&fixture.lake, at(), &fixture.plan.run);
         let (one, other) = tokio::join!(call(), call());
         let (one, other) = (one.expect("verdict"), other.expect("verdict"));
-        let path = document(&fixture.plan.run, "changeset");
-        let first: Changeset = fixture.lake.read_document(&path).await.expect("read").expect("there");
+        let documents = fixture.lake.documents().of(&fixture.plan.run);
+        let first: Changeset = documents.require().await.expect("there");
         let again = call().await.expect("verdict");
-        let second: Changeset = fixture.lake.read_document(&path).await.expect("read").expect("there");
+        let second: Changeset = documents.require().await.expect("there");
         assert_eq!((&one, &other, &first), (&again, &again, &second));
         assert_eq!(assemble(&fixture.lake, at(), &fixture.plan).await.expect("changeset"), first);
     });
@@ -364,7 +360,7 @@ fn output_that_is_not_what_was_asked_for_is_refused_by_name() {
                 assert!(error.message.contains(part), "{what}: no {part:?} in {error}");
             }
             // A changeset alone publishes nothing.
-            assert!(!fixture.path(&document(&fixture.plan.run, "verdict")).exists(), "{what}: a verdict was left");
+            assert!(!fixture.path(&Verdict::path(&fixture.plan.run)).exists(), "{what}: a verdict was left");
         });
     };
     let remove = |path: PathBuf| fs::remove_file(path).expect("removed");

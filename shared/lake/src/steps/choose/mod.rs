@@ -6,7 +6,7 @@ use sluice_core::engine::{
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::WriteMode;
-use sluice_core::run::{Plan, PlanStatus, RunAction};
+use sluice_core::run::{PlanStatus, PlannedWork, RunAction};
 use sluice_core::spark;
 use sluice_core::spec::SourceFormat;
 
@@ -18,23 +18,23 @@ use crate::lake::Lake;
 /// # Errors
 /// Those of `existing`.
 pub(super) fn workload(
-    plan: &Plan,
+    work: PlannedWork<'_>,
     measures: Vec<ObjectMeasure>,
     existing: impl Fn(&TableRef) -> Result<Option<TableMeasure>, LakeError>,
 ) -> Result<Workload, LakeError> {
     let mut workload = Workload {
         objects: measures,
-        parquet: plan.pipeline.source_format == SourceFormat::Parquet,
+        parquet: work.pipeline.source_format == SourceFormat::Parquet,
         ..Workload::default()
     };
-    for silver in &plan.pipeline.silver {
+    for silver in &work.pipeline.silver {
         let merges = matches!(silver.mode, WriteMode::Merge(_) | WriteMode::Scd2(_));
-        let gets_rows = plan.table(&silver.table).is_some_and(|planned| !planned.sources.is_empty());
+        let gets_rows = work.table(&silver.table).is_some_and(|planned| !planned.sources.is_empty());
         if merges && gets_rows {
             workload.merged.extend(existing(&silver.table)?);
         }
     }
-    for gold in plan.pipeline.gold.iter().filter(|gold| plan.refresh.contains(&gold.table)) {
+    for gold in work.pipeline.gold.iter().filter(|gold| work.refresh.contains(&gold.table)) {
         for input in &gold.inputs {
             workload.aggregated.extend(existing(input)?);
         }
@@ -42,32 +42,36 @@ pub(super) fn workload(
     Ok(workload)
 }
 
-/// The engine of a plan, by what is wanted, what the run would need and what Spark can do.
+/// The engine of planned work, by what is wanted, what the run would need and what Spark can do.
 ///
 /// # Errors
 /// [`LakeError::Invalid`] when Spark is asked for and cannot do the run.
-pub(super) fn engine_of(lake: &Lake, plan: &Plan, estimate: &Estimate) -> Result<EngineChoice, LakeError> {
-    if plan.status != PlanStatus::Planned {
+pub(super) fn choose_engine(
+    lake: &Lake,
+    status: PlanStatus,
+    work: PlannedWork<'_>,
+    estimate: &Estimate,
+) -> Result<EngineChoice, LakeError> {
+    if status != PlanStatus::Planned {
         return Ok(EngineChoice { engine: Engine::Lambda, reason: "there is nothing to do".to_owned() });
     }
-    let preference = plan.request.engine.unwrap_or(plan.pipeline.engine);
-    let limits = &plan.pipeline.lambda_limits;
-    let replay = plan.request.action == RunAction::Replay;
+    let preference = work.request.engine.unwrap_or(work.pipeline.engine);
+    let limits = &work.pipeline.lambda_limits;
+    let replay = work.request.action == RunAction::Replay;
     let may_be_spark = !replay
         && match preference {
             EnginePreference::Lambda => false,
             EnginePreference::Emr => true,
             EnginePreference::Auto => !fits(limits, estimate),
         };
-    let spark_obstacle = if may_be_spark { obstacle(lake, plan) } else { None };
+    let spark_obstacle = if may_be_spark { obstacle(lake, work) } else { None };
     choose(preference, limits, estimate, &EngineFacts { replay, spark_obstacle })
         .map_err(|refusal| LakeError::Invalid { message: refusal.to_string() })
 }
 
-/// Why Spark cannot do a plan, with the object or table and the fix.
-fn obstacle(lake: &Lake, plan: &Plan) -> Option<String> {
-    let engine = EngineChoice { engine: Engine::Emr, reason: String::new() };
-    let error = spark::script(lake.root(), &Plan { engine, ..plan.clone() }).err()?;
+/// Why Spark cannot do planned work, with the object or table and the fix.
+fn obstacle(lake: &Lake, work: PlannedWork<'_>) -> Option<String> {
+    let error = spark::script(lake.root(), work).err()?;
     Some(StepError::new(ErrorName::InvalidInput, &error).message)
 }
 
