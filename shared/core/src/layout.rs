@@ -1,9 +1,28 @@
 //! Paths below the lake's root. One function per kind of thing, so that the layout is written in one place.
 
-use crate::name::{PipelineName, PortName, ProductRef, RecipientName, RunId, TableRef};
+use crate::name::{DomainName, Layer, PipelineName, PortName, ProductRef, RecipientName, RunId, TableRef};
 use crate::recipient::{KeptToken, Token};
 use crate::run::RunRef;
 use crate::uri::{LakePath, UriError};
+
+/// Folder with one folder of delivered files per pipeline.
+pub const LANDING: &str = "landing";
+/// Name of the file with a pipeline's spec, in the folder of a person and in the lake.
+pub const SPEC_FILE: &str = "pipeline.yaml";
+/// Name of the folder with a table's log, which Delta prescribes.
+pub const LOG_FOLDER: &str = "_delta_log";
+/// Value in the name of a partition's folder that stands for null, as Hive and Spark write it.
+pub const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// Folder of the domains of a layer.
+pub fn layer(layer: Layer) -> LakePath {
+    LakePath(layer.as_str().to_owned())
+}
+
+/// Folder of the tables of a domain in a layer.
+pub fn domain(layer: Layer, domain: &DomainName) -> LakePath {
+    LakePath(format!("{}/{domain}", layer.as_str()))
+}
 
 /// Folder of a table's files and log.
 pub fn table(table: &TableRef) -> LakePath {
@@ -60,14 +79,30 @@ pub fn pipeline(pipeline: &PipelineName) -> LakePath {
     LakePath(format!("pipelines/{pipeline}"))
 }
 
+/// A document of a pipeline as deployed: its spec or one of its contracts. `path` is the one in the pipeline's folder.
+pub fn pipeline_document(pipeline: &PipelineName, path: &LakePath) -> LakePath {
+    LakePath(format!("pipelines/{pipeline}/{path}"))
+}
+
 /// The spec of a pipeline as deployed.
 pub fn spec(pipeline: &PipelineName) -> LakePath {
-    LakePath(format!("pipelines/{pipeline}/pipeline.yaml"))
+    LakePath(format!("pipelines/{pipeline}/{SPEC_FILE}"))
 }
 
 /// Folder with the folders of delivered files.
 pub fn landing() -> LakePath {
-    LakePath("landing".to_owned())
+    LakePath(LANDING.to_owned())
+}
+
+/// A delivered file. `path` is the one below the landing folder.
+pub fn delivered(path: &LakePath) -> LakePath {
+    LakePath(format!("{LANDING}/{path}"))
+}
+
+/// The folder directly below the landing folder that has the object with this path in it, which names its pipeline.
+pub fn landing_folder(path: &str) -> Option<&str> {
+    let (folder, _) = path.strip_prefix(LANDING)?.strip_prefix('/')?.split_once('/')?;
+    Some(folder)
 }
 
 /// What a caller of the API asked for, under the id of the run that answers it.
@@ -123,14 +158,25 @@ pub fn table_file(table: &TableRef, path: &str) -> Result<LakePath, UriError> {
     format!("{table}/{path}").parse()
 }
 
+/// Name below the table's folder of a data file that a run stages in the table's own layout. The run is in the name so that files that
+/// were never committed can be traced to it; `id` makes it unique.
+pub fn staged_name(run: &RunId, id: impl std::fmt::Display) -> String {
+    format!("part-{run}-{id}.zstd.parquet")
+}
+
+/// Folder of a table's log.
+pub fn log(table: &TableRef) -> LakePath {
+    LakePath(format!("{table}/{LOG_FOLDER}"))
+}
+
 /// An entry of a table's log.
 pub fn log_entry(table: &TableRef, version: u64) -> LakePath {
-    LakePath(format!("{table}/_delta_log/{version:020}.json"))
+    LakePath(format!("{table}/{LOG_FOLDER}/{version:020}.json"))
 }
 
 /// The file of a log that names its newest checkpoint.
 pub fn last_checkpoint(table: &TableRef) -> LakePath {
-    LakePath(format!("{table}/_delta_log/_last_checkpoint"))
+    LakePath(format!("{table}/{LOG_FOLDER}/_last_checkpoint"))
 }
 
 /// The restoration that was begun and is not finished.
@@ -143,15 +189,15 @@ pub fn restoration(id: &str) -> LakePath {
     LakePath(format!("restores/{id}.json"))
 }
 
+/// Folder of the log files that a restoration took out.
+pub fn all_moved(id: &str) -> LakePath {
+    LakePath(format!("restores/{id}"))
+}
+
 /// Where a restoration moves a file of a table's log to. Not below a `_delta_log`: no reader may take it for a table.
 pub fn moved(id: &str, table: &TableRef, path: &LakePath) -> LakePath {
     let name = path.as_str().rsplit('/').next().unwrap_or_default();
     LakePath(format!("restores/{id}/{table}/{name}"))
-}
-
-/// Folder of a table's log.
-pub fn log(table: &TableRef) -> LakePath {
-    LakePath(format!("{table}/_delta_log"))
 }
 
 /// Folder of the copies of a port that are handed out to callers who do not read it as it is: one for each version
@@ -177,6 +223,16 @@ pub enum CopyObject {
     List,
 }
 
+/// Folder of what Spark logs of a run on this machine.
+pub fn spark_logs(run: &RunId) -> LakePath {
+    LakePath(format!("logs/spark/{run}"))
+}
+
+/// Folder of the folders of holds.
+pub fn all_holds() -> LakePath {
+    LakePath("holds".to_owned())
+}
+
 /// Folder of the holds of a pipeline.
 pub fn holds(pipeline: &PipelineName) -> LakePath {
     LakePath(format!("holds/{pipeline}"))
@@ -185,4 +241,26 @@ pub fn holds(pipeline: &PipelineName) -> LakePath {
 /// The hold on one source object.
 pub fn hold(pipeline: &PipelineName, source: &crate::source::SourceId) -> LakePath {
     LakePath(format!("holds/{pipeline}/{source}.json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_a_delivered_file_names_its_pipeline() {
+        let check = |path: &str, expected: Option<&str>| assert_eq!(landing_folder(path), expected, "{path}");
+        check("landing/retail/2026/day 1.csv", Some("retail"));
+        check("landing/retail/", Some("retail"));
+        for path in ["landing/x.csv", "landings/retail/x.csv", "prod/landing/retail/x.csv", "landing", ""] {
+            check(path, None);
+        }
+    }
+
+    #[test]
+    fn entries_of_a_log_sort_by_version() {
+        let table = "silver/sales/t".parse().expect("table");
+        assert_eq!(log_entry(&table, 12).as_str(), "silver/sales/t/_delta_log/00000000000000000012.json");
+        assert!(log_entry(&table, 9) < log_entry(&table, 10));
+    }
 }

@@ -15,9 +15,6 @@ use crate::delta::{FileColumn, FileEntry, Footer};
 use crate::error::LakeError;
 use crate::lake::Lake;
 
-/// The folder name that stands for null, and for an empty text.
-const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
-
 /// The folder where Spark staged the files of one table in one attempt.
 pub(super) struct StageFolder<'a> {
     lake: &'a Lake,
@@ -93,7 +90,8 @@ impl<'a> StageFolder<'a> {
             .zip(folders)
             .map(|(column, folder)| match folder.split_once('=') {
                 Some((name, value)) if &percent_decoded(name) == column => {
-                    Ok((column.clone(), (value != NULL_FOLDER).then(|| percent_decoded(value))))
+                    // Spark writes an empty text as null, too.
+                    Ok((column.clone(), (value != layout::NULL_PARTITION).then(|| percent_decoded(value))))
                 }
                 _ => Err(wrong()),
             })
