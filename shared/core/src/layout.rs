@@ -174,6 +174,11 @@ pub fn log_entry(table: &TableRef, version: u64) -> LakePath {
     LakePath(format!("{table}/{LOG_FOLDER}/{version:020}.json"))
 }
 
+/// A file of a table's log. `name` is the one that a listing of the log's folder gave.
+pub fn log_file(table: &TableRef, name: &str) -> LakePath {
+    LakePath(format!("{table}/{LOG_FOLDER}/{name}"))
+}
+
 /// The file of a log that names its newest checkpoint.
 pub fn last_checkpoint(table: &TableRef) -> LakePath {
     LakePath(format!("{table}/{LOG_FOLDER}/_last_checkpoint"))
@@ -194,9 +199,8 @@ pub fn all_moved(id: &str) -> LakePath {
     LakePath(format!("restores/{id}"))
 }
 
-/// Where a restoration moves a file of a table's log to. Not below a `_delta_log`: no reader may take it for a table.
-pub fn moved(id: &str, table: &TableRef, path: &LakePath) -> LakePath {
-    let name = path.as_str().rsplit('/').next().unwrap_or_default();
+/// Where a restoration moves the file of this name of a table's log to. Not below a `_delta_log`: no reader may take it for a table.
+pub fn moved(id: &str, table: &TableRef, name: &str) -> LakePath {
     LakePath(format!("restores/{id}/{table}/{name}"))
 }
 

@@ -53,7 +53,7 @@ pub struct TableVersion {
     pub operation: Option<String>,
     /// The run that made it, when Sluice did.
     pub run_id: Option<String>,
-    /// Rows of the table at this version; `None` when the log does not tell or a vacuum took the version's log away.
+    /// Rows of the table at this version; `None` when the log does not say, or what it needs of the log was cleaned up.
     pub rows: Option<u64>,
 }
 
@@ -128,7 +128,7 @@ pub async fn history(lake: &Lake, table: &TableRef, limit: usize) -> Result<Vec<
     for entry in existing(lake, table, None).await?.history(limit).await? {
         let rows = match open_table(lake, table, Some(entry.version)).await {
             Ok(open) => open.map(|open| open.rows()).transpose()?.flatten(),
-            // A version whose log files were cleaned up is still named by the history of a checkpoint.
+            // Its own entry is there, but older ones were cleaned up and no checkpoint sums them up.
             Err(LakeError::Delta { .. }) => None,
             Err(error) => return Err(error),
         };

@@ -11,7 +11,7 @@ use sluice_core::run::{RunRef, StagedFile};
 use sluice_core::uri::{LakePath, layout};
 
 use super::AT_ONCE;
-use crate::delta::{FileColumn, FileEntry, Footer};
+use crate::delta::{DataFile, FileColumn, Footer};
 use crate::error::LakeError;
 use crate::lake::Lake;
 
@@ -152,10 +152,10 @@ pub(super) fn with_rows(files: Vec<FoundFile>) -> Vec<StagedFile> {
 /// # Errors
 /// The address that is none of the table's files.
 pub(super) fn entries_of<'a>(
-    entries: &'a [FileEntry],
+    entries: &'a [DataFile],
     table: &TableRef,
     addresses: &[String],
-) -> Result<Vec<&'a FileEntry>, String> {
+) -> Result<Vec<&'a DataFile>, String> {
     let paths: BTreeSet<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
     let folder = format!("/{table}/");
     let mut named = BTreeSet::new();
