@@ -6,7 +6,6 @@ pub mod cursor;
 pub mod decimal;
 pub mod engine;
 pub mod error;
-pub mod layout;
 pub mod name;
 pub mod pipeline;
 pub mod product;

@@ -1,4 +1,4 @@
-//! Where things are: the lake's root, and objects outside and inside it. The paths below the root are in [`crate::layout`].
+//! Where things are: the lake's root, and objects outside and inside it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
-pub use crate::layout;
+pub mod layout;
 
 /// Why a text is no location.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -135,7 +135,7 @@ fn parse_url(text: &str) -> Result<Url, UriError> {
 
 /// A path below a root: one or more segments, none of them empty, `.` or `..`, no control characters or backslashes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LakePath(pub(crate) String);
+pub struct LakePath(String);
 
 impl LakePath {
     /// The path, without a leading or trailing slash.

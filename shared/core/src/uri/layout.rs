@@ -1,9 +1,9 @@
 //! Paths below the lake's root. One function per kind of thing, so that the layout is written in one place.
 
+use super::{LakePath, UriError};
 use crate::name::{DomainName, Layer, PipelineName, PortName, ProductRef, RecipientName, RunId, TableRef};
 use crate::recipient::{KeptToken, Token};
 use crate::run::RunRef;
-use crate::uri::{LakePath, UriError};
 
 /// Folder with one folder of delivered files per pipeline.
 pub const LANDING: &str = "landing";
