@@ -293,7 +293,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_writer_is_told_from_other_faults_by_the_type_of_the_error() {
+    fn another_writer_is_recognised_by_the_type_of_the_error() {
         let check = |error: DeltaTableError, is_conflict: bool| {
             let text = error.to_string();
             let found = commit_error(&"silver/sales/t".parse().expect("table"))(error);

@@ -170,7 +170,8 @@ impl LogEntry {
 
 impl Action {
     fn parse(line: &[u8]) -> Result<Self, serde_json::Error> {
-        Ok(match serde_json::from_slice(line)? {
+        let line: Line = serde_json::from_slice(line)?;
+        Ok(match line {
             Line { commit_info: Some(info), .. } => Self::CommitInfo(info),
             Line { add: Some(file), .. } => Self::Add(file),
             Line { remove: Some(file), .. } => Self::Remove(file),

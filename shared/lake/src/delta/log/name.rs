@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_that_lacks_a_part_is_passed_by() {
+    fn a_checkpoint_that_lacks_a_part_is_ignored() {
         let files: Vec<LogFile> = [
             "00000000000000000003.checkpoint.parquet",
             "00000000000000000005.checkpoint.0000000001.0000000002.parquet",
