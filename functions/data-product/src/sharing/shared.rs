@@ -9,8 +9,7 @@ use sluice_core::uri::{LakePath, layout};
 use sluice_http::problem::code_of;
 use sluice_http::{Problem, ProblemCode};
 use sluice_lake::LakeError;
-use sluice_lake::delta::log::{Bound, open_version, version_at};
-use sluice_lake::delta::{DataFile, OpenTable};
+use sluice_lake::delta::{Bound, DataFile, OpenTable, open_version, version_at};
 use sluice_lake::serve::read_type;
 
 use crate::{Access, Doors};

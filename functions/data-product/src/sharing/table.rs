@@ -9,7 +9,7 @@ use sluice_core::access::Door;
 use sluice_core::name::ProductRef;
 use sluice_http::body::named;
 use sluice_http::{Credentials, Json, Problem, ProblemCode, Query};
-use sluice_lake::delta::log::Bound;
+use sluice_lake::delta::Bound;
 use utoipa::{IntoParams, ToSchema};
 
 use super::capability::Capabilities;

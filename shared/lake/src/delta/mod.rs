@@ -5,7 +5,7 @@ mod file;
 mod footer;
 mod history;
 mod ledger;
-pub mod log;
+pub(crate) mod log;
 pub mod schema;
 mod stats;
 
@@ -24,9 +24,10 @@ pub(crate) use commit::commit_adoption;
 pub use commit::{Committed, commit};
 pub use file::DataFile;
 pub(crate) use footer::{FileColumn, Footer};
-pub use history::HistoryEntry;
+pub use history::{Bound, HistoryEntry, open_version, version_at};
 pub(crate) use ledger::input_of;
 pub use ledger::{Ledger, run_app_id, source_app_id};
+pub use log::{VersionChanges, changes};
 pub use stats::{FileStatistics, staged_file};
 
 use self::log::Log;
