@@ -11,13 +11,13 @@ use sluice_core::error::{ErrorName, StepError};
 use sluice_core::pipeline::{MAX_DOCUMENT_BYTES, Pipeline, SpecError};
 use sluice_core::product::{Offered, RegisteredProduct, Source};
 use sluice_core::spec::PipelineSpec;
+use sluice_core::uri::layout::SPEC_FILE;
 use sluice_core::uri::{FolderUri, LakePath};
 use sluice_lake::engine::sql::predicate;
 
 use crate::fault::{Exit, Fault};
 use crate::place::Place;
 
-const SPEC_FILE: &str = "pipeline.yaml";
 /// What the names of data products' documents end in.
 const PRODUCT_ENDING: &str = ".odps.yaml";
 /// What the names of their policies end in.

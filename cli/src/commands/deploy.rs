@@ -46,8 +46,7 @@ pub(crate) async fn run(arguments: DeployArguments, console: &Console) -> Result
     refuse_taken(&registered, &products)?;
     let mut deployed = Vec::new();
     for (path, text) in files.documents()? {
-        let path = format!("{}/{path}", layout::pipeline(&pipeline.name)).parse()?;
-        deployed.push(put_text(&lake, path, text).await?);
+        deployed.push(put_text(&lake, layout::pipeline_document(&pipeline.name, &path), text).await?);
     }
     for product in products.iter().cloned() {
         deployed.push(register(&lake, &registered, product).await?);

@@ -6,6 +6,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use serde_json::json;
 use sluice_core::restore::SetBack;
+use sluice_core::uri::layout;
 use sluice_lake::restore::{self, Restoration};
 
 use crate::arguments::RestoreArguments;
@@ -47,7 +48,8 @@ pub(crate) async fn run(arguments: RestoreArguments, console: &Console) -> Resul
             "done in {:.1} s; the next run takes in what the tables lack",
             began.elapsed().as_secs_f64()
         ))?;
-        console.note(&format!("the entries that were taken out are in {}restores/{}/", lake.root(), done.id));
+        let taken_out = layout::all_moved(&done.id);
+        console.note(&format!("the entries that were taken out are in {}{taken_out}/", lake.root()));
     }
     Ok(Exit::Done)
 }

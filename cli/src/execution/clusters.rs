@@ -6,7 +6,7 @@ use sluice_aws::emr::Emr;
 use sluice_cluster::settings::{ClusterSettings, SettingsText};
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::RunId;
-use sluice_core::uri::FolderUri;
+use sluice_core::uri::{FolderUri, layout};
 use sluice_emr_local::{LocalEmr, Options, SparkLimits, SparkSteps, SparkTools};
 use tokio::sync::Mutex;
 
@@ -47,7 +47,7 @@ impl LocalClusters {
     /// For a run in this lake. Logs of Spark are kept in the lake, in `logs/spark/<run id>/`.
     pub(super) fn new(lake: &FolderUri, run_id: &RunId) -> Self {
         let folder = lake.is_local().then(|| lake.as_url().to_file_path().ok()).flatten();
-        let logs = folder.map(|folder| folder.join("logs/spark").join(run_id.as_str()));
+        let logs = folder.map(|folder| folder.join(layout::spark_logs(run_id).as_str()));
         Self { logs, running: Mutex::new(None) }
     }
 

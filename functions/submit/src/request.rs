@@ -151,7 +151,7 @@ fn objects_of(lake: &FolderUri, texts: &[String]) -> Result<BTreeSet<ObjectUri>,
 fn below_landing(lake: &FolderUri, text: &str) -> Result<ObjectUri, sluice_core::uri::UriError> {
     // Checked by itself first: it must not be told with our folder in front of it.
     let path: LakePath = text.parse()?;
-    Ok(lake.object(&format!("{}/{path}", layout::landing()).parse()?))
+    Ok(lake.object(&layout::delivered(&path)))
 }
 
 /// An address on the disk of a function is nothing that a caller may name, and a local lake knows no way to S3.

@@ -8,9 +8,7 @@ use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::PipelineName;
 use sluice_core::run::{RunAction, RunRequest};
 use sluice_core::uri::FolderUri;
-
-/// Folder below the lake's root with one folder of delivered files per pipeline.
-const LANDING: &str = "landing";
+use sluice_core::uri::layout::{LANDING, landing_folder};
 
 /// The input of an execution.
 ///
@@ -99,8 +97,7 @@ fn pipeline_of(lake: &FolderUri, bucket: &str, key: &str) -> Result<PipelineName
         let prefix = Path::from_url_path(url.path()).ok()?;
         let below =
             if prefix.as_ref().is_empty() { key } else { key.strip_prefix(prefix.as_ref())?.strip_prefix('/')? };
-        let (folder, _) = below.strip_prefix(LANDING)?.strip_prefix('/')?.split_once('/')?;
-        Some(folder)
+        landing_folder(below)
     };
     let (bucket, key) = (bucket.to_owned(), key.to_owned());
     match folder().map(str::parse) {

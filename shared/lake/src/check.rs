@@ -9,16 +9,14 @@ use sluice_core::pipeline::{Pipeline, SpecError};
 use sluice_core::run::RunRequest;
 use sluice_core::spec::PipelineSpec;
 use sluice_core::sql::{TableSql, engine_name};
-use sluice_core::uri::{FolderUri, LakePath, layout};
+use sluice_core::uri::layout::{self, SPEC_FILE};
+use sluice_core::uri::{FolderUri, LakePath};
 use sluice_documents::DocumentStore;
 
 use crate::delta::schema::polars_schema;
 use crate::engine::{EngineError, metrics, plan_projection, sql};
 use crate::error::LakeError;
 use crate::lake::{Lake, StoreOptions};
-
-/// Name of the spec's file.
-const SPEC_FILE: &str = "pipeline.yaml";
 
 /// Reads and resolves the pipeline of a request: from the folder it names, else as deployed in the lake.
 ///

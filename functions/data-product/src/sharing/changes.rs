@@ -5,8 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
 use sluice_http::{Credentials, Problem, ProblemCode, Query};
-use sluice_lake::delta::OpenTable;
-use sluice_lake::delta::log::{self, Bound, VersionChanges};
+use sluice_lake::delta::{self, Bound, OpenTable, VersionChanges};
 use utoipa::IntoParams;
 
 use super::capability::Capabilities;
@@ -74,7 +73,7 @@ pub(super) async fn changes(
     let (caller, access) = doors.table_access(&credentials, &path, "changes").await?;
     let work = async {
         let (versions, newest) = doors.versions(&access, &query).await?;
-        let changed = log::changes(&doors.lake, &access.port.table, versions.from, versions.to).await;
+        let changed = delta::changes(&doors.lake, &access.port.table, versions.from, versions.to).await;
         let changed = changed.map_err(|error| fault(&access, &error))?;
         let tables = doors.defining_tables(&access, versions, &changed, newest).await?;
 

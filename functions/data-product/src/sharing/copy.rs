@@ -38,7 +38,7 @@ impl Doors {
     /// # Errors
     /// Those of the lake; `query-too-large` for a table that is not copied.
     pub(super) async fn shared_files(&self, access: &Access, table: &OpenTable) -> Result<Vec<SharedFile>, Problem> {
-        let files = table.logged_files().map_err(|error| fault(access, &error))?;
+        let files = table.files_by_path().map_err(|error| fault(access, &error))?;
         if access.table.is_whole(table.columns()) {
             return files.into_iter().map(|file| SharedFile::of_table(access, file)).collect();
         }

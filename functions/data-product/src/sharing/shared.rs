@@ -9,8 +9,7 @@ use sluice_core::uri::{LakePath, layout};
 use sluice_http::problem::code_of;
 use sluice_http::{Problem, ProblemCode};
 use sluice_lake::LakeError;
-use sluice_lake::delta::OpenTable;
-use sluice_lake::delta::log::{Bound, LoggedFile, open_version, version_at};
+use sluice_lake::delta::{Bound, DataFile, OpenTable, open_version, version_at};
 use sluice_lake::serve::read_type;
 
 use crate::{Access, Doors};
@@ -52,7 +51,7 @@ impl SharedFile {
     ///
     /// # Errors
     /// `internal` for a file outside the table's folder, which another engine may have named.
-    pub(super) fn of_table(access: &Access, file: LoggedFile) -> Result<Self, Problem> {
+    pub(super) fn of_table(access: &Access, file: DataFile) -> Result<Self, Problem> {
         let path = layout::table_file(&access.port.table, &file.path).map_err(|error| {
             tracing::error!(%error, table = %access.port.table, "a file of the table is not in its folder");
             unreadable(access)
@@ -61,7 +60,7 @@ impl SharedFile {
             id: file_id(&path),
             path,
             size_bytes: file.size_bytes,
-            rows: file.rows(),
+            rows: file.rows,
             partition_values: file.partition_values,
             stats: file.stats,
             modified_at_ms: file.modified_at_ms,

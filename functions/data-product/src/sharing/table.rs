@@ -9,7 +9,7 @@ use sluice_core::access::Door;
 use sluice_core::name::ProductRef;
 use sluice_http::body::named;
 use sluice_http::{Credentials, Json, Problem, ProblemCode, Query};
-use sluice_lake::delta::log::Bound;
+use sluice_lake::delta::Bound;
 use utoipa::{IntoParams, ToSchema};
 
 use super::capability::Capabilities;
@@ -190,7 +190,7 @@ pub(super) async fn metadata(
         let table = doors.shared_table(&access, Asked::Newest).await?;
         let mut totals = None;
         if access.table.is_whole(table.columns()) {
-            let files = table.logged_files().map_err(|error| fault(&access, &error))?;
+            let files = table.files_by_path().map_err(|error| fault(&access, &error))?;
             totals = Some((files.iter().map(|file| file.size_bytes).sum(), files.len() as u64));
         }
         let mut answer = Answer::new(Capabilities::of(&headers), table.version(), false);

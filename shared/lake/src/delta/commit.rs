@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake::kernel::{Action, Add, MetadataExt, StructType, Transaction};
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
+use deltalake::kernel::{Action, Add, Metadata, MetadataExt, StructType, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTableBuilder, DeltaTableError, TableProperty};
 use jiff::Timestamp;
 use serde_json::json;
+use sluice_core::name::TableRef;
 use sluice_core::run::{ChangeKind, RunRef, TableChange};
 use sluice_core::source::SourceId;
+use sluice_core::uri::FolderUri;
 
 use super::{Ledger, OpenTable, ledger, open_table, schema};
 use crate::error::LakeError;
@@ -41,7 +43,7 @@ pub async fn commit(
     lake: &Lake,
     run: &RunRef,
     change: &TableChange,
-    inputs: &[(sluice_core::name::TableRef, u64)],
+    inputs: &[(TableRef, u64)],
     now: Timestamp,
 ) -> Result<Committed, LakeError> {
     let table = open_with_ledger(lake, change).await?;
@@ -51,19 +53,27 @@ pub async fn commit(
     check_unmoved(table.as_ref(), change)?;
     let transactions = transactions(run, change, inputs, now)?;
     let outcome = match &table {
-        None => create(lake, run, change, transactions).await,
+        None => {
+            let folder = lake.table_folder(&change.table)?;
+            create(lake, &folder, run, change, transactions).await.map_err(commit_error(&change.table))
+        }
         Some((table, _)) => append(table, run, change, transactions, now).await,
     };
     let failure = match outcome {
         Ok(version) => return Ok(Committed { version, already: false }),
         Err(failure) => failure,
     };
-    // The answer to a commit can be lost after it landed: the table's own record tells.
+    // The answer to a commit can be lost after it landed: the table's own record says whether it did.
     let table = open_with_ledger(lake, change).await?;
-    match already_committed(table.as_ref(), run).await? {
-        Some(done) => Ok(Committed { already: false, ..done }),
-        None => Err(as_conflict(failure, change)),
+    if let Some(done) = already_committed(table.as_ref(), run).await? {
+        return Ok(Committed { already: false, ..done });
     }
+    if change.read_version.is_none() {
+        // Another writer may have created the table first. The library says so in an error whose type it does not export, and the
+        // table says it, too.
+        check_unmoved(table.as_ref(), change)?;
+    }
+    Err(failure)
 }
 
 async fn open_with_ledger(lake: &Lake, change: &TableChange) -> Result<Option<(OpenTable, Ledger)>, LakeError> {
@@ -106,7 +116,7 @@ fn check_unmoved(table: Option<&(OpenTable, Ledger)>, change: &TableChange) -> R
 fn transactions(
     run: &RunRef,
     change: &TableChange,
-    inputs: &[(sluice_core::name::TableRef, u64)],
+    inputs: &[(TableRef, u64)],
     now: Timestamp,
 ) -> Result<Vec<Transaction>, LakeError> {
     let at = now.as_millisecond();
@@ -151,11 +161,11 @@ fn adds(change: &TableChange, now_ms: i64) -> impl Iterator<Item = Action> + '_ 
 
 async fn create(
     lake: &Lake,
+    folder: &FolderUri,
     run: &RunRef,
     change: &TableChange,
     transactions: Vec<Transaction>,
 ) -> Result<u64, DeltaTableError> {
-    let folder = lake.table_folder(&change.table).map_err(|error| DeltaTableError::Generic(error.to_string()))?;
     if let (true, Ok(path)) = (folder.is_local(), folder.as_url().to_file_path()) {
         std::fs::create_dir_all(&path)?;
     }
@@ -182,13 +192,12 @@ async fn append(
     change: &TableChange,
     transactions: Vec<Transaction>,
     now: Timestamp,
-) -> Result<u64, DeltaTableError> {
-    let snapshot = table.table.snapshot()?;
-    let now_ms = now.as_millisecond();
+) -> Result<u64, LakeError> {
+    let failed = commit_error(&change.table);
+    let snapshot = table.table.snapshot().map_err(&failed)?;
     let mut actions = Vec::new();
     if table.columns() != change.columns {
-        let schema = StructType::try_new(schema::delta_fields(&change.columns)?)?;
-        actions.push(Action::Metadata(snapshot.metadata().clone().with_schema(&schema)?));
+        actions.push(new_columns(snapshot.metadata(), change).map_err(&failed)?);
     }
     let removed: BTreeSet<&str> = change.removes.iter().map(String::as_str).collect();
     let mut found = 0_usize;
@@ -199,11 +208,11 @@ async fn append(
         }
     }
     if found != removed.len() {
-        let message =
+        let detail =
             format!("{} of {} files to replace are no longer in the table", removed.len() - found, removed.len());
-        return Err(DeltaTableError::Generic(message));
+        return Err(LakeError::Conflict { table: change.table.clone(), detail });
     }
-    actions.extend(adds(change, now_ms));
+    actions.extend(adds(change, now.as_millisecond()));
     let (operation, retries) = match change.kind {
         ChangeKind::Append => {
             (DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None }, APPEND_RETRIES)
@@ -226,8 +235,15 @@ async fn append(
     let done = CommitBuilder::from(properties(run, transactions, retries))
         .with_actions(actions)
         .build(Some(snapshot), table.table.log_store(), operation)
-        .await?;
+        .await
+        .map_err(&failed)?;
     Ok(done.version())
+}
+
+/// The action that gives a table the columns of a change.
+fn new_columns(metadata: &Metadata, change: &TableChange) -> Result<Action, DeltaTableError> {
+    let schema = StructType::try_new(schema::delta_fields(&change.columns)?)?;
+    Ok(Action::Metadata(metadata.clone().with_schema(&schema)?))
 }
 
 /// Records these source objects in a table that has their rows already, under ids that it does not know.
@@ -239,7 +255,7 @@ pub(crate) async fn commit_adoption(
     sources: &BTreeSet<SourceId>,
     now: Timestamp,
 ) -> Result<u64, LakeError> {
-    let failed = |error| LakeError::delta(table.reference())(error);
+    let failed = commit_error(table.reference());
     let at = now.as_millisecond();
     let transactions = sources
         .iter()
@@ -249,39 +265,45 @@ pub(crate) async fn commit_adoption(
         .with_application_transactions(transactions)
         .with_max_retries(0)
         .with_cleanup_expired_logs(Some(false));
-    let snapshot = table.table.snapshot().map_err(failed)?;
+    let snapshot = table.table.snapshot().map_err(&failed)?;
     let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
     let done = CommitBuilder::from(properties).build(Some(snapshot), table.table.log_store(), operation).await;
-    match done {
-        Ok(done) => Ok(done.version()),
-        Err(error) if is_overtaken(&error) => {
-            Err(LakeError::Conflict { table: table.reference().clone(), detail: error.to_string() })
-        }
-        Err(error) => Err(failed(error)),
+    Ok(done.map_err(&failed)?.version())
+}
+
+/// The error for a commit that failed: a conflict when another writer came first, else a fault of the log or the store.
+fn commit_error(table: &TableRef) -> impl Fn(DeltaTableError) -> LakeError {
+    let table = table.clone();
+    move |error| match error {
+        DeltaTableError::VersionAlreadyExists(_)
+        | DeltaTableError::Transaction {
+            source:
+                TransactionError::CommitConflict(_)
+                | TransactionError::VersionAlreadyExists(_)
+                | TransactionError::MaxCommitAttempts(_),
+        } => LakeError::Conflict { table: table.clone(), detail: error.to_string() },
+        error => LakeError::delta(&table)(error),
     }
 }
 
-/// Faults that say "another writer came first", told apart from those of the store.
-fn as_conflict(failure: DeltaTableError, change: &TableChange) -> LakeError {
-    if is_overtaken(&failure) {
-        LakeError::Conflict { table: change.table.clone(), detail: failure.to_string() }
-    } else {
-        LakeError::delta(&change.table)(failure)
-    }
-}
+#[cfg(test)]
+mod tests {
+    use deltalake::kernel::transaction::CommitConflictError;
 
-fn is_overtaken(failure: &DeltaTableError) -> bool {
-    match failure {
-        DeltaTableError::VersionAlreadyExists(_) => true,
-        DeltaTableError::Transaction { source } => matches!(
-            source,
-            deltalake::kernel::transaction::TransactionError::CommitConflict(_)
-                | deltalake::kernel::transaction::TransactionError::VersionAlreadyExists(_)
-                | deltalake::kernel::transaction::TransactionError::MaxCommitAttempts(_)
-        ),
-        // The library wraps "table already exists" of a create in a type of its own that it does not export.
-        DeltaTableError::GenericError { source } => source.to_string().contains("already exists"),
-        DeltaTableError::Generic(message) => message.contains("no longer in the table"),
-        _ => false,
+    use super::*;
+
+    #[test]
+    fn another_writer_is_recognised_by_the_type_of_the_error() {
+        let check = |error: DeltaTableError, is_conflict: bool| {
+            let text = error.to_string();
+            let found = commit_error(&"silver/sales/t".parse().expect("table"))(error);
+            assert_eq!(matches!(found, LakeError::Conflict { .. }), is_conflict, "{text}");
+        };
+        check(DeltaTableError::VersionAlreadyExists(3), true);
+        check(DeltaTableError::Transaction { source: TransactionError::VersionAlreadyExists(3) }, true);
+        check(DeltaTableError::Transaction { source: TransactionError::MaxCommitAttempts(15) }, true);
+        check(TransactionError::from(CommitConflictError::ConcurrentAppend).into(), true);
+        check(DeltaTableError::Transaction { source: TransactionError::DeltaTableAppendOnly }, false);
+        check(DeltaTableError::Generic("version 3 already exists".to_owned()), false);
     }
 }

@@ -1,18 +1,13 @@
 //! The record of what is in a table: the `txn` actions of its own log, so it cannot disagree with the table.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
 
-use deltalake::DeltaTable;
-use deltalake::logstore::object_store::path::Path;
-use deltalake::logstore::object_store::{ObjectStore, ObjectStoreExt};
-use futures::TryStreamExt;
 use polars::prelude::{ParquetReader, SerReader};
-use serde::Deserialize;
 use sluice_core::name::TableRef;
 use sluice_core::run::RunRef;
 use sluice_core::source::SourceId;
 
+use super::log::{Log, LogFile, newest_checkpoint};
 use crate::error::LakeError;
 
 const SOURCE_PREFIX: &str = "sluice.source/";
@@ -68,70 +63,31 @@ impl Ledger {
         self.transactions.get(&input_app_id(input)).and_then(|version| u64::try_from(*version).ok())
     }
 
-    /// Reads the ledger of a table at the version it is open at: newest checkpoint, then the commits after it.
-    pub(super) async fn read(reference: &TableRef, table: &DeltaTable) -> Result<Self, LakeError> {
-        let version = table.version().unwrap_or_default();
-        let store = table.log_store().object_store(None);
-        let failed = |doing: &'static str, path: &Path| {
-            let location = format!("{reference}/{path}");
-            move |source| LakeError::Store { doing, location, source }
-        };
-        let log = Path::from("_delta_log");
-        let mut names: Vec<Path> = store
-            .list(Some(&log))
-            .map_ok(|object| object.location)
-            .try_collect()
-            .await
-            .map_err(failed("list", &log))?;
-        names.sort();
+    /// Reads the ledger of a table at a version: newest checkpoint, then the commits after it.
+    pub(super) async fn read(log: &Log<'_>, version: u64) -> Result<Self, LakeError> {
+        let files = log.files().await?;
+        let checkpoint = newest_checkpoint(&files, version);
         let mut ledger = Self::default();
-        let parts = newest_checkpoint(&names, version);
-        let checkpoint_version = parts.first().and_then(log_version);
-        for part in &parts {
-            let bytes = read_all(store.as_ref(), part).await.map_err(failed("read", part))?;
-            ledger.add_checkpoint(reference, part, bytes)?;
+        for part in &checkpoint {
+            ledger.add_checkpoint(log.table(), part, log.bytes(part).await?)?;
         }
-        for name in &names {
-            let Some(commit) = log_version(name).filter(|_| is_commit(name)) else {
-                continue;
-            };
-            if commit <= version && checkpoint_version.is_none_or(|checkpoint| commit > checkpoint) {
-                let bytes = read_all(store.as_ref(), name).await.map_err(failed("read", name))?;
-                ledger.add_commit(reference, name, &bytes)?;
+        let summed_up = checkpoint.first().map(|part| part.version);
+        let is_needed = |file: &&LogFile| {
+            file.is_commit() && file.version <= version && summed_up.is_none_or(|summed_up| file.version > summed_up)
+        };
+        for commit in files.iter().filter(is_needed) {
+            let entry = log.entry(commit.version).await?;
+            for transaction in entry.transactions() {
+                let transaction = transaction.map_err(entry.unreadable(log.table()))?;
+                ledger.transactions.insert(transaction.app_id, transaction.version);
             }
         }
         Ok(ledger)
     }
 
-    fn add_commit(&mut self, reference: &TableRef, name: &Path, bytes: &[u8]) -> Result<(), LakeError> {
-        #[derive(Deserialize)]
-        struct Line {
-            txn: Option<Txn>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Txn {
-            app_id: String,
-            version: i64,
-        }
-        for line in bytes.lines() {
-            let line = line.map_err(|source| LakeError::Io { doing: "read", path: name.as_ref().into(), source })?;
-            // Most lines are file actions with long statistics; only those that can be a txn are parsed.
-            if !line.contains("\"txn\"") {
-                continue;
-            }
-            let parsed: Line = serde_json::from_str(&line).map_err(|error| LakeError::Internal {
-                message: format!("table `{reference}`: commit {name} has an unreadable txn action: {error}"),
-            })?;
-            if let Some(txn) = parsed.txn {
-                self.transactions.insert(txn.app_id, txn.version);
-            }
-        }
-        Ok(())
-    }
-
-    fn add_checkpoint(&mut self, reference: &TableRef, name: &Path, bytes: bytes::Bytes) -> Result<(), LakeError> {
-        let failed = |source| LakeError::Polars { doing: format!("checkpoint {name} of table `{reference}`"), source };
+    fn add_checkpoint(&mut self, table: &TableRef, part: &LogFile, bytes: bytes::Bytes) -> Result<(), LakeError> {
+        let failed =
+            |source| LakeError::Polars { doing: format!("checkpoint {} of table `{table}`", part.name), source };
         let frame = ParquetReader::new(std::io::Cursor::new(bytes))
             .with_columns(Some(vec!["txn".to_owned()]))
             .finish()
@@ -147,29 +103,4 @@ impl Ledger {
         }
         Ok(())
     }
-}
-
-async fn read_all(store: &dyn ObjectStore, path: &Path) -> Result<bytes::Bytes, object_store::Error> {
-    store.get(path).await?.bytes().await
-}
-
-/// The version in a log file's name, `00000000000000000012.json` or `….checkpoint.parquet`.
-fn log_version(path: &Path) -> Option<u64> {
-    path.filename()?.split('.').next()?.parse().ok()
-}
-
-fn is_commit(path: &Path) -> bool {
-    path.filename().is_some_and(|name| name.len() == 25 && name.ends_with(".json"))
-}
-
-/// The files of the newest checkpoint at or before `version`; empty where there is none.
-fn newest_checkpoint(names: &[Path], version: u64) -> Vec<Path> {
-    let checkpoints = || {
-        names.iter().filter(|name| {
-            name.filename().is_some_and(|file| file.contains(".checkpoint.") && file.ends_with(".parquet"))
-                && log_version(name).is_some_and(|v| v <= version)
-        })
-    };
-    let newest = checkpoints().filter_map(log_version).max();
-    checkpoints().filter(|name| log_version(name) == newest).cloned().collect()
 }

@@ -1,34 +1,36 @@
 //! Delta tables: opening, reading and the one place that commits.
 
 mod commit;
+mod file;
 mod footer;
+mod history;
 mod ledger;
-pub mod log;
+pub(crate) mod log;
 pub mod schema;
 mod stats;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use deltalake::kernel::CommitInfo;
 use deltalake::{DeltaTable, DeltaTableBuilder};
-use futures::TryStreamExt;
-use jiff::Timestamp;
 use polars::prelude::cloud::CloudOptions;
 use polars::prelude::{
     CloudScheme, DataFrame, DataType, HiveOptions, IntoLazy, LazyFrame, PlRefPath, ScanArgsParquet, Schema, col,
 };
 use sluice_core::columns::StoredColumn;
 use sluice_core::name::TableRef;
-use sluice_core::uri::FolderUri;
+use sluice_core::uri::{FolderUri, layout};
 
 pub(crate) use commit::commit_adoption;
 pub use commit::{Committed, commit};
+pub use file::DataFile;
 pub(crate) use footer::{FileColumn, Footer};
+pub use history::{Bound, HistoryEntry, open_version, version_at};
 pub(crate) use ledger::input_of;
 pub use ledger::{Ledger, run_app_id, source_app_id};
+pub use log::{VersionChanges, changes};
 pub use stats::{FileStatistics, staged_file};
 
+use self::log::Log;
 use crate::error::LakeError;
 use crate::lake::{Lake, StoreOptions};
 
@@ -36,38 +38,10 @@ use crate::lake::{Lake, StoreOptions};
 #[derive(Debug, Clone)]
 pub struct OpenTable {
     reference: TableRef,
+    lake: Lake,
     folder: FolderUri,
-    options: StoreOptions,
     table: DeltaTable,
     columns: Vec<StoredColumn>,
-}
-
-/// A data file of a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileEntry {
-    /// Path below the table's folder.
-    pub path: String,
-    /// Size in bytes.
-    pub size_bytes: u64,
-    /// Rows, when the log says so.
-    pub rows: Option<u64>,
-    /// Partition values, as text.
-    pub partition_values: BTreeMap<String, Option<String>>,
-    /// Delta statistics (JSON text), when the log has them.
-    pub stats: Option<String>,
-}
-
-/// A version in a table's history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HistoryEntry {
-    /// The version.
-    pub version: u64,
-    /// When it was committed.
-    pub committed_at: Option<Timestamp>,
-    /// What the writer called it, such as `WRITE`.
-    pub operation: Option<String>,
-    /// The run that made it, when Sluice did.
-    pub run_id: Option<String>,
 }
 
 /// Opens a table, at its newest version or at the one given. `None` where there is no table.
@@ -81,7 +55,7 @@ pub async fn open_table(lake: &Lake, table: &TableRef, version: Option<u64>) -> 
     if folder.is_local() {
         // The library refuses a local folder that does not exist, where S3 just has no objects.
         match folder.as_url().to_file_path() {
-            Ok(path) if path.join("_delta_log").is_dir() => {}
+            Ok(path) if path.join(layout::LOG_FOLDER).is_dir() => {}
             _ => return Ok(None),
         }
     }
@@ -102,16 +76,11 @@ pub async fn open_table(lake: &Lake, table: &TableRef, version: Option<u64>) -> 
         }
         opened.load_version(version).await.map_err(&failed)?;
     }
-    OpenTable::new(table.clone(), folder, lake.options().clone(), opened).map(Some)
+    OpenTable::new(table.clone(), lake.clone(), folder, opened).map(Some)
 }
 
 impl OpenTable {
-    fn new(
-        reference: TableRef,
-        folder: FolderUri,
-        options: StoreOptions,
-        table: DeltaTable,
-    ) -> Result<Self, LakeError> {
+    fn new(reference: TableRef, lake: Lake, folder: FolderUri, table: DeltaTable) -> Result<Self, LakeError> {
         let schema = table.snapshot().map_err(LakeError::delta(&reference))?.schema();
         let columns = schema
             .fields()
@@ -126,7 +95,7 @@ impl OpenTable {
                 })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { reference, folder, options, table, columns })
+        Ok(Self { reference, lake, folder, table, columns })
     }
 
     /// The table.
@@ -144,45 +113,19 @@ impl OpenTable {
         &self.columns
     }
 
+    /// The table's id.
+    ///
+    /// # Errors
+    /// [`LakeError::Delta`].
+    pub fn id(&self) -> Result<String, LakeError> {
+        let snapshot = self.table.snapshot().map_err(LakeError::delta(&self.reference))?;
+        Ok(snapshot.metadata().id().to_owned())
+    }
+
     /// Partition columns in order.
     pub fn partition_by(&self) -> Result<Vec<String>, LakeError> {
         let snapshot = self.table.snapshot().map_err(LakeError::delta(&self.reference))?;
         Ok(snapshot.metadata().partition_columns().to_vec())
-    }
-
-    /// Data files of this version.
-    ///
-    /// # Errors
-    /// [`LakeError::Violation`] for files with deletion vectors, which Sluice does not read yet.
-    pub fn files(&self) -> Result<Vec<FileEntry>, LakeError> {
-        let snapshot = self.table.snapshot().map_err(LakeError::delta(&self.reference))?;
-        snapshot
-            .log_data()
-            .iter()
-            .map(|file| {
-                if file.deletion_vector_descriptor().is_some() {
-                    return Err(LakeError::Violation {
-                        table: self.reference.clone(),
-                        message: format!(
-                            "file {} has a deletion vector, which is not read yet; rewrite the table without",
-                            file.path()
-                        ),
-                    });
-                }
-                Ok(FileEntry {
-                    path: file.path().into_owned(),
-                    size_bytes: u64::try_from(file.size()).unwrap_or_default(),
-                    rows: file.num_records().and_then(|rows| u64::try_from(rows).ok()),
-                    partition_values: file.partition_values_map().into_iter().collect(),
-                    stats: file.stats(),
-                })
-            })
-            .collect()
-    }
-
-    /// Rows of this version, from the log's statistics; `None` when another writer left them out.
-    pub fn rows(&self) -> Result<Option<u64>, LakeError> {
-        Ok(self.files()?.iter().map(|file| file.rows).sum())
     }
 
     /// All rows of this version.
@@ -213,7 +156,7 @@ impl OpenTable {
         file_column: Option<&str>,
     ) -> Result<LazyFrame, LakeError> {
         let partition_by = self.partition_by()?;
-        let (folder, options) = (&self.folder, &self.options);
+        let (folder, options) = (&self.folder, self.lake.options());
         scan_files_as(&self.reference, folder, options, &self.columns, &partition_by, paths, file_column)
     }
 
@@ -226,30 +169,12 @@ impl OpenTable {
         address.strip_prefix(base.as_str()).and_then(|path| path.strip_prefix('/')).ok_or_else(outside)
     }
 
-    /// Versions of the table, newest first, at most `limit`.
-    ///
-    /// # Errors
-    /// [`LakeError::Delta`].
-    pub async fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, LakeError> {
-        let commits: Vec<_> =
-            self.table.history(Some(limit)).try_collect().await.map_err(LakeError::delta(&self.reference))?;
-        // The library gives the commits newest first and without their numbers.
-        let versions = (0..=self.version()).rev();
-        let entry = |(info, version): (CommitInfo, u64)| HistoryEntry {
-            version,
-            committed_at: info.timestamp.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
-            operation: info.operation,
-            run_id: info.info.get("sluice.run_id").and_then(|v| v.as_str()).map(str::to_owned),
-        };
-        Ok(commits.into_iter().zip(versions).map(entry).collect())
-    }
-
     /// The record of what is in the table.
     ///
     /// # Errors
     /// [`LakeError::Delta`] or [`LakeError::Store`].
     pub async fn ledger(&self) -> Result<Ledger, LakeError> {
-        Ledger::read(&self.reference, &self.table).await
+        Ledger::read(&Log::of(&self.lake, &self.reference), self.version()).await
     }
 }
 
@@ -349,3 +274,6 @@ fn scan_files_as<'a>(
         .map_err(LakeError::polars(format!("scan of table `{table}`")))?;
     Ok(rows.select(all.iter_names().map(|name| col(name.clone())).collect::<Vec<_>>()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use sluice_core::pipeline::{SilverTable, Versioned, WriteMode};
 use super::collect_streaming;
 use super::spill::{KEY_HASH, KeyedRows, hashes, key_hash};
 use super::stage::StageWriter;
-use crate::delta::{FileEntry, FileStatistics, OpenTable};
+use crate::delta::{DataFile, FileStatistics, OpenTable};
 use crate::error::LakeError;
 use crate::overlap::overlapped;
 
@@ -149,7 +149,7 @@ impl MergeRows {
     }
 
     /// Whether a file holds a key of the new rows.
-    fn meets(&self, table: &OpenTable, file: &FileEntry) -> Result<bool, LakeError> {
+    fn meets(&self, table: &OpenTable, file: &DataFile) -> Result<bool, LakeError> {
         if let (Some(key), Some((low, high))) = (&self.range_key, &self.range)
             && !FileStatistics::parse(file.stats.as_deref()).may_hold_text(key, low, high)
         {
@@ -161,7 +161,7 @@ impl MergeRows {
         Ok(hashes(&found)?.iter().flatten().any(|hash| seen.contains(&hash)))
     }
 
-    fn take_file(&mut self, table: &OpenTable, file: &FileEntry, merged: &mut Merged) -> Result<(), LakeError> {
+    fn take_file(&mut self, table: &OpenTable, file: &DataFile, merged: &mut Merged) -> Result<(), LakeError> {
         let stored = |name: &str| table.columns().iter().any(|column| column.name == name);
         let column = |(name, data_type): (&PlSmallStr, &DataType)| match stored(name) {
             true => col(name.clone()),

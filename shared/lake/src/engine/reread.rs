@@ -9,7 +9,7 @@ use sluice_core::columns::{CORRUPT, lineage_names};
 use sluice_core::source::SourceObject;
 
 use super::collect_streaming;
-use crate::delta::{FileEntry, FileStatistics, OpenTable};
+use crate::delta::{DataFile, FileStatistics, OpenTable};
 use crate::error::LakeError;
 
 /// Rows read at a time.
@@ -88,7 +88,7 @@ pub(crate) fn reread_quarantine(
 
 fn slices(
     table: &OpenTable,
-    file: &FileEntry,
+    file: &DataFile,
     mut take: impl FnMut(DataFrame) -> Result<(), LakeError>,
 ) -> Result<(), LakeError> {
     let mut offset: i64 = 0;

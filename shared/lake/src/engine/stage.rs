@@ -14,7 +14,7 @@ use polars::prelude::{
 use sluice_core::columns::StoredColumn;
 use sluice_core::name::TableRef;
 use sluice_core::run::{RunRef, StagedFile};
-use sluice_core::uri::{LakePath, layout};
+use sluice_core::uri::layout;
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::Handle;
 use uuid::Uuid;
@@ -168,11 +168,10 @@ impl StageWriter {
     fn begin(&self, partition: &Partition) -> Result<OpenFile, LakeError> {
         let mut path = String::new();
         for (column, value) in partition {
-            let value = value.as_deref().map_or_else(|| "__HIVE_DEFAULT_PARTITION__".to_owned(), folder_name);
+            let value = value.as_deref().map_or_else(|| layout::NULL_PARTITION.to_owned(), folder_name);
             path.push_str(&format!("{column}={value}/"));
         }
-        // The run is named so that files that were never committed can be traced to it.
-        path.push_str(&format!("part-{}-{}.zstd.parquet", self.run.run_id, Uuid::now_v7()));
+        path.push_str(&layout::staged_name(&self.run.run_id, Uuid::now_v7()));
         let (local, scratch) = match self.lake.local_table_folder(&self.table)? {
             Some(folder) => (folder.join(&path), None),
             None => {
@@ -199,9 +198,8 @@ impl StageWriter {
         let io = |doing, source| LakeError::Io { doing, path: file.local.clone(), source };
         // The log will say that this file is there: it must survive a power cut before the log does.
         File::open(&file.local).and_then(|file| file.sync_all()).map_err(|source| io("flush", source))?;
-        let below_lake = format!("{}/{}", layout::table(&self.table), file.path);
-        let below_lake: LakePath =
-            below_lake.parse().map_err(|error| LakeError::Internal { message: format!("{error}") })?;
+        let below_lake = layout::table_file(&self.table, &file.path)
+            .map_err(|error| LakeError::Internal { message: format!("{error}") })?;
         let key = self.lake.documents().key(&below_lake)?;
         let store = self.lake.documents().objects().clone();
         Handle::current().block_on(async {

@@ -21,9 +21,8 @@ use crate::error::LakeError;
 use crate::lake::Lake;
 
 /// Names of the folders directly below a folder of the lake, sorted. A folder that does not exist has none.
-async fn folders(lake: &Lake, path: &str) -> Result<Vec<String>, LakeError> {
-    let folder: LakePath = path.parse().map_err(|error| LakeError::Internal { message: format!("{error}") })?;
-    let key = lake.documents().key(&folder)?;
+async fn folders(lake: &Lake, folder: &LakePath) -> Result<Vec<String>, LakeError> {
+    let key = lake.documents().key(folder)?;
     let listed = lake.documents().objects().list_with_delimiter(Some(&key)).await;
     let listed = listed.map_err(|source| LakeError::Store { doing: "list", location: folder.to_string(), source })?;
     let mut names: Vec<String> =

@@ -100,7 +100,7 @@ pub struct RunDetails {
 /// # Errors
 /// [`LakeError::Document`] naming the document that cannot be read; [`LakeError::Store`] when runs cannot be listed.
 pub async fn runs(lake: &Lake, pipeline: Option<&PipelineName>, limit: usize) -> Result<Vec<RunSummary>, LakeError> {
-    let folder: LakePath = "runs".parse().map_err(|error| LakeError::Internal { message: format!("{error}") })?;
+    let folder = layout::all_runs();
     let prefix = lake.documents().key(&folder)?;
     let listed = lake.documents().objects().list(Some(&prefix)).try_collect::<Vec<_>>().await;
     let listed = listed.map_err(|source| LakeError::Store { doing: "list", location: folder.to_string(), source })?;
@@ -132,7 +132,7 @@ pub async fn runs(lake: &Lake, pipeline: Option<&PipelineName>, limit: usize) ->
 /// # Errors
 /// [`LakeError::Store`] when the folder cannot be listed.
 pub async fn held_pipelines(lake: &Lake) -> Result<Vec<PipelineName>, LakeError> {
-    pipelines_below(lake, "holds").await
+    pipelines_below(lake, &layout::all_holds()).await
 }
 
 /// The pipeline of a run.
@@ -141,7 +141,7 @@ pub async fn held_pipelines(lake: &Lake) -> Result<Vec<PipelineName>, LakeError>
 /// [`LakeError::NotFound`] when no pipeline has the run, [`LakeError::Invalid`] when several have.
 pub async fn find_run(lake: &Lake, run: &RunId) -> Result<PipelineName, LakeError> {
     let mut found = Vec::new();
-    for pipeline in pipelines_below(lake, "runs").await? {
+    for pipeline in pipelines_below(lake, &layout::all_runs()).await? {
         if !lake.documents().list(&layout::run(&pipeline, run)).await?.is_empty() {
             found.push(pipeline);
         }
@@ -237,7 +237,7 @@ fn state(
     }
 }
 
-async fn pipelines_below(lake: &Lake, folder: &str) -> Result<Vec<PipelineName>, LakeError> {
+async fn pipelines_below(lake: &Lake, folder: &LakePath) -> Result<Vec<PipelineName>, LakeError> {
     Ok(folders(lake, folder).await?.iter().filter_map(|name| name.parse().ok()).collect())
 }
 

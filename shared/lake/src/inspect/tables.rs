@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use polars::prelude::DataFrame;
 use serde::Serialize;
 use sluice_core::columns::StoredColumn;
-use sluice_core::name::{Layer, TableRef};
+use sluice_core::name::{DomainName, Layer, TableRef};
+use sluice_core::uri::layout;
 
 use super::{Cell, folders};
 use crate::delta::{OpenTable, open_table};
@@ -52,7 +53,7 @@ pub struct TableVersion {
     pub operation: Option<String>,
     /// The run that made it, when Sluice did.
     pub run_id: Option<String>,
-    /// Rows of the table at this version; `None` when the log does not tell or a vacuum took the version's log away.
+    /// Rows of the table at this version; `None` when the log does not say, or what it needs of the log was cleaned up.
     pub rows: Option<u64>,
 }
 
@@ -95,9 +96,10 @@ pub async fn tables_there(lake: &Lake) -> Result<Vec<TableRef>, LakeError> {
 /// Folders of a layer that are named like a table. Others are not Sluice's.
 pub(super) async fn tables_of_layer(lake: &Lake, layer: Layer) -> Result<Vec<TableRef>, LakeError> {
     let mut found = Vec::new();
-    for domain in folders(lake, layer.as_str()).await? {
-        for table in folders(lake, &format!("{}/{domain}", layer.as_str())).await? {
-            found.extend(format!("{}/{domain}/{table}", layer.as_str()).parse::<TableRef>().ok());
+    for domain in folders(lake, &layout::layer(layer)).await? {
+        let Ok(domain) = domain.parse::<DomainName>() else { continue };
+        for table in folders(lake, &layout::domain(layer, &domain)).await? {
+            found.extend(table.parse().ok().map(|table| TableRef::new(layer, domain.clone(), table)));
         }
     }
     Ok(found)
@@ -126,7 +128,7 @@ pub async fn history(lake: &Lake, table: &TableRef, limit: usize) -> Result<Vec<
     for entry in existing(lake, table, None).await?.history(limit).await? {
         let rows = match open_table(lake, table, Some(entry.version)).await {
             Ok(open) => open.map(|open| open.rows()).transpose()?.flatten(),
-            // A version whose log files were cleaned up is still named by the history of a checkpoint.
+            // Its own entry is there, but older ones were cleaned up and no checkpoint sums them up.
             Err(LakeError::Delta { .. }) => None,
             Err(error) => return Err(error),
         };

@@ -4,16 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
-use object_store::ObjectStoreExt;
-use percent_encoding::percent_decode_str;
-use serde::Deserialize;
 use sluice_core::name::TableRef;
 use sluice_core::restore::{TableHistory, VersionRecord};
 use sluice_core::run::RunRef;
 use sluice_core::uri::layout;
 
-use super::{listed, version_of};
-use crate::delta::{Footer, input_of};
+use super::listed;
+use crate::delta::log::{Action, Log, LogEntry, Transaction};
+use crate::delta::{self, Footer};
 use crate::error::LakeError;
 use crate::lake::Lake;
 
@@ -45,72 +43,20 @@ struct Content {
     removed: Vec<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Line {
-    #[serde(default)]
-    commit_info: Option<CommitInfo>,
-    #[serde(default)]
-    add: Option<Add>,
-    #[serde(default)]
-    remove: Option<Remove>,
-    #[serde(default)]
-    txn: Option<Txn>,
-}
-
-#[derive(Deserialize)]
-struct CommitInfo {
-    #[serde(default)]
-    timestamp: Option<i64>,
-    #[serde(default, rename = "sluice.pipeline")]
-    pipeline: Option<String>,
-    #[serde(default, rename = "sluice.run_id")]
-    run: Option<String>,
-    #[serde(default, rename = "sluice.attempt")]
-    attempt: Option<u32>,
-}
-
-#[derive(Deserialize)]
-struct Add {
-    path: String,
-    size: u64,
-}
-
-#[derive(Deserialize)]
-struct Remove {
-    path: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Txn {
-    app_id: String,
-    version: u64,
-}
-
-impl CommitInfo {
-    /// The attempt that made the commit; `None` for other writers.
-    fn attempt_of(&self) -> Option<RunRef> {
-        let pipeline = self.pipeline.as_deref()?.parse().ok()?;
-        Some(RunRef { pipeline, run_id: self.run.as_deref()?.parse().ok()?, attempt: self.attempt? })
-    }
-}
-
 impl Content {
     /// What an entry says; `None` for one that was cut or overwritten.
-    fn of(text: &[u8]) -> Option<Self> {
+    fn of(entry: &LogEntry) -> Option<Self> {
         let mut content = Self::default();
-        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
-            let Line { commit_info, add, remove, txn } = serde_json::from_slice(line).ok()?;
-            let path = |path: &str| percent_decode_str(path).decode_utf8_lossy().into_owned();
-            if let Some(info) = commit_info {
-                content.committed_at = info.timestamp.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-                content.attempt = info.attempt_of();
-            }
-            content.added.extend(add.map(|add| (path(&add.path), add.size)));
-            content.removed.extend(remove.map(|remove| path(&remove.path)));
-            if let Some((input, version)) = txn.and_then(|txn| Some((input_of(&txn.app_id)?, txn.version))) {
-                content.inputs.insert(input, version);
+        for action in entry.actions() {
+            match action.ok()? {
+                Action::CommitInfo(info) => {
+                    content.committed_at = info.committed_at();
+                    content.attempt = info.attempt();
+                }
+                Action::Add(file) => content.added.push((file.path, file.size?)),
+                Action::Remove(file) => content.removed.push(file.path),
+                Action::Transaction(mark) => content.inputs.extend(input_of(&mark)),
+                Action::ChangedRows(_) | Action::Metadata | Action::Other => {}
             }
         }
         // An entry of ours and of others has at least the information of its commit.
@@ -118,27 +64,22 @@ impl Content {
     }
 }
 
+/// The input whose version a mark records.
+fn input_of(mark: &Transaction) -> Option<(TableRef, u64)> {
+    Some((delta::input_of(&mark.app_id)?, u64::try_from(mark.version).ok()?))
+}
+
 impl Files {
     /// Reads the log of a table and lists its folder.
     pub(super) async fn of(lake: &Lake, table: TableRef) -> Result<Self, LakeError> {
-        let paths = lake.documents().list(&layout::log(&table)).await?;
-        let mut versions: Vec<u64> =
-            paths.iter().filter(|path| path.as_str().ends_with(".json")).filter_map(version_of).collect();
-        versions.sort_unstable();
+        let log = Log::of(lake, &table);
         let entry = async |version: u64| {
-            let path = layout::log_entry(&table, version);
-            let key = lake.documents().key(&path)?;
-            let failed = |source| LakeError::Store { doing: "read", location: path.to_string(), source };
-            let text = match lake.documents().objects().get(&key).await {
-                Ok(object) => object.bytes().await.map_err(failed)?,
-                // Moved meanwhile, by another who restores.
-                Err(object_store::Error::NotFound { .. }) => return Ok(None),
-                Err(source) => return Err(failed(source)),
-            };
-            Ok::<_, LakeError>(Some(Entry { version, content: Content::of(&text) }))
+            // `None` for one that was moved meanwhile, by another who restores.
+            let found = log.find_entry(version).await?;
+            Ok::<_, LakeError>(found.map(|entry| Entry { version, content: Content::of(&entry) }))
         };
         let read: Vec<Option<Entry>> =
-            futures::stream::iter(versions).map(entry).buffered(AT_ONCE).try_collect().await?;
+            futures::stream::iter(log.versions().await?).map(entry).buffered(AT_ONCE).try_collect().await?;
         let entries = read.into_iter().flatten().collect();
         let there = listed(lake, &table).await?;
         Ok(Self { table, entries, there, sound: BTreeSet::new() })
@@ -241,6 +182,11 @@ impl Files {
 mod tests {
     use super::*;
 
+    fn read(text: &str) -> Option<Content> {
+        let text = text.to_owned().into();
+        Content::of(&LogEntry { version: 0, text, written_at: Timestamp::UNIX_EPOCH })
+    }
+
     #[test]
     fn entries_are_read_or_known_to_be_torn() {
         let entry = concat!(
@@ -252,13 +198,13 @@ mod tests {
             "\n",
             r#"{"remove":{"path":"c.parquet","dataChange":true}}"#,
         );
-        let content = Content::of(entry.as_bytes()).expect("entry");
+        let content = read(entry).expect("entry");
         assert_eq!(content.attempt.map(|attempt| attempt.run_id.to_string()).as_deref(), Some("d1"));
         assert_eq!(content.added, [("a b.parquet".to_owned(), 5)]);
         assert_eq!(content.removed, ["c.parquet"]);
         assert_eq!(content.inputs, BTreeMap::from([("silver/sales/t".parse().expect("table"), 4)]));
         for torn in ["", &entry[..entry.len() - 5], "\0\0\0", "{}", r#"{"add":{"path":"x"}}"#] {
-            assert!(Content::of(torn.as_bytes()).is_none(), "{torn}");
+            assert!(read(torn).is_none(), "{torn}");
         }
     }
 }

@@ -16,11 +16,12 @@ use object_store::ObjectStoreExt;
 use serde::{Deserialize, Serialize};
 use sluice_core::name::TableRef;
 use sluice_core::restore::{SetBack, consistent_point};
-use sluice_core::uri::{LakePath, layout};
+use sluice_core::uri::layout;
 
 pub use adopt::{Adopted, adopt};
 
 use self::history::Files;
+use crate::delta::log::Log;
 use crate::error::LakeError;
 use crate::inspect;
 use crate::lake::Lake;
@@ -101,17 +102,14 @@ pub async fn apply(lake: &Lake, planned: Restoration) -> Result<Restoration, Lak
 
 /// Moves the log's entries and checkpoints after the kept version away, newest first.
 async fn cut(lake: &Lake, id: &str, table: &SetBack) -> Result<(), LakeError> {
-    let mut late: Vec<(u64, LakePath)> = Vec::new();
-    for path in lake.documents().list(&layout::log(&table.table)).await? {
-        if let Some(version) = version_of(&path).filter(|version| table.to.is_none_or(|to| *version > to)) {
-            late.push((version, path));
-        }
-    }
-    late.sort_by(|a, b| b.cmp(a));
+    let mut late = Log::of(lake, &table.table).files().await?;
+    late.retain(|file| table.to.is_none_or(|to| file.version > to));
     // It may name a checkpoint that goes; readers find the others without it.
     lake.documents().delete(&layout::last_checkpoint(&table.table)).await?;
-    for (_, path) in late {
-        let (from, to) = (lake.documents().key(&path)?, lake.documents().key(&layout::moved(id, &table.table, &path))?);
+    for file in late.iter().rev() {
+        let path = layout::log_file(&table.table, &file.name);
+        let to = layout::moved(id, &table.table, &file.name);
+        let (from, to) = (lake.documents().key(&path)?, lake.documents().key(&to)?);
         let failed = |source| LakeError::Store { doing: "move", location: path.to_string(), source };
         match lake.documents().objects().copy(&from, &to).await {
             Ok(()) => lake.documents().delete(&path).await?,
@@ -123,12 +121,6 @@ async fn cut(lake: &Lake, id: &str, table: &SetBack) -> Result<(), LakeError> {
     Ok(())
 }
 
-/// The version of a file of a log: an entry, a part of a checkpoint, a checksum.
-fn version_of(path: &LakePath) -> Option<u64> {
-    let digits = path.as_str().rsplit('/').next()?.get(..20)?;
-    if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
-}
-
 /// Paths and sizes of all objects of a table's folder but those of its log.
 async fn listed(lake: &Lake, table: &TableRef) -> Result<BTreeSet<(String, u64)>, LakeError> {
     let folder = lake.documents().key(&layout::table(table))?;
@@ -136,7 +128,7 @@ async fn listed(lake: &Lake, table: &TableRef) -> Result<BTreeSet<(String, u64)>
     let objects: Vec<_> = lake.documents().objects().list(Some(&folder)).try_collect().await.map_err(failed)?;
     let below = |object: object_store::ObjectMeta| {
         let path = object.location.as_ref().strip_prefix(folder.as_ref())?.trim_start_matches('/').to_owned();
-        (!path.starts_with("_delta_log/")).then_some((path, object.size))
+        (path.split('/').next() != Some(layout::LOG_FOLDER)).then_some((path, object.size))
     };
     Ok(objects.into_iter().filter_map(below).collect())
 }

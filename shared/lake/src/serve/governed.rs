@@ -9,8 +9,8 @@ use sluice_core::contract::ColumnType;
 
 use super::ServeError;
 use super::mask::{MaskKey, masked, read_type};
+use crate::delta::DataFile;
 use crate::delta::OpenTable;
-use crate::delta::log::LoggedFile;
 use crate::delta::schema::polars_schema;
 use crate::engine::sql;
 use crate::error::LakeError;
@@ -92,8 +92,8 @@ impl Governed {
     }
 
     /// The table's files, in order of their paths.
-    pub(super) fn files(&self) -> Result<Vec<LoggedFile>, LakeError> {
-        self.table.logged_files()
+    pub(super) fn files(&self) -> Result<Vec<DataFile>, LakeError> {
+        self.table.files_by_path()
     }
 
     /// All rows that the caller may read.

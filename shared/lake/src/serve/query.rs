@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::rows::{judged, pruning};
 use super::{Governed, ServeError};
-use crate::delta::log::LoggedFile;
+use crate::delta::DataFile;
 use crate::engine::{collect_streaming, sql};
 use crate::error::LakeError;
 
@@ -112,10 +112,10 @@ fn answer(statement: &ProductSql, tables: &[(String, Governed)], limits: QueryLi
     for (name, table) in tables {
         let files = table.files()?;
         let pruned_by = filter.as_deref().map_or(Condition::Unknown, |filter| pruning(table, filter));
-        let may_hold = |file: &&LoggedFile| {
+        let may_hold = |file: &&DataFile| {
             pruned_by.may_hold(FileFacts { stats: file.stats.as_deref(), partition_values: &file.partition_values })
         };
-        let wanted: Vec<&LoggedFile> = files.iter().filter(may_hold).collect();
+        let wanted: Vec<&DataFile> = files.iter().filter(may_hold).collect();
         read += wanted.len() as u64;
         total += files.len() as u64;
         bytes += judged(table, &files, &wanted).iter().map(|file| file.size_bytes).sum::<u64>();

@@ -9,7 +9,7 @@ use sluice_core::pruning::{Condition, FileFacts};
 use super::governed::FILE;
 use super::query::Queries;
 use super::{Governed, ServeError};
-use crate::delta::log::LoggedFile;
+use crate::delta::DataFile;
 use crate::engine::{collect_streaming, sql};
 
 /// Most rows that are put in order for one page; they are in memory while that is done.
@@ -80,10 +80,10 @@ fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
     let from = question.from.unwrap_or(Position { file: 0, rows: 0 });
     let pruning = question.filter.as_deref().map_or(Condition::Unknown, |filter| pruning(table, filter));
     let first = usize::try_from(from.file).unwrap_or(usize::MAX);
-    let may_hold = |file: &&LoggedFile| {
+    let may_hold = |file: &&DataFile| {
         pruning.may_hold(FileFacts { stats: file.stats.as_deref(), partition_values: &file.partition_values })
     };
-    let wanted: Vec<&LoggedFile> = files.iter().skip(first).filter(may_hold).collect();
+    let wanted: Vec<&DataFile> = files.iter().skip(first).filter(may_hold).collect();
     // Rows to pass by are counted from the first file that the question reads; files that hold none of them do not change that.
     let (rows, next) = if question.order.is_empty() {
         in_file_order(table, question, &files, &wanted, from)?
@@ -106,7 +106,7 @@ pub(super) fn pruning(table: &Governed, filter: &str) -> Condition {
 
 /// The files by which a question is judged too large. Under a row filter these are all: how many a condition leaves would tell of
 /// rows that are held back.
-pub(super) fn judged<'a>(table: &Governed, all: &'a [LoggedFile], wanted: &[&'a LoggedFile]) -> Vec<&'a LoggedFile> {
+pub(super) fn judged<'a>(table: &Governed, all: &'a [DataFile], wanted: &[&'a DataFile]) -> Vec<&'a DataFile> {
     if table.has_row_filter() { all.iter().collect() } else { wanted.to_vec() }
 }
 
@@ -114,7 +114,7 @@ pub(super) fn judged<'a>(table: &Governed, all: &'a [LoggedFile], wanted: &[&'a 
 fn fitting(
     table: &Governed,
     question: &RowsQuestion,
-    files: &[&LoggedFile],
+    files: &[&DataFile],
     with_file: bool,
 ) -> Result<LazyFrame, ServeError> {
     let paths = files.iter().map(|file| file.path.as_str());
@@ -143,8 +143,8 @@ fn selected(table: &Governed, question: &RowsQuestion) -> Result<Vec<String>, Se
 fn in_file_order(
     table: &Governed,
     question: &RowsQuestion,
-    files: &[LoggedFile],
-    wanted: &[&LoggedFile],
+    files: &[DataFile],
+    wanted: &[&DataFile],
     from: Position,
 ) -> Result<(DataFrame, Option<Position>), ServeError> {
     let columns = selected(table, question)?;
@@ -164,7 +164,7 @@ fn in_file_order(
 fn next_position(
     table: &Governed,
     page: &DataFrame,
-    files: &[LoggedFile],
+    files: &[DataFile],
     count: usize,
     from: Position,
 ) -> Result<Position, ServeError> {
@@ -182,7 +182,7 @@ fn next_position(
 }
 
 /// Number of the file whose rows were counted to begin the page: the one of the position, if the first row is of it.
-fn began_in(table: &Governed, page: &DataFrame, files: &[LoggedFile], from: Position) -> Option<u32> {
+fn began_in(table: &Governed, page: &DataFrame, files: &[DataFile], from: Position) -> Option<u32> {
     let addresses = page.column(FILE).ok()?.str().ok()?.clone();
     let path = table.table().path_of(addresses.get(0)?).ok()?;
     let number = u32::try_from(files.iter().position(|file| file.path == path)?).ok()?;
@@ -192,12 +192,12 @@ fn began_in(table: &Governed, page: &DataFrame, files: &[LoggedFile], from: Posi
 fn in_order(
     table: &Governed,
     question: &RowsQuestion,
-    wanted: &[&LoggedFile],
-    judged: &[&LoggedFile],
+    wanted: &[&DataFile],
+    judged: &[&DataFile],
     from: Position,
 ) -> Result<(DataFrame, Option<Position>), ServeError> {
     let columns = selected(table, question)?;
-    let rows: Option<u64> = judged.iter().map(|file| file.rows()).sum();
+    let rows: Option<u64> = judged.iter().map(|file| file.rows).sum();
     if rows.is_none_or(|rows| rows > MAX_ORDERED_ROWS) {
         let what = format!(
             "the files {} have more than {MAX_ORDERED_ROWS} rows, which are too many to put in order: {}leave the order out",

@@ -8,8 +8,7 @@ use jiff::Timestamp;
 use sluice_core::name::TableRef;
 
 use super::ServeError;
-use crate::delta::log::{Bound, open_version, version_at};
-use crate::delta::{HistoryEntry, OpenTable};
+use crate::delta::{Bound, HistoryEntry, OpenTable, open_version, version_at};
 use crate::error::LakeError;
 use crate::lake::Lake;
 

@@ -11,12 +11,9 @@ use sluice_core::run::{RunRef, StagedFile};
 use sluice_core::uri::{LakePath, layout};
 
 use super::AT_ONCE;
-use crate::delta::{FileColumn, FileEntry, Footer};
+use crate::delta::{DataFile, FileColumn, Footer};
 use crate::error::LakeError;
 use crate::lake::Lake;
-
-/// The folder name that stands for null, and for an empty text.
-const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// The folder where Spark staged the files of one table in one attempt.
 pub(super) struct StageFolder<'a> {
@@ -93,7 +90,8 @@ impl<'a> StageFolder<'a> {
             .zip(folders)
             .map(|(column, folder)| match folder.split_once('=') {
                 Some((name, value)) if &percent_decoded(name) == column => {
-                    Ok((column.clone(), (value != NULL_FOLDER).then(|| percent_decoded(value))))
+                    // Spark writes an empty text as null, too.
+                    Ok((column.clone(), (value != layout::NULL_PARTITION).then(|| percent_decoded(value))))
                 }
                 _ => Err(wrong()),
             })
@@ -154,10 +152,10 @@ pub(super) fn with_rows(files: Vec<FoundFile>) -> Vec<StagedFile> {
 /// # Errors
 /// The address that is none of the table's files.
 pub(super) fn entries_of<'a>(
-    entries: &'a [FileEntry],
+    entries: &'a [DataFile],
     table: &TableRef,
     addresses: &[String],
-) -> Result<Vec<&'a FileEntry>, String> {
+) -> Result<Vec<&'a DataFile>, String> {
     let paths: BTreeSet<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
     let folder = format!("/{table}/");
     let mut named = BTreeSet::new();

@@ -1,0 +1,287 @@
+//! Paths below the lake's root. One function per kind of thing, so that the layout is written in one place.
+
+use super::{LakePath, UriError};
+use crate::name::{DomainName, Layer, PipelineName, PortName, ProductRef, RecipientName, RunId, TableRef};
+use crate::recipient::{KeptToken, Token};
+use crate::run::{ClusterMark, DocumentKind, RunKey, RunRef};
+
+/// Folder with one folder of delivered files per pipeline.
+pub const LANDING: &str = "landing";
+/// Name of the file with a pipeline's spec, in the folder of a person and in the lake.
+pub const SPEC_FILE: &str = "pipeline.yaml";
+/// Name of the folder with a table's log, which Delta prescribes.
+pub const LOG_FOLDER: &str = "_delta_log";
+/// Value in the name of a partition's folder that stands for null, as Hive and Spark write it.
+pub const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// Folder of the domains of a layer.
+pub fn layer(layer: Layer) -> LakePath {
+    LakePath(layer.as_str().to_owned())
+}
+
+/// Folder of the tables of a domain in a layer.
+pub fn domain(layer: Layer, domain: &DomainName) -> LakePath {
+    LakePath(format!("{}/{domain}", layer.as_str()))
+}
+
+/// Folder of a table's files and log.
+pub fn table(table: &TableRef) -> LakePath {
+    LakePath(table.to_string())
+}
+
+/// Folder of the folders of runs.
+pub fn all_runs() -> LakePath {
+    LakePath("runs".to_owned())
+}
+
+/// Folder of all runs of a pipeline.
+pub fn runs(pipeline: &PipelineName) -> LakePath {
+    LakePath(format!("runs/{pipeline}"))
+}
+
+/// Folder of one run.
+pub fn run(pipeline: &PipelineName, run: &RunId) -> LakePath {
+    LakePath(format!("runs/{pipeline}/{run}"))
+}
+
+/// A document of one attempt of a run, such as `plan-1.json`.
+pub fn attempt_document(run: &RunRef, kind: DocumentKind) -> LakePath {
+    LakePath(format!("runs/{}/{}/{kind}-{}.json", run.pipeline, run.run_id, run.attempt))
+}
+
+/// The attempt and the kind of the document that [`attempt_document`] puts at `path`; `None` for any other path.
+pub fn attempt_of(path: &LakePath) -> Option<(RunRef, DocumentKind)> {
+    let (pipeline, of_run) = path.0.strip_prefix("runs/")?.split_once('/')?;
+    let (run_id, name) = of_run.split_once('/')?;
+    let (kind, attempt) = name.strip_suffix(".json")?.rsplit_once('-')?;
+    let kind = DocumentKind::ALL.into_iter().find(|known| known.as_str() == kind)?;
+    let (pipeline, run_id) = (pipeline.parse().ok()?, run_id.parse().ok()?);
+    let run = RunRef { pipeline, run_id, attempt: attempt.parse().ok()? };
+    (attempt_document(&run, kind) == *path).then_some((run, kind))
+}
+
+/// A document of a whole run, such as `report.json`.
+pub fn run_document(run: &RunKey, kind: DocumentKind) -> LakePath {
+    LakePath(format!("runs/{}/{}/{kind}.json", run.pipeline, run.run_id))
+}
+
+/// A mark of one round in which an attempt of a run gets its cluster.
+pub fn cluster_mark(run: &RunRef, mark: ClusterMark, round: u32) -> LakePath {
+    let RunRef { pipeline, run_id, attempt } = run;
+    LakePath(format!("runs/{pipeline}/{run_id}/{}-{attempt}-{round}.json", mark.as_str()))
+}
+
+/// The Spark script of one attempt of a run.
+pub fn script(run: &RunRef) -> LakePath {
+    LakePath(format!("runs/{}/{}/etl-{}.sql", run.pipeline, run.run_id, run.attempt))
+}
+
+/// Folder where Spark writes what it counted in one attempt of a run, as lines of JSON.
+pub fn metrics(run: &RunRef) -> LakePath {
+    LakePath(format!("runs/{}/{}/metrics-{}", run.pipeline, run.run_id, run.attempt))
+}
+
+/// Folder of what Spark keeps between the statements of one attempt of a run.
+pub fn scratch(run: &RunRef) -> LakePath {
+    LakePath(format!("runs/{}/{}/scratch-{}", run.pipeline, run.run_id, run.attempt))
+}
+
+/// Folder below a table's own where Spark stages the files of one attempt of a run.
+pub fn spark_stage(table: &TableRef, run: &RunRef) -> LakePath {
+    LakePath(format!("{table}/spark-{}-{}", run.run_id, run.attempt))
+}
+
+/// Folder of a pipeline's spec and contracts as deployed.
+pub fn pipeline(pipeline: &PipelineName) -> LakePath {
+    LakePath(format!("pipelines/{pipeline}"))
+}
+
+/// A document of a pipeline as deployed: its spec or one of its contracts. `path` is the one in the pipeline's folder.
+pub fn pipeline_document(pipeline: &PipelineName, path: &LakePath) -> LakePath {
+    LakePath(format!("pipelines/{pipeline}/{path}"))
+}
+
+/// The spec of a pipeline as deployed.
+pub fn spec(pipeline: &PipelineName) -> LakePath {
+    LakePath(format!("pipelines/{pipeline}/{SPEC_FILE}"))
+}
+
+/// Folder with the folders of delivered files.
+pub fn landing() -> LakePath {
+    LakePath(LANDING.to_owned())
+}
+
+/// A delivered file. `path` is the one below the landing folder.
+pub fn delivered(path: &LakePath) -> LakePath {
+    LakePath(format!("{LANDING}/{path}"))
+}
+
+/// The folder directly below the landing folder that has the object with this path in it, which names its pipeline.
+pub fn landing_folder(path: &str) -> Option<&str> {
+    let (folder, _) = path.strip_prefix(LANDING)?.strip_prefix('/')?.split_once('/')?;
+    Some(folder)
+}
+
+/// What a caller of the API asked for, under the id of the run that answers it.
+pub fn request(run: &RunId) -> LakePath {
+    LakePath(format!("requests/{run}.json"))
+}
+
+/// Folder of all registered data products.
+pub fn products() -> LakePath {
+    LakePath("products".to_owned())
+}
+
+/// A registered data product.
+pub fn product(product: &ProductRef) -> LakePath {
+    LakePath(format!("products/{product}.json"))
+}
+
+/// An answer that is too large for one response; a lifecycle rule takes it away after a day.
+pub fn answer(id: impl std::fmt::Display, extension: &str) -> LakePath {
+    LakePath(format!("answers/{id}.{extension}"))
+}
+
+/// The secret that doors on this machine are keyed with.
+pub fn local_secret() -> LakePath {
+    LakePath("serve/secret.json".to_owned())
+}
+
+/// Folder of the tokens of everybody who reads with one.
+pub fn recipients() -> LakePath {
+    LakePath("recipients".to_owned())
+}
+
+/// Folder of the tokens of one recipient.
+pub fn recipient(recipient: &RecipientName) -> LakePath {
+    LakePath(format!("recipients/{recipient}"))
+}
+
+/// What is kept of a token. Ids come from [`crate::recipient::Token`], which has hexadecimal digits only.
+pub fn token(token: &Token) -> LakePath {
+    LakePath(format!("recipients/{}/{}.json", token.recipient(), token.id()))
+}
+
+/// Where a token that was read from the lake is.
+pub fn kept_token(kept: &KeptToken) -> LakePath {
+    LakePath(format!("recipients/{}/{}.json", kept.recipient, kept.id))
+}
+
+/// A data file of a table. `path` is the one in the table's log, which may be anything.
+///
+/// # Errors
+/// [`UriError`] for a path that leaves the table's folder.
+pub fn table_file(table: &TableRef, path: &str) -> Result<LakePath, UriError> {
+    format!("{table}/{path}").parse()
+}
+
+/// Name below the table's folder of a data file that a run stages in the table's own layout. The run is in the name so that files that
+/// were never committed can be traced to it; `id` makes it unique.
+pub fn staged_name(run: &RunId, id: impl std::fmt::Display) -> String {
+    format!("part-{run}-{id}.zstd.parquet")
+}
+
+/// Folder of a table's log.
+pub fn log(table: &TableRef) -> LakePath {
+    LakePath(format!("{table}/{LOG_FOLDER}"))
+}
+
+/// An entry of a table's log.
+pub fn log_entry(table: &TableRef, version: u64) -> LakePath {
+    LakePath(format!("{table}/{LOG_FOLDER}/{version:020}.json"))
+}
+
+/// A file of a table's log. `name` is the one that a listing of the log's folder gave.
+pub fn log_file(table: &TableRef, name: &str) -> LakePath {
+    LakePath(format!("{table}/{LOG_FOLDER}/{name}"))
+}
+
+/// The file of a log that names its newest checkpoint.
+pub fn last_checkpoint(table: &TableRef) -> LakePath {
+    LakePath(format!("{table}/{LOG_FOLDER}/_last_checkpoint"))
+}
+
+/// The restoration that was begun and is not finished.
+pub fn pending_restoration() -> LakePath {
+    LakePath("restores/pending.json".to_owned())
+}
+
+/// A finished restoration. The id is an instant.
+pub fn restoration(id: &str) -> LakePath {
+    LakePath(format!("restores/{id}.json"))
+}
+
+/// Folder of the log files that a restoration took out.
+pub fn all_moved(id: &str) -> LakePath {
+    LakePath(format!("restores/{id}"))
+}
+
+/// Where a restoration moves the file of this name of a table's log to. Not below a `_delta_log`: no reader may take it for a table.
+pub fn moved(id: &str, table: &TableRef, name: &str) -> LakePath {
+    LakePath(format!("restores/{id}/{table}/{name}"))
+}
+
+/// Folder of the copies of a port that are handed out to callers who do not read it as it is: one for each version
+/// of the table and form of access, whose `digest` has hexadecimal digits.
+pub fn copy(product: &ProductRef, port: &PortName, version: u64, digest: &blake3::Hash) -> LakePath {
+    LakePath(format!("copies/{product}/{port}/{version}-{digest}"))
+}
+
+/// A thing in the folder of a copy: a part, or the list of the parts, which is written last.
+pub fn copy_object(folder: &LakePath, name: CopyObject) -> LakePath {
+    match name {
+        CopyObject::Part(number) => LakePath(format!("{folder}/part-{number}.parquet")),
+        CopyObject::List => LakePath(format!("{folder}/list.json")),
+    }
+}
+
+/// What is in the folder of a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyObject {
+    /// A file of rows.
+    Part(u32),
+    /// The list of the parts, with which the copy is complete.
+    List,
+}
+
+/// Folder of what Spark logs of a run on this machine.
+pub fn spark_logs(run: &RunId) -> LakePath {
+    LakePath(format!("logs/spark/{run}"))
+}
+
+/// Folder of the folders of holds.
+pub fn all_holds() -> LakePath {
+    LakePath("holds".to_owned())
+}
+
+/// Folder of the holds of a pipeline.
+pub fn holds(pipeline: &PipelineName) -> LakePath {
+    LakePath(format!("holds/{pipeline}"))
+}
+
+/// The hold on one source object.
+pub fn hold(pipeline: &PipelineName, source: &crate::source::SourceId) -> LakePath {
+    LakePath(format!("holds/{pipeline}/{source}.json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_a_delivered_file_names_its_pipeline() {
+        let check = |path: &str, expected: Option<&str>| assert_eq!(landing_folder(path), expected, "{path}");
+        check("landing/retail/2026/day 1.csv", Some("retail"));
+        check("landing/retail/", Some("retail"));
+        for path in ["landing/x.csv", "landings/retail/x.csv", "prod/landing/retail/x.csv", "landing", ""] {
+            check(path, None);
+        }
+    }
+
+    #[test]
+    fn entries_of_a_log_sort_by_version() {
+        let table = "silver/sales/t".parse().expect("table");
+        assert_eq!(log_entry(&table, 12).as_str(), "silver/sales/t/_delta_log/00000000000000000012.json");
+        assert!(log_entry(&table, 9) < log_entry(&table, 10));
+    }
+}

@@ -1,0 +1,78 @@
+//! Data files of a table.
+
+use std::collections::BTreeMap;
+
+use sluice_core::name::TableRef;
+
+use super::OpenTable;
+use crate::error::LakeError;
+
+/// A data file of a table, as the log has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataFile {
+    /// Path below the table's folder.
+    pub path: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// Rows, when the log says so.
+    pub rows: Option<u64>,
+    /// Partition values, as text.
+    pub partition_values: BTreeMap<String, Option<String>>,
+    /// Delta statistics (JSON text), when the log has them.
+    pub stats: Option<String>,
+    /// When it was written, in milliseconds since 1970.
+    pub modified_at_ms: i64,
+}
+
+impl OpenTable {
+    /// Data files of this version, in the order of the log.
+    ///
+    /// # Errors
+    /// [`LakeError::Violation`] for files with deletion vectors, which Sluice does not read yet.
+    pub fn files(&self) -> Result<Vec<DataFile>, LakeError> {
+        let snapshot = self.table.snapshot().map_err(LakeError::delta(&self.reference))?;
+        let mut files = Vec::new();
+        for file in snapshot.log_data() {
+            if file.deletion_vector_descriptor().is_some() {
+                return Err(deleted_rows(&self.reference, &file.path()));
+            }
+            files.push(DataFile {
+                path: file.path().into_owned(),
+                size_bytes: u64::try_from(file.size()).unwrap_or_default(),
+                rows: file.num_records().and_then(|rows| u64::try_from(rows).ok()),
+                partition_values: file.partition_values_map().into_iter().collect(),
+                stats: file.stats(),
+                modified_at_ms: file.modification_time(),
+            });
+        }
+        Ok(files)
+    }
+
+    /// Data files of this version in order of their paths, for readers who read the files by the names of the table's columns.
+    ///
+    /// # Errors
+    /// As [`Self::files`]; [`LakeError::Violation`] for columns that are named otherwise in the files.
+    pub fn files_by_path(&self) -> Result<Vec<DataFile>, LakeError> {
+        let snapshot = self.table.snapshot().map_err(LakeError::delta(&self.reference))?;
+        let mapping = snapshot.metadata().configuration().get("delta.columnMapping.mode");
+        if mapping.is_some_and(|mode| mode != "none") {
+            let message =
+                "its columns have other names in the files (column mapping), which is not read yet".to_owned();
+            return Err(LakeError::Violation { table: self.reference.clone(), message });
+        }
+        let mut files = self.files()?;
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(files)
+    }
+
+    /// Rows of this version, from the log's statistics; `None` when another writer left them out.
+    pub fn rows(&self) -> Result<Option<u64>, LakeError> {
+        Ok(self.files()?.iter().map(|file| file.rows).sum())
+    }
+}
+
+/// The error for a file some of whose rows are deleted without the file being written again.
+pub(super) fn deleted_rows(table: &TableRef, path: &str) -> LakeError {
+    let message = format!("file {path} has a deletion vector, which is not read yet; rewrite the table without");
+    LakeError::Violation { table: table.clone(), message }
+}
