@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use sluice_core::error::{ErrorName, StepError};
-use sluice_core::pipeline::{MAX_DOCUMENT_BYTES, Pipeline, SpecError};
+use sluice_core::pipeline::Pipeline;
 use sluice_core::product::{Offered, RegisteredProduct, Source};
-use sluice_core::spec::PipelineSpec;
+use sluice_core::spec::{MAX_DOCUMENT_BYTES, PipelineSpec, SpecError};
 use sluice_core::uri::{FolderUri, LakePath};
 use sluice_lake::engine::sql::predicate;
 

@@ -11,6 +11,7 @@ pub mod pipeline;
 pub mod product;
 pub mod pruning;
 pub mod recipient;
+mod resolve;
 pub mod restore;
 pub mod run;
 pub mod source;

@@ -12,7 +12,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::error::{Refusal, refuse};
-use super::quality::Subject;
+use super::rules::Subject;
 use crate::sql::{TableSql, check_row_predicate};
 
 /// The name of the table in a compiled query.

@@ -13,7 +13,7 @@ use super::{About, InputPort, OutputPort, RegisteredProduct, ServiceLevel, Suppo
 use crate::access::{Classification, Grant, Policy};
 use crate::contract::TableContract;
 use crate::name::{PipelineName, PortName, ProductRef, TableRef};
-use crate::pipeline::MAX_DOCUMENT_BYTES;
+use crate::spec::MAX_DOCUMENT_BYTES;
 use crate::sql::parse_predicate;
 
 /// More problems than anyone reads at once.

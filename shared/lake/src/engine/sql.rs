@@ -4,6 +4,7 @@
 //! on its way in (see `dialect`): exact decimal literals and products, `ROUND` and `CAST` half away from zero, sums
 //! that do not wrap. Tables are registered under the one-word names of [`sluice_core::sql::engine_name`].
 
+mod arguments;
 mod arithmetic;
 mod calendar;
 mod conform;

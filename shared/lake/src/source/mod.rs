@@ -15,6 +15,7 @@ mod ndjson;
 mod objects;
 mod parquet;
 mod sample;
+mod sink;
 mod stream;
 #[cfg(test)]
 mod testing;
@@ -27,21 +28,8 @@ use self::chunk::ReadLimits;
 pub use self::columns::{ColumnFault, MAX_COLUMNS, delimiter_hint};
 pub use self::error::{FaultReason, Place, SinkError, SourceError};
 pub(crate) use self::sample::measure;
+pub use self::sink::{Sink, SourceSummary};
 pub use self::stream::{Codec, SourceInput};
-
-/// Takes one batch after the other.
-pub type Sink<'a> = &'a mut dyn FnMut(SourceBatch) -> Result<(), SinkError>;
-
-/// What was in an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceSummary {
-    /// Records, good and corrupt.
-    pub rows: u64,
-    /// Records that could not be split into columns.
-    pub corrupt_rows: u64,
-    /// Names of the source columns in their order.
-    pub columns: Vec<String>,
-}
 
 /// Reads an object from beginning to end and hands its records to `sink`, about 32 MiB of source bytes at a time.
 ///

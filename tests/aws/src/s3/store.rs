@@ -20,7 +20,8 @@ use s3s::validation::NameValidation;
 use tokio::sync::RwLock;
 
 use super::operation::{Kind, Operation};
-use super::{error_answer, xml};
+use super::error::error_answer;
+use super::xml;
 use crate::http::{self, Answer, Body, Cut};
 use crate::identity::Identities;
 

@@ -1,6 +1,6 @@
 //! What a query answers, as its contract has it.
 
-use super::SparkQuery;
+use super::relation::SparkQuery;
 use super::types::{SqlType, quoted};
 use crate::contract::{ColumnType, TableContract};
 

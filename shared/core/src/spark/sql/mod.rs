@@ -6,13 +6,13 @@
 
 mod arithmetic;
 mod cast;
-mod check;
 mod conform;
 mod expression;
 mod function;
 mod group;
 mod literal;
 mod query;
+mod relation;
 mod scope;
 mod set_operation;
 mod types;
@@ -21,10 +21,10 @@ use std::collections::BTreeMap;
 
 use sqlparser::ast::Query;
 
-pub use self::check::{CheckError, check};
 pub use self::conform::{ConformError, conform};
 use self::expression::Expressions;
 use self::query::Translator;
+pub use self::relation::{Relation, SparkQuery};
 use self::scope::{Field, Scope, Source};
 pub use self::types::SqlType;
 use crate::contract::ColumnType;
@@ -42,24 +42,6 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
         "what stands behind AND or OR is computed only when it decides",
     ),
 ];
-
-/// A table or view as Spark knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Relation {
-    /// Its name in Spark, unquoted: one part.
-    pub name: String,
-    /// Its columns, by name.
-    pub columns: Vec<(String, ColumnType)>,
-}
-
-/// A query in Spark's SQL.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SparkQuery {
-    /// The text, without a semicolon.
-    pub text: String,
-    /// What it answers; the columns that a projection carries are left out.
-    pub columns: Vec<(String, SqlType)>,
-}
 
 /// The statement of a silver table over its typed source columns; `carried` columns of the view pass through unseen.
 ///

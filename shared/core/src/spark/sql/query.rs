@@ -9,10 +9,10 @@ use sqlparser::ast::{
 
 use super::expression::Expressions;
 use super::group::{check_grouped, group_texts};
+use super::relation::{Answer, Relation, SparkQuery};
 use super::scope::{Field, Scope, Source, unknown_table};
 use super::set_operation::{united, words};
 use super::types::{SqlType, quoted};
-use super::{Relation, SparkQuery};
 use crate::sql::{SqlError, not_portable};
 
 /// A table of `WITH`.
@@ -21,12 +21,6 @@ struct Cte {
     /// Its name in Spark, which no view has.
     spark_name: String,
     fields: Vec<Field>,
-}
-
-/// A translated query with the columns that it answers.
-pub(super) struct Answer {
-    pub(super) text: String,
-    pub(super) fields: Vec<Field>,
 }
 
 /// Translates queries over tables, by the name that the subset gives them.

@@ -11,12 +11,12 @@ use sqlparser::ast::{
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 
-use super::arithmetic::MAX_DIGITS;
 use super::conversion::Target;
 use super::functions::{
     CEIL, DAY, DIFFERENCE, FLOOR, INSTANT, NEGATION, PART, PRODUCT, QUOTIENT, REMAINDER, RENAMED, ROOM, SUM, TOTAL,
     WIDEN,
 };
+use super::numbers::MAX_DIGITS;
 use crate::engine::EngineError;
 
 /// The statement with the subset's meaning on Polars:

@@ -10,9 +10,9 @@ use polars::prelude::{AllowedOptimizations, DataType, Expr, LazyFrame, PlSmallSt
 use polars::sql::SQLContext;
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, SetExpr, TableAlias, TableFactor, TableWithJoins};
 
-use super::arithmetic::MAX_DIGITS;
 use super::dialect::parse;
 use super::functions::Functions;
+use super::numbers::MAX_DIGITS;
 use crate::engine::EngineError;
 
 /// Plans a query over these tables.
