@@ -18,4 +18,5 @@ pub mod source;
 pub mod spark;
 pub mod spec;
 pub mod sql;
+mod text;
 pub mod uri;

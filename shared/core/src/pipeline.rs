@@ -1,5 +1,6 @@
 //! A pipeline ready to run: its tables with their contracts and statements, in the order they are computed.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use crate::decimal::DecimalNumber;
 use crate::engine::EnginePreference;
 use crate::name::{ColumnName, DomainName, PipelineName, TableRef};
 use crate::spec::{CsvSpec, LambdaLimits, SourceFormat};
+use crate::sql::{RowSql, SqlError, TableSql};
 use crate::uri::LakePath;
 
 /// A pipeline ready to run.
@@ -49,12 +51,25 @@ pub struct SilverTable {
     pub contract: TableContract,
     /// Contract column and the source column it is read from, in contract order.
     pub columns: Vec<(ColumnName, String)>,
-    /// The projection, checked; `None` takes the mapped columns as they are.
-    pub sql: Option<String>,
+    /// The projection; `None` takes the mapped columns as they are.
+    pub sql: Option<RowSql>,
     /// How rows enter the table.
     pub mode: WriteMode,
     /// The run's quarantined share must be below this many percent.
     pub quarantined_percent_below: Option<DecimalNumber>,
+}
+
+impl SilverTable {
+    /// The projection: the table's own, or the mapped columns as they are.
+    ///
+    /// # Errors
+    /// [`SqlError`] for a column whose name SQL takes for something else.
+    pub fn projection(&self) -> Result<Cow<'_, RowSql>, SqlError> {
+        match &self.sql {
+            Some(sql) => Ok(Cow::Borrowed(sql)),
+            None => RowSql::of_columns(self.columns.iter().map(|(column, _)| column.as_str())).map(Cow::Owned),
+        }
+    }
 }
 
 /// How rows enter a table.
@@ -87,8 +102,8 @@ pub struct GoldTable {
     pub table: TableRef,
     /// Types and rules.
     pub contract: TableContract,
-    /// The query, checked.
-    pub sql: String,
+    /// The query.
+    pub sql: TableSql,
     /// Tables it reads.
     pub inputs: BTreeSet<TableRef>,
 }

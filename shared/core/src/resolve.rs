@@ -145,15 +145,16 @@ impl Resolver<'_> {
             .iter()
             .filter_map(|c| spec.columns.get(&c.name).map(|source| (c.name.clone(), source.clone())))
             .collect();
-        match &spec.sql {
-            Some(sql) => drop(RowSql::parse(sql).map_err(self.sql_error(&spec.table))?),
+        let sql: Option<RowSql> = match &spec.sql {
+            Some(sql) => Some(sql.parse().map_err(self.sql_error(&spec.table))?),
             None => {
                 if let Some(unread) = contract.columns.iter().find(|c| !spec.columns.contains_key(&c.name)) {
                     let problem = format!("column `{}` is neither listed in columns nor computed by sql", unread.name);
                     return Err(self.problem(&spec.table, problem));
                 }
+                None
             }
-        }
+        };
         if let Some(limit) = spec.gate.quarantined_percent_below
             && !(limit.is_positive() && limit <= DecimalNumber::from(100_u64))
         {
@@ -165,7 +166,7 @@ impl Resolver<'_> {
             mode: self.mode(spec, &contract)?,
             contract,
             columns,
-            sql: spec.sql.clone(),
+            sql,
             quarantined_percent_below: spec.gate.quarantined_percent_below,
         })
     }
@@ -227,7 +228,7 @@ impl Resolver<'_> {
 
     fn gold(&self, spec: &GoldSpec) -> Result<GoldTable, SpecError> {
         let contract = self.contract(&spec.table, &spec.contract)?;
-        let sql = TableSql::parse(&spec.sql).map_err(self.sql_error(&spec.table))?;
+        let sql: TableSql = spec.sql.parse().map_err(self.sql_error(&spec.table))?;
         let mut inputs = BTreeSet::new();
         for (layer, table) in sql.inputs() {
             let known = match layer {
@@ -243,7 +244,7 @@ impl Resolver<'_> {
         if inputs.is_empty() {
             return Err(self.problem(&spec.table, "sql reads no table of the pipeline"));
         }
-        Ok(GoldTable { table: self.table(Layer::Gold, &spec.table), contract, sql: spec.sql.clone(), inputs })
+        Ok(GoldTable { table: self.table(Layer::Gold, &spec.table), contract, sql, inputs })
     }
 
     /// Gold tables, each after the ones it reads.

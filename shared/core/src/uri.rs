@@ -5,7 +5,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
 pub mod layout;
@@ -165,23 +164,7 @@ impl fmt::Display for LakePath {
     }
 }
 
-/// Serde through `FromStr` and `Display`.
-macro_rules! serde_as_text {
-    ($($name:ident),+) => {$(
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    )+};
-}
-serde_as_text!(FolderUri, ObjectUri, LakePath);
+crate::text::serde_as_text!(FolderUri, ObjectUri, LakePath);
 
 impl schemars::JsonSchema for LakePath {
     fn schema_name() -> Cow<'static, str> {

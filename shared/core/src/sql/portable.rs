@@ -8,8 +8,8 @@ use sqlparser::ast::{
     Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, TimezoneInfo, UnaryOperator, Value,
 };
 
+use super::error::{SqlError, not_portable};
 use super::rewrite::round_decimals;
-use super::{SqlError, not_portable};
 
 /// Functions with one meaning on every engine. `ROUND` rounds half away from zero, `DATEDIFF(end, start)` counts days.
 const FUNCTIONS: &[&str] = &[
@@ -64,7 +64,8 @@ fn check_count(expr: &Expr) -> Result<(), SqlError> {
     }
 }
 
-pub(super) fn check_query(query: &Query) -> Result<(), SqlError> {
+/// Refuses a query with anything outside the subset, with its position.
+pub(crate) fn check_query(query: &Query) -> Result<(), SqlError> {
     if query.order_by.is_some() || query.limit_clause.is_some() {
         return Err(not_portable("ORDER BY, LIMIT or a clause after the query", query, "tables have no order"));
     }

@@ -11,7 +11,7 @@ use sluice_core::contract::{Column, DatasetRule, Metric, MetricUnit, RowRule, Ta
 use sluice_core::decimal::DecimalNumber;
 use sluice_core::name::ColumnName;
 use sluice_core::run::RuleResult;
-use sluice_core::sql::TableSql;
+use sluice_core::sql::MetricSql;
 
 use super::rules::{RowTest, compile, is_one_of};
 use super::spill::{KEY_HASH, key_hash};
@@ -228,10 +228,9 @@ fn duplicates(whole: &LazyFrame, columns: &[ColumnName], rows: u64) -> Result<u6
 }
 
 /// The number that a SQL metric answers; `None` where it answers null.
-fn answer(whole: &LazyFrame, rule: &str, query: &str) -> Result<Option<DecimalNumber>, EngineError> {
+fn answer(whole: &LazyFrame, rule: &str, query: &MetricSql) -> Result<Option<DecimalNumber>, EngineError> {
     let within = |error: EngineError| EngineError::RuleSql { rule: rule.to_owned(), source: Box::new(error) };
-    let portable = TableSql::parse_metric(query).map_err(|error| within(error.into()))?;
-    let planned = sql::run(&portable, vec![("object".to_owned(), whole.clone())]).map_err(within)?;
+    let planned = sql::run(query.engine_query(), vec![("object".to_owned(), whole.clone())]).map_err(within)?;
     let answered =
         collect_streaming(planned).map_err(|error| within(EngineError::while_running("the query")(error)))?;
     let refuse = |problem: String| EngineError::Rule { rule: rule.to_owned(), problem };

@@ -14,7 +14,6 @@ use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD};
 use sluice_core::contract::{Column, RowCheck, RowRule, Severity, TableContract};
 use sluice_core::decimal::DecimalNumber;
 use sluice_core::name::ColumnName;
-use sluice_core::sql::check_row_predicate;
 
 use super::cast::{literal, units, unreadable_name};
 use super::types::canonical_text;
@@ -111,10 +110,9 @@ fn test(
     contract: &TableContract,
     source: &Source<'_>,
 ) -> Result<Option<(Expr, Option<Expr>)>, EngineError> {
-    if let RowCheck::Predicate { sql: text } = &rule.check {
+    if let RowCheck::Predicate { sql: predicate } = &rule.check {
         let within = |error: EngineError| EngineError::RuleSql { rule: rule.id.clone(), source: Box::new(error) };
-        let portable = check_row_predicate(text).map_err(|error| within(error.into()))?;
-        let broken = sql::predicate(&portable, contract).map_err(within)?;
+        let broken = sql::predicate(predicate, contract).map_err(within)?;
         let value = rule.column.as_ref().and_then(|name| contract.column(name.as_str())).map(shown);
         return Ok(Some((broken, value)));
     }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use polars::prelude::{DataFrame, Engine, Expr, IntoLazy, LazyFrame, PolarsResult, SortMultipleOptions, col};
 use serde::{Deserialize, Serialize};
 use sluice_core::pruning::{Condition, FileFacts};
+use sluice_core::sql::Predicate;
 
 use super::governed::FILE;
 use super::query::Queries;
@@ -22,8 +23,8 @@ const NUMBER: &str = "__sluice_number";
 pub struct RowsQuestion {
     /// Columns, in this order; all that the caller sees when left out.
     pub columns: Option<Vec<String>>,
-    /// Only rows for which this predicate of the portable SQL subset is true.
-    pub filter: Option<String>,
+    /// Only rows for which this is true.
+    pub filter: Option<Predicate>,
     /// Columns to order by, each with whether it descends. Nulls come last.
     pub order: Vec<(String, bool)>,
     /// Most rows of the page.
@@ -78,7 +79,7 @@ pub async fn whole(queries: &Queries, table: Governed) -> Result<DataFrame, Serv
 fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
     let files = table.files()?;
     let from = question.from.unwrap_or(Position { file: 0, rows: 0 });
-    let pruning = question.filter.as_deref().map_or(Condition::Unknown, |filter| pruning(table, filter));
+    let pruning = question.filter.as_ref().map_or(Condition::Unknown, |filter| table.pruning(filter));
     let first = usize::try_from(from.file).unwrap_or(usize::MAX);
     let may_hold = |file: &&LoggedFile| {
         pruning.may_hold(FileFacts { stats: file.stats.as_deref(), partition_values: &file.partition_values })
@@ -88,7 +89,7 @@ fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
     let (rows, next) = if question.order.is_empty() {
         in_file_order(table, question, &files, &wanted, from)?
     } else {
-        in_order(table, question, &wanted, &judged(table, &files, &wanted), from)?
+        in_order(table, question, &wanted, &table.judged(&files, &wanted), from)?
     };
     Ok(Page {
         rows,
@@ -97,17 +98,6 @@ fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
         files_read: wanted.len() as u64,
         files_total: files.len() as u64,
     })
-}
-
-/// What statistics can tell of the filter: nothing of the columns that the caller reads in another form.
-pub(super) fn pruning(table: &Governed, filter: &str) -> Condition {
-    Condition::of_sql(filter, table.table().columns()).about(&|column| table.is_clear(column))
-}
-
-/// The files by which a question is judged too large. Under a row filter these are all: how many a condition leaves would tell of
-/// rows that are held back.
-pub(super) fn judged<'a>(table: &Governed, all: &'a [LoggedFile], wanted: &[&'a LoggedFile]) -> Vec<&'a LoggedFile> {
-    if table.has_row_filter() { all.iter().collect() } else { wanted.to_vec() }
 }
 
 /// The rows that fit, not planned any further.
@@ -119,8 +109,7 @@ fn fitting(
 ) -> Result<LazyFrame, ServeError> {
     let paths = files.iter().map(|file| file.path.as_str());
     let Some(filter) = &question.filter else { return table.scan_files(paths, None, with_file) };
-    let checked = sluice_core::sql::check_row_predicate(filter)?;
-    let fits = sql::predicate_over(&checked, &table.schema()).map_err(|error| ServeError::planning(&error))?;
+    let fits = sql::predicate_over(filter, &table.schema()).map_err(|error| ServeError::planning(&error))?;
     Ok(table.scan_files(paths, table.early(&fits), with_file)?.filter(fits))
 }
 
