@@ -14,7 +14,7 @@ use crate::uri::{FolderUri, ObjectUri};
 
 mod plan;
 
-pub use self::plan::{Codec, EngineChoice, Plan, PlanStatus, PlannedObject, PlannedTable, ReadFrom, SourceShape};
+pub use self::plan::{EngineChoice, Plan, PlanStatus, PlannedObject, PlannedTable, ReadFrom, SourceShape};
 
 /// Most attempts of one run. Each replan answers a conflict with another writer; after 8 in a row something is wrong
 /// that planning again does not solve, and the run fails with `CommitConflict`.

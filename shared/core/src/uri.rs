@@ -7,6 +7,8 @@ use std::str::FromStr;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::text::serde_as_text;
+
 pub mod layout;
 
 /// Why a text is no location.
@@ -164,7 +166,7 @@ impl fmt::Display for LakePath {
     }
 }
 
-crate::text::serde_as_text!(FolderUri, ObjectUri, LakePath);
+serde_as_text!(FolderUri, ObjectUri, LakePath);
 
 impl schemars::JsonSchema for LakePath {
     fn schema_name() -> Cow<'static, str> {

@@ -14,6 +14,7 @@ use super::parse::{Parsed, parse_expr, parse_query};
 use super::portable::{check_expr, check_query, forbid_aggregates};
 use super::rewrite::{ident, rewrite, rewrite_expr};
 use crate::name::{Layer, TableName};
+use crate::text::serde_as_text;
 
 /// A row-wise projection of the bronze table: `SELECT <expressions> FROM bronze`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -291,7 +292,7 @@ impl fmt::Display for Predicate {
     }
 }
 
-crate::text::serde_as_text!(RowSql, TableSql, MetricSql, Predicate);
+serde_as_text!(RowSql, TableSql, MetricSql, Predicate);
 
 #[cfg(test)]
 mod tests {

@@ -29,7 +29,7 @@ pub use self::columns::{ColumnFault, MAX_COLUMNS, delimiter_hint};
 pub use self::error::{FaultReason, Place, SinkError, SourceError};
 pub(crate) use self::sample::measure;
 pub use self::sink::{Sink, SourceSummary};
-pub use self::stream::{Codec, SourceInput};
+pub use self::stream::SourceInput;
 
 /// Reads an object from beginning to end and hands its records to `sink`, about 32 MiB of source bytes at a time.
 ///
