@@ -8,6 +8,7 @@ mod error;
 mod parse;
 mod portable;
 mod product;
+pub(crate) mod refused;
 mod rewrite;
 mod statement;
 
