@@ -118,7 +118,7 @@ pub(crate) async fn rows(
         Err(problem) => return Err(doors.failed(event, problem)),
     };
     event.version = Some(page.version);
-    event.rows = Some(page.rows.height() as u64);
+    event.rows = Some(page.rows.count());
     event.files = Some((page.files_read, page.files_total));
     doors.audit.write(&event);
     let next =

@@ -178,9 +178,7 @@ fn check_join(join: &Join) -> Result<(), SqlError> {
     match constraint {
         JoinConstraint::On(condition) => check_expr(condition),
         JoinConstraint::Using(_) => Ok(()),
-        JoinConstraint::Natural | JoinConstraint::None => {
-            Err(refused::join_without_condition(join))
-        }
+        JoinConstraint::Natural | JoinConstraint::None => Err(refused::join_without_condition(join)),
     }
 }
 

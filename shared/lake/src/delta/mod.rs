@@ -189,7 +189,7 @@ impl OpenTable {
     ///
     /// # Errors
     /// As [`Self::files`]; [`LakeError::Violation`] for a partitioned table whose folders do not hold its values.
-    pub fn scan(&self) -> Result<LazyFrame, LakeError> {
+    pub(crate) fn scan(&self) -> Result<LazyFrame, LakeError> {
         let files = self.files()?;
         self.scan_files(files.iter().map(|file| file.path.as_str()))
     }
@@ -198,7 +198,7 @@ impl OpenTable {
     ///
     /// # Errors
     /// As [`Self::scan`].
-    pub fn scan_files<'a>(&self, paths: impl IntoIterator<Item = &'a str>) -> Result<LazyFrame, LakeError> {
+    pub(crate) fn scan_files<'a>(&self, paths: impl IntoIterator<Item = &'a str>) -> Result<LazyFrame, LakeError> {
         self.scan_files_as(paths, None)
     }
 

@@ -77,7 +77,7 @@ pub enum ServeError {
         table: TableRef,
         /// The engine's words.
         #[source]
-        source: Box<PolarsError>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 

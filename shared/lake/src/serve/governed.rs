@@ -102,7 +102,7 @@ impl Governed {
     ///
     /// # Errors
     /// When the files cannot be scanned, or the row filter does not fit the table any more.
-    pub fn scan(&self) -> Result<LazyFrame, ServeError> {
+    pub(super) fn scan(&self) -> Result<LazyFrame, ServeError> {
         let files = self.files()?;
         self.scan_files(files.iter().map(|file| file.path.as_str()), None, false)
     }

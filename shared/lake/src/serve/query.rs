@@ -4,12 +4,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use polars::prelude::{DataFrame, Engine, Expr, PolarsError};
+use polars::prelude::{Engine, Expr, PolarsError};
 use sluice_core::pruning::{Condition, FileFacts};
 use sluice_core::sql::{Predicate, ProductSql};
 use tokio::sync::Semaphore;
 
-use super::{Governed, ServeError};
+use super::{Governed, Rows, ServeError};
 use crate::delta::log::LoggedFile;
 use crate::engine::{collect_streaming, sql};
 use crate::error::LakeError;
@@ -81,7 +81,7 @@ impl Queries {
 #[derive(Debug)]
 pub struct Answer {
     /// The rows.
-    pub rows: DataFrame,
+    pub rows: Rows,
     /// Files that could hold rows of the answer, by their statistics.
     pub files_read: u64,
     /// Files of the tables.
@@ -141,7 +141,7 @@ fn answer(statement: &ProductSql, tables: &[(String, Governed)], limits: QueryLi
         let what = format!("the answer has more than {} rows: add LIMIT, or page through /rows", limits.rows);
         return Err(ServeError::TooLarge { what });
     }
-    Ok(Answer { rows, files_read: read, files_total: total })
+    Ok(Answer { rows: Rows::new(rows), files_read: read, files_total: total })
 }
 
 /// What of a statement's WHERE may be evaluated before the masks; nothing when it does not fit, which planning the statement tells.

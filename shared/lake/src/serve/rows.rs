@@ -9,7 +9,7 @@ use sluice_core::sql::Predicate;
 
 use super::governed::FILE;
 use super::query::Queries;
-use super::{Governed, ServeError};
+use super::{Governed, Rows, ServeError};
 use crate::delta::log::LoggedFile;
 use crate::engine::{collect_streaming, sql};
 
@@ -47,7 +47,7 @@ pub struct Position {
 #[derive(Debug)]
 pub struct Page {
     /// The rows.
-    pub rows: DataFrame,
+    pub rows: Rows,
     /// Where the next page begins; none after the last one.
     pub next: Option<Position>,
     /// Version of the table.
@@ -71,9 +71,9 @@ pub async fn rows(queries: &Queries, table: Governed, question: RowsQuestion) ->
 ///
 /// # Errors
 /// [`ServeError`]: time, faults of the lake.
-pub async fn whole(queries: &Queries, table: Governed) -> Result<DataFrame, ServeError> {
+pub async fn whole(queries: &Queries, table: Governed) -> Result<Rows, ServeError> {
     let failed = move |table: &Governed, error| ServeError::running(table.table().reference(), error);
-    queries.run(move || collect_streaming(table.scan()?).map_err(|error| failed(&table, error))).await
+    queries.run(move || collect_streaming(table.scan()?).map(Rows::new).map_err(|error| failed(&table, error))).await
 }
 
 fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
@@ -92,7 +92,7 @@ fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
         in_order(table, question, &wanted, &table.judged(&files, &wanted), from)?
     };
     Ok(Page {
-        rows,
+        rows: Rows::new(rows),
         next,
         version: table.table().version(),
         files_read: wanted.len() as u64,
