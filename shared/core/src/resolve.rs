@@ -1,4 +1,4 @@
-//! From a spec to a pipeline: its contracts resolved, its parts checked against each other and against both engines.
+//! From a spec to a pipeline: its contracts resolved, its parts checked against each other and against what Spark runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
