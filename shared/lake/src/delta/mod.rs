@@ -4,7 +4,7 @@ mod commit;
 mod footer;
 mod ledger;
 pub mod log;
-pub mod schema;
+pub(crate) mod schema;
 mod stats;
 
 use std::collections::BTreeMap;

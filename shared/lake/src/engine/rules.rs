@@ -20,28 +20,28 @@ use super::types::canonical_text;
 use super::{EngineError, sql};
 
 /// The rule that a corrupt record breaks.
-pub const CORRUPT_RECORD_RULE: &str = "corrupt_record";
+pub(crate) const CORRUPT_RECORD_RULE: &str = "corrupt_record";
 
 /// A row rule ready to run.
 #[derive(Debug, Clone)]
-pub struct RowTest {
+pub(crate) struct RowTest {
     /// The rule's id.
-    pub id: String,
+    pub(crate) id: String,
     /// The column tested, where the rule is about one.
-    pub column: Option<String>,
+    pub(crate) column: Option<String>,
     /// What a broken rule leads to.
-    pub severity: Severity,
+    pub(crate) severity: Severity,
     /// Boolean, never null: whether the row breaks the rule.
-    pub broken: Expr,
+    pub(crate) broken: Expr,
     /// The offending value as text, where there is one; null where the value is.
-    pub value: Option<Expr>,
+    pub(crate) value: Option<Expr>,
 }
 
 /// Compiles the row rules for rows that are stored: what was read is readable, so `readable` needs no test.
 ///
 /// # Errors
 /// [`EngineError::Rule`] and [`EngineError::RuleSql`], by rule id.
-pub fn compile(contract: &TableContract) -> Result<Vec<RowTest>, EngineError> {
+pub(crate) fn compile(contract: &TableContract) -> Result<Vec<RowTest>, EngineError> {
     let source = Source { mapped: None };
     tests(contract, &source)
 }
@@ -51,7 +51,10 @@ pub fn compile(contract: &TableContract) -> Result<Vec<RowTest>, EngineError> {
 ///
 /// # Errors
 /// As [`compile`].
-pub fn compile_source(contract: &TableContract, mapped: &[(ColumnName, String)]) -> Result<Vec<RowTest>, EngineError> {
+pub(crate) fn compile_source(
+    contract: &TableContract,
+    mapped: &[(ColumnName, String)],
+) -> Result<Vec<RowTest>, EngineError> {
     let source = Source { mapped: Some(mapped) };
     let corrupt = RowTest {
         id: CORRUPT_RECORD_RULE.to_owned(),
@@ -198,7 +201,7 @@ fn no_multiple(rule: &RowRule, column: &Column, step: DecimalNumber) -> Result<E
 }
 
 /// Whether the row breaks any rule of severity `error`. Boolean, never null.
-pub fn any_error_expr(tests: &[RowTest]) -> Expr {
+pub(crate) fn any_error_expr(tests: &[RowTest]) -> Expr {
     let errors = tests.iter().filter(|test| test.severity == Severity::Error).map(|test| test.broken.clone());
     errors.reduce(Expr::or).unwrap_or_else(|| lit(false))
 }
@@ -207,7 +210,7 @@ pub fn any_error_expr(tests: &[RowTest]) -> Expr {
 /// without a column or a value that is not there.
 ///
 /// It looks at row after row: use it on the rows that [`any_error_expr`] finds.
-pub fn broken_rules_expr(tests: &[RowTest]) -> Expr {
+pub(crate) fn broken_rules_expr(tests: &[RowTest]) -> Expr {
     let errors: Vec<&RowTest> = tests.iter().filter(|test| test.severity == Severity::Error).collect();
     if errors.is_empty() {
         return lit("[]");

@@ -23,14 +23,14 @@ use sqlparser::ast::Query;
 use super::EngineError;
 use super::types::polars_type;
 
-pub use conform::{conform, conform_with};
+pub(crate) use conform::{conform, conform_with};
 pub(super) use numbers::round_double;
 
 /// Plans a statement over these tables. Nothing is read until the frame is collected.
 ///
 /// # Errors
 /// [`EngineError::Query`] when the statement does not fit the tables.
-pub fn run(query: Query, tables: Vec<(String, LazyFrame)>) -> Result<LazyFrame, EngineError> {
+pub(crate) fn run(query: Query, tables: Vec<(String, LazyFrame)>) -> Result<LazyFrame, EngineError> {
     let mut planned = plan::plan(dialect::statement(query), tables)?;
     // Polars finds unknown columns and types that do not go together only when it resolves the schema.
     planned.collect_schema()?;
@@ -41,7 +41,7 @@ pub fn run(query: Query, tables: Vec<(String, LazyFrame)>) -> Result<LazyFrame, 
 ///
 /// # Errors
 /// [`EngineError::Query`] when it does not fit the columns.
-pub fn predicate(predicate: &Predicate, contract: &TableContract) -> Result<Expr, EngineError> {
+pub(crate) fn predicate(predicate: &Predicate, contract: &TableContract) -> Result<Expr, EngineError> {
     let fields = contract.columns.iter().map(|c| (PlSmallStr::from(c.name.as_str()), polars_type(&c.column_type)));
     predicate_over(predicate, &fields.collect())
 }
@@ -50,7 +50,7 @@ pub fn predicate(predicate: &Predicate, contract: &TableContract) -> Result<Expr
 ///
 /// # Errors
 /// [`EngineError::Query`] when it does not fit the columns.
-pub fn predicate_over(predicate: &Predicate, columns: &Schema) -> Result<Expr, EngineError> {
+pub(crate) fn predicate_over(predicate: &Predicate, columns: &Schema) -> Result<Expr, EngineError> {
     let rows = DataFrame::empty_with_schema(columns).lazy();
     let condition = predicate.engine_expr();
     let not_boolean = EngineError::not_boolean(&condition.to_string());

@@ -169,7 +169,7 @@ fn innermost(error: &PolarsError) -> &PolarsError {
 }
 
 /// The Polars type that stores a column type.
-pub fn polars_type(column_type: &ColumnType) -> DataType {
+pub(crate) fn polars_type(column_type: &ColumnType) -> DataType {
     match column_type {
         ColumnType::Text => DataType::String,
         ColumnType::Int32 => DataType::Int32,
@@ -183,7 +183,7 @@ pub fn polars_type(column_type: &ColumnType) -> DataType {
 }
 
 /// The column type that is stored as this Polars type; `None` where none is.
-pub fn column_type(polars: &DataType) -> Option<ColumnType> {
+pub(crate) fn column_type(polars: &DataType) -> Option<ColumnType> {
     Some(match polars {
         DataType::String => ColumnType::Text,
         DataType::Int32 => ColumnType::Int32,
@@ -202,7 +202,7 @@ pub fn column_type(polars: &DataType) -> Option<ColumnType> {
 /// A column as text, in the form in which contracts list allowed values and quarantine shows refused ones: decimals
 /// with all digits of their scale, days as `2020-12-31`, instants as `2020-12-31T23:59:59Z` with a fraction only where
 /// there is one. Null stays null.
-pub fn canonical_text(column: &str, column_type: &ColumnType) -> Expr {
+pub(crate) fn canonical_text(column: &str, column_type: &ColumnType) -> Expr {
     let value = col(column);
     match column_type {
         ColumnType::Text => value,

@@ -9,7 +9,7 @@ use sluice_core::source::Codec;
 use super::error::SourceError;
 
 /// Where the bytes of an object come from.
-pub enum SourceInput {
+pub(crate) enum SourceInput {
     /// Read once from beginning to end: every format but Parquet.
     Stream(Box<dyn Read + Send>),
     /// A local file: every format.

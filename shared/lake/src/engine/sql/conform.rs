@@ -13,7 +13,7 @@ use crate::engine::types::polars_type;
 ///
 /// # Errors
 /// [`EngineError::MissingColumn`], [`EngineError::ExtraColumn`] and [`EngineError::WrongType`] by column name.
-pub fn conform(rows: LazyFrame, contract: &TableContract) -> Result<LazyFrame, EngineError> {
+pub(crate) fn conform(rows: LazyFrame, contract: &TableContract) -> Result<LazyFrame, EngineError> {
     conform_with(rows, contract, &[])
 }
 
@@ -21,7 +21,11 @@ pub fn conform(rows: LazyFrame, contract: &TableContract) -> Result<LazyFrame, E
 ///
 /// # Errors
 /// As [`conform`].
-pub fn conform_with(mut rows: LazyFrame, contract: &TableContract, carried: &[&str]) -> Result<LazyFrame, EngineError> {
+pub(crate) fn conform_with(
+    mut rows: LazyFrame,
+    contract: &TableContract,
+    carried: &[&str],
+) -> Result<LazyFrame, EngineError> {
     let schema = rows.collect_schema()?;
     let extra = |name: &str| contract.column(name).is_none() && !name.starts_with('_') && !carried.contains(&name);
     if let Some((name, found)) = schema.iter().find(|(name, _)| extra(name)) {
