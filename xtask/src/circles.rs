@@ -96,7 +96,10 @@ impl Modules {
         let is_module = |length: &usize| self.taken.contains_key(&place[..*length]);
         let (module, rest) = place.split_at((0..=place.len()).rev().find(is_module).unwrap_or_default());
         let exported = rest.first().and_then(|name| self.exported.get(module)?.get(name));
-        exported.map_or_else(|| module.to_vec(), |exported| self.home(exported))
+        match exported.filter(|exported| exported.as_slice() != place) {
+            Some(exported) => self.home(exported),
+            None => module.to_vec(),
+        }
     }
 
     /// The files of each circle: those that are reached from each other.
@@ -140,9 +143,9 @@ fn names(path: &str) -> Vec<String> {
 fn words(text: &str) -> Vec<&str> {
     let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-    let parts = code.flat_map(|line| line.split_inclusive(move |c| !is_path(c)));
+    let parts = code.flat_map(|line| line.split_inclusive(move |c: char| !is_path(c)));
     let split = parts.flat_map(|part| {
-        let (path, sign) = part.split_at(part.find(|c| !is_path(c)).unwrap_or(part.len()));
+        let (path, sign) = part.split_at(part.find(|c: char| !is_path(c)).unwrap_or(part.len()));
         [path, sign]
     });
     split.filter(|word| word.starts_with(is_path) || ["{", "}", ",", ";"].contains(word)).collect()
