@@ -26,6 +26,7 @@
 mod bound;
 mod column_type;
 mod columns;
+mod conform;
 mod document;
 mod error;
 mod literal;
@@ -43,6 +44,7 @@ mod variables;
 #[cfg(test)]
 mod tests;
 
+pub use conform::ConformError;
 pub use error::{ContractError, Problem};
 pub use model::{
     Bound, Column, ColumnType, DatasetRule, Metric, MetricUnit, RowCheck, RowRule, Severity, TableContract, TextFormat,

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::sql::{ConformError, Relation, conform, projection, query};
+use super::sql::{Relation, conform, projection, query};
 use super::{SparkError, audit, cast};
-use crate::contract::{ColumnType, TableContract};
+use crate::contract::{ColumnType, ConformError, TableContract};
 use crate::error::with_sources;
 use crate::name::{ColumnName, Layer, TableName, TableRef};
 use crate::pipeline::{GoldTable, SilverTable};

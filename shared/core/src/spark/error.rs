@@ -1,6 +1,6 @@
 //! Why Spark cannot run a plan.
 
-use super::sql::ConformError;
+use crate::contract::ConformError;
 use crate::name::TableRef;
 use crate::sql::SqlError;
 

@@ -1,7 +1,7 @@
 //! Contract types as Polars types, values as canonical text, and the errors of the expression half of the engine.
 
 use polars::prelude::{DataType, Expr, PolarsError, TimeUnit, TimeZone, col, lit, when};
-use sluice_core::contract::ColumnType;
+use sluice_core::contract::{ColumnType, ConformError};
 use sluice_core::error::ErrorName;
 use sluice_core::sql::SqlError;
 
@@ -34,38 +34,9 @@ pub enum EngineError {
         /// The column.
         column: String,
     },
-    /// The SQL answers other columns than the contract has.
-    #[error("sql gives no column `{column}`, which the contract has as {expected}; it gives {found}")]
-    MissingColumn {
-        /// The column.
-        column: String,
-        /// Its type in the contract.
-        expected: ColumnType,
-        /// The columns that are there.
-        found: String,
-    },
-    /// The SQL answers a column that the contract lacks.
-    #[error(
-        "sql gives the column `{column}` ({found}), which the contract does not have; add it there or leave it out"
-    )]
-    ExtraColumn {
-        /// The column.
-        column: String,
-        /// Its Polars type.
-        found: DataType,
-    },
-    /// The SQL answers a column of a type that cannot become the contract's without loss.
-    #[error("column `{column}` is {expected} in the contract but sql gives {found}; {fix}")]
-    WrongType {
-        /// The column.
-        column: String,
-        /// Its type in the contract.
-        expected: ColumnType,
-        /// The type found, as SQL names it.
-        found: String,
-        /// What to write instead.
-        fix: &'static str,
-    },
+    /// The SQL does not answer what the contract says.
+    #[error(transparent)]
+    Conform(#[from] ConformError),
     /// A `strftime` pattern has a field that is not read.
     #[error("column `{column}`: format '{format}': {field} is not executed")]
     Format {
@@ -121,9 +92,7 @@ impl EngineError {
             | Self::Query { .. }
             | Self::NotBoolean { .. }
             | Self::UnknownColumn { .. }
-            | Self::MissingColumn { .. }
-            | Self::ExtraColumn { .. }
-            | Self::WrongType { .. }
+            | Self::Conform(_)
             | Self::Format { .. }
             | Self::Rule { .. } => ErrorName::InvalidInput,
             Self::RuleSql { source, .. } => source.name(),
@@ -144,7 +113,7 @@ impl EngineError {
 
     /// The error of a query that failed while it ran: values out of range are the data's fault, a missing column or a
     /// wrong type the spec's, the rest ours.
-    pub fn while_running(doing: impl Into<String>) -> impl FnOnce(PolarsError) -> Self {
+    pub(crate) fn while_running(doing: impl Into<String>) -> impl FnOnce(PolarsError) -> Self {
         let doing = doing.into();
         move |source| match innermost(&source) {
             PolarsError::ComputeError(_) | PolarsError::InvalidOperation(_) | PolarsError::OutOfBounds(_) => {

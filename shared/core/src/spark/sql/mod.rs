@@ -19,7 +19,7 @@ mod types;
 
 use std::collections::BTreeMap;
 
-pub use self::conform::{ConformError, conform};
+pub use self::conform::conform;
 use self::expression::Expressions;
 use self::query::Translator;
 pub use self::relation::{Relation, SparkQuery};
