@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use sluice_core::error::{ErrorName, StepError};
-use sluice_core::pipeline::{MAX_DOCUMENT_BYTES, Pipeline, SpecError};
+use sluice_core::pipeline::Pipeline;
 use sluice_core::product::{Offered, RegisteredProduct, Source};
-use sluice_core::spec::PipelineSpec;
+use sluice_core::spec::{MAX_DOCUMENT_BYTES, PipelineSpec, SpecError};
+use sluice_core::sql::Predicate;
 use sluice_core::uri::layout::SPEC_FILE;
 use sluice_core::uri::{FolderUri, LakePath};
-use sluice_lake::engine::sql::predicate;
+use sluice_lake::check::check_predicate;
 
 use crate::fault::{Exit, Fault};
 use crate::place::Place;
@@ -163,9 +164,10 @@ fn filters_that_do_not_fit(product: &RegisteredProduct, origin: &str) -> Vec<Str
         let covered =
             product.ports.iter().filter(|port| grant.ports.as_ref().is_none_or(|ports| ports.contains(&port.name)));
         for port in covered {
-            let fits = sluice_core::sql::check_row_predicate(rows)
+            let fits = rows
+                .parse::<Predicate>()
                 .map_err(|error| error.to_string())
-                .and_then(|checked| predicate(&checked, &port.contract).map_err(|error| error.to_string()));
+                .and_then(|predicate| check_predicate(&predicate, &port.contract).map_err(|error| error.to_string()));
             if let Err(reason) = fits {
                 problems
                     .push(format!("{origin}: grant `{}`: rows do not fit port `{}`: {reason}", grant.name, port.name));

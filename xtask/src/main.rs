@@ -7,6 +7,8 @@ mod bench_data;
 mod bench_doors;
 mod bench_formats;
 mod cdk;
+#[cfg(test)]
+mod circles;
 mod demo;
 mod demo_story;
 mod deployed;

@@ -2,6 +2,7 @@
 
 mod check;
 mod deploy;
+mod named;
 mod quarantine;
 mod restore;
 mod run;
@@ -12,13 +13,11 @@ mod share;
 mod source;
 mod table;
 
-use anyhow::{Error, Result};
-use sluice_core::error::ErrorName;
-use sluice_lake::LakeError;
+use anyhow::Result;
 
 use crate::arguments::Command;
 use crate::console::Console;
-use crate::fault::{Exit, Fault};
+use crate::fault::Exit;
 
 /// Carries out a command.
 pub(crate) async fn dispatch(command: Command, console: &Console) -> Result<Exit> {
@@ -34,15 +33,5 @@ pub(crate) async fn dispatch(command: Command, console: &Console) -> Result<Exit
         Command::Source(command) => source::run(command, console).await,
         Command::Table(command) => table::run(command, console).await,
         Command::Quarantine(command) => quarantine::run(command, console).await,
-    }
-}
-
-/// What the user named does not exist or is not what it was taken for: wrong use, not a failure.
-fn named_wrongly(error: LakeError, next: &str) -> Error {
-    match error.name() {
-        name @ (ErrorName::NotFound | ErrorName::InvalidInput) if !matches!(error, LakeError::Document(_)) => {
-            Fault::new(Exit::WrongUse, error.to_string()).named(name.as_str()).next(next).into()
-        }
-        _ => error.into(),
     }
 }

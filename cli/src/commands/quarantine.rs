@@ -3,7 +3,8 @@
 use anyhow::Result;
 use sluice_lake::inspect;
 
-use super::{named_wrongly, run};
+use super::named::named_wrongly;
+use super::run;
 use crate::arguments::QuarantineCommand;
 use crate::console::Console;
 use crate::fault::Exit;

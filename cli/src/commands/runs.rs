@@ -8,8 +8,9 @@ use sluice_core::run::{RunAction, RunRequest};
 use sluice_lake::inspect::{self, RunDetails, RunState, RunSummary};
 use sluice_lake::{Lake, runs};
 
+use super::named::named_wrongly;
+use super::run;
 use super::source::{held_sources, held_text};
-use super::{named_wrongly, run};
 use crate::arguments::RunsCommand;
 use crate::console::{Console, Tone};
 use crate::execution::{Execution, broken_rules_text, new_run_id, table_ends, tables_text};

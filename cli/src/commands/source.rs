@@ -7,7 +7,7 @@ use sluice_core::name::{PipelineName, RunId};
 use sluice_core::source::{Hold, SourceId};
 use sluice_lake::{Lake, inspect, runs};
 
-use super::named_wrongly;
+use super::named::named_wrongly;
 use crate::arguments::SourceCommand;
 use crate::console::Console;
 use crate::fault::{Exit, Fault};

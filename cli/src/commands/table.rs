@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use sluice_lake::inspect::{self, Cell, HeadRows};
 
-use super::named_wrongly;
+use super::named::named_wrongly;
 use crate::arguments::TableCommand;
 use crate::console::{Console, Tone};
 use crate::fault::Exit;

@@ -7,6 +7,7 @@ use jiff::civil::{Date, Weekday};
 
 use super::catalogue::{Catalogue, Product, draw_country, draw_customer};
 use super::dirt::push_broken_line;
+use super::fields::Fields;
 use super::random::{Purpose, Random};
 use super::text::{push_i64, push_price, push_two_digits, push_u64};
 
@@ -28,55 +29,6 @@ pub(super) struct DayCounts {
     pub(super) duplicate_lines: u64,
     /// Lines that take an earlier sale back.
     pub(super) cancelled_lines: u64,
-}
-
-/// The eight fields of a line, as CSV fields.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Fields<'a> {
-    /// InvoiceNo.
-    pub(super) invoice: &'a [u8],
-    /// StockCode.
-    pub(super) stock_code: &'a [u8],
-    /// Description.
-    pub(super) description: &'a [u8],
-    /// Quantity.
-    pub(super) quantity: &'a [u8],
-    /// InvoiceDate.
-    pub(super) date: &'a [u8],
-    /// UnitPrice.
-    pub(super) price: &'a [u8],
-    /// CustomerID.
-    pub(super) customer: &'a [u8],
-    /// Country.
-    pub(super) country: &'a [u8],
-}
-
-impl Fields<'_> {
-    /// Appends the line.
-    pub(super) fn push(&self, out: &mut Vec<u8>) {
-        self.push_first(out, 8);
-    }
-
-    /// Appends a line of the first `count` fields.
-    pub(super) fn push_first(&self, out: &mut Vec<u8>, count: usize) {
-        let fields = [
-            self.invoice,
-            self.stock_code,
-            self.description,
-            self.quantity,
-            self.date,
-            self.price,
-            self.customer,
-            self.country,
-        ];
-        for (index, field) in fields.iter().take(count).enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            out.extend_from_slice(field);
-        }
-        out.push(b'\n');
-    }
 }
 
 /// What all lines of an invoice share.

@@ -1,6 +1,6 @@
 //! Lines that break an error rule.
 
-use super::day::Fields;
+use super::fields::Fields;
 use super::random::Random;
 
 /// How a line is broken.

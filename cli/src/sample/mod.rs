@@ -6,6 +6,7 @@
 mod catalogue;
 mod day;
 mod dirt;
+mod fields;
 mod files;
 mod invoice_numbers;
 mod random;

@@ -6,7 +6,7 @@ use object_store::ObjectStoreExt;
 use serde::{Deserialize, Serialize};
 use sluice_core::uri::layout;
 use sluice_http::{Problem, ProblemCode};
-use sluice_lake::serve::{DataFrame, PolarsError, RowFormat, encode};
+use sluice_lake::serve::{EncodeError, RowFormat, Rows};
 use utoipa::ToSchema;
 
 use crate::{App, Doors};
@@ -144,12 +144,12 @@ impl Doors {
     pub(crate) async fn respond(
         doors: &App,
         format: Format,
-        rows: DataFrame,
+        rows: Rows,
         wrap: impl FnOnce(Vec<u8>) -> Vec<u8> + Send + 'static,
     ) -> Result<Response, Problem> {
         let written = tokio::task::spawn_blocking(move || {
-            let bytes = encode(&rows, format.into())?;
-            Ok::<_, PolarsError>(if format == Format::Json { wrap(bytes) } else { bytes })
+            let bytes = rows.encode(format.into())?;
+            Ok::<_, EncodeError>(if format == Format::Json { wrap(bytes) } else { bytes })
         });
         let failed = |error: &dyn std::fmt::Display| {
             tracing::error!(%error, "rows cannot be written");

@@ -16,76 +16,17 @@ mod registry;
 mod rows;
 pub mod secret;
 mod sharing;
+mod state;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use jiff::Timestamp;
-use sluice_core::access::Principal;
-use sluice_lake::Lake;
-use sluice_lake::serve::{MaskKey, Queries, QueryLimits, Snapshots};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::audit::AuditLog;
 pub use crate::authorize::{Access, Caller};
-use crate::links::Links;
-use crate::registry::Registry;
-use crate::secret::Secret;
-
-/// What the doors work with.
-#[derive(Debug)]
-pub struct Doors {
-    lake: Lake,
-    secret: Secret,
-    audit: AuditLog,
-    registry: Registry,
-    links: Links,
-    snapshots: Snapshots,
-    queries: Queries,
-    settings: Settings,
-}
-
-/// What a deployment decides.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Address that callers reach these doors at, without a final slash, such as `http://127.0.0.1:8080`.
-    pub endpoint: String,
-    /// As whom callers without credentials read. For `sluice serve --as`; never on AWS.
-    pub local_caller: Option<Principal>,
-    /// Largest answer that is sent as it is, in bytes. Larger ones are written to the lake and handed out by address.
-    pub max_answer_bytes: usize,
-    /// How long addresses of files are good; [`links::LINK_EXPIRY`] unless there is a reason.
-    pub link_expiry: Duration,
-}
-
-/// Questions that the engine works on at once. It uses all cores for each, so more would only take memory.
-const QUESTIONS_AT_ONCE: usize = 8;
-
-/// What the handlers share.
-pub(crate) type App = Arc<Doors>;
-
-impl Doors {
-    /// Doors of this lake.
-    pub fn new(lake: Lake, secret: Secret, audit: AuditLog, settings: Settings) -> Self {
-        let registry = Registry::new(lake.documents().clone());
-        let links = Links::new(&lake, secret.link_key(), &settings);
-        let snapshots = Snapshots::new(lake.clone());
-        let queries = Queries::new(QUESTIONS_AT_ONCE, QueryLimits::default());
-        Self { lake, secret, audit, registry, links, snapshots, queries, settings }
-    }
-
-    /// The key of column hashes.
-    fn mask_key(&self) -> MaskKey {
-        MaskKey(self.secret.mask_key())
-    }
-
-    /// The time that decisions are made at.
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
-}
+pub(crate) use crate::state::App;
+pub use crate::state::{Doors, Settings};
 
 /// What the document of the interface begins with.
 #[derive(OpenApi)]

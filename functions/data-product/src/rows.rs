@@ -24,7 +24,7 @@ pub(crate) fn told(error: &ServeError, field: &str) -> Problem {
     match error {
         ServeError::NoTable | ServeError::NoVersion { .. } | ServeError::NothingThen => problem(ProblemCode::NotFound),
         ServeError::VersionGone { .. } => problem(ProblemCode::VersionGone),
-        ServeError::Refused(_) | ServeError::DoesNotFit { .. } | ServeError::NoColumn { .. } | ServeError::Value => {
+        ServeError::DoesNotFit { .. } | ServeError::NoColumn { .. } | ServeError::Value => {
             problem(ProblemCode::InvalidSql).in_field(field)
         }
         ServeError::TooLarge { .. } => problem(ProblemCode::QueryTooLarge),

@@ -4,10 +4,9 @@ mod parse;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
 use sluice_core::uri::FolderUri;
 
-pub use parse::{InstanceType, RoleArn};
+pub use parse::{InstanceType, RoleArn, SecurityGroups, SettingError};
 
 /// Release that is taken when none is named: Spark 3.5.6 and Delta Lake 3.3.2.
 pub const DEFAULT_RELEASE: &str = "emr-7.13.0";
@@ -58,16 +57,6 @@ pub struct SettingsText<'a> {
     pub security_groups: Option<&'a str>,
 }
 
-/// Why a setting cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cluster setting `{setting}`: {reason}")]
-pub struct SettingError {
-    /// The setting, as [`SettingsText`] names it.
-    pub setting: &'static str,
-    /// Why, and what to write.
-    pub reason: String,
-}
-
 /// What clusters are like. Every part was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterSettings {
@@ -92,17 +81,6 @@ pub struct Capacity {
     core_units: u32,
     min_units: u32,
     max_units: u32,
-}
-
-/// Security groups of the operator's own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SecurityGroups {
-    /// Of the primary instance.
-    pub primary: String,
-    /// Of core and task instances.
-    pub core: String,
-    /// By which EMR reaches instances in a private subnet.
-    pub service_access: String,
 }
 
 impl ClusterSettings {

@@ -17,7 +17,7 @@ use crate::ports::{Cluster, ClusterId, ClusterState, Clusters};
 use crate::request::{cluster_name, cluster_request};
 use crate::settings::ClusterSettings;
 
-pub(crate) use find::{clusters_of, is_of};
+pub(crate) use find::{closed_error, clusters_of, ended_error, is_of};
 
 /// First wait between two looks at a cluster that is starting.
 const FIRST_WAIT_SECONDS: u64 = 15;
@@ -133,17 +133,6 @@ async fn refuse<C: Clusters>(
         clusters.terminate(&cluster.summary.id).await?;
     }
     finished(clusters, &over, run).await?.ok_or_else(|| closed_error(documents, run))
-}
-
-pub(crate) fn closed_error(documents: &DocumentStore, run: &RunRef) -> ClusterError {
-    let mark = documents.root().object(&documents::closed_path(run));
-    ClusterError::Closed { name: cluster_name(run), mark }
-}
-
-pub(crate) fn ended_error(cluster: Cluster) -> ClusterError {
-    let Cluster { summary, reason, .. } = cluster;
-    let reason = reason.unwrap_or_else(|| "EMR gives no reason".to_owned());
-    ClusterError::Ended { cluster: summary.id, name: summary.name, state: summary.state, reason }
 }
 
 async fn launch<C: Clusters>(

@@ -11,7 +11,7 @@ use sqlparser::ast::{BinaryOperator, DataType, Expr, TypedString, UnaryOperator}
 
 use crate::columns::StoredColumn;
 use crate::contract::ColumnType;
-use crate::sql::parse_predicate;
+use crate::sql::Predicate;
 
 mod facts;
 
@@ -72,10 +72,15 @@ struct Node {
 }
 
 impl Condition {
-    /// The condition of this predicate of the portable SQL subset over these columns. What is no such predicate may always be true:
+    /// The condition of this predicate over these columns.
+    pub fn of_predicate(predicate: &Predicate, columns: &[StoredColumn]) -> Self {
+        Self::of_expr(predicate.expr(), columns)
+    }
+
+    /// The condition of a text over these columns. What is not a predicate of the portable SQL subset may always be true:
     /// whoever evaluates it says what is wrong.
     pub fn of_sql(text: &str, columns: &[StoredColumn]) -> Self {
-        parse_predicate(text).map_or(Self::Unknown, |expr| Self::of_expr(&expr, columns))
+        text.parse().map_or(Self::Unknown, |predicate| Self::of_predicate(&predicate, columns))
     }
 
     fn of_expr(expr: &Expr, columns: &[StoredColumn]) -> Self {

@@ -16,9 +16,7 @@ mod document;
 mod plan;
 
 pub use self::document::{ClusterMark, DocumentKind, RunKey};
-pub use self::plan::{
-    Codec, EngineChoice, Plan, PlanStatus, PlannedObject, PlannedTable, PlannedWork, ReadFrom, SourceShape,
-};
+pub use self::plan::{EngineChoice, Plan, PlanStatus, PlannedObject, PlannedTable, PlannedWork, ReadFrom, SourceShape};
 
 /// Most attempts of one run. Each replan answers a conflict with another writer; after 8 in a row something is wrong
 /// that planning again does not solve, and the run fails with `CommitConflict`.

@@ -1,12 +1,12 @@
 //! Source objects: the files as delivered, told apart by address and content.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
+use crate::text::serde_as_text;
 use crate::uri::ObjectUri;
 
 /// Identifier of one version of one source object: 32 hex digits of the BLAKE3 hash of its address and etag.
@@ -55,17 +55,7 @@ impl fmt::Display for SourceId {
     }
 }
 
-impl Serialize for SourceId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for SourceId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
+serde_as_text!(SourceId);
 
 /// One version of one source object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +73,39 @@ impl SourceObject {
     /// The id of this version.
     pub fn id(&self) -> SourceId {
         SourceId::of(&self.uri, &self.etag)
+    }
+}
+
+/// How a source object is packed. Its first bytes decide, and not its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Codec {
+    /// Not at all.
+    Plain,
+    /// Gzip (RFC 1952), one or more members.
+    Gzip,
+    /// Zstandard (RFC 8878), one or more frames.
+    Zstd,
+}
+
+impl Codec {
+    /// The codec of content that starts with these bytes.
+    pub fn of(first: &[u8]) -> Self {
+        match first {
+            [0x1F, 0x8B, ..] => Self::Gzip,
+            [0x28, 0xB5, 0x2F, 0xFD, ..] => Self::Zstd,
+            _ => Self::Plain,
+        }
+    }
+}
+
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "plain",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        })
     }
 }
 

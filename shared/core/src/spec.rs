@@ -1,13 +1,84 @@
 //! The pipeline spec: what a person writes in `pipeline.yaml`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::contract::ContractError;
 use crate::engine::EnginePreference;
 use crate::name::{ColumnName, DomainName, PipelineName, TableName};
+use crate::sql::SqlError;
 use crate::uri::LakePath;
+
+/// Largest spec or contract accepted, in bytes: far above any real one, far below what could exhaust a Lambda.
+pub const MAX_DOCUMENT_BYTES: usize = 1 << 20;
+
+/// Why a spec cannot run. The message names the file, the table and the fix.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    /// Not YAML, an unknown key, or a value of the wrong type.
+    #[error("spec {origin}: {message}")]
+    Unreadable {
+        /// File the spec came from.
+        origin: String,
+        /// What and where, with line and column.
+        message: String,
+    },
+    /// The spec names a contract that is not there.
+    #[error("spec of `{pipeline}`: contract {path} is missing; it is looked for beside the spec")]
+    MissingContract {
+        /// The pipeline.
+        pipeline: PipelineName,
+        /// Path as the spec writes it.
+        path: LakePath,
+    },
+    /// A contract is wrong or asks for what is not executed.
+    #[error("spec of `{pipeline}`: table `{table}`")]
+    Contract {
+        /// The pipeline.
+        pipeline: PipelineName,
+        /// The table whose contract it is.
+        table: TableName,
+        /// What is wrong with the contract.
+        #[source]
+        source: Box<ContractError>,
+    },
+    /// A SQL text is refused.
+    #[error("spec of `{pipeline}`: table `{table}`: sql")]
+    Sql {
+        /// The pipeline.
+        pipeline: PipelineName,
+        /// The table whose SQL it is.
+        table: TableName,
+        /// What is refused, with its position.
+        #[source]
+        source: SqlError,
+    },
+    /// The limits are none that a function can have.
+    #[error(
+        "spec of `{pipeline}`: lambda_limits of {memory_mb} MB and {duration_seconds} s: a Lambda function has 128 to \
+         10240 MB of memory and 1 to 900 s; to use Spark always, write `engine: emr`"
+    )]
+    LambdaLimits {
+        /// The pipeline.
+        pipeline: PipelineName,
+        /// Memory as written.
+        memory_mb: u64,
+        /// Duration as written.
+        duration_seconds: u64,
+    },
+    /// Parts of the spec contradict each other.
+    #[error("spec of `{pipeline}`: table `{table}`: {problem}")]
+    Table {
+        /// The pipeline.
+        pipeline: PipelineName,
+        /// The table concerned.
+        table: TableName,
+        /// What contradicts what, and the fix.
+        problem: String,
+    },
+}
 
 /// A pipeline as written in `pipeline.yaml`. Unknown keys are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +107,25 @@ pub struct PipelineSpec {
     /// Up to where `auto` chooses lambda.
     #[serde(default)]
     pub lambda_limits: LambdaLimits,
+}
+
+impl PipelineSpec {
+    /// Reads a spec. `origin` is the file name for messages.
+    ///
+    /// # Errors
+    /// [`SpecError::Unreadable`] with line and column.
+    pub fn parse(text: &str, origin: &str) -> Result<Self, SpecError> {
+        let unreadable = |message: String| SpecError::Unreadable { origin: origin.to_owned(), message };
+        if text.len() > MAX_DOCUMENT_BYTES {
+            return Err(unreadable(format!("is larger than {MAX_DOCUMENT_BYTES} bytes")));
+        }
+        serde_saphyr::from_str(text).map_err(|error| unreadable(error.to_string()))
+    }
+
+    /// The contracts it names.
+    pub fn contract_paths(&self) -> BTreeSet<&LakePath> {
+        self.silver.iter().map(|t| &t.contract).chain(self.gold.iter().map(|t| &t.contract)).collect()
+    }
 }
 
 /// Up to where a run is given to the function `process` and not to Spark.

@@ -5,8 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
+
+use crate::text::serde_as_text;
 
 pub mod layout;
 
@@ -165,22 +166,6 @@ impl fmt::Display for LakePath {
     }
 }
 
-/// Serde through `FromStr` and `Display`.
-macro_rules! serde_as_text {
-    ($($name:ident),+) => {$(
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    )+};
-}
 serde_as_text!(FolderUri, ObjectUri, LakePath);
 
 impl schemars::JsonSchema for LakePath {

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use object_store::ObjectStoreExt;
 use polars::prelude::{DataFrame, IntoLazy, LazyFrame};
 use sluice_core::columns::{contract_columns, is_lineage, silver_columns};
-use sluice_core::pipeline::{Pipeline, SpecError};
+use sluice_core::contract::TableContract;
+use sluice_core::pipeline::Pipeline;
 use sluice_core::run::RunRequest;
-use sluice_core::spec::PipelineSpec;
-use sluice_core::sql::{TableSql, engine_name};
+use sluice_core::spec::{PipelineSpec, SpecError};
+use sluice_core::sql::{Predicate, engine_name};
 use sluice_core::uri::layout::{self, SPEC_FILE};
 use sluice_core::uri::{FolderUri, LakePath};
 use sluice_documents::DocumentStore;
@@ -87,19 +88,26 @@ pub fn check_pipeline(pipeline: &Pipeline) -> Result<(), LakeError> {
     }
     for gold in &pipeline.gold {
         let failed = LakeError::engine(&gold.table);
-        let parsed = TableSql::parse(&gold.sql).map_err(|error| failed(EngineError::from(error)))?;
         let inputs = gold.inputs.iter().map(|input| {
             let empty = empty_input(pipeline, input);
             empty.map(|rows| (engine_name(input.layer(), input.table()), rows))
         });
         let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
-        let mut planned = sql::run(&parsed.engine_sql(), inputs)
+        let mut planned = sql::run(gold.sql.engine_query(), inputs)
             .and_then(|rows| sql::conform(rows, &gold.contract))
             .map_err(&failed)?;
         planned.collect_schema().map_err(|error| failed(EngineError::from(error)))?;
         metrics::check(&gold.contract).map_err(&failed)?;
     }
     Ok(())
+}
+
+/// Whether a predicate fits the columns of a contract.
+///
+/// # Errors
+/// [`EngineError`] for unknown columns, types that do not go together, and what is neither true nor false.
+pub fn check_predicate(predicate: &Predicate, contract: &TableContract) -> Result<(), EngineError> {
+    sql::predicate(predicate, contract).map(|_| ())
 }
 
 fn empty_input(pipeline: &Pipeline, table: &sluice_core::name::TableRef) -> Result<LazyFrame, LakeError> {

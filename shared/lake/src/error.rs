@@ -6,8 +6,8 @@ use deltalake::DeltaTableError;
 use polars::prelude::PolarsError;
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::TableRef;
-use sluice_core::pipeline::SpecError;
 use sluice_core::run::RunRef;
+use sluice_core::spec::SpecError;
 use sluice_core::uri::ObjectUri;
 use sluice_documents::DocumentError;
 

@@ -5,7 +5,7 @@
 
 pub mod check;
 pub mod delta;
-pub mod engine;
+mod engine;
 pub mod error;
 pub mod inspect;
 pub mod lake;
@@ -14,8 +14,10 @@ mod overlap;
 pub mod restore;
 pub mod runs;
 pub mod serve;
-pub mod source;
+mod source;
 pub mod steps;
 
+pub use engine::EngineError;
 pub use error::LakeError;
 pub use lake::{Lake, StoreOptions};
+pub use source::SourceError;

@@ -9,6 +9,7 @@ use anyhow::{Context, ensure};
 use serde::Deserialize;
 
 use crate::faults::Faults;
+use crate::folder::removed;
 use crate::identity::Identities;
 use crate::lambda::{Function, Settings};
 use crate::names::{self, FUNCTIONS};
@@ -16,7 +17,6 @@ use crate::policy::Policy;
 use crate::processes::{Guard, Processes};
 use crate::records::{CallRecord, Records, StoreRecord};
 use crate::s3::Store;
-use crate::world;
 
 /// What is asked for.
 #[derive(Debug, Deserialize)]
@@ -116,6 +116,6 @@ impl Deployment {
             function.clear();
         }
         self.processes.end().await;
-        world::removed(self.store.root()).await
+        removed(self.store.root()).await
     }
 }

@@ -19,6 +19,7 @@ mod arguments;
 mod control;
 mod deployment;
 mod faults;
+mod folder;
 mod http;
 mod identity;
 mod lambda;

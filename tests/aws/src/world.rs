@@ -1,15 +1,14 @@
 //! What all parts of the bed share.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 
 use crate::deployment::{Deployment, Wanted};
+use crate::folder::removed;
 use crate::identity::Identities;
 use crate::names::FUNCTIONS;
 use crate::policy::Policy;
@@ -128,20 +127,5 @@ impl World {
 
     fn locked(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Arc<Deployment>>> {
         self.deployments.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Removes a folder. What was under way may still write once into it, so it is tried again.
-pub(crate) async fn removed(folder: &Path) -> anyhow::Result<()> {
-    let mut tries = 0;
-    loop {
-        match std::fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != ErrorKind::NotFound && tries < 20 => tries += 1,
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("{}", folder.display()));
-            }
-            _ => return Ok(()),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

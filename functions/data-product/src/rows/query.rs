@@ -92,7 +92,7 @@ pub(crate) async fn query(
     for (access, version) in &accesses {
         let mut event = doors.allowed(&caller, Door::Query, "query", access);
         event.version = Some(*version);
-        event.rows = Some(answered.rows.height() as u64);
+        event.rows = Some(answered.rows.count());
         event.files = Some((answered.files_read, answered.files_total));
         doors.audit.write(&event);
     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use sluice_core::access::Door;
 use sluice_core::cursor;
 use sluice_core::name::{PortName, ProductRef};
-use sluice_core::sql::check_caller_predicate;
+use sluice_core::sql::caller_predicate;
 use sluice_http::body::named;
 use sluice_http::{Credentials, Problem, ProblemCode, Query};
 use sluice_lake::serve::{self, Governed, Page, Position, RowsQuestion, Version};
@@ -118,7 +118,7 @@ pub(crate) async fn rows(
         Err(problem) => return Err(doors.failed(event, problem)),
     };
     event.version = Some(page.version);
-    event.rows = Some(page.rows.height() as u64);
+    event.rows = Some(page.rows.count());
     event.files = Some((page.files_read, page.files_total));
     doors.audit.write(&event);
     let next =
@@ -195,10 +195,8 @@ fn question(parameters: &Parameters) -> Result<RowsQuestion, Problem> {
         }
         Ok(names)
     };
-    if let Some(filter) = &parameters.filter {
-        check_caller_predicate(filter)
-            .map_err(|error| Problem::new(ProblemCode::InvalidSql, error.to_string()).in_field("filter"))?;
-    }
+    let filter = parameters.filter.as_deref().map(caller_predicate).transpose();
+    let filter = filter.map_err(|error| Problem::new(ProblemCode::InvalidSql, error.to_string()).in_field("filter"))?;
     let limit = parameters.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         return Err(refused("limit", format!("`limit` is {limit}: take 1 to {MAX_LIMIT}")));
@@ -213,7 +211,7 @@ fn question(parameters: &Parameters) -> Result<RowsQuestion, Problem> {
     });
     Ok(RowsQuestion {
         columns: parameters.columns.as_deref().map(|text| names("columns", text)).transpose()?,
-        filter: parameters.filter.clone(),
+        filter,
         order: order.collect(),
         limit,
         from: None,

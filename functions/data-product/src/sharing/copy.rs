@@ -10,7 +10,7 @@ use sluice_core::uri::layout::CopyObject;
 use sluice_core::uri::{LakePath, layout};
 use sluice_http::{Problem, ProblemCode};
 use sluice_lake::delta::OpenTable;
-use sluice_lake::serve::{Governed, RowFormat, encode, whole};
+use sluice_lake::serve::{Governed, RowFormat, whole};
 
 use super::shared::{SharedFile, access_form, fault, file_id};
 use crate::rows::told;
@@ -93,8 +93,8 @@ impl Doors {
     ) -> Result<Copied, Problem> {
         let governed = Governed::new(Arc::new(table.clone()), access.table.clone(), self.mask_key());
         let rows = whole(&self.queries, governed).await.map_err(|error| told(&error, "table"))?;
-        let count = rows.height() as u64;
-        let encoded = tokio::task::spawn_blocking(move || encode(&rows, RowFormat::Parquet)).await;
+        let count = rows.count();
+        let encoded = tokio::task::spawn_blocking(move || rows.encode(RowFormat::Parquet)).await;
         let bytes = encoded.map_err(|error| uncopied(&error))?.map_err(|error| uncopied(&error))?;
         let copied = Copied { rows: count, size_bytes: bytes.len() as u64, written_at_ms: self.now().as_millisecond() };
         let documents = self.lake.documents();

@@ -5,9 +5,8 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use serde::Serialize;
 use sluice_core::uri::FolderUri;
-
-use super::{SecurityGroups, SettingError};
 
 /// Most types of one fleet; EMR takes 30 where an allocation strategy is given.
 const MAX_TYPES: usize = 30;
@@ -15,6 +14,27 @@ const MAX_TYPES: usize = 30;
 const MAX_SUBNETS: usize = 16;
 /// Most tags of the operator: AWS allows 50, of which 5 are ours.
 const MAX_TAGS: usize = 45;
+
+/// Why a setting cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cluster setting `{setting}`: {reason}")]
+pub struct SettingError {
+    /// The setting, as [`SettingsText`](super::SettingsText) names it.
+    pub setting: &'static str,
+    /// Why, and what to write.
+    pub reason: String,
+}
+
+/// Security groups of the operator's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SecurityGroups {
+    /// Of the primary instance.
+    pub primary: String,
+    /// Of core and task instances.
+    pub core: String,
+    /// By which EMR reaches instances in a private subnet.
+    pub service_access: String,
+}
 
 /// An EC2 instance type, such as `m6g.2xlarge`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

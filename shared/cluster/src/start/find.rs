@@ -48,3 +48,14 @@ pub(crate) fn is_of(cluster: &Cluster, lake: &FolderUri, run: &RunRef) -> bool {
     cluster.summary.name == cluster_name(run)
         && identity_tags(lake, run).iter().all(|(key, value)| cluster.tags.get(key) == Some(value))
 }
+
+pub(crate) fn closed_error(documents: &DocumentStore, run: &RunRef) -> ClusterError {
+    let mark = documents.root().object(&documents::closed_path(run));
+    ClusterError::Closed { name: cluster_name(run), mark }
+}
+
+pub(crate) fn ended_error(cluster: Cluster) -> ClusterError {
+    let Cluster { summary, reason, .. } = cluster;
+    let reason = reason.unwrap_or_else(|| "EMR gives no reason".to_owned());
+    ClusterError::Ended { cluster: summary.id, name: summary.name, state: summary.state, reason }
+}

@@ -5,9 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::name::RecipientName;
+use crate::text::serde_as_text;
 
 /// Why a text names no caller.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -127,21 +127,11 @@ impl fmt::Display for PrincipalPattern {
     }
 }
 
-/// Serde through `FromStr` and `Display`.
-macro_rules! as_text {
+serde_as_text!(Principal, PrincipalPattern);
+
+/// JSON Schema of a text.
+macro_rules! schema_of_text {
     ($($name:ident),+) => {$(
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-            }
-        }
-
         impl JsonSchema for $name {
             fn schema_name() -> Cow<'static, str> {
                 stringify!($name).into()
@@ -153,7 +143,7 @@ macro_rules! as_text {
         }
     )+};
 }
-as_text!(Principal, PrincipalPattern);
+schema_of_text!(Principal, PrincipalPattern);
 
 #[cfg(test)]
 mod tests {

@@ -69,7 +69,7 @@ impl fmt::Display for Metric {
                 }
                 Ok(())
             }
-            Self::Sql { query } => f.write_str(query),
+            Self::Sql { query } => write!(f, "{query}"),
         }
     }
 }

@@ -26,6 +26,7 @@
 mod bound;
 mod column_type;
 mod columns;
+mod conform;
 mod document;
 mod error;
 mod literal;
@@ -43,6 +44,7 @@ mod variables;
 #[cfg(test)]
 mod tests;
 
+pub use conform::ConformError;
 pub use error::{ContractError, Problem};
 pub use model::{
     Bound, Column, ColumnType, DatasetRule, Metric, MetricUnit, RowCheck, RowRule, Severity, TableContract, TextFormat,
@@ -100,27 +102,5 @@ impl Contract {
     /// The names of its schema objects, in the document's order.
     pub fn table_names(&self) -> impl Iterator<Item = &str> {
         self.objects.iter().map(|object| object.name.as_str())
-    }
-
-    /// Compiles the schema object of this name, or the only one, to its executable form.
-    ///
-    /// # Errors
-    /// [`ContractError::UnknownTable`], or [`ContractError::Refused`] with every problem of the table, not only the
-    /// first.
-    pub fn table(&self, name: Option<&str>) -> Result<TableContract, ContractError> {
-        let found = match (name, self.objects.as_slice()) {
-            (None, [_]) => Some(0),
-            (None, _) => None,
-            (Some(name), objects) => objects.iter().position(|object| object.name == name),
-        };
-        let parts = found.and_then(|index| Some((self.objects.get(index)?, self.variables.get(index)?)));
-        let Some((object, variables)) = parts else {
-            return Err(ContractError::UnknownTable {
-                origin: self.origin.clone(),
-                wanted: name.map(str::to_owned),
-                known: self.table_names().map(str::to_owned).collect(),
-            });
-        };
-        table::compile(self, object, variables)
     }
 }

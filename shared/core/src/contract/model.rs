@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decimal::DecimalNumber;
 use crate::name::ColumnName;
+use crate::sql::{MetricSql, Predicate};
 
 /// The type of a column, as every engine must store it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,9 +149,8 @@ pub enum RowCheck {
     },
     /// The row is *bad* where this SQL predicate over the table's columns is true (not where it is false or null).
     Predicate {
-        /// A row-wise expression of the portable subset; an engine translates it with
-        /// [`crate::sql::check_row_predicate`].
-        sql: String,
+        /// A row-wise expression of the portable subset.
+        sql: Predicate,
     },
 }
 
@@ -205,9 +205,8 @@ pub enum Metric {
     },
     /// The one number that this SQL query answers.
     Sql {
-        /// One SELECT of the portable subset with one column and one row, over the table named `object`; an engine
-        /// translates it with [`crate::sql::TableSql::parse_metric`].
-        query: String,
+        /// One SELECT of the portable subset with one column and one row, over the table named `object`.
+        query: MetricSql,
     },
 }
 

@@ -8,18 +8,8 @@ use super::literal::{self, Literal};
 use super::model::{Bound, Column, ColumnType, Metric, MetricUnit, RowCheck, Severity};
 use super::pattern;
 use super::quality_sql::{self, SqlRule};
-use super::rules::{RuleText, Rules, slug};
+use super::rules::{RuleText, Rules, Subject, slug};
 use crate::name::ColumnName;
-
-/// What the rules of a list are about.
-pub(super) struct Subject<'a> {
-    /// Name of the schema object.
-    pub table: &'a str,
-    /// Every column of the table.
-    pub names: &'a [ColumnName],
-    /// The column that holds the rules; `None` for rules of the table.
-    pub column: Option<&'a Column>,
-}
 
 /// A rule as far as every type of rule shares it.
 struct Frame<'a> {

@@ -5,45 +5,48 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, Query,
-    Select, SelectItem, SetExpr, Statement, TableFactor, Value, VisitMut, VisitorMut,
+    Select, SelectItem, SetExpr, TableFactor, Value, VisitMut, VisitorMut,
 };
 use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::error::{Refusal, refuse};
-use super::quality::Subject;
-use crate::sql::{TableSql, check_row_predicate};
+use super::rules::Subject;
+use crate::sql::{MetricSql, Predicate, SqlError, check_query, is_aggregate, parse_query, unqualified};
 
 /// The name of the table in a compiled query.
 const OBJECT: &str = "object";
-
-/// Functions that make one number of many rows.
-const AGGREGATES: &[&str] = &["avg", "count", "max", "min", "sum"];
 
 /// A SQL rule, in the portable subset of [`crate::sql`].
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum SqlRule {
     /// Rows where the predicate is true are bad, and none is tolerated.
-    Row { predicate: String },
+    Row { predicate: Predicate },
     /// The query answers the number; it reads the table `object`.
-    Table { query: String },
+    Table { query: MetricSql },
 }
 
 /// Reads a query. `tolerates_none`: whether the rule's bound allows only the number zero.
 pub(super) fn read(text: &str, subject: &Subject<'_>, tolerates_none: bool) -> Result<SqlRule, Refusal> {
     let text = substitute(text, subject)?;
-    let mut query = parse(&text)?;
-    TableSql::parse_metric(&text).map_err(|error| Refusal(format!("query: {error}")))?;
+    let mut query = match parse_query(&text) {
+        Err(SqlError::NotPortable { .. }) => refuse!("query: write one SELECT"),
+        parsed => parsed.map_err(refused)?,
+    };
+    check_query(&query).map_err(refused)?;
     resolve(&mut query, subject)?;
     let select = one_number(&query)?;
-    if let Some(filter) = &select.selection {
-        check_row_predicate(&filter.to_string()).map_err(|error| Refusal(format!("query: {error}")))?;
+    let filter = select.selection.clone().map(|filter| Predicate::of(unqualified(filter)));
+    let filter = filter.transpose().map_err(refused)?;
+    match filter {
+        Some(predicate) if tolerates_none && counts_rows_of_table(&query, select) => Ok(SqlRule::Row { predicate }),
+        _ => Ok(SqlRule::Table { query: MetricSql::of(query).map_err(refused)? }),
     }
-    if tolerates_none && let Some(predicate) = counted_predicate(&query, select) {
-        return Ok(SqlRule::Row { predicate });
-    }
-    Ok(SqlRule::Table { query: query.to_string() })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+fn refused(error: SqlError) -> Refusal {
+    Refusal(format!("query: {error}"))
 }
 
 /// Replaces `{object}` and `{property}` outside of texts and comments, keeping positions where there is room.
@@ -72,14 +75,6 @@ fn substitute(text: &str, subject: &Subject<'_>) -> Result<String, Refusal> {
         rest = tail;
     }
     Ok(out)
-}
-
-fn parse(text: &str) -> Result<Query, Refusal> {
-    let statements = Parser::parse_sql(&GenericDialect {}, text).map_err(|error| Refusal(format!("query: {error}")))?;
-    match <[Statement; 1]>::try_from(statements) {
-        Ok([Statement::Query(query)]) => Ok(*query),
-        _ => refuse!("query: write one SELECT"),
-    }
 }
 
 /// Renames the table to `object` and refuses every other table and every unknown column.
@@ -145,6 +140,11 @@ impl Resolver<'_> {
     }
 }
 
+/// The name stays where it is in the text, for messages.
+fn rename(table: &mut Ident) {
+    *table = Ident::with_span(table.span, OBJECT);
+}
+
 impl VisitorMut for Resolver<'_> {
     type Break = Refusal;
 
@@ -154,7 +154,7 @@ impl VisitorMut for Resolver<'_> {
                 return ControlFlow::Continue(());
             }
             if self.is_object(&ident.value) {
-                *ident = Ident::new(OBJECT);
+                rename(ident);
                 self.found = true;
                 return ControlFlow::Continue(());
             }
@@ -170,7 +170,7 @@ impl VisitorMut for Resolver<'_> {
                 if let [table, _] = parts.as_mut_slice()
                     && self.is_object(&table.value)
                 {
-                    *table = Ident::new(OBJECT);
+                    rename(table);
                 }
                 parts.last().map(|part| part.value.clone()).unwrap_or_default()
             }
@@ -195,9 +195,7 @@ fn one_number(query: &Query) -> Result<&Select, Refusal> {
         refuse!("query: GROUP BY, HAVING and DISTINCT may answer none or many rows; put them in a subquery in FROM");
     }
     let aggregate = sqlparser::ast::visit_expressions(expr, |inner| match inner {
-        Expr::Function(function) if AGGREGATES.contains(&function.name.to_string().to_ascii_lowercase().as_str()) => {
-            ControlFlow::Break(())
-        }
+        Expr::Function(function) if is_aggregate(&function.name.to_string()) => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
     });
     if aggregate.is_continue() {
@@ -206,23 +204,18 @@ fn one_number(query: &Query) -> Result<&Select, Refusal> {
     Ok(select)
 }
 
-/// The predicate of `SELECT COUNT(*) FROM {object} WHERE <predicate>`, without the table's name before its columns.
-fn counted_predicate(query: &Query, select: &Select) -> Option<String> {
+/// Whether a query is `SELECT COUNT(*) FROM {object}`, with a condition or without.
+fn counts_rows_of_table(query: &Query, select: &Select) -> bool {
     let [SelectItem::UnnamedExpr(counted) | SelectItem::ExprWithAlias { expr: counted, .. }] =
         select.projection.as_slice()
     else {
-        return None;
+        return false;
     };
-    let [table] = select.from.as_slice() else { return None };
-    let TableFactor::Table { .. } = table.relation else {
-        return None;
-    };
-    if query.with.is_some() || !table.joins.is_empty() || !counts_rows(counted) {
-        return None;
-    }
-    let mut predicate = select.selection.clone()?;
-    let _: ControlFlow<()> = predicate.visit(&mut Unqualify);
-    Some(predicate.to_string())
+    let [table] = select.from.as_slice() else { return false };
+    matches!(table.relation, TableFactor::Table { .. })
+        && query.with.is_none()
+        && table.joins.is_empty()
+        && counts_rows(counted)
 }
 
 /// Whether an expression is `COUNT(*)` or `COUNT(<number>)`.
@@ -237,20 +230,4 @@ fn counts_rows(expr: &Expr) -> bool {
         _ => false,
     };
     all && list.duplicate_treatment.is_none() && function.name.to_string().eq_ignore_ascii_case("count")
-}
-
-/// Takes the table's name or alias from before columns: there is only one table.
-struct Unqualify;
-
-impl VisitorMut for Unqualify {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::CompoundIdentifier(parts) = expr
-            && let Some(column) = parts.pop()
-        {
-            *expr = Expr::Identifier(column);
-        }
-        ControlFlow::Continue(())
-    }
 }

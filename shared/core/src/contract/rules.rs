@@ -2,9 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::model::{Bound, DatasetRule, Metric, MetricUnit, RowCheck, RowRule, Severity};
+use super::model::{Bound, Column, DatasetRule, Metric, MetricUnit, RowCheck, RowRule, Severity};
 use crate::decimal::DecimalNumber;
 use crate::name::ColumnName;
+
+/// What the rules of a list are about.
+pub(super) struct Subject<'a> {
+    /// Name of the schema object.
+    pub table: &'a str,
+    /// Every column of the table.
+    pub names: &'a [ColumnName],
+    /// The column that holds the rules; `None` for rules of the table.
+    pub column: Option<&'a Column>,
+}
 
 /// What a `quality` entry says about its rule beyond what is measured.
 #[derive(Debug, Clone)]

@@ -5,16 +5,36 @@ use super::columns::{self, PARTITION, PRIMARY_KEY};
 use super::document::SchemaObject;
 use super::error::{ContractError, Problem, Problems};
 use super::model::TableContract;
-use super::quality::{self, Subject};
-use super::rules::Rules;
+use super::quality;
+use super::rules::{Rules, Subject};
 use crate::name::ColumnName;
 
+impl Contract {
+    /// Compiles the schema object of this name, or the only one, to its executable form.
+    ///
+    /// # Errors
+    /// [`ContractError::UnknownTable`], or [`ContractError::Refused`] with every problem of the table, not only the
+    /// first.
+    pub fn table(&self, name: Option<&str>) -> Result<TableContract, ContractError> {
+        let found = match (name, self.objects.as_slice()) {
+            (None, [_]) => Some(0),
+            (None, _) => None,
+            (Some(name), objects) => objects.iter().position(|object| object.name == name),
+        };
+        let parts = found.and_then(|index| Some((self.objects.get(index)?, self.variables.get(index)?)));
+        let Some((object, variables)) = parts else {
+            return Err(ContractError::UnknownTable {
+                origin: self.origin.clone(),
+                wanted: name.map(str::to_owned),
+                known: self.table_names().map(str::to_owned).collect(),
+            });
+        };
+        compile(self, object, variables)
+    }
+}
+
 /// Compiles a schema object, or returns all of its problems.
-pub(super) fn compile(
-    contract: &Contract,
-    object: &SchemaObject,
-    variables: &[Problem],
-) -> Result<TableContract, ContractError> {
+fn compile(contract: &Contract, object: &SchemaObject, variables: &[Problem]) -> Result<TableContract, ContractError> {
     let mut problems = Problems(variables.to_vec());
     let mut rules = Rules::default();
     if let Some(logical) = object.logical_type.as_deref().filter(|logical| *logical != "object") {

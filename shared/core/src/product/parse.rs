@@ -7,14 +7,13 @@ use jiff::Timestamp;
 use jsonschema::Validator;
 use serde::Deserialize;
 use serde_json::Value;
-use sqlparser::ast::Expr;
 
 use super::{About, InputPort, OutputPort, RegisteredProduct, ServiceLevel, SupportChannel};
 use crate::access::{Classification, Grant, Policy};
 use crate::contract::TableContract;
 use crate::name::{PipelineName, PortName, ProductRef, TableRef};
-use crate::pipeline::MAX_DOCUMENT_BYTES;
-use crate::sql::parse_predicate;
+use crate::spec::MAX_DOCUMENT_BYTES;
+use crate::sql::Predicate;
 
 /// More problems than anyone reads at once.
 const MAX_PROBLEMS: usize = 20;
@@ -387,17 +386,11 @@ fn check_grant(grant: &Grant, ports: &[OutputPort]) -> Vec<String> {
 
 /// The row filter must mean something on every port that the grant covers.
 fn check_rows(rows: &str, covered: &[&OutputPort]) -> Vec<String> {
-    let predicate = match parse_predicate(rows) {
+    let predicate: Predicate = match rows.parse() {
         Ok(predicate) => predicate,
         Err(error) => return vec![format!("rows: {error}")],
     };
-    let mut columns = BTreeSet::new();
-    let _: std::ops::ControlFlow<()> = sqlparser::ast::visit_expressions(&predicate, |expr| {
-        if let Expr::Identifier(name) = expr {
-            columns.insert(name.value.clone());
-        }
-        std::ops::ControlFlow::Continue(())
-    });
+    let columns = predicate.columns();
     let missing = covered.iter().flat_map(|port| {
         let lacks = |column: &&String| port.contract.column(column).is_none();
         columns.iter().filter(lacks).map(|column| format!("rows: port `{}` has no column `{column}`", port.name))

@@ -10,7 +10,7 @@ use crate::columns::StoredColumn;
 use crate::engine::{Engine, Estimate};
 use crate::name::TableRef;
 use crate::pipeline::Pipeline;
-use crate::source::{SourceId, SourceObject};
+use crate::source::{Codec, SourceId, SourceObject};
 
 /// What validate decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,18 +56,6 @@ pub struct SourceShape {
     /// Rows, where the object tells them without being read: those of Parquet's footer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
-}
-
-/// How a source object is packed, told by its first bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Codec {
-    /// Not at all.
-    Plain,
-    /// Gzip.
-    Gzip,
-    /// Zstandard.
-    Zstd,
 }
 
 /// Where a table stands, and which objects the run brings to it.

@@ -8,6 +8,7 @@ use super::tables::{after_name, stage_name};
 use super::text::{name, names, text};
 use crate::contract::{Column, DatasetRule, Metric, TableContract};
 use crate::name::{ColumnName, TableRef};
+use crate::sql::MetricSql;
 
 /// The metric lines of a staged table with a contract: rows, row rules on the staged files, dataset rules on the table
 /// after the run.
@@ -97,7 +98,7 @@ fn duplicates_query(table: &TableRef, columns: &[ColumnName]) -> String {
 fn metric_query(
     table: &TableRef,
     rule: &DatasetRule,
-    query: &str,
+    query: &MetricSql,
     contract: &TableContract,
 ) -> Result<String, SparkError> {
     let columns = contract.columns.iter().map(|c| (c.name.to_string(), c.column_type.clone())).collect();

@@ -9,12 +9,19 @@ use super::silver::{Silver, delta_table, metric_lines};
 use super::source::{self, ObjectGroup};
 use super::tables::{self, Stage};
 use super::text::{self, name, text};
-use super::{SparkError, SparkScript, audit, sql};
+use super::{SparkError, audit, sql};
 use crate::columns::{self, CORRUPT, StoredColumn, is_own_of_bronze, lineage_names, silver_columns};
 use crate::name::TableRef;
 use crate::pipeline::{SilverTable, WriteMode};
 use crate::run::{PlannedWork, ReadFrom};
 use crate::uri::{FolderUri, layout};
+
+/// A plan as Spark SQL: one readable script for `spark-sql -f`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SparkScript {
+    /// The statements, with comments.
+    pub text: String,
+}
 
 /// Settings that decide what the script reads and writes, beside those of its SQL; with the reason of each.
 const SETTINGS: &[(&str, &str, &str)] = &[

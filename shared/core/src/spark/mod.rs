@@ -9,7 +9,9 @@ pub mod sql;
 
 mod audit;
 mod cast;
+mod check;
 mod compile;
+mod error;
 mod gold;
 mod regex;
 mod rules;
@@ -18,60 +20,13 @@ mod source;
 mod tables;
 mod text;
 
+pub use self::check::{CheckError, check};
 use self::compile::Compiler;
+pub use self::compile::SparkScript;
+pub use self::error::SparkError;
 pub use self::source::check_format;
-use self::sql::ConformError;
-use crate::name::TableRef;
 use crate::run::{PlannedWork, RunAction};
-use crate::sql::SqlError;
 use crate::uri::FolderUri;
-
-/// A plan as Spark SQL: one readable script for `spark-sql -f`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SparkScript {
-    /// The statements, with comments.
-    pub text: String,
-}
-
-/// Why a plan cannot be written as Spark SQL. `sluice check` finds it before any run.
-#[derive(Debug, thiserror::Error)]
-pub enum SparkError {
-    /// A part of the pipeline is not executed on Spark.
-    #[error("{what} is not executed on Spark: {hint}")]
-    NotExecuted {
-        /// What it is.
-        what: String,
-        /// What to do instead.
-        hint: String,
-    },
-    /// The SQL of a table.
-    #[error("table `{table}`: sql")]
-    Sql {
-        /// The table.
-        table: TableRef,
-        /// What is refused, with its position.
-        #[source]
-        source: SqlError,
-    },
-    /// What the SQL of a table gives is not what its contract says.
-    #[error("table `{table}`")]
-    Conform {
-        /// The table.
-        table: TableRef,
-        /// The column that does not fit.
-        #[source]
-        source: ConformError,
-    },
-    /// The SQL of a rule.
-    #[error("rule `{rule}`: sql")]
-    Rule {
-        /// The rule's id.
-        rule: String,
-        /// What is refused, with its position.
-        #[source]
-        source: SqlError,
-    },
-}
 
 /// Settings that must be given when the session starts; everything else is set in the script itself.
 pub const SESSION_SETTINGS: &[(&str, &str)] = &[

@@ -62,10 +62,7 @@ impl Silver<'_> {
             columns.push((column.to_string(), typed.unwrap_or(ColumnType::Text)));
         }
         let bronze = Relation { name: format!("typed_{}", self.number), columns };
-        let statement = self.table.sql.clone().unwrap_or_else(|| {
-            let columns: Vec<&str> = self.table.columns.iter().map(|(column, _)| column.as_str()).collect();
-            format!("SELECT {} FROM bronze", columns.join(", "))
-        });
+        let statement = self.table.projection().map_err(|source| self.sql_error(source))?;
         let carried = self.carried();
         let carried: Vec<&str> = carried.iter().map(String::as_str).collect();
         sql::projection(&statement, &bronze, &carried).map_err(|source| self.sql_error(source))

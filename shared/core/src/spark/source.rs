@@ -7,8 +7,8 @@ use super::tables::Stage;
 use super::text::{name, names, text};
 use crate::columns::stored;
 use crate::contract::ColumnType;
-use crate::run::{Codec, PlannedObject, PlannedWork, ReadFrom};
-use crate::source::SourceObject;
+use crate::run::{PlannedObject, PlannedWork, ReadFrom};
+use crate::source::{Codec, SourceObject};
 use crate::spec::{CsvSpec, SourceFormat};
 
 /// Objects that are read in the same way: the same columns in the same order.

@@ -4,8 +4,8 @@ use super::*;
 use crate::engine::Engine;
 use crate::pipeline::Pipeline;
 use crate::run::ReadFrom;
-use crate::run::{Codec, EngineChoice, Plan, PlanStatus, PlannedObject, PlannedTable, RunRef, RunRequest, SourceShape};
-use crate::source::SourceObject;
+use crate::run::{EngineChoice, Plan, PlanStatus, PlannedObject, PlannedTable, RunRef, RunRequest, SourceShape};
+use crate::source::{Codec, SourceObject};
 use crate::spec::PipelineSpec;
 
 fn retail() -> Pipeline {

@@ -8,8 +8,9 @@ use sqlparser::ast::{
     Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, TimezoneInfo, UnaryOperator, Value,
 };
 
+use super::error::{SqlError, not_portable};
+use super::refused;
 use super::rewrite::round_decimals;
-use super::{SqlError, not_portable};
 
 /// Functions with one meaning on every engine. `ROUND` rounds half away from zero, `DATEDIFF(end, start)` counts days.
 const FUNCTIONS: &[&str] = &[
@@ -64,7 +65,8 @@ fn check_count(expr: &Expr) -> Result<(), SqlError> {
     }
 }
 
-pub(super) fn check_query(query: &Query) -> Result<(), SqlError> {
+/// Refuses a query with anything outside the subset, with its position.
+pub(crate) fn check_query(query: &Query) -> Result<(), SqlError> {
     if query.order_by.is_some() || query.limit_clause.is_some() {
         return Err(not_portable("ORDER BY, LIMIT or a clause after the query", query, "tables have no order"));
     }
@@ -100,7 +102,7 @@ fn check_set_expr(body: &SetExpr) -> Result<(), SqlError> {
             check_set_expr(left)?;
             check_set_expr(right)
         }
-        other => Err(not_portable("this form of query", other, "write SELECT … FROM …")),
+        other => Err(refused::query_form(other)),
     }
 }
 
@@ -128,7 +130,7 @@ fn check_select(select: &Select) -> Result<(), SqlError> {
                     return Err(not_portable("an option of *", item, "name the columns"));
                 }
             }
-            other => return Err(not_portable("this select item", other, "name the columns")),
+            other => return Err(refused::select_item(other)),
         }
     }
     if matches!(select.distinct, Some(Distinct::On(_))) {
@@ -171,14 +173,12 @@ fn check_join(join: &Join) -> Result<(), SqlError> {
         | JoinOperator::Right(constraint)
         | JoinOperator::RightOuter(constraint)
         | JoinOperator::FullOuter(constraint) => constraint,
-        _ => return Err(not_portable("this kind of join", join, "use INNER, LEFT, RIGHT, FULL or CROSS JOIN")),
+        _ => return Err(refused::join_kind(join)),
     };
     match constraint {
         JoinConstraint::On(condition) => check_expr(condition),
         JoinConstraint::Using(_) => Ok(()),
-        JoinConstraint::Natural | JoinConstraint::None => {
-            Err(not_portable("a join without condition", join, "write ON … or USING (…)"))
-        }
+        JoinConstraint::Natural | JoinConstraint::None => Err(refused::join_without_condition(join)),
     }
 }
 
@@ -206,7 +206,7 @@ fn check_table_factor(factor: &TableFactor) -> Result<(), SqlError> {
         TableFactor::Table { args: None, sample: None, version: None, .. } => Ok(()),
         TableFactor::Derived { lateral: false, subquery, sample: None, .. } => check_query(subquery),
         TableFactor::NestedJoin { table_with_joins, .. } => check_tables(table_with_joins),
-        other => Err(not_portable("this table expression", other, "read named tables or subqueries")),
+        other => Err(refused::table_expression(other)),
     }
 }
 
@@ -215,7 +215,7 @@ pub(super) fn check_expr(expr: &Expr) -> Result<(), SqlError> {
         Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::TypedString(_) => Ok(()),
         Expr::Value(value) => match &value.value {
             Value::Number(..) | Value::SingleQuotedString(_) | Value::Boolean(_) | Value::Null => Ok(()),
-            _ => Err(not_portable(format!("the literal {expr}"), expr, "use numbers and 'text'")),
+            _ => Err(refused::literal(expr, expr)),
         },
         Expr::Nested(inner)
         | Expr::IsNull(inner)
@@ -267,7 +267,7 @@ pub(super) fn check_expr(expr: &Expr) -> Result<(), SqlError> {
         Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. } => {
             Err(not_portable("a subquery in an expression", expr, "join a subquery in FROM instead"))
         }
-        other => Err(not_portable(format!("the expression `{other}`"), expr, "see docs/sql.md for what is")),
+        other => Err(refused::expression(other)),
     }
 }
 
@@ -304,7 +304,7 @@ fn check_function(function: &sqlparser::ast::Function, expr: &Expr) -> Result<()
         && function.within_group.is_empty()
         && matches!(function.parameters, FunctionArguments::None);
     let FunctionArguments::List(list) = &function.args else {
-        return Err(not_portable(format!("this call of {name}"), expr, "give it arguments in parentheses"));
+        return Err(refused::call(&name, expr));
     };
     if name != "count" && list.duplicate_treatment == Some(DuplicateTreatment::Distinct) {
         return Err(not_portable(format!("DISTINCT in {name}(…)"), expr, "only COUNT takes DISTINCT"));
@@ -316,7 +316,7 @@ fn check_function(function: &sqlparser::ast::Function, expr: &Expr) -> Result<()
         match argument {
             FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) => check_expr(argument)?,
             FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if name == "count" => {}
-            _ => return Err(not_portable(format!("this argument of {name}"), expr, "give plain expressions")),
+            _ => return Err(refused::argument(&name, expr)),
         }
     }
     if name == "round" && round_decimals(&list.args).is_none() {

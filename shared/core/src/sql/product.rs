@@ -3,11 +3,15 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, TableFactor, Visit, VisitMut, Visitor, VisitorMut};
+use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, TableFactor, Visit, Visitor};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::Tokenizer;
 
-use super::{SqlError, check_whole_query, ident, not_portable, parse_predicate, parse_query, position, rewrite};
+use super::error::{SqlError, not_portable, position};
+use super::parse::parse_query;
+use super::portable::check_whole_query;
+use super::rewrite::{ident, rewrite, unqualified};
+use super::statement::Predicate;
 use crate::name::{PortName, ProductRef};
 
 /// Longest statement or predicate of a caller, in bytes.
@@ -21,7 +25,7 @@ const MAX_TOKENS: usize = 500;
 pub struct ProductSql {
     query: Query,
     inputs: BTreeSet<(ProductRef, PortName)>,
-    only_filter: Option<String>,
+    only_filter: Option<Predicate>,
 }
 
 /// The one-word name under which an engine registers a port.
@@ -69,13 +73,13 @@ impl ProductSql {
     }
 
     /// Of a statement that reads one table once: its WHERE over plain column names, by which files of the table can be left out.
-    pub fn only_filter(&self) -> Option<String> {
-        self.only_filter.clone()
+    pub fn only_filter(&self) -> Option<&Predicate> {
+        self.only_filter.as_ref()
     }
 
     /// The statement for the engine: each input is one table named as [`product_engine_name`] says.
-    pub fn engine_sql(&self) -> String {
-        self.query.to_string()
+    pub fn engine_query(&self) -> Query {
+        self.query.clone()
     }
 }
 
@@ -97,13 +101,15 @@ fn check_size(text: &str) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// Whether a predicate of a caller may be given to the engine.
+/// A predicate of a caller, when it may be given to the engine.
 ///
 /// # Errors
 /// [`SqlError`] with the position of what is refused.
-pub fn check_caller_predicate(text: &str) -> Result<(), SqlError> {
+pub fn caller_predicate(text: &str) -> Result<Predicate, SqlError> {
     check_size(text)?;
-    check_expressions(&parse_predicate(text)?)
+    let predicate: Predicate = text.parse()?;
+    check_expressions(predicate.expr())?;
+    Ok(predicate)
 }
 
 /// The dialect writes the left side of `IN` once per item: a computed one, nested, would grow without end.
@@ -165,31 +171,13 @@ fn input(name: &ObjectName, ctes: &BTreeSet<String>) -> Result<Option<(ProductRe
     }
 }
 
-fn only_filter(query: &Query) -> Option<String> {
+fn only_filter(query: &Query) -> Option<Predicate> {
     let SetExpr::Select(select) = query.body.as_ref() else { return None };
     let [tables] = select.from.as_slice() else { return None };
     if query.with.is_some() || !tables.joins.is_empty() || !matches!(tables.relation, TableFactor::Table { .. }) {
         return None;
     }
-    let mut filter = select.selection.clone()?;
-    let _: ControlFlow<()> = VisitMut::visit(&mut filter, &mut Unqualified);
-    Some(filter.to_string())
-}
-
-/// Takes the table's name from columns.
-struct Unqualified;
-
-impl VisitorMut for Unqualified {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::CompoundIdentifier(parts) = expr
-            && let Some(last) = parts.pop()
-        {
-            *expr = Expr::Identifier(last);
-        }
-        ControlFlow::Continue(())
-    }
+    Predicate::of(unqualified(select.selection.clone()?)).ok()
 }
 
 #[cfg(test)]
@@ -259,7 +247,11 @@ mod tests {
     #[test]
     fn the_only_filter_is_told() {
         let check = |sql: &str, expected: Option<&str>| {
-            assert_eq!(ProductSql::parse(sql).expect(sql).only_filter().as_deref(), expected, "{sql}");
+            assert_eq!(
+                ProductSql::parse(sql).expect(sql).only_filter().map(ToString::to_string).as_deref(),
+                expected,
+                "{sql}"
+            );
         };
         check("SELECT a FROM sales.retail.t WHERE t.a > 1 AND b = 'x'", Some("a > 1 AND b = 'x'"));
         check("SELECT a FROM sales.retail.t", None);

@@ -8,8 +8,6 @@ use sqlparser::ast::{
     TableFactor, Value, VisitMut, VisitorMut,
 };
 
-use super::ident;
-
 /// The most decimals that `ROUND` takes: those of the widest decimal type.
 const MAX_ROUND_DECIMALS: u32 = 18;
 
@@ -30,6 +28,22 @@ pub(super) fn rewrite(query: &mut Query, tables: &BTreeSet<String>) {
     let _: ControlFlow<()> = query.visit(&mut Rewriter { tables });
 }
 
+/// As [`rewrite`], of an expression, which names no tables.
+pub(super) fn rewrite_expr(expr: &mut Expr) {
+    let _: ControlFlow<()> = expr.visit(&mut Rewriter { tables: &BTreeSet::new() });
+}
+
+/// A part of the name of a table, as it is written.
+pub(super) fn ident(part: &ObjectNamePart) -> Option<&str> {
+    part.as_ident().map(|ident| ident.value.as_str())
+}
+
+/// The expression without the table's name before its columns: for queries that read one table.
+pub(crate) fn unqualified(mut expr: Expr) -> Expr {
+    let _: ControlFlow<()> = expr.visit(&mut Unqualify);
+    expr
+}
+
 /// Name under which engines know "round half away from zero to `decimals`".
 pub fn round_function(decimals: u32) -> String {
     format!("round_half_away_{decimals}")
@@ -43,8 +57,8 @@ pub fn round_decimals_range() -> std::ops::RangeInclusive<u32> {
     0..=MAX_ROUND_DECIMALS
 }
 
-pub(super) struct Rewriter<'a> {
-    pub(super) tables: &'a BTreeSet<String>,
+struct Rewriter<'a> {
+    tables: &'a BTreeSet<String>,
 }
 
 impl VisitorMut for Rewriter<'_> {
@@ -73,6 +87,21 @@ impl VisitorMut for Rewriter<'_> {
         {
             list.args.truncate(1);
             function.name = ObjectName(vec![ObjectNamePart::Identifier(Ident::new(round_function(decimals)))]);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+struct Unqualify;
+
+impl VisitorMut for Unqualify {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::CompoundIdentifier(parts) = expr
+            && let Some(column) = parts.pop()
+        {
+            *expr = Expr::Identifier(column);
         }
         ControlFlow::Continue(())
     }

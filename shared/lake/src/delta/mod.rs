@@ -6,7 +6,7 @@ mod footer;
 mod history;
 mod ledger;
 pub(crate) mod log;
-pub mod schema;
+pub(crate) mod schema;
 mod stats;
 
 use std::sync::Arc;
@@ -132,7 +132,7 @@ impl OpenTable {
     ///
     /// # Errors
     /// As [`Self::files`]; [`LakeError::Violation`] for a partitioned table whose folders do not hold its values.
-    pub fn scan(&self) -> Result<LazyFrame, LakeError> {
+    pub(crate) fn scan(&self) -> Result<LazyFrame, LakeError> {
         let files = self.files()?;
         self.scan_files(files.iter().map(|file| file.path.as_str()))
     }
@@ -141,7 +141,7 @@ impl OpenTable {
     ///
     /// # Errors
     /// As [`Self::scan`].
-    pub fn scan_files<'a>(&self, paths: impl IntoIterator<Item = &'a str>) -> Result<LazyFrame, LakeError> {
+    pub(crate) fn scan_files<'a>(&self, paths: impl IntoIterator<Item = &'a str>) -> Result<LazyFrame, LakeError> {
         self.scan_files_as(paths, None)
     }
 

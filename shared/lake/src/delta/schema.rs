@@ -8,7 +8,7 @@ use sluice_core::contract::ColumnType;
 use crate::engine::types::polars_type;
 
 /// The Polars schema of stored columns.
-pub fn polars_schema(columns: &[StoredColumn]) -> Schema {
+pub(crate) fn polars_schema(columns: &[StoredColumn]) -> Schema {
     columns.iter().map(|c| (c.name.as_str().into(), polars_type(&c.column_type))).collect()
 }
 

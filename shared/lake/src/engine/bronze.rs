@@ -88,7 +88,7 @@ impl BronzeTable {
 }
 
 /// Stages the bronze rows of a run.
-pub struct BronzeStage {
+pub(crate) struct BronzeStage {
     lake: Lake,
     run: RunRef,
     planned_at: Timestamp,
@@ -103,7 +103,7 @@ impl BronzeStage {
     ///
     /// # Errors
     /// [`LakeError`] when the table's files cannot be told.
-    pub fn new(
+    pub(crate) fn new(
         lake: &Lake,
         run: &RunRef,
         table: &TableRef,
@@ -123,7 +123,7 @@ impl BronzeStage {
     ///
     /// # Errors
     /// As [`StageWriter::write`].
-    pub fn push(&mut self, object: &SourceObject, batch: SourceBatch) -> Result<DataFrame, LakeError> {
+    pub(crate) fn push(&mut self, object: &SourceObject, batch: SourceBatch) -> Result<DataFrame, LakeError> {
         let frame = with_lineage(batch.frame, object, &self.run, self.planned_at)?;
         let columns = source_columns(&frame);
         for column in &columns {
@@ -152,7 +152,7 @@ impl BronzeStage {
     ///
     /// # Errors
     /// As [`StageWriter::finish`].
-    pub fn finish(mut self, sources: BTreeSet<SourceId>) -> Result<TableChange, LakeError> {
+    pub(crate) fn finish(mut self, sources: BTreeSet<SourceId>) -> Result<TableChange, LakeError> {
         if let Some((_, writer)) = self.writer.take() {
             self.staged.extend(writer.finish()?);
         }

@@ -26,7 +26,7 @@ use super::types::polars_type;
 use instants::{Instant, Pattern};
 
 /// Name of the column that holds, for a mapped column, the source text that could not be read; null where it could.
-pub fn unreadable_name(column: &str) -> String {
+pub(crate) fn unreadable_name(column: &str) -> String {
     format!("_unreadable_{column}")
 }
 
@@ -34,7 +34,7 @@ pub fn unreadable_name(column: &str) -> String {
 ///
 /// # Errors
 /// [`EngineError::Format`] for a pattern with a field, or a zone, that is not known.
-pub fn cast_expr(column: &Column, source: &str) -> Result<Expr, EngineError> {
+pub(crate) fn cast_expr(column: &Column, source: &str) -> Result<Expr, EngineError> {
     let text = col(source);
     Ok(match &column.column_type {
         ColumnType::Text => text,
@@ -47,7 +47,7 @@ pub fn cast_expr(column: &Column, source: &str) -> Result<Expr, EngineError> {
 ///
 /// # Errors
 /// As [`cast_expr`].
-pub fn unreadable_expr(column: &Column, source: &str) -> Result<Expr, EngineError> {
+pub(crate) fn unreadable_expr(column: &Column, source: &str) -> Result<Expr, EngineError> {
     Ok(unreadable(column, cast_expr(column, source)?, source))
 }
 
@@ -55,7 +55,7 @@ pub fn unreadable_expr(column: &Column, source: &str) -> Result<Expr, EngineErro
 ///
 /// # Errors
 /// As [`cast_expr`].
-pub fn read_exprs(column: &Column, source: &str) -> Result<[Expr; 2], EngineError> {
+pub(crate) fn read_exprs(column: &Column, source: &str) -> Result<[Expr; 2], EngineError> {
     let typed = cast_expr(column, source)?;
     let unreadable = unreadable(column, typed.clone(), source);
     Ok([typed, unreadable])

@@ -7,11 +7,11 @@ use sluice_core::columns::{StoredColumn, contract_columns};
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::GoldTable;
 use sluice_core::run::{ChangeKind, RowCounts, RunRef, StagedFile, TableChange};
-use sluice_core::sql::{TableSql, engine_name};
+use sluice_core::sql::engine_name;
 
 use super::passes::group_in_passes;
 use super::stage::StageWriter;
-use super::{EngineError, collect_streaming, sql};
+use super::{collect_streaming, sql};
 use crate::delta::OpenTable;
 use crate::error::LakeError;
 use crate::lake::Lake;
@@ -84,14 +84,13 @@ fn compute(
     inputs: impl Fn(&TableRef) -> Result<GoldInput, LakeError>,
 ) -> Result<DataFrame, LakeError> {
     let failed = LakeError::engine(&gold.table);
-    let parsed = TableSql::parse(&gold.sql).map_err(|error| failed(EngineError::from(error)))?;
     let (mut tables, mut most_rows) = (Vec::new(), 0);
     for input in &gold.inputs {
         let GoldInput { scan, rows } = inputs(input)?;
         most_rows = rows.max(most_rows);
         tables.push((engine_name(input.layer(), input.table()), scan));
     }
-    let planned = sql::run(&parsed.engine_sql(), tables).map_err(&failed)?;
+    let planned = sql::run(gold.sql.engine_query(), tables).map_err(&failed)?;
     let planned = sql::conform(planned, &gold.contract).map_err(&failed)?;
     group_in_passes(planned, most_rows)
         .and_then(collect_streaming)

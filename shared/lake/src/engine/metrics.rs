@@ -11,7 +11,7 @@ use sluice_core::contract::{Column, DatasetRule, Metric, MetricUnit, RowRule, Ta
 use sluice_core::decimal::DecimalNumber;
 use sluice_core::name::ColumnName;
 use sluice_core::run::RuleResult;
-use sluice_core::sql::TableSql;
+use sluice_core::sql::MetricSql;
 
 use super::rules::{RowTest, compile, is_one_of};
 use super::spill::{KEY_HASH, key_hash};
@@ -23,18 +23,18 @@ const BUCKET_ROWS: u64 = 4_000_000;
 
 /// What was observed for one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleObservation {
+pub(crate) struct RuleObservation {
     /// The rule's id.
-    pub rule: String,
+    pub(crate) rule: String,
     /// The number, in the rule's unit; `None` where a SQL metric answers null.
-    pub observed: Option<DecimalNumber>,
+    pub(crate) observed: Option<DecimalNumber>,
     /// Rows looked at.
-    pub of: u64,
+    pub(crate) of: u64,
 }
 
 /// What was observed in a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Audit {
+pub(crate) struct Audit {
     rows: u64,
     observations: Vec<RuleObservation>,
 }
@@ -61,12 +61,12 @@ impl Audit {
     }
 
     /// Rows in the staged files.
-    pub fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         self.rows
     }
 
     /// One observation per rule that was tested, row rules first.
-    pub fn observations(&self) -> &[RuleObservation] {
+    pub(crate) fn observations(&self) -> &[RuleObservation] {
         &self.observations
     }
 }
@@ -78,7 +78,7 @@ impl Audit {
 ///
 /// # Errors
 /// [`EngineError`] when a rule's SQL does not fit the table, or the rows cannot be read.
-pub fn observe(
+pub(crate) fn observe(
     staged: LazyFrame,
     whole: LazyFrame,
     contract: &TableContract,
@@ -228,10 +228,9 @@ fn duplicates(whole: &LazyFrame, columns: &[ColumnName], rows: u64) -> Result<u6
 }
 
 /// The number that a SQL metric answers; `None` where it answers null.
-fn answer(whole: &LazyFrame, rule: &str, query: &str) -> Result<Option<DecimalNumber>, EngineError> {
+fn answer(whole: &LazyFrame, rule: &str, query: &MetricSql) -> Result<Option<DecimalNumber>, EngineError> {
     let within = |error: EngineError| EngineError::RuleSql { rule: rule.to_owned(), source: Box::new(error) };
-    let portable = TableSql::parse_metric(query).map_err(|error| within(error.into()))?;
-    let planned = sql::run(&portable, vec![("object".to_owned(), whole.clone())]).map_err(within)?;
+    let planned = sql::run(query.engine_query(), vec![("object".to_owned(), whole.clone())]).map_err(within)?;
     let answered =
         collect_streaming(planned).map_err(|error| within(EngineError::while_running("the query")(error)))?;
     let refuse = |problem: String| EngineError::Rule { rule: rule.to_owned(), problem };
@@ -259,7 +258,7 @@ fn answer(whole: &LazyFrame, rule: &str, query: &str) -> Result<Option<DecimalNu
 ///
 /// # Errors
 /// [`EngineError::Rule`] for an observation of a rule that the contract does not have.
-pub fn judge(audit: &Audit, contract: &TableContract) -> Result<Vec<RuleResult>, EngineError> {
+pub(crate) fn judge(audit: &Audit, contract: &TableContract) -> Result<Vec<RuleResult>, EngineError> {
     let result = |observation: &RuleObservation| {
         let row = contract.row_rules.iter().find(|rule| rule.id == observation.rule);
         let dataset = contract.dataset_rules.iter().find(|rule| rule.id == observation.rule);
@@ -320,7 +319,7 @@ fn printed(observed: Option<DecimalNumber>, unit: MetricUnit) -> String {
 ///
 /// # Errors
 /// As [`observe`].
-pub fn check(contract: &TableContract) -> Result<(), EngineError> {
+pub(crate) fn check(contract: &TableContract) -> Result<(), EngineError> {
     let fields = contract.columns.iter().map(|c| (PlSmallStr::from(c.name.as_str()), polars_type(&c.column_type)));
     let empty = DataFrame::empty_with_schema(&fields.collect::<Schema>()).lazy();
     observe(empty.clone(), empty, contract, &compile(contract)?, 0)?;

@@ -3,11 +3,11 @@
 //! Source batches are pushed through bronze and every silver table in one pass, with memory bounded by the batch; what
 //! has to be deduplicated waits in memory or, beyond a limit, in hash buckets on local disk.
 
-pub mod cast;
-pub mod metrics;
-pub mod rules;
-pub mod sql;
-pub mod types;
+pub(crate) mod cast;
+pub(crate) mod metrics;
+pub(crate) mod rules;
+pub(crate) mod sql;
+pub(crate) mod types;
 
 mod bronze;
 mod gold;
@@ -19,15 +19,15 @@ mod silver;
 mod spill;
 mod stage;
 
-pub use bronze::BronzeStage;
+pub(crate) use bronze::BronzeStage;
 pub(crate) use bronze::BronzeTable;
 pub(crate) use gold::{GoldInput, gold_change, gold_columns, stage_gold};
 pub(crate) use merge::Merged;
 pub(crate) use projection::plan_projection;
 pub(crate) use reread::{bronze_objects, reread_bronze, reread_quarantine};
-pub use silver::{Missing, SilverContext, SilverStage};
+pub(crate) use silver::{Missing, SilverContext, SilverStage};
 pub(crate) use silver::{SilverOutcome, whole};
-pub use stage::StageWriter;
+pub(crate) use stage::StageWriter;
 pub(crate) use stage::scratch_folder;
 pub use types::EngineError;
 

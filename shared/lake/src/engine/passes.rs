@@ -116,9 +116,13 @@ mod tests {
         DataFrame::new(500, columns).expect("sales")
     }
 
+    fn parsed(query: &str) -> sqlparser::ast::Query {
+        query.parse::<sluice_core::sql::MetricSql>().expect(query).engine_query()
+    }
+
     /// The query has the same rows in one pass as in several.
     fn check(query: &str) {
-        let plan = || sql::run(query, vec![("sales".to_owned(), sales().lazy())]).expect(query);
+        let plan = || sql::run(parsed(query), vec![("sales".to_owned(), sales().lazy())]).expect(query);
         let rows = |frame: LazyFrame| {
             let frame = collect_streaming(frame).expect(query);
             let names = frame.get_column_names_owned();
@@ -153,7 +157,7 @@ mod tests {
     fn only_a_large_input_is_grouped_before_the_query_runs() {
         let query = "SELECT invoice, SUM(quantity) AS total FROM sales GROUP BY invoice";
         let computed = |rows: u64| {
-            let plan = sql::run(query, vec![("sales".to_owned(), sales().lazy())]).expect(query);
+            let plan = sql::run(parsed(query), vec![("sales".to_owned(), sales().lazy())]).expect(query);
             let plan = group_in_passes(plan, rows).expect(query);
             !format!("{:?}", plan.logical_plan).contains("GroupBy")
         };

@@ -3,13 +3,13 @@
 use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, LazyFrame, Schema, col};
 use sluice_core::columns::{CORRUPT, LINEAGE, lineage_names};
 use sluice_core::pipeline::SilverTable;
-use sluice_core::sql::RowSql;
+use sqlparser::ast::Query;
 
 use super::{EngineError, cast, rules, sql, types};
 
 /// A silver table's statement, ready for batches.
 pub(super) struct Projection {
-    sql: String,
+    sql: Query,
     view: Vec<Expr>,
 }
 
@@ -17,7 +17,7 @@ impl Projection {
     /// Compiles the statement and the reading of the mapped columns.
     ///
     /// # Errors
-    /// [`EngineError`] when the SQL is not in the portable subset, or a mapped column is not in the contract.
+    /// [`EngineError`] when a mapped column is not in the contract, or has a name that SQL takes for something else.
     pub(super) fn new(table: &SilverTable) -> Result<Self, EngineError> {
         let mut carried: Vec<String> = carried().map(str::to_owned).collect();
         let mut view: Vec<Expr> = carried.iter().map(|name| col(name.as_str())).collect();
@@ -29,12 +29,8 @@ impl Projection {
             view.extend([value.alias(name.as_str()), unreadable.alias(flag.as_str())]);
             carried.push(flag);
         }
-        let text = table.sql.clone().unwrap_or_else(|| {
-            let columns: Vec<&str> = table.columns.iter().map(|(column, _)| column.as_str()).collect();
-            format!("SELECT {} FROM bronze", columns.join(", "))
-        });
         let carried: Vec<&str> = carried.iter().map(String::as_str).collect();
-        Ok(Self { sql: RowSql::parse(&text)?.engine_sql(&carried), view })
+        Ok(Self { sql: table.projection()?.engine_query(&carried), view })
     }
 
     /// The rows typed and projected; lineage and, per mapped column, the text that could not be read pass beside.
@@ -42,7 +38,7 @@ impl Projection {
     /// # Errors
     /// [`EngineError`] when the engine refuses the statement.
     pub(super) fn plan(&self, bronze: LazyFrame) -> Result<LazyFrame, EngineError> {
-        sql::run(&self.sql, vec![("bronze".to_owned(), bronze.select(self.view.clone()))])
+        sql::run(self.sql.clone(), vec![("bronze".to_owned(), bronze.select(self.view.clone()))])
     }
 }
 

@@ -14,35 +14,34 @@ use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD};
 use sluice_core::contract::{Column, RowCheck, RowRule, Severity, TableContract};
 use sluice_core::decimal::DecimalNumber;
 use sluice_core::name::ColumnName;
-use sluice_core::sql::check_row_predicate;
 
 use super::cast::{literal, units, unreadable_name};
 use super::types::canonical_text;
 use super::{EngineError, sql};
 
 /// The rule that a corrupt record breaks.
-pub const CORRUPT_RECORD_RULE: &str = "corrupt_record";
+pub(crate) const CORRUPT_RECORD_RULE: &str = "corrupt_record";
 
 /// A row rule ready to run.
 #[derive(Debug, Clone)]
-pub struct RowTest {
+pub(crate) struct RowTest {
     /// The rule's id.
-    pub id: String,
+    pub(crate) id: String,
     /// The column tested, where the rule is about one.
-    pub column: Option<String>,
+    pub(crate) column: Option<String>,
     /// What a broken rule leads to.
-    pub severity: Severity,
+    pub(crate) severity: Severity,
     /// Boolean, never null: whether the row breaks the rule.
-    pub broken: Expr,
+    pub(crate) broken: Expr,
     /// The offending value as text, where there is one; null where the value is.
-    pub value: Option<Expr>,
+    pub(crate) value: Option<Expr>,
 }
 
 /// Compiles the row rules for rows that are stored: what was read is readable, so `readable` needs no test.
 ///
 /// # Errors
 /// [`EngineError::Rule`] and [`EngineError::RuleSql`], by rule id.
-pub fn compile(contract: &TableContract) -> Result<Vec<RowTest>, EngineError> {
+pub(crate) fn compile(contract: &TableContract) -> Result<Vec<RowTest>, EngineError> {
     let source = Source { mapped: None };
     tests(contract, &source)
 }
@@ -52,7 +51,10 @@ pub fn compile(contract: &TableContract) -> Result<Vec<RowTest>, EngineError> {
 ///
 /// # Errors
 /// As [`compile`].
-pub fn compile_source(contract: &TableContract, mapped: &[(ColumnName, String)]) -> Result<Vec<RowTest>, EngineError> {
+pub(crate) fn compile_source(
+    contract: &TableContract,
+    mapped: &[(ColumnName, String)],
+) -> Result<Vec<RowTest>, EngineError> {
     let source = Source { mapped: Some(mapped) };
     let corrupt = RowTest {
         id: CORRUPT_RECORD_RULE.to_owned(),
@@ -111,10 +113,9 @@ fn test(
     contract: &TableContract,
     source: &Source<'_>,
 ) -> Result<Option<(Expr, Option<Expr>)>, EngineError> {
-    if let RowCheck::Predicate { sql: text } = &rule.check {
+    if let RowCheck::Predicate { sql: predicate } = &rule.check {
         let within = |error: EngineError| EngineError::RuleSql { rule: rule.id.clone(), source: Box::new(error) };
-        let portable = check_row_predicate(text).map_err(|error| within(error.into()))?;
-        let broken = sql::predicate(&portable, contract).map_err(within)?;
+        let broken = sql::predicate(predicate, contract).map_err(within)?;
         let value = rule.column.as_ref().and_then(|name| contract.column(name.as_str())).map(shown);
         return Ok(Some((broken, value)));
     }
@@ -200,7 +201,7 @@ fn no_multiple(rule: &RowRule, column: &Column, step: DecimalNumber) -> Result<E
 }
 
 /// Whether the row breaks any rule of severity `error`. Boolean, never null.
-pub fn any_error_expr(tests: &[RowTest]) -> Expr {
+pub(crate) fn any_error_expr(tests: &[RowTest]) -> Expr {
     let errors = tests.iter().filter(|test| test.severity == Severity::Error).map(|test| test.broken.clone());
     errors.reduce(Expr::or).unwrap_or_else(|| lit(false))
 }
@@ -209,7 +210,7 @@ pub fn any_error_expr(tests: &[RowTest]) -> Expr {
 /// without a column or a value that is not there.
 ///
 /// It looks at row after row: use it on the rows that [`any_error_expr`] finds.
-pub fn broken_rules_expr(tests: &[RowTest]) -> Expr {
+pub(crate) fn broken_rules_expr(tests: &[RowTest]) -> Expr {
     let errors: Vec<&RowTest> = tests.iter().filter(|test| test.severity == Severity::Error).collect();
     if errors.is_empty() {
         return lit("[]");

@@ -25,23 +25,23 @@ use crate::error::LakeError;
 use crate::lake::Lake;
 
 /// What a silver stage works on.
-pub struct SilverContext<'a> {
+pub(crate) struct SilverContext<'a> {
     /// The lake.
-    pub lake: &'a Lake,
+    pub(crate) lake: &'a Lake,
     /// The run.
-    pub run: &'a RunRef,
+    pub(crate) run: &'a RunRef,
     /// The table's definition.
-    pub table: &'a SilverTable,
+    pub(crate) table: &'a SilverTable,
     /// The table as it is now.
-    pub existing: Option<&'a OpenTable>,
+    pub(crate) existing: Option<&'a OpenTable>,
     /// Its quarantine as it is now.
-    pub quarantine: Option<&'a OpenTable>,
+    pub(crate) quarantine: Option<&'a OpenTable>,
     /// The rows come from the quarantine itself, which is replaced by those that are still refused.
-    pub replay: bool,
+    pub(crate) replay: bool,
 }
 
 /// Stages the rows of one silver table and its quarantine.
-pub struct SilverStage<'a> {
+pub(crate) struct SilverStage<'a> {
     context: SilverContext<'a>,
     projection: Projection,
     tests: Vec<RowTest>,
@@ -57,11 +57,11 @@ pub struct SilverStage<'a> {
 
 /// Which of the two tables the rows of a batch are missing from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Missing {
+pub(crate) struct Missing {
     /// From the silver table.
-    pub silver: bool,
+    pub(crate) silver: bool,
     /// From its quarantine.
-    pub quarantine: bool,
+    pub(crate) quarantine: bool,
 }
 
 impl<'a> SilverStage<'a> {
@@ -69,7 +69,7 @@ impl<'a> SilverStage<'a> {
     ///
     /// # Errors
     /// [`LakeError::Engine`] when the contract or the SQL cannot be executed.
-    pub fn new(context: SilverContext<'a>) -> Result<Self, LakeError> {
+    pub(crate) fn new(context: SilverContext<'a>) -> Result<Self, LakeError> {
         let table = context.table;
         let failed = LakeError::engine(&table.table);
         let columns = silver_columns(table);
@@ -98,7 +98,7 @@ impl<'a> SilverStage<'a> {
     /// # Errors
     /// [`LakeError::Engine`] when the SQL fails; [`LakeError::Violation`] when a mapped source column is missing; the
     /// writer's.
-    pub fn push(&mut self, batch: &DataFrame, missing: Missing) -> Result<(), LakeError> {
+    pub(crate) fn push(&mut self, batch: &DataFrame, missing: Missing) -> Result<(), LakeError> {
         let checked = self.check(batch)?;
         let bad = checked.column("_bad").and_then(|c| c.bool().cloned()).map_err(self.failed("rules"))?;
         if missing.silver {
@@ -209,7 +209,7 @@ impl<'a> SilverStage<'a> {
     ///
     /// # Errors
     /// The writer's, and those of reading files that are merged with.
-    pub fn finish(
+    pub(crate) fn finish(
         mut self,
         silver_sources: BTreeSet<SourceId>,
         quarantine_sources: BTreeSet<SourceId>,

@@ -42,7 +42,7 @@ const UPLOAD_PART_BYTES: usize = 8 << 20;
 type Partition = Vec<(String, Option<String>)>;
 
 /// Writes the rows of one table. Blocking: use it on a blocking thread of a tokio runtime.
-pub struct StageWriter {
+pub(crate) struct StageWriter {
     lake: Lake,
     table: TableRef,
     run: RunRef,
@@ -65,7 +65,13 @@ struct OpenFile {
 
 impl StageWriter {
     /// A writer of rows with these columns, partitioned by these of them.
-    pub fn new(lake: &Lake, run: &RunRef, table: &TableRef, columns: &[StoredColumn], partition_by: &[String]) -> Self {
+    pub(crate) fn new(
+        lake: &Lake,
+        run: &RunRef,
+        table: &TableRef,
+        columns: &[StoredColumn],
+        partition_by: &[String],
+    ) -> Self {
         let in_file: Vec<StoredColumn> = columns.iter().filter(|c| !partition_by.contains(&c.name)).cloned().collect();
         Self {
             lake: lake.clone(),
@@ -84,14 +90,14 @@ impl StageWriter {
     }
 
     /// All rows written go to this one partition; frames then come without the partition columns.
-    pub fn with_fixed_partition(mut self, column: &str, value: &str) -> Self {
+    pub(crate) fn with_fixed_partition(mut self, column: &str, value: &str) -> Self {
         self.partition_by.clear();
         self.fixed = vec![(column.to_owned(), Some(value.to_owned()))];
         self
     }
 
     /// Rows written so far.
-    pub fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         self.rows
     }
 
@@ -99,7 +105,7 @@ impl StageWriter {
     ///
     /// # Errors
     /// [`LakeError::Io`] (a full disk, for one) or [`LakeError::Polars`].
-    pub fn write(&mut self, frame: &DataFrame) -> Result<(), LakeError> {
+    pub(crate) fn write(&mut self, frame: &DataFrame) -> Result<(), LakeError> {
         if frame.height() == 0 {
             return Ok(());
         }
@@ -219,7 +225,7 @@ impl StageWriter {
     ///
     /// # Errors
     /// As [`Self::write`], and the store's.
-    pub fn finish(mut self) -> Result<Vec<StagedFile>, LakeError> {
+    pub(crate) fn finish(mut self) -> Result<Vec<StagedFile>, LakeError> {
         for (partition, file) in std::mem::take(&mut self.open) {
             let staged = self.close(&partition, &file)?;
             self.done.push(staged);

@@ -1,7 +1,7 @@
 //! Contract types as Polars types, values as canonical text, and the errors of the expression half of the engine.
 
 use polars::prelude::{DataType, Expr, PolarsError, TimeUnit, TimeZone, col, lit, when};
-use sluice_core::contract::ColumnType;
+use sluice_core::contract::{ColumnType, ConformError};
 use sluice_core::error::ErrorName;
 use sluice_core::sql::SqlError;
 
@@ -34,38 +34,9 @@ pub enum EngineError {
         /// The column.
         column: String,
     },
-    /// The SQL answers other columns than the contract has.
-    #[error("sql gives no column `{column}`, which the contract has as {expected}; it gives {found}")]
-    MissingColumn {
-        /// The column.
-        column: String,
-        /// Its type in the contract.
-        expected: ColumnType,
-        /// The columns that are there.
-        found: String,
-    },
-    /// The SQL answers a column that the contract lacks.
-    #[error(
-        "sql gives the column `{column}` ({found}), which the contract does not have; add it there or leave it out"
-    )]
-    ExtraColumn {
-        /// The column.
-        column: String,
-        /// Its Polars type.
-        found: DataType,
-    },
-    /// The SQL answers a column of a type that cannot become the contract's without loss.
-    #[error("column `{column}` is {expected} in the contract but sql gives {found}; {fix}")]
-    WrongType {
-        /// The column.
-        column: String,
-        /// Its type in the contract.
-        expected: ColumnType,
-        /// The type found, as SQL names it.
-        found: String,
-        /// What to write instead.
-        fix: &'static str,
-    },
+    /// The SQL does not answer what the contract says.
+    #[error(transparent)]
+    Conform(#[from] ConformError),
     /// A `strftime` pattern has a field that is not read.
     #[error("column `{column}`: format '{format}': {field} is not executed")]
     Format {
@@ -121,9 +92,7 @@ impl EngineError {
             | Self::Query { .. }
             | Self::NotBoolean { .. }
             | Self::UnknownColumn { .. }
-            | Self::MissingColumn { .. }
-            | Self::ExtraColumn { .. }
-            | Self::WrongType { .. }
+            | Self::Conform(_)
             | Self::Format { .. }
             | Self::Rule { .. } => ErrorName::InvalidInput,
             Self::RuleSql { source, .. } => source.name(),
@@ -144,7 +113,7 @@ impl EngineError {
 
     /// The error of a query that failed while it ran: values out of range are the data's fault, a missing column or a
     /// wrong type the spec's, the rest ours.
-    pub fn while_running(doing: impl Into<String>) -> impl FnOnce(PolarsError) -> Self {
+    pub(crate) fn while_running(doing: impl Into<String>) -> impl FnOnce(PolarsError) -> Self {
         let doing = doing.into();
         move |source| match innermost(&source) {
             PolarsError::ComputeError(_) | PolarsError::InvalidOperation(_) | PolarsError::OutOfBounds(_) => {
@@ -169,7 +138,7 @@ fn innermost(error: &PolarsError) -> &PolarsError {
 }
 
 /// The Polars type that stores a column type.
-pub fn polars_type(column_type: &ColumnType) -> DataType {
+pub(crate) fn polars_type(column_type: &ColumnType) -> DataType {
     match column_type {
         ColumnType::Text => DataType::String,
         ColumnType::Int32 => DataType::Int32,
@@ -183,7 +152,7 @@ pub fn polars_type(column_type: &ColumnType) -> DataType {
 }
 
 /// The column type that is stored as this Polars type; `None` where none is.
-pub fn column_type(polars: &DataType) -> Option<ColumnType> {
+pub(crate) fn column_type(polars: &DataType) -> Option<ColumnType> {
     Some(match polars {
         DataType::String => ColumnType::Text,
         DataType::Int32 => ColumnType::Int32,
@@ -202,7 +171,7 @@ pub fn column_type(polars: &DataType) -> Option<ColumnType> {
 /// A column as text, in the form in which contracts list allowed values and quarantine shows refused ones: decimals
 /// with all digits of their scale, days as `2020-12-31`, instants as `2020-12-31T23:59:59Z` with a fraction only where
 /// there is one. Null stays null.
-pub fn canonical_text(column: &str, column_type: &ColumnType) -> Expr {
+pub(crate) fn canonical_text(column: &str, column_type: &ColumnType) -> Expr {
     let value = col(column);
     match column_type {
         ColumnType::Text => value,

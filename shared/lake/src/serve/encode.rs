@@ -1,8 +1,8 @@
-//! Rows as bytes of a format.
+//! The rows of an answer, and their bytes in a format.
 
 use polars::prelude::{
-    CsvWriter, DataFrame, DataType, IntoLazy, IpcStreamWriter, JsonFormat, JsonWriter, ParquetWriter, PolarsResult,
-    SerWriter, col, lit, when,
+    CsvWriter, DataFrame, DataType, IntoLazy, IpcStreamWriter, JsonFormat, JsonWriter, ParquetWriter, PolarsError,
+    PolarsResult, SerWriter, col, lit, when,
 };
 
 /// A format of rows.
@@ -20,14 +20,38 @@ pub enum RowFormat {
     Arrow,
 }
 
-/// The rows in this format.
-///
-/// In text formats decimals are text with all digits of their scale, because numbers lose them in most readers; dates are ISO 8601, instants
-/// RFC 3339 in UTC with microseconds. In JSON doubles that are no numbers are null.
-///
-/// # Errors
-/// Those of Polars' writers.
-pub fn encode(frame: &DataFrame, format: RowFormat) -> PolarsResult<Vec<u8>> {
+/// The rows of an answer, in memory.
+#[derive(Debug)]
+pub struct Rows(DataFrame);
+
+/// Why rows cannot be written in a format: the words of the writer.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct EncodeError(PolarsError);
+
+impl Rows {
+    pub(super) fn new(frame: DataFrame) -> Self {
+        Self(frame)
+    }
+
+    /// How many they are.
+    pub fn count(&self) -> u64 {
+        self.0.height() as u64
+    }
+
+    /// The rows in this format.
+    ///
+    /// In text formats decimals are text with all digits of their scale, because numbers lose them in most readers; dates
+    /// are ISO 8601, instants RFC 3339 in UTC with microseconds. In JSON doubles that are no numbers are null.
+    ///
+    /// # Errors
+    /// [`EncodeError`] for columns that the format cannot hold.
+    pub fn encode(&self, format: RowFormat) -> Result<Vec<u8>, EncodeError> {
+        encode(&self.0, format).map_err(EncodeError)
+    }
+}
+
+fn encode(frame: &DataFrame, format: RowFormat) -> PolarsResult<Vec<u8>> {
     let mut out = Vec::new();
     match format {
         RowFormat::Json => {

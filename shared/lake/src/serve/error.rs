@@ -2,7 +2,6 @@
 
 use polars::prelude::PolarsError;
 use sluice_core::name::TableRef;
-use sluice_core::sql::SqlError;
 
 use crate::engine::EngineError;
 use crate::error::LakeError;
@@ -36,9 +35,6 @@ pub enum ServeError {
         /// The version.
         version: u64,
     },
-    /// A statement or predicate outside of the subset.
-    #[error("{0}")]
-    Refused(#[from] SqlError),
     /// A statement or predicate that does not fit the columns.
     #[error("{message}")]
     DoesNotFit {
@@ -81,7 +77,7 @@ pub enum ServeError {
         table: TableRef,
         /// The engine's words.
         #[source]
-        source: Box<PolarsError>,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 

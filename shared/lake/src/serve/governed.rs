@@ -6,6 +6,8 @@ use polars::prelude::{AllowedOptimizations, DataType, DataTypeExpr, Expr, LazyFr
 use sluice_core::access::{TableAccess, Treatment};
 use sluice_core::columns::StoredColumn;
 use sluice_core::contract::ColumnType;
+use sluice_core::pruning::Condition;
+use sluice_core::sql::Predicate;
 
 use super::ServeError;
 use super::mask::{MaskKey, masked, read_type};
@@ -100,7 +102,7 @@ impl Governed {
     ///
     /// # Errors
     /// When the files cannot be scanned, or the row filter does not fit the table any more.
-    pub fn scan(&self) -> Result<LazyFrame, ServeError> {
+    pub(super) fn scan(&self) -> Result<LazyFrame, ServeError> {
         let files = self.files()?;
         self.scan_files(files.iter().map(|file| file.path.as_str()), None, false)
     }
@@ -146,6 +148,17 @@ impl Governed {
         parts(condition).into_iter().filter(is_clear).cloned().reduce(Expr::and)
     }
 
+    /// What statistics can tell of a caller's condition: nothing of the columns that the caller reads in another form.
+    pub(super) fn pruning(&self, filter: &Predicate) -> Condition {
+        Condition::of_predicate(filter, self.table.columns()).about(&|column| self.is_clear(column))
+    }
+
+    /// The files by which a question is judged too large. Under a row filter these are all: how many a condition leaves
+    /// would tell of rows that are held back.
+    pub(super) fn judged<'a>(&self, all: &'a [DataFile], wanted: &[&'a DataFile]) -> Vec<&'a DataFile> {
+        if self.has_row_filter() { all.iter().collect() } else { wanted.to_vec() }
+    }
+
     /// Whether values are masked and no rows held back: only then [`Governed::early`] finds anything.
     pub(super) fn has_masks_alone(&self) -> bool {
         !self.has_row_filter() && self.has_secrets()
@@ -159,12 +172,11 @@ impl Governed {
 
     /// The rule's predicate. It was checked when it was deployed; a table may have changed since, and then nobody reads it.
     fn row_filter(&self, filter: &str) -> Result<Expr, ServeError> {
-        let fits =
-            sluice_core::sql::check_row_predicate(filter).map_err(|error| error.to_string()).and_then(|checked| {
-                // Over the table as it is, which the newest contract may be ahead of.
-                let there = polars_schema(self.table.columns());
-                sql::predicate_over(&checked, &there).map_err(|error| error.to_string())
-            });
+        let fits = filter.parse::<Predicate>().map_err(|error| error.to_string()).and_then(|predicate| {
+            // Over the table as it is, which the newest contract may be ahead of.
+            let there = polars_schema(self.table.columns());
+            sql::predicate_over(&predicate, &there).map_err(|error| error.to_string())
+        });
         fits.map_err(|reason| {
             let table = self.table.reference();
             let message =

@@ -1,7 +1,7 @@
 //! Tables as consumers read them: governed, bounded, at one version.
 //!
 //! [`Snapshots`] opens tables, [`Governed`] applies what the caller's access says before anything of the caller's own is planned,
-//! [`rows`] and [`query`] answer, [`encode`] writes the answer.
+//! [`rows`] and [`query`] answer, [`Rows::encode`] writes the answer.
 
 mod encode;
 mod error;
@@ -11,9 +11,7 @@ mod query;
 mod rows;
 mod snapshots;
 
-pub use polars::prelude::{DataFrame, PolarsError};
-
-pub use encode::{RowFormat, encode};
+pub use encode::{EncodeError, RowFormat, Rows};
 pub use error::ServeError;
 pub use governed::{Governed, VisibleColumn};
 pub use mask::{MaskKey, read_type};

@@ -4,13 +4,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use polars::prelude::{DataFrame, Engine, Expr, PolarsError};
+use polars::prelude::{Engine, Expr, PolarsError};
 use sluice_core::pruning::{Condition, FileFacts};
-use sluice_core::sql::{ProductSql, check_row_predicate};
+use sluice_core::sql::{Predicate, ProductSql};
 use tokio::sync::Semaphore;
 
-use super::rows::{judged, pruning};
-use super::{Governed, ServeError};
+use super::{Governed, Rows, ServeError};
 use crate::delta::DataFile;
 use crate::engine::{collect_streaming, sql};
 use crate::error::LakeError;
@@ -82,7 +81,7 @@ impl Queries {
 #[derive(Debug)]
 pub struct Answer {
     /// The rows.
-    pub rows: DataFrame,
+    pub rows: Rows,
     /// Files that could hold rows of the answer, by their statistics.
     pub files_read: u64,
     /// Files of the tables.
@@ -111,15 +110,15 @@ fn answer(statement: &ProductSql, tables: &[(String, Governed)], limits: QueryLi
     let (mut frames, mut read, mut total, mut bytes) = (Vec::new(), 0, 0, 0_u64);
     for (name, table) in tables {
         let files = table.files()?;
-        let pruned_by = filter.as_deref().map_or(Condition::Unknown, |filter| pruning(table, filter));
+        let pruned_by = filter.map_or(Condition::Unknown, |filter| table.pruning(filter));
         let may_hold = |file: &&DataFile| {
             pruned_by.may_hold(FileFacts { stats: file.stats.as_deref(), partition_values: &file.partition_values })
         };
         let wanted: Vec<&DataFile> = files.iter().filter(may_hold).collect();
         read += wanted.len() as u64;
         total += files.len() as u64;
-        bytes += judged(table, &files, &wanted).iter().map(|file| file.size_bytes).sum::<u64>();
-        let early = filter.as_deref().and_then(|filter| early(table, filter));
+        bytes += table.judged(&files, &wanted).iter().map(|file| file.size_bytes).sum::<u64>();
+        let early = filter.and_then(|filter| early(table, filter));
         frames.push((name.clone(), table.scan_files(wanted.iter().map(|file| file.path.as_str()), early, false)?));
     }
     if bytes > limits.read_bytes {
@@ -128,7 +127,7 @@ fn answer(statement: &ProductSql, tables: &[(String, Governed)], limits: QueryLi
             format!("the statement reads more than {megabytes} MiB of files: narrow it, or read by Delta Sharing");
         return Err(ServeError::TooLarge { what });
     }
-    let planned = sql::run(&statement.engine_sql(), frames).map_err(|error| ServeError::planning(&error))?;
+    let planned = sql::run(statement.engine_query(), frames).map_err(|error| ServeError::planning(&error))?;
     // One row more tells that there are too many.
     let planned = planned.limit(limits.rows.saturating_add(1));
     let failed = |error: PolarsError| ServeError::running(first, error);
@@ -142,15 +141,14 @@ fn answer(statement: &ProductSql, tables: &[(String, Governed)], limits: QueryLi
         let what = format!("the answer has more than {} rows: add LIMIT, or page through /rows", limits.rows);
         return Err(ServeError::TooLarge { what });
     }
-    Ok(Answer { rows, files_read: read, files_total: total })
+    Ok(Answer { rows: Rows::new(rows), files_read: read, files_total: total })
 }
 
 /// What of a statement's WHERE may be evaluated before the masks; nothing when it does not fit, which planning the statement tells.
-fn early(table: &Governed, filter: &str) -> Option<Expr> {
+fn early(table: &Governed, filter: &Predicate) -> Option<Expr> {
     // Planning costs, and most callers read nothing masked.
     if !table.has_masks_alone() {
         return None;
     }
-    let checked = check_row_predicate(filter).ok()?;
-    table.early(&sql::predicate_over(&checked, &table.schema()).ok()?)
+    table.early(&sql::predicate_over(filter, &table.schema()).ok()?)
 }

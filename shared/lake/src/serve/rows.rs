@@ -5,10 +5,11 @@ use std::ops::Range;
 use polars::prelude::{DataFrame, Engine, Expr, IntoLazy, LazyFrame, PolarsResult, SortMultipleOptions, col};
 use serde::{Deserialize, Serialize};
 use sluice_core::pruning::{Condition, FileFacts};
+use sluice_core::sql::Predicate;
 
 use super::governed::FILE;
 use super::query::Queries;
-use super::{Governed, ServeError};
+use super::{Governed, Rows, ServeError};
 use crate::delta::DataFile;
 use crate::engine::{collect_streaming, sql};
 
@@ -22,8 +23,8 @@ const NUMBER: &str = "__sluice_number";
 pub struct RowsQuestion {
     /// Columns, in this order; all that the caller sees when left out.
     pub columns: Option<Vec<String>>,
-    /// Only rows for which this predicate of the portable SQL subset is true.
-    pub filter: Option<String>,
+    /// Only rows for which this is true.
+    pub filter: Option<Predicate>,
     /// Columns to order by, each with whether it descends. Nulls come last.
     pub order: Vec<(String, bool)>,
     /// Most rows of the page.
@@ -46,7 +47,7 @@ pub struct Position {
 #[derive(Debug)]
 pub struct Page {
     /// The rows.
-    pub rows: DataFrame,
+    pub rows: Rows,
     /// Where the next page begins; none after the last one.
     pub next: Option<Position>,
     /// Version of the table.
@@ -70,15 +71,15 @@ pub async fn rows(queries: &Queries, table: Governed, question: RowsQuestion) ->
 ///
 /// # Errors
 /// [`ServeError`]: time, faults of the lake.
-pub async fn whole(queries: &Queries, table: Governed) -> Result<DataFrame, ServeError> {
+pub async fn whole(queries: &Queries, table: Governed) -> Result<Rows, ServeError> {
     let failed = move |table: &Governed, error| ServeError::running(table.table().reference(), error);
-    queries.run(move || collect_streaming(table.scan()?).map_err(|error| failed(&table, error))).await
+    queries.run(move || collect_streaming(table.scan()?).map(Rows::new).map_err(|error| failed(&table, error))).await
 }
 
 fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
     let files = table.files()?;
     let from = question.from.unwrap_or(Position { file: 0, rows: 0 });
-    let pruning = question.filter.as_deref().map_or(Condition::Unknown, |filter| pruning(table, filter));
+    let pruning = question.filter.as_ref().map_or(Condition::Unknown, |filter| table.pruning(filter));
     let first = usize::try_from(from.file).unwrap_or(usize::MAX);
     let may_hold = |file: &&DataFile| {
         pruning.may_hold(FileFacts { stats: file.stats.as_deref(), partition_values: &file.partition_values })
@@ -88,26 +89,15 @@ fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
     let (rows, next) = if question.order.is_empty() {
         in_file_order(table, question, &files, &wanted, from)?
     } else {
-        in_order(table, question, &wanted, &judged(table, &files, &wanted), from)?
+        in_order(table, question, &wanted, &table.judged(&files, &wanted), from)?
     };
     Ok(Page {
-        rows,
+        rows: Rows::new(rows),
         next,
         version: table.table().version(),
         files_read: wanted.len() as u64,
         files_total: files.len() as u64,
     })
-}
-
-/// What statistics can tell of the filter: nothing of the columns that the caller reads in another form.
-pub(super) fn pruning(table: &Governed, filter: &str) -> Condition {
-    Condition::of_sql(filter, table.table().columns()).about(&|column| table.is_clear(column))
-}
-
-/// The files by which a question is judged too large. Under a row filter these are all: how many a condition leaves would tell of
-/// rows that are held back.
-pub(super) fn judged<'a>(table: &Governed, all: &'a [DataFile], wanted: &[&'a DataFile]) -> Vec<&'a DataFile> {
-    if table.has_row_filter() { all.iter().collect() } else { wanted.to_vec() }
 }
 
 /// The rows that fit, not planned any further.
@@ -119,8 +109,7 @@ fn fitting(
 ) -> Result<LazyFrame, ServeError> {
     let paths = files.iter().map(|file| file.path.as_str());
     let Some(filter) = &question.filter else { return table.scan_files(paths, None, with_file) };
-    let checked = sluice_core::sql::check_row_predicate(filter)?;
-    let fits = sql::predicate_over(&checked, &table.schema()).map_err(|error| ServeError::planning(&error))?;
+    let fits = sql::predicate_over(filter, &table.schema()).map_err(|error| ServeError::planning(&error))?;
     Ok(table.scan_files(paths, table.early(&fits), with_file)?.filter(fits))
 }
 

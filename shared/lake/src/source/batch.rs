@@ -11,11 +11,11 @@ use super::error::CorruptRecord;
 
 /// Some records of one object, in their order.
 #[derive(Debug)]
-pub struct SourceBatch {
+pub(crate) struct SourceBatch {
     /// The source columns as `String`, then `_source_row` (`Int64`, number of the record from 1), `_corrupt_record`
     /// (`String`, raw text of a record that could not be split into columns) and `_corrupt_reason` (`String`, its place
     /// and what is wrong with it); the last two are null for good records.
-    pub frame: DataFrame,
+    pub(crate) frame: DataFrame,
 }
 
 impl SourceBatch {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sluice_core::columns::is_own_of_bronze;
 
 /// Most columns of one object. More is a wrong delimiter, a binary file, or JSON whose keys are data.
-pub const MAX_COLUMNS: usize = 10_000;
+pub(crate) const MAX_COLUMNS: usize = 10_000;
 
 /// What is wrong with the names of an object's columns.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -124,7 +124,7 @@ impl SourceColumns {
 
 /// The delimiter a file was probably written with, when its header came out as one column although it holds another
 /// usual delimiter.
-pub fn delimiter_hint(columns: &[String], delimiter: u8) -> Option<char> {
+pub(crate) fn delimiter_hint(columns: &[String], delimiter: u8) -> Option<char> {
     let [only] = columns else { return None };
     [',', ';', '\t', '|']
         .into_iter()

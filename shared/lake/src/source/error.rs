@@ -5,9 +5,9 @@ use std::io;
 
 use polars::error::PolarsError;
 use sluice_core::error::ErrorName;
+use sluice_core::source::Codec;
 
 use super::columns::ColumnFault;
-use super::stream::Codec;
 
 /// What a sink hands back when it can take no more batches.
 pub type SinkError = Box<dyn std::error::Error + Send + Sync>;

@@ -15,6 +15,7 @@ mod ndjson;
 mod objects;
 mod parquet;
 mod sample;
+mod sink;
 mod stream;
 #[cfg(test)]
 mod testing;
@@ -22,26 +23,14 @@ mod testing;
 use sluice_core::columns::is_own_of_bronze;
 use sluice_core::spec::{CsvSpec, SourceFormat};
 
-pub use self::batch::SourceBatch;
+pub(crate) use self::batch::SourceBatch;
 use self::chunk::ReadLimits;
-pub use self::columns::{ColumnFault, MAX_COLUMNS, delimiter_hint};
-pub use self::error::{FaultReason, Place, SinkError, SourceError};
+pub(crate) use self::columns::{ColumnFault, MAX_COLUMNS, delimiter_hint};
+pub use self::error::SourceError;
+pub(crate) use self::error::{FaultReason, Place, SinkError};
 pub(crate) use self::sample::measure;
-pub use self::stream::{Codec, SourceInput};
-
-/// Takes one batch after the other.
-pub type Sink<'a> = &'a mut dyn FnMut(SourceBatch) -> Result<(), SinkError>;
-
-/// What was in an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceSummary {
-    /// Records, good and corrupt.
-    pub rows: u64,
-    /// Records that could not be split into columns.
-    pub corrupt_rows: u64,
-    /// Names of the source columns in their order.
-    pub columns: Vec<String>,
-}
+pub(crate) use self::sink::{Sink, SourceSummary};
+pub(crate) use self::stream::SourceInput;
 
 /// Reads an object from beginning to end and hands its records to `sink`, about 32 MiB of source bytes at a time.
 ///
@@ -56,7 +45,7 @@ pub struct SourceSummary {
 ///
 /// Everything that makes the rest of the object unreadable; see [`SourceError`]. Batches before the fault have reached
 /// the sink by then.
-pub fn read_source(
+pub(crate) fn read_source(
     format: SourceFormat,
     csv: CsvSpec,
     input: SourceInput,
@@ -90,7 +79,7 @@ fn read_with_limits(
 /// # Errors
 ///
 /// As [`read_source`], as far as the beginning shows it.
-pub fn read_columns(
+pub(crate) fn read_columns(
     format: SourceFormat,
     csv: CsvSpec,
     input: SourceInput,

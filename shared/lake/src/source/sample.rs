@@ -3,9 +3,8 @@
 use std::io::Read;
 
 use sluice_core::engine::ObjectMeasure;
+use sluice_core::source::Codec;
 use sluice_core::spec::SourceFormat;
-
-use super::stream::Codec;
 
 /// Most bytes that a sample is unpacked to; a few bytes of a hostile object unpack to gigabytes.
 const MAX_UNPACKED_BYTES: u64 = 8 << 20;
@@ -16,18 +15,18 @@ pub(crate) fn measure(format: SourceFormat, first: &[u8], size_bytes: u64, colum
     let mut stored = first;
     // A sample ends in the middle of something: what came out before the end is what counts.
     let _ended = match Codec::of(first) {
-        None => first.take(MAX_UNPACKED_BYTES).read_to_end(&mut text),
-        Some(Codec::Gzip) => {
+        Codec::Plain => first.take(MAX_UNPACKED_BYTES).read_to_end(&mut text),
+        Codec::Gzip => {
             flate2::bufread::MultiGzDecoder::new(&mut stored).take(MAX_UNPACKED_BYTES).read_to_end(&mut text)
         }
-        Some(Codec::Zstandard) => match zstd::stream::read::Decoder::with_buffer(&mut stored) {
+        Codec::Zstd => match zstd::stream::read::Decoder::with_buffer(&mut stored) {
             Ok(decoder) => decoder.take(MAX_UNPACKED_BYTES).read_to_end(&mut text),
             Err(error) => Err(error),
         },
     };
     let read_bytes = match Codec::of(first) {
-        None => text.len(),
-        Some(_) => first.len() - stored.len(),
+        Codec::Plain => text.len(),
+        Codec::Gzip | Codec::Zstd => first.len() - stored.len(),
     };
     if text.is_empty() || read_bytes == 0 {
         return ObjectMeasure { columns: columns as u64, ..ObjectMeasure::unseen(size_bytes) };

@@ -1,14 +1,15 @@
 //! The bytes of an object: unpacked where they are packed, with faults that say where.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::path::PathBuf;
 
+use sluice_core::source::Codec;
+
 use super::error::SourceError;
 
 /// Where the bytes of an object come from.
-pub enum SourceInput {
+pub(crate) enum SourceInput {
     /// Read once from beginning to end: every format but Parquet.
     Stream(Box<dyn Read + Send>),
     /// A local file: every format.
@@ -28,35 +29,6 @@ impl SourceInput {
     }
 }
 
-/// Compression, told by the first bytes and not by the name: content decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Codec {
-    /// RFC 1952, one or more members.
-    Gzip,
-    /// RFC 8878, one or more frames.
-    Zstandard,
-}
-
-impl Codec {
-    /// The codec of content that starts with these bytes; `None` for what is not packed.
-    pub(crate) fn of(first: &[u8]) -> Option<Self> {
-        match first {
-            [0x1F, 0x8B, ..] => Some(Self::Gzip),
-            [0x28, 0xB5, 0x2F, 0xFD, ..] => Some(Self::Zstandard),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Codec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Gzip => "gzip",
-            Self::Zstandard => "zstd",
-        })
-    }
-}
-
 /// The text of an object: unpacked, without byte order mark.
 pub(super) fn open_text(input: SourceInput, object: &str) -> Result<Box<dyn Read + Send>, SourceError> {
     let mut content = unpack(input.open(object)?, object)?;
@@ -73,14 +45,14 @@ fn unpack(mut raw: Box<dyn Read + Send>, object: &str) -> Result<Box<dyn Read + 
     const BUFFER_BYTES: usize = 256 * 1024;
 
     let magic = peek(&mut raw, 4).map_err(|source| explain(object, source))?;
-    let Some(codec) = Codec::of(&magic) else {
-        return Ok(Box::new(Cursor::new(magic).chain(raw)));
-    };
-    let packed = BufReader::with_capacity(BUFFER_BYTES, Cursor::new(magic).chain(raw));
+    let codec = Codec::of(&magic);
+    let stored = Cursor::new(magic).chain(raw);
+    let packed = |stored| BufReader::with_capacity(BUFFER_BYTES, stored);
     let decoder: Box<dyn Read + Send> = match codec {
-        Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
-        Codec::Zstandard => {
-            let decoder = zstd::stream::read::Decoder::with_buffer(packed);
+        Codec::Plain => return Ok(Box::new(stored)),
+        Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(packed(stored))),
+        Codec::Zstd => {
+            let decoder = zstd::stream::read::Decoder::with_buffer(packed(stored));
             Box::new(decoder.map_err(|source| SourceError::Read { object: object.to_owned(), source })?)
         }
     };

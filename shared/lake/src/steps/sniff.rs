@@ -6,8 +6,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use sluice_core::engine::ObjectMeasure;
 use sluice_core::pipeline::Pipeline;
-use sluice_core::run::{Codec, PlannedObject, ReadFrom, RunRef, SourceShape};
-use sluice_core::source::SourceObject;
+use sluice_core::run::{PlannedObject, ReadFrom, RunRef, SourceShape};
+use sluice_core::source::{Codec, SourceObject};
 use sluice_core::spec::SourceFormat;
 
 use crate::delta::Footer;
@@ -141,11 +141,7 @@ async fn read_head(
         if let Err(source) = reader.by_ref().take(SAMPLE_BYTES).read_to_end(&mut first) {
             return Ok(Err(SourceError::Read { object: name, source }));
         }
-        let codec = match crate::source::Codec::of(&first) {
-            None => Codec::Plain,
-            Some(crate::source::Codec::Gzip) => Codec::Gzip,
-            Some(crate::source::Codec::Zstandard) => Codec::Zstd,
-        };
+        let codec = Codec::of(&first);
         let input = SourceInput::Stream(Box::new(Cursor::new(first.clone()).chain(reader)));
         let columns = read_columns(format, csv, input, &name);
         Ok(columns.map(|columns| {

@@ -1,6 +1,7 @@
 //! S3 as a lake's functions meet it: who may do what, faults, and the objects themselves.
 
 mod broken;
+mod error;
 mod operation;
 mod store;
 mod xml;
@@ -10,12 +11,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode};
 
 pub(crate) use self::store::Store;
 
+use self::error::error_answer;
 use self::operation::{Kind, Operation};
 use crate::deployment::Deployment;
 use crate::faults::{OPERATOR, StoreFault, StoreRequest};
@@ -205,23 +206,4 @@ impl Visit<'_> {
         }
         Err(Cut)
     }
-}
-
-/// An error as S3 writes it.
-fn error_answer(status: StatusCode, code: &str) -> Answer {
-    let told = match code {
-        "SlowDown" => "Please reduce your request rate.",
-        "NoSuchKey" => "The specified key does not exist.",
-        "NoSuchBucket" => "The specified bucket does not exist",
-        "PreconditionFailed" => "At least one of the pre-conditions you specified did not hold",
-        "InvalidAccessKeyId" => "The AWS Access Key Id you provided does not exist in our records.",
-        "InvalidToken" => "The provided token is malformed or otherwise invalid.",
-        _ => "Access Denied",
-    };
-    let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
-    // Without an element for the request's id: moto writes another into every such element that passes through it.
-    let body = format!("{head}<Error><Code>{code}</Code><Message>{told}</Message></Error>");
-    let mut answer = http::of_type(status, "application/xml", body.into());
-    answer.headers_mut().insert("x-amz-request-id", HeaderValue::from_static("0"));
-    answer
 }

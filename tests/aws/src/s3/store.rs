@@ -19,8 +19,9 @@ use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::validation::NameValidation;
 use tokio::sync::RwLock;
 
+use super::error::error_answer;
 use super::operation::{Kind, Operation};
-use super::{error_answer, xml};
+use super::xml;
 use crate::http::{self, Answer, Body, Cut};
 use crate::identity::Identities;
 

@@ -119,7 +119,7 @@ fn sql_rules_compile() {
         let rule = format!("{{id: r, type: sql, query: \"{}\", {bound}}}", query.replace('"', "\\\""));
         assert_eq!(made(level, &rule), expected, "{query}");
     };
-    let predicate = |sql: &str| row("r", RowCheck::Predicate { sql: sql.to_owned() });
+    let predicate = |sql: &str| row("r", RowCheck::Predicate { sql: sql.parse().unwrap() });
     check("n", "SELECT COUNT(*) FROM {object} WHERE {property} = 0", "mustBe: 0", predicate("n = 0"));
     check(
         "table",
@@ -177,13 +177,13 @@ fn compiled_sql_is_what_engines_translate() {
     .unwrap();
     for rule in &table.dataset_rules {
         let Metric::Sql { query } = &rule.metric else { panic!("{rule:?}") };
-        assert!(crate::sql::TableSql::parse_metric(query).is_ok(), "{query}");
+        assert!(query.to_string().parse::<crate::sql::MetricSql>().is_ok(), "{query}");
     }
     let predicates = table.row_rules.iter().filter_map(|rule| match &rule.check {
         RowCheck::Predicate { sql } => Some(sql),
         _ => None,
     });
-    let translated: Vec<String> = predicates.map(|sql| crate::sql::check_row_predicate(sql).unwrap()).collect();
+    let translated: Vec<String> = predicates.map(|sql| sql.engine_expr().to_string()).collect();
     assert_eq!(translated, ["round_half_away_2(n) = 1"]);
 }
 

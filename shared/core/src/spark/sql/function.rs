@@ -10,7 +10,7 @@ use super::arithmetic::{no_number, quotient};
 use super::expression::Expressions;
 use super::literal::literal_number;
 use super::types::{SqlType, Typed};
-use crate::sql::{SqlError, not_portable, round_decimals};
+use crate::sql::{SqlError, not_portable, refused, round_decimals};
 
 /// A function, or what the parser has a form of its own for.
 pub(super) fn call(all: &Expressions<'_>, expr: &Expr) -> Result<Typed, SqlError> {
@@ -27,14 +27,14 @@ pub(super) fn call(all: &Expressions<'_>, expr: &Expr) -> Result<Typed, SqlError
             substring(all, text, start, substring_for.as_deref())
         }
         Expr::Extract { field, expr: inner, .. } => extract(all, field, inner, expr),
-        _ => Err(not_portable(format!("the expression `{expr}`"), expr, "see docs/sql.md for what is")),
+        _ => Err(refused::expression(expr)),
     }
 }
 
 fn by_name(all: &Expressions<'_>, function: &Function, expr: &Expr) -> Result<Typed, SqlError> {
     let name = function.name.to_string().to_ascii_lowercase();
     let FunctionArguments::List(list) = &function.args else {
-        return Err(not_portable(format!("this call of {name}"), expr, "give it arguments in parentheses"));
+        return Err(refused::call(&name, expr));
     };
     let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
     let mut arguments = Vec::with_capacity(list.args.len());
@@ -45,7 +45,7 @@ fn by_name(all: &Expressions<'_>, function: &Function, expr: &Expr) -> Result<Ty
                 all.inside_aggregate(expr)?;
                 return Ok(Typed::new("count(*)", SqlType::Int64));
             }
-            _ => return Err(not_portable(format!("this argument of {name}"), expr, "give plain expressions")),
+            _ => return Err(refused::argument(&name, expr)),
         }
     }
     match (name.as_str(), arguments.as_slice()) {

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use sqlparser::ast::{Expr, Spanned, Value};
 
 use super::types::{MAX_DIGITS, SqlType, Typed};
-use crate::sql::{SqlError, not_portable};
+use crate::sql::{SqlError, not_portable, refused};
 
 pub(super) fn literal(value: &Value, node: &impl Spanned) -> Result<Typed, SqlError> {
     match value {
@@ -17,7 +17,7 @@ pub(super) fn literal(value: &Value, node: &impl Spanned) -> Result<Typed, SqlEr
         Value::Boolean(true) => Ok(Typed::new("TRUE", SqlType::Boolean)),
         Value::Boolean(false) => Ok(Typed::new("FALSE", SqlType::Boolean)),
         Value::Null => Ok(Typed::new("NULL", SqlType::Null)),
-        other => Err(not_portable(format!("the literal {other}"), node, "use numbers and 'text'")),
+        other => Err(refused::literal(other, node)),
     }
 }
 

@@ -6,30 +6,28 @@
 
 mod arithmetic;
 mod cast;
-mod check;
 mod conform;
 mod expression;
 mod function;
 mod group;
 mod literal;
 mod query;
+mod relation;
 mod scope;
 mod set_operation;
 mod types;
 
 use std::collections::BTreeMap;
 
-use sqlparser::ast::Query;
-
-pub use self::check::{CheckError, check};
-pub use self::conform::{ConformError, conform};
+pub use self::conform::conform;
 use self::expression::Expressions;
 use self::query::Translator;
+pub use self::relation::{Relation, SparkQuery};
 use self::scope::{Field, Scope, Source};
 pub use self::types::SqlType;
 use crate::contract::ColumnType;
 use crate::name::{Layer, TableName};
-use crate::sql::{RowSql, SqlError, TableSql, engine_name, not_portable, parse_predicate, parse_query};
+use crate::sql::{MetricSql, Predicate, RowSql, SqlError, TableSql, engine_name, not_portable};
 
 /// Settings that the translated text needs, with the reason of each.
 pub const SETTINGS: &[(&str, &str, &str)] = &[
@@ -43,55 +41,34 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// A table or view as Spark knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Relation {
-    /// Its name in Spark, unquoted: one part.
-    pub name: String,
-    /// Its columns, by name.
-    pub columns: Vec<(String, ColumnType)>,
-}
-
-/// A query in Spark's SQL.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SparkQuery {
-    /// The text, without a semicolon.
-    pub text: String,
-    /// What it answers; the columns that a projection carries are left out.
-    pub columns: Vec<(String, SqlType)>,
-}
-
 /// The statement of a silver table over its typed source columns; `carried` columns of the view pass through unseen.
 ///
 /// # Errors
 /// [`SqlError`] with the position of what is refused.
-pub fn projection(sql: &str, bronze: &Relation, carried: &[&str]) -> Result<SparkQuery, SqlError> {
-    RowSql::parse(sql)?;
+pub fn projection(sql: &RowSql, bronze: &Relation, carried: &[&str]) -> Result<SparkQuery, SqlError> {
     let tables = BTreeMap::from([("bronze".to_owned(), bronze)]);
-    Translator::new(tables).whole(&parse_query(sql)?, carried)
+    Translator::new(tables).whole(sql.query(), carried)
 }
 
 /// The statement of a gold table over the tables that it reads.
 ///
 /// # Errors
 /// [`SqlError`] with the position of what is refused.
-pub fn query(sql: &str, inputs: &BTreeMap<(Layer, TableName), Relation>) -> Result<SparkQuery, SqlError> {
-    TableSql::parse(sql)?;
+pub fn query(sql: &TableSql, inputs: &BTreeMap<(Layer, TableName), Relation>) -> Result<SparkQuery, SqlError> {
     let tables = inputs.iter().map(|((layer, table), relation)| (engine_name(*layer, table), relation)).collect();
-    Translator::new(tables).whole(&parse_query(sql)?, &[])
+    Translator::new(tables).whole(sql.query(), &[])
 }
 
 /// The query of a rule over its table, written `object`: one row with one number.
 ///
 /// # Errors
 /// [`SqlError`] with the position of what is refused.
-pub fn metric(sql: &str, object: &Relation) -> Result<SparkQuery, SqlError> {
-    TableSql::parse_metric(sql)?;
-    let query: Query = parse_query(sql)?;
-    let translated = Translator::new(BTreeMap::from([("object".to_owned(), object)])).unnamed(&query)?;
+pub fn metric(sql: &MetricSql, object: &Relation) -> Result<SparkQuery, SqlError> {
+    let query = sql.query();
+    let translated = Translator::new(BTreeMap::from([("object".to_owned(), object)])).unnamed(query)?;
     match translated.columns.as_slice() {
         [(_, answer)] if answer.is_number() => Ok(translated),
-        _ => Err(not_portable("a rule that answers no number", &query, "select one number, such as COUNT(*)")),
+        _ => Err(not_portable("a rule that answers no number", query, "select one number, such as COUNT(*)")),
     }
 }
 
@@ -99,11 +76,10 @@ pub fn metric(sql: &str, object: &Relation) -> Result<SparkQuery, SqlError> {
 ///
 /// # Errors
 /// [`SqlError`] with the position of what is refused.
-pub fn predicate(sql: &str, columns: &[(String, ColumnType)]) -> Result<String, SqlError> {
-    let expr = parse_predicate(sql)?;
+pub fn predicate(sql: &Predicate, columns: &[(String, ColumnType)]) -> Result<String, SqlError> {
     let fields = columns.iter().map(|(name, column_type)| Field::named(name, SqlType::from(column_type)));
     let scope = Scope::of(Source { name: None, fields: fields.collect() });
-    Ok(Expressions::of_rows(&scope).condition(&expr)?.text)
+    Ok(Expressions::of_rows(&scope).condition(sql.expr())?.text)
 }
 
 #[cfg(test)]

@@ -9,11 +9,11 @@ use sqlparser::ast::{
 
 use super::expression::Expressions;
 use super::group::{check_grouped, group_texts};
+use super::relation::{Answer, Relation, SparkQuery};
 use super::scope::{Field, Scope, Source, unknown_table};
 use super::set_operation::{united, words};
 use super::types::{SqlType, quoted};
-use super::{Relation, SparkQuery};
-use crate::sql::{SqlError, not_portable};
+use crate::sql::{SqlError, not_portable, refused};
 
 /// A table of `WITH`.
 struct Cte {
@@ -21,12 +21,6 @@ struct Cte {
     /// Its name in Spark, which no view has.
     spark_name: String,
     fields: Vec<Field>,
-}
-
-/// A translated query with the columns that it answers.
-pub(super) struct Answer {
-    pub(super) text: String,
-    pub(super) fields: Vec<Field>,
 }
 
 /// Translates queries over tables, by the name that the subset gives them.
@@ -107,7 +101,7 @@ impl<'a> Translator<'a> {
                 let (left, right) = (self.set(left, &[])?, self.set(right, &[])?);
                 united(&left, words, &right, body)
             }
-            other => Err(not_portable("this form of query", other, "write SELECT … FROM …")),
+            other => Err(refused::query_form(other)),
         }
     }
 
@@ -171,7 +165,7 @@ impl<'a> Translator<'a> {
             JoinOperator::Left(on) | JoinOperator::LeftOuter(on) => ("LEFT JOIN", Some(on)),
             JoinOperator::Right(on) | JoinOperator::RightOuter(on) => ("RIGHT JOIN", Some(on)),
             JoinOperator::FullOuter(on) => ("FULL JOIN", Some(on)),
-            _ => return Err(not_portable("this kind of join", join, "use INNER, LEFT, RIGHT, FULL or CROSS JOIN")),
+            _ => return Err(refused::join_kind(join)),
         };
         let condition = match constraint {
             None => {
@@ -189,7 +183,7 @@ impl<'a> Translator<'a> {
                 scope.merged.extend(merged);
                 format!(" USING ({})", names.join(", "))
             }
-            Some(_) => return Err(not_portable("a join without condition", join, "write ON … or USING (…)")),
+            Some(_) => return Err(refused::join_without_condition(join)),
         };
         Ok(format!("\n  {kind} {text}{condition}"))
     }
@@ -207,7 +201,7 @@ impl<'a> Translator<'a> {
                 let text = format!("(\n{}\n){shown}", answer.text);
                 Ok((text, Scope::of(Source { name, fields: answer.fields })))
             }
-            other => Err(not_portable("this table expression", other, "read named tables or subqueries")),
+            other => Err(refused::table_expression(other)),
         }
     }
 
@@ -278,7 +272,7 @@ fn projected(select: &Select, all: &Expressions<'_>) -> Result<(Vec<String>, Vec
                 let table = name.to_string();
                 vec![all.scope.source(&table).ok_or_else(|| unknown_table(&table, item))?]
             }
-            other => return Err(not_portable("this select item", other, "name the columns")),
+            other => return Err(refused::select_item(other)),
         };
         for (source, field) in sources.into_iter().flat_map(|source| source.fields.iter().map(move |f| (source, f))) {
             let hint = "give it one with AS";

@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{SetOperator, SetQuantifier, Spanned};
 
-use super::query::Answer;
+use super::relation::Answer;
 use super::scope::Field;
 use super::types::quoted;
 use crate::sql::{SqlError, not_portable};

@@ -25,7 +25,7 @@ fn translated(sql: &str) -> Result<SparkQuery, SqlError> {
         ((Layer::Silver, "t".parse().unwrap()), relation("silver_t")),
         ((Layer::Gold, "u".parse().unwrap()), relation("gold_u")),
     ]);
-    query(sql, &inputs)
+    query(&sql.parse()?, &inputs)
 }
 
 /// The one column of an expression over `silver.t`: its type and text.
@@ -142,23 +142,30 @@ fn queries_name_their_tables_and_columns() {
 #[test]
 fn carried_columns_pass_through_unseen() {
     let bronze = relation("rows");
-    let projected = projection("SELECT TRIM(t) AS t FROM bronze", &bronze, &["_source_row", "Raw Name"]).unwrap();
+    let projected =
+        projection(&"SELECT TRIM(t) AS t FROM bronze".parse().unwrap(), &bronze, &["_source_row", "Raw Name"]).unwrap();
     assert_eq!(projected.columns, [("t".to_owned(), SqlType::Text)]);
     assert_eq!(
         projected.text,
         "SELECT\n  trim(`bronze`.`t`) AS `t`,\n  `bronze`.`_source_row` AS `_source_row`,\n  `bronze`.`Raw Name` AS `Raw Name`\nFROM `rows` AS `bronze`"
     );
-    assert!(projection("SELECT _source_row FROM bronze", &bronze, &["_source_row"]).is_err(), "it is unseen");
+    assert!(
+        projection(&"SELECT _source_row FROM bronze".parse().unwrap(), &bronze, &["_source_row"]).is_err(),
+        "it is unseen"
+    );
 }
 
 #[test]
 fn rules_are_one_number_or_one_condition() {
     let columns = relation("t").columns;
-    assert_eq!(predicate("q = 0 OR t LIKE 'x%'", &columns).as_deref(), Ok("((`q` = 0) OR (`t` LIKE 'x%'))"));
-    assert!(predicate("q + 1", &columns).is_err());
-    let number = metric("SELECT COUNT(*) FROM object WHERE q > 1", &relation("checked")).unwrap();
+    assert_eq!(
+        predicate(&"q = 0 OR t LIKE 'x%'".parse().unwrap(), &columns).as_deref(),
+        Ok("((`q` = 0) OR (`t` LIKE 'x%'))")
+    );
+    assert!(predicate(&"q + 1".parse().unwrap(), &columns).is_err());
+    let number = metric(&"SELECT COUNT(*) FROM object WHERE q > 1".parse().unwrap(), &relation("checked")).unwrap();
     assert_eq!(number.text, "SELECT\n  count(*)\nFROM `checked` AS `object`\nWHERE (`object`.`q` > 1)");
-    assert!(metric("SELECT MAX(t) FROM object", &relation("checked")).is_err());
+    assert!(metric(&"SELECT MAX(t) FROM object".parse().unwrap(), &relation("checked")).is_err());
 }
 
 const RETAIL: &str = include_str!("../../../../../pipelines/retail/pipeline.yaml");

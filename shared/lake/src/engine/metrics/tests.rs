@@ -71,7 +71,7 @@ fn metrics_are_counted_over_the_whole_table() {
     check(Metric::DuplicateValues { columns: names(&["k"]) }, rows, "2");
     check(Metric::DuplicateValues { columns: names(&["k", "n"]) }, rows, "1");
     check(Metric::DuplicateValues { columns: names(&["n", "k"]) }, percent, "12.5 %");
-    let sql = |query: &str| Metric::Sql { query: query.to_owned() };
+    let sql = |query: &str| Metric::Sql { query: query.parse().unwrap() };
     check(sql("SELECT COUNT(DISTINCT k) FROM object"), rows, "3");
     check(sql("SELECT SUM(n) FROM object WHERE k = 'a'"), rows, "3");
     check(sql("SELECT ROUND(AVG(n), 3) FROM object"), rows, "1.143");
@@ -115,7 +115,7 @@ fn metrics_that_cannot_run_are_refused_by_name() {
         let text = sluice_core::error::StepError::new(error.name(), &error).to_string();
         assert!(text.starts_with("InvalidInput: rule `r`") && text.contains(expected), "{text}");
     };
-    let sql = |query: &str| Metric::Sql { query: query.to_owned() };
+    let sql = |query: &str| Metric::Sql { query: query.parse().unwrap() };
     check(Metric::NullValues { column: "x".parse().unwrap() }, "column `x` is not in the contract");
     check(sql("SELECT COUNT(nope) FROM object"), "nope");
     check(sql("SELECT COUNT(*), 1 FROM object"), "answers 2 columns");

@@ -108,7 +108,7 @@ fn checks_say_what_a_good_value_is() {
     check(ColumnType::Text, &RowCheck::MaxLength { characters: 2 }, &["äö", ""], &["äöü"]);
     let pattern = RowCheck::Pattern { regex: "^[AC]?[0-9]{6}$".to_owned() };
     check(ColumnType::Text, &pattern, &["536365", "C536365"], &["53636", "B536365", " 536365", "5363651"]);
-    let predicate = RowCheck::Predicate { sql: "v = 0 OR ROUND(v, 1) <> v".to_owned() };
+    let predicate = RowCheck::Predicate { sql: "v = 0 OR ROUND(v, 1) <> v".parse().unwrap() };
     check(MONEY, &predicate, &["0.1", "-7.5"], &["0", "0.01"]);
 }
 
@@ -180,20 +180,25 @@ fn rules_that_cannot_run_are_refused_by_name() {
         let text = sluice_core::error::StepError::new(error.name(), &error).to_string();
         assert!(text.starts_with("InvalidInput: rule `r`") && text.contains(expected), "{text}");
     };
-    let predicate = |sql: &str| RowCheck::Predicate { sql: sql.to_owned() };
+    let predicate = |sql: &str| RowCheck::Predicate { sql: sql.parse().unwrap() };
     check(ColumnType::Int32, RowCheck::Minimum { bound: "x".into(), exclusive: false }, "'x' is no INT");
     check(ColumnType::Text, RowCheck::MultipleOf { step: "2".parse().unwrap() }, "2 is no step of STRING");
     check(ColumnType::Int32, predicate("nope > 1"), "nope");
     check(ColumnType::Int32, predicate("v + 1"), "neither true nor false");
-    check(ColumnType::Int32, predicate("SUM(v) > 1"), "aggregate");
-    check(ColumnType::Int32, predicate("v >"), "Expected");
+    // These are no predicates, so that no rule can hold them.
+    let refused = |sql: &str, expected: &str| {
+        let error = sql.parse::<sluice_core::sql::Predicate>().unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    refused("SUM(v) > 1", "aggregate");
+    refused("v >", "Expected");
 }
 
 proptest! {
     #[test]
     fn broken_is_never_null(texts in prop::collection::vec(prop::option::of(prop::option::of("[0-9.x-]{0,4}")), 0..12)) {
         let mut contract = contract(&[("v", MONEY)]);
-        let predicate = RowCheck::Predicate { sql: "v > 1 AND NOT v = 5".into() };
+        let predicate = RowCheck::Predicate { sql: "v > 1 AND NOT v = 5".parse().unwrap() };
         let checks = [RowCheck::Readable, RowCheck::Required, RowCheck::NotMissing { values: vec!["1.00".into()] },
             RowCheck::Pattern { regex: "0".into() }, RowCheck::OneOf { values: vec![] }, predicate,
             RowCheck::Maximum { bound: "3".into(), exclusive: true }, RowCheck::MultipleOf { step: "0.5".parse().unwrap() }];

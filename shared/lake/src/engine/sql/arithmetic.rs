@@ -5,8 +5,8 @@ use polars::prelude::{
     ChunkedArray, Column, DataType, Float64Type, Int64Type, Int128Type, IntoColumn, PolarsError, PolarsResult,
 };
 
-use super::functions::wrong_arguments;
-use super::numbers::{doubles, is_number, places};
+use super::arguments::wrong_arguments;
+use super::numbers::{MAX_DIGITS, doubles, is_number, places};
 
 /// Fewest digits after the point of a decimal quotient.
 const LEAST_QUOTIENT_PLACES: usize = 6;
@@ -15,8 +15,6 @@ const MOST_QUOTIENT_PLACES: usize = 18;
 /// Most digits before the point of a decimal divisor and quotient, as Spark has them. With the places above they fill
 /// a decimal.
 const MOST_QUOTIENT_DIGITS: usize = 20;
-/// Most digits of a decimal.
-pub(super) const MAX_DIGITS: usize = 38;
 
 /// An operation of two numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use polars::prelude::{
 };
 use sluice_core::contract::ColumnType;
 
-use super::functions::{first, wrong_arguments};
+use super::arguments::{first, wrong_arguments};
 use crate::engine::cast::{day, micros};
 use crate::engine::types::polars_type;
 

@@ -6,7 +6,7 @@ use polars::prelude::{
     PolarsError, PolarsResult,
 };
 
-use super::functions::first;
+use super::arguments::first;
 use super::numbers::{double_units, doubles, half_away, power_of_ten};
 use crate::engine::cast::numbers;
 

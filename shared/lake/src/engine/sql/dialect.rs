@@ -2,22 +2,18 @@
 
 use std::ops::ControlFlow;
 
-use sluice_core::sql::SqlError;
 use sqlparser::ast::{
     BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
     FunctionArgumentList, FunctionArguments, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query,
-    SetExpr, Statement, UnaryOperator, Value, VisitMut, VisitorMut,
+    SetExpr, UnaryOperator, Value, VisitMut, VisitorMut,
 };
-use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::Parser;
 
-use super::arithmetic::MAX_DIGITS;
 use super::conversion::Target;
 use super::functions::{
     CEIL, DAY, DIFFERENCE, FLOOR, INSTANT, NEGATION, PART, PRODUCT, QUOTIENT, REMAINDER, RENAMED, ROOM, SUM, TOTAL,
     WIDEN,
 };
-use crate::engine::EngineError;
+use super::numbers::MAX_DIGITS;
 
 /// The statement with the subset's meaning on Polars:
 ///
@@ -35,24 +31,10 @@ use crate::engine::EngineError;
 ///   null for a number that needs more;
 /// - `IS TRUE` and its kin are never null, where Polars answers null for null;
 /// - dates and timestamps are read by ISO 8601, and timestamps are in UTC, where Polars gives them no zone.
-///
-/// # Errors
-/// [`EngineError::Sql`] when the text is no SQL.
-pub(super) fn statement(sql: &str) -> Result<Query, EngineError> {
-    let mut query = parse(sql)?;
+pub(super) fn statement(mut query: Query) -> Query {
     let _: ControlFlow<()> = query.visit(&mut Exact);
     let _: ControlFlow<()> = query.visit(&mut PlainJoins);
-    Ok(query)
-}
-
-/// The one query of a text, as it is.
-pub(super) fn parse(sql: &str) -> Result<Query, EngineError> {
-    let failed = |message: String| EngineError::from(SqlError::Syntax { message });
-    let statements = Parser::parse_sql(&GenericDialect {}, sql).map_err(|error| failed(error.to_string()))?;
-    match <[Statement; 1]>::try_from(statements) {
-        Ok([Statement::Query(query)]) => Ok(*query),
-        _ => Err(failed("expected one SELECT".to_owned())),
-    }
+    query
 }
 
 struct Exact;

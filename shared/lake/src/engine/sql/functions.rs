@@ -6,6 +6,7 @@ use polars::prelude::{Column, DataType, Field, PlSmallStr, PolarsError, PolarsRe
 use polars::sql::{FunctionOptions, FunctionRegistry};
 use sluice_core::sql::{DATEDIFF_FUNCTION, round_decimals_range, round_function};
 
+use super::arguments::wrong_arguments;
 use super::arithmetic::{Operation, negation, negation_type, operate, operation_type};
 use super::calendar::{datediff, datediff_type, day_type, instant_type, to_day, to_instant};
 use super::conversion::{Target, converted, converted_type};
@@ -129,10 +130,6 @@ fn elementwise(
     defined
 }
 
-pub(super) fn first(types: &[DataType]) -> PolarsResult<&DataType> {
-    types.first().ok_or_else(|| wrong_arguments(1))
-}
-
 fn one(columns: &[Column]) -> PolarsResult<&Column> {
     match columns {
         [only] => Ok(only),
@@ -145,8 +142,4 @@ fn two(columns: &[Column]) -> PolarsResult<[&Column; 2]> {
         [a, b] => Ok([a, b]),
         _ => Err(wrong_arguments(2)),
     }
-}
-
-pub(super) fn wrong_arguments(expected: usize) -> PolarsError {
-    PolarsError::SQLInterface(format!("the function takes {expected} argument(s)").into())
 }

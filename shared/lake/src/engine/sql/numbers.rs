@@ -6,9 +6,10 @@ use polars::prelude::{
     PolarsResult,
 };
 
-use super::arithmetic::MAX_DIGITS;
-use super::functions::first;
+use super::arguments::first;
 
+/// Most digits of a decimal.
+pub(super) const MAX_DIGITS: usize = 38;
 /// Most digits of a decimal in a sum: the sums of 10^10 of them have 38.
 const SUMMED_DIGITS: usize = 28;
 

@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use polars::prelude::{AllowedOptimizations, DataType, Expr, LazyFrame, PlSmallStr, col};
 use polars::sql::SQLContext;
-use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, SetExpr, TableAlias, TableFactor, TableWithJoins};
+use sluice_core::sql::select_all;
+use sqlparser::ast::{
+    Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins,
+};
 
-use super::arithmetic::MAX_DIGITS;
-use super::dialect::parse;
 use super::functions::Functions;
+use super::numbers::MAX_DIGITS;
 use crate::engine::EngineError;
 
 /// Plans a query over these tables.
@@ -23,6 +25,19 @@ pub(super) fn plan(query: Query, tables: Vec<(String, LazyFrame)>) -> Result<Laz
     let mut planner = Planner { tables: tables.into_iter().collect(), parts: 0, joins: false };
     let planned = planner.query(query)?;
     if planner.joins { without_range_joins(planned) } else { Ok(planned) }
+}
+
+/// `SELECT (<expression>) AS <name> FROM <table>`.
+///
+/// # Errors
+/// [`EngineError::Sql`] for the name of a table that SQL takes for something else.
+pub(super) fn projection(expression: sqlparser::ast::Expr, name: &str, table: &str) -> Result<Query, EngineError> {
+    let mut query = select_all(table)?;
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        let expr = sqlparser::ast::Expr::Nested(Box::new(expression));
+        select.projection = vec![SelectItem::ExprWithAlias { expr, alias: Ident::new(name) }];
+    }
+    Ok(query)
 }
 
 /// The plan without joins by inequality, on which this build of Polars' streaming engine panics.
@@ -82,14 +97,14 @@ impl Planner {
                 self.set(right, false)
             }
             _ => {
-                let mut part = parse("SELECT * FROM part")?;
+                let mut part = select_all("part")?;
                 std::mem::swap(part.body.as_mut(), body);
                 // What is in `part` now is the operand; what is in `body` reads it.
                 let name = self.register(part)?;
                 if let Some(rows) = self.tables.get_mut(&name) {
                     *rows = roomy(std::mem::take(rows))?;
                 }
-                *body = *parse(&format!("SELECT * FROM {name}"))?.body;
+                *body = *select_all(&name)?.body;
                 Ok(())
             }
         }

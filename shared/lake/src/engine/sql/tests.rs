@@ -8,7 +8,7 @@ use sluice_core::contract::ColumnType;
 use sluice_core::error::StepError;
 use sluice_core::pipeline::Pipeline;
 use sluice_core::spec::PipelineSpec;
-use sluice_core::sql::{RowSql, TableSql, engine_name};
+use sluice_core::sql::{TableSql, engine_name};
 
 use super::*;
 use crate::engine::cast::read_exprs;
@@ -41,9 +41,9 @@ fn table() -> DataFrame {
 }
 
 fn query(sql: &str) -> Result<DataFrame, EngineError> {
-    let parsed = TableSql::parse(sql)?;
+    let parsed: TableSql = sql.parse()?;
     let tables = vec![("silver.t".to_owned(), table().lazy()), ("gold.u".to_owned(), table().lazy())];
-    let planned = run(&parsed.engine_sql(), tables)?;
+    let planned = run(parsed.engine_query(), tables)?;
     let schema = planned.clone().collect_schema()?;
     let answered = collect_streaming(planned.clone()).map_err(EngineError::while_running("the query"))?;
     assert_eq!(schema.as_ref(), answered.schema().as_ref(), "{sql}: the planned types are the real ones");
@@ -224,8 +224,8 @@ fn what_does_not_fit_is_named() {
 fn results_become_the_contract_or_an_error() {
     let check = |sql: &str, column_type: ColumnType, expected: &str| {
         let contract = contract(&[("x", column_type.clone())]);
-        let planned =
-            run(&TableSql::parse(sql).unwrap().engine_sql(), vec![("silver.t".to_owned(), table().lazy())]).unwrap();
+        let parsed: TableSql = sql.parse().unwrap();
+        let planned = run(parsed.engine_query(), vec![("silver.t".to_owned(), table().lazy())]).unwrap();
         let text = match conform(planned, &contract) {
             Err(error) => StepError::new(error.name(), &error).to_string(),
             Ok(rows) => match collect_streaming(rows.select([canonical_text("x", &column_type)])) {
@@ -328,8 +328,8 @@ fn retail_silver(pipeline: &Pipeline) -> DataFrame {
         value.alias(name.as_str())
     });
     let view = bronze.lazy().select(typed.collect::<Vec<_>>());
-    let sql = RowSql::parse(silver.sql.as_deref().unwrap()).unwrap().engine_sql(&[]);
-    let projected = run(&sql, vec![("bronze".to_owned(), view)]).unwrap();
+    let sql = silver.sql.as_ref().unwrap().engine_query(&[]);
+    let projected = run(sql, vec![("bronze".to_owned(), view)]).unwrap();
     collect_streaming(conform(projected, &silver.contract).unwrap()).unwrap()
 }
 
@@ -365,9 +365,8 @@ fn the_retail_pipeline_computes_what_the_issue_says() {
     let good = silver.lazy().filter(polars::prelude::col("description").is_not_null());
     let gold = |name: &str| {
         let table = pipeline.gold.iter().find(|table| table.table.table().as_str() == name).unwrap();
-        let parsed = TableSql::parse(&table.sql).unwrap();
         let inputs = table.inputs.iter().map(|input| (engine_name(input.layer(), input.table()), good.clone()));
-        let planned = run(&parsed.engine_sql(), inputs.collect()).unwrap();
+        let planned = run(table.sql.engine_query(), inputs.collect()).unwrap();
         let rows = collect_streaming(conform(planned, &table.contract).unwrap()).unwrap();
         rows_of(&rows, &table.contract)
     };

@@ -2,7 +2,7 @@
 
 use polars::prelude::{Column, DataType, IntoColumn, PolarsError, PolarsResult, StringChunked};
 
-use super::functions::wrong_arguments;
+use super::arguments::wrong_arguments;
 
 /// Which end a number of characters is taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,13 +14,14 @@ use polars::prelude::{
     DataFrame, Engine, HiveOptions, IdxSize, LazyFrame, ParquetReader, PlRefPath, ScanArgsParquet, Schema, SchemaRef,
     SerReader,
 };
+use sluice_core::source::Codec;
 
 use self::text::{text_column, without_text};
 use super::batch::SourceBatch;
 use super::chunk::ReadLimits;
 use super::columns::SourceColumns;
 use super::error::{Place, SourceError};
-use super::stream::{Codec, SourceInput};
+use super::stream::SourceInput;
 use super::{Sink, SourceSummary};
 
 /// What a value takes in a column of text beside the text itself, in bytes.
@@ -157,12 +158,12 @@ fn open_parquet(path: &Path, object: &str) -> Result<File, SourceError> {
     let open = |source| SourceError::Open { object: object.to_owned(), source };
     let mut magic = Vec::new();
     File::open(path).map_err(open)?.take(4).read_to_end(&mut magic).map_err(open)?;
-    let packed = |codec| Err(SourceError::ParquetPacked { object: object.to_owned(), codec });
-    match magic.as_slice() {
-        [] => Err(SourceError::EmptyObject { object: object.to_owned() }),
-        [0x1F, 0x8B, ..] => packed(Codec::Gzip),
-        [0x28, 0xB5, 0x2F, 0xFD] => packed(Codec::Zstandard),
-        _ => File::open(path).map_err(open),
+    if magic.is_empty() {
+        return Err(SourceError::EmptyObject { object: object.to_owned() });
+    }
+    match Codec::of(&magic) {
+        Codec::Plain => File::open(path).map_err(open),
+        codec => Err(SourceError::ParquetPacked { object: object.to_owned(), codec }),
     }
 }
 

@@ -10,10 +10,12 @@ use sluice_core::name::TableRef;
 use sluice_core::run::{RunRef, StagedFile};
 use sluice_core::uri::{LakePath, layout};
 
-use super::AT_ONCE;
 use crate::delta::{DataFile, FileColumn, Footer};
 use crate::error::LakeError;
 use crate::lake::Lake;
+
+/// Small requests to the store side by side: enough to hide its latency, few enough for its rate limits.
+pub(super) const AT_ONCE: usize = 16;
 
 /// The folder where Spark staged the files of one table in one attempt.
 pub(super) struct StageFolder<'a> {

@@ -22,7 +22,7 @@ use sluice_core::source::SourceId;
 use sluice_core::spark::metrics::{EtlMetrics, MetricName, TableMetrics};
 use sluice_core::spec::SourceFormat;
 
-use self::files::{Missing, StageFolder};
+use self::files::{AT_ONCE, Missing, StageFolder};
 pub(super) use self::numbers::{number, numbers, read_metrics};
 use super::changes::{has_inputs, in_order, open_planned};
 use crate::delta::OpenTable;
@@ -30,9 +30,6 @@ use crate::engine::{BronzeTable, Merged, SilverContext, SilverOutcome, gold_chan
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::verify_version;
-
-/// Small requests to the store side by side: enough to hide its latency, few enough for its rate limits.
-const AT_ONCE: usize = 16;
 
 /// The changeset of a plan whose Spark step is complete. Writes nothing; the same output gives the same changes.
 ///

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use sluice_core::engine::{Engine, EnginePreference};
-use sluice_core::run::{Codec, Plan, RunRequest};
+use sluice_core::run::{Plan, RunRequest};
+use sluice_core::source::Codec;
 use tempfile::TempDir;
 
 use super::*;

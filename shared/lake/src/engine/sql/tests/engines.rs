@@ -281,7 +281,10 @@ fn translated(sql: &str) -> SparkQuery {
         ((Layer::Silver, "t".parse().unwrap()), relation("silver_t")),
         ((Layer::Gold, "u".parse().unwrap()), relation("gold_u")),
     ]);
-    translate(&whole_query(sql), &inputs).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    whole_query(sql)
+        .parse::<TableSql>()
+        .and_then(|parsed| translate(&parsed, &inputs))
+        .unwrap_or_else(|error| panic!("{sql}: {error}"))
 }
 
 /// A type as far as a contract cares: integers of every width are one, and so are decimals with the same places.

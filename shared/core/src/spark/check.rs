@@ -1,13 +1,13 @@
-//! Whether the SQL of a pipeline can run on Spark, found without Spark.
+//! Whether the SQL and the rules of a pipeline can run on Spark, found without Spark.
 
 use std::collections::BTreeMap;
 
-use super::{ConformError, Relation, conform, projection, query};
-use crate::contract::{ColumnType, TableContract};
+use super::sql::{Relation, conform, projection, query};
+use super::{SparkError, audit, cast};
+use crate::contract::{ColumnType, ConformError, TableContract};
 use crate::error::with_sources;
 use crate::name::{ColumnName, Layer, TableName, TableRef};
 use crate::pipeline::{GoldTable, SilverTable};
-use crate::spark::{SparkError, audit, cast};
 use crate::sql::SqlError;
 
 /// Why the SQL of a table is refused.

@@ -1,0 +1,267 @@
+//! From a spec to a pipeline: its contracts resolved, its parts checked against each other and against what Spark runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::contract::{ColumnType, Contract, TableContract};
+use crate::decimal::DecimalNumber;
+use crate::engine::EnginePreference;
+use crate::name::{ColumnName, Layer, TableName, TableRef};
+use crate::pipeline::{GoldTable, Pipeline, SilverTable, Versioned, WriteMode};
+use crate::spark::{CheckError, check, check_format};
+use crate::spec::{GoldSpec, LambdaLimits, PipelineSpec, SilverSpec, SourceFormat, SpecError, WriteModeSpec};
+use crate::sql::{RowSql, SqlError, TableSql};
+use crate::uri::LakePath;
+
+impl Pipeline {
+    /// Resolves a spec with the texts of its contracts, by the path the spec writes.
+    ///
+    /// # Errors
+    /// Every problem found, in the order of the spec.
+    pub fn resolve(spec: &PipelineSpec, contracts: &BTreeMap<LakePath, String>) -> Result<Self, Vec<SpecError>> {
+        let resolver = Resolver { spec, contracts };
+        let mut problems = Vec::new();
+        let mut keep = |result: Result<(), SpecError>| problems.extend(result.err());
+        keep(resolver.check_names());
+        keep(resolver.check_limits());
+        keep(resolver.check_engine());
+        let mut silver = Vec::new();
+        for table in &spec.silver {
+            keep(resolver.silver(table).map(|resolved| silver.push(resolved)));
+        }
+        let mut gold = Vec::new();
+        for table in &spec.gold {
+            keep(resolver.gold(table).map(|resolved| gold.push(resolved)));
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let gold = resolver.in_order(gold).map_err(|problem| vec![problem])?;
+        let refused: Vec<SpecError> =
+            check(&silver, &gold).into_iter().map(|(table, error)| resolver.refused(&table, error)).collect();
+        if !refused.is_empty() {
+            return Err(refused);
+        }
+        Ok(Self {
+            name: spec.pipeline.clone(),
+            domain: spec.domain.clone(),
+            source_prefix: spec.source.prefix.clone(),
+            source_format: spec.source.format,
+            csv: spec.source.csv.unwrap_or_default(),
+            bronze: resolver.table(Layer::Bronze, &spec.bronze.table),
+            silver,
+            gold,
+            engine: spec.engine,
+            lambda_limits: spec.lambda_limits,
+        })
+    }
+}
+
+struct Resolver<'a> {
+    spec: &'a PipelineSpec,
+    contracts: &'a BTreeMap<LakePath, String>,
+}
+
+impl Resolver<'_> {
+    fn table(&self, layer: Layer, table: &TableName) -> TableRef {
+        TableRef::new(layer, self.spec.domain.clone(), table.clone())
+    }
+
+    /// What a Lambda function can have: 128 to 10 240 MB of memory, and 900 s.
+    fn check_limits(&self) -> Result<(), SpecError> {
+        let LambdaLimits { memory_mb, duration_seconds } = self.spec.lambda_limits;
+        if (128..=10_240).contains(&memory_mb) && (1..=900).contains(&duration_seconds) {
+            return Ok(());
+        }
+        Err(SpecError::LambdaLimits { pipeline: self.spec.pipeline.clone(), memory_mb, duration_seconds })
+    }
+
+    /// A pipeline that asks for Spark must be one that Spark can read.
+    fn check_engine(&self) -> Result<(), SpecError> {
+        if self.spec.engine != EnginePreference::Emr {
+            return Ok(());
+        }
+        check_format(self.spec.source.format)
+            .map_err(|error| self.problem(&self.spec.bronze.table, format!("engine: emr: {error}")))
+    }
+
+    fn problem(&self, table: &TableName, problem: impl Into<String>) -> SpecError {
+        SpecError::Table { pipeline: self.spec.pipeline.clone(), table: table.clone(), problem: problem.into() }
+    }
+
+    fn check_names(&self) -> Result<(), SpecError> {
+        if self.spec.silver.is_empty() {
+            return Err(self.problem(&self.spec.bronze.table, "the pipeline has no silver table; write at least one"));
+        }
+        if self.spec.source.csv.is_some() && self.spec.source.format != SourceFormat::Csv {
+            return Err(self.problem(&self.spec.bronze.table, "source.csv is given but source.format is not csv"));
+        }
+        if self.spec.source.csv.is_some_and(|csv| csv.delimiter == csv.quote) {
+            return Err(self.problem(&self.spec.bronze.table, "source.csv: delimiter and quote are the same character"));
+        }
+        let silver = self.spec.silver.iter().map(|t| (Layer::Silver, &t.table));
+        let gold = self.spec.gold.iter().map(|t| (Layer::Gold, &t.table));
+        let mut seen = BTreeSet::new();
+        for (layer, table) in silver.chain(gold) {
+            if !seen.insert((layer, table)) {
+                return Err(self.problem(table, format!("there are two {} tables of this name", layer.as_str())));
+            }
+        }
+        Ok(())
+    }
+
+    fn contract(&self, table: &TableName, path: &LakePath) -> Result<TableContract, SpecError> {
+        let pipeline = || self.spec.pipeline.clone();
+        let text = self
+            .contracts
+            .get(path)
+            .ok_or_else(|| SpecError::MissingContract { pipeline: pipeline(), path: path.clone() })?;
+        Contract::parse(text, path.as_str()).and_then(|contract| contract.table(Some(table.as_str()))).map_err(
+            |source| SpecError::Contract { pipeline: pipeline(), table: table.clone(), source: Box::new(source) },
+        )
+    }
+
+    fn sql_error(&self, table: &TableName) -> impl Fn(SqlError) -> SpecError {
+        let (pipeline, table) = (self.spec.pipeline.clone(), table.clone());
+        move |source| SpecError::Sql { pipeline: pipeline.clone(), table: table.clone(), source }
+    }
+
+    fn refused(&self, table: &TableName, error: CheckError) -> SpecError {
+        match error {
+            CheckError::Sql { source } => self.sql_error(table)(source),
+            other => self.problem(table, other.to_string()),
+        }
+    }
+
+    fn silver(&self, spec: &SilverSpec) -> Result<SilverTable, SpecError> {
+        let contract = self.contract(&spec.table, &spec.contract)?;
+        for column in spec.columns.keys() {
+            if contract.column(column.as_str()).is_none() {
+                let problem = format!("columns: `{column}` is not in contract {}", spec.contract);
+                return Err(self.problem(&spec.table, problem));
+            }
+        }
+        let columns: Vec<(ColumnName, String)> = contract
+            .columns
+            .iter()
+            .filter_map(|c| spec.columns.get(&c.name).map(|source| (c.name.clone(), source.clone())))
+            .collect();
+        let sql: Option<RowSql> = match &spec.sql {
+            Some(sql) => Some(sql.parse().map_err(self.sql_error(&spec.table))?),
+            None => {
+                if let Some(unread) = contract.columns.iter().find(|c| !spec.columns.contains_key(&c.name)) {
+                    let problem = format!("column `{}` is neither listed in columns nor computed by sql", unread.name);
+                    return Err(self.problem(&spec.table, problem));
+                }
+                None
+            }
+        };
+        if let Some(limit) = spec.gate.quarantined_percent_below
+            && !(limit.is_positive() && limit <= DecimalNumber::from(100_u64))
+        {
+            return Err(self.problem(&spec.table, "gate.quarantined_percent_below must be above 0 and at most 100"));
+        }
+        Ok(SilverTable {
+            table: self.table(Layer::Silver, &spec.table),
+            quarantine: self.table(Layer::Quarantine, &spec.table),
+            mode: self.mode(spec, &contract)?,
+            contract,
+            columns,
+            sql,
+            quarantined_percent_below: spec.gate.quarantined_percent_below,
+        })
+    }
+
+    fn mode(&self, spec: &SilverSpec, contract: &TableContract) -> Result<WriteMode, SpecError> {
+        let versioned = || -> Result<Versioned, SpecError> {
+            let latest_by = spec
+                .latest_by
+                .clone()
+                .ok_or_else(|| self.problem(&spec.table, "modes merge and scd2 need latest_by"))?;
+            if spec.keys.is_empty() {
+                return Err(self.problem(&spec.table, "modes merge and scd2 need keys"));
+            }
+            for column in spec.keys.iter().chain([&latest_by]) {
+                if contract.column(column.as_str()).is_none() {
+                    let problem = format!("`{column}` in keys or latest_by is not in contract {}", spec.contract);
+                    return Err(self.problem(&spec.table, problem));
+                }
+            }
+            let distinct: BTreeSet<_> = spec.keys.iter().collect();
+            if distinct.len() != spec.keys.len() {
+                return Err(self.problem(&spec.table, "keys names a column twice"));
+            }
+            Ok(Versioned { keys: spec.keys.clone(), latest_by })
+        };
+        let unversioned = |mode: WriteMode| {
+            if spec.keys.is_empty() && spec.latest_by.is_none() {
+                Ok(mode)
+            } else {
+                Err(self.problem(&spec.table, "keys and latest_by belong to modes merge and scd2"))
+            }
+        };
+        match spec.mode {
+            WriteModeSpec::Append => unversioned(WriteMode::Append),
+            WriteModeSpec::Replace => unversioned(WriteMode::Replace),
+            WriteModeSpec::Merge => {
+                let versioned = versioned()?;
+                let primary: BTreeSet<_> = contract.primary_key.iter().collect();
+                if !primary.is_empty() && primary != versioned.keys.iter().collect() {
+                    let problem = format!("keys differ from the primary key of contract {}", spec.contract);
+                    return Err(self.problem(&spec.table, problem));
+                }
+                Ok(WriteMode::Merge(versioned))
+            }
+            WriteModeSpec::Scd2 => {
+                let versioned = versioned()?;
+                let since = contract.column(versioned.latest_by.as_str()).map(|column| &column.column_type);
+                if !matches!(since, Some(ColumnType::Date | ColumnType::Timestamp)) {
+                    let problem = format!(
+                        "latest_by of mode scd2 must be a date or timestamp, and `{}` is not: a row is valid from it on",
+                        versioned.latest_by
+                    );
+                    return Err(self.problem(&spec.table, problem));
+                }
+                Ok(WriteMode::Scd2(versioned))
+            }
+        }
+    }
+
+    fn gold(&self, spec: &GoldSpec) -> Result<GoldTable, SpecError> {
+        let contract = self.contract(&spec.table, &spec.contract)?;
+        let sql: TableSql = spec.sql.parse().map_err(self.sql_error(&spec.table))?;
+        let mut inputs = BTreeSet::new();
+        for (layer, table) in sql.inputs() {
+            let known = match layer {
+                Layer::Silver => self.spec.silver.iter().any(|t| &t.table == table),
+                _ => self.spec.gold.iter().any(|t| &t.table == table),
+            };
+            if !known {
+                let problem = format!("sql reads {}.{table}, which this pipeline does not have", layer.as_str());
+                return Err(self.problem(&spec.table, problem));
+            }
+            inputs.insert(self.table(*layer, table));
+        }
+        if inputs.is_empty() {
+            return Err(self.problem(&spec.table, "sql reads no table of the pipeline"));
+        }
+        Ok(GoldTable { table: self.table(Layer::Gold, &spec.table), contract, sql, inputs })
+    }
+
+    /// Gold tables, each after the ones it reads.
+    fn in_order(&self, mut waiting: Vec<GoldTable>) -> Result<Vec<GoldTable>, SpecError> {
+        let mut ordered: Vec<GoldTable> = Vec::new();
+        while !waiting.is_empty() {
+            let ready = |table: &GoldTable| {
+                table.inputs.iter().all(|i| i.layer() != Layer::Gold || ordered.iter().any(|done| &done.table == i))
+            };
+            let Some(next) = waiting.iter().position(ready) else {
+                let names: Vec<String> = waiting.iter().map(|t| t.table.table().to_string()).collect();
+                let first = waiting.swap_remove(0);
+                let problem = format!("gold tables read each other in a circle: {}", names.join(", "));
+                return Err(self.problem(first.table.table(), problem));
+            };
+            ordered.push(waiting.remove(next));
+        }
+        Ok(ordered)
+    }
+}
