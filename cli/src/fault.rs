@@ -1,4 +1,4 @@
-//! What the user is told when a command does not succeed, and the exit code it ends with.
+//! What the user reads when a command does not succeed, and the exit code it ends with.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -40,7 +40,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A failure with a next step.
+/// A failure and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     exit: Exit,

@@ -184,7 +184,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
         Ok(Step { then, output })
     }
 
-    /// Attempts the task until it succeeds or no retrier answers.
+    /// Attempts the task until it succeeds or no retrier matches.
     async fn task(&mut self, name: &str, task: &TaskAction, raw: &Value, data: &Value) -> Result<Value, Failure> {
         let mut counts = RetryCounts::new(&task.retry);
         let mut attempt = 1;
@@ -223,7 +223,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
         let remaining = self.remaining()?;
         let limit = remaining.map_or(task.timeout, |remaining| remaining.min(task.timeout));
         let answer = tokio::select! {
-            // An answer that is there counts, even when the time is up as well.
+            // An answer that has arrived counts, even when the time is also up.
             biased;
             answer = self.handler.invoke(&task.function, payload) => Some(answer),
             () = self.timer.sleep(limit) => None,
@@ -310,7 +310,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
         }
     }
 
-    /// The pause of a Wait state, which the timer may make shorter. Time that is up counts in full.
+    /// The pause of a Wait state, which the timer may shorten. A pause that lasts beyond the execution's time limit is not shortened.
     async fn wait(&self, wait: Duration) -> Result<(), Failure> {
         match self.remaining()? {
             Some(remaining) if wait >= remaining => self.pause(wait).await,
@@ -321,7 +321,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
         }
     }
 
-    /// Time left for the execution, `None` without a limit; an error when there is none left.
+    /// Time left for the execution, `None` without a limit; an error when no time is left.
     fn remaining(&self) -> Result<Option<Duration>, Failure> {
         match self.deadline.map(|deadline| between(self.timer.now(), deadline)) {
             Some(Duration::ZERO) => Err(Failure::execution_timeout()),
@@ -352,7 +352,7 @@ fn place(name: &str, placement: &Placement, raw: Value, result: Value) -> Result
     match placement {
         Placement::Discard => Ok(raw),
         Placement::At(path) => path.place(raw, result).ok_or_else(|| {
-            let cause = format!("the `ResultPath` `{path}` of `{name}` cannot be applied to its input");
+            let cause = format!("the `ResultPath` `{path}` of `{name}` cannot be applied to the state's input");
             Failure::task("States.ResultPathMatchFailure", cause)
         }),
     }

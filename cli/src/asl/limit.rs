@@ -1,4 +1,4 @@
-//! Failures, and the limits that the service sets to names, payloads and time.
+//! Failures, and the limits that the service sets on names, payloads and time.
 
 use std::io;
 use std::time::Duration;
@@ -75,7 +75,7 @@ pub(super) fn between(start: Timestamp, end: Timestamp) -> Duration {
 pub(super) fn check_name(name: &str) -> Result<(), Failure> {
     let forbidden = |c: char| c.is_whitespace() || c.is_control() || r##"<>{}[]?*"#%\^|~`$&,;:/"##.contains(c);
     if name.is_empty() || name.chars().count() > 80 || name.contains(forbidden) {
-        let cause = format!("`{name}` is no execution name: use 1 to 80 letters, digits, `-`, `_` and `.`");
+        let cause = format!("`{name}` is not a valid execution name: use 1 to 80 letters, digits, `-`, `_` and `.`");
         return Err(Failure::last("InvalidName", cause));
     }
     Ok(())
@@ -83,7 +83,7 @@ pub(super) fn check_name(name: &str) -> Result<(), Failure> {
 
 pub(super) fn check_size(what: &str, value: &Value) -> Result<(), Failure> {
     let mut counter = ByteCounter(0);
-    // Neither the counter nor a JSON value can fail to be written.
+    // Writing a JSON value into the counter cannot fail.
     let written = serde_json::to_writer(&mut counter, value);
     if written.is_err() || counter.0 > PAYLOAD_LIMIT_BYTES {
         let cause = format!(

@@ -1,4 +1,4 @@
-//! Retriers and catchers: which rule answers an error, and after what wait.
+//! Retriers and catchers: which rule handles an error, and after which wait.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(super) enum ErrorMatcher {
 }
 
 impl ErrorMatcher {
-    /// Checks `ErrorEquals`; `is_last` tells whether the rule is the last of its list.
+    /// Checks `ErrorEquals`; `is_last` is whether the rule is the last of its list.
     pub(super) fn parse(names: Vec<String>, is_last: bool) -> Result<Self, String> {
         if names.is_empty() {
             return Err("`ErrorEquals` is empty".to_owned());
@@ -108,8 +108,8 @@ impl RetryCounts {
         Self { used: vec![0; retriers.len()] }
     }
 
-    /// The retrier that answers `error` with the number of its retry, or `None` when the state must catch or fail. Only
-    /// the first retrier that matches counts: when it is exhausted, later ones are not asked.
+    /// The retrier that handles `error` with the number of its retry, or `None` when the state must catch or fail. Only
+    /// the first retrier that matches counts: when it is exhausted, later ones are not tried.
     pub(super) fn next<'r>(&mut self, retriers: &'r [Retrier], error: &str) -> Option<(&'r Retrier, u32)> {
         let (used, retrier) = self.used.iter_mut().zip(retriers).find(|(_, retrier)| retrier.errors.matches(error))?;
         let retry = *used;

@@ -37,7 +37,7 @@ pub(crate) async fn dispatch(command: Command, console: &Console) -> Result<Exit
     }
 }
 
-/// What the user named does not exist or is not what it was taken for: wrong use, not a failure.
+/// When the user named something that does not exist or is of another kind, the command was used wrongly; it did not fail.
 fn named_wrongly(error: LakeError, next: &str) -> Error {
     match error.name() {
         name @ (ErrorName::NotFound | ErrorName::InvalidInput) if !matches!(error, LakeError::Document(_)) => {

@@ -22,7 +22,7 @@ pub enum EndOutcome {
     Published,
     /// Nothing was new.
     Skipped,
-    /// The gate said no.
+    /// The gate rejected the data.
     Rejected,
     /// A step failed.
     Failed,
@@ -80,8 +80,9 @@ impl Ended {
                 match EndOutcome::of_state(last_state) {
                     Some(reached) => outcome = reached,
                     None => {
-                        let cause =
-                            format!("the state machine ended in `{last_state}`, which this program does not know");
+                        let cause = format!(
+                            "the state machine ended in `{last_state}`, which this version of sluice does not know"
+                        );
                         error = Some(ReportedError { error: "Internal".to_owned(), cause });
                     }
                 }
@@ -97,7 +98,7 @@ impl Ended {
         let details = match inspect::run_details(lake, &run.0, &run.1).await {
             Ok(details) => Some(details),
             Err(LakeError::NotFound { .. }) => None,
-            // The error of the run itself is what the user has to see.
+            // The user must see the error of the run itself.
             Err(_) if outcome == EndOutcome::Failed => None,
             Err(fault) => return Err(fault.into()),
         };
@@ -144,7 +145,7 @@ impl Ended {
             broken_rules: Vec::new(),
             held: Vec::new(),
             error: None,
-            next: vec!["run the same again: the next run heals what this one began".to_owned()],
+            next: vec!["run the same command again: the next run completes what this one began".to_owned()],
         }
     }
 
@@ -161,7 +162,7 @@ impl Ended {
             EndOutcome::Published => {
                 format!("\n{}\n\n{} {run}", tables_text(&self.tables), console.paint(Tone::Good, "published:"))
             }
-            EndOutcome::Skipped => format!("{} {run}: nothing is new", console.paint(Tone::Good, "skipped:")),
+            EndOutcome::Skipped => format!("{} {run}: nothing new", console.paint(Tone::Good, "skipped:")),
             EndOutcome::Rejected => {
                 let title = console.paint(Tone::Bad, "rejected:");
                 let rules = rules_text(&self.broken_rules);
@@ -202,15 +203,14 @@ fn next_steps(
     let place = place.map_or_else(|| address.to_string(), |path| path.display().to_string());
     let place = place.trim_end_matches('/');
     let release = format!(
-        "to take the source files again, for instance after a fix: sluice source release --run {run_id} --lake {place}"
+        "to read the source objects again, for example after you changed the contract: sluice source release --run {run_id} --lake {place}"
     );
     let mut steps = Vec::new();
     match outcome {
         EndOutcome::Published | EndOutcome::Skipped | EndOutcome::Interrupted => return steps,
         EndOutcome::Rejected => {
-            steps.push(format!("to see the whole verdict: sluice runs show {run_id} --lake {place}"));
-            steps
-                .push(format!("to publish it all the same: sluice runs accept {run_id} --reason \"…\" --lake {place}"));
+            steps.push(format!("to see the full verdict: sluice runs show {run_id} --lake {place}"));
+            steps.push(format!("to publish it anyway: sluice runs accept {run_id} --reason \"…\" --lake {place}"));
         }
         EndOutcome::Failed => {
             let name = error.map(|error| error.error.as_str()).unwrap_or_default();
@@ -232,7 +232,7 @@ fn after_failure(name: &str, action: &RunAction) -> &'static str {
         "NotFound" => "put back what the message names, or name another, then run again",
         "Throttled" | "Unavailable" => "run again when the store answers; nothing was lost and nothing is done twice",
         "SourceChanged" | "CommitConflict" => "run again when the other writer is done",
-        "NotificationFailed" => "the run itself is complete; `sluice runs show` tells its result",
+        "NotificationFailed" => "the run itself is complete; `sluice runs show` shows its result",
         _ => match action {
             RunAction::Accept { .. } => "accept again: what was published is not published twice",
             RunAction::Ingest | RunAction::Replay => {
@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outcomes_have_their_exit_codes() {
+    fn every_outcome_has_its_exit_code() {
         let check = |outcome: EndOutcome, code: u8| assert_eq!(outcome.exit().code(), code, "{outcome:?}");
         check(EndOutcome::Published, 0);
         check(EndOutcome::Skipped, 0);
@@ -289,16 +289,16 @@ mod tests {
     }
 
     #[test]
-    fn endings_name_what_matters() {
+    fn an_ending_names_rules_errors_and_next_steps() {
         let console = Console::new(true);
         let check = |outcome: EndOutcome, result: &[&str], advice: &[&str]| {
             let ended = ended(outcome);
-            let (shown, told) = (ended.result_text(&console), ended.advice_text(&console));
+            let (shown, advised) = (ended.result_text(&console), ended.advice_text(&console));
             assert!(result.iter().all(|text| shown.contains(text)), "{outcome:?}: {shown}");
-            assert!(advice.iter().all(|text| told.contains(text)), "{outcome:?}: {told}");
+            assert!(advice.iter().all(|text| advised.contains(text)), "{outcome:?}: {advised}");
         };
         check(EndOutcome::Published, &["silver/sales/transactions", "3,000", "1,900", "1,050", "21,900", "4"], &[]);
-        check(EndOutcome::Skipped, &["skipped: run r-1 in 1.50 s: nothing is new"], &[]);
+        check(EndOutcome::Skipped, &["skipped: run r-1 in 1.50 s: nothing new"], &[]);
         check(
             EndOutcome::Rejected,
             &["quarantined_share", "35 %", "< 10 %", "rejected: run r-1 in 1.50 s; no table was changed"],

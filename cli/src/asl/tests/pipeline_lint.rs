@@ -20,7 +20,7 @@ fn names(value: &Value) -> BTreeSet<String> {
     value.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
 }
 
-/// The error names that our functions answer; the rest belongs to the service.
+/// The error names that our functions return; all others belong to the service.
 const STEP_ERRORS: [&str; 10] = [
     "InvalidInput",
     "ContractViolation",
@@ -90,7 +90,7 @@ fn every_error_name_is_known() {
 }
 
 #[test]
-fn every_failure_is_told_before_the_execution_fails() {
+fn every_failure_is_reported_before_the_execution_fails() {
     let states = states();
     let to_failed = |state: &Value| state["Next"] == "Failed";
     let ways: Vec<&String> = states.iter().filter(|(_, state)| to_failed(state)).map(|(name, _)| name).collect();
@@ -100,7 +100,7 @@ fn every_failure_is_told_before_the_execution_fails() {
             "NotifyFailed" => "Failed",
             "NotifyPublished" | "NotifySkipped" | "NotifyRejected" => "Unannounced",
             "StartEmr" | "RunEtl" => "TerminateAfterFailure",
-            // The work is done: a cluster that stays is for the other nets, and no reason to lose it.
+            // The work is done: a cluster that stays is left to the other nets and is no reason to lose the work.
             "TerminateEmr" => "QualityCheck",
             _ => "NotifyFailed",
         };
@@ -121,10 +121,10 @@ fn targets(state: &Value) -> Vec<&str> {
     rules.map(|rule| &rule["Next"]).chain([&state["Next"], &state["Default"]]).filter_map(Value::as_str).collect()
 }
 
-/// From the first call of start-emr on, nothing comes to an end, to another attempt or to the gate but through one of the
-/// two states that terminate.
+/// From the first call of start-emr on, an end, another attempt and the gate are reached only through one of the two
+/// states that terminate the cluster.
 #[test]
-fn nothing_leaves_the_branch_but_through_terminate() {
+fn the_branch_is_left_only_through_a_state_that_terminates() {
     let states = states();
     let (mut seen, mut open) = (BTreeSet::new(), vec!["StartEmr"]);
     while let Some(name) = open.pop() {
@@ -156,7 +156,7 @@ fn polls(state: &str, wait: &str) -> u64 {
     rule["And"].as_array().unwrap().iter().find_map(|condition| condition["NumericLessThan"].as_u64()).unwrap()
 }
 
-/// Longest waits that start-emr and run-etl ask for.
+/// Longest waits that start-emr and run-etl request.
 const WAIT_SECONDS: (u64, u64) = (60, 120);
 /// What a poll takes by itself, with a cold start.
 const POLL_SECONDS: u64 = 5;
@@ -175,7 +175,7 @@ fn every_loop_is_bounded() {
 }
 
 #[test]
-fn the_execution_has_time_for_its_longest_ways() {
+fn the_execution_has_time_for_its_longest_paths() {
     let tasks = tasks();
     let seconds = |name: &str| tasks[name]["TimeoutSeconds"].as_u64().unwrap();
     let definition: Value = serde_json::from_str(DEFINITION).unwrap();
