@@ -137,7 +137,7 @@ mod tests {
 
     /// The sample events are requests of API Gateway (payload format 2.0) for routes that there are.
     #[test]
-    fn sample_events_are_requests_of_these_doors() {
+    fn sample_events_are_requests_of_these_apis() {
         let document = serde_json::to_value(openapi()).expect("json");
         let check = |text: &str, path: &str| {
             let event: serde_json::Value = serde_json::from_str(text).expect(path);

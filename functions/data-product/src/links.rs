@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_read_as_http_has_them() {
+    fn ranges_are_read_as_in_http() {
         let check = |text: &str, expected: Option<Option<std::ops::Range<u64>>>| {
             assert_eq!(asked_range(text, 10), expected, "{text}");
         };

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn channels_say_the_same() {
+    fn all_channels_send_the_same_facts() {
         let report = Report {
             pipeline: Some("retail".parse().unwrap()),
             run_id: "r1".parse().unwrap(),

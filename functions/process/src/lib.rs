@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_decode() {
+    fn sample_events_decode() {
         let input: Input = serde_json::from_str(include_str!("../../../events/process.json")).expect("event");
         assert_eq!((input.run.pipeline.as_str(), input.run.attempt), ("retail", 1));
     }

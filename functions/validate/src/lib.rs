@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn events_decode() {
+    fn sample_events_decode() {
         let lake = "s3://example-lake/prod".parse().expect("lake");
         let check = |text: &str| {
             let Input::Plan { trigger, .. } = event(text) else { panic!("not a plan: {text}") };

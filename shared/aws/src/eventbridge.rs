@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn faults_have_names() {
+    async fn faults_become_stable_error_names() {
         let entry = |code: &str| -> &'static str {
             let text = format!(
                 "{{\"FailedEntryCount\":1,\"Entries\":[{{\"ErrorCode\":\"{code}\",\"ErrorMessage\":\"why\"}}]}}"

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_are_lambdas() {
+    fn log_levels_are_those_of_lambda() {
         assert_eq!(level(None), (LevelFilter::INFO, None));
         assert_eq!(level(Some("FATAL")), (LevelFilter::ERROR, None));
         assert_eq!(level(Some("debug")), (LevelFilter::DEBUG, None));

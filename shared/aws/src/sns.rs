@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn faults_have_names() {
+    async fn faults_become_stable_error_names() {
         let cases = [
             (
                 "404 Not Found",

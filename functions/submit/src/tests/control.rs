@@ -65,7 +65,7 @@ async fn pages_have_every_run_once_newest_first() {
 }
 
 #[tokio::test]
-async fn a_run_is_told_by_its_execution_and_its_documents() {
+async fn a_run_is_described_from_its_execution_and_its_documents() {
     let world = World::new();
     let report = |outcome: &str| {
         json!({
