@@ -1,4 +1,4 @@
-//! Source objects that change between the plan and the moment they are read.
+//! Source objects that change between the plan and the read.
 
 use std::fs;
 
@@ -24,10 +24,10 @@ fn planned() -> (Lab, Steps, Plan) {
 }
 
 fn assert_changed(error: &LakeError, says: &[&str]) {
-    let told = error.to_step_error();
-    assert_eq!(told.name, ErrorName::SourceChanged, "{told}");
-    assert_says(&told.message, says, "the message");
-    assert_says(&told.message, &["plans again"], "the message says what happens next");
+    let reported = error.to_step_error();
+    assert_eq!(reported.name, ErrorName::SourceChanged, "{reported}");
+    assert_says(&reported.message, says, "the message");
+    assert_says(&reported.message, &["plans again"], "the message says what happens next");
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_deleted_object_is_left_out_by_the_next_attempt() {
     assert_eq!((again.run.attempt, again.objects.len()), (2, 1));
     let _ = steps.finish(&again.run);
     assert_eq!(rows(&lab, SILVER, &["id"]), ["0", "1", "20", "21"]);
-    assert_eq!(lab.held(), [], "an object that went away is not held");
+    assert_eq!(lab.held(), [], "a deleted object is not held");
 }
 
 #[test]
@@ -61,12 +61,12 @@ fn a_replaced_object_is_read_as_it_is_now() {
         let again = steps.replan(&plan.run).unwrap();
         let _ = steps.finish(&again.run);
         assert_eq!(rows(&lab, SILVER, &["id"]), ["0", "1", "20", "21", "30", "31"], "{name}");
-        assert_eq!(rows(&lab, BRONZE, &["id"]).len(), 6, "{name}: nothing of the old content came in");
+        assert_eq!(rows(&lab, BRONZE, &["id"]).len(), 6, "{name}: nothing of the old content was read");
     }
 }
 
 #[test]
-fn an_object_replaced_by_a_bad_one_is_told_as_replaced_and_then_refused() {
+fn an_object_replaced_by_a_bad_one_is_reported_as_replaced_and_then_refused() {
     let (lab, steps, plan) = planned();
     let before = state_of(&lab);
     let packed = gzip(good_file(30));
