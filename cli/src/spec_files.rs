@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_contracts_are_all_told() {
+    fn all_missing_contracts_are_reported_together() {
         let folder = tempfile::tempdir().unwrap();
         let spec = "pipeline: retail\ndomain: sales\nsource: { prefix: landing/retail, format: csv }\n\
                     bronze: { table: raw }\nsilver:\n  - { table: a, contract: c/a.yaml, columns: { x: X }, mode: append }\n  \

@@ -173,8 +173,7 @@ impl Started {
     }
 
     fn ended(self, code: Option<i32>) -> Run {
-        let read =
-            |path: &Path| String::from_utf8_lossy(&std::fs::read(path).expect("the output is there")).into_owned();
+        let read = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).expect("the output exists")).into_owned();
         Run {
             line: self.line,
             code,

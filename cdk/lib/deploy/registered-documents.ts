@@ -11,7 +11,7 @@ import type { DeployedPipeline } from "./pipeline-folder.ts";
 
 /** The documents of all pipelines and products, as they will be in the lake. */
 export interface RegisteredDocuments {
-  /** Folder on this machine with the documents for `path` of the lake; empty when there are none. */
+  /** Folder on this machine with the documents for `path` of the lake; empty if the lake has none. */
   folder(path: string): string;
 }
 

@@ -87,7 +87,7 @@ def uneven_dirt(world: World, tally: Tally) -> None:
         fault = s3("kill_before", "publish", "PutObject", r"/_delta_log/0+\.json$", skip=1, times=2)
         with deployment.faults([fault]):
             deployment.execute().expect("Failed")
-        check(deployment.lake.tables() == [BRONZE], f"{deployment.lake.tables()} are there")
+        check(deployment.lake.tables() == [BRONZE], f"the tables are {deployment.lake.tables()}")
         deployment.execute().expect("Published")
         deployment.settle()
         deployment.verify([file])

@@ -158,7 +158,7 @@ fn join(first: &Silver, other: &Silver, random: &mut Random) -> Gold {
         ("right_rows", bigint()),
         ("alone", "BOOLEAN".to_owned()),
     ];
-    Gold::new("beside", "gold join", sql, &columns, &[])
+    Gold::new("joined", "gold join", sql, &columns, &[])
 }
 
 fn with_cte(table: &Silver) -> Gold {

@@ -23,3 +23,4 @@ mod parity;
 mod restore;
 mod small;
 mod state_machine;
+mod words;
