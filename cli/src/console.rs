@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::Error;
 use serde::Serialize;
 use serde_json::json;
+use sluice_core::error::ErrorName;
 use sluice_lake::LakeError;
 
 use crate::fault::{Exit, Fault};
@@ -134,7 +135,7 @@ fn is_closed_pipe(error: &Error) -> bool {
 #[derive(Debug, PartialEq, Eq)]
 struct Told {
     exit: Exit,
-    name: Option<String>,
+    name: Option<ErrorName>,
     message: String,
     causes: Vec<String>,
     next: Option<String>,
@@ -156,7 +157,7 @@ impl Told {
         }
         Self {
             exit: fault.map_or(Exit::Failed, Fault::exit),
-            name: fault.and_then(Fault::name).or(lake.map(|error| error.name().as_str())).map(str::to_owned),
+            name: fault.and_then(Fault::name).or(lake.map(LakeError::name)),
             message,
             causes,
             next: fault.and_then(Fault::next_step).map(str::to_owned),
@@ -164,7 +165,7 @@ impl Told {
     }
 
     fn text(&self, paint: impl Fn(Tone, &str) -> String) -> String {
-        let name = self.name.as_ref().map_or(String::new(), |name| format!("{name}: "));
+        let name = self.name.map_or(String::new(), |name| format!("{name}: "));
         let mut text = format!("{} {name}{}", paint(Tone::Bad, "error:"), self.message);
         for cause in &self.causes {
             text.push_str(&format!("\n  because {cause}"));
@@ -195,7 +196,7 @@ mod tests {
             "error: cannot write x\n  because disk full",
         );
         check(anyhow!("x: y").context("a: x: y"), Exit::Failed, "error: a: x: y");
-        let fault = Fault::new(Exit::WrongUse, "no such lake").named("NotFound").next("make it");
+        let fault = Fault::new(Exit::WrongUse, "no such lake").named(ErrorName::NotFound).next("make it");
         check(fault.into(), Exit::WrongUse, "error: NotFound: no such lake\nnext: make it");
     }
 

@@ -96,7 +96,7 @@ impl Place {
 /// A lake on this machine, or one on S3 as every AWS tool reaches it: environment, profile, SSO, or the machine's role.
 async fn open(root: &FolderUri) -> Result<Lake> {
     let options = sluice_aws::store::store_options(&Env::of_process(), root).await;
-    let options = options.map_err(|error| Fault::new(Exit::WrongUse, error.message).named(error.name.as_str()))?;
+    let options = options.map_err(|error| Fault::new(Exit::WrongUse, error.message).named(error.name))?;
     Ok(Lake::open(root, &options)?)
 }
 

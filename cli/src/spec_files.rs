@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
-use sluice_core::error::{ErrorName, StepError};
+use sluice_core::error::{ErrorName, with_sources};
 use sluice_core::pipeline::{MAX_DOCUMENT_BYTES, Pipeline, SpecError};
 use sluice_core::product::{Offered, RegisteredProduct, Source};
 use sluice_core::spec::PipelineSpec;
@@ -51,12 +51,12 @@ impl SpecFiles {
         let path = folder.join(SPEC_FILE);
         let text = read_text(&path)?.ok_or_else(|| {
             Fault::new(Exit::WrongUse, format!("{} does not exist", path.display()))
-                .named("NotFound")
+                .named(ErrorName::NotFound)
                 .next(format!("name the folder that holds {SPEC_FILE}, such as pipelines/retail"))
         })?;
         let spec = PipelineSpec::parse(&text, &path.display().to_string()).map_err(|error| {
-            Fault::new(Exit::Failed, message(&error))
-                .named(ErrorName::InvalidInput.as_str())
+            Fault::new(Exit::Failed, with_sources(&error))
+                .named(ErrorName::InvalidInput)
                 .next("`sluice check --schema` prints what a spec may say; editors complete it")
         })?;
         let mut contracts = BTreeMap::new();
@@ -195,10 +195,6 @@ fn read_products(folder: &Path) -> Result<Vec<ProductFiles>> {
     Ok(products)
 }
 
-fn message(error: &SpecError) -> String {
-    StepError::new(ErrorName::InvalidInput, error).message
-}
-
 /// The text of a file; `None` where there is none. Reads no more than a spec or contract may have.
 fn read_text(path: &Path) -> Result<Option<String>> {
     let doing = || format!("cannot read {}", path.display());
@@ -218,7 +214,7 @@ fn read_text(path: &Path) -> Result<Option<String>> {
     }
     String::from_utf8(bytes).map(Some).map_err(|_| {
         let message = format!("{} is not UTF-8 text", path.display());
-        Fault::new(Exit::Failed, message).named(ErrorName::InvalidInput.as_str()).next("save it as UTF-8").into()
+        Fault::new(Exit::Failed, message).named(ErrorName::InvalidInput).next("save it as UTF-8").into()
     })
 }
 
@@ -231,7 +227,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = SpecFiles::read(folder.path()).unwrap_err();
         let fault = error.downcast_ref::<Fault>().unwrap();
-        assert_eq!((fault.exit(), fault.name()), (Exit::WrongUse, Some("NotFound")));
+        assert_eq!((fault.exit(), fault.name()), (Exit::WrongUse, Some(ErrorName::NotFound)));
     }
 
     #[test]
@@ -240,7 +236,7 @@ mod tests {
         fs::write(folder.path().join(SPEC_FILE), "pipeline: retail\ndomain: sales\nsurprise: 1\n").unwrap();
         let error = SpecFiles::read(folder.path()).unwrap_err();
         let fault = error.downcast_ref::<Fault>().unwrap();
-        assert_eq!((fault.exit(), fault.name()), (Exit::Failed, Some("InvalidInput")));
+        assert_eq!((fault.exit(), fault.name()), (Exit::Failed, Some(ErrorName::InvalidInput)));
         assert!(fault.to_string().contains("surprise") && fault.to_string().contains(SPEC_FILE), "{fault}");
     }
 

@@ -219,7 +219,7 @@ impl Observer for View {
 
 /// The cause in the function's own words.
 fn words(error: &str, cause: &str) -> String {
-    ReportedError { error: error.to_owned(), cause: cause.to_owned() }.unwrapped().cause
+    ReportedError { error: error.to_owned().into(), cause: cause.to_owned() }.unwrapped().cause
 }
 
 /// The event as the line that `--json` prints; the end of an execution is told by [`Ended`].

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use sluice_aws::env;
-use sluice_core::error::StepError;
 use sluice_data_product::audit::AuditLog;
 use sluice_data_product::links::LINK_EXPIRY;
 use sluice_data_product::secret::Secret;
@@ -19,7 +18,7 @@ fn main() -> ExitCode {
         let secret: Secret = env.parse(env::SECRET)?;
         let endpoint: String = env.parse(env::ENDPOINT)?;
         let options = sluice_aws::store::store_options(env, &root).await?;
-        let lake = Lake::open(&root, &options).map_err(|error| StepError::new(error.name(), &error))?;
+        let lake = Lake::open(&root, &options)?;
         let settings =
             Settings { endpoint, local_caller: None, max_answer_bytes: MAX_ANSWER_BYTES, link_expiry: LINK_EXPIRY };
         let (router, document) =

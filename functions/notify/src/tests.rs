@@ -256,7 +256,7 @@ fn announcements_keep_the_limits_of_their_channels() {
         rows: BTreeMap::new(),
         committed: Vec::new(),
         broken_rules: (0..500).map(|rule| format!("silver/sales/t: rule_{rule}")).collect(),
-        error: Some(sluice_core::run::ReportedError { error: "EtlFailed".to_owned(), cause: "ü".repeat(30_000) }),
+        error: Some(sluice_core::run::ReportedError { error: ErrorName::EtlFailed.into(), cause: "ü".repeat(30_000) }),
     };
     for outcome in [Outcome::Published, Outcome::Skipped, Outcome::Rejected, Outcome::Failed] {
         let told = Announcement { report: Report { outcome, ..report.clone() }, report_uri: None };

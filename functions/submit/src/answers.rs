@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sluice_core::error::ErrorName;
 use sluice_core::run::{Decision, Outcome, ReportedError, RowCounts, Verdict};
 use sluice_executions::history::PassedState;
 use utoipa::ToSchema;
@@ -175,22 +174,8 @@ pub(crate) struct ErrorAnswer {
 impl From<ReportedError> for ErrorAnswer {
     fn from(error: ReportedError) -> Self {
         let ReportedError { error: name, cause: message } = error.unwrapped();
-        let next_step = next_step(&name);
-        Self { name, message, next_step }
-    }
-}
-
-fn next_step(name: &str) -> &'static str {
-    match ErrorName::ALL.into_iter().find(|known| known.as_str() == name) {
-        Some(ErrorName::InvalidInput) => "correct what the message names, then start another run",
-        Some(ErrorName::ContractViolation) => "correct the contract or the data, then start another run",
-        Some(ErrorName::NotFound) => "deliver or deploy what the message names, then start another run",
-        Some(ErrorName::Throttled | ErrorName::Unavailable) => "redrive the run",
-        Some(ErrorName::SourceChanged | ErrorName::CommitConflict) => "start another run when the other writer is done",
-        Some(ErrorName::ClusterFailed | ErrorName::EtlFailed) => "look at the cluster's logs, then start another run",
-        Some(ErrorName::Internal) => "look at the function's log, then redrive the run",
-        None if name == "States.Timeout" => "look at the function's log, then redrive the run",
-        None => "look at the execution's history, then redrive the run or start another",
+        let next_step = name.next_step();
+        Self { name: name.into(), message, next_step }
     }
 }
 

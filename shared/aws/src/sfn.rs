@@ -10,7 +10,8 @@ use aws_sdk_sfn::Client;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use sluice_core::error::{ErrorName, StepError};
+use sluice_core::error::{ErrorName, with_sources};
+use sluice_core::failure::MachineError;
 use sluice_core::name::RunId;
 use sluice_core::run::RunRequest;
 use sluice_executions::history::{PassedState, take};
@@ -152,7 +153,7 @@ impl Executions for StateMachineExecutions {
     async fn stop(&self, run: &RunId, cause: &str) -> Result<(), ExecutionFault> {
         let cause: String = cause.chars().take(MAX_CAUSE_CHARS).collect();
         let call = self.client.stop_execution().execution_arn(self.machine.execution(run.as_str()));
-        match call.error("Stopped").cause(cause).send().await {
+        match call.error(MachineError::Stopped.as_str()).cause(cause).send().await {
             Ok(_) => Ok(()),
             Err(error) if is_unknown(&error) => Ok(()),
             Err(error) => Err(fault(format!("stop run {run}"), &error)),
@@ -190,7 +191,7 @@ where
 {
     let message = match error {
         SdkError::ServiceError(_) => words(error),
-        _ => StepError::new(ErrorName::Internal, error).message,
+        _ => with_sources(error),
     };
     // A million open executions, or too many redriven ones: fewer after a while.
     if code_of(error) == Some("ExecutionLimitExceeded") {
