@@ -167,7 +167,7 @@ pub struct RunArguments {
     pub trace: Option<PathBuf>,
 }
 
-/// Serve the HTTP doors on this machine: start runs, find and read data products, SQL, Delta Sharing
+/// Serve the HTTP APIs on this machine: start runs, find and read data products, SQL, Delta Sharing
 ///
 /// The same routes that the functions submit and data-product have on AWS, on 127.0.0.1 only. Callers read with bearer tokens
 /// (`sluice share create`); with --as, calls without a token are made as that caller.

@@ -114,7 +114,7 @@ export function functionCatalogue(settings: Settings): Readonly<Record<FunctionN
       entry: "api", variables: [...LAKE, "SLUICE_STATE_MACHINE_ARN", "AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH"], key: "read-and-write",
     },
     "data-product": {
-      description: "The doors to data products: rows, SQL, Delta Sharing",
+      description: "The API of data products: rows, SQL, Delta Sharing",
       memoryMb: 3008, timeoutSeconds: 29,
       why: "a statement reads up to 2 GiB of files in 25 s, which wants CPU; API Gateway waits 29 s",
       entry: "api", variables: [...LAKE, "SLUICE_SECRET", "SLUICE_ENDPOINT", "AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH"], key: "read-and-write",

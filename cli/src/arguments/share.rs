@@ -36,7 +36,7 @@ pub enum ShareCommand {
         /// When it becomes void: after so many days, or with the begin of a day (UTC); at most 400 days
         #[arg(long, default_value = "90d", value_name = "DAYSd OR YYYY-MM-DD")]
         expires: Lifetime,
-        /// Address that the recipient reaches the doors at
+        /// Address that the recipient reaches the API at
         #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
         endpoint: Url,
         /// The profile file; RECIPIENT.share when left out. An existing file is never replaced
@@ -50,7 +50,7 @@ pub enum ShareCommand {
         #[command(flatten)]
         lake: LakeOption,
     },
-    /// Revoke a recipient's tokens. Doors that are open refuse them within 5 seconds
+    /// Revoke a recipient's tokens. Servers that are running refuse them within 5 seconds
     #[command(after_help = "Examples:
   sluice share revoke acme --lake lake
   sluice share revoke acme --token 1f2e3d4c5b6a --lake lake")]

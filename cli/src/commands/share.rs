@@ -196,8 +196,9 @@ async fn revoke(lake: &Lake, recipient: &RecipientName, token: Option<&str>, con
         for token in &revoked {
             console.line(&format!("revoked token {} of recipient:{}", token.token_id, token.recipient))?;
         }
-        console
-            .note("doors that are open refuse it within 5 seconds; addresses that were handed out end by themselves");
+        console.note(
+            "servers that are running refuse it within 5 seconds; addresses that were handed out end by themselves",
+        );
     }
     Ok(Exit::Done)
 }

@@ -9,7 +9,7 @@ use sluice_http::{Problem, ProblemCode};
 use sluice_lake::serve::{DataFrame, PolarsError, RowFormat, encode};
 use utoipa::ToSchema;
 
-use crate::{App, Doors};
+use crate::{App, ProductsApi};
 
 /// Header with the version of the table that an answer is of.
 pub(crate) const TABLE_VERSION: HeaderName = HeaderName::from_static("sluice-table-version");
@@ -135,14 +135,14 @@ impl From<Format> for RowFormat {
     }
 }
 
-impl Doors {
+impl ProductsApi {
     /// Rows as a response: as they are, or, when they are more than one response can hold, in a file of the lake by its address.
     /// `wrap` makes the JSON document around the rows.
     ///
     /// # Errors
     /// `internal` when the rows cannot be written, `unavailable` when the file cannot.
     pub(crate) async fn respond(
-        doors: &App,
+        api: &App,
         format: Format,
         rows: DataFrame,
         wrap: impl FnOnce(Vec<u8>) -> Vec<u8> + Send + 'static,
@@ -156,7 +156,7 @@ impl Doors {
             Problem::new(ProblemCode::Internal, "the rows cannot be written in this format")
         };
         let body = written.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
-        if body.len() <= doors.settings.max_answer_bytes {
+        if body.len() <= api.settings.max_answer_bytes {
             return Ok(inline(format, body));
         }
         let path = layout::answer(uuid::Uuid::now_v7(), format.extension());
@@ -164,10 +164,10 @@ impl Doors {
             tracing::error!(error_message = sluice_core::error::with_sources(error), "an answer cannot be kept");
             Problem::new(ProblemCode::Unavailable, "the answer is large and cannot be kept at the moment: call again")
         };
-        let documents = doors.lake.documents();
+        let documents = api.lake.documents();
         let key = documents.key(&path).map_err(|error| unwritten(&error))?;
         documents.objects().put(&key, body.into()).await.map_err(|error| unwritten(&error))?;
-        elsewhere(&doors.links.address(&path, doors.now()).await?.url)
+        elsewhere(&api.links.address(&path, api.now()).await?.url)
     }
 }
 

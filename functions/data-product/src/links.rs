@@ -48,7 +48,7 @@ pub(crate) enum Links {
         /// How long they are good.
         expiry: Duration,
     },
-    /// These doors.
+    /// This API.
     Own {
         /// Where they are reached.
         endpoint: String,
@@ -169,12 +169,12 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     security(())
 )]
 async fn file(
-    State(doors): State<App>,
+    State(api): State<App>,
     Path(id): Path<String>,
     Query(signed): Query<Signed>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let path = doors.links.opened(&id, &signed, doors.now()).ok_or_else(|| {
+    let path = api.links.opened(&id, &signed, api.now()).ok_or_else(|| {
         Problem::new(ProblemCode::Forbidden, "the address is not, or not any more, good: ask for a new one")
     })?;
     let failed = |error: object_store::Error| {
@@ -185,7 +185,7 @@ async fn file(
         tracing::error!(error = sluice_core::error::with_sources(&error), "cannot read a file of the lake");
         Problem::new(ProblemCode::Unavailable, "the file cannot be read at the moment: call again")
     };
-    let documents = doors.lake.documents();
+    let documents = api.lake.documents();
     let key = documents.key(&path).map_err(|_| Problem::new(ProblemCode::NotFound, "there is no such file"))?;
     let size = documents.objects().head(&key).await.map_err(failed)?.size;
     let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());

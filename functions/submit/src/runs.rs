@@ -14,7 +14,7 @@ use sluice_executions::ports::{Execution, ExecutionFault, ExecutionStatus, Execu
 use sluice_executions::submission::{self, Submission};
 use sluice_http::{Problem, ProblemCode};
 
-use crate::Door;
+use crate::RunsApi;
 use crate::answers::{CommitAnswer, RunAnswer, RunState, RunSummary};
 use crate::cursor;
 
@@ -44,7 +44,7 @@ pub(crate) fn no_run(run: &RunId) -> Problem {
     Problem::new(ProblemCode::NotFound, format!("there is no run `{run}`: see GET /runs"))
 }
 
-impl Door {
+impl RunsApi {
     fn folder_of(&self, execution: &Execution) -> Option<Folder> {
         let trigger = serde_json::from_value::<Trigger>(execution.input.clone()).ok()?;
         let request = trigger.into_request(self.documents.root()).ok()?;

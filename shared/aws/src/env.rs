@@ -38,7 +38,7 @@ pub const SECRET: Variable = Variable {
     name: "SLUICE_SECRET",
     purpose: "secret of at least 32 bytes that masks, cursors and addresses are keyed with; the same for all environments of the function, and never changed without need",
 };
-/// Where callers reach the doors. Data-product needs it.
+/// Where callers reach the API. Data-product needs it.
 pub const ENDPOINT: Variable = Variable {
     name: "SLUICE_ENDPOINT",
     purpose: "address that callers reach the API at, without a final slash, such as https://data.example.com",

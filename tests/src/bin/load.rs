@@ -1,4 +1,4 @@
-//! `sluice-load`: many callers at once against a server on this machine, for the benchmark of the doors.
+//! `sluice-load`: many callers at once against a server on this machine, for the benchmark of the HTTP APIs.
 //!
 //! Reads requests from a file, one per line: `GET /path` or `POST /path {"json": true}`. Every caller takes the next line,
 //! waits for the whole answer, and goes on until the time is up. Prints one JSON object.

@@ -14,7 +14,7 @@ use sluice_lake::serve::{Governed, RowFormat, encode, whole};
 
 use super::shared::{SharedFile, access_form, fault, file_id};
 use crate::rows::told;
-use crate::{Access, Doors};
+use crate::{Access, ProductsApi};
 
 /// Most bytes of a table's files that are copied. A copy is made in memory, where rows take some four times of that.
 const MAX_COPIED_BYTES: u64 = 256 << 20;
@@ -31,7 +31,7 @@ struct Copied {
     written_at_ms: i64,
 }
 
-impl Doors {
+impl ProductsApi {
     /// The files of this version of the port's table, in the caller's form: its own where the caller reads every column and
     /// row as it is, else those of a copy.
     ///

@@ -13,7 +13,7 @@ use sluice_lake::delta::OpenTable;
 use sluice_lake::delta::log::{Bound, LoggedFile, open_version, version_at};
 use sluice_lake::serve::read_type;
 
-use crate::{Access, Doors};
+use crate::{Access, ProductsApi};
 
 /// What a table is to a caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub(super) enum Asked {
     At(Timestamp),
 }
 
-impl Doors {
+impl ProductsApi {
     /// The port's table at the version asked for.
     ///
     /// # Errors
