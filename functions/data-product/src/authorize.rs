@@ -51,10 +51,10 @@ impl ProductsApi {
             },
             Credentials::Gateway(caller) => match caller.arn.parse() {
                 Ok(arn) => Ok(Caller { principal: Principal::Iam(arn), token_id: None }),
-                Err(_) => Err(refused("an ARN that is no role or user")),
+                Err(_) => Err(refused("an ARN that is not a role or a user")),
             },
             Credentials::Bearer(text) => {
-                let Ok(token) = text.parse::<Token>() else { return Err(refused("not a token of ours")) };
+                let Ok(token) = text.parse::<Token>() else { return Err(refused("not a valid token")) };
                 let Some(kept) = self.registry.token(&token).await? else { return Err(refused("no such token")) };
                 kept.check(&token, self.now()).map_err(|refusal| refused(&refusal.to_string()))?;
                 let principal = Principal::Recipient(token.recipient().clone());

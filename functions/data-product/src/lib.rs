@@ -123,7 +123,7 @@ pub fn router(api: ProductsApi) -> (Router, utoipa::openapi::OpenApi) {
 mod tests {
     use super::*;
 
-    /// The committed document of the interface is the one of the code; `SLUICE_UPDATE=1` writes it anew.
+    /// The committed document of the interface is the one of the code; `SLUICE_UPDATE=1` writes it again.
     #[test]
     fn the_committed_document_is_that_of_the_code() {
         let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");

@@ -1,8 +1,8 @@
 //! Addresses of files: whoever has one reads one file, for a while, without other credentials.
 //!
-//! An address is a secret until it expires, so it stands in answers and never in a log. On S3 it is a presigned one of
+//! An address is a secret until it expires, so it is in answers and never in a log. On S3 it is a presigned one of
 //! the store. A lake on this machine is read through [`routes`], whose addresses have their proof in the query string,
-//! which no log has. Its parameters are called as those of S3, because readers tell addresses from paths by them.
+//! which no log has. Its parameters have the names of those of S3, because clients recognise addresses by them.
 
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ impl Links {
     /// An address of the file at `path`, which need not be there.
     ///
     /// # Errors
-    /// `unavailable` when the store's credentials cannot be had.
+    /// `unavailable` when the store's credentials are not available.
     pub(crate) async fn address(&self, path: &LakePath, now: Timestamp) -> Result<FileAddress, Problem> {
         let expiry = match self {
             Self::Store { expiry, .. } | Self::Own { expiry, .. } => *expiry,
@@ -175,12 +175,12 @@ async fn file(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let path = api.links.opened(&id, &signed, api.now()).ok_or_else(|| {
-        Problem::new(ProblemCode::Forbidden, "the address is not, or not any more, good: ask for a new one")
+        Problem::new(ProblemCode::Forbidden, "the address is not valid or has expired: ask for a new one")
     })?;
     let failed = |error: object_store::Error| {
         let absent = matches!(error, object_store::Error::NotFound { .. });
         if absent {
-            return Problem::new(ProblemCode::NotFound, "the file is there no more: ask for a new address");
+            return Problem::new(ProblemCode::NotFound, "the file no longer exists: ask for a new address");
         }
         tracing::error!(error = sluice_core::error::with_sources(&error), "cannot read a file of the lake");
         Problem::new(ProblemCode::Unavailable, "the file cannot be read at the moment: call again")

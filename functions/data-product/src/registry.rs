@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 /// How long products and tokens are kept. So a changed policy or a revoked token counts everywhere after this time.
 const KEPT: Duration = Duration::from_secs(5);
-/// Most tokens that are kept; beyond, all are read anew.
+/// Most tokens that are kept; beyond it, all are read again.
 const MAX_TOKENS: usize = 1024;
 
 /// All products, by domain and name.
@@ -85,7 +85,7 @@ impl Registry {
     }
 }
 
-/// A fault of the store: logged with its cause here, told without it.
+/// A fault of the store: logged here with its cause, answered without it.
 fn fault(error: &DocumentError) -> Problem {
     let name = error.name();
     tracing::error!(error_name = %name, error_message = sluice_core::error::with_sources(error), "cannot read the registry");

@@ -19,7 +19,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 
 /// A refusal of the engine, as callers get it. What may hold values of the data goes to the log and nowhere else. `field` is the part
 /// of the request that statements and predicates are in.
-pub(crate) fn told(error: &ServeError, field: &str) -> Problem {
+pub(crate) fn problem_of(error: &ServeError, field: &str) -> Problem {
     let problem = |code| Problem::new(code, error.to_string());
     match error {
         ServeError::NoTable | ServeError::NoVersion { .. } | ServeError::NothingThen => problem(ProblemCode::NotFound),

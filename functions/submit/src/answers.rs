@@ -1,4 +1,4 @@
-//! What callers are told of runs.
+//! Answers about runs.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub(crate) enum RunState {
     Failed,
     /// Somebody stopped it.
     Stopped,
-    /// It did not fail; what tells the rest is not there any more.
+    /// It did not fail; the documents with the rest no longer exist.
     Succeeded,
 }
 
@@ -140,7 +140,7 @@ pub(crate) struct CommitAnswer {
 pub(crate) struct VerdictAnswer {
     /// `passed`, `rejected` or `accepted` (rejected, and a person accepted it).
     decision: &'static str,
-    /// Number of rules that were looked at.
+    /// Number of rules that were checked.
     rules: usize,
     /// Broken error rules, as `<table>: <rule>`.
     broken_rules: Vec<String>,
@@ -182,7 +182,7 @@ impl From<ReportedError> for ErrorAnswer {
 /// A page of runs.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct RunsAnswer {
-    /// Runs, newest first. May be fewer than `limit`, and none, though more follow.
+    /// Runs, newest first. There may be fewer than `limit`, even none, although more follow.
     pub(crate) runs: Vec<RunSummary>,
     /// What to send as `cursor` for the next page; missing on the last.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -23,9 +23,9 @@ use crate::cursor::Cursor;
 use crate::request::{ProcessBody, WaitQuery, key_of};
 use crate::runs::{document_problem, fault_problem, no_run};
 
-/// Time between two looks at a run that is waited for: at most 25 looks per call, far below the service's quota.
+/// Time between two reads of a run while a call waits for it: at most 25 reads per call, far below the service's quota.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Most executions looked at for one page: 200 calls, 8 at once, of 50 ms each are 1.3 s.
+/// Most executions read for one page: 200 calls, 8 at once, of 50 ms each are 1.3 s.
 const MAX_LOOKS: usize = 200;
 /// Calls at once.
 const AT_ONCE: usize = 8;
@@ -111,7 +111,7 @@ fn submission_problem(error: &SubmissionError) -> Problem {
     }
 }
 
-/// Whether the run ends within this time. Bounded: one look now and one per second.
+/// Whether the run ends within this time. Bounded: it is read now and once per second.
 async fn ended_within(api: &RunsApi, run: &RunId, seconds: u64) -> Result<bool, Problem> {
     for _ in 0..seconds {
         tokio::time::sleep(LOOK_EVERY).await;
@@ -171,7 +171,7 @@ pub(crate) struct RunsQuery {
     cursor: Option<String>,
 }
 
-/// Lists runs, newest first. A page may have fewer runs than `limit` though more follow: go on until there is no
+/// Lists runs, newest first. A page may have fewer runs than `limit` although more follow: go on until there is no
 /// `next_cursor`.
 #[utoipa::path(
     get, path = "/runs", tag = "runs",
@@ -201,7 +201,7 @@ pub(crate) async fn list_runs(
     while runs.len() < limit && looks < MAX_LOOKS {
         let wanted = (limit - runs.len()).min(MAX_LOOKS - looks);
         let page = api.executions.list(wanted, token.as_deref()).await.map_err(fault_problem)?;
-        // An empty page is a look, too, so that the loop ends.
+        // An empty page counts as one read, so that the loop ends.
         looks += page.executions.len().max(1);
         let summaries: Vec<Option<RunSummary>> = stream::iter(page.executions)
             .map(|listed| {

@@ -16,7 +16,7 @@ use sluice_lake::serve::{Governed, ServeError, Version};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::refusal::Refusals;
-use crate::rows::told;
+use crate::rows::problem_of;
 use crate::{Access, App, Caller, ProductsApi};
 
 /// Versions of a table on its page.
@@ -90,7 +90,7 @@ struct SchemaColumn {
     treatment: String,
 }
 
-/// How a table stands.
+/// The state of a table.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 struct TableState {
     /// Newest version.
@@ -135,7 +135,7 @@ struct HowTo {
     example: String,
 }
 
-/// Tells all about a data product
+/// Shows a data product
 ///
 /// Owner, support, and for each port its columns, promises and whether they are kept, freshness, versions, and how to read it.
 #[utoipa::path(
@@ -198,7 +198,7 @@ pub(super) struct Schema {
     columns: Vec<SchemaColumn>,
 }
 
-/// Tells the columns of a port, as you read them
+/// Lists the columns of a port, as you read them
 #[utoipa::path(
     get, path = "/data-products/{domain}/{product}/schema", tag = "catalogue",
     params(("domain" = String, Path, description = "the product's domain"), ("product" = String, Path, description = "the product's name"), OfPort),
@@ -235,7 +235,7 @@ pub(super) async fn contract(
     let caller = api.caller(&credentials).await?;
     let access = one(&api, &caller, &domain, &product, &of.port, "contract").await?;
     if access.table.columns.iter().any(|column| column.treatment == Treatment::Hide) {
-        let detail = "the contract names columns that are not for you: see /schema for those that are";
+        let detail = "the contract names columns that you may not read: see /schema for those that you may";
         return Err(Problem::new(ProblemCode::Forbidden, detail));
     }
     api.audit.write(&api.allowed(&caller, AccessPath::Catalogue, "contract", &access));
@@ -321,9 +321,9 @@ async fn table(api: &App, access: &Access) -> Result<Option<TableState>, Problem
     let open = match api.snapshots.open(&access.port.table, Version::Newest).await {
         Ok(open) => open,
         Err(ServeError::NoTable) => return Ok(None),
-        Err(error) => return Err(told(&error, "port")),
+        Err(error) => return Err(problem_of(&error, "port")),
     };
-    let history = api.snapshots.history(&open, VERSIONS).await.map_err(|error| told(&error, "port"))?;
+    let history = api.snapshots.history(&open, VERSIONS).await.map_err(|error| problem_of(&error, "port"))?;
     let governed = Governed::new(open, access.table.clone(), api.mask_key());
     let rows = if governed.has_row_filter() { None } else { governed.rows() };
     let version = |entry: &sluice_lake::delta::HistoryEntry| TableVersion {

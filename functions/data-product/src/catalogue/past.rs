@@ -1,4 +1,4 @@
-//! What the runs of a product's pipeline tell: quality and lineage.
+//! What the runs of a product's pipeline recorded: quality and lineage.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use super::about::{OfPort, found, one};
 use crate::refusal::Refusals;
 use crate::{Access, App};
 
-/// Runs that a history tells.
+/// Most runs in a history.
 const RUNS: usize = 20;
 
 /// The audits of a port's table, the newest first.
@@ -33,7 +33,7 @@ struct Audit {
     audited_at: String,
     /// Share of rules that hold, 0 to 100.
     score: String,
-    /// The rules, but for those about columns that are not for you.
+    /// The rules, without those about columns that you may not read.
     rules: Vec<Rule>,
     /// How many are left out.
     hidden_rules: usize,
@@ -51,7 +51,7 @@ struct Rule {
     observed: Option<String>,
 }
 
-/// Tells the quality of a port
+/// Shows the quality of a port
 ///
 /// Scores and rules of the newest 20 published runs, the newest first.
 #[utoipa::path(
@@ -115,7 +115,7 @@ pub(super) struct Lineage {
     upstream: Vec<Step>,
     /// What is made from it.
     downstream: Vec<Step>,
-    /// The run that told, the newest that published; null before the first.
+    /// The run that recorded it, the newest that published; null before the first.
     run_id: Option<String>,
 }
 
@@ -128,7 +128,7 @@ struct Step {
     to: String,
 }
 
-/// Tells where a data product comes from, and what is made from it
+/// Shows where a data product comes from, and what is made from it
 #[utoipa::path(
     get, path = "/data-products/{domain}/{product}/lineage", tag = "catalogue",
     params(("domain" = String, Path, description = "the product's domain"), ("product" = String, Path, description = "the product's name")),

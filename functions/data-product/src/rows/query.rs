@@ -10,7 +10,7 @@ use sluice_http::{Credentials, Json, Problem, ProblemCode};
 use sluice_lake::serve::{self, Governed, Version};
 use utoipa::ToSchema;
 
-use super::told;
+use super::problem_of;
 use crate::answer::{self, Format};
 use crate::refusal::Refusals;
 use crate::{App, ProductsApi};
@@ -75,7 +75,7 @@ pub(crate) async fn query(
     for (product, port) in statement.inputs() {
         let access = api.authorize(&caller, product, port, AccessPath::Query, "query").await?;
         let failed =
-            |error: &_| api.failed(api.allowed(&caller, AccessPath::Query, "query", &access), told(error, "sql"));
+            |error: &_| api.failed(api.allowed(&caller, AccessPath::Query, "query", &access), problem_of(error, "sql"));
         let open = api.snapshots.open(&access.port.table, Version::Newest).await.map_err(|error| failed(&error))?;
         let governed = Governed::new(open, access.table.clone(), api.mask_key());
         accesses.push((access, governed.table().version()));
@@ -84,7 +84,7 @@ pub(crate) async fn query(
     let answered = match serve::query(&api.queries, statement, tables).await {
         Ok(answered) => answered,
         Err(error) => {
-            let problem = told(&error, "sql");
+            let problem = problem_of(&error, "sql");
             let each = accesses.iter().map(|(access, _)| api.allowed(&caller, AccessPath::Query, "query", access));
             return Err(each.fold(problem, |problem, event| api.failed(event, problem)));
         }

@@ -13,7 +13,7 @@ use sluice_http::{Credentials, Problem, ProblemCode, Query};
 use sluice_lake::serve::{self, Governed, Page, Position, RowsQuestion, Version};
 use utoipa::{IntoParams, ToSchema};
 
-use super::told;
+use super::problem_of;
 use crate::answer::{self, Format};
 use crate::refusal::Refusals;
 use crate::{Access, App, Caller, ProductsApi};
@@ -152,9 +152,9 @@ async fn page(api: &App, parameters: &Parameters, digest: &str, access: &Access)
         }
         None => version(parameters)?,
     };
-    let open = api.snapshots.open(&access.port.table, version).await.map_err(|error| told(&error, "version"))?;
+    let open = api.snapshots.open(&access.port.table, version).await.map_err(|error| problem_of(&error, "version"))?;
     let governed = Governed::new(open, access.table.clone(), api.mask_key());
-    serve::rows(&api.queries, governed, question).await.map_err(|error| told(&error, "filter"))
+    serve::rows(&api.queries, governed, question).await.map_err(|error| problem_of(&error, "filter"))
 }
 
 /// The port asked for, or the only one that the caller may read.

@@ -90,7 +90,7 @@ pub(super) async fn changes(
             if let Some((at, table)) = redefined {
                 answer.metadata(&definition(&access, table)?, None, Some(*at));
             }
-            api.tell(&access, &mut answer, version, &mut given).await?;
+            api.add_changes(&access, &mut answer, version, &mut given).await?;
         }
         given.of = given.files;
         api.given((&caller, &access), "changes", versions.to, Some(given));
@@ -179,7 +179,7 @@ impl ProductsApi {
             };
             if !access.table.is_whole(table.columns()) {
                 let detail = format!(
-                    "the policy gives you a part of port `{}`, and changes can be had of whole tables only: read versions",
+                    "the policy gives you a part of port `{}`, and changes are available for whole tables only: read versions",
                     access.port.name
                 );
                 return Err(Problem::new(ProblemCode::Forbidden, detail));
@@ -191,7 +191,7 @@ impl ProductsApi {
         Ok(tables)
     }
 
-    async fn tell(
+    async fn add_changes(
         &self,
         access: &Access,
         answer: &mut Answer,

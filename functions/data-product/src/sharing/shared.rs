@@ -105,7 +105,7 @@ impl ProductsApi {
     /// The version that an instant means.
     ///
     /// # Errors
-    /// `invalid-request` when there is none.
+    /// `invalid-request` when the table had no version at that instant.
     pub(super) async fn shared_version(
         &self,
         access: &Access,
@@ -160,7 +160,7 @@ fn uuid_of(text: &str) -> String {
     [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
 }
 
-/// A fault of the lake as the caller is told of it: without the names of tables and files, which are not theirs to know.
+/// A fault of the lake as an answer to the caller: without the names of tables and files, which are not theirs to know.
 pub(super) fn fault(access: &Access, error: &LakeError) -> Problem {
     let port = &access.port.name;
     match error {
@@ -184,11 +184,11 @@ pub(super) fn fault(access: &Access, error: &LakeError) -> Problem {
     }
 }
 
-/// The table is not as tables of ours are.
+/// The table is not as Sluice writes tables.
 fn unreadable(access: &Access) -> Problem {
     let detail = format!(
         "the table of port `{}` cannot be read, or has features that are not shared (deletion vectors, column mapping): \
-         tell its owner",
+         report it to its owner",
         access.port.name
     );
     Problem::new(ProblemCode::Internal, detail)

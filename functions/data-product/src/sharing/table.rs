@@ -125,7 +125,7 @@ pub(super) struct Given {
 /// `invalid-request` naming the field.
 pub(super) fn instant(field: &'static str, text: &str) -> Result<Timestamp, Problem> {
     text.parse().map_err(|_| {
-        let detail = format!("`{field}` is no time: write it as 2026-01-31T12:00:00Z");
+        let detail = format!("`{field}` is not a time: write it as 2026-01-31T12:00:00Z");
         Problem::new(ProblemCode::InvalidRequest, detail).in_field(field)
     })
 }
@@ -251,7 +251,7 @@ impl FilesQuery {
         if self.starting_version.is_some() || self.ending_version.is_some() {
             return refused(
                 "startingVersion",
-                "`startingVersion` and `endingVersion` are not taken: ask for `/changes`",
+                "`startingVersion` and `endingVersion` are not supported here: ask for `/changes`",
             );
         }
         match (self.version, self.timestamp.as_deref()) {
