@@ -49,7 +49,7 @@ impl StateMachineExecutions {
         Self { client, machine }
     }
 
-    /// What an execution of that name, which is there, means to a start with this request.
+    /// What an existing execution of that name means to a start with this request.
     async fn existing(&self, run: &RunId, request: &RunRequest) -> Result<Started, ExecutionFault> {
         let doing = || format!("start run {run}");
         let there = self.describe(run).await?;
@@ -74,7 +74,7 @@ impl Executions for StateMachineExecutions {
         let doing = || format!("start run {run}");
         let input = serde_json::to_string(request).map_err(|error| unexpected(doing(), error.to_string()))?;
         let call = self.client.start_execution().state_machine_arn(self.machine.as_str());
-        // Of the same name with the same input, while it runs, the service answers the execution that is there.
+        // While an execution of the same name with the same input runs, the service answers that execution.
         match call.name(run.as_str()).input(input).send().await {
             Ok(_) => Ok(Started::Running),
             Err(error) if code_of(&error) == Some("ExecutionAlreadyExists") => self.existing(run, request).await,
@@ -131,7 +131,7 @@ impl Executions for StateMachineExecutions {
         let mut executions = Vec::new();
         for item in page.executions {
             let started_at = convert::time(item.start_date).map_err(|message| unexpected(doing(), message))?;
-            // People may start executions under names that are no run ids; those are none of ours.
+            // People may start executions under names that are not run ids; those are not runs of Sluice.
             if let Ok(run_id) = item.name.parse() {
                 executions.push(ListedExecution { run_id, started_at });
             }

@@ -32,7 +32,7 @@ pub(super) fn execution(run: &RunId, answer: DescribeExecutionOutput) -> Result<
     let status = status(&answer.status)?;
     // An input that is encrypted with a key of the account is not shown to everybody.
     let input = match answer.input {
-        Some(text) => serde_json::from_str(&text).map_err(|error| format!("the input is no JSON: {error}"))?,
+        Some(text) => serde_json::from_str(&text).map_err(|error| format!("the input is not JSON: {error}"))?,
         None => Value::Null,
     };
     let (error, cause) = (answer.error.unwrap_or_default(), answer.cause.unwrap_or_default());
