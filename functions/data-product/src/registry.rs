@@ -9,8 +9,7 @@ use sluice_core::product::RegisteredProduct;
 use sluice_core::recipient::{KeptToken, Token};
 use sluice_core::uri::{LakePath, layout};
 use sluice_documents::{DocumentError, DocumentStore};
-use sluice_http::problem::code_of;
-use sluice_http::{Problem, ProblemCode};
+use sluice_http::Problem;
 use tokio::sync::Mutex;
 
 /// How long products and tokens are kept. So a changed policy or a revoked token counts everywhere after this time.
@@ -89,10 +88,5 @@ impl Registry {
 fn fault(error: &DocumentError) -> Problem {
     let name = error.name();
     tracing::error!(error_name = %name, error_message = sluice_core::error::with_sources(error), "cannot read the registry");
-    match code_of(name) {
-        code @ (ProblemCode::TooManyRequests | ProblemCode::Unavailable) => {
-            Problem::new(code, "the lake does not answer: call again")
-        }
-        _ => Problem::new(ProblemCode::Internal, "the registry of data products cannot be read"),
-    }
+    Problem::of_lake(name, "the registry of data products cannot be read")
 }

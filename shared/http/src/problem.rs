@@ -234,19 +234,30 @@ impl Problem {
 
     /// A step's error, for callers who may read its message.
     pub fn of_step(error: &StepError) -> Self {
-        Self::new(code_of(error.name), error.message.clone())
+        Self::new(error.name.into(), error.message.clone())
+    }
+
+    /// A fault of the lake, for callers who may not read its message: to call again when that can help, else
+    /// `internal` with this detail.
+    pub fn of_lake(name: ErrorName, lasting: impl Into<String>) -> Self {
+        if name.is_retryable() {
+            Self::new(name.into(), "the lake does not answer: call again")
+        } else {
+            Self::new(ProblemCode::Internal, lasting)
+        }
     }
 }
 
-/// The code of a step's error name.
-pub fn code_of(name: ErrorName) -> ProblemCode {
-    match name {
-        ErrorName::InvalidInput | ErrorName::ContractViolation => ProblemCode::InvalidRequest,
-        ErrorName::NotFound => ProblemCode::NotFound,
-        ErrorName::SourceChanged | ErrorName::CommitConflict => ProblemCode::Conflict,
-        ErrorName::Throttled => ProblemCode::TooManyRequests,
-        ErrorName::Unavailable => ProblemCode::Unavailable,
-        ErrorName::ClusterFailed | ErrorName::EtlFailed | ErrorName::Internal => ProblemCode::Internal,
+impl From<ErrorName> for ProblemCode {
+    fn from(name: ErrorName) -> Self {
+        match name {
+            ErrorName::InvalidInput | ErrorName::ContractViolation => Self::InvalidRequest,
+            ErrorName::NotFound => Self::NotFound,
+            ErrorName::SourceChanged | ErrorName::CommitConflict => Self::Conflict,
+            ErrorName::Throttled => Self::TooManyRequests,
+            ErrorName::Unavailable => Self::Unavailable,
+            ErrorName::ClusterFailed | ErrorName::EtlFailed | ErrorName::Internal => Self::Internal,
+        }
     }
 }
 

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use sluice_core::access::Treatment;
 use sluice_core::columns::StoredColumn;
 use sluice_core::uri::{LakePath, layout};
-use sluice_http::problem::code_of;
 use sluice_http::{Problem, ProblemCode};
 use sluice_lake::LakeError;
 use sluice_lake::delta::OpenTable;
@@ -55,7 +54,7 @@ impl SharedFile {
     pub(super) fn of_table(access: &Access, file: LoggedFile) -> Result<Self, Problem> {
         let path = layout::table_file(&access.port.table, &file.path).map_err(|error| {
             tracing::error!(%error, table = %access.port.table, "a file of the table is not in its folder");
-            unreadable(access)
+            Problem::new(ProblemCode::Internal, unreadable(access))
         })?;
         Ok(Self {
             id: file_id(&path),
@@ -174,22 +173,16 @@ pub(super) fn fault(access: &Access, error: &LakeError) -> Problem {
         _ => {
             let message = sluice_core::error::with_sources(error);
             tracing::error!(error_name = %error.name(), error_message = message, "cannot share a table");
-            match code_of(error.name()) {
-                code @ (ProblemCode::TooManyRequests | ProblemCode::Unavailable) => {
-                    Problem::new(code, "the lake does not answer: call again")
-                }
-                _ => unreadable(access),
-            }
+            Problem::of_lake(error.name(), unreadable(access))
         }
     }
 }
 
 /// The table is not as Sluice writes tables.
-fn unreadable(access: &Access) -> Problem {
-    let detail = format!(
+fn unreadable(access: &Access) -> String {
+    format!(
         "the table of port `{}` cannot be read, or has features that are not shared (deletion vectors, column mapping): \
          report it to its owner",
         access.port.name
-    );
-    Problem::new(ProblemCode::Internal, detail)
+    )
 }
