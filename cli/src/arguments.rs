@@ -54,7 +54,7 @@ pub enum Command {
     Check(CheckArguments),
     Deploy(DeployArguments),
     Run(RunArguments),
-    /// Look at runs, or publish a rejected one on your word
+    /// Show runs, or accept and publish a rejected one
     #[command(subcommand)]
     Runs(RunsCommand),
     /// Tokens that others read data products with
@@ -63,11 +63,11 @@ pub enum Command {
     /// Source files that are held back
     #[command(subcommand)]
     Source(SourceCommand),
-    /// Look at tables
+    /// Show tables
     #[command(subcommand)]
     Table(TableCommand),
     Restore(RestoreArguments),
-    /// Look at quarantined rows, or take them through the contract again
+    /// Show quarantined rows, or validate them again
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
 }
@@ -208,7 +208,7 @@ pub struct PipelineOption {
     pub name: Option<PipelineName>,
 }
 
-/// Look at runs.
+/// Show runs.
 #[derive(Debug, Subcommand)]
 pub enum RunsCommand {
     /// List the newest runs, and what is held back and why
@@ -292,7 +292,7 @@ pub enum SourceCommand {
     },
 }
 
-/// Look at tables.
+/// Show tables.
 #[derive(Debug, Subcommand)]
 pub enum TableCommand {
     /// List all tables with version, rows and size
@@ -310,7 +310,7 @@ pub enum TableCommand {
         /// The lake.
         #[command(flatten)]
         lake: LakeOption,
-        /// Version to look at; the newest when left out
+        /// Version to show; the newest when left out
         #[arg(long)]
         version: Option<u64>,
     },
@@ -325,7 +325,7 @@ pub enum TableCommand {
         /// Most rows to show
         #[arg(long, default_value_t = 10)]
         rows: u32,
-        /// Version to look at; the newest when left out
+        /// Version to show; the newest when left out
         #[arg(long)]
         version: Option<u64>,
     },
@@ -343,7 +343,7 @@ pub enum TableCommand {
     },
 }
 
-/// Look at quarantined rows.
+/// Show quarantined rows.
 #[derive(Debug, Subcommand)]
 pub enum QuarantineCommand {
     /// List the quarantine tables with the rules that were broken

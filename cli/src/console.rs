@@ -46,7 +46,7 @@ impl Console {
         self.json
     }
 
-    /// Whether a person looks at standard error.
+    /// Whether standard error is a terminal that a person reads.
     pub fn is_live(&self) -> bool {
         !self.json && io::stderr().is_terminal()
     }
@@ -89,27 +89,27 @@ impl Console {
 
     /// Prints a line of progress or advice on standard error.
     pub fn note(&self, text: &str) {
-        // When standard error is gone there is nobody left to tell.
+        // When standard error is gone nobody is left to read it.
         drop(writeln!(io::stderr().lock(), "{text}"));
     }
 
-    /// Tells why a command failed and gives its exit.
+    /// Prints why a command failed and returns its exit.
     pub fn failure(&self, error: &Error) -> Exit {
         if is_closed_pipe(error) {
             // The reader has seen enough, as in `sluice table list | head -1`.
             return Exit::Done;
         }
-        let told = Told::of(error);
+        let report = FailureReport::of(error);
         if self.json {
             let value = json!({ "error": {
-                "name": told.name, "message": told.message, "causes": told.causes, "next": told.next,
-                "exit_code": told.exit.code(),
+                "name": report.name, "message": report.message, "causes": report.causes, "next": report.next,
+                "exit_code": report.exit.code(),
             } });
             drop(self.line(&value.to_string()));
-            return told.exit;
+            return report.exit;
         }
-        self.note(&told.text(|tone, text| self.paint_err(tone, text)));
-        told.exit
+        self.note(&report.text(|tone, text| self.paint_err(tone, text)));
+        report.exit
     }
 }
 
@@ -133,7 +133,7 @@ fn is_closed_pipe(error: &Error) -> bool {
 
 /// An error taken apart.
 #[derive(Debug, PartialEq, Eq)]
-struct Told {
+struct FailureReport {
     exit: Exit,
     name: Option<ErrorName>,
     message: String,
@@ -141,7 +141,7 @@ struct Told {
     next: Option<String>,
 }
 
-impl Told {
+impl FailureReport {
     fn of(error: &Error) -> Self {
         let fault = error.downcast_ref::<Fault>();
         let lake = error.downcast_ref::<LakeError>();
@@ -184,10 +184,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_tell_causes_and_the_next_step() {
+    fn errors_have_causes_and_the_next_step() {
         let check = |error: Error, exit: Exit, text: &str| {
-            let told = Told::of(&error);
-            assert_eq!((told.exit, told.text(|_, text| text.to_owned()).as_str()), (exit, text));
+            let report = FailureReport::of(&error);
+            assert_eq!((report.exit, report.text(|_, text| text.to_owned()).as_str()), (exit, text));
         };
         check(anyhow!("disk full"), Exit::Failed, "error: disk full");
         check(

@@ -1,4 +1,4 @@
-//! What the user is told when a command does not succeed, and the exit code it ends with.
+//! What the user reads when a command does not succeed, and the exit code it ends with.
 
 use std::fmt;
 use std::process::ExitCode;

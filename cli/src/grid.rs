@@ -47,7 +47,7 @@ impl Grid {
         self.rows.push(cells.into_iter().map(|cell| shortened(&cell)).collect());
     }
 
-    /// The text, within the width of the terminal; as wide as it takes when there is none.
+    /// The text, within the width of the terminal; as wide as needed without a terminal.
     pub(crate) fn text(&self) -> String {
         self.text_within(Table::new().width().map(usize::from))
     }

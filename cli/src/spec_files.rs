@@ -23,7 +23,7 @@ const PRODUCT_ENDING: &str = ".odps.yaml";
 /// What the names of their policies end in.
 const POLICY_ENDING: &str = ".policy.yaml";
 
-/// A pipeline folder whose spec could be read. Whether it makes sense is told by [`SpecFiles::resolve`].
+/// A pipeline folder whose spec could be read. [`SpecFiles::resolve`] checks whether it makes sense.
 #[derive(Debug)]
 pub struct SpecFiles {
     folder: PathBuf,
@@ -33,7 +33,7 @@ pub struct SpecFiles {
     products: Vec<ProductFiles>,
 }
 
-/// The documents of one data product beside a pipeline.
+/// The documents of one data product of a pipeline.
 #[derive(Debug)]
 struct ProductFiles {
     origin: String,
@@ -61,7 +61,7 @@ impl SpecFiles {
         })?;
         let mut contracts = BTreeMap::new();
         for contract in spec.contract_paths() {
-            // One that is missing is told by `resolve`, together with everything else that is wrong.
+            // `resolve` reports one that is missing, together with everything else that is wrong.
             if let Some(text) = read_text(&folder.join(contract.as_str()))? {
                 contracts.insert(contract.clone(), text);
             }
@@ -102,7 +102,7 @@ impl SpecFiles {
             }
             match RegisteredProduct::resolve(&pipeline.name, source, policy, &offered, now) {
                 Ok(product) if products.iter().any(|known| known.product == product.product) => {
-                    problems.push(format!("{}: product `{}` is there twice", files.origin, product.product));
+                    problems.push(format!("{}: product `{}` is defined twice", files.origin, product.product));
                 }
                 Ok(product) => {
                     problems.extend(filters_that_do_not_fit(&product, &files.policy_origin));
@@ -195,7 +195,7 @@ fn read_products(folder: &Path) -> Result<Vec<ProductFiles>> {
     Ok(products)
 }
 
-/// The text of a file; `None` where there is none. Reads no more than a spec or contract may have.
+/// The text of a file; `None` where it does not exist. Reads no more than a spec or contract may have.
 fn read_text(path: &Path) -> Result<Option<String>> {
     let doing = || format!("cannot read {}", path.display());
     if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {

@@ -1,4 +1,4 @@
-//! The command as a user runs it: exit codes, what is on which stream, and that a run can be told by its lines.
+//! The command as a user runs it: exit codes, what is on which stream, and that a run can be followed by its lines.
 
 #![allow(
     clippy::unwrap_used,
@@ -255,10 +255,10 @@ fn an_event_starts_the_run_that_the_deployment_would() {
 
     // An event that starts no run, a file that is not there, and both ways at once.
     fs::write(&event, r#"{"pipeline": "retail", "laning": "x"}"#).unwrap();
-    let told = bench.sluice(&["run", "--event", &event, "--lake", &lake]);
-    assert_eq!((told.status.code(), text(&told.stderr).contains("unknown field `laning`")), (Some(2), true));
-    let told = bench.sluice(&["run", "--event", "none.json", "--lake", &lake]);
-    assert_eq!((told.status.code(), text(&told.stderr).contains("event none.json")), (Some(2), true));
+    let refused = bench.sluice(&["run", "--event", &event, "--lake", &lake]);
+    assert_eq!((refused.status.code(), text(&refused.stderr).contains("unknown field `laning`")), (Some(2), true));
+    let refused = bench.sluice(&["run", "--event", "none.json", "--lake", &lake]);
+    assert_eq!((refused.status.code(), text(&refused.stderr).contains("event none.json")), (Some(2), true));
     bench.expect(2, &["run", "--event", &event, pipeline().to_str().unwrap(), "--lake", &lake]);
 }
 

@@ -8,12 +8,12 @@ use crate::place::Place;
 
 /// Set the tables of a damaged lake back to a point that they had together
 ///
-/// Looks at every version of every table and at the files it needs, and shows the newest versions that fit together: every run is kept in
+/// Reads every version of every table, checks the files it needs, and shows the newest versions that fit together: every run is kept in
 /// all its tables or in none. With --yes, later entries of the tables' logs are moved to restores/ in the lake. What the tables lack
 /// then is taken from the landing folder by the next run. Stop what starts runs before, and start it again after.
 ///
 /// A copy of a lake in another bucket, such as a replica, is promoted with --was: its tables learn the addresses that the delivered
-/// files have in it, and take none of them in again.
+/// files have in the copy, so that no file is ingested again.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   sluice restore --lake s3://my-lake                                    # shows what would be done

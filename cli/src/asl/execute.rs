@@ -225,7 +225,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
         let remaining = self.remaining()?;
         let limit = remaining.map_or(task.timeout, |remaining| remaining.min(task.timeout));
         let answer = tokio::select! {
-            // An answer that is there counts, even when the time is up as well.
+            // An answer that has arrived counts, even when the time is up as well.
             biased;
             answer = self.handler.invoke(&task.function, payload) => Some(answer),
             () = self.timer.sleep(limit) => None,
@@ -323,7 +323,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
         }
     }
 
-    /// Time left for the execution, `None` without a limit; an error when there is none left.
+    /// Time left for the execution, `None` without a limit; an error when no time is left.
     fn remaining(&self) -> Result<Option<Duration>, Failure> {
         match self.deadline.map(|deadline| between(self.timer.now(), deadline)) {
             Some(Duration::ZERO) => Err(Failure::execution_timeout()),

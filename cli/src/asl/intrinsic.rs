@@ -157,7 +157,7 @@ impl Parser<'_> {
                     self.rest = self.rest.get(position + 1..).unwrap_or_default();
                     return Ok(text);
                 }
-                // Escapes stay: `States.Format` tells an escaped brace from a gap.
+                // Escapes stay: `States.Format` distinguishes an escaped brace from a gap.
                 '\\' => match chars.next() {
                     Some((_, '\'')) => text.push('\''),
                     Some((_, escaped @ ('{' | '}' | '\\'))) => text.extend(['\\', escaped]),

@@ -52,7 +52,7 @@ const CONTEXT_FIELDS: [&[&str]; 8] = [
 ];
 
 impl ReferencePath {
-    /// The node that this path names, or `None` when there is none.
+    /// The node that this path names, or `None` when it does not exist.
     pub(super) fn find<'v>(&self, data: &'v Value, context: &'v Value) -> Option<&'v Value> {
         let root = match self.root {
             Root::Data => data,

@@ -1,4 +1,4 @@
-//! What the interpreter needs from outside: functions to call, a clock, someone to tell.
+//! What the interpreter needs from outside: functions to call, a clock, an observer.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -55,7 +55,7 @@ pub trait Timer: Sync {
     fn jitter(&self, max: Duration) -> Duration;
 }
 
-/// Is told every event of an execution, in order, while it runs.
+/// Receives every event of an execution, in order, while it runs.
 pub trait Observer: Sync {
     /// Takes one event. Slow observers slow the execution.
     fn on(&self, event: &ExecutionEvent);

@@ -17,7 +17,7 @@ pub(super) enum ErrorMatcher {
 }
 
 impl ErrorMatcher {
-    /// Checks `ErrorEquals`; `is_last` tells whether the rule is the last of its list.
+    /// Checks `ErrorEquals`; `is_last` says whether the rule is the last of its list.
     pub(super) fn parse(names: Vec<String>, is_last: bool) -> Result<Self, String> {
         if names.is_empty() {
             return Err("`ErrorEquals` is empty".to_owned());

@@ -12,7 +12,7 @@ use crate::console::{Console, Tone};
 use crate::fault::Exit;
 use crate::spec_files::SpecFiles;
 
-/// Tells every problem of a pipeline, or that there is none.
+/// Prints every problem of a pipeline, or that it has no problems.
 pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<Exit> {
     if let Some(document) = arguments.schema {
         console.json_page(&match document {

@@ -40,7 +40,7 @@ pub(crate) async fn run(arguments: DeployArguments, console: &Console) -> Result
         let message = format!("pipeline `{}` cannot be deployed:\n  {}", files.spec().pipeline, problems.join("\n  "));
         Fault::new(Exit::Failed, message)
             .named(ErrorName::InvalidInput)
-            .next("correct what is named; `sluice check` tells it again")
+            .next("correct what is named; `sluice check` lists it again")
     })?;
     let lake = arguments.lake.place.open_or_make_lake().await?;
     let registered = registered(&lake).await?;
@@ -61,7 +61,7 @@ pub(crate) async fn run(arguments: DeployArguments, console: &Console) -> Result
         lake.documents().delete(&path).await?;
         deployed.push(Deployed { path, change: Change::Removed });
     }
-    tell(&deployed, &warnings, console)?;
+    report(&deployed, &warnings, console)?;
     Ok(Exit::Done)
 }
 
@@ -114,7 +114,7 @@ async fn put_text(lake: &Lake, path: LakePath, text: &str) -> Result<Deployed> {
 async fn register(lake: &Lake, registered: &[RegisteredProduct], product: RegisteredProduct) -> Result<Deployed> {
     let path = layout::product(&product.product);
     let known = registered.iter().find(|known| known.product == product.product);
-    // The time of a deployment that changed nothing is not told.
+    // The time of a deployment that changed nothing is not reported.
     let change = match known {
         Some(known)
             if (RegisteredProduct { deployed_at: Timestamp::UNIX_EPOCH, ..known.clone() })
@@ -131,7 +131,7 @@ async fn register(lake: &Lake, registered: &[RegisteredProduct], product: Regist
     Ok(Deployed { path, change })
 }
 
-fn tell(deployed: &[Deployed], warnings: &[String], console: &Console) -> Result<()> {
+fn report(deployed: &[Deployed], warnings: &[String], console: &Console) -> Result<()> {
     if console.is_json() {
         console.json_page(&serde_json::json!({ "deployed": deployed, "warnings": warnings }))?;
         return Ok(());

@@ -70,7 +70,7 @@ fn show(restoration: &Restoration, console: &Console) -> Result<()> {
             console.line(&format!("{count} tables go back; whole runs up to {point:.0} are kept in all of them"))
         }
         (count, None) => {
-            console.line(&format!("{count} tables go back, some of them to nothing: the next run makes them anew"))
+            console.line(&format!("{count} tables go back, some of them to nothing: the next run makes them again"))
         }
     }?;
     Ok(())

@@ -61,7 +61,7 @@ fn read_event(path: Option<&Path>) -> Result<Value> {
 
 /// The request that an event makes. The functions read the event again; this command needs to know the pipeline.
 fn request_of_event(event: &Value, lake: &FolderUri) -> Result<RunRequest> {
-    let wrong = |error: &dyn Display| Fault::new(Exit::WrongUse, format!("the event starts no run: {error}"));
+    let wrong = |error: &dyn Display| Fault::new(Exit::WrongUse, format!("the event does not start a run: {error}"));
     let trigger: Trigger = serde_json::from_value(event.clone()).map_err(|error| wrong(&error))?;
     trigger.into_request(lake).map_err(|error| wrong(&error).into())
 }
@@ -73,7 +73,7 @@ pub(crate) async fn replay(folder: &Path, lake: &LakeOption, run_id: Option<RunI
     execute(&Execution::new(&lake.place.open_lake().await?, request, &run_id)?, None, console).await
 }
 
-/// Executes the state machine, shows it, and tells how it ended.
+/// Executes the state machine, shows it, and reports how it ended.
 pub(crate) async fn execute(execution: &Execution, trace: Option<Trace>, console: &Console) -> Result<Exit> {
     let view = View::new(*console);
     view.begin(execution)?;

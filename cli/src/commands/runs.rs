@@ -49,7 +49,7 @@ pub(crate) async fn run(command: RunsCommand, console: &Console) -> Result<Exit>
             let lake = place.place.open_lake().await?;
             let summary = find(&lake, pipeline.name, &run_id).await?.summary;
             let accepted = runs::accept(&lake, &summary.pipeline, &run_id, &by, &reason, Timestamp::now()).await;
-            accepted.map_err(|error| named_wrongly(error, "`sluice runs show` tells how the run ended"))?;
+            accepted.map_err(|error| named_wrongly(error, "`sluice runs show` shows how the run ended"))?;
             let request = RunRequest {
                 pipeline: summary.pipeline,
                 spec: None,

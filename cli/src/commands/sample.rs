@@ -8,7 +8,7 @@ use crate::fault::Exit;
 use crate::grid::{Grid, count, size};
 use crate::sample::{FileState, SampleOrder, write_samples};
 
-/// Writes the files and tells what is in them.
+/// Writes the files and prints what is in them.
 pub(crate) fn run(arguments: SampleArguments, console: &Console) -> Result<Exit> {
     let report = write_samples(&SampleOrder {
         folder: arguments.folder.or(arguments.out).context("no folder was named")?,

@@ -119,7 +119,7 @@ async fn create(
     Ok(Exit::Done)
 }
 
-/// Writes the file for its owner's eyes alone. A file that is there is not touched.
+/// Writes the file for its owner's eyes alone. An existing file is not touched.
 fn write_profile(path: &Path, profile: &Profile) -> Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

@@ -14,7 +14,7 @@ pub struct TableEnd {
     pub table: TableRef,
     /// Rows read for it.
     pub rows_read: u64,
-    /// Rows that came to it, less those that were replaced; `None` where the whole table was computed anew.
+    /// Rows that came to it, less those that were replaced; `None` where the whole table was computed again.
     pub rows_added: Option<u64>,
     /// Rows that broke an error rule.
     pub rows_quarantined: u64,
@@ -79,7 +79,7 @@ pub fn tables_text(tables: &[TableEnd]) -> String {
         grid.row([
             table.table.to_string(),
             count(table.rows_read),
-            table.rows_added.map_or_else(|| "anew".to_owned(), count),
+            table.rows_added.map_or_else(|| "rebuilt".to_owned(), count),
             count(table.rows_quarantined),
             count(table.rows_collapsed),
             count(table.rows),

@@ -10,7 +10,7 @@ use sluice_core::uri::FolderUri;
 use sluice_emr_local::{LocalEmr, Options, SparkLimits, SparkSteps, SparkTools};
 use tokio::sync::Mutex;
 
-/// What an operator has to decide about clusters. The EMR of this machine looks at none of it.
+/// What an operator has to decide about clusters. The EMR of this machine ignores it.
 const SETTINGS: SettingsText<'static> = SettingsText {
     release: None,
     log_uri: Some("s3://local/logs/"),
@@ -80,7 +80,7 @@ impl LocalClusters {
         ClusterSettings::parse(&SETTINGS).map_err(|error| StepError::message(ErrorName::Internal, error.to_string()))
     }
 
-    /// Ends all clusters and their programs; nothing when there are none.
+    /// Ends all clusters and their programs; does nothing without any.
     pub(super) async fn stop(&self) {
         if let Some(Running { server, .. }) = self.running.lock().await.take() {
             server.stop().await;

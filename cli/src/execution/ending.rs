@@ -273,9 +273,9 @@ mod tests {
         let console = Console::new(true);
         let check = |outcome: EndOutcome, result: &[&str], advice: &[&str]| {
             let ended = ended(outcome);
-            let (shown, told) = (ended.result_text(&console), ended.advice_text(&console));
+            let (shown, advised) = (ended.result_text(&console), ended.advice_text(&console));
             assert!(result.iter().all(|text| shown.contains(text)), "{outcome:?}: {shown}");
-            assert!(advice.iter().all(|text| told.contains(text)), "{outcome:?}: {told}");
+            assert!(advice.iter().all(|text| advised.contains(text)), "{outcome:?}: {advised}");
         };
         check(EndOutcome::Published, &["silver/sales/transactions", "3,000", "1,900", "1,050", "21,900", "4"], &[]);
         check(EndOutcome::Skipped, &["skipped: run r-1 in 1.50 s: nothing is new"], &[]);

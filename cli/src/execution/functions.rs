@@ -125,7 +125,7 @@ impl Functions {
             Function::QualityCheck => answer(sluice_quality_check::handle(lake, now, decode(payload)?).await?),
             Function::Publish => answer(sluice_publish::handle(lake, now, decode(payload)?).await?),
             Function::Notify => {
-                // The view of this command tells the user; the report in the lake is what notify leaves behind.
+                // The view of this command informs the user; the report in the lake is what notify leaves behind.
                 let ports = sluice_notify::Ports { documents: lake.documents().clone(), announcers: Vec::new() };
                 answer(sluice_notify::handle(&ports, now, decode(payload)?).await?)
             }

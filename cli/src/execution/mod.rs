@@ -71,7 +71,7 @@ impl Execution {
         Self { handlers: Handlers::Remote(functions), ..self }
     }
 
-    /// Executes to the end; `view` and `trace` are told every event.
+    /// Executes to the end; `view` and `trace` receive every event.
     ///
     /// # Errors
     /// When the documents of the ended run cannot be read.
@@ -80,7 +80,7 @@ impl Execution {
         Ended::of(self, &result).await
     }
 
-    /// Executes to the end; `observer` is told every event. What the run left in the lake is for the caller to read.
+    /// Executes to the end; `observer` receives every event. What the run left in the lake is for the caller to read.
     pub async fn observed(&self, observer: &impl Observer) -> ExecutionResult {
         let (name, input) = (self.run_id.as_str(), self.input.clone());
         match &self.handlers {
@@ -125,7 +125,7 @@ pub fn state_machine() -> Result<StateMachine> {
     Ok(machine.context("the state machine that is part of this program")?.with_name("pipeline"))
 }
 
-/// A run id of this instant: `20260105T090000Z-a1b2c3`. The tail tells runs of one second apart.
+/// A run id of this instant: `20260105T090000Z-a1b2c3`. The tail distinguishes runs of one second.
 ///
 /// # Errors
 /// When the clock shows a year that has no four digits.

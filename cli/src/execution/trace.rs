@@ -16,12 +16,12 @@ pub struct Trace {
 
 struct State {
     file: BufWriter<File>,
-    /// The first fault of the file. The run goes on without it; the command tells the fault at the end.
+    /// The first fault of the file. The run goes on without it; the command reports the fault at the end.
     fault: Option<io::Error>,
 }
 
 impl Trace {
-    /// A trace in this file, which is made anew.
+    /// A trace in this file, which is replaced.
     ///
     /// # Errors
     /// When the file cannot be made.
@@ -51,7 +51,7 @@ impl Observer for Trace {
     }
 }
 
-/// Tells several of the same events.
+/// Passes the same events to several observers.
 impl<A: Observer, B: Observer> Observer for (&A, Option<&B>) {
     fn on(&self, event: &ExecutionEvent) {
         self.0.on(event);

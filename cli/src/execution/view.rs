@@ -33,7 +33,7 @@ struct Shown {
     state_type: Option<StateType>,
     /// The loop that the execution is in.
     polled: Option<Polled>,
-    /// The first fault of standard output. The run goes on without its reader; the command tells the fault at the end.
+    /// The first fault of standard output. The run goes on without its reader; the command reports the fault at the end.
     fault: Option<io::Error>,
 }
 
@@ -87,7 +87,7 @@ impl View {
                 .console
                 .json_line(&json!({ "event": "started", "pipeline": pipeline, "run_id": run_id, "at": at }));
         }
-        self.tell(&format!("run {} of pipeline {pipeline}", self.console.paint_err(Tone::Strong, run_id.as_str())));
+        self.print(&format!("run {} of pipeline {pipeline}", self.console.paint_err(Tone::Strong, run_id.as_str())));
         Ok(())
     }
 
@@ -120,7 +120,7 @@ impl View {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, line: &str) {
+    fn print(&self, line: &str) {
         match &self.spinner {
             Some(spinner) => spinner.println(line),
             None => self.console.note(line),
@@ -155,25 +155,25 @@ impl View {
                 match (state_type, entered_at) {
                     (Some(StateType::Task | StateType::Wait), Some(entered_at)) => {
                         let took = Duration::try_from(at.duration_since(entered_at)).unwrap_or_default();
-                        self.tell(&format!("{mark} {name:NAME_WIDTH$} {:>9}", seconds(took)));
+                        self.print(&format!("{mark} {name:NAME_WIDTH$} {:>9}", seconds(took)));
                     }
                     (Some(StateType::Choice), _) => {
-                        self.tell(&format!("{mark} {}", console.paint_err(Tone::Faint, name)));
+                        self.print(&format!("{mark} {}", console.paint_err(Tone::Faint, name)));
                     }
                     _ => {}
                 }
             }
             ExecutionEvent::TaskFailed { name, error, cause, attempt, .. } => {
                 let mark = console.paint_err(Tone::Bad, "✘");
-                self.tell(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt}: {error}: {}", words(error, cause)));
+                self.print(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt}: {error}: {}", words(error, cause)));
             }
             ExecutionEvent::RetryScheduled { name, attempt, wait, .. } => {
                 let mark = console.paint_err(Tone::Warning, "↻");
-                self.tell(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt} in {}", seconds(*wait)));
+                self.print(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt} in {}", seconds(*wait)));
             }
             ExecutionEvent::Caught { name, next, .. } => {
                 let mark = console.paint_err(Tone::Warning, "↪");
-                self.tell(&format!("{mark} {name:NAME_WIDTH$} goes on at {next}"));
+                self.print(&format!("{mark} {name:NAME_WIDTH$} goes on at {next}"));
             }
             ExecutionEvent::ExecutionSucceeded { .. } | ExecutionEvent::ExecutionFailed { .. } => {}
         }
@@ -199,7 +199,7 @@ impl View {
             let status = self.console.paint_err(Tone::Faint, &polled.status);
             format!("{mark} {name:NAME_WIDTH$} {:>9}  {status}", seconds(took))
         };
-        self.tell(&line);
+        self.print(&line);
     }
 }
 
@@ -222,7 +222,7 @@ fn words(error: &str, cause: &str) -> String {
     ReportedError { error: error.to_owned().into(), cause: cause.to_owned() }.unwrapped().cause
 }
 
-/// The event as the line that `--json` prints; the end of an execution is told by [`Ended`].
+/// The event as the line that `--json` prints; the end of an execution is reported by [`Ended`].
 fn json_event(event: &ExecutionEvent) -> Option<Value> {
     Some(match event {
         ExecutionEvent::StateEntered { name, state_type, at, .. } => {

@@ -110,7 +110,7 @@ impl Maker<'_> {
         Day::new(&self.catalogue, self.order.seed, date, numbers, self.order.rows_per_day, dirt_lines)
     }
 
-    /// The counts and size of the file that is there with exactly these bytes; `None` when it is to be written.
+    /// The counts and size of an existing file with exactly these bytes; `None` when it is to be written.
     fn compare(&self, date: Date) -> Result<Option<(DayCounts, u64)>> {
         let path = self.path(date);
         let file = match File::open(&path) {
@@ -129,14 +129,14 @@ impl Maker<'_> {
                 if self.order.force {
                     return Ok(None);
                 }
-                let message = format!("{} is there with other content; nothing was written", path.display());
+                let message = format!("{} exists with other content; nothing was written", path.display());
                 Err(Fault::new(Exit::WrongUse, message).next("--force replaces it; or name another folder").into())
             }
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
     }
 
-    /// Writes beside the file and renames, so that a reader of the folder never sees half a file.
+    /// Writes to a temporary file next to it and renames, so that a reader of the folder never sees half a file.
     fn write(&self, date: Date) -> Result<(DayCounts, u64)> {
         let path = self.path(date);
         let unfinished = self.order.folder.join(format!(".{date}.csv.part"));

@@ -231,7 +231,7 @@ fn files_of_other_content_are_not_replaced_unless_told() {
         fs::write(folder.path().join("2026-01-06.csv"), content).unwrap();
         let error = write_samples(&one).unwrap_err();
         assert_eq!(error.downcast_ref::<Fault>().unwrap().exit(), Exit::WrongUse);
-        assert!(error.to_string().contains("2026-01-06.csv is there with other content"), "{error}");
+        assert!(error.to_string().contains("2026-01-06.csv exists with other content"), "{error}");
         assert_eq!(read_all(folder.path()).len(), 1, "nothing may be written");
     };
     check(b"");

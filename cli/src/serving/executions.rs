@@ -1,6 +1,6 @@
 //! Executions in this process, as Step Functions has them.
 //!
-//! What runs is in memory; what ran in earlier processes is told by the documents that its steps left in the lake.
+//! What runs is in memory; what ran in earlier processes is read from the documents that its steps left in the lake.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,7 +49,7 @@ struct Entry {
 struct Passed {
     known: Known,
     run: RunId,
-    /// Number of the launch: a launch that was stopped tells nothing of the one after it.
+    /// Number of the launch: a launch that was stopped says nothing about the next one.
     launch: u32,
 }
 
@@ -108,9 +108,9 @@ impl LocalExecutions {
             // Handlers compute for long between awaits: on a thread of its own they keep nobody waiting.
             let runtime = Handle::current();
             let passed = Arc::new(passed);
-            let told = passed.clone();
+            let observer = passed.clone();
             let executed = tokio::task::spawn_blocking(move || {
-                runtime.block_on(execute(&lake, request, &told, &stop));
+                runtime.block_on(execute(&lake, request, &observer, &stop));
             });
             if let Err(broken) = executed.await {
                 let cause = format!("the execution broke down: {broken}");
@@ -162,7 +162,7 @@ async fn execute(lake: &Lake, request: RunRequest, passed: &Passed, stop: &Notif
     }
 }
 
-/// A run as its documents tell it. One without an end was given up with the process that ran it.
+/// A run as its documents describe it. One without an end was given up with the process that ran it.
 fn of_documents(summary: RunSummary, request: Option<Value>) -> Execution {
     let status = match summary.state {
         RunState::Published | RunState::Skipped | RunState::Rejected | RunState::Accepted => ExecutionStatus::Succeeded,
@@ -209,7 +209,7 @@ fn place(token: &str) -> Result<(Timestamp, RunId), ExecutionFault> {
     let parsed = token.split_once('|').and_then(|(at, run)| Some((at.parse().ok()?, run.parse().ok()?)));
     parsed.ok_or_else(|| ExecutionFault::UnknownToken {
         doing: "list runs".to_owned(),
-        message: "the token is none of this process".to_owned(),
+        message: "the token is not from this process".to_owned(),
     })
 }
 
@@ -224,7 +224,7 @@ impl Executions for LocalExecutions {
             if there.input != input {
                 return Ok(Started::Conflicting);
             }
-            // A run that a process left behind is taken up again: its steps go on from the documents that are there.
+            // A run that a process left behind is continued: its steps go on from the existing documents.
             let left_behind = there.status == ExecutionStatus::Aborted && !known.contains_key(run);
             if !left_behind {
                 let runs = there.status == ExecutionStatus::Running;
@@ -285,7 +285,7 @@ impl Executions for LocalExecutions {
         Ok(ExecutionPage { executions, next })
     }
 
-    /// Runs the steps anew, under the same name: each finds the document that it wrote before and does nothing twice.
+    /// Runs the steps again, under the same name: each finds the document that it wrote before and does nothing twice.
     async fn redrive(&self, run: &RunId) -> Result<Redriven, ExecutionFault> {
         let doing = || format!("redrive run {run}");
         let refused = |reason: &str| Ok(Redriven::Refused { reason: reason.to_owned() });
