@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_contracts_are_all_told() {
+    fn missing_contracts_are_all_reported() {
         let folder = tempfile::tempdir().unwrap();
         let spec = "pipeline: retail\ndomain: sales\nsource: { prefix: landing/retail, format: csv }\n\
                     bronze: { table: raw }\nsilver:\n  - { table: a, contract: c/a.yaml, columns: { x: X }, mode: append }\n  \

@@ -140,7 +140,7 @@ async fn what_an_earlier_attempt_committed_is_reported_too() {
 }
 
 #[tokio::test]
-async fn told_twice_the_report_stays_and_a_new_end_replaces_it() {
+async fn notified_twice_the_report_stays_and_a_new_end_replaces_it() {
     let bed = bed();
     put_published(&bed).await;
     let failed = PUBLISHED.replace("\"published\"", "\"failed\"");
@@ -201,7 +201,7 @@ async fn failures_are_reported_with_the_functions_own_message() {
 }
 
 #[tokio::test]
-async fn a_request_that_nobody_can_read_is_still_told() {
+async fn a_request_that_nobody_can_read_is_still_reported() {
     let bed = bed();
     let output = bed.notify(0, FAILED_VALIDATE).await.unwrap();
     assert_eq!(output, Output { uri: None, outcome: Outcome::Failed });

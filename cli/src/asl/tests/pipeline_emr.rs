@@ -105,9 +105,9 @@ fn every_failure_of_the_branch_terminates_and_is_told() {
     for (script, prefix, error) in cases {
         let trace = check_failure(&script, &through(&[&prefix, &FAILED]), error);
         assert_eq!(script.payloads("terminate"), [json!({ "run": run_ref(1) })], "{error}");
-        let told = &script.payloads("notify")[0];
-        assert_eq!((&told["outcome"], &told["state"]["error"]["Error"]), (&json!("failed"), &json!(error)));
-        assert_eq!(told["state"].get("terminate_error"), None);
+        let notified = &script.payloads("notify")[0];
+        assert_eq!((&notified["outcome"], &notified["state"]["error"]["Error"]), (&json!("failed"), &json!(error)));
+        assert_eq!(notified["state"].get("terminate_error"), None);
         assert!(!trace.failure().1.is_empty());
         assert!(script.payloads("publish").is_empty());
     }
@@ -137,8 +137,11 @@ fn a_failed_run_keeps_its_own_error_when_its_cluster_cannot_be_terminated() {
         good_on_spark().with("run-etl", [Answer::Fail("EtlFailed")]).with("terminate", [Answer::Fail("Internal")]);
     let trace = start(&script);
     assert_eq!((trace.failure().0, trace.failure().2), ("EtlFailed", "Failed"));
-    let told = &script.payloads("notify")[0]["state"];
-    assert_eq!((&told["error"]["Error"], &told["terminate_error"]["Error"]), (&json!("EtlFailed"), &json!("Internal")));
+    let notified = &script.payloads("notify")[0]["state"];
+    assert_eq!(
+        (&notified["error"]["Error"], &notified["terminate_error"]["Error"]),
+        (&json!("EtlFailed"), &json!("Internal"))
+    );
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn every_error_that_a_state_makes_has_a_documented_name() {
 }
 
 #[test]
-fn every_failure_is_told_before_the_execution_fails() {
+fn every_failure_is_reported_before_the_execution_fails() {
     let states = states();
     let to_failed = |state: &Value| state["Next"] == "Failed";
     let ways: Vec<&String> = states.iter().filter(|(_, state)| to_failed(state)).map(|(name, _)| name).collect();

@@ -149,7 +149,7 @@ impl Stage {
 }
 
 impl Inner {
-    /// Notes that the execution is here, and tells what happens here.
+    /// Notes that the execution is here, and returns what happens here.
     fn arrive(&mut self, function: Option<&str>) -> Option<Disturbance> {
         let number = self.points.len();
         self.points.push(Point { state: self.state.clone(), function: function.map(str::to_owned) });

@@ -67,7 +67,7 @@ impl Story {
             Self::replanned("replanned on Spark", planned_on("emr", 2, "planned")),
             Self::new("rejected").with("quality-check", [verdict("rejected")]),
             Self::new("odd verdict").with("quality-check", [verdict("odd")]),
-            Self::new("nobody told").with("notify", [Answer::Fail("Internal")]),
+            Self::new("nobody notified").with("notify", [Answer::Fail("Internal")]),
             Self::new("overtaken").with("publish", [Answer::Fail("CommitConflict"), uri("receipt")]).with(
                 "validate",
                 [planned_on("emr", 1, "planned"), planned_on("emr", 2, "planned"), Answer::Fail("CommitConflict")],

@@ -55,7 +55,7 @@ impl Emr {
         self.clusters.iter().filter(|cluster| cluster.is_alive).count()
     }
 
-    /// The function `start-emr`: makes the cluster of the attempt unless it is there.
+    /// The function `start-emr`: makes the cluster of the attempt unless it exists.
     pub(super) fn start(&mut self, payload: &Value) -> Answer {
         let (attempt, poll) = (attempt_of(payload), payload["poll"].as_u64().unwrap());
         if self.find(attempt).is_none() {
@@ -78,7 +78,7 @@ impl Emr {
         Ok(json!({ "cluster_id": id, "status": status, "poll": poll + 1, "wait_seconds": 15 }))
     }
 
-    /// The function `run-etl`: makes the step of the attempt unless it is there.
+    /// The function `run-etl`: makes the step of the attempt unless it exists.
     pub(super) fn run_etl(&mut self, payload: &Value) -> Answer {
         let (attempt, poll) = (attempt_of(payload), payload["poll"].as_u64().unwrap());
         let story = self.step_story;
