@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::Error;
 use serde::Serialize;
 use serde_json::json;
+use sluice_core::error::ErrorName;
 use sluice_lake::LakeError;
 
 use crate::fault::{Exit, Fault};
@@ -98,17 +99,17 @@ impl Console {
             // The reader has seen enough, as in `sluice table list | head -1`.
             return Exit::Done;
         }
-        let failure = Failure::of(error);
+        let report = FailureReport::of(error);
         if self.json {
             let value = json!({ "error": {
-                "name": failure.name, "message": failure.message, "causes": failure.causes, "next": failure.next,
-                "exit_code": failure.exit.code(),
+                "name": report.name, "message": report.message, "causes": report.causes, "next": report.next,
+                "exit_code": report.exit.code(),
             } });
             drop(self.line(&value.to_string()));
-            return failure.exit;
+            return report.exit;
         }
-        self.note(&failure.text(|tone, text| self.paint_err(tone, text)));
-        failure.exit
+        self.note(&report.text(|tone, text| self.paint_err(tone, text)));
+        report.exit
     }
 }
 
@@ -132,15 +133,15 @@ fn is_closed_pipe(error: &Error) -> bool {
 
 /// The parts of an error as they are shown.
 #[derive(Debug, PartialEq, Eq)]
-struct Failure {
+struct FailureReport {
     exit: Exit,
-    name: Option<String>,
+    name: Option<ErrorName>,
     message: String,
     causes: Vec<String>,
     next: Option<String>,
 }
 
-impl Failure {
+impl FailureReport {
     fn of(error: &Error) -> Self {
         let fault = error.downcast_ref::<Fault>();
         let lake = error.downcast_ref::<LakeError>();
@@ -156,7 +157,7 @@ impl Failure {
         }
         Self {
             exit: fault.map_or(Exit::Failed, Fault::exit),
-            name: fault.and_then(Fault::name).or(lake.map(|error| error.name().as_str())).map(str::to_owned),
+            name: fault.and_then(Fault::name).or(lake.map(LakeError::name)),
             message,
             causes,
             next: fault.and_then(Fault::next_step).map(str::to_owned),
@@ -164,7 +165,7 @@ impl Failure {
     }
 
     fn text(&self, paint: impl Fn(Tone, &str) -> String) -> String {
-        let name = self.name.as_ref().map_or(String::new(), |name| format!("{name}: "));
+        let name = self.name.map_or(String::new(), |name| format!("{name}: "));
         let mut text = format!("{} {name}{}", paint(Tone::Bad, "error:"), self.message);
         for cause in &self.causes {
             text.push_str(&format!("\n  because {cause}"));
@@ -185,8 +186,8 @@ mod tests {
     #[test]
     fn an_error_shows_its_causes_and_the_next_step() {
         let check = |error: Error, exit: Exit, text: &str| {
-            let failure = Failure::of(&error);
-            assert_eq!((failure.exit, failure.text(|_, text| text.to_owned()).as_str()), (exit, text));
+            let report = FailureReport::of(&error);
+            assert_eq!((report.exit, report.text(|_, text| text.to_owned()).as_str()), (exit, text));
         };
         check(anyhow!("disk full"), Exit::Failed, "error: disk full");
         check(
@@ -195,7 +196,7 @@ mod tests {
             "error: cannot write x\n  because disk full",
         );
         check(anyhow!("x: y").context("a: x: y"), Exit::Failed, "error: a: x: y");
-        let fault = Fault::new(Exit::WrongUse, "no such lake").named("NotFound").next("make it");
+        let fault = Fault::new(Exit::WrongUse, "no such lake").named(ErrorName::NotFound).next("make it");
         check(fault.into(), Exit::WrongUse, "error: NotFound: no such lake\nnext: make it");
     }
 

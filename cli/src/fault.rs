@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use serde::Serialize;
+use sluice_core::error::ErrorName;
 
 /// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -44,7 +45,7 @@ impl From<Exit> for ExitCode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     exit: Exit,
-    name: Option<String>,
+    name: Option<ErrorName>,
     message: String,
     next: Option<String>,
 }
@@ -57,8 +58,8 @@ impl Fault {
 
     /// With the stable name of the error.
     #[must_use]
-    pub fn named(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
+    pub fn named(mut self, name: ErrorName) -> Self {
+        self.name = Some(name);
         self
     }
 
@@ -75,8 +76,8 @@ impl Fault {
     }
 
     /// Stable name of the error, when it has one.
-    pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    pub fn name(&self) -> Option<ErrorName> {
+        self.name
     }
 
     /// What to do next.

@@ -101,7 +101,7 @@ impl Place {
 /// machine's role.
 async fn open(root: &FolderUri) -> Result<Lake> {
     let options = sluice_aws::store::store_options(&Env::of_process(), root).await;
-    let options = options.map_err(|error| Fault::new(Exit::WrongUse, error.message).named(error.name.as_str()))?;
+    let options = options.map_err(|error| Fault::new(Exit::WrongUse, error.message).named(error.name))?;
     Ok(Lake::open(root, &options)?)
 }
 

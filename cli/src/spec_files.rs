@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
-use sluice_core::error::{ErrorName, StepError};
+use sluice_core::error::{ErrorName, with_sources};
 use sluice_core::pipeline::{MAX_DOCUMENT_BYTES, Pipeline, SpecError};
 use sluice_core::product::{Offered, RegisteredProduct, Source};
 use sluice_core::spec::PipelineSpec;
@@ -51,12 +51,12 @@ impl SpecFiles {
         let path = folder.join(SPEC_FILE);
         let text = read_text(&path)?.ok_or_else(|| {
             Fault::new(Exit::WrongUse, format!("{} does not exist", path.display()))
-                .named("NotFound")
+                .named(ErrorName::NotFound)
                 .next(format!("give the folder that contains {SPEC_FILE}, such as pipelines/retail"))
         })?;
         let spec = PipelineSpec::parse(&text, &path.display().to_string()).map_err(|error| {
-            Fault::new(Exit::Failed, message(&error))
-                .named(ErrorName::InvalidInput.as_str())
+            Fault::new(Exit::Failed, with_sources(&error))
+                .named(ErrorName::InvalidInput)
                 .next("`sluice check --schema` prints the schema of a spec, which editors use for completion")
         })?;
         let mut contracts = BTreeMap::new();
@@ -197,10 +197,6 @@ fn read_products(folder: &Path) -> Result<Vec<ProductFiles>> {
     Ok(products)
 }
 
-fn message(error: &SpecError) -> String {
-    StepError::new(ErrorName::InvalidInput, error).message
-}
-
 /// The text of a file; `None` when it does not exist. Reads at most the size that a spec or contract may have.
 fn read_text(path: &Path) -> Result<Option<String>> {
     let doing = || format!("cannot read {}", path.display());
@@ -220,7 +216,7 @@ fn read_text(path: &Path) -> Result<Option<String>> {
     }
     String::from_utf8(bytes).map(Some).map_err(|_| {
         let message = format!("{} is not UTF-8 text", path.display());
-        Fault::new(Exit::Failed, message).named(ErrorName::InvalidInput.as_str()).next("save it as UTF-8").into()
+        Fault::new(Exit::Failed, message).named(ErrorName::InvalidInput).next("save it as UTF-8").into()
     })
 }
 
@@ -233,7 +229,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = SpecFiles::read(folder.path()).unwrap_err();
         let fault = error.downcast_ref::<Fault>().unwrap();
-        assert_eq!((fault.exit(), fault.name()), (Exit::WrongUse, Some("NotFound")));
+        assert_eq!((fault.exit(), fault.name()), (Exit::WrongUse, Some(ErrorName::NotFound)));
     }
 
     #[test]
@@ -242,7 +238,7 @@ mod tests {
         fs::write(folder.path().join(SPEC_FILE), "pipeline: retail\ndomain: sales\nsurprise: 1\n").unwrap();
         let error = SpecFiles::read(folder.path()).unwrap_err();
         let fault = error.downcast_ref::<Fault>().unwrap();
-        assert_eq!((fault.exit(), fault.name()), (Exit::Failed, Some("InvalidInput")));
+        assert_eq!((fault.exit(), fault.name()), (Exit::Failed, Some(ErrorName::InvalidInput)));
         assert!(fault.to_string().contains("surprise") && fault.to_string().contains(SPEC_FILE), "{fault}");
     }
 

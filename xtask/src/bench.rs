@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::bench_apis;
 use crate::bench_data::{self, Source};
-use crate::bench_doors;
 use crate::bench_formats::{self, Format};
 use crate::deployed;
 use crate::judge_tools::{self, Tool};
@@ -41,14 +41,14 @@ pub(crate) struct Options {
     /// Measure this many cold starts of every function instead: release build, over the S3 protocol.
     #[arg(long, value_name = "STARTS", value_parser = clap::value_parser!(u32).range(2..))]
     cold_starts: Option<u32>,
-    /// Measure the HTTP doors instead: many callers at once on `sluice serve`, beside DuckDB.
+    /// Measure the HTTP APIs instead: many callers at once on `sluice serve`, compared with DuckDB.
     #[arg(long, conflicts_with = "cold_starts")]
-    doors: bool,
+    apis: bool,
     /// Callers at once.
-    #[arg(long, requires = "doors", default_value_t = 200)]
+    #[arg(long, requires = "apis", default_value_t = 200)]
     callers: u32,
     /// Seconds for each question.
-    #[arg(long, requires = "doors", default_value_t = 60)]
+    #[arg(long, requires = "apis", default_value_t = 60)]
     seconds: u32,
 }
 
@@ -73,8 +73,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if let Some(starts) = options.cold_starts {
         return deployed::cold_starts(workspace, starts);
     }
-    if options.doors {
-        return bench_doors::measure(workspace, options.callers, options.seconds);
+    if options.apis {
+        return bench_apis::measure(workspace, options.callers, options.seconds);
     }
     let memory_sizes = sizes_from(&options.memory_gb).context("--memory-gb")?;
     let Tool::Ready(python) = judge_tools::python(workspace)? else {

@@ -141,8 +141,8 @@ fn script(workspace: &Workspace, name: &str, functions: &Path) -> Result<Result<
     command.arg("--functions").arg(functions).arg("--sluice").arg(workspace.sluice());
     command.arg("--moto").arg(python.with_file_name("moto_server"));
     command.arg("--emr").arg(workspace.target().join("debug/emr-local"));
-    if let Tool::Ready(doors) = judge_tools::doors_python(workspace)? {
-        command.env("SLUICE_DOORS_PYTHON", doors);
+    if let Tool::Ready(apis) = judge_tools::apis_python(workspace)? {
+        command.env("SLUICE_APIS_PYTHON", apis);
     }
     let assembly = workspace.target().join("cdk/dev");
     if assembly.is_dir() {

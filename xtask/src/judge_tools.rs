@@ -38,12 +38,12 @@ pub(crate) fn python(workspace: &Workspace) -> Result<Tool> {
     python_with(workspace, "tests/judges/requirements.txt")
 }
 
-/// The Python with the clients and testers of the HTTP doors.
+/// The Python with the clients and testers of the HTTP APIs.
 ///
 /// # Errors
 /// Those of [`python_with`].
-pub(crate) fn doors_python(workspace: &Workspace) -> Result<Tool> {
-    python_with(workspace, "tests/judges/doors-requirements.txt")
+pub(crate) fn apis_python(workspace: &Workspace) -> Result<Tool> {
+    python_with(workspace, "tests/judges/apis-requirements.txt")
 }
 
 /// The Python of a virtual environment with the packages of this file.

@@ -3,8 +3,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to its terminal")]
 
 mod bench;
+mod bench_apis;
 mod bench_data;
-mod bench_doors;
 mod bench_formats;
 mod cdk;
 mod demo;

@@ -148,9 +148,9 @@ impl TestSteps<'_> {
             Some(Tool::Ready(python)) => println!("Python judges: {}", python.display()),
             None => {}
         }
-        match judge_tools::doors_python(self.workspace)? {
-            Tool::Missing(reason) => skipped.push(format!("clients of the doors: {reason}")),
-            Tool::Ready(python) => println!("clients of the doors: {}", python.display()),
+        match judge_tools::apis_python(self.workspace)? {
+            Tool::Missing(reason) => skipped.push(format!("clients of the HTTP APIs: {reason}")),
+            Tool::Ready(python) => println!("clients of the HTTP APIs: {}", python.display()),
         }
         match judge_tools::node_programs(self.workspace)? {
             Tool::Missing(reason) => skipped.push(format!("npm judges: {reason}")),
@@ -184,8 +184,8 @@ impl TestSteps<'_> {
         let mut tests = self.workspace.cargo();
         tests.args(["test", "--workspace"]).env("SLUICE_SKIPS", &skips);
         judge_tools::export(&mut tests, self.workspace, python.as_deref());
-        if let Tool::Ready(doors) = judge_tools::doors_python(self.workspace)? {
-            tests.env("SLUICE_DOORS_PYTHON", doors);
+        if let Tool::Ready(apis) = judge_tools::apis_python(self.workspace)? {
+            tests.env("SLUICE_APIS_PYTHON", apis);
         }
         run_command(&mut tests)?;
         Ok(fs::read_to_string(&skips)?.lines().map(str::to_owned).collect())

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::error_name::ServiceError;
 use super::event::{ExecutionEvent, ExecutionResult};
 use super::limit::{Failure, HISTORY_LIMIT_EVENTS, after, between, check_name, check_size, missing};
 use super::machine::{Action, PassValue, Selection, State, StateMachine, TaskAction, Text, Then, WaitUntil};
@@ -60,6 +61,7 @@ pub async fn execute<H: TaskHandler, T: Timer, O: Observer>(
             ExecutionResult::Succeeded { last_state: state, output }
         }
         Err(Failure { error, cause, .. }) => {
+            let error = error.to_string();
             observer.on(&ExecutionEvent::ExecutionFailed { error: error.clone(), cause: cause.clone(), at });
             ExecutionResult::Failed { error, cause, last_state: state }
         }
@@ -162,7 +164,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
                 }
                 let next = chosen.or_else(|| default.clone()).ok_or_else(|| {
                     Failure::last(
-                        "States.NoChoiceMatched",
+                        ServiceError::NoChoiceMatched,
                         format!("no rule of `{name}` holds and it has no `Default`"),
                     )
                 })?;
@@ -177,7 +179,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
             Action::Fail { error, cause } => {
                 let error = self.text("ErrorPath", error, &data)?;
                 let cause = self.text("CausePath", cause, &data)?;
-                return Err(Failure::last(&error, cause));
+                return Err(Failure::last(error, cause));
             }
         };
         let output = self.select("OutputPath", &state.output, &result)?;
@@ -195,7 +197,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
             };
             self.observer.on(&ExecutionEvent::TaskFailed {
                 name: name.to_owned(),
-                error: failure.error.clone(),
+                error: failure.error.to_string(),
                 cause: failure.cause.clone(),
                 attempt,
                 at: self.timer.now(),
@@ -234,7 +236,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
                 return Err(Failure::execution_timeout());
             }
             // The service leaves the cause of a timeout empty.
-            None => return Err(Failure::task("States.Timeout", String::new())),
+            None => return Err(Failure::task(ServiceError::Timeout, String::new())),
         };
         let result = json!({ "ExecutedVersion": "$LATEST", "Payload": answer, "StatusCode": 200 });
         check_size(&format!("state/task '{name}'"), &result)?;
@@ -250,7 +252,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
         let Some(catcher) = catcher.filter(|_| !failure.is_final) else {
             return Err(failure);
         };
-        let Failure { error, cause, .. } = failure;
+        let (error, cause) = (failure.error.to_string(), failure.cause);
         let output = json!({ "Error": error, "Cause": cause });
         let output =
             place(name, &catcher.result_path, raw, output).map_err(|failure| Failure { is_final: true, ..failure })?;
@@ -353,7 +355,7 @@ fn place(name: &str, placement: &Placement, raw: Value, result: Value) -> Result
         Placement::Discard => Ok(raw),
         Placement::At(path) => path.place(raw, result).ok_or_else(|| {
             let cause = format!("the `ResultPath` `{path}` of `{name}` cannot be applied to the state's input");
-            Failure::task("States.ResultPathMatchFailure", cause)
+            Failure::task(ServiceError::ResultPathMatchFailure, cause)
         }),
     }
 }

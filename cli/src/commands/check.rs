@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde_json::json;
-use sluice_core::error::{ErrorName, StepError};
+use sluice_core::error::with_sources;
 use sluice_core::pipeline::Pipeline;
 use sluice_core::product::RegisteredProduct;
 
@@ -85,7 +85,7 @@ pub(super) async fn checked(files: &SpecFiles) -> Result<Result<Checked, Vec<Str
 async fn plan(pipeline: Pipeline) -> Result<Result<Pipeline, Vec<String>>> {
     let checked = tokio::task::spawn_blocking(move || {
         let result = sluice_lake::check::check_pipeline(&pipeline);
-        result.map(|()| pipeline).map_err(|error| vec![StepError::new(ErrorName::InvalidInput, &error).message])
+        result.map(|()| pipeline).map_err(|error| vec![with_sources(&error)])
     });
     Ok(checked.await?)
 }

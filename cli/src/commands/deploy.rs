@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use object_store::{ObjectStoreExt, PutPayload};
 use serde::Serialize;
+use sluice_core::error::ErrorName;
 use sluice_core::product::RegisteredProduct;
 use sluice_core::uri::{LakePath, layout};
 use sluice_lake::Lake;
@@ -38,7 +39,7 @@ pub(crate) async fn run(arguments: DeployArguments, console: &Console) -> Result
     let Checked { pipeline, products, warnings } = checked(&files).await?.map_err(|problems| {
         let message = format!("pipeline `{}` cannot be deployed:\n  {}", files.spec().pipeline, problems.join("\n  "));
         Fault::new(Exit::Failed, message)
-            .named("InvalidInput")
+            .named(ErrorName::InvalidInput)
             .next("correct the problems listed above, then deploy again; `sluice check` lists them too")
     })?;
     let lake = arguments.lake.place.open_or_make_lake().await?;
@@ -83,7 +84,7 @@ fn refuse_taken(registered: &[RegisteredProduct], products: &[RegisteredProduct]
         Some(known) => {
             let message = format!("product `{}` is already registered by pipeline `{}`", known.product, known.pipeline);
             Err(Fault::new(Exit::Failed, message)
-                .named("InvalidInput")
+                .named(ErrorName::InvalidInput)
                 .next("choose another name in the .odps.yaml")
                 .into())
         }

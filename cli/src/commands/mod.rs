@@ -41,7 +41,7 @@ pub(crate) async fn dispatch(command: Command, console: &Console) -> Result<Exit
 fn named_wrongly(error: LakeError, next: &str) -> Error {
     match error.name() {
         name @ (ErrorName::NotFound | ErrorName::InvalidInput) if !matches!(error, LakeError::Document(_)) => {
-            Fault::new(Exit::WrongUse, error.to_string()).named(name.as_str()).next(next).into()
+            Fault::new(Exit::WrongUse, error.to_string()).named(name).next(next).into()
         }
         _ => error.into(),
     }

@@ -13,10 +13,10 @@ use sluice_core::uri::layout;
 use sluice_data_product::audit::AuditLog;
 use sluice_data_product::links::LINK_EXPIRY;
 use sluice_data_product::secret::Secret;
-use sluice_data_product::{Doors, Settings};
+use sluice_data_product::{ProductsApi, Settings};
 use sluice_http::guard;
 use sluice_lake::Lake;
-use sluice_submit::{Callers, Door};
+use sluice_submit::{Callers, RunsApi};
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -58,13 +58,13 @@ pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<
         max_answer_bytes: MAX_ANSWER_BYTES,
         link_expiry: LINK_EXPIRY,
     };
-    let runs = Door::new(
+    let runs = RunsApi::new(
         lake.documents().clone(),
         LocalExecutions::new(lake.clone()),
         Callers::Local(arguments.caller.as_ref().map_or_else(|| "local".to_owned(), ToString::to_string)),
     );
     let (runs, runs_document) = sluice_submit::router(runs);
-    let (products, mut document) = sluice_data_product::router(Doors::new(lake, secret, audit, settings));
+    let (products, mut document) = sluice_data_product::router(ProductsApi::new(lake, secret, audit, settings));
     document.merge(runs_document);
     let router = products.merge(runs);
     announce(&endpoint, &arguments, console)?;

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use jiff::Timestamp;
 use serde::Serialize;
+use sluice_core::error::ErrorName;
 use sluice_core::name::{PipelineName, RunId};
 use sluice_core::source::{Hold, SourceId};
 use sluice_lake::{Lake, inspect, runs};
@@ -121,7 +122,7 @@ fn choose(held: &[HeldSource], wanted: &[String]) -> Result<Vec<HeldSource>> {
         if found.is_empty() {
             let message = format!("no source object `{text}` is held");
             return Err(Fault::new(Exit::WrongUse, message)
-                .named("NotFound")
+                .named(ErrorName::NotFound)
                 .next("`sluice source list` shows what is held")
                 .into());
         }

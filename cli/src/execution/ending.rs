@@ -3,8 +3,9 @@
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
+use sluice_core::error::ErrorName;
 use sluice_core::name::{PipelineName, RunId};
-use sluice_core::run::{ReportedError, RunAction, RunRef, RunRequest};
+use sluice_core::run::{ReportedError, RunRef};
 use sluice_lake::{Lake, LakeError, inspect, runs};
 
 use super::Execution;
@@ -83,7 +84,7 @@ impl Ended {
                         let cause = format!(
                             "the state machine ended in `{last_state}`, which this version of sluice does not know"
                         );
-                        error = Some(ReportedError { error: "Internal".to_owned(), cause });
+                        error = Some(ReportedError { error: ErrorName::Internal.into(), cause });
                     }
                 }
                 // An acceptance publishes the run that was rejected, not one of its own.
@@ -92,7 +93,7 @@ impl Ended {
                 }
             }
             ExecutionResult::Failed { error: name, cause, .. } => {
-                error = Some(ReportedError { error: name.clone(), cause: cause.clone() }.unwrapped());
+                error = Some(ReportedError { error: name.clone().into(), cause: cause.clone() }.unwrapped());
             }
         }
         let details = match inspect::run_details(lake, &run.0, &run.1).await {
@@ -115,7 +116,7 @@ impl Ended {
             held =
                 all.into_iter().filter(|hold| hold.run_id == run.1).map(|hold| hold.object.uri.to_string()).collect();
         }
-        let next = next_steps(lake, &execution.request, &run.1, outcome, error.as_ref(), !held.is_empty());
+        let next = next_steps(lake, &run.1, outcome, error.as_ref(), !held.is_empty());
         Ok(Self {
             event: "finished",
             outcome,
@@ -192,7 +193,6 @@ fn run_of(output: &Value) -> Option<RunRef> {
 
 fn next_steps(
     lake: &Lake,
-    request: &RunRequest,
     run_id: &RunId,
     outcome: EndOutcome,
     error: Option<&ReportedError>,
@@ -213,33 +213,13 @@ fn next_steps(
             steps.push(format!("to publish it anyway: sluice runs accept {run_id} --reason \"…\" --lake {place}"));
         }
         EndOutcome::Failed => {
-            let name = error.map(|error| error.error.as_str()).unwrap_or_default();
-            steps.push(after_failure(name, &request.action).to_owned());
+            steps.extend(error.map(|error| error.error.next_step().to_owned()));
         }
     }
     if holds {
         steps.push(release);
     }
     steps
-}
-
-fn after_failure(name: &str, action: &RunAction) -> &'static str {
-    match name {
-        "InvalidInput" => {
-            "correct what the message names, then run again; `sluice check` finds faults of specs and contracts"
-        }
-        "ContractViolation" => "change the contract or the source so that they agree, then run again",
-        "NotFound" => "put back what the message names, or name another, then run again",
-        "Throttled" | "Unavailable" => "run again when the store answers; nothing was lost and nothing is done twice",
-        "SourceChanged" | "CommitConflict" => "run again when the other writer is done",
-        "NotificationFailed" => "the run itself is complete; `sluice runs show` shows its result",
-        _ => match action {
-            RunAction::Accept { .. } => "accept again: what was published is not published twice",
-            RunAction::Ingest | RunAction::Replay => {
-                "run again: what was published is not published twice. If it fails the same way, report it with the message"
-            }
-        },
-    }
 }
 
 #[cfg(test)]
@@ -272,7 +252,7 @@ mod tests {
             rows: 21_900,
             version: (outcome == EndOutcome::Published).then_some(4),
         };
-        let error = ReportedError { error: "Unavailable".to_owned(), cause: "disk is full".to_owned() };
+        let error = ReportedError { error: ErrorName::Unavailable.into(), cause: "disk is full".to_owned() };
         Ended {
             event: "finished",
             outcome,
@@ -315,12 +295,5 @@ mod tests {
         assert_eq!((line["exit_code"].as_u64(), line.get("error")), (Some(3), None));
         assert_eq!(line["broken_rules"][0]["observed"], "35 %");
         assert_eq!(line["tables"][0]["version"], Value::Null);
-    }
-
-    #[test]
-    fn every_stable_error_has_a_next_step() {
-        for name in sluice_core::error::ErrorName::ALL {
-            assert!(!after_failure(name.as_str(), &RunAction::Ingest).is_empty(), "{name}");
-        }
     }
 }

@@ -87,7 +87,7 @@ impl View {
                 .console
                 .json_line(&json!({ "event": "started", "pipeline": pipeline, "run_id": run_id, "at": at }));
         }
-        self.note(&format!("run {} of pipeline {pipeline}", self.console.paint_err(Tone::Strong, run_id.as_str())));
+        self.print(&format!("run {} of pipeline {pipeline}", self.console.paint_err(Tone::Strong, run_id.as_str())));
         Ok(())
     }
 
@@ -120,7 +120,7 @@ impl View {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, line: &str) {
+    fn print(&self, line: &str) {
         match &self.spinner {
             Some(spinner) => spinner.println(line),
             None => self.console.note(line),
@@ -155,25 +155,25 @@ impl View {
                 match (state_type, entered_at) {
                     (Some(StateType::Task | StateType::Wait), Some(entered_at)) => {
                         let took = Duration::try_from(at.duration_since(entered_at)).unwrap_or_default();
-                        self.note(&format!("{mark} {name:NAME_WIDTH$} {:>9}", seconds(took)));
+                        self.print(&format!("{mark} {name:NAME_WIDTH$} {:>9}", seconds(took)));
                     }
                     (Some(StateType::Choice), _) => {
-                        self.note(&format!("{mark} {}", console.paint_err(Tone::Faint, name)));
+                        self.print(&format!("{mark} {}", console.paint_err(Tone::Faint, name)));
                     }
                     _ => {}
                 }
             }
             ExecutionEvent::TaskFailed { name, error, cause, attempt, .. } => {
                 let mark = console.paint_err(Tone::Bad, "✘");
-                self.note(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt}: {error}: {}", words(error, cause)));
+                self.print(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt}: {error}: {}", words(error, cause)));
             }
             ExecutionEvent::RetryScheduled { name, attempt, wait, .. } => {
                 let mark = console.paint_err(Tone::Warning, "↻");
-                self.note(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt} in {}", seconds(*wait)));
+                self.print(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt} in {}", seconds(*wait)));
             }
             ExecutionEvent::Caught { name, next, .. } => {
                 let mark = console.paint_err(Tone::Warning, "↪");
-                self.note(&format!("{mark} {name:NAME_WIDTH$} continues at {next}"));
+                self.print(&format!("{mark} {name:NAME_WIDTH$} continues at {next}"));
             }
             ExecutionEvent::ExecutionSucceeded { .. } | ExecutionEvent::ExecutionFailed { .. } => {}
         }
@@ -199,7 +199,7 @@ impl View {
             let status = self.console.paint_err(Tone::Faint, &polled.status);
             format!("{mark} {name:NAME_WIDTH$} {:>9}  {status}", seconds(took))
         };
-        self.note(&line);
+        self.print(&line);
     }
 }
 
@@ -219,7 +219,7 @@ impl Observer for View {
 
 /// The cause in the function's own words.
 fn words(error: &str, cause: &str) -> String {
-    ReportedError { error: error.to_owned(), cause: cause.to_owned() }.unwrapped().cause
+    ReportedError { error: error.to_owned().into(), cause: cause.to_owned() }.unwrapped().cause
 }
 
 /// The event as the line that `--json` prints; [`Ended`] reports the end of an execution.

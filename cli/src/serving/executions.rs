@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sluice_core::error::{ErrorName, with_sources};
+use sluice_core::failure::MachineError;
 use sluice_core::name::RunId;
 use sluice_core::run::{ReportedError, RunRequest};
 use sluice_executions::history::{PassedState, Transition, take};
@@ -112,7 +114,7 @@ impl LocalExecutions {
             });
             if let Err(broken) = executed.await {
                 let cause = format!("the execution panicked: {broken}");
-                passed.end(ExecutionStatus::Failed, Some(ReportedError { error: "Internal".to_owned(), cause }));
+                passed.end(ExecutionStatus::Failed, Some(ReportedError { error: ErrorName::Internal.into(), cause }));
             }
             drop(place);
         });
@@ -142,7 +144,7 @@ async fn execute(lake: &Lake, request: RunRequest, passed: &Passed, stop: &Notif
     let execution = match Interpreted::new(lake, request, &passed.run) {
         Ok(execution) => execution,
         Err(error) => {
-            let error = ReportedError { error: "Internal".to_owned(), cause: format!("{error:#}") };
+            let error = ReportedError { error: ErrorName::Internal.into(), cause: format!("{error:#}") };
             return passed.end(ExecutionStatus::Failed, Some(error));
         }
     };
@@ -153,7 +155,7 @@ async fn execute(lake: &Lake, request: RunRequest, passed: &Passed, stop: &Notif
     match result {
         Some(ExecutionResult::Succeeded { .. }) => passed.end(ExecutionStatus::Succeeded, None),
         Some(ExecutionResult::Failed { error, cause, .. }) => {
-            passed.end(ExecutionStatus::Failed, Some(ReportedError { error, cause }));
+            passed.end(ExecutionStatus::Failed, Some(ReportedError { error: error.into(), cause }));
         }
         // Whoever stopped it has recorded that.
         None => execution.stop().await,
@@ -167,7 +169,8 @@ fn of_documents(summary: RunSummary, request: Option<Value>) -> Execution {
         RunState::Failed => ExecutionStatus::Failed,
         RunState::Unfinished => ExecutionStatus::Aborted,
     };
-    let given_up = || ReportedError { error: "Stopped".to_owned(), cause: "the process that ran it ended".to_owned() };
+    let given_up =
+        || ReportedError { error: MachineError::Stopped.into(), cause: "the process that ran it ended".to_owned() };
     let started_at = started_at(&summary);
     Execution {
         status,
@@ -189,11 +192,10 @@ fn unexpected(doing: String, message: String) -> ExecutionFault {
 }
 
 fn fault(doing: String, error: &LakeError) -> ExecutionFault {
-    let step = error.to_step_error();
-    let message = step.message;
-    match step.name {
-        sluice_core::error::ErrorName::Throttled => ExecutionFault::Throttled { doing, message },
-        sluice_core::error::ErrorName::Unavailable => ExecutionFault::Unavailable { doing, message },
+    let message = with_sources(error);
+    match error.name() {
+        ErrorName::Throttled => ExecutionFault::Throttled { doing, message },
+        ErrorName::Unavailable => ExecutionFault::Unavailable { doing, message },
         _ => ExecutionFault::Unexpected { doing, message },
     }
 }
@@ -312,7 +314,7 @@ impl Executions for LocalExecutions {
         if let Some(entry) = lock(&self.known).get_mut(run)
             && entry.execution.status == ExecutionStatus::Running
         {
-            let error = ReportedError { error: "Stopped".to_owned(), cause: cause.to_owned() };
+            let error = ReportedError { error: MachineError::Stopped.into(), cause: cause.to_owned() };
             end(&mut entry.execution, ExecutionStatus::Aborted, Some(error));
             entry.stop.notify_one();
         }

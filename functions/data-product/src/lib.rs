@@ -1,10 +1,10 @@
-//! HTTP function: the door for data consumers.
+//! HTTP function: the API for data consumers.
 //!
 //! - `catalogue`: what there is, and what is said of it;
 //! - `rows`: rows of a port, and SQL over several;
 //! - `sharing`: Delta Sharing.
 //!
-//! Every door asks `Doors::authorize` first, and every access leaves one [`audit::AuditEvent`].
+//! Every handler asks `ProductsApi::authorize` first, and every access leaves one [`audit::AuditEvent`].
 
 mod answer;
 pub mod audit;
@@ -34,9 +34,9 @@ use crate::links::Links;
 use crate::registry::Registry;
 use crate::secret::Secret;
 
-/// What the doors work with.
+/// What the handlers work with.
 #[derive(Debug)]
-pub struct Doors {
+pub struct ProductsApi {
     lake: Lake,
     secret: Secret,
     audit: AuditLog,
@@ -50,7 +50,7 @@ pub struct Doors {
 /// What a deployment decides.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Address that callers reach these doors at, without a final slash, such as `http://127.0.0.1:8080`.
+    /// Address that callers reach this API at, without a final slash, such as `http://127.0.0.1:8080`.
     pub endpoint: String,
     /// As whom callers without credentials read. For `sluice serve --as`; never on AWS.
     pub local_caller: Option<Principal>,
@@ -64,10 +64,10 @@ pub struct Settings {
 const QUESTIONS_AT_ONCE: usize = 8;
 
 /// What the handlers share.
-pub(crate) type App = Arc<Doors>;
+pub(crate) type App = Arc<ProductsApi>;
 
-impl Doors {
-    /// Doors of this lake.
+impl ProductsApi {
+    /// The API over this lake.
     pub fn new(lake: Lake, secret: Secret, audit: AuditLog, settings: Settings) -> Self {
         let registry = Registry::new(lake.documents().clone());
         let links = Links::new(&lake, secret.link_key(), &settings);
@@ -113,17 +113,17 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     documented().into_openapi()
 }
 
-/// The doors as a router, with their document; neither guarded nor served with it yet (see `sluice_http::guard`).
-pub fn router(doors: Doors) -> (Router, utoipa::openapi::OpenApi) {
+/// The API as a router, with their document; neither guarded nor served with it yet (see `sluice_http::guard`).
+pub fn router(api: ProductsApi) -> (Router, utoipa::openapi::OpenApi) {
     let (router, document) = documented().split_for_parts();
-    (router.with_state(Arc::new(doors)), document)
+    (router.with_state(Arc::new(api)), document)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The committed document of the interface is the one of the code; `SLUICE_UPDATE=1` writes it anew.
+    /// The committed document of the interface is the one of the code; `SLUICE_UPDATE=1` writes it again.
     #[test]
     fn the_committed_document_is_that_of_the_code() {
         let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
@@ -137,7 +137,7 @@ mod tests {
 
     /// The sample events are requests of API Gateway (payload format 2.0) for routes that there are.
     #[test]
-    fn sample_events_are_requests_of_these_apis() {
+    fn sample_events_are_requests_of_this_api() {
         let document = serde_json::to_value(openapi()).expect("json");
         let check = |text: &str, path: &str| {
             let event: serde_json::Value = serde_json::from_str(text).expect(path);

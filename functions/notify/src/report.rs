@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sluice_core::error::{ErrorName, StepError};
+use sluice_core::failure::MachineError;
 use sluice_core::name::PipelineName;
 use sluice_core::run::{Changeset, Earlier, Outcome, PlannedObject, Receipt, Report, ReportedError, RunRef, Verdict};
 use sluice_core::uri::{FolderUri, LakePath, layout};
@@ -115,5 +116,5 @@ fn requested_pipeline(lake: &FolderUri, request: Value) -> Option<PipelineName> 
 }
 
 fn unknown() -> ReportedError {
-    ReportedError { error: "Unknown".to_owned(), cause: "the state machine told of no error".to_owned() }
+    ReportedError { error: MachineError::Unknown.into(), cause: "the state machine reported no error".to_owned() }
 }

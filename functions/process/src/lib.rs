@@ -31,7 +31,7 @@ pub struct Output {
 /// `SourceChanged` when a planned object is another one now; `InvalidInput`, `ContractViolation`, `NotFound`,
 /// `CommitConflict`, `Throttled`, `Unavailable`, `Internal`.
 pub async fn handle(lake: &Lake, now: Timestamp, Input { run }: Input) -> Result<Output, StepError> {
-    let changeset = steps::process(lake, now, &run).await.map_err(|error| StepError::new(error.name(), &error))?;
+    let changeset = steps::process(lake, now, &run).await?;
     let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "changeset");
     Ok(Output { uri: lake.root().object(&path), tables: changeset.tables.len() })
 }

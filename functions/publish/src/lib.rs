@@ -42,7 +42,7 @@ pub struct TableVersion {
 /// `CommitConflict` when another writer changed a table; `InvalidInput` for an attempt that did not pass, `NotFound`,
 /// `Throttled`, `Unavailable`, `Internal`.
 pub async fn handle(lake: &Lake, now: Timestamp, Input { run }: Input) -> Result<Output, StepError> {
-    let receipt = steps::publish(lake, now, &run).await.map_err(|error| StepError::new(error.name(), &error))?;
+    let receipt = steps::publish(lake, now, &run).await?;
     let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "receipt");
     let tables =
         receipt.tables.into_iter().map(|committed| TableVersion { table: committed.table, version: committed.version });

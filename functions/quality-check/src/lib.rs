@@ -30,7 +30,7 @@ pub struct Output {
 /// # Errors
 /// `NotFound` when nothing is staged; `InvalidInput`, `ContractViolation`, `Throttled`, `Unavailable`, `Internal`.
 pub async fn handle(lake: &Lake, now: Timestamp, Input { run }: Input) -> Result<Output, StepError> {
-    let verdict = steps::quality_check(lake, now, &run).await.map_err(|error| StepError::new(error.name(), &error))?;
+    let verdict = steps::quality_check(lake, now, &run).await?;
     let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "verdict");
     Ok(Output { decision: verdict.decision, uri: lake.root().object(&path) })
 }

@@ -67,7 +67,7 @@ impl Clusters for Living {
     }
 
     async fn steps(&self, _: &ClusterId) -> Result<Vec<Step>, ClusterFault> {
-        unreachable!("terminate does not look at steps")
+        unreachable!("terminate does not read steps")
     }
 
     async fn cancel_step(&self, _: &ClusterId, _: &StepId) -> Result<(), ClusterFault> {
@@ -158,7 +158,7 @@ fn wrong_shapes_are_named() {
     };
     check(event("aws.states", "RUNNING"), "'RUNNING' is no end");
     check(event("aws.states", "SUCCEEDED"), "'SUCCEEDED' is no end");
-    check(event("aws.s3", "FAILED"), "of 'aws.s3' ends no run");
+    check(event("aws.s3", "FAILED"), "of 'aws.s3' does not end a run");
     check(json!({"detail-type": "x", "source": "aws.states", "detail": {"status": "FAILED"}}), "at `detail`");
     check(json!({"sweep": false}), "at `sweep`");
     check(json!({"sweep": true, "run": {}}), "unknown field");

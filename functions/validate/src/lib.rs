@@ -88,11 +88,16 @@ pub async fn handle(lake: &Lake, now: Timestamp, input: Input) -> Result<Output,
     let planned = match input {
         Input::Plan { run_id, trigger } => steps::validate(lake, now, run_id, trigger.into_request(lake.root())?).await,
         Input::Replan { run, conflict } => {
-            tracing::warn!(attempt = run.attempt, error = conflict.error, cause = conflict.cause, "planning again");
+            tracing::warn!(
+                attempt = run.attempt,
+                error = conflict.error.as_str(),
+                cause = conflict.cause,
+                "planning again"
+            );
             steps::replan(lake, now, &run).await
         }
     };
-    let Plan { run, status, engine, .. } = planned.map_err(|error| StepError::new(error.name(), &error))?;
+    let Plan { run, status, engine, .. } = planned?;
     let path = layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "plan");
     Ok(Output { plan: PlanPointer { status, engine: engine.engine, uri: lake.root().object(&path) }, run })
 }

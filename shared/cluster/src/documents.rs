@@ -85,7 +85,7 @@ fn round_path(run: &RunRef, kind: &str, round: u32) -> LakePath {
     layout::run_document(&run.pipeline, &run.run_id, &format!("{kind}-{}-{round}", run.attempt))
 }
 
-/// Closes an attempt: whoever launches a cluster for it from now on undoes that.
+/// Closes an attempt: whoever launches a cluster for it from now on terminates it again.
 pub(crate) async fn close(documents: &DocumentStore, now: Timestamp, run: &RunRef) -> Result<(), DocumentError> {
     // An attempt that somebody closed before is as closed.
     documents.create(&closed_path(run), &Closed { closed_at: now }).await.map(|_| ())

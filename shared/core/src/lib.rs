@@ -6,6 +6,7 @@ pub mod cursor;
 pub mod decimal;
 pub mod engine;
 pub mod error;
+pub mod failure;
 pub mod name;
 pub mod pipeline;
 pub mod product;

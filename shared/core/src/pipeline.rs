@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::contract::{ColumnType, Contract, ContractError, TableContract};
 use crate::decimal::DecimalNumber;
 use crate::engine::EnginePreference;
+use crate::error::with_sources;
 use crate::name::{ColumnName, DomainName, Layer, PipelineName, TableName, TableRef};
 use crate::spark::check_format;
 use crate::spark::sql::{CheckError, check};
@@ -318,7 +319,7 @@ impl Resolver<'_> {
     fn refused(&self, table: &TableName, error: CheckError) -> SpecError {
         match error {
             CheckError::Sql { source } => self.sql_error(table)(source),
-            other => self.problem(table, other.to_string()),
+            other => self.problem(table, with_sources(&other)),
         }
     }
 

@@ -288,7 +288,7 @@ pub mod layout {
         LakePath(format!("answers/{id}.{extension}"))
     }
 
-    /// The secret that doors on this machine are keyed with.
+    /// The secret of the HTTP APIs on this machine.
     pub fn local_secret() -> LakePath {
         LakePath("serve/secret.json".to_owned())
     }

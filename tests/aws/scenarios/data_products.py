@@ -32,7 +32,7 @@ LARGE_ROWS = 5000
 
 @scenario("data products")
 def cases(world: World) -> Iterable[Case]:
-    if not os.environ.get("SLUICE_DOORS_PYTHON"):
+    if not os.environ.get("SLUICE_APIS_PYTHON"):
         raise Unavailable("the Python environment with the API clients is missing: `cargo xtask test` installs it")
     return [Case("the public client of Delta Sharing, IAM callers, a governed copy", served, is_long=True)]
 
@@ -41,7 +41,7 @@ def served(world: World, tally: Tally) -> None:
     account = world.bed.addresses.account
     with gateway(FUNCTION, account) as front:
         settings = {"SLUICE_SECRET": "0123456789abcdef" * 4, "SLUICE_ENDPOINT": front.endpoint}
-        with world.deployment(tally, "products", environment=settings) as deployment:
+        with world.deployment(tally, "apis", environment=settings) as deployment:
             front.invoke_url = deployment.created.invoke_url
             days = world.samples.days(2)
             for day in days:
@@ -73,7 +73,7 @@ def public_client(world: World, deployment: Deployment, front: Gateway) -> None:
     """Every way in which the client can read, in both forms, compared with the table that `deltalake` reads directly from S3."""
     addresses = world.bed.addresses
     file = profile(world, deployment, front, "bi")
-    judge = [os.environ["SLUICE_DOORS_PYTHON"], str(REPOSITORY / "tests/judges/sharing_client.py"), file]
+    judge = [os.environ["SLUICE_APIS_PYTHON"], str(REPOSITORY / "tests/judges/sharing_client.py"), file]
     environment = {
         **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
         "AWS_ACCESS_KEY_ID": addresses.access_key_id,

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 
 use serde_json::Value;
 use sluice_core::contract::ColumnType;
+use sluice_core::error::StepError;
 use sluice_core::name::{Layer, TableRef};
 use sluice_core::run::{Changeset, Receipt, TableChange, TableVerdict, Verdict};
 use sluice_lake::inspect::{self, Cell, TableDetails};
@@ -125,9 +126,9 @@ impl Comparison {
             match (Content::read(left, table), Content::read(right, table)) {
                 (Ok(left), Ok(right)) => self.contents(table, &left, &right),
                 (left, right) => {
-                    let described =
-                        [left.err(), right.err()].map(|error| error.map(|error| error.to_step_error().to_string()));
-                    self.differences.push(format!("{table} cannot be read: {described:?}"));
+                    let errors =
+                        [left.err(), right.err()].map(|error| error.map(|error| StepError::from(error).to_string()));
+                    self.differences.push(format!("{table} cannot be read: {errors:?}"));
                 }
             }
         }

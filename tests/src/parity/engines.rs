@@ -4,6 +4,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use sluice_core::engine::EnginePreference;
+use sluice_core::error::StepError;
 use sluice_core::run::Plan;
 use sluice_core::spark::script;
 use sluice_lake::{Lake, steps};
@@ -32,7 +33,7 @@ impl Engine for Polars {
     }
 
     fn stage(&mut self, lake: &Lake, now: Timestamp, plan: &Plan, _: &Path) -> Result<(), String> {
-        wait(steps::process(lake, now, &plan.run)).map(drop).map_err(|error| error.to_step_error().to_string())
+        wait(steps::process(lake, now, &plan.run)).map(drop).map_err(|error| StepError::from(error).to_string())
     }
 }
 

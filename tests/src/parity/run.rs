@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, ToSpan};
+use sluice_core::error::StepError;
 use sluice_core::name::PipelineName;
 use sluice_core::run::{Changeset, Decision, Plan, PlanStatus, Receipt, RunAction, RunRef, RunRequest, Verdict};
 use sluice_core::uri::layout;
@@ -109,7 +110,7 @@ impl Side {
         request: RunRequest,
         outcome: &mut Outcome,
     ) -> Result<(), (&'static str, String)> {
-        let failed_in = |step: &'static str| move |error: LakeError| (step, error.to_step_error().to_string());
+        let failed_in = |step: &'static str| move |error: LakeError| (step, StepError::from(error).to_string());
         let plan = wait(steps::validate(&self.lake, now, run_id, request)).map_err(failed_in("validate"))?;
         outcome.plan = Some(plan.clone());
         if plan.status == PlanStatus::Skipped {

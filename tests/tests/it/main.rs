@@ -9,9 +9,9 @@
     reason = "tests stop at the first surprise, and print what they measured"
 )]
 
+mod apis;
 mod bad_input;
 mod concurrency;
-mod doors;
 mod exactly_once;
 mod gate;
 mod gate_replay;

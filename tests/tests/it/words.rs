@@ -21,10 +21,9 @@ const BANNED: [(&str, &str); 9] = [
 ];
 
 /// Parts of lines that may have such a phrase, each with the reason.
-const EXEMPT: [(&str, &str); 3] = [
+const EXEMPT: [(&str, &str); 2] = [
     (r#"["`]doors?["`]"#, "field and value of documents that users store: policies, audit events"),
     (r"\bdoors: ?\[", "the same field, in YAML"),
-    (r"SLUICE_DOORS_PYTHON", "a variable that people set, so its name stays"),
 ];
 
 /// Endings of the files that people read.

@@ -1,10 +1,10 @@
-//! What the runs of a product's pipeline tell: quality and lineage.
+//! What the runs of a product's pipeline recorded: quality and lineage.
 
 use std::collections::BTreeSet;
 
 use axum::extract::{Path, State};
 use serde::Serialize;
-use sluice_core::access::{Door, Treatment};
+use sluice_core::access::{AccessPath, Treatment};
 use sluice_core::name::{PipelineName, TableRef};
 use sluice_core::run::{Plan, Receipt, Verdict};
 use sluice_core::uri::{LakePath, layout};
@@ -15,7 +15,7 @@ use super::about::{OfPort, found, one};
 use crate::refusal::Refusals;
 use crate::{Access, App};
 
-/// Runs that a history tells.
+/// Most runs in a history.
 const RUNS: usize = 20;
 
 /// The audits of a port's table, the newest first.
@@ -33,7 +33,7 @@ struct Audit {
     audited_at: String,
     /// Share of rules that hold, 0 to 100.
     score: String,
-    /// The rules, but for those about columns that are not for you.
+    /// The rules, without those about columns that you may not read.
     rules: Vec<Rule>,
     /// How many are left out.
     hidden_rules: usize,
@@ -51,7 +51,7 @@ struct Rule {
     observed: Option<String>,
 }
 
-/// Tells the quality of a port
+/// Shows the quality of a port
 ///
 /// Scores and rules of the newest 20 published runs, the newest first.
 #[utoipa::path(
@@ -61,24 +61,24 @@ struct Rule {
     security(("token" = []))
 )]
 pub(super) async fn quality(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     Path((domain, product)): Path<(String, String)>,
     Query(of): Query<OfPort>,
 ) -> Result<Json<Quality>, Problem> {
-    let caller = doors.caller(&credentials).await?;
-    let access = one(&doors, &caller, &domain, &product, &of.port, "quality").await?;
+    let caller = api.caller(&credentials).await?;
+    let access = one(&api, &caller, &domain, &product, &of.port, "quality").await?;
     let mut audits = Vec::new();
-    for receipt in receipts(&doors, &access.product.pipeline).await? {
+    for receipt in receipts(&api, &access.product.pipeline).await? {
         if audits.len() >= RUNS {
             break;
         }
         let path = layout::attempt_document(&receipt.run.pipeline, &receipt.run.run_id, receipt.run.attempt, "verdict");
-        if let Some(verdict) = read::<Verdict>(&doors, &path).await? {
+        if let Some(verdict) = read::<Verdict>(&api, &path).await? {
             audits.extend(audit(&verdict, &access));
         }
     }
-    doors.audit.write(&doors.allowed(&caller, Door::Catalogue, "quality", &access));
+    api.audit.write(&api.allowed(&caller, AccessPath::Catalogue, "quality", &access));
     Ok(Json(Quality { port: access.port.name.to_string(), audits }))
 }
 
@@ -115,7 +115,7 @@ pub(super) struct Lineage {
     upstream: Vec<Step>,
     /// What is made from it.
     downstream: Vec<Step>,
-    /// The run that told, the newest that published; null before the first.
+    /// The run that recorded it, the newest that published; null before the first.
     run_id: Option<String>,
 }
 
@@ -128,7 +128,7 @@ struct Step {
     to: String,
 }
 
-/// Tells where a data product comes from, and what is made from it
+/// Shows where a data product comes from, and what is made from it
 #[utoipa::path(
     get, path = "/data-products/{domain}/{product}/lineage", tag = "catalogue",
     params(("domain" = String, Path, description = "the product's domain"), ("product" = String, Path, description = "the product's name")),
@@ -136,16 +136,16 @@ struct Step {
     security(("token" = []))
 )]
 pub(super) async fn lineage(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     Path((domain, product)): Path<(String, String)>,
 ) -> Result<Json<Lineage>, Problem> {
-    let caller = doors.caller(&credentials).await?;
-    let (registered, accesses) = found(&doors, &caller, &domain, &product).await?;
-    let newest = receipts(&doors, &registered.pipeline).await?.into_iter().next();
+    let caller = api.caller(&credentials).await?;
+    let (registered, accesses) = found(&api, &caller, &domain, &product).await?;
+    let newest = receipts(&api, &registered.pipeline).await?.into_iter().next();
     let plan = match &newest {
         Some(Receipt { run, .. }) => {
-            read::<Plan>(&doors, &layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "plan")).await?
+            read::<Plan>(&api, &layout::attempt_document(&run.pipeline, &run.run_id, run.attempt, "plan")).await?
         }
         None => None,
     };
@@ -162,14 +162,14 @@ pub(super) async fn lineage(
         downstream.extend(down);
     }
     let contracts: BTreeSet<&str> = accesses.iter().map(|access| access.port.contract.contract_id.as_str()).collect();
-    for (other, _) in doors.visible(&caller).await? {
+    for (other, _) in api.visible(&caller).await? {
         let reads = other.inputs.iter().filter(|input| contracts.contains(input.contract_id.as_str()));
         let reads = reads.filter(|_| other.product != registered.product);
         downstream.extend(
             reads.map(|input| Step { from: format!("contract {}", input.contract_id), to: other.product.to_string() }),
         );
     }
-    doors.audit.write(&doors.about(&caller, "lineage", &registered.product));
+    api.audit.write(&api.about(&caller, "lineage", &registered.product));
     Ok(Json(Lineage {
         upstream: upstream.into_iter().collect(),
         downstream: downstream.into_iter().collect(),
@@ -207,21 +207,21 @@ fn steps(plan: &Plan, ports: &BTreeSet<&TableRef>) -> (Vec<Step>, Vec<Step>) {
 }
 
 /// Receipts of the newest published runs, the newest first. Names of runs begin with their time, so they sort by it.
-async fn receipts(doors: &App, pipeline: &PipelineName) -> Result<Vec<Receipt>, Problem> {
-    let paths = doors.lake.documents().list(&layout::runs(pipeline)).await.map_err(|error| unreadable(&error))?;
+async fn receipts(api: &App, pipeline: &PipelineName) -> Result<Vec<Receipt>, Problem> {
+    let paths = api.lake.documents().list(&layout::runs(pipeline)).await.map_err(|error| unreadable(&error))?;
     let is_receipt = |path: &&LakePath| {
         path.as_str().rsplit('/').next().is_some_and(|name| name.starts_with("receipt-") && name.ends_with(".json"))
     };
     let mut receipts = Vec::new();
     for path in paths.iter().rev().filter(is_receipt).take(RUNS) {
-        receipts.extend(read::<Receipt>(doors, path).await?);
+        receipts.extend(read::<Receipt>(api, path).await?);
     }
     receipts.sort_by_key(|receipt| std::cmp::Reverse(receipt.published_at));
     Ok(receipts)
 }
 
-async fn read<T: serde::de::DeserializeOwned>(doors: &App, path: &LakePath) -> Result<Option<T>, Problem> {
-    doors.lake.documents().read(path).await.map_err(|error| unreadable(&error))
+async fn read<T: serde::de::DeserializeOwned>(api: &App, path: &LakePath) -> Result<Option<T>, Problem> {
+    api.lake.documents().read(path).await.map_err(|error| unreadable(&error))
 }
 
 fn unreadable(error: &sluice_documents::DocumentError) -> Problem {

@@ -80,7 +80,7 @@ fn opened(key: &[u8; 32], list: &str, token: &str) -> Result<String, Problem> {
         (given == proof(key, list, after)).then(|| after.to_owned())
     };
     read().ok_or_else(|| {
-        let detail = "`pageToken` is of no list like this one: begin at the first page";
+        let detail = "`pageToken` belongs to another list: begin at the first page";
         Problem::new(ProblemCode::InvalidCursor, detail).in_field("pageToken")
     })
 }

@@ -51,7 +51,7 @@ async fn executions_are_described_in_our_words() {
         let found = executions(&endpoint.config).describe(&run()).await.expect("answer").expect("execution");
         assert_eq!((found.status, found.ended_at.is_some(), found.redrives), (status, ended, 1), "{whole}");
         let error = error.map(|(error, cause)| (error.to_owned(), cause.to_owned()));
-        assert_eq!(found.error.map(|found| (found.error, found.cause)), error, "{whole}");
+        assert_eq!(found.error.map(|found| (found.error.to_string(), found.cause)), error, "{whole}");
         assert_eq!(found.input, json!({"pipeline": "retail"}));
         assert_eq!(sent(&endpoint), ("DescribeExecution".to_owned(), json!({"executionArn": EXECUTION})));
     };

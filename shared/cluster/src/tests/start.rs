@@ -155,8 +155,8 @@ async fn a_cluster_that_ended_says_why_unless_it_did_its_work() {
     bed.emr.set_reason("j-1", "VALIDATION_ERROR: no subnet");
     let error = bed.start(1).await.unwrap_err();
     assert_eq!(error.name(), ErrorName::ClusterFailed);
-    let told = "cluster j-1 ('sluice/retail/day1/1') is TERMINATED_WITH_ERRORS: VALIDATION_ERROR: no subnet";
-    assert_eq!(error.to_string(), told);
+    let expected = "cluster j-1 ('sluice/retail/day1/1') is TERMINATED_WITH_ERRORS: VALIDATION_ERROR: no subnet";
+    assert_eq!(error.to_string(), expected);
     bed.emr.put_step("j-1", &step_name(&run(1)), StepState::Failed);
     assert!(bed.start(2).await.is_err());
     bed.emr.put_step("j-1", &step_name(&run(2)), StepState::Completed);

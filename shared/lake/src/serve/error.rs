@@ -37,7 +37,7 @@ pub enum ServeError {
         version: u64,
     },
     /// A statement or predicate outside of the subset.
-    #[error("{0}")]
+    #[error(transparent)]
     Refused(#[from] SqlError),
     /// A statement or predicate that does not fit the columns.
     #[error("{message}")]

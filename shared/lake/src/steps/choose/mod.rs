@@ -3,7 +3,7 @@
 use sluice_core::engine::{
     Engine, EngineChoice, EngineFacts, EnginePreference, Estimate, ObjectMeasure, TableMeasure, Workload, choose, fits,
 };
-use sluice_core::error::{ErrorName, StepError};
+use sluice_core::error::with_sources;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::WriteMode;
 use sluice_core::run::{Plan, PlanStatus, RunAction};
@@ -68,7 +68,7 @@ pub(super) fn engine_of(lake: &Lake, plan: &Plan, estimate: &Estimate) -> Result
 fn obstacle(lake: &Lake, plan: &Plan) -> Option<String> {
     let engine = EngineChoice { engine: Engine::Emr, reason: String::new() };
     let error = spark::script(lake.root(), &Plan { engine, ..plan.clone() }).err()?;
-    Some(StepError::new(ErrorName::InvalidInput, &error).message)
+    Some(with_sources(&error))
 }
 
 #[cfg(test)]
