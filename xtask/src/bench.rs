@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what a whole run costs, beside two scripts that do the same job on the same file.
+//! `cargo xtask bench`: what a whole run costs, compared with two scripts that do the same job on the same file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub(crate) struct Options {
     /// Sizes at which the peak memory of a run is measured; an empty text leaves this out.
     #[arg(long, value_name = "GB,…", default_value = "0.25,1,4")]
     memory_gb: String,
-    /// Formats in which the sizes up to 1 GB are measured beside plain CSV.
+    /// Formats in which the sizes up to 1 GB are measured in addition to plain CSV.
     #[arg(long, value_delimiter = ',', default_value = "gzip,ndjson,parquet")]
     memory_formats: Vec<Format>,
     /// Times each job runs; the median by wall time counts.
@@ -152,7 +152,7 @@ impl Bench<'_> {
             }
             fs::remove_dir_all(self.folder.join("data"))?;
         }
-        println!("\nPeak memory of `sluice run` by size and format of the input, beside what validate estimated:\n");
+        println!("\nPeak memory of `sluice run` by size and format of the input, compared with validate's estimate:\n");
         for run in &measured {
             println!("  {}", run.line());
         }

@@ -122,12 +122,12 @@ struct Spread {
     p95: f64,
 }
 
-/// The command that runs the scenarios, or why there can be none here.
+/// The command that runs the scenarios, or why they cannot run here.
 fn scenarios(workspace: &Workspace) -> Result<Result<Command, String>> {
     script(workspace, "run.py", &workspace.target().join("debug"))
 }
 
-/// A script of the bed over the functions of this folder, or why there can be none here.
+/// A script of the bed over the functions of this folder, or why it cannot run here.
 fn script(workspace: &Workspace, name: &str, functions: &Path) -> Result<Result<Command, String>> {
     workspace.build_binaries()?;
     run(cargo(workspace, "build").arg("--bins"))?;
