@@ -150,8 +150,8 @@ impl Server {
         let mut child = command.spawn().context("cannot start sluice serve")?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("no pipe")?).read_line(&mut line)?;
-        let told: Value = serde_json::from_str(&line).context("sluice serve told no address")?;
-        let endpoint = told.get("endpoint").and_then(Value::as_str).context("sluice serve told no address")?.to_owned();
+        let announced: Value = serde_json::from_str(&line).context("sluice serve printed no address")?;
+        let endpoint = announced.get("endpoint").and_then(Value::as_str).context("sluice serve printed no address")?.to_owned();
         ensure!(endpoint.starts_with("http://127.0.0.1:"), "sluice serve listens at {endpoint}");
         Ok(Self { child, endpoint, audit })
     }

@@ -173,7 +173,7 @@ fn catalogue(shop: &Shop, token: Option<&str>, port: &str) -> String {
 
 /// The forms in which the columns stand in rows.
 fn forms(rows: &[Value]) -> String {
-    assert!(!rows.is_empty(), "no rows to look at");
+    assert!(!rows.is_empty(), "no rows to compare");
     let form = |name: &str| {
         let values: Vec<&Value> = rows.iter().filter_map(|row| row.get(name)).collect();
         let texts: Vec<String> =

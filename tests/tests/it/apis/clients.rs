@@ -8,7 +8,7 @@ use sluice_tests::lab::{DAILY_REVENUE, Lab, SILVER, Sample};
 use sluice_tests::served::Served;
 use sluice_tests::sluice::Run;
 
-/// The Python with the clients, or the test is told to be skipped.
+/// The Python with the clients; without it the test is reported as skipped.
 fn python(test: &str) -> Option<std::path::PathBuf> {
     match std::env::var_os("SLUICE_APIS_PYTHON") {
         Some(python) if !python.is_empty() => Some(python.into()),
