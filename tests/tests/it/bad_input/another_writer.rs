@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use sluice_core::error::ErrorName;
+use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::TableRef;
 use sluice_core::run::{ChangeKind, Changeset, MAX_ATTEMPTS, Outcome, Plan, PlanStatus, RunRef, TableChange};
 use sluice_lake::{delta, inspect};
@@ -82,7 +82,7 @@ fn check(mode: &str, table: &str, conflict: bool) {
             assert_eq!(done.version, moved_to + 1, "{when}: committed behind the other");
         }
         (Err(error), true) => {
-            let told = error.to_step_error();
+            let told = StepError::from(error);
             assert_eq!(told.name, ErrorName::CommitConflict, "{when}: {told}");
             assert_says(&told.message, &[table, "moved from version", "plans again"], &when);
             let again = steps.replan(&plan.run).unwrap();
@@ -124,7 +124,7 @@ fn a_run_whose_last_table_another_run_brought_is_no_skipped_run() {
     let (_lab, steps, plan) = planned(MERGE);
     let _ = staged(&steps, &plan);
     let _ = move_on(&steps, GOLD, 1);
-    let told = steps.publish(&plan.run).unwrap_err().to_step_error();
+    let told = StepError::from(steps.publish(&plan.run).unwrap_err());
     assert_eq!(told.name, ErrorName::CommitConflict, "{told}");
     let _ = steps.run().expect("another run finds gold behind silver");
 
@@ -143,12 +143,12 @@ impl Steps {
         for number in 1.. {
             let _ = staged(self, &plan);
             let _ = move_on(self, SILVER, number);
-            let told = self.publish(&plan.run).unwrap_err().to_step_error();
+            let told = StepError::from(self.publish(&plan.run).unwrap_err());
             assert_eq!(told.name, ErrorName::CommitConflict, "{told}");
             match self.replan(&plan.run) {
                 Ok(next) => plan = next,
                 Err(error) => {
-                    let told = error.to_step_error();
+                    let told = StepError::from(error);
                     assert_eq!(told.name, ErrorName::CommitConflict);
                     assert_says(&told.message, &["gave up", "run it again"], "the last message");
                     return plan.run.attempt;
@@ -194,7 +194,7 @@ fn rows_of_another_engine_stay_and_are_merged_with() {
         on_table(&python, &lab, SILVER, FOREIGN_ROW);
         let published = steps.publish(&plan.run);
         if let Err(error) = published {
-            assert_eq!(error.name(), ErrorName::CommitConflict, "{mode}: {}", error.to_step_error());
+            assert_eq!(error.name(), ErrorName::CommitConflict, "{mode}: {}", StepError::from(error));
             let again = steps.replan(&plan.run).unwrap();
             let _ = steps.finish(&again.run);
         }

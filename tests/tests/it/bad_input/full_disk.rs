@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sluice_core::error::ErrorName;
+use sluice_core::error::{ErrorName, StepError};
 use sluice_core::run::Outcome;
 use sluice_lake::LakeError;
 use sluice_tests::lab::Lab;
@@ -95,7 +95,7 @@ fn a_full_disk_at_any_moment_leaves_whole_tables_and_heals() {
             assert_eq!(silver, ids + 2);
             break;
         };
-        let told = error.to_step_error();
+        let told = StepError::from(error);
         assert!(silver == ids || silver == ids + 2, "{left} KiB left: a part of the file arrived: {silver}: {told}");
         assert_eq!(told.name, ErrorName::Unavailable, "{left} KiB left, {step}: {told}");
         assert_says(&told.message, &["No space left on device"], "the message");
