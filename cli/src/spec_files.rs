@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use sluice_core::error::{ErrorName, with_sources};
-use sluice_core::pipeline::{MAX_DOCUMENT_BYTES, Pipeline, SpecError};
+use sluice_core::pipeline::{MAX_DOCUMENT_BYTES, Pipeline};
 use sluice_core::product::{Offered, RegisteredProduct, Source};
 use sluice_core::spec::PipelineSpec;
 use sluice_core::uri::{FolderUri, LakePath};
@@ -151,7 +151,8 @@ impl SpecFiles {
     /// # Errors
     /// Every problem, one message each.
     pub fn resolve(&self) -> Result<Pipeline, Vec<String>> {
-        Pipeline::resolve(&self.spec, &self.contracts).map_err(|problems| problems.iter().map(message).collect())
+        Pipeline::resolve(&self.spec, &self.contracts)
+            .map_err(|problems| problems.iter().map(|problem| with_sources(problem)).collect())
     }
 }
 

@@ -151,7 +151,8 @@ impl Server {
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("no pipe")?).read_line(&mut line)?;
         let announced: Value = serde_json::from_str(&line).context("sluice serve printed no address")?;
-        let endpoint = announced.get("endpoint").and_then(Value::as_str).context("sluice serve printed no address")?.to_owned();
+        let endpoint =
+            announced.get("endpoint").and_then(Value::as_str).context("sluice serve printed no address")?.to_owned();
         ensure!(endpoint.starts_with("http://127.0.0.1:"), "sluice serve listens at {endpoint}");
         Ok(Self { child, endpoint, audit })
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use jiff::{Timestamp, ToSpan};
+use sluice_core::error::StepError;
 use sluice_core::name::TableRef;
 use sluice_core::run::{Changeset, Plan, PlanStatus, Receipt, RunAction, RunRef, RunRequest, Verdict};
 use sluice_lake::{Lake, LakeError, inspect, steps};
@@ -200,7 +201,7 @@ impl Steps {
 
     /// A whole run that passes the gate; `None` when nothing is new.
     pub(crate) fn run(&self) -> Option<Changeset> {
-        let plan = self.validate().unwrap_or_else(|error| panic!("validate: {}", error.to_step_error()));
+        let plan = self.validate().unwrap_or_else(|error| panic!("validate: {}", StepError::from(error)));
         if plan.status == PlanStatus::Skipped {
             return None;
         }
@@ -210,7 +211,7 @@ impl Steps {
     /// The rest of a planned run.
     pub(crate) fn finish(&self, run: &RunRef) -> Changeset {
         let failed_in =
-            |step: &'static str| move |error: LakeError| -> ! { panic!("{step}: {}", error.to_step_error()) };
+            |step: &'static str| move |error: LakeError| -> ! { panic!("{step}: {}", StepError::from(error)) };
         let changeset = self.process(run).unwrap_or_else(|error| failed_in("process")(error));
         let verdict = self.quality_check(run).unwrap_or_else(|error| failed_in("quality check")(error));
         assert!(verdict.broken().is_empty(), "rejected: {:?}", verdict.broken());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use sluice_core::error::ErrorName;
+use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::TableRef;
 use sluice_core::run::{ChangeKind, Changeset, MAX_ATTEMPTS, Outcome, Plan, PlanStatus, RunRef, TableChange};
 use sluice_lake::{delta, inspect};
@@ -82,7 +82,7 @@ fn check(mode: &str, table: &str, conflict: bool) {
             assert_eq!(done.version, moved_to + 1, "{when}: committed after the other writer");
         }
         (Err(error), true) => {
-            let reported = error.to_step_error();
+            let reported = StepError::from(error);
             assert_eq!(reported.name, ErrorName::CommitConflict, "{when}: {reported}");
             assert_says(&reported.message, &[table, "moved from version", "plans again"], &when);
             let again = steps.replan(&plan.run).unwrap();
@@ -124,7 +124,7 @@ fn a_run_that_committed_rows_never_ends_as_skipped() {
     let (_lab, steps, plan) = planned(MERGE);
     let _ = staged(&steps, &plan);
     let _ = move_on(&steps, GOLD, 1);
-    let reported = steps.publish(&plan.run).unwrap_err().to_step_error();
+    let reported = StepError::from(steps.publish(&plan.run).unwrap_err());
     assert_eq!(reported.name, ErrorName::CommitConflict, "{reported}");
     let _ = steps.run().expect("another run finds gold behind silver");
 
@@ -143,12 +143,12 @@ impl Steps {
         for number in 1.. {
             let _ = staged(self, &plan);
             let _ = move_on(self, SILVER, number);
-            let reported = self.publish(&plan.run).unwrap_err().to_step_error();
+            let reported = StepError::from(self.publish(&plan.run).unwrap_err());
             assert_eq!(reported.name, ErrorName::CommitConflict, "{reported}");
             match self.replan(&plan.run) {
                 Ok(next) => plan = next,
                 Err(error) => {
-                    let reported = error.to_step_error();
+                    let reported = StepError::from(error);
                     assert_eq!(reported.name, ErrorName::CommitConflict);
                     assert_says(&reported.message, &["gave up", "run it again"], "the last message");
                     return plan.run.attempt;
@@ -194,7 +194,7 @@ fn rows_of_another_engine_stay_and_are_merged_with() {
         on_table(&python, &lab, SILVER, FOREIGN_ROW);
         let published = steps.publish(&plan.run);
         if let Err(error) = published {
-            assert_eq!(error.name(), ErrorName::CommitConflict, "{mode}: {}", error.to_step_error());
+            assert_eq!(error.name(), ErrorName::CommitConflict, "{mode}: {}", StepError::from(error));
             let again = steps.replan(&plan.run).unwrap();
             let _ = steps.finish(&again.run);
         }

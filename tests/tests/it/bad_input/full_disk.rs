@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sluice_core::error::ErrorName;
+use sluice_core::error::{ErrorName, StepError};
 use sluice_core::run::Outcome;
 use sluice_lake::LakeError;
 use sluice_tests::lab::Lab;
@@ -95,7 +95,7 @@ fn a_full_disk_at_any_moment_leaves_complete_tables_and_the_same_run_succeeds_la
             assert_eq!(silver, ids + 2);
             break;
         };
-        let reported = error.to_step_error();
+        let reported = StepError::from(error);
         assert!(
             silver == ids || silver == ids + 2,
             "{left} KiB left: a part of the file arrived: {silver}: {reported}"
