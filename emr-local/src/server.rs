@@ -1,16 +1,17 @@
 //! The HTTP server: EMR's JSON 1.1 protocol, and the control API.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hyper::body::to_bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use hyper::server::conn::Http;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Body, Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
@@ -152,7 +153,7 @@ async fn serve(stream: TcpStream, service: Arc<Service>) {
         async move { answer(request, &service).await }
     });
     // The caller sees the connection close; a lost response ends here, too.
-    drop(Http::new().http1_only(true).serve_connection(stream, handler).await);
+    drop(http1::Builder::new().serve_connection(TokioIo::new(stream), handler).await);
 }
 
 /// The response is withheld on purpose.
@@ -160,20 +161,15 @@ async fn serve(stream: TcpStream, service: Arc<Service>) {
 #[error("the response is lost")]
 struct LostAnswer;
 
-impl From<Infallible> for LostAnswer {
-    fn from(never: Infallible) -> Self {
-        match never {}
-    }
-}
-
-async fn answer(request: Request<Body>, service: &Service) -> Result<Response<Body>, LostAnswer> {
+async fn answer(request: Request<Incoming>, service: &Service) -> Result<Response<Full<Bytes>>, LostAnswer> {
     let (parts, body) = request.into_parts();
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let length = header(CONTENT_LENGTH.as_str()).and_then(|text| text.parse::<u64>().ok());
     if length.is_none_or(|length| length > MAX_BODY_BYTES) && parts.method == Method::POST {
         return Ok(refused(&ApiError::serialization("the body must have a length of at most 4 MiB")));
     }
-    let Ok(body) = to_bytes(body).await else { return Err(LostAnswer) };
+    let Ok(body) = body.collect().await else { return Err(LostAnswer) };
+    let body = body.to_bytes();
     if let Some(path) = parts.uri.path().strip_prefix("/_control/") {
         let answer = control::answer(service, &parts.method, path, &body);
         return Ok(json_response(answer.status, "application/json", &answer.body));
@@ -192,12 +188,12 @@ async fn answer(request: Request<Body>, service: &Service) -> Result<Response<Bo
     }
 }
 
-fn refused(error: &ApiError) -> Response<Body> {
+fn refused(error: &ApiError) -> Response<Full<Bytes>> {
     json_response(error.status(), "application/x-amz-json-1.1", &error.body())
 }
 
-fn json_response(status: u16, content_type: &'static str, body: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(body.to_string()));
+fn json_response(status: u16, content_type: &'static str, body: &Value) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::from(body.to_string()));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(content_type));

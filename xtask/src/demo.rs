@@ -22,7 +22,7 @@ pub(crate) struct Options {
     rows: u64,
 }
 
-/// Builds the binaries, then runs the story.
+/// Builds the `sluice` command, then runs the story.
 ///
 /// # Errors
 /// When the build fails or a step of the story does not end as it must.
@@ -30,9 +30,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let folder = options.dir.clone().unwrap_or_else(|| workspace.target().join("demo"));
     let folder = std::path::absolute(&folder)?;
     println!(
-        "Building the workspace. The first build compiles all dependencies, which takes a while; the tests share them."
+        "Building the `sluice` command. The first build compiles its dependencies, which takes a while; the tests share them."
     );
-    workspace.build_binaries()?;
+    workspace.build_sluice()?;
     make_fresh(&folder)?;
     Story::new(workspace, &folder, options.rows).tell()
 }

@@ -1,7 +1,5 @@
 //! The deployed form on this machine: `tests/aws` runs the state machine in an interpreter that nobody here wrote, over the
 //! real function binaries and the S3 protocol.
-//!
-//! The bed is a package of its own: in this workspace, its servers' features would have Polars compiled again.
 
 use std::fs;
 use std::path::Path;
@@ -31,20 +29,11 @@ pub(crate) struct Options {
     only: Option<String>,
 }
 
-/// A cargo command on the bed's own package, with the target folder of the workspace.
-pub(crate) fn cargo(workspace: &Workspace, command: &str) -> Command {
-    let mut cargo = workspace.cargo();
-    cargo.args([command, "--manifest-path", &format!("{FOLDER}/Cargo.toml")]);
-    cargo.env("CARGO_TARGET_DIR", workspace.target());
-    cargo
-}
-
 /// Every scenario once, with the small set of random runs; returns what could not be checked here.
 ///
 /// # Errors
 /// When a scenario fails, or something is left behind.
 pub(crate) fn check(workspace: &Workspace) -> Result<Vec<String>> {
-    run(&mut cargo(workspace, "test"))?;
     let mut command = match scenarios(workspace)? {
         Ok(command) => command,
         Err(reason) => return Ok(vec![format!("the deployed form: {reason}")]),
@@ -130,7 +119,6 @@ fn scenarios(workspace: &Workspace) -> Result<Result<Command, String>> {
 /// A script of the bed over the functions of this folder, or why it cannot run here.
 fn script(workspace: &Workspace, name: &str, functions: &Path) -> Result<Result<Command, String>> {
     workspace.build_binaries()?;
-    run(cargo(workspace, "build").arg("--bins"))?;
     let python = match judge_tools::python_with(workspace, &format!("{FOLDER}/requirements.txt"))? {
         Tool::Ready(python) => python,
         Tool::Missing(reason) => return Ok(Err(reason)),

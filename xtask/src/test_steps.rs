@@ -1,16 +1,17 @@
 //! `cargo xtask test`: everything CI checks, in one build profile.
 
-use std::cell::RefCell;
 use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 use crate::cdk;
 use crate::deployed;
+use crate::features;
 use crate::judge_tools::{self, Tool};
+use crate::lanes;
 use crate::spark_tools;
 use crate::state_machine;
 use crate::workspace::{Workspace, run as run_command};
@@ -20,33 +21,53 @@ pub(crate) struct Options {
     /// Run this step only (may be repeated). Steps keep their order.
     #[arg(long, value_name = "STEP")]
     only: Vec<Step>,
+    /// Append what could not be checked to this file instead of printing a summary: how a lane runs its steps.
+    #[arg(long, value_name = "FILE", hide = true)]
+    skips: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Step {
+/// One step, in the order of the summary.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Step {
     Format,
+    Features,
     Clippy,
-    Judges,
+    Docs,
     Build,
     Tests,
-    Docs,
+    Judges,
     StateMachine,
     Cdk,
     Deployed,
 }
 
 impl Step {
-    fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Format => "format",
+            Self::Features => "one feature set",
             Self::Clippy => "clippy, warnings denied",
-            Self::Judges => "third-party judges",
-            Self::Build => "build of the binaries",
-            Self::Tests => "all tests",
             Self::Docs => "documentation",
+            Self::Build => "build of binaries and tests",
+            Self::Tests => "all tests",
+            Self::Judges => "third-party judges",
             Self::StateMachine => "state machine lint",
             Self::Cdk => "the CDK app",
             Self::Deployed => "the deployed form",
+        }
+    }
+
+    /// Whether cargo does it. Cargo's steps take turns, because each locks the target folder and uses all cores.
+    pub(crate) fn is_cargo(self) -> bool {
+        self < Self::Judges
+    }
+
+    /// The steps that make what this one uses.
+    pub(crate) fn after(self) -> &'static [Self] {
+        match self {
+            Self::Tests => &[Self::Judges, Self::Build],
+            Self::Cdk | Self::Deployed => &[Self::Build],
+            _ => &[],
         }
     }
 
@@ -54,13 +75,14 @@ impl Step {
     fn remedy(self) -> &'static str {
         match self {
             Self::Format => "run `cargo fmt --all`",
+            Self::Features => "name the crates above in shared/feature-set/Cargo.toml",
             Self::Clippy => "fix the lints above; `cargo xtask test --only clippy` checks again",
-            Self::Judges => "the pins are in tests/judges; `cargo xtask test --only judges` tries again",
+            Self::Docs => "fix the rustdoc warnings above; `cargo xtask test --only docs` checks again",
             Self::Build => "fix the compile errors above",
             Self::Tests => {
                 "`cargo test -p <crate> <name>` runs one test; `cargo xtask test --only tests` runs them all"
             }
-            Self::Docs => "fix the rustdoc warnings above; `cargo xtask test --only docs` checks again",
+            Self::Judges => "the pins are in tests/judges; `cargo xtask test --only judges` tries again",
             Self::StateMachine => "fix statemachines/*.asl.json; `cargo xtask test --only state-machine` checks again",
             Self::Cdk => "`npm run lint|types|test` in cdk/ run its parts; `cargo xtask test --only cdk` runs it all",
             Self::Deployed => {
@@ -68,145 +90,123 @@ impl Step {
             }
         }
     }
+
+    /// Runs the step; returns what it could not check on this machine.
+    ///
+    /// # Errors
+    /// When the step fails: what failed, which step that was, and what to do.
+    pub(crate) fn execute(self, workspace: &Workspace) -> Result<Vec<String>> {
+        let result = match self {
+            Self::Format => run_command(workspace.cargo().args(["fmt", "--all", "--check"])).map(nothing_skipped),
+            Self::Features => features::check(workspace).map(nothing_skipped),
+            Self::Clippy => {
+                let mut clippy = workspace.cargo();
+                clippy.args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+                run_command(&mut clippy).map(nothing_skipped)
+            }
+            Self::Docs => {
+                let mut doc = workspace.cargo();
+                doc.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+                run_command(&mut doc).map(nothing_skipped)
+            }
+            Self::Build => workspace.build_tests().map(nothing_skipped),
+            Self::Tests => tests(workspace),
+            Self::Judges => judges(workspace),
+            Self::StateMachine => state_machine::lint(workspace),
+            Self::Cdk => cdk::check(workspace),
+            Self::Deployed => deployed::check(workspace),
+        };
+        result.with_context(|| self.failure())
+    }
+
+    /// What is said when the step fails.
+    pub(crate) fn failure(self) -> String {
+        format!("step `{}` failed: {}", self.title(), self.remedy())
+    }
 }
 
 /// How a step ended, with what it could not check on this machine.
-struct Outcome {
-    step: Step,
-    time: Duration,
-    skipped: Vec<String>,
+pub(crate) struct Outcome {
+    pub(crate) step: Step,
+    pub(crate) time: Duration,
+    /// `None` when the step failed.
+    pub(crate) skipped: Option<Vec<String>>,
 }
 
-/// Runs the steps in order and stops at the first failure.
+/// Runs the steps. Those of other programs run next to those of cargo; no step begins after one has failed.
 ///
 /// # Errors
 /// Names the failed step and what to do about it.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    if let ([step], Some(skips)) = (options.only.as_slice(), &options.skips) {
+        let skipped = step.execute(workspace)?;
+        return fs::write(skips, skipped.join("\n")).with_context(|| format!("cannot write {}", skips.display()));
+    }
     let wanted = |step: &&Step| options.only.is_empty() || options.only.contains(step);
-    let steps = TestSteps { workspace, python: RefCell::new(None) };
-    let mut outcomes = Vec::new();
-    for step in Step::value_variants().iter().filter(wanted) {
-        println!("\n=== {} ===", step.title());
-        let started = Instant::now();
-        let result = steps.execute(*step);
-        let time = started.elapsed();
-        match result {
-            Ok(skipped) => {
-                println!("--- {}: passed in {}", step.title(), seconds(time));
-                outcomes.push(Outcome { step: *step, time, skipped });
-            }
-            Err(error) => {
-                print_summary(&outcomes);
-                println!("  {:<28} {:>9}  FAILED", step.title(), seconds(time));
-                return Err(error.context(format!("step `{}` failed: {}", step.title(), step.remedy())));
-            }
-        }
-    }
+    let steps: Vec<Step> = Step::value_variants().iter().filter(wanted).copied().collect();
+    let (mut outcomes, result) = lanes::run(workspace, &steps)?;
+    outcomes.sort_unstable_by_key(|outcome| outcome.step);
     print_summary(&outcomes);
-    Ok(())
+    result
 }
 
-struct TestSteps<'w> {
-    workspace: &'w Workspace,
-    /// Looked for once, by the first step that needs it.
-    python: RefCell<Option<Tool>>,
+/// Installs the tools that tests ask. What cannot be installed on this machine is skipped.
+fn judges(workspace: &Workspace) -> Result<Vec<String>> {
+    let tools = [
+        ("Python judges", judge_tools::python(workspace)?),
+        ("clients of the HTTP APIs", judge_tools::doors_python(workspace)?),
+        ("npm judges", judge_tools::node_programs(workspace)?),
+        ("Spark", spark_tools::ready(workspace)?),
+    ];
+    let mut skipped = Vec::new();
+    for (name, tool) in tools {
+        match tool {
+            Tool::Missing(reason) => skipped.push(format!("{name}: {reason}")),
+            Tool::Ready(place) => println!("{name}: {}", place.display()),
+        }
+    }
+    Ok(skipped)
 }
 
-impl TestSteps<'_> {
-    /// Runs one step; returns what it could not check on this machine.
-    fn execute(&self, step: Step) -> Result<Vec<String>> {
-        let cargo = || self.workspace.cargo();
-        match step {
-            Step::Format => {
-                run_command(cargo().args(["fmt", "--all", "--check"]))?;
-                run_command(deployed::cargo(self.workspace, "fmt").arg("--check")).map(none)
-            }
-            Step::Clippy => {
-                let lints = ["--all-targets", "--", "-D", "warnings"];
-                run_command(cargo().args(["clippy", "--workspace"]).args(lints))?;
-                run_command(deployed::cargo(self.workspace, "clippy").args(lints)).map(none)
-            }
-            Step::Judges => self.judges(),
-            Step::Build => self.workspace.build_binaries().map(none),
-            Step::Tests => self.tests(),
-            Step::Docs => {
-                let mut doc = cargo();
-                doc.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
-                run_command(&mut doc).map(none)
-            }
-            Step::StateMachine => state_machine::lint(self.workspace),
-            Step::Cdk => cdk::check(self.workspace),
-            Step::Deployed => deployed::check(self.workspace),
-        }
+/// Unit, integration and documentation tests. A test that cannot run on this machine appends a line with its name
+/// and the reason to the file `SLUICE_SKIPS`: the test harness swallows what a passing test prints.
+fn tests(workspace: &Workspace) -> Result<Vec<String>> {
+    let skips = judge_tools::folder(workspace).join("skipped-tests.txt");
+    fs::create_dir_all(judge_tools::folder(workspace))?;
+    fs::write(&skips, "").with_context(|| format!("cannot write {}", skips.display()))?;
+    let mut tests = workspace.cargo();
+    tests.args(["test", "--workspace"]).env("SLUICE_SKIPS", &skips);
+    let python = match judge_tools::python(workspace)? {
+        Tool::Ready(python) => Some(python),
+        Tool::Missing(_) => None,
+    };
+    judge_tools::export(&mut tests, workspace, python.as_deref());
+    if let Tool::Ready(doors) = judge_tools::doors_python(workspace)? {
+        tests.env("SLUICE_DOORS_PYTHON", doors);
     }
-
-    fn judges(&self) -> Result<Vec<String>> {
-        let mut skipped = Vec::new();
-        self.python()?;
-        match &*self.python.borrow() {
-            Some(Tool::Missing(reason)) => skipped.push(format!("Python judges: {reason}")),
-            Some(Tool::Ready(python)) => println!("Python judges: {}", python.display()),
-            None => {}
-        }
-        match judge_tools::doors_python(self.workspace)? {
-            Tool::Missing(reason) => skipped.push(format!("clients of the doors: {reason}")),
-            Tool::Ready(python) => println!("clients of the doors: {}", python.display()),
-        }
-        match judge_tools::node_programs(self.workspace)? {
-            Tool::Missing(reason) => skipped.push(format!("npm judges: {reason}")),
-            Tool::Ready(programs) => println!("npm judges: {}", programs.display()),
-        }
-        match spark_tools::ready(self.workspace)? {
-            Tool::Missing(reason) => skipped.push(format!("Spark: {reason}")),
-            Tool::Ready(folder) => println!("Spark: {}", folder.display()),
-        }
-        Ok(skipped)
-    }
-
-    /// The judges' Python, if this machine can have one.
-    fn python(&self) -> Result<Option<PathBuf>> {
-        if self.python.borrow().is_none() {
-            self.python.replace(Some(judge_tools::python(self.workspace)?));
-        }
-        Ok(match &*self.python.borrow() {
-            Some(Tool::Ready(python)) => Some(python.clone()),
-            _ => None,
-        })
-    }
-
-    /// Unit, integration and documentation tests. A test that cannot run on this machine appends a line with its name
-    /// and the reason to the file `SLUICE_SKIPS`: the test harness swallows what a passing test prints.
-    fn tests(&self) -> Result<Vec<String>> {
-        let python = self.python()?;
-        let skips = judge_tools::folder(self.workspace).join("skipped-tests.txt");
-        fs::create_dir_all(judge_tools::folder(self.workspace))?;
-        fs::write(&skips, "").with_context(|| format!("cannot write {}", skips.display()))?;
-        let mut tests = self.workspace.cargo();
-        tests.args(["test", "--workspace"]).env("SLUICE_SKIPS", &skips);
-        judge_tools::export(&mut tests, self.workspace, python.as_deref());
-        if let Tool::Ready(doors) = judge_tools::doors_python(self.workspace)? {
-            tests.env("SLUICE_DOORS_PYTHON", doors);
-        }
-        run_command(&mut tests)?;
-        Ok(fs::read_to_string(&skips)?.lines().map(str::to_owned).collect())
-    }
+    run_command(&mut tests)?;
+    Ok(fs::read_to_string(&skips)?.lines().map(str::to_owned).collect())
 }
 
-fn none((): ()) -> Vec<String> {
+fn nothing_skipped((): ()) -> Vec<String> {
     Vec::new()
 }
 
 fn print_summary(outcomes: &[Outcome]) {
     println!("\nSummary");
-    for outcome in outcomes {
-        let result = if outcome.skipped.is_empty() { "passed" } else { "passed, with SKIPS" };
-        println!("  {:<28} {:>9}  {result}", outcome.step.title(), seconds(outcome.time));
-        for skip in &outcome.skipped {
+    for Outcome { step, time, skipped } in outcomes {
+        let result = match skipped {
+            None => "FAILED",
+            Some(skipped) if skipped.is_empty() => "passed",
+            Some(_) => "passed, with SKIPS",
+        };
+        println!("  {:<28} {:>9}  {result}", step.title(), seconds(*time));
+        for skip in skipped.iter().flatten() {
             println!("      skipped: {skip}");
         }
     }
 }
 
-fn seconds(time: Duration) -> String {
+pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }

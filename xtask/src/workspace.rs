@@ -67,7 +67,27 @@ impl Workspace {
     /// # Errors
     /// When the build fails.
     pub(crate) fn build_binaries(&self) -> Result<()> {
-        run(self.cargo().args(["build", "--workspace", "--bins"]))?;
+        self.build(&["--workspace", "--bins"])
+    }
+
+    /// Builds every binary and every test, in one go: cargo then always has something for each core.
+    ///
+    /// # Errors
+    /// When the build fails.
+    pub(crate) fn build_tests(&self) -> Result<()> {
+        self.build(&["--workspace", "--bins", "--tests"])
+    }
+
+    /// Builds the `sluice` command and nothing else. Its dependencies are those of the tests (`features`), which build on.
+    ///
+    /// # Errors
+    /// When the build fails.
+    pub(crate) fn build_sluice(&self) -> Result<()> {
+        self.build(&["--package", "sluice-cli", "--bin", "sluice"])
+    }
+
+    fn build(&self, what: &[&str]) -> Result<()> {
+        run(self.cargo().arg("build").args(what))?;
         ensure!(
             self.sluice().is_file(),
             "the build left no {}: does crate `sluice-cli` have a bin `sluice`?",

@@ -32,7 +32,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Outp
             };
             let service = TowerToHyperService::new(router.clone());
             tokio::spawn(async move {
-                let connection = hyper1::server::conn::http1::Builder::new()
+                let connection = hyper::server::conn::http1::Builder::new()
                     .timer(TokioTimer::new())
                     .header_read_timeout(HEADER_TIMEOUT)
                     .serve_connection(TokioIo::new(stream), service);
