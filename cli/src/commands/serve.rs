@@ -83,7 +83,7 @@ fn announce(endpoint: &str, arguments: &ServeArguments, console: &Console) -> Re
     match &arguments.caller {
         Some(caller) => console.note(&format!("calls without a token are made as {caller}")),
         None => {
-            console.note("every call needs a token (`sluice share create`); or start the server with --as PRINCIPAL")
+            console.note("every call needs a token (`sluice share create`); or start the server with --as PRINCIPAL");
         }
     }
     Ok(())
