@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes a CSV file of the benchmark anew in another format, so that a run reads the same rows from it.
+"""Converts a CSV file of the benchmark to another format, so that a run reads the same rows from it.
 
     convert.py --source sales.csv --format gzip|ndjson|parquet --out FOLDER
 
-Every value stays the text it is. Reads and writes in blocks: memory does not grow with the file.
+Every value stays the same text. Reads and writes in blocks: memory does not grow with the file.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import pyarrow
 import pyarrow.parquet
 
 BLOCK_ROWS = 100_000
-# The row groups that pyarrow writes unless told otherwise: the larger ones that readers meet.
+# The default size of pyarrow's row groups, the largest that readers commonly meet.
 ROW_GROUP_BLOCKS = 10
 
 
@@ -37,7 +37,7 @@ def main():
     with open(arguments.source, encoding="utf-8", newline="") as source:
         rows = csv.reader(source)
         header = next(rows)
-        # Lines that cannot be split are what CSV alone has.
+        # Only CSV can have lines that cannot be split.
         rows = (row for row in rows if len(row) == len(header))
         if arguments.format == "ndjson":
             with open(arguments.out / "sales.ndjson", "w", encoding="utf-8") as target:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints the same JSON summary as the rival jobs, for a lake that `sluice run` filled, to prove that they did the same.
+"""Prints the same JSON summary as the rival jobs, for a lake that `sluice run` filled, to prove that they produced the same result.
 
     lake_summary.py --lake LAKE [--domain sales]
 """
@@ -23,7 +23,7 @@ def main():
 
     def rows(layer, name):
         if layer == "quarantine" and not (arguments.lake / layer / arguments.domain / name / "_delta_log").is_dir():
-            return 0  # a quarantine that never had a row need not exist
+            return 0  # a quarantine table without rows may not exist
         return table(layer, name).to_pyarrow_dataset().count_rows()
 
     revenue = table("gold", "daily_revenue").to_pyarrow_table(columns=["net_revenue"])

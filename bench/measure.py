@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs a command and writes what it cost: wall time, CPU time and peak memory, as the kernel accounts them.
+"""Runs a command and writes its cost: wall time, CPU time and peak memory, as measured by the kernel.
 
     measure.py --out COST.json --log OUTPUT.txt -- COMMAND [ARGUMENT ...]
 

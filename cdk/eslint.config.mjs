@@ -9,15 +9,15 @@ export default tseslint.config(
   {
     languageOptions: { parserOptions: { project: "./tsconfig.json", tsconfigRootDir: import.meta.dirname } },
     rules: {
-      // Constructs are made for what they do to their scope.
+      // Constructs are created for their effect on their scope.
       "no-new": "off",
       "@typescript-eslint/explicit-module-boundary-types": "error",
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
       "@typescript-eslint/no-unused-vars": ["error", { varsIgnorePattern: "^_$", argsIgnorePattern: "^_" }],
-      // node:test collects tests without anybody waiting for them.
+      // node:test runs tests without anything awaiting them.
       "@typescript-eslint/no-floating-promises": ["error", { allowForKnownSafeCalls: [{ from: "package", name: ["test", "it", "describe", "suite"], package: "node:test" }] }],
     },
   },
-  // This file is no part of the TypeScript project.
+  // This file is not part of the TypeScript project.
   { files: ["eslint.config.mjs"], ...tseslint.configs.disableTypeChecked },
 );

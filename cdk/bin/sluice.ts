@@ -37,7 +37,7 @@ const stateful = new SluiceStatefulStack(app, `${prefix}-stateful`, {
   settings, env, description: `Sluice ${environment}: lake, key, topics, records`,
 });
 if (replica !== undefined) {
-  // S3 asks for the replica when the lake is told to replicate.
+  // S3 checks that the replica exists when replication of the lake is configured.
   stateful.addStackDependency(replica);
 }
 new SluiceStatelessStack(app, `${prefix}-stateless`, {
@@ -45,7 +45,7 @@ new SluiceStatelessStack(app, `${prefix}-stateless`, {
   ...(sluice === undefined ? {} : { sluice }),
 });
 
-// For the bill (activate them as cost allocation tags) and for whoever finds a resource.
+// For the bill (activate them as cost allocation tags), and to show where a resource belongs.
 for (const [key, value] of Object.entries({ ...settings.tags, "sluice:environment": environment })) {
   Tags.of(app).add(key, value);
 }

@@ -6,19 +6,19 @@ import { z } from "zod";
 /**
  * Settings of one environment, as `environments/<name>.yaml` has them. Everything that may differ between two deployments is here;
  * what is the same everywhere is in the construct that needs it. A setting that is wrong, missing or unknown fails the synthesis
- * with its name, what it is and what to write instead.
+ * with a message that names it and says what to write instead.
  */
 
-/** A text of this form. The message says what to write, whether the text is wrong, missing or no text. */
+/** A text of this form. The message says what to write when the value is wrong, missing or not a text. */
 const text = (form: RegExp, message: string) => z.string({ error: message }).regex(form, message);
-/** Settings that belong together. The message says what to write in their place when they are missing or no section. */
+/** Settings that belong together. The message says what to write when they are missing or not a section. */
 const section = <Shape extends z.core.$ZodLooseShape>(message: string, shape: Shape) =>
   z.strictObject(shape, { error: (issue) => (issue.code === "invalid_type" ? message : undefined) });
 const list = <Item extends z.ZodType>(message: string, item: Item) => z.array(item, { error: message });
 
 const account = text(/^\d{12}$/, "write the 12 digits of the AWS account, in quotes");
 // ARNs in iam/ are those of the commercial partition.
-const region = text(/^(?!cn-|us-gov-|us-iso)[a-z]{2}(-[a-z]+)+-\d$/, "write an AWS region, such as eu-central-1; not of China or GovCloud");
+const region = text(/^(?!cn-|us-gov-|us-iso)[a-z]{2}(-[a-z]+)+-\d$/, "write an AWS region, such as eu-central-1; regions of China and GovCloud are not supported");
 // 53, because the buckets for its records are called <name>-access and <name>-audit, and a name has 63 characters at most.
 const bucket = text(/^[a-z0-9][a-z0-9-]{1,51}[a-z0-9]$/, "write 3 to 53 lower-case letters, digits and hyphens");
 const email = z.email("write an e-mail address");
@@ -42,79 +42,79 @@ const schedule = section("write expression: and, where it is not UTC, timeZone:"
 const pipeline = section("write folder: and what else there is to say of the pipeline", {
   /** Folder with pipeline.yaml, relative to the repository. */
   folder: text(/^[A-Za-z0-9][\w./-]*$/, "write the folder of a pipeline, such as pipelines/retail"),
-  /** Runs at set times; left out, none. */
+  /** Runs at set times; without it, none. */
   schedule: schedule.optional(),
-  /** Whether delivered files start runs: one for all files of five minutes. */
+  /** Whether delivered files start runs: one run for all files of five minutes. */
   onDelivery: z.boolean({ error: "write true or false" }).default(true),
-  /** Hours after which the data product counts as stale and an alarm rings; left out, none. Alarms look back a week at most. */
+  /** Hours after which the data product counts as stale and an alarm is raised; without it, no alarm. An alarm covers a week at most. */
   freshnessHours: wholeNumber(1, 168, "hours").optional(),
 });
 
 const settings = section("write the environment's settings, as environments/dev.yaml does", {
-  /** Name of the environment; begins the names of everything in it. */
+  /** Name of the environment; prefix of the names of everything in it. */
   environment: text(/^[a-z][a-z0-9-]{0,14}[a-z0-9]$/,
     "write 2 to 16 lower-case letters, digits and hyphens, beginning with a letter"),
   account,
   region,
   lake: section("write bucket: with the name of the lake's bucket", {
-    /** Name of the bucket; it is written down because the functions' policies name it. */
+    /** Name of the bucket; it is fixed because the functions' policies name it. */
     bucket,
-    /** Prefix of the lake in it, with a slash at its end; empty for the whole bucket. */
+    /** Prefix of the lake in it, ending with a slash; empty for the whole bucket. */
     prefix: text(/^([A-Za-z0-9][\w-]*\/)*$/, "write folders with a slash after each, such as lake/, or nothing").default(""),
     /** Years for which bronze keeps the raw deliveries. */
     bronzeYears: wholeNumber(1, 30, "years").default(7),
     /** Days after which documents of runs expire. */
     runDays: wholeNumber(30, 3650, "days").default(400),
   }),
-  /** A second region that holds every object of the lake within minutes; left out, none. */
+  /** A second region that gets a copy of every object of the lake within minutes; without it, none. */
   replica: section("write region: and bucket: of the replica", { region, bucket }).optional(),
   functions: section("write settings of functions, or leave it out", {
     /** Folder with the built functions: `<name>/bootstrap` (as cargo-lambda leaves them) or `<name>.zip`; relative to the repository. */
     artifacts: text(/^\S/, "write the folder of the built functions, such as target/lambda").default("target/lambda"),
-    /** Memory of process, which decides how large a run it takes. */
+    /** Memory of process, which decides how large a run it can handle. */
     processMemoryMb: wholeNumber(512, 10240, "MB").default(3008),
-    /** Most executions of process at once; left out, the account's. */
+    /** Maximum concurrent executions of process; without it, the account's limit. */
     processConcurrency: wholeNumber(1, 1000, "executions").optional(),
     /** Days for which logs are kept. */
     logDays: z.union([z.literal(7), z.literal(14), z.literal(30), z.literal(60), z.literal(90), z.literal(180), z.literal(365), z.literal(400), z.literal(731)],
       { error: "write one of 7, 14, 30, 60, 90, 180, 365, 400, 731 days" }).default(90),
-    /** How traffic moves to a new version of the functions that answer callers. */
+    /** How traffic moves to a new version of the functions that serve API callers. */
     rollout: z.enum(["all-at-once", "canary-10-percent-5-minutes", "linear-10-percent-each-minute"],
       { error: "write all-at-once, canary-10-percent-5-minutes or linear-10-percent-each-minute" }).default("canary-10-percent-5-minutes"),
   }).default({ artifacts: "target/lambda", processMemoryMb: 3008, logDays: 90, rollout: "canary-10-percent-5-minutes" }),
   pipelines: list("write a list of pipelines, each with - folder:", pipeline).min(1, "name at least one pipeline"),
-  /** The large engine; left out, a plan that asks for it fails by name. */
+  /** The large engine; without it, a plan that needs it fails and says which setting is missing. */
   emr: section("write certificates: with the address of a zip with PEM files", {
     /** Address range of the private network of clusters. */
     cidr: text(/^10\.(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])\.0\.0\/16$/, "write a private range 10.<n>.0.0/16, n from 0 to 255").default("10.60.0.0/16"),
-    /** Release of EMR. Scripts are tested for the seventh series. */
+    /** Release of EMR. Scripts are tested with the 7.x series. */
     release: text(/^emr-7\.\d+\.\d+$/, "write a release emr-7.<n>.<n>, such as emr-7.13.0").default("emr-7.13.0"),
-    /** Most vCPUs that a cluster grows to, beside those of its primary instance. */
+    /** Maximum vCPUs of a cluster, not counting those of its primary instance. */
     maxUnits: wholeNumber(16, 4000, "vCPUs").default(128),
-    /** Zip with PEM files (privateKey.pem, certificateChain.pem), by which instances encrypt what they send each other. */
+    /** Zip with PEM files (privateKey.pem, certificateChain.pem), with which instances encrypt the traffic between them. */
     certificates: text(/^s3:\/\/[a-z0-9][a-z0-9-]+\/\S+\.zip$/, "write the address of a zip with PEM files, s3://bucket/certificates.zip"),
   }).optional(),
   api: section("write settings of the API, or leave it out", {
-    /** Requests a second that all callers together may send for long. */
+    /** Sustained requests per second of all callers together. */
     requestsPerSecond: wholeNumber(1, 10000, "requests a second").default(50),
-    /** Requests at once beyond that. */
+    /** Burst beyond that rate. */
     burst: wholeNumber(1, 5000, "requests").default(100),
-    /** Requests a day of all callers of one usage plan. */
+    /** Requests per day of all callers of one usage plan. */
     requestsPerDay: wholeNumber(1, 100_000_000, "requests a day").default(200_000),
-    /** A web application firewall before the API, for some $8 a month. */
+    /** A web application firewall in front of the API, for some $8 a month. */
     firewall: z.boolean({ error: "write true or false" }).default(false),
-    /** A name of your own instead of API Gateway's. */
+    /** A domain name of your own instead of API Gateway's. */
     domain: section("write name: and certificateArn: of the domain", {
       name: text(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/, "write a domain name, such as data.example.com"),
       certificateArn: text(/^arn:aws[\w-]*:acm:[a-z0-9-]+:\d{12}:certificate\/[0-9a-f-]+$/, "write the ARN of a certificate in ACM"),
     }).optional(),
   }).default({ requestsPerSecond: 50, burst: 100, requestsPerDay: 200_000, firewall: false }),
   operations: section("write criticalEmails:, monthlyBudgetUsd: and runbook:", {
-    /** Who is told at once when something is broken. */
-    criticalEmails: list("write a list of e-mail addresses", email).min(1, "name at least one address that is told of failures"),
-    /** Who is told of what can wait until morning. */
+    /** Who is notified immediately when something is broken. */
+    criticalEmails: list("write a list of e-mail addresses", email).min(1, "name at least one address that is notified of failures"),
+    /** Who is notified of problems that can wait until morning. */
     warningEmails: list("write a list of e-mail addresses", email).default([]),
-    /** Month's budget; 80 % of it and a forecast beyond it are told. */
+    /** Monthly budget; notifications are sent at 80 % and when the forecast exceeds it. */
     monthlyBudgetUsd: wholeNumber(1, 10_000_000, "US dollars"),
     /** Address of docs/runbook.md, as people open it. Alarms add the part of it that says what to do, such as #run-failed. */
     runbook: z.url({ protocol: /^https$/, error: "write the https address of the runbook" }),
@@ -123,7 +123,7 @@ const settings = section("write the environment's settings, as environments/dev.
   tags: z.record(
     text(/^(?!aws:|sluice:|for-use-with-amazon-emr)[\w .:/+@-]{1,128}$/i,
       "write a tag key that does not begin with aws:, sluice: or for-use-with-amazon-emr, of letters, digits, spaces and . : / + @ _ -"),
-    // As start-emr takes them for clusters, between commas.
+    // start-emr passes them to clusters as a list with commas.
     text(/^[\p{L}\p{N} .:/=+@_-]{0,256}$/u, "write a text, numbers in quotes: up to 256 letters, digits, spaces and . : / = + @ _ -"),
     { error: "write keys and texts, such as { team: data }" },
   ).default({}),
@@ -166,7 +166,7 @@ export function parseSettings(text: string, name: string): Settings {
   try {
     document = parse(text, { uniqueKeys: true });
   } catch (error) {
-    throw new SettingsError(`${name}: is no YAML: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new SettingsError(`${name}: is not valid YAML: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
   const checked = settings.safeParse(document, { reportInput: true });
   const problems = checked.success ? crossChecks(checked.data) : checked.error.issues.map(problemOf);
@@ -180,7 +180,7 @@ function problemOf(issue: z.core.$ZodIssue): string {
   const path = issue.path.map(String);
   if (issue.code === "unrecognized_keys") {
     const names = issue.keys.map((key) => [...path, key].join(".")).join(", ");
-    return `${names}: no such setting: take it out, or correct its name`;
+    return `${names}: no such setting: remove it, or correct its name`;
   }
   const name = path.join(".") || "settings";
   if (issue.code === "invalid_key") {
@@ -190,25 +190,25 @@ function problemOf(issue: z.core.$ZodIssue): string {
   return `${name}: ${isMissing ? "is missing: " : ""}${issue.message}`;
 }
 
-/** What no single setting can tell. */
+/** Rules that involve several settings. */
 function crossChecks(checked: Settings): string[] {
   const problems: string[] = [];
   if (checked.replica?.region === checked.region) {
-    problems.push("replica.region: is the region of the lake itself: name another one");
+    problems.push("replica.region: is the region of the lake itself: write another one");
   }
   if (checked.replica?.bucket === checked.lake.bucket) {
     problems.push("replica.bucket: is the lake's own name: names of buckets are unique, write another one");
   }
   const folders = checked.pipelines.map((one) => one.folder);
   folders.filter((folder, place) => folders.indexOf(folder) !== place).forEach((folder) => {
-    problems.push(`pipelines: ${folder} is named twice: take one out`);
+    problems.push(`pipelines: ${folder} is named twice: remove one`);
   });
   if (checked.api.burst < checked.api.requestsPerSecond) {
     problems.push("api.burst: is below api.requestsPerSecond: write at least as many");
   }
   const certificate = checked.api.domain?.certificateArn.split(":")[3];
   if (certificate !== undefined && certificate !== checked.region) {
-    problems.push(`api.domain.certificateArn: is of ${certificate}: a regional API needs a certificate of ${checked.region}`);
+    problems.push(`api.domain.certificateArn: is in ${certificate}: a regional API needs a certificate in ${checked.region}`);
   }
   return problems;
 }

@@ -5,15 +5,15 @@ import type { Settings } from "./config.ts";
  * them. Everything else gets its name from CloudFormation.
  */
 export interface Names {
-  /** Begins every name. */
+  /** Prefix of every name. */
   readonly prefix: string;
-  /** Address of the lake, with a slash at its end. */
+  /** Address of the lake, ending with a slash. */
   readonly lake: string;
   readonly stateMachine: string;
   readonly stateMachineArn: string;
   /** All executions of the state machine. */
   readonly executionArns: string;
-  /** The bus that machines are told by: the account's own. */
+  /** The event bus of notify: the account's default bus. */
   readonly eventBus: string;
   readonly eventBusArn: string;
 }

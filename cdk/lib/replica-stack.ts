@@ -16,12 +16,12 @@ export interface SluiceReplicaStackProps extends StackProps {
   readonly settings: Settings;
 }
 
-/** Alias of the replica's key: a name that the lake's stack knows without asking the other region. */
+/** Alias of the replica's key: a fixed name, so that the lake's stack does not have to look it up in the other region. */
 export function replicaKeyAlias(settings: Settings): string {
   return `alias/sluice-${settings.environment}-replica`;
 }
 
-/** The second region: a bucket with a copy of every object of the lake. It is deployed first, because S3 asks for it when the lake is made. */
+/** The second region: a bucket with a copy of every object of the lake. It is deployed first, because S3 checks that it exists when the lake is created. */
 export class SluiceReplicaStack extends Stack {
   constructor(scope: Construct, id: string, props: SluiceReplicaStackProps) {
     super(scope, id, { ...props, terminationProtection: true });
@@ -47,7 +47,7 @@ export class SluiceReplicaStack extends Stack {
       serverAccessLogsPrefix: "access/replica/",
       lifecycleRules: lakeLifecycle(settings.lake),
     });
-    // A lake as soon as it is promoted: deliveries start runs.
+    // Once it is promoted it is a lake: deliveries then start runs.
     tellEventBridge(bucket);
     skipChecks(bucket, { id: "CKV_AWS_144", comment: "It is the copy." });
   }

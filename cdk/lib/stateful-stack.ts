@@ -25,7 +25,7 @@ export interface SluiceStatefulStackProps extends StackProps {
   readonly settings: Settings;
 }
 
-/** What must outlive every deployment. It cannot be deleted by mistake: the stack is protected, and its buckets and key stay without it. */
+/** What must outlive every deployment. It cannot be deleted by mistake: the stack is protected, and its buckets and key stay when it is deleted. */
 export class SluiceStatefulStack extends Stack implements StatefulResources {
   readonly lake: s3.IBucket;
   readonly key: kms.IKey;

@@ -30,13 +30,13 @@ export interface SluiceStatelessStackProps extends StackProps {
   /** What outlives this stack. */
   readonly stateful: StatefulResources;
   /**
-   * The command `sluice`, by which pipelines and products are checked and made into documents of the lake.
-   * @default - none: no documents are deployed, and `sluice deploy` has to be run
+   * The command `sluice`, which checks pipelines and products and writes their documents.
+   * @default - none: no documents are deployed, and you have to run `sluice deploy`
    */
   readonly sluice?: string;
 }
 
-/** Everything that can be made anew: functions, state machine, schedules, API, alarms. */
+/** Everything that can be created again: functions, state machine, schedules, API, alarms. */
 export class SluiceStatelessStack extends Stack {
   constructor(scope: Construct, id: string, props: SluiceStatelessStackProps) {
     super(scope, id, props);
@@ -76,7 +76,7 @@ export class SluiceStatelessStack extends Stack {
     this.watch(props, pipelines, [undelivered.name, ...(deliveries.undelivered === undefined ? [] : [deliveries.undelivered])]);
   }
 
-  /** Alarms, the dashboard and the budget; they name what they watch, and so may come last. */
+  /** Alarms, the dashboard and the budget; they name what they watch, so they come last. */
   private watch({ settings, stateful }: SluiceStatelessStackProps, pipelines: readonly DeployedPipeline[], queues: readonly string[]): void {
     const { prefix, stateMachineArn } = namesOf(settings);
     const { critical, warning } = stateful;

@@ -9,7 +9,7 @@ import { repository } from "../lib/repository.ts";
 
 const prod = readFileSync(repository.path("cdk/environments/prod.yaml"), "utf8");
 
-/** The production settings with one of them changed, or taken away. */
+/** The production settings with one of them changed or removed. */
 function changed(path: string, value: unknown): string {
   const document = parse(prod) as Record<string, unknown>;
   const names = path.split(".");
@@ -23,21 +23,21 @@ function changed(path: string, value: unknown): string {
   return stringify(document);
 }
 
-test("the environments of the repository are good, and defaults are filled in", () => {
+test("the environments of the repository are valid, and defaults are filled in", () => {
   const dev = readSettings(repository.path("cdk/environments/dev.yaml"));
   assert.equal(dev.functions.processMemoryMb, 3008);
   assert.equal(dev.replica, undefined);
   assert.equal(readSettings(repository.path("cdk/environments/prod.yaml")).emr?.release, "emr-7.13.0");
 });
 
-/** A wrong setting: its name, a value, and what the message has to say of the fix. */
+/** A wrong setting: its name, a value, and what the message must say about the fix. */
 const WRONG: readonly (readonly [path: string, value: unknown, says: string])[] = [
   ["environment", "Prod", "environment: write 2 to 16 lower-case letters"],
   ["account", "12345", "account: write the 12 digits of the AWS account"],
   ["account", 123456789012, "account: write the 12 digits of the AWS account, in quotes"],
   ["account", undefined, "account: is missing: write the 12 digits"],
   ["region", "Frankfurt", "region: write an AWS region, such as eu-central-1"],
-  ["region", "cn-north-1", "region: write an AWS region, such as eu-central-1; not of China or GovCloud"],
+  ["region", "cn-north-1", "region: write an AWS region, such as eu-central-1; regions of China and GovCloud are not supported"],
   ["lake", undefined, "lake: is missing: write bucket: with the name of the lake's bucket"],
   ["lake", null, "lake: is missing: write bucket:"],
   ["lake", "my-lake", "lake: write bucket: with the name"],
@@ -45,7 +45,7 @@ const WRONG: readonly (readonly [path: string, value: unknown, says: string])[] 
   ["lake.prefix", "lake", "lake.prefix: write folders with a slash after each"],
   ["lake.bronzeYears", 0, "lake.bronzeYears: write at least 1 years"],
   ["lake.runDays", 7, "lake.runDays: write at least 30 days"],
-  ["replica.region", "eu-central-1", "replica.region: is the region of the lake itself: name another one"],
+  ["replica.region", "eu-central-1", "replica.region: is the region of the lake itself: write another one"],
   ["replica.bucket", "example-sluice-prod-lake", "replica.bucket: is the lake's own name"],
   ["replica.bucket", "a".repeat(60), "replica.bucket: write 3 to 53 lower-case letters"],
   ["functions.artifacts", "", "functions.artifacts: write the folder of the built functions"],
@@ -57,7 +57,7 @@ const WRONG: readonly (readonly [path: string, value: unknown, says: string])[] 
   ["pipelines", "pipelines/retail", "pipelines: write a list of pipelines"],
   ["pipelines", ["pipelines/retail"], "pipelines.0: write folder:"],
   ["pipelines", [], "pipelines: name at least one pipeline"],
-  ["pipelines", [{ folder: "pipelines/retail" }, { folder: "pipelines/retail" }], "pipelines: pipelines/retail is named twice: take one out"],
+  ["pipelines", [{ folder: "pipelines/retail" }, { folder: "pipelines/retail" }], "pipelines: pipelines/retail is named twice: remove one"],
   ["pipelines", [{ folder: "../elsewhere" }], "pipelines.0.folder: write the folder of a pipeline"],
   ["pipelines", [{ folder: "pipelines/retail", schedule: { expression: "every day" } }], "pipelines.0.schedule.expression: write cron("],
   ["pipelines", [{ folder: "pipelines/retail", schedule: { expression: "rate(1 hour)", timeZone: "Berlin" } }], "pipelines.0.schedule.timeZone: write an IANA time zone"],
@@ -69,13 +69,13 @@ const WRONG: readonly (readonly [path: string, value: unknown, says: string])[] 
   ["emr.certificates", undefined, "emr.certificates: is missing: write the address of a zip with PEM files"],
   ["api.requestsPerSecond", 200, "api.burst: is below api.requestsPerSecond"],
   ["api.domain.name", "data", "api.domain.name: write a domain name"],
-  ["api.domain.certificateArn", "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d", "api.domain.certificateArn: is of us-east-1"],
+  ["api.domain.certificateArn", "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d", "api.domain.certificateArn: is in us-east-1"],
   ["operations.criticalEmails", ["on-call"], "operations.criticalEmails.0: write an e-mail address"],
   ["operations.criticalEmails", undefined, "operations.criticalEmails: is missing: write a list of e-mail addresses"],
   ["operations", undefined, "operations: is missing: write criticalEmails:, monthlyBudgetUsd: and runbook:"],
   ["operations.monthlyBudgetUsd", "plenty", "operations.monthlyBudgetUsd: write a number of US dollars"],
   ["operations.runbook", "http://example.com", "operations.runbook: write the https address of the runbook"],
-  ["operations.pager", "x", "operations.pager: no such setting: take it out, or correct its name"],
+  ["operations.pager", "x", "operations.pager: no such setting: remove it, or correct its name"],
   ["tags", { team: "data,mine" }, "tags.team: write a text, numbers in quotes"],
   ["tags", { "cost-centre": 4711 }, "tags.cost-centre: write a text, numbers in quotes"],
   ["tags", { "sluice:lake": "x" }, "tags.sluice:lake: write a tag key that does not begin with aws:, sluice:"],
@@ -93,8 +93,8 @@ for (const [path, value, says] of WRONG) {
   });
 }
 
-test("every problem is told at once, and what is no YAML by its line", () => {
+test("all problems are reported together, and invalid YAML with its line", () => {
   assert.throws(() => parseSettings("environment: X\nlake: {bucket: a}\n", "x.yaml"), (error) => error instanceof Error && error.message.split("\n").length >= 5);
-  assert.throws(() => parseSettings("a: [", "x.yaml"), /x\.yaml: is no YAML: .*line 1/);
+  assert.throws(() => parseSettings("a: [", "x.yaml"), /x\.yaml: is not valid YAML: .*line 1/);
   assert.throws(() => readSettings("nowhere.yaml"), /nowhere\.yaml: cannot be read: write the environment's settings there/);
 });

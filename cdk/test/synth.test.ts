@@ -27,7 +27,7 @@ function synthesize(environment: string, folder: string, more: Readonly<Record<s
     env: {
       PATH: process.env.PATH,
       SLUICE_BIN: sluice,
-      // No credentials, no region, and a proxy that nobody is behind: whatever asks the network fails.
+      // No credentials, no region, and a proxy that does not answer: every network access fails.
       HOME: root, AWS_EC2_METADATA_DISABLED: "true", HTTPS_PROXY: "http://127.0.0.1:9", HTTP_PROXY: "http://127.0.0.1:9",
       CDK_OUTDIR: folder,
       CDK_CONTEXT_JSON: JSON.stringify({ ...context, environment, artifacts, ...documents, ...more }),

@@ -65,7 +65,7 @@ test("the state machine waits 30 s longer than each function may take, and API G
   assert.equal(catalogue["data-product"].timeoutSeconds, 29);
 });
 
-test("memory and timeouts are those that the crates have for cargo lambda", () => {
+test("memory and timeouts equal those of the crates for cargo lambda", () => {
   const catalogue = functionCatalogue(settingsOf("dev"));
   for (const name of FUNCTION_NAMES) {
     const deploy = /\[package\.metadata\.lambda\.deploy\]\nmemory = (\d+)\ntimeout = (\d+)/.exec(text("functions", name, "Cargo.toml"));
@@ -73,7 +73,7 @@ test("memory and timeouts are those that the crates have for cargo lambda", () =
   }
 });
 
-/** Variables by the constant that has them in env.rs. */
+/** Variables by their constant in env.rs. */
 const VARIABLES = new Map([...text("shared/aws/src/env.rs").matchAll(/pub const (\w+): Variable\s*=\s*Variable\s*\{\s*name: "(\w+)"/g)]
   .map(([, constant, name]) => [String(constant), String(name)]));
 
@@ -132,7 +132,7 @@ function variablesOf(from: Template, environment: string, name: FunctionName): s
   return Object.keys((properties.Environment as { Variables: Record<string, unknown> }).Variables).sort();
 }
 
-/** Has a default in the code, which is the deployment's choice, too, where it says nothing. */
+/** Variables with a default in the code, which also applies to deployments that do not set them. */
 const WITH_DEFAULT = new Set([
   "SLUICE_EMR_RELEASE", "SLUICE_EMR_PRIMARY_TYPES", "SLUICE_EMR_WORKER_TYPES", "SLUICE_EMR_CORE_UNITS", "SLUICE_EMR_MIN_UNITS",
   "SLUICE_EMR_MAX_UNITS", "SLUICE_EMR_IDLE_TIMEOUT_SECONDS", "SLUICE_EMR_STEP_CONCURRENCY", "SLUICE_EMR_TAGS", "SLUICE_EMR_SECURITY_GROUPS",
@@ -157,7 +157,7 @@ test("without the large engine its functions lack its variables, so that a plan 
 test("every route of the OpenAPI documents is deployed, and no other", () => {
   const paths = (name: string): string[] => Object.entries((readJson(repository.openApi(name)) as { paths: Record<string, object> }).paths)
     .flatMap(([path, verbs]) => Object.keys(verbs).map((verb) => `${verb.toUpperCase()} ${path}`));
-  // Links to files are S3's own on AWS.
+  // On AWS, S3 itself serves links to files.
   const documented = [...paths("submit"), ...paths("data-product")].filter((route) => route !== "GET /files/{id}");
   const resources = resourcesOf(template, "AWS::ApiGateway::Resource");
   const pathOf = (id: string): string => {

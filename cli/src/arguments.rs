@@ -29,11 +29,11 @@ Examples:
 Exit codes:
   0  done; a run was published, or skipped because nothing was new
   1  failed
-  2  wrong use
+  2  the command was used wrongly
   3  rejected by the quality gate: nothing was published
-  130  stopped with Ctrl-C; the next run heals what was begun";
+  130  stopped with Ctrl-C; the next run completes what was begun";
 
-/// Raw files to audited, published Delta tables.
+/// Turn raw files into audited, published Delta tables
 #[derive(Debug, Parser)]
 #[command(name = "sluice", version, about, after_help = EXAMPLES, arg_required_else_help = true, max_term_width = 110)]
 pub struct Arguments {
@@ -54,38 +54,38 @@ pub enum Command {
     Check(CheckArguments),
     Deploy(DeployArguments),
     Run(RunArguments),
-    /// Look at runs, or publish a rejected one on your word
+    /// List and show runs, or publish a rejected one on your responsibility
     #[command(subcommand)]
     Runs(RunsCommand),
-    /// Tokens that others read data products with
+    /// Create and revoke the tokens that others read data products with
     #[command(subcommand)]
     Share(ShareCommand),
-    /// Source files that are held back
+    /// List and release the source objects (versions of delivered files) that are held back
     #[command(subcommand)]
     Source(SourceCommand),
-    /// Look at tables
+    /// List and show tables
     #[command(subcommand)]
     Table(TableCommand),
     Restore(RestoreArguments),
-    /// Look at quarantined rows, or take them through the contract again
+    /// Show quarantined rows, or re-validate them against the current contracts
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
 }
 
-/// Make daily retail files that look like real ones, dirt included
+/// Generate daily retail files that look like real ones, with some broken lines
 ///
-/// The files have the columns of the UCI "Online Retail" data set and its habits: cancellations, repeated lines, missing
-/// customers. The same options give the same bytes, and days can be added later with another call.
+/// The files have the columns of the UCI "Online Retail" data set and its quirks: cancellations, repeated lines, missing
+/// customers. The same options always give the same bytes, and another call can add more days later.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   sluice sample landing --start 2026-01-05 --days 5
   sluice sample landing --start 2026-01-10 --dirt 0.35 --seed 9
   sluice sample big --start 2026-01-05 --rows 11000000    # about 1 GB")]
 pub struct SampleArguments {
-    /// Folder for the files; made when it is missing
+    /// Folder for the files; created if it does not exist
     #[arg(value_name = "FOLDER", required_unless_present = "out")]
     pub folder: Option<PathBuf>,
-    /// The folder, as an option
+    /// The same folder, given as an option
     #[arg(long, value_name = "FOLDER", conflicts_with = "folder")]
     pub out: Option<PathBuf>,
     /// Date of the first file
@@ -97,21 +97,21 @@ pub struct SampleArguments {
     /// Rows per file
     #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u64).range(1..=MAX_ROWS_PER_DAY))]
     pub rows: u64,
-    /// Seed: another one makes other sales
+    /// Seed of the random data: another seed gives other sales
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Share of the lines that break an error rule, from 0 to 1
+    /// Fraction of the lines that break an error rule, from 0 to 1
     #[arg(long, default_value = "0.01", value_name = "SHARE")]
     pub dirt: Share,
-    /// Replace files that have other content
+    /// Replace existing files whose content differs
     #[arg(long)]
     pub force: bool,
 }
 
-/// Put a pipeline and its data products into a lake, where runs and consumers find them
+/// Deploy a pipeline and its data products into a lake
 ///
-/// Checks everything first, as `sluice check` does. Doing it again changes nothing; a product that is gone from the folder is
-/// deregistered. Policies count for callers within seconds.
+/// Runs every check of `sluice check` first. Deploying the same folder again changes nothing. A product whose files were removed
+/// from the folder is deregistered. New policies apply to callers within seconds.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   sluice deploy pipelines/retail --lake lake
@@ -125,9 +125,9 @@ pub struct DeployArguments {
     pub lake: LakeOption,
 }
 
-/// Run a pipeline: take its new files to audited, published tables
+/// Run a pipeline: turn its new files into audited, published tables
 ///
-/// Executes the state machine of the deployment with its function handlers in this process.
+/// Executes the same state machine as a deployment, with its functions in this process.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   sluice run pipelines/retail --lake lake --landing landing
@@ -135,8 +135,8 @@ pub struct DeployArguments {
   sluice run --event arrived.json --lake lake
   sluice run pipelines/retail --lake lake --functions http://127.0.0.1:9000
 
-A run that was killed or failed needs no repair: the next run brings what is missing. The same --run-id makes the very
-same run again.")]
+A run that was killed or failed needs no repair: the next run adds what is missing. The same --run-id continues the
+same run.")]
 pub struct RunArguments {
     /// Folder with pipeline.yaml and its contracts
     #[arg(value_name = "PIPELINE FOLDER", required_unless_present = "event")]
@@ -144,33 +144,33 @@ pub struct RunArguments {
     /// The lake.
     #[command(flatten)]
     pub lake: LakeOption,
-    /// Take the new files from this folder or s3:// address instead of the lake's own landing prefix
+    /// Read new files from this folder or s3:// address instead of the lake's own landing prefix
     #[arg(long, value_name = "FOLDER OR URL")]
     pub landing: Option<Place>,
-    /// Engine of this run, whatever the spec says: lambda (or polars) in this process, emr (or spark) on the Spark that is
-    /// installed here; auto goes by size
+    /// Engine of this run; overrides the spec: lambda (or polars) in this process, emr (or spark) on the Spark that is
+    /// installed here; auto chooses by size
     #[arg(long, value_name = "ENGINE", conflicts_with = "event")]
     pub engine: Option<EnginePreference>,
-    /// Name of the run; an existing one is made again
+    /// Id of the run; an existing run is continued
     #[arg(long, value_name = "ID")]
     pub run_id: Option<RunId>,
-    /// Start with this event instead: an S3 "Object Created", or a request as schedules send it. Spec and files are those
-    /// of the lake unless the request names others
+    /// Start from this event instead: an S3 "Object Created" event, or a request as schedules send it. Spec and files are
+    /// those in the lake unless the request names others
     #[arg(long, value_name = "FILE", conflicts_with_all = ["folder", "landing"])]
     pub event: Option<PathBuf>,
-    /// Call the functions at this Lambda endpoint, such as `cargo lambda watch`, instead of in this process. They must have
-    /// the same SLUICE_LAKE
+    /// Call the functions at this Lambda endpoint, such as `cargo lambda watch`, instead of in this process. They must be
+    /// configured with the same SLUICE_LAKE
     #[arg(long, value_name = "URL")]
     pub functions: Option<Url>,
-    /// Write every event of the execution, with inputs and outputs, into this file
+    /// Write every event of the execution, with inputs and outputs, to this file
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
 }
 
-/// Serve the HTTP doors on this machine: start runs, find and read data products, SQL, Delta Sharing
+/// Serve the HTTP APIs on this machine: runs, data products, SQL, Delta Sharing
 ///
-/// The same routes that the functions submit and data-product have on AWS, on 127.0.0.1 only. Callers read with bearer tokens
-/// (`sluice share create`); with --as, calls without a token are made as that caller.
+/// Serves the same routes as the functions submit and data-product on AWS, on 127.0.0.1 only. Callers authenticate with bearer
+/// tokens (`sluice share create`); with --as, calls without a token are made as that principal.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   sluice serve --lake lake
@@ -181,10 +181,10 @@ pub struct ServeArguments {
     /// The lake.
     #[command(flatten)]
     pub lake: LakeOption,
-    /// Port on 127.0.0.1; 0 takes a free one
+    /// Port on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
-    /// Who makes the calls that carry no token, as policies name them
+    /// Principal of calls without a token, as policies name it
     #[arg(long = "as", value_name = "PRINCIPAL")]
     pub caller: Option<Principal>,
     /// Append one JSON line per access to this file
@@ -192,15 +192,15 @@ pub struct ServeArguments {
     pub audit: Option<PathBuf>,
 }
 
-/// Which lake.
+/// The lake option, shared by all commands.
 #[derive(Debug, Args)]
 pub struct LakeOption {
-    /// Folder, file:// or s3:// address of the lake
+    /// Folder, or file:// or s3:// address, of the lake
     #[arg(long = "lake", env = "SLUICE_LAKE", value_name = "FOLDER OR URL")]
     pub place: Place,
 }
 
-/// Which runs.
+/// The option that limits a command to one pipeline.
 #[derive(Debug, Args)]
 pub struct PipelineOption {
     /// Only this pipeline
@@ -208,10 +208,10 @@ pub struct PipelineOption {
     pub name: Option<PipelineName>,
 }
 
-/// Look at runs.
+/// Lists, shows and accepts runs.
 #[derive(Debug, Subcommand)]
 pub enum RunsCommand {
-    /// List the newest runs, and what is held back and why
+    /// List the newest runs, and which source objects are held back and why
     #[command(after_help = "Example:\n  sluice runs list --lake lake")]
     List {
         /// The lake.
@@ -220,14 +220,14 @@ pub enum RunsCommand {
         /// The pipeline.
         #[command(flatten)]
         pipeline: PipelineOption,
-        /// Most runs to list
+        /// Maximum number of runs to list
         #[arg(long, default_value_t = 20)]
         limit: usize,
     },
-    /// Show a run: its plan, what it staged, what the gate said, what was published
+    /// Show a run: its plan, what it staged, the verdict, and what was published
     #[command(after_help = "Example:\n  sluice runs show 20260105T090000Z-a1b2c3 --lake lake")]
     Show {
-        /// The run
+        /// Id of the run
         #[arg(value_name = "RUN ID")]
         run_id: RunId,
         /// The lake.
@@ -237,11 +237,11 @@ pub enum RunsCommand {
         #[command(flatten)]
         pipeline: PipelineOption,
     },
-    /// Publish what a rejected run staged, on your word
+    /// Publish what a rejected run staged, on your responsibility
     #[command(after_help = "Example:
   sluice runs accept 20260105T090000Z-a1b2c3 --lake lake --reason \"supplier confirmed the returns\"")]
     Accept {
-        /// The rejected run
+        /// Id of the rejected run
         #[arg(value_name = "RUN ID")]
         run_id: RunId,
         /// The lake.
@@ -250,19 +250,19 @@ pub enum RunsCommand {
         /// The pipeline.
         #[command(flatten)]
         pipeline: PipelineOption,
-        /// Why; recorded in the verdict
+        /// Reason; recorded in the verdict
         #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
         reason: String,
-        /// Who; recorded in the verdict
+        /// Name of the person who accepts; recorded in the verdict
         #[arg(long, env = "USER", value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
         by: String,
     },
 }
 
-/// Source files that are held back.
+/// Lists and releases held source objects.
 #[derive(Debug, Subcommand)]
 pub enum SourceCommand {
-    /// List the source files that rejected or failed runs hold back
+    /// List the source objects that rejected or failed runs hold back
     #[command(after_help = "Example:\n  sluice source list --lake lake")]
     List {
         /// The lake.
@@ -272,15 +272,15 @@ pub enum SourceCommand {
         #[command(flatten)]
         pipeline: PipelineOption,
     },
-    /// Let held source files take part in the next run again
+    /// Release held source objects, so that the next run reads them again
     #[command(after_help = "Examples:
   sluice source release 0f343b0931126a20f133d67c2b018a3b --lake lake
   sluice source release --run 20260105T090000Z-a1b2c3 --lake lake")]
     Release {
-        /// Ids or addresses of the files, as `source list` shows them
+        /// Ids or addresses of the source objects, as `source list` shows them
         #[arg(value_name = "SOURCE", required_unless_present = "run")]
         sources: Vec<String>,
-        /// All files that this run holds
+        /// Release all source objects that this run holds
         #[arg(long, value_name = "RUN ID", conflicts_with = "sources")]
         run: Option<RunId>,
         /// The lake.
@@ -292,7 +292,7 @@ pub enum SourceCommand {
     },
 }
 
-/// Look at tables.
+/// Lists and shows tables.
 #[derive(Debug, Subcommand)]
 pub enum TableCommand {
     /// List all tables with version, rows and size
@@ -310,11 +310,11 @@ pub enum TableCommand {
         /// The lake.
         #[command(flatten)]
         lake: LakeOption,
-        /// Version to look at; the newest when left out
+        /// Version to show; the newest by default
         #[arg(long)]
         version: Option<u64>,
     },
-    /// Show some rows of a table
+    /// Show the first rows of a table
     #[command(after_help = "Example:\n  sluice table head gold/sales/daily_revenue --lake lake --rows 5")]
     Head {
         /// The table, such as gold/sales/daily_revenue
@@ -322,10 +322,10 @@ pub enum TableCommand {
         /// The lake.
         #[command(flatten)]
         lake: LakeOption,
-        /// Most rows to show
+        /// Maximum number of rows to show
         #[arg(long, default_value_t = 10)]
         rows: u32,
-        /// Version to look at; the newest when left out
+        /// Version to show; the newest by default
         #[arg(long)]
         version: Option<u64>,
     },
@@ -337,23 +337,23 @@ pub enum TableCommand {
         /// The lake.
         #[command(flatten)]
         lake: LakeOption,
-        /// Most versions to list
+        /// Maximum number of versions to list
         #[arg(long, default_value_t = 20)]
         limit: usize,
     },
 }
 
-/// Look at quarantined rows.
+/// Lists, shows and replays quarantined rows.
 #[derive(Debug, Subcommand)]
 pub enum QuarantineCommand {
-    /// List the quarantine tables with the rules that were broken
+    /// List the quarantine tables and the rules their rows broke
     #[command(after_help = "Example:\n  sluice quarantine list --lake lake")]
     List {
         /// The lake.
         #[command(flatten)]
         lake: LakeOption,
     },
-    /// Show quarantined rows: where they came from, what they broke, their raw text
+    /// Show quarantined rows: their source, the rules they broke, and their raw text
     #[command(after_help = "Example:
   sluice quarantine show quarantine/sales/transactions --lake lake --rule quantity.readable")]
     Show {
@@ -365,11 +365,11 @@ pub enum QuarantineCommand {
         /// Only rows that broke this rule
         #[arg(long)]
         rule: Option<String>,
-        /// Most rows to show
+        /// Maximum number of rows to show
         #[arg(long, default_value_t = 10)]
         rows: usize,
     },
-    /// Take quarantined rows through the contracts as they are now, in a run of its own
+    /// Re-validate quarantined rows against the current contracts, in a run of its own
     #[command(after_help = "Example:\n  sluice quarantine replay pipelines/retail --lake lake")]
     Replay {
         /// Folder with pipeline.yaml and its contracts
@@ -378,7 +378,7 @@ pub enum QuarantineCommand {
         /// The lake.
         #[command(flatten)]
         lake: LakeOption,
-        /// Name of the run; an existing one is made again
+        /// Id of the run; an existing run is continued
         #[arg(long, value_name = "ID")]
         run_id: Option<RunId>,
     },

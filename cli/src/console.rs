@@ -1,4 +1,4 @@
-//! Standard output and standard error: results on the one, progress and errors on the other.
+//! Results on standard output; progress and errors on standard error.
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
@@ -6,11 +6,12 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::Error;
 use serde::Serialize;
 use serde_json::json;
+use sluice_core::error::ErrorName;
 use sluice_lake::LakeError;
 
 use crate::fault::{Exit, Fault};
 
-/// How text is shown. Colours only where a person looks and `NO_COLOR` is not set.
+/// How text is shown. Colours only on a terminal, and only when `NO_COLOR` is not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Console {
     json: bool,
@@ -45,7 +46,7 @@ impl Console {
         self.json
     }
 
-    /// Whether a person looks at standard error.
+    /// Whether standard error is a terminal that a person watches.
     pub fn is_live(&self) -> bool {
         !self.json && io::stderr().is_terminal()
     }
@@ -88,27 +89,27 @@ impl Console {
 
     /// Prints a line of progress or advice on standard error.
     pub fn note(&self, text: &str) {
-        // When standard error is gone there is nobody left to tell.
+        // When standard error is closed, nobody can read the message.
         drop(writeln!(io::stderr().lock(), "{text}"));
     }
 
-    /// Tells why a command failed and gives its exit.
+    /// Reports why a command failed, and returns its exit.
     pub fn failure(&self, error: &Error) -> Exit {
         if is_closed_pipe(error) {
             // The reader has seen enough, as in `sluice table list | head -1`.
             return Exit::Done;
         }
-        let told = Told::of(error);
+        let report = FailureReport::of(error);
         if self.json {
             let value = json!({ "error": {
-                "name": told.name, "message": told.message, "causes": told.causes, "next": told.next,
-                "exit_code": told.exit.code(),
+                "name": report.name, "message": report.message, "causes": report.causes, "next": report.next,
+                "exit_code": report.exit.code(),
             } });
             drop(self.line(&value.to_string()));
-            return told.exit;
+            return report.exit;
         }
-        self.note(&told.text(|tone, text| self.paint_err(tone, text)));
-        told.exit
+        self.note(&report.text(|tone, text| self.paint_err(tone, text)));
+        report.exit
     }
 }
 
@@ -130,17 +131,17 @@ fn is_closed_pipe(error: &Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// An error taken apart.
+/// The parts of an error as they are shown.
 #[derive(Debug, PartialEq, Eq)]
-struct Told {
+struct FailureReport {
     exit: Exit,
-    name: Option<String>,
+    name: Option<ErrorName>,
     message: String,
     causes: Vec<String>,
     next: Option<String>,
 }
 
-impl Told {
+impl FailureReport {
     fn of(error: &Error) -> Self {
         let fault = error.downcast_ref::<Fault>();
         let lake = error.downcast_ref::<LakeError>();
@@ -148,7 +149,7 @@ impl Told {
         let mut causes: Vec<String> = Vec::new();
         for cause in error.chain().skip(1) {
             let text = cause.to_string();
-            // Some libraries print their source themselves; the same words twice help nobody.
+            // Some libraries include their source in their own text; do not print the same words twice.
             if causes.last().unwrap_or(&message).contains(&text) {
                 continue;
             }
@@ -156,7 +157,7 @@ impl Told {
         }
         Self {
             exit: fault.map_or(Exit::Failed, Fault::exit),
-            name: fault.and_then(Fault::name).or(lake.map(|error| error.name().as_str())).map(str::to_owned),
+            name: fault.and_then(Fault::name).or(lake.map(LakeError::name)),
             message,
             causes,
             next: fault.and_then(Fault::next_step).map(str::to_owned),
@@ -164,7 +165,7 @@ impl Told {
     }
 
     fn text(&self, paint: impl Fn(Tone, &str) -> String) -> String {
-        let name = self.name.as_ref().map_or(String::new(), |name| format!("{name}: "));
+        let name = self.name.map_or(String::new(), |name| format!("{name}: "));
         let mut text = format!("{} {name}{}", paint(Tone::Bad, "error:"), self.message);
         for cause in &self.causes {
             text.push_str(&format!("\n  because {cause}"));
@@ -183,10 +184,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_tell_causes_and_the_next_step() {
+    fn an_error_shows_its_causes_and_the_next_step() {
         let check = |error: Error, exit: Exit, text: &str| {
-            let told = Told::of(&error);
-            assert_eq!((told.exit, told.text(|_, text| text.to_owned()).as_str()), (exit, text));
+            let report = FailureReport::of(&error);
+            assert_eq!((report.exit, report.text(|_, text| text.to_owned()).as_str()), (exit, text));
         };
         check(anyhow!("disk full"), Exit::Failed, "error: disk full");
         check(
@@ -195,18 +196,18 @@ mod tests {
             "error: cannot write x\n  because disk full",
         );
         check(anyhow!("x: y").context("a: x: y"), Exit::Failed, "error: a: x: y");
-        let fault = Fault::new(Exit::WrongUse, "no such lake").named("NotFound").next("make it");
+        let fault = Fault::new(Exit::WrongUse, "no such lake").named(ErrorName::NotFound).next("make it");
         check(fault.into(), Exit::WrongUse, "error: NotFound: no such lake\nnext: make it");
     }
 
     #[test]
-    fn colours_are_for_terminals_only() {
+    fn text_is_coloured_only_on_a_terminal() {
         assert_eq!(painted(false, Tone::Bad, "x"), "x");
         assert_eq!(painted(true, Tone::Good, "x"), "\u{1b}[32mx\u{1b}[0m");
     }
 
     #[test]
-    fn exits_have_their_codes() {
+    fn every_exit_has_its_documented_code() {
         let codes = [Exit::Done, Exit::Failed, Exit::WrongUse, Exit::Rejected, Exit::Interrupted].map(Exit::code);
         assert_eq!(codes, [0, 1, 2, 3, 130]);
     }

@@ -1,9 +1,10 @@
-//! What the user is told when a command does not succeed, and the exit code it ends with.
+//! What the user reads when a command does not succeed, and the exit code it ends with.
 
 use std::fmt;
 use std::process::ExitCode;
 
 use serde::Serialize;
+use sluice_core::error::ErrorName;
 
 /// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -40,11 +41,11 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A failure with a next step.
+/// A failure and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     exit: Exit,
-    name: Option<String>,
+    name: Option<ErrorName>,
     message: String,
     next: Option<String>,
 }
@@ -57,8 +58,8 @@ impl Fault {
 
     /// With the stable name of the error.
     #[must_use]
-    pub fn named(mut self, name: impl Into<String>) -> Self {
-        self.name = Some(name.into());
+    pub fn named(mut self, name: ErrorName) -> Self {
+        self.name = Some(name);
         self
     }
 
@@ -75,8 +76,8 @@ impl Fault {
     }
 
     /// Stable name of the error, when it has one.
-    pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    pub fn name(&self) -> Option<ErrorName> {
+        self.name
     }
 
     /// What to do next.

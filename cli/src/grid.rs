@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
-/// Fewest characters that a column is worth; with less, rows are shown one below the other.
+/// Smallest useful width of a column, in characters; with less, rows are shown one below the other.
 const NARROWEST_COLUMN: usize = 9;
 /// Longest text of a cell; the rest is cut, with an ellipsis.
 const LONGEST_CELL: usize = 160;
@@ -19,13 +19,13 @@ pub(crate) struct Grid {
 enum Kind {
     Text,
     Number,
-    /// Ids and the like, which people copy: never broken into lines.
+    /// Ids and the like, which people copy: never wrapped.
     Whole,
 }
 
 impl Grid {
-    /// A table with these columns. A name that starts with `>` is of numbers, which stand to the right; one that starts
-    /// with `=` is of ids, which are never broken into lines.
+    /// A table with these columns. A name that starts with `>` marks numbers, which are aligned to the right; one that
+    /// starts with `=` marks ids, which are never wrapped.
     pub(crate) fn new<'a>(columns: impl IntoIterator<Item = &'a str>) -> Self {
         let columns: Vec<&str> = columns.into_iter().collect();
         Self {
@@ -47,7 +47,7 @@ impl Grid {
         self.rows.push(cells.into_iter().map(|cell| shortened(&cell)).collect());
     }
 
-    /// The text, within the width of the terminal; as wide as it takes when there is none.
+    /// The text, no wider than the terminal; as wide as needed when the output is not a terminal.
     pub(crate) fn text(&self) -> String {
         self.text_within(Table::new().width().map(usize::from))
     }
@@ -79,7 +79,7 @@ impl Grid {
         table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
     }
 
-    /// Fewest characters that a readable table of these columns takes, with the blanks around them.
+    /// Smallest width in which a table of these columns is readable, with the blanks around them.
     fn narrowest(&self) -> usize {
         let narrowest = |(index, kind): (usize, &Kind)| {
             let width = |cell: &String| cell.chars().count();
@@ -88,7 +88,7 @@ impl Grid {
             match kind {
                 Kind::Whole => values.max(header),
                 Kind::Text => values.max(header).min(NARROWEST_COLUMN),
-                // A number is not broken; the words above it may be.
+                // A number is never wrapped; the words above it may be.
                 Kind::Number => values.max(header.min(4)),
             }
         };
@@ -118,7 +118,7 @@ fn shortened(text: &str) -> String {
     flat.chars().take(LONGEST_CELL - 1).chain(['…']).collect()
 }
 
-/// A count with thousands apart: `1,234,567`.
+/// A count with thousands separators: `1,234,567`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();

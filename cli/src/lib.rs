@@ -1,7 +1,7 @@
 //! The `sluice` command as a library: everything but `main`.
 //!
 //! `run` executes the state machine that the deployment runs, with the handlers that the deployment runs, in this
-//! process over any lake. All other commands look at a lake or put a person's word into it.
+//! process over any lake. All other commands show what is in a lake or record a person's decision in it.
 
 pub mod arguments;
 pub mod asl;
@@ -24,7 +24,7 @@ use crate::arguments::{Arguments, Command};
 use crate::console::Console;
 use crate::fault::{Exit, Fault};
 
-/// Runs the command with these arguments, the first of which is the program's name, and tells how it ended.
+/// Runs the command with these arguments, the first of which is the program's name, and returns how it ended.
 pub fn run_command(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let parsed = match Arguments::try_parse_from(&arguments) {
@@ -45,12 +45,12 @@ fn start(command: Command, console: &Console) -> anyhow::Result<Exit> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(commands::dispatch(command, console));
-    // After Ctrl-C a step may still compute on a worker thread; waiting for it would be no stop.
+    // After Ctrl-C a step may still compute on a worker thread; waiting for it would delay the stop.
     runtime.shutdown_background();
     result
 }
 
-/// Help and version are answers; everything else is wrong use.
+/// Help and version are results; any other parse error is wrong use.
 fn refuse(arguments: &[OsString], error: &clap::Error) -> Exit {
     let is_answer = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     let wants_json = arguments.iter().any(|argument| argument == "--json");
@@ -59,7 +59,7 @@ fn refuse(arguments: &[OsString], error: &clap::Error) -> Exit {
         let message = message.trim().trim_start_matches("error: ").to_owned();
         return Console::new(true).failure(&Fault::new(Exit::WrongUse, message).into());
     }
-    // When standard output is gone there is nobody left to tell.
+    // When standard output is closed, nobody can read the message.
     drop(error.print());
     if is_answer { Exit::Done } else { Exit::WrongUse }
 }

@@ -33,7 +33,7 @@ impl Place {
     /// The address. Folders become absolute.
     ///
     /// # Errors
-    /// When the working folder is gone or the name cannot be an address.
+    /// When the working folder no longer exists or the name cannot be written as an address.
     pub fn to_uri(&self) -> Result<FolderUri> {
         let folder = match self {
             Self::Address(uri) => return Ok(uri.clone()),
@@ -42,8 +42,12 @@ impl Place {
         let absolute = std::path::absolute(folder).with_context(|| format!("folder {}", folder.display()))?;
         // Resolves `..` and links where it can, so that one folder has one address.
         let absolute = fs::canonicalize(&absolute).unwrap_or(absolute);
-        let refused =
-            || Fault::new(Exit::WrongUse, format!("{} is no folder name that can be an address", absolute.display()));
+        let refused = || {
+            Fault::new(
+                Exit::WrongUse,
+                format!("{} cannot be written as an address: use a folder name in UTF-8", absolute.display()),
+            )
+        };
         let url = Url::from_directory_path(&absolute).map_err(|()| refused())?;
         url.as_str().parse().map_err(|_| refused().into())
     }
@@ -57,15 +61,15 @@ impl Place {
         }
     }
 
-    /// The address of a folder that must exist; whether an s3:// prefix has objects is not asked.
+    /// The address of a folder that must exist. Whether an s3:// prefix has objects is not checked.
     ///
     /// # Errors
-    /// A [`Fault`] of wrong use when it is not there.
+    /// A [`Fault`] of wrong use when it does not exist.
     pub fn existing(&self, what: &str) -> Result<FolderUri> {
         match self.local() {
             Some(folder) if !folder.is_dir() => {
                 let message = format!("{what} folder {} does not exist", folder.display());
-                Err(Fault::new(Exit::WrongUse, message).next("check the spelling, or make the folder").into())
+                Err(Fault::new(Exit::WrongUse, message).next("check the spelling, or create the folder").into())
             }
             _ => self.to_uri(),
         }
@@ -80,23 +84,24 @@ impl Place {
         open(&self.existing("lake")?).await
     }
 
-    /// Opens the lake here; a folder is made when it is missing.
+    /// Opens the lake here; a folder that does not exist is created.
     ///
     /// # Errors
-    /// When the folder cannot be made; those of [`Lake::open`].
+    /// When the folder cannot be created; those of [`Lake::open`].
     pub async fn open_or_make_lake(&self) -> Result<Lake> {
         if let Some(folder) = self.local() {
             fs::create_dir_all(&folder)
-                .with_context(|| format!("cannot make the lake's folder {}", folder.display()))?;
+                .with_context(|| format!("cannot create the folder {} of the lake", folder.display()))?;
         }
         open(&self.to_uri()?).await
     }
 }
 
-/// A lake on this machine, or one on S3 as every AWS tool reaches it: environment, profile, SSO, or the machine's role.
+/// A lake on this machine, or one on S3 with the credentials that every AWS tool uses: environment, profile, SSO, or the
+/// machine's role.
 async fn open(root: &FolderUri) -> Result<Lake> {
     let options = sluice_aws::store::store_options(&Env::of_process(), root).await;
-    let options = options.map_err(|error| Fault::new(Exit::WrongUse, error.message).named(error.name.as_str()))?;
+    let options = options.map_err(|error| Fault::new(Exit::WrongUse, error.message).named(error.name))?;
     Ok(Lake::open(root, &options)?)
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
-use sluice_core::error::{ErrorName, StepError};
+use sluice_core::error::{ErrorName, with_sources};
 use sluice_core::pipeline::Pipeline;
 use sluice_core::product::{Offered, RegisteredProduct, Source};
 use sluice_core::spec::{MAX_DOCUMENT_BYTES, PipelineSpec, SpecError};
@@ -19,12 +19,12 @@ use sluice_lake::check::check_predicate;
 use crate::fault::{Exit, Fault};
 use crate::place::Place;
 
-/// What the names of data products' documents end in.
+/// Suffix of the documents of data products.
 const PRODUCT_ENDING: &str = ".odps.yaml";
-/// What the names of their policies end in.
+/// Suffix of their policies.
 const POLICY_ENDING: &str = ".policy.yaml";
 
-/// A pipeline folder whose spec could be read. Whether it makes sense is told by [`SpecFiles::resolve`].
+/// A pipeline folder whose spec could be read. [`SpecFiles::resolve`] checks whether it is valid.
 #[derive(Debug)]
 pub struct SpecFiles {
     folder: PathBuf,
@@ -34,7 +34,7 @@ pub struct SpecFiles {
     products: Vec<ProductFiles>,
 }
 
-/// The documents of one data product beside a pipeline.
+/// The documents of one data product in the folder of a pipeline.
 #[derive(Debug)]
 struct ProductFiles {
     origin: String,
@@ -52,17 +52,17 @@ impl SpecFiles {
         let path = folder.join(SPEC_FILE);
         let text = read_text(&path)?.ok_or_else(|| {
             Fault::new(Exit::WrongUse, format!("{} does not exist", path.display()))
-                .named("NotFound")
-                .next(format!("name the folder that holds {SPEC_FILE}, such as pipelines/retail"))
+                .named(ErrorName::NotFound)
+                .next(format!("give the folder that contains {SPEC_FILE}, such as pipelines/retail"))
         })?;
         let spec = PipelineSpec::parse(&text, &path.display().to_string()).map_err(|error| {
-            Fault::new(Exit::Failed, message(&error))
-                .named(ErrorName::InvalidInput.as_str())
-                .next("`sluice check --schema` prints what a spec may say; editors complete it")
+            Fault::new(Exit::Failed, with_sources(&error))
+                .named(ErrorName::InvalidInput)
+                .next("`sluice check --schema` prints the schema of a spec, which editors use for completion")
         })?;
         let mut contracts = BTreeMap::new();
         for contract in spec.contract_paths() {
-            // One that is missing is told by `resolve`, together with everything else that is wrong.
+            // `resolve` reports a missing one, together with every other problem.
             if let Some(text) = read_text(&folder.join(contract.as_str()))? {
                 contracts.insert(contract.clone(), text);
             }
@@ -71,17 +71,17 @@ impl SpecFiles {
         Ok(Self { folder: folder.to_owned(), text, spec, contracts, products })
     }
 
-    /// Spec and contracts with their paths below the folder, the contracts first: a spec whose contracts are not there cannot run.
+    /// Spec and contracts with their paths below the folder, the contracts first: a spec cannot run before its contracts exist.
     ///
     /// # Errors
-    /// When the spec's own name is no path: a defect.
+    /// When the name of the spec is not a valid path: a defect.
     pub fn documents(&self) -> Result<Vec<(LakePath, &str)>> {
         let contracts = self.contracts.iter().map(|(path, text)| (path.clone(), text.as_str()));
         let spec = (SPEC_FILE.parse()?, self.text.as_str());
         Ok(contracts.chain([spec]).collect())
     }
 
-    /// The data products, resolved over the tables of the resolved pipeline, and warnings; or everything that is wrong with them.
+    /// The data products, resolved over the tables of the resolved pipeline, and warnings; or every problem they have.
     ///
     /// # Errors
     /// Every problem, one message each.
@@ -97,13 +97,13 @@ impl SpecFiles {
             let policy = files.policy.as_deref().map(|text| Source { origin: &files.policy_origin, text });
             if policy.is_none() {
                 warnings.push(format!(
-                    "{}: there is no {}, so nobody may read the product",
+                    "{}: the policy {} does not exist, so nobody may read the product",
                     files.origin, files.policy_origin
                 ));
             }
             match RegisteredProduct::resolve(&pipeline.name, source, policy, &offered, now) {
                 Ok(product) if products.iter().any(|known| known.product == product.product) => {
-                    problems.push(format!("{}: product `{}` is there twice", files.origin, product.product));
+                    problems.push(format!("{}: product `{}` is defined twice", files.origin, product.product));
                 }
                 Ok(product) => {
                     problems.extend(filters_that_do_not_fit(&product, &files.policy_origin));
@@ -142,21 +142,22 @@ impl SpecFiles {
     /// The address of the folder.
     ///
     /// # Errors
-    /// When the folder's name cannot be an address.
+    /// When the folder's name cannot be written as an address.
     pub fn folder_uri(&self) -> Result<FolderUri> {
         Place::Folder(self.folder.clone()).existing("pipeline")
     }
 
-    /// The pipeline, ready to run, or everything that is wrong with it.
+    /// The pipeline, ready to run, or every problem it has.
     ///
     /// # Errors
     /// Every problem, one message each.
     pub fn resolve(&self) -> Result<Pipeline, Vec<String>> {
-        Pipeline::resolve(&self.spec, &self.contracts).map_err(|problems| problems.iter().map(message).collect())
+        Pipeline::resolve(&self.spec, &self.contracts)
+            .map_err(|problems| problems.iter().map(|problem| with_sources(problem)).collect())
     }
 }
 
-/// Row filters whose types do not go together, as the engine finds.
+/// The row filters whose types do not match, as found by the engine.
 fn filters_that_do_not_fit(product: &RegisteredProduct, origin: &str) -> Vec<String> {
     let mut problems = Vec::new();
     for grant in &product.policy.grants {
@@ -169,8 +170,10 @@ fn filters_that_do_not_fit(product: &RegisteredProduct, origin: &str) -> Vec<Str
                 .map_err(|error| error.to_string())
                 .and_then(|predicate| check_predicate(&predicate, &port.contract).map_err(|error| error.to_string()));
             if let Err(reason) = fits {
-                problems
-                    .push(format!("{origin}: grant `{}`: rows do not fit port `{}`: {reason}", grant.name, port.name));
+                problems.push(format!(
+                    "{origin}: grant `{}`: the row filter does not match port `{}`: {reason}",
+                    grant.name, port.name
+                ));
             }
         }
     }
@@ -189,7 +192,7 @@ fn read_products(folder: &Path) -> Result<Vec<ProductFiles>> {
     let mut products = Vec::new();
     for name in names {
         let (origin, policy_origin) = (format!("{name}{PRODUCT_ENDING}"), format!("{name}{POLICY_ENDING}"));
-        // Deleted since the folder was listed.
+        // The file was deleted after the folder was listed.
         let Some(text) = read_text(&folder.join(&origin))? else { continue };
         let policy = read_text(&folder.join(&policy_origin))?;
         products.push(ProductFiles { origin, text, policy_origin, policy });
@@ -197,11 +200,7 @@ fn read_products(folder: &Path) -> Result<Vec<ProductFiles>> {
     Ok(products)
 }
 
-fn message(error: &SpecError) -> String {
-    StepError::new(ErrorName::InvalidInput, error).message
-}
-
-/// The text of a file; `None` where there is none. Reads no more than a spec or contract may have.
+/// The text of a file; `None` when it does not exist. Reads at most the size that a spec or contract may have.
 fn read_text(path: &Path) -> Result<Option<String>> {
     let doing = || format!("cannot read {}", path.display());
     if fs::metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
@@ -215,12 +214,12 @@ fn read_text(path: &Path) -> Result<Option<String>> {
     let mut bytes = Vec::new();
     file.take(MAX_DOCUMENT_BYTES as u64 + 1).read_to_end(&mut bytes).with_context(doing)?;
     if bytes.len() > MAX_DOCUMENT_BYTES {
-        // Cut, perhaps within a character: what reads it says that it is too large.
+        // The text was cut, perhaps inside a character. The parser reports that it is too large.
         return Ok(Some(String::from_utf8_lossy(&bytes).into_owned()));
     }
     String::from_utf8(bytes).map(Some).map_err(|_| {
         let message = format!("{} is not UTF-8 text", path.display());
-        Fault::new(Exit::Failed, message).named(ErrorName::InvalidInput.as_str()).next("save it as UTF-8").into()
+        Fault::new(Exit::Failed, message).named(ErrorName::InvalidInput).next("save it as UTF-8").into()
     })
 }
 
@@ -233,7 +232,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = SpecFiles::read(folder.path()).unwrap_err();
         let fault = error.downcast_ref::<Fault>().unwrap();
-        assert_eq!((fault.exit(), fault.name()), (Exit::WrongUse, Some("NotFound")));
+        assert_eq!((fault.exit(), fault.name()), (Exit::WrongUse, Some(ErrorName::NotFound)));
     }
 
     #[test]
@@ -242,12 +241,12 @@ mod tests {
         fs::write(folder.path().join(SPEC_FILE), "pipeline: retail\ndomain: sales\nsurprise: 1\n").unwrap();
         let error = SpecFiles::read(folder.path()).unwrap_err();
         let fault = error.downcast_ref::<Fault>().unwrap();
-        assert_eq!((fault.exit(), fault.name()), (Exit::Failed, Some("InvalidInput")));
+        assert_eq!((fault.exit(), fault.name()), (Exit::Failed, Some(ErrorName::InvalidInput)));
         assert!(fault.to_string().contains("surprise") && fault.to_string().contains(SPEC_FILE), "{fault}");
     }
 
     #[test]
-    fn missing_contracts_are_all_told() {
+    fn all_missing_contracts_are_reported_together() {
         let folder = tempfile::tempdir().unwrap();
         let spec = "pipeline: retail\ndomain: sales\nsource: { prefix: landing/retail, format: csv }\n\
                     bronze: { table: raw }\nsilver:\n  - { table: a, contract: c/a.yaml, columns: { x: X }, mode: append }\n  \

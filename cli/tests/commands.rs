@@ -1,4 +1,4 @@
-//! The command as a user runs it: exit codes, what is on which stream, and that a run can be told by its lines.
+//! The command as a user runs it: exit codes, what is on which stream, and that a run can be followed by its JSON lines.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,7 +13,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// A folder for one test, with the retail pipeline of the repository at hand.
+/// A folder for one test, with the retail pipeline of the repository in it.
 struct Bench {
     folder: tempfile::TempDir,
 }
@@ -32,7 +32,7 @@ impl Bench {
         command.args(arguments).env_remove("SLUICE_LAKE").env("USER", "tester").output().unwrap()
     }
 
-    /// Runs a command that must end with this code and gives its standard output.
+    /// Runs a command that must end with this code and returns its standard output.
     fn expect(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.sluice(arguments);
         let (out, err) = (text(&output.stdout), text(&output.stderr));
@@ -49,7 +49,7 @@ impl Bench {
         self.expect(0, &["sample", &self.path("landing"), "--start", start, "--rows", "600", "--dirt", dirt]);
     }
 
-    /// Runs the retail pipeline and gives the events.
+    /// Runs the retail pipeline and returns the events.
     fn run(&self, code: i32, more: &[&str]) -> Vec<Value> {
         let (lake, landing) = (self.path("lake"), self.path("landing"));
         let pipeline = pipeline().to_str().unwrap().to_owned();
@@ -97,11 +97,11 @@ fn wrong_use_is_exit_code_2_and_help_is_0() {
         &["run", pipeline().to_str().unwrap(), "--lake", &lake, "--landing", &bench.path("none")],
         "landing folder",
     );
-    assert!(!Path::new(&lake).exists(), "wrong use must make no lake");
+    assert!(!Path::new(&lake).exists(), "wrong use must not create a lake");
 }
 
 #[test]
-fn errors_are_json_when_asked() {
+fn errors_are_json_with_the_option_json() {
     let bench = Bench::new();
     let error = bench.json(2, &["table", "list", "--lake", &bench.path("no-lake")]);
     assert_eq!(error["error"]["exit_code"], 2);
@@ -120,7 +120,7 @@ fn the_retail_pipeline_can_run_and_the_schema_is_printed() {
 }
 
 #[test]
-fn a_broken_pipeline_is_told_by_check_and_fails_a_run() {
+fn a_broken_pipeline_is_reported_by_check_and_fails_a_run() {
     let bench = Bench::new();
     fs::create_dir_all(bench.path("broken/contracts")).unwrap();
     for file in ["pipeline.yaml", "contracts/daily_revenue.odcs.yaml", "contracts/customer_rfm.odcs.yaml"] {
@@ -187,12 +187,12 @@ fn days_are_published_skipped_rejected_and_accepted() {
 }
 
 #[test]
-fn a_released_file_takes_part_again() {
+fn a_released_file_is_read_by_the_next_run() {
     let bench = Bench::new();
     let lake = bench.path("lake");
     bench.sample("2026-01-05", "0.5");
     bench.run(3, &["--run-id", "bad"]);
-    assert_eq!(bench.run(0, &[]).last().unwrap()["outcome"], "skipped", "held files are passed by");
+    assert_eq!(bench.run(0, &[]).last().unwrap()["outcome"], "skipped", "held files are not read");
     bench.expect(2, &["source", "release", "2026-01-09.csv", "--lake", &lake]);
     let released = bench.json(0, &["source", "release", "2026-01-05.csv", "--lake", &lake]);
     assert_eq!(released.as_array().map(Vec::len), Some(1));
@@ -220,7 +220,7 @@ fn tables_and_quarantine_are_shown() {
     let head =
         bench.expect(0, &["table", "head", "silver/sales/transactions", "--lake", &lake, "--rows", "3", "--json"]);
     assert_eq!(head.lines().count(), 3);
-    assert!(head.starts_with("{\"invoice_no\":"), "columns stand in the table's order: {head}");
+    assert!(head.starts_with("{\"invoice_no\":"), "columns are in the table's order: {head}");
     let history = bench.json(0, &["table", "history", "gold/sales/daily_revenue", "--lake", &lake]);
     assert_eq!((history[0]["run_id"].as_str(), history[0]["version"].as_u64()), (Some("only"), Some(0)));
     let details = bench.json(0, &["table", "show", "gold/sales/daily_revenue", "--lake", &lake]);
@@ -229,7 +229,7 @@ fn tables_and_quarantine_are_shown() {
     bench.expect(2, &["table", "show", "gold/sales/daily_revenue", "--version", "99", "--lake", &lake]);
     for arguments in [vec!["table", "list"], vec!["runs", "list"], vec!["quarantine", "list"], vec!["source", "list"]] {
         let out = bench.expect(0, &[&arguments[..], &["--lake", &lake]].concat());
-        assert!(!out.contains('\u{1b}'), "no colours where nobody looks: {out}");
+        assert!(!out.contains('\u{1b}'), "no colours without a terminal: {out}");
     }
     bench.expect(0, &["quarantine", "replay", pipeline().to_str().unwrap(), "--lake", &lake, "--json"]);
 }
@@ -253,12 +253,12 @@ fn an_event_starts_the_run_that_the_deployment_would() {
     assert_eq!(traced[0]["input"]["landing"], landing.as_str());
     assert_eq!(traced.last().unwrap()["event"], "execution_succeeded");
 
-    // An event that starts no run, a file that is not there, and both ways at once.
+    // An event that does not start a run, a file that does not exist, and both ways to start at once.
     fs::write(&event, r#"{"pipeline": "retail", "laning": "x"}"#).unwrap();
-    let told = bench.sluice(&["run", "--event", &event, "--lake", &lake]);
-    assert_eq!((told.status.code(), text(&told.stderr).contains("unknown field `laning`")), (Some(2), true));
-    let told = bench.sluice(&["run", "--event", "none.json", "--lake", &lake]);
-    assert_eq!((told.status.code(), text(&told.stderr).contains("event none.json")), (Some(2), true));
+    let refused = bench.sluice(&["run", "--event", &event, "--lake", &lake]);
+    assert_eq!((refused.status.code(), text(&refused.stderr).contains("unknown field `laning`")), (Some(2), true));
+    let refused = bench.sluice(&["run", "--event", "none.json", "--lake", &lake]);
+    assert_eq!((refused.status.code(), text(&refused.stderr).contains("event none.json")), (Some(2), true));
     bench.expect(2, &["run", "--event", &event, pipeline().to_str().unwrap(), "--lake", &lake]);
 }
 

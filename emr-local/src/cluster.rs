@@ -16,19 +16,19 @@ const STEP_OF_ENDED_CLUSTER: &str = "Cluster terminated.";
 /// States of a cluster, as EMR names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClusterState {
-    /// Its machines are being made.
+    /// Its machines are being created.
     Starting,
     /// Its software is being set up.
     Bootstrapping,
     /// Runs steps.
     Running,
-    /// Has nothing to do.
+    /// Has no work.
     Waiting,
-    /// Is being taken down.
+    /// Is being terminated.
     Terminating,
-    /// Is gone.
+    /// Is terminated.
     Terminated,
-    /// Is gone, by a fault.
+    /// Is terminated because of an error.
     TerminatedWithErrors,
 }
 
@@ -46,7 +46,7 @@ impl ClusterState {
         }
     }
 
-    /// Whether it takes steps, tags and new sizes.
+    /// Whether it accepts steps, tags and new sizes.
     pub(crate) fn is_active(self) -> bool {
         matches!(self, Self::Starting | Self::Bootstrapping | Self::Running | Self::Waiting)
     }
@@ -56,7 +56,7 @@ impl ClusterState {
     }
 }
 
-/// Why and as what a cluster ends.
+/// Why a cluster ends, and in which state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ending {
     state: ClusterState,
@@ -103,7 +103,7 @@ impl Ending {
 pub(crate) struct Cluster {
     pub(crate) id: String,
     pub(crate) name: String,
-    /// The request that made it.
+    /// The request that created it.
     request: Map<String, Value>,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) state: ClusterState,
@@ -122,7 +122,7 @@ pub(crate) struct Cluster {
     ending: Option<Ending>,
 }
 
-/// What a cluster is made with.
+/// What a cluster is created from.
 #[derive(Debug)]
 pub(crate) struct ClusterPlan {
     pub(crate) name: String,
@@ -157,7 +157,7 @@ impl Cluster {
         }
     }
 
-    /// Begins to end; what is not done is cancelled. Nothing when it ends already.
+    /// Begins to terminate and cancels the steps that are not done. Does nothing when the cluster is already terminating.
     pub(crate) fn terminate(&mut self, ending: Ending, delays: Delays) {
         if !self.state.is_active() {
             return;
@@ -171,7 +171,7 @@ impl Cluster {
         self.due = Some(Instant::now() + delays.terminating());
     }
 
-    /// Lets time pass. The positions of the steps that begin to run are returned.
+    /// Moves the cluster to the present time, and returns the positions of the steps that begin to run.
     pub(crate) fn advance(&mut self, delays: Delays) -> Vec<usize> {
         let now = Instant::now();
         let is_due = self.due.is_some_and(|due| due <= now);
@@ -209,7 +209,7 @@ impl Cluster {
         }
     }
 
-    /// Starts steps as far as the concurrency allows; ends when there is nothing left to do and no reason to stay.
+    /// Starts steps as far as the concurrency allows; terminates when no work is left and nothing keeps it alive.
     fn work(&mut self, now: Instant, delays: Delays) -> Vec<usize> {
         let running = self.steps.iter().filter(|step| step.state.is_running()).count();
         let age =
@@ -255,7 +255,7 @@ impl Cluster {
         self.concurrency
     }
 
-    /// Where EMR would put its logs.
+    /// Where EMR would write its logs.
     pub(crate) fn log_uri(&self) -> Option<&str> {
         self.request.get("LogUri")?.as_str()
     }

@@ -1,4 +1,4 @@
-//! The control API: what a test asks of the server beside EMR's own API. The crate's page describes it.
+//! The control API: what a test can ask of the server in addition to EMR's own API. The documentation of the crate describes it.
 
 use hyper::Method;
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::service::Service;
 use crate::times::Delays;
 
-/// An answer of the control API.
+/// A response of the control API.
 pub(crate) struct ControlAnswer {
     pub(crate) status: u16,
     pub(crate) body: Value,
@@ -32,7 +32,7 @@ struct Age {
     seconds: u32,
 }
 
-/// Answers a request below `/_control/`.
+/// Handles a request below `/_control/`.
 pub(crate) fn answer(service: &Service, method: &Method, path: &str, body: &[u8]) -> ControlAnswer {
     let mut world = service.world();
     match (method.as_str(), path) {
@@ -63,7 +63,7 @@ pub(crate) fn answer(service: &Service, method: &Method, path: &str, body: &[u8]
             world.delays = delays;
             ControlAnswer::ok(json!({}))
         }),
-        _ => ControlAnswer::wrong(404, format!("there is no {method} /_control/{path}")),
+        _ => ControlAnswer::wrong(404, format!("{method} /_control/{path} does not exist")),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// An error answer: its HTTP status, its `__type` and its text.
+/// An error response: its HTTP status, its `__type` and its text.
 ///
 /// EMR's own exceptions carry the text in `Message`; those of the front end that all AWS services share (throttling,
 /// validation, unknown operations) carry it in `message`. Clients read both.
@@ -15,7 +15,7 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    /// The request names something that is not there, or is not possible now.
+    /// The request names something that does not exist, or is not possible now.
     pub(crate) fn invalid_request(message: impl Into<String>) -> Self {
         Self { status: 400, kind: "InvalidRequestException", message: message.into() }
     }
@@ -35,17 +35,21 @@ impl ApiError {
         Self { status: 500, kind: "InternalServerException", message: "Internal service error".to_owned() }
     }
 
-    /// The body is no JSON of the operation.
+    /// The body is not valid JSON for the operation.
     pub(crate) fn serialization(message: impl Into<String>) -> Self {
         Self { status: 400, kind: "SerializationException", message: message.into() }
     }
 
     /// No such operation.
     pub(crate) fn unknown_operation(target: &str) -> Self {
-        Self { status: 400, kind: "UnknownOperationException", message: format!("there is no operation {target}") }
+        Self {
+            status: 400,
+            kind: "UnknownOperationException",
+            message: format!("the operation {target} does not exist"),
+        }
     }
 
-    /// HTTP status of the answer.
+    /// HTTP status of the response.
     pub(crate) fn status(&self) -> u16 {
         self.status
     }
@@ -55,7 +59,7 @@ impl ApiError {
         self.kind
     }
 
-    /// The body of the answer.
+    /// The body of the response.
     pub(crate) fn body(&self) -> Value {
         let key = match self.kind {
             "InvalidRequestException" | "InternalServerException" => "Message",

@@ -1,4 +1,4 @@
-//! Faults that a test asks for.
+//! Faults that a test requests.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,29 +8,29 @@ use crate::error::ApiError;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum FaultKind {
-    /// A call is answered `ThrottlingException`; nothing is done.
+    /// A call fails with `ThrottlingException`; nothing is done.
     Throttle {
         /// Name of the operation, such as `RunJobFlow`.
         operation: String,
     },
-    /// A call is answered `InternalServerException`; nothing is done.
+    /// A call fails with `InternalServerException`; nothing is done.
     InternalError {
         /// Name of the operation.
         operation: String,
     },
-    /// A call is done, and the connection is closed before the answer.
+    /// A call is done, and the connection is closed before the response.
     LostAnswer {
         /// Name of the operation.
         operation: String,
     },
-    /// `RunJobFlow` is answered `ValidationException`.
+    /// `RunJobFlow` fails with `ValidationException`.
     RefuseCluster {
         /// Text of the exception.
         message: String,
     },
     /// The next cluster finds no instances: `TERMINATED_WITH_ERRORS`, `INTERNAL_ERROR`.
     NoCapacity,
-    /// The next cluster is found wrong while it starts: `TERMINATED_WITH_ERRORS`, `VALIDATION_ERROR`.
+    /// The next cluster fails validation while it starts: `TERMINATED_WITH_ERRORS`, `VALIDATION_ERROR`.
     ClusterInvalid {
         /// Text of the reason.
         message: String,
@@ -39,17 +39,17 @@ pub enum FaultKind {
     BootstrapFails,
     /// The next step fails without running.
     StepFails {
-        /// What its failure details tell.
+        /// The message in its failure details.
         message: String,
     },
-    /// The next step is cancelled by somebody when it begins to run.
+    /// The next step is cancelled when it begins to run.
     StepCancelled,
     /// The next step runs until it is cancelled; its work is never done.
     StepNeverEnds,
-    /// The cluster of the next step is terminated by somebody when the step begins to run.
+    /// The cluster of the next step is terminated when the step begins to run.
     ClusterLost,
-    /// When the next step has done its work, this command runs before the step counts as completed: it takes outputs away
-    /// or mangles them. A command that fails makes the step fail.
+    /// When the next step has done its work, this command runs before the step counts as completed: it removes or
+    /// damages outputs. A command that fails makes the step fail.
     AfterStep {
         /// Program and arguments.
         command: Vec<String>,
@@ -65,7 +65,7 @@ pub struct Fault {
     /// How many matching events are hit.
     #[serde(default = "once")]
     pub times: u32,
-    /// How many matching events pass by before the first is hit.
+    /// How many matching events pass before the first is hit.
     #[serde(default)]
     pub after: u32,
 }
@@ -80,13 +80,13 @@ impl Fault {
         Self { kind, times: 1, after: 0 }
     }
 
-    /// The fault at so many events.
+    /// The fault at this number of events.
     #[must_use]
     pub fn times(self, times: u32) -> Self {
         Self { times, ..self }
     }
 
-    /// The fault after so many events that pass by.
+    /// The fault after this number of events has passed.
     #[must_use]
     pub fn after(self, after: u32) -> Self {
         Self { after, ..self }
@@ -98,11 +98,11 @@ impl Fault {
 pub(crate) enum CallFault {
     /// It is refused before anything is done.
     Refused(ApiError),
-    /// It is done, and the answer is lost.
+    /// It is done, and the response is lost.
     Lost,
 }
 
-/// What becomes of a cluster that is being made.
+/// What happens to a cluster that is being created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ClusterFault {
     NoCapacity,
@@ -110,7 +110,7 @@ pub(crate) enum ClusterFault {
     Bootstrap,
 }
 
-/// What becomes of a step that begins to run.
+/// What happens to a step that begins to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StepFault {
     Fails(String),
@@ -155,7 +155,7 @@ impl Faults {
         })
     }
 
-    /// What becomes of a cluster made now.
+    /// What happens to a cluster created now.
     pub(crate) fn of_cluster(&mut self) -> Option<ClusterFault> {
         self.take(|kind| match kind {
             FaultKind::NoCapacity => Some(ClusterFault::NoCapacity),
@@ -165,7 +165,7 @@ impl Faults {
         })
     }
 
-    /// What becomes of a step that begins now.
+    /// What happens to a step that begins now.
     pub(crate) fn of_step(&mut self) -> Option<StepFault> {
         self.take(|kind| match kind {
             FaultKind::StepFails { message } => Some(StepFault::Fails(message.clone())),
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn faults_hit_after_and_as_often_as_asked() {
+    fn a_fault_hits_after_and_as_often_as_requested() {
         let throttle = || FaultKind::Throttle { operation: "ListSteps".to_owned() };
         let check = |fault: Fault, expected: [bool; 5]| {
             let mut faults = Faults::default();

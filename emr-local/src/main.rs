@@ -1,6 +1,6 @@
 //! `emr-local`: the local EMR as a process, for tests in other languages.
 
-#![allow(clippy::print_stdout, reason = "the address is told on standard output")]
+#![allow(clippy::print_stdout, reason = "the address is printed on standard output")]
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -14,15 +14,16 @@ use tokio::sync::oneshot;
 
 /// Amazon EMR on this machine.
 ///
-/// The first line on standard output is the address, such as http://127.0.0.1:41234. Ends with SIGTERM, Ctrl-C, or when
-/// standard input is closed with --until-stdin-closes; no step outlives it. The control API is described in the crate.
+/// The first line on standard output is the address, such as http://127.0.0.1:41234. Ends on SIGTERM, on Ctrl-C, or, with
+/// --until-stdin-closes, when standard input is closed; no step outlives it. The documentation of the crate describes the
+/// control API.
 #[derive(Debug, Parser)]
 #[command(name = "emr-local", version)]
 struct Arguments {
-    /// Address to listen at; port 0 takes a free one
+    /// Address to listen on; port 0 picks a free one
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// Who runs the steps
+    /// What runs the steps
     #[arg(long, value_enum, default_value_t = Executor::SparkSql)]
     executor: Executor,
     /// Threads of one Spark step
@@ -54,7 +55,7 @@ enum Executor {
     SparkSql,
     /// A command
     Command,
-    /// Nobody: every step is done at once
+    /// Nothing: every step completes immediately
     None,
 }
 
@@ -66,7 +67,7 @@ fn delays(text: &str) -> Result<Delays, serde_json::Error> {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     if (arguments.executor == Executor::Command) == arguments.command.is_empty() {
-        bail!("a command is what --executor command needs, and nothing else takes one");
+        bail!("give a command with --executor command, and only with it");
     }
     let Arguments { listen, delays, page_size, logs, .. } = arguments;
     let options = Options { listen, delays, page_size, logs };
@@ -80,12 +81,12 @@ async fn main() -> Result<()> {
             LocalEmr::start(options, SparkSteps::new(SparkTools::find()?, limits)).await
         }
         Executor::Command => {
-            let steps = CommandSteps::new(arguments.command).context("there is no command")?;
+            let steps = CommandSteps::new(arguments.command).context("the command is empty")?;
             LocalEmr::start(options, steps).await
         }
         Executor::None => LocalEmr::start(options, ScriptedSteps::completing()).await,
     };
-    let emr = emr.with_context(|| format!("cannot listen at {}", arguments.listen))?;
+    let emr = emr.with_context(|| format!("cannot listen on {}", arguments.listen))?;
     println!("{}", emr.endpoint());
     let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
@@ -97,13 +98,13 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Returns when nobody can write to our standard input any more.
+/// Returns when standard input is closed.
 async fn stdin_closed() {
-    let (closed, told) = oneshot::channel();
-    // A thread, because a read of standard input cannot be given up.
+    let (closed, is_closed) = oneshot::channel();
+    // A thread, because a read of standard input cannot be cancelled.
     std::thread::spawn(move || {
         drop(std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink()));
         closed.send(()).ok();
     });
-    drop(told.await);
+    drop(is_closed.await);
 }

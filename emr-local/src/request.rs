@@ -1,5 +1,5 @@
-//! Requests as the API defines them. A field that EMR knows and this server does not heed is accepted where it only says
-//! how machines are made; every other unknown field is refused, so that nothing is silently ignored.
+//! Requests as the API defines them. A field that EMR knows and this server ignores is accepted if it only describes
+//! machines; every other unknown field is refused, so that nothing is silently ignored.
 
 use std::collections::BTreeMap;
 
@@ -69,11 +69,11 @@ const INSTANCES_FIELDS: [&str; 18] = [
     "AdditionalMasterSecurityGroups",
     "AdditionalSlaveSecurityGroups",
 ];
-/// Idle timeouts that EMR takes.
+/// Idle timeouts that EMR accepts.
 const IDLE_TIMEOUT_SECONDS: std::ops::RangeInclusive<u64> = 60..=604_800;
-/// Most steps of a cluster that wait or run.
+/// Maximum number of waiting or running steps of a cluster.
 pub(crate) const MAX_ACTIVE_STEPS: usize = 256;
-/// Most tags of a cluster.
+/// Maximum number of tags of a cluster.
 const MAX_TAGS: usize = 50;
 
 #[derive(Debug, Deserialize)]
@@ -132,7 +132,7 @@ pub(crate) struct OneStep {
 pub(crate) struct CancelSteps {
     pub(crate) cluster_id: String,
     pub(crate) step_ids: Vec<String>,
-    /// Interrupt or kill: programs here are killed.
+    /// Interrupt or kill: this server always kills programs.
     #[serde(rename = "StepCancellationOption")]
     _option: Option<String>,
 }
@@ -163,7 +163,7 @@ pub(crate) struct RemoveTags {
     pub(crate) tag_keys: Vec<String>,
 }
 
-/// A cluster to be made, and its first steps.
+/// A cluster to create, and its first steps.
 #[derive(Debug)]
 pub(crate) struct RunJobFlow {
     pub(crate) cluster: ClusterPlan,
@@ -172,7 +172,9 @@ pub(crate) struct RunJobFlow {
 
 impl RunJobFlow {
     pub(crate) fn read(request: Value) -> Result<Self, ApiError> {
-        let Value::Object(request) = request else { return Err(ApiError::serialization("the body is no object")) };
+        let Value::Object(request) = request else {
+            return Err(ApiError::serialization("the body is not a JSON object"));
+        };
         only_known(&request, &CLUSTER_FIELDS, "")?;
         let empty = Map::new();
         let instances = request.get("Instances").and_then(Value::as_object).unwrap_or(&empty);

@@ -26,27 +26,27 @@ use crate::service::{Answer, Service};
 use crate::times::Delays;
 use crate::world::{Call, Operation, World};
 
-/// Largest body that is read; a request of EMR is far smaller.
+/// Largest body that is read; EMR requests are far smaller.
 const MAX_BODY_BYTES: u64 = 4 << 20;
-/// Clusters and steps on one page of a list, as EMR has it.
+/// Clusters and steps on one page of a list, as in EMR.
 const PAGE_SIZE: usize = 50;
 
-/// How a server is set up.
+/// Settings of a server.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Address to listen at; port 0 takes a free one.
+    /// Address to listen on; port 0 picks a free one.
     pub listen: SocketAddr,
     /// How long states last.
     pub delays: Delays,
     /// Clusters and steps on one page of a list.
     pub page_size: usize,
     /// Where the logs of steps are kept, as `<cluster>/steps/<step>/stderr`. Without it they are kept below `LogUri` of the
-    /// cluster, when that is a folder of this machine; else they go with the server.
+    /// cluster, if that is a folder on this machine; otherwise they are removed with the server.
     pub logs: Option<PathBuf>,
 }
 
 impl Default for Options {
-    /// A free port of this machine alone, short delays, pages of 50.
+    /// A free port on the loopback interface, short delays, pages of 50.
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -68,10 +68,10 @@ pub struct LocalEmr {
 }
 
 impl LocalEmr {
-    /// Starts a server whose steps this executor runs. Needs a tokio runtime with time and I/O.
+    /// Starts a server; `executor` runs its steps. Needs a tokio runtime with time and I/O.
     ///
     /// # Errors
-    /// When the address is taken or there is no room for temporary files.
+    /// When the address is in use or the temporary folder cannot be created.
     pub async fn start(options: Options, executor: impl StepExecutor) -> io::Result<Self> {
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
@@ -113,7 +113,7 @@ impl LocalEmr {
         self.service.world().describe()
     }
 
-    /// How many clusters somebody would pay for now.
+    /// How many clusters would cost money now.
     pub fn active_clusters(&self) -> usize {
         self.service.world().clusters.iter().filter(|cluster| crate::world::is_there(cluster.state)).count()
     }
@@ -140,7 +140,7 @@ async fn accept(listener: TcpListener, service: Arc<Service>) {
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        // A connection that is gone before it was accepted is no reason to stop.
+        // A connection that was closed before it was accepted is no reason to stop.
         if let Ok((stream, _)) = listener.accept().await {
             connections.spawn(serve(stream, Arc::clone(&service)));
         }
@@ -152,13 +152,13 @@ async fn serve(stream: TcpStream, service: Arc<Service>) {
         let service = Arc::clone(&service);
         async move { answer(request, &service).await }
     });
-    // Whoever called sees the connection end; a lost answer ends here, too.
+    // The caller sees the connection close; a lost response ends here, too.
     drop(http1::Builder::new().serve_connection(TokioIo::new(stream), handler).await);
 }
 
-/// The answer is kept back on purpose.
+/// The response is withheld on purpose.
 #[derive(Debug, thiserror::Error)]
-#[error("the answer is lost")]
+#[error("the response is lost")]
 struct LostAnswer;
 
 async fn answer(request: Request<Incoming>, service: &Service) -> Result<Response<Full<Bytes>>, LostAnswer> {

@@ -1,4 +1,4 @@
-//! The clusters in time: states that pass, steps that run.
+//! Moves the clusters through time: states that pass, steps that run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,18 +18,18 @@ use crate::fault::{CallFault, StepFault as PlannedFault};
 use crate::step::{StepFailure, StepState};
 use crate::world::{Call, Operation, World};
 
-/// How often time is looked at: no state lasts longer than asked by more than this.
+/// How often the states are updated: no state lasts longer than configured by more than this.
 const TICK: Duration = Duration::from_millis(20);
-/// How long programs of steps have to go away when the server ends. They are killed, so this is for the system's sake.
+/// How long the programs of steps have to exit when the server ends. They are killed, so only the system needs this time.
 const SHUTDOWN_WAIT: Duration = Duration::from_secs(10);
 
-/// What became of a call.
+/// What happened to a call.
 pub(crate) enum Answer {
     /// The operation was done.
     Done(Value),
     /// It was refused.
     Refused(ApiError),
-    /// It was done, and nobody is told.
+    /// It was done, and the response is lost.
     Lost,
 }
 
@@ -38,14 +38,14 @@ pub(crate) enum Answer {
 pub(crate) struct Service {
     world: Mutex<World>,
     executor: Box<dyn StepExecutor>,
-    /// Steps get their folders here.
+    /// The folders of steps are created here.
     folder: PathBuf,
-    /// Logs are kept here, whatever the cluster says.
+    /// Logs are kept here, whatever the cluster's `LogUri` is.
     logs: Option<PathBuf>,
     running: Mutex<JoinSet<()>>,
 }
 
-/// A step that begins, and what goes wrong with it.
+/// A step that begins, and the faults planned for it.
 struct Start {
     call: StepCall,
     stop: StopSignal,
@@ -77,16 +77,16 @@ impl Service {
                 Ok(answer) => Answer::Done(answer),
             },
         };
-        let told = match &answer {
+        let outcome = match &answer {
             Answer::Done(_) => "ok",
             Answer::Lost => "lost",
             Answer::Refused(error) => error.kind(),
         };
-        world.calls.push(Call { operation: name, at, request, answer: told.to_owned() });
+        world.calls.push(Call { operation: name, at, request, answer: outcome.to_owned() });
         answer
     }
 
-    /// Lets time pass, for ever.
+    /// Updates the states until the server ends.
     pub(crate) async fn keep_time(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(TICK);
         loop {
@@ -158,7 +158,7 @@ impl Service {
     async fn run(self: Arc<Self>, start: Start) {
         let Start { call, mut stop, hangs, after } = start;
         let end = match fs::create_dir_all(&call.folder) {
-            Err(error) => fault(format!("{} cannot be made: {error}", call.folder.display())),
+            Err(error) => fault(format!("cannot create {}: {error}", call.folder.display())),
             Ok(()) if hangs => {
                 stop.stopped().await;
                 StepEnd::Stopped
@@ -181,7 +181,7 @@ impl Service {
         match end {
             StepEnd::Completed => step.end(StepState::Completed, now),
             StepEnd::Stopped => step.end(StepState::Cancelled, now),
-            // Killed programs fail; what was asked for is what counts.
+            // A killed program fails, but the step was stopped on request.
             StepEnd::Failed(_) if step.state == StepState::CancelPending => step.end(StepState::Cancelled, now),
             StepEnd::Failed(StepFault { reason, message, log_file }) => {
                 let log_file = log_file.map(|path| path.display().to_string());
@@ -203,11 +203,11 @@ impl Service {
         }
         let mut running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
         let all = async { while running.join_next().await.is_some() {} };
-        // Whoever does not come to an end in time is dropped, which lets go of its leash.
+        // A task that does not end in time is dropped, which drops its leash.
         drop(tokio::time::timeout(SHUTDOWN_WAIT, all).await);
     }
 
-    /// Drops all steps that run.
+    /// Drops all running steps.
     pub(crate) fn abandon(&self) {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
     }
@@ -225,16 +225,16 @@ async fn run_after(command: &[String], call: &StepCall, stop: &mut StopSignal) -
     let stderr = call.folder.join("after-stderr");
     match Leash::start(&process, &call.folder.join("after-stdout"), &stderr) {
         Ok(leash) => failure_of(leash.end(stop).await, &stderr),
-        Err(error) => fault(format!("{program} cannot be started: {error}")),
+        Err(error) => fault(format!("cannot start {program}: {error}")),
     }
 }
 
-/// The folder of `LogUri`, when it is one of this machine.
+/// The folder of `LogUri`, if it is on this machine.
 fn folder_of_logs(uri: &str) -> Option<PathBuf> {
     Url::parse(uri).ok().filter(|uri| uri.scheme() == "file")?.to_file_path().ok()
 }
 
-/// Copies the logs of a step to where its cluster keeps logs; the end of a failed step names the copy.
+/// Copies the logs of a step to where its cluster keeps logs; the failure of a step names the copy.
 fn with_kept_logs(call: &StepCall, end: StepEnd) -> StepEnd {
     let Some(logs) = &call.logs else { return end };
     let copy = |name: &str| -> Option<PathBuf> {

@@ -1,4 +1,4 @@
-//! Steps: their states, and what a step is asked to do.
+//! Steps: their states, and what a step is to do.
 
 use std::sync::Arc;
 
@@ -14,15 +14,15 @@ use crate::times::epoch_seconds;
 pub(crate) enum StepState {
     /// Waits for the cluster, or for steps before it.
     Pending,
-    /// Runs, and has been asked to stop.
+    /// Runs, and is to be stopped.
     CancelPending,
     /// Runs.
     Running,
     /// Did its work.
     Completed,
-    /// Was stopped by somebody, or never began.
+    /// Was stopped by a request, or never began.
     Cancelled,
-    /// Ended with a fault.
+    /// Ended with an error.
     Failed,
 }
 
@@ -44,7 +44,7 @@ impl StepState {
         matches!(self, Self::Pending | Self::CancelPending | Self::Running)
     }
 
-    /// Whether its process is there.
+    /// Whether its process exists.
     pub(crate) fn is_running(self) -> bool {
         matches!(self, Self::CancelPending | Self::Running)
     }
@@ -99,12 +99,12 @@ pub(crate) struct HadoopJarStep {
     pub(crate) properties: Vec<Value>,
 }
 
-/// Why a step failed, as `FailureDetails` tells it.
+/// Why a step failed, as in `FailureDetails`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StepFailure {
-    /// EMR's own words for the kind of fault.
+    /// EMR's own name for the kind of failure.
     pub(crate) reason: String,
-    /// The last words of the program.
+    /// The last error output of the program.
     pub(crate) message: String,
     /// Where its output is.
     pub(crate) log_file: Option<String>,
@@ -141,7 +141,7 @@ impl Step {
         }
     }
 
-    /// Stops it: at once when it has not begun, else by asking its program.
+    /// Stops it: immediately when it has not begun, otherwise by signalling its program.
     pub(crate) fn cancel(&mut self, reason: &str, now: Timestamp) {
         match self.state {
             StepState::Pending => {

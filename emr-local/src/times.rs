@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// How long the states of a cluster last. In milliseconds, because the real minutes are of no use on one machine.
+/// How long the states of a cluster last. In milliseconds, because waiting for minutes would be useless on one machine.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Delays {
@@ -24,7 +24,7 @@ pub struct Delays {
 }
 
 impl Default for Delays {
-    /// Long enough for every state to be seen by somebody who looks every 100 ms. An idle second is a second.
+    /// Long enough for a client that polls every 100 ms to see every state. An idle second is a second.
     fn default() -> Self {
         Self {
             starting_ms: 300,
@@ -69,7 +69,7 @@ pub(crate) fn epoch_seconds(at: Timestamp) -> f64 {
     at.as_duration().as_secs_f64()
 }
 
-/// An instant of a request; the other way round.
+/// An instant from a request, the inverse of the function that writes one.
 pub(crate) fn instant(epoch_seconds: f64) -> Option<Timestamp> {
     let since = jiff::SignedDuration::try_from_secs_f64(epoch_seconds).ok()?;
     Timestamp::from_duration(since).ok()
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn instants_are_written_and_read() {
+    fn an_instant_survives_being_written_and_read() {
         let at: Timestamp = "2026-11-21T15:38:00.25Z".parse().unwrap();
         assert_eq!(instant(epoch_seconds(at)), Some(at));
         assert_eq!(instant(f64::NAN), None);

@@ -1,29 +1,29 @@
-//! Where Java, Spark and Delta's jars are on this machine.
+//! Finds Java, Spark and Delta's jars on this machine.
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The versions that the default release of EMR has, which are those that are tested.
+/// The versions of EMR's default release, which are the tested ones.
 pub const PYSPARK: &str = "pyspark==3.5.6";
 /// Maven coordinates of the jars that read Delta tables.
 pub const DELTA_JARS: [&str; 2] = ["io.delta:delta-spark_2.12:3.3.2", "io.delta:delta-storage:3.3.2"];
-/// Names of Delta's jars begin so.
+/// Prefixes of the names of Delta's jars.
 const DELTA_JAR_PREFIXES: [&str; 2] = ["delta-spark_2.12-", "delta-storage-"];
-/// Spark of this line is what the jars fit.
+/// The release line of Spark that the jars match.
 const SPARK_CORE_PREFIX: &str = "spark-core_2.12-3.5.";
 /// The versions of Java that Spark 3.5 runs on.
 const JAVA_VERSIONS: [u32; 3] = [8, 11, 17];
 
-/// Java, Spark and Delta, found and judged.
+/// Java, Spark and Delta, found and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SparkTools {
     spark_home: PathBuf,
     delta_jars: Vec<PathBuf>,
 }
 
-/// Something that Spark needs is not on this machine.
+/// Something that Spark needs is missing on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ToolError {
     /// No Java, or one that Spark 3.5 does not run on.
@@ -34,34 +34,34 @@ pub enum ToolError {
     },
     /// No Spark 3.5.
     #[error(
-        "Spark 3.5 is not there ({}). In a checkout run `cargo xtask spark-tools`; elsewhere run \
+        "Spark 3.5 was not found ({}). In a checkout run `cargo xtask spark-tools`; elsewhere run \
          `pip install {PYSPARK}`, or set SPARK_HOME",
         tried.join("; ")
     )]
     Spark {
-        /// Where it was looked for, and what was wrong there.
+        /// Where it was searched, and what was wrong there.
         tried: Vec<String>,
     },
     /// Spark without Delta.
     #[error(
         "Spark has no Delta jars ({}). In a checkout run `cargo xtask spark-tools`; elsewhere put the Maven artifacts {} \
-         into a folder and name it in SLUICE_DELTA_JARS",
+         into a folder and set SLUICE_DELTA_JARS to it",
         tried.join("; "),
         DELTA_JARS.join(" and ")
     )]
     Delta {
-        /// Where they were looked for, and what was missing there.
+        /// Where they were searched, and what was missing there.
         tried: Vec<String>,
     },
 }
 
 impl SparkTools {
-    /// Looks for the tools. Spark: `SLUICE_SPARK_HOME`, the folder that `cargo xtask spark-tools` fills, `SPARK_HOME`, the
+    /// Finds the tools. Spark: `SLUICE_SPARK_HOME`, the folder that `cargo xtask spark-tools` fills, `SPARK_HOME`, the
     /// package `pyspark` of `python3`. Delta's jars: `SLUICE_DELTA_JARS`, that folder, `jars` of the Spark that was found.
-    /// Starts `java` and perhaps `python3`: some tenths of a second.
+    /// Starts `java` and perhaps `python3`, which takes some tenths of a second.
     ///
     /// # Errors
-    /// What is missing, where it was looked for, and how to install it.
+    /// What is missing, where it was searched, and how to install it.
     pub fn find() -> Result<Self, ToolError> {
         check_java()?;
         let installed = installed_folder();
@@ -80,7 +80,7 @@ impl SparkTools {
             ("jars of Spark", &|| Some(spark_home.join("jars"))),
         ];
         let (folder, jars) = first_fit(&candidates, delta_jars_in).map_err(|tried| ToolError::Delta { tried })?;
-        // What Spark has in its own folder is loaded anyway.
+        // Jars in Spark's own folder are loaded anyway.
         let delta_jars = if folder == spark_home.join("jars") { Vec::new() } else { jars };
         Ok(Self { spark_home, delta_jars })
     }
@@ -95,13 +95,13 @@ impl SparkTools {
         self.spark_home.join("bin/spark-sql")
     }
 
-    /// Jars that Spark has to be given; empty when it has them.
+    /// Jars that must be passed to Spark; empty when it has them.
     pub fn delta_jars(&self) -> &[PathBuf] {
         &self.delta_jars
     }
 }
 
-/// The first candidate that is named and fits, with what its judge found; else a line about each.
+/// The first configured candidate that passes its check, with the result of the check; otherwise one line about each.
 fn first_fit<T>(
     candidates: &[(&str, &dyn Fn() -> Option<PathBuf>)],
     judge: impl Fn(&Path) -> Result<T, String>,
@@ -119,7 +119,7 @@ fn first_fit<T>(
     Err(tried)
 }
 
-/// The folder `spark` among the tools of a checkout: named by `SLUICE_TOOLS`, else beside this program's build folder.
+/// The folder `spark` among the tools of a checkout: named by `SLUICE_TOOLS`, otherwise next to the build folder of this program.
 fn installed_folder() -> Option<PathBuf> {
     if let Some(tools) = env::var_os("SLUICE_TOOLS") {
         return Some(PathBuf::from(tools).join("spark"));
@@ -168,19 +168,19 @@ fn names_in(folder: &Path) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-/// Spark's scripts take the Java of `JAVA_HOME`, else that of the `PATH`.
+/// Spark's scripts use the Java of `JAVA_HOME`, otherwise the one in `PATH`.
 fn check_java() -> Result<(), ToolError> {
     let java = env::var_os("JAVA_HOME")
         .filter(|home| !home.is_empty())
         .map_or_else(|| PathBuf::from("java"), |home| PathBuf::from(home).join("bin/java"));
     let why = |why: String| ToolError::Java { why };
     let answer = Command::new(&java).arg("-version").stdin(Stdio::null()).output();
-    let answer = answer.map_err(|error| why(format!("{} cannot be started: {error}", java.display())))?;
+    let answer = answer.map_err(|error| why(format!("cannot start {}: {error}", java.display())))?;
     let text = String::from_utf8_lossy(&answer.stderr).into_owned();
     match java_version(&text) {
         Some(version) if JAVA_VERSIONS.contains(&version) => Ok(()),
         Some(version) => Err(why(format!("{} is version {version}", java.display()))),
-        None => Err(why(format!("{} does not tell its version: {}", java.display(), text.trim()))),
+        None => Err(why(format!("{} does not print its version: {}", java.display(), text.trim()))),
     }
 }
 
@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_advised_is_what_a_checkout_installs() {
+    fn the_advised_versions_are_those_that_a_checkout_installs() {
         let jars: Vec<&str> = include_str!("../../tests/judges/spark-jars.txt").lines().collect();
         assert_eq!(jars, DELTA_JARS);
         let packages = include_str!("../../tests/judges/spark-requirements.txt");
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn java_tells_its_version_in_three_styles() {
+    fn the_java_version_is_read_in_all_three_styles() {
         let check = |text: &str, expected: Option<u32>| assert_eq!(java_version(text), expected, "{text}");
         check("openjdk version \"17.0.15\" 2025-04-15\nOpenJDK Runtime", Some(17));
         check("Picked up _JAVA_OPTIONS: -Xmx1g\nopenjdk version \"11.0.2\"", Some(11));
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_judged_by_what_is_in_them() {
+    fn a_folder_is_accepted_only_with_the_right_spark_and_delta_files() {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("spark");
         assert!(check_spark(&home).unwrap_err().contains("has no bin/spark-sql"));

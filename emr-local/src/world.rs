@@ -56,7 +56,7 @@ impl Operation {
 
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The variants are named like the operations.
+        // The variants have the names of the operations.
         fmt::Debug::fmt(self, f)
     }
 }
@@ -72,16 +72,16 @@ impl FromStr for Operation {
     }
 }
 
-/// A call that was made.
+/// A call that was received.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Call {
     /// Name of the operation.
     pub operation: String,
     /// When it arrived.
     pub at: Timestamp,
-    /// What was asked.
+    /// The request.
     pub request: Value,
-    /// `ok`, `lost`, or the name of the error that was answered.
+    /// `ok`, `lost`, or the name of the returned error.
     pub answer: String,
 }
 
@@ -147,7 +147,9 @@ impl World {
     fn list_clusters(&self, request: &ListClusters) -> Result<Value, ApiError> {
         let bound = |seconds: Option<f64>| -> Result<Option<Timestamp>, ApiError> {
             let Some(seconds) = seconds else { return Ok(None) };
-            instant(seconds).map(Some).ok_or_else(|| ApiError::validation("CreatedAfter or CreatedBefore is no time"))
+            instant(seconds)
+                .map(Some)
+                .ok_or_else(|| ApiError::validation("CreatedAfter or CreatedBefore is not a valid time"))
         };
         let (after, before) = (bound(request.created_after)?, bound(request.created_before)?);
         let listed = |cluster: &&Cluster| {
@@ -259,7 +261,7 @@ impl World {
         self.cluster_mut(id).map_err(|_| ApiError::validation("Specified job flow ID does not exist."))
     }
 
-    /// Everything, for people and tests.
+    /// All clusters with their steps, for people and tests.
     pub(crate) fn describe(&self) -> Value {
         let whole = |cluster: &Cluster| {
             let mut whole = cluster.describe();
@@ -274,7 +276,7 @@ impl World {
     }
 }
 
-/// Whether somebody pays for it.
+/// Whether it costs money.
 pub(crate) fn is_there(state: ClusterState) -> bool {
     state.is_active() || state == ClusterState::Terminating
 }

@@ -1,4 +1,4 @@
-"""Whether what is visible was audited: every file of every version against the verdicts of the runs."""
+"""Checks that everything visible was audited: every file of every version against the verdicts of the runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PUBLISHABLE = ("passed", "accepted")
 
 @dataclass(frozen=True)
 class Audited:
-    """A file that a verdict lets into its table, and when the verdict was made."""
+    """A file that a verdict allows into its table, and when the verdict was made."""
 
     table: str
     path: str
@@ -28,7 +28,7 @@ class Audited:
 
 
 def unaudited(lake: BucketLake) -> list[tuple[str, int]]:
-    """Files that some version of a table shows although no verdict had let them, with their rows."""
+    """Files that some version of a table shows although no verdict allowed them, with their rows."""
     audited: dict[tuple[str, str], datetime.datetime] = {}
     for file in _audited(lake):
         audited[(file.table, file.path)] = file.at
@@ -62,7 +62,7 @@ def _is_covered(audited_at: datetime.datetime | None, entry: LogEntry) -> bool:
     if audited_at is None:
         return False
     committed = [info["timestamp"] for info in entry.of("commitInfo")]
-    # Milliseconds on one side, more on the other.
+    # One side has milliseconds, the other a finer resolution.
     return all(audited_at.timestamp() * 1000 <= instant + 1 for instant in committed)
 
 
@@ -72,12 +72,12 @@ def _instant(text: str) -> datetime.datetime:
 
 
 def _rows(add: JsonObject) -> int:
-    """Rows of a file; a file of unknown size counts as one, so that it never counts as none."""
+    """Rows of a file; a file with an unknown number counts as one row, so that it is never overlooked."""
     return max(1, json.loads(add["stats"])["numRecords"]) if add.get("stats") else 1
 
 
 def repeated_sources(lake: BucketLake) -> list[str]:
-    """Source objects that more than one commit of a table has brought, by the `txn` of each."""
+    """Source objects that more than one commit of a table added, by the `txn` of each."""
     repeated: list[str] = []
     for table in lake.tables():
         brought = Counter(

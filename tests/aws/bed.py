@@ -1,4 +1,4 @@
-"""The bed as a context: started, asked where it listens, and always torn down."""
+"""The test bed as a context manager: starts it, reads its addresses, and always tears it down."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ import leftovers
 from json_values import JsonObject
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-# moto imports for some seconds on a busy machine.
+# On a busy machine moto needs some seconds to import its modules.
 READY_SECONDS = 90.0
-# The bed kills its children at once; more than this means that it hangs.
+# The bed kills its children immediately; if it takes longer than this, it hangs.
 END_SECONDS = 30.0
-# The kernel takes a killed process apart after the signal; whoever is there longer was forgotten.
+# The kernel cleans up a killed process after the signal; a process that exists for longer was forgotten.
 GONE_SECONDS = 5.0
-# Carried by the bed, all its children and our own, so that none can hide.
+# In the environment of the bed, of all its children and of ours, so that every process can be found.
 MARKER_VARIABLE = "SLUICE_BED_MARKER"
 
 
 class BedError(Exception):
-    """The bed did not start, or did not end as it should."""
+    """The bed did not start, or did not end as expected."""
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the bed listens, and who may do everything there."""
+    """The addresses of the bed, and the operator's credentials, which allow everything."""
 
     s3: str
     aws: str
@@ -62,7 +62,7 @@ class Addresses:
         )
 
     def environment(self) -> dict[str, str]:
-        """What the command needs to reach the bed's S3 as the operator."""
+        """The environment with which the command reaches the bed's S3 as the operator."""
         return {
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
@@ -74,7 +74,7 @@ class Addresses:
 
 @dataclass(frozen=True)
 class BedPrograms:
-    """What the bed is made of."""
+    """The programs that the bed consists of."""
 
     bed: pathlib.Path
     functions: pathlib.Path
@@ -153,7 +153,7 @@ class Bed:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=(self.folder / "bed.log").open("wb"),
-            # Ctrl-C goes to us alone: we tell the bed, which then has the time it needs.
+            # Ctrl-C must only reach this process, which then stops the bed and gives it the time it needs.
             start_new_session=True,
             env={**os.environ, MARKER_VARIABLE: self.marker},
         )
@@ -171,7 +171,7 @@ class Bed:
                     raise BedError(f"the bed is not ready after {READY_SECONDS:.0f} s:\n{self._log_tail()}")
                 part = os.read(process.stdout.fileno(), 65536)
                 if not part:
-                    raise BedError(f"the bed ended at its start:\n{self._log_tail()}")
+                    raise BedError(f"the bed ended while it started:\n{self._log_tail()}")
                 text += part
         line: JsonObject = json.loads(text.splitlines()[0])
         return line
@@ -181,7 +181,7 @@ class Bed:
         return log.read_text(errors="replace")[-4000:] if log.exists() else ""
 
     def _stop(self) -> list[str]:
-        """Ends the bed and tells what it left behind. Called twice, the second call does nothing."""
+        """Ends the bed and returns what it left behind. A second call does nothing."""
         process, self._process = self._process, None
         problems: list[str] = []
         if process is not None:
@@ -194,14 +194,14 @@ class Bed:
         return problems
 
     def _remains(self, before: leftovers.Footprint) -> list[str]:
-        """What is left when killed processes have had a moment to go."""
+        """What is left after killed processes had a moment to exit."""
         deadline = time.monotonic() + GONE_SECONDS
         while (left := leftovers.remains(before, self.marker, self._data)) and time.monotonic() < deadline:
             time.sleep(0.05)
         return left
 
     def _keep_logs(self) -> None:
-        """Copies the logs away before the bed removes them; after a failure somebody wants to read them."""
+        """Copies the logs away before the bed removes them; they are needed to analyse a failure."""
         if self._logs is None:
             return
         shutil.rmtree(self._logs, ignore_errors=True)

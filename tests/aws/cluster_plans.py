@@ -1,4 +1,4 @@
-"""Random plans against clusters: what goes wrong with the functions, with S3 and with EMR, and when somebody stops the run."""
+"""Random fault plans for clusters: what fails in the functions, in S3 and in EMR, and when the run is stopped."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ MOST_SECONDS = 6.0
 
 @dataclass(frozen=True)
 class ClusterPlan:
-    """One run and what happens to it."""
+    """One run and the faults that happen to it."""
 
     seed: int
     faults: tuple[Fault, ...]
     emr_faults: tuple[EmrFault, ...]
-    # When somebody stops the execution; `None`: nobody does.
+    # When the execution is stopped; `None`: never.
     stop_after_seconds: float | None
-    # The same input in so many executions at once, as after two redrives.
+    # How many executions get the same input at once, as after two redrives.
     executions: int
 
     def __str__(self) -> str:
@@ -53,17 +53,17 @@ def random_cluster_plan(seed: int) -> ClusterPlan:
 
 def _of_calls(chance: random.Random) -> Fault:
     function = chance.choice(CLUSTER_FUNCTIONS)
-    # A call that is delivered twice, or whose answer is lost, has done its work: these make clusters twice if anything does.
+    # A call that is delivered twice, or whose response is lost, did its work: these faults are the most likely to create a second cluster.
     doubled = ("duplicate", "duplicate", "duplicate", "lose_answer", "lose_answer")
     do = chance.choice((*doubled, "throttle", "service_exception", "exit", "delay"))
-    # Dead functions are tried again once: two deaths in a row fail the execution.
+    # A function that died is retried once: two deaths in a row fail the execution.
     times = chance.choice((1, 2, 4))
     return call(do, function, skip=chance.choice((0, 0, 1, 2)), times=times, milliseconds=TIMED.get(do))
 
 
 def _of_documents(chance: random.Random) -> Fault:
     function = chance.choice(CLUSTER_FUNCTIONS)
-    # Around the marks of an attempt a function is before or behind what it asks EMR for.
+    # At the marker documents of an attempt, a function is just before or just after its call to EMR.
     do = chance.choice(("kill_before", "kill_after", "kill_after", "hang_after", "lose_answer", "slow_down", "reset"))
     action = "PutObject" if do != "slow_down" else chance.choice(("PutObject", "GetObject"))
     return s3(do, function, action, skip=chance.randint(0, 2), times=chance.choice((1, 1, 2)))
@@ -78,7 +78,7 @@ def _of_emr(chance: random.Random) -> EmrFault:
     return EmrFault(kind, operation, times=chance.choice((1, 2, 5)), after=chance.choice((0, 0, 1, 2)))
 
 
-# What happens to the next cluster or step.
+# Faults of the next cluster or step.
 SINGLE = (
     "refuse_cluster",
     "no_capacity",

@@ -3,9 +3,9 @@
 
     cold_starts.py --bed BED --functions DIR --sluice SLUICE --moto MOTO_SERVER [--starts 30]
 
-Every start is a process of its own: the bed kills it once it has answered. The event is the function's own step of a run
-that is already complete, which the function proves by reading its documents: real work on S3, and little of it. Package
-sizes are those of the program alone in a zip, as Lambda takes it. Prints JSON, one object per function.
+Every start is a new process: the bed kills it once it has answered. The event is the function's own step of a run that is
+already complete, which the function verifies by reading its documents: real work on S3, but only a little. Package sizes are
+those of the program alone in a zip, the form that Lambda expects. Prints JSON, one object per function.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class ColdStart:
-    """What was measured of one function."""
+    """The measurements of one function."""
 
     function: str
     starts: int
@@ -79,13 +79,13 @@ def events_of_a_run(world: World, deployment: Deployment) -> dict[str, Json]:
     ended = deployment.execute().expect("Published")
     step = {"run": {"pipeline": "retail", "run_id": ended.name, "attempt": 1}}
     state = ended.trace.input_of("NotifyPublished")
-    told = {"outcome": "published", "execution_name": ended.name, "state": state}
+    notification = {"outcome": "published", "execution_name": ended.name, "state": state}
     planned = {"execution_name": ended.name, "request": deployment.request}
-    return {"validate": planned, "process": step, "quality-check": step, "publish": step, "notify": told}
+    return {"validate": planned, "process": step, "quality-check": step, "publish": step, "notify": notification}
 
 
 def measure(deployment: Deployment, function: str, event: Json, programs: pathlib.Path, starts: int) -> ColdStart:
-    # The instance that the run left is warm: the first call ends it, and counts for nothing.
+    # The instance that the run left is warm: the first call ends it and is not counted.
     with deployment.faults([call("lose_answer", function, times=starts + 1)]):
         for _ in range(starts + 1):
             deployment.invoke(function, event)

@@ -1,4 +1,4 @@
-"""Calls of the `sluice` command, none of which outlives us."""
+"""Calls of the `sluice` command. No call outlives this process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 CALL_SECONDS = 240.0
-# Of the environment only what a program needs to start: nobody's AWS profile may leak into a scenario.
+# Only the variables that a program needs to start: no AWS profile may leak into a scenario.
 KEPT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "TMPDIR")
 
 
@@ -21,7 +21,7 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class Finished:
-    """A call that came to its end."""
+    """A call that has ended."""
 
     line: str
     code: int
@@ -33,7 +33,7 @@ class Finished:
 
 
 class Commands:
-    """Starts the command and keeps track of every call, so that all can be ended at once."""
+    """Starts the command and keeps track of every call, so that all can be ended together."""
 
     def __init__(self, sluice: pathlib.Path, marker_variable: str, marker: str) -> None:
         self._sluice = sluice
@@ -43,7 +43,7 @@ class Commands:
         self._is_stopped = False
 
     def sluice(self, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Finished:
-        """Runs `sluice` to its end; whoever asks judges the exit code."""
+        """Runs `sluice` until it ends; the caller checks the exit code."""
         command = [str(self._sluice), *arguments]
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         with self._lock:

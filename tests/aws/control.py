@@ -1,4 +1,4 @@
-"""The bed's control address: deployments, faults, and what was asked of S3 and Lambda."""
+"""Client of the bed's control API: deployments, faults, and the recorded requests to S3 and Lambda."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from faults import Fault
 from json_values import Json, JsonObject
 
-# Longer than any function may run in a scenario, shorter than anybody's patience.
+# Longer than any function may run in a scenario.
 CALL_SECONDS = 240.0
 
 
 class ControlError(Exception):
-    """The bed refused a request of ours."""
+    """The bed refused a control request."""
 
 
 @dataclass(frozen=True)
 class FunctionSettings:
-    """Limits of one function, as Lambda has them. `None` leaves the bed's own."""
+    """Limits of one function, as in Lambda. `None` keeps the bed's default."""
 
     timeout_seconds: int | None = None
     memory_mb: int | None = None
@@ -35,7 +35,7 @@ class FunctionSettings:
 
 @dataclass(frozen=True)
 class Created:
-    """A deployment as the bed made it."""
+    """A deployment that the bed created."""
 
     lake: str
     function_arns: dict[str, str]
@@ -60,7 +60,7 @@ class S3Request:
     def of(line: JsonObject) -> S3Request:
         return S3Request(
             number=line["n"],
-            # Nobody's for strangers.
+            # Empty for unknown callers.
             role=line["role"] or "",
             action=line["action"],
             method=line["method"],
@@ -83,7 +83,7 @@ class RoleCredentials:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a function answered to a direct call."""
+    """The response of a function to a direct call."""
 
     error: str | None
     payload: Json
@@ -138,7 +138,7 @@ class Control:
 
 
 def invoke(url: str, function: str, event: Json) -> Answer:
-    """Calls a function as `aws lambda invoke` does, by its plain name below the deployment's address."""
+    """Calls a function as `aws lambda invoke` does, by its short name below the deployment's address."""
     address = f"{url.rstrip('/')}/2015-03-31/functions/{urllib.parse.quote(function)}/invocations"
     payload, headers = _request("POST", address, event)
     failed = headers.get("X-Amz-Function-Error") is not None
@@ -148,7 +148,7 @@ def invoke(url: str, function: str, event: Json) -> Answer:
 def _request(method: str, address: str, body: Json) -> tuple[Json, http.client.HTTPMessage]:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(address, data=data, method=method, headers={"Content-Type": "application/json"})
-    # A proxy of the environment must not see what stays on this machine.
+    # Requests to this machine must not go through a proxy of the environment.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=CALL_SECONDS) as answer:

@@ -1,4 +1,4 @@
-"""One lake with its functions and state machine: delivered to, run, disturbed and judged."""
+"""One lake with its functions and state machine: delivers files, runs, injects faults and verifies the result."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from traces import Trace, trace_of_command
 if TYPE_CHECKING:
     from world import World
 
-# Executions that may be needed until nothing is new. Each heals what the one before left.
+# Maximum number of executions until nothing is new. Each completes what the previous one left.
 MOST_EXECUTIONS = 6
 REQUEST_EVENT = "validate-request.json"
 FORBIDDEN = 403
 
 
 class Deployment:
-    """What was deployed. Counts runs, faults and rows into the tally of its case."""
+    """A deployment. Counts runs, faults and rows in the tally of its case."""
 
     def __init__(
         self, world: World, name: str, created: Created, tally: Tally, emr: LocalEmr | None = None
@@ -51,13 +51,13 @@ class Deployment:
 
     @functools.cached_property
     def request(self) -> JsonObject:
-        """The plainest input of an execution, as the sample event has it."""
+        """The simplest input of an execution, from the sample event."""
         request: JsonObject = self._world.events.take(REQUEST_EVENT, self.name)["request"]
         return request
 
     @property
     def emr(self) -> LocalEmr:
-        """Its EMR, when it was made with one."""
+        """Its EMR, if it was created with one."""
         assert self._emr is not None
         return self._emr
 
@@ -70,7 +70,7 @@ class Deployment:
             self.bucket.put(f"landing/retail/{file.name}", file.body)
 
     def new_name(self) -> str:
-        """A name for an execution. Step Functions wants another for every start, and it becomes the run's id."""
+        """A new name for an execution. Step Functions requires a different one for every start, and it becomes the run's id."""
         return f"run-{self._world.number()}"
 
     # Executions
@@ -83,15 +83,15 @@ class Deployment:
         return self.start(state_input, name).wait()
 
     def redriven(self, ended: Ended, state: str) -> Ended:
-        """The execution again from one of its states: under its name, with the input that the state had."""
+        """Repeats the execution from one of its states: with the same name and the input that the state had."""
         self.tally.runs += 1
         machine = self._world.machines.create(f"{self.name}-{state}", self.created.function_arns, start_at=state)
         return self._world.machines.start(machine, ended.name, ended.trace.input_of(state)).wait()
 
     def execute_locally(self, state_input: Json, name: str, lake: str | None = None) -> tuple[Trace, Finished]:
-        """The same execution under the command's own interpreter, which calls the same functions.
+        """Runs the same execution with the command's own interpreter, which calls the same functions.
 
-        `lake` is the lake of the functions where it is not the deployment's bucket.
+        `lake` is the lake of the functions if it is not the deployment's bucket.
         """
         self.tally.runs += 1
         event, trace = (self._world.folder / f"{self.name}-{name}.{kind}" for kind in ("event", "trace"))
@@ -99,18 +99,18 @@ class Deployment:
         started = ["run", "--event", str(event), "--lake", lake or self.created.lake, "--run-id", name, "--json"]
         started += ["--functions", self.created.invoke_url, "--trace", str(trace)]
         finished = self._world.commands.sluice(started, self._world.bed.addresses.environment())
-        check(trace.exists(), f"there is no trace: {finished}")
+        check(trace.exists(), f"the trace file is missing: {finished}")
         return trace_of_command(trace.read_text()), finished
 
     def settle(self) -> list[Ended]:
-        """Executes until nothing is new any more, which proves that the lake thinks itself complete."""
+        """Executes until nothing is new, which proves that the lake considers itself complete."""
         executed: list[Ended] = []
         while len(executed) < MOST_EXECUTIONS:
             executed.append(self.execute())
             if executed[-1].last_state == "Skipped":
                 return executed
-        told = "; ".join(map(str, executed))
-        check(False, f"after {MOST_EXECUTIONS} executions without faults there is still something new: {told}")
+        listed = "; ".join(map(str, executed))
+        check(False, f"after {MOST_EXECUTIONS} executions without faults something is still new: {listed}")
         return executed
 
     def invoke(self, function: str, event: Json) -> Answer:
@@ -118,7 +118,7 @@ class Deployment:
         return invoke(self.created.invoke_url, function, event)
 
     def invoked(self, function: str, event: Json) -> Json:
-        """What a function answers that must not fail."""
+        """Calls a function that must not fail, and returns its answer."""
         answer = self.invoke(function, event)
         check(answer.error is None, f"{function} failed with {answer.payload} on {event}")
         return answer.payload
@@ -134,7 +134,7 @@ class Deployment:
 
     @contextmanager
     def faults(self, faults: Sequence[Fault], must_fire: bool = True) -> Iterator[None]:
-        """These faults are in force; afterwards none is. Each has to happen, else the case proves nothing."""
+        """Activates these faults, and removes all faults afterwards. Each has to happen, otherwise the case proves nothing."""
         self._world.control.set_faults(self.name, faults)
         try:
             yield
@@ -154,7 +154,7 @@ class Deployment:
     # Judgement
 
     def verify(self, files: Sequence[SourceFile], is_accepted: bool = False) -> None:
-        """The tables hold exactly these files: nothing lost, nothing twice, nothing unaudited at any version."""
+        """Checks that the tables hold exactly these files: no row is lost, duplicated or unaudited at any version."""
         expected, found = self._world.oracle.expected(files, is_accepted), tables.content(self.lake)
         self.tally.rows_expected += tables.row_count(expected)
         self.tally.rows_found += tables.row_count(found)
@@ -164,10 +164,10 @@ class Deployment:
         self.tally.orphans += sum(rows for _, rows in orphans)
         apart = tables.differences(expected, found)
         check(not apart, "the tables are wrong: " + "; ".join(apart))
-        check(twice == 0, f"{twice} rows are there twice in some version")
+        check(twice == 0, f"{twice} rows are duplicated in some version")
         check(not orphans, f"published without a verdict: {orphans[:5]}")
         repeated = audit.repeated_sources(self.lake)
         check(not repeated, f"committed more than once: {repeated[:5]}")
-        # What a function is refused and does not tell is a right that it needs and lacks.
+        # A refused request that the function does not report means that the function needs a right that it lacks.
         refused = [request for request in self.requests() if request.status == FORBIDDEN and request.role in ALL_FUNCTIONS]
         check(not refused, f"functions were refused {refused[:5]}")

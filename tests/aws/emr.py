@@ -1,4 +1,4 @@
-"""A local EMR per deployment: the program emr-local, its faults, and what it is asked."""
+"""A local EMR per deployment: the program emr-local, its faults, and the calls it received."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from commands import KEPT
 from json_values import Json, JsonObject
 from registry import check
 
-# It listens at once; a busy machine takes a moment to start a program.
+# It listens immediately, but a busy machine takes a moment to start a program.
 READY_SECONDS = 30.0
-# It kills its steps at once.
+# It kills its steps immediately.
 END_SECONDS = 20.0
 CALL_SECONDS = 30.0
 ASK_AGAIN_SECONDS = 0.1
-# States of a cluster pass in a moment. An idle second is short, too: the timeout of 600 s takes 30 s here, longer than a
-# cluster waits for its step.
+# States of a cluster last only a moment. An idle second is shortened, too: the timeout of 600 s takes 30 s here, longer than
+# a cluster waits for its step.
 DELAYS: Mapping[str, int] = {
     "starting_ms": 200,
     "bootstrapping_ms": 200,
     "step_pending_ms": 50,
     "terminating_ms": 100,
-    # Lists are behind: whoever looks for a cluster that was launched just now does not find it there.
+    # Lists are delayed: a cluster that was launched a moment ago is not listed yet.
     "listing_ms": 400,
     "idle_second_ms": 50,
 }
-# Where Spark is, when it is not where the program looks by itself.
+# Variables that say where Spark is, if it is not in a default place.
 SPARK = ("JAVA_HOME", "SPARK_HOME", "SLUICE_SPARK_HOME", "SLUICE_DELTA_JARS")
-# What an operator has to decide about clusters; here nobody looks at it.
+# Settings that an operator must choose for clusters; the local EMR ignores them.
 SETTINGS: Mapping[str, str] = {
     "SLUICE_EMR_LOG_URI": "s3://example-logs/emr/",
     "SLUICE_EMR_SUBNETS": "subnet-0123456789abcdef0",
@@ -45,13 +45,13 @@ SETTINGS: Mapping[str, str] = {
     "SLUICE_EMR_SECURITY_CONFIGURATION": "sluice-emr",
     "SLUICE_EMR_STEP_ROLE_ARN": "none",
 }
-# Every idle timeout is over.
+# With these, every idle timeout has passed.
 IDLE_IS_OVER: Mapping[str, int] = {**DELAYS, "idle_second_ms": 0}
 
 
 @dataclass(frozen=True)
 class EmrFault:
-    """Something that goes wrong at EMR, as its control API has it."""
+    """A fault of EMR, in the form of its control API."""
 
     kind: str
     operation: str | None = None
@@ -76,7 +76,7 @@ class EmrFault:
 
 @dataclass(frozen=True)
 class EmrSteps:
-    """Who does the steps: `none` is done at once, `command` runs a program, `spark-sql` runs Spark."""
+    """What runs the steps: `none` completes them immediately, `command` runs a program, `spark-sql` runs Spark."""
 
     executor: str = "none"
     command: Sequence[str] = ()
@@ -91,7 +91,7 @@ def why_no_spark(program: pathlib.Path) -> str | None:
 
 
 def kept() -> dict[str, str]:
-    """Of the environment what a program needs to start, and to find Spark."""
+    """The variables of the environment that a program needs to start and to find Spark."""
     return {name: os.environ[name] for name in (*KEPT, *SPARK) if name in os.environ}
 
 
@@ -126,7 +126,7 @@ class LocalEmr:
         return line
 
     def variables(self) -> dict[str, str]:
-        """What functions need to find it, and to ask it for clusters."""
+        """The variables with which functions find it and request clusters."""
         return {"AWS_ENDPOINT_URL_EMR": self.endpoint, **SETTINGS}
 
     def stop(self) -> None:
@@ -153,31 +153,31 @@ class LocalEmr:
         self._call("DELETE", "faults")
 
     def calls(self) -> list[JsonObject]:
-        """Every call of EMR's API, with its answer."""
+        """Every call of EMR's API, with its result."""
         calls: list[JsonObject] = self._call("GET", "calls")["calls"]
         return calls
 
     def clusters(self) -> list[JsonObject]:
-        """Every cluster that there ever was."""
+        """Every cluster that was ever created."""
         clusters: list[JsonObject] = self._call("GET", "clusters")["clusters"]
         return clusters
 
     def alive(self) -> list[str]:
-        """Clusters that somebody would have to pay for, with their states."""
+        """Clusters that would cost money, with their states."""
         return [f"{one['Name']} ({one['Status']['State']})" for one in self.clusters() if one["IsActive"]]
 
     def let_idle_time_pass(self) -> None:
-        """From now on every idle timeout is over."""
+        """Makes every idle timeout pass immediately from now on."""
         self._call("POST", "delays", dict(IDLE_IS_OVER))
 
     def age(self, seconds: int) -> None:
-        """Makes every cluster that is still there so much older."""
+        """Makes every existing cluster older by this time."""
         for cluster in self.clusters():
             if cluster["IsActive"]:
                 self._call("POST", "age", {"cluster_id": cluster["Id"], "seconds": seconds})
 
     def wait_until_gone(self, seconds: float) -> list[str]:
-        """Clusters that are still there after so long."""
+        """Waits for all clusters to end, and returns those that still exist after this time."""
         deadline = time.monotonic() + seconds
         while (alive := self.alive()) and time.monotonic() < deadline:
             time.sleep(ASK_AGAIN_SECONDS)

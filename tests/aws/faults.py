@@ -1,4 +1,4 @@
-"""Faults that the bed injects: single ones, and random plans that a seed names."""
+"""Faults that the bed injects: single faults, and random plans determined by a seed."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 
 from json_values import JsonObject
 
-# The functions of a run on Lambda, and those of the large branch alone.
+# The functions of a run on Lambda, and those that only the large branch has.
 FUNCTIONS = ("validate", "process", "quality-check", "publish", "notify")
 CLUSTER_FUNCTIONS = ("start-emr", "run-etl", "terminate")
 ALL_FUNCTIONS = (*FUNCTIONS, *CLUSTER_FUNCTIONS)
-# Faults of S3 that need a duration, with the one that is used when a random plan asks for them.
+# Faults of S3 that need a duration, with the duration that random plans use.
 TIMED = {"slow_body": 400, "stale_list": 3000, "delay": 700}
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One rule of the bed: where it looks, how many matches it lets pass, how often it fires, and what it does."""
+    """One fault rule of the bed: what it matches, how many matches it skips, how often it fires, and what it does."""
 
     on: str
     do: str
-    # Of S3 faults the role that asks, of Lambda faults the function that is called. `None` is anybody.
+    # For S3 faults the role of the caller, for Lambda faults the called function. `None` matches all.
     function: str | None = None
     action: str | None = None
     key: str | None = None
@@ -31,7 +31,7 @@ class Fault:
     milliseconds: int | None = None
 
     def rule(self) -> JsonObject:
-        """The rule as the bed reads it."""
+        """The rule in the form that the bed reads."""
         named = {"role" if self.on == "s3" else "function": self.function, "action": self.action, "key": self.key}
         what: object = self.do if self.milliseconds is None else {self.do: {"milliseconds": self.milliseconds}}
         kept = {name: value for name, value in named.items() if value is not None}
@@ -64,7 +64,7 @@ def call(do: str, function: str, skip: int = 0, times: int = 1, milliseconds: in
 
 @dataclass(frozen=True)
 class Wave:
-    """A delivery, the executions that are started for it at once, and the faults that are in force meanwhile."""
+    """A delivery, the concurrent executions that it starts, and the faults that are active meanwhile."""
 
     # Numbers of sample files.
     days: tuple[int, ...]
@@ -78,7 +78,7 @@ class Wave:
 
 @dataclass(frozen=True)
 class Plan:
-    """Waves, one after the other."""
+    """Several waves, one after the other."""
 
     seed: int
     waves: tuple[Wave, ...]
@@ -111,14 +111,14 @@ def _random_fault(chance: random.Random) -> Fault:
 
 def _random_call_fault(chance: random.Random, function: str) -> Fault:
     do = chance.choice(("throttle", "service_exception", "exit", "lose_answer", "duplicate", "delay"))
-    # Dead functions are tried again once: two deaths in a row fail the execution, which is wanted now and then.
+    # A function that died is retried once: two deaths in a row fail the execution, which should happen sometimes.
     times = chance.choice((1, 1, 2)) if do in ("throttle", "service_exception", "exit", "lose_answer") else 1
     return call(do, function, skip=chance.choice((0, 0, 1)), times=times, milliseconds=TIMED.get(do))
 
 
 def _random_s3_fault(chance: random.Random, role: str) -> Fault:
     do, action = _choice_of(chance)
-    # More than the clients' own repetitions only now and then: each of them costs seconds.
+    # Only rarely more than the clients' own retries: each of them costs seconds.
     times = chance.choice((1, 2, 12)) if do in ("slow_down", "reset") else 1
     return s3(do, role, action, skip=chance.randint(0, 8), times=times, milliseconds=TIMED.get(do))
 
@@ -135,7 +135,7 @@ def _choice_of(chance: random.Random) -> tuple[str, str]:
         ("kill_during", ("PutObject",)),
         ("kill_after", ("PutObject",)),
         ("hang_after", ("PutObject",)),
-        # Twice as likely as the rest: killed after a write is where exactly-once is won or lost.
+        # Twice as likely as the others: exactly-once depends most on what happens when a function is killed after a write.
         ("kill_after", ("PutObject",)),
     )
     do, actions = chance.choice(choices)

@@ -1,5 +1,5 @@
 """An HTTP gateway before a function: what API Gateway's HTTP API does with a proxy integration (payload format 2.0), as far as
-callers can tell. A request becomes an event, the function's answer becomes the response; nothing is decided here.
+callers can see. A request becomes an event, the function's answer becomes the response; nothing is decided here.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from contextlib import contextmanager
 
 from control import invoke
 
-# As API Gateway has it.
+# API Gateway's limit.
 MOST_BODY_BYTES = 10_000_000
 
 
 @contextmanager
 def gateway(function: str, account: str) -> Iterator[Gateway]:
-    """A gateway before this function, on a free port of this machine; gone afterwards. Whoever deploys the function says where it is."""
+    """A gateway in front of this function, on a free local port; removed afterwards. The deployment sets the function's address."""
     server = Gateway(function, account)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -34,16 +34,16 @@ def gateway(function: str, account: str) -> Iterator[Gateway]:
 
 
 class Gateway(http.server.ThreadingHTTPServer):
-    """Knows which function answers, and who is an IAM caller: nobody, as on an API without IAM authorisation, or the one named."""
+    """Holds the function to call and the IAM caller: none, as for an API without IAM authorisation, or the given one."""
 
     daemon_threads = True
 
     def __init__(self, function: str, account: str) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.function, self.account = function, account
-        # Where the function is called; empty until it is deployed.
+        # The address of the function; empty until it is deployed.
         self.invoke_url = ""
-        # ARN of the caller whom IAM authorisation would have recognised.
+        # ARN of the caller that IAM authorisation would recognise.
         self.caller: str | None = None
 
     @property
@@ -58,7 +58,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     server: Gateway
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
-        """Scenarios tell what went wrong themselves."""
+        """Logs nothing: scenarios report failures themselves."""
 
     def answer(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)

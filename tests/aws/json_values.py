@@ -1,7 +1,7 @@
-"""The types of JSON that other programs make.
+"""Types for JSON that other programs write.
 
-Their shape is theirs: it is proved by reading the fields that are needed, and a field that is missing ends the case with
-its name. So the alias is `Any`, here and nowhere else.
+Those programs define its structure. Reading the needed fields checks it, and a missing field fails the case with its name.
+So the alias is `Any`, here and nowhere else.
 """
 
 from typing import Any, TypeAlias

@@ -1,4 +1,4 @@
-"""Runs of the large branch: what they need to be planned for Spark, and what follows their end on AWS."""
+"""Runs of the large branch: how they are planned for Spark, and what happens on AWS after they end."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from registry import Tally, check
 from world import World
 
 PLANNED = "planned-elsewhere"
-# Lambda delivers an asynchronous event again after an error: the first time and two more.
+# Lambda retries an asynchronous event twice after an error.
 DELIVERIES = 3
 
 
 @dataclass(frozen=True)
 class PreparedPlan:
-    """A plan for Spark that the real validate made, for any run of any deployment."""
+    """A plan for Spark that the real validate function made, reusable for any run of any deployment."""
 
     text: str
     bucket: str
@@ -25,7 +25,7 @@ class PreparedPlan:
 
     @staticmethod
     def make(world: World) -> PreparedPlan:
-        """Plans one day for Spark; nothing is executed."""
+        """Plans one day for Spark without executing anything."""
         with world.deployment(Tally(), "plan") as deployment:
             deployment.deliver(world.samples.days(1))
             answer = deployment.invoked(
@@ -36,7 +36,7 @@ class PreparedPlan:
             return PreparedPlan(deployment.bucket.get(key).decode(), deployment.name, answer["plan"]["uri"])
 
     def put(self, deployment: Deployment, run_id: str) -> JsonObject:
-        """Puts the plan of this run, and gives the state data with which the large branch begins."""
+        """Writes the plan of this run, and returns the state data with which the large branch begins."""
 
         def of_run(text: str) -> str:
             return text.replace(PLANNED, run_id).replace(self.bucket, deployment.name)
@@ -56,8 +56,8 @@ def status_change(world: World, deployment: Deployment, run_id: str, status: str
     return event
 
 
-def tell_terminate(world: World, deployment: Deployment, run_id: str, status: str) -> bool:
-    """What the rule for ended executions does; whether the function could be told."""
+def notify_terminate(world: World, deployment: Deployment, run_id: str, status: str) -> bool:
+    """Does what the rule for ended executions does; returns whether the event could be delivered to the function."""
     if status == "SUCCEEDED":
         return True
     event = status_change(world, deployment, run_id, status)

@@ -1,6 +1,6 @@
-"""What a process and its children hold of this machine, and what of it is still there afterwards.
+"""The processes, ports and files of a process and its children, and which of them still exist afterwards.
 
-Everything is read from /proc, so that the bed's own word is not needed.
+Everything is read from /proc, so that the check does not depend on the bed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LISTEN = "0A"
 
 @dataclass(frozen=True)
 class Process:
-    """A process; pid and start time together name it for good, since pids come round again."""
+    """A process, identified by pid and start time, because pids are reused."""
 
     pid: int
     started: int
@@ -51,17 +51,17 @@ def footprint(root: int, marker: str) -> Footprint:
 
 
 def remains(before: Footprint, marker: str, folder: pathlib.Path) -> list[str]:
-    """What is left of a footprint: processes, open ports, and files below `folder`."""
+    """What still exists of a footprint: processes, open ports, and files below `folder`."""
     left = [
-        f"process {process.pid} is still there: {command}"
+        f"process {process.pid} still exists: {command}"
         for process, command in before.processes.items()
         if _started(process.pid) == process.started
     ]
     known = {process.pid for process in before.processes}
-    left += [f"process {pid} is still there: {_command(pid)}" for pid in sorted(_marked(marker) - known)]
+    left += [f"process {pid} still exists: {_command(pid)}" for pid in sorted(_marked(marker) - known)]
     left += [f"port {port} is still open" for port in sorted(before.ports & set(_listening().values()))]
     if folder.exists():
-        left += [f"file {path} is still there" for path in sorted(folder.rglob("*"))[:20]]
+        left += [f"file {path} still exists" for path in sorted(folder.rglob("*"))[:20]]
     return left
 
 
@@ -70,7 +70,7 @@ def pids() -> list[int]:
 
 
 def _read(pid: int, name: str) -> bytes:
-    """A file of a process; empty when the process has just gone or belongs to somebody else."""
+    """A file of a process; empty when the process has just ended or belongs to another user."""
     try:
         return (PROC / str(pid) / name).read_bytes()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
@@ -78,7 +78,7 @@ def _read(pid: int, name: str) -> bytes:
 
 
 def _stat(pid: int) -> list[bytes]:
-    # The command's name is in brackets and may hold anything, so fields are counted from the last bracket.
+    # The command's name is in brackets and may contain any character, so fields are counted from the last bracket.
     return _read(pid, "stat").rpartition(b")")[2].split()
 
 
@@ -89,7 +89,7 @@ def _parent(pid: int) -> int | None:
 
 def _started(pid: int) -> int | None:
     fields = _stat(pid)
-    # A zombie holds nothing; its parent has not asked for it yet.
+    # A zombie holds nothing; its parent has not collected its status yet.
     return int(fields[19]) if fields and fields[0] != b"Z" else None
 
 
@@ -111,13 +111,13 @@ def _sockets(pid: int) -> set[str]:
             if target.startswith("socket:["):
                 found.add(target.removeprefix("socket:[").removesuffix("]"))
     except (FileNotFoundError, ProcessLookupError, PermissionError):
-        # It ended while we looked; what it still had would be found by its successor's pid.
+        # It ended during the check.
         return found
     return found
 
 
 def _listening() -> dict[str, int]:
-    """Ports that somebody listens on, by the socket's inode."""
+    """Ports with a listening socket, by the socket's inode."""
     found: dict[str, int] = {}
     for table in ("tcp", "tcp6"):
         for line in (PROC / "net" / table).read_text().splitlines()[1:]:

@@ -1,4 +1,4 @@
-"""State machines in moto: made from the unchanged definition, started, waited for, and read back."""
+"""State machines in moto: created from the unchanged definition, started, awaited, and read back."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from json_values import Json, JsonObject
 from registry import check
 from traces import Trace, trace_of_history
 
-# Longest an execution may take here: every retry of one state, and a timeout or two.
+# Longest time of an execution here: every retry of one state, and one or two timeouts.
 EXECUTION_SECONDS = 300.0
 ASK_AGAIN_SECONDS = 0.1
-# The placeholders of the definition by the functions that stand for them.
+# The placeholders of the definition and the functions that replace them.
 PLACEHOLDERS = {
     "ValidateFunctionArn": "validate",
     "ProcessFunctionArn": "process",
@@ -38,7 +38,7 @@ LOOPS = 2
 
 @dataclass(frozen=True)
 class Ended:
-    """An execution that came to its end."""
+    """An execution that has ended."""
 
     name: str
     status: str
@@ -53,14 +53,14 @@ class Ended:
         return f"execution {self.name} ended as {self.status} in {self.last_state}{why}"
 
     def expect(self, *states: str) -> Ended:
-        """Itself, when it ended in one of these states."""
-        check(self.last_state in states, f"{self}, not in {' or '.join(states)}; states {self.trace.told()}")
+        """Returns itself if it ended in one of these states; otherwise fails the case."""
+        check(self.last_state in states, f"{self}, not in {' or '.join(states)}; states {self.trace.summary()}")
         return self
 
 
 @dataclass(frozen=True)
 class Running:
-    """An execution under way."""
+    """A running execution."""
 
     machines: Machines
     name: str
@@ -70,7 +70,7 @@ class Running:
         return self.machines.wait(self)
 
     def stop(self) -> None:
-        """Stops the execution, as a person does; when it has ended by itself, nothing."""
+        """Stops the execution, as a person does. Does nothing when it has already ended."""
         self.machines.stop(self)
 
     def has_ended(self) -> bool:
@@ -98,9 +98,9 @@ class Machines:
         """
         definition = self._definition
         for placeholder, function in PLACEHOLDERS.items():
-            # As text, as the deployment does it: the file itself stays what it is.
+            # Replaces placeholders in the text, as the deployment does; the file itself is not changed.
             definition = definition.replace(f"${{{placeholder}}}", function_arns[function])
-        check("${" not in definition, "the definition has a placeholder that nobody fills in")
+        check("${" not in definition, "the definition has a placeholder without a value")
         if start_at is not None:
             definition = json.dumps({**json.loads(definition), "StartAt": start_at})
         if most_polls is not None:
@@ -115,15 +115,15 @@ class Machines:
         return Running(self, name, started["executionArn"])
 
     def wait(self, running: Running) -> Ended:
-        """Waits for the end, but not for ever."""
+        """Waits for the end, up to a limit."""
         deadline = time.monotonic() + EXECUTION_SECONDS
-        while (told := self._client.describe_execution(executionArn=running.arn))["status"] == "RUNNING":
+        while (described := self._client.describe_execution(executionArn=running.arn))["status"] == "RUNNING":
             check(time.monotonic() < deadline, f"execution {running.name} still runs after {EXECUTION_SECONDS:.0f} s")
             time.sleep(ASK_AGAIN_SECONDS)
         events = self._history(running.arn)
         trace = trace_of_history(events)
         last = trace.visits[-1].state if trace.visits else ""
-        return Ended(running.name, told["status"], told.get("error"), told.get("cause"), last, trace)
+        return Ended(running.name, described["status"], described.get("error"), described.get("cause"), last, trace)
 
     def has_ended(self, running: Running) -> bool:
         status: str = self._client.describe_execution(executionArn=running.arn)["status"]
@@ -133,11 +133,11 @@ class Machines:
         self._client.stop_execution(executionArn=running.arn, error="Stopped", cause="by the scenario")
 
     def redrive(self, running: Running) -> bool:
-        """Redrives an execution where the emulator can; `False` where it cannot."""
+        """Redrives an execution; `False` when the emulator cannot."""
         try:
             self._client.redrive_execution(executionArn=running.arn)
         except ClientError as error:
-            # moto 5.2.5 has no such action and answers with an error of its own server.
+            # moto 5.2.5 does not support this action and returns an internal server error.
             if error.response["ResponseMetadata"]["HTTPStatusCode"] in (500, 501):
                 return False
             raise

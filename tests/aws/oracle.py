@@ -1,4 +1,4 @@
-"""What the tables have to hold: an undisturbed run of the same files on a folder, by the command, in one process."""
+"""The expected content of the tables: an undisturbed run of the same files on a folder, by the command, in one process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REJECTED = 3
 
 
 class Oracle:
-    """Computes each expectation once, whoever asks first."""
+    """Computes each expectation once and reuses it."""
 
     def __init__(self, commands: Commands, pipeline: pathlib.Path, folder: pathlib.Path) -> None:
         self._commands = commands
@@ -31,9 +31,9 @@ class Oracle:
         self._lock = threading.Lock()
 
     def expected(self, files: Sequence[SourceFile], is_accepted: bool = False) -> LakeContent:
-        """The tables after these files, in whatever order and number of runs they came.
+        """The tables after these files, independent of the order and number of runs that read them.
 
-        With `is_accepted` the gate rejects them, and a person accepts them all the same.
+        With `is_accepted` the gate rejects them, and a person accepts them anyway.
         """
         key = _digest(files) + ("-accepted" if is_accepted else "")
         with self._lock:
@@ -60,7 +60,7 @@ class Oracle:
         self._run(landing, lake, is_accepted)
         found = FolderLake(lake, landing)
         content = tables.content(found)
-        # The generator's own count, so that the oracle cannot share a loss with what it judges.
+        # The generator's own count, so that a loss in the undisturbed run is found, too.
         generated = sum(file.rows for file in files)
         in_bronze = content[tables.BRONZE].count()
         check(in_bronze == generated, f"the undisturbed run has {in_bronze} rows in bronze, {generated} were generated")
@@ -73,10 +73,10 @@ class Oracle:
         place = ["--lake", str(lake), "--json"]
         run = ["run", str(self._pipeline), "--landing", str(landing), "--run-id", RUN_ID, *place]
         made = self._commands.sluice(run)
-        check(made.code == (REJECTED if is_accepted else 0), f"the undisturbed run went wrong: {made}")
+        check(made.code == (REJECTED if is_accepted else 0), f"the undisturbed run failed: {made}")
         if is_accepted:
             made = self._commands.sluice(["runs", "accept", RUN_ID, "--by", "ann", "--reason", "confirmed", *place])
-            check(made.code == 0, f"the acceptance went wrong: {made}")
+            check(made.code == 0, f"the acceptance failed: {made}")
 
 
 def _digest(files: Sequence[SourceFile]) -> str:

@@ -1,4 +1,4 @@
-"""Scenarios, the cases they are made of, and what a case counts."""
+"""Scenarios, their cases, and what a case counts."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 class CheckFailed(Exception):
-    """Something is not as it has to be."""
+    """A check failed."""
 
 
 class Unavailable(Exception):
-    """A scenario needs something that this machine does not have."""
+    """A scenario needs something that is missing on this machine."""
 
 
 def check(holds: bool, message: str) -> None:
@@ -26,7 +26,7 @@ def check(holds: bool, message: str) -> None:
 
 @dataclass
 class Tally:
-    """Numbers of the table, added up over the cases of a scenario."""
+    """The numbers of a row of the result table, added up over the cases of a scenario."""
 
     runs: int = 0
     faults: int = 0
@@ -42,32 +42,32 @@ class Tally:
 
 @dataclass(frozen=True)
 class Case:
-    """One thing to try. It counts into the tally it is given, so that a case that fails half-way has counted so far."""
+    """One thing to try. It counts in the tally that it gets, so that a case that fails half-way has counted up to there."""
 
     name: str
     work: Callable[[World, Tally], None]
-    # Cases that wait for long are begun first, so that the others fill the time.
+    # Cases that take long are started first, so that the others fill the time.
     is_long: bool = False
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A row of the table."""
+    """A scenario: one row of the result table."""
 
     name: str
-    # Makes the cases; may run something itself to find out which there are.
+    # Makes the cases; may run something itself to find out which cases are needed.
     cases: Callable[[World], Iterable[Case]]
 
 
 @dataclass
 class Result:
-    """What became of a scenario."""
+    """The result of a scenario."""
 
     tally: Tally = field(default_factory=Tally)
     cases: int = 0
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
-    # Why nothing was tried; `None` when something was.
+    # Why nothing was tried; `None` if cases ran.
     skipped: str | None = None
 
     @property
@@ -83,7 +83,7 @@ SCENARIOS: list[Scenario] = []
 
 
 def scenario(name: str) -> Callable[[Callable[[World], Iterable[Case]]], Callable[[World], Iterable[Case]]]:
-    """Registers a maker of cases as the scenario `name`."""
+    """Registers a function that makes cases as the scenario `name`."""
 
     def register(cases: Callable[[World], Iterable[Case]]) -> Callable[[World], Iterable[Case]]:
         SCENARIOS.append(Scenario(name, cases))

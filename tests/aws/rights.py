@@ -1,8 +1,8 @@
-"""Whether every right about S3 in `iam/` is needed: one that no request of any scenario needed could be taken away unnoticed.
+"""Checks that every right for S3 in `iam/` is needed: a right that no request of any scenario needed could be removed unnoticed.
 
-The bed refuses what the documents do not allow, so every request that was answered needed a statement. A statement is needed when some
-request was allowed by it and by no other of its function: without it, the scenario of that request fails. Rights about other services
-are not judged here: nobody enforces them in the bed.
+The bed refuses what the documents do not allow, so every request that succeeded was allowed by a statement. A statement is needed when
+it alone of the function's statements allowed some request: without it, the scenario of that request would fail. Rights for other services
+are not checked here, because the bed does not enforce them.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from control import S3Request
 
 FORBIDDEN = 403
 MISSING = 404
-# Rights that are needed where no scenario goes; each with the reason.
+# Rights that are needed in situations that no scenario covers; each with the reason.
 UNSEEN = {
-    ("process", "s3:AbortMultipartUpload", "bronze/*"): "an upload of more than 5 MB that is given up",
+    ("process", "s3:AbortMultipartUpload", "bronze/*"): "an upload of more than 5 MB that is aborted",
     ("process", "s3:AbortMultipartUpload", "runs/*"): "the same",
     ("process", "s3:AbortMultipartUpload", "silver/*"): "the same",
     ("process", "s3:AbortMultipartUpload", "gold/*"): "the same",
     ("process", "s3:AbortMultipartUpload", "quarantine/*"): "the same",
-    ("quality-check", "s3:GetObject", "bronze/*"): "footers of what Spark staged; the Spark of this machine stages in folders only",
+    ("quality-check", "s3:GetObject", "bronze/*"): "footers of files that Spark staged; the local Spark stages in folders only",
     ("quality-check", "s3:GetObject", "quarantine/*"): "the same",
 }
 
@@ -43,7 +43,7 @@ class Right:
         if f"s3:{request.action}" != self.action:
             return False
         if request.action == "DeleteObject" and not request.key:
-            # Several at once: their keys are in the body, and every one was allowed.
+            # A request for several objects: the keys are in the body, and every one was allowed.
             return True
         asked = f"arn:aws:s3:::{bucket}" if request.action == "ListBucket" else f"arn:aws:s3:::{bucket}/{request.key}"
         filled = self.resource.replace("${LakeBucket}", bucket).replace("${LakePrefix}", "")
@@ -67,10 +67,10 @@ class Rights:
         self._lock = threading.Lock()
 
     def note(self, bucket: str, requests: Iterable[S3Request]) -> None:
-        """Takes what the functions of a deployment have asked for."""
+        """Records the requests of the functions of a deployment."""
         answered = [one for one in requests if one.status not in (None, FORBIDDEN)]
         seen = {(one.role, one.action, one.key, one.status): one for one in answered}
-        # Who may not list is told 403 and not 404 of what is missing.
+        # A caller without the right to list gets 403 instead of 404 for a missing object.
         missing = {one.role: replace(one, action="ListBucket", key="") for one in seen.values() if one.status == MISSING}
         needed = set()
         for request in [*seen.values(), *missing.values()]:
@@ -89,7 +89,7 @@ class Rights:
 
 
 def rights_of(path: pathlib.Path) -> Iterator[Right]:
-    # What is denied is proved by who may not: the scenario of least privilege.
+    # The scenario of least privilege proves what is denied.
     allowed = [one for one in json.loads(path.read_text())["Statement"] if one["Effect"] == "Allow"]
     for statement in allowed:
         for action in statement["Action"]:

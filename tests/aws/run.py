@@ -3,14 +3,14 @@
 
     run.py --bed BED --functions DIR --sluice SLUICE --moto MOTO_SERVER --emr EMR_LOCAL
            [--only NAME] [--seeds 24] [--jobs 4]
-    run.py … --soak --seed N --minutes M       every case there is, then random faults until the time is up
-    run.py … --only random --seed N --seeds 1  the random case of one seed again
+    run.py … --soak --seed N --minutes M       all cases, then random faults until the time is up
+    run.py … --only random --seed N --seeds 1  repeat the random case of one seed
 
-Starts the bed, runs all scenarios, prints a table and stops the bed, whatever happens. Exit code 0: all rows expected are
-found, none twice, none unaudited, and nothing is left of the bed. 1: something is wrong. 130 and 143: stopped by a signal.
+Starts the bed, runs all scenarios, prints a table and always stops the bed. Exit code 0: all expected rows were found, no row
+is duplicated or unaudited, and nothing of the bed is left. 1: something is wrong. 130 and 143: stopped by a signal.
 
 `rows expected` and `rows found` are the rows of all tables: those of an undisturbed run of the same files on a folder, whose
-bronze has as many rows as were generated, and those that a reader we did not write finds in the bucket.
+bronze has as many rows as were generated, and those that an independent reader finds in the bucket.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from types import FrameType
 
-# The repository stays as it is: no __pycache__ beside the sources.
+# Do not write __pycache__ folders into the repository.
 sys.dont_write_bytecode = True
 
 import scenarios  # noqa: E402, F401  (registers them)
@@ -36,7 +36,7 @@ from scenarios import random_faults  # noqa: E402
 from workers import Work, Workers, fixed  # noqa: E402
 from world import Scope, World  # noqa: E402
 
-# Workers notice at once that the bed is gone; a child that is being killed takes a moment.
+# Workers notice immediately that the bed has ended; a child that is being killed takes a moment.
 END_SECONDS = 30.0
 HEADINGS = (
     "scenario", "cases", "runs", "faults injected", "rows expected", "rows found", "duplicates", "orphans published", "",
@@ -46,10 +46,10 @@ HEADINGS = (
 def main() -> int:
     options = arguments()
     wanted = options.only or ""
-    # What is no scenario's name is part of the names of cases, which are known when the bed runs.
+    # A text that is not the name of a scenario may be part of the names of cases, which are only known when the bed runs.
     chosen = [one for one in SCENARIOS if wanted.split(":")[0] in one.name] or SCENARIOS
     signal.signal(signal.SIGTERM, terminated)
-    # A shell starts background jobs with this one ignored.
+    # A shell starts background jobs with this signal ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     programs = BedPrograms.of(options)
     scope = Scope(options.soak, options.seed, options.seeds)
@@ -62,9 +62,9 @@ def main() -> int:
     except BedError as error:
         print(f"FAILED  the bed: {error}", flush=True)
         return 1
-    print(f"{time.monotonic() - began:.0f} s; the bed is gone, with all its processes, ports and files")
+    print(f"{time.monotonic() - began:.0f} s; the bed has ended, and none of its processes, ports and files is left")
     for problem in problems:
-        # What failed was told at length when it did.
+        # The details of each failure were printed when it happened.
         print(f"FAILED  {problem.splitlines()[0][:300]}")
     return 1 if problems else 0
 
@@ -75,11 +75,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", help="scenarios with this in their name, or cases with this in '<scenario>: <case>'")
     parser.add_argument("--seeds", type=int, default=24, help="random fault runs; with --soak their time is the limit")
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
-    parser.add_argument("--soak", action="store_true", help="every case there is, then random faults")
+    parser.add_argument("--soak", action="store_true", help="all cases, then random faults")
     parser.add_argument("--minutes", type=float, default=60.0, help="time of the soak")
-    parser.add_argument("--jobs", type=int, default=4, help="cases worked on side by side")
+    parser.add_argument("--jobs", type=int, default=4, help="number of cases that run in parallel")
     parser.add_argument("--logs", type=pathlib.Path, help="folder that gets the logs of the bed and of all functions")
-    parser.add_argument("--verbose", action="store_true", help="tell every case, not the failed ones alone")
+    parser.add_argument("--verbose", action="store_true", help="print every case, not only those that failed")
     options = parser.parse_args()
     for program in (options.bed, options.sluice, options.moto, options.emr, options.functions, options.policies):
         if not program.exists():
@@ -88,12 +88,12 @@ def arguments() -> argparse.Namespace:
 
 
 def terminated(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends us as Ctrl-C does: through every `finally`."""
+    """SIGTERM ends this process as Ctrl-C does: through every `finally`."""
     raise SystemExit(128 + number)
 
 
 def run_all(programs: BedPrograms, options: argparse.Namespace, scope: Scope, chosen: Sequence[Scenario]) -> list[str]:
-    """Runs the scenarios in a bed and tells what is wrong."""
+    """Runs the scenarios in a bed and returns what is wrong."""
     bed = Bed(programs, options.logs)
     workers: Workers | None = None
     try:
@@ -103,7 +103,7 @@ def run_all(programs: BedPrograms, options: argparse.Namespace, scope: Scope, ch
             try:
                 workers.run(feed(world, options, scope, chosen, workers.results))
             finally:
-                # From here on a second Ctrl-C must not stop the tidying.
+                # From here on a second Ctrl-C must not interrupt the clean-up.
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
                 workers.stop()
@@ -113,9 +113,9 @@ def run_all(programs: BedPrograms, options: argparse.Namespace, scope: Scope, ch
     if options.only is not None:
         chosen = [one for one in chosen if one.name in workers.results]
         if not chosen:
-            return [f"no case is called {options.only}; there are the scenarios {', '.join(one.name for one in SCENARIOS)}"]
+            return [f"no case has the name {options.only}; the scenarios are {', '.join(one.name for one in SCENARIOS)}"]
     print_table(chosen, workers.results)
-    tell_skipped(workers.results)
+    report_skipped(workers.results)
     problems = left + [
         f"{name}: {problem}" for name, result in workers.results.items() for problem in result.problems
     ]
@@ -126,7 +126,7 @@ def run_all(programs: BedPrograms, options: argparse.Namespace, scope: Scope, ch
     ]
     if options.only is None:
         problems += [f"no scenario uses events/{name}" for name in world.events.unused()]
-        # What could not run here needs rights, too.
+        # Scenarios that could not run here need rights, too.
         if not any(result.skipped is not None for result in workers.results.values()):
             problems += [f"no scenario needs a right: {right}" for right in world.rights.needless()]
     return problems
@@ -139,7 +139,7 @@ def feed(
     chosen: Sequence[Scenario],
     results: dict[str, Result],
 ) -> Iterator[Work]:
-    """What is to be done; in a soak, random faults follow until the time is up."""
+    """The cases to run; in a soak, random faults follow until the time is up."""
     deadline = time.monotonic() + options.minutes * 60
     yield from fixed(world, chosen, options.only or "", results)
     if not scope.is_soak:
@@ -151,8 +151,8 @@ def feed(
         yield Work(endless, Case(f"seed {seed}", partial(random_faults.disturbed, seed)))
 
 
-def tell_skipped(results: dict[str, Result]) -> None:
-    """What this machine cannot run: here, and as lines of the file that `SLUICE_SKIPS` names."""
+def report_skipped(results: dict[str, Result]) -> None:
+    """Reports what this machine cannot run: here, and in the file that `SLUICE_SKIPS` names."""
     lines = [f"{name}: {result.skipped}" for name, result in results.items() if result.skipped is not None]
     for line in lines:
         print(f"SKIPPED  {line}", flush=True)
@@ -167,9 +167,9 @@ def print_table(chosen: Sequence[Scenario], results: dict[str, Result]) -> None:
         result = results.get(one.name, Result())
         counts = result.tally
         numbers = (result.cases, counts.runs, counts.faults, counts.rows_expected, counts.rows_found)
-        told = [f"{number:,}" for number in (*numbers, counts.duplicates, counts.orphans)]
+        counted = [f"{number:,}" for number in (*numbers, counts.duplicates, counts.orphans)]
         state = "skipped" if result.skipped is not None else "ok" if result.is_good else "FAILED"
-        lines.append((one.name, *told, state))
+        lines.append((one.name, *counted, state))
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
     print()
     for line in lines:

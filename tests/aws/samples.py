@@ -1,4 +1,4 @@
-"""Source files: deterministic small retail days, and edits of them."""
+"""Source files: small deterministic days of the retail data, and variants of them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from commands import Commands
 from registry import check
 
 FIRST_DAY = datetime.date(2026, 1, 5)
-# A run over one such day takes about a second, and has each kind of row: clean, repeated, cancelled and dirty.
+# A run over one such day takes about a second and has each kind of row: clean, repeated, cancelled and dirty.
 ROWS_PER_DAY = 120
-# Below the gate's limit of 10 %, above nothing: every day has rows for the quarantine.
+# Below the gate's limit of 10 % but above zero: every day has rows for the quarantine.
 DIRT = "0.04"
 # Far above the limit.
 POISON = "0.35"
@@ -35,11 +35,11 @@ class SourceFile:
         return SourceFile(name, self.body)
 
     def followed_by(self, other: SourceFile) -> SourceFile:
-        """This file with the records of another one behind its own."""
+        """This file with the records of another one appended."""
         return SourceFile(self.name, self.body + other.body.split(b"\n", 1)[1])
 
     def without_column(self, column: str) -> SourceFile:
-        """The same file with a column less, in its header alone: records then have a field too many, and nobody looks."""
+        """The same file without one column in its header. The records keep the field, which does not matter to the tests."""
         header, rest = self.body.split(b"\n", 1)
         fields = header.decode().split(",")
         check(column in fields, f"{self.name} has no column {column}")

@@ -1,4 +1,4 @@
-"""Clients of the bed's S3 and of moto, made for a role or for the operator."""
+"""Clients of the bed's S3 and of moto, for a role or for the operator."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from control import RoleCredentials
 
 
 class Services:
-    """Makes clients, in one session and without any configuration of this machine."""
+    """Creates clients that ignore the AWS configuration of this machine."""
 
     def __init__(self, addresses: Addresses) -> None:
         self._addresses = addresses
 
     def s3(self, credentials: RoleCredentials | None = None) -> BaseClient:
-        """S3 as the operator, or as a function's role. Faults are for the functions: we never repeat a request."""
+        """S3 as the operator, or as a function's role. Faults are meant for the functions, so these clients never retry."""
         config = Config(
             s3={"addressing_style": "path"},
             retries={"total_max_attempts": 1},
@@ -31,7 +31,7 @@ class Services:
         return self._client("s3", self._addresses.s3, config, credentials)
 
     def aws(self, service: str) -> BaseClient:
-        """A service that moto plays."""
+        """A service that moto emulates."""
         config = Config(retries={"total_max_attempts": 1}, max_pool_connections=32, proxies={}, read_timeout=60)
         return self._client(service, self._addresses.aws, config, None)
 
@@ -39,7 +39,7 @@ class Services:
         self, service: str, endpoint: str, config: Config, credentials: RoleCredentials | None
     ) -> BaseClient:
         addresses = self._addresses
-        # A session of its own each time: sessions are not safe to share between threads, clients are.
+        # A new session each time: clients can be shared between threads, sessions cannot.
         return boto3.Session().client(
             service,
             endpoint_url=endpoint,

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What a broken Spark may leave: run as a step in place of spark-sql, it writes output that no script writes.
+"""Broken output of Spark: run as a step instead of spark-sql, it writes output that no real script would write.
 
     spark_output.py BREAKAGE STEP-ARGUMENT…
 
-The address of the script, `s3://bucket/…/runs/<pipeline>/<run>/etl-<attempt>.sql`, tells where the run is. S3 is found by the
+The address of the script, `s3://bucket/…/runs/<pipeline>/<run>/etl-<attempt>.sql`, says where the run is. S3 is found by the
 usual variables of AWS.
 """
 
@@ -26,7 +26,7 @@ def main() -> int:
     breakage, arguments = sys.argv[1], sys.argv[2:]
     found = next((matched for one in arguments if (matched := SCRIPT.search(one))), None)
     if found is None:
-        print(f"no script is among {arguments}", file=sys.stderr)
+        print(f"{arguments} do not name a script", file=sys.stderr)
         return 2
     bucket, folder = found["bucket"], f"{found['folder']}/metrics-{found['attempt']}"
     client = s3()
@@ -46,7 +46,7 @@ def output(breakage: str) -> dict[str, str]:
         case "no-files":
             return {"part-00000.json": rows, "_SUCCESS": ""}
         case unknown:
-            raise ValueError(f"no breakage is called {unknown}")
+            raise ValueError(f"unknown breakage {unknown}")
 
 
 def s3() -> BaseClient:

@@ -28,7 +28,7 @@ class Bucket:
         return json.loads(self.get(key))
 
     def find_json(self, key: str) -> Json | None:
-        """A document, or `None` when there is none."""
+        """A document, or `None` if it does not exist."""
         try:
             return self.json(key)
         except ClientError as error:

@@ -1,4 +1,4 @@
-"""What is in the tables of a lake, as PyPI deltalake reads them: a Delta reader that we did not write."""
+"""The content of the tables of a lake, read with deltalake from PyPI, an independent Delta reader."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from bed import Addresses
 from json_values import JsonObject
 from store import Bucket
 
-# They tell when, by which run and from which copy of a file a row came, and differ between lakes that hold the same. The
-# etag is the store's own: a hash of ours in folders, S3's in buckets.
+# They say when, by which run and from which copy of a file a row was read, so they differ between lakes with the same content.
+# The etag depends on the store: our own hash in folders, S3's in buckets.
 VOLATILE = frozenset({"_run_id", "_ingested_at", "_ingestion_date", "_source_etag"})
 SOURCE = ("_source_file", "_source_etag", "_source_row")
-# Columns that no two rows of a table share. Bronze and quarantine have each record of each version of a file once.
+# Columns that together are unique per row. Bronze and quarantine have each record of each version of a file once.
 KEYS: dict[str, tuple[str, ...]] = {
     "bronze/sales/transactions": SOURCE,
     "quarantine/sales/transactions": SOURCE,
@@ -30,7 +30,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "gold/sales/customer_rfm": ("customer_id",),
 }
 BRONZE = "bronze/sales/transactions"
-# Differing rows shown of each side.
+# Number of differing rows that are shown of each side.
 SHOWN = 3
 
 Rows = Counter[tuple[str, ...]]
@@ -38,7 +38,7 @@ Rows = Counter[tuple[str, ...]]
 
 @dataclass(frozen=True)
 class TableContent:
-    """Names and types of the columns compared, and the rows with how often each is there."""
+    """Names and types of the compared columns, and the rows with how often each occurs."""
 
     columns: tuple[str, ...]
     rows: Rows
@@ -62,9 +62,9 @@ class LogEntry:
 
 
 class Lake(Protocol):
-    """Where tables are."""
+    """A place with tables."""
 
-    # Address of the folder that `_source_file` is told relative to, with `/` at its end.
+    # Address of the folder to which `_source_file` is shown relative, ending with `/`.
     landing: str
 
     def tables(self) -> list[str]: ...
@@ -135,7 +135,7 @@ def _texts(values: list[object], name: str, landing: str) -> list[str]:
 
 
 def duplicates(lake: Lake) -> int:
-    """Rows too many for the tables' keys, over all versions of all tables."""
+    """How many rows too many the tables have for their keys, over all versions of all tables."""
     found = 0
     for name in lake.tables():
         table = lake.open(name)
@@ -147,21 +147,21 @@ def duplicates(lake: Lake) -> int:
 
 
 def differences(expected: LakeContent, found: LakeContent) -> list[str]:
-    """What one lake has and the other has not, in words; empty when both hold the same."""
-    told: list[str] = []
+    """The differences between two lakes, in words; empty when both hold the same."""
+    problems: list[str] = []
     if expected.keys() != found.keys():
-        told.append(f"tables: expected {sorted(expected)}, found {sorted(found)}")
+        problems.append(f"tables: expected {sorted(expected)}, found {sorted(found)}")
     for name in sorted(expected.keys() & found.keys()):
         wanted, got = expected[name], found[name]
         if wanted.columns != got.columns:
-            told.append(f"{name}: expected columns {wanted.columns}, found {got.columns}")
+            problems.append(f"{name}: expected columns {wanted.columns}, found {got.columns}")
         elif wanted.rows != got.rows:
             missing, surplus = wanted.rows - got.rows, got.rows - wanted.rows
-            told.append(
+            problems.append(
                 f"{name}: {missing.total()} rows are missing, such as {_some(missing)}; "
                 f"{surplus.total()} are too many, such as {_some(surplus)}"
             )
-    return told
+    return problems
 
 
 def _some(rows: Rows) -> list[tuple[str, ...]]:

@@ -1,12 +1,12 @@
-"""Two interpreters, one normal form: the states an execution went through, with inputs, outputs and errors.
+"""One normal form for two interpreters: the states an execution went through, with inputs, outputs and errors.
 
-What is made alike, and why nothing else is:
+What is normalised, and why nothing else is:
 
 - the bucket's name: each interpreter works on a deployment of its own, and buckets have names of their own;
 - request ids in causes: Lambda and S3 give every request another;
 - times that requests took, in causes: they are never the same twice;
 - causes of `Lambda.*` errors: they are raised by the client of Lambda, each client in words of its own;
-- causes that are JSON text are compared as JSON: the order of fields is the writer's.
+- causes that are JSON text are compared as JSON: the order of fields does not matter.
 
 Run ids need no treatment: both executions get the same name.
 """
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from json_values import Json, JsonObject
 
-# Patterns in causes, and what stands for what they match.
+# Patterns in causes, and what replaces their matches.
 OF_THE_REQUEST = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "<request id>"),
     (re.compile(r"<RequestId>[^<]*</RequestId>"), "<request id>"),
@@ -35,7 +35,7 @@ class Visit:
 
     state: str
     state_input: Json
-    # Absent for a Fail state, which has none.
+    # Absent for a Fail state, which has no output.
     output: Json = None
     # Errors of its attempts with their causes, in order.
     errors: list[tuple[str, str]] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Trace:
     # Name of the bucket that the execution worked on.
     bucket: str = ""
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """States and errors in one line."""
         return " > ".join(
             visit.state + "".join(f" !{error}" for error, _ in visit.errors) for visit in self.visits
@@ -67,7 +67,7 @@ class Trace:
 
 
 def trace_of_history(events: Iterable[JsonObject]) -> Trace:
-    """The trace that `GetExecutionHistory` tells."""
+    """The trace in the answer of `GetExecutionHistory`."""
     trace = Trace()
     for event in events:
         kind: str = event["type"]
@@ -104,26 +104,26 @@ def trace_of_command(text: str) -> Trace:
             case "execution_failed":
                 trace.error = (event["error"], event["cause"])
             case "retry_scheduled" | "caught":
-                # Told by the errors and by the next state as well; the service has no such events.
+                # The errors and the next state say the same; the service has no such events.
                 pass
             case unknown:
-                raise ValueError(f"the trace has an event that nobody compares: {unknown}")
+                raise ValueError(f"the trace has an unknown event, which would not be compared: {unknown}")
     return trace
 
 
 # States that wait for the next poll.
 WAITS = frozenset({"WaitForCluster", "WaitForEtl"})
-# What the polls leave in the state data: their count, and what EMR has named.
+# What polls leave in the state data: their count, and the ids from EMR.
 OF_POLLS = frozenset({"cluster", "etl"})
 
 
 def without_polls(trace: Trace) -> Trace:
-    """The trace as if every cluster and every step had been ready at once: how often one polls is a matter of luck."""
+    """The trace as if every cluster and every step had been ready immediately, because the number of polls is random."""
     kept: list[Visit] = []
     for visit in trace.visits:
         kept.append(visit)
         if len(kept) >= 5 and kept[-3].state in WAITS:
-            # The poll before, its judgement and the wait are as if they had not been.
+            # Removes the previous poll, the check of its result and the wait.
             del kept[-5:-2]
     visits = [
         Visit(visit.state, _uncounted(visit.state_input), _uncounted(visit.output), visit.errors) for visit in kept
@@ -140,20 +140,20 @@ def _uncounted(value: Json) -> Json:
 
 
 def differences(left: Trace, right: Trace) -> list[str]:
-    """Where two executions went apart; empty when they are the same state by state."""
-    told: list[str] = []
+    """Where two executions differ; empty when they are the same state by state."""
+    problems: list[str] = []
     ours, theirs = [visit.state for visit in left.visits], [visit.state for visit in right.visits]
     if ours != theirs:
-        return [f"states: {left.told()} against {right.told()}"]
+        return [f"states: {left.summary()} against {right.summary()}"]
     for (what, one), (_, other) in zip(_parts(left), _parts(right), strict=True):
         ours, theirs = _Normal(left.bucket).of(one), _Normal(right.bucket).of(other)
         if ours != theirs:
-            told.append(f"{what}: {json.dumps(ours, sort_keys=True)} against {json.dumps(theirs, sort_keys=True)}")
-    return told
+            problems.append(f"{what}: {json.dumps(ours, sort_keys=True)} against {json.dumps(theirs, sort_keys=True)}")
+    return problems
 
 
 def _parts(trace: Trace) -> Iterator[tuple[str, Json]]:
-    """Everything that is compared, by what it is."""
+    """Everything that is compared, with its name."""
     for visit in trace.visits:
         yield f"{visit.state}: input", visit.state_input
         yield f"{visit.state}: output", visit.output
@@ -168,7 +168,7 @@ def _errors(errors: Sequence[tuple[str, str]]) -> Json:
 
 @dataclass(frozen=True)
 class _Normal:
-    """Makes alike what may differ, in the data of an execution that worked on this bucket."""
+    """Normalises what may differ in the data of an execution that worked on this bucket."""
 
     bucket: str
 

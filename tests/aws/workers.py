@@ -1,4 +1,4 @@
-"""Cases worked on side by side: long ones first, failures told at once, everything dropped when told to stop."""
+"""Runs cases in parallel: long ones first, failures reported immediately, everything dropped on a stop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Work:
 
 
 class Workers:
-    """Threads that take work until there is none. Nearly all they do is wait for other processes."""
+    """Threads that take work until none is left. They mostly wait for other processes."""
 
     def __init__(self, world: World, jobs: int, is_verbose: bool) -> None:
         self._world = world
@@ -34,17 +34,17 @@ class Workers:
         self.results: dict[str, Result] = {}
 
     def run(self, work: Iterator[Work]) -> None:
-        """Does all the work, and returns when it is done or when somebody has stopped it."""
+        """Does all the work, and returns when it is done or stopped."""
         self._threads = [threading.Thread(target=self._loop, args=(work,), daemon=True) for _ in range(self._jobs)]
         for thread in self._threads:
             thread.start()
         for thread in self._threads:
-            # With a time limit, so that Ctrl-C is heard while waiting.
+            # With a time limit, so that Ctrl-C is handled while waiting.
             while thread.is_alive():
                 thread.join(0.2)
 
     def stop(self) -> None:
-        """No more work is begun, and what fails from now on is nobody's fault."""
+        """Starts no more work, and ignores failures from now on."""
         self._stopped.set()
 
     def join(self, seconds: float) -> list[str]:
@@ -68,7 +68,7 @@ class Workers:
         try:
             work.case.work(self._world, tally)
         except Exception as error:
-            problem = told(error)
+            problem = described(error)
         seconds = time.monotonic() - began
         if self._stopped.is_set():
             return
@@ -86,8 +86,8 @@ class Workers:
                     print(f"        {problem}", flush=True)
 
 
-def told(error: Exception) -> str:
-    """A failed check in its own words; anything else with the place it came from."""
+def described(error: Exception) -> str:
+    """A failed check with its own message; any other error with the place where it was raised."""
     if isinstance(error, CheckFailed):
         return f"{error}" + "".join(f" [{note}]" for note in getattr(error, "__notes__", []))
     return "".join(traceback.format_exception(error)[-6:]).strip()
@@ -109,13 +109,13 @@ def fixed(world: World, scenarios: Sequence[Scenario], wanted: str, results: dic
 
 
 def cases_of(scenario: Scenario, world: World) -> list[Case]:
-    """The cases; when they cannot be made, one case that fails for that reason."""
+    """The cases; if they cannot be made, one case that fails with the reason."""
     try:
         return list(scenario.cases(world))
     except Unavailable:
         raise
     except Exception as error:
-        return [Case("making the cases", partial(failed, told(error)))]
+        return [Case("making the cases", partial(failed, described(error)))]
 
 
 def failed(problem: str, world: World, tally: Tally) -> None:

@@ -1,4 +1,4 @@
-"""What scenarios work with: one running bed, and deployments of their own in it."""
+"""What scenarios work with: one running bed, and a deployment of their own in it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from samples import Samples
 from services import Services
 
 
-# Where a function panics is in its log then.
+# With this, a function's log shows where it panicked.
 TRACED = {"RUST_BACKTRACE": "1"}
 
 
 @dataclass(frozen=True)
 class Scope:
-    """How much is tried: a fixed part in CI, everything when soaking."""
+    """How much is tried: a fixed part in CI, everything in a soak."""
 
     is_soak: bool = False
     first_seed: int = 1
@@ -63,7 +63,7 @@ class World:
         self._lock = threading.Lock()
 
     def number(self) -> int:
-        """A number that nobody else gets."""
+        """A number that is unique in this bed."""
         with self._lock:
             return next(self._numbers)
 
@@ -79,7 +79,7 @@ class World:
         emr_variables: Mapping[str, str] | None = None,
         name: str | None = None,
     ) -> Iterator[Deployment]:
-        """A lake with its functions and the pipeline deployed into it, and with an EMR that does steps so; gone afterwards."""
+        """A lake with its functions and the deployed pipeline, and with an EMR that runs steps this way; removed afterwards."""
         name = name or f"{label}-{self.number()}"
         addresses = self.bed.addresses
         machine = f"arn:aws:states:{addresses.region}:{addresses.account}:stateMachine:{name}"
@@ -116,7 +116,7 @@ class World:
             yield deployment
             self.rights.note(deployment.bucket.name, deployment.requests())
         except Exception as error:
-            # Which deployment it was is the way into the logs.
+            # The name of the deployment is needed to find its logs.
             error.add_note(f"deployment {name}")
             raise
         finally:

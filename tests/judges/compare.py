@@ -5,7 +5,7 @@
 
 Silver and gold are compared as multisets of rows over all columns that do not start with `_`, names, order-free, and
 types included. The quarantine is compared by (source file name, source row); the broken rules of both sides are
-printed, not compared, because rule ids are the contract's choice. Exit code 0 equal, 1 different, JSON on stdout.
+printed, not compared, because the contract chooses the rule ids. Exit code 0 equal, 1 different, JSON on stdout.
 """
 
 import argparse
@@ -107,7 +107,7 @@ def compare_lake(lake, oracle_folder, domain, limit):
             con.execute(f"CREATE OR REPLACE VIEW oracle_table AS FROM read_parquet({readers.text_literal(parquet)})")
             if not (lake / name / "_delta_log").is_dir():
                 expected = count(con, "oracle_table")
-                # A table that would be empty need not exist.
+                # A table without rows may not exist.
                 results.append({"reader": reader, "table": name, "equal": expected == 0, "missing": True,
                                 "rows": {"lake": None, "oracle": expected}})
                 continue

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Judges every Delta table below a lake with two independent readers.
+"""Checks every Delta table below a lake with two independent readers.
 
     delta_judge.py --lake LAKE [--table silver/sales/transactions ...]
 
@@ -34,7 +34,7 @@ def log_actions(folder):
 
 
 def judge_adds(folder, problems):
-    """Statistics and partition values of every Add; returns how many were seen and those of the files still live."""
+    """Checks statistics and partition values of every Add; returns how many were seen, and the Adds of live files."""
     partition_columns, live, adds = [], {}, 0
     for version, name, action in log_actions(folder):
         if name == "metaData":
@@ -55,11 +55,11 @@ def judge_adds(folder, problems):
 
 
 def judge_file(con, folder, action, problems):
-    """The statistics of a live file against the file itself."""
+    """Compares the statistics of a live file with the file itself."""
     path = folder / urllib.parse.unquote(action["path"])
     where = f"file {action['path']}"
     if not path.is_file():
-        problems.append(f"{where}: is in the log and not in the folder")
+        problems.append(f"{where}: is in the log but not in the folder")
         return
     if path.stat().st_size != action["size"]:
         problems.append(f"{where}: size {action['size']} in the log, {path.stat().st_size} on disk")
@@ -85,7 +85,7 @@ def judge_file(con, folder, action, problems):
                 continue  # a long text's maximum may be cut and padded: readers allow for it
             literal = f"CAST({readers.text_literal(json.dumps(value) if isinstance(value, bool) else value)} AS {kind})"
             if kind.startswith("TIMESTAMP"):
-                # Delta writes timestamps to the millisecond: the true maximum may lie within that millisecond.
+                # Delta writes timestamps in milliseconds: the true maximum may lie within that millisecond.
                 literal = f"({literal} + INTERVAL 1 MILLISECOND)" if key == "maxValues" else literal
             checks.append(f"coalesce({comparison.format(c=quoted, v=literal)}, true)")
             labels.append(f"{key} of {column} is {value}")
@@ -93,11 +93,11 @@ def judge_file(con, folder, action, problems):
         problems.append(f"{where}: no column has statistics")
         return
     outcome = con.execute(f"SELECT {', '.join(checks)} FROM {source}").fetchone()
-    problems += [f"{where}: {label}, the file says otherwise" for label, good in zip(labels, outcome) if not good]
+    problems += [f"{where}: {label}, but the file differs" for label, good in zip(labels, outcome) if not good]
 
 
 def judge_time_travel(con, folder, newest, problems):
-    """Row counts of every version, as both readers see them."""
+    """Compares the row counts of every version between both readers."""
     versions = []
     for version in range(newest + 1):
         try:
@@ -105,7 +105,7 @@ def judge_time_travel(con, folder, newest, problems):
             ours = table.to_pyarrow_dataset().count_rows()
             query = f"SELECT count(*) FROM delta_scan({readers.text_literal(folder)}, version => {version})"
             theirs = con.execute(query).fetchone()[0]
-        except Exception as error:  # any failure of a third-party reader is the finding
+        except Exception as error:  # any failure of a third-party reader is a finding
             problems.append(f"version {version} cannot be read: {error}")
             continue
         if ours != theirs:
@@ -142,7 +142,7 @@ def judge_table(name, folder):
             files=len(in_snapshot),
             versions=judge_time_travel(con, folder, table.version(), problems),
         )
-    except Exception as error:  # any failure of a third-party reader is the finding
+    except Exception as error:  # any failure of a third-party reader is a finding
         problems.append(f"cannot be read: {type(error).__name__}: {error}")
     finally:
         con.close()

@@ -53,7 +53,7 @@ def register_deltalake(con, view, folder, version=None):
 
 
 def create_duckdb_view(con, view, folder, version=None):
-    """The same table read by DuckDB's delta extension."""
+    """The same table, read by DuckDB's delta extension."""
     at = "" if version is None else f", version => {int(version)}"
     con.execute(f"CREATE OR REPLACE VIEW {view} AS SELECT * FROM delta_scan({text_literal(folder)}{at})")
 

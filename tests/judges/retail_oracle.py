@@ -23,7 +23,7 @@ import pyarrow
 COLUMNS = ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"]
 MAX_FIELD_BYTES = 64 * 1024 * 1024
 
-# Readable means: the whole text is a number of the target type, so no rounding, no exponent, no thousands separator.
+# A readable value is completely a number of the target type: no rounding, no exponent, no thousands separator.
 TYPED = r"""
 CREATE TABLE typed AS
 WITH texts AS (
@@ -149,7 +149,7 @@ def load_file(con, file):
 
 
 def load_file_with_corrupt_lines(con, file, header):
-    """DuckDB refuses a file with too many or too few fields in a line: split its records here, mark those lines."""
+    """DuckDB refuses a file with too many or too few fields in a line: this splits its records and marks those lines."""
     csv.field_size_limit(MAX_FIELD_BYTES)
     places = [header.index(column) for column in COLUMNS]
     with open_text(file) as text:
@@ -204,7 +204,7 @@ def summary(con, files):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", required=True, help="folder for the oracle's Parquet files; made if missing")
+    parser.add_argument("--out", required=True, help="folder for the oracle's Parquet files; created if missing")
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="CSV file or folder of CSV files")
     arguments = parser.parse_args()
     out = pathlib.Path(arguments.out)

@@ -1,6 +1,6 @@
-"""Judges a served table with the public client of Delta Sharing, against the table read by `deltalake`.
+"""Compares a served table, read with the public client of Delta Sharing, with the table read by `deltalake`.
 
-Arguments: profile file, table as share.schema.table, folder of the same table. Ends with 1 and a difference when they disagree.
+Arguments: profile file, table as share.schema.table, folder of the same table. Ends with 1 and a difference if they disagree.
 """
 
 import collections
@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 
 
 def canonical(frame: pd.DataFrame) -> list[tuple[str, ...]]:
-    """Rows as sorted texts, so that types of the two readers that mean the same are the same."""
+    """Rows as sorted texts, so that equivalent types of the two readers are equal."""
     columns = sorted(frame.columns)
 
     def text(value: object) -> str:
@@ -29,7 +29,7 @@ def canonical(frame: pd.DataFrame) -> list[tuple[str, ...]]:
 
 
 def same(what: str, given: pd.DataFrame, expected: pd.DataFrame) -> None:
-    """Ends the judgement when the frames differ."""
+    """Ends the program if the frames differ."""
     if sorted(given.columns) != sorted(expected.columns):
         sys.exit(f"{what}: columns {sorted(given.columns)}, expected {sorted(expected.columns)}")
     left, right = canonical(given), canonical(expected)
@@ -50,7 +50,7 @@ def main() -> None:
     if delta_sharing.get_table_version(url) != version:
         sys.exit(f"version {delta_sharing.get_table_version(url)}, expected {version}")
     expected, old = newest.to_pandas(), DeltaTable(folder, version=0).to_pandas()
-    # The instant at which the first version was committed: the versions after it were not there yet.
+    # The instant at which the first version was committed: later versions did not exist yet.
     first = min(entry["timestamp"] for entry in newest.history())
     then = datetime.fromtimestamp(first / 1000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     for delta in (False, True):
@@ -61,7 +61,7 @@ def main() -> None:
             sys.exit(f"{form} limit: {len(limited)} rows")
         same(f"{form} version 0", delta_sharing.load_as_pandas(url, version=0, use_delta_format=delta), old)
         same(f"{form} timestamp", delta_sharing.load_as_pandas(url, timestamp=then, use_delta_format=delta), old)
-        # Hints may leave in rows that are not meant, and never leave out one that is.
+        # With hints a response may contain other rows, but must never miss a matching row.
         hint = json.dumps({"op": "equal", "children": [
             {"op": "column", "name": "country", "valueType": "string"},
             {"op": "literal", "value": "France", "valueType": "string"},
@@ -76,7 +76,7 @@ def main() -> None:
             for row in canonical(rows):
                 balance[row] += sign
         if +balance != collections.Counter(canonical(expected)) or -balance:
-            sys.exit(f"{form} changes: what came in less what went out is not the table")
+            sys.exit(f"{form} changes: inserted minus removed rows do not give the table")
         print(f"{form} changes: {len(changes)} make the table", flush=True)
 
 

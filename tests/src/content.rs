@@ -1,4 +1,4 @@
-//! What is in the tables of a lake, as plain text that can be compared.
+//! The content of the tables of a lake, as plain text that can be compared.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -6,15 +6,15 @@ use std::future::Future;
 use sluice_core::name::TableRef;
 use sluice_lake::{Lake, inspect};
 
-/// Columns that differ between two lakes that hold the same: they tell when and by which run a row came.
+/// Columns that differ between two lakes that hold the same: they say when and by which run a row was read.
 const OF_THE_RUN: [&str; 3] = ["_ingested_at", "_ingestion_date", "_run_id"];
-/// Differences shown of each side.
+/// Number of differences that are shown of each side.
 const SHOWN: usize = 5;
 
 /// Rows of a table: sorted, each a list of `column=value` in the order of the columns' names, repeated rows repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableContent {
-    /// Names of the columns compared.
+    /// Names of the compared columns.
     pub columns: Vec<String>,
     /// The rows.
     pub rows: Vec<String>,
@@ -35,7 +35,7 @@ pub fn lake_content(lake: &Lake) -> LakeContent {
     tables.into_iter().map(|table| (table.table.to_string(), table_content(lake, &table.table))).collect()
 }
 
-/// Reads a table. File addresses are cut to the file's name, because every test has folders of its own.
+/// Reads a table. File addresses are cut to the file's name, because every test uses different folders.
 pub fn table_content(lake: &Lake, table: &TableRef) -> TableContent {
     let head = wait(inspect::head(lake, table, None, u32::MAX)).expect("the table can be read");
     let mut kept: Vec<(usize, &String)> =
@@ -58,7 +58,7 @@ pub fn table_content(lake: &Lake, table: &TableRef) -> TableContent {
     TableContent { columns: kept.into_iter().map(|(_, name)| name.clone()).collect(), rows }
 }
 
-/// Asserts that two lakes hold the same, and shows the first differences when they do not.
+/// Asserts that two lakes hold the same, and shows the first differences if they do not.
 pub fn assert_same(expected: &LakeContent, actual: &LakeContent, when: &str) {
     let names = |content: &LakeContent| content.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(expected), names(actual), "{when}: tables");

@@ -1,11 +1,11 @@
-//! Source files: the real ones when they are there, and edits of generated ones.
+//! Source files: the real ones if they exist, and edits of generated ones.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::files;
 
-/// The files of the UCI "Online Retail" data set beside the repository, by date; `None` when they are not there.
+/// The files of the UCI "Online Retail" data set next to the repository, by date; `None` if they do not exist.
 pub fn retail_files() -> Option<Vec<PathBuf>> {
     let folder = files::repository().parent()?.join("shared/data/retail");
     let found: Vec<PathBuf> =
@@ -31,7 +31,7 @@ pub fn record_count<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> u64 {
     files.into_iter().map(|file| lines(file).len() as u64 - 1).sum()
 }
 
-/// The fields of a CSV record, when it has eight and none is quoted; such a record can be edited with ease.
+/// The fields of a CSV record, when it has eight and none is quoted; such a record is easy to edit.
 pub fn plain_fields(record: &str) -> Option<Vec<&str>> {
     let fields: Vec<&str> = record.split(',').collect();
     (fields.len() == 8 && !record.contains('"')).then_some(fields)

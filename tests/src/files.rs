@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 /// The root of the repository.
 pub fn repository() -> PathBuf {
-    // What cargo says now, not what it said when this was compiled: clones may share a target folder.
+    // Read at run time, not at compile time, because several clones may share a target folder.
     let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     Path::new(&package).parent().expect("the crate is in the repository").to_owned()
 }
 
-/// Copies a folder with all below it. The target is made; what is there already stays unless it has the same name.
+/// Copies a folder and everything below it. The target is created; existing files stay unless they have the same name.
 pub fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap_or_else(|error| panic!("cannot make {}: {error}", to.display()));
+    fs::create_dir_all(to).unwrap_or_else(|error| panic!("cannot create {}: {error}", to.display()));
     for path in entries(from) {
         let target = to.join(path.file_name().expect("an entry has a name"));
         if path.is_dir() {
@@ -26,7 +26,7 @@ pub fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// Removes a folder with all below it, if it is there.
+/// Removes a folder and everything below it, if it exists.
 pub fn remove_folder(folder: &Path) {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != ErrorKind::NotFound => panic!("cannot remove {}: {error}", folder.display()),
@@ -36,7 +36,7 @@ pub fn remove_folder(folder: &Path) {
 
 /// Copies files into a folder under their own names, and returns the copies.
 pub fn copy_files<'a>(files: impl IntoIterator<Item = &'a PathBuf>, folder: &Path) -> Vec<PathBuf> {
-    fs::create_dir_all(folder).unwrap_or_else(|error| panic!("cannot make {}: {error}", folder.display()));
+    fs::create_dir_all(folder).unwrap_or_else(|error| panic!("cannot create {}: {error}", folder.display()));
     let copy = |file: &PathBuf| {
         let target = folder.join(file.file_name().expect("a file has a name"));
         fs::copy(file, &target).unwrap_or_else(|error| panic!("cannot copy {}: {error}", file.display()));
@@ -45,7 +45,7 @@ pub fn copy_files<'a>(files: impl IntoIterator<Item = &'a PathBuf>, folder: &Pat
     files.into_iter().map(copy).collect()
 }
 
-/// What is directly in a folder, sorted. A folder that does not exist has nothing in it.
+/// The direct entries of a folder, sorted. A folder that does not exist counts as empty.
 pub fn entries(folder: &Path) -> Vec<PathBuf> {
     let listed = match fs::read_dir(folder) {
         Ok(listed) => listed,

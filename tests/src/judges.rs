@@ -1,4 +1,4 @@
-//! Judges that others wrote: DuckDB and the PyPI `deltalake`, asked by the scripts of `tests/judges`.
+//! Independent judges: DuckDB and `deltalake` from PyPI, called by the scripts of `tests/judges`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::files;
 
-/// The Python that has the judges' packages.
+/// The Python interpreter with the judges' packages.
 pub struct Judges {
     python: PathBuf,
 }
@@ -15,12 +15,12 @@ pub struct Judges {
 /// Tables computed from the source files by DuckDB, as Parquet files in a folder.
 pub struct Oracle {
     folder: PathBuf,
-    /// What the oracle counted.
+    /// The oracle's counts.
     pub summary: Value,
 }
 
 impl Judges {
-    /// The judges of this machine; without them the test is told to be skipped.
+    /// The judges of this machine; without them the test is reported as skipped.
     pub fn or_skip(test: &str) -> Option<Self> {
         match std::env::var_os("SLUICE_PYTHON") {
             Some(python) if !python.is_empty() => Some(Self { python: python.into() }),
@@ -57,9 +57,9 @@ impl Judges {
         assert_eq!(judged["equal"], true, "{when}: {judged:#}");
     }
 
-    /// What two Delta readers find of every table of a lake: contents, statistics, partition values, time travel.
+    /// What two Delta readers find in every table of a lake: contents, statistics, partition values, time travel.
     ///
-    /// Stops the test when they find a problem.
+    /// Fails the test when they find a problem.
     pub fn judge_tables(&self, lake: &Path) -> Vec<Value> {
         let mut command = self.script("delta_judge.py");
         command.arg("--lake").arg(lake);
@@ -88,5 +88,6 @@ fn answer(command: &mut Command, codes: &[i32]) -> Value {
     let (said, erred) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let expected = output.status.code().is_some_and(|code| codes.contains(&code));
     assert!(expected, "{command:?} ended with {}:\n{erred}\n{said}", output.status);
-    serde_json::from_str(&said).unwrap_or_else(|error| panic!("{command:?} printed no JSON: {error}\n{said}\n{erred}"))
+    serde_json::from_str(&said)
+        .unwrap_or_else(|error| panic!("{command:?} did not print JSON: {error}\n{said}\n{erred}"))
 }

@@ -1,4 +1,4 @@
-//! A place to work in: a lake, a landing folder, and a copy of the retail pipeline that a test may change.
+//! The workspace of a test: a lake, a landing folder, and a copy of the retail pipeline that the test may change.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,7 +27,7 @@ pub const DAILY_REVENUE: &str = "gold/sales/daily_revenue";
 /// Value of customers.
 pub const CUSTOMER_RFM: &str = "gold/sales/customer_rfm";
 
-/// A folder of its own per test, removed at the end.
+/// A separate folder for each test, removed at the end.
 pub struct Lab {
     folder: TempDir,
     lake: PathBuf,
@@ -84,12 +84,12 @@ impl Lab {
         self.folder().join("pipelines/retail")
     }
 
-    /// Temporary files of the binary, so that a killed one leaves nothing outside.
+    /// Folder for temporary files of the binary, so that a killed process leaves nothing elsewhere.
     fn scratch(&self) -> PathBuf {
         self.folder().join("tmp")
     }
 
-    /// Replaces a text, which must be there exactly once, in a file of the pipeline's copy.
+    /// Replaces a text, which must occur exactly once, in a file of the pipeline's copy.
     pub fn edit_pipeline(&self, file: &str, from: &str, to: &str) {
         let path = self.pipeline().join(file);
         let text = std::fs::read_to_string(&path).expect("a file of the pipeline");
@@ -97,7 +97,7 @@ impl Lab {
         std::fs::write(&path, text.replace(from, to)).expect("a file of the pipeline can be written");
     }
 
-    /// A call of `sluice` with these words.
+    /// A call of `sluice` with these arguments.
     pub fn command<S: AsRef<std::ffi::OsStr>>(&self, words: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(binary());
         command.args(words).current_dir(self.folder()).env("TMPDIR", self.scratch()).env_remove("SLUICE_LAKE");
@@ -135,7 +135,7 @@ impl Lab {
         command
     }
 
-    /// Makes sample files in a folder and returns them by date. The dirt is below the gate's limit unless asked for.
+    /// Generates sample files in a folder and returns them by date. By default the dirt is below the gate's limit.
     pub fn sample(&self, folder: &Path, sample: &Sample<'_>) -> Vec<PathBuf> {
         let mut command = self.command(["sample"]);
         command.arg(folder).args(["--start", sample.start, "--dirt", sample.dirt, "--seed", "11", "--json", "--force"]);
@@ -150,7 +150,7 @@ impl Lab {
         wire::tables(self.sluice(&["table", "list"]).expect_code(0).page())
     }
 
-    /// Rows of a table; 0 where there is none.
+    /// Rows of a table; 0 if it does not exist.
     pub fn rows(&self, table: &str) -> u64 {
         self.tables().get(table).map_or(0, |state| state.rows)
     }
@@ -175,12 +175,12 @@ impl Lab {
         open_lake(self.lake())
     }
 
-    /// What is in all tables.
+    /// The content of all tables.
     pub fn content(&self) -> LakeContent {
         content::lake_content(&self.open())
     }
 
-    /// All files of the tables' logs: while none is added, no table has a new version.
+    /// All files of the tables' logs: as long as no file is added, no table has a new version.
     pub fn log_files(&self) -> Vec<PathBuf> {
         let in_log = |path: &PathBuf| path.iter().any(|part| part == "_delta_log");
         files::all_files(self.lake()).into_iter().filter(in_log).collect()
@@ -210,12 +210,12 @@ impl Lab {
     }
 }
 
-/// Opens a lake of this machine.
+/// Opens a local lake.
 pub fn open_lake(folder: &Path) -> Lake {
     Lake::open(&folder_uri(folder), &std::collections::BTreeMap::new()).expect("a local lake opens")
 }
 
-/// The address of a folder that is there.
+/// The address of an existing folder.
 pub fn folder_uri(folder: &Path) -> FolderUri {
     let folder = std::fs::canonicalize(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let url = url::Url::from_directory_path(&folder).expect("an absolute path is an address");

@@ -1,15 +1,14 @@
-//! The harness of the integration tests: a place to work in, the real `sluice` binary, and eyes that are not its own.
+//! The harness of the integration tests: a workspace, the real `sluice` binary, and independent judges.
 //!
-//! Tests act as a user does, through the binary. What came of it is read by the library from the lake, and judged by
-//! programs of others (`tests/judges`) where those can be had; where they cannot, the test says so and is listed as
-//! skipped.
+//! Tests act as a user does, through the binary. The library reads the result from the lake, and independent programs
+//! (`tests/judges`) check it if they are installed; if they are not, the test says so and is listed as skipped.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
-    reason = "a harness stops at the first surprise, with all it knows about it"
+    reason = "a harness stops at the first surprise, with all the details"
 )]
 
 pub mod content;
@@ -27,13 +26,13 @@ use std::fs::OpenOptions;
 use std::io::Write;
 
 /// Says that a test cannot run on this machine, and why: on standard error, and as a line of the file that the
-/// environment variable `SLUICE_SKIPS` names, because the test runner swallows what a passing test prints.
+/// environment variable `SLUICE_SKIPS` names, because the test runner hides the output of a passing test.
 pub fn skip(test: &str, reason: &str) {
     let line = format!("{test}: {reason}");
     eprintln!("SKIPPED {line}");
     if let Some(list) = std::env::var_os("SLUICE_SKIPS") {
         let mut list = OpenOptions::new().create(true).append(true).open(&list).expect("SLUICE_SKIPS names a file");
-        // One write, so that the lines of tests that run side by side stay whole.
+        // A single write, so that the lines of parallel tests are not mixed.
         list.write_all(format!("{line}\n").as_bytes()).expect("the list of skipped tests can be written");
     }
 }

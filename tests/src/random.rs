@@ -29,12 +29,12 @@ impl Random {
         low + i64::try_from(self.below(width)).expect("below a width that is an i64")
     }
 
-    /// One of the items, of which there is at least one.
+    /// One of the items; the list must not be empty.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len())]
     }
 
-    /// Whether something that happens in `percent` of all draws happens.
+    /// Whether an event with a probability of `percent` happens.
     pub fn happens(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }

@@ -1,4 +1,4 @@
-//! `sluice serve`, and calls of it as a client makes them.
+//! `sluice serve`, called as a client does.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -11,10 +11,10 @@ use tokio::runtime::Runtime;
 
 use crate::lab::Lab;
 
-/// Longest that a connection waits for another request.
+/// How long a connection waits for another request.
 const IDLE: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// A server of a lab's lake on a free port; it ends with this value.
+/// A server of a lab's lake on a free port; it ends when this value is dropped.
 pub struct Served {
     child: Child,
     endpoint: String,
@@ -24,7 +24,7 @@ pub struct Served {
     client: Client,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// Status.
@@ -51,14 +51,14 @@ impl Answer {
         self.headers.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 
-    /// The answer itself, when it has this status. Stops the test otherwise.
+    /// Returns the response if it has this status; otherwise fails the test.
     #[must_use]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{self}");
         self
     }
 
-    /// The code of the problem that the answer must be.
+    /// The code of the problem in the response, which must be a problem.
     pub fn problem(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self}");
         let problem = self.json();
@@ -94,11 +94,11 @@ impl Served {
         let mut line = String::new();
         let out = child.stdout.take().expect("a pipe");
         BufReader::new(out).read_line(&mut line).expect("a line");
-        let told: Value = serde_json::from_str(&line)
-            .unwrap_or_else(|error| panic!("the server tells no address: {error}: {line}{}", read(&log)));
-        let endpoint = told["endpoint"].as_str().expect("an address").to_owned();
+        let announced: Value = serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("the server printed no address: {error}: {line}{}", read(&log)));
+        let endpoint = announced["endpoint"].as_str().expect("an address").to_owned();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        // The server closes connections that are idle for ten seconds; a client that sleeps meanwhile would not notice.
+        // The server closes connections that are idle for ten seconds, which a sleeping client would not notice.
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).pool_idle_timeout(IDLE);
         let client = client.build().expect("a client");
         Self { child, endpoint, audit, log, runtime, client }
@@ -109,7 +109,7 @@ impl Served {
         &self.endpoint
     }
 
-    /// A request of a path, or of a whole address of this server.
+    /// A request for a path, or for a full address of this server.
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let address = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.endpoint) };
         self.client.request(Method::from_bytes(method.as_bytes()).expect("a method"), address)
@@ -126,7 +126,7 @@ impl Served {
         })
     }
 
-    /// GET, with a token or without.
+    /// GET, with or without a token.
     pub fn get(&self, path: &str, token: Option<&str>) -> Answer {
         let request = self.request("GET", path);
         self.send(match token {
@@ -135,7 +135,7 @@ impl Served {
         })
     }
 
-    /// POST of JSON, with a token or without.
+    /// POST of JSON, with or without a token.
     pub fn post(&self, path: &str, token: Option<&str>, body: &Value) -> Answer {
         let request = self.request("POST", path).header("content-type", "application/json").body(body.to_string());
         self.send(match token {
@@ -149,7 +149,7 @@ impl Served {
         read(&self.audit).lines().map(|line| serde_json::from_str(line).expect("an event")).collect()
     }
 
-    /// What the server has logged.
+    /// The log of the server.
     pub fn log(&self) -> String {
         read(&self.log)
     }

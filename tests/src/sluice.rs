@@ -1,4 +1,4 @@
-//! The `sluice` binary and what a call of it came to.
+//! The `sluice` binary and the result of a call.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -13,29 +13,29 @@ use sluice_core::run::Outcome;
 
 use crate::wire::{self, StateEvent};
 
-/// The binary: the one that `SLUICE_BIN` names, else the one beside this test in cargo's target folder.
+/// The binary: the one that `SLUICE_BIN` names, otherwise the one next to this test in cargo's target folder.
 pub fn binary() -> PathBuf {
     if let Some(named) = std::env::var_os("SLUICE_BIN").filter(|named| !named.is_empty()) {
         let named = PathBuf::from(named);
-        assert!(named.is_file(), "SLUICE_BIN names {}, which is no file", named.display());
+        assert!(named.is_file(), "SLUICE_BIN names {}, which is not a file", named.display());
         return named;
     }
     // Tests are in `<target>/<profile>/deps`, binaries in `<target>/<profile>`.
     let test = std::env::current_exe().expect("a running test has a file");
-    let beside = test.ancestors().nth(2).expect("a test is in the target folder");
-    let binary = beside.join(format!("sluice{}", std::env::consts::EXE_SUFFIX));
+    let profile_folder = test.ancestors().nth(2).expect("a test is in the target folder");
+    let binary = profile_folder.join(format!("sluice{}", std::env::consts::EXE_SUFFIX));
     assert!(
         binary.is_file(),
-        "{} is not there: run `cargo build --workspace --bins` first, or `cargo xtask test`, which does",
+        "{} does not exist: run `cargo build --workspace --bins` first, or `cargo xtask test`, which does",
         binary.display()
     );
     binary
 }
 
-/// A call of the binary that came to its end.
+/// A call of the binary that has ended.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// What was called.
+    /// The command line.
     pub line: String,
     /// Exit code; `None` when it was killed.
     pub code: Option<i32>,
@@ -48,7 +48,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// Runs a command to its end.
+    /// Runs a command until it ends.
     pub fn of(mut command: Command) -> Self {
         let line = format!("{command:?}");
         let started = Instant::now();
@@ -63,14 +63,14 @@ impl Run {
         }
     }
 
-    /// The run itself, when it ended with this exit code. Stops the test otherwise.
+    /// Returns the run if it ended with this exit code; otherwise fails the test.
     #[must_use]
     pub fn expect_code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self}");
         self
     }
 
-    /// The run itself, when the state machine ended so, with the exit code that belongs to it.
+    /// Returns the run if the state machine ended with this outcome and the matching exit code; otherwise fails the test.
     #[must_use]
     pub fn expect(self, outcome: Outcome) -> Self {
         let code = match outcome {
@@ -100,7 +100,7 @@ impl Run {
 
     /// The run's id.
     pub fn run_id(&self) -> RunId {
-        wire::run_id(&self.lines()).unwrap_or_else(|| panic!("the run tells no id\n{self}"))
+        wire::run_id(&self.lines()).unwrap_or_else(|| panic!("the run printed no id\n{self}"))
     }
 
     /// Entries and exits of states, in order.
@@ -121,7 +121,7 @@ impl std::fmt::Display for Run {
     }
 }
 
-/// A call of the binary under way, with its standard output going to a file.
+/// A running call of the binary, with its standard output in a file.
 pub struct Started {
     child: Child,
     line: String,
@@ -131,7 +131,7 @@ pub struct Started {
 }
 
 impl Started {
-    /// Starts a command. Its output goes to `<name>.out` and `<name>.err` in `folder`, so that no pipe stops it.
+    /// Starts a command. Its output goes to `<name>.out` and `<name>.err` in `folder`, so that no full pipe can block it.
     pub fn new(mut command: Command, folder: &Path, name: &str) -> Self {
         let line = format!("{command:?}");
         let (stdout, stderr) = (folder.join(format!("{name}.out")), folder.join(format!("{name}.err")));
@@ -148,7 +148,7 @@ impl Started {
         self.ended(status.code())
     }
 
-    /// Kills the process with SIGKILL this long after its start. `Err` when it had come to its end before.
+    /// Kills the process with SIGKILL this long after its start. `Err` if it had already ended.
     pub fn kill_after(mut self, instant: Duration) -> Result<Run, Run> {
         std::thread::sleep(instant.saturating_sub(self.began.elapsed()));
         if let Some(status) = self.child.try_wait().expect("a child can be asked") {
@@ -157,11 +157,11 @@ impl Started {
         self.child.kill().expect("a child can be killed");
         let status = self.child.wait().expect("a child can be waited for");
         let run = self.ended(status.code());
-        // It may have ended by itself between the question and the kill.
+        // It may have ended by itself between the check and the kill.
         if status.code().is_none() { Ok(run) } else { Err(run) }
     }
 
-    /// Kills the process with SIGKILL as soon as the condition holds. `Err` when it had come to its end before.
+    /// Kills the process with SIGKILL as soon as the condition holds. `Err` if it had already ended.
     pub fn kill_when(mut self, holds: impl Fn() -> bool) -> Result<Run, Run> {
         while !holds() {
             if let Some(status) = self.child.try_wait().expect("a child can be asked") {
@@ -173,8 +173,7 @@ impl Started {
     }
 
     fn ended(self, code: Option<i32>) -> Run {
-        let read =
-            |path: &Path| String::from_utf8_lossy(&std::fs::read(path).expect("the output is there")).into_owned();
+        let read = |path: &Path| String::from_utf8_lossy(&std::fs::read(path).expect("the output exists")).into_owned();
         Run {
             line: self.line,
             code,
@@ -185,25 +184,25 @@ impl Started {
     }
 }
 
-/// Runs a command and kills it with SIGKILL as soon as it has told `count` entries and exits of states.
+/// Runs a command and kills it with SIGKILL as soon as it has printed `count` entries and exits of states.
 ///
-/// `Err` when it came to its end before it was killed.
+/// `Err` if it ended before it was killed.
 pub fn kill_at_event(mut command: Command, count: usize) -> Result<Run, Run> {
     let line = format!("{command:?}");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let began = Instant::now();
     let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {line}: {error}"));
     let mut pipe: BufReader<ChildStdout> = BufReader::new(child.stdout.take().expect("a pipe"));
-    let (mut stdout, mut told) = (String::new(), 0);
-    while told < count {
+    let (mut stdout, mut seen) = (String::new(), 0);
+    while seen < count {
         let from = stdout.len();
         if pipe.read_line(&mut stdout).expect("a pipe can be read") == 0 {
             break;
         }
-        told += usize::from(StateEvent::of(&stdout[from..]).is_some());
+        seen += usize::from(StateEvent::of(&stdout[from..]).is_some());
     }
     child.kill().expect("a child can be killed");
-    // What it told between the event and the kill shows where the kill landed.
+    // The output between the event and the kill shows where the kill landed.
     while pipe.read_line(&mut stdout).expect("a pipe can be read") > 0 {}
     let status = child.wait().expect("a child can be waited for");
     let run = Run { line, code: status.code(), stdout, stderr: String::new(), time: began.elapsed() };

@@ -1,4 +1,4 @@
-//! The shapes of the command's JSON that the tests rely on, in one place.
+//! The JSON formats of the command that the tests rely on, in one place.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub enum StateEvent {
 }
 
 impl StateEvent {
-    /// The event of a line of standard output; `None` for lines that tell something else.
+    /// The event of a line of standard output; `None` for other lines.
     pub fn of(line: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(line).ok()?;
         let name = value.get("state")?.as_str()?.to_owned();
@@ -39,16 +39,16 @@ impl StateEvent {
 
 /// The outcome that the lines of `sluice run --json` end with.
 pub fn outcome(lines: &[Value]) -> Option<Outcome> {
-    let told = lines.iter().rev().find_map(|line| line.get("outcome"))?;
-    serde_json::from_value(told.clone()).ok()
+    let ending = lines.iter().rev().find_map(|line| line.get("outcome"))?;
+    serde_json::from_value(ending.clone()).ok()
 }
 
-/// The run that the lines of `sluice run --json` tell of. An acceptance ends with the run that it publishes.
+/// The run id in the lines of `sluice run --json`. An acceptance ends with the id of the run that it publishes.
 pub fn run_id(lines: &[Value]) -> Option<RunId> {
     lines.iter().rev().find_map(|line| line.get("run_id"))?.as_str()?.parse().ok()
 }
 
-/// A table as `sluice table list --json` tells it.
+/// A table in the output of `sluice table list --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct TableState {
     /// The table.
@@ -70,7 +70,7 @@ pub fn tables(page: Value) -> Tables {
     list.into_iter().map(|state| (state.table.to_string(), state)).collect()
 }
 
-/// A held source object as `sluice source list --json` tells it.
+/// A held source object in the output of `sluice source list --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct HeldSource {
     /// Its id.
@@ -83,18 +83,18 @@ pub struct HeldSource {
     pub reason: String,
 }
 
-/// A run as `sluice runs list --json` tells it.
+/// A run in the output of `sluice runs list --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ListedRun {
     /// The run.
     pub run_id: RunId,
-    /// How far it came.
+    /// Its state.
     pub state: String,
     /// Broken error rules, as `<table>: <rule>`.
     pub broken_rules: Vec<String>,
 }
 
-/// What `sluice runs list --json` tells.
+/// The output of `sluice runs list --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct RunList {
     /// The newest runs, newest first.
@@ -103,7 +103,7 @@ pub struct RunList {
     pub held: Vec<HeldSource>,
 }
 
-/// A quarantine table as `sluice quarantine list --json` tells it.
+/// A quarantine table in the output of `sluice quarantine list --json`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct QuarantineState {
     /// The quarantine table.

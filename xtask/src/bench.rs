@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what a whole run costs, beside two scripts that do the same job on the same file.
+//! `cargo xtask bench`: what a whole run costs, compared with two scripts that do the same job on the same file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::bench_apis;
 use crate::bench_data::{self, Source};
-use crate::bench_doors;
 use crate::bench_formats::{self, Format};
 use crate::deployed;
 use crate::judge_tools::{self, Tool};
@@ -26,7 +26,7 @@ pub(crate) struct Options {
     /// Sizes at which the peak memory of a run is measured; an empty text leaves this out.
     #[arg(long, value_name = "GB,…", default_value = "0.25,1,4")]
     memory_gb: String,
-    /// Formats in which the sizes up to 1 GB are measured beside plain CSV.
+    /// Formats in which the sizes up to 1 GB are measured in addition to plain CSV.
     #[arg(long, value_delimiter = ',', default_value = "gzip,ndjson,parquet")]
     memory_formats: Vec<Format>,
     /// Times each job runs; the median by wall time counts.
@@ -41,14 +41,14 @@ pub(crate) struct Options {
     /// Measure this many cold starts of every function instead: release build, over the S3 protocol.
     #[arg(long, value_name = "STARTS", value_parser = clap::value_parser!(u32).range(2..))]
     cold_starts: Option<u32>,
-    /// Measure the HTTP doors instead: many callers at once on `sluice serve`, beside DuckDB.
+    /// Measure the HTTP APIs instead: many callers at once on `sluice serve`, compared with DuckDB.
     #[arg(long, conflicts_with = "cold_starts")]
-    doors: bool,
+    apis: bool,
     /// Callers at once.
-    #[arg(long, requires = "doors", default_value_t = 200)]
+    #[arg(long, requires = "apis", default_value_t = 200)]
     callers: u32,
     /// Seconds for each question.
-    #[arg(long, requires = "doors", default_value_t = 60)]
+    #[arg(long, requires = "apis", default_value_t = 60)]
     seconds: u32,
 }
 
@@ -73,8 +73,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if let Some(starts) = options.cold_starts {
         return deployed::cold_starts(workspace, starts);
     }
-    if options.doors {
-        return bench_doors::measure(workspace, options.callers, options.seconds);
+    if options.apis {
+        return bench_apis::measure(workspace, options.callers, options.seconds);
     }
     let memory_sizes = sizes_from(&options.memory_gb).context("--memory-gb")?;
     let Tool::Ready(python) = judge_tools::python(workspace)? else {
@@ -152,7 +152,7 @@ impl Bench<'_> {
             }
             fs::remove_dir_all(self.folder.join("data"))?;
         }
-        println!("\nPeak memory of `sluice run` by size and format of the input, beside what validate estimated:\n");
+        println!("\nPeak memory of `sluice run` by size and format of the input, compared with validate's estimate:\n");
         for run in &measured {
             println!("  {}", run.line());
         }

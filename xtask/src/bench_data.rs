@@ -10,7 +10,7 @@ use crate::workspace::{Workspace, output_of};
 
 /// The file spans this many days.
 const DAYS: u64 = 25;
-/// Rows of the trial day that tells how many bytes a row has.
+/// Rows of the trial day that shows how many bytes a row has.
 const TRIAL_ROWS: u64 = 5000;
 const DIRT: &str = "0.01";
 

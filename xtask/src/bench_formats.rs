@@ -33,7 +33,7 @@ impl Format {
         }
     }
 
-    /// As a spec writes it: packing is told by content.
+    /// As a spec writes it: compression is recognised by content.
     fn in_spec(self) -> &'static str {
         match self {
             Self::Csv | Self::Gzip => "csv",
@@ -43,7 +43,7 @@ impl Format {
     }
 }
 
-/// Writes the rows of a CSV file in another format, alone in a folder beside it.
+/// Writes the rows of a CSV file in another format, alone in a folder next to it.
 ///
 /// # Errors
 /// When `bench/convert.py` fails or the disk is full.

@@ -12,7 +12,7 @@ const PIPELINE: &str = "pipelines/retail";
 const PUBLISHED_OR_SKIPPED: i32 = 0;
 const REJECTED: i32 = 3;
 
-/// Version and row count of every table, as `sluice table list --json` tells them.
+/// Version and row count of every table, as `sluice table list --json` prints them.
 type Tables = BTreeMap<String, TableState>;
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -111,12 +111,12 @@ struct Spread {
     p95: f64,
 }
 
-/// The command that runs the scenarios, or why there can be none here.
+/// The command that runs the scenarios, or why they cannot run here.
 fn scenarios(workspace: &Workspace) -> Result<Result<Command, String>> {
     script(workspace, "run.py", &workspace.target().join("debug"))
 }
 
-/// A script of the bed over the functions of this folder, or why there can be none here.
+/// A script of the bed over the functions of this folder, or why it cannot run here.
 fn script(workspace: &Workspace, name: &str, functions: &Path) -> Result<Result<Command, String>> {
     workspace.build_binaries()?;
     let python = match judge_tools::python_with(workspace, &format!("{FOLDER}/requirements.txt"))? {
@@ -129,8 +129,8 @@ fn script(workspace: &Workspace, name: &str, functions: &Path) -> Result<Result<
     command.arg("--functions").arg(functions).arg("--sluice").arg(workspace.sluice());
     command.arg("--moto").arg(python.with_file_name("moto_server"));
     command.arg("--emr").arg(workspace.target().join("debug/emr-local"));
-    if let Tool::Ready(doors) = judge_tools::doors_python(workspace)? {
-        command.env("SLUICE_DOORS_PYTHON", doors);
+    if let Tool::Ready(apis) = judge_tools::apis_python(workspace)? {
+        command.env("SLUICE_APIS_PYTHON", apis);
     }
     let assembly = workspace.target().join("cdk/dev");
     if assembly.is_dir() {

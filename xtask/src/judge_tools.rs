@@ -17,7 +17,7 @@ const OLDEST_PYTHON: (u32, u32) = (3, 11);
 /// Written last into an installed folder: without it the folder is a torso and is made again.
 pub(crate) const COMPLETE: &str = ".complete";
 
-/// A tool that is there, or the reason why it cannot be on this machine.
+/// An installed tool, or the reason why this machine cannot have it.
 pub(crate) enum Tool {
     /// Installed; the path of its program.
     Ready(PathBuf),
@@ -38,18 +38,18 @@ pub(crate) fn python(workspace: &Workspace) -> Result<Tool> {
     python_with(workspace, "tests/judges/requirements.txt")
 }
 
-/// The Python with the clients and testers of the HTTP doors.
+/// The Python with the clients and testers of the HTTP APIs.
 ///
 /// # Errors
 /// Those of [`python_with`].
-pub(crate) fn doors_python(workspace: &Workspace) -> Result<Tool> {
-    python_with(workspace, "tests/judges/doors-requirements.txt")
+pub(crate) fn apis_python(workspace: &Workspace) -> Result<Tool> {
+    python_with(workspace, "tests/judges/apis-requirements.txt")
 }
 
 /// The Python of a virtual environment with the packages of this file.
 ///
 /// # Errors
-/// When Python is there and the packages cannot be installed: that is a broken network or a broken pin, not a lack.
+/// When Python exists but the packages cannot be installed: the network or a pin is broken.
 pub(crate) fn python_with(workspace: &Workspace, pins: &str) -> Result<Tool> {
     let pins = workspace.root().join(pins);
     let environment = folder(workspace).join(format!("venv-{}", hash_of(&[&pins])?));
@@ -110,7 +110,7 @@ pub(crate) fn install_python(
 /// The folder with the programs of `tests/judges/package.json`.
 ///
 /// # Errors
-/// When npm is there and the packages cannot be installed.
+/// When npm exists but the packages cannot be installed.
 pub(crate) fn node_programs(workspace: &Workspace) -> Result<Tool> {
     let judges = workspace.root().join("tests/judges");
     let pins = [judges.join("package.json"), judges.join("package-lock.json")];
@@ -155,7 +155,7 @@ pub(crate) fn base_python(workspace: &Workspace) -> Option<String> {
     names.iter().find(fits).map(|name| (*name).to_owned())
 }
 
-/// Tells one state of the pins from another.
+/// Distinguishes one state of the pins from another.
 pub(crate) fn hash_of(files: &[&Path]) -> Result<String> {
     let mut hasher = DefaultHasher::new();
     for file in files {
@@ -164,7 +164,7 @@ pub(crate) fn hash_of(files: &[&Path]) -> Result<String> {
     Ok(format!("{:016x}", hasher.finish()))
 }
 
-/// Removes a folder, if it is there.
+/// Removes a folder, if it exists.
 pub(crate) fn remove(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -3,8 +3,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to its terminal")]
 
 mod bench;
+mod bench_apis;
 mod bench_data;
-mod bench_doors;
 mod bench_formats;
 mod cdk;
 #[cfg(test)]
@@ -41,7 +41,7 @@ enum Command {
     Test(test_steps::Options),
     /// The main job end to end on sample data: five days, a new day, nothing new, a poisoned day, the next good day.
     Demo(demo::Options),
-    /// Wall time, CPU time and peak memory of a run, beside DuckDB and pandas doing the same job on the same file.
+    /// Wall time, CPU time and peak memory of a run, compared with DuckDB and pandas doing the same job on the same file.
     Bench(bench::Options),
     /// Polars against Spark: generated pipelines and the retail one, their tables compared row by row.
     Parity(parity::Options),

@@ -48,7 +48,7 @@ pub(crate) fn run_cases(workspace: &Workspace, options: &Options) -> Result<()> 
         "--ignored",
         "--exact",
         "--nocapture",
-        "parity::every_case",
+        "parity::both_engines_agree_on_every_case",
     ]);
     test.env("SLUICE_PARITY_CASES", options.cases.to_string()).env("SLUICE_PARITY_SEED", options.seed.to_string());
     test.env("SLUICE_PARITY_ONLY", options.only.as_deref().unwrap_or_default());

@@ -35,7 +35,7 @@ pub(crate) fn install(workspace: &Workspace) -> Result<()> {
 /// The folder with Spark and the jars, installed now if need be.
 ///
 /// # Errors
-/// When the tools to install it are there and it cannot be installed: a broken network or a broken pin, not a lack.
+/// When the tools to install it exist but it cannot be installed: the network or a pin is broken.
 pub(crate) fn ready(workspace: &Workspace) -> Result<Tool> {
     if output_of(workspace.command("java").arg("-version")).is_err() {
         return Ok(Tool::Missing(JAVA_ADVICE.to_owned()));

@@ -154,7 +154,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 fn judges(workspace: &Workspace) -> Result<Vec<String>> {
     let tools = [
         ("Python judges", judge_tools::python(workspace)?),
-        ("clients of the HTTP APIs", judge_tools::doors_python(workspace)?),
+        ("clients of the HTTP APIs", judge_tools::apis_python(workspace)?),
         ("npm judges", judge_tools::node_programs(workspace)?),
         ("Spark", spark_tools::ready(workspace)?),
     ];
@@ -181,8 +181,8 @@ fn tests(workspace: &Workspace) -> Result<Vec<String>> {
         Tool::Missing(_) => None,
     };
     judge_tools::export(&mut tests, workspace, python.as_deref());
-    if let Tool::Ready(doors) = judge_tools::doors_python(workspace)? {
-        tests.env("SLUICE_DOORS_PYTHON", doors);
+    if let Tool::Ready(apis) = judge_tools::apis_python(workspace)? {
+        tests.env("SLUICE_APIS_PYTHON", apis);
     }
     run_command(&mut tests)?;
     Ok(fs::read_to_string(&skips)?.lines().map(str::to_owned).collect())

@@ -37,7 +37,7 @@ impl Workspace {
         &self.root
     }
 
-    /// Cargo's target directory; everything xtask writes is below it unless told otherwise.
+    /// Cargo's target directory; everything xtask writes is below it unless an option says otherwise.
     pub(crate) fn target(&self) -> &Path {
         &self.target
     }

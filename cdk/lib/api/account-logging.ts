@@ -6,8 +6,8 @@ import { Construct } from "constructs";
 import { acknowledge, skipChecks } from "../suppressions.ts";
 
 /**
- * Lets API Gateway write logs. It is a setting of the account in this region, of which an empty account has none; it stays when the stack
- * goes, since other APIs may log by it.
+ * Lets API Gateway write logs. It is a setting of the account in this region, which a new account does not have; it stays when the stack
+ * is deleted, because other APIs may need it.
  */
 export class AccountLogging extends Construct {
   /** APIs that log depend on it. */
@@ -17,14 +17,14 @@ export class AccountLogging extends Construct {
     super(scope, id);
     const role = new iam.Role(this, "Role", {
       description: "API Gateway writes logs of all APIs of the account",
-      // No condition on the account: API Gateway tries the role when the setting is made, and documents none for it.
+      // No condition on the account: API Gateway tests the role when the setting is made, and documents no condition for it.
       assumedBy: new iam.ServicePrincipal("apigateway.amazonaws.com"),
       inlinePolicies: {
         logs: new iam.PolicyDocument({
           statements: [
             new iam.PolicyStatement({
               sid: "WriteLogsOfApis",
-              // What the managed policy AmazonAPIGatewayPushToCloudWatchLogs has, less reading events.
+              // The managed policy AmazonAPIGatewayPushToCloudWatchLogs without reading events.
               actions: ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams", "logs:PutLogEvents"],
               resources: ["*"],
             }),
@@ -33,7 +33,7 @@ export class AccountLogging extends Construct {
       },
     });
     role.applyRemovalPolicy(RemovalPolicy.RETAIN);
-    const evidence = "One role for all APIs of the account, which name their log groups themselves: API Gateway tests it with rights on * before it takes it";
+    const evidence = "One role for all APIs of the account, which name their log groups themselves: API Gateway tests it with rights on * before it accepts it";
     acknowledge(role, { id: "AwsSolutions-IAM5[Resource::*]", reason: evidence });
     skipChecks(role, { id: "CKV_AWS_111", comment: evidence });
     this.setting = new apigateway.CfnAccount(this, "Setting", { cloudWatchRoleArn: role.roleArn });

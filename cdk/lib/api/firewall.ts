@@ -9,9 +9,9 @@ import { skipChecks } from "../suppressions.ts";
 
 /** Properties of {@link Firewall}. */
 export interface FirewallProps {
-  /** Begins names. */
+  /** Prefix of names. */
   readonly prefix: string;
-  /** What it guards. */
+  /** What it protects. */
   readonly stage: apigateway.Stage;
   /** Region and account of the stage. */
   readonly region: string;
@@ -21,12 +21,12 @@ export interface FirewallProps {
   readonly logDays: logs.RetentionDays;
 }
 
-/** Requests of one address in five minutes: 10 a second for long, which is more than one client of Delta Sharing or a dashboard sends. */
+/** Requests of one address in five minutes: a sustained 10 per second, more than a client of Delta Sharing or a dashboard sends. */
 const REQUESTS_PER_ADDRESS = 3000;
 
 /**
- * A web application firewall before the API: known bad inputs and addresses, and a bound per address. Costs $5 a month, $1 a rule and $0.60
- * a million requests. Callers are authenticated anyway; it keeps noise off the functions.
+ * A web application firewall in front of the API: blocks known bad inputs and addresses, and limits each address. Costs $5 a month, $1 per
+ * rule and $0.60 per million requests. Callers are authenticated anyway; the firewall keeps noise off the functions.
  */
 export class Firewall extends Construct {
   constructor(scope: Construct, id: string, props: FirewallProps) {
@@ -51,7 +51,7 @@ export class Firewall extends Construct {
       rules: [
         managed(0, "AWSManagedRulesAmazonIpReputationList"),
         managed(1, "AWSManagedRulesKnownBadInputsRuleSet"),
-        // A request may name 1000 objects, which is more than the 8 KB of that rule; API Gateway and the functions bound bodies.
+        // A request may name 1000 objects, which is more than the 8 KB of that rule; API Gateway and the functions limit bodies.
         managed(2, "AWSManagedRulesCommonRuleSet", ["SizeRestrictions_BODY"]),
         {
           name: "PerAddress",
@@ -66,13 +66,13 @@ export class Firewall extends Construct {
     this.log(acl, props);
   }
 
-  /** Refused requests alone, without the header that has tokens. */
+  /** Logs refused requests only, without the header that contains tokens. */
   private log(acl: wafv2.CfnWebACL, props: FirewallProps): void {
     const group = new logs.LogGroup(this, "Log", {
-      // WAF takes no log group whose name does not begin so.
+      // WAF only accepts log groups whose names start with this prefix.
       logGroupName: `aws-waf-logs-${props.prefix}`, encryptionKey: props.key, retention: props.logDays, removalPolicy: removable,
     });
-    skipChecks(group, { id: "CKV_AWS_338", comment: "functions.logDays of the settings decides; refused requests are of no use for longer" });
+    skipChecks(group, { id: "CKV_AWS_338", comment: "functions.logDays of the settings decides; refused requests are not needed for longer" });
     new wafv2.CfnLoggingConfiguration(this, "Logging", {
       resourceArn: acl.attrArn,
       // Without the :* that the ARN of a log group ends with, which WAF refuses.

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { FunctionName } from "../functions/catalogue.ts";
 import { readJson, repository } from "../repository.ts";
 
-/** HTTP methods that the documents have. */
+/** HTTP methods that the documents use. */
 const VERBS = ["get", "post", "delete"] as const;
 
 const parameter = z.looseObject({ name: z.string(), in: z.enum(["path", "query", "header"]), required: z.boolean().optional() });
@@ -21,9 +21,9 @@ const document = z.looseObject({
 /** A JSON value. */
 export type Json = z.infer<ReturnType<typeof z.json>>;
 
-/** A route as the OpenAPI document of a function has it. */
+/** A route from the OpenAPI document of a function. */
 export interface Route {
-  /** The function that answers it. */
+  /** The function that handles it. */
   readonly function: FunctionName;
   /** Path with parameters in braces: `/runs/{id}`. */
   readonly path: string;
@@ -31,14 +31,14 @@ export interface Route {
   readonly verb: string;
   /** Required parameters, in API Gateway's terms: `method.request.querystring.port`. */
   readonly required: readonly string[];
-  /** Schema of the body, whole in itself, and its name; undefined for routes without one. */
+  /** Schema of the body, without references, and its name; undefined for routes without a body. */
   readonly body: { readonly name: string; readonly schema: Json } | undefined;
 }
 
 const PLACES = { path: "path", query: "querystring", header: "header" } as const;
 
 /**
- * Routes of a function, from the document that its code makes and its tests compare.
+ * Routes of a function, from the document that its code generates and its tests compare.
  *
  * @param name the function
  */
@@ -61,12 +61,12 @@ function nameOf(reference: string): string {
   return reference.replace("#/components/schemas/", "");
 }
 
-/** What a schema says to people; API Gateway's validator knows none of it. */
+/** The parts of a schema that are for people; API Gateway's validator does not support them. */
 const FOR_PEOPLE = new Set(["description", "example", "examples", "format", "title", "default"]);
 
 /**
- * The schema as JSON Schema draft 4, which API Gateway checks: references replaced by what they name, words for people left out. The
- * documents use nothing else that draft 4 lacks (a test holds that).
+ * The schema as JSON Schema draft 4, which API Gateway checks: references replaced by their targets, parts for people left out. The
+ * documents use nothing else that draft 4 lacks (a test checks that).
  */
 function draft4(schema: Json, schemas: Readonly<Record<string, Json>>): Json {
   if (Array.isArray(schema)) {
@@ -78,7 +78,7 @@ function draft4(schema: Json, schemas: Readonly<Record<string, Json>>): Json {
   if (typeof schema.$ref === "string") {
     const target = schemas[nameOf(schema.$ref)];
     if (target === undefined) {
-      throw new Error(`${schema.$ref}: the OpenAPI document has no such schema`);
+      throw new Error(`${schema.$ref}: the OpenAPI document does not define this schema`);
     }
     return draft4(target, schemas);
   }

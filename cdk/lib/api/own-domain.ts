@@ -9,13 +9,13 @@ export interface OwnDomainProps {
   readonly name: string;
   /** ARN of a certificate for it in this region. */
   readonly certificateArn: string;
-  /** What is reached by it. */
+  /** The API that it leads to. */
   readonly api: apigateway.RestApi;
 }
 
 /**
- * A name of your own. DNS is yours, too: point the name at the output (a CNAME, or an alias in Route 53), since a zone would have to be
- * looked up when the app is synthesized.
+ * A domain name of your own. You also manage its DNS: point the name at the output (a CNAME, or an alias in Route 53). The app does not do
+ * it, because it would have to look up the zone during synthesis.
  */
 export class OwnDomain extends Construct {
   constructor(scope: Construct, id: string, props: OwnDomainProps) {

@@ -7,16 +7,16 @@ import type { SluiceFunction } from "../functions/sluice-function.ts";
 import { acknowledge } from "../suppressions.ts";
 import { type Route, routesOf } from "./open-api.ts";
 
-/** Longest that API Gateway waits for a function. */
+/** How long API Gateway waits for a function. */
 const WAIT = Duration.seconds(29);
 
 /**
- * Seconds for which API Gateway keeps what the authorizer said of a token. data-product looks at every token itself, so a revoked one is
- * void in seconds all the same; this only bounds how soon a new one is let through after it was refused.
+ * Seconds for which API Gateway caches the authorizer's decision on a token. data-product checks every token itself, so a revoked one
+ * stops working within seconds anyway; this only limits how soon a new token is accepted after it was refused.
  */
 const TOKEN_SECONDS = 60;
 
-/** Routes of the documents that API Gateway does not have: on S3, links to files are S3's own, presigned. */
+/** Routes of the documents that are not deployed: on S3, links to files are presigned by S3 itself. */
 const NOT_HERE: readonly string[] = ["/files/{id}"];
 
 /** Properties of {@link Routes}. */
@@ -47,7 +47,7 @@ export class Routes extends Construct {
       authorizerName: "bearer",
       handler: functions.authorize.alias,
       identitySource: apigateway.IdentitySource.header("Authorization"),
-      // What cannot be a token of ours costs no call: <recipient>.<id>.<secret>.
+      // Text that does not have the form of our tokens, <recipient>.<id>.<secret>, is refused without a call.
       validationRegex: "^[Bb]earer +[a-z][a-z0-9_-]*\\.[0-9a-f]+\\.[0-9a-f]+$",
       resultsCacheTtl: Duration.seconds(TOKEN_SECONDS),
     });
@@ -71,7 +71,7 @@ export class Routes extends Construct {
       ...this.accessOptions(access),
       requestParameters: Object.fromEntries(route.required.map((name) => [name, true])),
       requestValidator: route.body === undefined ? this.validators.parameters : this.validators.body,
-      // The function checks bodies, too: it knows more than a schema says, and bodies that call themselves something else than JSON.
+      // The function checks bodies, too: a schema cannot express every rule, and the body may have another content type than JSON.
       ...(route.body === undefined ? {} : { requestModels: { "application/json": this.model(route.body.name, route.body.schema) } }),
     });
     explain(method, access);
@@ -95,7 +95,7 @@ export class Routes extends Construct {
     });
   }
 
-  /** submit is asked for its document as if it had been called there: API Gateway cannot send another path to a function than the caller's. */
+  /** Calls submit with the path of its document: API Gateway cannot pass another path to a function than the caller's. */
   private addDocumentOfSubmit(): void {
     const { api, functions } = this.props;
     const event = {
@@ -128,6 +128,6 @@ export class Routes extends Construct {
 
 function explain(method: apigateway.Method, access: Access): void {
   acknowledge(method, { id: "AwsSolutions-COG4", reason: access === "token"
-    ? "The protocol of Delta Sharing knows bearer tokens alone; a Lambda authorizer checks them, and the function again"
+    ? "The Delta Sharing protocol supports bearer tokens only; a Lambda authorizer checks them, and the function checks them again"
     : "Callers are authenticated by IAM" });
 }

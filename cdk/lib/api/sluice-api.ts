@@ -19,7 +19,7 @@ import { Routes } from "./routes.ts";
 /** The one stage; environments are stacks and accounts, not stages. */
 const STAGE = "live";
 
-/** What the access log has of a request: no header, no query string, no body, so no token and no question. */
+/** What the access log records of a request: no header, no query string, no body, so no token and no query. */
 const ACCESS_LOG = {
   requestId: "$context.requestId",
   time: "$context.requestTime",
@@ -41,21 +41,21 @@ const ACCESS_LOG = {
 /** Properties of {@link SluiceApi}. */
 export interface SluiceApiProps {
   readonly settings: Settings;
-  /** Begins names. */
+  /** Prefix of names. */
   readonly prefix: string;
   /** Encrypts logs. */
   readonly key: kms.IKey;
 }
 
 /**
- * The API: runs and data products for callers of IAM, Delta Sharing for holders of bearer tokens. Regional REST, because HTTP APIs know
+ * The API: runs and data products for callers of IAM, Delta Sharing for holders of bearer tokens. A regional REST API, because HTTP APIs support
  * neither usage plans nor request validation nor a firewall.
  *
- * Made in two steps: the API first, whose address is a setting of data-product, then its routes, which name the functions.
+ * Created in two steps: first the API, whose address is a setting of data-product, then its routes, which name the functions.
  */
 export class SluiceApi extends Construct {
   readonly api: apigateway.RestApi;
-  /** Address that callers reach it at, without a final slash. */
+  /** Its address for callers, without a final slash. */
   readonly endpoint: string;
   /** Its access log. */
   readonly accessLog: logs.LogGroup;
@@ -73,16 +73,16 @@ export class SluiceApi extends Construct {
       restApiName: props.prefix,
       description: "Runs, data products and Delta Sharing",
       endpointConfiguration: { types: [apigateway.EndpointType.REGIONAL] },
-      // A name of one's own is the only one then: certificates, firewalls and links have one place.
+      // With a domain of its own the API has only that name: certificates, firewall and links then apply to one place.
       disableExecuteApiEndpoint: settings.api.domain !== undefined,
-      // Parquet and Arrow leave as bytes whatever the caller accepts: clients of Delta Sharing, curl and pandas send Accept: */*.
+      // Parquet and Arrow are returned as bytes whatever the caller accepts: clients of Delta Sharing, curl and pandas send Accept: */*.
       binaryMediaTypes: ["*/*"],
       cloudWatchRole: false,
       deployOptions: {
         stageName: STAGE,
         tracingEnabled: true,
         metricsEnabled: true,
-        // Errors alone, and never requests or answers: those have tokens and rows.
+        // Logs errors only, never requests or responses: those contain tokens and rows.
         loggingLevel: apigateway.MethodLoggingLevel.ERROR,
         dataTraceEnabled: false,
         throttlingRateLimit: settings.api.requestsPerSecond,
@@ -110,16 +110,16 @@ export class SluiceApi extends Construct {
   /**
    * Adds the routes.
    *
-   * @param functions the functions that answer them
+   * @param functions the functions that handle them
    */
   addRoutes(functions: Readonly<Record<FunctionName, SluiceFunction>>): void {
     new Routes(this, "Routes", { api: this.api, functions });
   }
 
   /**
-   * The day's requests. API Gateway counts by API key, so callers of IAM send one (`x-api-key`): it is no secret that opens anything, it says
-   * whose share is used. Make a plan and a key of its own for a caller that should not use up the others'. Clients of Delta Sharing can send
-   * no key; the stage's throttling bounds them, and the authorizer keeps strangers out.
+   * The daily quota. API Gateway counts by API key, so callers of IAM send one (`x-api-key`). The key is not a credential; it only says whose
+   * quota is used. Create a plan and a key for a caller that should not use up the quota of the others. Clients of Delta Sharing cannot send
+   * a key; the stage's throttling limits them, and the authorizer keeps strangers out.
    */
   private plan({ settings, prefix }: SluiceApiProps): void {
     const plan = this.api.addUsagePlan("Plan", {
@@ -143,7 +143,7 @@ export class SluiceApi extends Construct {
       skipChecks(this.api.deploymentStage, { id: "CKV2_AWS_29", comment: "api.firewall of the settings is false: every caller is authenticated and throttled" });
     }
     skipChecks(this.api.deploymentStage,
-      { id: "CKV_AWS_120", comment: "Answers depend on the caller: a cache would give one caller what is for another" },
+      { id: "CKV_AWS_120", comment: "Responses depend on the caller: a cache could return one caller's data to another" },
       { id: "CKV2_AWS_51", comment: "Callers are authenticated by SigV4 or bearer token; clients of Delta Sharing have no certificates" });
   }
 }

@@ -25,11 +25,12 @@ export interface GlueTablesProps {
 
 /**
  * The published tables in Glue's catalogue, for Athena (engine 3), which reads Delta tables by their own logs: a table here is a name and
- * a place ("Athena requires only the location property", athena/latest/ug/delta-lake-tables). Columns are in the log, so a new column of a
- * contract needs no deployment. The provider is for Spark, which finds the same tables by it.
+ * a location ("Athena requires only the location property", athena/latest/ug/delta-lake-tables). Columns are in the log, so a new column of a
+ * contract needs no deployment. The provider property is for Spark, which needs it to find the same tables.
  *
- * A table here gives nobody a right. Who queries it reads the lake by a role of his own, past the masks and filters of data products:
- * those are for consumers, this is for the team. Bronze and quarantine are not offered, because they hold what contracts would refuse.
+ * A table here grants nobody a right. Whoever queries it reads the lake with a role of their own, without the masks and filters of data
+ * products: those are for consumers, this is for the team. Bronze and quarantine are left out, because they hold rows that contracts
+ * would refuse.
  */
 export class GlueTables extends Construct {
   constructor(scope: Construct, id: string, props: GlueTablesProps) {

@@ -23,16 +23,16 @@ export interface LakeDocumentsProps {
   readonly key: kms.IKey;
   /** Begins names. */
   readonly prefix: string;
-  /** The command `sluice`, which checks pipelines and makes their documents. */
+  /** The command `sluice`, which checks pipelines and writes their documents. */
   readonly sluice: string;
 }
 
 /**
- * Puts pipelines, contracts and data products into the lake: what `sluice deploy` writes, so that a deployment by hand and one by this app
- * leave the same documents. `sluice` makes them when the app is synthesized; a pipeline that `sluice check` refuses fails the synthesis.
+ * Puts pipelines, contracts and data products into the lake. `sluice deploy` writes them when the app is synthesized, so that a deployment
+ * by hand and one by this app leave the same documents; a pipeline that `sluice check` refuses fails the synthesis.
  *
- * The app is the one that registers: what is below `pipelines/<name>/` and `products/` and not in the repository any more is removed from
- * the lake, so that a product taken back is no longer answered. The bucket keeps versions.
+ * The app owns these documents: whatever is below `pipelines/<name>/` and `products/` but no longer in the repository is removed from
+ * the lake, so that a product that was removed is no longer served. The bucket keeps versions.
  */
 export class LakeDocuments extends Construct {
   constructor(scope: Construct, id: string, props: LakeDocumentsProps) {
@@ -58,7 +58,7 @@ export class LakeDocuments extends Construct {
       destinationBucket: props.lake,
       destinationKeyPrefix: `${props.settings.lake.prefix}${folder}/`,
       prune: true,
-      // Removing a pipeline from the settings, or the stack, leaves its documents: its tables are there, too.
+      // Removing a pipeline from the settings, or deleting the stack, leaves its documents, because its tables stay, too.
       retainOnDelete: true,
       memoryLimit: 256,
       role,
@@ -67,7 +67,7 @@ export class LakeDocuments extends Construct {
     });
   }
 
-  /** What the helper function of CDK may: it would get the whole lake, logs of tables included, if CDK granted it. */
+  /** The rights of CDK's helper function. CDK's own grant would cover the whole lake, including the logs of tables. */
   private makeRole(props: LakeDocumentsProps, folders: readonly string[], logGroup: logs.LogGroup): iam.IRole {
     const { settings } = props;
     const { account, region } = Stack.of(this);
@@ -77,7 +77,7 @@ export class LakeDocuments extends Construct {
     const assets = `arn:aws:s3:::cdk-hnb659fds-assets-${account}-${region}`;
     const logGroupName = `/aws/lambda/${props.prefix}-documents`;
     const role = new iam.Role(this, "Role", {
-      description: "Puts documents of pipelines and products into the lake, and nothing else",
+      description: "Writes documents of pipelines and products into the lake, and nothing else",
       assumedBy: new iam.ServicePrincipal("lambda.amazonaws.com"),
       inlinePolicies: {
         documents: new iam.PolicyDocument({
@@ -109,7 +109,7 @@ export class LakeDocuments extends Construct {
     role.node.addDependency(logGroup);
     acknowledgeWildcards(role, new Map([
       [`${assets}/*`, "Assets are named by their hash; the bucket is that of cdk bootstrap and has nothing but assets"],
-      ...written.map((arn) => [arn, "Documents are named by pipelines; no folder with tables is among these"] as const),
+      ...written.map((arn) => [arn, "Pipelines decide the names of documents; none of these folders holds tables"] as const),
       [`arn:aws:logs:${region}:${account}:log-group:${logGroupName}:*`, "Lambda names the streams; the log group is the function's own"],
     ]));
     return role.withoutPolicyUpdates();
@@ -119,14 +119,14 @@ export class LakeDocuments extends Construct {
   private explain(lake: s3.IBucket): void {
     const helper = Stack.of(this).node.children.find(({ node }) => node.id.startsWith("Custom::CDKBucketDeployment"));
     if (helper === undefined) {
-      throw new Error(`${lake.node.path}: BucketDeployment has made no helper function: look at what this version of CDK does`);
+      throw new Error(`${lake.node.path}: BucketDeployment created no helper function: check what this version of CDK does`);
     }
     acknowledge(helper, { id: "AwsSolutions-L1", reason: "Code and runtime are CDK's: it comes with a newer one when aws-cdk-lib is updated" });
-    const once = "Runs during deployments only, called by CloudFormation, which waits for it and tells its failure";
+    const once = "Runs during deployments only, called by CloudFormation, which waits for it and reports its failure";
     skipChecks(helper,
       { id: "CKV_AWS_115", comment: once },
       { id: "CKV_AWS_116", comment: once },
-      { id: "CKV_AWS_117", comment: "Reaches S3 alone, by TLS and IAM" },
+      { id: "CKV_AWS_117", comment: "Reaches only S3, over TLS and with IAM" },
       { id: "CKV_AWS_272", comment: "Code comes with aws-cdk-lib as an asset named by its content's hash" },
       { id: "CKV_AWS_173", comment: "Its variables are the name of a certificate bundle: nothing to hide" },
     );

@@ -8,7 +8,7 @@ import type { PipelineSettings } from "../config.ts";
 import { repository } from "../repository.ts";
 
 /**
- * The part of pipeline.yaml that a deployment depends on. Everything else in it is checked by `sluice check`, which knows all of it.
+ * The part of pipeline.yaml that a deployment depends on. `sluice check` checks everything else in it.
  */
 const spec = z.looseObject({
   pipeline: z.string().regex(/^[a-z][a-z0-9_]{0,47}$/, "write lower-case letters, digits and underscores, beginning with a letter"),
@@ -23,13 +23,13 @@ export interface DeployedPipeline {
   readonly name: string;
   /** Its folder, absolute. */
   readonly folder: string;
-  /** Where its files are delivered, below the lake, with a slash at its end: `landing/retail/`. */
+  /** Where its files are delivered, below the lake, ending with a slash: `landing/retail/`. */
   readonly landingFolder: string;
-  /** What the settings say of it. */
+  /** Its part of the settings. */
   readonly settings: PipelineSettings;
 }
 
-/** A folder that is no pipeline. */
+/** A folder that is not a valid pipeline. */
 export class PipelineFolderError extends Error {
   override readonly name = "PipelineFolderError";
 }
@@ -52,11 +52,11 @@ export function readPipelineFolder(settings: PipelineSettings): DeployedPipeline
   const read = readSpec(file, fail);
   for (const { contract } of [...read.silver, ...read.gold]) {
     if (contract !== undefined && !isFile(join(folder, contract))) {
-      fail(`pipeline.yaml names the contract ${contract}, which is not there`);
+      fail(`pipeline.yaml names the contract ${contract}, which does not exist: add the file, or correct the name`);
     }
   }
   const landingFolder = `${read.source.prefix.replace(/\/$/, "")}/`;
-  // S3's events name no pipeline: validate takes it from the folder.
+  // S3's events do not name a pipeline: validate takes the name from the folder.
   if (settings.onDelivery && !landingFolder.startsWith(`landing/${read.pipeline}/`)) {
     fail(`source.prefix is ${read.source.prefix}, and deliveries start runs only below landing/${read.pipeline}: move it there, or set onDelivery: false`);
   }
@@ -68,7 +68,7 @@ function readSpec(file: string, fail: (reason: string) => never): z.infer<typeof
   try {
     document = parse(readFileSync(file, "utf8"), { uniqueKeys: true });
   } catch (error) {
-    return fail(`pipeline.yaml is no YAML: ${error instanceof Error ? error.message : String(error)}`);
+    return fail(`pipeline.yaml is not valid YAML: ${error instanceof Error ? error.message : String(error)}`);
   }
   const checked = spec.safeParse(document);
   return checked.success ? checked.data : fail(`pipeline.yaml: ${z.prettifyError(checked.error)}`);

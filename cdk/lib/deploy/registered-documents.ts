@@ -11,20 +11,20 @@ import type { DeployedPipeline } from "./pipeline-folder.ts";
 
 /** The documents of all pipelines and products, as they will be in the lake. */
 export interface RegisteredDocuments {
-  /** Folder on this machine with what belongs below `path` of the lake; empty where there is nothing. */
+  /** Folder on this machine with the documents for `path` of the lake; empty if the lake has none. */
   folder(path: string): string;
 }
 
-/** A pipeline that `sluice` refuses, or no `sluice`. */
+/** `sluice` refuses a pipeline, or cannot be run. */
 export class RegistrationError extends Error {
   override readonly name = "RegistrationError";
 }
 
-/** When a product was deployed, as the document has it. */
+/** The field of a product's document that says when it was deployed. */
 const product = z.looseObject({ deployed_at: z.string() });
 
 /**
- * Has `sluice deploy` put all pipelines into a lake in a temporary folder. It checks them first, as `sluice check` does, and it refuses a
+ * Runs `sluice deploy` for all pipelines into a lake in a temporary folder. It checks them first, as `sluice check` does, and refuses a
  * product that two pipelines register.
  *
  * @param sluice the command
@@ -38,7 +38,7 @@ export function registeredDocuments(sluice: string, pipelines: readonly Deployed
   });
   for (const pipeline of pipelines) {
     try {
-      // A lake address in the caller's environment must not be written to from here.
+      // Must not write to a lake that the caller's environment names.
       const { SLUICE_LAKE: _, ...environment } = process.env;
       execFileSync(sluice, ["deploy", pipeline.folder, "--lake", pathToFileURL(lake).href, "--json"], { env: environment, stdio: ["ignore", "pipe", "pipe"] });
     } catch (error) {
@@ -61,7 +61,7 @@ export function registeredDocuments(sluice: string, pipelines: readonly Deployed
 }
 
 /**
- * Replaces the time of the synthesis by that of the newest commit of the pipelines, so that the same commit makes the same template: a
+ * Replaces the time of the synthesis by that of the newest commit of the pipelines, so that the same commit gives the same template: a
  * deployment that changes nothing uploads nothing.
  */
 function dateByCommit(file: string, pipelines: readonly DeployedPipeline[]): void {
@@ -69,12 +69,12 @@ function dateByCommit(file: string, pipelines: readonly DeployedPipeline[]): voi
   writeFileSync(file, `${JSON.stringify({ ...parsed, deployed_at: sourceTime(pipelines).toISOString() }, undefined, 2)}\n`);
 }
 
-/** `SOURCE_DATE_EPOCH` where it is set, as builds have it; else the commit's time; else 1970, for a folder that git does not know. */
+/** `SOURCE_DATE_EPOCH` if it is set, as builds do; otherwise the time of the commit; otherwise 1970, for a folder outside git. */
 function sourceTime(pipelines: readonly DeployedPipeline[]): Date {
   const given = process.env.SOURCE_DATE_EPOCH;
   if (given !== undefined && given !== "") {
     if (!/^\d{1,12}$/.test(given)) {
-      throw new RegistrationError(`SOURCE_DATE_EPOCH: ${given} is no number of seconds: write one, or leave it out`);
+      throw new RegistrationError(`SOURCE_DATE_EPOCH: ${given} is not a number of seconds: write one, or unset the variable`);
     }
     return new Date(Number(given) * 1000);
   }

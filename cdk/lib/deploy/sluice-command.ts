@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** No `sluice` where one is needed. */
+/** The command `sluice` was not found. */
 export class SluiceCommandError extends Error {
   override readonly name = "SluiceCommandError";
 }
@@ -16,14 +16,14 @@ export function findSluice(environment: Readonly<Record<string, string | undefin
   const { SLUICE_BIN: given, PATH: path } = environment;
   if (given !== undefined && given !== "") {
     if (!isExecutable(given)) {
-      throw new SluiceCommandError(`SLUICE_BIN: ${given} is no executable file: write the path of the built command sluice`);
+      throw new SluiceCommandError(`SLUICE_BIN: ${given} is not an executable file: write the path of the built command sluice`);
     }
     return given;
   }
   const found = (path ?? "").split(delimiter).map((folder) => join(folder, "sluice")).find(isExecutable);
   if (found === undefined) {
     throw new SluiceCommandError(
-      "there is no command sluice, which checks pipelines and makes their documents: build it with `cargo build --release -p sluice-cli` and " +
+      "the command sluice, which checks pipelines and writes their documents, was not found: build it with `cargo build --release -p sluice-cli` and " +
       "set SLUICE_BIN to it; or deploy without documents (-c documents=skip) and run `sluice deploy` for each pipeline afterwards");
   }
   return found;

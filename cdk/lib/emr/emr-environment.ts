@@ -18,13 +18,13 @@ export interface EmrEnvironmentProps {
   readonly key: kms.IKey;
 }
 
-/** Everything that clusters need before they are launched. No cluster: start-emr launches one for a run, and terminate ends it. */
+/** Everything that clusters need before they are launched. It creates no cluster: start-emr launches one per run, and terminate ends it. */
 export class EmrEnvironment extends Construct {
   /** Variables of start-emr, as shared/aws/src/env.rs names them. */
   readonly environment: Record<string, string>;
   /** Runtime role of scripts. */
   readonly stepRoleArn: string;
-  /** What the placeholders of iam/*.json stand for. */
+  /** Values for the placeholders of iam/*.json. */
   readonly substitutions: { readonly EmrServiceRoleArn: string; readonly EmrInstanceRoleArn: string; readonly EmrStepRoleArn: string };
 
   constructor(scope: Construct, id: string, props: EmrEnvironmentProps) {
@@ -59,7 +59,7 @@ export class EmrEnvironment extends Construct {
   }
 }
 
-/** Tags for the bill, as start-emr reads them. The settings' own check knows which it takes. */
+/** Tags for the bill, as start-emr reads them. The check of the settings has already validated them. */
 function tagsOf({ tags }: Settings): string {
   return Object.entries(tags).map(([tag, value]) => `${tag}=${value}`).join(",");
 }

@@ -8,7 +8,7 @@ import { Construct } from "constructs";
 import { skipChecks } from "../suppressions.ts";
 import { clusterGroups, type ClusterGroups } from "./security-groups.ts";
 
-/** Availability zones: EMR takes the one with the best Spot capacity. */
+/** Availability zones: EMR chooses the one with the best Spot capacity. */
 const ZONES = 2;
 /** Bits of an address that are a subnet's own: 4,096 addresses each. */
 const SUBNET_BITS = 12;
@@ -22,11 +22,11 @@ export interface EmrNetworkProps {
 }
 
 /**
- * A network for clusters that leads nowhere: private subnets, no NAT, no internet gateway. S3 is reached by a gateway endpoint, which is
- * free; KMS and STS by interface endpoints, because disks are encrypted and scripts run under a role of their own. Those two cost some
- * $29 a month in two zones ($0.01 an hour each), whether a cluster runs or not: they are what the large engine costs idle.
+ * A network for clusters without internet access: private subnets, no NAT, no internet gateway. S3 is reached through a gateway endpoint,
+ * which is free; KMS and STS through interface endpoints, because disks are encrypted and scripts run under a role of their own. Those two
+ * cost some $29 a month in two zones ($0.01 an hour each), whether a cluster runs or not: that is the idle cost of the large engine.
  *
- * Made of CloudFormation's own resources: CDK's `Vpc` asks the account for its zones at synthesis, even where they are given.
+ * Made of CloudFormation's own resources: CDK's `Vpc` asks the account for its zones at synthesis, even when they are given.
  */
 export class EmrNetwork extends Construct {
   /** Ids of the subnets. */
@@ -74,9 +74,9 @@ export class EmrNetwork extends Construct {
   }
 
   /**
-   * By the endpoint, roles of this account reach S3 as far as their own policies go, and everybody reaches what EMR needs to come up:
-   * packages, and where it keeps its own logs (emr/latest/ManagementGuide/private-subnet-iampolicy). Credentials of another account that
-   * somebody brought along reach nothing else.
+   * Through the endpoint, roles of this account reach what their own policies allow, and everybody reaches what EMR needs to start:
+   * packages, and the place of its own logs (emr/latest/ManagementGuide/private-subnet-iampolicy). Credentials of another account reach
+   * nothing else.
    */
   private s3Endpoint(vpc: ec2.CfnVPC, table: ec2.CfnRouteTable): void {
     const { account, region, partition } = Stack.of(this);
@@ -115,7 +115,7 @@ export class EmrNetwork extends Construct {
     const log = new logs.LogGroup(this, "FlowLog", {
       encryptionKey: key, retention: logs.RetentionDays.THREE_MONTHS, removalPolicy: RemovalPolicy.DESTROY,
     });
-    skipChecks(log, { id: "CKV_AWS_338", comment: "Flows of clusters that live for an hour; three months are enough to look into an incident." });
+    skipChecks(log, { id: "CKV_AWS_338", comment: "Flows of clusters that live for an hour; three months are enough to investigate an incident." });
     const role = new iam.Role(this, "FlowLogRole", {
       description: "Flows of the network of clusters are written to their log group",
       assumedBy: new iam.ServicePrincipal("vpc-flow-logs.amazonaws.com", {

@@ -24,10 +24,10 @@ export interface EmrRolesProps {
 }
 
 /**
- * Who acts in the large engine: EMR's service, which launches instances; the instances, which read EMR's own packages and write logs; and
- * the script, which reads the lake and stages files. No role here may write a Delta log, and the script's is denied it.
+ * The roles of the large engine: EMR's service, which launches instances; the instances, which read EMR's own packages and write logs; and
+ * the script, which reads the lake and stages files. No role here may write a Delta log, and the script's role is explicitly denied it.
  *
- * No managed policies: AWS's own for instances reads and writes every bucket of the account.
+ * No managed policies: AWS's managed policy for instances allows reading and writing every bucket of the account.
  */
 export class EmrRoles extends Construct {
   readonly service: iam.Role;
@@ -39,7 +39,7 @@ export class EmrRoles extends Construct {
     super(scope, id);
     const { account, region, environment } = props.settings;
     const name = (kind: string): string => `sluice-${environment}-emr-${kind}`;
-    // Written out: the instance's policy names the step's role, whose trust names the instance's.
+    // ARNs are written out: the instance's policy names the step's role, whose trust policy names the instance's role.
     const stepRoleArn = `arn:aws:iam::${account}:role/${name("step")}`;
 
     this.instance = new iam.Role(this, "Instance", {
@@ -98,7 +98,7 @@ function instancePolicy(props: EmrRolesProps, stepRoleArn: string): iam.PolicyDo
         sid: "ReadCertificates", actions: ["s3:GetObject"], resources: [`arn:aws:s3:::${props.certificates.replace("s3://", "")}`],
       }),
       new iam.PolicyStatement({ sid: "WriteLogs", actions: ["s3:PutObject"], resources: [below(props, `${props.logFolder}*`)] }),
-      // Not bound to S3: instances encrypt their own disks with it (emr/latest/ReleaseGuide/emr-encryption-create-keys).
+      // Not limited to S3: instances encrypt their own disks with it (emr/latest/ReleaseGuide/emr-encryption-create-keys).
       new iam.PolicyStatement({
         sid: "EncryptLogsAndDisks",
         actions: ["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:DescribeKey"],
@@ -112,8 +112,8 @@ function instancePolicy(props: EmrRolesProps, stepRoleArn: string): iam.PolicyDo
 function instanceWildcards(props: EmrRolesProps): ReadonlyMap<string, string> {
   const [packages, repository] = packagesOf(props);
   return new Map([
-    [packages, "EMR's packages: buckets of AWS that hold nothing of ours, named by release and region; read only"],
-    [repository, "EMR's packages: a bucket of AWS that holds nothing of ours; read only"],
+    [packages, "EMR's packages: buckets of AWS without any of our data, named by release and region; read only"],
+    [repository, "EMR's packages: a bucket of AWS without any of our data; read only"],
     [below(props, `${props.logFolder}*`), "logs of clusters, each in a folder that EMR names after the cluster"],
   ]);
 }
@@ -153,7 +153,7 @@ function stepPolicy(props: EmrRolesProps): iam.PolicyDocument {
 
 function stepWildcards(props: EmrRolesProps): ReadonlyMap<string, string> {
   return new Map([
-    ...readBySteps(props).map((one) => [one, "a script reads the tables and deliveries of its pipeline, whose names are made at run time"] as const),
+    ...readBySteps(props).map((one) => [one, "a script reads the tables and deliveries of its pipeline, whose names are only known at run time"] as const),
     ...writtenBySteps(props).map((one) => [one, "a script stages files in folders that hold its run's id"] as const),
   ]);
 }

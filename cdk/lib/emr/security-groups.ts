@@ -1,25 +1,25 @@
 import * as ec2 from "aws-cdk-lib/aws-ec2";
 import type { Construct } from "constructs";
 
-/** Port on which EMR's service reaches instances in a private subnet, and the one on which the primary instance answers. */
+/** Port on which EMR's service reaches instances in a private subnet, and the port on which the primary instance reaches the service. */
 const EMR_TO_CLUSTER_PORT = 8443;
 const CLUSTER_TO_EMR_PORT = 9443;
 
 /** Security groups of clusters. */
 export interface ClusterGroups {
-  /** Of the primary instance. */
+  /** Security group of the primary instance. */
   readonly primary: ec2.SecurityGroup;
-  /** Of core and task instances. */
+  /** Security group of core and task instances. */
   readonly core: ec2.SecurityGroup;
-  /** By which EMR reaches instances in a private subnet. */
+  /** Security group of EMR's service, for access to instances in a private subnet. */
   readonly service: ec2.SecurityGroup;
-  /** Of the endpoints that instances call. */
+  /** Security group of the endpoints that instances call. */
   readonly endpoints: ec2.SecurityGroup;
 }
 
 /**
- * Security groups with the rules that EMR wants of its own (emr/latest/ManagementGuide/emr-man-sec-groups), so that it has none to add: a
- * cluster reaches itself, S3 and the endpoints. Nobody reaches a cluster but EMR; there is no port to log in at.
+ * Security groups with the rules that EMR requires (emr/latest/ManagementGuide/emr-man-sec-groups), so that EMR does not have to add any: a
+ * cluster reaches itself, S3 and the endpoints. Only EMR reaches a cluster; no port is open for logging in.
  */
 export function clusterGroups(scope: Construct, vpc: ec2.IVpc): ClusterGroups {
   const group = (name: string, description: string): ec2.SecurityGroup =>

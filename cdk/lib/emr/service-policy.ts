@@ -1,6 +1,6 @@
 import * as iam from "aws-cdk-lib/aws-iam";
 
-/** What EMR's service acts on. */
+/** The resources that EMR's service uses. */
 export interface ServicePolicyProps {
   readonly account: string;
   readonly region: string;
@@ -16,21 +16,21 @@ export interface ServicePolicyProps {
   readonly keyArn: string;
 }
 
-/** What the policy's wildcards are for, by resource. */
+/** The reason for each wildcard of the policy, by resource. */
 export function serviceWildcards({ account, region }: ServicePolicyProps): ReadonlyMap<string, string> {
-  const tagged = "EC2 makes the ids; the statement asks for the tag sluice:lake of this lake";
+  const tagged = "EC2 assigns the ids; the statement requires the tag sluice:lake of this lake";
   const kinds = ["instance", "volume", "launch-template"].map((kind) => [arnOf(account, region, kind), tagged] as const);
   return new Map([
-    ["*", "EC2's Describe actions know no resources (Service Authorization Reference, Amazon EC2)"],
+    ["*", "EC2's Describe actions do not support resources (Service Authorization Reference, Amazon EC2)"],
     ...kinds,
-    [arnOf(account, region, "network-interface"), "EC2 makes the ids; made only with the tag sluice:lake, and in our subnets"],
-    [arnOf(account, region, "fleet"), "EC2 makes the ids; a fleet is a request, and what it launches has to carry the tag"],
-    [imagesOf(region), "images are EMR's own, another one for each release"],
+    [arnOf(account, region, "network-interface"), "EC2 assigns the ids; created only with the tag sluice:lake, and in our subnets"],
+    [arnOf(account, region, "fleet"), "EC2 assigns the ids; a fleet is a request, and what it launches must carry the tag"],
+    [imagesOf(region), "EMR's own images, a different one for each release"],
   ]);
 }
 
 /**
- * What EMR's service may do: what AmazonEMRServicePolicy_v2 allows, bound to the tag of this lake and to our network, without what our
+ * The rights of EMR's service: those of AmazonEMRServicePolicy_v2, limited to the tag of this lake and to our network, without what our
  * clusters do not use (security groups of its own, placement groups, key pairs, reservations, automatic scaling by rules).
  */
 export function servicePolicy(props: ServicePolicyProps): iam.PolicyDocument {
@@ -59,11 +59,11 @@ export function servicePolicy(props: ServicePolicyProps): iam.PolicyDocument {
       allow("EndWhatIsOurs",
         ["ec2:TerminateInstances", "ec2:ModifyInstanceAttribute", "ec2:DeleteLaunchTemplate", "ec2:DeleteNetworkInterface"],
         [instances, templates, interfaces], ours),
-      // EMR adds inbound rules that it misses to the groups of a cluster; ours have them, and outbound it adds none.
+      // EMR adds missing inbound rules to the groups of a cluster; ours already have them, and EMR adds no outbound rules.
       allow("CompleteOurGroups", ["ec2:AuthorizeSecurityGroupIngress"], groups),
       allow("HandInstancesTheirRole", ["iam:PassRole"], [props.instanceRoleArn], { StringLike: { "iam:PassedToService": "ec2.amazonaws.com*" } }),
       allow("LookAtTheKey", ["kms:DescribeKey"], [props.keyArn]),
-      // As EC2 asks of whoever launches encrypted disks (ebs/latest/userguide/ebs-encryption-requirements).
+      // As EC2 requires of a role that launches encrypted disks (ebs/latest/userguide/ebs-encryption-requirements).
       allow("EncryptDisks", ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"],
         [props.keyArn], { StringEquals: { "kms:ViaService": `ec2.${region}.amazonaws.com` } }),
       allow("LendTheKeyToDisks", ["kms:CreateGrant"], [props.keyArn], { Bool: { "kms:GrantIsForAWSResource": "true" } }),

@@ -11,12 +11,12 @@ export class ArtifactError extends Error {
 }
 
 /**
- * The built code of a function: `<folder>/<name>/bootstrap`, as cargo-lambda leaves it, or `<folder>/<name>.zip`. The asset's hash is of
- * its content, so the same code is the same version of the function, wherever and whenever it was synthesized.
+ * The built code of a function: `<folder>/<name>/bootstrap`, as cargo-lambda leaves it, or `<folder>/<name>.zip`. The asset's hash depends
+ * only on its content, so the same code is the same version of the function, wherever and whenever the app was synthesized.
  *
  * @param folder `functions.artifacts` of the settings
  * @param name the function
- * @throws ArtifactError when it is not there
+ * @throws ArtifactError when it does not exist
  */
 export function builtCode(folder: string, name: string): lambda.Code {
   const directory = repository.path(folder, name);

@@ -13,13 +13,13 @@ export type VariableName =
   | "SLUICE_EMR_STEP_ROLE_ARN"
   | "AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH";
 
-/** Who calls a function, and so what happens to its errors. */
+/** Who calls a function, which decides what happens to its errors. */
 export type Entry =
   /** The state machine waits for the answer and retries by the error's name. */
   | "state-machine"
-  /** API Gateway waits for the answer. */
+  /** API Gateway waits for the response. */
   | "api"
-  /** EventBridge hands an event over and leaves: what fails goes to a queue. The state machine may call it, too. */
+  /** EventBridge delivers an event and does not wait for a result: failed events go to a queue. The state machine may call it, too. */
   | "asynchronous";
 
 /** A function of the workspace. */
@@ -28,15 +28,15 @@ export interface FunctionSpec {
   readonly description: string;
   /** MB; also decides the share of a CPU: one whole at 1,769 MB. */
   readonly memoryMb: number;
-  /** Seconds. The state machine waits 30 s longer, so that the function's own end is what is told. */
+  /** Seconds. The state machine waits 30 s longer, so that the function's own error is reported. */
   readonly timeoutSeconds: number;
   /** Why this memory and this timeout. */
   readonly why: string;
-  /** MB of local disk; 512 where left out. */
+  /** MB of local disk; 512 by default. */
   readonly diskMb?: number;
   /** Who calls it. */
   readonly entry: Entry;
-  /** Variables that the binary reads beside those that Lambda sets. `SLUICE_EMR_*` stands for all that describe clusters. */
+  /** Variables that the binary reads in addition to those that Lambda sets. `SLUICE_EMR_*` stands for all that describe clusters. */
   readonly variables: readonly VariableName[];
   /** How it uses the lake's key, through S3. */
   readonly key: "read" | "read-and-write";
@@ -58,23 +58,23 @@ export function functionCatalogue(settings: Settings): Readonly<Record<FunctionN
   const processMemoryMb = settings.functions.processMemoryMb;
   return {
     validate: {
-      description: "Plans a run: what is new, and which engine takes it",
+      description: "Plans a run: what is new, and which engine processes it",
       memoryMb: 1024, timeoutSeconds: 300,
-      why: "reads logs of tables and headers of files, which is waiting for S3; a table with thousands of commits since its checkpoint takes minutes",
+      why: "reads logs of tables and headers of files and mostly waits for S3; a table with thousands of commits since its checkpoint takes minutes",
       entry: "state-machine", variables: LAKE, key: "read-and-write",
     },
     process: {
-      description: "Stages what the plan says",
+      description: "Stages the files that the plan lists",
       memoryMb: processMemoryMb, timeoutSeconds: 900,
-      why: "the plan gives a run to Lambda only when its estimate of memory and time fits; 900 s is the most that Lambda has",
-      // Merges wait in hash buckets on disk: uncompressed Parquet of the rows that meet, up to what the estimate lets through.
+      why: "the plan gives a run to Lambda only when its estimate of memory and time fits; 900 s is Lambda's maximum",
+      // Rows to merge wait in hash buckets on disk: uncompressed Parquet, up to the size that the estimate allows.
       diskMb: 10240,
       entry: "state-machine", variables: LAKE, key: "read-and-write",
     },
     "start-emr": {
       description: "Ensures the one cluster of an attempt",
       memoryMb: 256, timeoutSeconds: 60,
-      why: "a few calls of EMR, each at most 25 s with its repetitions; 256 MB because less CPU makes TLS slow",
+      why: "a few calls of EMR, each at most 25 s including retries; 256 MB because less CPU makes TLS slow",
       entry: "state-machine", variables: [...LAKE, "SLUICE_EMR_*"], key: "read-and-write",
     },
     "run-etl": {
@@ -90,21 +90,21 @@ export function functionCatalogue(settings: Settings): Readonly<Record<FunctionN
       entry: "state-machine", variables: LAKE, key: "read-and-write",
     },
     publish: {
-      description: "Commits what the audit let through: the only writer of Delta logs",
+      description: "Commits what passed the audit: the only writer of Delta logs",
       memoryMb: 1024, timeoutSeconds: 900,
       why: "writes small commits; 15 rebases of each table and checkpoints of long logs take minutes at worst",
       entry: "state-machine", variables: LAKE, key: "read-and-write",
     },
     terminate: {
-      description: "Makes sure that no cluster outlives its run",
+      description: "Ensures that no cluster outlives its run",
       memoryMb: 256, timeoutSeconds: 60,
       why: "as start-emr",
       entry: "asynchronous", variables: LAKE, key: "read-and-write",
     },
     notify: {
-      description: "Tells people and machines how a run ended",
+      description: "Notifies people and machines how a run ended",
       memoryMb: 256, timeoutSeconds: 60,
-      why: "two calls, to SNS and EventBridge, each at most 25 s with its repetitions",
+      why: "two calls, to SNS and EventBridge, each at most 25 s including retries",
       entry: "state-machine", variables: [...LAKE, "SLUICE_TOPIC_ARN", "SLUICE_EVENT_BUS"], key: "read-and-write",
     },
     submit: {
@@ -114,15 +114,15 @@ export function functionCatalogue(settings: Settings): Readonly<Record<FunctionN
       entry: "api", variables: [...LAKE, "SLUICE_STATE_MACHINE_ARN", "AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH"], key: "read-and-write",
     },
     "data-product": {
-      description: "The doors to data products: rows, SQL, Delta Sharing",
+      description: "The API of data products: rows, SQL, Delta Sharing",
       memoryMb: 3008, timeoutSeconds: 29,
-      why: "a statement reads up to 2 GiB of files in 25 s, which wants CPU; API Gateway waits 29 s",
+      why: "a statement reads up to 2 GiB of files in 25 s, which needs CPU; API Gateway waits 29 s",
       entry: "api", variables: [...LAKE, "SLUICE_SECRET", "SLUICE_ENDPOINT", "AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH"], key: "read-and-write",
     },
     authorize: {
-      description: "Keeps callers without a token of ours off Delta Sharing",
+      description: "Refuses callers of Delta Sharing without a valid token",
       memoryMb: 256, timeoutSeconds: 10,
-      why: "one small document of the lake; API Gateway waits 10 s for an authorizer",
+      why: "reads one small document of the lake; API Gateway waits 10 s for an authorizer",
       entry: "api", variables: LAKE, key: "read",
     },
   };

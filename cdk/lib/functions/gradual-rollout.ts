@@ -18,7 +18,7 @@ export interface GradualRolloutProps {
   readonly rollout: Settings["functions"]["rollout"];
   /** The deployments of all functions. */
   readonly application: codedeploy.ILambdaApplication;
-  /** As whom CodeDeploy acts. */
+  /** The role of CodeDeploy. */
   readonly role: iam.IRole;
 }
 
@@ -29,18 +29,18 @@ const CONFIGURATIONS: Readonly<Record<Settings["functions"]["rollout"], codedepl
 };
 
 /**
- * Moves callers to a new version little by little, and back when it fails. For functions that answer callers; those of the state machine
- * change at once, because a run must not mix versions by chance of the draw, and a failed run is redriven.
+ * Moves callers to a new version gradually, and back when it fails. For functions that serve API callers; those of the state machine
+ * change at once, because a run must not mix versions at random, and a failed run can be redriven.
  */
 export class GradualRollout extends Construct {
-  /** Rings when the function fails: a process that ends, a timeout. Problems answered to callers are no failures. */
+  /** Raised when the function fails: a crash or a timeout. Problems returned to callers are not failures. */
   readonly failures: cloudwatch.Alarm;
 
   constructor(scope: Construct, id: string, props: GradualRolloutProps) {
     super(scope, id);
     this.failures = new cloudwatch.Alarm(this, "Failures", {
       alarmName: `${props.functionName}-rollout`,
-      alarmDescription: `${props.functionName}: a new version fails; CodeDeploy takes traffic back to the one before`,
+      alarmDescription: `${props.functionName}: a new version fails; CodeDeploy moves traffic back to the previous one`,
       metric: props.target.alias.metricErrors({ period: Duration.minutes(1), statistic: "Sum" }),
       threshold: 1,
       evaluationPeriods: 1,
@@ -59,18 +59,18 @@ export class GradualRollout extends Construct {
 }
 
 /**
- * As whom CodeDeploy moves aliases: no more than the aliases of these functions, unlike the managed policy that CDK would attach.
+ * The role with which CodeDeploy moves aliases: only those of these functions, unlike the managed policy that CDK would attach.
  *
- * @param scope where it is made
+ * @param scope where it is created
  * @param id its id
  * @param functionNames the functions whose aliases move
  */
 export function rolloutRole(scope: Construct, id: string, functionNames: readonly string[]): iam.IRole {
   const { account, region } = Stack.of(scope);
-  // Written out: an alias depends on its deployment group, and so on this role.
+  // The ARN is written out: an alias depends on its deployment group, which depends on this role.
   const arns = functionNames.map((name) => `arn:aws:lambda:${region}:${account}:function:${name}`);
   const role = new iam.Role(scope, id, {
-    description: "Moves aliases of functions that answer callers to new versions",
+    description: "Moves aliases of functions that serve API callers to new versions",
     assumedBy: new iam.ServicePrincipal("codedeploy.amazonaws.com"),
     inlinePolicies: {
       rollout: new iam.PolicyDocument({
@@ -80,13 +80,13 @@ export function rolloutRole(scope: Construct, id: string, functionNames: readonl
             actions: ["lambda:GetAlias", "lambda:UpdateAlias", "lambda:GetProvisionedConcurrencyConfig"],
             resources: arns.flatMap((arn) => [arn, `${arn}:live`]),
           }),
-          // CloudWatch checks no resource for this action.
+          // CloudWatch does not check resources for this action.
           new iam.PolicyStatement({ sid: "LookAtAlarms", actions: ["cloudwatch:DescribeAlarms"], resources: ["*"] }),
         ],
       }),
     },
   });
-  acknowledge(role, { id: "AwsSolutions-IAM5[Resource::*]", reason: "cloudwatch:DescribeAlarms knows no resources; it reads states of alarms and changes none" });
+  acknowledge(role, { id: "AwsSolutions-IAM5[Resource::*]", reason: "cloudwatch:DescribeAlarms does not support resources; it reads states of alarms and changes none" });
   // CDK would attach AWSCodeDeployRoleForLambdaLimited, which may update every alias of the account.
   return role.withoutPolicyUpdates();
 }

@@ -14,7 +14,7 @@ const RETENTION: Readonly<Record<Settings["functions"]["logDays"], logs.Retentio
   731: logs.RetentionDays.TWO_YEARS,
 };
 
-/** For how long logs are kept, in the names that CDK has for the days of the settings. */
+/** How long logs are kept: CDK's names for the days of the settings. */
 export function logRetention(settings: Settings): logs.RetentionDays {
   return RETENTION[settings.functions.logDays];
 }

@@ -16,11 +16,11 @@ export interface MaskingSecretProps {
 /**
  * The secret that masks, cursors and addresses are keyed with (`SLUICE_SECRET` of data-product).
  *
- * CloudFormation makes it and puts it into the function's environment by a dynamic reference: it is in no template, parameter, log or
- * state file. Readable by whoever may read the secret (`secretsmanager:GetSecretValue` on it) or the function's configuration
- * (`lambda:GetFunctionConfiguration`), in both cases only together with `kms:Decrypt` on the lake's key. No function's role may the first.
+ * CloudFormation generates it and puts it into the function's environment with a dynamic reference: it is in no template, parameter, log or
+ * state file. It can be read by whoever may read the secret (`secretsmanager:GetSecretValue` on it) or the function's configuration
+ * (`lambda:GetFunctionConfiguration`), in both cases only together with `kms:Decrypt` on the lake's key. No function's role may read the secret.
  *
- * It is kept when the stack goes: masks of a new secret would not be those that consumers have joined their tables by.
+ * It is kept when the stack is deleted: consumers have stored masked values and join by them, and a new secret would change all of them.
  */
 export class MaskingSecret extends Construct {
   /** The secret as a dynamic reference. */
@@ -28,7 +28,7 @@ export class MaskingSecret extends Construct {
 
   constructor(scope: Construct, id: string, props: MaskingSecretProps) {
     super(scope, id);
-    // L1: the L2 would open the key to the whole account through Secrets Manager.
+    // L1: the L2 construct would give the whole account access to the key through Secrets Manager.
     const secret = new secretsmanager.CfnSecret(this, "Secret", {
       description: `Keys masks, cursors and addresses of Sluice in ${props.environment}; never change it without need`,
       kmsKeyId: props.key.keyArn,
@@ -36,7 +36,7 @@ export class MaskingSecret extends Construct {
     });
     secret.applyRemovalPolicy(RemovalPolicy.RETAIN);
     this.value = SecretValue.secretsManager(secret.ref);
-    const reason = "Rotating changes every masked value that consumers have stored and joined by; it is changed only when it leaked, by hand";
+    const reason = "Rotating changes every masked value that consumers have stored and joined by; it is changed only after a leak, by hand";
     acknowledge(secret, { id: "AwsSolutions-SMG4", reason });
     skipChecks(secret, { id: "CKV2_AWS_57", comment: reason });
   }

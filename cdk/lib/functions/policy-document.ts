@@ -6,8 +6,8 @@ import { z } from "zod";
 import { repository } from "../repository.ts";
 
 /**
- * What the placeholders of `iam/*.json` stand for; `iam/README.md` explains each. A placeholder that has no value here may not occur in
- * the document that is filled.
+ * Values for the placeholders of `iam/*.json`; `iam/README.md` explains each. A document must not contain a placeholder that has no value
+ * here.
  */
 export interface PolicyPlaceholders {
   readonly Account?: string;
@@ -29,7 +29,7 @@ const statement = z.strictObject({
 });
 const document = z.strictObject({ Version: z.literal("2012-10-17"), Statement: z.array(statement).min(1) });
 
-/** A statement of a policy document of the repository, filled. */
+/** A statement of a policy document of the repository, with its placeholders filled. */
 export type FilledStatement = z.infer<typeof statement>;
 
 /** A policy document that is missing, malformed or cannot be filled. */
@@ -41,7 +41,7 @@ export class PolicyError extends Error {
  * Reads `iam/<name>.json`, which the test bed enforces as it is, and fills its placeholders.
  *
  * @param name the function
- * @param values what placeholders stand for
+ * @param values values of the placeholders
  * @param isLeftOut statements that this deployment does not grant; none by default
  * @throws PolicyError when the document is missing, or names a placeholder that has no value
  */
@@ -68,7 +68,7 @@ function fill(name: string, text: string, values: ReadonlyMap<string, string | u
     if (value === undefined) {
       throw new PolicyError(`iam/${name}.json: ${whole} has no value here: it is unknown, or this deployment does not have what it names`);
     }
-    // Values are put into JSON text; tokens of CDK and ARNs have nothing that JSON escapes.
+    // Values are inserted into JSON text; CDK tokens and ARNs contain no character that JSON escapes.
     return JSON.stringify(value).slice(1, -1);
   });
 }
@@ -77,7 +77,7 @@ function fill(name: string, text: string, values: ReadonlyMap<string, string | u
  * A policy document of exactly these statements.
  *
  * @param filled statements of `iam/<name>.json`
- * @param others what AWS wants beyond what the test bed knows
+ * @param others statements that AWS requires but the test bed does not enforce
  */
 export function policyDocument(filled: readonly FilledStatement[], others: readonly iam.PolicyStatement[]): iam.PolicyDocument {
   return new iam.PolicyDocument({

@@ -1,7 +1,7 @@
 import { RemovalPolicy } from "aws-cdk-lib";
 
 /**
- * What goes with the stateless stack: logs of functions, queues of undelivered events. Everything that people or auditors need later is
+ * What is deleted with the stateless stack: logs of functions, queues of undelivered events. Everything that people or auditors need later is
  * in the lake, which the stateful stack keeps.
  */
 export const removable = RemovalPolicy.DESTROY;

@@ -1,9 +1,9 @@
 import * as iam from "aws-cdk-lib/aws-iam";
 
 /**
- * What a function needs of AWS beyond its document in `iam/`, which knows the lake and the services that the test bed plays: its own log,
- * traces, the key, and the channels of notify. One function of this file per right, each with its reason; `sluice-functions.ts` says who
- * gets which.
+ * The rights that a function needs beyond its document in `iam/`, which covers the lake and the services that the test bed emulates: its own
+ * log, traces, the key, and the channels of notify. Each right is one function of this file, with its reason; `sluice-functions.ts` decides
+ * which function gets which.
  */
 
 /** Every function writes its own log, and no other. The group exists before the function, so none may create groups. */
@@ -15,7 +15,7 @@ export function writeOwnLog(logGroupArn: string): iam.PolicyStatement {
   });
 }
 
-/** Every function is traced. X-Ray has no resources that a policy could name. */
+/** Every function is traced. X-Ray does not support resources in policies. */
 export function sendTraces(): iam.PolicyStatement {
   return new iam.PolicyStatement({ sid: "SendTraces", actions: ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], resources: ["*"] });
 }
@@ -30,7 +30,7 @@ export function readOwnEnvironment(keyArn: string, functionArn: string): iam.Pol
   });
 }
 
-/** Objects of the lake are encrypted with the key. Only S3 may use it for the role, so that the role is no way around S3's policies. */
+/** Objects of the lake are encrypted with the key. Only S3 may use it for the role, so that the role cannot bypass S3's policies. */
 export function useLakeKey(keyArn: string, region: string, use: "read" | "read-and-write"): iam.PolicyStatement {
   return new iam.PolicyStatement({
     sid: "UseLakeKeyThroughS3",
@@ -40,12 +40,12 @@ export function useLakeKey(keyArn: string, region: string, use: "read" | "read-a
   });
 }
 
-/** notify tells people. */
+/** notify sends messages to people. */
 export function tellPeople(topicArn: string): iam.PolicyStatement {
   return new iam.PolicyStatement({ sid: "TellPeople", actions: ["sns:Publish"], resources: [topicArn] });
 }
 
-/** The topic is encrypted: whoever publishes needs its key, through SNS alone. */
+/** The topic is encrypted: a publisher needs its key, but only through SNS. */
 export function useTopicKey(keyArn: string, region: string): iam.PolicyStatement {
   return new iam.PolicyStatement({
     sid: "UseTopicKeyThroughSns",
@@ -55,7 +55,7 @@ export function useTopicKey(keyArn: string, region: string): iam.PolicyStatement
   });
 }
 
-/** notify tells machines, and only as Sluice: the source is what rules of others trust. */
+/** notify sends events to machines, and only with the source of Sluice, which the rules of others trust. */
 export function tellMachines(eventBusArn: string): iam.PolicyStatement {
   return new iam.PolicyStatement({
     sid: "TellMachines",
@@ -65,7 +65,7 @@ export function tellMachines(eventBusArn: string): iam.PolicyStatement {
   });
 }
 
-/** What an asynchronous function could not do goes to its queue, which Lambda sends as the function's role. */
+/** Events that an asynchronous function could not handle go to its queue; Lambda sends them with the function's role. */
 export function keepFailures(queueArn: string): iam.PolicyStatement {
   return new iam.PolicyStatement({ sid: "KeepFailures", actions: ["sqs:SendMessage"], resources: [queueArn] });
 }

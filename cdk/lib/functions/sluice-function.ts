@@ -26,7 +26,7 @@ export interface SluiceFunctionProps {
   readonly artifacts: string;
   /** Statements of `iam/<name>.json`, filled. */
   readonly rights: readonly FilledStatement[];
-  /** What it may beyond those, its own log, traces and environment excepted. */
+  /** Its further rights, apart from those for its own log, traces and environment. */
   readonly serviceRights: readonly iam.PolicyStatement[];
   /** Its variables. */
   readonly environment: Readonly<Record<string, string>>;
@@ -35,42 +35,42 @@ export interface SluiceFunctionProps {
   /** Days for which its log is kept. */
   readonly logDays: logs.RetentionDays;
   /**
-   * Most executions at once, taken out of the account's.
+   * Reserved concurrency, taken from the account's.
    * @default - the account's
    */
   readonly reservedConcurrency?: number;
   /**
-   * Where events go that an asynchronous function could not take.
+   * Queue for events that an asynchronous function could not handle.
    * @default - none; wrong for an asynchronous one
    */
   readonly failures?: sqs.IQueue;
 }
 
 /**
- * One function: arm64, its own role with exactly its policy document, its own log, traced, its variables encrypted, and called only by the
- * alias `live`, which names a version.
+ * One function: arm64, its own role with exactly its policy document, its own log, traced, its variables encrypted, and called only through
+ * the alias `live`, which names a version.
  */
 export class SluiceFunction extends Construct {
-  /** The function itself; nobody calls it but by {@link alias}. */
+  /** The function itself; callers only use {@link alias}. */
   readonly function: lambda.Function;
-  /** The version that counts. */
+  /** The alias of the version in use. */
   readonly alias: lambda.Alias;
   /** Its log. */
   readonly logGroup: logs.LogGroup;
-  /** As whom it acts. */
+  /** Its role. */
   readonly role: iam.Role;
 
   constructor(scope: Construct, id: string, props: SluiceFunctionProps) {
     super(scope, id);
     const { name, spec } = props;
     if (spec.entry === "asynchronous" && props.failures === undefined) {
-      throw new Error(`${name}: is called asynchronously and has no queue for what it could not take`);
+      throw new Error(`${name}: is called asynchronously and has no queue for events that it could not handle`);
     }
     this.logGroup = new logs.LogGroup(this, "Log", {
       logGroupName: `/aws/lambda/${props.functionName}`, encryptionKey: props.key, retention: props.logDays, removalPolicy: removable,
     });
     const { account, region } = Stack.of(this);
-    // Written out: a role and a function that name each other by reference would be a circle.
+    // The name is written out: a role and a function that refer to each other would be a circular dependency.
     const functionArn = `arn:aws:lambda:${region}:${account}:function:${props.functionName}`;
     const statements = [
       ...props.serviceRights,
@@ -79,7 +79,7 @@ export class SluiceFunction extends Construct {
       readOwnEnvironment(props.key.keyArn, functionArn),
     ];
     this.role = new iam.Role(this, "Role", {
-      description: `What ${props.functionName} may: iam/${name}.json and lib/functions/service-statements.ts`,
+      description: `Rights of ${props.functionName}: iam/${name}.json and lib/functions/service-statements.ts`,
       assumedBy: new iam.ServicePrincipal("lambda.amazonaws.com"),
       inlinePolicies: { [name]: policyDocument(props.rights, statements) },
     });
@@ -96,7 +96,7 @@ export class SluiceFunction extends Construct {
       memorySize: spec.memoryMb,
       timeout: Duration.seconds(spec.timeoutSeconds),
       ...(spec.diskMb === undefined ? {} : { ephemeralStorageSize: Size.mebibytes(spec.diskMb) }),
-      // Whatever CDK would add by itself is in the document already, narrower; nothing is added behind the reviewer's back.
+      // The document already has what CDK would add by itself, more narrowly; nothing is granted that a reviewer does not see.
       role: this.role.withoutPolicyUpdates(),
       environment: { ...props.environment },
       environmentEncryption: props.key,
@@ -110,7 +110,7 @@ export class SluiceFunction extends Construct {
     this.alias = new lambda.Alias(this, "Live", {
       aliasName: "live",
       version: this.function.currentVersion,
-      // Two retries and an hour: what fails for longer is looked at by a person, in the queue.
+      // Two retries within an hour: a person examines what fails for longer, in the queue.
       ...(props.failures === undefined ? {} : {
         onFailure: new SqsDestination(props.failures), retryAttempts: 2, maxEventAge: Duration.hours(1),
       }),
@@ -123,14 +123,14 @@ export class SluiceFunction extends Construct {
     const asynchronous = props.spec.entry === "asynchronous";
     skipChecks(this.function,
       { id: "CKV_AWS_116", comment: asynchronous
-        ? "The alias, which is what is called, has a failure destination: it keeps the event and the error, a dead-letter queue the event alone"
-        : "Called synchronously: whoever calls gets the error, and there is no event that could be lost" },
-      { id: "CKV_AWS_117", comment: "Reaches S3, KMS, Step Functions, EMR, SNS and EventBridge by TLS and IAM alone; a network of its own would add addresses to guard and protect no data store, as there is none in one" },
+        ? "The alias, which callers use, has a failure destination: it keeps the event and the error; a dead-letter queue would keep only the event"
+        : "Called synchronously: the caller gets the error, and no event can be lost" },
+      { id: "CKV_AWS_117", comment: "Reaches S3, KMS, Step Functions, EMR, SNS and EventBridge over TLS and with IAM; a network of its own would add addresses to guard without protecting any data store" },
       ...(props.reservedConcurrency === undefined ? [{ id: "CKV_AWS_115", comment:
-        "Takes from the account's concurrency: a reserved share would be taken from the other functions; callers are bounded by API throttling, runs by the state machine" }] : []),
+        "Takes from the account's concurrency: a reserved share would be taken from the other functions; API throttling limits callers, the state machine limits runs" }] : []),
       { id: "CKV_AWS_272", comment: "Code comes from this repository's pipeline as an asset named by its content's hash; signing needs a profile that an empty account does not have" },
     );
-    skipChecks(this.logGroup, { id: "CKV_AWS_338", comment: "functions.logDays of the settings decides: logs have no rows, and audits of runs are documents in the lake" });
+    skipChecks(this.logGroup, { id: "CKV_AWS_338", comment: "functions.logDays of the settings decides: logs contain no rows, and the audits of runs are documents in the lake" });
   }
 }
 
@@ -151,19 +151,19 @@ function wildcardsOf(name: string, statements: readonly { readonly Sid: string; 
 
 function whyWildcard(name: string, resource: string): string {
   if (resource.startsWith("arn:aws:s3:::")) {
-    return `names of runs, tables and files below this folder are made at run time; iam/${name}.json is what the test bed enforces, folder by folder`;
+    return `names of runs, tables and files below this folder are only known at run time; iam/${name}.json is what the test bed enforces, folder by folder`;
   }
   if (resource.includes(":elasticmapreduce:")) {
-    return "ids of clusters are made by EMR; the condition on the tag sluice:lake lets only clusters of this lake through";
+    return "EMR assigns the ids of clusters; the condition on the tag sluice:lake allows only clusters of this lake";
   }
   if (resource.includes(":execution:")) {
-    return "names of executions are made at run time; the state machine is named in full";
+    return "names of executions are only known at run time; the state machine is named in full";
   }
   if (resource.includes(":log-group:")) {
     return "Lambda names the streams; the log group is the function's own";
   }
   if (resource === "*") {
-    return "the service knows no resource for this action (X-Ray; EMR's ListClusters; RunJobFlow, which the condition on the tag sluice:lake bounds)";
+    return "the service supports no resource for this action (X-Ray; EMR's ListClusters; RunJobFlow, which the condition on the tag sluice:lake limits)";
   }
   throw new Error(`${name}: the wildcard ${resource} has no evidence: write it here, or name the resource`);
 }

@@ -12,13 +12,13 @@ import { filledStatements, type FilledStatement, type PolicyPlaceholders } from 
 import { keepFailures, tellMachines, tellPeople, useLakeKey, useTopicKey } from "./service-statements.ts";
 import { SluiceFunction } from "./sluice-function.ts";
 
-/** What functions need of the large engine. */
+/** What functions need to know about the large engine. */
 export interface ClusterSettings {
   /** Variables of start-emr. */
   readonly environment: Readonly<Record<string, string>>;
   /** Runtime role of Spark scripts. */
   readonly stepRoleArn: string;
-  /** What the placeholders of `iam/` stand for. */
+  /** Values for the placeholders of `iam/`. */
   readonly substitutions: Required<Pick<PolicyPlaceholders, "EmrServiceRoleArn" | "EmrInstanceRoleArn" | "EmrStepRoleArn">>;
 }
 
@@ -26,13 +26,13 @@ export interface ClusterSettings {
 export interface SluiceFunctionsProps {
   readonly settings: Settings;
   readonly stateful: StatefulResources;
-  /** Address that callers reach the API at, without a final slash. */
+  /** Address of the API for callers, without a final slash. */
   readonly endpoint: string;
-  /** Takes what terminate could not do. */
+  /** Queue for events that terminate could not handle. */
   readonly failures: sqs.IQueue;
   /**
    * The large engine.
-   * @default - none: a plan that asks for it fails with InvalidInput, which names the variable that is not set
+   * @default - none: a plan that needs it fails with InvalidInput, which names the variable that is not set
    */
   readonly clusters?: ClusterSettings;
 }
@@ -66,15 +66,15 @@ export class SluiceFunctions extends Construct {
 }
 
 /**
- * Only `process` gets a share of its own: it is the one that a burst of deliveries could multiply, at 3 GB each. No table needs one for
- * correctness: publish commits by conditional writes, and the slower of two writers plans again.
+ * Only `process` has reserved concurrency: a burst of deliveries could start many of them, at 3 GB each. Correctness does not depend on
+ * it: publish commits with conditional writes, and the slower of two writers plans again.
  */
 function concurrencyOf(name: FunctionName, settings: Settings): { reservedConcurrency?: number } {
   const most = settings.functions.processConcurrency;
   return name === "process" && most !== undefined ? { reservedConcurrency: most } : {};
 }
 
-/** The document in `iam/`, without the statements about clusters where this deployment has none. */
+/** The document in `iam/`, without the statements about clusters when this deployment has none. */
 function rightsOf(name: FunctionName, props: SluiceFunctionsProps): FilledStatement[] {
   const { settings, clusters } = props;
   const names = namesOf(settings);
@@ -86,7 +86,7 @@ function rightsOf(name: FunctionName, props: SluiceFunctionsProps): FilledStatem
     ExecutionArns: names.executionArns,
     ...clusters?.substitutions,
   };
-  // terminate keeps its rights: a deployment that had the large engine yesterday may still have a cluster of it.
+  // terminate keeps its rights: a deployment that had the large engine yesterday may still have a running cluster.
   const noClusters = clusters === undefined && name !== "terminate";
   return filledStatements(name, placeholders, (_, text) => noClusters && (text.includes("elasticmapreduce:") || text.includes("${Emr")));
 }
@@ -103,7 +103,7 @@ function serviceRightsOf(name: FunctionName, spec: FunctionSpec, props: SluiceFu
   return rights;
 }
 
-/** The value of every variable; those of clusters are more than one. */
+/** The values of a variable of the catalogue; the one for clusters stands for several. */
 function variables(props: SluiceFunctionsProps, secret: MaskingSecret): Readonly<Record<VariableName, Readonly<Record<string, string>>>> {
   const { settings, stateful, clusters } = props;
   const names = namesOf(settings);
@@ -117,7 +117,7 @@ function variables(props: SluiceFunctionsProps, secret: MaskingSecret): Readonly
     ...one("SLUICE_SECRET", secret.value.unsafeUnwrap()),
     ...one("SLUICE_ENDPOINT", props.endpoint),
     ...one("SLUICE_STATE_MACHINE_ARN", names.stateMachineArn),
-    // API Gateway's stage is no part of the routes that the functions know. Any value counts.
+    // The stage of API Gateway is not part of the functions' routes. Any value turns this on.
     ...one("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true"),
     "SLUICE_EMR_*": clusters?.environment ?? {},
     SLUICE_EMR_STEP_ROLE_ARN: clusters === undefined ? {} : { SLUICE_EMR_STEP_ROLE_ARN: clusters.stepRoleArn },

@@ -13,17 +13,17 @@ export interface UndeliveredProps {
   /** Name of the queue. */
   readonly queueName: string;
   /**
-   * Whether it takes the failures of a FIFO queue.
+   * Whether it receives the failures of a FIFO queue.
    * @default false
    */
   readonly fifo?: boolean;
 }
 
 /**
- * Keeps what could not be delivered for 14 days, until a person has looked at it: an alarm watches its depth.
+ * Keeps what could not be delivered for 14 days, so that a person can examine it: an alarm watches its depth.
  *
- * Encrypted with SQS's own key. Services that deliver here (EventBridge, Lambda) would need a right on the lake's key, and what is here
- * are names of pipelines and runs. No dead-letter queue of its own: nothing reads it but people.
+ * Encrypted with SQS's own key. With the lake's key, the services that deliver here (EventBridge, Lambda) would need rights on it, and the
+ * messages are only names of pipelines and runs. It has no dead-letter queue of its own: only people read it.
  */
 export class Undelivered extends Construct {
   readonly queue: sqs.Queue;
@@ -41,7 +41,7 @@ export class Undelivered extends Construct {
       retentionPeriod: Duration.days(14),
       removalPolicy: removable,
     });
-    // The rule sees of what a queue is the dead-letter queue only where that is a queue, too, as for a FIFO one.
+    // The rule only recognises a dead-letter queue when its source is a queue, too, as for a FIFO queue.
     if (props.fifo !== true) {
       acknowledge(this.queue, { id: "AwsSolutions-SQS3", reason: "It is the dead-letter queue of rules, schedules and a function; only people read it" });
     }

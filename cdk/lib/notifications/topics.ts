@@ -15,11 +15,11 @@ export interface TopicsProps {
   readonly key: kms.IKey;
 }
 
-/** The topics of an environment, by how soon somebody has to look. */
+/** The topics of an environment, by urgency. */
 export class Topics extends Construct {
   /** Every run: published, rejected, skipped, failed. People subscribe with a filter on `pipeline` and `outcome`. */
   readonly runs: sns.Topic;
-  /** Broken: somebody looks now. */
+  /** Something is broken and needs attention now. */
   readonly critical: sns.Topic;
   /** Can wait until morning. */
   readonly warning: sns.Topic;
@@ -51,6 +51,6 @@ export class Topics extends Construct {
     };
     this.runs = topic("Runs", "Sluice runs", [], []);
     this.critical = topic("Critical", "Sluice: look now", operations.criticalEmails, ["cloudwatch", "budgets"]);
-    this.warning = topic("Warning", "Sluice: look in the morning", operations.warningEmails, ["cloudwatch", "budgets"]);
+    this.warning = topic("Warning", "Sluice: can wait until morning", operations.warningEmails, ["cloudwatch", "budgets"]);
   }
 }

@@ -8,7 +8,7 @@ import type { Settings } from "../config.ts";
 import { COPIED_WITHIN_MINUTES } from "../storage/replication.ts";
 import * as metrics from "./metrics.ts";
 
-/** Hours after which a cluster that still runs is looked at: an hour to start, eight for the step, one to end. */
+/** Hours after which a running cluster raises an alarm: one hour to start, eight for the step, one to end. */
 const CLUSTER_HOURS = 10;
 
 /** Part of the runbook about the replica. */
@@ -18,9 +18,9 @@ const REPLICA_RUNBOOK = "replica-late";
 export interface AlarmsProps {
   /** Settings of the environment. */
   readonly settings: Settings;
-  /** Told at once. */
+  /** Notified immediately. */
   readonly critical: sns.ITopic;
-  /** Told of what can wait. */
+  /** Notified of what can wait. */
   readonly warning: sns.ITopic;
   /** Names of the functions. */
   readonly functions: readonly string[];
@@ -34,24 +34,24 @@ export interface AlarmsProps {
   readonly pipelines: readonly { readonly name: string; readonly freshnessHours?: number | undefined }[];
 }
 
-/** An alarm before it is made. */
+/** An alarm before it is created. */
 interface Wanted {
   readonly id: string;
   readonly what: string;
   /** Part of the runbook. */
   readonly runbook: string;
   readonly metric: cloudwatch.IMetric;
-  /** Rings from this value on. @default 1 */
+  /** Raised from this value on. @default 1 */
   readonly from?: number;
   readonly topic: sns.ITopic;
-  /** Whether no data is bad. @default false */
+  /** Whether missing data raises the alarm. @default false */
   readonly isBadWithoutData?: boolean;
-  /** Periods in a row. @default 1 */
+  /** Number of periods in a row. @default 1 */
   readonly periods?: number;
   readonly comparison?: cloudwatch.ComparisonOperator;
 }
 
-/** Periods of five minutes for which the replica may be behind before somebody is told. */
+/** Periods of five minutes for which the replica may be behind before an alarm is raised. */
 const LATE_PERIODS = 3;
 
 /**
@@ -75,7 +75,7 @@ export class Alarms extends Construct {
     const execution = (name: string): cloudwatch.IMetric => metrics.execution(name, stateMachineArn);
     this.make(props, { id: "RunsFailed", what: "A run failed", runbook: "run-failed", metric: execution("ExecutionsFailed"), topic: critical });
     this.make(props, { id: "RunsTimedOut", what: "A run timed out", runbook: "run-timed-out", metric: execution("ExecutionsTimedOut"), topic: critical });
-    this.make(props, { id: "RunsThrottled", what: "Step Functions turns runs away", runbook: "throttled", metric: execution("ExecutionThrottled"), topic: warning });
+    this.make(props, { id: "RunsThrottled", what: "Step Functions throttles runs", runbook: "throttled", metric: execution("ExecutionThrottled"), topic: warning });
     for (const { name } of props.pipelines) {
       this.make(props, {
         id: `Rejected-${name}`, what: `The quality gate rejected a run of ${name}`, runbook: "run-rejected",
@@ -84,7 +84,7 @@ export class Alarms extends Construct {
     }
     if (props.settings.emr !== undefined) {
       this.make(props, {
-        id: "ClusterTooOld", what: `Clusters have run without a break for ${String(CLUSTER_HOURS)} hours`, runbook: "cluster-too-old",
+        id: "ClusterTooOld", what: `Clusters have been running without a break for ${String(CLUSTER_HOURS)} hours`, runbook: "cluster-too-old",
         metric: metrics.clusterCalls(props.functions.find((name) => name.endsWith("run-etl")) ?? "run-etl"),
         periods: CLUSTER_HOURS, topic: critical,
       });
@@ -96,13 +96,13 @@ export class Alarms extends Construct {
     for (const name of props.functions) {
       const short = name.replace(`sluice-${props.settings.environment}-`, "");
       this.make(props, {
-        id: `Errors-${short}`, what: `Function ${short} fails again and again`, runbook: "function-errors",
+        id: `Errors-${short}`, what: `Function ${short} keeps failing`, runbook: "function-errors",
         metric: metrics.lambda("Errors", name), from: 5, topic: warning,
       });
       if (short === "terminate") {
-        // One error counts, three times in a row the sweep of every 15 minutes: then a cluster may run and nobody ends it.
+        // Raised when the sweep, which runs every 15 minutes, fails three times in a row: a cluster may then run without being ended.
         this.make(props, {
-          id: "ClustersNotEnded", what: "What ends clusters has failed for 45 minutes", runbook: "cluster-too-old",
+          id: "ClustersNotEnded", what: "The function that ends clusters has failed for 45 minutes", runbook: "cluster-too-old",
           metric: metrics.lambda("Errors", name, Duration.minutes(15)), periods: 3, topic: critical,
         });
       }
@@ -118,7 +118,7 @@ export class Alarms extends Construct {
       });
     }
     this.make(props, {
-      id: "ApiFaults", what: "The API answers with faults of ours", runbook: "api-faults", metric: metrics.api("5XXError", props.api), from: 5, topic: critical,
+      id: "ApiFaults", what: "The API returns server errors (5xx)", runbook: "api-faults", metric: metrics.api("5XXError", props.api), from: 5, topic: critical,
     });
   }
 
@@ -134,12 +134,12 @@ export class Alarms extends Construct {
     }
   }
 
-  /** Whether the second region is as new as it should be: it is worth nothing on the day that it is needed, else. */
+  /** Whether the second region is up to date; otherwise it is worthless on the day it is needed. */
   private replica(props: AlarmsProps): void {
     const { settings, critical, warning } = props;
     if (settings.replica !== undefined) {
       this.make(props, {
-        id: "ReplicaLate", what: `S3 copies objects to the replica later than in ${COPIED_WITHIN_MINUTES} minutes`, runbook: REPLICA_RUNBOOK,
+        id: "ReplicaLate", what: `S3 takes longer than ${COPIED_WITHIN_MINUTES} minutes to copy objects to the replica`, runbook: REPLICA_RUNBOOK,
         metric: metrics.replication("ReplicationLatency", settings, settings.replica),
         from: COPIED_WITHIN_MINUTES * 60, periods: LATE_PERIODS, topic: warning,
       });

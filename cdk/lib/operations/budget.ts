@@ -9,22 +9,22 @@ import { namesOf } from "../names.ts";
 export interface BudgetProps {
   /** Settings of the environment. */
   readonly settings: Settings;
-  /** Told when the month's forecast is beyond the budget. */
+  /** Notified when the month's forecast exceeds the budget. */
   readonly critical: sns.ITopic;
-  /** Told when 80 % are spent. */
+  /** Notified when 80 % are spent. */
   readonly warning: sns.ITopic;
 }
 
 /**
- * What the environment may cost in a month: told at 80 %, and when the forecast is beyond it. Counts what carries the tag
- * `sluice:environment`, and the clusters, which start-emr tags with `sluice:lake`. Both tags have to be activated once as cost-allocation
+ * What the environment may cost in a month: notifies at 80 %, and when the forecast exceeds it. Counts what carries the tag
+ * `sluice:environment`, and the clusters, which start-emr tags with `sluice:lake`. Both tags must be activated once as cost-allocation
  * tags of the account; until then the budget counts nothing.
  */
 export class Budget extends Construct {
   constructor(scope: Construct, id: string, props: BudgetProps) {
     super(scope, id);
     const { environment, operations } = props.settings;
-    const told = (notificationType: string, threshold: number, topic: sns.ITopic): budgets.CfnBudget.NotificationWithSubscribersProperty => ({
+    const notify = (notificationType: string, threshold: number, topic: sns.ITopic): budgets.CfnBudget.NotificationWithSubscribersProperty => ({
       notification: { notificationType, threshold, thresholdType: "PERCENTAGE", comparisonOperator: "GREATER_THAN" },
       subscribers: [{ subscriptionType: "SNS", address: topic.topicArn }],
     });
@@ -38,7 +38,7 @@ export class Budget extends Construct {
         metrics: ["UnblendedCost"],
         filterExpression: { or: [tagged("sluice:environment", environment), tagged("sluice:lake", namesOf(props.settings).lake)] },
       },
-      notificationsWithSubscribers: [told("ACTUAL", 80, props.warning), told("FORECASTED", 100, props.critical)],
+      notificationsWithSubscribers: [notify("ACTUAL", 80, props.warning), notify("FORECASTED", 100, props.critical)],
     });
   }
 }

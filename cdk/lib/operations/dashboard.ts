@@ -23,7 +23,7 @@ export interface DashboardProps {
   readonly alarms: readonly cloudwatch.IAlarm[];
 }
 
-/** One page for whoever is on call: what rings, how runs end, how long functions take, what callers get. The first three of an account are free. */
+/** One page for whoever is on call: which alarms are raised, how runs end, how long functions take, what API callers get. The first three dashboards of an account are free. */
 export class Dashboard extends Construct {
   constructor(scope: Construct, id: string, props: DashboardProps) {
     super(scope, id);

@@ -5,7 +5,7 @@ import type { Settings } from "../config.ts";
 import { namesOf } from "../names.ts";
 import { REPLICATION_RULE } from "../storage/replication.ts";
 
-/** Metrics as alarms and the dashboard have them, in one place. */
+/** The metrics that alarms and the dashboard use, in one place. */
 
 /** Namespace of the metrics that notify writes (functions/notify/src/metrics.rs). */
 export const NAMESPACE = "Sluice";
@@ -28,12 +28,12 @@ export function execution(name: string, stateMachineArn: string): cloudwatch.Met
   return sum("AWS/States", name, { StateMachineArn: stateMachineArn }, FIVE_MINUTES, name);
 }
 
-/** A function, by its alias: nobody calls another version. */
+/** A function, by its alias: no other version is called. */
 function live(functionName: string): { FunctionName: string; Resource: string } {
   return { FunctionName: functionName, Resource: `${functionName}:live` };
 }
 
-/** What a function's callers met. */
+/** Errors and throttles that callers of a function met. */
 export function lambda(name: string, functionName: string, period: Duration = FIVE_MINUTES): cloudwatch.Metric {
   return sum("AWS/Lambda", name, live(functionName), period, functionName);
 }
@@ -46,9 +46,9 @@ export function duration(functionName: string): cloudwatch.Metric {
   });
 }
 
-/** Calls of run-etl an hour: it is called every two minutes at least while a cluster works. */
+/** Calls of run-etl an hour: it is called at least every two minutes while a cluster works. */
 export function clusterCalls(functionName: string): cloudwatch.Metric {
-  return sum("AWS/Lambda", "Invocations", live(functionName), Duration.hours(1), "looks at clusters");
+  return sum("AWS/Lambda", "Invocations", live(functionName), Duration.hours(1), "polls clusters");
 }
 
 /** How far the replica is behind: seconds for ReplicationLatency, objects for OperationsFailedReplication. */
@@ -70,7 +70,7 @@ export function queueDepth(queueName: string): cloudwatch.Metric {
   });
 }
 
-/** Answers of the API. */
+/** Responses of the API. */
 export function api(name: string, apiName: string): cloudwatch.Metric {
   return sum("AWS/ApiGateway", name, { ApiName: apiName, Stage: "live" }, FIVE_MINUTES, name);
 }

@@ -16,14 +16,14 @@ export interface AuditTrailProps {
   readonly lake: s3.IBucket;
   /** Where records go. */
   readonly records: s3.IBucket;
-  /** Encrypts them; made in the same stack, because CloudTrail needs a statement in its policy. */
+  /** Encrypts them; part of the same stack, because CloudTrail needs a statement in its policy. */
   readonly key: kms.Key;
 }
 
 /**
- * Who wrote and deleted objects of the lake, as CloudTrail records it.
+ * CloudTrail's records of who wrote and deleted objects of the lake.
  *
- * Writes alone: who reads data products is in the audit events of the function itself, and records of reads would cost more than runs. A
+ * Only writes: the audit events of data-product say who reads data products, and records of reads would cost more than runs. A
  * run on Lambda writes some 40 objects; at $0.10 per 100,000 events, and $0.50 per GB in the log, a thousand runs cost 7 cents.
  */
 export class AuditTrail extends Construct {
@@ -59,7 +59,7 @@ export class AuditTrail extends Construct {
     const role = new iam.Role(this, "Role", {
       assumedBy: new iam.ServicePrincipal("cloudtrail.amazonaws.com", { conditions }),
       description: "CloudTrail writes to its log group",
-      // In the role itself: CloudTrail tries it when the trail is made.
+      // In the role itself: CloudTrail tests the role when the trail is created.
       inlinePolicies: {
         log: new iam.PolicyDocument({
           statements: [new iam.PolicyStatement({
@@ -95,11 +95,11 @@ export class AuditTrail extends Construct {
     });
     skipChecks(trail,
       { id: "CKV_AWS_67", comment: "It records the lake's objects, which are in one region; the account's own trail records the rest." },
-      { id: "CKV_AWS_252", comment: "Nobody acts on each delivery of records; alarms watch the functions." });
+      { id: "CKV_AWS_252", comment: "No process handles single deliveries of records; alarms watch the functions." });
   }
 }
 
-/** CloudTrail encrypts records of this trail alone. */
+/** CloudTrail may encrypt records of this trail only. */
 function keyStatements(cloudTrail: iam.IPrincipal, trailArn: string): iam.PolicyStatement[] {
   const ofTheTrail = { "aws:SourceArn": trailArn };
   return [

@@ -1,7 +1,7 @@
 import { RemovalPolicy } from "aws-cdk-lib";
 import * as s3 from "aws-cdk-lib/aws-s3";
 
-/** What every bucket is: private, reached by TLS alone, versioned, and kept when its stack goes. */
+/** Properties of every bucket: private, reached only over TLS, versioned, and kept when its stack is deleted. */
 export const KEPT_BUCKET = {
   blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
   objectOwnership: s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,

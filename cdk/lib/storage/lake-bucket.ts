@@ -14,7 +14,7 @@ export interface LakeBucketProps {
   readonly settings: Settings;
   /** Encrypts the objects. */
   readonly key: kms.IKey;
-  /** Takes access logs and the inventory. */
+  /** Receives access logs and the inventory. */
   readonly logs: s3.IBucket;
   /**
    * Where objects are copied to.
@@ -23,7 +23,7 @@ export interface LakeBucketProps {
   readonly replication?: s3.CfnBucket.ReplicationConfigurationProperty;
 }
 
-/** The lake: versioned, encrypted, told of by EventBridge, and kept when its stack goes. */
+/** The lake: versioned, encrypted, with events to EventBridge, and kept when its stack is deleted. */
 export class LakeBucket extends Construct {
   readonly bucket: s3.Bucket;
 
@@ -51,7 +51,7 @@ export class LakeBucket extends Construct {
     });
     tellEventBridge(this.bucket);
     if (props.replication === undefined) {
-      skipChecks(this.bucket, { id: "CKV_AWS_144", comment: "This environment has no replica; `replica` in its settings makes one." });
+      skipChecks(this.bucket, { id: "CKV_AWS_144", comment: "This environment has no replica; `replica` in its settings creates one." });
     } else {
       this.replicate(props.replication);
     }
@@ -60,7 +60,7 @@ export class LakeBucket extends Construct {
   private replicate(replication: s3.CfnBucket.ReplicationConfigurationProperty): void {
     const resource = this.bucket.node.defaultChild;
     if (resource instanceof s3.CfnBucket) {
-      // CDK's own rules take buckets of this app alone, and the replica is known by its name: no references between regions.
+      // CDK's own rules only accept buckets of this app, and the replica is referred to by name, without references between regions.
       resource.replicationConfiguration = replication;
     }
   }

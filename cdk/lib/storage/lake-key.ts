@@ -13,7 +13,7 @@ export interface LakeKeyProps {
  * The key that everything of an environment is encrypted with: the lake, topics, logs and settings of functions.
  *
  * One key, because whoever may read the lake's documents may read the rest, and each key costs a dollar a month. Roles of this account
- * have it by their own policies; here are the services that come without a role. {@link AuditTrail} adds CloudTrail.
+ * use it through their own policies; this policy is for services that have no role. {@link AuditTrail} adds CloudTrail.
  */
 export class LakeKey extends Construct {
   readonly key: kms.Key;
@@ -28,7 +28,7 @@ export class LakeKey extends Construct {
       pendingWindow: Duration.days(30),
       removalPolicy: RemovalPolicy.RETAIN,
     });
-    // CloudWatch Logs encrypts groups of this account alone.
+    // CloudWatch Logs may encrypt groups of this account only.
     this.key.addToResourcePolicy(new iam.PolicyStatement({
       sid: "LogGroups",
       principals: [new iam.ServicePrincipal(`logs.${region}.amazonaws.com`)],
@@ -36,7 +36,7 @@ export class LakeKey extends Construct {
       resources: ["*"],
       conditions: { ArnLike: { "kms:EncryptionContext:aws:logs:arn": `arn:${partition}:logs:${region}:${account}:log-group:*` } },
     }));
-    // Alarms and the budget send to encrypted topics. EventBridge does not: SNS supports no condition for it, and no rule of ours needs it.
+    // Alarms and the budget send to encrypted topics. EventBridge does not: SNS supports no condition for it, and our rules do not need it.
     this.key.addToResourcePolicy(new iam.PolicyStatement({
       sid: "SendersToTopics",
       principals: ["cloudwatch", "budgets"].map((service) => new iam.ServicePrincipal(`${service}.amazonaws.com`)),

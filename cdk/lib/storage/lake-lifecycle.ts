@@ -6,27 +6,27 @@ import type { Settings } from "../config.ts";
 /** Folder of clusters' logs, below the lake's prefix. */
 export const CLUSTER_LOG_FOLDER = "emr-logs/";
 
-/** Days for which they are kept: what counts of a run is in its documents. */
+/** Days for which they are kept: the important facts of a run are in its documents. */
 const CLUSTER_LOG_DAYS = 90;
 /** Days in a year, leap years included. */
 const DAYS_PER_YEAR = 366;
-/** Days after which answers that were too large for a response go: their addresses are good for 15 minutes. */
+/** Days after which answers that were too large for a response expire: their addresses are valid for 15 minutes. */
 const ANSWER_DAYS = 1;
-/** Days after which copies for some callers go: they are made again when they are asked for. */
+/** Days after which copies for some callers expire: they are created again when needed. */
 const COPY_DAYS = 7;
-/** Days after which overwritten and deleted objects move to cheaper classes. S3 leaves those below 128 KB where they are. */
+/** Days after which overwritten and deleted objects move to cheaper classes. S3 does not move objects below 128 KB. */
 const NONCURRENT_IA_DAYS = 30;
 const NONCURRENT_GLACIER_DAYS = 90;
 /**
- * Days after which overwritten and deleted objects go for good: long enough to take back what anybody notices in a year. What a table
- * lost before can be made anew, because deliveries are kept for longer; and who asks for the erasure of data is told a date.
+ * Days after which overwritten and deleted objects are deleted for good: long enough to undo what anybody notices within a year. What a
+ * table lost earlier can be rebuilt, because deliveries are kept for longer; and a request to erase data can be answered with a date.
  */
 const NONCURRENT_DAYS = 366;
-/** As above, for what is made again or expires anyway. */
+/** As above, for objects that are created again or expire anyway. */
 const NONCURRENT_DOCUMENT_DAYS = 30;
 
 /**
- * What expires in a lake. The replica has the same rules: S3 copies objects and deletions, not what a lifecycle does.
+ * What expires in a lake. The replica has the same rules: S3 copies objects and deletions, but not the effects of lifecycle rules.
  *
  * No rule moves or ends a current object below `bronze/`, `silver/`, `gold/` or `quarantine/`: rules choose by prefix, a table's log lies
  * at `<layer>/<domain>/<table>/_delta_log/` below the folder of its data, and a table whose log is archived or cut cannot be read.
@@ -44,7 +44,7 @@ export function lakeLifecycle({ prefix, bronzeYears, runDays }: Settings["lake"]
     expiring("runs-expire", "runs/", runDays, NONCURRENT_DOCUMENT_DAYS),
     expiring("requests-expire", "requests/", runDays, NONCURRENT_DOCUMENT_DAYS),
     expiring("cluster-logs-expire", CLUSTER_LOG_FOLDER, CLUSTER_LOG_DAYS, 1),
-    // Hold data of callers, so their deleted versions go at once, too.
+    // These hold data of callers, so their deleted versions are removed immediately, too.
     expiring("answers-expire", "answers/", ANSWER_DAYS, 1),
     expiring("copies-expire", "copies/", COPY_DAYS, 1),
     // The raw data behind bronze, as it was delivered.
@@ -57,7 +57,7 @@ export function lakeLifecycle({ prefix, bronzeYears, runDays }: Settings["lake"]
         { storageClass: s3.StorageClass.GLACIER, transitionAfter: Duration.days(NONCURRENT_GLACIER_DAYS) },
       ],
       noncurrentVersionExpiration: Duration.days(NONCURRENT_DAYS),
-      // Marks of deletions whose versions are gone.
+      // Delete markers whose versions no longer exist.
       expiredObjectDeleteMarker: true,
     },
   ];

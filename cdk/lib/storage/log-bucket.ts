@@ -10,7 +10,7 @@ export interface LogBucketProps {
   /** Name of the bucket. */
   readonly name: string;
   /**
-   * Days after which records go.
+   * Days after which records expire.
    * @default 400
    */
   readonly keptDays?: number;
@@ -21,8 +21,8 @@ export interface LogBucketProps {
    */
   readonly lockedDays?: number;
   /**
-   * Takes the access logs of this bucket.
-   * @default - none: it is the bucket of access logs, and logs of logs would have no end
+   * Receives the access logs of this bucket.
+   * @default - none: it is the bucket of access logs, and logging its own access would never end
    */
   readonly accessLogs?: s3.IBucket;
 }
@@ -30,7 +30,7 @@ export interface LogBucketProps {
 /**
  * A bucket for records about other buckets: access logs, inventories, CloudTrail's events.
  *
- * It is encrypted by S3 itself, because S3 writes access logs with no other key.
+ * It is encrypted by S3 itself, because S3 writes access logs only with its own key.
  */
 export class LogBucket extends Construct {
   readonly bucket: s3.Bucket;
@@ -54,7 +54,7 @@ export class LogBucket extends Construct {
       }],
     });
     if (props.accessLogs === undefined) {
-      skipChecks(this.bucket, { id: "CKV_AWS_18", comment: "It holds the access logs themselves; logs of logs would have no end." });
+      skipChecks(this.bucket, { id: "CKV_AWS_18", comment: "It holds the access logs themselves; logging its own access would never end." });
     }
     skipChecks(this.bucket, { id: "CKV_AWS_145", comment: "S3 writes access logs with its own key only, and CloudTrail encrypts its records itself." });
   }

@@ -6,9 +6,9 @@ import { Construct } from "constructs";
 
 import { acknowledgeWildcards } from "../suppressions.ts";
 
-/** Minutes within which S3 copies 99.99 % of objects, by its service level, and after which it tells. */
+/** Minutes within which S3 copies 99.99 % of objects by its service level, and after which it reports a delay. */
 export const COPIED_WITHIN_MINUTES = 15;
-/** Name of the rule, by which S3 counts. */
+/** Name of the rule, a dimension of S3's metrics. */
 export const REPLICATION_RULE = "whole-lake";
 
 /** Properties of {@link Replication}. */
@@ -26,10 +26,10 @@ export interface ReplicationProps {
 }
 
 /**
- * Copies every object of the lake to another region, in 15 minutes (replication time control), and deletions too.
+ * Copies every object of the lake to another region, within 15 minutes (replication time control), including deletions.
  *
- * S3 copies objects one by one and in no order, so a replica may have a table's commit and not yet its files: `sluice restore` finds the
- * newest point that all tables have together.
+ * S3 copies objects one by one and in no particular order, so a replica may already have a table's commit but not its files: `sluice
+ * restore` finds the newest point at which all tables are consistent.
  */
 export class Replication extends Construct {
   readonly configuration: s3.CfnBucket.ReplicationConfigurationProperty;
@@ -39,7 +39,7 @@ export class Replication extends Construct {
     const { account, partition, region } = Stack.of(this);
     const source = `arn:${partition}:s3:::${props.source}`;
     const target = `arn:${partition}:s3:::${props.target}`;
-    // Names of keys are known before they are made, ids are not; so the policy names the key by its alias.
+    // The alias of a key is known before the key exists, its id is not; so the policy names the key by its alias.
     const targetKeys = `arn:${partition}:kms:${props.targetRegion}:${account}:key/*`;
     const role = new iam.Role(this, "Role", {
       assumedBy: new iam.ServicePrincipal("s3.amazonaws.com", { conditions: { StringEquals: { "aws:SourceAccount": account } } }),
@@ -80,7 +80,7 @@ export class Replication extends Construct {
     acknowledgeWildcards(role, new Map([
       [`${source}/*`, "every object of the lake is copied"],
       [`${target}/*`, "to the replica, under its own name"],
-      [targetKeys, "ids of keys are not known before they are made: bound by the alias (kms:ResourceAliases) and to S3 (kms:ViaService)"],
+      [targetKeys, "ids of keys are not known before the keys exist: limited by the alias (kms:ResourceAliases) and to S3 (kms:ViaService)"],
     ]));
     const time = { minutes: COPIED_WITHIN_MINUTES };
     this.configuration = {

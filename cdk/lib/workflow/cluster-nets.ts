@@ -10,7 +10,7 @@ import type { SluiceFunction } from "../functions/sluice-function.ts";
 
 /** Properties of {@link ClusterNets}. */
 export interface ClusterNetsProps {
-  /** Begins names. */
+  /** Prefix of names. */
   readonly prefix: string;
   /** The function terminate. */
   readonly terminate: SluiceFunction;
@@ -18,20 +18,20 @@ export interface ClusterNetsProps {
   readonly stateMachineArn: string;
   /** Account, for the trust of the role. */
   readonly account: string;
-  /** Takes events that could not be handed over. */
+  /** Queue for events that could not be delivered. */
   readonly undelivered: sqs.IQueue;
 }
 
 /**
- * The third and the fourth net under clusters ("No cluster stays" in ARCHITECTURE.md): a rule for executions that ended without their own
- * end, and a sweep. Made without the large engine, too: settings may lose it while a cluster of yesterday is up.
+ * The third and the fourth net under clusters ("No cluster stays" in ARCHITECTURE.md): a rule for executions that ended without reaching
+ * their own end, and a sweep. Created without the large engine, too: it may be removed from the settings while a cluster still runs.
  */
 export class ClusterNets extends Construct {
   constructor(scope: Construct, id: string, props: ClusterNetsProps) {
     super(scope, id);
     new events.Rule(this, "Ended", {
       ruleName: `${props.prefix}-ended-runs`,
-      description: "Executions that failed, timed out or were stopped: their clusters are ended",
+      description: "Ends the clusters of executions that failed, timed out or were stopped",
       eventPattern: {
         source: ["aws.states"],
         detailType: ["Step Functions Execution Status Change"],
@@ -39,7 +39,7 @@ export class ClusterNets extends Construct {
       },
       targets: [new LambdaFunction(props.terminate.alias, {
         deadLetterQueue: props.undelivered,
-        // An hour of tries; then the sweep has had its turns, and the alarm on the queue rings.
+        // Tries for an hour; by then the sweep has run several times, and the alarm on the queue is raised.
         maxEventAge: Duration.hours(1),
         retryAttempts: 30,
       })],
@@ -50,7 +50,7 @@ export class ClusterNets extends Construct {
   private sweep(props: ClusterNetsProps): void {
     const group = new scheduler.ScheduleGroup(this, "Group", { scheduleGroupName: `${props.prefix}-clusters` });
     const role = new iam.Role(this, "SweepRole", {
-      description: "Has clusters looked at",
+      description: "Checks for clusters that must end",
       assumedBy: new iam.ServicePrincipal("scheduler.amazonaws.com", {
         conditions: { StringEquals: { "aws:SourceAccount": props.account, "aws:SourceArn": group.scheduleGroupArn } },
       }),
@@ -75,7 +75,7 @@ export class ClusterNets extends Construct {
         roleArn: role.roleArn,
         input: JSON.stringify({ sweep: true }),
         deadLetterConfig: { arn: props.undelivered.queueArn },
-        // The next sweep is 15 minutes away: three tries within ten minutes, then it is its turn.
+        // The next sweep is 15 minutes away: three tries within ten minutes, then the next sweep takes over.
         retryPolicy: { maximumRetryAttempts: 3, maximumEventAgeInSeconds: Duration.minutes(10).toSeconds() },
       },
     });

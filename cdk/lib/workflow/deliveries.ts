@@ -13,42 +13,42 @@ import { skipChecks } from "../suppressions.ts";
 
 /** Properties of {@link Deliveries}. */
 export interface DeliveriesProps {
-  /** Begins names. */
+  /** Prefix of names. */
   readonly prefix: string;
   /** Name of the lake's bucket. */
   readonly bucket: string;
   /** Prefix of the lake in it. */
   readonly lakePrefix: string;
-  /** Pipelines; those with `onDelivery: false` are passed over. */
+  /** Pipelines; those with `onDelivery: false` are skipped. */
   readonly pipelines: readonly DeployedPipeline[];
   /** The state machine. */
   readonly stateMachineArn: string;
   /** Account, for the trust of the role. */
   readonly account: string;
-  /** Takes events that could not be queued. */
+  /** Queue for events that could not be queued for the pipe. */
   readonly undelivered: sqs.IQueue;
 }
 
-/** SQS forgets what it has seen after five minutes, and that cannot be set. */
+/** SQS remembers messages for deduplication for five minutes; this is not configurable. */
 const DEDUPLICATION = Duration.minutes(5);
-/** Longer than that, so that whatever was dropped as a duplicate was delivered before the run looks. */
+/** Longer than that, so that every file whose event was dropped as a duplicate is in the lake before the run lists it. */
 const DELAY = DEDUPLICATION.plus(Duration.seconds(10));
 
 /**
- * Starts a run when files were delivered: one run for all files of five minutes, not one for each.
+ * Starts a run when files are delivered: one run for all files of five minutes, not one per file.
  *
  *     S3 "Object Created" → rule per pipeline → FIFO queue → pipe → execution
  *
  * The rule turns each event into the same message, `{"pipeline": "<name>"}`, and the queue drops a message that it has seen in the last
- * five minutes. What it keeps it hands on after 310 s. So a run starts after every file whose message was dropped had arrived, and since a
- * run takes all that is new (S3 lists what was written before), it takes them. A file that comes later makes a message of its own.
+ * five minutes. It delivers the others after 310 s. So a run starts after every file whose message was dropped has arrived, and because a
+ * run reads everything new (S3 lists what was written before), it reads these files. A file that arrives later sends a message of its own.
  *
- * Without that, a thousand files would be a thousand executions that plan the same objects and overtake each other. What slips through
- * (events and queues deliver at least once) is harmless: validate plans only what no ledger has, the slower of two runs plans again, and a
- * run with nothing to do ends as skipped.
+ * Without that, a thousand files would be a thousand executions that plan the same objects and conflict with each other. Duplicates that
+ * remain (events and queues deliver at least once) are harmless: validate plans only what no ledger has, the slower of two runs plans
+ * again, and a run with nothing to do ends as skipped.
  */
 export class Deliveries extends Construct {
-  /** Name of the queue with what the pipe could not start; none where no pipeline starts on delivery. */
+  /** Name of the queue with what the pipe could not start; undefined when no pipeline starts on delivery. */
   readonly undelivered: string | undefined;
 
   constructor(scope: Construct, id: string, props: DeliveriesProps) {
@@ -67,7 +67,7 @@ export class Deliveries extends Construct {
       // One message is one StartExecution: seconds.
       visibilityTimeout: Duration.minutes(1),
       retentionPeriod: Duration.days(4),
-      // 30 tries a minute apart: Step Functions may be away for half an hour.
+      // 30 tries, one per minute: Step Functions may be unavailable for half an hour.
       deadLetterQueue: { queue: dead.queue, maxReceiveCount: 30 },
       encryption: sqs.QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
@@ -89,7 +89,7 @@ export class Deliveries extends Construct {
         detailType: ["Object Created"],
         detail: {
           bucket: { name: [props.bucket] },
-          // Folders that a console makes are empty objects; an empty file has no rows either, and the next run sees it all the same.
+          // Folders that a console creates are empty objects; an empty file has no rows either, and the next run sees it anyway.
           object: { key: [{ prefix: `${props.lakePrefix}${landingFolder}` }], size: [{ numeric: [">", 0] }] },
         },
       },
@@ -97,7 +97,7 @@ export class Deliveries extends Construct {
         messageGroupId: name,
         message: events.RuleTargetInput.fromObject({ pipeline: name }),
         deadLetterQueue: props.undelivered,
-        // EventBridge waits longer each time; 185 tries are what a day holds.
+        // EventBridge waits longer after each try; 185 tries take about a day.
         maxEventAge: Duration.days(1),
         retryAttempts: 185,
       })],

@@ -13,7 +13,7 @@ import type { SluiceFunction } from "../functions/sluice-function.ts";
 import { repository } from "../repository.ts";
 import { acknowledge, skipChecks } from "../suppressions.ts";
 
-/** The functions that the definition invokes, by the placeholder that stands for each. */
+/** The functions that the definition invokes, by their placeholders. */
 export const DEFINITION_FUNCTIONS = {
   ValidateFunctionArn: "validate",
   ProcessFunctionArn: "process",
@@ -41,7 +41,7 @@ export interface PipelineMachineProps {
  * The state machine: `statemachines/pipeline.asl.json` unchanged, which is what the tests and `sluice run` execute.
  *
  * Logged in full, with inputs and outputs: state data are names and addresses of documents, never rows. Not encrypted with the key: an
- * encrypted machine leaves the input out of its events, and by that terminate knows the run whose cluster it ends.
+ * encrypted machine omits the input from its events, and terminate needs the input to know the run whose cluster it ends.
  */
 export class PipelineMachine extends Construct {
   readonly machine: sfn.StateMachine;
@@ -51,7 +51,7 @@ export class PipelineMachine extends Construct {
   constructor(scope: Construct, id: string, props: PipelineMachineProps) {
     super(scope, id);
     this.logGroup = new logs.LogGroup(this, "Log", {
-      // This prefix spares the account's one policy for logs a line per group, of which it has ten.
+      // With this prefix the group needs no line of its own in the account's policy for logs, which is limited to ten lines.
       logGroupName: `/aws/vendedlogs/states/${props.name}`, encryptionKey: props.key, retention: props.logDays, removalPolicy: removable,
     });
     skipChecks(this.logGroup, { id: "CKV_AWS_338", comment: "functions.logDays of the settings decides; what runs did is kept as documents in the lake" });
@@ -65,7 +65,7 @@ export class PipelineMachine extends Construct {
       logs: { destination: this.logGroup, level: sfn.LogLevel.ALL, includeExecutionData: true },
       tracingEnabled: true,
     });
-    // The log's rights are in the role, which is made before.
+    // The rights for the log are in the role, which is created first.
   }
 
   /** May invoke exactly the aliases that the definition names, write its log and send traces. */
@@ -99,9 +99,9 @@ export class PipelineMachine extends Construct {
     });
     acknowledge(role, {
       id: "AwsSolutions-IAM5[Resource::*]",
-      reason: "Actions for log deliveries and X-Ray have no resources: AWS's own policies for Step Functions have * here, too",
+      reason: "Actions for log deliveries and X-Ray support no resources: AWS's own policies for Step Functions also use *",
     });
-    const evidence = "Step Functions wants these actions for log deliveries on *; they reach no log's content";
+    const evidence = "Step Functions requires these actions for log deliveries on *; they give no access to the content of logs";
     skipChecks(role, { id: "CKV_AWS_111", comment: evidence }, { id: "CKV_AWS_107", comment: evidence });
     return role;
   }

@@ -8,29 +8,29 @@ import type { DeployedPipeline } from "../deploy/pipeline-folder.ts";
 
 /** Properties of {@link Schedules}. */
 export interface SchedulesProps {
-  /** Begins names. */
+  /** Prefix of names. */
   readonly prefix: string;
-  /** Pipelines; those without a schedule are passed over. */
+  /** Pipelines; those without a schedule are skipped. */
   readonly pipelines: readonly DeployedPipeline[];
   /** The state machine. */
   readonly stateMachineArn: string;
   /** Account, for the trust of the role. */
   readonly account: string;
-  /** Takes what could not be started. */
+  /** Queue for starts that failed. */
   readonly undelivered: sqs.IQueue;
 }
 
 /**
- * How long a start is tried. Scheduler waits longer each time, up to minutes, so that 10 tries take about an hour; whichever limit is
- * reached first ends it. After an hour the next delivery or tomorrow's schedule takes the same objects, since a run takes all that is new.
+ * How long a start is retried. Scheduler waits longer each time, up to minutes, so that 10 tries take about an hour; whichever limit is
+ * reached first ends it. After that, the next delivery or tomorrow's schedule reads the same objects, because a run reads everything new.
  */
 const RETRY = { maximumRetryAttempts: 10, maximumEventAgeInSeconds: Duration.hours(1).toSeconds() };
 
 /**
  * Starts runs at set times.
  *
- * The execution is named by Scheduler's own id of the invocation: a repeated delivery asks for the same name with the same input, which
- * Step Functions answers with the execution that is there. So the universal target, since the templated one gives no name.
+ * The execution is named by Scheduler's own id of the invocation: a repeated delivery requests the same name with the same input, and
+ * Step Functions returns the existing execution. This needs the universal target, because the templated one cannot set the name.
  */
 export class Schedules extends Construct {
   constructor(scope: Construct, id: string, props: SchedulesProps) {
@@ -42,7 +42,7 @@ export class Schedules extends Construct {
     const group = new scheduler.ScheduleGroup(this, "Group", { scheduleGroupName: `${props.prefix}-runs` });
     const role = new iam.Role(this, "Role", {
       description: "Starts runs at set times",
-      // Both conditions: without them a schedule of another group or account could be made to act as this role.
+      // Both conditions: without them a schedule of another group or account could be used to act with this role.
       assumedBy: new iam.ServicePrincipal("scheduler.amazonaws.com", {
         conditions: { StringEquals: { "aws:SourceAccount": props.account, "aws:SourceArn": group.scheduleGroupArn } },
       }),

@@ -29,7 +29,7 @@ function methods(template: Template): Method[] {
     ({ id, path: pathOf((Properties.ResourceId as { Ref: string }).Ref), properties: Properties }));
 }
 
-test("Delta Sharing takes bearer tokens, everything else IAM", () => {
+test("Delta Sharing accepts bearer tokens, everything else IAM", () => {
   for (const { path, properties } of methods(prod)) {
     assert.equal(properties.AuthorizationType, path.startsWith("/sharing/") ? "CUSTOM" : "AWS_IAM", path);
   }
@@ -57,15 +57,15 @@ test("every method is validated, and those with a body by the model of their doc
   }
 });
 
-test("models are JSON Schema draft 4, without references and words for people", () => {
+test("models are JSON Schema draft 4, without references and descriptions", () => {
   for (const { Properties } of Object.values(resourcesOf(prod, "AWS::ApiGateway::Model"))) {
     const schema = JSON.stringify(Properties.Schema);
-    // What draft 4 lacks or writes otherwise.
+    // What draft 4 lacks or writes differently.
     assert.doesNotMatch(schema, /"(\$ref|const|if|contains|propertyNames|examples?|description|exclusiveM\w+|\$defs|prefixItems|unevaluated\w+)":/);
   }
 });
 
-test("parameters that a route needs are demanded", () => {
+test("a required parameter is required by API Gateway, too", () => {
   const schema = methods(prod).find(({ path }) => path.endsWith("/{product}/schema"));
   assert.deepEqual(schema?.properties.RequestParameters, {
     "method.request.path.domain": true, "method.request.path.product": true, "method.request.querystring.port": true,
@@ -88,13 +88,13 @@ test("the stage is throttled, traced, measured, and logs no requests", () => {
   assert.deepEqual([every?.ThrottlingRateLimit, every?.ThrottlingBurstLimit, every?.DataTraceEnabled, every?.MetricsEnabled, every?.LoggingLevel], [50, 100, false, true, "ERROR"]);
 });
 
-test("functions have 29 s", () => {
+test("API Gateway waits 29 s for a function", () => {
   for (const { path, properties } of methods(prod)) {
     assert.equal((properties.Integration as { TimeoutInMillis: number }).TimeoutInMillis, 29000, path);
   }
 });
 
-test("tokens are looked at by authorize, and what cannot be one of ours costs no call", () => {
+test("authorize checks tokens, and text that cannot be a token is refused without a call", () => {
   const authorizer = theOne(prod, "AWS::ApiGateway::Authorizer");
   assert.equal(authorizer.Type, "TOKEN");
   assert.match(JSON.stringify(authorizer.AuthorizerUri), /authorizeLive/);
@@ -104,7 +104,7 @@ test("tokens are looked at by authorize, and what cannot be one of ours costs no
   assert.doesNotMatch("AWS4-HMAC-SHA256 Credential=x", form);
 });
 
-test("what API Gateway answers by itself has the form of problems, with codes of the functions", () => {
+test("errors that API Gateway itself returns have the form of problems, with codes of the functions", () => {
   const codes = new Set([...readFileSync(repository.path("functions/data-product/openapi.json"), "utf8").matchAll(/"([a-z]+(?:-[a-z]+)*)"/g)].map(([, code]) => code));
   for (const { code, detail, title } of GATEWAY_PROBLEMS) {
     assert.ok(codes.has(code), code);
@@ -117,14 +117,14 @@ test("what API Gateway answers by itself has the form of problems, with codes of
   }
 });
 
-test("submit's document is asked for with an event that API Gateway's templates leave as it is", () => {
+test("submit's document is requested with an event that API Gateway's templates do not change", () => {
   const method = methods(prod).find(({ path }) => path === "/process/openapi.json");
   const { RequestTemplates } = method?.properties.Integration as { RequestTemplates: Record<string, string> };
   const event = JSON.parse(RequestTemplates["application/json"] ?? "") as { path: string; httpMethod: string };
   assert.deepEqual([event.path, event.httpMethod], ["/openapi.json", "GET"]);
 });
 
-test("firewall and domain are there where the settings say so", () => {
+test("firewall and domain exist only when the settings say so", () => {
   prod.resourceCountIs("AWS::WAFv2::WebACLAssociation", 1);
   dev.resourceCountIs("AWS::WAFv2::WebACL", 0);
   assert.equal(theOne(prod, "AWS::ApiGateway::DomainName").SecurityPolicy, "TLS_1_2");

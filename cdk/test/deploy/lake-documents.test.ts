@@ -10,7 +10,7 @@ import { resourcesOf } from "../support/app.ts";
 import { sluiceHere, stateless } from "../support/stateless.ts";
 
 const sluice = sluiceHere();
-const skip = sluice === undefined ? "there is no command sluice: set SLUICE_BIN" : false;
+const skip = sluice === undefined ? "the command sluice was not found: set SLUICE_BIN" : false;
 const retail = readPipelineFolder({ folder: "pipelines/retail", onDelivery: true });
 
 test("documents are what `sluice deploy` writes, dated by the commit", { skip }, () => {
@@ -31,7 +31,7 @@ test("a pipeline that sluice refuses fails with what sluice says", () => {
 
 test("the uploader may write documents and nothing else of the lake", { skip }, () => {
   const { template } = stateless("prod");
-  const roles = Object.values(resourcesOf(template, "AWS::IAM::Role")).filter(({ Properties }) => String(Properties.Description).startsWith("Puts documents"));
+  const roles = Object.values(resourcesOf(template, "AWS::IAM::Role")).filter(({ Properties }) => String(Properties.Description).startsWith("Writes documents"));
   const [policy] = roles[0]?.Properties.Policies as { PolicyDocument: { Statement: { Sid: string; Action: unknown; Resource: unknown }[] } }[];
   const write = policy?.PolicyDocument.Statement.find(({ Sid }) => Sid === "WriteDocuments");
   assert.deepEqual(write?.Resource, ["arn:aws:s3:::example-sluice-prod-lake/pipelines/retail/*", "arn:aws:s3:::example-sluice-prod-lake/products/*"]);

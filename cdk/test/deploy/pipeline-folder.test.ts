@@ -29,14 +29,14 @@ test("a pipeline is read from its folder", () => {
   assert.deepEqual([name, landingFolder], ["sales", "landing/sales/"]);
 });
 
-test("what is wrong is named", () => {
+test("an invalid folder is refused with the file and the fix", () => {
   const check = (yaml: string | undefined, expected: RegExp, onDelivery = true): void => {
     assert.throws(() => readPipelineFolder({ folder: folderWith(yaml), onDelivery }), expected);
   };
   check(undefined, /has no pipeline\.yaml: name a folder that has one/);
-  check("pipeline: [", /is no YAML/);
+  check("pipeline: [", /is not valid YAML/);
   check("pipeline: Sales\nsource: { prefix: x }\n", /write lower-case letters/);
-  check(good.replace("sales.odcs", "gone.odcs"), /names the contract contracts\/gone\.odcs\.yaml, which is not there/);
+  check(good.replace("sales.odcs", "gone.odcs"), /names the contract contracts\/gone\.odcs\.yaml, which does not exist/);
   check(good.replace("landing/sales", "inbox"), /source\.prefix is inbox, .* move it there, or set onDelivery: false/);
 });
 
@@ -49,6 +49,6 @@ test("the command sluice is found, or the error says what to do", () => {
   writeFileSync(bin, "#!/bin/sh\n", { mode: 0o755 });
   assert.equal(findSluice({ SLUICE_BIN: bin, PATH: "" }), bin);
   assert.equal(findSluice({ PATH: `/nowhere:${root}` }), bin);
-  assert.throws(() => findSluice({ SLUICE_BIN: "/nowhere/sluice", PATH: root }), /SLUICE_BIN: \/nowhere\/sluice is no executable/);
+  assert.throws(() => findSluice({ SLUICE_BIN: "/nowhere/sluice", PATH: root }), /SLUICE_BIN: \/nowhere\/sluice is not an executable/);
   assert.throws(() => findSluice({ PATH: "/nowhere" }), /set SLUICE_BIN to it; or deploy without documents \(-c documents=skip\)/);
 });

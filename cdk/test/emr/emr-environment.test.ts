@@ -21,7 +21,7 @@ test("cdk-nag finds nothing, and every acknowledgement is needed and has its evi
   assert.deepEqual(withoutEvidence(stack), []);
 });
 
-test("clusters are in private subnets that lead nowhere", () => {
+test("clusters are in private subnets without internet access", () => {
   template.resourceCountIs("AWS::EC2::NatGateway", 0);
   template.resourceCountIs("AWS::EC2::InternetGateway", 0);
   template.allResourcesProperties("AWS::EC2::Subnet", { MapPublicIpOnLaunch: false });
@@ -30,7 +30,7 @@ test("clusters are in private subnets that lead nowhere", () => {
   template.resourceCountIs("AWS::EC2::FlowLog", 1);
 });
 
-test("everything is encrypted, at rest and between instances, and metadata is had by IMDSv2 alone", () => {
+test("everything is encrypted, at rest and between instances, and instance metadata requires IMDSv2", () => {
   const { SecurityConfiguration } = theOne(template, "AWS::EMR::SecurityConfiguration");
   const configuration = SecurityConfiguration as {
     EncryptionConfiguration: { EnableAtRestEncryption: boolean; EnableInTransitEncryption: boolean };
@@ -43,7 +43,7 @@ test("everything is encrypted, at rest and between instances, and metadata is ha
   assert.equal(configuration.AuthorizationConfiguration.IAMConfiguration.EnableApplicationScopedIAMRole, true);
 });
 
-test("no role has a managed policy, and the script's is denied every Delta log", () => {
+test("no role has a managed policy, and the script's role is denied every Delta log", () => {
   assert.equal(Object.values(resourcesOf(template, "AWS::IAM::Role")).some(({ Properties }) => "ManagedPolicyArns" in Properties), false);
   template.hasResourceProperties("AWS::IAM::Role", {
     RoleName: "sluice-prod-emr-step",
@@ -55,7 +55,7 @@ test("no role has a managed policy, and the script's is denied every Delta log",
   assert.equal(/"Effect":"Allow"[^}]*_delta_log/.test(allowed), false);
 });
 
-test("start-emr gets the variables that it needs, by the names of the catalogue", () => {
+test("start-emr gets the variables that it needs, with the names of the catalogue", () => {
   const known = new Set([...readFileSync(repository.path("shared/aws/src/env.rs"), "utf8").matchAll(/"(SLUICE_EMR_\w+)"/g)].map(([, name]) => name));
   assert.deepEqual(Object.keys(made.environment).filter((name) => !known.has(name)), []);
   for (const needed of ["LOG_URI", "SUBNETS", "SERVICE_ROLE", "INSTANCE_PROFILE", "SECURITY_CONFIGURATION"]) {
@@ -64,6 +64,6 @@ test("start-emr gets the variables that it needs, by the names of the catalogue"
   assert.equal(made.environment.SLUICE_EMR_LOG_URI, "s3://example-sluice-prod-lake/emr-logs/");
 });
 
-test("without the large engine there is nothing to make", () => {
+test("without the large engine nothing is created", () => {
   assert.throws(() => new EmrEnvironment(newStack(settingsOf("dev")), "Emr", { settings: settingsOf("dev"), lake, key }), /dev has no large engine/);
 });

@@ -36,7 +36,7 @@ test("no route leads out of the network", () => {
   template.resourceCountIs("AWS::EC2::Subnet", 2);
 });
 
-test("instances are reached by each other and by EMR alone: there is no port to log in at", () => {
+test("only other instances and EMR reach instances: no port is open for logging in", () => {
   const inbound = rules("AWS::EC2::SecurityGroupIngress");
   assert.equal(inbound.every((rule) => rule.CidrIp === undefined && rule.SourceSecurityGroupId !== undefined), true);
   const inline = Object.values(resourcesOf(template, "AWS::EC2::SecurityGroup")).flatMap(({ Properties }) => Properties.SecurityGroupIngress ?? []);
@@ -45,7 +45,7 @@ test("instances are reached by each other and by EMR alone: there is no port to 
   assert.deepEqual([...new Set(services.map(({ FromPort }) => FromPort))].sort((a, b) => a - b), [443, 8443, 9443]);
 });
 
-test("S3's endpoint lets roles of this account through, and everybody to EMR's own buckets", () => {
+test("S3's endpoint allows roles of this account, and everybody to EMR's own buckets", () => {
   const { PolicyDocument } = theOne(template, "AWS::EC2::VPCEndpoint", ({ VpcEndpointType }) => VpcEndpointType === "Gateway");
   const { Statement } = PolicyDocument as { Statement: { Sid: string; Resource: string | string[]; Condition?: unknown }[] };
   const anybody = Statement.filter(({ Condition }) => Condition === undefined);
@@ -60,7 +60,7 @@ test("S3's endpoint lets roles of this account through, and everybody to EMR's o
   assert.deepEqual(ours?.Condition, { StringEquals: { "aws:PrincipalAccount": "123456789012" } });
 });
 
-test("endpoints of KMS and STS answer this account", () => {
+test("endpoints of KMS and STS serve this account only", () => {
   const interfaces = Object.values(resourcesOf(template, "AWS::EC2::VPCEndpoint")).filter(({ Properties }) => Properties.VpcEndpointType === "Interface");
   assert.equal(interfaces.length, 2);
   for (const { Properties } of interfaces) {

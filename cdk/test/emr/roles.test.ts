@@ -28,7 +28,7 @@ function statementsOf(role: string): ReadonlyMap<string, Statement> {
 
 const actionsOf = ({ Action }: Statement): readonly string[] => (typeof Action === "string" ? [Action] : Action);
 
-test("the service makes, changes and ends only what carries the tag of this lake", () => {
+test("the service creates, changes and ends only what carries the tag of this lake", () => {
   const bound = new Map([...statementsOf("service").values()].map(({ Sid, Condition }) =>
     [Sid, Condition?.StringEquals?.["aws:RequestTag/sluice:lake"] ?? Condition?.StringEquals?.["aws:ResourceTag/sluice:lake"]]));
   for (const sid of [
@@ -38,7 +38,7 @@ test("the service makes, changes and ends only what carries the tag of this lake
   }
 });
 
-test("the service launches in our subnets and groups alone, and makes no groups", () => {
+test("the service launches only in our subnets and groups, and creates no groups", () => {
   const statements = statementsOf("service");
   const network = statements.get("LaunchInOurNetwork")?.Resource;
   assert.equal(Array.isArray(network) ? network.length : 0, 5);
@@ -47,7 +47,7 @@ test("the service launches in our subnets and groups alone, and makes no groups"
   assert.equal(actions.some((action) => /CreateSecurityGroup|Egress|iam:(?!PassRole)/.test(action)), false);
 });
 
-test("no role has an action with a wildcard, and only looking knows no resources", () => {
+test("no role has an action with a wildcard, and only read actions have no resource", () => {
   for (const role of ["service", "instance", "step"]) {
     for (const statement of statementsOf(role).values()) {
       assert.equal(actionsOf(statement).some((action) => action.includes("*")), false, statement.Sid);
@@ -65,7 +65,7 @@ test("instances read their certificates and EMR's packages, and of the lake noth
   assert.deepEqual([...statements.keys()].sort(), ["BecomeTheScript", "EncryptLogsAndDisks", "ReadCertificates", "ReadPackages", "WriteLogs"]);
 });
 
-test("instances become the script's role and no other, and nobody else does", () => {
+test("only instances assume the script's role, and they assume no other", () => {
   const step = theOne(template, "AWS::IAM::Role", ({ RoleName }) => RoleName === "sluice-prod-emr-step");
   assert.equal(statementsOf("instance").get("BecomeTheScript")?.Resource, "arn:aws:iam::123456789012:role/sluice-prod-emr-step");
   const trust = (step.AssumeRolePolicyDocument as { Statement: { Principal: unknown; Action: unknown }[] }).Statement;
@@ -73,7 +73,7 @@ test("instances become the script's role and no other, and nobody else does", ()
   assert.ok(JSON.stringify(trust[0]?.Principal).includes("EmrRolesInstance"));
 });
 
-test("a script writes below folders of its run alone", () => {
+test("a script writes only below folders of its run", () => {
   const written = statementsOf("step").get("StageFiles")?.Resource;
   assert.ok(Array.isArray(written));
   for (const one of written) {

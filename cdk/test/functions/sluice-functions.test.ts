@@ -62,7 +62,7 @@ test("memory and timeouts are those of the catalogue, and each has its reason", 
 });
 
 /**
- * What each function may beyond its document in iam/. Taking one of these rights away, or adding one, fails here by name.
+ * The rights of each function beyond its document in iam/. Removing or adding one of these rights fails this test by name.
  */
 const SERVICE_RIGHTS: Readonly<Record<FunctionName, readonly string[]>> = {
   validate: ["UseLakeKeyThroughS3"],
@@ -80,14 +80,14 @@ const SERVICE_RIGHTS: Readonly<Record<FunctionName, readonly string[]>> = {
 const EVERY_FUNCTION = ["WriteOwnLog", "SendTraces", "ReadOwnEnvironment"];
 
 for (const name of FUNCTION_NAMES) {
-  test(`${name} may what its document and the table of service rights say, and nothing else`, () => {
+  test(`${name} has the rights of its document and of the table of service rights, and no others`, () => {
     const { Statement } = readJson(repository.policy(name)) as { Statement: readonly Statement[] };
     const expected = [...Statement.map(({ Sid }) => Sid), ...SERVICE_RIGHTS[name], ...EVERY_FUNCTION];
     assert.deepEqual(statementsOf(name).map(({ Sid }) => Sid), expected);
   });
 }
 
-test("no policy is attached to a role of a function beside its own document", () => {
+test("no policy is attached to a role of a function besides its own document", () => {
   const roles = new Set(FUNCTION_NAMES.map((name) => (functionOf(name) as unknown as FunctionProperties).Role["Fn::GetAtt"][0]));
   for (const type of ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"]) {
     const attached = Object.values(resourcesOf(template, type)).flatMap(({ Properties }) => (Properties.Roles ?? []) as { Ref: string }[]);
@@ -100,7 +100,7 @@ test("authorize may only decrypt", () => {
   assert.deepEqual((right as unknown as { Action: unknown }).Action, "kms:Decrypt");
 });
 
-test("everybody calls the alias live, never $LATEST", () => {
+test("every caller uses the alias live, never $LATEST", () => {
   template.resourceCountIs("AWS::Lambda::Alias", FUNCTION_NAMES.length);
   template.allResourcesProperties("AWS::Lambda::Alias", { Name: "live" });
   assert.ok(!JSON.stringify(template.toJSON()).includes("$LATEST"));
@@ -110,7 +110,7 @@ test("everybody calls the alias live, never $LATEST", () => {
   }
 });
 
-test("functions that answer callers roll out gradually and back when they fail", () => {
+test("functions that serve API callers are rolled out gradually, and back when they fail", () => {
   template.resourceCountIs("AWS::CodeDeploy::DeploymentGroup", 2);
   template.allResourcesProperties("AWS::CodeDeploy::DeploymentGroup", {
     DeploymentConfigName: "CodeDeployDefault.LambdaCanary10Percent5Minutes",
@@ -119,7 +119,7 @@ test("functions that answer callers roll out gradually and back when they fail",
   });
 });
 
-test("only process has a share of the account's concurrency, where the settings say so", () => {
+test("only process has reserved concurrency, and only when the settings say so", () => {
   const reserved = (from: typeof template): unknown[] => Object.values(resourcesOf(from, "AWS::Lambda::Function"))
     .filter(({ Properties }) => Properties.ReservedConcurrentExecutions !== undefined)
     .map(({ Properties }) => [Properties.FunctionName, Properties.ReservedConcurrentExecutions]);
@@ -127,7 +127,7 @@ test("only process has a share of the account's concurrency, where the settings 
   assert.deepEqual(reserved(stateless("dev").template), []);
 });
 
-test("what terminate cannot take is kept", () => {
+test("events that terminate cannot handle are kept", () => {
   const { DestinationConfig, MaximumEventAgeInSeconds } = theOne(template, "AWS::Lambda::EventInvokeConfig");
   assert.ok((DestinationConfig as { OnFailure?: unknown }).OnFailure);
   assert.equal(MaximumEventAgeInSeconds, 3600);

@@ -38,22 +38,22 @@ function periodOf(alarm: Record<string, unknown>): number {
   return metrics?.[0]?.MetricStat.Period ?? Number(alarm.Period);
 }
 
-test("no alarm looks further back than CloudWatch does", () => {
+test("no alarm covers a longer time than CloudWatch allows", () => {
   for (const [name, alarm] of prod) {
     const period = periodOf(alarm);
     const seconds = period * Number(alarm.EvaluationPeriods);
-    assert.ok(seconds <= (period < 3600 ? 86_400 : 604_800), `${name} looks back ${String(seconds)} s`);
+    assert.ok(seconds <= (period < 3600 ? 86_400 : 604_800), `${name} covers ${String(seconds)} s`);
   }
 });
 
-test("a replica that is late or incomplete is told, where there is one", () => {
+test("a replica that is late or incomplete raises an alarm", () => {
   assert.deepEqual([topicOf("ReplicaLate"), topicOf("ReplicaIncomplete")], ["warning", "critical"]);
   assert.equal(prod.get("ReplicaLate")?.Threshold, 900);
   assert.match(JSON.stringify(prod.get("ReplicaIncomplete")), /example-sluice-prod-replica.*example-sluice-prod-lake|example-sluice-prod-lake.*example-sluice-prod-replica/);
   assert.equal([...dev.keys()].some((name) => name.startsWith("Replica")), false);
 });
 
-test("when nobody ends clusters, somebody is told at once", () => {
+test("a failing sweep of clusters raises a critical alarm", () => {
   assert.equal(topicOf("ClustersNotEnded"), "critical");
   assert.equal(prod.get("ClustersNotEnded")?.EvaluationPeriods, 3);
 });

@@ -33,7 +33,7 @@ test("cdk-nag finds nothing", () => {
   assert.deepEqual(findings(stack), []);
 });
 
-test("every alarm tells somebody, and its runbook has the part that it links", () => {
+test("every alarm notifies a topic, and the runbook has the part that it links to", () => {
   const runbook = readFileSync(repository.path("docs/runbook.md"), "utf8");
   const parts = new Set([...runbook.matchAll(/^## (.+)$/gm)].map(([, title]) => String(title).toLowerCase().replaceAll(/[^a-z0-9 -]/g, "").replaceAll(" ", "-")));
   assert.ok(made.length > 10);
@@ -45,7 +45,7 @@ test("every alarm tells somebody, and its runbook has the part that it links", (
   assert.ok(existsSync(repository.path("docs/runbook.md")));
 });
 
-test("what is broken rings at once, what can wait does not", () => {
+test("broken things raise critical alarms, everything else warnings", () => {
   const topic = (name: string): unknown => (named(name).AlarmActions as string[])[0]?.split(":").at(-1);
   for (const name of ["RunsFailed", "RunsTimedOut", "Stale-retail", "Depth-sluice-prod-undelivered", "ApiFaults", "ClusterTooOld"]) {
     assert.equal(topic(name), "critical", name);
@@ -55,7 +55,7 @@ test("what is broken rings at once, what can wait does not", () => {
   }
 });
 
-test("a product without news is stale, and silence counts as that", () => {
+test("a product without new data is stale, and missing data counts as stale", () => {
   const stale = named("Stale-retail");
   assert.equal(stale.TreatMissingData, "breaching");
   assert.equal(stale.EvaluationPeriods, 36);
@@ -69,7 +69,7 @@ test("metrics are those that notify writes", () => {
   assert.ok(code.includes(`NAMESPACE: &str = "${NAMESPACE}"`));
 });
 
-test("the budget is told at 80 % and by its forecast", () => {
+test("the budget notifies at 80 % and by its forecast", () => {
   const { NotificationsWithSubscribers } = theOne(template, "AWS::Budgets::Budget");
   assert.deepEqual((NotificationsWithSubscribers as { Notification: Record<string, unknown> }[]).map(({ Notification }) =>
     [Notification.NotificationType, Notification.Threshold]), [["ACTUAL", 80], ["FORECASTED", 100]]);

@@ -36,7 +36,7 @@ test("no rule touches current objects of tables, whose logs lie below their fold
   }
 });
 
-test("overwritten and deleted objects move to cheaper classes and then go, later than the last class is paid for", () => {
+test("overwritten and deleted objects move to cheaper classes and expire after the minimum storage time of the last class", () => {
   const { noncurrentVersionTransitions, noncurrentVersionExpiration, prefix, expiredObjectDeleteMarker } = rule("noncurrent-versions");
   assert.equal(prefix, undefined);
   assert.equal(expiredObjectDeleteMarker, true);

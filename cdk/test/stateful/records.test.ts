@@ -30,7 +30,7 @@ test("records of who wrote cannot be deleted for a year, and are kept for seven"
   assert.deepEqual(Rules.map(({ ExpirationInDays }) => ExpirationInDays), [2557]);
 });
 
-test("access logs go to a bucket of their own, which has no lock, because S3 delivers none to a locked one", () => {
+test("access logs go to a bucket of their own, which has no lock, because S3 delivers no access logs to a locked bucket", () => {
   const access = bucket("example-sluice-prod-lake-access");
   assert.equal(access.ObjectLockConfiguration, undefined);
   assert.equal(access.LoggingConfiguration, undefined);
@@ -52,7 +52,7 @@ test("only CloudTrail's own trail may write records", () => {
   template.hasResource("AWS::CloudTrail::Trail", { DependsOn: Match.arrayWith([Match.stringLikeRegexp("^Audit")]) });
 });
 
-test("each service that has the key is bound to this account", () => {
+test("each service that may use the key is limited to this account", () => {
   const services = keyStatements.filter(({ Principal }) => Principal?.Service !== undefined);
   assert.deepEqual(services.flatMap(({ Principal }) => Principal?.Service ?? []).sort(), [
     "budgets.amazonaws.com", "cloudtrail.amazonaws.com", "cloudtrail.amazonaws.com", "cloudwatch.amazonaws.com", "logs.eu-central-1.amazonaws.com",
@@ -62,7 +62,7 @@ test("each service that has the key is bound to this account", () => {
   }
 });
 
-test("the replica expires what the lake expires: S3 copies no work of lifecycles", () => {
+test("the replica expires what the lake expires: S3 does not copy the effects of lifecycle rules", () => {
   const replica = Template.fromStack(new SluiceReplicaStack(newApp(), "replica", { settings, env: { account: settings.account, region: "eu-west-1" } }));
   const copy = theOne(replica, "AWS::S3::Bucket", ({ BucketName }) => BucketName === "example-sluice-prod-replica");
   assert.deepEqual(copy.LifecycleConfiguration, bucket("example-sluice-prod-lake").LifecycleConfiguration);

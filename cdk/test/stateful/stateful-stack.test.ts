@@ -33,7 +33,7 @@ test("what must outlive a deployment is kept without its stack, which is protect
   }
 });
 
-test("every bucket is private, versioned, encrypted and reached by TLS alone", () => {
+test("every bucket is private, versioned, encrypted and reached only over TLS", () => {
   template.allResourcesProperties("AWS::S3::Bucket", {
     PublicAccessBlockConfiguration: { BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true },
     VersioningConfiguration: { Status: "Enabled" },
@@ -48,7 +48,7 @@ test("every bucket is private, versioned, encrypted and reached by TLS alone", (
   }
 });
 
-test("the lake is encrypted with a key that rotates, and tells EventBridge", () => {
+test("the lake is encrypted with a key that rotates, and sends events to EventBridge", () => {
   assert.deepEqual(lake.BucketEncryption, {
     ServerSideEncryptionConfiguration: [{
       BucketKeyEnabled: true,
@@ -81,7 +81,7 @@ test("the replica gets every object within 15 minutes, deletions too", () => {
   const destination = Rules[0].Destination;
   assert.equal(destination.Bucket, "arn:aws:s3:::example-sluice-prod-replica");
   assert.deepEqual(destination.EncryptionConfiguration, { ReplicaKmsKeyID: "arn:aws:kms:eu-west-1:123456789012:alias/sluice-prod-replica" });
-  // Would need a right that the role has not, and objects of a bucket belong to its owner anyway.
+  // Would need a right that the role does not have, and objects of a bucket belong to its owner anyway.
   assert.equal(destination.AccessControlTranslation, undefined);
   assert.deepEqual(destination.ReplicationTime, { Status: "Enabled", Time: { Minutes: 15 } });
   assert.equal(theOne(dev.template, "AWS::S3::Bucket", ({ BucketName }) => BucketName === "example-sluice-dev-lake").ReplicationConfiguration, undefined);

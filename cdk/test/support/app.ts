@@ -22,7 +22,7 @@ function temporary(prefix: string): string {
   return folder;
 }
 
-/** A folder with something in place of each built function. Each is another, as real ones are. */
+/** A folder with something in place of each built function. All differ, as real ones do. */
 export function placeholderArtifacts(): string {
   const folder = temporary("sluice-artifacts-");
   for (const name of FUNCTION_NAMES) {
@@ -51,7 +51,7 @@ export function newStack(settings: Settings): Stack {
   return new Stack(newApp(), "test", { env: { account: settings.account, region: settings.region } });
 }
 
-/** Stand-ins for what the stateful stack makes: constructs are tested without it. */
+/** Stand-ins for the resources of the stateful stack, so that constructs are tested without it. */
 export function statefulStandIns(stack: Stack, settings: Settings): StatefulResources {
   const { account, region } = settings;
   const topic = (name: string): sns.ITopic => sns.Topic.fromTopicArn(stack, name, `arn:aws:sns:${region}:${account}:${name}`);

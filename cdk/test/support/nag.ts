@@ -8,7 +8,7 @@ interface Place {
   readonly path: string;
 }
 
-/** Findings of cdk-nag below a construct, `rule at path`; none when all is well. */
+/** Findings of cdk-nag below a construct, `rule at path`; empty when all is well. */
 export function findings(scope: IConstruct): string[] {
   return found(new AwsSolutionsChecks(), scope).map(({ rule, path }) => `${rule} at ${path}`);
 }

@@ -8,7 +8,7 @@ import { findSluice } from "../../lib/deploy/sluice-command.ts";
 import { SluiceStatelessStack } from "../../lib/stateless-stack.ts";
 import { newApp, settingsOf, statefulStandIns } from "./app.ts";
 
-/** The command `sluice`, where this machine has one: then documents are deployed, too. */
+/** The command `sluice`, if this machine has it: then documents are deployed, too. */
 export function sluiceHere(): string | undefined {
   try {
     const found = findSluice(process.env);
@@ -33,7 +33,7 @@ export function statelessStack(settings: Settings): SluiceStatelessStack {
 
 const made = new Map<string, { stack: SluiceStatelessStack; template: Template }>();
 
-/** The stack of an environment and its template, made once per process. */
+/** The stack of an environment and its template, created once per process. */
 export function stateless(environment: "dev" | "prod"): { stack: SluiceStatelessStack; template: Template } {
   const known = made.get(environment);
   if (known !== undefined) {

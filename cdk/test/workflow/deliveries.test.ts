@@ -47,11 +47,11 @@ test("every delivery of a pipeline is the same message, so that the queue drops 
   assert.equal(queueOf(template).ContentBasedDeduplication, true);
 });
 
-test("the message is handed on after the five minutes in which others are dropped", () => {
+test("the message is delivered after the five minutes in which duplicates are dropped", () => {
   assert.ok(queueOf(template).DelaySeconds > 5 * 60);
 });
 
-test("what cannot be started is kept", () => {
+test("starts that fail are kept in a queue", () => {
   assert.equal((queueOf(template).RedrivePolicy as { maxReceiveCount: number }).maxReceiveCount, 30);
   const dead = theOne(template, "AWS::SQS::Queue", ({ QueueName }) => QueueName === "sluice-dev-deliveries-undelivered.fifo");
   assert.equal(dead.MessageRetentionPeriod, 14 * 24 * 3600);
@@ -64,7 +64,7 @@ test("the pipe starts one execution per message, with the message as its input",
   assert.deepEqual(pipe.TargetParameters, { InputTemplate: "<$.body>", StepFunctionStateMachineParameters: { InvocationType: "FIRE_AND_FORGET" } });
 });
 
-test("queues are encrypted and take TLS alone", () => {
+test("queues are encrypted and accept only TLS", () => {
   assert.equal(queueOf(template).SqsManagedSseEnabled, true);
   const policies = Object.entries(resourcesOf(template, "AWS::SQS::QueuePolicy")).filter(([id]) => id.startsWith("Deliveries")).map(([, { Properties }]) => JSON.stringify(Properties));
   assert.equal(policies.length, 2);

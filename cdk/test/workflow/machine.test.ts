@@ -8,7 +8,7 @@ import { stateless } from "../support/stateless.ts";
 const { template } = stateless("prod");
 const MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:sluice-prod-pipeline";
 
-test("the state machine is logged in full, traced, and as old as its timeout", () => {
+test("the state machine is logged in full and traced, and has a timeout", () => {
   const machine = theOne(template, "AWS::StepFunctions::StateMachine");
   assert.equal(machine.StateMachineName, "sluice-prod-pipeline");
   assert.equal(machine.StateMachineType, "STANDARD");
@@ -18,7 +18,7 @@ test("the state machine is logged in full, traced, and as old as its timeout", (
   assert.equal((JSON.parse(String(machine.DefinitionString)) as { TimeoutSeconds: number }).TimeoutSeconds, 86400);
 });
 
-test("executions that end without their own end reach terminate", () => {
+test("executions that end without reaching their own end are passed to terminate", () => {
   const rule = theOne(template, "AWS::Events::Rule", ({ Name }) => Name === "sluice-prod-ended-runs");
   assert.deepEqual(rule.EventPattern, {
     source: ["aws.states"],
@@ -32,14 +32,14 @@ test("executions that end without their own end reach terminate", () => {
   assert.deepEqual([target.Input, target.InputPath], [undefined, undefined]);
 });
 
-test("the sweep sends what terminate's example has", () => {
+test("the sweep sends the event of terminate's example", () => {
   const schedule = theOne(template, "AWS::Scheduler::Schedule", ({ Name }) => Name === "sluice-prod-sweep");
   const target = schedule.Target as { Input: string; DeadLetterConfig?: unknown };
   assert.deepEqual(JSON.parse(target.Input), readJson(repository.path("events/terminate-sweep.json")));
   assert.ok(target.DeadLetterConfig);
 });
 
-test("rules and schedules have a place for what they cannot deliver, and retries", () => {
+test("rules and schedules have retries and a queue for what they cannot deliver", () => {
   for (const [id, { Properties }] of Object.entries(resourcesOf(template, "AWS::Events::Rule"))) {
     for (const target of Properties.Targets as { DeadLetterConfig?: unknown; RetryPolicy?: unknown }[]) {
       assert.ok(target.DeadLetterConfig && target.RetryPolicy, id);

@@ -38,12 +38,12 @@ test("the execution is named by the invocation, so that a repeated delivery is t
   assert.deepEqual(JSON.parse(Input), { StateMachineArn: MACHINE, Name: "<aws.scheduler.execution-id>", Input: '{"pipeline":"retail"}' });
 });
 
-test("no window means to the minute", () => {
+test("without a window a run starts on the minute", () => {
   const schedule = theOne(schedulesOf({ ...daily, flexibleMinutes: 0 }), "AWS::Scheduler::Schedule");
   assert.deepEqual(schedule.FlexibleTimeWindow, { Mode: "OFF" });
 });
 
-test("the role may start this machine, send to the queue, and is for this group alone", () => {
+test("the role may start this machine, send to the queue, and is limited to this group", () => {
   const role = theOne(schedulesOf(daily), "AWS::IAM::Role") as {
     AssumeRolePolicyDocument: { Statement: { Condition: { StringEquals: Record<string, unknown> } }[] };
     Policies: { PolicyDocument: { Statement: { Action: unknown; Resource: unknown }[] } }[];

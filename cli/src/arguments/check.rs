@@ -14,7 +14,7 @@ pub struct CheckArguments {
     /// Folder with pipeline.yaml and its contracts
     #[arg(value_name = "PIPELINE FOLDER", required_unless_present = "schema")]
     pub folder: Option<PathBuf>,
-    /// Print the JSON Schema of pipeline.yaml, or of product.policy.yaml, instead
+    /// Print the JSON Schema of pipeline.yaml, or of product.policy.yaml, instead of checking
     #[arg(long, conflicts_with = "folder", value_name = "DOCUMENT", num_args = 0..=1, default_missing_value = "pipeline")]
     pub schema: Option<SchemaOf>,
 }

@@ -12,16 +12,16 @@ use url::Url;
 
 use super::LakeOption;
 
-/// Longest life of a token, in days.
+/// Longest lifetime of a token, in days.
 pub const MAX_TOKEN_DAYS: i64 = 400;
 
-/// Give others a token to read data products with.
+/// Creates, lists and revokes the tokens that others read data products with.
 #[derive(Debug, Subcommand)]
 pub enum ShareCommand {
-    /// Make a token for a recipient and write it into a profile file, which clients of Delta Sharing take
+    /// Create a token for a recipient and write it to a profile file for Delta Sharing clients
     ///
-    /// The token is in the file and nowhere else: the lake keeps its hash. A recipient may have several, so that one can be
-    /// replaced before it expires. What they may read is in the policies of the data products, as recipient:NAME.
+    /// Only the file contains the token: the lake stores a hash of it. A recipient may have several tokens, so that one can be
+    /// replaced before it expires. The policies of the data products decide what recipient:NAME may read.
     #[command(after_help = "Examples:
   sluice share create --lake lake --recipient acme
   sluice share create --lake lake --recipient acme --expires 30d --out acme.share
@@ -30,47 +30,47 @@ pub enum ShareCommand {
         /// The lake.
         #[command(flatten)]
         lake: LakeOption,
-        /// Who gets it, as policies name them after recipient:
+        /// Recipient of the token: the NAME in recipient:NAME of the policies
         #[arg(long, value_name = "NAME")]
         recipient: RecipientName,
-        /// When it becomes void: after so many days, or with the begin of a day (UTC); at most 400 days
+        /// When the token expires: after a number of days, or at the start of a day (UTC); at most 400 days
         #[arg(long, default_value = "90d", value_name = "DAYSd OR YYYY-MM-DD")]
         expires: Lifetime,
-        /// Address that the recipient reaches the doors at
+        /// Address at which the recipient reaches the API
         #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
         endpoint: Url,
-        /// The profile file; RECIPIENT.share when left out. An existing file is never replaced
+        /// Profile file to write; RECIPIENT.share by default. An existing file is never replaced
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// List recipients and their tokens; never a token itself
+    /// List recipients and the ids and states of their tokens; never shows a token itself
     #[command(after_help = "Example:\n  sluice share list --lake lake")]
     List {
         /// The lake.
         #[command(flatten)]
         lake: LakeOption,
     },
-    /// Revoke a recipient's tokens. Doors that are open refuse them within 5 seconds
+    /// Revoke a recipient's tokens. Running APIs refuse them within 5 seconds
     #[command(after_help = "Examples:
   sluice share revoke acme --lake lake
   sluice share revoke acme --token 1f2e3d4c5b6a --lake lake")]
     Revoke {
-        /// Whose
+        /// Recipient whose tokens to revoke
         #[arg(value_name = "RECIPIENT")]
         recipient: RecipientName,
         /// The lake.
         #[command(flatten)]
         lake: LakeOption,
-        /// Only the token of this id
+        /// Revoke only the token with this id
         #[arg(long, value_name = "ID")]
         token: Option<String>,
     },
 }
 
-/// How long a token is good.
+/// How long a token is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifetime {
-    /// So many days from now.
+    /// This number of days from now.
     Days(i64),
     /// Until this day begins.
     Until(Date),
@@ -90,10 +90,10 @@ impl FromStr for Lifetime {
 }
 
 impl Lifetime {
-    /// The instant from which the token is void.
+    /// The instant at which the token expires.
     ///
     /// # Errors
-    /// For one that has passed or is more than 400 days away.
+    /// When that instant is in the past or more than 400 days away.
     pub fn ends_at(self, now: Timestamp) -> Result<Timestamp, String> {
         let after = |days: i64| days.checked_mul(24).and_then(|h| now.checked_add(SignedDuration::from_hours(h)).ok());
         let ends_at = match self {
@@ -101,9 +101,11 @@ impl Lifetime {
             Self::Until(date) => date.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp()),
         };
         match (ends_at, after(MAX_TOKEN_DAYS)) {
-            (Some(at), _) if at <= now => Err("the token would have expired already: choose a later day".to_owned()),
+            (Some(at), _) if at <= now => Err("the token would already have expired: choose a later day".to_owned()),
             (Some(at), Some(last)) if at <= last => Ok(at),
-            _ => Err(format!("a token is good for at most {MAX_TOKEN_DAYS} days: make another one then")),
+            _ => Err(format!(
+                "a token is valid for at most {MAX_TOKEN_DAYS} days: choose an earlier day, and create another token before it expires"
+            )),
         }
     }
 }
@@ -113,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_end_as_asked_for() {
+    fn a_token_expires_on_the_day_given_or_after_the_days_given() {
         let now: Timestamp = "2026-11-26T12:00:00Z".parse().expect("time");
         let check = |text: &str, expected: Option<&str>| {
             let ends_at = text.parse::<Lifetime>().and_then(|lifetime| lifetime.ends_at(now));

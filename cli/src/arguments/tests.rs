@@ -8,7 +8,7 @@ fn the_command_line_is_consistent() {
 }
 
 #[test]
-fn command_lines_are_read_or_refused() {
+fn valid_command_lines_are_accepted_and_invalid_ones_refused() {
     let check = |line: &str, accepted: bool| {
         let parsed = Arguments::try_parse_from(line.split(' '));
         assert_eq!(parsed.is_ok(), accepted, "{line}: {:?}", parsed.err().map(|error| error.to_string()));

@@ -70,7 +70,7 @@ impl ChoiceRule {
         Condition::parse(fields).map(|condition| Self { condition, next })
     }
 
-    /// Whether the rule applies; the error is the path that names nothing.
+    /// Whether the rule applies; the error is the path that finds no node.
     pub(super) fn holds(&self, data: &Value, context: &Value) -> Result<bool, ReferencePath> {
         self.condition.holds(data, context)
     }
@@ -87,7 +87,7 @@ impl Condition {
             return Err("a condition has exactly one operator".to_owned());
         };
         match (operator.as_str(), variable) {
-            ("And" | "Or" | "Not", Some(_)) => Err(format!("`Variable` does not go with `{operator}`")),
+            ("And" | "Or" | "Not", Some(_)) => Err(format!("`Variable` cannot be combined with `{operator}`")),
             ("And", None) => Self::parse_list("And", value).map(Self::And),
             ("Or", None) => Self::parse_list("Or", value).map(Self::Or),
             ("Not", None) => Self::parse_nested("Not", value).map(|inner| Self::Not(Box::new(inner))),
@@ -166,24 +166,25 @@ impl Test {
             return fixed(operator, value).map(|expected| Self::Is(kind, expected));
         }
         let (base, is_path) = operator.strip_suffix("Path").map_or((operator, false), |base| (base, true));
-        let relation = |name| relation(name).ok_or_else(|| format!("comparison operator `{operator}` is not known"));
+        let relation = |name| relation(name).ok_or_else(|| format!("unknown comparison operator `{operator}`"));
         if let Some(name) = base.strip_prefix("String") {
             Ok(Self::Text(relation(name)?, operand(operator, value, is_path, Ok)?))
         } else if let Some(name) = base.strip_prefix("Numeric") {
             Ok(Self::Number(relation(name)?, operand(operator, value, is_path, Ok)?))
         } else if let Some(name) = base.strip_prefix("Timestamp") {
             let parse = |text: String| {
-                parse_timestamp(&text).ok_or_else(|| format!("`{operator}`: `{text}` is no RFC 3339 time with T and Z"))
+                parse_timestamp(&text)
+                    .ok_or_else(|| format!("`{operator}`: `{text}` is not an RFC 3339 time with T and Z"))
             };
             Ok(Self::Time(relation(name)?, operand(operator, value, is_path, parse)?))
         } else if base == "BooleanEquals" {
             Ok(Self::Boolean(operand(operator, value, is_path, Ok)?))
         } else {
-            Err(format!("comparison operator `{operator}` is not known"))
+            Err(format!("unknown comparison operator `{operator}`"))
         }
     }
 
-    /// Values of another type than the operator's compare as false.
+    /// A value whose type is not the operator's compares as false.
     fn holds(&self, value: &Value, data: &Value, context: &Value) -> Result<bool, ReferencePath> {
         Ok(match self {
             Self::Text(relation, operand) => {
@@ -290,7 +291,7 @@ fn pattern(text: &str) -> Result<Regex, String> {
             '\\' => match chars.next() {
                 Some(escaped @ ('*' | '\\')) => regex.push_str(&regex::escape(escaped.encode_utf8(&mut [0; 4]))),
                 _ => {
-                    return Err(format!("`StringMatches`: in `{text}` a backslash escapes neither * nor \\"));
+                    return Err(format!("`StringMatches`: in `{text}` a backslash may only escape * or \\"));
                 }
             },
             c => regex.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
@@ -304,7 +305,7 @@ fn time_of(value: &Value) -> Option<Timestamp> {
     value.as_str().and_then(parse_timestamp)
 }
 
-/// An RFC 3339 time with upper-case `T`, and upper-case `Z` or an offset, as the language asks for.
+/// An RFC 3339 time with upper-case `T`, and upper-case `Z` or an offset, as the language requires.
 pub(super) fn parse_timestamp(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
     let has_time = bytes.get(10) == Some(&b'T') && bytes.get(13) == Some(&b':') && bytes.get(16) == Some(&b':');

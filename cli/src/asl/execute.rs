@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::error_name::ServiceError;
 use super::event::{ExecutionEvent, ExecutionResult};
 use super::limit::{Failure, HISTORY_LIMIT_EVENTS, after, between, check_name, check_size, missing};
 use super::machine::{Action, PassValue, Selection, State, StateMachine, TaskAction, Text, Then, WaitUntil};
@@ -60,6 +61,7 @@ pub async fn execute<H: TaskHandler, T: Timer, O: Observer>(
             ExecutionResult::Succeeded { last_state: state, output }
         }
         Err(Failure { error, cause, .. }) => {
+            let error = error.to_string();
             observer.on(&ExecutionEvent::ExecutionFailed { error: error.clone(), cause: cause.clone(), at });
             ExecutionResult::Failed { error, cause, last_state: state }
         }
@@ -162,7 +164,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
                 }
                 let next = chosen.or_else(|| default.clone()).ok_or_else(|| {
                     Failure::last(
-                        "States.NoChoiceMatched",
+                        ServiceError::NoChoiceMatched,
                         format!("no rule of `{name}` holds and it has no `Default`"),
                     )
                 })?;
@@ -177,14 +179,14 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
             Action::Fail { error, cause } => {
                 let error = self.text("ErrorPath", error, &data)?;
                 let cause = self.text("CausePath", cause, &data)?;
-                return Err(Failure::last(&error, cause));
+                return Err(Failure::last(error, cause));
             }
         };
         let output = self.select("OutputPath", &state.output, &result)?;
         Ok(Step { then, output })
     }
 
-    /// Attempts the task until it succeeds or no retrier answers.
+    /// Attempts the task until it succeeds or no retrier matches.
     async fn task(&mut self, name: &str, task: &TaskAction, raw: &Value, data: &Value) -> Result<Value, Failure> {
         let mut counts = RetryCounts::new(&task.retry);
         let mut attempt = 1;
@@ -195,7 +197,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
             };
             self.observer.on(&ExecutionEvent::TaskFailed {
                 name: name.to_owned(),
-                error: failure.error.clone(),
+                error: failure.error.to_string(),
                 cause: failure.cause.clone(),
                 attempt,
                 at: self.timer.now(),
@@ -223,7 +225,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
         let remaining = self.remaining()?;
         let limit = remaining.map_or(task.timeout, |remaining| remaining.min(task.timeout));
         let answer = tokio::select! {
-            // An answer that is there counts, even when the time is up as well.
+            // An answer that has arrived counts, even when the time is also up.
             biased;
             answer = self.handler.invoke(&task.function, payload) => Some(answer),
             () = self.timer.sleep(limit) => None,
@@ -234,7 +236,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
                 return Err(Failure::execution_timeout());
             }
             // The service leaves the cause of a timeout empty.
-            None => return Err(Failure::task("States.Timeout", String::new())),
+            None => return Err(Failure::task(ServiceError::Timeout, String::new())),
         };
         let result = json!({ "ExecutedVersion": "$LATEST", "Payload": answer, "StatusCode": 200 });
         check_size(&format!("state/task '{name}'"), &result)?;
@@ -250,7 +252,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
         let Some(catcher) = catcher.filter(|_| !failure.is_final) else {
             return Err(failure);
         };
-        let Failure { error, cause, .. } = failure;
+        let (error, cause) = (failure.error.to_string(), failure.cause);
         let output = json!({ "Error": error, "Cause": cause });
         let output =
             place(name, &catcher.result_path, raw, output).map_err(|failure| Failure { is_final: true, ..failure })?;
@@ -310,7 +312,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
         }
     }
 
-    /// The pause of a Wait state, which the timer may make shorter. Time that is up counts in full.
+    /// The pause of a Wait state, which the timer may shorten. A pause that lasts beyond the execution's time limit is not shortened.
     async fn wait(&self, wait: Duration) -> Result<(), Failure> {
         match self.remaining()? {
             Some(remaining) if wait >= remaining => self.pause(wait).await,
@@ -321,7 +323,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
         }
     }
 
-    /// Time left for the execution, `None` without a limit; an error when there is none left.
+    /// Time left for the execution, `None` without a limit; an error when no time is left.
     fn remaining(&self) -> Result<Option<Duration>, Failure> {
         match self.deadline.map(|deadline| between(self.timer.now(), deadline)) {
             Some(Duration::ZERO) => Err(Failure::execution_timeout()),
@@ -352,8 +354,8 @@ fn place(name: &str, placement: &Placement, raw: Value, result: Value) -> Result
     match placement {
         Placement::Discard => Ok(raw),
         Placement::At(path) => path.place(raw, result).ok_or_else(|| {
-            let cause = format!("the `ResultPath` `{path}` of `{name}` cannot be applied to its input");
-            Failure::task("States.ResultPathMatchFailure", cause)
+            let cause = format!("the `ResultPath` `{path}` of `{name}` cannot be applied to the state's input");
+            Failure::task(ServiceError::ResultPathMatchFailure, cause)
         }),
     }
 }

@@ -21,7 +21,7 @@ pub(super) enum Argument {
 }
 
 impl Intrinsic {
-    /// Parses a call such as `States.Format('run {}', $.run.run_id)`. The error text names what is not supported.
+    /// Parses a call such as `States.Format('run {}', $.run.run_id)`. The error text names the unsupported part.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut parser = Parser { rest: text };
         let call = parser.call()?;
@@ -29,7 +29,7 @@ impl Intrinsic {
         if parser.rest.is_empty() { Ok(call) } else { Err(format!("unexpected `{}` after the call", parser.rest)) }
     }
 
-    /// The value of the call; the error is the path that names nothing.
+    /// The value of the call; the error is the path that finds no node.
     pub(super) fn evaluate(&self, data: &Value, context: &Value) -> Result<Value, ReferencePath> {
         match self {
             Self::Format { pieces, arguments } => {
@@ -58,7 +58,7 @@ impl Argument {
     }
 }
 
-/// The service's own rendering inside `States.Format`: strings bare, objects as `{key=value}`.
+/// Renders a value as the service does inside `States.Format`: strings without quotes, objects as `{key=value}`.
 fn interpolated(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -127,7 +127,7 @@ impl Parser<'_> {
         }
         match serde_json::from_str(word) {
             Ok(value @ (Value::Null | Value::Bool(_) | Value::Number(_))) => Ok(Argument::Literal(value)),
-            _ => Err(format!("`{word}` is no argument: write a path, a number, true, false, null or 'text'")),
+            _ => Err(format!("`{word}` is not a valid argument: write a path, a number, true, false, null or 'text'")),
         }
     }
 
@@ -157,7 +157,7 @@ impl Parser<'_> {
                     self.rest = self.rest.get(position + 1..).unwrap_or_default();
                     return Ok(text);
                 }
-                // Escapes stay: `States.Format` tells an escaped brace from a gap.
+                // Escapes stay, so that `States.Format` can distinguish an escaped brace from a gap.
                 '\\' => match chars.next() {
                     Some((_, '\'')) => text.push('\''),
                     Some((_, escaped @ ('{' | '}' | '\\'))) => text.extend(['\\', escaped]),
@@ -166,7 +166,7 @@ impl Parser<'_> {
                 c => text.push(c),
             }
         }
-        Err("quoted text does not end".to_owned())
+        Err("quoted text has no closing quote".to_owned())
     }
 }
 

@@ -1,4 +1,4 @@
-//! JSON that refuses a key written twice. A plain `serde_json::Value` keeps the last one, so a state machine with two
+//! A JSON parser that refuses duplicate keys. A plain `serde_json::Value` keeps the last one, so a state machine with two
 //! states of one name would silently lose a state.
 
 use std::fmt;

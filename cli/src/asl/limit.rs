@@ -1,4 +1,4 @@
-//! Failures, and the limits that the service sets to names, payloads and time.
+//! Failures, and the limits that the service sets on names, payloads and time.
 
 use std::io;
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::error_name::{AslErrorName, ServiceError};
 use super::path::ReferencePath;
 use super::port::TaskFailure;
 use super::template::MissingNode;
@@ -20,28 +21,28 @@ pub(super) const HISTORY_LIMIT_EVENTS: u32 = 25_000;
 /// An error on its way to Retry, to Catch, or to the end of the execution.
 #[derive(Debug)]
 pub(super) struct Failure {
-    pub(super) error: String,
+    pub(super) error: AslErrorName,
     pub(super) cause: String,
     /// Ends the execution whatever Retry and Catch say.
     pub(super) is_final: bool,
 }
 
 impl Failure {
-    pub(super) fn last(error: &str, cause: String) -> Self {
-        Self { error: error.to_owned(), cause, is_final: true }
+    pub(super) fn last(error: impl Into<AslErrorName>, cause: String) -> Self {
+        Self { error: error.into(), cause, is_final: true }
     }
 
     pub(super) fn runtime(cause: String) -> Self {
-        Self::last("States.Runtime", cause)
+        Self::last(ServiceError::Runtime, cause)
     }
 
-    pub(super) fn task(error: &str, cause: String) -> Self {
-        Self { error: error.to_owned(), cause, is_final: false }
+    pub(super) fn task(error: impl Into<AslErrorName>, cause: String) -> Self {
+        Self { error: error.into(), cause, is_final: false }
     }
 
     pub(super) fn execution_timeout() -> Self {
         Self::last(
-            "States.Timeout",
+            ServiceError::Timeout,
             "the execution ran longer than the `TimeoutSeconds` of its state machine".to_owned(),
         )
     }
@@ -49,7 +50,7 @@ impl Failure {
 
 impl From<TaskFailure> for Failure {
     fn from(TaskFailure { error, cause }: TaskFailure) -> Self {
-        Self { error, cause, is_final: false }
+        Self::task(error, cause)
     }
 }
 
@@ -75,22 +76,22 @@ pub(super) fn between(start: Timestamp, end: Timestamp) -> Duration {
 pub(super) fn check_name(name: &str) -> Result<(), Failure> {
     let forbidden = |c: char| c.is_whitespace() || c.is_control() || r##"<>{}[]?*"#%\^|~`$&,;:/"##.contains(c);
     if name.is_empty() || name.chars().count() > 80 || name.contains(forbidden) {
-        let cause = format!("`{name}` is no execution name: use 1 to 80 letters, digits, `-`, `_` and `.`");
-        return Err(Failure::last("InvalidName", cause));
+        let cause = format!("`{name}` is not a valid execution name: use 1 to 80 letters, digits, `-`, `_` and `.`");
+        return Err(Failure::last("InvalidName".to_owned(), cause));
     }
     Ok(())
 }
 
 pub(super) fn check_size(what: &str, value: &Value) -> Result<(), Failure> {
     let mut counter = ByteCounter(0);
-    // Neither the counter nor a JSON value can fail to be written.
+    // Writing a JSON value into the counter cannot fail.
     let written = serde_json::to_writer(&mut counter, value);
     if written.is_err() || counter.0 > PAYLOAD_LIMIT_BYTES {
         let cause = format!(
             "the {what} has {} bytes of JSON text, more than the {PAYLOAD_LIMIT_BYTES} that are allowed",
             counter.0
         );
-        return Err(Failure::last("States.DataLimitExceeded", cause));
+        return Err(Failure::last(ServiceError::DataLimitExceeded, cause));
     }
     Ok(())
 }

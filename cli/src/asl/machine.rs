@@ -13,7 +13,7 @@ use super::placeholder::PlaceholderError;
 use super::retry::{Catcher, Placement, Retrier};
 use super::template::Template;
 
-/// A definition that was read whole and understood whole.
+/// A definition in which every field was read and understood.
 ///
 /// Parse with [`StateMachine::parse`], run with [`execute`](super::execute).
 #[derive(Debug, Clone)]
@@ -36,12 +36,12 @@ pub enum DefinitionError {
     /// Placeholders and substitutions do not fit together.
     #[error(transparent)]
     Placeholder(#[from] PlaceholderError),
-    /// One state is wrong or uses what this interpreter does not know.
+    /// One state is wrong or uses something that this interpreter does not support.
     #[error("state `{state}`: {problem}")]
     State {
         /// Name of the state.
         state: String,
-        /// What is wrong in it.
+        /// What is wrong with it.
         problem: StateProblem,
     },
     /// `StartAt`, `Next`, `Default` or a rule names a state that does not exist.
@@ -59,17 +59,17 @@ pub enum DefinitionError {
         state: String,
     },
     /// No path from the state leads to an end.
-    #[error("state `{state}` leads to no terminal state (Succeed, Fail or `End`)")]
+    #[error("state `{state}` leads to no terminal state: add a path to a Succeed or Fail state, or `End`")]
     NoTerminal {
         /// Name of the state.
         state: String,
     },
 }
 
-/// What is wrong in one state.
+/// What is wrong with one state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateProblem {
-    /// A state type of the language that is not interpreted here, or no type at all.
+    /// A state type that this interpreter does not support, or no type at all.
     #[error("type `{0}` is not supported: use Pass, Task, Choice, Wait, Succeed or Fail")]
     UnsupportedType(String),
     /// A Task resource other than `arn:aws:states:::lambda:invoke`.

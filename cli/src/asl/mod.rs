@@ -10,6 +10,7 @@
 //! an execution ends after 25,000 history events.
 
 mod choice;
+mod error_name;
 mod event;
 mod execute;
 mod graph;

@@ -96,7 +96,7 @@ fn parse_pass(wire: PassWire) -> Result<State, StateProblem> {
 }
 
 fn parse_task(fields: Map<String, Value>) -> Result<State, StateProblem> {
-    // The resource decides what `Parameters` may hold, so it is judged first.
+    // The resource decides what `Parameters` may hold, so it is checked first.
     match fields.get("Resource") {
         Some(Value::String(resource)) if resource != "arn:aws:states:::lambda:invoke" => {
             return Err(StateProblem::UnsupportedResource(resource.clone()));
@@ -201,7 +201,8 @@ fn parse_wait(wire: WaitWire) -> Result<State, StateProblem> {
         (Some(seconds), None, None, None) => WaitUntil::Seconds(bounded("Seconds", seconds, 0, MAX_SECONDS)?),
         (None, Some(path), None, None) => WaitUntil::SecondsPath(reference("SecondsPath", &path)?),
         (None, None, Some(text), None) => WaitUntil::Timestamp(
-            parse_timestamp(&text).ok_or_else(|| format!("`Timestamp`: `{text}` is no RFC 3339 time with T and Z"))?,
+            parse_timestamp(&text)
+                .ok_or_else(|| format!("`Timestamp`: `{text}` is not an RFC 3339 time with T and Z"))?,
         ),
         (None, None, None, Some(path)) => WaitUntil::TimestampPath(reference("TimestampPath", &path)?),
         _ => {
@@ -264,7 +265,7 @@ fn placement(path: PathField) -> Result<Placement, String> {
     if path.is_writable() {
         Ok(Placement::At(path))
     } else {
-        Err(format!("`ResultPath`: `{path}` is in the context object, which nothing can write to"))
+        Err(format!("`ResultPath`: `{path}` is in the context object, which is read-only"))
     }
 }
 

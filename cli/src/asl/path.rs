@@ -29,7 +29,7 @@ enum Step {
     Index(usize),
 }
 
-/// Text that is no reference path of the supported kind.
+/// Text that is not a supported reference path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{path}` is not a supported reference path: {problem}")]
 pub struct PathError {
@@ -52,7 +52,7 @@ const CONTEXT_FIELDS: [&[&str]; 8] = [
 ];
 
 impl ReferencePath {
-    /// The node that this path names, or `None` when there is none.
+    /// The node that this path names, or `None` when it does not exist.
     pub(super) fn find<'v>(&self, data: &'v Value, context: &'v Value) -> Option<&'v Value> {
         let root = match self.root {
             Root::Data => data,
@@ -69,8 +69,8 @@ impl ReferencePath {
         self.root == Root::Data
     }
 
-    /// Puts `value` at this path of `base`, creating the objects on the way. `None` when a node on the way is no object
-    /// or an array is too short.
+    /// Puts `value` at this path of `base`, creating the objects on the way. `None` when a node on the way is not an
+    /// object or an array is too short.
     pub(super) fn place(&self, mut base: Value, value: Value) -> Option<Value> {
         let mut node = &mut base;
         for step in &self.steps {
@@ -158,7 +158,7 @@ fn bracket(chars: &mut Peekable<Chars<'_>>) -> Result<Step, String> {
                     Some(c) if c == quote => break,
                     Some('\\') => name.extend(chars.next()),
                     Some(c) => name.push(c),
-                    None => return Err("a quoted name does not end".to_owned()),
+                    None => return Err("a quoted name has no closing quote".to_owned()),
                 }
             }
             Step::Field(name)
@@ -173,11 +173,11 @@ fn bracket(chars: &mut Peekable<Chars<'_>>) -> Result<Step, String> {
         Some(other) => {
             return Err(format!("`[{other}`: only an index or a quoted name names a single node"));
         }
-        None => return Err("a bracket does not close".to_owned()),
+        None => return Err("a bracket is not closed".to_owned()),
     };
     match chars.next() {
         Some(']') => Ok(step),
         Some(other) => Err(format!("`{other}` in brackets: only an index or a quoted name names a single node")),
-        None => Err("a bracket does not close".to_owned()),
+        None => Err("a bracket is not closed".to_owned()),
     }
 }

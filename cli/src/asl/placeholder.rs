@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-/// Why the placeholders of a definition and the given substitutions do not fit together.
+/// Why the placeholders of a definition and the given substitutions do not match.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlaceholderError {
     /// The definition names a placeholder that the substitutions lack.
@@ -26,7 +26,7 @@ pub enum PlaceholderError {
         text: String,
     },
     /// A placeholder in an object key; deployments substitute values only.
-    #[error("key `{key}` holds a placeholder: placeholders belong into string values")]
+    #[error("key `{key}` holds a placeholder: placeholders are allowed in string values only")]
     InKey {
         /// The key.
         key: String,

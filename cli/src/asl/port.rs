@@ -1,4 +1,4 @@
-//! What the interpreter needs from outside: functions to call, a clock, someone to tell.
+//! What the interpreter needs from outside: functions to call, a clock, and an observer of its events.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -30,7 +30,7 @@ pub struct TaskFailure {
 }
 
 impl TaskFailure {
-    /// The failure of a function that answered an error, in the shape that Lambda gives it: the cause is the JSON text
+    /// The failure of a function that returned an error, in the shape that Lambda gives it: the cause is the JSON text
     /// `{"errorMessage": …, "errorType": …}`. Handlers that call functions in-process use this, so that what a function
     /// reads under `$.error.Cause` is the same here and deployed.
     #[must_use]
@@ -40,12 +40,12 @@ impl TaskFailure {
     }
 }
 
-/// Clock, sleep and chance, so that tests need no real time.
+/// Clock, sleep and random waits, so that tests need no real time.
 pub trait Timer: Sync {
     /// Returns after `duration`.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
-    /// The sleep of a Wait state of this length. A timer may make it shorter, since what a machine waits for is asked
-    /// again after it; timeouts and the waits of retriers are never made shorter.
+    /// The sleep of a Wait state of this length. A timer may shorten it, because the state machine polls again
+    /// after the wait; timeouts and the waits of retriers are never shortened.
     fn wait(&self, duration: Duration) -> impl Future<Output = ()> + Send {
         self.sleep(duration)
     }
@@ -55,7 +55,7 @@ pub trait Timer: Sync {
     fn jitter(&self, max: Duration) -> Duration;
 }
 
-/// Is told every event of an execution, in order, while it runs.
+/// Receives every event of an execution, in order, while it runs.
 pub trait Observer: Sync {
     /// Takes one event. Slow observers slow the execution.
     fn on(&self, event: &ExecutionEvent);
@@ -75,7 +75,7 @@ impl Timer for WallTimer {
     }
 
     fn jitter(&self, max: Duration) -> Duration {
-        // Spreads retries; the hasher's random keys are chance enough for that.
+        // Only spreads retries, so the random keys of the hasher are random enough.
         let [chance, ..] = RandomState::new().hash_one(max).to_be_bytes();
         max.mul_f64(f64::from(chance) / f64::from(u8::MAX)).min(max)
     }
@@ -93,7 +93,7 @@ pub struct LocalTimer {
 }
 
 impl LocalTimer {
-    /// What becomes of the next wait of this length.
+    /// How long the next wait of this length really takes.
     fn shortened(&self, duration: Duration) -> Duration {
         let waits = self.waits.fetch_add(1, Ordering::Relaxed).saturating_add(1);
         WAIT_GROWTH.saturating_mul(waits).min(duration)
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn local_waits_grow_and_are_never_longer_than_asked() {
+    fn local_waits_grow_and_are_never_longer_than_requested() {
         let timer = LocalTimer::default();
         let millis = |asked: u64| timer.shortened(Duration::from_secs(asked)).as_millis();
         assert_eq!([15, 15, 0, 15].map(millis), [200, 400, 0, 800]);

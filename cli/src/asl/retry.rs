@@ -1,7 +1,8 @@
-//! Retriers and catchers: which rule answers an error, and after what wait.
+//! Retriers and catchers: which rule handles an error, and after which wait.
 
 use std::time::Duration;
 
+use super::error_name::{AslErrorName, ServiceError};
 use super::path::ReferencePath;
 
 /// The longest delay that the service allows between two attempts: 366 days.
@@ -12,16 +13,17 @@ pub(super) const MAX_DELAY_SECONDS: u64 = 31_622_400;
 pub(super) enum ErrorMatcher {
     /// `States.ALL`, alone.
     All,
-    Named(Vec<String>),
+    Named(Vec<AslErrorName>),
 }
 
 impl ErrorMatcher {
-    /// Checks `ErrorEquals`; `is_last` tells whether the rule is the last of its list.
+    /// Checks `ErrorEquals`; `is_last` is whether the rule is the last of its list.
     pub(super) fn parse(names: Vec<String>, is_last: bool) -> Result<Self, String> {
         if names.is_empty() {
             return Err("`ErrorEquals` is empty".to_owned());
         }
-        if names.iter().any(|name| name == "States.ALL") {
+        let names: Vec<AslErrorName> = names.into_iter().map(AslErrorName::from).collect();
+        if names.contains(&AslErrorName::Service(ServiceError::All)) {
             return match (names.len(), is_last) {
                 (1, true) => Ok(Self::All),
                 (1, false) => Err("`States.ALL` must be in the last rule".to_owned()),
@@ -29,35 +31,34 @@ impl ErrorMatcher {
             };
         }
         for name in &names {
-            if name == "States.Runtime" || name == "States.DataLimitExceeded" {
-                return Err(format!("`{name}` ends the execution and cannot be retried or caught"));
-            }
-            if name.starts_with("States.") && !KNOWN_STATES_ERRORS.contains(&name.as_str()) {
-                return Err(format!("`{name}` is not an error name of the service"));
+            match name {
+                AslErrorName::Service(ServiceError::Runtime | ServiceError::DataLimitExceeded) => {
+                    return Err(format!("`{name}` ends the execution and cannot be retried or caught"));
+                }
+                // No task fails with it.
+                AslErrorName::Service(ServiceError::NoChoiceMatched) => return Err(unknown(name)),
+                AslErrorName::Other(text) if text.starts_with("States.") => return Err(unknown(name)),
+                AslErrorName::Service(_) | AslErrorName::Other(_) => {}
             }
         }
         Ok(Self::Named(names))
     }
 
-    pub(super) fn matches(&self, error: &str) -> bool {
+    pub(super) fn matches(&self, error: &AslErrorName) -> bool {
         match self {
             Self::All => true,
             Self::Named(names) => {
-                names.iter().any(|name| name == error || (name == "States.TaskFailed" && error != "States.Timeout"))
+                let is_timeout = *error == AslErrorName::Service(ServiceError::Timeout);
+                let any_but_timeout = AslErrorName::Service(ServiceError::TaskFailed);
+                names.contains(error) || (!is_timeout && names.contains(&any_but_timeout))
             }
         }
     }
 }
 
-const KNOWN_STATES_ERRORS: [&str; 7] = [
-    "States.TaskFailed",
-    "States.Timeout",
-    "States.HeartbeatTimeout",
-    "States.Permissions",
-    "States.ResultPathMatchFailure",
-    "States.ParameterPathFailure",
-    "States.IntrinsicFailure",
-];
+fn unknown(name: &AslErrorName) -> String {
+    format!("`{name}` is not an error name of the service")
+}
 
 /// One rule of `Retry`.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,9 +109,9 @@ impl RetryCounts {
         Self { used: vec![0; retriers.len()] }
     }
 
-    /// The retrier that answers `error` with the number of its retry, or `None` when the state must catch or fail. Only
-    /// the first retrier that matches counts: when it is exhausted, later ones are not asked.
-    pub(super) fn next<'r>(&mut self, retriers: &'r [Retrier], error: &str) -> Option<(&'r Retrier, u32)> {
+    /// The retrier that handles `error` with the number of its retry, or `None` when the state must catch or fail. Only
+    /// the first retrier that matches counts: when it is exhausted, later ones are not tried.
+    pub(super) fn next<'r>(&mut self, retriers: &'r [Retrier], error: &AslErrorName) -> Option<(&'r Retrier, u32)> {
         let (used, retrier) = self.used.iter_mut().zip(retriers).find(|(_, retrier)| retrier.errors.matches(error))?;
         let retry = *used;
         if retry >= retrier.max_attempts {

@@ -59,7 +59,7 @@ impl Template {
     fn entry(map: &Map<String, Value>, key: &str, item: &Value) -> Result<(String, Self), String> {
         let Some(name) = key.strip_suffix(".$") else {
             if matches!(item, Value::String(text) if text == "$" || text.starts_with("$.") || text.starts_with("$$.")) {
-                // Legal, and in practice always a forgotten suffix.
+                // Legal in the language, but in practice always a forgotten suffix.
                 return Err(format!("`{key}` holds a path as plain text: write the key as `{key}.$`"));
             }
             return Self::parse(item).map(|template| (key.to_owned(), template));

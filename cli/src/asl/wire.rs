@@ -56,7 +56,7 @@ pub(super) struct TaskWire {
     pub(super) output_path: PathField,
     #[serde(default, deserialize_with = "present")]
     pub(super) result_path: PathField,
-    /// Judged before this struct is read, because it decides what `Parameters` may hold.
+    /// Checked before this struct is read, because it decides what `Parameters` may hold.
     #[serde(rename = "Resource")]
     pub(super) _resource: String,
     pub(super) parameters: InvokeWire,

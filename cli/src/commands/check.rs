@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde_json::json;
-use sluice_core::error::{ErrorName, StepError};
+use sluice_core::error::with_sources;
 use sluice_core::pipeline::Pipeline;
 use sluice_core::product::RegisteredProduct;
 
@@ -12,7 +12,7 @@ use crate::console::{Console, Tone};
 use crate::fault::Exit;
 use crate::spec_files::SpecFiles;
 
-/// Tells every problem of a pipeline, or that there is none.
+/// Reports every problem of a pipeline, or that it has none.
 pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<Exit> {
     if let Some(document) = arguments.schema {
         console.json_page(&match document {
@@ -21,7 +21,7 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
         })?;
         return Ok(Exit::Done);
     }
-    let folder = arguments.folder.context("no pipeline folder was named")?;
+    let folder = arguments.folder.context("no pipeline folder was given")?;
     let files = SpecFiles::read(&folder)?;
     let resolved = checked(&files).await?;
     let name = files.spec().pipeline.as_str();
@@ -69,7 +69,7 @@ pub(super) struct Checked {
     pub(super) warnings: Vec<String>,
 }
 
-/// Everything that is wrong with a pipeline or its products, or what they are.
+/// The pipeline and its products when they are valid; otherwise every problem.
 pub(super) async fn checked(files: &SpecFiles) -> Result<Result<Checked, Vec<String>>> {
     let pipeline = match files.resolve() {
         Ok(pipeline) => plan(pipeline).await?,
@@ -85,7 +85,7 @@ pub(super) async fn checked(files: &SpecFiles) -> Result<Result<Checked, Vec<Str
 async fn plan(pipeline: Pipeline) -> Result<Result<Pipeline, Vec<String>>> {
     let checked = tokio::task::spawn_blocking(move || {
         let result = sluice_lake::check::check_pipeline(&pipeline);
-        result.map(|()| pipeline).map_err(|error| vec![StepError::new(ErrorName::InvalidInput, &error).message])
+        result.map(|()| pipeline).map_err(|error| vec![with_sources(&error)])
     });
     Ok(checked.await?)
 }

@@ -1,9 +1,10 @@
-//! `sluice deploy`: a pipeline and its data products into a lake.
+//! `sluice deploy`: writes a pipeline and its data products into a lake.
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use object_store::{ObjectStoreExt, PutPayload};
 use serde::Serialize;
+use sluice_core::error::ErrorName;
 use sluice_core::product::RegisteredProduct;
 use sluice_core::uri::{LakePath, layout};
 use sluice_lake::Lake;
@@ -14,7 +15,7 @@ use crate::console::{Console, Tone};
 use crate::fault::{Exit, Fault};
 use crate::spec_files::SpecFiles;
 
-/// What became of a document of the lake.
+/// What the deployment did to a document of the lake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Change {
@@ -24,22 +25,22 @@ enum Change {
     Removed,
 }
 
-/// A document of the lake.
+/// A document of the lake, and what the deployment did to it.
 #[derive(Debug, Serialize)]
 struct Deployed {
     path: LakePath,
     change: Change,
 }
 
-/// Checks everything, then writes contracts, spec and products in this order: whoever reads in between finds an older product or spec
-/// with newer contracts, and never one that names what is not there.
+/// Checks everything, then writes contracts, spec and products, in this order: a reader in between finds an older product or spec
+/// with newer contracts, but never one that names a document that does not exist yet.
 pub(crate) async fn run(arguments: DeployArguments, console: &Console) -> Result<Exit> {
     let files = SpecFiles::read(&arguments.folder)?;
     let Checked { pipeline, products, warnings } = checked(&files).await?.map_err(|problems| {
         let message = format!("pipeline `{}` cannot be deployed:\n  {}", files.spec().pipeline, problems.join("\n  "));
         Fault::new(Exit::Failed, message)
-            .named("InvalidInput")
-            .next("correct what is named; `sluice check` tells it again")
+            .named(ErrorName::InvalidInput)
+            .next("correct the problems listed above, then deploy again; `sluice check` lists them too")
     })?;
     let lake = arguments.lake.place.open_or_make_lake().await?;
     let registered = registered(&lake).await?;
@@ -59,7 +60,7 @@ pub(crate) async fn run(arguments: DeployArguments, console: &Console) -> Result
         lake.documents().delete(&path).await?;
         deployed.push(Deployed { path, change: Change::Removed });
     }
-    tell(&deployed, &warnings, console)?;
+    report(&deployed, &warnings, console)?;
     Ok(Exit::Done)
 }
 
@@ -72,7 +73,7 @@ async fn registered(lake: &Lake) -> Result<Vec<RegisteredProduct>> {
     Ok(products)
 }
 
-/// A name belongs to the pipeline that registered it.
+/// Refuses a product name that another pipeline has registered.
 fn refuse_taken(registered: &[RegisteredProduct], products: &[RegisteredProduct]) -> Result<()> {
     let taken = |product: &RegisteredProduct| {
         registered.iter().find(|known| known.product == product.product && known.pipeline != product.pipeline)
@@ -80,9 +81,9 @@ fn refuse_taken(registered: &[RegisteredProduct], products: &[RegisteredProduct]
     match products.iter().find_map(taken) {
         None => Ok(()),
         Some(known) => {
-            let message = format!("product `{}` is registered by pipeline `{}`", known.product, known.pipeline);
+            let message = format!("product `{}` is already registered by pipeline `{}`", known.product, known.pipeline);
             Err(Fault::new(Exit::Failed, message)
-                .named("InvalidInput")
+                .named(ErrorName::InvalidInput)
                 .next("choose another name in the .odps.yaml")
                 .into())
         }
@@ -112,7 +113,7 @@ async fn put_text(lake: &Lake, path: LakePath, text: &str) -> Result<Deployed> {
 async fn register(lake: &Lake, registered: &[RegisteredProduct], product: RegisteredProduct) -> Result<Deployed> {
     let path = layout::product(&product.product);
     let known = registered.iter().find(|known| known.product == product.product);
-    // The time of a deployment that changed nothing is not told.
+    // A deployment that changes nothing does not update the time of the deployment.
     let change = match known {
         Some(known)
             if (RegisteredProduct { deployed_at: Timestamp::UNIX_EPOCH, ..known.clone() })
@@ -129,7 +130,7 @@ async fn register(lake: &Lake, registered: &[RegisteredProduct], product: Regist
     Ok(Deployed { path, change })
 }
 
-fn tell(deployed: &[Deployed], warnings: &[String], console: &Console) -> Result<()> {
+fn report(deployed: &[Deployed], warnings: &[String], console: &Console) -> Result<()> {
     if console.is_json() {
         console.json_page(&serde_json::json!({ "deployed": deployed, "warnings": warnings }))?;
         return Ok(());

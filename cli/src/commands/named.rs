@@ -6,11 +6,11 @@ use sluice_lake::LakeError;
 
 use crate::fault::{Exit, Fault};
 
-/// What the user named does not exist or is not what it was taken for: wrong use, not a failure.
+/// When the user named something that does not exist or is of another kind, the command was used wrongly; it did not fail.
 pub(super) fn named_wrongly(error: LakeError, next: &str) -> Error {
     match error.name() {
         name @ (ErrorName::NotFound | ErrorName::InvalidInput) if !matches!(error, LakeError::Document(_)) => {
-            Fault::new(Exit::WrongUse, error.to_string()).named(name.as_str()).next(next).into()
+            Fault::new(Exit::WrongUse, error.to_string()).named(name).next(next).into()
         }
         _ => error.into(),
     }

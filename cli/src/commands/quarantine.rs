@@ -10,7 +10,7 @@ use crate::console::Console;
 use crate::fault::Exit;
 use crate::grid::{Grid, count};
 
-/// Shows quarantined rows, or takes them through the contracts again.
+/// Shows quarantined rows, or re-validates them.
 pub(crate) async fn run(command: QuarantineCommand, console: &Console) -> Result<Exit> {
     match command {
         QuarantineCommand::List { lake } => {
@@ -20,7 +20,7 @@ pub(crate) async fn run(command: QuarantineCommand, console: &Console) -> Result
                 return Ok(Exit::Done);
             }
             if tables.is_empty() {
-                console.line("no rows were ever quarantined")?;
+                console.line("no rows have been quarantined")?;
                 return Ok(Exit::Done);
             }
             let mut grid = Grid::new(["quarantine", "rule", ">rows"]);
@@ -35,7 +35,9 @@ pub(crate) async fn run(command: QuarantineCommand, console: &Console) -> Result
         QuarantineCommand::Show { table, lake, rule, rows } => {
             let lake = lake.place.open_lake().await?;
             let shown = inspect::quarantine_rows(&lake, &table, rule.as_deref(), rows).await;
-            let shown = shown.map_err(|error| named_wrongly(error, "`sluice quarantine list` shows what there is"))?;
+            let shown = shown.map_err(|error| {
+                named_wrongly(error, "`sluice quarantine list` shows the quarantine tables of a lake")
+            })?;
             if console.is_json() {
                 for row in &shown {
                     console.json_line(row)?;
@@ -43,7 +45,7 @@ pub(crate) async fn run(command: QuarantineCommand, console: &Console) -> Result
                 return Ok(Exit::Done);
             }
             if shown.is_empty() {
-                console.line("no such rows")?;
+                console.line("no rows match")?;
                 return Ok(Exit::Done);
             }
             let mut grid = Grid::new(["source", ">row", "broken rules", "raw"]);

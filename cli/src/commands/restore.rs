@@ -1,4 +1,4 @@
-//! `sluice restore`: tables of a damaged lake back to a point that they had together.
+//! `sluice restore`: sets the tables of a damaged lake back to a consistent point.
 
 use std::time::Instant;
 
@@ -35,21 +35,22 @@ pub(crate) async fn run(arguments: RestoreArguments, console: &Console) -> Resul
     if let Some(adopted) = &adopted {
         let ids: usize = adopted.added.values().sum();
         console.line(&format!(
-            "{} delivered files are known to {} tables by their addresses here ({ids} ids added)",
+            "{} delivered files are now recorded in {} tables under their addresses in this lake ({ids} ids added)",
             adopted.objects,
             adopted.added.len()
         ))?;
     }
     if !yes {
         let is_needed = was.is_some() || done.set_back().next().is_some();
-        console.note(if is_needed { "nothing was changed: add --yes to do it" } else { "nothing has to be done" });
+        console.note(if is_needed {
+            "nothing was changed: add --yes to restore"
+        } else {
+            "nothing needs to be restored"
+        });
     } else if done.set_back().next().is_some() {
-        console.line(&format!(
-            "done in {:.1} s; the next run takes in what the tables lack",
-            began.elapsed().as_secs_f64()
-        ))?;
-        let taken_out = layout::all_moved(&done.id);
-        console.note(&format!("the entries that were taken out are in {}{taken_out}/", lake.root()));
+        console
+            .line(&format!("done in {:.1} s; the next run adds what the tables lack", began.elapsed().as_secs_f64()))?;
+        console.note(&format!("the removed log entries are in {}{}/", lake.root(), layout::all_moved(&done.id)));
     }
     Ok(Exit::Done)
 }
@@ -67,13 +68,12 @@ fn show(restoration: &Restoration, console: &Console) -> Result<()> {
     }
     console.line(&grid.text())?;
     match (restoration.set_back().count(), restoration.point()) {
-        (0, _) => console.line(&format!("{} every table is whole", console.paint(Tone::Good, "ok:"))),
+        (0, _) => console.line(&format!("{} every table is complete", console.paint(Tone::Good, "ok:"))),
         (count, Some(point)) => {
-            console.line(&format!("{count} tables go back; whole runs up to {point:.0} are kept in all of them"))
+            console.line(&format!("{count} tables are set back; all of them keep the complete runs up to {point:.0}"))
         }
-        (count, None) => {
-            console.line(&format!("{count} tables go back, some of them to nothing: the next run makes them anew"))
-        }
+        (count, None) => console
+            .line(&format!("{count} tables are set back, some of them to nothing: the next run creates those again")),
     }?;
     Ok(())
 }

@@ -19,7 +19,7 @@ use crate::fault::{Exit, Fault};
 use crate::place::Place;
 use crate::spec_files::SpecFiles;
 
-/// Takes the new files of a pipeline to its tables.
+/// Runs a pipeline over its new files.
 pub(crate) async fn ingest(arguments: RunArguments, console: &Console) -> Result<Exit> {
     let place = &arguments.lake.place;
     let (request, event) = match &arguments.folder {
@@ -52,28 +52,28 @@ fn request_of(folder: &Path, landing: Option<&Place>, action: RunAction) -> Resu
 
 fn read_event(path: Option<&Path>) -> Result<Value> {
     let Some(path) = path else {
-        return Err(Fault::new(Exit::WrongUse, "name a pipeline folder, or an event with --event").into());
+        return Err(Fault::new(Exit::WrongUse, "give a pipeline folder, or an event with --event").into());
     };
     let wrong = |error: &dyn Display| Fault::new(Exit::WrongUse, format!("event {}: {error}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| wrong(&error))?;
     serde_json::from_str(&text).map_err(|error| wrong(&error).into())
 }
 
-/// The request that an event makes. The functions read the event again; this command needs to know the pipeline.
+/// The request that an event stands for. The functions read the event again; this command needs the name of the pipeline.
 fn request_of_event(event: &Value, lake: &FolderUri) -> Result<RunRequest> {
-    let wrong = |error: &dyn Display| Fault::new(Exit::WrongUse, format!("the event starts no run: {error}"));
+    let wrong = |error: &dyn Display| Fault::new(Exit::WrongUse, format!("the event does not start a run: {error}"));
     let trigger: Trigger = serde_json::from_value(event.clone()).map_err(|error| wrong(&error))?;
     trigger.into_request(lake).map_err(|error| wrong(&error).into())
 }
 
-/// Takes the quarantined rows of a pipeline through its contracts as they are now.
+/// Re-validates the quarantined rows of a pipeline against its current contracts.
 pub(crate) async fn replay(folder: &Path, lake: &LakeOption, run_id: Option<RunId>, console: &Console) -> Result<Exit> {
     let request = request_of(folder, None, RunAction::Replay)?;
     let run_id = named_or_new(run_id)?;
     execute(&Execution::new(&lake.place.open_lake().await?, request, &run_id)?, None, console).await
 }
 
-/// Executes the state machine, shows it, and tells how it ended.
+/// Executes the state machine, shows its progress, and reports how it ended.
 pub(crate) async fn execute(execution: &Execution, trace: Option<Trace>, console: &Console) -> Result<Exit> {
     let view = View::new(*console);
     view.begin(execution)?;

@@ -50,7 +50,7 @@ pub(crate) async fn run(command: RunsCommand, console: &Console) -> Result<Exit>
             let lake = place.place.open_lake().await?;
             let summary = find(&lake, pipeline.name, &run_id).await?.summary;
             let accepted = runs::accept(&lake, &summary.pipeline, &run_id, &by, &reason, Timestamp::now()).await;
-            accepted.map_err(|error| named_wrongly(error, "`sluice runs show` tells how the run ended"))?;
+            accepted.map_err(|error| named_wrongly(error, "`sluice runs show` shows how the run ended"))?;
             let request = RunRequest {
                 pipeline: summary.pipeline,
                 spec: None,
@@ -102,7 +102,7 @@ fn why(run: &RunSummary) -> String {
     match (&run.error, run.state) {
         (Some(error), RunState::Failed) => format!("{}: {}", error.error, error.cause),
         (_, RunState::Rejected | RunState::Accepted) => run.broken_rules.join("; "),
-        (_, RunState::Unfinished) => "stopped or under way; run the pipeline again".to_owned(),
+        (_, RunState::Unfinished) => "stopped or still running; run the pipeline again".to_owned(),
         _ => match &run.action {
             Some(RunAction::Replay) => "replay of the quarantine".to_owned(),
             _ => String::new(),

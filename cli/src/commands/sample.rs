@@ -8,10 +8,10 @@ use crate::fault::Exit;
 use crate::grid::{Grid, count, size};
 use crate::sample::{FileState, SampleOrder, write_samples};
 
-/// Writes the files and tells what is in them.
+/// Writes the files and reports what they contain.
 pub(crate) fn run(arguments: SampleArguments, console: &Console) -> Result<Exit> {
     let report = write_samples(&SampleOrder {
-        folder: arguments.folder.or(arguments.out).context("no folder was named")?,
+        folder: arguments.folder.or(arguments.out).context("no folder was given")?,
         start: arguments.start,
         days: arguments.days,
         rows_per_day: arguments.rows,

@@ -1,4 +1,4 @@
-//! `sluice serve`: the HTTP doors on this machine.
+//! `sluice serve`: the HTTP APIs on this machine.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -13,10 +13,10 @@ use sluice_core::uri::layout;
 use sluice_data_product::audit::AuditLog;
 use sluice_data_product::links::LINK_EXPIRY;
 use sluice_data_product::secret::Secret;
-use sluice_data_product::{Doors, Settings};
+use sluice_data_product::{ProductsApi, Settings};
 use sluice_http::guard;
 use sluice_lake::Lake;
-use sluice_submit::{Callers, Door};
+use sluice_submit::{Callers, RunsApi};
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -27,10 +27,10 @@ use crate::console::Console;
 use crate::fault::{Exit, Fault};
 use crate::serving::executions::LocalExecutions;
 
-/// Largest answer that is sent as it is. The same as on AWS, so that callers meet large answers here first.
+/// Largest response that is sent directly. The same limit as on AWS, so that callers meet it in local tests first.
 const MAX_ANSWER_BYTES: usize = 4_000_000;
 
-/// The secret of a lake on this machine, as it is kept.
+/// The secret of a lake on this machine, as it is stored in the lake.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeptSecret {
@@ -58,13 +58,13 @@ pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<
         max_answer_bytes: MAX_ANSWER_BYTES,
         link_expiry: LINK_EXPIRY,
     };
-    let runs = Door::new(
+    let runs = RunsApi::new(
         lake.documents().clone(),
         LocalExecutions::new(lake.clone()),
         Callers::Local(arguments.caller.as_ref().map_or_else(|| "local".to_owned(), ToString::to_string)),
     );
     let (runs, runs_document) = sluice_submit::router(runs);
-    let (products, mut document) = sluice_data_product::router(Doors::new(lake, secret, audit, settings));
+    let (products, mut document) = sluice_data_product::router(ProductsApi::new(lake, secret, audit, settings));
     document.merge(runs_document);
     let router = products.merge(runs);
     announce(&endpoint, &arguments, console)?;
@@ -79,28 +79,30 @@ fn announce(endpoint: &str, arguments: &ServeArguments, console: &Console) -> Re
         console.json_line(&serde_json::json!({ "event": "serving", "endpoint": endpoint, "as": caller }))?;
         return Ok(());
     }
-    console.line(&format!("serving {endpoint} until Ctrl-C; the interface is at {endpoint}/openapi.json"))?;
+    console.line(&format!("serving {endpoint} until Ctrl-C; the API is described at {endpoint}/openapi.json"))?;
     match &arguments.caller {
         Some(caller) => console.note(&format!("calls without a token are made as {caller}")),
-        None => console.note("every call needs a token (`sluice share create`), or start with --as PRINCIPAL"),
+        None => {
+            console.note("every call needs a token (`sluice share create`); or start the server with --as PRINCIPAL");
+        }
     }
     Ok(())
 }
 
-/// The secret of the environment, or of a lake on this machine the one that is kept in it, made by whoever needs it first.
+/// The secret from the environment. A lake on this machine stores one itself, created by the first process that needs it.
 async fn secret(lake: &Lake) -> Result<Secret> {
     let env = Env::of_process();
     if env.get(env::SECRET).is_some() {
         return env.parse(env::SECRET).map_err(|error| Fault::new(Exit::WrongUse, error.to_string()).into());
     }
     if !lake.root().is_local() {
-        let message = format!("{} is not set, and a lake on S3 keeps no secret", env::SECRET.name);
+        let message = format!("{} is not set, and a lake on S3 does not store the secret", env::SECRET.name);
         return Err(Fault::new(Exit::WrongUse, message)
-            .next("set it to that of the deployed data-product function")
+            .next("set it to the secret of the deployed data-product function")
             .into());
     }
     let mut random = [0; 32];
-    getrandom::fill(&mut random).context("the system gives no random bytes")?;
+    getrandom::fill(&mut random).context("the operating system returned no random bytes")?;
     let secret = random.iter().map(|byte| format!("{byte:02x}")).collect();
     let kept = lake.settle_document(&layout::local_secret(), KeptSecret { secret }).await?;
     kept.secret.parse().context("the secret in the lake's serve/secret.json")
@@ -115,12 +117,12 @@ fn audit_file(path: &Path) -> Result<AuditLog> {
             file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line)
         });
         if let Err(error) = written {
-            tracing::error!(%error, "an access could not be written to the audit file");
+            tracing::error!(%error, "cannot write an access to the audit file");
         }
     }))
 }
 
-/// Logs as the functions do, one JSON object per line, on standard error. Quiet but for failures and refused callers.
+/// Logs as the functions do: one JSON object per line on standard error, and only failures and refused callers.
 fn start_log() {
     let json = tracing_subscriber::fmt::layer()
         .json()
@@ -129,6 +131,6 @@ fn start_log() {
         .with_span_list(false)
         .with_writer(std::io::stderr);
     let targets = Targets::new().with_default(LevelFilter::WARN).with_target("audit", LevelFilter::INFO);
-    // A second start in one process, as in tests, keeps the first.
+    // When a process starts a second server, as tests do, the first subscriber stays.
     drop(tracing_subscriber::registry().with(json).with(targets).try_init());
 }

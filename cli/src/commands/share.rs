@@ -33,7 +33,7 @@ struct Profile {
     expiration_time: String,
 }
 
-/// A token as it is listed: without the token and its hash.
+/// A token as it is listed: without the token itself and without its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct ListedToken {
     recipient: RecipientName,
@@ -57,7 +57,7 @@ impl ListedToken {
     }
 }
 
-/// Makes, lists or revokes tokens.
+/// Creates, lists or revokes tokens.
 pub(crate) async fn run(command: ShareCommand, console: &Console) -> Result<Exit> {
     match command {
         ShareCommand::Create { lake, recipient, expires, endpoint, out } => {
@@ -82,7 +82,7 @@ async fn create(
     let now = Timestamp::now();
     let expires_at = expires.ends_at(now).map_err(|message| Fault::new(Exit::WrongUse, message))?;
     let mut secret = [0; SECRET_BYTES];
-    getrandom::fill(&mut secret).context("the system gives no random bytes")?;
+    getrandom::fill(&mut secret).context("the operating system returned no random bytes")?;
     let token = Token::new(recipient, &secret);
     let profile = Profile {
         share_credentials_version: PROFILE_VERSION,
@@ -90,14 +90,16 @@ async fn create(
         bearer_token: token.reveal(),
         expiration_time: expires_at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
     };
-    // The file first: a token that nobody has is worse than a file whose token is not good yet.
+    // Write the file first: a valid token that nobody has is worse than a file whose token is not valid yet.
     write_profile(out, &profile)?;
     match lake.documents().create(&layout::token(&token), &KeptToken::new(&token, now, expires_at)).await {
         Ok(Created::Created) => {}
         failed => {
             drop(std::fs::remove_file(out));
             let Created::AlreadyExists = failed? else { return Ok(Exit::Done) };
-            return Err(Fault::new(Exit::Failed, "the token's id is taken").next("try again").into());
+            return Err(Fault::new(Exit::Failed, "the id drawn for the token is already in use")
+                .next("try again")
+                .into());
         }
     }
     if console.is_json() {
@@ -107,19 +109,19 @@ async fn create(
         return Ok(Exit::Done);
     }
     console.line(&format!(
-        "made token {} for recipient:{}, good until {expires_at:.0}: {}",
+        "created token {} for recipient:{}, valid until {expires_at:.0}: {}",
         token.id(),
         token.recipient(),
         out.display()
     ))?;
     console.note(&format!(
-        "send the file to them by a safe way and delete it; grants to recipient:{} say what they read",
+        "send the file to the recipient over a secure channel, then delete it; grants to recipient:{} decide what they can read",
         token.recipient()
     ));
     Ok(Exit::Done)
 }
 
-/// Writes the file for its owner's eyes alone. A file that is there is not touched.
+/// Writes the file so that only its owner can read it. An existing file is not touched.
 fn write_profile(path: &Path, profile: &Profile) -> Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -127,8 +129,8 @@ fn write_profile(path: &Path, profile: &Profile) -> Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
-            Fault::new(Exit::WrongUse, format!("there is a file {} already", path.display()))
-                .next("choose another with --out")
+            Fault::new(Exit::WrongUse, format!("the file {} already exists", path.display()))
+                .next("choose another file with --out")
         }
         _ => Fault::new(Exit::Failed, format!("cannot write {}: {error}", path.display())),
     })?;
@@ -154,7 +156,7 @@ async fn list(lake: &Lake, console: &Console) -> Result<Exit> {
     if console.is_json() {
         console.json_page(&tokens)?;
     } else if tokens.is_empty() {
-        console.line("nobody has a token")?;
+        console.line("there are no tokens")?;
     } else {
         let mut grid = Grid::new(["=recipient", "=token", "created", "expires", "state"]);
         for token in tokens {
@@ -178,12 +180,12 @@ async fn revoke(lake: &Lake, recipient: &RecipientName, token: Option<&str>, con
         tokens.into_iter().filter(|kept| token.is_none_or(|id| kept.id.as_str() == id)).collect();
     if chosen.is_empty() {
         let what = token.map_or("no tokens".to_owned(), |id| format!("no token `{id}`"));
-        let next = "`sluice share list` shows who has which";
+        let next = "`sluice share list` shows all recipients and their tokens";
         return Err(Fault::new(Exit::WrongUse, format!("recipient `{recipient}` has {what}")).next(next).into());
     }
     let mut revoked = Vec::new();
     for kept in chosen.into_iter().filter(|kept| kept.revoked_at.is_none()) {
-        // Nothing else of a token ever changes, so two who revoke it at once do the same.
+        // Nothing else in the document ever changes, so two concurrent revocations write the same.
         let kept = KeptToken { revoked_at: Some(now), ..kept };
         lake.documents().write(&layout::kept_token(&kept), &kept).await?;
         revoked.push(ListedToken::new(kept, now));
@@ -191,13 +193,14 @@ async fn revoke(lake: &Lake, recipient: &RecipientName, token: Option<&str>, con
     if console.is_json() {
         console.json_page(&revoked)?;
     } else if revoked.is_empty() {
-        console.line("revoked already")?;
+        console.line("already revoked")?;
     } else {
         for token in &revoked {
             console.line(&format!("revoked token {} of recipient:{}", token.token_id, token.recipient))?;
         }
-        console
-            .note("doors that are open refuse it within 5 seconds; addresses that were handed out end by themselves");
+        console.note(
+            "running APIs refuse it within 5 seconds; file addresses that were already handed out expire on their own",
+        );
     }
     Ok(Exit::Done)
 }
@@ -207,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn profiles_are_for_their_owner_and_never_replaced() {
+    fn a_profile_file_is_readable_by_its_owner_only_and_is_never_replaced() {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("acme.share");
         let profile = Profile {
@@ -229,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_listed_with_their_state() {
+    fn a_listed_token_shows_its_state_but_not_its_hash() {
         let at = |text: &str| text.parse::<Timestamp>().expect(text);
         let token = Token::new("acme".parse().expect("name"), &[7; SECRET_BYTES]);
         let kept = KeptToken::new(&token, at("2026-01-01T00:00:00Z"), at("2026-02-01T00:00:00Z"));

@@ -1,8 +1,9 @@
-//! `sluice source`: what is held back, and putting it back.
+//! `sluice source`: lists held source objects and releases them.
 
 use anyhow::Result;
 use jiff::Timestamp;
 use serde::Serialize;
+use sluice_core::error::ErrorName;
 use sluice_core::name::{PipelineName, RunId};
 use sluice_core::source::{Hold, SourceId};
 use sluice_lake::{Lake, inspect, runs};
@@ -66,8 +67,9 @@ pub(crate) async fn run(command: SourceCommand, console: &Console) -> Result<Exi
                 None => choose(&held, &sources)?,
             };
             if chosen.is_empty() {
-                let message =
-                    run.map_or("no source was named".to_owned(), |run| format!("run `{run}` holds no source files"));
+                let message = run.map_or("no source object was given".to_owned(), |run| {
+                    format!("run `{run}` holds no source objects")
+                });
                 return Err(Fault::new(Exit::WrongUse, message).next("`sluice source list` shows what is held").into());
             }
             for source in &chosen {
@@ -79,7 +81,7 @@ pub(crate) async fn run(command: SourceCommand, console: &Console) -> Result<Exi
             } else {
                 for source in &chosen {
                     console
-                        .line(&format!("released {}; the next run of `{}` takes it", source.uri, source.pipeline))?;
+                        .line(&format!("released {}; the next run of `{}` reads it", source.uri, source.pipeline))?;
                 }
             }
         }
@@ -87,7 +89,7 @@ pub(crate) async fn run(command: SourceCommand, console: &Console) -> Result<Exi
     Ok(Exit::Done)
 }
 
-/// Everything that one pipeline, or all, hold back.
+/// The source objects that one pipeline, or every pipeline, holds back.
 pub(crate) async fn held_sources(lake: &Lake, pipeline: Option<&PipelineName>) -> Result<Vec<HeldSource>> {
     let pipelines = match pipeline {
         Some(pipeline) => vec![pipeline.clone()],
@@ -100,7 +102,7 @@ pub(crate) async fn held_sources(lake: &Lake, pipeline: Option<&PipelineName>) -
     Ok(held)
 }
 
-/// Held sources as text, a few lines for each: addresses and ids are to be copied, and fit no table.
+/// Held sources as text, a few lines for each: people copy the addresses and ids, which do not fit in a table.
 pub(crate) fn held_text(held: &[HeldSource]) -> String {
     let text = |source: &HeldSource| {
         let HeldSource { id, uri, run_id, held_at, reason, .. } = source;
@@ -118,9 +120,9 @@ fn choose(held: &[HeldSource], wanted: &[String]) -> Result<Vec<HeldSource>> {
         };
         let found: Vec<&HeldSource> = held.iter().filter(named).collect();
         if found.is_empty() {
-            let message = format!("no source file `{text}` is held");
+            let message = format!("no source object `{text}` is held");
             return Err(Fault::new(Exit::WrongUse, message)
-                .named("NotFound")
+                .named(ErrorName::NotFound)
                 .next("`sluice source list` shows what is held")
                 .into());
         }
@@ -138,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sources_are_named_by_id_address_or_file_name() {
+    fn a_held_source_is_found_by_id_address_or_file_name() {
         let source = |id: char, name: &str| HeldSource {
             id: id.to_string().repeat(32).parse().unwrap(),
             pipeline: "retail".parse().unwrap(),

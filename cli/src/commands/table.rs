@@ -123,7 +123,7 @@ fn is_number(cell: &Cell) -> bool {
             && text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-')) && text.contains('.'))
 }
 
-/// A row as a JSON object whose keys stand in the table's order.
+/// A row as a JSON object whose keys are in the order of the table's columns.
 struct NamedRow<'a> {
     columns: &'a [String],
     row: &'a [Cell],
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn decimals_are_numbers_and_days_are_not() {
+    fn decimals_are_aligned_as_numbers_and_dates_are_not() {
         let check = |text: &str, number: bool| assert_eq!(is_number(&Cell::Text(text.to_owned())), number, "{text}");
         check("-12.50", true);
         check("2026-01-05", false);

@@ -14,15 +14,15 @@ pub struct TableEnd {
     pub table: TableRef,
     /// Rows read for it.
     pub rows_read: u64,
-    /// Rows that came to it, less those that were replaced; `None` where the whole table was computed anew.
+    /// Rows added, minus rows replaced; `None` when the whole table was recomputed.
     pub rows_added: Option<u64>,
     /// Rows that broke an error rule.
     pub rows_quarantined: u64,
-    /// Rows that lost to a newer row of their key, or were there already.
+    /// Rows that lost to a newer row with the same key, or that the table already had.
     pub rows_collapsed: u64,
     /// Rows in the table afterwards.
     pub rows: u64,
-    /// The version committed; `None` when nothing was.
+    /// The committed version; `None` when nothing was committed.
     pub version: Option<u64>,
 }
 
@@ -79,7 +79,7 @@ pub fn tables_text(tables: &[TableEnd]) -> String {
         grid.row([
             table.table.to_string(),
             count(table.rows_read),
-            table.rows_added.map_or_else(|| "anew".to_owned(), count),
+            table.rows_added.map_or_else(|| "recomputed".to_owned(), count),
             count(table.rows_quarantined),
             count(table.rows_collapsed),
             count(table.rows),

@@ -1,4 +1,4 @@
-//! The large engine on this machine: an EMR in this process, whose steps run the Spark that is installed here.
+//! The large engine on this machine: an EMR server in this process, whose steps run the locally installed Spark.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use sluice_core::uri::{FolderUri, layout};
 use sluice_emr_local::{LocalEmr, Options, SparkLimits, SparkSteps, SparkTools};
 use tokio::sync::Mutex;
 
-/// What an operator has to decide about clusters. The EMR of this machine looks at none of it.
+/// The settings that an operator chooses for clusters. The local EMR server ignores all of them.
 const SETTINGS: SettingsText<'static> = SettingsText {
     release: None,
     log_uri: Some("s3://local/logs/"),
@@ -29,10 +29,10 @@ const SETTINGS: SettingsText<'static> = SettingsText {
     security_groups: None,
 };
 
-/// The EMR of one execution. It is started by the first function that asks for it.
+/// The EMR server of one execution, started by the first function that needs it.
 #[derive(Debug)]
 pub(super) struct LocalClusters {
-    /// `None` for a lake that Spark of this machine cannot reach.
+    /// `None` for a lake that the local Spark cannot read.
     logs: Option<PathBuf>,
     running: Mutex<Option<Running>>,
 }
@@ -44,17 +44,17 @@ struct Running {
 }
 
 impl LocalClusters {
-    /// For a run in this lake. Logs of Spark are kept in the lake, in `logs/spark/<run id>/`.
+    /// The clusters of a run in this lake. Spark's logs are kept in the lake, in `logs/spark/<run id>/`.
     pub(super) fn new(lake: &FolderUri, run_id: &RunId) -> Self {
         let folder = lake.is_local().then(|| lake.as_url().to_file_path().ok()).flatten();
         let logs = folder.map(|folder| folder.join(layout::spark_logs(run_id).as_str()));
         Self { logs, running: Mutex::new(None) }
     }
 
-    /// The client of the EMR that runs here.
+    /// A client of the EMR server of this execution.
     ///
     /// # Errors
-    /// `ClusterFailed` when Spark is not installed, when it cannot reach the lake, or when no server can be started.
+    /// `ClusterFailed` when Spark is not installed, when it cannot reach the lake, or when the server cannot start.
     pub(super) async fn emr(&self) -> Result<Emr, StepError> {
         let mut running = self.running.lock().await;
         if let Some(running) = &*running {
@@ -65,13 +65,13 @@ impl LocalClusters {
         let tools = SparkTools::find().map_err(|error| failed(error.to_string()))?;
         let options = Options { logs: Some(logs), ..Options::default() };
         let server = LocalEmr::start(options, SparkSteps::new(tools, SparkLimits::default())).await;
-        let server = server.map_err(|error| failed(format!("no EMR can be started on this machine: {error}")))?;
+        let server = server.map_err(|error| failed(format!("cannot start an EMR server on this machine: {error}")))?;
         let client = Emr::local(&server.endpoint());
         *running = Some(Running { server, client: client.clone() });
         Ok(client)
     }
 
-    /// What clusters are like.
+    /// The settings of the clusters.
     ///
     /// # Errors
     /// `Internal` when our own settings are refused: a defect.
@@ -80,7 +80,7 @@ impl LocalClusters {
         ClusterSettings::parse(&SETTINGS).map_err(|error| StepError::message(ErrorName::Internal, error.to_string()))
     }
 
-    /// Ends all clusters and their programs; nothing when there are none.
+    /// Ends all clusters and their programs, if any were started.
     pub(super) async fn stop(&self) {
         if let Some(Running { server, .. }) = self.running.lock().await.take() {
             server.stop().await;
@@ -88,7 +88,7 @@ impl LocalClusters {
     }
 }
 
-/// Why a lake on S3 has no large engine here.
+/// Why the large engine cannot run locally over a lake on S3.
 const NO_FOLDER: &str = "the Spark of this machine reads and writes folders only, and the lake is on S3: run with \
                          --engine lambda, or deploy the functions and let EMR do it";
 
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_settings_are_accepted() {
+    fn the_settings_of_local_clusters_are_accepted() {
         let lake: FolderUri = "file:///lake".parse().unwrap();
         let clusters = LocalClusters::new(&lake, &"r1".parse().unwrap());
         assert!(clusters.settings().is_ok());
@@ -105,13 +105,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lake_on_s3_is_refused_with_the_way_out() {
+    async fn a_lake_on_s3_is_refused_and_the_message_says_what_to_do() {
         let lake: FolderUri = "s3://bucket/lake".parse().unwrap();
         let clusters = LocalClusters::new(&lake, &"r1".parse().unwrap());
         let error = clusters.emr().await.unwrap_err();
         assert_eq!(error.name, ErrorName::ClusterFailed);
         assert!(error.message.contains("--engine lambda"), "{}", error.message);
-        // Nothing was started, so there is nothing to wait for.
+        // Nothing was started, so nothing has to end.
         clusters.stop().await;
     }
 }

@@ -3,8 +3,9 @@
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
+use sluice_core::error::ErrorName;
 use sluice_core::name::{PipelineName, RunId};
-use sluice_core::run::{ReportedError, RunAction, RunRef, RunRequest};
+use sluice_core::run::{ReportedError, RunRef};
 use sluice_lake::{Lake, LakeError, inspect, runs};
 
 use super::Execution;
@@ -22,7 +23,7 @@ pub enum EndOutcome {
     Published,
     /// Nothing was new.
     Skipped,
-    /// The gate said no.
+    /// The gate rejected the data.
     Rejected,
     /// A step failed.
     Failed,
@@ -80,9 +81,10 @@ impl Ended {
                 match EndOutcome::of_state(last_state) {
                     Some(reached) => outcome = reached,
                     None => {
-                        let cause =
-                            format!("the state machine ended in `{last_state}`, which this program does not know");
-                        error = Some(ReportedError { error: "Internal".to_owned(), cause });
+                        let cause = format!(
+                            "the state machine ended in `{last_state}`, which this version of sluice does not know"
+                        );
+                        error = Some(ReportedError { error: ErrorName::Internal.into(), cause });
                     }
                 }
                 // An acceptance publishes the run that was rejected, not one of its own.
@@ -91,13 +93,13 @@ impl Ended {
                 }
             }
             ExecutionResult::Failed { error: name, cause, .. } => {
-                error = Some(ReportedError { error: name.clone(), cause: cause.clone() }.unwrapped());
+                error = Some(ReportedError { error: name.clone().into(), cause: cause.clone() }.unwrapped());
             }
         }
         let details = match inspect::run_details(lake, &run.0, &run.1).await {
             Ok(details) => Some(details),
             Err(LakeError::NotFound { .. }) => None,
-            // The error of the run itself is what the user has to see.
+            // The user must see the error of the run itself.
             Err(_) if outcome == EndOutcome::Failed => None,
             Err(fault) => return Err(fault.into()),
         };
@@ -114,7 +116,7 @@ impl Ended {
             held =
                 all.into_iter().filter(|hold| hold.run_id == run.1).map(|hold| hold.object.uri.to_string()).collect();
         }
-        let next = next_steps(lake, &execution.request, &run.1, outcome, error.as_ref(), !held.is_empty());
+        let next = next_steps(lake, &run.1, outcome, error.as_ref(), !held.is_empty());
         Ok(Self {
             event: "finished",
             outcome,
@@ -144,7 +146,7 @@ impl Ended {
             broken_rules: Vec::new(),
             held: Vec::new(),
             error: None,
-            next: vec!["run the same again: the next run heals what this one began".to_owned()],
+            next: vec!["run the same command again: the next run completes what this one began".to_owned()],
         }
     }
 
@@ -161,7 +163,7 @@ impl Ended {
             EndOutcome::Published => {
                 format!("\n{}\n\n{} {run}", tables_text(&self.tables), console.paint(Tone::Good, "published:"))
             }
-            EndOutcome::Skipped => format!("{} {run}: nothing is new", console.paint(Tone::Good, "skipped:")),
+            EndOutcome::Skipped => format!("{} {run}: nothing new", console.paint(Tone::Good, "skipped:")),
             EndOutcome::Rejected => {
                 let title = console.paint(Tone::Bad, "rejected:");
                 let rules = rules_text(&self.broken_rules);
@@ -191,7 +193,6 @@ fn run_of(output: &Value) -> Option<RunRef> {
 
 fn next_steps(
     lake: &Lake,
-    request: &RunRequest,
     run_id: &RunId,
     outcome: EndOutcome,
     error: Option<&ReportedError>,
@@ -202,19 +203,17 @@ fn next_steps(
     let place = place.map_or_else(|| address.to_string(), |path| path.display().to_string());
     let place = place.trim_end_matches('/');
     let release = format!(
-        "to take the source files again, for instance after a fix: sluice source release --run {run_id} --lake {place}"
+        "to read the source objects again, for example after you changed the contract: sluice source release --run {run_id} --lake {place}"
     );
     let mut steps = Vec::new();
     match outcome {
         EndOutcome::Published | EndOutcome::Skipped | EndOutcome::Interrupted => return steps,
         EndOutcome::Rejected => {
-            steps.push(format!("to see the whole verdict: sluice runs show {run_id} --lake {place}"));
-            steps
-                .push(format!("to publish it all the same: sluice runs accept {run_id} --reason \"…\" --lake {place}"));
+            steps.push(format!("to see the full verdict: sluice runs show {run_id} --lake {place}"));
+            steps.push(format!("to publish it anyway: sluice runs accept {run_id} --reason \"…\" --lake {place}"));
         }
         EndOutcome::Failed => {
-            let name = error.map(|error| error.error.as_str()).unwrap_or_default();
-            steps.push(after_failure(name, &request.action).to_owned());
+            steps.extend(error.map(|error| error.error.next_step().to_owned()));
         }
     }
     if holds {
@@ -223,31 +222,12 @@ fn next_steps(
     steps
 }
 
-fn after_failure(name: &str, action: &RunAction) -> &'static str {
-    match name {
-        "InvalidInput" => {
-            "correct what the message names, then run again; `sluice check` finds faults of specs and contracts"
-        }
-        "ContractViolation" => "change the contract or the source so that they agree, then run again",
-        "NotFound" => "put back what the message names, or name another, then run again",
-        "Throttled" | "Unavailable" => "run again when the store answers; nothing was lost and nothing is done twice",
-        "SourceChanged" | "CommitConflict" => "run again when the other writer is done",
-        "NotificationFailed" => "the run itself is complete; `sluice runs show` tells its result",
-        _ => match action {
-            RunAction::Accept { .. } => "accept again: what was published is not published twice",
-            RunAction::Ingest | RunAction::Replay => {
-                "run again: what was published is not published twice. If it fails the same way, report it with the message"
-            }
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn outcomes_have_their_exit_codes() {
+    fn every_outcome_has_its_exit_code() {
         let check = |outcome: EndOutcome, code: u8| assert_eq!(outcome.exit().code(), code, "{outcome:?}");
         check(EndOutcome::Published, 0);
         check(EndOutcome::Skipped, 0);
@@ -272,7 +252,7 @@ mod tests {
             rows: 21_900,
             version: (outcome == EndOutcome::Published).then_some(4),
         };
-        let error = ReportedError { error: "Unavailable".to_owned(), cause: "disk is full".to_owned() };
+        let error = ReportedError { error: ErrorName::Unavailable.into(), cause: "disk is full".to_owned() };
         Ended {
             event: "finished",
             outcome,
@@ -289,16 +269,16 @@ mod tests {
     }
 
     #[test]
-    fn endings_name_what_matters() {
+    fn an_ending_names_rules_errors_and_next_steps() {
         let console = Console::new(true);
         let check = |outcome: EndOutcome, result: &[&str], advice: &[&str]| {
             let ended = ended(outcome);
-            let (shown, told) = (ended.result_text(&console), ended.advice_text(&console));
+            let (shown, advised) = (ended.result_text(&console), ended.advice_text(&console));
             assert!(result.iter().all(|text| shown.contains(text)), "{outcome:?}: {shown}");
-            assert!(advice.iter().all(|text| told.contains(text)), "{outcome:?}: {told}");
+            assert!(advice.iter().all(|text| advised.contains(text)), "{outcome:?}: {advised}");
         };
         check(EndOutcome::Published, &["silver/sales/transactions", "3,000", "1,900", "1,050", "21,900", "4"], &[]);
-        check(EndOutcome::Skipped, &["skipped: run r-1 in 1.50 s: nothing is new"], &[]);
+        check(EndOutcome::Skipped, &["skipped: run r-1 in 1.50 s: nothing new"], &[]);
         check(
             EndOutcome::Rejected,
             &["quarantined_share", "35 %", "< 10 %", "rejected: run r-1 in 1.50 s; no table was changed"],
@@ -315,12 +295,5 @@ mod tests {
         assert_eq!((line["exit_code"].as_u64(), line.get("error")), (Some(3), None));
         assert_eq!(line["broken_rules"][0]["observed"], "35 %");
         assert_eq!(line["tables"][0]["version"], Value::Null);
-    }
-
-    #[test]
-    fn every_stable_error_has_a_next_step() {
-        for name in sluice_core::error::ErrorName::ALL {
-            assert!(!after_failure(name.as_str(), &RunAction::Ingest).is_empty(), "{name}");
-        }
     }
 }

@@ -57,7 +57,7 @@ impl Function {
         }
     }
 
-    /// The name that the definition has for it, in `${…}`.
+    /// The name of its placeholder `${…}` in the definition.
     fn placeholder(self) -> &'static str {
         match self {
             Self::Validate => "ValidateFunctionArn",
@@ -71,7 +71,7 @@ impl Function {
         }
     }
 
-    /// What stands for its address in a local execution.
+    /// What replaces its ARN in a local execution.
     pub(super) fn arn(self) -> &'static str {
         match self {
             Self::Validate => "arn:aws:lambda:local:000000000000:function:sluice-validate",
@@ -85,7 +85,7 @@ impl Function {
         }
     }
 
-    /// The function of this address.
+    /// The function with this ARN.
     pub fn of(arn: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|function| function.arn() == arn)
     }
@@ -100,7 +100,7 @@ impl Function {
 #[derive(Debug, Clone)]
 pub struct Functions {
     lake: Lake,
-    /// Shared by all clones: one EMR for the whole execution.
+    /// Shared by all clones: one EMR server for the whole execution.
     clusters: Arc<LocalClusters>,
 }
 
@@ -125,7 +125,7 @@ impl Functions {
             Function::QualityCheck => answer(sluice_quality_check::handle(lake, now, decode(payload)?).await?),
             Function::Publish => answer(sluice_publish::handle(lake, now, decode(payload)?).await?),
             Function::Notify => {
-                // The view of this command tells the user; the report in the lake is what notify leaves behind.
+                // This command shows the result itself; of notify, only the report in the lake is needed.
                 let ports = sluice_notify::Ports { documents: lake.documents().clone(), announcers: Vec::new() };
                 answer(sluice_notify::handle(&ports, now, decode(payload)?).await?)
             }
@@ -149,8 +149,8 @@ impl Functions {
 }
 
 impl TaskHandler for Functions {
-    /// Runs the handler on a thread of its own: it computes for long between awaits, which must not keep the clock, the
-    /// view or Ctrl-C waiting. When this future is dropped, the handler ends at its next await.
+    /// Runs the handler on a thread of its own: it computes for a long time between awaits, which must not block the
+    /// clock, the view or Ctrl-C. When this future is dropped, the handler ends at its next await.
     async fn invoke(&self, function: &str, payload: Value) -> Result<Value, TaskFailure> {
         let (functions, function) = (self.clone(), function.to_owned());
         let runtime = Handle::current();
@@ -159,15 +159,13 @@ impl TaskHandler for Functions {
             runtime.block_on(async {
                 tokio::select! {
                     result = functions.call(&function, payload) => result,
-                    _ = dropped => Err(StepError::message(ErrorName::Internal, "the call was given up")),
+                    _ = dropped => Err(StepError::message(ErrorName::Internal, "the call was cancelled")),
                 }
             })
         });
         let result = match called.await {
             Ok(result) => result,
-            Err(panicked) => {
-                Err(StepError::message(ErrorName::Internal, format!("the function broke down: {panicked}")))
-            }
+            Err(panicked) => Err(StepError::message(ErrorName::Internal, format!("the function panicked: {panicked}"))),
         };
         drop(still_wanted);
         result.map_err(|StepError { name, message }| TaskFailure::of_function(name.as_str(), &message))

@@ -46,7 +46,7 @@ impl Execution {
     /// An execution named like the run.
     ///
     /// # Errors
-    /// When the embedded definition is one that the interpreter does not know: a defect.
+    /// When the interpreter does not support the embedded definition: a defect.
     pub fn new(lake: &Lake, request: RunRequest, run_id: &RunId) -> Result<Self> {
         Ok(Self {
             machine: state_machine()?,
@@ -71,7 +71,7 @@ impl Execution {
         Self { handlers: Handlers::Remote(functions), ..self }
     }
 
-    /// Executes to the end; `view` and `trace` are told every event.
+    /// Executes to the end; `view` and `trace` receive every event.
     ///
     /// # Errors
     /// When the documents of the ended run cannot be read.
@@ -80,7 +80,7 @@ impl Execution {
         Ended::of(self, &result).await
     }
 
-    /// Executes to the end; `observer` is told every event. What the run left in the lake is for the caller to read.
+    /// Executes to the end; `observer` receives every event. The caller reads what the run left in the lake.
     pub async fn observed(&self, observer: &impl Observer) -> ExecutionResult {
         let (name, input) = (self.run_id.as_str(), self.input.clone());
         match &self.handlers {
@@ -94,7 +94,7 @@ impl Execution {
         }
     }
 
-    /// Ends what an execution that was given up has left running on this machine.
+    /// Ends the programs that a cancelled execution left running on this machine.
     pub async fn stop(&self) {
         if let Handlers::Here(functions) = &self.handlers {
             functions.stop().await;
@@ -125,14 +125,14 @@ pub fn state_machine() -> Result<StateMachine> {
     Ok(machine.context("the state machine that is part of this program")?.with_name("pipeline"))
 }
 
-/// A run id of this instant: `20260105T090000Z-a1b2c3`. The tail tells runs of one second apart.
+/// A run id of this instant: `20260105T090000Z-a1b2c3`. The suffix distinguishes runs that start in the same second.
 ///
 /// # Errors
-/// When the clock shows a year that has no four digits.
+/// When the year of the clock does not have four digits.
 pub fn new_run_id(now: Timestamp) -> Result<RunId> {
     let instant: String = format!("{now:.0}").chars().filter(|c| !matches!(c, '-' | ':')).collect();
     let tail = Uuid::now_v7().as_u128() & 0xff_ffff;
-    format!("{instant}-{tail:06x}").parse().context("no run id can be made of the clock's time")
+    format!("{instant}-{tail:06x}").parse().context("cannot make a run id from the time of the clock")
 }
 
 #[cfg(test)]

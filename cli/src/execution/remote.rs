@@ -10,7 +10,7 @@ use url::Url;
 use super::functions::Function;
 use crate::asl::{TaskFailure, TaskHandler};
 
-/// Calls the functions by Lambda's Invoke API, without signing: for endpoints of this machine.
+/// Calls the functions through Lambda's Invoke API without signing requests: for endpoints on this machine.
 #[derive(Debug, Clone)]
 pub struct RemoteFunctions {
     client: Client,
@@ -21,10 +21,10 @@ impl RemoteFunctions {
     /// The functions at this endpoint, under the names of their crates.
     ///
     /// # Errors
-    /// When no HTTP client can be made.
+    /// When the HTTP client cannot be created.
     pub fn new(endpoint: Url) -> Result<Self> {
-        // No time limit of its own: the state machine's TimeoutSeconds drops the call.
-        let client = Client::builder().no_proxy().build().context("cannot make an HTTP client")?;
+        // No timeout here: the state machine's TimeoutSeconds cancels the call.
+        let client = Client::builder().no_proxy().build().context("cannot create an HTTP client")?;
         Ok(Self { client, endpoint })
     }
 
@@ -39,7 +39,7 @@ impl TaskHandler for RemoteFunctions {
         let Some(function) = Function::of(function) else {
             return Err(service_failure(
                 "Lambda.ResourceNotFoundException",
-                format!("there is no function {function}"),
+                format!("function {function} does not exist"),
             ));
         };
         let call = async {
@@ -61,8 +61,8 @@ fn service_failure(error: &str, cause: String) -> TaskFailure {
     TaskFailure { error: error.to_owned(), cause }
 }
 
-/// The answer as Step Functions understands it: errors of the function under the name it gave, errors of the service
-/// with `Lambda.` before theirs.
+/// The answer as Step Functions understands it: an error of the function keeps its name, an error of the service
+/// gets the prefix `Lambda.`.
 fn answer_of(status: StatusCode, headers: &HeaderMap, body: &str) -> Result<Value, TaskFailure> {
     #[derive(Deserialize)]
     struct FunctionError {
@@ -73,10 +73,10 @@ fn answer_of(status: StatusCode, headers: &HeaderMap, body: &str) -> Result<Valu
     let function_error = || serde_json::from_str::<FunctionError>(body).ok();
     if status.is_success() && header("x-amz-function-error").is_none() {
         return serde_json::from_str(body).map_err(|error| {
-            service_failure("Lambda.Unknown", format!("the function's answer is no JSON ({error}): {body}"))
+            service_failure("Lambda.Unknown", format!("the answer of the function is not JSON ({error}): {body}"))
         });
     }
-    // `cargo lambda watch` answers an error of the function with status 500 and without the header.
+    // `cargo lambda watch` reports an error of the function with status 500 and without the header.
     if let Some(FunctionError { error_type }) = function_error() {
         return Err(TaskFailure { error: error_type, cause: body.to_owned() });
     }
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_understood_as_step_functions_does() {
+    fn answers_and_errors_are_read_as_step_functions_reads_them() {
         let check = |status: u16, header: Option<(&'static str, &str)>, body: &str, expected: Result<Value, &str>| {
             let headers = header.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
             let headers: HeaderMap = headers.into_iter().collect();

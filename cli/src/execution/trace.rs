@@ -1,4 +1,4 @@
-//! Every event of an execution in a file, with the inputs and outputs of its states.
+//! Writes every event of an execution to a file, with the inputs and outputs of its states.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -9,24 +9,24 @@ use anyhow::{Context, Result};
 
 use crate::asl::{ExecutionEvent, Observer};
 
-/// Writes the events, one JSON object a line.
+/// Writes the events, one JSON object per line.
 pub struct Trace {
     state: Mutex<State>,
 }
 
 struct State {
     file: BufWriter<File>,
-    /// The first fault of the file. The run goes on without it; the command tells the fault at the end.
+    /// The first error of the file. The run continues without the trace; the command reports the error at the end.
     fault: Option<io::Error>,
 }
 
 impl Trace {
-    /// A trace in this file, which is made anew.
+    /// A trace in this file, whose old content is replaced.
     ///
     /// # Errors
-    /// When the file cannot be made.
+    /// When the file cannot be created.
     pub fn create(path: &Path) -> Result<Self> {
-        let file = File::create(path).with_context(|| format!("cannot make the trace file {}", path.display()))?;
+        let file = File::create(path).with_context(|| format!("cannot create the trace file {}", path.display()))?;
         Ok(Self { state: Mutex::new(State { file: BufWriter::new(file), fault: None }) })
     }
 
@@ -51,7 +51,7 @@ impl Observer for Trace {
     }
 }
 
-/// Tells several of the same events.
+/// Passes each event to several observers.
 impl<A: Observer, B: Observer> Observer for (&A, Option<&B>) {
     fn on(&self, event: &ExecutionEvent) {
         self.0.on(event);
@@ -71,7 +71,7 @@ mod tests {
     use crate::asl::StateType;
 
     #[test]
-    fn events_are_kept_whole() {
+    fn a_trace_has_every_event_with_its_input_and_output() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trace.jsonl");
         let trace = Trace::create(&path).unwrap();
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_made_is_named() {
+    fn a_trace_file_that_cannot_be_created_is_named_in_the_error() {
         let error = Trace::create(Path::new("/proc/none/trace.jsonl")).err().unwrap();
         assert!(error.to_string().contains("/proc/none/trace.jsonl"), "{error}");
     }

@@ -1,4 +1,4 @@
-//! What is shown of an execution while it runs.
+//! Shows an execution while it runs.
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +20,7 @@ const TICK: Duration = Duration::from_millis(120);
 /// Width of the column of state names.
 const NAME_WIDTH: usize = 18;
 
-/// Shows an execution: JSON lines on standard output, or states with their times on standard error, alive on a terminal.
+/// Shows an execution: JSON lines on standard output, or states with their times on standard error, with a spinner on a terminal.
 pub struct View {
     console: Console,
     spinner: Option<ProgressBar>,
@@ -33,18 +33,18 @@ struct Shown {
     state_type: Option<StateType>,
     /// The loop that the execution is in.
     polled: Option<Polled>,
-    /// The first fault of standard output. The run goes on without its reader; the command tells the fault at the end.
+    /// The first error of standard output. The run continues without its reader; the command reports the error at the end.
     fault: Option<io::Error>,
 }
 
-/// Something that is asked again and again until it is ready: shown once per status, not once per question.
+/// Something that is polled until it is ready: shown once per status, not once per poll.
 struct Polled {
     what: &'static str,
     entered_at: Timestamp,
     status: String,
 }
 
-/// What the states of a loop of the definition ask for.
+/// What a polling loop of the definition waits for.
 fn polled_by(state: &str) -> Option<&'static str> {
     match state {
         "StartEmr" | "ClusterStatus" | "WaitForCluster" => Some("cluster"),
@@ -87,7 +87,7 @@ impl View {
                 .console
                 .json_line(&json!({ "event": "started", "pipeline": pipeline, "run_id": run_id, "at": at }));
         }
-        self.tell(&format!("run {} of pipeline {pipeline}", self.console.paint_err(Tone::Strong, run_id.as_str())));
+        self.print(&format!("run {} of pipeline {pipeline}", self.console.paint_err(Tone::Strong, run_id.as_str())));
         Ok(())
     }
 
@@ -120,7 +120,7 @@ impl View {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, line: &str) {
+    fn print(&self, line: &str) {
         match &self.spinner {
             Some(spinner) => spinner.println(line),
             None => self.console.note(line),
@@ -155,25 +155,25 @@ impl View {
                 match (state_type, entered_at) {
                     (Some(StateType::Task | StateType::Wait), Some(entered_at)) => {
                         let took = Duration::try_from(at.duration_since(entered_at)).unwrap_or_default();
-                        self.tell(&format!("{mark} {name:NAME_WIDTH$} {:>9}", seconds(took)));
+                        self.print(&format!("{mark} {name:NAME_WIDTH$} {:>9}", seconds(took)));
                     }
                     (Some(StateType::Choice), _) => {
-                        self.tell(&format!("{mark} {}", console.paint_err(Tone::Faint, name)));
+                        self.print(&format!("{mark} {}", console.paint_err(Tone::Faint, name)));
                     }
                     _ => {}
                 }
             }
             ExecutionEvent::TaskFailed { name, error, cause, attempt, .. } => {
                 let mark = console.paint_err(Tone::Bad, "✘");
-                self.tell(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt}: {error}: {}", words(error, cause)));
+                self.print(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt}: {error}: {}", words(error, cause)));
             }
             ExecutionEvent::RetryScheduled { name, attempt, wait, .. } => {
                 let mark = console.paint_err(Tone::Warning, "↻");
-                self.tell(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt} in {}", seconds(*wait)));
+                self.print(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt} in {}", seconds(*wait)));
             }
             ExecutionEvent::Caught { name, next, .. } => {
                 let mark = console.paint_err(Tone::Warning, "↪");
-                self.tell(&format!("{mark} {name:NAME_WIDTH$} goes on at {next}"));
+                self.print(&format!("{mark} {name:NAME_WIDTH$} continues at {next}"));
             }
             ExecutionEvent::ExecutionSucceeded { .. } | ExecutionEvent::ExecutionFailed { .. } => {}
         }
@@ -181,7 +181,7 @@ impl View {
 }
 
 impl View {
-    /// Shows the state of a loop when its status is a new one.
+    /// Shows the state of a loop when its status has changed.
     fn show_polled(&self, name: &str, output: &Value, at: Timestamp) {
         let line = {
             let mut shown = self.shown();
@@ -199,7 +199,7 @@ impl View {
             let status = self.console.paint_err(Tone::Faint, &polled.status);
             format!("{mark} {name:NAME_WIDTH$} {:>9}  {status}", seconds(took))
         };
-        self.tell(&line);
+        self.print(&line);
     }
 }
 
@@ -219,10 +219,10 @@ impl Observer for View {
 
 /// The cause in the function's own words.
 fn words(error: &str, cause: &str) -> String {
-    ReportedError { error: error.to_owned(), cause: cause.to_owned() }.unwrapped().cause
+    ReportedError { error: error.to_owned().into(), cause: cause.to_owned() }.unwrapped().cause
 }
 
-/// The event as the line that `--json` prints; the end of an execution is told by [`Ended`].
+/// The event as the line that `--json` prints; [`Ended`] reports the end of an execution.
 fn json_event(event: &ExecutionEvent) -> Option<Value> {
     Some(match event {
         ExecutionEvent::StateEntered { name, state_type, at, .. } => {
@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loops_are_told_by_their_status() {
+    fn a_polling_loop_is_shown_once_per_status() {
         let check = |state: &str, output: Value, expected: Option<&str>| {
             let found = polled_by(state).and_then(|what| polled_status(what, &output));
             assert_eq!(found.as_deref(), expected, "{state} {output}");
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn events_become_lines() {
+    fn events_become_json_lines_without_inputs_and_outputs() {
         let at: Timestamp = "2026-01-05T09:00:00Z".parse().unwrap();
         let check =
             |event: ExecutionEvent, expected: Option<Value>| assert_eq!(json_event(&event), expected, "{event:?}");

@@ -1,4 +1,4 @@
-//! The shop's products and customers. Made up, but shaped like the real ones.
+//! The shop's products and customers: invented, but similar to the real ones.
 
 use super::random::{Purpose, Random};
 use super::text::csv_field;
@@ -136,7 +136,7 @@ impl Product {
     }
 }
 
-/// Everything the shop sells. The same in every call: a stock code means one thing in all files.
+/// Everything the shop sells. It is the same in every call, so a stock code means the same product in all files.
 pub(super) struct Catalogue {
     products: Vec<Product>,
     /// `POSTAGE`, for orders from abroad.
@@ -212,10 +212,10 @@ fn product(random: &mut Random, index: u16) -> Product {
     Product::new(&stock_code, &description, price)
 }
 
-/// A customer number and where it is at home.
+/// A customer number and the customer's country.
 pub(super) fn draw_customer(random: &mut Random) -> (u32, &'static str) {
     let place = random.skewed_below(CUSTOMERS);
-    // Spreads regulars over the numbers, and gives every number one country for good.
+    // Spreads regular customers over the numbers, and gives every number one fixed country.
     let scattered = place.wrapping_mul(2_654_435_761);
     (FIRST_CUSTOMER + place.wrapping_mul(3_001) % CUSTOMERS, country(scattered >> 16, 895))
 }
@@ -225,7 +225,7 @@ pub(super) fn draw_country(random: &mut Random) -> &'static str {
     country(random.below(1 << 16), 985)
 }
 
-/// The country at a place from 0 to 65535, `british` per mille of which are the United Kingdom's.
+/// The country at a position from 0 to 65535, `british` per mille of which are the United Kingdom's.
 fn country(place: u32, british: u32) -> &'static str {
     const ABROAD: [&str; 32] = [
         "Germany",

@@ -15,7 +15,7 @@ use super::text::{push_i64, push_price, push_two_digits, push_u64};
 pub(super) const HEADER: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n";
 /// Bytes collected before they are written.
 const BLOCK_BYTES: usize = 1 << 18;
-/// Earlier sales kept in mind, so that cancellations refer to them.
+/// How many earlier sales are remembered, so that cancellations can refer to them.
 const REMEMBERED_SALES: usize = 256;
 
 /// What a day's file holds.
@@ -27,7 +27,7 @@ pub(super) struct DayCounts {
     pub(super) dirt_lines: u64,
     /// Lines that repeat the line before.
     pub(super) duplicate_lines: u64,
-    /// Lines that take an earlier sale back.
+    /// Lines that cancel an earlier sale.
     pub(super) cancelled_lines: u64,
 }
 
@@ -48,7 +48,7 @@ struct Item<'c> {
     price: u32,
 }
 
-/// A sale that may be taken back.
+/// A sale that may be cancelled later.
 struct Sale<'c> {
     item: Item<'c>,
     customer: Vec<u8>,
@@ -129,7 +129,7 @@ impl<'c> Day<'c> {
             let bad_debt = &self.catalogue.bad_debt;
             self.push_item(Item { product: bad_debt, quantity: 1, price: bad_debt.price });
         } else {
-            // Where numbers are scarce, invoices get as long as it takes.
+            // Where numbers are scarce, invoices get longer.
             let fewest = self.rows_left.div_ceil(numbers_left.into());
             if self.sales.below(100) < 13 { self.push_walk_in_order(fewest) } else { self.push_customer_order(fewest) }
         }
@@ -254,7 +254,7 @@ impl<'c> Day<'c> {
         i64::from(quantity)
     }
 
-    /// Appends a line: broken when its turn has come, now and then twice.
+    /// Appends a line: sometimes broken, sometimes twice.
     fn push_item(&mut self, item: Item<'c>) {
         if self.rows_left == 0 {
             return;
@@ -273,7 +273,7 @@ impl<'c> Day<'c> {
             customer: &self.invoice.customer,
             country: self.invoice.country.as_bytes(),
         };
-        // Sampling without replacement: exactly the ordered number of lines is broken.
+        // Sampling without replacement: exactly the requested number of lines is broken.
         let broken = self.dirt_left > 0 && self.dirt.share(self.dirt_left, self.rows_left);
         self.rows_left -= 1;
         self.counts.rows += 1;
@@ -284,7 +284,7 @@ impl<'c> Day<'c> {
         } else {
             fields.push(&mut self.block);
         }
-        // Drawn whether or not the line is broken, so that dirt leaves all other lines as they are.
+        // Drawn whether or not the line is broken, so that dirt does not change any other line.
         let (repeated, remembered) = (self.sales.one_in(110), self.sales.one_in(16));
         if repeated && self.rows_left > self.dirt_left {
             fields.push(&mut self.block);

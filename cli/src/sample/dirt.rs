@@ -43,7 +43,7 @@ pub(super) fn push_broken_line(out: &mut Vec<u8>, random: &mut Random, line: &Fi
         Fault::MissingDescription => broken.description = b"",
         Fault::ZeroQuantity => broken.quantity = b"0",
         Fault::NegativePrice => {
-            // Nothing is free and negative at once.
+            // A line is never free and negative at the same time.
             let price: &[u8] = if line.price == b"0.0" { b"1.25" } else { line.price };
             text.push(b'-');
             text.extend_from_slice(price);
@@ -76,7 +76,7 @@ pub(super) fn push_broken_line(out: &mut Vec<u8>, random: &mut Random, line: &Fi
             return;
         }
         Fault::TooManyFields => {
-            // What an export without quotes makes of a comma in the description.
+            // What an export without quotes does to a comma in the description.
             text.extend_from_slice(b"SET OF 3, ");
             text.extend(line.description.iter().copied().filter(|byte| !matches!(byte, b'"' | b',')));
             broken.description = &text;

@@ -1,4 +1,4 @@
-//! The files of an order: made once, never silently replaced.
+//! The files of an order: written once, never silently replaced.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, ErrorKind, Read, Write};
@@ -13,13 +13,13 @@ use super::day::{Day, DayCounts};
 use super::{InvoiceNumbers, SampleOrder};
 use crate::fault::{Exit, Fault};
 
-/// What became of a file.
+/// What happened to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileState {
     /// Written now.
     Written,
-    /// There already with the same bytes.
+    /// The file already existed with the same bytes.
     Unchanged,
 }
 
@@ -28,7 +28,7 @@ pub enum FileState {
 pub struct SampleFile {
     /// Where it is.
     pub path: PathBuf,
-    /// What became of it.
+    /// What happened to it.
     pub state: FileState,
     /// Data lines.
     pub rows: u64,
@@ -38,7 +38,7 @@ pub struct SampleFile {
     pub dirt_lines: u64,
     /// Lines that repeat the line before.
     pub duplicate_lines: u64,
-    /// Lines that take an earlier sale back.
+    /// Lines that cancel an earlier sale.
     pub cancelled_lines: u64,
 }
 
@@ -55,10 +55,10 @@ pub struct SampleReport {
     pub dirt_lines: u64,
 }
 
-/// Makes the files. Files with the same bytes stay as they are; nothing is written when one has others.
+/// Writes the files. Files with the same bytes stay as they are; when a file has other content, nothing is written.
 ///
 /// # Errors
-/// A [`Fault`] of wrong use when a file of other content is in the way and `force` is not set, or the dates run out;
+/// A [`Fault`] of wrong use when a file exists with other content and `force` is not set, or when the dates end;
 /// an I/O error with the file's name.
 pub fn write_samples(order: &SampleOrder) -> Result<SampleReport> {
     let maker = Maker {
@@ -74,7 +74,7 @@ pub fn write_samples(order: &SampleOrder) -> Result<SampleReport> {
     for date in &dates {
         same.push(maker.compare(*date)?);
     }
-    fs::create_dir_all(&order.folder).with_context(|| format!("cannot make folder {}", order.folder.display()))?;
+    fs::create_dir_all(&order.folder).with_context(|| format!("cannot create folder {}", order.folder.display()))?;
     let mut files = Vec::new();
     for (date, same) in dates.iter().zip(same) {
         let path = maker.path(*date);
@@ -110,7 +110,7 @@ impl Maker<'_> {
         Day::new(&self.catalogue, self.order.seed, date, numbers, self.order.rows_per_day, dirt_lines)
     }
 
-    /// The counts and size of the file that is there with exactly these bytes; `None` when it is to be written.
+    /// The counts and size of the file if it exists with exactly these bytes; `None` if it has to be written.
     fn compare(&self, date: Date) -> Result<Option<(DayCounts, u64)>> {
         let path = self.path(date);
         let file = match File::open(&path) {
@@ -129,14 +129,16 @@ impl Maker<'_> {
                 if self.order.force {
                     return Ok(None);
                 }
-                let message = format!("{} is there with other content; nothing was written", path.display());
-                Err(Fault::new(Exit::WrongUse, message).next("--force replaces it; or name another folder").into())
+                let message = format!("{} already exists with other content; nothing was written", path.display());
+                Err(Fault::new(Exit::WrongUse, message)
+                    .next("replace it with --force, or choose another folder")
+                    .into())
             }
             Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
         }
     }
 
-    /// Writes beside the file and renames, so that a reader of the folder never sees half a file.
+    /// Writes a temporary file next to it and renames that, so that a reader of the folder never sees half a file.
     fn write(&self, date: Date) -> Result<(DayCounts, u64)> {
         let path = self.path(date);
         let unfinished = self.order.folder.join(format!(".{date}.csv.part"));
@@ -145,7 +147,7 @@ impl Maker<'_> {
             Ok(found)
         });
         if written.is_err() {
-            // The write error is what matters; the rest of an unfinished file is only in the way.
+            // Report the write error; the unfinished file is of no use.
             drop(fs::remove_file(&unfinished));
         }
         written.with_context(|| format!("cannot write {}", path.display()))
@@ -159,7 +161,7 @@ impl Maker<'_> {
     }
 }
 
-/// A writer that compares instead: `InvalidData` or `UnexpectedEof` where the file differs.
+/// A writer that compares instead of writing: `InvalidData` or `UnexpectedEof` where the file differs.
 struct Comparison {
     file: BufReader<File>,
     buffer: Vec<u8>,

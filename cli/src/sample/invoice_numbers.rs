@@ -16,7 +16,7 @@ const ROWS_PER_NUMBER: u64 = 12;
 /// Invoice numbers by date: six digits, increasing with the days, no number on two days of a call.
 ///
 /// Every day owns a slot of numbers. A slot's place depends on the date alone, so that a later call with the same rows
-/// per day goes on where this one ended. Days of up to 4,600 rows have slots of 400 numbers, which repeat after
+/// per day continues where this one ended. Days of up to 4,600 rows have slots of 400 numbers, which repeat after
 /// 2,250 days; larger days have larger slots, which repeat sooner. When even that does not fit, invoices get longer.
 #[derive(Debug, Clone, Copy)]
 pub struct InvoiceNumbers {
@@ -37,7 +37,7 @@ impl InvoiceNumbers {
         let slots = CAPACITY / slot;
         let age_days = days_between(date(2025, 1, 1), start);
         let place = u32::try_from(age_days.rem_euclid(i64::from(slots))).unwrap_or_default();
-        // Near the end of the numbers a call starts earlier rather than jump back in its midst.
+        // Near the end of the numbers, a call starts earlier instead of jumping back in the middle.
         Self { slot, first_slot: place.min(slots.saturating_sub(days)), start }
     }
 

@@ -1,4 +1,4 @@
-//! `sluice sample`: daily retail files that look like the UCI "Online Retail" data set, warts included.
+//! `sluice sample`: daily retail files that look like the UCI "Online Retail" data set, including its flaws.
 //!
 //! A file depends only on the seed, its date, the rows per day and the share of dirt, never on the other days of the
 //! call, so that days can be added later. Invoice numbers come from the date: see [`InvoiceNumbers`].
@@ -32,7 +32,7 @@ pub const MAX_ROWS_PER_DAY: u64 = 1_000_000_000;
 /// What to make.
 #[derive(Debug, Clone)]
 pub struct SampleOrder {
-    /// Folder of the files; made when it is missing.
+    /// Folder of the files; created if it does not exist.
     pub folder: PathBuf,
     /// Date of the first file.
     pub start: Date,
@@ -44,7 +44,7 @@ pub struct SampleOrder {
     pub seed: u64,
     /// Share of the lines that break an error rule.
     pub dirt: Share,
-    /// Replaces files of other content.
+    /// Replaces files that have other content.
     pub force: bool,
 }
 
@@ -54,9 +54,9 @@ pub struct Share {
     millionths: u32,
 }
 
-/// Why a text is no [`Share`].
+/// Why a text is not a [`Share`].
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
-#[error("'{text}' is no share: write a number from 0 to 1 with at most 6 decimals, such as 0.01")]
+#[error("'{text}' is not a share: write a number from 0 to 1 with at most 6 decimals, such as 0.01")]
 pub struct ShareError {
     text: String,
 }

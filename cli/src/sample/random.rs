@@ -1,4 +1,4 @@
-//! Random draws that stay the same across versions of the `rand` crates: only the generator itself is theirs.
+//! Random draws that stay the same across versions of the `rand` crates: only the generator itself comes from them.
 
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
@@ -52,7 +52,7 @@ impl Random {
     }
 }
 
-/// What draws are for.
+/// The purposes of draws.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Purpose {
     /// The products of the shop.

@@ -133,7 +133,7 @@ fn every_kind_of_dirt_occurs() {
 }
 
 #[test]
-fn the_shop_looks_like_the_real_one() {
+fn generated_data_has_the_proportions_of_the_real_shop() {
     let folder = tempfile::tempdir().unwrap();
     let files = made(&order(folder.path(), 5, 4000, "0"));
     let all: Vec<Vec<String>> = files.values().flat_map(|bytes| records(bytes)).collect();
@@ -164,7 +164,7 @@ fn the_shop_looks_like_the_real_one() {
 }
 
 #[test]
-fn cancellations_take_earlier_sales_of_the_day_back() {
+fn a_cancellation_cancels_an_earlier_sale_of_the_day() {
     let folder = tempfile::tempdir().unwrap();
     let files = made(&order(folder.path(), 1, 4000, "0"));
     let mut sold = HashSet::new();
@@ -173,7 +173,7 @@ fn cancellations_take_earlier_sales_of_the_day_back() {
         let what = (record[1].clone(), record[6].clone());
         if record[0].starts_with('C') && record[1] != "D" {
             cancelled += 1;
-            assert!(sold.contains(&what), "{record:?} takes back what was not sold before");
+            assert!(sold.contains(&what), "{record:?} cancels what was not sold before");
         } else {
             sold.insert(what);
         }
@@ -206,7 +206,7 @@ fn invoice_numbers_have_six_digits_and_belong_to_one_day() {
 }
 
 #[test]
-fn scarce_numbers_make_long_invoices() {
+fn invoices_get_longer_when_numbers_are_scarce() {
     let folder = tempfile::tempdir().unwrap();
     let files = made(&SampleOrder { days: 1_999, rows_per_day: 20, ..order(folder.path(), 1, 20, "0") });
     assert_eq!(files.len(), 1_999);
@@ -219,7 +219,7 @@ fn scarce_numbers_make_long_invoices() {
 }
 
 #[test]
-fn files_of_other_content_are_not_replaced_unless_told() {
+fn files_with_other_content_are_replaced_only_with_force() {
     let folder = tempfile::tempdir().unwrap();
     let one = order(folder.path(), 2, 100, "0");
     made(&one);
@@ -231,7 +231,7 @@ fn files_of_other_content_are_not_replaced_unless_told() {
         fs::write(folder.path().join("2026-01-06.csv"), content).unwrap();
         let error = write_samples(&one).unwrap_err();
         assert_eq!(error.downcast_ref::<Fault>().unwrap().exit(), Exit::WrongUse);
-        assert!(error.to_string().contains("2026-01-06.csv is there with other content"), "{error}");
+        assert!(error.to_string().contains("2026-01-06.csv already exists with other content"), "{error}");
         assert_eq!(read_all(folder.path()).len(), 1, "nothing may be written");
     };
     check(b"");

@@ -1,12 +1,14 @@
-//! Executions in this process, as Step Functions has them.
+//! Executions in this process, with the interface of Step Functions.
 //!
-//! What runs is in memory; what ran in earlier processes is told by the documents that its steps left in the lake.
+//! Running executions are in memory. Runs of earlier processes are read from the documents that their steps left in the lake.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sluice_core::error::{ErrorName, with_sources};
+use sluice_core::failure::MachineError;
 use sluice_core::name::RunId;
 use sluice_core::run::{ReportedError, RunRequest};
 use sluice_executions::history::{PassedState, Transition, take};
@@ -21,9 +23,9 @@ use tokio::sync::{Notify, Semaphore};
 use crate::asl::{ExecutionEvent, ExecutionResult, Observer};
 use crate::execution::Execution as Interpreted;
 
-/// Executions at once; more wait. Each may use the memory and cores that one function has.
+/// Executions at the same time; further ones wait. Each may use the memory and cores of one function.
 const AT_ONCE: usize = 2;
-/// Most runs of earlier processes that are listed: the newest.
+/// How many runs of earlier processes are listed: the newest ones.
 const MAX_EARLIER: usize = 1000;
 
 /// The executions of one lake in this process. Cheap to clone.
@@ -43,11 +45,11 @@ struct Entry {
     stop: Arc<Notify>,
 }
 
-/// Takes the states of one launch of an execution.
+/// Records the states of one launch of an execution.
 struct Passed {
     known: Known,
     run: RunId,
-    /// Number of the launch: a launch that was stopped tells nothing of the one after it.
+    /// Number of the launch: events of a launch that was stopped are not recorded for the next one.
     launch: u32,
 }
 
@@ -84,17 +86,17 @@ fn end(execution: &mut Execution, status: ExecutionStatus, error: Option<Reporte
 }
 
 fn lock(known: &Known) -> MutexGuard<'_, BTreeMap<RunId, Entry>> {
-    // Every change is whole when the lock is given back, also by a thread that panics after it.
+    // Every change is complete before the lock is released, even if the thread panics afterwards.
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl LocalExecutions {
-    /// Executions over this lake, with the specs that are deployed in it. Nothing runs yet.
+    /// Executions over this lake, with the specs that are deployed in it. Starts nothing.
     pub fn new(lake: Lake) -> Self {
         Self { lake, places: Arc::new(Semaphore::new(AT_ONCE)), known: Known::default() }
     }
 
-    /// Runs an execution that is known as running, when there is a place.
+    /// Runs an execution that is already recorded as running, as soon as a slot is free.
     fn launch(&self, run: &RunId, request: RunRequest, stop: Arc<Notify>, launch: u32) {
         let passed = Passed { known: self.known.clone(), run: run.clone(), launch };
         let (lake, places) = (self.lake.clone(), self.places.clone());
@@ -103,16 +105,16 @@ impl LocalExecutions {
                 place = places.acquire_owned() => place,
                 () = stop.notified() => return,
             };
-            // Handlers compute for long between awaits: on a thread of its own they keep nobody waiting.
+            // Handlers compute for a long time between awaits; a thread of its own keeps them from blocking others.
             let runtime = Handle::current();
             let passed = Arc::new(passed);
-            let told = passed.clone();
+            let observer = passed.clone();
             let executed = tokio::task::spawn_blocking(move || {
-                runtime.block_on(execute(&lake, request, &told, &stop));
+                runtime.block_on(execute(&lake, request, &observer, &stop));
             });
             if let Err(broken) = executed.await {
-                let cause = format!("the execution broke down: {broken}");
-                passed.end(ExecutionStatus::Failed, Some(ReportedError { error: "Internal".to_owned(), cause }));
+                let cause = format!("the execution panicked: {broken}");
+                passed.end(ExecutionStatus::Failed, Some(ReportedError { error: ErrorName::Internal.into(), cause }));
             }
             drop(place);
         });
@@ -120,7 +122,7 @@ impl LocalExecutions {
 
     /// A run of an earlier process.
     async fn earlier(&self, run: &RunId) -> Result<Option<Execution>, ExecutionFault> {
-        let doing = || format!("look for run {run}");
+        let doing = || format!("find run {run}");
         let details = match inspect::find_run(&self.lake, run).await {
             Ok(pipeline) => inspect::run_details(&self.lake, &pipeline, run).await,
             Err(error) => Err(error),
@@ -137,12 +139,12 @@ impl LocalExecutions {
     }
 }
 
-/// Executes to the end or the stop, and notes how it ended.
+/// Executes until the end or the stop, and records how it ended.
 async fn execute(lake: &Lake, request: RunRequest, passed: &Passed, stop: &Notify) {
     let execution = match Interpreted::new(lake, request, &passed.run) {
         Ok(execution) => execution,
         Err(error) => {
-            let error = ReportedError { error: "Internal".to_owned(), cause: format!("{error:#}") };
+            let error = ReportedError { error: ErrorName::Internal.into(), cause: format!("{error:#}") };
             return passed.end(ExecutionStatus::Failed, Some(error));
         }
     };
@@ -153,21 +155,22 @@ async fn execute(lake: &Lake, request: RunRequest, passed: &Passed, stop: &Notif
     match result {
         Some(ExecutionResult::Succeeded { .. }) => passed.end(ExecutionStatus::Succeeded, None),
         Some(ExecutionResult::Failed { error, cause, .. }) => {
-            passed.end(ExecutionStatus::Failed, Some(ReportedError { error, cause }));
+            passed.end(ExecutionStatus::Failed, Some(ReportedError { error: error.into(), cause }));
         }
-        // Whoever stopped it has noted that.
+        // Whoever stopped it has recorded that.
         None => execution.stop().await,
     }
 }
 
-/// A run as its documents tell it. One without an end was given up with the process that ran it.
+/// A run, read from its documents. A run without an end was abandoned when the process that ran it ended.
 fn of_documents(summary: RunSummary, request: Option<Value>) -> Execution {
     let status = match summary.state {
         RunState::Published | RunState::Skipped | RunState::Rejected | RunState::Accepted => ExecutionStatus::Succeeded,
         RunState::Failed => ExecutionStatus::Failed,
         RunState::Unfinished => ExecutionStatus::Aborted,
     };
-    let given_up = || ReportedError { error: "Stopped".to_owned(), cause: "the process that ran it ended".to_owned() };
+    let given_up =
+        || ReportedError { error: MachineError::Stopped.into(), cause: "the process that ran it ended".to_owned() };
     let started_at = started_at(&summary);
     Execution {
         status,
@@ -189,16 +192,15 @@ fn unexpected(doing: String, message: String) -> ExecutionFault {
 }
 
 fn fault(doing: String, error: &LakeError) -> ExecutionFault {
-    let step = error.to_step_error();
-    let message = step.message;
-    match step.name {
-        sluice_core::error::ErrorName::Throttled => ExecutionFault::Throttled { doing, message },
-        sluice_core::error::ErrorName::Unavailable => ExecutionFault::Unavailable { doing, message },
+    let message = with_sources(error);
+    match error.name() {
+        ErrorName::Throttled => ExecutionFault::Throttled { doing, message },
+        ErrorName::Unavailable => ExecutionFault::Unavailable { doing, message },
         _ => ExecutionFault::Unexpected { doing, message },
     }
 }
 
-/// The place after an execution in the list.
+/// The cursor that continues the list after this execution.
 fn token(listed: &ListedExecution) -> String {
     format!("{}|{}", listed.started_at, listed.run_id)
 }
@@ -207,7 +209,7 @@ fn place(token: &str) -> Result<(Timestamp, RunId), ExecutionFault> {
     let parsed = token.split_once('|').and_then(|(at, run)| Some((at.parse().ok()?, run.parse().ok()?)));
     parsed.ok_or_else(|| ExecutionFault::UnknownToken {
         doing: "list runs".to_owned(),
-        message: "the token is none of this process".to_owned(),
+        message: "the page token was not issued by this process: list again from the first page".to_owned(),
     })
 }
 
@@ -216,13 +218,13 @@ impl Executions for LocalExecutions {
         let input = serde_json::to_value(request).map_err(|e| unexpected(format!("start run {run}"), e.to_string()))?;
         let before = self.describe(run).await?;
         let mut known = lock(&self.known);
-        // Another call may have started it since.
+        // Another call may have started it in the meantime.
         let there = known.get(run).map(|entry| &entry.execution).or(before.as_ref());
         if let Some(there) = there {
             if there.input != input {
                 return Ok(Started::Conflicting);
             }
-            // A run that a process left behind is taken up again: its steps go on from the documents that are there.
+            // A run that another process abandoned is resumed: its steps continue from the documents that exist.
             let left_behind = there.status == ExecutionStatus::Aborted && !known.contains_key(run);
             if !left_behind {
                 let runs = there.status == ExecutionStatus::Running;
@@ -253,7 +255,7 @@ impl Executions for LocalExecutions {
         }
     }
 
-    /// States of earlier processes are not kept.
+    /// The states of runs of earlier processes are not stored.
     async fn history(&self, run: &RunId) -> Result<Option<Vec<PassedState>>, ExecutionFault> {
         Ok(lock(&self.known).get(run).map(|entry| entry.states.clone()))
     }
@@ -283,11 +285,11 @@ impl Executions for LocalExecutions {
         Ok(ExecutionPage { executions, next })
     }
 
-    /// Runs the steps anew, under the same name: each finds the document that it wrote before and does nothing twice.
+    /// Runs the steps again under the same name: each finds the document that it wrote before, so nothing is done twice.
     async fn redrive(&self, run: &RunId) -> Result<Redriven, ExecutionFault> {
         let doing = || format!("redrive run {run}");
         let refused = |reason: &str| Ok(Redriven::Refused { reason: reason.to_owned() });
-        let Some(before) = self.describe(run).await? else { return refused("there is no such run") };
+        let Some(before) = self.describe(run).await? else { return refused("the run does not exist") };
         let request: RunRequest = serde_json::from_value(before.input.clone())
             .map_err(|error| unexpected(doing(), format!("its request cannot be read: {error}")))?;
         let (stop, launch) = {
@@ -296,7 +298,7 @@ impl Executions for LocalExecutions {
             let fresh = || Entry { execution: before, states: Vec::new(), stop: stop.clone() };
             let entry = known.entry(run.clone()).or_insert_with(fresh);
             if !entry.execution.status.is_redrivable() {
-                return refused("it runs or has succeeded");
+                return refused("the run is still running or has succeeded");
             }
             entry.stop = stop.clone();
             let execution = &mut entry.execution;
@@ -312,7 +314,7 @@ impl Executions for LocalExecutions {
         if let Some(entry) = lock(&self.known).get_mut(run)
             && entry.execution.status == ExecutionStatus::Running
         {
-            let error = ReportedError { error: "Stopped".to_owned(), cause: cause.to_owned() };
+            let error = ReportedError { error: MachineError::Stopped.into(), cause: cause.to_owned() };
             end(&mut entry.execution, ExecutionStatus::Aborted, Some(error));
             entry.stop.notify_one();
         }

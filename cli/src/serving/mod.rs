@@ -1,3 +1,3 @@
-//! What `sluice serve` needs that the commands do not.
+//! Code that only `sluice serve` needs.
 
 pub mod executions;

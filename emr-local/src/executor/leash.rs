@@ -1,4 +1,4 @@
-//! Processes that cannot outlive us.
+//! Processes that cannot outlive this process.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -9,9 +9,9 @@ use tokio::process::{Child, ChildStdin, Command};
 
 use super::{StepEnd, StepFault, StopSignal};
 
-/// Starts the program (`"$@"`) beside a watcher that reads the pipe of our end. When the pipe closes, because we let go or
-/// because we are dead, the watcher kills the process group: the program, all it started, and itself. No clean-up of ours
-/// has to run for that, so it holds for SIGKILL and power cuts of ours, too. The watcher must not hold the program's output
+/// Starts the program (`"$@"`) together with a watcher that reads a pipe held by this process. When the pipe closes, because this
+/// process let go of it or died, the watcher kills the process group: the program, everything it started, and itself. This needs
+/// no clean-up code, so it works even when this process is killed with SIGKILL. The watcher must not hold the program's output
 /// open; the program must not hold the pipe.
 const WATCHER: &str = r#"
 exec 3<&0 </dev/null
@@ -19,16 +19,16 @@ exec 3<&0 </dev/null
 exec 3<&-
 "$@"
 "#;
-/// Most bytes of standard error that are looked through for the reason of a failure.
+/// How many bytes at the end of standard error are searched for the reason of a failure.
 const TAIL_BYTES: u64 = 64 * 1024;
-/// Most characters of a failure's message: what EMR keeps is about as long.
+/// Longest message of a failure, in characters: about what EMR keeps.
 const MESSAGE_CHARS: usize = 2000;
 
 /// A process group that ends at the latest when this is dropped.
 #[derive(Debug)]
 pub struct Leash {
     shell: Child,
-    /// The pipe. `None` once we let go.
+    /// The pipe. `None` once it is released.
     pipe: Option<ChildStdin>,
 }
 
@@ -37,15 +37,15 @@ pub struct Leash {
 pub enum ProcessEnd {
     /// By itself.
     Exited(ExitStatus),
-    /// By us.
+    /// Killed by this process.
     Killed,
 }
 
 impl Leash {
-    /// Starts a program. `command` gives program, arguments, folder and environment; its output goes into two files.
+    /// Starts a program. `command` gives program, arguments, folder and environment; its output goes to two files.
     ///
     /// # Errors
-    /// When the files cannot be made or the shell cannot be started. A program that is not there exits with status 127.
+    /// When the files cannot be created or the shell cannot be started. A program that does not exist exits with status 127.
     pub fn start(command: &std::process::Command, stdout: &Path, stderr: &Path) -> io::Result<Self> {
         let mut shell = std::process::Command::new("sh");
         shell.args(["-c", WATCHER, "leash"]).arg(command.get_program()).args(command.get_args());
@@ -68,12 +68,12 @@ impl Leash {
     /// Waits for the end of the program, or kills it when it has to stop. Nothing of the group runs when this returns.
     ///
     /// # Errors
-    /// When the system does not tell how it ended.
+    /// When the system does not report how it ended.
     pub async fn end(mut self, stop: &mut StopSignal) -> io::Result<ProcessEnd> {
         tokio::select! {
             status = self.shell.wait() => {
                 let status = status?;
-                // What the program left running in its group goes, too.
+                // Also ends what the program left running in its group.
                 drop(self.pipe.take());
                 Ok(ProcessEnd::Exited(status))
             }
@@ -118,7 +118,7 @@ fn last_words(log: &str) -> String {
     let is_log = |line: &str| line.contains(" WARN ") || line.contains(" INFO ");
     let mut seen = Vec::new();
     for line in log.lines().filter(|line| !line.trim().is_empty() && !is_frame(line) && !is_log(line)) {
-        // Spark tells a fault of a job once per layer that it passes.
+        // Spark repeats the error of a job once per layer that it passes.
         if !seen.contains(&line) {
             seen.push(line);
         }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn programs_end_as_their_status_says() {
+    async fn a_step_ends_as_the_exit_status_of_its_program_says() {
         assert_eq!(run("exit 0", None).await, StepEnd::Completed);
         let StepEnd::Failed(fault) = run("echo one >&2; echo '\tat frame' >&2; echo two >&2; exit 3", None).await
         else {
@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(run("sleep 60", Some(Duration::from_millis(100))).await, StepEnd::Stopped);
     }
 
-    /// Whether the process is there and no zombie.
+    /// Whether the process exists and is not a zombie.
     fn is_alive(pid: &str) -> bool {
         let state = std::process::Command::new("ps").args(["-o", "stat=", "-p", pid]).output().unwrap();
         let state = String::from_utf8(state.stdout).unwrap();
@@ -190,7 +190,7 @@ mod tests {
         loop {
             match fs::read_to_string(path) {
                 Ok(text) if text.ends_with('\n') => return text.trim().to_owned(),
-                _ => assert!(started.elapsed() < Duration::from_secs(10), "no process wrote its id"),
+                _ => assert!(started.elapsed() < Duration::from_secs(10), "no process has written its id"),
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -199,7 +199,7 @@ mod tests {
     fn check_gone(pid: &str, why: &str) {
         let started = Instant::now();
         while is_alive(pid) {
-            assert!(started.elapsed() < Duration::from_secs(10), "{why}: process {pid} is still there");
+            assert!(started.elapsed() < Duration::from_secs(10), "{why}: process {pid} still exists");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn grandchildren_end_with_the_leash() {
+    async fn grandchildren_end_when_the_leash_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let (stdout, stderr, pid_file) =
             (folder.path().join("stdout"), folder.path().join("stderr"), folder.path().join("pid"));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn last_words_leave_out_frames_and_repetitions() {
+    fn a_failure_message_leaves_out_stack_frames_and_repetitions() {
         let check = |log: &str, expected: &str| assert_eq!(last_words(log), expected, "{log}");
         check(
             "26/11/21 15:35:55 WARN X: y\nboom\n\tat a.b(C.java:1)\nDriver stacktrace:\nboom\nCaused by: z\n\t... 3 more\n",

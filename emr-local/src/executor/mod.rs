@@ -29,10 +29,10 @@ pub struct StepCall {
     pub jar: String,
     /// Arguments of the jar.
     pub arguments: Vec<String>,
-    /// A folder of the step's own; made before, and removed when the server ends. Its program writes `stdout` and `stderr`
-    /// here.
+    /// A folder for this step alone; created before it runs, and removed when the server ends. Its program writes `stdout` and
+    /// `stderr` here.
     pub folder: PathBuf,
-    /// Where these two are copied when the step ends: below `LogUri` of the cluster, when that is a folder of this machine.
+    /// Where these two are copied when the step ends: below `LogUri` of the cluster, when that is a folder on this machine.
     pub logs: Option<PathBuf>,
 }
 
@@ -41,18 +41,18 @@ pub struct StepCall {
 pub enum StepEnd {
     /// Done.
     Completed,
-    /// Not done.
+    /// Failed.
     Failed(StepFault),
-    /// Stopped when it was asked to.
+    /// Stopped on request.
     Stopped,
 }
 
-/// Why a step failed, in the words of its program.
+/// Why a step failed, with the error output of its program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepFault {
     /// The kind of fault, as EMR writes it in `FailureDetails.Reason`.
     pub reason: String,
-    /// The last words of the program.
+    /// The last error output of the program.
     pub message: String,
     /// Where its output is.
     pub log_file: Option<PathBuf>,
@@ -67,9 +67,9 @@ impl StopSignal {
         Self(receiver)
     }
 
-    /// Returns when the step has to stop: it was cancelled, or the server that would want its end is gone.
+    /// Returns when the step has to stop: it was cancelled, or the server has ended.
     pub async fn stopped(&mut self) {
-        // An error means that nobody is left who could ask for the end.
+        // An error means that the server has ended.
         drop(self.0.wait_for(|stop| *stop).await);
     }
 }
@@ -79,7 +79,7 @@ pub type StepFuture = Pin<Box<dyn Future<Output = StepEnd> + Send>>;
 
 /// Runs the steps of all clusters of a server.
 pub trait StepExecutor: Debug + Send + Sync + 'static {
-    /// Does the work of one step. When `stop` tells so, the future ends soon with [`StepEnd::Stopped`], and nothing of
-    /// the step runs any more; when the future is dropped, nothing of it runs any more soon after.
+    /// Does the work of one step. After a `stop` signal the future ends soon with [`StepEnd::Stopped`], and nothing of
+    /// the step is running any more. When the future is dropped, everything of the step ends soon after.
     fn run(&self, call: StepCall, stop: StopSignal) -> StepFuture;
 }

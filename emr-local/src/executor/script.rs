@@ -1,22 +1,22 @@
-//! Steps that a test scripts: a closure, or a command of its own.
+//! Steps whose work a test defines: a closure, or a command.
 
 use std::fmt;
 use std::process::Command;
 
 use super::{Leash, StepCall, StepEnd, StepExecutor, StepFault, StepFuture, StopSignal, failure_of};
 
-/// Steps done by a closure, at once.
+/// Steps done immediately by a closure.
 pub struct ScriptedSteps {
     work: Box<dyn Fn(&StepCall) -> StepEnd + Send + Sync>,
 }
 
 impl ScriptedSteps {
-    /// Steps that end as this says.
+    /// Steps that end as this closure returns.
     pub fn new(work: impl Fn(&StepCall) -> StepEnd + Send + Sync + 'static) -> Self {
         Self { work: Box::new(work) }
     }
 
-    /// Steps that are done at once and leave nothing.
+    /// Steps that complete immediately and leave nothing.
     pub fn completing() -> Self {
         Self::new(|_| StepEnd::Completed)
     }
@@ -43,7 +43,7 @@ pub struct CommandSteps {
 }
 
 impl CommandSteps {
-    /// Steps done by this program with these first arguments. `None` when there is no program.
+    /// Steps done by this program with these first arguments. `None` when no program is given.
     pub fn new(command: Vec<String>) -> Option<Self> {
         (!command.is_empty()).then_some(Self { command })
     }
@@ -62,7 +62,7 @@ impl StepExecutor for CommandSteps {
                 Ok(leash) => failure_of(leash.end(&mut stop).await, &stderr),
                 Err(error) => StepEnd::Failed(StepFault {
                     reason: "Unknown Error.".to_owned(),
-                    message: format!("{program} cannot be started: {error}"),
+                    message: format!("cannot start {program}: {error}"),
                     log_file: None,
                 }),
             }

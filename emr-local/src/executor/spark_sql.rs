@@ -1,4 +1,4 @@
-//! Steps that really run: `spark-sql` as a process of this machine.
+//! Steps that really run: `spark-sql` as a process on this machine.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,10 +11,10 @@ use std::thread::available_parallelism;
 use super::{Leash, StepCall, StepEnd, StepExecutor, StepFault, StepFuture, StopSignal, failure_of};
 use crate::tools::SparkTools;
 
-/// Variables of ours that Spark gets: where programs are, and nothing else.
+/// Environment variables that are passed on to Spark: only those that locate programs.
 const KEPT_VARIABLES: [&str; 2] = ["PATH", "JAVA_HOME"];
 
-/// How much of this machine one step may take.
+/// How much of this machine one step may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SparkLimits {
     /// Threads that compute.
@@ -34,8 +34,8 @@ impl Default for SparkLimits {
 /// Runs steps of `command-runner.jar` that are `["spark-sql", …]`; other steps fail, and say so.
 ///
 /// Each step has a folder of its own for everything Spark writes besides its outputs: home, temporary files, warehouse.
-/// The catalogue is in memory, so there is no Derby and no metastore. Master, memory and addresses are this machine's,
-/// whatever the step says about them; all other options of the step are passed on.
+/// The catalogue is in memory, so there is no Derby and no metastore. Master, memory and addresses are set for this machine
+/// and override the step's options; all other options of the step are passed on.
 #[derive(Debug, Clone)]
 pub struct SparkSteps {
     tools: SparkTools,
@@ -43,14 +43,14 @@ pub struct SparkSteps {
 }
 
 impl SparkSteps {
-    /// Steps run with these tools.
+    /// An executor that runs steps with these tools.
     pub fn new(tools: SparkTools, limits: SparkLimits) -> Self {
         Self { tools, limits }
     }
 
     fn start(&self, call: &StepCall) -> Result<(Leash, PathBuf), String> {
         let arguments = spark_sql_arguments(call)?;
-        let cannot = |error: io::Error| format!("spark-sql cannot be started: {error}");
+        let cannot = |error: io::Error| format!("cannot start spark-sql: {error}");
         let command = self.command(&call.folder, arguments).map_err(cannot)?;
         let (stdout, stderr) = (call.folder.join("stdout"), call.folder.join("stderr"));
         Ok((Leash::start(&command, &stdout, &stderr).map_err(cannot)?, stderr))
@@ -89,10 +89,10 @@ impl SparkSteps {
         if !jars.is_empty() {
             command.args(["--jars", &jars.join(",")]);
         }
-        // A Delta snapshot is read in 50 tasks otherwise: seconds for nothing on one machine.
+        // Otherwise Spark reads a Delta snapshot in 50 tasks, which wastes seconds on one machine.
         conf(&mut command, "spark.databricks.delta.snapshotPartitions=1".to_owned());
         command.args(arguments);
-        // After the step's own options: the last word counts.
+        // After the step's own options, because the last value of an option wins.
         let cores = self.limits.cores;
         command.args(["--master", &format!("local[{cores}]"), "--deploy-mode", "client"]);
         command.args(["--driver-memory", &format!("{}m", self.limits.memory_mb)]);
@@ -133,7 +133,7 @@ fn spark_sql_arguments(call: &StepCall) -> Result<Vec<String>, String> {
     match call.arguments.split_first() {
         Some((program, rest)) if call.jar == "command-runner.jar" && program == "spark-sql" => Ok(rest.to_vec()),
         _ => Err(format!(
-            "this EMR runs command-runner.jar with spark-sql only, not {} {}",
+            "the local EMR only runs command-runner.jar with spark-sql, not {} {}",
             call.jar,
             call.arguments.join(" ")
         )),
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_spark_sql_is_run() {
+    fn only_steps_that_call_spark_sql_are_run() {
         let check = |jar: &str, arguments: &[&str], expected: Option<&[&str]>| {
             let call = StepCall {
                 cluster_id: "j-1".to_owned(),

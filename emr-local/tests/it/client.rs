@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 /// Longest wait for a state. The states last some milliseconds; the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// States that last long enough to be passed through, and not longer.
+/// States that last just long enough to be seen.
 pub(crate) const QUICK: Delays = Delays {
     starting_ms: 20,
     bootstrapping_ms: 20,
@@ -20,7 +20,7 @@ pub(crate) const QUICK: Delays = Delays {
     idle_second_ms: 1000,
 };
 
-/// An answer: status and body. `None` when the connection was closed without one.
+/// A response: status and body. `None` when the connection was closed without one.
 pub(crate) type Answer = Option<(u16, Value)>;
 
 pub(crate) struct Client {
@@ -54,7 +54,7 @@ impl Client {
         self.http(&head, &request.to_string()).await
     }
 
-    /// The body of a call that must do well.
+    /// The response body of a call that must succeed.
     pub(crate) async fn ok(&self, operation: &str, request: Value) -> Value {
         let (status, body) = self.call(operation, request).await.unwrap();
         assert_eq!(status, 200, "{operation}: {body}");
@@ -73,7 +73,7 @@ impl Client {
         self.http(&format!("{method} /_control/{path} HTTP/1.1"), body).await.unwrap()
     }
 
-    /// Makes a cluster; `changes` are put over a request that is good.
+    /// Creates a cluster; `changes` are applied to a valid request.
     pub(crate) async fn launch(&self, changes: Value) -> String {
         let answer = self.ok("RunJobFlow", cluster(changes)).await;
         answer["JobFlowId"].as_str().unwrap().to_owned()

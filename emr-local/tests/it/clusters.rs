@@ -1,4 +1,4 @@
-//! States of clusters, lists, refusals.
+//! States of clusters, lists, refused requests.
 
 use std::time::{Duration, Instant};
 
@@ -30,12 +30,12 @@ async fn a_cluster_goes_through_the_states_of_emr() {
     assert_eq!(client.until_cluster(&id, "TERMINATED").await, ["TERMINATING", "TERMINATED"]);
     assert_eq!(reason(&client.cluster(&id).await).0, "USER_REQUEST");
     assert_eq!(client.emr.active_clusters(), 0);
-    // Ending what has ended is no error.
+    // Terminating a terminated cluster is not an error.
     client.ok("TerminateJobFlows", json!({ "JobFlowIds": [id] })).await;
 }
 
 #[tokio::test]
-async fn clusters_end_by_themselves_as_they_were_asked_to() {
+async fn clusters_terminate_by_themselves_when_idle_or_done() {
     let client = Client::start(ScriptedSteps::completing()).await;
     let no_idling = Delays { idle_second_ms: 3, ..QUICK };
     client.emr.set_delays(no_idling);
@@ -118,7 +118,7 @@ async fn a_new_cluster_may_be_missing_from_lists_for_a_while() {
 }
 
 #[tokio::test]
-async fn tags_come_and_go() {
+async fn tags_can_be_added_and_removed() {
     let client = Client::start(ScriptedSteps::completing()).await;
     let id = client.launch(json!({})).await;
     let tags = json!([{ "Key": "a", "Value": "1" }, { "Key": "b", "Value": "2" }]);

@@ -1,4 +1,4 @@
-//! Faults that tests ask for, by the control API.
+//! Faults that tests request through the control API.
 
 use serde_json::{Value, json};
 use sluice_emr_local::{Fault, FaultKind, ScriptedSteps};
@@ -6,7 +6,7 @@ use sluice_emr_local::{Fault, FaultKind, ScriptedSteps};
 use crate::client::{Client, cluster, step};
 
 #[tokio::test]
-async fn calls_are_refused_or_their_answers_lost() {
+async fn a_planned_fault_refuses_a_call_or_loses_its_response() {
     let client = Client::start(ScriptedSteps::completing()).await;
     let plan = async |fault: Value| {
         let (status, body) = client.control("POST", "faults", &fault.to_string()).await;
@@ -32,10 +32,10 @@ async fn calls_are_refused_or_their_answers_lost() {
     assert_eq!((refused.1.as_str(), refused.2.as_str()), ("ValidationException", "Subnet is required"));
 
     let (_, calls) = client.control("GET", "calls", "").await;
-    let told: Vec<&str> =
+    let answers: Vec<&str> =
         calls["calls"].as_array().unwrap().iter().map(|call| call["answer"].as_str().unwrap()).collect();
     assert_eq!(
-        told,
+        answers,
         [
             "ThrottlingException",
             "ThrottlingException",
@@ -52,7 +52,7 @@ async fn calls_are_refused_or_their_answers_lost() {
 }
 
 #[tokio::test]
-async fn clusters_fail_with_the_words_of_emr() {
+async fn a_failed_cluster_has_the_reason_that_emr_gives() {
     let client = Client::start(ScriptedSteps::completing()).await;
     let check = async |fault: FaultKind, code: &str, words: &str| {
         client.emr.add_fault(Fault::once(fault.clone()));
@@ -71,7 +71,7 @@ async fn clusters_fail_with_the_words_of_emr() {
 }
 
 #[tokio::test]
-async fn steps_fail_as_planned() {
+async fn a_planned_fault_ends_its_step() {
     let client = Client::start(ScriptedSteps::completing()).await;
     let id = client.launch(json!({})).await;
     let check = async |fault: FaultKind, expected: &str, words: &str| {

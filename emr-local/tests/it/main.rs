@@ -1,4 +1,4 @@
-//! The server as its clients see it: by HTTP.
+//! The server as its clients see it: over HTTP.
 
 #![allow(
     clippy::unwrap_used,

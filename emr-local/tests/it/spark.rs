@@ -1,4 +1,4 @@
-//! Steps that really run Spark. Skipped, with a line that says so, where Spark is not installed.
+//! Steps that really run Spark. Skipped, with a line that says so, when Spark is not installed.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -9,7 +9,7 @@ use sluice_emr_local::{SparkLimits, SparkSteps, SparkTools};
 
 use crate::client::{Client, step};
 
-/// Longest time of one small script: some 10 s on a free machine, six times that on a busy one, and again as much.
+/// Longest time of one small script: some 10 s on a free machine, six times that on a busy one, doubled for safety.
 const SCRIPT_TIME: Duration = Duration::from_secs(120);
 
 /// The steps, or a line in the file of skipped tests.
@@ -40,8 +40,8 @@ async fn end_of(client: &Client, cluster: &str, step: &str) -> serde_json::Value
 }
 
 #[tokio::test]
-async fn spark_sql_runs_scripts_and_tells_what_is_wrong_with_them() {
-    let Some(executor) = spark("spark_sql_runs_scripts_and_tells_what_is_wrong_with_them") else { return };
+async fn spark_sql_runs_scripts_and_reports_their_errors() {
+    let Some(executor) = spark("spark_sql_runs_scripts_and_reports_their_errors") else { return };
     let lake = tempfile::Builder::new().prefix("lake with space").tempdir().unwrap();
     let client = Client::start(executor).await;
     let logs = format!("file://{}", lake.path().join("logs").display()).replace(' ', "%20");
@@ -53,7 +53,7 @@ async fn spark_sql_runs_scripts_and_tells_what_is_wrong_with_them() {
         format!("file://{}", path.display())
     };
     let table = lake.path().join("table");
-    // Delta through the catalogue of the step's own options, at a version; text that is no ASCII.
+    // Delta through the catalogue of the step's own options, at a version; text that is not ASCII.
     let good = script(
         "good.sql",
         &format!(
@@ -83,7 +83,7 @@ async fn spark_sql_runs_scripts_and_tells_what_is_wrong_with_them() {
     assert!(message.contains("TABLE_OR_VIEW_NOT_FOUND") && message.contains("nowhere"), "{message}");
     assert!(!kept(&steps[1], "stdout").contains("not reached"));
 
-    // Cancelled in the middle: the Java process goes.
+    // Cancelled while it runs: the Java process ends.
     let endless = script("endless.sql", "SELECT count(*) FROM range(1000000000000000) WHERE hash(id) = 5;\n");
     let steps = client.add_steps(&id, &[arguments(&endless)]).await;
     client.until_step(&id, &steps[0], "RUNNING").await;
@@ -101,7 +101,7 @@ async fn spark_sql_runs_scripts_and_tells_what_is_wrong_with_them() {
     client.emr.stop().await;
     let started = Instant::now();
     while java() > 0 {
-        assert!(started.elapsed() < Duration::from_secs(10), "the Java process is still there");
+        assert!(started.elapsed() < Duration::from_secs(10), "the Java process still exists");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

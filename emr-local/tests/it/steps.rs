@@ -24,7 +24,7 @@ fn states(list: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn steps_end_as_their_work_does() {
+async fn a_step_completes_or_fails_as_its_work_does() {
     let client = Client::start(ScriptedSteps::new(failing)).await;
     let id = client.launch(json!({})).await;
     let steps = client.add_steps(&id, &[step(&["ok"]), step(&["fail"])]).await;
@@ -42,7 +42,7 @@ async fn steps_end_as_their_work_does() {
 }
 
 #[tokio::test]
-async fn a_failed_step_does_to_its_cluster_what_it_says() {
+async fn a_failed_step_does_to_its_cluster_what_its_action_on_failure_says() {
     let client = Client::start(ScriptedSteps::new(failing)).await;
     let check = async |action: &str, cluster_state: &str, next: &str| {
         let id = client.launch(json!({})).await;
@@ -59,7 +59,7 @@ async fn a_failed_step_does_to_its_cluster_what_it_says() {
 }
 
 #[tokio::test]
-async fn as_many_steps_run_at_once_as_the_cluster_allows() {
+async fn no_more_steps_run_at_once_than_the_cluster_allows() {
     let client = Client::start(ScriptedSteps::completing()).await;
     let check = async |level: u32, expected: [&str; 3]| {
         client.emr.add_fault(Fault::once(FaultKind::StepNeverEnds).times(3));
@@ -124,13 +124,13 @@ async fn logs_of_commands_are_kept_where_the_cluster_says() {
 #[tokio::test]
 async fn a_stopped_server_leaves_no_program_and_no_folder() {
     let place = tempfile::tempdir().unwrap();
-    let told = place.path().join("told");
-    let script = format!("sleep 600 & echo $! $PWD > '{}'; wait", told.display());
+    let written = place.path().join("written");
+    let script = format!("sleep 600 & echo $! $PWD > '{}'; wait", written.display());
     let client = Client::start(CommandSteps::new(["sh", "-c", &script].map(str::to_owned).to_vec()).unwrap()).await;
     let id = client.launch(json!({ "Steps": [step(&[])] })).await;
     client.until_cluster(&id, "RUNNING").await;
     let text = loop {
-        match fs::read_to_string(&told) {
+        match fs::read_to_string(&written) {
             Ok(text) if text.ends_with('\n') => break text,
             _ => tokio::time::sleep(Duration::from_millis(10)).await,
         }

@@ -1,8 +1,8 @@
 //! Lambda function: the authorizer of API Gateway before the routes of Delta Sharing, whose clients have bearer tokens and cannot sign
 //! for IAM. Links neither Polars nor Delta.
 //!
-//! It keeps strangers off data-product, so that they cost a small function and no large one. It decides nothing else: data-product looks
-//! at each token again, and at what its holder may read. So API Gateway may keep an answer for some minutes without a revoked token
+//! It keeps strangers off data-product, so that they cost a small function and no large one. It decides nothing else: data-product
+//! checks each token again, and what its holder may read. So API Gateway may keep an answer for some minutes without a revoked token
 //! being good for longer.
 
 use std::fmt;
@@ -32,11 +32,11 @@ impl fmt::Debug for Input {
     }
 }
 
-/// What API Gateway is told.
+/// The answer to API Gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Output {
-    /// Who calls; `stranger` for a token that is not taken.
+    /// Who calls; `stranger` for a token that is not valid.
     pub principal_id: String,
     /// What they may call.
     pub policy_document: Policy,
@@ -68,8 +68,8 @@ pub enum Effect {
     Deny,
 }
 
-/// Recognises the holder of a token. A token that is unknown, expired or revoked is an answer and no error: it must not ring the alarm
-/// for errors of the function.
+/// Recognises the holder of a token. A token that is unknown, expired or revoked is an answer and no error: it must not raise the
+/// alarm for errors of the function.
 ///
 /// # Errors
 /// `Throttled` and `Unavailable` when tokens cannot be looked up; `Internal` for missing rights.
@@ -86,7 +86,7 @@ pub async fn handle(documents: &DocumentStore, now: Timestamp, input: Input) -> 
     Ok(Output { principal_id, policy_document: Policy { version: "2012-10-17", statement: [statement] } })
 }
 
-/// Whose token this header holds, or why it is not taken.
+/// Whose token this header holds, or why it is not valid.
 async fn holder(
     documents: &DocumentStore,
     now: Timestamp,
@@ -95,7 +95,7 @@ async fn holder(
     let Some((_, text)) = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
         return Ok(Err("no bearer token".to_owned()));
     };
-    let Ok(token) = text.trim().parse::<Token>() else { return Ok(Err("not a token of ours".to_owned())) };
+    let Ok(token) = text.trim().parse::<Token>() else { return Ok(Err("not a valid token".to_owned())) };
     let Some(kept) = documents.read::<KeptToken>(&layout::token(&token)).await? else {
         return Ok(Err("no such token".to_owned()));
     };

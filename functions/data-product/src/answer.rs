@@ -9,7 +9,7 @@ use sluice_http::{Problem, ProblemCode};
 use sluice_lake::serve::{EncodeError, RowFormat, Rows};
 use utoipa::ToSchema;
 
-use crate::{App, Doors};
+use crate::{App, ProductsApi};
 
 /// Header with the version of the table that an answer is of.
 pub(crate) const TABLE_VERSION: HeaderName = HeaderName::from_static("sluice-table-version");
@@ -60,7 +60,7 @@ impl Format {
     /// The format asked for: by `format=`, else the best that `Accept` names, else JSON.
     ///
     /// # Errors
-    /// `not-acceptable` when `Accept` names none of ours.
+    /// `not-acceptable` when `Accept` names no supported format.
     pub(crate) fn chosen(parameter: Option<Self>, headers: &HeaderMap) -> Result<Self, Problem> {
         if let Some(format) = parameter {
             return Ok(format);
@@ -77,7 +77,7 @@ impl Format {
         let found = wanted.flat_map(|range| Self::ALL.into_iter().filter(move |format| range.takes(*format)));
         found.into_iter().find(|format| !refused(*format)).ok_or_else(|| {
             let types: Vec<&str> = Self::ALL.into_iter().map(Self::media_type).collect();
-            Problem::new(ProblemCode::NotAcceptable, format!("rows can be had as {}", types.join(", ")))
+            Problem::new(ProblemCode::NotAcceptable, format!("rows are available as {}", types.join(", ")))
                 .in_field("accept")
         })
     }
@@ -135,14 +135,14 @@ impl From<Format> for RowFormat {
     }
 }
 
-impl Doors {
+impl ProductsApi {
     /// Rows as a response: as they are, or, when they are more than one response can hold, in a file of the lake by its address.
     /// `wrap` makes the JSON document around the rows.
     ///
     /// # Errors
     /// `internal` when the rows cannot be written, `unavailable` when the file cannot.
     pub(crate) async fn respond(
-        doors: &App,
+        api: &App,
         format: Format,
         rows: Rows,
         wrap: impl FnOnce(Vec<u8>) -> Vec<u8> + Send + 'static,
@@ -156,7 +156,7 @@ impl Doors {
             Problem::new(ProblemCode::Internal, "the rows cannot be written in this format")
         };
         let body = written.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
-        if body.len() <= doors.settings.max_answer_bytes {
+        if body.len() <= api.settings.max_answer_bytes {
             return Ok(inline(format, body));
         }
         let path = layout::answer(uuid::Uuid::now_v7(), format.extension());
@@ -164,14 +164,14 @@ impl Doors {
             tracing::error!(error_message = sluice_core::error::with_sources(error), "an answer cannot be kept");
             Problem::new(ProblemCode::Unavailable, "the answer is large and cannot be kept at the moment: call again")
         };
-        let documents = doors.lake.documents();
+        let documents = api.lake.documents();
         let key = documents.key(&path).map_err(|error| unwritten(&error))?;
         documents.objects().put(&key, body.into()).await.map_err(|error| unwritten(&error))?;
-        elsewhere(&doors.links.address(&path, doors.now()).await?.url)
+        elsewhere(&api.links.address(&path, api.now()).await?.url)
     }
 }
 
-/// The last that is done to a response with rows.
+/// Completes a response with rows.
 pub(crate) fn finished(response: Response) -> Response {
     with_header(response, header::X_CONTENT_TYPE_OPTIONS, "nosniff")
 }
@@ -185,20 +185,20 @@ fn inline(format: Format, body: Vec<u8>) -> Response {
     response
 }
 
-/// An answer by address. The address is a secret for a while: it stands in the header alone.
+/// An answer by address. The address is a secret for a while: it is only in the header.
 ///
 /// # Errors
 /// `internal` for an address that no header can hold.
 fn elsewhere(address: &str) -> Result<Response, Problem> {
     let location = HeaderValue::from_str(address)
-        .map_err(|_| Problem::new(ProblemCode::Internal, "the address of the answer is none"))?;
+        .map_err(|_| Problem::new(ProblemCode::Internal, "the address of the answer does not fit into a header"))?;
     let mut response = StatusCode::SEE_OTHER.into_response();
     response.headers_mut().insert(header::LOCATION, location);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     Ok(response)
 }
 
-/// A header of ours, when its value is one.
+/// The response with this header, if the value fits into a header.
 pub(crate) fn with_header(mut response: Response, name: HeaderName, value: &str) -> Response {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sluice_core::access::{ColumnAccess, Door};
+use sluice_core::access::{AccessPath, ColumnAccess};
 use sluice_core::name::{GrantName, PortName, ProductRef};
 
 /// An access, allowed or denied. It names columns and counts rows; no value, token or address is ever in it.
@@ -18,8 +18,9 @@ pub struct AuditEvent {
     /// Id of the token used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_id: Option<String>,
-    /// By which door.
-    pub door: Door,
+    /// By which access path.
+    #[serde(rename = "door")]
+    pub access_path: AccessPath,
     /// What was asked for, such as `rows`, `query`, `changes` or `schema`.
     pub operation: &'static str,
     /// Of which product.

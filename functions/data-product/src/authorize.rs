@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use sluice_core::access::{Decision, Door, Principal, TableAccess, decide};
+use sluice_core::access::{AccessPath, Decision, Principal, TableAccess, decide};
 use sluice_core::name::{PortName, ProductRef};
 use sluice_core::product::{OutputPort, RegisteredProduct};
 use sluice_core::recipient::Token;
 use sluice_http::{Credentials, Problem, ProblemCode};
 
-use crate::Doors;
+use crate::ProductsApi;
 use crate::audit::{AuditEvent, Outcome, columns_text};
 
 /// Somebody who was recognised.
@@ -31,7 +31,7 @@ pub struct Access {
     pub table: TableAccess,
 }
 
-impl Doors {
+impl ProductsApi {
     /// Recognises the caller.
     ///
     /// # Errors
@@ -51,10 +51,10 @@ impl Doors {
             },
             Credentials::Gateway(caller) => match caller.arn.parse() {
                 Ok(arn) => Ok(Caller { principal: Principal::Iam(arn), token_id: None }),
-                Err(_) => Err(refused("an ARN that is no role or user")),
+                Err(_) => Err(refused("an ARN that is not a role or a user")),
             },
             Credentials::Bearer(text) => {
-                let Ok(token) = text.parse::<Token>() else { return Err(refused("not a token of ours")) };
+                let Ok(token) = text.parse::<Token>() else { return Err(refused("not a valid token")) };
                 let Some(kept) = self.registry.token(&token).await? else { return Err(refused("no such token")) };
                 kept.check(&token, self.now()).map_err(|refusal| refused(&refusal.to_string()))?;
                 let principal = Principal::Recipient(token.recipient().clone());
@@ -69,35 +69,47 @@ impl Doors {
     /// Those of the registry.
     pub(crate) async fn visible(&self, caller: &Caller) -> Result<Vec<(Arc<RegisteredProduct>, Vec<Access>)>, Problem> {
         let products = self.registry.products().await?;
-        let found = products.iter().map(|product| (product.clone(), self.accesses(caller, product, Door::Catalogue)));
+        let found =
+            products.iter().map(|product| (product.clone(), self.accesses(caller, product, AccessPath::Catalogue)));
         Ok(found.filter(|(_, ports)| !ports.is_empty()).collect())
     }
 
-    /// The ports of a product that the caller may use by this door.
-    pub(crate) fn accesses(&self, caller: &Caller, product: &Arc<RegisteredProduct>, door: Door) -> Vec<Access> {
-        let access = |port: &OutputPort| match self.decision(caller, product, port, door) {
+    /// The ports of a product that the caller may use by this access path.
+    pub(crate) fn accesses(
+        &self,
+        caller: &Caller,
+        product: &Arc<RegisteredProduct>,
+        access_path: AccessPath,
+    ) -> Vec<Access> {
+        let access = |port: &OutputPort| match self.decision(caller, product, port, access_path) {
             Decision::Granted(table) => Some(Access { product: product.clone(), port: port.clone(), table }),
             Decision::Denied { .. } => None,
         };
         product.ports.iter().filter_map(access).collect()
     }
 
-    fn decision(&self, caller: &Caller, product: &RegisteredProduct, port: &OutputPort, door: Door) -> Decision {
-        decide(&product.policy, &caller.principal, door, &port.name, &port.contract, self.now())
+    fn decision(
+        &self,
+        caller: &Caller,
+        product: &RegisteredProduct,
+        port: &OutputPort,
+        access_path: AccessPath,
+    ) -> Decision {
+        decide(&product.policy, &caller.principal, access_path, &port.name, &port.contract, self.now())
     }
 
-    /// Whether the caller may use this port by this door. A denial is written down here; what is allowed is written down by
-    /// the door, which knows what it gave out.
+    /// Whether the caller may use this port by this access path. A denial is written to the audit log here; what is allowed is written
+    /// by the handler, which knows what it gave out.
     ///
     /// # Errors
     /// `not-found` for what does not exist or must not be known, without difference; `forbidden` for what the caller may find
-    /// and not read by this door.
+    /// and not read by this access path.
     pub(crate) async fn authorize(
         &self,
         caller: &Caller,
         product: &ProductRef,
         port: &PortName,
-        door: Door,
+        access_path: AccessPath,
         operation: &'static str,
     ) -> Result<Access, Problem> {
         let unknown = || {
@@ -109,7 +121,7 @@ impl Doors {
                 port: Some(port.clone()),
                 reason: Some(reason.to_owned()),
                 decision: Outcome::Denied,
-                ..self.event(caller, door, operation)
+                ..self.event(caller, access_path, operation)
             };
             self.audit.write(&event);
         };
@@ -121,21 +133,27 @@ impl Doors {
             denied("no such port");
             return Err(unknown());
         };
-        match self.decision(caller, &registered, &found, door) {
+        match self.decision(caller, &registered, &found, access_path) {
             Decision::Granted(table) => Ok(Access { product: registered, port: found, table }),
             Decision::Denied { reason } => {
                 denied(reason);
                 let may_find =
-                    matches!(self.decision(caller, &registered, &found, Door::Catalogue), Decision::Granted(_));
+                    matches!(self.decision(caller, &registered, &found, AccessPath::Catalogue), Decision::Granted(_));
                 let detail =
-                    format!("the policy of `{product}` does not let you read port `{port}` by the door `{door}`");
+                    format!("the policy of `{product}` does not let you read port `{port}` by `{access_path}`");
                 Err(if may_find { Problem::new(ProblemCode::Forbidden, detail) } else { unknown() })
             }
         }
     }
 
     /// An allowed access to a port, to be completed with what was given out and written down.
-    pub(crate) fn allowed(&self, caller: &Caller, door: Door, operation: &'static str, access: &Access) -> AuditEvent {
+    pub(crate) fn allowed(
+        &self,
+        caller: &Caller,
+        access_path: AccessPath,
+        operation: &'static str,
+        access: &Access,
+    ) -> AuditEvent {
         AuditEvent {
             product: Some(access.product.product.clone()),
             port: Some(access.port.name.clone()),
@@ -143,7 +161,7 @@ impl Doors {
             row_filter: access.table.rows.is_some(),
             rule: Some(access.table.grant.clone()),
             purpose: access.table.purpose.clone(),
-            ..self.event(caller, door, operation)
+            ..self.event(caller, access_path, operation)
         }
     }
 
@@ -155,12 +173,12 @@ impl Doors {
     }
 
     /// An allowed access that is about no port alone.
-    pub(crate) fn event(&self, caller: &Caller, door: Door, operation: &'static str) -> AuditEvent {
+    pub(crate) fn event(&self, caller: &Caller, access_path: AccessPath, operation: &'static str) -> AuditEvent {
         AuditEvent {
             at: self.now(),
             caller: caller.principal.to_string(),
             token_id: caller.token_id.clone(),
-            door,
+            access_path,
             operation,
             product: None,
             port: None,

@@ -1,10 +1,10 @@
-//! HTTP function: the door for data consumers.
+//! HTTP function: the API for data consumers.
 //!
 //! - `catalogue`: what there is, and what is said of it;
 //! - `rows`: rows of a port, and SQL over several;
 //! - `sharing`: Delta Sharing.
 //!
-//! Every door asks `Doors::authorize` first, and every access leaves one [`audit::AuditEvent`].
+//! Every handler asks `ProductsApi::authorize` first, and every access leaves one [`audit::AuditEvent`].
 
 mod answer;
 pub mod audit;
@@ -26,7 +26,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use crate::authorize::{Access, Caller};
 pub(crate) use crate::state::App;
-pub use crate::state::{Doors, Settings};
+pub use crate::state::{ProductsApi, Settings};
 
 /// What the document of the interface begins with.
 #[derive(OpenApi)]
@@ -54,17 +54,17 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     documented().into_openapi()
 }
 
-/// The doors as a router, with their document; neither guarded nor served with it yet (see `sluice_http::guard`).
-pub fn router(doors: Doors) -> (Router, utoipa::openapi::OpenApi) {
+/// The API as a router, with their document; neither guarded nor served with it yet (see `sluice_http::guard`).
+pub fn router(api: ProductsApi) -> (Router, utoipa::openapi::OpenApi) {
     let (router, document) = documented().split_for_parts();
-    (router.with_state(Arc::new(doors)), document)
+    (router.with_state(Arc::new(api)), document)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The committed document of the interface is the one of the code; `SLUICE_UPDATE=1` writes it anew.
+    /// The committed document of the interface is the one of the code; `SLUICE_UPDATE=1` writes it again.
     #[test]
     fn the_committed_document_is_that_of_the_code() {
         let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
@@ -78,7 +78,7 @@ mod tests {
 
     /// The sample events are requests of API Gateway (payload format 2.0) for routes that there are.
     #[test]
-    fn sample_events_are_requests_of_these_doors() {
+    fn sample_events_are_requests_of_this_api() {
         let document = serde_json::to_value(openapi()).expect("json");
         let check = |text: &str, path: &str| {
             let event: serde_json::Value = serde_json::from_str(text).expect(path);

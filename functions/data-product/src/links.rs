@@ -1,8 +1,8 @@
 //! Addresses of files: whoever has one reads one file, for a while, without other credentials.
 //!
-//! An address is a secret until it expires, so it stands in answers and never in a log. On S3 it is a presigned one of
+//! An address is a secret until it expires, so it is in answers and never in a log. On S3 it is a presigned one of
 //! the store. A lake on this machine is read through [`routes`], whose addresses have their proof in the query string,
-//! which no log has. Its parameters are called as those of S3, because readers tell addresses from paths by them.
+//! which no log has. Its parameters have the names of those of S3, because clients recognise addresses by them.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ pub(crate) enum Links {
         /// How long they are good.
         expiry: Duration,
     },
-    /// These doors.
+    /// This API.
     Own {
         /// Where they are reached.
         endpoint: String,
@@ -83,7 +83,7 @@ impl Links {
     /// An address of the file at `path`, which need not be there.
     ///
     /// # Errors
-    /// `unavailable` when the store's credentials cannot be had.
+    /// `unavailable` when the store's credentials are not available.
     pub(crate) async fn address(&self, path: &LakePath, now: Timestamp) -> Result<FileAddress, Problem> {
         let expiry = match self {
             Self::Store { expiry, .. } | Self::Own { expiry, .. } => *expiry,
@@ -169,23 +169,23 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     security(())
 )]
 async fn file(
-    State(doors): State<App>,
+    State(api): State<App>,
     Path(id): Path<String>,
     Query(signed): Query<Signed>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let path = doors.links.opened(&id, &signed, doors.now()).ok_or_else(|| {
-        Problem::new(ProblemCode::Forbidden, "the address is not, or not any more, good: ask for a new one")
+    let path = api.links.opened(&id, &signed, api.now()).ok_or_else(|| {
+        Problem::new(ProblemCode::Forbidden, "the address is not valid or has expired: ask for a new one")
     })?;
     let failed = |error: object_store::Error| {
         let absent = matches!(error, object_store::Error::NotFound { .. });
         if absent {
-            return Problem::new(ProblemCode::NotFound, "the file is there no more: ask for a new address");
+            return Problem::new(ProblemCode::NotFound, "the file no longer exists: ask for a new address");
         }
         tracing::error!(error = sluice_core::error::with_sources(&error), "cannot read a file of the lake");
         Problem::new(ProblemCode::Unavailable, "the file cannot be read at the moment: call again")
     };
-    let documents = doors.lake.documents();
+    let documents = api.lake.documents();
     let key = documents.key(&path).map_err(|_| Problem::new(ProblemCode::NotFound, "there is no such file"))?;
     let size = documents.objects().head(&key).await.map_err(failed)?.size;
     let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_read_as_http_has_them() {
+    fn ranges_are_read_as_in_http() {
         let check = |text: &str, expected: Option<Option<std::ops::Range<u64>>>| {
             assert_eq!(asked_range(text, 10), expected, "{text}");
         };

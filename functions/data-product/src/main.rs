@@ -3,11 +3,10 @@
 use std::process::ExitCode;
 
 use sluice_aws::env;
-use sluice_core::error::StepError;
 use sluice_data_product::audit::AuditLog;
 use sluice_data_product::links::LINK_EXPIRY;
 use sluice_data_product::secret::Secret;
-use sluice_data_product::{Doors, Settings};
+use sluice_data_product::{ProductsApi, Settings};
 use sluice_lake::Lake;
 
 /// Largest answer that is sent as it is. Lambda takes 6 MB of payload, in which bytes that are no text are a third longer.
@@ -19,11 +18,11 @@ fn main() -> ExitCode {
         let secret: Secret = env.parse(env::SECRET)?;
         let endpoint: String = env.parse(env::ENDPOINT)?;
         let options = sluice_aws::store::store_options(env, &root).await?;
-        let lake = Lake::open(&root, &options).map_err(|error| StepError::new(error.name(), &error))?;
+        let lake = Lake::open(&root, &options)?;
         let settings =
             Settings { endpoint, local_caller: None, max_answer_bytes: MAX_ANSWER_BYTES, link_expiry: LINK_EXPIRY };
         let (router, document) =
-            sluice_data_product::router(Doors::new(lake, secret, AuditLog::of_process(), settings));
+            sluice_data_product::router(ProductsApi::new(lake, secret, AuditLog::of_process(), settings));
         Ok(sluice_http::guard::documented(router, document))
     })
 }

@@ -9,13 +9,12 @@ use sluice_core::product::RegisteredProduct;
 use sluice_core::recipient::{KeptToken, Token};
 use sluice_core::uri::{LakePath, layout};
 use sluice_documents::{DocumentError, DocumentStore};
-use sluice_http::problem::code_of;
-use sluice_http::{Problem, ProblemCode};
+use sluice_http::Problem;
 use tokio::sync::Mutex;
 
 /// How long products and tokens are kept. So a changed policy or a revoked token counts everywhere after this time.
 const KEPT: Duration = Duration::from_secs(5);
-/// Most tokens that are kept; beyond, all are read anew.
+/// Most tokens that are kept; beyond it, all are read again.
 const MAX_TOKENS: usize = 1024;
 
 /// All products, by domain and name.
@@ -85,14 +84,9 @@ impl Registry {
     }
 }
 
-/// A fault of the store: logged with its cause here, told without it.
+/// A fault of the store: logged here with its cause, answered without it.
 fn fault(error: &DocumentError) -> Problem {
     let name = error.name();
     tracing::error!(error_name = %name, error_message = sluice_core::error::with_sources(error), "cannot read the registry");
-    match code_of(name) {
-        code @ (ProblemCode::TooManyRequests | ProblemCode::Unavailable) => {
-            Problem::new(code, "the lake does not answer: call again")
-        }
-        _ => Problem::new(ProblemCode::Internal, "the registry of data products cannot be read"),
-    }
+    Problem::of_lake(name, "the registry of data products cannot be read")
 }

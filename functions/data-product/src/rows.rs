@@ -4,7 +4,6 @@ mod query;
 mod read;
 
 use sluice_core::error::with_sources;
-use sluice_http::problem::code_of;
 use sluice_http::{Problem, ProblemCode};
 use sluice_lake::serve::ServeError;
 use utoipa_axum::router::OpenApiRouter;
@@ -19,7 +18,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 
 /// A refusal of the engine, as callers get it. What may hold values of the data goes to the log and nowhere else. `field` is the part
 /// of the request that statements and predicates are in.
-pub(crate) fn told(error: &ServeError, field: &str) -> Problem {
+pub(crate) fn problem_of(error: &ServeError, field: &str) -> Problem {
     let problem = |code| Problem::new(code, error.to_string());
     match error {
         ServeError::NoTable | ServeError::NoVersion { .. } | ServeError::NothingThen => problem(ProblemCode::NotFound),
@@ -32,15 +31,7 @@ pub(crate) fn told(error: &ServeError, field: &str) -> Problem {
         ServeError::TooBusy => problem(ProblemCode::TooManyRequests),
         ServeError::Lake(lake) => {
             tracing::error!(error_name = %lake.name(), error_message = with_sources(error), "cannot read a table");
-            match code_of(lake.name()) {
-                code @ (ProblemCode::TooManyRequests | ProblemCode::Unavailable) => {
-                    Problem::new(code, "the lake does not answer: call again")
-                }
-                _ => Problem::new(
-                    ProblemCode::Internal,
-                    "the table cannot be read: its owner finds the reason in the log",
-                ),
-            }
+            Problem::of_lake(lake.name(), "the table cannot be read: its owner finds the reason in the log")
         }
         ServeError::Engine { .. } => {
             tracing::error!(error_message = with_sources(error), "the engine failed on a question");

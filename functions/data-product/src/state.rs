@@ -13,9 +13,9 @@ use crate::links::Links;
 use crate::registry::Registry;
 use crate::secret::Secret;
 
-/// What the doors work with.
+/// What the handlers work with.
 #[derive(Debug)]
-pub struct Doors {
+pub struct ProductsApi {
     pub(crate) lake: Lake,
     pub(crate) secret: Secret,
     pub(crate) audit: AuditLog,
@@ -29,7 +29,7 @@ pub struct Doors {
 /// What a deployment decides.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Address that callers reach these doors at, without a final slash, such as `http://127.0.0.1:8080`.
+    /// Address that callers reach this API at, without a final slash, such as `http://127.0.0.1:8080`.
     pub endpoint: String,
     /// As whom callers without credentials read. For `sluice serve --as`; never on AWS.
     pub local_caller: Option<Principal>,
@@ -43,10 +43,10 @@ pub struct Settings {
 const QUESTIONS_AT_ONCE: usize = 8;
 
 /// What the handlers share.
-pub(crate) type App = Arc<Doors>;
+pub(crate) type App = Arc<ProductsApi>;
 
-impl Doors {
-    /// Doors of this lake.
+impl ProductsApi {
+    /// The API over this lake.
     pub fn new(lake: Lake, secret: Secret, audit: AuditLog, settings: Settings) -> Self {
         let registry = Registry::new(lake.documents().clone());
         let links = Links::new(&lake, secret.link_key(), &settings);

@@ -1,4 +1,4 @@
-//! What people and machines are told, whatever the channel.
+//! What is sent to people and machines, whatever the channel.
 
 use futures::future::BoxFuture;
 use serde::Serialize;
@@ -13,11 +13,11 @@ const MAX_CAUSE_CHARS: usize = 4000;
 
 /// One channel: an SNS topic, an event bus, a terminal.
 pub trait Announce: Send + Sync {
-    /// Tells how a run ended.
+    /// Sends how a run ended.
     fn announce<'a>(&'a self, announcement: &'a Announcement) -> BoxFuture<'a, Result<(), StepError>>;
 }
 
-/// How a run ended, to be told.
+/// How a run ended, to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announcement {
     /// The report.

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn channels_say_the_same() {
+    fn all_channels_send_the_same_facts() {
         let report = Report {
             pipeline: Some("retail".parse().unwrap()),
             run_id: "r1".parse().unwrap(),
@@ -71,13 +71,13 @@ mod tests {
             error: None,
         };
         let uri = "s3://lake/runs/retail/r1/report.json";
-        let told = Announcement { report, report_uri: Some(uri.parse().unwrap()) };
-        let message = message(&told);
+        let announcement = Announcement { report, report_uri: Some(uri.parse().unwrap()) };
+        let message = message(&announcement);
         assert_eq!(message.subject, "Sluice: retail rejected by the quality gate");
         assert_eq!(message.attributes["outcome"], "rejected");
         assert_eq!(message.attributes["pipeline"], "retail");
         assert!(message.body.contains("keys_unique") && message.body.contains(uri), "{}", message.body);
-        let event = event(&told).unwrap();
+        let event = event(&announcement).unwrap();
         assert_eq!((event.detail_type, event.resources), ("Sluice Run Rejected", vec![uri.to_owned()]));
         let detail: serde_json::Value = serde_json::from_str(&event.detail).unwrap();
         let expected = serde_json::json!({

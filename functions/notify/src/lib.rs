@@ -41,7 +41,7 @@ pub struct State {
     pub error: Option<ReportedError>,
 }
 
-/// What was told.
+/// What was sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Output {
@@ -55,18 +55,18 @@ pub struct Output {
 pub struct Ports {
     /// Documents of the lake.
     pub documents: DocumentStore,
-    /// Everybody who is told, in this order.
+    /// The channels, in this order.
     pub announcers: Vec<Box<dyn Announce>>,
 }
 
-/// Writes the report and tells everybody.
+/// Writes the report and sends it to every channel.
 ///
-/// Called again for the same end of the same attempt, it keeps the report and tells everybody again: receivers that
-/// must not act twice tell announcements apart by run, attempt and outcome.
+/// Called again for the same end of the same attempt, it keeps the report and sends it again: receivers that must
+/// not act twice compare run, attempt and outcome.
 ///
 /// # Errors
 /// `NotFound` when the document of the outcome is missing, such as the receipt of a published run. When an announcer
-/// fails, the others are still told, and the first failure is returned: `Throttled`, `Unavailable`, `NotFound`, `Internal`.
+/// fails, the others are still called, and the first failure is returned: `Throttled`, `Unavailable`, `NotFound`, `Internal`.
 pub async fn handle(ports: &Ports, now: Timestamp, input: Input) -> Result<Output, StepError> {
     let outcome = input.outcome;
     let report = report::settle(&ports.documents, now, input).await?;
@@ -74,8 +74,8 @@ pub async fn handle(ports: &Ports, now: Timestamp, input: Input) -> Result<Outpu
     let announcement = Announcement { report, report_uri: uri.clone() };
     let mut result = Ok(Output { uri, outcome });
     for announcer in &ports.announcers {
-        let told = announcer.announce(&announcement).await;
-        result = result.and_then(|output| told.map(|()| output));
+        let announced = announcer.announce(&announcement).await;
+        result = result.and_then(|output| announced.map(|()| output));
     }
     result
 }

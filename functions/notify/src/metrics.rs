@@ -92,18 +92,18 @@ mod tests {
             error: None,
         };
         let lake: FolderUri = "s3://bucket/lake".parse().unwrap();
-        let told = document(&lake, &Announcement { report, report_uri: None });
-        let directive = &told["_aws"]["CloudWatchMetrics"][0];
+        let line = document(&lake, &Announcement { report, report_uri: None });
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(
-            (&told["_aws"]["Timestamp"], &directive["Namespace"]),
+            (&line["_aws"]["Timestamp"], &directive["Namespace"]),
             (&json!(1_767_592_800_000_i64), &json!("Sluice"))
         );
         assert_eq!(directive["Dimensions"], json!([["Lake", "Pipeline"]]));
         for metric in directive["Metrics"].as_array().unwrap() {
-            assert!(told[metric["Name"].as_str().unwrap()].is_u64(), "{metric} has no value");
+            assert!(line[metric["Name"].as_str().unwrap()].is_u64(), "{metric} has no value");
         }
-        let found = METRICS.map(|name| told[name].as_u64().unwrap());
+        let found = METRICS.map(|name| line[name].as_u64().unwrap());
         assert_eq!(found, [1, 0, 0, 0, 0, 2]);
-        assert_eq!((&told["Lake"], &told["Pipeline"]), (&json!("s3://bucket/lake/"), &json!("retail")));
+        assert_eq!((&line["Lake"], &line["Pipeline"]), (&json!("s3://bucket/lake/"), &json!("retail")));
     }
 }

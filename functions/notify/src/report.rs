@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sluice_core::document::StepDocument;
 use sluice_core::error::{ErrorName, StepError};
+use sluice_core::failure::MachineError;
 use sluice_core::name::PipelineName;
 use sluice_core::run::{
     Changeset, DocumentKind, Earlier, Outcome, Plan, PlannedObject, Receipt, Report, ReportedError, RunKey, RunRef,
@@ -124,5 +125,5 @@ fn requested_pipeline(lake: &FolderUri, request: Value) -> Option<PipelineName> 
 }
 
 fn unknown() -> ReportedError {
-    ReportedError { error: "Unknown".to_owned(), cause: "the state machine told of no error".to_owned() }
+    ReportedError { error: MachineError::Unknown.into(), cause: "the state machine reported no error".to_owned() }
 }

@@ -18,7 +18,7 @@ const FAILED: &str = include_str!("../../../events/notify-failed.json");
 const FAILED_VALIDATE: &str = include_str!("../../../events/notify-failed-validate.json");
 const FAILED_TIMEOUT: &str = include_str!("../../../events/notify-failed-timeout.json");
 
-/// Remembers what it was told; answers with its error, if it has one.
+/// Remembers what it received; answers with its error, if it has one.
 #[derive(Clone, Default)]
 struct Listener {
     heard: Arc<Mutex<Vec<Announcement>>>,
@@ -55,7 +55,7 @@ fn input(event: &str) -> Input {
 }
 
 impl Bed {
-    async fn tell(&self, second: i64, event: &str) -> Result<Output, StepError> {
+    async fn notify(&self, second: i64, event: &str) -> Result<Output, StepError> {
         handle(&self.ports, at(second), input(event)).await
     }
 
@@ -101,19 +101,19 @@ async fn put_published(bed: &Bed) {
 async fn a_published_run_is_reported_from_its_documents() {
     let bed = bed();
     put_published(&bed).await;
-    let output = bed.tell(5, PUBLISHED).await.unwrap();
+    let output = bed.notify(5, PUBLISHED).await.unwrap();
     assert!(output.uri.unwrap().as_str().ends_with("/runs/retail/20260105T060000Z-4f9c2a/report.json"));
     let report = bed.report("20260105T060000Z-4f9c2a").await.unwrap();
     assert_eq!((report.outcome, report.attempt, report.sources.len()), (Outcome::Published, 1, 1));
     assert_eq!(report.rows["silver/sales/transactions"].quarantined, 1);
     assert_eq!(report.committed[0].version, 3);
     assert_eq!(report.error, None);
-    let told = bed.last_heard();
-    assert_eq!((told.report.clone(), told.subject().as_str()), (report, "Sluice: retail published"));
+    let announcement = bed.last_heard();
+    assert_eq!((announcement.report.clone(), announcement.subject().as_str()), (report, "Sluice: retail published"));
     for line in
         ["silver/sales/transactions version 3, 8 rows", "1 of 10 rows of silver/sales/transactions", "report.json"]
     {
-        assert!(told.body().contains(line), "{}", told.body());
+        assert!(announcement.body().contains(line), "{}", announcement.body());
     }
 }
 
@@ -130,7 +130,7 @@ async fn what_an_earlier_attempt_committed_is_reported_too() {
         "objects": [object], "tables": [{"committed": bronze, "kind": "append", "rows": counts}],
     });
     bed.put(&format!("runs/retail/{id}/plan-1.json"), json!({"objects": [], "earlier": earlier})).await;
-    bed.tell(5, PUBLISHED).await.unwrap();
+    bed.notify(5, PUBLISHED).await.unwrap();
     let report = bed.report(id).await.unwrap();
     assert_eq!(report.sources.len(), 1);
     let committed: Vec<String> = report.committed.iter().map(|c| format!("{} {}", c.table, c.version)).collect();
@@ -140,15 +140,15 @@ async fn what_an_earlier_attempt_committed_is_reported_too() {
 }
 
 #[tokio::test]
-async fn told_twice_the_report_stays_and_a_new_end_replaces_it() {
+async fn a_repeated_event_keeps_the_report_and_a_new_end_replaces_it() {
     let bed = bed();
     put_published(&bed).await;
     let failed = PUBLISHED.replace("\"published\"", "\"failed\"");
-    bed.tell(1, &failed).await.unwrap();
+    bed.notify(1, &failed).await.unwrap();
     let before = bed.report("20260105T060000Z-4f9c2a").await.unwrap();
     assert_eq!((before.outcome, before.error.unwrap().error.as_str()), (Outcome::Failed, "Unknown"));
-    bed.tell(2, PUBLISHED).await.unwrap();
-    bed.tell(3, PUBLISHED).await.unwrap();
+    bed.notify(2, PUBLISHED).await.unwrap();
+    bed.notify(3, PUBLISHED).await.unwrap();
     let after = bed.report("20260105T060000Z-4f9c2a").await.unwrap();
     assert_eq!((after.outcome, after.ended_at), (Outcome::Published, at(2)));
     assert_eq!(bed.listener.heard.lock().unwrap().len(), 3);
@@ -158,7 +158,7 @@ async fn told_twice_the_report_stays_and_a_new_end_replaces_it() {
 async fn an_end_without_its_document_is_refused() {
     for (event, missing) in [(PUBLISHED, "receipt-1.json"), (SKIPPED, "plan-1.json"), (REJECTED, "verdict-1.json")] {
         let bed = bed();
-        let error = bed.tell(0, event).await.unwrap_err();
+        let error = bed.notify(0, event).await.unwrap_err();
         assert_eq!(error.name, ErrorName::NotFound);
         assert!(error.message.contains(missing), "{error}");
         assert!(bed.listener.heard.lock().unwrap().is_empty());
@@ -181,7 +181,7 @@ async fn a_rejected_run_names_its_broken_rules() {
     let id = "20260106T060000Z-77ab01";
     let verdict = json!({"run": run(id, 1), "audited_at": at(0), "decision": "rejected", "tables": [table]});
     bed.put(&format!("runs/retail/{id}/verdict-1.json"), verdict).await;
-    bed.tell(0, REJECTED).await.unwrap();
+    bed.notify(0, REJECTED).await.unwrap();
     assert_eq!(bed.report(id).await.unwrap().broken_rules, ["silver/sales/transactions: quarantined_share"]);
     assert!(bed.last_heard().body().contains("Broken rule: silver/sales/transactions: quarantined_share"));
 }
@@ -189,25 +189,25 @@ async fn a_rejected_run_names_its_broken_rules() {
 #[tokio::test]
 async fn failures_are_reported_with_the_functions_own_message() {
     let bed = bed();
-    bed.tell(0, FAILED).await.unwrap();
+    bed.notify(0, FAILED).await.unwrap();
     let report = bed.report("20260107T060000Z-e0a5d4").await.unwrap();
     let error = report.error.unwrap();
     assert_eq!((report.attempt, error.error.as_str()), (2, "Unavailable"));
     assert!(error.cause.starts_with("cannot write 's3://"), "{}", error.cause);
 
-    bed.tell(0, FAILED_TIMEOUT).await.unwrap();
+    bed.notify(0, FAILED_TIMEOUT).await.unwrap();
     let error = bed.report("20260109T060000Z-5be7c8").await.unwrap().error.unwrap();
     assert_eq!((error.error.as_str(), error.cause.as_str()), ("States.Timeout", ""));
 }
 
 #[tokio::test]
-async fn a_request_that_nobody_can_read_is_still_told() {
+async fn an_unreadable_request_is_still_reported() {
     let bed = bed();
-    let output = bed.tell(0, FAILED_VALIDATE).await.unwrap();
+    let output = bed.notify(0, FAILED_VALIDATE).await.unwrap();
     assert_eq!(output, Output { uri: None, outcome: Outcome::Failed });
-    let told = bed.last_heard();
-    assert_eq!((told.subject().as_str(), told.report.attempt), ("Sluice: unknown failed", 0));
-    assert!(told.body().contains("unknown field `pipline`"), "{}", told.body());
+    let announcement = bed.last_heard();
+    assert_eq!((announcement.subject().as_str(), announcement.report.attempt), ("Sluice: unknown failed", 0));
+    assert!(announcement.body().contains("unknown field `pipline`"), "{}", announcement.body());
     assert!(bed.ports.documents.list(&"runs".parse().unwrap()).await.unwrap().is_empty());
 }
 
@@ -215,18 +215,18 @@ async fn a_request_that_nobody_can_read_is_still_told() {
 async fn a_refused_request_is_reported_in_the_pipeline_it_names() {
     let bed = bed();
     let event = FAILED_VALIDATE.replace("{ \"pipline\": \"retail\" }", "{ \"pipeline\": \"retail\", \"landing\": 7 }");
-    assert!(bed.tell(0, &event).await.unwrap().uri.is_some());
+    assert!(bed.notify(0, &event).await.unwrap().uri.is_some());
     assert_eq!(bed.report("20260108T060000Z-93bb10").await.unwrap().attempt, 0);
 }
 
 #[tokio::test]
-async fn one_deaf_channel_does_not_silence_the_others() {
+async fn a_failing_channel_does_not_stop_the_others() {
     let mut bed = bed();
     put_published(&bed).await;
     let deaf = |name| Box::new(Listener { answer: Some(name), ..Listener::default() }) as Box<dyn Announce>;
     bed.ports.announcers.insert(0, deaf(ErrorName::NotFound));
     bed.ports.announcers.insert(1, deaf(ErrorName::Throttled));
-    assert_eq!(bed.tell(0, PUBLISHED).await.unwrap_err().name, ErrorName::NotFound);
+    assert_eq!(bed.notify(0, PUBLISHED).await.unwrap_err().name, ErrorName::NotFound);
     assert_eq!(bed.listener.heard.lock().unwrap().len(), 1);
 }
 
@@ -256,19 +256,23 @@ fn announcements_keep_the_limits_of_their_channels() {
         rows: BTreeMap::new(),
         committed: Vec::new(),
         broken_rules: (0..500).map(|rule| format!("silver/sales/t: rule_{rule}")).collect(),
-        error: Some(sluice_core::run::ReportedError { error: "EtlFailed".to_owned(), cause: "ü".repeat(30_000) }),
+        error: Some(sluice_core::run::ReportedError { error: ErrorName::EtlFailed.into(), cause: "ü".repeat(30_000) }),
     };
     for outcome in [Outcome::Published, Outcome::Skipped, Outcome::Rejected, Outcome::Failed] {
-        let told = Announcement { report: Report { outcome, ..report.clone() }, report_uri: None };
-        assert!(told.subject().len() <= 100 && told.subject().is_ascii());
-        assert!(told.body().len() < 32_768 && told.body().contains("not listed: 480"), "{}", told.body().len());
-        let detail = serde_json::to_value(told.detail()).unwrap();
+        let announcement = Announcement { report: Report { outcome, ..report.clone() }, report_uri: None };
+        assert!(announcement.subject().len() <= 100 && announcement.subject().is_ascii());
+        assert!(
+            announcement.body().len() < 32_768 && announcement.body().contains("not listed: 480"),
+            "{}",
+            announcement.body().len()
+        );
+        let detail = serde_json::to_value(announcement.detail()).unwrap();
         assert!(detail.to_string().len() < 32_768);
         assert_eq!(detail["broken_rule_count"], 500);
         assert_eq!(detail["outcome"], outcome_text(outcome));
         let few = Report { broken_rules: vec!["a".to_owned()], outcome, ..report.clone() };
-        let told = Announcement { report: few, report_uri: None };
-        assert_eq!(told.detail().broken_rules, ["a"]);
-        assert!(!told.body().contains("not listed"));
+        let announcement = Announcement { report: few, report_uri: None };
+        assert_eq!(announcement.detail().broken_rules, ["a"]);
+        assert!(!announcement.body().contains("not listed"));
     }
 }

@@ -32,7 +32,7 @@ pub struct Output {
 /// `SourceChanged` when a planned object is another one now; `InvalidInput`, `ContractViolation`, `NotFound`,
 /// `CommitConflict`, `Throttled`, `Unavailable`, `Internal`.
 pub async fn handle(lake: &Lake, now: Timestamp, Input { run }: Input) -> Result<Output, StepError> {
-    let changeset = steps::process(lake, now, &run).await.map_err(|error| StepError::new(error.name(), &error))?;
+    let changeset = steps::process(lake, now, &run).await?;
     Ok(Output { uri: lake.root().object(&Changeset::path(&run)), tables: changeset.tables.len() })
 }
 
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_decode() {
+    fn sample_events_decode() {
         let input: Input = serde_json::from_str(include_str!("../../../events/process.json")).expect("event");
         assert_eq!((input.run.pipeline.as_str(), input.run.attempt), ("retail", 1));
     }

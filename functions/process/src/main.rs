@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use jiff::Timestamp;
-use sluice_core::error::StepError;
 use sluice_lake::Lake;
 
 fn main() -> ExitCode {
@@ -11,7 +10,7 @@ fn main() -> ExitCode {
         async |env| {
             let root = env.lake()?;
             let options = sluice_aws::store::store_options(env, &root).await?;
-            Lake::open(&root, &options).map_err(|error| StepError::new(error.name(), &error))
+            Ok(Lake::open(&root, &options)?)
         },
         async |lake, input| sluice_process::handle(lake, Timestamp::now(), input).await,
     )

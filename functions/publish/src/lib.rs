@@ -43,7 +43,7 @@ pub struct TableVersion {
 /// `CommitConflict` when another writer changed a table; `InvalidInput` for an attempt that did not pass, `NotFound`,
 /// `Throttled`, `Unavailable`, `Internal`.
 pub async fn handle(lake: &Lake, now: Timestamp, Input { run }: Input) -> Result<Output, StepError> {
-    let receipt = steps::publish(lake, now, &run).await.map_err(|error| StepError::new(error.name(), &error))?;
+    let receipt = steps::publish(lake, now, &run).await?;
     let tables =
         receipt.tables.into_iter().map(|committed| TableVersion { table: committed.table, version: committed.version });
     Ok(Output { uri: lake.root().object(&Receipt::path(&run)), tables: tables.collect() })
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_decode() {
+    fn sample_events_decode() {
         let input: Input = serde_json::from_str(include_str!("../../../events/publish.json")).expect("event");
         assert_eq!((input.run.pipeline.as_str(), input.run.attempt), ("retail", 1));
     }

@@ -31,7 +31,7 @@ pub struct Output {
 /// # Errors
 /// `NotFound` when nothing is staged; `InvalidInput`, `ContractViolation`, `Throttled`, `Unavailable`, `Internal`.
 pub async fn handle(lake: &Lake, now: Timestamp, Input { run }: Input) -> Result<Output, StepError> {
-    let verdict = steps::quality_check(lake, now, &run).await.map_err(|error| StepError::new(error.name(), &error))?;
+    let verdict = steps::quality_check(lake, now, &run).await?;
     Ok(Output { decision: verdict.decision, uri: lake.root().object(&Verdict::path(&run)) })
 }
 
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_decode() {
+    fn sample_events_decode() {
         let input: Input = serde_json::from_str(include_str!("../../../events/quality-check.json")).expect("event");
         assert_eq!((input.run.pipeline.as_str(), input.run.attempt), ("retail", 1));
     }

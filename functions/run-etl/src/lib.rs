@@ -42,7 +42,7 @@ pub struct Ports<C> {
     pub documents: DocumentStore,
     /// EMR.
     pub clusters: C,
-    /// The role that the step runs as; the one of the instances when there is none.
+    /// The role that the step runs as; without it, the role of the instances.
     pub step_role: Option<RoleArn>,
 }
 

@@ -1,10 +1,9 @@
-//! What callers are told of runs.
+//! Answers about runs.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sluice_core::error::ErrorName;
 use sluice_core::run::{Decision, Outcome, ReportedError, RowCounts, Verdict};
 use sluice_executions::history::PassedState;
 use utoipa::ToSchema;
@@ -25,7 +24,7 @@ pub(crate) enum RunState {
     Failed,
     /// Somebody stopped it.
     Stopped,
-    /// It did not fail; what tells the rest is not there any more.
+    /// It did not fail; the documents with the rest no longer exist.
     Succeeded,
 }
 
@@ -141,7 +140,7 @@ pub(crate) struct CommitAnswer {
 pub(crate) struct VerdictAnswer {
     /// `passed`, `rejected` or `accepted` (rejected, and a person accepted it).
     decision: &'static str,
-    /// Number of rules that were looked at.
+    /// Number of rules that were checked.
     rules: usize,
     /// Broken error rules, as `<table>: <rule>`.
     broken_rules: Vec<String>,
@@ -175,29 +174,15 @@ pub(crate) struct ErrorAnswer {
 impl From<ReportedError> for ErrorAnswer {
     fn from(error: ReportedError) -> Self {
         let ReportedError { error: name, cause: message } = error.unwrapped();
-        let next_step = next_step(&name);
-        Self { name, message, next_step }
-    }
-}
-
-fn next_step(name: &str) -> &'static str {
-    match ErrorName::ALL.into_iter().find(|known| known.as_str() == name) {
-        Some(ErrorName::InvalidInput) => "correct what the message names, then start another run",
-        Some(ErrorName::ContractViolation) => "correct the contract or the data, then start another run",
-        Some(ErrorName::NotFound) => "deliver or deploy what the message names, then start another run",
-        Some(ErrorName::Throttled | ErrorName::Unavailable) => "redrive the run",
-        Some(ErrorName::SourceChanged | ErrorName::CommitConflict) => "start another run when the other writer is done",
-        Some(ErrorName::ClusterFailed | ErrorName::EtlFailed) => "look at the cluster's logs, then start another run",
-        Some(ErrorName::Internal) => "look at the function's log, then redrive the run",
-        None if name == "States.Timeout" => "look at the function's log, then redrive the run",
-        None => "look at the execution's history, then redrive the run or start another",
+        let next_step = name.next_step();
+        Self { name: name.into(), message, next_step }
     }
 }
 
 /// A page of runs.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub(crate) struct RunsAnswer {
-    /// Runs, newest first. May be fewer than `limit`, and none, though more follow.
+    /// Runs, newest first. There may be fewer than `limit`, even none, although more follow.
     pub(crate) runs: Vec<RunSummary>,
     /// What to send as `cursor` for the next page; missing on the last.
     #[serde(skip_serializing_if = "Option::is_none")]

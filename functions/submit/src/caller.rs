@@ -6,7 +6,7 @@ use sluice_core::name::RunId;
 use sluice_http::body::named;
 use sluice_http::{Credentials, Problem, ProblemCode};
 
-use crate::Door;
+use crate::RunsApi;
 
 /// Who may call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,11 +21,11 @@ pub enum Callers {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Principal(pub(crate) String);
 
-impl FromRequestParts<Door> for Principal {
+impl FromRequestParts<RunsApi> for Principal {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Problem> {
-        match (&door.callers, Credentials::of(parts)) {
+    async fn from_request_parts(parts: &mut Parts, api: &RunsApi) -> Result<Self, Problem> {
+        match (&api.callers, Credentials::of(parts)) {
             (Callers::Local(name), _) => Ok(Self(name.clone())),
             (Callers::Gateway, Credentials::Gateway(caller)) => Ok(Self(caller.arn)),
             (Callers::Gateway, Credentials::None | Credentials::Bearer(_)) => {
@@ -40,11 +40,11 @@ impl FromRequestParts<Door> for Principal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NamedRun(pub(crate) RunId);
 
-impl FromRequestParts<Door> for NamedRun {
+impl FromRequestParts<RunsApi> for NamedRun {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, door: &Door) -> Result<Self, Problem> {
-        let segment = Path::<String>::from_request_parts(parts, door).await;
+    async fn from_request_parts(parts: &mut Parts, api: &RunsApi) -> Result<Self, Problem> {
+        let segment = Path::<String>::from_request_parts(parts, api).await;
         let Path(text) = segment
             .map_err(|rejection| Problem::new(ProblemCode::NotFound, format!("no run: {}", rejection.body_text())))?;
         named("run", &text).map(Self)

@@ -31,11 +31,11 @@ impl Cursor {
             .filter(|text| text.len() <= MAX_CURSOR_BYTES)
             .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
             .and_then(|json| serde_json::from_slice::<Self>(&json).ok())
-            .ok_or_else(|| invalid("cursor is none of ours: begin at the first page, without `cursor`"))?;
+            .ok_or_else(|| invalid("cursor is not valid: begin at the first page, without `cursor`"))?;
         if cursor.pipeline.as_ref() == pipeline {
             Ok(cursor.token)
         } else {
-            Err(invalid("cursor is of a list of another `pipeline`: begin at the first page, without `cursor`"))
+            Err(invalid("cursor belongs to the list of another `pipeline`: begin at the first page, without `cursor`"))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP function: the door for API callers.
+//! HTTP function: the API of runs.
 //!
 //! Callers start runs, follow them, redrive and stop them. Every caller sees all runs: who may call at all is decided by
 //! who stands in front of the function (API Gateway with IAM, or `sluice serve` on this machine).
@@ -22,14 +22,14 @@ use utoipa_axum::routes;
 
 /// What the function works with. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Door {
+pub struct RunsApi {
     documents: DocumentStore,
     executions: AnyExecutions,
     callers: Callers,
 }
 
-impl Door {
-    /// A door to these executions over the documents of their lake.
+impl RunsApi {
+    /// The API over these executions and the documents of their lake.
     pub fn new(documents: DocumentStore, executions: impl Executions + 'static, callers: Callers) -> Self {
         Self { documents, executions: AnyExecutions::new(executions), callers }
     }
@@ -43,7 +43,7 @@ impl Door {
 ))]
 struct Described;
 
-fn described() -> OpenApiRouter<Door> {
+fn described() -> OpenApiRouter<RunsApi> {
     OpenApiRouter::with_openapi(Described::openapi())
         .routes(routes!(routes::process))
         .routes(routes!(routes::list_runs))
@@ -52,9 +52,9 @@ fn described() -> OpenApiRouter<Door> {
 }
 
 /// The routes and what describes them. The caller puts `sluice_http::guard::documented` around them.
-pub fn router(door: Door) -> (Router, utoipa::openapi::OpenApi) {
+pub fn router(api: RunsApi) -> (Router, utoipa::openapi::OpenApi) {
     let (router, openapi) = described().split_for_parts();
-    (router.with_state(door), openapi)
+    (router.with_state(api), openapi)
 }
 
 #[cfg(test)]

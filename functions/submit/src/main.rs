@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use sluice_aws::sfn::StateMachineExecutions;
 use sluice_documents::DocumentStore;
-use sluice_submit::{Callers, Door};
+use sluice_submit::{Callers, RunsApi};
 
 fn main() -> ExitCode {
     sluice_http::lambda::serve(async |env| {
@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         let options = sluice_aws::store::store_options(env, &root).await?;
         let documents = DocumentStore::open(&root, &options)?;
         let executions = StateMachineExecutions::new(&sluice_aws::sdk_config().await, env.state_machine()?);
-        let (router, document) = sluice_submit::router(Door::new(documents, executions, Callers::Gateway));
+        let (router, document) = sluice_submit::router(RunsApi::new(documents, executions, Callers::Gateway));
         Ok(sluice_http::guard::documented(router, document))
     })
 }

@@ -41,7 +41,7 @@ pub(crate) struct ProcessBody {
     #[serde(default)]
     #[schema(value_type = Option<EngineName>)]
     engine: Option<EnginePreference>,
-    /// Values for parameters of the pipeline. Pipelines declare none yet, so every name is refused.
+    /// Values for parameters of the pipeline. Pipelines cannot declare parameters yet, so every name is refused.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     parameters: Option<BTreeMap<String, Value>>,
@@ -77,19 +77,19 @@ impl WaitQuery {
         if wait > MAX_WAIT_SECONDS {
             return Err(refused(
                 "wait",
-                format!("`wait` is {wait}: wait 0 to {MAX_WAIT_SECONDS} seconds, then look again"),
+                format!("`wait` is {wait}: wait 0 to {MAX_WAIT_SECONDS} seconds, then ask again"),
             ));
         }
         Ok(wait)
     }
 }
 
-/// The caller's own name for the request; `None` when there is none.
+/// The caller's own name for the request; `None` when the request has no name.
 pub(crate) fn key_of(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(refused("Idempotency-Key", "the header `Idempotency-Key` is there twice: send one".to_owned()));
+        return Err(refused("Idempotency-Key", "the header `Idempotency-Key` is sent twice: send it once".to_owned()));
     }
     let key = value.to_str().unwrap_or_default().parse();
     key.map(Some).map_err(|error| refused("Idempotency-Key", format!("header `Idempotency-Key`: {error}")))
@@ -149,12 +149,12 @@ fn objects_of(lake: &FolderUri, texts: &[String]) -> Result<BTreeSet<ObjectUri>,
 }
 
 fn below_landing(lake: &FolderUri, text: &str) -> Result<ObjectUri, sluice_core::uri::UriError> {
-    // Checked by itself first: it must not be told with our folder in front of it.
+    // Checked by itself first: an error must show it as the caller wrote it, without the folder in front.
     let path: LakePath = text.parse()?;
     Ok(lake.object(&layout::delivered(&path)))
 }
 
-/// An address on the disk of a function is nothing that a caller may name, and a local lake knows no way to S3.
+/// A caller may not name an address on the disk of a function, and a local lake cannot read from S3.
 fn check_place(lake: &FolderUri, is_local: bool, field: &str, text: &str) -> Result<(), Problem> {
     if lake.is_local() == is_local {
         return Ok(());

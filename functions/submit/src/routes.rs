@@ -16,16 +16,16 @@ use sluice_executions::submission::{self, Submission, SubmissionError};
 use sluice_http::{Json, Problem, ProblemCode, Query};
 use utoipa::IntoParams;
 
-use crate::Door;
+use crate::RunsApi;
 use crate::answers::{RunAnswer, RunState, RunSummary, RunsAnswer};
 use crate::caller::{NamedRun, Principal};
 use crate::cursor::Cursor;
 use crate::request::{ProcessBody, WaitQuery, key_of};
 use crate::runs::{document_problem, fault_problem, no_run};
 
-/// Time between two looks at a run that is waited for: at most 25 looks per call, far below the service's quota.
+/// Time between two reads of a run while a call waits for it: at most 25 reads per call, far below the service's quota.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Most executions looked at for one page: 200 calls, 8 at once, of 50 ms each are 1.3 s.
+/// Most executions read for one page: 200 calls, 8 at once, of 50 ms each are 1.3 s.
 const MAX_LOOKS: usize = 200;
 /// Calls at once.
 const AT_ONCE: usize = 8;
@@ -61,7 +61,7 @@ const DEFAULT_LIMIT: usize = 20;
     )
 )]
 pub(crate) async fn process(
-    State(door): State<Door>,
+    State(api): State<RunsApi>,
     Principal(caller): Principal,
     Query(wait): Query<WaitQuery>,
     headers: HeaderMap,
@@ -69,30 +69,29 @@ pub(crate) async fn process(
 ) -> Result<Response, Problem> {
     let now = Timestamp::now();
     let (wait, key) = (wait.seconds()?, key_of(&headers)?);
-    let request = body.into_request(door.documents.root())?;
+    let request = body.into_request(api.documents.root())?;
     let pipeline = request.pipeline.clone();
-    if !door.documents.exists(&layout::spec(&pipeline)).await.map_err(|error| document_problem(&error))? {
+    if !api.documents.exists(&layout::spec(&pipeline)).await.map_err(|error| document_problem(&error))? {
         let detail = format!("pipeline `{pipeline}` is not deployed: there is no '{}'", layout::spec(&pipeline));
         return Err(Problem::new(ProblemCode::NotFound, detail).in_field("pipeline"));
     }
     let run_id = submission::run_id(&caller, key.as_ref())
         .map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
     let asked = Submission::new(run_id, &caller, now, request).map_err(|error| submission_problem(&error))?;
-    let (settled, started) = submission::submit(&door.documents, &door.executions, asked)
-        .await
-        .map_err(|error| submission_problem(&error))?;
+    let (settled, started) =
+        submission::submit(&api.documents, &api.executions, asked).await.map_err(|error| submission_problem(&error))?;
     let repeated = settled.accepted_at != now;
     tracing::info!(%caller, run_id = %settled.run_id, %pipeline, repeated, "run started");
-    if ended_within(&door, &settled.run_id, wait).await? {
-        let answer = door.run(&settled.run_id, Timestamp::now()).await?;
+    if ended_within(&api, &settled.run_id, wait).await? {
+        let answer = api.run(&settled.run_id, Timestamp::now()).await?;
         return Ok(located(&settled.run_id, (StatusCode::OK, Json(answer)).into_response()));
     }
     let execution = match started {
-        Started::Ended => door.executions.describe(&settled.run_id).await.map_err(fault_problem)?,
+        Started::Ended => api.executions.describe(&settled.run_id).await.map_err(fault_problem)?,
         _ => None,
     };
     let summary = match execution {
-        Some(execution) => door.summary(&execution).await?,
+        Some(execution) => api.summary(&execution).await?,
         None => RunSummary {
             run_id: settled.run_id.to_string(),
             pipeline: Some(pipeline.to_string()),
@@ -112,12 +111,12 @@ fn submission_problem(error: &SubmissionError) -> Problem {
     }
 }
 
-/// Whether the run ends within this time. Bounded: one look now and one per second.
-async fn ended_within(door: &Door, run: &RunId, seconds: u64) -> Result<bool, Problem> {
+/// Whether the run ends within this time. Bounded: it is read now and once per second.
+async fn ended_within(api: &RunsApi, run: &RunId, seconds: u64) -> Result<bool, Problem> {
     for _ in 0..seconds {
         tokio::time::sleep(LOOK_EVERY).await;
         // An execution that was just started may not be shown yet.
-        let execution = door.executions.describe(run).await.map_err(fault_problem)?;
+        let execution = api.executions.describe(run).await.map_err(fault_problem)?;
         if execution.is_some_and(|execution| execution.status != ExecutionStatus::Running) {
             return Ok(true);
         }
@@ -147,11 +146,11 @@ fn located(run: &RunId, mut response: Response) -> Response {
     )
 )]
 pub(crate) async fn show_run(
-    State(door): State<Door>,
+    State(api): State<RunsApi>,
     _: Principal,
     NamedRun(run): NamedRun,
 ) -> Result<Json<RunAnswer>, Problem> {
-    door.run(&run, Timestamp::now()).await.map(Json)
+    api.run(&run, Timestamp::now()).await.map(Json)
 }
 
 /// Which runs are listed.
@@ -172,7 +171,7 @@ pub(crate) struct RunsQuery {
     cursor: Option<String>,
 }
 
-/// Lists runs, newest first. A page may have fewer runs than `limit` though more follow: go on until there is no
+/// Lists runs, newest first. A page may have fewer runs than `limit` although more follow: go on until there is no
 /// `next_cursor`.
 #[utoipa::path(
     get, path = "/runs", tag = "runs",
@@ -187,7 +186,7 @@ pub(crate) struct RunsQuery {
     )
 )]
 pub(crate) async fn list_runs(
-    State(door): State<Door>,
+    State(api): State<RunsApi>,
     _: Principal,
     Query(query): Query<RunsQuery>,
 ) -> Result<Json<RunsAnswer>, Problem> {
@@ -201,15 +200,15 @@ pub(crate) async fn list_runs(
     let (mut runs, mut looks) = (Vec::new(), 0);
     while runs.len() < limit && looks < MAX_LOOKS {
         let wanted = (limit - runs.len()).min(MAX_LOOKS - looks);
-        let page = door.executions.list(wanted, token.as_deref()).await.map_err(fault_problem)?;
-        // An empty page is a look, too, so that the loop ends.
+        let page = api.executions.list(wanted, token.as_deref()).await.map_err(fault_problem)?;
+        // An empty page counts as one read, so that the loop ends.
         looks += page.executions.len().max(1);
         let summaries: Vec<Option<RunSummary>> = stream::iter(page.executions)
             .map(|listed| {
-                let door = door.clone();
+                let api = api.clone();
                 async move {
-                    match door.executions.describe(&listed.run_id).await.map_err(fault_problem)? {
-                        Some(execution) => door.summary(&execution).await.map(Some),
+                    match api.executions.describe(&listed.run_id).await.map_err(fault_problem)? {
+                        Some(execution) => api.summary(&execution).await.map(Some),
                         None => Ok(None),
                     }
                 }
@@ -245,20 +244,20 @@ pub(crate) async fn list_runs(
     )
 )]
 pub(crate) async fn redrive_run(
-    State(door): State<Door>,
+    State(api): State<RunsApi>,
     Principal(caller): Principal,
     NamedRun(run): NamedRun,
 ) -> Result<Response, Problem> {
-    let controlled = control::redrive(&door.executions, &run).await.map_err(fault_problem)?;
+    let controlled = control::redrive(&api.executions, &run).await.map_err(fault_problem)?;
     let summary = match controlled {
         Controlled::Done(execution) => {
-            let summary = door.summary(&execution).await?;
+            let summary = api.summary(&execution).await?;
             let pipeline = summary.pipeline.as_deref().unwrap_or_default();
             tracing::info!(%caller, run_id = %run, pipeline, "run redriven");
             let redrives = summary.redrives.saturating_add(1);
             RunSummary { state: RunState::Running, ended_at: None, redrives, ..summary }
         }
-        Controlled::Already(execution) => door.summary(&execution).await?,
+        Controlled::Already(execution) => api.summary(&execution).await?,
         Controlled::Unknown => return Err(no_run(&run)),
         Controlled::Refused { reason } => return Err(Problem::new(ProblemCode::Conflict, reason)),
     };
@@ -281,19 +280,19 @@ pub(crate) async fn redrive_run(
     )
 )]
 pub(crate) async fn stop_run(
-    State(door): State<Door>,
+    State(api): State<RunsApi>,
     Principal(caller): Principal,
     NamedRun(run): NamedRun,
 ) -> Result<Response, Problem> {
     let cause = format!("stopped by {caller}");
-    match control::stop(&door.executions, &run, &cause).await.map_err(fault_problem)? {
+    match control::stop(&api.executions, &run, &cause).await.map_err(fault_problem)? {
         Controlled::Done(execution) => {
-            let summary = door.summary(&execution).await?;
+            let summary = api.summary(&execution).await?;
             let pipeline = summary.pipeline.as_deref().unwrap_or_default();
             tracing::info!(%caller, run_id = %run, pipeline, "run stopped");
             Ok((StatusCode::ACCEPTED, Json(summary)).into_response())
         }
-        Controlled::Already(execution) => Ok((StatusCode::OK, Json(door.summary(&execution).await?)).into_response()),
+        Controlled::Already(execution) => Ok((StatusCode::OK, Json(api.summary(&execution).await?)).into_response()),
         Controlled::Unknown => Err(no_run(&run)),
         Controlled::Refused { reason } => Err(Problem::new(ProblemCode::Conflict, reason)),
     }

@@ -1,4 +1,4 @@
-//! Runs as their executions and documents tell them.
+//! Runs as their executions and documents describe them.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use sluice_executions::ports::{Execution, ExecutionFault, ExecutionStatus, Execu
 use sluice_executions::submission::{self, Submission};
 use sluice_http::{Problem, ProblemCode};
 
-use crate::Door;
+use crate::RunsApi;
 use crate::answers::{CommitAnswer, RunAnswer, RunState, RunSummary};
 use crate::cursor;
 
@@ -27,7 +27,7 @@ pub(crate) fn document_problem(error: &DocumentError) -> Problem {
 pub(crate) fn fault_problem(fault: ExecutionFault) -> Problem {
     match fault {
         ExecutionFault::UnknownToken { .. } => {
-            cursor::invalid("cursor has expired or is none of ours: begin at the first page, without `cursor`")
+            cursor::invalid("cursor has expired or is not valid: begin at the first page, without `cursor`")
         }
         fault => Problem::of_step(&fault.into()),
     }
@@ -37,8 +37,8 @@ pub(crate) fn no_run(run: &RunId) -> Problem {
     Problem::new(ProblemCode::NotFound, format!("there is no run `{run}`: see GET /runs"))
 }
 
-impl Door {
-    /// The run whose documents tell of an execution: its own, or the one it accepts.
+impl RunsApi {
+    /// The run whose documents belong to an execution: its own, or the one it accepts.
     fn run_of(&self, execution: &Execution) -> Option<RunKey> {
         let trigger = serde_json::from_value::<Trigger>(execution.input.clone()).ok()?;
         let request = trigger.into_request(self.documents.root()).ok()?;
@@ -72,7 +72,7 @@ impl Door {
         Ok(summary_of(execution, key.as_ref(), report.as_ref(), &states))
     }
 
-    /// Everything that is told of a run.
+    /// Everything that is known of a run.
     pub(crate) async fn run(&self, run: &RunId, now: Timestamp) -> Result<RunAnswer, Problem> {
         let submitted = submission::find(&self.documents, run).await.map_err(|error| document_problem(&error))?;
         let Some(execution) = self.executions.describe(run).await.map_err(fault_problem)? else {
@@ -111,7 +111,7 @@ impl Door {
             None if now.duration_since(submitted.accepted_at) < STARTING => (RunState::Running, None),
             None => {
                 let detail = format!(
-                    "run `{run}` was accepted and its execution is not there: send the same request with the same key again"
+                    "run `{run}` was accepted, but its execution does not exist: send the same request with the same key again"
                 );
                 return Err(Problem::new(ProblemCode::NotFound, detail));
             }

@@ -18,7 +18,7 @@ use tower::ServiceExt;
 use super::*;
 use fake::FakeExecutions;
 
-/// A lake with the pipeline `retail`, and a door to it.
+/// A lake with the pipeline `retail`, and the API over it.
 struct World {
     folder: TempDir,
     executions: FakeExecutions,
@@ -37,7 +37,7 @@ impl World {
         std::fs::write(spec.join("pipeline.yaml"), "").unwrap();
         let root = format!("file://{}", folder.path().display()).parse().unwrap();
         let documents = DocumentStore::open(&root, &std::collections::BTreeMap::new()).unwrap();
-        let (router, document) = router(Door::new(documents, executions.clone(), callers));
+        let (router, document) = router(RunsApi::new(documents, executions.clone(), callers));
         Self { folder, executions, router: sluice_http::guard::documented(router, document) }
     }
 

@@ -16,7 +16,7 @@ pub enum Input {
     Attempt(RunRef),
     /// An execution ended without its own end: EventBridge `Step Functions Execution Status Change`.
     Execution(EndedExecution),
-    /// `{"sweep": true}`: a schedule has every cluster looked at.
+    /// `{"sweep": true}`: a schedule has every cluster checked.
     Sweep,
 }
 
@@ -33,7 +33,7 @@ pub struct EndedExecution {
 pub struct EndedRun {
     /// The run.
     pub run_id: RunId,
-    /// Its pipeline, as far as the event tells.
+    /// Its pipeline, as far as the event says.
     pub pipeline: Option<PipelineName>,
 }
 
@@ -91,7 +91,7 @@ struct Detail {
 impl<'de> Deserialize<'de> for Input {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        // Told apart by the field that every EventBridge event has, so that errors are about the shape that was meant.
+        // Recognised by the field that every EventBridge event has, so that errors are about the shape that was meant.
         if value.get("detail-type").is_some() {
             return of_event(parse(value).map_err(D::Error::custom)?).map_err(D::Error::custom);
         }
@@ -111,11 +111,14 @@ fn of_event(event: Event) -> Result<Input, String> {
     let Event { source, detail_type, detail: Detail { name, status, input } } = event;
     if (source.as_str(), detail_type.as_str()) != ("aws.states", "Step Functions Execution Status Change") {
         return Err(format!(
-            "event '{detail_type}' of '{source}' ends no run: send 'Step Functions Execution Status Change' of 'aws.states'"
+            "event '{detail_type}' of '{source}' does not end a run: send 'Step Functions Execution Status Change' of 'aws.states'"
         ));
     }
     if !ENDS.contains(&status.as_str()) {
-        return Err(format!("at `detail.status`: '{status}' is no end to clear up after: send {}", ENDS.join(", ")));
+        return Err(format!(
+            "at `detail.status`: '{status}' is not an end after which clusters are terminated: send {}",
+            ENDS.join(", ")
+        ));
     }
     let trigger = input.and_then(|text| serde_json::from_str(&text).ok());
     Ok(Input::Execution(EndedExecution { name, trigger }))

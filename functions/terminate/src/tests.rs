@@ -67,7 +67,7 @@ impl Clusters for Living {
     }
 
     async fn steps(&self, _: &ClusterId) -> Result<Vec<Step>, ClusterFault> {
-        unreachable!("terminate does not look at steps")
+        unreachable!("terminate does not read steps")
     }
 
     async fn cancel_step(&self, _: &ClusterId, _: &StepId) -> Result<(), ClusterFault> {
@@ -120,7 +120,7 @@ async fn every_sample_event_ends_the_cluster_and_again_is_harmless() {
 }
 
 #[tokio::test]
-async fn the_sweep_judges_by_the_time_it_is_given() {
+async fn the_sweep_uses_the_time_it_is_given() {
     let folder = tempfile::tempdir().unwrap();
     let ports = ports(&folder).await;
     let later = Timestamp::from_second(27 * 3600).unwrap();
@@ -128,7 +128,7 @@ async fn the_sweep_judges_by_the_time_it_is_given() {
 }
 
 #[test]
-fn events_tell_their_run() {
+fn events_name_their_run() {
     let check = |event: &str, lake: &str, run_id: &str, pipeline: Option<&str>| {
         let Input::Execution(ended) = input(event) else { panic!("{event}") };
         let run = ended.run(&lake.parse().unwrap());
@@ -158,7 +158,7 @@ fn wrong_shapes_are_named() {
     };
     check(event("aws.states", "RUNNING"), "'RUNNING' is no end");
     check(event("aws.states", "SUCCEEDED"), "'SUCCEEDED' is no end");
-    check(event("aws.s3", "FAILED"), "of 'aws.s3' ends no run");
+    check(event("aws.s3", "FAILED"), "of 'aws.s3' does not end a run");
     check(json!({"detail-type": "x", "source": "aws.states", "detail": {"status": "FAILED"}}), "at `detail`");
     check(json!({"sweep": false}), "at `sweep`");
     check(json!({"sweep": true, "run": {}}), "unknown field");

@@ -89,11 +89,16 @@ pub async fn handle(lake: &Lake, now: Timestamp, input: Input) -> Result<Output,
     let planned = match input {
         Input::Plan { run_id, trigger } => steps::validate(lake, now, run_id, trigger.into_request(lake.root())?).await,
         Input::Replan { run, conflict } => {
-            tracing::warn!(attempt = run.attempt, error = conflict.error, cause = conflict.cause, "planning again");
+            tracing::warn!(
+                attempt = run.attempt,
+                error = conflict.error.as_str(),
+                cause = conflict.cause,
+                "planning again"
+            );
             steps::replan(lake, now, &run).await
         }
     };
-    let Plan { run, status, engine, .. } = planned.map_err(|error| StepError::new(error.name(), &error))?;
+    let Plan { run, status, engine, .. } = planned?;
     Ok(Output { plan: PlanPointer { status, engine: engine.engine, uri: lake.root().object(&Plan::path(&run)) }, run })
 }
 
@@ -108,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn events_decode() {
+    fn sample_events_decode() {
         let lake = "s3://example-lake/prod".parse().expect("lake");
         let check = |text: &str| {
             let Input::Plan { trigger, .. } = event(text) else { panic!("not a plan: {text}") };

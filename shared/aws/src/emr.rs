@@ -14,7 +14,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use sluice_cluster::ports::{Cluster, ClusterFault, ClusterId, ClusterQuery, ClusterSummary, Clusters, Step, StepId};
 use sluice_cluster::request::{ClusterRequest, StepRequest};
 use sluice_cluster::settings::{ClusterSettings, RoleArn, SettingsText};
-use sluice_core::error::{ErrorName, StepError};
+use sluice_core::error::{ErrorName, StepError, with_sources};
 
 use crate::env::{self, Env, EnvError, Variable};
 use crate::fault::name_of;
@@ -188,7 +188,7 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let SdkError::ServiceError(failure) = error else {
-        let message = StepError::new(ErrorName::Internal, error).message;
+        let message = with_sources(error);
         return match name_of(error) {
             ErrorName::Unavailable => ClusterFault::Unavailable { doing, message },
             _ => ClusterFault::Unexpected { doing, message },

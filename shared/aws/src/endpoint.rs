@@ -1,4 +1,4 @@
-//! An endpoint for tests of the adapters: answers every request alike and keeps what it was asked.
+//! An endpoint for tests of the adapters: gives every request the same answer and keeps the requests.
 #![expect(clippy::expect_used, reason = "only tests use it, behind a condition that clippy does not take for tests")]
 
 use std::sync::{Arc, Mutex};

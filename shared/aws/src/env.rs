@@ -23,22 +23,22 @@ pub struct Variable {
 /// Root of the lake. Every function needs it.
 pub const LAKE: Variable =
     Variable { name: "SLUICE_LAKE", purpose: "root of the lake, such as s3://bucket/prefix or file:///srv/lake" };
-/// Where people are told. Notify needs it.
+/// Where messages to people go. Notify needs it.
 pub const TOPIC_ARN: Variable = Variable {
     name: "SLUICE_TOPIC_ARN",
-    purpose: "ARN of the standard SNS topic for messages to people, or `none` to send none",
+    purpose: "ARN of the standard SNS topic for messages to people, or `none` to send nothing",
 };
-/// Where machines are told. Notify needs it.
+/// Where events to machines go. Notify needs it.
 pub const EVENT_BUS: Variable = Variable {
     name: "SLUICE_EVENT_BUS",
-    purpose: "name or ARN of the EventBridge bus for events to machines, or `none` to send none",
+    purpose: "name or ARN of the EventBridge bus for events to machines, or `none` to send nothing",
 };
 /// What masks, cursors and addresses are keyed with. Data-product needs it.
 pub const SECRET: Variable = Variable {
     name: "SLUICE_SECRET",
     purpose: "secret of at least 32 bytes that masks, cursors and addresses are keyed with; the same for all environments of the function, and never changed without need",
 };
-/// Where callers reach the doors. Data-product needs it.
+/// Where callers reach the API. Data-product needs it.
 pub const ENDPOINT: Variable = Variable {
     name: "SLUICE_ENDPOINT",
     purpose: "address that callers reach the API at, without a final slash, such as https://data.example.com",
@@ -195,7 +195,7 @@ pub const CATALOGUE: [Variable; 31] = [
     ENDPOINT_URL_S3,
 ];
 
-/// The value that turns an optional announcement off. Leaving the variable out is an error: nobody should find out from
+/// The value that turns an optional announcement off. Leaving the variable out is an error: nobody should learn from
 /// silence that a deployment forgot it.
 const NONE: &str = "none";
 
@@ -325,7 +325,7 @@ impl FromStr for TopicArn {
             ["arn", partition, "sns", region, account, name]
                 if [partition, region, account, name].iter().all(|part| !part.is_empty()) =>
             {
-                // A FIFO topic has no e-mail subscribers and wants a message group: another thing than announcements.
+                // A FIFO topic has no e-mail subscribers and wants a message group: it is not made for announcements.
                 if name.ends_with(".fifo") {
                     return Err(refused("a standard topic, not a FIFO one"));
                 }

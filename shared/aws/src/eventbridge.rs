@@ -38,7 +38,7 @@ impl Bus {
     /// Puts the event on the bus.
     ///
     /// # Errors
-    /// `Throttled`, `Unavailable`, `NotFound` for a bus that is not there, `Internal` for the rest, such as missing rights.
+    /// `Throttled`, `Unavailable`, `NotFound` for a bus that does not exist, `Internal` for the rest, such as missing rights.
     pub async fn put(&self, event: &Event) -> Result<(), StepError> {
         let doing = format!("put an event on bus {}", self.name.as_str());
         let entry = PutEventsRequestEntry::builder()
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn faults_have_names() {
+    async fn faults_become_stable_error_names() {
         let entry = |code: &str| -> &'static str {
             let text = format!(
                 "{{\"FailedEntryCount\":1,\"Entries\":[{{\"ErrorCode\":\"{code}\",\"ErrorMessage\":\"why\"}}]}}"

@@ -8,7 +8,7 @@ use crate::env::{self, Env};
 
 /// Starts logging to standard output. A second call changes nothing.
 ///
-/// Lambda's level `FATAL` is our `ERROR`. A level that is none is reported, and `INFO` taken.
+/// Lambda's level `FATAL` is our `ERROR`. An unknown level is reported, and `INFO` is used.
 pub(crate) fn init(env: &Env) {
     let (level, refused) = level(env.get(env::LOG_LEVEL));
     // The runtime logs every error that it sends once more, without the call's fields: `serve` has logged it already.
@@ -22,7 +22,7 @@ pub(crate) fn init(env: &Env) {
     }
 }
 
-/// The level of this text, and the text when it is none.
+/// The level of this text, and the text when it is not a level.
 fn level(text: Option<&str>) -> (LevelFilter, Option<&str>) {
     let Some(text) = text else { return (LevelFilter::INFO, None) };
     match text.to_ascii_uppercase().as_str() {
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_are_lambdas() {
+    fn log_levels_are_those_of_lambda() {
         assert_eq!(level(None), (LevelFilter::INFO, None));
         assert_eq!(level(Some("FATAL")), (LevelFilter::ERROR, None));
         assert_eq!(level(Some("debug")), (LevelFilter::DEBUG, None));

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn panics_have_a_name() {
+    async fn a_panic_becomes_internal() {
         let error = guarded::<()>(async { panic!("index {} of 3", 7) }).await.expect_err("panic");
         assert_eq!(error.name, ErrorName::Internal);
         assert!(error.message.contains("index 7 of 3"), "{error}");

@@ -10,7 +10,8 @@ use aws_sdk_sfn::Client;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use sluice_core::error::{ErrorName, StepError};
+use sluice_core::error::{ErrorName, with_sources};
+use sluice_core::failure::MachineError;
 use sluice_core::name::RunId;
 use sluice_core::run::RunRequest;
 use sluice_executions::history::{PassedState, take};
@@ -48,7 +49,7 @@ impl StateMachineExecutions {
         Self { client, machine }
     }
 
-    /// What an execution of that name, which is there, means to a start with this request.
+    /// What an existing execution of that name means to a start with this request.
     async fn existing(&self, run: &RunId, request: &RunRequest) -> Result<Started, ExecutionFault> {
         let doing = || format!("start run {run}");
         let there = self.describe(run).await?;
@@ -73,7 +74,7 @@ impl Executions for StateMachineExecutions {
         let doing = || format!("start run {run}");
         let input = serde_json::to_string(request).map_err(|error| unexpected(doing(), error.to_string()))?;
         let call = self.client.start_execution().state_machine_arn(self.machine.as_str());
-        // Of the same name with the same input, while it runs, the service answers the execution that is there.
+        // While an execution of the same name with the same input runs, the service answers that execution.
         match call.name(run.as_str()).input(input).send().await {
             Ok(_) => Ok(Started::Running),
             Err(error) if code_of(&error) == Some("ExecutionAlreadyExists") => self.existing(run, request).await,
@@ -130,7 +131,7 @@ impl Executions for StateMachineExecutions {
         let mut executions = Vec::new();
         for item in page.executions {
             let started_at = convert::time(item.start_date).map_err(|message| unexpected(doing(), message))?;
-            // People may start executions under names that are no run ids; those are none of ours.
+            // People may start executions under names that are not run ids; those are not runs of Sluice.
             if let Ok(run_id) = item.name.parse() {
                 executions.push(ListedExecution { run_id, started_at });
             }
@@ -152,7 +153,7 @@ impl Executions for StateMachineExecutions {
     async fn stop(&self, run: &RunId, cause: &str) -> Result<(), ExecutionFault> {
         let cause: String = cause.chars().take(MAX_CAUSE_CHARS).collect();
         let call = self.client.stop_execution().execution_arn(self.machine.execution(run.as_str()));
-        match call.error("Stopped").cause(cause).send().await {
+        match call.error(MachineError::Stopped.as_str()).cause(cause).send().await {
             Ok(_) => Ok(()),
             Err(error) if is_unknown(&error) => Ok(()),
             Err(error) => Err(fault(format!("stop run {run}"), &error)),
@@ -190,7 +191,7 @@ where
 {
     let message = match error {
         SdkError::ServiceError(_) => words(error),
-        _ => StepError::new(ErrorName::Internal, error).message,
+        _ => with_sources(error),
     };
     // A million open executions, or too many redriven ones: fewer after a while.
     if code_of(error) == Some("ExecutionLimitExceeded") {

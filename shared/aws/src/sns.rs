@@ -40,7 +40,7 @@ impl Topic {
     /// Publishes the message.
     ///
     /// # Errors
-    /// `Throttled`, `Unavailable`, `NotFound` for a topic that is not there, `Internal` for the rest, such as missing rights.
+    /// `Throttled`, `Unavailable`, `NotFound` for a topic that does not exist, `Internal` for the rest, such as missing rights.
     pub async fn publish(&self, message: &Message) -> Result<(), StepError> {
         let printable = message.subject.chars().all(|c| c.is_ascii_graphic() || c == ' ');
         if !printable || !(1..=MAX_SUBJECT_CHARS).contains(&message.subject.len()) {
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn faults_have_names() {
+    async fn faults_become_stable_error_names() {
         let cases = [
             (
                 "404 Not Found",

@@ -87,7 +87,7 @@ pub fn closed_path(run: &RunRef) -> LakePath {
     Closed::path(run)
 }
 
-/// Closes an attempt: whoever launches a cluster for it from now on undoes that.
+/// Closes an attempt: whoever launches a cluster for it from now on terminates it again.
 pub(crate) async fn close(documents: &DocumentStore, now: Timestamp, run: &RunRef) -> Result<(), DocumentError> {
     // An attempt that somebody closed before is as closed.
     documents.create(&closed_path(run), &Closed { closed_at: now }).await.map(|_| ())

@@ -7,7 +7,7 @@ use sluice_documents::DocumentError;
 
 use crate::ports::{ClusterFault, ClusterId, ClusterState, StepFailure, StepId, StepState};
 
-/// A cluster cannot be had, or did not do its work.
+/// There is no cluster, or it did not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
     /// EMR did not do what it was asked.

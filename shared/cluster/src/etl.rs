@@ -1,4 +1,4 @@
-//! The Spark script of an attempt: written once, submitted once, looked at until it ends.
+//! The Spark script of an attempt: written once, submitted once, polled until it ends.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use crate::request::{cluster_name, step_name, step_request};
 use crate::settings::RoleArn;
 use crate::start::{closed_error, ended_error, is_of};
 
-/// First wait between two looks at a step.
+/// First wait between two polls of a step.
 const FIRST_WAIT_SECONDS: u64 = 10;
 /// Longest wait. A step of an hour is asked for about 33 times and found done at most two minutes late.
 const MAX_WAIT_SECONDS: u64 = 120;
@@ -41,7 +41,7 @@ pub struct Etl {
     pub status: EtlStatus,
 }
 
-/// How long to wait before a step is looked at again, after `poll` looks: 10, 20, 40, 80, then 120 s.
+/// How long to wait before the next poll of a step, after `poll` polls: 10, 20, 40, 80, then 120 s.
 pub fn wait_seconds(poll: u32) -> u64 {
     crate::request::doubling_seconds(FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS, poll)
 }
@@ -140,7 +140,7 @@ async fn follow<C: Clusters>(
     Err(ClusterError::StepFailed { step: id, cluster: cluster.summary.id, state, failure })
 }
 
-/// Writes the script of the attempt, if there is none. The first one stays, as the first plan does.
+/// Writes the script of the attempt if it does not exist. The first one stays, as the first plan does.
 async fn write_script(documents: &DocumentStore, run: &RunRef) -> Result<(), ClusterError> {
     if documents.exists(&layout::script(run)).await? {
         return Ok(());

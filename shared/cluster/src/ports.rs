@@ -68,7 +68,7 @@ pub trait Clusters: Send + Sync {
     /// A [`ClusterFault`].
     fn describe(&self, cluster: &ClusterId) -> impl Future<Output = Result<Option<Cluster>, ClusterFault>> + Send;
 
-    /// Ends a cluster. Ending one that has ended is no error.
+    /// Ends a cluster. Ending one that has ended is not an error.
     ///
     /// # Errors
     /// A [`ClusterFault`].
@@ -90,7 +90,7 @@ pub trait Clusters: Send + Sync {
     /// A [`ClusterFault`].
     fn steps(&self, cluster: &ClusterId) -> impl Future<Output = Result<Vec<Step>, ClusterFault>> + Send;
 
-    /// Cancels a step that waits for its turn. A step that has ended since is no error.
+    /// Cancels a step that waits for its turn. A step that has ended since is not an error.
     ///
     /// # Errors
     /// A [`ClusterFault`].
@@ -120,11 +120,11 @@ pub enum ClusterState {
     Running,
     /// Ready, with nothing to do.
     Waiting,
-    /// Going away.
+    /// Ending.
     Terminating,
-    /// Gone, as asked or after its work.
+    /// Ended, as asked or after its work.
     Terminated,
-    /// Gone, because something failed.
+    /// Ended, because something failed.
     TerminatedWithErrors,
 }
 
@@ -158,7 +158,7 @@ impl ClusterState {
         matches!(self, Self::Running | Self::Waiting)
     }
 
-    /// Whether the cluster is going or gone: it takes no step any more.
+    /// Whether the cluster is ending or has ended: it does not take steps any more.
     pub fn is_over(self) -> bool {
         matches!(self, Self::Terminating | Self::Terminated | Self::TerminatedWithErrors)
     }
@@ -266,7 +266,7 @@ pub struct StepFailure {
     pub reason: Option<String>,
     /// What the program said last.
     pub message: Option<String>,
-    /// Address of the log that tells more.
+    /// Address of the log with the details.
     pub log_file: Option<String>,
 }
 

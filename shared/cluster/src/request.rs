@@ -16,7 +16,7 @@ pub const NAME_PREFIX: &str = "sluice/";
 const SPOT_TIMEOUT_MINUTES: u32 = 10;
 /// Most that a Spot instance may cost, in percent of its On-Demand price.
 const SPOT_PRICE_PERCENT: u32 = 100;
-/// The cheapest of the types that are there. It is named, although it is the default, because EMR takes 30 types of a
+/// The cheapest of the available types. It is named, although it is the default, because EMR takes 30 types of a
 /// fleet with a strategy and 5 without.
 const ON_DEMAND_STRATEGY: &str = "lowest-price";
 /// Longest value of a tag, in characters.
@@ -246,7 +246,7 @@ pub fn step_request(lake: &FolderUri, run: &RunRef, role: Option<&RoleArn>) -> S
         name: step_name(run),
         jar: "command-runner.jar",
         arguments,
-        // The cluster stays for a look at its logs, and terminate ends it.
+        // The cluster stays so that its logs can be read, and terminate ends it.
         action_on_failure: "CONTINUE",
         role: role.map(|role| role.as_str().to_owned()),
     }

@@ -19,7 +19,7 @@ use crate::settings::ClusterSettings;
 
 pub(crate) use find::{closed_error, clusters_of, ended_error, is_of};
 
-/// First wait between two looks at a cluster that is starting.
+/// First wait between two polls of a cluster that is starting.
 const FIRST_WAIT_SECONDS: u64 = 15;
 /// Longest wait. Clusters take 4 to 10 minutes, so a cluster of 7 minutes is asked for about 9 times and found ready at
 /// most a minute late.
@@ -46,7 +46,7 @@ pub struct Started {
     pub terminated: Vec<ClusterId>,
 }
 
-/// How long to wait before a cluster is looked at again, after `poll` looks: 15, 30, then 60 s.
+/// How long to wait before the next poll of a cluster, after `poll` polls: 15, 30, then 60 s.
 pub fn wait_seconds(poll: u32) -> u64 {
     crate::request::doubling_seconds(FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS, poll)
 }
@@ -120,7 +120,7 @@ async fn finished<C: Clusters>(clusters: &C, over: &[Cluster], run: &RunRef) -> 
     Ok(None)
 }
 
-/// The end of a call for a closed attempt: clusters that are there go, and only one that did its work counts.
+/// The end of a call for a closed attempt: existing clusters are terminated, and only one that did its work counts.
 async fn refuse<C: Clusters>(
     documents: &DocumentStore,
     clusters: &C,

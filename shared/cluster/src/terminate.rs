@@ -30,7 +30,7 @@ pub struct Ended {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndedStatus {
-    /// It was there and EMR was told to terminate it.
+    /// It existed, and EMR was asked to terminate it.
     Terminating,
     /// It was going or gone already.
     Terminated,
@@ -88,7 +88,7 @@ pub async fn of_run<C: Clusters>(
     fault.map_or(Ok(ended), Err)
 }
 
-/// Looks at every living cluster of the lake and terminates those whose attempt is over, or that are older than 26 h.
+/// Checks every living cluster of the lake and terminates those whose attempt is over, or that are older than 26 h.
 ///
 /// # Errors
 /// As for an attempt. A run whose documents cannot be read keeps its cluster until it is too old.

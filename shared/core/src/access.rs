@@ -1,6 +1,6 @@
 //! Who may read what of a data product, and in which form.
 //!
-//! A [`Policy`] stands beside each product. It is read from the top: the first grant that names the caller, the door and
+//! A [`Policy`] stands beside each product. It is read from the top: the first grant that names the caller, the access path and
 //! the port, and has not expired, decides. Where none does, the answer is no.
 
 mod decide;
@@ -69,7 +69,7 @@ impl fmt::Display for Classification {
 /// A way to read a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Door {
+pub enum AccessPath {
     /// To find it and read about it: page, schema, contract, quality, lineage.
     Catalogue,
     /// To read its rows.
@@ -80,8 +80,8 @@ pub enum Door {
     Sharing,
 }
 
-impl Door {
-    /// Every door.
+impl AccessPath {
+    /// Every access path.
     pub const ALL: [Self; 4] = [Self::Catalogue, Self::Rows, Self::Query, Self::Sharing];
 
     /// The word in policies and audit events.
@@ -95,7 +95,7 @@ impl Door {
     }
 }
 
-impl fmt::Display for Door {
+impl fmt::Display for AccessPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
@@ -157,8 +157,9 @@ pub struct Grant {
     pub name: GrantName,
     /// Who: `arn:aws:iam::<account>:role/<name>`, `…:user/<name>`, `recipient:<name>`, or `*` for every known caller.
     pub principals: Vec<PrincipalPattern>,
-    /// By which doors. Whoever may read may also find: `catalogue` is always among them.
-    pub doors: BTreeSet<Door>,
+    /// By which access paths. Whoever may read may also find: `catalogue` is always among them.
+    #[serde(rename = "doors")]
+    pub access_paths: BTreeSet<AccessPath>,
     /// Which output ports; all when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ports: Option<BTreeSet<PortName>>,

@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parses_and_prints() {
+    fn decimals_print_in_their_shortest_form() {
         let check = |text: &str, printed: &str| {
             assert_eq!(text.parse::<DecimalNumber>().map(|n| n.to_string()), Ok(printed.to_owned()), "{text}");
         };
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_number() {
+    fn texts_that_are_not_numbers_are_refused() {
         for text in ["", ".", "-", "1,000", "abc", "1.2.3", "1e", "1e99", "0.0000000000000000001", "١"] {
             assert!(text.parse::<DecimalNumber>().is_err(), "{text}");
         }

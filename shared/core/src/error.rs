@@ -1,4 +1,7 @@
 //! The stable names of step errors: public API, matched by the state machines.
+//!
+//! [`ErrorName`] says once what a name means and what a person does next. The command, the API of runs and the table in
+//! `docs/errors.md` are made from it. Names that an execution can fail with besides these are in [`crate::failure`].
 
 use std::fmt;
 
@@ -27,7 +30,7 @@ pub enum ErrorName {
     ClusterFailed,
     /// The Spark step ended with an error.
     EtlFailed,
-    /// A defect or an unknown fault; look at the logs.
+    /// A defect or an unknown fault; read the logs.
     Internal,
 }
 
@@ -62,6 +65,11 @@ impl ErrorName {
         }
     }
 
+    /// The name that is written like this; `None` for names that no step gives.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|name| name.as_str() == text)
+    }
+
     /// Whether the same call may succeed when it is simply made again.
     pub fn is_retryable(self) -> bool {
         match self {
@@ -74,6 +82,76 @@ impl ErrorName {
             | Self::ClusterFailed
             | Self::EtlFailed
             | Self::Internal => false,
+        }
+    }
+
+    /// What has happened, and what the state machine does about it by itself. Whole sentences, for documentation.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::InvalidInput => {
+                "The request, the spec, a contract or a source object is wrong. A source object that cannot be read is \
+                 held: later runs skip it until it is released or replaced."
+            }
+            Self::ContractViolation => {
+                "Data and contract disagree in a way that quarantine cannot solve: a breaking schema change, a missing \
+                 source column, a value that leaves its type while gold or a rule is computed, or too many partitions."
+            }
+            Self::NotFound => {
+                "Something that was named does not exist: a spec, a document, a table, a version or a bucket."
+            }
+            Self::SourceChanged => {
+                "A source object was replaced or deleted after the plan was made. When process finds this, the state \
+                 machine plans again by itself."
+            }
+            Self::Throttled => "The store or a service asked to slow down. The state machine retries 5 times.",
+            Self::Unavailable => {
+                "The store or a service did not answer, or the local disk is full. The state machine retries 5 times."
+            }
+            Self::CommitConflict => {
+                "Another writer changed a table after the plan was made. When process or publish finds this, the state \
+                 machine plans again by itself, up to 8 attempts per run."
+            }
+            Self::ClusterFailed => {
+                "EMR refused to start a cluster (no capacity, a quota, a wrong setting), the cluster ended before its \
+                 work was done or was not ready in time, or a late call asked for the cluster of an attempt that is \
+                 over. The message has EMR's own code and words. No cluster is left running."
+            }
+            Self::EtlFailed => {
+                "The Spark step failed, was cancelled or did not end in time. The message has EMR's reason, the last \
+                 lines of Spark's output and the address of the log."
+            }
+            Self::Internal => "A defect, refused credentials or rights, or an unknown fault.",
+        }
+    }
+
+    /// What a person does next: one phrase without a capital and a full stop, as the command prints it after `next:`.
+    pub fn next_step(self) -> &'static str {
+        match self {
+            Self::InvalidInput => {
+                "correct what the message names, then run again; `sluice check` finds faults of specs and contracts"
+            }
+            Self::ContractViolation => {
+                "change the contract or the source so that they agree, or write to a new table; then run again"
+            }
+            Self::NotFound => "put back what the message names, or name another, then run again",
+            Self::SourceChanged | Self::CommitConflict => "run again when the other writer is done",
+            Self::Throttled => "run again later, or redrive the run; nothing was lost and nothing is done twice",
+            Self::Unavailable => {
+                "run again when the store answers and the disk has room, or redrive the run; nothing was lost and \
+                 nothing is done twice"
+            }
+            Self::ClusterFailed => {
+                "no capacity: allow more instance types (`SLUICE_EMR_WORKER_TYPES`) or subnets; a quota: raise it; a \
+                 wrong setting: correct it; then run again"
+            }
+            Self::EtlFailed => {
+                "read the log that the message names; if memory or disk ran out, raise `SLUICE_EMR_MAX_UNITS` or choose \
+                 larger instance types; then run again"
+            }
+            Self::Internal => {
+                "read the message and the function's log, then run again or redrive the run: what was published is not \
+                 published twice; if it fails the same way, report it with the message"
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod decimal;
 pub mod document;
 pub mod engine;
 pub mod error;
+pub mod failure;
 pub mod name;
 pub mod pipeline;
 pub mod product;

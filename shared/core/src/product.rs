@@ -13,7 +13,7 @@ use crate::name::{PipelineName, PortName, ProductRef, TableRef};
 
 pub use self::parse::{Offered, ProductError, Source};
 
-/// A data product as it was deployed: everything that the doors need to know of it, in one document.
+/// A data product as it was deployed: everything that the HTTP API needs to know of it, in one document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegisteredProduct {

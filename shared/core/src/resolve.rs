@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::contract::{ColumnType, Contract, TableContract};
 use crate::decimal::DecimalNumber;
 use crate::engine::EnginePreference;
+use crate::error::with_sources;
 use crate::name::{ColumnName, Layer, TableName, TableRef};
 use crate::pipeline::{GoldTable, Pipeline, SilverTable, Versioned, WriteMode};
 use crate::spark::{CheckError, check, check_format};
@@ -128,7 +129,7 @@ impl Resolver<'_> {
     fn refused(&self, table: &TableName, error: CheckError) -> SpecError {
         match error {
             CheckError::Sql { source } => self.sql_error(table)(source),
-            other => self.problem(table, other.to_string()),
+            other => self.problem(table, with_sources(&other)),
         }
     }
 

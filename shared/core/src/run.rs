@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::columns::StoredColumn;
 use crate::contract::Severity;
 use crate::engine::EnginePreference;
+use crate::failure::FailureName;
 use crate::name::{PipelineName, RunId, TableRef};
 use crate::source::{SourceId, SourceObject};
 use crate::uri::{FolderUri, ObjectUri};
@@ -351,7 +352,7 @@ pub struct Report {
 pub struct ReportedError {
     /// Stable name.
     #[serde(rename = "Error", default)]
-    pub error: String,
+    pub error: FailureName,
     /// Message.
     #[serde(rename = "Cause", default)]
     pub cause: String,
@@ -376,12 +377,13 @@ impl ReportedError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorName;
 
     #[test]
     fn causes_are_the_functions_own_words() {
         let check = |cause: &str, expected: &str| {
-            let error = ReportedError { error: "NotFound".to_owned(), cause: cause.to_owned() };
-            let expected = ReportedError { error: "NotFound".to_owned(), cause: expected.to_owned() };
+            let error = ReportedError { error: ErrorName::NotFound.into(), cause: cause.to_owned() };
+            let expected = ReportedError { error: ErrorName::NotFound.into(), cause: expected.to_owned() };
             assert_eq!(error.unwrapped(), expected);
         };
         check(r#"{"errorMessage":"no table","errorType":"NotFound","trace":[]}"#, "no table");

@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_tell_address_and_content_apart() {
+    fn ids_differ_by_address_and_by_content() {
         let a: ObjectUri = "s3://b/a.csv".parse().expect("uri");
         let b: ObjectUri = "s3://b/b.csv".parse().expect("uri");
         let ids = [SourceId::of(&a, "1"), SourceId::of(&a, "2"), SourceId::of(&b, "1")];

@@ -47,7 +47,7 @@ pub enum DocumentError {
         kind: DocumentKind,
     },
     /// The document was created by somebody and deleted before it could be read.
-    #[error("document '{uri}' was there and is gone: somebody deletes documents of runs that are under way")]
+    #[error("document '{uri}' has disappeared: somebody deletes documents of runs that are still running")]
     Vanished {
         /// Address of the document.
         uri: String,
@@ -73,7 +73,7 @@ pub enum DocumentError {
         source: serde_json::Error,
     },
     /// The store listed a name that no Sluice document has.
-    #[error("object '{name}' in folder '{uri}' is no document of Sluice: remove it")]
+    #[error("object '{name}' in folder '{uri}' is not a document of Sluice: remove it")]
     AlienName {
         /// Address of the folder.
         uri: String,

@@ -108,7 +108,7 @@ impl DocumentStore {
         url.map(|url| Some(url.into())).map_err(|source| self.fault("sign an address of", path, source))
     }
 
-    /// Writes the document if there is none at `path`. The first writer wins.
+    /// Writes the document if `path` is free. The first writer wins.
     ///
     /// # Errors
     /// See [`DocumentError::name`].
@@ -124,7 +124,7 @@ impl DocumentStore {
         created(self.put_text(path, text.into_bytes(), PutMode::Create).await)
     }
 
-    /// Writes the document if there is none at `path`, and gives the one that is there then: this one or the earlier.
+    /// Writes the document if `path` is free, and returns the one that `path` holds then: this one or the earlier.
     ///
     /// # Errors
     /// As `create` and `read`; `NotFound` when the earlier document is deleted in between.
@@ -148,7 +148,7 @@ impl DocumentStore {
         self.put(path, document, PutMode::Overwrite).await
     }
 
-    /// Reads the document at `path`; `None` when there is none.
+    /// Reads the document at `path`; `None` when it does not exist.
     ///
     /// # Errors
     /// `InvalidInput` naming address and field when the text is not a `T`; else see [`DocumentError::name`].

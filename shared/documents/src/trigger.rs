@@ -28,7 +28,7 @@ pub enum Trigger {
     },
 }
 
-/// Why an S3 event starts no run.
+/// Why an S3 event does not start a run.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum TriggerError {
     /// The object is not below the lake's landing folder.
@@ -135,7 +135,7 @@ struct S3Object {
 impl<'de> Deserialize<'de> for Trigger {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        // Told apart by the field that every EventBridge event has, so that errors are about the shape that was meant.
+        // Recognised by the field that every EventBridge event has, so that errors are about the shape that was meant.
         if value.get("detail-type").is_none() {
             return parse(value).map(Self::Request).map_err(D::Error::custom);
         }
@@ -143,7 +143,7 @@ impl<'de> Deserialize<'de> for Trigger {
         if (event.source.as_str(), event.detail_type.as_str()) != ("aws.s3", "Object Created") {
             let S3Event { source, detail_type, .. } = event;
             return Err(D::Error::custom(format!(
-                "event '{detail_type}' of '{source}' starts no run: send 'Object Created' of 'aws.s3'"
+                "event '{detail_type}' of '{source}' does not start a run: send 'Object Created' of 'aws.s3'"
             )));
         }
         Ok(Self::ObjectCreated { bucket: event.detail.bucket.name, key: event.detail.object.key })
@@ -200,7 +200,7 @@ mod tests {
         );
         check(
             json!({"detail-type": "Object Deleted", "source": "aws.s3", "detail": {"bucket": {"name": "b"}, "object": {"key": "k"}}}),
-            "'Object Deleted' of 'aws.s3' starts no run",
+            "'Object Deleted' of 'aws.s3' does not start a run",
         );
         check(json!("retail"), "expected struct RunRequest");
     }

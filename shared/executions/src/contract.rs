@@ -1,6 +1,6 @@
 //! What every implementation of [`Executions`] holds.
 //!
-//! Tests of the implementations call [`check`]; it is no test itself, so that it can be run against any of them.
+//! Tests of the implementations call [`check`]; it is not a test itself, so that it can be run against any of them.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::ports::{ExecutionStatus, Executions, Redriven, Started};
 
 /// How often the end of an execution is looked for: 600 × 0.1 s = one minute, far longer than a small run takes.
 const LOOKS: u32 = 600;
-/// Time between two looks.
+/// Time between two reads.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Two requests for runs that end by themselves, the first of them with success.
@@ -108,7 +108,7 @@ async fn ended<E: Executions>(
         match executions.describe(run).await.map_err(words)? {
             Some(execution) if execution.status != ExecutionStatus::Running => return Ok(execution.status),
             Some(_) => pause(PAUSE).await,
-            None => return Err(format!("run `{run}` was started and is not there")),
+            None => return Err(format!("run `{run}` was started and does not exist")),
         }
     }
     Err(format!("run `{run}` does not end"))

@@ -33,8 +33,8 @@ pub enum Transition {
     },
 }
 
-/// The states of these transitions, in the order in which they were entered. A state that is entered again, as those of a
-/// loop are, is there again.
+/// The states of these transitions, in the order in which they were entered. A state that is entered again, as in a
+/// loop, is listed again.
 pub fn passed(transitions: impl IntoIterator<Item = Transition>) -> Vec<PassedState> {
     let mut states: Vec<PassedState> = Vec::new();
     for transition in transitions {

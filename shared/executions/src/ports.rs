@@ -16,7 +16,7 @@ pub trait Executions: Send + Sync {
     /// An [`ExecutionFault`].
     fn start(&self, run: &RunId, request: &RunRequest) -> impl Future<Output = Result<Started, ExecutionFault>> + Send;
 
-    /// The execution of a run; `None` where there is none.
+    /// The execution of a run; `None` when it does not exist.
     ///
     /// # Errors
     /// An [`ExecutionFault`].
@@ -44,7 +44,7 @@ pub trait Executions: Send + Sync {
     /// An [`ExecutionFault`].
     fn redrive(&self, run: &RunId) -> impl Future<Output = Result<Redriven, ExecutionFault>> + Send;
 
-    /// Stops an execution. One that has ended, and one that is not there, is no error.
+    /// Stops an execution. One that has ended, or does not exist, is not an error.
     ///
     /// # Errors
     /// An [`ExecutionFault`].
@@ -127,7 +127,7 @@ pub struct ListedExecution {
 /// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ExecutionPage {
-    /// Executions, newest first. May be fewer than asked for though more follow.
+    /// Executions, newest first. There may be fewer than asked for although more follow.
     pub executions: Vec<ListedExecution>,
     /// Where the next page begins; `None` after the last.
     pub next: Option<String>,
@@ -152,7 +152,7 @@ pub enum ExecutionFault {
         /// What happened.
         message: String,
     },
-    /// The token of a page is none.
+    /// The token of a page is not valid.
     #[error("cannot {doing}: {message}")]
     UnknownToken {
         /// What was tried.

@@ -2,7 +2,7 @@
 //!
 //! The run id is made of the caller and the caller's key. A document under that id, which only one call can make, says
 //! what was asked for; then the execution of that name is started with what the document says. So the same request again
-//! finds its run, another request under the same key is told apart, and a call that dies between document and start is
+//! finds its run, another request under the same key is refused, and a call that dies between document and start is
 //! healed by the next one.
 
 use jiff::Timestamp;
@@ -27,7 +27,7 @@ const MAX_KEY_BYTES: usize = 255;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
-/// Why a text is no key.
+/// Why a text is not a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an idempotency key has 1 to {MAX_KEY_BYTES} visible ASCII characters, such as a UUID")]
 pub struct KeyError;
@@ -63,7 +63,7 @@ pub struct Submission {
     pub caller: String,
     /// When.
     pub accepted_at: Timestamp,
-    /// Digest of the request, by which another one is told apart.
+    /// Digest of the request, by which another one is recognised.
     pub digest: String,
     /// The request.
     pub request: RunRequest,
@@ -82,7 +82,7 @@ impl Submission {
     }
 }
 
-/// Why a request became no run.
+/// Why a request did not become a run.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmissionError {
     /// The key was used with another request.
@@ -128,7 +128,7 @@ impl SubmissionError {
     }
 }
 
-/// Makes sure that the run of a submission is there. Safe to repeat, also at the same time.
+/// Makes sure that the run of a submission exists. Safe to repeat, also at the same time.
 ///
 /// # Errors
 /// [`SubmissionError`].

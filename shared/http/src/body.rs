@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::problem::{Problem, ProblemCode};
 
-/// Largest body that is taken, in bytes. Requests are short documents; a statement of 64 KiB is a long one.
+/// Largest body that is accepted, in bytes. Requests are short documents; a statement of 64 KiB is a long one.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 /// Longest time in which a body must have come. Within API Gateway's 29 s for the whole request.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -67,7 +67,10 @@ fn check_media_type(parts: &Parts) -> Result<(), Problem> {
 pub async fn collect(body: Body) -> Result<Vec<u8>, Problem> {
     let limited = Limited::new(body, MAX_BODY_BYTES).collect();
     let collected = tokio::time::timeout(BODY_TIMEOUT, limited).await.map_err(|_| {
-        Problem::new(ProblemCode::RequestTimeout, format!("the body did not come within {} s", BODY_TIMEOUT.as_secs()))
+        Problem::new(
+            ProblemCode::RequestTimeout,
+            format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs()),
+        )
     })?;
     match collected {
         Ok(collected) => Ok(collected.to_bytes().to_vec()),

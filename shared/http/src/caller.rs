@@ -1,4 +1,4 @@
-//! Who calls, as far as the request says. Whether a token is valid is decided by who knows the tokens.
+//! Who calls, as far as the request says. The function that knows the tokens decides whether one is valid.
 
 use std::convert::Infallible;
 
@@ -16,7 +16,7 @@ pub struct GatewayCaller {
 /// What a request carries to be recognised by.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credentials {
-    /// Nothing, or an `Authorization` that is no bearer token.
+    /// Nothing, or an `Authorization` that is not a bearer token.
     None,
     /// A bearer token.
     Bearer(String),
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// The credentials of a request. An authenticated IAM caller goes before a token.
+    /// The credentials of a request. An authenticated IAM caller has precedence over a token.
     pub fn of(parts: &Parts) -> Self {
         if let Some(caller) = parts.extensions.get::<GatewayCaller>() {
             return Self::Gateway(caller.clone());

@@ -30,9 +30,12 @@ pub fn documented(router: Router, document: utoipa::openapi::OpenApi) -> Router 
 /// The line has method, route, status, time and the problem's code; never a query string, a header or a body.
 pub fn guarded(router: Router) -> Router {
     router
-        .fallback(|| async { Problem::new(ProblemCode::NotFound, "there is no such address: see /openapi.json") })
+        .fallback(|| async { Problem::new(ProblemCode::NotFound, "this address does not exist: see /openapi.json") })
         .method_not_allowed_fallback(|method: Method, uri: Uri| async move {
-            Problem::new(ProblemCode::MethodNotAllowed, format!("{} takes no {method}: see /openapi.json", uri.path()))
+            Problem::new(
+                ProblemCode::MethodNotAllowed,
+                format!("{} does not take {method}: see /openapi.json", uri.path()),
+            )
         })
         .layer(middleware::from_fn(pass))
 }

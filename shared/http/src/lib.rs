@@ -8,6 +8,8 @@
 
 pub mod body;
 pub mod caller;
+#[cfg(test)]
+mod documented;
 pub mod guard;
 #[cfg(feature = "lambda")]
 pub mod lambda;

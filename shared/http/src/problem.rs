@@ -11,46 +11,46 @@ use utoipa::ToSchema;
 /// Media type of problems.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// What went wrong, by what the caller does next. Codes are public API: never changed, only added; `docs/errors.md` has
-/// them all.
+/// What went wrong, by what the caller does next. Codes are public API: never changed, only added. The table in
+/// `docs/errors.md` is made from this type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProblemCode {
-    /// The request is not of the documented form: correct the field that the detail names.
+    /// The request is not of the documented form.
     InvalidRequest,
-    /// The SQL statement or filter is refused: correct it at the position that the detail names.
+    /// The SQL statement or filter is refused.
     InvalidSql,
-    /// The cursor or page token is none of ours, or of another table, version or question: begin at the first page.
+    /// The cursor or page token is not valid, or belongs to another table, version or question.
     InvalidCursor,
     /// No credentials, or ones that are unknown, expired or revoked.
     Unauthenticated,
-    /// The caller is known and may not.
+    /// The caller is known and lacks the right.
     Forbidden,
-    /// There is no such thing, or none that the caller may know of.
+    /// It does not exist, or the caller may not know of it.
     NotFound,
-    /// The thing is there, and not by this method.
+    /// The address takes other methods.
     MethodNotAllowed,
-    /// No format that the caller accepts can be had.
+    /// No format that the caller accepts can be given.
     NotAcceptable,
     /// The body came too slowly.
     RequestTimeout,
-    /// Something else is there under this name or key.
+    /// Something else already has this name or key, or the run's state forbids the change.
     Conflict,
-    /// The version was there and has been cleaned up.
+    /// The version existed and has been cleaned up.
     VersionGone,
-    /// The body is larger than is taken.
+    /// The body is larger than the limit.
     BodyTooLarge,
-    /// The body's media type is not taken.
+    /// The body's media type is not supported.
     UnsupportedMediaType,
-    /// The question reads or answers more than one call may: narrow it.
+    /// The question reads or returns more than one call may.
     QueryTooLarge,
-    /// The question takes longer than one call may: narrow it.
+    /// The question takes longer than one call may.
     QueryTooSlow,
-    /// Too much at once: call again after the time in `Retry-After`.
+    /// Too many calls at once.
     TooManyRequests,
-    /// A store or service does not answer: call again.
+    /// A store or service does not answer.
     Unavailable,
-    /// A defect, or data that are not as they must be: tell the operator the request id.
+    /// A defect, or data that are not as they must be.
     Internal,
 }
 
@@ -122,26 +122,53 @@ impl ProblemCode {
         }
     }
 
-    fn title(self) -> &'static str {
+    /// What has happened, in words: one phrase without a capital and a full stop.
+    pub fn title(self) -> &'static str {
         match self {
             Self::InvalidRequest => "the request is not of the documented form",
-            Self::InvalidSql => "the statement or filter is refused",
-            Self::InvalidCursor => "the cursor does not belong to this question",
-            Self::Unauthenticated => "the caller is not known",
-            Self::Forbidden => "the caller may not",
-            Self::NotFound => "there is no such thing here",
-            Self::MethodNotAllowed => "not by this method",
-            Self::NotAcceptable => "no accepted format can be had",
-            Self::RequestTimeout => "the body came too slowly",
-            Self::Conflict => "something else has this name or key",
-            Self::VersionGone => "the version has been cleaned up",
+            Self::InvalidSql => {
+                "the SQL is refused: it is outside of the subset, or names a column or table that does not exist for you"
+            }
+            Self::InvalidCursor => "the cursor or page token is not valid for this question, table and version",
+            Self::Unauthenticated => "no credentials, or a token that is unknown, expired or revoked",
+            Self::Forbidden => "you may not do this, or the address has expired",
+            Self::NotFound => "it does not exist, or you may not know of it",
+            Self::MethodNotAllowed => "the address does not take this method",
+            Self::NotAcceptable => "no format in `Accept` is available",
+            Self::RequestTimeout => "the body did not arrive in time",
+            Self::Conflict => "another request has this key, or the run is in a state that does not allow this",
+            Self::VersionGone => "the version existed and has been cleaned up",
             Self::BodyTooLarge => "the body is too large",
-            Self::UnsupportedMediaType => "the media type is not taken",
-            Self::QueryTooLarge => "the question is too large for one call",
-            Self::QueryTooSlow => "the question takes too long for one call",
-            Self::TooManyRequests => "too much at once",
-            Self::Unavailable => "a service does not answer",
-            Self::Internal => "a defect of ours",
+            Self::UnsupportedMediaType => "the media type of the body is not supported",
+            Self::QueryTooLarge => "the question reads or returns more than one call may",
+            Self::QueryTooSlow => "the question takes longer than one call may",
+            Self::TooManyRequests => "too many calls at once",
+            Self::Unavailable => "a store or service does not answer",
+            Self::Internal => "a defect, or data that are not as they must be",
+        }
+    }
+
+    /// What the caller does next: one phrase, as [`ErrorName::next_step`].
+    pub fn next_step(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "correct `field`; `/openapi.json` describes the form",
+            Self::InvalidSql => "correct it at the position in `detail`",
+            Self::InvalidCursor => "begin again with the first page",
+            Self::Unauthenticated => "use a valid profile file, or call with IAM credentials",
+            Self::Forbidden => {
+                "ask the owner of the product, whose page has the support channels, or ask for a new address"
+            }
+            Self::NotFound => "check the name; `/data-products` lists what you may find",
+            Self::MethodNotAllowed => "see `/openapi.json`",
+            Self::NotAcceptable => "ask for a format that `detail` names",
+            Self::RequestTimeout => "send it again",
+            Self::Conflict => "use a new key, or read the state of the run",
+            Self::VersionGone => "ask for a newer version",
+            Self::BodyTooLarge => "shorten it",
+            Self::UnsupportedMediaType => "send JSON with `content-type: application/json`",
+            Self::QueryTooLarge | Self::QueryTooSlow => "narrow the question, or read by Delta Sharing",
+            Self::TooManyRequests | Self::Unavailable => "call again after `Retry-After`",
+            Self::Internal => "give the operator the request id",
         }
     }
 }
@@ -207,19 +234,30 @@ impl Problem {
 
     /// A step's error, for callers who may read its message.
     pub fn of_step(error: &StepError) -> Self {
-        Self::new(code_of(error.name), error.message.clone())
+        Self::new(error.name.into(), error.message.clone())
+    }
+
+    /// A fault of the lake, for callers who may not read its message: to call again when that can help, else
+    /// `internal` with this detail.
+    pub fn of_lake(name: ErrorName, lasting: impl Into<String>) -> Self {
+        if name.is_retryable() {
+            Self::new(name.into(), "the lake does not answer: call again")
+        } else {
+            Self::new(ProblemCode::Internal, lasting)
+        }
     }
 }
 
-/// The code of a step's error name.
-pub fn code_of(name: ErrorName) -> ProblemCode {
-    match name {
-        ErrorName::InvalidInput | ErrorName::ContractViolation => ProblemCode::InvalidRequest,
-        ErrorName::NotFound => ProblemCode::NotFound,
-        ErrorName::SourceChanged | ErrorName::CommitConflict => ProblemCode::Conflict,
-        ErrorName::Throttled => ProblemCode::TooManyRequests,
-        ErrorName::Unavailable => ProblemCode::Unavailable,
-        ErrorName::ClusterFailed | ErrorName::EtlFailed | ErrorName::Internal => ProblemCode::Internal,
+impl From<ErrorName> for ProblemCode {
+    fn from(name: ErrorName) -> Self {
+        match name {
+            ErrorName::InvalidInput | ErrorName::ContractViolation => Self::InvalidRequest,
+            ErrorName::NotFound => Self::NotFound,
+            ErrorName::SourceChanged | ErrorName::CommitConflict => Self::Conflict,
+            ErrorName::Throttled => Self::TooManyRequests,
+            ErrorName::Unavailable => Self::Unavailable,
+            ErrorName::ClusterFailed | ErrorName::EtlFailed | ErrorName::Internal => Self::Internal,
+        }
     }
 }
 

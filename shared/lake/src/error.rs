@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use deltalake::DeltaTableError;
 use polars::prelude::PolarsError;
-use sluice_core::error::{ErrorName, StepError};
+use sluice_core::error::{ErrorName, StepError, with_sources};
 use sluice_core::name::TableRef;
 use sluice_core::run::RunRef;
 use sluice_core::spec::SpecError;
@@ -33,7 +33,7 @@ pub enum LakeError {
         source: EngineError,
     },
     /// The spec or a contract is wrong.
-    #[error("{}", .problems.iter().map(chain).collect::<Vec<_>>().join("\n"))]
+    #[error("{}", .problems.iter().map(|problem| with_sources(problem)).collect::<Vec<_>>().join("\n"))]
     Spec {
         /// Every problem found.
         problems: Vec<SpecError>,
@@ -152,10 +152,6 @@ pub enum LakeError {
     },
 }
 
-fn chain(error: &SpecError) -> String {
-    StepError::new(ErrorName::InvalidInput, error).message
-}
-
 impl LakeError {
     /// The stable name.
     pub fn name(&self) -> ErrorName {
@@ -176,11 +172,6 @@ impl LakeError {
         }
     }
 
-    /// The error as the state machine gets it.
-    pub fn to_step_error(&self) -> StepError {
-        StepError::new(self.name(), self)
-    }
-
     /// Wraps a Polars error with what was being done.
     pub(crate) fn polars(doing: impl Into<String>) -> impl FnOnce(PolarsError) -> Self {
         let doing = doing.into();
@@ -197,6 +188,12 @@ impl LakeError {
     pub(crate) fn delta(table: &TableRef) -> impl Fn(DeltaTableError) -> Self {
         let table = table.clone();
         move |source| Self::Delta { table: table.clone(), source: Box::new(source) }
+    }
+}
+
+impl From<LakeError> for StepError {
+    fn from(error: LakeError) -> Self {
+        Self::new(error.name(), &error)
     }
 }
 

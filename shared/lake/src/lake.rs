@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lakes_that_readers_would_look_for_elsewhere_are_refused() {
+    fn lakes_whose_address_readers_understand_differently_are_refused() {
         let check = |root: &str, expected: Option<&str>| {
             let opened = Lake::open(&root.parse().expect(root), &StoreOptions::new());
             assert_eq!(opened.err().map(|error| error.to_string()).as_deref(), expected, "{root}");

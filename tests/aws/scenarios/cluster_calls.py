@@ -51,7 +51,7 @@ def event(world: World, deployment: Deployment, name: str) -> JsonObject:
 
 
 def at_once(deployment: Deployment, function: str, payload: JsonObject) -> list[JsonObject]:
-    """The answers to the same call made several times at once. A call that lost may be told to come again."""
+    """The answers to the same call made several times at once. A call that lost the race may fail with an error to be retried."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(lambda _: deployment.invoke(function, payload), range(AT_ONCE)))
     wrong = [answer for answer in answers if answer.error not in (None, "Throttled", "Unavailable")]
@@ -67,14 +67,14 @@ def until(deployment: Deployment, function: str, payload: JsonObject, status: st
         if answer["status"] == status:
             return answer
         time.sleep(ASK_AGAIN_SECONDS)
-    check(False, f"after {MOST_CALLS} calls {function} still answers {answer}, not {status}")
+    check(False, f"after {MOST_CALLS} calls {function} still returns {answer}, not {status}")
     return answer
 
 
 def started(world: World, deployment: Deployment) -> str:
-    """Id of the cluster, which is ready."""
+    """Starts a cluster, waits until it is ready, and returns its id."""
     first = deployment.invoked("start-emr", event(world, deployment, "start-emr.json"))
-    check((first["status"], first["poll"]) == ("starting", 1), f"the first call answers {first}")
+    check((first["status"], first["poll"]) == ("starting", 1), f"the first call returns {first}")
     ready = until(deployment, "start-emr", event(world, deployment, "start-emr-again.json"), "ready")
     made: list[str] = [cluster["Id"] for cluster in deployment.emr.clusters()]
     check(made == [ready["cluster_id"]], f"the cluster is {ready}, EMR has {made}")
@@ -97,7 +97,7 @@ def started_and_submitted(plan: PreparedPlan, world: World, tally: Tally) -> Non
         check(f"runs/retail/{run_id}/etl-1.sql" in keys, f"the script is not kept: {keys}")
         at_once(deployment, "terminate", event(world, deployment, "terminate-attempt.json"))
         late = deployment.invoke("run-etl", again)
-        check(late.error is None and late.payload["status"] == "completed", f"a completed step answers {late}")
+        check(late.error is None and late.payload["status"] == "completed", f"a call for a completed step returns {late}")
         check_gone(deployment)
 
 
@@ -105,20 +105,20 @@ def terminated(name: str, plan: PreparedPlan, world: World, tally: Tally) -> Non
     with planned(world, tally, plan) as (deployment, run_id):
         cluster = started(world, deployment)
         if name == "terminate-sweep.json":
-            told = deployment.invoked("terminate", event(world, deployment, name))
-            check(told["clusters"] == [], f"a cluster whose run is at work was swept away: {told}")
-            # Audited: nobody needs the cluster any more.
+            result = deployment.invoked("terminate", event(world, deployment, name))
+            check(result["clusters"] == [], f"the sweep ended the cluster of a run that is still working: {result}")
+            # After the audit the cluster is no longer needed.
             deployment.bucket.put(f"runs/retail/{run_id}/verdict-1.json", b"{}")
-        told = deployment.invoked("terminate", event(world, deployment, name))
-        check(told["clusters"] == [{"cluster_id": cluster, "status": "terminating"}], f"{name}: {told}")
+        result = deployment.invoked("terminate", event(world, deployment, name))
+        check(result["clusters"] == [{"cluster_id": cluster, "status": "terminating"}], f"{name}: {result}")
         check_gone(deployment)
         late = deployment.invoke("start-emr", event(world, deployment, "start-emr.json"))
-        check(late.error == "ClusterFailed", f"a late call after {name} answers {late}")
+        check(late.error == "ClusterFailed", f"a late call after {name} returns {late}")
         again = deployment.invoked("terminate", event(world, deployment, name))
         check("terminating" not in str(again), f"terminated twice: {again}")
-        check(len(deployment.emr.clusters()) == 1, "a late call made another cluster")
+        check(len(deployment.emr.clusters()) == 1, "a late call created another cluster")
 
 
 def check_gone(deployment: Deployment) -> None:
     alive = deployment.emr.wait_until_gone(GONE_SECONDS)
-    check(not alive, f"clusters that are still there: {alive}")
+    check(not alive, f"clusters that still exist: {alive}")

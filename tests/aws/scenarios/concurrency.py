@@ -1,4 +1,4 @@
-"""Executions beside each other: over the same files, and eight that publish to the same tables."""
+"""Concurrent executions: over the same files, and eight that publish to the same tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from registry import Case, Tally, check, scenario
 from world import World
 
 PUBLISHERS = 8
-# Rounds until all eight are in: a run that was overtaken in every attempt gives up by name and is started again.
+# Rounds until all eight have published: a run whose every attempt met a conflict fails with CommitConflict and is started again.
 MOST_ROUNDS = 4
 
 
@@ -44,7 +44,7 @@ def same_second_day(world: World, tally: Tally) -> None:
 
 
 def eight_publishers(world: World, tally: Tally) -> None:
-    """Each has a landing folder of its own, so each has work that no other can do for it."""
+    """Each has a landing folder of its own, so each has work that no other can do."""
     with world.deployment(tally, "eight") as deployment:
         files = [day.renamed(f"part-{number}/{day.name}") for number, day in enumerate(world.samples.days(PUBLISHERS))]
         deployment.deliver(files)
@@ -55,7 +55,7 @@ def eight_publishers(world: World, tally: Tally) -> None:
         waiting, rounds = requests, 0
         while waiting:
             rounds += 1
-            check(rounds <= MOST_ROUNDS, f"{len(waiting)} of {PUBLISHERS} publishers are not in after {MOST_ROUNDS} rounds")
+            check(rounds <= MOST_ROUNDS, f"{len(waiting)} of {PUBLISHERS} publishers have not published after {MOST_ROUNDS} rounds")
             ended = [(request, running.wait()) for request, running in [(one, deployment.start(one)) for one in waiting]]
             for _, one in ended:
                 check(one.last_state != "Failed" or one.error == "CommitConflict", f"{one}")

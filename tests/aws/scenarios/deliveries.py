@@ -1,4 +1,4 @@
-"""Events that come twice or late, to each function and long after the run."""
+"""Events that are delivered twice or late: to each function, and long after the run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def cases(world: World) -> Iterable[Case]:
 
 
 def delivered(do: str, function: str, world: World, tally: Tally) -> None:
-    """The second run meets the fault, and both runs have made one commit per table."""
+    """The second run meets the fault, and both runs make one commit per table."""
     milliseconds = LATE_MILLISECONDS if do == "delay" else None
     with world.deployment(tally, "deliver") as deployment:
         days = world.samples.days(2)
@@ -39,7 +39,7 @@ def delivered(do: str, function: str, world: World, tally: Tally) -> None:
 
 
 def steps_again(world: World, tally: Tally) -> None:
-    """A delivery of each step of an old run, when a newer run has gone over the tables. Nothing may change."""
+    """Repeats each step of an old run after a newer run changed the tables. Nothing may change."""
     with world.deployment(tally, "old") as deployment:
         days = world.samples.days(2)
         deployment.deliver(days[:1])

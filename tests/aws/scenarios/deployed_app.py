@@ -1,7 +1,7 @@
 """The templates of the CDK app in moto's CloudFormation, and an execution from a schedule's event to published tables through the
 definition that they deploy.
 
-moto does not know every type of resource. Those are left out, each named in `UNSUPPORTED`, which is exact: a type that a later moto
+moto does not support every type of resource. Unsupported ones are left out and named in `UNSUPPORTED`, which is exact: a type that a later moto
 knows has to come off the list. What refers to them gets a text in their place; for an alias of a function that is the ARN that AWS
 would give it, by which moto's Step Functions call the function.
 """
@@ -33,7 +33,7 @@ NAME = f"sluice-{ENVIRONMENT}"
 ASSEMBLY = "SLUICE_CDK_ASSEMBLY"
 STACKS = ("stateful", "stateless")
 STACK_SECONDS = 120.0
-# What moto 5.2.5 cannot make.
+# Types that moto 5.2.5 cannot create.
 UNSUPPORTED = frozenset({
     "AWS::ApiGateway::Account", "AWS::ApiGateway::ApiKey", "AWS::ApiGateway::Authorizer", "AWS::ApiGateway::GatewayResponse",
     "AWS::ApiGateway::Model", "AWS::ApiGateway::RequestValidator", "AWS::ApiGateway::Stage", "AWS::ApiGateway::UsagePlan",
@@ -42,16 +42,16 @@ UNSUPPORTED = frozenset({
     "AWS::Lambda::EventInvokeConfig", "AWS::Pipes::Pipe", "AWS::S3::BucketPolicy", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy", "AWS::Scheduler::Schedule", "AWS::Scheduler::ScheduleGroup", "AWS::SecretsManager::Secret",
 })
-# What moto knows and cannot make because it names what it does not know: rights to call an alias.
+# Supported types that moto cannot create because they refer to something unsupported: rights to call an alias.
 DEPENDENT = frozenset({"AWS::Lambda::Permission"})
-# Properties on which moto 5.2.5 dies: it takes tags of keys for those of another call.
+# Properties on which moto 5.2.5 crashes: it confuses the tags of keys with those of another call.
 MISREAD = (("AWS::KMS::Key", "Tags"),)
 
 
 @scenario("the deployed app")
 def cases(world: World) -> Iterable[Case]:
     if not os.environ.get(ASSEMBLY):
-        raise Unavailable("no synthesized templates: `cargo xtask test --only cdk` makes them")
+        raise Unavailable("the synthesized templates are missing: `cargo xtask test --only cdk` makes them")
     return [Case("from the templates to published tables", deployed)]
 
 
@@ -62,7 +62,7 @@ def deployed(world: World, tally: Tally) -> None:
         one["Type"] for template in templates.values() for one in template["Resources"].values() if not is_known(one["Type"])
     )
     unknown = {kind for kind in left_out if not kind.startswith("Custom::")} - DEPENDENT
-    check(unknown == UNSUPPORTED, f"moto knows {UNSUPPORTED - unknown} and does not know {unknown - UNSUPPORTED}: correct the list")
+    check(unknown == UNSUPPORTED, f"moto supports {UNSUPPORTED - unknown} and does not support {unknown - UNSUPPORTED}: correct the list")
     keep_assets(world, templates)
     cloudformation = world.services.aws("cloudformation")
     made = sum(create(world, cloudformation, stack, adapted(template)) for stack, template in templates.items())
@@ -71,19 +71,19 @@ def deployed(world: World, tally: Tally) -> None:
 
 
 def is_known(kind: str) -> bool:
-    # moto calls the function behind a custom resource, and here there is none.
+    # moto calls the function behind a custom resource, which does not exist here.
     return kind in get_model_map() and kind not in DEPENDENT and not kind.startswith("Custom::")
 
 
 def adapted(template: JsonObject) -> JsonObject:
-    """The template without what moto does not know. The bootstrap of an account is none of the template's business here."""
+    """The template without what moto does not support. The bootstrap of an account is not part of the template here."""
     resources = template["Resources"]
     known = {name: one for name, one in resources.items() if is_known(one["Type"])}
     kept: JsonObject = {key: value for key, value in template.items() if key not in ("Rules", "Parameters", "Conditions")}
     kept["Resources"] = {name: without(one, resources, known) for name, one in known.items()}
     for one in kept["Resources"].values():
         if one["Type"] == "AWS::StepFunctions::StateMachine":
-            # What CloudFormation does, and moto leaves.
+            # What CloudFormation does and moto does not.
             for placeholder, arn in one["Properties"].pop("DefinitionSubstitutions").items():
                 definition = one["Properties"]["DefinitionString"].replace(f"${{{placeholder}}}", arn)
                 one["Properties"]["DefinitionString"] = definition
@@ -97,7 +97,7 @@ def adapted(template: JsonObject) -> JsonObject:
 
 
 def without(value: Json, resources: JsonObject, known: JsonObject) -> Json:
-    """The value with texts in place of references to what is left out."""
+    """The value with texts instead of references to resources that are left out."""
     if isinstance(value, list):
         return [without(one, resources, known) for one in value]
     if not isinstance(value, dict):
@@ -125,7 +125,7 @@ def stand_in(name: str, resources: JsonObject) -> str:
 
 
 def keep_assets(world: World, templates: dict[str, JsonObject]) -> None:
-    """Something in place of each asset, where the bootstrap of an account would have it."""
+    """Puts a placeholder for each asset where the bootstrap of an account would put the asset."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr("bootstrap", "#!/bin/sh\n")
@@ -144,22 +144,22 @@ def keep_assets(world: World, templates: dict[str, JsonObject]) -> None:
 
 
 def create(world: World, cloudformation: BaseClient, stack: str, template: JsonObject) -> int:
-    """Makes a stack; the number of its resources."""
+    """Creates a stack, and returns the number of its resources."""
     bucket, key = "templates", f"{stack}.json"
     store = world.services.aws("s3")
     if stack == STACKS[0]:
         store.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     store.put_object(Bucket=bucket, Key=key, Body=json.dumps(template).encode())
     name = f"{NAME}-{stack}"
-    # Larger than what a call may carry.
+    # The template is too large for the call itself.
     cloudformation.create_stack(
         StackName=name, TemplateURL=f"https://{bucket}.s3.eu-central-1.amazonaws.com/{key}", Capabilities=["CAPABILITY_NAMED_IAM"]
     )
     deadline = time.monotonic() + STACK_SECONDS
-    while (told := cloudformation.describe_stacks(StackName=name)["Stacks"][0])["StackStatus"].endswith("IN_PROGRESS"):
-        check(time.monotonic() < deadline, f"stack {name} is not made: {told}")
+    while (described := cloudformation.describe_stacks(StackName=name)["Stacks"][0])["StackStatus"].endswith("IN_PROGRESS"):
+        check(time.monotonic() < deadline, f"stack {name} is not created: {described}")
         time.sleep(0.2)
-    check(told["StackStatus"] == "CREATE_COMPLETE", f"stack {name} ended as {told['StackStatus']}: {told.get('StackStatusReason')}")
+    check(described["StackStatus"] == "CREATE_COMPLETE", f"stack {name} ended as {described['StackStatus']}: {described.get('StackStatusReason')}")
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
     made = [one for page in pages for one in page["StackResourceSummaries"]]
     check(len(made) == len(template["Resources"]), f"stack {name} has {len(made)} resources of {len(template['Resources'])}")
@@ -167,7 +167,7 @@ def create(world: World, cloudformation: BaseClient, stack: str, template: JsonO
 
 
 def schedule_of(template: JsonObject) -> JsonObject:
-    """What EventBridge Scheduler calls Step Functions with, at its time."""
+    """The call of Step Functions that EventBridge Scheduler makes at the scheduled time."""
     targets = [
         one["Properties"]["Target"] for one in template["Resources"].values() if one["Type"] == "AWS::Scheduler::Schedule"
     ]
@@ -178,14 +178,14 @@ def schedule_of(template: JsonObject) -> JsonObject:
 
 
 def machine_of(world: World, cloudformation: BaseClient) -> str:
-    """The state machine that CloudFormation made, where moto can execute it: its interpreter does not see what its CloudFormation makes,
-    so name and definition are taken from the stack."""
+    """The state machine of the stack, created again so that moto can execute it: moto's interpreter does not see what its CloudFormation
+    creates, so name and definition are taken from the stack."""
     template = cloudformation.get_template(StackName=f"{NAME}-{STACKS[1]}")["TemplateBody"]
     template = json.loads(template) if isinstance(template, str) else template
     machines = [one["Properties"] for one in template["Resources"].values() if one["Type"] == "AWS::StepFunctions::StateMachine"]
     check(len(machines) == 1, f"the stack has {len(machines)} state machines")
     definition = machines[0]["DefinitionString"]
-    check("${" not in definition, "the deployed definition has a placeholder that nobody filled in")
+    check("${" not in definition, "the deployed definition has a placeholder without a value")
     check(f"function:{NAME}-publish:live" in definition, "the deployed definition does not call the aliases")
     role = f"arn:aws:iam::{world.bed.addresses.account}:role/states"
     made = world.services.aws("stepfunctions").create_state_machine(
@@ -207,7 +207,7 @@ def run(world: World, tally: Tally, machine: str, called: JsonObject) -> None:
         except ClientError as error:
             check(error.response["Error"]["Code"] == "ExecutionAlreadyExists", f"the same event again: {error}")
         else:
-            check(False, "the same event again is another execution")
+            check(False, "the same event started a second execution")
         tally.runs += 1
         world.machines.start(machine, f"{called['Name']}-next", request).wait().expect("Skipped")
         deployment.verify(days)

@@ -19,7 +19,7 @@ from world import World
 
 @dataclass(frozen=True)
 class Mailbox:
-    """A topic, and a queue that has all that was told to it."""
+    """A topic, and a queue that has all of its messages."""
 
     topic: str
     queue: str
@@ -65,8 +65,8 @@ def published_and_skipped(world: World, tally: Tally) -> None:
         run = run_through(world, deployment, "validate-request.json", "passed")
         published = sent(world, deployment, "publish", "publish.json")
         check(len(published["tables"]) == 5, f"published {published}")
-        told = sent(world, deployment, "notify", "notify-published.json")
-        check(told["outcome"] == "published", f"notify told {told}")
+        notified = sent(world, deployment, "notify", "notify-published.json")
+        check(notified["outcome"] == "published", f"notify returned {notified}")
         again = event(world, deployment, "validate-request.json")
         again["execution_name"] = event(world, deployment, "notify-skipped.json")["execution_name"]
         planned = deployment.invoked("validate", again)
@@ -75,7 +75,7 @@ def published_and_skipped(world: World, tally: Tally) -> None:
         report = deployment.bucket.json(f"runs/retail/{run}/report.json")
         check(report["outcome"] == "published", f"the report is {report}")
         expected = ["Sluice: retail published", "Sluice: retail skipped, nothing new"]
-        check(sorted(mail.subjects()) == expected, f"people were not told {expected}")
+        check(sorted(mail.subjects()) == expected, f"people were not notified with {expected}")
         deployment.verify(files)
 
 
@@ -88,7 +88,7 @@ def rejected_and_accepted(world: World, tally: Tally) -> None:
         sent(world, deployment, "notify", "notify-rejected.json")
         deployment.verify([])
         refused = deployment.invoke("publish", {"run": {"pipeline": "retail", "run_id": name, "attempt": 1}})
-        check(refused.error == "InvalidInput", f"publish of a rejected attempt answered {refused}")
+        check(refused.error == "InvalidInput", f"publish of a rejected attempt returned {refused}")
         accept(deployment, name)
         planned = sent(world, deployment, "validate", "validate-accept.json")
         check(planned["plan"]["status"] == "accepted", f"the accepted run has the plan {planned}")
@@ -99,7 +99,7 @@ def rejected_and_accepted(world: World, tally: Tally) -> None:
 
 
 def accept(deployment: Deployment, run_id: str) -> None:
-    """A person's word, in the verdict as `sluice runs accept` writes it."""
+    """Writes a person's acceptance into the verdict, as `sluice runs accept` does."""
     key = f"runs/retail/{run_id}/verdict-1.json"
     verdict = deployment.bucket.json(key)
     broken = [
@@ -114,7 +114,7 @@ def accept(deployment: Deployment, run_id: str) -> None:
 
 
 def planned_again(world: World, tally: Tally) -> None:
-    """Another run is faster between this run's audit and its publication."""
+    """Another run commits between this run's audit and its publication."""
     with world.deployment(tally, "replan") as deployment:
         files = world.samples.days(1)
         deployment.deliver(files)
@@ -122,7 +122,7 @@ def planned_again(world: World, tally: Tally) -> None:
         deployment.execute().expect("Published")
         late = deployment.invoke("publish", event(world, deployment, "publish.json"))
         conflict = event(world, deployment, "validate-replan.json")["conflict"]["Error"]
-        check(late.error == conflict, f"publish was overtaken and answered {late}")
+        check(late.error == conflict, f"another run committed first, and publish returned {late}")
         planned = sent(world, deployment, "validate", "validate-replan.json")
         check(planned["run"]["attempt"] == 2, f"planned again: {planned}")
         check(planned["plan"]["status"] == "skipped", f"the other run left nothing to do, and the plan is {planned}")
@@ -141,18 +141,18 @@ def failed(world: World, tally: Tally) -> None:
             "validate", {"execution_name": refused["execution_name"], "request": refused["state"]["request"]}
         )
         wanted = refused["state"]["error"]
-        check(answer.error == wanted["Error"], f"validate answered {answer}")
-        found, told = answer.payload["errorMessage"], json.loads(wanted["Cause"])["errorMessage"]
-        check(found.split(",")[0] == told.split(",")[0], f"the sample event tells {told!r}, the function {found!r}")
+        check(answer.error == wanted["Error"], f"validate returned {answer}")
+        found, sample = answer.payload["errorMessage"], json.loads(wanted["Cause"])["errorMessage"]
+        check(found.split(",")[0] == sample.split(",")[0], f"the sample event has {sample!r}, the function returns {found!r}")
         sent(world, deployment, "notify", "notify-failed-validate.json")
         subjects = mail.subjects()
         expected = ["Sluice: retail failed", "Sluice: retail failed", "Sluice: unknown failed"]
-        check(sorted(subjects) == expected, f"people were told {subjects}")
+        check(sorted(subjects) == expected, f"people were notified with {subjects}")
         deployment.verify([])
 
 
 def plan_for(world: World, deployment: Deployment, name: str) -> None:
-    """Plans the run that a notification is about, as often as it has attempts."""
+    """Plans the run of a notification, once for each of its attempts."""
     state = event(world, deployment, name)["state"]
     request = event(world, deployment, "validate-request.json")
     planned = deployment.invoked("validate", {**request, "execution_name": state["run"]["run_id"]})
@@ -163,7 +163,7 @@ def plan_for(world: World, deployment: Deployment, name: str) -> None:
 
 
 def folders(world: World, tally: Tally) -> None:
-    """Spec and files of this machine, tables on S3."""
+    """Spec and files on this machine, tables on S3."""
     name = "validate-request-local.json"
     with world.deployment(tally, "folders") as deployment:
         files = world.samples.days(1)
@@ -181,13 +181,13 @@ def folders(world: World, tally: Tally) -> None:
 
 
 def wrong_payloads(world: World, tally: Tally) -> None:
-    """An unknown field is refused by its name, directly and as the input of an execution."""
+    """An unknown field is refused with its name, in a direct call and as the input of an execution."""
     functions = ("validate", "process", "quality-check", "publish", "notify")
     samples = ("validate-request.json", "process.json", "quality-check.json", "publish.json", "notify-skipped.json")
     with world.deployment(tally, "wrong") as deployment:
         for function, sample in zip(functions, samples, strict=True):
             answer = deployment.invoke(function, {**event(world, deployment, sample), "surprise": 1})
-            check(answer.error == "InvalidInput", f"{function} took a field that it does not know: {answer}")
+            check(answer.error == "InvalidInput", f"{function} accepted an unknown field: {answer}")
             check("surprise" in answer.payload["errorMessage"], f"{function} does not name the field: {answer}")
         ended = deployment.execute({**deployment.request, "surprise": 1}).expect("Failed")
         check(ended.error == "InvalidInput", f"the execution does not show the error: {ended}")
@@ -197,7 +197,7 @@ def wrong_payloads(world: World, tally: Tally) -> None:
 def run_through(
     world: World, deployment: Deployment, request: str, decision: str, execution_name: str | None = None
 ) -> str:
-    """Plans, processes and audits by direct calls; returns the run's id."""
+    """Plans, processes and audits with direct calls; returns the run's id."""
     asked = event(world, deployment, request)
     run_id: str = execution_name or asked["execution_name"]
     planned = deployment.invoked("validate", {**asked, "execution_name": run_id})

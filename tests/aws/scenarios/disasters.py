@@ -1,7 +1,7 @@
-"""Disasters: a table is broken, or the lake is lost and its copy in another bucket takes over.
+"""Disasters: a table is damaged, or the lake is lost and its copy in another bucket takes over.
 
 Measured as an operator would: the recovery point is the age of what the tables have right after `sluice restore`, the recovery time
-how long the command and the first run after it take. The copy is what replication leaves: objects arrive in no order, and the last
+is how long the command and the first run after it take. The copy is what replication leaves: objects arrive in any order, and the last
 have not arrived yet.
 """
 
@@ -25,7 +25,7 @@ from tables import TableContent
 from world import World
 
 DAYS = 4
-# Objects that had not been copied when the lake was lost, of those that the last run wrote.
+# Share of the last run's objects that had not been copied when the lake was lost.
 SHARES_LOST = (0.1, 0.5, 0.9)
 SILVER = "silver/sales/transactions"
 
@@ -40,7 +40,7 @@ def cases(world: World) -> Iterable[Case]:
 
 
 def published(world: World, deployment: Deployment) -> list[str]:
-    """Runs of some days, one after the other; the keys that the last of them wrote."""
+    """Runs several days, one after the other, and returns the keys that the last run wrote."""
     days = world.samples.days(DAYS)
     before: set[str] = set()
     for day in days:
@@ -58,8 +58,8 @@ def restore(world: World, lake: str, *words: str) -> JsonObject:
     return page
 
 
-def told(name: str, page: JsonObject, at: datetime.datetime, seconds: float) -> None:
-    """Recovery point and recovery time."""
+def print_recovery(name: str, page: JsonObject, at: datetime.datetime, seconds: float) -> None:
+    """Prints recovery point and recovery time."""
     kept = page["restoration"]["tables"]
     newest = max(str(table["to_committed_at"])[:19] for table in kept if table["to_committed_at"])
     age = (at - datetime.datetime.fromisoformat(f"{newest}+00:00")).total_seconds()
@@ -80,7 +80,7 @@ def broken(world: World, tally: Tally) -> None:
         page = restore(world, deployment.created.lake)
         check(any(table["to"] != table["from"] for table in page["restoration"]["tables"]), f"nothing was set back: {page}")
         deployment.execute().expect("Published")
-        told("a table is broken", page, at, time.monotonic() - began)
+        print_recovery("a table is broken", page, at, time.monotonic() - began)
         deployment.settle()
         deployment.verify(world.samples.days(DAYS))
 
@@ -90,7 +90,7 @@ def lost(world: World, tally: Tally, share: float) -> None:
     with world.deployment(tally, "lost") as lake, world.deployment(tally, "copy") as copy:
         last = published(world, lake)
         missing = set(chance.sample(last, round(len(last) * share)))
-        # Deliveries are written first, and minutes before a run is through: they have arrived.
+        # Deliveries are written first, minutes before a run completes, so they have been copied.
         missing = {key for key in missing if not key.startswith("landing/")}
         at = datetime.datetime.now(datetime.UTC)
         keys = [key for key in lake.bucket.list() if key not in missing]
@@ -100,12 +100,12 @@ def lost(world: World, tally: Tally, share: float) -> None:
         began = time.monotonic()
         page = restore(world, copy.created.lake, "--was", lake.created.lake)
         copy.settle()
-        told(f"the lake is lost, {share:.0%} not copied", page, at, time.monotonic() - began)
+        print_recovery(f"the lake is lost, {share:.0%} not copied", page, at, time.monotonic() - began)
         verify_copy(world, tally, copy, lake)
 
 
 def verify_copy(world: World, tally: Tally, copy: Deployment, lake: Deployment) -> None:
-    """The copy holds exactly what was delivered, whether a row was copied or taken in again."""
+    """Checks that the copy holds exactly what was delivered, whether a row was copied or read again."""
     expected = world.oracle.expected(world.samples.days(DAYS), False)
     found = {name: renamed(table, lake.lake.landing) for name, table in tables.content(copy.lake).items()}
     tally.rows_expected += tables.row_count(expected)
@@ -114,14 +114,14 @@ def verify_copy(world: World, tally: Tally, copy: Deployment, lake: Deployment) 
     check(not apart, "the copy is wrong: " + "; ".join(apart))
     twice = tables.duplicates(copy.lake)
     tally.duplicates += twice
-    check(twice == 0, f"{twice} rows are there twice in some version")
+    check(twice == 0, f"{twice} rows are duplicated in some version")
     orphans = audit.unaudited(copy.lake)
     tally.orphans += sum(rows for _, rows in orphans)
     check(not orphans, f"published without a verdict: {orphans[:5]}")
 
 
 def renamed(table: TableContent, landing: str) -> TableContent:
-    """Rows that were copied name their files where those were; the same rows with the names that they have in the copy."""
+    """The rows with the file names of the copy: copied rows still name the files of the original."""
     rows = Counter(
         {tuple(value.removeprefix(landing) for value in row): count for row, count in table.rows.items()}
     )

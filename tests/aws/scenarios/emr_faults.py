@@ -1,4 +1,4 @@
-"""What EMR does to a run, one fault at a time: each has its name, people are told, and no cluster stays."""
+"""Faults of EMR, one at a time: each run fails with the right error name, people are notified, and no cluster stays."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from large_runs import large_request
 from registry import Case, Tally, check, scenario
 from world import World
 
-# Bound of both loops here: more than a cluster and a step of a second need.
+# Limit of both loops here: more than a cluster and a step of one second need.
 MOST_POLLS = 12
-# Clusters that end need a moment; long before they would end for being idle.
+# Ending clusters takes a moment, but far less than the idle timeout.
 GONE_SECONDS = 5.0
-# Calls of EMR that every run makes and that may be repeated at once.
+# Calls of EMR that every run makes and that may be repeated immediately.
 REPEATABLE = ("ListClusters", "DescribeCluster", "ListSteps", "TerminateJobFlows")
-# More than any client repeats, in all attempts of a task.
+# More than all retries of the clients in all attempts of a task.
 FOR_EVER = 1000
 
 
@@ -31,17 +31,17 @@ class Trouble:
     faults: Sequence[EmrFault]
     error: str
     # Part of the cause that people read.
-    told: str
+    message: str
     # The state that fails.
     state: str
     steps: EmrSteps = EmrSteps()
     clusters: int = 1
 
 
-def broken_output(breakage: str, told: str) -> Trouble:
+def broken_output(breakage: str, message: str) -> Trouble:
     script = str(__file__).replace("scenarios/emr_faults.py", "spark_output.py")
     steps = EmrSteps("command", (sys.executable, script, breakage))
-    return Trouble(f"output of Spark: {breakage}", (), "EtlFailed", told, "QualityCheck", steps)
+    return Trouble(f"output of Spark: {breakage}", (), "EtlFailed", message, "QualityCheck", steps)
 
 
 TROUBLES = (
@@ -55,7 +55,7 @@ TROUBLES = (
         clusters=0,
     ),
     Trouble(
-        "found wrong while it starts",
+        "fails validation while it starts",
         [EmrFault("cluster_invalid", message="The AMI is gone")],
         "ClusterFailed",
         "The AMI is gone",
@@ -71,7 +71,7 @@ TROUBLES = (
     Trouble(
         "launch throttled for ever",
         [EmrFault("throttle", "RunJobFlow", times=FOR_EVER)],
-        # After a launch that failed nobody launches again for minutes; the loop here is over before that.
+        # After a failed launch start-emr waits minutes before the next one; the loop here ends before that.
         "ClusterFailed",
         "60 polls",
         "ClusterOverdue",
@@ -110,21 +110,21 @@ def troubled(trouble: Trouble, world: World, tally: Tally) -> None:
     ) as deployment:
         deployment.deliver(world.samples.days(1))
         deployment.emr.add_faults(trouble.faults)
-        # Of those that last for ever, one at least happens.
+        # Of the faults that last forever, at least one happens.
         tally.faults += sum(fault.times if fault.times < FOR_EVER else 1 for fault in trouble.faults) or 1
         machine = world.machines.create(
             f"{deployment.name}-short", deployment.created.function_arns, most_polls=MOST_POLLS
         )
         tally.runs += 1
         ended = world.machines.start(machine, deployment.new_name(), large_request(deployment)).wait().expect("Failed")
-        # The definition's own net: neither the rule nor idle time has done anything yet.
+        # Only the definition's own net has acted: neither the rule nor the idle timeout yet.
         alive = deployment.emr.wait_until_gone(GONE_SECONDS)
-        check(not alive, f"clusters that are still there: {alive}")
+        check(not alive, f"clusters that still exist: {alive}")
         check(ended.error == trouble.error, f"{ended}, not {trouble.error}")
-        check(trouble.told in (ended.cause or ""), f"nobody is told of {trouble.told!r}: {ended}")
+        check(trouble.message in (ended.cause or ""), f"the cause does not name {trouble.message!r}: {ended}")
         states = [visit.state for visit in ended.trace.visits]
         end = "NotifyFailed" if trouble.state == "QualityCheck" else "TerminateAfterFailure"
-        check(states[states.index(end) - 1] == trouble.state, f"{trouble.state} is not what failed: {ended.trace.told()}")
+        check(states[states.index(end) - 1] == trouble.state, f"{trouble.state} is not what failed: {ended.trace.summary()}")
         judge(deployment, trouble, ended.name)
 
 
@@ -132,6 +132,6 @@ def judge(deployment: Deployment, trouble: Trouble, run_id: str) -> None:
     made = deployment.emr.clusters()
     check(len(made) == trouble.clusters, f"{len(made)} clusters were made, not {trouble.clusters}")
     report = deployment.bucket.find_json(f"runs/retail/{run_id}/report.json")
-    told = None if report is None else (report["outcome"], report["error"]["Error"])
-    check(told == ("failed", trouble.error), f"people are told {told}")
+    reported = None if report is None else (report["outcome"], report["error"]["Error"])
+    check(reported == ("failed", trouble.error), f"the report says {reported}")
     deployment.verify([])

@@ -1,4 +1,4 @@
-"""A KMS key of the deployment's choice is on everything that is written."""
+"""Everything that is written is encrypted with the KMS key of the deployment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def every_write(world: World, tally: Tally) -> None:
         for day in days:
             deployment.deliver([day])
             deployment.execute().expect("Published")
-        # The request that begins an object says how it is encrypted; parts of an upload follow their beginning.
+        # The request that begins an object says how it is encrypted; parts of an upload inherit that.
         begun: dict[str, S3Request] = {}
         for one in deployment.requests():
             if one.action == "PutObject" and one.role in FUNCTIONS:
@@ -35,11 +35,11 @@ def every_write(world: World, tally: Tally) -> None:
 
 
 def no_key(world: World, tally: Tally) -> None:
-    """Then the bucket's own encryption counts, and a header would overrule it."""
+    """Without a key the bucket's own encryption applies, and a header would override it."""
     with world.deployment(tally, "plain") as deployment:
         days = world.samples.days(1)
         deployment.deliver(days)
         deployment.execute().expect("Published")
         named = [one for one in deployment.requests() if one.role in FUNCTIONS and one.sse is not None]
-        check(not named, f"writes name an encryption that nobody asked for: {named[:5]}")
+        check(not named, f"writes name an encryption that was not configured: {named[:5]}")
         deployment.verify(days)

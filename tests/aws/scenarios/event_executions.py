@@ -1,4 +1,4 @@
-"""Executions that AWS starts with its own events: an object that arrived, a schedule, and a person's acceptance."""
+"""Executions that AWS starts with its own events: a new object, a schedule, and a person's acceptance."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from scenarios.direct_calls import accept
 from world import World
 
 OBJECT_CREATED = "validate-s3-object-created.json"
-# EventBridge names executions by two ids. Names of staged files hold the run's id, and the store of the bed (s3s-fs) keeps
-# an object's metadata in a file whose name is the key in base64: with both ids it is longer than a file name may be.
+# EventBridge names executions with two ids. Names of staged files contain the run's id, and the store of the bed (s3s-fs) keeps
+# an object's metadata in a file whose name is the key in base64: with both ids it would exceed the limit for file names.
 NAME_CHARACTERS = 36
 
 
@@ -27,15 +27,15 @@ def cases(world: World) -> Iterable[Case]:
 
 
 def arrived(world: World, deployment: Deployment) -> tuple[JsonObject, SourceFile]:
-    """The event of S3, and the file that it tells of at the very key it tells."""
+    """The event of S3, and the file it announces, under the key in the event."""
     event = world.events.take(OBJECT_CREATED, deployment.name)
     key: str = event["request"]["detail"]["object"]["key"]
-    check(key.startswith("landing/retail/"), f"{OBJECT_CREATED} tells of {key}")
+    check(key.startswith("landing/retail/"), f"{OBJECT_CREATED} names {key}")
     return event, world.samples.day(0).renamed(key.removeprefix("landing/retail/"))
 
 
 def object_created(world: World, tally: Tally) -> None:
-    """EventBridge delivers at least once: the second delivery at the same time, the third when all is done."""
+    """EventBridge delivers at least once: here a second delivery at the same time and a third one after the run."""
     with world.deployment(tally, "arrived") as deployment:
         event, file = arrived(world, deployment)
         deployment.deliver([file])
@@ -50,7 +50,7 @@ def object_created(world: World, tally: Tally) -> None:
 
 
 def scheduled(world: World, tally: Tally) -> None:
-    """The contract is as it was, so every refused row is refused again and stays where it is."""
+    """The contract has not changed, so every quarantined row breaks its rule again and stays where it is."""
     with world.deployment(tally, "schedule") as deployment:
         files = world.samples.days(1)
         deployment.deliver(files)

@@ -1,4 +1,4 @@
-"""The judges judged: each has to find what is planted for it, else its silence in the other scenarios means nothing."""
+"""Tests of the judges: each must find the fault that is planted for it; otherwise its success in the other scenarios proves nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def cases(world: World) -> Iterable[Case]:
 
 
 def commit(deployment: Deployment, table: str, action: JsonObject) -> None:
-    """Writes a version into a table's log, as nobody but publish may."""
+    """Writes a version into a table's log, which only publish may do."""
     version = deployment.lake.open(table).version() + 1
     info = {"commitInfo": {"timestamp": int(time.time() * 1000), "operation": "WRITE"}}
     text = "\n".join(json.dumps(line) for line in (info, action)) + "\n"
@@ -45,13 +45,13 @@ def commit(deployment: Deployment, table: str, action: JsonObject) -> None:
 
 
 def added(deployment: Deployment, table: str) -> JsonObject:
-    """The first file of a table, as its log has it."""
+    """The first file of a table, from its log."""
     add: JsonObject = next(entry.of("add")[0] for entry in deployment.lake.log(table))
     return add
 
 
 def refused(world: World, deployment: Deployment) -> Tally:
-    """What `verify` counts of a lake that it must refuse."""
+    """What `verify` counts for a lake that it must refuse."""
     judged = Tally()
     honest, deployment.tally = deployment.tally, judged
     try:
@@ -60,7 +60,7 @@ def refused(world: World, deployment: Deployment) -> Tally:
         return judged
     finally:
         deployment.tally = honest
-    raise CheckFailed("a lake with planted faults was found good")
+    raise CheckFailed("a lake with planted faults passed verification")
 
 
 def published(world: World, deployment: Deployment) -> None:
@@ -88,7 +88,7 @@ def planted_rows(world: World, tally: Tally) -> None:
         commit(deployment, BRONZE, {"txn": brought})
         tally.faults += 1
         repeated = repeated_sources(deployment.lake)
-        check(len(repeated) == 1 and brought["appId"] in repeated[0], f"the second commit is told as {repeated}")
+        check(len(repeated) == 1 and brought["appId"] in repeated[0], f"the second commit is reported as {repeated}")
 
 
 def lost_rows(world: World, tally: Tally) -> None:
@@ -101,11 +101,11 @@ def lost_rows(world: World, tally: Tally) -> None:
         judged = refused(world, deployment)
         check(judged.rows_found < judged.rows_expected, f"the loss was not counted: {judged}")
         apart = tables.differences(world.oracle.expected(world.samples.days(1)), tables.content(deployment.lake))
-        check(len(apart) == 1 and apart[0].startswith(SILVER), f"the loss is told as {apart}")
+        check(len(apart) == 1 and apart[0].startswith(SILVER), f"the loss is reported as {apart}")
 
 
 def differing_traces(world: World, tally: Tally) -> None:
-    """One trace against itself with one thing changed at a time."""
+    """Compares a trace with itself, with one thing changed at a time."""
     with world.deployment(tally, "trace") as deployment:
         published(world, deployment)
         trace = deployment.execute().expect("Skipped").trace
@@ -129,7 +129,7 @@ def differing_traces(world: World, tally: Tally) -> None:
 
 
 def left_behind(world: World, tally: Tally) -> None:
-    """A child that keeps a port and outlives whoever started it."""
+    """A child that keeps a port open and outlives the process that started it."""
     marker = f"left-behind-{uuid.uuid4().hex}"
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -151,4 +151,4 @@ def left_behind(world: World, tally: Tally) -> None:
         check(any(str(child.pid) in one for one in left), f"the process is not found: {left}")
         check(f"port {port} is still open" in left, f"the port is not found: {left}")
         left = leftovers.remains(before, marker, world.folder / "no such folder")
-        check(left == [], f"found although it is gone: {left}")
+        check(left == [], f"found although it has ended: {left}")

@@ -1,4 +1,4 @@
-"""Functions that are killed around each of their writes, run out of memory or time, or are turned away."""
+"""Functions that are killed around each of their writes, run out of memory or time, or are throttled."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from registry import Case, Tally, check, scenario
 from scenarios.s3_faults import undisturbed
 from world import World
 
-# Of the bed's log: what changes the store. A part of an upload is none of it; its completion is.
+# The actions in the bed's log that change the store. A part of an upload does not; its completion does.
 WRITES = ("PutObject", "DeleteObject")
 KILLS = ("kill_before", "kill_during", "kill_after")
-# Above the longest step on a busy machine, with a cold start.
+# Longer than the longest step on a busy machine, including a cold start.
 MID_WRITE_TIMEOUT = FunctionSettings(timeout_seconds=8)
-# Less than any of our functions needs to start.
+# Less memory than any of our functions needs to start.
 TOO_LITTLE_MEMORY = FunctionSettings(memory_mb=4)
 
 
@@ -27,7 +27,7 @@ class Write:
 
     function: str
     action: str
-    # Place among the function's writes of this action, and among those of them that have a body; both from 0.
+    # Position among the function's writes of this action, and among those with a body; both from 0.
     number: int
     upload: int | None
 
@@ -35,7 +35,7 @@ class Write:
         return f"{self.action} {self.number + 1} of {self.function}"
 
     def fault(self, kind: str) -> Fault:
-        """This fault at this write. Only a write with a body can be cut within it, and only such are counted then."""
+        """This fault at this write. Only a write with a body can be cut in the middle, and only such writes are counted for that."""
         skip = self.upload if kind == "kill_during" else self.number
         check(skip is not None, f"{self} has no body")
         return s3(kind, self.function, self.action, skip=skip or 0)
@@ -48,7 +48,7 @@ def cases(world: World) -> Iterable[Case]:
     found: list[Case] = []
     for index, write in enumerate(writes):
         kinds = [kind for kind in KILLS if write.upload is not None or kind != "kill_during"]
-        # In CI each write is killed in one way, and neighbours in different ones.
+        # In CI each write is killed in one way, and neighbouring writes in different ways.
         chosen = kinds if world.scope.is_soak else [kinds[index % len(kinds)]]
         found += [Case(f"{kind} {write}", partial(killed, kind, write)) for kind in chosen]
     hanging = writes if world.scope.is_soak else first_and_last(writes)
@@ -59,7 +59,7 @@ def cases(world: World) -> Iterable[Case]:
 
 
 def writes_of_second_run(world: World) -> list[Write]:
-    """The writes of a run that extends tables, in order; the runs that are disturbed are such runs."""
+    """The writes of a run that extends tables, in order; the disturbed runs are of this kind."""
     log = [request for request in undisturbed(world) if request.action in WRITES and request.role in FUNCTIONS]
     plans = [at for at, request in enumerate(log) if request.key.endswith("/plan-1.json")]
     check(len(plans) == 2, f"two runs wrote {len(plans)} plans")
@@ -72,7 +72,7 @@ def writes_of_second_run(world: World) -> list[Write]:
 
 
 def first_and_last(writes: list[Write]) -> list[Write]:
-    """Of process and publish, which write more than a document, the first write and the last."""
+    """The first and the last write of process and publish, which write more than one document."""
     chosen: list[Write] = []
     for function in ("process", "publish"):
         own = [write for write in writes if write.function == function and write.action == "PutObject"]
@@ -81,7 +81,7 @@ def first_and_last(writes: list[Write]) -> list[Write]:
 
 
 def killed(kind: str, write: Write, world: World, tally: Tally) -> None:
-    """A function that dies once is called again by the state machine, and the same execution succeeds."""
+    """The state machine retries a function that dies once, and the same execution succeeds."""
     with world.deployment(tally, "kill") as deployment:
         first, second = world.samples.days(2)
         deployment.deliver([first])
@@ -95,7 +95,7 @@ def killed(kind: str, write: Write, world: World, tally: Tally) -> None:
 
 
 def timed_out(write: Write, world: World, tally: Tally) -> None:
-    """The write is done and the function never hears of it, until its time is up."""
+    """The write succeeds, but the function never gets the response, until its time is up."""
     with world.deployment(tally, "hang", {write.function: MID_WRITE_TIMEOUT}) as deployment:
         first, second = world.samples.days(2)
         deployment.deliver([first])
@@ -109,7 +109,7 @@ def timed_out(write: Write, world: World, tally: Tally) -> None:
 
 
 def out_of_memory(function: str, world: World, tally: Tally) -> None:
-    """Nothing heals a function that is too small: the execution fails by name, says so, and shows nobody anything."""
+    """Retries do not help a function with too little memory: the execution fails with a clear error and publishes nothing."""
     with world.deployment(tally, "memory", {function: TOO_LITTLE_MEMORY}) as deployment:
         deployment.deliver(world.samples.days(1))
         ended = deployment.execute().expect("Failed")
@@ -117,7 +117,7 @@ def out_of_memory(function: str, world: World, tally: Tally) -> None:
         check(ended.trace.error_names() == ["Runtime.ExitError"] * 2, f"errors {ended.trace.error_names()}")
         check(ended.error == "Runtime.ExitError", f"{ended}")
         report = deployment.bucket.find_json(f"runs/retail/{ended.name}/report.json")
-        check(report is not None and report["outcome"] == "failed", f"nobody was told: {report}")
+        check(report is not None and report["outcome"] == "failed", f"the failure was not reported: {report}")
         deployment.verify([])
 
 

@@ -1,7 +1,7 @@
 """The large branch with real Spark: the whole state machine, the real functions, an EMR whose steps run spark-sql.
 
-The lake is a folder: Spark here has no client for S3, and needs none for what is compared. What Spark and the functions wrote
-together has to be what the command wrote in one process.
+The lake is a folder: the local Spark has no client for S3 and does not need one for this comparison. What Spark and the functions
+wrote together must equal what the command wrote in one process.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def cases(world: World) -> Iterable[Case]:
 
 
 class Folder:
-    """A deployment whose lake is a folder of this machine."""
+    """A deployment whose lake is a folder on this machine."""
 
     def __init__(self, world: World, deployment: Deployment, folder: pathlib.Path) -> None:
         self._world = world
@@ -60,7 +60,7 @@ class Folder:
             (self.landing / file.name).write_bytes(file.body)
 
     def verify(self, files: Sequence[SourceFile]) -> None:
-        """The tables hold exactly these files, once."""
+        """Checks that the tables hold exactly these files, once."""
         tally = self.deployment.tally
         expected, found = self._world.oracle.expected(files), tables.content(self.lake)
         tally.rows_expected += tables.row_count(expected)
@@ -69,9 +69,9 @@ class Folder:
         tally.duplicates += twice
         apart = tables.differences(expected, found)
         check(not apart, "the tables are wrong: " + "; ".join(apart))
-        check(twice == 0, f"{twice} rows are there twice")
+        check(twice == 0, f"{twice} rows are duplicated")
         alive = self.deployment.emr.alive()
-        check(not any("WAITING" in one or "RUNNING" in one for one in alive), f"clusters that are still there: {alive}")
+        check(not any("WAITING" in one or "RUNNING" in one for one in alive), f"clusters that still exist: {alive}")
 
 
 @contextmanager
@@ -87,14 +87,14 @@ def engine_of(folder: Folder, engine: str) -> JsonObject:
 
 
 def in_turn(world: World, tally: Tally) -> None:
-    """Each engine goes on where the other one stopped; the tables do not tell which."""
+    """Each engine continues where the other one stopped, and the tables are the same as with one engine."""
     with on_a_folder(world, tally, "large") as folder:
         days = world.samples.days(3)
         for day, engine in zip(days, ("emr", "lambda", "emr"), strict=True):
             folder.deliver([day])
             ended = folder.deployment.execute(engine_of(folder, engine)).expect("Published")
             states = {visit.state for visit in ended.trace.visits}
-            check(("RunEtl" in states) == (engine == "emr"), f"not on {engine}: {ended.trace.told()}")
+            check(("RunEtl" in states) == (engine == "emr"), f"not on {engine}: {ended.trace.summary()}")
         folder.verify(days)
         folder.deployment.execute(engine_of(folder, "emr")).expect("Skipped")
         made = folder.deployment.emr.clusters()
@@ -109,17 +109,17 @@ def rejected(world: World, tally: Tally) -> None:
 
 
 def same_states(world: World, tally: Tally) -> None:
-    """moto's interpreter and the command's go the same way; how often they poll is a matter of time."""
+    """moto's interpreter and the command's pass the same states; how often they poll depends on timing."""
     with on_a_folder(world, tally, "theirs") as theirs, on_a_folder(world, tally, "ours") as ours:
         for folder in (theirs, ours):
             folder.deliver(world.samples.days(1))
         name, request = theirs.deployment.new_name(), large_request(theirs.deployment)
         ended = theirs.deployment.execute(request, name).expect("Published")
         trace, finished = ours.deployment.execute_locally(request, name, ours.address)
-        check(finished.code == 0, f"the command's run went wrong: {finished}")
+        check(finished.code == 0, f"the command's run failed: {finished}")
         left, right = traces.without_polls(ended.trace), traces.without_polls(trace)
         left.bucket, right.bucket = theirs.address, ours.address
         apart = traces.differences(left, right)
-        check(not apart, f"moto and the command went apart: {'; '.join(apart)}")
+        check(not apart, f"moto and the command differ: {'; '.join(apart)}")
         for folder in (theirs, ours):
             folder.verify(world.samples.days(1))

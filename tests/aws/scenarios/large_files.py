@@ -1,4 +1,4 @@
-"""A file of a table that is larger than one part of an upload, and a function that dies between two of its parts."""
+"""A table file that is larger than one part of an upload, and a function that dies between two of its parts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tables import BRONZE
 from world import World
 
 ROWS = 120_000
-# Bytes of each description that no codec makes smaller. Parts have 8 MiB, and these make more than 10 MB.
+# Incompressible bytes in each description. Parts have 8 MiB, and the file exceeds 10 MB.
 NOISE_BYTES = 90
 
 
@@ -35,8 +35,8 @@ def in_parts(world: World, tally: Tally) -> None:
         sent = Counter(
             one.key for one in deployment.requests() if one.action == "PutObject" and one.key.startswith(f"{BRONZE}/_ing")
         )
-        # To begin, two parts at least, to complete. What died had no more than the beginning and its parts.
-        check(len(sent) == 2 and max(sent.values()) >= 4, f"the files of bronze were sent otherwise: {sent}")
+        # A complete upload has a begin, at least two parts and a completion. The killed one has only the begin and its parts.
+        check(len(sent) == 2 and max(sent.values()) >= 4, f"the files of bronze were not sent as expected: {sent}")
         deployment.execute().expect("Skipped")
         deployment.verify([file])
 
@@ -50,7 +50,7 @@ def noisy(file: SourceFile) -> SourceFile:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     for row in rows:
-        # Torn records stay torn.
+        # Records that cannot be split stay that way.
         if len(row) == len(header):
             row[description] = base64.b64encode(chance.randbytes(NOISE_BYTES)).decode()
         writer.writerow(row)

@@ -1,4 +1,4 @@
-"""The commit succeeded and its answer did not arrive: exactly one commit, found by its `txn`."""
+"""A commit succeeds but its response is lost: exactly one commit exists, found by its `txn`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from world import World
 
 
 def lost_answers(version: int) -> list[Fault]:
-    """The answer to the commit of this version is lost, once for every table."""
+    """Loses the response to the commit of this version, once for every table."""
     return [s3("lose_answer", "publish", "PutObject", f"^{table}/_delta_log/0*{version}\\.json$") for table in KEYS]
 
 
@@ -53,7 +53,7 @@ def one_table(table: str, version: int, world: World, tally: Tally) -> None:
 
 
 def lost(deployment: Deployment, faults: list[Fault], version: int) -> None:
-    """Runs with these answers lost. The run has to succeed by itself, and each table has its one commit."""
+    """Runs with these responses lost. The run must succeed without help, and each table must have exactly one commit of it."""
     with deployment.faults(faults):
         ended = deployment.execute().expect("Published")
     commits = commits_of_run(deployment.lake, ended.name)

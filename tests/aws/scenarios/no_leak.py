@@ -1,8 +1,8 @@
-"""Whatever happens, no cluster stays, and no attempt of a run ever has a second one.
+"""Whatever happens, no cluster stays, and no attempt of a run ever has a second cluster.
 
 Each run has an EMR of its own whose steps are done at once, and begins where its plan is made. It is disturbed as a seed says;
-then the rule for ended executions does its work, idle clusters end, and nothing may be left. The sweeper is the net for what
-the rule could not be told.
+then the rule for ended executions runs, idle clusters end, and nothing may be left. The sweeper is the net for events that
+the rule could not deliver.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from control import FunctionSettings
 from deployment import Deployment
 from emr import EmrSteps
 from faults import ALL_FUNCTIONS
-from large_runs import PreparedPlan, tell_terminate
+from large_runs import PreparedPlan, notify_terminate
 from registry import Case, Tally, check, scenario
 from world import World
 
 CI_RUNS = 40
 SOAK_RUNS = 300
-# Hanging requests are part of the plans. Above the longest call on a busy machine.
+# The plans include hanging requests. Longer than the longest call on a busy machine.
 TIMEOUTS = {function: FunctionSettings(timeout_seconds=8) for function in ALL_FUNCTIONS}
-# Bound of both loops here: enough for a cluster and a step of a second, soon over for one that never ends.
+# Limit of both loops here: enough for a cluster and a step of one second, and soon reached by a step that never ends.
 MOST_POLLS = 12
 LONGEST_WAIT_SECONDS = 1
-# The sweeper ends whatever is older than 26 hours.
+# The sweeper ends every cluster older than 26 hours.
 MOST_AGE_SECONDS = 27 * 3600
-# Clusters that end need a moment.
+# Ending clusters takes a moment.
 GONE_SECONDS = 10.0
 
 
@@ -53,22 +53,22 @@ def disturbed(seed: int, prepared: PreparedPlan, world: World, tally: Tally) -> 
                 start_at="BeginCluster",
                 most_polls=MOST_POLLS,
             )
-            is_told = run(plan, prepared, world, deployment, machine)
-            judge(deployment, is_told)
+            was_notified = run(plan, prepared, world, deployment, machine)
+            judge(deployment, was_notified)
     except Exception as error:
         error.add_note(str(plan))
         raise
 
 
 def run(plan: ClusterPlan, prepared: PreparedPlan, world: World, deployment: Deployment, machine: str) -> bool:
-    """Runs under the faults of the plan; whether the rule could tell terminate of every execution that failed."""
+    """Runs under the faults of the plan; returns whether the rule could notify terminate of every failed execution."""
     tally, emr = deployment.tally, deployment.emr
     emr.add_faults(plan.emr_faults)
     with deployment.faults(plan.faults, must_fire=False):
         name = deployment.new_name()
         state = prepared.put(deployment, name)
         tally.runs += 1
-        # One name each: Step Functions has no two of one. The run is the same, as after a redrive of an old execution.
+        # Execution names are unique in Step Functions, so each gets its own. The run is the same, as after a redrive of an old execution.
         running = [world.machines.start(machine, f"{name}{suffix}", state) for suffix in ("", "-again")[: plan.executions]]
         if plan.stop_after_seconds is not None:
             time.sleep(plan.stop_after_seconds)
@@ -77,25 +77,25 @@ def run(plan: ClusterPlan, prepared: PreparedPlan, world: World, deployment: Dep
                     one.stop()
             tally.faults += 1
         ended = [one.wait() for one in running]
-        is_told = [tell_terminate(world, deployment, name, one.status) for one in ended]
+        was_notified = [notify_terminate(world, deployment, name, one.status) for one in ended]
     left = sum(fault["times"] for fault in emr.pending_faults())
     tally.faults += sum(fault.times for fault in plan.emr_faults) - left
     emr.forget_faults()
-    return all(is_told)
+    return all(was_notified)
 
 
-def judge(deployment: Deployment, is_told: bool) -> None:
+def judge(deployment: Deployment, was_notified: bool) -> None:
     emr = deployment.emr
     emr.let_idle_time_pass()
     alive = emr.wait_until_gone(GONE_SECONDS)
-    check(not (alive and is_told), f"clusters that no net but the sweeper catches: {alive}")
+    check(not (alive and was_notified), f"clusters that no net but the sweeper catches: {alive}")
     for seconds in (0, MOST_AGE_SECONDS):
         if alive:
-            # A run without any end in its folder may still be at work, until it is too old for that.
+            # A run without an end document in its folder counts as running until it is too old.
             emr.age(seconds)
             deployment.invoked("terminate", {"sweep": True})
             alive = emr.wait_until_gone(GONE_SECONDS)
-    check(not alive, f"clusters that are still there: {alive}")
+    check(not alive, f"clusters that still exist: {alive}")
     made = Counter(cluster["Name"] for cluster in emr.clusters())
     check(all(count == 1 for count in made.values()), f"attempts with more than one cluster: {made}")
     check(not deployment.lake.tables(), "a run without any output of Spark committed something")

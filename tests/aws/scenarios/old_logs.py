@@ -1,4 +1,4 @@
-"""Tables whose logs are older than the 30 days after which Delta would remove them: every version must stay readable."""
+"""Tables with log entries older than 30 days, which Delta would remove by default: every version must stay readable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from registry import Case, Tally, check, scenario
 from tables import KEYS
 from world import World
 
-# Commits until every table has a checkpoint: Delta removes nothing before the first one.
+# Commits until every table has a checkpoint: Delta removes nothing before the first checkpoint.
 COMMITS = 10
 AGE_SECONDS = 40 * 24 * 3600
 
@@ -28,7 +28,7 @@ def after_a_while(world: World, tally: Tally) -> None:
             deployment.deliver([day])
             deployment.execute().expect("Published")
         aged = age(world, deployment)
-        check(aged >= len(KEYS) * COMMITS, f"{aged} files of logs were aged; the bed keeps them elsewhere")
+        check(aged >= len(KEYS) * COMMITS, f"{aged} log files were aged; the bed keeps them elsewhere")
         tally.faults += aged
         deployment.deliver(days[-1:])
         deployment.execute().expect("Published")
@@ -37,10 +37,10 @@ def after_a_while(world: World, tally: Tally) -> None:
 
 
 def age(world: World, deployment: Deployment) -> int:
-    """Dates the files of all logs back. S3 has no way to, so it is done where the bed's store keeps its objects."""
+    """Makes the files of all logs older. S3 offers no way to do that, so it is done in the folder of the bed's store."""
     long_ago = time.time() - AGE_SECONDS
     aged = 0
-    # This bucket alone: those of other scenarios come and go.
+    # Only this bucket: those of other scenarios are created and removed meanwhile.
     for path in (world.bed.folder / "data" / "buckets" / deployment.name).rglob("*.json"):
         if "_delta_log" in path.parts:
             os.utime(path, (long_ago, long_ago))

@@ -1,4 +1,4 @@
-"""Least privilege: what the policy documents that are deployed let each function do, and what they do not."""
+"""Least privilege: what the deployed policy documents allow each function to do, and what they do not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from world import World
 
 LOG = "silver/sales/elsewhere/_delta_log/00000000000000000000.json"
 PART = "silver/sales/elsewhere/part-0.parquet"
-# What the functions for clusters leave, each its own.
+# The documents that each function for clusters writes.
 LAUNCH = "runs/retail/some-run/launch-1-1.json"
 SCRIPT = "runs/retail/some-run/etl-1.sql"
 CLOSED = "runs/retail/some-run/closed-1.json"
@@ -50,13 +50,13 @@ def outcome(client: BaseClient, bucket: str, action: str, key: str, owner: str |
                 raise ValueError(f"no action {unknown}")
     except ClientError as error:
         code: str = error.response["Error"]["Code"]
-        # HEAD-like answers have no body to read the code from.
+        # Responses to HEAD have no body with the error code.
         return "AccessDenied" if code == "403" else code
     return "done"
 
 
 def expect(world: World, deployment: Deployment, rights: dict[tuple[str, str, str], str]) -> None:
-    """Tries each action as each function, and compares with what is allowed."""
+    """Tries each action as each function, and compares the results with what is allowed."""
     clients = {
         function: world.services.s3(world.control.credentials(deployment.name, function))
         for function in {function for function, _, _ in rights}
@@ -108,7 +108,7 @@ def other_rights(world: World, tally: Tally) -> None:
                 ("publish", "put", LANDED): refused,
                 ("notify", "get", PART): refused,
                 ("notify", "get", LOG): refused,
-                # Listing is allowed to all: without it S3 hides whether an object is missing or forbidden.
+                # All functions may list: without that right S3 hides whether an object is missing or forbidden.
                 ("notify", "list", "silver/"): "done",
                 ("notify", "put", PART): refused,
                 ("start-emr", "put", LAUNCH): "done",
@@ -141,7 +141,7 @@ def owners(world: World, tally: Tally) -> None:
 
 
 def nothing_is_refused(world: World, tally: Tally) -> None:
-    """The documents allow what the functions need: published, rejected and skipped runs meet no refusal."""
+    """The documents allow what the functions need: published, rejected and skipped runs are refused nothing."""
     with world.deployment(tally, "allowed") as deployment:
         day = world.samples.day(0)
         deployment.deliver([day])
@@ -151,5 +151,5 @@ def nothing_is_refused(world: World, tally: Tally) -> None:
         deployment.deliver([world.samples.day(2)])
         deployment.execute().expect("Published")
         deployment.execute().expect("Skipped")
-        # Every verification looks for refusals; here there are all the ways that a run without faults can end.
+        # Every verification checks for refusals; this case covers all the ways in which a run without faults can end.
         deployment.verify([day, world.samples.day(2)])

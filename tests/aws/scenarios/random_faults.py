@@ -1,4 +1,4 @@
-"""Random deliveries under random faults. The seed is printed with each failure: `--only random --seed N` makes it again."""
+"""Random deliveries under random faults. The seed is printed with each failure: `--only random --seed N` repeats it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from faults import FUNCTIONS, random_plan
 from registry import Case, Tally, scenario
 from world import World
 
-# Hanging requests are part of the plans. Above the longest step on a busy machine.
+# The plans include hanging requests. Longer than the longest step on a busy machine.
 TIMEOUTS = {function: FunctionSettings(timeout_seconds=12) for function in FUNCTIONS}
 
 
@@ -21,7 +21,7 @@ def cases(world: World) -> Iterable[Case]:
 
 
 def disturbed(seed: int, world: World, tally: Tally) -> None:
-    """Each wave is run under its faults, whatever becomes of it; then without, until nothing is new."""
+    """Runs each wave under its faults, whatever the result; then without faults, until nothing is new."""
     plan = random_plan(seed)
     try:
         with world.deployment(tally, "random", TIMEOUTS) as deployment:
@@ -30,7 +30,7 @@ def disturbed(seed: int, world: World, tally: Tally) -> None:
                 files = [world.samples.day(number) for number in wave.days]
                 deployment.deliver(files)
                 delivered += files
-                # A fault may wait for a request that never comes; the tally counts those that happened.
+                # A fault may wait for a request that never comes; the tally counts the faults that happened.
                 with deployment.faults(wave.faults, must_fire=False):
                     for running in [deployment.start() for _ in range(wave.executions)]:
                         running.wait()

@@ -28,8 +28,8 @@ FORBIDDEN = 403
 def cases(world: World) -> Iterable[Case]:
     return [
         Case("a run is started once, followed and listed", started_once),
-        Case("only the objects named are taken", only_named_objects),
-        Case("a failed run is told, a running one stopped", failed_and_stopped),
+        Case("only the named objects are read", only_named_objects),
+        Case("a failed run is reported, a running one stopped", failed_and_stopped),
     ]
 
 
@@ -40,7 +40,7 @@ class Api:
         front.invoke_url = deployment.created.invoke_url
         front.caller = OPERATOR
         self.front, self.deployment = front, deployment
-        # Made when it is asked for; the function has its ARN already.
+        # Created on first use; the function already has its ARN.
         check(deployment.machine.endswith(f":stateMachine:{deployment.name}"), f"the state machine is {deployment.machine}")
 
     def call(self, method: str, path: str, body: Json = None, key: str | None = None) -> tuple[int, Json, str | None]:
@@ -54,14 +54,14 @@ class Api:
             return int(error.code), json.loads(error.read()), None
 
     def ended(self, run: str) -> Json:
-        """The run when it has ended."""
+        """Waits until the run has ended, and returns it."""
         deadline = time.monotonic() + RUN_SECONDS
         while True:
-            status, told, _ = self.call("GET", f"/runs/{run}")
-            check(status == 200, f"run {run} is answered {status}: {told}")
-            if told["state"] != "running":
-                return told
-            check(time.monotonic() < deadline, f"run {run} does not end: {told}")
+            status, response, _ = self.call("GET", f"/runs/{run}")
+            check(status == 200, f"run {run} gets {status}: {response}")
+            if response["state"] != "running":
+                return response
+            check(time.monotonic() < deadline, f"run {run} does not end: {response}")
             time.sleep(ASK_AGAIN_SECONDS)
 
     def verify_rights(self) -> None:
@@ -81,28 +81,28 @@ def started_once(world: World, tally: Tally) -> None:
     def work(api: Api) -> None:
         days = world.samples.days(1)
         api.deployment.deliver(days)
-        status, told, _ = api.call("GET", "/runs/api-0123456789abcdef0123456789abcdef")
-        check(status == 404 and told["code"] == "not-found", f"an unknown run is answered {status}: {told}")
+        status, response, _ = api.call("GET", "/runs/api-0123456789abcdef0123456789abcdef")
+        check(status == 404 and response["code"] == "not-found", f"an unknown run gets {status}: {response}")
         body = {"pipeline": "retail"}
         status, accepted, location = api.call("POST", "/process", body, key="day-1")
-        check(status == 202 and location == f"/runs/{accepted['run_id']}", f"a start is answered {status}: {accepted}")
+        check(status == 202 and location == f"/runs/{accepted['run_id']}", f"a start gets {status}: {accepted}")
         api.deployment.tally.runs += 1
         status, again, _ = api.call("POST", "/process", body, key="day-1")
         check(again["run_id"] == accepted["run_id"], f"the same request is another run: {again}")
         status, other, _ = api.call("POST", "/process", {**body, "engine": "lambda"}, key="day-1")
-        check(status == 409 and other["code"] == "conflict", f"another body is answered {status}: {other}")
+        check(status == 409 and other["code"] == "conflict", f"another body gets {status}: {other}")
         ended = api.ended(accepted["run_id"])
-        check(ended["state"] == "published" and ended["verdict"] is not None, f"the run ended otherwise: {ended}")
+        check(ended["state"] == "published" and ended["verdict"] is not None, f"the run did not end as expected: {ended}")
         passed = [state["name"] for state in ended["states"]]
-        check(passed[0] == "Receive" and passed[-1] == "Published", f"it passed {passed}")
+        check(passed[0] == "Receive" and passed[-1] == "Published", f"it passed the states {passed}")
         status, page, _ = api.call("GET", "/runs?pipeline=retail&limit=5")
         check([run["run_id"] for run in page["runs"]] == [accepted["run_id"]], f"the list has {page}")
         status, waited, _ = api.call("POST", "/process?wait=20", body, key="nothing-new")
-        check(status == 200 and waited["state"] == "skipped", f"a run that was waited for is answered {status}: {waited}")
+        check(status == 200 and waited["state"] == "skipped", f"a run with a wait gets {status}: {waited}")
         api.deployment.tally.runs += 1
         api.front.caller = None
-        status, told, _ = api.call("GET", "/runs")
-        check(status == 401, f"a caller without credentials is answered {status}: {told}")
+        status, response, _ = api.call("GET", "/runs")
+        check(status == 401, f"a caller without credentials gets {status}: {response}")
         api.deployment.verify(days)
 
     served(world, tally, work)
@@ -114,15 +114,15 @@ def only_named_objects(world: World, tally: Tally) -> None:
         api.deployment.deliver(days)
         named = {"pipeline": "retail", "objects": [f"retail/{days[1].name}"]}
         status, ended, _ = api.call("POST", "/process?wait=25", named)
-        check(status == 200 and ended["state"] == "published", f"a start with objects is answered {status}: {ended}")
+        check(status == 200 and ended["state"] == "published", f"a start with objects gets {status}: {ended}")
         api.deployment.tally.runs += 1
         rows = api.deployment.lake.open(BRONZE).to_pyarrow_table(columns=["_source_file"])
         files = {file.rsplit("/", 1)[1] for file in rows.column(0).to_pylist()}
-        check(files == {days[1].name}, f"the run took {files}")
+        check(files == {days[1].name}, f"the run read {files}")
         missing = {"pipeline": "retail", "objects": ["retail/not-there.csv"]}
-        status, told, _ = api.call("POST", "/process?wait=25", missing)
-        check(status == 200 and told["state"] == "failed", f"an object that is not there is answered {status}: {told}")
-        check(told["error"]["name"] == "NotFound" and "not-there.csv" in told["error"]["message"], f"it is told as {told}")
+        status, response, _ = api.call("POST", "/process?wait=25", missing)
+        check(status == 200 and response["state"] == "failed", f"an object that does not exist gets {status}: {response}")
+        check(response["error"]["name"] == "NotFound" and "not-there.csv" in response["error"]["message"], f"it is reported as {response}")
         api.deployment.settle()
         api.deployment.verify(days)
 
@@ -135,19 +135,19 @@ def failed_and_stopped(world: World, tally: Tally) -> None:
         api.deployment.deliver(days)
         with api.deployment.faults([lambda_call("exit", "process", times=2)]):
             status, started, _ = api.call("POST", "/process", {"pipeline": "retail"})
-            check(status == 202, f"a start is answered {status}: {started}")
+            check(status == 202, f"a start gets {status}: {started}")
             ended = api.ended(started["run_id"])
-        check(ended["state"] == "failed" and ended["error"]["next_step"], f"a failed run is told as {ended}")
-        # The emulator has no redrive: the answer is a problem, and the function stays up.
+        check(ended["state"] == "failed" and ended["error"]["next_step"], f"a failed run is reported as {ended}")
+        # The emulator cannot redrive: the response is a problem, and the function keeps working.
         status, refused, _ = api.call("POST", f"/runs/{started['run_id']}/redrive")
-        check(status in (202, 409, 500, 503), f"a redrive is answered {status}: {refused}")
+        check(status in (202, 409, 500, 503), f"a redrive gets {status}: {refused}")
         with api.deployment.faults([lambda_call("delay", "validate", milliseconds=8000)], must_fire=False):
             status, slow, _ = api.call("POST", "/process", {"pipeline": "retail"})
-            status, told, _ = api.call("DELETE", f"/runs/{slow['run_id']}")
-            check(status in (200, 202), f"a stop is answered {status}: {told}")
+            status, response, _ = api.call("DELETE", f"/runs/{slow['run_id']}")
+            check(status in (200, 202), f"a stop gets {status}: {response}")
             check(api.ended(slow["run_id"])["state"] == "stopped", "the run was not stopped")
-        status, told, _ = api.call("DELETE", f"/runs/{slow['run_id']}")
-        check(status == 200 and told["state"] == "stopped", f"a stop again is answered {status}: {told}")
+        status, response, _ = api.call("DELETE", f"/runs/{slow['run_id']}")
+        check(status == 200 and response["state"] == "stopped", f"a second stop gets {status}: {response}")
         api.deployment.tally.runs += 2
         api.deployment.settle()
         api.deployment.verify(days)

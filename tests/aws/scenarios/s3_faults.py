@@ -1,4 +1,4 @@
-"""S3 that is slow, overloaded, cut off or behind: for every function in turn, and every kind of request that it sends."""
+"""S3 that is slow, overloaded, disconnected or stale: for every function in turn, and every kind of request that it sends."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Disturbance:
     functions: Sequence[str]
 
     def faults(self) -> list[Fault]:
-        # A stale list is stale for everybody who asks within its time, not for one request.
+        # A stale list is stale for every request within its time, not for a single one.
         times = 50 if self.do == "stale_list" else 1
         milliseconds = MILLISECONDS.get(self.do)
         return [s3(self.do, function, self.action, None, 0, times, milliseconds) for function in self.functions]
@@ -47,7 +47,7 @@ def cases(world: World) -> Iterable[Case]:
         for action in actions:
             functions = [function for function in FUNCTIONS if function in senders[action]]
             check(bool(functions), f"no function sends {action}")
-            # Behind a list that is behind, the next functions have nothing to do.
+            # After a stale list the next functions have nothing to do.
             is_single = world.scope.is_soak or do == "stale_list"
             groups = [[function] for function in functions] if is_single else [functions]
             for group in groups:
@@ -66,7 +66,7 @@ def who_sends(world: World) -> dict[str, set[str]]:
 
 
 def undisturbed(world: World) -> list[S3Request]:
-    """What two runs, one day each, ask of S3."""
+    """The S3 requests of two runs over one day each."""
     with world.deployment(Tally(), "requests") as deployment:
         for day in world.samples.days(2):
             deployment.deliver([day])
@@ -75,7 +75,7 @@ def undisturbed(world: World) -> list[S3Request]:
 
 
 def disturbed(disturbance: Disturbance, world: World, tally: Tally) -> None:
-    """The second run is disturbed: it reads and extends tables that are there. What it misses, later runs bring."""
+    """The second run is disturbed: it reads and extends existing tables. Later runs add what it misses."""
     with world.deployment(tally, "s3") as deployment:
         first, second = world.samples.days(2)
         deployment.deliver([first])
@@ -83,8 +83,8 @@ def disturbed(disturbance: Disturbance, world: World, tally: Tally) -> None:
         deployment.deliver([second])
         with deployment.faults(disturbance.faults()):
             ended = deployment.execute()
-        # One fault of S3 is for the clients and the state machine to overcome. Who lists what is not there yet may find
-        # nothing to do, or be overtaken for good by what it did not see.
+        # The clients and the state machine must overcome a single fault of S3. A run with a stale list may find nothing to
+        # do, or fail because of commits that it did not see.
         states = ("Published", "Skipped", "Failed") if disturbance.do == "stale_list" else ("Published",)
         ended.expect(*states)
         deployment.settle()

@@ -1,7 +1,7 @@
 """The same execution under moto's interpreter and under the command's: equal state by state, tables equal row by row.
 
-Each case has two deployments with the same files and the same faults. An execution input that is no request at all is left
-to `direct_calls`: the command refuses it before it starts an execution, so there is nothing to compare.
+Each case has two deployments with the same files and the same faults. An execution input that is not a request is covered
+by `direct_calls`: the command refuses it before it starts an execution, so there is nothing to compare.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from registry import Case, Tally, check, scenario
 from samples import SourceFile
 from world import World
 
-# Enough for a cold start on a busy machine, and short enough to be waited for twice.
+# Enough for a cold start on a busy machine, and short enough to wait for it twice.
 SHORT_TIMEOUT = FunctionSettings(timeout_seconds=8)
-# Requests of one document's write until its client gives up: 6 repetitions.
+# Requests for one document until its client gives up: the first and 6 retries.
 BEYOND_THE_CLIENT = 7
 # MaxAttempts of the transient errors, and the first attempt.
 ALL_ATTEMPTS = 6
@@ -28,7 +28,7 @@ ALL_ATTEMPTS = 6
 
 @dataclass(frozen=True)
 class Comparison:
-    """What both interpreters are given, and where both have to arrive."""
+    """The input of both interpreters, and the state in which both must end."""
 
     name: str
     last_state: str
@@ -37,7 +37,7 @@ class Comparison:
     # Names of the errors of all attempts, in order.
     errors: Sequence[str] = ()
     functions: Mapping[str, FunctionSettings] = field(default_factory=dict)
-    # Runs it once undisturbed before.
+    # Whether an undisturbed run comes first.
     is_run_before: bool = False
     is_published: bool = True
     is_long: bool = False
@@ -80,7 +80,7 @@ COMPARISONS = (
         "S3 unavailable, then success",
         "Published",
         one_day,
-        # The first call of quality-check meets nothing but 503 until its client gives up; the second call finds S3 well.
+        # The first call of quality-check only gets 503 until its client gives up; for the second call S3 works.
         [s3("slow_down", "quality-check", "PutObject", key=r"/verdict-1\.json$", times=BEYOND_THE_CLIENT)],
         ["Throttled"],
     ),
@@ -120,7 +120,7 @@ COMPARISONS = (
         is_published=False,
     ),
     Comparison(
-        "nobody told",
+        "failed notification",
         "Unannounced",
         one_day,
         [call("exit", "notify", times=2)],
@@ -128,8 +128,8 @@ COMPARISONS = (
     ),
 )
 
-# `TimeoutSeconds` of the state itself: the event reaches the function when notify's states have waited their 90 s. Twice
-# that under each interpreter, so for the soak alone.
+# `TimeoutSeconds` of the state itself: the event reaches the function after notify's states have waited 90 s. It takes twice
+# that under each interpreter, so it only runs in the soak.
 STATE_TIMEOUT = Comparison(
     "state timeout",
     "Unannounced",
@@ -162,7 +162,7 @@ def compare(comparison: Comparison, world: World, tally: Tally) -> None:
         theirs = run_deployed(deployed, comparison, name)
         ours = run_locally(local, comparison, deployed, name)
         apart = traces.differences(theirs, ours)
-        check(not apart, f"moto and the command went apart: {'; '.join(apart)}")
+        check(not apart, f"moto and the command differ: {'; '.join(apart)}")
         for deployment in (deployed, local):
             deployment.verify(due)
 
@@ -177,10 +177,10 @@ def run_deployed(deployment: Deployment, comparison: Comparison, name: str) -> t
 
 
 def run_locally(local: Deployment, comparison: Comparison, deployed: Deployment, name: str) -> traces.Trace:
-    # The very same input; a request names no bucket.
+    # The same input: a request does not name a bucket.
     with local.faults(comparison.faults):
         trace, finished = local.execute_locally(deployed.request, name)
     trace.bucket = local.name
     last = trace.visits[-1].state if trace.visits else "nothing"
-    check(last == comparison.last_state, f"the command's interpreter ended in {last}: {trace.told()}\n{finished}")
+    check(last == comparison.last_state, f"the command's interpreter ended in {last}: {trace.summary()}\n{finished}")
     return trace

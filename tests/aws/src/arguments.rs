@@ -7,14 +7,14 @@ use anyhow::{Context, bail};
 /// How to call the bed.
 pub(crate) const USAGE: &str = "sluice-bed --functions DIR --policies DIR [--moto PROGRAM] --data DIR";
 
-/// What the bed is made of.
+/// The programs and folders of the bed.
 #[derive(Debug)]
 pub(crate) struct Arguments {
     /// Folder with one program per function.
     pub(crate) functions: PathBuf,
     /// Folder with one IAM policy per function.
     pub(crate) policies: PathBuf,
-    /// The server of moto; without it there are only S3 and Lambda.
+    /// The server of moto; without it the bed only has S3 and Lambda.
     pub(crate) moto: Option<PathBuf>,
     /// Where the bed keeps its files while it runs.
     pub(crate) data: PathBuf,
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arguments_are_named_when_wrong() {
+    fn a_wrong_argument_is_named_in_the_error() {
         let check = |line: &str, expected: &str| {
             let error = Arguments::parse(line.split_whitespace().map(str::to_owned)).expect_err(expected);
             assert!(error.to_string().contains(expected), "{error}");

@@ -1,4 +1,4 @@
-//! The address at which tests make deployments, ask for faults and read what happened.
+//! The address at which tests create deployments, request faults and read what happened.
 
 use std::sync::Arc;
 
@@ -39,12 +39,12 @@ fn create(world: &World, body: &[u8]) -> anyhow::Result<Answer> {
     let made = world.create(wanted)?;
     let arn = |function: &'static str| (function.to_owned(), Value::String(function_arn(&made.name, function)));
     let arns: Map<String, Value> = FUNCTIONS.into_iter().map(arn).collect();
-    let told = json!({
+    let created = json!({
         "lake": made.lake(),
         "function_arns": arns,
         "invoke_url": format!("{}/{}", world.addresses.aws, made.name),
     });
-    Ok(http::json(StatusCode::CREATED, &told))
+    Ok(http::json(StatusCode::CREATED, &created))
 }
 
 fn about(
@@ -57,14 +57,14 @@ fn about(
     Ok(match (method, rest) {
         (&Method::GET, ["calls"]) => http::json(StatusCode::OK, &deployment.calls.all()),
         (&Method::GET, ["requests"]) => http::json(StatusCode::OK, &deployment.requests.all()),
-        (&Method::GET, ["faults"]) => http::json(StatusCode::OK, &deployment.faults.told()),
+        (&Method::GET, ["faults"]) => http::json(StatusCode::OK, &deployment.faults.fired_rules()),
         (&Method::PUT, ["faults"]) => {
             deployment.faults.replace(serde_json::from_slice(body).context("faults")?)?;
             http::empty(StatusCode::NO_CONTENT)
         }
         (&Method::GET, ["credentials", function]) => {
             match FUNCTIONS.into_iter().find(|known| known == function) {
-                // Of no process: whoever has them may do what the role may do.
+                // Not bound to a process: the holder of these credentials may do what the role may do.
                 Some(function) => {
                     let made = world.identities.admit(&deployment.name, function, "test");
                     http::json(StatusCode::OK, &made)
@@ -77,5 +77,5 @@ fn about(
 }
 
 fn unknown(what: &str) -> Answer {
-    http::json(StatusCode::NOT_FOUND, &json!({"error": format!("there is no {what}")}))
+    http::json(StatusCode::NOT_FOUND, &json!({"error": format!("{what} does not exist")}))
 }

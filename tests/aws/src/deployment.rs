@@ -18,7 +18,7 @@ use crate::processes::{Guard, Processes};
 use crate::records::{CallRecord, Records, StoreRecord};
 use crate::s3::Store;
 
-/// What is asked for.
+/// A deployment as it is requested.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
@@ -28,7 +28,7 @@ pub(crate) struct Wanted {
     functions: BTreeMap<String, Settings>,
     #[serde(default)]
     environment: BTreeMap<String, String>,
-    /// Longest `wait_seconds` of an answer: functions ask for waits that suit EMR, and here clusters take seconds.
+    /// Upper limit for `wait_seconds` of an answer: functions request waits that suit EMR, but here clusters take seconds.
     #[serde(default)]
     longest_wait_seconds: Option<u64>,
 }
@@ -41,24 +41,24 @@ pub(crate) struct Deployment {
     pub(crate) store: Store,
     /// What each function's role may do.
     pub(crate) policies: HashMap<&'static str, Policy>,
-    /// Faults in force.
+    /// Active faults.
     pub(crate) faults: Faults,
-    /// What S3 was asked.
+    /// The requests to S3.
     pub(crate) requests: Records<StoreRecord>,
-    /// What the functions were called with.
+    /// The calls of the functions.
     pub(crate) calls: Records<CallRecord>,
     /// The living instances.
     pub(crate) processes: Processes,
     /// Settings of all its functions.
     pub(crate) environment: BTreeMap<String, String>,
-    /// Longest `wait_seconds` of an answer.
+    /// Upper limit for `wait_seconds` of an answer.
     pub(crate) longest_wait_seconds: Option<u64>,
     functions: Vec<Arc<Function>>,
     is_closed: AtomicBool,
 }
 
 impl Deployment {
-    /// Makes the bucket, the roles and the functions; no process yet.
+    /// Creates the bucket, the roles and the functions; starts no process yet.
     pub(crate) fn new(
         wanted: Wanted,
         data: &Path,
@@ -67,9 +67,9 @@ impl Deployment {
         guard: Arc<Guard>,
     ) -> anyhow::Result<Self> {
         let name = wanted.name;
-        ensure!(names::is_deployment(&name), "'{name}' is no name of a deployment");
+        ensure!(names::is_deployment(&name), "'{name}' is not a valid name of a deployment");
         for (function, settings) in &wanted.functions {
-            ensure!(FUNCTIONS.contains(&function.as_str()), "there is no function {function}");
+            ensure!(FUNCTIONS.contains(&function.as_str()), "function {function} does not exist");
             let is_time = settings.timeout_seconds > 0.0 && settings.timeout_seconds <= 900.0;
             ensure!(is_time, "timeout of {function}: {} is not between 0 and 900 s", settings.timeout_seconds);
         }

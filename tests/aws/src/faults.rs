@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::FUNCTIONS;
 
-/// Who is at S3 as somebody who may do everything.
+/// The S3 caller that may do everything.
 pub(crate) const OPERATOR: &str = "operator";
 
-/// A rule as it is given, and told again.
+/// A rule as it was given, and as it is listed again.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "on", rename_all = "snake_case")]
 pub(crate) enum RuleText {
@@ -25,14 +25,14 @@ pub(crate) enum RuleText {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StoreRule {
-    /// The function whose requests it is for. Without it: every function's, but never the operator's, who prepares and
-    /// judges tests and repeats nothing.
+    /// The function whose requests it applies to. Without it: every function, but never the operator, who prepares and
+    /// verifies tests and never retries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     role: Option<String>,
     /// IAM's action without `s3:`, such as `PutObject`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     action: Option<String>,
-    /// Where in the key it matches; of lists it is the prefix.
+    /// Text that the key must contain; for lists, the prefix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<String>,
     #[serde(default)]
@@ -69,14 +69,14 @@ pub(crate) enum StoreFault {
     SlowDown,
     /// The connection is reset before the store is touched.
     Reset,
-    /// The store did it, and the connection is reset.
+    /// The store does it, and the connection is reset before the response.
     LoseAnswer,
-    /// A body that is read comes in pieces over this time; a write's answer waits for it.
+    /// A body that is read arrives in pieces over this time; the response to a write is delayed by it.
     SlowBody {
         /// How long it takes.
         milliseconds: u64,
     },
-    /// A list without the objects that were written in this time.
+    /// A list omits the objects that were written in this time.
     StaleList {
         /// How far back.
         milliseconds: u64,
@@ -85,13 +85,13 @@ pub(crate) enum StoreFault {
     Truncate,
     /// The caller is killed before the store is touched.
     KillBefore,
-    /// The caller is killed when half of what it writes has come; nothing is stored.
+    /// The caller is killed when half of what it writes has arrived; nothing is stored.
     KillDuring,
-    /// The caller is killed after it is stored, before the answer.
+    /// The caller is killed after the object is stored, before the response.
     KillAfter,
-    /// No answer, ever; nothing is stored.
+    /// The request never gets a response; nothing is stored.
     Hang,
-    /// Stored, and no answer, ever.
+    /// The object is stored; the request never gets a response.
     HangAfter,
 }
 
@@ -105,11 +105,11 @@ pub(crate) enum CallFault {
     ServiceException,
     /// The function is killed as soon as it has the event.
     Exit,
-    /// The function is done; its answer is lost and it is killed.
+    /// The function finishes; its answer is lost and it is killed.
     LoseAnswer,
-    /// The event comes a second time, 50 ms later, to another instance; the first answer counts.
+    /// The event is delivered a second time, 50 ms later, to another instance; the first answer counts.
     Duplicate,
-    /// The event comes late.
+    /// The event is delivered late.
     Delay {
         /// How late.
         milliseconds: u64,
@@ -125,21 +125,21 @@ pub(crate) struct StoreRequest<'a> {
     pub(crate) action: &'a str,
     /// The key, or the prefix of a list.
     pub(crate) key: &'a str,
-    /// Whether its answer has a body with an object.
+    /// Whether its response has a body with an object.
     pub(crate) is_read: bool,
     /// Whether it has a body with an object, or a part of one.
     pub(crate) is_upload: bool,
 }
 
-/// A rule and how often it has happened, as it is told.
+/// A rule and how often it has fired, as it is listed.
 #[derive(Debug, Serialize)]
-pub(crate) struct Told {
+pub(crate) struct FiredRule {
     #[serde(flatten)]
     rule: RuleText,
     fired: u32,
 }
 
-/// The rules in force.
+/// The active rules.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Mutex<Vec<Rule>>);
 
@@ -160,10 +160,10 @@ impl Faults {
         Ok(())
     }
 
-    /// The rules, each with how often it has happened.
-    pub(crate) fn told(&self) -> Vec<Told> {
+    /// The rules, each with how often it has fired.
+    pub(crate) fn fired_rules(&self) -> Vec<FiredRule> {
         let rules = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rules.iter().map(|rule| Told { rule: rule.text.clone(), fired: rule.fired }).collect()
+        rules.iter().map(|rule| FiredRule { rule: rule.text.clone(), fired: rule.fired }).collect()
     }
 
     /// What happens to this request to S3.
@@ -188,7 +188,7 @@ impl Faults {
         })
     }
 
-    /// The fault of the first rule that matches and has times left; rules before it count what they let pass.
+    /// The fault of the first rule that matches and may still fire; rules before it count what they skip.
     fn first<Fault>(&self, matched: impl Fn(&Rule) -> Option<(Fault, u32, u32)>) -> Option<Fault> {
         let mut rules = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for rule in rules.iter_mut() {
@@ -212,7 +212,7 @@ impl Rule {
         };
         let is_operator = |name: &str| matches!(text, RuleText::S3(_)) && name == OPERATOR;
         if let Some(name) = whose.as_deref().filter(|name| !FUNCTIONS.contains(name) && !is_operator(name)) {
-            anyhow::bail!("there is no function {name}");
+            anyhow::bail!("function {name} does not exist");
         }
         let key = key.as_deref().map(Regex::new).transpose()?;
         Ok(Self { text, key, seen: 0, fired: 0 })
@@ -300,14 +300,14 @@ mod tests {
         assert_eq!(faults.of_store(commit), None);
         assert_eq!(faults.of_call("process"), None);
         assert_eq!(faults.of_call("publish"), Some(CallFault::Throttle));
-        let told = serde_json::to_value(faults.told()).expect("json");
-        assert_eq!(told.pointer("/0/fired"), Some(&json!(2)));
-        assert_eq!(told.pointer("/0/on"), Some(&json!("s3")));
-        assert_eq!(told.pointer("/1/do/slow_body/milliseconds"), Some(&json!(5)));
+        let listed = serde_json::to_value(faults.fired_rules()).expect("json");
+        assert_eq!(listed.pointer("/0/fired"), Some(&json!(2)));
+        assert_eq!(listed.pointer("/0/on"), Some(&json!("s3")));
+        assert_eq!(listed.pointer("/1/do/slow_body/milliseconds"), Some(&json!(5)));
     }
 
     #[test]
-    fn faults_wait_for_requests_that_they_can_happen_to() {
+    fn a_fault_waits_for_a_request_that_it_can_happen_to() {
         let check = |fault: &str, request: StoreRequest<'_>, expected: bool| {
             let what = if fault == "stale_list" { json!({fault: {"milliseconds": 9}}) } else { json!(fault) };
             let faults = faults(json!([{"on": "s3", "do": what}])).expect("rules");
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn impossible_rules_are_refused() {
+    fn a_rule_that_can_never_fire_is_refused() {
         let check = |rule: Value| assert!(faults(json!([rule])).is_err());
         check(json!({"on": "s3", "do": "explode"}));
         check(json!({"on": "s3", "do": "slow_body"}));

@@ -1,4 +1,4 @@
-//! HTTP as the parts of the bed serve it: one handler per port, and connections that a handler may cut.
+//! The HTTP server of the bed's parts: one handler per port; a handler may cut the connection.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -16,10 +16,10 @@ use tokio::task::JoinSet;
 
 pub(crate) use s3s::Body;
 
-/// What a handler answers.
+/// The response of a handler.
 pub(crate) type Answer = Response<Body>;
 
-/// Instead of an answer: the connection is reset.
+/// Instead of a response, the connection is reset.
 #[derive(Debug)]
 pub(crate) struct Cut;
 
@@ -31,7 +31,7 @@ impl std::fmt::Display for Cut {
 
 impl std::error::Error for Cut {}
 
-/// A port of this machine that nobody else has.
+/// A free port of this machine.
 pub(crate) async fn listen() -> anyhow::Result<(TcpListener, u16)> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let port = listener.local_addr()?.port();
@@ -47,7 +47,7 @@ pub(crate) async fn serve<Work>(
 {
     let mut connections = JoinSet::new();
     loop {
-        // A failed accept is one of a client that has gone, or of too many open files: the next one may work.
+        // Accept fails when a client has left or too many files are open: the next one may work.
         match listener.accept().await {
             Ok((stream, _)) => {
                 connections.spawn(connection(stream, handler.clone()));
@@ -62,7 +62,7 @@ async fn connection<Work>(stream: TcpStream, handler: impl Fn(Request<Incoming>)
 where
     Work: Future<Output = Result<Answer, Cut>>,
 {
-    // Small answers at once: a function makes hundreds of small requests.
+    // Send small responses immediately: a function makes hundreds of small requests.
     let socket = stream.set_nodelay(true).and_then(|()| stream.as_fd().try_clone_to_owned());
     let Ok(socket) = socket else { return };
     let service = service_fn(|request| {
@@ -70,27 +70,27 @@ where
         let socket = &socket;
         async move { answer.await.inspect_err(|_| reset_on_close(socket)) }
     });
-    // The error is a client that has gone, or a cut of ours.
+    // The client has left, or the bed cut the connection on purpose.
     let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
     drop(served);
 }
 
-/// Closing sends a reset: to the client as if the machine at the other end had died.
+/// Makes closing send a reset, which looks to the client as if the other machine had died.
 fn reset_on_close(socket: &OwnedFd) {
-    // Where it does not work the client sees an end without an answer, which is the same fault with another name.
+    // If this fails, the client sees the connection end without a response, which is an equivalent fault.
     let _ = rustix::net::sockopt::set_socket_linger(socket, Some(Duration::ZERO));
 }
 
-/// All of a body.
+/// Reads a whole body.
 pub(crate) async fn collected<B>(body: B) -> Result<Bytes, Cut>
 where
     B: hyper::body::Body,
 {
-    // A client that breaks off waits for no answer.
+    // A client that disconnects does not wait for a response.
     body.collect().await.map(http_body_util::Collected::to_bytes).map_err(|_| Cut)
 }
 
-/// An answer of JSON.
+/// A JSON response.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     match serde_json::to_vec(value) {
         Ok(text) => of_type(status, "application/json", text.into()),
@@ -98,7 +98,7 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     }
 }
 
-/// An answer of bytes.
+/// A response with these bytes.
 pub(crate) fn of_type(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
     let mut answer = Response::new(Body::from(body));
     *answer.status_mut() = status;
@@ -106,7 +106,7 @@ pub(crate) fn of_type(status: StatusCode, content_type: &'static str, body: Byte
     answer
 }
 
-/// An answer without a body.
+/// A response without a body.
 pub(crate) fn empty(status: StatusCode) -> Answer {
     let mut answer = Response::new(Body::empty());
     *answer.status_mut() = status;
@@ -118,16 +118,16 @@ pub(crate) fn segments(path: &str) -> Vec<String> {
     path.split('/').filter(|part| !part.is_empty()).map(decoded).collect()
 }
 
-/// Percent-encoded text as it was meant.
+/// Decodes percent-encoded text.
 pub(crate) fn decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// A parameter of a query, decoded; an empty text where it has no value.
+/// A parameter of a query, decoded; an empty text if it has no value.
 pub(crate) fn parameter(query: &str, name: &str) -> Option<String> {
     query.split('&').find_map(|pair| {
         let (found, value) = pair.split_once('=').unwrap_or((pair, ""));
-        // In queries a plus is a space, as forms have it.
+        // In queries a plus is a space, as in forms.
         (decoded(found) == name).then(|| decoded(&value.replace('+', " ")))
     })
 }
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_decoded() {
+    fn paths_and_query_parameters_are_decoded() {
         assert_eq!(
             segments("/2015-03-31/functions/arn%3Aaws%3Alambda/x"),
             ["2015-03-31", "functions", "arn:aws:lambda", "x"]

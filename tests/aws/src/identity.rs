@@ -12,14 +12,14 @@ use uuid::Uuid;
 
 use crate::http;
 
-/// What somebody signs with.
+/// Credentials.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Credentials {
     /// The public part.
     pub(crate) access_key_id: String,
     /// The secret.
     pub(crate) secret_access_key: String,
-    /// Of roles only.
+    /// The session token; roles only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) session_token: Option<String>,
 }
@@ -32,10 +32,10 @@ impl Credentials {
     }
 }
 
-/// Whose request it is.
+/// The caller of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Caller {
-    /// Who deploys and looks on: may do everything.
+    /// The operator, who deploys and inspects: may do everything.
     Operator,
     /// An instance of a function, under the function's role.
     Instance {
@@ -43,23 +43,23 @@ pub(crate) enum Caller {
         deployment: String,
         /// Its function.
         function: &'static str,
-        /// Which one.
+        /// The id of the instance.
         instance: String,
     },
 }
 
-/// Why nobody is found behind a request.
+/// Why the caller of a request is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stranger {
-    /// Nothing is signed.
+    /// The request is not signed.
     Anonymous,
-    /// The key is nobody's.
+    /// The access key is unknown.
     UnknownKey,
-    /// The token is not the key's.
+    /// The token does not belong to the key.
     WrongToken,
 }
 
-/// Everybody who may sign.
+/// All valid credentials.
 #[derive(Debug, Clone)]
 pub(crate) struct Identities {
     known: Arc<RwLock<HashMap<String, (Credentials, Caller)>>>,
@@ -67,7 +67,7 @@ pub(crate) struct Identities {
 }
 
 impl Identities {
-    /// Nobody but the operator.
+    /// Only the operator's credentials.
     pub(crate) fn new() -> Self {
         let operator = Credentials::new("AKIA", None);
         let known = HashMap::from([(operator.access_key_id.clone(), (operator.clone(), Caller::Operator))]);
@@ -88,7 +88,7 @@ impl Identities {
         credentials
     }
 
-    /// Credentials of a deployment's instances are nobody's from now on.
+    /// Invalidates the credentials of a deployment's instances.
     pub(crate) fn forget(&self, deployment: &str) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.retain(
@@ -96,7 +96,7 @@ impl Identities {
         );
     }
 
-    /// Whose key signed. The store checks the signature itself.
+    /// The owner of the key that signed. The store checks the signature itself.
     pub(crate) fn caller(&self, request: &Parts) -> Result<Caller, Stranger> {
         let query = request.uri.query().unwrap_or_default();
         let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn callers_are_known_by_key_and_token() {
+    fn a_caller_is_recognised_by_its_key_and_token() {
         let identities = Identities::new();
         let role = identities.admit("d7", "publish", "i-1");
         let check = |key: &str, token: Option<&str>, expected: Result<Caller, Stranger>| {

@@ -1,19 +1,19 @@
-//! A test double of what is around Sluice's functions on AWS, on this machine and its loopback alone.
+//! A test double of the AWS services around Sluice's functions, on the loopback interface of this machine.
 //!
-//! What is real: the functions' programs, each instance in a process of its own; their clients; the signatures of their
+//! Real parts: the functions' programs, each instance in a process of its own; their clients; the signatures of their
 //! requests to S3 and IAM's decision about each of them; the state machine, which moto interprets.
 //!
-//! What is played:
+//! Emulated parts:
 //! - **S3** is a folder, with S3's protocol around it. There are no versions, tags, notifications or bucket policies, no
-//!   TLS and no encryption: what was asked for is recorded. Objects `a` and `a/b` cannot both be there. Conditional
-//!   writes never answer 409. A key of much more than 150 characters is an error 500: the store names a file by it.
-//! - **Lambda** starts a process per instance and keeps idle ones for ever. Timeouts, memory limits, concurrency and the
-//!   errors of dead processes are Lambda's own. It does not freeze idle processes, limits neither CPU nor payloads, and
-//!   does not repeat failed asynchronous calls. Memory is looked at forty times a second, so a short peak is missed.
-//! - **IAM** is each function's policy for S3, see `policy`; nobody judges calls of other services.
+//!   TLS and no encryption: the requested encryption is recorded. Objects `a` and `a/b` cannot both exist. Conditional
+//!   writes never return 409. A key of much more than 150 characters gives an error 500, because the store uses it as a file name.
+//! - **Lambda** starts a process per instance and keeps idle ones forever. Timeouts, memory limits, concurrency and the
+//!   errors of dead processes are as in Lambda. It does not freeze idle processes, limits neither CPU nor payloads, and
+//!   does not retry failed asynchronous calls. Memory is checked forty times a second, so a short peak is missed.
+//! - **IAM** is each function's policy for S3, see `policy`; calls of other services are not checked.
 //! - **EMR** is the program `emr-local`, one for each deployment that has clusters; the scenarios start it.
-//! - **Step Functions, SNS and EventBridge** are moto's. Its Lambda calls come to our router.
-//! - Faults happen when a test asks for them, see `faults`.
+//! - **Step Functions, SNS and EventBridge** are moto's. Its Lambda calls are sent to our router.
+//! - Faults happen when a test requests them, see `faults`.
 
 mod arguments;
 mod control;
@@ -51,14 +51,14 @@ fn main() -> ExitCode {
     let ended = Arguments::parse(std::env::args().skip(1)).and_then(|arguments| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let ended = runtime.block_on(run(arguments));
-        // The thread that reads our input may never come back.
+        // The thread that reads standard input may never return.
         runtime.shutdown_timeout(Duration::from_millis(200));
         ended
     });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody is left to tell when this fails.
+            // If this fails, the error cannot be reported either.
             let _ = writeln!(std::io::stderr(), "sluice-bed: {error:#}");
             ExitCode::FAILURE
         }
@@ -73,7 +73,7 @@ struct Ports {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    // First of all: an end that comes early must be heard.
+    // Before anything else, so that an early stop is noticed.
     let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let ports = Ports { s3: http::listen().await?, aws: http::listen().await?, control: http::listen().await? };
     let address = |port: u16| format!("http://127.0.0.1:{port}");
@@ -94,7 +94,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
-    // Nothing new is let in while the rest is removed.
+    // No new requests are accepted while everything is removed.
     served.shutdown().await;
     let removed = world.end().await;
     if made_data {
@@ -103,7 +103,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     ended.and(removed)
 }
 
-/// Starts everything and tells where it is.
+/// Starts everything and announces the addresses.
 async fn open(
     world: &Arc<World>,
     moto: Option<&std::path::Path>,
@@ -122,11 +122,11 @@ async fn open(
     let moto_port = running.as_ref().map(|moto| moto.port);
     let shared = Arc::clone(world);
     served.spawn(http::serve(ports.aws.0, move |request| moto::route(Arc::clone(&shared), moto_port, request)));
-    tell(world, control)?;
+    announce(world, control)?;
     Ok(running)
 }
 
-/// Waits for the end, and ends moto. Without moto there is no bed: then it is an error.
+/// Waits for the end, and ends moto. It is an error when moto ends by itself.
 async fn stay(moto: Option<Moto>, end: impl Future<Output = ()>) -> anyhow::Result<()> {
     let Some(mut moto) = moto else {
         end.await;
@@ -140,10 +140,10 @@ async fn stay(moto: Option<Moto>, end: impl Future<Output = ()>) -> anyhow::Resu
     ended
 }
 
-/// One line for whoever started the bed.
-fn tell(world: &World, control: &str) -> anyhow::Result<()> {
+/// Prints one line with the addresses for the program that started the bed.
+fn announce(world: &World, control: &str) -> anyhow::Result<()> {
     let Addresses { s3, aws } = &world.addresses;
-    let told = json!({
+    let addresses = json!({
         "s3": s3,
         "aws": aws,
         "control": control,
@@ -153,15 +153,15 @@ fn tell(world: &World, control: &str) -> anyhow::Result<()> {
         "operator": world.identities.operator(),
     });
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{told}").and_then(|()| out.flush()).context("cannot tell that the bed is ready")
+    writeln!(out, "{addresses}").and_then(|()| out.flush()).context("cannot announce that the bed is ready")
 }
 
-/// Waits until somebody wants the bed to end: the end of our input, or a signal.
+/// Waits for a request to end the bed: the end of standard input, or a signal.
 async fn end(mut terminate: tokio::signal::unix::Signal, mut interrupt: tokio::signal::unix::Signal) {
     let input = async {
         let mut input = tokio::io::stdin();
         let mut read = [0; 256];
-        // An error is an end too: whoever held the other side is gone.
+        // An error also means that the other side has closed.
         while input.read(&mut read).await.is_ok_and(|length| length > 0) {}
     };
     tokio::select! {

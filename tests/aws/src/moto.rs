@@ -1,4 +1,4 @@
-//! moto, which plays Step Functions, SNS and EventBridge, and the router that takes its Lambda calls to our functions.
+//! moto, which emulates Step Functions, SNS and EventBridge, and the router that passes its Lambda calls to our functions.
 
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
@@ -24,9 +24,9 @@ use crate::names::REGION;
 use crate::processes::{self, Guard};
 use crate::world::World;
 
-/// A Python that imports much, on a busy machine.
+/// Time for Python to import many modules on a busy machine.
 const START: Duration = Duration::from_secs(80);
-/// A running moto. Dropped, it is killed.
+/// A running moto. It is killed when this is dropped.
 pub(crate) struct Moto {
     process: Child,
     pid: u32,
@@ -36,9 +36,9 @@ pub(crate) struct Moto {
 }
 
 impl Moto {
-    /// Starts moto and waits until it answers. Its own calls of other services go to `router`.
+    /// Starts moto and waits until it responds. Its own calls of other services go to `router`.
     pub(crate) async fn start(program: &Path, router: u16, world: &World) -> anyhow::Result<Self> {
-        // Free a moment ago; moto cannot be given an open socket.
+        // This port was free a moment ago; moto cannot take over an open socket.
         let (free, port) = http::listen().await?;
         drop(free);
         let log = OpenOptions::new().create(true).append(true).open(world.log("moto"))?;
@@ -46,11 +46,11 @@ impl Moto {
         command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
         command.env_clear().envs([
             ("MOTO_PORT", router.to_string().as_str()),
-            // Its clients sign; nobody checks.
+            // Its clients must sign, but the signature is not checked.
             ("AWS_ACCESS_KEY_ID", "moto"),
             ("AWS_SECRET_ACCESS_KEY", "moto"),
             ("AWS_DEFAULT_REGION", REGION),
-            // A proxy must not see what stays on this machine.
+            // Requests to this machine must not go through a proxy.
             ("NO_PROXY", "*"),
         ]);
         for name in ["PATH", "HOME", MARKER] {
@@ -68,7 +68,7 @@ impl Moto {
         world.guard.watch(pid);
         let mut moto = Self { process, pid, guard: Arc::clone(&world.guard), port };
         let started = tokio::time::timeout(START, moto.configured()).await;
-        match started.context("moto does not answer").flatten() {
+        match started.context("moto does not respond").flatten() {
             Ok(()) => Ok(moto),
             Err(error) => {
                 moto.end().await;
@@ -87,14 +87,14 @@ impl Moto {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        // Otherwise executions end at once without a single state.
+        // Otherwise executions end immediately without entering a state.
         let config = json!({"stepfunctions": {"execute_state_machine": true}}).to_string();
         let answer = exchange(self.port, request(Method::POST, "/moto-api/config", config.into())?).await?;
         ensure!(answer.status().is_success(), "moto refuses its configuration: {}", answer.status());
         Ok(())
     }
 
-    /// Waits for an end that nobody asked for.
+    /// Waits for an unexpected end.
     pub(crate) async fn ended(&mut self) -> anyhow::Result<()> {
         let status = self.process.wait().await?;
         bail!("moto ended by itself: {status}")
@@ -103,7 +103,7 @@ impl Moto {
     /// Kills moto and waits for its end.
     pub(crate) async fn end(mut self) {
         processes::kill_group(self.pid);
-        // Killed, it ends; there is nothing to do about an error.
+        // It ends when killed; an error here needs no handling.
         let _ = self.process.wait().await;
         self.guard.release(self.pid);
     }
@@ -114,7 +114,7 @@ fn request(method: Method, path: &str, body: Bytes) -> anyhow::Result<Request<Fu
     Ok(request.header("content-type", "application/json").body(Full::new(body))?)
 }
 
-/// Answers a request at the router: calls of functions are ours, everything else is moto's.
+/// Handles a request at the router: calls of functions go to our functions, everything else goes to moto.
 pub(crate) async fn route(world: Arc<World>, moto: Option<u16>, request: Request<Incoming>) -> Result<Answer, Cut> {
     if let Some(name) = lambda::invoked(request.uri().path()) {
         return lambda::answer(world, name, request).await;
@@ -122,21 +122,21 @@ pub(crate) async fn route(world: Arc<World>, moto: Option<u16>, request: Request
     let (parts, body) = request.into_parts();
     let body = http::collected(body).await?;
     let Some(port) = moto else {
-        let told = json!({"message": "this bed was started without moto"});
-        return Ok(http::json(StatusCode::SERVICE_UNAVAILABLE, &told));
+        let problem = json!({"message": "this bed was started without moto"});
+        return Ok(http::json(StatusCode::SERVICE_UNAVAILABLE, &problem));
     };
     match exchange(port, Request::from_parts(parts, Full::new(body))).await {
         Ok(answer) => Ok(answer),
         Err(error) => {
-            let told = json!({"message": format!("moto does not answer: {error:#}")});
-            Ok(http::json(StatusCode::BAD_GATEWAY, &told))
+            let problem = json!({"message": format!("moto does not respond: {error:#}")});
+            Ok(http::json(StatusCode::BAD_GATEWAY, &problem))
         }
     }
 }
 
 /// One request on a connection of its own.
 async fn exchange(port: u16, mut request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
-    // The length is told anew from what there is.
+    // The length is computed again from the body.
     for name in [CONNECTION, TRANSFER_ENCODING, CONTENT_LENGTH] {
         request.headers_mut().remove(name);
     }

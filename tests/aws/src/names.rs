@@ -1,8 +1,8 @@
 //! Names of functions and deployments, and the ARNs made of them.
 
-/// Where everything is, as far as names tell.
+/// The AWS region in names.
 pub(crate) const REGION: &str = "eu-central-1";
-/// Whose everything is.
+/// The AWS account in names.
 pub(crate) const ACCOUNT: &str = "123456789012";
 /// The functions of every deployment.
 pub(crate) const FUNCTIONS: [&str; 11] = [
@@ -32,7 +32,7 @@ pub(crate) fn split(name: &str) -> Option<(&str, &'static str)> {
     })
 }
 
-/// The name in what Lambda takes as `FunctionName`: a name, a partial ARN or an ARN, each with a version or alias or not.
+/// The name in what Lambda accepts as `FunctionName`: a name, a partial ARN or an ARN, each with or without a version or alias.
 pub(crate) fn function_name(text: &str) -> Option<&str> {
     let parts: Vec<&str> = text.split(':').collect();
     let name = match parts.as_slice() {
@@ -47,7 +47,7 @@ pub(crate) fn function_name(text: &str) -> Option<&str> {
     (!name.is_empty()).then_some(name)
 }
 
-/// Whether a deployment may be called so: it is a bucket, a folder and the beginning of names.
+/// Whether this is a valid name of a deployment: it names a bucket and a folder and is the prefix of other names.
 pub(crate) fn is_deployment(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     (1..=40).contains(&name.len())
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_split() {
+    fn deployment_and_function_are_read_from_every_form_of_a_name() {
         let check = |text: &str, expected: Option<(&str, &str)>| {
             assert_eq!(function_name(text).and_then(split), expected, "{text}");
         };
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn deployments_are_buckets() {
+    fn a_deployment_name_must_be_a_valid_bucket_name() {
         for good in ["d7", "soak-12", "a"] {
             assert!(is_deployment(good), "{good}");
         }

@@ -1,7 +1,7 @@
-//! IAM policies, as far as they decide about S3.
+//! The parts of IAM policies that concern S3.
 //!
-//! What is not understood is refused when the bed starts: a condition that nobody evaluates would let a test pass that
-//! fails on AWS. Statements without any S3 action decide nothing here, so only their elements are read.
+//! An unsupported element is refused when the bed starts: with a condition that is not evaluated, a test could pass that
+//! would fail on AWS. Statements without any S3 action have no effect here, so only their elements are read.
 
 use anyhow::{Context, bail};
 use serde::Deserialize;
@@ -43,14 +43,14 @@ enum Key {
     SecureTransport,
 }
 
-/// What somebody wants to do.
+/// A request to authorise.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wish<'a> {
     /// Such as `s3:GetObject`.
     pub(crate) action: &'a str,
     /// Such as `arn:aws:s3:::bucket/key`.
     pub(crate) resource: &'a str,
-    /// The prefix that a list is asked for; the other actions have none.
+    /// The prefix of a list request; other actions have none.
     pub(crate) prefix: Option<&'a str>,
 }
 
@@ -108,14 +108,14 @@ impl Policy {
         };
         let statements = statements.into_iter().enumerate().map(|(index, statement)| {
             let sid = statement.get("Sid").and_then(Value::as_str);
-            let told = sid.map_or_else(|| format!("number {}", index + 1), str::to_owned);
+            let label = sid.map_or_else(|| format!("number {}", index + 1), str::to_owned);
             let read = serde_json::from_value(statement).map_err(Into::into);
-            read.and_then(|statement| Statement::read(statement, bucket)).with_context(|| format!("statement {told}"))
+            read.and_then(|statement| Statement::read(statement, bucket)).with_context(|| format!("statement {label}"))
         });
         Ok(Self(statements.filter_map(Result::transpose).collect::<anyhow::Result<_>>()?))
     }
 
-    /// Whether the policy allows it: some statement does, and none denies it.
+    /// Whether the policy allows it: a statement allows it and no statement denies it.
     pub(crate) fn allows(&self, wish: Wish<'_>) -> bool {
         let decides =
             |is_allow| self.0.iter().any(|statement| statement.is_allow == is_allow && statement.covers(wish));
@@ -159,7 +159,7 @@ impl Condition {
         let value = match self.key {
             Key::Prefix => wish.prefix,
             Key::ResourceAccount => Some(ACCOUNT),
-            // Here it is plain HTTP on this machine; the functions speak HTTPS on AWS, and that is what is judged.
+            // The bed uses plain HTTP on this machine; on AWS the functions use HTTPS, which is what the policy requires.
             Key::SecureTransport => Some("true"),
         };
         let equals = |expected: &String| value == Some(expected.as_str());
@@ -180,7 +180,7 @@ fn operator_of(name: &str) -> anyhow::Result<Operator> {
         "StringNotEquals" => Operator::StringNotEquals,
         "StringLike" => Operator::StringLike,
         "Bool" => Operator::Bool,
-        _ => bail!("condition operator {name} is not known to the bed"),
+        _ => bail!("the bed does not support the condition operator {name}"),
     })
 }
 
@@ -190,7 +190,7 @@ fn key_of(name: &str) -> anyhow::Result<Key> {
         "s3:prefix" => Key::Prefix,
         "s3:resourceaccount" | "aws:resourceaccount" => Key::ResourceAccount,
         "aws:securetransport" => Key::SecureTransport,
-        _ => bail!("condition key {name} is not known to the bed"),
+        _ => bail!("the bed does not support the condition key {name}"),
     })
 }
 
@@ -203,17 +203,17 @@ fn values_of(value: &Value) -> anyhow::Result<Vec<String>> {
     }
 }
 
-/// The text with its placeholders filled in. IAM's own variables look the same and are not known either.
+/// The text with its placeholders filled in. IAM's own variables look the same and are not supported.
 fn filled(text: &str, bucket: &str) -> anyhow::Result<String> {
     let known = [("${LakeBucket}", bucket), ("${LakePrefix}", ""), ("${Account}", ACCOUNT), ("${Region}", REGION)];
     let filled = known.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
     if filled.contains("${") {
-        bail!("{text} has a placeholder that is not known to the bed");
+        bail!("{text} has a placeholder that the bed does not support");
     }
     Ok(filled)
 }
 
-/// Whether `text` is as `pattern` says, where `*` is any text and `?` any character.
+/// Whether `text` matches `pattern`, where `*` matches any text and `?` any character.
 fn is_like(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     // Row by row over the pattern: whether its beginning matches each beginning of the text.

@@ -15,7 +15,7 @@ const SCRIPT: &str = "all=; while read -r sign group; do rest=; for one in $all;
     rest=\"$rest $one\"; done; all=$rest; [ \"$sign\" = - ] || all=\"$all $group\"; done; \
     for one in $all; do kill -9 \"-$one\"; done";
 
-/// A process that outlives the bed for a moment: killed, the bed can end nothing any more, and its guard does it.
+/// A process that outlives the bed for a moment: when the bed is killed, it can end nothing itself, so this guard does.
 #[derive(Debug)]
 pub(crate) struct Guard {
     input: Mutex<Option<ChildStdin>>,
@@ -23,7 +23,7 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Starts the guard, in a group of its own: what is sent to the bed's group must not end it.
+    /// Starts the guard in a group of its own: a signal to the bed's group must not end it.
     pub(crate) fn start() -> anyhow::Result<Self> {
         let mut command = Command::new("sh");
         command.args(["-c", SCRIPT]).process_group(0);
@@ -35,22 +35,22 @@ impl Guard {
 
     /// A group has started.
     pub(crate) fn watch(&self, group: u32) {
-        self.tell('+', group);
+        self.send('+', group);
     }
 
     /// A group has ended.
     pub(crate) fn release(&self, group: u32) {
-        self.tell('-', group);
+        self.send('-', group);
     }
 
-    fn tell(&self, sign: char, group: u32) {
+    fn send(&self, sign: char, group: u32) {
         if let Some(input) = self.input.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            // Without its guard the bed works as well; only its own violent death would leave something.
+            // The bed works without its guard; processes would only be left if the bed were killed.
             let _ = writeln!(input, "{sign} {group}");
         }
     }
 
-    /// Ends the guard, and what it still has.
+    /// Ends the guard and the processes it still knows.
     pub(crate) fn end(&self) -> std::io::Result<()> {
         self.input.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.shell.lock().unwrap_or_else(PoisonError::into_inner).wait().map(drop)
@@ -65,7 +65,7 @@ pub(crate) struct Processes {
 }
 
 impl Processes {
-    /// None yet.
+    /// Creates an empty set.
     pub(crate) fn new(guard: Arc<Guard>) -> Self {
         Self { living: Mutex::default(), guard }
     }
@@ -83,9 +83,9 @@ impl Processes {
         }
     }
 
-    /// Kills an instance, if it lives.
+    /// Kills an instance, if it is alive.
     pub(crate) fn kill(&self, instance: &str) {
-        // Within the lock: a pid is removed before it can be another process's.
+        // Under the lock, so that a pid is removed before another process can get it.
         if let Some(pid) = self.locked().get(instance) {
             kill_group(*pid);
         }
@@ -114,7 +114,7 @@ impl Processes {
 pub(crate) fn kill_group(pid: u32) {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     if let Some(pid) = pid {
-        // A group that is not there any more is what is wanted.
+        // The group may have ended already.
         let _ = kill_process_group(pid, Signal::KILL);
     }
 }

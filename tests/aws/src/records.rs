@@ -1,4 +1,4 @@
-//! What was asked of S3 and of the functions, as tests read it.
+//! Records of the requests to S3 and to the functions, for tests to read.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,7 +11,7 @@ use serde_json::Value;
 pub(crate) struct StoreRecord {
     /// Order of arrival, from 1.
     pub(crate) n: usize,
-    /// The function whose role it came from, or `operator`; nobody for strangers.
+    /// The function whose role sent it, or `operator`; `None` for unknown callers.
     pub(crate) role: Option<String>,
     /// The function's instance.
     pub(crate) instance: Option<String>,
@@ -20,11 +20,11 @@ pub(crate) struct StoreRecord {
     pub(crate) method: String,
     /// The key, or the prefix of a list.
     pub(crate) key: String,
-    /// Nothing while it is under way, and when the answer never came.
+    /// `None` while the request is running, and when no response was sent.
     pub(crate) status: Option<u16>,
-    /// Bytes of the object that came or went.
+    /// Bytes of the object that were received or sent.
     pub(crate) bytes: u64,
-    /// The encryption that was asked for, its key, and whether with a bucket key.
+    /// The requested encryption, its key, and whether with a bucket key.
     pub(crate) sse: Option<String>,
     pub(crate) sse_key: Option<String>,
     pub(crate) bucket_key: Option<bool>,
@@ -38,10 +38,10 @@ pub(crate) struct StoreRecord {
 pub(crate) struct CallRecord {
     pub(crate) function: &'static str,
     pub(crate) request_id: String,
-    /// None when no instance got the event.
+    /// `None` when no instance got the event.
     pub(crate) instance: Option<String>,
     pub(crate) payload: Value,
-    /// Status of the answer; nothing while it is under way.
+    /// Status of the response; `None` while the call is running.
     pub(crate) status: Option<u16>,
     pub(crate) error_type: Option<String>,
     pub(crate) answer: Value,
@@ -66,7 +66,7 @@ impl<T> Default for Records<T> {
 }
 
 impl<T: Clone> Records<T> {
-    /// Adds the record that is made for its place, and tells the place.
+    /// Adds the record made for the next position, and returns the position.
     pub(crate) fn add(&self, make: impl FnOnce(usize) -> T) -> usize {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let place = all.len();
@@ -74,7 +74,7 @@ impl<T: Clone> Records<T> {
         place
     }
 
-    /// Changes the record at a place.
+    /// Changes the record at a position.
     pub(crate) fn change(&self, place: usize, change: impl FnOnce(&mut T)) {
         if let Some(record) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place) {
             change(record);

@@ -1,4 +1,4 @@
-//! What all parts of the bed share.
+//! State that all parts of the bed share.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -14,37 +14,37 @@ use crate::names::FUNCTIONS;
 use crate::policy::Policy;
 use crate::processes::Guard;
 
-/// Where the parts listen.
+/// Addresses of the parts.
 #[derive(Debug, Clone)]
 pub(crate) struct Addresses {
     /// S3.
     pub(crate) s3: String,
-    /// The router: Lambda, and everything that moto plays.
+    /// The router: Lambda, and everything that moto emulates.
     pub(crate) aws: String,
 }
 
 /// The bed's state.
 pub(crate) struct World {
-    /// Who may sign.
+    /// All valid credentials.
     pub(crate) identities: Identities,
-    /// Where the parts listen.
+    /// Addresses of the parts.
     pub(crate) addresses: Addresses,
     /// Folder with the functions' programs.
     pub(crate) functions: PathBuf,
     /// Folder for everything that the bed writes.
     pub(crate) data: PathBuf,
-    /// Ends the bed's processes when it cannot.
+    /// Ends the bed's processes when the bed itself cannot.
     pub(crate) guard: Arc<Guard>,
     policies: HashMap<&'static str, String>,
     deployments: Mutex<BTreeMap<String, Arc<Deployment>>>,
     numbers: AtomicU64,
 }
 
-/// What the bed makes below its data folder.
+/// Folders that the bed creates below its data folder.
 const FOLDERS: [&str; 3] = ["buckets", "instances", "logs"];
 
 impl World {
-    /// Reads the policies, refusing what the bed cannot judge, and makes the folders.
+    /// Reads the policies, refusing what the bed cannot evaluate, and creates the folders.
     pub(crate) fn new(
         functions: PathBuf,
         policies: &Path,
@@ -54,14 +54,14 @@ impl World {
         let mut read = HashMap::new();
         for function in FUNCTIONS {
             let file = policies.join(format!("{function}.json"));
-            let told = || format!("policy {}", file.display());
-            let text = std::fs::read_to_string(&file).with_context(told)?;
-            Policy::parse(&text, "bucket").with_context(told)?;
+            let which = || format!("policy {}", file.display());
+            let text = std::fs::read_to_string(&file).with_context(which)?;
+            Policy::parse(&text, "bucket").with_context(which)?;
             read.insert(function, text);
         }
         std::fs::create_dir_all(&data).with_context(|| format!("{}", data.display()))?;
         for folder in FOLDERS.map(|folder| data.join(folder)) {
-            // One that is there belongs to another bed, or is what a killed one left.
+            // An existing folder belongs to another bed, or a killed bed left it.
             std::fs::create_dir(&folder).with_context(|| format!("{}", folder.display()))?;
         }
         Ok(Self {
@@ -76,12 +76,12 @@ impl World {
         })
     }
 
-    /// A number that nobody else has.
+    /// A number that is unique in this bed.
     pub(crate) fn number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// File that something's output goes to. Logs stay until the bed ends: after a failure somebody wants to read them.
+    /// File for the output of a process. Logs stay until the bed ends, because they are needed to analyse a failure.
     pub(crate) fn log(&self, name: &str) -> PathBuf {
         self.data.join("logs").join(format!("{name}.log"))
     }
@@ -91,11 +91,11 @@ impl World {
         self.locked().get(name).cloned()
     }
 
-    /// Makes a deployment.
+    /// Creates a deployment.
     pub(crate) fn create(&self, wanted: Wanted) -> anyhow::Result<Arc<Deployment>> {
         let mut deployments = self.locked();
         if deployments.contains_key(&wanted.name) {
-            bail!("deployment {} is there already", wanted.name);
+            bail!("deployment {} already exists", wanted.name);
         }
         let made =
             Deployment::new(wanted, &self.data, &self.policies, self.identities.clone(), Arc::clone(&self.guard))?;
@@ -104,7 +104,7 @@ impl World {
         Ok(made)
     }
 
-    /// Removes a deployment; `false` when there is none of this name.
+    /// Removes a deployment; `false` when it does not exist.
     pub(crate) async fn delete(&self, name: &str) -> anyhow::Result<bool> {
         let Some(deployment) = self.locked().remove(name) else { return Ok(false) };
         deployment.close().await?;

@@ -1,5 +1,5 @@
-//! The bed as a test starts it: what it tells, what it refuses, and that nothing of it is left. Without moto, and with a
-//! function that dies at its start, so that nothing else has to be built. S3's clients are tried by the scenarios.
+//! The bed as a test starts it: what it announces, what it refuses, and that nothing of it is left. Without moto, and with a
+//! function that dies when it starts, so that nothing else has to be built. The scenarios test S3 with real clients.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise, its helpers too")]
 
@@ -24,7 +24,7 @@ const FUNCTIONS: [&str; 11] = [
     "authorize",
 ];
 
-/// A folder with what a bed needs, of one test alone.
+/// A folder with what a bed needs, for one test.
 struct Parts(PathBuf);
 
 impl Parts {
@@ -38,7 +38,7 @@ impl Parts {
         let policy = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
         for function in FUNCTIONS {
             std::fs::write(folder.join(format!("policies/{function}.json")), &policy).expect("policy");
-            // A program of every machine that ends at once and in vain.
+            // A program that exists on every machine and fails immediately.
             std::os::unix::fs::symlink("/bin/false", folder.join("functions").join(function)).expect("function");
         }
         Self(folder)
@@ -58,7 +58,7 @@ impl Parts {
     }
 }
 
-fn told(bed: &mut Child) -> Value {
+fn ready_line(bed: &mut Child) -> Value {
     let mut line = String::new();
     BufReader::new(bed.stdout.as_mut().expect("stdout")).read_line(&mut line).expect("line");
     serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
@@ -82,7 +82,7 @@ fn ask(address: &Value, method: &str, path: &str, body: &str) -> (u16, String) {
 fn a_bed_serves_and_leaves_nothing() {
     let parts = Parts::new("serves", &json!({"StringEquals": {"s3:ResourceAccount": "${Account}"}}));
     let mut bed = parts.start();
-    let at = told(&mut bed);
+    let at = ready_line(&mut bed);
     assert_eq!(at.pointer("/account"), Some(&json!("123456789012")));
     let (status, body) = ask(&at["control"], "POST", "/deployments", r#"{"name":"d7"}"#);
     assert_eq!(status, 201, "{body}");
@@ -121,7 +121,7 @@ fn a_bed_serves_and_leaves_nothing() {
 }
 
 #[test]
-fn a_policy_that_is_not_understood_is_refused() {
+fn a_policy_with_an_unsupported_element_is_refused() {
     let parts = Parts::new("refuses", &json!({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}));
     let mut bed = parts.start();
     let mut said = String::new();

@@ -1,7 +1,7 @@
-//! `sluice-load`: many callers at once against a server on this machine, for the benchmark of the doors.
+//! `sluice-load`: many callers at once against a server on this machine, for the benchmark of the HTTP APIs.
 //!
 //! Reads requests from a file, one per line: `GET /path` or `POST /path {"json": true}`. Every caller takes the next line,
-//! waits for the whole answer, and goes on until the time is up. Prints one JSON object.
+//! waits for the whole response, and continues until the time is up. Prints one JSON object.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to its terminal")]
 
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ struct Line {
     body: Option<String>,
 }
 
-/// What one caller met.
+/// The measurements of one caller.
 #[derive(Default)]
 struct Met {
     times: Vec<Duration>,
@@ -55,7 +55,7 @@ fn options() -> Option<Options> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let value = |name: &str| arguments.iter().skip_while(|word| *word != name).nth(1).cloned();
     let endpoint = value("--endpoint")?;
-    // Load goes to this machine and nowhere else.
+    // Only this machine may be the target.
     let host = endpoint.strip_prefix("http://")?;
     (host.starts_with("127.0.0.1:") || host.starts_with("localhost:")).then_some(())?;
     Some(Options {
@@ -69,7 +69,8 @@ fn options() -> Option<Options> {
 fn run(options: &Options) -> Result<serde_json::Value, Box<dyn std::error::Error>> {
     let text = std::fs::read_to_string(&options.requests)?;
     let lines: Option<Vec<Line>> = text.lines().map(|line| read(line, &options.endpoint)).collect();
-    let lines = Arc::new(lines.filter(|lines| !lines.is_empty()).ok_or("a line is no request, or there is none")?);
+    let lines =
+        Arc::new(lines.filter(|lines| !lines.is_empty()).ok_or("a line is not a valid request, or the file is empty")?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let client = Client::builder().pool_max_idle_per_host(options.callers).build()?;

@@ -1,4 +1,4 @@
-//! A case: a pipeline, its contracts, and what arrives for it, run after run; all of it drawn from one seed.
+//! A case: a pipeline, its contracts, and the files that arrive for each run, all drawn from one seed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,13 +13,13 @@ use super::run::Place;
 use super::table::{Mode, Silver, base_fields};
 use crate::random::Random;
 
-/// Most rows of one file: a case is about differences in meaning, not about size.
+/// Maximum rows of one file: a case is about differences in meaning, not about size.
 const MAX_ROWS: usize = 40;
 
 /// A pipeline and its deliveries.
 #[derive(Debug, Clone)]
 pub struct Case {
-    /// What all of it was drawn from.
+    /// The seed that everything was drawn from.
     pub seed: u64,
     /// Files of the pipeline's folder, by path.
     pub pipeline: BTreeMap<String, String>,
@@ -38,7 +38,7 @@ impl Case {
         for index in 0..2 + random.below(5) {
             fields.push(Field::drawn(index, random));
         }
-        // Modes take turns, so that a few seeds in a row have them all.
+        // Modes take turns, so that a few consecutive seeds cover all of them.
         let mode = Mode::ALL[usize::try_from(seed % 4).expect("below 4")];
         let mut silver = vec![Silver::drawn("facts", mode, &fields, random)];
         if random.happens(40) {
@@ -70,7 +70,7 @@ impl Case {
         Self { seed, pipeline, deliveries, tags: writer.tags }
     }
 
-    /// Puts the files of a delivery where they arrive.
+    /// Writes the files of a delivery into the landing folder.
     pub fn land(&self, delivery: usize, place: &Place) {
         for file in &self.deliveries[delivery] {
             write(&place.landing.join(&file.name), &file.bytes);
@@ -78,7 +78,7 @@ impl Case {
     }
 }
 
-/// Writes a file, and makes its folder.
+/// Writes a file, and creates its folder.
 pub(super) fn write(path: &Path, bytes: &[u8]) {
     fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("a folder can be made");
     fs::write(path, bytes).unwrap_or_else(|error| panic!("cannot write {}: {error}", path.display()));
@@ -86,7 +86,7 @@ pub(super) fn write(path: &Path, bytes: &[u8]) {
 
 fn writing(seed: u64, random: &mut Random) -> Writing {
     let (delimiter, quote) = *random.pick(&[(',', '"'), (',', '"'), (',', '"'), (';', '"'), ('\t', '\''), ('|', '"')]);
-    // Of five cases in a row one is Parquet; modes come in fours, so that every mode meets every format.
+    // One of five consecutive cases is Parquet; modes repeat every four, so that every mode meets every format.
     let format = if seed % 5 == 4 { Format::Parquet } else { Format::Csv };
     let (dirt, torn) = (*random.pick(&[0, 3, 6, 6, 12]), *random.pick(&[0, 0, 4, 8]));
     Writing { format, delimiter, quote, dirt, torn }
@@ -119,7 +119,7 @@ fn deliveries(writer: &mut Writer<'_>, random: &mut Random) -> Vec<Vec<SourceFil
     for delivery in 0..2 + random.below(2) {
         let mut files = Vec::new();
         for index in 0..1 + random.below(2) {
-            // Spark tells by the name how a file is packed.
+            // Spark recognises compression by the file name.
             let end = if end == "csv" && random.happens(15) { "csv.gz" } else { end };
             let rows = if random.happens(8) { 0 } else { 1 + random.below(MAX_ROWS) };
             let name = match random.below(8) {
@@ -127,7 +127,7 @@ fn deliveries(writer: &mut Writer<'_>, random: &mut Random) -> Vec<Vec<SourceFil
                 1 => format!("2024/{delivery:02}/part-{index}.{end}"),
                 _ => format!("d{delivery}-{index}.{end}"),
             };
-            // A file may come again under its name with other content: that is another object.
+            // A file may be delivered again under its name with other content: that is another source object.
             let again = deliveries.first().and_then(|first| first.first()).filter(|_| random.happens(15));
             let name = match again {
                 Some(first) if index == 0 => {

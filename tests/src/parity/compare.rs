@@ -5,6 +5,7 @@ use std::fmt::Debug;
 
 use serde_json::Value;
 use sluice_core::contract::ColumnType;
+use sluice_core::error::StepError;
 use sluice_core::name::{Layer, TableRef};
 use sluice_core::run::{Changeset, Receipt, TableChange, TableVerdict, Verdict};
 use sluice_lake::inspect::{self, Cell, TableDetails};
@@ -13,17 +14,17 @@ use sluice_lake::{Lake, LakeError};
 use super::run::Outcome;
 use crate::content::wait;
 
-/// Differing rows shown of each side.
+/// Number of differing rows that are shown of each side.
 const SHOWN_ROWS: usize = 3;
 /// Sums of doubles depend on their order: engines may differ by this share.
 const DOUBLE_SHARE: f64 = 1e-9;
 
-/// What was compared, and what differs.
+/// The result of a comparison.
 #[derive(Debug, Default)]
 pub struct Comparison {
-    /// Tables compared, once for every time.
+    /// Number of compared tables, counting every comparison.
     pub tables: u64,
-    /// Rows compared.
+    /// Number of compared rows.
     pub rows: u64,
     /// Rows of quarantine tables among them.
     pub quarantined: u64,
@@ -38,14 +39,14 @@ impl Comparison {
         }
     }
 
-    /// Compares how two runs ended, and their documents.
+    /// Compares the outcomes of two runs and their documents.
     pub fn outcomes(&mut self, left: &Outcome, right: &Outcome) {
-        let told = |outcome: &Outcome| match outcome.message.as_str() {
+        let described = |outcome: &Outcome| match outcome.message.as_str() {
             "" => format!("{:?}", outcome.ending),
             message => format!("{:?}: {message}", outcome.ending),
         };
         if left.ending != right.ending {
-            self.differences.push(format!("ending:\n  left  {}\n  right {}", told(left), told(right)));
+            self.differences.push(format!("ending:\n  left  {}\n  right {}", described(left), described(right)));
             return;
         }
         if let (Some(left), Some(right)) = (&left.changeset, &right.changeset) {
@@ -125,9 +126,9 @@ impl Comparison {
             match (Content::read(left, table), Content::read(right, table)) {
                 (Ok(left), Ok(right)) => self.contents(table, &left, &right),
                 (left, right) => {
-                    let told =
-                        [left.err(), right.err()].map(|error| error.map(|error| error.to_step_error().to_string()));
-                    self.differences.push(format!("{table} cannot be read: {told:?}"));
+                    let errors =
+                        [left.err(), right.err()].map(|error| error.map(|error| StepError::from(error).to_string()));
+                    self.differences.push(format!("{table} cannot be read: {errors:?}"));
                 }
             }
         }
@@ -153,11 +154,12 @@ impl Comparison {
         if missing.is_empty() && surplus.is_empty() {
             return;
         }
-        let mut told = format!("{table}: {} rows on the left and {} on the right differ", missing.len(), surplus.len());
+        let mut described =
+            format!("{table}: {} rows on the left and {} on the right differ", missing.len(), surplus.len());
         for index in 0..SHOWN_ROWS.min(missing.len().max(surplus.len())) {
-            told.push_str(&side_by_side(&left.columns, missing.get(index).copied(), surplus.get(index).copied()));
+            described.push_str(&side_by_side(&left.columns, missing.get(index).copied(), surplus.get(index).copied()));
         }
-        self.differences.push(told);
+        self.differences.push(described);
     }
 }
 
@@ -168,7 +170,7 @@ struct Content {
     rows: Vec<Row>,
 }
 
-/// A row: what has to be equal, and doubles that may differ by [`DOUBLE_SHARE`]; both in the order of the columns.
+/// A row: the values that must be equal, and the doubles that may differ by [`DOUBLE_SHARE`]; both in the order of the columns.
 #[derive(Debug, Clone, PartialEq)]
 struct Row {
     exact: Vec<String>,
@@ -193,7 +195,7 @@ impl Content {
         Ok(Self { details, columns, rows })
     }
 
-    /// Rows that the other one lacks. Both are sorted.
+    /// Rows that the other side lacks. Both are sorted.
     fn without(&self, other: &Self) -> Vec<&Row> {
         let mut by_exact: BTreeMap<&[String], Vec<&Row>> = BTreeMap::new();
         for row in &other.rows {
@@ -232,7 +234,7 @@ impl Row {
     }
 }
 
-/// A value as text that tells every value from every other: JSON documents by what they say, doubles by their bits.
+/// A value as text that is different for different values: JSON documents by their content, doubles by their bits.
 fn text(column: &str, cell: &Cell) -> String {
     match (column, cell) {
         ("_raw" | "_broken_rules", Cell::Text(text)) => match serde_json::from_str::<Value>(text) {
@@ -241,7 +243,7 @@ fn text(column: &str, cell: &Cell) -> String {
                 Value::Object(object).to_string()
             }
             Ok(value) => value.to_string(),
-            Err(error) => format!("no JSON ({error}): {text}"),
+            Err(error) => format!("not JSON ({error}): {text}"),
         },
         (_, Cell::Number(number)) => format!("{number:e} ({:016x})", number.to_bits()),
         (_, Cell::Text(text)) => format!("{text:?}"),
@@ -266,18 +268,18 @@ fn is_near(left: &[Option<f64>], right: &[Option<f64>]) -> bool {
     })
 }
 
-/// A row of each side, one column a line, with the columns marked that differ.
+/// A row of each side, one column per line, with differing columns marked.
 fn side_by_side(columns: &[String], left: Option<&Row>, right: Option<&Row>) -> String {
     let texts = |row: Option<&Row>| -> Vec<String> { row.map(|row| row.texts().collect()).unwrap_or_default() };
     let (left, right) = (texts(left), texts(right));
-    let mut told = String::from("\n  ---");
+    let mut described = String::from("\n  ---");
     for (index, column) in columns.iter().enumerate() {
         let (a, b) = (left.get(index).map_or("", String::as_str), right.get(index).map_or("", String::as_str));
         let mark = if a == b { ' ' } else { '!' };
-        told.push_str(&format!("\n  {mark} {column}: {a}"));
+        described.push_str(&format!("\n  {mark} {column}: {a}"));
         if a != b {
-            told.push_str(&format!("   <>   {b}"));
+            described.push_str(&format!("   <>   {b}"));
         }
     }
-    told
+    described
 }

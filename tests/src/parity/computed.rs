@@ -17,7 +17,7 @@ pub(super) struct Computed {
     pub(super) property: Value,
 }
 
-/// Expressions of texts `{a}` and `{b}`, and what they are.
+/// Expressions over texts `{a}` and `{b}`, and their types.
 const OF_TEXT: &[(&str, &str)] = &[
     ("LENGTH({a})", "BIGINT"),
     ("UPPER({a})", "STRING"),
@@ -86,7 +86,7 @@ const OF_TIME: &[(&str, &str)] = &[
     ("CAST({a} AS TIMESTAMP) >= TIMESTAMP '2024-02-15 08:00:00'", "BOOLEAN"),
     ("DATEDIFF({b}, {a})", "BIGINT"),
 ];
-/// Of instants alone.
+/// Of instants only.
 const OF_INSTANT: &[(&str, &str)] =
     &[("EXTRACT(HOUR FROM {a})", "BIGINT"), ("EXTRACT(MINUTE FROM {a})", "BIGINT"), ("{a} = {b}", "BOOLEAN")];
 /// Of booleans.
@@ -113,7 +113,7 @@ fn expressions(kind: &Kind, random: &mut Random) -> &'static [(&'static str, &'s
     }
 }
 
-/// A column computed from the fields, when one of them is good for it.
+/// A column computed from the fields, if one of them is suitable.
 pub(super) fn drawn(index: usize, fields: &[Field], random: &mut Random) -> Option<Computed> {
     let field = random.pick(fields);
     let expressions = expressions(&field.kind, random);
@@ -142,7 +142,7 @@ pub(super) fn drawn(index: usize, fields: &[Field], random: &mut Random) -> Opti
     Some(Computed { name, sql, property })
 }
 
-/// A column as the SQL passes it on: as it is, or changed without changing its type.
+/// A column as the SQL passes it on: unchanged, or changed without changing its type.
 pub(super) fn passed(field: &Field, random: &mut Random) -> String {
     let name = &field.name;
     let templates: &[&str] = match &field.kind {

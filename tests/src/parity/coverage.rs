@@ -1,4 +1,4 @@
-//! What the cases had in them, read from their plans and documents, so that a generator that stops generating fails.
+//! The features that cases covered, read from their plans and documents, so that a feature that is no longer generated is noticed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use sluice_core::run::Plan;
 
 use super::run::{Ending, Outcome};
 
-/// Everything that a suite must have had, each of it in at least one case.
+/// All features that a suite must cover, each in at least one case.
 pub const EXPECTED: &[&str] = &[
     "format csv",
     "format parquet",
@@ -193,7 +193,7 @@ fn of_column(column: &Column, found: &mut BTreeSet<String>) {
 }
 
 fn check_name(check: &RowCheck) -> String {
-    // The name that documents have for it.
+    // The name in the documents.
     match serde_json::to_value(check).expect("a check is JSON") {
         serde_json::Value::String(name) => name,
         serde_json::Value::Object(object) => object.keys().next().cloned().unwrap_or_default(),

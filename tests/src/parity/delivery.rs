@@ -1,4 +1,4 @@
-//! Source files of a case: rows written as CSV or Parquet, whole and torn. JSON is not executed on Spark.
+//! Source files of a case: rows written as CSV or Parquet, intact and torn. JSON is not executed on Spark.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -26,9 +26,9 @@ pub(super) struct Writing {
     pub(super) delimiter: char,
     /// Quote of CSV.
     pub(super) quote: char,
-    /// Of a hundred values, so many are null or odd.
+    /// Percentage of values that are null or odd.
     pub(super) dirt: usize,
-    /// Of a hundred records, so many are torn.
+    /// Percentage of records that are torn.
     pub(super) torn: usize,
 }
 
@@ -41,7 +41,7 @@ pub(super) enum Format {
     Parquet,
 }
 
-/// A record: texts by the columns' place; `None` is null.
+/// A record: texts by the position of the column; `None` is null.
 type Record = Vec<Option<String>>;
 
 /// Draws files, and counts rows through all of them.
@@ -52,16 +52,16 @@ pub(super) struct Writer<'a> {
     pub(super) writing: Writing,
     /// Rows written.
     pub(super) rows: u64,
-    /// What files showed.
+    /// Features that the files have.
     pub(super) tags: BTreeSet<&'static str>,
 }
 
 impl Writer<'_> {
-    /// A file of so many rows. `delivery` counts from 0: later files may have other columns in another order.
+    /// A file with this number of rows. `delivery` counts from 0: later files may have other columns in another order.
     pub(super) fn file(&mut self, name: String, delivery: usize, rows: usize, random: &mut Random) -> SourceFile {
         let mut records: Vec<Record> = Vec::new();
         for _ in 0..rows {
-            // Some rows come again as they are.
+            // Some rows are repeated unchanged.
             let again = (random.happens(6) && !records.is_empty()).then(|| random.pick(&records).clone());
             self.rows += 1;
             records.push(again.unwrap_or_else(|| self.record(random)));
@@ -90,7 +90,7 @@ impl Writer<'_> {
     }
 
     fn record(&self, random: &mut Random) -> Record {
-        // The sequence is clean more often than not, or every table of unique keys would be rejected.
+        // The sequence is mostly clean; otherwise every table with unique keys would be rejected.
         let value = |field: &Field, random: &mut Random| {
             let dirt = if field.kind == Kind::Sequence { self.writing.dirt / 4 } else { self.writing.dirt };
             field.value(random, self.rows, dirt)
@@ -153,7 +153,7 @@ impl Writer<'_> {
         format!("{quote}{}{quote}", value.replace(quote, &format!("{quote}{quote}")))
     }
 
-    /// Makes a record that cannot be split, or not be read.
+    /// Changes a record so that it cannot be split or read.
     fn tear(&mut self, fields: &mut Vec<Vec<u8>>, random: &mut Random) {
         let place = random.below(fields.len());
         let quote = self.writing.quote;
@@ -200,7 +200,7 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("memory takes all")
 }
 
-/// The texts as Parquet has values of this kind; what cannot be read is null there.
+/// The texts as Parquet values of this kind; a text that cannot be read becomes null.
 fn typed(name: &str, kind: Option<&Kind>, texts: &[Option<&str>]) -> Column {
     let series = Series::new(name.into(), texts);
     let zoned = DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC));

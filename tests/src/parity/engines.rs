@@ -1,9 +1,10 @@
-//! The engines that a case runs through, behind one call: stage what a plan says.
+//! The engines that execute a case, behind one call: stage what a plan says.
 
 use std::path::Path;
 
 use jiff::Timestamp;
 use sluice_core::engine::EnginePreference;
+use sluice_core::error::StepError;
 use sluice_core::run::Plan;
 use sluice_core::spark::script;
 use sluice_lake::{Lake, steps};
@@ -13,13 +14,13 @@ use crate::content::wait;
 
 /// Stages the changes of a plan; everything before and after is the same for all engines.
 pub trait Engine {
-    /// What a request asks for to get this engine.
+    /// The engine preference of a request for this engine.
     fn preference(&self) -> EnginePreference;
 
-    /// Stages. `scratch` is a folder for files of the engine's own that help to find out what happened.
+    /// Stages the changes. `scratch` is a folder for the engine's own files, which help to analyse failures.
     ///
     /// # Errors
-    /// What the engine said.
+    /// The error message of the engine.
     fn stage(&mut self, lake: &Lake, now: Timestamp, plan: &Plan, scratch: &Path) -> Result<(), String>;
 }
 
@@ -32,7 +33,7 @@ impl Engine for Polars {
     }
 
     fn stage(&mut self, lake: &Lake, now: Timestamp, plan: &Plan, _: &Path) -> Result<(), String> {
-        wait(steps::process(lake, now, &plan.run)).map(drop).map_err(|error| error.to_step_error().to_string())
+        wait(steps::process(lake, now, &plan.run)).map(drop).map_err(|error| StepError::from(error).to_string())
     }
 }
 

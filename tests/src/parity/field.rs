@@ -14,7 +14,7 @@ pub(super) struct Field {
     pub(super) source: String,
     /// What it holds.
     pub(super) kind: Kind,
-    /// Few values only, so that rows meet.
+    /// Whether it has only a few values, so that rows share them.
     pub(super) narrow: bool,
     /// The property of the contract.
     pub(super) property: Map<String, Value>,
@@ -52,7 +52,7 @@ impl Field {
         self
     }
 
-    /// Text of a value; `None` is null. `dirt`: of a hundred values, so many are null, odd or both.
+    /// Text of a value; `None` is null. `dirt` is the percentage of values that are null, odd or both.
     pub(super) fn value(&self, random: &mut Random, row: u64, dirt: usize) -> Option<String> {
         if random.happens(dirt) {
             return if random.happens(40) { None } else { Some(self.kind.odd(random)) };
@@ -60,7 +60,7 @@ impl Field {
         if !self.narrow {
             return Some(self.kind.good(random, row));
         }
-        // Few values: those of a stream of its own, which begins anew for each of them.
+        // Few values: each is drawn from a separate stream that restarts every time.
         let mut few = Random::new(*random.pick(&[70, 71, 72, 73, 74, 75]));
         Some(self.kind.good(&mut few, row % 5))
     }
@@ -76,7 +76,7 @@ impl Field {
         rules.as_array_mut().expect("rules are a list").push(rule);
     }
 
-    /// Adds a rule that most of the good values satisfy.
+    /// Adds a rule that most good values satisfy.
     fn add_rule(&mut self, random: &mut Random) {
         match random.below(6) {
             0 => drop(self.property.insert("required".to_owned(), json!(true))),
@@ -97,7 +97,7 @@ impl Field {
                 _ => self.option("pattern", json!(r"^(?:\bx\b|..+)$")),
             },
             Kind::Text(Flavour::Codes) if random.happens(40) => {
-                // All but the first of the codes.
+                // All codes except the first.
                 let values: Vec<Value> = CODES[1..].iter().map(|code| json!({ "value": code })).collect();
                 self.property.insert("enum".to_owned(), json!(values));
             }
@@ -141,7 +141,7 @@ impl Field {
         }
     }
 
-    /// A rule that judges row by row.
+    /// A rule that is checked row by row.
     fn add_row_quality(&mut self, random: &mut Random) {
         let severity = *random.pick(&["error", "error", "warning"]);
         let rule = match (random.below(4), &self.kind) {
@@ -181,7 +181,7 @@ impl Field {
         self.rule(rule);
     }
 
-    /// A rule about the table as a whole. Few of severity error are broken, so that most runs are published.
+    /// A rule about the table as a whole. Few rules of severity error are broken, so that most runs are published.
     fn add_dataset_quality(&mut self, random: &mut Random) {
         let severity = *random.pick(&["error", "warning", "info"]);
         let rule = match (random.below(5), &self.kind) {
@@ -266,7 +266,7 @@ fn drawn_kind(random: &mut Random) -> Kind {
 /// An instant of a drawn format and zone.
 pub(super) fn drawn_timestamp(random: &mut Random) -> Kind {
     let format = random.happens(60).then(|| *random.pick(&TIMESTAMP_FORMATS));
-    // A format that reads the offset leaves no use for a zone.
+    // A format with an offset does not need a zone.
     let has_offset = format.is_some_and(|format| format.jdk.ends_with(['X', 'Z']));
     let zone = (!has_offset && random.happens(60)).then(|| *random.pick(&ZONES));
     Kind::Timestamp(format, zone)

@@ -13,7 +13,7 @@ pub(super) struct Gold {
     pub(super) name: String,
     sql: String,
     contract: Value,
-    /// What its query shows.
+    /// The feature that its query covers.
     pub(super) tag: &'static str,
 }
 
@@ -24,7 +24,7 @@ impl Gold {
         Self { name: name.to_owned(), sql, contract: contract(name, &properties, quality), tag }
     }
 
-    /// The table's entry of the spec.
+    /// The table's entry in the spec.
     pub(super) fn spec(&self) -> Value {
         json!({ "table": self.name, "contract": format!("contracts/gold_{}.yaml", self.name), "sql": self.sql })
     }
@@ -158,7 +158,7 @@ fn join(first: &Silver, other: &Silver, random: &mut Random) -> Gold {
         ("right_rows", bigint()),
         ("alone", "BOOLEAN".to_owned()),
     ];
-    Gold::new("beside", "gold join", sql, &columns, &[])
+    Gold::new("joined", "gold join", sql, &columns, &[])
 }
 
 fn with_cte(table: &Silver) -> Gold {

@@ -1,8 +1,8 @@
 //! Parity of the engines: generated pipelines and the retail one through two engines, whose lakes must be the same.
 //!
 //! A [`case::Case`] is drawn from a seed: a pipeline, its contracts, and files that arrive run after run. [`suite::Suite`]
-//! takes cases through both engines, step by step as deployed, and compares after every run what the documents say and what
-//! is in the tables. [`coverage`] counts what the cases had in them, so that a generator that stops generating is noticed.
+//! runs cases through both engines, step by step as deployed, and compares the documents and the tables after every run.
+//! [`coverage`] counts the features of the cases, so that a feature that is no longer generated is noticed.
 
 pub mod case;
 pub mod compare;

@@ -1,8 +1,9 @@
-//! Runs of one lake: every step as it is deployed, with an engine in between.
+//! Runs on one lake: every step as deployed, with an engine in between.
 
 use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, ToSpan};
+use sluice_core::error::StepError;
 use sluice_core::name::PipelineName;
 use sluice_core::run::{Changeset, Decision, Plan, PlanStatus, Receipt, RunAction, RunRef, RunRequest, Verdict};
 use sluice_lake::{Lake, LakeError, steps};
@@ -18,7 +19,7 @@ pub enum Ending {
     Published,
     /// Nothing was new.
     Skipped,
-    /// The gate said no.
+    /// The gate rejected the data.
     Rejected,
     /// A step failed.
     Failed(&'static str),
@@ -29,15 +30,15 @@ pub enum Ending {
 pub struct Outcome {
     /// How it ended.
     pub ending: Ending,
-    /// What the failed step said.
+    /// The message of the failed step.
     pub message: String,
     /// The plan.
     pub plan: Option<Plan>,
-    /// What was staged.
+    /// The changeset.
     pub changeset: Option<Changeset>,
-    /// The audit.
+    /// The verdict.
     pub verdict: Option<Verdict>,
-    /// What was committed.
+    /// The receipt.
     pub receipt: Option<Receipt>,
 }
 
@@ -50,7 +51,7 @@ pub struct Side {
     runs: i64,
 }
 
-/// Where the pipeline is and where its files arrive, for all lakes of a case.
+/// The folders of the pipeline and of its files, for all lakes of a case.
 #[derive(Debug, Clone)]
 pub struct Place {
     /// The pipeline's name.
@@ -62,7 +63,7 @@ pub struct Place {
 }
 
 impl Side {
-    /// A lake in this folder, which is made.
+    /// A lake in this folder, which is created.
     pub fn new(folder: &Path, place: &Place) -> Self {
         let scratch = folder.with_file_name("scratch");
         for made in [folder, &scratch] {
@@ -79,7 +80,7 @@ impl Side {
         Self { lake: open_lake(folder), scratch, request, runs: 0 }
     }
 
-    /// The next run, at an instant and with a name that are the same on every lake.
+    /// The next run, with the same instant and name on every lake.
     pub fn run(&mut self, engine: &mut dyn Engine) -> Outcome {
         self.runs += 1;
         let start: Timestamp = "2026-01-05T23:30:00Z".parse().expect("an instant");
@@ -108,8 +109,8 @@ impl Side {
         request: RunRequest,
         outcome: &mut Outcome,
     ) -> Result<(), (&'static str, String)> {
-        let told = |step: &'static str| move |error: LakeError| (step, error.to_step_error().to_string());
-        let plan = wait(steps::validate(&self.lake, now, run_id, request)).map_err(told("validate"))?;
+        let failed_in = |step: &'static str| move |error: LakeError| (step, StepError::from(error).to_string());
+        let plan = wait(steps::validate(&self.lake, now, run_id, request)).map_err(failed_in("validate"))?;
         outcome.plan = Some(plan.clone());
         if plan.status == PlanStatus::Skipped {
             outcome.ending = Ending::Skipped;
@@ -117,14 +118,14 @@ impl Side {
         }
         let run = &plan.run;
         engine.stage(&self.lake, now, &plan, &self.scratch).map_err(|message| ("process", message))?;
-        let verdict = wait(steps::quality_check(&self.lake, now, run)).map_err(told("quality check"))?;
+        let verdict = wait(steps::quality_check(&self.lake, now, run)).map_err(failed_in("quality check"))?;
         outcome.changeset = Some(self.changeset(run));
         outcome.verdict = Some(verdict.clone());
         if verdict.decision == Decision::Rejected {
             outcome.ending = Ending::Rejected;
             return Ok(());
         }
-        outcome.receipt = Some(wait(steps::publish(&self.lake, now, run)).map_err(told("publish"))?);
+        outcome.receipt = Some(wait(steps::publish(&self.lake, now, run)).map_err(failed_in("publish"))?);
         outcome.ending = Ending::Published;
         Ok(())
     }

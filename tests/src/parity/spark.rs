@@ -11,16 +11,16 @@ use std::time::{Duration, Instant};
 
 use sluice_core::spark::SESSION_SETTINGS;
 
-/// A session starts in about 10 s on two cores that others use; twelve times that is a session that hangs.
+/// A session starts in about 10 s on two busy cores; after twelve times that, it hangs.
 const START_SECONDS: u64 = 120;
 /// A script of a case takes seconds; one over all the retail files about two minutes.
 const SCRIPT_SECONDS: u64 = 600;
-/// Lines of Spark's messages that are shown of a script that fails.
+/// Number of lines of Spark's messages that are shown for a failed script.
 const SHOWN_LINES: usize = 60;
-/// What a prompt and the echo of a statement cannot hold, since statements write it in two parts.
+/// A text that the prompt and the echo of a statement cannot contain, because statements write it in two parts.
 const MARK: &str = "sluice-mark-";
 
-/// Where Spark and Delta's libraries are.
+/// The folders of Spark and of Delta's libraries.
 #[derive(Debug, Clone)]
 pub struct SparkPlace {
     home: PathBuf,
@@ -28,7 +28,7 @@ pub struct SparkPlace {
 }
 
 impl SparkPlace {
-    /// The place that `SLUICE_SPARK_HOME` and `SLUICE_DELTA_JARS` (a folder) name, else the one that `cargo xtask
+    /// The place that `SLUICE_SPARK_HOME` and `SLUICE_DELTA_JARS` (a folder) name, otherwise the one that `cargo xtask
     /// spark-tools` fills, below `SLUICE_TOOLS`.
     pub fn of_environment() -> Option<Self> {
         let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
@@ -43,7 +43,7 @@ impl SparkPlace {
         Some(Self { home, jars })
     }
 
-    /// The same, or a skip of the test.
+    /// The same; without it the test is reported as skipped.
     pub fn or_skip(test: &str) -> Option<Self> {
         let place = Self::of_environment();
         if place.is_none() {
@@ -76,7 +76,7 @@ impl SparkPlace {
         for (key, value) in session.chain(local) {
             command.arg("--conf").arg(format!("{key}={value}"));
         }
-        // Every query brings code of its own: the 48 MB that one compiler has by default are full after some scripts.
+        // Every query compiles new code: the default code cache of 48 MB is full after some scripts.
         let compiler = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=512m";
         let java = format!("-Djava.io.tmpdir={} {compiler}", temporary.display());
         command.args(["--driver-java-options", &java]);
@@ -100,20 +100,20 @@ struct Process {
 }
 
 impl SparkSession {
-    /// A session whose files are in this folder. It starts with the first script.
+    /// A session with its files in this folder. It starts with the first script.
     pub fn new(place: SparkPlace, folder: &Path) -> Self {
         Self { place, folder: folder.to_owned(), process: None, scripts: 0 }
     }
 
-    /// Runs a script, which is kept at `path`, to its end.
+    /// Runs a script, which is kept at `path`, until it ends.
     ///
     /// # Errors
-    /// What Spark said, when a statement failed, the process ended, or it did not come to an end in time.
+    /// Spark's messages, when a statement failed, the process ended, or the script did not end in time.
     pub fn run(&mut self, text: &str, path: &Path) -> Result<(), String> {
         self.scripts += 1;
         let number = self.scripts;
-        // The mark at the end of the script is reached only when every statement before it succeeded; the one behind
-        // the call of the script always.
+        // The mark at the end of the script is printed only if every statement succeeded; the mark after the call of
+        // the script is always printed.
         let marked = format!("{text}\nSELECT concat('{MARK}', 'good-{number}');\n");
         fs::write(path, marked).map_err(|error| format!("{}: {error}", path.display()))?;
         let mut process = match self.process.take() {
@@ -122,7 +122,7 @@ impl SparkSession {
         };
         let call = format!("SOURCE {};\nSELECT concat('{MARK}', 'end-{number}');\n", path.display());
         let outcome = process.call(&call, number);
-        // A session that does not answer is no use for the next script.
+        // A session that does not respond cannot be used for the next script.
         if outcome.is_ok() || outcome.as_ref().is_err_and(|failure| failure.answers) {
             process.send(&Self::clearing(text));
             self.process = Some(process);
@@ -132,7 +132,7 @@ impl SparkSession {
         outcome.map_err(|failure| failure.message)
     }
 
-    /// Statements that drop what a script leaves in its session: elsewhere a session ends with its script.
+    /// Statements that drop what a script leaves in its session. Outside of these tests a session ends with its script.
     fn clearing(text: &str) -> String {
         let words: Vec<&str> = text.split_ascii_whitespace().collect();
         let mut statements = BTreeSet::new();
@@ -176,7 +176,7 @@ impl Process {
         let messages = Arc::new(Mutex::new(Vec::new()));
         let (put, marks) = channel();
         each_line(output, move |line| {
-            // The receiver is gone when the session ends.
+            // The receiver is dropped when the session ends.
             line.find(MARK).is_none_or(|at| put.send(line[at + MARK.len()..].trim().to_owned()).is_ok())
         });
         let kept = Arc::clone(&messages);
@@ -196,7 +196,7 @@ impl Process {
     }
 
     fn send(&mut self, statements: &str) {
-        // A process that has ended is noticed by the marks that do not come.
+        // A process that has ended is noticed by its missing marks.
         let _ = self.input.write_all(statements.as_bytes()).and_then(|()| self.input.flush());
     }
 
@@ -207,7 +207,7 @@ impl Process {
         if seen.contains(&format!("good-{number}")) {
             return Ok(());
         }
-        // What is said on the other pipe may come later than the mark.
+        // Messages on the other pipe may arrive later than the mark.
         std::thread::sleep(Duration::from_millis(200));
         Err(Failure { message: self.said(), answers: true })
     }
@@ -223,7 +223,7 @@ impl Process {
                     seen.insert(mark);
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    let message = format!("no answer within {wait_seconds} s: {}", self.said());
+                    let message = format!("no response within {wait_seconds} s: {}", self.said());
                     return Err(Failure { message, answers: false });
                 }
                 Err(RecvTimeoutError::Disconnected) => {
@@ -235,24 +235,24 @@ impl Process {
 
     fn said(&self) -> String {
         let messages = self.messages.lock().expect("nobody panics with the lock");
-        // Stacks are long, and what went wrong stands before and between them.
+        // Stack traces are long; the error messages are before and between them.
         let noise = ["at ", "Time taken: "];
         let telling = |line: &&String| {
             !noise.iter().any(|start| line.trim_start().starts_with(start)) && !line.contains(" WARN ")
         };
-        let told: Vec<&str> = messages.iter().filter(telling).take(SHOWN_LINES).map(String::as_str).collect();
-        told.join("\n")
+        let excerpt: Vec<&str> = messages.iter().filter(telling).take(SHOWN_LINES).map(String::as_str).collect();
+        excerpt.join("\n")
     }
 
     fn kill(mut self) {
         drop(self.input);
-        // Both fail only when it has ended already.
+        // Both only fail if the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Hands over a stream line by line, on a thread of its own, as long as the lines are wanted.
+/// Passes a stream line by line to `take`, on a thread of its own, until `take` returns `false`.
 fn each_line(stream: impl Read + Send + 'static, mut take: impl FnMut(String) -> bool + Send + 'static) {
     std::thread::spawn(move || {
         let mut lines = BufReader::new(stream).split(b'\n');

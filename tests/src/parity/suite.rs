@@ -11,10 +11,10 @@ use super::engines::Engine;
 use super::run::{Ending, Outcome, Place, Side};
 use crate::files;
 
-/// Differences shown of one case.
+/// Number of differences that are shown of one case.
 const SHOWN_DIFFERENCES: usize = 6;
 
-/// Two engines, and what came of the cases they were given.
+/// Two engines, and the results of their cases.
 pub struct Suite<'a> {
     left: &'a mut dyn Engine,
     right: &'a mut dyn Engine,
@@ -41,13 +41,13 @@ struct Totals {
 }
 
 impl<'a> Suite<'a> {
-    /// A suite without any case yet.
+    /// A suite without cases.
     pub fn new(left: &'a mut dyn Engine, right: &'a mut dyn Engine) -> Self {
         let (coverage, failures) = (Coverage::new(), Vec::new());
         Self { left, right, coverage, totals: Totals::default(), failures, started: Instant::now() }
     }
 
-    /// Takes a drawn case through both engines.
+    /// Runs a drawn case through both engines.
     pub fn case(&mut self, case: &Case) {
         let folder = tempfile::Builder::new().prefix(&format!("sluice-parity-{}-", case.seed)).tempdir();
         let folder = folder.expect("a temporary folder").keep();
@@ -56,7 +56,7 @@ impl<'a> Suite<'a> {
         let deliveries = (0..case.deliveries.len()).map(|delivery| move || case.land(delivery, place));
         let outcomes = self.runs(&format!("case {}", case.seed), &folder, place, deliveries);
         let found = features(&case.tags, &outcomes);
-        // Whoever chooses cases for a smaller set chooses by this.
+        // This output helps to choose cases for a smaller set.
         eprintln!(
             "case {}: {} runs; {}",
             case.seed,
@@ -68,7 +68,7 @@ impl<'a> Suite<'a> {
         }
     }
 
-    /// Takes the files of the retail data through both engines, in deliveries of so many files.
+    /// Runs the files of the retail data through both engines, in deliveries of this many files.
     pub fn retail(&mut self, data: &[PathBuf], in_delivery: usize) {
         let folder =
             tempfile::Builder::new().prefix("sluice-parity-retail-").tempdir().expect("a temporary folder").keep();
@@ -90,7 +90,7 @@ impl<'a> Suite<'a> {
         }
     }
 
-    /// Run after run on both lakes; returns what the left engine's runs came to. The folder goes when all is the same.
+    /// Runs all deliveries on both lakes and returns the outcomes of the left engine. The folder is removed if nothing differs.
     fn runs<D: FnOnce()>(
         &mut self,
         name: &str,
@@ -99,7 +99,7 @@ impl<'a> Suite<'a> {
         deliveries: impl Iterator<Item = D>,
     ) -> Vec<Outcome> {
         fs::create_dir_all(&place.landing).expect("a folder can be made");
-        // A name that tells encoded addresses from literal ones.
+        // A name whose encoded address differs from the literal one.
         let lake = |side: &str| Side::new(&folder.join(side).join("lake one ü"), place);
         let (mut left, mut right) = (lake("left"), lake("right"));
         let mut comparison = Comparison::default();
@@ -112,7 +112,7 @@ impl<'a> Suite<'a> {
             self.totals.right_time += began.elapsed();
             comparison.outcomes(&outcome, &other);
             if let (Ending::Failed(step), []) = (&outcome.ending, comparison.differences.as_slice()) {
-                // A case that cannot run shows nothing.
+                // A case that fails on both sides proves nothing.
                 comparison.differences.push(format!("both fail in {step}: {}", outcome.message));
             }
             comparison.lakes(&left.lake, &right.lake);
@@ -133,9 +133,9 @@ impl<'a> Suite<'a> {
                 let shown = differences[..differences.len().min(SHOWN_DIFFERENCES)].join("\n");
                 let count = differences.len();
                 let run = outcomes.len();
-                let told = format!("{count} differences after run {run}; see {}\n{shown}", folder.display());
-                eprintln!("DIFFERENT: {name}: {told}\n");
-                self.failures.push((name.to_owned(), told));
+                let text = format!("{count} differences after run {run}; see {}\n{shown}", folder.display());
+                eprintln!("DIFFERENT: {name}: {text}\n");
+                self.failures.push((name.to_owned(), text));
             }
         }
         outcomes
@@ -151,17 +151,17 @@ impl<'a> Suite<'a> {
         } += 1;
     }
 
-    /// Features that no case had.
+    /// Features that no case covered.
     pub fn lacking(&self) -> Vec<&'static str> {
         EXPECTED.iter().copied().filter(|feature| !self.coverage.contains_key(*feature)).collect()
     }
 
-    /// The summary, for people.
+    /// The summary for people.
     pub fn summary(&self) -> String {
         let Totals { cases, runs, published, rejected, failed, skipped, tables, rows, quarantined, right_time } =
             &self.totals;
         let seconds = self.started.elapsed().as_secs_f64();
-        let mut told = format!(
+        let mut text = format!(
             "parity: {cases} cases, {runs} runs ({published} published, {rejected} rejected, {skipped} skipped, {failed} failed)\n\
              {tables} tables compared, {rows} rows, {quarantined} of them quarantined\n\
              {} cases differ; {seconds:.0} s, of which the right engine {:.0} s\ncases by feature:\n",
@@ -169,28 +169,28 @@ impl<'a> Suite<'a> {
             right_time.as_secs_f64(),
         );
         for (feature, count) in &self.coverage {
-            told.push_str(&format!("  {count:>4}  {feature}\n"));
+            text.push_str(&format!("  {count:>4}  {feature}\n"));
         }
         for (name, _) in &self.failures {
-            told.push_str(&format!("DIFFERENT: {name}\n"));
+            text.push_str(&format!("DIFFERENT: {name}\n"));
         }
-        told
+        text
     }
 
-    /// Stops the test when a case differs.
+    /// Fails the test when a case differs.
     pub fn judge_differences(&self) {
         eprintln!("{}", self.summary());
-        assert!(self.failures.is_empty(), "{} cases differ; they are told above", self.failures.len());
+        assert!(self.failures.is_empty(), "{} cases differ; see the messages above", self.failures.len());
     }
 
-    /// Stops the test when a case differs or a feature is lacking.
+    /// Fails the test when a case differs or a feature is not covered.
     pub fn judge(&self) {
         self.judge_differences();
-        assert_eq!(self.lacking(), Vec::<&str>::new(), "no case had these features");
+        assert_eq!(self.lacking(), Vec::<&str>::new(), "no case covered these features");
     }
 }
 
-/// Writes the pipeline of a case into a folder; its files arrive beside it.
+/// Writes the pipeline of a case into a folder; its files arrive next to it.
 pub fn set_up(case: &Case, folder: &Path) -> Place {
     let pipeline = "parity".parse().expect("a name");
     let place = Place { pipeline, spec: folder.join("pipeline"), landing: folder.join("landing") };

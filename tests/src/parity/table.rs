@@ -1,4 +1,4 @@
-//! Generated tables: what the spec and the contract say of them.
+//! Generated tables: their part of the spec and their contract.
 
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ pub(super) struct Silver {
     pub(super) name: String,
     /// Mapped columns.
     pub(super) fields: Vec<Field>,
-    /// The select items, when it has SQL.
+    /// The select items, if it has SQL.
     select: Option<Vec<String>>,
     /// Columns that the SQL computes.
     pub(super) computed: Vec<Computed>,
@@ -86,7 +86,7 @@ pub(super) fn base_fields(random: &mut Random) -> Vec<Field> {
 }
 
 impl Silver {
-    /// A table of this mode over these source columns, of which it takes some.
+    /// A table of this mode over some of these source columns.
     pub(super) fn drawn(name: &str, mode: Mode, fields: &[Field], random: &mut Random) -> Self {
         let base = ["id", "k1", "k2", "at", "v"];
         let mut fields: Vec<Field> =
@@ -112,7 +112,7 @@ impl Silver {
         Self { name: name.to_owned(), fields, select, computed, mode, keys, latest_by, quality, gate }
     }
 
-    /// The table's entry of the spec.
+    /// The table's entry in the spec.
     pub(super) fn spec(&self) -> Value {
         let columns: serde_json::Map<String, Value> =
             self.fields.iter().map(|field| (field.name.clone(), json!(field.source))).collect();
@@ -161,7 +161,7 @@ pub(super) fn contract(table: &str, properties: &[Value], quality: &[Value]) -> 
     })
 }
 
-/// Keys are the primary key, required, or may be null.
+/// Makes the keys the primary key, required, or nullable.
 fn declare_keys(mode: Mode, fields: &mut [Field], keys: &[String], random: &mut Random) {
     let choice = random.below(4);
     for field in fields.iter_mut() {
@@ -219,7 +219,7 @@ fn table_quality(fields: &[Field], mode: Mode, random: &mut Random) -> Vec<Value
         }));
     }
     if random.happens(25) {
-        // Days compare with days and instants with instants.
+        // Dates are compared with dates and instants with instants.
         let literal = match fields.iter().find(|field| field.name == "at").map(|field| &field.kind) {
             Some(Kind::Date(_)) => "DATE '2024-04-25'",
             _ => "TIMESTAMP '2024-04-25 00:00:00'",

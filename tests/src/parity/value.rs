@@ -1,4 +1,4 @@
-//! Texts of values as sources write them: good ones, ones at the edge, and ones that cannot be read.
+//! Texts of values as sources write them: good values, edge cases, and values that cannot be read.
 
 use jiff::civil::{Date, DateTime, date};
 use jiff::{SignedDuration, ToSpan};
@@ -10,7 +10,7 @@ use crate::random::Random;
 pub(super) enum Kind {
     /// Text of this flavour.
     Text(Flavour),
-    /// Rows counted through all files of a case, so that no value comes twice by itself.
+    /// Row numbers counted over all files of a case, so that no value occurs twice by accident.
     Sequence,
     /// 32-bit integer.
     Int32,
@@ -36,7 +36,7 @@ pub(super) enum Kind {
 /// What texts look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flavour {
-    /// A few words of many alphabets.
+    /// Words from many alphabets.
     Words,
     /// Few short codes: keys and partitions.
     Codes,
@@ -44,7 +44,7 @@ pub(super) enum Flavour {
     Email,
     /// UUIDs.
     Uuid,
-    /// Addresses of IPv4.
+    /// IPv4 addresses.
     Ipv4,
 }
 
@@ -81,11 +81,11 @@ pub(super) const TIMESTAMP_FORMATS: [TimeFormat; 8] = [
     format("yyyy-MM-dd'T'HH:mm:ssXXX", "%Y-%m-%dT%H:%M:%S+05:30"),
     format("yyyy-MM-dd HH:mm:ss Z", "%Y-%m-%d %H:%M:%S -0330"),
 ];
-/// Zones with gaps and overlaps, whole and broken offsets, and none.
+/// Zones with gaps and overlaps, with full-hour and other offsets, and no zone.
 pub(super) const ZONES: [&str; 6] =
     ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Sao_Paulo", "UTC"];
 
-/// Instants in or beside gaps and overlaps of [`ZONES`], and far ones.
+/// Instants in or near gaps and overlaps of [`ZONES`], and distant ones.
 const WALL_CLOCKS: [(Date, i8, i8); 14] = [
     (date(2024, 3, 31), 2, 30),
     (date(2024, 3, 31), 1, 59),
@@ -131,14 +131,14 @@ const WORDS: [&str; 24] = [
 /// Short codes.
 pub(super) const CODES: [&str; 12] =
     ["A-1", "A-2", "B-1", "B-2", "c-3", "Z-9", "é-1", "東-1", "A 1", "a-1", "X/1", "Q%1"];
-/// Texts that only some of the types can read.
+/// Texts that can be read as some of the types only.
 const ODD: [&str; 14] = ["", " ", "abc", "1,5", "1_000", "٣", "0x1F", "1d", "--1", "n/a", "NaN", "∞", "12:00", "1 2"];
 
-/// The day that generated days and instants are around.
+/// The day around which days and instants are generated.
 const START: Date = date(2024, 1, 1);
 
 impl Kind {
-    /// A value as its column is expected to have it.
+    /// A value that is valid for its column.
     pub(super) fn good(&self, random: &mut Random, row: u64) -> String {
         let small = |random: &mut Random| random.between(-100, 100);
         match self {
@@ -171,7 +171,7 @@ impl Kind {
         }
     }
 
-    /// A value at the edge of the type, or past it.
+    /// A value at the limit of the type, or beyond it.
     pub(super) fn odd(&self, random: &mut Random) -> String {
         let owned = |text: &&str| (*text).to_owned();
         if random.below(4) == 0 {
@@ -315,7 +315,7 @@ fn instant_text(when: DateTime, format: Option<TimeFormat>, random: &mut Random)
     }
 }
 
-/// A decimal with all its digits, or with one more than fit.
+/// A decimal with all its digits, or with one digit too many.
 fn edge_decimal(precision: u8, scale: u8, random: &mut Random) -> String {
     let (whole, places) = (usize::from(precision - scale), usize::from(scale));
     let nines = |count: usize| "9".repeat(count);

@@ -1,4 +1,4 @@
-//! Runs that start at the same instant bring every source row once.
+//! Runs that start at the same instant add every source row exactly once.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ fn land(lab: &Lab) -> Vec<PathBuf> {
     files
 }
 
-/// A lake that one run brought the same files to.
+/// A lake after one run over the same files.
 fn undisturbed() -> LakeContent {
     let lab = Lab::new();
     let files = land(&lab);
@@ -31,15 +31,15 @@ fn undisturbed() -> LakeContent {
     content
 }
 
-/// Starts a run on each of these folders below the landing folder at once, and waits for all.
+/// Starts a run on each of these folders below the landing folder at the same time, and waits for all.
 fn at_once(lab: &Lab, folders: &[&str]) -> Vec<Run> {
     let start = |(index, folder): (usize, &&str)| lab.start(&lab.landing().join(folder), &format!("run-{index}"));
     let started: Vec<Started> = folders.iter().enumerate().map(start).collect();
     started.into_iter().map(Started::wait).collect()
 }
 
-/// Runs on these folders at once, then checks that the lake holds what one run would have brought. Returns how often a
-/// run had to plan again because another came first.
+/// Runs on these folders at the same time, then checks that the lake holds what one run would have added. Returns how often
+/// a run had to plan again because another one committed first.
 fn check(expected: &LakeContent, folders: &[&str], when: &str) -> usize {
     let lab = Lab::new();
     let files = land(&lab);
@@ -64,7 +64,7 @@ fn check(expected: &LakeContent, folders: &[&str], when: &str) -> usize {
     }
     let tables = lab.tables();
     let _ = lab.run().expect(Outcome::Skipped);
-    assert_eq!(lab.tables(), tables, "{when}: everything had arrived");
+    assert_eq!(lab.tables(), tables, "{when}: everything was already published");
     replans
 }
 
@@ -77,7 +77,7 @@ fn runs_at_the_same_instant_bring_each_row_once() {
     replans += check(&expected, &["", "a"], "two runs on overlapping sets");
     replans += check(&expected, &["a", "b"], "two runs on different sets");
     replans += check(&expected, &["", "a", "b", ""], "four runs on overlapping sets");
-    assert!(replans > 0, "no run met another one: the test showed nothing");
+    assert!(replans > 0, "no run conflicted with another one: the test proved nothing");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn runs_at_the_same_instant_on_a_lake_with_tables_bring_each_row_once() {
     let expected = undisturbed();
     let lab = Lab::new();
     land(&lab);
-    // Only the first folder is published; the runs that meet bring the second into tables that exist.
+    // Only the first folder is published; the concurrent runs add the second to existing tables.
     let _ = Run::of(lab.run_command(lab.lake(), &lab.landing().join("a"))).expect(Outcome::Published);
     let runs = at_once(&lab, &["", "b", "b"]);
     let replans: usize = runs.iter().map(|run| run.times_entered("Replan")).sum();

@@ -1,4 +1,4 @@
-//! The same input again changes nothing; a changed file at an old name is a new object.
+//! The same input again changes nothing; a changed file under an old name is a new object.
 
 use std::fs::{self, File};
 use std::time::{Duration, SystemTime};
@@ -20,7 +20,7 @@ fn published() -> (Lab, Vec<std::path::PathBuf>) {
     (lab, files)
 }
 
-/// Asserts that a run is skipped and leaves every table and every log as it was.
+/// Asserts that a run is skipped and leaves every table and every log unchanged.
 fn check_skipped(lab: &Lab, why: &str) {
     let (tables, logs) = (lab.tables(), lab.log_files());
     let run = lab.run().expect(Outcome::Skipped);
@@ -51,7 +51,7 @@ fn a_file_with_other_time_stamps_is_the_same_object() {
     check_skipped(&lab, "a file copied back");
 }
 
-/// A record that is easy to edit and breaks no rule of the descriptions' neighbours.
+/// Whether a record is easy to edit and breaks no rule.
 fn is_plain_sale(record: &str) -> bool {
     plain_fields(record).is_some_and(|f| f[0].len() == 6 && !f[2].is_empty() && f[3].parse().is_ok_and(|n: i32| n > 0))
 }
@@ -65,7 +65,7 @@ fn a_changed_file_at_an_old_name_is_a_new_object() {
     let place = records.iter().skip(1).position(|record| is_plain_sale(record));
     let place = place.expect("a plain line of a sale") + 1;
     let mut fields = plain_fields(&records[place]).unwrap();
-    // The key and the time stay, so that only the moment of ingestion tells the newer row.
+    // The key and the time stay, so that only the time of ingestion decides which row is newer.
     fields[2] = "A BETTER DESCRIPTION";
     let record = fields.join(",");
     records[place] = record;
@@ -82,19 +82,19 @@ fn a_changed_file_at_an_old_name_is_a_new_object() {
     let etag = |row: &String| row.split("_source_etag=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
     let etags: std::collections::BTreeSet<String> = bronze.iter().map(etag).collect();
     assert_eq!(bronze.len(), 2 * (records.len() - 1), "bronze keeps both versions");
-    assert_eq!(etags.len(), 2, "told apart by _source_etag");
+    assert_eq!(etags.len(), 2, "distinguished by _source_etag");
 
-    assert_eq!(after[SILVER].rows.len(), before[SILVER].rows.len(), "silver has no row twice");
+    assert_eq!(after[SILVER].rows.len(), before[SILVER].rows.len(), "silver has no duplicate row");
     let better = |rows: &[String]| rows.iter().filter(|row| row.contains("A BETTER DESCRIPTION")).count();
     assert_eq!((better(&before[SILVER].rows), better(&after[SILVER].rows)), (0, 1), "silver shows the newer row");
     let old = of_file(&before[QUARANTINE].rows).len();
     assert!(old > 0, "the changed file has quarantined rows");
-    assert_eq!(of_file(&after[QUARANTINE].rows).len(), 2 * old, "refused rows are kept per version of the object");
+    assert_eq!(of_file(&after[QUARANTINE].rows).len(), 2 * old, "quarantined rows are kept per version of the object");
     check_skipped(&lab, "the changed file again");
 }
 
 #[test]
-fn one_run_and_one_per_file_hold_the_same() {
+fn one_run_for_all_files_and_one_run_per_file_give_the_same_tables() {
     let (together, files) = published();
     let apart = Lab::new();
     for file in &files {

@@ -1,4 +1,4 @@
-//! A poisoned day is stopped at the gate, held, and let in once: by release, by a fix, or on a person's word.
+//! A poisoned day is rejected at the gate, held, and published once: after a release, a fix, or a person's acceptance.
 
 use std::path::PathBuf;
 
@@ -44,16 +44,16 @@ impl Poisoned {
         &self.files[2]
     }
 
-    /// The day after arrives and is published alone.
+    /// Delivers the next day, which is published alone.
     fn next_good_day(&mut self) {
         let before = self.lab.rows(BRONZE);
         let good = self.lab.sample(&self.lab.landing(), &day("2026-01-08", "0.02"));
         let _ = self.lab.run().expect(Outcome::Published);
-        assert_eq!(self.lab.rows(BRONZE), before + record_count(&good), "the good day alone");
+        assert_eq!(self.lab.rows(BRONZE), before + record_count(&good), "only the good day");
         self.files.extend(good);
     }
 
-    /// What a lake holds that all files were let into at once.
+    /// The content of a lake in which all files were published by one run.
     fn expected(&self) -> LakeContent {
         let open = Lab::new();
         open.edit_pipeline("pipeline.yaml", GATE, "quarantined_percent_below: 90");
@@ -68,7 +68,7 @@ impl Poisoned {
         self.lab.sluice(&["runs", "accept", self.run_id.as_str(), "--by", "tester", "--reason", "known and wanted"])
     }
 
-    /// Nothing is left to do and nothing is held.
+    /// Asserts that nothing is left to do and nothing is held.
     fn assert_at_rest(&self) {
         let tables = self.lab.tables();
         let _ = self.lab.run().expect(Outcome::Skipped);
@@ -92,14 +92,14 @@ fn the_verdict_names_the_rules_with_observed_and_expected() {
     assert!((30.0..40.0).contains(&observed), "{observed}");
     assert_eq!(share.expected, "< 10 %");
     let lines = poisoned.run.lines();
-    let told = lines.last().unwrap()["broken_rules"].as_array().unwrap();
-    assert_eq!(told.len(), broken.len(), "the run tells every broken rule");
-    let share = told.iter().find(|rule| rule["rule"] == name.as_str()).unwrap();
+    let reported = lines.last().unwrap()["broken_rules"].as_array().unwrap();
+    assert_eq!(reported.len(), broken.len(), "the run reports every broken rule");
+    let share = reported.iter().find(|rule| rule["rule"] == name.as_str()).unwrap();
     assert_eq!((share["expected"].as_str(), share["observed"].is_string()), (Some("< 10 %"), true));
 }
 
 #[test]
-fn what_is_held_is_listed_with_the_reason_and_blocks_nobody() {
+fn a_held_file_is_listed_with_the_reason_and_does_not_block_the_next_day() {
     let mut poisoned = Poisoned::new();
     let held = poisoned.lab.held();
     let file = poisoned.poisoned_file().file_name().unwrap().to_str().unwrap();
@@ -116,13 +116,13 @@ fn what_is_held_is_listed_with_the_reason_and_blocks_nobody() {
 
     let tables = poisoned.lab.tables();
     let _ = poisoned.lab.run().expect(Outcome::Skipped);
-    assert_eq!(poisoned.lab.tables(), tables, "a held file is passed by");
+    assert_eq!(poisoned.lab.tables(), tables, "a held file is not read");
     poisoned.next_good_day();
     assert_eq!(poisoned.lab.held(), held, "still held");
 }
 
 #[test]
-fn accepted_at_once_its_rows_arrive_once() {
+fn rows_of_a_run_accepted_at_once_arrive_once() {
     let poisoned = Poisoned::new();
     let _ = poisoned.accept().expect(Outcome::Published);
     assert_same(&poisoned.expected(), &poisoned.lab.content(), "accepted at once");
@@ -130,15 +130,15 @@ fn accepted_at_once_its_rows_arrive_once() {
 }
 
 #[test]
-fn accepted_after_the_next_day_its_rows_arrive_once() {
+fn rows_of_a_run_accepted_after_the_next_day_arrive_once() {
     let mut poisoned = Poisoned::new();
     poisoned.next_good_day();
     let run = poisoned.accept().expect(Outcome::Published);
     let attempts = 1 + u32::try_from(run.times_entered("Replan")).unwrap();
     eprintln!("accepted after the next day: attempt {attempts} was published");
-    assert!(attempts > 1, "what was staged before the next day cannot be published as it is: {run}");
+    assert!(attempts > 1, "what was staged before the next day cannot be published unchanged: {run}");
     let verdict = poisoned.lab.verdict(&poisoned.run_id, attempts);
-    let word = verdict.acceptance.expect("the word is recorded in the verdict");
+    let word = verdict.acceptance.expect("the acceptance is recorded in the verdict");
     assert_eq!(
         (verdict.decision, word.by.as_str(), word.reason.as_str()),
         (Decision::Accepted, "tester", "known and wanted")
@@ -148,11 +148,11 @@ fn accepted_after_the_next_day_its_rows_arrive_once() {
 
     let tables = poisoned.lab.tables();
     let _ = poisoned.accept().expect(Outcome::Published);
-    assert_eq!(poisoned.lab.tables(), tables, "accepted again, nothing changes");
+    assert_eq!(poisoned.lab.tables(), tables, "a second acceptance changes nothing");
 }
 
 #[test]
-fn an_acceptance_that_is_killed_can_be_given_again() {
+fn a_killed_acceptance_can_be_repeated() {
     let mut poisoned = Poisoned::new();
     poisoned.next_good_day();
     let expected = poisoned.expected();
@@ -165,7 +165,7 @@ fn an_acceptance_that_is_killed_can_be_given_again() {
         command
     };
     let mut killed = 0;
-    // With the state machine's own ways after a conflict there are more boundaries than these; they are tested by `kill`.
+    // After a conflict the state machine has more boundaries than these; `kill` tests them.
     for boundary in (1..=24).step_by(2) {
         sluice_tests::files::remove_folder(&lake);
         copy_folder(&prepared, &lake);
@@ -177,12 +177,12 @@ fn an_acceptance_that_is_killed_can_be_given_again() {
         let when = format!("accepted again after a kill at boundary {boundary}");
         assert_same(&expected, &lake_content(&open_lake(&lake)), &when);
     }
-    eprintln!("{killed} acceptances killed and given again");
+    eprintln!("{killed} acceptances killed and repeated");
     assert!(killed >= 6, "only {killed} acceptances could be killed");
 }
 
 #[test]
-fn released_its_rows_arrive_once_when_the_gate_lets_them() {
+fn a_released_file_arrives_once_when_the_gate_accepts_it() {
     let mut poisoned = Poisoned::new();
     poisoned.next_good_day();
     let tables = poisoned.lab.tables();
@@ -190,7 +190,7 @@ fn released_its_rows_arrive_once_when_the_gate_lets_them() {
     let _ = released.expect_code(0);
     assert_eq!(poisoned.lab.held(), []);
     let again = poisoned.lab.run().expect(Outcome::Rejected);
-    assert_eq!(poisoned.lab.tables(), tables, "released without a fix it is rejected again");
+    assert_eq!(poisoned.lab.tables(), tables, "a file that is released without a fix is rejected again");
     assert_eq!(poisoned.lab.held()[0].run_id, again.run_id(), "and held again");
 
     poisoned.lab.edit_pipeline("pipeline.yaml", GATE, "quarantined_percent_below: 90");
@@ -202,7 +202,7 @@ fn released_its_rows_arrive_once_when_the_gate_lets_them() {
 }
 
 #[test]
-fn replaced_by_a_good_file_it_needs_no_release() {
+fn a_held_file_that_is_replaced_by_a_good_one_needs_no_release() {
     let mut poisoned = Poisoned::new();
     poisoned.next_good_day();
     let fixed = poisoned.lab.sample(&poisoned.lab.landing(), &day("2026-01-07", "0.02"));
@@ -215,7 +215,7 @@ fn replaced_by_a_good_file_it_needs_no_release() {
 }
 
 #[test]
-fn a_word_for_a_run_that_cannot_have_one_is_wrong_use() {
+fn accepting_a_run_that_was_not_rejected_is_wrong_use() {
     let mut poisoned = Poisoned::new();
     poisoned.next_good_day();
     let published = poisoned.lab.runs().runs.into_iter().find(|run| run.state == "published").unwrap();
@@ -230,5 +230,5 @@ fn a_word_for_a_run_that_cannot_have_one_is_wrong_use() {
     check(&["runs", "accept", poisoned.run_id.as_str(), "--by", "me", "--reason", ""], "reason");
     check(&["source", "release", "no-such-file.csv"], "no-such-file.csv");
     assert_eq!(poisoned.lab.tables(), tables);
-    assert_eq!(poisoned.lab.held().len(), 1, "what was held is held");
+    assert_eq!(poisoned.lab.held().len(), 1, "the held file is still held");
 }

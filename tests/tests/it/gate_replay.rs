@@ -1,4 +1,4 @@
-//! Quarantined rows are taken through a changed contract, exactly once.
+//! Quarantined rows are re-validated against a changed contract, exactly once.
 
 use std::path::Path;
 
@@ -10,12 +10,12 @@ use sluice_tests::sluice::{Run, kill_at_event};
 
 const CONTRACT: &str = "contracts/transactions.odcs.yaml";
 const STRICT: &str = r"'^[AC]?\d{6}$'";
-/// Lets in all invoice numbers that the samples have.
+/// Accepts all invoice numbers of the samples.
 const LOOSE: &str = r"'^(INV-|X)?[AC]?\d{5,8}$'";
 const DAYS: Sample<'_> = Sample { start: "2026-01-05", days: 3, rows: 400, dirt: "0.07" };
 
-/// A lake whose quarantine has rows that only the loosened rule refused, with that rule loosened since; and what a lake
-/// holds that had the loose rule from the start.
+/// A lake whose quarantine has rows that broke only one rule, which was loosened afterwards; and the content of a lake that
+/// had the loose rule from the start.
 fn loosened() -> (Lab, LakeContent) {
     let lab = Lab::new();
     lab.sample(&lab.landing(), &DAYS);
@@ -27,7 +27,7 @@ fn loosened() -> (Lab, LakeContent) {
     let (before, expected) = (lab.content(), loose.content());
     let rows = |content: &LakeContent, table: &str| content[table].rows.len();
     let freed = rows(&before, QUARANTINE) - rows(&expected, QUARANTINE);
-    eprintln!("{} rows in quarantine, {freed} of them for the loosened rule alone", rows(&before, QUARANTINE));
+    eprintln!("{} rows in quarantine, {freed} of them because of the loosened rule only", rows(&before, QUARANTINE));
     assert!(freed > 0 && rows(&expected, QUARANTINE) > 0, "the sample has no such rows");
     lab.edit_pipeline(CONTRACT, STRICT, LOOSE);
     (lab, expected)
@@ -48,7 +48,7 @@ fn replayed_rows_leave_the_quarantine_and_arrive_once() {
     let after = lab.tables();
     let moved = before[QUARANTINE].rows - after[QUARANTINE].rows;
     eprintln!("{moved} rows left the quarantine, silver grew by {}", after[SILVER].rows - before[SILVER].rows);
-    assert_eq!(after[BRONZE], before[BRONZE], "bronze has had them all along");
+    assert_eq!(after[BRONZE], before[BRONZE], "bronze already had them");
 
     let again = replay(&lab, lab.lake());
     assert_eq!(again.code, Some(0), "{again}");
@@ -81,7 +81,7 @@ fn an_empty_quarantine_has_nothing_to_replay() {
 }
 
 #[test]
-fn a_killed_replay_is_healed_by_the_next() {
+fn a_killed_replay_is_completed_by_the_next() {
     let (lab, expected) = loosened();
     let prepared = lab.folder().join("prepared");
     copy_folder(lab.lake(), &prepared);
@@ -95,7 +95,7 @@ fn a_killed_replay_is_healed_by_the_next() {
         let when = format!("replayed after a kill at boundary {boundary}");
         let run = replay(&lab, &lake);
         assert_eq!(run.code, Some(0), "{when}: {run}");
-        // Where the killed replay left gold behind, an ordinary run computes it again.
+        // If the killed replay left gold stale, an ordinary run recomputes it.
         let run = Run::of(lab.run_command(&lake, &lab.landing()));
         assert_eq!(run.code, Some(0), "{when}: {run}");
         assert_same(&expected, &lake_content(&open_lake(&lake)), &when);

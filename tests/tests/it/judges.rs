@@ -1,4 +1,4 @@
-//! The tables are Delta tables for readers that others wrote.
+//! Independent readers can read the tables as Delta tables.
 
 use serde_json::Value;
 use sluice_core::run::Outcome;
@@ -9,7 +9,7 @@ use sluice_tests::lab::{BRONZE, CUSTOMER_RFM, DAILY_REVENUE, Lab, QUARANTINE, SI
 /// Commits after which every table has a checkpoint.
 const CHECKPOINT_AFTER: u64 = 10;
 
-/// Asserts what two Delta readers find of all five tables after `runs` runs, each of which changed silver: equal
+/// Asserts what two Delta readers find in all five tables after `runs` runs, each of which changed silver: equal
 /// contents, statistics and partition values on every file, every version readable, checkpoints.
 pub(crate) fn assert_tables_are_sound(judges: &Judges, lab: &Lab, runs: u64) {
     let judged = judges.judge_tables(lab.lake());
@@ -41,7 +41,7 @@ pub(crate) fn assert_tables_are_sound(judges: &Judges, lab: &Lab, runs: u64) {
     }
 }
 
-/// Bronze, silver and quarantine grow from version to version; a reader that always showed the newest would be caught.
+/// Bronze, silver and quarantine grow from version to version, so that a reader that always shows the newest one is noticed.
 fn assert_time_travel_changes(name: &str, versions: &[Value]) {
     let rows: Vec<u64> = versions.iter().map(|version| version["rows"].as_u64().unwrap()).collect();
     assert!(rows.is_sorted() && rows[0] > 0, "{name}: {rows:?}");
@@ -51,8 +51,8 @@ fn assert_time_travel_changes(name: &str, versions: &[Value]) {
 }
 
 #[test]
-fn tables_are_read_alike_by_two_delta_readers() {
-    let Some(judges) = Judges::or_skip("judges::tables_are_read_alike_by_two_delta_readers") else { return };
+fn two_delta_readers_read_the_same_from_every_table() {
+    let Some(judges) = Judges::or_skip("judges::two_delta_readers_read_the_same_from_every_table") else { return };
     let lab = Lab::new();
     let folder = lab.folder().join("samples");
     // Enough runs for a checkpoint and commits after it.

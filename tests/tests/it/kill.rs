@@ -1,5 +1,5 @@
-//! `kill -9` at every state boundary, after every table's commit and at 50 random instants, then run again: as if nothing
-//! had happened.
+//! `kill -9` at every state boundary, after every table's commit and at 50 random instants, then another run: the result is
+//! the same as without the kill.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,11 +15,11 @@ use sluice_tests::random::Random;
 use sluice_tests::sluice::{Run, Started, kill_at_event};
 use sluice_tests::wire::StateEvent;
 
-/// Kills at random instants.
+/// Number of kills at random instants.
 const RANDOM_KILLS: usize = 50;
-/// Lakes worked on side by side.
+/// Number of lakes used in parallel.
 const WORKERS: usize = 2;
-/// Calls that may be needed to land one kill where it is wanted. Random instants are earlier with each.
+/// Maximum calls until a kill lands where it should. Random instants get earlier with each try.
 const TRIES: u32 = 10;
 /// The tables in the order of their commits.
 const TABLES: [&str; 5] = [BRONZE, QUARANTINE, SILVER, DAILY_REVENUE, CUSTOMER_RFM];
@@ -34,21 +34,21 @@ enum Load {
     Second,
 }
 
-/// Files for two runs, a lake that had the first of them, and what a lake holds after both undisturbed.
+/// Files for two runs, a lake after the first run, and the content of a lake after both runs without a kill.
 struct Scene {
     lab: Lab,
     prepared: PathBuf,
     expected: LakeContent,
     /// Entries and exits of states of an undisturbed run.
     boundaries: Vec<StateEvent>,
-    /// How long an undisturbed run takes while others work beside it.
+    /// How long an undisturbed run takes while others run in parallel.
     durations: BTreeMap<Load, Duration>,
 }
 
-/// One kill to be made.
+/// A planned kill.
 #[derive(Debug, Clone, Copy)]
 enum Kill {
-    /// As soon as so many entries and exits are told.
+    /// As soon as this many entries and exits are printed.
     Boundary(Load, usize),
     /// As soon as this table's commit is in its log.
     Commit(Load, &'static str),
@@ -64,10 +64,10 @@ impl Kill {
     }
 }
 
-/// Where a kill landed, and what it took to heal.
+/// Where a kill landed, and how many runs completed the work.
 struct Landed {
     kill: Kill,
-    /// The last thing the killed run told; `None` when it ended by itself before the kill.
+    /// The last event that the killed run printed; `None` if it ended by itself before the kill.
     place: Option<String>,
     healing_runs: usize,
 }
@@ -108,7 +108,7 @@ fn redelivery(file: &Path, landing: &Path) -> PathBuf {
 }
 
 impl Scene {
-    /// A lake as it was before the run that is killed.
+    /// A copy of the lake before the run that is killed.
     fn reset(&self, load: Load, lake: &Path) {
         remove_folder(lake);
         match load {
@@ -125,7 +125,7 @@ impl Scene {
         self.lab.run_command(lake, &self.lab.landing())
     }
 
-    /// Undisturbed runs, as many side by side as there will be workers.
+    /// Undisturbed runs, as many in parallel as there will be workers.
     fn measure(&mut self) {
         for load in [Load::First, Load::Second] {
             let lakes: Vec<PathBuf> = (0..WORKERS).map(|worker| self.lake(worker)).collect();
@@ -148,7 +148,7 @@ impl Scene {
         }
     }
 
-    /// Makes the kills, each on a lake of its own, and heals after each.
+    /// Makes the kills, each on a lake of its own, and completes the work after each.
     fn make(&self, kills: Vec<Kill>) -> Vec<Landed> {
         let waiting = Mutex::new(kills.into_iter());
         let landed = Mutex::new(Vec::new());
@@ -157,7 +157,7 @@ impl Scene {
                 let (waiting, landed) = (&waiting, &landed);
                 scope.spawn(move || {
                     loop {
-                        // The lock is not held while the kill is made.
+                        // Do not hold the lock during the kill.
                         let Some(kill) = waiting.lock().unwrap().next() else { break };
                         let made = self.make_one(kill, worker);
                         landed.lock().unwrap().push(made);
@@ -200,8 +200,8 @@ impl Scene {
         Landed { kill, place, healing_runs }
     }
 
-    /// Kills at a boundary; again, on a fresh lake, while the process was already further when the kill reached it. Between
-    /// two states without work there are microseconds, so that the last of the tries counts, wherever it landed.
+    /// Kills at a boundary, and repeats it on a fresh lake if the process was already further when the kill arrived. Two
+    /// states without work are only microseconds apart, so the last try counts wherever it landed.
     fn kill_at_boundary(&self, load: Load, count: usize, lake: &Path) -> Option<Run> {
         let mut killed = None;
         for _ in 0..TRIES {
@@ -224,11 +224,11 @@ impl Scene {
                 _ => panic!("{when}: the run after the kill did not succeed: {run}"),
             }
         }
-        panic!("{when}: three runs after the kill did not bring the lake to rest");
+        panic!("{when}: three runs after the kill did not complete the work");
     }
 }
 
-/// Prints where the kills landed: load and place, kills, runs that were needed to heal.
+/// Prints where the kills landed: load and place, number of kills, and runs that were needed to complete the work.
 fn report(title: &str, landed: &[Landed]) -> BTreeMap<(Load, String), usize> {
     let mut places: BTreeMap<(Load, String), (usize, usize)> = BTreeMap::new();
     for one in landed {
@@ -262,7 +262,7 @@ fn assert_landed_in(places: &BTreeMap<(Load, String), usize>, states: &[&str]) {
 }
 
 #[test]
-fn killed_runs_are_healed_by_the_next() {
+fn killed_runs_are_completed_by_the_next_run() {
     let began = Instant::now();
     let scene = build();
     let boundaries = scene.boundaries.len();
@@ -275,7 +275,7 @@ fn killed_runs_are_healed_by_the_next() {
     assert_eq!(landed.len(), 2 * boundaries);
     assert_landed_in(&places, &["Validate", "Process", "QualityCheck", "Publish", "NotifyPublished"]);
     let missed = landed.iter().filter(|one| one.place.is_none());
-    // Only behind the last state can the process be faster than the kill.
+    // Only after the last state can the process be faster than the kill.
     for one in missed {
         assert!(matches!(one.kill, Kill::Boundary(_, count) if count >= boundaries - 1), "{:?} missed", one.kill);
     }
@@ -288,8 +288,8 @@ fn killed_runs_are_healed_by_the_next() {
     report("kill -9 after every table's commit", &landed);
     assert!(landed.iter().all(|one| one.place.is_some()), "a commit was never seen before the run's end");
     let behind = landed.iter().filter(|one| one.healing_runs > 0).count();
-    // All but the last table's commit leave others behind; a busy machine may see some of them late.
-    assert!(behind >= TABLES.len() / 2, "only {behind} kills left tables behind: the kills came too late");
+    // Every commit but the last leaves other tables stale; on a busy machine some commits are seen late.
+    assert!(behind >= TABLES.len() / 2, "only {behind} kills left tables stale: the kills came too late");
 
     let mut random = Random::new(SEED);
     let slots = RANDOM_KILLS.div_ceil(2);
@@ -305,6 +305,6 @@ fn killed_runs_are_healed_by_the_next() {
     assert_eq!(hits, RANDOM_KILLS, "every random kill must land in a running process");
     assert_landed_in(&places, &["Process"]);
     let healed: usize = landed.iter().map(|one| one.healing_runs).sum();
-    assert!(healed > 0, "no killed run left anything to heal: the kills came too late");
+    assert!(healed > 0, "no killed run left anything to complete: the kills came too late");
     eprintln!("kills and healing took {:.0} s", began.elapsed().as_secs_f64());
 }

@@ -1,4 +1,4 @@
-//! The integration tests of the whole: one binary, because every one of them links Polars and Delta.
+//! The integration tests of the whole system: one binary, because each of them would link Polars and Delta.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -6,12 +6,12 @@
     clippy::indexing_slicing,
     clippy::print_stderr,
     clippy::cast_possible_truncation,
-    reason = "tests stop at the first surprise, and tell what they measured"
+    reason = "tests stop at the first surprise, and print what they measured"
 )]
 
+mod apis;
 mod bad_input;
 mod concurrency;
-mod doors;
 mod exactly_once;
 mod gate;
 mod gate_replay;
@@ -23,3 +23,4 @@ mod parity;
 mod restore;
 mod small;
 mod state_machine;
+mod words;

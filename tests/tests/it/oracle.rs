@@ -11,7 +11,7 @@ use sluice_tests::lab::{CUSTOMER_RFM, DAILY_REVENUE, Lab, QUARANTINE, SILVER, Sa
 use sluice_tests::random::Random;
 use sluice_tests::skip;
 
-/// What is in the 68 files, counted by hand once: an oracle that loses a file must not agree with a lake that lost it.
+/// The counts of the 68 files, determined once by hand, so that an oracle and a lake that lose the same file do not agree.
 const REAL_COUNTS: [(&str, u64); 7] = [
     ("files", 68),
     ("source_rows", 105_335),
@@ -22,7 +22,7 @@ const REAL_COUNTS: [(&str, u64); 7] = [
     ("customer_rfm_rows", 1_682),
 ];
 
-/// The real files and the judges; told to be skipped without them.
+/// The real files and the judges; without them the test is reported as skipped.
 fn real_data(test: &str) -> Option<(Vec<PathBuf>, Judges)> {
     let Some(files) = retail_files() else {
         skip(test, "needs the retail data set in ../shared/data/retail");
@@ -39,7 +39,7 @@ fn real_oracle(judges: &Judges, lab: &Lab, files: &[PathBuf]) -> Oracle {
     oracle
 }
 
-/// Lands the files group by group, with a run after each, and compares the outcome with the oracle's.
+/// Delivers the files group by group, with a run after each, and compares the result with the oracle's.
 fn arrive(lab: &Lab, groups: &[Vec<PathBuf>], judges: &Judges, oracle: &Oracle, when: &str) {
     let started = Instant::now();
     for group in groups {
@@ -52,7 +52,7 @@ fn arrive(lab: &Lab, groups: &[Vec<PathBuf>], judges: &Judges, oracle: &Oracle, 
     let _ = lab.run().expect(Outcome::Skipped);
 }
 
-/// The command's own counts agree with the oracle's, and every source row is accounted for, over all runs together.
+/// Asserts that the command's own counts equal the oracle's and that every source row is accounted for, over all runs.
 fn assert_counts(lab: &Lab, oracle: &Oracle, when: &str) {
     let tables = lab.tables();
     for (table, name) in [
@@ -73,7 +73,7 @@ fn assert_counts(lab: &Lab, oracle: &Oracle, when: &str) {
     assert_eq!([source, quarantined, collapsed], counted, "{when}: control total over all runs");
 }
 
-/// The files in a seeded random order, cut into groups of 1 to `largest`.
+/// The files in a seeded random order, split into groups of 1 to `largest`.
 fn shuffled_groups(files: &[PathBuf], largest: usize, seed: u64) -> Vec<Vec<PathBuf>> {
     let mut random = Random::new(seed);
     let mut shuffled = files.to_vec();
@@ -89,16 +89,16 @@ fn shuffled_groups(files: &[PathBuf], largest: usize, seed: u64) -> Vec<Vec<Path
 }
 
 #[test]
-fn real_data_in_one_run() {
-    let Some((files, judges)) = real_data("oracle::real_data_in_one_run") else { return };
+fn real_data_in_one_run_equals_the_oracle() {
+    let Some((files, judges)) = real_data("oracle::real_data_in_one_run_equals_the_oracle") else { return };
     let lab = Lab::new();
     let oracle = real_oracle(&judges, &lab, &files);
     arrive(&lab, &[files], &judges, &oracle, "68 files in one run");
 }
 
 #[test]
-fn real_data_file_by_file() {
-    let Some((files, judges)) = real_data("oracle::real_data_file_by_file") else { return };
+fn real_data_file_by_file_equals_the_oracle() {
+    let Some((files, judges)) = real_data("oracle::real_data_file_by_file_equals_the_oracle") else { return };
     let lab = Lab::new();
     let oracle = real_oracle(&judges, &lab, &files);
     let groups: Vec<Vec<PathBuf>> = files.iter().map(|file| vec![file.clone()]).collect();
@@ -107,8 +107,8 @@ fn real_data_file_by_file() {
 }
 
 #[test]
-fn real_data_in_shuffled_groups() {
-    let Some((files, judges)) = real_data("oracle::real_data_in_shuffled_groups") else { return };
+fn real_data_in_shuffled_groups_equals_the_oracle() {
+    let Some((files, judges)) = real_data("oracle::real_data_in_shuffled_groups_equals_the_oracle") else { return };
     let lab = Lab::new();
     let oracle = real_oracle(&judges, &lab, &files);
     let groups = shuffled_groups(&files, 7, 68);
@@ -116,7 +116,7 @@ fn real_data_in_shuffled_groups() {
 }
 
 /// Sample days, and two files that deliver some lines of the first day again, one named before and one after it: lines
-/// with another description at the same, an earlier and a later time, so that every rule for ties has work across files.
+/// with another description at the same, an earlier and a later time, so that every rule for ties is used across files.
 fn sample_files(lab: &Lab) -> Vec<PathBuf> {
     let folder = lab.folder().join("samples");
     let sample = Sample { start: "2026-01-05", days: 5, rows: 400, dirt: "0.03" };
@@ -144,8 +144,8 @@ fn sample_files(lab: &Lab) -> Vec<PathBuf> {
 }
 
 #[test]
-fn sample_data_however_it_arrives() {
-    let Some(judges) = Judges::or_skip("oracle::sample_data_however_it_arrives") else { return };
+fn sample_data_equals_the_oracle_however_it_arrives() {
+    let Some(judges) = Judges::or_skip("oracle::sample_data_equals_the_oracle_however_it_arrives") else { return };
     let maker = Lab::new();
     let files = sample_files(&maker);
     let oracle = judges.oracle(&files, &maker.folder().join("oracle"));

@@ -1,4 +1,4 @@
-//! Polars and Spark make the same of generated pipelines and of the retail one.
+//! Polars and Spark give the same results for generated pipelines and for the retail pipeline.
 
 use std::fs::File;
 
@@ -14,15 +14,15 @@ use sluice_tests::parity::spark::{SparkPlace, SparkSession};
 use sluice_tests::parity::suite::{Suite, set_up};
 use sluice_tests::skip;
 
-/// Seeds whose cases have every feature between them, few enough for two minutes. The engines once differed on 9 (rules
+/// Seeds whose cases together cover every feature, few enough for two minutes. The engines once differed on 9 (rules
 /// without rows), 19 (infinite numbers), 115 (conditions that guard a cast) and 179 (the text of the smallest double).
 const CHOSEN: [u64; 7] = [9, 19, 86, 115, 140, 179, 182];
 /// Files of the retail data in the fixed set, and how many of them arrive at once.
 const RETAIL_CHOSEN: (usize, usize) = (6, 3);
-/// Files of the retail data that arrive at once when all of them do.
+/// How many files of the retail data arrive at once when all of them are used.
 const RETAIL_AT_ONCE: usize = 17;
 
-/// A variable of `cargo xtask parity`; none when it is not there or empty.
+/// A variable of `cargo xtask parity`; `None` when it is not set or empty.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
 }
@@ -31,8 +31,7 @@ fn number(name: &str, default: u64) -> u64 {
     variable(name).map_or(default, |text| text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}")))
 }
 
-/// The generator and the comparison by themselves: with one engine on both sides nothing differs, and every feature is
-/// there.
+/// Tests the generator and the comparison: with the same engine on both sides nothing differs, and every feature is covered.
 #[test]
 fn one_engine_agrees_with_itself() {
     let (mut left, mut right) = (Polars, Polars);
@@ -43,9 +42,9 @@ fn one_engine_agrees_with_itself() {
     suite.judge();
 }
 
-/// A seed is a case: the same on every machine and at any time, or nobody could look at a difference again.
+/// A seed gives the same case on every machine and at any time, so that a difference can be reproduced.
 #[test]
-fn a_seed_is_a_case() {
+fn a_seed_always_draws_the_same_case() {
     for seed in CHOSEN {
         let (first, second) = (Case::drawn(seed), Case::drawn(seed));
         assert_eq!(first.pipeline, second.pipeline, "{seed}");
@@ -58,7 +57,7 @@ fn a_seed_is_a_case() {
 
 /// One number of one row is changed in a table's file: the comparison shows the table, the column and both values.
 #[test]
-fn a_changed_value_is_found() {
+fn the_comparison_finds_a_changed_value() {
     let folder = tempfile::tempdir().unwrap();
     // Its gold table `totals` has rows after the first delivery.
     let case = Case::drawn(0);
@@ -82,14 +81,14 @@ fn a_changed_value_is_found() {
     ParquetWriter::new(File::create(&file).unwrap()).finish(&mut rows).unwrap();
     let differences = compared();
     assert_eq!(differences.len(), 1, "{differences:?}");
-    let told = &differences[0];
-    assert!(told.starts_with("gold/lab/totals") && told.contains("! n: Integer("), "{told}");
-    assert!(told.contains("<>   Integer(1000"), "{told}");
+    let first = &differences[0];
+    assert!(first.starts_with("gold/lab/totals") && first.contains("! n: Integer("), "{first}");
+    assert!(first.contains("<>   Integer(1000"), "{first}");
 }
 
 #[test]
-fn chosen_cases() {
-    let Some(place) = SparkPlace::or_skip("parity::chosen_cases") else { return };
+fn both_engines_agree_on_the_chosen_cases() {
+    let Some(place) = SparkPlace::or_skip("parity::both_engines_agree_on_the_chosen_cases") else { return };
     let folder = tempfile::tempdir().unwrap();
     let (mut left, mut right) = (Polars, Spark(SparkSession::new(place, folder.path())));
     let mut suite = Suite::new(&mut left, &mut right);
@@ -98,15 +97,18 @@ fn chosen_cases() {
     }
     match retail_files() {
         Some(files) => suite.retail(&files[..RETAIL_CHOSEN.0], RETAIL_CHOSEN.1),
-        None => skip("parity::chosen_cases", "its retail part needs the retail data set in ../shared/data/retail"),
+        None => skip(
+            "parity::both_engines_agree_on_the_chosen_cases",
+            "its retail part needs the retail data set in ../shared/data/retail",
+        ),
     }
     suite.judge();
 }
 
-/// All of it, which takes long.
+/// All cases, which takes a long time.
 #[test]
 #[ignore = "takes long: cargo xtask parity runs it"]
-fn every_case() {
+fn both_engines_agree_on_every_case() {
     let only = variable("SLUICE_PARITY_ONLY");
     let first = number("SLUICE_PARITY_SEED", 0);
     let seeds = match only.as_deref() {
@@ -133,7 +135,10 @@ fn every_case() {
     match retail_files() {
         _ if only.as_deref().is_some_and(|only| only != "retail") => {}
         Some(files) => suite.retail(&files, RETAIL_AT_ONCE),
-        None => skip("parity::every_case", "its retail part needs the retail data set in ../shared/data/retail"),
+        None => skip(
+            "parity::both_engines_agree_on_every_case",
+            "its retail part needs the retail data set in ../shared/data/retail",
+        ),
     }
     if only.is_some() { suite.judge_differences() } else { suite.judge() }
 }

@@ -1,4 +1,4 @@
-//! A damaged lake, and a copy of a lake in another place, back to a point that all tables had, and healed by the next run.
+//! A damaged lake, and a copy of a lake in another place, are restored to a consistent point and completed by the next run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use sluice_tests::sluice::{Run, Started};
 const DAYS: Sample<'_> = Sample { start: "2026-01-05", days: 3, rows: 200, dirt: "0.04" };
 const TABLES: [&str; 5] = [BRONZE, QUARANTINE, SILVER, DAILY_REVENUE, CUSTOMER_RFM];
 
-/// Three days published one after the other, from the landing folder in the lake.
+/// A lab with three days published one after the other, from the landing folder in the lake.
 fn published() -> Lab {
     let lab = Lab::new();
     let files = lab.sample(&lab.folder().join("samples"), &DAYS);
@@ -48,7 +48,7 @@ fn set_back(page: &Value) -> Vec<i64> {
     TABLES.iter().map(to).collect()
 }
 
-/// The file that the newest commit of a table brought, or the entry of that commit.
+/// The file that the newest commit of a table added, or the log entry of that commit.
 fn newest_file(lake: &Path, table: &str, extension: &str) -> PathBuf {
     let newest = all_files(&lake.join(table).join("_delta_log")).into_iter();
     let newest = newest.filter(|path| path.extension().is_some_and(|end| end == "json")).max().expect("an entry");
@@ -68,7 +68,7 @@ fn junk(file: &Path) {
 }
 
 #[test]
-fn every_kind_of_damage_is_undone_and_the_next_run_heals() {
+fn every_kind_of_damage_is_undone_and_the_next_run_completes_the_tables() {
     let check = |name: &str, damage: &dyn Fn(&Path), expected: [i64; 5]| {
         let lab = published();
         let whole = lab.content();
@@ -77,17 +77,21 @@ fn every_kind_of_damage_is_undone_and_the_next_run_heals() {
         assert_eq!(set_back(&shown), expected, "{name}: {shown}");
         let logs = lab.log_files();
         assert_eq!(restore(&lab, lab.lake(), &[])["restoration"]["tables"], shown["restoration"]["tables"]);
-        assert_eq!(lab.log_files(), logs, "{name}: what is only shown changes nothing");
+        assert_eq!(lab.log_files(), logs, "{name}: without --yes nothing changes");
         let done = restore(&lab, lab.lake(), &["--yes"]);
         assert_eq!(set_back(&done), expected, "{name}");
         let again = restore(&lab, lab.lake(), &["--yes"]);
-        assert_eq!(set_back(&again), expected, "{name}: a second time there is nothing to do");
+        assert_eq!(set_back(&again), expected, "{name}: a second restore has nothing to do");
         let _ = run(&lab, lab.lake()).expect(if expected == [2; 5] { Outcome::Skipped } else { Outcome::Published });
         assert_same(&whole, &lab.content(), name);
         let _ = run(&lab, lab.lake()).expect(Outcome::Skipped);
     };
     check("nothing", &|_| {}, [2; 5]);
-    check("a file of silver is gone", &|lake| fs::remove_file(newest_file(lake, SILVER, "parquet")).unwrap(), [1; 5]);
+    check(
+        "a file of silver is missing",
+        &|lake| fs::remove_file(newest_file(lake, SILVER, "parquet")).unwrap(),
+        [1; 5],
+    );
     check(
         "a file of gold was cut",
         &|lake| fs::write(newest_file(lake, DAILY_REVENUE, "parquet"), b"PAR1").unwrap(),
@@ -95,12 +99,16 @@ fn every_kind_of_damage_is_undone_and_the_next_run_heals() {
     );
     check("a file of bronze was overwritten", &|lake| junk(&newest_file(lake, BRONZE, "parquet")), [1; 5]);
     check(
-        "an entry of quarantine's log is gone",
+        "an entry of quarantine's log is missing",
         &|lake| fs::remove_file(newest_file(lake, QUARANTINE, "json")).unwrap(),
         [1; 5],
     );
-    check("the middle of silver's log is gone", &|lake| fs::remove_file(entry(lake, SILVER, 1)).unwrap(), [0; 5]);
-    check("the begin of bronze's log is junk", &|lake| junk(&entry(lake, BRONZE, 0)), [-1; 5]);
+    check(
+        "an entry in the middle of silver's log is missing",
+        &|lake| fs::remove_file(entry(lake, SILVER, 1)).unwrap(),
+        [0; 5],
+    );
+    check("the first entry of bronze's log is junk", &|lake| junk(&entry(lake, BRONZE, 0)), [-1; 5]);
 }
 
 fn entry(lake: &Path, table: &str, version: u64) -> PathBuf {
@@ -108,7 +116,7 @@ fn entry(lake: &Path, table: &str, version: u64) -> PathBuf {
 }
 
 #[test]
-fn tables_go_back_to_an_instant_and_two_at_once_do_the_same() {
+fn two_concurrent_restores_to_an_instant_set_tables_back_once() {
     let lab = published();
     let whole = lab.content();
     let shown = restore(&lab, lab.lake(), &[]);
@@ -131,12 +139,12 @@ fn tables_go_back_to_an_instant_and_two_at_once_do_the_same() {
 }
 
 #[test]
-fn what_was_begun_is_finished_first() {
+fn an_interrupted_restore_is_finished_first() {
     let lab = published();
     let whole = lab.content();
     fs::remove_file(newest_file(lab.lake(), SILVER, "parquet")).unwrap();
     let planned = restore(&lab, lab.lake(), &[]);
-    // As a command leaves it that was killed after it had moved a table.
+    // The state after a command was killed when it had moved one table.
     fs::create_dir_all(lab.lake().join("restores")).unwrap();
     fs::write(lab.lake().join("restores/pending.json"), planned["restoration"].to_string()).unwrap();
     fs::remove_file(entry(lab.lake(), SILVER, 2)).unwrap();
@@ -148,11 +156,11 @@ fn what_was_begun_is_finished_first() {
 }
 
 #[test]
-fn a_copy_is_promoted_and_takes_nothing_in_twice() {
+fn a_promoted_copy_reads_no_file_twice() {
     let lab = published();
     let copy = lab.folder().join("copy");
     copy_folder(lab.lake(), &copy);
-    // Objects are copied in no order: an entry of gold is there, and a file of silver that it was computed from is not yet.
+    // Objects are copied in any order: an entry of gold exists, but a silver file that it was computed from does not exist yet.
     fs::remove_file(newest_file(&copy, SILVER, "parquet")).unwrap();
     let was = lab.lake().to_str().unwrap().to_owned();
     let done = restore(&lab, &copy, &["--yes", "--was", &was]);
@@ -160,8 +168,8 @@ fn a_copy_is_promoted_and_takes_nothing_in_twice() {
     assert_eq!(done["adopted"]["objects"], 3, "{done}");
     let again = restore(&lab, &copy, &["--yes", "--was", &was]);
     assert_eq!(again["adopted"]["added"], serde_json::json!({}), "{again}");
-    let healed = run(&lab, &copy).expect(Outcome::Published);
-    assert_eq!(healed.times_entered("Process"), 1);
+    let completed = run(&lab, &copy).expect(Outcome::Published);
+    assert_eq!(completed.times_entered("Process"), 1);
     let rows = |lake: &Path| {
         let mut command = lab.command(["table", "list", "--json"]);
         command.arg("--lake").arg(lake);

@@ -1,4 +1,4 @@
-//! Small pipelines that a test writes itself, in a lab whose retail pipeline they replace.
+//! Small pipelines that a test writes itself; they replace the retail pipeline of its lab.
 
 use std::cell::Cell;
 use std::fs;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use jiff::{Timestamp, ToSpan};
+use sluice_core::error::StepError;
 use sluice_core::name::TableRef;
 use sluice_core::run::{Changeset, Plan, PlanStatus, Receipt, RunAction, RunRef, RunRequest, Verdict};
 use sluice_lake::{Lake, LakeError, inspect, steps};
@@ -17,14 +18,14 @@ use sluice_tests::sluice::Run;
 
 /// Raw rows of the pipeline of [`orders`].
 pub(crate) const BRONZE: &str = "bronze/sales/orders";
-/// Its refused rows.
+/// Its quarantined rows.
 pub(crate) const QUARANTINE: &str = "quarantine/sales/orders";
 /// Its clean rows.
 pub(crate) const SILVER: &str = "silver/sales/orders";
 /// Its aggregate.
 pub(crate) const GOLD: &str = "gold/sales/totals";
 
-/// The spec of [`orders`]. Pipelines here are called `retail`, because the harness looks for that one's documents.
+/// The spec of [`orders`]. Pipelines here have the name `retail`, because the harness reads the documents of that pipeline.
 pub(crate) const ORDERS: &str = "\
 pipeline: retail
 domain: sales
@@ -40,7 +41,7 @@ gold:
     contract: contracts/totals.yaml
     sql: SELECT name, SUM(amount) AS amount, COUNT(*) AS orders FROM silver.orders GROUP BY name
 ";
-/// Columns of `orders`, as [`contract`] takes them.
+/// Columns of `orders`, in the form that [`contract`] expects.
 pub(crate) const ORDER_COLUMNS: [&str; 4] = [
     "name: id, logicalType: integer, physicalType: BIGINT, required: true",
     "name: name, logicalType: string",
@@ -70,7 +71,7 @@ pub(crate) fn contract(table: &str, columns: &[&str], quality: &[&str]) -> Strin
     )
 }
 
-/// A lab whose pipeline is these files: `pipeline.yaml` and what it names.
+/// A lab with these files as its pipeline: `pipeline.yaml` and the files it names.
 pub(crate) fn lab(spec: &str, contracts: &[(&str, String)]) -> Lab {
     let lab = Lab::new();
     files::remove_folder(&lab.pipeline());
@@ -102,7 +103,7 @@ pub(crate) fn land(lab: &Lab, name: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -
     path
 }
 
-/// Rows of a table in these columns, as `value|value`, sorted. What is not there is `NULL`.
+/// Rows of a table in these columns, as `value|value`, sorted. A missing value is `NULL`.
 pub(crate) fn rows(lab: &Lab, table: &str, columns: &[&str]) -> Vec<String> {
     rows_of(&lab.open(), table, columns)
 }
@@ -125,7 +126,7 @@ pub(crate) fn rows_of(lake: &Lake, table: &str, columns: &[&str]) -> Vec<String>
     lines
 }
 
-/// Error name and message that a failed run ends with.
+/// Error name and message of a failed run.
 pub(crate) fn error_of(run: &Run) -> (String, String) {
     let last = run.lines().pop().unwrap_or_else(|| panic!("no output: {run}"));
     let text = |key: &str| last["error"][key].as_str().unwrap_or_else(|| panic!("no error.{key}: {run}")).to_owned();
@@ -139,7 +140,7 @@ pub(crate) fn assert_says(message: &str, parts: &[&str], when: &str) {
     }
 }
 
-/// The steps of runs on a lab, called in this process, on a clock that moves by a minute with every run.
+/// The steps of runs on a lab, called in this process, with a clock that advances by one minute per run.
 pub(crate) struct Steps {
     /// The lake.
     pub(crate) lake: Lake,
@@ -183,24 +184,24 @@ impl Steps {
         wait(steps::replan(&self.lake, self.now(), run))
     }
 
-    /// Stages.
+    /// Runs process.
     pub(crate) fn process(&self, run: &RunRef) -> Result<Changeset, LakeError> {
         wait(steps::process(&self.lake, self.now(), run))
     }
 
-    /// Audits.
+    /// Runs quality-check.
     pub(crate) fn quality_check(&self, run: &RunRef) -> Result<Verdict, LakeError> {
         wait(steps::quality_check(&self.lake, self.now(), run))
     }
 
-    /// Publishes.
+    /// Runs publish.
     pub(crate) fn publish(&self, run: &RunRef) -> Result<Receipt, LakeError> {
         wait(steps::publish(&self.lake, self.now(), run))
     }
 
     /// A whole run that passes the gate; `None` when nothing is new.
     pub(crate) fn run(&self) -> Option<Changeset> {
-        let plan = self.validate().unwrap_or_else(|error| panic!("validate: {}", error.to_step_error()));
+        let plan = self.validate().unwrap_or_else(|error| panic!("validate: {}", StepError::from(error)));
         if plan.status == PlanStatus::Skipped {
             return None;
         }
@@ -209,26 +210,27 @@ impl Steps {
 
     /// The rest of a planned run.
     pub(crate) fn finish(&self, run: &RunRef) -> Changeset {
-        let told = |step: &'static str| move |error: LakeError| -> ! { panic!("{step}: {}", error.to_step_error()) };
-        let changeset = self.process(run).unwrap_or_else(|error| told("process")(error));
-        let verdict = self.quality_check(run).unwrap_or_else(|error| told("quality check")(error));
+        let failed_in =
+            |step: &'static str| move |error: LakeError| -> ! { panic!("{step}: {}", StepError::from(error)) };
+        let changeset = self.process(run).unwrap_or_else(|error| failed_in("process")(error));
+        let verdict = self.quality_check(run).unwrap_or_else(|error| failed_in("quality check")(error));
         assert!(verdict.broken().is_empty(), "rejected: {:?}", verdict.broken());
-        let _ = self.publish(run).unwrap_or_else(|error| told("publish")(error));
+        let _ = self.publish(run).unwrap_or_else(|error| failed_in("publish")(error));
         changeset
     }
 }
 
-/// A Python that has the packages of the judges, to write what Sluice does not.
+/// A Python interpreter with the packages of the judges, to write files that Sluice cannot write.
 pub(crate) struct Python(PathBuf);
 
 impl Python {
-    /// The one of this machine; without it the test is told to be skipped.
+    /// The interpreter of this machine; without it the test is reported as skipped.
     pub(crate) fn or_skip(test: &str) -> Option<Self> {
         Judges::or_skip(test)?;
         std::env::var_os("SLUICE_PYTHON").map(|python| Self(python.into()))
     }
 
-    /// Runs a program, and leaves out the end of the interpreter: threads of its libraries may abort there under load.
+    /// Runs a program and skips the shutdown of the interpreter, during which threads of its libraries may abort under load.
     pub(crate) fn run(&self, text: &str) {
         let text = format!("{text}\nimport os\nos._exit(0)\n");
         let output = Command::new(&self.0).args(["-c", &text]).output().unwrap();

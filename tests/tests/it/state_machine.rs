@@ -1,4 +1,4 @@
-//! The state machine, the functions' error names and events, and the published schema fit together.
+//! The state machine, the functions' error names and events, and the published schemas are consistent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +8,7 @@ use sluice_cli::asl::StateMachine;
 use sluice_core::error::ErrorName;
 use sluice_tests::files::{entries, repository};
 
-/// Errors that the services give, of those that our definition names.
+/// The errors of the services that our definition names.
 const OF_AWS: [&str; 10] = [
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
@@ -41,7 +41,7 @@ fn rules<'a>(task: &'a Map<String, Value>, field: &str) -> Vec<(BTreeSet<&'a str
     list.iter().map(|rule| (errors(rule).collect(), rule)).collect()
 }
 
-/// The state that an error of a task leads to, once it is not tried again.
+/// The state that an error of a task leads to when it is no longer retried.
 fn caught_by(task: &Map<String, Value>, error: ErrorName) -> &str {
     let matches = |names: &BTreeSet<&str>| names.contains(error.as_str()) || names.contains("States.ALL");
     let (_, rule) = rules(task, "Catch").into_iter().find(|(names, _)| matches(names)).expect("a last catch of all");
@@ -55,7 +55,7 @@ fn every_error_that_the_definition_names_exists() {
     for (name, task) in &tasks() {
         for (errors, _) in rules(task, "Retry").into_iter().chain(rules(task, "Catch")) {
             for error in errors {
-                assert!(known.contains(error), "{name} matches {error}, which nobody gives");
+                assert!(known.contains(error), "{name} matches {error}, which no function or service returns");
                 seen.insert(error.to_owned());
             }
         }
@@ -64,7 +64,7 @@ fn every_error_that_the_definition_names_exists() {
     assert!(seen.len() > 8, "{seen:?}");
 }
 
-/// Where an error of a step leads: tried again, planned again, or told as a failure.
+/// Where an error of a step leads: a retry, a new plan, or a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Answer {
     Retry,
@@ -99,7 +99,7 @@ fn failing(task: &str) -> &'static str {
 }
 
 #[test]
-fn every_error_name_is_answered_as_decided() {
+fn every_error_name_leads_to_the_decided_state() {
     let tasks = tasks();
     for error in ErrorName::ALL {
         let wanted = answer(error);
@@ -112,7 +112,7 @@ fn every_error_name_is_answered_as_decided() {
                 Answer::Replan(steps) if steps.contains(&name.as_str()) => {
                     assert_eq!(next, "Replan", "{name}: {error}");
                 }
-                // What fails while a cluster may be there ends the cluster first; a cluster that cannot be ended fails no run.
+                // A failure while a cluster may exist first ends the cluster; a cluster that cannot be ended does not fail the run.
                 _ => assert_eq!(next, failing(name), "{name}: {error}"),
             }
         }
@@ -140,7 +140,7 @@ fn decode_event(name: &str, text: &str) -> Result<(), String> {
         Some("start-emr") => decode::<sluice_start_emr::Input>(text),
         Some("run-etl") => decode::<sluice_run_etl::Input>(text),
         Some("terminate") => decode::<sluice_terminate::Input>(text),
-        _ => Err("is named after no function".to_owned()),
+        _ => Err("is not named after a function".to_owned()),
     }
 }
 
@@ -150,7 +150,7 @@ fn every_sample_event_decodes() {
     let events = entries(&repository().join("events"));
     for path in events.iter().filter(|path| path.extension().is_some_and(|end| end == "json")) {
         let name = path.file_name().unwrap().to_str().unwrap();
-        // Requests of API Gateway, which its own tests take apart.
+        // Requests of API Gateway, which have tests of their own.
         if ["submit-", "data-product-", "authorize"].iter().any(|prefix| name.starts_with(prefix)) {
             continue;
         }
@@ -160,7 +160,7 @@ fn every_sample_event_decodes() {
         let mut wrong: Value = serde_json::from_str(&text).unwrap();
         wrong.as_object_mut().unwrap().insert("surprise".to_owned(), json!(1));
         if name.starts_with("terminate-execution") {
-            // EventBridge may add fields to its events at any time; a cluster must be ended all the same.
+            // EventBridge may add fields to its events at any time; clusters must be ended anyway.
             decode_event(name, &wrong.to_string()).unwrap_or_else(|error| panic!("events/{name}: {error}"));
             continue;
         }
@@ -174,7 +174,7 @@ fn substitutions() -> BTreeMap<String, String> {
     names.iter().map(|name| (format!("{name}FunctionArn"), name.to_lowercase())).collect()
 }
 
-/// Refuses the definition with a field put in at a path, and names that field.
+/// Asserts that the definition with an additional field at this path is refused with the name of the field.
 fn check_refused(path: &str, field: &str) {
     let mut definition = definition();
     let place = definition.pointer_mut(path).unwrap_or_else(|| panic!("nothing at {path}"));
@@ -185,7 +185,7 @@ fn check_refused(path: &str, field: &str) {
 }
 
 #[test]
-fn the_interpreter_takes_the_definition_and_refuses_unknown_fields_by_name() {
+fn the_interpreter_accepts_the_definition_and_refuses_unknown_fields_by_name() {
     StateMachine::parse(&definition().to_string(), &substitutions()).expect("the definition as it is");
     check_refused("", "QueryLanguage");
     check_refused("/States/Receive", "Assign");
@@ -211,11 +211,11 @@ fn published_schema(name: &str, schema: &Value) {
     }
     let published = fs::read_to_string(&path).unwrap_or_default();
     let parsed: Value = serde_json::from_str(&published).unwrap_or_default();
-    // The order of keys says nothing, and depends on what else is compiled in.
+    // The order of keys is irrelevant, and depends on which features are compiled in.
     assert!(
         parsed == *schema,
-        "pipelines/{name} is not what the types give: `SLUICE_UPDATE=1 cargo test -p sluice-tests --test it \
-         the_published_schemas` writes it anew"
+        "pipelines/{name} differs from the schema of the types: `SLUICE_UPDATE=1 cargo test -p sluice-tests --test it \
+         the_published_schemas` writes it again"
     );
     assert_eq!(parsed["additionalProperties"], false, "the schema of {name} refuses unknown keys as the types do");
 }

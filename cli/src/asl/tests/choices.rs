@@ -65,7 +65,7 @@ fn values_of_another_type_compare_as_false() {
 }
 
 #[test]
-fn other_operators() {
+fn type_presence_and_pattern_operators_answer_as_the_service_does() {
     let cases = [
         ("BooleanEquals", json!(true), json!(true), true),
         ("BooleanEquals", json!(false), json!(true), false),

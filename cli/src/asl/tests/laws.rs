@@ -1,4 +1,4 @@
-//! Laws that hold for every machine and every text.
+//! Properties that hold for every machine and every text.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -148,7 +148,7 @@ proptest! {
         definition in definition(),
         answers in proptest::collection::vec(answer(), 1..12),
     ) {
-        // Without a way to a terminal state it is refused; such cases do not count.
+        // A machine without a path to a terminal state is refused; such cases do not count.
         let parsed = StateMachine::parse(&definition.to_string(), &BTreeMap::new());
         prop_assume!(parsed.is_ok());
         let machine = parsed.unwrap();

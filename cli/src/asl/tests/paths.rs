@@ -129,7 +129,7 @@ fn intrinsic_functions_give_text() {
 }
 
 #[test]
-fn broken_calls_are_refused() {
+fn malformed_intrinsic_calls_are_refused() {
     let calls = [
         "States.Format",
         "States.Format(",

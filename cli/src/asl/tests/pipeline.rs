@@ -1,4 +1,4 @@
-//! Every way through the deployed definition, with scripted functions.
+//! Every path through the deployed definition, with scripted functions.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ pub(super) fn verdict(decision: &str) -> Answer {
     give(json!({ "decision": decision, "uri": "runs/retail/r1/verdict.json" }))
 }
 
-/// All functions do well, and the gate passes.
+/// All functions succeed, and the gate passes.
 pub(super) fn good() -> Script {
     Script::default()
         .with("validate", [planned(1, "planned")])

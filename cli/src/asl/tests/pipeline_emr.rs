@@ -22,7 +22,7 @@ fn etl(status: &str, poll: u64) -> Answer {
     give(json!({ "step_id": id, "status": status, "poll": poll, "wait_seconds": 10 }))
 }
 
-/// All functions do well, on Spark.
+/// All functions succeed, on Spark.
 pub(super) fn good_on_spark() -> Script {
     good()
         .with("validate", [planned_on("emr", 1, "planned")])
@@ -73,7 +73,7 @@ fn the_function_says_how_long_to_wait() {
 }
 
 #[test]
-fn every_failure_of_the_branch_terminates_and_is_told() {
+fn every_failure_of_the_branch_terminates_the_cluster_and_is_reported() {
     let odd = |function: &str, answer: Answer| good_on_spark().with(function, [answer]);
     let starting: Vec<Answer> = (1..=60).map(|poll| cluster("starting", poll)).collect();
     let running: Vec<Answer> = (1..=240).map(|poll| etl("running", poll)).collect();
@@ -105,16 +105,16 @@ fn every_failure_of_the_branch_terminates_and_is_told() {
     for (script, prefix, error) in cases {
         let trace = check_failure(&script, &through(&[&prefix, &FAILED]), error);
         assert_eq!(script.payloads("terminate"), [json!({ "run": run_ref(1) })], "{error}");
-        let told = &script.payloads("notify")[0];
-        assert_eq!((&told["outcome"], &told["state"]["error"]["Error"]), (&json!("failed"), &json!(error)));
-        assert_eq!(told["state"].get("terminate_error"), None);
+        let notified = &script.payloads("notify")[0];
+        assert_eq!((&notified["outcome"], &notified["state"]["error"]["Error"]), (&json!("failed"), &json!(error)));
+        assert_eq!(notified["state"].get("terminate_error"), None);
         assert!(!trace.failure().1.is_empty());
         assert!(script.payloads("publish").is_empty());
     }
 }
 
 #[test]
-fn a_count_that_is_no_number_ends_the_loop() {
+fn a_poll_count_that_is_not_a_number_ends_the_loop() {
     let poll =
         |value: Value| give(json!({ "cluster_id": "j-1", "status": "starting", "poll": value, "wait_seconds": 1 }));
     let script = good_on_spark().with("start-emr", [poll(json!("1"))]);
@@ -137,8 +137,11 @@ fn a_failed_run_keeps_its_own_error_when_its_cluster_cannot_be_terminated() {
         good_on_spark().with("run-etl", [Answer::Fail("EtlFailed")]).with("terminate", [Answer::Fail("Internal")]);
     let trace = start(&script);
     assert_eq!((trace.failure().0, trace.failure().2), ("EtlFailed", "Failed"));
-    let told = &script.payloads("notify")[0]["state"];
-    assert_eq!((&told["error"]["Error"], &told["terminate_error"]["Error"]), (&json!("EtlFailed"), &json!("Internal")));
+    let notified = &script.payloads("notify")[0]["state"];
+    assert_eq!(
+        (&notified["error"]["Error"], &notified["terminate_error"]["Error"]),
+        (&json!("EtlFailed"), &json!("Internal"))
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The ways of the deployed definition that end in a failure, or nearly.
+//! The paths of the deployed definition that end in a failure, or come close to one.
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ fn the_bound_of_replans_ends_the_run_as_failed() {
 }
 
 #[test]
-fn any_other_error_is_told_and_fails_the_execution() {
+fn any_other_error_is_reported_and_fails_the_execution() {
     let prefix = ["Receive", "Validate", "PlanStatus", "ChooseEngine", "Process", "QualityCheck", "Gate", "Publish"];
     let cases = [("validate", 2), ("process", 5), ("quality-check", 6), ("publish", 8)];
     for (function, count) in cases {
@@ -96,7 +96,7 @@ fn what_the_definition_does_not_know_fails_by_name() {
 }
 
 #[test]
-fn a_lost_notification_shows_beside_a_result_that_stands() {
+fn a_lost_notification_is_reported_and_the_result_stands() {
     let lost = good().with("notify", [Answer::Fail("Internal")]);
     let trace = start(&lost);
     assert_eq!(trace.states()[8..], ["NotifyPublished", "Unannounced"]);
@@ -111,7 +111,7 @@ fn a_lost_notification_shows_beside_a_result_that_stands() {
 }
 
 #[test]
-fn a_failed_run_shows_its_own_error_when_nobody_can_be_told() {
+fn a_failed_run_shows_its_own_error_when_notify_fails_too() {
     let script = good().with("process", [Answer::Fail("ContractViolation")]).with("notify", [Answer::Fail("Internal")]);
     let states = ["Receive", "Validate", "PlanStatus", "ChooseEngine", "Process", "NotifyFailed", "Failed"];
     check_failure(&script, &states, "ContractViolation");

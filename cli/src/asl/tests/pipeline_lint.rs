@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
+use sluice_core::error::ErrorName;
+use sluice_core::failure::FailureName;
 
 use super::super::limit::HISTORY_LIMIT_EVENTS;
 use super::pipeline::{DEFINITION, FUNCTIONS, machine};
@@ -19,20 +21,6 @@ fn tasks() -> Map<String, Value> {
 fn names(value: &Value) -> BTreeSet<String> {
     value.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
 }
-
-/// The error names that our functions answer; the rest belongs to the service.
-const STEP_ERRORS: [&str; 10] = [
-    "InvalidInput",
-    "ContractViolation",
-    "NotFound",
-    "SourceChanged",
-    "Throttled",
-    "Unavailable",
-    "CommitConflict",
-    "ClusterFailed",
-    "EtlFailed",
-    "Internal",
-];
 
 #[test]
 fn every_task_has_a_timeout_below_the_limit_of_a_function_and_its_report() {
@@ -83,14 +71,25 @@ fn every_error_name_is_known() {
             for error in names(&rule["ErrorEquals"]) {
                 let of_the_service =
                     ["Lambda.", "Runtime.", "Sandbox.", "States."].iter().any(|start| error.starts_with(start));
-                assert!(of_the_service || STEP_ERRORS.contains(&error.as_str()), "{name}: {error}");
+                assert!(of_the_service || ErrorName::parse(&error).is_some(), "{name}: {error}");
             }
         }
     }
 }
 
 #[test]
-fn every_failure_is_told_before_the_execution_fails() {
+fn every_error_that_a_state_makes_has_a_documented_name() {
+    for (state, fields) in states() {
+        let made = [&fields["Error"], &fields["Parameters"]["Error"]].into_iter().filter_map(Value::as_str);
+        for error in made {
+            let name = FailureName::from(error.to_owned());
+            assert!(matches!(name, FailureName::Step(_) | FailureName::Machine(_)), "{state}: {name}");
+        }
+    }
+}
+
+#[test]
+fn every_failure_is_reported_before_the_execution_fails() {
     let states = states();
     let to_failed = |state: &Value| state["Next"] == "Failed";
     let ways: Vec<&String> = states.iter().filter(|(_, state)| to_failed(state)).map(|(name, _)| name).collect();
@@ -100,7 +99,7 @@ fn every_failure_is_told_before_the_execution_fails() {
             "NotifyFailed" => "Failed",
             "NotifyPublished" | "NotifySkipped" | "NotifyRejected" => "Unannounced",
             "StartEmr" | "RunEtl" => "TerminateAfterFailure",
-            // The work is done: a cluster that stays is for the other nets, and no reason to lose it.
+            // The work is done: a cluster that stays is left to the other nets and is no reason to lose the work.
             "TerminateEmr" => "QualityCheck",
             _ => "NotifyFailed",
         };
@@ -121,10 +120,10 @@ fn targets(state: &Value) -> Vec<&str> {
     rules.map(|rule| &rule["Next"]).chain([&state["Next"], &state["Default"]]).filter_map(Value::as_str).collect()
 }
 
-/// From the first call of start-emr on, nothing comes to an end, to another attempt or to the gate but through one of the
-/// two states that terminate.
+/// From the first call of start-emr on, an end, another attempt and the gate are reached only through one of the two
+/// states that terminate the cluster.
 #[test]
-fn nothing_leaves_the_branch_but_through_terminate() {
+fn the_branch_is_left_only_through_a_state_that_terminates() {
     let states = states();
     let (mut seen, mut open) = (BTreeSet::new(), vec!["StartEmr"]);
     while let Some(name) = open.pop() {
@@ -156,7 +155,7 @@ fn polls(state: &str, wait: &str) -> u64 {
     rule["And"].as_array().unwrap().iter().find_map(|condition| condition["NumericLessThan"].as_u64()).unwrap()
 }
 
-/// Longest waits that start-emr and run-etl ask for.
+/// Longest waits that start-emr and run-etl request.
 const WAIT_SECONDS: (u64, u64) = (60, 120);
 /// What a poll takes by itself, with a cold start.
 const POLL_SECONDS: u64 = 5;
@@ -175,7 +174,7 @@ fn every_loop_is_bounded() {
 }
 
 #[test]
-fn the_execution_has_time_for_its_longest_ways() {
+fn the_execution_has_time_for_its_longest_paths() {
     let tasks = tasks();
     let seconds = |name: &str| tasks[name]["TimeoutSeconds"].as_u64().unwrap();
     let definition: Value = serde_json::from_str(DEFINITION).unwrap();

@@ -140,7 +140,7 @@ fn wait_states_sleep() {
 }
 
 #[test]
-fn the_context_object_tells_the_execution() {
+fn the_context_object_describes_the_execution() {
     let parameters = json!({
         "id.$": "$$.Execution.Id", "name.$": "$$.Execution.Name", "input.$": "$$.Execution.Input",
         "started.$": "$$.Execution.StartTime", "state.$": "$$.State.Name", "entered.$": "$$.State.EnteredTime",
@@ -274,7 +274,7 @@ fn execution_names_follow_the_rules_of_the_service() {
 }
 
 #[test]
-fn events_tell_the_whole_story_in_order() {
+fn events_are_reported_in_order_and_completely() {
     let trace =
         run(&parse(&with_state(json!({ "Type": "Pass", "Result": 1, "Next": "Done" }))), json!({}), &Script::default());
     let at = start_time();
@@ -346,6 +346,6 @@ fn a_timer_may_shorten_wait_states_and_nothing_else() {
         assert!(matches!(&result, ExecutionResult::Failed { error: found, .. } if found == error), "{result:?}");
     };
     check(1000, &[5, 30, 4, 30], "States.Timeout");
-    // A wait that outlasts the execution is waited for in full: nothing can be asked again after it.
+    // A wait that lasts beyond the execution is not shortened: no poll can follow it.
     check(40, &[40], "States.Timeout");
 }

@@ -1,4 +1,4 @@
-//! What the parser refuses, and that the refusal names the offender and its state.
+//! What the parser refuses, and that the message names the cause and its state.
 
 use std::collections::BTreeMap;
 

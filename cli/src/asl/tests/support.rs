@@ -95,7 +95,7 @@ impl Observer for Recorder {
     }
 }
 
-/// Everything that one execution left behind.
+/// Everything that one execution produced.
 #[derive(Debug)]
 pub(super) struct Trace {
     pub(super) result: ExecutionResult,
@@ -180,7 +180,7 @@ pub(super) fn with_state(state: Value) -> Value {
 
 /// `base` with the fields of `more`.
 pub(super) fn merged(mut base: Value, more: Value) -> Value {
-    let Value::Object(fields) = more else { panic!("{more} is no object") };
+    let Value::Object(fields) = more else { panic!("{more} is not an object") };
     base.as_object_mut().unwrap().extend(fields);
     base
 }

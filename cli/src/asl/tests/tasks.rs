@@ -59,7 +59,7 @@ fn each_retrier_counts_for_itself_and_the_first_match_decides() {
     let (trace, _) = attempts(retry.clone(), [fail("A"), fail("C"), fail("B"), ok()]);
     assert_eq!(trace.retry_waits(), [10, 100, 20]);
     assert_eq!(trace.states(), ["S", "Done"]);
-    // The first retrier is exhausted: the second one is not asked, although it would match.
+    // The first retrier is exhausted: the second one is not tried, although it would match.
     let (trace, calls) = attempts(retry, [fail("A")]);
     assert_eq!(trace.retry_waits(), [10, 20]);
     assert_eq!((calls, trace.failure().0), (3, "A"));
@@ -184,7 +184,7 @@ fn the_timeout_of_the_execution_is_stronger_than_retry_and_catch() {
 }
 
 #[test]
-fn an_error_that_is_called_like_a_final_one_is_still_a_task_error() {
+fn a_task_error_with_the_name_of_a_final_error_is_still_a_task_error() {
     let fields = json!({ "Catch": [{ "ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Done" }] });
     let (trace, _) = attempts(fields, [Answer::Fail("States.Runtime")]);
     assert_eq!(trace.output()["error"]["Error"], "States.Runtime");

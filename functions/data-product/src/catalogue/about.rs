@@ -7,7 +7,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sluice_core::access::{Door, Treatment};
+use sluice_core::access::{AccessPath, Treatment};
 use sluice_core::name::{PortName, ProductRef};
 use sluice_core::product::{RegisteredProduct, ServiceLevel};
 use sluice_http::body::named;
@@ -16,8 +16,8 @@ use sluice_lake::serve::{Governed, ServeError, Version};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::refusal::Refusals;
-use crate::rows::told;
-use crate::{Access, App, Caller, Doors};
+use crate::rows::problem_of;
+use crate::{Access, App, Caller, ProductsApi};
 
 /// Versions of a table on its page.
 const VERSIONS: usize = 10;
@@ -90,7 +90,7 @@ struct SchemaColumn {
     treatment: String,
 }
 
-/// How a table stands.
+/// The state of a table.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 struct TableState {
     /// Newest version.
@@ -127,14 +127,15 @@ struct Promise {
 #[derive(Debug, Serialize, ToSchema)]
 struct HowTo {
     /// `rows`, `query` or `sharing`.
-    door: String,
+    #[serde(rename = "door")]
+    access_path: String,
     /// Its address.
     url: String,
     /// A line to begin with.
     example: String,
 }
 
-/// Tells all about a data product
+/// Shows a data product
 ///
 /// Owner, support, and for each port its columns, promises and whether they are kept, freshness, versions, and how to read it.
 #[utoipa::path(
@@ -144,17 +145,17 @@ struct HowTo {
     security(("token" = []))
 )]
 pub(super) async fn manifest(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     Path((domain, product)): Path<(String, String)>,
 ) -> Result<Json<Manifest>, Problem> {
-    let caller = doors.caller(&credentials).await?;
-    let (registered, accesses) = found(&doors, &caller, &domain, &product).await?;
+    let caller = api.caller(&credentials).await?;
+    let (registered, accesses) = found(&api, &caller, &domain, &product).await?;
     let mut ports = Vec::new();
     for access in &accesses {
-        ports.push(port(&doors, &caller, access).await?);
+        ports.push(port(&api, &caller, access).await?);
     }
-    doors.audit.write(&doors.about(&caller, "manifest", &registered.product));
+    api.audit.write(&api.about(&caller, "manifest", &registered.product));
     let RegisteredProduct { product, about, deployed_at, .. } = &*registered;
     let support = about.support.iter().map(|one| Support {
         channel: one.channel.clone(),
@@ -197,7 +198,7 @@ pub(super) struct Schema {
     columns: Vec<SchemaColumn>,
 }
 
-/// Tells the columns of a port, as you read them
+/// Lists the columns of a port, as you read them
 #[utoipa::path(
     get, path = "/data-products/{domain}/{product}/schema", tag = "catalogue",
     params(("domain" = String, Path, description = "the product's domain"), ("product" = String, Path, description = "the product's name"), OfPort),
@@ -205,14 +206,14 @@ pub(super) struct Schema {
     security(("token" = []))
 )]
 pub(super) async fn schema(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     Path((domain, product)): Path<(String, String)>,
     Query(of): Query<OfPort>,
 ) -> Result<Json<Schema>, Problem> {
-    let caller = doors.caller(&credentials).await?;
-    let access = one(&doors, &caller, &domain, &product, &of.port, "schema").await?;
-    doors.audit.write(&doors.allowed(&caller, Door::Catalogue, "schema", &access));
+    let caller = api.caller(&credentials).await?;
+    let access = one(&api, &caller, &domain, &product, &of.port, "schema").await?;
+    api.audit.write(&api.allowed(&caller, AccessPath::Catalogue, "schema", &access));
     Ok(Json(Schema { port: access.port.name.to_string(), contract: contract_name(&access), columns: columns(&access) }))
 }
 
@@ -226,18 +227,18 @@ pub(super) async fn schema(
     security(("token" = []))
 )]
 pub(super) async fn contract(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     Path((domain, product)): Path<(String, String)>,
     Query(of): Query<OfPort>,
 ) -> Result<Response, Problem> {
-    let caller = doors.caller(&credentials).await?;
-    let access = one(&doors, &caller, &domain, &product, &of.port, "contract").await?;
+    let caller = api.caller(&credentials).await?;
+    let access = one(&api, &caller, &domain, &product, &of.port, "contract").await?;
     if access.table.columns.iter().any(|column| column.treatment == Treatment::Hide) {
-        let detail = "the contract names columns that are not for you: see /schema for those that are";
+        let detail = "the contract names columns that you may not read: see /schema for those that you may";
         return Err(Problem::new(ProblemCode::Forbidden, detail));
     }
-    doors.audit.write(&doors.allowed(&caller, Door::Catalogue, "contract", &access));
+    api.audit.write(&api.allowed(&caller, AccessPath::Catalogue, "contract", &access));
     let mut response = access.port.contract_text.into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/yaml"));
     Ok(response)
@@ -245,21 +246,21 @@ pub(super) async fn contract(
 
 /// The product, with the ports that the caller may find.
 pub(super) async fn found(
-    doors: &App,
+    api: &App,
     caller: &Caller,
     domain: &str,
     product: &str,
 ) -> Result<(Arc<RegisteredProduct>, Vec<Access>), Problem> {
     let product = ProductRef::new(named("domain", domain)?, named("data product", product)?);
     let unknown = || Problem::new(ProblemCode::NotFound, format!("there is no data product `{product}`"));
-    let registered = doors.registry.product(&product).await?.ok_or_else(unknown)?;
-    let accesses = doors.accesses(caller, &registered, Door::Catalogue);
+    let registered = api.registry.product(&product).await?.ok_or_else(unknown)?;
+    let accesses = api.accesses(caller, &registered, AccessPath::Catalogue);
     if accesses.is_empty() { Err(unknown()) } else { Ok((registered, accesses)) }
 }
 
 /// A port that the caller may find.
 pub(super) async fn one(
-    doors: &App,
+    api: &App,
     caller: &Caller,
     domain: &str,
     product: &str,
@@ -268,7 +269,7 @@ pub(super) async fn one(
 ) -> Result<Access, Problem> {
     let product = ProductRef::new(named("domain", domain)?, named("data product", product)?);
     let port: PortName = named("port", port)?;
-    doors.authorize(caller, &product, &port, Door::Catalogue, operation).await
+    api.authorize(caller, &product, &port, AccessPath::Catalogue, operation).await
 }
 
 fn contract_name(access: &Access) -> ContractName {
@@ -300,8 +301,8 @@ fn columns(access: &Access) -> Vec<SchemaColumn> {
     visible.filter_map(column).collect()
 }
 
-async fn port(doors: &App, caller: &Caller, access: &Access) -> Result<Port, Problem> {
-    let table = table(doors, access).await?;
+async fn port(api: &App, caller: &Caller, access: &Access) -> Result<Port, Problem> {
+    let table = table(api, access).await?;
     let committed_at = table.as_ref().and_then(|table| table.committed_at.as_deref()?.parse().ok());
     Ok(Port {
         name: access.port.name.to_string(),
@@ -310,20 +311,20 @@ async fn port(doors: &App, caller: &Caller, access: &Access) -> Result<Port, Pro
         contract: contract_name(access),
         columns: columns(access),
         row_filter: access.table.rows.is_some(),
-        sla: access.port.sla.iter().map(|level| promise(level, committed_at, doors.now())).collect(),
-        how_to_read: how_to_read(doors, caller, access),
+        sla: access.port.sla.iter().map(|level| promise(level, committed_at, api.now())).collect(),
+        how_to_read: how_to_read(api, caller, access),
         table,
     })
 }
 
-async fn table(doors: &App, access: &Access) -> Result<Option<TableState>, Problem> {
-    let open = match doors.snapshots.open(&access.port.table, Version::Newest).await {
+async fn table(api: &App, access: &Access) -> Result<Option<TableState>, Problem> {
+    let open = match api.snapshots.open(&access.port.table, Version::Newest).await {
         Ok(open) => open,
         Err(ServeError::NoTable) => return Ok(None),
-        Err(error) => return Err(told(&error, "port")),
+        Err(error) => return Err(problem_of(&error, "port")),
     };
-    let history = doors.snapshots.history(&open, VERSIONS).await.map_err(|error| told(&error, "port"))?;
-    let governed = Governed::new(open, access.table.clone(), doors.mask_key());
+    let history = api.snapshots.history(&open, VERSIONS).await.map_err(|error| problem_of(&error, "port"))?;
+    let governed = Governed::new(open, access.table.clone(), api.mask_key());
     let rows = if governed.has_row_filter() { None } else { governed.rows() };
     let version = |entry: &sluice_lake::delta::HistoryEntry| TableVersion {
         version: entry.version,
@@ -361,31 +362,33 @@ fn seconds_of(unit: Option<&str>) -> Option<f64> {
     }
 }
 
-fn how_to_read(doors: &App, caller: &Caller, access: &Access) -> Vec<HowTo> {
-    let endpoint = &doors.settings.endpoint;
+fn how_to_read(api: &App, caller: &Caller, access: &Access) -> Vec<HowTo> {
+    let endpoint = &api.settings.endpoint;
     let (product, port) = (&access.product.product, &access.port.name);
     let table = format!("{}.{}.{port}", product.domain(), product.product());
     let ways = [
-        (Door::Rows, format!("{endpoint}/data-products/{product}/rows?port={port}"), None),
-        (Door::Query, format!("{endpoint}/query"), Some(format!("SELECT * FROM {table} LIMIT 10"))),
+        (AccessPath::Rows, format!("{endpoint}/data-products/{product}/rows?port={port}"), None),
+        (AccessPath::Query, format!("{endpoint}/query"), Some(format!("SELECT * FROM {table} LIMIT 10"))),
         (
-            Door::Sharing,
+            AccessPath::Sharing,
             format!("{endpoint}/sharing"),
             Some(format!("delta_sharing.load_as_pandas(\"profile.share#{table}\")")),
         ),
     ];
-    let may = |door: Door| doors.accesses(caller, &access.product, door).iter().any(|one| one.port.name == *port);
+    let may = |access_path: AccessPath| {
+        api.accesses(caller, &access.product, access_path).iter().any(|one| one.port.name == *port)
+    };
     ways.into_iter()
-        .filter(|(door, ..)| may(*door))
-        .map(|(door, url, example)| HowTo {
-            door: door.to_string(),
+        .filter(|(access_path, ..)| may(*access_path))
+        .map(|(access_path, url, example)| HowTo {
+            access_path: access_path.to_string(),
             example: example.unwrap_or_else(|| format!("curl -H 'Authorization: Bearer …' '{url}&limit=10'")),
             url,
         })
         .collect()
 }
 
-impl Doors {
+impl ProductsApi {
     /// An access to what is said of a product.
     pub(super) fn about(
         &self,
@@ -393,6 +396,9 @@ impl Doors {
         operation: &'static str,
         product: &ProductRef,
     ) -> crate::audit::AuditEvent {
-        crate::audit::AuditEvent { product: Some(product.clone()), ..self.event(caller, Door::Catalogue, operation) }
+        crate::audit::AuditEvent {
+            product: Some(product.clone()),
+            ..self.event(caller, AccessPath::Catalogue, operation)
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use sluice_core::access::{Door, Treatment};
+use sluice_core::access::{AccessPath, Treatment};
 use sluice_core::cursor;
 use sluice_core::product::RegisteredProduct;
 use sluice_http::{Credentials, Json, Problem, ProblemCode, Query};
@@ -70,18 +70,18 @@ struct ProductSummary {
 
 /// Finds data products
 ///
-/// Those you may read by some door, and no others.
+/// Those that you may read in some way, and no others.
 #[utoipa::path(
     get, path = "/data-products", tag = "catalogue", params(Wanted),
     responses((status = 200, description = "A page", body = ProductsPage), Refusals),
     security(("token" = []))
 )]
 pub(super) async fn products(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<ProductsPage>, Problem> {
-    let caller = doors.caller(&credentials).await?;
+    let caller = api.caller(&credentials).await?;
     let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         let detail = format!("`limit` is {limit}: take 1 to {MAX_LIMIT}");
@@ -89,25 +89,22 @@ pub(super) async fn products(
     }
     let Wanted { domain, tag, q, .. } = &wanted;
     let question = format!("products {:?} {domain:?} {tag:?} {q:?}", caller.principal);
-    let key = doors.secret.cursor_key();
+    let key = api.secret.cursor_key();
     let after: Option<String> = wanted
         .cursor
         .as_deref()
         .map(|text| cursor::open(&key, &question, text))
         .transpose()
         .map_err(|error| Problem::new(ProblemCode::InvalidCursor, error.to_string()).in_field("cursor"))?;
-    let found = doors.visible(&caller).await?;
+    let found = api.visible(&caller).await?;
     let mut matching = found.iter().filter(|(product, ports)| {
         after.as_ref().is_none_or(|after| product.product.to_string() > *after) && fits(&wanted, product, ports)
     });
-    let products: Vec<ProductSummary> = matching
-        .by_ref()
-        .take(limit)
-        .map(|(product, ports)| summary(&doors.settings.endpoint, product, ports))
-        .collect();
+    let products: Vec<ProductSummary> =
+        matching.by_ref().take(limit).map(|(product, ports)| summary(&api.settings.endpoint, product, ports)).collect();
     let last = products.last().map(|product| format!("{}/{}", product.domain, product.name));
     let next = last.filter(|_| matching.next().is_some()).map(|last| cursor::seal(&key, &question, &last)).transpose();
-    doors.audit.write(&doors.event(&caller, Door::Catalogue, "list"));
+    api.audit.write(&api.event(&caller, AccessPath::Catalogue, "list"));
     Ok(Json(ProductsPage {
         products,
         next_cursor: next.map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?,

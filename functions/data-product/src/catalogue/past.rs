@@ -1,11 +1,11 @@
-//! What the runs of a product's pipeline tell: quality and lineage.
+//! What the runs of a product's pipeline recorded: quality and lineage.
 
 use std::collections::BTreeSet;
 
 use axum::extract::{Path, State};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sluice_core::access::{Door, Treatment};
+use sluice_core::access::{AccessPath, Treatment};
 use sluice_core::document::StepDocument;
 use sluice_core::name::{PipelineName, TableRef};
 use sluice_core::run::{DocumentKind, Plan, Receipt, RunRef, Verdict};
@@ -17,7 +17,7 @@ use super::about::{OfPort, found, one};
 use crate::refusal::Refusals;
 use crate::{Access, App};
 
-/// Runs that a history tells.
+/// Most runs in a history.
 const RUNS: usize = 20;
 
 /// The audits of a port's table, the newest first.
@@ -35,7 +35,7 @@ struct Audit {
     audited_at: String,
     /// Share of rules that hold, 0 to 100.
     score: String,
-    /// The rules, but for those about columns that are not for you.
+    /// The rules, without those about columns that you may not read.
     rules: Vec<Rule>,
     /// How many are left out.
     hidden_rules: usize,
@@ -53,7 +53,7 @@ struct Rule {
     observed: Option<String>,
 }
 
-/// Tells the quality of a port
+/// Shows the quality of a port
 ///
 /// Scores and rules of the newest 20 published runs, the newest first.
 #[utoipa::path(
@@ -63,23 +63,23 @@ struct Rule {
     security(("token" = []))
 )]
 pub(super) async fn quality(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     Path((domain, product)): Path<(String, String)>,
     Query(of): Query<OfPort>,
 ) -> Result<Json<Quality>, Problem> {
-    let caller = doors.caller(&credentials).await?;
-    let access = one(&doors, &caller, &domain, &product, &of.port, "quality").await?;
+    let caller = api.caller(&credentials).await?;
+    let access = one(&api, &caller, &domain, &product, &of.port, "quality").await?;
     let mut audits = Vec::new();
-    for receipt in receipts(&doors, &access.product.pipeline).await? {
+    for receipt in receipts(&api, &access.product.pipeline).await? {
         if audits.len() >= RUNS {
             break;
         }
-        if let Some(verdict) = read::<Verdict>(&doors, &receipt.run).await? {
+        if let Some(verdict) = read::<Verdict>(&api, &receipt.run).await? {
             audits.extend(audit(&verdict, &access));
         }
     }
-    doors.audit.write(&doors.allowed(&caller, Door::Catalogue, "quality", &access));
+    api.audit.write(&api.allowed(&caller, AccessPath::Catalogue, "quality", &access));
     Ok(Json(Quality { port: access.port.name.to_string(), audits }))
 }
 
@@ -116,7 +116,7 @@ pub(super) struct Lineage {
     upstream: Vec<Step>,
     /// What is made from it.
     downstream: Vec<Step>,
-    /// The run that told, the newest that published; null before the first.
+    /// The run that recorded it, the newest that published; null before the first.
     run_id: Option<String>,
 }
 
@@ -129,7 +129,7 @@ struct Step {
     to: String,
 }
 
-/// Tells where a data product comes from, and what is made from it
+/// Shows where a data product comes from, and what is made from it
 #[utoipa::path(
     get, path = "/data-products/{domain}/{product}/lineage", tag = "catalogue",
     params(("domain" = String, Path, description = "the product's domain"), ("product" = String, Path, description = "the product's name")),
@@ -137,15 +137,15 @@ struct Step {
     security(("token" = []))
 )]
 pub(super) async fn lineage(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     Path((domain, product)): Path<(String, String)>,
 ) -> Result<Json<Lineage>, Problem> {
-    let caller = doors.caller(&credentials).await?;
-    let (registered, accesses) = found(&doors, &caller, &domain, &product).await?;
-    let newest = receipts(&doors, &registered.pipeline).await?.into_iter().next();
+    let caller = api.caller(&credentials).await?;
+    let (registered, accesses) = found(&api, &caller, &domain, &product).await?;
+    let newest = receipts(&api, &registered.pipeline).await?.into_iter().next();
     let plan = match &newest {
-        Some(Receipt { run, .. }) => read::<Plan>(&doors, run).await?,
+        Some(Receipt { run, .. }) => read::<Plan>(&api, run).await?,
         None => None,
     };
     let ports: BTreeSet<&TableRef> = accesses.iter().map(|access| &access.port.table).collect();
@@ -161,14 +161,14 @@ pub(super) async fn lineage(
         downstream.extend(down);
     }
     let contracts: BTreeSet<&str> = accesses.iter().map(|access| access.port.contract.contract_id.as_str()).collect();
-    for (other, _) in doors.visible(&caller).await? {
+    for (other, _) in api.visible(&caller).await? {
         let reads = other.inputs.iter().filter(|input| contracts.contains(input.contract_id.as_str()));
         let reads = reads.filter(|_| other.product != registered.product);
         downstream.extend(
             reads.map(|input| Step { from: format!("contract {}", input.contract_id), to: other.product.to_string() }),
         );
     }
-    doors.audit.write(&doors.about(&caller, "lineage", &registered.product));
+    api.audit.write(&api.about(&caller, "lineage", &registered.product));
     Ok(Json(Lineage {
         upstream: upstream.into_iter().collect(),
         downstream: downstream.into_iter().collect(),
@@ -206,22 +206,22 @@ fn steps(plan: &Plan, ports: &BTreeSet<&TableRef>) -> (Vec<Step>, Vec<Step>) {
 }
 
 /// Receipts of the newest published runs, the newest first. Names of runs begin with their time, so they sort by it.
-async fn receipts(doors: &App, pipeline: &PipelineName) -> Result<Vec<Receipt>, Problem> {
-    let paths = doors.lake.documents().list(&layout::runs(pipeline)).await.map_err(|error| unreadable(&error))?;
+async fn receipts(api: &App, pipeline: &PipelineName) -> Result<Vec<Receipt>, Problem> {
+    let paths = api.lake.documents().list(&layout::runs(pipeline)).await.map_err(|error| unreadable(&error))?;
     let documents = paths.iter().rev().filter_map(layout::attempt_of);
     let mut receipts = Vec::new();
     for (run, _) in documents.filter(|(_, kind)| *kind == DocumentKind::Receipt).take(RUNS) {
-        receipts.extend(read::<Receipt>(doors, &run).await?);
+        receipts.extend(read::<Receipt>(api, &run).await?);
     }
     receipts.sort_by_key(|receipt| std::cmp::Reverse(receipt.published_at));
     Ok(receipts)
 }
 
-async fn read<T>(doors: &App, run: &RunRef) -> Result<Option<T>, Problem>
+async fn read<T>(api: &App, run: &RunRef) -> Result<Option<T>, Problem>
 where
     T: StepDocument<Of = RunRef> + DeserializeOwned,
 {
-    doors.lake.documents().of(run).get().await.map_err(|error| unreadable(&error))
+    api.lake.documents().of(run).get().await.map_err(|error| unreadable(&error))
 }
 
 fn unreadable(error: &sluice_documents::DocumentError) -> Problem {

@@ -4,16 +4,16 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
-use sluice_core::access::Door;
+use sluice_core::access::AccessPath;
 use sluice_core::sql::{ProductSql, product_engine_name};
 use sluice_http::{Credentials, Json, Problem, ProblemCode};
 use sluice_lake::serve::{self, Governed, Version};
 use utoipa::ToSchema;
 
-use super::told;
+use super::problem_of;
 use crate::answer::{self, Format};
 use crate::refusal::Refusals;
-use crate::{App, Doors};
+use crate::{App, ProductsApi};
 
 /// Most ports that one statement may read.
 const MAX_TABLES: usize = 8;
@@ -43,7 +43,7 @@ pub(crate) struct Rows {
 
 /// Asks by SQL
 ///
-/// One SELECT over the ports you may read by the door `query`, with your row filters and masks applied. An answer has at most 10,000 rows and is
+/// One SELECT over the ports you may read by `query`, with your row filters and masks applied. An answer has at most 10,000 rows and is
 /// given within 25 s. Answers too large for one response are in a file whose address stands in `Location`.
 #[utoipa::path(
     post, path = "/query", tag = "rows", request_body = Question,
@@ -58,12 +58,12 @@ pub(crate) struct Rows {
     security(("token" = []))
 )]
 pub(crate) async fn query(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     headers: HeaderMap,
     Json(question): Json<Question>,
 ) -> Result<Response, Problem> {
-    let caller = doors.caller(&credentials).await?;
+    let caller = api.caller(&credentials).await?;
     let format = Format::chosen(question.format, &headers)?;
     let statement = ProductSql::parse(&question.sql)
         .map_err(|error| Problem::new(ProblemCode::InvalidSql, error.to_string()).in_field("sql"))?;
@@ -73,30 +73,30 @@ pub(crate) async fn query(
     }
     let (mut accesses, mut tables) = (Vec::new(), Vec::new());
     for (product, port) in statement.inputs() {
-        let access = doors.authorize(&caller, product, port, Door::Query, "query").await?;
+        let access = api.authorize(&caller, product, port, AccessPath::Query, "query").await?;
         let failed =
-            |error: &_| doors.failed(doors.allowed(&caller, Door::Query, "query", &access), told(error, "sql"));
-        let open = doors.snapshots.open(&access.port.table, Version::Newest).await.map_err(|error| failed(&error))?;
-        let governed = Governed::new(open, access.table.clone(), doors.mask_key());
+            |error: &_| api.failed(api.allowed(&caller, AccessPath::Query, "query", &access), problem_of(error, "sql"));
+        let open = api.snapshots.open(&access.port.table, Version::Newest).await.map_err(|error| failed(&error))?;
+        let governed = Governed::new(open, access.table.clone(), api.mask_key());
         accesses.push((access, governed.table().version()));
         tables.push((product_engine_name(product, port), governed));
     }
-    let answered = match serve::query(&doors.queries, statement, tables).await {
+    let answered = match serve::query(&api.queries, statement, tables).await {
         Ok(answered) => answered,
         Err(error) => {
-            let problem = told(&error, "sql");
-            let each = accesses.iter().map(|(access, _)| doors.allowed(&caller, Door::Query, "query", access));
-            return Err(each.fold(problem, |problem, event| doors.failed(event, problem)));
+            let problem = problem_of(&error, "sql");
+            let each = accesses.iter().map(|(access, _)| api.allowed(&caller, AccessPath::Query, "query", access));
+            return Err(each.fold(problem, |problem, event| api.failed(event, problem)));
         }
     };
     for (access, version) in &accesses {
-        let mut event = doors.allowed(&caller, Door::Query, "query", access);
+        let mut event = api.allowed(&caller, AccessPath::Query, "query", access);
         event.version = Some(*version);
         event.rows = Some(answered.rows.count());
         event.files = Some((answered.files_read, answered.files_total));
-        doors.audit.write(&event);
+        api.audit.write(&event);
     }
-    Doors::respond(&doors, format, answered.rows, |rows| {
+    ProductsApi::respond(&api, format, answered.rows, |rows| {
         let mut body = br#"{"rows":"#.to_vec();
         body.extend(rows);
         body.push(b'}');

@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
-use sluice_core::access::Door;
+use sluice_core::access::AccessPath;
 use sluice_core::cursor;
 use sluice_core::name::{PortName, ProductRef};
 use sluice_core::sql::caller_predicate;
@@ -13,10 +13,10 @@ use sluice_http::{Credentials, Problem, ProblemCode, Query};
 use sluice_lake::serve::{self, Governed, Page, Position, RowsQuestion, Version};
 use utoipa::{IntoParams, ToSchema};
 
-use super::told;
+use super::problem_of;
 use crate::answer::{self, Format};
 use crate::refusal::Refusals;
-use crate::{Access, App, Caller, Doors};
+use crate::{Access, App, Caller, ProductsApi};
 
 /// Rows of a page when nobody says how many.
 const DEFAULT_LIMIT: u32 = 100;
@@ -100,32 +100,32 @@ pub(crate) struct RowsPage {
     security(("token" = []))
 )]
 pub(crate) async fn rows(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     Path((domain, product)): Path<(String, String)>,
     Query(parameters): Query<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let caller = doors.caller(&credentials).await?;
+    let caller = api.caller(&credentials).await?;
     let product = ProductRef::new(named("domain", &domain)?, named("data product", &product)?);
     let format = Format::chosen(parameters.format, &headers)?;
-    let port = port(&doors, &caller, &product, parameters.port.as_deref()).await?;
-    let access = doors.authorize(&caller, &product, &port, Door::Rows, "rows").await?;
+    let port = port(&api, &caller, &product, parameters.port.as_deref()).await?;
+    let access = api.authorize(&caller, &product, &port, AccessPath::Rows, "rows").await?;
     let digest = digest(&parameters, &access, &caller);
-    let mut event = doors.allowed(&caller, Door::Rows, "rows", &access);
-    let page = match page(&doors, &parameters, &digest, &access).await {
+    let mut event = api.allowed(&caller, AccessPath::Rows, "rows", &access);
+    let page = match page(&api, &parameters, &digest, &access).await {
         Ok(page) => page,
-        Err(problem) => return Err(doors.failed(event, problem)),
+        Err(problem) => return Err(api.failed(event, problem)),
     };
     event.version = Some(page.version);
     event.rows = Some(page.rows.count());
     event.files = Some((page.files_read, page.files_total));
-    doors.audit.write(&event);
+    api.audit.write(&event);
     let next =
-        page.next.map(|from| cursor::seal(&doors.secret.cursor_key(), &digest, &Place { version: page.version, from }));
+        page.next.map(|from| cursor::seal(&api.secret.cursor_key(), &digest, &Place { version: page.version, from }));
     let next = next.transpose().map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
     let (version, told_next) = (page.version, next.clone());
-    let response = Doors::respond(&doors, format, page.rows, move |rows| {
+    let response = ProductsApi::respond(&api, format, page.rows, move |rows| {
         let next = told_next.map_or_else(|| "null".to_owned(), |next| format!("\"{next}\""));
         let mut body = format!(r#"{{"version":{version},"next_cursor":{next},"rows":"#).into_bytes();
         body.extend(rows);
@@ -141,33 +141,33 @@ pub(crate) async fn rows(
 }
 
 /// The page asked for.
-async fn page(doors: &App, parameters: &Parameters, digest: &str, access: &Access) -> Result<Page, Problem> {
+async fn page(api: &App, parameters: &Parameters, digest: &str, access: &Access) -> Result<Page, Problem> {
     let mut question = question(parameters)?;
     let version = match &parameters.cursor {
         Some(cursor) => {
-            let place: Place = cursor::open(&doors.secret.cursor_key(), digest, cursor)
+            let place: Place = cursor::open(&api.secret.cursor_key(), digest, cursor)
                 .map_err(|error| Problem::new(ProblemCode::InvalidCursor, error.to_string()).in_field("cursor"))?;
             question.from = Some(place.from);
             Version::At(place.version)
         }
         None => version(parameters)?,
     };
-    let open = doors.snapshots.open(&access.port.table, version).await.map_err(|error| told(&error, "version"))?;
-    let governed = Governed::new(open, access.table.clone(), doors.mask_key());
-    serve::rows(&doors.queries, governed, question).await.map_err(|error| told(&error, "filter"))
+    let open = api.snapshots.open(&access.port.table, version).await.map_err(|error| problem_of(&error, "version"))?;
+    let governed = Governed::new(open, access.table.clone(), api.mask_key());
+    serve::rows(&api.queries, governed, question).await.map_err(|error| problem_of(&error, "filter"))
 }
 
 /// The port asked for, or the only one that the caller may read.
-async fn port(doors: &App, caller: &Caller, product: &ProductRef, asked: Option<&str>) -> Result<PortName, Problem> {
+async fn port(api: &App, caller: &Caller, product: &ProductRef, asked: Option<&str>) -> Result<PortName, Problem> {
     if let Some(asked) = asked {
         return named("port", asked);
     }
     let unknown = || Problem::new(ProblemCode::NotFound, format!("there is no data product `{product}`"));
-    let registered = doors.registry.product(product).await?.ok_or_else(unknown)?;
-    if doors.accesses(caller, &registered, Door::Catalogue).is_empty() {
+    let registered = api.registry.product(product).await?.ok_or_else(unknown)?;
+    if api.accesses(caller, &registered, AccessPath::Catalogue).is_empty() {
         return Err(unknown());
     }
-    let readable: Vec<Access> = doors.accesses(caller, &registered, Door::Rows);
+    let readable: Vec<Access> = api.accesses(caller, &registered, AccessPath::Rows);
     match readable.as_slice() {
         [only] => Ok(only.port.name.clone()),
         several => {

@@ -13,7 +13,7 @@ use super::lines::{Answer, Change, ChangedAt, NDJSON};
 use super::shared::{Asked, SharedFile, definition, fault};
 use super::table::{Given, instant};
 use crate::refusal::Refusals;
-use crate::{Access, App, Doors};
+use crate::{Access, App, ProductsApi};
 
 /// Most versions of one answer.
 const MAX_VERSIONS: u64 = 1000;
@@ -63,19 +63,19 @@ struct Versions {
     )
 )]
 pub(super) async fn changes(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     path: Path<(String, String, String)>,
     Query(query): Query<ChangesQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let historical = query.historical()?;
-    let (caller, access) = doors.table_access(&credentials, &path, "changes").await?;
+    let (caller, access) = api.table_access(&credentials, &path, "changes").await?;
     let work = async {
-        let (versions, newest) = doors.versions(&access, &query).await?;
-        let changed = delta::changes(&doors.lake, &access.port.table, versions.from, versions.to).await;
+        let (versions, newest) = api.versions(&access, &query).await?;
+        let changed = delta::changes(&api.lake, &access.port.table, versions.from, versions.to).await;
         let changed = changed.map_err(|error| fault(&access, &error))?;
-        let tables = doors.defining_tables(&access, versions, &changed, newest).await?;
+        let tables = api.defining_tables(&access, versions, &changed, newest).await?;
 
         let mut answer = Answer::new(Capabilities::of(&headers), versions.from, true);
         // Readers take the first for all versions, unless they asked for each.
@@ -89,13 +89,13 @@ pub(super) async fn changes(
             if let Some((at, table)) = redefined {
                 answer.metadata(&definition(&access, table)?, None, Some(*at));
             }
-            doors.tell(&access, &mut answer, version, &mut given).await?;
+            api.add_changes(&access, &mut answer, version, &mut given).await?;
         }
         given.of = given.files;
-        doors.given((&caller, &access), "changes", versions.to, Some(given));
-        answer.finish(doors.settings.max_answer_bytes)
+        api.given((&caller, &access), "changes", versions.to, Some(given));
+        answer.finish(api.settings.max_answer_bytes)
     };
-    doors.attempted((&caller, &access), "changes", work.await)
+    api.attempted((&caller, &access), "changes", work.await)
 }
 
 impl ChangesQuery {
@@ -112,7 +112,7 @@ impl ChangesQuery {
     }
 }
 
-impl Doors {
+impl ProductsApi {
     /// The versions asked for, and the table at its newest.
     async fn versions(&self, access: &Access, query: &ChangesQuery) -> Result<(Versions, OpenTable), Problem> {
         let refused =
@@ -178,7 +178,7 @@ impl Doors {
             };
             if !access.table.is_whole(table.columns()) {
                 let detail = format!(
-                    "the policy gives you a part of port `{}`, and changes can be had of whole tables only: read versions",
+                    "the policy gives you a part of port `{}`, and changes are available for whole tables only: read versions",
                     access.port.name
                 );
                 return Err(Problem::new(ProblemCode::Forbidden, detail));
@@ -190,7 +190,7 @@ impl Doors {
         Ok(tables)
     }
 
-    async fn tell(
+    async fn add_changes(
         &self,
         access: &Access,
         answer: &mut Answer,

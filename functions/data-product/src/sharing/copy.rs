@@ -13,8 +13,8 @@ use sluice_lake::delta::OpenTable;
 use sluice_lake::serve::{Governed, RowFormat, whole};
 
 use super::shared::{SharedFile, access_form, fault, file_id};
-use crate::rows::told;
-use crate::{Access, Doors};
+use crate::rows::problem_of;
+use crate::{Access, ProductsApi};
 
 /// Most bytes of a table's files that are copied. A copy is made in memory, where rows take some four times of that.
 const MAX_COPIED_BYTES: u64 = 256 << 20;
@@ -31,7 +31,7 @@ struct Copied {
     written_at_ms: i64,
 }
 
-impl Doors {
+impl ProductsApi {
     /// The files of this version of the port's table, in the caller's form: its own where the caller reads every column and
     /// row as it is, else those of a copy.
     ///
@@ -92,7 +92,7 @@ impl Doors {
         part: &LakePath,
     ) -> Result<Copied, Problem> {
         let governed = Governed::new(Arc::new(table.clone()), access.table.clone(), self.mask_key());
-        let rows = whole(&self.queries, governed).await.map_err(|error| told(&error, "table"))?;
+        let rows = whole(&self.queries, governed).await.map_err(|error| problem_of(&error, "table"))?;
         let count = rows.count();
         let encoded = tokio::task::spawn_blocking(move || rows.encode(RowFormat::Parquet)).await;
         let bytes = encoded.map_err(|error| uncopied(&error))?.map_err(|error| uncopied(&error))?;
@@ -107,5 +107,5 @@ impl Doors {
 
 fn uncopied(error: &dyn std::error::Error) -> Problem {
     tracing::error!(error_message = with_sources(error), "a copy for sharing cannot be made");
-    Problem::new(ProblemCode::Unavailable, "your part of the table cannot be had at the moment: call again")
+    Problem::new(ProblemCode::Unavailable, "your part of the table is not available at the moment: call again")
 }

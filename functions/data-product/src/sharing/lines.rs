@@ -50,7 +50,7 @@ impl Answer {
     /// An answer about this version of a table. `changes`: of what it changed, not what it holds.
     pub(super) fn new(capabilities: Capabilities, version: u64, changes: bool) -> Self {
         let mut answer = Self { capabilities, version, text: String::new(), first_expiry: None };
-        // Changes can be had from writers of version 4 on, which kernels look at.
+        // Kernels read changes only of tables for writers of version 4 or newer.
         let writer = if changes { 4 } else { 2 };
         answer.line(&match capabilities.format {
             ResponseFormat::Parquet => json!({ "protocol": { "minReaderVersion": 1 } }),
@@ -66,7 +66,7 @@ impl Answer {
         self.text.push('\n');
     }
 
-    /// What the table is. `totals` are bytes and files of all of it; `from` is the version from which changes are told.
+    /// What the table is. `totals` are bytes and files of all of it; `from` is the version from which changes are given.
     pub(super) fn metadata(&mut self, definition: &Definition, totals: Option<(u64, u64)>, from: Option<u64>) {
         let mut configuration = Map::new();
         if from.is_some() {

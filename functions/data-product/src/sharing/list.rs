@@ -1,16 +1,16 @@
-//! Shares, schemas and tables: domains, products and ports, as far as the caller may read them by this door.
+//! Shares, schemas and tables: domains, products and ports, as far as the caller may read them by Delta Sharing.
 
 use std::collections::BTreeMap;
 
 use axum::extract::{Path, State};
 use serde::Serialize;
-use sluice_core::access::Door;
+use sluice_core::access::AccessPath;
 use sluice_http::{Credentials, Json, Problem, ProblemCode, Query};
 use utoipa::ToSchema;
 
 use super::page::{Page, PageQuery};
 use crate::refusal::Refusals;
-use crate::{App, Caller, Doors};
+use crate::{App, Caller, ProductsApi};
 
 /// A share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -49,19 +49,19 @@ pub(super) struct ShareTable {
 /// What a caller may read: share, schema, tables.
 type Shared = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
-impl Doors {
+impl ProductsApi {
     async fn shares(&self, credentials: &Credentials, operation: &'static str) -> Result<(Caller, Shared), Problem> {
         let caller = self.caller(credentials).await?;
         let mut shares = Shared::new();
         for product in self.registry.products().await?.iter() {
-            let ports = self.accesses(&caller, product, Door::Sharing);
+            let ports = self.accesses(&caller, product, AccessPath::Sharing);
             if !ports.is_empty() {
                 let tables = ports.iter().map(|access| access.port.name.to_string()).collect();
                 let schemas = shares.entry(product.product.domain().to_string()).or_default();
                 schemas.insert(product.product.product().to_string(), tables);
             }
         }
-        self.audit.write(&self.event(&caller, Door::Sharing, operation));
+        self.audit.write(&self.event(&caller, AccessPath::Sharing, operation));
         Ok((caller, shares))
     }
 
@@ -94,12 +94,12 @@ fn share_named(mut shares: Shared, share: &str) -> Result<(String, BTreeMap<Stri
     responses((status = 200, description = "A page of shares", body = Page<Share>), Refusals)
 )]
 pub(super) async fn list_shares(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<Share>>, Problem> {
-    let (caller, shares) = doors.shares(&credentials, "shares").await?;
-    doors.listed(&caller, "shares", &query, shares.into_keys().map(|name| (name.clone(), Share { name })))
+    let (caller, shares) = api.shares(&credentials, "shares").await?;
+    api.listed(&caller, "shares", &query, shares.into_keys().map(|name| (name.clone(), Share { name })))
 }
 
 /// One share
@@ -108,11 +108,11 @@ pub(super) async fn list_shares(
     responses((status = 200, description = "The share", body = OneShare), Refusals)
 )]
 pub(super) async fn get_share(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     Path(share): Path<String>,
 ) -> Result<Json<OneShare>, Problem> {
-    let (_, shares) = doors.shares(&credentials, "share").await?;
+    let (_, shares) = api.shares(&credentials, "share").await?;
     let (name, _) = share_named(shares, &share)?;
     Ok(Json(OneShare { share: Share { name } }))
 }
@@ -126,15 +126,15 @@ pub(super) async fn get_share(
     responses((status = 200, description = "A page of schemas", body = Page<ShareSchema>), Refusals)
 )]
 pub(super) async fn list_schemas(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     Path(share): Path<String>,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<ShareSchema>>, Problem> {
-    let (caller, shares) = doors.shares(&credentials, "schemas").await?;
+    let (caller, shares) = api.shares(&credentials, "schemas").await?;
     let (share, schemas) = share_named(shares, &share)?;
     let items = schemas.into_keys().map(|name| (name.clone(), ShareSchema { name, share: share.clone() }));
-    doors.listed(&caller, &format!("schemas of {share}"), &query, items)
+    api.listed(&caller, &format!("schemas of {share}"), &query, items)
 }
 
 /// Tables of a schema
@@ -146,19 +146,19 @@ pub(super) async fn list_schemas(
     responses((status = 200, description = "A page of tables", body = Page<ShareTable>), Refusals)
 )]
 pub(super) async fn list_tables(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     Path((share, schema)): Path<(String, String)>,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<ShareTable>>, Problem> {
-    let (caller, shares) = doors.shares(&credentials, "tables").await?;
+    let (caller, shares) = api.shares(&credentials, "tables").await?;
     let (share, mut schemas) = share_named(shares, &share)?;
     let schema = schema.to_lowercase();
     let tables = schemas.remove(&schema).ok_or_else(|| {
         Problem::new(ProblemCode::NotFound, format!("share `{share}` has no schema of this name for you"))
     })?;
     let table = |name: String| (name.clone(), ShareTable { name, schema: schema.clone(), share: share.clone() });
-    doors.listed(&caller, &format!("tables of {share}.{schema}"), &query, tables.into_iter().map(table))
+    api.listed(&caller, &format!("tables of {share}.{schema}"), &query, tables.into_iter().map(table))
 }
 
 /// Tables of a share
@@ -168,12 +168,12 @@ pub(super) async fn list_tables(
     responses((status = 200, description = "A page of tables", body = Page<ShareTable>), Refusals)
 )]
 pub(super) async fn list_all_tables(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     Path(share): Path<String>,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<ShareTable>>, Problem> {
-    let (caller, shares) = doors.shares(&credentials, "all-tables").await?;
+    let (caller, shares) = api.shares(&credentials, "all-tables").await?;
     let (share, schemas) = share_named(shares, &share)?;
     let tables = schemas.into_iter().flat_map(|(schema, tables)| {
         let share = share.clone();
@@ -181,5 +181,5 @@ pub(super) async fn list_all_tables(
             (format!("{schema}.{name}"), ShareTable { name, schema: schema.clone(), share: share.clone() })
         })
     });
-    doors.listed(&caller, &format!("all tables of {share}"), &query, tables)
+    api.listed(&caller, &format!("all tables of {share}"), &query, tables)
 }

@@ -70,7 +70,7 @@ fn token(key: &[u8; 32], list: &str, after: &str) -> Result<String, Problem> {
 
 fn opened(key: &[u8; 32], list: &str, token: &str) -> Result<String, Problem> {
     cursor::open(key, &question(list), token).map_err(|_| {
-        let detail = "`pageToken` is of no list like this one: begin at the first page";
+        let detail = "`pageToken` belongs to another list: begin at the first page";
         Problem::new(ProblemCode::InvalidCursor, detail).in_field("pageToken")
     })
 }

@@ -6,13 +6,12 @@ use jiff::Timestamp;
 use sluice_core::access::Treatment;
 use sluice_core::columns::StoredColumn;
 use sluice_core::uri::{LakePath, layout};
-use sluice_http::problem::code_of;
 use sluice_http::{Problem, ProblemCode};
 use sluice_lake::LakeError;
 use sluice_lake::delta::{Bound, DataFile, OpenTable, open_version, version_at};
 use sluice_lake::serve::read_type;
 
-use crate::{Access, Doors};
+use crate::{Access, ProductsApi};
 
 /// What a table is to a caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +53,7 @@ impl SharedFile {
     pub(super) fn of_table(access: &Access, file: DataFile) -> Result<Self, Problem> {
         let path = layout::table_file(&access.port.table, &file.path).map_err(|error| {
             tracing::error!(%error, table = %access.port.table, "a file of the table is not in its folder");
-            unreadable(access)
+            Problem::new(ProblemCode::Internal, unreadable(access))
         })?;
         Ok(Self {
             id: file_id(&path),
@@ -84,7 +83,7 @@ pub(super) enum Asked {
     At(Timestamp),
 }
 
-impl Doors {
+impl ProductsApi {
     /// The port's table at the version asked for.
     ///
     /// # Errors
@@ -104,7 +103,7 @@ impl Doors {
     /// The version that an instant means.
     ///
     /// # Errors
-    /// `invalid-request` when there is none.
+    /// `invalid-request` when the table had no version at that instant.
     pub(super) async fn shared_version(
         &self,
         access: &Access,
@@ -159,7 +158,7 @@ fn uuid_of(text: &str) -> String {
     [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
 }
 
-/// A fault of the lake as the caller is told of it: without the names of tables and files, which are not theirs to know.
+/// A fault of the lake as an answer to the caller: without the names of tables and files, which are not theirs to know.
 pub(super) fn fault(access: &Access, error: &LakeError) -> Problem {
     let port = &access.port.name;
     match error {
@@ -173,22 +172,16 @@ pub(super) fn fault(access: &Access, error: &LakeError) -> Problem {
         _ => {
             let message = sluice_core::error::with_sources(error);
             tracing::error!(error_name = %error.name(), error_message = message, "cannot share a table");
-            match code_of(error.name()) {
-                code @ (ProblemCode::TooManyRequests | ProblemCode::Unavailable) => {
-                    Problem::new(code, "the lake does not answer: call again")
-                }
-                _ => unreadable(access),
-            }
+            Problem::of_lake(error.name(), unreadable(access))
         }
     }
 }
 
-/// The table is not as tables of ours are.
-fn unreadable(access: &Access) -> Problem {
-    let detail = format!(
+/// The table is not as Sluice writes tables.
+fn unreadable(access: &Access) -> String {
+    format!(
         "the table of port `{}` cannot be read, or has features that are not shared (deletion vectors, column mapping): \
-         tell its owner",
+         report it to its owner",
         access.port.name
-    );
-    Problem::new(ProblemCode::Internal, detail)
+    )
 }

@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Deserialize;
-use sluice_core::access::Door;
+use sluice_core::access::AccessPath;
 use sluice_core::name::ProductRef;
 use sluice_http::body::named;
 use sluice_http::{Credentials, Json, Problem, ProblemCode, Query};
@@ -17,7 +17,7 @@ use super::lines::{Answer, NDJSON, of_version};
 use super::shared::{Asked, SharedFile, definition, fault};
 use crate::audit::AuditEvent;
 use crate::refusal::Refusals;
-use crate::{Access, App, Caller, Doors};
+use crate::{Access, App, Caller, ProductsApi};
 use sluice_core::pruning::{Condition, FileFacts};
 
 /// Which table: share, schema and table of the path.
@@ -61,7 +61,7 @@ pub(super) struct FilesQuery {
     ending_version: Option<u64>,
 }
 
-impl Doors {
+impl ProductsApi {
     /// Who calls, and what they may do with the table of the path, whose names may be in any case.
     ///
     /// # Errors
@@ -77,18 +77,18 @@ impl Doors {
         let domain = named("share", &share.to_lowercase())?;
         let product = ProductRef::new(domain, named("schema", &schema.to_lowercase())?);
         let port = named("table", &table.to_lowercase())?;
-        let access = self.authorize(&caller, &product, &port, Door::Sharing, operation).await?;
+        let access = self.authorize(&caller, &product, &port, AccessPath::Sharing, operation).await?;
         Ok((caller, access))
     }
 
-    /// What came of an access: one that failed is written down here, the others by [`Doors::given`].
+    /// What came of an access: one that failed is written down here, the others by [`ProductsApi::given`].
     pub(super) fn attempted<T>(
         &self,
         (caller, access): (&Caller, &Access),
         operation: &'static str,
         result: Result<T, Problem>,
     ) -> Result<T, Problem> {
-        result.map_err(|problem| self.failed(self.allowed(caller, Door::Sharing, operation, access), problem))
+        result.map_err(|problem| self.failed(self.allowed(caller, AccessPath::Sharing, operation, access), problem))
     }
 
     /// Writes down what was given out.
@@ -103,7 +103,7 @@ impl Doors {
             version: Some(version),
             rows: out.and_then(|out| out.rows),
             files: out.map(|out| (out.files, out.of)),
-            ..self.allowed(caller, Door::Sharing, operation, access)
+            ..self.allowed(caller, AccessPath::Sharing, operation, access)
         });
     }
 }
@@ -125,7 +125,7 @@ pub(super) struct Given {
 /// `invalid-request` naming the field.
 pub(super) fn instant(field: &'static str, text: &str) -> Result<Timestamp, Problem> {
     text.parse().map_err(|_| {
-        let detail = format!("`{field}` is no time: write it as 2026-01-31T12:00:00Z");
+        let detail = format!("`{field}` is not a time: write it as 2026-01-31T12:00:00Z");
         Problem::new(ProblemCode::InvalidRequest, detail).in_field(field)
     })
 }
@@ -144,24 +144,24 @@ pub(super) fn instant(field: &'static str, text: &str) -> Result<Timestamp, Prob
     )
 )]
 pub(super) async fn version(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     path: TablePath,
     Query(query): Query<VersionQuery>,
 ) -> Result<Response, Problem> {
-    let (caller, access) = doors.table_access(&credentials, &path, "version").await?;
+    let (caller, access) = api.table_access(&credentials, &path, "version").await?;
     let work = async {
         let version = match query.starting_timestamp.as_deref() {
             Some(text) => {
                 let instant = instant("startingTimestamp", text)?;
-                doors.shared_version(&access, instant, Bound::AtOrAfter).await?
+                api.shared_version(&access, instant, Bound::AtOrAfter).await?
             }
-            None => doors.shared_table(&access, Asked::Newest).await?.version(),
+            None => api.shared_table(&access, Asked::Newest).await?.version(),
         };
-        doors.given((&caller, &access), "version", version, None);
+        api.given((&caller, &access), "version", version, None);
         Ok(of_version(().into_response(), version))
     };
-    doors.attempted((&caller, &access), "version", work.await)
+    api.attempted((&caller, &access), "version", work.await)
 }
 
 /// What a table is
@@ -180,14 +180,14 @@ pub(super) async fn version(
     )
 )]
 pub(super) async fn metadata(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     path: TablePath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (caller, access) = doors.table_access(&credentials, &path, "metadata").await?;
+    let (caller, access) = api.table_access(&credentials, &path, "metadata").await?;
     let work = async {
-        let table = doors.shared_table(&access, Asked::Newest).await?;
+        let table = api.shared_table(&access, Asked::Newest).await?;
         let mut totals = None;
         if access.table.is_whole(table.columns()) {
             let files = table.files_by_path().map_err(|error| fault(&access, &error))?;
@@ -195,10 +195,10 @@ pub(super) async fn metadata(
         }
         let mut answer = Answer::new(Capabilities::of(&headers), table.version(), false);
         answer.metadata(&definition(&access, &table)?, totals, None);
-        doors.given((&caller, &access), "metadata", table.version(), None);
-        answer.finish(doors.settings.max_answer_bytes)
+        api.given((&caller, &access), "metadata", table.version(), None);
+        answer.finish(api.settings.max_answer_bytes)
     };
-    doors.attempted((&caller, &access), "metadata", work.await)
+    api.attempted((&caller, &access), "metadata", work.await)
 }
 
 /// Files of a table
@@ -218,30 +218,30 @@ pub(super) async fn metadata(
     )
 )]
 pub(super) async fn query(
-    State(doors): State<App>,
+    State(api): State<App>,
     credentials: Credentials,
     path: TablePath,
     headers: HeaderMap,
     Json(query): Json<FilesQuery>,
 ) -> Result<Response, Problem> {
-    let (caller, access) = doors.table_access(&credentials, &path, "query").await?;
+    let (caller, access) = api.table_access(&credentials, &path, "query").await?;
     let work = async {
-        let table = doors.shared_table(&access, query.asked()?).await?;
+        let table = api.shared_table(&access, query.asked()?).await?;
         let definition = definition(&access, &table)?;
-        let files = doors.shared_files(&access, &table).await?;
+        let files = api.shared_files(&access, &table).await?;
         let totals = (files.iter().map(|file| file.size_bytes).sum(), files.len() as u64);
         let chosen = query.chosen(&definition.columns, files);
 
         let mut answer = Answer::new(Capabilities::of(&headers), table.version(), false);
         answer.metadata(&definition, Some(totals), None);
         for file in &chosen {
-            answer.file(file, &doors.links.address(&file.path, doors.now()).await?);
+            answer.file(file, &api.links.address(&file.path, api.now()).await?);
         }
         let given = Given { rows: chosen.iter().map(|file| file.rows).sum(), files: chosen.len() as u64, of: totals.1 };
-        doors.given((&caller, &access), "query", table.version(), Some(given));
-        answer.finish(doors.settings.max_answer_bytes)
+        api.given((&caller, &access), "query", table.version(), Some(given));
+        answer.finish(api.settings.max_answer_bytes)
     };
-    doors.attempted((&caller, &access), "query", work.await)
+    api.attempted((&caller, &access), "query", work.await)
 }
 
 impl FilesQuery {
@@ -251,7 +251,7 @@ impl FilesQuery {
         if self.starting_version.is_some() || self.ending_version.is_some() {
             return refused(
                 "startingVersion",
-                "`startingVersion` and `endingVersion` are not taken: ask for `/changes`",
+                "`startingVersion` and `endingVersion` are not supported here: ask for `/changes`",
             );
         }
         match (self.version, self.timestamp.as_deref()) {

@@ -65,7 +65,7 @@ async fn pages_have_every_run_once_newest_first() {
 }
 
 #[tokio::test]
-async fn a_run_is_told_by_its_execution_and_its_documents() {
+async fn a_run_is_described_from_its_execution_and_its_documents() {
     let world = World::new();
     let report = |outcome: &str| {
         json!({
@@ -89,7 +89,7 @@ async fn a_run_is_told_by_its_execution_and_its_documents() {
     check(S::Failed, "failed", "failed", Some("NotFound")).await;
     check(S::Aborted, "failed", "stopped", None).await;
     check(S::Running, "failed", "running", None).await;
-    // Rejected and skipped runs are told by their report in lists.
+    // Rejected and skipped runs are recognised by their report in lists.
     world.executions.put("r", "retail", S::Succeeded, 0);
     world.write("runs/retail/r/report.json", &report("rejected"));
     assert_eq!(world.call("GET", "/runs").await.1["runs"][0]["state"], "rejected");

@@ -2,7 +2,7 @@ use super::*;
 
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
 
-/// The committed description is the one of the code; `SLUICE_UPDATE=1` writes it anew.
+/// The committed description is the one of the code; `SLUICE_UPDATE=1` writes it again.
 #[test]
 fn the_committed_description_is_that_of_the_code() {
     let world_free = described().into_openapi();

@@ -2,7 +2,7 @@ use serde_json::Value;
 
 /// The sample events are requests of API Gateway (payload format 2.0) for routes that there are.
 #[test]
-fn sample_events_are_requests_of_this_door() {
+fn sample_events_are_requests_of_this_api() {
     let document = serde_json::to_value(crate::described().into_openapi()).unwrap();
     let check = |text: &str, path: &str| {
         let event: Value = serde_json::from_str(text).unwrap();

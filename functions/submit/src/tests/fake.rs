@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
+use sluice_core::error::ErrorName;
 use sluice_core::name::RunId;
 use sluice_core::run::{ReportedError, RunRequest};
 use sluice_executions::history::PassedState;
@@ -42,7 +43,7 @@ impl FakeExecutions {
     pub(super) fn put(&self, run: &str, pipeline: &str, status: ExecutionStatus, redrives: u32) {
         let ended_at = (status != ExecutionStatus::Running).then_some(Timestamp::UNIX_EPOCH);
         let error = (status == ExecutionStatus::Failed)
-            .then(|| ReportedError { error: "NotFound".to_owned(), cause: "no table".to_owned() });
+            .then(|| ReportedError { error: ErrorName::NotFound.into(), cause: "no table".to_owned() });
         self.0.lock().unwrap().executions.push(Execution {
             run_id: run.parse().unwrap(),
             status,

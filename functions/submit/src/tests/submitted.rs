@@ -36,7 +36,7 @@ async fn concurrent_requests_of_a_key_start_one_run() {
 }
 
 #[tokio::test]
-async fn a_call_that_died_before_the_start_is_healed_by_the_next() {
+async fn a_call_that_died_before_the_start_is_completed_by_the_next() {
     let world = World::new();
     world.executions.fail_next_start();
     let (status, problem, response) = world.send(process("", Some("k"), RETAIL)).await;
@@ -56,7 +56,7 @@ async fn callers_do_not_share_keys() {
 }
 
 #[tokio::test]
-async fn a_run_that_ends_in_time_is_answered_whole() {
+async fn a_run_that_ends_in_time_is_returned_completely() {
     let check = async |looks: u32, query: &str, status: StatusCode, state: &str| {
         let world = World::with(FakeExecutions::ending_after(looks), Callers::Local("ann".to_owned()));
         let (found, answer) = world.process(query, None, RETAIL).await;

@@ -199,7 +199,7 @@ async fn steps_say_how_they_failed() {
 }
 
 #[tokio::test]
-async fn ends_name_their_object() {
+async fn terminations_and_cancellations_name_their_object() {
     let endpoint = Endpoint::answering(OK, "{}").await;
     Emr::new(&endpoint.config).terminate(&id()).await.expect("terminated");
     assert_eq!(sent(&endpoint), ("TerminateJobFlows".to_owned(), json!({"JobFlowIds": ["j-1"]})));
@@ -209,7 +209,7 @@ async fn ends_name_their_object() {
 }
 
 #[tokio::test]
-async fn answers_that_make_no_sense_are_told() {
+async fn invalid_answers_are_reported() {
     let check = async |answer: &'static str, expected: &str| {
         let endpoint = Endpoint::answering(OK, answer).await;
         let fault = Emr::new(&endpoint.config).steps(&id()).await.expect_err(expected);
@@ -231,7 +231,7 @@ fn kind(fault: &ClusterFault) -> &'static str {
 }
 
 #[tokio::test]
-async fn faults_are_told_apart_and_launches_and_steps_are_sent_once() {
+async fn faults_are_distinguished_and_launches_and_steps_are_sent_once() {
     let request = cluster_request(&settings(&settings_env()).expect("settings"), &lake(), &run());
     let step = step_request(&lake(), &run(), None);
     let check = async |status: &'static str, body: &'static str, expected: &str| {
@@ -258,7 +258,7 @@ async fn faults_are_told_apart_and_launches_and_steps_are_sent_once() {
 }
 
 #[tokio::test]
-async fn reads_are_repeated_and_unknown_clusters_are_none() {
+async fn reads_are_retried_and_an_unknown_cluster_is_not_found() {
     let endpoint = Endpoint::answering("500 Oops", r#"{"__type": "InternalServerException"}"#).await;
     let fault = Emr::new(&endpoint.config).describe(&id()).await.expect_err("a fault");
     assert_eq!((kind(&fault), endpoint.requests().len()), ("unavailable", 3));

@@ -5,13 +5,11 @@ use aws_sdk_sfn::types::{ExecutionStatus as SdkStatus, HistoryEvent};
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 use serde_json::Value;
+use sluice_core::failure::MachineError;
 use sluice_core::name::RunId;
 use sluice_core::run::ReportedError;
 use sluice_executions::history::Transition;
 use sluice_executions::ports::{Execution, ExecutionStatus};
-
-/// Name of the error of an execution that took too long: the service gives none.
-const TIMEOUT: &str = "States.Timeout";
 
 pub(super) fn time(time: DateTime) -> Result<Timestamp, String> {
     let nanos = i32::try_from(time.subsec_nanos()).map_err(|error| error.to_string())?;
@@ -34,15 +32,20 @@ pub(super) fn execution(run: &RunId, answer: DescribeExecutionOutput) -> Result<
     let status = status(&answer.status)?;
     // An input that is encrypted with a key of the account is not shown to everybody.
     let input = match answer.input {
-        Some(text) => serde_json::from_str(&text).map_err(|error| format!("the input is no JSON: {error}"))?,
+        Some(text) => serde_json::from_str(&text).map_err(|error| format!("the input is not JSON: {error}"))?,
         None => Value::Null,
     };
     let (error, cause) = (answer.error.unwrap_or_default(), answer.cause.unwrap_or_default());
     let error = match status {
         ExecutionStatus::Running | ExecutionStatus::Succeeded => None,
-        ExecutionStatus::TimedOut if error.is_empty() => Some(ReportedError { error: TIMEOUT.to_owned(), cause }),
-        ExecutionStatus::Aborted if error.is_empty() => Some(ReportedError { error: "Stopped".to_owned(), cause }),
-        _ => Some(ReportedError { error, cause }),
+        // The service gives these two ends no name.
+        ExecutionStatus::TimedOut if error.is_empty() => {
+            Some(ReportedError { error: MachineError::TimedOut.into(), cause })
+        }
+        ExecutionStatus::Aborted if error.is_empty() => {
+            Some(ReportedError { error: MachineError::Stopped.into(), cause })
+        }
+        _ => Some(ReportedError { error: error.into(), cause }),
     };
     // A redriven execution keeps the time of its first end while it runs.
     let stopped = answer.stop_date.filter(|_| status != ExecutionStatus::Running);

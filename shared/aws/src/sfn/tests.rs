@@ -51,7 +51,7 @@ async fn executions_are_described_in_our_words() {
         let found = executions(&endpoint.config).describe(&run()).await.expect("answer").expect("execution");
         assert_eq!((found.status, found.ended_at.is_some(), found.redrives), (status, ended, 1), "{whole}");
         let error = error.map(|(error, cause)| (error.to_owned(), cause.to_owned()));
-        assert_eq!(found.error.map(|found| (found.error, found.cause)), error, "{whole}");
+        assert_eq!(found.error.map(|found| (found.error.to_string(), found.cause)), error, "{whole}");
         assert_eq!(found.input, json!({"pipeline": "retail"}));
         assert_eq!(sent(&endpoint), ("DescribeExecution".to_owned(), json!({"executionArn": EXECUTION})));
     };
@@ -88,7 +88,7 @@ async fn histories_are_the_states_passed() {
 }
 
 #[tokio::test]
-async fn lists_leave_out_names_that_are_no_runs() {
+async fn lists_leave_out_names_that_are_not_run_ids() {
     let answer = r#"{"executions": [
         {"executionArn": "a", "stateMachineArn": "m", "name": "api-1", "status": "RUNNING", "startDate": 1767592800.0},
         {"executionArn": "a", "stateMachineArn": "m", "name": "by hand!", "status": "RUNNING", "startDate": 1767592800.0}
@@ -102,7 +102,7 @@ async fn lists_leave_out_names_that_are_no_runs() {
 }
 
 #[tokio::test]
-async fn refusals_are_told_apart() {
+async fn refusals_are_distinguished() {
     let error = |code: &str| -> &'static str { json!({"__type": code, "message": "words"}).to_string().leak() };
     let endpoint = Endpoint::answering(BAD, error("ExecutionDoesNotExist")).await;
     let unknown = executions(&endpoint.config);

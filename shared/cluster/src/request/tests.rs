@@ -55,7 +55,7 @@ fn a_cluster_is_asked_for_in_full() {
             "sluice:run": "day1",
         },
     });
-    // The session settings are Spark's part; those that are there must be these, and more may come.
+    // The session settings are Spark's part; those present must be these, and more may come.
     let mut found = serde_json::to_value(&request).unwrap();
     let properties = found.pointer_mut("/configurations/1/properties").unwrap().as_object_mut().unwrap();
     properties.retain(|key, _| expected.pointer("/configurations/1/properties").unwrap().get(key).is_some());

@@ -214,7 +214,7 @@ pub(super) fn tags(setting: &'static str, text: &str) -> Result<BTreeMap<String,
     })?;
     let count = pairs.len();
     let tags: BTreeMap<String, String> = pairs.into_iter().collect();
-    if tags.len() == count { Ok(tags) } else { Err(refused(setting, "a key is there twice")) }
+    if tags.len() == count { Ok(tags) } else { Err(refused(setting, "a key is given twice")) }
 }
 
 pub(super) fn groups(setting: &'static str, text: &str) -> Result<SecurityGroups, SettingError> {

@@ -85,7 +85,7 @@ fn wrong_settings_are_refused_by_name() {
     check("idle_timeout_seconds", with(|t| t.idle_timeout_seconds = Some("10m")), "'10m' is no number");
     check("step_concurrency", with(|t| t.step_concurrency = Some("0")), "from 1 to 256");
     check("tags", with(|t| t.tags = Some("team")), "write key=value");
-    check("tags", with(|t| t.tags = Some("a=1,a=2")), "a key is there twice");
+    check("tags", with(|t| t.tags = Some("a=1,a=2")), "a key is given twice");
     check("tags", with(|t| t.tags = Some("Sluice:run=x")), "is taken");
     check("tags", with(|t| t.tags = Some("aws:x=y")), "is taken");
     check("tags", with(|t| t.tags = Some("team=<data>")), "other characters");

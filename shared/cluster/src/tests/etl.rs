@@ -46,7 +46,7 @@ fn failure() -> StepFailure {
 }
 
 #[tokio::test]
-async fn the_first_call_submits_and_the_others_look() {
+async fn the_first_call_submits_and_later_calls_poll() {
     let bed = ready().await;
     assert_eq!(bed.etl(0).await.unwrap(), etl(Some("s-1"), EtlStatus::Pending));
     let check = async |state: StepState, expected: EtlStatus| {
@@ -165,6 +165,6 @@ async fn nothing_is_submitted_where_it_does_not_belong() {
 }
 
 #[test]
-fn waits_grow() {
+fn waits_double_up_to_two_minutes() {
     assert_eq!([0, 1, 2, 3, 4, 5, u32::MAX].map(wait_seconds), [10, 20, 40, 80, 120, 120, 120]);
 }

@@ -27,7 +27,7 @@ fn request(lake: &str, attempt: u32) -> ClusterRequest {
 }
 
 #[tokio::test]
-async fn the_first_call_launches_and_the_others_look() {
+async fn the_first_call_launches_and_later_calls_poll() {
     let bed = bed();
     assert_eq!(bed.start(0).await.unwrap(), started(Some("j-1"), ClusterStatus::Starting));
     for state in ClusterState::ALL {
@@ -134,7 +134,7 @@ async fn clusters_of_others_are_not_taken() {
 }
 
 #[tokio::test]
-async fn of_two_clusters_the_younger_goes_and_is_told() {
+async fn of_two_clusters_the_younger_is_ended_and_reported() {
     let bed = bed();
     bed.emr.order([Fate::LostAnswer]);
     bed.start(0).await.unwrap_err();
@@ -155,8 +155,8 @@ async fn a_cluster_that_ended_says_why_unless_it_did_its_work() {
     bed.emr.set_reason("j-1", "VALIDATION_ERROR: no subnet");
     let error = bed.start(1).await.unwrap_err();
     assert_eq!(error.name(), ErrorName::ClusterFailed);
-    let told = "cluster j-1 ('sluice/retail/day1/1') is TERMINATED_WITH_ERRORS: VALIDATION_ERROR: no subnet";
-    assert_eq!(error.to_string(), told);
+    let expected = "cluster j-1 ('sluice/retail/day1/1') is TERMINATED_WITH_ERRORS: VALIDATION_ERROR: no subnet";
+    assert_eq!(error.to_string(), expected);
     bed.emr.put_step("j-1", &step_name(&run(1)), StepState::Failed);
     assert!(bed.start(2).await.is_err());
     bed.emr.put_step("j-1", &step_name(&run(2)), StepState::Completed);
@@ -180,7 +180,7 @@ async fn a_closed_attempt_gets_no_cluster() {
 }
 
 #[tokio::test]
-async fn a_launch_that_the_end_overtook_is_undone() {
+async fn a_launch_after_the_end_of_its_attempt_is_undone() {
     for lost in [false, true] {
         let bed = bed();
         bed.emr.close_during_launch(&bed.documents);
@@ -205,7 +205,7 @@ async fn a_closed_attempt_that_did_its_work_is_ready() {
 }
 
 #[test]
-fn waits_grow() {
+fn waits_double_up_to_a_minute() {
     let waits = [0, 1, 2, 3, 63, 64, u32::MAX].map(wait_seconds);
     assert_eq!(waits, [15, 30, 60, 60, 60, 60, 60]);
 }

@@ -94,7 +94,7 @@ async fn a_run_ends_with_all_its_planned_attempts() {
 }
 
 #[tokio::test]
-async fn every_cluster_is_tried_before_a_fault_is_told() {
+async fn every_cluster_is_tried_before_an_error_is_returned() {
     let bed = bed();
     for attempt in [1, 2] {
         bed.launch(attempt).await;
@@ -123,7 +123,7 @@ fn report(attempt: u32, outcome: &str) -> Value {
 }
 
 #[tokio::test]
-async fn the_sweep_takes_what_is_over_or_too_old() {
+async fn the_sweep_ends_clusters_whose_run_is_over_or_too_old() {
     let check = async |documents: &[(&str, Value)], second: i64, is_swept: bool| {
         let bed = bed();
         bed.launch(2).await;
@@ -151,7 +151,7 @@ async fn the_sweep_takes_what_is_over_or_too_old() {
 }
 
 #[tokio::test]
-async fn the_sweep_leaves_what_it_does_not_know() {
+async fn the_sweep_keeps_unknown_clusters() {
     let bed = bed();
     let ours = cluster_request(&settings(), &LAKE.parse().unwrap(), &run(1));
     let other_lake = cluster_request(&settings(), &"s3://lake/test/".parse().unwrap(), &run(1));

@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::{Classification, Door, Grant, Policy, Principal, Treatment};
+use super::{AccessPath, Classification, Grant, Policy, Principal, Treatment};
 use crate::columns::StoredColumn;
 use crate::contract::TableContract;
 use crate::name::{GrantName, PortName};
 
-/// What a caller may do with one output port by one door.
+/// What a caller may do with one output port by one access path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Nothing.
@@ -71,7 +71,7 @@ impl TableAccess {
 pub fn decide(
     policy: &Policy,
     principal: &Principal,
-    door: Door,
+    path: AccessPath,
     port: &PortName,
     contract: &TableContract,
     now: Timestamp,
@@ -88,10 +88,10 @@ pub fn decide(
     if current.peek().is_none() {
         return Decision::Denied { reason: "the grant has expired" };
     }
-    // Whoever may read by any door may find what it reads, so the catalogue is open by every grant.
-    match current.find(|grant| door == Door::Catalogue || grant.doors.contains(&door)) {
+    // Whoever may read by any access path may find what it reads, so the catalogue is open by every grant.
+    match current.find(|grant| path == AccessPath::Catalogue || grant.access_paths.contains(&path)) {
         Some(grant) => Decision::Granted(access(grant, contract)),
-        None => Decision::Denied { reason: "no grant names the door" },
+        None => Decision::Denied { reason: "no grant names the access path" },
     }
 }
 

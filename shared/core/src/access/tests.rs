@@ -1,4 +1,4 @@
-//! Decisions: caller × port × class × door × time.
+//! Decisions: caller × port × class × access path × time.
 
 use jiff::Timestamp;
 
@@ -45,10 +45,10 @@ fn contract() -> TableContract {
 fn the_first_grant_that_fits_decides() {
     let policy: Policy = serde_saphyr::from_str(POLICY).expect("policy");
     let contract = contract();
-    let check = |caller: &str, door: Door, port: &str, now: &str, expected: &str| {
+    let check = |caller: &str, path: AccessPath, port: &str, now: &str, expected: &str| {
         let now: Timestamp = now.parse().expect(now);
         let decision =
-            decide(&policy, &caller.parse().expect(caller), door, &port.parse().expect(port), &contract, now);
+            decide(&policy, &caller.parse().expect(caller), path, &port.parse().expect(port), &contract, now);
         let told = match decision {
             Decision::Denied { reason } => format!("no: {reason}"),
             Decision::Granted(access) => {
@@ -56,26 +56,26 @@ fn the_first_grant_that_fits_decides() {
                 format!("{}: {} own {:?}", access.grant, forms.join(" "), access.own_columns)
             }
         };
-        assert_eq!(told, expected, "{caller} {door} {port} {now}");
+        assert_eq!(told, expected, "{caller} {path} {port} {now}");
     };
     let (then, now) = ("2025-12-31T23:59:59Z", "2026-01-01T00:00:00Z");
-    check("recipient:a", Door::Rows, "one", then, "former: Clear Clear Clear Clear Clear own Clear");
-    check("recipient:a", Door::Rows, "one", now, "first: Clear Clear Hash Null Null own Clear");
-    check("recipient:a", Door::Query, "one", now, "first: Clear Clear Hash Null Null own Clear");
-    check("recipient:a", Door::Sharing, "one", now, "second: Clear Clear Clear Hide Hide own Clear");
-    check("recipient:a", Door::Catalogue, "one", now, "first: Clear Clear Hash Null Null own Clear");
-    check("recipient:b", Door::Rows, "one", now, "narrow: Clear Hide Hide Hide Hide own Hide");
-    check("recipient:b", Door::Catalogue, "one", now, "narrow: Clear Hide Hide Hide Hide own Hide");
-    check("recipient:b", Door::Query, "one", now, "no: no grant names the door");
-    check("recipient:b", Door::Rows, "two", now, "no: no grant names the caller and the port");
-    check("recipient:c", Door::Rows, "one", now, "no: no grant names the caller and the port");
-    check("recipient:c", Door::Rows, "open", now, "anybody: Clear Clear Hide Hide Hide own Clear");
+    check("recipient:a", AccessPath::Rows, "one", then, "former: Clear Clear Clear Clear Clear own Clear");
+    check("recipient:a", AccessPath::Rows, "one", now, "first: Clear Clear Hash Null Null own Clear");
+    check("recipient:a", AccessPath::Query, "one", now, "first: Clear Clear Hash Null Null own Clear");
+    check("recipient:a", AccessPath::Sharing, "one", now, "second: Clear Clear Clear Hide Hide own Clear");
+    check("recipient:a", AccessPath::Catalogue, "one", now, "first: Clear Clear Hash Null Null own Clear");
+    check("recipient:b", AccessPath::Rows, "one", now, "narrow: Clear Hide Hide Hide Hide own Hide");
+    check("recipient:b", AccessPath::Catalogue, "one", now, "narrow: Clear Hide Hide Hide Hide own Hide");
+    check("recipient:b", AccessPath::Query, "one", now, "no: no grant names the access path");
+    check("recipient:b", AccessPath::Rows, "two", now, "no: no grant names the caller and the port");
+    check("recipient:c", AccessPath::Rows, "one", now, "no: no grant names the caller and the port");
+    check("recipient:c", AccessPath::Rows, "open", now, "anybody: Clear Clear Hide Hide Hide own Clear");
     let only_former: Policy =
         serde_saphyr::from_str(&POLICY.lines().take(2).collect::<Vec<_>>().join("\n")).expect("policy");
     let decided = decide(
         &only_former,
         &"recipient:a".parse().expect("a"),
-        Door::Rows,
+        AccessPath::Rows,
         &"one".parse().expect("one"),
         &contract,
         now.parse().expect(now),
@@ -87,8 +87,14 @@ fn the_first_grant_that_fits_decides() {
 fn columns_of_older_versions_are_hidden() {
     let policy: Policy = serde_saphyr::from_str(POLICY).expect("policy");
     let now = "2025-01-01T00:00:00Z".parse().expect("time");
-    let decided =
-        decide(&policy, &"recipient:a".parse().expect("a"), Door::Rows, &"one".parse().expect("one"), &contract(), now);
+    let decided = decide(
+        &policy,
+        &"recipient:a".parse().expect("a"),
+        AccessPath::Rows,
+        &"one".parse().expect("one"),
+        &contract(),
+        now,
+    );
     let Decision::Granted(access) = decided else { panic!("{decided:?}") };
     let columns = |names: &[&str]| names.iter().map(|name| stored(name, ColumnType::Text)).collect::<Vec<_>>();
     assert!(access.is_whole(&columns(&["p", "i", "c", "r", "u", "_run_id"])));

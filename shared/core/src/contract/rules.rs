@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slugs_are_plain() {
+    fn slugs_have_only_lower_case_letters_digits_and_underscores() {
         let check = |name: &str, expected: Option<&str>| assert_eq!(slug(name).as_deref(), expected, "{name}");
         check("quantity_not_zero", Some("quantity_not_zero"));
         check("Quantity is NOT zero!", Some("quantity_is_not_zero"));

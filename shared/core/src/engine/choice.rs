@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_persons_word_and_obstacles_count() {
+    fn a_preference_wins_unless_an_obstacle_forbids_it() {
         use EnginePreference::{Auto, Emr, Lambda};
         let check = |preference, workload: &Workload, facts: &EngineFacts, expected: Result<Engine, ()>, says: &str| {
             let choice = choose(preference, &LambdaLimits::default(), &estimate(workload), facts);

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_everything_can_be_estimated() {
+    fn estimates_neither_vanish_nor_overflow_at_the_extremes() {
         assert_eq!(estimate(&Workload::default()).peak_memory_bytes, FIXED_BYTES);
         let huge = ObjectMeasure {
             size_bytes: u64::MAX,

@@ -357,7 +357,7 @@ fn read_policy(source: Source<'_>, ports: &[OutputPort]) -> Result<Policy, Vec<P
 
 fn check_grant(grant: &Grant, ports: &[OutputPort]) -> Vec<String> {
     let mut problems = Vec::new();
-    if grant.principals.is_empty() || grant.doors.is_empty() {
+    if grant.principals.is_empty() || grant.access_paths.is_empty() {
         problems.push("principals and doors must not be empty: such a grant gives nothing".to_owned());
     }
     if let Some(idle) = grant.masking.keys().find(|class| **class <= grant.clearance) {

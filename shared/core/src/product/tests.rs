@@ -61,7 +61,7 @@ fn a_product_has_its_tables_promises_and_policy() {
 }
 
 #[test]
-fn what_is_no_product_is_refused_by_name() {
+fn invalid_products_are_refused_by_name() {
     let check = |from: &str, to: &str, expected: &str| {
         assert!(PRODUCT.contains(from), "{from}");
         let error = resolve(&PRODUCT.replace(from, to), Some(POLICY)).expect_err(expected);
@@ -84,7 +84,7 @@ fn what_is_no_product_is_refused_by_name() {
 }
 
 #[test]
-fn what_is_no_policy_is_refused_by_name() {
+fn invalid_policies_are_refused_by_name() {
     let check = |from: &str, to: &str, expected: &str| {
         assert!(POLICY.contains(from), "{from}");
         let error = resolve(PRODUCT, Some(&POLICY.replace(from, to))).expect_err(expected);

@@ -124,7 +124,7 @@ fn conditions_on_other_columns_may_always_be() {
 }
 
 #[test]
-fn what_is_no_condition_is_passed_over() {
+fn texts_that_are_not_conditions_are_ignored() {
     for text in ["", "a = 1", "[]", "{\"children\":[]}"] {
         assert_eq!(Condition::of_json(text, &columns()), None, "{text}");
     }

@@ -83,7 +83,7 @@ fn a_run_that_lost_a_commit_goes_from_all_tables() {
 }
 
 #[test]
-fn a_run_that_healed_another_stays() {
+fn a_run_that_completed_another_is_kept() {
     // d2 died after bronze; d3 brought its silver rows.
     let tables = [
         history(BRONZE, &[("d1", None), ("d2", None), ("d3", None)], &[]),
@@ -93,7 +93,7 @@ fn a_run_that_healed_another_stays() {
 }
 
 #[test]
-fn entries_that_nobody_can_read_are_no_runs() {
+fn unreadable_entries_do_not_count_as_runs() {
     let mut tables = days([&[], &[2], &[]]);
     for record in tables.iter_mut().flat_map(|history| &mut history.versions).filter(|record| record.version == 2) {
         record.run = None;

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::sql::{Relation, conform, projection, query};
 use super::{SparkError, audit, cast};
 use crate::contract::{ColumnType, ConformError, TableContract};
-use crate::error::with_sources;
 use crate::name::{ColumnName, Layer, TableName, TableRef};
 use crate::pipeline::{GoldTable, SilverTable};
 use crate::sql::SqlError;
@@ -21,14 +20,14 @@ pub enum CheckError {
         source: SqlError,
     },
     /// Its statement does not answer the contract.
-    #[error("{source}")]
+    #[error(transparent)]
     Conform {
         /// The column, and the fix.
         #[from]
         source: ConformError,
     },
     /// A rule, or how a column is read.
-    #[error("{}", with_sources(source))]
+    #[error(transparent)]
     Contract {
         /// What is refused; of SQL with its position.
         #[from]

@@ -190,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_become_numbers() {
+    fn metric_lines_become_the_measurements_of_their_tables() {
         let text = r#"
 {"table":"silver/sales/t","metric":"source_rows","rule":null,"value":"7"}
 {"table":"silver/sales/t","metric":"broken_rule","rule":"a.required","value":"2"}

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn expressions_are_written_anew() {
+    fn expressions_are_rewritten_for_spark() {
         let check = |regex: &str, expected: &str| assert_eq!(java(regex).expect(regex), expected, "{regex}");
         check("^a$", r"\Aa\z");
         check("a.b", r"a[\x{0}-\x{9}\x{b}-\x{10ffff}]b");

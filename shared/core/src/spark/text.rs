@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn literals_hold_anything() {
+    fn literals_escape_any_text() {
         let check = |value: &str, expected: &str| assert_eq!(text(value), expected);
         check("", "''");
         check("it's", r"'it\'s'");

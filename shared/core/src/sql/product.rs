@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn the_only_filter_is_told() {
+    fn the_only_filter_of_a_statement_is_found() {
         let check = |sql: &str, expected: Option<&str>| {
             assert_eq!(
                 ProductSql::parse(sql).expect(sql).only_filter().map(ToString::to_string).as_deref(),

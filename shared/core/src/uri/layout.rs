@@ -142,7 +142,7 @@ pub fn answer(id: impl std::fmt::Display, extension: &str) -> LakePath {
     LakePath(format!("answers/{id}.{extension}"))
 }
 
-/// The secret that doors on this machine are keyed with.
+/// The secret of the HTTP APIs on this machine.
 pub fn local_secret() -> LakePath {
     LakePath("serve/secret.json".to_owned())
 }

@@ -146,7 +146,7 @@ fn s3_at(endpoint: &str) -> DocumentStore {
 }
 
 #[tokio::test]
-async fn faults_of_s3_have_names() {
+async fn faults_of_s3_become_stable_error_names() {
     let plan = path("runs/plan-1.json");
     let cases = [
         ("503 Slow Down", "<Error><Code>SlowDown</Code></Error>", ErrorName::Throttled),
@@ -179,7 +179,7 @@ async fn faults_of_s3_have_names() {
 }
 
 #[tokio::test]
-async fn faults_of_the_file_system_have_names() {
+async fn faults_of_the_file_system_become_stable_error_names() {
     let folder = tempfile::tempdir().expect("folder");
     std::fs::write(folder.path().join("runs"), "a file where a folder belongs").expect("write");
     let error = local(folder.path()).write(&path("runs/plan-1.json"), &Note { writer: 1 }).await.expect_err("refused");

@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documents_tell_how_far_a_run_came() {
+    fn the_state_of_a_run_follows_from_its_documents() {
         let check = |decision: Option<&str>, published: bool, outcome: Option<&str>, expected: RunState| {
             let (verdict, receipt, report) = (decision.map(verdict), published.then(receipt), outcome.map(report));
             let found = state(None, verdict.as_ref(), receipt.as_ref(), report.as_ref());

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers() {
+    fn a_header_gives_trimmed_names_and_blank_or_repeated_names_are_refused() {
         let long: Vec<String> = (0..=MAX_COLUMNS).map(|n| format!("c{n}")).collect();
         let check = |header: &[&str], expected: Result<&[&str], ColumnFault>| {
             let got = SourceColumns::from_header(header.iter()).map(|columns| columns.names().to_vec());
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn hints_of_a_wrong_delimiter() {
+    fn a_header_with_another_delimiter_is_recognised() {
         let check = |header: &[&str], delimiter, expected| {
             let header: Vec<String> = header.iter().map(|h| (*h).to_owned()).collect();
             assert_eq!(delimiter_hint(&header, delimiter), expected, "{header:?}");

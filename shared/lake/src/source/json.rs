@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn shapes_of_documents() {
+    fn arrays_and_concatenated_objects_give_the_same_rows() {
         let check = |text: &str| {
             let table = read(text).table();
             assert_eq!(table.columns, ["a", "b"], "{text}");

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_objects() {
+    fn an_unreadable_object_is_refused_with_the_fix() {
         let check = |text: &str, expected: &str| {
             assert_eq!(read(text).limits(SMALL).error().to_string(), expected);
         };

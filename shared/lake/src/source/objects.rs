@@ -279,7 +279,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_of_values() {
+    fn values_keep_their_json_text() {
         let check = |json: &str, expected: Option<&str>| {
             let value: &RawValue = serde_json::from_str(json).expect("json");
             assert_eq!(text_of(value).ok().flatten().as_deref(), expected, "{json}");

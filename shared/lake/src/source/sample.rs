@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn samples_tell_size_and_rows() {
+    fn a_sample_estimates_unpacked_size_and_rows() {
         let text: String = (0..50_000).map(|n| format!("{n:08},{:08},x\n", n * 7919 % 100_000)).collect();
         let gzip = |text: &str| {
             let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

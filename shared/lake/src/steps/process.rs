@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use polars::prelude::{Column, DataFrame, DataType, LazyFrame, col};
 use sluice_core::columns::{has_contract_columns, is_lineage};
+use sluice_core::error::with_sources;
 use sluice_core::name::{Layer, TableRef};
 use sluice_core::pipeline::{GoldTable, Pipeline};
 use sluice_core::run::{Changeset, Plan, PlanStatus, ReadFrom, RunAction, RunRef, TableChange};
@@ -50,7 +51,7 @@ pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Change
         Ok(changes) => changes,
         Err((error, object)) => {
             if let Some(object) = object.filter(|_| is_refusal(&error)) {
-                runs::hold(lake, run, &object, &error.to_step_error().message, now).await?;
+                runs::hold(lake, run, &object, &with_sources(&error), now).await?;
             }
             return Err(error);
         }

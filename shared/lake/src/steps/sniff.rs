@@ -5,6 +5,7 @@ use std::io::{Cursor, Read};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use sluice_core::engine::ObjectMeasure;
+use sluice_core::error::with_sources;
 use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{PlannedObject, ReadFrom, RunRef, SourceShape};
 use sluice_core::source::{Codec, SourceObject};
@@ -120,11 +121,7 @@ async fn look(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Result
 
 /// What is wrong with an object, if the object is to blame.
 fn refusal(error: SourceError) -> Result<Look, LakeError> {
-    if error.is_refusal() {
-        Ok(Look::Refused(LakeError::from(error).to_step_error().message))
-    } else {
-        Err(error.into())
-    }
+    if error.is_refusal() { Ok(Look::Refused(with_sources(&LakeError::from(error)))) } else { Err(error.into()) }
 }
 
 /// The shape of an object that is read from its beginning.

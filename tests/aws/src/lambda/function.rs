@@ -17,7 +17,7 @@ use crate::records::now_ms;
 
 /// Lambda gives ten seconds; unoptimised programs on a busy machine get more.
 const INIT: Duration = Duration::from_secs(60);
-/// How often the memory of a working instance is looked at.
+/// How often the memory of a working instance is checked.
 const LOOK: Duration = Duration::from_millis(25);
 
 /// Limits of a function.
@@ -28,7 +28,7 @@ pub(crate) struct Settings {
     pub(crate) timeout_seconds: f64,
     /// How much memory its process may have.
     pub(crate) memory_mb: u64,
-    /// How many calls may be under way.
+    /// How many calls may run at once.
     pub(crate) concurrency: usize,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Function {
     pub(crate) name: &'static str,
     /// Its limits.
     pub(crate) settings: Settings,
-    /// One permit for each call that may be under way.
+    /// One permit for each call that may run at once.
     pub(crate) permits: Arc<Semaphore>,
     idle: Mutex<Vec<Instance>>,
 }
@@ -53,11 +53,11 @@ pub(crate) struct Function {
 /// How a call ended.
 #[derive(Debug, Clone)]
 pub(crate) struct Ended {
-    /// The answer, or the error as Lambda tells it.
+    /// The answer, or the error in Lambda's form.
     pub(crate) payload: Bytes,
-    /// Nothing when it answered.
+    /// `None` when it answered.
     pub(crate) error_type: Option<String>,
-    /// The most memory that was seen.
+    /// The highest memory use that was seen.
     pub(crate) peak_kib: u64,
     /// Whether it was killed for its memory.
     pub(crate) out_of_memory: bool,
@@ -66,13 +66,13 @@ pub(crate) struct Ended {
 }
 
 impl Function {
-    /// A function without instances.
+    /// Creates a function without instances.
     pub(crate) fn new(name: &'static str, settings: Settings) -> Self {
         let permits = Arc::new(Semaphore::new(settings.concurrency));
         Self { name, settings, permits, idle: Mutex::default() }
     }
 
-    /// An idle instance that lives.
+    /// A living idle instance.
     pub(crate) fn take_idle(&self) -> Option<Instance> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(instance) = idle.pop() {
@@ -108,12 +108,12 @@ impl Function {
             Ended { payload: Bytes::new(), error_type: None, peak_kib: 0, out_of_memory: false, ready: Instant::now() };
         let mut started = watched.started().await;
         ended.ready = Instant::now();
-        // Too small for its start alone: it gets no event.
+        // The limit is too small even to start: the instance gets no event.
         if started.is_ok() && !watched.has_memory(&mut ended) {
             started = Err(watched.out_of_memory(&mut ended).await);
         }
-        if let Err(told) = started {
-            return ended.failed(told);
+        if let Err(reason) = started {
+            return ended.failed(reason);
         }
         let timeout = Duration::try_from_secs_f64(self.settings.timeout_seconds).unwrap_or(Duration::from_secs(900));
         let (taken, is_taken) = oneshot::channel();
@@ -130,7 +130,7 @@ impl Function {
             return ended.failed(watched.exit_error().await);
         }
         if fault == Some(CallFault::Exit) {
-            // It ends by itself before it takes the event, or is killed with the event: both are a death.
+            // The process dies before it takes the event or is killed with it; both have the same effect.
             tokio::select! {
                 _ = is_taken => instance.kill(),
                 _ = instance.exited() => {}
@@ -144,30 +144,30 @@ impl Function {
             }
             Ok(Outcome::Answer(payload)) => Ended { payload, ..ended },
             Ok(Outcome::Error(payload)) => {
-                let told: Value = serde_json::from_slice(&payload).unwrap_or_default();
-                let name = told.get("errorType").and_then(Value::as_str).unwrap_or("Unknown");
+                let reason: Value = serde_json::from_slice(&payload).unwrap_or_default();
+                let name = reason.get("errorType").and_then(Value::as_str).unwrap_or("Unknown");
                 Ended { error_type: Some(name.to_owned()), payload, ..ended }
             }
-            Err(told) => ended.failed(told),
+            Err(reason) => ended.failed(reason),
         }
     }
 }
 
 impl Ended {
-    fn failed(self, told: Failure) -> Self {
-        let body = json!({"errorType": told.error_type, "errorMessage": told.message});
-        Self { payload: body.to_string().into(), error_type: Some(told.error_type), ..self }
+    fn failed(self, reason: Failure) -> Self {
+        let body = json!({"errorType": reason.error_type, "errorMessage": reason.message});
+        Self { payload: body.to_string().into(), error_type: Some(reason.error_type), ..self }
     }
 
-    /// An instance that could not even be started.
+    /// The result of an instance that could not be started.
     pub(crate) fn without_instance(error: &anyhow::Error) -> Self {
-        let told = Failure { error_type: "Runtime.InvalidEntrypoint".to_owned(), message: format!("{error:#}") };
+        let reason = Failure { error_type: "Runtime.InvalidEntrypoint".to_owned(), message: format!("{error:#}") };
         let ready = Instant::now();
-        Self { payload: Bytes::new(), error_type: None, peak_kib: 0, out_of_memory: false, ready }.failed(told)
+        Self { payload: Bytes::new(), error_type: None, peak_kib: 0, out_of_memory: false, ready }.failed(reason)
     }
 }
 
-/// An error of the service's own making.
+/// An error that the Lambda service itself reports.
 struct Failure {
     error_type: String,
     message: String,
@@ -186,7 +186,7 @@ impl Watched<'_> {
         let mut ready = self.instance.api.ready();
         tokio::select! {
             _ = ready.wait_for(|is_ready| *is_ready) => Ok(()),
-            told = self.instance.exited() => Err(self.told_at_init().unwrap_or_else(|| self.failure("Runtime.ExitError", &told))),
+            reason = self.instance.exited() => Err(self.init_failure().unwrap_or_else(|| self.failure("Runtime.ExitError", &reason))),
             () = sleep(INIT) => {
                 self.instance.kill();
                 Err(self.failure("Sandbox.Timedout", &format!("Task timed out after {:.2} seconds", INIT.as_secs_f64())))
@@ -207,16 +207,16 @@ impl Watched<'_> {
             tokio::select! {
                 biased;
                 found = &mut outcome => match found {
-                    // A call may be over before anybody looked.
+                    // A call may end before its memory was ever checked.
                     Ok(outcome) if self.has_memory(ended) => return Ok(outcome),
                     Ok(_) => return Err(self.out_of_memory(ended).await),
                     Err(_) => return Err(self.exit_error().await),
                 },
-                told = self.instance.exited() => return Err(self.failure("Runtime.ExitError", &told)),
+                reason = self.instance.exited() => return Err(self.failure("Runtime.ExitError", &reason)),
                 () = &mut deadline => {
                     self.instance.kill();
-                    let told = format!("Task timed out after {:.2} seconds", timeout.as_secs_f64());
-                    return Err(self.failure("Sandbox.Timedout", &told));
+                    let reason = format!("Task timed out after {:.2} seconds", timeout.as_secs_f64());
+                    return Err(self.failure("Sandbox.Timedout", &reason));
                 }
                 () = sleep(LOOK) => if !self.has_memory(ended) {
                     return Err(self.out_of_memory(ended).await);
@@ -225,7 +225,7 @@ impl Watched<'_> {
         }
     }
 
-    /// Looks at the memory of the process.
+    /// Checks the memory of the process.
     fn has_memory(&self, ended: &mut Ended) -> bool {
         let kib = self.instance.resident_kib().unwrap_or(0);
         ended.peak_kib = ended.peak_kib.max(kib);
@@ -239,18 +239,18 @@ impl Watched<'_> {
     }
 
     async fn exit_error(&self) -> Failure {
-        let told = self.instance.exited().await;
-        self.failure("Runtime.ExitError", &told)
+        let reason = self.instance.exited().await;
+        self.failure("Runtime.ExitError", &reason)
     }
 
-    fn told_at_init(&self) -> Option<Failure> {
-        let told: Value = serde_json::from_slice(&self.instance.api.init_error()?).ok()?;
-        let text = |name: &str| told.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    fn init_failure(&self) -> Option<Failure> {
+        let reason: Value = serde_json::from_slice(&self.instance.api.init_error()?).ok()?;
+        let text = |name: &str| reason.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         Some(Failure { error_type: text("errorType"), message: text("errorMessage") })
     }
 
-    fn failure(&self, error_type: &str, told: &str) -> Failure {
-        let message = format!("RequestId: {} Error: {told}", self.request_id);
+    fn failure(&self, error_type: &str, reason: &str) -> Failure {
+        let message = format!("RequestId: {} Error: {reason}", self.request_id);
         Failure { error_type: error_type.to_owned(), message }
     }
 }

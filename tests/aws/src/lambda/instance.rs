@@ -21,10 +21,10 @@ use crate::names::REGION;
 use crate::processes;
 use crate::world::World;
 
-/// Carried by everything that a test starts, where the test has set it, so that it can see what is left over.
+/// Variable that a test sets and that every process inherits, so that the test can find leftovers.
 pub(crate) const MARKER: &str = "SLUICE_BED_MARKER";
 
-/// A living process of a function. Dropped, it is killed and its files are removed.
+/// A living process of a function. When this is dropped, the process is killed and its files are removed.
 #[derive(Debug)]
 pub(crate) struct Instance {
     /// Its name, unique in the bed.
@@ -33,7 +33,7 @@ pub(crate) struct Instance {
     pub(crate) pid: u32,
     /// Its Runtime API.
     pub(crate) api: Arc<RuntimeApi>,
-    /// What gives it events.
+    /// The channel that delivers events to it.
     pub(crate) events: mpsc::Sender<Delivery>,
     exit: watch::Receiver<Option<ExitStatus>>,
     server: JoinHandle<()>,
@@ -41,7 +41,7 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    /// Starts the program; it is ready when it asks for its first event.
+    /// Starts the program; it is ready when it requests its first event.
     pub(crate) async fn start(
         world: &World,
         deployment: &Arc<Deployment>,
@@ -80,7 +80,7 @@ impl Instance {
         self.exit.borrow().is_none()
     }
 
-    /// Waits for the end of its process, and tells it as Lambda does.
+    /// Waits for the end of its process, and describes it as Lambda does.
     pub(crate) async fn exited(&self) -> String {
         let mut exit = self.exit.clone();
         let status = exit.wait_for(Option::is_some).await.ok().and_then(|status| *status);
@@ -100,7 +100,7 @@ impl Instance {
         }
     }
 
-    /// Memory that its process has now, in KiB; nothing when it has ended.
+    /// Memory that its process uses now, in KiB; `None` when it has ended.
     pub(crate) fn resident_kib(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -112,12 +112,12 @@ impl Drop for Instance {
     fn drop(&mut self) {
         self.kill();
         self.server.abort();
-        // The process may write once more before it ends; the bed's end removes what is left.
+        // The process may write once more before it ends; the bed removes what is left when it ends.
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
-/// Waits for the end of a process, and tells it.
+/// Waits for the end of a process, and sends its exit status.
 async fn watched(
     mut child: Child,
     pid: u32,
@@ -132,12 +132,12 @@ async fn watched(
         }
     };
     deployment.processes.remove(&id);
-    // What it started itself goes too.
+    // Also ends what the process itself started.
     processes::kill_group(pid);
     ended.send_replace(Some(status));
 }
 
-/// What Lambda gives a function in its environment, and our own settings.
+/// The environment that Lambda gives a function, and our own settings.
 fn environment(
     world: &World,
     deployment: &Deployment,

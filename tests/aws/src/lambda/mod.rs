@@ -28,12 +28,12 @@ use crate::names;
 use crate::records::{CallRecord, now_ms};
 use crate::world::World;
 
-/// After so long the same event is delivered a second time.
+/// Time after which the same event is delivered a second time.
 const SECOND_DELIVERY: Duration = Duration::from_millis(50);
 
-/// The function that an address invokes, as a full name; nothing when it is no address of the Invoke API.
+/// The function that an address invokes, as a full name; `None` when it is not an address of the Invoke API.
 ///
-/// Below `/<deployment>` functions have their plain names, as in a bed of one deployment.
+/// Below `/<deployment>` functions have their short names, as in a bed with one deployment.
 pub(crate) fn invoked(path: &str) -> Option<String> {
     let segments = http::segments(path);
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -67,7 +67,7 @@ pub(crate) async fn answer(world: Arc<World>, name: String, request: Request<Inc
         tokio::spawn(call.run());
         return Ok(with_request_id(http::empty(StatusCode::ACCEPTED), &Uuid::new_v4().to_string()));
     }
-    // A task of its own: a caller who stops waiting stops no function.
+    // A task of its own: a caller that stops waiting does not stop the function.
     tokio::spawn(call.run()).await.map_err(|_| Cut)
 }
 
@@ -75,7 +75,7 @@ fn is_event(request: &Parts) -> bool {
     request.headers.get("x-amz-invocation-type").is_some_and(|kind| kind.as_bytes().eq_ignore_ascii_case(b"event"))
 }
 
-/// One call, before anybody knows which instance will have it.
+/// One call, before an instance is chosen for it.
 #[derive(Clone)]
 struct Call {
     world: Arc<World>,
@@ -118,7 +118,7 @@ impl Call {
         Arc::clone(&self.function.permits).try_acquire_owned().ok()
     }
 
-    /// Two instances have the same event; the first answer counts, and the other one still works.
+    /// Gives the same event to two instances; the first answer counts, and the other one keeps working.
     async fn delivered_twice(&self, id: &str, permit: OwnedSemaphorePermit, fault: Option<CallFault>) -> Ended {
         let (first, second) = (self.clone(), self.clone());
         let (first_id, second_id) = (id.to_owned(), id.to_owned());
@@ -137,7 +137,7 @@ impl Call {
         ended.unwrap_or_else(|error| Ended::without_instance(&error.into()))
     }
 
-    /// One delivery, recorded. The permit goes with it.
+    /// Delivers an event once and records it. The permit is released afterwards.
     async fn delivered(&self, request_id: &str, permit: OwnedSemaphorePermit, fault: Option<CallFault>) -> Ended {
         let began = Instant::now();
         let place = self.deployment.calls.add(|_| self.record(request_id, fault));
@@ -167,7 +167,7 @@ impl Call {
             record.peak_memory_mb = Some(ended.peak_kib / 1024);
             record.out_of_memory = ended.out_of_memory;
         });
-        // An instance that failed by itself is used again, as on AWS; a dead one, or one of a lake that is gone, is not.
+        // An instance whose function failed is used again, as on AWS; a dead one, or one of a removed deployment, is not.
         if let Ok(instance) = instance
             && instance.is_alive()
             && !is_killed(ended.error_type.as_deref())
@@ -182,8 +182,8 @@ impl Call {
     async fn start(&self) -> anyhow::Result<Instance> {
         let name = format!("{}-{}-{}", self.deployment.name, self.function.name, self.world.number());
         let instance = Instance::start(&self.world, &self.deployment, &self.function, name).await?;
-        // Closing may have looked for processes just before this one was there.
-        anyhow::ensure!(!self.deployment.is_closed(), "the deployment is gone");
+        // Closing may have listed the processes just before this one started.
+        anyhow::ensure!(!self.deployment.is_closed(), "the deployment has been removed");
         Ok(instance)
     }
 
@@ -225,7 +225,7 @@ impl Call {
     }
 }
 
-/// The answer with no longer wait in it. What the function itself asked for is in the log of calls.
+/// The answer with its wait shortened. The log of calls has the wait that the function requested.
 fn hurried(payload: &Bytes, longest_wait_seconds: Option<u64>) -> Bytes {
     let shortened = || {
         let longest = longest_wait_seconds?;
@@ -256,7 +256,7 @@ fn error(status: StatusCode, error_type: &'static str, body: &Value) -> Answer {
     with_request_id(answer, &Uuid::new_v4().to_string())
 }
 
-/// Every answer has one; Step Functions reads it even where the call failed.
+/// Every response has one; Step Functions reads it even if the call failed.
 fn with_request_id(mut answer: Answer, id: &str) -> Answer {
     if let Ok(id) = HeaderValue::from_str(id) {
         answer.headers_mut().insert(HeaderName::from_static("x-amzn-requestid"), id);
@@ -269,7 +269,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_are_shortened_and_nothing_else() {
+    fn only_the_wait_of_an_answer_is_shortened() {
         let check = |answer: &'static str, longest: Option<u64>, expected: &str| {
             assert_eq!(hurried(&Bytes::from_static(answer.as_bytes()), longest), expected, "{answer}");
         };
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn invoke_addresses_are_read() {
+    fn an_invoke_address_gives_the_full_name_of_the_function() {
         let check = |path: &str, expected: Option<&str>| assert_eq!(invoked(path).as_deref(), expected, "{path}");
         check("/2015-03-31/functions/d7-validate/invocations", Some("d7-validate"));
         check(

@@ -1,4 +1,4 @@
-//! The Runtime API of one instance: what the function's process asks for events and answers to.
+//! The Runtime API of one instance, from which the function's process gets events and to which it sends answers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,13 +22,13 @@ pub(crate) struct Delivery {
     pub(crate) deadline_ms: u64,
     /// The event.
     pub(crate) payload: Bytes,
-    /// Told when the function has the event.
+    /// Notified when the function has the event.
     pub(crate) taken: oneshot::Sender<()>,
-    /// Told what it makes of it.
+    /// Receives the outcome.
     pub(crate) done: oneshot::Sender<Outcome>,
 }
 
-/// What a function made of an event.
+/// The outcome of an event.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// Its answer.
@@ -47,7 +47,7 @@ pub(crate) struct RuntimeApi {
 }
 
 impl RuntimeApi {
-    /// A Runtime API, and what gives it events.
+    /// A Runtime API, and the channel that delivers its events.
     pub(crate) fn new() -> (Arc<Self>, mpsc::Sender<Delivery>) {
         let (sender, events) = mpsc::channel(1);
         let api = Self {
@@ -59,17 +59,17 @@ impl RuntimeApi {
         (Arc::new(api), sender)
     }
 
-    /// Turns true when the process asks for its first event.
+    /// Becomes true when the process requests its first event.
     pub(crate) fn ready(&self) -> watch::Receiver<bool> {
         self.ready.subscribe()
     }
 
-    /// What the process said when it could not start.
+    /// The error that the process reported when it could not start.
     pub(crate) fn init_error(&self) -> Option<Bytes> {
         self.init_error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Answers a request of the process.
+    /// Handles a request of the process.
     pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Answer, Cut> {
         let (parts, body) = request.into_parts();
         let segments = http::segments(parts.uri.path());
@@ -85,8 +85,8 @@ impl RuntimeApi {
                 Ok(self.finish(id, outcome))
             }
             (&Method::POST, ["2018-06-01", "runtime", "init", "error"]) => {
-                let told = http::collected(body).await?;
-                *self.init_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(told);
+                let reported = http::collected(body).await?;
+                *self.init_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(reported);
                 Ok(accepted())
             }
             _ => Ok(http::json(StatusCode::NOT_FOUND, &json!({"errorType": "NotFound"}))),
@@ -95,7 +95,7 @@ impl RuntimeApi {
 
     async fn next(&self) -> Result<Answer, Cut> {
         self.ready.send_replace(true);
-        // Nobody will give events any more when the instance has ended.
+        // No more events arrive after the instance has ended.
         let delivery = self.events.lock().await.recv().await.ok_or(Cut)?;
         let mut answer = http::of_type(StatusCode::OK, "application/json", delivery.payload);
         let headers = [
@@ -108,7 +108,7 @@ impl RuntimeApi {
             answer.headers_mut().insert(name, HeaderValue::try_from(value).map_err(|_| Cut)?);
         }
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some((delivery.request_id, delivery.done));
-        // Nobody listens when the call has ended meanwhile.
+        // The receiver is dropped if the call has ended meanwhile.
         let _ = delivery.taken.send(());
         Ok(answer)
     }

@@ -7,7 +7,7 @@ fn policy(statements: &Value) -> anyhow::Result<Policy> {
 }
 
 #[test]
-fn patterns_match_as_iam_has_them() {
+fn patterns_match_as_in_iam() {
     let check = |pattern: &str, text: &str, expected: bool| {
         assert_eq!(is_like(pattern, text), expected, "{pattern} {text}");
     };
@@ -24,7 +24,7 @@ fn patterns_match_as_iam_has_them() {
 }
 
 #[test]
-fn statements_decide() {
+fn an_action_is_allowed_by_one_statement_unless_another_denies_it() {
     let policy = policy(&json!([
         {"Effect": "Allow", "Action": ["s3:GetObject", "s3:put*"], "Resource": "arn:aws:s3:::${LakeBucket}/${LakePrefix}runs/*"},
         {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::${LakeBucket}",
@@ -61,7 +61,7 @@ fn statements_decide() {
 }
 
 #[test]
-fn what_is_not_understood_is_refused_by_name() {
+fn an_unsupported_element_is_refused_by_name() {
     let check = |statement: Value, expected: &str| {
         let error = policy(&json!([statement])).expect_err(expected);
         assert!(format!("{error:#}").contains(expected), "{error:#}");
@@ -76,7 +76,7 @@ fn what_is_not_understood_is_refused_by_name() {
     check(statement(json!({"Condition": {"NumericEquals": {"s3:max-keys": "3"}}})), "NumericEquals");
     check(
         statement(json!({"Condition": {"StringEquals": {"s3:delimiter": "/"}}})),
-        "statement Mine: condition key s3:delimiter",
+        "statement Mine: the bed does not support the condition key s3:delimiter",
     );
     check(statement(json!({"Resource": "arn:aws:s3:::${Lake}/*"})), "${Lake}");
     check(statement(json!({"NotResource": "*"})), "NotResource");

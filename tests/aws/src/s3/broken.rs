@@ -1,4 +1,4 @@
-//! Bodies that come slowly, or not to their end.
+//! Bodies that arrive slowly or incompletely.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use hyper::body::{Body as _, Frame, Incoming};
 
 use crate::http::{self, Answer, Body, Cut};
 
-/// In so many pieces comes a slow body.
+/// Number of pieces of a slow body.
 const PIECES: u32 = 8;
 
 /// Receives the first half of a body.
 pub(crate) async fn half_received(mut body: Incoming) {
-    // In chunks nobody knows the length before the end; then the first piece is the half.
+    // A chunked body has no known length; then the first piece counts as half.
     let half = body.size_hint().exact().map_or(1, |length| length / 2);
     let mut received = 0;
     while received < half {
@@ -27,7 +27,7 @@ pub(crate) async fn half_received(mut body: Incoming) {
     }
 }
 
-/// The same answer, its body in pieces over this time.
+/// The same response, its body in pieces over this time.
 pub(crate) async fn dribbled(answer: Answer, over: Duration) -> Result<Answer, Cut> {
     let (head, content) = answer.into_parts();
     let content = http::collected(content).await?;
@@ -43,7 +43,7 @@ pub(crate) async fn dribbled(answer: Answer, over: Duration) -> Result<Answer, C
     Ok(Answer::from_parts(head, Body::http_body_unsync(StreamBody::new(pieces))))
 }
 
-/// The same answer, its body broken off halfway.
+/// The same response, its body cut off halfway.
 pub(crate) async fn truncated(answer: Answer) -> Result<Answer, Cut> {
     let (head, content) = answer.into_parts();
     let mut content = http::collected(content).await?;
@@ -52,7 +52,7 @@ pub(crate) async fn truncated(answer: Answer) -> Result<Answer, Cut> {
         match rest {
             Some(half) => Some((Ok(Frame::data(half)), None)),
             None => {
-                // The half is on its way before the end is known.
+                // Half of the body is sent before the connection is cut.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 Some((Err(std::io::Error::other(Cut)), None))
             }

@@ -1,4 +1,4 @@
-//! S3 as a lake's functions meet it: who may do what, faults, and the objects themselves.
+//! The S3 server of a lake's functions: authorisation, faults, and the objects themselves.
 
 mod broken;
 mod error;
@@ -27,7 +27,7 @@ use crate::policy::Wish;
 use crate::records::{StoreRecord, now_ms};
 use crate::world::World;
 
-/// Answers a request to S3.
+/// Handles a request to S3.
 pub(crate) async fn answer(world: Arc<World>, request: Request<Incoming>) -> Result<Answer, Cut> {
     let (parts, body) = request.into_parts();
     let operation = Operation::of(&parts);
@@ -83,7 +83,7 @@ struct Visit<'a> {
 impl Visit<'_> {
     async fn answer(&self, body: Incoming) -> Result<Answer, Cut> {
         let operation = &self.operation;
-        // The body of an upload is left where it is: a fault may stop in the middle of it.
+        // The body of an upload is not read here: a fault may stop in the middle of it.
         let (mut upload, mut content) = (None, Bytes::new());
         if operation.is_upload() {
             upload = Some(body);
@@ -116,13 +116,13 @@ impl Visit<'_> {
             _ => None,
         };
         let (deployment, operation, parts) = (Arc::clone(self.deployment), operation.clone(), self.parts.clone());
-        // A task of its own: what has come whole is stored whole, also when who sent it dies meanwhile.
+        // A task of its own: a completely received object is stored completely, even if the sender dies meanwhile.
         let acted = tokio::spawn(async move { deployment.store.act(&operation, &parts, content, stale).await });
         let answer = acted.await.map_err(|_| Cut)??;
         self.after(fault, self.without_hints(answer)).await
     }
 
-    /// What may still go wrong when the store is done.
+    /// Faults that apply after the store is done.
     async fn after(&self, fault: Option<StoreFault>, answer: Answer) -> Result<Answer, Cut> {
         let is_read = self.operation.kind == Kind::Read && self.parts.method == Method::GET;
         match fault {
@@ -141,7 +141,7 @@ impl Visit<'_> {
         }
     }
 
-    /// The answer to somebody who may not do this.
+    /// The response to a caller without the right to do this.
     fn refusal(&self, body: &[u8]) -> Option<Answer> {
         let denied = |code| Some(error_answer(StatusCode::FORBIDDEN, code));
         match &self.caller {
@@ -161,7 +161,7 @@ impl Visit<'_> {
     fn allows(&self, wish: Wish<'_>) -> bool {
         match &self.caller {
             Ok(Caller::Operator) => true,
-            // Credentials of one lake open no other.
+            // Credentials of one lake give no access to another.
             Ok(Caller::Instance { deployment, function, .. }) => {
                 *deployment == self.deployment.name
                     && self.deployment.policies.get(function).is_some_and(|policy| policy.allows(wish))
@@ -170,10 +170,10 @@ impl Visit<'_> {
         }
     }
 
-    /// Who may not list does not learn whether an object is there: S3 then answers 403 where it would answer 404.
+    /// A caller without the right to list does not learn whether an object exists: S3 then returns 403 instead of 404.
     ///
-    /// Whether a permission to list only some prefixes is enough is not documented. A read asks for no prefix, so here it
-    /// is not: a policy that passes here passes either way.
+    /// It is not documented whether a permission to list only some prefixes is enough. A read has no prefix, so here it is not
+    /// enough: a policy that passes here passes in both cases.
     fn without_hints(&self, answer: Answer) -> Answer {
         if answer.status() != StatusCode::NOT_FOUND || self.operation.kind != Kind::Read {
             return answer;
@@ -199,7 +199,7 @@ impl Visit<'_> {
         Some(fault)
     }
 
-    /// Kills the caller. Its connection ends with it; one of the operator, who cannot be killed, is cut.
+    /// Kills the caller, which also ends its connection. The operator cannot be killed, so the connection is cut.
     fn kill(&self) -> Result<Answer, Cut> {
         if let Ok(Caller::Instance { instance, .. }) = &self.caller {
             self.deployment.processes.kill(instance);

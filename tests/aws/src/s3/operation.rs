@@ -1,4 +1,4 @@
-//! What a request to S3 is for, and which permissions it needs.
+//! The operation of a request to S3, and the permissions it needs.
 
 use hyper::Method;
 use hyper::http::request::Parts;
@@ -7,7 +7,7 @@ use super::xml;
 use crate::http;
 use crate::policy::Wish;
 
-/// What is done with the store.
+/// What an operation does with the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Reads an object or its headers.
@@ -16,9 +16,9 @@ pub(crate) enum Kind {
     Put,
     /// Writes a part of an upload.
     UploadPart,
-    /// Makes an object of the parts.
+    /// Creates an object from the parts.
     Complete,
-    /// Makes an object of another one, or a part.
+    /// Creates an object, or a part, from another object.
     Copy,
     /// Removes one object.
     Delete,
@@ -70,12 +70,12 @@ impl Operation {
         matches!(self.kind, Kind::Put | Kind::UploadPart)
     }
 
-    /// Whether nobody else may be at the key meanwhile.
+    /// Whether it needs exclusive access to the key.
     pub(crate) fn is_write(&self) -> bool {
         matches!(self.kind, Kind::Put | Kind::Complete | Kind::Copy | Kind::Delete)
     }
 
-    /// Whether all permissions are there that it needs. `body` names the keys of [`Kind::DeleteMany`].
+    /// Whether the caller has all the permissions it needs. `body` names the keys of [`Kind::DeleteMany`].
     pub(crate) fn is_allowed(&self, body: &[u8], allows: impl Fn(Wish<'_>) -> bool) -> bool {
         let on_object = |action: &str, bucket_and_key: &str| {
             allows(Wish { action, resource: &format!("arn:aws:s3:::{bucket_and_key}"), prefix: None })
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_have_actions() {
+    fn every_request_is_mapped_to_its_iam_action() {
         let check = |method: &str, address: &str, kind: Kind, action: &str, key: &str| {
             let found = operation(method, address, None);
             assert_eq!((found.kind, found.action, found.key.as_str()), (kind, action, key), "{method} {address}");
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn permissions_are_asked_for_each_object() {
+    fn permissions_are_checked_for_each_object() {
         let check = |operation: &Operation, body: &str, expected: &[&str]| {
             let asked = std::cell::RefCell::new(Vec::new());
             let all = |wish: Wish<'_>| {

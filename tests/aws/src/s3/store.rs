@@ -1,8 +1,8 @@
-//! One lake's objects: the store on a disk, and what it lacks of S3.
+//! One lake's objects: the store on disk, and corrections for where it differs from S3.
 //!
 //! The store checks `If-None-Match` before it reads the body, so two overlapping creates can both win; lists have no
-//! etags and know nothing of `encoding-type`; reads ignore `If-Match` and `If-None-Match`; a replacement of an object
-//! that is not there is 412 where S3 has 404; an emptied folder is still listed as a prefix. All of this is mended here.
+//! etags and do not support `encoding-type`; reads ignore `If-Match` and `If-None-Match`; replacing an object that does not
+//! exist gives 412 instead of 404; an emptied folder is still listed as a prefix. All of this is corrected here.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -25,7 +25,7 @@ use super::xml;
 use crate::http::{self, Answer, Body, Cut};
 use crate::identity::Identities;
 
-/// What S3 leaves as it is in keys of a list with `encoding-type=url`.
+/// The characters that S3 does not encode in keys of a list with `encoding-type=url`.
 const PLAIN_IN_KEYS: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'~');
 
@@ -33,7 +33,7 @@ const PLAIN_IN_KEYS: &AsciiSet =
 pub(crate) struct Store {
     service: S3Service,
     root: PathBuf,
-    /// Keys share locks; sharing costs a little time and nothing else.
+    /// Several keys share a lock, which only costs a little time.
     locks: Vec<RwLock<()>>,
     written: Mutex<BTreeMap<String, Written>>,
 }
@@ -43,7 +43,7 @@ struct Written {
     at: Instant,
 }
 
-/// The bed's deployments have shorter names than AWS allows for buckets.
+/// Also allows the bed's deployments, whose names are shorter than AWS allows for buckets.
 struct AnyName;
 
 impl NameValidation for AnyName {
@@ -69,7 +69,7 @@ impl Store {
         &self.root
     }
 
-    /// Does what is asked. `stale` hides objects from lists that were written this recently.
+    /// Executes an operation. `stale` hides objects from lists that were written this recently.
     pub(crate) async fn act(
         &self,
         operation: &Operation,
@@ -141,7 +141,7 @@ impl Store {
                     written.remove(&key);
                 }
             }
-            // A part that is a copy makes no object, and has no etag of one.
+            // Copying a part creates no object, so the response has no etag of an object.
             _ if request.uri.query().is_some_and(|query| http::parameter(query, "partNumber").is_some()) => {}
             _ => {
                 if let Some(etag) = etag {
@@ -196,7 +196,7 @@ impl Store {
     }
 }
 
-/// Elements around other elements have the same names as some with text.
+/// Some elements with children have the same names as elements with text.
 fn encoded(text: &str) -> String {
     if text.contains('<') {
         return text.to_owned();
@@ -204,7 +204,7 @@ fn encoded(text: &str) -> String {
     percent_encoding::utf8_percent_encode(&xml::unescaped(text), PLAIN_IN_KEYS).to_string()
 }
 
-/// The answer to a read, as its conditions have it.
+/// The response to a read after its conditions are applied.
 fn conditional(request: &Parts, answer: Answer) -> Answer {
     if !answer.status().is_success() {
         return answer;
@@ -230,15 +230,15 @@ fn conditional(request: &Parts, answer: Answer) -> Answer {
     answer
 }
 
-/// S3 says how it encrypted, so clients can see that it did.
-fn encrypted(asked: &HeaderMap, told: &mut HeaderMap) {
+/// Adds the headers with which S3 says how it encrypted.
+fn encrypted(asked: &HeaderMap, echoed: &mut HeaderMap) {
     for name in [
         "x-amz-server-side-encryption",
         "x-amz-server-side-encryption-aws-kms-key-id",
         "x-amz-server-side-encryption-bucket-key-enabled",
     ] {
         if let Some(value) = asked.get(name) {
-            told.insert(name, value.clone());
+            echoed.insert(name, value.clone());
         }
     }
 }

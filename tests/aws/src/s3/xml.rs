@@ -1,4 +1,4 @@
-//! The little XML that the bed reads and changes: elements without attributes, as S3 writes them.
+//! The subset of XML that the bed reads and changes: elements without attributes, as S3 writes them.
 
 /// The texts of all elements of this name, unescaped.
 pub(crate) fn texts(xml: &str, name: &str) -> Vec<String> {
@@ -9,7 +9,7 @@ pub(crate) fn texts(xml: &str, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// Changes each element of this name; the change gets what is between its tags as it is written, `None` removes it.
+/// Changes each element of this name; `change` gets the raw text between its tags, and `None` removes the element.
 pub(crate) fn changed(xml: &str, name: &str, mut change: impl FnMut(&str) -> Option<String>) -> String {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let mut pieces = xml.split(open.as_str());
@@ -24,15 +24,15 @@ pub(crate) fn changed(xml: &str, name: &str, mut change: impl FnMut(&str) -> Opt
     out
 }
 
-/// Text as it may stand between tags.
+/// Escapes text for use between tags.
 pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-/// Text that stood between tags.
+/// Unescapes text from between tags.
 pub(crate) fn unescaped(text: &str) -> String {
     let named = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&#39;", "'"), ("&#34;", "\"")];
-    // The ampersand last: what it escaped is text.
+    // The ampersand comes last, so that escaped entities stay text.
     named.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to)).replace("&amp;", "&")
 }
 
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn elements_are_read_and_changed() {
+    fn elements_are_found_changed_and_removed() {
         let xml = "<L><Key>a&amp;lt;b</Key><N>1</N><Key>c</Key></L>";
         assert_eq!(texts(xml, "Key"), ["a&lt;b", "c"]);
         let changed = changed(xml, "Key", |key| (key != "c").then(|| format!("{key}!")));

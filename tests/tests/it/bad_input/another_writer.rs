@@ -1,9 +1,9 @@
-//! Tables whose Delta log another writer moved on: between the steps of a run, and between two runs.
+//! Tables to which another writer commits: between the steps of a run, and between two runs.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use sluice_core::error::ErrorName;
+use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::TableRef;
 use sluice_core::run::{ChangeKind, Changeset, MAX_ATTEMPTS, Outcome, Plan, PlanStatus, RunRef, TableChange};
 use sluice_lake::{delta, inspect};
@@ -28,7 +28,7 @@ fn planned(mode: &str) -> (Lab, Steps, Plan) {
     (lab, steps, plan)
 }
 
-/// Commits a version that changes no row, as a run of somebody else.
+/// Commits a version that changes no row, as another writer.
 fn move_on(steps: &Steps, table: &str, number: u32) -> u64 {
     let table: TableRef = table.parse().unwrap();
     let open = wait(delta::open_table(&steps.lake, &table, None)).unwrap().unwrap();
@@ -54,7 +54,7 @@ fn move_on(steps: &Steps, table: &str, number: u32) -> u64 {
     done.version
 }
 
-/// Rows of silver after both files: by append all four, by merge one per id, by replace those of the last.
+/// Rows of silver after both files: with append all four, with merge one per id, with replace those of the last file.
 fn expected_ids(mode: &str) -> &'static [&'static str] {
     match mode {
         "mode: append" => &["0", "1", "1", "2"],
@@ -69,7 +69,7 @@ fn staged(steps: &Steps, plan: &Plan) -> Changeset {
     changeset
 }
 
-/// Moves one table after the plan; returns the error of publish, if it is refused.
+/// Commits to one table after the plan; returns the error of publish, if it is refused.
 fn check(mode: &str, table: &str, conflict: bool) {
     let when = format!("{mode}: {table} moved");
     let (lab, steps, plan) = planned(mode);
@@ -79,12 +79,12 @@ fn check(mode: &str, table: &str, conflict: bool) {
     match (steps.publish(&plan.run), conflict) {
         (Ok(receipt), false) => {
             let done = receipt.tables.iter().find(|done| done.table.to_string() == table).unwrap();
-            assert_eq!(done.version, moved_to + 1, "{when}: committed behind the other");
+            assert_eq!(done.version, moved_to + 1, "{when}: committed after the other writer");
         }
         (Err(error), true) => {
-            let told = error.to_step_error();
-            assert_eq!(told.name, ErrorName::CommitConflict, "{when}: {told}");
-            assert_says(&told.message, &[table, "moved from version", "plans again"], &when);
+            let reported = StepError::from(error);
+            assert_eq!(reported.name, ErrorName::CommitConflict, "{when}: {reported}");
+            assert_says(&reported.message, &[table, "moved from version", "plans again"], &when);
             let again = steps.replan(&plan.run).unwrap();
             let committed: Vec<String> = changeset
                 .tables
@@ -92,8 +92,8 @@ fn check(mode: &str, table: &str, conflict: bool) {
                 .map(|change| change.table.to_string())
                 .take_while(|name| name != table)
                 .collect();
-            let told: Vec<String> = again.earlier.tables.iter().map(|e| e.committed.table.to_string()).collect();
-            assert_eq!(told, committed, "{when}: what was committed before the conflict is not forgotten");
+            let reported: Vec<String> = again.earlier.tables.iter().map(|e| e.committed.table.to_string()).collect();
+            assert_eq!(reported, committed, "{when}: what was committed before the conflict is not forgotten");
             let _ = steps.finish(&again.run);
         }
         (outcome, _) => panic!("{when}: {outcome:?}"),
@@ -107,8 +107,8 @@ fn check(mode: &str, table: &str, conflict: bool) {
 }
 
 #[test]
-fn a_table_that_moved_between_process_and_publish() {
-    // Rows that are added do not depend on what was there; rows computed from the table do.
+fn a_table_that_moves_before_publish_is_appended_to_or_planned_again() {
+    // Appended rows do not depend on the content of the table; rows computed from the table do.
     check("mode: append", BRONZE, false);
     check("mode: append", SILVER, false);
     check("mode: append", QUARANTINE, false);
@@ -120,12 +120,12 @@ fn a_table_that_moved_between_process_and_publish() {
 }
 
 #[test]
-fn a_run_whose_last_table_another_run_brought_is_no_skipped_run() {
+fn a_run_that_committed_rows_never_ends_as_skipped() {
     let (_lab, steps, plan) = planned(MERGE);
     let _ = staged(&steps, &plan);
     let _ = move_on(&steps, GOLD, 1);
-    let told = steps.publish(&plan.run).unwrap_err().to_step_error();
-    assert_eq!(told.name, ErrorName::CommitConflict, "{told}");
+    let reported = StepError::from(steps.publish(&plan.run).unwrap_err());
+    assert_eq!(reported.name, ErrorName::CommitConflict, "{reported}");
     let _ = steps.run().expect("another run finds gold behind silver");
 
     let again = steps.replan(&plan.run).unwrap();
@@ -137,20 +137,20 @@ fn a_run_whose_last_table_another_run_brought_is_no_skipped_run() {
 }
 
 impl Steps {
-    /// Publishes a plan whose table another writer moves every time, until the run gives up.
+    /// Publishes a plan while another writer commits to its table every time, until the run gives up.
     fn attempts_until_given_up(&self, plan: Plan) -> u32 {
         let mut plan = plan;
         for number in 1.. {
             let _ = staged(self, &plan);
             let _ = move_on(self, SILVER, number);
-            let told = self.publish(&plan.run).unwrap_err().to_step_error();
-            assert_eq!(told.name, ErrorName::CommitConflict, "{told}");
+            let reported = StepError::from(self.publish(&plan.run).unwrap_err());
+            assert_eq!(reported.name, ErrorName::CommitConflict, "{reported}");
             match self.replan(&plan.run) {
                 Ok(next) => plan = next,
                 Err(error) => {
-                    let told = error.to_step_error();
-                    assert_eq!(told.name, ErrorName::CommitConflict);
-                    assert_says(&told.message, &["gave up", "run it again"], "the last message");
+                    let reported = StepError::from(error);
+                    assert_eq!(reported.name, ErrorName::CommitConflict);
+                    assert_says(&reported.message, &["gave up", "run it again"], "the last message");
                     return plan.run.attempt;
                 }
             }
@@ -160,7 +160,7 @@ impl Steps {
 }
 
 #[test]
-fn a_table_that_moves_every_time_is_given_up_and_heals() {
+fn a_table_that_moves_every_time_fails_the_run_and_the_next_run_completes_it() {
     let (lab, steps, plan) = planned(MERGE);
     assert_eq!(steps.attempts_until_given_up(plan), MAX_ATTEMPTS);
     let _ = steps.run().expect("the next run finishes the work");
@@ -194,7 +194,7 @@ fn rows_of_another_engine_stay_and_are_merged_with() {
         on_table(&python, &lab, SILVER, FOREIGN_ROW);
         let published = steps.publish(&plan.run);
         if let Err(error) = published {
-            assert_eq!(error.name(), ErrorName::CommitConflict, "{mode}: {}", error.to_step_error());
+            assert_eq!(error.name(), ErrorName::CommitConflict, "{mode}: {}", StepError::from(error));
             let again = steps.replan(&plan.run).unwrap();
             let _ = steps.finish(&again.run);
         }
@@ -202,7 +202,7 @@ fn rows_of_another_engine_stay_and_are_merged_with() {
         let expected: Vec<&str> = expected_ids(mode).iter().copied().chain(["77"]).collect();
         assert_eq!(ids, expected, "{mode}");
 
-        // Between two runs: a row of ours with the foreign key, newer than it.
+        // Between two runs: a newer row of ours with the same key as the foreign row.
         on_table(&python, &lab, SILVER, "DeltaTable(table).optimize.compact()\n");
         land(&lab, "c.csv", "id,name,amount,day\n77,ours,6.00,2026-02-01\n");
         let run = lab.run().expect(Outcome::Published);
@@ -218,8 +218,8 @@ fn rows_of_another_engine_stay_and_are_merged_with() {
 }
 
 #[test]
-fn what_another_engine_did_that_is_not_understood_is_refused_by_name() {
-    let name = "bad_input::another_writer::what_another_engine_did_that_is_not_understood_is_refused_by_name";
+fn an_unsupported_change_of_another_engine_is_refused_by_name() {
+    let name = "bad_input::another_writer::an_unsupported_change_of_another_engine_is_refused_by_name";
     let Some(python) = Python::or_skip(name) else { return };
     let added = "
 import pyarrow.compute as pc
@@ -265,14 +265,14 @@ fn a_restored_table_is_filled_again() {
     on_table(&python, &lab, SILVER, "DeltaTable(table).delete()\n");
     assert_eq!(rows(&lab, SILVER, &["id"]).len(), 0);
     let run = lab.run().expect(Outcome::Published);
-    assert!(run.stdout.contains(GOLD), "gold follows what silver is now: {run}");
+    assert!(run.stdout.contains(GOLD), "gold is recomputed from the current silver: {run}");
     assert_eq!(rows(&lab, GOLD, &["orders"]).len(), 0);
     assert_eq!(before.len(), 4);
 }
 
-/// A log that is damaged is told with the table's name; it is not taken for a new table.
+/// A log that is damaged is reported with the table's name; it is not taken for a new table.
 #[test]
-fn a_damaged_log_is_told() {
+fn a_damaged_log_is_reported_with_the_name_of_its_table() {
     let (lab, _, _) = planned("mode: append");
     let log = lab.lake().join(SILVER).join("_delta_log");
     let newest = |log: &Path| {

@@ -1,8 +1,8 @@
-//! Source objects that change between the plan and the moment they are read.
+//! Source objects that change between the plan and the read.
 
 use std::fs;
 
-use sluice_core::error::ErrorName;
+use sluice_core::error::{ErrorName, StepError};
 use sluice_core::run::{Plan, PlanStatus};
 use sluice_lake::LakeError;
 use sluice_tests::lab::Lab;
@@ -23,11 +23,11 @@ fn planned() -> (Lab, Steps, Plan) {
     (lab, steps, plan)
 }
 
-fn assert_changed(error: &LakeError, says: &[&str]) {
-    let told = error.to_step_error();
-    assert_eq!(told.name, ErrorName::SourceChanged, "{told}");
-    assert_says(&told.message, says, "the message");
-    assert_says(&told.message, &["plans again"], "the message says what happens next");
+fn assert_changed(error: LakeError, says: &[&str]) {
+    let reported = StepError::from(error);
+    assert_eq!(reported.name, ErrorName::SourceChanged, "{reported}");
+    assert_says(&reported.message, says, "the message");
+    assert_says(&reported.message, &["plans again"], "the message says what happens next");
 }
 
 #[test]
@@ -35,13 +35,13 @@ fn a_deleted_object_is_left_out_by_the_next_attempt() {
     let (lab, steps, plan) = planned();
     let before = state_of(&lab);
     fs::remove_file(lab.landing().join("b.csv")).unwrap();
-    assert_changed(&steps.process(&plan.run).unwrap_err(), &["/b.csv", "deleted"]);
+    assert_changed(steps.process(&plan.run).unwrap_err(), &["/b.csv", "deleted"]);
     assert_eq!(state_of(&lab), before);
     let again = steps.replan(&plan.run).unwrap();
     assert_eq!((again.run.attempt, again.objects.len()), (2, 1));
     let _ = steps.finish(&again.run);
     assert_eq!(rows(&lab, SILVER, &["id"]), ["0", "1", "20", "21"]);
-    assert_eq!(lab.held(), [], "an object that went away is not held");
+    assert_eq!(lab.held(), [], "a deleted object is not held");
 }
 
 #[test]
@@ -56,25 +56,25 @@ fn a_replaced_object_is_read_as_it_is_now() {
         let (lab, steps, plan) = planned();
         let before = state_of(&lab);
         land(&lab, "b.csv", bytes);
-        assert_changed(&steps.process(&plan.run).unwrap_err(), &["/b.csv", "replaced"]);
+        assert_changed(steps.process(&plan.run).unwrap_err(), &["/b.csv", "replaced"]);
         assert_eq!(state_of(&lab), before, "{name}");
         let again = steps.replan(&plan.run).unwrap();
         let _ = steps.finish(&again.run);
         assert_eq!(rows(&lab, SILVER, &["id"]), ["0", "1", "20", "21", "30", "31"], "{name}");
-        assert_eq!(rows(&lab, BRONZE, &["id"]).len(), 6, "{name}: nothing of the old content came in");
+        assert_eq!(rows(&lab, BRONZE, &["id"]).len(), 6, "{name}: nothing of the old content was read");
     }
 }
 
 #[test]
-fn an_object_replaced_by_a_bad_one_is_told_as_replaced_and_then_refused() {
+fn an_object_replaced_by_a_bad_one_is_reported_as_replaced_and_then_refused() {
     let (lab, steps, plan) = planned();
     let before = state_of(&lab);
     let packed = gzip(good_file(30));
     for bad in [&b""[..], &packed[..20], b"id,name\n1,x\n"] {
         land(&lab, "b.csv", bad);
-        assert_changed(&steps.process(&plan.run).unwrap_err(), &["/b.csv", "replaced"]);
+        assert_changed(steps.process(&plan.run).unwrap_err(), &["/b.csv", "replaced"]);
     }
-    let refused = steps.replan(&plan.run).unwrap_err().to_step_error();
+    let refused = StepError::from(steps.replan(&plan.run).unwrap_err());
     assert_eq!(refused.name, ErrorName::InvalidInput, "{refused}");
     assert_says(&refused.message, &["/b.csv", "lacks column amount, day"], "the second plan");
     assert_eq!(state_of(&lab), before);
@@ -110,7 +110,7 @@ fn when_all_objects_are_gone_the_run_is_skipped() {
     let before = state_of(&lab);
     fs::remove_file(lab.landing().join("b.csv")).unwrap();
     fs::remove_file(lab.landing().join("c.csv")).unwrap();
-    assert_changed(&steps.process(&plan.run).unwrap_err(), &["deleted"]);
+    assert_changed(steps.process(&plan.run).unwrap_err(), &["deleted"]);
     assert_eq!(steps.replan(&plan.run).unwrap().status, PlanStatus::Skipped);
     assert_eq!(state_of(&lab), before);
 }

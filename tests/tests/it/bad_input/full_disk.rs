@@ -1,12 +1,12 @@
-//! A full disk: wherever it strikes, the run fails by name, no table is torn, and the same run succeeds once there is
-//! room.
+//! A full disk: whenever the disk is full, the run fails with a clear error, no table is damaged, and the same run succeeds
+//! once there is space.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sluice_core::error::ErrorName;
+use sluice_core::error::{ErrorName, StepError};
 use sluice_core::run::Outcome;
 use sluice_lake::LakeError;
 use sluice_tests::lab::Lab;
@@ -15,9 +15,9 @@ use sluice_tests::sluice::{Run, Started};
 use super::good_file;
 use crate::small::{BRONZE, GOLD, SILVER, Steps, assert_says, land, orders, rows_of};
 
-/// What the tests here need.
+/// Why these tests may be skipped.
 const NEEDS: &str = "needs the right to mount a tmpfs (root, CAP_SYS_ADMIN)";
-/// A disk with room, in kilobytes.
+/// Size of a disk with enough space, in kilobytes.
 const ROOMY: u64 = 200_000;
 
 /// A file system of a given size, unmounted at the end.
@@ -26,7 +26,7 @@ struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts one below a folder; `None` where this is not permitted.
+    /// Mounts one below a folder; `None` if this is not permitted.
     fn mount(folder: &Path, kilobytes: u64) -> Option<Self> {
         let at = folder.join("disk");
         fs::create_dir_all(&at).unwrap();
@@ -60,7 +60,7 @@ fn run_on(lab: &Lab, lake: &Path) -> Run {
     Run::of(lab.run_command(lake, &lab.landing()))
 }
 
-/// Takes the steps of a run until one fails.
+/// Runs the steps of a run until one fails.
 fn steps_of_a_run(steps: &Steps) -> Result<(), (&'static str, LakeError)> {
     let plan = steps.validate().map_err(|error| ("validate", error))?;
     steps.process(&plan.run).map_err(|error| ("process", error))?;
@@ -70,8 +70,8 @@ fn steps_of_a_run(steps: &Steps) -> Result<(), (&'static str, LakeError)> {
 }
 
 #[test]
-fn a_full_disk_at_any_moment_leaves_whole_tables_and_heals() {
-    let name = "bad_input::full_disk::a_full_disk_at_any_moment_leaves_whole_tables_and_heals";
+fn a_full_disk_at_any_moment_leaves_complete_tables_and_the_same_run_succeeds_later() {
+    let name = "bad_input::full_disk::a_full_disk_at_any_moment_leaves_complete_tables_and_the_same_run_succeeds_later";
     let lab = orders();
     let Some(disk) = SmallDisk::mount(lab.folder(), ROOMY) else {
         sluice_tests::skip(name, NEEDS);
@@ -83,7 +83,7 @@ fn a_full_disk_at_any_moment_leaves_whole_tables_and_heals() {
     let lake = sluice_tests::lab::open_lake(&folder);
     let steps = Steps::on(&lab, lake.clone());
     let (mut ids, mut stopped) = (0, BTreeMap::<&str, u32>::new());
-    // More and more room is left for the run, a page at a time: it stops at every moment at which it writes.
+    // Leave more and more space for the run, one page at a time, so that it stops at every point at which it writes.
     for left in (0..800).step_by(4) {
         ids += 2;
         land(&lab, format!("day-{ids}.csv"), good_file(ids));
@@ -95,10 +95,13 @@ fn a_full_disk_at_any_moment_leaves_whole_tables_and_heals() {
             assert_eq!(silver, ids + 2);
             break;
         };
-        let told = error.to_step_error();
-        assert!(silver == ids || silver == ids + 2, "{left} KiB left: a part of the file arrived: {silver}: {told}");
-        assert_eq!(told.name, ErrorName::Unavailable, "{left} KiB left, {step}: {told}");
-        assert_says(&told.message, &["No space left on device"], "the message");
+        let reported = StepError::from(error);
+        assert!(
+            silver == ids || silver == ids + 2,
+            "{left} KiB left: a part of the file arrived: {silver}: {reported}"
+        );
+        assert_eq!(reported.name, ErrorName::Unavailable, "{left} KiB left, {step}: {reported}");
+        assert_says(&reported.message, &["No space left on device"], "the message");
         *stopped.entry(step).or_default() += 1;
         let _ = run_on(&lab, &folder).expect_code(0);
         for table in [BRONZE, SILVER] {
@@ -133,15 +136,15 @@ fn a_disk_that_gets_room_in_time_is_written_by_the_retry() {
 }
 
 #[test]
-fn a_full_disk_for_temporary_files_is_told() {
-    let name = "bad_input::full_disk::a_full_disk_for_temporary_files_is_told";
+fn a_full_disk_for_temporary_files_is_reported() {
+    let name = "bad_input::full_disk::a_full_disk_for_temporary_files_is_reported";
     let spec = crate::small::ORDERS.replace("format: csv", "format: parquet");
     let lab = crate::small::orders_with(&spec.replace("id: id", "id: orders").replace("day: day", "day: name"));
     let Some(disk) = SmallDisk::mount(lab.folder(), 64) else {
         sluice_tests::skip(name, NEEDS);
         return;
     };
-    // Parquet is copied to a temporary file before it is read: the file of a gold table serves as one.
+    // Parquet sources are copied to a temporary file before they are read; here the file of a gold table is the source.
     let maker = orders();
     let mut file = super::HEADER.to_owned();
     for id in 0..30_000_u64 {
@@ -154,7 +157,7 @@ fn a_full_disk_for_temporary_files_is_told() {
     let bytes = fs::read(maker.lake().join(GOLD).join(made)).unwrap();
     assert!(bytes.len() > 100_000, "{} bytes fit the disk", bytes.len());
     land(&lab, "a.parquet", bytes);
-    // In this process temporary files go where its environment says, so the command runs, and is stopped as it retries.
+    // The environment variable for temporary files applies to a whole process, so the command is run, and stopped while it retries.
     let mut command = lab.run_command(lab.lake(), &lab.landing());
     command.env("TMPDIR", &disk.at);
     let started = Started::new(command, lab.folder(), "full");

@@ -1,4 +1,4 @@
-//! Records that cannot be read: quarantined with what they broke, their raw text and their place; the rest arrives.
+//! Records that cannot be read: quarantined with the rules they broke, their raw text and their position; the rest is published.
 
 use serde_json::{Value, json};
 use sluice_core::run::Outcome;
@@ -6,15 +6,15 @@ use sluice_core::run::Outcome;
 use super::HEADER;
 use crate::small::{BRONZE, GOLD, QUARANTINE, SILVER, land, orders, rows};
 
-/// A record that goes to quarantine.
+/// A record that must be quarantined.
 struct Quarantined {
-    /// Name of the file that has it, without the extension.
+    /// Name of its file, without the extension.
     name: &'static str,
-    /// The record, with no line end.
+    /// The record, without its line end.
     record: Vec<u8>,
-    /// The rules it breaks with the values shown.
+    /// The rules it breaks, with the values that are shown.
     broken: &'static [(&'static str, Option<&'static str>)],
-    /// Its raw text: of a record that could not be split as it is, else JSON by source column.
+    /// Its raw text: unchanged if the record could not be split, otherwise JSON by source column.
     raw: &'static str,
 }
 
@@ -27,7 +27,7 @@ fn quarantined(
     Quarantined { name, record: record.into(), broken, raw }
 }
 
-/// Lands a file per case, each with a good record before and behind the bad one, and runs once.
+/// Delivers a file per case, each with a good record before and after the bad one, and runs once.
 fn check(cases: &[Quarantined]) {
     let lab = orders();
     for (number, case) in cases.iter().enumerate() {
@@ -38,8 +38,12 @@ fn check(cases: &[Quarantined]) {
     let run = lab.run().expect(Outcome::Published);
     let (cases_read, good) = (cases.len(), 2 * cases.len());
     assert_eq!(rows(&lab, BRONZE, &["_source_row"]).len(), 3 * cases_read, "bronze has every record");
-    assert_eq!(rows(&lab, SILVER, &["id", "name", "amount", "day"]).len(), good, "the good records arrive: {run}");
-    assert_eq!(rows(&lab, GOLD, &["amount"]), [format!("{good}.00")], "and nothing else is added up");
+    assert_eq!(
+        rows(&lab, SILVER, &["id", "name", "amount", "day"]).len(),
+        good,
+        "the good records are published: {run}"
+    );
+    assert_eq!(rows(&lab, GOLD, &["amount"]), [format!("{good}.00")], "and nothing else is aggregated");
     assert_eq!(rows(&lab, QUARANTINE, &["_raw"]).len(), cases_read);
 
     let page = lab.sluice(&["quarantine", "show", QUARANTINE, "--rows", "100"]).expect_code(0).lines();
@@ -68,7 +72,7 @@ fn check(cases: &[Quarantined]) {
 }
 
 #[test]
-fn records_that_cannot_be_split() {
+fn records_that_cannot_be_split_are_quarantined() {
     // The header is line 1 and a good record line 2.
     macro_rules! corrupt {
         ($reason:literal) => {
@@ -93,7 +97,7 @@ fn records_that_cannot_be_split() {
 }
 
 #[test]
-fn values_that_cannot_be_read() {
+fn values_that_cannot_be_read_are_quarantined() {
     check(&[
         quarantined(
             "thousands",
@@ -165,7 +169,7 @@ fn values_that_cannot_be_read() {
 }
 
 #[test]
-fn the_place_is_the_record_and_for_a_torn_one_the_line_too() {
+fn a_quarantined_row_names_its_record_and_a_torn_record_its_line_too() {
     let lab = orders();
     let file = format!("{HEADER}1,\"two\nlines\",1.00,2026-01-01\n\n2,x,one,2026-01-01\n3,y,1.00,2026-01-01,more\n");
     land(&lab, "a.csv", file);

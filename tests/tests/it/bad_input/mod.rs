@@ -1,4 +1,4 @@
-//! Bad input: a named error or a quarantined row, and every table as it was.
+//! Bad input gives a named error or a quarantined row and leaves every table unchanged.
 
 mod another_writer;
 mod between_steps;
@@ -31,7 +31,7 @@ fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// What is in the tables, and the files of their logs: the same before and after means that nothing was committed.
+/// The content of the tables, and the files of their logs: if both are unchanged, nothing was committed.
 fn state_of(lab: &Lab) -> (LakeContent, Vec<std::path::PathBuf>) {
     (lab.content(), lab.log_files())
 }

@@ -1,4 +1,4 @@
-//! Names of source objects: taken literally, whatever is in them.
+//! Names of source objects: used literally, whatever characters they contain.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -8,7 +8,7 @@ use sluice_core::run::Outcome;
 use super::HEADER;
 use crate::small::{BRONZE, SILVER, assert_says, error_of, land, orders, rows};
 
-/// Names, and the end of the address that stands for each.
+/// Names, and the end of the address for each.
 const NAMES: [(&[u8], &str); 17] = [
     (b"day one.csv", "/day%20one.csv"),
     (b"100%.csv", "/100%25.csv"),
@@ -22,7 +22,7 @@ const NAMES: [(&[u8], &str); 17] = [
     (b"it's \"quoted\".csv", "/it's%20%22quoted%22.csv"),
     (b"~tilde:colon@at.csv", "/~tilde:colon@at.csv"),
     (b"..hidden-not..csv", ""),
-    // What no UTF-8 text or safe path may have, a file name on disk may.
+    // A file name on disk may contain bytes that are not UTF-8 and characters that a safe path must not have.
     (b"tab\there.csv", "/tab%09here.csv"),
     (b"new\nline.csv", "/new%0Aline.csv"),
     (b"back\\slash.csv", "/back%5Cslash.csv"),
@@ -46,7 +46,7 @@ fn names_are_taken_literally() {
             .map(|(n, (_, a))| (n, *a))
             .collect();
         expected.sort_by_key(|(number, _)| format!("{number}|"));
-        assert_eq!(found.len(), expected.len(), "names with a dot or an underscore in front are passed by: {run}");
+        assert_eq!(found.len(), expected.len(), "names that start with a dot or an underscore are skipped: {run}");
         for (row, (number, address)) in found.iter().zip(expected) {
             assert!(row.starts_with(&format!("{number}|file:///")) && row.ends_with(address), "{table}: {row}");
         }

@@ -1,5 +1,5 @@
-//! Source objects that cannot be read as a whole: the run fails with the object's name and the fix, the object is held,
-//! and the next good one is published.
+//! Source objects that cannot be read at all: the run fails with the object's name and the fix, the object is held, and the
+//! next good object is published.
 
 use sluice_core::run::Outcome;
 use sluice_tests::lab::Lab;
@@ -7,12 +7,12 @@ use sluice_tests::lab::Lab;
 use super::{HEADER, good_file, gzip, state_of};
 use crate::small::{BRONZE, GOLD, QUARANTINE, SILVER, assert_says, error_of, land, orders, rows};
 
-/// A source object that is refused.
+/// A source object that must be refused.
 struct Refused {
     /// Name in the landing folder.
     name: &'static str,
     bytes: Vec<u8>,
-    /// What the message must say beside the object's name: what is wrong, where, and what to do.
+    /// What the message must say in addition to the object's name: what is wrong, where, and what to do.
     says: &'static [&'static str],
 }
 
@@ -20,7 +20,7 @@ fn refused(name: &'static str, bytes: impl Into<Vec<u8>>, says: &'static [&'stat
     Refused { name, bytes: bytes.into(), says }
 }
 
-/// A file of 5 MB, so that what is wrong with its end shows only after rows were staged.
+/// A file of 5 MB, so that a fault at its end is found only after rows were staged.
 fn large_file() -> String {
     let mut text = HEADER.to_owned();
     for id in 0..200_000 {
@@ -34,7 +34,7 @@ fn cut(mut bytes: Vec<u8>, share_percent: usize) -> Vec<u8> {
     bytes
 }
 
-/// Lands one bad object after the other in a lake with good rows; after each, a good one.
+/// Delivers one bad object after the other to a lake with good rows, and a good object after each.
 fn check(cases: Vec<Refused>) {
     let lab = orders();
     land(&lab, "good-000.csv", good_file(0));
@@ -47,7 +47,7 @@ fn check(cases: Vec<Refused>) {
         assert_eq!(error, "InvalidInput", "{name}: {run}");
         assert_says(&message, &[name], name);
         assert_says(&message, says, name);
-        assert_eq!(state_of(&lab), before, "{name}: every table is as it was");
+        assert_eq!(state_of(&lab), before, "{name}: every table is unchanged");
         let held = lab.held();
         let held = held.iter().find(|held| held.uri.ends_with(&format!("/{name}")));
         let held = held.unwrap_or_else(|| panic!("{name} is not held: {run}"));
@@ -57,7 +57,11 @@ fn check(cases: Vec<Refused>) {
         let first = 2 * u32::try_from(number).unwrap() + 2;
         land(&lab, format!("good-{first:03}.csv"), good_file(first));
         let _ = lab.run().expect(Outcome::Published);
-        assert_eq!(rows(&lab, SILVER, &["id"]).len() as u32, first + 2, "after {name} the good rows arrive alone");
+        assert_eq!(
+            rows(&lab, SILVER, &["id"]).len() as u32,
+            first + 2,
+            "after {name} only the good rows are published"
+        );
         assert_eq!(rows(&lab, BRONZE, &["id"]).len() as u32, first + 2, "{name} is not in bronze");
     }
     assert!(!lab.tables().contains_key(QUARANTINE), "an object that cannot be read is held, not quarantined");
@@ -65,7 +69,7 @@ fn check(cases: Vec<Refused>) {
 }
 
 #[test]
-fn objects_without_content() {
+fn objects_without_content_are_refused_and_held() {
     check(vec![
         refused("empty.csv", "", &["is empty", "deliver it again or remove it"]),
         refused("bom-only.csv", "\u{feff}", &["is empty"]),
@@ -76,7 +80,7 @@ fn objects_without_content() {
 }
 
 #[test]
-fn objects_with_other_columns() {
+fn objects_with_other_columns_are_refused_and_held() {
     check(vec![
         refused("duplicate.csv", "id,name,amount,day,name\n1,a,1,2026-01-01,b\n", &["line 1", "`name`", "repeats"]),
         refused("duplicate-case.csv", "id,name,amount,day,Name\n1,a,1,2026-01-01,b\n", &["line 1", "`Name`"]),
@@ -96,7 +100,7 @@ fn objects_with_other_columns() {
 }
 
 #[test]
-fn objects_of_another_encoding() {
+fn objects_of_another_encoding_are_refused_and_held() {
     let utf16: Vec<u8> = good_file(1).encode_utf16().flat_map(u16::to_le_bytes).collect();
     check(vec![
         refused("utf16.csv", [&[0xff, 0xfe][..], &utf16].concat(), &["UTF-16", "deliver it as UTF-8"]),
@@ -111,7 +115,7 @@ fn objects_of_another_encoding() {
 }
 
 #[test]
-fn objects_that_break_off() {
+fn truncated_or_damaged_objects_are_refused_and_held() {
     let large = gzip(large_file());
     let packed = zstd::encode_all(large_file().as_bytes(), 1).unwrap();
     let mut damaged = large.clone();
@@ -131,7 +135,7 @@ fn objects_that_break_off() {
 }
 
 #[test]
-fn a_bad_object_beside_good_ones_is_the_only_one_that_waits() {
+fn a_bad_object_among_good_ones_is_the_only_one_held() {
     let lab = orders();
     land(&lab, "a.csv", good_file(0));
     land(&lab, "b.csv", "");
@@ -143,9 +147,9 @@ fn a_bad_object_beside_good_ones_is_the_only_one_that_waits() {
     assert_says(
         &message,
         &["b.csv", "is empty", "c.csv", "lacks column amount, day", "held"],
-        "both are named at once",
+        "both are named in one message",
     );
-    assert_eq!(lab.tables().len(), 0, "nothing was published beside bad objects");
+    assert_eq!(lab.tables().len(), 0, "nothing was published together with bad objects");
     assert_eq!(lab.held().len(), 2);
     let _ = lab.run().expect(Outcome::Published);
     assert_eq!(rows(&lab, SILVER, &["id"]), ["0", "1", "2", "3"]);
@@ -154,14 +158,14 @@ fn a_bad_object_beside_good_ones_is_the_only_one_that_waits() {
     fix_and_release(&lab);
 }
 
-/// A file put right at its old name is a new object; one that was right all along is released.
+/// A file that is corrected under its old name is a new object; a file that was right all along is released.
 fn fix_and_release(lab: &Lab) {
     land(lab, "b.csv", good_file(4));
     let _ = lab.run().expect(Outcome::Published);
-    assert_eq!(rows(lab, SILVER, &["id"]).len(), 6, "replaced by a good file, it needs no release");
+    assert_eq!(rows(lab, SILVER, &["id"]).len(), 6, "a file that is replaced by a good one needs no release");
     let held = lab.held();
     let still = held.iter().find(|held| held.uri.ends_with("/c.csv")).expect("c.csv is held");
     let _ = lab.sluice(&["source", "release", &still.id.to_string()]).expect_code(0);
     let (_, message) = error_of(&lab.run().expect(Outcome::Failed));
-    assert_says(&message, &["c.csv", "lacks column"], "released without a fix it is refused again");
+    assert_says(&message, &["c.csv", "lacks column"], "a file that is released without a fix is refused again");
 }

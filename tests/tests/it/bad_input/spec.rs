@@ -1,4 +1,4 @@
-//! Specs and contracts that cannot run: `check` and `run` both refuse them by name, before any file is looked at.
+//! Specs and contracts that cannot run: `check` and `run` both refuse them with a clear message, before any file is read.
 
 use std::fs;
 
@@ -25,16 +25,16 @@ fn edit(file: &'static str, from: &'static str, to: &'static str, says: &'static
     Edit { file, from, to, says }
 }
 
-/// Every problem that `sluice check --json` and `sluice run --json` tell; both must end with 1, and no lake may appear.
+/// The problems that `sluice check --json` and `sluice run --json` report; both must end with 1, and no lake may be created.
 fn problems(lab: &Lab, when: &str) -> [String; 2] {
     let mut command = lab.command(["check"]);
     command.arg(lab.pipeline()).arg("--json");
     let check = sluice_tests::sluice::Run::of(command).expect_code(1);
     let run = lab.run().expect_code(1);
     assert_eq!(lab.log_files(), Vec::<std::path::PathBuf>::new(), "{when}");
-    let told = |run: &sluice_tests::sluice::Run| -> String {
+    let problems_of = |run: &sluice_tests::sluice::Run| -> String {
         let text = run.stdout.trim();
-        let last = text.lines().last().unwrap_or_else(|| panic!("{when}: nothing is told: {run}"));
+        let last = text.lines().last().unwrap_or_else(|| panic!("{when}: nothing was reported: {run}"));
         let page: Value = serde_json::from_str(text).or_else(|_| serde_json::from_str(last)).unwrap();
         if let Some(problems) = page["problems"].as_array() {
             return problems.iter().map(|problem| problem.as_str().unwrap()).collect::<Vec<_>>().join("\n");
@@ -45,7 +45,7 @@ fn problems(lab: &Lab, when: &str) -> [String; 2] {
         let message = error["Cause"].as_str().or(error["message"].as_str()).or(page["message"].as_str());
         message.or(error.as_str()).unwrap_or_else(|| panic!("{when}: no message: {run}")).to_owned()
     };
-    [told(&check), told(&run)]
+    [problems_of(&check), problems_of(&run)]
 }
 
 fn check(edits: &[Edit]) {
@@ -60,7 +60,7 @@ fn check(edits: &[Edit]) {
 }
 
 #[test]
-fn specs_that_cannot_be_read() {
+fn specs_that_cannot_be_read_are_refused() {
     check(&[
         edit(SPEC, "domain: sales\n", "domain: sales\nsurprise: 1\n", &["pipeline.yaml", "surprise", "line 3"]),
         edit(SPEC, "format: csv }", "format: csv, fromat: csv }", &["pipeline.yaml", "fromat", "line 3"]),
@@ -76,7 +76,7 @@ fn specs_that_cannot_be_read() {
 }
 
 #[test]
-fn names_that_climb() {
+fn names_that_leave_their_folder_are_refused() {
     check(&[
         edit(SPEC, "domain: sales", "domain: ../sales", &["'../sales' is no domain name", "a-z"]),
         edit(SPEC, "pipeline: retail", "pipeline: ..", &["'..' is no pipeline name"]),
@@ -92,7 +92,7 @@ fn names_that_climb() {
 }
 
 #[test]
-fn specs_that_contradict_themselves_or_their_contract() {
+fn specs_that_contradict_themselves_or_their_contract_are_refused() {
     check(&[
         edit(
             SPEC,
@@ -140,7 +140,7 @@ fn specs_that_contradict_themselves_or_their_contract() {
 }
 
 #[test]
-fn sql_that_cannot_run() {
+fn sql_that_cannot_run_is_refused() {
     let silver = "mode: append";
     let gold = "SELECT name, SUM(amount) AS amount, COUNT(*) AS orders FROM silver.orders GROUP BY name";
     check(&[
@@ -184,7 +184,7 @@ fn sql_that_cannot_run() {
 }
 
 #[test]
-fn contracts_that_cannot_run() {
+fn contracts_that_cannot_run_are_refused() {
     check(&[
         edit(CONTRACT, "kind: DataContract", "kind: Data", &["table `orders`", "kind"]),
         edit(CONTRACT, "apiVersion: v3.2.0", "apiVersion: v9.0.0", &["table `orders`", "apiVersion"]),
@@ -215,7 +215,7 @@ fn contracts_that_cannot_run() {
 }
 
 #[test]
-fn gold_tables_that_read_each_other() {
+fn gold_tables_that_read_each_other_are_refused() {
     let circle = "gold:\n  - { table: a, contract: contracts/totals.yaml, sql: 'SELECT name, amount, orders FROM gold.b' }\n  \
                   - { table: b, contract: contracts/totals.yaml, sql: 'SELECT name, amount, orders FROM gold.c' }\n  \
                   - { table: c, contract: contracts/totals.yaml, sql: 'SELECT name, amount, orders FROM gold.a' }\n";
@@ -236,7 +236,7 @@ fn gold_tables_that_read_each_other() {
 }
 
 #[test]
-fn every_problem_is_told_at_once() {
+fn all_problems_are_reported_together() {
     let lab = orders();
     lab.edit_pipeline(SPEC, "mode: append", "mode: merge");
     lab.edit_pipeline(SPEC, "silver.orders GROUP", "silver.other GROUP");
@@ -246,7 +246,7 @@ fn every_problem_is_told_at_once() {
 }
 
 #[test]
-fn files_that_are_no_spec() {
+fn files_that_are_not_specs_are_refused() {
     let bombs = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n\
                  d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\n\
                  g: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f]\npipeline: *g\n";

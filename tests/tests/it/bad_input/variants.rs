@@ -1,11 +1,11 @@
-//! Ways to write a file that look bad and are not: every one brings the same rows.
+//! Valid ways to write a file that look wrong: every one gives the same rows.
 
 use sluice_core::run::Outcome;
 
 use super::{HEADER, gzip, row_counts};
 use crate::small::{BRONZE, QUARANTINE, SILVER, land, orders, orders_with, rows};
 
-/// The file that all variants say the same as.
+/// The file to which all variants are equivalent.
 const PLAIN: &str = "id,name,amount,day\n1,ann,1.50,2026-01-01\n2,\"b, \"\"c\"\"\",-2.00,\n";
 /// Its rows in silver.
 const ROWS: [&str; 2] = ["1|ann|1.50|2026-01-01|1", "2|b, \"c\"|-2.00|NULL|2"];
@@ -39,7 +39,7 @@ fn variants() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn every_variant_brings_the_same_rows() {
+fn every_variant_gives_the_same_rows() {
     let lab = orders();
     let variants = variants();
     for (name, bytes) in &variants {
@@ -54,7 +54,7 @@ fn every_variant_brings_the_same_rows() {
     }
     assert_eq!(silver.len(), 2 * variants.len());
     assert!(!lab.tables().contains_key(QUARANTINE));
-    // What the contract does not know is kept where everything is kept.
+    // Bronze also keeps columns that the contract does not have.
     let extra = rows(&lab, BRONZE, &["_source_file", "colour", "Größe"]);
     assert!(extra.iter().any(|row| row.ends_with("extra-columns.csv|red|9")), "{extra:?}");
     assert!(extra.iter().any(|row| row.ends_with("plain.csv|NULL|NULL")), "{extra:?}");
@@ -62,7 +62,7 @@ fn every_variant_brings_the_same_rows() {
 }
 
 #[test]
-fn another_delimiter_and_quote_are_a_matter_of_the_spec() {
+fn delimiter_and_quote_can_be_set_in_the_spec() {
     let spec = crate::small::ORDERS.replace("format: csv", "format: csv, csv: { delimiter: ';', quote: \"'\" }");
     let lab = orders_with(&spec);
     land(&lab, "a.csv", "id;name;amount;day\n1;'a;\"b''c';1.50;2026-01-01\n");
@@ -107,7 +107,7 @@ fn a_header_alone_is_a_day_without_orders() {
     land(&lab, "c.csv", HEADER.trim_end());
     land(&lab, "d.csv.gz", gzip(format!("\u{feff}{}", HEADER.replace('\n', "\r\n"))));
     let _ = lab.run().expect(Outcome::Published);
-    assert_eq!(lab.content(), before, "no row came and none went");
+    assert_eq!(lab.content(), before, "no row was added or removed");
     let _ = lab.run().expect(Outcome::Skipped);
 }
 
@@ -138,11 +138,14 @@ fn a_field_of_ten_megabytes_is_a_value_like_any_other() {
     land(&lab, "a.csv", file);
     let _ = lab.run().expect(Outcome::Published);
     let names = rows(&lab, SILVER, &["id", "name"]);
-    assert!(names == [format!("1|{long}"), format!("3|{quoted}"), "5|last".to_owned()], "long values come back whole");
+    assert!(
+        names == [format!("1|{long}"), format!("3|{quoted}"), "5|last".to_owned()],
+        "long values are kept completely"
+    );
     let refused = rows(&lab, QUARANTINE, &["_source_row", "_raw"]);
     let places: Vec<&str> = refused.iter().map(|row| &row[..2]).collect();
     assert_eq!(places, ["2|", "4|"]);
-    assert!(refused.iter().all(|row| row.contains(&digits)), "refused values are kept whole");
+    assert!(refused.iter().all(|row| row.contains(&digits)), "quarantined values are kept completely");
     for log in lab.log_files() {
         let size_bytes = std::fs::metadata(lab.lake().join(&log)).unwrap().len();
         assert!(size_bytes < 100_000, "{}: {size_bytes} bytes: statistics must cut long values", log.display());

@@ -1,4 +1,4 @@
-//! Pipelines that change after their first run: bronze takes everything, silver refuses what breaks it, by name.
+//! Pipelines that change after their first run: bronze accepts all changes, silver refuses breaking ones with a clear message.
 
 use sluice_core::name::TableRef;
 use sluice_core::run::Outcome;
@@ -20,7 +20,7 @@ fn published(spec: &str) -> Lab {
 }
 
 #[test]
-fn bronze_takes_new_columns_and_records_them() {
+fn bronze_accepts_new_columns_and_records_them() {
     let lab = orders();
     let steps = Steps::new(&lab);
     let bronze: TableRef = BRONZE.parse().unwrap();
@@ -32,10 +32,10 @@ fn bronze_takes_new_columns_and_records_them() {
     land(&lab, "b.csv", "id,name,colour,amount,day,Größe in m\n3,c,red,1,2026-01-01,2\n");
     assert_eq!(changes(steps.run().unwrap()), ["column `colour` is new", "column `Größe in m` is new"]);
     land(&lab, "c.csv", FIRST.replace("1,ann", "4,dan"));
-    assert_eq!(changes(steps.run().unwrap()), Vec::<String>::new(), "columns that are gone are null");
+    assert_eq!(changes(steps.run().unwrap()), Vec::<String>::new(), "columns that disappeared are null");
     let found = rows(&lab, BRONZE, &["id", "colour", "Größe in m"]);
     assert_eq!(found, ["1|NULL|NULL", "2|NULL|NULL", "2|NULL|NULL", "3|red|2", "4|NULL|NULL"]);
-    assert_eq!(rows(&lab, SILVER, &["id"]).len(), 5, "silver does not mind");
+    assert_eq!(rows(&lab, SILVER, &["id"]).len(), 5, "silver is not affected");
 }
 
 /// Changes the contract of a published table in a way that breaks it.
@@ -51,14 +51,18 @@ fn check_refused(from: &str, to: &str, says: &[&str]) {
     assert_says(&message, &[SILVER], to);
     assert_says(&message, says, to);
     assert_eq!((lab.content(), lab.log_files()), (before, logs), "{to}");
-    assert_eq!(lab.held(), [], "{to}: the file is not to blame");
+    assert_eq!(lab.held(), [], "{to}: the file is not held for it");
     std::fs::write(lab.pipeline().join(CONTRACT), contract).unwrap();
     let _ = lab.run().expect(Outcome::Published);
-    assert_eq!(rows(&lab, SILVER, &["id"]), ["1", "2", "2", "3"], "{to}: put right, the run goes through");
+    assert_eq!(
+        rows(&lab, SILVER, &["id"]),
+        ["1", "2", "2", "3"],
+        "{to}: after the contract is corrected, the run is published"
+    );
 }
 
 #[test]
-fn silver_refuses_what_breaks_it() {
+fn silver_refuses_a_breaking_change_of_its_contract() {
     let day = "      - { name: day, logicalType: date }\n";
     let amount = "physicalType: 'DECIMAL(10,2)'";
     check_refused("name: day, logicalType: date", "name: day, logicalType: string", &["`day`", "keep the type"]);
@@ -89,7 +93,7 @@ fn silver_refuses_what_breaks_it() {
 }
 
 #[test]
-fn silver_takes_a_new_optional_column_in_every_mode() {
+fn silver_accepts_a_new_optional_column_in_every_mode() {
     for mode in ["mode: append", "mode: replace", MERGE, SCD2] {
         let lab = published(&spec(mode));
         let day = "      - { name: day, logicalType: date }\n";
@@ -117,7 +121,7 @@ fn a_silver_table_that_is_added_later_is_filled_from_bronze() {
     let lab = published(ORDERS);
     land(&lab, "b.csv", format!("{FIRST}x,bad,1,2026-01-03\n9,short\n"));
     let _ = lab.run().expect(Outcome::Published);
-    // The files are long gone: bronze has every record.
+    // The files no longer exist, but bronze has every record.
     sluice_tests::files::remove_folder(&lab.landing());
     std::fs::create_dir_all(lab.landing()).unwrap();
     let added = "silver:\n  - table: names\n    contract: contracts/names.yaml\n    columns: { id: id, name: name }\n    \
@@ -135,7 +139,7 @@ fn a_silver_table_that_is_added_later_is_filled_from_bronze() {
     assert_eq!(rows(&lab, "quarantine/sales/names", &["_source_row"]), ["3", "4"], "{run}");
     let after = lab.tables();
     for table in [BRONZE, SILVER] {
-        assert_eq!(after[table], before[table], "{table} is as it was");
+        assert_eq!(after[table], before[table], "{table} is unchanged");
     }
     let _ = lab.run().expect(Outcome::Skipped);
     land(&lab, "c.csv", FIRST);

@@ -1,4 +1,4 @@
-//! Source formats: the same orders come out of every one, plain and packed.
+//! Source formats: every format gives the same orders, plain and compressed.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use sluice_tests::lab::Lab;
 use crate::small::{BRONZE, ORDERS, Python, QUARANTINE, SILVER, assert_says, error_of, land, orders_with, rows};
 
 const SHOWN: [&str; 5] = ["id", "name", "amount", "day", "_source_row"];
-/// What every file says.
+/// The rows of every file.
 const ROWS: [&str; 3] = ["1|ann|1.50|2026-01-01|1", "2|b \"c\", ü|-2.00|NULL|2", "3|NULL|0.00|2026-01-03|3"];
 const NDJSON: &str = concat!(
     "{\"id\": 1, \"name\": \"ann\", \"amount\": 1.50, \"day\": \"2026-01-01\"}\n",
@@ -27,7 +27,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Lands each file in one lake, runs once, and compares what came of each.
+/// Delivers all files to one lake, runs once, and compares the rows of each.
 fn check(format: &str, files: &[(&str, Vec<u8>)]) {
     let lab = lab(format);
     for (name, bytes) in files {
@@ -46,7 +46,7 @@ fn check(format: &str, files: &[(&str, Vec<u8>)]) {
 }
 
 #[test]
-fn ndjson() {
+fn ndjson_gives_the_same_rows_plain_and_packed() {
     let crlf = NDJSON.replace('\n', "\r\n");
     check(
         "ndjson",
@@ -61,7 +61,7 @@ fn ndjson() {
 }
 
 #[test]
-fn json() {
+fn json_gives_the_same_rows_plain_and_packed() {
     let array = format!("[{}]", NDJSON.trim_end().replace('\n', ","));
     let spaced = format!(" [\n  {}\n]\n", NDJSON.trim_end().replace('\n', ",\n  "));
     check(
@@ -77,7 +77,7 @@ fn json() {
     );
 }
 
-/// Writes Parquet files the way pyarrow does, in `folder`.
+/// Writes Parquet files with pyarrow into `folder`.
 const PARQUET: &str = "
 import datetime as d, decimal, pyarrow as pa, pyarrow.parquet as pq
 days = [d.date(2026, 1, 1), None, d.date(2026, 1, 3)]
@@ -101,8 +101,11 @@ pq.write_table(table.slice(0, 0), f'{folder}/no-rows.parquet')
 ";
 
 #[test]
-fn parquet() {
-    let Some(python) = Python::or_skip("modes::formats::parquet") else { return };
+fn parquet_gives_the_same_rows_and_is_refused_when_packed_or_cut() {
+    let Some(python) = Python::or_skip("modes::formats::parquet_gives_the_same_rows_and_is_refused_when_packed_or_cut")
+    else {
+        return;
+    };
     let lab = lab("parquet");
     python.run(&format!("folder = {:?}\n{PARQUET}", lab.landing().display().to_string()));
     let run = lab.run().expect(Outcome::Published);
@@ -116,9 +119,12 @@ fn parquet() {
     assert_eq!(found.len(), ROWS.len() * names.len());
     let bronze = rows(&lab, BRONZE, &["_source_file", "_source_row", "at", "flag"]);
     let first = bronze.iter().find(|row| row.contains("/zstd.parquet|1|")).unwrap();
-    assert!(first.ends_with("|2026-01-01T10:00:00.000000Z|true"), "what has no contract is kept as text: {first}");
+    assert!(
+        first.ends_with("|2026-01-01T10:00:00.000000Z|true"),
+        "columns without a contract are kept as text: {first}"
+    );
 
-    // Whole Parquet files that are packed, cut or no Parquet at all are refused by name.
+    // Files that are compressed as a whole, truncated, or not Parquet at all are refused with a clear message.
     let good = std::fs::read(lab.landing().join("zstd.parquet")).unwrap();
     let bad: [(&str, Vec<u8>, &str); 3] = [
         ("packed.parquet.gz", gzip(&good), "deliver it unpacked"),
@@ -164,8 +170,8 @@ fn a_json_document_with_a_fault_is_refused_with_its_place() {
     assert_eq!(lab.held().len(), 1);
 }
 
-/// A key that no record has is as if it were null everywhere, whatever is read in one piece; only CSV and Parquet name
-/// their columns once for all records.
+/// A key that no record has counts as null everywhere, independent of the batches; only CSV and Parquet name their columns
+/// once for all records.
 #[test]
 fn keys_that_no_record_has_are_null() {
     let lab = lab("ndjson");
@@ -177,9 +183,9 @@ fn keys_that_no_record_has_are_null() {
 }
 
 #[test]
-fn keys_that_come_late_are_null_before() {
+fn a_key_that_first_appears_late_is_null_before() {
     let lab = lab("ndjson");
-    // More than one batch of the reader, with a key that comes in the last one.
+    // More than one batch of the reader, with a key that first appears in the last batch.
     let mut file = String::new();
     let pad = "x".repeat(60_000);
     for id in 0..700 {
@@ -194,7 +200,7 @@ fn keys_that_come_late_are_null_before() {
     assert!(named.contains(&"late|2026-01-01".to_owned()));
 }
 
-/// The landing folder may hold deeper folders.
+/// The landing folder may have subfolders.
 #[test]
 fn folders_below_the_landing_folder_are_read() {
     let lab = lab("ndjson");

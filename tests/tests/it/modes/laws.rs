@@ -1,4 +1,4 @@
-//! Laws of merge and scd2: the tables do not depend on the order of files, the split into runs or repeated delivery.
+//! Properties of merge and scd2: the tables do not depend on the order of files, the split into runs or repeated delivery.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ fn records() -> impl Strategy<Value = Vec<Record>> {
     prop::collection::vec((id, day, 0..100_u8), 0..6)
 }
 
-/// Files by number, and two ways to deliver them: per run the files that arrive, with files that are there again.
+/// Files by number, and two ways to deliver them: the files that arrive for each run, some of them repeatedly.
 fn deliveries() -> impl Strategy<Value = (Vec<Vec<Record>>, [Vec<Vec<usize>>; 2])> {
     prop::collection::vec(records(), 1..6).prop_flat_map(|files| {
         let count = files.len();
@@ -31,7 +31,7 @@ fn deliveries() -> impl Strategy<Value = (Vec<Vec<Record>>, [Vec<Vec<usize>>; 2]
     })
 }
 
-/// Cuts an order of files into runs, and delivers some files again in the last run.
+/// Splits an order of files into runs, and delivers some files again in the last run.
 fn split((order, sizes, again): (Vec<usize>, Vec<usize>, Vec<usize>)) -> Vec<Vec<usize>> {
     let (mut runs, mut rest) = (Vec::new(), order.as_slice());
     for size in sizes {
@@ -67,7 +67,7 @@ fn deliver(mode: &str, files: &[Vec<Record>], runs: &[Vec<usize>]) -> (Lab, RowC
         let Some(changeset) = steps.run() else { continue };
         for change in changeset.tables.iter().filter(|change| change.table == silver) {
             let RowCounts { source, replaced, staged, quarantined, collapsed } = change.rows;
-            assert_eq!(source + replaced, staged + quarantined + collapsed, "every row is in one place");
+            assert_eq!(source + replaced, staged + quarantined + collapsed, "every row is in exactly one place");
             sum.source += source;
             sum.replaced += replaced;
             sum.staged += staged;

@@ -1,4 +1,4 @@
-//! Partitioned silver tables: every value reads back as it was, for Sluice and for two other readers.
+//! Partitioned silver tables: every value reads back unchanged, for Sluice and for two other readers.
 
 use sluice_core::run::Outcome;
 use sluice_tests::judges::Judges;
@@ -8,7 +8,7 @@ use crate::small::{Python, QUARANTINE, land, rows};
 
 const TABLE: &str = "silver/sales/orders";
 
-/// A pipeline whose silver table is partitioned by one column of a type.
+/// A pipeline whose silver table is partitioned by one column of this type.
 fn partitioned(kind: &str, mode: &str) -> Lab {
     let spec = format!(
         "pipeline: retail\ndomain: sales\nsource: {{ prefix: landing/orders, format: ndjson }}\nbronze: {{ table: orders }}\n\
@@ -63,7 +63,7 @@ fn check(kind: &str, values: &[Option<&str>]) {
 }
 
 #[test]
-fn texts_of_any_kind_are_partition_values() {
+fn texts_of_any_kind_read_back_as_partition_values() {
     let texts = [
         "north",
         "New York",
@@ -96,16 +96,16 @@ fn texts_of_any_kind_are_partition_values() {
 }
 
 #[test]
-fn values_of_every_type_are_partition_values() {
+fn values_of_every_supported_type_read_back_as_partition_values() {
     check("logicalType: date", &[Some("2026-01-01"), Some("1999-12-31"), Some("0001-01-01"), None]);
     check("logicalType: integer, physicalType: INT", &[Some("7"), Some("-7"), Some("0"), None]);
     check("logicalType: integer, physicalType: BIGINT", &[Some("9223372036854775807"), Some("-1"), None]);
     check("logicalType: boolean", &[Some("true"), Some("false"), None]);
 }
 
-/// Readers do not agree on the texts of other types, and a table with a partition per instant helps nobody.
+/// Readers disagree on the texts of other types, and a table with one partition per instant is useless.
 #[test]
-fn types_whose_texts_readers_take_differently_are_refused() {
+fn partition_types_that_readers_write_differently_are_refused() {
     for kind in ["logicalType: timestamp", "logicalType: number", "logicalType: number, physicalType: 'DECIMAL(10,2)'"]
     {
         let lab = partitioned(kind, "mode: append");
@@ -121,9 +121,9 @@ fn types_whose_texts_readers_take_differently_are_refused() {
     }
 }
 
-/// Delta has no partition value for empty text: every reader would take it for null. It is refused, not changed.
+/// Delta has no partition value for empty text: every reader would read null. It is refused, not changed.
 #[test]
-fn an_empty_text_is_no_partition_value() {
+fn an_empty_text_is_refused_as_a_partition_value() {
     let lab = partitioned("logicalType: string", "mode: append");
     land(&lab, "a.json", "{\"id\": 1, \"part\": \"x\", \"seen\": 1}\n{\"id\": 2, \"part\": \"\", \"seen\": 1}\n");
     let _ = lab.run().expect(Outcome::Published);
@@ -154,7 +154,7 @@ fn a_key_moves_from_one_partition_to_another() {
 }
 
 #[test]
-fn history_is_kept_in_partitions_too() {
+fn scd2_keeps_history_in_partitioned_tables() {
     let spec = |kind: &str| {
         let lab = partitioned("logicalType: string", "mode: scd2\n    keys: [id]\n    latest_by: seen");
         lab.edit_pipeline("contracts/orders.yaml", "name: seen, logicalType: integer, physicalType: BIGINT", kind);

@@ -1,4 +1,4 @@
-//! Every kind of rule that is executed: what breaks it once is told as exactly that.
+//! Every kind of rule that is executed: a value that breaks it once is reported as exactly that.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use sluice_tests::lab::Lab;
 
 use crate::small::{QUARANTINE, SILVER, contract, lab, land, rows};
 
-/// A column with a rule on its rows: its declaration, a good value, a value that breaks it, and the rule broken.
+/// A column with a rule on its rows: its declaration, a good value, a value that breaks it, and the broken rule.
 struct RowRule {
     column: &'static str,
     good: &'static str,
@@ -21,7 +21,7 @@ fn rule(column: &'static str, good: &'static str, bad: &'static str, broken: &'s
     RowRule { column, good, bad, broken }
 }
 
-/// One rule of every kind that looks at rows. The name of each column comes first.
+/// One rule of every kind that checks rows. The name of each column comes first.
 fn row_rules() -> Vec<RowRule> {
     vec![
         rule("name: required, logicalType: string, required: true", "x", "", "required.required"),
@@ -204,11 +204,11 @@ fn each_row_rule_sends_its_row_to_quarantine() {
         let mark = format!("{}|", place + 2);
         let row =
             refused.iter().find_map(|row| row.strip_prefix(&mark)).unwrap_or_else(|| panic!("row {mark}: {refused:?}"));
-        let told: Vec<Value> = serde_json::from_str(row).unwrap();
-        assert_eq!(told.len(), 1, "{column}: {row}");
-        let (rule, name) = (told[0]["rule"].as_str(), told[0]["column"].as_str());
+        let reported: Vec<Value> = serde_json::from_str(row).unwrap();
+        assert_eq!(reported.len(), 1, "{column}: {row}");
+        let (rule, name) = (reported[0]["rule"].as_str(), reported[0]["column"].as_str());
         assert_eq!((rule, name), (Some(*broken), Some(name_of(column))), "{row}");
-        let shown = told[0]["value"].as_str().unwrap_or("");
+        let shown = reported[0]["value"].as_str().unwrap_or("");
         assert!(
             shown == *bad || shown.parse::<f64>().ok() == bad.parse::<f64>().ok(),
             "{column}: shows {shown} for {bad}"
@@ -217,7 +217,7 @@ fn each_row_rule_sends_its_row_to_quarantine() {
     let listed: BTreeMap<String, u64> = lab.quarantines().remove(0).rules;
     let expected: BTreeMap<String, u64> = rules.iter().map(|rule| (rule.broken.to_owned(), 1)).collect();
     assert_eq!(listed, expected, "one row for each rule");
-    // The gate counts the same rules on what was staged, and finds nothing.
+    // The audit evaluates the same rules on the staged rows, and finds nothing.
     let verdict = lab.verdict(&run.run_id(), 1);
     assert_eq!(verdict.decision, Decision::Passed);
     let audited: Vec<&str> = verdict.tables[0].rules.iter().map(|rule| rule.rule.as_str()).collect();
@@ -226,7 +226,7 @@ fn each_row_rule_sends_its_row_to_quarantine() {
     }
 }
 
-/// A rule on the table: its declaration, what the data has, what is expected, and whether it holds.
+/// A rule of the table: its declaration, the observed value, the expected value, and whether it holds.
 type DatasetRule = (&'static str, &'static str, &'static str, bool);
 
 /// Rules of column `v`, which has the values 1, 1, 2, n/a, x, null, null, and of `k`, which has 1 to 7 with 7 twice.
@@ -283,7 +283,7 @@ const OF_TABLE: [DatasetRule; 13] = [
 const DATA: [&str; 2] = ["k,v\n1,1\n2,1\n3,2\n4,n/a\n", "k,v\n5,x\n6,\n7,\n7,z\n"];
 
 #[test]
-fn each_dataset_rule_is_judged_by_every_operator_and_unit() {
+fn each_dataset_rule_is_evaluated_with_every_operator_and_unit() {
     let numbered = |list: &[DatasetRule], prefix: &str| -> Vec<String> {
         list.iter().enumerate().map(|(n, (rule, ..))| format!("id: {prefix}{n}, severity: warning, {rule}")).collect()
     };
@@ -302,7 +302,7 @@ fn each_dataset_rule_is_judged_by_every_operator_and_unit() {
     let all = all.chain(OF_TABLE.iter().enumerate().map(|(n, rule)| (format!("table_{n}"), rule)));
     for (id, (text, observed, expected, passed)) in all {
         let found = verdict.tables[0].rules.iter().find(|rule| rule.rule == id);
-        let found = found.unwrap_or_else(|| panic!("{text} is not judged: {verdict:?}"));
+        let found = found.unwrap_or_else(|| panic!("{text} is not in the verdict: {verdict:?}"));
         assert_eq!(
             (found.observed.as_str(), found.expected.as_str(), found.passed),
             (*observed, *expected, *passed),
@@ -313,7 +313,7 @@ fn each_dataset_rule_is_judged_by_every_operator_and_unit() {
 }
 
 #[test]
-fn keys_and_error_rules_on_the_table_reject() {
+fn a_broken_key_or_error_rule_of_the_table_rejects_the_run() {
     let check = |columns: &[&str], quality: &[&str], file: &str, broken: &[(&str, &str, &str)]| {
         let lab = with_columns(columns, quality, "");
         land(&lab, "a.csv", file);
@@ -365,7 +365,7 @@ fn keys_and_error_rules_on_the_table_reject() {
 
 /// Decimals are keys, groups and distinct values like any other.
 #[test]
-fn decimals_are_keys_and_groups() {
+fn decimals_work_as_keys_groups_and_distinct_values() {
     let spec =
         crate::small::ORDERS.replace("mode: append", "mode: merge\n    keys: [amount]\n    latest_by: day").replace(
             "SELECT name, SUM(amount) AS amount, COUNT(*) AS orders FROM silver.orders GROUP BY name",

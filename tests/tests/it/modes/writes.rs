@@ -1,4 +1,4 @@
-//! What append, replace, merge and scd2 do with the rows of one run after the other.
+//! What append, replace, merge and scd2 do with the rows of consecutive runs.
 
 use sluice_core::name::TableRef;
 use sluice_core::run::{Outcome, RowCounts};
@@ -7,7 +7,7 @@ use sluice_tests::lab::Lab;
 
 use crate::small::{BRONZE, GOLD, ORDERS, QUARANTINE, SILVER, Steps, land, orders_with, rows};
 
-/// Columns that tests look at.
+/// The columns that the tests compare.
 const SHOWN: [&str; 4] = ["id", "name", "amount", "day"];
 
 /// The pipeline of orders in another mode.
@@ -96,13 +96,13 @@ fn merge_keeps_the_newest_row_of_each_key() {
                 [3, 0, 2, 0, 1],
                 &["1|tie|1.00|2026-01-02", "2|x|1.00|2026-01-01"],
             ),
-            // Older by the business column, newer, and a tie of a file that sorts before: only the newer one wins.
+            // An older and a newer row by the business column, and a tie in a file that sorts earlier: only the newer one wins.
             step(
                 &[("a.csv", "1,late,1,2026-01-01\n2,newer,1,2026-01-05\n1,tie of a,1,2026-01-02\n3,new,1,\n")],
                 [4, 2, 3, 0, 3],
                 &["1|tie|1.00|2026-01-02", "2|newer|1.00|2026-01-05", "3|new|1.00|NULL"],
             ),
-            // A tie of a file that sorts behind wins; a row without a time loses to one with any.
+            // A tie in a file that sorts later wins; a row without a time loses to any row with a time.
             step(
                 &[("c.csv", "1,tie of c,1,2026-01-02\n2,none,1,\n3,timed,1,1999-01-01\nx,bad,1,\n")],
                 [4, 3, 3, 1, 3],
@@ -129,7 +129,7 @@ fn scd2_keeps_every_version_of_each_key() {
                     "2|two|2026-01-01|2026-01-01T00:00:00Z|NULL|true",
                 ],
             ),
-            // A version that comes late is put between the two it belongs between.
+            // A version that arrives late is inserted between its neighbours.
             step(
                 &[("a.csv", "1,between,1,2026-01-02\n1,before,1,2025-12-31\n")],
                 [2, 3, 5, 0, 0],

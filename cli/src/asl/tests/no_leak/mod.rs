@@ -1,9 +1,9 @@
-//! No way through the definition leaves a cluster: a model of EMR and of the functions' contract, the real definition, the
+//! No path through the definition leaves a cluster running: a model of EMR and of the functions' contract, the real definition, the
 //! real interpreter, and every disturbance at every point from the first call of start-emr on.
 //!
 //! Four nets catch clusters: the definition itself (every failure leads through TerminateAfterFailure, every done step
 //! through TerminateEmr), the rule that answers failed, timed-out and aborted executions, EMR's idle auto-termination, and
-//! the sweeper. [`PROMISES`] says for each choice of nets what is let through; everything else must be caught.
+//! the sweeper. [`PROMISES`] lists what each combination of nets lets through; everything else must be caught.
 
 mod stage;
 mod story;
@@ -37,7 +37,7 @@ impl Path {
         self.disturbances.iter().any(|(point, disturbance)| matches(point, *disturbance))
     }
 
-    /// A call did its work when the execution was over.
+    /// A call did its work after the execution had ended.
     fn is_late(&self) -> bool {
         use Disturbance::{Abort, Hang, Overdue};
         self.has(|_, disturbance| {
@@ -60,13 +60,13 @@ impl Path {
         if nets.rule && !end.has_succeeded() && !end.has_dead_terminate {
             end.emr.terminate_run();
         }
-        // After the rule: before it, they would be calls that did their work in time.
+        // These calls finish after the rule has run; before it, they would be calls that did their work in time.
         end.land_late_calls();
         if nets.idle {
             end.emr.end_idle();
         }
         if nets.sweeper {
-            // It comes again and again, so that a broken terminate only delays it.
+            // The sweeper runs repeatedly, so a broken terminate only delays it.
             end.emr.terminate_run();
         }
         end.emr.alive()
@@ -104,7 +104,7 @@ const PROMISES: [Promise; 12] = [
     Promise { nets: nets(true, false, true, true), lets_through: None },
     Promise { nets: nets(true, true, false, true), lets_through: None },
     Promise { nets: nets(false, false, false, true), lets_through: None },
-    // Without the sweeper: an endless step keeps its cluster only when terminate is broken to the end.
+    // Without the sweeper, an endless step keeps its cluster only when terminate stays broken until the end.
     Promise {
         nets: nets(true, true, true, false),
         lets_through: Some(|path| path.is_endless && path.end.has_dead_terminate),
@@ -177,7 +177,7 @@ fn disturbances(point: &Point) -> Vec<Disturbance> {
     all
 }
 
-/// What may happen after something has happened already: one of each kind.
+/// The second disturbances that are tried: one of each kind.
 fn second_disturbances(point: &Point) -> Vec<Disturbance> {
     use Disturbance::{Abort, Dead, Error, Hang};
     if point.function.is_none() {
@@ -223,7 +223,7 @@ fn explore(
     ControlFlow::Continue(())
 }
 
-/// Every state that may follow the first call of start-emr.
+/// Every state that can follow the first call of start-emr.
 fn states_of_the_branch(machine: &StateMachine) -> BTreeSet<String> {
     let mut reached = BTreeSet::new();
     let mut open = vec!["StartEmr"];
@@ -235,7 +235,7 @@ fn states_of_the_branch(machine: &StateMachine) -> BTreeSet<String> {
     reached
 }
 
-/// Whether `machine` with these nets leaves a cluster that they do not let through.
+/// Whether `machine` with these nets leaves a cluster that the promises do not allow.
 fn has_unexpected_leak(machine: &StateMachine, promise: &Promise) -> bool {
     let mut visit = |path: &Path| {
         let is_known = promise.lets_through.is_some_and(|lets_through| lets_through(path));
@@ -244,7 +244,7 @@ fn has_unexpected_leak(machine: &StateMachine, promise: &Promise) -> bool {
     Story::all().iter().any(|story| explore(machine, story, false, &mut visit).is_break())
 }
 
-/// The model sees each hole that somebody could tear into the definition: with its own net alone, a cluster stays.
+/// The model finds each hole that an edit could make in the definition: with the definition's own net alone, a cluster stays.
 #[test]
 fn a_hole_in_the_definition_is_found() {
     let promise = PROMISES.iter().find(|promise| promise.nets.is_catch_alone()).unwrap();
@@ -268,7 +268,7 @@ fn a_hole_in_the_definition_is_found() {
     check("a done step past terminate", &|states| {
         let choices = states["EtlStatus"]["Choices"].as_array_mut().unwrap();
         choices[0]["Next"] = json!("QualityCheck");
-        // Keeps the state in the graph, on a way that nobody takes.
+        // Keeps the state in the graph, on a path that no run takes.
         choices.push(json!({ "Variable": "$.etl.status", "StringEquals": "never", "Next": "TerminateEmr" }));
     });
     check("a failure that terminates nothing", &|states| {
@@ -277,7 +277,7 @@ fn a_hole_in_the_definition_is_found() {
 }
 
 #[test]
-fn no_way_through_the_branch_leaves_a_cluster() {
+fn no_path_through_the_branch_leaves_a_cluster() {
     let (with_catch, without_catch) = (parse(&definition()), without_catch_net());
     let mut paths_by_state: BTreeMap<String, u64> = BTreeMap::new();
     let mut leaks = [0_u64; PROMISES.len()];
@@ -311,7 +311,7 @@ fn no_way_through_the_branch_leaves_a_cluster() {
         }
     }
     for (promise, leaks) in PROMISES.iter().zip(leaks) {
-        // What is said to be let through really is: the model can leak.
+        // What the promises allow really happens, so the model can leak.
         assert_eq!(promise.lets_through.is_some(), leaks > 0, "{:?}: {leaks} leaks", promise.nets);
     }
     let branch = states_of_the_branch(&with_catch);
@@ -319,7 +319,7 @@ fn no_way_through_the_branch_leaves_a_cluster() {
     assert_eq!(
         branch.difference(&disturbed).collect::<Vec<_>>(),
         Vec::<&String>::new(),
-        "states that nothing disturbs"
+        "states without a disturbance"
     );
     let total: u64 = paths_by_state.values().sum();
     println!("{total} disturbances: {paths_by_state:?}");

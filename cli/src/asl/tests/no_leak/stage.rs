@@ -21,18 +21,18 @@ const PAST_EVERY_DEADLINE: SignedDuration = SignedDuration::from_hours(1000);
 pub(super) enum Effect {
     No,
     Yes,
-    /// After the execution has ended: the function ran on when nobody waited for it any more.
+    /// After the execution has ended: the function continued although nobody waited for it any more.
     Late,
 }
 
 /// What happens at a point of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Disturbance {
-    /// The call answers this error.
+    /// The call returns this error.
     Error(&'static str, Effect),
     /// The call never answers: `States.Timeout`.
     Hang(Effect),
-    /// An answer without a single field: `States.Runtime`, which no Catch sees.
+    /// An answer without any field: `States.Runtime`, which no Catch handles.
     Malformed,
     /// This call and all later ones of its function fail.
     Dead,
@@ -69,7 +69,7 @@ impl End {
     /// Lets the calls that nobody waited for do their work.
     pub(super) fn land_late_calls(&mut self) {
         for (function, payload) in std::mem::take(&mut self.late) {
-            // Nobody hears the answer.
+            // Nobody receives the answer.
             let _ = call_emr(&mut self.emr, &function, &payload);
         }
     }
@@ -103,7 +103,7 @@ struct Stage {
     abort: tokio::sync::watch::Sender<bool>,
 }
 
-/// Runs the definition. Functions that are not about clusters answer `answers` in order, the last one for ever.
+/// Runs the definition. Functions that do not handle clusters return `answers` in order; the last one repeats.
 pub(super) fn play(
     machine: &StateMachine,
     emr: Emr,
@@ -149,7 +149,7 @@ impl Stage {
 }
 
 impl Inner {
-    /// Notes that the execution is here, and tells what happens here.
+    /// Records that the execution reached this point, and returns the disturbance planned for it.
     fn arrive(&mut self, function: Option<&str>) -> Option<Disturbance> {
         let number = self.points.len();
         self.points.push(Point { state: self.state.clone(), function: function.map(str::to_owned) });

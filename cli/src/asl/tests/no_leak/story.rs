@@ -1,4 +1,4 @@
-//! The undisturbed ways through the branch, each with the functions' answers that lead there.
+//! The undisturbed paths through the branch, each with the answers of the functions that lead there.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -35,7 +35,7 @@ impl Story {
         self
     }
 
-    /// quality-check finds a changed source, and Replan answers this.
+    /// quality-check finds a changed source, and Replan returns this.
     fn replanned(name: &'static str, answer: Answer) -> Self {
         let changed = [Answer::Fail("SourceChanged"), verdict("passed")];
         Self::new(name)
@@ -67,7 +67,7 @@ impl Story {
             Self::replanned("replanned on Spark", planned_on("emr", 2, "planned")),
             Self::new("rejected").with("quality-check", [verdict("rejected")]),
             Self::new("odd verdict").with("quality-check", [verdict("odd")]),
-            Self::new("nobody told").with("notify", [Answer::Fail("Internal")]),
+            Self::new("notification lost").with("notify", [Answer::Fail("Internal")]),
             Self::new("overtaken").with("publish", [Answer::Fail("CommitConflict"), uri("receipt")]).with(
                 "validate",
                 [planned_on("emr", 1, "planned"), planned_on("emr", 2, "planned"), Answer::Fail("CommitConflict")],

@@ -1,4 +1,4 @@
-//! EMR and the functions as far as clusters go: what each call makes, finds or ends. Nothing here knows the definition.
+//! EMR and the functions, as far as clusters are concerned: what each call creates, finds or ends. Independent of the definition.
 
 use serde_json::{Value, json};
 
@@ -8,17 +8,17 @@ use super::super::pipeline::run_ref;
 /// The polls after which a cluster is ready, and after which a step is done.
 const POLLS: u64 = 2;
 
-/// What becomes of the clusters of a run.
+/// What happens to the clusters of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClusterStory {
     Ready,
     NeverReady,
-    /// Answers a status that nobody knows.
+    /// Returns an unknown status.
     Odd,
     Dies,
 }
 
-/// What becomes of its steps.
+/// What happens to its steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StepStory {
     Completes,
@@ -55,7 +55,7 @@ impl Emr {
         self.clusters.iter().filter(|cluster| cluster.is_alive).count()
     }
 
-    /// The function `start-emr`: makes the cluster of the attempt unless it is there.
+    /// The function `start-emr`: creates the cluster of the attempt unless it exists.
     pub(super) fn start(&mut self, payload: &Value) -> Answer {
         let (attempt, poll) = (attempt_of(payload), payload["poll"].as_u64().unwrap());
         if self.find(attempt).is_none() {
@@ -78,7 +78,7 @@ impl Emr {
         Ok(json!({ "cluster_id": id, "status": status, "poll": poll + 1, "wait_seconds": 15 }))
     }
 
-    /// The function `run-etl`: makes the step of the attempt unless it is there.
+    /// The function `run-etl`: creates the step of the attempt unless it exists.
     pub(super) fn run_etl(&mut self, payload: &Value) -> Answer {
         let (attempt, poll) = (attempt_of(payload), payload["poll"].as_u64().unwrap());
         let story = self.step_story;
@@ -102,14 +102,14 @@ impl Emr {
         Ok(json!({ "step_id": format!("s-{attempt}"), "status": status, "poll": poll + 1, "wait_seconds": 15 }))
     }
 
-    /// The function `terminate`, asked by the state machine: ends the clusters of the attempt.
+    /// The function `terminate`, called by the state machine: ends the clusters of the attempt.
     pub(super) fn terminate(&mut self, payload: &Value) -> Answer {
         let attempt = attempt_of(payload);
         self.end(|cluster| cluster.attempt == attempt);
         Ok(json!({ "clusters": [] }))
     }
 
-    /// The function `terminate`, asked by the rule for ended executions, or by the sweeper after the execution's end.
+    /// The function `terminate`, called by the rule for ended executions, or by the sweeper after the end of the execution.
     pub(super) fn terminate_run(&mut self) {
         self.end(|_| true);
     }

@@ -6,7 +6,7 @@ use super::*;
 const ID: &str = "- {name: id, logicalType: string}";
 
 #[test]
-fn documents_that_are_no_contract_are_refused() {
+fn documents_that_are_not_contracts_are_refused() {
     let check = |yaml: &str, expected: &str| {
         let error = Contract::parse(yaml, "f.yaml").unwrap_err();
         let text =

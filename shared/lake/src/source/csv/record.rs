@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn fields() {
+    fn records_are_split_into_plain_quoted_and_escaped_fields() {
         use FieldKind::{Escaped, Plain, Quoted};
         let check = |text: &str, expected: &[&[(&str, FieldKind)]], text_after_quote: bool| {
             let got = parse(text);

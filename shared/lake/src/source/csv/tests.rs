@@ -26,7 +26,7 @@ fn check(text: &str, columns: &[&str], rows: &[Row]) {
 }
 
 #[test]
-fn good_files() {
+fn line_ends_blank_lines_and_a_byte_order_mark_do_not_change_the_rows() {
     let two = [good(1, &[Some("1"), Some("2")]), good(2, &[Some("3"), Some("4")])];
     check("a,b\n1,2\n3,4\n", &["a", "b"], &two);
     check("a,b\n1,2\n3,4", &["a", "b"], &two);
@@ -40,7 +40,7 @@ fn good_files() {
 }
 
 #[test]
-fn cells() {
+fn an_empty_cell_is_null_and_a_quoted_one_keeps_its_text() {
     let cell = |raw: &str, expected: Option<&str>| {
         check(
             &format!("a,b\nx,{raw}\ny,z\n"),
@@ -63,13 +63,13 @@ fn cells() {
 }
 
 #[test]
-fn one_column() {
+fn in_a_file_of_one_column_a_blank_line_is_a_null() {
     check("a\n1\n\n2\n", &["a"], &[good(1, &[Some("1")]), good(2, &[None]), good(3, &[Some("2")])]);
     check("a\n\"\"\n", &["a"], &[good(1, &[Some("")])]);
 }
 
 #[test]
-fn other_dialects() {
+fn delimiter_and_quote_can_be_chosen() {
     let csv = |delimiter, quote| CsvSpec {
         delimiter: AsciiChar::try_from(delimiter).unwrap(),
         quote: AsciiChar::try_from(quote).unwrap(),
@@ -115,7 +115,7 @@ fn lines_are_those_of_the_object_however_it_is_cut() {
 }
 
 #[test]
-fn refused_files() {
+fn an_unreadable_file_is_refused_with_the_fix() {
     let check = |bytes: &[u8], expected: &str| {
         for limits in [SMALL, ReadLimits::default()] {
             assert_eq!(read(bytes).limits(limits).error().to_string(), expected);
@@ -174,7 +174,7 @@ fn a_field_of_ten_megabytes_is_a_field() {
 }
 
 #[test]
-fn the_header_alone() {
+fn reading_the_header_reads_no_further_than_needed() {
     let check = |stream: Box<dyn Read + Send>, expected: &[&str]| {
         let columns = read_columns(SourceFormat::Csv, CsvSpec::default(), SourceInput::Stream(stream), "data").unwrap();
         assert_eq!(columns, expected);

@@ -38,7 +38,7 @@ fn check(column: Column, expected: &[Option<&str>]) {
 }
 
 #[test]
-fn plain_types() {
+fn plain_types_become_their_shortest_text() {
     check(
         Column::new("int".into(), [Some(-1i64), None, Some(i64::MAX)]),
         &[Some("-1"), None, Some("9223372036854775807")],
@@ -59,7 +59,7 @@ fn decimals_are_plain_and_keep_their_scale() {
 }
 
 #[test]
-fn dates_and_times() {
+fn dates_and_times_become_iso_text() {
     let days = Column::new("date".into(), [Some(14_944i32), None]).cast(&DataType::Date).unwrap();
     check(days, &[Some("2010-12-01"), None]);
     let micros = Column::new("ts".into(), [Some(1_291_191_960_000_001i64), None]);
@@ -124,7 +124,7 @@ fn row_groups_are_read_a_few_at_a_time() {
 }
 
 #[test]
-fn refused_objects() {
+fn an_unreadable_object_is_refused_by_its_fault() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |bytes: &[u8]| {
         let path = folder.path().join("x.parquet");

@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates() {
+    fn days_become_iso_dates_in_every_year() {
         let check = |days, expected: &str| assert_eq!(date_text(days), expected);
         check(0, "1970-01-01");
         check(-1, "1969-12-31");
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn timestamps() {
+    fn ticks_become_iso_timestamps_with_their_precision() {
         let check = |ticks, per_second, suffix, expected: &str| {
             assert_eq!(timestamp_text(ticks, per_second, suffix), expected);
         };

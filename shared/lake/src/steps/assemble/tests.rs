@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 
 use polars::prelude::{DataType, IntoLazy, ParquetReader, ParquetWriter, SerReader, col};
 use sluice_core::document::StepDocument;
+use sluice_core::error::StepError;
 use sluice_core::run::{EngineChoice, RuleResult, RunRequest, Verdict};
 use sluice_core::uri::{FolderUri, LakePath, layout};
 use tempfile::TempDir;
@@ -354,7 +355,8 @@ fn output_that_is_not_what_was_asked_for_is_refused_by_name() {
         wait(async {
             let fixture = Fixture::new("merge").await;
             spoil(&fixture);
-            let error = quality_check(&fixture.lake, at(), &fixture.plan.run).await.expect_err(what).to_step_error();
+            let error = quality_check(&fixture.lake, at(), &fixture.plan.run).await.expect_err(what);
+            let error = StepError::from(error);
             assert_eq!(error.name.as_str(), name, "{what}: {error}");
             for part in says {
                 assert!(error.message.contains(part), "{what}: no {part:?} in {error}");

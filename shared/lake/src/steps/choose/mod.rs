@@ -3,7 +3,7 @@
 use sluice_core::engine::{
     Engine, EngineChoice, EngineFacts, EnginePreference, Estimate, ObjectMeasure, TableMeasure, Workload, choose, fits,
 };
-use sluice_core::error::{ErrorName, StepError};
+use sluice_core::error::with_sources;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::WriteMode;
 use sluice_core::run::{PlanStatus, PlannedWork, RunAction};
@@ -72,7 +72,7 @@ pub(super) fn choose_engine(
 /// Why Spark cannot do planned work, with the object or table and the fix.
 fn obstacle(lake: &Lake, work: PlannedWork<'_>) -> Option<String> {
     let error = spark::script(lake.root(), work).err()?;
-    Some(StepError::new(ErrorName::InvalidInput, &error).message)
+    Some(with_sources(&error))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use sluice_core::engine::{Engine, EnginePreference};
+use sluice_core::error::ErrorName;
 use sluice_core::run::{Plan, RunRequest};
 use sluice_core::source::Codec;
 use tempfile::TempDir;

@@ -1,4 +1,4 @@
-//! Caller × port × class of column × door: what each cell shows.
+//! Caller × port × class of column × access path: what each cell shows.
 
 use std::io::Cursor;
 
@@ -14,24 +14,24 @@ const COLUMNS: [&str; 4] = ["country", "quantity", "customer_id", "unit_price"];
 fn every_cell_of_the_matrix_shows_what_the_policy_says() {
     let shop = Shop::new();
     // Public, internal, confidential, restricted: clear, hash, partial, null, or hidden (-); or the refusal of the whole port.
-    let check = |caller: &str, port: &str, door: &str, expected: &str| {
+    let check = |caller: &str, port: &str, path: &str, expected: &str| {
         let token = (caller != "nobody").then(|| shop.token(caller));
-        let shown = match door {
+        let shown = match path {
             "rows" => rows(&shop, token.as_deref(), port),
             "query" => query(&shop, token.as_deref(), port),
             "sharing" => sharing(&shop, token.as_deref(), port),
             _ => catalogue(&shop, token.as_deref(), port),
         };
-        assert_eq!(shown, expected, "{caller} reads {port} by {door}");
+        assert_eq!(shown, expected, "{caller} reads {port} by {path}");
     };
-    for door in ["rows", "query", "sharing", "catalogue"] {
-        check("owner", "transactions", door, "clear clear clear clear");
-        check("analyst", "transactions", door, "clear clear hash null");
-        check("acme", "transactions", door, "clear clear partial -");
-        check("former", "transactions", door, "404");
-        check("stranger", "transactions", door, "404");
-        check("nobody", "transactions", door, "401");
-        check("acme", "daily_revenue", door, "404");
+    for path in ["rows", "query", "sharing", "catalogue"] {
+        check("owner", "transactions", path, "clear clear clear clear");
+        check("analyst", "transactions", path, "clear clear hash null");
+        check("acme", "transactions", path, "clear clear partial -");
+        check("former", "transactions", path, "404");
+        check("stranger", "transactions", path, "404");
+        check("nobody", "transactions", path, "401");
+        check("acme", "daily_revenue", path, "404");
     }
     check("reader", "transactions", "rows", "clear - - -");
     check("reader", "transactions", "query", "403");
@@ -173,7 +173,7 @@ fn catalogue(shop: &Shop, token: Option<&str>, port: &str) -> String {
 
 /// The forms in which the columns stand in rows.
 fn forms(rows: &[Value]) -> String {
-    assert!(!rows.is_empty(), "no rows to look at");
+    assert!(!rows.is_empty(), "no rows to compare");
     let form = |name: &str| {
         let values: Vec<&Value> = rows.iter().filter_map(|row| row.get(name)).collect();
         let texts: Vec<String> =

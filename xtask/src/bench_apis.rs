@@ -1,4 +1,4 @@
-//! `cargo xtask bench --doors`: many callers at once on `sluice serve`, beside DuckDB answering the same in its own process.
+//! `cargo xtask bench --apis`: many callers at once on `sluice serve`, compared with DuckDB answering the same in its own process.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -21,7 +21,7 @@ const START: &str = "2026-01-05";
 const CALLER: &str = "arn:aws:iam::123456789012:role/analyst";
 const TABLE: &str = "silver/sales/transactions";
 
-/// Makes the lake, serves it, calls it, asks DuckDB, and leaves the numbers as JSON in `<target>/bench/doors.json`.
+/// Makes the lake, serves it, calls it, asks DuckDB, and leaves the numbers as JSON in `<target>/bench/apis.json`.
 ///
 /// # Errors
 /// When a program fails or an answer is no success.
@@ -30,7 +30,7 @@ pub(crate) fn measure(workspace: &Workspace, callers: u32, seconds: u32) -> Resu
         bail!("the comparison with DuckDB needs Python 3.11 or newer");
     };
     workspace.build_binaries()?;
-    let folder = workspace.target().join("bench/doors");
+    let folder = workspace.target().join("bench/apis");
     let lake = lake(workspace, &folder)?;
     let server = Server::start(workspace, &lake, &folder)?;
     println!("\n{callers} callers at once for {seconds} s each, on this machine's cores together with the server\n");
@@ -56,13 +56,13 @@ pub(crate) fn measure(workspace: &Workspace, callers: u32, seconds: u32) -> Resu
     }
     drop(server);
     let mut rival = workspace.command(&python);
-    rival.arg("bench/doors_duckdb.py").arg(lake.join(TABLE)).arg("--seconds").arg(seconds.min(20).to_string());
-    let rival: Value = serde_json::from_slice(&output_of(&mut rival)?).context("what doors_duckdb.py printed")?;
+    rival.arg("bench/apis_duckdb.py").arg(lake.join(TABLE)).arg("--seconds").arg(seconds.min(20).to_string());
+    let rival: Value = serde_json::from_slice(&output_of(&mut rival)?).context("what apis_duckdb.py printed")?;
     println!(
         "\n  DuckDB in its own process, {} threads of callers: {rival:#}",
         rival.get("callers").unwrap_or(&Value::Null)
     );
-    let file = workspace.target().join("bench/doors.json");
+    let file = workspace.target().join("bench/apis.json");
     fs::write(&file, serde_json::to_string_pretty(&json!({ "sluice": measured, "duckdb": rival }))?)?;
     println!("\nNumbers: {}", workspace.shown(&file));
     Ok(())
@@ -150,8 +150,9 @@ impl Server {
         let mut child = command.spawn().context("cannot start sluice serve")?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("no pipe")?).read_line(&mut line)?;
-        let told: Value = serde_json::from_str(&line).context("sluice serve told no address")?;
-        let endpoint = told.get("endpoint").and_then(Value::as_str).context("sluice serve told no address")?.to_owned();
+        let announced: Value = serde_json::from_str(&line).context("sluice serve printed no address")?;
+        let endpoint =
+            announced.get("endpoint").and_then(Value::as_str).context("sluice serve printed no address")?.to_owned();
         ensure!(endpoint.starts_with("http://127.0.0.1:"), "sluice serve listens at {endpoint}");
         Ok(Self { child, endpoint, audit })
     }

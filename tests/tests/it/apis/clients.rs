@@ -8,14 +8,14 @@ use sluice_tests::lab::{DAILY_REVENUE, Lab, SILVER, Sample};
 use sluice_tests::served::Served;
 use sluice_tests::sluice::Run;
 
-/// The Python with the clients, or the test is told to be skipped.
+/// The Python with the clients; without it the test is reported as skipped.
 fn python(test: &str) -> Option<std::path::PathBuf> {
-    match std::env::var_os("SLUICE_DOORS_PYTHON") {
+    match std::env::var_os("SLUICE_APIS_PYTHON") {
         Some(python) if !python.is_empty() => Some(python.into()),
         _ => {
             sluice_tests::skip(
                 test,
-                "needs the clients of the doors (delta-sharing, schemathesis): `cargo xtask test` installs them",
+                "needs the clients of the HTTP APIs (delta-sharing, schemathesis): `cargo xtask test` installs them",
             );
             None
         }
@@ -45,7 +45,7 @@ fn shop() -> (Lab, Served) {
 
 #[test]
 fn the_public_client_of_delta_sharing_reads_what_deltalake_reads() {
-    let Some(python) = python("doors::clients::the_public_client_of_delta_sharing_reads_what_deltalake_reads") else {
+    let Some(python) = python("apis::clients::the_public_client_of_delta_sharing_reads_what_deltalake_reads") else {
         return;
     };
     let (lab, served) = shop();
@@ -67,7 +67,7 @@ fn the_public_client_of_delta_sharing_reads_what_deltalake_reads() {
 
 #[test]
 fn a_tester_of_interfaces_finds_no_answer_that_is_not_described() {
-    let Some(python) = python("doors::clients::a_tester_of_interfaces_finds_no_answer_that_is_not_described") else {
+    let Some(python) = python("apis::clients::a_tester_of_interfaces_finds_no_answer_that_is_not_described") else {
         return;
     };
     let (lab, served) = shop();

@@ -1,4 +1,4 @@
-//! The HTTP doors as callers meet them: `sluice serve` over a lake with markers in everything that must not be seen.
+//! The HTTP APIs as callers meet them: `sluice serve` over a lake with markers in everything that must not be seen.
 
 mod access;
 mod bad_input;

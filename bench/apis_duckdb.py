@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""DuckDB, in its own process, over the files of the table that `cargo xtask bench --doors` serves: the same two questions.
+"""DuckDB, in its own process, over the files of the table that `cargo xtask bench --apis` serves: the same two questions.
 
-    doors_duckdb.py TABLE_FOLDER [--seconds 20] [--callers 8]
+    apis_duckdb.py TABLE_FOLDER [--seconds 20] [--callers 8]
 
 Prints one JSON object. The files are those of the newest version, so that no extension is needed; no network is between
 caller and engine, and nobody checks who asks.
@@ -56,7 +56,7 @@ def measure(connection: duckdb.DuckDBPyConnection, text: str, options: argparse.
             with lock:
                 day = next(days)
             began = time.monotonic()
-            # As the doors do: the answer as JSON text.
+            # As the HTTP APIs do: the answer as JSON text.
             json.dumps(cursor.execute(text.format(day=day)).fetchall(), default=str)
             with lock:
                 times.append(time.monotonic() - began)

@@ -1,4 +1,4 @@
-//! The door for API callers, over executions in the server.
+//! The API of runs, over executions in the server.
 
 use serde_json::json;
 use sluice_core::run::Outcome;

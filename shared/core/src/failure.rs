@@ -1,0 +1,213 @@
+//! The names that an execution fails with: those of steps, those of the state machine, and those of AWS.
+//!
+//! They reach us as text, from Step Functions or from the report of a run, and are parsed once, here.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::ErrorName;
+
+/// The name of the error that ended an execution. Stored and sent as its text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum FailureName {
+    /// A step failed.
+    Step(ErrorName),
+    /// The state machine ended the execution without the error of a step.
+    Machine(MachineError),
+    /// A name that AWS gives, such as `Lambda.ServiceException`, or one of another version. Empty where a Fail state
+    /// gives none.
+    Other(String),
+}
+
+impl FailureName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Step(name) => name.as_str(),
+            Self::Machine(name) => name.as_str(),
+            Self::Other(name) => name,
+        }
+    }
+
+    /// What a person does next: one phrase, as [`ErrorName::next_step`].
+    pub fn next_step(&self) -> &'static str {
+        match self {
+            Self::Step(name) => name.next_step(),
+            Self::Machine(name) => name.next_step(),
+            Self::Other(_) => UNKNOWN_NEXT_STEP,
+        }
+    }
+}
+
+impl From<String> for FailureName {
+    fn from(text: String) -> Self {
+        let step = ErrorName::parse(&text).map(Self::Step);
+        step.or_else(|| MachineError::parse(&text).map(Self::Machine)).unwrap_or(Self::Other(text))
+    }
+}
+
+impl From<FailureName> for String {
+    fn from(name: FailureName) -> Self {
+        match name {
+            FailureName::Other(text) => text,
+            known => known.as_str().to_owned(),
+        }
+    }
+}
+
+impl From<ErrorName> for FailureName {
+    fn from(name: ErrorName) -> Self {
+        Self::Step(name)
+    }
+}
+
+impl From<MachineError> for FailureName {
+    fn from(name: MachineError) -> Self {
+        Self::Machine(name)
+    }
+}
+
+impl Default for FailureName {
+    /// No name.
+    fn default() -> Self {
+        Self::Other(String::new())
+    }
+}
+
+impl fmt::Display for FailureName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why the state machine ended an execution without the error of a step. The names are public API: never changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MachineError {
+    /// Notify failed after the run had reached its result.
+    NotificationFailed,
+    /// Validate answered what the definition does not know.
+    PlanNotUnderstood,
+    /// Start-emr answered what the definition does not know.
+    ClusterNotUnderstood,
+    /// Run-etl answered what the definition does not know.
+    EtlNotUnderstood,
+    /// Quality-check answered what the definition does not know.
+    VerdictNotUnderstood,
+    /// The plan names an engine that is not deployed.
+    EngineUnavailable,
+    /// The execution, or a function that it called, took too long. Step Functions has this name for both.
+    TimedOut,
+    /// Somebody stopped the execution, or the process that ran it ended.
+    Stopped,
+    /// The state machine gave notify no error.
+    Unknown,
+}
+
+const UNKNOWN_NEXT_STEP: &str = "read the message and the execution's history, then run again or redrive the run: what was \
+                                 published is not published twice";
+
+impl MachineError {
+    /// Every name.
+    pub const ALL: [Self; 9] = [
+        Self::NotificationFailed,
+        Self::PlanNotUnderstood,
+        Self::ClusterNotUnderstood,
+        Self::EtlNotUnderstood,
+        Self::VerdictNotUnderstood,
+        Self::EngineUnavailable,
+        Self::TimedOut,
+        Self::Stopped,
+        Self::Unknown,
+    ];
+
+    /// The name as it is stored and sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotificationFailed => "NotificationFailed",
+            Self::PlanNotUnderstood => "PlanNotUnderstood",
+            Self::ClusterNotUnderstood => "ClusterNotUnderstood",
+            Self::EtlNotUnderstood => "EtlNotUnderstood",
+            Self::VerdictNotUnderstood => "VerdictNotUnderstood",
+            Self::EngineUnavailable => "EngineUnavailable",
+            Self::TimedOut => "States.Timeout",
+            Self::Stopped => "Stopped",
+            Self::Unknown => "Unknown",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|name| name.as_str() == text)
+    }
+
+    /// What has happened. Whole sentences, for documentation.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::NotificationFailed => "The run reached its result, but notify could not send the message.",
+            Self::PlanNotUnderstood => "The definition of the state machine does not know the answer of validate.",
+            Self::ClusterNotUnderstood => "The definition of the state machine does not know the answer of start-emr.",
+            Self::EtlNotUnderstood => "The definition of the state machine does not know the answer of run-etl.",
+            Self::VerdictNotUnderstood => {
+                "The definition of the state machine does not know the answer of quality-check."
+            }
+            Self::EngineUnavailable => "The plan names an engine that this deployment does not have.",
+            Self::TimedOut => "The execution, or a function that it called, took longer than its time limit.",
+            Self::Stopped => "Somebody stopped the run, or the process that ran it ended.",
+            Self::Unknown => "The state machine reported a failure without a name.",
+        }
+    }
+
+    /// What a person does next: one phrase, as [`ErrorName::next_step`].
+    pub fn next_step(self) -> &'static str {
+        match self {
+            Self::NotificationFailed => "the run itself is complete; `sluice runs show` prints its result",
+            Self::PlanNotUnderstood
+            | Self::ClusterNotUnderstood
+            | Self::EtlNotUnderstood
+            | Self::VerdictNotUnderstood
+            | Self::EngineUnavailable => "deploy the functions and the state machine from one version, then run again",
+            Self::TimedOut => "read the function's log, then run again or redrive the run",
+            Self::Stopped => "run again, or redrive the run: what was published is not published twice",
+            Self::Unknown => UNKNOWN_NEXT_STEP,
+        }
+    }
+}
+
+impl fmt::Display for MachineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_parsed_once_and_keep_their_text() {
+        let check = |text: &str, expected: FailureName| {
+            assert_eq!(FailureName::from(text.to_owned()), expected);
+            assert_eq!(serde_json::to_value(&expected).unwrap(), text);
+            assert_eq!(serde_json::from_value::<FailureName>(text.into()).unwrap(), expected);
+        };
+        for name in ErrorName::ALL {
+            check(name.as_str(), FailureName::Step(name));
+        }
+        for name in MachineError::ALL {
+            check(name.as_str(), FailureName::Machine(name));
+        }
+        check("Lambda.ServiceException", FailureName::Other("Lambda.ServiceException".to_owned()));
+        check("", FailureName::default());
+    }
+
+    #[test]
+    fn every_name_has_a_meaning_and_a_next_step() {
+        let steps = ErrorName::ALL.map(|name| (name.meaning(), name.next_step()));
+        let machine = MachineError::ALL.map(|name| (name.meaning(), name.next_step()));
+        for (meaning, next_step) in steps.into_iter().chain(machine) {
+            assert!(meaning.ends_with('.'), "{meaning}");
+            assert!(!next_step.is_empty() && !next_step.ends_with('.'), "{next_step}");
+        }
+    }
+}
