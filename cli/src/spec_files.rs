@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use sluice_core::error::{ErrorName, with_sources};
 use sluice_core::pipeline::Pipeline;
 use sluice_core::product::{Offered, RegisteredProduct, Source};
-use sluice_core::spec::{MAX_DOCUMENT_BYTES, PipelineSpec, SpecError};
+use sluice_core::spec::{MAX_DOCUMENT_BYTES, PipelineSpec};
 use sluice_core::sql::Predicate;
 use sluice_core::uri::layout::SPEC_FILE;
 use sluice_core::uri::{FolderUri, LakePath};

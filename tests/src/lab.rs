@@ -29,8 +29,10 @@ pub const CUSTOMER_RFM: &str = "gold/sales/customer_rfm";
 
 /// A separate folder for each test, removed at the end.
 pub struct Lab {
-    folder: TempDir,
+    folder: PathBuf,
     lake: PathBuf,
+    /// Removes the folder; a folder that was given to the lab stays.
+    _temporary: Option<TempDir>,
 }
 
 /// Generated daily files.
@@ -55,8 +57,9 @@ impl Default for Lab {
 impl Lab {
     /// An empty lake, an empty landing folder, and the retail pipeline as it is in the repository.
     pub fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("sluice-it-").tempdir().expect("a temporary folder");
-        let lab = Self { lake: folder.path().join("lake"), folder };
+        let temporary = tempfile::Builder::new().prefix("sluice-it-").tempdir().expect("a temporary folder");
+        let mut lab = Self::at(temporary.path());
+        lab._temporary = Some(temporary);
         for folder in [lab.lake().to_owned(), lab.landing(), lab.scratch()] {
             std::fs::create_dir_all(&folder).expect("a folder can be made");
         }
@@ -64,9 +67,14 @@ impl Lab {
         lab
     }
 
+    /// The lake, the landing folder and the pipeline that this folder holds.
+    pub fn at(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), lake: folder.join("lake"), _temporary: None }
+    }
+
     /// The folder that holds everything.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     /// The folder of the lake.

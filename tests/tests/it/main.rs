@@ -18,6 +18,7 @@ mod gate_replay;
 mod judges;
 mod kill;
 mod modes;
+mod old_lakes;
 mod oracle;
 mod parity;
 mod restore;

@@ -43,15 +43,8 @@ pub(crate) fn cast_expr(column: &Column, source: &str) -> Result<Expr, EngineErr
     })
 }
 
-/// The text that cannot be read as the contract's type; null where it can, or is blank.
-///
-/// # Errors
-/// As [`cast_expr`].
-pub(crate) fn unreadable_expr(column: &Column, source: &str) -> Result<Expr, EngineError> {
-    Ok(unreadable(column, cast_expr(column, source)?, source))
-}
-
-/// Both [`cast_expr`] and [`unreadable_expr`], sharing the reading: selected together, Polars reads the text once.
+/// [`cast_expr`], and the text that cannot be read as the contract's type, which is null where it can or is blank. Both
+/// share the reading: selected together, Polars reads the text once.
 ///
 /// # Errors
 /// As [`cast_expr`].
@@ -379,7 +372,7 @@ mod tests {
         column.format.strftime = Some("%y".to_owned());
         assert_eq!(cast_expr(&column, "s").unwrap_err().to_string(), "column `v`: format '%y': %y is not executed");
         column.format = TextFormat { strftime: None, default_timezone: Some("Europe/Berlim".to_owned()) };
-        assert!(unreadable_expr(&column, "s").is_err());
+        assert!(read_exprs(&column, "s").is_err());
     }
 
     proptest! {

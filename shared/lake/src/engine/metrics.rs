@@ -64,11 +64,6 @@ impl Audit {
     pub(crate) fn rows(&self) -> u64 {
         self.rows
     }
-
-    /// One observation per rule that was tested, row rules first.
-    pub(crate) fn observations(&self) -> &[RuleObservation] {
-        &self.observations
-    }
 }
 
 /// Observes every rule of a contract.

@@ -51,7 +51,6 @@ pub(crate) struct StageWriter {
     fixed: Partition,
     open: BTreeMap<Partition, OpenFile>,
     done: Vec<StagedFile>,
-    rows: u64,
 }
 
 struct OpenFile {
@@ -85,7 +84,6 @@ impl StageWriter {
             fixed: Partition::new(),
             open: BTreeMap::new(),
             done: Vec::new(),
-            rows: 0,
         }
     }
 
@@ -96,11 +94,6 @@ impl StageWriter {
         self
     }
 
-    /// Rows written so far.
-    pub(crate) fn rows(&self) -> u64 {
-        self.rows
-    }
-
     /// Writes a frame that has the table's columns.
     ///
     /// # Errors
@@ -109,7 +102,6 @@ impl StageWriter {
         if frame.height() == 0 {
             return Ok(());
         }
-        self.rows += frame.height() as u64;
         if self.partition_by.is_empty() {
             return self.write_partition(&self.fixed.clone(), frame);
         }

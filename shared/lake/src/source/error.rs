@@ -10,7 +10,7 @@ use sluice_core::source::Codec;
 use super::columns::ColumnFault;
 
 /// What a sink hands back when it can take no more batches.
-pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type SinkError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a source object could not be read. Every message names the object; what came before the fault has been handed
 /// to the sink, so a caller that gets an error throws away what it wrote for this object.
@@ -295,7 +295,7 @@ impl CorruptRecord {
 
 /// What is wrong with a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FaultReason {
+pub(crate) enum FaultReason {
     /// The number of fields is not the header's.
     #[error("has {found} field{} where the header has {expected}", if *found == 1 { "" } else { "s" })]
     FieldCount {

@@ -113,7 +113,8 @@ fn sums_do_not_wrap() {
     assert_eq!(column("SELECT SUM(p) AS x FROM silver.t"), "decimal[38,3]: 3.893");
     assert_eq!(column("SELECT SUM(q * 2000000000) AS x FROM silver.t"), "i64: 8000000000");
     let big = df!("q" => [i32::MAX, i32::MAX]).unwrap().lazy();
-    let sum = run("SELECT SUM(q) AS x FROM t", vec![("t".to_owned(), big)]).unwrap().collect().unwrap();
+    let sum: TableSql = "SELECT SUM(q) AS x FROM silver.t".parse().unwrap();
+    let sum = run(sum.engine_query(), vec![("silver.t".to_owned(), big)]).unwrap().collect().unwrap();
     assert_eq!(sum.column("x").unwrap().i64().unwrap().get(0), Some(4_294_967_294));
     let error = query("SELECT b * 9223372036854775807 AS x FROM silver.t").unwrap_err();
     assert_eq!(error.name(), sluice_core::error::ErrorName::ContractViolation);

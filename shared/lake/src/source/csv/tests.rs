@@ -5,8 +5,10 @@ use proptest::prelude::*;
 use sluice_core::spec::{AsciiChar, CsvSpec, SourceFormat};
 
 use crate::source::chunk::ReadLimits;
+use crate::source::columns::ColumnFault;
+use crate::source::error::{FaultReason, Place};
 use crate::source::testing::{ReadTest, Row, SMALL, Table, corrupt, good};
-use crate::source::{ColumnFault, FaultReason, Place, SourceError, SourceInput, read_columns, read_source};
+use crate::source::{SourceError, SourceInput, read_columns, read_source};
 
 fn read(bytes: &[u8]) -> ReadTest {
     ReadTest::new(SourceFormat::Csv, bytes)

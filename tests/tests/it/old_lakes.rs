@@ -1,0 +1,92 @@
+//! Lakes that older versions of Sluice made are continued by this one.
+//!
+//! `tests/old_lakes/<date>` holds such lakes as `tests/old_lakes/make.sh` left them, made by the `sluice` of that day.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use sluice_core::run::Outcome;
+use sluice_tests::content::assert_same;
+use sluice_tests::files::{copy_folder, repository};
+use sluice_tests::lab::{Lab, Sample};
+
+/// Where the lakes were made: source objects are known by their address.
+const PLACE: &str = "/tmp/sluice-old-lake";
+
+/// The old lake at the place where it was made. One test at a time has it, of all tests on this machine.
+struct OldLake {
+    lab: Lab,
+    _lock: File,
+}
+
+impl OldLake {
+    fn unpack(kept: &Path) -> Self {
+        let lock = File::create(format!("{PLACE}.lock")).expect("a lock file");
+        lock.lock().expect("a lock");
+        let place = Path::new(PLACE);
+        remove(place);
+        copy_folder(kept, place);
+        fs::create_dir_all(place.join("tmp")).expect("a folder");
+        // Where a lab has its pipeline.
+        fs::create_dir_all(place.join("pipelines")).expect("a folder");
+        fs::rename(place.join("retail"), place.join("pipelines/retail")).expect("the pipeline");
+        Self { lab: Lab::at(place), _lock: lock }
+    }
+}
+
+impl Drop for OldLake {
+    fn drop(&mut self) {
+        remove(Path::new(PLACE));
+    }
+}
+
+fn remove(folder: &Path) {
+    if folder.exists() {
+        fs::remove_dir_all(folder).expect("the folder of the old lake can be removed");
+    }
+}
+
+fn old_lakes() -> Vec<PathBuf> {
+    let entries = fs::read_dir(repository().join("tests/old_lakes")).expect("tests/old_lakes");
+    entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_dir()).collect()
+}
+
+/// What a lake holds that this version brought all the files to, with the gate open for the bad day.
+fn brought_by_this_version(landing: &Path) -> sluice_tests::content::LakeContent {
+    let lab = Lab::new();
+    lab.edit_pipeline("pipeline.yaml", "quarantined_percent_below: 10", "quarantined_percent_below: 90");
+    copy_folder(landing, &lab.landing());
+    let _ = lab.run().expect(Outcome::Published);
+    lab.content()
+}
+
+#[test]
+fn a_lake_that_an_older_version_made_is_listed_accepted_and_continued() {
+    let kept = old_lakes();
+    assert!(!kept.is_empty(), "tests/old_lakes has no lake");
+    for kept in kept {
+        let old = OldLake::unpack(&kept);
+        let lab = &old.lab;
+        let runs = lab.runs();
+        let mut states: Vec<(&str, &str)> =
+            runs.runs.iter().map(|run| (run.run_id.as_str(), run.state.as_str())).collect();
+        states.sort_unstable();
+        let expected = [("good-days", "published"), ("next-good-day", "published"), ("poisoned-day", "rejected")];
+        assert_eq!(states, expected, "{}", kept.display());
+        assert_eq!(lab.held().len(), 1, "{}: the bad day is held", kept.display());
+
+        let before = lab.tables();
+        let _ = lab.run().expect(Outcome::Skipped);
+        assert_eq!(lab.tables(), before, "every file had been taken by the older version");
+
+        let accepted = ["runs", "accept", "poisoned-day", "--by", "tester", "--reason", "known and wanted"];
+        let _ = lab.sluice(&accepted).expect(Outcome::Published);
+        assert_eq!(lab.held(), [], "what was accepted is held no longer");
+
+        let next = Sample { start: "2026-01-09", days: 1, rows: 200, dirt: "0.03" };
+        lab.sample(&lab.landing(), &next);
+        let _ = lab.run().expect(Outcome::Published);
+        let when = format!("{} continued by this version", kept.display());
+        assert_same(&brought_by_this_version(&lab.landing()), &lab.content(), &when);
+    }
+}
