@@ -1,7 +1,7 @@
 //! Who may read what of a data product, and in which form.
 //!
-//! A [`Policy`] stands beside each product. It is read from the top: the first grant that names the caller, the access path and
-//! the port, and has not expired, decides. Where none does, the answer is no.
+//! Each product has a [`Policy`]. It is read from the top: the first grant that names the caller, the access path and
+//! the port, and has not expired, decides. Where no grant does so, the answer is no.
 
 mod decide;
 mod principal;

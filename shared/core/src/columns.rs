@@ -1,4 +1,4 @@
-//! Columns of the tables of every layer: those of sources and contracts, and our own beside them.
+//! Columns of the tables of every layer: those of sources and contracts, and the ones that Sluice adds.
 
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,7 @@ pub const CORRUPT: [&str; 2] = [CORRUPT_RECORD, CORRUPT_REASON];
 /// Partition column of bronze: the UTC day of `_ingested_at`.
 pub const INGESTION_DATE: &str = "_ingestion_date";
 
-/// Columns of `scd2` tables, beside the contract's.
+/// Columns that `scd2` tables have in addition to the contract's.
 pub const SCD2: [(&str, ColumnType); 3] = [
     ("_valid_from", ColumnType::Timestamp),
     ("_valid_to", ColumnType::Timestamp),
@@ -79,7 +79,7 @@ pub fn bronze_columns(source: impl IntoIterator<Item = String>) -> Vec<StoredCol
     texts.chain(lineage_columns()).chain([stored(INGESTION_DATE, ColumnType::Date)]).collect()
 }
 
-/// Whether a column of bronze is none of the source's; sources must not bring columns of these names.
+/// Whether Sluice adds this column to bronze; sources must not have columns of these names.
 pub fn is_own_of_bronze(name: &str) -> bool {
     CORRUPT.contains(&name) || name == INGESTION_DATE || is_lineage(name)
 }

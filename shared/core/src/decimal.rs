@@ -144,7 +144,7 @@ impl Serialize for DecimalNumber {
 
 impl<'de> Deserialize<'de> for DecimalNumber {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// Numbers are accepted beside text because YAML writers leave the quotes out.
+        /// Numbers are accepted as well as text, because YAML writers leave the quotes out.
         #[derive(Deserialize)]
         #[serde(untagged)]
         enum Written {

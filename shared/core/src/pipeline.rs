@@ -86,7 +86,7 @@ pub enum WriteMode {
     Scd2(Versioned),
 }
 
-/// What tells rows of one thing, and which of them is newer.
+/// Which rows have the same key, and which of them is newer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versioned {
     /// Key columns; never empty.

@@ -27,7 +27,7 @@ pub struct Token {
 }
 
 impl Token {
-    /// A token of this recipient from randomness: the id is told from the secret, which it does not give away.
+    /// A token of this recipient from randomness: the id is derived from the secret and does not reveal it.
     pub fn new(recipient: RecipientName, secret: &[u8; SECRET_BYTES]) -> Self {
         let secret = hex(secret);
         let id = blake3::derive_key("sluice 2026-11 token id", secret.as_bytes());
@@ -104,7 +104,7 @@ pub struct KeptToken {
     pub revoked_at: Option<Timestamp>,
 }
 
-/// Why a token is not taken. For the log; callers are told no more than that it is not.
+/// Why a token is refused. For the log; callers learn only that it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefusal {
     /// Not the one that is kept.

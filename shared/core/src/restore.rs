@@ -23,7 +23,7 @@ pub struct VersionRecord {
     pub run: Option<RunId>,
     /// Versions of the tables that it was computed from.
     pub inputs: BTreeMap<TableRef, u64>,
-    /// Whether its log entry, all entries before it and all its files are there.
+    /// Whether its log entry, all entries before it and all its files exist.
     pub is_whole: bool,
 }
 
@@ -64,7 +64,8 @@ pub struct SetBack {
     pub table: TableRef,
     /// Its newest version before.
     pub from: u64,
-    /// The version that it is set back to; `None` when none can be kept, and the table is made anew by the next run.
+    /// The version that it is set back to; `None` when no version can be kept, and the next run makes the table from
+    /// scratch.
     pub to: Option<u64>,
     /// When that version was committed.
     pub to_committed_at: Option<Timestamp>,

@@ -65,7 +65,7 @@ pub enum RunAction {
     /// Takes new source objects to the tables.
     #[default]
     Ingest,
-    /// Takes quarantined rows through the contract and spec as they are now.
+    /// Re-validates quarantined rows against the contract and spec as they are now.
     Replay,
     /// Publishes what a rejected run staged, on a person's word.
     Accept {

@@ -1,4 +1,4 @@
-//! Source objects: the files as delivered, told apart by address and content.
+//! Source objects: the files as delivered, identified by address and content.
 
 use std::fmt;
 use std::str::FromStr;

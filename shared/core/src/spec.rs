@@ -25,8 +25,8 @@ pub enum SpecError {
         /// What and where, with line and column.
         message: String,
     },
-    /// The spec names a contract that is not there.
-    #[error("spec of `{pipeline}`: contract {path} is missing; it is looked for beside the spec")]
+    /// The spec names a contract that does not exist.
+    #[error("spec of `{pipeline}`: contract {path} is missing; its path is relative to the spec")]
     MissingContract {
         /// The pipeline.
         pipeline: PipelineName,
@@ -55,7 +55,7 @@ pub enum SpecError {
         #[source]
         source: SqlError,
     },
-    /// The limits are none that a function can have.
+    /// A function cannot have these limits.
     #[error(
         "spec of `{pipeline}`: lambda_limits of {memory_mb} MB and {duration_seconds} s: a Lambda function has 128 to \
          10240 MB of memory and 1 to 900 s; to use Spark always, write `engine: emr`"
@@ -275,10 +275,10 @@ pub struct SilverSpec {
     /// Key columns, for `merge` and `scd2`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<ColumnName>,
-    /// The column that tells the newer of two rows with one key, for `merge` and `scd2`.
+    /// The column that decides which of two rows with one key is newer, for `merge` and `scd2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latest_by: Option<ColumnName>,
-    /// Limits of the run as a whole, beside the contract's rules.
+    /// Limits of the run as a whole, in addition to the contract's rules.
     #[serde(default)]
     pub gate: GateSpec,
 }

@@ -29,7 +29,7 @@ impl DocumentStore {
 }
 
 impl<R> RunDocuments<'_, R> {
-    /// Reads a document; `None` when there is none.
+    /// Reads a document; `None` when it does not exist.
     ///
     /// # Errors
     /// As [`DocumentStore::read`].
@@ -45,8 +45,8 @@ impl<R> RunDocuments<'_, R> {
         self.store.exists(&T::path(self.run)).await
     }
 
-    /// Writes a document if there is none, and gives the one that is there then: the first writer wins, and every later
-    /// or concurrent call of a step gets the winner's document.
+    /// Writes a document if it does not exist, and returns the one that exists then: the first writer wins, and every
+    /// later or concurrent call of a step gets the winner's document.
     ///
     /// # Errors
     /// As [`DocumentStore::create_or_read`].
@@ -70,7 +70,7 @@ impl RunDocuments<'_, RunRef> {
     /// Reads a document that an earlier step of the attempt must have written.
     ///
     /// # Errors
-    /// [`DocumentError::Missing`] when there is none; else as [`DocumentStore::read`].
+    /// [`DocumentError::Missing`] when it does not exist; else as [`DocumentStore::read`].
     pub async fn require<T: StepDocument<Of = RunRef> + DeserializeOwned>(&self) -> Result<T, DocumentError> {
         let missing = || DocumentError::Missing { run: self.run.clone(), kind: T::KIND };
         self.get().await?.ok_or_else(missing)

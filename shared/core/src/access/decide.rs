@@ -12,7 +12,7 @@ use crate::name::{GrantName, PortName};
 pub enum Decision {
     /// Nothing.
     Denied {
-        /// Why, for the audit event; callers are told no more than "no".
+        /// Why, for the audit event; callers learn no more than "no".
         reason: &'static str,
     },
     /// Read it in this form.

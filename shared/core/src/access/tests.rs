@@ -49,14 +49,14 @@ fn the_first_grant_that_fits_decides() {
         let now: Timestamp = now.parse().expect(now);
         let decision =
             decide(&policy, &caller.parse().expect(caller), path, &port.parse().expect(port), &contract, now);
-        let told = match decision {
+        let answer = match decision {
             Decision::Denied { reason } => format!("no: {reason}"),
             Decision::Granted(access) => {
                 let forms: Vec<String> = access.columns.iter().map(|c| format!("{:?}", c.treatment)).collect();
                 format!("{}: {} own {:?}", access.grant, forms.join(" "), access.own_columns)
             }
         };
-        assert_eq!(told, expected, "{caller} {path} {port} {now}");
+        assert_eq!(answer, expected, "{caller} {path} {port} {now}");
     };
     let (then, now) = ("2025-12-31T23:59:59Z", "2026-01-01T00:00:00Z");
     check("recipient:a", AccessPath::Rows, "one", then, "former: Clear Clear Clear Clear Clear own Clear");

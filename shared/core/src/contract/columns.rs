@@ -106,7 +106,7 @@ fn allowed_values(
             Err(Refusal(message)) => refuse!("enum: {message}"),
         };
         if values.contains(&value) {
-            refuse!("enum: the value {value} is there twice");
+            refuse!("enum: the value {value} is listed twice");
         }
         values.push(value);
     }

@@ -14,7 +14,7 @@ pub enum ConformError {
         column: String,
         /// Its type in the contract.
         expected: ColumnType,
-        /// The columns that are there.
+        /// The columns that the query gives.
         found: String,
     },
     /// A column is not in the contract.

@@ -125,7 +125,7 @@ fn instant(text: &str, zone: Option<&str>) -> Result<jiff::Timestamp, Refusal> {
     let instant = match (text.parse::<jiff::Timestamp>(), text.parse::<civil::DateTime>()) {
         (Ok(instant), _) => instant,
         (Err(_), Ok(_)) if !matches!(zone, None | Some("UTC" | "Etc/UTC" | "GMT" | "Etc/GMT")) => {
-            refuse!("'{text}' needs its offset, as in 2020-12-31T23:59:59+01:00, beside defaultTimezone")
+            refuse!("'{text}' needs its offset, as in 2020-12-31T23:59:59+01:00, because defaultTimezone is not UTC")
         }
         (Err(_), Ok(datetime)) => match datetime.to_zoned(TimeZone::UTC) {
             Ok(zoned) => zoned.timestamp(),

@@ -59,7 +59,7 @@ pub struct Contract {
     id: String,
     version: String,
     objects: Vec<SchemaObject>,
-    /// Beside each object: its `${VAR}` references in places that are executed.
+    /// For each object, in the order of `objects`: its `${VAR}` references in places that are executed.
     variables: Vec<Vec<Problem>>,
 }
 

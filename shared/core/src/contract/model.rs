@@ -217,7 +217,7 @@ pub enum MetricUnit {
     /// A number of rows (or keys), or the plain number of a SQL metric.
     #[default]
     Rows,
-    /// Share of the rows looked at, 0 to 100. An empty table has 0 percent.
+    /// Share of the rows checked, 0 to 100. An empty table has 0 percent.
     Percent,
 }
 

@@ -271,7 +271,7 @@ fn key_columns(quality: &Quality, subject: &Subject<'_>) -> Result<Vec<ColumnNam
         let found = item.as_str().and_then(|text| subject.names.iter().find(|name| name.as_str() == text));
         let Some(name) = found else { refuse!("arguments.properties: {item} is no column of the table") };
         if columns.contains(name) {
-            refuse!("arguments.properties: {name} is there twice");
+            refuse!("arguments.properties: {name} is listed twice");
         }
         columns.push(name.clone());
     }

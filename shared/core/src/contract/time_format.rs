@@ -32,7 +32,7 @@ pub(super) fn is_zone(name: &str) -> bool {
 pub(super) fn translate(pattern: &str, column_type: &ColumnType) -> Result<TimeFormat, Refusal> {
     let mut out = String::new();
     let mut fields: Vec<Field> = Vec::new();
-    // Whether the last piece was a number of unknown length, or any number: two of them cannot be told apart.
+    // Whether the last piece was a number of unknown length, or any number: two of them in a row cannot be separated.
     let mut last_number: Option<bool> = None;
     let mut chars = pattern.chars().enumerate().peekable();
     while let Some((index, c)) = chars.next() {

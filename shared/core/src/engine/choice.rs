@@ -3,7 +3,7 @@
 use super::{Engine, EngineChoice, EnginePreference, Estimate};
 use crate::spec::LambdaLimits;
 
-/// What speaks against an engine beside the size of the run.
+/// What speaks against an engine, apart from the size of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EngineFacts {
     /// The run replays the quarantine.
@@ -55,7 +55,7 @@ pub fn choose(
     }
 }
 
-/// `estimated 1.9 GB of memory and 83 s for 4.0 GB in 12 objects`, with what is read beside them.
+/// `estimated 1.9 GB of memory and 83 s for 4.0 GB in 12 objects`, with what is read in addition to them.
 fn in_words(estimate: &Estimate) -> String {
     let objects = match estimate.objects {
         1 => "1 object".to_owned(),

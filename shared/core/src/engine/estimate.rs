@@ -1,4 +1,4 @@
-//! What a run would need in the function `process`, told from what is known before it starts.
+//! What a run would need in the function `process`, estimated from what is known before it starts.
 //!
 //! The numbers are upper bounds of measured runs, not averages: `cargo xtask bench` prints both side by side and fails
 //! where an estimate is below what it measured.
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// Text that process holds of one batch, in bytes: readers hand on about 32 MiB at a time.
 const BATCH_BYTES: u64 = 32 << 20;
-/// Memory of one value beside its text, in bytes: its place in a text column.
+/// Memory of one value in addition to its text, in bytes: its place in a text column.
 const VALUE_BYTES: u64 = 16;
 /// Copies of a batch that exist at once: as read, with lineage, typed, checked and on their way to two files, while the
 /// next batch is read.
@@ -28,7 +28,7 @@ const FIXED_SECONDS: u64 = 3;
 /// Fewest bytes that a value of a Parquet file is taken to have as text: in the file, repeated values take next to none.
 const PARQUET_TEXT_BYTES: u64 = 12;
 
-/// How often text fits into an object that was not looked at: as gzip packs CSV.
+/// How many times larger than an unread object its text is: as gzip packs CSV.
 const UNSEEN_EXPANSION: u64 = 4;
 /// Bytes of a row of such an object.
 const UNSEEN_ROW_BYTES: u64 = 64;
@@ -60,8 +60,7 @@ pub struct TableMeasure {
 }
 
 impl ObjectMeasure {
-    /// A guess at an object that was not looked at, such as one whose rows are read from bronze: packed text of short
-    /// rows.
+    /// A guess for an object that was not read, such as one whose rows are read from bronze: packed text of short rows.
     pub fn unseen(size_bytes: u64) -> Self {
         let unpacked_bytes = size_bytes.saturating_mul(UNSEEN_EXPANSION);
         Self {

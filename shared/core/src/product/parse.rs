@@ -60,7 +60,7 @@ pub struct Offered {
     pub text: String,
 }
 
-/// A document beside a pipeline.
+/// A document next to a pipeline.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
     /// Name of the file, for messages.
@@ -197,7 +197,7 @@ impl RegisteredProduct {
             match output_port(port, offered) {
                 Ok(port) if ports.iter().any(|known| known.name == port.name) => {
                     impossible(format!(
-                        "output port `{}` is there twice: one name is one table for consumers",
+                        "output port `{}` is listed twice: one name is one table for consumers",
                         port.name
                     ));
                 }
@@ -358,7 +358,7 @@ fn read_policy(source: Source<'_>, ports: &[OutputPort]) -> Result<Policy, Vec<P
 fn check_grant(grant: &Grant, ports: &[OutputPort]) -> Vec<String> {
     let mut problems = Vec::new();
     if grant.principals.is_empty() || grant.access_paths.is_empty() {
-        problems.push("principals and doors must not be empty: such a grant gives nothing".to_owned());
+        problems.push("`principals` and `doors` must not be empty: such a grant gives nothing".to_owned());
     }
     if let Some(idle) = grant.masking.keys().find(|class| **class <= grant.clearance) {
         problems.push(format!("masking of `{idle}` has no effect, because clearance is `{}`", grant.clearance));

@@ -78,7 +78,7 @@ fn invalid_products_are_refused_by_name() {
     check(
         "outputPorts:\n",
         "outputPorts:\n  - { name: orders, version: 2.0.0, contractId: orders }\n",
-        "is there twice",
+        "is listed twice",
     );
     check("id: p-1", "id: [", "shop.odps.yaml");
 }
@@ -91,7 +91,7 @@ fn invalid_policies_are_refused_by_name() {
         assert!(error.contains(expected), "{error}");
     };
     check("recipient:acme", "acme", "'acme' names no caller");
-    check("doors: [rows]", "doors: []", "principals and doors must not be empty");
+    check("doors: [rows]", "doors: []", "`principals` and `doors` must not be empty");
     check("doors: [rows]", "doors: [windows]", "windows");
     check("doors: [rows]", "doors: [rows]\n    ports: [other]", "no output port `other`");
     check("doors: [rows]", "doors: [rows]\n    columns: [other]", "no port of the grant has a column `other`");

@@ -41,19 +41,19 @@ pub struct PlannedObject {
     pub object: SourceObject,
     /// Where its rows are read.
     pub read_from: ReadFrom,
-    /// What a look at its beginning showed; `None` for objects that were not looked at.
+    /// What reading its beginning showed; `None` for objects that were not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<SourceShape>,
 }
 
-/// What a look at the beginning of a source object shows.
+/// What reading the beginning of a source object shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceShape {
     /// Names of the header or schema, in order; empty for formats that have none.
     pub columns: Vec<String>,
     /// How the object is packed.
     pub codec: Codec,
-    /// Rows, where the object tells them without being read: those of Parquet's footer.
+    /// Number of rows, where it is known without reading the whole object: Parquet's footer has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
 }

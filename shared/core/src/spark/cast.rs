@@ -60,7 +60,7 @@ pub(super) fn typed(column: &Column) -> Result<String, SparkError> {
     })
 }
 
-/// The text of a mapped column that cannot be read, beside the column itself; null where it can.
+/// The text of a mapped column that cannot be read, for a column next to the typed one; null where it can be read.
 pub(super) fn unreadable(column: &Column) -> String {
     if column.column_type == ColumnType::Text {
         return "CAST(NULL AS STRING)".to_owned();

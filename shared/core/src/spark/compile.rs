@@ -23,7 +23,7 @@ pub struct SparkScript {
     pub text: String,
 }
 
-/// Settings that decide what the script reads and writes, beside those of its SQL; with the reason of each.
+/// Settings that decide what the script reads and writes, in addition to those of its SQL; each with its reason.
 const SETTINGS: &[(&str, &str, &str)] = &[
     ("spark.sql.caseSensitive", "true", "source columns may differ in case alone"),
     ("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS", "what Delta stores"),
@@ -36,7 +36,7 @@ const SETTINGS: &[(&str, &str, &str)] = &[
     ("spark.sql.adaptive.enabled", "true", "partitions of a size that fits the data"),
 ];
 
-/// What every record has beside the columns of its object.
+/// What every record has in addition to the columns of its object.
 const RECORD: [&str; 5] = ["_source_file", "_source_etag", "_source_row", "_corrupt_record", "_corrupt_reason"];
 
 /// Writes the script of one plan, section by section.
@@ -253,7 +253,7 @@ impl<'a> Compiler<'a> {
         )
     }
 
-    /// Computes the gold tables that are due and whose inputs are there.
+    /// Computes the gold tables that are due and whose inputs exist.
     fn gold(&mut self) -> Result<(), SparkError> {
         let plan = self.plan;
         let mut computed: Vec<TableRef> = Vec::new();

@@ -1,7 +1,7 @@
 //! Regular expressions of contracts, in Java's dialect.
 //!
 //! The syntax of the `regex` crate and Java's look alike and differ in meaning (`$`, `\s`, `\b`, classes in classes). So
-//! an expression is parsed and written anew from its parts, with every class as plain ranges of code points.
+//! an expression is parsed and written again from its parts, with every class as plain ranges of code points.
 
 use regex_syntax::Parser;
 use regex_syntax::hir::{Class, ClassUnicode, Hir, HirKind, Look};

@@ -1,7 +1,7 @@
 //! Row rules as conditions in Spark SQL: which rows break them, and with what value.
 //!
-//! They look at the same companions as the rules of the other engine: `_unreadable_<column>` beside every mapped column,
-//! and `_corrupt_record` with `_corrupt_reason` for records that could not be split into fields.
+//! They read the same helper columns as the rules of the other engine: `_unreadable_<column>` next to every mapped
+//! column, and `_corrupt_record` with `_corrupt_reason` for records that could not be split into fields.
 
 use super::SparkError;
 use super::cast::unreadable_name;

@@ -13,7 +13,7 @@ use crate::pipeline::{SilverTable, Versioned, WriteMode};
 use crate::run::PlannedWork;
 use crate::uri::{FolderUri, layout};
 
-/// What decides where a row goes, beside its values.
+/// What decides where a row goes, in addition to its values.
 const FLAGS: [&str; 3] = ["_raw", "_lacks_silver", "_lacks_quarantine"];
 
 /// The statements of one silver table and its quarantine.
@@ -141,7 +141,7 @@ impl Silver<'_> {
         self.lake.object(&layout::scratch(self.plan.run)).hadoop_path()
     }
 
-    /// The rows of the table's files that hold a key of the accepted rows, beside the accepted rows.
+    /// The accepted rows, together with the rows of those files of the table that hold a key of an accepted row.
     fn existing(&self, by: &Versioned) -> Result<String, SparkError> {
         let number = self.number;
         let incoming = columns_of(&accepted_columns(self.table));

@@ -62,7 +62,7 @@ fn shape_of(planned: &PlannedObject, format: SourceFormat) -> Result<&[String], 
     let refused = |hint: &str| {
         Err(SparkError::NotExecuted { what: format!("object '{uri}'"), hint: format!("{hint}, or set engine: lambda") })
     };
-    let Some(shape) = &planned.shape else { return refused("its columns are not in the plan; plan the run anew") };
+    let Some(shape) = &planned.shape else { return refused("its columns are not in the plan; plan the run again") };
     let file_name = uri.file_name();
     // Spark passes such files by without a word.
     if file_name.starts_with(['_', '.']) || file_name.ends_with("._COPYING_") {
@@ -77,7 +77,7 @@ fn shape_of(planned: &PlannedObject, format: SourceFormat) -> Result<&[String], 
     };
     if by_name != shape.codec && format != SourceFormat::Parquet {
         return refused(
-            "Spark tells by the name how a file is packed: end it with .gz, .zst or neither as its content is",
+            "Spark decides by the name how a file is packed: end the name in .gz for gzip, .zst for zstd, else neither",
         );
     }
     if format == SourceFormat::Parquet && shape.rows.is_none() {

@@ -48,8 +48,8 @@ impl Stage {
         Self::at(lake, run, table, columns, vec![INGESTION_DATE.to_owned()])
     }
 
-    /// Rows that are kept aside in a folder because they are read several times. It is filled anew when a script is run
-    /// again.
+    /// Rows that are kept aside in a folder because they are read several times. The folder is filled again when a
+    /// script is run again.
     pub(super) fn aside(table: &str, folder: &str, columns: Vec<StoredColumn>) -> Self {
         Self { location: format!("{folder}/{table}"), name: name(table), columns, partition_by: Vec::new() }
     }

@@ -62,7 +62,7 @@ fn plan(pipeline: Pipeline, files: &[&str], columns: &[&str]) -> Plan {
 const COLUMNS: [&str; 8] =
     ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"];
 
-/// The script of the example pipeline, to be read by people. `SLUICE_UPDATE_EXPECTED=1` writes it anew.
+/// The script of the example pipeline, for people to read. `SLUICE_UPDATE_EXPECTED=1` writes it again.
 #[test]
 fn the_script_of_the_example_is_as_reviewed() {
     let files = ["s3://lake/landing/retail/2026-01-04.csv", "s3://lake/landing/retail/2026-01-05 b.csv.gz"];
@@ -99,7 +99,7 @@ fn what_spark_would_read_otherwise_is_refused_by_name() {
     check("s3://b/a.csv", Codec::Plain, "");
     check("s3://b/a.csv.gz", Codec::Gzip, "");
     check("s3://b/a.csv.zst", Codec::Zstd, "");
-    check("s3://b/a.csv", Codec::Gzip, "'s3://b/a.csv' is not executed on Spark: Spark tells by the name");
+    check("s3://b/a.csv", Codec::Gzip, "'s3://b/a.csv' is not executed on Spark: Spark decides by the name");
     check("s3://b/a.csv.gz", Codec::Plain, "how a file is packed");
     check("s3://b/a.csv.bz2", Codec::Plain, "Spark unpacks it by its name");
     check("s3://b/_a.csv", Codec::Plain, "whose names begin with _ or .");

@@ -265,7 +265,7 @@ impl FromStr for Predicate {
 
 fn check_predicate(expr: &Expr) -> Result<(), SqlError> {
     check_expr(expr)?;
-    forbid_aggregates(expr, "a row rule looks at one row")
+    forbid_aggregates(expr, "a row rule checks one row")
 }
 
 impl fmt::Display for RowSql {

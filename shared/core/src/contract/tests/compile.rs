@@ -103,7 +103,7 @@ fn what_is_not_executed_is_refused_by_name() {
     check("- {name: a, logicalType: string, enum: [{value: 1}]}", "enum: 1 is no text");
     check(
         "- {name: a, logicalType: timestamp, enum: [{value: '2020-01-01'}, {value: '2020-01-01 00:00'}]}",
-        "enum: the value 2020-01-01T00:00:00Z is there twice",
+        "enum: the value 2020-01-01T00:00:00Z is listed twice",
     );
     check("- {name: a, logicalType: integer, enum: [{value: null}]}", "enum: null is no number");
     check("- {name: a, logicalType: string, partitioned: true}", "every column is partitioned");

@@ -21,7 +21,7 @@ enum Made {
     Dataset(String, String),
 }
 
-/// What the one rule became, beside the declarations' own rules.
+/// What the one rule became, without the rules that the declarations add.
 fn made(level: &str, rule: &str) -> Vec<Made> {
     let (properties, table) = with_rule(level, rule);
     let table = compile(&properties, &table).unwrap_or_else(|error| panic!("{error}"));
@@ -260,7 +260,7 @@ fn rules_that_cannot_be_executed_are_refused_by_name() {
     check("table", "{metric: invalidValues, mustBe: 0}", "metric invalidValues belongs to a column");
     check("table", "{metric: duplicateValues, mustBe: 0}", "needs arguments.properties");
     check("table", "{metric: duplicateValues, arguments: {properties: [x]}, mustBe: 0}", "\"x\" is no column");
-    check("table", "{metric: duplicateValues, arguments: {properties: [n, n]}, mustBe: 0}", "n is there twice");
+    check("table", "{metric: duplicateValues, arguments: {properties: [n, n]}, mustBe: 0}", "n is listed twice");
 }
 
 #[test]

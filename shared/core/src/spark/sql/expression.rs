@@ -130,7 +130,7 @@ impl<'a> Expressions<'a> {
         }
     }
 
-    /// Two values that can be compared; a literal text beside a day or an instant is read as one.
+    /// Two values that can be compared; a literal text that is compared with a day or an instant is read as one.
     pub(super) fn compared(&self, left: &Expr, right: &Expr) -> Result<(Typed, Typed), SqlError> {
         let (mut a, mut b) = (self.typed(left)?, self.typed(right)?);
         if let Some(written) = literal_text(left)

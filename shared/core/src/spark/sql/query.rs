@@ -34,7 +34,7 @@ impl<'a> Translator<'a> {
         Self { tables, ctes: Vec::new() }
     }
 
-    /// A statement whose columns all have names; `carried` columns of its one table are selected beside them.
+    /// A statement whose columns all have names; `carried` columns of its one table are selected as well.
     pub(super) fn whole(mut self, query: &Query, carried: &[&str]) -> Result<SparkQuery, SqlError> {
         let answer = self.query(query, carried)?;
         let mut columns = Vec::with_capacity(answer.fields.len());

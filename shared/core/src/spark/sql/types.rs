@@ -109,7 +109,7 @@ impl SqlType {
         }
     }
 
-    /// The one type of values of both, as `CASE` and `UNION` need it; `None` where there is none.
+    /// The one type of values of both, as `CASE` and `UNION` need it; `None` where no such type exists.
     pub(super) fn common(self, other: Self) -> Option<Self> {
         match (self, other) {
             (a, b) if a == b => Some(a),
