@@ -177,7 +177,7 @@ SELECT assert_true(count(DISTINCT source_file) = 2, 'Spark did not read every pl
 
 -- ==== silver/sales/transactions
 
--- Source text as the contract's types; what cannot be read is null and kept beside.
+-- Source text as the contract's types; what cannot be read is null, with the text kept in a column next to it.
 CREATE OR REPLACE TEMPORARY VIEW typed_1 AS
 SELECT `_ingested_at`,
   `_source_file`,

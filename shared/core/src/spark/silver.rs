@@ -88,7 +88,7 @@ impl Silver<'_> {
             shown.extend([name(own), format!("{} AS {unreadable}", cast::unreadable(contracted))]);
         }
         Ok(format!(
-            "-- Source text as the contract's types; what cannot be read is null and kept beside.\n\
+            "-- Source text as the contract's types; what cannot be read is null, with the text kept in a column next to it.\n\
              CREATE OR REPLACE TEMPORARY VIEW typed_{number} AS\nSELECT {shown}\nFROM (\nSELECT {typed}\nFROM (\nSELECT {given}\nFROM (\n{from}\n)));\n\n",
             number = self.number,
             shown = shown.join(",\n  "),
