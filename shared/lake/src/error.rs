@@ -106,7 +106,7 @@ pub enum LakeError {
     },
     /// What Spark left is not what the plan asked for.
     #[error(
-        "what Spark left of run `{}`, attempt {}: {problem}; nothing was published: look at the log of the run's EMR \
+        "what Spark left of run `{}`, attempt {}: {problem}; nothing was published: read the log of the run's EMR \
          step, then run again, or with engine lambda",
         .run.run_id, .run.attempt
     )]

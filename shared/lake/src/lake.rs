@@ -67,7 +67,7 @@ impl Lake {
         Ok(if folder.is_local() { folder.as_url().to_file_path().ok() } else { None })
     }
 
-    /// A document, or `None` where there is none.
+    /// A document, or `None` when it does not exist.
     ///
     /// # Errors
     /// [`LakeError::Document`] naming the document and the field that cannot be read.
@@ -75,7 +75,7 @@ impl Lake {
         Ok(self.documents.read(path).await?)
     }
 
-    /// Writes a document unless there is one, and returns the one that is there then: the first writer wins.
+    /// Writes a document unless one exists, and returns the one that is stored afterwards: the first writer wins.
     ///
     /// # Errors
     /// [`LakeError::Document`].

@@ -85,7 +85,7 @@ fn list_local(folder: &FolderUri) -> Result<Vec<SourceObject>, LakeError> {
 }
 
 fn local_object(path: &FilePath, size_bytes: u64) -> Result<SourceObject, LakeError> {
-    // Whatever bytes a name has, the address has them percent-encoded: no name can stop the files beside it.
+    // The address has all bytes of the name percent-encoded, so no name can stop the files next to it.
     let address = url::Url::from_file_path(path)
         .map_err(|()| LakeError::Invalid { message: format!("{} is no absolute path", path.display()) })?;
     Ok(SourceObject { uri: object_uri(&address)?, etag: hash_file(path)?, size_bytes })
@@ -135,7 +135,9 @@ async fn list_remote(folder: &FolderUri, options: &StoreOptions) -> Result<Vec<S
             segments.pop_if_empty().extend(below.split('/'));
         }
         let etag = object.e_tag.ok_or_else(|| LakeError::Invalid {
-            message: format!("the store gives no etag for {key}; versions of objects cannot be told apart without"),
+            message: format!(
+                "the store returns no etag for {key}, and versions of an object cannot be distinguished without one"
+            ),
         })?;
         found.push(SourceObject {
             uri: object_uri(&address)?,
@@ -230,14 +232,14 @@ pub(crate) async fn verify_version(object: &SourceObject, options: &StoreOptions
             Ok(head) => head.e_tag.unwrap_or_default().trim_matches('"').to_owned(),
             Err(object_store::Error::NotFound { .. }) => return Err(changed("deleted")),
             Err(source) => {
-                return Err(LakeError::Store { doing: "look at", location: object.uri.to_string(), source });
+                return Err(LakeError::Store { doing: "check", location: object.uri.to_string(), source });
             }
         }
     };
     if etag == object.etag { Ok(()) } else { Err(changed("replaced")) }
 }
 
-/// Tells, once all bytes were read, whether they were the version planned.
+/// Reports, once all bytes were read, whether they were the planned version.
 pub struct VersionCheck(Option<HashCheck>);
 
 impl VersionCheck {
@@ -251,7 +253,7 @@ impl VersionCheck {
         if seen == object.etag {
             return Ok(());
         }
-        // The reader may stop before the last byte (trailing padding of a compressed file): then the file itself tells.
+        // The reader may stop before the last byte (trailing padding of a compressed file): then the whole file is hashed.
         let path = local_path(object.uri.as_url())?;
         match hash_file(&path) {
             Ok(etag) if etag == object.etag => Ok(()),

@@ -4,14 +4,14 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-/// What the producer is told when the consumer has stopped; only the consumer knows why.
+/// What the producer gets when the consumer has stopped; only the consumer knows why.
 #[derive(Debug, thiserror::Error)]
 #[error("the consumer took no more")]
 pub(crate) struct Stopped;
 
 /// Runs `produce` on a thread of its own and `take` on this one, which gets the items in their order.
 ///
-/// Nothing is queued: beside the item being taken there is the one being made, and no third, so memory grows by one item.
+/// Nothing is queued: one item is taken while the next one is made, and no third exists, so memory grows by one item.
 /// The consumer may use the runtime of this thread; the producer may not.
 ///
 /// # Errors

@@ -124,9 +124,9 @@ pub(crate) async fn rows(
     let next =
         page.next.map(|from| cursor::seal(&api.secret.cursor_key(), &digest, &Place { version: page.version, from }));
     let next = next.transpose().map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
-    let (version, told_next) = (page.version, next.clone());
+    let (version, next_cursor) = (page.version, next.clone());
     let response = ProductsApi::respond(&api, format, page.rows, move |rows| {
-        let next = told_next.map_or_else(|| "null".to_owned(), |next| format!("\"{next}\""));
+        let next = next_cursor.map_or_else(|| "null".to_owned(), |next| format!("\"{next}\""));
         let mut body = format!(r#"{{"version":{version},"next_cursor":{next},"rows":"#).into_bytes();
         body.extend(rows);
         body.push(b'}');

@@ -61,14 +61,14 @@ pub enum Bound {
     AtOrAfter,
 }
 
-/// Opens a table as [`open_table`] does, and tells a version that was cleaned up from other faults.
+/// Opens a table as [`open_table`] does, and distinguishes a version that was cleaned up from other faults.
 ///
 /// # Errors
 /// Those of [`open_table`]; [`LakeError::VersionGone`].
 pub async fn open_version(lake: &Lake, table: &TableRef, version: Option<u64>) -> Result<Option<OpenTable>, LakeError> {
     let opened = open_table(lake, table, version).await;
     let (Err(LakeError::Delta { .. }), Some(version)) = (&opened, version) else { return opened };
-    // The version is not newer than the table, or the answer were another. A version needs its own entry.
+    // A version newer than the table is another error, so this one has existed. A version needs its own entry.
     if lake.documents().exists(&layout::log_entry(table, version)).await? {
         opened
     } else {
@@ -76,7 +76,7 @@ pub async fn open_version(lake: &Lake, table: &TableRef, version: Option<u64>) -
     }
 }
 
-/// The version that an instant means; `None` when there is none on that side.
+/// The version that an instant means; `None` when no version was committed on that side of it.
 ///
 /// # Errors
 /// [`LakeError::Store`] and [`LakeError::Internal`] when the log cannot be read.

@@ -160,11 +160,11 @@ impl OpenTable {
         scan_files_as(&self.reference, folder, options, &self.columns, &partition_by, paths, file_column)
     }
 
-    /// The path below the table's folder of a file whose address a scan told.
+    /// The path below the table's folder of a file whose address a scan returned.
     pub(crate) fn path_of<'a>(&self, address: &'a str) -> Result<&'a str, LakeError> {
         let base = polars_folder(&self.folder)?;
         let outside = || LakeError::Internal {
-            message: format!("table `{}`: a scan told of a file outside its folder", self.reference),
+            message: format!("table `{}`: a scan returned a file outside its folder", self.reference),
         };
         address.strip_prefix(base.as_str()).and_then(|path| path.strip_prefix('/')).ok_or_else(outside)
     }

@@ -92,7 +92,7 @@ fn null_count(groups: &[RowGroupMetaData], index: usize) -> Option<u64> {
     groups.iter().map(|group| group.column(index).statistics()?.null_count_opt()).sum()
 }
 
-/// A bound in an ordered form, kept beside its JSON form.
+/// A bound in an ordered form, kept next to its JSON form.
 #[derive(PartialEq, PartialOrd)]
 enum Ordered {
     Integer(i128),
@@ -100,7 +100,7 @@ enum Ordered {
     Text(String),
 }
 
-/// Lowest and highest value over all row groups; `None` when one of them does not tell.
+/// Lowest and highest value over all row groups; `None` when one of them has no statistics.
 fn bounds(groups: &[RowGroupMetaData], index: usize, logical: Option<&LogicalType>) -> Option<(Value, Value)> {
     let mut found: Option<(Ordered, Ordered)> = None;
     for group in groups {

@@ -32,7 +32,7 @@ impl BronzeTable {
     /// The table as it is now.
     ///
     /// # Errors
-    /// [`LakeError`] when the table's files cannot be told.
+    /// [`LakeError`] when the table's files cannot be listed.
     pub(crate) fn new(table: &TableRef, existing: Option<&OpenTable>) -> Result<Self, LakeError> {
         let known = existing
             .map(|table| {
@@ -102,7 +102,7 @@ impl BronzeStage {
     /// Begins a stage on the table as it is now.
     ///
     /// # Errors
-    /// [`LakeError`] when the table's files cannot be told.
+    /// [`LakeError`] when the table's files cannot be listed.
     pub(crate) fn new(
         lake: &Lake,
         run: &RunRef,

@@ -46,7 +46,7 @@ fn partition_by(gold: &GoldTable) -> Vec<String> {
 /// The change that puts these files in place of all files of a gold table.
 ///
 /// # Errors
-/// [`LakeError`] when the table's files cannot be told.
+/// [`LakeError`] when the table's files cannot be listed.
 pub(crate) fn gold_change(
     gold: &GoldTable,
     existing: Option<&OpenTable>,

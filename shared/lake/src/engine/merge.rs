@@ -190,8 +190,8 @@ impl MergeRows {
     }
 }
 
-/// What tells which of two rows of one key is newer: the business column, then the position in the source, which is the
-/// same however the files were split into runs.
+/// The columns that decide which of two rows of one key is newer: the business column, then the position in the source,
+/// which is the same however the files were split into runs.
 fn order(by: &Versioned) -> Vec<String> {
     [by.latest_by.as_str(), "_source_file", "_ingested_at", "_source_row"].map(str::to_owned).to_vec()
 }

@@ -28,7 +28,7 @@ pub(crate) struct RuleObservation {
     pub(crate) rule: String,
     /// The number, in the rule's unit; `None` where a SQL metric answers null.
     pub(crate) observed: Option<DecimalNumber>,
-    /// Rows looked at.
+    /// Rows examined.
     pub(crate) of: u64,
 }
 

@@ -33,7 +33,7 @@ impl Projection {
         Ok(Self { sql: table.projection()?.engine_query(&carried), view })
     }
 
-    /// The rows typed and projected; lineage and, per mapped column, the text that could not be read pass beside.
+    /// The typed and projected rows. They keep their lineage and, for each mapped column, the text that could not be read.
     ///
     /// # Errors
     /// [`EngineError`] when the engine refuses the statement.

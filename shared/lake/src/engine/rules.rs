@@ -81,7 +81,7 @@ impl Source<'_> {
         mapped.then(|| col(unreadable_name(column.as_str())))
     }
 
-    /// The test that looks at whole records only, and takes "unknown" for "not broken".
+    /// The test for whole records only, which takes "unknown" for "not broken".
     fn certain(&self, broken: Expr) -> Expr {
         let certain = broken.fill_null(lit(false));
         match self.mapped {
@@ -207,9 +207,9 @@ pub(crate) fn any_error_expr(tests: &[RowTest]) -> Expr {
 }
 
 /// The broken rules of severity `error` as JSON text: `[{"rule":…,"column":…,"value":…}]`, with null for a rule
-/// without a column or a value that is not there.
+/// without a column or a missing value.
 ///
-/// It looks at row after row: use it on the rows that [`any_error_expr`] finds.
+/// It examines row after row: use it on the rows that [`any_error_expr`] finds.
 pub(crate) fn broken_rules_expr(tests: &[RowTest]) -> Expr {
     let errors: Vec<&RowTest> = tests.iter().filter(|test| test.severity == Severity::Error).collect();
     if errors.is_empty() {
@@ -228,7 +228,7 @@ pub(crate) fn broken_rules_expr(tests: &[RowTest]) -> Expr {
 }
 
 fn broken_rules(names: &[(String, Option<String>)], columns: &[PolarsColumn]) -> PolarsResult<PolarsColumn> {
-    // What is the same for every row comes as one row; the others tell how many there are, which may be none.
+    // A column of one constant has one row. The other columns have the number of rows, which may be zero.
     let height = columns.iter().map(PolarsColumn::len).find(|length| *length != 1).unwrap_or(1);
     let mut rules: Vec<Vec<serde_json::Value>> = vec![Vec::new(); height];
     for ((id, column), pair) in names.iter().zip(columns.chunks_exact(2)) {

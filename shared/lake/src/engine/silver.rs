@@ -258,7 +258,7 @@ impl SilverContext<'_> {
     /// The change of the silver table.
     ///
     /// # Errors
-    /// [`LakeError`] when the table's files cannot be told.
+    /// [`LakeError`] when the table's files cannot be listed.
     pub(crate) fn silver_change(
         &self,
         outcome: SilverOutcome,
@@ -302,7 +302,7 @@ impl SilverContext<'_> {
     /// The change of its quarantine.
     ///
     /// # Errors
-    /// [`LakeError`] when the table's files cannot be told.
+    /// [`LakeError`] when the table's files cannot be listed.
     pub(crate) fn quarantine_change(
         &self,
         adds: Vec<StagedFile>,

@@ -194,7 +194,7 @@ impl StageWriter {
     fn close(&self, partition: &Partition, file: &OpenFile) -> Result<StagedFile, LakeError> {
         file.writer.finish().map_err(|source| write_error(&file.local, source))?;
         let io = |doing, source| LakeError::Io { doing, path: file.local.clone(), source };
-        // The log will say that this file is there: it must survive a power cut before the log does.
+        // The log will say that this file exists, so the file must survive a power cut before the log does.
         File::open(&file.local).and_then(|file| file.sync_all()).map_err(|source| io("flush", source))?;
         let below_lake = layout::table_file(&self.table, &file.path)
             .map_err(|error| LakeError::Internal { message: format!("{error}") })?;

@@ -1,6 +1,6 @@
 //! A look into the lake: its tables, runs and quarantine. Everything here only reads.
 //!
-//! Nothing is remembered between calls: what is told is what the Delta logs and the run documents say now.
+//! Nothing is remembered between calls: every answer is what the Delta logs and the run documents say now.
 
 mod cell;
 mod quarantine;

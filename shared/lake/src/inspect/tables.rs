@@ -18,9 +18,9 @@ use crate::objects::blocking;
 pub struct TableSummary {
     /// The table.
     pub table: TableRef,
-    /// The version looked at.
+    /// The version described.
     pub version: u64,
-    /// Rows, when the log's statistics tell.
+    /// Rows, when the log's statistics have the number.
     pub rows: Option<u64>,
     /// Data files.
     pub files: u64,
@@ -128,7 +128,7 @@ pub async fn history(lake: &Lake, table: &TableRef, limit: usize) -> Result<Vec<
     for entry in existing(lake, table, None).await?.history(limit).await? {
         let rows = match open_table(lake, table, Some(entry.version)).await {
             Ok(open) => open.map(|open| open.rows()).transpose()?.flatten(),
-            // Its own entry is there, but older ones were cleaned up and no checkpoint sums them up.
+            // Its own entry exists, but older ones were cleaned up and no checkpoint sums them up.
             Err(LakeError::Delta { .. }) => None,
             Err(error) => return Err(error),
         };

@@ -1,7 +1,7 @@
 //! Makes a lake that is the copy of another know the objects that the other took in.
 //!
 //! A ledger holds ids of objects, and an id is made of address and etag. In a copy in another bucket every delivered file has another
-//! address, so the copy's tables would take all of them in again. So the copy's ledgers get the new ids beside the old ones.
+//! address, so the copy's tables would take all of them in again. So the copy's ledgers get the new ids in addition to the old ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 

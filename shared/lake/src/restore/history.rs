@@ -1,4 +1,4 @@
-//! What every version of a table needs, and whether it is there.
+//! What every version of a table needs, and whether it exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ use crate::lake::Lake;
 /// Log entries and footers that are read at once.
 const AT_ONCE: usize = 16;
 
-/// A table's log entries and the files that are there.
+/// A table's log entries and the files that exist.
 pub(super) struct Files {
     table: TableRef,
     entries: Vec<Entry>,
@@ -104,14 +104,14 @@ impl Files {
     pub(super) fn history(&self) -> Result<TableHistory, LakeError> {
         if let Some(first) = self.entries.first().map(|entry| entry.version).filter(|first| *first > 0) {
             let message = format!(
-                "the log of table `{}` begins at version {first}, and without its older entries nobody can tell which files a version \
-                 needs: bring them back, or move the table's folder away, and the next run makes the table anew",
+                "the log of table `{}` begins at version {first}, but only its older entries say which files a version needs: \
+                 put them back, or move the table's folder away, and the next run makes the table from scratch",
                 self.table
             );
             return Err(LakeError::Invalid { message });
         }
         let (mut next, mut is_readable) = (0, true);
-        // Files that a version needs and that are not there.
+        // Files that a version needs and that do not exist.
         let mut missing: BTreeSet<&str> = BTreeSet::new();
         let mut versions = Vec::new();
         for entry in &self.entries {

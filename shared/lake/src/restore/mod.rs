@@ -51,8 +51,8 @@ impl Restoration {
     }
 }
 
-/// Looks at every version of every table, and at the files that each needs, and finds the newest point that they can be set back to
-/// together. Nothing is changed. One that was begun and not finished is the answer as long as it is not.
+/// Checks every version of every table and the files that each version needs, and finds the newest point that all tables can be set
+/// back to together. Nothing is changed. A restoration that was begun is returned until it is finished.
 ///
 /// # Errors
 /// [`LakeError::Invalid`] for a log that does not begin at version 0, which nothing of ours does; faults of the store.

@@ -1,4 +1,4 @@
-//! What can go wrong when consumers read, and what they are told.
+//! What can go wrong when consumers read, and what the answer says.
 
 use polars::prelude::PolarsError;
 use sluice_core::name::TableRef;
@@ -82,7 +82,7 @@ pub enum ServeError {
 }
 
 impl ServeError {
-    /// A fault of planning: it knows names and types alone, so its words may be told.
+    /// A fault of planning: it knows names and types alone, so its words may be passed on.
     pub(super) fn planning(error: &EngineError) -> Self {
         Self::DoesNotFit { message: first_line(&sluice_core::error::with_sources(error)) }
     }
@@ -94,7 +94,7 @@ impl ServeError {
             PolarsError::Context { error, .. } | PolarsError::ExprContext { error, .. } => Self::running(table, *error),
             PolarsError::ComputeError(words) if !words.starts_with(UNREADABLE_FILE) => Self::Value,
             PolarsError::InvalidOperation(_) | PolarsError::OutOfBounds(_) => Self::Value,
-            // Some functions look at the types of their arguments only when they are called.
+            // Some functions check the types of their arguments only when they are called.
             PolarsError::SchemaMismatch(_) => {
                 Self::DoesNotFit { message: "a function gets a type that it does not take: CAST its arguments".to_owned() }
             }

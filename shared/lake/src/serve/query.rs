@@ -128,7 +128,7 @@ fn answer(statement: &ProductSql, tables: &[(String, Governed)], limits: QueryLi
         return Err(ServeError::TooLarge { what });
     }
     let planned = sql::run(statement.engine_query(), frames).map_err(|error| ServeError::planning(&error))?;
-    // One row more tells that there are too many.
+    // One more row shows that there are too many.
     let planned = planned.limit(limits.rows.saturating_add(1));
     let failed = |error: PolarsError| ServeError::running(first, error);
     let rows = if statement.is_ordered() {
@@ -144,7 +144,8 @@ fn answer(statement: &ProductSql, tables: &[(String, Governed)], limits: QueryLi
     Ok(Answer { rows: Rows::new(rows), files_read: read, files_total: total })
 }
 
-/// What of a statement's WHERE may be evaluated before the masks; nothing when it does not fit, which planning the statement tells.
+/// The part of a statement's WHERE that may be evaluated before the masks; `None` when it does not fit, which planning the statement
+/// reports.
 fn early(table: &Governed, filter: &Predicate) -> Option<Expr> {
     // Planning costs, and most callers read nothing masked.
     if !table.has_masks_alone() {

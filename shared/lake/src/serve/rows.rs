@@ -140,7 +140,7 @@ fn in_file_order(
     let limit = question.limit;
     let taken = columns.iter().map(col).chain([col(FILE)]).collect::<Vec<_>>();
     let offset = i64::try_from(from.rows).unwrap_or(i64::MAX);
-    // One row more tells whether there is a next page.
+    // One more row shows whether a next page exists.
     let page = fitting(table, question, wanted, true)?.slice(offset, limit.saturating_add(1)).select(taken);
     let failed = |error| ServeError::running(table.table().reference(), error);
     let page = collect_streaming(page).map_err(failed)?;

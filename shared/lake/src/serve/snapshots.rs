@@ -14,7 +14,7 @@ use crate::lake::Lake;
 
 /// How long the newest version of a table is taken for the newest.
 const NEWEST_KEPT: Duration = Duration::from_secs(2);
-/// Most tables that are kept; beyond, all are opened anew.
+/// The number of tables that are kept at most. When it is reached, all are dropped and opened again.
 const MAX_KEPT: usize = 128;
 
 /// Which version of a table.
@@ -55,9 +55,9 @@ impl Snapshots {
             Version::Newest => None,
             Version::At(version) => Some(version),
             Version::AsOf(instant) => {
-                let found = version_at(&self.lake, table, instant, Bound::AtOrBefore).await.map_err(told)?;
+                let found = version_at(&self.lake, table, instant, Bound::AtOrBefore).await.map_err(serve_error)?;
                 if found.is_none() {
-                    // A table that is not there has no version either, and another name for it.
+                    // A table that does not exist has no version either, but its error has another name.
                     let _ = Box::pin(self.open(table, Version::Newest)).await?;
                     return Err(ServeError::NothingThen);
                 }
@@ -78,7 +78,7 @@ impl Snapshots {
                 return Err(ServeError::NoVersion { asked, newest });
             }
         }
-        let open = open_version(&self.lake, table, version).await.map_err(told)?.ok_or(ServeError::NoTable)?;
+        let open = open_version(&self.lake, table, version).await.map_err(serve_error)?.ok_or(ServeError::NoTable)?;
         let open = Arc::new(open);
         *kept = Some((Instant::now(), open.clone()));
         Ok(open)
@@ -112,7 +112,7 @@ impl Snapshots {
     }
 }
 
-fn told(error: LakeError) -> ServeError {
+fn serve_error(error: LakeError) -> ServeError {
     match error {
         LakeError::VersionGone { version, .. } => ServeError::VersionGone { version },
         other => ServeError::Lake(other),

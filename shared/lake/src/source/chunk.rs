@@ -33,7 +33,7 @@ impl Default for ReadLimits {
 }
 
 impl ReadLimits {
-    /// For looking at the beginning of an object only.
+    /// For reading the beginning of an object only.
     pub(super) fn sniff() -> Self {
         Self { chunk_bytes: 64 << 10, workers: 1, ..Self::default() }
     }
@@ -105,7 +105,7 @@ impl<'a> ChunkReader<'a> {
         Self { stream, object, buffer: Vec::new(), at_end: false, lines: 0, limits }
     }
 
-    /// The next chunk. `cut` sees the buffer and whether the stream has ended, and tells where whole records end.
+    /// The next chunk. `cut` gets the buffer and whether the stream has ended, and returns where whole records end.
     pub(super) fn next(&mut self, cut: impl Fn(&[u8], bool) -> Cut) -> Result<Next, SourceError> {
         let mut wanted = self.limits.chunk_bytes;
         loop {

@@ -78,7 +78,7 @@ impl SourceColumns {
         Ok(columns)
     }
 
-    /// Adds a column behind the others and tells its index.
+    /// Adds a column behind the others and returns its index.
     pub(super) fn add(&mut self, name: &str) -> Result<usize, ColumnFault> {
         let name = name.trim();
         let index = self.names.len();

@@ -112,7 +112,7 @@ pub enum SourceError {
         /// Largest record that is read.
         limit_bytes: usize,
     },
-    /// A JSON document has a syntax error, after which nothing more can be told apart.
+    /// A JSON document has a syntax error, after which no record can be recognised.
     #[error("object '{object}' line {line} column {column}: not JSON as expected after {rows} good records")]
     Json {
         /// Name of the object.
@@ -207,7 +207,7 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    /// The stable name, by what the caller does next. A sink's own error knows better: look at the source first.
+    /// The stable name, by what the caller does next. A sink's own error is more exact: check the source first.
     pub fn name(&self) -> ErrorName {
         match self {
             Self::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => ErrorName::NotFound,

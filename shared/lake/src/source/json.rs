@@ -35,7 +35,7 @@ pub(super) fn read(
     let mut reader = DocumentReader { object, limit_bytes: limits.record_bytes, rows, since_record, failure: None };
     let mut is_empty = true;
     loop {
-        // `end` looks at the next token without taking it: an error means that there is one.
+        // `end` peeks at the next token without taking it: an error means that a token follows.
         match document.end() {
             Ok(()) if is_empty => return Err(SourceError::EmptyObject { object: object.to_owned() }),
             Ok(()) => return reader.rows.finish(),

@@ -1,4 +1,4 @@
-//! Reads sources in tests and looks at what came out.
+//! Reads sources in tests and checks what came out.
 
 use std::io::Cursor;
 

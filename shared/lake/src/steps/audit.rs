@@ -88,7 +88,7 @@ async fn make_verdict(lake: &Lake, now: Timestamp, run: &RunRef, plan: &Plan) ->
         Verdict { run: run.clone(), audited_at: now, decision: Decision::Passed, tables, acceptance: None };
     let broken: BTreeSet<String> = verdict.broken().into_iter().map(|(name, _)| name).collect();
     if !broken.is_empty() {
-        // The word is for the rules that were looked at; a rule that broke since then still rejects.
+        // The acceptance is for the rules that the person saw; a rule that broke since then still rejects.
         verdict.acceptance = acceptance.filter(|word| broken.is_subset(&word.rules));
         verdict.decision = if verdict.acceptance.is_some() { Decision::Accepted } else { Decision::Rejected };
     }

@@ -31,8 +31,8 @@ pub(super) async fn open_planned(lake: &Lake, plan: &Plan) -> Result<BTreeMap<Ta
 /// The changes of bronze, silver and quarantine in the order of publication, without those that change nothing. `silver`
 /// has each silver table with its quarantine; the quarantine's sources are filled in here.
 ///
-/// Refused rows are committed before the accepted ones, so that a silver table that has an object proves that its refused
-/// rows are there too; a replay takes rows out of quarantine, so they go to silver first.
+/// Quarantined rows are committed before the accepted ones, so that a silver table that has an object proves that the
+/// object's quarantined rows are committed too. A replay takes rows out of quarantine, so they go to silver first.
 pub(super) fn in_order(plan: &Plan, bronze: TableChange, silver: Vec<(TableChange, TableChange)>) -> Vec<TableChange> {
     let replay = plan.request.action == RunAction::Replay;
     let (mut refused, mut accepted) = (Vec::new(), Vec::new());
@@ -57,7 +57,7 @@ pub(super) fn in_order(plan: &Plan, bronze: TableChange, silver: Vec<(TableChang
     changes
 }
 
-/// Whether every table that a gold table reads is there, or is made by the changes before it.
+/// Whether every table that a gold table reads exists, or is made by the changes before it.
 pub(super) fn has_inputs(gold: &GoldTable, exists: impl Fn(&TableRef) -> bool, changes: &[TableChange]) -> bool {
     gold.inputs.iter().all(|input| exists(input) || changes.iter().any(|change| &change.table == input))
 }

@@ -55,7 +55,7 @@ pub async fn replan(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Plan, L
     if let Some(plan) = lake.documents().of(&next).get().await? {
         return Ok(plan);
     }
-    // A person's word is for the objects that were looked at, not for whatever has arrived since.
+    // A person's acceptance is for the objects of the rejected attempt, not for whatever has arrived since.
     let only = match runs::acceptance(lake, run).await? {
         Some(_) => Some(before.objects.iter().map(|planned| planned.object.id()).collect()),
         None => None,
@@ -170,7 +170,7 @@ impl Standing {
         self.tables.get(table).map(|(open, _)| open.version())
     }
 
-    /// Size and rows of a table; `None` where there is none. Rows that its log does not tell are guessed from the size.
+    /// Size and rows of a table; `None` when it does not exist. Rows that its log does not count are guessed from the size.
     fn measure(&self, table: &TableRef) -> Result<Option<TableMeasure>, LakeError> {
         /// Bytes of a row in a file: fewer than the narrowest tables have with their lineage.
         const ROW_BYTES: u64 = 10;

@@ -292,8 +292,8 @@ pub(super) fn rows_after(
     scan_table_files(&change.table, &folder, lake.options(), &change.columns, &change.partition_by, paths)
 }
 
-/// The rows with a null for every key that no record of the batch has. JSON objects leave out what they do not know, so
-/// that a key is missing says nothing about the object; the contract's `required` looks at every record.
+/// The rows with a null for every key that no record of the batch has. JSON objects leave out what they do not know, so a
+/// missing key says nothing about the object; the contract's `required` checks every record.
 fn with_absent_keys(frame: &DataFrame, pipeline: &Pipeline) -> Result<DataFrame, LakeError> {
     let mut complete = frame.clone();
     for (_, source) in pipeline.silver.iter().flat_map(|silver| &silver.columns) {

@@ -33,7 +33,7 @@ pub async fn publish(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Receip
     }
     let mut receipt = Receipt { run: run.clone(), published_at: now, tables: Vec::new() };
     if let Err(error) = commit_all(lake, &plan, &changeset, &mut receipt).await {
-        // The run plans again: the next attempt tells what this one has brought already.
+        // The run plans again: the next attempt reports what this one has committed already.
         if matches!(error, LakeError::Conflict { .. }) && !receipt.tables.is_empty() {
             documents.settle(PartialReceipt(receipt)).await?;
         }

@@ -1,4 +1,4 @@
-//! A first look at new source objects, so that a wrong file is named before any work is done.
+//! Checks the beginning of new source objects, so that a wrong file is named before any work is done.
 
 use std::io::{Cursor, Read};
 
@@ -18,22 +18,22 @@ use crate::objects::{ObjectBytes, blocking, remote};
 use crate::runs;
 use crate::source::{SourceError, SourceInput, delimiter_hint, measure, read_columns};
 
-/// Objects looked at side by side: enough to hide the store's latency, few enough for its rate limits.
+/// Objects examined at once: enough to hide the store's latency, few enough for its rate limits.
 const AT_ONCE: usize = 16;
-/// Bytes of an object that are looked at: enough for some hundred rows, few enough for thousands of objects.
+/// Bytes of an object that are examined: enough for some hundred rows, few enough for thousands of objects.
 const SAMPLE_BYTES: u64 = 64 << 10;
 /// Refused objects named in the message.
 const NAMED: usize = 5;
 
-/// The objects that can be read, and in the same order what is in them, as far as their beginning tells.
+/// The objects that can be read, and in the same order what is in them, as far as their beginning shows.
 #[derive(Debug, Default)]
 pub(super) struct Looked {
     pub(super) objects: Vec<PlannedObject>,
     pub(super) measures: Vec<ObjectMeasure>,
 }
 
-/// Looks at the header of every object that is new to bronze and notes its shape. Those that cannot be read are held, so
-/// that the next run passes them by, and this run fails.
+/// Reads the header of every object that is new to bronze and notes its shape. Objects that cannot be read are held, so
+/// that the next run skips them, and this run fails.
 ///
 /// # Errors
 /// [`LakeError::Invalid`] naming the objects and what is wrong with each.
@@ -81,14 +81,12 @@ pub(super) async fn refuse_unreadable(
     }
     let named: Vec<&str> = refused.iter().take(NAMED).map(|(_, fault)| fault.as_str()).collect();
     let more = if refused.len() > NAMED { format!("; and {} more", refused.len() - NAMED) } else { String::new() };
-    let message = format!(
-        "{}{more} (held: later runs pass such an object by until it is released or replaced)",
-        named.join("; ")
-    );
+    let message =
+        format!("{}{more} (held: later runs skip such an object until it is released or replaced)", named.join("; "));
     Err(LakeError::Invalid { message })
 }
 
-/// What a look at an object shows.
+/// What the beginning of an object shows.
 enum Look {
     /// What is wrong with it, in words.
     Refused(String),
@@ -105,7 +103,7 @@ async fn look(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Result
             let input = SourceInput::File(path);
             blocking(move || Ok(read_columns(SourceFormat::Parquet, csv, input, &name))).await?
         }
-        // Only the footer of a remote file is read; what else it tells is below.
+        // Only the footer of a remote file is read; what else it has is read below.
         (SourceFormat::Parquet, Err(())) => Ok(Vec::new()),
         _ => match ObjectBytes::open(object, lake.options()).await {
             Ok(bytes) => return read_head(pipeline, object, bytes).await?.map_or_else(refusal, Ok),

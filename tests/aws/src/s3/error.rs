@@ -7,7 +7,7 @@ use crate::http::{self, Answer};
 
 /// An error as S3 writes it.
 pub(super) fn error_answer(status: StatusCode, code: &str) -> Answer {
-    let told = match code {
+    let message = match code {
         "SlowDown" => "Please reduce your request rate.",
         "NoSuchKey" => "The specified key does not exist.",
         "NoSuchBucket" => "The specified bucket does not exist",
@@ -18,7 +18,7 @@ pub(super) fn error_answer(status: StatusCode, code: &str) -> Answer {
     };
     let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
     // Without an element for the request's id: moto writes another into every such element that passes through it.
-    let body = format!("{head}<Error><Code>{code}</Code><Message>{told}</Message></Error>");
+    let body = format!("{head}<Error><Code>{code}</Code><Message>{message}</Message></Error>");
     let mut answer = http::of_type(status, "application/xml", body.into());
     answer.headers_mut().insert("x-amz-request-id", HeaderValue::from_static("0"));
     answer

@@ -94,12 +94,7 @@ fn names_that_leave_their_folder_are_refused() {
 #[test]
 fn specs_that_contradict_themselves_or_their_contract_are_refused() {
     check(&[
-        edit(
-            SPEC,
-            "contracts/totals.yaml",
-            "contracts/gone.yaml",
-            &["contracts/gone.yaml is missing", "beside the spec"],
-        ),
+        edit(SPEC, "contracts/totals.yaml", "contracts/gone.yaml", &["contracts/gone.yaml is missing", "the spec"]),
         edit(SPEC, "day: day }", "day: day, colour: colour }", &["table `orders`", "`colour` is not in contract"]),
         edit(SPEC, ", day: day }", " }", &["table `orders`", "`day` is neither listed in columns nor computed"]),
         edit(SPEC, "mode: append", "mode: merge", &["table `orders`", "need latest_by"]),

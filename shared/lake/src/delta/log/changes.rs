@@ -28,8 +28,8 @@ pub struct VersionChanges {
     pub redefined: bool,
 }
 
-/// What the versions `from` to `to`, both included, changed. The caller has made sure that `to` is there, and bounds how
-/// many there are.
+/// What the versions `from` to `to`, both included, changed. The caller makes sure that `to` exists, and limits the number
+/// of versions.
 ///
 /// # Errors
 /// [`LakeError::VersionGone`] for a version without its log entry; [`LakeError::Violation`] for files with deletion vectors.

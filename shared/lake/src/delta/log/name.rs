@@ -53,7 +53,7 @@ impl LogFile {
     }
 }
 
-/// The files of the newest complete checkpoint at or before `version`; empty where there is none. `files` are sorted by version.
+/// The files of the newest complete checkpoint at or before `version`; empty when no checkpoint exists. `files` are sorted by version.
 pub(crate) fn newest_checkpoint(files: &[LogFile], version: u64) -> Vec<&LogFile> {
     let of_each_version = files.chunk_by(|a, b| a.version == b.version);
     let early = of_each_version.filter(|files| files.first().is_some_and(|file| file.version <= version));

@@ -215,8 +215,8 @@ proptest! {
     }
 }
 
-/// Polars evaluates a frame of several pieces piece by piece, and a piece may have no row to look at, while what is the
-/// same for every row still comes as one.
+/// Polars evaluates a frame of several pieces piece by piece. A piece may have no rows, while a constant column still has
+/// one row.
 #[test]
 fn no_rows_have_no_broken_rules() {
     let names = [("r".to_owned(), None)];

@@ -209,8 +209,8 @@ fn is_comparison(op: &BinaryOperator) -> bool {
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
 }
 
-/// Values that Polars brings to one type, each with room for all digits. Literals have it already; with them alone beside it a column
-/// stays as it is, so that row groups can be left out by their statistics.
+/// Values that Polars brings to one type, each with room for all digits. Literals have it already. A column that is compared with
+/// literals alone stays as it is, so that row groups can be left out by their statistics.
 fn alike(values: &mut [&mut Expr]) {
     if values.iter().filter(|value| !is_literal(value)).count() < 2 {
         return;

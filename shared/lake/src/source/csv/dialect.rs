@@ -46,9 +46,9 @@ impl Dialect {
     }
 }
 
-/// Where the whole records of `bytes` end, which starts with a record; divided into as many groups as the limits ask for.
+/// Where the whole records of `bytes` end, divided into as many groups as the limits ask for. `bytes` starts with a record.
 ///
-/// Looks at quotes only: between two quoted fields every line feed ends a record.
+/// Only quotes are examined: between two quoted fields every line feed ends a record.
 pub(super) fn cut_records(dialect: Dialect, bytes: &[u8], at_end: bool, limits: &ReadLimits) -> Cut {
     let stride = bytes.len() / limits.pieces(bytes.len());
     let mut search = CutSearch { bytes, ends: Vec::new(), last: 0, stride: stride.max(1), target: stride.max(1) };

@@ -58,7 +58,7 @@ pub(super) fn read(
             Next::Chunk(chunk) => {
                 let (pieces, after) = source.parse_while_reading_on(&chunk);
                 source.hand_out(pieces?, chunk.lines_before, sink)?;
-                // An error further on is told after the records before it are out, so it does not depend on chunks.
+                // A later error is returned after the records before it were handed out, so it does not depend on chunks.
                 next = after?;
             }
             Next::TooLarge { line } => {

@@ -24,7 +24,7 @@ use super::error::{Place, SourceError};
 use super::stream::SourceInput;
 use super::{Sink, SourceSummary};
 
-/// What a value takes in a column of text beside the text itself, in bytes.
+/// What a value takes in a column of text in addition to the text itself, in bytes.
 const TEXT_PLACE_BYTES: usize = 16;
 
 /// The names in the footer.
@@ -128,8 +128,8 @@ impl ParquetSource {
         self.scan.clone().slice(start, rows).collect_batches(Engine::Streaming, true, Some(batch_rows), true)
     }
 
-    /// Rows whose values take about this many bytes. The file tells the size of encoded values; repeated ones take next to
-    /// nothing there, and their places in columns of text here.
+    /// Rows whose values take about this many bytes. The file has the size of encoded values. Repeated values take almost no
+    /// space there, but each takes its place in a column of text here.
     fn batch_rows(&self, batch_bytes: usize) -> NonZeroUsize {
         let rows = usize::try_from(self.announced_rows).unwrap_or(usize::MAX).max(1);
         let places = self.columns.names().len() * TEXT_PLACE_BYTES;

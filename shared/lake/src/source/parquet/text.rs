@@ -26,7 +26,7 @@ use polars::prelude::{
 pub(super) fn without_text(data_type: &DataType) -> Option<&'static str> {
     match data_type {
         DataType::Binary | DataType::BinaryOffset => Some("write it as a string (annotated as UTF-8) or leave it out"),
-        DataType::Duration(_) => Some("write it as a number in a unit that its name tells"),
+        DataType::Duration(_) => Some("write it as a number, with the unit in its name"),
         DataType::List(inner) => without_text(inner),
         DataType::Struct(fields) => fields.iter().find_map(|field| without_text(field.dtype())),
         plain if is_plain(plain) => None,

@@ -152,7 +152,7 @@ pub(super) fn with_rows(files: Vec<FoundFile>) -> Vec<StagedFile> {
 /// The entries of a table's log that Spark names by their addresses, in the order of the log.
 ///
 /// # Errors
-/// The address that is none of the table's files.
+/// The address that is not one of the table's files.
 pub(super) fn entries_of<'a>(
     entries: &'a [DataFile],
     table: &TableRef,

@@ -159,7 +159,7 @@ impl Fixture {
         self.path(&layout::metrics(&self.plan.run))
     }
 
-    /// Files and numbers as Spark leaves them, with what it leaves beside them.
+    /// Files and numbers as Spark leaves them, with what else it leaves next to them.
     fn leave_output(&self) {
         let mut lines = Vec::new();
         for change in &self.expected.tables {

@@ -13,7 +13,7 @@ use sluice_core::spec::SourceFormat;
 use crate::error::LakeError;
 use crate::lake::Lake;
 
-/// What a planned run has to read; `existing` tells size and rows of the tables as they are.
+/// What a planned run has to read; `existing` returns size and rows of a table as it is.
 ///
 /// # Errors
 /// Those of `existing`.

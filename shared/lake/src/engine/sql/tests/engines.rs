@@ -105,7 +105,7 @@ const ANSWERED: &[&str] = &[
     ".5e1 + 1.e0",
     "ROUND(1234567.891e0, 1)",
     "CAST(0.1e0 * 3 AS DECIMAL(38,18))",
-    // Null beside zero.
+    // Null with zero.
     "CAST(NULL AS INT) / 0",
     "CAST(NULL AS INT) % 0",
     "CAST(NULL AS DECIMAL(5,2)) / 0",
@@ -399,7 +399,7 @@ fn both_engines_answer_alike() {
             }
         }
     } else {
-        eprintln!("SKIPPED on Spark: there is none; name one by SLUICE_SPARK_HOME");
+        eprintln!("SKIPPED on Spark: no Spark was found; set SLUICE_SPARK_HOME to its folder");
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
