@@ -125,6 +125,16 @@ impl ErrorName {
     }
 
     /// What a person does next: one phrase without a capital and a full stop, as the command prints it after `next:`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sluice_core::error::ErrorName;
+    ///
+    /// let name = ErrorName::parse("SourceChanged");
+    /// assert_eq!(name, Some(ErrorName::SourceChanged));
+    /// assert_eq!(name.map(ErrorName::next_step), Some("run again when the other writer is done"));
+    /// ```
     pub fn next_step(self) -> &'static str {
         match self {
             Self::InvalidInput => {

@@ -1,4 +1,49 @@
 //! The domain of Sluice: names, specs, contracts, plans, verdicts, and every decision that needs no I/O.
+//!
+//! # Example
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use std::collections::BTreeMap;
+//!
+//! use sluice_core::pipeline::Pipeline;
+//! use sluice_core::spec::PipelineSpec;
+//! use sluice_core::uri::LakePath;
+//!
+//! let spec = PipelineSpec::parse(
+//!     "
+//! pipeline: shop
+//! domain: sales
+//! source: {prefix: landing/shop, format: csv}
+//! bronze: {table: orders}
+//! silver:
+//!   - table: orders
+//!     contract: contracts/orders.odcs.yaml
+//!     columns: {order_id: OrderID, amount: Amount}
+//!     mode: append
+//! ",
+//!     "pipeline.yaml",
+//! )?;
+//! let contract = "
+//! apiVersion: v3.2.0
+//! kind: DataContract
+//! id: orders
+//! version: 1.0.0
+//! schema:
+//!   - name: orders
+//!     properties:
+//!       - {name: order_id, logicalType: string, required: true}
+//!       - {name: amount, logicalType: number, physicalType: 'DECIMAL(12,2)'}
+//! ";
+//! let path: LakePath = "contracts/orders.odcs.yaml".parse()?;
+//! let contracts = BTreeMap::from([(path, contract.to_owned())]);
+//! let pipeline = Pipeline::resolve(&spec, &contracts).map_err(|problems| format!("{problems:?}"))?;
+//!
+//! let tables: Vec<String> = pipeline.tables().iter().map(|table| table.to_string()).collect();
+//! assert_eq!(tables, ["bronze/sales/orders", "quarantine/sales/orders", "silver/sales/orders"]);
+//! # Ok(())
+//! # }
+//! ```
 pub mod access;
 pub mod columns;
 pub mod contract;

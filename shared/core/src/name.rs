@@ -128,6 +128,22 @@ name_type!(
     /// Identifier of a run: the name of its state machine execution.
     ///
     /// Runs made by Sluice start with the UTC instant, so they sort by time.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use sluice_core::name::RunId;
+    ///
+    /// let run: RunId = "20260105T100000Z-daily".parse()?;
+    /// assert_eq!(run.as_str(), "20260105T100000Z-daily");
+    ///
+    /// let error = "../daily".parse::<RunId>().unwrap_err();
+    /// assert_eq!((error.kind, error.text.as_str()), ("run id", "../daily"));
+    /// assert_eq!(error.rule, "1 to 80 of A-Z, a-z, 0-9, - and _");
+    /// # Ok(())
+    /// # }
+    /// ```
     RunId, "run id", "1 to 80 of A-Z, a-z, 0-9, - and _", "^[A-Za-z0-9_-]{1,80}$",
     |text| (1..=80).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
@@ -210,6 +226,22 @@ impl Layer {
 /// A table of the lake: `<layer>/<domain>/<table>`, which is also its folder.
 ///
 /// Ordered by layer in the order of publication, then by name.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use sluice_core::name::{Layer, TableRef};
+///
+/// let table: TableRef = "silver/sales/orders".parse()?;
+/// assert_eq!(table.layer(), Layer::Silver);
+/// assert_eq!((table.domain().as_str(), table.table().as_str()), ("sales", "orders"));
+/// assert_eq!(table.to_string(), "silver/sales/orders");
+///
+/// assert!("silver/../orders".parse::<TableRef>().is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TableRef {
     layer: Layer,

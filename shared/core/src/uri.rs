@@ -29,6 +29,25 @@ pub enum UriError {
 }
 
 /// The address of a folder or bucket prefix: `file:///…/` or `s3://bucket/…/`, always with a final slash.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use sluice_core::name::PipelineName;
+/// use sluice_core::uri::{FolderUri, layout};
+///
+/// let lake: FolderUri = "s3://my-lake/prod".parse()?;
+/// assert_eq!(lake.to_string(), "s3://my-lake/prod/");
+///
+/// let pipeline: PipelineName = "retail".parse()?;
+/// let spec = lake.object(&layout::spec(&pipeline));
+/// assert_eq!(spec.as_str(), "s3://my-lake/prod/pipelines/retail/pipeline.yaml");
+///
+/// assert!("https://my-lake/prod".parse::<FolderUri>().is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FolderUri(Url);
 

@@ -38,6 +38,28 @@ pub enum Created {
 ///
 /// Documents are written whole or not at all, locally and on S3, so a reader never sees half of one. On S3, `create`
 /// needs conditional writes (`If-None-Match`), which AWS has and most other stores have.
+///
+/// # Example
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+///
+/// use object_store::memory::InMemory;
+/// use sluice_core::uri::{FolderUri, LakePath};
+/// use sluice_documents::{Created, DocumentStore};
+///
+/// let root: FolderUri = "s3://bucket/lake".parse()?;
+/// let store = DocumentStore::over(&root, Arc::new(InMemory::new()))?;
+/// let path: LakePath = "notes/day-1.json".parse()?;
+///
+/// assert_eq!(store.create(&path, "first").await?, Created::Created);
+/// assert_eq!(store.create(&path, "second").await?, Created::AlreadyExists);
+/// assert_eq!(store.read::<String>(&path).await?.as_deref(), Some("first"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct DocumentStore {
     root: FolderUri,

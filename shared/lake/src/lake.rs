@@ -15,6 +15,26 @@ use crate::error::LakeError;
 pub type StoreOptions = BTreeMap<String, String>;
 
 /// A lake. Cheap to clone.
+///
+/// # Example
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use sluice_core::name::TableRef;
+/// use sluice_core::uri::FolderUri;
+/// use sluice_lake::{Lake, StoreOptions, inspect};
+///
+/// let folder = tempfile::tempdir()?;
+/// let root: FolderUri = format!("file://{}", folder.path().display()).parse()?;
+/// let lake = Lake::open(&root, &StoreOptions::new())?;
+///
+/// let table: TableRef = "silver/sales/orders".parse()?;
+/// assert_eq!(lake.local_table_folder(&table)?, Some(folder.path().join("silver/sales/orders")));
+/// assert!(inspect::tables(&lake).await?.is_empty());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Lake {
     root: FolderUri,

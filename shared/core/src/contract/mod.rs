@@ -53,6 +53,32 @@ pub use model::{
 use document::{ContractDocument, SchemaObject};
 
 /// A valid contract document.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use sluice_core::contract::Contract;
+///
+/// let yaml = "
+/// apiVersion: v3.2.0
+/// kind: DataContract
+/// id: shop-orders
+/// version: 1.0.0
+/// schema:
+///   - name: orders
+///     properties:
+///       - {name: order_id, logicalType: string}
+/// ";
+/// let contract = Contract::parse(yaml, "orders.odcs.yaml")?;
+/// assert_eq!((contract.id(), contract.version()), ("shop-orders", "1.0.0"));
+/// assert_eq!(contract.table_names().collect::<Vec<_>>(), ["orders"]);
+///
+/// let misspelt = yaml.replace("logicalType", "logicaltype");
+/// assert!(Contract::parse(&misspelt, "orders.odcs.yaml").is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Contract {
     origin: String,

@@ -263,6 +263,32 @@ pub struct DatasetRule {
 }
 
 /// The executable contract of one table.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use sluice_core::contract::Contract;
+///
+/// let yaml = "
+/// apiVersion: v3.2.0
+/// kind: DataContract
+/// id: shop-orders
+/// version: 1.0.0
+/// schema:
+///   - name: orders
+///     properties:
+///       - {name: order_id, logicalType: string, required: true}
+///       - {name: amount, logicalType: number, physicalType: 'DECIMAL(12,2)', logicalTypeOptions: {minimum: 0}}
+/// ";
+/// let orders = Contract::parse(yaml, "orders.odcs.yaml")?.table(Some("orders"))?;
+/// let amount = orders.column("amount").map(|column| column.column_type.to_string());
+/// assert_eq!(amount.as_deref(), Some("DECIMAL(12,2)"));
+/// let rules: Vec<&str> = orders.row_rules.iter().map(|rule| rule.id.as_str()).collect();
+/// assert_eq!(rules, ["order_id.required", "amount.readable", "amount.minimum"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableContract {
     /// The contract's `id`.

@@ -15,6 +15,29 @@ impl Contract {
     /// # Errors
     /// [`ContractError::UnknownTable`], or [`ContractError::Refused`] with every problem of the table, not only the
     /// first.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use sluice_core::contract::Contract;
+    ///
+    /// let yaml = "
+    /// apiVersion: v3.2.0
+    /// kind: DataContract
+    /// id: shop-orders
+    /// version: 1.0.0
+    /// schema:
+    ///   - name: orders
+    ///     properties:
+    ///       - {name: Amount, logicalType: number}
+    /// ";
+    /// let error = Contract::parse(yaml, "orders.odcs.yaml")?.table(None).unwrap_err();
+    /// let places: Vec<&str> = error.problems().iter().map(|problem| problem.place.as_str()).collect();
+    /// assert_eq!(places, ["column `Amount`"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn table(&self, name: Option<&str>) -> Result<TableContract, ContractError> {
         let found = match (name, self.objects.as_slice()) {
             (None, [_]) => Some(0),

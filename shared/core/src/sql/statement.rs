@@ -100,6 +100,23 @@ fn check_row_wise(select: &Select) -> Result<(), SqlError> {
 }
 
 /// A query over the tables of the pipeline.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use sluice_core::sql::{Position, SqlError, TableSql, engine_name};
+///
+/// let sql: TableSql = "SELECT country, SUM(amount) AS revenue FROM silver.orders GROUP BY country".parse()?;
+/// let inputs: Vec<String> = sql.inputs().iter().map(|(layer, table)| engine_name(*layer, table)).collect();
+/// assert_eq!(inputs, ["silver.orders"]);
+///
+/// let error = "SELECT country, SOUNDEX(city) AS sound FROM silver.orders".parse::<TableSql>().unwrap_err();
+/// assert!(error.to_string().starts_with("the function SOUNDEX at line 1, column 17"));
+/// assert!(matches!(error, SqlError::NotPortable { position: Position { line: 1, column: 17 }, .. }));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableSql {
     parsed: Parsed<Query>,
@@ -216,6 +233,22 @@ impl FromStr for MetricSql {
 }
 
 /// A condition on one row's columns, such as that of a rule, of a grant or of a question.
+///
+/// # Example
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use sluice_core::sql::{Position, Predicate, SqlError};
+///
+/// let condition: Predicate = "amount > 0 AND country = 'France'".parse()?;
+/// assert_eq!(condition.columns().into_iter().collect::<Vec<_>>(), ["amount", "country"]);
+///
+/// let error = "amount > AVG(amount)".parse::<Predicate>().unwrap_err();
+/// assert!(error.to_string().starts_with("the aggregate AVG at line 1, column 10"));
+/// assert!(matches!(error, SqlError::NotPortable { position: Position { line: 1, column: 10 }, .. }));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Predicate(Parsed<Expr>);
 

@@ -1,4 +1,23 @@
 //! Paths below the lake's root. One function per kind of thing, so that the layout is written in one place.
+//!
+//! # Example
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use sluice_core::name::TableRef;
+//! use sluice_core::run::{DocumentKind, RunRef};
+//! use sluice_core::uri::layout;
+//!
+//! let table: TableRef = "silver/sales/orders".parse()?;
+//! assert_eq!(layout::log(&table).as_str(), "silver/sales/orders/_delta_log");
+//!
+//! let run = RunRef { pipeline: "retail".parse()?, run_id: "day-1".parse()?, attempt: 1 };
+//! let plan = layout::attempt_document(&run, DocumentKind::Plan);
+//! assert_eq!(plan.as_str(), "runs/retail/day-1/plan-1.json");
+//! assert_eq!(layout::attempt_of(&plan), Some((run, DocumentKind::Plan)));
+//! # Ok(())
+//! # }
+//! ```
 
 use super::{LakePath, UriError};
 use crate::name::{DomainName, Layer, PipelineName, PortName, ProductRef, RecipientName, RunId, TableRef};
