@@ -1,6 +1,7 @@
-"""Every sample event of a function, sent to the real function by Lambda's Invoke API, in the order of a run.
+"""Sample events of functions, each sent to the real function by Lambda's Invoke API, in the order of a run.
 
-The event of API Gateway (HTTP API v2) is not among them: it belongs to the function `submit`, which does not exist yet.
+The events of clusters are in `cluster_calls.py`. Those of API Gateway are not sent: clients of `submit` and `data-product` make real
+requests in other scenarios.
 """
 
 from __future__ import annotations
