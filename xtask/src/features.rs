@@ -33,8 +33,13 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 /// `name version|features` of every crate that is not ours.
 fn features(workspace: &Workspace, selection: &[&str]) -> Result<BTreeSet<String>> {
     let mut tree = workspace.cargo();
-    tree.args(["tree", "--locked", "--prefix", "none", "--no-dedupe", "--format", "{p}|{f}"]).args(selection);
+    tree.args(["tree", "--locked", "--prefix", "none", "--format", "{p}|{f}"]).args(selection);
     let lines = String::from_utf8(output_of(&mut tree)?).context("cargo tree")?;
     // A path stands behind the version of our own packages, whose features may differ: nothing heavy depends on them.
-    Ok(lines.lines().filter(|line| !line.contains(" (/")).map(|line| line.replace(" (proc-macro)", "")).collect())
+    Ok(lines.lines().filter(|line| !line.contains(" (/")).map(bare).collect())
+}
+
+/// A line without the marks that say what kind of crate it is and that it stands further up with its dependencies.
+fn bare(line: &str) -> String {
+    line.replace(" (proc-macro)", "").replace(" (*)", "")
 }
