@@ -32,6 +32,9 @@ pub fn binary() -> PathBuf {
     binary
 }
 
+/// Longest wait for a text that a process prints: some hundred times what a small run takes on a busy machine.
+const PRINT_LIMIT: Duration = Duration::from_secs(60);
+
 /// A call of the binary that has ended.
 #[derive(Debug, Clone)]
 pub struct Run {
@@ -146,6 +149,18 @@ impl Started {
     pub fn wait(mut self) -> Run {
         let status = self.child.wait().expect("a child can be waited for");
         self.ended(status.code())
+    }
+
+    /// Waits until the process has printed this text; returns at once when the process has ended.
+    pub fn wait_for(&mut self, text: &str) {
+        let until = Instant::now() + PRINT_LIMIT;
+        while !std::fs::read_to_string(&self.stdout).is_ok_and(|stdout| stdout.contains(text)) {
+            if self.child.try_wait().expect("a child can be asked").is_some() {
+                return;
+            }
+            assert!(Instant::now() < until, "{} has not printed {text:?} within {PRINT_LIMIT:?}", self.line);
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Kills the process with SIGKILL this long after its start. `Err` if it had already ended.

@@ -156,8 +156,8 @@ fn wrong_shapes_are_named() {
         let detail_type = "Step Functions Execution Status Change";
         json!({"detail-type": detail_type, "source": source, "detail": {"name": "r", "status": status}})
     };
-    check(event("aws.states", "RUNNING"), "'RUNNING' is no end");
-    check(event("aws.states", "SUCCEEDED"), "'SUCCEEDED' is no end");
+    check(event("aws.states", "RUNNING"), "'RUNNING' is not an end");
+    check(event("aws.states", "SUCCEEDED"), "'SUCCEEDED' is not an end");
     check(event("aws.s3", "FAILED"), "of 'aws.s3' does not end a run");
     check(json!({"detail-type": "x", "source": "aws.states", "detail": {"status": "FAILED"}}), "at `detail`");
     check(json!({"sweep": false}), "at `sweep`");

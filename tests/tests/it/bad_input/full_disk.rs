@@ -127,8 +127,8 @@ fn a_disk_that_gets_room_in_time_is_written_by_the_retry() {
     let _ = run_on(&lab, &folder).expect(Outcome::Published);
     land(&lab, "b.csv", good_file(2));
     disk.resize(disk.used());
-    let started = Started::new(lab.run_command(&folder, &lab.landing()), lab.folder(), "full");
-    std::thread::sleep(std::time::Duration::from_millis(400));
+    let mut started = Started::new(lab.run_command(&folder, &lab.landing()), lab.folder(), "full");
+    started.wait_for("\"retry\"");
     disk.resize(ROOMY);
     let run = started.wait().expect(Outcome::Published);
     assert!(run.stdout.contains("\"retry\"") && run.stdout.contains("No space left on device"), "{run}");
