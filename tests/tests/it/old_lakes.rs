@@ -27,9 +27,8 @@ impl OldLake {
         remove(place);
         copy_folder(kept, place);
         fs::create_dir_all(place.join("tmp")).expect("a folder");
-        // Where a lab has its pipeline.
-        fs::create_dir_all(place.join("pipelines")).expect("a folder");
-        fs::rename(place.join("retail"), place.join("pipelines/retail")).expect("the pipeline");
+        // A lab has its pipeline elsewhere; the documents of the old runs name the one they were planned with.
+        copy_folder(&place.join("retail"), &place.join("pipelines/retail"));
         Self { lab: Lab::at(place), _lock: lock }
     }
 }
