@@ -80,7 +80,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let Tool::Ready(python) = judge_tools::python(workspace)? else {
         bail!("the benchmark needs Python 3.11 or newer: it measures the processes and runs the rivals");
     };
-    println!("Building the binaries (the one profile that demo and tests use too: dependencies fully optimised).");
+    println!("Building the binaries, in the one profile that demo and tests use too.");
     workspace.build_binaries()?;
     let bench = Bench { workspace, python, folder: workspace.target().join("bench") };
     let comparison = if options.skip_comparison { Value::Null } else { bench.compare(options)? };
