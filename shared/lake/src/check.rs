@@ -107,7 +107,7 @@ pub fn check_pipeline(pipeline: &Pipeline) -> Result<(), LakeError> {
 /// # Errors
 /// [`EngineError`] for unknown columns, types that do not go together, and what is neither true nor false.
 pub fn check_predicate(predicate: &Predicate, contract: &TableContract) -> Result<(), EngineError> {
-    sql::predicate(predicate, contract).map(|_| ())
+    sql::check_predicate(predicate, contract)
 }
 
 fn empty_input(pipeline: &Pipeline, table: &sluice_core::name::TableRef) -> Result<LazyFrame, LakeError> {

@@ -225,9 +225,17 @@ fn duplicates(whole: &LazyFrame, columns: &[ColumnName], rows: u64) -> Result<u6
 /// The number that a SQL metric answers; `None` where it answers null.
 fn answer(whole: &LazyFrame, rule: &str, query: &MetricSql) -> Result<Option<DecimalNumber>, EngineError> {
     let within = |error: EngineError| EngineError::RuleSql { rule: rule.to_owned(), source: Box::new(error) };
-    let planned = sql::run(query.engine_query(), vec![("object".to_owned(), whole.clone())]).map_err(within)?;
-    let answered =
-        collect_streaming(planned).map_err(|error| within(EngineError::while_running("the query")(error)))?;
+    let collect = |planned: LazyFrame| {
+        collect_streaming(planned).map_err(|error| within(EngineError::while_running("the query")(error)))
+    };
+    let (statement, tables) = (query.engine_query(), vec![("object".to_owned(), whole.clone())]);
+    let answered = collect(sql::run(statement.clone(), tables.clone()).map_err(within)?).or_else(|error| {
+        // It may have failed in a branch of CASE that no row takes.
+        match sql::run_by_branches(statement, tables).map_err(within)? {
+            Some(planned) => collect(planned),
+            None => Err(error),
+        }
+    })?;
     let refuse = |problem: String| EngineError::Rule { rule: rule.to_owned(), problem };
     let [column] = answered.columns() else {
         return Err(refuse(format!("its query answers {} columns; select one", answered.width())));

@@ -11,6 +11,7 @@ pub(crate) mod types;
 
 mod bronze;
 mod gold;
+mod judge;
 mod merge;
 mod passes;
 mod projection;

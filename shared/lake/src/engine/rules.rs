@@ -3,11 +3,12 @@
 //! In the frame that the silver SQL answers, every mapped column has a companion named by [`unreadable_name`] with the
 //! source text that could not be read, and `_corrupt_record` holds the records that could not be split into fields, with
 //! their place and fault in `_corrupt_reason`. A value that is missing because its text could not be read breaks
-//! `readable` and not also `required`; a corrupt record breaks [`CORRUPT_RECORD_RULE`] alone.
+//! `readable` and not also `required`; a corrupt record breaks [`CORRUPT_RECORD_RULE`] alone. A value that the silver SQL
+//! could not compute breaks `computed` and no other rule of its column.
 
 use polars::prelude::{
-    Column as PolarsColumn, DataType, Expr, Field, IntoColumn, Literal, NamedFrom, PolarsResult, Series, StringChunked,
-    col, lit, map_multiple,
+    Column as PolarsColumn, DataType, Expr, Field, IntoColumn, Literal, NULL, NamedFrom, PolarsResult, Series,
+    StringChunked, col, lit, map_multiple, when,
 };
 use serde_json::json;
 use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD};
@@ -21,6 +22,9 @@ use super::{EngineError, sql};
 
 /// The rule that a corrupt record breaks.
 pub(crate) const CORRUPT_RECORD_RULE: &str = "corrupt_record";
+
+/// The rule that a value breaks which the silver SQL cannot compute, behind the name of its column.
+const COMPUTED: &str = "computed";
 
 /// A row rule ready to run.
 #[derive(Debug, Clone)]
@@ -66,6 +70,27 @@ pub(crate) fn compile_source(
     let mut all = vec![corrupt];
     all.extend(tests(contract, &source)?);
     Ok(all)
+}
+
+/// These tests for rows of which some columns could not be computed: why is in the columns named by
+/// [`failure_name`](sql::failure_name).
+pub(super) fn with_computed(tests: &[RowTest], failing: &[String]) -> Vec<RowTest> {
+    let failure = |column: &str| col(sql::failure_name(column));
+    let certain = |broken: Expr| broken.and(col(CORRUPT_RECORD).is_null());
+    let computed = failing.iter().map(|column| RowTest {
+        id: format!("{column}.{COMPUTED}"),
+        column: Some(column.clone()),
+        severity: Severity::Error,
+        broken: certain(failure(column).is_not_null()),
+        value: Some(failure(column)),
+    });
+    let declared = tests.iter().map(|test| match &test.column {
+        Some(column) if failing.contains(column) => {
+            RowTest { broken: test.broken.clone().and(failure(column).is_null()), ..test.clone() }
+        }
+        _ => test.clone(),
+    });
+    declared.chain(computed).collect()
 }
 
 /// Where the rows come from.
@@ -115,9 +140,17 @@ fn test(
 ) -> Result<Option<(Expr, Option<Expr>)>, EngineError> {
     if let RowCheck::Predicate { sql: predicate } = &rule.check {
         let within = |error: EngineError| EngineError::RuleSql { rule: rule.id.clone(), source: Box::new(error) };
-        let broken = sql::predicate(predicate, contract).map_err(within)?;
+        let judged = sql::judged_predicate(predicate, contract).map_err(within)?;
         let value = rule.column.as_ref().and_then(|name| contract.column(name.as_str())).map(shown);
-        return Ok(Some((broken, value)));
+        // A row for which the predicate cannot be computed breaks it; the reason is its value.
+        return Ok(Some(match judged.failure {
+            Some(failure) => {
+                let broken = judged.holds.fill_null(lit(false)).or(failure.clone().is_not_null());
+                let value = value.unwrap_or_else(|| lit(NULL).cast(DataType::String));
+                (broken, Some(when(failure.clone().is_not_null()).then(failure).otherwise(value)))
+            }
+            None => (judged.holds, value),
+        }));
     }
     let name = rule.column.as_ref().ok_or_else(|| problem(rule, "it names no column; its check needs one"))?;
     let column = contract

@@ -2,6 +2,7 @@
 
 mod another_writer;
 mod between_steps;
+mod computed;
 mod full_disk;
 mod lines;
 mod names;

@@ -325,7 +325,7 @@ fn negative_literal(decimal: &Expr) -> Option<Expr> {
     (!digits.starts_with('-')).then_some(negative)
 }
 
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+pub(super) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let args = arguments.into_iter().map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))).collect();
     Expr::Function(Function {
         name: plain_name(name),
@@ -339,6 +339,6 @@ fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     })
 }
 
-fn plain_name(name: &str) -> ObjectName {
+pub(super) fn plain_name(name: &str) -> ObjectName {
     ObjectName(vec![ObjectNamePart::Identifier(Ident::new(name))])
 }

@@ -1,5 +1,7 @@
 //! The functions that the portable subset has and Polars SQL lacks, or has with another meaning.
 
+use std::sync::Arc;
+
 use polars::lazy::dsl::BaseColumnUdf;
 use polars::lazy::dsl::udf::UserDefinedFunction;
 use polars::prelude::{Column, DataType, Field, PlSmallStr, PolarsError, PolarsResult};
@@ -55,7 +57,17 @@ pub(super) const CEIL: &str = "whole_ceil";
 /// Name of `FLOOR`, which the parser has a form of its own for.
 pub(super) const FLOOR: &str = "whole_floor";
 
-/// Every function, for Polars' SQL.
+/// Before the name of a function: null for each row that it fails for.
+const LENIENT: &str = "try_";
+/// Before the name of a function: why it fails, for each row that it fails for; null for all others.
+const REASON: &str = "why_";
+/// Name of the function that gives its first argument, or fails with its second where that is not null.
+pub(super) const CHECKED: &str = "checked_value";
+/// Longest reason shown, in characters.
+const MOST_REASON_CHARACTERS: usize = 200;
+
+/// Every function, for Polars' SQL. Each has three names: its own fails the statement with its first failing row,
+/// [`lenient`] and [`reason`] answer for each row.
 pub(super) struct Functions;
 
 impl FunctionRegistry for Functions {
@@ -72,7 +84,102 @@ impl FunctionRegistry for Functions {
     }
 }
 
+/// The name of the function that answers null where this one fails; `None` for a function that is not ours.
+pub(super) fn lenient(name: &str) -> Option<String> {
+    definition(name).map(|_| format!("{LENIENT}{name}"))
+}
+
+/// The name of the function that says why this one fails; `None` for a function that never does, or is not ours.
+pub(super) fn reason(name: &str) -> Option<String> {
+    (name != ROOM).then(|| definition(name)).flatten().map(|_| format!("{REASON}{name}"))
+}
+
 fn function(name: &str) -> Option<UserDefinedFunction> {
+    if name == CHECKED {
+        let first = |types: &[DataType]| types.first().cloned().ok_or_else(|| wrong_arguments(2));
+        return Some(elementwise(name, first, |columns| checked(two(columns)?)));
+    }
+    if let Some(own) = name.strip_prefix(LENIENT) {
+        let Definition { dtype, compute } = definition(own)?;
+        let result = Arc::clone(&dtype);
+        let value = move |columns: &[Column]| {
+            let types: Vec<DataType> = columns.iter().map(|column| column.dtype().clone()).collect();
+            let missing = Column::full_null("".into(), 1, &(*result)(&types)?);
+            each_row(columns, &*compute, &|outcome, _| Ok(outcome.unwrap_or_else(|_| missing.clone())))
+        };
+        return Some(elementwise(name, move |types| (*dtype)(types), value));
+    }
+    if let Some(own) = name.strip_prefix(REASON) {
+        let Definition { dtype, compute } = definition(own)?;
+        let reasons = move |columns: &[Column]| {
+            each_row(columns, &*compute, &|outcome, rows| {
+                Ok(match outcome {
+                    Ok(_) => Column::full_null("".into(), rows, &DataType::String),
+                    Err(error) => Column::new("".into(), [shown(&error)]),
+                })
+            })
+        };
+        return Some(elementwise(name, move |types| (*dtype)(types).map(|_| DataType::String), reasons));
+    }
+    let Definition { dtype, compute } = definition(name)?;
+    Some(elementwise(name, move |types| (*dtype)(types), move |columns| (*compute)(columns)))
+}
+
+/// Computes rows together; where that fails, each half by itself, down to the rows that fail alone. `outcome` turns what
+/// a number of rows gave into as many values.
+///
+/// Takes about twice the logarithm of the number of rows in calls for each failing row.
+fn each_row(
+    columns: &[Column],
+    compute: &dyn Fn(&[Column]) -> PolarsResult<Column>,
+    outcome: &dyn Fn(PolarsResult<Column>, usize) -> PolarsResult<Column>,
+) -> PolarsResult<Column> {
+    let rows = columns.iter().map(Column::len).find(|rows| *rows != 1).unwrap_or(1);
+    let computed = compute(columns);
+    if computed.is_ok() || rows <= 1 {
+        return outcome(computed, rows);
+    }
+    let half = |offset: usize, length: usize| -> PolarsResult<Column> {
+        let part = |column: &Column| match column.len() {
+            1 => column.clone(),
+            _ => column.slice(i64::try_from(offset).unwrap_or(i64::MAX), length),
+        };
+        let parts: Vec<Column> = columns.iter().map(part).collect();
+        each_row(&parts, compute, outcome)
+    };
+    let mut all = half(0, rows / 2)?;
+    all.append(&half(rows / 2, rows - rows / 2)?)?;
+    Ok(all.rechunk())
+}
+
+/// What an error says, without the hints of the engine that follow.
+fn shown(error: &PolarsError) -> String {
+    let text = error.to_string();
+    text.lines().next().unwrap_or_default().chars().take(MOST_REASON_CHARACTERS).collect()
+}
+
+fn checked([value, reason]: [&Column; 2]) -> PolarsResult<Column> {
+    let reasons = reason.cast(&DataType::String)?;
+    match reasons.str()?.iter().flatten().next() {
+        Some(reason) => Err(PolarsError::ComputeError(reason.to_owned().into())),
+        None => Ok(value.clone()),
+    }
+}
+
+/// A function of ours: the type of its result by those of its arguments, and its result.
+struct Definition {
+    dtype: Arc<dyn Fn(&[DataType]) -> PolarsResult<DataType> + Send + Sync>,
+    compute: Arc<dyn Fn(&[Column]) -> PolarsResult<Column> + Send + Sync>,
+}
+
+fn defined(
+    dtype: impl Fn(&[DataType]) -> PolarsResult<DataType> + Send + Sync + 'static,
+    compute: impl Fn(&[Column]) -> PolarsResult<Column> + Send + Sync + 'static,
+) -> Definition {
+    Definition { dtype: Arc::new(dtype), compute: Arc::new(compute) }
+}
+
+fn definition(name: &str) -> Option<Definition> {
     let operation = match name {
         SUM => Some(Operation::Sum),
         DIFFERENCE => Some(Operation::Difference),
@@ -83,32 +190,32 @@ fn function(name: &str) -> Option<UserDefinedFunction> {
     };
     if let Some(operation) = operation {
         let dtype = move |types: &[DataType]| operation_type(operation, types);
-        return Some(elementwise(name, dtype, move |columns| operate(operation, two(columns)?)));
+        return Some(defined(dtype, move |columns| operate(operation, two(columns)?)));
     }
     if let Some(target) = Target::of(name) {
         let dtype = move |types: &[DataType]| converted_type(target, types);
-        return Some(elementwise(name, dtype, move |columns| converted(target, one(columns)?)));
+        return Some(defined(dtype, move |columns| converted(target, one(columns)?)));
     }
     if let Some(decimals) = round_decimals_range().find(|decimals| round_function(*decimals) == name) {
         let dtype = move |types: &[DataType]| rounded_type(types, decimals);
-        return Some(elementwise(name, dtype, move |columns| rounded(one(columns)?, decimals)));
+        return Some(defined(dtype, move |columns| rounded(one(columns)?, decimals)));
     }
     Some(match name {
-        NEGATION => elementwise(name, negation_type, |columns| negation(one(columns)?)),
-        WIDEN => elementwise(name, widened_type, |columns| widened(one(columns)?)),
-        ROOM => elementwise(name, roomy_type, |columns| roomy(one(columns)?)),
-        TOTAL => elementwise(name, total_type, |columns| total(one(columns)?)),
-        DAY => elementwise(name, day_type, |columns| to_day(one(columns)?)),
-        INSTANT => elementwise(name, instant_type, |columns| to_instant(one(columns)?)),
-        DATEDIFF_FUNCTION => elementwise(name, datediff_type, |columns| datediff(two(columns)?)),
-        CEIL => elementwise(name, whole_type, |columns| whole(one(columns)?, Whole::Ceil)),
-        FLOOR => elementwise(name, whole_type, |columns| whole(one(columns)?, Whole::Floor)),
-        "exact_abs" => elementwise(name, magnitude_type, |columns| magnitude(one(columns)?)),
-        "exact_sign" => elementwise(name, sign_type, |columns| sign(one(columns)?)),
-        "text_left" => elementwise(name, |types| text_type(types, 1), |columns| end(two(columns)?, End::Left)),
-        "text_right" => elementwise(name, |types| text_type(types, 1), |columns| end(two(columns)?, End::Right)),
-        PART => elementwise(name, |types| text_type(types, 1), part),
-        "text_replace" => elementwise(name, |types| text_type(types, 3), replaced),
+        NEGATION => defined(negation_type, |columns| negation(one(columns)?)),
+        WIDEN => defined(widened_type, |columns| widened(one(columns)?)),
+        ROOM => defined(roomy_type, |columns| roomy(one(columns)?)),
+        TOTAL => defined(total_type, |columns| total(one(columns)?)),
+        DAY => defined(day_type, |columns| to_day(one(columns)?)),
+        INSTANT => defined(instant_type, |columns| to_instant(one(columns)?)),
+        DATEDIFF_FUNCTION => defined(datediff_type, |columns| datediff(two(columns)?)),
+        CEIL => defined(whole_type, |columns| whole(one(columns)?, Whole::Ceil)),
+        FLOOR => defined(whole_type, |columns| whole(one(columns)?, Whole::Floor)),
+        "exact_abs" => defined(magnitude_type, |columns| magnitude(one(columns)?)),
+        "exact_sign" => defined(sign_type, |columns| sign(one(columns)?)),
+        "text_left" => defined(|types| text_type(types, 1), |columns| end(two(columns)?, End::Left)),
+        "text_right" => defined(|types| text_type(types, 1), |columns| end(two(columns)?, End::Right)),
+        PART => defined(|types| text_type(types, 1), part),
+        "text_replace" => defined(|types| text_type(types, 3), replaced),
         _ => return None,
     })
 }

@@ -1,4 +1,5 @@
 mod engines;
+mod failing;
 mod values;
 
 use std::collections::BTreeMap;
