@@ -1,6 +1,7 @@
 //! Write modes, partitions, source formats, changes of schemas, and every kind of rule, on small pipelines.
 
 mod evolution;
+mod filters;
 mod formats;
 mod laws;
 mod partitions;
