@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde_json::json;
 use sluice_core::error::with_sources;
-use sluice_core::pipeline::Pipeline;
+use sluice_core::pipeline::{Pipeline, SilverTable};
 use sluice_core::product::RegisteredProduct;
 
 use crate::arguments::{CheckArguments, SchemaOf};
@@ -30,8 +30,13 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
             let tables = pipeline.tables();
             let products: Vec<String> = products.iter().map(|product| product.product.to_string()).collect();
             if console.is_json() {
-                let warnings = json!({ "pipeline": name, "problems": [], "tables": tables, "products": products, "warnings": warnings });
-                console.json_page(&warnings)?;
+                let gates = pipeline.silver.iter().map(|silver| {
+                    json!({ "table": silver.table, "quarantined_percent_below": silver.quarantined_percent_below })
+                });
+                console.json_page(&json!({
+                    "pipeline": name, "problems": [], "tables": tables, "gates": gates.collect::<Vec<_>>(),
+                    "products": products, "warnings": warnings,
+                }))?;
             } else {
                 for warning in &warnings {
                     console.note(&format!("{} {warning}", console.paint_err(Tone::Warning, "warning:")));
@@ -42,6 +47,9 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
                 }
                 if !products.is_empty() {
                     console.line(&format!("and offers {}", products.join(", ")))?;
+                }
+                for silver in &pipeline.silver {
+                    console.line(&gate_text(silver))?;
                 }
             }
             Ok(Exit::Done)
@@ -59,6 +67,15 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
             }
             Ok(Exit::Failed)
         }
+    }
+}
+
+/// The share of quarantined rows that rejects a run.
+fn gate_text(silver: &SilverTable) -> String {
+    let table = &silver.table;
+    match silver.quarantined_percent_below.percent_below() {
+        Some(percent) => format!("a run is rejected when {percent} % or more of its rows for {table} are quarantined"),
+        None => format!("a run is published however many of its rows for {table} are quarantined"),
     }
 }
 

@@ -7,7 +7,7 @@ use polars::error::PolarsError;
 use sluice_core::error::ErrorName;
 use sluice_core::source::Codec;
 
-use super::columns::ColumnFault;
+use super::columns::{ColumnFault, NameFault};
 
 /// What a sink hands back when it can take no more batches.
 pub(crate) type SinkError = Box<dyn std::error::Error + Send + Sync>;
@@ -327,5 +327,13 @@ pub(crate) enum FaultReason {
     Key {
         /// The key.
         key: String,
+    },
+    /// A key that no table can have as a column.
+    #[error("has the key '{key}', which {fault}")]
+    KeyName {
+        /// The beginning of the key, escaped.
+        key: String,
+        /// What is wrong with it.
+        fault: NameFault,
     },
 }

@@ -197,7 +197,7 @@ fn control_total(rows: &RowCounts, silver: &SilverTable, staged: u64) -> RuleRes
 }
 
 fn quarantined_share(rows: &RowCounts, silver: &SilverTable) -> Option<RuleResult> {
-    let limit = silver.quarantined_percent_below?;
+    let limit = silver.quarantined_percent_below.percent_below()?;
     let observed = DecimalNumber::percent(rows.quarantined, rows.source);
     Some(RuleResult {
         rule: "quarantined_share".to_owned(),

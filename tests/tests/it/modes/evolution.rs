@@ -125,7 +125,8 @@ fn a_silver_table_that_is_added_later_is_filled_from_bronze() {
     sluice_tests::files::remove_folder(&lab.landing());
     std::fs::create_dir_all(lab.landing()).unwrap();
     let added = "silver:\n  - table: names\n    contract: contracts/names.yaml\n    columns: { id: id, name: name }\n    \
-                 sql: SELECT id, UPPER(name) AS name FROM bronze\n    mode: append\n";
+                 sql: SELECT id, UPPER(name) AS name FROM bronze\n    mode: append\n    \
+                 gate: { quarantined_percent_below: none }\n";
     lab.edit_pipeline("pipeline.yaml", "silver:\n", added);
     let columns =
         ["name: id, logicalType: integer, physicalType: BIGINT, required: true", "name: name, logicalType: string"];
