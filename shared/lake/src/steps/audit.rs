@@ -144,10 +144,14 @@ fn counted_by_spark(
     let mut dataset_rules = Vec::new();
     for rule in &contract.dataset_rules {
         let answer = table.dataset_rules.get(&rule.id).ok_or_else(|| missing(&rule.id))?;
-        dataset_rules.push((rule, *answer));
+        let of = match rule.share_of_keys() {
+            Some(_) => *table.share_rows.get(&rule.id).ok_or_else(|| missing(&rule.id))?,
+            None => change.table_rows,
+        };
+        dataset_rules.push((rule, *answer, of));
     }
     let staged = number(run, counted, &change.table, MetricName::StagedRows)?;
-    Audit::counted(staged, change.table_rows, row_rules, dataset_rules).map_err(&failed)
+    Audit::counted(staged, row_rules, dataset_rules).map_err(&failed)
 }
 
 /// The judgement of what was observed in a table, or counted.

@@ -4,6 +4,7 @@ mod evolution;
 mod filters;
 mod formats;
 mod laws;
+mod limits;
 mod partitions;
 mod rules;
 mod writes;

@@ -256,8 +256,8 @@ const OF_COLUMN: [DatasetRule; 16] = [
         "between 37.5 and 40 %",
         true,
     ),
-    ("metric: duplicateValues, mustBeLessThan: 1", "1", "< 1", false),
-    ("metric: duplicateValues, mustBeLessThan: 2", "1", "< 2", true),
+    ("metric: duplicateValues, mustBeLessThan: 2", "2", "< 2", false),
+    ("metric: duplicateValues, unit: percent, mustBeBetween: [33, 34]", "33.3333 %", "between 33 and 34 %", true),
 ];
 /// Rules of the table.
 const OF_TABLE: [DatasetRule; 13] = [
@@ -270,7 +270,7 @@ const OF_TABLE: [DatasetRule; 13] = [
     ("metric: rowCount, mustBeBetween: [1, 7]", "8", "between 1 and 7", false),
     ("metric: rowCount, mustNotBeBetween: [9, 10]", "8", "not between 9 and 10", true),
     ("metric: duplicateValues, arguments: { properties: [k, v] }, mustBe: 0", "0", "= 0", true),
-    ("metric: duplicateValues, arguments: { properties: [k] }, mustBe: 0", "1", "= 0", false),
+    ("metric: duplicateValues, arguments: { properties: [k] }, mustBe: 0", "2", "= 0", false),
     ("type: sql, query: 'SELECT COUNT(DISTINCT v) FROM {object}', mustBe: 5", "5", "= 5", true),
     ("type: sql, query: 'SELECT SUM(k) FROM orders', mustBeBetween: [1, 34]", "35", "between 1 and 34", false),
     (
