@@ -120,17 +120,7 @@ impl<'a> SilverStage<'a> {
     fn check(&self, batch: &DataFrame) -> Result<DataFrame, LakeError> {
         let table = self.context.table;
         let failed = LakeError::engine(&table.table);
-        for (column, source) in &table.columns {
-            if batch.column(source).is_err() {
-                return Err(LakeError::Violation {
-                    table: table.table.clone(),
-                    message: format!(
-                        "source column '{source}' (for `{column}`) is missing; the source has {:?}",
-                        source_columns(batch)
-                    ),
-                });
-            }
-        }
+        check_sources(table, |source| batch.column(source).is_ok(), || source_columns(batch))?;
         let projected = self.projection.plan(batch.clone().lazy()).map_err(&failed)?;
         let checked = projected
             .with_column(rules::any_error_expr(&self.tests).alias("_bad"))
@@ -326,6 +316,27 @@ impl SilverContext<'_> {
             broken_rules,
             schema_changes: Vec::new(),
         })
+    }
+}
+
+/// Whether every source column that a table is mapped to exists.
+///
+/// # Errors
+/// [`LakeError::Violation`] naming the first that does not, with those that do.
+pub(crate) fn check_sources<C: std::fmt::Debug>(
+    table: &SilverTable,
+    exists: impl Fn(&str) -> bool,
+    present: impl FnOnce() -> C,
+) -> Result<(), LakeError> {
+    match table.columns.iter().find(|(_, source)| !exists(source)) {
+        None => Ok(()),
+        Some((column, source)) => Err(LakeError::Violation {
+            table: table.table.clone(),
+            message: format!(
+                "source column '{source}' (for `{column}`) is missing; the source has {:?}",
+                present()
+            ),
+        }),
     }
 }
 
