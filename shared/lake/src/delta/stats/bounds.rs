@@ -98,7 +98,11 @@ fn lower(bound: &Stored, column_type: &ColumnType) -> Option<String> {
 fn upper(bound: &Stored, column_type: &ColumnType) -> Option<String> {
     match (bound, column_type) {
         (Stored::Text(text), ColumnType::Text) => quoted(&text_above(text)?),
-        (Stored::Integer(micros), ColumnType::Timestamp) => instant(micros.checked_add(999)?.div_euclid(1000)),
+        (Stored::Integer(micros), ColumnType::Timestamp) => {
+            // The last microsecond of 9999 is what many write for no end. Readers take no year of five digits, but they do
+            // look one millisecond beyond the bound, because other writers cut it down.
+            instant(micros.checked_add(999)?.div_euclid(1000)).or_else(|| instant(micros.div_euclid(1000)))
+        }
         _ => exact(bound, column_type),
     }
 }
