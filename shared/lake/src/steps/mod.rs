@@ -10,6 +10,7 @@ mod plan;
 mod process;
 mod publish;
 mod sniff;
+mod snapshots;
 
 pub use assemble::assemble;
 pub use audit::quality_check;
