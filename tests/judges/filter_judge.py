@@ -5,8 +5,8 @@
 
 Readers leave out files by the statistics in the log. So the conditions compare each column with the least and greatest
 value of every data file and with their neighbours, and ask for nulls. The readers are `deltalake` (PyArrow dataset),
-DuckDB's delta extension and Polars. Rows are told apart by the column `id`. Exit code 0 all good, 1 problems found, JSON
-on stdout.
+DuckDB's delta extension and Polars. The column `id` distinguishes rows. Exit code 0 all good, 1 problems found, JSON on
+stdout.
 """
 
 import argparse

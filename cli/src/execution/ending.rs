@@ -300,7 +300,14 @@ mod tests {
         check(EndOutcome::Skipped, &["skipped: run r-1 in 1.50 s: nothing new"], &[]);
         check(
             EndOutcome::Rejected,
-            &["quarantined_share", "35 %", "< 10 %", "price.maximum", "50094", "rejected: run r-1 in 1.50 s; no table was changed"],
+            &[
+                "quarantined_share",
+                "35 %",
+                "< 10 %",
+                "price.maximum",
+                "50094",
+                "rejected: run r-1 in 1.50 s; no table was changed",
+            ],
             &["next: do this"],
         );
         check(EndOutcome::Failed, &[], &["error: Unavailable: disk is full", "next: do this"]);

@@ -6,7 +6,8 @@ use sluice_core::error::StepError;
 use sluice_core::run::{CommittedTable, Outcome, Report, ReportedError, ReportedWarning};
 use sluice_core::uri::ObjectUri;
 
-/// Broken rules, and as many warnings, named in one announcement; the report has all of them. Keeps announcements far below 256 KiB.
+/// Broken rules, and as many warnings, named in one announcement; the report has all of them. Keeps announcements far
+/// below 256 KiB.
 const MAX_RULES: usize = 20;
 /// Characters of an error's cause in one announcement; the report has all of it.
 const MAX_CAUSE_CHARS: usize = 4000;

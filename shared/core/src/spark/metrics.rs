@@ -189,10 +189,7 @@ impl MetricName {
     }
 
     fn is_number(self) -> bool {
-        !matches!(
-            self,
-            Self::BrokenRule | Self::RowRule | Self::DatasetRule | Self::ShareRows | Self::RemovedFile
-        )
+        !matches!(self, Self::BrokenRule | Self::RowRule | Self::DatasetRule | Self::ShareRows | Self::RemovedFile)
     }
 }
 

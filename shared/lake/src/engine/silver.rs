@@ -332,10 +332,7 @@ pub(crate) fn check_sources<C: std::fmt::Debug>(
         None => Ok(()),
         Some((column, source)) => Err(LakeError::Violation {
             table: table.table.clone(),
-            message: format!(
-                "source column '{source}' (for `{column}`) is missing; the source has {:?}",
-                present()
-            ),
+            message: format!("source column '{source}' (for `{column}`) is missing; the source has {:?}", present()),
         }),
     }
 }

@@ -31,9 +31,9 @@ const MAX_ROWS_PER_FILE: usize = 8_000_000;
 /// Rows of a row group at most. Whoever reads the table holds several decoded row groups at once (Polars: more than ten),
 /// so large ones cost every reader memory: at 700 000 rows gold needed 2.2 GB for a table that it needs 1 GB for so.
 const MAX_ROWS_PER_ROW_GROUP: usize = 128 * 1024;
-/// Bytes of a page before the next one is begun. The widest number is a decimal of 16 bytes, 17 with its rounding: 128 Ki of
-/// them are 2.2 MB, so every column of numbers has one page in a row group. It must, because the writer sums the statistics
-/// of several pages up wrongly: decimals as if their bytes had no sign, and doubles past a NaN.
+/// Bytes of a page before the next one is begun. The widest number is a decimal of 16 bytes, 17 with its rounding: 128 Ki
+/// of them are 2.2 MB, so every column of numbers has one page in a row group. It must, because the writer sums the
+/// statistics of several pages up wrongly: decimals as if their bytes had no sign, and doubles past a NaN.
 const PAGE_BYTES: usize = 4 << 20;
 /// Zstandard level: 1 writes about three times as fast as the default of 3 and gives up a few percent of size.
 const ZSTD_LEVEL: i32 = 1;

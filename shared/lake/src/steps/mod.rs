@@ -9,8 +9,8 @@ mod named;
 mod plan;
 mod process;
 mod publish;
-mod sniff;
 mod snapshots;
+mod sniff;
 
 pub use assemble::assemble;
 pub use audit::quality_check;

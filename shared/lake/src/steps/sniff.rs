@@ -205,11 +205,7 @@ async fn look_at_footer(
 ///
 /// # Errors
 /// [`SourceError::LacksColumns`] with the columns that it has.
-pub(super) fn check_mapped(
-    pipeline: &Pipeline,
-    object: &SourceObject,
-    columns: &[String],
-) -> Result<(), SourceError> {
+pub(super) fn check_mapped(pipeline: &Pipeline, object: &SourceObject, columns: &[String]) -> Result<(), SourceError> {
     let mapped = pipeline.silver.iter().flat_map(|silver| silver.columns.iter().map(|(_, source)| source));
     let missing: Vec<String> = mapped.filter(|source| !columns.contains(source)).cloned().collect();
     if missing.is_empty() {

@@ -50,9 +50,8 @@ fn check_says_from_which_share_on_a_run_is_rejected() {
         let page: Value = Run::of(command).expect_code(0).page();
         assert_eq!(page["gates"], json!([{ "table": SILVER, "quarantined_percent_below": json }]));
     };
-    let rejected = |percent: &str| {
-        format!("a run is rejected when {percent} % or more of its rows for {SILVER} are quarantined")
-    };
+    let rejected =
+        |percent: &str| format!("a run is rejected when {percent} % or more of its rows for {SILVER} are quarantined");
     check("", &rejected("10"), json!("10"));
     check("    gate: { quarantined_percent_below: 0.5 }\n", &rejected("0.5"), json!("0.5"));
     let published = format!("a run is published however many of its rows for {SILVER} are quarantined");
@@ -65,10 +64,8 @@ fn with_warning() -> Lab {
                 quality: [{ id: named, type: library, metric: nullValues, mustBe: 0, severity: warning }]";
     let columns = [ORDER_COLUMNS[0], name, ORDER_COLUMNS[2], ORDER_COLUMNS[3]];
     let total = "id: few, type: sql, query: 'SELECT COUNT(*) FROM {object}', mustBeLessThan: 2, severity: warning";
-    let contracts = [
-        ("orders", contract("orders", &columns, &[total])),
-        ("totals", contract("totals", &TOTAL_COLUMNS, &[])),
-    ];
+    let contracts =
+        [("orders", contract("orders", &columns, &[total])), ("totals", contract("totals", &TOTAL_COLUMNS, &[]))];
     lab(ORDERS, &contracts)
 }
 

@@ -26,12 +26,7 @@ fn every_type_has_bounds() {
         ("-9223372036854775808", "9223372036854775807"),
     );
     check(Stored::Double(-1.5), Stored::Double(0.1), ColumnType::Double, ("-1.5", "0.1"));
-    check(
-        Stored::Double(f64::NEG_INFINITY),
-        Stored::Double(f64::INFINITY),
-        ColumnType::Double,
-        ("none", "none"),
-    );
+    check(Stored::Double(f64::NEG_INFINITY), Stored::Double(f64::INFINITY), ColumnType::Double, ("none", "none"));
     let most = 10_i128.pow(38) - 1;
     check(
         integer(-most),
@@ -43,7 +38,12 @@ fn every_type_has_bounds() {
     check(integer(-7), integer(7), decimals(0), ("-7", "7"));
     check(integer(-719_162), integer(2_932_896), ColumnType::Date, ("\"0001-01-01\"", "\"9999-12-31\""));
     check(integer(-719_163), integer(2_932_897), ColumnType::Date, ("none", "none"));
-    check(Stored::Text("a\"\u{0}".to_owned()), Stored::Text("é".to_owned()), ColumnType::Text, (r#""a\"\u0000""#, "\"é\""));
+    check(
+        Stored::Text("a\"\u{0}".to_owned()),
+        Stored::Text("é".to_owned()),
+        ColumnType::Text,
+        (r#""a\"\u0000""#, "\"é\""),
+    );
     check(Stored::Boolean(true), Stored::Boolean(true), ColumnType::Text, ("none", "none"));
 }
 
