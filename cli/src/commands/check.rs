@@ -31,7 +31,8 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
             let products: Vec<String> = products.iter().map(|product| product.product.to_string()).collect();
             if console.is_json() {
                 let gates = pipeline.silver.iter().map(|silver| {
-                    json!({ "table": silver.table, "quarantined_percent_below": silver.quarantined_percent_below })
+                    let percent = silver.quarantined_percent_below.percent_below();
+                    json!({ "table": silver.table, "quarantined_percent_below": percent })
                 });
                 console.json_page(&json!({
                     "pipeline": name, "problems": [], "tables": tables, "gates": gates.collect::<Vec<_>>(),
@@ -72,9 +73,12 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
 
 /// The share of quarantined rows that rejects a run.
 fn gate_text(silver: &SilverTable) -> String {
-    let table = &silver.table;
-    match silver.quarantined_percent_below.percent_below() {
-        Some(percent) => format!("a run is rejected when {percent} % or more of its rows for {table} are quarantined"),
+    let (table, limit) = (&silver.table, silver.quarantined_percent_below);
+    let spared = if limit.spares_one_row() { ", and more than one" } else { "" };
+    match limit.percent_below() {
+        Some(percent) => {
+            format!("a run is rejected when {percent} % or more of its rows for {table} are quarantined{spared}")
+        }
         None => format!("a run is published however many of its rows for {table} are quarantined"),
     }
 }

@@ -306,7 +306,7 @@ pub enum WriteModeSpec {
 #[serde(deny_unknown_fields)]
 pub struct GateSpec {
     /// The share of the run's rows that goes to quarantine must be below this many percent (above 0, up to 100), or `none`
-    /// for no limit. Default 10: a run is rejected when 10 % of its rows or more are quarantined.
+    /// for no limit. By default a run is rejected when 10 % of its rows or more are quarantined, and more than one.
     #[serde(default)]
     pub quarantined_percent_below: QuarantineLimit,
 }

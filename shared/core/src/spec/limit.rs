@@ -7,6 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::decimal::DecimalNumber;
 
+/// The word for what counts when a spec says nothing.
+const DEFAULT: &str = "default";
 /// The word for no limit.
 const NO_LIMIT: &str = "none";
 /// The percentage from which on a run is rejected whose spec says nothing: far above what dirty cells make, far below what a
@@ -14,8 +16,18 @@ const NO_LIMIT: &str = "none";
 const DEFAULT_PERCENT: u64 = 10;
 
 /// The share of a run's rows that goes to quarantine must be below this many percent: above 0, up to 100, or `none`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QuarantineLimit(Option<DecimalNumber>);
+///
+/// By default it is 10, and a single quarantined row rejects no run: one bad cell costs its row, in a small delivery as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QuarantineLimit(Limit);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Limit {
+    #[default]
+    Default,
+    Below(DecimalNumber),
+    None,
+}
 
 /// Why a text is no [`QuarantineLimit`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -26,12 +38,24 @@ pub struct QuarantineLimitError {
 }
 
 impl QuarantineLimit {
-    /// No limit: a run is published whatever goes to quarantine.
-    pub const NONE: Self = Self(None);
-
     /// The percentage that a run must stay below; `None` without a limit.
     pub fn percent_below(self) -> Option<DecimalNumber> {
-        self.0
+        match self.0 {
+            Limit::Default => Some(DecimalNumber::from(DEFAULT_PERCENT)),
+            Limit::Below(percent) => Some(percent),
+            Limit::None => None,
+        }
+    }
+
+    /// Whether a single quarantined row is within the limit, whatever its share.
+    pub fn spares_one_row(self) -> bool {
+        self.0 == Limit::Default
+    }
+
+    /// Whether so many quarantined rows of so many rows are within the limit.
+    pub fn allows(self, quarantined: u64, rows: u64) -> bool {
+        let below = |percent| DecimalNumber::percent(quarantined, rows) < percent;
+        self.percent_below().is_none_or(below) || (self.spares_one_row() && quarantined <= 1)
     }
 
     /// Reads the limit of a plan. Those of before there was a default have null for none.
@@ -39,13 +63,7 @@ impl QuarantineLimit {
     /// # Errors
     /// Those of the deserializer.
     pub(crate) fn of_plan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Option::deserialize(deserializer)?.unwrap_or(Self::NONE))
-    }
-}
-
-impl Default for QuarantineLimit {
-    fn default() -> Self {
-        Self(Some(DecimalNumber::from(DEFAULT_PERCENT)))
+        Ok(Option::deserialize(deserializer)?.unwrap_or(Self(Limit::None)))
     }
 }
 
@@ -53,20 +71,25 @@ impl FromStr for QuarantineLimit {
     type Err = QuarantineLimitError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == NO_LIMIT {
-            return Ok(Self::NONE);
-        }
-        let percent = text.parse::<DecimalNumber>().ok();
-        let percent = percent.filter(|percent| percent.is_positive() && *percent <= DecimalNumber::from(100_u64));
-        percent.map(|percent| Self(Some(percent))).ok_or_else(|| QuarantineLimitError { text: text.to_owned() })
+        let percent = || {
+            let percent = text.parse::<DecimalNumber>().ok()?;
+            (percent.is_positive() && percent <= DecimalNumber::from(100_u64)).then_some(Limit::Below(percent))
+        };
+        let limit = match text {
+            DEFAULT => Some(Limit::Default),
+            NO_LIMIT => Some(Limit::None),
+            _ => percent(),
+        };
+        limit.map(Self).ok_or_else(|| QuarantineLimitError { text: text.to_owned() })
     }
 }
 
 impl fmt::Display for QuarantineLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(percent) => write!(f, "{percent}"),
-            None => f.write_str(NO_LIMIT),
+            Limit::Default => f.write_str(DEFAULT),
+            Limit::Below(percent) => write!(f, "{percent}"),
+            Limit::None => f.write_str(NO_LIMIT),
         }
     }
 }
@@ -132,12 +155,31 @@ mod tests {
         check("0.5", Ok("0.5"));
         check("\"100\"", Ok("100"));
         check("\"none\"", Ok("none"));
+        check("\"default\"", Ok("default"));
         for refused in ["0", "-1", "100.1", "\"\"", "\"None\"", "\"10%\""] {
             check(refused, Err("above 0 and at most 100"));
         }
         for refused in ["null", "true", "[]", "{}"] {
             check(refused, Err("`none` for no limit"));
         }
+    }
+
+    #[test]
+    fn a_share_is_within_a_limit_when_it_is_below() {
+        let check = |limit: &str, quarantined: u64, rows: u64, expected: bool| {
+            let limit: QuarantineLimit = limit.parse().expect(limit);
+            assert_eq!(limit.allows(quarantined, rows), expected, "{limit}: {quarantined} of {rows}");
+        };
+        check("default", 0, 0, true);
+        check("default", 9, 100, true);
+        check("default", 10, 100, false);
+        check("default", 1, 1, true);
+        check("default", 2, 2, false);
+        check("10", 1, 10, false);
+        check("0.5", 1, 200, false);
+        check("0.5", 1, 201, true);
+        check("100", 1, 1, false);
+        check("none", 7, 7, true);
     }
 
     #[test]
@@ -148,7 +190,7 @@ mod tests {
             limit: QuarantineLimit,
         }
         let planned = |text: &str| serde_json::from_str::<Planned>(text).expect(text).limit.to_string();
-        assert_eq!(QuarantineLimit::default().to_string(), "10");
+        assert_eq!(QuarantineLimit::default().to_string(), "default");
         assert_eq!(planned(r#"{"limit":null}"#), "none");
         assert_eq!(planned(r#"{"limit":"35.5"}"#), "35.5");
     }
