@@ -9,8 +9,10 @@ use object_store::buffered::BufWriter as ObjectWriter;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::{
-    DataFrame, Expr, IntoLazy, ParquetCompression, ParquetWriter, PolarsResult, Schema, StatisticsOptions,
+    ArrowDataType, CompatLevel, DataFrame, Expr, IntoLazy, KeyValueMetadata, ParquetCompression, ParquetWriter,
+    PolarsResult, Schema, SchemaExt, StatisticsOptions,
 };
+use polars_parquet::write::schema_to_metadata_key;
 use sluice_core::columns::StoredColumn;
 use sluice_core::name::TableRef;
 use sluice_core::run::{RunRef, StagedFile};
@@ -248,7 +250,16 @@ pub(crate) fn parquet_writer<W: std::io::Write>(
     target: W,
     schema: &Schema,
 ) -> Result<BatchedWriter<W>, polars::prelude::PolarsError> {
+    // Readers that use Arrow take the types from here. Polars would write its own texts, which are views, and PyArrow
+    // compares no text with a view: a filter on a text failed through `deltalake`.
+    let mut types = schema.to_arrow(CompatLevel::oldest());
+    for field in types.iter_values_mut().filter(|field| field.dtype == ArrowDataType::LargeUtf8) {
+        field.dtype = ArrowDataType::Utf8;
+    }
+    let types = schema_to_metadata_key(&types);
+    let types = types.value.map(|value| KeyValueMetadata::from_static(vec![(types.key, value)]));
     ParquetWriter::new(target)
+        .with_key_value_metadata(types)
         .with_compression(ParquetCompression::Zstd(polars_parquet::write::ZstdLevel::try_new(ZSTD_LEVEL).ok()))
         .with_statistics(StatisticsOptions::full())
         .with_data_page_size(Some(PAGE_BYTES))
