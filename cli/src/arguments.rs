@@ -315,6 +315,9 @@ pub enum TableCommand {
         version: Option<u64>,
     },
     /// Show the first rows of a table
+    ///
+    /// With --json each row is a line. Decimals are texts with all their digits; doubles that JSON has no number for are the
+    /// texts "NaN", "Infinity" and "-Infinity".
     #[command(after_help = "Example:\n  sluice table head gold/sales/daily_revenue --lake lake --rows 5")]
     Head {
         /// The table, such as gold/sales/daily_revenue

@@ -68,6 +68,17 @@ impl Judges {
         judged["tables"].as_array().expect("a list of tables").clone()
     }
 
+    /// How many conditions three Delta readers were asked about a table of a lake, comparing with the bounds of its files.
+    ///
+    /// Fails the test when one of them finds other rows than all rows have that fit.
+    pub fn judge_filters(&self, lake: &Path, table: &str) -> u64 {
+        let mut command = self.script("filter_judge.py");
+        command.arg("--lake").arg(lake).args(["--table", table]);
+        let judged = answer(&mut command, &[0, 1]);
+        assert_eq!(judged["good"], true, "the Delta readers leave out rows: {judged:#}");
+        judged["questions"].as_u64().expect("a number of questions")
+    }
+
     fn script(&self, name: &str) -> Command {
         let mut command = Command::new(&self.python);
         command.arg(files::repository().join("tests/judges").join(name)).stdin(Stdio::null());

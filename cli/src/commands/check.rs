@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde_json::json;
 use sluice_core::error::with_sources;
-use sluice_core::pipeline::Pipeline;
+use sluice_core::pipeline::{Pipeline, SilverTable};
 use sluice_core::product::RegisteredProduct;
 
 use crate::arguments::{CheckArguments, SchemaOf};
@@ -30,8 +30,14 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
             let tables = pipeline.tables();
             let products: Vec<String> = products.iter().map(|product| product.product.to_string()).collect();
             if console.is_json() {
-                let warnings = json!({ "pipeline": name, "problems": [], "tables": tables, "products": products, "warnings": warnings });
-                console.json_page(&warnings)?;
+                let gates = pipeline.silver.iter().map(|silver| {
+                    let percent = silver.quarantined_percent_below.percent_below();
+                    json!({ "table": silver.table, "quarantined_percent_below": percent })
+                });
+                console.json_page(&json!({
+                    "pipeline": name, "problems": [], "tables": tables, "gates": gates.collect::<Vec<_>>(),
+                    "products": products, "warnings": warnings,
+                }))?;
             } else {
                 for warning in &warnings {
                     console.note(&format!("{} {warning}", console.paint_err(Tone::Warning, "warning:")));
@@ -42,6 +48,9 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
                 }
                 if !products.is_empty() {
                     console.line(&format!("and offers {}", products.join(", ")))?;
+                }
+                for silver in &pipeline.silver {
+                    console.line(&gate_text(silver))?;
                 }
             }
             Ok(Exit::Done)
@@ -59,6 +68,18 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
             }
             Ok(Exit::Failed)
         }
+    }
+}
+
+/// The share of quarantined rows that rejects a run.
+fn gate_text(silver: &SilverTable) -> String {
+    let (table, limit) = (&silver.table, silver.quarantined_percent_below);
+    let spared = if limit.spares_one_row() { ", and more than one" } else { "" };
+    match limit.percent_below() {
+        Some(percent) => {
+            format!("a run is rejected when {percent} % or more of its rows for {table} are quarantined{spared}")
+        }
+        None => format!("a run is published however many of its rows for {table} are quarantined"),
     }
 }
 

@@ -66,6 +66,7 @@ async fn make(documents: &DocumentStore, now: Timestamp, input: Input) -> Result
         rows: BTreeMap::new(),
         committed: Vec::new(),
         broken_rules: Vec::new(),
+        warnings: Vec::new(),
         error: if outcome == Outcome::Failed {
             Some(state.error.map_or_else(unknown, ReportedError::unwrapped))
         } else {
@@ -96,6 +97,7 @@ async fn make(documents: &DocumentStore, now: Timestamp, input: Input) -> Result
     }
     if let Some(verdict) = read::<Verdict>(documents, &run, is_needed).await? {
         report.broken_rules = verdict.broken().into_iter().map(|(rule, _)| rule).collect();
+        report.warnings = verdict.warnings().into_iter().map(Into::into).collect();
     }
     if let Some(receipt) = read::<Receipt>(documents, &run, is_needed).await? {
         report.committed.retain(|earlier| receipt.tables.iter().all(|table| table.table != earlier.table));

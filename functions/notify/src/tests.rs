@@ -5,7 +5,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use sluice_core::error::ErrorName;
-use sluice_core::run::Report;
+use sluice_core::run::{Report, ReportedWarning};
 use sluice_core::uri::LakePath;
 
 use super::*;
@@ -176,6 +176,7 @@ async fn a_rejected_run_names_its_broken_rules() {
         rule("quarantined_share", false, "error"),
         rule("keys_unique", true, "error"),
         rule("customer_id", false, "warning"),
+        rule("customer_name", true, "warning"),
     ];
     let table = json!({"table": "silver/sales/transactions", "contract": "c", "score": "33.3", "rules": rules});
     let id = "20260106T060000Z-77ab01";
@@ -184,6 +185,12 @@ async fn a_rejected_run_names_its_broken_rules() {
     bed.notify(0, REJECTED).await.unwrap();
     assert_eq!(bed.report(id).await.unwrap().broken_rules, ["silver/sales/transactions: quarantined_share"]);
     assert!(bed.last_heard().body().contains("Broken rule: silver/sales/transactions: quarantined_share"));
+    let warnings = bed.report(id).await.unwrap().warnings;
+    let shown: Vec<String> = warnings.iter().map(|w| format!("{} {} {}", w.rule, w.observed, w.expected)).collect();
+    assert_eq!(shown, ["silver/sales/transactions: customer_id 12 % < 10 %"]);
+    let line = "Warning: silver/sales/transactions: customer_id: observed 12 %, expected < 10 %";
+    assert_eq!(bed.last_heard().body().matches("Warning: ").count(), 1);
+    assert!(bed.last_heard().body().contains(line), "{}", bed.last_heard().body());
 }
 
 #[tokio::test]
@@ -256,21 +263,32 @@ fn announcements_keep_the_limits_of_their_channels() {
         rows: BTreeMap::new(),
         committed: Vec::new(),
         broken_rules: (0..500).map(|rule| format!("silver/sales/t: rule_{rule}")).collect(),
+        warnings: (0..300)
+            .map(|rule| ReportedWarning {
+                rule: format!("silver/sales/t: warned_{rule}"),
+                observed: "1".to_owned(),
+                expected: "= 0".to_owned(),
+            })
+            .collect(),
         error: Some(sluice_core::run::ReportedError { error: ErrorName::EtlFailed.into(), cause: "ü".repeat(30_000) }),
     };
     for outcome in [Outcome::Published, Outcome::Skipped, Outcome::Rejected, Outcome::Failed] {
         let announcement = Announcement { report: Report { outcome, ..report.clone() }, report_uri: None };
         assert!(announcement.subject().len() <= 100 && announcement.subject().is_ascii());
         assert!(
-            announcement.body().len() < 32_768 && announcement.body().contains("not listed: 480"),
+            announcement.body().len() < 32_768
+                && ["rules not listed: 480", "Warnings not listed: 280"]
+                    .iter()
+                    .all(|line| announcement.body().contains(line)),
             "{}",
             announcement.body().len()
         );
         let detail = serde_json::to_value(announcement.detail()).unwrap();
         assert!(detail.to_string().len() < 32_768);
         assert_eq!(detail["broken_rule_count"], 500);
+        assert_eq!((&detail["warning_count"], detail["warnings"].as_array().map(Vec::len)), (&json!(300), Some(20)));
         assert_eq!(detail["outcome"], outcome_text(outcome));
-        let few = Report { broken_rules: vec!["a".to_owned()], outcome, ..report.clone() };
+        let few = Report { broken_rules: vec!["a".to_owned()], warnings: Vec::new(), outcome, ..report.clone() };
         let announcement = Announcement { report: few, report_uri: None };
         assert_eq!(announcement.detail().broken_rules, ["a"]);
         assert!(!announcement.body().contains("not listed"));

@@ -6,10 +6,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::TableContract;
-use crate::decimal::DecimalNumber;
 use crate::engine::EnginePreference;
 use crate::name::{ColumnName, DomainName, PipelineName, TableRef};
-use crate::spec::{CsvSpec, LambdaLimits, SourceFormat};
+use crate::spec::{CsvSpec, LambdaLimits, QuarantineLimit, SourceFormat};
 use crate::sql::{RowSql, SqlError, TableSql};
 use crate::uri::LakePath;
 
@@ -56,7 +55,8 @@ pub struct SilverTable {
     /// How rows enter the table.
     pub mode: WriteMode,
     /// The run's quarantined share must be below this many percent.
-    pub quarantined_percent_below: Option<DecimalNumber>,
+    #[serde(deserialize_with = "QuarantineLimit::of_plan")]
+    pub quarantined_percent_below: QuarantineLimit,
 }
 
 impl SilverTable {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::contract::{ColumnType, Contract, TableContract};
-use crate::decimal::DecimalNumber;
 use crate::engine::EnginePreference;
 use crate::error::with_sources;
 use crate::name::{ColumnName, Layer, TableName, TableRef};
@@ -156,11 +155,6 @@ impl Resolver<'_> {
                 None
             }
         };
-        if let Some(limit) = spec.gate.quarantined_percent_below
-            && !(limit.is_positive() && limit <= DecimalNumber::from(100_u64))
-        {
-            return Err(self.problem(&spec.table, "gate.quarantined_percent_below must be above 0 and at most 100"));
-        }
         Ok(SilverTable {
             table: self.table(Layer::Silver, &spec.table),
             quarantine: self.table(Layer::Quarantine, &spec.table),

@@ -11,6 +11,10 @@ use crate::name::{ColumnName, DomainName, PipelineName, TableName};
 use crate::sql::SqlError;
 use crate::uri::LakePath;
 
+mod limit;
+
+pub use self::limit::{QuarantineLimit, QuarantineLimitError};
+
 /// Largest spec or contract accepted, in bytes: far above any real one, far below what could exhaust a Lambda.
 pub const MAX_DOCUMENT_BYTES: usize = 1 << 20;
 
@@ -301,9 +305,10 @@ pub enum WriteModeSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GateSpec {
-    /// The share of the run's rows that goes to quarantine must be below this many percent (above 0, up to 100).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quarantined_percent_below: Option<crate::decimal::DecimalNumber>,
+    /// The share of the run's rows that goes to quarantine must be below this many percent (above 0, up to 100), or `none`
+    /// for no limit. By default a run is rejected when 10 % of its rows or more are quarantined, and more than one.
+    #[serde(default)]
+    pub quarantined_percent_below: QuarantineLimit,
 }
 
 /// An aggregate table.

@@ -198,7 +198,7 @@ pub enum Metric {
         /// Regular expression, when given.
         regex: Option<String>,
     },
-    /// Key values that occur more than once (keys are counted, not rows; a key with a null in it never counts).
+    /// Rows whose key other rows have, too; a key with a null in it is no key.
     DuplicateValues {
         /// The columns of the key.
         columns: Vec<ColumnName>,

@@ -67,6 +67,9 @@ pub struct PlannedTable {
     pub read_version: Option<u64>,
     /// Objects whose rows are missing from the table.
     pub sources: BTreeSet<SourceId>,
+    /// Objects that count as taken in without a row, because a newer snapshot replaces the table.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub superseded: BTreeSet<SourceId>,
     /// The columns it has at that version; none where it does not exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<StoredColumn>,

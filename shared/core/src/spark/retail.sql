@@ -667,8 +667,8 @@ FROM (SELECT count(*) AS n0,
   count(*) AS n1 FROM after_silver_transactions)
 UNION ALL
 SELECT 'silver/sales/transactions' AS table, 'dataset_rule' AS metric, 'primary_key' AS rule, (
-SELECT CAST(count(*) AS STRING) FROM (
-  SELECT `invoice_no`, `stock_code`, `quantity`, `unit_price` FROM after_silver_transactions WHERE `invoice_no` IS NOT NULL AND `stock_code` IS NOT NULL AND `quantity` IS NOT NULL AND `unit_price` IS NOT NULL GROUP BY `invoice_no`, `stock_code`, `quantity`, `unit_price` HAVING count(*) > 1
+SELECT CAST(coalesce(sum(_rows), 0) AS STRING) FROM (
+  SELECT count(*) AS _rows FROM after_silver_transactions WHERE `invoice_no` IS NOT NULL AND `stock_code` IS NOT NULL AND `quantity` IS NOT NULL AND `unit_price` IS NOT NULL GROUP BY `invoice_no`, `stock_code`, `quantity`, `unit_price` HAVING count(*) > 1
 )
 ) AS value
 UNION ALL
@@ -705,8 +705,8 @@ FROM (SELECT count(*) AS n0,
   count(*) AS n1 FROM after_gold_daily_revenue)
 UNION ALL
 SELECT 'gold/sales/daily_revenue' AS table, 'dataset_rule' AS metric, 'primary_key' AS rule, (
-SELECT CAST(count(*) AS STRING) FROM (
-  SELECT `invoice_date`, `country` FROM after_gold_daily_revenue WHERE `invoice_date` IS NOT NULL AND `country` IS NOT NULL GROUP BY `invoice_date`, `country` HAVING count(*) > 1
+SELECT CAST(coalesce(sum(_rows), 0) AS STRING) FROM (
+  SELECT count(*) AS _rows FROM after_gold_daily_revenue WHERE `invoice_date` IS NOT NULL AND `country` IS NOT NULL GROUP BY `invoice_date`, `country` HAVING count(*) > 1
 )
 ) AS value
 UNION ALL
@@ -733,8 +733,8 @@ FROM (SELECT count(*) AS n0,
   count(*) AS n1 FROM after_gold_customer_rfm)
 UNION ALL
 SELECT 'gold/sales/customer_rfm' AS table, 'dataset_rule' AS metric, 'primary_key' AS rule, (
-SELECT CAST(count(*) AS STRING) FROM (
-  SELECT `customer_id` FROM after_gold_customer_rfm WHERE `customer_id` IS NOT NULL GROUP BY `customer_id` HAVING count(*) > 1
+SELECT CAST(coalesce(sum(_rows), 0) AS STRING) FROM (
+  SELECT count(*) AS _rows FROM after_gold_customer_rfm WHERE `customer_id` IS NOT NULL GROUP BY `customer_id` HAVING count(*) > 1
 )
 ) AS value
 );

@@ -32,6 +32,7 @@ fn plan(pipeline: Pipeline, files: &[&str], columns: &[&str]) -> Plan {
     let ids: BTreeSet<_> = objects.iter().map(|planned| planned.object.id()).collect();
     let tables = pipeline.tables().into_iter().map(|table| PlannedTable {
         sources: if table.layer() == crate::name::Layer::Gold { BTreeSet::new() } else { ids.clone() },
+        superseded: BTreeSet::new(),
         read_version: None,
         columns: Vec::new(),
         table,

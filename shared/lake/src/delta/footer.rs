@@ -77,7 +77,7 @@ impl Footer {
 }
 
 /// The column type of a Parquet field, or its Parquet type in words.
-fn column_type(field: &Type) -> Result<ColumnType, String> {
+pub(super) fn column_type(field: &Type) -> Result<ColumnType, String> {
     if !field.is_primitive() {
         return Err("nested values".to_owned());
     }

@@ -119,6 +119,11 @@ impl BronzeStage {
         columns.into_iter().for_each(|column| self.table.meet(column));
     }
 
+    /// The source columns of the table, with those of the objects read so far.
+    pub(crate) fn source_columns(&self) -> BTreeSet<String> {
+        self.table.known.iter().cloned().collect()
+    }
+
     /// Adds lineage to a batch of an object, stages it and gives it back for the silver tables.
     ///
     /// # Errors

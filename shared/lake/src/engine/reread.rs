@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::{Column, DataFrame, IntoColumn, IntoLazy, NamedFrom, Series, col, lit};
 use serde_json::Value;
-use sluice_core::columns::{CORRUPT, lineage_names};
+use sluice_core::columns::{CORRUPT, is_own_of_bronze, lineage_names};
 use sluice_core::source::SourceObject;
 
 use super::collect_streaming;
@@ -71,7 +71,8 @@ pub(crate) fn reread_bronze(
     Ok(())
 }
 
-/// The rows of a quarantine table in bronze shape, a batch at a time. `columns` are the source columns wanted.
+/// The rows of a quarantine table in bronze shape, a batch at a time. `columns` are the source columns wanted; the answer
+/// is the source columns that at least one row has.
 ///
 /// # Errors
 /// As `take`; [`LakeError::Internal`] for raw text that is no JSON object.
@@ -79,11 +80,12 @@ pub(crate) fn reread_quarantine(
     quarantine: &OpenTable,
     columns: &[&str],
     mut take: impl FnMut(&DataFrame) -> Result<(), LakeError>,
-) -> Result<(), LakeError> {
+) -> Result<BTreeSet<String>, LakeError> {
+    let mut found = BTreeSet::new();
     for file in quarantine.files()? {
-        slices(quarantine, &file, |rows| take(&bronze_shape(quarantine, &rows, columns)?))?;
+        slices(quarantine, &file, |rows| take(&bronze_shape(quarantine, &rows, columns, &mut found)?))?;
     }
-    Ok(())
+    Ok(found)
 }
 
 fn slices(
@@ -109,11 +111,17 @@ fn slices(
 /// Column of re-read rows with the text they have in quarantine, so that rows refused again keep it letter by letter.
 pub(crate) const QUARANTINED_RAW: &str = "_quarantined_raw";
 
-fn bronze_shape(table: &OpenTable, rows: &DataFrame, wanted: &[&str]) -> Result<DataFrame, LakeError> {
+/// Adds to `found` the source columns that the rows have.
+fn bronze_shape(
+    table: &OpenTable,
+    rows: &DataFrame,
+    wanted: &[&str],
+    found: &mut BTreeSet<String>,
+) -> Result<DataFrame, LakeError> {
     let failed = || LakeError::polars(format!("rows of table `{}`", table.reference()));
     let raw = rows.column("_raw").and_then(|c| c.str().cloned()).map_err(failed())?;
     let mut objects = Vec::with_capacity(rows.height());
-    let mut names: BTreeSet<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
+    let mut names = BTreeSet::new();
     for text in raw.iter() {
         let object: BTreeMap<String, Value> = serde_json::from_str(text.unwrap_or("{}")).map_err(|error| {
             LakeError::Internal { message: format!("table `{}`: _raw is no JSON object: {error}", table.reference()) }
@@ -121,6 +129,8 @@ fn bronze_shape(table: &OpenTable, rows: &DataFrame, wanted: &[&str]) -> Result<
         names.extend(object.keys().cloned());
         objects.push(object);
     }
+    found.extend(names.iter().filter(|name| !is_own_of_bronze(name)).cloned());
+    names.extend(wanted.iter().map(|name| (*name).to_owned()));
     names.extend(CORRUPT.map(str::to_owned));
     let mut columns: Vec<Column> = Vec::new();
     for name in &names {

@@ -97,7 +97,8 @@ impl<'a> SilverStage<'a> {
     /// [`LakeError::Engine`] when the SQL fails; [`LakeError::Violation`] when a mapped source column is missing; the
     /// writer's.
     pub(crate) fn push(&mut self, batch: &DataFrame, missing: Missing) -> Result<(), LakeError> {
-        self.check_columns(batch)?;
+        let table = self.context.table;
+        check_sources(table, |source| batch.column(source).is_ok(), || source_columns(batch))?;
         let judged = self.judge.judge(batch)?;
         if missing.silver {
             self.rows.source += batch.height() as u64;
@@ -112,21 +113,6 @@ impl<'a> SilverStage<'a> {
 
     fn failed(&self, doing: &str) -> impl FnOnce(polars::prelude::PolarsError) -> LakeError + use<> {
         LakeError::polars(format!("{doing} of table `{}`", self.context.table.table))
-    }
-
-    /// Whether the source has all columns that the table is made of.
-    fn check_columns(&self, batch: &DataFrame) -> Result<(), LakeError> {
-        let table = self.context.table;
-        match table.columns.iter().find(|(_, source)| batch.column(source).is_err()) {
-            None => Ok(()),
-            Some((column, source)) => Err(LakeError::Violation {
-                table: table.table.clone(),
-                message: format!(
-                    "source column '{source}' (for `{column}`) is missing; the source has {:?}",
-                    source_columns(batch)
-                ),
-            }),
-        }
     }
 
     fn accept(&mut self, judged: &Judged) -> Result<(), LakeError> {
@@ -315,6 +301,24 @@ impl SilverContext<'_> {
             broken_rules,
             schema_changes: Vec::new(),
         })
+    }
+}
+
+/// Whether every source column that a table is mapped to exists.
+///
+/// # Errors
+/// [`LakeError::Violation`] naming the first that does not, with those that do.
+pub(crate) fn check_sources<C: std::fmt::Debug>(
+    table: &SilverTable,
+    exists: impl Fn(&str) -> bool,
+    present: impl FnOnce() -> C,
+) -> Result<(), LakeError> {
+    match table.columns.iter().find(|(_, source)| !exists(source)) {
+        None => Ok(()),
+        Some((column, source)) => Err(LakeError::Violation {
+            table: table.table.clone(),
+            message: format!("source column '{source}' (for `{column}`) is missing; the source has {:?}", present()),
+        }),
     }
 }
 

@@ -7,7 +7,7 @@ use polars::error::PolarsError;
 use sluice_core::error::ErrorName;
 use sluice_core::source::Codec;
 
-use super::columns::ColumnFault;
+use super::columns::{ColumnFault, NameFault};
 
 /// What a sink hands back when it can take no more batches.
 pub(crate) type SinkError = Box<dyn std::error::Error + Send + Sync>;
@@ -88,6 +88,18 @@ pub enum SourceError {
         place: Place,
         /// What is wrong with them.
         fault: ColumnFault,
+    },
+    /// The object has none of the columns of these names that silver tables are mapped to.
+    #[error("object '{object}' lacks column {}; it has {}{}", missing.join(", "), listed(columns), delimiter_words(*delimiter))]
+    LacksColumns {
+        /// Name of the object.
+        object: String,
+        /// The mapped columns that it lacks.
+        missing: Vec<String>,
+        /// The columns that it has: those of its header or footer, or every key of its records.
+        columns: Vec<String>,
+        /// The delimiter that it was probably written with, where that is not the spec's.
+        delimiter: Option<char>,
     },
     /// A quote was opened and never closed, so nobody can tell where the records after it end.
     #[error(
@@ -218,6 +230,7 @@ impl SourceError {
             | Self::Utf16 { .. }
             | Self::Dialect { .. }
             | Self::Columns { .. }
+            | Self::LacksColumns { .. }
             | Self::UnclosedQuote { .. }
             | Self::RecordTooLarge { .. }
             | Self::Json { .. }
@@ -235,6 +248,22 @@ impl SourceError {
     pub fn is_refusal(&self) -> bool {
         self.name() == ErrorName::InvalidInput
     }
+}
+
+/// Columns of an object for people: all of them, or the first of very many.
+fn listed(columns: &[String]) -> String {
+    const NAMED: usize = 50;
+    let mut named: Vec<String> = columns.iter().take(NAMED).cloned().collect();
+    if let Some(more @ 1..) = columns.len().checked_sub(NAMED) {
+        named.push(format!("and {more} more"));
+    }
+    named.join(", ")
+}
+
+fn delimiter_words(delimiter: Option<char>) -> String {
+    delimiter.map_or_else(String::new, |delimiter| {
+        format!("; its delimiter looks like {delimiter:?}: set source.csv.delimiter")
+    })
 }
 
 /// A place in an object. Lines and records count from 1.
@@ -327,5 +356,13 @@ pub(crate) enum FaultReason {
     Key {
         /// The key.
         key: String,
+    },
+    /// A key that no table can have as a column.
+    #[error("has the key '{key}', which {fault}")]
+    KeyName {
+        /// The beginning of the key, escaped.
+        key: String,
+        /// What is wrong with it.
+        fault: NameFault,
     },
 }

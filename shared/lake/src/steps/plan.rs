@@ -13,10 +13,12 @@ use sluice_core::run::{
     RunKey, RunRef, RunRequest, Verdict,
 };
 use sluice_core::source::{SourceId, SourceObject};
+use sluice_core::uri::FolderUri;
 
 use super::choose::{choose_engine, workload};
 use super::named::Named;
 use super::publish::committed_so_far;
+use super::snapshots;
 use super::sniff::{Looked, refuse_unreadable};
 use crate::check;
 use crate::delta::{Ledger, OpenTable, open_table};
@@ -117,7 +119,11 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
     let work = if replay { standing.has_quarantine(&pipeline)? } else { !objects.is_empty() || !refresh.is_empty() };
     // A run that has committed something is not one that had nothing to do, even if others did the rest meanwhile.
     let status = if work || !earlier.is_empty() { PlanStatus::Planned } else { PlanStatus::Skipped };
-    let tables = standing.planned_tables(&pipeline, &objects);
+    let landing = landing_folder(lake, &request, &pipeline)?;
+    let lacks = |table: &TableRef, id: &SourceId| !standing.has(table, id);
+    let superseded =
+        snapshots::superseded(lake, &landing, &pipeline, &objects, lacks, |table| standing.open(table)).await?;
+    let tables = standing.planned_tables(&pipeline, &objects, &superseded);
     let work = PlannedWork {
         run: &run,
         request: &request,
@@ -164,6 +170,10 @@ impl Standing {
         }))
         .await?;
         Ok(Self { tables: opened.into_iter().flatten().collect() })
+    }
+
+    fn open(&self, table: &TableRef) -> Option<&OpenTable> {
+        self.tables.get(table).map(|(open, _)| open)
     }
 
     fn version(&self, table: &TableRef) -> Option<u64> {
@@ -262,23 +272,31 @@ impl Standing {
         Ok(false)
     }
 
-    fn planned_tables(&self, pipeline: &Pipeline, objects: &[PlannedObject]) -> Vec<PlannedTable> {
+    fn planned_tables(
+        &self,
+        pipeline: &Pipeline,
+        objects: &[PlannedObject],
+        superseded: &BTreeMap<TableRef, BTreeSet<SourceId>>,
+    ) -> Vec<PlannedTable> {
         let missing = |table: &TableRef, from: Option<ReadFrom>| -> BTreeSet<SourceId> {
             let wanted = objects.iter().filter(|planned| from.is_none_or(|from| planned.read_from == from));
             wanted.map(|planned| planned.object.id()).filter(|id| !self.has(table, id)).collect()
         };
+        let passed_by = |silver: &TableRef| superseded.get(silver).cloned().unwrap_or_default();
         let of = |table: TableRef| {
             let sources = match table.layer() {
                 Layer::Bronze => missing(&table, Some(ReadFrom::Landing)),
-                Layer::Silver => missing(&table, None),
+                Layer::Silver => &missing(&table, None) - &passed_by(&table),
                 // Quarantine is committed before silver, so an object in silver has its refused rows there already.
                 Layer::Quarantine => {
                     let silver = TableRef::new(Layer::Silver, table.domain().clone(), table.table().clone());
-                    missing(&table, None).into_iter().filter(|id| !self.has(&silver, id)).collect()
+                    let missing = &missing(&table, None) - &passed_by(&silver);
+                    missing.into_iter().filter(|id| !self.has(&silver, id)).collect()
                 }
                 Layer::Gold => BTreeSet::new(),
             };
             PlannedTable {
+                superseded: passed_by(&table),
                 read_version: self.version(&table),
                 columns: self.tables.get(&table).map(|(open, _)| open.columns().to_vec()).unwrap_or_default(),
                 table,
@@ -286,6 +304,19 @@ impl Standing {
             }
         };
         pipeline.tables().into_iter().map(of).collect()
+    }
+}
+
+/// The folder that a run takes objects from.
+fn landing_folder(lake: &Lake, request: &RunRequest, pipeline: &Pipeline) -> Result<FolderUri, LakeError> {
+    match &request.landing {
+        Some(folder) => Ok(folder.clone()),
+        None => lake
+            .root()
+            .object(&pipeline.source_prefix)
+            .as_str()
+            .parse()
+            .map_err(|error| LakeError::Invalid { message: format!("source prefix: {error}") }),
     }
 }
 
@@ -298,15 +329,7 @@ async fn find_objects(
     standing: &Standing,
     only: Option<BTreeSet<SourceId>>,
 ) -> Result<(Vec<PlannedObject>, Vec<SourceObject>), LakeError> {
-    let landing = match &request.landing {
-        Some(folder) => folder.clone(),
-        None => lake
-            .root()
-            .object(&pipeline.source_prefix)
-            .as_str()
-            .parse()
-            .map_err(|error| LakeError::Invalid { message: format!("source prefix: {error}") })?,
-    };
+    let landing = landing_folder(lake, request, pipeline)?;
     let listed = list_sources(&landing, lake.options()).await?;
     let named = Named::of(request);
     named.check(&listed, &landing)?;

@@ -145,13 +145,14 @@ async fn read_head(
         }))
     })
     .await?;
-    Ok(read.map(|(shape, measured)| match (format, missing_columns(pipeline, object, &shape.columns)) {
-        (_, Some(fault)) => Look::Refused(fault),
-        // Later records may bring other keys: those of the first tell nothing that a reader could rely on.
-        (SourceFormat::Ndjson | SourceFormat::Json, None) => {
-            Look::Shape(SourceShape { columns: Vec::new(), ..shape }, measured)
+    Ok(read.and_then(|(shape, measured)| match format {
+        // Later records may bring other keys: those of the first are nothing that a reader could rely on.
+        SourceFormat::Ndjson | SourceFormat::Json => {
+            Ok(Look::Shape(SourceShape { columns: Vec::new(), ..shape }, measured))
         }
-        (SourceFormat::Csv | SourceFormat::Parquet, None) => Look::Shape(shape, measured),
+        SourceFormat::Csv | SourceFormat::Parquet => {
+            check_mapped(pipeline, object, &shape.columns).map(|()| Look::Shape(shape, measured))
+        }
     }))
 }
 
@@ -172,10 +173,10 @@ async fn look_at_footer(
         // The file was read already, under a name that only a file system has: its size is all that is left to go by.
         Err(_) if !columns.is_empty() => {
             let measured = ObjectMeasure::unseen(object.size_bytes);
-            return Ok(match missing_columns(pipeline, object, &columns) {
-                Some(fault) => Look::Refused(fault),
-                None => Look::Shape(SourceShape { columns, codec: Codec::Plain, rows: None }, measured),
-            });
+            return match check_mapped(pipeline, object, &columns) {
+                Ok(()) => Ok(Look::Shape(SourceShape { columns, codec: Codec::Plain, rows: None }, measured)),
+                Err(fault) => refusal(fault),
+            };
         }
         Err(LakeError::Internal { .. } | LakeError::Store { source: object_store::Error::NotFound { .. }, .. }) => {
             return Ok(Look::Nothing);
@@ -185,8 +186,8 @@ async fn look_at_footer(
     if columns.is_empty() {
         columns = footer.columns().iter().map(|column| column.name.trim().to_owned()).collect();
     }
-    if let Some(fault) = missing_columns(pipeline, object, &columns) {
-        return Ok(Look::Refused(fault));
+    if let Err(fault) = check_mapped(pipeline, object, &columns) {
+        return refusal(fault);
     }
     let measured = ObjectMeasure {
         size_bytes: object.size_bytes,
@@ -199,20 +200,20 @@ async fn look_at_footer(
     Ok(Look::Shape(shape, measured))
 }
 
-/// What an object lacks, in words. Keys of JSON objects may come later; files with a header or schema must have every
-/// mapped column.
-fn missing_columns(pipeline: &Pipeline, object: &SourceObject, columns: &[String]) -> Option<String> {
-    if matches!(pipeline.source_format, SourceFormat::Ndjson | SourceFormat::Json) {
-        return None;
-    }
+/// Whether an object has every column that a silver table is mapped to. Objects with a header or footer are asked when the
+/// run is planned; those of JSON once their last record is read, because any record may bring a key.
+///
+/// # Errors
+/// [`SourceError::LacksColumns`] with the columns that it has.
+pub(super) fn check_mapped(pipeline: &Pipeline, object: &SourceObject, columns: &[String]) -> Result<(), SourceError> {
     let mapped = pipeline.silver.iter().flat_map(|silver| silver.columns.iter().map(|(_, source)| source));
-    let missing: Vec<&str> = mapped.filter(|source| !columns.contains(source)).map(String::as_str).collect();
+    let missing: Vec<String> = mapped.filter(|source| !columns.contains(source)).cloned().collect();
     if missing.is_empty() {
-        return None;
+        return Ok(());
     }
-    let hint = match delimiter_hint(columns, pipeline.csv.delimiter.byte()) {
-        Some(delimiter) => format!("; its delimiter looks like {delimiter:?}: set source.csv.delimiter"),
-        None => String::new(),
+    let delimiter = match pipeline.source_format {
+        SourceFormat::Csv => delimiter_hint(columns, pipeline.csv.delimiter.byte()),
+        SourceFormat::Ndjson | SourceFormat::Json | SourceFormat::Parquet => None,
     };
-    Some(format!("object '{}' lacks column {}; it has {}{hint}", object.uri, missing.join(", "), columns.join(", ")))
+    Err(SourceError::LacksColumns { object: object.uri.to_string(), missing, columns: columns.to_vec(), delimiter })
 }

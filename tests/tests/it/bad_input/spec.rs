@@ -111,13 +111,10 @@ fn specs_that_contradict_themselves_or_their_contract_are_refused() {
             "mode: scd2\n    keys: [id, id]\n    latest_by: day",
             &["keys names a column twice"],
         ),
-        edit(SPEC, "mode: append", "mode: append\n    gate: { quarantined_percent_below: 0 }", &["must be above 0"]),
-        edit(
-            SPEC,
-            "mode: append",
-            "mode: append\n    gate: { quarantined_percent_below: x }",
-            &["pipeline.yaml", "line"],
-        ),
+        edit(SPEC, "below: none", "below: 0", &["pipeline.yaml", "line 10", "must be above 0"]),
+        edit(SPEC, "below: none", "below: 100.5", &["pipeline.yaml", "line 10", "at most 100"]),
+        edit(SPEC, "below: none", "below: x", &["pipeline.yaml", "line 10", "or `none` for no limit"]),
+        edit(SPEC, "below: none", "below: null", &["pipeline.yaml", "line 10", "or `none` for no limit"]),
         edit(
             SPEC,
             "format: csv }",

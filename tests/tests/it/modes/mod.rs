@@ -1,8 +1,10 @@
 //! Write modes, partitions, source formats, changes of schemas, and every kind of rule, on small pipelines.
 
 mod evolution;
+mod filters;
 mod formats;
 mod laws;
+mod limits;
 mod partitions;
 mod rules;
 mod writes;

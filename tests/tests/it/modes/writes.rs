@@ -65,16 +65,12 @@ fn append_keeps_every_row() {
 }
 
 #[test]
-fn replace_keeps_the_rows_of_the_last_run() {
+fn replace_keeps_the_rows_of_the_newest_snapshot() {
     let lab = check(
         "mode: replace",
         &SHOWN,
         &[
-            step(
-                &[("a.csv", "1,a,1,\n2,b,1,\n"), ("b.csv", "3,c,1,\n")],
-                [3, 0, 3, 0, 0],
-                &["1|a|1.00|NULL", "2|b|1.00|NULL", "3|c|1.00|NULL"],
-            ),
+            step(&[("a.csv", "1,a,1,\n2,b,1,\n"), ("b.csv", "3,c,1,\n")], [1, 0, 1, 0, 0], &["3|c|1.00|NULL"]),
             step(&[("c.csv", "1,a,2,\nx,x,1,\n")], [2, 0, 1, 1, 0], &["1|a|2.00|NULL"]),
             step(&[("d.csv", "")], [0, 0, 0, 0, 0], &[]),
             step(&[("e.csv", "4,d,1,\n")], [1, 0, 1, 0, 0], &["4|d|1.00|NULL"]),
@@ -83,6 +79,38 @@ fn replace_keeps_the_rows_of_the_last_run() {
     assert_eq!(rows(&lab, BRONZE, &["id"]), ["1", "1", "2", "3", "4", "x"], "bronze keeps everything");
     assert_eq!(rows(&lab, QUARANTINE, &["_source_row"]), ["2"]);
     assert_eq!(rows(&lab, GOLD, &["name", "orders"]), ["d|1"]);
+}
+
+/// Whichever runs they are taken in by: a name that sorts later is no newer snapshot, nor is one that is released later.
+#[test]
+fn the_snapshot_that_was_modified_last_replaces_all_others() {
+    let snapshot = |lab: &Lab, name: &str, second: u64, id: u32| {
+        let path = land(lab, name, format!("id,name,amount,day\n{id},a,1,\n"));
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_767_600_000 + second);
+        std::fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+    };
+    // Name, seconds, run; then the ids that silver has at the end.
+    let check = |files: &[(&str, u64, usize)], expected: &[&str]| {
+        let lab = orders_with(&spec("mode: replace"));
+        let steps = Steps::new(&lab);
+        for run in 0..=1 {
+            for (id, (name, second, _)) in files.iter().enumerate().filter(|(_, (.., of))| *of == run) {
+                snapshot(&lab, name, *second, u32::try_from(id).unwrap());
+            }
+            let _ = steps.run();
+            assert!(steps.run().is_none(), "{files:?}: nothing is left");
+        }
+        assert_eq!(rows(&lab, SILVER, &["id"]), expected, "{files:?}");
+        assert_eq!(rows(&lab, BRONZE, &["id"]).len(), files.len(), "bronze keeps everything");
+    };
+    for second_run in [0, 1] {
+        check(&[("export_9.csv", 1, 0), ("export_10.csv", 2, second_run)], &["1"]);
+        check(&[("export_10.csv", 2, 0), ("export_9.csv", 1, second_run)], &["0"]);
+        check(&[("a.csv", 1, 0), ("b.csv", 1, second_run)], &["1"]);
+        // A folder is one snapshot, as new as its newest file.
+        check(&[("z.csv", 5, 0), ("day/0.csv", 4, second_run), ("day/1.csv", 6, second_run)], &["1", "2"]);
+        check(&[("z.csv", 7, 0), ("day/0.csv", 4, second_run), ("day/1.csv", 6, second_run)], &["0"]);
+    }
 }
 
 #[test]

@@ -72,7 +72,7 @@ impl<'a> StageFolder<'a> {
             Err(LakeError::Internal { message }) => return Err(self.failed(&message)),
             Err(error) => return Err(error),
         };
-        Ok(FoundFile { columns: footer.columns(), file: footer.staged_file(name, partition) })
+        Ok(FoundFile { columns: footer.columns(), file: footer.staged_file(name, partition)? })
     }
 
     /// Partition values of a file, from the folders between the stage folder and the file.
