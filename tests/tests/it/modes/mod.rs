@@ -3,6 +3,7 @@
 mod evolution;
 mod formats;
 mod laws;
+mod parquet;
 mod partitions;
 mod rules;
 mod writes;
