@@ -84,7 +84,7 @@ pub enum Codec {
     Plain,
     /// Gzip (RFC 1952), one or more members.
     Gzip,
-    /// Zstandard (RFC 8878), one or more frames.
+    /// Zstandard (RFC 8878), one or more frames; skippable frames may stand anywhere, also first.
     Zstd,
 }
 
@@ -93,7 +93,7 @@ impl Codec {
     pub fn of(first: &[u8]) -> Self {
         match first {
             [0x1F, 0x8B, ..] => Self::Gzip,
-            [0x28, 0xB5, 0x2F, 0xFD, ..] => Self::Zstd,
+            [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Self::Zstd,
             _ => Self::Plain,
         }
     }
@@ -126,6 +126,21 @@ pub struct Hold {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_bytes_decide_how_an_object_is_packed() {
+        let check = |first: &[u8], expected| assert_eq!(Codec::of(first), expected, "{first:02x?}");
+        check(b"", Codec::Plain);
+        check(b"id,name", Codec::Plain);
+        check(b"PAR1", Codec::Plain);
+        check(&[0x1F, 0x8B, 0x08], Codec::Gzip);
+        check(&[0x28, 0xB5, 0x2F, 0xFD], Codec::Zstd);
+        for skippable in 0x50..=0x5F {
+            check(&[skippable, 0x2A, 0x4D, 0x18, 4], Codec::Zstd);
+        }
+        check(&[0x60, 0x2A, 0x4D, 0x18], Codec::Plain);
+        check(&[0x50, 0x2A, 0x4D], Codec::Plain);
+    }
 
     #[test]
     fn ids_differ_by_address_and_by_content() {

@@ -49,6 +49,11 @@ impl Footer {
         Ok(Self { size_bytes, metadata })
     }
 
+    /// What the library reads of it.
+    pub(crate) fn metadata(&self) -> &ParquetMetaData {
+        &self.metadata
+    }
+
     /// Rows of the file.
     pub(crate) fn rows(&self) -> u64 {
         u64::try_from(self.metadata.file_metadata().num_rows()).unwrap_or_default()

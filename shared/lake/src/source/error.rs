@@ -8,6 +8,7 @@ use sluice_core::error::ErrorName;
 use sluice_core::source::Codec;
 
 use super::columns::{ColumnFault, NameFault};
+use super::parquet::ParquetFault;
 
 /// What a sink hands back when it can take no more batches.
 pub(crate) type SinkError = Box<dyn std::error::Error + Send + Sync>;
@@ -158,31 +159,34 @@ pub enum SourceError {
     Parquet {
         /// Name of the object.
         object: String,
-        /// What Polars said.
+        /// What is wrong with it.
         #[source]
-        source: PolarsError,
+        source: ParquetFault,
     },
     /// A Parquet column has a type that has no canonical text.
     #[error("object '{object}': column `{column}` is {data_type}, which has no text form; {fix}")]
     ParquetType {
         /// Name of the object.
         object: String,
-        /// The column.
+        /// The column, with the path inside it.
         column: String,
-        /// Its type, as Polars names it.
+        /// Its type, in words.
         data_type: String,
         /// What to do about it.
         fix: &'static str,
     },
-    /// Parquet rows got lost between the file and us.
-    #[error("object '{object}': its footer announces {announced} rows but {read} came; deliver the file again")]
+    /// The footer of a Parquet file contradicts itself about the rows.
+    #[error(
+        "object '{object}': its footer announces {announced} rows, but its row groups have {in_groups}; \
+         write the file again"
+    )]
     ParquetRows {
         /// Name of the object.
         object: String,
-        /// Rows in the footer.
+        /// Rows that the footer announces.
         announced: u64,
-        /// Rows read.
-        read: u64,
+        /// Rows of all row groups together.
+        in_groups: u64,
     },
     /// Polars could not hold the batch.
     #[error("object '{object}': batch that starts at record {row} cannot be built")]

@@ -20,6 +20,7 @@ mod stream;
 #[cfg(test)]
 mod testing;
 
+use ::parquet::file::metadata::ParquetMetaData;
 use sluice_core::columns::is_own_of_bronze;
 use sluice_core::spec::{CsvSpec, SourceFormat};
 
@@ -90,6 +91,15 @@ pub(crate) fn read_columns(
         SourceFormat::Json => first_columns(|sink| json::read(input, object, ReadLimits::sniff(), sink)),
         SourceFormat::Parquet => parquet::read_columns(input, object),
     }
+}
+
+/// The names of a Parquet file's columns, from its footer alone.
+///
+/// # Errors
+/// As [`read_source`], as far as the footer shows it: columns of a type without text form, and numbers of rows that
+/// contradict each other.
+pub(crate) fn parquet_columns(footer: &ParquetMetaData, object: &str) -> Result<Vec<String>, SourceError> {
+    parquet::columns_of(footer, object)
 }
 
 /// Says that enough was seen.

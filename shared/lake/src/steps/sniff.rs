@@ -16,7 +16,7 @@ use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::{ObjectBytes, blocking, remote};
 use crate::runs;
-use crate::source::{SourceError, SourceInput, delimiter_hint, measure, read_columns};
+use crate::source::{SourceError, SourceInput, delimiter_hint, measure, parquet_columns, read_columns};
 
 /// Objects examined at once: enough to hide the store's latency, few enough for its rate limits.
 const AT_ONCE: usize = 16;
@@ -184,7 +184,10 @@ async fn look_at_footer(
         Err(error) => return Err(error),
     };
     if columns.is_empty() {
-        columns = footer.columns().iter().map(|column| column.name.trim().to_owned()).collect();
+        columns = match parquet_columns(footer.metadata(), object.uri.as_str()) {
+            Ok(columns) => columns,
+            Err(error) => return refusal(error),
+        };
     }
     if let Err(fault) = check_mapped(pipeline, object, &columns) {
         return refusal(fault);

@@ -5,6 +5,7 @@ mod filters;
 mod formats;
 mod laws;
 mod limits;
+mod parquet;
 mod partitions;
 mod rules;
 mod writes;
