@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use polars::prelude::{Engine, Expr, PolarsError};
-use sluice_core::pruning::{Condition, FileFacts};
+use sluice_core::pruning::FileFacts;
 use sluice_core::sql::{Predicate, ProductSql};
 use tokio::sync::Semaphore;
 
@@ -110,14 +110,17 @@ fn answer(statement: &ProductSql, tables: &[(String, Governed)], limits: QueryLi
     let (mut frames, mut read, mut total, mut bytes) = (Vec::new(), 0, 0, 0_u64);
     for (name, table) in tables {
         let files = table.files()?;
-        let pruned_by = filter.map_or(Condition::Unknown, |filter| table.pruning(filter));
+        let pruned_by = table.pruning(filter);
         let may_hold = |file: &&DataFile| {
             pruned_by.may_hold(FileFacts { stats: file.stats.as_deref(), partition_values: &file.partition_values })
         };
         let wanted: Vec<&DataFile> = files.iter().filter(may_hold).collect();
         read += wanted.len() as u64;
         total += files.len() as u64;
-        bytes += table.judged(&files, &wanted).iter().map(|file| file.size_bytes).sum::<u64>();
+        // Bytes of files count rows that are held back, too: under a row filter time and memory are the limits.
+        if !table.has_row_filter() {
+            bytes += wanted.iter().map(|file| file.size_bytes).sum::<u64>();
+        }
         let early = filter.and_then(|filter| early(table, filter));
         frames.push((name.clone(), table.scan_files(wanted.iter().map(|file| file.path.as_str()), early, false)?));
     }

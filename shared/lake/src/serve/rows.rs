@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use polars::prelude::{DataFrame, Engine, Expr, IntoLazy, LazyFrame, PolarsResult, SortMultipleOptions, col};
 use serde::{Deserialize, Serialize};
-use sluice_core::pruning::{Condition, FileFacts};
+use sluice_core::pruning::FileFacts;
 use sluice_core::sql::Predicate;
 
 use super::governed::FILE;
@@ -79,7 +79,7 @@ pub async fn whole(queries: &Queries, table: Governed) -> Result<Rows, ServeErro
 fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
     let files = table.files()?;
     let from = question.from.unwrap_or(Position { file: 0, rows: 0 });
-    let pruning = question.filter.as_ref().map_or(Condition::Unknown, |filter| table.pruning(filter));
+    let pruning = table.pruning(question.filter.as_ref());
     let first = usize::try_from(from.file).unwrap_or(usize::MAX);
     let may_hold = |file: &&DataFile| {
         pruning.may_hold(FileFacts { stats: file.stats.as_deref(), partition_values: &file.partition_values })
@@ -89,7 +89,7 @@ fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
     let (rows, next) = if question.order.is_empty() {
         in_file_order(table, question, &files, &wanted, from)?
     } else {
-        in_order(table, question, &wanted, &table.judged(&files, &wanted), from)?
+        in_order(table, question, &wanted, from)?
     };
     Ok(Page {
         rows: Rows::new(rows),
@@ -182,16 +182,14 @@ fn in_order(
     table: &Governed,
     question: &RowsQuestion,
     wanted: &[&DataFile],
-    judged: &[&DataFile],
     from: Position,
 ) -> Result<(DataFrame, Option<Position>), ServeError> {
     let columns = selected(table, question)?;
-    let rows: Option<u64> = judged.iter().map(|file| file.rows).sum();
-    if rows.is_none_or(|rows| rows > MAX_ORDERED_ROWS) {
+    let rows: Option<u64> = wanted.iter().map(|file| file.rows).sum();
+    if !table.has_row_filter() && rows.is_none_or(|rows| rows > MAX_ORDERED_ROWS) {
         let what = format!(
-            "the files {} have more than {MAX_ORDERED_ROWS} rows, which are too many to put in order: {}leave the order out",
-            if table.has_row_filter() { "of the table" } else { "that the filter leaves" },
-            if table.has_row_filter() { "" } else { "narrow the filter to ranges that files are laid out by, or " },
+            "the files that the filter leaves have more than {MAX_ORDERED_ROWS} rows, which are too many to put in order: narrow \
+             the filter to ranges that files are laid out by, or leave the order out"
         );
         return Err(ServeError::TooLarge { what });
     }
@@ -205,9 +203,20 @@ fn in_order(
     let descending: Vec<bool> = question.order.iter().map(|(_, descending)| *descending).chain([false]).collect();
     let options = SortMultipleOptions::default().with_order_descending_multi(descending).with_nulls_last(true);
     let failed = |error| ServeError::running(table.table().reference(), error);
-    let numbered = fitting(table, question, wanted, false)?.select(needed).with_row_index(NUMBER, None);
+    let mut numbered = fitting(table, question, wanted, false)?.select(needed).with_row_index(NUMBER, None);
+    if table.has_row_filter() {
+        // Rows of files would count those that are held back, so the rows themselves are counted.
+        numbered = numbered.limit(u32::try_from(MAX_ORDERED_ROWS + 1).unwrap_or(u32::MAX));
+    }
+    let numbered = collect_streaming(numbered).map_err(failed)?;
+    if numbered.height() as u64 > MAX_ORDERED_ROWS {
+        let what = format!(
+            "more than {MAX_ORDERED_ROWS} rows fit, which are too many to put in order: narrow the filter, or leave the order out"
+        );
+        return Err(ServeError::TooLarge { what });
+    }
     // In memory: the streaming engine's top rows fail on decimals.
-    let sorted = collect_streaming(numbered).and_then(|rows| sorted(rows, by, options)).map_err(failed)?;
+    let sorted = sorted(numbered, by, options).map_err(failed)?;
     let Range { start, end } = from.rows..from.rows.saturating_add(u64::from(question.limit));
     let page = sorted.slice(i64::try_from(start).unwrap_or(i64::MAX), question.limit as usize);
     let next = (end < sorted.height() as u64).then_some(Position { file: 0, rows: end });
