@@ -182,7 +182,7 @@ impl Governed {
             let table = self.table.reference();
             let message =
                 format!("table `{table}`: row filter of grant `{}` does not fit: {reason}", self.access.grant);
-            ServeError::Lake(LakeError::Internal { message })
+            LakeError::Internal { message }.into()
         })
     }
 }

@@ -8,18 +8,20 @@ use sluice_core::pruning::FileFacts;
 use sluice_core::sql::Predicate;
 
 use super::governed::FILE;
-use super::query::Queries;
-use super::{Governed, Rows, ServeError};
+use super::{Governed, ServeError};
 use crate::delta::DataFile;
 use crate::engine::{collect_streaming, sql};
 
-/// Most rows that are put in order for one page; they are in memory while that is done.
-const MAX_ORDERED_ROWS: u64 = 5_000_000;
+/// Most rows that are put in order for one page, or copied under a row filter; they are in memory while that is done.
+const MAX_HELD_ROWS: u64 = 5_000_000;
+/// One more shows that there are too many.
+const HELD_AND_ONE_MORE: u32 = 5_000_001;
 /// Name of the column with the number of a row among those that fit, while rows are put in order.
 const NUMBER: &str = "__sluice_number";
 
 /// What is asked of a table's rows.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RowsQuestion {
     /// Columns, in this order; all that the caller sees when left out.
     pub columns: Option<Vec<String>>,
@@ -44,39 +46,33 @@ pub struct Position {
 }
 
 /// A page of rows.
-#[derive(Debug)]
-pub struct Page {
+pub(super) struct Page {
     /// The rows.
-    pub rows: Rows,
+    pub(super) rows: DataFrame,
     /// Where the next page begins; none after the last one.
-    pub next: Option<Position>,
-    /// Version of the table.
-    pub version: u64,
-    /// Files that could hold rows of the answer, by their statistics.
-    pub files_read: u64,
-    /// Files of the table.
-    pub files_total: u64,
+    pub(super) next: Option<Position>,
+    /// Files that could hold rows of the answer, by their statistics, and files of the table.
+    pub(super) files: (u64, u64),
 }
 
-/// Answers a question about rows. Every row is on exactly one page of the pages that follow each other, whatever is committed
-/// meanwhile, because all are of one version.
-///
-/// # Errors
-/// [`ServeError`]: a filter or column that does not fit, limits, time.
-pub async fn rows(queries: &Queries, table: Governed, question: RowsQuestion) -> Result<Page, ServeError> {
-    queries.run(move || page(&table, &question)).await
+/// All rows of a table that the caller may read, in memory, and how many files were read and are there.
+pub(super) fn whole(table: &Governed) -> Result<(DataFrame, (u64, u64)), ServeError> {
+    let mut rows = table.scan()?;
+    if table.has_row_filter() {
+        // Sizes of files would count rows that are held back, so the rows themselves are counted.
+        rows = rows.limit(HELD_AND_ONE_MORE);
+    }
+    let rows = collect_streaming(rows).map_err(|error| ServeError::running(table.table().reference(), error))?;
+    if table.has_row_filter() && rows.height() as u64 > MAX_HELD_ROWS {
+        let what = format!("your part of the table has more than the {MAX_HELD_ROWS} rows that are copied: read its rows");
+        return Err(ServeError::TooLarge { what });
+    }
+    let files = table.files()?.len() as u64;
+    Ok((rows, (files, files)))
 }
 
-/// All rows of a table that the caller may read, in memory: the caller bounds the table's size.
-///
-/// # Errors
-/// [`ServeError`]: time, faults of the lake.
-pub async fn whole(queries: &Queries, table: Governed) -> Result<Rows, ServeError> {
-    let failed = move |table: &Governed, error| ServeError::running(table.table().reference(), error);
-    queries.run(move || collect_streaming(table.scan()?).map(Rows::new).map_err(|error| failed(&table, error))).await
-}
-
-fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
+/// The page asked for.
+pub(super) fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
     let files = table.files()?;
     let from = question.from.unwrap_or(Position { file: 0, rows: 0 });
     let pruning = table.pruning(question.filter.as_ref());
@@ -91,13 +87,7 @@ fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
     } else {
         in_order(table, question, &wanted, from)?
     };
-    Ok(Page {
-        rows: Rows::new(rows),
-        next,
-        version: table.table().version(),
-        files_read: wanted.len() as u64,
-        files_total: files.len() as u64,
-    })
+    Ok(Page { rows, next, files: (wanted.len() as u64, files.len() as u64) })
 }
 
 /// The rows that fit, not planned any further.
@@ -186,9 +176,9 @@ fn in_order(
 ) -> Result<(DataFrame, Option<Position>), ServeError> {
     let columns = selected(table, question)?;
     let rows: Option<u64> = wanted.iter().map(|file| file.rows).sum();
-    if !table.has_row_filter() && rows.is_none_or(|rows| rows > MAX_ORDERED_ROWS) {
+    if !table.has_row_filter() && rows.is_none_or(|rows| rows > MAX_HELD_ROWS) {
         let what = format!(
-            "the files that the filter leaves have more than {MAX_ORDERED_ROWS} rows, which are too many to put in order: narrow \
+            "the files that the filter leaves have more than {MAX_HELD_ROWS} rows, which are too many to put in order: narrow \
              the filter to ranges that files are laid out by, or leave the order out"
         );
         return Err(ServeError::TooLarge { what });
@@ -206,12 +196,12 @@ fn in_order(
     let mut numbered = fitting(table, question, wanted, false)?.select(needed).with_row_index(NUMBER, None);
     if table.has_row_filter() {
         // Rows of files would count those that are held back, so the rows themselves are counted.
-        numbered = numbered.limit(u32::try_from(MAX_ORDERED_ROWS + 1).unwrap_or(u32::MAX));
+        numbered = numbered.limit(HELD_AND_ONE_MORE);
     }
     let numbered = collect_streaming(numbered).map_err(failed)?;
-    if numbered.height() as u64 > MAX_ORDERED_ROWS {
+    if numbered.height() as u64 > MAX_HELD_ROWS {
         let what = format!(
-            "more than {MAX_ORDERED_ROWS} rows fit, which are too many to put in order: narrow the filter, or leave the order out"
+            "more than {MAX_HELD_ROWS} rows fit, which are too many to put in order: narrow the filter, or leave the order out"
         );
         return Err(ServeError::TooLarge { what });
     }
