@@ -85,11 +85,16 @@ fn attacks() -> Vec<String> {
             "WITH a0 AS (SELECT description AS x FROM {TABLE}), {} SELECT LENGTH(x) AS n FROM a32 LIMIT 1",
             doubled.join(", ")
         ),
-        format!("SELECT a.invoice_no FROM {TABLE} AS a JOIN {TABLE} AS b ON a.country = b.country ORDER BY a.unit_price LIMIT 1"),
-        format!("SELECT description, stock_code, invoice_no, COUNT(*) AS n FROM {TABLE} GROUP BY description, stock_code, invoice_no ORDER BY n LIMIT 1"),
+        format!(
+            "SELECT a.invoice_no FROM {TABLE} AS a JOIN {TABLE} AS b ON a.country = b.country ORDER BY a.unit_price LIMIT 1"
+        ),
+        format!(
+            "SELECT description, stock_code, invoice_no, COUNT(*) AS n FROM {TABLE} GROUP BY description, stock_code, invoice_no ORDER BY n LIMIT 1"
+        ),
         format!("SELECT invoice_no FROM {TABLE} ORDER BY description, invoice_no, unit_price LIMIT 10000"),
     ];
-    let rows = "GET /data-products/sales/retail/rows?port=transactions&limit=10000&order=description,invoice_no".to_owned();
+    let rows =
+        "GET /data-products/sales/retail/rows?port=transactions&limit=10000&order=description,invoice_no".to_owned();
     statements.iter().map(|sql| format!("POST /query {}", json!({ "sql": sql }))).chain([rows]).collect()
 }
 

@@ -172,7 +172,9 @@ async fn a_place_is_free_again_when_its_question_is_given_up() {
     assert!(waiting.is_err(), "a caller holds more than half of the places");
     assert_eq!(places.desk().shares.waiting.len(), 0);
     drop(held.pop());
-    held.push(tokio::time::timeout(Duration::from_secs(10), places.take("one")).await.expect("in time").expect("a place"));
+    held.push(
+        tokio::time::timeout(Duration::from_secs(10), places.take("one")).await.expect("in time").expect("a place"),
+    );
     held.clear();
     let desk = places.desk();
     assert!(desk.shares.holders.is_empty() && desk.bells.is_empty(), "{desk:?}");

@@ -57,12 +57,7 @@ impl Write for Bounded {
 ///
 /// # Errors
 /// [`ServeError::TooLarge`] for more than `most` bytes; [`ServeError::Engine`] for columns that the format cannot hold.
-pub(super) fn written(
-    rows: &DataFrame,
-    format: RowFormat,
-    most: u64,
-    table: &TableRef,
-) -> Result<Vec<u8>, ServeError> {
+pub(super) fn written(rows: &DataFrame, format: RowFormat, most: u64, table: &TableRef) -> Result<Vec<u8>, ServeError> {
     let mut out = Bounded { bytes: Vec::new(), most, is_full: false };
     match encode(rows, format, &mut out) {
         Ok(()) => Ok(out.bytes),

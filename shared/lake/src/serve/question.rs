@@ -148,9 +148,8 @@ enum Opened {
 /// [`ServeError`]: what does not fit, limits of rows and bytes.
 pub async fn answer(tables: &Snapshots, question: Question, limits: QueryLimits) -> Result<Answer, ServeError> {
     let opened = open(tables, question).await?;
-    let working = tokio::task::spawn_blocking(move || {
-        std::panic::catch_unwind(AssertUnwindSafe(|| compute(&opened, limits)))
-    });
+    let working =
+        tokio::task::spawn_blocking(move || std::panic::catch_unwind(AssertUnwindSafe(|| compute(&opened, limits))));
     let defect = |message: &str| LakeError::Internal { message: message.to_owned() }.into();
     match working.await {
         Err(_) => Err(defect("a worker thread died")),

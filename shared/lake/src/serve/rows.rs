@@ -64,7 +64,8 @@ pub(super) fn whole(table: &Governed) -> Result<(DataFrame, (u64, u64)), ServeEr
     }
     let rows = collect_streaming(rows).map_err(|error| ServeError::running(table.table().reference(), error))?;
     if table.has_row_filter() && rows.height() as u64 > MAX_HELD_ROWS {
-        let what = format!("your part of the table has more than the {MAX_HELD_ROWS} rows that are copied: read its rows");
+        let what =
+            format!("your part of the table has more than the {MAX_HELD_ROWS} rows that are copied: read its rows");
         return Err(ServeError::TooLarge { what });
     }
     let files = table.files()?.len() as u64;

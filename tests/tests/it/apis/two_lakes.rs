@@ -87,7 +87,8 @@ fn delivery(variant: u64, day: usize) -> String {
             ));
         }
         let id = day * 100 + number;
-        let (amount, note) = if number % 5 == 0 { (String::new(), String::new()) } else { ((number * day).to_string(), id.to_string()) };
+        let (amount, note) =
+            if number % 5 == 0 { (String::new(), String::new()) } else { ((number * day).to_string(), id.to_string()) };
         let (team, country) = if number % 2 == 0 { ("blue", "Poland") } else { ("yellow", "France") };
         let flag = ["true", "false", ""][number % 3];
         text.push_str(&format!(
@@ -126,7 +127,9 @@ impl Side {
         let mut deploy = lab.command(["deploy"]);
         deploy.arg(lab.pipeline()).arg("--lake").arg(lab.lake()).arg("--json");
         let _ = Run::of(deploy).expect_code(0);
-        let served = Served::with(&lab, |command| drop(command.env("SLUICE_SECRET", SECRET)));
+        let served = Served::with(&lab, |command| {
+            command.env("SLUICE_SECRET", SECRET);
+        });
         let token = |caller: &'static str| {
             let file = lab.folder().join(format!("{caller}.share"));
             let mut create = lab.command(["share", "create", "--recipient", caller, "--json"]);
@@ -202,7 +205,14 @@ impl Side {
 fn settled(value: Value, is_ordered: bool) -> Value {
     /// Times, random names, addresses that are good for some minutes.
     const BY_CHANCE: [&str; 8] = [
-        "requestId", "expirationTimestamp", "url", "committed_at", "deployed_at", "observed", "timestamp", "createdTime",
+        "requestId",
+        "expirationTimestamp",
+        "url",
+        "committed_at",
+        "deployed_at",
+        "observed",
+        "timestamp",
+        "createdTime",
     ];
     match value {
         Value::Object(fields) => {
@@ -236,7 +246,10 @@ fn settled(value: Value, is_ordered: bool) -> Value {
 enum Question {
     Rows(Vec<(&'static str, String)>),
     /// A statement, and whether it says the order of its rows.
-    Sql { sql: String, is_ordered: bool },
+    Sql {
+        sql: String,
+        is_ordered: bool,
+    },
     Sharing(Value),
     About(&'static str),
 }
@@ -264,7 +277,12 @@ impl Words {
             0 => format!("id {sign} {}", self.number()),
             1 => format!("amount {sign} {}", self.number()),
             2 => format!("price {sign} {}.25", self.number()),
-            3 => format!("at {sign} TIMESTAMP '2026-0{}-0{} 08:0{}:00'", 1 + self.below(2), 1 + self.below(4), self.below(9)),
+            3 => format!(
+                "at {sign} TIMESTAMP '2026-0{}-0{} 08:0{}:00'",
+                1 + self.below(2),
+                1 + self.below(4),
+                self.below(9)
+            ),
             4 => format!("day {sign} DATE '{}-01-0{}'", self.one(&["1950", "2026"]), 1 + self.below(9)),
             5 => format!("team {sign} '{}'", self.one(&["azure", "blue", "green", "red", "yellow"])),
             6 => format!("country {sign} '{}'", self.one(&["Denmark", "France", "Poland", "Zambia"])),
@@ -325,7 +343,10 @@ impl Words {
             parameters.push(("order", order.to_owned()));
         }
         if self.below(3) == 0 {
-            parameters.push(("columns", self.one(&["id", "id,amount", "note,at,price", "country,team", "id,_source_row"]).to_owned()));
+            parameters.push((
+                "columns",
+                self.one(&["id", "id,amount", "note,at,price", "country,team", "id,_source_row"]).to_owned(),
+            ));
         }
         if self.below(8) == 0 {
             parameters.push(("version", self.below(5).to_string()));
@@ -337,24 +358,40 @@ impl Words {
     fn statement(&mut self) -> Question {
         let table = "hr.pay.pay";
         let condition = self.condition(true);
-        let expression = self.one(&["amount", "price", "id + amount", "CAST(note AS INT)", "10 / (id - 107)", "LENGTH(note)"]);
+        let expression =
+            self.one(&["amount", "price", "id + amount", "CAST(note AS INT)", "10 / (id - 107)", "LENGTH(note)"]);
         let aggregate = self.one(&["MIN", "MAX", "SUM", "COUNT"]);
         let (sql, is_ordered) = match self.below(9) {
             0 => (format!("SELECT id, {expression} AS x FROM {table} WHERE {condition}"), false),
             1 => (format!("SELECT {aggregate}({expression}) AS x, COUNT(*) AS n FROM {table} WHERE {condition}"), true),
-            2 => (format!("SELECT country, {aggregate}({expression}) AS x FROM {table} WHERE {condition} GROUP BY country"), false),
+            2 => (
+                format!(
+                    "SELECT country, {aggregate}({expression}) AS x FROM {table} WHERE {condition} GROUP BY country"
+                ),
+                false,
+            ),
             3 => (format!("SELECT * FROM {table} WHERE {condition} ORDER BY id LIMIT {}", 1 + self.below(20)), true),
             4 => (
-                format!("SELECT a.id, b.team FROM {table} AS a JOIN {table} AS b ON a.day = b.day AND a.id < b.id ORDER BY a.id, b.id LIMIT 50"),
+                format!(
+                    "SELECT a.id, b.team FROM {table} AS a JOIN {table} AS b ON a.day = b.day AND a.id < b.id ORDER BY a.id, b.id LIMIT 50"
+                ),
                 true,
             ),
             5 => (format!("WITH c AS (SELECT * FROM {table} WHERE {condition}) SELECT COUNT(*) AS n FROM c"), true),
             6 => (
-                format!("SELECT team, COUNT(*) AS n FROM {table} GROUP BY team HAVING MAX({expression}) > {}", self.number()),
+                format!(
+                    "SELECT team, COUNT(*) AS n FROM {table} GROUP BY team HAVING MAX({expression}) > {}",
+                    self.number()
+                ),
                 false,
             ),
-            7 => (format!("SELECT id FROM {table} WHERE {condition} UNION ALL SELECT amount AS id FROM {table}"), false),
-            _ => (format!("SELECT id, ROW_NUMBER() OVER (PARTITION BY team ORDER BY id) AS r FROM {table} ORDER BY id"), true),
+            7 => {
+                (format!("SELECT id FROM {table} WHERE {condition} UNION ALL SELECT amount AS id FROM {table}"), false)
+            }
+            _ => (
+                format!("SELECT id, ROW_NUMBER() OVER (PARTITION BY team ORDER BY id) AS r FROM {table} ORDER BY id"),
+                true,
+            ),
         };
         Question::Sql { sql, is_ordered }
     }
