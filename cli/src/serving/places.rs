@@ -24,7 +24,7 @@ const MAX_WAITING: usize = 256;
 pub(super) const LONG: Duration = Duration::from_secs(1);
 /// Half of what a caller has used is forgotten after so long.
 const FORGOTTEN_BY_HALF: Duration = Duration::from_secs(30);
-/// Less use than this is none.
+/// Less use than this counts as no use.
 const FORGOTTEN: f64 = 0.001;
 
 /// Number of a question.
@@ -225,7 +225,7 @@ impl Displaced {
     /// Waits until the place must be given up.
     pub(super) async fn called(&mut self) {
         if (&mut self.0).await.is_err() {
-            // Nobody is there any more to say so.
+            // The places are gone, so nobody will call.
             std::future::pending::<()>().await;
         }
     }

@@ -1,6 +1,6 @@
 //! How `sluice serve` talks to its workers: frames of bytes over pipes, each with its length before it.
 //!
-//! A question is one frame of JSON. An answer is two frames: what there is to say of it or why there is none, as JSON, and its rows.
+//! A question is one frame of JSON. An answer is two frames: what is said of it or the reason for a refusal, as JSON, and its rows.
 
 use std::io;
 
@@ -42,7 +42,7 @@ pub(super) async fn next_question(from: &mut (impl AsyncRead + Unpin)) -> io::Re
     read_frame(from, MAX_QUESTION_BYTES).await
 }
 
-/// Sends an answer, or why there is none.
+/// Sends an answer, or the reason for a refusal.
 pub(super) async fn send_answer(
     to: &mut (impl AsyncWrite + Unpin),
     answered: &Result<Answer, ServeError>,
@@ -52,7 +52,7 @@ pub(super) async fn send_answer(
     to.flush().await
 }
 
-/// The answer, or why there is none.
+/// The answer, or the reason for a refusal.
 pub(super) async fn read_answer(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Result<Answer, ServeError>> {
     let ended = || io::Error::from(io::ErrorKind::UnexpectedEof);
     let head = read_frame(from, MAX_QUESTION_BYTES).await?.ok_or_else(ended)?;

@@ -246,7 +246,7 @@ fn cause(status: ExitStatus, memory_bytes: u64) -> ServeError {
     #[cfg(not(unix))]
     let signal: Option<i32> = None;
     match signal {
-        // It aborts when it gets no memory, and the system kills when there is none.
+        // It aborts when it gets no memory, and the system kills when it has no more.
         Some(ABORT | KILL) => {
             let megabytes = memory_bytes >> 20;
             let what =

@@ -9,7 +9,7 @@ use super::{Governed, QueryLimits, ServeError};
 use crate::delta::DataFile;
 use crate::engine::{collect_streaming, sql};
 
-/// The statement's rows, and how many files of its tables were read and are there. Faults of the engine are named by the first table.
+/// The statement's rows, and how many files of its tables were read, of how many. Faults of the engine are named by the first table.
 pub(super) fn statement(
     statement: &ProductSql,
     tables: &[(String, Governed)],

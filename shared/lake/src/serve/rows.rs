@@ -55,7 +55,7 @@ pub(super) struct Page {
     pub(super) files: (u64, u64),
 }
 
-/// All rows of a table that the caller may read, in memory, and how many files were read and are there.
+/// All rows of a table that the caller may read, in memory, and how many files were read, of how many.
 pub(super) fn whole(table: &Governed) -> Result<(DataFrame, (u64, u64)), ServeError> {
     let mut rows = table.scan()?;
     if table.has_row_filter() {
