@@ -51,6 +51,8 @@ pub struct Arguments {
 pub enum Command {
     Sample(SampleArguments),
     Serve(ServeArguments),
+    #[command(hide = true)]
+    ServeWorker(WorkerArguments),
     Check(CheckArguments),
     Deploy(DeployArguments),
     Run(RunArguments),
@@ -190,6 +192,20 @@ pub struct ServeArguments {
     /// Append one JSON line per access to this file
     #[arg(long, value_name = "FILE")]
     pub audit: Option<PathBuf>,
+}
+
+/// Answer questions of `sluice serve`, which starts this by itself
+#[derive(Debug, Args)]
+pub struct WorkerArguments {
+    /// The lake.
+    #[command(flatten)]
+    pub lake: LakeOption,
+    /// Most bytes of addresses of this process
+    #[arg(long)]
+    pub address_bytes: u64,
+    /// Most seconds of the processor
+    #[arg(long)]
+    pub cpu_seconds: u64,
 }
 
 /// The lake option, shared by all commands.

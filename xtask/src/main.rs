@@ -4,6 +4,7 @@
 
 mod bench;
 mod bench_apis;
+mod bench_attackers;
 mod bench_data;
 mod bench_formats;
 mod cdk;

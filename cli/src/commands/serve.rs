@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,7 @@ use crate::arguments::ServeArguments;
 use crate::console::Console;
 use crate::fault::{Exit, Fault};
 use crate::serving::executions::LocalExecutions;
+use crate::serving::workers::Workers;
 
 /// Largest response that is sent directly. The same limit as on AWS, so that callers meet it in local tests first.
 const MAX_ANSWER_BYTES: usize = 4_000_000;
@@ -64,7 +65,12 @@ pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<
         Callers::Local(arguments.caller.as_ref().map_or_else(|| "local".to_owned(), ToString::to_string)),
     );
     let (runs, runs_document) = sluice_submit::router(runs);
-    let (products, mut document) = sluice_data_product::router(ProductsApi::new(lake, secret, audit, settings));
+    let workers = Workers::new(lake.root().clone());
+    if workers.memory_bytes().is_none() && !console.is_json() {
+        console.note("this system does not limit the memory of a process: a question may take all of it");
+    }
+    let api = ProductsApi::new(lake, secret, audit, settings).answered_by(Arc::new(workers));
+    let (products, mut document) = sluice_data_product::router(api);
     document.merge(runs_document);
     let router = products.merge(runs);
     announce(&endpoint, &arguments, console)?;
@@ -123,7 +129,7 @@ fn audit_file(path: &Path) -> Result<AuditLog> {
 }
 
 /// Logs as the functions do: one JSON object per line on standard error, and only failures and refused callers.
-fn start_log() {
+pub(crate) fn start_log() {
     let json = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)

@@ -6,7 +6,7 @@ use object_store::ObjectStoreExt;
 use serde::{Deserialize, Serialize};
 use sluice_core::uri::layout;
 use sluice_http::{Problem, ProblemCode};
-use sluice_lake::serve::{EncodeError, RowFormat, Rows};
+use sluice_lake::serve::{Answer, RowFormat};
 use utoipa::ToSchema;
 
 use crate::{App, ProductsApi};
@@ -136,26 +136,19 @@ impl From<Format> for RowFormat {
 }
 
 impl ProductsApi {
-    /// Rows as a response: as they are, or, when they are more than one response can hold, in a file of the lake by its address.
-    /// `wrap` makes the JSON document around the rows.
+    /// Rows that are written in a format as a response: as they are, or, when they are more than one response can hold, in a file of
+    /// the lake by its address. `wrap` makes the JSON document around the rows. The question keeps its place meanwhile.
     ///
     /// # Errors
-    /// `internal` when the rows cannot be written, `unavailable` when the file cannot.
+    /// `unavailable` when the file cannot be written.
     pub(crate) async fn respond(
         api: &App,
         format: Format,
-        rows: Rows,
-        wrap: impl FnOnce(Vec<u8>) -> Vec<u8> + Send + 'static,
+        answer: Answer,
+        wrap: impl FnOnce(Vec<u8>) -> Vec<u8>,
     ) -> Result<Response, Problem> {
-        let written = tokio::task::spawn_blocking(move || {
-            let bytes = rows.encode(format.into())?;
-            Ok::<_, EncodeError>(if format == Format::Json { wrap(bytes) } else { bytes })
-        });
-        let failed = |error: &dyn std::fmt::Display| {
-            tracing::error!(%error, "rows cannot be written");
-            Problem::new(ProblemCode::Internal, "the rows cannot be written in this format")
-        };
-        let body = written.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+        let Answer { body, place: _place, .. } = answer;
+        let body = if format == Format::Json { wrap(body) } else { body };
         if body.len() <= api.settings.max_answer_bytes {
             return Ok(inline(format, body));
         }

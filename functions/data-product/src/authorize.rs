@@ -20,6 +20,13 @@ pub struct Caller {
     pub token_id: Option<String>,
 }
 
+impl Caller {
+    /// Whose questions share places: all sessions and tokens of one principal do.
+    pub(crate) fn name(&self) -> String {
+        self.principal.to_string()
+    }
+}
+
 /// What a caller may do with one port.
 #[derive(Debug, Clone)]
 pub struct Access {

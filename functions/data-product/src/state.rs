@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sluice_core::access::Principal;
+use sluice_core::access::{Principal, TableAccess};
+use sluice_core::name::TableRef;
 use sluice_lake::Lake;
-use sluice_lake::serve::{MaskKey, Queries, QueryLimits, Snapshots};
+use sluice_lake::serve::{Answers, MaskKey, Queries, QueryLimits, Snapshots, TableForm};
 
 use crate::audit::AuditLog;
 use crate::links::Links;
@@ -22,7 +23,7 @@ pub struct ProductsApi {
     pub(crate) registry: Registry,
     pub(crate) links: Links,
     pub(crate) snapshots: Snapshots,
-    pub(crate) queries: Queries,
+    pub(crate) questions: Arc<dyn Answers>,
     pub(crate) settings: Settings,
 }
 
@@ -39,20 +40,31 @@ pub struct Settings {
     pub link_expiry: Duration,
 }
 
-/// Questions that the engine works on at once. It uses all cores for each, so more would only take memory.
+/// Questions that the engine works on at once in this process. It uses all cores for each, so more would only take memory.
 const QUESTIONS_AT_ONCE: usize = 8;
 
 /// What the handlers share.
 pub(crate) type App = Arc<ProductsApi>;
 
 impl ProductsApi {
-    /// The API over this lake.
+    /// The API over this lake, with questions answered in this process.
     pub fn new(lake: Lake, secret: Secret, audit: AuditLog, settings: Settings) -> Self {
         let registry = Registry::new(lake.documents().clone());
         let links = Links::new(&lake, secret.link_key(), &settings);
         let snapshots = Snapshots::new(lake.clone());
-        let queries = Queries::new(QUESTIONS_AT_ONCE, QueryLimits::default());
-        Self { lake, secret, audit, registry, links, snapshots, queries, settings }
+        let questions = Arc::new(Queries::new(snapshots.clone(), QUESTIONS_AT_ONCE, QueryLimits::default()));
+        Self { lake, secret, audit, registry, links, snapshots, questions, settings }
+    }
+
+    /// The API with questions answered elsewhere.
+    #[must_use]
+    pub fn answered_by(self, questions: Arc<dyn Answers>) -> Self {
+        Self { questions, ..self }
+    }
+
+    /// A table in the form in which a caller reads it.
+    pub(crate) fn form(&self, table: &TableRef, version: u64, access: &TableAccess) -> TableForm {
+        TableForm { table: table.clone(), version, access: access.clone(), key: self.mask_key() }
     }
 
     /// The key of column hashes.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use sluice_core::access::AccessPath;
 use sluice_core::sql::{ProductSql, product_engine_name};
 use sluice_http::{Credentials, Json, Problem, ProblemCode};
-use sluice_lake::serve::{self, Governed, Version};
+use sluice_lake::serve::{Question as Asked, Version};
 use utoipa::ToSchema;
 
 use super::problem_of;
@@ -77,11 +77,11 @@ pub(crate) async fn query(
         let failed =
             |error: &_| api.failed(api.allowed(&caller, AccessPath::Query, "query", &access), problem_of(error, "sql"));
         let open = api.snapshots.open(&access.port.table, Version::Newest).await.map_err(|error| failed(&error))?;
-        let governed = Governed::new(open, access.table.clone(), api.mask_key());
-        accesses.push((access, governed.table().version()));
-        tables.push((product_engine_name(product, port), governed));
+        tables.push((product_engine_name(product, port), api.form(&access.port.table, open.version(), &access.table)));
+        accesses.push((access, open.version()));
     }
-    let answered = match serve::query(&api.queries, statement, tables).await {
+    let asked = Asked::Statement { sql: statement, tables, format: format.into() };
+    let answered = match api.questions.answer(&caller.name(), asked).await {
         Ok(answered) => answered,
         Err(error) => {
             let problem = problem_of(&error, "sql");
@@ -92,15 +92,14 @@ pub(crate) async fn query(
     for (access, version) in &accesses {
         let mut event = api.allowed(&caller, AccessPath::Query, "query", access);
         event.version = Some(*version);
-        event.rows = Some(answered.rows.count());
+        event.rows = Some(answered.rows);
         event.files = Some((answered.files_read, answered.files_total));
         api.audit.write(&event);
     }
-    ProductsApi::respond(&api, format, answered.rows, |rows| {
-        let mut body = br#"{"rows":"#.to_vec();
-        body.extend(rows);
-        body.push(b'}');
-        body
+    ProductsApi::respond(&api, format, answered, |mut rows| {
+        rows.splice(0..0, br#"{"rows":"#.iter().copied());
+        rows.push(b'}');
+        rows
     })
     .await
     .map(answer::finished)

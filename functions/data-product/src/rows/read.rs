@@ -10,7 +10,7 @@ use sluice_core::name::{PortName, ProductRef};
 use sluice_core::sql::caller_predicate;
 use sluice_http::body::named;
 use sluice_http::{Credentials, Problem, ProblemCode, Query};
-use sluice_lake::serve::{self, Governed, Page, Position, RowsQuestion, Version};
+use sluice_lake::serve::{Answer, Position, Question, RowsQuestion, Version};
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem_of;
@@ -113,24 +113,22 @@ pub(crate) async fn rows(
     let access = api.authorize(&caller, &product, &port, AccessPath::Rows, "rows").await?;
     let digest = digest(&parameters, &access, &caller);
     let mut event = api.allowed(&caller, AccessPath::Rows, "rows", &access);
-    let page = match page(&api, &parameters, &digest, &access).await {
+    let (version, page) = match page(&api, &parameters, format, &digest, (&caller, &access)).await {
         Ok(page) => page,
         Err(problem) => return Err(api.failed(event, problem)),
     };
-    event.version = Some(page.version);
-    event.rows = Some(page.rows.count());
+    event.version = Some(version);
+    event.rows = Some(page.rows);
     event.files = Some((page.files_read, page.files_total));
     api.audit.write(&event);
-    let next =
-        page.next.map(|from| cursor::seal(&api.secret.cursor_key(), &digest, &Place { version: page.version, from }));
+    let next = page.next.map(|from| cursor::seal(&api.secret.cursor_key(), &digest, &Place { version, from }));
     let next = next.transpose().map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
-    let (version, next_cursor) = (page.version, next.clone());
-    let response = ProductsApi::respond(&api, format, page.rows, move |rows| {
+    let next_cursor = next.clone();
+    let response = ProductsApi::respond(&api, format, page, move |mut rows| {
         let next = next_cursor.map_or_else(|| "null".to_owned(), |next| format!("\"{next}\""));
-        let mut body = format!(r#"{{"version":{version},"next_cursor":{next},"rows":"#).into_bytes();
-        body.extend(rows);
-        body.push(b'}');
-        body
+        rows.splice(0..0, format!(r#"{{"version":{version},"next_cursor":{next},"rows":"#).into_bytes());
+        rows.push(b'}');
+        rows
     })
     .await?;
     let response = answer::with_header(response, answer::TABLE_VERSION, &version.to_string());
@@ -140,8 +138,14 @@ pub(crate) async fn rows(
     }))
 }
 
-/// The page asked for.
-async fn page(api: &App, parameters: &Parameters, digest: &str, access: &Access) -> Result<Page, Problem> {
+/// The page asked for, and the version that it is of.
+async fn page(
+    api: &App,
+    parameters: &Parameters,
+    format: Format,
+    digest: &str,
+    (caller, access): (&Caller, &Access),
+) -> Result<(u64, Answer), Problem> {
     let mut question = question(parameters)?;
     let version = match &parameters.cursor {
         Some(cursor) => {
@@ -153,8 +157,11 @@ async fn page(api: &App, parameters: &Parameters, digest: &str, access: &Access)
         None => version(parameters)?,
     };
     let open = api.snapshots.open(&access.port.table, version).await.map_err(|error| problem_of(&error, "version"))?;
-    let governed = Governed::new(open, access.table.clone(), api.mask_key());
-    serve::rows(&api.queries, governed, question).await.map_err(|error| problem_of(&error, "filter"))
+    let version = open.version();
+    let table = api.form(&access.port.table, version, &access.table);
+    let asked = Question::Page { table, asked: question, format: format.into() };
+    let answered = api.questions.answer(&caller.name(), asked).await;
+    answered.map(|page| (version, page)).map_err(|error| problem_of(&error, "filter"))
 }
 
 /// The port asked for, or the only one that the caller may read.

@@ -1,7 +1,6 @@
 //! Copies of tables for callers who do not read them as they are.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use object_store::ObjectStoreExt;
 use serde::{Deserialize, Serialize};
@@ -10,13 +9,14 @@ use sluice_core::uri::layout::CopyObject;
 use sluice_core::uri::{LakePath, layout};
 use sluice_http::{Problem, ProblemCode};
 use sluice_lake::delta::OpenTable;
-use sluice_lake::serve::{Governed, RowFormat, whole};
+use sluice_lake::serve::{Answer, Question};
 
 use super::shared::{SharedFile, access_form, fault, file_id};
 use crate::rows::problem_of;
-use crate::{Access, ProductsApi};
+use crate::{Access, Caller, ProductsApi};
 
-/// Most bytes of a table's files that are copied. A copy is made in memory, where rows take some four times of that.
+/// Most bytes of a table's files that are copied, as many as a copy may have. It is made in memory, where rows take some four times of
+/// that.
 const MAX_COPIED_BYTES: u64 = 256 << 20;
 
 /// What is known of a copy. Written last: where it is, the file is whole.
@@ -37,13 +37,18 @@ impl ProductsApi {
     ///
     /// # Errors
     /// Those of the lake; `query-too-large` for a table that is not copied.
-    pub(super) async fn shared_files(&self, access: &Access, table: &OpenTable) -> Result<Vec<SharedFile>, Problem> {
+    pub(super) async fn shared_files(
+        &self,
+        (caller, access): (&Caller, &Access),
+        table: &OpenTable,
+    ) -> Result<Vec<SharedFile>, Problem> {
         let files = table.files_by_path().map_err(|error| fault(access, &error))?;
         if access.table.is_whole(table.columns()) {
             return files.into_iter().map(|file| SharedFile::of_table(access, file)).collect();
         }
+        // Under a row filter the copy itself is judged: sizes of files would count rows that are held back.
         let size: u64 = files.iter().map(|file| file.size_bytes).sum();
-        if size > MAX_COPIED_BYTES {
+        if access.table.rows.is_none() && size > MAX_COPIED_BYTES {
             let detail = format!(
                 "the policy gives you a part of port `{}`, and its table is larger than the {} MiB that are copied: read its rows",
                 access.port.name,
@@ -55,7 +60,7 @@ impl ProductsApi {
         let part = layout::copy_object(&folder, CopyObject::Part(0));
         let copied = match self.copied(&folder).await? {
             Some(copied) => copied,
-            None => self.copy(access, table, &folder, &part).await?,
+            None => self.copy((caller, access), table, &folder, &part).await?,
         };
         Ok(vec![SharedFile {
             id: file_id(&part),
@@ -86,17 +91,15 @@ impl ProductsApi {
     /// Makes the copy. Two callers at once make the same one; the file is put whole, so that no reader sees a half.
     async fn copy(
         &self,
-        access: &Access,
+        (caller, access): (&Caller, &Access),
         table: &OpenTable,
         folder: &LakePath,
         part: &LakePath,
     ) -> Result<Copied, Problem> {
-        let governed = Governed::new(Arc::new(table.clone()), access.table.clone(), self.mask_key());
-        let rows = whole(&self.queries, governed).await.map_err(|error| problem_of(&error, "table"))?;
-        let count = rows.count();
-        let encoded = tokio::task::spawn_blocking(move || rows.encode(RowFormat::Parquet)).await;
-        let bytes = encoded.map_err(|error| uncopied(&error))?.map_err(|error| uncopied(&error))?;
-        let copied = Copied { rows: count, size_bytes: bytes.len() as u64, written_at_ms: self.now().as_millisecond() };
+        let asked = Question::Copy { table: self.form(&access.port.table, table.version(), &access.table) };
+        let copy = self.questions.answer(&caller.name(), asked).await.map_err(|error| problem_of(&error, "table"))?;
+        let Answer { rows, body: bytes, place: _place, .. } = copy;
+        let copied = Copied { rows, size_bytes: bytes.len() as u64, written_at_ms: self.now().as_millisecond() };
         let documents = self.lake.documents();
         let key = documents.key(part).map_err(|error| uncopied(&error))?;
         documents.objects().put(&key, bytes.into()).await.map_err(|error| uncopied(&error))?;

@@ -228,7 +228,7 @@ pub(super) async fn query(
     let work = async {
         let table = api.shared_table(&access, query.asked()?).await?;
         let definition = definition(&access, &table)?;
-        let files = api.shared_files(&access, &table).await?;
+        let files = api.shared_files((&caller, &access), &table).await?;
         let totals = (files.iter().map(|file| file.size_bytes).sum(), files.len() as u64);
         let chosen = query.chosen(&definition.columns, files);
 

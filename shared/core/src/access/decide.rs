@@ -1,6 +1,7 @@
 //! The decision, with its reason.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{AccessPath, Classification, Grant, Policy, Principal, Treatment};
 use crate::columns::StoredColumn;
@@ -20,7 +21,8 @@ pub enum Decision {
 }
 
 /// The form in which a caller reads a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TableAccess {
     /// The rule that decided.
     pub grant: GrantName,
@@ -35,7 +37,8 @@ pub struct TableAccess {
 }
 
 /// The form in which a caller reads a column.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ColumnAccess {
     /// The column.
     pub name: String,

@@ -1,7 +1,9 @@
 //! One read-only statement over data products.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::ops::ControlFlow;
+use std::str::FromStr;
 
 use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, TableFactor, Visit, Visitor};
 use sqlparser::dialect::GenericDialect;
@@ -13,6 +15,7 @@ use super::portable::check_whole_query;
 use super::rewrite::{ident, rewrite, unqualified};
 use super::statement::Predicate;
 use crate::name::{PortName, ProductRef};
+use crate::text::serde_as_text;
 
 /// Longest statement or predicate of a caller, in bytes.
 const MAX_TEXT_BYTES: usize = 16 * 1024;
@@ -23,6 +26,7 @@ const MAX_TOKENS: usize = 500;
 /// A checked SELECT over tables called `<domain>.<product>.<port>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductSql {
+    text: String,
     query: Query,
     inputs: BTreeSet<(ProductRef, PortName)>,
     only_filter: Option<Predicate>,
@@ -59,7 +63,7 @@ impl ProductSql {
         }
         let only_filter = only_filter(&query);
         rewrite(&mut query, &inputs.iter().map(|(product, port)| product_engine_name(product, port)).collect());
-        Ok(Self { query, inputs, only_filter })
+        Ok(Self { text: text.to_owned(), query, inputs, only_filter })
     }
 
     /// The ports it reads.
@@ -82,6 +86,23 @@ impl ProductSql {
         self.query.clone()
     }
 }
+
+impl FromStr for ProductSql {
+    type Err = SqlError;
+
+    fn from_str(text: &str) -> Result<Self, SqlError> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for ProductSql {
+    /// As the caller wrote it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+serde_as_text!(ProductSql);
 
 /// Whether a text of a caller is short enough to be taken apart.
 ///

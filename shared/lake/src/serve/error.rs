@@ -1,6 +1,8 @@
 //! What can go wrong when consumers read, and what the answer says.
 
 use polars::prelude::PolarsError;
+use serde::{Deserialize, Serialize};
+use sluice_core::error::StepError;
 use sluice_core::name::TableRef;
 
 use crate::engine::EngineError;
@@ -13,7 +15,8 @@ const UNREADABLE_FILE: &str = "parquet: ";
 ///
 /// The texts of all but [`ServeError::Lake`] and [`ServeError::Engine`] are for callers: they hold what the caller wrote and the names of
 /// columns that the caller may see, never a value.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ServeError {
     /// There is no table yet.
     #[error("the table has no data yet: its pipeline has not published")]
@@ -67,18 +70,29 @@ pub enum ServeError {
     /// All places for questions are taken.
     #[error("too many questions at once: call again in some seconds")]
     TooBusy,
+    /// Others waited for the place of a long question.
+    #[error("the question was ended after {seconds} s because others wait: call again later, or narrow it")]
+    Displaced {
+        /// How long it had its place.
+        seconds: u64,
+    },
     /// The lake failed. For the log.
     #[error(transparent)]
-    Lake(#[from] LakeError),
-    /// The engine failed or panicked. For the log: its words may hold values.
-    #[error("the engine failed on table `{table}`")]
+    Lake(StepError),
+    /// The engine failed. For the log: its words may hold values.
+    #[error("the engine failed on table `{table}`: {words}")]
     Engine {
         /// The table, or the first of them.
         table: TableRef,
         /// The engine's words.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        words: String,
     },
+}
+
+impl From<LakeError> for ServeError {
+    fn from(error: LakeError) -> Self {
+        Self::Lake(error.into())
+    }
 }
 
 impl ServeError {
@@ -102,7 +116,7 @@ impl ServeError {
                 message: "an expression gives one value where each row needs its own, as ORDER BY a constant does: name a column"
                     .to_owned(),
             },
-            source => Self::Engine { table: table.clone(), source: Box::new(source) },
+            source => Self::Engine { table: table.clone(), words: sluice_core::error::with_sources(&source) },
         }
     }
 }

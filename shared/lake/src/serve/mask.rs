@@ -3,6 +3,7 @@
 use std::fmt;
 
 use polars::prelude::{Column, DataType, Expr, Field, IntoColumn, LiteralValue, PolarsResult, StringChunked, col, lit};
+use serde::{Deserialize, Serialize};
 use sluice_core::access::Treatment;
 use sluice_core::columns::StoredColumn;
 use sluice_core::contract::ColumnType;
@@ -10,7 +11,7 @@ use sluice_core::contract::ColumnType;
 use crate::delta::schema::polars_schema;
 
 /// The key of column hashes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MaskKey(pub [u8; 32]);
 
 impl fmt::Debug for MaskKey {
