@@ -11,6 +11,7 @@ import { removable } from "../functions/removable.ts";
 import type { SluiceFunction } from "../functions/sluice-function.ts";
 import { acknowledge, skipChecks } from "../suppressions.ts";
 import { AccountLogging } from "./account-logging.ts";
+import { foreignCallers } from "./foreign-callers.ts";
 import { Firewall } from "./firewall.ts";
 import { OwnDomain } from "./own-domain.ts";
 import { answerProblems } from "./problems.ts";
@@ -64,7 +65,7 @@ export class SluiceApi extends Construct {
     super(scope, id);
     const { settings } = props;
     const logDays = logRetention(settings);
-    const logging = new AccountLogging(this, "AccountLogging");
+    const logging = settings.api.accountLogging ? new AccountLogging(this, "AccountLogging") : undefined;
     this.accessLog = new logs.LogGroup(this, "AccessLog", {
       logGroupName: `/aws/apigateway/${props.prefix}`, encryptionKey: props.key, retention: logDays, removalPolicy: removable,
     });
@@ -78,6 +79,7 @@ export class SluiceApi extends Construct {
       // Parquet and Arrow are returned as bytes whatever the caller accepts: clients of Delta Sharing, curl and pandas send Accept: */*.
       binaryMediaTypes: ["*/*"],
       cloudWatchRole: false,
+      ...(settings.api.accounts.length === 0 ? {} : { policy: foreignCallers(settings.api.accounts, STAGE) }),
       deployOptions: {
         stageName: STAGE,
         tracingEnabled: true,
@@ -91,7 +93,9 @@ export class SluiceApi extends Construct {
         accessLogFormat: apigateway.AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
       },
     });
-    this.api.deploymentStage.node.addDependency(logging.setting);
+    if (logging !== undefined) {
+      this.api.deploymentStage.node.addDependency(logging.setting);
+    }
     answerProblems(this.api);
     this.endpoint = settings.api.domain === undefined
       ? `https://${this.api.restApiId}.execute-api.${Stack.of(this).region}.amazonaws.com/${STAGE}`

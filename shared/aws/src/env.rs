@@ -51,7 +51,7 @@ pub const KMS_KEY: Variable = Variable {
 /// Whose executions callers start. Submit needs it.
 pub const STATE_MACHINE_ARN: Variable = Variable {
     name: "SLUICE_STATE_MACHINE_ARN",
-    purpose: "ARN of the state machine whose executions the API starts, such as arn:aws:states:eu-central-1:123456789012:stateMachine:sluice",
+    purpose: "ARN of the state machine whose executions the API starts, alone or with an alias, such as arn:aws:states:eu-central-1:123456789012:stateMachine:sluice:live",
 };
 /// Release of EMR. Start-emr reads this and what follows, up to the security groups.
 pub const EMR_RELEASE: Variable = Variable {

@@ -119,7 +119,7 @@ impl Executions for StateMachineExecutions {
     async fn list(&self, limit: usize, token: Option<&str>) -> Result<ExecutionPage, ExecutionFault> {
         let doing = || "list runs".to_owned();
         let limit = i32::try_from(limit.clamp(1, MAX_LISTED)).unwrap_or(PAGE_EVENTS);
-        let call = self.client.list_executions().state_machine_arn(self.machine.as_str()).max_results(limit);
+        let call = self.client.list_executions().state_machine_arn(self.machine.machine()).max_results(limit);
         let page = match call.set_next_token(token.map(str::to_owned)).send().await {
             Ok(page) => page,
             Err(error) if code_of(&error) == Some("InvalidToken") => {

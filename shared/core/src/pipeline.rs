@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::columns::{self, StoredColumn};
 use crate::contract::TableContract;
 use crate::engine::EnginePreference;
 use crate::name::{ColumnName, DomainName, PipelineName, TableRef};
@@ -115,6 +116,13 @@ impl Pipeline {
         let quarantine = self.silver.iter().map(|t| t.quarantine.clone());
         let gold = self.gold.iter().map(|t| t.table.clone());
         std::iter::once(self.bronze.clone()).chain(quarantine).chain(silver).chain(gold).collect()
+    }
+
+    /// The tables that readers get, silver and gold, with their columns.
+    pub fn published(&self) -> Vec<(TableRef, Vec<StoredColumn>)> {
+        let silver = self.silver.iter().map(|t| (t.table.clone(), columns::silver_columns(t)));
+        let gold = self.gold.iter().map(|t| (t.table.clone(), columns::contract_columns(&t.contract).collect()));
+        silver.chain(gold).collect()
     }
 
     /// The silver table of this reference.

@@ -12,18 +12,25 @@ pub struct AwsNameError {
     pub rule: &'static str,
 }
 
-/// ARN of a state machine, such as `arn:aws:states:eu-central-1:123456789012:stateMachine:sluice`.
+/// ARN of a state machine or of an alias of it, such as `arn:aws:states:eu-central-1:123456789012:stateMachine:sluice:live`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateMachineArn {
     text: String,
+    /// Without the alias.
+    machine: String,
     /// What the ARNs of its executions begin with.
     executions: String,
 }
 
 impl StateMachineArn {
-    /// The ARN as text.
+    /// What executions are started by: the ARN as it was given.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// What executions are listed by: the machine itself, whose list has those of every alias.
+    pub fn machine(&self) -> &str {
+        &self.machine
     }
 
     /// The ARN of its execution of this name.
@@ -38,18 +45,27 @@ impl FromStr for StateMachineArn {
     fn from_str(text: &str) -> Result<Self, AwsNameError> {
         let parts: Vec<&str> = text.split(':').collect();
         match parts.as_slice() {
-            // A version or alias has one part more: its executions would be listed under another name than they are found.
-            ["arn", partition, "states", region, account, "stateMachine", name]
-                if [partition, region, account, name].iter().all(|part| !part.is_empty()) =>
+            ["arn", partition, "states", region, account, "stateMachine", name, alias @ ..]
+                if [partition, region, account, name].iter().all(|part| !part.is_empty()) && is_alias_or_nothing(alias) =>
             {
-                let executions = format!("arn:{partition}:states:{region}:{account}:execution:{name}");
-                Ok(Self { text: text.to_owned(), executions })
+                let place = format!("{partition}:states:{region}:{account}");
+                let machine = format!("arn:{place}:stateMachine:{name}");
+                Ok(Self { text: text.to_owned(), machine, executions: format!("arn:{place}:execution:{name}") })
             }
             _ => Err(AwsNameError {
                 text: text.chars().take(200).collect(),
-                rule: "arn:<partition>:states:<region>:<account>:stateMachine:<name>, without version or alias",
+                rule: "arn:<partition>:states:<region>:<account>:stateMachine:<name>, alone or with :<alias>",
             }),
         }
+    }
+}
+
+/// Whether what follows the name is an alias or nothing. A version is a number, and would start the same code for ever.
+fn is_alias_or_nothing(qualifier: &[&str]) -> bool {
+    match qualifier {
+        [] => true,
+        [alias] => alias.contains(|c: char| !c.is_ascii_digit()),
+        _ => false,
     }
 }
 
@@ -67,7 +83,13 @@ mod tests {
             "arn:aws:states:eu-central-1:123456789012:stateMachine:sluice",
             Some("arn:aws:states:eu-central-1:123456789012:execution:sluice:api-1"),
         );
+        check(
+            "arn:aws:states:eu-central-1:123456789012:stateMachine:sluice:live",
+            Some("arn:aws:states:eu-central-1:123456789012:execution:sluice:api-1"),
+        );
         check("arn:aws:states:eu-central-1:123456789012:stateMachine:sluice:7", None);
+        check("arn:aws:states:eu-central-1:123456789012:stateMachine:sluice:", None);
+        check("arn:aws:states:eu-central-1:123456789012:stateMachine:sluice:live:7", None);
         check("arn:aws:states:eu-central-1::stateMachine:sluice", None);
         check("arn:aws:sns:eu-central-1:123456789012:runs", None);
         check("sluice", None);

@@ -8,9 +8,11 @@ const OK: &str = "200 OK";
 const BAD: &str = "400 Bad Request";
 const EXECUTION: &str = "arn:aws:states:eu-central-1:123456789012:execution:sluice:api-1";
 const MACHINE: &str = "arn:aws:states:eu-central-1:123456789012:stateMachine:sluice";
+/// Starts go by the alias, everything else by the machine: an execution belongs to it, whatever started it.
+const ALIAS: &str = "arn:aws:states:eu-central-1:123456789012:stateMachine:sluice:live";
 
 fn executions(config: &SdkConfig) -> StateMachineExecutions {
-    StateMachineExecutions::new(config, MACHINE.parse().expect("ARN"))
+    StateMachineExecutions::new(config, ALIAS.parse().expect("ARN"))
 }
 
 fn run() -> RunId {
@@ -36,7 +38,7 @@ async fn a_start_is_sent_in_full() {
     let (target, body) = sent(&endpoint);
     assert_eq!(target, "StartExecution");
     let input = r#"{"pipeline":"retail","action":"ingest"}"#;
-    assert_eq!(body, json!({"stateMachineArn": MACHINE, "name": "api-1", "input": input}));
+    assert_eq!(body, json!({"stateMachineArn": ALIAS, "name": "api-1", "input": input}));
 }
 
 #[tokio::test]
