@@ -1,4 +1,7 @@
 mod engines;
+mod fuzz;
+mod groups;
+mod joins;
 mod values;
 
 use std::collections::BTreeMap;
