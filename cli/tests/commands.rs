@@ -238,7 +238,8 @@ fn tables_and_quarantine_are_shown() {
 fn a_deployment_names_the_columns_of_the_tables_that_readers_get() {
     let bench = Bench::new();
     let deployed = bench.json(0, &["deploy", pipeline().to_str().unwrap(), "--lake", &bench.path("lake")]);
-    let tables: Vec<&str> = deployed["tables"].as_array().unwrap().iter().map(|t| t["table"].as_str().unwrap()).collect();
+    let tables: Vec<&str> =
+        deployed["tables"].as_array().unwrap().iter().map(|t| t["table"].as_str().unwrap()).collect();
     assert_eq!(tables, ["silver/sales/transactions", "gold/sales/daily_revenue", "gold/sales/customer_rfm"]);
     let columns = |table: usize| deployed["tables"][table]["columns"].as_array().unwrap();
     let has = |table: usize, name: &str, of: &str| columns(table).iter().any(|c| c["name"] == name && c["type"] == of);

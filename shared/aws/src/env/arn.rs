@@ -46,7 +46,8 @@ impl FromStr for StateMachineArn {
         let parts: Vec<&str> = text.split(':').collect();
         match parts.as_slice() {
             ["arn", partition, "states", region, account, "stateMachine", name, alias @ ..]
-                if [partition, region, account, name].iter().all(|part| !part.is_empty()) && is_alias_or_nothing(alias) =>
+                if [partition, region, account, name].iter().all(|part| !part.is_empty())
+                    && is_alias_or_nothing(alias) =>
             {
                 let place = format!("{partition}:states:{region}:{account}");
                 let machine = format!("arn:{place}:stateMachine:{name}");
