@@ -24,7 +24,7 @@ use crate::lake::Lake;
 use crate::objects::{ObjectBytes, VersionCheck, blocking};
 use crate::overlap::overlapped;
 use crate::runs;
-use crate::source::{SourceInput, read_source};
+use crate::source::{SourceBatch, SourceError, SourceInput, read_source};
 
 /// Stages what the plan says, or finds the changeset that an earlier call staged.
 ///
@@ -150,7 +150,8 @@ impl Worker {
         // The next batch is read while this one is staged.
         let outcome: Result<_, LakeError> = overlapped(
             |put| read_source(format, csv, input, name, &mut |batch| Ok(put(batch)?)),
-            |batch| {
+            |batch: SourceBatch| {
+                refuse_other_case(pipeline, object, &batch.frame)?;
                 let frame = bronze.push(object, batch)?;
                 self.push_all(silver, &missing, &frame)
             },
@@ -202,9 +203,10 @@ impl Worker {
             .map(|planned| planned.object.clone())
             .collect();
         match self.tables.get(&self.plan.pipeline.bronze) {
-            Some(bronze) if !behind.is_empty() => {
-                reread_bronze(bronze, &behind, |object, rows| self.push_all(silver, &self.missing(object), rows))
-            }
+            Some(bronze) if !behind.is_empty() => reread_bronze(bronze, &behind, |object, rows| {
+                let rows = as_mapped(rows, &self.plan.pipeline)?;
+                self.push_all(silver, &self.missing(object), &rows)
+            }),
             _ => Ok(()),
         }
     }
@@ -290,6 +292,28 @@ pub(super) fn rows_after(
     let folder = lake.table_folder(&change.table)?;
     let paths = paths.iter().map(String::as_str);
     scan_table_files(&change.table, &folder, lake.options(), &change.columns, &change.partition_by, paths)
+}
+
+/// Refuses an object with a column that differs in case alone from one that a silver table reads.
+fn refuse_other_case(pipeline: &Pipeline, object: &SourceObject, frame: &DataFrame) -> Result<(), LakeError> {
+    match pipeline.other_case(frame.get_column_names().into_iter().map(|name| name.as_str())) {
+        None => Ok(()),
+        Some((column, mapped)) => Err(LakeError::Source(SourceError::OtherCase {
+            object: object.uri.to_string(),
+            column: column.to_owned(),
+            mapped: mapped.to_owned(),
+        })),
+    }
+}
+
+/// Bronze rows with the source columns under the names that the silver tables read: bronze may have got the column
+/// first under a name of another case.
+fn as_mapped(rows: &DataFrame, pipeline: &Pipeline) -> Result<DataFrame, LakeError> {
+    let of = |name: &str| pipeline.other_case([name]).map_or(name, |(_, mapped)| mapped).to_owned();
+    let names: Vec<String> = rows.get_column_names().into_iter().map(|name| of(name)).collect();
+    let mut renamed = rows.clone();
+    renamed.set_column_names(&names).map_err(LakeError::polars("names of bronze columns"))?;
+    Ok(renamed)
 }
 
 /// The rows with a null for every key that no record of the batch has. JSON objects leave out what they do not know, so a

@@ -5,6 +5,7 @@ mod between_steps;
 mod full_disk;
 mod lines;
 mod names;
+mod never_stuck;
 mod objects;
 mod spec;
 mod variants;
