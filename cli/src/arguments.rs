@@ -62,7 +62,7 @@ pub enum Command {
     /// Create and revoke the tokens that others read data products with
     #[command(subcommand)]
     Share(ShareCommand),
-    /// List and release the source objects (versions of delivered files) that are held back
+    /// List what runs leave out of landing folders, and release source objects that are held back
     #[command(subcommand)]
     Source(SourceCommand),
     /// List and show tables
@@ -275,10 +275,10 @@ pub enum RunsCommand {
     },
 }
 
-/// Lists and releases held source objects.
+/// Lists what is left out, and releases held source objects.
 #[derive(Debug, Subcommand)]
 pub enum SourceCommand {
-    /// List the source objects that rejected or failed runs hold back
+    /// List the source objects that rejected or failed runs hold back, and what the newest run passed by, with the reasons
     #[command(after_help = "Example:\n  sluice source list --lake lake")]
     List {
         /// The lake.

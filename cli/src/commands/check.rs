@@ -10,6 +10,7 @@ use sluice_core::product::RegisteredProduct;
 use crate::arguments::{CheckArguments, SchemaOf};
 use crate::console::{Console, Tone};
 use crate::fault::Exit;
+use crate::place::Place;
 use crate::spec_files::SpecFiles;
 
 /// Reports every problem of a pipeline, or that it has none.
@@ -23,7 +24,10 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
     }
     let folder = arguments.folder.context("no pipeline folder was given")?;
     let files = SpecFiles::read(&folder)?;
-    let resolved = checked(&files).await?;
+    let resolved = match (checked(&files).await?, arguments.lake) {
+        (Ok(checked), Some(lake)) => compared(checked, &lake).await?,
+        (resolved, _) => resolved,
+    };
     let name = files.spec().pipeline.as_str();
     match resolved {
         Ok(Checked { pipeline, products, warnings }) => {
@@ -100,6 +104,16 @@ pub(super) async fn checked(files: &SpecFiles) -> Result<Result<Checked, Vec<Str
         let (products, warnings) = files.resolve_products(&pipeline, Timestamp::now())?;
         Ok(Checked { pipeline, products, warnings })
     }))
+}
+
+/// Compares a pipeline that could run with the tables of a lake: what the next run refuses are problems.
+async fn compared(mut checked: Checked, lake: &Place) -> Result<Result<Checked, Vec<String>>> {
+    let comparison = sluice_lake::check::compare(&lake.open_lake().await?, &checked.pipeline).await?;
+    if !comparison.refusals.is_empty() {
+        return Ok(Err(comparison.refusals));
+    }
+    checked.warnings.extend(comparison.changes);
+    Ok(Ok(checked))
 }
 
 /// Lets the engine plan every query on empty tables.

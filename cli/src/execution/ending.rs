@@ -13,7 +13,7 @@ use super::changes::{BrokenRule, TableEnd, broken_rules, rules_text, table_ends,
 use crate::asl::ExecutionResult;
 use crate::console::{Console, Tone};
 use crate::fault::Exit;
-use crate::grid::seconds;
+use crate::grid::{count, seconds};
 
 /// How an execution ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -66,6 +66,8 @@ pub struct Ended {
     broken_rules: Vec<BrokenRule>,
     warnings: Vec<BrokenRule>,
     held: Vec<String>,
+    /// Files and folders of the landing folder that are no source objects.
+    passed_by: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ReportedError>,
     next: Vec<String>,
@@ -118,6 +120,8 @@ impl Ended {
             held =
                 all.into_iter().filter(|hold| hold.run_id == run.1).map(|hold| hold.object.uri.to_string()).collect();
         }
+        let passed_by =
+            details.as_ref().and_then(|details| details.plan.as_ref()).map_or(0, |plan| plan.passed_by.count);
         let next = next_steps(lake, &run.1, outcome, error.as_ref(), !held.is_empty());
         Ok(Self {
             event: "finished",
@@ -130,6 +134,7 @@ impl Ended {
             broken_rules,
             warnings,
             held,
+            passed_by,
             error,
             next,
         })
@@ -149,6 +154,7 @@ impl Ended {
             broken_rules: Vec::new(),
             warnings: Vec::new(),
             held: Vec::new(),
+            passed_by: 0,
             error: None,
             next: vec!["run the same command again: the next run completes what this one began".to_owned()],
         }
@@ -193,6 +199,10 @@ impl Ended {
             lines.push(format!("{} run {}", console.paint_err(Tone::Warning, "interrupted:"), self.run_id));
         }
         lines.extend(self.held.iter().map(|uri| format!("held back: {uri}")));
+        if self.passed_by > 0 {
+            let what = if self.passed_by == 1 { "file or folder" } else { "files and folders" };
+            lines.push(format!("passed by: {} {what}; `sluice source list` says why", count(self.passed_by)));
+        }
         lines.extend(self.next.iter().map(|step| format!("{} {step}", console.paint_err(Tone::Strong, "next:"))));
         lines.join("\n")
     }
@@ -281,6 +291,7 @@ mod tests {
             broken_rules: if outcome == EndOutcome::Rejected { vec![rule] } else { Vec::new() },
             warnings: vec![warning],
             held: Vec::new(),
+            passed_by: 2,
             error: (outcome == EndOutcome::Failed).then_some(error),
             next: vec!["do this".to_owned()],
         }
@@ -297,7 +308,8 @@ mod tests {
         };
         check(EndOutcome::Published, &["silver/sales/transactions", "3,000", "1,900", "1,050", "21,900", "4"], &[]);
         check(EndOutcome::Published, &["warning", "transactions: price.maximum", "50094", "= 0"], &[]);
-        check(EndOutcome::Skipped, &["skipped: run r-1 in 1.50 s: nothing new"], &[]);
+        let passed = "passed by: 2 files and folders; `sluice source list` says why";
+        check(EndOutcome::Skipped, &["skipped: run r-1 in 1.50 s: nothing new"], &[passed]);
         check(
             EndOutcome::Rejected,
             &[

@@ -144,7 +144,7 @@ async fn execute(lake: &Lake, request: RunRequest, passed: &Passed, stop: &Notif
     let execution = match Interpreted::new(lake, request, &passed.run) {
         Ok(execution) => execution,
         Err(error) => {
-            let error = ReportedError { error: ErrorName::Internal.into(), cause: format!("{error:#}") };
+            let error = ReportedError { error: ErrorName::Internal.into(), cause: with_sources(&*error) };
             return passed.end(ExecutionStatus::Failed, Some(error));
         }
     };

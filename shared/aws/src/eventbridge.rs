@@ -106,10 +106,10 @@ mod tests {
             ("400 Bad Request", "{\"__type\":\"ResourceNotFoundException\"}", ErrorName::NotFound),
             ("400 Bad Request", "{\"__type\":\"ThrottlingException\"}", ErrorName::Throttled),
             ("500 Oops", "{\"__type\":\"InternalException\"}", ErrorName::Unavailable),
-            ("400 Bad Request", "{\"__type\":\"AccessDeniedException\"}", ErrorName::Internal),
+            ("400 Bad Request", "{\"__type\":\"AccessDeniedException\"}", ErrorName::AccessDenied),
             ("200 OK", entry("ThrottlingException"), ErrorName::Throttled),
             ("200 OK", entry("InternalFailure"), ErrorName::Unavailable),
-            ("200 OK", entry("NotAuthorizedForSourceException"), ErrorName::Internal),
+            ("200 OK", entry("NotAuthorizedForSourceException"), ErrorName::AccessDenied),
         ];
         for (status, body, name) in cases {
             let endpoint = Endpoint::answering(status, body).await;

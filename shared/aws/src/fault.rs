@@ -44,9 +44,23 @@ pub(crate) fn classify(code: &str, status: u16) -> ErrorName {
         | "RequestLimitExceeded"
         | "LimitExceededException"
         | "KMSThrottling" => ErrorName::Throttled,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "AuthorizationError"
+        | "AuthFailure"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidAccessKeyId"
+        | "InvalidClientTokenId"
+        | "NotAuthorizedForDetailTypeException"
+        | "NotAuthorizedForSourceException"
+        | "SignatureDoesNotMatch"
+        | "UnauthorizedOperation"
+        | "UnrecognizedClientException" => ErrorName::AccessDenied,
         "NotFound" | "NotFoundException" | "ResourceNotFoundException" => ErrorName::NotFound,
         "InternalError" | "InternalFailure" | "InternalException" | "ServiceUnavailable" => ErrorName::Unavailable,
         _ => match status {
+            401 | 403 => ErrorName::AccessDenied,
             429 => ErrorName::Throttled,
             408 | 500..=599 => ErrorName::Unavailable,
             _ => ErrorName::Internal,

@@ -1,5 +1,7 @@
 //! Columns of the tables of every layer: those of sources and contracts, and the ones that Sluice adds.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{ColumnType, TableContract};
@@ -77,6 +79,61 @@ pub fn bronze_columns(source: impl IntoIterator<Item = String>) -> Vec<StoredCol
     let texts = source.into_iter().chain(CORRUPT.map(str::to_owned));
     let texts = texts.map(|name| StoredColumn { name, column_type: ColumnType::Text });
     texts.chain(lineage_columns()).chain([stored(INGESTION_DATE, ColumnType::Date)]).collect()
+}
+
+/// What the names of one column have in common to readers of Delta, which take no notice of case.
+pub fn folded_name(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// The source columns of a bronze table. Names that differ in case alone are one column of it: the first of them stays,
+/// and what comes under the others is stored there.
+///
+/// # Example
+///
+/// ```
+/// use sluice_core::columns::{BronzeNames, bronze_columns};
+///
+/// let mut names = BronzeNames::of_table(&bronze_columns(["Extra".to_owned()]));
+/// assert!(!names.add("EXTRA"));
+/// assert_eq!(names.stored("extra"), Some("Extra"));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct BronzeNames {
+    names: Vec<String>,
+    places: HashMap<String, usize>,
+}
+
+impl BronzeNames {
+    /// The source columns of a table with these columns.
+    pub fn of_table(columns: &[StoredColumn]) -> Self {
+        let mut names = Self::default();
+        for column in columns.iter().filter(|column| !is_own_of_bronze(&column.name)) {
+            names.add(&column.name);
+        }
+        names
+    }
+
+    /// Adds a source column; `false` where the table has it.
+    pub fn add(&mut self, column: &str) -> bool {
+        let folded = folded_name(column);
+        if self.places.contains_key(&folded) {
+            return false;
+        }
+        self.places.insert(folded, self.names.len());
+        self.names.push(column.to_owned());
+        true
+    }
+
+    /// The name under which the table stores a source column.
+    pub fn stored(&self, column: &str) -> Option<&str> {
+        self.names.get(*self.places.get(&folded_name(column))?).map(String::as_str)
+    }
+
+    /// All columns of the table.
+    pub fn columns(&self) -> Vec<StoredColumn> {
+        bronze_columns(self.names.iter().cloned())
+    }
 }
 
 /// Whether Sluice adds this column to bronze; sources must not have columns of these names.

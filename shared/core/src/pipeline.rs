@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::columns::{self, StoredColumn};
+use crate::columns::{self, StoredColumn, folded_name};
 use crate::contract::TableContract;
 use crate::engine::EnginePreference;
+use crate::files::FileSelection;
 use crate::name::{ColumnName, DomainName, PipelineName, TableRef};
 use crate::spec::{CsvSpec, LambdaLimits, QuarantineLimit, SourceFormat};
 use crate::sql::{RowSql, SqlError, TableSql};
@@ -26,6 +27,9 @@ pub struct Pipeline {
     pub source_format: SourceFormat,
     /// How CSV files are written.
     pub csv: CsvSpec,
+    /// Which files of the folder are taken.
+    #[serde(default, skip_serializing_if = "FileSelection::is_default")]
+    pub files: FileSelection,
     /// The raw table.
     pub bronze: TableRef,
     /// Clean tables; at least one.
@@ -123,6 +127,18 @@ impl Pipeline {
         let silver = self.silver.iter().map(|t| (t.table.clone(), columns::silver_columns(t)));
         let gold = self.gold.iter().map(|t| (t.table.clone(), columns::contract_columns(&t.contract).collect()));
         silver.chain(gold).collect()
+    }
+
+    /// A column of an object that differs in case alone from a source column that a silver table reads, with that one.
+    /// Such an object would be read as if it lacked the column, and stored as if it had it.
+    pub fn other_case<'a>(&'a self, columns: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, &'a str)> {
+        let mapped: Vec<&str> =
+            self.silver.iter().flat_map(|silver| silver.columns.iter().map(|(_, source)| source.as_str())).collect();
+        let folded: Vec<String> = mapped.iter().map(|source| folded_name(source)).collect();
+        columns.into_iter().filter(|column| !mapped.contains(column)).find_map(|column| {
+            let place = folded.iter().position(|source| *source == folded_name(column))?;
+            Some((column, *mapped.get(place)?))
+        })
     }
 
     /// The silver table of this reference.

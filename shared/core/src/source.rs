@@ -1,4 +1,4 @@
-//! Source objects: the files as delivered, identified by address and content.
+//! Source objects: the files as delivered, identified by address and content; and what in a landing folder is not taken.
 
 use std::fmt;
 use std::str::FromStr;
@@ -109,7 +109,7 @@ impl fmt::Display for Codec {
     }
 }
 
-/// Why a source object is passed by.
+/// A source object that runs leave out until a person or a new delivery decides otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hold {
@@ -121,6 +121,101 @@ pub struct Hold {
     pub held_at: Timestamp,
     /// Why, in words: the rules broken or the fault found.
     pub reason: String,
+}
+
+/// Why something in a landing folder is no source object to a run. The run goes on without it, and the next one examines
+/// it again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum PassedByReason {
+    /// A part of its name begins with `.` or `_`.
+    #[error(
+        "its name or that of its folder begins with `.` or `_`, as other tools name unfinished files; to take it, write \
+         the name with this sign in source.files.include"
+    )]
+    Hidden,
+    /// No pattern takes it.
+    #[error("no pattern of source.files.include matches its name")]
+    NotIncluded,
+    /// A pattern leaves it out.
+    #[error("pattern `{pattern}` of source.files.exclude matches its name")]
+    Excluded {
+        /// The pattern.
+        pattern: String,
+    },
+    /// An object on S3 that stands for a folder.
+    #[error("it stands for a folder: its key ends with a slash")]
+    FolderMarker,
+    /// A key on S3 that is no path.
+    #[error("its key has an empty part (`//`), a part `.` or `..`, or a control character: copy it to another key")]
+    OddKey,
+    /// A link to nothing.
+    #[error("it is a link whose target does not exist: correct the link or remove it")]
+    DanglingLink,
+    /// A link to a folder that it is in.
+    #[error("it is a link to a folder that it is in itself: remove it")]
+    LinkLoop,
+    /// A pipe, a socket or a device.
+    #[error("it is neither a file nor a folder")]
+    NoFile,
+    /// The file system refuses it.
+    #[error("it cannot be read ({fault}): correct its rights, or deliver it again")]
+    Unreadable {
+        /// What the system said.
+        fault: String,
+    },
+    /// It was deleted while the run was planned.
+    #[error("it was deleted after it was listed")]
+    Gone,
+}
+
+/// Something in a landing folder that is no source object to a run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PassedBy {
+    /// Its address; with a final slash, a folder with all that is in it. Of a key that no address can have, the key behind
+    /// the address of its bucket.
+    pub uri: String,
+    /// Why.
+    pub reason: PassedByReason,
+}
+
+impl PassedBy {
+    /// Whether it is this object, or a folder that the object is in.
+    pub fn is_about(&self, object: &ObjectUri) -> bool {
+        let uri = object.as_str();
+        self.uri == uri || (self.uri.ends_with('/') && uri.starts_with(&self.uri))
+    }
+}
+
+/// What a run passed by: the number, and the first of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PassedByList {
+    /// How many files and folders.
+    pub count: u64,
+    /// The first by address, at most [`Self::MAX_NAMED`].
+    pub named: Vec<PassedBy>,
+}
+
+impl PassedByList {
+    /// Most that are named. With some 200 bytes each, they add 200 kB to a plan.
+    pub const MAX_NAMED: usize = 1000;
+
+    /// Whether nothing was passed by.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl From<Vec<PassedBy>> for PassedByList {
+    fn from(mut named: Vec<PassedBy>) -> Self {
+        named.sort();
+        named.dedup();
+        let count = named.len() as u64;
+        named.truncate(Self::MAX_NAMED);
+        Self { count, named }
+    }
 }
 
 #[cfg(test)]
@@ -150,5 +245,23 @@ mod tests {
         assert!(ids[0] != ids[1] && ids[0] != ids[2]);
         assert_eq!(ids[0], SourceId::of(&a, "1"));
         assert_eq!(ids[0].as_str().parse::<SourceId>().as_ref(), Ok(&ids[0]));
+    }
+    #[test]
+    fn what_is_passed_by_is_counted_and_the_first_are_named() {
+        let passed = |n: usize| PassedBy { uri: format!("s3://b/{n:05}"), reason: PassedByReason::FolderMarker };
+        let list = PassedByList::from((0..3000).rev().chain(0..3).map(passed).collect::<Vec<_>>());
+        assert_eq!((list.count, list.named.len()), (3000, PassedByList::MAX_NAMED));
+        assert_eq!(list.named.first(), Some(&passed(0)));
+        assert!(PassedByList::default().is_empty() && !list.is_empty());
+    }
+
+    #[test]
+    fn reasons_are_stored_by_name() {
+        let check = |reason: PassedByReason, stored: &str| {
+            assert_eq!(serde_json::to_string(&reason).ok().as_deref(), Some(stored));
+            assert_eq!(serde_json::from_str::<PassedByReason>(stored).ok(), Some(reason));
+        };
+        check(PassedByReason::FolderMarker, r#""folder_marker""#);
+        check(PassedByReason::Excluded { pattern: "*.md".to_owned() }, r#"{"excluded":{"pattern":"*.md"}}"#);
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::ContractError;
 use crate::engine::EnginePreference;
+use crate::files::FileSelection;
 use crate::name::{ColumnName, DomainName, PipelineName, TableName};
 use crate::sql::SqlError;
 use crate::uri::LakePath;
@@ -180,6 +181,9 @@ pub struct SourceSpec {
     /// How CSV files are written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv: Option<CsvSpec>,
+    /// Which files of the folder are taken.
+    #[serde(default, skip_serializing_if = "FileSelection::is_default")]
+    pub files: FileSelection,
 }
 
 /// Format of source files.

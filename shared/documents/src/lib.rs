@@ -31,10 +31,12 @@
 //! ```
 
 mod error;
+mod listing;
 mod run;
 mod store;
 pub mod trigger;
 
 pub use error::{DocumentError, classify};
+pub use listing::Listing;
 pub use run::{Attempts, RunDocuments};
 pub use store::{Created, DocumentStore};

@@ -83,6 +83,9 @@ fn answer(error: ErrorName) -> Answer {
         | ErrorName::NotFound
         | ErrorName::ClusterFailed
         | ErrorName::EtlFailed
+        | ErrorName::AccessDenied
+        | ErrorName::TableUnreadable
+        | ErrorName::VersionGone
         | ErrorName::Internal => Answer::Fail,
     }
 }

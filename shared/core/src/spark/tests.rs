@@ -56,6 +56,7 @@ fn plan(pipeline: Pipeline, files: &[&str], columns: &[&str]) -> Plan {
         pipeline,
         objects,
         held: Vec::new(),
+        passed_by: Default::default(),
         earlier: Default::default(),
     }
 }

@@ -33,6 +33,9 @@ pub const LOG_FOLDER: &str = "_delta_log";
 /// Value in the name of a partition's folder that stands for null, as Hive and Spark write it.
 pub const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
+/// Longest name of a folder, in bytes, on every usual file system.
+pub const MAX_FOLDER_BYTES: usize = 255;
+
 /// Folder of the domains of a layer.
 pub fn layer(layer: Layer) -> LakePath {
     LakePath(layer.as_str().to_owned())

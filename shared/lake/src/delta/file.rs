@@ -30,7 +30,7 @@ impl OpenTable {
     /// # Errors
     /// [`LakeError::Violation`] for files with deletion vectors, which Sluice does not read yet.
     pub fn files(&self) -> Result<Vec<DataFile>, LakeError> {
-        let snapshot = self.table.snapshot().map_err(LakeError::delta(&self.reference))?;
+        let snapshot = self.table.snapshot().map_err(LakeError::log(&self.reference))?;
         let mut files = Vec::new();
         for file in snapshot.log_data() {
             if file.deletion_vector_descriptor().is_some() {
@@ -48,18 +48,11 @@ impl OpenTable {
         Ok(files)
     }
 
-    /// Data files of this version in order of their paths, for readers who read the files by the names of the table's columns.
+    /// Data files of this version in order of their paths.
     ///
     /// # Errors
-    /// As [`Self::files`]; [`LakeError::Violation`] for columns that are named otherwise in the files.
+    /// As [`Self::files`].
     pub fn files_by_path(&self) -> Result<Vec<DataFile>, LakeError> {
-        let snapshot = self.table.snapshot().map_err(LakeError::delta(&self.reference))?;
-        let mapping = snapshot.metadata().configuration().get("delta.columnMapping.mode");
-        if mapping.is_some_and(|mode| mode != "none") {
-            let message =
-                "its columns have other names in the files (column mapping), which is not read yet".to_owned();
-            return Err(LakeError::Violation { table: self.reference.clone(), message });
-        }
         let mut files = self.files()?;
         files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(files)

@@ -46,7 +46,7 @@ impl FileStatistics {
 /// The staged file at `key`, with size, rows and statistics from its footer. `path` is its path below the table.
 ///
 /// # Errors
-/// [`LakeError::Store`] or [`LakeError::Internal`] when the file or its footer cannot be read.
+/// [`LakeError::Store`] or [`LakeError::Unreadable`] when the file or its footer cannot be read.
 pub async fn staged_file(
     store: &Arc<dyn ObjectStore>,
     key: Path,

@@ -15,6 +15,7 @@ use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD};
 use sluice_core::contract::{Column, RowCheck, RowRule, Severity, TableContract};
 use sluice_core::decimal::DecimalNumber;
 use sluice_core::name::ColumnName;
+use sluice_core::uri::layout::NULL_PARTITION;
 
 use super::cast::{literal, units, unreadable_name};
 use super::types::canonical_text;
@@ -188,6 +189,9 @@ fn broken_value(rule: &RowRule, column: &Column, check: &RowCheck) -> Result<Exp
         RowCheck::Maximum { bound: text, exclusive: true } => value.gt_eq(bound(text)?),
         RowCheck::MinLength { characters } => characters_of(column).lt(lit(*characters)),
         RowCheck::MaxLength { characters } => characters_of(column).gt(lit(*characters)),
+        RowCheck::FolderName { max_bytes } => {
+            folder_bytes(column).gt(lit(*max_bytes)).or(shown(column).eq(lit(NULL_PARTITION)))
+        }
         RowCheck::MultipleOf { step } => no_multiple(rule, column, *step)?,
         RowCheck::Readable | RowCheck::Required | RowCheck::NotMissing { .. } | RowCheck::Predicate { .. } => {
             lit(false)
@@ -205,6 +209,13 @@ fn shown(column: &Column) -> Expr {
 
 fn characters_of(column: &Column) -> Expr {
     shown(column).str().len_chars().cast(DataType::UInt64)
+}
+
+/// Bytes of a text in the name of a partition's folder, as the stage writer encodes it.
+fn folder_bytes(column: &Column) -> Expr {
+    let bytes = |text: Expr| text.str().len_bytes().cast(DataType::UInt64);
+    let encoded = shown(column).str().replace_all(lit("[A-Za-z0-9._-]"), lit(""), false);
+    bytes(shown(column)) + bytes(encoded) * lit(2_u64)
 }
 
 /// Whether a text is one of these; null where it is null.

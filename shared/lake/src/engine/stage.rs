@@ -16,7 +16,7 @@ use polars_parquet::write::schema_to_metadata_key;
 use sluice_core::columns::StoredColumn;
 use sluice_core::name::TableRef;
 use sluice_core::run::{RunRef, StagedFile};
-use sluice_core::uri::layout;
+use sluice_core::uri::layout::{self, MAX_FOLDER_BYTES};
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::Handle;
 use uuid::Uuid;
@@ -173,7 +173,20 @@ impl StageWriter {
         let mut path = String::new();
         for (column, value) in partition {
             let value = value.as_deref().map_or_else(|| layout::NULL_PARTITION.to_owned(), folder_name);
-            path.push_str(&format!("{column}={value}/"));
+            let folder = format!("{column}={value}");
+            // Rows of silver with such a value are in quarantine; rows of gold are computed, and have none.
+            if folder.len() > MAX_FOLDER_BYTES {
+                return Err(LakeError::Violation {
+                    table: self.table.clone(),
+                    message: format!(
+                        "a value of partition column `{column}` makes a folder name of {} bytes, and {MAX_FOLDER_BYTES} are \
+                         allowed; shorten it in the SQL, or partition by another column",
+                        folder.len()
+                    ),
+                });
+            }
+            path.push_str(&folder);
+            path.push('/');
         }
         path.push_str(&layout::staged_name(&self.run.run_id, Uuid::now_v7()));
         let (local, scratch) = match self.lake.local_table_folder(&self.table)? {

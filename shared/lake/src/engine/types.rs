@@ -5,6 +5,8 @@ use sluice_core::contract::{ColumnType, ConformError};
 use sluice_core::error::ErrorName;
 use sluice_core::sql::SqlError;
 
+use crate::error::polars_name;
+
 /// Why the engine refuses a contract, a SQL text or the values it meets.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -97,7 +99,7 @@ impl EngineError {
             | Self::Rule { .. } => ErrorName::InvalidInput,
             Self::RuleSql { source, .. } => source.name(),
             Self::Values { .. } => ErrorName::ContractViolation,
-            Self::Polars { .. } => ErrorName::Internal,
+            Self::Polars { source, .. } => polars_name(source),
         }
     }
 

@@ -2,11 +2,11 @@
 
 use polars::prelude::PolarsError;
 use serde::{Deserialize, Serialize};
-use sluice_core::error::StepError;
+use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::TableRef;
 
 use crate::engine::EngineError;
-use crate::error::LakeError;
+use crate::error::{LakeError, polars_name};
 
 /// How the engine's fault begins when a Parquet file is broken; it has no kind of its own.
 const UNREADABLE_FILE: &str = "parquet: ";
@@ -116,6 +116,9 @@ impl ServeError {
                 message: "an expression gives one value where each row needs its own, as ORDER BY a constant does: name a column"
                     .to_owned(),
             },
+            source if polars_name(&source) == ErrorName::VersionGone => {
+                Self::Lake(LakeError::Polars { doing: format!("files of table `{table}`"), source }.into())
+            }
             source => Self::Engine { table: table.clone(), words: sluice_core::error::with_sources(&source) },
         }
     }

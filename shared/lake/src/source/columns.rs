@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sluice_core::columns::is_own_of_bronze;
+use sluice_core::columns::{folded_name, is_own_of_bronze};
 
 /// Most columns of one object. More is a wrong delimiter, a binary file, or JSON whose keys are data.
 pub(crate) const MAX_COLUMNS: usize = 10_000;
@@ -141,7 +141,7 @@ impl SourceColumns {
         if let Some(fault) = NameFault::of(name) {
             return Err(ColumnFault::Name { position, name: shown(name), fault });
         }
-        let folded = name.to_lowercase();
+        let folded = folded_name(name);
         if is_own_of_bronze(&folded) {
             return Err(ColumnFault::Reserved { position, name: name.to_owned() });
         }
@@ -161,7 +161,7 @@ impl SourceColumns {
     /// Index of the column of exactly this name (spaces around it do not count).
     pub(super) fn index_of(&self, name: &str) -> Option<usize> {
         let name = name.trim();
-        let index = *self.positions.get(&name.to_lowercase())?;
+        let index = *self.positions.get(&folded_name(name))?;
         self.names.get(index).is_some_and(|found| found == name).then_some(index)
     }
 

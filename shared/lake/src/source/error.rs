@@ -102,6 +102,19 @@ pub enum SourceError {
         /// The delimiter that it was probably written with, where that is not the spec's.
         delimiter: Option<char>,
     },
+    /// A column differs in case alone from one that the pipeline reads.
+    #[error(
+        "object '{object}' has `{column}` where the pipeline reads `{mapped}`: names that differ in case are two to it and \
+         one to readers of Delta; write it as `{mapped}` at the source, or map `{column}`"
+    )]
+    OtherCase {
+        /// Name of the object.
+        object: String,
+        /// Its column.
+        column: String,
+        /// The source column that a silver table reads.
+        mapped: String,
+    },
     /// A quote was opened and never closed, so nobody can tell where the records after it end.
     #[error(
         "object '{object}' line {line}: the quoted field that starts here is never closed; close or double the quote"
@@ -209,6 +222,14 @@ pub enum SourceError {
         /// First record of the batch, from 1.
         row: u64,
     },
+    /// A reader ended with a panic: a defect of ours.
+    #[error("object '{object}': its reader stopped ({message}); this is a defect, please report it")]
+    Reader {
+        /// Name of the object.
+        object: String,
+        /// What the panic said.
+        message: String,
+    },
     /// The sink took no more.
     #[error("object '{object}': batch that starts at record {row} could not be passed on")]
     Sink {
@@ -227,6 +248,7 @@ impl SourceError {
     pub fn name(&self) -> ErrorName {
         match self {
             Self::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => ErrorName::NotFound,
+            Self::Open { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => ErrorName::AccessDenied,
             Self::Open { .. } | Self::Read { .. } => ErrorName::Unavailable,
             Self::EndsEarly { .. }
             | Self::Damaged { .. }
@@ -235,6 +257,7 @@ impl SourceError {
             | Self::Dialect { .. }
             | Self::Columns { .. }
             | Self::LacksColumns { .. }
+            | Self::OtherCase { .. }
             | Self::UnclosedQuote { .. }
             | Self::RecordTooLarge { .. }
             | Self::Json { .. }
@@ -242,15 +265,21 @@ impl SourceError {
             | Self::Parquet { .. }
             | Self::ParquetType { .. }
             | Self::ParquetRows { .. } => ErrorName::InvalidInput,
-            Self::ParquetStream { .. } | Self::Batch { .. } | Self::Parser { .. } | Self::Sink { .. } => {
-                ErrorName::Internal
-            }
+            Self::ParquetStream { .. }
+            | Self::Batch { .. }
+            | Self::Parser { .. }
+            | Self::Reader { .. }
+            | Self::Sink { .. } => ErrorName::Internal,
         }
     }
 
-    /// Whether the object itself is at fault, so that reading it again fails again until it is replaced.
+    /// Whether reading the object again fails again until it is replaced: it is held, so that it does not stop the others.
+    /// An object that our own reader stops at is one of them, although the defect is ours.
     pub fn is_refusal(&self) -> bool {
-        self.name() == ErrorName::InvalidInput
+        match self {
+            Self::Batch { .. } | Self::Parser { .. } | Self::Reader { .. } => true,
+            other => other.name() == ErrorName::InvalidInput,
+        }
     }
 }
 

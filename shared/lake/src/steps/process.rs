@@ -25,7 +25,7 @@ use crate::lake::Lake;
 use crate::objects::{ObjectBytes, VersionCheck, blocking};
 use crate::overlap::overlapped;
 use crate::runs;
-use crate::source::{SourceInput, read_source};
+use crate::source::{SourceBatch, SourceError, SourceInput, read_source};
 
 /// Stages what the plan says, or finds the changeset that an earlier call staged.
 ///
@@ -153,7 +153,8 @@ impl Worker {
         let is_json = matches!(format, SourceFormat::Ndjson | SourceFormat::Json);
         let outcome: Result<_, LakeError> = overlapped(
             |put| read_source(format, csv, input, name, &mut |batch| Ok(put(batch)?)),
-            |batch| {
+            |batch: SourceBatch| {
+                refuse_other_case(pipeline, object, &batch.frame)?;
                 let frame = bronze.push(object, batch)?;
                 // A key that this batch lacks may come in the next one.
                 push_all(silver, &missing, &with_absent(&frame, pipeline, |_| is_json)?)
@@ -196,8 +197,9 @@ impl Worker {
         match self.tables.get(&self.plan.pipeline.bronze) {
             Some(bronze) if !behind.is_empty() => {
                 let pipeline = &self.plan.pipeline;
+                let known: BTreeSet<&str> = known.iter().map(|name| mapped_name(pipeline, name)).collect();
                 reread_bronze(bronze, &behind, |object, rows| {
-                    let rows = with_absent(rows, pipeline, |source| known.contains(source))?;
+                    let rows = with_absent(&as_mapped(rows, pipeline)?, pipeline, |source| known.contains(source))?;
                     push_all(silver, &self.missing(object), &rows)
                 })
             }
@@ -293,6 +295,32 @@ pub(super) fn rows_after(
     let folder = lake.table_folder(&change.table)?;
     let paths = paths.iter().map(String::as_str);
     scan_table_files(&change.table, &folder, lake.options(), &change.columns, &change.partition_by, paths)
+}
+
+/// Refuses an object with a column that differs in case alone from one that a silver table reads.
+fn refuse_other_case(pipeline: &Pipeline, object: &SourceObject, frame: &DataFrame) -> Result<(), LakeError> {
+    match pipeline.other_case(frame.get_column_names().into_iter().map(|name| name.as_str())) {
+        None => Ok(()),
+        Some((column, mapped)) => Err(LakeError::Source(SourceError::OtherCase {
+            object: object.uri.to_string(),
+            column: column.to_owned(),
+            mapped: mapped.to_owned(),
+        })),
+    }
+}
+
+/// The name under which silver tables read a source column.
+fn mapped_name<'a>(pipeline: &'a Pipeline, name: &'a str) -> &'a str {
+    pipeline.other_case([name]).map_or(name, |(_, mapped)| mapped)
+}
+
+/// Bronze rows with the source columns under the names that the silver tables read: bronze may have got the column
+/// first under a name of another case.
+fn as_mapped(rows: &DataFrame, pipeline: &Pipeline) -> Result<DataFrame, LakeError> {
+    let names: Vec<&str> = rows.get_column_names().into_iter().map(|name| mapped_name(pipeline, name)).collect();
+    let mut renamed = rows.clone();
+    renamed.set_column_names(&names).map_err(LakeError::polars("names of bronze columns"))?;
+    Ok(renamed)
 }
 
 fn push_all(silver: &mut [SilverStage<'_>], missing: &[Missing], frame: &DataFrame) -> Result<(), LakeError> {

@@ -6,6 +6,7 @@ mod computed;
 mod full_disk;
 mod lines;
 mod names;
+mod never_stuck;
 mod objects;
 mod spec;
 mod variants;

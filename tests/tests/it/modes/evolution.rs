@@ -39,6 +39,30 @@ fn bronze_accepts_new_columns_and_records_them() {
     assert_eq!(rows(&lab, SILVER, &["id"]).len(), 5, "silver is not affected");
 }
 
+/// `sluice check` with the lab's lake.
+fn checked(lab: &Lab) -> Run {
+    let mut command = lab.command(["check"]);
+    command.arg(lab.pipeline()).arg("--lake").arg(lab.lake()).arg("--json");
+    Run::of(command)
+}
+
+#[test]
+fn a_check_with_a_lake_says_what_the_next_run_refuses_and_what_means_something_else() {
+    let lab = published(&spec(MERGE));
+    let page: serde_json::Value = checked(&lab).expect_code(0).page();
+    assert_eq!(page["warnings"], serde_json::json!([]), "{page}");
+    lab.edit_pipeline("pipeline.yaml", "keys: [id]", "keys: [id, name]");
+    let page: serde_json::Value = checked(&lab).expect_code(0).page();
+    assert_says(&page["warnings"].to_string(), &[SILVER, "keys were [id]", "[id, name]"], "other keys");
+    lab.edit_pipeline("pipeline.yaml", "mode: merge", "mode: scd2");
+    let page: serde_json::Value = checked(&lab).expect_code(1).page();
+    assert_says(&page["problems"].to_string(), &[SILVER, "no history", "write to a new table"], "another mode");
+    land(&lab, "b.csv", FIRST.replace("1,ann", "3,cat"));
+    let (error, message) = error_of(&lab.run().expect(Outcome::Failed));
+    assert_eq!(error, "ContractViolation");
+    assert_says(&message, &["no history", "write to a new table"], "the run says the same");
+}
+
 /// Changes the contract of a published table in a way that breaks it.
 fn check_refused(from: &str, to: &str, says: &[&str]) {
     let lab = published(ORDERS);
@@ -46,6 +70,8 @@ fn check_refused(from: &str, to: &str, says: &[&str]) {
     let contract = std::fs::read_to_string(lab.pipeline().join(CONTRACT)).unwrap();
     lab.edit_pipeline(CONTRACT, from, to);
     land(&lab, "b.csv", FIRST.replace("1,ann", "3,cat"));
+    let check = checked(&lab).expect_code(1);
+    assert_says(&check.stdout, &[SILVER], to);
     let run = lab.run().expect(Outcome::Failed);
     let (error, message) = error_of(&run);
     assert_eq!(error, "ContractViolation", "{to}: {run}");

@@ -132,7 +132,7 @@ mod tests {
     fn deletion_vectors_and_torn_entries_are_refused() {
         let vector = r#"{"add":{"path":"a","dataChange":true,"deletionVector":{"storageType":"u"}}}"#;
         assert!(matches!(parse(&[vector]), Err(LakeError::Violation { .. })));
-        assert!(matches!(parse(&[r#"{"add":"#]), Err(LakeError::Internal { .. })));
+        assert!(matches!(parse(&[r#"{"add":"#]), Err(LakeError::Unreadable { .. })));
     }
 
     #[test]
