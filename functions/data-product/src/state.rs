@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sluice_core::access::Principal;
+use sluice_core::product::RegisteredProduct;
 use sluice_lake::Lake;
 use sluice_lake::serve::{MaskKey, Queries, QueryLimits, Snapshots};
 
-use crate::audit::AuditLog;
 use crate::links::Links;
 use crate::registry::Registry;
 use crate::secret::Secret;
@@ -18,7 +17,6 @@ use crate::secret::Secret;
 pub struct ProductsApi {
     pub(crate) lake: Lake,
     pub(crate) secret: Secret,
-    pub(crate) audit: AuditLog,
     pub(crate) registry: Registry,
     pub(crate) links: Links,
     pub(crate) snapshots: Snapshots,
@@ -31,8 +29,6 @@ pub struct ProductsApi {
 pub struct Settings {
     /// Address that callers reach this API at, without a final slash, such as `http://127.0.0.1:8080`.
     pub endpoint: String,
-    /// As whom callers without credentials read. For `sluice serve --as`; never on AWS.
-    pub local_caller: Option<Principal>,
     /// Largest answer that is sent as it is, in bytes. Larger ones are written to the lake and handed out by address.
     pub max_answer_bytes: usize,
     /// How long addresses of files are good; [`crate::links::LINK_EXPIRY`] unless there is a reason.
@@ -47,17 +43,17 @@ pub(crate) type App = Arc<ProductsApi>;
 
 impl ProductsApi {
     /// The API over this lake.
-    pub fn new(lake: Lake, secret: Secret, audit: AuditLog, settings: Settings) -> Self {
+    pub fn new(lake: Lake, secret: Secret, settings: Settings) -> Self {
         let registry = Registry::new(lake.documents().clone());
         let links = Links::new(&lake, secret.link_key(), &settings);
         let snapshots = Snapshots::new(lake.clone());
         let queries = Queries::new(QUESTIONS_AT_ONCE, QueryLimits::default());
-        Self { lake, secret, audit, registry, links, snapshots, queries, settings }
+        Self { lake, secret, registry, links, snapshots, queries, settings }
     }
 
-    /// The key of column hashes.
-    pub(crate) fn mask_key(&self) -> MaskKey {
-        MaskKey(self.secret.mask_key())
+    /// The key of a product's column hashes.
+    pub(crate) fn mask_key(&self, product: &RegisteredProduct) -> MaskKey {
+        MaskKey(self.secret.mask_key(&product.product, product.policy.salt.as_ref()))
     }
 
     /// The time that decisions are made at.
