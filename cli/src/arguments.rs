@@ -172,7 +172,8 @@ pub struct RunArguments {
 /// Serve the HTTP APIs on this machine: runs, data products, SQL, Delta Sharing
 ///
 /// Serves the same routes as the functions submit and data-product on AWS, on 127.0.0.1 only. Callers authenticate with bearer
-/// tokens (`sluice share create`); with --as, calls without a token are made as that principal.
+/// tokens (`sluice share create`); with --as, calls without a token are made as that principal. Policies of products and `runs` of specs
+/// decide what each caller may do.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   sluice serve --lake lake

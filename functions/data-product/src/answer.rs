@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use object_store::ObjectStoreExt;
 use serde::{Deserialize, Serialize};
 use sluice_core::uri::layout;
-use sluice_http::{Problem, ProblemCode};
+use sluice_http::{Caller, Problem, ProblemCode};
 use sluice_lake::serve::{Answer, RowFormat};
 use utoipa::ToSchema;
 
@@ -143,6 +143,7 @@ impl ProductsApi {
     /// `unavailable` when the file cannot be written.
     pub(crate) async fn respond(
         api: &App,
+        caller: &Caller,
         format: Format,
         answer: Answer,
         wrap: impl FnOnce(Vec<u8>) -> Vec<u8>,
@@ -160,13 +161,8 @@ impl ProductsApi {
         let documents = api.lake.documents();
         let key = documents.key(&path).map_err(|error| unwritten(&error))?;
         documents.objects().put(&key, body.into()).await.map_err(|error| unwritten(&error))?;
-        elsewhere(&api.links.address(&path, api.now()).await?.url)
+        elsewhere(&api.links.address(&path, &caller.principal, api.now()).await?.url)
     }
-}
-
-/// Completes a response with rows.
-pub(crate) fn finished(response: Response) -> Response {
-    with_header(response, header::X_CONTENT_TYPE_OPTIONS, "nosniff")
 }
 
 /// An answer as it is.
@@ -174,7 +170,6 @@ fn inline(format: Format, body: Vec<u8>) -> Response {
     let mut response = body.into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, authorization"));
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     response
 }
 
@@ -187,7 +182,6 @@ fn elsewhere(address: &str) -> Result<Response, Problem> {
         .map_err(|_| Problem::new(ProblemCode::Internal, "the address of the answer does not fit into a header"))?;
     let mut response = StatusCode::SEE_OTHER.into_response();
     response.headers_mut().insert(header::LOCATION, location);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     Ok(response)
 }
 

@@ -4,12 +4,12 @@
 //! - `rows`: rows of a port, and SQL over several;
 //! - `sharing`: Delta Sharing.
 //!
-//! Every handler asks `ProductsApi::authorize` first, and every access leaves one [`audit::AuditEvent`].
+//! Every handler that is about a port asks `ProductsApi::authorize` first. Every access leaves one event (`sluice_http::audit`).
 
 mod answer;
-pub mod audit;
 mod authorize;
 mod catalogue;
+pub mod expiry;
 pub mod links;
 mod refusal;
 mod registry;
@@ -21,10 +21,11 @@ mod state;
 use std::sync::Arc;
 
 use axum::Router;
+use sluice_http::audit::{AuditPath, Audited, Operation};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-pub use crate::authorize::{Access, Caller};
+pub use crate::authorize::Access;
 pub(crate) use crate::state::App;
 pub use crate::state::{ProductsApi, Settings};
 
@@ -40,6 +41,28 @@ pub use crate::state::{ProductsApi, Settings};
 )]
 struct Document;
 
+/// What events call the routes.
+const OPERATIONS: &[Operation] = &[
+    ("GET", "/data-products", AuditPath::Catalogue, "list"),
+    ("GET", "/data-products/{domain}/{product}", AuditPath::Catalogue, "manifest"),
+    ("GET", "/data-products/{domain}/{product}/schema", AuditPath::Catalogue, "schema"),
+    ("GET", "/data-products/{domain}/{product}/contract", AuditPath::Catalogue, "contract"),
+    ("GET", "/data-products/{domain}/{product}/quality", AuditPath::Catalogue, "quality"),
+    ("GET", "/data-products/{domain}/{product}/lineage", AuditPath::Catalogue, "lineage"),
+    ("GET", "/data-products/{domain}/{product}/rows", AuditPath::Rows, "rows"),
+    ("POST", "/query", AuditPath::Query, "query"),
+    ("GET", "/sharing/shares", AuditPath::Sharing, "shares"),
+    ("GET", "/sharing/shares/{share}", AuditPath::Sharing, "share"),
+    ("GET", "/sharing/shares/{share}/schemas", AuditPath::Sharing, "schemas"),
+    ("GET", "/sharing/shares/{share}/all-tables", AuditPath::Sharing, "all-tables"),
+    ("GET", "/sharing/shares/{share}/schemas/{schema}/tables", AuditPath::Sharing, "tables"),
+    ("GET", "/sharing/shares/{share}/schemas/{schema}/tables/{table}/version", AuditPath::Sharing, "version"),
+    ("GET", "/sharing/shares/{share}/schemas/{schema}/tables/{table}/metadata", AuditPath::Sharing, "metadata"),
+    ("POST", "/sharing/shares/{share}/schemas/{schema}/tables/{table}/query", AuditPath::Sharing, "query"),
+    ("GET", "/sharing/shares/{share}/schemas/{schema}/tables/{table}/changes", AuditPath::Sharing, "changes"),
+    ("GET", "/files/{id}", AuditPath::Files, "file"),
+];
+
 /// The routes with their document.
 fn documented() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
@@ -54,10 +77,10 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     documented().into_openapi()
 }
 
-/// The API as a router, with their document; neither guarded nor served with it yet (see `sluice_http::guard`).
-pub fn router(api: ProductsApi) -> (Router, utoipa::openapi::OpenApi) {
+/// The API as a router, with its document; neither guarded nor served with it yet (see `sluice_http::guard`).
+pub fn router(api: ProductsApi, audited: Audited) -> (Router, utoipa::openapi::OpenApi) {
     let (router, document) = documented().split_for_parts();
-    (router.with_state(Arc::new(api)), document)
+    (audited.around(router.with_state(Arc::new(api)), OPERATIONS), document)
 }
 
 #[cfg(test)]
@@ -74,6 +97,22 @@ mod tests {
         }
         let there = std::fs::read_to_string(committed).unwrap_or_default();
         assert!(there == text, "openapi.json is stale: SLUICE_UPDATE=1 cargo test -p sluice-data-product");
+    }
+
+    #[test]
+    fn every_route_is_audited() {
+        let document = serde_json::to_value(openapi()).expect("json");
+        let routes = document["paths"].as_object().expect("paths");
+        let mut audited = 0;
+        for (path, methods) in routes {
+            for method in methods.as_object().expect(path).keys() {
+                let method = method.to_uppercase().parse().expect("method");
+                let given = path.replace(['{', '}'], "");
+                assert!(sluice_http::audit::operation(OPERATIONS, &method, &given).is_some(), "{method} {path}");
+                audited += 1;
+            }
+        }
+        assert_eq!(audited, OPERATIONS.len());
     }
 
     /// The sample events are requests of API Gateway (payload format 2.0) for routes that there are.

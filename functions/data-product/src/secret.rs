@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use sluice_core::name::{ProductRef, SaltName};
+
 /// Shortest secret, in bytes.
 const MIN_BYTES: usize = 32;
 
@@ -19,9 +21,11 @@ pub struct SecretError(usize);
 pub struct Secret(String);
 
 impl Secret {
-    /// The key of column hashes.
-    pub fn mask_key(&self) -> [u8; 32] {
-        blake3::derive_key("sluice 2026-11 column hashes", self.0.as_bytes())
+    /// The key of a product's column hashes: its own, or that of all products whose policies name this salt.
+    pub fn mask_key(&self, product: &ProductRef, salt: Option<&SaltName>) -> [u8; 32] {
+        let key = blake3::derive_key("sluice 2026-11 column hashes", self.0.as_bytes());
+        let scope = salt.map_or_else(|| format!("product {product}"), |salt| format!("salt {salt}"));
+        *blake3::keyed_hash(&key, scope.as_bytes()).as_bytes()
     }
 
     /// The key of cursors and page tokens.
@@ -46,5 +50,28 @@ impl FromStr for Secret {
 
     fn from_str(text: &str) -> Result<Self, SecretError> {
         if text.len() < MIN_BYTES { Err(SecretError(text.len())) } else { Ok(Self(text.to_owned())) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_of_one_product_or_of_those_that_share_a_salt() {
+        let secret: Secret = "0123456789abcdef0123456789abcdef".parse().expect("secret");
+        let key = |product: &str, salt: Option<&str>| {
+            let (domain, product) = product.split_once('/').expect("product");
+            let product = ProductRef::new(domain.parse().expect("domain"), product.parse().expect("product"));
+            secret.mask_key(&product, salt.map(|salt| salt.parse().expect("salt")).as_ref())
+        };
+        assert_eq!(key("hr/pay", None), key("hr/pay", None));
+        assert_ne!(key("hr/pay", None), key("crm/contacts", None));
+        assert_eq!(key("hr/pay", Some("people")), key("crm/contacts", Some("people")));
+        assert_ne!(key("hr/pay", Some("people")), key("hr/pay", Some("others")));
+        assert_ne!(key("hr/pay", Some("people")), key("hr/pay", None));
+        let other: Secret = "fedcba9876543210fedcba9876543210".parse().expect("secret");
+        let product = ProductRef::new("hr".parse().expect("domain"), "pay".parse().expect("product"));
+        assert_ne!(secret.mask_key(&product, None), other.mask_key(&product, None));
     }
 }

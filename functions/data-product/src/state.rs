@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sluice_core::access::{Principal, TableAccess};
-use sluice_core::name::TableRef;
+use sluice_core::product::RegisteredProduct;
+use sluice_http::Caller;
 use sluice_lake::Lake;
-use sluice_lake::serve::{Answers, MaskKey, Queries, QueryLimits, Snapshots, TableForm};
+use sluice_lake::serve::{Answer, Answers, MaskKey, Queries, QueryLimits, Question, ServeError, Snapshots, TableForm};
 
-use crate::audit::AuditLog;
+use crate::Access;
 use crate::links::Links;
 use crate::registry::Registry;
 use crate::secret::Secret;
@@ -19,7 +19,6 @@ use crate::secret::Secret;
 pub struct ProductsApi {
     pub(crate) lake: Lake,
     pub(crate) secret: Secret,
-    pub(crate) audit: AuditLog,
     pub(crate) registry: Registry,
     pub(crate) links: Links,
     pub(crate) snapshots: Snapshots,
@@ -32,8 +31,6 @@ pub struct ProductsApi {
 pub struct Settings {
     /// Address that callers reach this API at, without a final slash, such as `http://127.0.0.1:8080`.
     pub endpoint: String,
-    /// As whom callers without credentials read. For `sluice serve --as`; never on AWS.
-    pub local_caller: Option<Principal>,
     /// Largest answer that is sent as it is, in bytes. Larger ones are written to the lake and handed out by address.
     pub max_answer_bytes: usize,
     /// How long addresses of files are good; [`crate::links::LINK_EXPIRY`] unless there is a reason.
@@ -48,12 +45,12 @@ pub(crate) type App = Arc<ProductsApi>;
 
 impl ProductsApi {
     /// The API over this lake, with questions answered in this process.
-    pub fn new(lake: Lake, secret: Secret, audit: AuditLog, settings: Settings) -> Self {
+    pub fn new(lake: Lake, secret: Secret, settings: Settings) -> Self {
         let registry = Registry::new(lake.documents().clone());
         let links = Links::new(&lake, secret.link_key(), &settings);
         let snapshots = Snapshots::new(lake.clone());
         let questions = Arc::new(Queries::new(snapshots.clone(), QUESTIONS_AT_ONCE, QueryLimits::default()));
-        Self { lake, secret, audit, registry, links, snapshots, questions, settings }
+        Self { lake, secret, registry, links, snapshots, questions, settings }
     }
 
     /// The API with questions answered elsewhere.
@@ -62,14 +59,24 @@ impl ProductsApi {
         Self { questions, ..self }
     }
 
-    /// A table in the form in which a caller reads it.
-    pub(crate) fn form(&self, table: &TableRef, version: u64, access: &TableAccess) -> TableForm {
-        TableForm { table: table.clone(), version, access: access.clone(), key: self.mask_key() }
+    /// A port's table in the form in which a caller reads it.
+    pub(crate) fn form(&self, access: &Access, version: u64) -> TableForm {
+        let (table, form, key) = (access.port.table.clone(), access.table.clone(), self.mask_key(&access.product));
+        TableForm { table, version, access: form, key }
     }
 
-    /// The key of column hashes.
-    pub(crate) fn mask_key(&self) -> MaskKey {
-        MaskKey(self.secret.mask_key())
+    /// Asks a question in the caller's name: all sessions and tokens of one principal share its places.
+    ///
+    /// # Errors
+    /// Those of the question.
+    pub(crate) async fn ask(&self, caller: &Caller, asked: Question) -> Result<Answer, ServeError> {
+        self.questions.answer(&caller.principal.to_string(), asked).await
+    }
+    }
+
+    /// The key of a product's column hashes.
+    pub(crate) fn mask_key(&self, product: &RegisteredProduct) -> MaskKey {
+        MaskKey(self.secret.mask_key(&product.product, product.policy.salt.as_ref()))
     }
 
     /// The time that decisions are made at.

@@ -39,6 +39,25 @@ impl FailureName {
             Self::Other(_) => UNKNOWN_NEXT_STEP,
         }
     }
+
+    /// The message of an error of this name as callers of the API may read it. Names whose messages name objects alone keep theirs;
+    /// every other message may quote what a file or a row holds, so the meaning of the name stands in its place.
+    pub fn message_for_callers(&self, message: String) -> String {
+        let meaning = match self {
+            Self::Step(
+                ErrorName::NotFound
+                | ErrorName::SourceChanged
+                | ErrorName::CommitConflict
+                | ErrorName::ClusterFailed
+                | ErrorName::Throttled
+                | ErrorName::Unavailable,
+            ) => return message,
+            Self::Step(name) => name.meaning(),
+            Self::Machine(MachineError::Unknown) | Self::Other(_) => "The run failed.",
+            Self::Machine(_) => return message,
+        };
+        format!("{meaning} Its own message may quote rows: `sluice runs show` prints it.")
+    }
 }
 
 impl From<String> for FailureName {
@@ -199,6 +218,20 @@ mod tests {
         }
         check("Lambda.ServiceException", FailureName::Other("Lambda.ServiceException".to_owned()));
         check("", FailureName::default());
+    }
+
+    #[test]
+    fn messages_that_may_quote_rows_are_not_for_callers() {
+        let check = |name: &str, is_shown: bool| {
+            let shown = FailureName::from(name.to_owned()).message_for_callers("'17850' is no number".to_owned());
+            assert_eq!(shown.contains("17850"), is_shown, "{name}: {shown}");
+        };
+        for name in ["InvalidInput", "ContractViolation", "EtlFailed", "Internal", "Unknown", "Lambda.Unknown", ""] {
+            check(name, false);
+        }
+        for name in ["NotFound", "SourceChanged", "Throttled", "Unavailable", "CommitConflict", "Stopped"] {
+            check(name, true);
+        }
     }
 
     #[test]

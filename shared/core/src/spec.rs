@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::access::RunPolicy;
 use crate::contract::ContractError;
 use crate::engine::EnginePreference;
 use crate::files::FileSelection;
@@ -112,6 +113,9 @@ pub struct PipelineSpec {
     /// Up to where `auto` chooses lambda.
     #[serde(default)]
     pub lambda_limits: LambdaLimits,
+    /// Who may start, follow, redrive and stop its runs by the API; nobody when left out.
+    #[serde(default, skip_serializing_if = "RunPolicy::is_empty")]
+    pub runs: RunPolicy,
 }
 
 impl PipelineSpec {

@@ -179,17 +179,33 @@ impl DocumentStore {
     /// # Errors
     /// `InvalidInput` naming address and field when the text is not a `T`; else see [`DocumentError::name`].
     pub async fn read<T: DeserializeOwned>(&self, path: &LakePath) -> Result<Option<T>, DocumentError> {
-        let text = match self.objects.get(&self.key(path)?).await {
-            Ok(object) => object.bytes().await.map_err(|source| self.fault("read", path, source))?,
-            Err(source) if is_absent(&source) => return Ok(None),
-            Err(source) => return Err(self.fault("read", path, source)),
-        };
+        let Some(text) = self.read_bytes(path).await? else { return Ok(None) };
         let mut json = serde_json::Deserializer::from_slice(&text);
         let decode = |field: String, source| DocumentError::Decode { uri: self.uri(path), field, source };
         let document = serde_path_to_error::deserialize(&mut json)
             .map_err(|error| decode(error.path().to_string(), error.into_inner()))?;
         json.end().map_err(|source| decode(".".to_owned(), source))?;
         Ok(Some(document))
+    }
+
+    /// Reads a text that is no JSON, such as a spec; `None` when it does not exist. Bytes that are no UTF-8 become U+FFFD.
+    ///
+    /// # Errors
+    /// See [`DocumentError::name`].
+    pub async fn read_text(&self, path: &LakePath) -> Result<Option<String>, DocumentError> {
+        let bytes = self.read_bytes(path).await?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    async fn read_bytes(&self, path: &LakePath) -> Result<Option<Vec<u8>>, DocumentError> {
+        match self.objects.get(&self.key(path)?).await {
+            Ok(object) => {
+                let bytes = object.bytes().await.map_err(|source| self.fault("read", path, source))?;
+                Ok(Some(bytes.into()))
+            }
+            Err(source) if is_absent(&source) => Ok(None),
+            Err(source) => Err(self.fault("read", path, source)),
+        }
     }
 
     /// Whether there is a document at `path`, without reading it.

@@ -26,6 +26,7 @@
 mod bound;
 mod column_type;
 mod columns;
+mod concern;
 mod conform;
 mod document;
 mod error;
@@ -44,6 +45,7 @@ mod variables;
 #[cfg(test)]
 mod tests;
 
+pub use concern::Concern;
 pub use conform::ConformError;
 pub use error::{ContractError, Problem};
 pub use model::{

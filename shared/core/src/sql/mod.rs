@@ -5,6 +5,7 @@
 //! tree for every engine, and documents keep the text.
 
 mod error;
+mod mentions;
 mod parse;
 mod portable;
 mod product;
@@ -14,6 +15,7 @@ mod statement;
 
 pub(crate) use self::error::not_portable;
 pub use self::error::{Position, SqlError};
+pub use self::mentions::Mentions;
 pub use self::parse::select_all;
 pub(crate) use self::parse::{Limits, parse_query};
 pub(crate) use self::portable::{check_query, is_aggregate};

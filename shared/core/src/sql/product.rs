@@ -8,6 +8,7 @@ use std::str::FromStr;
 use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, TableFactor, Visit, Visitor};
 
 use super::error::{SqlError, not_portable, position};
+use super::mentions::Mentions;
 use super::parse::{Limits, parse_query};
 use super::portable::check_whole_query;
 use super::rewrite::{ident, rewrite, unqualified};
@@ -60,6 +61,11 @@ impl ProductSql {
     /// The ports it reads.
     pub fn inputs(&self) -> &BTreeSet<(ProductRef, PortName)> {
         &self.inputs
+    }
+
+    /// The columns that it names.
+    pub fn mentions(&self) -> Mentions {
+        Mentions::of(&self.query)
     }
 
     /// Whether it asks for an order.

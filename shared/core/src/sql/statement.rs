@@ -10,6 +10,7 @@ use sqlparser::ast::{
 };
 
 use super::error::{SqlError, not_portable, position};
+use super::mentions::Mentions;
 use super::parse::{Limits, Parsed, parse_expr, parse_query};
 use super::portable::{check_expr, check_query, forbid_aggregates};
 use super::rewrite::{ident, rewrite, rewrite_expr};
@@ -213,6 +214,11 @@ impl MetricSql {
         let mut query = self.0.tree().clone();
         rewrite(&mut query, &BTreeSet::new());
         query
+    }
+
+    /// The columns that it names.
+    pub fn mentions(&self) -> Mentions {
+        Mentions::of(self.0.tree())
     }
 
     /// The statement as it is written.

@@ -1,5 +1,6 @@
 //! A page of rows of one table.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use polars::prelude::{DataFrame, Engine, Expr, IntoLazy, LazyFrame, PolarsResult, SortMultipleOptions, col};
@@ -33,6 +34,15 @@ pub struct RowsQuestion {
     pub limit: u32,
     /// Where the page begins; at the first row when left out.
     pub from: Option<Position>,
+}
+
+impl RowsQuestion {
+    /// The columns that it names: to be given, in its filter and in its order.
+    pub fn named(&self) -> BTreeSet<String> {
+        let filtered = self.filter.iter().flat_map(Predicate::columns);
+        let ordered = self.order.iter().map(|(column, _)| column.clone());
+        self.columns.iter().flatten().cloned().chain(filtered).chain(ordered).collect()
+    }
 }
 
 /// A place in the answer to a question about one version of a table.

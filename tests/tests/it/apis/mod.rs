@@ -4,6 +4,7 @@ mod access;
 mod attackers;
 mod bad_input;
 mod clients;
+mod governance;
 mod leaks;
 mod runs;
 mod two_lakes;
