@@ -82,10 +82,11 @@ class Deployment:
     def execute(self, state_input: Json = None, name: str | None = None) -> Ended:
         return self.start(state_input, name).wait()
 
-    def redriven(self, ended: Ended, state: str) -> Ended:
-        """Repeats the execution from one of its states: with the same name and the input that the state had."""
+    def redriven(self, ended: Ended, most_polls: int | None = None) -> Ended:
+        """Goes on with the execution in the state that ended it: with the same name and the input that the state had."""
         self.tally.runs += 1
-        machine = self._world.machines.create(f"{self.name}-{state}", self.created.function_arns, start_at=state)
+        name, state = f"{self.name}-{self._world.number()}-{ended.last_state}", ended.last_state
+        machine = self._world.machines.create(name, self.created.function_arns, start_at=state, most_polls=most_polls)
         return self._world.machines.start(machine, ended.name, ended.trace.input_of(state)).wait()
 
     def execute_locally(self, state_input: Json, name: str, lake: str | None = None) -> tuple[Trace, Finished]:

@@ -48,13 +48,18 @@ class Ended:
     last_state: str
     trace: Trace
 
+    @property
+    def outcome(self) -> str:
+        """The Succeed state in which it ended, or `Failed`: a failed task ends the execution by itself."""
+        return self.last_state if self.status == "SUCCEEDED" else "Failed"
+
     def __str__(self) -> str:
         why = f", {self.error}: {self.cause}" if self.error else ""
         return f"execution {self.name} ended as {self.status} in {self.last_state}{why}"
 
     def expect(self, *states: str) -> Ended:
-        """Returns itself if it ended in one of these states; otherwise fails the case."""
-        check(self.last_state in states, f"{self}, not in {' or '.join(states)}; states {self.trace.summary()}")
+        """Returns itself if it ended in one of these states, or as `Failed` in any; otherwise fails the case."""
+        check(self.last_state in states or self.outcome in states, f"{self}, not in {' or '.join(states)}; states {self.trace.summary()}")
         return self
 
 

@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use aws_lambda_events::event::apigw::ApiGatewayCustomAuthorizerRequest;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_core::error::StepError;
@@ -17,12 +18,24 @@ use sluice_documents::DocumentStore;
 
 /// A request that API Gateway asks about (REST API, authorizer of type `TOKEN`).
 #[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(try_from = "ApiGatewayCustomAuthorizerRequest")]
 pub struct Input {
     /// The header `Authorization`.
     pub authorization_token: String,
     /// What is called: `arn:aws:execute-api:<region>:<account>:<api>/<stage>/<verb>/<path>`.
     pub method_arn: String,
+}
+
+impl TryFrom<ApiGatewayCustomAuthorizerRequest> for Input {
+    type Error = &'static str;
+
+    fn try_from(event: ApiGatewayCustomAuthorizerRequest) -> Result<Self, &'static str> {
+        let ApiGatewayCustomAuthorizerRequest { authorization_token, method_arn, .. } = event;
+        Ok(Self {
+            authorization_token: authorization_token.ok_or("`authorizationToken` is missing")?,
+            method_arn: method_arn.ok_or("`methodArn` is missing")?,
+        })
+    }
 }
 
 impl fmt::Debug for Input {

@@ -72,4 +72,6 @@ fn the_token_is_not_printed() {
 fn the_sample_event_is_read() {
     let input: Input = serde_json::from_str(include_str!("../../../events/authorize.json")).expect("event");
     assert_eq!(stage_of(&input.method_arn), "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/live/*");
+    let tokenless = serde_json::from_value::<Input>(json!({"type": "TOKEN", "methodArn": ARN})).expect_err("no token");
+    assert!(tokenless.to_string().contains("`authorizationToken` is missing"), "{tokenless}");
 }

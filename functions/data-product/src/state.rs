@@ -72,7 +72,6 @@ impl ProductsApi {
     pub(crate) async fn ask(&self, caller: &Caller, asked: Question) -> Result<Answer, ServeError> {
         self.questions.answer(&caller.principal.to_string(), asked).await
     }
-    }
 
     /// The key of a product's column hashes.
     pub(crate) fn mask_key(&self, product: &RegisteredProduct) -> MaskKey {

@@ -39,6 +39,24 @@ impl Endpoint {
     }
 }
 
+/// Compares what a client sent with the request in `tests/aws/requests`, which the test bed judges by the model of the
+/// service. `SLUICE_UPDATE=1` writes it.
+#[cfg(any(feature = "emr", feature = "eventbridge", feature = "sfn"))]
+pub(crate) fn is_judged(operation: &str, parameters: &serde_json::Value) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/aws/requests");
+    let path = folder.join(format!("{operation}.json"));
+    if std::env::var_os("SLUICE_UPDATE").is_some_and(|value| value == "1") {
+        let text = serde_json::to_string_pretty(parameters).expect("JSON") + "\n";
+        std::fs::write(&path, text).expect("a request of the bed");
+    }
+    let judged = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
+    assert!(
+        judged.as_ref() == Some(parameters),
+        "{} is not what is sent: SLUICE_UPDATE=1 cargo test -p sluice-aws --all-features",
+        path.display()
+    );
+}
+
 /// An endpoint where nobody listens.
 pub(crate) fn silent() -> SdkConfig {
     config("http://127.0.0.1:9")

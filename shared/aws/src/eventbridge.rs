@@ -66,7 +66,7 @@ mod tests {
     use sluice_core::error::ErrorName;
 
     use super::*;
-    use crate::endpoint::{Endpoint, silent};
+    use crate::endpoint::{Endpoint, is_judged, silent};
 
     async fn put(config: &SdkConfig) -> Result<(), StepError> {
         let event = Event {
@@ -92,6 +92,8 @@ mod tests {
         ] {
             assert!(request.contains(part), "{part} is not in {request}");
         }
+        let (_, body) = request.split_once("\r\n\r\n").expect("a body");
+        is_judged("PutEvents", &serde_json::from_str(body).expect("JSON"));
     }
 
     #[tokio::test]

@@ -128,8 +128,9 @@ impl ErrorName {
             }
             Self::ClusterFailed => {
                 "EMR refused to start a cluster (no capacity, a quota, a wrong setting), the cluster ended before its \
-                 work was done or was not ready in time, or a late call asked for the cluster of an attempt that is \
-                 over. The message has EMR's own code and words. No cluster is left running."
+                 work was done or was not ready in time, a late call asked for the cluster of an attempt that is \
+                 over, or a function for clusters could not be called. The message has EMR's own code and words. No \
+                 cluster is left running."
             }
             Self::EtlFailed => {
                 "The Spark step failed, was cancelled or did not end in time. The message has EMR's reason, the last \

@@ -58,6 +58,14 @@ impl FailureName {
         };
         format!("{meaning} Its own message may quote rows: `sluice runs show` prints it.")
     }
+
+    /// Whether an execution that failed with this name can go on when it is redriven.
+    pub fn is_redrivable(&self) -> bool {
+        match self {
+            Self::Machine(name) => name.is_redrivable(),
+            Self::Step(_) | Self::Other(_) => true,
+        }
+    }
 }
 
 impl From<String> for FailureName {
@@ -104,14 +112,8 @@ impl fmt::Display for FailureName {
 /// Why the state machine ended an execution without the error of a step. The names are public API: never changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MachineError {
-    /// Notify failed after the run had reached its result.
-    NotificationFailed,
     /// Validate answered what the definition does not know.
     PlanNotUnderstood,
-    /// Start-emr answered what the definition does not know.
-    ClusterNotUnderstood,
-    /// Run-etl answered what the definition does not know.
-    EtlNotUnderstood,
     /// Quality-check answered what the definition does not know.
     VerdictNotUnderstood,
     /// The plan names an engine that is not deployed.
@@ -120,7 +122,7 @@ pub enum MachineError {
     TimedOut,
     /// Somebody stopped the execution, or the process that ran it ended.
     Stopped,
-    /// The state machine gave notify no error.
+    /// The execution failed without an error.
     Unknown,
 }
 
@@ -129,11 +131,8 @@ const UNKNOWN_NEXT_STEP: &str = "read the message and the execution's history, t
 
 impl MachineError {
     /// Every name.
-    pub const ALL: [Self; 9] = [
-        Self::NotificationFailed,
+    pub const ALL: [Self; 6] = [
         Self::PlanNotUnderstood,
-        Self::ClusterNotUnderstood,
-        Self::EtlNotUnderstood,
         Self::VerdictNotUnderstood,
         Self::EngineUnavailable,
         Self::TimedOut,
@@ -144,15 +143,21 @@ impl MachineError {
     /// The name as it is stored and sent.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::NotificationFailed => "NotificationFailed",
             Self::PlanNotUnderstood => "PlanNotUnderstood",
-            Self::ClusterNotUnderstood => "ClusterNotUnderstood",
-            Self::EtlNotUnderstood => "EtlNotUnderstood",
             Self::VerdictNotUnderstood => "VerdictNotUnderstood",
             Self::EngineUnavailable => "EngineUnavailable",
             Self::TimedOut => "States.Timeout",
             Self::Stopped => "Stopped",
             Self::Unknown => "Unknown",
+        }
+    }
+
+    /// Whether an execution that failed with this name can go on when it is redriven. Those that cannot ended in a Fail
+    /// state: Step Functions enters that state again and fails again, with the same definition.
+    pub fn is_redrivable(self) -> bool {
+        match self {
+            Self::PlanNotUnderstood | Self::VerdictNotUnderstood | Self::EngineUnavailable => false,
+            Self::TimedOut | Self::Stopped | Self::Unknown => true,
         }
     }
 
@@ -163,10 +168,7 @@ impl MachineError {
     /// What has happened. Whole sentences, for documentation.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::NotificationFailed => "The run reached its result, but notify could not send the message.",
             Self::PlanNotUnderstood => "The definition of the state machine does not know the answer of validate.",
-            Self::ClusterNotUnderstood => "The definition of the state machine does not know the answer of start-emr.",
-            Self::EtlNotUnderstood => "The definition of the state machine does not know the answer of run-etl.",
             Self::VerdictNotUnderstood => {
                 "The definition of the state machine does not know the answer of quality-check."
             }
@@ -180,12 +182,9 @@ impl MachineError {
     /// What a person does next: one phrase, as [`ErrorName::next_step`].
     pub fn next_step(self) -> &'static str {
         match self {
-            Self::NotificationFailed => "the run itself is complete; `sluice runs show` prints its result",
-            Self::PlanNotUnderstood
-            | Self::ClusterNotUnderstood
-            | Self::EtlNotUnderstood
-            | Self::VerdictNotUnderstood
-            | Self::EngineUnavailable => "deploy the functions and the state machine from one version, then run again",
+            Self::PlanNotUnderstood | Self::VerdictNotUnderstood | Self::EngineUnavailable => {
+                "deploy the functions and the state machine from one version, then run again"
+            }
             Self::TimedOut => "read the function's log, then run again or redrive the run",
             Self::Stopped => "run again, or redrive the run: what was published is not published twice",
             Self::Unknown => UNKNOWN_NEXT_STEP,
@@ -241,6 +240,17 @@ mod tests {
         for (meaning, next_step) in steps.into_iter().chain(machine) {
             assert!(meaning.ends_with('.'), "{meaning}");
             assert!(!next_step.is_empty() && !next_step.ends_with('.'), "{next_step}");
+        }
+    }
+
+    #[test]
+    fn only_an_end_in_a_fail_state_cannot_be_redriven() {
+        let is_redrivable = |text: &str| FailureName::from(text.to_owned()).is_redrivable();
+        for name in ["PlanNotUnderstood", "VerdictNotUnderstood", "EngineUnavailable"] {
+            assert!(!is_redrivable(name), "{name}");
+        }
+        for name in ["EtlFailed", "Throttled", "States.Timeout", "Stopped", "Lambda.Unknown", ""] {
+            assert!(is_redrivable(name), "{name}");
         }
     }
 }

@@ -30,7 +30,9 @@
 //! # }
 //! ```
 
+pub mod ended;
 mod error;
+pub mod event;
 mod listing;
 mod run;
 mod store;
