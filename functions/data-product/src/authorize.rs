@@ -10,13 +10,6 @@ use sluice_http::{Caller, Problem, ProblemCode};
 
 use crate::ProductsApi;
 
-impl Caller {
-    /// Whose questions share places: all sessions and tokens of one principal do.
-    pub(crate) fn name(&self) -> String {
-        self.principal.to_string()
-    }
-}
-
 /// What a caller may do with one port.
 #[derive(Debug, Clone)]
 pub struct Access {

@@ -104,6 +104,7 @@ fn unplanned(pipeline: Option<PipelineName>, run_id: RunId, ended_at: Timestamp,
         rows: BTreeMap::new(),
         committed: Vec::new(),
         broken_rules: Vec::new(),
+        warnings: Vec::new(),
         error: Some(error.clone()),
     }
 }

@@ -210,6 +210,7 @@ mod tests {
             rows: std::collections::BTreeMap::new(),
             committed: Vec::new(),
             broken_rules: Vec::new(),
+            warnings: Vec::new(),
             error: None,
         }
     }

@@ -130,6 +130,11 @@ impl BronzeNames {
         self.names.get(*self.places.get(&folded_name(column))?).map(String::as_str)
     }
 
+    /// The source columns of the table, as it stores them.
+    pub fn source_columns(&self) -> &[String] {
+        &self.names
+    }
+
     /// All columns of the table.
     pub fn columns(&self) -> Vec<StoredColumn> {
         bronze_columns(self.names.iter().cloned())

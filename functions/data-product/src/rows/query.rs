@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::problem_of;
 use crate::answer::Format;
 use crate::refusal::Refusals;
-use crate::{App, ProductsApi};
+use crate::{Access, App, ProductsApi};
 
 /// Most ports that one statement may read.
 const MAX_TABLES: usize = 8;

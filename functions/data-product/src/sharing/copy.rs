@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use sluice_core::error::with_sources;
 use sluice_core::uri::layout::CopyObject;
 use sluice_core::uri::{LakePath, layout};
-use sluice_http::{Problem, ProblemCode};
+use sluice_http::{Caller, Problem, ProblemCode};
 use sluice_lake::delta::{DataFile, OpenTable};
 use sluice_lake::serve::{Answer, Question};
 
 use super::shared::{Asked, SharedFile, access_form, fault, file_id};
 use crate::rows::problem_of;
-use crate::{Access, Caller, ProductsApi};
+use crate::{Access, ProductsApi};
 
 /// How long a copy is handed out: less than the day after which copies are deleted, by as much as its addresses are good for and more.
 const COPY_KEPT: SignedDuration = SignedDuration::from_hours(20);

@@ -121,7 +121,7 @@ impl BronzeStage {
 
     /// The source columns of the table, with those of the objects read so far.
     pub(crate) fn source_columns(&self) -> BTreeSet<String> {
-        self.table.known.iter().cloned().collect()
+        self.table.names.source_columns().iter().cloned().collect()
     }
 
     /// Adds lineage to a batch of an object, stages it and gives it back for the silver tables.

@@ -44,6 +44,10 @@ impl Random {
     pub(super) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len())]
     }
+
+    pub(super) fn pick_text<'a>(&mut self, items: &[&'a str]) -> &'a str {
+        items[self.below(items.len())]
+    }
 }
 
 /// A column of a table: its name, its kind and its type.
@@ -136,7 +140,7 @@ fn cell(random: &mut Random, (_, kind, stored): Field) -> Option<&'static str> {
         Kind::Day => &DAYS,
         Kind::Instant => &INSTANTS,
     };
-    Some(random.pick(values))
+    Some(random.pick_text(values))
 }
 
 /// The rows of a table, as texts.

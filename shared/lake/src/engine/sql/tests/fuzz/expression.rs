@@ -65,16 +65,16 @@ impl Expressions<'_> {
         }
         let plain = |text: &str| same(text, &[]);
         match kind {
-            Kind::Int => plain(self.random.pick(&["0", "1", "2", "3", "-1", "7"])),
-            Kind::Decimal(3) => plain(self.random.pick(&DECIMALS)),
+            Kind::Int => plain(self.random.pick_text(&["0", "1", "2", "3", "-1", "7"])),
+            Kind::Decimal(3) => plain(self.random.pick_text(&DECIMALS)),
             Kind::Decimal(_) => plain("0.5"),
             Kind::Wide => plain("CAST('1.00' AS DECIMAL(38,2))"),
-            Kind::Double => plain(self.random.pick(&["0e0", "1.5e0", "-2.25e0", "1e2"])),
-            Kind::Text => text(self.random.pick(&TEXTS)),
-            Kind::Bool => plain(self.random.pick(&["TRUE", "FALSE"])),
+            Kind::Double => plain(self.random.pick_text(&["0e0", "1.5e0", "-2.25e0", "1e2"])),
+            Kind::Text => text(self.random.pick_text(&TEXTS)),
+            Kind::Bool => plain(self.random.pick_text(&["TRUE", "FALSE"])),
             Kind::Day => plain(&format!("DATE '{}'", self.random.pick(&DAYS))),
             Kind::Instant => {
-                plain(self.random.pick(&["TIMESTAMP '2011-01-02 00:00:00'", "TIMESTAMP '1970-01-01 00:00:00'"]))
+                plain(self.random.pick_text(&["TIMESTAMP '2011-01-02 00:00:00'", "TIMESTAMP '1970-01-01 00:00:00'"]))
             }
         }
     }
@@ -94,7 +94,7 @@ impl Expressions<'_> {
             3 => same("COALESCE({}, {})", &[&a, &b]),
             4 => same("NULLIF({}, {})", &[&a, &b]),
             _ if kind == Kind::Bool => same("COALESCE({}, {})", &[&a, &b]),
-            _ => same(self.random.pick(&["GREATEST({}, {})", "LEAST({}, {})"]), &[&a, &b]),
+            _ => same(self.random.pick_text(&["GREATEST({}, {})", "LEAST({}, {})"]), &[&a, &b]),
         }
     }
 
@@ -145,7 +145,7 @@ impl Expressions<'_> {
             3 => same("ABS({})", &[&a]),
             // A decimal may have fewer places than its kind, never more.
             4 => same(&format!("ROUND({{}}, {})", self.random.below(3)), &[&a]),
-            5 => same(self.random.pick(&["CEIL({})", "FLOOR({})"]), &[&a]),
+            5 => same(self.random.pick_text(&["CEIL({})", "FLOOR({})"]), &[&a]),
             6 => same("CAST({} AS DECIMAL(20,1))", &[&a]),
             _ => same("({} * {})", &[&self.leaf(kind), &same("2", &[])]),
         }
@@ -168,18 +168,18 @@ impl Expressions<'_> {
         let a = self.of(Kind::Text, depth);
         match self.random.below(10) {
             0 => same("({} || {})", &[&a, &self.leaf(Kind::Text)]),
-            1 => same(self.random.pick(&["LOWER({})", "UPPER({})"]), &[&a]),
-            2 | 3 => trimmed(self.random.pick(&["TRIM", "LTRIM", "RTRIM"]), &a),
+            1 => same(self.random.pick_text(&["LOWER({})", "UPPER({})"]), &[&a]),
+            2 | 3 => trimmed(self.random.pick_text(&["TRIM", "LTRIM", "RTRIM"]), &a),
             4 => {
                 let count = self.of(Kind::Int, 0);
                 // A count beyond 32 bits is an error here.
                 let count = apart("({} % 5)", "({} % 5)", &[&count]);
-                end(self.random.pick(&["LEFT", "RIGHT"]), &a, &count)
+                end(self.random.pick_text(&["LEFT", "RIGHT"]), &a, &count)
             }
             5 => same(&format!("SUBSTR({{}}, {}, {})", 1 + self.random.below(3), self.random.below(4)), &[&a]),
             6 => same(&format!("SUBSTR({{}}, {})", 1 + self.random.below(3)), &[&a]),
             7 => same(
-                self.random.pick(&["REPLACE({}, 'a', 'xy')", "REPLACE({}, '', 'x')", "REPLACE({}, ' ', '')"]),
+                self.random.pick_text(&["REPLACE({}, 'a', 'xy')", "REPLACE({}, '', 'x')", "REPLACE({}, ' ', '')"]),
                 &[&a],
             ),
             8 => same("CAST({} AS STRING)", &[&self.of(Kind::Int, depth)]),
@@ -198,7 +198,7 @@ impl Expressions<'_> {
             1 | 2 | 5 => self.comparison(below),
             3 => {
                 let kind = *self.random.pick(&KINDS);
-                same(self.random.pick(&["({} IS NULL)", "({} IS NOT NULL)"]), &[&self.of(kind, below)])
+                same(self.random.pick_text(&["({} IS NULL)", "({} IS NOT NULL)"]), &[&self.of(kind, below)])
             }
             4 => {
                 let patterns = ["'a%'", "'%b'", "'_b%'", "'%'", "''", "'A_'", "'% %'"];
@@ -209,13 +209,13 @@ impl Expressions<'_> {
             6 => {
                 let kind = *self.random.pick(&[Kind::Int, Kind::Decimal(3), Kind::Text, Kind::Day, Kind::Double]);
                 let (a, low, high) = (self.of(kind, below), self.of(kind, 0), self.of(kind, 0));
-                same(self.random.pick(&["({} BETWEEN {} AND {})", "({} NOT BETWEEN {} AND {})"]), &[&a, &low, &high])
+                same(self.random.pick_text(&["({} BETWEEN {} AND {})", "({} NOT BETWEEN {} AND {})"]), &[&a, &low, &high])
             }
             7 => {
                 let kind = *self.random.pick(&[Kind::Int, Kind::Decimal(3), Kind::Text]);
                 let items: Vec<Sql> = (0..1 + self.random.below(3)).map(|_| self.listed_literal(kind)).collect();
                 let list = listed(", ", &items);
-                same(self.random.pick(&["({} IN ({}))", "({} NOT IN ({}))"]), &[&self.of(kind, below), &list])
+                same(self.random.pick_text(&["({} IN ({}))", "({} NOT IN ({}))"]), &[&self.of(kind, below), &list])
             }
             8 | 9 => same("({} AND {})", &[&self.bool(below), &self.bool(below)]),
             10 | 11 => same("({} OR {})", &[&self.bool(below), &self.bool(below)]),
@@ -230,9 +230,9 @@ impl Expressions<'_> {
     /// A literal that is not null, which IN does not take.
     fn listed_literal(&mut self, kind: Kind) -> Sql {
         match kind {
-            Kind::Int => same(self.random.pick(&["0", "1", "2", "7", "-1"]), &[]),
-            Kind::Decimal(_) => same(self.random.pick(&DECIMALS), &[]),
-            _ => text(self.random.pick(&TEXTS)),
+            Kind::Int => same(self.random.pick_text(&["0", "1", "2", "7", "-1"]), &[]),
+            Kind::Decimal(_) => same(self.random.pick_text(&DECIMALS), &[]),
+            _ => text(self.random.pick_text(&TEXTS)),
         }
     }
 
