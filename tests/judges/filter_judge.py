@@ -95,9 +95,7 @@ class ByDeltalake:
         if sign == "null":
             wanted = field.is_null() if value else field.is_valid()
         else:
-            # PyArrow does not compare its two types of texts with each other; it chooses the right one for a plain text.
-            typed = value if isinstance(value, str) else pyarrow.scalar(value, self.dataset.schema.field(column).type)
-            wanted = OPERATORS[sign](field, typed)
+            wanted = OPERATORS[sign](field, pyarrow.scalar(value, self.dataset.schema.field(column).type))
         return self.dataset.to_table(columns=["id"], filter=wanted).column("id").to_pylist()
 
 
