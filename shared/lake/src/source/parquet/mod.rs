@@ -98,6 +98,7 @@ impl Footer {
         if rows != group_rows {
             return Err(SourceError::ParquetRows { object: object.to_owned(), announced: rows, in_groups: group_rows });
         }
+        refuse_large_values(metadata).map_err(|fault| unreadable(object, fault))?;
         let columns = alone(|| columns(metadata.file_metadata())).map_err(|fault| unreadable(object, fault))?;
         let columns = columns.map_err(|NoText { column, data_type, fix }| SourceError::ParquetType {
             object: object.to_owned(),
@@ -109,6 +110,19 @@ impl Footer {
             .map_err(|fault| SourceError::Columns { object: object.to_owned(), place: Place::Footer, fault })?;
         Ok(Self { columns, names: names.names().to_vec(), rows })
     }
+}
+
+/// Values cannot all be smaller than they are on average.
+fn refuse_large_values(metadata: &ParquetMetaData) -> Result<(), ParquetFault> {
+    /// Most bytes of a value: as of a record of text.
+    const MAX_VALUE_BYTES: i64 = 64 << 20;
+    for chunk in metadata.row_groups().iter().flat_map(|group| group.columns()) {
+        if chunk.uncompressed_size() / chunk.num_values().max(1) > MAX_VALUE_BYTES {
+            let column = chunk.column_path().string();
+            return Err(ParquetFault::footer(format!("column `{column}` has values of more than 64 MiB; split them")));
+        }
+    }
+    Ok(())
 }
 
 struct ParquetSource {
