@@ -6,7 +6,7 @@ use polars::prelude::{AllowedOptimizations, DataType, DataTypeExpr, Expr, LazyFr
 use sluice_core::access::{TableAccess, Treatment};
 use sluice_core::columns::StoredColumn;
 use sluice_core::contract::ColumnType;
-use sluice_core::pruning::Condition;
+use sluice_core::pruning::{Condition, FileFacts};
 use sluice_core::sql::Predicate;
 
 use super::ServeError;
@@ -151,13 +151,27 @@ impl Governed {
     /// The condition by which files are left out: the caller's own, but for its parts about columns that the caller reads in another
     /// form. Under a row filter it is the row filter and nothing of the caller's: statistics are about all rows of a file, and a
     /// condition that fails on every row that the caller sees would show whether one was read.
-    pub(super) fn pruning(&self, asked: Option<&Predicate>) -> Condition {
+    fn pruning(&self, asked: Option<&Predicate>) -> Condition {
         let columns = self.table.columns();
         match (&self.access.rows, asked) {
             (Some(rows), _) => Condition::of_sql(rows, columns),
             (None, Some(asked)) => Condition::of_predicate(asked, columns).about(&|column| self.is_clear(column)),
             (None, None) => Condition::Unknown,
         }
+    }
+
+    /// Those of these files that could hold rows of the answer, by their statistics. Under a row filter one of them at least: an engine
+    /// may evaluate a constant that fails on a file without rows, and on no file not.
+    pub(super) fn wanted<'a>(&self, files: &'a [DataFile], asked: Option<&Predicate>) -> Vec<&'a DataFile> {
+        let pruning = self.pruning(asked);
+        let may_hold = |file: &&DataFile| {
+            pruning.may_hold(FileFacts { stats: file.stats.as_deref(), partition_values: &file.partition_values })
+        };
+        let mut wanted: Vec<&DataFile> = files.iter().filter(may_hold).collect();
+        if wanted.is_empty() && self.has_row_filter() {
+            wanted.extend(files.first());
+        }
+        wanted
     }
 
     /// Whether values are masked and no rows held back: only then [`Governed::early`] finds anything.

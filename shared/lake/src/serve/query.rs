@@ -2,11 +2,9 @@
 
 use polars::prelude::{DataFrame, Engine, Expr, PolarsError};
 use sluice_core::name::TableRef;
-use sluice_core::pruning::FileFacts;
 use sluice_core::sql::{Predicate, ProductSql};
 
 use super::{Governed, QueryLimits, ServeError};
-use crate::delta::DataFile;
 use crate::engine::{collect_streaming, sql};
 
 /// The statement's rows, and how many files of its tables were read, of how many. Faults of the engine are named by the first table.
@@ -20,11 +18,7 @@ pub(super) fn statement(
     let (mut frames, mut read, mut total, mut bytes) = (Vec::new(), 0, 0, 0_u64);
     for (name, table) in tables {
         let files = table.files()?;
-        let pruned_by = table.pruning(filter);
-        let may_hold = |file: &&DataFile| {
-            pruned_by.may_hold(FileFacts { stats: file.stats.as_deref(), partition_values: &file.partition_values })
-        };
-        let wanted: Vec<&DataFile> = files.iter().filter(may_hold).collect();
+        let wanted = table.wanted(&files, filter);
         read += wanted.len() as u64;
         total += files.len() as u64;
         // Bytes of files count rows that are held back, too: under a row filter time and memory are the limits.

@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use polars::prelude::{DataFrame, Engine, Expr, IntoLazy, LazyFrame, PolarsResult, SortMultipleOptions, col};
 use serde::{Deserialize, Serialize};
-use sluice_core::pruning::FileFacts;
 use sluice_core::sql::Predicate;
 
 use super::governed::FILE;
@@ -86,12 +85,8 @@ pub(super) fn whole(table: &Governed) -> Result<(DataFrame, (u64, u64)), ServeEr
 pub(super) fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
     let files = table.files()?;
     let from = question.from.unwrap_or(Position { file: 0, rows: 0 });
-    let pruning = table.pruning(question.filter.as_ref());
     let first = usize::try_from(from.file).unwrap_or(usize::MAX);
-    let may_hold = |file: &&DataFile| {
-        pruning.may_hold(FileFacts { stats: file.stats.as_deref(), partition_values: &file.partition_values })
-    };
-    let wanted: Vec<&DataFile> = files.iter().skip(first).filter(may_hold).collect();
+    let wanted = table.wanted(files.get(first..).unwrap_or_default(), question.filter.as_ref());
     // Rows to pass by are counted from the first file that the question reads; files that hold none of them do not change that.
     let (rows, next) = if question.order.is_empty() {
         in_file_order(table, question, &files, &wanted, from)?

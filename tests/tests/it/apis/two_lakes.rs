@@ -21,14 +21,14 @@ const ALL: usize = 1000;
 /// The same for both lakes, so that hashes are, too.
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-const PIPELINE: &str = "pipeline: pay
+const PIPELINE: &str = "pipeline: retail
 domain: hr
-source: { prefix: landing/pay, format: csv }
+source: { prefix: landing/retail, format: csv }
 bronze: { table: pay }
 silver:
   - table: pay
     contract: contracts/pay.odcs.yaml
-    columns: { id: Id, note: Note, amount: Amount, price: Price, at: At, day: Day, flag: Flag, team: Team, country: Country }
+    columns: { id: Id, note: Note, amount: Amount, price: Price, seen: Seen, born: Born, flag: Flag, team: Team, country: Country }
     mode: append
 ";
 const CONTRACT: &str = "apiVersion: v3.2.0
@@ -43,8 +43,8 @@ schema:
       - { name: note, logicalType: string }
       - { name: amount, logicalType: integer }
       - { name: price, logicalType: number, physicalType: 'DECIMAL(12,3)' }
-      - { name: at, logicalType: timestamp, logicalTypeOptions: { format: 'yyyy-MM-dd HH:mm:ss', defaultTimezone: UTC } }
-      - { name: day, logicalType: date }
+      - { name: seen, logicalType: timestamp, logicalTypeOptions: { format: 'yyyy-MM-dd HH:mm:ss', defaultTimezone: UTC } }
+      - { name: born, logicalType: date }
       - { name: flag, logicalType: boolean }
       - { name: team, logicalType: string }
       - { name: country, logicalType: string, partitioned: true, partitionKeyPosition: 1 }
@@ -61,9 +61,9 @@ outputPorts:
   - { name: pay, type: tables, version: 1.0.0, contractId: hr-pay }
 ";
 const POLICY: &str = "grants:
-  - { name: by-country, principals: ['recipient:country'], doors: [rows, query, sharing], rows: \"country = 'France'\", columns: [id, note, amount, price, at, day, flag, team, country] }
-  - { name: by-team, principals: ['recipient:team'], doors: [rows, query, sharing], rows: \"team = 'blue' AND amount < 1000\", columns: [id, note, amount, price, at, day, flag, team, country] }
-  - { name: nothing, principals: ['recipient:nothing'], doors: [rows, query, sharing], rows: \"team = 'green'\", columns: [id, note, amount, price, at, day, flag, team, country] }
+  - { name: by-country, principals: ['recipient:country'], doors: [rows, query, sharing], rows: \"country = 'France'\", columns: [id, note, amount, price, seen, born, flag, team, country] }
+  - { name: by-team, principals: ['recipient:team'], doors: [rows, query, sharing], rows: \"team = 'blue' AND amount < 1000\", columns: [id, note, amount, price, seen, born, flag, team, country] }
+  - { name: nothing, principals: ['recipient:nothing'], doors: [rows, query, sharing], rows: \"team = 'green'\", columns: [id, note, amount, price, seen, born, flag, team, country] }
 ";
 /// Callers, each of whom sees the same rows in both lakes.
 const CALLERS: [&str; 3] = ["country", "team", "nothing"];
@@ -73,7 +73,7 @@ const CALLERS: [&str; 3] = ["country", "team", "nothing"];
 fn delivery(variant: u64, day: usize) -> String {
     let mut hidden = Pcg64Mcg::seed_from_u64(1000 * variant + day as u64);
     let mut below = |limit: u64| hidden.next_u64() % limit;
-    let mut text = "Id,Note,Amount,Price,At,Day,Flag,Team,Country\n".to_owned();
+    let mut text = "Id,Note,Amount,Price,Seen,Born,Flag,Team,Country\n".to_owned();
     for number in 1..=15 {
         for _ in 0..below(4) {
             // Texts that are no numbers, amounts beyond what is seen, teams on both sides of the one that nobody is in.
@@ -278,12 +278,12 @@ impl Words {
             1 => format!("amount {sign} {}", self.number()),
             2 => format!("price {sign} {}.25", self.number()),
             3 => format!(
-                "at {sign} TIMESTAMP '2026-0{}-0{} 08:0{}:00'",
+                "seen {sign} TIMESTAMP '2026-0{}-0{} 08:0{}:00'",
                 1 + self.below(2),
                 1 + self.below(4),
                 self.below(9)
             ),
-            4 => format!("day {sign} DATE '{}-01-0{}'", self.one(&["1950", "2026"]), 1 + self.below(9)),
+            4 => format!("born {sign} DATE '{}-01-0{}'", self.one(&["1950", "2026"]), 1 + self.below(9)),
             5 => format!("team {sign} '{}'", self.one(&["azure", "blue", "green", "red", "yellow"])),
             6 => format!("country {sign} '{}'", self.one(&["Denmark", "France", "Poland", "Zambia"])),
             7 => format!("{} IS {}NULL", self.one(&["note", "amount", "flag"]), self.one(&["", "NOT "])),
@@ -339,13 +339,13 @@ impl Words {
             parameters.push(("filter", self.condition(limit == ALL)));
         }
         if self.below(2) == 0 {
-            let order = self.one(&["id", "-id", "amount,id", "-price,id", "team,-at", "country,day", "nothing"]);
+            let order = self.one(&["id", "-id", "amount,id", "-price,id", "team,-seen", "country,born", "nothing"]);
             parameters.push(("order", order.to_owned()));
         }
         if self.below(3) == 0 {
             parameters.push((
                 "columns",
-                self.one(&["id", "id,amount", "note,at,price", "country,team", "id,_source_row"]).to_owned(),
+                self.one(&["id", "id,amount", "note,seen,price", "country,team", "id,_source_row"]).to_owned(),
             ));
         }
         if self.below(8) == 0 {
@@ -373,7 +373,7 @@ impl Words {
             3 => (format!("SELECT * FROM {table} WHERE {condition} ORDER BY id LIMIT {}", 1 + self.below(20)), true),
             4 => (
                 format!(
-                    "SELECT a.id, b.team FROM {table} AS a JOIN {table} AS b ON a.day = b.day AND a.id < b.id ORDER BY a.id, b.id LIMIT 50"
+                    "SELECT a.id, b.team FROM {table} AS a JOIN {table} AS b ON a.born = b.born AND a.id < b.id ORDER BY a.id, b.id LIMIT 50"
                 ),
                 true,
             ),
