@@ -135,7 +135,7 @@ const settings = section("write the environment's settings, as environments/dev.
     /** Who is notified of problems that can wait until morning. */
     warningEmails: list("write a list of e-mail addresses", email).default([]),
     /** Monthly budget; notifications are sent at 80 % and when the forecast exceeds it. `none` where the account may have no budget. */
-    monthlyBudgetUsd: z.union([z.literal("none"), z.int().min(1).max(10_000_000)],
+    monthlyBudgetUsd: z.union([z.literal("none"), wholeNumber(1, 10_000_000, "US dollars")],
       { error: "write a whole number of US dollars from 1 to 10000000, or none" }),
     /** What it counts: what carries the environment's tags (the default), or the whole account, where nobody can activate tags. */
     budgetCounts: z.enum(["environment", "account"], { error: "write environment or account" }).optional(),

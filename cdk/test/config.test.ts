@@ -89,7 +89,7 @@ const WRONG: readonly (readonly [path: string, value: unknown, says: string])[] 
   ["operations.criticalEmails", undefined, "operations.criticalEmails: is missing: write a list of e-mail addresses"],
   ["operations", undefined, "operations: is missing: write criticalEmails:, monthlyBudgetUsd: and runbook:"],
   ["operations.monthlyBudgetUsd", "plenty", "operations.monthlyBudgetUsd: write a whole number of US dollars from 1 to 10000000, or none"],
-  ["operations.monthlyBudgetUsd", 0, "operations.monthlyBudgetUsd: write a whole number of US dollars"],
+  ["operations.monthlyBudgetUsd", 0, "operations.monthlyBudgetUsd: write at least 1 US dollars"],
   ["operations.budgetCounts", "everything", "operations.budgetCounts: write environment or account"],
   ["operations.runbook", "http://example.com", "operations.runbook: write the https address of the runbook"],
   ["operations.pager", "x", "operations.pager: no such setting: remove it, or correct its name"],

@@ -3,11 +3,11 @@ import type * as ec2 from "aws-cdk-lib/aws-ec2";
 import * as iam from "aws-cdk-lib/aws-iam";
 import type * as kms from "aws-cdk-lib/aws-kms";
 import * as logs from "aws-cdk-lib/aws-logs";
-import { AwsCustomResource, AwsCustomResourcePolicy, type AwsSdkCall, PhysicalResourceId } from "aws-cdk-lib/custom-resources";
+import { AwsCustomResource, type AwsSdkCall, PhysicalResourceId } from "aws-cdk-lib/custom-resources";
 import { Construct } from "constructs";
 
 import { removable } from "../functions/removable.ts";
-import { acknowledge, skipChecks } from "../suppressions.ts";
+import { skipChecks } from "../suppressions.ts";
 
 /** Properties of {@link ClosedDefaultGroup}. */
 export interface ClosedDefaultGroupProps {
@@ -28,8 +28,21 @@ export class ClosedDefaultGroup extends Construct {
     const group = props.vpc.attrDefaultSecurityGroup;
     const logGroup = new logs.LogGroup(this, "Log", { encryptionKey: props.key, retention: logs.RetentionDays.THREE_MONTHS, removalPolicy: removable });
     skipChecks(logGroup, { id: "CKV_AWS_338", comment: "Written during deployments only: whether a rule was taken out" });
-    const resources = [`arn:aws:ec2:${region}:${account}:security-group/${group}`];
-    const policy = (action: string): iam.PolicyStatement => new iam.PolicyStatement({ actions: [action], resources });
+    const role = new iam.Role(this, "Role", {
+      description: "Takes the rules out of the default security group of the network of clusters",
+      assumedBy: new iam.ServicePrincipal("lambda.amazonaws.com"),
+      inlinePolicies: {
+        close: new iam.PolicyDocument({
+          statements: [
+            new iam.PolicyStatement({
+              sid: "TakeRulesOut", actions: ["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"],
+              resources: [`arn:aws:ec2:${region}:${account}:security-group/${group}`],
+            }),
+            new iam.PolicyStatement({ sid: "WriteOwnLog", actions: ["logs:CreateLogStream", "logs:PutLogEvents"], resources: [logGroup.logGroupArn] }),
+          ],
+        }),
+      },
+    });
     const close = (id: string, action: "revokeSecurityGroupIngress" | "revokeSecurityGroupEgress", rule: Record<string, unknown>): void => {
       const call: AwsSdkCall = {
         service: "EC2",
@@ -44,7 +57,7 @@ export class ClosedDefaultGroup extends Construct {
         onUpdate: call,
         installLatestAwsSdk: false,
         logGroup,
-        policy: AwsCustomResourcePolicy.fromStatements([policy(`ec2:R${action.slice(1)}`)]),
+        role,
       });
     };
     close("Inbound", "revokeSecurityGroupIngress", { UserIdGroupPairs: [{ GroupId: group, UserId: account }] });
@@ -58,10 +71,6 @@ export class ClosedDefaultGroup extends Construct {
     if (helper === undefined) {
       throw new Error(`${this.node.path}: AwsCustomResource created no helper function: check what this version of CDK does`);
     }
-    acknowledge(helper,
-      { id: "AwsSolutions-L1", reason: "Code and runtime are CDK's: it comes with a newer one when aws-cdk-lib is updated" },
-      { id: "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole]",
-        reason: "CDK attaches it to its helper function: it allows writing logs, and nothing else" });
     const once = "Runs during deployments only, called by CloudFormation, which waits for it and reports its failure";
     skipChecks(helper,
       { id: "CKV_AWS_115", comment: once },

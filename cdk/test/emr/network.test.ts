@@ -65,7 +65,8 @@ test("the default security group lets nothing in or out", () => {
   assert.equal(calls.length, 2);
   for (const [action, rule] of [["revokeSecurityGroupIngress", "UserIdGroupPairs"], ["revokeSecurityGroupEgress", "0.0.0.0/0"]] as const) {
     const call = calls.find((one) => one.includes(action));
-    assert.ok(call?.includes("DefaultSecurityGroup") && call.includes(rule), action);
+    assert.ok(call !== undefined, action);
+    assert.ok(call.includes("DefaultSecurityGroup") && call.includes(rule), action);
     assert.ok(call.includes("InvalidPermission.NotFound"), action);
   }
 });

@@ -146,7 +146,7 @@ test("events that terminate and notify cannot handle are kept", () => {
 
 test("a reserved concurrency warns of the quota that it needs", () => {
   const warnings = (environment: "dev" | "prod"): string[] =>
-    Annotations.fromStack(stateless(environment).stack).findWarning("*", Match.stringLikeRegexp("processConcurrency")).map(({ entry }) => String(entry.data));
+    Annotations.fromStack(stateless(environment).stack).findWarning("*", Match.stringLikeRegexp("processConcurrency")).map(({ entry }) => JSON.stringify(entry.data));
   assert.match(warnings("prod").join(), /functions\.processConcurrency: 20 needs a quota of 120 concurrent executions/);
   assert.deepEqual(warnings("dev"), []);
 });

@@ -83,10 +83,15 @@ struct PublishedColumn {
     column_type: String,
 }
 
+impl From<StoredColumn> for PublishedColumn {
+    fn from(StoredColumn { name, column_type }: StoredColumn) -> Self {
+        Self { name, column_type: column_type.to_string() }
+    }
+}
+
 fn published(pipeline: &Pipeline) -> Vec<Published> {
-    let column = |StoredColumn { name, column_type }| PublishedColumn { name, column_type: column_type.to_string() };
     let tables = pipeline.published().into_iter();
-    tables.map(|(table, columns)| Published { table, columns: columns.into_iter().map(column).collect() }).collect()
+    tables.map(|(table, columns)| Published { table, columns: columns.into_iter().map(Into::into).collect() }).collect()
 }
 
 /// The products that are registered, of all pipelines.
