@@ -15,10 +15,7 @@ mod statement;
 
 pub(crate) use self::error::not_portable;
 pub use self::error::{Position, SqlError};
-<<<<<<< ours
 pub use self::mentions::Mentions;
-=======
->>>>>>> theirs
 pub use self::parse::select_all;
 pub(crate) use self::parse::{Limits, parse_query};
 pub(crate) use self::portable::{check_query, is_aggregate};
