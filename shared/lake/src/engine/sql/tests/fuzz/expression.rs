@@ -209,7 +209,10 @@ impl Expressions<'_> {
             6 => {
                 let kind = *self.random.pick(&[Kind::Int, Kind::Decimal(3), Kind::Text, Kind::Day, Kind::Double]);
                 let (a, low, high) = (self.of(kind, below), self.of(kind, 0), self.of(kind, 0));
-                same(self.random.pick_text(&["({} BETWEEN {} AND {})", "({} NOT BETWEEN {} AND {})"]), &[&a, &low, &high])
+                same(
+                    self.random.pick_text(&["({} BETWEEN {} AND {})", "({} NOT BETWEEN {} AND {})"]),
+                    &[&a, &low, &high],
+                )
             }
             7 => {
                 let kind = *self.random.pick(&[Kind::Int, Kind::Decimal(3), Kind::Text]);
