@@ -137,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    fn event(status: &str, more: Value) -> Value {
+    fn event(status: &str, more: &Value) -> Value {
         let mut detail = json!({
             "executionArn": "arn:aws:states:eu-central-1:123456789012:execution:sluice-dev:r1",
             "name": "r1", "status": status, "startDate": 1_767_592_800_000_i64, "stopDate": 1_767_596_400_000_i64,
@@ -201,13 +201,13 @@ mod tests {
             let error = EndedExecution::try_from(event).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         };
-        check(event("RUNNING", json!({})), "'RUNNING' is not an end");
-        check(event("SUCCEEDED", json!({})), "'SUCCEEDED' is not an end");
-        check(event("FAILED", json!({"name": "a b"})), "at `detail.name`");
-        let mut other = event("FAILED", json!({}));
+        check(event("RUNNING", &json!({})), "'RUNNING' is not an end");
+        check(event("SUCCEEDED", &json!({})), "'SUCCEEDED' is not an end");
+        check(event("FAILED", &json!({"name": "a b"})), "at `detail.name`");
+        let mut other = event("FAILED", &json!({}));
         other["source"] = json!("aws.s3");
         check(other, "event 'Step Functions Execution Status Change' of 'aws.s3' does not end a run");
-        let mut empty = event("FAILED", json!({}));
+        let mut empty = event("FAILED", &json!({}));
         empty["detail"] = Value::Null;
         check(empty, "at `detail`");
         check(json!({"source": "aws.states", "detail-type": "x"}), "missing field `time`");

@@ -419,7 +419,7 @@ mod tests {
         let written: Arc<Mutex<Vec<Outcome>>> = Arc::default();
         let events = written.clone();
         let log = AuditLog::new(move |event| events.lock().expect("events").push(event.decision));
-        let router = Router::new().route("/open", get(|| std::future::pending::<&str>()));
+        let router = Router::new().route("/open", get(std::future::pending::<&str>));
         let router = Audited { callers: Callers::of_gateway(), log }.around(router, OPERATIONS);
         let answer = router.oneshot(Request::builder().uri("/open").body(Body::empty()).expect("request"));
         assert!(answer.now_or_never().is_none(), "no answer comes, and the request is dropped");

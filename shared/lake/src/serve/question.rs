@@ -35,6 +35,7 @@ pub struct TableForm {
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[expect(clippy::large_enum_variant, reason = "few exist at a time, and each is moved a few times")]
 pub enum Question {
     /// A page of rows. Every row is on exactly one page of the pages that follow each other, whatever is committed meanwhile, because
     /// all are of one version.
@@ -136,6 +137,7 @@ pub trait Answers: std::fmt::Debug + Send + Sync {
 }
 
 /// A question with its tables opened.
+#[expect(clippy::large_enum_variant, reason = "few exist at a time, and each is moved a few times")]
 enum Opened {
     Page(Governed, RowsQuestion, RowFormat),
     Statement(ProductSql, Vec<(String, Governed)>, RowFormat),

@@ -177,10 +177,13 @@ fn checked([value, reason]: [&Column; 2]) -> PolarsResult<Column> {
     }
 }
 
+/// What a function makes of its arguments.
+type Computation<A, R> = Arc<dyn Fn(&[A]) -> PolarsResult<R> + Send + Sync>;
+
 /// A function of ours: the type of its result by those of its arguments, and its result.
 struct Definition {
-    dtype: Arc<dyn Fn(&[DataType]) -> PolarsResult<DataType> + Send + Sync>,
-    compute: Arc<dyn Fn(&[Column]) -> PolarsResult<Column> + Send + Sync>,
+    dtype: Computation<DataType, DataType>,
+    compute: Computation<Column, Column>,
 }
 
 fn defined(

@@ -1,6 +1,7 @@
 use super::*;
 
 /// The bounds of a column that holds nothing but these two values, in any order of its row groups.
+#[expect(clippy::needless_pass_by_value, reason = "the cases below are read more easily")]
 fn bounds(low: Stored, high: Stored, column_type: ColumnType) -> (String, String) {
     let shown = |bound: Option<String>| bound.unwrap_or_else(|| "none".to_owned());
     (shown(lower(&low, &column_type)), shown(upper(&high, &column_type)))

@@ -4,10 +4,9 @@ use super::draw::{Kind, Random, SCHEMAS};
 use super::duckdb::{Sql, apart, listed, same};
 use super::expression::{Atom, Expressions, KINDS};
 
-/// A statement and the kinds of its columns, which are called `x0`, `x1`, …
+/// A statement, whose columns are called `x0`, `x1`, …
 pub(super) struct Statement {
     pub(super) sql: Sql,
-    pub(super) kinds: Vec<Kind>,
 }
 
 pub(super) struct Statements<'a> {
@@ -39,7 +38,7 @@ impl<'a> Statements<'a> {
                 let body = self.select(&columns, 2);
                 self.ctes.clear();
                 let name = same(&name, &[]);
-                Statement { sql: same("WITH {} AS ({}) {}", &[&name, &cte, &body]), kinds: columns }
+                Statement { sql: same("WITH {} AS ({}) {}", &[&name, &cte, &body]) }
             }
             1 => {
                 let columns = self.kinds();
@@ -49,11 +48,11 @@ impl<'a> Statements<'a> {
                 if self.random.happens(25) {
                     sql = same("{} UNION ALL {}", &[&sql, &self.select(&columns, 1)]);
                 }
-                Statement { sql, kinds: columns }
+                Statement { sql }
             }
             _ => {
                 let columns = self.kinds();
-                Statement { sql: self.select(&columns, 3), kinds: columns }
+                Statement { sql: self.select(&columns, 3) }
             }
         }
     }
