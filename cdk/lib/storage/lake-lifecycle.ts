@@ -16,7 +16,7 @@ const DAYS_PER_YEAR = 366;
 /** Days after which answers that were too large for a response expire: their addresses are valid for 15 minutes. */
 const ANSWER_DAYS = 1;
 /** Days after which copies for some callers expire: they are created again when needed. */
-const COPY_DAYS = 7;
+const COPY_DAYS = 1;
 /** Days after which answers of Athena expire. */
 const ATHENA_DAYS = 7;
 /** Years for which raw deliveries are kept, and days for which documents of runs are, unless the settings say otherwise. */

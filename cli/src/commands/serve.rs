@@ -202,6 +202,7 @@ pub(crate) fn start_log() {
 }
 
 #[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 

@@ -151,14 +151,14 @@ mod tests {
         })
     }
 
-    fn ended(status: &str, more: Value) -> EndedExecution {
+    fn ended(status: &str, more: &Value) -> EndedExecution {
         event(status, more).try_into().unwrap()
     }
 
     #[test]
     fn every_input_of_an_execution_names_its_run() {
         let check = |input: Value, run_id: &str, pipeline: Option<&str>| {
-            let run = ended("FAILED", json!({"input": input})).run(&"s3://lake/prod".parse().unwrap());
+            let run = ended("FAILED", &json!({"input": input})).run(&"s3://lake/prod".parse().unwrap());
             let found = (run.run_id.as_str(), run.pipeline.as_ref().map(|name| name.as_str()));
             assert_eq!(found, (run_id, pipeline), "{input}");
         };
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn the_error_is_the_events_or_that_of_the_status() {
         let check = |status: &str, more: Value, error: &str, cause: &str| {
-            let ended = ended(status, more);
+            let ended = ended(status, &more);
             assert_eq!((ended.error().error.as_str(), ended.error().cause.as_str()), (error, cause));
         };
         let wrapped = "{\"errorMessage\": \"no such column\", \"errorType\": \"ContractViolation\"}";
@@ -190,9 +190,9 @@ mod tests {
         check("TIMED_OUT", json!({}), "States.Timeout", "the execution took longer than the state machine allows");
         check("ABORTED", json!({}), "Stopped", "the execution was stopped");
         check("ABORTED", json!({"cause": "stopped by ann"}), "Stopped", "stopped by ann");
-        let at = ended("FAILED", json!({})).ended_at();
+        let at = ended("FAILED", &json!({})).ended_at();
         assert_eq!(at, Some("2026-01-05T07:00:00Z".parse().unwrap()));
-        assert_eq!(ended("FAILED", json!({"stopDate": null})).ended_at(), None);
+        assert_eq!(ended("FAILED", &json!({"stopDate": null})).ended_at(), None);
     }
 
     #[test]

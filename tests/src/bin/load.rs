@@ -119,8 +119,10 @@ fn run(options: &Options) -> Result<serde_json::Value, Box<dyn std::error::Error
         for caller in attackers {
             attacked.add(caller.await?);
         }
-        if options.attackers > 0 {
-            report["attackers"] = reported(attacked, began.elapsed(), options.attackers);
+        if options.attackers > 0
+            && let Some(report) = report.as_object_mut()
+        {
+            report.insert("attackers".to_owned(), reported(attacked, began.elapsed(), options.attackers));
         }
         Ok(report)
     })

@@ -231,17 +231,17 @@ fn faults_of_files() -> Vec<Fault> {
         instead("link to itself", Named::PassedBy("cannot be read"), |path| link("bad.csv", path)),
         instead("link to its own folder", Named::PassedBy("a folder that it is in itself"), |path| link(".", path)),
         instead("socket", Named::PassedBy("neither a file nor a folder"), |path| {
-            drop(UnixListener::bind(path).unwrap())
+            drop(UnixListener::bind(path).unwrap());
         }),
         instead("pipe", Named::PassedBy("neither a file nor a folder"), |path| {
             assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
         }),
         // The first bytes of the memory of a process belong to nobody.
         instead("file that fails when it is read", Named::PassedBy("cannot be read"), |path| {
-            link("/proc/self/mem", path)
+            link("/proc/self/mem", path);
         }),
     ];
-    let denied = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0)).unwrap();
+    let denied = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o0)).unwrap();
     if may_read_all() {
         sluice_tests::skip("bad_input::never_stuck: permission denied", "root may read every file");
     } else {
@@ -255,7 +255,7 @@ fn may_read_all() -> bool {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a");
     fs::write(&path, "a").unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
     fs::read(&path).is_ok()
 }
 

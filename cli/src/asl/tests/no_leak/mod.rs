@@ -258,7 +258,7 @@ fn a_hole_in_the_definition_is_found() {
             states[task].as_object_mut().unwrap().remove("Catch");
         });
         check(&format!("{task} past terminate"), &|states| {
-            states[task]["Catch"][0]["Next"] = json!("ReplanAfterFailure")
+            states[task]["Catch"][0]["Next"] = json!("ReplanAfterFailure");
         });
         check(&format!("{task} with a Catch of one error"), &|states| {
             states[task]["Catch"][0]["ErrorEquals"] = json!(["ClusterFailed"]);
