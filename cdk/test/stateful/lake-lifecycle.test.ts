@@ -20,7 +20,7 @@ test("documents, answers and copies expire, below the lake's prefix", () => {
   assert.deepEqual([rule("runs-expire").prefix, days("runs-expire")], ["team/lake/runs/", [100, 30]]);
   assert.deepEqual([rule("requests-expire").prefix, days("requests-expire")], ["team/lake/requests/", [100, 30]]);
   assert.deepEqual([rule("answers-expire").prefix, days("answers-expire")], ["team/lake/answers/", [1, 1]]);
-  assert.deepEqual([rule("copies-expire").prefix, days("copies-expire")], ["team/lake/copies/", [7, 1]]);
+  assert.deepEqual([rule("copies-expire").prefix, days("copies-expire")], ["team/lake/copies/", [1, 1]]);
   assert.deepEqual([rule("athena-answers-expire").prefix, days("athena-answers-expire")], ["team/lake/athena/", [7, 1]]);
   assert.deepEqual([rule("cluster-logs-expire").prefix, days("cluster-logs-expire")], ["team/lake/emr-logs/", [90, 1]]);
 });

@@ -72,9 +72,9 @@ schema:
       - { name: bonus, logicalType: integer }
     quality:
       - { id: many, metric: rowCount, mustBeGreaterThan: 0 }
-      - { id: top, type: sql, query: SELECT MAX(t.salary) FROM {object} AS t, mustBeLessThan: 9 }
-      - { id: no_gift, type: sql, query: SELECT COUNT(*) FROM {object} WHERE bonus > salary, mustBe: 0 }
-      - { id: every, type: sql, query: SELECT COUNT(*) FROM (SELECT * FROM {object}) AS x, mustBeLessThan: 9 }
+      - { id: top, type: sql, query: 'SELECT MAX(t.salary) FROM {object} AS t', mustBeLessThan: 9 }
+      - { id: no_gift, type: sql, query: 'SELECT COUNT(*) FROM {object} WHERE bonus > salary', mustBe: 0 }
+      - { id: every, type: sql, query: 'SELECT COUNT(*) FROM (SELECT * FROM {object}) AS x', mustBeLessThan: 9 }
 ";
 
     #[test]

@@ -131,17 +131,19 @@ fn parser(text: &str, limits: Limits) -> Result<Parser<'static>, SqlError> {
     Ok(Parser::new(&GenericDialect {}).with_tokens_with_locations(tokens))
 }
 
-/// How many brackets are inside each other. Those of `ARRAY<…>` and `STRUCT<…>` count as never closed, since the parser
-/// follows them without a limit of its own.
+/// How many brackets are inside each other. Those of `ARRAY<…>` and `STRUCT<…>` and the pairs of `INT[][]` count as never
+/// closed: each is a level of a type, for which the parser has no limit of its own.
 fn brackets<'a>(tokens: impl Iterator<Item = &'a Token>) -> usize {
-    let (mut open, mut most, mut of_type) = (0_usize, 0_usize, false);
+    let (mut open, mut most, mut of_type, mut opened) = (0_usize, 0_usize, false, false);
     for token in tokens {
         match token {
             Token::LParen | Token::LBracket | Token::LBrace => open += 1,
+            Token::RBracket if opened => {}
             Token::RParen | Token::RBracket | Token::RBrace => open = open.saturating_sub(1),
             Token::Lt if of_type => open += 1,
             _ => {}
         }
+        opened = matches!(token, Token::LBracket);
         of_type = matches!(token, Token::Word(word) if matches!(word.keyword, Keyword::ARRAY | Keyword::STRUCT));
         most = most.max(open);
     }

@@ -12,6 +12,7 @@ mod conform;
 mod conversion;
 mod dialect;
 mod failing;
+mod frame;
 mod functions;
 mod group;
 mod items;

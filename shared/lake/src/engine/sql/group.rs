@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{Expr, VisitMut, VisitorMut};
 
-use super::plan::refused;
+use super::frame::refused;
 use super::scope::column;
 use crate::engine::EngineError;
 

@@ -6,7 +6,7 @@ use sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, SelectItem, SelectItemQualifiedWildcardKind,
 };
 
-use super::plan::refused;
+use super::frame::refused;
 use super::scope::{Column, Scope, column};
 use crate::engine::EngineError;
 

@@ -11,8 +11,8 @@ use polars::prelude::{
 use sqlparser::ast::{BinaryOperator, Expr, JoinConstraint, JoinOperator, ObjectName};
 
 use super::dialect::without_room;
+use super::frame::{columns_of, extended, filtered, names, refused, uncounted};
 use super::numbers::MAX_DIGITS;
-use super::plan::{columns_of, extended, filtered, names, refused, uncounted};
 use super::scope::{self, Scope, column};
 use crate::engine::EngineError;
 

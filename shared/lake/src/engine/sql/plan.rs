@@ -4,11 +4,10 @@
 //! own. Everything that comes before that is planned here: what names stand for, CTEs, subqueries, joins (`join`), groups
 //! with HAVING (`group`) and the operands of set operations.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use polars::prelude::{AllowedOptimizations, DataType, Expr as Column, LazyFrame, PlSmallStr, PolarsError, col};
+use polars::prelude::{DataType, Expr as Column, LazyFrame, PlSmallStr, col};
 use polars::sql::SQLContext;
 use sluice_core::sql::select_all;
 use sqlparser::ast::{
@@ -16,6 +15,7 @@ use sqlparser::ast::{
     TableAlias, TableFactor, TableWithJoins,
 };
 
+use super::frame::{ROWS, columns_of, extended, filtered, names, refused, run, uncounted};
 use super::functions::Functions;
 use super::group::{Groups, has_aggregates};
 use super::items::{Item, items};
@@ -23,9 +23,6 @@ use super::join::{Kept, Rows, by_condition, conjunction, conjuncts, joined, key,
 use super::numbers::MAX_DIGITS;
 use super::scope::{Scope, column};
 use crate::engine::EngineError;
-
-/// The table that a text for Polars reads.
-const ROWS: &str = "rows";
 
 /// Plans a query over these tables.
 ///
@@ -50,70 +47,6 @@ pub(super) fn projection(expression: Expr, name: &str, table: &str) -> Result<Qu
     Ok(query)
 }
 
-/// A statement that does not fit its tables.
-pub(super) fn refused(message: String) -> EngineError {
-    PolarsError::SQLInterface(message.into()).into()
-}
-
-/// The rows of a frame for which the condition holds; all of them without one.
-///
-/// # Errors
-/// As [`plan`].
-pub(super) fn filtered(frame: LazyFrame, condition: Option<Expr>) -> Result<LazyFrame, EngineError> {
-    match condition {
-        // In parentheses: Polars decides equalities of two literals by their text.
-        Some(condition) => run(frame, &format!("SELECT * FROM {ROWS} WHERE ({condition})")),
-        None => Ok(frame),
-    }
-}
-
-/// The frame with these expressions over its columns as further columns.
-///
-/// # Errors
-/// As [`plan`].
-pub(super) fn extended(frame: LazyFrame, computed: &[(Expr, String)]) -> Result<LazyFrame, EngineError> {
-    if computed.is_empty() {
-        return Ok(frame);
-    }
-    let items = computed.iter().map(|(expr, name)| format!(", {expr} AS {}", column(name)));
-    run(frame, &format!("SELECT *{} FROM {ROWS}", items.collect::<String>()))
-}
-
-/// The names of the columns of a frame.
-///
-/// # Errors
-/// As [`plan`].
-pub(super) fn names(frame: &mut LazyFrame) -> Result<Vec<String>, EngineError> {
-    Ok(frame.collect_schema()?.iter_names().map(ToString::to_string).collect())
-}
-
-/// The columns that a resolved expression reads.
-pub(super) fn columns_of(expr: &Expr) -> BTreeSet<String> {
-    let mut columns = BTreeSet::new();
-    let _: ControlFlow<()> = sqlparser::ast::visit_expressions(expr, |inner| {
-        if let Expr::Identifier(ident) = inner {
-            columns.insert(ident.value.clone());
-        }
-        ControlFlow::Continue(())
-    });
-    columns
-}
-
-fn run(frame: LazyFrame, sql: &str) -> Result<LazyFrame, EngineError> {
-    let mut context = SQLContext::new().with_function_registry(Arc::new(Functions));
-    context.register(ROWS, frame);
-    context.execute(sql).map_err(|error| {
-        // Sums and texts put together are functions of functions to Polars, whose parser follows some 45.
-        if error.to_string().contains("recursion limit") {
-            refused(
-                "more operations inside each other than the engine follows: compute a part in a subquery".to_owned(),
-            )
-        } else {
-            error.into()
-        }
-    })
-}
-
 /// The plan without joins by inequality, on which this build of Polars' streaming engine panics.
 ///
 /// Polars makes them when it pushes a condition into a cross join, as which every join without an equality is planned.
@@ -122,16 +55,6 @@ fn without_range_joins(planned: LazyFrame) -> Result<LazyFrame, EngineError> {
     let is_range = |line: &str| line.starts_with("IEJOIN JOIN") || line.starts_with("RANGE JOIN");
     let pushes = !plan.lines().any(|line| is_range(line.trim_start()));
     Ok(planned.with_predicate_pushdown(pushes))
-}
-
-/// The rows of a union, which are not counted by adding up the counts of its parts: this build of Polars adds them up in a type that it
-/// has not.
-pub(super) fn uncounted(union: LazyFrame) -> LazyFrame {
-    let allowed = AllowedOptimizations::PROJECTION_PUSHDOWN
-        | AllowedOptimizations::PREDICATE_PUSHDOWN
-        | AllowedOptimizations::SLICE_PUSHDOWN
-        | AllowedOptimizations::STREAMING;
-    union.map(Ok, allowed, None, Some("union"))
 }
 
 struct Planner {
@@ -232,6 +155,13 @@ impl Planner {
             return Err(refused("HAVING without groups: use WHERE".to_owned()));
         }
 
+        // Of constants alone Polars makes one row, whatever the number of rows that they are selected for.
+        if items.iter().all(|item| columns_of(&item.expr).is_empty())
+            && let Some(first) = items.first_mut()
+        {
+            let constant = "_constant".to_owned();
+            frame = extended(frame, &[(std::mem::replace(&mut first.expr, column(&constant)), constant)])?;
+        }
         let mut statement = select_all(ROWS)?;
         (statement.order_by, statement.limit_clause) = (order_by, limit);
         if let SetExpr::Select(selected) = statement.body.as_mut() {

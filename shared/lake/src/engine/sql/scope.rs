@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{Expr, Ident, VisitMut, VisitorMut};
 
-use super::plan::refused;
+use super::frame::refused;
 use crate::engine::EngineError;
 
 /// A column under the name that SQL has for it, and the one that it has in the frame of all tables.
