@@ -185,7 +185,7 @@ impl Ended {
         }
     }
 
-    /// The warning rules that were broken, with an empty line behind; nothing when there are none.
+    /// The warning rules that were broken, with an empty line behind; nothing without one.
     fn warnings_text(&self) -> String {
         if self.warnings.is_empty() { String::new() } else { format!("{}\n\n", rules_text("warning", &self.warnings)) }
     }

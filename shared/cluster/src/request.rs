@@ -267,7 +267,7 @@ fn configurations() -> Vec<Configuration> {
         Configuration { classification: "delta-defaults", properties: properties(&[("delta.enabled", "true")]) },
         Configuration { classification: "spark-defaults", properties: spark },
         // An application dies with its master. EMR labels the nodes of the core fleet, which are On-Demand, and since
-        // release 6.0 starts masters there only when it is told so.
+        // release 6.0 starts masters there only when it is configured to.
         Configuration {
             classification: "yarn-site",
             properties: properties(&[

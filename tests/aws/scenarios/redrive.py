@@ -53,7 +53,7 @@ def redriven_from(state: str, world: World, tally: Tally) -> None:
             not world.machines.redrive(running),
             "the emulator can redrive executions now: use it here instead of a state machine that begins elsewhere",
         )
-        # The tables are there when only the announcement was lost, and then the rule makes it.
+        # The tables exist when only the announcement was lost, and then the rule makes it.
         reported(world, deployment, ended, "published" if state == "NotifyPublished" else "failed")
         deployment.redriven(ended).expect("Published")
         report = deployment.bucket.json(f"runs/retail/{ended.name}/report.json")

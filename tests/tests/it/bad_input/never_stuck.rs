@@ -76,9 +76,7 @@ fn orders(format: &str) -> Lab {
     let contracts =
         [("orders", contract("orders", &columns, &[])), ("totals", contract("totals", &TOTAL_COLUMNS, &[]))];
     let spec = ORDERS.replace("format: csv", &format!("format: {format}"));
-    // The share of bad rows is not what is tested.
-    let gate = "mode: append\n    gate: { quarantined_percent_below: 100 }\n";
-    lab(&spec.replace("mode: append\n", gate), &contracts)
+    lab(&spec, &contracts)
 }
 
 /// One run as the state machine makes it, with the fault at its moment.

@@ -336,24 +336,24 @@ fn a_broken_key_or_error_rule_of_the_table_rejects_the_run() {
         &["name: k, logicalType: integer, unique: true", v],
         &[],
         "k,v\n1,a\n1,b\n2,c\n2,d\n2,e\n,f\n,g\n",
-        &[("k.unique", "2", "= 0")],
+        &[("k.unique", "5", "= 0")],
     );
     let keys = [
         "name: k, logicalType: integer, primaryKey: true, primaryKeyPosition: 1",
         "name: v, logicalType: string, primaryKey: true, primaryKeyPosition: 2",
     ];
-    check(&keys, &[], "k,v\n1,a\n1,b\n2,a\n1,a\n", &[("primary_key", "1", "= 0")]);
+    check(&keys, &[], "k,v\n1,a\n1,b\n2,a\n1,a\n", &[("primary_key", "2", "= 0")]);
     check(
         &["name: k, logicalType: number, physicalType: 'DECIMAL(10,2)', unique: true", v],
         &[],
         "k,v\n1.50,a\n1.5,b\n",
-        &[("k.unique", "1", "= 0")],
+        &[("k.unique", "2", "= 0")],
     );
     check(
         &["name: k, logicalType: date, unique: true", v],
         &[],
         "k,v\n2026-01-01,a\n2026-01-01,b\n",
-        &[("k.unique", "1", "= 0")],
+        &[("k.unique", "2", "= 0")],
     );
     check(&[k, v], &["id: some, metric: rowCount, mustBeGreaterThan: 2"], "k,v\n1,a\n1,b\n", &[("some", "2", "> 2")]);
     check(
