@@ -14,7 +14,7 @@ use super::numbers::{
     Whole, magnitude, magnitude_type, roomy, roomy_type, rounded, rounded_type, sign, sign_type, total, total_type,
     whole, whole_type, widened, widened_type,
 };
-use super::text::{End, end, part, replaced, text_type};
+use super::text::{End, Trimmed, end, part, replaced, text_type, trimmed};
 
 /// Name of the exact sum; `dialect` writes it for `+`.
 pub(super) const SUM: &str = "exact_sum";
@@ -40,14 +40,22 @@ pub(super) const DAY: &str = "to_day";
 pub(super) const INSTANT: &str = "to_instant";
 /// Name of the part of a text; `dialect` writes it for `SUBSTR`.
 pub(super) const PART: &str = "text_part";
+/// Name of `TRIM`, which the parser has a form of its own for.
+pub(super) const TRIM: &str = "text_trim";
+/// Name of `LTRIM`.
+pub(super) const TRIM_LEFT: &str = "text_trim_left";
+/// Name of `RTRIM`.
+pub(super) const TRIM_RIGHT: &str = "text_trim_right";
 /// Functions of the subset with another meaning in Polars, each with its name here.
 pub(super) const RENAMED: &[(&str, &str)] = &[
     ("abs", "exact_abs"),
     ("ceil", CEIL),
     ("floor", FLOOR),
     ("left", "text_left"),
+    ("ltrim", TRIM_LEFT),
     ("replace", "text_replace"),
     ("right", "text_right"),
+    ("rtrim", TRIM_RIGHT),
     ("sign", "exact_sign"),
 ];
 /// Name of `CEIL`, which the parser has a form of its own for.
@@ -107,6 +115,9 @@ fn function(name: &str) -> Option<UserDefinedFunction> {
         "exact_sign" => elementwise(name, sign_type, |columns| sign(one(columns)?)),
         "text_left" => elementwise(name, |types| text_type(types, 1), |columns| end(two(columns)?, End::Left)),
         "text_right" => elementwise(name, |types| text_type(types, 1), |columns| end(two(columns)?, End::Right)),
+        TRIM => elementwise(name, |types| text_type(types, 1), |columns| trimmed(one(columns)?, Trimmed::Both)),
+        TRIM_LEFT => elementwise(name, |types| text_type(types, 1), |columns| trimmed(one(columns)?, Trimmed::Left)),
+        TRIM_RIGHT => elementwise(name, |types| text_type(types, 1), |columns| trimmed(one(columns)?, Trimmed::Right)),
         PART => elementwise(name, |types| text_type(types, 1), part),
         "text_replace" => elementwise(name, |types| text_type(types, 3), replaced),
         _ => return None,

@@ -1,4 +1,6 @@
 mod engines;
+mod groups;
+mod joins;
 mod values;
 
 use std::collections::BTreeMap;
