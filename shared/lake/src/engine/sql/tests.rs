@@ -1,4 +1,5 @@
 mod engines;
+mod fuzz;
 mod groups;
 mod joins;
 mod values;
