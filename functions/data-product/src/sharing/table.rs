@@ -20,6 +20,9 @@ use crate::refusal::Refusals;
 use crate::{Access, App, Caller, ProductsApi};
 use sluice_core::pruning::{Condition, FileFacts};
 
+/// Most hints of a question that are read: each is compared with every file.
+const MAX_HINTS: usize = 32;
+
 /// Which table: share, schema and table of the path.
 pub(super) type TablePath = Path<(String, String, String)>;
 
@@ -264,8 +267,8 @@ impl FilesQuery {
 
     /// The files that may hold what is asked for.
     fn chosen(&self, columns: &[sluice_core::columns::StoredColumn], files: Vec<SharedFile>) -> Vec<SharedFile> {
-        // A hint that is not understood leaves out nothing.
-        let sql = self.predicate_hints.iter().flatten().map(|hint| Condition::of_sql(hint, columns));
+        // A hint that is not understood leaves out nothing, and neither does one beyond the limit.
+        let sql = self.predicate_hints.iter().flatten().take(MAX_HINTS).map(|hint| Condition::of_sql(hint, columns));
         let json = self.json_predicate_hints.iter();
         let json = json.map(|hint| Condition::of_json(hint, columns).unwrap_or(Condition::Unknown));
         let conditions: Vec<Condition> = sql.chain(json).collect();

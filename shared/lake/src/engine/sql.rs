@@ -1,8 +1,9 @@
 //! The portable SQL subset on Polars.
 //!
-//! Polars SQL is taken as it is where it means what the subset promises; where it does not, the statement is rewritten
-//! on its way in (see `dialect`): exact decimal literals and products, `ROUND` and `CAST` half away from zero, sums
-//! that do not wrap. Tables are registered under the one-word names of [`sluice_core::sql::engine_name`].
+//! Polars SQL evaluates expressions over one table, and is taken as it is where it means what the subset promises; where
+//! it does not, the statement is rewritten on its way in (see `dialect`): exact decimal literals and products, `ROUND` and
+//! `CAST` half away from zero, sums that do not wrap. Names, joins, groups and subqueries are planned here (see `plan`).
+//! Tables have the one-word names of [`sluice_core::sql::engine_name`].
 
 mod arguments;
 mod arithmetic;
@@ -11,9 +12,14 @@ mod conform;
 mod conversion;
 mod dialect;
 mod failing;
+mod frame;
 mod functions;
+mod group;
+mod items;
+mod join;
 mod numbers;
 mod plan;
+mod scope;
 mod text;
 
 use polars::prelude::{DataFrame, DataType, DslPlan, Expr, IntoLazy, LazyFrame, PlSmallStr, Schema};

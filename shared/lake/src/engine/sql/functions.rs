@@ -16,7 +16,7 @@ use super::numbers::{
     Whole, magnitude, magnitude_type, roomy, roomy_type, rounded, rounded_type, sign, sign_type, total, total_type,
     whole, whole_type, widened, widened_type,
 };
-use super::text::{End, end, part, replaced, text_type};
+use super::text::{End, Trimmed, end, part, replaced, text_type, trimmed};
 
 /// Name of the exact sum; `dialect` writes it for `+`.
 pub(super) const SUM: &str = "exact_sum";
@@ -42,14 +42,22 @@ pub(super) const DAY: &str = "to_day";
 pub(super) const INSTANT: &str = "to_instant";
 /// Name of the part of a text; `dialect` writes it for `SUBSTR`.
 pub(super) const PART: &str = "text_part";
+/// Name of `TRIM`, which the parser has a form of its own for.
+pub(super) const TRIM: &str = "text_trim";
+/// Name of `LTRIM`.
+pub(super) const TRIM_LEFT: &str = "text_trim_left";
+/// Name of `RTRIM`.
+pub(super) const TRIM_RIGHT: &str = "text_trim_right";
 /// Functions of the subset with another meaning in Polars, each with its name here.
 pub(super) const RENAMED: &[(&str, &str)] = &[
     ("abs", "exact_abs"),
     ("ceil", CEIL),
     ("floor", FLOOR),
     ("left", "text_left"),
+    ("ltrim", TRIM_LEFT),
     ("replace", "text_replace"),
     ("right", "text_right"),
+    ("rtrim", TRIM_RIGHT),
     ("sign", "exact_sign"),
 ];
 /// Name of `CEIL`, which the parser has a form of its own for.
@@ -63,6 +71,8 @@ const LENIENT: &str = "try_";
 const REASON: &str = "why_";
 /// Name of the function that gives its first argument, or fails with its second where that is not null.
 pub(super) const CHECKED: &str = "checked_value";
+/// Functions that have a result for all values of their types.
+const NEVER_FAIL: &[&str] = &[ROOM, TRIM, TRIM_LEFT, TRIM_RIGHT, "exact_sign", "text_replace"];
 /// Longest reason shown, in characters.
 const MOST_REASON_CHARACTERS: usize = 200;
 
@@ -91,7 +101,8 @@ pub(super) fn lenient(name: &str) -> Option<String> {
 
 /// The name of the function that says why this one fails; `None` for a function that never does, or is not ours.
 pub(super) fn reason(name: &str) -> Option<String> {
-    (name != ROOM).then(|| definition(name)).flatten().map(|_| format!("{REASON}{name}"))
+    let fails = !NEVER_FAIL.contains(&name) && definition(name).is_some();
+    fails.then(|| format!("{REASON}{name}"))
 }
 
 fn function(name: &str) -> Option<UserDefinedFunction> {
@@ -166,10 +177,13 @@ fn checked([value, reason]: [&Column; 2]) -> PolarsResult<Column> {
     }
 }
 
+/// What a function makes of its arguments.
+type Computation<A, R> = Arc<dyn Fn(&[A]) -> PolarsResult<R> + Send + Sync>;
+
 /// A function of ours: the type of its result by those of its arguments, and its result.
 struct Definition {
-    dtype: Arc<dyn Fn(&[DataType]) -> PolarsResult<DataType> + Send + Sync>,
-    compute: Arc<dyn Fn(&[Column]) -> PolarsResult<Column> + Send + Sync>,
+    dtype: Computation<DataType, DataType>,
+    compute: Computation<Column, Column>,
 }
 
 fn defined(
@@ -214,6 +228,9 @@ fn definition(name: &str) -> Option<Definition> {
         "exact_sign" => defined(sign_type, |columns| sign(one(columns)?)),
         "text_left" => defined(|types| text_type(types, 1), |columns| end(two(columns)?, End::Left)),
         "text_right" => defined(|types| text_type(types, 1), |columns| end(two(columns)?, End::Right)),
+        TRIM => defined(|types| text_type(types, 1), |columns| trimmed(one(columns)?, Trimmed::Both)),
+        TRIM_LEFT => defined(|types| text_type(types, 1), |columns| trimmed(one(columns)?, Trimmed::Left)),
+        TRIM_RIGHT => defined(|types| text_type(types, 1), |columns| trimmed(one(columns)?, Trimmed::Right)),
         PART => defined(|types| text_type(types, 1), part),
         "text_replace" => defined(|types| text_type(types, 3), replaced),
         _ => return None,

@@ -1,5 +1,8 @@
 mod engines;
 mod failing;
+mod fuzz;
+mod groups;
+mod joins;
 mod values;
 
 use std::collections::BTreeMap;

@@ -76,7 +76,7 @@ fn branches_that_are_not_taken_do_not_fail() {
     check("CASE WHEN id = 2 THEN n / d ELSE 0.5e0 END", [Some("0.5"), None, Some("0.5"), Some("0.5")], taken);
     check(
         "CASE WHEN CAST(t AS INT) = 12 THEN 1 ELSE 2 END",
-        [Some("1"), None, Some("2"), None],
+        [Some("1"), Some("2"), Some("2"), Some("2")],
         [None, Some("'abc'"), None, Some("'7.5'")],
     );
 }
