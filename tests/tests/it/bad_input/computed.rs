@@ -33,7 +33,10 @@ fn quarantined(sql: &str, quality: &[&str], parts: &str) -> (Vec<String>, usize)
     let run = lab.run().expect(Outcome::Published);
     let silver = rows(&lab, SILVER, &["id"]).len();
     assert!(!rows(&lab, GOLD, &["name"]).is_empty(), "{run}");
-    (rows(&lab, QUARANTINE, &["_source_row", "_broken_rules"]), silver)
+    let is_quarantined = lab.tables().keys().any(|table| table.to_string() == QUARANTINE);
+    let quarantined =
+        if is_quarantined { rows(&lab, QUARANTINE, &["_source_row", "_broken_rules"]) } else { Vec::new() };
+    (quarantined, silver)
 }
 
 #[test]
@@ -43,7 +46,7 @@ fn a_value_that_cannot_be_computed_costs_its_row() {
         let (quarantined, silver) = quarantined(&sql, &[], parts);
         assert_eq!(silver, 9, "{amount} of {parts}");
         let [row] = quarantined.as_slice() else { panic!("{amount} of {parts}: {quarantined:?}") };
-        let start = "10|[{\"column\":\"amount\",\"rule\":\"amount.computed\",\"value\":\"";
+        let start = "10|[{\"rule\":\"amount.computed\",\"column\":\"amount\",\"value\":\"";
         assert!(row.starts_with(start) && row.contains(reason), "{amount} of {parts}: {row}");
     };
     check("CAST(parts AS DECIMAL(6,2))", "NA", "'NA'");
@@ -70,6 +73,6 @@ fn a_rule_that_cannot_be_computed_is_broken() {
     let sql = "SELECT id, name, parts, 1.00 AS amount FROM bronze";
     let rule = "id: positive_parts, type: sql, query: 'SELECT COUNT(*) FROM {object} WHERE CAST(parts AS INT) <= 0', mustBe: 0";
     let (quarantined, silver) = quarantined(sql, &[rule], "NA");
-    let broken = "10|[{\"column\":null,\"rule\":\"positive_parts\",\"value\":\"CAST: 'NA' is no i32\"}]";
+    let broken = "10|[{\"rule\":\"positive_parts\",\"column\":null,\"value\":\"CAST: 'NA' is no i32\"}]";
     assert_eq!((quarantined, silver), (vec![broken.to_owned()], 9));
 }

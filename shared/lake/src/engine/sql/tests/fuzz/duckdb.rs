@@ -58,7 +58,7 @@ pub(super) fn of_whole(function: &str, a: &Sql) -> Sql {
     apart(&format!("{function}({{}})"), &format!("{function}(CAST({{}} AS BIGINT))"), &[a])
 }
 
-/// TRIM and its kin take blanks; DuckDB takes every space separator of Unicode where it is not told what to take.
+/// TRIM and its kin take blanks; DuckDB without a second argument takes every space separator of Unicode.
 pub(super) fn trimmed(function: &str, a: &Sql) -> Sql {
     apart(&format!("{function}({{}})"), &format!("{function}({{}}, ' ')"), &[a])
 }
@@ -68,7 +68,7 @@ pub(super) fn cut_off(a: &Sql) -> Sql {
     apart("CAST({} AS BIGINT)", "CAST(trunc({}) AS BIGINT)", &[a])
 }
 
-/// A negative number of characters is none; DuckDB leaves out as many from the other end.
+/// A negative number of characters gives an empty text; DuckDB leaves out as many from the other end.
 pub(super) fn end(function: &str, a: &Sql, count: &Sql) -> Sql {
     let theirs = same("CASE WHEN {} < 0 THEN 0 ELSE {} END", &[count, count]).theirs;
     same(&format!("{function}({{}}, {{}})"), &[a, &Sql { ours: count.ours.clone(), theirs }])

@@ -49,7 +49,7 @@ impl Expressions<'_> {
         }
     }
 
-    /// A column, or a literal where there is none of the kind, or now and then.
+    /// A column, or a literal where no column is of the kind, or now and then.
     fn leaf(&mut self, kind: Kind) -> Sql {
         let fitting: Vec<&Atom> = self.atoms.iter().filter(|atom| atom.kind == kind).collect();
         if !fitting.is_empty() && !self.random.happens(15) {

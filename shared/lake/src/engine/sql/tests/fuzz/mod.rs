@@ -62,7 +62,7 @@ impl Judge {
         Some(Self { process, asked, answers })
     }
 
-    /// The rows of each statement, or why there are none.
+    /// The rows of each statement, or why it has no answer.
     fn answer(&mut self, tables: &[Table], statements: &[String]) -> Vec<Result<Vec<Vec<Option<String>>>, String>> {
         let tables: Vec<Value> = tables.iter().map(Table::json).collect();
         writeln!(self.asked, "{}", json!({ "tables": tables, "statements": statements })).unwrap();
