@@ -78,8 +78,12 @@ fn questions_whose_callers_are_gone_leave_their_places() {
     let shop = Shop::new();
     let token = shop.token("analyst");
     let attacks: Vec<TcpStream> = (0..HALF).map(|_| sent(&shop, &token, &endless())).collect();
-    let mut waiting = sent(&shop, &token, &format!("SELECT COUNT(*) AS n FROM {PORT}"));
-    assert_eq!(answer(&mut waiting, Duration::from_secs(2)), None, "the places were not taken");
+    // It may come before the last attack does; then the next one does not.
+    let count = |_| {
+        let mut stream = sent(&shop, &token, &format!("SELECT COUNT(*) AS n FROM {PORT}"));
+        answer(&mut stream, Duration::from_secs(2)).is_none().then_some(stream)
+    };
+    let mut waiting = (0..3).find_map(count).expect("the places are taken");
     drop(attacks);
     let answered = answer(&mut waiting, SOON).expect("an answer when the others are gone");
     assert!(answered.starts_with("HTTP/1.1 200"), "{answered}\n{}", shop.served.log());

@@ -220,11 +220,11 @@ fn settled(value: Value, is_ordered: bool) -> Value {
                 let value = match (name.as_str(), &value) {
                     (name, _) if BY_CHANCE.contains(&name) => Value::Null,
                     ("next_cursor", Value::String(cursor)) => json!(cursor.len()),
-                    // A table's id is random; a file's is made of its name.
-                    ("metaData", Value::Object(table)) => {
-                        let mut table = table.clone();
-                        table.remove("id");
-                        settled(Value::Object(table), is_ordered)
+                    // A table's id is random, and a file's is made of its name, which is.
+                    ("metaData" | "file", Value::Object(object)) => {
+                        let mut object = object.clone();
+                        object.remove("id");
+                        settled(Value::Object(object), is_ordered)
                     }
                     ("rows", Value::Array(rows)) if !is_ordered => {
                         let mut rows: Vec<String> = rows.iter().map(ToString::to_string).collect();

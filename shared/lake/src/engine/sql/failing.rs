@@ -74,11 +74,11 @@ pub(super) fn reason(expr: &Expr) -> Option<Expr> {
         }
         Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
             let not_decided = |reason| unless(not(lenient(left.as_ref().clone())), reason);
-            first([reason(left), reason(right).map(not_decided)])
+            first([reason(left), reason(right).and_then(not_decided)])
         }
         Expr::BinaryOp { left, op: BinaryOperator::Or, right } => {
             let not_decided = |reason| unless(lenient(left.as_ref().clone()), reason);
-            first([reason(left), reason(right).map(not_decided)])
+            first([reason(left), reason(right).and_then(not_decided)])
         }
         Expr::BinaryOp { left, right, .. } => first([reason(left), reason(right)]),
         Expr::Nested(inner)
@@ -110,14 +110,11 @@ fn of_function(function: &Function) -> Option<Expr> {
     let arguments: Vec<&Expr> = arguments(function);
     if name.eq_ignore_ascii_case("coalesce") {
         let mut reasons = Vec::new();
-        let mut found: Vec<Expr> = Vec::new();
+        let mut found: Vec<CaseWhen> = Vec::new();
         for argument in arguments {
-            reasons.push(reason(argument).map(|reason| {
-                found.iter().cloned().fold(reason, |reason, before| {
-                    unless(Expr::IsNotNull(Box::new(Expr::Nested(Box::new(before)))), reason)
-                })
-            }));
-            found.push(lenient(argument.clone()));
+            reasons.push(reason(argument).and_then(|reason| case(found.iter().cloned(), Some(reason))));
+            let condition = Expr::IsNotNull(Box::new(Expr::Nested(Box::new(lenient(argument.clone())))));
+            found.push(CaseWhen { condition, result: or_null(None) });
         }
         return first(reasons);
     }
@@ -139,14 +136,38 @@ fn of_case(operand: Option<&Expr>, conditions: &[CaseWhen], otherwise: Option<&E
         },
         None => lenient(when.condition.clone()),
     };
-    // From the last branch: what fails in it or after it, where no branch before it is taken.
-    let mut after = otherwise.and_then(reason);
+    // From the last branch: what fails in it or after it, where no branch before it is taken. Branches stand beside each other: the
+    // parser follows brackets that are inside each other for some 45 levels alone.
+    let (mut after, mut whens): (Option<Expr>, Vec<CaseWhen>) = (otherwise.and_then(reason), Vec::new());
     for when in conditions.iter().rev() {
         let taken = reason(&when.result);
-        let branch = (taken.is_some() || after.is_some()).then(|| either(is_met(when), taken, after.take()));
-        after = first([reason(&when.condition), branch]);
+        if taken.is_some() || after.is_some() || !whens.is_empty() {
+            whens.push(CaseWhen { condition: is_met(when), result: or_null(taken) });
+        }
+        match reason(&when.condition) {
+            // Named twice, so it must not grow: a condition with branches of its own is named once, and the rest is inside.
+            Some(failed) if !has_branching(&when.condition) => {
+                let condition = Expr::IsNotNull(Box::new(Expr::Nested(Box::new(failed.clone()))));
+                whens.push(CaseWhen { condition, result: failed });
+            }
+            Some(failed) => {
+                after = first([Some(failed), case(whens.drain(..).rev(), after)]);
+            }
+            None => {}
+        }
     }
-    first([operand.and_then(reason), after])
+    first([operand.and_then(reason), case(whens.into_iter().rev(), after)])
+}
+
+/// The `CASE` of these branches; what it is otherwise where there are none.
+fn case(branches: impl IntoIterator<Item = CaseWhen>, otherwise: Option<Expr>) -> Option<Expr> {
+    let conditions: Vec<CaseWhen> = branches.into_iter().collect();
+    if conditions.is_empty() {
+        return otherwise;
+    }
+    let token = sqlparser::ast::helpers::attached_token::AttachedToken::empty;
+    let else_result = Some(Box::new(or_null(otherwise)));
+    Some(Expr::Case { case_token: token(), end_token: token(), operand: None, conditions, else_result })
 }
 
 /// The first reason that there is.
@@ -155,19 +176,12 @@ fn first(reasons: impl IntoIterator<Item = Option<Expr>>) -> Option<Expr> {
     if reasons.len() > 1 { Some(call("coalesce", reasons)) } else { reasons.pop() }
 }
 
-fn unless(condition: Expr, reason: Expr) -> Expr {
-    either(condition, None, Some(reason))
+fn unless(condition: Expr, reason: Expr) -> Option<Expr> {
+    case([CaseWhen { condition, result: or_null(None) }], Some(reason))
 }
 
-fn either(condition: Expr, met: Option<Expr>, otherwise: Option<Expr>) -> Expr {
-    let or_null = |reason: Option<Expr>| reason.unwrap_or_else(|| Expr::Value(Value::Null.into()));
-    Expr::Case {
-        case_token: sqlparser::ast::helpers::attached_token::AttachedToken::empty(),
-        end_token: sqlparser::ast::helpers::attached_token::AttachedToken::empty(),
-        operand: None,
-        conditions: vec![CaseWhen { condition, result: or_null(met) }],
-        else_result: Some(Box::new(or_null(otherwise))),
-    }
+fn or_null(reason: Option<Expr>) -> Expr {
+    reason.unwrap_or_else(|| Expr::Value(Value::Null.into()))
 }
 
 fn not(condition: Expr) -> Expr {
@@ -181,6 +195,14 @@ fn arguments(function: &Function) -> Vec<&Expr> {
         _ => None,
     });
     plain.collect()
+}
+
+fn has_branching(expr: &Expr) -> bool {
+    let found = sqlparser::ast::visit_expressions(expr, |expr| match is_branching(expr) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    });
+    found.is_break()
 }
 
 fn is_branching(expr: &Expr) -> bool {

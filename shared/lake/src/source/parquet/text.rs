@@ -24,7 +24,7 @@ const NANOS_PER_SECOND: i64 = 1_000_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
 
 /// Writes the proleptic Gregorian date of a day counted from 1970-01-01. Years beyond four digits have a sign, as ISO 8601
-/// wants. Every day of 64 bits of milliseconds, or of an INT96, has a date.
+/// wants. Every day of 64 bits of milliseconds has a date.
 pub(super) fn write_date(text: &mut String, days: i64) {
     // Days are counted from 0000-03-01 so that the leap day ends the year; 146 097 days are 400 years.
     let days = days.saturating_add(719_468);
@@ -73,12 +73,17 @@ pub(super) fn write_timestamp(text: &mut String, ticks: i64, unit: TimeUnit, utc
 }
 
 /// Writes an INT96: a Julian day and nanoseconds of it. The nanoseconds of some writers leave the day.
+///
+/// Spark counts from the first Julian day in 64 bits of microseconds, which overflow in the year 287 396, and wraps when it
+/// writes as when it reads. So an instant that leaves 64 bits here is one that was wrapped.
 pub(super) fn write_julian(text: &mut String, julian_day: i32, nanos: i64) {
     /// The Julian day of 1970-01-01.
     const EPOCH: i64 = 2_440_588;
-    let (seconds, nanos) = (nanos.div_euclid(NANOS_PER_SECOND), nanos.rem_euclid(NANOS_PER_SECOND));
-    let days = i64::from(julian_day) - EPOCH + seconds.div_euclid(SECONDS_PER_DAY);
-    write_instant(text, days, seconds.rem_euclid(SECONDS_PER_DAY), nanos);
+    const MICROS_PER_DAY: i64 = SECONDS_PER_DAY * 1_000_000;
+    let days = i64::from(julian_day) - EPOCH;
+    let micros = days.wrapping_mul(MICROS_PER_DAY).wrapping_add(nanos.div_euclid(1000));
+    let (days, micros) = (micros.div_euclid(MICROS_PER_DAY), micros.rem_euclid(MICROS_PER_DAY));
+    write_instant(text, days, micros / 1_000_000, micros % 1_000_000 * 1000 + nanos.rem_euclid(1000));
 }
 
 fn write_instant(text: &mut String, days: i64, second_of_day: i64, nanos: i64) {

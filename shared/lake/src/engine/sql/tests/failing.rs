@@ -82,6 +82,22 @@ fn branches_that_are_not_taken_do_not_fail() {
 }
 
 #[test]
+fn many_branches_that_can_fail_stand_beside_each_other() {
+    let unreadable = [None, Some("'abc'"), None, Some("'7.5'")];
+    let buckets: Vec<String> =
+        (0..100).map(|number| format!("WHEN CAST(t AS INT) < {number} THEN CAST(t || '{number}' AS INT)")).collect();
+    check(&format!("CASE {} END", buckets.join(" ")), [Some("1213"), None, None, None], unreadable);
+    let nested = (0..40).fold("n / d".to_owned(), |inner, number| {
+        format!(
+            "CASE WHEN CASE WHEN CAST(t AS INT) < {number} THEN TRUE END THEN 0.5e0 WHEN t = 'never' THEN {inner} END"
+        )
+    });
+    check(&nested, [Some("0.5"), None, None, None], unreadable);
+    let others: Vec<String> = (0..100).map(|number| format!("CAST(NULLIF(t, '12') || '{number}' AS INT)")).collect();
+    check(&format!("COALESCE({}, 5)", others.join(", ")), [Some("5"), None, Some("5"), None], unreadable);
+}
+
+#[test]
 fn aggregates_of_branches_that_are_not_taken_do_not_fail() {
     let run = |sql: &str| {
         let statement: TableSql = sql.parse().expect(sql);
