@@ -38,9 +38,28 @@ pub(crate) fn limit_this_process(arguments: &WorkerArguments) -> Result<()> {
     Ok(())
 }
 
+/// Ends this process when a library panics because it gets no memory, as the process ends where others get none: the server
+/// then knows why.
+fn abort_without_memory() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        if panic.payload_as_str().is_some_and(is_lack_of_memory) {
+            std::process::abort();
+        }
+    }));
+}
+
+/// Whether libraries panic in these words when they get no memory. None of them has a type for it.
+fn is_lack_of_memory(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    ["allocat", "capacity overflow", "out of memory"].iter().any(|sign| words.contains(sign))
+}
+
 /// Answers questions from standard input on standard output until the server closes it.
 pub(crate) async fn run(arguments: WorkerArguments) -> Result<Exit> {
     crate::commands::serve::start_log();
+    abort_without_memory();
     let lake = arguments.lake.place.open_lake().await?;
     let tables = Snapshots::keeping(lake, KEPT_TABLES);
     let (mut questions, mut answers) = (tokio::io::stdin(), tokio::io::stdout());
@@ -54,4 +73,19 @@ pub(crate) async fn run(arguments: WorkerArguments) -> Result<Exit> {
         send_answer(&mut answers, &answered).await.context("cannot send an answer")?;
     }
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lack_of_memory_is_known_by_its_words() {
+        for words in
+            ["Cannot allocate memory to hold CompactString", "capacity overflow", "memory allocation of 8 bytes failed"]
+        {
+            assert!(is_lack_of_memory(words), "{words}");
+        }
+        assert!(!is_lack_of_memory("called `Option::unwrap()` on a `None` value"));
+    }
 }

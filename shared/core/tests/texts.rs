@@ -196,8 +196,13 @@ fn what_is_too_much_is_said() {
     check(&vec!["a = 1"; 200].join(" AND "), "201 levels of conditions and sums inside each other, more than the 150");
     check(&vec!["a = 1"; 10_000].join(" AND "), "bytes, more than the 65536");
     check(&vec!["a=1"; 5_000].join(" OR "), "words and signs, more than the 4000");
-    check(&format!("{}1{} = a", "(".repeat(60), ")".repeat(60)), "60 brackets inside each other, more than the 30");
-    check(&format!("a = CAST(b AS {}INT)", "ARRAY<".repeat(60)), "61 brackets inside each other");
+    check(
+        &format!("{}1{} = a", "(".repeat(60), ")".repeat(60)),
+        "60 brackets and CASEs inside each other, more than the 30",
+    );
+    let cases = format!("{}1{} = a", "CASE WHEN b THEN ".repeat(40), " END".repeat(40));
+    check(&cases, "40 brackets and CASEs inside each other, more than the 30");
+    check(&format!("a = CAST(b AS {}INT)", "ARRAY<".repeat(60)), "61 brackets and CASEs inside each other");
     let error = |text: String| text.parse::<TableSql>().err().map(|error| error.to_string()).unwrap_or_default();
     let select = "SELECT a FROM silver.t";
     assert!(error(vec![select; 101].join(" UNION ALL ")).contains("101 SELECTs, more than the 100"));

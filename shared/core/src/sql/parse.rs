@@ -74,7 +74,7 @@ impl Limits {
     pub(crate) const CALLER: Self = Self { bytes: 16 * 1024, tokens: 500 };
 }
 
-/// Most brackets of any kind inside each other, which is also what the parser follows.
+/// Most brackets of any kind, and `CASE`s, inside each other, which is also what the parser follows.
 const MAX_BRACKETS: usize = 30;
 /// What an `INTERVAL` counts for: without optimisation the parser takes 33 kB of stack for each, of the 2 MB of a thread.
 const INTERVAL_BRACKETS: usize = 3;
@@ -129,12 +129,12 @@ fn parser(text: &str, limits: Limits) -> Result<Parser<'static>, SqlError> {
     let tokens = tokens.map_err(|error| syntax(error.into()))?;
     let read = || tokens.iter().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_)));
     within(read().count(), "words and signs", limits.tokens)?;
-    within(brackets(read()), "brackets inside each other", MAX_BRACKETS)?;
+    within(brackets(read()), "brackets and CASEs inside each other", MAX_BRACKETS)?;
     Ok(Parser::new(&GenericDialect {}).with_tokens_with_locations(tokens))
 }
 
-/// How many brackets are inside each other. Those of `ARRAY<…>` and `STRUCT<…>`, the pairs of `INT[][]`, `INTERVAL` and `->`
-/// count as brackets that are never closed: the parser follows each without a limit of its own.
+/// How many brackets are inside each other, and `CASE … END`, which is one. Those of `ARRAY<…>` and `STRUCT<…>`, the pairs of
+/// `INT[][]`, `INTERVAL` and `->` count as brackets that are never closed: the parser follows each without a limit of its own.
 fn brackets<'a>(tokens: impl Iterator<Item = &'a Token>) -> usize {
     let (mut open, mut most, mut of_type, mut opened) = (0_usize, 0_usize, false, false);
     for token in tokens {
@@ -143,6 +143,8 @@ fn brackets<'a>(tokens: impl Iterator<Item = &'a Token>) -> usize {
             Token::RBracket if opened => {}
             Token::RParen | Token::RBracket | Token::RBrace => open = open.saturating_sub(1),
             Token::Lt if of_type => open += 1,
+            Token::Word(word) if word.keyword == Keyword::CASE => open += 1,
+            Token::Word(word) if word.keyword == Keyword::END => open = open.saturating_sub(1),
             Token::Word(word) if word.keyword == Keyword::INTERVAL => open += INTERVAL_BRACKETS,
             Token::Arrow => open += 1,
             _ => {}

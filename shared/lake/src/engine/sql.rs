@@ -160,11 +160,11 @@ fn translated(written: SqlExpr, columns: &Schema) -> Result<(Option<Expr>, DataT
     Ok((translated, found.unwrap_or(DataType::Null)))
 }
 
-/// The expression of a plan that projects one; Polars computes it first and selects it by name after.
+/// The expression of a plan that projects one; some are computed first and then selected by name.
 fn only_expression(plan: &DslPlan) -> Option<&Expr> {
     match plan {
         DslPlan::Select { expr, input, .. } => match expr.as_slice() {
-            [Expr::Column(_)] => only_expression(input),
+            [only] if is_column(only) => only_expression(input).or(Some(only)),
             [only] => Some(only),
             _ => None,
         },
@@ -173,6 +173,14 @@ fn only_expression(plan: &DslPlan) -> Option<&Expr> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+fn is_column(expr: &Expr) -> bool {
+    match expr {
+        Expr::Column(_) => true,
+        Expr::Alias(named, _) => is_column(named),
+        _ => false,
     }
 }
 

@@ -87,7 +87,7 @@ fn many_branches_that_can_fail_stand_beside_each_other() {
     let buckets: Vec<String> =
         (0..100).map(|number| format!("WHEN CAST(t AS INT) < {number} THEN CAST(t || '{number}' AS INT)")).collect();
     check(&format!("CASE {} END", buckets.join(" ")), [Some("1213"), None, None, None], unreadable);
-    let nested = (0..40).fold("n / d".to_owned(), |inner, number| {
+    let nested = (0..20).fold("n / d".to_owned(), |inner, number| {
         format!(
             "CASE WHEN CASE WHEN CAST(t AS INT) < {number} THEN TRUE END THEN 0.5e0 WHEN t = 'never' THEN {inner} END"
         )
