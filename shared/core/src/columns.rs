@@ -31,8 +31,8 @@ pub const SOURCE_MODIFIED_AT: &str = "_source_modified_at";
 pub const SOURCE_ROW: &str = "_source_row";
 
 /// Which of two rows with the same key and the same business time is newer: the one whose first of these columns that
-/// differs is greater, and null is less than any value. All of them are stored, so it does not matter how the objects are
-/// divided into runs.
+/// differs is greater, and null is less than any value. All of them are stored, so it does not matter how the objects
+/// are divided into runs.
 pub const NEWER: [&str; 4] = [SOURCE_MODIFIED_AT, "_source_file", "_ingested_at", SOURCE_ROW];
 
 /// Raw text of a record that could not be split into the object's columns.
@@ -74,7 +74,7 @@ pub fn lineage_columns() -> impl Iterator<Item = StoredColumn> {
 
 /// The lineage columns that a table with these columns lacks, because an older version made it.
 pub fn missing_lineage(columns: &[StoredColumn]) -> impl Iterator<Item = StoredColumn> + '_ {
-    lineage_columns().filter(|lineage| !columns.iter().any(|column| column.name == lineage.name))
+    lineage_columns().filter(move |lineage| !columns.iter().any(|column| column.name == lineage.name))
 }
 
 /// Columns of a contract, in its order.

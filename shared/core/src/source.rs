@@ -67,8 +67,8 @@ pub struct SourceObject {
     pub etag: String,
     /// Size in bytes as stored (compressed where the object is).
     pub size_bytes: u64,
-    /// When it was last modified, in whole microseconds; no part of what identifies a version. `None` where nobody knows,
-    /// and in documents of versions that did not record it.
+    /// When it was last modified, in whole microseconds; no part of what identifies a version. `None` where it is not
+    /// known, and in documents of versions that did not record it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified_at: Option<Timestamp>,
 }

@@ -177,8 +177,8 @@ fn parquet_records(group: &ObjectGroup<'_>) -> String {
         "CREATE TABLE landing_{number} USING parquet OPTIONS (path {path});\n\n\
          CREATE OR REPLACE TEMPORARY VIEW records_{number} AS\n\
          SELECT {columns},\n  o.source_file AS _source_file, o.source_etag AS _source_etag, \
-         o.modified_at AS _source_modified_at, l._metadata.row_index + 1 AS _source_row,\n  CAST(NULL AS STRING) AS _corrupt_record, \
-         CAST(NULL AS STRING) AS _corrupt_reason\n\
+         o.modified_at AS _source_modified_at, l._metadata.row_index + 1 AS _source_row,\n  \
+         CAST(NULL AS STRING) AS _corrupt_record, CAST(NULL AS STRING) AS _corrupt_reason\n\
          FROM landing_{number} AS l JOIN objects AS o ON o.path = l._metadata.file_path;\n",
         path = text(&glob(&group.objects)),
         columns = columns.join(",\n  "),
@@ -351,8 +351,9 @@ fn split_records(group: &ObjectGroup<'_>, d: &str, q: &str, field: &str, quote: 
          WHEN size(parts) <> {expected}\n      \
          THEN concat('has ', CAST(size(parts) AS STRING), CASE WHEN size(parts) = 1 THEN ' field' ELSE ' fields' END, ' where the header has {expected}')\n    \
          END AS reason\n  \
-         FROM (\n    SELECT r.*, o.modified_at, regexp_extract_all(concat(r.value, {delimiter}), {each}, 1) AS parts\n    \
-         FROM ranked_{number} AS r JOIN objects AS o ON o.source_file = r.source_file AND o.source_etag = r.source_etag\n  )\n);\n",
+         FROM (\n    SELECT r.*, o.modified_at, regexp_extract_all(concat(r.value, {delimiter}), {each}, 1) AS parts\n\
+         \x20   FROM ranked_{number} AS r JOIN objects AS o \
+         ON o.source_file = r.source_file AND o.source_etag = r.source_etag\n  )\n);\n",
         columns = columns.join(",\n  "),
         closed_field = text(&format!("(?s)\\A{q}(?:[^{q}]++|{q}{q})*+{q}\\z")),
     )
@@ -369,8 +370,8 @@ pub(super) fn all_columns<'a>(groups: &'a [ObjectGroup<'a>]) -> Vec<&'a str> {
     groups.iter().flat_map(|group| group.columns).map(String::as_str).filter(|column| seen.insert(*column)).collect()
 }
 
-/// The view `objects`: every planned object with its path, address, version and time, how it is shown in quarantine, and
-/// which tables lack it.
+/// The view `objects`: every planned object with its path, address, version and time, how it is shown in quarantine,
+/// and which tables lack it.
 pub(super) fn objects(plan: PlannedWork<'_>, groups: &[ObjectGroup<'_>]) -> String {
     let flags: Vec<String> = (1..=plan.pipeline.silver.len())
         .flat_map(|n| [format!("lacks_silver_{n}"), format!("lacks_quarantine_{n}")])

@@ -191,8 +191,8 @@ impl MergeRows {
     }
 }
 
-/// The columns that decide which of two rows of one key is newer: the business column, then as [`NEWER`] says. Nulls come
-/// first, so the row of a version that did not record when its object was modified is the older one.
+/// The columns that decide which of two rows of one key is newer: the business column, then as [`NEWER`] says. Nulls
+/// come first, so the row of a version that did not record when its object was modified is the older one.
 fn order(by: &Versioned) -> Vec<String> {
     std::iter::once(by.latest_by.as_str()).chain(NEWER).map(str::to_owned).collect()
 }

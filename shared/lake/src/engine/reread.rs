@@ -90,7 +90,7 @@ pub(crate) fn reread_quarantine(
     Ok(found)
 }
 
-/// The rows of a file, a batch at a time. Lineage that the table does not have, because an older version made it, is null.
+/// The rows of a file, a batch at a time. Lineage that the table lacks, because an older version made it, is null.
 fn slices(
     table: &OpenTable,
     file: &DataFile,
