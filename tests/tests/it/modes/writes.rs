@@ -30,8 +30,8 @@ fn step(files: &'static [(&'static str, &'static str)], counts: [u64; 5], silver
     Step { files, silver, counts }
 }
 
-/// Runs the steps; `counts` are source, replaced, staged, quarantined and collapsed rows of silver. All files have one time,
-/// so that their names decide what is newer.
+/// Runs the steps; `counts` are source, replaced, staged, quarantined and collapsed rows of silver. All files have one
+/// time, so that their names decide what is newer.
 fn check(mode: &str, columns: &[&str], history: &[Step]) -> Lab {
     let lab = orders_with(&spec(mode));
     let steps = Steps::new(&lab);
@@ -110,6 +110,7 @@ fn the_snapshot_that_was_modified_last_replaces_all_others() {
         // A folder is one snapshot, as new as its newest file.
         check(&[("z.csv", 5, 0), ("day/0.csv", 4, second_run), ("day/1.csv", 6, second_run)], &["1", "2"]);
         check(&[("z.csv", 7, 0), ("day/0.csv", 4, second_run), ("day/1.csv", 6, second_run)], &["0"]);
+        check(&[("day/0.csv", 4, 0), ("day/1.csv", 6, 0), ("z.csv", 5, second_run)], &["0", "1"]);
     }
 }
 
@@ -141,8 +142,8 @@ fn merge_keeps_the_newest_row_of_each_key() {
     assert_eq!(rows(&lab, GOLD, &["name", "orders"]), ["newer|1", "tie of c|1", "timed|1"]);
 }
 
-/// Whichever runs they are taken in by, and whatever their names: of rows with the same `latest_by` the one whose file was
-/// modified last stays.
+/// Whichever runs they are taken in by, and whatever their names: of rows with the same `latest_by` the one whose file
+/// was modified last stays.
 #[test]
 fn of_rows_with_the_same_business_time_the_one_delivered_last_stays() {
     // Name, seconds, run; then the number of the file whose row stays.
