@@ -28,7 +28,7 @@ def canonical(frame: pd.DataFrame) -> list[tuple[str, ...]]:
     return sorted(tuple(text(value) for value in row) for row in frame[columns].itertuples(index=False))
 
 
-LINEAGE = ("_ingested_at", "_source_file", "_source_etag", "_source_row", "_run_id")
+LINEAGE = ("_ingested_at", "_source_file", "_source_etag", "_source_modified_at", "_source_row", "_run_id")
 
 
 def without_lineage(frame: pd.DataFrame) -> pd.DataFrame:

@@ -17,15 +17,23 @@ pub struct StoredColumn {
 }
 
 /// Where a row came from: in bronze, silver and quarantine alike, behind the other columns.
-pub const LINEAGE: [(&str, ColumnType); 5] = [
+pub const LINEAGE: [(&str, ColumnType); 6] = [
     ("_ingested_at", ColumnType::Timestamp),
     ("_source_file", ColumnType::Text),
     ("_source_etag", ColumnType::Text),
+    (SOURCE_MODIFIED_AT, ColumnType::Timestamp),
     (SOURCE_ROW, ColumnType::Int64),
     ("_run_id", ColumnType::Text),
 ];
+/// When the object was last modified, as the plan saw it. Null in rows that a version without this column wrote.
+pub const SOURCE_MODIFIED_AT: &str = "_source_modified_at";
 /// Number of the record in its object, from 1.
 pub const SOURCE_ROW: &str = "_source_row";
+
+/// Which of two rows with the same key and the same business time is newer: the one whose first of these columns that
+/// differs is greater, and null is less than any value. All of them are stored, so it does not matter how the objects
+/// are divided into runs.
+pub const NEWER: [&str; 4] = [SOURCE_MODIFIED_AT, "_source_file", "_ingested_at", SOURCE_ROW];
 
 /// Raw text of a record that could not be split into the object's columns.
 pub const CORRUPT_RECORD: &str = "_corrupt_record";
@@ -62,6 +70,11 @@ pub fn is_lineage(name: &str) -> bool {
 /// The lineage columns.
 pub fn lineage_columns() -> impl Iterator<Item = StoredColumn> {
     LINEAGE.into_iter().map(|(name, column_type)| stored(name, column_type))
+}
+
+/// The lineage columns that a table with these columns lacks, because an older version made it.
+pub fn missing_lineage(columns: &[StoredColumn]) -> impl Iterator<Item = StoredColumn> + '_ {
+    lineage_columns().filter(move |lineage| !columns.iter().any(|column| column.name == lineage.name))
 }
 
 /// Columns of a contract, in its order.

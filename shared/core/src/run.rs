@@ -283,7 +283,7 @@ impl Earlier {
 
     /// Its source objects and those of a later plan, each once.
     pub fn and<'a>(&'a self, planned: &'a [PlannedObject]) -> impl Iterator<Item = &'a SourceObject> {
-        let is_planned = |object: &SourceObject| planned.iter().any(|planned| planned.object == *object);
+        let is_planned = |object: &SourceObject| planned.iter().any(|planned| planned.object.is_same_version(object));
         let earlier = self.objects.iter().filter(move |object| !is_planned(object));
         earlier.chain(planned.iter().map(|planned| &planned.object))
     }

@@ -67,12 +67,21 @@ pub struct SourceObject {
     pub etag: String,
     /// Size in bytes as stored (compressed where the object is).
     pub size_bytes: u64,
+    /// When it was last modified, in whole microseconds; no part of what identifies a version. `None` where it is not
+    /// known, and in documents of versions that did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified_at: Option<Timestamp>,
 }
 
 impl SourceObject {
     /// The id of this version.
     pub fn id(&self) -> SourceId {
         SourceId::of(&self.uri, &self.etag)
+    }
+
+    /// Whether both are the same version of one object.
+    pub fn is_same_version(&self, other: &Self) -> bool {
+        self.uri == other.uri && self.etag == other.etag
     }
 }
 
@@ -246,6 +255,20 @@ mod tests {
         assert_eq!(ids[0], SourceId::of(&a, "1"));
         assert_eq!(ids[0].as_str().parse::<SourceId>().as_ref(), Ok(&ids[0]));
     }
+
+    #[test]
+    fn the_time_of_an_object_is_optional_and_no_part_of_its_identity() {
+        let old = r#"{"uri":"s3://b/a.csv","etag":"1","size_bytes":7}"#;
+        let without: SourceObject = serde_json::from_str(old).expect("a document of an older version");
+        assert_eq!(serde_json::to_string(&without).ok().as_deref(), Some(old));
+        let with = SourceObject { modified_at: "2026-01-05T09:00:00.25Z".parse().ok(), ..without.clone() };
+        let text = serde_json::to_string(&with).expect("text");
+        assert!(text.contains(r#""modified_at":"2026-01-05T09:00:00.25Z""#), "{text}");
+        assert_eq!(serde_json::from_str::<SourceObject>(&text).ok().as_ref(), Some(&with));
+        assert_eq!(with.id(), without.id());
+        assert!(with.is_same_version(&without) && with != without);
+    }
+
     #[test]
     fn what_is_passed_by_is_counted_and_the_first_are_named() {
         let passed = |n: usize| PassedBy { uri: format!("s3://b/{n:05}"), reason: PassedByReason::FolderMarker };

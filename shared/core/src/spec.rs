@@ -303,7 +303,7 @@ pub enum WriteModeSpec {
     Append,
     /// The run's rows replace the table.
     Replace,
-    /// One row per key: the newest by `latest_by`, ties by source position.
+    /// One row per key: the newest by `latest_by`, ties by the newer delivery.
     Merge,
     /// Every version of a key, with `_valid_from`, `_valid_to` and `_is_current`.
     Scd2,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path as FilePath, PathBuf};
 
+use jiff::Timestamp;
 use object_store::{ObjectMeta, ObjectStoreExt};
 use sluice_core::files::{FileSelection, hidden_part};
 use sluice_core::source::{PassedBy, PassedByReason, SourceObject};
@@ -128,7 +129,9 @@ impl<'a> LocalLanding<'a> {
             match hash_file(&path) {
                 Ok(etag) => {
                     let uri = object_uri(&address(&path)?)?;
-                    self.landing.objects.push(SourceObject { uri, etag, size_bytes: metadata.len() });
+                    let modified_at =
+                        metadata.modified().ok().and_then(|time| in_micros(Timestamp::try_from(time).ok()?));
+                    self.landing.objects.push(SourceObject { uri, etag, size_bytes: metadata.len(), modified_at });
                 }
                 Err(LakeError::Io { source, .. }) => self.refused(&path, &source)?,
                 Err(error) => return Err(error),
@@ -222,11 +225,18 @@ async fn list_remote(
             ),
         })?;
         let uri = object_uri(&address_below(folder, below))?;
-        landing.objects.push(SourceObject { uri, etag: etag.trim_matches('"').to_owned(), size_bytes: object.size });
+        let etag = etag.trim_matches('"').to_owned();
+        let modified_at = Timestamp::from_millisecond(object.last_modified.timestamp_millis()).ok();
+        landing.objects.push(SourceObject { uri, etag, size_bytes: object.size, modified_at });
     }
     landing.passed_by.sort();
     landing.passed_by.dedup();
     Ok(landing)
+}
+
+/// A time as tables store it.
+fn in_micros(time: Timestamp) -> Option<Timestamp> {
+    Timestamp::from_microsecond(time.as_microsecond()).ok()
 }
 
 fn address_below(folder: &FolderUri, below: &str) -> url::Url {
@@ -339,6 +349,19 @@ mod tests {
         check(Some(some), &["_late/3.csv", "in/1.csv", "in/readme.md"], &left).await;
         let all = ["_late/3.csv", "_late/_4.csv", "in/1.csv", "in/_x/2.csv", "in/readme.md", "out/5.csv"];
         check(None, &all, &[]).await;
+    }
+
+    #[tokio::test]
+    async fn objects_have_the_time_of_their_files_in_microseconds() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("1.csv");
+        fs::write(&path, "x").unwrap();
+        let time = std::time::UNIX_EPOCH + std::time::Duration::new(1_767_600_000, 123_456_789);
+        fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        let uri: FolderUri = url::Url::from_directory_path(temporary.path()).unwrap().as_str().parse().unwrap();
+        let landing = list_landing(&uri, None, &StoreOptions::new()).await.unwrap();
+        let times: Vec<_> = landing.objects.iter().map(|object| object.modified_at).collect();
+        assert_eq!(times, ["2026-01-05T08:00:00.123456Z".parse::<Timestamp>().ok()]);
     }
 
     #[tokio::test]

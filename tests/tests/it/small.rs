@@ -105,6 +105,13 @@ pub(crate) fn land(lab: &Lab, name: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -
     path
 }
 
+/// [`land`], with the second at which the file was modified last, as if it had been delivered then.
+pub(crate) fn land_at(lab: &Lab, name: impl AsRef<Path>, bytes: impl AsRef<[u8]>, second: u64) {
+    let path = land(lab, name, bytes);
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_767_600_000 + second);
+    fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
 /// Rows of a table in these columns, as `value|value`, sorted. A missing value is `NULL`.
 pub(crate) fn rows(lab: &Lab, table: &str, columns: &[&str]) -> Vec<String> {
     rows_of(&lab.open(), table, columns)

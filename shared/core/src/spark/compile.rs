@@ -11,7 +11,10 @@ use super::source::{self, ObjectGroup};
 use super::tables::{self, Stage};
 use super::text::{self, name, text};
 use super::{SparkError, audit, sql};
-use crate::columns::{BronzeNames, CORRUPT, StoredColumn, is_own_of_bronze, lineage_names, silver_columns};
+use crate::columns::{
+    BronzeNames, CORRUPT, SOURCE_MODIFIED_AT, SOURCE_ROW, StoredColumn, is_own_of_bronze, lineage_names,
+    missing_lineage, silver_columns,
+};
 use crate::name::TableRef;
 use crate::pipeline::{SilverTable, WriteMode};
 use crate::run::{PlannedWork, ReadFrom};
@@ -38,7 +41,8 @@ const SETTINGS: &[(&str, &str, &str)] = &[
 ];
 
 /// What every record has in addition to the columns of its object.
-const RECORD: [&str; 5] = ["_source_file", "_source_etag", "_source_row", "_corrupt_record", "_corrupt_reason"];
+const RECORD: [&str; 6] =
+    ["_source_file", "_source_etag", SOURCE_MODIFIED_AT, SOURCE_ROW, "_corrupt_record", "_corrupt_reason"];
 
 /// Writes the script of one plan, section by section.
 pub(super) struct Compiler<'a> {
@@ -181,10 +185,13 @@ impl<'a> Compiler<'a> {
         fixed.extend(CORRUPT);
         fixed.extend(lineage_names());
         let names = self.bronze_names();
-        let select = |from: &str, raw: &str| {
+        let select = |from: &str, raw: &str, absent: &[StoredColumn]| {
             let columns: Vec<String> = fixed
                 .iter()
-                .map(|column| format!("b.{}", as_name(names.stored(column).unwrap_or(column), column)))
+                .map(|column| match absent.iter().find(|absent| absent.name == *column) {
+                    Some(absent) => null_of(absent),
+                    None => format!("b.{}", as_name(names.stored(column).unwrap_or(column), column)),
+                })
                 .collect();
             format!(
                 "  SELECT {},\n    {raw} AS _raw,\n    o.lacks_silver_{number} AS _lacks_silver, o.lacks_quarantine_{number} AS _lacks_quarantine\n  \
@@ -201,7 +208,7 @@ impl<'a> Compiler<'a> {
                 format!("WHEN {} THEN {}", group.number, raw_json(columns))
             });
             let raw = format!("CASE o.layout {} END", layouts.collect::<Vec<_>>().join("\n      "));
-            parts.push(select(&tables::stage_name(&self.plan.pipeline.bronze), &raw));
+            parts.push(select(&tables::stage_name(&self.plan.pipeline.bronze), &raw, &[]));
         }
         let rereads = self.plan.objects.iter().any(|planned| planned.read_from == ReadFrom::Bronze);
         let bronze = self.plan.table(&self.plan.pipeline.bronze);
@@ -217,9 +224,11 @@ impl<'a> Compiler<'a> {
             }
             let raw =
                 raw_json(known.iter().filter(|column| !is_own_of_bronze(column)).map(|column| (*column, *column)));
+            let absent: Vec<StoredColumn> = missing_lineage(&bronze.columns).collect();
             parts.push(select(
                 &format!("(SELECT * FROM {})", delta_table(self.lake, &self.plan.pipeline.bronze, version)),
                 &raw,
+                &absent,
             ));
         }
         Ok(parts.join("\n  UNION ALL\n"))
@@ -240,11 +249,10 @@ impl<'a> Compiler<'a> {
             let shown: Vec<String> = columns
                 .iter()
                 .map(|column| {
-                    let shown = name(&column.name);
                     if stored.iter().any(|stored| stored.name == column.name) {
-                        format!("e.{shown}")
+                        format!("e.{}", name(&column.name))
                     } else {
-                        format!("CAST(NULL AS {}) AS {shown}", text::type_name(&column.column_type))
+                        null_of(column)
                     }
                 })
                 .collect();
@@ -323,6 +331,11 @@ fn changes(plan: PlannedWork<'_>, table: &SilverTable) -> bool {
 /// A column under another name, where it is another.
 fn as_name(column: &str, shown: &str) -> String {
     if column == shown { name(column) } else { format!("{} AS {}", name(column), name(shown)) }
+}
+
+/// A column that the rows there do not have.
+fn null_of(column: &StoredColumn) -> String {
+    format!("CAST(NULL AS {}) AS {}", text::type_name(&column.column_type), name(&column.name))
 }
 
 /// Source columns as JSON text, each with the column of bronze that has it; of a torn record its text and fault.

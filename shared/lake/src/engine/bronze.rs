@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use polars::prelude::{Column, DataFrame, DataType, IntoColumn, NamedFrom, Scalar, Series, TimeUnit};
 use sluice_core::columns::{
-    BronzeNames, CORRUPT, INGESTION_DATE, StoredColumn, bronze_columns, is_own_of_bronze, lineage_names,
+    BronzeNames, CORRUPT, INGESTION_DATE, SOURCE_MODIFIED_AT, StoredColumn, bronze_columns, is_own_of_bronze,
+    lineage_names, missing_lineage,
 };
 use sluice_core::contract::ColumnType;
 use sluice_core::name::TableRef;
@@ -27,6 +28,7 @@ pub(crate) struct BronzeTable {
     rows_before: u64,
     /// Source columns of the table; grows with the files read.
     names: BronzeNames,
+    /// Columns that the table gets.
     added: Vec<String>,
 }
 
@@ -41,8 +43,12 @@ impl BronzeTable {
             Some(table) => table.rows()?.unwrap_or_default(),
             None => 0,
         };
+        let added = match existing {
+            Some(table) => missing_lineage(table.columns()).map(|column| column.name).collect(),
+            None => Vec::new(),
+        };
         let read_version = existing.map(OpenTable::version);
-        Ok(Self { table: table.clone(), read_version, rows_before, names, added: Vec::new() })
+        Ok(Self { table: table.clone(), read_version, rows_before, names, added })
     }
 
     /// Takes notice of a source column of an object, and returns the name under which the table stores it.
@@ -202,15 +208,17 @@ fn with_lineage(
             height,
         )
     };
-    let micros = Series::new("_ingested_at".into(), [planned_at.as_microsecond()])
-        .cast(&DataType::Datetime(TimeUnit::Microseconds, None))
-        .and_then(|s| s.cast(&polars_type(&ColumnType::Timestamp)))
-        .map_err(failed)?;
-    let ingested_at = micros.into_column().new_from_index(0, height);
+    let instant = |name: &str, time: Option<Timestamp>| {
+        Series::new(name.into(), [time.map(|time| time.as_microsecond())])
+            .cast(&DataType::Datetime(TimeUnit::Microseconds, None))
+            .and_then(|series| series.cast(&polars_type(&ColumnType::Timestamp)))
+            .map(|series| series.into_column().new_from_index(0, height))
+    };
     for column in [
-        ingested_at,
+        instant("_ingested_at", Some(planned_at)).map_err(failed)?,
         text("_source_file", object.uri.as_str()),
         text("_source_etag", &object.etag),
+        instant(SOURCE_MODIFIED_AT, object.modified_at).map_err(failed)?,
         text("_run_id", run.run_id.as_str()),
     ] {
         frame.with_column(column).map_err(failed)?;

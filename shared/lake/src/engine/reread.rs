@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::{Column, DataFrame, IntoColumn, IntoLazy, NamedFrom, Series, col, lit};
 use serde_json::Value;
-use sluice_core::columns::{CORRUPT, is_own_of_bronze, lineage_names};
+use sluice_core::columns::{CORRUPT, StoredColumn, is_own_of_bronze, lineage_names, missing_lineage};
 use sluice_core::source::SourceObject;
 
 use super::collect_streaming;
+use super::types::polars_type;
 use crate::delta::{DataFile, FileStatistics, OpenTable};
 use crate::error::LakeError;
 
@@ -31,7 +32,8 @@ pub(crate) fn bronze_objects(bronze: &OpenTable) -> Result<Vec<SourceObject>, La
             let uri = file.parse().map_err(|error| LakeError::Internal {
                 message: format!("table `{}`: _source_file '{file}': {error}", bronze.reference()),
             })?;
-            objects.push(SourceObject { uri, etag: etag.to_owned(), size_bytes: 0 });
+            // Its rows in bronze have the time.
+            objects.push(SourceObject { uri, etag: etag.to_owned(), size_bytes: 0, modified_at: None });
         }
     }
     Ok(objects)
@@ -88,6 +90,7 @@ pub(crate) fn reread_quarantine(
     Ok(found)
 }
 
+/// The rows of a file, a batch at a time. Lineage that the table lacks, because an older version made it, is null.
 fn slices(
     table: &OpenTable,
     file: &DataFile,
@@ -95,15 +98,16 @@ fn slices(
 ) -> Result<(), LakeError> {
     let mut offset: i64 = 0;
     loop {
-        let rows = table
-            .scan_files([file.path.as_str()])?
-            .slice(offset, READ_ROWS)
-            .collect()
-            .map_err(LakeError::polars(format!("reading {} of table `{}`", file.path, table.reference())))?;
+        let failed = || LakeError::polars(format!("reading {} of table `{}`", file.path, table.reference()));
+        let mut rows = table.scan_files([file.path.as_str()])?.slice(offset, READ_ROWS).collect().map_err(failed())?;
         if rows.height() == 0 {
             return Ok(());
         }
         offset += i64::try_from(rows.height()).unwrap_or(i64::MAX);
+        for StoredColumn { name, column_type } in missing_lineage(table.columns()) {
+            let absent = Column::full_null(name.as_str().into(), rows.height(), &polars_type(&column_type));
+            rows.with_column(absent).map_err(failed())?;
+        }
         take(rows)?;
     }
 }

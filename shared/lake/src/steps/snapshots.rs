@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use object_store::ObjectStoreExt;
-use polars::prelude::col;
+use polars::prelude::{DataFrame, DataType, PolarsResult, col};
+use sluice_core::columns::SOURCE_MODIFIED_AT;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{Pipeline, WriteMode};
 use sluice_core::run::PlannedObject;
@@ -28,6 +29,18 @@ struct Snapshot {
     name: String,
 }
 
+/// An object, and when it was last modified; `None` where only the store can say.
+struct Delivered {
+    uri: ObjectUri,
+    modified_at: Option<Timestamp>,
+}
+
+impl Delivered {
+    fn of(planned: &PlannedObject) -> Self {
+        Self { uri: planned.object.uri.clone(), modified_at: planned.object.modified_at }
+    }
+}
+
 /// The objects that each table of mode replace passes by, because it has a newer snapshot, or gets one in the same run.
 /// `lacks` says which objects a table lacks, `open` the table as it is.
 ///
@@ -46,14 +59,14 @@ pub(super) async fn superseded<'t>(
     for silver in pipeline.silver.iter().filter(|silver| silver.mode == WriteMode::Replace) {
         let waiting: Vec<&PlannedObject> =
             objects.iter().filter(|planned| lacks(&silver.table, &planned.object.id())).collect();
-        let mut uris: Vec<ObjectUri> = waiting.iter().map(|planned| planned.object.uri.clone()).collect();
-        if uris.is_empty() {
+        let mut delivered: Vec<Delivered> = waiting.iter().map(|planned| Delivered::of(planned)).collect();
+        if delivered.is_empty() {
             continue;
         }
         if let Some(table) = open(&silver.table) {
-            uris.extend(present(table).await?);
+            delivered.extend(present(table).await?);
         }
-        let snapshots = snapshots(lake, landing, uris).await?;
+        let snapshots = snapshots(lake, landing, delivered).await?;
         let Some(newest) = snapshots.values().max() else { continue };
         let passed_by = waiting.iter().filter(|planned| snapshots.get(&planned.object.uri) != Some(newest));
         superseded.insert(silver.table.clone(), passed_by.map(|planned| planned.object.id()).collect());
@@ -61,26 +74,43 @@ pub(super) async fn superseded<'t>(
     Ok(superseded)
 }
 
-/// An object whose rows a table has; they are all of one snapshot.
-async fn present(table: &OpenTable) -> Result<Option<ObjectUri>, LakeError> {
+/// An object whose rows a table has, with the time of its snapshot: the rows are all of one. The table says when that
+/// was, because the object may have been removed since; in tables of older versions, the store has to.
+async fn present(table: &OpenTable) -> Result<Option<Delivered>, LakeError> {
+    let has_times = table.columns().iter().any(|column| column.name == SOURCE_MODIFIED_AT);
+    let mut shown = vec![col("_source_file").first()];
+    shown.extend(has_times.then(|| col(SOURCE_MODIFIED_AT).max()));
     let doing = format!("reading the source of table `{}`", table.reference());
-    let row = table.scan()?.select([col("_source_file")]).limit(1);
+    let row = table.scan()?.select(shown);
+    let failed = LakeError::polars(doing.clone());
     let row = blocking(move || row.collect().map_err(LakeError::polars(doing))).await?;
-    let failed = || LakeError::polars(format!("reading the source of table `{}`", table.reference()));
-    let text = row.column("_source_file").and_then(|column| column.str().cloned()).map_err(failed())?;
-    Ok(text.iter().next().flatten().and_then(|address| address.parse().ok()))
+    delivered(&row, has_times).map_err(failed)
+}
+
+fn delivered(row: &DataFrame, has_times: bool) -> PolarsResult<Option<Delivered>> {
+    let address = row.column("_source_file")?.str()?.iter().next().flatten();
+    let uri: Option<ObjectUri> = address.and_then(|address| address.parse().ok());
+    let micros = match has_times {
+        true => row.column(SOURCE_MODIFIED_AT)?.cast(&DataType::Int64)?.i64()?.iter().next().flatten(),
+        false => None,
+    };
+    let modified_at = micros.and_then(|micros| Timestamp::from_microsecond(micros).ok());
+    Ok(uri.map(|uri| Delivered { uri, modified_at }))
 }
 
 /// The snapshot that each object belongs to, with the time of its newest object.
 async fn snapshots(
     lake: &Lake,
     landing: &FolderUri,
-    objects: Vec<ObjectUri>,
+    objects: Vec<Delivered>,
 ) -> Result<BTreeMap<ObjectUri, Snapshot>, LakeError> {
     let times: Vec<(ObjectUri, Option<Timestamp>)> = stream::iter(objects)
         .map(|object| async move {
-            let modified_at = modified_at(lake, &object).await?;
-            Ok::<_, LakeError>((object, modified_at))
+            let known = match object.modified_at {
+                Some(time) => Some(time),
+                None => modified_at(lake, &object.uri).await?,
+            };
+            Ok::<_, LakeError>((object.uri, known))
         })
         .buffered(AT_ONCE)
         .try_collect()
