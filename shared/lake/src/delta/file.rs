@@ -28,16 +28,16 @@ impl OpenTable {
     /// Data files of this version, in the order of the log.
     ///
     /// # Errors
-    /// [`LakeError::Violation`] for files with deletion vectors, which Sluice does not read yet.
+    /// [`LakeError::Violation`] for files with deletion vectors, and for files outside of the table's folder, which Sluice
+    /// does not read yet.
     pub fn files(&self) -> Result<Vec<DataFile>, LakeError> {
         let snapshot = self.table.snapshot().map_err(LakeError::log(&self.reference))?;
         let mut files = Vec::new();
         for file in snapshot.log_data() {
-            if file.deletion_vector_descriptor().is_some() {
-                return Err(deleted_rows(&self.reference, &file.path()));
-            }
+            let path = file.path();
+            check_readable(&self.reference, &path, file.deletion_vector_descriptor().is_some())?;
             files.push(DataFile {
-                path: file.path().into_owned(),
+                path: path.into_owned(),
                 size_bytes: u64::try_from(file.size()).unwrap_or_default(),
                 rows: file.num_records().and_then(|rows| u64::try_from(rows).ok()),
                 partition_values: file.partition_values_map().into_iter().collect(),
@@ -64,8 +64,42 @@ impl OpenTable {
     }
 }
 
-/// The error for a file some of whose rows are deleted without the file being written again.
-pub(super) fn deleted_rows(table: &TableRef, path: &str) -> LakeError {
-    let message = format!("file {path} has a deletion vector, which is not read yet; rewrite the table without");
-    LakeError::Violation { table: table.clone(), message }
+/// Refuses a file some of whose rows are deleted without the file being written again, and a file of another folder.
+pub(super) fn check_readable(table: &TableRef, path: &str, has_deletion_vector: bool) -> Result<(), LakeError> {
+    let message = if has_deletion_vector {
+        format!("file {path} has a deletion vector, which is not read yet; rewrite the table without")
+    } else if is_outside(path) {
+        format!("file {path} is outside of the table's folder, which is not read yet; copy the table with its files")
+    } else {
+        return Ok(());
+    };
+    Err(LakeError::Violation { table: table.clone(), message })
+}
+
+/// Whether a file is not below the folder of the table: an absolute path or address, as in a shallow clone, or a path
+/// that climbs.
+fn is_outside(path: &str) -> bool {
+    let is_address = path
+        .split_once(":/")
+        .is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    is_address || path.starts_with('/') || path.split('/').any(|segment| segment == "..")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_other_folders_are_recognised_by_their_paths() {
+        for path in
+            ["/a/b.parquet", "file:/a/b.parquet", "s3://bucket/b.parquet", "../t/b.parquet", "p=1/../../b.parquet"]
+        {
+            assert!(is_outside(path), "{path}");
+        }
+        for path in
+            ["b.parquet", "p=1/b.parquet", "p=x:/b.parquet", "p=../b.parquet", "a..b.parquet", "at=08:09:10/b.parquet"]
+        {
+            assert!(!is_outside(path), "{path}");
+        }
+    }
 }
