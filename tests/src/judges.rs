@@ -30,6 +30,19 @@ pub struct ParquetVerdict {
     pub detail: String,
 }
 
+/// What became of a table of another writer.
+#[derive(Debug, serde::Deserialize)]
+pub struct TableVerdict {
+    /// Its name.
+    pub table: String,
+    /// `right`, `refused`, `wrong` or `failed`; see `golden_judge.py`.
+    pub verdict: String,
+    /// The stable name of the error that it is refused with.
+    pub error: Option<String>,
+    /// The first difference, or the message.
+    pub detail: String,
+}
+
 impl Judges {
     /// The judges of this machine; without them the test is reported as skipped.
     pub fn or_skip(test: &str) -> Option<Self> {
@@ -107,6 +120,16 @@ impl Judges {
         let judged: Vec<ParquetVerdict> =
             serde_json::from_value(answer(&mut command, &[0])).expect("a verdict for each file");
         assert_eq!(judged.len(), files.len(), "{judged:?}");
+        judged
+    }
+
+    /// Reads the tables in these archives of golden tables and compares every version with what its writer wrote.
+    pub fn judge_golden(&self, archives: &[PathBuf], work: &Path) -> Vec<TableVerdict> {
+        let mut command = self.script("golden_judge.py");
+        command.arg("--sluice").arg(crate::sluice::binary()).arg("--work").arg(work).args(archives);
+        let judged: Vec<TableVerdict> =
+            serde_json::from_value(answer(&mut command, &[0])).expect("a verdict for each table");
+        assert!(judged.len() >= archives.len(), "{judged:?}");
         judged
     }
 

@@ -16,6 +16,13 @@ use sluice_documents::DocumentError;
 use crate::engine::EngineError;
 use crate::source::SourceError;
 
+/// How Polars' words begin when a Parquet file is damaged; the kind of the error says less.
+const DAMAGED_FILE: &str = "parquet: ";
+/// How they begin when the columns of a file are not those of its table. Functions have the same kind of error.
+const OTHER_COLUMNS: [&str; 2] = ["data type mismatch for column ", "extra column in file "];
+/// What comes before an option of Polars that would help.
+const HINT: &str = ", hint: ";
+
 /// An error of the lake. Messages name the object and the fix; [`LakeError::name`] says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
@@ -214,7 +221,10 @@ impl LakeError {
     /// Wraps a Polars error with what was being done.
     pub(crate) fn polars(doing: impl Into<String>) -> impl FnOnce(PolarsError) -> Self {
         let doing = doing.into();
-        move |source| Self::Polars { doing, source }
+        move |source| match file_fault(&source) {
+            Some(words) => Self::Unreadable { what: format!("{doing}: {words}") },
+            None => Self::Polars { doing, source },
+        }
     }
 
     /// Wraps an engine error with the table worked on.
@@ -275,8 +285,24 @@ fn log_name(error: &DeltaTableError) -> ErrorName {
     }
 }
 
+/// What Polars says of a Parquet file that does not fit its table: a damaged one, or one whose columns have other types
+/// or names, as other engines write them. `None` for every other fault. Hints for callers of Polars are left out.
+pub(crate) fn file_fault(error: &PolarsError) -> Option<&str> {
+    match error {
+        PolarsError::Context { error, .. } | PolarsError::ExprContext { error, .. } => file_fault(error),
+        PolarsError::ComputeError(words) if words.starts_with(DAMAGED_FILE) => Some(words),
+        PolarsError::SchemaMismatch(words) if OTHER_COLUMNS.iter().any(|start| words.starts_with(start)) => {
+            words.split(HINT).next()
+        }
+        _ => None,
+    }
+}
+
 /// What a fault of Polars is called. It opens no file but those that the log of a table names.
 pub(crate) fn polars_name(error: &PolarsError) -> ErrorName {
+    if file_fault(error).is_some() {
+        return ErrorName::TableUnreadable;
+    }
     let fault = std::iter::successors(Some(error as &(dyn Error + 'static)), |cause| (*cause).source())
         .find_map(|cause| cause.downcast_ref::<std::io::Error>());
     let Some(fault) = fault else { return ErrorName::Internal };
@@ -307,6 +333,7 @@ mod tests {
         let remote = PolarsError::IO { error: Arc::new(std::io::Error::other(gone)), msg: None };
         check(polars(remote), ErrorName::VersionGone);
         check(polars(PolarsError::ComputeError("defect".into())), ErrorName::Internal);
+        check(polars(PolarsError::SchemaMismatch("a function's".into())), ErrorName::Internal);
 
         let table: TableRef = "silver/sales/t".parse().unwrap();
         let log = |source: DeltaTableError| LakeError::log(&table)(source);
@@ -318,5 +345,20 @@ mod tests {
         check(log(store(missing)), ErrorName::TableUnreadable);
         check(LakeError::delta(&table)(DeltaTableError::Generic("defect".to_owned())), ErrorName::Internal);
         check(LakeError::VersionGone { table, version: 3 }, ErrorName::VersionGone);
+    }
+
+    #[test]
+    fn a_file_that_does_not_fit_its_table_makes_the_table_unreadable() {
+        let check = |source: PolarsError, says: &str| {
+            assert_eq!(polars_name(&source), ErrorName::TableUnreadable, "{source}");
+            let error = LakeError::polars("scan")(source);
+            assert_eq!((error.name(), error.to_string().as_str()), (ErrorName::TableUnreadable, says));
+        };
+        let damaged = PolarsError::ComputeError("parquet: File out of specification: invalid utf8".into());
+        check(damaged.clone(), "scan: parquet: File out of specification: invalid utf8");
+        let within = PolarsError::Context { error: Box::new(damaged), msg: "scanning".into() };
+        check(within, "scan: parquet: File out of specification: invalid utf8");
+        let other = "data type mismatch for column at: incoming: Datetime('ns') != target: Datetime('μs', 'UTC')";
+        check(PolarsError::SchemaMismatch(format!("{other}, hint: pass options").into()), &format!("scan: {other}"));
     }
 }

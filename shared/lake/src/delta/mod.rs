@@ -248,7 +248,7 @@ fn scan_files_as<'a>(
     let base = polars_folder(folder)?;
     let mut full_paths = Vec::new();
     for path in paths {
-        if let Some(missing) = partition_by.iter().find(|p| !path.contains(&format!("{p}="))) {
+        if let Some(missing) = partition_by.iter().find(|column| file::folder_value(path, column).is_none()) {
             return Err(LakeError::Violation {
                 table: table.clone(),
                 message: format!("file {path} is not below a {missing}=… folder; another engine laid the table out"),

@@ -289,7 +289,7 @@ pub(crate) fn write_error(path: &std::path::Path, source: polars::prelude::Polar
         },
         source => match system_fault(&source.to_string()) {
             Some(source) => LakeError::Io { doing: "write", path: path.to_owned(), source },
-            None => LakeError::Polars { doing: format!("write {}", path.display()), source },
+            None => LakeError::Internal { message: format!("write {}: {source}", path.display()) },
         },
     }
 }

@@ -6,10 +6,7 @@ use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::TableRef;
 
 use crate::engine::EngineError;
-use crate::error::{LakeError, polars_name};
-
-/// How the engine's fault begins when a Parquet file is broken; it has no kind of its own.
-const UNREADABLE_FILE: &str = "parquet: ";
+use crate::error::{LakeError, file_fault, polars_name};
 
 /// Why an answer cannot be given.
 ///
@@ -106,8 +103,12 @@ impl ServeError {
     pub(super) fn running(table: &TableRef, source: PolarsError) -> Self {
         match source {
             PolarsError::Context { error, .. } | PolarsError::ExprContext { error, .. } => Self::running(table, *error),
-            PolarsError::ComputeError(words) if !words.starts_with(UNREADABLE_FILE) => Self::Value,
-            PolarsError::InvalidOperation(_) | PolarsError::OutOfBounds(_) => Self::Value,
+            source if file_fault(&source).is_some() => {
+                Self::Lake(LakeError::polars(format!("files of table `{table}`"))(source).into())
+            }
+            PolarsError::ComputeError(_) | PolarsError::InvalidOperation(_) | PolarsError::OutOfBounds(_) => {
+                Self::Value
+            }
             // Some functions check the types of their arguments only when they are called.
             PolarsError::SchemaMismatch(_) => {
                 Self::DoesNotFit { message: "a function gets a type that it does not take: CAST its arguments".to_owned() }
