@@ -9,7 +9,7 @@ use sluice_core::uri::FolderUri;
 
 mod arn;
 
-pub use arn::{AwsNameError, StateMachineArn};
+pub use arn::{AwsNameError, EventBus, StateMachineArn, TopicArn};
 
 /// An environment variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -301,65 +301,6 @@ impl Env {
         let Variable { name, purpose } = variable;
         let value = self.get(variable).ok_or(EnvError::Missing { name, purpose })?;
         value.parse().map_err(|reason: T::Err| EnvError::Invalid { name, reason: reason.to_string() })
-    }
-}
-
-/// ARN of a standard SNS topic, such as `arn:aws:sns:eu-central-1:123456789012:runs`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopicArn(String);
-
-impl TopicArn {
-    /// The ARN as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for TopicArn {
-    type Err = AwsNameError;
-
-    fn from_str(text: &str) -> Result<Self, AwsNameError> {
-        let refused = |rule| AwsNameError { text: text.chars().take(200).collect(), rule };
-        let parts: Vec<&str> = text.split(':').collect();
-        match parts.as_slice() {
-            ["arn", partition, "sns", region, account, name]
-                if [partition, region, account, name].iter().all(|part| !part.is_empty()) =>
-            {
-                // A FIFO topic has no e-mail subscribers and wants a message group: it is not made for announcements.
-                if name.ends_with(".fifo") {
-                    return Err(refused("a standard topic, not a FIFO one"));
-                }
-                Ok(Self(text.to_owned()))
-            }
-            _ => Err(refused("arn:<partition>:sns:<region>:<account>:<topic>")),
-        }
-    }
-}
-
-/// Name or ARN of an EventBridge bus, such as `default`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventBus(String);
-
-impl EventBus {
-    /// The name or ARN as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for EventBus {
-    type Err = AwsNameError;
-
-    fn from_str(text: &str) -> Result<Self, AwsNameError> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "/.-_:".contains(c);
-        if (1..=1600).contains(&text.len()) && text.chars().all(allowed) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(AwsNameError {
-                text: text.chars().take(200).collect(),
-                rule: "letters, digits and / . - _ or the bus's ARN",
-            })
-        }
     }
 }
 

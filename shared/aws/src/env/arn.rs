@@ -1,4 +1,4 @@
-//! The ARN of a state machine, and why a text is no name.
+//! Names and ARNs of things in AWS, and why a text is not one.
 
 use std::str::FromStr;
 
@@ -67,6 +67,65 @@ fn is_alias_or_nothing(qualifier: &[&str]) -> bool {
         [] => true,
         [alias] => alias.contains(|c: char| !c.is_ascii_digit()),
         _ => false,
+    }
+}
+
+/// ARN of a standard SNS topic, such as `arn:aws:sns:eu-central-1:123456789012:runs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicArn(String);
+
+impl TopicArn {
+    /// The ARN as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for TopicArn {
+    type Err = AwsNameError;
+
+    fn from_str(text: &str) -> Result<Self, AwsNameError> {
+        let refused = |rule| AwsNameError { text: text.chars().take(200).collect(), rule };
+        let parts: Vec<&str> = text.split(':').collect();
+        match parts.as_slice() {
+            ["arn", partition, "sns", region, account, name]
+                if [partition, region, account, name].iter().all(|part| !part.is_empty()) =>
+            {
+                // A FIFO topic has no e-mail subscribers and wants a message group: it is not made for announcements.
+                if name.ends_with(".fifo") {
+                    return Err(refused("a standard topic, not a FIFO one"));
+                }
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err(refused("arn:<partition>:sns:<region>:<account>:<topic>")),
+        }
+    }
+}
+
+/// Name or ARN of an EventBridge bus, such as `default`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventBus(String);
+
+impl EventBus {
+    /// The name or ARN as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for EventBus {
+    type Err = AwsNameError;
+
+    fn from_str(text: &str) -> Result<Self, AwsNameError> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "/.-_:".contains(c);
+        if (1..=1600).contains(&text.len()) && text.chars().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(AwsNameError {
+                text: text.chars().take(200).collect(),
+                rule: "letters, digits and / . - _ or the bus's ARN",
+            })
+        }
     }
 }
 
