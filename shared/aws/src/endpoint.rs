@@ -11,6 +11,9 @@ use tokio::net::TcpListener;
 
 pub(crate) struct Endpoint {
     pub(crate) config: SdkConfig,
+    /// Its address, for clients that are not the SDK's.
+    #[cfg(feature = "secrets")]
+    pub(crate) url: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
@@ -18,7 +21,8 @@ impl Endpoint {
     /// An endpoint that gives this answer, such as `("400 Bad Request", "{}")`.
     pub(crate) async fn answering(status: &'static str, body: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
-        let config = config(&format!("http://{}", listener.local_addr().expect("address")));
+        let url = format!("http://{}", listener.local_addr().expect("address"));
+        let config = config(&url);
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = requests.clone();
         tokio::spawn(async move {
@@ -30,7 +34,12 @@ impl Endpoint {
                 stream.write_all(format!("{head}{body}").as_bytes()).await.expect("write");
             }
         });
-        Self { config, requests }
+        Self {
+            config,
+            #[cfg(feature = "secrets")]
+            url,
+            requests,
+        }
     }
 
     /// The requests so far, head and body.
@@ -41,7 +50,7 @@ impl Endpoint {
 
 /// Compares what a client sent with the request in `tests/aws/requests`, which the test bed judges by the model of the
 /// service. `SLUICE_UPDATE=1` writes it.
-#[cfg(any(feature = "emr", feature = "eventbridge", feature = "sfn"))]
+#[cfg(any(feature = "emr", feature = "eventbridge", feature = "secrets", feature = "sfn"))]
 pub(crate) fn is_judged(operation: &str, parameters: &serde_json::Value) {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/aws/requests");
     let path = folder.join(format!("{operation}.json"));

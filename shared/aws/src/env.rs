@@ -9,7 +9,7 @@ use sluice_core::uri::FolderUri;
 
 mod arn;
 
-pub use arn::{AwsNameError, EventBus, StateMachineArn, TopicArn};
+pub use arn::{AwsNameError, EventBus, SecretArn, StateMachineArn, TopicArn};
 
 /// An environment variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +33,15 @@ pub const EVENT_BUS: Variable = Variable {
     name: "SLUICE_EVENT_BUS",
     purpose: "name or ARN of the EventBridge bus for events to machines, or `none` to send nothing",
 };
-/// What masks, cursors and addresses are keyed with. Data-product needs it.
+/// Where the secret is that masks, cursors and addresses are keyed with. Data-product needs it on AWS.
+pub const SECRET_ARN: Variable = Variable {
+    name: "SLUICE_SECRET_ARN",
+    purpose: "ARN of the secret in AWS Secrets Manager that masks, cursors and addresses are keyed with, such as arn:aws:secretsmanager:eu-central-1:123456789012:secret:masking-a1b2c3; where there is no Secrets Manager, set SLUICE_SECRET to the secret itself",
+};
+/// The secret itself, where there is no Secrets Manager: `sluice serve`, and functions on this machine.
 pub const SECRET: Variable = Variable {
     name: "SLUICE_SECRET",
-    purpose: "secret of at least 32 bytes that masks, cursors and addresses are keyed with; the same for all environments of the function, and never changed without need",
+    purpose: "secret of at least 32 bytes that masks, cursors and addresses are keyed with; the same for all environments of the function, and never changed without need; on AWS, SLUICE_SECRET_ARN takes its place",
 };
 /// Where callers reach the API. Data-product needs it.
 pub const ENDPOINT: Variable = Variable {
@@ -154,17 +159,23 @@ pub const SESSION_TOKEN: Variable =
 /// Another endpoint for all services.
 pub const ENDPOINT_URL: Variable =
     Variable { name: "AWS_ENDPOINT_URL", purpose: "endpoint of all services, for emulators and private endpoints" };
-/// Another endpoint for S3 alone; the other services' variables are read by the SDK itself.
+/// Another endpoint for S3 alone; the variables of services that have a client of the SDK are read by the SDK itself.
 pub const ENDPOINT_URL_S3: Variable =
     Variable { name: "AWS_ENDPOINT_URL_S3", purpose: "endpoint of S3, before AWS_ENDPOINT_URL" };
+/// Another endpoint for Secrets Manager alone.
+pub const ENDPOINT_URL_SECRETS_MANAGER: Variable = Variable {
+    name: "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    purpose: "endpoint of Secrets Manager, before AWS_ENDPOINT_URL",
+};
 
 /// The catalogue.
 ///
 /// The AWS SDK reads more by itself (`AWS_PROFILE`, `AWS_ENDPOINT_URL_SNS`, …): see its own documentation.
-pub const CATALOGUE: [Variable; 31] = [
+pub const CATALOGUE: [Variable; 33] = [
     LAKE,
     TOPIC_ARN,
     EVENT_BUS,
+    SECRET_ARN,
     SECRET,
     ENDPOINT,
     KMS_KEY,
@@ -193,6 +204,7 @@ pub const CATALOGUE: [Variable; 31] = [
     SESSION_TOKEN,
     ENDPOINT_URL,
     ENDPOINT_URL_S3,
+    ENDPOINT_URL_SECRETS_MANAGER,
 ];
 
 /// The value that turns an optional announcement off. Leaving the variable out is an error: nobody should learn from

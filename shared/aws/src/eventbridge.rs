@@ -5,8 +5,9 @@ use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use sluice_core::error::StepError;
 
+use crate::code::classify;
 use crate::env::EventBus;
-use crate::fault::{classify, step_error};
+use crate::fault::step_error;
 
 /// The source of every event of Sluice, for rules to match.
 pub const SOURCE: &str = "sluice";

@@ -7,6 +7,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use sluice_core::error::ErrorName;
 
+use crate::code::classify;
+
 /// The SDK's error as ours: `doing` says what failed, such as `publish to topic arn:…`.
 #[cfg(any(feature = "sns", feature = "eventbridge"))]
 pub(crate) fn step_error<E>(doing: &str, error: &SdkError<E, HttpResponse>) -> sluice_core::error::StepError
@@ -30,40 +32,5 @@ where
             classify(failure.err().code().unwrap_or_default(), failure.raw().status().as_u16())
         }
         _ => ErrorName::Internal,
-    }
-}
-
-/// The name of an error that a service answered, by its code and, for codes unknown here, its HTTP status.
-pub(crate) fn classify(code: &str, status: u16) -> ErrorName {
-    match code {
-        "Throttling"
-        | "ThrottlingException"
-        | "Throttled"
-        | "ThrottledException"
-        | "TooManyRequestsException"
-        | "RequestLimitExceeded"
-        | "LimitExceededException"
-        | "KMSThrottling" => ErrorName::Throttled,
-        "AccessDenied"
-        | "AccessDeniedException"
-        | "AuthorizationError"
-        | "AuthFailure"
-        | "ExpiredToken"
-        | "ExpiredTokenException"
-        | "InvalidAccessKeyId"
-        | "InvalidClientTokenId"
-        | "NotAuthorizedForDetailTypeException"
-        | "NotAuthorizedForSourceException"
-        | "SignatureDoesNotMatch"
-        | "UnauthorizedOperation"
-        | "UnrecognizedClientException" => ErrorName::AccessDenied,
-        "NotFound" | "NotFoundException" | "ResourceNotFoundException" => ErrorName::NotFound,
-        "InternalError" | "InternalFailure" | "InternalException" | "ServiceUnavailable" => ErrorName::Unavailable,
-        _ => match status {
-            401 | 403 => ErrorName::AccessDenied,
-            429 => ErrorName::Throttled,
-            408 | 500..=599 => ErrorName::Unavailable,
-            _ => ErrorName::Internal,
-        },
     }
 }
