@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+#[cfg(feature = "sfn")]
+use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -69,6 +71,27 @@ pub(crate) fn is_judged(operation: &str, parameters: &serde_json::Value) {
 /// An endpoint where nobody listens.
 pub(crate) fn silent() -> SdkConfig {
     config("http://127.0.0.1:9")
+}
+
+/// A configuration that finds no credentials.
+#[cfg(feature = "sfn")]
+pub(crate) fn without_credentials() -> SdkConfig {
+    let provider = SharedCredentialsProvider::new(NoCredentials);
+    config("http://127.0.0.1:9").into_builder().credentials_provider(provider).build()
+}
+
+#[cfg(feature = "sfn")]
+#[derive(Debug)]
+struct NoCredentials;
+
+#[cfg(feature = "sfn")]
+impl ProvideCredentials for NoCredentials {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("none here")))
+    }
 }
 
 fn config(endpoint: &str) -> SdkConfig {

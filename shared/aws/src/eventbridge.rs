@@ -39,7 +39,8 @@ impl Bus {
     /// Puts the event on the bus.
     ///
     /// # Errors
-    /// `Throttled`, `Unavailable`, `NotFound` for a bus that does not exist, `Internal` for the rest, such as missing rights.
+    /// `Throttled`, `Unavailable`, `NotFound` for a bus that does not exist, `AccessDenied`, `InvalidInput` for a name that
+    /// EventBridge refuses, `Internal` for the rest.
     pub async fn put(&self, event: &Event) -> Result<(), StepError> {
         let doing = format!("put an event on bus {}", self.name.as_str());
         let entry = PutEventsRequestEntry::builder()

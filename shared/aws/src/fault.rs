@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -26,11 +27,20 @@ where
 {
     match error {
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) => ErrorName::Unavailable,
-        // Missing credentials end up here too, and calling again does not find them.
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => ErrorName::Unavailable,
         SdkError::ServiceError(failure) => {
             classify(failure.err().code().unwrap_or_default(), failure.raw().status().as_u16())
         }
-        _ => ErrorName::Internal,
+        _ => credentials_fault(error).unwrap_or(ErrorName::Internal),
     }
+}
+
+/// The name of an error that kept a request from being sent, when it was for want of credentials: calling again does not
+/// find them, unless whoever has them did not answer.
+fn credentials_fault(error: &(dyn Error + 'static)) -> Option<ErrorName> {
+    let mut causes = std::iter::successors(Some(error), |cause| (*cause).source());
+    causes.find_map(|cause| cause.downcast_ref::<CredentialsError>()).map(|missing| match missing {
+        CredentialsError::ProviderTimedOut(_) => ErrorName::Unavailable,
+        _ => ErrorName::AccessDenied,
+    })
 }
