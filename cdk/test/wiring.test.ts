@@ -98,11 +98,15 @@ const CALLS: readonly (readonly [RegExp, () => readonly string[]])[] = [
   [/env\.state_machine\(\)/, () => ["STATE_MACHINE_ARN"]],
   [/store::store_options\(env, /, () => constantsIn(text("shared/aws/src/store.rs").split("#[cfg(test)]")[0] ?? "")],
   [/emr::settings\(env\)/, () => constantsIn(functionBody("shared/aws/src/emr.rs", /pub fn settings\(/))],
+  [/secrets::secret\(env\)/, () => constantsIn(text("shared/aws/src/secrets.rs").split("#[cfg(test)]")[0] ?? "")],
   [/emr::step_role\(env\)/, () => constantsIn(functionBody("shared/aws/src/emr.rs", /pub fn step_role\(/))],
 ];
 
-/** Set by Lambda, or for emulators: never by a deployment. */
-const NOT_DEPLOYED = new Set(["LOG_LEVEL", "RUNTIME_API", "REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "ENDPOINT_URL", "ENDPOINT_URL_S3"]);
+/** Set by Lambda, for emulators or on machines of people: never by a deployment. */
+const NOT_DEPLOYED = new Set([
+  "LOG_LEVEL", "RUNTIME_API", "REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "ENDPOINT_URL", "ENDPOINT_URL_S3",
+  "ENDPOINT_URL_SECRETS_MANAGER", "SECRET",
+]);
 
 /** Variables that a binary reads, from its main.rs. A call with the environment that this test does not know fails it. */
 function readBy(name: FunctionName): string[] {

@@ -12,7 +12,8 @@ const WAIT = Duration.seconds(29);
 
 /**
  * Seconds for which API Gateway caches the authorizer's decision on a token. data-product checks every token itself, so a revoked one
- * stops working within seconds anyway; this only limits how soon a new token is accepted after it was refused.
+ * stops working within seconds anyway; this only limits how soon a new token is accepted after it was refused. A refusal that is
+ * repeated from the cache calls no function: authorize writes no second audit event for it, and only the access log has the call.
  */
 const TOKEN_SECONDS = 60;
 

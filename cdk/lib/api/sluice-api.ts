@@ -26,6 +26,8 @@ const ACCESS_LOG = {
   time: "$context.requestTime",
   caller: "$context.identity.userArn",
   recipient: "$context.authorizer.principalId",
+  // The id that authorize's audit event of a refused call has. Missing where API Gateway repeated an earlier decision.
+  authorizerRequestId: "$context.authorizer.requestId",
   apiKeyId: "$context.identity.apiKeyId",
   sourceIp: "$context.identity.sourceIp",
   method: "$context.httpMethod",

@@ -11,7 +11,7 @@ import { FUNCTION_NAMES, functionCatalogue, type FunctionName, type FunctionSpec
 import { logRetention } from "./log-retention.ts";
 import { MaskingSecret } from "./masking-secret.ts";
 import { filledStatements, type FilledStatement, type PolicyPlaceholders } from "./policy-document.ts";
-import { keepFailures, tellMachines, tellPeople, useLakeKey, useTopicKey } from "./service-statements.ts";
+import { keepFailures, readMaskingSecret, tellMachines, tellPeople, useLakeKey, useSecretKey, useTopicKey } from "./service-statements.ts";
 import { SluiceFunction } from "./sluice-function.ts";
 
 /** Concurrent executions of an account that Lambda lets nobody reserve. */
@@ -62,7 +62,7 @@ export class SluiceFunctions extends Construct {
       functionName: functionNameOf(settings, name),
       artifacts: settings.functions.artifacts,
       rights: rightsOf(name, props),
-      serviceRights: serviceRightsOf(name, catalogue[name], props),
+      serviceRights: serviceRightsOf(name, catalogue[name], props, secret),
       environment: environmentOf(catalogue[name], values),
       key: stateful.key,
       logDays: logRetention(settings),
@@ -109,11 +109,14 @@ function rightsOf(name: FunctionName, props: SluiceFunctionsProps): FilledStatem
   return filledStatements(name, placeholders, (_, text) => noClusters && (text.includes("elasticmapreduce:") || text.includes("${Emr")));
 }
 
-function serviceRightsOf(name: FunctionName, spec: FunctionSpec, props: SluiceFunctionsProps): iam.PolicyStatement[] {
+function serviceRightsOf(name: FunctionName, spec: FunctionSpec, props: SluiceFunctionsProps, secret: MaskingSecret): iam.PolicyStatement[] {
   const { settings, stateful } = props;
   const rights = [useLakeKey(stateful.key.keyArn, settings.region, spec.key)];
   if (name === "notify") {
     rights.push(tellPeople(stateful.runs.topicArn), useTopicKey(stateful.key.keyArn, settings.region), tellMachines(namesOf(settings).eventBusArn));
+  }
+  if (spec.variables.includes("SLUICE_SECRET_ARN")) {
+    rights.push(readMaskingSecret(secret.arn), useSecretKey(stateful.key.keyArn, settings.region));
   }
   if (spec.entry === "asynchronous") {
     rights.push(keepFailures(props.failures.queueArn));
@@ -131,8 +134,7 @@ function variables(props: SluiceFunctionsProps, secret: MaskingSecret): Readonly
     ...one("SLUICE_KMS_KEY", stateful.key.keyArn),
     ...one("SLUICE_TOPIC_ARN", stateful.runs.topicArn),
     ...one("SLUICE_EVENT_BUS", names.eventBus),
-    // A dynamic reference: the template holds where the secret is, not what it is.
-    ...one("SLUICE_SECRET", secret.value.unsafeUnwrap()),
+    ...one("SLUICE_SECRET_ARN", secret.arn),
     ...one("SLUICE_ENDPOINT", props.endpoint),
     ...one("SLUICE_STATE_MACHINE_ARN", names.startArn),
     // The stage of API Gateway is not part of the functions' routes. Any value turns this on.

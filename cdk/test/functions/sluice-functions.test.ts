@@ -78,7 +78,7 @@ const SERVICE_RIGHTS: Readonly<Record<FunctionName, readonly string[]>> = {
   terminate: ["UseLakeKeyThroughS3", "KeepFailures"],
   notify: ["UseLakeKeyThroughS3", "TellPeople", "UseTopicKeyThroughSns", "TellMachines", "KeepFailures"],
   submit: ["UseLakeKeyThroughS3"],
-  "data-product": ["UseLakeKeyThroughS3"],
+  "data-product": ["UseLakeKeyThroughS3", "ReadMaskingSecret", "UseSecretKeyThroughSecretsManager"],
   authorize: ["UseLakeKeyThroughS3"],
 };
 const EVERY_FUNCTION = ["WriteOwnLog", "SendTraces", "ReadOwnEnvironment"];
@@ -151,7 +151,7 @@ test("a reserved concurrency warns of the quota that it needs", () => {
   assert.deepEqual(warnings("dev"), []);
 });
 
-test("the masking secret is generated, encrypted, kept, and in the template only as a reference", () => {
+test("the masking secret is generated, encrypted and kept, and data-product gets its ARN and the right to read it, nobody else", () => {
   template.hasResource("AWS::SecretsManager::Secret", {
     DeletionPolicy: "RetainExceptOnCreate", UpdateReplacePolicy: "Retain",
     Properties: { GenerateSecretString: { PasswordLength: 64, ExcludePunctuation: true } },
@@ -159,8 +159,13 @@ test("the masking secret is generated, encrypted, kept, and in the template only
   assert.ok(theOne(template, "AWS::SecretsManager::Secret").KmsKeyId);
   // The environment that takes over in the replica's region goes on with the same masks.
   assert.deepEqual(theOne(template, "AWS::SecretsManager::Secret").ReplicaRegions, [{ Region: "eu-west-1", KmsKeyId: "alias/sluice-prod-replica" }]);
+  const [secret] = Object.keys(resourcesOf(template, "AWS::SecretsManager::Secret"));
   const variables = (functionOf("data-product").Environment as { Variables: Record<string, unknown> }).Variables;
-  assert.match(JSON.stringify(variables.SLUICE_SECRET), /\{\{resolve:secretsmanager:/);
+  assert.deepEqual(variables.SLUICE_SECRET_ARN, { Ref: secret });
+  // Not even as a dynamic reference, which CloudFormation would put into a variable in plain text.
+  assert.doesNotMatch(JSON.stringify(template.toJSON()), /resolve:secretsmanager/);
+  const readers = FUNCTION_NAMES.filter((name) => JSON.stringify(statementsOf(name)).includes("secretsmanager:GetSecretValue"));
+  assert.deepEqual(readers, ["data-product"]);
 });
 
 test("a function that was not built is an error that names the command", () => {

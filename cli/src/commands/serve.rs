@@ -122,7 +122,7 @@ async fn secret(lake: &Lake) -> Result<Secret> {
     if !lake.root().is_local() {
         let message = format!("{} is not set, and a lake on S3 does not store the secret", env::SECRET.name);
         return Err(Fault::new(Exit::WrongUse, message)
-            .next("set it to the secret of the deployed data-product function")
+            .next("set it to the secret whose ARN the deployed data-product function has in SLUICE_SECRET_ARN")
             .into());
     }
     let mut random = [0; 32];

@@ -203,6 +203,7 @@ fn fault(doing: String, error: &LakeError) -> ExecutionFault {
     match error.name() {
         ErrorName::Throttled => ExecutionFault::Throttled { doing, message },
         ErrorName::Unavailable => ExecutionFault::Unavailable { doing, message },
+        ErrorName::AccessDenied => ExecutionFault::Denied { doing, message },
         _ => ExecutionFault::Unexpected { doing, message },
     }
 }

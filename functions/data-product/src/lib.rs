@@ -21,7 +21,8 @@ mod state;
 use std::sync::Arc;
 
 use axum::Router;
-use sluice_http::audit::{AuditPath, Audited, Operation};
+use sluice_core::audit::PRODUCT_OPERATIONS;
+use sluice_http::audit::Audited;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -41,28 +42,6 @@ pub use crate::state::{ProductsApi, Settings};
 )]
 struct Document;
 
-/// What events call the routes.
-const OPERATIONS: &[Operation] = &[
-    ("GET", "/data-products", AuditPath::Catalogue, "list"),
-    ("GET", "/data-products/{domain}/{product}", AuditPath::Catalogue, "manifest"),
-    ("GET", "/data-products/{domain}/{product}/schema", AuditPath::Catalogue, "schema"),
-    ("GET", "/data-products/{domain}/{product}/contract", AuditPath::Catalogue, "contract"),
-    ("GET", "/data-products/{domain}/{product}/quality", AuditPath::Catalogue, "quality"),
-    ("GET", "/data-products/{domain}/{product}/lineage", AuditPath::Catalogue, "lineage"),
-    ("GET", "/data-products/{domain}/{product}/rows", AuditPath::Rows, "rows"),
-    ("POST", "/query", AuditPath::Query, "query"),
-    ("GET", "/sharing/shares", AuditPath::Sharing, "shares"),
-    ("GET", "/sharing/shares/{share}", AuditPath::Sharing, "share"),
-    ("GET", "/sharing/shares/{share}/schemas", AuditPath::Sharing, "schemas"),
-    ("GET", "/sharing/shares/{share}/all-tables", AuditPath::Sharing, "all-tables"),
-    ("GET", "/sharing/shares/{share}/schemas/{schema}/tables", AuditPath::Sharing, "tables"),
-    ("GET", "/sharing/shares/{share}/schemas/{schema}/tables/{table}/version", AuditPath::Sharing, "version"),
-    ("GET", "/sharing/shares/{share}/schemas/{schema}/tables/{table}/metadata", AuditPath::Sharing, "metadata"),
-    ("POST", "/sharing/shares/{share}/schemas/{schema}/tables/{table}/query", AuditPath::Sharing, "query"),
-    ("GET", "/sharing/shares/{share}/schemas/{schema}/tables/{table}/changes", AuditPath::Sharing, "changes"),
-    ("GET", "/files/{id}", AuditPath::Files, "file"),
-];
-
 /// The routes with their document.
 fn documented() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Document::openapi())
@@ -80,7 +59,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// The API as a router, with its document; neither guarded nor served with it yet (see `sluice_http::guard`).
 pub fn router(api: ProductsApi, audited: Audited) -> (Router, utoipa::openapi::OpenApi) {
     let (router, document) = documented().split_for_parts();
-    (audited.around(router.with_state(Arc::new(api)), OPERATIONS), document)
+    (audited.around(router.with_state(Arc::new(api)), PRODUCT_OPERATIONS), document)
 }
 
 #[cfg(test)]
@@ -108,11 +87,14 @@ mod tests {
             for method in methods.as_object().expect(path).keys() {
                 let method = method.to_uppercase().parse().expect("method");
                 let given = path.replace(['{', '}'], "");
-                assert!(sluice_http::audit::operation(OPERATIONS, &method, &given).is_some(), "{method} {path}");
+                assert!(
+                    sluice_http::audit::operation(PRODUCT_OPERATIONS, &method, &given).is_some(),
+                    "{method} {path}"
+                );
                 audited += 1;
             }
         }
-        assert_eq!(audited, OPERATIONS.len());
+        assert_eq!(audited, PRODUCT_OPERATIONS.len());
     }
 
     /// The sample events are requests of API Gateway (payload format 2.0) for routes that there are.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use sluice_aws::env;
+use sluice_aws::{env, secrets};
 use sluice_data_product::links::LINK_EXPIRY;
 use sluice_data_product::secret::Secret;
 use sluice_data_product::{ProductsApi, Settings};
@@ -16,7 +16,7 @@ const MAX_ANSWER_BYTES: usize = 4_000_000;
 fn main() -> ExitCode {
     sluice_http::lambda::serve(async |env| {
         let root = env.lake()?;
-        let secret: Secret = env.parse(env::SECRET)?;
+        let secret: Secret = secrets::secret(env).await?;
         let endpoint: String = env.parse(env::ENDPOINT)?;
         let options = sluice_aws::store::store_options(env, &root).await?;
         let lake = Lake::open(&root, &options)?;

@@ -8,12 +8,21 @@ use sluice_core::name::{ProductRef, SaltName};
 /// Shortest secret, in bytes.
 const MIN_BYTES: usize = 32;
 
-/// Why a text is no secret.
+/// Why a text is not a secret.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error(
-    "the secret has {0} bytes: give at least {MIN_BYTES} that nobody can guess, such as 64 random hexadecimal digits"
-)]
-pub struct SecretError(usize);
+pub enum SecretError {
+    /// It can be guessed.
+    #[error(
+        "the secret has {0} bytes: give at least {MIN_BYTES} that nobody can guess, such as 64 random hexadecimal digits"
+    )]
+    Short(usize),
+    /// It says where the secret is, which many people know.
+    #[error(
+        "this is the ARN of a secret, not the secret: the function data-product reads ARNs from SLUICE_SECRET_ARN, \
+         `aws secretsmanager get-secret-value` shows the secret itself"
+    )]
+    Arn,
+}
 
 /// A secret. Keys for different uses are derived from it, so that none gives away another. Changing it changes every
 /// hashed value, and voids open cursors and handed-out addresses.
@@ -49,13 +58,29 @@ impl FromStr for Secret {
     type Err = SecretError;
 
     fn from_str(text: &str) -> Result<Self, SecretError> {
-        if text.len() < MIN_BYTES { Err(SecretError(text.len())) } else { Ok(Self(text.to_owned())) }
+        if text.starts_with("arn:") {
+            Err(SecretError::Arn)
+        } else if text.len() < MIN_BYTES {
+            Err(SecretError::Short(text.len()))
+        } else {
+            Ok(Self(text.to_owned()))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_know_or_guess_is_not_a_secret() {
+        let check = |text: &str, expected: Option<SecretError>| {
+            assert_eq!(text.parse::<Secret>().err(), expected, "{text}");
+        };
+        check("hush", Some(SecretError::Short(4)));
+        check("arn:aws:secretsmanager:eu-central-1:123456789012:secret:masking-a1b2c3", Some(SecretError::Arn));
+        check("0123456789abcdef0123456789abcdef", None);
+    }
 
     #[test]
     fn hashes_are_of_one_product_or_of_those_that_share_a_salt() {

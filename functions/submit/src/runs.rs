@@ -30,6 +30,8 @@ pub(crate) fn fault_problem(fault: ExecutionFault) -> Problem {
         ExecutionFault::UnknownToken { .. } => {
             cursor::invalid("cursor has expired or is not valid: begin at the first page, without `cursor`")
         }
+        // Callers named no state machine: what is missing is missing in the deployment.
+        fault @ ExecutionFault::Missing { .. } => Problem::new(ProblemCode::Internal, fault.to_string()),
         fault => Problem::of_step(&fault.into()),
     }
 }

@@ -5,8 +5,9 @@ use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use sluice_core::error::StepError;
 
+use crate::code::classify;
 use crate::env::EventBus;
-use crate::fault::{classify, step_error};
+use crate::fault::step_error;
 
 /// The source of every event of Sluice, for rules to match.
 pub const SOURCE: &str = "sluice";
@@ -38,7 +39,8 @@ impl Bus {
     /// Puts the event on the bus.
     ///
     /// # Errors
-    /// `Throttled`, `Unavailable`, `NotFound` for a bus that does not exist, `Internal` for the rest, such as missing rights.
+    /// `Throttled`, `Unavailable`, `NotFound` for a bus that does not exist, `AccessDenied`, `InvalidInput` for a name that
+    /// EventBridge refuses, `Internal` for the rest.
     pub async fn put(&self, event: &Event) -> Result<(), StepError> {
         let doing = format!("put an event on bus {}", self.name.as_str());
         let entry = PutEventsRequestEntry::builder()

@@ -193,13 +193,12 @@ where
         SdkError::ServiceError(_) => words(error),
         _ => with_sources(error),
     };
-    // A million open executions, or too many redriven ones: fewer after a while.
-    if code_of(error) == Some("ExecutionLimitExceeded") {
-        return ExecutionFault::Throttled { doing, message };
-    }
     match name_of(error) {
         ErrorName::Throttled => ExecutionFault::Throttled { doing, message },
         ErrorName::Unavailable => ExecutionFault::Unavailable { doing, message },
+        ErrorName::AccessDenied => ExecutionFault::Denied { doing, message },
+        ErrorName::NotFound => ExecutionFault::Missing { doing, message },
+        ErrorName::InvalidInput => ExecutionFault::Refused { doing, message },
         _ => ExecutionFault::Unexpected { doing, message },
     }
 }

@@ -45,6 +45,7 @@
 //! # }
 //! ```
 pub mod access;
+pub mod audit;
 pub mod columns;
 pub mod contract;
 pub mod cursor;

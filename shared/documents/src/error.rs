@@ -159,7 +159,10 @@ fn classify_cause(cause: &(dyn Error + 'static)) -> Option<ErrorName> {
         return None;
     }
     let status = text.strip_prefix("Server returned non-2xx status code: ").unwrap_or_default();
-    if status.starts_with("401") || status.starts_with("403") {
+    // Tokens that are no longer valid are answered with 400.
+    let is_stale =
+        || ["ExpiredToken", "InvalidToken"].iter().any(|code| text.contains(&format!("<Code>{code}</Code>")));
+    if status.starts_with("401") || status.starts_with("403") || is_stale() {
         Some(ErrorName::AccessDenied)
     } else if status.starts_with("429") || text.contains("SlowDown") || text.contains("<Code>Throttl") {
         Some(ErrorName::Throttled)

@@ -15,133 +15,11 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use jiff::Timestamp;
-use serde::Serialize;
-use sluice_core::access::{AccessPath, ColumnAccess, Treatment};
-use sluice_core::name::{GrantName, PipelineName, PortName, ProductRef, RunId};
+use sluice_core::access::{ColumnAccess, Treatment};
+pub use sluice_core::audit::{AuditEvent, AuditPath, Operation, Outcome};
 
 use crate::callers::Callers;
 use crate::problem::{Problem, ProblemCode};
-
-/// The part of an API that an access is made by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AuditPath {
-    /// What is said of data products.
-    Catalogue,
-    /// Rows of a port.
-    Rows,
-    /// SQL.
-    Query,
-    /// Delta Sharing.
-    Sharing,
-    /// Files by address.
-    Files,
-    /// Runs of pipelines.
-    Runs,
-}
-
-impl From<AccessPath> for AuditPath {
-    fn from(path: AccessPath) -> Self {
-        match path {
-            AccessPath::Catalogue => Self::Catalogue,
-            AccessPath::Rows => Self::Rows,
-            AccessPath::Query => Self::Query,
-            AccessPath::Sharing => Self::Sharing,
-        }
-    }
-}
-
-/// An access, allowed or not. It names columns and counts rows; no value, token or address is ever in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AuditEvent {
-    /// When the request came.
-    pub at: Timestamp,
-    /// Who; `anonymous` when nobody was recognised.
-    pub caller: String,
-    /// Id of the token used.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub token_id: Option<String>,
-    /// By which access path.
-    #[serde(rename = "door")]
-    pub access_path: AuditPath,
-    /// What was asked for, such as `rows`, `query`, `changes` or `start`.
-    pub operation: &'static str,
-    /// Of which product.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub product: Option<ProductRef>,
-    /// Of which port.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub port: Option<PortName>,
-    /// Of which pipeline.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pipeline: Option<PipelineName>,
-    /// Of which run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub run: Option<RunId>,
-    /// Version of the table.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<u64>,
-    /// Columns that were read or described, with their form: `country`, `customer_id:hash`. Those of conditions and orders are among them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub columns: Vec<String>,
-    /// Whether rows were held back by the rule.
-    pub row_filter: bool,
-    /// Rows given out; of files handed out by address, the rows in them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rows: Option<u64>,
-    /// Files of the table that were read or handed out, and how many it has.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub files: Option<(u64, u64)>,
-    /// What was decided.
-    pub decision: Outcome,
-    /// The rule that decided.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<GrantName>,
-    /// Why the rule exists.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub purpose: Option<String>,
-    /// Why it was denied, or the code of the problem that it failed with.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-impl AuditEvent {
-    /// An access of which no more is known yet.
-    fn new(at: Timestamp, access_path: AuditPath, operation: &'static str) -> Self {
-        Self {
-            at,
-            caller: "anonymous".to_owned(),
-            token_id: None,
-            access_path,
-            operation,
-            product: None,
-            port: None,
-            pipeline: None,
-            run: None,
-            version: None,
-            columns: Vec::new(),
-            row_filter: false,
-            rows: None,
-            files: None,
-            decision: Outcome::Allowed,
-            rule: None,
-            purpose: None,
-            reason: None,
-        }
-    }
-}
-
-/// What was decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// Given.
-    Allowed,
-    /// Not given.
-    Denied,
-    /// Not denied, and it came to nothing: nothing was given.
-    Failed,
-}
 
 /// A column as an event has it; `None` for one that is hidden.
 pub fn column_text(name: &str, treatment: Treatment) -> Option<String> {
@@ -259,9 +137,6 @@ impl<S: Sync> FromRequestParts<S> for Trail {
     }
 }
 
-/// An operation of an API: method, route, and what its events say of it.
-pub type Operation = (&'static str, &'static str, AuditPath, &'static str);
-
 /// What stands around the routes of an API: who may call at all, where accesses are written down, and what the routes are called there.
 #[derive(Debug, Clone)]
 pub struct Audited {
@@ -319,19 +194,7 @@ impl Drop for Ending {
 
 /// The operation of a request.
 pub fn operation(operations: &[Operation], method: &Method, path: &str) -> Option<(AuditPath, &'static str)> {
-    // Routes of GET answer HEAD as well.
-    let method = if *method == Method::HEAD { Method::GET } else { method.clone() };
-    let found = operations.iter().find(|(known, route, ..)| method.as_str() == *known && is_of(route, path));
-    found.map(|(.., access_path, name)| (*access_path, *name))
-}
-
-/// Whether a path is of a route, whose parameters are segments in braces.
-fn is_of(route: &str, path: &str) -> bool {
-    let mut given = path.split('/');
-    let fits = |segment: &str| {
-        given.next().is_some_and(|given| given == segment || (segment.starts_with('{') && !given.is_empty()))
-    };
-    route.split('/').all(fits) && given.next().is_none()
+    sluice_core::audit::operation(operations, method.as_str(), path)
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ FOLDER = pathlib.Path(__file__).parent.parent / "requests"
 # The operations, each with its service as botocore calls it.
 OPERATIONS = {
     "AddJobFlowSteps": "emr",
+    "GetSecretValue": "secretsmanager",
     "PutEvents": "events",
     "RunJobFlow": "emr",
     "StartExecution": "stepfunctions",

@@ -235,6 +235,7 @@ fn kind(fault: &ClusterFault) -> &'static str {
         ClusterFault::Throttled { .. } => "throttled",
         ClusterFault::Unavailable { .. } => "unavailable",
         ClusterFault::Refused { .. } => "refused",
+        ClusterFault::Denied { .. } => "denied",
         ClusterFault::Unexpected { .. } => "unexpected",
     }
 }
@@ -261,7 +262,10 @@ async fn faults_are_distinguished_and_launches_and_steps_are_sent_once() {
     check("400 Bad Request", refused, "refused").await;
     let refused = r#"{"__type": "InvalidRequestException", "Message": "Cluster is terminating"}"#;
     check("400 Bad Request", refused, "refused").await;
-    check("400 Bad Request", r#"{"__type": "AccessDeniedException", "Message": "not authorized"}"#, "unexpected").await;
+    check("400 Bad Request", r#"{"__type": "AccessDeniedException", "Message": "not authorized"}"#, "denied").await;
+    check("400 Bad Request", r#"{"__type": "ExpiredTokenException", "message": "expired"}"#, "denied").await;
+    check("400 Bad Request", r#"{"__type": "UnrecognizedClientException", "message": "invalid"}"#, "denied").await;
+    check("400 Bad Request", r#"{"__type": "NewKindOfFault", "message": "why"}"#, "unexpected").await;
     let fault = Emr::new(&silent()).launch(&request).await.expect_err("nobody there");
     assert_eq!(kind(&fault), "unavailable", "{fault}");
 }
