@@ -110,7 +110,7 @@ def found_value(value, kind):
 
 
 def difference(expected, found):
-    """The first difference between a table of pyarrow and rows of the command; `None` if there is none."""
+    """The first difference between a table of pyarrow and rows of the command; `None` if they are equal."""
     names = expected.column_names
     if len(found) != expected.num_rows:
         return f"{len(found)} rows, not {expected.num_rows}"
@@ -237,7 +237,7 @@ def head(sluice, lake, table, *words):
 
 
 def compare_newest(sluice, lake, table, folder, expected):
-    """The first difference of the newest version; `None` if there is none."""
+    """The first difference of the newest version; `None` if they are equal."""
     found = head(sluice, lake, table)
     if expected is not None:
         files = sorted(expected.glob("*.parquet"))
@@ -254,7 +254,7 @@ def compare_newest(sluice, lake, table, folder, expected):
 
 
 def compare_older(sluice, lake, table, folder):
-    """The first difference of an older version; `None` if there is none."""
+    """The first difference of an older version; `None` if they are equal."""
     json.loads(ask(sluice, lake, table, "history"))
     for version in versions_of(folder)[:-1]:
         try:

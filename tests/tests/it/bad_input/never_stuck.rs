@@ -186,7 +186,7 @@ fn faults_of_files() -> Vec<Fault> {
         content("missing column", Named::Held("lacks column amount"), "id,name,day\n1,a,2026-01-01\n"),
         content(
             "mapped column in another case",
-            Named::Held("lacks column id"),
+            Named::Held("`ID` where the pipeline reads `id`"),
             "ID,name,amount,day\n1,a,1,2026-01-01\n",
         ),
         content("column twice", Named::Held("`Name`"), "id,name,amount,day,Name\n1,a,1,2026-01-01,b\n"),

@@ -136,7 +136,7 @@ fn of_case(operand: Option<&Expr>, conditions: &[CaseWhen], otherwise: Option<&E
         },
         None => lenient(when.condition.clone()),
     };
-    // From the last branch: what fails in it or after it, where no branch before it is taken. Branches stand beside each other: the
+    // From the last branch: what fails in it or after it, where no branch before it is taken. They are not nested: the
     // parser follows brackets that are inside each other for some 45 levels alone.
     let (mut after, mut whens): (Option<Expr>, Vec<CaseWhen>) = (otherwise.and_then(reason), Vec::new());
     for when in conditions.iter().rev() {
@@ -159,7 +159,7 @@ fn of_case(operand: Option<&Expr>, conditions: &[CaseWhen], otherwise: Option<&E
     first([operand.and_then(reason), case(whens.into_iter().rev(), after)])
 }
 
-/// The `CASE` of these branches; what it is otherwise where there are none.
+/// The `CASE` of these branches; the `ELSE` alone without any.
 fn case(branches: impl IntoIterator<Item = CaseWhen>, otherwise: Option<Expr>) -> Option<Expr> {
     let conditions: Vec<CaseWhen> = branches.into_iter().collect();
     if conditions.is_empty() {

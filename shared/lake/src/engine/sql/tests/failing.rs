@@ -82,7 +82,7 @@ fn branches_that_are_not_taken_do_not_fail() {
 }
 
 #[test]
-fn many_branches_that_can_fail_stand_beside_each_other() {
+fn many_branches_that_can_fail_are_not_nested() {
     let unreadable = [None, Some("'abc'"), None, Some("'7.5'")];
     let buckets: Vec<String> =
         (0..100).map(|number| format!("WHEN CAST(t AS INT) < {number} THEN CAST(t || '{number}' AS INT)")).collect();
