@@ -43,7 +43,8 @@ pub(crate) fn classify(code: &str, status: u16) -> ErrorName {
         | "TooManyRequestsException"
         | "RequestLimitExceeded"
         | "LimitExceededException"
-        | "KMSThrottling" => ErrorName::Throttled,
+        | "KMSThrottling"
+        | "SlowDown" => ErrorName::Throttled,
         "AccessDenied"
         | "AccessDeniedException"
         | "AuthorizationError"
@@ -57,7 +58,7 @@ pub(crate) fn classify(code: &str, status: u16) -> ErrorName {
         | "SignatureDoesNotMatch"
         | "UnauthorizedOperation"
         | "UnrecognizedClientException" => ErrorName::AccessDenied,
-        "NotFound" | "NotFoundException" | "ResourceNotFoundException" => ErrorName::NotFound,
+        "NoSuchBucket" | "NotFound" | "NotFoundException" | "ResourceNotFoundException" => ErrorName::NotFound,
         "InternalError" | "InternalFailure" | "InternalException" | "ServiceUnavailable" => ErrorName::Unavailable,
         _ => match status {
             401 | 403 => ErrorName::AccessDenied,
