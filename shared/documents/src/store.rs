@@ -8,7 +8,6 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use http::Method;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::list::PaginatedListStore;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::signer::Signer;
@@ -18,7 +17,6 @@ use serde::de::DeserializeOwned;
 use sluice_core::uri::{FolderUri, LakePath};
 
 use crate::error::DocumentError;
-use crate::listing::{Listing, list_all};
 
 /// How long one request to S3 is repeated before its last answer is given. Steps end long before their own limits, and
 /// the state machine repeats the step.
@@ -68,8 +66,6 @@ pub struct DocumentStore {
     prefix: Path,
     objects: Arc<dyn ObjectStore>,
     signer: Option<Arc<dyn Signer>>,
-    /// Lists a page at a time, where the store does.
-    pages: Option<Arc<dyn PaginatedListStore>>,
 }
 
 impl fmt::Debug for DocumentStore {
@@ -90,7 +86,7 @@ impl DocumentStore {
             return Self::over(root, Arc::new(LocalFileSystem::new()));
         }
         let s3 = Arc::new(open_s3(root, options)?);
-        Ok(Self { signer: Some(s3.clone()), pages: Some(s3.clone()), ..Self::over(root, s3)? })
+        Ok(Self { signer: Some(s3.clone()), ..Self::over(root, s3)? })
     }
 
     /// The store at `root` on objects opened by the caller: a shared client, memory, or a decorator that injects faults.
@@ -101,7 +97,7 @@ impl DocumentStore {
     pub fn over(root: &FolderUri, objects: Arc<dyn ObjectStore>) -> Result<Self, DocumentError> {
         let prefix = Path::from_url_path(root.as_url().path())
             .map_err(|source| DocumentError::Open { root: root.to_string(), source: source.into() })?;
-        Ok(Self { root: root.clone(), prefix, objects, signer: None, pages: None })
+        Ok(Self { root: root.clone(), prefix, objects, signer: None })
     }
 
     /// The root.
@@ -255,25 +251,6 @@ impl DocumentStore {
             .collect::<Result<Vec<_>, _>>()?;
         paths.sort();
         Ok(paths)
-    }
-
-    /// Every object below the root, at any depth, whatever its key: also those that no document of ours could have.
-    ///
-    /// # Errors
-    /// See [`DocumentError::name`].
-    pub async fn list_objects(&self) -> Result<Listing, DocumentError> {
-        let listed = match &self.pages {
-            Some(pages) => {
-                // With the slash, so that folders whose names begin alike are not listed, too.
-                let prefix = Some(format!("{}/", self.prefix)).filter(|prefix| prefix != "/");
-                list_all(|options| pages.list_paginated(prefix.as_deref(), options)).await
-            }
-            None => {
-                let listed = self.objects.list(Some(&self.prefix)).try_collect().await;
-                listed.map(|objects| Listing { objects, odd_keys: Vec::new() })
-            }
-        };
-        listed.map_err(|source| DocumentError::Store { action: "list", uri: self.root.to_string(), source })
     }
 
     /// Path of the object with this key; `None` for a key that no document has.

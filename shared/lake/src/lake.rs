@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sluice_core::name::TableRef;
 use sluice_core::uri::{FolderUri, LakePath, layout};
-use sluice_documents::DocumentStore;
+use sluice_documents::{DocumentStore, S3Objects};
 
 use crate::error::LakeError;
 
@@ -40,6 +41,7 @@ pub struct Lake {
     root: FolderUri,
     options: StoreOptions,
     documents: DocumentStore,
+    s3: Option<Arc<dyn S3Objects>>,
 }
 
 impl Lake {
@@ -54,7 +56,14 @@ impl Lake {
             return Err(LakeError::Invalid { message });
         }
         let documents = DocumentStore::open(root, options)?;
-        Ok(Self { root: root.clone(), options: options.clone(), documents })
+        Ok(Self { root: root.clone(), options: options.clone(), documents, s3: None })
+    }
+
+    /// The lake with the client that lists landing folders on S3 and signs addresses. Programs that do neither need no
+    /// client.
+    #[must_use]
+    pub fn with_s3(self, s3: Option<Arc<dyn S3Objects>>) -> Self {
+        Self { s3, ..self }
     }
 
     /// The root.
@@ -70,6 +79,20 @@ impl Lake {
     /// The small documents below the root.
     pub fn documents(&self) -> &DocumentStore {
         &self.documents
+    }
+
+    /// The client of S3 for `address`.
+    ///
+    /// # Errors
+    /// [`LakeError::Invalid`] without one: the lake is on this machine, or the program was not made to ask S3.
+    pub(crate) fn s3(&self, address: &impl std::fmt::Display) -> Result<&dyn S3Objects, LakeError> {
+        self.s3.as_deref().ok_or_else(|| LakeError::Invalid {
+            message: format!(
+                "{address} is on S3, and lake '{}' was opened without a client of S3: take files from a folder of this \
+                 machine, or use a lake on S3",
+                self.root
+            ),
+        })
     }
 
     /// The folder of a table.
