@@ -6,11 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use http::Method;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::signer::Signer;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -65,7 +63,6 @@ pub struct DocumentStore {
     root: FolderUri,
     prefix: Path,
     objects: Arc<dyn ObjectStore>,
-    signer: Option<Arc<dyn Signer>>,
 }
 
 impl fmt::Debug for DocumentStore {
@@ -85,8 +82,7 @@ impl DocumentStore {
         if root.is_local() {
             return Self::over(root, Arc::new(LocalFileSystem::new()));
         }
-        let s3 = Arc::new(open_s3(root, options)?);
-        Ok(Self { signer: Some(s3.clone()), ..Self::over(root, s3)? })
+        Self::over(root, Arc::new(open_s3(root, options)?))
     }
 
     /// The store at `root` on objects opened by the caller: a shared client, memory, or a decorator that injects faults.
@@ -97,7 +93,7 @@ impl DocumentStore {
     pub fn over(root: &FolderUri, objects: Arc<dyn ObjectStore>) -> Result<Self, DocumentError> {
         let prefix = Path::from_url_path(root.as_url().path())
             .map_err(|source| DocumentError::Open { root: root.to_string(), source: source.into() })?;
-        Ok(Self { root: root.clone(), prefix, objects, signer: None })
+        Ok(Self { root: root.clone(), prefix, objects })
     }
 
     /// The root.
@@ -117,17 +113,6 @@ impl DocumentStore {
     pub fn key(&self, path: &LakePath) -> Result<Path, DocumentError> {
         let text = if self.prefix.as_ref().is_empty() { path.to_string() } else { format!("{}/{path}", self.prefix) };
         Path::parse(text).map_err(|source| self.fault("address", path, source.into()))
-    }
-
-    /// An address at which anybody may read the object at `path` until `expires_in` is over; `None` where the store signs no
-    /// addresses, as local folders do not. Whoever has the address has the object: it belongs in no log.
-    ///
-    /// # Errors
-    /// See [`DocumentError::name`].
-    pub async fn signed_url(&self, path: &LakePath, expires_in: Duration) -> Result<Option<String>, DocumentError> {
-        let Some(signer) = &self.signer else { return Ok(None) };
-        let url = signer.signed_url(Method::GET, &self.key(path)?, expires_in).await;
-        url.map(|url| Some(url.into())).map_err(|source| self.fault("sign an address of", path, source))
     }
 
     /// Writes the document if `path` is free. The first writer wins.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,6 +12,7 @@ use sluice_core::uri::{FolderUri, LakePath, layout};
 use sluice_documents::{DocumentStore, S3Objects};
 
 use crate::error::LakeError;
+use crate::objects::bucket_and_key;
 
 /// Options of the object store (`aws_region`, `aws_endpoint`, …), as Polars, Delta and `object_store` all take them.
 pub type StoreOptions = BTreeMap<String, String>;
@@ -93,6 +95,18 @@ impl Lake {
                 self.root
             ),
         })
+    }
+
+    /// An address at which anybody may read the object at `path` until `expires_in` is over; `None` without a client of
+    /// S3, as on this machine. Whoever has the address has the object: it belongs in no log.
+    ///
+    /// # Errors
+    /// [`LakeError::S3`] when the address cannot be signed.
+    pub async fn signed_url(&self, path: &LakePath, expires_in: Duration) -> Result<Option<String>, LakeError> {
+        let Some(s3) = &self.s3 else { return Ok(None) };
+        let object = self.root.object(path);
+        let (bucket, key) = bucket_and_key(object.as_url())?;
+        Ok(Some(s3.signed_url(bucket, key.as_ref(), expires_in).await?))
     }
 
     /// The folder of a table.
