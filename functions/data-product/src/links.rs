@@ -17,9 +17,9 @@ use object_store::{GetOptions, GetRange, ObjectStoreExt};
 use serde::Deserialize;
 use sluice_core::access::Principal;
 use sluice_core::uri::LakePath;
-use sluice_documents::DocumentStore;
 use sluice_http::audit::Trail;
 use sluice_http::{Problem, ProblemCode, Query};
+use sluice_lake::Lake;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -43,10 +43,10 @@ pub(crate) struct FileAddress {
 /// Who makes addresses.
 #[derive(Clone)]
 pub(crate) enum Links {
-    /// The store of the lake, which signs them.
+    /// The client of S3, which signs them.
     Store {
-        /// The lake's store.
-        documents: DocumentStore,
+        /// The lake with its client.
+        lake: Lake,
         /// How long they are good.
         expiry: Duration,
     },
@@ -73,12 +73,12 @@ impl std::fmt::Debug for Links {
 
 impl Links {
     /// Addresses of the files in this lake.
-    pub(crate) fn new(lake: &sluice_lake::Lake, key: [u8; 32], settings: &Settings) -> Self {
+    pub(crate) fn new(lake: &Lake, key: [u8; 32], settings: &Settings) -> Self {
         let expiry = settings.link_expiry;
         if lake.root().is_local() {
             Self::Own { endpoint: settings.endpoint.clone(), key, expiry }
         } else {
-            Self::Store { documents: lake.documents().clone(), expiry }
+            Self::Store { lake: lake.clone(), expiry }
         }
     }
 
@@ -98,8 +98,8 @@ impl Links {
         let expires_at = SignedDuration::try_from(expiry).ok().and_then(|expiry| now.checked_add(expiry).ok());
         let expires_at = expires_at.ok_or_else(unsigned)?;
         let url = match self {
-            Self::Store { documents, expiry } => {
-                let signed = documents.signed_url(path, *expiry).await.map_err(|error| {
+            Self::Store { lake, expiry } => {
+                let signed = lake.signed_url(path, *expiry).await.map_err(|error| {
                     tracing::error!(error = sluice_core::error::with_sources(&error), "cannot sign an address");
                     Problem::new(ProblemCode::Unavailable, "the lake signs no addresses at the moment: call again")
                 })?;

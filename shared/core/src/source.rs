@@ -182,8 +182,8 @@ pub enum PassedByReason {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PassedBy {
-    /// Its address; with a final slash, a folder with all that is in it. Of a key that no address can have, the key behind
-    /// the address of its bucket.
+    /// Its address; with a final slash, a folder with all that is in it, or the mark of a folder on S3. Of a key that no
+    /// address can have, the key behind the address of its bucket.
     pub uri: String,
     /// Why.
     pub reason: PassedByReason,
@@ -193,7 +193,8 @@ impl PassedBy {
     /// Whether it is this object, or a folder that the object is in.
     pub fn is_about(&self, object: &ObjectUri) -> bool {
         let uri = object.as_str();
-        self.uri == uri || (self.uri.ends_with('/') && uri.starts_with(&self.uri))
+        let is_key = matches!(self.reason, PassedByReason::FolderMarker | PassedByReason::OddKey);
+        self.uri == uri || (!is_key && self.uri.ends_with('/') && uri.starts_with(&self.uri))
     }
 }
 

@@ -11,7 +11,7 @@ use sluice_core::name::TableRef;
 use sluice_core::run::RunRef;
 use sluice_core::spec::SpecError;
 use sluice_core::uri::ObjectUri;
-use sluice_documents::DocumentError;
+use sluice_documents::{DocumentError, S3Error};
 
 use crate::engine::EngineError;
 use crate::source::SourceError;
@@ -29,6 +29,9 @@ pub enum LakeError {
     /// A step document could not be read or written.
     #[error(transparent)]
     Document(#[from] DocumentError),
+    /// A call of S3 failed.
+    #[error(transparent)]
+    S3(#[from] S3Error),
     /// A source object is wrong.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -199,6 +202,7 @@ impl LakeError {
     pub fn name(&self) -> ErrorName {
         match self {
             Self::Document(error) => error.name(),
+            Self::S3(error) => error.name(),
             Self::Source(error) => error.name(),
             Self::Engine { source, .. } => source.name(),
             Self::Spec { .. } | Self::Invalid { .. } => ErrorName::InvalidInput,

@@ -311,7 +311,7 @@ async fn find_objects(
     only: Option<BTreeSet<SourceId>>,
 ) -> Result<Found, LakeError> {
     let folder = landing_folder(lake, request, pipeline)?;
-    let Landing { objects: listed, passed_by } = list_landing(&folder, Some(&pipeline.files), lake.options()).await?;
+    let Landing { objects: listed, passed_by } = list_landing(lake, &folder, Some(&pipeline.files)).await?;
     let named = Named::of(request);
     named.check(&listed, &passed_by, &folder)?;
     let holds = runs::held(lake, &run.pipeline).await?;

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use object_store::ObjectStoreExt;
 use polars::prelude::{DataFrame, DataType, PolarsResult, col};
 use sluice_core::columns::SOURCE_MODIFIED_AT;
 use sluice_core::name::TableRef;
@@ -16,7 +15,7 @@ use sluice_core::uri::{FolderUri, ObjectUri};
 use crate::delta::OpenTable;
 use crate::error::LakeError;
 use crate::lake::Lake;
-use crate::objects::{blocking, remote};
+use crate::objects::{blocking, bucket_and_key};
 
 /// Objects whose time is asked for at once: enough to hide the store's latency, few enough for its rate limits.
 const AT_ONCE: usize = 16;
@@ -45,7 +44,7 @@ impl Delivered {
 /// `lacks` says which objects a table lacks, `open` the table as it is.
 ///
 /// # Errors
-/// [`LakeError::Store`] and [`LakeError::Io`] when the store does not say when an object was modified; [`LakeError::Polars`]
+/// [`LakeError::S3`] and [`LakeError::Io`] when the store does not say when an object was modified; [`LakeError::Polars`]
 /// when the table cannot be read.
 pub(super) async fn superseded<'t>(
     lake: &Lake,
@@ -144,12 +143,9 @@ async fn modified_at(lake: &Lake, object: &ObjectUri) -> Result<Option<Timestamp
             Err(source) => Err(LakeError::Io { doing: "check", path, source }),
         };
     }
-    let (store, key) = remote(object, lake.options())?;
-    match store.head(&key).await {
-        Ok(head) => Ok(Timestamp::from_millisecond(head.last_modified.timestamp_millis()).ok()),
-        Err(object_store::Error::NotFound { .. }) => Ok(None),
-        Err(source) => Err(LakeError::Store { doing: "check", location: object.to_string(), source }),
-    }
+    let (bucket, key) = bucket_and_key(object.as_url())?;
+    let head = lake.s3(object)?.head(bucket, key.as_ref()).await?;
+    Ok(head.and_then(|head| head.modified_at))
 }
 
 #[cfg(test)]

@@ -71,7 +71,8 @@ pub(super) async fn refuse_unreadable(
                 continue;
             }
             Look::Gone => {
-                seen.passed_by.push(gone(&planned.object));
+                let uri = planned.object.uri.to_string();
+                seen.passed_by.push(PassedBy { uri, reason: PassedByReason::Gone });
                 continue;
             }
             Look::Denied(error) => {
@@ -148,13 +149,6 @@ async fn examine(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Res
         Ok(columns) => look_at_footer(lake, pipeline, object, columns).await,
         Err(error) => refusal(error),
     }
-}
-
-/// An object that is not taken because nothing is at its address. S3 lists a mark `a/` of a folder as `a`; it has no bytes.
-fn gone(object: &SourceObject) -> PassedBy {
-    let is_mark = object.size_bytes == 0 && object.uri.as_url().scheme() != "file";
-    let (slash, reason) = if is_mark { ("/", PassedByReason::FolderMarker) } else { ("", PassedByReason::Gone) };
-    PassedBy { uri: format!("{}{slash}", object.uri), reason }
 }
 
 /// What is wrong with an object, if the object is to blame.
