@@ -23,7 +23,17 @@ pub mod store;
 mod code;
 #[cfg(feature = "emr")]
 pub mod emr;
-#[cfg(all(test, any(feature = "sns", feature = "eventbridge", feature = "emr", feature = "s3", feature = "secrets", feature = "sfn")))]
+#[cfg(all(
+    test,
+    any(
+        feature = "sns",
+        feature = "eventbridge",
+        feature = "emr",
+        feature = "s3",
+        feature = "secrets",
+        feature = "sfn"
+    )
+))]
 mod endpoint;
 #[cfg(feature = "eventbridge")]
 pub mod eventbridge;

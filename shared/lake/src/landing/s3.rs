@@ -44,7 +44,12 @@ pub(super) async fn list(
             ),
         })?;
         let uri = object_uri(&address_below(folder, below))?;
-        landing.objects.push(SourceObject { uri, etag, size_bytes: object.size_bytes, modified_at: object.modified_at });
+        landing.objects.push(SourceObject {
+            uri,
+            etag,
+            size_bytes: object.size_bytes,
+            modified_at: object.modified_at,
+        });
     }
     landing.passed_by.sort();
     landing.passed_by.dedup();
