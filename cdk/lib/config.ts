@@ -99,8 +99,8 @@ const settings = section("write the environment's settings, as environments/dev.
   emr: section("write certificates: with the address of a zip with PEM files", {
     /** Address range of the private network of clusters. */
     cidr: text(/^10\.(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])\.0\.0\/16$/, "write a private range 10.<n>.0.0/16, n from 0 to 255").default("10.60.0.0/16"),
-    /** Release of EMR. Scripts are tested with the 7.x series. */
-    release: text(/^emr-7\.\d+\.\d+$/, "write a release emr-7.<n>.<n>, such as emr-7.13.0").default("emr-7.13.0"),
+    /** Release of EMR. Scripts are tested with the 7.x series; before 7.10, EMRFS may write markers (`_$folder$`) that the roles refuse. */
+    release: text(/^emr-7\.[1-9]\d\.\d+$/, "write a release emr-7.<n>.<n>, emr-7.10.0 or newer").default("emr-7.13.0"),
     /** Maximum vCPUs of a cluster, not counting those of its primary instance. */
     maxUnits: wholeNumber(16, 4000, "vCPUs").default(128),
     /** Zip with PEM files (privateKey.pem, certificateChain.pem), with which instances encrypt the traffic between them. */

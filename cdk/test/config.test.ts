@@ -75,6 +75,7 @@ const WRONG: readonly (readonly [path: string, value: unknown, says: string])[] 
   ["emr.cidr", "10.300.0.0/16", "emr.cidr: write a private range 10.<n>.0.0/16, n from 0 to 255"],
   ["emr.cidr", "192.168.0.0/24", "emr.cidr: write a private range 10.<n>.0.0/16"],
   ["emr.release", "emr-6.15.0", "emr.release: write a release emr-7"],
+  ["emr.release", "emr-7.9.0", "emr.release: write a release emr-7.<n>.<n>, emr-7.10.0 or newer"],
   ["emr.certificates", undefined, "emr.certificates: is missing: write the address of a zip with PEM files"],
   ["api.requestsPerSecond", 200, "api.burst: is below api.requestsPerSecond"],
   ["api.accounts", "210987654321", "api.accounts: write a list of accounts, each 12 digits in quotes"],

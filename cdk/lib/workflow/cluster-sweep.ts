@@ -4,6 +4,7 @@ import * as scheduler from "aws-cdk-lib/aws-scheduler";
 import type * as sqs from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 
+import { removable } from "../functions/removable.ts";
 import type { SluiceFunction } from "../functions/sluice-function.ts";
 
 /** Properties of {@link ClusterSweep}. */
@@ -25,7 +26,7 @@ export interface ClusterSweepProps {
 export class ClusterSweep extends Construct {
   constructor(scope: Construct, id: string, props: ClusterSweepProps) {
     super(scope, id);
-    const group = new scheduler.ScheduleGroup(this, "Group", { scheduleGroupName: `${props.prefix}-clusters` });
+    const group = new scheduler.ScheduleGroup(this, "Group", { scheduleGroupName: `${props.prefix}-clusters`, removalPolicy: removable });
     const role = new iam.Role(this, "SweepRole", {
       description: "Checks for clusters that must end",
       assumedBy: new iam.ServicePrincipal("scheduler.amazonaws.com", {

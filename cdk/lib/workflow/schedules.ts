@@ -5,6 +5,7 @@ import type * as sqs from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 
 import type { DeployedPipeline } from "../deploy/pipeline-folder.ts";
+import { removable } from "../functions/removable.ts";
 import { mayStart } from "./pipeline-machine.ts";
 
 /** Properties of {@link Schedules}. */
@@ -43,7 +44,7 @@ export class Schedules extends Construct {
     if (timed.length === 0) {
       return;
     }
-    const group = new scheduler.ScheduleGroup(this, "Group", { scheduleGroupName: `${props.prefix}-runs` });
+    const group = new scheduler.ScheduleGroup(this, "Group", { scheduleGroupName: `${props.prefix}-runs`, removalPolicy: removable });
     const role = new iam.Role(this, "Role", {
       description: "Starts runs at set times",
       // Both conditions: without them a schedule of another group or account could be used to act with this role.

@@ -29,25 +29,43 @@ interface Statement {
   readonly Condition?: unknown;
 }
 
-const role = theOne(producersOf(["210987654321", "arn:aws:iam::210987654321:role/export", "transfer.amazonaws.com"]), "AWS::IAM::Role") as {
-  RoleName: string;
-  AssumeRolePolicyDocument: { Statement: Statement[] };
-  Policies: { PolicyDocument: { Statement: Statement[] } }[];
-};
+interface Role {
+  readonly RoleName: string;
+  readonly AssumeRolePolicyDocument: { readonly Statement: Statement[] };
+  readonly Policies: { readonly PolicyDocument: { readonly Statement: Statement[] } }[];
+}
+
+const template = producersOf(["210987654321", "arn:aws:iam::210987654321:role/export", "transfer.amazonaws.com"]);
+const roleCalled = (name: string): Role => theOne(template, "AWS::IAM::Role", ({ RoleName }) => RoleName === name) as unknown as Role;
+const role = roleCalled("sluice-dev-deliver-retail");
+const sftp = roleCalled("sluice-dev-sftp-retail");
+const statementsOf = ({ Policies }: Role): Statement[] => Policies[0]?.PolicyDocument.Statement ?? [];
 
 test("a producer may put files into the landing folder of its pipeline, and nothing else", () => {
-  assert.equal(role.RoleName, "sluice-dev-deliver-retail");
-  const [files, key, ...others] = role.Policies[0]?.PolicyDocument.Statement ?? [];
+  const [files, key, ...others] = statementsOf(role);
   assert.deepEqual(others, []);
   assert.deepEqual([files?.Action, files?.Resource], [["s3:AbortMultipartUpload", "s3:PutObject"], "arn:aws:s3:::example-sluice-dev-lake/landing/retail/*"]);
   assert.deepEqual(key?.Condition, { StringEquals: { "kms:ViaService": "s3.eu-central-1.amazonaws.com" } });
 });
 
-test("whoever the settings name assumes the role: accounts, roles, and Transfer Family for this account", () => {
-  assert.deepEqual(role.AssumeRolePolicyDocument.Statement.map(({ Principal, Condition }) => [Principal, Condition]), [
-    [{ AWS: ["arn:aws:iam::210987654321:role/export", "arn:aws:iam::210987654321:root"] }, undefined],
-    [{ Service: "transfer.amazonaws.com" }, { StringEquals: { "aws:SourceAccount": "123456789012" } }],
-  ]);
+test("a user of SFTP may list that folder, too, and nothing else", () => {
+  const [files, list, key, ...others] = statementsOf(sftp);
+  assert.deepEqual(others, []);
+  assert.deepEqual([files, key], statementsOf(role));
+  assert.deepEqual([list?.Action, list?.Resource], ["s3:ListBucket", "arn:aws:s3:::example-sluice-dev-lake"]);
+  assert.deepEqual(list?.Condition, { StringLike: { "s3:prefix": "landing/retail/*" } });
+});
+
+test("whoever the settings name assumes the role, and Transfer Family for this account one of its own", () => {
+  const trusted = ({ AssumeRolePolicyDocument }: Role): unknown[] => AssumeRolePolicyDocument.Statement.map(({ Principal, Condition }) => [Principal, Condition]);
+  assert.deepEqual(trusted(role), [[{ AWS: ["arn:aws:iam::210987654321:role/export", "arn:aws:iam::210987654321:root"] }, undefined]]);
+  assert.deepEqual(trusted(sftp), [[{ Service: "transfer.amazonaws.com" }, { StringEquals: { "aws:SourceAccount": "123456789012" } }]]);
+});
+
+test("only those who are named have a role", () => {
+  const namesOf = (producers: string[]): unknown[] => Object.values(resourcesOf(producersOf(producers), "AWS::IAM::Role")).map(({ Properties }) => Properties.RoleName);
+  assert.deepEqual(namesOf(["transfer.amazonaws.com"]), ["sluice-dev-sftp-retail"]);
+  assert.deepEqual(namesOf(["210987654321"]), ["sluice-dev-deliver-retail"]);
 });
 
 test("a pipeline without producers has no role for them", () => {

@@ -194,7 +194,8 @@ impl ErrorName {
             }
             Self::Internal => {
                 "read the message and the function's log, then run again or redrive the run: what was published is not \
-                 published twice; if it fails the same way, report it with the message"
+                 published twice; a redrive uses functions and settings as they were when the run began; after a \
+                 deployment, start the pipeline again; if it fails the same way, report it with the message"
             }
         }
     }

@@ -93,7 +93,7 @@ impl ObjectBytes {
         let changed = |what| LakeError::SourceChanged { uri: object.uri.clone(), what };
         let file = match regular_file(&path) {
             Ok(file) => file.ok_or_else(|| changed(SourceChange::Replaced))?,
-            Err(source) if source.kind() == io::ErrorKind::NotFound => return Err(changed(SourceChange::Deleted)),
+            Err(source) if is_gone(&source) => return Err(changed(SourceChange::Deleted)),
             Err(source) => return Err(LakeError::Io { doing: "read", path, source }),
         };
         let hasher = Arc::new(Mutex::new(blake3::Hasher::new()));
@@ -128,6 +128,13 @@ impl ObjectBytes {
     }
 }
 
+/// Whether no file is behind a name any more: it was removed, or replaced by a link that leads nowhere.
+fn is_gone(error: &io::Error) -> bool {
+    /// A link that leads to itself, which has no stable kind: of Linux, and of macOS.
+    const LOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(LOOP)
+}
+
 /// Proves that an object still is the version that the plan saw, without reading it where the store knows its etag.
 ///
 /// # Errors
@@ -138,7 +145,7 @@ pub(crate) async fn verify_version(object: &SourceObject, options: &StoreOptions
         let path = local_path(object.uri.as_url())?;
         match blocking(move || hash_file(&path)).await {
             Ok(etag) => etag,
-            Err(LakeError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Err(LakeError::Io { source, .. }) if is_gone(&source) => {
                 return Err(changed(SourceChange::Deleted));
             }
             Err(error) => return Err(error),

@@ -155,32 +155,26 @@ fn translated(written: SqlExpr, columns: &Schema) -> Result<(Option<Expr>, DataT
     let mut planned = plan::plan(statement, vec![("rows".to_owned(), rows)])?;
     // Resolving the schema replaces the plan, so the expression is taken first. Polars gives no other way to translate
     // one that calls registered functions.
-    let translated = only_expression(&planned.logical_plan).cloned();
+    let translated = computed(&planned.logical_plan, "value").cloned();
     let found = planned.collect_schema()?.get("value").cloned();
     Ok((translated, found.unwrap_or(DataType::Null)))
 }
 
-/// The expression of a plan that projects one; some are computed first and then selected by name.
-fn only_expression(plan: &DslPlan) -> Option<&Expr> {
-    match plan {
-        DslPlan::Select { expr, input, .. } => match expr.as_slice() {
-            [only] if is_column(only) => only_expression(input).or(Some(only)),
-            [only] => Some(only),
-            _ => None,
+/// The expression that a plan computes for this column. Some are computed first, and then selected and named.
+fn computed<'p>(plan: &'p DslPlan, name: &str) -> Option<&'p Expr> {
+    let (exprs, input) = match plan {
+        DslPlan::Select { expr, input, .. } => (expr, input),
+        DslPlan::HStack { exprs, input, .. } => (exprs, input),
+        DslPlan::IR { dsl, .. } => return computed(dsl, name),
+        _ => return None,
+    };
+    let found = exprs.iter().find(|expr| matches!(expr, Expr::Alias(_, alias) if alias == name));
+    match found {
+        Some(Expr::Alias(inner, _)) => match inner.as_ref() {
+            Expr::Column(column) => computed(input, column).or(found),
+            _ => found,
         },
-        DslPlan::HStack { exprs, .. } => match exprs.as_slice() {
-            [only] => Some(only),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn is_column(expr: &Expr) -> bool {
-    match expr {
-        Expr::Column(_) => true,
-        Expr::Alias(named, _) => is_column(named),
-        _ => false,
+        _ => computed(input, name),
     }
 }
 

@@ -94,7 +94,7 @@ fn many_branches_that_can_fail_are_not_nested() {
     });
     check(&nested, [Some("0.5"), None, None, None], unreadable);
     let others: Vec<String> = (0..100).map(|number| format!("CAST(NULLIF(t, '12') || '{number}' AS INT)")).collect();
-    check(&format!("COALESCE({}, 5)", others.join(", ")), [Some("5"), None, Some("5"), None], unreadable);
+    check(&format!("COALESCE({}, 5)", others.join(", ")), [Some("5"); 4], [None, Some("'abc0'"), None, Some("'7.50'")]);
 }
 
 #[test]
