@@ -154,7 +154,11 @@ fn a_rule_that_the_rows_have_no_number_for_is_broken() {
         let results = judge(&audit, &contract).unwrap();
         let [result] = results.as_slice() else { panic!("{query}: {results:?}") };
         assert!(!result.passed, "{query}");
-        assert!(result.observed.starts_with("none (") && result.observed.contains(says), "{query}: {}", result.observed);
+        assert!(
+            result.observed.starts_with("none (") && result.observed.contains(says),
+            "{query}: {}",
+            result.observed
+        );
         assert!(!result.observed.contains('\n') && result.observed.len() < 400, "{query}: {}", result.observed);
     };
     check("SELECT SUM(CAST(k AS BIGINT)) FROM object", MetricUnit::Rows, "CAST: 'a' is no i64");
@@ -164,7 +168,10 @@ fn a_rule_that_the_rows_have_no_number_for_is_broken() {
 
 #[test]
 fn unknown_observations_are_refused() {
-    let audit = Audit { rows: 0, observations: vec![RuleObservation { rule: "x".to_owned(), observed: None, of: 0, fault: None }] };
+    let audit = Audit {
+        rows: 0,
+        observations: vec![RuleObservation { rule: "x".to_owned(), observed: None, of: 0, fault: None }],
+    };
     assert!(judge(&audit, &contract(&[("k", ColumnType::Text)])).is_err());
 }
 
