@@ -75,8 +75,8 @@ impl Audit {
 /// Observes every rule of a contract.
 ///
 /// `staged` are the rows that the run wrote, `whole` those of the table once they are published, `table_rows` their
-/// number as the changeset has it. `tests` are the compiled row rules (see [`compile`]). A rule that the rows have no number
-/// for is observed as one without a number, which breaks it.
+/// number as the changeset has it. `tests` are the compiled row rules (see [`compile`]). A dataset rule whose number
+/// cannot be computed is observed without one, which breaks it.
 ///
 /// # Errors
 /// [`EngineError`] when the rows cannot be read.

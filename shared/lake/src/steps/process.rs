@@ -28,9 +28,9 @@ use crate::source::{SourceBatch, SourceError, SourceInput, read_source};
 /// Stages what the plan says, or finds the changeset that an earlier call staged.
 ///
 /// # Errors
-/// [`LakeError::SourceChanged`] when an object is not what the plan saw: plan again. [`LakeError::Refused`] when objects
-/// cannot be read, or their rows not be staged (they are held then). [`LakeError::Conflict`] when a table is gone since
-/// the plan.
+/// [`LakeError::SourceChanged`] when an object is not what the plan saw: plan again. [`LakeError::Refused`] when
+/// objects cannot be read, or their rows not be staged (they are held then). [`LakeError::Conflict`] when a table is
+/// gone since the plan.
 pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Changeset, LakeError> {
     let documents = lake.documents().of(run);
     if let Some(changeset) = documents.get().await? {
@@ -101,9 +101,9 @@ impl Worker {
         }
     }
 
-    /// Reads the landing objects to their end. One that is refused does not keep the others from being examined: it takes
-    /// the stages with it, and those after it get stages of their own, so that its rows count for no other object. That
-    /// costs what a run without a fault costs.
+    /// Reads the landing objects to their end. One that is refused does not keep the others from being examined: it
+    /// takes the stages with it, and those after it get stages of their own, so that its rows count for no other
+    /// object. That costs what a run without a fault costs.
     fn read_objects(&self, refusals: &mut Refusals<'_>) -> Result<Stages<'_>, LakeError> {
         let pipeline = &self.plan.pipeline;
         let mut stages = self.stages()?;
@@ -193,8 +193,8 @@ impl Worker {
         silver.iter().map(|t| Missing { silver: of(&t.table), quarantine: of(&t.quarantine) }).collect()
     }
 
-    /// Reads an object into the stages. The answer is the keys of its records, where the format is one of JSON and it has a
-    /// good record.
+    /// Reads an object into the stages. The answer is the keys of its records, where the format is one of JSON and it
+    /// has a good record.
     fn read(&self, object: &SourceObject, stages: &mut Stages<'_>) -> Result<Option<Vec<String>>, LakeError> {
         let pipeline = &self.plan.pipeline;
         let Stages { bronze, silver } = stages;

@@ -1,4 +1,5 @@
-//! Source objects that a run refuses: each is held, so that the next run takes the others, and the run fails once for all.
+//! Source objects that a run refuses: each is held, so that the next run takes the others, and the run fails once for
+//! all of them.
 
 use std::collections::BTreeSet;
 
@@ -76,8 +77,8 @@ pub(super) fn refusal_message(faults: &[String], all_faults: usize, held: usize)
     format!("{named}{more} ({objects}: later runs skip such an object until it is released or replaced)")
 }
 
-/// The keys that the JSON objects of a run have. Any record of the run may bring a key that silver tables are mapped to, so
-/// only the end of the run shows that one is missing.
+/// The keys that the JSON objects of a run have. Any record of the run may bring a key that silver tables are mapped to,
+/// so only the end of the run shows that one is missing.
 pub(super) struct RunKeys<'a> {
     pipeline: &'a Pipeline,
     /// Keys of the run, and columns that bronze has already.

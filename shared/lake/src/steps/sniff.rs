@@ -232,8 +232,8 @@ async fn look_at_footer(
     Ok(Look::Shape(shape, measured))
 }
 
-/// Whether an object with a header or footer has every column that a silver table is mapped to. Of JSON, any record of the
-/// run may bring a key, so process asks once it has read them all.
+/// Whether an object with a header or footer has every column that a silver table is mapped to. Of JSON, any record of
+/// the run may bring a key, so process asks once it has read them all.
 ///
 /// # Errors
 /// [`SourceError::LacksColumns`] with the columns that it has.
