@@ -157,6 +157,22 @@ pub enum LakeError {
         /// What is broken and the fix.
         message: String,
     },
+    /// Rows of a table cannot be put into partitions.
+    #[error("table `{table}`: {message}")]
+    Partitions {
+        /// The table.
+        table: TableRef,
+        /// What is wrong with the values and the fix.
+        message: String,
+    },
+    /// Source objects of the run are held for their faults.
+    #[error("{message}")]
+    Refused {
+        /// The name of the first fault.
+        name: ErrorName,
+        /// The first faults, and how many objects are held.
+        message: String,
+    },
     /// A version was there and its log entry is not any more.
     #[error("version {version} of table `{table}` has been cleaned up: choose a newer one")]
     VersionGone {
@@ -216,7 +232,8 @@ impl LakeError {
             Self::SourceChanged { .. } => ErrorName::SourceChanged,
             Self::Conflict { .. } | Self::ConflictsWithoutEnd { .. } => ErrorName::CommitConflict,
             Self::EtlFailed { .. } => ErrorName::EtlFailed,
-            Self::Violation { .. } => ErrorName::ContractViolation,
+            Self::Violation { .. } | Self::Partitions { .. } => ErrorName::ContractViolation,
+            Self::Refused { name, .. } => *name,
             Self::NotFound { .. } => ErrorName::NotFound,
             Self::VersionGone { .. } => ErrorName::VersionGone,
         }

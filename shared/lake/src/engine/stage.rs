@@ -103,7 +103,7 @@ impl StageWriter {
     /// Writes a frame that has the table's columns.
     ///
     /// # Errors
-    /// [`LakeError::Io`] (a full disk, for one) or [`LakeError::Polars`].
+    /// [`LakeError::Io`] (a full disk, for one), [`LakeError::Partitions`] or [`LakeError::Polars`].
     pub(crate) fn write(&mut self, frame: &DataFrame) -> Result<(), LakeError> {
         if frame.height() == 0 {
             return Ok(());
@@ -143,7 +143,7 @@ impl StageWriter {
     fn write_partition(&mut self, partition: &Partition, frame: &DataFrame) -> Result<(), LakeError> {
         if !self.open.contains_key(partition) {
             if self.open.len() >= MAX_OPEN_PARTITIONS {
-                return Err(LakeError::Violation {
+                return Err(LakeError::Partitions {
                     table: self.table.clone(),
                     message: format!(
                         "the run brings more than {MAX_OPEN_PARTITIONS} partitions; partition by fewer values"
@@ -176,7 +176,7 @@ impl StageWriter {
             let folder = format!("{column}={value}");
             // Rows of silver with such a value are in quarantine; rows of gold are computed, and have none.
             if folder.len() > MAX_FOLDER_BYTES {
-                return Err(LakeError::Violation {
+                return Err(LakeError::Partitions {
                     table: self.table.clone(),
                     message: format!(
                         "a value of partition column `{column}` makes a folder name of {} bytes, and {MAX_FOLDER_BYTES} are \

@@ -9,6 +9,7 @@ mod named;
 mod plan;
 mod process;
 mod publish;
+mod refused;
 mod snapshots;
 mod sniff;
 

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use polars::prelude::{Column, DataFrame, DataType, LazyFrame, col};
 use sluice_core::columns::{has_contract_columns, is_lineage, is_own_of_bronze};
-use sluice_core::error::with_sources;
 use sluice_core::name::{Layer, TableRef};
 use sluice_core::pipeline::{GoldTable, Pipeline};
 use sluice_core::run::{Changeset, Plan, PlanStatus, ReadFrom, RunAction, RunRef, TableChange};
@@ -14,24 +13,24 @@ use sluice_core::spec::SourceFormat;
 use tokio::runtime::Handle;
 
 use super::changes::{has_inputs, in_order, open_planned};
-use super::sniff::check_mapped;
+use super::refused::{Refusals, RunKeys};
 use crate::delta::{OpenTable, scan_table_files};
 use crate::engine::{
-    BronzeStage, GoldInput, Missing, SilverContext, SilverStage, check_sources, reread_bronze, reread_quarantine,
-    scratch_folder, stage_gold,
+    BronzeStage, EngineError, GoldInput, Missing, SilverContext, SilverStage, check_sources, reread_bronze,
+    reread_quarantine, scratch_folder, stage_gold,
 };
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::{ObjectBytes, VersionCheck, blocking};
 use crate::overlap::overlapped;
-use crate::runs;
 use crate::source::{SourceBatch, SourceError, SourceInput, read_source};
 
 /// Stages what the plan says, or finds the changeset that an earlier call staged.
 ///
 /// # Errors
-/// [`LakeError::SourceChanged`] when an object is not what the plan saw: plan again. [`LakeError::Source`] when an object
-/// cannot be read (it is held then). [`LakeError::Conflict`] when a table is gone since the plan.
+/// [`LakeError::SourceChanged`] when an object is not what the plan saw: plan again. [`LakeError::Refused`] when
+/// objects cannot be read, or their rows not be staged (they are held then). [`LakeError::Conflict`] when a table is
+/// gone since the plan.
 pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Changeset, LakeError> {
     let documents = lake.documents().of(run);
     if let Some(changeset) = documents.get().await? {
@@ -42,22 +41,8 @@ pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Change
         return Err(LakeError::Invalid { message: format!("run `{}` has nothing to process", run.run_id) });
     }
     let tables = open_planned(lake, &plan).await?;
-    let worker = Worker { lake: lake.clone(), plan, tables };
-    let (staged, worker) = blocking(move || {
-        let staged = worker.stage();
-        Ok((staged, worker))
-    })
-    .await?;
-    let changes = match staged {
-        Ok(changes) => changes,
-        Err((error, object)) => {
-            if let Some(object) = object.filter(|_| is_refusal(&error)) {
-                runs::hold(lake, run, &object, &with_sources(&error), now).await?;
-            }
-            return Err(error);
-        }
-    };
-    drop(worker);
+    let worker = Worker { lake: lake.clone(), plan, tables, now };
+    let changes = blocking(move || worker.stage()).await?;
     let changeset = Changeset { run: run.clone(), staged_at: now, tables: changes };
     Ok(documents.settle(changeset).await?)
 }
@@ -67,17 +52,31 @@ fn is_refusal(error: &LakeError) -> bool {
     match error {
         LakeError::Source(source) => source.is_refusal(),
         LakeError::Violation { .. } => true,
-        _ => false,
+        other => table_of_values(other).is_some(),
     }
 }
 
-/// A fault, and the source object it was met in.
-type Fault = (LakeError, Option<SourceObject>);
+/// The table whose rows have values that cannot be computed or stored; `None` for every other fault.
+fn table_of_values(error: &LakeError) -> Option<&TableRef> {
+    match error {
+        LakeError::Partitions { table, .. } | LakeError::Engine { table, source: EngineError::Values { .. } } => {
+            Some(table)
+        }
+        _ => None,
+    }
+}
+
+/// The stages that rows from objects go to.
+struct Stages<'a> {
+    bronze: BronzeStage,
+    silver: Vec<SilverStage<'a>>,
+}
 
 struct Worker {
     lake: Lake,
     plan: Plan,
     tables: BTreeMap<TableRef, OpenTable>,
+    now: Timestamp,
 }
 
 impl Worker {
@@ -85,31 +84,86 @@ impl Worker {
         self.plan.table(table).map(|planned| planned.sources.clone()).unwrap_or_default()
     }
 
-    fn stage(&self) -> Result<Vec<TableChange>, Fault> {
-        let plain = |error: LakeError| (error, None);
-        let replay = self.plan.request.action == RunAction::Replay;
+    /// Stages the run. Objects that are to blame for a fault are held, and the run fails for all of them at once.
+    fn stage(&self) -> Result<Vec<TableChange>, LakeError> {
+        let mut refusals = Refusals::new(&self.lake, &self.plan.run, self.now);
+        let stages = self.read_objects(&mut refusals);
+        // Refused objects fail the run, whatever else was met after them.
+        if let Some(refused) = refusals.error() {
+            return Err(refused);
+        }
+        match self.stage_tables(stages?) {
+            Err(error) if self.comes_with_run(&error)? => {
+                refusals.hold(self.plan.objects.iter().map(|planned| &planned.object), &error)?;
+                Err(refusals.error().unwrap_or(error))
+            }
+            staged => staged,
+        }
+    }
+
+    /// Reads the landing objects to their end. One that is refused does not keep the others from being examined: it
+    /// takes the stages with it, and those after it get stages of their own, so that its rows count for no other
+    /// object. That costs what a run without a fault costs.
+    fn read_objects(&self, refusals: &mut Refusals<'_>) -> Result<Stages<'_>, LakeError> {
         let pipeline = &self.plan.pipeline;
-        let mut bronze = self.bronze_stage().map_err(plain)?;
-        let mut silver = self.silver_stages(replay).map_err(plain)?;
+        let mut stages = self.stages()?;
+        let known = stages.bronze.source_columns();
+        let known = known.iter().map(|name| mapped_name(pipeline, name).to_owned()).collect();
+        let mut keys = RunKeys::new(pipeline, known);
         for planned in self.plan.objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing) {
             // An object without a record brings the columns of its header all the same.
-            bronze.announce(planned.shape.iter().flat_map(|shape| &shape.columns));
-            self.read(&planned.object, &mut bronze, &mut silver)
-                .map_err(|error| (error, Some(planned.object.clone())))?;
+            stages.bronze.announce(planned.shape.iter().flat_map(|shape| &shape.columns));
+            match self.read(&planned.object, &mut stages) {
+                Ok(Some(found)) => keys.take(&planned.object, found),
+                Ok(None) => {}
+                Err(error) if is_refusal(&error) => {
+                    refusals.hold([&planned.object], &error)?;
+                    stages = self.stages()?;
+                }
+                Err(error) => return Err(error),
+            }
         }
+        for (object, fault) in keys.lacking() {
+            refusals.hold([&object], &fault)?;
+        }
+        Ok(stages)
+    }
+
+    fn stages(&self) -> Result<Stages<'_>, LakeError> {
+        let replay = self.plan.request.action == RunAction::Replay;
+        Ok(Stages { bronze: self.bronze_stage()?, silver: self.silver_stages(replay)? })
+    }
+
+    /// Adds the rows that are in the lake already, and ends the stages.
+    fn stage_tables(&self, Stages { bronze, mut silver }: Stages<'_>) -> Result<Vec<TableChange>, LakeError> {
+        let pipeline = &self.plan.pipeline;
         let known = bronze.source_columns();
-        self.reread(&mut silver, &known).map_err(plain)?;
-        if replay {
-            self.replay(&mut silver, &known).map_err(plain)?;
+        self.reread(&mut silver, &known)?;
+        if self.plan.request.action == RunAction::Replay {
+            self.replay(&mut silver, &known)?;
         }
-        let bronze = bronze.finish(self.sources(&pipeline.bronze)).map_err(plain)?;
+        let bronze = bronze.finish(self.sources(&pipeline.bronze))?;
         let mut accepted = Vec::with_capacity(silver.len());
         for (stage, table) in silver.into_iter().zip(&pipeline.silver) {
-            accepted.push(stage.finish(self.sources(&table.table), BTreeSet::new()).map_err(plain)?);
+            accepted.push(stage.finish(self.sources(&table.table), BTreeSet::new())?);
         }
         let mut changes = in_order(&self.plan, bronze, accepted);
-        self.stage_gold(&mut changes).map_err(plain)?;
+        self.stage_gold(&mut changes)?;
         Ok(changes)
+    }
+
+    /// Whether the rows that the run brings have values that cannot be computed or stored, as a broken rule of the gate
+    /// would find: then its objects are held. A gold statement that fails without these rows, too, is the spec's fault.
+    fn comes_with_run(&self, error: &LakeError) -> Result<bool, LakeError> {
+        let Some(table) = table_of_values(error).filter(|_| !self.plan.objects.is_empty()) else { return Ok(false) };
+        if table.layer() != Layer::Gold {
+            return Ok(true);
+        }
+        match self.stage_gold(&mut Vec::new()) {
+            Ok(()) => Ok(true),
+            Err(alone) if table_of_values(&alone).is_some() => Ok(false),
+            Err(other) => Err(other),
+        }
     }
 
     fn bronze_stage(&self) -> Result<BronzeStage, LakeError> {
@@ -139,13 +193,11 @@ impl Worker {
         silver.iter().map(|t| Missing { silver: of(&t.table), quarantine: of(&t.quarantine) }).collect()
     }
 
-    fn read(
-        &self,
-        object: &SourceObject,
-        bronze: &mut BronzeStage,
-        silver: &mut [SilverStage<'_>],
-    ) -> Result<(), LakeError> {
+    /// Reads an object into the stages. The answer is the keys of its records, where the format is one of JSON and it
+    /// has a good record.
+    fn read(&self, object: &SourceObject, stages: &mut Stages<'_>) -> Result<Option<Vec<String>>, LakeError> {
         let pipeline = &self.plan.pipeline;
+        let Stages { bronze, silver } = stages;
         let missing = self.missing(object);
         let (input, check, _scratch) = self.open(object)?;
         let (format, csv, name) = (pipeline.source_format, pipeline.csv, object.uri.as_str());
@@ -163,10 +215,7 @@ impl Worker {
         // What was read may be torn because the object was replaced meanwhile: then that is the fault.
         check.finish()?;
         let summary = outcome?;
-        if is_json && summary.rows > summary.corrupt_rows {
-            check_mapped(pipeline, object, &summary.columns)?;
-        }
-        Ok(())
+        Ok((is_json && summary.rows > summary.corrupt_rows).then_some(summary.columns))
     }
 
     fn open(&self, object: &SourceObject) -> Result<(SourceInput, VersionCheck, Option<tempfile::TempDir>), LakeError> {
