@@ -250,6 +250,7 @@ impl SourceError {
             Self::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => ErrorName::NotFound,
             Self::Open { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => ErrorName::AccessDenied,
             Self::Open { .. } | Self::Read { .. } => ErrorName::Unavailable,
+            Self::Parquet { source, .. } if source.is_of_the_system() => ErrorName::Unavailable,
             Self::EndsEarly { .. }
             | Self::Damaged { .. }
             | Self::EmptyObject { .. }
