@@ -90,7 +90,7 @@ impl Records {
             buffer |= u64::from(*byte) << bits;
             bits += 8;
             while bits >= width && taken < left {
-                self.add(buffer & ((1 << width) - 1) == 0, 1);
+                self.add(buffer & ((1_u64 << width) - 1) == 0, 1);
                 buffer >>= width;
                 bits -= width;
                 taken += 1;
