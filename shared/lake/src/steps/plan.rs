@@ -356,7 +356,7 @@ async fn behind_bronze(pipeline: &Pipeline, standing: &Standing) -> Result<Vec<S
     }
     let bronze = bronze.clone();
     crate::objects::blocking(move || {
-        let found = crate::engine::bronze_objects(&bronze)?;
+        let found = crate::engine::source_objects(&bronze)?;
         Ok(found.into_iter().filter(|object| lacking.contains(&object.id())).collect())
     })
     .await
