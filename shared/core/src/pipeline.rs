@@ -83,7 +83,7 @@ impl SilverTable {
 pub enum WriteMode {
     /// Rows are added.
     Append,
-    /// The run's rows replace the table.
+    /// The rows of the newest snapshot replace the table.
     Replace,
     /// One row per key: the newest.
     Merge(Versioned),

@@ -301,7 +301,7 @@ pub struct SilverSpec {
 pub enum WriteModeSpec {
     /// Rows are added.
     Append,
-    /// The run's rows replace the table.
+    /// The rows of the newest snapshot replace the table.
     Replace,
     /// One row per key: the newest by `latest_by`, ties by the newer delivery.
     Merge,
