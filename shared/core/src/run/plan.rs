@@ -68,8 +68,8 @@ pub struct PlannedTable {
     pub table: TableRef,
     /// Version the plan was made on; `None` where the table does not exist yet.
     pub read_version: Option<u64>,
-    /// Objects whose rows are missing from the table; in mode replace also the other parts of the snapshot that replaces
-    /// it, because they are read again.
+    /// Objects whose rows are missing from the table; in mode replace also the other parts of the snapshot that
+    /// replaces it, because they are read again.
     pub sources: BTreeSet<SourceId>,
     /// Objects that count as taken in without a row, because a newer snapshot replaces the table.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
