@@ -14,6 +14,7 @@ use sluice_core::name::TableRef;
 use sluice_core::pipeline::{Pipeline, WriteMode};
 use sluice_core::run::PlannedObject;
 use sluice_core::source::{SourceId, SourceObject};
+use sluice_core::spec::SnapshotSpec;
 use sluice_core::uri::{FolderUri, ObjectUri};
 
 use super::plan::Standing;
@@ -50,6 +51,7 @@ impl Deliveries<'_> {
     /// What the run does to each table of mode replace that lacks one of its objects.
     ///
     /// # Errors
+    /// [`LakeError::Invalid`] for a folder of several objects when the spec does not say what a snapshot is;
     /// [`LakeError::S3`] and [`LakeError::Io`] when the store does not say when an object was modified;
     /// [`LakeError::Polars`] when the table cannot be read.
     pub(super) async fn replacements(&self) -> Result<BTreeMap<TableRef, Replacement>, LakeError> {
@@ -59,6 +61,7 @@ impl Deliveries<'_> {
             if waiting.is_empty() {
                 continue;
             }
+            let rule = self.rule(&silver.table, silver.snapshot, &waiting)?;
             let listed: BTreeSet<SourceId> = self.listed.iter().map(SourceObject::id).collect();
             let history = History {
                 gone: waiting.iter().map(SourceObject::id).filter(|id| !listed.contains(id)).collect(),
@@ -66,9 +69,38 @@ impl Deliveries<'_> {
                 taken: self.taken(&silver.table),
                 shown: self.with_times(self.shown(&silver.table).await?).await?,
             };
-            replacements.insert(silver.table.clone(), history.replacement(self.landing));
+            replacements.insert(silver.table.clone(), history.replacement(self.landing, rule));
         }
         Ok(replacements)
+    }
+
+    /// What a snapshot of a table is. Where the spec does not say, each object is one, and a folder of several objects
+    /// is refused: they may be parts of one delivery or deliveries of several days.
+    fn rule(
+        &self,
+        table: &TableRef,
+        spec: Option<SnapshotSpec>,
+        waiting: &[SourceObject],
+    ) -> Result<SnapshotSpec, LakeError> {
+        if let Some(rule) = spec {
+            return Ok(rule);
+        }
+        let mut folders: BTreeMap<&str, BTreeSet<&ObjectUri>> = BTreeMap::new();
+        for object in waiting.iter().chain(self.listed) {
+            if let Some(folder) = folder_below(self.landing, &object.uri) {
+                folders.entry(folder).or_default().insert(&object.uri);
+            }
+        }
+        let mut waits = waiting.iter().filter_map(|object| folder_below(self.landing, &object.uri));
+        match waits.find(|folder| folders.get(*folder).is_some_and(|objects| objects.len() > 1)) {
+            None => Ok(SnapshotSpec::Object),
+            Some(folder) => Err(LakeError::Invalid {
+                message: format!(
+                    "table `{table}` has mode replace, and {folder}/ has several objects: write `snapshot: folder` for \
+                     the table if they are the parts of one snapshot, or `snapshot: object` if each of them is one"
+                ),
+            }),
+        }
     }
 
     fn waiting(&self, table: &TableRef) -> Vec<SourceObject> {
@@ -123,8 +155,8 @@ struct History {
 }
 
 impl History {
-    fn replacement(&self, landing: &FolderUri) -> Replacement {
-        let snapshots = Snapshots::of(landing, self.waiting.iter().chain(&self.taken).chain(&self.shown));
+    fn replacement(&self, landing: &FolderUri, rule: SnapshotSpec) -> Replacement {
+        let snapshots = Snapshots::of(landing, rule, self.waiting.iter().chain(&self.taken).chain(&self.shown));
         let outdated = self.outdated();
         let current: Vec<&SourceObject> =
             self.waiting.iter().filter(|object| !outdated.contains(&object.id())).collect();
@@ -166,33 +198,41 @@ struct Snapshot<'a> {
 /// The snapshots that objects belong to.
 struct Snapshots<'a> {
     landing: &'a FolderUri,
+    rule: SnapshotSpec,
     times: BTreeMap<&'a str, Option<Timestamp>>,
 }
 
 impl<'a> Snapshots<'a> {
-    fn of(landing: &'a FolderUri, objects: impl Iterator<Item = &'a SourceObject>) -> Self {
+    fn of(landing: &'a FolderUri, rule: SnapshotSpec, objects: impl Iterator<Item = &'a SourceObject>) -> Self {
         let mut times: BTreeMap<&'a str, Option<Timestamp>> = BTreeMap::new();
         for object in objects {
-            let newest = times.entry(snapshot_name(landing, &object.uri)).or_default();
+            let newest = times.entry(snapshot_name(landing, rule, &object.uri)).or_default();
             *newest = (*newest).max(object.modified_at);
         }
-        Self { landing, times }
+        Self { landing, rule, times }
     }
 
     fn snapshot(&self, object: &'a SourceObject) -> Snapshot<'a> {
-        let name = snapshot_name(self.landing, &object.uri);
+        let name = snapshot_name(self.landing, self.rule, &object.uri);
         Snapshot { modified_at: self.times.get(name).copied().flatten(), name }
     }
 }
 
 /// The snapshot that an object belongs to: the folder directly above it with all objects in that folder, or the object
-/// alone where this is the landing folder itself, or no folder below it.
-fn snapshot_name<'a>(landing: &FolderUri, object: &'a ObjectUri) -> &'a str {
-    let address = object.as_str();
-    match address.strip_prefix(landing.as_url().as_str()) {
-        Some(below) if below.contains('/') => address.rsplit_once('/').map_or(address, |(folder, _)| folder),
-        _ => address,
+/// alone.
+fn snapshot_name<'a>(landing: &FolderUri, rule: SnapshotSpec, object: &'a ObjectUri) -> &'a str {
+    match (rule, folder_below(landing, object)) {
+        (SnapshotSpec::Folder, Some(folder)) => folder,
+        (SnapshotSpec::Folder, None) | (SnapshotSpec::Object, _) => object.as_str(),
     }
+}
+
+/// The folder directly above an object; `None` where this is the landing folder itself, or no folder below it.
+fn folder_below<'a>(landing: &FolderUri, object: &'a ObjectUri) -> Option<&'a str> {
+    let address = object.as_str();
+    let below = address.strip_prefix(landing.as_url().as_str())?;
+    let (folder, _) = address.rsplit_once('/').filter(|_| below.contains('/'))?;
+    Some(folder)
 }
 
 /// When an object was last modified; `None` when it is gone, or when the run may not ask.

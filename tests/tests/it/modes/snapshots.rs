@@ -1,16 +1,21 @@
 //! Mode replace: snapshots of several files, and snapshots that come late, however they are split into runs.
 
+use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::{Layer, TableRef};
 use sluice_lake::delta;
 use sluice_tests::content::wait;
 use sluice_tests::lab::Lab;
 
 use super::writes::spec;
-use crate::small::{BRONZE, GOLD, QUARANTINE, SILVER, Steps, land_at, orders_with, rows};
+use crate::small::{BRONZE, GOLD, QUARANTINE, SILVER, Steps, assert_says, land_at, orders_with, rows};
 
-/// A lab whose silver table is replaced.
+/// A lab whose silver table is replaced, with a folder as one snapshot.
 fn replaced() -> (Lab, Steps) {
-    let lab = orders_with(&spec("mode: replace"));
+    replaced_by("\n    snapshot: folder")
+}
+
+fn replaced_by(snapshot: &str) -> (Lab, Steps) {
+    let lab = orders_with(&spec(&format!("mode: replace{snapshot}")));
     let steps = Steps::new(&lab);
     (lab, steps)
 }
@@ -99,6 +104,31 @@ fn folders_below_a_folder_are_snapshots_of_their_own() {
 }
 
 #[test]
+fn files_of_one_folder_may_each_be_a_snapshot() {
+    let (lab, steps) = replaced_by("\n    snapshot: object");
+    deliver(&lab, "daily/2026-01-05.csv", 1, &["0"]);
+    deliver(&lab, "daily/2026-01-06.csv", 2, &["1"]);
+    let _ = steps.run().expect("both are new");
+    assert_eq!(rows(&lab, SILVER, &["id"]), ["1"]);
+    deliver(&lab, "daily/2026-01-07.csv", 3, &["2"]);
+    let _ = steps.run().expect("the third is new");
+    assert_eq!(rows(&lab, SILVER, &["id"]), ["2"]);
+}
+
+/// Either answer would be wrong for somebody: the rows of two days together, or one part of a delivery.
+#[test]
+fn a_folder_of_several_files_needs_a_word_in_the_spec() {
+    let (lab, steps) = replaced_by("");
+    deliver(&lab, "daily/2026-01-05.csv", 1, &["0"]);
+    let _ = steps.run().expect("a folder of one file is clear");
+    deliver(&lab, "daily/2026-01-06.csv", 2, &["1"]);
+    let refused = StepError::from(steps.validate().expect_err("two files in a folder"));
+    assert_eq!(refused.name, ErrorName::InvalidInput, "{refused}");
+    assert_says(&refused.message, &[SILVER, "/daily/", "`snapshot: folder`", "`snapshot: object`"], "two files");
+    assert_eq!(rows(&lab, SILVER, &["id"]), ["0"], "nothing has changed");
+}
+
+#[test]
 fn a_snapshot_that_only_bronze_has_is_as_new_as_its_delivery() {
     let (lab, steps) = replaced();
     deliver(&lab, "a.csv", 1, &["0"]);
@@ -138,7 +168,7 @@ fn an_older_snapshot_does_not_fill_a_table_that_the_newest_left_empty() {
     assert!(steps.run().is_none(), "nothing is left");
 }
 
-/// An attempt that planned to bring the other parts again plans anew when the table has moved.
+/// An attempt that takes the other parts along is planned again when the table has moved.
 #[test]
 fn two_runs_that_each_bring_a_part_keep_both() {
     let (lab, steps) = replaced();

@@ -18,7 +18,9 @@ fn object(name: &str, etag: &str, second: i64) -> SourceObject {
 fn a_snapshot_is_an_object_of_the_landing_folder_or_the_folder_above_an_object() {
     let landing: FolderUri = LANDING.parse().expect("folder");
     let check = |object: &str, expected: &str| {
-        assert_eq!(snapshot_name(&landing, &object.parse().expect(object)), expected);
+        let uri = object.parse().expect(object);
+        assert_eq!(snapshot_name(&landing, SnapshotSpec::Folder, &uri), expected);
+        assert_eq!(snapshot_name(&landing, SnapshotSpec::Object, &uri), object);
     };
     check("s3://lake/landing/shops/2026-01-05.csv", "s3://lake/landing/shops/2026-01-05.csv");
     check("s3://lake/landing/shops/2026-01-05/part-0.csv", "s3://lake/landing/shops/2026-01-05");
@@ -43,7 +45,8 @@ fn cloned(objects: &[&SourceObject]) -> Vec<SourceObject> {
 
 /// What a run does to a table with this history: etags of the objects passed by, and of those read again.
 fn replacement(history: &History) -> (Vec<String>, Vec<String>) {
-    let Replacement { superseded, again } = history.replacement(&LANDING.parse().expect("folder"));
+    let Replacement { superseded, again } =
+        history.replacement(&LANDING.parse().expect("folder"), SnapshotSpec::Folder);
     let passed = history.waiting.iter().filter(|object| superseded.contains(&object.id()));
     (passed.map(|object| object.etag.clone()).collect(), again.iter().map(|object| object.etag.clone()).collect())
 }
