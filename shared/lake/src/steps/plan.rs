@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use sluice_core::columns::has_contract_columns;
-use sluice_core::engine::{TableMeasure, estimate};
+use sluice_core::engine::{ObjectMeasure, TableMeasure, estimate};
 use sluice_core::name::{Layer, RunId, TableRef};
 use sluice_core::pipeline::{Pipeline, WriteMode};
 use sluice_core::run::{
@@ -18,7 +18,7 @@ use sluice_core::uri::FolderUri;
 use super::choose::{choose_engine, workload};
 use super::named::Named;
 use super::publish::committed_so_far;
-use super::snapshots;
+use super::snapshots::{Deliveries, Replacement};
 use super::sniff::{Looked, refuse_unreadable};
 use crate::check;
 use crate::delta::{Ledger, OpenTable, open_table};
@@ -109,7 +109,7 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
         let message = "a replay takes what is in quarantine: leave `objects` out".to_owned();
         return Err(LakeError::Invalid { message });
     }
-    let Found { objects, held, mut passed_by } =
+    let Found { objects, listed, held, mut passed_by } =
         if replay { Found::default() } else { find_objects(lake, &run, &request, &pipeline, &standing, only).await? };
     let Looked { objects, measures, passed_by: unread } =
         refuse_unreadable(lake, now, &run, &pipeline, objects).await?;
@@ -119,10 +119,17 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
     // A run that has committed something is not one that had nothing to do, even if others did the rest meanwhile.
     let status = if work || !earlier.is_empty() { PlanStatus::Planned } else { PlanStatus::Skipped };
     let landing = landing_folder(lake, &request, &pipeline)?;
-    let lacks = |table: &TableRef, id: &SourceId| !standing.has(table, id);
-    let superseded =
-        snapshots::superseded(lake, &landing, &pipeline, &objects, lacks, |table| standing.open(table)).await?;
-    let tables = standing.planned_tables(&pipeline, &objects, &superseded);
+    let deliveries = Deliveries {
+        lake,
+        landing: &landing,
+        pipeline: &pipeline,
+        standing: &standing,
+        objects: &objects,
+        listed: &listed,
+    };
+    let replacements = deliveries.replacements().await?;
+    let tables = standing.planned_tables(&pipeline, &objects, &replacements);
+    let (objects, measures) = with_again(objects, measures, &replacements);
     let work = PlannedWork {
         run: &run,
         request: &request,
@@ -152,8 +159,27 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
     Ok(lake.documents().of(&run).settle(plan).await?)
 }
 
+/// The objects of a run by address, with those that are read again for tables of mode replace, and what is in each.
+fn with_again(
+    objects: Vec<PlannedObject>,
+    measures: Vec<ObjectMeasure>,
+    replacements: &BTreeMap<TableRef, Replacement>,
+) -> (Vec<PlannedObject>, Vec<ObjectMeasure>) {
+    let mut ids: BTreeSet<SourceId> = objects.iter().map(|planned| planned.object.id()).collect();
+    let mut measured: Vec<(PlannedObject, ObjectMeasure)> = objects.into_iter().zip(measures).collect();
+    for object in replacements.values().flat_map(|replacement| &replacement.again) {
+        if ids.insert(object.id()) {
+            let planned =
+                PlannedObject { object: object.clone(), read_from: ReadFrom::Bronze, again: true, shape: None };
+            measured.push((planned, ObjectMeasure::unseen(object.size_bytes)));
+        }
+    }
+    measured.sort_by(|(a, _), (b, _)| a.object.uri.cmp(&b.object.uri));
+    measured.into_iter().unzip()
+}
+
 /// Where every table of a pipeline stands.
-struct Standing {
+pub(super) struct Standing {
     tables: BTreeMap<TableRef, (OpenTable, Ledger)>,
 }
 
@@ -172,7 +198,7 @@ impl Standing {
         Ok(Self { tables: opened.into_iter().flatten().collect() })
     }
 
-    fn open(&self, table: &TableRef) -> Option<&OpenTable> {
+    pub(super) fn open(&self, table: &TableRef) -> Option<&OpenTable> {
         self.tables.get(table).map(|(open, _)| open)
     }
 
@@ -193,7 +219,8 @@ impl Standing {
         Ok(Some(measure))
     }
 
-    fn has(&self, table: &TableRef, source: &SourceId) -> bool {
+    /// Whether a table has taken this source object in.
+    pub(super) fn has(&self, table: &TableRef, source: &SourceId) -> bool {
         self.tables.get(table).is_some_and(|(_, ledger)| ledger.has_source(source))
     }
 
@@ -247,22 +274,28 @@ impl Standing {
         &self,
         pipeline: &Pipeline,
         objects: &[PlannedObject],
-        superseded: &BTreeMap<TableRef, BTreeSet<SourceId>>,
+        replacements: &BTreeMap<TableRef, Replacement>,
     ) -> Vec<PlannedTable> {
         let missing = |table: &TableRef, from: Option<ReadFrom>| -> BTreeSet<SourceId> {
             let wanted = objects.iter().filter(|planned| from.is_none_or(|from| planned.read_from == from));
             wanted.map(|planned| planned.object.id()).filter(|id| !self.has(table, id)).collect()
         };
-        let passed_by = |silver: &TableRef| superseded.get(silver).cloned().unwrap_or_default();
+        let passed_by =
+            |silver: &TableRef| replacements.get(silver).map(|found| found.superseded.clone()).unwrap_or_default();
+        let again = |silver: &TableRef| -> BTreeSet<SourceId> {
+            replacements.get(silver).into_iter().flat_map(|found| &found.again).map(SourceObject::id).collect()
+        };
         let of = |table: TableRef| {
             let sources = match table.layer() {
                 Layer::Bronze => missing(&table, Some(ReadFrom::Landing)),
-                Layer::Silver => &missing(&table, None) - &passed_by(&table),
-                // Quarantine is committed before silver, so an object in silver has its refused rows there already.
+                Layer::Silver => &(&missing(&table, None) - &passed_by(&table)) | &again(&table),
+                // Quarantine is committed before silver, so an object in silver has its refused rows there already,
+                // unless it was passed by: then it has none there, and gets them when it is read again.
                 Layer::Quarantine => {
                     let silver = TableRef::new(Layer::Silver, table.domain().clone(), table.table().clone());
                     let missing = &missing(&table, None) - &passed_by(&silver);
-                    missing.into_iter().filter(|id| !self.has(&silver, id)).collect()
+                    let missing = missing.into_iter().filter(|id| !self.has(&silver, id));
+                    missing.chain(again(&silver).into_iter().filter(|id| !self.has(&table, id))).collect()
                 }
                 Layer::Gold => BTreeSet::new(),
             };
@@ -296,6 +329,8 @@ fn landing_folder(lake: &Lake, request: &RunRequest, pipeline: &Pipeline) -> Res
 struct Found {
     /// Objects that are missing from bronze or a silver table.
     objects: Vec<PlannedObject>,
+    /// All objects of the folder.
+    listed: Vec<SourceObject>,
     /// Those that are held.
     held: Vec<SourceObject>,
     /// What is no source object.
@@ -323,7 +358,7 @@ async fn find_objects(
     };
     let mut objects = BTreeMap::new();
     let mut held = Vec::new();
-    for object in listed.into_iter().filter(|object| named.takes(object)) {
+    for object in listed.iter().filter(|object| named.takes(object)).cloned() {
         let id = object.id();
         if everywhere(&id) || only.as_ref().is_some_and(|only| !only.contains(&id)) {
             continue;
@@ -333,17 +368,17 @@ async fn find_objects(
             continue;
         }
         let read_from = if standing.has(&pipeline.bronze, &id) { ReadFrom::Bronze } else { ReadFrom::Landing };
-        objects.insert(object.uri.clone(), PlannedObject { object, read_from, shape: None });
+        objects.insert(object.uri.clone(), PlannedObject { object, read_from, again: false, shape: None });
     }
     for object in behind_bronze(pipeline, standing).await?.into_iter().filter(|object| named.takes(object)) {
         let id = object.id();
         if !is_held(&id) && only.as_ref().is_none_or(|only| only.contains(&id)) {
-            let planned = PlannedObject { object, read_from: ReadFrom::Bronze, shape: None };
+            let planned = PlannedObject { object, read_from: ReadFrom::Bronze, again: false, shape: None };
             // A newer version of the object may be planned under the same address.
             objects.entry(planned.object.uri.clone()).or_insert(planned);
         }
     }
-    Ok(Found { objects: objects.into_values().collect(), held, passed_by })
+    Ok(Found { objects: objects.into_values().collect(), listed, held, passed_by })
 }
 
 /// Objects that bronze has and a silver table lacks: a run died between the two commits, or the silver table is new.
@@ -356,7 +391,7 @@ async fn behind_bronze(pipeline: &Pipeline, standing: &Standing) -> Result<Vec<S
     }
     let bronze = bronze.clone();
     crate::objects::blocking(move || {
-        let found = crate::engine::bronze_objects(&bronze)?;
+        let found = crate::engine::source_objects(&bronze)?;
         Ok(found.into_iter().filter(|object| lacking.contains(&object.id())).collect())
     })
     .await
