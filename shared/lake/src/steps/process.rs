@@ -94,7 +94,8 @@ impl Worker {
         }
         match self.stage_tables(stages?) {
             Err(error) if self.comes_with_run(&error)? => {
-                refusals.hold(self.plan.objects.iter().map(|planned| &planned.object), &error)?;
+                let of_the_run = self.plan.objects.iter().filter(|planned| !planned.again);
+                refusals.hold(of_the_run.map(|planned| &planned.object), &error)?;
                 Err(refusals.error().unwrap_or(error))
             }
             staged => staged,
