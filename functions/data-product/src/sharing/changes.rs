@@ -1,5 +1,7 @@
 //! What versions of a table changed.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -113,7 +115,7 @@ impl ChangesQuery {
 
 impl ProductsApi {
     /// The versions asked for, and the table at its newest.
-    async fn versions(&self, access: &Access, query: &ChangesQuery) -> Result<(Versions, OpenTable), Problem> {
+    async fn versions(&self, access: &Access, query: &ChangesQuery) -> Result<(Versions, Arc<OpenTable>), Problem> {
         let refused =
             |field: &'static str, detail: String| Problem::new(ProblemCode::InvalidRequest, detail).in_field(field);
         let newest = self.shared_table(access, Asked::Newest).await?;
@@ -159,8 +161,8 @@ impl ProductsApi {
         access: &Access,
         versions: Versions,
         changed: &[VersionChanges],
-        newest: OpenTable,
-    ) -> Result<Vec<(u64, OpenTable)>, Problem> {
+        newest: Arc<OpenTable>,
+    ) -> Result<Vec<(u64, Arc<OpenTable>)>, Problem> {
         // Files that went out were written before.
         let is_new = changed.first().is_none_or(|first| first.removed.is_empty());
         let before = (!is_new).then(|| versions.from.saturating_sub(1));
