@@ -78,17 +78,18 @@ pub(super) async fn changes(
     let changed = changed.map_err(|error| fault(&access, &error))?;
     let tables = api.defining_tables(&access, versions, &changed, newest).await?;
 
-    let mut answer = Answer::new(Capabilities::of(&headers), versions.from, true);
+    let most = api.settings.max_answer_bytes;
+    let mut answer = Answer::new(Capabilities::of(&headers), versions.from, true, most)?;
     // Readers take the first for all versions, unless they asked for each.
     let first = if historical { tables.first() } else { tables.last() };
     if let Some((_, table)) = first {
-        answer.metadata(&definition(&access, table)?, None, Some(versions.from));
+        answer.metadata(&definition(&access, table)?, None, Some(versions.from))?;
     }
     let mut given = Given { rows: Some(0), ..Given::default() };
     for version in changed {
         let redefined = tables.iter().find(|(at, _)| historical && *at == version.version && *at > versions.from);
         if let Some((at, table)) = redefined {
-            answer.metadata(&definition(&access, table)?, None, Some(*at));
+            answer.metadata(&definition(&access, table)?, None, Some(*at))?;
         }
         api.add_changes((&caller, &access), &mut answer, version, &mut given).await?;
     }
@@ -96,7 +97,7 @@ pub(super) async fn changes(
     if let Some((_, table)) = tables.last() {
         note_given(&caller, &access, table, given);
     }
-    answer.finish(api.settings.max_answer_bytes)
+    answer.finish()
 }
 
 impl ChangesQuery {
@@ -206,7 +207,8 @@ impl ProductsApi {
                 let file = SharedFile::of_table(access, file)?;
                 given.files += 1;
                 given.rows = given.rows.zip(file.rows).map(|(all, rows)| all + rows);
-                answer.change(&file, &self.links.address(&file.path, &caller.principal, self.now()).await?, change, at);
+                let address = self.links.address(&file.path, &caller.principal, self.now()).await?;
+                answer.change(&file, &address, change, at)?;
             }
         }
         Ok(())
