@@ -5,12 +5,12 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use sluice_tests::lab::SILVER;
 
 use super::{PORT, Shop};
 
-/// The table of the port with markers, by Delta Sharing and in the lake.
+/// The table of the port with markers, by Delta Sharing.
 const SHARED: &str = "/sharing/shares/sales/schemas/retail/tables/transactions";
-const TABLE: &str = "silver/sales/transactions";
 
 /// Longer than a short question takes on a busy machine, and shorter than the 25 s that one may take.
 const SOON: Duration = Duration::from_secs(12);
@@ -124,7 +124,7 @@ fn many_callers_with_endless_questions_leave_places_to_others() {
 fn one_caller_who_opens_a_long_log_many_times_does_not_keep_others_out() {
     let shop = Shop::new();
     let (token, other) = (shop.token("analyst"), shop.token("owner"));
-    let log = shop.lab.lake().join(TABLE).join("_delta_log");
+    let log = shop.lab.lake().join(SILVER).join("_delta_log");
     // Opening it takes most of a second.
     let first = std::fs::read_dir(&log).unwrap().count();
     for version in first..400 {
@@ -144,4 +144,18 @@ fn one_caller_who_opens_a_long_log_many_times_does_not_keep_others_out() {
         assert!(answer.starts_with("HTTP/1.1 200") || is_refused, "{answer}\n{}", shop.served.log());
     }
     assert!(began.elapsed() < 2 * SOON, "the table was opened for each call: {:?}", began.elapsed());
+}
+
+#[test]
+fn one_caller_leaves_what_is_answered_at_once_to_others() {
+    let shop = Shop::new();
+    let (token, other) = (shop.token("analyst"), shop.token("owner"));
+    let mut attacks: Vec<TcpStream> = (0..100).map(|_| sent(&shop, &token, &endless())).collect();
+    let began = Instant::now();
+    let _ = shop.served.get("/data-products/sales/retail/rows?port=transactions", Some(&other)).expect(200);
+    assert!(began.elapsed() < SOON, "another caller waited for {:?}", began.elapsed());
+    // Eight are answered and 32 wait.
+    let refused = attacks.iter_mut().filter_map(|stream| answer(stream, Duration::from_millis(20)));
+    let refused = refused.filter(|answer| answer.starts_with("HTTP/1.1 429") && answer.contains("retry-after"));
+    assert!(refused.count() >= 50, "{}", shop.served.log());
 }
