@@ -1,16 +1,20 @@
 //! A router on a local address.
 
+mod connections;
 mod taken;
 
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
+use hyper::service::Service;
 use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 
+use self::connections::{Connections, Place};
 use self::taken::{LeastRate, Taken};
+use crate::kept::kept_until_sent;
 
 /// Longest time in which a request's headers must have come.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,8 +22,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const LEAST_RATE: LeastRate = LeastRate { bytes: 64 << 10, time: Duration::from_secs(20) };
 /// Longest time that a connection is open, whatever its caller does: a file of 10 GB passes at 3 MB/s.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60 * 60);
-/// Most connections at once; more wait for one of these to end. Half of the 1024 files that a process may have open where nothing else is
-/// configured, so that connections leave room for the files of tables.
+/// Most connections at once. Half of the 1024 files that a process may have open where nothing else is configured, so
+/// that connections leave room for the files of tables.
 const MAX_CONNECTIONS: usize = 512;
 /// Longest pause after the listener failed, as it does when the process has no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -27,40 +31,51 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Serves `router` on connections of `listener` until `stop` ends; then the listener closes at once and open connections
 /// end with the process.
 pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
-    let places = std::sync::Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let accepting = async {
-        loop {
-            let Ok(place) = places.clone().acquire_owned().await else { return };
-            let stream = match listener.accept().await {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            };
-            let router = router.clone();
-            tokio::spawn(async move {
-                let connection = connection(stream, router, LEAST_RATE);
-                if tokio::time::timeout(CONNECTION_TIMEOUT, connection).await.is_err() {
-                    tracing::warn!("a connection was open for too long and was closed");
-                }
-                drop(place);
-            });
-        }
-    };
     tokio::select! {
-        () = accepting => {}
+        () = accepting(listener, router, MAX_CONNECTIONS) => {}
         () = stop => {}
     }
 }
 
+/// Accepts connections for ever, of which at most so many are open.
+async fn accepting(listener: TcpListener, router: Router, most: usize) {
+    let connections = Connections::new(most);
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let (place, closed) = connections.place().await;
+        let connection = connection(stream, router.clone(), place, LEAST_RATE);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = connection => {}
+                _ = closed => tracing::debug!("an idle connection was closed for another"),
+                () = tokio::time::sleep(CONNECTION_TIMEOUT) => {
+                    tracing::warn!("a connection was open for too long and was closed");
+                }
+            }
+        });
+    }
+}
+
 /// Answers the requests of one connection until it ends.
-async fn connection(stream: TcpStream, router: Router, rate: LeastRate) {
+async fn connection(stream: TcpStream, router: Router, place: Place, rate: LeastRate) {
+    let answers = TowerToHyperService::new(router);
+    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        // The head of a request is complete.
+        let busy = place.busy();
+        let answering = answers.call(request);
+        async move { answering.await.map(|response| kept_until_sent(response, busy)) }
+    });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(Taken::new(stream, rate), TowerToHyperService::new(router));
+        .serve_connection(Taken::new(stream, rate), service);
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a connection broke");
     }
@@ -84,7 +99,8 @@ mod tests {
         let router = Router::new().route("/", axum::routing::get(|| async { vec![b'x'; LARGE] }));
         let serving = tokio::spawn(async move {
             let (stream, _) = listener.accept().await.expect("connection");
-            connection(stream, router, rate).await;
+            let (place, _) = Connections::new(1).place().await;
+            connection(stream, router, place, rate).await;
         });
         let mut caller = TcpStream::connect(address).await.expect("connection");
         caller.write_all(REQUEST).await.expect("request");
@@ -120,5 +136,24 @@ mod tests {
         tokio::time::timeout(LONG, caller.read_to_end(&mut answer)).await.expect("in time").expect("an answer");
         assert!(answer.len() > LARGE, "{} bytes", answer.len());
         serving.await.expect("no panic");
+    }
+
+    #[tokio::test]
+    async fn silent_connections_keep_nobody_out() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("listener");
+        let address = listener.local_addr().expect("address");
+        let router = Router::new().route("/", axum::routing::get(|| async { "here" }));
+        let serving = tokio::spawn(accepting(listener, router, 2));
+        let mut silent = Vec::new();
+        for _ in 0..8 {
+            silent.push(TcpStream::connect(address).await.expect("connection"));
+        }
+        let mut caller = TcpStream::connect(address).await.expect("connection");
+        caller.write_all(REQUEST).await.expect("request");
+        let mut answer = String::new();
+        let read = tokio::time::timeout(HEADER_TIMEOUT / 2, caller.read_to_string(&mut answer)).await;
+        let _ = read.expect("an answer before a silent connection ends by itself").expect("text");
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("here"), "{answer}");
+        serving.abort();
     }
 }

@@ -159,3 +159,20 @@ fn one_caller_leaves_what_is_answered_at_once_to_others() {
     let refused = refused.filter(|answer| answer.starts_with("HTTP/1.1 429") && answer.contains("retry-after"));
     assert!(refused.count() >= 50, "{}", shop.served.log());
 }
+
+#[test]
+fn silent_connections_keep_nobody_out() {
+    // More than the server has places for.
+    const MANY: usize = 530;
+    let shop = Shop::new();
+    let token = shop.token("owner");
+    let host = shop.served.endpoint().trim_start_matches("http://").to_owned();
+    let silent: Vec<TcpStream> = (0..MANY).map_while(|_| TcpStream::connect(&host).ok()).collect();
+    if silent.len() < MANY {
+        sluice_tests::skip("apis::attackers", "this process may not have so many connections");
+        return;
+    }
+    let began = Instant::now();
+    let _ = shop.served.get("/data-products", Some(&token)).expect(200);
+    assert!(began.elapsed() < Duration::from_secs(5), "a caller waited for {:?}", began.elapsed());
+}
