@@ -15,6 +15,7 @@ use super::lines::{Answer, Change, ChangedAt, NDJSON};
 use super::shared::{Asked, SharedFile, definition, fault};
 use super::table::{Given, instant, note_given};
 use crate::refusal::Refusals;
+use crate::state::in_time;
 use crate::{Access, App, ProductsApi};
 
 /// Most versions of one answer.
@@ -74,9 +75,9 @@ pub(super) async fn changes(
     let historical = query.historical()?;
     let access = api.table_access(&caller, &path).await?;
     let (versions, newest) = api.versions(&access, &query).await?;
-    let changed = delta::changes(&api.lake, &access.port.table, versions.from, versions.to).await;
+    let changed = in_time(delta::changes(&api.lake, &access.port.table, versions.from, versions.to)).await?;
     let changed = changed.map_err(|error| fault(&access, &error))?;
-    let tables = api.defining_tables(&access, versions, &changed, newest).await?;
+    let tables = in_time(api.defining_tables(&access, versions, &changed, newest)).await??;
 
     let most = api.settings.max_answer_bytes;
     let mut answer = Answer::new(Capabilities::of(&headers), versions.from, true, most)?;

@@ -13,6 +13,7 @@ use sluice_lake::delta::{Bound, DataFile, OpenTable, version_at};
 use sluice_lake::serve::{ServeError, Version, read_type};
 
 use crate::rows::problem_of;
+use crate::state::in_time;
 use crate::{Access, ProductsApi};
 
 /// What a table is to a caller.
@@ -110,7 +111,7 @@ impl ProductsApi {
         instant: Timestamp,
         bound: Bound,
     ) -> Result<u64, Problem> {
-        let found = version_at(&self.lake, &access.port.table, instant, bound).await;
+        let found = in_time(version_at(&self.lake, &access.port.table, instant, bound)).await?;
         found.map_err(|error| fault(access, &error))?.ok_or_else(|| {
             let side = match bound {
                 Bound::AtOrBefore => "or before",
