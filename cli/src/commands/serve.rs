@@ -54,6 +54,7 @@ pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<
         None => AuditLog::of_process(),
     };
     start_log();
+    raise_file_limit();
     let address = (Ipv4Addr::LOCALHOST, arguments.port);
     let listener = TcpListener::bind(address).await.map_err(|error| {
         let fault = Fault::new(Exit::Failed, format!("cannot listen on 127.0.0.1:{}: {error}", arguments.port));
@@ -83,6 +84,18 @@ pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<
         () = expiring(&lake) => {}
     }
     Ok(Exit::Done)
+}
+
+/// Lets this process have as many files and connections open as the system allows it. Where that fails it has fewer.
+fn raise_file_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+            tracing::debug!(%error, "the limit of open files stays as it is");
+        }
+    }
 }
 
 /// Deletes old answers and copies of a lake on this machine, now and every hour; never ends.
@@ -223,6 +236,15 @@ mod tests {
         keep_secret(&path, b"third").unwrap();
         assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("first", 0o600));
         assert_eq!(fs::read_dir(folder.path().join("serve")).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_server_may_open_all_files_that_the_system_allows() {
+        use rustix::process::{Resource, getrlimit};
+        raise_file_limit();
+        let limit = getrlimit(Resource::Nofile);
+        assert_eq!(limit.current, limit.maximum);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub use sluice_core::audit::{AuditEvent, AuditPath, Operation, Outcome};
 
 use crate::callers::Callers;
 use crate::problem::{Problem, ProblemCode};
+use crate::shares::Admission;
 
 /// A column as an event has it; `None` for one that is hidden.
 pub fn column_text(name: &str, treatment: Treatment) -> Option<String> {
@@ -158,12 +159,14 @@ impl Audited {
                 let trail = Trail::new(AuditEvent::new(Timestamp::now(), path, name));
                 request.extensions_mut().insert(trail.clone());
                 request.extensions_mut().insert(callers);
+                let admission = Admission::default();
+                request.extensions_mut().insert(admission.clone());
                 let mut ending = Ending { trail, log, status: StatusCode::INTERNAL_SERVER_ERROR, code: "given-up" };
                 let response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
                     Problem::new(ProblemCode::Internal, "the function panicked, which is a defect").into_response()
                 });
                 ending.is(&response);
-                response
+                admission.until_sent(response)
             }
         }))
     }

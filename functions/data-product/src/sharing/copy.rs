@@ -15,6 +15,7 @@ use sluice_lake::serve::{Answer, Question};
 
 use super::shared::{Asked, SharedFile, access_form, fault, file_id};
 use crate::rows::problem_of;
+use crate::state::in_time;
 use crate::{Access, ProductsApi};
 
 /// How long a copy is handed out: less than the day after which copies are deleted, by as much as its addresses are good for and more.
@@ -64,7 +65,7 @@ impl ProductsApi {
             return Err(Problem::new(ProblemCode::QueryTooLarge, detail));
         }
         if asked != Asked::Newest {
-            self.check_available(access, table, &files).await?;
+            in_time(self.check_available(access, table, &files)).await??;
         }
         let folder = self.copy_folder(access, table, &files);
         let copied = match self.copied(&folder).await? {
