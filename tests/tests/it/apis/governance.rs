@@ -120,19 +120,24 @@ fn measurements_of_columns_that_a_caller_does_not_read_as_they_are_are_not_shown
         let observed =
             |rule: &str| rules.iter().find(|known| known["rule"] == rule).map(|known| known["observed"].clone());
         let shown = ["row_count", "customer_id_present", "unit_price.minimum", "control_total"].map(observed);
-        (shown, audit["hidden_rules"].as_u64().unwrap(), audit["score"].as_str().unwrap().to_owned())
+        let outcomes: Vec<Option<bool>> = rules.iter().map(|rule| rule["passed"].as_bool()).collect();
+        (shown, audit["hidden_rules"].as_u64().unwrap(), (audit["score"].clone(), outcomes))
     };
-    let (shown, hidden, score) = rules("owner");
+    let (shown, hidden, (score, outcomes)) = rules("owner");
     assert!(shown.iter().all(|observed| observed.as_ref().is_some_and(Value::is_string)), "{shown:?}");
-    assert!(hidden == 0 && score.starts_with("100"), "{hidden} {score}");
+    assert!(hidden == 0 && score.as_str().is_some_and(|score| score.starts_with("100")), "{hidden} {score}");
+    assert!(outcomes.iter().all(|passed| *passed == Some(true)), "{outcomes:?}");
     // Customers are hashed and prices null: whether the rules hold, and no more.
     let ([rows, customers, prices, total], hidden, _) = rules("analyst");
     assert!(rows.is_some_and(|rows| rows.is_string()) && total.is_some_and(|total| total.is_string()));
     assert_eq!((customers, prices, hidden), (Some(Value::Null), Some(Value::Null), 0));
     // Rows are held back and prices hidden: no number at all, and no rule about prices.
-    let ([rows, customers, prices, total], hidden, _) = rules("acme");
+    let ([rows, customers, prices, total], hidden, (score, outcomes)) = rules("acme");
     assert_eq!((rows, customers, prices, total), (Some(Value::Null), Some(Value::Null), None, None));
     assert!(hidden > 1, "{hidden}");
+    // Rows that are held back decide as well, so no outcome and no score.
+    assert_eq!(score, Value::Null);
+    assert!(!outcomes.is_empty() && outcomes.iter().all(Option::is_none), "{outcomes:?}");
 }
 
 #[test]
