@@ -2,36 +2,36 @@
 //!
 //! Running executions are in memory. Runs of earlier processes are read from the documents that their steps left in the lake.
 
+mod earlier;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use sluice_core::error::{ErrorName, with_sources};
 use sluice_core::failure::MachineError;
-use sluice_core::name::RunId;
+use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{ReportedError, RunRequest};
 use sluice_executions::history::{PassedState, Transition, take};
 use sluice_executions::ports::{
     Execution, ExecutionFault, ExecutionPage, ExecutionStatus, Executions, ListedExecution, Redriven, Started,
 };
-use sluice_lake::inspect::{self, RunState, RunSummary};
-use sluice_lake::{Lake, LakeError};
+use sluice_lake::Lake;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 
+use self::earlier::{Earlier, unexpected};
 use crate::asl::{ExecutionEvent, ExecutionResult, Observer, Place};
 use crate::execution::Execution as Interpreted;
 
 /// Executions at the same time; further ones wait. Each may use the memory and cores of one function.
 const AT_ONCE: usize = 2;
-/// How many runs of earlier processes are listed: the newest ones.
-const MAX_EARLIER: usize = 1000;
 
 /// The executions of one lake in this process. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct LocalExecutions {
     lake: Lake,
+    earlier: Earlier,
     places: Arc<Semaphore>,
     known: Known,
 }
@@ -99,7 +99,8 @@ fn lock(known: &Known) -> MutexGuard<'_, BTreeMap<RunId, Entry>> {
 impl LocalExecutions {
     /// Executions over this lake, with the specs that are deployed in it. Starts nothing.
     pub fn new(lake: Lake) -> Self {
-        Self { lake, places: Arc::new(Semaphore::new(AT_ONCE)), known: Known::default() }
+        let earlier = Earlier::new(lake.clone());
+        Self { lake, earlier, places: Arc::new(Semaphore::new(AT_ONCE)), known: Known::default() }
     }
 
     /// Runs an execution that is already recorded as running, as soon as a slot is free.
@@ -126,21 +127,12 @@ impl LocalExecutions {
         });
     }
 
-    /// A run of an earlier process.
-    async fn earlier(&self, run: &RunId) -> Result<Option<Execution>, ExecutionFault> {
-        let doing = || format!("find run {run}");
-        let details = match inspect::find_run(&self.lake, run).await {
-            Ok(pipeline) => inspect::run_details(&self.lake, &pipeline, run).await,
-            Err(error) => Err(error),
-        };
-        match details {
-            Ok(details) => {
-                let request = details.plan.as_ref().map(|plan| serde_json::to_value(&plan.request)).transpose();
-                let request = request.map_err(|error| unexpected(doing(), error.to_string()))?;
-                Ok(Some(of_documents(details.summary, request)))
-            }
-            Err(LakeError::NotFound { .. }) => Ok(None),
-            Err(error) => Err(fault(doing(), &error)),
+    /// The execution of a run; where several pipelines have one of this name, that of pipeline `of`.
+    async fn execution(&self, run: &RunId, of: Option<&PipelineName>) -> Result<Option<Execution>, ExecutionFault> {
+        let known = lock(&self.known).get(run).map(|entry| entry.execution.clone());
+        match known {
+            Some(execution) => Ok(Some(execution)),
+            None => self.earlier.execution(run, of).await,
         }
     }
 }
@@ -169,45 +161,6 @@ async fn execute(lake: &Lake, request: RunRequest, from: Option<Place>, passed: 
     }
 }
 
-/// A run, read from its documents. A run without an end was abandoned when the process that ran it ended.
-fn of_documents(summary: RunSummary, request: Option<Value>) -> Execution {
-    let status = match summary.state {
-        RunState::Published | RunState::Skipped | RunState::Rejected | RunState::Accepted => ExecutionStatus::Succeeded,
-        RunState::Failed => ExecutionStatus::Failed,
-        RunState::Unfinished => ExecutionStatus::Aborted,
-    };
-    let given_up =
-        || ReportedError { error: MachineError::Stopped.into(), cause: "the process that ran it ended".to_owned() };
-    let started_at = started_at(&summary);
-    Execution {
-        status,
-        started_at,
-        ended_at: summary.ended_at.or(Some(started_at)),
-        redrives: 0,
-        input: request.unwrap_or_else(|| json!({ "pipeline": summary.pipeline })),
-        error: if status == ExecutionStatus::Aborted { Some(given_up()) } else { summary.error },
-        run_id: summary.run_id,
-    }
-}
-
-fn started_at(summary: &RunSummary) -> Timestamp {
-    summary.planned_at.or(summary.ended_at).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-fn unexpected(doing: String, message: String) -> ExecutionFault {
-    ExecutionFault::Unexpected { doing, message }
-}
-
-fn fault(doing: String, error: &LakeError) -> ExecutionFault {
-    let message = with_sources(error);
-    match error.name() {
-        ErrorName::Throttled => ExecutionFault::Throttled { doing, message },
-        ErrorName::Unavailable => ExecutionFault::Unavailable { doing, message },
-        ErrorName::AccessDenied => ExecutionFault::Denied { doing, message },
-        _ => ExecutionFault::Unexpected { doing, message },
-    }
-}
-
 /// The cursor that continues the list after this execution.
 fn token(listed: &ListedExecution) -> String {
     format!("{}|{}", listed.started_at, listed.run_id)
@@ -224,7 +177,7 @@ fn place(token: &str) -> Result<(Timestamp, RunId), ExecutionFault> {
 impl Executions for LocalExecutions {
     async fn start(&self, run: &RunId, request: &RunRequest) -> Result<Started, ExecutionFault> {
         let input = serde_json::to_value(request).map_err(|e| unexpected(format!("start run {run}"), e.to_string()))?;
-        let before = self.describe(run).await?;
+        let before = self.execution(run, Some(&request.pipeline)).await?;
         let mut known = lock(&self.known);
         // Another call may have started it in the meantime.
         let there = known.get(run).map(|entry| &entry.execution).or(before.as_ref());
@@ -256,11 +209,7 @@ impl Executions for LocalExecutions {
     }
 
     async fn describe(&self, run: &RunId) -> Result<Option<Execution>, ExecutionFault> {
-        let known = lock(&self.known).get(run).map(|entry| entry.execution.clone());
-        match known {
-            Some(execution) => Ok(Some(execution)),
-            None => self.earlier(run).await,
-        }
+        self.execution(run, None).await
     }
 
     /// The states of runs of earlier processes are not stored.
@@ -270,8 +219,7 @@ impl Executions for LocalExecutions {
 
     async fn list(&self, limit: usize, from: Option<&str>) -> Result<ExecutionPage, ExecutionFault> {
         let after = from.map(place).transpose()?;
-        let earlier = inspect::runs(&self.lake, None, MAX_EARLIER).await;
-        let earlier = earlier.map_err(|error| fault("list runs".to_owned(), &error))?;
+        let earlier = self.earlier.list().await?;
         let mut all: BTreeMap<(Timestamp, RunId), ListedExecution> = BTreeMap::new();
         let mut add = |run_id: RunId, started_at| {
             all.insert((started_at, run_id.clone()), ListedExecution { run_id, started_at });
@@ -281,9 +229,8 @@ impl Executions for LocalExecutions {
             for (run, entry) in known.iter() {
                 add(run.clone(), entry.execution.started_at);
             }
-            for summary in earlier.into_iter().filter(|summary| !known.contains_key(&summary.run_id)) {
-                let at = started_at(&summary);
-                add(summary.run_id, at);
+            for (at, run) in earlier.into_iter().filter(|(_, run)| !known.contains_key(run)) {
+                add(run, at);
             }
         }
         let mut rest = all.into_iter().rev().filter(|(at, _)| after.as_ref().is_none_or(|after| at < after));

@@ -213,18 +213,10 @@ pub(crate) async fn list_runs(
         let page = api.executions.list(wanted, token.as_deref()).await.map_err(fault_problem)?;
         // An empty page counts as one read, so that the loop ends.
         looks += page.executions.len().max(1);
-        let is_wanted = |of: &PipelineName| pipeline.as_ref().is_none_or(|wanted| wanted == of) && rights.may_read(of);
         let summaries: Vec<Option<RunSummary>> = stream::iter(page.executions)
             .map(|listed| {
-                let (api, is_wanted) = (api.clone(), &is_wanted);
-                async move {
-                    match api.executions.describe(&listed.run_id).await.map_err(fault_problem)? {
-                        Some(execution) if api.run_of(&execution).is_some_and(|run| is_wanted(&run.pipeline)) => {
-                            api.summary(&execution).await.map(Some)
-                        }
-                        _ => Ok(None),
-                    }
-                }
+                let (api, pipeline, rights) = (api.clone(), pipeline.as_ref(), &rights);
+                async move { api.listed(&listed.run_id, pipeline, rights).await }
             })
             .buffered(AT_ONCE)
             .try_collect()

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use sluice_core::access::RunRight;
-use sluice_core::error::StepError;
-use sluice_core::name::RunId;
+use sluice_core::error::{ErrorName, StepError, with_sources};
+use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{Changeset, Report, RunAction, RunKey, Verdict};
 use sluice_documents::DocumentError;
 use sluice_documents::trigger::Trigger;
@@ -17,6 +17,7 @@ use sluice_http::{Caller, Problem, ProblemCode};
 use crate::RunsApi;
 use crate::answers::{CommitAnswer, RunAnswer, RunState, RunSummary};
 use crate::cursor;
+use crate::pipelines::Rights;
 
 /// How long Step Functions may take to show an execution that it has started: it says seconds.
 const STARTING: SignedDuration = SignedDuration::from_secs(60);
@@ -33,6 +34,37 @@ pub(crate) fn fault_problem(fault: ExecutionFault) -> Problem {
         // Callers named no state machine: what is missing is missing in the deployment.
         fault @ ExecutionFault::Missing { .. } => Problem::new(ProblemCode::Internal, fault.to_string()),
         fault => Problem::of_step(&fault.into()),
+    }
+}
+
+/// Why a run cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunFault {
+    /// Its execution cannot be read.
+    #[error(transparent)]
+    Execution(#[from] ExecutionFault),
+    /// A document of it cannot be read.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+}
+
+impl RunFault {
+    /// Whether it is about the store or service, so that other runs cannot be read either.
+    fn is_of_all(&self) -> bool {
+        let name = match self {
+            Self::Execution(fault) => fault.name(),
+            Self::Document(error) => error.name(),
+        };
+        matches!(name, ErrorName::Throttled | ErrorName::Unavailable | ErrorName::AccessDenied)
+    }
+}
+
+impl From<RunFault> for Problem {
+    fn from(fault: RunFault) -> Self {
+        match fault {
+            RunFault::Execution(fault) => fault_problem(fault),
+            RunFault::Document(error) => document_problem(&error),
+        }
     }
 }
 
@@ -72,17 +104,52 @@ impl RunsApi {
         Some(RunKey { pipeline: request.pipeline, run_id })
     }
 
-    async fn report(&self, run: Option<&RunKey>) -> Result<Option<Report>, Problem> {
+    async fn report(&self, run: Option<&RunKey>) -> Result<Option<Report>, RunFault> {
         let Some(run) = run else { return Ok(None) };
-        self.documents.of(run).get().await.map_err(|error| document_problem(&error))
+        Ok(self.documents.of(run).get().await?)
     }
 
-    async fn passed(&self, run: &RunId) -> Result<Vec<PassedState>, Problem> {
-        Ok(self.executions.history(run).await.map_err(fault_problem)?.unwrap_or_default())
+    async fn passed(&self, run: &RunId) -> Result<Vec<PassedState>, RunFault> {
+        Ok(self.executions.history(run).await?.unwrap_or_default())
+    }
+
+    /// A run of a list in one line, when it is of this pipeline and the caller may read it. One that cannot be read is left out: it must
+    /// not keep the others from the caller.
+    ///
+    /// # Errors
+    /// What keeps every run from being read.
+    pub(crate) async fn listed(
+        &self,
+        run: &RunId,
+        pipeline: Option<&PipelineName>,
+        rights: &Rights<'_>,
+    ) -> Result<Option<RunSummary>, RunFault> {
+        match self.listed_or_fault(run, pipeline, rights).await {
+            Err(fault) if !fault.is_of_all() => {
+                let error_message = with_sources(&fault);
+                tracing::error!(run_id = %run, error_message, "a run cannot be read, so it is not listed");
+                Ok(None)
+            }
+            listed => listed,
+        }
+    }
+
+    async fn listed_or_fault(
+        &self,
+        run: &RunId,
+        pipeline: Option<&PipelineName>,
+        rights: &Rights<'_>,
+    ) -> Result<Option<RunSummary>, RunFault> {
+        let Some(execution) = self.executions.describe(run).await? else { return Ok(None) };
+        let Some(key) = self.run_of(&execution) else { return Ok(None) };
+        if pipeline.is_some_and(|wanted| *wanted != key.pipeline) || !rights.may_read(&key.pipeline) {
+            return Ok(None);
+        }
+        self.summary(&execution).await.map(Some)
     }
 
     /// A run in one line.
-    pub(crate) async fn summary(&self, execution: &Execution) -> Result<RunSummary, Problem> {
+    pub(crate) async fn summary(&self, execution: &Execution) -> Result<RunSummary, RunFault> {
         let key = self.run_of(execution);
         let report = match execution.status {
             ExecutionStatus::Succeeded => self.report(key.as_ref()).await?,

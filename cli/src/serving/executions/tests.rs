@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::json;
-use sluice_core::run::{Outcome, Report};
+use serde_json::{Value, json};
+use sluice_core::run::{Outcome, Report, RunKey};
 use sluice_core::uri::LakePath;
 use sluice_executions::contract::{self, Samples};
 
@@ -98,4 +98,39 @@ async fn a_stopped_run_stays_stopped() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let execution = executions.describe(&run).await.unwrap().unwrap();
     assert_eq!((execution.status, execution.error.unwrap().cause.as_str()), (ExecutionStatus::Aborted, "by ann"));
+}
+
+/// The report of a run that another process skipped.
+async fn skipped(lake: &Lake, pipeline: &str, run: &str) {
+    let report: Report = serde_json::from_value(json!({
+        "pipeline": pipeline, "run_id": run, "attempt": 1, "outcome": "skipped", "ended_at": "2026-01-05T09:00:00Z",
+        "sources": [], "rows": {}, "committed": [], "broken_rules": [],
+    }))
+    .unwrap();
+    let run = RunKey { pipeline: pipeline.parse().unwrap(), run_id: run.parse().unwrap() };
+    lake.documents().of(&run).replace(&report).await.unwrap();
+}
+
+async fn listed(executions: &LocalExecutions) -> Vec<String> {
+    let page = executions.list(100, None).await.unwrap();
+    page.executions.into_iter().map(|listed| listed.run_id.to_string()).collect()
+}
+
+#[tokio::test]
+async fn a_name_that_several_pipelines_have_or_a_broken_document_ends_no_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(&folder);
+    for (pipeline, run) in [("retail", "day1"), ("payroll", "day1"), ("retail", "day2")] {
+        skipped(&lake, pipeline, run).await;
+    }
+    std::fs::create_dir_all(folder.path().join("runs/retail/day3")).unwrap();
+    std::fs::write(folder.path().join("runs/retail/day3/plan-1.json"), "{}").unwrap();
+    let executions = LocalExecutions::new(lake);
+    let mut names = listed(&executions).await;
+    names.sort();
+    assert_eq!(names, ["day2", "day3"]);
+    let describe = async |run: &str| executions.describe(&run.parse().unwrap()).await;
+    assert_eq!(describe("day1").await, Ok(None));
+    assert_eq!(describe("day2").await.unwrap().unwrap().status, ExecutionStatus::Succeeded);
+    assert!(matches!(describe("day3").await, Err(ExecutionFault::Unexpected { .. })));
 }

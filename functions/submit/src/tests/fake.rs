@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -22,6 +23,8 @@ struct Fake {
     looks_left: Option<u32>,
     /// The next start answers that the service is not there.
     start_fails: bool,
+    /// What is answered instead of the executions of these runs.
+    broken: BTreeMap<String, ExecutionFault>,
 }
 
 impl FakeExecutions {
@@ -33,6 +36,11 @@ impl FakeExecutions {
 
     pub(super) fn fail_next_start(&self) {
         self.0.lock().unwrap().start_fails = true;
+    }
+
+    /// The execution of this run cannot be read from now on.
+    pub(super) fn break_run(&self, run: &str, fault: ExecutionFault) {
+        self.0.lock().unwrap().broken.insert(run.to_owned(), fault);
     }
 
     /// Executions that were started, not counting starts that found one.
@@ -100,6 +108,9 @@ impl Executions for FakeExecutions {
 
     async fn describe(&self, run: &RunId) -> Result<Option<Execution>, ExecutionFault> {
         let mut fake = self.0.lock().unwrap();
+        if let Some(fault) = fake.broken.get(run.as_str()) {
+            return Err(fault.clone());
+        }
         let ends = match &mut fake.looks_left {
             Some(looks) => {
                 *looks = looks.saturating_sub(1);
