@@ -13,7 +13,7 @@ use sluice_core::name::{PipelineName, RunId};
 use sluice_core::uri::layout;
 use sluice_executions::control::{self, Controlled};
 use sluice_executions::ports::{ExecutionStatus, Executions, Started};
-use sluice_executions::submission::{self, Submission, SubmissionError};
+use sluice_executions::submission::{self, Submission};
 use sluice_http::{Caller, Json, Problem, ProblemCode, Query};
 use utoipa::IntoParams;
 
@@ -21,7 +21,7 @@ use crate::RunsApi;
 use crate::answers::{RunAnswer, RunState, RunSummary, RunsAnswer};
 use crate::cursor::Cursor;
 use crate::request::{NamedRun, ProcessBody, WaitQuery, key_of};
-use crate::runs::{fault_problem, no_run};
+use crate::runs::{fault_problem, no_run, submission_problem};
 
 /// Time between two reads of a run while a call waits for it: at most 25 reads per call, far below the service's quota.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -82,9 +82,9 @@ pub(crate) async fn process(
     let run_id = submission::run_id(&caller.name(), key.as_ref())
         .map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
     caller.trail.note(|event| event.run = Some(run_id.clone()));
-    let asked = Submission::new(run_id, &caller.presented, now, request).map_err(|error| submission_problem(&error))?;
+    let asked = Submission::new(run_id, &caller.presented, now, request).map_err(submission_problem)?;
     let (settled, started) =
-        submission::submit(&api.documents, &api.executions, asked).await.map_err(|error| submission_problem(&error))?;
+        submission::submit(&api.documents, &api.executions, asked).await.map_err(submission_problem)?;
     let repeated = settled.accepted_at != now;
     tracing::info!(caller = caller.presented, run_id = %settled.run_id, %pipeline, repeated, "run started");
     if ended_within(&api, &settled.run_id, wait).await? {
@@ -92,7 +92,7 @@ pub(crate) async fn process(
         return Ok(located(&settled.run_id, (StatusCode::OK, Json(answer)).into_response()));
     }
     let execution = match started {
-        Started::Ended => api.executions.describe(&settled.run_id).await.map_err(fault_problem)?,
+        Started::Ended => api.executions.describe(&settled.run_id).await.map_err(|fault| fault_problem(&fault))?,
         _ => None,
     };
     let summary = match execution {
@@ -109,19 +109,12 @@ pub(crate) async fn process(
     Ok(located(&settled.run_id, (StatusCode::ACCEPTED, Json(summary)).into_response()))
 }
 
-fn submission_problem(error: &SubmissionError) -> Problem {
-    match error.fault() {
-        Some(fault) => Problem::of_step(&fault),
-        None => Problem::new(ProblemCode::Conflict, error.to_string()).in_field("Idempotency-Key"),
-    }
-}
-
 /// Whether the run ends within this time. Bounded: it is read now and once per second.
 async fn ended_within(api: &RunsApi, run: &RunId, seconds: u64) -> Result<bool, Problem> {
     for _ in 0..seconds {
         tokio::time::sleep(LOOK_EVERY).await;
         // An execution that was just started may not be shown yet.
-        let execution = api.executions.describe(run).await.map_err(fault_problem)?;
+        let execution = api.executions.describe(run).await.map_err(|fault| fault_problem(&fault))?;
         if execution.is_some_and(|execution| execution.status != ExecutionStatus::Running) {
             return Ok(true);
         }
@@ -210,7 +203,7 @@ pub(crate) async fn list_runs(
     let (mut runs, mut looks) = (Vec::new(), 0);
     while runs.len() < limit && looks < MAX_LOOKS {
         let wanted = (limit - runs.len()).min(MAX_LOOKS - looks);
-        let page = api.executions.list(wanted, token.as_deref()).await.map_err(fault_problem)?;
+        let page = api.executions.list(wanted, token.as_deref()).await.map_err(|fault| fault_problem(&fault))?;
         // An empty page counts as one read, so that the loop ends.
         looks += page.executions.len().max(1);
         let summaries: Vec<Option<RunSummary>> = stream::iter(page.executions)
@@ -252,7 +245,7 @@ pub(crate) async fn redrive_run(
     NamedRun(run): NamedRun,
 ) -> Result<Response, Problem> {
     api.check(&caller, &run, RunRight::Control).await?;
-    let controlled = control::redrive(&api.executions, &run).await.map_err(fault_problem)?;
+    let controlled = control::redrive(&api.executions, &run).await.map_err(|fault| fault_problem(&fault))?;
     let summary = match controlled {
         Controlled::Done(execution) => {
             let summary = api.summary(&execution).await?;
@@ -291,7 +284,7 @@ pub(crate) async fn stop_run(
 ) -> Result<Response, Problem> {
     api.check(&caller, &run, RunRight::Control).await?;
     let cause = format!("stopped by {}", caller.presented);
-    match control::stop(&api.executions, &run, &cause).await.map_err(fault_problem)? {
+    match control::stop(&api.executions, &run, &cause).await.map_err(|fault| fault_problem(&fault))? {
         Controlled::Done(execution) => {
             let summary = api.summary(&execution).await?;
             let pipeline = summary.pipeline.as_deref().unwrap_or_default();

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use sluice_core::access::RunRight;
-use sluice_core::error::{ErrorName, StepError, with_sources};
+use sluice_core::error::{ErrorName, with_sources};
 use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{Changeset, Report, RunAction, RunKey, Verdict};
 use sluice_documents::DocumentError;
 use sluice_documents::trigger::Trigger;
 use sluice_executions::history::PassedState;
 use sluice_executions::ports::{Execution, ExecutionFault, ExecutionStatus, Executions};
-use sluice_executions::submission::{self, Submission};
+use sluice_executions::submission::{self, Submission, SubmissionError};
 use sluice_http::{Caller, Problem, ProblemCode};
 
 use crate::RunsApi;
@@ -22,18 +22,53 @@ use crate::pipelines::Rights;
 /// How long Step Functions may take to show an execution that it has started: it says seconds.
 const STARTING: SignedDuration = SignedDuration::from_secs(60);
 
+/// A fault of documents, for callers: what was read or where it is may not be theirs to know, so the log has it.
 pub(crate) fn document_problem(error: &DocumentError) -> Problem {
-    Problem::of_step(&StepError::new(error.name(), error))
+    let name = error.name();
+    tracing::error!(error_name = %name, error_message = with_sources(error), "a document of the lake cannot be used");
+    Problem::of_lake(name, "a document of the lake cannot be used: give the operator the request id")
 }
 
-pub(crate) fn fault_problem(fault: ExecutionFault) -> Problem {
+/// A fault of executions, for callers. Its message is that of a service or of the lake, so the log has it.
+pub(crate) fn fault_problem(fault: &ExecutionFault) -> Problem {
+    if let ExecutionFault::UnknownToken { .. } = fault {
+        return cursor::invalid("cursor has expired or is not valid: begin at the first page, without `cursor`");
+    }
+    let name = fault.name();
+    tracing::error!(error_name = %name, error_message = with_sources(fault), "an execution cannot be used");
     match fault {
-        ExecutionFault::UnknownToken { .. } => {
-            cursor::invalid("cursor has expired or is not valid: begin at the first page, without `cursor`")
+        ExecutionFault::Throttled { .. } => {
+            Problem::new(ProblemCode::TooManyRequests, "too many runs are started or read at once: call again")
         }
+        ExecutionFault::Unavailable { .. } => {
+            Problem::new(ProblemCode::Unavailable, "what runs executions does not answer: call again")
+        }
+        ExecutionFault::Refused { .. } => Problem::new(
+            ProblemCode::InvalidRequest,
+            "what runs executions refuses the request, which may be too large: name fewer `objects`",
+        ),
         // Callers named no state machine: what is missing is missing in the deployment.
-        fault @ ExecutionFault::Missing { .. } => Problem::new(ProblemCode::Internal, fault.to_string()),
-        fault => Problem::of_step(&fault.into()),
+        ExecutionFault::UnknownToken { .. }
+        | ExecutionFault::Denied { .. }
+        | ExecutionFault::Missing { .. }
+        | ExecutionFault::Unexpected { .. } => {
+            Problem::new(ProblemCode::Internal, "the executions cannot be used: give the operator the request id")
+        }
+    }
+}
+
+/// Why a request did not become a run, for callers.
+pub(crate) fn submission_problem(error: SubmissionError) -> Problem {
+    match error {
+        error @ (SubmissionError::OtherRequest { .. } | SubmissionError::OtherExecution { .. }) => {
+            Problem::new(ProblemCode::Conflict, error.to_string()).in_field("Idempotency-Key")
+        }
+        SubmissionError::Document(error) => document_problem(&error),
+        SubmissionError::Execution(fault) => fault_problem(&fault),
+        error @ SubmissionError::Encode { .. } => {
+            tracing::error!(error_message = with_sources(&error), "a request cannot be kept");
+            Problem::new(ProblemCode::Internal, "the request cannot be kept: give the operator the request id")
+        }
     }
 }
 
@@ -62,7 +97,7 @@ impl RunFault {
 impl From<RunFault> for Problem {
     fn from(fault: RunFault) -> Self {
         match fault {
-            RunFault::Execution(fault) => fault_problem(fault),
+            RunFault::Execution(fault) => fault_problem(&fault),
             RunFault::Document(error) => document_problem(&error),
         }
     }
@@ -81,7 +116,7 @@ impl RunsApi {
     pub(crate) async fn check(&self, caller: &Caller, run: &RunId, right: RunRight) -> Result<(), Problem> {
         caller.trail.note(|event| event.run = Some(run.clone()));
         let rights = self.pipelines.rights(caller).await?;
-        let execution = self.executions.describe(run).await.map_err(fault_problem)?;
+        let execution = self.executions.describe(run).await.map_err(|fault| fault_problem(&fault))?;
         let pipeline = match &execution {
             Some(execution) => self.run_of(execution).map(|run| run.pipeline),
             None => {
@@ -165,7 +200,7 @@ impl RunsApi {
     /// Everything that is known of a run.
     pub(crate) async fn run(&self, run: &RunId, now: Timestamp) -> Result<RunAnswer, Problem> {
         let submitted = submission::find(&self.documents, run).await.map_err(|error| document_problem(&error))?;
-        let Some(execution) = self.executions.describe(run).await.map_err(fault_problem)? else {
+        let Some(execution) = self.executions.describe(run).await.map_err(|fault| fault_problem(&fault))? else {
             return self.run_without_execution(run, submitted.as_ref(), now).await;
         };
         let key = self.run_of(&execution);
