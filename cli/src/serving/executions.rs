@@ -1,6 +1,7 @@
 //! Executions in this process, with the interface of Step Functions.
 //!
-//! Running executions are in memory. Runs of earlier processes are read from the documents that their steps left in the lake.
+//! Running executions and the newest that ended are in memory. Older ones, and runs of earlier processes, are read from the documents that
+//! their steps left in the lake.
 
 mod earlier;
 
@@ -18,7 +19,7 @@ use sluice_executions::ports::{
 };
 use sluice_lake::Lake;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use self::earlier::{Earlier, unexpected};
 use crate::asl::{ExecutionEvent, ExecutionResult, Observer, Place};
@@ -26,20 +27,50 @@ use crate::execution::Execution as Interpreted;
 
 /// Executions at the same time; further ones wait. Each may use the memory and cores of one function.
 const AT_ONCE: usize = 2;
+/// Executions of one pipeline at the same time: they work on the same tables, so a second one would only meet the commits of the first.
+const AT_ONCE_OF_PIPELINE: usize = 1;
+/// Most executions of one pipeline that run or wait.
+const MAX_OPEN: usize = 16;
+/// Most ended executions that are kept: the newest. Of the others the documents in the lake say what is known, as of those of earlier
+/// processes.
+const MAX_ENDED: usize = 100;
 
 /// The executions of one lake in this process. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct LocalExecutions {
     lake: Lake,
     earlier: Earlier,
-    places: Arc<Semaphore>,
+    places: Places,
     known: Known,
+}
+
+/// Where executions run. Cheap to clone.
+#[derive(Debug, Clone)]
+struct Places {
+    all: Arc<Semaphore>,
+    /// Those of each pipeline, within all: the executions of one do not keep those of others waiting.
+    of_pipelines: Arc<Mutex<BTreeMap<PipelineName, Arc<Semaphore>>>>,
+}
+
+impl Places {
+    fn new() -> Self {
+        Self { all: Arc::new(Semaphore::new(AT_ONCE)), of_pipelines: Arc::default() }
+    }
+
+    /// Waits for a place, which is free again when what is returned is dropped.
+    async fn taken(&self, pipeline: &PipelineName) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
+        let fresh = || Arc::new(Semaphore::new(AT_ONCE_OF_PIPELINE));
+        let own = lock(&self.of_pipelines).entry(pipeline.clone()).or_insert_with(fresh).clone();
+        let own = own.acquire_owned().await.ok()?;
+        Some((own, self.all.clone().acquire_owned().await.ok()?))
+    }
 }
 
 type Known = Arc<Mutex<BTreeMap<RunId, Entry>>>;
 
 #[derive(Debug)]
 struct Entry {
+    pipeline: PipelineName,
     execution: Execution,
     states: Vec<PassedState>,
     /// The state that runs, or that ended the execution.
@@ -67,6 +98,7 @@ impl Passed {
 
     fn end(&self, status: ExecutionStatus, error: Option<ReportedError>) {
         self.update(|entry| end(&mut entry.execution, status, error));
+        forget(&mut lock(&self.known));
     }
 }
 
@@ -91,16 +123,39 @@ fn end(execution: &mut Execution, status: ExecutionStatus, error: Option<Reporte
     execution.error = error;
 }
 
-fn lock(known: &Known) -> MutexGuard<'_, BTreeMap<RunId, Entry>> {
+/// Whether another execution of this pipeline may be started.
+fn admitted(known: &BTreeMap<RunId, Entry>, pipeline: &PipelineName) -> Result<(), ExecutionFault> {
+    let is_open = |entry: &&Entry| entry.pipeline == *pipeline && entry.execution.status == ExecutionStatus::Running;
+    let open = known.values().filter(is_open).count();
+    if open < MAX_OPEN {
+        return Ok(());
+    }
+    let (doing, message) =
+        (format!("start a run of pipeline `{pipeline}`"), format!("{open} of its runs have not ended"));
+    Err(ExecutionFault::Throttled { doing, message })
+}
+
+/// Forgets the ended executions beyond the newest.
+fn forget(known: &mut BTreeMap<RunId, Entry>) {
+    let ended = known.iter().filter_map(|(run, entry)| Some((entry.execution.ended_at?, run.clone())));
+    let mut ended: Vec<(Timestamp, RunId)> = ended.collect();
+    ended.sort_unstable();
+    let beyond = ended.len().saturating_sub(MAX_ENDED);
+    for (_, run) in ended.into_iter().take(beyond) {
+        known.remove(&run);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Every change is complete before the lock is released, even if the thread panics afterwards.
-    known.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl LocalExecutions {
     /// Executions over this lake, with the specs that are deployed in it. Starts nothing.
     pub fn new(lake: Lake) -> Self {
         let earlier = Earlier::new(lake.clone());
-        Self { lake, earlier, places: Arc::new(Semaphore::new(AT_ONCE)), known: Known::default() }
+        Self { lake, earlier, places: Places::new(), known: Known::default() }
     }
 
     /// Runs an execution that is already recorded as running, as soon as a slot is free.
@@ -109,7 +164,7 @@ impl LocalExecutions {
         let (lake, places) = (self.lake.clone(), self.places.clone());
         tokio::spawn(async move {
             let place = tokio::select! {
-                place = places.acquire_owned() => place,
+                place = places.taken(&request.pipeline) => place,
                 () = stop.notified() => return,
             };
             // Handlers compute for a long time between awaits; a thread of its own keeps them from blocking others.
@@ -175,6 +230,10 @@ fn place(token: &str) -> Result<(Timestamp, RunId), ExecutionFault> {
 }
 
 impl Executions for LocalExecutions {
+    async fn admit(&self, pipeline: &PipelineName) -> Result<(), ExecutionFault> {
+        admitted(&lock(&self.known), pipeline)
+    }
+
     async fn start(&self, run: &RunId, request: &RunRequest) -> Result<Started, ExecutionFault> {
         let input = serde_json::to_value(request).map_err(|e| unexpected(format!("start run {run}"), e.to_string()))?;
         let before = self.execution(run, Some(&request.pipeline)).await?;
@@ -192,6 +251,7 @@ impl Executions for LocalExecutions {
                 return Ok(if runs { Started::Running } else { Started::Ended });
             }
         }
+        admitted(&known, &request.pipeline)?;
         let stop = Arc::new(Notify::new());
         let execution = Execution {
             run_id: run.clone(),
@@ -202,7 +262,8 @@ impl Executions for LocalExecutions {
             input,
             error: None,
         };
-        known.insert(run.clone(), Entry { execution, states: Vec::new(), place: None, stop: stop.clone() });
+        let pipeline = request.pipeline.clone();
+        known.insert(run.clone(), Entry { pipeline, execution, states: Vec::new(), place: None, stop: stop.clone() });
         drop(known);
         self.launch(run, request.clone(), None, stop, 0);
         Ok(Started::Running)
@@ -250,12 +311,14 @@ impl Executions for LocalExecutions {
             .map_err(|error| unexpected(doing(), format!("its request cannot be read: {error}")))?;
         let (from, stop, launch) = {
             let mut known = lock(&self.known);
-            let stop = Arc::new(Notify::new());
-            let fresh = || Entry { execution: before, states: Vec::new(), place: None, stop: stop.clone() };
-            let entry = known.entry(run.clone()).or_insert_with(fresh);
-            if !entry.execution.status.is_redrivable() {
+            let status = known.get(run).map_or(before.status, |entry| entry.execution.status);
+            if !status.is_redrivable() {
                 return refused("the run is still running or has succeeded");
             }
+            admitted(&known, &request.pipeline)?;
+            let (pipeline, stop) = (request.pipeline.clone(), Arc::new(Notify::new()));
+            let fresh = || Entry { pipeline, execution: before, states: Vec::new(), place: None, stop: stop.clone() };
+            let entry = known.entry(run.clone()).or_insert_with(fresh);
             entry.stop = stop.clone();
             let execution = &mut entry.execution;
             (execution.status, execution.ended_at, execution.error) = (ExecutionStatus::Running, None, None);
@@ -267,12 +330,14 @@ impl Executions for LocalExecutions {
     }
 
     async fn stop(&self, run: &RunId, cause: &str) -> Result<(), ExecutionFault> {
-        if let Some(entry) = lock(&self.known).get_mut(run)
+        let mut known = lock(&self.known);
+        if let Some(entry) = known.get_mut(run)
             && entry.execution.status == ExecutionStatus::Running
         {
             let error = ReportedError { error: MachineError::Stopped.into(), cause: cause.to_owned() };
             end(&mut entry.execution, ExecutionStatus::Aborted, Some(error));
             entry.stop.notify_one();
+            forget(&mut known);
         }
         Ok(())
     }

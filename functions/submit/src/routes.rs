@@ -21,7 +21,7 @@ use crate::RunsApi;
 use crate::answers::{RunAnswer, RunState, RunSummary, RunsAnswer};
 use crate::cursor::Cursor;
 use crate::request::{NamedRun, ProcessBody, WaitQuery, key_of};
-use crate::runs::{fault_problem, no_run, submission_problem};
+use crate::runs::{document_problem, fault_problem, no_run, submission_problem};
 
 /// Time between two reads of a run while a call waits for it: at most 25 reads per call, far below the service's quota.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -82,6 +82,7 @@ pub(crate) async fn process(
     let run_id = submission::run_id(&caller.name(), key.as_ref())
         .map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
     caller.trail.note(|event| event.run = Some(run_id.clone()));
+    check_room(&api, &pipeline, &run_id).await?;
     let asked = Submission::new(run_id, &caller.presented, now, request).map_err(submission_problem)?;
     let (settled, started) =
         submission::submit(&api.documents, &api.executions, asked).await.map_err(submission_problem)?;
@@ -107,6 +108,16 @@ pub(crate) async fn process(
         },
     };
     Ok(located(&settled.run_id, (StatusCode::ACCEPTED, Json(summary)).into_response()))
+}
+
+/// Whether a run of this pipeline may be started. One that a request asked for before is found, however many there are.
+///
+/// # Errors
+/// `too-many-requests`, before anything is kept of the request.
+async fn check_room(api: &RunsApi, pipeline: &PipelineName, run: &RunId) -> Result<(), Problem> {
+    let Err(fault) = api.executions.admit(pipeline).await else { return Ok(()) };
+    let kept = submission::find(&api.documents, run).await.map_err(|error| document_problem(&error))?;
+    if kept.is_some() { Ok(()) } else { Err(fault_problem(&fault)) }
 }
 
 /// Whether the run ends within this time. Bounded: it is read now and once per second.

@@ -9,6 +9,7 @@ use sluice_core::failure::MachineError;
 use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::ReportedError;
 use sluice_executions::ports::{Execution, ExecutionFault, ExecutionStatus};
+use sluice_executions::submission;
 use sluice_lake::inspect::{self, RunState, RunSummary};
 use sluice_lake::{Lake, LakeError};
 
@@ -46,15 +47,23 @@ impl Earlier {
                 }
             },
         };
-        match inspect::run_details(&self.lake, pipeline, run).await {
-            Ok(details) => {
-                let request = details.plan.as_ref().map(|plan| serde_json::to_value(&plan.request)).transpose();
-                let request = request.map_err(|error| unexpected(doing(), error.to_string()))?;
-                Ok(Some(of_documents(details.summary, request)))
+        let details = match inspect::run_details(&self.lake, pipeline, run).await {
+            Ok(details) => details,
+            Err(LakeError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(fault(doing(), &error)),
+        };
+        let request = match details.plan {
+            Some(plan) => Some(plan.request),
+            // It failed before there was a plan.
+            None => {
+                let asked = submission::find(self.lake.documents(), run).await;
+                let asked = asked.map_err(|error| fault(doing(), &LakeError::from(error)))?;
+                asked.map(|asked| asked.request).filter(|request| request.pipeline == *pipeline)
             }
-            Err(LakeError::NotFound { .. }) => Ok(None),
-            Err(error) => Err(fault(doing(), &error)),
-        }
+        };
+        let request = request.as_ref().map(serde_json::to_value).transpose();
+        let request = request.map_err(|error| unexpected(doing(), error.to_string()))?;
+        Ok(Some(of_documents(details.summary, request)))
     }
 
     /// The newest runs with the time of their first document, in no order. No document is read, so that one that cannot be read ends no

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use sluice_core::error::ErrorName;
-use sluice_core::name::RunId;
+use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{ReportedError, RunRequest};
 use sluice_executions::history::PassedState;
 use sluice_executions::ports::{
@@ -23,6 +23,8 @@ struct Fake {
     looks_left: Option<u32>,
     /// The next start answers that the service is not there.
     start_fails: bool,
+    /// No further execution may be started.
+    is_full: bool,
     /// What is answered instead of the executions of these runs.
     broken: BTreeMap<String, ExecutionFault>,
 }
@@ -36,6 +38,11 @@ impl FakeExecutions {
 
     pub(super) fn fail_next_start(&self) {
         self.0.lock().unwrap().start_fails = true;
+    }
+
+    /// Too many executions run from now on.
+    pub(super) fn fill(&self) {
+        self.0.lock().unwrap().is_full = true;
     }
 
     /// The execution of this run cannot be read from now on.
@@ -79,6 +86,14 @@ impl FakeExecutions {
 }
 
 impl Executions for FakeExecutions {
+    async fn admit(&self, pipeline: &PipelineName) -> Result<(), ExecutionFault> {
+        if !self.0.lock().unwrap().is_full {
+            return Ok(());
+        }
+        let (doing, message) = (format!("start a run of `{pipeline}`"), "too many".to_owned());
+        Err(ExecutionFault::Throttled { doing, message })
+    }
+
     async fn start(&self, run: &RunId, request: &RunRequest) -> Result<Started, ExecutionFault> {
         let input = serde_json::to_value(request).unwrap();
         let mut fake = self.0.lock().unwrap();
