@@ -290,8 +290,8 @@ impl Executions for LocalExecutions {
             for (run, entry) in known.iter() {
                 add(run.clone(), entry.execution.started_at);
             }
-            for (at, run) in earlier.into_iter().filter(|(_, run)| !known.contains_key(run)) {
-                add(run, at);
+            for (at, run) in earlier.iter().filter(|(_, run)| !known.contains_key(run)) {
+                add(run.clone(), *at);
             }
         }
         let mut rest = all.into_iter().rev().filter(|(at, _)| after.as_ref().is_none_or(|after| at < after));

@@ -27,6 +27,8 @@ use crate::runs::{document_problem, fault_problem, no_run, submission_problem};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Most executions read for one page: 200 calls, 8 at once, of 50 ms each are 1.3 s.
 const MAX_LOOKS: usize = 200;
+/// Reads that a list of executions counts as, however few it has: so one page of runs takes at most 20 of them.
+const LOOKS_OF_LIST: usize = 10;
 /// Calls at once.
 const AT_ONCE: usize = 8;
 /// Most runs of a page.
@@ -215,8 +217,7 @@ pub(crate) async fn list_runs(
     while runs.len() < limit && looks < MAX_LOOKS {
         let wanted = (limit - runs.len()).min(MAX_LOOKS - looks);
         let page = api.executions.list(wanted, token.as_deref()).await.map_err(|fault| fault_problem(&fault))?;
-        // An empty page counts as one read, so that the loop ends.
-        looks += page.executions.len().max(1);
+        looks += page.executions.len().max(LOOKS_OF_LIST);
         let summaries: Vec<Option<RunSummary>> = stream::iter(page.executions)
             .map(|listed| {
                 let (api, pipeline, rights) = (api.clone(), pipeline.as_ref(), &rights);

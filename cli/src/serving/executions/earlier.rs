@@ -1,6 +1,8 @@
 //! Runs of earlier processes, from the documents that their steps left in the lake.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -12,19 +14,26 @@ use sluice_executions::ports::{Execution, ExecutionFault, ExecutionStatus};
 use sluice_executions::submission;
 use sluice_lake::inspect::{self, RunState, RunSummary};
 use sluice_lake::{Lake, LakeError};
+use tokio::sync::Mutex;
 
 /// How many runs of earlier processes are listed: the newest ones.
 const MAX_EARLIER: usize = 1000;
+/// How long their list is kept. It is one listing of all documents of runs, and one call of the API may read many pages of it.
+const KEPT: Duration = Duration::from_secs(2);
+
+/// Runs with the time of their first document.
+type Listed = Arc<Vec<(Timestamp, RunId)>>;
 
 /// The runs of a lake that have documents. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Earlier {
     lake: Lake,
+    listed: Arc<Mutex<Option<(Instant, Listed)>>>,
 }
 
 impl Earlier {
     pub(super) fn new(lake: Lake) -> Self {
-        Self { lake }
+        Self { lake, listed: Arc::default() }
     }
 
     /// The execution of a run. Where several pipelines have a run of this name, that of pipeline `of`; none where it is not said, because
@@ -66,9 +75,15 @@ impl Earlier {
         Ok(Some(of_documents(details.summary, request)))
     }
 
-    /// The newest runs with the time of their first document, in no order. No document is read, so that one that cannot be read ends no
-    /// list. Names that several pipelines have are left out.
-    pub(super) async fn list(&self) -> Result<Vec<(Timestamp, RunId)>, ExecutionFault> {
+    /// The newest runs, in no order. No document is read, so that one that cannot be read ends no list. Names that several pipelines have
+    /// are left out. One caller lists, the others wait for it.
+    pub(super) async fn list(&self) -> Result<Listed, ExecutionFault> {
+        let mut listed = self.listed.lock().await;
+        if let Some((at, runs)) = &*listed
+            && at.elapsed() < KEPT
+        {
+            return Ok(runs.clone());
+        }
         let newest = inspect::newest_runs(&self.lake, None, MAX_EARLIER).await;
         let newest = newest.map_err(|error| fault("list runs".to_owned(), &error))?;
         let mut runs: BTreeMap<RunId, (Timestamp, usize)> = BTreeMap::new();
@@ -76,7 +91,9 @@ impl Earlier {
             runs.entry(run.run_id).or_insert((at, 0)).1 += 1;
         }
         let of_one = runs.into_iter().filter(|(_, (_, pipelines))| *pipelines == 1);
-        Ok(of_one.map(|(run, (at, _))| (at, run)).collect())
+        let runs: Listed = Arc::new(of_one.map(|(run, (at, _))| (at, run)).collect());
+        *listed = Some((Instant::now(), runs.clone()));
+        Ok(runs)
     }
 }
 

@@ -213,3 +213,13 @@ async fn a_run_that_failed_before_its_plan_keeps_what_it_was_asked() {
     let found = LocalExecutions::new(lake).describe(&"api-1".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(found.input, serde_json::to_value(&asked).unwrap());
 }
+
+#[tokio::test]
+async fn one_listing_of_earlier_runs_serves_many_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(&folder);
+    skipped(&lake, "retail", "day1").await;
+    let executions = LocalExecutions::new(lake);
+    let first = executions.earlier.list().await.unwrap();
+    assert!(Arc::ptr_eq(&first, &executions.earlier.list().await.unwrap()));
+}

@@ -131,3 +131,15 @@ async fn a_run_that_cannot_be_read_keeps_no_other_from_the_list() {
     world.executions.break_run("r1", ExecutionFault::Unavailable { doing, message });
     assert_eq!(world.call("GET", "/runs").await.0, StatusCode::SERVICE_UNAVAILABLE);
 }
+
+#[tokio::test]
+async fn a_short_page_reads_few_lists_of_executions() {
+    let world = World::new();
+    world.executions.put("r", "retail", S::Running, 0);
+    for n in 0..300 {
+        world.executions.put(&format!("p{n}"), "payroll", S::Running, 0);
+    }
+    let (status, page) = world.call("GET", "/runs?limit=1").await;
+    assert_eq!((status, &page["runs"]), (StatusCode::OK, &json!([])), "{page}");
+    assert!(page["next_cursor"].is_string() && world.executions.lists() <= 20, "{}", world.executions.lists());
+}

@@ -19,6 +19,7 @@ pub(super) struct FakeExecutions(Arc<Mutex<Fake>>);
 struct Fake {
     executions: Vec<Execution>,
     starts: usize,
+    lists: usize,
     /// Looks until a running execution has succeeded; never without.
     looks_left: Option<u32>,
     /// The next start answers that the service is not there.
@@ -53,6 +54,11 @@ impl FakeExecutions {
     /// Executions that were started, not counting starts that found one.
     pub(super) fn starts(&self) -> usize {
         self.0.lock().unwrap().starts
+    }
+
+    /// Pages that were asked for.
+    pub(super) fn lists(&self) -> usize {
+        self.0.lock().unwrap().lists
     }
 
     pub(super) fn put(&self, run: &str, pipeline: &str, status: ExecutionStatus, redrives: u32) {
@@ -153,7 +159,8 @@ impl Executions for FakeExecutions {
     async fn list(&self, limit: usize, token: Option<&str>) -> Result<ExecutionPage, ExecutionFault> {
         let unknown = |_| ExecutionFault::UnknownToken { doing: "list".to_owned(), message: "no token".to_owned() };
         let from: usize = token.map_or(Ok(0), str::parse).map_err(unknown)?;
-        let fake = self.0.lock().unwrap();
+        let mut fake = self.0.lock().unwrap();
+        fake.lists += 1;
         let newest = fake.executions.iter().rev().skip(from).take(limit);
         let executions: Vec<_> = newest
             .map(|there| ListedExecution { run_id: there.run_id.clone(), started_at: there.started_at })
