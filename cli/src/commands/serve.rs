@@ -36,7 +36,7 @@ use crate::serving::workers::Workers;
 const MAX_ANSWER_BYTES: usize = 4_000_000;
 
 /// Time between two deletions of old answers and copies.
-const EXPIRE_EVERY: Duration = Duration::from_secs(60 * 60);
+const EXPIRE_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// The secret of a lake on this machine, as it is stored in the lake.
 #[derive(Serialize, Deserialize)]
@@ -85,7 +85,7 @@ pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<
     Ok(Exit::Done)
 }
 
-/// Deletes old answers and copies of a lake on this machine, now and every hour; never ends.
+/// Deletes old answers and copies of a lake on this machine, now and every five minutes; never ends.
 async fn expiring(lake: &Lake) {
     loop {
         if lake.root().is_local()

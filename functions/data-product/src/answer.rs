@@ -140,7 +140,7 @@ impl ProductsApi {
     /// the lake by its address. `wrap` makes the JSON document around the rows. The question keeps its place meanwhile.
     ///
     /// # Errors
-    /// `unavailable` when the file cannot be written.
+    /// `unavailable` when the file cannot be written; `too-many-requests` when too much was written for the caller lately.
     pub(crate) async fn respond(
         api: &App,
         caller: &Caller,
@@ -153,6 +153,7 @@ impl ProductsApi {
         if body.len() <= api.settings.max_answer_bytes {
             return Ok(inline(format, body));
         }
+        api.count_written(caller, body.len())?;
         let path = layout::answer(uuid::Uuid::now_v7(), format.extension());
         let unwritten = |error: &dyn std::error::Error| {
             tracing::error!(error_message = sluice_core::error::with_sources(error), "an answer cannot be kept");

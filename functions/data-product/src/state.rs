@@ -13,6 +13,7 @@ use crate::Access;
 use crate::links::Links;
 use crate::registry::Registry;
 use crate::secret::Secret;
+use crate::written::Written;
 
 /// What the handlers work with.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub struct ProductsApi {
     pub(crate) snapshots: Snapshots,
     pub(crate) questions: Arc<dyn Answers>,
     pub(crate) settings: Settings,
+    pub(crate) written: Written,
 }
 
 /// What a deployment decides.
@@ -50,7 +52,7 @@ impl ProductsApi {
         let links = Links::new(&lake, secret.link_key(), &settings);
         let snapshots = Snapshots::new(lake.clone());
         let questions = Arc::new(Queries::new(snapshots.clone(), QUESTIONS_AT_ONCE, QueryLimits::default()));
-        Self { lake, secret, registry, links, snapshots, questions, settings }
+        Self { lake, secret, registry, links, snapshots, questions, settings, written: Written::default() }
     }
 
     /// The API with questions answered elsewhere.
