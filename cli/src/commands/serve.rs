@@ -1,10 +1,10 @@
 //! `sluice serve`: the HTTP APIs on this machine.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -29,6 +29,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::arguments::ServeArguments;
 use crate::console::Console;
 use crate::fault::{Exit, Fault};
+use crate::serving::audit::audit_log;
 use crate::serving::executions::LocalExecutions;
 use crate::serving::workers::Workers;
 
@@ -175,17 +176,25 @@ fn make_private(file: &File) -> std::io::Result<()> {
 
 fn audit_file(path: &Path) -> Result<AuditLog> {
     let opened = private(OpenOptions::new().create(true).append(true)).open(path);
-    let file = opened.and_then(|file| make_private(&file).map(|()| Mutex::new(file)));
+    let file = opened.and_then(|file| make_private(&file).map(|()| file));
     let file = file.with_context(|| format!("cannot write the audit file {}", path.display()))?;
-    Ok(AuditLog::new(move |event| {
-        let written = serde_json::to_vec(event).map_err(std::io::Error::from).and_then(|mut line| {
-            line.push(b'\n');
-            file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line)
-        });
-        if let Err(error) = written {
-            tracing::error!(%error, "cannot write an access to the audit file");
+    Ok(audit_log(file, ends_within_line(path)))
+}
+
+/// Whether a file ends within a line, as after a full disk. What is no file, such as a pipe, or cannot be read does not.
+fn ends_within_line(path: &Path) -> bool {
+    let last = || -> std::io::Result<Option<u8>> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        if length == 0 {
+            return Ok(None);
         }
-    }))
+        file.seek(SeekFrom::End(-1))?;
+        let mut last = [0];
+        file.read_exact(&mut last)?;
+        Ok(Some(u8::from_le_bytes(last)))
+    };
+    path.is_file() && last().is_ok_and(|last| last.is_some_and(|byte| byte != b'\n'))
 }
 
 /// Logs as the functions do: one JSON object per line on standard error, and only failures and refused callers.
@@ -233,6 +242,9 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         let _ = audit_file(&path).unwrap();
         assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("before\n", 0o600));
+        assert!(!ends_within_line(&path));
+        fs::write(&path, "whole\n{\"torn").unwrap();
+        assert!(ends_within_line(&path) && !ends_within_line(folder.path()));
         let fresh = folder.path().join("fresh.jsonl");
         let _ = audit_file(&fresh).unwrap();
         assert_eq!(mode(&fresh), 0o600);

@@ -64,7 +64,10 @@ impl World {
         let documents = DocumentStore::open(&root, &std::collections::BTreeMap::new()).unwrap();
         let audit: Arc<Mutex<Vec<Value>>> = Arc::default();
         let events = audit.clone();
-        let log = AuditLog::new(move |event| events.lock().unwrap().push(serde_json::to_value(event).unwrap()));
+        let log = AuditLog::new(move |event| {
+            events.lock().unwrap().push(serde_json::to_value(event).unwrap());
+            Ok(())
+        });
         let (router, document) = router(RunsApi::new(documents, executions.clone()), Audited { callers, log });
         Self { folder, executions, router: sluice_http::guard::documented(router, document), audit }
     }

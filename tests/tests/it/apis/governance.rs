@@ -1,9 +1,11 @@
 //! What is written down of accesses, what measurements and lineage show, what is left after rows were erased, and who may call at all.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use sluice_core::run::Outcome;
 use sluice_tests::lab::SILVER;
-use sluice_tests::served::Answer;
+use sluice_tests::served::{Answer, Served};
 
 use super::{HIDDEN_VALUE, PORT, Shop};
 
@@ -108,6 +110,26 @@ fn every_access_leaves_one_event_with_its_decision_and_columns() {
     let events = shop.served.audit();
     let ports: Vec<&str> = events[before..].iter().filter_map(|event| event["port"].as_str()).collect();
     assert_eq!(ports, ["daily_revenue", "transactions"]);
+}
+
+#[test]
+fn what_cannot_be_written_down_is_not_answered() {
+    let full = Path::new("/dev/full");
+    if !full.exists() {
+        sluice_tests::skip("apis::governance", "this system has no /dev/full");
+        return;
+    }
+    let shop = Shop::new();
+    let served = Served::audited(&shop.lab, full);
+    let token = shop.token("owner");
+    let rows = format!("{BASE}/rows?port=transactions");
+    for path in [rows.as_str(), "/data-products", "/sharing/shares"] {
+        let answer = served.get(path, Some(&token)).expect(503);
+        assert_eq!(answer.problem(), "unavailable", "{path}");
+        assert!(!answer.text().contains("country"), "{path}: {answer}");
+    }
+    assert_eq!(served.get("/runs", Some(&token)).expect(503).problem(), "unavailable");
+    let _ = served.get("/openapi.json", None).expect(200);
 }
 
 #[test]
