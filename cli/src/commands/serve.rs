@@ -11,13 +11,14 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_aws::env::{self, Env};
+use sluice_core::audit::PRODUCT_OPERATIONS;
 use sluice_core::error::with_sources;
 use sluice_core::uri::layout;
 use sluice_data_product::expiry::expire;
 use sluice_data_product::links::LINK_EXPIRY;
 use sluice_data_product::secret::Secret;
 use sluice_data_product::{ProductsApi, Settings};
-use sluice_http::audit::{AuditLog, Audited};
+use sluice_http::audit::{AuditLog, Audited, Operation};
 use sluice_http::{Callers, guard, local};
 use sluice_lake::Lake;
 use sluice_submit::RunsApi;
@@ -35,6 +36,9 @@ use crate::serving::workers::Workers;
 
 /// Largest response that is sent directly. The same limit as on AWS, so that callers meet it in local tests first.
 const MAX_ANSWER_BYTES: usize = 4_000_000;
+
+/// The operations that are served: refused calls of them are written down.
+const APIS: &[&[Operation]] = &[PRODUCT_OPERATIONS, sluice_submit::OPERATIONS];
 
 /// Time between two deletions of old answers and copies.
 const EXPIRE_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -65,7 +69,7 @@ pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<
     let settings =
         Settings { endpoint: endpoint.clone(), max_answer_bytes: MAX_ANSWER_BYTES, link_expiry: LINK_EXPIRY };
     let callers = Callers::of_lake(lake.documents().clone()).or_as(arguments.caller.clone());
-    let audited = Audited { callers, log: audit };
+    let audited = Audited { callers, log: audit.clone() };
     let runs = RunsApi::new(lake.documents().clone(), LocalExecutions::new(lake.clone()));
     let (runs, runs_document) = sluice_submit::router(runs, audited.clone());
     let workers = Workers::new(lake.root().clone());
@@ -76,7 +80,7 @@ pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<
     let (products, mut document) = sluice_data_product::router(products, audited);
     document.merge(runs_document);
     let router = guard::with_document(products.merge(runs), document);
-    let router = guard::guarded(local::only(router, address.port()));
+    let router = guard::guarded(local::only(router, address.port(), audit, APIS));
     announce(&endpoint, &arguments, console)?;
     let stop = async { drop(tokio::signal::ctrl_c().await) };
     tokio::select! {

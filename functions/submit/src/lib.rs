@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 use crate::pipelines::Pipelines;
 
 /// What events call the routes.
-const OPERATIONS: &[Operation] = &[
+pub const OPERATIONS: &[Operation] = &[
     ("POST", "/process", AuditPath::Runs, "start"),
     ("GET", "/runs", AuditPath::Runs, "list"),
     ("GET", "/runs/{id}", AuditPath::Runs, "show"),

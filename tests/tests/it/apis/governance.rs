@@ -99,6 +99,15 @@ fn every_access_leaves_one_event_with_its_decision_and_columns() {
     check("a file", &|| shop.served.get(&address, None), "allowed", file);
     let forged = format!("{}000", &address[..address.len() - 3]);
     check("a forged address", &|| shop.served.get(&forged, None), "denied", json!({ "caller": "anonymous" }));
+    let foreign = json!({ "caller": "anonymous", "operation": "rows", "door": "rows" });
+    let with = |name: &str, value: &str| shop.served.request("GET", &rows).header(name, value);
+    let host = || shop.served.send(with("host", "attacker.example"));
+    check("another host", &host, "denied", foreign.clone());
+    let origin = || {
+        let owner = token("owner").unwrap();
+        shop.served.send(with("origin", "http://attacker.example").bearer_auth(owner))
+    };
+    check("a page of another server", &origin, "denied", foreign);
     // What names nothing of ours is no access.
     let before = shop.served.audit().len();
     let _ = shop.served.get("/openapi.json", None).expect(200);
