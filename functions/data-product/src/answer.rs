@@ -9,6 +9,7 @@ use sluice_http::{Caller, Problem, ProblemCode};
 use sluice_lake::serve::{Answer, RowFormat};
 use utoipa::ToSchema;
 
+use crate::links::FileOf;
 use crate::{App, ProductsApi};
 
 /// Header with the version of the table that an answer is of.
@@ -162,7 +163,8 @@ impl ProductsApi {
         let documents = api.lake.documents();
         let key = documents.key(&path).map_err(|error| unwritten(&error))?;
         documents.objects().put(&key, body.into()).await.map_err(|error| unwritten(&error))?;
-        elsewhere(&api.links.address(&path, &caller.principal, api.now()).await?.url)
+        let of = FileOf::noted(&caller.trail);
+        elsewhere(&api.links.address(&path, &caller.principal, &of, api.now()).await?.url)
     }
 }
 

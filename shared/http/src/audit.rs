@@ -103,6 +103,11 @@ impl Trail {
         }
     }
 
+    /// What is known now of every access.
+    pub fn noted(&self) -> Vec<AuditEvent> {
+        self.events().clone()
+    }
+
     /// Adds what is known now to every access.
     pub fn note_all(&self, change: impl Fn(&mut AuditEvent)) {
         self.events().iter_mut().for_each(change);

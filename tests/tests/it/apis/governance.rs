@@ -95,7 +95,10 @@ fn every_access_leaves_one_event_with_its_decision_and_columns() {
     let shared = shop.served.post(&format!("{TABLE}/query"), token("owner").as_deref(), &json!({})).expect(200).text();
     let files = shared.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let address = files.filter_map(|line| line["file"]["url"].as_str().map(str::to_owned)).next().unwrap();
-    let file = json!({ "caller": "recipient:owner", "door": "files", "operation": "file" });
+    let file = json!({
+        "caller": "recipient:owner", "door": "files", "operation": "file", "product": "sales/retail", "port": "transactions",
+        "version": 0,
+    });
     check("a file", &|| shop.served.get(&address, None), "allowed", file);
     let forged = format!("{}000", &address[..address.len() - 3]);
     check("a forged address", &|| shop.served.get(&forged, None), "denied", json!({ "caller": "anonymous" }));
