@@ -71,6 +71,7 @@ pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<
     let callers = Callers::of_lake(lake.documents().clone()).or_as(arguments.caller.clone());
     let audited = Audited { callers, log: audit.clone() };
     let runs = RunsApi::new(lake.documents().clone(), LocalExecutions::new(lake.clone()));
+    let runs = runs.with_sealed_cursors(random()?);
     let (runs, runs_document) = sluice_submit::router(runs, audited.clone());
     let workers = Workers::new(lake.root().clone());
     if workers.memory_bytes().is_none() && !console.is_json() {
@@ -118,6 +119,12 @@ fn announce(endpoint: &str, arguments: &ServeArguments, console: &Console) -> Re
     Ok(())
 }
 
+fn random() -> Result<[u8; 32]> {
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).context("the operating system returned no random bytes")?;
+    Ok(random)
+}
+
 /// The secret from the environment. A lake on this machine stores one itself, created by the first process that needs it.
 async fn secret(lake: &Lake) -> Result<Secret> {
     let env = Env::of_process();
@@ -130,9 +137,7 @@ async fn secret(lake: &Lake) -> Result<Secret> {
             .next("set it to the secret whose ARN the deployed data-product function has in SLUICE_SECRET_ARN")
             .into());
     }
-    let mut random = [0; 32];
-    getrandom::fill(&mut random).context("the operating system returned no random bytes")?;
-    let secret = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret = random()?.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut text = serde_json::to_vec_pretty(&KeptSecret { secret })?;
     text.push(b'\n');
     let path = lake.root().object(&layout::local_secret()).as_url().to_file_path();

@@ -19,7 +19,6 @@ use utoipa::IntoParams;
 
 use crate::RunsApi;
 use crate::answers::{RunAnswer, RunState, RunSummary, RunsAnswer};
-use crate::cursor::Cursor;
 use crate::request::{NamedRun, ProcessBody, WaitQuery, key_of};
 use crate::runs::{document_problem, fault_problem, no_run, submission_problem};
 
@@ -212,7 +211,7 @@ pub(crate) async fn list_runs(
         let detail = format!("`limit` is {limit}: ask for 1 to {MAX_LIMIT} runs");
         return Err(Problem::new(ProblemCode::InvalidRequest, detail).in_field("limit"));
     }
-    let mut token = cursor.map(|text| Cursor::token(&text, pipeline.as_ref())).transpose()?;
+    let mut token = cursor.map(|text| api.cursors.token(&caller, pipeline.as_ref(), &text)).transpose()?;
     let (mut runs, mut looks) = (Vec::new(), 0);
     while runs.len() < limit && looks < MAX_LOOKS {
         let wanted = (limit - runs.len()).min(MAX_LOOKS - looks);
@@ -232,7 +231,7 @@ pub(crate) async fn list_runs(
             break;
         }
     }
-    let next_cursor = token.map(|token| Cursor::text(pipeline.as_ref(), token)).transpose()?;
+    let next_cursor = token.map(|token| api.cursors.text(&caller, pipeline.as_ref(), token)).transpose()?;
     Ok(Json(RunsAnswer { runs, next_cursor }))
 }
 
