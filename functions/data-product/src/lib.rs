@@ -17,6 +17,7 @@ mod rows;
 pub mod secret;
 mod sharing;
 mod state;
+mod written;
 
 use std::sync::Arc;
 

@@ -14,6 +14,7 @@ use crate::links::Links;
 use crate::registry::Registry;
 use crate::rows::problem_of;
 use crate::secret::Secret;
+use crate::written::Written;
 
 /// What the handlers work with.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub struct ProductsApi {
     pub(crate) snapshots: Snapshots,
     pub(crate) questions: Arc<dyn Answers>,
     pub(crate) settings: Settings,
+    pub(crate) written: Written,
 }
 
 /// What a deployment decides.
@@ -64,7 +66,7 @@ impl ProductsApi {
         let links = Links::new(&lake, secret.link_key(), &settings);
         let snapshots = Snapshots::new(lake.clone());
         let questions = Arc::new(Queries::new(snapshots.clone(), QUESTIONS_AT_ONCE, QueryLimits::default()));
-        Self { lake, secret, registry, links, snapshots, questions, settings }
+        Self { lake, secret, registry, links, snapshots, questions, settings, written: Written::default() }
     }
 
     /// The API with questions answered elsewhere.

@@ -18,10 +18,11 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::cursor::Cursors;
 use crate::pipelines::Pipelines;
 
 /// What events call the routes.
-const OPERATIONS: &[Operation] = &[
+pub const OPERATIONS: &[Operation] = &[
     ("POST", "/process", AuditPath::Runs, "start"),
     ("GET", "/runs", AuditPath::Runs, "list"),
     ("GET", "/runs/{id}", AuditPath::Runs, "show"),
@@ -35,13 +36,20 @@ pub struct RunsApi {
     documents: DocumentStore,
     executions: AnyExecutions,
     pipelines: Pipelines,
+    cursors: Cursors,
 }
 
 impl RunsApi {
     /// The API over these executions and the documents of their lake.
     pub fn new(documents: DocumentStore, executions: impl Executions + 'static) -> Self {
         let pipelines = Pipelines::new(documents.clone());
-        Self { documents, executions: AnyExecutions::new(executions), pipelines }
+        Self { documents, executions: AnyExecutions::new(executions), pipelines, cursors: Cursors::Open }
+    }
+
+    /// The API with cursors that are sealed with this key, for executions whose tokens say something of runs.
+    #[must_use]
+    pub fn with_sealed_cursors(self, key: [u8; 32]) -> Self {
+        Self { cursors: Cursors::Sealed(key), ..self }
     }
 }
 

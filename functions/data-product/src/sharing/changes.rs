@@ -203,12 +203,13 @@ impl ProductsApi {
         let at = ChangedAt { version: version.version, committed_at: version.committed_at };
         let kinds =
             [(Change::Add, version.added), (Change::Remove, version.removed), (Change::Recorded, version.recorded)];
+        let of = [access.file_of(version.version)];
         for (change, files) in kinds {
             for file in files {
                 let file = SharedFile::of_table(access, file)?;
                 given.files += 1;
                 given.rows = given.rows.zip(file.rows).map(|(all, rows)| all + rows);
-                let address = self.links.address(&file.path, &caller.principal, self.now()).await?;
+                let address = self.links.address(&file.path, &caller.principal, &of, self.now()).await?;
                 answer.change(&file, &address, change, at)?;
             }
         }

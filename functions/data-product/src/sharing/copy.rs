@@ -134,6 +134,7 @@ impl ProductsApi {
         let asked = Question::Copy { table: self.form(access, table.version()) };
         let copy = self.ask(caller, asked).await.map_err(|error| problem_of(&error, "table"))?;
         let Answer { rows, body: bytes, place: _place, .. } = copy;
+        self.count_written(caller, bytes.len())?;
         let copied = Copied { rows, size_bytes: bytes.len() as u64, written_at_ms: self.now().as_millisecond() };
         let documents = self.lake.documents();
         let part = layout::copy_object(folder, CopyObject::Part(copied.written_at_ms));

@@ -216,8 +216,9 @@ pub(super) async fn query(
     let most = api.settings.max_answer_bytes;
     let mut answer = Answer::new(Capabilities::of(&headers), table.version(), false, most)?;
     answer.metadata(&definition, Some(totals), None)?;
+    let of = [access.file_of(table.version())];
     for file in &chosen {
-        answer.file(file, &api.links.address(&file.path, &caller.principal, api.now()).await?)?;
+        answer.file(file, &api.links.address(&file.path, &caller.principal, &of, api.now()).await?)?;
     }
     let given = Given { rows: chosen.iter().map(|file| file.rows).sum(), files: chosen.len() as u64, of: totals.1 };
     note_given(&caller, &access, &table, given);

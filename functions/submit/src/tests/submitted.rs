@@ -119,3 +119,19 @@ async fn folders_and_objects_become_addresses_of_the_lake() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn nothing_is_kept_of_a_request_that_there_is_no_room_for() {
+    let world = World::new();
+    let first = world.process("", Some("k"), RETAIL).await.1;
+    world.executions.fill();
+    let kept = || std::fs::read_dir(world.folder.path().join("requests")).unwrap().count();
+    for key in [None, Some("other")] {
+        let (status, problem, response) = world.send(process("", key, RETAIL)).await;
+        assert_eq!((status.as_u16(), &problem["code"]), (429, &json!("too-many-requests")), "{problem}");
+        assert!(response.headers().contains_key("retry-after"));
+        assert_eq!((kept(), world.executions.starts()), (1, 1));
+    }
+    let again = world.process("", Some("k"), RETAIL).await;
+    assert_eq!((again.0, &again.1["run_id"]), (StatusCode::ACCEPTED, &first["run_id"]));
+}
