@@ -79,7 +79,7 @@ fn read(text: &str, what: &str) -> Vec<&'static str> {
 }
 
 /// Texts of `n` parts: a beginning, a part that is repeated, a middle, a part that closes each, an end.
-const SHAPES: [[&str; 5]; 62] = [
+const SHAPES: [[&str; 5]; 66] = [
     ["", "(", "a = 1", ")", ""],
     ["", "(", "", "", ""],
     ["", "", "", ")", ""],
@@ -136,6 +136,10 @@ const SHAPES: [[&str; 5]; 62] = [
     ["SELECT a FROM ", "((SELECT a FROM ", "", "", ""],
     ["SELECT a FROM silver.t", " PIVOT(SUM(a) FOR a IN (1))", "", "", ""],
     ["", "WITH x AS (", "SELECT a FROM silver.t", ") SELECT a FROM x", ""],
+    ["", "WITH x AS (SELECT 1) INSERT INTO t ", "SELECT 1", "", ""],
+    ["", "EXPLAIN ", "SELECT a FROM silver.t", "", ""],
+    ["SELECT a FROM silver.t, ", "(", "silver.t", ")", ""],
+    ["SELECT a FROM silver.t JOIN silver.t ON TRUE, ", "(silver.t JOIN ", "silver.t ON TRUE", ") ON TRUE", ""],
     ["WITH x AS (SELECT a FROM silver.t)", ", x AS (SELECT a FROM x)", " SELECT a FROM x", "", ""],
     ["SELECT a FROM silver.t GROUP BY a", ", a", "", "", ""],
     ["", "EXPLAIN ", "SELECT a FROM silver.t", "", ""],

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, Query, Select, Statement, TableFactor, Visit, Visitor};
+use sqlparser::ast::{Expr, Query, Select, TableFactor, Visit, Visitor};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
-use super::error::{Position, SqlError, not_portable};
+use super::error::{Position, SqlError};
 
 /// A SQL text with the tree that the parser made of it, so that nobody parses it again. Equal texts have equal trees.
 #[derive(Clone)]
@@ -78,6 +78,8 @@ impl Limits {
 const MAX_BRACKETS: usize = 30;
 /// What an `INTERVAL` counts for: without optimisation the parser takes 33 kB of stack for each, of the 2 MB of a thread.
 const INTERVAL_BRACKETS: usize = 3;
+/// What a bracket counts for around a table, a join or a subquery in `FROM`: the parser takes more than 60 kB for each.
+const TABLE_BRACKETS: usize = 2;
 /// Most levels of a tree: of `a AND b AND c` each AND is one. From some 450 levels on the planner leaves the 2 MB of a
 /// thread's stack, so this takes a third of it.
 const MAX_LEVELS: usize = 150;
@@ -87,19 +89,33 @@ const MAX_TABLES: usize = 100;
 
 /// The one query of a text.
 pub(crate) fn parse_query(text: &str, limits: Limits) -> Result<Query, SqlError> {
-    let mut statements = parser(text, limits)?.parse_statements().map_err(syntax)?;
-    match (statements.pop(), statements.pop()) {
-        (Some(Statement::Query(query)), None) => {
-            check_tree(&*query)?;
-            Ok(*query)
-        }
-        (Some(other), None) => Err(not_portable("this statement", &other, "write one SELECT")),
-        (last, _) => {
-            let what = if last.is_some() { "a second statement" } else { "an empty text" };
+    let mut parser = parser(text, limits)?;
+    let first = parser.peek_token();
+    let refused = |what: &str, token: &TokenWithSpan| {
+        let start = token.span.start;
+        let position = Position { line: start.line, column: start.column };
+        SqlError::NotPortable { what: what.to_owned(), position, hint: "write one SELECT" }
+    };
+    // Other statements are not parsed: some hold statements that hold statements.
+    match (&first.token, keyword_of(&first.token)) {
+        (Token::EOF, _) => {
             let position = Position { line: 1, column: 1 };
-            Err(SqlError::NotPortable { what: what.to_owned(), position, hint: "write one SELECT" })
+            let what = "an empty text".to_owned();
+            return Err(SqlError::NotPortable { what, position, hint: "write one SELECT" });
         }
+        (_, Keyword::NoKeyword | Keyword::SELECT | Keyword::WITH | Keyword::VALUES | Keyword::FROM) => {}
+        _ => return Err(refused("this statement", &first)),
     }
+    let query = parser.parse_query().map_err(syntax)?;
+    let is_ended = parser.consume_token(&Token::SemiColon);
+    while parser.consume_token(&Token::SemiColon) {}
+    let rest = parser.peek_token();
+    if is_ended && rest.token != Token::EOF {
+        return Err(refused("a second statement", &rest));
+    }
+    parser.expect_token(&Token::EOF).map_err(syntax)?;
+    check_tree(&*query)?;
+    Ok(*query)
 }
 
 /// `SELECT * FROM <table>`, for planners that put statements together.
@@ -136,24 +152,90 @@ fn parser(text: &str, limits: Limits) -> Result<Parser<'static>, SqlError> {
 /// How many brackets are inside each other, and `CASE … END`, which is one. Those of `ARRAY<…>` and `STRUCT<…>`, the pairs of
 /// `INT[][]`, `INTERVAL` and `->` count as brackets that are never closed: the parser follows each without a limit of its own.
 fn brackets<'a>(tokens: impl Iterator<Item = &'a Token>) -> usize {
-    let (mut open, mut most, mut of_type, mut opened) = (0_usize, 0_usize, false, false);
+    let (mut open, mut part): (Vec<Open>, Part) = (Vec::new(), Part::Other);
+    let (mut never_closed, mut most) = (0_usize, 0_usize);
+    let mut before = &Token::EOF;
     for token in tokens {
-        match token {
-            Token::LParen | Token::LBracket | Token::LBrace => open += 1,
-            Token::RBracket if opened => {}
-            Token::RParen | Token::RBracket | Token::RBrace => open = open.saturating_sub(1),
-            Token::Lt if of_type => open += 1,
-            Token::Word(word) if word.keyword == Keyword::CASE => open += 1,
-            Token::Word(word) if word.keyword == Keyword::END => open = open.saturating_sub(1),
-            Token::Word(word) if word.keyword == Keyword::INTERVAL => open += INTERVAL_BRACKETS,
-            Token::Arrow => open += 1,
-            _ => {}
+        let keyword = keyword_of(token);
+        let closes = match token {
+            Token::RParen | Token::RBracket | Token::RBrace => Some(Closed::ByBracket),
+            _ => (keyword == Keyword::END).then_some(Closed::ByEnd),
+        };
+        if let Some(closed) = open.pop_if(|open| Some(open.closed) == closes) {
+            part = closed.part;
         }
-        opened = matches!(token, Token::LBracket);
-        of_type = matches!(token, Token::Word(word) if matches!(word.keyword, Keyword::ARRAY | Keyword::STRUCT));
-        most = most.max(open);
+        let opens = match token {
+            Token::LParen if part == Part::Tables => Some((Closed::ByBracket, TABLE_BRACKETS)),
+            Token::LParen | Token::LBracket | Token::LBrace => Some((Closed::ByBracket, 1)),
+            _ => (keyword == Keyword::CASE).then_some((Closed::ByEnd, 1)),
+        };
+        if let Some((closed, counts)) = opens {
+            open.push(Open { closed, counts, part });
+        }
+        // A subquery, wherever it is.
+        if matches!(keyword, Keyword::SELECT | Keyword::WITH)
+            && let (Token::LParen, Some(subquery)) = (before, open.last_mut())
+        {
+            subquery.counts = TABLE_BRACKETS;
+        }
+        never_closed += match token {
+            Token::RBracket => usize::from(*before == Token::LBracket),
+            Token::Lt => usize::from(matches!(keyword_of(before), Keyword::ARRAY | Keyword::STRUCT)),
+            Token::Arrow => 1,
+            _ => {
+                if keyword == Keyword::INTERVAL {
+                    INTERVAL_BRACKETS
+                } else {
+                    0
+                }
+            }
+        };
+        part = part.after(token, keyword);
+        before = token;
+        most = most.max(never_closed + open.iter().map(|open| open.counts).sum::<usize>());
     }
     most
+}
+
+/// Something that is open.
+struct Open {
+    closed: Closed,
+    counts: usize,
+    /// The part of the statement that goes on after it.
+    part: Part,
+}
+
+/// What closes something that is open.
+#[derive(PartialEq, Eq, Clone, Copy)]
+enum Closed {
+    ByBracket,
+    ByEnd,
+}
+
+/// A part of a statement, as far as it matters for what a bracket is.
+#[derive(PartialEq, Eq, Clone, Copy)]
+enum Part {
+    /// A bracket is around a table, a join or a subquery.
+    Tables,
+    /// The condition of a join; after a comma tables come.
+    Condition,
+    Other,
+}
+
+impl Part {
+    fn after(self, token: &Token, keyword: Keyword) -> Self {
+        match keyword {
+            Keyword::FROM | Keyword::JOIN => Self::Tables,
+            Keyword::ON | Keyword::USING => Self::Condition,
+            Keyword::SELECT | Keyword::WHERE | Keyword::GROUP | Keyword::HAVING | Keyword::ORDER => Self::Other,
+            _ if self == Self::Condition && *token == Token::Comma => Self::Tables,
+            _ => self,
+        }
+    }
+}
+
+fn keyword_of(token: &Token) -> Keyword {
+    if let Token::Word(word) = token { word.keyword } else { Keyword::NoKeyword }
 }
 
 /// Refuses a tree that is too deep or too wide for those who go over it.
