@@ -42,7 +42,10 @@ pub fn columns_text<'a>(columns: impl IntoIterator<Item = &'a ColumnAccess>) -> 
 
 /// Where events go.
 #[derive(Clone)]
-pub struct AuditLog(Arc<dyn Fn(&AuditEvent) -> io::Result<()> + Send + Sync>);
+pub struct AuditLog(Arc<Write>);
+
+/// Writes an event, or says why it cannot.
+type Write = dyn Fn(&AuditEvent) -> io::Result<()> + Send + Sync;
 
 impl fmt::Debug for AuditLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
