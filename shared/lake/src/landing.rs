@@ -293,7 +293,7 @@ mod tests {
         let time = std::time::UNIX_EPOCH + std::time::Duration::new(1_767_600_000, 123_456_789);
         fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
         let uri: FolderUri = url::Url::from_directory_path(temporary.path()).unwrap().as_str().parse().unwrap();
-        let landing = list_landing(&uri, None, &StoreOptions::new()).await.unwrap();
+        let landing = list_landing(&lake(&uri), &uri, None).await.unwrap();
         let times: Vec<_> = landing.objects.iter().map(|object| object.modified_at).collect();
         assert_eq!(times, ["2026-01-05T08:00:00.123456Z".parse::<Timestamp>().ok()]);
     }

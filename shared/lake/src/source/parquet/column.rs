@@ -186,9 +186,7 @@ impl<'s> ColumnSource<'s> {
             let missing = || ParquetFault::footer(format!("row group {} lacks a column", self.group));
             let chunk = from_first_page(group.columns().get(leaf).ok_or_else(missing)?)?;
             let largest_shared = check_pages(file, &chunk, self.group)?;
-            if largest_shared > 0 {
-                block = block.min(BLOCK_COPIED_BYTES / largest_shared);
-            }
+            block = BLOCK_COPIED_BYTES.checked_div(largest_shared).map_or(block, |most| block.min(most));
             block = block.min(BLOCK_ENTRIES / self.longest_record(file, &chunk, records)?);
             let pages = SerializedPageReader::new(file.clone(), &chunk, records, None)?;
             let descriptor = chunk.column_descr_ptr();
