@@ -15,7 +15,7 @@ from control import Answer, ControlError, Created, S3Request, invoke
 from emr import LocalEmr
 from faults import ALL_FUNCTIONS, Fault
 from json_values import Json, JsonObject
-from machines import Ended, Running
+from machines import Begun, Ended, Running
 from registry import Tally, check
 from samples import SourceFile
 from store import Bucket
@@ -86,8 +86,10 @@ class Deployment:
         """Goes on with the execution in the state that ended it: with the same name and the input that the state had."""
         self.tally.runs += 1
         name, state = f"{self.name}-{self._world.number()}-{ended.last_state}", ended.last_state
-        machine = self._world.machines.create(name, self.created.function_arns, start_at=state, most_polls=most_polls)
-        return self._world.machines.start(machine, ended.name, ended.trace.input_of(state)).wait()
+        state_input = ended.trace.input_of(state)
+        begun = Begun(state, state_input["request"])
+        machine = self._world.machines.create(name, self.created.function_arns, begun=begun, most_polls=most_polls)
+        return self._world.machines.start(machine, ended.name, state_input).wait()
 
     def execute_locally(self, state_input: Json, name: str, lake: str | None = None) -> tuple[Trace, Finished]:
         """Runs the same execution with the command's own interpreter, which calls the same functions.

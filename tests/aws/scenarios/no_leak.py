@@ -18,6 +18,7 @@ from deployment import Deployment
 from emr import EmrSteps
 from faults import ALL_FUNCTIONS
 from large_runs import PreparedPlan, ReportedEnd
+from machines import Begun
 from registry import Case, Tally, check, scenario
 from world import World
 
@@ -50,7 +51,7 @@ def disturbed(seed: int, prepared: PreparedPlan, world: World, tally: Tally) -> 
             machine = world.machines.create(
                 f"{deployment.name}-branch",
                 deployment.created.function_arns,
-                start_at="BeginCluster",
+                begun=Begun("BeginCluster", deployment.request),
                 most_polls=MOST_POLLS,
             )
             was_notified = run(plan, prepared, world, deployment, machine)
