@@ -22,11 +22,16 @@ const region = text(/^(?!cn-|us-gov-|us-iso)[a-z]{2}(-[a-z]+)+-\d$/, "write an A
 // 53, because the buckets for its records are called <name>-access and <name>-audit, and a name has 63 characters at most.
 const bucket = text(/^[a-z0-9][a-z0-9-]{1,51}[a-z0-9]$/, "write 3 to 53 lower-case letters, digits and hyphens");
 const email = z.email("write an e-mail address");
+const yes = z.boolean({ error: "write true or false" });
 const wholeNumber = (least: number, most: number, unit: string) =>
   z.number({ error: `write a number of ${unit} from ${least} to ${most}` })
     .int(`write a whole number of ${unit}`)
     .min(least, `write at least ${least} ${unit}`)
     .max(most, `write at most ${most} ${unit}`);
+
+/** Whoever may assume the role that delivers files: an account, a role or user of IAM, or AWS Transfer Family (SFTP). */
+const producer = text(/^(\d{12}|arn:aws:iam::\d{12}:(role|user)\/[\w+=,.@/-]+|transfer\.amazonaws\.com)$/,
+  "write the 12 digits of an account in quotes, the ARN of a role or user, or transfer.amazonaws.com");
 
 const schedule = section("write expression: and, where it is not UTC, timeZone:", {
   /** When runs start, in EventBridge Scheduler's terms: cron(…) or rate(…). */
@@ -45,7 +50,10 @@ const pipeline = section("write folder: and what else there is to say of the pip
   /** Runs at set times; without it, none. */
   schedule: schedule.optional(),
   /** Whether delivered files start runs: one run for all files of five minutes. */
-  onDelivery: z.boolean({ error: "write true or false" }).default(true),
+  onDelivery: yes.default(true),
+  /** Who may deliver its files, apart from this account's own roles; a role that they assume is created. Without it, nobody. */
+  producers: list("write a list of accounts, ARNs of roles, or transfer.amazonaws.com", producer)
+    .min(1, "name at least one producer, or leave it out").optional(),
   /** Hours after which the data product counts as stale and an alarm is raised; without it, no alarm. An alarm covers a week at most. */
   freshnessHours: wholeNumber(1, 168, "hours").optional(),
 });
@@ -61,10 +69,14 @@ const settings = section("write the environment's settings, as environments/dev.
     bucket,
     /** Prefix of the lake in it, ending with a slash; empty for the whole bucket. */
     prefix: text(/^([A-Za-z0-9][\w-]*\/)*$/, "write folders with a slash after each, such as lake/, or nothing").default(""),
-    /** Years for which bronze keeps the raw deliveries. */
-    bronzeYears: wholeNumber(1, 30, "years").default(7),
-    /** Days after which documents of runs expire. */
-    runDays: wholeNumber(30, 3650, "days").default(400),
+    /** Years for which bronze keeps the raw deliveries; 7 by default. */
+    bronzeYears: wholeNumber(1, 30, "years").optional(),
+    /** Days after which documents of runs expire; 400 by default. */
+    runDays: wholeNumber(30, 3650, "days").optional(),
+    /** The bucket exists already, such as a replica that is promoted: it is used as it is. Without it, it is created. */
+    existing: section("write keyArn: of the key that the bucket is encrypted with", {
+      keyArn: text(/^arn:aws:kms:[a-z0-9-]+:\d{12}:key\/[0-9a-f-]{36}$/, "write the ARN of a key, arn:aws:kms:<region>:<account>:key/<id>"),
+    }).optional(),
   }),
   /** A second region that gets a copy of every object of the lake within minutes; without it, none. */
   replica: section("write region: and bucket: of the replica", { region, bucket }).optional(),
@@ -87,8 +99,8 @@ const settings = section("write the environment's settings, as environments/dev.
   emr: section("write certificates: with the address of a zip with PEM files", {
     /** Address range of the private network of clusters. */
     cidr: text(/^10\.(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])\.0\.0\/16$/, "write a private range 10.<n>.0.0/16, n from 0 to 255").default("10.60.0.0/16"),
-    /** Release of EMR. Scripts are tested with the 7.x series. */
-    release: text(/^emr-7\.\d+\.\d+$/, "write a release emr-7.<n>.<n>, such as emr-7.13.0").default("emr-7.13.0"),
+    /** Release of EMR. Scripts are tested with the 7.x series; before 7.10, EMRFS may write markers (`_$folder$`) that the roles refuse. */
+    release: text(/^emr-7\.[1-9]\d\.\d+$/, "write a release emr-7.<n>.<n>, emr-7.10.0 or newer").default("emr-7.13.0"),
     /** Maximum vCPUs of a cluster, not counting those of its primary instance. */
     maxUnits: wholeNumber(16, 4000, "vCPUs").default(128),
     /** Zip with PEM files (privateKey.pem, certificateChain.pem), with which instances encrypt the traffic between them. */
@@ -101,21 +113,32 @@ const settings = section("write the environment's settings, as environments/dev.
     burst: wholeNumber(1, 5000, "requests").default(100),
     /** Requests per day of all callers of one usage plan. */
     requestsPerDay: wholeNumber(1, 100_000_000, "requests a day").default(200_000),
-    /** A web application firewall in front of the API, for some $8 a month. */
-    firewall: z.boolean({ error: "write true or false" }).default(false),
+    /** A web application firewall in front of the API, for some $9 a month. */
+    firewall: yes.default(false),
+    /** Other accounts whose roles may read data products, if the policies of the products and of their own account allow it. */
+    accounts: list("write a list of accounts, each 12 digits in quotes", account).default([]),
+    /** Sets the role with which API Gateway writes logs, one per account and region: false where the account already has one. */
+    accountLogging: yes.default(true),
     /** A domain name of your own instead of API Gateway's. */
     domain: section("write name: and certificateArn: of the domain", {
       name: text(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/, "write a domain name, such as data.example.com"),
       certificateArn: text(/^arn:aws[\w-]*:acm:[a-z0-9-]+:\d{12}:certificate\/[0-9a-f-]+$/, "write the ARN of a certificate in ACM"),
     }).optional(),
-  }).default({ requestsPerSecond: 50, burst: 100, requestsPerDay: 200_000, firewall: false }),
+  }).default({ requestsPerSecond: 50, burst: 100, requestsPerDay: 200_000, firewall: false, accounts: [], accountLogging: true }),
+  /** Glue tables and an Athena workgroup; false where Lake Formation does not let this deployment create databases. */
+  catalogue: yes.default(true),
+  /** A trail of CloudTrail that records who writes to the lake; false where the organization has one, or forbids trails. */
+  auditTrail: yes.default(true),
   operations: section("write criticalEmails:, monthlyBudgetUsd: and runbook:", {
     /** Who is notified immediately when something is broken. */
     criticalEmails: list("write a list of e-mail addresses", email).min(1, "name at least one address that is notified of failures"),
     /** Who is notified of problems that can wait until morning. */
     warningEmails: list("write a list of e-mail addresses", email).default([]),
-    /** Monthly budget; notifications are sent at 80 % and when the forecast exceeds it. */
-    monthlyBudgetUsd: wholeNumber(1, 10_000_000, "US dollars"),
+    /** Monthly budget; notifications are sent at 80 % and when the forecast exceeds it. `none` where the account may have no budget. */
+    monthlyBudgetUsd: z.union([z.literal("none"), wholeNumber(1, 10_000_000, "US dollars")],
+      { error: "write a whole number of US dollars from 1 to 10000000, or none" }),
+    /** What it counts: what carries the environment's tags (the default), or the whole account, where nobody can activate tags. */
+    budgetCounts: z.enum(["environment", "account"], { error: "write environment or account" }).optional(),
     /** Address of docs/runbook.md, as people open it. Alarms add the part of it that says what to do, such as #run-failed. */
     runbook: z.url({ protocol: /^https$/, error: "write the https address of the runbook" }),
   }),
@@ -209,6 +232,29 @@ function crossChecks(checked: Settings): string[] {
   const certificate = checked.api.domain?.certificateArn.split(":")[3];
   if (certificate !== undefined && certificate !== checked.region) {
     problems.push(`api.domain.certificateArn: is in ${certificate}: a regional API needs a certificate in ${checked.region}`);
+  }
+  if (checked.api.accounts.includes(checked.account)) {
+    problems.push(`api.accounts: ${checked.account} is the account itself, whose roles need no entry: remove it`);
+  }
+  if (checked.operations.monthlyBudgetUsd === "none" && checked.operations.budgetCounts !== undefined) {
+    problems.push("operations.budgetCounts: this environment has no budget: remove it, or write operations.monthlyBudgetUsd");
+  }
+  return [...problems, ...existingChecks(checked)];
+}
+
+/** An existing bucket keeps its own rules, so settings that would change them are refused. */
+function existingChecks({ lake, replica, account, region }: Settings): string[] {
+  if (lake.existing === undefined) {
+    return [];
+  }
+  const problems = (["bronzeYears", "runDays"] as const).filter((name) => lake[name] !== undefined)
+    .map((name) => `lake.${name}: the lifecycle rules of an existing bucket are not changed: remove it`);
+  if (replica !== undefined) {
+    problems.push("replica: the replication of an existing bucket is not changed: remove it");
+  }
+  const [, , , keyRegion, keyAccount] = lake.existing.keyArn.split(":");
+  if (keyRegion !== region || keyAccount !== account) {
+    problems.push(`lake.existing.keyArn: is in ${keyAccount ?? ""}, ${keyRegion ?? ""}: name a key of account ${account} in ${region}`);
   }
   return problems;
 }

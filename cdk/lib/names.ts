@@ -11,6 +11,8 @@ export interface Names {
   readonly lake: string;
   readonly stateMachine: string;
   readonly stateMachineArn: string;
+  /** Its alias, by which runs are started. */
+  readonly startArn: string;
   /** All executions of the state machine. */
   readonly executionArns: string;
   /** The event bus of notify: the account's default bus. */
@@ -18,16 +20,21 @@ export interface Names {
   readonly eventBusArn: string;
 }
 
+/** Name of the alias of whatever is in use: of functions, and of the state machine. */
+export const LIVE = "live";
+
 /** Names of an environment. */
 export function namesOf(settings: Settings): Names {
   const { account, region, environment } = settings;
   const prefix = `sluice-${environment}`;
   const stateMachine = `${prefix}-pipeline`;
+  const stateMachineArn = `arn:aws:states:${region}:${account}:stateMachine:${stateMachine}`;
   return {
     prefix,
     lake: `s3://${settings.lake.bucket}/${settings.lake.prefix}`,
     stateMachine,
-    stateMachineArn: `arn:aws:states:${region}:${account}:stateMachine:${stateMachine}`,
+    stateMachineArn,
+    startArn: `${stateMachineArn}:${LIVE}`,
     executionArns: `arn:aws:states:${region}:${account}:execution:${stateMachine}:*`,
     eventBus: "default",
     eventBusArn: `arn:aws:events:${region}:${account}:event-bus/default`,

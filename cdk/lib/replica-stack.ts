@@ -1,11 +1,12 @@
-import { Duration, RemovalPolicy, Stack, type StackProps } from "aws-cdk-lib";
-import * as kms from "aws-cdk-lib/aws-kms";
+import { CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
 import * as s3 from "aws-cdk-lib/aws-s3";
 import type { Construct } from "constructs";
 
 import type { Settings } from "./config.ts";
+import { trailName } from "./storage/audit-trail.ts";
 import { tellEventBridge } from "./storage/event-bridge.ts";
 import { KEPT_BUCKET } from "./storage/kept-bucket.ts";
+import { LakeKey } from "./storage/lake-key.ts";
 import { lakeLifecycle } from "./storage/lake-lifecycle.ts";
 import { LogBucket } from "./storage/log-bucket.ts";
 import { skipChecks } from "./suppressions.ts";
@@ -29,12 +30,11 @@ export class SluiceReplicaStack extends Stack {
     if (settings.replica === undefined) {
       throw new Error(`environment ${settings.environment} names no replica`);
     }
-    const key = new kms.Key(this, "Key", {
+    const { key } = new LakeKey(this, "Key", {
       alias: replicaKeyAlias(settings),
       description: `Sluice ${settings.environment}: replica of the lake`,
-      enableKeyRotation: true,
-      pendingWindow: Duration.days(30),
-      removalPolicy: RemovalPolicy.RETAIN,
+      // The environment that uses the replica as its lake has another name, which is not known yet.
+      trail: trailName("*"),
     });
     const access = new LogBucket(this, "AccessLogs", { name: `${settings.replica.bucket}-access` });
     const bucket = new s3.Bucket(this, "Replica", {
@@ -49,6 +49,7 @@ export class SluiceReplicaStack extends Stack {
     });
     // Once it is promoted it is a lake: deliveries then start runs.
     tellEventBridge(bucket);
+    new CfnOutput(this, "KeyArn", { description: "lake.existing.keyArn of the environment that uses the replica as its lake", value: key.keyArn });
     skipChecks(bucket, { id: "CKV_AWS_144", comment: "It is the copy." });
   }
 }

@@ -3,10 +3,13 @@ import * as codedeploy from "aws-cdk-lib/aws-codedeploy";
 import type { Construct } from "constructs";
 
 import { SluiceApi } from "./api/sluice-api.ts";
+import { AthenaWorkgroup } from "./catalogue/athena-workgroup.ts";
 import { GlueTables } from "./catalogue/glue-tables.ts";
 import type { Settings } from "./config.ts";
 import { LakeDocuments } from "./deploy/lake-documents.ts";
 import { type DeployedPipeline, readPipelineFolder } from "./deploy/pipeline-folder.ts";
+import { Producers } from "./deploy/producers.ts";
+import { type RegisteredDocuments, registeredDocuments } from "./deploy/registered-documents.ts";
 import { EmrEnvironment } from "./emr/emr-environment.ts";
 import { FUNCTION_NAMES } from "./functions/catalogue.ts";
 import { GradualRollout, rolloutRole } from "./functions/gradual-rollout.ts";
@@ -18,8 +21,9 @@ import { Alarms } from "./operations/alarms.ts";
 import { Budget } from "./operations/budget.ts";
 import { Dashboard } from "./operations/dashboard.ts";
 import type { StatefulResources } from "./stateful-resources.ts";
-import { ClusterNets } from "./workflow/cluster-nets.ts";
+import { ClusterSweep } from "./workflow/cluster-sweep.ts";
 import { Deliveries } from "./workflow/deliveries.ts";
+import { EndedRuns } from "./workflow/ended-runs.ts";
 import { PipelineMachine } from "./workflow/pipeline-machine.ts";
 import { Schedules } from "./workflow/schedules.ts";
 
@@ -31,7 +35,7 @@ export interface SluiceStatelessStackProps extends StackProps {
   readonly stateful: StatefulResources;
   /**
    * The command `sluice`, which checks pipelines and products and writes their documents.
-   * @default - none: no documents are deployed, and you have to run `sluice deploy`
+   * @default - none: no documents are deployed, you have to run `sluice deploy`, and the catalogue does not know the columns of tables
    */
   readonly sluice?: string;
 }
@@ -62,18 +66,33 @@ export class SluiceStatelessStack extends Stack {
       });
     }
 
-    new PipelineMachine(this, "Pipeline", {
+    const machine = new PipelineMachine(this, "Pipeline", {
       name: names.stateMachine, functions: functions.all, key: stateful.key, logDays: logRetention(settings),
     });
-    const starts = { prefix: names.prefix, pipelines, stateMachineArn: names.stateMachineArn, account, undelivered: undelivered.queue };
-    new Schedules(this, "Schedules", starts);
+    const { prefix, stateMachineArn, startArn } = names;
+    const starts = { prefix, pipelines, stateMachineArn, startArn, account, undelivered: undelivered.queue };
+    const schedules = new Schedules(this, "Schedules", starts);
     const deliveries = new Deliveries(this, "Deliveries", { ...starts, bucket: settings.lake.bucket, lakePrefix: settings.lake.prefix });
-    new ClusterNets(this, "ClusterNets", { ...starts, terminate: functions.all.terminate });
-    if (props.sluice !== undefined) {
-      new LakeDocuments(this, "Documents", { settings, pipelines, lake: stateful.lake, key: stateful.key, prefix: names.prefix, sluice: props.sluice });
+    // They name the machine by a text, so CloudFormation does not see that they need it.
+    [schedules, deliveries].forEach((needing) => {
+      needing.node.addDependency(machine);
+    });
+    new EndedRuns(this, "EndedRuns", { prefix, stateMachineArn, undelivered: undelivered.queue, terminate: functions.all.terminate, notify: functions.all.notify });
+    new ClusterSweep(this, "ClusterSweep", { prefix, account, undelivered: undelivered.queue, terminate: functions.all.terminate });
+    new Producers(this, "Producers", { settings, prefix, pipelines, key: stateful.key });
+    const documents = props.sluice === undefined ? undefined : registeredDocuments(props.sluice, pipelines);
+    if (documents !== undefined) {
+      new LakeDocuments(this, "Documents", { settings, pipelines, lake: stateful.lake, key: stateful.key, prefix, documents });
     }
-    new GlueTables(this, "Tables", { settings, folders: pipelines.map(({ folder }) => folder) });
+    if (settings.catalogue) {
+      this.describeTables(props, pipelines, documents);
+    }
     this.watch(props, pipelines, [undelivered.name, ...(deliveries.undelivered === undefined ? [] : [deliveries.undelivered])]);
+  }
+
+  private describeTables({ settings, stateful }: SluiceStatelessStackProps, pipelines: readonly DeployedPipeline[], documents: RegisteredDocuments | undefined): void {
+    new GlueTables(this, "Tables", { settings, folders: pipelines.map(({ folder }) => folder), ...(documents && { columns: documents.tables }) });
+    new AthenaWorkgroup(this, "Athena", { settings, prefix: namesOf(settings).prefix, key: stateful.key });
   }
 
   /** Alarms, the dashboard and the budget; they name what they watch, so they come last. */
@@ -86,6 +105,9 @@ export class SluiceStatelessStack extends Stack {
       pipelines: pipelines.map((one) => ({ name: one.name, freshnessHours: one.settings.freshnessHours })),
     });
     new Dashboard(this, "Dashboard", { ...watched, alarms, pipelines: pipelines.map(({ name }) => name) });
-    new Budget(this, "Budget", { settings, critical, warning });
+    const { monthlyBudgetUsd } = settings.operations;
+    if (monthlyBudgetUsd !== "none") {
+      new Budget(this, "Budget", { settings, monthlyUsd: monthlyBudgetUsd, critical, warning });
+    }
   }
 }

@@ -27,7 +27,9 @@ test("the environments of the repository are valid, and defaults are filled in",
   const dev = readSettings(repository.path("cdk/environments/dev.yaml"));
   assert.equal(dev.functions.processMemoryMb, 3008);
   assert.equal(dev.replica, undefined);
+  assert.equal(dev.catalogue && dev.auditTrail && dev.api.accountLogging, true);
   assert.equal(readSettings(repository.path("cdk/environments/prod.yaml")).emr?.release, "emr-7.13.0");
+  assert.equal(readSettings(repository.path("cdk/environments/prod-west.yaml")).lake.existing?.keyArn.split(":")[3], "eu-west-1");
 });
 
 /** A wrong setting: its name, a value, and what the message must say about the fix. */
@@ -45,6 +47,9 @@ const WRONG: readonly (readonly [path: string, value: unknown, says: string])[] 
   ["lake.prefix", "lake", "lake.prefix: write folders with a slash after each"],
   ["lake.bronzeYears", 0, "lake.bronzeYears: write at least 1 years"],
   ["lake.runDays", 7, "lake.runDays: write at least 30 days"],
+  ["lake.existing", {}, "lake.existing.keyArn: is missing: write the ARN of a key"],
+  ["lake.existing", true, "lake.existing: write keyArn: of the key that the bucket is encrypted with"],
+  ["lake.existing", { keyArn: "alias/mine" }, "lake.existing.keyArn: write the ARN of a key"],
   ["replica.region", "eu-central-1", "replica.region: is the region of the lake itself: write another one"],
   ["replica.bucket", "example-sluice-prod-lake", "replica.bucket: is the lake's own name"],
   ["replica.bucket", "a".repeat(60), "replica.bucket: write 3 to 53 lower-case letters"],
@@ -63,17 +68,30 @@ const WRONG: readonly (readonly [path: string, value: unknown, says: string])[] 
   ["pipelines", [{ folder: "pipelines/retail", schedule: { expression: "rate(1 hour)", timeZone: "Berlin" } }], "pipelines.0.schedule.timeZone: write an IANA time zone"],
   ["pipelines", [{ folder: "pipelines/retail", onDelivery: "yes" }], "pipelines.0.onDelivery: write true or false"],
   ["pipelines", [{ folder: "pipelines/retail", freshnessHours: 200 }], "pipelines.0.freshnessHours: write at most 168 hours"],
+  ["pipelines", [{ folder: "pipelines/retail", producers: [] }], "pipelines.0.producers: name at least one producer, or leave it out"],
+  ["pipelines", [{ folder: "pipelines/retail", producers: "210987654321" }], "pipelines.0.producers: write a list of accounts"],
+  ["pipelines", [{ folder: "pipelines/retail", producers: ["shop"] }], "pipelines.0.producers.0: write the 12 digits of an account in quotes"],
+  ["pipelines", [{ folder: "pipelines/retail", producers: ["s3.amazonaws.com"] }], "pipelines.0.producers.0: write the 12 digits"],
   ["emr.cidr", "10.300.0.0/16", "emr.cidr: write a private range 10.<n>.0.0/16, n from 0 to 255"],
   ["emr.cidr", "192.168.0.0/24", "emr.cidr: write a private range 10.<n>.0.0/16"],
   ["emr.release", "emr-6.15.0", "emr.release: write a release emr-7"],
+  ["emr.release", "emr-7.9.0", "emr.release: write a release emr-7.<n>.<n>, emr-7.10.0 or newer"],
   ["emr.certificates", undefined, "emr.certificates: is missing: write the address of a zip with PEM files"],
   ["api.requestsPerSecond", 200, "api.burst: is below api.requestsPerSecond"],
+  ["api.accounts", "210987654321", "api.accounts: write a list of accounts, each 12 digits in quotes"],
+  ["api.accounts", ["acme"], "api.accounts.0: write the 12 digits of the AWS account"],
+  ["api.accounts", ["123456789012"], "api.accounts: 123456789012 is the account itself, whose roles need no entry: remove it"],
+  ["api.accountLogging", "no", "api.accountLogging: write true or false"],
+  ["catalogue", "glue", "catalogue: write true or false"],
+  ["auditTrail", 1, "auditTrail: write true or false"],
   ["api.domain.name", "data", "api.domain.name: write a domain name"],
   ["api.domain.certificateArn", "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d", "api.domain.certificateArn: is in us-east-1"],
   ["operations.criticalEmails", ["on-call"], "operations.criticalEmails.0: write an e-mail address"],
   ["operations.criticalEmails", undefined, "operations.criticalEmails: is missing: write a list of e-mail addresses"],
   ["operations", undefined, "operations: is missing: write criticalEmails:, monthlyBudgetUsd: and runbook:"],
-  ["operations.monthlyBudgetUsd", "plenty", "operations.monthlyBudgetUsd: write a number of US dollars"],
+  ["operations.monthlyBudgetUsd", "plenty", "operations.monthlyBudgetUsd: write a whole number of US dollars from 1 to 10000000, or none"],
+  ["operations.monthlyBudgetUsd", 0, "operations.monthlyBudgetUsd: write at least 1 US dollars"],
+  ["operations.budgetCounts", "everything", "operations.budgetCounts: write environment or account"],
   ["operations.runbook", "http://example.com", "operations.runbook: write the https address of the runbook"],
   ["operations.pager", "x", "operations.pager: no such setting: remove it, or correct its name"],
   ["tags", { team: "data,mine" }, "tags.team: write a text, numbers in quotes"],
@@ -92,6 +110,25 @@ for (const [path, value, says] of WRONG) {
     });
   });
 }
+
+test("an existing bucket keeps its own rules: settings that would change them are refused", () => {
+  const document = parse(prod) as { lake: Record<string, unknown> };
+  const keyArn = "arn:aws:kms:eu-west-1:999999999999:key/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+  document.lake = { ...document.lake, existing: { keyArn }, bronzeYears: 3, runDays: 90 };
+  assert.throws(() => parseSettings(stringify(document), "x.yaml"), (error) => {
+    assert.ok(error instanceof SettingsError);
+    assert.deepEqual(error.message.split("\n").map((line) => line.split(": ").slice(0, 2).join(": ")),
+      ["x.yaml: lake.bronzeYears", "x.yaml: lake.runDays", "x.yaml: replica", "x.yaml: lake.existing.keyArn"]);
+    assert.match(error.message, /is in 999999999999, eu-west-1: name a key of account 123456789012 in eu-central-1/);
+    return true;
+  });
+});
+
+test("a budget that there is not counts nothing", () => {
+  const document = parse(prod) as { operations: Record<string, unknown> };
+  document.operations = { ...document.operations, monthlyBudgetUsd: "none", budgetCounts: "account" };
+  assert.throws(() => parseSettings(stringify(document), "x.yaml"), /operations\.budgetCounts: this environment has no budget: remove it/);
+});
 
 test("all problems are reported together, and invalid YAML with its line", () => {
   assert.throws(() => parseSettings("environment: X\nlake: {bucket: a}\n", "x.yaml"), (error) => error instanceof Error && error.message.split("\n").length >= 5);

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { findings, needless, withoutEvidence } from "./support/nag.ts";
 import { stateless } from "./support/stateless.ts";
 
-for (const environment of ["dev", "prod"] as const) {
+for (const environment of ["dev", "prod", "prod-west"] as const) {
   test(`cdk-nag finds nothing in the stateless stack of ${environment}`, () => {
     assert.deepEqual(findings(stateless(environment).stack), []);
   });

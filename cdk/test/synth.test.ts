@@ -40,7 +40,7 @@ function contents(folder: string): Map<string, string> {
   return new Map(files.sort().map((file) => [relative(folder, join(folder, file)), readFileSync(join(folder, file), "latin1")]));
 }
 
-for (const environment of ["dev", "prod"]) {
+for (const environment of ["dev", "prod", "prod-west"]) {
   test(`${environment} is synthesized offline, without findings, and twice the same byte by byte`, () => {
     const [once, again] = [join(root, `${environment}-1`), join(root, `${environment}-2`)];
     synthesize(environment, once);

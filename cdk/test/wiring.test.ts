@@ -14,17 +14,17 @@ const asl = readFileSync(repository.stateMachine(), "utf8");
 const { template } = stateless("prod");
 const text = (...path: string[]): string => readFileSync(repository.path(...path), "utf8");
 
-/** Name of the function that an alias belongs to, by the alias's logical id. */
-function aliases(of: Template): Map<string, string> {
+/** Name of the function that an alias or a version belongs to, by its logical id. */
+function functionsBy(type: "AWS::Lambda::Alias" | "AWS::Lambda::Version", of: Template): Map<string, string> {
   const functions = resourcesOf(of, "AWS::Lambda::Function");
-  return new Map(Object.entries(resourcesOf(of, "AWS::Lambda::Alias")).map(([id, { Properties }]) =>
+  return new Map(Object.entries(resourcesOf(of, type)).map(([id, { Properties }]) =>
     [id, String(functions[(Properties.FunctionName as { Ref: string }).Ref]?.Properties.FunctionName).replace("sluice-prod-", "")]));
 }
 
 test("the workspace's functions are the catalogue's, and all are deployed", () => {
   const folders = readdirSync(repository.path("functions")).filter((name) => existsSync(repository.path("functions", name, "Cargo.toml")));
   assert.deepEqual(folders.sort(), [...FUNCTION_NAMES].sort());
-  assert.deepEqual([...aliases(template).values()].sort(), [...FUNCTION_NAMES].sort());
+  assert.deepEqual([...functionsBy("AWS::Lambda::Alias", template).values()].sort(), [...FUNCTION_NAMES].sort());
 });
 
 test("placeholders of the definition = substitutions = functions = what the machine may invoke", () => {
@@ -32,14 +32,15 @@ test("placeholders of the definition = substitutions = functions = what the mach
   assert.deepEqual(Object.keys(DEFINITION_FUNCTIONS).sort(), placeholders);
 
   const machine = theOne(template, "AWS::StepFunctions::StateMachine");
-  const byAlias = aliases(template);
+  const byVersion = functionsBy("AWS::Lambda::Version", template);
   const substitutions = machine.DefinitionSubstitutions as Record<string, { Ref: string }>;
-  assert.deepEqual(Object.fromEntries(Object.entries(substitutions).map(([placeholder, { Ref }]) => [placeholder, byAlias.get(Ref)])), DEFINITION_FUNCTIONS);
+  // Versions, not aliases: a deployment must not change the code of a run that has begun.
+  assert.deepEqual(Object.fromEntries(Object.entries(substitutions).map(([placeholder, { Ref }]) => [placeholder, byVersion.get(Ref)])), DEFINITION_FUNCTIONS);
 
   const role = resourcesOf(template, "AWS::IAM::Role")[(machine.RoleArn as { "Fn::GetAtt": [string] })["Fn::GetAtt"][0]];
-  const [policy] = role?.Properties.Policies as { PolicyDocument: { Statement: { Sid: string; Resource: { Ref: string }[] }[] } }[];
-  const invoked = policy?.PolicyDocument.Statement.find(({ Sid }) => Sid === "InvokeTheFunctions")?.Resource.map(({ Ref }) => Ref);
-  assert.deepEqual(invoked?.sort(), Object.values(substitutions).map(({ Ref }) => Ref).sort());
+  const [policy] = role?.Properties.Policies as { PolicyDocument: { Statement: { Sid: string; Resource: string[] }[] } }[];
+  const invoked = policy?.PolicyDocument.Statement.find(({ Sid }) => Sid === "InvokeTheFunctions")?.Resource;
+  assert.deepEqual(invoked?.sort(), Object.values(DEFINITION_FUNCTIONS).map((name) => `arn:aws:lambda:eu-central-1:123456789012:function:sluice-prod-${name}:*`).sort());
 });
 
 test("the definition is the file, unchanged", () => {
@@ -97,11 +98,15 @@ const CALLS: readonly (readonly [RegExp, () => readonly string[]])[] = [
   [/env\.state_machine\(\)/, () => ["STATE_MACHINE_ARN"]],
   [/store::store_options\(env, /, () => constantsIn(text("shared/aws/src/store.rs").split("#[cfg(test)]")[0] ?? "")],
   [/emr::settings\(env\)/, () => constantsIn(functionBody("shared/aws/src/emr.rs", /pub fn settings\(/))],
+  [/secrets::secret\(env\)/, () => constantsIn(text("shared/aws/src/secrets.rs").split("#[cfg(test)]")[0] ?? "")],
   [/emr::step_role\(env\)/, () => constantsIn(functionBody("shared/aws/src/emr.rs", /pub fn step_role\(/))],
 ];
 
-/** Set by Lambda, or for emulators: never by a deployment. */
-const NOT_DEPLOYED = new Set(["LOG_LEVEL", "RUNTIME_API", "REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "ENDPOINT_URL", "ENDPOINT_URL_S3"]);
+/** Set by Lambda, for emulators or on machines of people: never by a deployment. */
+const NOT_DEPLOYED = new Set([
+  "LOG_LEVEL", "RUNTIME_API", "REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "ENDPOINT_URL", "ENDPOINT_URL_S3",
+  "ENDPOINT_URL_SECRETS_MANAGER", "SECRET",
+]);
 
 /** Variables that a binary reads, from its main.rs. A call with the environment that this test does not know fails it. */
 function readBy(name: FunctionName): string[] {

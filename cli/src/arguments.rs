@@ -51,6 +51,8 @@ pub struct Arguments {
 pub enum Command {
     Sample(SampleArguments),
     Serve(ServeArguments),
+    #[command(hide = true)]
+    ServeWorker(WorkerArguments),
     Check(CheckArguments),
     Deploy(DeployArguments),
     Run(RunArguments),
@@ -60,7 +62,7 @@ pub enum Command {
     /// Create and revoke the tokens that others read data products with
     #[command(subcommand)]
     Share(ShareCommand),
-    /// List and release the source objects (versions of delivered files) that are held back
+    /// List what runs leave out of landing folders, and release source objects that are held back
     #[command(subcommand)]
     Source(SourceCommand),
     /// List and show tables
@@ -170,7 +172,8 @@ pub struct RunArguments {
 /// Serve the HTTP APIs on this machine: runs, data products, SQL, Delta Sharing
 ///
 /// Serves the same routes as the functions submit and data-product on AWS, on 127.0.0.1 only. Callers authenticate with bearer
-/// tokens (`sluice share create`); with --as, calls without a token are made as that principal.
+/// tokens (`sluice share create`); with --as, calls without a token are made as that principal. Policies of products and `runs` of specs
+/// decide what each caller may do.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   sluice serve --lake lake
@@ -190,6 +193,20 @@ pub struct ServeArguments {
     /// Append one JSON line per access to this file
     #[arg(long, value_name = "FILE")]
     pub audit: Option<PathBuf>,
+}
+
+/// Answer questions of `sluice serve`, which starts this by itself
+#[derive(Debug, Args)]
+pub struct WorkerArguments {
+    /// The lake.
+    #[command(flatten)]
+    pub lake: LakeOption,
+    /// Most bytes of addresses of this process
+    #[arg(long)]
+    pub address_bytes: u64,
+    /// Most seconds of the processor
+    #[arg(long)]
+    pub cpu_seconds: u64,
 }
 
 /// The lake option, shared by all commands.
@@ -259,10 +276,10 @@ pub enum RunsCommand {
     },
 }
 
-/// Lists and releases held source objects.
+/// Lists what is left out, and releases held source objects.
 #[derive(Debug, Subcommand)]
 pub enum SourceCommand {
-    /// List the source objects that rejected or failed runs hold back
+    /// List the source objects that rejected or failed runs hold back, and what the newest run passed by, with the reasons
     #[command(after_help = "Example:\n  sluice source list --lake lake")]
     List {
         /// The lake.
@@ -315,6 +332,9 @@ pub enum TableCommand {
         version: Option<u64>,
     },
     /// Show the first rows of a table
+    ///
+    /// With --json each row is a line. Decimals are texts with all their digits; doubles that JSON has no number for are the
+    /// texts "NaN", "Infinity" and "-Infinity".
     #[command(after_help = "Example:\n  sluice table head gold/sales/daily_revenue --lake lake --rows 5")]
     Head {
         /// The table, such as gold/sales/daily_revenue

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::Error;
 use serde::Serialize;
 use serde_json::json;
-use sluice_core::error::ErrorName;
+use sluice_core::error::{ErrorName, texts};
 use sluice_lake::LakeError;
 
 use crate::fault::{Exit, Fault};
@@ -146,15 +146,7 @@ impl FailureReport {
         let fault = error.downcast_ref::<Fault>();
         let lake = error.downcast_ref::<LakeError>();
         let message = error.to_string();
-        let mut causes: Vec<String> = Vec::new();
-        for cause in error.chain().skip(1) {
-            let text = cause.to_string();
-            // Some libraries include their source in their own text; do not print the same words twice.
-            if causes.last().unwrap_or(&message).contains(&text) {
-                continue;
-            }
-            causes.push(text);
-        }
+        let causes = texts(&**error).split_off(1);
         Self {
             exit: fault.map_or(Exit::Failed, Fault::exit),
             name: fault.and_then(Fault::name).or(lake.map(LakeError::name)),
@@ -196,6 +188,7 @@ mod tests {
             "error: cannot write x\n  because disk full",
         );
         check(anyhow!("x: y").context("a: x: y"), Exit::Failed, "error: a: x: y");
+        check(anyhow!("y").context("b").context("a: y"), Exit::Failed, "error: a: y\n  because b");
         let fault = Fault::new(Exit::WrongUse, "no such lake").named(ErrorName::NotFound).next("make it");
         check(fault.into(), Exit::WrongUse, "error: NotFound: no such lake\nnext: make it");
     }

@@ -43,6 +43,9 @@ fn start(command: Command, console: &Console) -> anyhow::Result<Exit> {
     if let Command::Sample(arguments) = command {
         return commands::sample::run(arguments, console);
     }
+    if let Command::ServeWorker(arguments) = &command {
+        serving::worker::limit_this_process(arguments)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(commands::dispatch(command, console));
     // After Ctrl-C a step may still compute on a worker thread; waiting for it would delay the stop.

@@ -112,6 +112,7 @@ impl SpecFiles {
                     warnings.extend(
                         expired.map(|grant| format!("{}: grant `{}` has expired", files.policy_origin, grant.name)),
                     );
+                    warnings.extend(values_without_parts(&product, &files.policy_origin));
                     products.push(product);
                 }
                 Err(refused) => problems.extend(refused.iter().map(ToString::to_string)),
@@ -155,6 +156,19 @@ impl SpecFiles {
         Pipeline::resolve(&self.spec, &self.contracts)
             .map_err(|problems| problems.iter().map(|problem| with_sources(problem)).collect())
     }
+}
+
+/// What `partial` shows nothing of, although a grant asks for it.
+fn values_without_parts<'a>(product: &'a RegisteredProduct, origin: &'a str) -> impl Iterator<Item = String> + 'a {
+    product.policy.grants.iter().filter_map(move |grant| {
+        let columns = product.without_parts(grant).join(", ");
+        (!columns.is_empty()).then(|| {
+            format!(
+                "{origin}: grant `{}`: `partial` shows the end of texts only, and nothing of {columns}: write `hash`, `null` or `hide`",
+                grant.name
+            )
+        })
+    })
 }
 
 /// The row filters whose types do not match, as found by the engine.

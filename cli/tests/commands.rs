@@ -235,6 +235,19 @@ fn tables_and_quarantine_are_shown() {
 }
 
 #[test]
+fn a_deployment_names_the_columns_of_the_tables_that_readers_get() {
+    let bench = Bench::new();
+    let deployed = bench.json(0, &["deploy", pipeline().to_str().unwrap(), "--lake", &bench.path("lake")]);
+    let tables: Vec<&str> =
+        deployed["tables"].as_array().unwrap().iter().map(|t| t["table"].as_str().unwrap()).collect();
+    assert_eq!(tables, ["silver/sales/transactions", "gold/sales/daily_revenue", "gold/sales/customer_rfm"]);
+    let columns = |table: usize| deployed["tables"][table]["columns"].as_array().unwrap();
+    let has = |table: usize, name: &str, of: &str| columns(table).iter().any(|c| c["name"] == name && c["type"] == of);
+    assert!(has(0, "invoice_no", "STRING") && has(0, "_ingested_at", "TIMESTAMP"), "{deployed}");
+    assert!(has(1, "net_revenue", "DECIMAL(18,2)") && !has(1, "_ingested_at", "TIMESTAMP"), "{deployed}");
+}
+
+#[test]
 fn an_event_starts_the_run_that_the_deployment_would() {
     let bench = Bench::new();
     bench.sample("2026-01-05", "0.01");

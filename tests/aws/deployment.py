@@ -15,7 +15,7 @@ from control import Answer, ControlError, Created, S3Request, invoke
 from emr import LocalEmr
 from faults import ALL_FUNCTIONS, Fault
 from json_values import Json, JsonObject
-from machines import Ended, Running
+from machines import Begun, Ended, Running
 from registry import Tally, check
 from samples import SourceFile
 from store import Bucket
@@ -82,11 +82,14 @@ class Deployment:
     def execute(self, state_input: Json = None, name: str | None = None) -> Ended:
         return self.start(state_input, name).wait()
 
-    def redriven(self, ended: Ended, state: str) -> Ended:
-        """Repeats the execution from one of its states: with the same name and the input that the state had."""
+    def redriven(self, ended: Ended, most_polls: int | None = None) -> Ended:
+        """Goes on with the execution in the state that ended it: with the same name and the input that the state had."""
         self.tally.runs += 1
-        machine = self._world.machines.create(f"{self.name}-{state}", self.created.function_arns, start_at=state)
-        return self._world.machines.start(machine, ended.name, ended.trace.input_of(state)).wait()
+        name, state = f"{self.name}-{self._world.number()}-{ended.last_state}", ended.last_state
+        state_input = ended.trace.input_of(state)
+        begun = Begun(state, state_input["request"])
+        machine = self._world.machines.create(name, self.created.function_arns, begun=begun, most_polls=most_polls)
+        return self._world.machines.start(machine, ended.name, state_input).wait()
 
     def execute_locally(self, state_input: Json, name: str, lake: str | None = None) -> tuple[Trace, Finished]:
         """Runs the same execution with the command's own interpreter, which calls the same functions.

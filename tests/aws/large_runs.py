@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 
 from deployment import Deployment
-from json_values import JsonObject
+from json_values import Json, JsonObject
+from machines import Ended
 from registry import Tally, check
 from world import World
 
@@ -49,19 +51,34 @@ class PreparedPlan:
         }
 
 
-def status_change(world: World, deployment: Deployment, run_id: str, status: str) -> JsonObject:
-    """The event that EventBridge sends when the execution of a run ended."""
-    event = world.events.take("terminate-execution-aborted.json", deployment.name)
-    event["detail"] |= {"name": run_id, "status": status, "input": json.dumps(deployment.request)}
-    return event
+@dataclass(frozen=True)
+class ReportedEnd:
+    """What EventBridge reports of an execution that ended without success."""
 
+    run_id: str
+    status: str
+    state_input: Json
+    error: str | None = None
+    cause: str | None = None
 
-def notify_terminate(world: World, deployment: Deployment, run_id: str, status: str) -> bool:
-    """Does what the rule for ended executions does; returns whether the event could be delivered to the function."""
-    if status == "SUCCEEDED":
-        return True
-    event = status_change(world, deployment, run_id, status)
-    return any(deployment.invoke_quietly("terminate", event) is None for _ in range(DELIVERIES))
+    @staticmethod
+    def of(ended: Ended, state_input: Json) -> ReportedEnd:
+        return ReportedEnd(ended.name, ended.status, state_input, ended.error, ended.cause)
+
+    def send_to(self, world: World, deployment: Deployment, function: str) -> bool:
+        """Does what the rule for ended executions does; returns whether the event could be delivered to the function."""
+        if self.status == "SUCCEEDED":
+            return True
+        event = world.events.take("terminate-execution-aborted.json", deployment.name)
+        event["detail"] |= {
+            "name": self.run_id,
+            "status": self.status,
+            "stopDate": int(time.time() * 1000),
+            "input": json.dumps(self.state_input),
+            "error": self.error,
+            "cause": self.cause,
+        }
+        return any(deployment.invoke_quietly(function, event) is None for _ in range(DELIVERIES))
 
 
 def large_request(deployment: Deployment) -> JsonObject:

@@ -19,7 +19,7 @@ from store import Bucket
 
 # They say when, by which run and from which copy of a file a row was read, so they differ between lakes with the same content.
 # The etag depends on the store: our own hash in folders, S3's in buckets.
-VOLATILE = frozenset({"_run_id", "_ingested_at", "_ingestion_date", "_source_etag"})
+VOLATILE = frozenset({"_run_id", "_ingested_at", "_ingestion_date", "_source_etag", "_source_modified_at"})
 SOURCE = ("_source_file", "_source_etag", "_source_row")
 # Columns that together are unique per row. Bronze and quarantine have each record of each version of a file once.
 KEYS: dict[str, tuple[str, ...]] = {

@@ -10,6 +10,7 @@ both. Exit code 0 all good, 1 problems found, JSON on stdout.
 """
 
 import argparse
+import decimal
 import json
 import re
 import sys
@@ -63,7 +64,8 @@ def judge_file(con, folder, action, problems):
         return
     if path.stat().st_size != action["size"]:
         problems.append(f"{where}: size {action['size']} in the log, {path.stat().st_size} on disk")
-    statistics = json.loads(action["stats"]) if action.get("stats") else {}
+    # Bounds of decimals have more digits than a float.
+    statistics = json.loads(action["stats"], parse_float=decimal.Decimal) if action.get("stats") else {}
     rows = pyarrow.parquet.read_metadata(path).num_rows
     if statistics.get("numRecords") != rows:
         problems.append(f"{where}: numRecords {statistics.get('numRecords')}, the file has {rows}")

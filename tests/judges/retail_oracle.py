@@ -73,13 +73,13 @@ FROM typed
 TABLES = {
     "quarantine": """
         SELECT source_file, source_row, broken_rules FROM judged WHERE len(broken_rules) > 0""",
-    # One row per key: the latest invoice_ts, ties to the later source position.
+    # One row per key: the latest invoice_ts, ties to the file that was modified last, then to the later source position.
     "silver_transactions": """
         SELECT invoice_no, stock_code, description, quantity, invoice_ts, unit_price, customer_id, country,
                is_cancellation
-        FROM judged WHERE len(broken_rules) = 0
+        FROM judged JOIN files USING (source_file) WHERE len(broken_rules) = 0
         QUALIFY row_number() OVER (PARTITION BY invoice_no, stock_code, quantity, unit_price
-                                   ORDER BY invoice_ts DESC, source_file DESC, source_row DESC) = 1""",
+                                   ORDER BY invoice_ts DESC, modified_us DESC, source_file DESC, source_row DESC) = 1""",
     "daily_revenue": """
         WITH lines AS (
           SELECT *, CAST(invoice_ts AT TIME ZONE 'UTC' AS DATE) AS invoice_date,
@@ -171,8 +171,10 @@ def compute(sources):
     con.execute("SET TimeZone = 'UTC'")
     columns = ", ".join(f'"{column}" VARCHAR' for column in COLUMNS)
     con.execute(f"CREATE TABLE raw (source_file VARCHAR, source_row BIGINT, corrupt BOOLEAN, {columns})")
+    con.execute("CREATE TABLE files (source_file VARCHAR, modified_us BIGINT)")
     files = source_files(sources)
     for file in files:
+        con.execute("INSERT INTO files VALUES (?, ?)", [file.name, file.stat().st_mtime_ns // 1000])
         load_file(con, file)
     con.execute(TYPED)
     con.execute(JUDGED)

@@ -28,6 +28,14 @@ def canonical(frame: pd.DataFrame) -> list[tuple[str, ...]]:
     return sorted(tuple(text(value) for value in row) for row in frame[columns].itertuples(index=False))
 
 
+LINEAGE = ("_ingested_at", "_source_file", "_source_etag", "_source_modified_at", "_source_row", "_run_id")
+
+
+def without_lineage(frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns that readers get who do not ask for others by name."""
+    return frame.drop(columns=[name for name in LINEAGE if name in frame.columns])
+
+
 def same(what: str, given: pd.DataFrame, expected: pd.DataFrame) -> None:
     """Ends the program if the frames differ."""
     if sorted(given.columns) != sorted(expected.columns):
@@ -49,7 +57,8 @@ def main() -> None:
     version = newest.version()
     if delta_sharing.get_table_version(url) != version:
         sys.exit(f"version {delta_sharing.get_table_version(url)}, expected {version}")
-    expected, old = newest.to_pandas(), DeltaTable(folder, version=0).to_pandas()
+    # Lineage columns are in the files and not in the schema that clients get.
+    expected, old = without_lineage(newest.to_pandas()), without_lineage(DeltaTable(folder, version=0).to_pandas())
     # The instant at which the first version was committed: later versions did not exist yet.
     first = min(entry["timestamp"] for entry in newest.history())
     then = datetime.fromtimestamp(first / 1000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -6,8 +6,9 @@ use std::future::Future;
 use sluice_core::name::TableRef;
 use sluice_lake::{Lake, inspect};
 
-/// Columns that differ between two lakes that hold the same: they say when and by which run a row was read.
-const OF_THE_RUN: [&str; 3] = ["_ingested_at", "_ingestion_date", "_run_id"];
+/// Columns that differ between two lakes that hold the same: they say when and by which run a row was read, and when
+/// this copy of its file was written.
+const OF_THE_RUN: [&str; 4] = ["_ingested_at", "_ingestion_date", "_run_id", "_source_modified_at"];
 /// Number of differences that are shown of each side.
 const SHOWN: usize = 5;
 

@@ -34,12 +34,16 @@ pub fn remove_folder(folder: &Path) {
     }
 }
 
-/// Copies files into a folder under their own names, and returns the copies.
+/// Copies files into a folder under their own names and with their times, and returns the copies.
 pub fn copy_files<'a>(files: impl IntoIterator<Item = &'a PathBuf>, folder: &Path) -> Vec<PathBuf> {
     fs::create_dir_all(folder).unwrap_or_else(|error| panic!("cannot create {}: {error}", folder.display()));
     let copy = |file: &PathBuf| {
         let target = folder.join(file.file_name().expect("a file has a name"));
-        fs::copy(file, &target).unwrap_or_else(|error| panic!("cannot copy {}: {error}", file.display()));
+        let copied = fs::copy(file, &target).and_then(|_| {
+            let modified = fs::metadata(file)?.modified()?;
+            fs::File::options().append(true).open(&target)?.set_modified(modified)
+        });
+        copied.unwrap_or_else(|error| panic!("cannot copy {}: {error}", file.display()));
         target
     };
     files.into_iter().map(copy).collect()

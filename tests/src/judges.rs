@@ -19,6 +19,30 @@ pub struct Oracle {
     pub summary: Value,
 }
 
+/// What became of a Parquet file.
+#[derive(Debug, serde::Deserialize)]
+pub struct ParquetVerdict {
+    /// Its name.
+    pub file: String,
+    /// `right`, `refused`, `wrong` or `failed`; see `parquet_judge.py`.
+    pub verdict: String,
+    /// The first difference, or the message.
+    pub detail: String,
+}
+
+/// What became of a table of another writer.
+#[derive(Debug, serde::Deserialize)]
+pub struct TableVerdict {
+    /// Its name.
+    pub table: String,
+    /// `right`, `refused`, `wrong` or `failed`; see `golden_judge.py`.
+    pub verdict: String,
+    /// The stable name of the error that it is refused with.
+    pub error: Option<String>,
+    /// The first difference, or the message.
+    pub detail: String,
+}
+
 impl Judges {
     /// The judges of this machine; without them the test is reported as skipped.
     pub fn or_skip(test: &str) -> Option<Self> {
@@ -66,6 +90,47 @@ impl Judges {
         let judged = answer(&mut command, &[0, 1]);
         assert_eq!(judged["good"], true, "the Delta readers found problems: {judged:#}");
         judged["tables"].as_array().expect("a list of tables").clone()
+    }
+
+    /// How many conditions three Delta readers were asked about a table of a lake, comparing with the bounds of its files.
+    ///
+    /// Fails the test when one of them finds other rows than all rows have that fit.
+    pub fn judge_filters(&self, lake: &Path, table: &str) -> u64 {
+        let mut command = self.script("filter_judge.py");
+        command.arg("--lake").arg(lake).args(["--table", table]);
+        let judged = answer(&mut command, &[0, 1]);
+        assert_eq!(judged["good"], true, "the Delta readers leave out rows: {judged:#}");
+        judged["questions"].as_u64().expect("a number of questions")
+    }
+
+    /// Writes Parquet files of every type by pyarrow, DuckDB and Polars, and returns them with their expected verdicts.
+    pub fn write_parquet(&self, folder: &Path) -> Vec<(PathBuf, String)> {
+        let mut command = self.script("parquet_files.py");
+        command.arg("--out").arg(folder);
+        let files = answer(&mut command, &[0]);
+        let expected = |verdict: &Value| verdict.as_str().expect("a verdict is text").to_owned();
+        let files = files.as_object().expect("verdicts by file");
+        files.iter().map(|(name, verdict)| (folder.join(name), expected(verdict))).collect()
+    }
+
+    /// Delivers each Parquet file to a pipeline of its own and compares bronze with what pyarrow reads.
+    pub fn judge_parquet(&self, files: &[PathBuf], work: &Path) -> Vec<ParquetVerdict> {
+        let mut command = self.script("parquet_judge.py");
+        command.arg("--sluice").arg(crate::sluice::binary()).arg("--work").arg(work).args(files);
+        let judged: Vec<ParquetVerdict> =
+            serde_json::from_value(answer(&mut command, &[0])).expect("a verdict for each file");
+        assert_eq!(judged.len(), files.len(), "{judged:?}");
+        judged
+    }
+
+    /// Reads the tables in these archives of golden tables and compares every version with what its writer wrote.
+    pub fn judge_golden(&self, archives: &[PathBuf], work: &Path) -> Vec<TableVerdict> {
+        let mut command = self.script("golden_judge.py");
+        command.arg("--sluice").arg(crate::sluice::binary()).arg("--work").arg(work).args(archives);
+        let judged: Vec<TableVerdict> =
+            serde_json::from_value(answer(&mut command, &[0])).expect("a verdict for each table");
+        assert!(judged.len() >= archives.len(), "{judged:?}");
+        judged
     }
 
     fn script(&self, name: &str) -> Command {

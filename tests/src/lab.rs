@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::content::{self, LakeContent};
 use crate::files;
 use crate::sluice::{Run, Started, binary};
-use crate::wire::{self, HeldSource, QuarantineState, RunList, Tables};
+use crate::wire::{self, HeldSource, PassedSource, QuarantineState, RunList, Tables};
 
 /// The tables of the retail pipeline.
 pub const BRONZE: &str = "bronze/sales/transactions";
@@ -165,7 +165,12 @@ impl Lab {
 
     /// What is held back.
     pub fn held(&self) -> Vec<HeldSource> {
-        self.sluice(&["source", "list"]).expect_code(0).page()
+        wire::left_out(self.sluice(&["source", "list"]).expect_code(0).page(), "held")
+    }
+
+    /// What the newest run passed by.
+    pub fn passed_by(&self) -> Vec<PassedSource> {
+        wire::left_out(self.sluice(&["source", "list"]).expect_code(0).page(), "passed_by")
     }
 
     /// Runs and what is held back.

@@ -77,14 +77,26 @@ impl std::fmt::Display for Answer {
 impl Served {
     /// Serves the lake of this lab; calls without a token are made as `caller`, when one is given.
     pub fn new(lab: &Lab, caller: Option<&str>) -> Self {
+        Self::with(lab, |command| {
+            if let Some(caller) = caller {
+                command.args(["--as", caller]);
+            }
+        })
+    }
+
+    /// Serves the lake of this lab by a command that is changed before it starts.
+    pub fn with(lab: &Lab, change: impl FnOnce(&mut Command)) -> Self {
         let audit = lab.folder().join("audit.jsonl");
         let log = lab.folder().join("serve.log");
         let mut command = lab.command(["serve", "--port", "0", "--json"]);
         command.arg("--lake").arg(lab.lake()).arg("--audit").arg(&audit);
-        if let Some(caller) = caller {
-            command.args(["--as", caller]);
-        }
+        change(&mut command);
         Self::of(command, audit, log)
+    }
+
+    /// The process of the server.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     fn of(mut command: Command, audit: PathBuf, log: PathBuf) -> Self {

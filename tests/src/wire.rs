@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sluice_core::name::{RunId, TableRef};
 use sluice_core::run::Outcome;
@@ -81,6 +82,24 @@ pub struct HeldSource {
     pub run_id: RunId,
     /// Why.
     pub reason: String,
+}
+
+/// Something that is passed by, in the output of `sluice source list --json`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct PassedSource {
+    /// Its address.
+    pub uri: String,
+    /// The newest run that listed the folder.
+    pub run_id: RunId,
+    /// Why.
+    pub reason: String,
+}
+
+/// The entries of `sluice source list --json` that are in this state.
+pub fn left_out<T: DeserializeOwned>(page: Value, state: &str) -> Vec<T> {
+    let entries: Vec<Value> = serde_json::from_value(page).expect("a list");
+    let wanted = entries.into_iter().filter(|entry| entry["state"] == state);
+    wanted.map(|entry| serde_json::from_value(entry).expect("an entry")).collect()
 }
 
 /// A run in the output of `sluice runs list --json`.

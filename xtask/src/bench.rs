@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::bench_apis;
+use crate::bench_attackers;
 use crate::bench_data::{self, Source};
 use crate::bench_formats::{self, Format};
 use crate::deployed;
@@ -50,6 +51,9 @@ pub(crate) struct Options {
     /// Seconds for each question.
     #[arg(long, requires = "apis", default_value_t = 60)]
     seconds: u32,
+    /// Measure instead what so many of the callers do to the others, when they ask for all that they can get.
+    #[arg(long, requires = "apis", value_name = "CALLERS", value_parser = clap::value_parser!(u32).range(1..))]
+    attackers: Option<u32>,
 }
 
 /// What a command cost.
@@ -72,6 +76,9 @@ struct Measured {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if let Some(starts) = options.cold_starts {
         return deployed::cold_starts(workspace, starts);
+    }
+    if let Some(attackers) = options.attackers {
+        return bench_attackers::measure(workspace, options.callers, options.seconds, attackers);
     }
     if options.apis {
         return bench_apis::measure(workspace, options.callers, options.seconds);

@@ -31,8 +31,8 @@ pub(crate) fn measure(workspace: &Workspace, callers: u32, seconds: u32) -> Resu
     };
     workspace.build_binaries()?;
     let folder = workspace.target().join("bench/apis");
-    let lake = lake(workspace, &folder)?;
-    let server = Server::start(workspace, &lake, &folder)?;
+    let lake = lake(workspace, &folder, Path::new("pipelines/retail"))?;
+    let server = Server::start(workspace, &lake, &folder, Some(CALLER))?;
     println!("\n{callers} callers at once for {seconds} s each, on this machine's cores together with the server\n");
     println!("  {:<34} {:>10} {:>9} {:>9} {:>9}", "question", "per second", "p50 ms", "p95 ms", "p99 ms");
     let mut measured = Vec::new();
@@ -68,8 +68,8 @@ pub(crate) fn measure(workspace: &Workspace, callers: u32, seconds: u32) -> Resu
     Ok(())
 }
 
-/// The lake with 10 million rows, made once.
-fn lake(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
+/// The lake with 10 million rows, made once, with the products of this pipeline.
+pub(crate) fn lake(workspace: &Workspace, folder: &Path, pipeline: &Path) -> Result<PathBuf> {
     let (lake, done) = (folder.join("lake"), folder.join("lake.done"));
     if !done.is_file() {
         judge_tools::remove(folder)?;
@@ -96,12 +96,12 @@ fn lake(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
         File::create(done)?;
     }
     let mut deploy = workspace.command(workspace.sluice());
-    run(deploy.args(["deploy", "pipelines/retail"]).arg("--lake").arg(&lake))?;
+    run(deploy.arg("deploy").arg(pipeline).arg("--lake").arg(&lake))?;
     Ok(lake)
 }
 
 /// The questions, each as a file of requests.
-fn questions(folder: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
+pub(crate) fn questions(folder: &Path) -> Result<Vec<(&'static str, PathBuf)>> {
     let base = "/data-products/sales/retail";
     let days: Vec<String> = (0..DELIVERIES).map(|day| format!("2026-01-{:02}", 5 + day)).collect();
     let rows = days.iter().map(|day| {
@@ -132,20 +132,22 @@ fn files_read(events: &[Value]) -> Option<Value> {
 }
 
 /// A running `sluice serve`; it ends with this value.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    endpoint: String,
+    pub(crate) endpoint: String,
     audit: PathBuf,
 }
 
 impl Server {
-    fn start(workspace: &Workspace, lake: &Path, folder: &Path) -> Result<Self> {
+    /// Starts it; calls without a token are made as `caller`, when one is given.
+    pub(crate) fn start(workspace: &Workspace, lake: &Path, folder: &Path, caller: Option<&str>) -> Result<Self> {
         let audit = folder.join("audit.jsonl");
         if audit.exists() {
             fs::remove_file(&audit)?;
         }
         let mut command = workspace.command(workspace.sluice());
-        command.args(["serve", "--port", "0", "--json", "--as", CALLER]).arg("--lake").arg(lake);
+        command.args(["serve", "--port", "0", "--json"]).arg("--lake").arg(lake);
+        command.args(caller.into_iter().flat_map(|caller| ["--as", caller]));
         command.arg("--audit").arg(&audit).stdout(Stdio::piped()).stderr(File::create(folder.join("serve.log"))?);
         let mut child = command.spawn().context("cannot start sluice serve")?;
         let mut line = String::new();
@@ -155,6 +157,11 @@ impl Server {
             announced.get("endpoint").and_then(Value::as_str).context("sluice serve printed no address")?.to_owned();
         ensure!(endpoint.starts_with("http://127.0.0.1:"), "sluice serve listens at {endpoint}");
         Ok(Self { child, endpoint, audit })
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn is_alive(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
     }
 
     fn audited(&self) -> Result<Vec<Value>> {

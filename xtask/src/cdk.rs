@@ -10,7 +10,7 @@ use crate::judge_tools::{self, Tool};
 use crate::workspace::{Workspace, output_of, run};
 
 /// Environments of the repository: together they have everything that the app can make.
-const ENVIRONMENTS: [&str; 2] = ["dev", "prod"];
+const ENVIRONMENTS: [&str; 3] = ["dev", "prod", "prod-west"];
 /// Oldest Node that the app runs on.
 const OLDEST_NODE: u32 = 20;
 

@@ -4,6 +4,7 @@
 
 mod bench;
 mod bench_apis;
+mod bench_attackers;
 mod bench_data;
 mod bench_formats;
 mod cdk;
@@ -13,6 +14,7 @@ mod demo;
 mod demo_story;
 mod deployed;
 mod features;
+mod fuzz_sql;
 mod judge_tools;
 mod lanes;
 mod parity;
@@ -45,6 +47,8 @@ enum Command {
     Bench(bench::Options),
     /// Polars against Spark: generated pipelines and the retail one, their tables compared row by row.
     Parity(parity::Options),
+    /// Random statements of the SQL subset over small random tables, compared with DuckDB.
+    FuzzSql(fuzz_sql::Options),
     /// The deployed form under faults, for as long as you like: real binaries, S3 protocol, Step Functions interpreter.
     Soak(deployed::Options),
     /// Installs Spark and Delta's jars for the large engine on this machine, once.
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options),
         Command::Parity(options) => parity::run_cases(&workspace, &options),
+        Command::FuzzSql(options) => fuzz_sql::run_cases(&workspace, &options),
         Command::Soak(options) => deployed::soak(&workspace, &options),
         Command::SparkTools => spark_tools::install(&workspace),
     });

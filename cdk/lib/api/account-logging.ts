@@ -1,13 +1,13 @@
 import * as apigateway from "aws-cdk-lib/aws-apigateway";
 import * as iam from "aws-cdk-lib/aws-iam";
-import { RemovalPolicy } from "aws-cdk-lib";
 import { Construct } from "constructs";
 
+import { kept } from "../storage/kept-bucket.ts";
 import { acknowledge, skipChecks } from "../suppressions.ts";
 
 /**
- * Lets API Gateway write logs. It is a setting of the account in this region, which a new account does not have; it stays when the stack
- * is deleted, because other APIs may need it.
+ * Lets API Gateway write logs. It is a setting of the account in this region, which a new account does not have, and this replaces the role
+ * that it names; it stays when the stack is deleted, because other APIs may need it. `api.accountLogging` of the settings turns it off.
  */
 export class AccountLogging extends Construct {
   /** APIs that log depend on it. */
@@ -32,11 +32,11 @@ export class AccountLogging extends Construct {
         }),
       },
     });
-    role.applyRemovalPolicy(RemovalPolicy.RETAIN);
+    role.applyRemovalPolicy(kept);
     const evidence = "One role for all APIs of the account, which name their log groups themselves: API Gateway tests it with rights on * before it accepts it";
     acknowledge(role, { id: "AwsSolutions-IAM5[Resource::*]", reason: evidence });
     skipChecks(role, { id: "CKV_AWS_111", comment: evidence });
     this.setting = new apigateway.CfnAccount(this, "Setting", { cloudWatchRoleArn: role.roleArn });
-    this.setting.applyRemovalPolicy(RemovalPolicy.RETAIN);
+    this.setting.applyRemovalPolicy(kept);
   }
 }

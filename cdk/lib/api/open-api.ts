@@ -3,6 +3,11 @@ import { z } from "zod";
 import type { FunctionName } from "../functions/catalogue.ts";
 import { readJson, repository } from "../repository.ts";
 
+/** Routes of the documents that are not deployed: on S3, links to files are presigned by S3 itself. */
+export const NOT_HERE: readonly string[] = ["/files/{id}"];
+/** What the paths of routes for holders of bearer tokens begin with. All others are for callers of IAM. */
+export const BEARER_ROUTES = "/sharing/";
+
 /** HTTP methods that the documents use. */
 const VERBS = ["get", "post", "delete"] as const;
 

@@ -5,19 +5,17 @@ import { Construct } from "constructs";
 import type { FunctionName } from "../functions/catalogue.ts";
 import type { SluiceFunction } from "../functions/sluice-function.ts";
 import { acknowledge } from "../suppressions.ts";
-import { type Route, routesOf } from "./open-api.ts";
+import { BEARER_ROUTES, NOT_HERE, type Route, routesOf } from "./open-api.ts";
 
 /** How long API Gateway waits for a function. */
 const WAIT = Duration.seconds(29);
 
 /**
  * Seconds for which API Gateway caches the authorizer's decision on a token. data-product checks every token itself, so a revoked one
- * stops working within seconds anyway; this only limits how soon a new token is accepted after it was refused.
+ * stops working within seconds anyway; this only limits how soon a new token is accepted after it was refused. A refusal that is
+ * repeated from the cache calls no function: authorize writes no second audit event for it, and only the access log has the call.
  */
 const TOKEN_SECONDS = 60;
-
-/** Routes of the documents that are not deployed: on S3, links to files are presigned by S3 itself. */
-const NOT_HERE: readonly string[] = ["/files/{id}"];
 
 /** Properties of {@link Routes}. */
 export interface RoutesProps {
@@ -56,7 +54,7 @@ export class Routes extends Construct {
       parameters: new apigateway.RequestValidator(this, "ParameterValidator", { restApi: api, validateRequestBody: false, validateRequestParameters: true }),
     };
     for (const route of [...routesOf("submit"), ...routesOf("data-product")].filter(({ path }) => !NOT_HERE.includes(path))) {
-      this.add(route, route.path.startsWith("/sharing/") ? "token" : "iam");
+      this.add(route, route.path.startsWith(BEARER_ROUTES) ? "token" : "iam");
     }
     this.add({ function: "data-product", path: "/openapi.json", verb: "GET", required: [], body: undefined }, "document");
     this.addDocumentOfSubmit();

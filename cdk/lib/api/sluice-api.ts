@@ -11,6 +11,7 @@ import { removable } from "../functions/removable.ts";
 import type { SluiceFunction } from "../functions/sluice-function.ts";
 import { acknowledge, skipChecks } from "../suppressions.ts";
 import { AccountLogging } from "./account-logging.ts";
+import { foreignCallers } from "./foreign-callers.ts";
 import { Firewall } from "./firewall.ts";
 import { OwnDomain } from "./own-domain.ts";
 import { answerProblems } from "./problems.ts";
@@ -25,6 +26,8 @@ const ACCESS_LOG = {
   time: "$context.requestTime",
   caller: "$context.identity.userArn",
   recipient: "$context.authorizer.principalId",
+  // The id that authorize's audit event of a refused call has. Missing where API Gateway repeated an earlier decision.
+  authorizerRequestId: "$context.authorizer.requestId",
   apiKeyId: "$context.identity.apiKeyId",
   sourceIp: "$context.identity.sourceIp",
   method: "$context.httpMethod",
@@ -64,7 +67,7 @@ export class SluiceApi extends Construct {
     super(scope, id);
     const { settings } = props;
     const logDays = logRetention(settings);
-    const logging = new AccountLogging(this, "AccountLogging");
+    const logging = settings.api.accountLogging ? new AccountLogging(this, "AccountLogging") : undefined;
     this.accessLog = new logs.LogGroup(this, "AccessLog", {
       logGroupName: `/aws/apigateway/${props.prefix}`, encryptionKey: props.key, retention: logDays, removalPolicy: removable,
     });
@@ -78,6 +81,7 @@ export class SluiceApi extends Construct {
       // Parquet and Arrow are returned as bytes whatever the caller accepts: clients of Delta Sharing, curl and pandas send Accept: */*.
       binaryMediaTypes: ["*/*"],
       cloudWatchRole: false,
+      ...(settings.api.accounts.length === 0 ? {} : { policy: foreignCallers(settings.api.accounts, STAGE) }),
       deployOptions: {
         stageName: STAGE,
         tracingEnabled: true,
@@ -91,7 +95,9 @@ export class SluiceApi extends Construct {
         accessLogFormat: apigateway.AccessLogFormat.custom(JSON.stringify(ACCESS_LOG)),
       },
     });
-    this.api.deploymentStage.node.addDependency(logging.setting);
+    if (logging !== undefined) {
+      this.api.deploymentStage.node.addDependency(logging.setting);
+    }
     answerProblems(this.api);
     this.endpoint = settings.api.domain === undefined
       ? `https://${this.api.restApiId}.execute-api.${Stack.of(this).region}.amazonaws.com/${STAGE}`

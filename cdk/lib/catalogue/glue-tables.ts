@@ -7,6 +7,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 
 import type { Settings } from "../config.ts";
+import type { PublishedColumn } from "../deploy/registered-documents.ts";
 
 /** Tables of a pipeline, as pipeline.yaml names them. */
 const spec = z.looseObject({
@@ -21,12 +22,23 @@ export interface GlueTablesProps {
   readonly settings: Settings;
   /** Folders of the pipelines, absolute. */
   readonly folders: readonly string[];
+  /**
+   * Columns of the tables, by their path below the lake.
+   * @default - not known: each table gets the one column that Spark writes, too, and Athena takes the columns from the table's log
+   */
+  readonly columns?: ReadonlyMap<string, readonly PublishedColumn[]>;
 }
 
+/** The columns of a table whose columns are only in its log, as Spark writes them and Athena expects them. */
+const ONLY_IN_THE_LOG: glue.CfnTable.ColumnProperty[] = [{ name: "col", type: "array<string>" }];
+
 /**
- * The published tables in Glue's catalogue, for Athena (engine 3), which reads Delta tables by their own logs: a table here is a name and
- * a location ("Athena requires only the location property", athena/latest/ug/delta-lake-tables). Columns are in the log, so a new column of a
- * contract needs no deployment. The provider property is for Spark, which needs it to find the same tables.
+ * The published tables in Glue's catalogue, for Athena (engine 3), which reads Delta tables by their own logs.
+ *
+ * Written as Athena's guide prescribes for tables that are made by Glue's API (athena/latest/ug/delta-lake-tables-syncing-metadata): the
+ * property `spark.sql.sources.provider`, and not `table_type`; the location as a parameter of the SerDe, too; and an empty list of partition
+ * keys, without which Athena refuses a table. Columns are those of the contracts, because Lake Formation's filters and tools that show a
+ * catalogue read them here.
  *
  * A table here grants nobody a right. Whoever queries it reads the lake with a role of their own, without the masks and filters of data
  * products: those are for consumers, this is for the team. Bronze and quarantine are left out, because they hold rows that contracts
@@ -45,25 +57,43 @@ export class GlueTables extends Construct {
         locationUri: `s3://${bucket}/${prefix}`,
       },
     });
-    for (const folder of props.folders) {
-      const read = spec.parse(parse(readFileSync(join(folder, "pipeline.yaml"), "utf8")));
-      for (const [layer, tables] of [["silver", read.silver], ["gold", read.gold]] as const) {
-        for (const { table } of tables) {
-          const location = `s3://${bucket}/${prefix}${layer}/${read.domain}/${table}/`;
-          const made = new glue.CfnTable(this, `${layer}-${read.domain}-${table}`, {
-            catalogId: settings.account,
-            databaseName: database.ref,
-            tableInput: {
-              name: `${layer}_${read.domain}_${table}`,
-              tableType: "EXTERNAL_TABLE",
-              description: `${layer}/${read.domain}/${table}`,
-              parameters: { "table_type": "delta", "spark.sql.sources.provider": "delta", EXTERNAL: "TRUE" },
-              storageDescriptor: { location, serdeInfo: { parameters: { path: location, "serialization.format": "1" } } },
-            },
-          });
-          made.addResourceDependency(database);
-        }
-      }
+    for (const path of props.folders.flatMap(publishedTables)) {
+      const location = `s3://${bucket}/${prefix}${path}/`;
+      const made = new glue.CfnTable(this, path.replaceAll("/", "-"), {
+        catalogId: settings.account,
+        databaseName: database.ref,
+        tableInput: {
+          name: path.replaceAll("/", "_"),
+          tableType: "EXTERNAL_TABLE",
+          description: path,
+          parameters: { "spark.sql.sources.provider": "delta", EXTERNAL: "TRUE" },
+          partitionKeys: [],
+          storageDescriptor: {
+            location,
+            columns: columnsOf(path, props.columns),
+            serdeInfo: { parameters: { path: location, "serialization.format": "1" } },
+          },
+        },
+      });
+      made.addResourceDependency(database);
     }
   }
+}
+
+/** Paths of a pipeline's published tables below the lake, such as silver/sales/orders. */
+function publishedTables(folder: string): string[] {
+  const { domain, silver, gold } = spec.parse(parse(readFileSync(join(folder, "pipeline.yaml"), "utf8")));
+  return [...silver.map(({ table }) => `silver/${domain}/${table}`), ...gold.map(({ table }) => `gold/${domain}/${table}`)];
+}
+
+function columnsOf(path: string, columns: GlueTablesProps["columns"]): glue.CfnTable.ColumnProperty[] {
+  if (columns === undefined) {
+    return ONLY_IN_THE_LOG;
+  }
+  const known = columns.get(path);
+  if (known === undefined) {
+    throw new Error(`${path}: sluice deploy names no columns of this table: the command is not the one of this repository`);
+  }
+  // Glue names types as Hive does, which are the SQL names in lower case.
+  return known.map(({ name, type }) => ({ name, type: type.toLowerCase() }));
 }

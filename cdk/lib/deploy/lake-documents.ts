@@ -1,4 +1,4 @@
-import { Stack } from "aws-cdk-lib";
+import { DefaultStackSynthesizer, Stack } from "aws-cdk-lib";
 import * as iam from "aws-cdk-lib/aws-iam";
 import type * as kms from "aws-cdk-lib/aws-kms";
 import * as logs from "aws-cdk-lib/aws-logs";
@@ -11,7 +11,7 @@ import { logRetention } from "../functions/log-retention.ts";
 import { removable } from "../functions/removable.ts";
 import { acknowledge, acknowledgeWildcards, skipChecks } from "../suppressions.ts";
 import type { DeployedPipeline } from "./pipeline-folder.ts";
-import { registeredDocuments } from "./registered-documents.ts";
+import type { RegisteredDocuments } from "./registered-documents.ts";
 
 /** Properties of {@link LakeDocuments}. */
 export interface LakeDocumentsProps {
@@ -23,8 +23,8 @@ export interface LakeDocumentsProps {
   readonly key: kms.IKey;
   /** Begins names. */
   readonly prefix: string;
-  /** The command `sluice`, which checks pipelines and writes their documents. */
-  readonly sluice: string;
+  /** What `sluice deploy` wrote for them. */
+  readonly documents: RegisteredDocuments;
 }
 
 /**
@@ -37,8 +37,7 @@ export interface LakeDocumentsProps {
 export class LakeDocuments extends Construct {
   constructor(scope: Construct, id: string, props: LakeDocumentsProps) {
     super(scope, id);
-    const { settings, lake } = props;
-    const documents = registeredDocuments(props.sluice, props.pipelines);
+    const { settings, lake, documents } = props;
     const folders = ["products", ...props.pipelines.map(({ name }) => `pipelines/${name}`)];
     const logGroup = new logs.LogGroup(this, "Log", {
       logGroupName: `/aws/lambda/${props.prefix}-documents`, encryptionKey: props.key, retention: logRetention(settings), removalPolicy: removable,
@@ -73,8 +72,9 @@ export class LakeDocuments extends Construct {
     const { account, region } = Stack.of(this);
     const lakeArn = `arn:aws:s3:::${settings.lake.bucket}`;
     const written = folders.map((folder) => `${lakeArn}/${settings.lake.prefix}${folder}/*`);
-    // Where `cdk bootstrap` puts assets; a qualifier of your own makes another name.
-    const assets = `arn:aws:s3:::cdk-hnb659fds-assets-${account}-${region}`;
+    // Where `cdk bootstrap` puts assets, by the qualifier of the bootstrap, which organizations may choose.
+    const qualifier = Stack.of(this).synthesizer.bootstrapQualifier ?? DefaultStackSynthesizer.DEFAULT_QUALIFIER;
+    const assets = `arn:aws:s3:::cdk-${qualifier}-assets-${account}-${region}`;
     const logGroupName = `/aws/lambda/${props.prefix}-documents`;
     const role = new iam.Role(this, "Role", {
       description: "Writes documents of pipelines and products into the lake, and nothing else",

@@ -9,8 +9,16 @@ import { z } from "zod";
 import { repository } from "../repository.ts";
 import type { DeployedPipeline } from "./pipeline-folder.ts";
 
+/** A column of a published table, with the type's SQL name, such as DECIMAL(18,2). */
+export interface PublishedColumn {
+  readonly name: string;
+  readonly type: string;
+}
+
 /** The documents of all pipelines and products, as they will be in the lake. */
 export interface RegisteredDocuments {
+  /** Columns of every published table, by its path below the lake, such as silver/sales/orders. */
+  readonly tables: ReadonlyMap<string, readonly PublishedColumn[]>;
   /** Folder on this machine with the documents for `path` of the lake; empty if the lake has none. */
   folder(path: string): string;
 }
@@ -19,6 +27,11 @@ export interface RegisteredDocuments {
 export class RegistrationError extends Error {
   override readonly name = "RegistrationError";
 }
+
+/** The part of what `sluice deploy --json` prints that the catalogue needs. */
+const deployment = z.looseObject({
+  tables: z.array(z.looseObject({ table: z.string(), columns: z.array(z.looseObject({ name: z.string(), type: z.string() })) })),
+});
 
 /** The field of a product's document that says when it was deployed. */
 const product = z.looseObject({ deployed_at: z.string() });
@@ -36,15 +49,7 @@ export function registeredDocuments(sluice: string, pipelines: readonly Deployed
   process.once("exit", () => {
     rmSync(lake, { recursive: true, force: true });
   });
-  for (const pipeline of pipelines) {
-    try {
-      // Must not write to a lake that the caller's environment names.
-      const { SLUICE_LAKE: _, ...environment } = process.env;
-      execFileSync(sluice, ["deploy", pipeline.folder, "--lake", pathToFileURL(lake).href, "--json"], { env: environment, stdio: ["ignore", "pipe", "pipe"] });
-    } catch (error) {
-      throw new RegistrationError(`pipelines: ${pipeline.settings.folder}: sluice refuses it:\n${outputOf(error)}`, { cause: error });
-    }
-  }
+  const tables = new Map(pipelines.flatMap((pipeline) => register(sluice, pipeline, lake)).map(({ table, columns }) => [table, columns] as const));
   const products = join(lake, "products");
   for (const file of existsSync(products) ? readdirSync(products, { recursive: true, encoding: "utf8" }) : []) {
     if (file.endsWith(".json")) {
@@ -52,12 +57,40 @@ export function registeredDocuments(sluice: string, pipelines: readonly Deployed
     }
   }
   return {
+    tables,
     folder(path) {
       const folder = join(lake, path);
       mkdirSync(folder, { recursive: true });
       return folder;
     },
   };
+}
+
+/** Runs `sluice deploy` for one pipeline, and returns its published tables. */
+function register(sluice: string, pipeline: DeployedPipeline, lake: string): z.infer<typeof deployment>["tables"] {
+  let said: string;
+  try {
+    // Must not write to a lake that the caller's environment names.
+    const { SLUICE_LAKE: _, ...environment } = process.env;
+    said = execFileSync(sluice, ["deploy", pipeline.folder, "--lake", pathToFileURL(lake).href, "--json"],
+      { env: environment, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+  } catch (error) {
+    throw new RegistrationError(`pipelines: ${pipeline.settings.folder}: sluice refuses it:\n${outputOf(error)}`, { cause: error });
+  }
+  const read = deployment.safeParse(parseJson(said));
+  if (!read.success) {
+    throw new RegistrationError(`pipelines: ${pipeline.settings.folder}: ${sluice} does not name the columns of tables: use the command built from this repository`,
+      { cause: read.error });
+  }
+  return read.data.tables;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /**

@@ -4,6 +4,7 @@ import { Construct } from "constructs";
 
 import type { Settings } from "../config.ts";
 import { CLUSTER_LOG_FOLDER } from "../storage/lake-lifecycle.ts";
+import { DiskKey } from "./disk-key.ts";
 import { EmrNetwork } from "./network.ts";
 import { EmrRoles } from "./roles.ts";
 import { EmrSecurity } from "./security-configuration.ts";
@@ -33,14 +34,15 @@ export class EmrEnvironment extends Construct {
     if (settings.emr === undefined) {
       throw new Error(`environment ${settings.environment} has no large engine`);
     }
+    const { key: diskKey } = new DiskKey(this, "Disks", { environment: settings.environment });
     const network = new EmrNetwork(this, "Network", { cidr: settings.emr.cidr, key });
     const { primary, core, service } = network.groups;
     const groupIds = [primary, core, service].map((group) => group.securityGroupId);
     const { certificates } = settings.emr;
     const roles = new EmrRoles(this, "Roles", {
-      settings, key, subnetIds: network.subnetIds, groupIds, logFolder: CLUSTER_LOG_FOLDER, certificates,
+      settings, key, diskKey, subnetIds: network.subnetIds, groupIds, logFolder: CLUSTER_LOG_FOLDER, certificates,
     });
-    const security = new EmrSecurity(this, "Security", { key, certificates });
+    const security = new EmrSecurity(this, "Security", { key, diskKey, certificates });
     this.environment = {
       SLUICE_EMR_RELEASE: settings.emr.release,
       SLUICE_EMR_LOG_URI: `s3://${lake.bucketName}/${settings.lake.prefix}${CLUSTER_LOG_FOLDER}`,

@@ -6,6 +6,7 @@ import * as logs from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 
 import { skipChecks } from "../suppressions.ts";
+import { ClosedDefaultGroup } from "./default-security-group.ts";
 import { clusterGroups, type ClusterGroups } from "./security-groups.ts";
 
 /** Availability zones: EMR chooses the one with the best Spot capacity. */
@@ -71,6 +72,7 @@ export class EmrNetwork extends Construct {
       }));
     }
     this.flowLog(made, props.key);
+    new ClosedDefaultGroup(this, "DefaultGroup", { vpc: made, key: props.key });
   }
 
   /**

@@ -15,8 +15,10 @@ export interface EmrRolesProps {
   readonly subnetIds: readonly string[];
   /** Security groups of clusters. */
   readonly groupIds: readonly string[];
-  /** Key of the lake and of clusters' disks. */
+  /** Key of the lake. */
   readonly key: kms.IKey;
+  /** Key of clusters' disks. */
+  readonly diskKey: kms.IKey;
   /** Folder for logs below the lake, such as emr-logs/. */
   readonly logFolder: string;
   /** Address of the zip with certificates, `s3://bucket/key`. */
@@ -63,7 +65,7 @@ export class EmrRoles extends Construct {
 
     const service: ServicePolicyProps = {
       account, region, lake: namesOf(props.settings).lake, subnetIds: props.subnetIds, groupIds: props.groupIds,
-      instanceRoleArn: this.instance.roleArn, keyArn: props.key.keyArn,
+      instanceRoleArn: this.instance.roleArn, keyArn: props.diskKey.keyArn,
     };
     this.service = new iam.Role(this, "Service", {
       roleName: name("service"),
@@ -98,11 +100,15 @@ function instancePolicy(props: EmrRolesProps, stepRoleArn: string): iam.PolicyDo
         sid: "ReadCertificates", actions: ["s3:GetObject"], resources: [`arn:aws:s3:::${props.certificates.replace("s3://", "")}`],
       }),
       new iam.PolicyStatement({ sid: "WriteLogs", actions: ["s3:PutObject"], resources: [below(props, `${props.logFolder}*`)] }),
-      // Not limited to S3: instances encrypt their own disks with it (emr/latest/ReleaseGuide/emr-encryption-create-keys).
+      // Instances encrypt their own disks, and logs and certificates are objects of the lake (emr/latest/ReleaseGuide/emr-encryption-create-keys).
       new iam.PolicyStatement({
-        sid: "EncryptLogsAndDisks",
+        sid: "EncryptDisks",
         actions: ["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:DescribeKey"],
-        resources: [props.key.keyArn],
+        resources: [props.diskKey.keyArn],
+      }),
+      new iam.PolicyStatement({
+        sid: "UseLakeKeyThroughS3", actions: ["kms:Decrypt", "kms:GenerateDataKey"], resources: [props.key.keyArn],
+        conditions: { StringEquals: { "kms:ViaService": `s3.${props.settings.region}.amazonaws.com` } },
       }),
       new iam.PolicyStatement({ sid: "BecomeTheScript", actions: ["sts:AssumeRole", "sts:TagSession"], resources: [stepRoleArn] }),
     ],

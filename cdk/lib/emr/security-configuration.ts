@@ -4,14 +4,16 @@ import { Construct } from "constructs";
 
 /** Properties of {@link EmrSecurity}. */
 export interface EmrSecurityProps {
-  /** Encrypts objects and disks. */
+  /** Encrypts objects. */
   readonly key: kms.IKey;
+  /** Encrypts disks. */
+  readonly diskKey: kms.IKey;
   /** Address of a zip with PEM files, `s3://bucket/key`, with which instances of a cluster encrypt the traffic between them. */
   readonly certificates: string;
 }
 
 /**
- * How clusters are secured: S3 objects and disks are encrypted with the lake's key, traffic between instances uses TLS, instance metadata
+ * How clusters are secured: S3 objects are encrypted with the lake's key and disks with one of their own, traffic between instances uses TLS, instance metadata
  * requires IMDSv2, and scripts run under a role of their own.
  *
  * The operator provides the certificates. EMR takes PEM files from S3 or a Java class, and an app could only create the files with a private
@@ -32,7 +34,7 @@ export class EmrSecurity extends Construct {
           AtRestEncryptionConfiguration: {
             S3EncryptionConfiguration: { EncryptionMode: "SSE-KMS", AwsKmsKey: props.key.keyArn },
             LocalDiskEncryptionConfiguration: {
-              EncryptionKeyProviderType: "AwsKms", AwsKmsKey: props.key.keyArn, EnableEbsEncryption: true,
+              EncryptionKeyProviderType: "AwsKms", AwsKmsKey: props.diskKey.keyArn, EnableEbsEncryption: true,
             },
           },
           InTransitEncryptionConfiguration: {

@@ -12,7 +12,7 @@ export interface ServicePolicyProps {
   readonly groupIds: readonly string[];
   /** ARN of the role of instances. */
   readonly instanceRoleArn: string;
-  /** ARN of the key of disks. */
+  /** ARN of the key of clusters' disks. */
   readonly keyArn: string;
 }
 
@@ -30,8 +30,13 @@ export function serviceWildcards({ account, region }: ServicePolicyProps): Reado
 }
 
 /**
- * The rights of EMR's service: those of AmazonEMRServicePolicy_v2, limited to the tag of this lake and to our network, without what our
- * clusters do not use (security groups of its own, placement groups, key pairs, reservations, automatic scaling by rules).
+ * The rights of EMR's service: those of version 3 of AmazonEMRServicePolicy_v2, limited to the tag of this lake and to our network, without
+ * what our clusters do not use (security groups of its own, placement groups, key pairs, reservations, automatic scaling by rules).
+ *
+ * Version 4 (March 2025) added two things that are left out on purpose. `ec2:CreateVpcEndpoint` and `ModifyVpcEndpoint` would let EMR put
+ * endpoints into our network that no template knows, that cost money by the hour, and that keep the network from being deleted. The actions
+ * on `PersistentAppUI` would let it keep a web page with the history of each application, whose plans name tables and columns, outside of the
+ * lake; logs of clusters have the same. Without them CloudTrail shows a refused call for each cluster (not tried in an account).
  */
 export function servicePolicy(props: ServicePolicyProps): iam.PolicyDocument {
   const { account, region, lake } = props;

@@ -6,7 +6,7 @@ export type VariableName =
   | "SLUICE_KMS_KEY"
   | "SLUICE_TOPIC_ARN"
   | "SLUICE_EVENT_BUS"
-  | "SLUICE_SECRET"
+  | "SLUICE_SECRET_ARN"
   | "SLUICE_ENDPOINT"
   | "SLUICE_STATE_MACHINE_ARN"
   | "SLUICE_EMR_*"
@@ -105,7 +105,7 @@ export function functionCatalogue(settings: Settings): Readonly<Record<FunctionN
       description: "Notifies people and machines how a run ended",
       memoryMb: 256, timeoutSeconds: 60,
       why: "two calls, to SNS and EventBridge, each at most 25 s including retries",
-      entry: "state-machine", variables: [...LAKE, "SLUICE_TOPIC_ARN", "SLUICE_EVENT_BUS"], key: "read-and-write",
+      entry: "asynchronous", variables: [...LAKE, "SLUICE_TOPIC_ARN", "SLUICE_EVENT_BUS"], key: "read-and-write",
     },
     submit: {
       description: "The API of runs",
@@ -117,7 +117,7 @@ export function functionCatalogue(settings: Settings): Readonly<Record<FunctionN
       description: "The API of data products: rows, SQL, Delta Sharing",
       memoryMb: 3008, timeoutSeconds: 29,
       why: "a statement reads up to 2 GiB of files in 25 s, which needs CPU; API Gateway waits 29 s",
-      entry: "api", variables: [...LAKE, "SLUICE_SECRET", "SLUICE_ENDPOINT", "AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH"], key: "read-and-write",
+      entry: "api", variables: [...LAKE, "SLUICE_SECRET_ARN", "SLUICE_ENDPOINT", "AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH"], key: "read-and-write",
     },
     authorize: {
       description: "Refuses callers of Delta Sharing without a valid token",

@@ -5,6 +5,7 @@ import * as iam from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
 
 import type { Settings } from "../config.ts";
+import { LIVE } from "../names.ts";
 import { acknowledge } from "../suppressions.ts";
 import type { SluiceFunction } from "./sluice-function.ts";
 
@@ -29,8 +30,8 @@ const CONFIGURATIONS: Readonly<Record<Settings["functions"]["rollout"], codedepl
 };
 
 /**
- * Moves callers to a new version gradually, and back when it fails. For functions that serve API callers; those of the state machine
- * change at once, because a run must not mix versions at random, and a failed run can be redriven.
+ * Moves callers to a new version gradually, and back when it fails. For functions that serve API callers: a run of the state machine keeps
+ * the versions that it began with, and new runs all begin with the new ones.
  */
 export class GradualRollout extends Construct {
   /** Raised when the function fails: a crash or a timeout. Problems returned to callers are not failures. */
@@ -78,7 +79,7 @@ export function rolloutRole(scope: Construct, id: string, functionNames: readonl
           new iam.PolicyStatement({
             sid: "MoveAliases",
             actions: ["lambda:GetAlias", "lambda:UpdateAlias", "lambda:GetProvisionedConcurrencyConfig"],
-            resources: arns.flatMap((arn) => [arn, `${arn}:live`]),
+            resources: arns.flatMap((arn) => [arn, `${arn}:${LIVE}`]),
           }),
           // CloudWatch does not check resources for this action.
           new iam.PolicyStatement({ sid: "LookAtAlarms", actions: ["cloudwatch:DescribeAlarms"], resources: ["*"] }),

@@ -1,8 +1,8 @@
-import { RemovalPolicy, SecretValue } from "aws-cdk-lib";
 import type * as kms from "aws-cdk-lib/aws-kms";
 import * as secretsmanager from "aws-cdk-lib/aws-secretsmanager";
 import { Construct } from "constructs";
 
+import { kept } from "../storage/kept-bucket.ts";
 import { acknowledge, skipChecks } from "../suppressions.ts";
 
 /** Properties of {@link MaskingSecret}. */
@@ -11,20 +11,25 @@ export interface MaskingSecretProps {
   readonly environment: string;
   /** Encrypts it. */
   readonly key: kms.IKey;
+  /**
+   * Where a copy is kept, for the environment that takes over there: masked values must stay the same.
+   * @default - nowhere
+   */
+  readonly copy?: { readonly region: string; readonly keyAlias: string };
 }
 
 /**
- * The secret that masks, cursors and addresses are keyed with (`SLUICE_SECRET` of data-product).
+ * The secret that masks, cursors and addresses are keyed with.
  *
- * CloudFormation generates it and puts it into the function's environment with a dynamic reference: it is in no template, parameter, log or
- * state file. It can be read by whoever may read the secret (`secretsmanager:GetSecretValue` on it) or the function's configuration
- * (`lambda:GetFunctionConfiguration`), in both cases only together with `kms:Decrypt` on the lake's key. No function's role may read the secret.
+ * CloudFormation generates it, and data-product, which has its ARN (`SLUICE_SECRET_ARN`), fetches it when an environment of the function
+ * starts: it is in no template, parameter, log or variable. Only whoever may read the secret (`secretsmanager:GetSecretValue` on it, and
+ * `kms:Decrypt` on the lake's key through Secrets Manager) sees it; CloudTrail records each time.
  *
  * It is kept when the stack is deleted: consumers have stored masked values and join by them, and a new secret would change all of them.
  */
 export class MaskingSecret extends Construct {
-  /** The secret as a dynamic reference. */
-  readonly value: SecretValue;
+  /** Its ARN. */
+  readonly arn: string;
 
   constructor(scope: Construct, id: string, props: MaskingSecretProps) {
     super(scope, id);
@@ -33,9 +38,10 @@ export class MaskingSecret extends Construct {
       description: `Keys masks, cursors and addresses of Sluice in ${props.environment}; never change it without need`,
       kmsKeyId: props.key.keyArn,
       generateSecretString: { passwordLength: 64, excludePunctuation: true },
+      ...(props.copy && { replicaRegions: [{ region: props.copy.region, kmsKeyId: props.copy.keyAlias }] }),
     });
-    secret.applyRemovalPolicy(RemovalPolicy.RETAIN);
-    this.value = SecretValue.secretsManager(secret.ref);
+    secret.applyRemovalPolicy(kept);
+    this.arn = secret.ref;
     const reason = "Rotating changes every masked value that consumers have stored and joined by; it is changed only after a leak, by hand";
     acknowledge(secret, { id: "AwsSolutions-SMG4", reason });
     skipChecks(secret, { id: "CKV2_AWS_57", comment: reason });

@@ -40,6 +40,21 @@ export function useLakeKey(keyArn: string, region: string, use: "read" | "read-a
   });
 }
 
+/** data-product reads the secret that masks are keyed with, once for each of its environments. */
+export function readMaskingSecret(secretArn: string): iam.PolicyStatement {
+  return new iam.PolicyStatement({ sid: "ReadMaskingSecret", actions: ["secretsmanager:GetSecretValue"], resources: [secretArn] });
+}
+
+/** The secret is encrypted with the lake's key: its reader needs the key, but only through Secrets Manager. */
+export function useSecretKey(keyArn: string, region: string): iam.PolicyStatement {
+  return new iam.PolicyStatement({
+    sid: "UseSecretKeyThroughSecretsManager",
+    actions: ["kms:Decrypt"],
+    resources: [keyArn],
+    conditions: { StringEquals: { "kms:ViaService": `secretsmanager.${region}.amazonaws.com` } },
+  });
+}
+
 /** notify sends messages to people. */
 export function tellPeople(topicArn: string): iam.PolicyStatement {
   return new iam.PolicyStatement({ sid: "TellPeople", actions: ["sns:Publish"], resources: [topicArn] });

@@ -7,6 +7,8 @@ import * as logs from "aws-cdk-lib/aws-logs";
 import type * as sqs from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 
+import { LIVE } from "../names.ts";
+import { kept } from "../storage/kept-bucket.ts";
 import { acknowledgeWildcards, skipChecks } from "../suppressions.ts";
 import { removable } from "./removable.ts";
 import { builtCode } from "./artifacts.ts";
@@ -47,12 +49,16 @@ export interface SluiceFunctionProps {
 }
 
 /**
- * One function: arm64, its own role with exactly its policy document, its own log, traced, its variables encrypted, and called only through
- * the alias `live`, which names a version.
+ * One function: arm64, its own role with exactly its policy document, its own log, traced, its variables encrypted. Nothing calls its newest
+ * code by chance: the state machine names a version, API Gateway and events the alias `live`.
  */
 export class SluiceFunction extends Construct {
-  /** The function itself; callers only use {@link alias}. */
+  /** Its name in the account. */
+  readonly functionName: string;
+  /** The function itself; callers only use {@link version} and {@link alias}. */
   readonly function: lambda.Function;
+  /** The version that this deployment publishes. Older ones stay, because runs that have begun go on with theirs, and aliases may go back. */
+  readonly version: lambda.IVersion;
   /** The alias of the version in use. */
   readonly alias: lambda.Alias;
   /** Its log. */
@@ -63,6 +69,7 @@ export class SluiceFunction extends Construct {
   constructor(scope: Construct, id: string, props: SluiceFunctionProps) {
     super(scope, id);
     const { name, spec } = props;
+    this.functionName = props.functionName;
     if (spec.entry === "asynchronous" && props.failures === undefined) {
       throw new Error(`${name}: is called asynchronously and has no queue for events that it could not handle`);
     }
@@ -103,13 +110,16 @@ export class SluiceFunction extends Construct {
       logGroup: this.logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
       applicationLogLevelV2: lambda.ApplicationLogLevel.INFO,
-      systemLogLevelV2: lambda.SystemLogLevel.WARN,
+      // INFO has platform.report: memory used, milliseconds billed and of initialization, without which nobody can size a function.
+      systemLogLevelV2: lambda.SystemLogLevel.INFO,
+      currentVersionOptions: { removalPolicy: kept },
       tracing: lambda.Tracing.ACTIVE,
       ...(props.reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: props.reservedConcurrency }),
     });
+    this.version = this.function.currentVersion;
     this.alias = new lambda.Alias(this, "Live", {
-      aliasName: "live",
-      version: this.function.currentVersion,
+      aliasName: LIVE,
+      version: this.version,
       // Two retries within an hour: a person examines what fails for longer, in the queue.
       ...(props.failures === undefined ? {} : {
         onFailure: new SqsDestination(props.failures), retryAttempts: 2, maxEventAge: Duration.hours(1),

@@ -1,16 +1,21 @@
+import { Annotations } from "aws-cdk-lib";
 import type * as iam from "aws-cdk-lib/aws-iam";
 import type * as sqs from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 
 import type { Settings } from "../config.ts";
 import { functionNameOf, namesOf } from "../names.ts";
+import { replicaKeyAlias } from "../replica-stack.ts";
 import type { StatefulResources } from "../stateful-resources.ts";
 import { FUNCTION_NAMES, functionCatalogue, type FunctionName, type FunctionSpec, type VariableName } from "./catalogue.ts";
 import { logRetention } from "./log-retention.ts";
 import { MaskingSecret } from "./masking-secret.ts";
 import { filledStatements, type FilledStatement, type PolicyPlaceholders } from "./policy-document.ts";
-import { keepFailures, tellMachines, tellPeople, useLakeKey, useTopicKey } from "./service-statements.ts";
+import { keepFailures, readMaskingSecret, tellMachines, tellPeople, useLakeKey, useSecretKey, useTopicKey } from "./service-statements.ts";
 import { SluiceFunction } from "./sluice-function.ts";
+
+/** Concurrent executions of an account that Lambda lets nobody reserve. */
+const UNRESERVED = 100;
 
 /** What functions need to know about the large engine. */
 export interface ClusterSettings {
@@ -28,7 +33,7 @@ export interface SluiceFunctionsProps {
   readonly stateful: StatefulResources;
   /** Address of the API for callers, without a final slash. */
   readonly endpoint: string;
-  /** Queue for events that terminate could not handle. */
+  /** Queue for events that terminate and notify could not handle. */
   readonly failures: sqs.IQueue;
   /**
    * The large engine.
@@ -46,7 +51,10 @@ export class SluiceFunctions extends Construct {
     super(scope, id);
     const { settings, stateful } = props;
     const catalogue = functionCatalogue(settings);
-    const secret = new MaskingSecret(this, "MaskingSecret", { environment: settings.environment, key: stateful.key });
+    const secret = new MaskingSecret(this, "MaskingSecret", {
+      environment: settings.environment, key: stateful.key,
+      ...(settings.replica && { copy: { region: settings.replica.region, keyAlias: replicaKeyAlias(settings) } }),
+    });
     const values = variables(props, secret);
     const make = (name: FunctionName): SluiceFunction => new SluiceFunction(this, name, {
       name,
@@ -54,7 +62,7 @@ export class SluiceFunctions extends Construct {
       functionName: functionNameOf(settings, name),
       artifacts: settings.functions.artifacts,
       rights: rightsOf(name, props),
-      serviceRights: serviceRightsOf(name, catalogue[name], props),
+      serviceRights: serviceRightsOf(name, catalogue[name], props, secret),
       environment: environmentOf(catalogue[name], values),
       key: stateful.key,
       logDays: logRetention(settings),
@@ -62,6 +70,16 @@ export class SluiceFunctions extends Construct {
       ...(catalogue[name].entry === "asynchronous" ? { failures: props.failures } : {}),
     });
     this.all = Object.fromEntries(FUNCTION_NAMES.map((name) => [name, make(name)])) as Record<FunctionName, SluiceFunction>;
+    this.warnOfQuota(settings);
+  }
+
+  /** Lambda refuses to reserve what would leave fewer than 100 executions, and the quota of a new account may be 10. */
+  private warnOfQuota({ functions: { processConcurrency } }: Settings): void {
+    if (processConcurrency !== undefined) {
+      Annotations.of(this).addWarningV2("sluice:reserved-concurrency",
+        `functions.processConcurrency: ${processConcurrency} needs a quota of ${processConcurrency + UNRESERVED} concurrent executions: compare it with ` +
+        "`aws lambda get-account-settings` before the first deployment (docs/first-deployment.md), or leave the setting out");
+    }
   }
 }
 
@@ -91,11 +109,14 @@ function rightsOf(name: FunctionName, props: SluiceFunctionsProps): FilledStatem
   return filledStatements(name, placeholders, (_, text) => noClusters && (text.includes("elasticmapreduce:") || text.includes("${Emr")));
 }
 
-function serviceRightsOf(name: FunctionName, spec: FunctionSpec, props: SluiceFunctionsProps): iam.PolicyStatement[] {
+function serviceRightsOf(name: FunctionName, spec: FunctionSpec, props: SluiceFunctionsProps, secret: MaskingSecret): iam.PolicyStatement[] {
   const { settings, stateful } = props;
   const rights = [useLakeKey(stateful.key.keyArn, settings.region, spec.key)];
   if (name === "notify") {
     rights.push(tellPeople(stateful.runs.topicArn), useTopicKey(stateful.key.keyArn, settings.region), tellMachines(namesOf(settings).eventBusArn));
+  }
+  if (spec.variables.includes("SLUICE_SECRET_ARN")) {
+    rights.push(readMaskingSecret(secret.arn), useSecretKey(stateful.key.keyArn, settings.region));
   }
   if (spec.entry === "asynchronous") {
     rights.push(keepFailures(props.failures.queueArn));
@@ -113,10 +134,9 @@ function variables(props: SluiceFunctionsProps, secret: MaskingSecret): Readonly
     ...one("SLUICE_KMS_KEY", stateful.key.keyArn),
     ...one("SLUICE_TOPIC_ARN", stateful.runs.topicArn),
     ...one("SLUICE_EVENT_BUS", names.eventBus),
-    // A dynamic reference: the template holds where the secret is, not what it is.
-    ...one("SLUICE_SECRET", secret.value.unsafeUnwrap()),
+    ...one("SLUICE_SECRET_ARN", secret.arn),
     ...one("SLUICE_ENDPOINT", props.endpoint),
-    ...one("SLUICE_STATE_MACHINE_ARN", names.stateMachineArn),
+    ...one("SLUICE_STATE_MACHINE_ARN", names.startArn),
     // The stage of API Gateway is not part of the functions' routes. Any value turns this on.
     ...one("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "true"),
     "SLUICE_EMR_*": clusters?.environment ?? {},

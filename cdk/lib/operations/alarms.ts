@@ -126,7 +126,9 @@ export class Alarms extends Construct {
     for (const { name, freshnessHours } of props.pipelines) {
       if (freshnessHours !== undefined) {
         this.make(props, {
-          id: `Stale-${name}`, what: `Nothing was published by ${name} for ${String(freshnessHours)} hours`, runbook: "stale",
+          // CloudWatch cannot tell a pipeline that stopped from one that has not begun: before the first publication the alarm is raised, too.
+          id: `Stale-${name}`, what: `Nothing was published by ${name} for ${String(freshnessHours)} hours, or nothing has been published yet`,
+          runbook: "stale",
           metric: metrics.run("RunsPublished", props.settings, name, Duration.hours(1)),
           comparison: cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD, isBadWithoutData: true, periods: freshnessHours, topic: props.critical,
         });

@@ -9,6 +9,8 @@ import { namesOf } from "../names.ts";
 export interface BudgetProps {
   /** Settings of the environment. */
   readonly settings: Settings;
+  /** US dollars a month. */
+  readonly monthlyUsd: number;
   /** Notified when the month's forecast exceeds the budget. */
   readonly critical: sns.ITopic;
   /** Notified when 80 % are spent. */
@@ -17,13 +19,14 @@ export interface BudgetProps {
 
 /**
  * What the environment may cost in a month: notifies at 80 %, and when the forecast exceeds it. Counts what carries the tag
- * `sluice:environment`, and the clusters, which start-emr tags with `sluice:lake`. Both tags must be activated once as cost-allocation
- * tags of the account; until then the budget counts nothing.
+ * `sluice:environment`, and the clusters, which start-emr tags with `sluice:lake`. Both tags must be activated once as cost-allocation tags,
+ * which only the management account of an organization, or an account outside of any, can do; until then the budget counts nothing. With
+ * `operations.budgetCounts: account` it counts the whole account instead.
  */
 export class Budget extends Construct {
   constructor(scope: Construct, id: string, props: BudgetProps) {
     super(scope, id);
-    const { environment, operations } = props.settings;
+    const { account, environment, operations } = props.settings;
     const notify = (notificationType: string, threshold: number, topic: sns.ITopic): budgets.CfnBudget.NotificationWithSubscribersProperty => ({
       notification: { notificationType, threshold, thresholdType: "PERCENTAGE", comparisonOperator: "GREATER_THAN" },
       subscribers: [{ subscriptionType: "SNS", address: topic.topicArn }],
@@ -34,9 +37,11 @@ export class Budget extends Construct {
         budgetName: `sluice-${environment}`,
         budgetType: "COST",
         timeUnit: "MONTHLY",
-        budgetLimit: { amount: operations.monthlyBudgetUsd, unit: "USD" },
+        budgetLimit: { amount: props.monthlyUsd, unit: "USD" },
         metrics: ["UnblendedCost"],
-        filterExpression: { or: [tagged("sluice:environment", environment), tagged("sluice:lake", namesOf(props.settings).lake)] },
+        filterExpression: operations.budgetCounts === "account"
+          ? { dimensions: { key: "LINKED_ACCOUNT", values: [account], matchOptions: ["EQUALS"] } }
+          : { or: [tagged("sluice:environment", environment), tagged("sluice:lake", namesOf(props.settings).lake)] },
       },
       notificationsWithSubscribers: [notify("ACTUAL", 80, props.warning), notify("FORECASTED", 100, props.critical)],
     });

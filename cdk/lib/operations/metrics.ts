@@ -23,32 +23,27 @@ export function run(name: (typeof RUN_METRICS)[number], settings: Settings, pipe
   return sum(NAMESPACE, name, { Lake: namesOf(settings).lake, Pipeline: pipeline }, period, `${pipeline} ${name}`);
 }
 
-/** Executions of the state machine. */
+/** Executions of the state machine, by whatever version or alias they were started. */
 export function execution(name: string, stateMachineArn: string): cloudwatch.Metric {
   return sum("AWS/States", name, { StateMachineArn: stateMachineArn }, FIVE_MINUTES, name);
 }
 
-/** A function, by its alias: no other version is called. */
-function live(functionName: string): { FunctionName: string; Resource: string } {
-  return { FunctionName: functionName, Resource: `${functionName}:live` };
-}
-
-/** Errors and throttles that callers of a function met. */
+/** Errors and throttles that callers of a function met, of all its versions: runs go on with the one that they began with. */
 export function lambda(name: string, functionName: string, period: Duration = FIVE_MINUTES): cloudwatch.Metric {
-  return sum("AWS/Lambda", name, live(functionName), period, functionName);
+  return sum("AWS/Lambda", name, { FunctionName: functionName }, period, functionName);
 }
 
 /** The 95th percentile of a function's duration, in milliseconds. */
 export function duration(functionName: string): cloudwatch.Metric {
   return new cloudwatch.Metric({
-    namespace: "AWS/Lambda", metricName: "Duration", dimensionsMap: live(functionName),
+    namespace: "AWS/Lambda", metricName: "Duration", dimensionsMap: { FunctionName: functionName },
     period: FIVE_MINUTES, statistic: cloudwatch.Stats.percentile(95), label: functionName,
   });
 }
 
 /** Calls of run-etl an hour: it is called at least every two minutes while a cluster works. */
 export function clusterCalls(functionName: string): cloudwatch.Metric {
-  return sum("AWS/Lambda", "Invocations", live(functionName), Duration.hours(1), "polls clusters");
+  return sum("AWS/Lambda", "Invocations", { FunctionName: functionName }, Duration.hours(1), "polls clusters");
 }
 
 /** How far the replica is behind: seconds for ReplicationLatency, objects for OperationsFailedReplication. */

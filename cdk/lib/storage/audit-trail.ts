@@ -1,4 +1,4 @@
-import { RemovalPolicy, Stack } from "aws-cdk-lib";
+import { Stack } from "aws-cdk-lib";
 import * as cloudtrail from "aws-cdk-lib/aws-cloudtrail";
 import * as iam from "aws-cdk-lib/aws-iam";
 import type * as kms from "aws-cdk-lib/aws-kms";
@@ -7,6 +7,12 @@ import type * as s3 from "aws-cdk-lib/aws-s3";
 import { Construct } from "constructs";
 
 import { skipChecks } from "../suppressions.ts";
+import { kept } from "./kept-bucket.ts";
+
+/** Name of an environment's trail, as the policy of its key names it. */
+export function trailName(environment: string): string {
+  return `sluice-${environment}`;
+}
 
 /** Properties of {@link AuditTrail}. */
 export interface AuditTrailProps {
@@ -16,8 +22,8 @@ export interface AuditTrailProps {
   readonly lake: s3.IBucket;
   /** Where records go. */
   readonly records: s3.IBucket;
-  /** Encrypts them; part of the same stack, because CloudTrail needs a statement in its policy. */
-  readonly key: kms.Key;
+  /** Encrypts them; its policy names the trail. */
+  readonly key: kms.IKey;
 }
 
 /**
@@ -30,7 +36,7 @@ export class AuditTrail extends Construct {
   constructor(scope: Construct, id: string, props: AuditTrailProps) {
     super(scope, id);
     const { account, region, partition } = Stack.of(this);
-    const name = `sluice-${props.environment}`;
+    const name = trailName(props.environment);
     const arn = `arn:${partition}:cloudtrail:${region}:${account}:trail/${name}`;
     const conditions = { StringEquals: { "aws:SourceArn": arn } };
     const cloudTrail = new iam.ServicePrincipal("cloudtrail.amazonaws.com");
@@ -47,14 +53,11 @@ export class AuditTrail extends Construct {
       }),
     ];
     const added = access.map((statement) => props.records.addToResourcePolicy(statement).policyDependable);
-    for (const statement of keyStatements(cloudTrail, arn)) {
-      props.key.addToResourcePolicy(statement);
-    }
     const group = new logs.LogGroup(this, "Log", {
       logGroupName: `/sluice/${props.environment}/trail`,
       encryptionKey: props.key,
       retention: logs.RetentionDays.ONE_YEAR,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: kept,
     });
     const role = new iam.Role(this, "Role", {
       assumedBy: new iam.ServicePrincipal("cloudtrail.amazonaws.com", { conditions }),
@@ -97,21 +100,4 @@ export class AuditTrail extends Construct {
       { id: "CKV_AWS_67", comment: "It records the lake's objects, which are in one region; the account's own trail records the rest." },
       { id: "CKV_AWS_252", comment: "No process handles single deliveries of records; alarms watch the functions." });
   }
-}
-
-/** CloudTrail may encrypt records of this trail only. */
-function keyStatements(cloudTrail: iam.IPrincipal, trailArn: string): iam.PolicyStatement[] {
-  const ofTheTrail = { "aws:SourceArn": trailArn };
-  return [
-    new iam.PolicyStatement({
-      sid: "CloudTrailEncrypts",
-      principals: [cloudTrail],
-      actions: ["kms:GenerateDataKey*"],
-      resources: ["*"],
-      conditions: { StringEquals: { ...ofTheTrail, "kms:EncryptionContext:aws:cloudtrail:arn": trailArn } },
-    }),
-    new iam.PolicyStatement({
-      sid: "CloudTrailLooksAtTheKey", principals: [cloudTrail], actions: ["kms:DescribeKey"], resources: ["*"], conditions: { StringEquals: ofTheTrail },
-    }),
-  ];
 }

@@ -6,6 +6,9 @@ import type { Settings } from "../config.ts";
 /** Folder of clusters' logs, below the lake's prefix. */
 export const CLUSTER_LOG_FOLDER = "emr-logs/";
 
+/** Folder of the answers that Athena writes, below the lake's prefix. */
+export const ATHENA_FOLDER = "athena/";
+
 /** Days for which they are kept: the important facts of a run are in its documents. */
 const CLUSTER_LOG_DAYS = 90;
 /** Days in a year, leap years included. */
@@ -13,7 +16,12 @@ const DAYS_PER_YEAR = 366;
 /** Days after which answers that were too large for a response expire: their addresses are valid for 15 minutes. */
 const ANSWER_DAYS = 1;
 /** Days after which copies for some callers expire: they are created again when needed. */
-const COPY_DAYS = 7;
+const COPY_DAYS = 1;
+/** Days after which answers of Athena expire. */
+const ATHENA_DAYS = 7;
+/** Years for which raw deliveries are kept, and days for which documents of runs are, unless the settings say otherwise. */
+const BRONZE_YEARS = 7;
+const RUN_DAYS = 400;
 /** Days after which overwritten and deleted objects move to cheaper classes. S3 does not move objects below 128 KB. */
 const NONCURRENT_IA_DAYS = 30;
 const NONCURRENT_GLACIER_DAYS = 90;
@@ -33,7 +41,7 @@ const NONCURRENT_DOCUMENT_DAYS = 30;
  * Intelligent-Tiering without archive tiers could be read, but costs $0.0025 per 1,000 objects a month for watching them and saves only
  * where a table's files lie unread for a month, while every merge reads them.
  */
-export function lakeLifecycle({ prefix, bronzeYears, runDays }: Settings["lake"]): s3.LifecycleRule[] {
+export function lakeLifecycle({ prefix, bronzeYears = BRONZE_YEARS, runDays = RUN_DAYS }: Settings["lake"]): s3.LifecycleRule[] {
   const expiring = (id: string, folder: string, days: number, noncurrentDays: number): s3.LifecycleRule => ({
     id,
     prefix: `${prefix}${folder}`,
@@ -47,6 +55,7 @@ export function lakeLifecycle({ prefix, bronzeYears, runDays }: Settings["lake"]
     // These hold data of callers, so their deleted versions are removed immediately, too.
     expiring("answers-expire", "answers/", ANSWER_DAYS, 1),
     expiring("copies-expire", "copies/", COPY_DAYS, 1),
+    expiring("athena-answers-expire", ATHENA_FOLDER, ATHENA_DAYS, 1),
     // The raw data behind bronze, as it was delivered.
     expiring("deliveries-expire", "landing/", bronzeYears * DAYS_PER_YEAR, NONCURRENT_DAYS),
     { id: "uploads-that-were-given-up", abortIncompleteMultipartUploadAfter: Duration.days(7) },

@@ -11,6 +11,11 @@ export const COPIED_WITHIN_MINUTES = 15;
 /** Name of the rule, a dimension of S3's metrics. */
 export const REPLICATION_RULE = "whole-lake";
 
+/** Name of the role of an environment's replication: fixed, because the runbook takes its rights away when the lake's region is lost. */
+export function replicationRoleName(environment: string): string {
+  return `sluice-${environment}-replication`;
+}
+
 /** Properties of {@link Replication}. */
 export interface ReplicationProps {
   /** Name of the lake's bucket. */
@@ -21,6 +26,8 @@ export interface ReplicationProps {
   readonly targetRegion: string;
   /** Alias of the key there, such as alias/sluice-prod-replica. */
   readonly targetKeyAlias: string;
+  /** Name of the role with which S3 copies. */
+  readonly roleName: string;
   /** Key of the lake. */
   readonly key: kms.IKey;
 }
@@ -42,6 +49,7 @@ export class Replication extends Construct {
     // The alias of a key is known before the key exists, its id is not; so the policy names the key by its alias.
     const targetKeys = `arn:${partition}:kms:${props.targetRegion}:${account}:key/*`;
     const role = new iam.Role(this, "Role", {
+      roleName: props.roleName,
       assumedBy: new iam.ServicePrincipal("s3.amazonaws.com", { conditions: { StringEquals: { "aws:SourceAccount": account } } }),
       description: "S3 copies the lake to its replica",
       inlinePolicies: {

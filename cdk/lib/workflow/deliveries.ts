@@ -10,6 +10,7 @@ import type { DeployedPipeline } from "../deploy/pipeline-folder.ts";
 import { removable } from "../functions/removable.ts";
 import { SQS_KEY, Undelivered } from "../functions/undelivered.ts";
 import { skipChecks } from "../suppressions.ts";
+import { mayStart } from "./pipeline-machine.ts";
 
 /** Properties of {@link Deliveries}. */
 export interface DeliveriesProps {
@@ -23,6 +24,8 @@ export interface DeliveriesProps {
   readonly pipelines: readonly DeployedPipeline[];
   /** The state machine. */
   readonly stateMachineArn: string;
+  /** Its alias, by which runs are started. */
+  readonly startArn: string;
   /** Account, for the trust of the role. */
   readonly account: string;
   /** Queue for events that could not be queued for the pipe. */
@@ -37,7 +40,7 @@ const DELAY = DEDUPLICATION.plus(Duration.seconds(10));
 /**
  * Starts a run when files are delivered: one run for all files of five minutes, not one per file.
  *
- *     S3 "Object Created" → rule per pipeline → FIFO queue → pipe → execution
+ *     S3 "Object Created" → rule per pipeline → FIFO queue → pipe → execution of [{"pipeline": "<name>"}]
  *
  * The rule turns each event into the same message, `{"pipeline": "<name>"}`, and the queue drops a message that it has seen in the last
  * five minutes. It delivers the others after 310 s. So a run starts after every file whose message was dropped has arrived, and because a
@@ -113,7 +116,7 @@ export class Deliveries extends Construct {
         pipe: new iam.PolicyDocument({
           statements: [
             new iam.PolicyStatement({ sid: "TakeMessages", actions: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], resources: [queue.queueArn] }),
-            new iam.PolicyStatement({ sid: "StartRuns", actions: ["states:StartExecution"], resources: [props.stateMachineArn] }),
+            new iam.PolicyStatement({ sid: "StartRuns", actions: ["states:StartExecution"], resources: mayStart(props) }),
           ],
         }),
       },
@@ -124,9 +127,10 @@ export class Deliveries extends Construct {
       roleArn: role.roleArn,
       source: queue.queueArn,
       sourceParameters: { sqsQueueParameters: { batchSize: 1 } },
-      target: props.stateMachineArn,
-      // The message's body is the execution's input.
-      targetParameters: { inputTemplate: "<$.body>", stepFunctionStateMachineParameters: { invocationType: "FIRE_AND_FORGET" } },
+      target: props.startArn,
+      // Pipes applies the template to each message and sends an array of the results, even of one: the input of the execution is
+      // [{"pipeline": "<name>"}]. The template is an object because the bare body would be a text in that array.
+      targetParameters: { inputTemplate: '{"pipeline": <$.body.pipeline>}', stepFunctionStateMachineParameters: { invocationType: "FIRE_AND_FORGET" } },
     });
   }
 }

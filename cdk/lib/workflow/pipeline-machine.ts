@@ -10,8 +10,10 @@ import { Construct } from "constructs";
 import type { FunctionName } from "../functions/catalogue.ts";
 import { removable } from "../functions/removable.ts";
 import type { SluiceFunction } from "../functions/sluice-function.ts";
+import { LIVE } from "../names.ts";
 import { repository } from "../repository.ts";
-import { acknowledge, skipChecks } from "../suppressions.ts";
+import { kept } from "../storage/kept-bucket.ts";
+import { acknowledge, acknowledgeWildcards, skipChecks } from "../suppressions.ts";
 
 /** The functions that the definition invokes, by their placeholders. */
 export const DEFINITION_FUNCTIONS = {
@@ -24,6 +26,14 @@ export const DEFINITION_FUNCTIONS = {
   PublishFunctionArn: "publish",
   NotifyFunctionArn: "notify",
 } as const satisfies Readonly<Record<string, FunctionName>>;
+
+/**
+ * The resources of the right to start runs. Step Functions judges a start by an alias by the ARN of the machine itself
+ * (step-functions/latest/dg/auth-version-alias); the alias is named, too, so that a policy that is read literally is right as well.
+ */
+export function mayStart({ stateMachineArn, startArn }: { readonly stateMachineArn: string; readonly startArn: string }): string[] {
+  return [stateMachineArn, startArn];
+}
 
 /** Properties of {@link PipelineMachine}. */
 export interface PipelineMachineProps {
@@ -40,6 +50,10 @@ export interface PipelineMachineProps {
 /**
  * The state machine: `statemachines/pipeline.asl.json` unchanged, which is what the tests and `sluice run` execute.
  *
+ * Its definition names versions of functions, so that a run ends with the code that it began with, whatever is deployed meanwhile. Each
+ * deployment publishes a version of the machine, and the alias `live`, by which every run is started, points to the newest. Older versions of
+ * both stay: {@link LIVE} can be pointed back to one within a second.
+ *
  * Logged in full, with inputs and outputs: state data are names and addresses of documents, never rows. Not encrypted with the key: an
  * encrypted machine omits the input from its events, and terminate needs the input to know the run whose cluster it ends.
  */
@@ -55,22 +69,34 @@ export class PipelineMachine extends Construct {
       logGroupName: `/aws/vendedlogs/states/${props.name}`, encryptionKey: props.key, retention: props.logDays, removalPolicy: removable,
     });
     skipChecks(this.logGroup, { id: "CKV_AWS_338", comment: "functions.logDays of the settings decides; what runs did is kept as documents in the lake" });
-    const aliases = Object.entries(DEFINITION_FUNCTIONS).map(([placeholder, name]) => [placeholder, props.functions[name].alias.functionArn] as const);
+    const functions = Object.entries(DEFINITION_FUNCTIONS).map(([placeholder, name]) => [placeholder, props.functions[name]] as const);
     this.machine = new sfn.StateMachine(this, "Machine", {
       stateMachineName: props.name,
       stateMachineType: sfn.StateMachineType.STANDARD,
       definitionBody: sfn.DefinitionBody.fromString(readFileSync(repository.stateMachine(), "utf8")),
-      definitionSubstitutions: Object.fromEntries(aliases),
-      role: this.makeRole(aliases.map(([, arn]) => arn)).withoutPolicyUpdates(),
+      definitionSubstitutions: Object.fromEntries(functions.map(([placeholder, { version }]) => [placeholder, version.functionArn])),
+      role: this.makeRole(functions.map(([, { functionName }]) => functionName)).withoutPolicyUpdates(),
       logs: { destination: this.logGroup, level: sfn.LogLevel.ALL, includeExecutionData: true },
       tracingEnabled: true,
     });
     // The rights for the log are in the role, which is created first.
+    const version = new sfn.CfnStateMachineVersion(this, "Version", {
+      stateMachineArn: this.machine.stateMachineArn,
+      // Changes with definition, role or logging, which then makes a new version.
+      stateMachineRevisionId: this.machine.stateMachineRevisionId,
+    });
+    version.applyRemovalPolicy(kept);
+    new sfn.CfnStateMachineAlias(this, "Live", {
+      name: LIVE,
+      description: "The version by which runs are started",
+      routingConfiguration: [{ stateMachineVersionArn: version.attrArn, weight: 100 }],
+    });
   }
 
-  /** May invoke exactly the aliases that the definition names, write its log and send traces. */
-  private makeRole(aliasArns: readonly string[]): iam.Role {
+  /** May invoke every version of the functions of the definition, because runs of older versions go on; write its log and send traces. */
+  private makeRole(functionNames: readonly string[]): iam.Role {
     const { account, region } = Stack.of(this);
+    const versions = functionNames.map((name) => `arn:aws:lambda:${region}:${account}:function:${name}:*`);
     const role = new iam.Role(this, "Role", {
       description: "Executes statemachines/pipeline.asl.json",
       assumedBy: new iam.ServicePrincipal("states.amazonaws.com", {
@@ -79,7 +105,7 @@ export class PipelineMachine extends Construct {
       inlinePolicies: {
         machine: new iam.PolicyDocument({
           statements: [
-            new iam.PolicyStatement({ sid: "InvokeTheFunctions", actions: ["lambda:InvokeFunction"], resources: [...aliasArns] }),
+            new iam.PolicyStatement({ sid: "InvokeTheFunctions", actions: ["lambda:InvokeFunction"], resources: versions }),
             new iam.PolicyStatement({
               sid: "DeliverTheLog",
               actions: [
@@ -97,6 +123,8 @@ export class PipelineMachine extends Construct {
         }),
       },
     });
+    acknowledgeWildcards(role, new Map(versions.map((arn) =>
+      [arn, "A run that began before a deployment goes on with its own versions, whose numbers Lambda assigns; the function is named in full"])));
     acknowledge(role, {
       id: "AwsSolutions-IAM5[Resource::*]",
       reason: "Actions for log deliveries and X-Ray support no resources: AWS's own policies for Step Functions also use *",

@@ -5,6 +5,8 @@ import type * as sqs from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 
 import type { DeployedPipeline } from "../deploy/pipeline-folder.ts";
+import { removable } from "../functions/removable.ts";
+import { mayStart } from "./pipeline-machine.ts";
 
 /** Properties of {@link Schedules}. */
 export interface SchedulesProps {
@@ -14,6 +16,8 @@ export interface SchedulesProps {
   readonly pipelines: readonly DeployedPipeline[];
   /** The state machine. */
   readonly stateMachineArn: string;
+  /** Its alias, by which runs are started. */
+  readonly startArn: string;
   /** Account, for the trust of the role. */
   readonly account: string;
   /** Queue for starts that failed. */
@@ -29,8 +33,9 @@ const RETRY = { maximumRetryAttempts: 10, maximumEventAgeInSeconds: Duration.hou
 /**
  * Starts runs at set times.
  *
- * The execution is named by Scheduler's own id of the invocation: a repeated delivery requests the same name with the same input, and
- * Step Functions returns the existing execution. This needs the universal target, because the templated one cannot set the name.
+ * Scheduler may call twice for one time. The second run finds nothing new and ends as skipped, or meets the first one and plans again: it
+ * costs a fraction of a cent. So executions get no name of ours: a name that is used again is refused once its first execution has ended,
+ * and the refusal would lie in the queue of undelivered starts and raise its alarm, although nothing is missing.
  */
 export class Schedules extends Construct {
   constructor(scope: Construct, id: string, props: SchedulesProps) {
@@ -39,7 +44,7 @@ export class Schedules extends Construct {
     if (timed.length === 0) {
       return;
     }
-    const group = new scheduler.ScheduleGroup(this, "Group", { scheduleGroupName: `${props.prefix}-runs` });
+    const group = new scheduler.ScheduleGroup(this, "Group", { scheduleGroupName: `${props.prefix}-runs`, removalPolicy: removable });
     const role = new iam.Role(this, "Role", {
       description: "Starts runs at set times",
       // Both conditions: without them a schedule of another group or account could be used to act with this role.
@@ -49,7 +54,7 @@ export class Schedules extends Construct {
       inlinePolicies: {
         start: new iam.PolicyDocument({
           statements: [
-            new iam.PolicyStatement({ sid: "StartRuns", actions: ["states:StartExecution"], resources: [props.stateMachineArn] }),
+            new iam.PolicyStatement({ sid: "StartRuns", actions: ["states:StartExecution"], resources: mayStart(props) }),
             new iam.PolicyStatement({ sid: "KeepWhatCouldNotStart", actions: ["sqs:SendMessage"], resources: [props.undelivered.queueArn] }),
           ],
         }),
@@ -69,8 +74,7 @@ export class Schedules extends Construct {
           arn: "arn:aws:scheduler:::aws-sdk:sfn:startExecution",
           roleArn: role.roleArn,
           input: JSON.stringify({
-            StateMachineArn: props.stateMachineArn,
-            Name: "<aws.scheduler.execution-id>",
+            StateMachineArn: props.startArn,
             Input: JSON.stringify({ pipeline: name }),
           }),
           deadLetterConfig: { arn: props.undelivered.queueArn },

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import type { Template } from "aws-cdk-lib/assertions";
+import { Template } from "aws-cdk-lib/assertions";
 
 import { GATEWAY_PROBLEMS } from "../../lib/api/problems.ts";
 import { routesOf } from "../../lib/api/open-api.ts";
 import { readFileSync } from "node:fs";
 import { repository } from "../../lib/repository.ts";
-import { resourcesOf, theOne } from "../support/app.ts";
-import { stateless } from "../support/stateless.ts";
+import { resourcesOf, settingsOf, theOne } from "../support/app.ts";
+import { stateless, statelessStack } from "../support/stateless.ts";
 
 const prod = stateless("prod").template;
 const dev = stateless("dev").template;
@@ -42,6 +42,30 @@ test("callers of IAM send an API key, for the day's quota; descriptions and Delt
   const plan = theOne(prod, "AWS::ApiGateway::UsagePlan");
   assert.deepEqual(plan.Quota, { Limit: 200000, Period: "DAY" });
   assert.deepEqual(plan.Throttle, { RateLimit: 50, BurstLimit: 100 });
+});
+
+test("callers of the accounts in the settings reach data products, and nothing else", () => {
+  const { Policy } = theOne(prod, "AWS::ApiGateway::RestApi") as { Policy?: { Statement: { Effect: string; Principal: unknown; Resource: string[] }[] } };
+  const [statement, ...others] = Policy?.Statement ?? [];
+  assert.deepEqual(others, []);
+  assert.equal(statement?.Effect, "Allow");
+  assert.deepEqual(statement.Principal, { AWS: "arn:aws:iam::210987654321:root" });
+  assert.ok(statement.Resource.includes("execute-api:/live/GET/data-products/*/*/rows") && statement.Resource.includes("execute-api:/live/POST/query"));
+  // Starting and stopping runs, and Delta Sharing, whose callers are nobody for IAM.
+  assert.deepEqual(statement.Resource.filter((route) => /\/(process|runs|sharing)/.test(route)), []);
+  assert.equal(theOne(dev, "AWS::ApiGateway::RestApi").Policy, undefined);
+});
+
+test("the account's role for logs is set only when the settings say so", () => {
+  const settings = settingsOf("dev");
+  dev.resourceCountIs("AWS::ApiGateway::Account", 1);
+  dev.allResources("AWS::ApiGateway::Account", { DeletionPolicy: "RetainExceptOnCreate" });
+  const without = Template.fromStack(statelessStack({ ...settings, api: { ...settings.api, accountLogging: false }, catalogue: false }));
+  without.resourceCountIs("AWS::ApiGateway::Account", 0);
+  // Switched off together here, because a stack takes a second to make.
+  for (const type of ["AWS::Glue::Database", "AWS::Glue::Table", "AWS::Athena::WorkGroup"]) {
+    without.resourceCountIs(type, 0);
+  }
 });
 
 test("every method is validated, and those with a body by the model of their document", () => {

@@ -60,6 +60,17 @@ test("S3's endpoint allows roles of this account, and everybody to EMR's own buc
   assert.deepEqual(ours?.Condition, { StringEquals: { "aws:PrincipalAccount": "123456789012" } });
 });
 
+test("the default security group lets nothing in or out", () => {
+  const calls = Object.values(resourcesOf(template, "Custom::AWS")).map(({ Properties }) => JSON.stringify(Properties.Create));
+  assert.equal(calls.length, 2);
+  for (const [action, rule] of [["revokeSecurityGroupIngress", "UserIdGroupPairs"], ["revokeSecurityGroupEgress", "0.0.0.0/0"]] as const) {
+    const call = calls.find((one) => one.includes(action));
+    assert.ok(call !== undefined, action);
+    assert.ok(call.includes("DefaultSecurityGroup") && call.includes(rule), action);
+    assert.ok(call.includes("InvalidPermission.NotFound"), action);
+  }
+});
+
 test("endpoints of KMS and STS serve this account only", () => {
   const interfaces = Object.values(resourcesOf(template, "AWS::EC2::VPCEndpoint")).filter(({ Properties }) => Properties.VpcEndpointType === "Interface");
   assert.equal(interfaces.length, 2);

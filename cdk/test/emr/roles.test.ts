@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Template } from "aws-cdk-lib/assertions";
 
 import { EmrEnvironment } from "../../lib/emr/emr-environment.ts";
-import { newStack, settingsOf, statefulStandIns, theOne } from "../support/app.ts";
+import { newStack, resourcesOf, settingsOf, statefulStandIns, theOne } from "../support/app.ts";
 
 const settings = settingsOf("prod");
 const stack = newStack(settings);
@@ -62,7 +62,33 @@ test("instances read their certificates and EMR's packages, and of the lake noth
   const statements = statementsOf("instance");
   assert.equal(statements.get("ReadCertificates")?.Resource, "arn:aws:s3:::example-sluice-prod-lake/emr/certificates.zip");
   assert.equal(statements.get("WriteLogs")?.Resource, "arn:aws:s3:::example-sluice-prod-lake/emr-logs/*");
-  assert.deepEqual([...statements.keys()].sort(), ["BecomeTheScript", "EncryptLogsAndDisks", "ReadCertificates", "ReadPackages", "WriteLogs"]);
+  assert.deepEqual([...statements.keys()].sort(), ["BecomeTheScript", "EncryptDisks", "ReadCertificates", "ReadPackages", "UseLakeKeyThroughS3", "WriteLogs"]);
+});
+
+test("programs on instances use the lake's key only through S3; disks have a key of their own", () => {
+  const [diskKey] = Object.keys(resourcesOf(template, "AWS::KMS::Key"));
+  const ofDisks = { "Fn::GetAtt": [diskKey, "Arn"] };
+  const lakeKey = "arn:aws:kms:eu-central-1:123456789012:key/0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
+  for (const role of ["service", "instance", "step"]) {
+    for (const { Sid, Action, Resource, Condition } of statementsOf(role).values()) {
+      if (![Action].flat().some((action) => action.startsWith("kms:"))) {
+        continue;
+      }
+      if (Resource === lakeKey) {
+        assert.deepEqual(Condition, { StringEquals: { "kms:ViaService": "s3.eu-central-1.amazonaws.com" } }, `${role}: ${Sid}`);
+      } else {
+        assert.deepEqual(Resource, ofDisks, `${role}: ${Sid}`);
+      }
+    }
+  }
+  const { SecurityConfiguration } = theOne(template, "AWS::EMR::SecurityConfiguration");
+  const { AtRestEncryptionConfiguration: at } = (SecurityConfiguration as { EncryptionConfiguration: { AtRestEncryptionConfiguration: Record<string, { AwsKmsKey: unknown }> } }).EncryptionConfiguration;
+  assert.deepEqual([at.S3EncryptionConfiguration?.AwsKmsKey, at.LocalDiskEncryptionConfiguration?.AwsKmsKey], [lakeKey, ofDisks]);
+});
+
+test("the service creates no endpoints in our network and keeps no pages about applications", () => {
+  const actions = [...statementsOf("service").values()].flatMap(actionsOf);
+  assert.deepEqual(actions.filter((action) => /VpcEndpoint$|AppUI/.test(action)), []);
 });
 
 test("only instances assume the script's role, and they assume no other", () => {

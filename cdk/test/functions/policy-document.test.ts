@@ -54,3 +54,27 @@ test("only publish may write a log of a table", () => {
   assert.deepEqual(denied?.Resource, ["arn:aws:s3:::lake/prod/*/_delta_log/*"]);
   assert.ok(denied.Action.includes("s3:PutObject"));
 });
+
+test("start-emr may attach both policies that it sends with the launch of a cluster", () => {
+  const attached = ["elasticmapreduce:PutAutoTerminationPolicy", "elasticmapreduce:PutManagedScalingPolicy"];
+  const statements = filledStatements("start-emr", VALUES).filter(({ Action }) => Action.some((action) => attached.includes(action)));
+  assert.deepEqual(statements.map(({ Effect, Action, Condition }) => ({ Effect, Action, Condition })), [
+    { Effect: "Allow", Action: attached, Condition: { StringEquals: { "elasticmapreduce:ResourceTag/sluice:lake": "s3://lake/prod/" } } },
+  ]);
+});
+
+test("run-etl submits steps under the role of scripts alone: a call without a role is refused, too", () => {
+  const submitting = filledStatements("run-etl", VALUES).filter(({ Action }) => Action.includes("elasticmapreduce:AddJobFlowSteps"));
+  // StringEqualsIfExists would let a call pass that names no role.
+  assert.deepEqual(submitting.map(({ Effect, Condition }) => ({ Effect, Condition })), [
+    {
+      Effect: "Allow",
+      Condition: {
+        StringEquals: {
+          "elasticmapreduce:ResourceTag/sluice:lake": "s3://lake/prod/",
+          "elasticmapreduce:ExecutionRoleArn": VALUES.EmrStepRoleArn,
+        },
+      },
+    },
+  ]);
+});

@@ -3,6 +3,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { Annotations, Match } from "aws-cdk-lib/assertions";
+
 import { builtCode } from "../../lib/functions/artifacts.ts";
 import { FUNCTION_NAMES, functionCatalogue, type FunctionName } from "../../lib/functions/catalogue.ts";
 import { readJson, repository } from "../../lib/repository.ts";
@@ -42,6 +44,8 @@ test("every function is built for arm64, traced, logs JSON into its own encrypte
     assert.ok(properties.KmsKeyArn, name);
     const logging = properties.LoggingConfig as { LogFormat: string; LogGroup: { Ref: string } };
     assert.equal(logging.LogFormat, "JSON", name);
+    // platform.report, with the memory that was used, is an event of level INFO.
+    assert.equal((properties.LoggingConfig as { SystemLogLevel: string }).SystemLogLevel, "INFO", name);
     const log = resourcesOf(template, "AWS::Logs::LogGroup")[logging.LogGroup.Ref];
     assert.equal(log?.Properties.LogGroupName, `/aws/lambda/sluice-prod-${name}`);
     assert.equal(log.Properties.RetentionInDays, 400, name);
@@ -72,9 +76,9 @@ const SERVICE_RIGHTS: Readonly<Record<FunctionName, readonly string[]>> = {
   "quality-check": ["UseLakeKeyThroughS3"],
   publish: ["UseLakeKeyThroughS3"],
   terminate: ["UseLakeKeyThroughS3", "KeepFailures"],
-  notify: ["UseLakeKeyThroughS3", "TellPeople", "UseTopicKeyThroughSns", "TellMachines"],
+  notify: ["UseLakeKeyThroughS3", "TellPeople", "UseTopicKeyThroughSns", "TellMachines", "KeepFailures"],
   submit: ["UseLakeKeyThroughS3"],
-  "data-product": ["UseLakeKeyThroughS3"],
+  "data-product": ["UseLakeKeyThroughS3", "ReadMaskingSecret", "UseSecretKeyThroughSecretsManager"],
   authorize: ["UseLakeKeyThroughS3"],
 };
 const EVERY_FUNCTION = ["WriteOwnLog", "SendTraces", "ReadOwnEnvironment"];
@@ -100,7 +104,12 @@ test("authorize may only decrypt", () => {
   assert.deepEqual((right as unknown as { Action: unknown }).Action, "kms:Decrypt");
 });
 
-test("every caller uses the alias live, never $LATEST", () => {
+test("versions of functions stay when newer ones are deployed, unless their own deployment fails", () => {
+  template.resourceCountIs("AWS::Lambda::Version", FUNCTION_NAMES.length);
+  template.allResources("AWS::Lambda::Version", { DeletionPolicy: "RetainExceptOnCreate", UpdateReplacePolicy: "Retain" });
+});
+
+test("API Gateway and events use the alias live; nothing calls $LATEST", () => {
   template.resourceCountIs("AWS::Lambda::Alias", FUNCTION_NAMES.length);
   template.allResourcesProperties("AWS::Lambda::Alias", { Name: "live" });
   assert.ok(!JSON.stringify(template.toJSON()).includes("$LATEST"));
@@ -127,20 +136,36 @@ test("only process has reserved concurrency, and only when the settings say so",
   assert.deepEqual(reserved(stateless("dev").template), []);
 });
 
-test("events that terminate cannot handle are kept", () => {
-  const { DestinationConfig, MaximumEventAgeInSeconds } = theOne(template, "AWS::Lambda::EventInvokeConfig");
-  assert.ok((DestinationConfig as { OnFailure?: unknown }).OnFailure);
-  assert.equal(MaximumEventAgeInSeconds, 3600);
+test("events that terminate and notify cannot handle are kept", () => {
+  template.resourceCountIs("AWS::Lambda::EventInvokeConfig", 2);
+  for (const { Properties: { DestinationConfig, MaximumEventAgeInSeconds } } of Object.values(resourcesOf(template, "AWS::Lambda::EventInvokeConfig"))) {
+    assert.ok((DestinationConfig as { OnFailure?: unknown }).OnFailure);
+    assert.equal(MaximumEventAgeInSeconds, 3600);
+  }
 });
 
-test("the masking secret is generated, encrypted, kept, and in the template only as a reference", () => {
+test("a reserved concurrency warns of the quota that it needs", () => {
+  const warnings = (environment: "dev" | "prod"): string[] =>
+    Annotations.fromStack(stateless(environment).stack).findWarning("*", Match.stringLikeRegexp("processConcurrency")).map(({ entry }) => JSON.stringify(entry.data));
+  assert.match(warnings("prod").join(), /functions\.processConcurrency: 20 needs a quota of 120 concurrent executions/);
+  assert.deepEqual(warnings("dev"), []);
+});
+
+test("the masking secret is generated, encrypted and kept, and data-product gets its ARN and the right to read it, nobody else", () => {
   template.hasResource("AWS::SecretsManager::Secret", {
-    DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain",
+    DeletionPolicy: "RetainExceptOnCreate", UpdateReplacePolicy: "Retain",
     Properties: { GenerateSecretString: { PasswordLength: 64, ExcludePunctuation: true } },
   });
   assert.ok(theOne(template, "AWS::SecretsManager::Secret").KmsKeyId);
+  // The environment that takes over in the replica's region goes on with the same masks.
+  assert.deepEqual(theOne(template, "AWS::SecretsManager::Secret").ReplicaRegions, [{ Region: "eu-west-1", KmsKeyId: "alias/sluice-prod-replica" }]);
+  const [secret] = Object.keys(resourcesOf(template, "AWS::SecretsManager::Secret"));
   const variables = (functionOf("data-product").Environment as { Variables: Record<string, unknown> }).Variables;
-  assert.match(JSON.stringify(variables.SLUICE_SECRET), /\{\{resolve:secretsmanager:/);
+  assert.deepEqual(variables.SLUICE_SECRET_ARN, { Ref: secret });
+  // Not even as a dynamic reference, which CloudFormation would put into a variable in plain text.
+  assert.doesNotMatch(JSON.stringify(template.toJSON()), /resolve:secretsmanager/);
+  const readers = FUNCTION_NAMES.filter((name) => JSON.stringify(statementsOf(name)).includes("secretsmanager:GetSecretValue"));
+  assert.deepEqual(readers, ["data-product"]);
 });
 
 test("a function that was not built is an error that names the command", () => {

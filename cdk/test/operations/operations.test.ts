@@ -11,6 +11,7 @@ import { NAMESPACE, RUN_METRICS } from "../../lib/operations/metrics.ts";
 import { repository } from "../../lib/repository.ts";
 import { newStack, resourcesOf, settingsOf, statefulStandIns, theOne } from "../support/app.ts";
 import { findings } from "../support/nag.ts";
+import { stateless, statelessStack } from "../support/stateless.ts";
 
 const settings = settingsOf("prod");
 const stack = newStack(settings);
@@ -24,7 +25,7 @@ const watched = {
 };
 const { alarms } = new Alarms(stack, "Alarms", { ...watched, critical, warning, pipelines: [{ name: "retail", freshnessHours: 36 }] });
 new Dashboard(stack, "Dashboard", { ...watched, pipelines: ["retail"], alarms });
-new Budget(stack, "Budget", { settings, critical, warning });
+new Budget(stack, "Budget", { settings, monthlyUsd: 500, critical, warning });
 const template = Template.fromStack(stack);
 const made = Object.values(resourcesOf(template, "AWS::CloudWatch::Alarm")).map(({ Properties }) => Properties);
 const named = (name: string): Record<string, unknown> => made.find(({ AlarmName }) => AlarmName === `sluice-prod-${name}`) ?? {};
@@ -55,10 +56,19 @@ test("broken things raise critical alarms, everything else warnings", () => {
   }
 });
 
+test("metrics of functions are those of all versions: runs go on with the one that they began with", () => {
+  for (const one of [named("Errors-validate"), named("Throttles-run-etl"), named("ClusterTooOld")]) {
+    const dimensions = (one.Dimensions ?? (one.Metrics as { MetricStat: { Metric: { Dimensions: unknown } } }[])[0]?.MetricStat.Metric.Dimensions) as { Name: string }[];
+    assert.deepEqual(dimensions.map(({ Name }) => Name), ["FunctionName"], String(one.AlarmName));
+  }
+});
+
 test("a product without new data is stale, and missing data counts as stale", () => {
   const stale = named("Stale-retail");
   assert.equal(stale.TreatMissingData, "breaching");
   assert.equal(stale.EvaluationPeriods, 36);
+  // It is raised after the first deployment, too, and must say so.
+  assert.match(String(stale.AlarmDescription), /or nothing has been published yet/);
   assert.match(JSON.stringify(stale.Metrics), /"MetricName":"RunsPublished".*"Period":3600/);
 });
 
@@ -73,6 +83,22 @@ test("the budget notifies at 80 % and by its forecast", () => {
   const { NotificationsWithSubscribers } = theOne(template, "AWS::Budgets::Budget");
   assert.deepEqual((NotificationsWithSubscribers as { Notification: Record<string, unknown> }[]).map(({ Notification }) =>
     [Notification.NotificationType, Notification.Threshold]), [["ACTUAL", 80], ["FORECASTED", 100]]);
+});
+
+test("the budget counts the environment's tags, or the account where nobody can activate tags", () => {
+  const budgetOf = (budgetCounts: "environment" | "account"): string => {
+    const one = newStack(settings);
+    new Budget(one, "Budget", { settings: { ...settings, operations: { ...settings.operations, budgetCounts } }, monthlyUsd: 500, ...statefulStandIns(one, settings) });
+    return JSON.stringify((theOne(Template.fromStack(one), "AWS::Budgets::Budget").Budget as { FilterExpression: unknown }).FilterExpression);
+  };
+  assert.match(budgetOf("environment"), /"Or":.*"sluice:environment".*"sluice:lake"/);
+  assert.equal(budgetOf("account"), JSON.stringify({ Dimensions: { Key: "LINKED_ACCOUNT", MatchOptions: ["EQUALS"], Values: ["123456789012"] } }));
+});
+
+test("there is no budget where the settings say none", () => {
+  stateless("prod").template.resourceCountIs("AWS::Budgets::Budget", 1);
+  const without = statelessStack({ ...settings, operations: { ...settings.operations, monthlyBudgetUsd: "none" } });
+  Template.fromStack(without).resourceCountIs("AWS::Budgets::Budget", 0);
 });
 
 test("the dashboard shows alarms first, and each pipeline", () => {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { lakeLifecycle } from "../../lib/storage/lake-lifecycle.ts";
+import { repository } from "../../lib/repository.ts";
 import { settingsOf } from "../support/app.ts";
 
 const { lake } = settingsOf("dev");
@@ -18,8 +20,17 @@ test("documents, answers and copies expire, below the lake's prefix", () => {
   assert.deepEqual([rule("runs-expire").prefix, days("runs-expire")], ["team/lake/runs/", [100, 30]]);
   assert.deepEqual([rule("requests-expire").prefix, days("requests-expire")], ["team/lake/requests/", [100, 30]]);
   assert.deepEqual([rule("answers-expire").prefix, days("answers-expire")], ["team/lake/answers/", [1, 1]]);
-  assert.deepEqual([rule("copies-expire").prefix, days("copies-expire")], ["team/lake/copies/", [7, 1]]);
+  assert.deepEqual([rule("copies-expire").prefix, days("copies-expire")], ["team/lake/copies/", [1, 1]]);
+  assert.deepEqual([rule("athena-answers-expire").prefix, days("athena-answers-expire")], ["team/lake/athena/", [7, 1]]);
   assert.deepEqual([rule("cluster-logs-expire").prefix, days("cluster-logs-expire")], ["team/lake/emr-logs/", [90, 1]]);
+});
+
+test("folders that expire are those that the code writes to", () => {
+  const layout = readFileSync(repository.path("shared/core/src/uri/layout.rs"), "utf8");
+  for (const folder of ["runs", "requests", "answers", "copies"]) {
+    assert.ok(layout.includes(`"${folder}/{`), folder);
+  }
+  assert.match(layout, /LANDING: &str = "landing"/);
 });
 
 test("deliveries are kept for the years of the settings", () => {
@@ -31,7 +42,7 @@ test("no rule touches current objects of tables, whose logs lie below their fold
   for (const { id, prefix, expiration, expirationDate, transitions } of rules) {
     assert.equal(transitions, undefined, id);
     if (expiration !== undefined || expirationDate !== undefined) {
-      assert.match(prefix ?? "", /^team\/lake\/(runs|requests|answers|copies|landing|emr-logs)\/$/, id);
+      assert.match(prefix ?? "", /^team\/lake\/(runs|requests|answers|athena|copies|landing|emr-logs)\/$/, id);
     }
   }
 });

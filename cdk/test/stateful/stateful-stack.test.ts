@@ -5,10 +5,13 @@ import { Match, Template } from "aws-cdk-lib/assertions";
 
 import { SluiceReplicaStack } from "../../lib/replica-stack.ts";
 import { SluiceStatefulStack } from "../../lib/stateful-stack.ts";
-import { newApp, resourcesOf, settingsOf, theOne } from "../support/app.ts";
+import { type Environment, newApp, resourcesOf, settingsOf, theOne } from "../support/app.ts";
 import { findings, needless, withoutEvidence } from "../support/nag.ts";
 
-function made(environment: "dev" | "prod"): { stack: SluiceStatefulStack; template: Template } {
+/** Kept when the stack is deleted, but not when its creation is rolled back. */
+const KEPT = { DeletionPolicy: "RetainExceptOnCreate", UpdateReplacePolicy: "Retain" };
+
+function made(environment: Environment): { stack: SluiceStatefulStack; template: Template } {
   const settings = settingsOf(environment);
   const stack = new SluiceStatefulStack(newApp(), "stateful", { settings, env: { account: settings.account, region: settings.region } });
   return { stack, template: Template.fromStack(stack) };
@@ -16,10 +19,11 @@ function made(environment: "dev" | "prod"): { stack: SluiceStatefulStack; templa
 
 const { stack, template } = made("prod");
 const dev = made("dev");
+const west = made("prod-west");
 const lake = theOne(template, "AWS::S3::Bucket", ({ BucketName }) => BucketName === "example-sluice-prod-lake");
 
 test("cdk-nag finds nothing, and every acknowledgement is needed and has its evidence", () => {
-  for (const one of [stack, dev.stack]) {
+  for (const one of [stack, dev.stack, west.stack]) {
     assert.deepEqual(findings(one), []);
     assert.deepEqual(needless(one), []);
     assert.deepEqual(withoutEvidence(one), []);
@@ -29,8 +33,45 @@ test("cdk-nag finds nothing, and every acknowledgement is needed and has its evi
 test("what must outlive a deployment is kept without its stack, which is protected", () => {
   assert.equal(stack.terminationProtection, true);
   for (const type of ["AWS::S3::Bucket", "AWS::KMS::Key"]) {
-    template.allResources(type, { DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" });
+    template.allResources(type, KEPT);
   }
+});
+
+test("a first deployment that fails leaves nothing behind whose name the second could not use", () => {
+  for (const each of [template, dev.template, west.template]) {
+    const staying = Object.entries((each.toJSON() as { Resources: Record<string, { DeletionPolicy?: string }> }).Resources)
+      .filter(([, { DeletionPolicy }]) => DeletionPolicy === "Retain").map(([id]) => id);
+    assert.deepEqual(staying, []);
+  }
+});
+
+test("an existing bucket is used as it is: only topics and the records of who writes are created", () => {
+  const buckets = Object.values(resourcesOf(west.template, "AWS::S3::Bucket")).map(({ Properties }) => Properties.BucketName).sort();
+  // Not <bucket>-access, which the stack of the replica has.
+  assert.deepEqual(buckets, ["example-sluice-prod-replica-audit", "example-sluice-prod-replica-records"]);
+  west.template.resourceCountIs("AWS::KMS::Key", 0);
+  west.template.resourceCountIs("AWS::KMS::Alias", 0);
+  west.template.allResourcesProperties("AWS::SNS::Topic", { KmsMasterKeyId: settingsOf("prod-west").lake.existing?.keyArn });
+  west.template.hasResourceProperties("AWS::CloudTrail::Trail", { TrailName: "sluice-prod-west", KMSKeyId: settingsOf("prod-west").lake.existing?.keyArn });
+});
+
+test("the replica's key may be used by what an environment needs that takes the replica as its lake", () => {
+  const replica = Template.fromStack(new SluiceReplicaStack(newApp(), "replica", { settings: settingsOf("prod"), env: { account: "123456789012", region: "eu-west-1" } }));
+  const statements = (of: Template): { Sid?: string }[] => (theOne(of, "AWS::KMS::Key").KeyPolicy as { Statement: { Sid?: string }[] }).Statement;
+  assert.deepEqual(statements(replica).map(({ Sid }) => Sid), statements(template).map(({ Sid }) => Sid));
+  const trail = JSON.stringify(statements(replica).filter(({ Sid }) => Sid?.startsWith("CloudTrail")));
+  // The name of that environment is not known yet.
+  assert.match(trail, /trail\/sluice-\*/);
+  assert.ok("trail/sluice-prod-west".startsWith("trail/sluice-"));
+});
+
+test("without an audit trail there is neither a trail nor a bucket for it, nor a right on the key", () => {
+  const settings = { ...settingsOf("dev"), auditTrail: false };
+  const without = Template.fromStack(new SluiceStatefulStack(newApp(), "stateful", { settings, env: { account: settings.account, region: settings.region } }));
+  without.resourceCountIs("AWS::CloudTrail::Trail", 0);
+  assert.deepEqual(Object.values(resourcesOf(without, "AWS::S3::Bucket")).map(({ Properties }) => Properties.BucketName).sort(),
+    ["example-sluice-dev-lake", "example-sluice-dev-lake-access"]);
+  assert.doesNotMatch(JSON.stringify(without.toJSON()), /cloudtrail\.amazonaws\.com/);
 });
 
 test("every bucket is private, versioned, encrypted and reached only over TLS", () => {
@@ -66,7 +107,7 @@ test("no rule moves or expires a current object that may be of a table", () => {
   const { Rules } = lake.LifecycleConfiguration as { Rules: Record<string, unknown>[] };
   const touchesCurrent = Rules.filter((rule) => "Transitions" in rule || "ExpirationInDays" in rule);
   assert.deepEqual(touchesCurrent.filter((rule) => "Transitions" in rule), []);
-  assert.deepEqual(touchesCurrent.map(({ Prefix }) => Prefix).sort(), ["answers/", "copies/", "emr-logs/", "landing/", "requests/", "runs/"]);
+  assert.deepEqual(touchesCurrent.map(({ Prefix }) => Prefix).sort(), ["answers/", "athena/", "copies/", "emr-logs/", "landing/", "requests/", "runs/"]);
   const [noncurrent] = Rules.filter((rule) => "NoncurrentVersionTransitions" in rule);
   assert.deepEqual(noncurrent?.NoncurrentVersionTransitions, [
     { StorageClass: "STANDARD_IA", TransitionInDays: 30 }, { StorageClass: "GLACIER", TransitionInDays: 90 },
@@ -111,7 +152,8 @@ test("the replica stack is as safe as the lake", () => {
   assert.deepEqual(findings(replica), []);
   assert.deepEqual(needless(replica), []);
   const replicated = Template.fromStack(replica);
-  replicated.allResources("AWS::S3::Bucket", { DeletionPolicy: "Retain" });
+  replicated.allResources("AWS::S3::Bucket", KEPT);
+  replicated.allResources("AWS::KMS::Key", KEPT);
   replicated.hasResourceProperties("AWS::KMS::Alias", { AliasName: "alias/sluice-prod-replica" });
   assert.throws(() => new SluiceReplicaStack(newApp(), "none", { settings: settingsOf("dev") }), /dev names no replica/);
 });

@@ -34,8 +34,11 @@ export function placeholderArtifacts(): string {
 
 const ARTIFACTS = placeholderArtifacts();
 
+/** The environments of the repository. */
+export type Environment = "dev" | "prod" | "prod-west";
+
 /** Settings of an environment of the repository, with placeholders for the functions. */
-export function settingsOf(environment: "dev" | "prod"): Settings {
+export function settingsOf(environment: Environment): Settings {
   const settings = readSettings(repository.path("cdk/environments", `${environment}.yaml`));
   return { ...settings, functions: { ...settings.functions, artifacts: ARTIFACTS } };
 }

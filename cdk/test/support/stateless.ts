@@ -6,7 +6,7 @@ import { Template } from "aws-cdk-lib/assertions";
 import type { Settings } from "../../lib/config.ts";
 import { findSluice } from "../../lib/deploy/sluice-command.ts";
 import { SluiceStatelessStack } from "../../lib/stateless-stack.ts";
-import { newApp, settingsOf, statefulStandIns } from "./app.ts";
+import { type Environment, newApp, settingsOf, statefulStandIns } from "./app.ts";
 
 /** The command `sluice`, if this machine has it: then documents are deployed, too. */
 export function sluiceHere(): string | undefined {
@@ -34,7 +34,7 @@ export function statelessStack(settings: Settings): SluiceStatelessStack {
 const made = new Map<string, { stack: SluiceStatelessStack; template: Template }>();
 
 /** The stack of an environment and its template, created once per process. */
-export function stateless(environment: "dev" | "prod"): { stack: SluiceStatelessStack; template: Template } {
+export function stateless(environment: Environment): { stack: SluiceStatelessStack; template: Template } {
   const known = made.get(environment);
   if (known !== undefined) {
     return known;

@@ -15,7 +15,7 @@ function deliveriesOf(onDelivery: boolean, lakePrefix = ""): Template {
   const stack = newStack(settings);
   const undelivered = new sqs.Queue(stack, "Dead");
   new Deliveries(stack, "Deliveries", {
-    prefix: "sluice-dev", bucket: "lake", lakePrefix, stateMachineArn: MACHINE, account: settings.account, undelivered,
+    prefix: "sluice-dev", bucket: "lake", lakePrefix, stateMachineArn: MACHINE, startArn: `${MACHINE}:live`, account: settings.account, undelivered,
     pipelines: [readPipelineFolder({ folder: "pipelines/retail", onDelivery })],
   });
   return Template.fromStack(stack);
@@ -57,11 +57,16 @@ test("starts that fail are kept in a queue", () => {
   assert.equal(dead.MessageRetentionPeriod, 14 * 24 * 3600);
 });
 
-test("the pipe starts one execution per message, with the message as its input", () => {
+test("the pipe starts one execution per message, by the alias, with an object for each message", () => {
   const pipe = theOne(template, "AWS::Pipes::Pipe");
-  assert.equal(pipe.Target, MACHINE);
+  assert.equal(pipe.Target, `${MACHINE}:live`);
   assert.deepEqual(pipe.SourceParameters, { SqsQueueParameters: { BatchSize: 1 } });
-  assert.deepEqual(pipe.TargetParameters, { InputTemplate: "<$.body>", StepFunctionStateMachineParameters: { InvocationType: "FIRE_AND_FORGET" } });
+  const { InputTemplate, ...others } = pipe.TargetParameters as { InputTemplate: string };
+  assert.deepEqual(others, { StepFunctionStateMachineParameters: { InvocationType: "FIRE_AND_FORGET" } });
+  // What Pipes does: it reads bodies that are JSON, replaces each path by its value as JSON, and sends an array of what comes of the messages.
+  const body = { pipeline: "retail" };
+  const filled = InputTemplate.replaceAll(/<\$\.body\.(\w+)>/g, (_, key: keyof typeof body) => JSON.stringify(body[key]));
+  assert.deepEqual(JSON.parse(`[${filled}]`), [body]);
 });
 
 test("queues are encrypted and accept only TLS", () => {

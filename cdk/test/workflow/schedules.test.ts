@@ -14,7 +14,7 @@ function schedulesOf(schedule: { expression: string; timeZone: string; flexibleM
   const settings = settingsOf("dev");
   const stack = newStack(settings);
   new Schedules(stack, "Schedules", {
-    prefix: "sluice-dev", stateMachineArn: MACHINE, account: settings.account, undelivered: new sqs.Queue(stack, "Dead"),
+    prefix: "sluice-dev", stateMachineArn: MACHINE, startArn: `${MACHINE}:live`, account: settings.account, undelivered: new sqs.Queue(stack, "Dead"),
     pipelines: [readPipelineFolder({ folder: "pipelines/retail", onDelivery: true, schedule })],
   });
   return Template.fromStack(stack);
@@ -32,10 +32,10 @@ test("a schedule has its time zone, window, retries and a queue", () => {
   assert.deepEqual(target.RetryPolicy, { MaximumRetryAttempts: 10, MaximumEventAgeInSeconds: 3600 });
 });
 
-test("the execution is named by the invocation, so that a repeated delivery is the same execution", () => {
+test("runs are started by the alias and get no name of ours, which Step Functions would refuse when it is used again", () => {
   const { Arn, Input } = theOne(schedulesOf(daily), "AWS::Scheduler::Schedule").Target as { Arn: string; Input: string };
   assert.equal(Arn, "arn:aws:scheduler:::aws-sdk:sfn:startExecution");
-  assert.deepEqual(JSON.parse(Input), { StateMachineArn: MACHINE, Name: "<aws.scheduler.execution-id>", Input: '{"pipeline":"retail"}' });
+  assert.deepEqual(JSON.parse(Input), { StateMachineArn: `${MACHINE}:live`, Input: '{"pipeline":"retail"}' });
 });
 
 test("without a window a run starts on the minute", () => {
@@ -51,7 +51,7 @@ test("the role may start this machine, send to the queue, and is limited to this
   assert.deepEqual(Object.keys(role.AssumeRolePolicyDocument.Statement[0]?.Condition.StringEquals ?? {}), ["aws:SourceAccount", "aws:SourceArn"]);
   const statements = role.Policies[0]?.PolicyDocument.Statement ?? [];
   assert.deepEqual(statements.map(({ Action }) => Action), ["states:StartExecution", "sqs:SendMessage"]);
-  assert.equal(statements[0]?.Resource, MACHINE);
+  assert.deepEqual(statements[0]?.Resource, [MACHINE, `${MACHINE}:live`]);
 });
 
 test("a pipeline without a schedule has none", () => {

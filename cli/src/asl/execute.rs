@@ -29,6 +29,31 @@ pub async fn execute<H: TaskHandler, T: Timer, O: Observer>(
     timer: &T,
     observer: &O,
 ) -> ExecutionResult {
+    let first = Place { state: machine.start_at.clone(), input: input.clone() };
+    redrive(machine, execution_name, input, first, handler, timer, observer).await
+}
+
+/// A state with the input that it had: where an execution ended, and where it goes on when it is redriven.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    /// Name of the state.
+    pub state: String,
+    /// Its raw input.
+    pub input: Value,
+}
+
+/// Goes on with an execution in the state that ended it, by the service's rules for a redrive: the same definition, name and
+/// `input` of the execution; the state is entered again, with its input; retriers count from zero; the time limit of the
+/// execution begins again.
+pub async fn redrive<H: TaskHandler, T: Timer, O: Observer>(
+    machine: &StateMachine,
+    execution_name: &str,
+    input: Value,
+    from: Place,
+    handler: &H,
+    timer: &T,
+    observer: &O,
+) -> ExecutionResult {
     let started = timer.now();
     let mut execution = Execution {
         machine,
@@ -49,9 +74,9 @@ pub async fn execute<H: TaskHandler, T: Timer, O: Observer>(
             "StateMachine": { "Name": machine.name },
         }),
     };
-    let mut state = machine.start_at.clone();
+    let Place { mut state, input: state_input } = from;
     let outcome = match check_name(execution_name).and_then(|()| check_size("execution input", &input)) {
-        Ok(()) => execution.run(&mut state, input).await,
+        Ok(()) => execution.run(&mut state, state_input).await,
         Err(failure) => Err(failure),
     };
     let at = timer.now();

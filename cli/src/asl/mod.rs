@@ -30,7 +30,7 @@ mod wire;
 mod tests;
 
 pub use event::{ExecutionEvent, ExecutionResult, StateType};
-pub use execute::execute;
+pub use execute::{Place, execute, redrive};
 pub use machine::{DefinitionError, StateMachine, StateProblem};
 pub use path::PathError;
 pub use placeholder::PlaceholderError;

@@ -4,12 +4,13 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde_json::json;
 use sluice_core::error::with_sources;
-use sluice_core::pipeline::Pipeline;
+use sluice_core::pipeline::{Pipeline, SilverTable};
 use sluice_core::product::RegisteredProduct;
 
 use crate::arguments::{CheckArguments, SchemaOf};
 use crate::console::{Console, Tone};
 use crate::fault::Exit;
+use crate::place::Place;
 use crate::spec_files::SpecFiles;
 
 /// Reports every problem of a pipeline, or that it has none.
@@ -23,15 +24,24 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
     }
     let folder = arguments.folder.context("no pipeline folder was given")?;
     let files = SpecFiles::read(&folder)?;
-    let resolved = checked(&files).await?;
+    let resolved = match (checked(&files).await?, arguments.lake) {
+        (Ok(checked), Some(lake)) => compared(checked, &lake).await?,
+        (resolved, _) => resolved,
+    };
     let name = files.spec().pipeline.as_str();
     match resolved {
         Ok(Checked { pipeline, products, warnings }) => {
             let tables = pipeline.tables();
             let products: Vec<String> = products.iter().map(|product| product.product.to_string()).collect();
             if console.is_json() {
-                let warnings = json!({ "pipeline": name, "problems": [], "tables": tables, "products": products, "warnings": warnings });
-                console.json_page(&warnings)?;
+                let gates = pipeline.silver.iter().map(|silver| {
+                    let percent = silver.quarantined_percent_below.percent_below();
+                    json!({ "table": silver.table, "quarantined_percent_below": percent })
+                });
+                console.json_page(&json!({
+                    "pipeline": name, "problems": [], "tables": tables, "gates": gates.collect::<Vec<_>>(),
+                    "products": products, "warnings": warnings,
+                }))?;
             } else {
                 for warning in &warnings {
                     console.note(&format!("{} {warning}", console.paint_err(Tone::Warning, "warning:")));
@@ -42,6 +52,9 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
                 }
                 if !products.is_empty() {
                     console.line(&format!("and offers {}", products.join(", ")))?;
+                }
+                for silver in &pipeline.silver {
+                    console.line(&gate_text(silver))?;
                 }
             }
             Ok(Exit::Done)
@@ -62,6 +75,18 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
     }
 }
 
+/// The share of quarantined rows that rejects a run.
+fn gate_text(silver: &SilverTable) -> String {
+    let (table, limit) = (&silver.table, silver.quarantined_percent_below);
+    let spared = if limit.spares_one_row() { ", and more than one" } else { "" };
+    match limit.percent_below() {
+        Some(percent) => {
+            format!("a run is rejected when {percent} % or more of its rows for {table} are quarantined{spared}")
+        }
+        None => format!("a run is published however many of its rows for {table} are quarantined"),
+    }
+}
+
 /// A pipeline that can run, with its data products.
 pub(super) struct Checked {
     pub(super) pipeline: Pipeline,
@@ -79,6 +104,16 @@ pub(super) async fn checked(files: &SpecFiles) -> Result<Result<Checked, Vec<Str
         let (products, warnings) = files.resolve_products(&pipeline, Timestamp::now())?;
         Ok(Checked { pipeline, products, warnings })
     }))
+}
+
+/// Compares a pipeline that could run with the tables of a lake: what the next run refuses are problems.
+async fn compared(mut checked: Checked, lake: &Place) -> Result<Result<Checked, Vec<String>>> {
+    let comparison = sluice_lake::check::compare(&lake.open_lake().await?, &checked.pipeline).await?;
+    if !comparison.refusals.is_empty() {
+        return Ok(Err(comparison.refusals));
+    }
+    checked.warnings.extend(comparison.changes);
+    Ok(Ok(checked))
 }
 
 /// Lets the engine plan every query on empty tables.

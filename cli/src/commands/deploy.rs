@@ -4,7 +4,10 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use object_store::{ObjectStoreExt, PutPayload};
 use serde::Serialize;
+use sluice_core::columns::StoredColumn;
 use sluice_core::error::ErrorName;
+use sluice_core::name::TableRef;
+use sluice_core::pipeline::Pipeline;
 use sluice_core::product::RegisteredProduct;
 use sluice_core::uri::{LakePath, layout};
 use sluice_lake::Lake;
@@ -60,8 +63,35 @@ pub(crate) async fn run(arguments: DeployArguments, console: &Console) -> Result
         lake.documents().delete(&path).await?;
         deployed.push(Deployed { path, change: Change::Removed });
     }
-    report(&deployed, &warnings, console)?;
+    report(&deployed, &warnings, &published(&pipeline), console)?;
     Ok(Exit::Done)
+}
+
+/// A published table, for whoever writes a catalogue.
+#[derive(Debug, Serialize)]
+struct Published {
+    table: TableRef,
+    columns: Vec<PublishedColumn>,
+}
+
+/// A column of it.
+#[derive(Debug, Serialize)]
+struct PublishedColumn {
+    name: String,
+    /// Its SQL name.
+    #[serde(rename = "type")]
+    column_type: String,
+}
+
+impl From<StoredColumn> for PublishedColumn {
+    fn from(StoredColumn { name, column_type }: StoredColumn) -> Self {
+        Self { name, column_type: column_type.to_string() }
+    }
+}
+
+fn published(pipeline: &Pipeline) -> Vec<Published> {
+    let tables = pipeline.published().into_iter();
+    tables.map(|(table, columns)| Published { table, columns: columns.into_iter().map(Into::into).collect() }).collect()
 }
 
 /// The products that are registered, of all pipelines.
@@ -130,9 +160,9 @@ async fn register(lake: &Lake, registered: &[RegisteredProduct], product: Regist
     Ok(Deployed { path, change })
 }
 
-fn report(deployed: &[Deployed], warnings: &[String], console: &Console) -> Result<()> {
+fn report(deployed: &[Deployed], warnings: &[String], tables: &[Published], console: &Console) -> Result<()> {
     if console.is_json() {
-        console.json_page(&serde_json::json!({ "deployed": deployed, "warnings": warnings }))?;
+        console.json_page(&serde_json::json!({ "deployed": deployed, "warnings": warnings, "tables": tables }))?;
         return Ok(());
     }
     for warning in warnings {

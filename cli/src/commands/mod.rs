@@ -8,7 +8,7 @@ mod restore;
 mod run;
 mod runs;
 pub(crate) mod sample;
-mod serve;
+pub(crate) mod serve;
 mod share;
 mod source;
 mod table;
@@ -24,6 +24,7 @@ pub(crate) async fn dispatch(command: Command, console: &Console) -> Result<Exit
     match command {
         Command::Sample(arguments) => sample::run(arguments, console),
         Command::Serve(arguments) => serve::run(arguments, console).await,
+        Command::ServeWorker(arguments) => crate::serving::worker::run(arguments).await,
         Command::Check(arguments) => check::run(arguments, console).await,
         Command::Deploy(arguments) => deploy::run(arguments, console).await,
         Command::Restore(arguments) => restore::run(arguments, console).await,

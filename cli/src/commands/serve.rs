@@ -1,22 +1,26 @@
 //! `sluice serve`: the HTTP APIs on this machine.
 
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_aws::env::{self, Env};
+use sluice_core::error::with_sources;
 use sluice_core::uri::layout;
-use sluice_data_product::audit::AuditLog;
+use sluice_data_product::expiry::expire;
 use sluice_data_product::links::LINK_EXPIRY;
 use sluice_data_product::secret::Secret;
 use sluice_data_product::{ProductsApi, Settings};
-use sluice_http::guard;
+use sluice_http::audit::{AuditLog, Audited};
+use sluice_http::{Callers, guard, local};
 use sluice_lake::Lake;
-use sluice_submit::{Callers, RunsApi};
+use sluice_submit::RunsApi;
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -26,9 +30,13 @@ use crate::arguments::ServeArguments;
 use crate::console::Console;
 use crate::fault::{Exit, Fault};
 use crate::serving::executions::LocalExecutions;
+use crate::serving::workers::Workers;
 
 /// Largest response that is sent directly. The same limit as on AWS, so that callers meet it in local tests first.
 const MAX_ANSWER_BYTES: usize = 4_000_000;
+
+/// Time between two deletions of old answers and copies.
+const EXPIRE_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// The secret of a lake on this machine, as it is stored in the lake.
 #[derive(Serialize, Deserialize)]
@@ -51,26 +59,42 @@ pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<
         let fault = Fault::new(Exit::Failed, format!("cannot listen on 127.0.0.1:{}: {error}", arguments.port));
         fault.next("choose another port with --port, or 0 for a free one")
     })?;
-    let endpoint = format!("http://{}", listener.local_addr()?);
-    let settings = Settings {
-        endpoint: endpoint.clone(),
-        local_caller: arguments.caller.clone(),
-        max_answer_bytes: MAX_ANSWER_BYTES,
-        link_expiry: LINK_EXPIRY,
-    };
-    let runs = RunsApi::new(
-        lake.documents().clone(),
-        LocalExecutions::new(lake.clone()),
-        Callers::Local(arguments.caller.as_ref().map_or_else(|| "local".to_owned(), ToString::to_string)),
-    );
-    let (runs, runs_document) = sluice_submit::router(runs);
-    let (products, mut document) = sluice_data_product::router(ProductsApi::new(lake, secret, audit, settings));
+    let address = listener.local_addr()?;
+    let endpoint = format!("http://{address}");
+    let settings =
+        Settings { endpoint: endpoint.clone(), max_answer_bytes: MAX_ANSWER_BYTES, link_expiry: LINK_EXPIRY };
+    let callers = Callers::of_lake(lake.documents().clone()).or_as(arguments.caller.clone());
+    let audited = Audited { callers, log: audit };
+    let runs = RunsApi::new(lake.documents().clone(), LocalExecutions::new(lake.clone()));
+    let (runs, runs_document) = sluice_submit::router(runs, audited.clone());
+    let workers = Workers::new(lake.root().clone());
+    if workers.memory_bytes().is_none() && !console.is_json() {
+        console.note("this system does not limit the memory of a process: a question may take all of it");
+    }
+    let products = ProductsApi::new(lake.clone(), secret, settings).answered_by(Arc::new(workers));
+    let (products, mut document) = sluice_data_product::router(products, audited);
     document.merge(runs_document);
-    let router = products.merge(runs);
+    let router = guard::with_document(products.merge(runs), document);
+    let router = guard::guarded(local::only(router, address.port()));
     announce(&endpoint, &arguments, console)?;
     let stop = async { drop(tokio::signal::ctrl_c().await) };
-    sluice_http::serve::serve(listener, guard::documented(router, document), stop).await;
+    tokio::select! {
+        () = sluice_http::serve::serve(listener, router, stop) => {}
+        () = expiring(&lake) => {}
+    }
     Ok(Exit::Done)
+}
+
+/// Deletes old answers and copies of a lake on this machine, now and every hour; never ends.
+async fn expiring(lake: &Lake) {
+    loop {
+        if lake.root().is_local()
+            && let Err(error) = expire(lake.documents(), Timestamp::now()).await
+        {
+            tracing::warn!(error = with_sources(&error), "old answers and copies cannot be deleted");
+        }
+        tokio::time::sleep(EXPIRE_EVERY).await;
+    }
 }
 
 fn announce(endpoint: &str, arguments: &ServeArguments, console: &Console) -> Result<()> {
@@ -98,19 +122,61 @@ async fn secret(lake: &Lake) -> Result<Secret> {
     if !lake.root().is_local() {
         let message = format!("{} is not set, and a lake on S3 does not store the secret", env::SECRET.name);
         return Err(Fault::new(Exit::WrongUse, message)
-            .next("set it to the secret of the deployed data-product function")
+            .next("set it to the secret whose ARN the deployed data-product function has in SLUICE_SECRET_ARN")
             .into());
     }
     let mut random = [0; 32];
     getrandom::fill(&mut random).context("the operating system returned no random bytes")?;
     let secret = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    let kept = lake.settle_document(&layout::local_secret(), KeptSecret { secret }).await?;
+    let mut text = serde_json::to_vec_pretty(&KeptSecret { secret })?;
+    text.push(b'\n');
+    let path = lake.root().object(&layout::local_secret()).as_url().to_file_path();
+    let path =
+        path.map_err(|()| anyhow::anyhow!("the address of the lake, {}, is no path of this machine", lake.root()))?;
+    keep_secret(&path, &text).with_context(|| format!("cannot keep the secret {}", path.display()))?;
+    let kept: Option<KeptSecret> = lake.read_document(&layout::local_secret()).await?;
+    let kept = kept.context("the lake's serve/secret.json was deleted while it was read")?;
     kept.secret.parse().context("the secret in the lake's serve/secret.json")
 }
 
+/// Keeps a secret that only the owner of the file can read. The first process that needs one keeps it, whole: others take that one.
+fn keep_secret(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let draft = path.with_extension(format!("{}.draft", uuid::Uuid::now_v7().simple()));
+    private(OpenOptions::new().write(true).create_new(true)).open(&draft)?.write_all(text)?;
+    let kept = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match kept {
+        Ok(()) => Ok(()),
+        // Older versions kept it for everybody to read.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => make_private(&File::open(path)?),
+        Err(error) => Err(error),
+    }
+}
+
+/// The options of a file that only its owner can read and write.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+/// Takes the rights on a file from everybody but its owner. What is no file, such as a pipe, keeps them.
+fn make_private(file: &File) -> std::io::Result<()> {
+    #[cfg(unix)]
+    if file.metadata()?.is_file() {
+        use std::os::unix::fs::PermissionsExt;
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
 fn audit_file(path: &Path) -> Result<AuditLog> {
-    let file = OpenOptions::new().create(true).append(true).open(path);
-    let file = Mutex::new(file.with_context(|| format!("cannot write the audit file {}", path.display()))?);
+    let opened = private(OpenOptions::new().create(true).append(true)).open(path);
+    let file = opened.and_then(|file| make_private(&file).map(|()| Mutex::new(file)));
+    let file = file.with_context(|| format!("cannot write the audit file {}", path.display()))?;
     Ok(AuditLog::new(move |event| {
         let written = serde_json::to_vec(event).map_err(std::io::Error::from).and_then(|mut line| {
             line.push(b'\n');
@@ -123,7 +189,7 @@ fn audit_file(path: &Path) -> Result<AuditLog> {
 }
 
 /// Logs as the functions do: one JSON object per line on standard error, and only failures and refused callers.
-fn start_log() {
+pub(crate) fn start_log() {
     let json = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
@@ -133,4 +199,42 @@ fn start_log() {
     let targets = Targets::new().with_default(LevelFilter::WARN).with_target("audit", LevelFilter::INFO);
     // When a process starts a second server, as tests do, the first subscriber stays.
     drop(tracing_subscriber::registry().with(json).with(targets).try_init());
+}
+
+#[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn the_secret_is_readable_by_its_owner_only_and_is_kept_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("serve/secret.json");
+        keep_secret(&path, b"first").unwrap();
+        keep_secret(&path, b"second").unwrap();
+        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("first", 0o600));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        keep_secret(&path, b"third").unwrap();
+        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("first", 0o600));
+        assert_eq!(fs::read_dir(folder.path().join("serve")).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn the_audit_file_is_readable_by_its_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        fs::write(&path, "before\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let _ = audit_file(&path).unwrap();
+        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("before\n", 0o600));
+        let fresh = folder.path().join("fresh.jsonl");
+        let _ = audit_file(&fresh).unwrap();
+        assert_eq!(mode(&fresh), 0o600);
+    }
 }

@@ -1,11 +1,11 @@
-//! `sluice source`: lists held source objects and releases them.
+//! `sluice source`: lists what runs leave out of landing folders, and releases held source objects.
 
 use anyhow::Result;
 use jiff::Timestamp;
 use serde::Serialize;
 use sluice_core::error::ErrorName;
 use sluice_core::name::{PipelineName, RunId};
-use sluice_core::source::{Hold, SourceId};
+use sluice_core::source::{Hold, PassedBy, SourceId};
 use sluice_lake::{Lake, inspect, runs};
 
 use super::named::named_wrongly;
@@ -46,17 +46,52 @@ impl HeldSource {
     }
 }
 
-/// Lists or releases held source objects.
+/// Something in a landing folder that is no source object.
+#[derive(Debug, Clone, Serialize)]
+struct PassedSource {
+    /// The pipeline that would read it.
+    pipeline: PipelineName,
+    /// Its address; with a final slash, a folder with all that is in it.
+    uri: String,
+    /// The newest run that listed the folder.
+    run_id: RunId,
+    /// When it did.
+    seen_at: Timestamp,
+    /// Why.
+    reason: String,
+}
+
+/// What runs leave out.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+enum LeftOut {
+    Held(HeldSource),
+    PassedBy(PassedSource),
+}
+
+/// Lists what runs leave out, or releases held source objects.
 pub(crate) async fn run(command: SourceCommand, console: &Console) -> Result<Exit> {
     match command {
         SourceCommand::List { lake, pipeline } => {
-            let held = held_sources(&lake.place.open_lake().await?, pipeline.name.as_ref()).await?;
+            let lake = lake.place.open_lake().await?;
+            let held = held_sources(&lake, pipeline.name.as_ref()).await?;
+            let Passed { sources: passed, not_named } = passed_sources(&lake, pipeline.name.as_ref()).await?;
             if console.is_json() {
-                console.json_page(&held)?;
-            } else if held.is_empty() {
-                console.line("nothing is held back")?;
-            } else {
+                let held = held.into_iter().map(LeftOut::Held);
+                console.json_page(&held.chain(passed.into_iter().map(LeftOut::PassedBy)).collect::<Vec<_>>())?;
+                return Ok(Exit::Done);
+            }
+            if held.is_empty() && passed.is_empty() {
+                console.line("nothing is held back or passed by")?;
+            }
+            if !held.is_empty() {
                 console.line(&held_text(&held))?;
+            }
+            if !passed.is_empty() {
+                console.line(&passed_text(&passed))?;
+            }
+            if not_named > 0 {
+                console.line(&format!("and {not_named} more that are passed by"))?;
             }
         }
         SourceCommand::Release { sources, run, lake, pipeline } => {
@@ -100,6 +135,44 @@ pub(crate) async fn held_sources(lake: &Lake, pipeline: Option<&PipelineName>) -
         held.extend(runs::held(lake, &pipeline).await?.into_iter().map(|hold| HeldSource::new(&pipeline, hold)));
     }
     Ok(held)
+}
+
+/// What is passed by.
+#[derive(Default)]
+struct Passed {
+    sources: Vec<PassedSource>,
+    /// How many more there are, which no document names.
+    not_named: u64,
+}
+
+/// What the newest runs of one pipeline, or of every pipeline, passed by in their landing folders.
+async fn passed_sources(lake: &Lake, pipeline: Option<&PipelineName>) -> Result<Passed> {
+    let pipelines = match pipeline {
+        Some(pipeline) => vec![pipeline.clone()],
+        None => inspect::pipelines_with_runs(lake).await?,
+    };
+    let mut passed = Passed::default();
+    for pipeline in pipelines {
+        let Some(plan) = inspect::newest_ingestion(lake, &pipeline).await? else { continue };
+        passed.not_named += plan.passed_by.count - (plan.passed_by.named.len() as u64).min(plan.passed_by.count);
+        passed.sources.extend(plan.passed_by.named.into_iter().map(|PassedBy { uri, reason }| PassedSource {
+            pipeline: pipeline.clone(),
+            uri,
+            run_id: plan.run.run_id.clone(),
+            seen_at: plan.planned_at,
+            reason: reason.to_string(),
+        }));
+    }
+    Ok(passed)
+}
+
+/// What is passed by as text, a few lines for each.
+fn passed_text(passed: &[PassedSource]) -> String {
+    let text = |source: &PassedSource| {
+        let PassedSource { pipeline, uri, run_id, seen_at, reason } = source;
+        format!("passed by  {uri}\n      of pipeline {pipeline}, seen {seen_at:.0} by run {run_id}\n      {reason}")
+    };
+    passed.iter().map(text).collect::<Vec<_>>().join("\n")
 }
 
 /// Held sources as text, a few lines for each: people copy the addresses and ids, which do not fit in a table.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use sluice_core::name::TableRef;
-use sluice_core::run::{ChangeKind, EarlierCommit, RowCounts, TableChange};
+use sluice_core::run::{ChangeKind, EarlierCommit, RowCounts, RuleResult, TableChange};
 use sluice_lake::inspect::RunDetails;
 
 use crate::grid::{Grid, count};
@@ -26,7 +26,7 @@ pub struct TableEnd {
     pub version: Option<u64>,
 }
 
-/// A broken error rule.
+/// A broken rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BrokenRule {
     /// Table and rule, as `<table>: <rule>`.
@@ -89,26 +89,37 @@ pub fn tables_text(tables: &[TableEnd]) -> String {
     grid.text()
 }
 
-pub(super) fn broken_rules(details: &RunDetails) -> Vec<BrokenRule> {
-    let broken = details.verdict.iter().flat_map(|verdict| verdict.broken());
-    broken
-        .map(|(rule, result)| BrokenRule {
+impl From<(String, &RuleResult)> for BrokenRule {
+    fn from((rule, result): (String, &RuleResult)) -> Self {
+        Self {
             rule,
             description: result.description.clone(),
             observed: result.observed.clone(),
             expected: result.expected.clone(),
-        })
-        .collect()
+        }
+    }
 }
 
-/// The error rules that a run broke as text; empty when it broke none.
+/// The error rules that a run broke.
+pub(super) fn broken_rules(details: &RunDetails) -> Vec<BrokenRule> {
+    details.verdict.iter().flat_map(|verdict| verdict.broken()).map(BrokenRule::from).collect()
+}
+
+/// The warning rules that a run broke.
+pub(super) fn warnings(details: &RunDetails) -> Vec<BrokenRule> {
+    details.verdict.iter().flat_map(|verdict| verdict.warnings()).map(BrokenRule::from).collect()
+}
+
+/// The rules that a run broke as text, errors first; empty when it broke none.
 pub fn broken_rules_text(details: &RunDetails) -> String {
-    let rules = broken_rules(details);
-    if rules.is_empty() { String::new() } else { rules_text(&rules) }
+    let kinds = [("broken rule", broken_rules(details)), ("warning", warnings(details))];
+    let kinds = kinds.iter().filter(|(_, rules)| !rules.is_empty());
+    kinds.map(|(title, rules)| rules_text(title, rules)).collect::<Vec<_>>().join("\n\n")
 }
 
-pub(super) fn rules_text(rules: &[BrokenRule]) -> String {
-    let mut grid = Grid::new(["broken rule", "what", ">observed", ">expected"]);
+/// Rules as a table, whose first column has this title.
+pub(super) fn rules_text(title: &str, rules: &[BrokenRule]) -> String {
+    let mut grid = Grid::new([title, "what", ">observed", ">expected"]);
     for rule in rules {
         grid.row([rule.rule.clone(), rule.description.clone(), rule.observed.clone(), rule.expected.clone()]);
     }

@@ -9,11 +9,11 @@ use sluice_core::run::{ReportedError, RunRef};
 use sluice_lake::{Lake, LakeError, inspect, runs};
 
 use super::Execution;
-use super::changes::{BrokenRule, TableEnd, broken_rules, rules_text, table_ends, tables_text};
+use super::changes::{BrokenRule, TableEnd, broken_rules, rules_text, table_ends, tables_text, warnings};
 use crate::asl::ExecutionResult;
 use crate::console::{Console, Tone};
 use crate::fault::Exit;
-use crate::grid::seconds;
+use crate::grid::{count, seconds};
 
 /// How an execution ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -64,7 +64,10 @@ pub struct Ended {
     duration_seconds: f64,
     tables: Vec<TableEnd>,
     broken_rules: Vec<BrokenRule>,
+    warnings: Vec<BrokenRule>,
     held: Vec<String>,
+    /// Files and folders of the landing folder that are no source objects.
+    passed_by: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ReportedError>,
     next: Vec<String>,
@@ -106,6 +109,7 @@ impl Ended {
         let is_rejected = outcome == EndOutcome::Rejected;
         let tables = details.as_ref().filter(|_| outcome != EndOutcome::Skipped).map(table_ends).unwrap_or_default();
         let broken_rules = details.as_ref().filter(|_| is_rejected).map(broken_rules).unwrap_or_default();
+        let warnings = details.as_ref().map(warnings).unwrap_or_default();
         let mut held = Vec::new();
         if matches!(outcome, EndOutcome::Rejected | EndOutcome::Failed) {
             let all = match runs::held(lake, &run.0).await {
@@ -116,6 +120,8 @@ impl Ended {
             held =
                 all.into_iter().filter(|hold| hold.run_id == run.1).map(|hold| hold.object.uri.to_string()).collect();
         }
+        let passed_by =
+            details.as_ref().and_then(|details| details.plan.as_ref()).map_or(0, |plan| plan.passed_by.count);
         let next = next_steps(lake, &run.1, outcome, error.as_ref(), !held.is_empty());
         Ok(Self {
             event: "finished",
@@ -126,7 +132,9 @@ impl Ended {
             duration_seconds: execution.elapsed().as_secs_f64(),
             tables,
             broken_rules,
+            warnings,
             held,
+            passed_by,
             error,
             next,
         })
@@ -144,7 +152,9 @@ impl Ended {
             duration_seconds: execution.elapsed().as_secs_f64(),
             tables: Vec::new(),
             broken_rules: Vec::new(),
+            warnings: Vec::new(),
             held: Vec::new(),
+            passed_by: 0,
             error: None,
             next: vec!["run the same command again: the next run completes what this one began".to_owned()],
         }
@@ -161,16 +171,23 @@ impl Ended {
         let run = format!("run {} in {took}", self.run_id);
         match self.outcome {
             EndOutcome::Published => {
-                format!("\n{}\n\n{} {run}", tables_text(&self.tables), console.paint(Tone::Good, "published:"))
+                let title = console.paint(Tone::Good, "published:");
+                format!("\n{}\n\n{}{title} {run}", tables_text(&self.tables), self.warnings_text())
             }
             EndOutcome::Skipped => format!("{} {run}: nothing new", console.paint(Tone::Good, "skipped:")),
             EndOutcome::Rejected => {
                 let title = console.paint(Tone::Bad, "rejected:");
-                let rules = rules_text(&self.broken_rules);
-                format!("\n{}\n\n{rules}\n\n{title} {run}; no table was changed", tables_text(&self.tables))
+                let (tables, warnings) = (tables_text(&self.tables), self.warnings_text());
+                let rules = rules_text("broken rule", &self.broken_rules);
+                format!("\n{tables}\n\n{rules}\n\n{warnings}{title} {run}; no table was changed")
             }
             EndOutcome::Failed | EndOutcome::Interrupted => String::new(),
         }
+    }
+
+    /// The warning rules that were broken, with an empty line behind; nothing without one.
+    fn warnings_text(&self) -> String {
+        if self.warnings.is_empty() { String::new() } else { format!("{}\n\n", rules_text("warning", &self.warnings)) }
     }
 
     /// The error and the next steps, for standard error.
@@ -182,6 +199,10 @@ impl Ended {
             lines.push(format!("{} run {}", console.paint_err(Tone::Warning, "interrupted:"), self.run_id));
         }
         lines.extend(self.held.iter().map(|uri| format!("held back: {uri}")));
+        if self.passed_by > 0 {
+            let what = if self.passed_by == 1 { "file or folder" } else { "files and folders" };
+            lines.push(format!("passed by: {} {what}; `sluice source list` says why", count(self.passed_by)));
+        }
         lines.extend(self.next.iter().map(|step| format!("{} {step}", console.paint_err(Tone::Strong, "next:"))));
         lines.join("\n")
     }
@@ -243,6 +264,12 @@ mod tests {
             observed: "35 %".to_owned(),
             expected: "< 10 %".to_owned(),
         };
+        let warning = BrokenRule {
+            rule: "silver/sales/transactions: price.maximum".to_owned(),
+            description: "rows that break the rule".to_owned(),
+            observed: "50094".to_owned(),
+            expected: "= 0".to_owned(),
+        };
         let table = TableEnd {
             table: "silver/sales/transactions".parse().unwrap(),
             rows_read: 3000,
@@ -262,7 +289,9 @@ mod tests {
             duration_seconds: 1.5,
             tables: vec![table],
             broken_rules: if outcome == EndOutcome::Rejected { vec![rule] } else { Vec::new() },
+            warnings: vec![warning],
             held: Vec::new(),
+            passed_by: 2,
             error: (outcome == EndOutcome::Failed).then_some(error),
             next: vec!["do this".to_owned()],
         }
@@ -278,10 +307,19 @@ mod tests {
             assert!(advice.iter().all(|text| advised.contains(text)), "{outcome:?}: {advised}");
         };
         check(EndOutcome::Published, &["silver/sales/transactions", "3,000", "1,900", "1,050", "21,900", "4"], &[]);
-        check(EndOutcome::Skipped, &["skipped: run r-1 in 1.50 s: nothing new"], &[]);
+        check(EndOutcome::Published, &["warning", "transactions: price.maximum", "50094", "= 0"], &[]);
+        let passed = "passed by: 2 files and folders; `sluice source list` says why";
+        check(EndOutcome::Skipped, &["skipped: run r-1 in 1.50 s: nothing new"], &[passed]);
         check(
             EndOutcome::Rejected,
-            &["quarantined_share", "35 %", "< 10 %", "rejected: run r-1 in 1.50 s; no table was changed"],
+            &[
+                "quarantined_share",
+                "35 %",
+                "< 10 %",
+                "price.maximum",
+                "50094",
+                "rejected: run r-1 in 1.50 s; no table was changed",
+            ],
             &["next: do this"],
         );
         check(EndOutcome::Failed, &[], &["error: Unavailable: disk is full", "next: do this"]);

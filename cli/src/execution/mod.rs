@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sluice_core::name::RunId;
 use sluice_core::run::RunRequest;
 use sluice_lake::Lake;
@@ -25,7 +25,10 @@ pub use remote::RemoteFunctions;
 pub use trace::Trace;
 pub use view::View;
 
-use crate::asl::{ExecutionResult, LocalTimer, Observer, StateMachine, WallTimer, execute};
+use crate::asl::{
+    ExecutionEvent, ExecutionResult, LocalTimer, Observer, Place, StateMachine, TaskHandler, Timer, WallTimer, execute,
+    redrive,
+};
 
 /// The state machine, as deployed.
 pub const DEFINITION: &str = include_str!("../../../statemachines/pipeline.asl.json");
@@ -40,6 +43,8 @@ pub struct Execution {
     request: RunRequest,
     run_id: RunId,
     started_at: Timestamp,
+    /// Where it goes on, when it is redriven.
+    from: Option<Place>,
 }
 
 impl Execution {
@@ -56,7 +61,14 @@ impl Execution {
             request,
             run_id: run_id.clone(),
             started_at: Timestamp::now(),
+            from: None,
         })
+    }
+
+    /// Redriven from the state that ended it.
+    #[must_use]
+    pub fn redriven(self, from: Place) -> Self {
+        Self { from: Some(from), ..self }
     }
 
     /// With this input in place of the request itself: the event that the request was read from.
@@ -82,15 +94,57 @@ impl Execution {
 
     /// Executes to the end; `observer` receives every event. The caller reads what the run left in the lake.
     pub async fn observed(&self, observer: &impl Observer) -> ExecutionResult {
-        let (name, input) = (self.run_id.as_str(), self.input.clone());
         match &self.handlers {
             Handlers::Here(functions) => {
-                let timer = LocalTimer::default();
-                let result = execute(&self.machine, name, input, functions, &timer, observer).await;
+                let result = self.executed(functions, &LocalTimer::default(), observer).await;
                 functions.stop().await;
                 result
             }
-            Handlers::Remote(functions) => execute(&self.machine, name, input, functions, &WallTimer, observer).await,
+            Handlers::Remote(functions) => self.executed(functions, &WallTimer, observer).await,
+        }
+    }
+
+    async fn executed(
+        &self,
+        functions: &impl TaskHandler,
+        timer: &impl Timer,
+        observer: &impl Observer,
+    ) -> ExecutionResult {
+        let (machine, name, input) = (&self.machine, self.run_id.as_str(), self.input.clone());
+        let result = match self.from.clone() {
+            None => execute(machine, name, input, functions, timer, observer).await,
+            Some(place) => redrive(machine, name, input, place, functions, timer, observer).await,
+        };
+        if let ExecutionResult::Failed { error, cause, .. } = &result {
+            self.report_failure(error, cause, functions, timer, observer).await;
+        }
+        result
+    }
+
+    /// Does what the deployment's rule for ended executions does: notify gets the event, and writes the report.
+    async fn report_failure(
+        &self,
+        error: &str,
+        cause: &str,
+        functions: &impl TaskHandler,
+        timer: &impl Timer,
+        observer: &impl Observer,
+    ) {
+        let ended_at = timer.now();
+        let event = json!({
+            "source": "aws.states",
+            "detail-type": "Step Functions Execution Status Change",
+            "time": ended_at.to_string(),
+            "resources": [],
+            "detail": {
+                "name": self.run_id.as_str(), "status": "FAILED", "stopDate": ended_at.as_millisecond(),
+                "input": self.input.to_string(), "error": error, "cause": cause,
+            },
+        });
+        if let Err(failure) = functions.invoke(Function::Notify.arn(), event).await {
+            let (name, at) = (Function::Notify.name().to_owned(), timer.now());
+            let (error, cause) = (failure.error, failure.cause);
+            observer.on(&ExecutionEvent::TaskFailed { name, error, cause, attempt: 1, at });
         }
     }
 

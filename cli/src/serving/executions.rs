@@ -20,7 +20,7 @@ use sluice_lake::{Lake, LakeError};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::asl::{ExecutionEvent, ExecutionResult, Observer};
+use crate::asl::{ExecutionEvent, ExecutionResult, Observer, Place};
 use crate::execution::Execution as Interpreted;
 
 /// Executions at the same time; further ones wait. Each may use the memory and cores of one function.
@@ -42,6 +42,8 @@ type Known = Arc<Mutex<BTreeMap<RunId, Entry>>>;
 struct Entry {
     execution: Execution,
     states: Vec<PassedState>,
+    /// The state that runs, or that ended the execution.
+    place: Option<Place>,
     stop: Arc<Notify>,
 }
 
@@ -71,7 +73,11 @@ impl Passed {
 impl Observer for Passed {
     fn on(&self, event: &ExecutionEvent) {
         let transition = match event {
-            ExecutionEvent::StateEntered { name, at, .. } => Transition::Entered { name: name.clone(), at: *at },
+            ExecutionEvent::StateEntered { name, at, input, .. } => {
+                let place = Place { state: name.clone(), input: input.clone() };
+                self.update(|entry| entry.place = Some(place));
+                Transition::Entered { name: name.clone(), at: *at }
+            }
             ExecutionEvent::StateExited { name, at, .. } => Transition::Exited { name: name.clone(), at: *at },
             _ => return,
         };
@@ -97,7 +103,7 @@ impl LocalExecutions {
     }
 
     /// Runs an execution that is already recorded as running, as soon as a slot is free.
-    fn launch(&self, run: &RunId, request: RunRequest, stop: Arc<Notify>, launch: u32) {
+    fn launch(&self, run: &RunId, request: RunRequest, from: Option<Place>, stop: Arc<Notify>, launch: u32) {
         let passed = Passed { known: self.known.clone(), run: run.clone(), launch };
         let (lake, places) = (self.lake.clone(), self.places.clone());
         tokio::spawn(async move {
@@ -110,7 +116,7 @@ impl LocalExecutions {
             let passed = Arc::new(passed);
             let observer = passed.clone();
             let executed = tokio::task::spawn_blocking(move || {
-                runtime.block_on(execute(&lake, request, &observer, &stop));
+                runtime.block_on(execute(&lake, request, from, &observer, &stop));
             });
             if let Err(broken) = executed.await {
                 let cause = format!("the execution panicked: {broken}");
@@ -140,11 +146,12 @@ impl LocalExecutions {
 }
 
 /// Executes until the end or the stop, and records how it ended.
-async fn execute(lake: &Lake, request: RunRequest, passed: &Passed, stop: &Notify) {
-    let execution = match Interpreted::new(lake, request, &passed.run) {
-        Ok(execution) => execution,
-        Err(error) => {
-            let error = ReportedError { error: ErrorName::Internal.into(), cause: format!("{error:#}") };
+async fn execute(lake: &Lake, request: RunRequest, from: Option<Place>, passed: &Passed, stop: &Notify) {
+    let execution = match (Interpreted::new(lake, request, &passed.run), from) {
+        (Ok(execution), Some(place)) => execution.redriven(place),
+        (Ok(execution), None) => execution,
+        (Err(error), _) => {
+            let error = ReportedError { error: ErrorName::Internal.into(), cause: with_sources(&*error) };
             return passed.end(ExecutionStatus::Failed, Some(error));
         }
     };
@@ -196,6 +203,7 @@ fn fault(doing: String, error: &LakeError) -> ExecutionFault {
     match error.name() {
         ErrorName::Throttled => ExecutionFault::Throttled { doing, message },
         ErrorName::Unavailable => ExecutionFault::Unavailable { doing, message },
+        ErrorName::AccessDenied => ExecutionFault::Denied { doing, message },
         _ => ExecutionFault::Unexpected { doing, message },
     }
 }
@@ -241,9 +249,9 @@ impl Executions for LocalExecutions {
             input,
             error: None,
         };
-        known.insert(run.clone(), Entry { execution, states: Vec::new(), stop: stop.clone() });
+        known.insert(run.clone(), Entry { execution, states: Vec::new(), place: None, stop: stop.clone() });
         drop(known);
-        self.launch(run, request.clone(), stop, 0);
+        self.launch(run, request.clone(), None, stop, 0);
         Ok(Started::Running)
     }
 
@@ -285,17 +293,18 @@ impl Executions for LocalExecutions {
         Ok(ExecutionPage { executions, next })
     }
 
-    /// Runs the steps again under the same name: each finds the document that it wrote before, so nothing is done twice.
+    /// Goes on in the state that ended the execution, as Step Functions does. A run of an earlier process, whose states are
+    /// not stored, begins with its first state: each step finds the document that it wrote before, so nothing is done twice.
     async fn redrive(&self, run: &RunId) -> Result<Redriven, ExecutionFault> {
         let doing = || format!("redrive run {run}");
         let refused = |reason: &str| Ok(Redriven::Refused { reason: reason.to_owned() });
         let Some(before) = self.describe(run).await? else { return refused("the run does not exist") };
         let request: RunRequest = serde_json::from_value(before.input.clone())
             .map_err(|error| unexpected(doing(), format!("its request cannot be read: {error}")))?;
-        let (stop, launch) = {
+        let (from, stop, launch) = {
             let mut known = lock(&self.known);
             let stop = Arc::new(Notify::new());
-            let fresh = || Entry { execution: before, states: Vec::new(), stop: stop.clone() };
+            let fresh = || Entry { execution: before, states: Vec::new(), place: None, stop: stop.clone() };
             let entry = known.entry(run.clone()).or_insert_with(fresh);
             if !entry.execution.status.is_redrivable() {
                 return refused("the run is still running or has succeeded");
@@ -304,9 +313,9 @@ impl Executions for LocalExecutions {
             let execution = &mut entry.execution;
             (execution.status, execution.ended_at, execution.error) = (ExecutionStatus::Running, None, None);
             execution.redrives = execution.redrives.saturating_add(1);
-            (stop, execution.redrives)
+            (entry.place.clone(), stop, execution.redrives)
         };
-        self.launch(run, request, stop, launch);
+        self.launch(run, request, from, stop, launch);
         Ok(Redriven::Running)
     }
 

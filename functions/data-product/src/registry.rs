@@ -1,39 +1,31 @@
 //! The registered products, read from the lake and kept for a moment.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sluice_core::name::ProductRef;
 use sluice_core::product::RegisteredProduct;
-use sluice_core::recipient::{KeptToken, Token};
-use sluice_core::uri::{LakePath, layout};
+use sluice_core::uri::layout;
 use sluice_documents::{DocumentError, DocumentStore};
 use sluice_http::Problem;
 use tokio::sync::Mutex;
 
-/// How long products and tokens are kept. So a changed policy or a revoked token counts everywhere after this time.
+/// How long products are kept. So a changed policy counts everywhere after this time.
 const KEPT: Duration = Duration::from_secs(5);
-/// Most tokens that are kept; beyond it, all are read again.
-const MAX_TOKENS: usize = 1024;
 
 /// All products, by domain and name.
 type Products = Arc<Vec<Arc<RegisteredProduct>>>;
 
-/// What is kept of tokens, by their place in the lake; `None` for those that are not there.
-type Tokens = HashMap<LakePath, (Instant, Option<Arc<KeptToken>>)>;
-
-/// Products and tokens.
+/// The registered products.
 #[derive(Debug)]
 pub(crate) struct Registry {
     documents: DocumentStore,
     products: Mutex<Option<(Instant, Products)>>,
-    tokens: Mutex<Tokens>,
 }
 
 impl Registry {
     pub(crate) fn new(documents: DocumentStore) -> Self {
-        Self { documents, products: Mutex::default(), tokens: Mutex::default() }
+        Self { documents, products: Mutex::default() }
     }
 
     /// All products, by domain and name. One caller reads them, the others wait for it.
@@ -62,25 +54,6 @@ impl Registry {
     /// One product.
     pub(crate) async fn product(&self, product: &ProductRef) -> Result<Option<Arc<RegisteredProduct>>, Problem> {
         Ok(self.products().await?.iter().find(|registered| &registered.product == product).cloned())
-    }
-
-    /// What is kept of a token.
-    pub(crate) async fn token(&self, token: &Token) -> Result<Option<Arc<KeptToken>>, Problem> {
-        let path = layout::token(token);
-        if let Some((at, found)) = self.tokens.lock().await.get(&path)
-            && at.elapsed() < KEPT
-        {
-            return Ok(found.clone());
-        }
-        // Read without the lock: callers with unknown tokens must not make the others wait.
-        let read = self.documents.read::<KeptToken>(&path).await.map_err(|error| fault(&error))?;
-        let found = read.map(Arc::new);
-        let mut kept = self.tokens.lock().await;
-        if kept.len() >= MAX_TOKENS {
-            kept.clear();
-        }
-        kept.insert(path, (Instant::now(), found.clone()));
-        Ok(found)
     }
 }
 

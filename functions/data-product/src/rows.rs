@@ -28,10 +28,10 @@ pub(crate) fn problem_of(error: &ServeError, field: &str) -> Problem {
         }
         ServeError::TooLarge { .. } => problem(ProblemCode::QueryTooLarge),
         ServeError::TooSlow { .. } => problem(ProblemCode::QueryTooSlow),
-        ServeError::TooBusy => problem(ProblemCode::TooManyRequests),
+        ServeError::TooBusy | ServeError::Displaced { .. } => problem(ProblemCode::TooManyRequests),
         ServeError::Lake(lake) => {
-            tracing::error!(error_name = %lake.name(), error_message = with_sources(error), "cannot read a table");
-            Problem::of_lake(lake.name(), "the table cannot be read: its owner finds the reason in the log")
+            tracing::error!(error_name = %lake.name, error_message = lake.message, "cannot read a table");
+            Problem::of_lake(lake.name, "the table cannot be read: its owner finds the reason in the log")
         }
         ServeError::Engine { .. } => {
             tracing::error!(error_message = with_sources(error), "the engine failed on a question");

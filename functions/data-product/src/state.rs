@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sluice_core::access::Principal;
+use sluice_core::product::RegisteredProduct;
+use sluice_http::Caller;
 use sluice_lake::Lake;
-use sluice_lake::serve::{MaskKey, Queries, QueryLimits, Snapshots};
+use sluice_lake::serve::{Answer, Answers, MaskKey, Queries, QueryLimits, Question, ServeError, Snapshots, TableForm};
 
-use crate::audit::AuditLog;
+use crate::Access;
 use crate::links::Links;
 use crate::registry::Registry;
 use crate::secret::Secret;
@@ -18,11 +19,10 @@ use crate::secret::Secret;
 pub struct ProductsApi {
     pub(crate) lake: Lake,
     pub(crate) secret: Secret,
-    pub(crate) audit: AuditLog,
     pub(crate) registry: Registry,
     pub(crate) links: Links,
     pub(crate) snapshots: Snapshots,
-    pub(crate) queries: Queries,
+    pub(crate) questions: Arc<dyn Answers>,
     pub(crate) settings: Settings,
 }
 
@@ -31,33 +31,51 @@ pub struct ProductsApi {
 pub struct Settings {
     /// Address that callers reach this API at, without a final slash, such as `http://127.0.0.1:8080`.
     pub endpoint: String,
-    /// As whom callers without credentials read. For `sluice serve --as`; never on AWS.
-    pub local_caller: Option<Principal>,
     /// Largest answer that is sent as it is, in bytes. Larger ones are written to the lake and handed out by address.
     pub max_answer_bytes: usize,
     /// How long addresses of files are good; [`crate::links::LINK_EXPIRY`] unless there is a reason.
     pub link_expiry: Duration,
 }
 
-/// Questions that the engine works on at once. It uses all cores for each, so more would only take memory.
+/// Questions that the engine works on at once in this process. It uses all cores for each, so more would only take memory.
 const QUESTIONS_AT_ONCE: usize = 8;
 
 /// What the handlers share.
 pub(crate) type App = Arc<ProductsApi>;
 
 impl ProductsApi {
-    /// The API over this lake.
-    pub fn new(lake: Lake, secret: Secret, audit: AuditLog, settings: Settings) -> Self {
+    /// The API over this lake, with questions answered in this process.
+    pub fn new(lake: Lake, secret: Secret, settings: Settings) -> Self {
         let registry = Registry::new(lake.documents().clone());
         let links = Links::new(&lake, secret.link_key(), &settings);
         let snapshots = Snapshots::new(lake.clone());
-        let queries = Queries::new(QUESTIONS_AT_ONCE, QueryLimits::default());
-        Self { lake, secret, audit, registry, links, snapshots, queries, settings }
+        let questions = Arc::new(Queries::new(snapshots.clone(), QUESTIONS_AT_ONCE, QueryLimits::default()));
+        Self { lake, secret, registry, links, snapshots, questions, settings }
     }
 
-    /// The key of column hashes.
-    pub(crate) fn mask_key(&self) -> MaskKey {
-        MaskKey(self.secret.mask_key())
+    /// The API with questions answered elsewhere.
+    #[must_use]
+    pub fn answered_by(self, questions: Arc<dyn Answers>) -> Self {
+        Self { questions, ..self }
+    }
+
+    /// A port's table in the form in which a caller reads it.
+    pub(crate) fn form(&self, access: &Access, version: u64) -> TableForm {
+        let (table, form, key) = (access.port.table.clone(), access.table.clone(), self.mask_key(&access.product));
+        TableForm { table, version, access: form, key }
+    }
+
+    /// Asks a question in the caller's name: all sessions and tokens of one principal share its places.
+    ///
+    /// # Errors
+    /// Those of the question.
+    pub(crate) async fn ask(&self, caller: &Caller, asked: Question) -> Result<Answer, ServeError> {
+        self.questions.answer(&caller.principal.to_string(), asked).await
+    }
+
+    /// The key of a product's column hashes.
+    pub(crate) fn mask_key(&self, product: &RegisteredProduct) -> MaskKey {
+        MaskKey(self.secret.mask_key(&product.product, product.policy.salt.as_ref()))
     }
 
     /// The time that decisions are made at.

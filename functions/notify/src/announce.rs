@@ -3,10 +3,11 @@
 use futures::future::BoxFuture;
 use serde::Serialize;
 use sluice_core::error::StepError;
-use sluice_core::run::{CommittedTable, Outcome, Report, ReportedError};
+use sluice_core::run::{CommittedTable, Outcome, Report, ReportedError, ReportedWarning};
 use sluice_core::uri::ObjectUri;
 
-/// Broken rules named in one announcement; the report has all of them. Keeps announcements far below 256 KiB.
+/// Broken rules, and as many warnings, named in one announcement; the report has all of them. Keeps announcements far
+/// below 256 KiB.
 const MAX_RULES: usize = 20;
 /// Characters of an error's cause in one announcement; the report has all of it.
 const MAX_CAUSE_CHARS: usize = 4000;
@@ -47,6 +48,10 @@ pub struct EventDetail<'a> {
     pub broken_rules: &'a [String],
     /// How many there are.
     pub broken_rule_count: usize,
+    /// The first broken warning rules, at most 20.
+    pub warnings: &'a [ReportedWarning],
+    /// How many there are.
+    pub warning_count: usize,
     /// The error of a failed run, its cause cut after 4000 characters.
     pub error: Option<ReportedError>,
     /// Where the whole report is.
@@ -111,6 +116,12 @@ impl Announcement {
         if let Some(more @ 1..) = report.broken_rules.len().checked_sub(MAX_RULES) {
             lines.push(format!("Broken rules not listed: {more}"));
         }
+        lines.extend(report.warnings.iter().take(MAX_RULES).map(|ReportedWarning { rule, observed, expected }| {
+            format!("Warning: {rule}: observed {observed}, expected {expected}")
+        }));
+        if let Some(more @ 1..) = report.warnings.len().checked_sub(MAX_RULES) {
+            lines.push(format!("Warnings not listed: {more}"));
+        }
         if let Some(uri) = &self.report_uri {
             lines.push(format!("Report: {uri}"));
         }
@@ -141,6 +152,8 @@ impl Announcement {
             committed: &report.committed,
             broken_rules: report.broken_rules.get(..MAX_RULES).unwrap_or(&report.broken_rules),
             broken_rule_count: report.broken_rules.len(),
+            warnings: report.warnings.get(..MAX_RULES).unwrap_or(&report.warnings),
+            warning_count: report.warnings.len(),
             error: self.error(),
             report_uri: self.report_uri.as_ref().map(ObjectUri::as_str),
         }

@@ -68,6 +68,11 @@ mod tests {
             rows: BTreeMap::new(),
             committed: Vec::new(),
             broken_rules: vec!["silver/sales/t: keys_unique".to_owned()],
+            warnings: vec![sluice_core::run::ReportedWarning {
+                rule: "silver/sales/t: a.maximum".to_owned(),
+                observed: "3".to_owned(),
+                expected: "= 0".to_owned(),
+            }],
             error: None,
         };
         let uri = "s3://lake/runs/retail/r1/report.json";
@@ -83,7 +88,9 @@ mod tests {
         let expected = serde_json::json!({
             "pipeline": "retail", "run_id": "r1", "attempt": 2, "outcome": "rejected",
             "ended_at": "1970-01-01T00:00:00Z", "sources": 0, "committed": [],
-            "broken_rules": ["silver/sales/t: keys_unique"], "broken_rule_count": 1, "error": null, "report_uri": uri,
+            "broken_rules": ["silver/sales/t: keys_unique"], "broken_rule_count": 1,
+            "warnings": [{"rule": "silver/sales/t: a.maximum", "observed": "3", "expected": "= 0"}], "warning_count": 1,
+            "error": null, "report_uri": uri,
         });
         assert_eq!(detail, expected);
     }

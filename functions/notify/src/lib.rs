@@ -7,38 +7,82 @@ pub mod metrics;
 mod report;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use sluice_core::document::StepDocument;
 use sluice_core::error::StepError;
 use sluice_core::name::RunId;
-use sluice_core::run::{Outcome, Report, ReportedError, RunRef};
+use sluice_core::run::{Outcome, Report, RunRef};
 use sluice_core::uri::ObjectUri;
 use sluice_documents::DocumentStore;
+use sluice_documents::ended::EndedExecution;
+use sluice_documents::event::is_event;
 
 use crate::announce::{Announce, Announcement};
+use crate::report::Settled;
 
 /// What the function is asked.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one is read per call")]
+pub enum Input {
+    /// By the state machine: the run reached a result.
+    Result(Reached),
+    /// By EventBridge: an execution ended without success (`Step Functions Execution Status Change`).
+    Execution(EndedExecution),
+}
+
+impl<'de> Deserialize<'de> for Input {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        if is_event(&value) {
+            return value.try_into().map(Self::Execution).map_err(D::Error::custom);
+        }
+        let reached = serde_path_to_error::deserialize(value).map(Self::Result);
+        reached.map_err(|error| D::Error::custom(format!("at `{}`: {}", error.path(), error.inner())))
+    }
+}
+
+/// A run that reached a result.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Input {
-    /// How the run ended.
-    pub outcome: Outcome,
+pub struct Reached {
+    /// The result.
+    pub outcome: RunResult,
     /// Name of the execution. The run's id, unless the execution publishes another run that a person accepted.
     pub execution_name: RunId,
     /// The state machine's data.
     pub state: State,
 }
 
-/// The state machine's data, as far as it got. Pointers to the step documents are in it too; they are not read, because
-/// the attempt says where its documents are.
+/// What a run can reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunResult {
+    /// Tables were committed.
+    Published,
+    /// Nothing was new.
+    Skipped,
+    /// The gate rejected the data.
+    Rejected,
+}
+
+impl From<RunResult> for Outcome {
+    fn from(result: RunResult) -> Self {
+        match result {
+            RunResult::Published => Self::Published,
+            RunResult::Skipped => Self::Skipped,
+            RunResult::Rejected => Self::Rejected,
+        }
+    }
+}
+
+/// The part of the state machine's data that is needed. Pointers to the step documents are in it too; they are not read,
+/// because the attempt says where its documents are.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct State {
-    /// Input of the execution, which may be anything when the run failed in validate.
-    pub request: Option<serde_json::Value>,
-    /// The attempt that ended; absent when there is no plan.
-    pub run: Option<RunRef>,
-    /// The error of a failed run.
-    pub error: Option<ReportedError>,
+    /// The attempt that reached the result.
+    pub run: RunRef,
 }
 
 /// What was sent.
@@ -62,18 +106,34 @@ pub struct Ports {
 /// Writes the report and sends it to every channel.
 ///
 /// Called again for the same end of the same attempt, it keeps the report and sends it again: receivers that must
-/// not act twice compare run, attempt and outcome.
+/// not act twice compare run, attempt and outcome. An event that comes after a later end of the same run was reported
+/// changes and sends nothing.
 ///
 /// # Errors
 /// `NotFound` when the document of the outcome is missing, such as the receipt of a published run. When an announcer
-/// fails, the others are still called, and the first failure is returned: `Throttled`, `Unavailable`, `NotFound`, `Internal`.
+/// fails, the others are still called, and the first failure is returned: `Throttled`, `Unavailable`, `NotFound`,
+/// `Internal`. A run that reached its result is complete whatever happens here, and the message says so.
 pub async fn handle(ports: &Ports, now: Timestamp, input: Input) -> Result<Output, StepError> {
-    let outcome = input.outcome;
-    let report = report::settle(&ports.documents, now, input).await?;
+    match input {
+        Input::Execution(ended) => announce(ports, report::of_execution(&ports.documents, now, &ended).await?).await,
+        Input::Result(reached) => {
+            let settled = report::of_result(&ports.documents, now, reached).await?;
+            let run_id = settled.report.run_id.clone();
+            announce(ports, settled).await.map_err(|StepError { name, message }| {
+                let message =
+                    format!("run `{run_id}` is complete and needs no repair, but was not announced: {message}");
+                StepError { name, message }
+            })
+        }
+    }
+}
+
+async fn announce(ports: &Ports, Settled { report, is_news }: Settled) -> Result<Output, StepError> {
     let uri = report::reported_run(&report).map(|run| ports.documents.root().object(&Report::path(&run)));
+    let outcome = report.outcome;
     let announcement = Announcement { report, report_uri: uri.clone() };
     let mut result = Ok(Output { uri, outcome });
-    for announcer in &ports.announcers {
+    for announcer in ports.announcers.iter().filter(|_| is_news) {
         let announced = announcer.announce(&announcement).await;
         result = result.and_then(|output| announced.map(|()| output));
     }

@@ -89,6 +89,7 @@ mod tests {
             ]),
             committed: Vec::new(),
             broken_rules: Vec::new(),
+            warnings: Vec::new(),
             error: None,
         };
         let lake: FolderUri = "s3://bucket/lake".parse().unwrap();

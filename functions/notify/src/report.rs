@@ -4,46 +4,115 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 use sluice_core::document::StepDocument;
 use sluice_core::error::{ErrorName, StepError};
-use sluice_core::failure::MachineError;
-use sluice_core::name::PipelineName;
+use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{
-    Changeset, DocumentKind, Earlier, Outcome, Plan, PlannedObject, Receipt, Report, ReportedError, RunKey, RunRef,
-    Verdict,
+    Changeset, Decision, DocumentKind, Earlier, Outcome, Plan, PlanStatus, PlannedObject, Receipt, Report,
+    ReportedError, RunKey, RunRef, Verdict,
 };
-use sluice_core::uri::FolderUri;
 use sluice_documents::DocumentStore;
-use sluice_documents::trigger::Trigger;
+use sluice_documents::ended::{EndedExecution, EndedRun};
 
-use crate::Input;
+use crate::{Reached, RunResult};
+
+/// A report, and whether it is to be announced.
+pub(crate) struct Settled {
+    pub(crate) report: Report,
+    /// False when a later end of the run was reported already.
+    pub(crate) is_news: bool,
+}
 
 /// The run that the report is about; `None` when the pipeline is not known.
 pub(crate) fn reported_run(report: &Report) -> Option<RunKey> {
     Some(RunKey { pipeline: report.pipeline.clone()?, run_id: report.run_id.clone() })
 }
 
-/// Makes the report and writes it. A report of the same end is kept, with its time; that of another end, which the run
-/// had before it was redriven or accepted, is replaced.
-pub(crate) async fn settle(documents: &DocumentStore, now: Timestamp, input: Input) -> Result<Report, StepError> {
-    let report = make(documents, now, input).await?;
-    let Some(run) = reported_run(&report) else { return Ok(report) };
-    let documents = documents.of(&run);
-    if let Some(before) = documents.get::<Report>().await? {
+/// Reports a run that reached a result. A report of the same result is kept, with its time; that of another end, which
+/// the run had before it was redriven or accepted, is replaced.
+pub(crate) async fn of_result(
+    documents: &DocumentStore,
+    now: Timestamp,
+    reached: Reached,
+) -> Result<Settled, StepError> {
+    let run = reached.state.run;
+    let facts = Facts::read(documents, &run).await?;
+    let (path, kind, exists) = match reached.outcome {
+        RunResult::Published => (Receipt::path(&run), Receipt::KIND, facts.receipt.is_some()),
+        RunResult::Rejected => (Verdict::path(&run), Verdict::KIND, facts.verdict.is_some()),
+        RunResult::Skipped => (Plan::path(&run), Plan::KIND, facts.plan.is_some()),
+    };
+    if !exists {
+        let message = format!("the run ended with a {kind}, but '{}' does not exist", documents.root().object(&path));
+        return Err(StepError::message(ErrorName::NotFound, message));
+    }
+    let report = facts.report(&run, reached.outcome.into(), now, None);
+    if let Some(before) = documents.of(&run.key()).get::<Report>().await? {
         let same = Report { ended_at: before.ended_at, ..report.clone() };
         if before == same {
-            return Ok(before);
+            return Ok(Settled { report: before, is_news: true });
         }
     }
-    documents.replace(&report).await?;
-    Ok(report)
+    documents.of(&run.key()).replace(&report).await?;
+    Ok(Settled { report, is_news: true })
+}
+
+/// Reports an execution that ended without success.
+///
+/// What the run reached is read from the documents of its newest attempt: a run that published its tables and could not
+/// announce that is published. The event may come twice, and late: the report of a later end, which the run had after it
+/// was redriven, stays and is not announced again.
+pub(crate) async fn of_execution(
+    documents: &DocumentStore,
+    now: Timestamp,
+    ended: &EndedExecution,
+) -> Result<Settled, StepError> {
+    let ended_at = ended.ended_at().unwrap_or(now);
+    let EndedRun { run_id, pipeline } = ended.run(documents.root());
+    let Some(pipeline) = pipeline else {
+        let report = unplanned(None, run_id, ended_at, ended.error());
+        return Ok(Settled { report, is_news: true });
+    };
+    let key = RunKey { pipeline, run_id };
+    let report = match documents.of(&key).attempts().await?.newest_attempt::<Plan>() {
+        Some(run) => {
+            let facts = Facts::read(documents, &run).await?;
+            facts.report(&run, facts.outcome(), ended_at, Some(ended.error().clone()))
+        }
+        None => {
+            let RunKey { pipeline, run_id } = key.clone();
+            unplanned(Some(pipeline), run_id, ended_at, ended.error())
+        }
+    };
+    match documents.of(&key).get::<Report>().await? {
+        Some(before) if before.ended_at > ended_at => return Ok(Settled { report: before, is_news: false }),
+        Some(before) if before == report => {}
+        _ => documents.of(&key).replace(&report).await?,
+    }
+    Ok(Settled { report, is_news: true })
+}
+
+/// The report of a run that failed before it had a plan.
+fn unplanned(pipeline: Option<PipelineName>, run_id: RunId, ended_at: Timestamp, error: &ReportedError) -> Report {
+    Report {
+        pipeline,
+        run_id,
+        attempt: 0,
+        outcome: Outcome::Failed,
+        ended_at,
+        sources: Vec::new(),
+        rows: BTreeMap::new(),
+        committed: Vec::new(),
+        broken_rules: Vec::new(),
+        warnings: Vec::new(),
+        error: Some(error.clone()),
+    }
 }
 
 /// The part of a plan that is reported. The rest, with the whole spec and its contracts, is not this function's business.
 #[derive(Deserialize)]
 struct PlannedObjects {
+    status: PlanStatus,
     objects: Vec<PlannedObject>,
     #[serde(default)]
     earlier: Earlier,
@@ -54,76 +123,67 @@ impl StepDocument for PlannedObjects {
     const KIND: DocumentKind = Plan::KIND;
 }
 
-async fn make(documents: &DocumentStore, now: Timestamp, input: Input) -> Result<Report, StepError> {
-    let Input { outcome, execution_name, state } = input;
-    let mut report = Report {
-        pipeline: state.request.and_then(|request| requested_pipeline(documents.root(), request)),
-        run_id: execution_name,
-        attempt: 0,
-        outcome,
-        ended_at: now,
-        sources: Vec::new(),
-        rows: BTreeMap::new(),
-        committed: Vec::new(),
-        broken_rules: Vec::new(),
-        error: if outcome == Outcome::Failed {
-            Some(state.error.map_or_else(unknown, ReportedError::unwrapped))
-        } else {
-            None
-        },
-    };
-    let Some(run) = state.run else {
-        return if outcome == Outcome::Failed {
-            Ok(report)
-        } else {
-            let message = "`state.run` is missing: only a run that failed in validate may end without an attempt";
-            Err(StepError::message(ErrorName::InvalidInput, message))
+/// What the steps of an attempt wrote.
+struct Facts {
+    plan: Option<PlannedObjects>,
+    changeset: Option<Changeset>,
+    verdict: Option<Verdict>,
+    receipt: Option<Receipt>,
+}
+
+impl Facts {
+    async fn read(documents: &DocumentStore, run: &RunRef) -> Result<Self, StepError> {
+        let documents = documents.of(run);
+        Ok(Self {
+            plan: documents.get().await?,
+            changeset: documents.get().await?,
+            verdict: documents.get().await?,
+            receipt: documents.get().await?,
+        })
+    }
+
+    /// How far the attempt came. The receipt is written after the last commit.
+    fn outcome(&self) -> Outcome {
+        let is_rejected = self.verdict.as_ref().is_some_and(|verdict| verdict.decision == Decision::Rejected);
+        let is_skipped = self.plan.as_ref().is_some_and(|plan| plan.status == PlanStatus::Skipped);
+        match self.receipt {
+            Some(_) => Outcome::Published,
+            None if is_rejected => Outcome::Rejected,
+            None if is_skipped => Outcome::Skipped,
+            None => Outcome::Failed,
+        }
+    }
+
+    fn report(&self, run: &RunRef, outcome: Outcome, ended_at: Timestamp, error: Option<ReportedError>) -> Report {
+        let mut report = Report {
+            pipeline: Some(run.pipeline.clone()),
+            run_id: run.run_id.clone(),
+            attempt: run.attempt,
+            outcome,
+            ended_at,
+            sources: Vec::new(),
+            rows: BTreeMap::new(),
+            committed: Vec::new(),
+            broken_rules: Vec::new(),
+            warnings: Vec::new(),
+            error,
         };
-    };
-    let is_needed = |kind: DocumentKind| match outcome {
-        Outcome::Published => kind == DocumentKind::Receipt,
-        Outcome::Rejected => kind == DocumentKind::Verdict,
-        Outcome::Skipped => kind == DocumentKind::Plan,
-        Outcome::Failed => false,
-    };
-    if let Some(plan) = read::<PlannedObjects>(documents, &run, is_needed).await? {
-        report.sources = plan.earlier.and(&plan.objects).cloned().collect();
-        report.rows = plan.earlier.tables.iter().map(|e| (e.committed.table.to_string(), e.rows)).collect();
-        report.committed = plan.earlier.tables.into_iter().map(|earlier| earlier.committed).collect();
+        if let Some(plan) = &self.plan {
+            report.sources = plan.earlier.and(&plan.objects).cloned().collect();
+            report.rows = plan.earlier.tables.iter().map(|e| (e.committed.table.to_string(), e.rows)).collect();
+            report.committed = plan.earlier.tables.iter().map(|earlier| earlier.committed.clone()).collect();
+        }
+        if let Some(changeset) = &self.changeset {
+            report.rows.extend(changeset.tables.iter().map(|change| (change.table.to_string(), change.rows)));
+        }
+        if let Some(verdict) = &self.verdict {
+            report.broken_rules = verdict.broken().into_iter().map(|(rule, _)| rule).collect();
+            report.warnings = verdict.warnings().into_iter().map(Into::into).collect();
+        }
+        if let Some(receipt) = &self.receipt {
+            report.committed.retain(|earlier| receipt.tables.iter().all(|table| table.table != earlier.table));
+            report.committed.extend(receipt.tables.iter().cloned());
+        }
+        report
     }
-    if let Some(changeset) = read::<Changeset>(documents, &run, is_needed).await? {
-        report.rows.extend(changeset.tables.into_iter().map(|change| (change.table.to_string(), change.rows)));
-    }
-    if let Some(verdict) = read::<Verdict>(documents, &run, is_needed).await? {
-        report.broken_rules = verdict.broken().into_iter().map(|(rule, _)| rule).collect();
-    }
-    if let Some(receipt) = read::<Receipt>(documents, &run, is_needed).await? {
-        report.committed.retain(|earlier| receipt.tables.iter().all(|table| table.table != earlier.table));
-        report.committed.extend(receipt.tables);
-    }
-    Ok(Report { pipeline: Some(run.pipeline), run_id: run.run_id, attempt: run.attempt, ..report })
-}
-
-async fn read<T: StepDocument<Of = RunRef> + DeserializeOwned>(
-    documents: &DocumentStore,
-    run: &RunRef,
-    is_needed: impl Fn(DocumentKind) -> bool,
-) -> Result<Option<T>, StepError> {
-    let document = documents.of(run).get().await?;
-    if document.is_none() && is_needed(T::KIND) {
-        let (kind, uri) = (T::KIND, documents.root().object(&T::path(run)));
-        let message = format!("the run ended with a {kind}, but '{uri}' does not exist");
-        return Err(StepError::message(ErrorName::NotFound, message));
-    }
-    Ok(document)
-}
-
-/// The pipeline of a request that validate may have refused for something else.
-fn requested_pipeline(lake: &FolderUri, request: Value) -> Option<PipelineName> {
-    let named = request.get("pipeline").and_then(Value::as_str).and_then(|name| name.parse().ok());
-    named.or_else(|| Some(serde_json::from_value::<Trigger>(request).ok()?.into_request(lake).ok()?.pipeline))
-}
-
-fn unknown() -> ReportedError {
-    ReportedError { error: MachineError::Unknown.into(), cause: "the state machine reported no error".to_owned() }
 }

@@ -5,7 +5,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use sluice_core::error::ErrorName;
-use sluice_core::run::Report;
+use sluice_core::run::{Report, ReportedWarning};
 use sluice_core::uri::LakePath;
 
 use super::*;
@@ -16,7 +16,8 @@ const SKIPPED: &str = include_str!("../../../events/notify-skipped.json");
 const REJECTED: &str = include_str!("../../../events/notify-rejected.json");
 const FAILED: &str = include_str!("../../../events/notify-failed.json");
 const FAILED_VALIDATE: &str = include_str!("../../../events/notify-failed-validate.json");
-const FAILED_TIMEOUT: &str = include_str!("../../../events/notify-failed-timeout.json");
+const TIMED_OUT: &str = include_str!("../../../events/notify-timed-out.json");
+const STOPPED: &str = include_str!("../../../events/notify-stopped.json");
 
 /// Remembers what it received; answers with its error, if it has one.
 #[derive(Clone, Default)]
@@ -81,8 +82,11 @@ fn run(id: &str, attempt: u32) -> Value {
 async fn put_published(bed: &Bed) {
     let id = "20260105T060000Z-4f9c2a";
     let object = json!({"uri": "s3://b/landing/retail/a.csv", "etag": "e", "size_bytes": 9});
-    bed.put(&format!("runs/retail/{id}/plan-1.json"), json!({"objects": [{"object": object, "read_from": "landing"}]}))
-        .await;
+    bed.put(
+        &format!("runs/retail/{id}/plan-1.json"),
+        json!({"status": "planned", "objects": [{"object": object, "read_from": "landing"}]}),
+    )
+    .await;
     let counts = json!({"source": 10, "replaced": 0, "staged": 8, "quarantined": 1, "collapsed": 1});
     let change = json!({
         "table": "silver/sales/transactions", "read_version": null, "kind": "append", "columns": [], "partition_by": [],
@@ -129,7 +133,8 @@ async fn what_an_earlier_attempt_committed_is_reported_too() {
     let earlier = json!({
         "objects": [object], "tables": [{"committed": bronze, "kind": "append", "rows": counts}],
     });
-    bed.put(&format!("runs/retail/{id}/plan-1.json"), json!({"objects": [], "earlier": earlier})).await;
+    bed.put(&format!("runs/retail/{id}/plan-1.json"), json!({"status": "planned", "objects": [], "earlier": earlier}))
+        .await;
     bed.notify(5, PUBLISHED).await.unwrap();
     let report = bed.report(id).await.unwrap();
     assert_eq!(report.sources.len(), 1);
@@ -139,19 +144,66 @@ async fn what_an_earlier_attempt_committed_is_reported_too() {
     assert_eq!(report.rows["silver/sales/transactions"].staged, 8);
 }
 
+/// The end of the published run's execution as an event, at this second, with this error.
+fn ended(run: &str, second: i64, status: &str, error: &str) -> String {
+    let mut event: Value = serde_json::from_str(FAILED).unwrap();
+    let more = json!({"name": run, "stopDate": at(second).as_millisecond(), "status": status, "error": error});
+    event["detail"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    event.to_string()
+}
+
 #[tokio::test]
 async fn a_repeated_event_keeps_the_report_and_a_new_end_replaces_it() {
     let bed = bed();
+    let id = "20260105T060000Z-4f9c2a";
+    bed.put(&format!("runs/retail/{id}/plan-1.json"), json!({"status": "planned", "objects": []})).await;
+    for _ in 0..2 {
+        bed.notify(9, &ended(id, 1, "FAILED", "Unavailable")).await.unwrap();
+    }
+    let before = bed.report(id).await.unwrap();
+    let found = (before.outcome, before.attempt, before.ended_at, before.error.unwrap().error);
+    assert_eq!(found, (Outcome::Failed, 1, at(1), ErrorName::Unavailable.into()));
     put_published(&bed).await;
-    let failed = PUBLISHED.replace("\"published\"", "\"failed\"");
-    bed.notify(1, &failed).await.unwrap();
-    let before = bed.report("20260105T060000Z-4f9c2a").await.unwrap();
-    assert_eq!((before.outcome, before.error.unwrap().error.as_str()), (Outcome::Failed, "Unknown"));
-    bed.notify(2, PUBLISHED).await.unwrap();
-    bed.notify(3, PUBLISHED).await.unwrap();
-    let after = bed.report("20260105T060000Z-4f9c2a").await.unwrap();
-    assert_eq!((after.outcome, after.ended_at), (Outcome::Published, at(2)));
-    assert_eq!(bed.listener.heard.lock().unwrap().len(), 3);
+    bed.notify(20, PUBLISHED).await.unwrap();
+    bed.notify(21, PUBLISHED).await.unwrap();
+    let after = bed.report(id).await.unwrap();
+    assert_eq!((after.outcome, after.ended_at, after.error), (Outcome::Published, at(20), None));
+    assert_eq!(bed.listener.heard.lock().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn a_late_event_does_not_undo_what_the_redriven_run_reached() {
+    let bed = bed();
+    put_published(&bed).await;
+    let id = "20260105T060000Z-4f9c2a";
+    bed.notify(20, PUBLISHED).await.unwrap();
+    let output = bed.notify(30, &ended(id, 10, "FAILED", "Throttled")).await.unwrap();
+    assert_eq!(output.outcome, Outcome::Published);
+    let report = bed.report(id).await.unwrap();
+    assert_eq!((report.outcome, report.ended_at), (Outcome::Published, at(20)));
+    assert_eq!(bed.listener.heard.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_execution_that_could_not_announce_is_announced_with_what_it_reached() {
+    let bed = bed();
+    put_published(&bed).await;
+    let id = "20260105T060000Z-4f9c2a";
+    let output = bed.notify(0, &ended(id, 10, "FAILED", "Throttled")).await.unwrap();
+    assert_eq!(output.outcome, Outcome::Published);
+    let report = bed.report(id).await.unwrap();
+    assert_eq!((report.committed[0].version, report.error.unwrap().error), (3, ErrorName::Throttled.into()));
+
+    let skipped = json!({"status": "skipped", "objects": []});
+    bed.put("runs/retail/none-new/plan-1.json", skipped).await;
+    bed.notify(0, &ended("none-new", 10, "FAILED", "Throttled")).await.unwrap();
+    assert_eq!(bed.report("none-new").await.unwrap().outcome, Outcome::Skipped);
+
+    bed.put("runs/retail/dirty/plan-1.json", json!({"status": "planned", "objects": []})).await;
+    let verdict = json!({"run": run("dirty", 1), "audited_at": at(0), "decision": "rejected", "tables": []});
+    bed.put("runs/retail/dirty/verdict-1.json", verdict).await;
+    bed.notify(0, &ended("dirty", 10, "FAILED", "Throttled")).await.unwrap();
+    assert_eq!(bed.report("dirty").await.unwrap().outcome, Outcome::Rejected);
 }
 
 #[tokio::test]
@@ -176,6 +228,7 @@ async fn a_rejected_run_names_its_broken_rules() {
         rule("quarantined_share", false, "error"),
         rule("keys_unique", true, "error"),
         rule("customer_id", false, "warning"),
+        rule("customer_name", true, "warning"),
     ];
     let table = json!({"table": "silver/sales/transactions", "contract": "c", "score": "33.3", "rules": rules});
     let id = "20260106T060000Z-77ab01";
@@ -184,20 +237,33 @@ async fn a_rejected_run_names_its_broken_rules() {
     bed.notify(0, REJECTED).await.unwrap();
     assert_eq!(bed.report(id).await.unwrap().broken_rules, ["silver/sales/transactions: quarantined_share"]);
     assert!(bed.last_heard().body().contains("Broken rule: silver/sales/transactions: quarantined_share"));
+    let warnings = bed.report(id).await.unwrap().warnings;
+    let shown: Vec<String> = warnings.iter().map(|w| format!("{} {} {}", w.rule, w.observed, w.expected)).collect();
+    assert_eq!(shown, ["silver/sales/transactions: customer_id 12 % < 10 %"]);
+    let line = "Warning: silver/sales/transactions: customer_id: observed 12 %, expected < 10 %";
+    assert_eq!(bed.last_heard().body().matches("Warning: ").count(), 1);
+    assert!(bed.last_heard().body().contains(line), "{}", bed.last_heard().body());
 }
 
 #[tokio::test]
 async fn failures_are_reported_with_the_functions_own_message() {
     let bed = bed();
+    let id = "20260107T060000Z-e0a5d4";
+    for attempt in [1, 2] {
+        bed.put(&format!("runs/retail/{id}/plan-{attempt}.json"), json!({"status": "planned", "objects": []})).await;
+    }
     bed.notify(0, FAILED).await.unwrap();
-    let report = bed.report("20260107T060000Z-e0a5d4").await.unwrap();
+    let report = bed.report(id).await.unwrap();
     let error = report.error.unwrap();
-    assert_eq!((report.attempt, error.error.as_str()), (2, "Unavailable"));
+    assert_eq!((report.outcome, report.attempt, error.error.as_str()), (Outcome::Failed, 2, "Unavailable"));
     assert!(error.cause.starts_with("cannot write 's3://"), "{}", error.cause);
 
-    bed.notify(0, FAILED_TIMEOUT).await.unwrap();
+    bed.notify(0, TIMED_OUT).await.unwrap();
     let error = bed.report("20260109T060000Z-5be7c8").await.unwrap().error.unwrap();
-    assert_eq!((error.error.as_str(), error.cause.as_str()), ("States.Timeout", ""));
+    assert_eq!(error.error.as_str(), "States.Timeout");
+    bed.notify(0, STOPPED).await.unwrap();
+    let error = bed.report("20260110T060000Z-0b1c2d").await.unwrap().error.unwrap();
+    assert_eq!((error.error.as_str(), error.cause.as_str()), ("Stopped", "stopped by ann"));
 }
 
 #[tokio::test]
@@ -213,10 +279,14 @@ async fn an_unreadable_request_is_still_reported() {
 
 #[tokio::test]
 async fn a_refused_request_is_reported_in_the_pipeline_it_names() {
-    let bed = bed();
-    let event = FAILED_VALIDATE.replace("{ \"pipline\": \"retail\" }", "{ \"pipeline\": \"retail\", \"landing\": 7 }");
-    assert!(bed.notify(0, &event).await.unwrap().uri.is_some());
-    assert_eq!(bed.report("20260108T060000Z-93bb10").await.unwrap().attempt, 0);
+    // As it is, and as EventBridge Pipes sends it.
+    for input in [json!({"pipeline": "retail", "landing": 7}), json!([{"pipeline": "retail", "landing": 7}])] {
+        let bed = bed();
+        let mut event: Value = serde_json::from_str(FAILED_VALIDATE).unwrap();
+        event["detail"]["input"] = json!(input.to_string());
+        assert!(bed.notify(0, &event.to_string()).await.unwrap().uri.is_some());
+        assert_eq!(bed.report("20260108T060000Z-93bb10").await.unwrap().attempt, 0);
+    }
 }
 
 #[tokio::test]
@@ -226,7 +296,9 @@ async fn a_failing_channel_does_not_stop_the_others() {
     let deaf = |name| Box::new(Listener { answer: Some(name), ..Listener::default() }) as Box<dyn Announce>;
     bed.ports.announcers.insert(0, deaf(ErrorName::NotFound));
     bed.ports.announcers.insert(1, deaf(ErrorName::Throttled));
-    assert_eq!(bed.notify(0, PUBLISHED).await.unwrap_err().name, ErrorName::NotFound);
+    let error = bed.notify(0, PUBLISHED).await.unwrap_err();
+    assert_eq!(error.name, ErrorName::NotFound);
+    assert!(error.message.starts_with("run `20260105T060000Z-4f9c2a` is complete"), "{error}");
     assert_eq!(bed.listener.heard.lock().unwrap().len(), 1);
 }
 
@@ -238,8 +310,10 @@ fn wrong_payloads_are_named() {
         let error = error.unwrap_err();
         assert!(format!("{}: {}", error.path(), error.inner()).contains(expected), "{error}");
     };
-    check("\"published\"", "\"done\"", "outcome: unknown variant `done`");
-    check("20260105T060000Z-4f9c2a", "a b", "execution_name: 'a b' is no run id");
+    check("\"published\"", "\"done\"", "at `outcome`: unknown variant `done`");
+    // A failure is an event of its execution.
+    check("\"published\"", "\"failed\"", "at `outcome`: unknown variant `failed`");
+    check("20260105T060000Z-4f9c2a", "a b", "at `execution_name`: 'a b' is no run id");
     check("\"attempt\": 1", "\"attempt\": \"1\"", "state.run.attempt");
     check("\"outcome\"", "\"dry_run\": true, \"outcome\"", "unknown field `dry_run`");
 }
@@ -256,21 +330,32 @@ fn announcements_keep_the_limits_of_their_channels() {
         rows: BTreeMap::new(),
         committed: Vec::new(),
         broken_rules: (0..500).map(|rule| format!("silver/sales/t: rule_{rule}")).collect(),
+        warnings: (0..300)
+            .map(|rule| ReportedWarning {
+                rule: format!("silver/sales/t: warned_{rule}"),
+                observed: "1".to_owned(),
+                expected: "= 0".to_owned(),
+            })
+            .collect(),
         error: Some(sluice_core::run::ReportedError { error: ErrorName::EtlFailed.into(), cause: "ü".repeat(30_000) }),
     };
     for outcome in [Outcome::Published, Outcome::Skipped, Outcome::Rejected, Outcome::Failed] {
         let announcement = Announcement { report: Report { outcome, ..report.clone() }, report_uri: None };
         assert!(announcement.subject().len() <= 100 && announcement.subject().is_ascii());
         assert!(
-            announcement.body().len() < 32_768 && announcement.body().contains("not listed: 480"),
+            announcement.body().len() < 32_768
+                && ["rules not listed: 480", "Warnings not listed: 280"]
+                    .iter()
+                    .all(|line| announcement.body().contains(line)),
             "{}",
             announcement.body().len()
         );
         let detail = serde_json::to_value(announcement.detail()).unwrap();
         assert!(detail.to_string().len() < 32_768);
         assert_eq!(detail["broken_rule_count"], 500);
+        assert_eq!((&detail["warning_count"], detail["warnings"].as_array().map(Vec::len)), (&json!(300), Some(20)));
         assert_eq!(detail["outcome"], outcome_text(outcome));
-        let few = Report { broken_rules: vec!["a".to_owned()], outcome, ..report.clone() };
+        let few = Report { broken_rules: vec!["a".to_owned()], warnings: Vec::new(), outcome, ..report.clone() };
         let announcement = Announcement { report: few, report_uri: None };
         assert_eq!(announcement.detail().broken_rules, ["a"]);
         assert!(!announcement.body().contains("not listed"));

@@ -51,7 +51,7 @@ pub struct Ports<C> {
 /// # Errors
 /// `EtlFailed` with EMR's reason and the log's address when the step failed or was cancelled; `ClusterFailed` when the
 /// cluster ended before the step was completed; `NotFound` when the attempt has no plan; `InvalidInput` for plans that
-/// Spark does not execute; `Throttled` and `Unavailable` when the same call may succeed later; `Internal` for missing rights.
+/// Spark does not execute; `Throttled` and `Unavailable` when the same call may succeed later; `AccessDenied`.
 pub async fn handle<C: Clusters>(ports: &Ports<C>, now: Timestamp, input: Input) -> Result<Output, StepError> {
     let Input { run, cluster_id, poll } = input;
     let role = ports.step_role.as_ref();

@@ -50,7 +50,7 @@ pub struct Ports<C> {
 ///
 /// # Errors
 /// `ClusterFailed` when the cluster ended, EMR refuses to make one, or the run was closed; `Throttled` and `Unavailable`
-/// when the same call may succeed later, also after a launch without an answer; `Internal` for missing rights.
+/// when the same call may succeed later, also after a launch without an answer; `AccessDenied`.
 pub async fn handle<C: Clusters>(ports: &Ports<C>, now: Timestamp, input: Input) -> Result<Output, StepError> {
     let Input { run, poll } = input;
     let started = start::ensure(&ports.documents, &ports.clusters, &ports.settings, now, &run).await?;

@@ -165,7 +165,7 @@ impl From<&Verdict> for VerdictAnswer {
 pub(crate) struct ErrorAnswer {
     /// Stable name of the error.
     name: String,
-    /// What happened, in words.
+    /// What happened, in words. A message that may quote rows or lines of a file is not shown here: `sluice runs show` prints it.
     message: String,
     /// What to do.
     next_step: &'static str,
@@ -173,7 +173,8 @@ pub(crate) struct ErrorAnswer {
 
 impl From<ReportedError> for ErrorAnswer {
     fn from(error: ReportedError) -> Self {
-        let ReportedError { error: name, cause: message } = error.unwrapped();
+        let ReportedError { error: name, cause } = error.unwrapped();
+        let message = name.message_for_callers(cause);
         let next_step = name.next_step();
         Self { name: name.into(), message, next_step }
     }

@@ -1,44 +1,54 @@
 //! HTTP function: the API of runs.
 //!
-//! Callers start runs, follow them, redrive and stop them. Every caller sees all runs: who may call at all is decided by
-//! who stands in front of the function (API Gateway with IAM, or `sluice serve` on this machine).
+//! Callers start runs, follow them, redrive and stop them, as far as the spec of the pipeline gives them the rights.
 
 mod answers;
-mod caller;
 mod cursor;
+mod pipelines;
 mod request;
 mod routes;
 mod runs;
-
-pub use caller::Callers;
 
 use axum::Router;
 use sluice_documents::DocumentStore;
 use sluice_executions::erased::AnyExecutions;
 use sluice_executions::ports::Executions;
+use sluice_http::audit::{AuditPath, Audited, Operation};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use crate::pipelines::Pipelines;
+
+/// What events call the routes.
+const OPERATIONS: &[Operation] = &[
+    ("POST", "/process", AuditPath::Runs, "start"),
+    ("GET", "/runs", AuditPath::Runs, "list"),
+    ("GET", "/runs/{id}", AuditPath::Runs, "show"),
+    ("DELETE", "/runs/{id}", AuditPath::Runs, "stop"),
+    ("POST", "/runs/{id}/redrive", AuditPath::Runs, "redrive"),
+];
 
 /// What the function works with. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct RunsApi {
     documents: DocumentStore,
     executions: AnyExecutions,
-    callers: Callers,
+    pipelines: Pipelines,
 }
 
 impl RunsApi {
     /// The API over these executions and the documents of their lake.
-    pub fn new(documents: DocumentStore, executions: impl Executions + 'static, callers: Callers) -> Self {
-        Self { documents, executions: AnyExecutions::new(executions), callers }
+    pub fn new(documents: DocumentStore, executions: impl Executions + 'static) -> Self {
+        let pipelines = Pipelines::new(documents.clone());
+        Self { documents, executions: AnyExecutions::new(executions), pipelines }
     }
 }
 
 #[derive(OpenApi)]
 #[openapi(info(
     title = "Sluice: runs",
-    description = "Start runs of pipelines, follow them, redrive and stop them. Every caller sees all runs.",
+    description = "Start runs of pipelines, follow them, redrive and stop them, as far as the specs of the pipelines give you the rights.",
     license(name = "Apache-2.0", identifier = "Apache-2.0")
 ))]
 struct Described;
@@ -52,9 +62,9 @@ fn described() -> OpenApiRouter<RunsApi> {
 }
 
 /// The routes and what describes them. The caller puts `sluice_http::guard::documented` around them.
-pub fn router(api: RunsApi) -> (Router, utoipa::openapi::OpenApi) {
+pub fn router(api: RunsApi, audited: Audited) -> (Router, utoipa::openapi::OpenApi) {
     let (router, openapi) = described().split_for_parts();
-    (router.with_state(api), openapi)
+    (audited.around(router.with_state(api), OPERATIONS), openapi)
 }
 
 #[cfg(test)]

@@ -2,15 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use axum::extract::{FromRequestParts, Path};
 use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use serde::Deserialize;
 use serde_json::Value;
 use sluice_core::engine::EnginePreference;
-use sluice_core::name::PipelineName;
+use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{RunAction, RunRequest};
-use sluice_core::uri::{FolderUri, LakePath, ObjectUri, layout};
+use sluice_core::uri::layout::LANDING;
+use sluice_core::uri::{FolderUri, LakePath, ObjectUri, UriError, layout};
 use sluice_executions::submission::IdempotencyKey;
+use sluice_http::body::named;
 use sluice_http::{Problem, ProblemCode};
+use url::Url;
 use utoipa::{IntoParams, ToSchema};
 
 /// Header with the caller's own name for a request.
@@ -29,11 +34,13 @@ pub(crate) struct ProcessBody {
     /// The pipeline, as deployed in the lake.
     #[schema(value_type = String, pattern = "^[a-z][a-z0-9_]{0,47}$", example = "retail")]
     pipeline: PipelineName,
-    /// Folder to take new files from, when it is not the pipeline's own: a path below `landing/`, or an address.
+    /// Folder to take new files from, when it is not all of the pipeline's own: a path below `landing/`, or an address. It must be in the
+    /// folder that the pipeline's spec names as `source.prefix`.
     #[serde(default)]
     #[schema(example = "retail/2026-01-05")]
     prefix: Option<String>,
-    /// The only objects to take: paths below `landing/`, or addresses. Each must be in the landing folder of the run.
+    /// The only objects to take: paths below `landing/`, or addresses. Each must be in the folder of the run: that of `prefix`, or of the
+    /// spec.
     #[serde(default)]
     #[schema(min_items = 1, max_items = 1000, example = json!(["retail/day1.csv"]))]
     objects: Option<Vec<String>>,
@@ -96,15 +103,22 @@ pub(crate) fn key_of(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Prob
 }
 
 impl ProcessBody {
-    /// The request of this body, of the lake at `lake`.
-    pub(crate) fn into_request(self, lake: &FolderUri) -> Result<RunRequest, Problem> {
+    /// The pipeline that is to run.
+    pub(crate) fn pipeline(&self) -> &PipelineName {
+        &self.pipeline
+    }
+
+    /// The request of this body, of the lake at `lake`. The pipeline takes files from the folder at `source` and from no other place.
+    pub(crate) fn into_request(self, lake: &FolderUri, source: &LakePath) -> Result<RunRequest, Problem> {
         let Self { pipeline, prefix, objects, engine, parameters } = self;
         if let Some(name) = parameters.unwrap_or_default().keys().next() {
             let detail = format!("pipeline `{pipeline}` declares no parameter `{name}`: leave `parameters` out");
             return Err(refused("parameters", detail));
         }
-        let landing = prefix.map(|text| landing_of(lake, &text)).transpose()?;
-        let objects = objects.map(|texts| objects_of(lake, &texts)).transpose()?;
+        let home = Home { lake, source, folder: lake.folder(source) };
+        let landing = prefix.map(|text| home.landing(&text)).transpose()?;
+        let objects =
+            objects.map(|texts| home.objects(landing.as_ref().unwrap_or(&home.folder), &texts)).transpose()?;
         let request = RunRequest { pipeline, spec: None, landing, action: RunAction::Ingest, engine, objects };
         let size = serde_json::to_vec(&request).map(|text| text.len()).unwrap_or(usize::MAX);
         if size > MAX_REQUEST_BYTES {
@@ -117,50 +131,76 @@ impl ProcessBody {
     }
 }
 
-fn landing_of(lake: &FolderUri, text: &str) -> Result<FolderUri, Problem> {
-    let wrong = |error: sluice_core::uri::UriError| refused("prefix", format!("`prefix`: {error}"));
-    if !text.contains("://") {
-        return below_landing(lake, text).map_err(wrong)?.as_str().parse().map_err(wrong);
-    }
-    let folder: FolderUri = text.parse().map_err(wrong)?;
-    check_place(lake, folder.is_local(), "prefix", text)?;
-    Ok(folder)
+/// Where the files of a pipeline are.
+struct Home<'a> {
+    lake: &'a FolderUri,
+    /// Path of the folder, as the spec has it.
+    source: &'a LakePath,
+    /// Its address.
+    folder: FolderUri,
 }
 
-fn objects_of(lake: &FolderUri, texts: &[String]) -> Result<BTreeSet<ObjectUri>, Problem> {
-    if texts.is_empty() || texts.len() > MAX_OBJECTS {
-        let detail = format!(
-            "`objects` has {} names: name 1 to {MAX_OBJECTS}, or leave it out to take all that is new",
-            texts.len()
-        );
-        return Err(refused("objects", detail));
+impl Home<'_> {
+    fn landing(&self, text: &str) -> Result<FolderUri, Problem> {
+        let wrong = |error: UriError| refused("prefix", format!("`prefix`: {error}"));
+        let folder: FolderUri = if text.contains("://") {
+            text.parse().map_err(wrong)?
+        } else {
+            self.lake.folder(&layout::delivered(&text.parse().map_err(wrong)?))
+        };
+        self.check("prefix", text, &self.folder, folder.as_url())?;
+        Ok(folder)
     }
-    let object = |(at, text): (usize, &String)| {
-        let field = format!("objects[{at}]");
-        let wrong = |error: sluice_core::uri::UriError| refused(&field, format!("`{field}`: {error}"));
-        if !text.contains("://") {
-            return below_landing(lake, text).map_err(wrong);
+
+    fn objects(&self, landing: &FolderUri, texts: &[String]) -> Result<BTreeSet<ObjectUri>, Problem> {
+        if texts.is_empty() || texts.len() > MAX_OBJECTS {
+            let detail = format!(
+                "`objects` has {} names: name 1 to {MAX_OBJECTS}, or leave it out to take all that is new",
+                texts.len()
+            );
+            return Err(refused("objects", detail));
         }
-        let uri: ObjectUri = text.parse().map_err(wrong)?;
-        check_place(lake, uri.as_url().scheme() == "file", &field, text)?;
-        Ok(uri)
-    };
-    texts.iter().enumerate().map(object).collect()
-}
-
-fn below_landing(lake: &FolderUri, text: &str) -> Result<ObjectUri, sluice_core::uri::UriError> {
-    // Checked by itself first: an error must show it as the caller wrote it, without the folder in front.
-    let path: LakePath = text.parse()?;
-    Ok(lake.object(&layout::delivered(&path)))
-}
-
-/// A caller may not name an address on the disk of a function, and a local lake cannot read from S3.
-fn check_place(lake: &FolderUri, is_local: bool, field: &str, text: &str) -> Result<(), Problem> {
-    if lake.is_local() == is_local {
-        return Ok(());
+        let object = |(at, text): (usize, &String)| {
+            let field = format!("objects[{at}]");
+            let wrong = |error: UriError| refused(&field, format!("`{field}`: {error}"));
+            let uri: ObjectUri = if text.contains("://") {
+                text.parse().map_err(wrong)?
+            } else {
+                self.lake.object(&layout::delivered(&text.parse().map_err(wrong)?))
+            };
+            self.check(&field, text, landing, uri.as_url())?;
+            Ok(uri)
+        };
+        texts.iter().enumerate().map(object).collect()
     }
-    let place = if lake.is_local() { "file:///" } else { "s3://" };
-    Err(refused(field, format!("`{field}` is '{text}': the lake takes files from {place} only")))
+
+    /// A caller may name no other place: a run reads with the rights of its functions, and says what it read.
+    fn check(&self, field: &str, text: &str, folder: &FolderUri, address: &Url) -> Result<(), Problem> {
+        if folder.contains(address) {
+            return Ok(());
+        }
+        let below = self.source.as_str();
+        let example = below.strip_prefix(LANDING).and_then(|rest| rest.strip_prefix('/')).unwrap_or(below);
+        let detail = format!(
+            "`{field}` is '{text}', which is not in the folder of the run: name what is in `{below}/` of the lake, such as '{example}/day1'"
+        );
+        Err(refused(field, detail))
+    }
+}
+
+/// The run that the address names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NamedRun(pub(crate) RunId);
+
+impl<S: Send + Sync> FromRequestParts<S> for NamedRun {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let segment = Path::<String>::from_request_parts(parts, state).await;
+        let Path(text) = segment
+            .map_err(|rejection| Problem::new(ProblemCode::NotFound, format!("no run: {}", rejection.body_text())))?;
+        named("run", &text).map(Self)
+    }
 }
 
 fn refused(field: &str, detail: String) -> Problem {

@@ -8,20 +8,20 @@ use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::Deserialize;
+use sluice_core::access::RunRight;
 use sluice_core::name::{PipelineName, RunId};
 use sluice_core::uri::layout;
 use sluice_executions::control::{self, Controlled};
 use sluice_executions::ports::{ExecutionStatus, Executions, Started};
 use sluice_executions::submission::{self, Submission, SubmissionError};
-use sluice_http::{Json, Problem, ProblemCode, Query};
+use sluice_http::{Caller, Json, Problem, ProblemCode, Query};
 use utoipa::IntoParams;
 
 use crate::RunsApi;
 use crate::answers::{RunAnswer, RunState, RunSummary, RunsAnswer};
-use crate::caller::{NamedRun, Principal};
 use crate::cursor::Cursor;
-use crate::request::{ProcessBody, WaitQuery, key_of};
-use crate::runs::{document_problem, fault_problem, no_run};
+use crate::request::{NamedRun, ProcessBody, WaitQuery, key_of};
+use crate::runs::{fault_problem, no_run};
 
 /// Time between two reads of a run while a call waits for it: at most 25 reads per call, far below the service's quota.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -50,6 +50,7 @@ const DEFAULT_LIMIT: usize = 20;
         (status = 200, description = "the run ended while it was waited for", body = RunAnswer, headers(("Location" = String, description = "address of the run"))),
         (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthenticated`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: the spec of the pipeline does not give you the right", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not-found`: no such pipeline", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "`request-timeout`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`conflict`: the key was used with another body", body = Problem, content_type = "application/problem+json"),
@@ -62,26 +63,30 @@ const DEFAULT_LIMIT: usize = 20;
 )]
 pub(crate) async fn process(
     State(api): State<RunsApi>,
-    Principal(caller): Principal,
+    caller: Caller,
     Query(wait): Query<WaitQuery>,
     headers: HeaderMap,
     Json(body): Json<ProcessBody>,
 ) -> Result<Response, Problem> {
     let now = Timestamp::now();
+    let pipeline = body.pipeline().clone();
+    let rights = api.pipelines.rights(&caller).await?;
+    let spec = rights.check(&pipeline, RunRight::Start, || {
+        let detail =
+            format!("pipeline `{pipeline}` is not deployed: there is no '{}' for you", layout::spec(&pipeline));
+        Problem::new(ProblemCode::NotFound, detail).in_field("pipeline")
+    })?;
     let (wait, key) = (wait.seconds()?, key_of(&headers)?);
-    let request = body.into_request(api.documents.root())?;
-    let pipeline = request.pipeline.clone();
-    if !api.documents.exists(&layout::spec(&pipeline)).await.map_err(|error| document_problem(&error))? {
-        let detail = format!("pipeline `{pipeline}` is not deployed: there is no '{}'", layout::spec(&pipeline));
-        return Err(Problem::new(ProblemCode::NotFound, detail).in_field("pipeline"));
-    }
-    let run_id = submission::run_id(&caller, key.as_ref())
+    let request = body.into_request(api.documents.root(), &spec.source.prefix)?;
+    // Keys belong to the role, so that another session of it finds the run of the first.
+    let run_id = submission::run_id(&caller.name(), key.as_ref())
         .map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
-    let asked = Submission::new(run_id, &caller, now, request).map_err(|error| submission_problem(&error))?;
+    caller.trail.note(|event| event.run = Some(run_id.clone()));
+    let asked = Submission::new(run_id, &caller.presented, now, request).map_err(|error| submission_problem(&error))?;
     let (settled, started) =
         submission::submit(&api.documents, &api.executions, asked).await.map_err(|error| submission_problem(&error))?;
     let repeated = settled.accepted_at != now;
-    tracing::info!(%caller, run_id = %settled.run_id, %pipeline, repeated, "run started");
+    tracing::info!(caller = caller.presented, run_id = %settled.run_id, %pipeline, repeated, "run started");
     if ended_within(&api, &settled.run_id, wait).await? {
         let answer = api.run(&settled.run_id, Timestamp::now()).await?;
         return Ok(located(&settled.run_id, (StatusCode::OK, Json(answer)).into_response()));
@@ -139,6 +144,7 @@ fn located(run: &RunId, mut response: Response) -> Response {
     responses(
         (status = 200, description = "the run", body = RunAnswer),
         (status = 401, description = "`unauthenticated`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: the spec of the pipeline does not give you the right", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too-many-requests`", body = Problem, content_type = "application/problem+json"),
         (status = 500, description = "`internal`", body = Problem, content_type = "application/problem+json"),
@@ -147,9 +153,10 @@ fn located(run: &RunId, mut response: Response) -> Response {
 )]
 pub(crate) async fn show_run(
     State(api): State<RunsApi>,
-    _: Principal,
+    caller: Caller,
     NamedRun(run): NamedRun,
 ) -> Result<Json<RunAnswer>, Problem> {
+    api.check(&caller, &run, RunRight::Read).await?;
     api.run(&run, Timestamp::now()).await.map(Json)
 }
 
@@ -180,6 +187,7 @@ pub(crate) struct RunsQuery {
         (status = 200, description = "a page of runs", body = RunsAnswer),
         (status = 400, description = "`invalid-request`, `invalid-cursor`", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthenticated`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: the spec of the pipeline does not give you the right", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too-many-requests`", body = Problem, content_type = "application/problem+json"),
         (status = 500, description = "`internal`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
@@ -187,10 +195,12 @@ pub(crate) struct RunsQuery {
 )]
 pub(crate) async fn list_runs(
     State(api): State<RunsApi>,
-    _: Principal,
+    caller: Caller,
     Query(query): Query<RunsQuery>,
 ) -> Result<Json<RunsAnswer>, Problem> {
     let RunsQuery { pipeline, limit, cursor } = query;
+    caller.trail.note(|event| event.pipeline.clone_from(&pipeline));
+    let rights = api.pipelines.rights(&caller).await?;
     let limit = limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         let detail = format!("`limit` is {limit}: ask for 1 to {MAX_LIMIT} runs");
@@ -203,23 +213,23 @@ pub(crate) async fn list_runs(
         let page = api.executions.list(wanted, token.as_deref()).await.map_err(fault_problem)?;
         // An empty page counts as one read, so that the loop ends.
         looks += page.executions.len().max(1);
+        let is_wanted = |of: &PipelineName| pipeline.as_ref().is_none_or(|wanted| wanted == of) && rights.may_read(of);
         let summaries: Vec<Option<RunSummary>> = stream::iter(page.executions)
             .map(|listed| {
-                let api = api.clone();
+                let (api, is_wanted) = (api.clone(), &is_wanted);
                 async move {
                     match api.executions.describe(&listed.run_id).await.map_err(fault_problem)? {
-                        Some(execution) => api.summary(&execution).await.map(Some),
-                        None => Ok(None),
+                        Some(execution) if api.run_of(&execution).is_some_and(|run| is_wanted(&run.pipeline)) => {
+                            api.summary(&execution).await.map(Some)
+                        }
+                        _ => Ok(None),
                     }
                 }
             })
             .buffered(AT_ONCE)
             .try_collect()
             .await?;
-        let is_wanted = |run: &RunSummary| {
-            pipeline.as_ref().is_none_or(|pipeline| run.pipeline.as_deref() == Some(pipeline.as_str()))
-        };
-        runs.extend(summaries.into_iter().flatten().filter(is_wanted));
+        runs.extend(summaries.into_iter().flatten());
         token = page.next;
         if token.is_none() {
             break;
@@ -236,6 +246,7 @@ pub(crate) async fn list_runs(
     responses(
         (status = 202, description = "the run goes on", body = RunSummary, headers(("Location" = String, description = "address of the run"))),
         (status = 401, description = "`unauthenticated`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: the spec of the pipeline does not give you the right", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`conflict`: the run did not fail, or cannot be redriven any more", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too-many-requests`", body = Problem, content_type = "application/problem+json"),
@@ -245,15 +256,16 @@ pub(crate) async fn list_runs(
 )]
 pub(crate) async fn redrive_run(
     State(api): State<RunsApi>,
-    Principal(caller): Principal,
+    caller: Caller,
     NamedRun(run): NamedRun,
 ) -> Result<Response, Problem> {
+    api.check(&caller, &run, RunRight::Control).await?;
     let controlled = control::redrive(&api.executions, &run).await.map_err(fault_problem)?;
     let summary = match controlled {
         Controlled::Done(execution) => {
             let summary = api.summary(&execution).await?;
             let pipeline = summary.pipeline.as_deref().unwrap_or_default();
-            tracing::info!(%caller, run_id = %run, pipeline, "run redriven");
+            tracing::info!(caller = caller.presented, run_id = %run, pipeline, "run redriven");
             let redrives = summary.redrives.saturating_add(1);
             RunSummary { state: RunState::Running, ended_at: None, redrives, ..summary }
         }
@@ -272,6 +284,7 @@ pub(crate) async fn redrive_run(
         (status = 202, description = "the run is being stopped", body = RunSummary),
         (status = 200, description = "the run had ended before", body = RunSummary),
         (status = 401, description = "`unauthenticated`", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "`forbidden`: the spec of the pipeline does not give you the right", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`not-found`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`conflict`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too-many-requests`", body = Problem, content_type = "application/problem+json"),
@@ -281,15 +294,16 @@ pub(crate) async fn redrive_run(
 )]
 pub(crate) async fn stop_run(
     State(api): State<RunsApi>,
-    Principal(caller): Principal,
+    caller: Caller,
     NamedRun(run): NamedRun,
 ) -> Result<Response, Problem> {
-    let cause = format!("stopped by {caller}");
+    api.check(&caller, &run, RunRight::Control).await?;
+    let cause = format!("stopped by {}", caller.presented);
     match control::stop(&api.executions, &run, &cause).await.map_err(fault_problem)? {
         Controlled::Done(execution) => {
             let summary = api.summary(&execution).await?;
             let pipeline = summary.pipeline.as_deref().unwrap_or_default();
-            tracing::info!(%caller, run_id = %run, pipeline, "run stopped");
+            tracing::info!(caller = caller.presented, run_id = %run, pipeline, "run stopped");
             Ok((StatusCode::ACCEPTED, Json(summary)).into_response())
         }
         Controlled::Already(execution) => Ok((StatusCode::OK, Json(api.summary(&execution).await?)).into_response()),

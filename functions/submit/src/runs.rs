@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use sluice_core::access::RunRight;
 use sluice_core::error::StepError;
 use sluice_core::name::RunId;
 use sluice_core::run::{Changeset, Report, RunAction, RunKey, Verdict};
@@ -11,7 +12,7 @@ use sluice_documents::trigger::Trigger;
 use sluice_executions::history::PassedState;
 use sluice_executions::ports::{Execution, ExecutionFault, ExecutionStatus, Executions};
 use sluice_executions::submission::{self, Submission};
-use sluice_http::{Problem, ProblemCode};
+use sluice_http::{Caller, Problem, ProblemCode};
 
 use crate::RunsApi;
 use crate::answers::{CommitAnswer, RunAnswer, RunState, RunSummary};
@@ -29,6 +30,8 @@ pub(crate) fn fault_problem(fault: ExecutionFault) -> Problem {
         ExecutionFault::UnknownToken { .. } => {
             cursor::invalid("cursor has expired or is not valid: begin at the first page, without `cursor`")
         }
+        // Callers named no state machine: what is missing is missing in the deployment.
+        fault @ ExecutionFault::Missing { .. } => Problem::new(ProblemCode::Internal, fault.to_string()),
         fault => Problem::of_step(&fault.into()),
     }
 }
@@ -38,8 +41,28 @@ pub(crate) fn no_run(run: &RunId) -> Problem {
 }
 
 impl RunsApi {
+    /// Whether the caller has this right on a run, which is noted on their trail.
+    ///
+    /// # Errors
+    /// `not-found` for a run that does not exist or that the caller may not know of, without difference; `forbidden` for one that they may
+    /// only read, and for whoever has no right on any run.
+    pub(crate) async fn check(&self, caller: &Caller, run: &RunId, right: RunRight) -> Result<(), Problem> {
+        caller.trail.note(|event| event.run = Some(run.clone()));
+        let rights = self.pipelines.rights(caller).await?;
+        let execution = self.executions.describe(run).await.map_err(fault_problem)?;
+        let pipeline = match &execution {
+            Some(execution) => self.run_of(execution).map(|run| run.pipeline),
+            None => {
+                let submitted = submission::find(&self.documents, run).await;
+                submitted.map_err(|error| document_problem(&error))?.map(|submitted| submitted.request.pipeline)
+            }
+        };
+        let pipeline = pipeline.ok_or_else(|| no_run(run))?;
+        rights.check(&pipeline, right, || no_run(run)).map(|_| ())
+    }
+
     /// The run whose documents belong to an execution: its own, or the one it accepts.
-    fn run_of(&self, execution: &Execution) -> Option<RunKey> {
+    pub(crate) fn run_of(&self, execution: &Execution) -> Option<RunKey> {
         let trigger = serde_json::from_value::<Trigger>(execution.input.clone()).ok()?;
         let request = trigger.into_request(self.documents.root()).ok()?;
         let run_id = match request.action {

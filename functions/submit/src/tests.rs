@@ -3,7 +3,10 @@ mod described;
 mod events;
 mod fake;
 mod refused;
+mod rights;
 mod submitted;
+
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
@@ -12,33 +15,63 @@ use axum::response::Response;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use sluice_documents::DocumentStore;
+use sluice_http::Callers;
+use sluice_http::audit::{AuditLog, Audited};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
 use super::*;
 use fake::FakeExecutions;
 
-/// A lake with the pipeline `retail`, and the API over it.
+/// Who calls when nobody else is named. Has every right on the runs of `retail` and `weather`.
+const ANN: &str = "arn:aws:iam::123456789012:user/ann";
+
+/// Rights on the runs of `retail` and `weather`. The first grant is of Ann, the others of sessions of roles.
+const RUNS: &str = "runs:
+  - { name: operators, principals: ['arn:aws:iam::123456789012:user/ann'], rights: [start, control], purpose: operations }
+  - { name: loaders, principals: ['arn:aws:iam::123456789012:role/loader'], rights: [start] }
+  - { name: readers, principals: ['arn:aws:iam::123456789012:role/reader'], rights: [read] }
+  - { name: former, principals: ['arn:aws:iam::123456789012:role/former'], rights: [start, control], expires: 2020-01-01T00:00:00Z }
+";
+
+/// A lake with pipelines, and the API over it.
 struct World {
     folder: TempDir,
     executions: FakeExecutions,
     router: Router,
+    audit: Arc<Mutex<Vec<Value>>>,
 }
 
 impl World {
     fn new() -> Self {
-        Self::with(FakeExecutions::default(), Callers::Local("ann".to_owned()))
+        Self::with(FakeExecutions::default(), ann())
     }
 
     fn with(executions: FakeExecutions, callers: Callers) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let spec = folder.path().join("pipelines/retail");
-        std::fs::create_dir_all(&spec).unwrap();
-        std::fs::write(spec.join("pipeline.yaml"), "").unwrap();
+        for (pipeline, runs) in [("retail", RUNS), ("weather", RUNS), ("payroll", "")] {
+            let spec = folder.path().join("pipelines").join(pipeline);
+            std::fs::create_dir_all(&spec).unwrap();
+            let text = format!(
+                "pipeline: {pipeline}\ndomain: sales\nsource: {{ prefix: landing/{pipeline}, format: csv }}\nbronze: {{ table: raw }}\nsilver: []\n{runs}"
+            );
+            std::fs::write(spec.join("pipeline.yaml"), text).unwrap();
+        }
+        // It costs nobody but itself.
+        std::fs::create_dir_all(folder.path().join("pipelines/broken")).unwrap();
+        std::fs::write(folder.path().join("pipelines/broken/pipeline.yaml"), "pipeline: [").unwrap();
         let root = format!("file://{}", folder.path().display()).parse().unwrap();
         let documents = DocumentStore::open(&root, &std::collections::BTreeMap::new()).unwrap();
-        let (router, document) = router(RunsApi::new(documents, executions.clone(), callers));
-        Self { folder, executions, router: sluice_http::guard::documented(router, document) }
+        let audit: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let events = audit.clone();
+        let log = AuditLog::new(move |event| events.lock().unwrap().push(serde_json::to_value(event).unwrap()));
+        let (router, document) = router(RunsApi::new(documents, executions.clone()), Audited { callers, log });
+        Self { folder, executions, router: sluice_http::guard::documented(router, document), audit }
+    }
+
+    /// The events since the last call.
+    fn events(&self) -> Vec<Value> {
+        std::mem::take(&mut *self.audit.lock().unwrap())
     }
 
     async fn send(&self, request: Request<Body>) -> (StatusCode, Value, Response<()>) {
@@ -64,6 +97,18 @@ impl World {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, document.to_string()).unwrap();
     }
+}
+
+/// Calls without credentials are Ann's.
+fn ann() -> Callers {
+    Callers::of_gateway().or_as(ANN.parse().ok())
+}
+
+/// The request as a session of a role that API Gateway has authenticated.
+fn of_role(mut request: Request<Body>, role: &str, session: &str) -> Request<Body> {
+    let arn = format!("arn:aws:sts::123456789012:assumed-role/{role}/{session}");
+    request.extensions_mut().insert(sluice_http::caller::GatewayCaller { arn });
+    request
 }
 
 fn process(query: &str, key: Option<&str>, body: &str) -> Request<Body> {

@@ -31,8 +31,8 @@ pub struct Ports<C> {
 /// there; or looks through all clusters of the lake for those whose run is over.
 ///
 /// # Errors
-/// `Throttled` and `Unavailable` when the same call may succeed later; `ClusterFailed` when EMR refuses; `Internal` for
-/// missing rights. Every cluster is tried before the first error is returned.
+/// `Throttled` and `Unavailable` when the same call may succeed later; `ClusterFailed` when EMR refuses; `AccessDenied`.
+/// Every cluster is tried before the first error is returned.
 pub async fn handle<C: Clusters>(ports: &Ports<C>, now: Timestamp, input: Input) -> Result<Output, StepError> {
     let Ports { documents, clusters } = ports;
     let ended = match input {

@@ -16,6 +16,8 @@ const ATTEMPT: &str = include_str!("../../../events/terminate-attempt.json");
 const ABORTED: &str = include_str!("../../../events/terminate-execution-aborted.json");
 const TIMED_OUT: &str = include_str!("../../../events/terminate-execution-timed-out.json");
 const FAILED_ACCEPT: &str = include_str!("../../../events/terminate-execution-failed-accept.json");
+/// Started by a delivery, through EventBridge Pipes.
+const FAILED_DELIVERY: &str = include_str!("../../../events/terminate-execution-failed-delivery.json");
 const SWEEP: &str = include_str!("../../../events/terminate-sweep.json");
 
 /// Has living clusters of these names, `j-1` and so on, all of the lake and made in 1970; can only end them.
@@ -112,7 +114,8 @@ async fn every_sample_event_ends_the_cluster_and_again_is_harmless() {
     let again = json!([{"cluster_id": "j-1", "status": "terminated"}]);
     check(ATTEMPT, true, ended.clone(), again.clone()).await;
     check(ABORTED, true, ended.clone(), again.clone()).await;
-    check(FAILED_ACCEPT, true, ended.clone(), again).await;
+    check(FAILED_ACCEPT, true, ended.clone(), again.clone()).await;
+    check(FAILED_DELIVERY, true, ended.clone(), again).await;
     // The event's lake is another one, so the run is looked for by its id.
     check(TIMED_OUT, false, ended, json!([])).await;
     // Both are young and nothing says that they are over.
@@ -139,6 +142,7 @@ fn events_name_their_run() {
     check(TIMED_OUT, "s3://example-lake/prod", id, Some("retail"));
     check(TIMED_OUT, "s3://other", id, None);
     check(FAILED_ACCEPT, "s3://example-lake/prod", id, Some("retail"));
+    check(FAILED_DELIVERY, "s3://example-lake/prod", id, Some("retail"));
     for input in ["null", "\"no JSON\"", "\"{}\"", "\"{\\\"pipeline\\\":\\\"../x\\\"}\""] {
         let mut event: Value = serde_json::from_str(ABORTED).unwrap();
         event["detail"]["input"] = serde_json::from_str(input).unwrap();
@@ -154,12 +158,16 @@ fn wrong_shapes_are_named() {
     };
     let event = |source: &str, status: &str| {
         let detail_type = "Step Functions Execution Status Change";
-        json!({"detail-type": detail_type, "source": source, "detail": {"name": "r", "status": status}})
+        let detail = json!({"name": "r", "status": status});
+        let time = "2026-01-05T07:00:00Z";
+        json!({"detail-type": detail_type, "source": source, "time": time, "resources": [], "detail": detail})
     };
     check(event("aws.states", "RUNNING"), "'RUNNING' is not an end");
     check(event("aws.states", "SUCCEEDED"), "'SUCCEEDED' is not an end");
     check(event("aws.s3", "FAILED"), "of 'aws.s3' does not end a run");
-    check(json!({"detail-type": "x", "source": "aws.states", "detail": {"status": "FAILED"}}), "at `detail`");
+    let mut nameless = event("aws.states", "FAILED");
+    nameless["detail"].as_object_mut().unwrap().remove("name");
+    check(nameless, "at `detail`");
     check(json!({"sweep": false}), "at `sweep`");
     check(json!({"sweep": true, "run": {}}), "unknown field");
     check(json!({}), "missing field `run`");

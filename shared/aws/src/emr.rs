@@ -187,12 +187,9 @@ fn fault<E>(doing: String, error: &SdkError<E, HttpResponse>) -> ClusterFault
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
+    let name = name_of(error);
     let SdkError::ServiceError(failure) = error else {
-        let message = with_sources(error);
-        return match name_of(error) {
-            ErrorName::Unavailable => ClusterFault::Unavailable { doing, message },
-            _ => ClusterFault::Unexpected { doing, message },
-        };
+        return fault_of(name, doing, with_sources(error));
     };
     let code = failure.err().code().unwrap_or_default();
     let message = match failure.err().message() {
@@ -200,13 +197,19 @@ where
         None => format!("{code} (status {})", failure.raw().status().as_u16()),
     };
     match code {
-        "InvalidRequestException" | "ValidationException" => ClusterFault::Refused { doing, message },
-        "InternalServerError" | "InternalServerException" => ClusterFault::Unavailable { doing, message },
-        _ => match name_of(error) {
-            ErrorName::Throttled => ClusterFault::Throttled { doing, message },
-            ErrorName::Unavailable => ClusterFault::Unavailable { doing, message },
-            _ => ClusterFault::Unexpected { doing, message },
-        },
+        // No capacity, a quota or a wrong setting: EMR's own words say which.
+        "InvalidRequestException" => ClusterFault::Refused { doing, message },
+        _ => fault_of(name, doing, message),
+    }
+}
+
+fn fault_of(name: ErrorName, doing: String, message: String) -> ClusterFault {
+    match name {
+        ErrorName::Throttled => ClusterFault::Throttled { doing, message },
+        ErrorName::Unavailable => ClusterFault::Unavailable { doing, message },
+        ErrorName::AccessDenied => ClusterFault::Denied { doing, message },
+        ErrorName::InvalidInput | ErrorName::NotFound => ClusterFault::Refused { doing, message },
+        _ => ClusterFault::Unexpected { doing, message },
     }
 }
 

@@ -9,7 +9,7 @@ use sluice_core::uri::FolderUri;
 
 mod arn;
 
-pub use arn::{AwsNameError, StateMachineArn};
+pub use arn::{AwsNameError, EventBus, SecretArn, StateMachineArn, TopicArn};
 
 /// An environment variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +33,15 @@ pub const EVENT_BUS: Variable = Variable {
     name: "SLUICE_EVENT_BUS",
     purpose: "name or ARN of the EventBridge bus for events to machines, or `none` to send nothing",
 };
-/// What masks, cursors and addresses are keyed with. Data-product needs it.
+/// Where the secret is that masks, cursors and addresses are keyed with. Data-product needs it on AWS.
+pub const SECRET_ARN: Variable = Variable {
+    name: "SLUICE_SECRET_ARN",
+    purpose: "ARN of the secret in AWS Secrets Manager that masks, cursors and addresses are keyed with, such as arn:aws:secretsmanager:eu-central-1:123456789012:secret:masking-a1b2c3; where there is no Secrets Manager, set SLUICE_SECRET to the secret itself",
+};
+/// The secret itself, where there is no Secrets Manager: `sluice serve`, and functions on this machine.
 pub const SECRET: Variable = Variable {
     name: "SLUICE_SECRET",
-    purpose: "secret of at least 32 bytes that masks, cursors and addresses are keyed with; the same for all environments of the function, and never changed without need",
+    purpose: "secret of at least 32 bytes that masks, cursors and addresses are keyed with; the same for all environments of the function, and never changed without need; on AWS, SLUICE_SECRET_ARN takes its place",
 };
 /// Where callers reach the API. Data-product needs it.
 pub const ENDPOINT: Variable = Variable {
@@ -51,7 +56,7 @@ pub const KMS_KEY: Variable = Variable {
 /// Whose executions callers start. Submit needs it.
 pub const STATE_MACHINE_ARN: Variable = Variable {
     name: "SLUICE_STATE_MACHINE_ARN",
-    purpose: "ARN of the state machine whose executions the API starts, such as arn:aws:states:eu-central-1:123456789012:stateMachine:sluice",
+    purpose: "ARN of the state machine whose executions the API starts, alone or with an alias, such as arn:aws:states:eu-central-1:123456789012:stateMachine:sluice:live",
 };
 /// Release of EMR. Start-emr reads this and what follows, up to the security groups.
 pub const EMR_RELEASE: Variable = Variable {
@@ -154,17 +159,23 @@ pub const SESSION_TOKEN: Variable =
 /// Another endpoint for all services.
 pub const ENDPOINT_URL: Variable =
     Variable { name: "AWS_ENDPOINT_URL", purpose: "endpoint of all services, for emulators and private endpoints" };
-/// Another endpoint for S3 alone; the other services' variables are read by the SDK itself.
+/// Another endpoint for S3 alone; the variables of services that have a client of the SDK are read by the SDK itself.
 pub const ENDPOINT_URL_S3: Variable =
     Variable { name: "AWS_ENDPOINT_URL_S3", purpose: "endpoint of S3, before AWS_ENDPOINT_URL" };
+/// Another endpoint for Secrets Manager alone.
+pub const ENDPOINT_URL_SECRETS_MANAGER: Variable = Variable {
+    name: "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    purpose: "endpoint of Secrets Manager, before AWS_ENDPOINT_URL",
+};
 
 /// The catalogue.
 ///
 /// The AWS SDK reads more by itself (`AWS_PROFILE`, `AWS_ENDPOINT_URL_SNS`, …): see its own documentation.
-pub const CATALOGUE: [Variable; 31] = [
+pub const CATALOGUE: [Variable; 33] = [
     LAKE,
     TOPIC_ARN,
     EVENT_BUS,
+    SECRET_ARN,
     SECRET,
     ENDPOINT,
     KMS_KEY,
@@ -193,6 +204,7 @@ pub const CATALOGUE: [Variable; 31] = [
     SESSION_TOKEN,
     ENDPOINT_URL,
     ENDPOINT_URL_S3,
+    ENDPOINT_URL_SECRETS_MANAGER,
 ];
 
 /// The value that turns an optional announcement off. Leaving the variable out is an error: nobody should learn from
@@ -301,65 +313,6 @@ impl Env {
         let Variable { name, purpose } = variable;
         let value = self.get(variable).ok_or(EnvError::Missing { name, purpose })?;
         value.parse().map_err(|reason: T::Err| EnvError::Invalid { name, reason: reason.to_string() })
-    }
-}
-
-/// ARN of a standard SNS topic, such as `arn:aws:sns:eu-central-1:123456789012:runs`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopicArn(String);
-
-impl TopicArn {
-    /// The ARN as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for TopicArn {
-    type Err = AwsNameError;
-
-    fn from_str(text: &str) -> Result<Self, AwsNameError> {
-        let refused = |rule| AwsNameError { text: text.chars().take(200).collect(), rule };
-        let parts: Vec<&str> = text.split(':').collect();
-        match parts.as_slice() {
-            ["arn", partition, "sns", region, account, name]
-                if [partition, region, account, name].iter().all(|part| !part.is_empty()) =>
-            {
-                // A FIFO topic has no e-mail subscribers and wants a message group: it is not made for announcements.
-                if name.ends_with(".fifo") {
-                    return Err(refused("a standard topic, not a FIFO one"));
-                }
-                Ok(Self(text.to_owned()))
-            }
-            _ => Err(refused("arn:<partition>:sns:<region>:<account>:<topic>")),
-        }
-    }
-}
-
-/// Name or ARN of an EventBridge bus, such as `default`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventBus(String);
-
-impl EventBus {
-    /// The name or ARN as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for EventBus {
-    type Err = AwsNameError;
-
-    fn from_str(text: &str) -> Result<Self, AwsNameError> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "/.-_:".contains(c);
-        if (1..=1600).contains(&text.len()) && text.chars().all(allowed) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(AwsNameError {
-                text: text.chars().take(200).collect(),
-                rule: "letters, digits and / . - _ or the bus's ARN",
-            })
-        }
     }
 }
 

@@ -5,8 +5,9 @@ use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use sluice_core::error::StepError;
 
+use crate::code::classify;
 use crate::env::EventBus;
-use crate::fault::{classify, step_error};
+use crate::fault::step_error;
 
 /// The source of every event of Sluice, for rules to match.
 pub const SOURCE: &str = "sluice";
@@ -38,7 +39,8 @@ impl Bus {
     /// Puts the event on the bus.
     ///
     /// # Errors
-    /// `Throttled`, `Unavailable`, `NotFound` for a bus that does not exist, `Internal` for the rest, such as missing rights.
+    /// `Throttled`, `Unavailable`, `NotFound` for a bus that does not exist, `AccessDenied`, `InvalidInput` for a name that
+    /// EventBridge refuses, `Internal` for the rest.
     pub async fn put(&self, event: &Event) -> Result<(), StepError> {
         let doing = format!("put an event on bus {}", self.name.as_str());
         let entry = PutEventsRequestEntry::builder()
@@ -66,7 +68,7 @@ mod tests {
     use sluice_core::error::ErrorName;
 
     use super::*;
-    use crate::endpoint::{Endpoint, silent};
+    use crate::endpoint::{Endpoint, is_judged, silent};
 
     async fn put(config: &SdkConfig) -> Result<(), StepError> {
         let event = Event {
@@ -92,6 +94,8 @@ mod tests {
         ] {
             assert!(request.contains(part), "{part} is not in {request}");
         }
+        let (_, body) = request.split_once("\r\n\r\n").expect("a body");
+        is_judged("PutEvents", &serde_json::from_str(body).expect("JSON"));
     }
 
     #[tokio::test]
@@ -106,10 +110,10 @@ mod tests {
             ("400 Bad Request", "{\"__type\":\"ResourceNotFoundException\"}", ErrorName::NotFound),
             ("400 Bad Request", "{\"__type\":\"ThrottlingException\"}", ErrorName::Throttled),
             ("500 Oops", "{\"__type\":\"InternalException\"}", ErrorName::Unavailable),
-            ("400 Bad Request", "{\"__type\":\"AccessDeniedException\"}", ErrorName::Internal),
+            ("400 Bad Request", "{\"__type\":\"AccessDeniedException\"}", ErrorName::AccessDenied),
             ("200 OK", entry("ThrottlingException"), ErrorName::Throttled),
             ("200 OK", entry("InternalFailure"), ErrorName::Unavailable),
-            ("200 OK", entry("NotAuthorizedForSourceException"), ErrorName::Internal),
+            ("200 OK", entry("NotAuthorizedForSourceException"), ErrorName::AccessDenied),
         ];
         for (status, body, name) in cases {
             let endpoint = Endpoint::answering(status, body).await;

@@ -2,10 +2,13 @@
 
 use std::error::Error;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use sluice_core::error::ErrorName;
+
+use crate::code::classify;
 
 /// The SDK's error as ours: `doing` says what failed, such as `publish to topic arn:…`.
 #[cfg(any(feature = "sns", feature = "eventbridge"))]
@@ -24,32 +27,20 @@ where
 {
     match error {
         SdkError::TimeoutError(_) | SdkError::ResponseError(_) => ErrorName::Unavailable,
-        // Missing credentials end up here too, and calling again does not find them.
         SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => ErrorName::Unavailable,
         SdkError::ServiceError(failure) => {
             classify(failure.err().code().unwrap_or_default(), failure.raw().status().as_u16())
         }
-        _ => ErrorName::Internal,
+        _ => credentials_fault(error).unwrap_or(ErrorName::Internal),
     }
 }
 
-/// The name of an error that a service answered, by its code and, for codes unknown here, its HTTP status.
-pub(crate) fn classify(code: &str, status: u16) -> ErrorName {
-    match code {
-        "Throttling"
-        | "ThrottlingException"
-        | "Throttled"
-        | "ThrottledException"
-        | "TooManyRequestsException"
-        | "RequestLimitExceeded"
-        | "LimitExceededException"
-        | "KMSThrottling" => ErrorName::Throttled,
-        "NotFound" | "NotFoundException" | "ResourceNotFoundException" => ErrorName::NotFound,
-        "InternalError" | "InternalFailure" | "InternalException" | "ServiceUnavailable" => ErrorName::Unavailable,
-        _ => match status {
-            429 => ErrorName::Throttled,
-            408 | 500..=599 => ErrorName::Unavailable,
-            _ => ErrorName::Internal,
-        },
-    }
+/// The name of an error that kept a request from being sent, when it was for want of credentials: calling again does not
+/// find them, unless whoever has them did not answer.
+fn credentials_fault(error: &(dyn Error + 'static)) -> Option<ErrorName> {
+    let mut causes = std::iter::successors(Some(error), |cause| (*cause).source());
+    causes.find_map(|cause| cause.downcast_ref::<CredentialsError>()).map(|missing| match missing {
+        CredentialsError::ProviderTimedOut(_) => ErrorName::Unavailable,
+        _ => ErrorName::AccessDenied,
+    })
 }

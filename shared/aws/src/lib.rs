@@ -5,14 +5,17 @@
 //! - `serve` (feature `lambda`): a handler as a Lambda function, with our error names and JSON logs;
 //! - `sns`, `eventbridge` (features of the same names): messages to people, events to machines;
 //! - `emr` (feature): clusters of the large engine;
-//! - `sfn` (feature): executions of the state machine.
+//! - `sfn` (feature): executions of the state machine;
+//! - `secrets` (feature): the secret of data products, fetched when a function starts.
 
 pub mod env;
 pub mod store;
 
+#[cfg(any(feature = "sns", feature = "eventbridge", feature = "emr", feature = "secrets", feature = "sfn"))]
+mod code;
 #[cfg(feature = "emr")]
 pub mod emr;
-#[cfg(all(test, any(feature = "sns", feature = "eventbridge", feature = "emr", feature = "sfn")))]
+#[cfg(all(test, any(feature = "sns", feature = "eventbridge", feature = "emr", feature = "secrets", feature = "sfn")))]
 mod endpoint;
 #[cfg(feature = "eventbridge")]
 pub mod eventbridge;
@@ -20,6 +23,8 @@ pub mod eventbridge;
 mod fault;
 #[cfg(feature = "lambda")]
 mod log;
+#[cfg(feature = "secrets")]
+pub mod secrets;
 #[cfg(feature = "lambda")]
 mod serve;
 #[cfg(feature = "sfn")]

@@ -119,7 +119,7 @@ impl Executions for StateMachineExecutions {
     async fn list(&self, limit: usize, token: Option<&str>) -> Result<ExecutionPage, ExecutionFault> {
         let doing = || "list runs".to_owned();
         let limit = i32::try_from(limit.clamp(1, MAX_LISTED)).unwrap_or(PAGE_EVENTS);
-        let call = self.client.list_executions().state_machine_arn(self.machine.as_str()).max_results(limit);
+        let call = self.client.list_executions().state_machine_arn(self.machine.machine()).max_results(limit);
         let page = match call.set_next_token(token.map(str::to_owned)).send().await {
             Ok(page) => page,
             Err(error) if code_of(&error) == Some("InvalidToken") => {
@@ -193,13 +193,12 @@ where
         SdkError::ServiceError(_) => words(error),
         _ => with_sources(error),
     };
-    // A million open executions, or too many redriven ones: fewer after a while.
-    if code_of(error) == Some("ExecutionLimitExceeded") {
-        return ExecutionFault::Throttled { doing, message };
-    }
     match name_of(error) {
         ErrorName::Throttled => ExecutionFault::Throttled { doing, message },
         ErrorName::Unavailable => ExecutionFault::Unavailable { doing, message },
+        ErrorName::AccessDenied => ExecutionFault::Denied { doing, message },
+        ErrorName::NotFound => ExecutionFault::Missing { doing, message },
+        ErrorName::InvalidInput => ExecutionFault::Refused { doing, message },
         _ => ExecutionFault::Unexpected { doing, message },
     }
 }

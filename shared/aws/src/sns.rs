@@ -40,7 +40,7 @@ impl Topic {
     /// Publishes the message.
     ///
     /// # Errors
-    /// `Throttled`, `Unavailable`, `NotFound` for a topic that does not exist, `Internal` for the rest, such as missing rights.
+    /// `Throttled`, `Unavailable`, `NotFound` for a topic that does not exist, `AccessDenied`, `Internal` for the rest.
     pub async fn publish(&self, message: &Message) -> Result<(), StepError> {
         let printable = message.subject.chars().all(|c| c.is_ascii_graphic() || c == ' ');
         if !printable || !(1..=MAX_SUBJECT_CHARS).contains(&message.subject.len()) {
@@ -120,7 +120,7 @@ mod tests {
             (
                 "403 No",
                 "<ErrorResponse><Error><Code>AuthorizationError</Code></Error></ErrorResponse>",
-                ErrorName::Internal,
+                ErrorName::AccessDenied,
             ),
         ];
         for (status, body, name) in cases {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use sluice_core::error::{ErrorName, StepError};
@@ -31,21 +32,30 @@ pub async fn store_options(env: &Env, root: &FolderUri) -> Result<BTreeMap<Strin
     })?;
     let credentials = match from_env {
         Some(credentials) => credentials,
-        None => {
-            let missing = || {
-                StepError::message(
-                    ErrorName::InvalidInput,
-                    "no AWS credentials: set AWS_PROFILE or log in with the AWS CLI",
-                )
-            };
-            let provider = config.credentials_provider().ok_or_else(missing)?;
-            provider.provide_credentials().await.map_err(|error| {
-                let step = StepError::new(ErrorName::InvalidInput, &error);
-                StepError { message: format!("{}: {}", missing().message, step.message), ..step }
-            })?
-        }
+        None => found_credentials(&config).await?,
     };
     Ok(options(env, &region, &credentials))
+}
+
+/// The credentials in the environment, or else those that the AWS SDK finds.
+#[cfg(feature = "secrets")]
+pub(crate) async fn credentials(env: &Env) -> Result<Credentials, StepError> {
+    match credentials_of(env) {
+        Some(credentials) => Ok(credentials),
+        None => found_credentials(&crate::sdk_config().await).await,
+    }
+}
+
+/// The credentials of a profile, SSO, container or instance role.
+async fn found_credentials(config: &SdkConfig) -> Result<Credentials, StepError> {
+    let missing = || {
+        StepError::message(ErrorName::InvalidInput, "no AWS credentials: set AWS_PROFILE or log in with the AWS CLI")
+    };
+    let provider = config.credentials_provider().ok_or_else(missing)?;
+    provider.provide_credentials().await.map_err(|error| {
+        let step = StepError::new(ErrorName::InvalidInput, &error);
+        StepError { message: format!("{}: {}", missing().message, step.message), ..step }
+    })
 }
 
 fn credentials_of(env: &Env) -> Option<Credentials> {

@@ -107,6 +107,7 @@ impl ClusterError {
             | Self::Closed { .. }
             | Self::Ended { .. }
             | Self::NeverLaunched { .. } => ErrorName::ClusterFailed,
+            Self::Fault(ClusterFault::Denied { .. }) => ErrorName::AccessDenied,
             Self::Fault(ClusterFault::Unexpected { .. }) => ErrorName::Internal,
             Self::Document(error) => error.name(),
             Self::NeverSubmitted { .. } | Self::StepFailed { .. } => ErrorName::EtlFailed,

@@ -311,7 +311,15 @@ pub enum ClusterFault {
         /// EMR's code and words.
         message: String,
     },
-    /// Missing rights or credentials, or an answer that makes no sense.
+    /// Rights or credentials are missing, expired or refused. Nothing was done.
+    #[error("cannot {doing}: {message}")]
+    Denied {
+        /// What was tried.
+        doing: String,
+        /// EMR's code and words, or why there are no credentials.
+        message: String,
+    },
+    /// An answer that makes no sense, or an unknown fault.
     #[error("cannot {doing}: {message}")]
     Unexpected {
         /// What was tried.

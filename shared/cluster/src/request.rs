@@ -120,7 +120,7 @@ pub struct Configuration {
 pub enum FleetRole {
     /// Runs the cluster.
     Primary,
-    /// Compute and hold what is shuffled.
+    /// Run the application masters, compute, and hold what is shuffled.
     Core,
     /// Only compute; may go at any time.
     Task,
@@ -216,14 +216,14 @@ pub fn cluster_request(settings: &ClusterSettings, lake: &FolderUri, run: &RunRe
         security_groups: settings.security_groups().cloned(),
         fleets: vec![
             primary(settings.primary_types()),
-            workers(FleetRole::Core, capacity.core_units(), settings.worker_types()),
-            workers(FleetRole::Task, capacity.task_units(), settings.worker_types()),
+            core(capacity.core_units(), settings.worker_types()),
+            task(capacity.task_units(), settings.worker_types()),
         ],
         scaling: Scaling {
             min_units: capacity.min_units(),
             max_units: capacity.max_units(),
             max_core_units: capacity.core_units(),
-            // What the first minutes could not get from the Spot market is On-Demand; growth after that is Spot only.
+            // The core fleet, and what the first minutes could not get from the Spot market; growth after that is Spot.
             max_on_demand_units: capacity.min_units(),
         },
         idle_timeout_seconds: settings.idle_timeout_seconds(),
@@ -266,19 +266,37 @@ fn configurations() -> Vec<Configuration> {
         // Puts the Delta jars of the release on Spark's class path.
         Configuration { classification: "delta-defaults", properties: properties(&[("delta.enabled", "true")]) },
         Configuration { classification: "spark-defaults", properties: spark },
+        // An application dies with its master. EMR labels the nodes of the core fleet, which are On-Demand, and since
+        // release 6.0 starts masters there only when it is configured to.
+        Configuration {
+            classification: "yarn-site",
+            properties: properties(&[
+                ("yarn.node-labels.enabled", "true"),
+                ("yarn.node-labels.am.default-node-label-expression", "CORE"),
+            ]),
+        },
     ]
 }
 
 /// One instance; without it the cluster is lost, so it is not from the Spot market.
 fn primary(types: &[InstanceType]) -> Fleet {
+    on_demand(FleetRole::Primary, 1, types, |_| 1)
+}
+
+/// The least that a cluster computes with. What it holds, the application masters and the shuffle, must not go away.
+fn core(units: u32, types: &[InstanceType]) -> Fleet {
+    on_demand(FleetRole::Core, units, types, InstanceType::vcpus)
+}
+
+fn on_demand(role: FleetRole, units: u32, types: &[InstanceType], weight_units: fn(&InstanceType) -> u32) -> Fleet {
     let fleet_type = |each: &InstanceType| FleetType {
         instance_type: each.as_str().to_owned(),
-        weight_units: 1,
+        weight_units: weight_units(each),
         spot_price_percent: None,
     };
     Fleet {
-        role: FleetRole::Primary,
-        on_demand_units: 1,
+        role,
+        on_demand_units: units,
         spot_units: 0,
         types: types.iter().map(fleet_type).collect(),
         on_demand_strategy: ON_DEMAND_STRATEGY,
@@ -286,14 +304,15 @@ fn primary(types: &[InstanceType]) -> Fleet {
     }
 }
 
-fn workers(role: FleetRole, units: u32, types: &[InstanceType]) -> Fleet {
+/// Everything else is from the Spot market: what is lost is computed again.
+fn task(units: u32, types: &[InstanceType]) -> Fleet {
     let fleet_type = |each: &InstanceType| FleetType {
         instance_type: each.as_str().to_owned(),
         weight_units: each.vcpus(),
         spot_price_percent: Some(SPOT_PRICE_PERCENT),
     };
     Fleet {
-        role,
+        role: FleetRole::Task,
         on_demand_units: 0,
         spot_units: units,
         types: types.iter().map(fleet_type).collect(),

@@ -41,7 +41,7 @@ pub struct SettingsText<'a> {
     pub primary_types: Option<&'a str>,
     /// Types for core and task instances, separated by commas.
     pub worker_types: Option<&'a str>,
-    /// vCPUs that hold what is shuffled.
+    /// vCPUs of the core fleet, which is On-Demand: they run the application masters and hold what is shuffled.
     pub core_units: Option<&'a str>,
     /// Least vCPUs of core and task together.
     pub min_units: Option<&'a str>,
@@ -204,12 +204,12 @@ impl Capacity {
         Ok(Self { core_units, min_units, max_units })
     }
 
-    /// vCPUs that hold what is shuffled.
+    /// vCPUs of the core fleet, which is On-Demand.
     pub fn core_units(self) -> u32 {
         self.core_units
     }
 
-    /// vCPUs that only compute, to begin with; at least 1.
+    /// vCPUs of the task fleet, from the Spot market, to begin with; at least 1.
     pub fn task_units(self) -> u32 {
         self.min_units.saturating_sub(self.core_units)
     }

@@ -5,6 +5,7 @@
 
 mod decide;
 mod principal;
+mod runs;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +18,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::decide::{ColumnAccess, Decision, TableAccess, decide};
 pub use self::principal::{Principal, PrincipalError, PrincipalPattern};
-use crate::name::{ColumnName, GrantName, PortName};
+pub use self::runs::{RunGrant, RunPolicy, RunPolicyError, RunRight};
+use crate::name::{ColumnName, GrantName, PortName, SaltName};
 
 /// How sensitive a column is, from the contract's `classification`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -109,9 +111,10 @@ pub enum Treatment {
     Clear,
     /// As null, in its own type.
     Null,
-    /// As a keyed hash: 32 hexadecimal digits of text, the same for the same value of the same lake.
+    /// As a keyed hash: 32 hexadecimal digits of text, the same for the same value of the same product, or of all products whose policies
+    /// name the same salt.
     Hash,
-    /// As text of which the last two characters are kept and the others are `*`; values of up to four characters are all `*`.
+    /// As six characters: `****` and the last two of a text that is long enough, else `******`. Nothing of a value that is no text.
     Partial,
     /// Not at all: for this caller the column does not exist.
     Hide,
@@ -132,7 +135,7 @@ pub enum Masking {
     Null,
     /// Reads as a keyed hash.
     Hash,
-    /// Reads as its last two characters.
+    /// Reads as `****` and the last two characters of a long text.
     Partial,
     /// Is not there.
     Hide,
@@ -197,6 +200,10 @@ pub fn json_schema() -> schemars::Schema {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
+    /// What hashes are made with, in place of the product's name: the same value has the same hash in all products whose policies name
+    /// the same salt, so that they can be joined. Left out: hashes are the product's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<SaltName>,
     /// The grants, in order.
     pub grants: Vec<Grant>,
 }

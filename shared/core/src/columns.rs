@@ -1,5 +1,7 @@
 //! Columns of the tables of every layer: those of sources and contracts, and the ones that Sluice adds.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{ColumnType, TableContract};
@@ -15,15 +17,23 @@ pub struct StoredColumn {
 }
 
 /// Where a row came from: in bronze, silver and quarantine alike, behind the other columns.
-pub const LINEAGE: [(&str, ColumnType); 5] = [
+pub const LINEAGE: [(&str, ColumnType); 6] = [
     ("_ingested_at", ColumnType::Timestamp),
     ("_source_file", ColumnType::Text),
     ("_source_etag", ColumnType::Text),
+    (SOURCE_MODIFIED_AT, ColumnType::Timestamp),
     (SOURCE_ROW, ColumnType::Int64),
     ("_run_id", ColumnType::Text),
 ];
+/// When the object was last modified, as the plan saw it. Null in rows that a version without this column wrote.
+pub const SOURCE_MODIFIED_AT: &str = "_source_modified_at";
 /// Number of the record in its object, from 1.
 pub const SOURCE_ROW: &str = "_source_row";
+
+/// Which of two rows with the same key and the same business time is newer: the one whose first of these columns that
+/// differs is greater, and null is less than any value. All of them are stored, so it does not matter how the objects
+/// are divided into runs.
+pub const NEWER: [&str; 4] = [SOURCE_MODIFIED_AT, "_source_file", "_ingested_at", SOURCE_ROW];
 
 /// Raw text of a record that could not be split into the object's columns.
 pub const CORRUPT_RECORD: &str = "_corrupt_record";
@@ -62,6 +72,11 @@ pub fn lineage_columns() -> impl Iterator<Item = StoredColumn> {
     LINEAGE.into_iter().map(|(name, column_type)| stored(name, column_type))
 }
 
+/// The lineage columns that a table with these columns lacks, because an older version made it.
+pub fn missing_lineage(columns: &[StoredColumn]) -> impl Iterator<Item = StoredColumn> + '_ {
+    lineage_columns().filter(move |lineage| !columns.iter().any(|column| column.name == lineage.name))
+}
+
 /// Columns of a contract, in its order.
 pub fn contract_columns(contract: &TableContract) -> impl Iterator<Item = StoredColumn> + '_ {
     contract.columns.iter().map(|c| stored(c.name.as_str(), c.column_type.clone()))
@@ -77,6 +92,66 @@ pub fn bronze_columns(source: impl IntoIterator<Item = String>) -> Vec<StoredCol
     let texts = source.into_iter().chain(CORRUPT.map(str::to_owned));
     let texts = texts.map(|name| StoredColumn { name, column_type: ColumnType::Text });
     texts.chain(lineage_columns()).chain([stored(INGESTION_DATE, ColumnType::Date)]).collect()
+}
+
+/// What the names of one column have in common to readers of Delta, which take no notice of case.
+pub fn folded_name(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// The source columns of a bronze table. Names that differ in case alone are one column of it: the first of them stays,
+/// and what comes under the others is stored there.
+///
+/// # Example
+///
+/// ```
+/// use sluice_core::columns::{BronzeNames, bronze_columns};
+///
+/// let mut names = BronzeNames::of_table(&bronze_columns(["Extra".to_owned()]));
+/// assert!(!names.add("EXTRA"));
+/// assert_eq!(names.stored("extra"), Some("Extra"));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct BronzeNames {
+    names: Vec<String>,
+    places: HashMap<String, usize>,
+}
+
+impl BronzeNames {
+    /// The source columns of a table with these columns.
+    pub fn of_table(columns: &[StoredColumn]) -> Self {
+        let mut names = Self::default();
+        for column in columns.iter().filter(|column| !is_own_of_bronze(&column.name)) {
+            names.add(&column.name);
+        }
+        names
+    }
+
+    /// Adds a source column; `false` where the table has it.
+    pub fn add(&mut self, column: &str) -> bool {
+        let folded = folded_name(column);
+        if self.places.contains_key(&folded) {
+            return false;
+        }
+        self.places.insert(folded, self.names.len());
+        self.names.push(column.to_owned());
+        true
+    }
+
+    /// The name under which the table stores a source column.
+    pub fn stored(&self, column: &str) -> Option<&str> {
+        self.names.get(*self.places.get(&folded_name(column))?).map(String::as_str)
+    }
+
+    /// The source columns of the table, as it stores them.
+    pub fn source_columns(&self) -> &[String] {
+        &self.names
+    }
+
+    /// All columns of the table.
+    pub fn columns(&self) -> Vec<StoredColumn> {
+        bronze_columns(self.names.iter().cloned())
+    }
 }
 
 /// Whether Sluice adds this column to bronze; sources must not have columns of these names.

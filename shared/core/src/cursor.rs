@@ -1,4 +1,4 @@
-//! Cursors: where a consumer's listing goes on, sealed so that nobody can write one and none fits another question.
+//! Cursors: where a consumer's listing goes on, sealed so that nobody can read or write one and none fits another question.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,6 +8,8 @@ pub const MAX_CURSOR_BYTES: usize = 2048;
 
 /// Characters of the seal that a cursor starts with: 32 bytes in hex.
 const SEAL_CHARACTERS: usize = 2 * blake3::OUT_LEN;
+/// Places are filled up to a multiple of so many bytes, so that the length of a cursor does not say how many digits a number in it has.
+const BLOCK_BYTES: usize = 64;
 
 /// Why a cursor is not made or not taken.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -33,18 +35,23 @@ pub enum CursorError {
 
 /// Seals `value` as a cursor for the question `what`, which is a digest of everything that the answer depends on.
 ///
-/// The text is hex throughout, so that it needs no escaping in an address. It is signed, not encrypted: put nothing in
-/// it that its reader may not see.
+/// The text is hex throughout, so that it needs no escaping in an address. It is encrypted: a place in a table says how many files are
+/// before it, those that only hold rows which are held back from the caller included.
 ///
 /// # Errors
 /// [`CursorError::TooLong`] above [`MAX_CURSOR_BYTES`]; [`CursorError::Unwritable`] for a value without JSON form.
 pub fn seal<T: Serialize>(key: &[u8; 32], what: &str, value: &T) -> Result<String, CursorError> {
-    let payload = serde_json::to_vec(value).map_err(|error| CursorError::Unwritable { message: error.to_string() })?;
+    let mut payload =
+        serde_json::to_vec(value).map_err(|error| CursorError::Unwritable { message: error.to_string() })?;
+    // JSON takes spaces at its end.
+    payload.resize(payload.len().next_multiple_of(BLOCK_BYTES), b' ');
     let bytes = SEAL_CHARACTERS + 2 * payload.len();
     if bytes > MAX_CURSOR_BYTES {
         return Err(CursorError::TooLong { bytes });
     }
-    let mut text = mac(key, what, &payload).to_hex().to_string();
+    let seal = mac(key, what, &payload);
+    encrypt(key, &seal, &mut payload);
+    let mut text = seal.to_hex().to_string();
     text.extend(payload.iter().flat_map(|byte| [hex_digit(byte >> 4), hex_digit(byte & 15)]));
     Ok(text)
 }
@@ -60,9 +67,11 @@ pub fn open<T: DeserializeOwned>(key: &[u8; 32], what: &str, text: &str) -> Resu
     let (seal, payload) = text.split_at_checked(SEAL_CHARACTERS).ok_or(CursorError::Refused)?;
     let seal: [u8; blake3::OUT_LEN] =
         from_hex(seal).and_then(|bytes| bytes.try_into().ok()).ok_or(CursorError::Refused)?;
-    let payload = from_hex(payload).ok_or(CursorError::Refused)?;
+    let seal = blake3::Hash::from_bytes(seal);
+    let mut payload = from_hex(payload).ok_or(CursorError::Refused)?;
+    encrypt(key, &seal, &mut payload);
     // The comparison of `blake3::Hash` takes the same time wherever the first difference is.
-    if mac(key, what, &payload) != blake3::Hash::from_bytes(seal) {
+    if mac(key, what, &payload) != seal {
         return Err(CursorError::Refused);
     }
     serde_json::from_slice(&payload).map_err(|_| CursorError::Refused)
@@ -71,11 +80,24 @@ pub fn open<T: DeserializeOwned>(key: &[u8; 32], what: &str, text: &str) -> Resu
 /// The length goes first, so that no byte of the question can pass for one of the payload.
 fn mac(key: &[u8; 32], what: &str, payload: &[u8]) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new_keyed(key);
-    hasher.update(b"sluice cursor 1\0");
+    hasher.update(b"sluice cursor 2\0");
     hasher.update(&(what.len() as u64).to_le_bytes());
     hasher.update(what.as_bytes());
     hasher.update(payload);
     hasher.finalize()
+}
+
+/// Encrypts or decrypts a payload: the same place of the same question has the same seal, and every other one another, so that no two
+/// payloads meet the same bytes.
+fn encrypt(key: &[u8; 32], seal: &blake3::Hash, payload: &mut [u8]) {
+    let mut stream = vec![0; payload.len()];
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    hasher.update(b"sluice cursor 2 stream\0");
+    hasher.update(seal.as_bytes());
+    hasher.finalize_xof().fill(&mut stream);
+    for (byte, mask) in payload.iter_mut().zip(stream) {
+        *byte ^= mask;
+    }
 }
 
 fn hex_digit(nibble: u8) -> char {
@@ -142,12 +164,23 @@ mod tests {
 
     #[test]
     fn a_cursor_has_a_longest_length() {
-        let payload = (MAX_CURSOR_BYTES - SEAL_CHARACTERS) / 2 - 2;
-        assert_eq!(seal(&KEY, "q", &"x".repeat(payload)).map(|text| text.len()), Ok(MAX_CURSOR_BYTES));
-        assert_eq!(
-            seal(&KEY, "q", &"x".repeat(payload + 1)),
-            Err(CursorError::TooLong { bytes: MAX_CURSOR_BYTES + 2 })
-        );
+        let payload = (MAX_CURSOR_BYTES - SEAL_CHARACTERS) / 2 / BLOCK_BYTES * BLOCK_BYTES - 2;
+        assert_eq!(seal(&KEY, "q", &"x".repeat(payload)).map(|text| text.len()), Ok(SEAL_CHARACTERS + 2 * payload + 4));
+        let bytes = SEAL_CHARACTERS + 2 * (payload + 2 + BLOCK_BYTES);
+        assert_eq!(seal(&KEY, "q", &"x".repeat(payload + 1)), Err(CursorError::TooLong { bytes }));
+    }
+
+    #[test]
+    fn a_cursor_does_not_show_its_place() {
+        let sealed = |file: u64, rows: u64| seal(&KEY, "q", &[("file", file), ("rows", rows)]).expect("a cursor");
+        assert_eq!(sealed(9, 9), sealed(9, 9));
+        assert_eq!(sealed(9, 9).len(), sealed(1000, u64::MAX).len());
+        let (one, other) = (sealed(1, 5), sealed(2, 5));
+        assert_ne!(one[..SEAL_CHARACTERS], other[..SEAL_CHARACTERS]);
+        let shown = from_hex(&one[SEAL_CHARACTERS..]).expect("hex");
+        assert!(!shown.windows(4).any(|bytes| bytes == b"file" || bytes == b"    "), "{shown:?}");
+        let alike = one.bytes().zip(other.bytes()).skip(SEAL_CHARACTERS).filter(|(a, b)| a == b).count();
+        assert!(alike < one.len() / 4, "two places share {alike} digits");
     }
 
     proptest! {

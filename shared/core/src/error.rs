@@ -30,13 +30,19 @@ pub enum ErrorName {
     ClusterFailed,
     /// The Spark step ended with an error.
     EtlFailed,
+    /// The store, a service or the file system refused the credentials or rights.
+    AccessDenied,
+    /// The log of a table, or a file that it names, cannot be read.
+    TableUnreadable,
+    /// A version of a table was cleaned up, or a file of it.
+    VersionGone,
     /// A defect or an unknown fault; read the logs.
     Internal,
 }
 
 impl ErrorName {
     /// Every name.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::InvalidInput,
         Self::ContractViolation,
         Self::NotFound,
@@ -46,6 +52,9 @@ impl ErrorName {
         Self::CommitConflict,
         Self::ClusterFailed,
         Self::EtlFailed,
+        Self::AccessDenied,
+        Self::TableUnreadable,
+        Self::VersionGone,
         Self::Internal,
     ];
 
@@ -61,6 +70,9 @@ impl ErrorName {
             Self::CommitConflict => "CommitConflict",
             Self::ClusterFailed => "ClusterFailed",
             Self::EtlFailed => "EtlFailed",
+            Self::AccessDenied => "AccessDenied",
+            Self::TableUnreadable => "TableUnreadable",
+            Self::VersionGone => "VersionGone",
             Self::Internal => "Internal",
         }
     }
@@ -81,6 +93,9 @@ impl ErrorName {
             | Self::CommitConflict
             | Self::ClusterFailed
             | Self::EtlFailed
+            | Self::AccessDenied
+            | Self::TableUnreadable
+            | Self::VersionGone
             | Self::Internal => false,
         }
     }
@@ -113,14 +128,25 @@ impl ErrorName {
             }
             Self::ClusterFailed => {
                 "EMR refused to start a cluster (no capacity, a quota, a wrong setting), the cluster ended before its \
-                 work was done or was not ready in time, or a late call asked for the cluster of an attempt that is \
-                 over. The message has EMR's own code and words. No cluster is left running."
+                 work was done or was not ready in time, a late call asked for the cluster of an attempt that is \
+                 over, or a function for clusters could not be called. The message has EMR's own code and words. No \
+                 cluster is left running."
             }
             Self::EtlFailed => {
                 "The Spark step failed, was cancelled or did not end in time. The message has EMR's reason, the last \
                  lines of Spark's output and the address of the log."
             }
-            Self::Internal => "A defect, refused credentials or rights, or an unknown fault.",
+            Self::AccessDenied => {
+                "The store, a service or the file system refused the credentials or rights of the function or person."
+            }
+            Self::TableUnreadable => {
+                "The log of a table is damaged, another engine wrote what Sluice does not read into it, or a Parquet file \
+                 that it names is damaged."
+            }
+            Self::VersionGone => {
+                "The version of a table that was asked for existed, and its log entry or a file of it has been cleaned up."
+            }
+            Self::Internal => "A defect, or an unknown fault.",
         }
     }
 
@@ -158,9 +184,18 @@ impl ErrorName {
                 "read the log that the message names; if memory or disk ran out, raise `SLUICE_EMR_MAX_UNITS` or choose \
                  larger instance types; then run again"
             }
+            Self::AccessDenied => "give the rights, or renew the credentials, that the message names, then run again",
+            Self::TableUnreadable => {
+                "correct what the message names with the engine that wrote it, or set the table back with `sluice restore`; \
+                 then run again"
+            }
+            Self::VersionGone => {
+                "name a newer version; if the newest lacks a file, set the table back with `sluice restore`"
+            }
             Self::Internal => {
                 "read the message and the function's log, then run again or redrive the run: what was published is not \
-                 published twice; if it fails the same way, report it with the message"
+                 published twice; a redrive uses functions and settings as they were when the run began; after a \
+                 deployment, start the pipeline again; if it fails the same way, report it with the message"
             }
         }
     }
@@ -182,20 +217,24 @@ pub struct StepError {
     pub message: String,
 }
 
-/// What an error and all its sources say.
-pub fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
+/// What an error says, and then each of its sources. Some libraries print their source themselves: words that an error
+/// before has said are left out.
+pub fn texts(error: &dyn std::error::Error) -> Vec<String> {
+    let mut said = vec![error.to_string()];
     let mut source = error.source();
     while let Some(cause) = source {
         let text = cause.to_string();
-        // Some libraries print their source themselves; the same words twice help nobody.
-        if !message.contains(&text) {
-            message.push_str(": ");
-            message.push_str(&text);
+        if !said.iter().any(|said| said.contains(&text)) {
+            said.push(text);
         }
         source = cause.source();
     }
-    message
+    said
+}
+
+/// What an error and all its sources say, as one text.
+pub fn with_sources(error: &dyn std::error::Error) -> String {
+    texts(error).join(": ")
 }
 
 impl StepError {

@@ -39,6 +39,33 @@ impl FailureName {
             Self::Other(_) => UNKNOWN_NEXT_STEP,
         }
     }
+
+    /// The message of an error of this name as callers of the API may read it. Names whose messages name objects alone keep theirs;
+    /// every other message may quote what a file or a row holds, so the meaning of the name stands in its place.
+    pub fn message_for_callers(&self, message: String) -> String {
+        let meaning = match self {
+            Self::Step(
+                ErrorName::NotFound
+                | ErrorName::SourceChanged
+                | ErrorName::CommitConflict
+                | ErrorName::ClusterFailed
+                | ErrorName::Throttled
+                | ErrorName::Unavailable,
+            ) => return message,
+            Self::Step(name) => name.meaning(),
+            Self::Machine(MachineError::Unknown) | Self::Other(_) => "The run failed.",
+            Self::Machine(_) => return message,
+        };
+        format!("{meaning} Its own message may quote rows: `sluice runs show` prints it.")
+    }
+
+    /// Whether an execution that failed with this name can go on when it is redriven.
+    pub fn is_redrivable(&self) -> bool {
+        match self {
+            Self::Machine(name) => name.is_redrivable(),
+            Self::Step(_) | Self::Other(_) => true,
+        }
+    }
 }
 
 impl From<String> for FailureName {
@@ -85,14 +112,8 @@ impl fmt::Display for FailureName {
 /// Why the state machine ended an execution without the error of a step. The names are public API: never changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MachineError {
-    /// Notify failed after the run had reached its result.
-    NotificationFailed,
     /// Validate answered what the definition does not know.
     PlanNotUnderstood,
-    /// Start-emr answered what the definition does not know.
-    ClusterNotUnderstood,
-    /// Run-etl answered what the definition does not know.
-    EtlNotUnderstood,
     /// Quality-check answered what the definition does not know.
     VerdictNotUnderstood,
     /// The plan names an engine that is not deployed.
@@ -101,7 +122,7 @@ pub enum MachineError {
     TimedOut,
     /// Somebody stopped the execution, or the process that ran it ended.
     Stopped,
-    /// The state machine gave notify no error.
+    /// The execution failed without an error.
     Unknown,
 }
 
@@ -110,11 +131,8 @@ const UNKNOWN_NEXT_STEP: &str = "read the message and the execution's history, t
 
 impl MachineError {
     /// Every name.
-    pub const ALL: [Self; 9] = [
-        Self::NotificationFailed,
+    pub const ALL: [Self; 6] = [
         Self::PlanNotUnderstood,
-        Self::ClusterNotUnderstood,
-        Self::EtlNotUnderstood,
         Self::VerdictNotUnderstood,
         Self::EngineUnavailable,
         Self::TimedOut,
@@ -125,15 +143,21 @@ impl MachineError {
     /// The name as it is stored and sent.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::NotificationFailed => "NotificationFailed",
             Self::PlanNotUnderstood => "PlanNotUnderstood",
-            Self::ClusterNotUnderstood => "ClusterNotUnderstood",
-            Self::EtlNotUnderstood => "EtlNotUnderstood",
             Self::VerdictNotUnderstood => "VerdictNotUnderstood",
             Self::EngineUnavailable => "EngineUnavailable",
             Self::TimedOut => "States.Timeout",
             Self::Stopped => "Stopped",
             Self::Unknown => "Unknown",
+        }
+    }
+
+    /// Whether an execution that failed with this name can go on when it is redriven. Those that cannot ended in a Fail
+    /// state: Step Functions enters that state again and fails again, with the same definition.
+    pub fn is_redrivable(self) -> bool {
+        match self {
+            Self::PlanNotUnderstood | Self::VerdictNotUnderstood | Self::EngineUnavailable => false,
+            Self::TimedOut | Self::Stopped | Self::Unknown => true,
         }
     }
 
@@ -144,10 +168,7 @@ impl MachineError {
     /// What has happened. Whole sentences, for documentation.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::NotificationFailed => "The run reached its result, but notify could not send the message.",
             Self::PlanNotUnderstood => "The definition of the state machine does not know the answer of validate.",
-            Self::ClusterNotUnderstood => "The definition of the state machine does not know the answer of start-emr.",
-            Self::EtlNotUnderstood => "The definition of the state machine does not know the answer of run-etl.",
             Self::VerdictNotUnderstood => {
                 "The definition of the state machine does not know the answer of quality-check."
             }
@@ -161,12 +182,9 @@ impl MachineError {
     /// What a person does next: one phrase, as [`ErrorName::next_step`].
     pub fn next_step(self) -> &'static str {
         match self {
-            Self::NotificationFailed => "the run itself is complete; `sluice runs show` prints its result",
-            Self::PlanNotUnderstood
-            | Self::ClusterNotUnderstood
-            | Self::EtlNotUnderstood
-            | Self::VerdictNotUnderstood
-            | Self::EngineUnavailable => "deploy the functions and the state machine from one version, then run again",
+            Self::PlanNotUnderstood | Self::VerdictNotUnderstood | Self::EngineUnavailable => {
+                "deploy the functions and the state machine from one version, then run again"
+            }
             Self::TimedOut => "read the function's log, then run again or redrive the run",
             Self::Stopped => "run again, or redrive the run: what was published is not published twice",
             Self::Unknown => UNKNOWN_NEXT_STEP,
@@ -202,12 +220,37 @@ mod tests {
     }
 
     #[test]
+    fn messages_that_may_quote_rows_are_not_for_callers() {
+        let check = |name: &str, is_shown: bool| {
+            let shown = FailureName::from(name.to_owned()).message_for_callers("'17850' is no number".to_owned());
+            assert_eq!(shown.contains("17850"), is_shown, "{name}: {shown}");
+        };
+        for name in ["InvalidInput", "ContractViolation", "EtlFailed", "Internal", "Unknown", "Lambda.Unknown", ""] {
+            check(name, false);
+        }
+        for name in ["NotFound", "SourceChanged", "Throttled", "Unavailable", "CommitConflict", "Stopped"] {
+            check(name, true);
+        }
+    }
+
+    #[test]
     fn every_name_has_a_meaning_and_a_next_step() {
         let steps = ErrorName::ALL.map(|name| (name.meaning(), name.next_step()));
         let machine = MachineError::ALL.map(|name| (name.meaning(), name.next_step()));
         for (meaning, next_step) in steps.into_iter().chain(machine) {
             assert!(meaning.ends_with('.'), "{meaning}");
             assert!(!next_step.is_empty() && !next_step.ends_with('.'), "{next_step}");
+        }
+    }
+
+    #[test]
+    fn only_an_end_in_a_fail_state_cannot_be_redriven() {
+        let is_redrivable = |text: &str| FailureName::from(text.to_owned()).is_redrivable();
+        for name in ["PlanNotUnderstood", "VerdictNotUnderstood", "EngineUnavailable"] {
+            assert!(!is_redrivable(name), "{name}");
+        }
+        for name in ["EtlFailed", "Throttled", "States.Timeout", "Stopped", "Lambda.Unknown", ""] {
+            assert!(is_redrivable(name), "{name}");
         }
     }
 }

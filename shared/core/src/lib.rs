@@ -45,6 +45,7 @@
 //! # }
 //! ```
 pub mod access;
+pub mod audit;
 pub mod columns;
 pub mod contract;
 pub mod cursor;
@@ -52,7 +53,9 @@ pub mod decimal;
 pub mod document;
 pub mod engine;
 pub mod error;
+pub mod evolution;
 pub mod failure;
+pub mod files;
 pub mod name;
 pub mod pipeline;
 pub mod product;

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::columns::{self, StoredColumn, folded_name};
 use crate::contract::TableContract;
-use crate::decimal::DecimalNumber;
 use crate::engine::EnginePreference;
+use crate::files::FileSelection;
 use crate::name::{ColumnName, DomainName, PipelineName, TableRef};
-use crate::spec::{CsvSpec, LambdaLimits, SourceFormat};
+use crate::spec::{CsvSpec, LambdaLimits, QuarantineLimit, SourceFormat};
 use crate::sql::{RowSql, SqlError, TableSql};
 use crate::uri::LakePath;
 
@@ -26,6 +27,9 @@ pub struct Pipeline {
     pub source_format: SourceFormat,
     /// How CSV files are written.
     pub csv: CsvSpec,
+    /// Which files of the folder are taken.
+    #[serde(default, skip_serializing_if = "FileSelection::is_default")]
+    pub files: FileSelection,
     /// The raw table.
     pub bronze: TableRef,
     /// Clean tables; at least one.
@@ -56,7 +60,8 @@ pub struct SilverTable {
     /// How rows enter the table.
     pub mode: WriteMode,
     /// The run's quarantined share must be below this many percent.
-    pub quarantined_percent_below: Option<DecimalNumber>,
+    #[serde(deserialize_with = "QuarantineLimit::of_plan")]
+    pub quarantined_percent_below: QuarantineLimit,
 }
 
 impl SilverTable {
@@ -115,6 +120,25 @@ impl Pipeline {
         let quarantine = self.silver.iter().map(|t| t.quarantine.clone());
         let gold = self.gold.iter().map(|t| t.table.clone());
         std::iter::once(self.bronze.clone()).chain(quarantine).chain(silver).chain(gold).collect()
+    }
+
+    /// The tables that readers get, silver and gold, with their columns.
+    pub fn published(&self) -> Vec<(TableRef, Vec<StoredColumn>)> {
+        let silver = self.silver.iter().map(|t| (t.table.clone(), columns::silver_columns(t)));
+        let gold = self.gold.iter().map(|t| (t.table.clone(), columns::contract_columns(&t.contract).collect()));
+        silver.chain(gold).collect()
+    }
+
+    /// A column of an object that differs in case alone from a source column that a silver table reads, with that one.
+    /// Such an object would be read as if it lacked the column, and stored as if it had it.
+    pub fn other_case<'a>(&'a self, columns: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, &'a str)> {
+        let mapped: Vec<&str> =
+            self.silver.iter().flat_map(|silver| silver.columns.iter().map(|(_, source)| source.as_str())).collect();
+        let folded: Vec<String> = mapped.iter().map(|source| folded_name(source)).collect();
+        columns.into_iter().filter(|column| !mapped.contains(column)).find_map(|column| {
+            let place = folded.iter().position(|source| *source == folded_name(column))?;
+            Some((column, *mapped.get(place)?))
+        })
     }
 
     /// The silver table of this reference.

@@ -7,8 +7,8 @@ mod tests;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::access::Policy;
-use crate::contract::TableContract;
+use crate::access::{Grant, Masking, Policy};
+use crate::contract::{ColumnType, TableContract};
 use crate::name::{PipelineName, PortName, ProductRef, TableRef};
 
 pub use self::parse::{Offered, ProductError, Source};
@@ -37,6 +37,14 @@ impl RegisteredProduct {
     /// The port of this name.
     pub fn port(&self, name: &PortName) -> Option<&OutputPort> {
         self.ports.iter().find(|port| &port.name == name)
+    }
+
+    /// The columns that a grant masks as `partial` and that are no text, as `<port>.<column>`: nothing of their values is shown.
+    pub fn without_parts(&self, grant: &Grant) -> Vec<String> {
+        let partial = grant.masking.iter().filter(|(_, masking)| **masking == Masking::Partial);
+        let columns = partial.flat_map(|(class, _)| parse::masked_columns(grant, &self.ports, *class));
+        let others = columns.filter(|(_, column)| column.column_type != ColumnType::Text);
+        others.map(|(port, column)| format!("{port}.{}", column.name)).collect()
     }
 }
 

@@ -11,12 +11,15 @@ use sqlparser::ast::{BinaryOperator, DataType, Expr, TypedString, UnaryOperator}
 
 use crate::columns::StoredColumn;
 use crate::contract::ColumnType;
-use crate::sql::Predicate;
+use crate::sql::{Predicate, caller_predicate};
 
 mod facts;
 
 use self::facts::Facts;
 pub use self::facts::{FileFacts, Scalar};
+
+/// Longest condition in JSON, in bytes: as of other texts of callers.
+const MAX_JSON_BYTES: usize = 16 * 1024;
 
 /// A condition. What is not understood of it may always be.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,10 +80,10 @@ impl Condition {
         Self::of_expr(predicate.expr(), columns)
     }
 
-    /// The condition of a text over these columns. What is not a predicate of the portable SQL subset may always be true:
-    /// whoever evaluates it says what is wrong.
+    /// The condition of a caller's text over these columns. What is not a predicate of the portable SQL subset, or too long for one,
+    /// may always be true: whoever evaluates it says what is wrong.
     pub fn of_sql(text: &str, columns: &[StoredColumn]) -> Self {
-        text.parse().map_or(Self::Unknown, |predicate| Self::of_predicate(&predicate, columns))
+        caller_predicate(text).map_or(Self::Unknown, |predicate| Self::of_predicate(&predicate, columns))
     }
 
     fn of_expr(expr: &Expr, columns: &[StoredColumn]) -> Self {
@@ -138,8 +141,12 @@ impl Condition {
         }
     }
 
-    /// The condition of this JSON text over these columns; `None` when it is no condition.
+    /// The condition of a caller's JSON text over these columns; `None` when it is no condition, or longer than one.
     pub fn of_json(text: &str, columns: &[StoredColumn]) -> Option<Self> {
+        if text.len() > MAX_JSON_BYTES {
+            return None;
+        }
+        // The parser follows 127 levels.
         serde_json::from_str::<Node>(text).ok().map(|node| Self::of(&node, columns))
     }
 

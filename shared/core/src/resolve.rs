@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::contract::{ColumnType, Contract, TableContract};
-use crate::decimal::DecimalNumber;
+use crate::contract::{ColumnType, Contract, Metric, Severity, TableContract};
 use crate::engine::EnginePreference;
 use crate::error::with_sources;
 use crate::name::{ColumnName, Layer, TableName, TableRef};
@@ -48,6 +47,7 @@ impl Pipeline {
             source_prefix: spec.source.prefix.clone(),
             source_format: spec.source.format,
             csv: spec.source.csv.unwrap_or_default(),
+            files: spec.source.files.clone(),
             bronze: resolver.table(Layer::Bronze, &spec.bronze.table),
             silver,
             gold,
@@ -156,11 +156,6 @@ impl Resolver<'_> {
                 None
             }
         };
-        if let Some(limit) = spec.gate.quarantined_percent_below
-            && !(limit.is_positive() && limit <= DecimalNumber::from(100_u64))
-        {
-            return Err(self.problem(&spec.table, "gate.quarantined_percent_below must be above 0 and at most 100"));
-        }
         Ok(SilverTable {
             table: self.table(Layer::Silver, &spec.table),
             quarantine: self.table(Layer::Quarantine, &spec.table),
@@ -222,9 +217,33 @@ impl Resolver<'_> {
                     );
                     return Err(self.problem(&spec.table, problem));
                 }
+                self.check_versions(spec, contract, &versioned)?;
                 Ok(WriteMode::Scd2(versioned))
             }
         }
+    }
+
+    /// A history has a row for every version of a key, so that a rule which allows each key once rejects the first run
+    /// that changes one.
+    fn check_versions(
+        &self,
+        spec: &SilverSpec,
+        contract: &TableContract,
+        versioned: &Versioned,
+    ) -> Result<(), SpecError> {
+        for rule in &contract.dataset_rules {
+            let Metric::DuplicateValues { columns } = &rule.metric else { continue };
+            let of_keys = columns.iter().all(|column| versioned.keys.contains(column));
+            if of_keys && rule.severity == Severity::Error && rule.bound.allows_only_zero(rule.unit) {
+                let problem = format!(
+                    "rule `{}` of contract {} allows each value of the keys once, and mode scd2 keeps every version of them; \
+                     make `{}` part of it, take the rule out, or use mode merge",
+                    rule.id, spec.contract, versioned.latest_by
+                );
+                return Err(self.problem(&spec.table, problem));
+            }
+        }
+        Ok(())
     }
 
     fn gold(&self, spec: &GoldSpec) -> Result<GoldTable, SpecError> {

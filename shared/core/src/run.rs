@@ -234,7 +234,16 @@ pub struct Verdict {
 impl Verdict {
     /// The error rules that are broken, as `<table>: <rule>`, with their results.
     pub fn broken(&self) -> Vec<(String, &RuleResult)> {
-        let broken = |rule: &&RuleResult| !rule.passed && rule.severity == Severity::Error;
+        self.broken_with(Severity::Error)
+    }
+
+    /// The warning rules that are broken, as `<table>: <rule>`, with their results. They reject nothing.
+    pub fn warnings(&self) -> Vec<(String, &RuleResult)> {
+        self.broken_with(Severity::Warning)
+    }
+
+    fn broken_with(&self, severity: Severity) -> Vec<(String, &RuleResult)> {
+        let broken = |rule: &&RuleResult| !rule.passed && rule.severity == severity;
         self.tables
             .iter()
             .flat_map(|t| t.rules.iter().filter(broken).map(move |r| (format!("{}: {}", t.table, r.rule), r)))
@@ -274,7 +283,7 @@ impl Earlier {
 
     /// Its source objects and those of a later plan, each once.
     pub fn and<'a>(&'a self, planned: &'a [PlannedObject]) -> impl Iterator<Item = &'a SourceObject> {
-        let is_planned = |object: &SourceObject| planned.iter().any(|planned| planned.object == *object);
+        let is_planned = |object: &SourceObject| planned.iter().any(|planned| planned.object.is_same_version(object));
         let earlier = self.objects.iter().filter(move |object| !is_planned(object));
         earlier.chain(planned.iter().map(|planned| &planned.object))
     }
@@ -342,9 +351,29 @@ pub struct Report {
     pub committed: Vec<CommittedTable>,
     /// Broken error rules.
     pub broken_rules: Vec<String>,
+    /// Broken warning rules, whatever the outcome.
+    #[serde(default)]
+    pub warnings: Vec<ReportedWarning>,
     /// The error of a failed run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ReportedError>,
+}
+
+/// A warning rule that the run's data broke.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedWarning {
+    /// Table and rule, as `<table>: <rule>`.
+    pub rule: String,
+    /// What was observed: rows that break a row rule, the number of a rule about the table.
+    pub observed: String,
+    /// What was expected.
+    pub expected: String,
+}
+
+impl From<(String, &RuleResult)> for ReportedWarning {
+    fn from((rule, result): (String, &RuleResult)) -> Self {
+        Self { rule, observed: result.observed.clone(), expected: result.expected.clone() }
+    }
 }
 
 /// The error of a failed run, as the state machine has it.

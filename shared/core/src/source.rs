@@ -1,4 +1,4 @@
-//! Source objects: the files as delivered, identified by address and content.
+//! Source objects: the files as delivered, identified by address and content; and what in a landing folder is not taken.
 
 use std::fmt;
 use std::str::FromStr;
@@ -67,12 +67,21 @@ pub struct SourceObject {
     pub etag: String,
     /// Size in bytes as stored (compressed where the object is).
     pub size_bytes: u64,
+    /// When it was last modified, in whole microseconds; no part of what identifies a version. `None` where it is not
+    /// known, and in documents of versions that did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified_at: Option<Timestamp>,
 }
 
 impl SourceObject {
     /// The id of this version.
     pub fn id(&self) -> SourceId {
         SourceId::of(&self.uri, &self.etag)
+    }
+
+    /// Whether both are the same version of one object.
+    pub fn is_same_version(&self, other: &Self) -> bool {
+        self.uri == other.uri && self.etag == other.etag
     }
 }
 
@@ -84,7 +93,7 @@ pub enum Codec {
     Plain,
     /// Gzip (RFC 1952), one or more members.
     Gzip,
-    /// Zstandard (RFC 8878), one or more frames.
+    /// Zstandard (RFC 8878), one or more frames; skippable frames may stand anywhere, also first.
     Zstd,
 }
 
@@ -93,7 +102,7 @@ impl Codec {
     pub fn of(first: &[u8]) -> Self {
         match first {
             [0x1F, 0x8B, ..] => Self::Gzip,
-            [0x28, 0xB5, 0x2F, 0xFD, ..] => Self::Zstd,
+            [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Self::Zstd,
             _ => Self::Plain,
         }
     }
@@ -109,7 +118,7 @@ impl fmt::Display for Codec {
     }
 }
 
-/// Why a source object is passed by.
+/// A source object that runs leave out until a person or a new delivery decides otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hold {
@@ -123,9 +132,119 @@ pub struct Hold {
     pub reason: String,
 }
 
+/// Why something in a landing folder is no source object to a run. The run goes on without it, and the next one examines
+/// it again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum PassedByReason {
+    /// A part of its name begins with `.` or `_`.
+    #[error(
+        "its name or that of its folder begins with `.` or `_`, as other tools name unfinished files; to take it, write \
+         the name with this sign in source.files.include"
+    )]
+    Hidden,
+    /// No pattern takes it.
+    #[error("no pattern of source.files.include matches its name")]
+    NotIncluded,
+    /// A pattern leaves it out.
+    #[error("pattern `{pattern}` of source.files.exclude matches its name")]
+    Excluded {
+        /// The pattern.
+        pattern: String,
+    },
+    /// An object on S3 that stands for a folder.
+    #[error("it stands for a folder: its key ends with a slash")]
+    FolderMarker,
+    /// A key on S3 that is no path.
+    #[error("its key has an empty part (`//`), a part `.` or `..`, or a control character: copy it to another key")]
+    OddKey,
+    /// A link to nothing.
+    #[error("it is a link whose target does not exist: correct the link or remove it")]
+    DanglingLink,
+    /// A link to a folder that it is in.
+    #[error("it is a link to a folder that it is in itself: remove it")]
+    LinkLoop,
+    /// A pipe, a socket or a device.
+    #[error("it is neither a file nor a folder")]
+    NoFile,
+    /// The file system refuses it.
+    #[error("it cannot be read ({fault}): correct its rights, or deliver it again")]
+    Unreadable {
+        /// What the system said.
+        fault: String,
+    },
+    /// It was deleted while the run was planned.
+    #[error("it was deleted after it was listed")]
+    Gone,
+}
+
+/// Something in a landing folder that is no source object to a run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PassedBy {
+    /// Its address; with a final slash, a folder with all that is in it. Of a key that no address can have, the key behind
+    /// the address of its bucket.
+    pub uri: String,
+    /// Why.
+    pub reason: PassedByReason,
+}
+
+impl PassedBy {
+    /// Whether it is this object, or a folder that the object is in.
+    pub fn is_about(&self, object: &ObjectUri) -> bool {
+        let uri = object.as_str();
+        self.uri == uri || (self.uri.ends_with('/') && uri.starts_with(&self.uri))
+    }
+}
+
+/// What a run passed by: the number, and the first of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PassedByList {
+    /// How many files and folders.
+    pub count: u64,
+    /// The first by address, at most [`Self::MAX_NAMED`].
+    pub named: Vec<PassedBy>,
+}
+
+impl PassedByList {
+    /// Most that are named. With some 200 bytes each, they add 200 kB to a plan.
+    pub const MAX_NAMED: usize = 1000;
+
+    /// Whether nothing was passed by.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl From<Vec<PassedBy>> for PassedByList {
+    fn from(mut named: Vec<PassedBy>) -> Self {
+        named.sort();
+        named.dedup();
+        let count = named.len() as u64;
+        named.truncate(Self::MAX_NAMED);
+        Self { count, named }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_bytes_decide_how_an_object_is_packed() {
+        let check = |first: &[u8], expected| assert_eq!(Codec::of(first), expected, "{first:02x?}");
+        check(b"", Codec::Plain);
+        check(b"id,name", Codec::Plain);
+        check(b"PAR1", Codec::Plain);
+        check(&[0x1F, 0x8B, 0x08], Codec::Gzip);
+        check(&[0x28, 0xB5, 0x2F, 0xFD], Codec::Zstd);
+        for skippable in 0x50..=0x5F {
+            check(&[skippable, 0x2A, 0x4D, 0x18, 4], Codec::Zstd);
+        }
+        check(&[0x60, 0x2A, 0x4D, 0x18], Codec::Plain);
+        check(&[0x50, 0x2A, 0x4D], Codec::Plain);
+    }
 
     #[test]
     fn ids_differ_by_address_and_by_content() {
@@ -135,5 +254,37 @@ mod tests {
         assert!(ids[0] != ids[1] && ids[0] != ids[2]);
         assert_eq!(ids[0], SourceId::of(&a, "1"));
         assert_eq!(ids[0].as_str().parse::<SourceId>().as_ref(), Ok(&ids[0]));
+    }
+
+    #[test]
+    fn the_time_of_an_object_is_optional_and_no_part_of_its_identity() {
+        let old = r#"{"uri":"s3://b/a.csv","etag":"1","size_bytes":7}"#;
+        let without: SourceObject = serde_json::from_str(old).expect("a document of an older version");
+        assert_eq!(serde_json::to_string(&without).ok().as_deref(), Some(old));
+        let with = SourceObject { modified_at: "2026-01-05T09:00:00.25Z".parse().ok(), ..without.clone() };
+        let text = serde_json::to_string(&with).expect("text");
+        assert!(text.contains(r#""modified_at":"2026-01-05T09:00:00.25Z""#), "{text}");
+        assert_eq!(serde_json::from_str::<SourceObject>(&text).ok().as_ref(), Some(&with));
+        assert_eq!(with.id(), without.id());
+        assert!(with.is_same_version(&without) && with != without);
+    }
+
+    #[test]
+    fn what_is_passed_by_is_counted_and_the_first_are_named() {
+        let passed = |n: usize| PassedBy { uri: format!("s3://b/{n:05}"), reason: PassedByReason::FolderMarker };
+        let list = PassedByList::from((0..3000).rev().chain(0..3).map(passed).collect::<Vec<_>>());
+        assert_eq!((list.count, list.named.len()), (3000, PassedByList::MAX_NAMED));
+        assert_eq!(list.named.first(), Some(&passed(0)));
+        assert!(PassedByList::default().is_empty() && !list.is_empty());
+    }
+
+    #[test]
+    fn reasons_are_stored_by_name() {
+        let check = |reason: PassedByReason, stored: &str| {
+            assert_eq!(serde_json::to_string(&reason).ok().as_deref(), Some(stored));
+            assert_eq!(serde_json::from_str::<PassedByReason>(stored).ok(), Some(reason));
+        };
+        check(PassedByReason::FolderMarker, r#""folder_marker""#);
+        check(PassedByReason::Excluded { pattern: "*.md".to_owned() }, r#"{"excluded":{"pattern":"*.md"}}"#);
     }
 }

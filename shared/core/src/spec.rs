@@ -5,11 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::access::RunPolicy;
 use crate::contract::ContractError;
 use crate::engine::EnginePreference;
+use crate::files::FileSelection;
 use crate::name::{ColumnName, DomainName, PipelineName, TableName};
 use crate::sql::SqlError;
 use crate::uri::LakePath;
+
+mod limit;
+
+pub use self::limit::{QuarantineLimit, QuarantineLimitError};
 
 /// Largest spec or contract accepted, in bytes: far above any real one, far below what could exhaust a Lambda.
 pub const MAX_DOCUMENT_BYTES: usize = 1 << 20;
@@ -107,6 +113,9 @@ pub struct PipelineSpec {
     /// Up to where `auto` chooses lambda.
     #[serde(default)]
     pub lambda_limits: LambdaLimits,
+    /// Who may start, follow, redrive and stop its runs by the API; nobody when left out.
+    #[serde(default, skip_serializing_if = "RunPolicy::is_empty")]
+    pub runs: RunPolicy,
 }
 
 impl PipelineSpec {
@@ -176,6 +185,9 @@ pub struct SourceSpec {
     /// How CSV files are written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv: Option<CsvSpec>,
+    /// Which files of the folder are taken.
+    #[serde(default, skip_serializing_if = "FileSelection::is_default")]
+    pub files: FileSelection,
 }
 
 /// Format of source files.
@@ -291,7 +303,7 @@ pub enum WriteModeSpec {
     Append,
     /// The run's rows replace the table.
     Replace,
-    /// One row per key: the newest by `latest_by`, ties by source position.
+    /// One row per key: the newest by `latest_by`, ties by the newer delivery.
     Merge,
     /// Every version of a key, with `_valid_from`, `_valid_to` and `_is_current`.
     Scd2,
@@ -301,9 +313,10 @@ pub enum WriteModeSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GateSpec {
-    /// The share of the run's rows that goes to quarantine must be below this many percent (above 0, up to 100).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quarantined_percent_below: Option<crate::decimal::DecimalNumber>,
+    /// The share of the run's rows that goes to quarantine must be below this many percent (above 0, up to 100), or `none`
+    /// for no limit. By default a run is rejected when 10 % of its rows or more are quarantined, and more than one.
+    #[serde(default)]
+    pub quarantined_percent_below: QuarantineLimit,
 }
 
 /// An aggregate table.

@@ -62,6 +62,21 @@ impl FolderUri {
         self.0.scheme() == "file"
     }
 
+    /// The address of the folder at `path` below this one.
+    pub fn folder(&self, path: &LakePath) -> Self {
+        let ObjectUri(mut url) = self.object(path);
+        let with_slash = format!("{}/", url.path());
+        url.set_path(&with_slash);
+        Self(url)
+    }
+
+    /// Whether an address is that of this folder or of something in it, however it is written.
+    pub fn contains(&self, address: &Url) -> bool {
+        let Some(rest) = address.as_str().strip_prefix(self.0.as_str()) else { return false };
+        // Decoded, a segment could be `..`.
+        rest.is_empty() || percent_decode_str(rest).decode_utf8_lossy().parse::<LakePath>().is_ok()
+    }
+
     /// The address of the object at `path` below this folder. The path is taken literally: `%` and spaces are encoded.
     pub fn object(&self, path: &LakePath) -> ObjectUri {
         let mut url = self.0.clone();
@@ -225,6 +240,28 @@ mod tests {
         check("day one.csv", "s3://lake/landing/day%20one.csv");
         check("a%20b.csv", "s3://lake/landing/a%2520b.csv");
         check("a=b/ü.csv", "s3://lake/landing/a=b/%C3%BC.csv");
+    }
+
+    #[test]
+    fn a_folder_contains_what_is_in_it_and_nothing_else() {
+        let lake: FolderUri = "file:///srv/lake".parse().expect("folder");
+        let landing = lake.folder(&"landing/day one".parse().expect("path"));
+        assert_eq!(landing.to_string(), "file:///srv/lake/landing/day%20one/");
+        let check = |address: &str, expected: bool| {
+            let found = landing.contains(&Url::parse(address).expect(address));
+            assert_eq!(found, expected, "{address}");
+        };
+        check("file:///srv/lake/landing/day%20one/", true);
+        check("file:///srv/lake/landing/day one/x.csv", true);
+        check("file:///srv/lake/landing/day%20one/a/b/", true);
+        check("file:///srv/lake/landing/day%20ones/x.csv", false);
+        check("file:///srv/lake/landing/", false);
+        check("file:///etc/passwd", false);
+        check("s3://srv/lake/landing/day%20one/x.csv", false);
+        check("file:///srv/lake/landing/day%20one/../../serve/secret.json", false);
+        check("file:///srv/lake/landing/day%20one/%2e%2e/%2e%2e/serve/secret.json", false);
+        check("file:///srv/lake/landing/day%20one/..%2f..%2fserve/secret.json", false);
+        check("file:///srv/lake/landing/day%20one/%2E%2E%2fx.csv", false);
     }
 
     #[test]

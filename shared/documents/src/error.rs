@@ -105,13 +105,17 @@ impl From<DocumentError> for StepError {
 /// The stable name of an object store's fault, by what the caller does next.
 ///
 /// Missing objects and buckets are `NotFound`; "slow down" is `Throttled`; no answer, a broken answer and other server
-/// faults are `Unavailable`; a name that the store cannot hold is `InvalidInput`. A full disk is `Unavailable`. Refused credentials
-/// or rights and everything unknown are `Internal`: trying again does not help and an operator has to look.
+/// faults are `Unavailable`; a name that the store cannot hold is `InvalidInput`. A full disk is `Unavailable`. Refused
+/// credentials and rights are `AccessDenied`. Everything unknown is `Internal`: trying again does not help and an operator
+/// has to look.
 pub fn classify(error: &object_store::Error) -> ErrorName {
     match error {
         object_store::Error::NotFound { .. } => ErrorName::NotFound,
         object_store::Error::InvalidPath { .. } | object_store::Error::UnknownConfigurationKey { .. } => {
             ErrorName::InvalidInput
+        }
+        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } => {
+            ErrorName::AccessDenied
         }
         // The store retries by itself and only then gives the last answer, in private types: the text is all there is.
         object_store::Error::Generic { source, .. } => {
@@ -140,6 +144,7 @@ fn classify_cause(cause: &(dyn Error + 'static)) -> Option<ErrorName> {
         return match io.kind() {
             io::ErrorKind::NotFound => Some(ErrorName::NotFound),
             io::ErrorKind::InvalidFilename => Some(ErrorName::InvalidInput),
+            io::ErrorKind::PermissionDenied => Some(ErrorName::AccessDenied),
             // A full disk is not the caller's fault, and the same call succeeds once there is room.
             io::ErrorKind::TimedOut
             | io::ErrorKind::Interrupted
@@ -154,7 +159,12 @@ fn classify_cause(cause: &(dyn Error + 'static)) -> Option<ErrorName> {
         return None;
     }
     let status = text.strip_prefix("Server returned non-2xx status code: ").unwrap_or_default();
-    if status.starts_with("429") || text.contains("SlowDown") || text.contains("<Code>Throttl") {
+    // Tokens that are no longer valid are answered with 400.
+    let is_stale =
+        || ["ExpiredToken", "InvalidToken"].iter().any(|code| text.contains(&format!("<Code>{code}</Code>")));
+    if status.starts_with("401") || status.starts_with("403") || is_stale() {
+        Some(ErrorName::AccessDenied)
+    } else if status.starts_with("429") || text.contains("SlowDown") || text.contains("<Code>Throttl") {
         Some(ErrorName::Throttled)
     } else if status.starts_with('5') || status.starts_with("408") || text.contains("<Code>InternalError</Code>") {
         Some(ErrorName::Unavailable)

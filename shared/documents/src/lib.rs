@@ -30,11 +30,15 @@
 //! # }
 //! ```
 
+pub mod ended;
 mod error;
+pub mod event;
+mod listing;
 mod run;
 mod store;
 pub mod trigger;
 
 pub use error::{DocumentError, classify};
+pub use listing::Listing;
 pub use run::{Attempts, RunDocuments};
 pub use store::{Created, DocumentStore};

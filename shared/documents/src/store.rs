@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use http::Method;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::list::PaginatedListStore;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::signer::Signer;
@@ -17,6 +18,7 @@ use serde::de::DeserializeOwned;
 use sluice_core::uri::{FolderUri, LakePath};
 
 use crate::error::DocumentError;
+use crate::listing::{Listing, list_all};
 
 /// How long one request to S3 is repeated before its last answer is given. Steps end long before their own limits, and
 /// the state machine repeats the step.
@@ -66,6 +68,8 @@ pub struct DocumentStore {
     prefix: Path,
     objects: Arc<dyn ObjectStore>,
     signer: Option<Arc<dyn Signer>>,
+    /// Lists a page at a time, where the store does.
+    pages: Option<Arc<dyn PaginatedListStore>>,
 }
 
 impl fmt::Debug for DocumentStore {
@@ -86,7 +90,7 @@ impl DocumentStore {
             return Self::over(root, Arc::new(LocalFileSystem::new()));
         }
         let s3 = Arc::new(open_s3(root, options)?);
-        Ok(Self { signer: Some(s3.clone()), ..Self::over(root, s3)? })
+        Ok(Self { signer: Some(s3.clone()), pages: Some(s3.clone()), ..Self::over(root, s3)? })
     }
 
     /// The store at `root` on objects opened by the caller: a shared client, memory, or a decorator that injects faults.
@@ -97,7 +101,7 @@ impl DocumentStore {
     pub fn over(root: &FolderUri, objects: Arc<dyn ObjectStore>) -> Result<Self, DocumentError> {
         let prefix = Path::from_url_path(root.as_url().path())
             .map_err(|source| DocumentError::Open { root: root.to_string(), source: source.into() })?;
-        Ok(Self { root: root.clone(), prefix, objects, signer: None })
+        Ok(Self { root: root.clone(), prefix, objects, signer: None, pages: None })
     }
 
     /// The root.
@@ -175,17 +179,33 @@ impl DocumentStore {
     /// # Errors
     /// `InvalidInput` naming address and field when the text is not a `T`; else see [`DocumentError::name`].
     pub async fn read<T: DeserializeOwned>(&self, path: &LakePath) -> Result<Option<T>, DocumentError> {
-        let text = match self.objects.get(&self.key(path)?).await {
-            Ok(object) => object.bytes().await.map_err(|source| self.fault("read", path, source))?,
-            Err(source) if is_absent(&source) => return Ok(None),
-            Err(source) => return Err(self.fault("read", path, source)),
-        };
+        let Some(text) = self.read_bytes(path).await? else { return Ok(None) };
         let mut json = serde_json::Deserializer::from_slice(&text);
         let decode = |field: String, source| DocumentError::Decode { uri: self.uri(path), field, source };
         let document = serde_path_to_error::deserialize(&mut json)
             .map_err(|error| decode(error.path().to_string(), error.into_inner()))?;
         json.end().map_err(|source| decode(".".to_owned(), source))?;
         Ok(Some(document))
+    }
+
+    /// Reads a text that is no JSON, such as a spec; `None` when it does not exist. Bytes that are no UTF-8 become U+FFFD.
+    ///
+    /// # Errors
+    /// See [`DocumentError::name`].
+    pub async fn read_text(&self, path: &LakePath) -> Result<Option<String>, DocumentError> {
+        let bytes = self.read_bytes(path).await?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    async fn read_bytes(&self, path: &LakePath) -> Result<Option<Vec<u8>>, DocumentError> {
+        match self.objects.get(&self.key(path)?).await {
+            Ok(object) => {
+                let bytes = object.bytes().await.map_err(|source| self.fault("read", path, source))?;
+                Ok(Some(bytes.into()))
+            }
+            Err(source) if is_absent(&source) => Ok(None),
+            Err(source) => Err(self.fault("read", path, source)),
+        }
     }
 
     /// Whether there is a document at `path`, without reading it.
@@ -235,6 +255,25 @@ impl DocumentStore {
             .collect::<Result<Vec<_>, _>>()?;
         paths.sort();
         Ok(paths)
+    }
+
+    /// Every object below the root, at any depth, whatever its key: also those that no document of ours could have.
+    ///
+    /// # Errors
+    /// See [`DocumentError::name`].
+    pub async fn list_objects(&self) -> Result<Listing, DocumentError> {
+        let listed = match &self.pages {
+            Some(pages) => {
+                // With the slash, so that folders whose names begin alike are not listed, too.
+                let prefix = Some(format!("{}/", self.prefix)).filter(|prefix| prefix != "/");
+                list_all(|options| pages.list_paginated(prefix.as_deref(), options)).await
+            }
+            None => {
+                let listed = self.objects.list(Some(&self.prefix)).try_collect().await;
+                listed.map(|objects| Listing { objects, odd_keys: Vec::new() })
+            }
+        };
+        listed.map_err(|source| DocumentError::Store { action: "list", uri: self.root.to_string(), source })
     }
 
     /// Path of the object with this key; `None` for a key that no document has.

@@ -31,6 +31,11 @@ pub async fn redrive(executions: &impl Executions, run: &RunId) -> Result<Contro
     if !before.status.is_redrivable() {
         return Ok(not_redrivable(before, None));
     }
+    // It ended in a Fail state, which a redrive enters again: Step Functions would accept it, and it would fail again.
+    if let Some(final_error) = before.error.as_ref().map(|error| &error.error).filter(|error| !error.is_redrivable()) {
+        let reason = format!("it ended with {final_error}; {}", final_error.next_step());
+        return Ok(not_redrivable(before, Some(reason)));
+    }
     match executions.redrive(run).await? {
         Redriven::Running => Ok(Controlled::Done(before)),
         // Another caller may have been faster.

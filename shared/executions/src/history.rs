@@ -14,6 +14,12 @@ pub struct PassedState {
     pub exited_at: Option<Timestamp>,
 }
 
+impl PassedState {
+    fn is_open(&self, name: &str) -> bool {
+        self.name == name && self.exited_at.is_none()
+    }
+}
+
 /// A step of an execution from state to state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Transition {
@@ -46,9 +52,11 @@ pub fn passed(transitions: impl IntoIterator<Item = Transition>) -> Vec<PassedSt
 /// Adds one transition to the states passed so far.
 pub fn take(states: &mut Vec<PassedState>, transition: Transition) {
     match transition {
+        // A redrive goes on with the state that ended the execution.
+        Transition::Entered { name, .. } if states.last().is_some_and(|state| state.is_open(&name)) => {}
         Transition::Entered { name, at } => states.push(PassedState { name, entered_at: at, exited_at: None }),
         Transition::Exited { name, at } => {
-            if let Some(open) = states.iter_mut().rev().find(|state| state.name == name && state.exited_at.is_none()) {
+            if let Some(open) = states.iter_mut().rev().find(|state| state.is_open(&name)) {
                 open.exited_at = Some(at);
             }
         }
@@ -82,5 +90,7 @@ mod tests {
             &[("A", 1, Some(2)), ("A", 3, Some(5))],
         );
         check(vec![exited("A", 2)], &[]);
+        // Failed, and redriven.
+        check(vec![entered("A", 1), entered("A", 5), exited("A", 6)], &[("A", 1, Some(6))]);
     }
 }

@@ -160,7 +160,31 @@ pub enum ExecutionFault {
         /// What was answered.
         message: String,
     },
-    /// Missing rights or credentials, or an answer that makes no sense.
+    /// Rights or credentials are missing, expired or refused; nothing was done.
+    #[error("cannot {doing}: {message}")]
+    Denied {
+        /// What was tried.
+        doing: String,
+        /// What was answered.
+        message: String,
+    },
+    /// What was named does not exist, such as the state machine; nothing was done.
+    #[error("cannot {doing}: {message}")]
+    Missing {
+        /// What was tried.
+        doing: String,
+        /// What was answered.
+        message: String,
+    },
+    /// The request is refused as it is, such as one that is too large; nothing was done.
+    #[error("cannot {doing}: {message}")]
+    Refused {
+        /// What was tried.
+        doing: String,
+        /// What was answered.
+        message: String,
+    },
+    /// An answer that makes no sense, or an unknown fault.
     #[error("cannot {doing}: {message}")]
     Unexpected {
         /// What was tried.
@@ -176,7 +200,9 @@ impl ExecutionFault {
         match self {
             Self::Throttled { .. } => ErrorName::Throttled,
             Self::Unavailable { .. } => ErrorName::Unavailable,
-            Self::UnknownToken { .. } => ErrorName::InvalidInput,
+            Self::UnknownToken { .. } | Self::Refused { .. } => ErrorName::InvalidInput,
+            Self::Denied { .. } => ErrorName::AccessDenied,
+            Self::Missing { .. } => ErrorName::NotFound,
             Self::Unexpected { .. } => ErrorName::Internal,
         }
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -21,13 +22,18 @@ const MAX_ID_BYTES: usize = 128;
 
 /// The router, with its document at `/openapi.json`, and guarded.
 pub fn documented(router: Router, document: utoipa::openapi::OpenApi) -> Router {
+    guarded(with_document(router, document))
+}
+
+/// The router, with its document at `/openapi.json`, not guarded yet.
+pub fn with_document(router: Router, document: utoipa::openapi::OpenApi) -> Router {
     let document = std::sync::Arc::new(document);
-    guarded(router.route("/openapi.json", axum::routing::get(move || async move { axum::Json((*document).clone()) })))
+    router.route("/openapi.json", axum::routing::get(move || async move { axum::Json((*document).clone()) }))
 }
 
 /// The router, with unknown routes and methods as problems, panics as `internal`, and one log line per request.
 ///
-/// The line has method, route, status, time and the problem's code; never a query string, a header or a body.
+/// No answer is kept by caches, or taken by browsers for anything but its media type. The line has method, route, status, time and the problem's code; never a query string, a header or a body.
 pub fn guarded(router: Router) -> Router {
     router
         .fallback(|| async { Problem::new(ProblemCode::NotFound, "this address does not exist: see /openapi.json") })
@@ -53,6 +59,8 @@ async fn pass(request: Request, next: Next) -> Response {
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         log(&method, &path, &response, began);
         response
     }
@@ -100,5 +108,37 @@ fn log(method: &Method, path: &str, response: &Response<Body>, began: Instant) {
             tracing::info!(%method, path, status, duration_seconds, problem = %problem.code, "request refused");
         }
         None => tracing::info!(%method, path, status, duration_seconds, "request answered"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn defect() -> &'static str {
+        panic!("a defect")
+    }
+
+    #[tokio::test]
+    async fn no_answer_is_kept_or_taken_for_something_else() {
+        let router = Router::new()
+            .route("/", axum::routing::get(|| async { "here" }))
+            .route("/defect", axum::routing::get(defect));
+        let router = documented(router, utoipa::openapi::OpenApi::default());
+        let check = async |method: &str, uri: &str, status: u16| {
+            let request = Request::builder().method(method).uri(uri).body(Body::empty()).expect("request");
+            let answer = router.clone().oneshot(request).await.expect("answer");
+            assert_eq!(answer.status().as_u16(), status, "{method} {uri}");
+            let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok());
+            assert_eq!(header("cache-control"), Some("private, no-store"), "{method} {uri}");
+            assert_eq!(header("x-content-type-options"), Some("nosniff"), "{method} {uri}");
+        };
+        check("GET", "/", 200).await;
+        check("GET", "/openapi.json", 200).await;
+        check("PUT", "/", 405).await;
+        check("GET", "/nowhere", 404).await;
+        check("GET", "/defect", 500).await;
     }
 }

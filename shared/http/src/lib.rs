@@ -2,20 +2,27 @@
 //!
 //! - [`problem`]: every refusal and failure as `application/problem+json` with a stable code;
 //! - [`caller`]: who calls, as far as the request says;
+//! - [`callers`]: who is recognised;
+//! - [`audit`]: one event per access;
 //! - [`body`]: bodies and query strings into types, with messages that name the field;
 //! - [`guard`]: what every answer passes: unknown routes, panics, request ids, one log line per request;
+//! - [`local`]: requests that come from this machine's own pages and programs alone;
 //! - [`serve`]: a router on a local address; `lambda` (feature): a router behind API Gateway.
 
+pub mod audit;
 pub mod body;
 pub mod caller;
+pub mod callers;
 #[cfg(test)]
 mod documented;
 pub mod guard;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+pub mod local;
 pub mod problem;
 pub mod serve;
 
 pub use body::{Json, Query};
 pub use caller::Credentials;
+pub use callers::{Caller, Callers};
 pub use problem::{Problem, ProblemCode};

@@ -237,11 +237,13 @@ impl Problem {
         Self::new(error.name.into(), error.message.clone())
     }
 
-    /// A fault of the lake, for callers who may not read its message: to call again when that can help, else
-    /// `internal` with this detail.
+    /// A fault of the lake, for callers who may not read its message: to call again when that can help, to ask for another
+    /// version when this one is gone, else `internal` with this detail.
     pub fn of_lake(name: ErrorName, lasting: impl Into<String>) -> Self {
         if name.is_retryable() {
             Self::new(name.into(), "the lake does not answer: call again")
+        } else if name == ErrorName::VersionGone {
+            Self::new(name.into(), "a file of this version has been cleaned up: ask for a newer version")
         } else {
             Self::new(ProblemCode::Internal, lasting)
         }
@@ -256,7 +258,13 @@ impl From<ErrorName> for ProblemCode {
             ErrorName::SourceChanged | ErrorName::CommitConflict => Self::Conflict,
             ErrorName::Throttled => Self::TooManyRequests,
             ErrorName::Unavailable => Self::Unavailable,
-            ErrorName::ClusterFailed | ErrorName::EtlFailed | ErrorName::Internal => Self::Internal,
+            ErrorName::VersionGone => Self::VersionGone,
+            // Credentials that are refused are those of the function, not of the caller.
+            ErrorName::ClusterFailed
+            | ErrorName::EtlFailed
+            | ErrorName::AccessDenied
+            | ErrorName::TableUnreadable
+            | ErrorName::Internal => Self::Internal,
         }
     }
 }

@@ -6,6 +6,8 @@ use object_store::ObjectStoreExt;
 use polars::prelude::{DataFrame, IntoLazy, LazyFrame};
 use sluice_core::columns::{contract_columns, is_lineage, silver_columns};
 use sluice_core::contract::TableContract;
+use sluice_core::error::{ErrorName, with_sources};
+use sluice_core::evolution::{Existing, changes_of_meaning, refusals_of_gold, refusals_of_silver};
 use sluice_core::pipeline::Pipeline;
 use sluice_core::run::RunRequest;
 use sluice_core::spec::{PipelineSpec, SpecError};
@@ -15,8 +17,10 @@ use sluice_core::uri::{FolderUri, LakePath};
 use sluice_documents::DocumentStore;
 
 use crate::delta::schema::polars_schema;
+use crate::delta::{OpenTable, open_table};
 use crate::engine::{EngineError, metrics, plan_projection, sql};
 use crate::error::LakeError;
+use crate::inspect;
 use crate::lake::{Lake, StoreOptions};
 
 /// Reads and resolves the pipeline of a request: from the folder it names, else as deployed in the lake.
@@ -102,12 +106,61 @@ pub fn check_pipeline(pipeline: &Pipeline) -> Result<(), LakeError> {
     Ok(())
 }
 
+/// A pipeline compared with the tables that a lake has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Comparison {
+    /// Why the next run is refused, each with table and fix. Empty where it goes on.
+    pub refusals: Vec<String>,
+    /// What the next run goes on with although the spec says something else than at the run before.
+    pub changes: Vec<String>,
+}
+
+/// Compares a pipeline with the tables that a lake has. Reads logs and the newest plan, and no rows.
+///
+/// # Errors
+/// Faults of the store; a log that cannot be read is a refusal.
+pub async fn compare(lake: &Lake, pipeline: &Pipeline) -> Result<Comparison, LakeError> {
+    let mut comparison = Comparison::default();
+    for table in pipeline.tables() {
+        match open_table(lake, &table, None).await {
+            Ok(None) => {}
+            Ok(Some(open)) => {
+                let refusals = refusals(pipeline, &open)?;
+                comparison.refusals.extend(refusals.iter().map(|refusal| format!("table `{table}`: {refusal}")));
+            }
+            Err(error @ (LakeError::Log { .. } | LakeError::Violation { .. } | LakeError::Unreadable { .. }))
+                if !error.name().is_retryable() && error.name() != ErrorName::AccessDenied =>
+            {
+                comparison.refusals.push(with_sources(&error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some(plan) = inspect::newest_ingestion(lake, &pipeline.name).await? {
+        let changes = changes_of_meaning(&plan.pipeline, pipeline);
+        comparison.changes.extend(changes.iter().map(|(table, change)| format!("table `{table}`: {change}")));
+    }
+    Ok(comparison)
+}
+
+/// Why a run of the pipeline refuses to write to this table of it.
+pub(crate) fn refusals(pipeline: &Pipeline, table: &OpenTable) -> Result<Vec<String>, LakeError> {
+    let partition_by = table.partition_by()?;
+    let existing = Existing { columns: table.columns(), partition_by: &partition_by };
+    let reference = table.reference();
+    Ok(match (pipeline.silver_table(reference), pipeline.gold_table(reference)) {
+        (Some(silver), _) => refusals_of_silver(silver, existing),
+        (None, Some(gold)) => refusals_of_gold(gold, existing),
+        (None, None) => Vec::new(),
+    })
+}
+
 /// Whether a predicate fits the columns of a contract.
 ///
 /// # Errors
 /// [`EngineError`] for unknown columns, types that do not go together, and what is neither true nor false.
 pub fn check_predicate(predicate: &Predicate, contract: &TableContract) -> Result<(), EngineError> {
-    sql::predicate(predicate, contract).map(|_| ())
+    sql::check_predicate(predicate, contract)
 }
 
 fn empty_input(pipeline: &Pipeline, table: &sluice_core::name::TableRef) -> Result<LazyFrame, LakeError> {

@@ -1,5 +1,7 @@
 //! What can go wrong in the lake, and what the caller does next.
 
+use std::error::Error;
+use std::fmt;
 use std::path::PathBuf;
 
 use deltalake::DeltaTableError;
@@ -13,6 +15,13 @@ use sluice_documents::DocumentError;
 
 use crate::engine::EngineError;
 use crate::source::SourceError;
+
+/// How Polars' words begin when a Parquet file is damaged; the kind of the error says less.
+const DAMAGED_FILE: &str = "parquet: ";
+/// How they begin when the columns of a file are not those of its table. Functions have the same kind of error.
+const OTHER_COLUMNS: [&str; 2] = ["data type mismatch for column ", "extra column in file "];
+/// What comes before an option of Polars that would help.
+const HINT: &str = ", hint: ";
 
 /// An error of the lake. Messages name the object and the fix; [`LakeError::name`] says what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +47,7 @@ pub enum LakeError {
         /// Every problem found.
         problems: Vec<SpecError>,
     },
-    /// The Delta log could not be read or written.
+    /// The Delta log could not be written.
     #[error("table `{table}`: delta log")]
     Delta {
         /// The table.
@@ -46,6 +55,21 @@ pub enum LakeError {
         /// What the library said.
         #[source]
         source: Box<DeltaTableError>,
+    },
+    /// The Delta log cannot be read: damaged, incomplete, or of a kind that the library does not know.
+    #[error("table `{table}`: its log cannot be read")]
+    Log {
+        /// The table.
+        table: TableRef,
+        /// What the library said.
+        #[source]
+        source: Box<DeltaTableError>,
+    },
+    /// A file of a table, or an entry of its log, holds something else than it must.
+    #[error("{what}")]
+    Unreadable {
+        /// Which file, and what is wrong with it.
+        what: String,
     },
     /// Polars failed outside a user's SQL.
     #[error("{doing}")]
@@ -85,8 +109,8 @@ pub enum LakeError {
     SourceChanged {
         /// The object.
         uri: ObjectUri,
-        /// `deleted` or `replaced`.
-        what: &'static str,
+        /// What happened to it.
+        what: SourceChange,
     },
     /// Another writer came first.
     #[error("table `{table}`: {detail}; the run plans again on the new version")]
@@ -152,6 +176,24 @@ pub enum LakeError {
     },
 }
 
+/// What happens to a source object between plan and read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceChange {
+    /// Nothing is at its address.
+    Deleted,
+    /// Another version is.
+    Replaced,
+}
+
+impl fmt::Display for SourceChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Deleted => "deleted",
+            Self::Replaced => "replaced",
+        })
+    }
+}
+
 impl LakeError {
     /// The stable name.
     pub fn name(&self) -> ErrorName {
@@ -160,28 +202,41 @@ impl LakeError {
             Self::Source(error) => error.name(),
             Self::Engine { source, .. } => source.name(),
             Self::Spec { .. } | Self::Invalid { .. } => ErrorName::InvalidInput,
-            Self::Delta { source, .. } => delta_name(source),
-            Self::Polars { .. } | Self::Internal { .. } => ErrorName::Internal,
+            Self::Delta { source, .. } => store_name(source).unwrap_or(ErrorName::Internal),
+            Self::Log { source, .. } => log_name(source),
+            Self::Unreadable { .. } => ErrorName::TableUnreadable,
+            Self::Polars { source, .. } => polars_name(source),
+            Self::Internal { .. } => ErrorName::Internal,
             Self::Io { source, .. } => io_name(source),
             Self::Store { source, .. } => sluice_documents::classify(source),
             Self::SourceChanged { .. } => ErrorName::SourceChanged,
             Self::Conflict { .. } | Self::ConflictsWithoutEnd { .. } => ErrorName::CommitConflict,
             Self::EtlFailed { .. } => ErrorName::EtlFailed,
             Self::Violation { .. } => ErrorName::ContractViolation,
-            Self::NotFound { .. } | Self::VersionGone { .. } => ErrorName::NotFound,
+            Self::NotFound { .. } => ErrorName::NotFound,
+            Self::VersionGone { .. } => ErrorName::VersionGone,
         }
     }
 
     /// Wraps a Polars error with what was being done.
     pub(crate) fn polars(doing: impl Into<String>) -> impl FnOnce(PolarsError) -> Self {
         let doing = doing.into();
-        move |source| Self::Polars { doing, source }
+        move |source| match file_fault(&source) {
+            Some(words) => Self::Unreadable { what: format!("{doing}: {words}") },
+            None => Self::Polars { doing, source },
+        }
     }
 
     /// Wraps an engine error with the table worked on.
     pub(crate) fn engine(table: &TableRef) -> impl Fn(EngineError) -> Self {
         let table = table.clone();
         move |source| Self::Engine { table: table.clone(), source }
+    }
+
+    /// Wraps an error of reading a Delta log with its table.
+    pub(crate) fn log(table: &TableRef) -> impl Fn(DeltaTableError) -> Self {
+        let table = table.clone();
+        move |source| Self::Log { table: table.clone(), source: Box::new(source) }
     }
 
     /// Wraps a Delta error with its table.
@@ -205,17 +260,105 @@ fn io_name(error: &std::io::Error) -> ErrorName {
         | std::io::ErrorKind::QuotaExceeded
         | std::io::ErrorKind::Interrupted
         | std::io::ErrorKind::TimedOut => ErrorName::Unavailable,
-        std::io::ErrorKind::PermissionDenied => ErrorName::InvalidInput,
+        std::io::ErrorKind::PermissionDenied => ErrorName::AccessDenied,
+        std::io::ErrorKind::InvalidFilename => ErrorName::InvalidInput,
         _ => ErrorName::Internal,
     }
 }
 
-fn delta_name(error: &DeltaTableError) -> ErrorName {
+/// The name of the store's fault in an error, which is wrapped differently by reads, commits and checkpoints.
+fn store_name(error: &(dyn Error + 'static)) -> Option<ErrorName> {
+    std::iter::successors(Some(error), |cause| (*cause).source())
+        .find_map(|cause| cause.downcast_ref::<object_store::Error>())
+        .map(sluice_documents::classify)
+}
+
+/// What a log that cannot be read is called: a fault of the store by its own name, and all else is the log's.
+fn log_name(error: &DeltaTableError) -> ErrorName {
     match error {
         DeltaTableError::NotATable(_) => ErrorName::NotFound,
-        // The store's fault is wrapped differently by reads, commits and checkpoints.
-        _ => std::iter::successors(Some(error as &dyn std::error::Error), |cause| cause.source())
-            .find_map(|cause| cause.downcast_ref::<object_store::Error>())
-            .map_or(ErrorName::Internal, sluice_documents::classify),
+        _ => match store_name(error) {
+            Some(name) if name.is_retryable() || name == ErrorName::AccessDenied => name,
+            // A part of the log that another part names is missing, or is not what the protocol says.
+            _ => ErrorName::TableUnreadable,
+        },
+    }
+}
+
+/// What Polars says of a Parquet file that does not fit its table: a damaged one, or one whose columns have other types
+/// or names, as other engines write them. `None` for every other fault. Hints for callers of Polars are left out.
+pub(crate) fn file_fault(error: &PolarsError) -> Option<&str> {
+    match error {
+        PolarsError::Context { error, .. } | PolarsError::ExprContext { error, .. } => file_fault(error),
+        PolarsError::ComputeError(words) if words.starts_with(DAMAGED_FILE) => Some(words),
+        PolarsError::SchemaMismatch(words) if OTHER_COLUMNS.iter().any(|start| words.starts_with(start)) => {
+            words.split(HINT).next()
+        }
+        _ => None,
+    }
+}
+
+/// What a fault of Polars is called. It opens no file but those that the log of a table names.
+pub(crate) fn polars_name(error: &PolarsError) -> ErrorName {
+    if file_fault(error).is_some() {
+        return ErrorName::TableUnreadable;
+    }
+    let fault = std::iter::successors(Some(error as &(dyn Error + 'static)), |cause| (*cause).source())
+        .find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    let Some(fault) = fault else { return ErrorName::Internal };
+    let of_store = fault.get_ref().and_then(|inner| store_name(inner));
+    match of_store.unwrap_or_else(|| io_name(fault)) {
+        ErrorName::NotFound => ErrorName::VersionGone,
+        name => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn faults_of_tables_are_called_by_what_is_wrong_with_them() {
+        let check = |error: LakeError, expected: ErrorName| {
+            let text = error.to_string();
+            assert_eq!(error.name(), expected, "{text}");
+        };
+        let io = |kind: std::io::ErrorKind| PolarsError::IO { error: Arc::new(kind.into()), msg: None };
+        let polars = |source: PolarsError| LakeError::Polars { doing: "scan".to_owned(), source };
+        check(polars(io(std::io::ErrorKind::NotFound)), ErrorName::VersionGone);
+        check(polars(io(std::io::ErrorKind::PermissionDenied)), ErrorName::AccessDenied);
+        let gone = object_store::Error::NotFound { path: "a".to_owned(), source: "404".into() };
+        let remote = PolarsError::IO { error: Arc::new(std::io::Error::other(gone)), msg: None };
+        check(polars(remote), ErrorName::VersionGone);
+        check(polars(PolarsError::ComputeError("defect".into())), ErrorName::Internal);
+        check(polars(PolarsError::SchemaMismatch("a function's".into())), ErrorName::Internal);
+
+        let table: TableRef = "silver/sales/t".parse().unwrap();
+        let log = |source: DeltaTableError| LakeError::log(&table)(source);
+        let store = |source: object_store::Error| DeltaTableError::ObjectStore { source };
+        let denied = object_store::Error::PermissionDenied { path: "a".to_owned(), source: "403".into() };
+        check(log(DeltaTableError::Generic("no protocol".to_owned())), ErrorName::TableUnreadable);
+        check(log(store(denied)), ErrorName::AccessDenied);
+        let missing = object_store::Error::NotFound { path: "a".to_owned(), source: "404".into() };
+        check(log(store(missing)), ErrorName::TableUnreadable);
+        check(LakeError::delta(&table)(DeltaTableError::Generic("defect".to_owned())), ErrorName::Internal);
+        check(LakeError::VersionGone { table, version: 3 }, ErrorName::VersionGone);
+    }
+
+    #[test]
+    fn a_file_that_does_not_fit_its_table_makes_the_table_unreadable() {
+        let check = |source: PolarsError, says: &str| {
+            assert_eq!(polars_name(&source), ErrorName::TableUnreadable, "{source}");
+            let error = LakeError::polars("scan")(source);
+            assert_eq!((error.name(), error.to_string().as_str()), (ErrorName::TableUnreadable, says));
+        };
+        let damaged = PolarsError::ComputeError("parquet: File out of specification: invalid utf8".into());
+        check(damaged.clone(), "scan: parquet: File out of specification: invalid utf8");
+        let within = PolarsError::Context { error: Box::new(damaged), msg: "scanning".into() };
+        check(within, "scan: parquet: File out of specification: invalid utf8");
+        let other = "data type mismatch for column at: incoming: Datetime('ns') != target: Datetime('μs', 'UTC')";
+        check(PolarsError::SchemaMismatch(format!("{other}, hint: pass options").into()), &format!("scan: {other}"));
     }
 }

@@ -9,6 +9,7 @@ mod engine;
 pub mod error;
 pub mod inspect;
 pub mod lake;
+mod landing;
 pub mod objects;
 mod overlap;
 pub mod restore;

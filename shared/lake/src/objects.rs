@@ -1,4 +1,4 @@
-//! Source objects: what lies in a landing folder, and their bytes.
+//! Source objects: their bytes, and proof that these are those of the version planned.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -6,36 +6,18 @@ use std::path::Path as FilePath;
 use std::sync::{Arc, Mutex};
 
 use bytes::{Buf, Bytes};
+use futures::StreamExt;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt};
 use sluice_core::source::SourceObject;
 use sluice_core::uri::{FolderUri, ObjectUri};
 use sluice_documents::DocumentStore;
 
-use crate::error::LakeError;
+use crate::error::{LakeError, SourceChange};
 use crate::lake::StoreOptions;
 
 /// Bytes hashed at a time.
 const HASH_BUFFER_BYTES: usize = 1 << 20;
-
-/// All source objects below a folder, sorted by address. Names that start with `.` or `_` are passed by, at any depth:
-/// they are how other tools mark unfinished files. A folder that does not exist is empty.
-///
-/// The etag of a local file is a hash of its content, so a copied file is the same object wherever its time stamps went.
-///
-/// # Errors
-/// [`LakeError::Io`] or [`LakeError::Store`]; [`LakeError::Invalid`] for names that are not UTF-8 or hold control characters.
-pub async fn list_sources(folder: &FolderUri, options: &StoreOptions) -> Result<Vec<SourceObject>, LakeError> {
-    let mut objects = if folder.is_local() {
-        let folder = folder.clone();
-        blocking(move || list_local(&folder)).await?
-    } else {
-        list_remote(folder, options).await?
-    };
-    objects.sort_by(|a, b| a.uri.cmp(&b.uri));
-    Ok(objects)
-}
 
 /// Runs blocking work off the async workers.
 ///
@@ -49,55 +31,23 @@ pub(crate) async fn blocking<T: Send + 'static>(
         .map_err(|error| LakeError::Internal { message: format!("a worker thread died: {error}") })?
 }
 
-fn local_path(uri: &url::Url) -> Result<std::path::PathBuf, LakeError> {
+pub(crate) fn local_path(uri: &url::Url) -> Result<std::path::PathBuf, LakeError> {
     uri.to_file_path().map_err(|()| LakeError::Invalid { message: format!("{uri} is no local path") })
 }
 
-fn hidden(segment: &[u8]) -> bool {
-    matches!(segment.first(), Some(b'.' | b'_'))
-}
-
-fn list_local(folder: &FolderUri) -> Result<Vec<SourceObject>, LakeError> {
-    let mut found = Vec::new();
-    let mut waiting = vec![local_path(folder.as_url())?];
-    while let Some(directory) = waiting.pop() {
-        let failed = |source| LakeError::Io { doing: "list", path: directory.clone(), source };
-        let entries = match std::fs::read_dir(&directory) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(failed(error)),
-        };
-        for entry in entries {
-            let path = entry.map_err(failed)?.path();
-            if path.file_name().is_none_or(|name| hidden(name.as_encoded_bytes())) {
-                continue;
-            }
-            // Follows links, so that a landing folder may be assembled from links.
-            let metadata = std::fs::metadata(&path).map_err(failed)?;
-            if metadata.is_dir() {
-                waiting.push(path);
-            } else if metadata.is_file() {
-                found.push(local_object(&path, metadata.len())?);
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn local_object(path: &FilePath, size_bytes: u64) -> Result<SourceObject, LakeError> {
-    // The address has all bytes of the name percent-encoded, so no name can stop the files next to it.
-    let address = url::Url::from_file_path(path)
-        .map_err(|()| LakeError::Invalid { message: format!("{} is no absolute path", path.display()) })?;
-    Ok(SourceObject { uri: object_uri(&address)?, etag: hash_file(path)?, size_bytes })
-}
-
-fn object_uri(address: &url::Url) -> Result<ObjectUri, LakeError> {
+pub(crate) fn object_uri(address: &url::Url) -> Result<ObjectUri, LakeError> {
     address.as_str().parse().map_err(|error| LakeError::Invalid { message: format!("{error}") })
 }
 
-fn hash_file(path: &FilePath) -> Result<String, LakeError> {
+/// Opens a file; `None` for a folder, a pipe and whatever else is no file: whoever opens a pipe waits for its other end.
+fn regular_file(path: &FilePath) -> io::Result<Option<File>> {
+    if std::fs::metadata(path)?.is_file() { File::open(path).map(Some) } else { Ok(None) }
+}
+
+pub(crate) fn hash_file(path: &FilePath) -> Result<String, LakeError> {
     let failed = |source| LakeError::Io { doing: "read", path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(failed)?;
+    let file = regular_file(path).map_err(failed)?;
+    let mut file = file.ok_or_else(|| failed(io::Error::new(io::ErrorKind::Unsupported, "it is no file any more")))?;
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; HASH_BUFFER_BYTES];
     loop {
@@ -111,41 +61,6 @@ fn hash_file(path: &FilePath) -> Result<String, LakeError> {
 
 fn etag_of(hasher: &blake3::Hasher) -> String {
     hasher.finalize().to_hex().chars().take(32).collect()
-}
-
-async fn list_remote(folder: &FolderUri, options: &StoreOptions) -> Result<Vec<SourceObject>, LakeError> {
-    let store = DocumentStore::open(folder, options)?;
-    let prefix = object_store::path::Path::from_url_path(folder.as_url().path())
-        .map_err(|error| LakeError::Invalid { message: error.to_string() })?;
-    let listed: Vec<_> = store
-        .objects()
-        .list(Some(&prefix))
-        .try_collect()
-        .await
-        .map_err(|source| LakeError::Store { doing: "list", location: folder.to_string(), source })?;
-    let mut found = Vec::new();
-    for object in listed {
-        let key = object.location.as_ref();
-        let below = key.strip_prefix(prefix.as_ref()).unwrap_or(key).trim_start_matches('/');
-        if below.is_empty() || below.split('/').any(|segment| hidden(segment.as_bytes())) {
-            continue;
-        }
-        let mut address = folder.as_url().clone();
-        if let Ok(mut segments) = address.path_segments_mut() {
-            segments.pop_if_empty().extend(below.split('/'));
-        }
-        let etag = object.e_tag.ok_or_else(|| LakeError::Invalid {
-            message: format!(
-                "the store returns no etag for {key}, and versions of an object cannot be distinguished without one"
-            ),
-        })?;
-        found.push(SourceObject {
-            uri: object_uri(&address)?,
-            etag: etag.trim_matches('"').to_owned(),
-            size_bytes: object.size,
-        });
-    }
-    Ok(found)
 }
 
 /// The bytes of one version of a source object, and the proof at the end that it was that version.
@@ -175,10 +90,12 @@ impl ObjectBytes {
 
     fn open_local(object: &SourceObject) -> Result<Self, LakeError> {
         let path = local_path(object.uri.as_url())?;
-        let file = File::open(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => LakeError::SourceChanged { uri: object.uri.clone(), what: "deleted" },
-            _ => LakeError::Io { doing: "read", path, source },
-        })?;
+        let changed = |what| LakeError::SourceChanged { uri: object.uri.clone(), what };
+        let file = match regular_file(&path) {
+            Ok(file) => file.ok_or_else(|| changed(SourceChange::Replaced))?,
+            Err(source) if is_gone(&source) => return Err(changed(SourceChange::Deleted)),
+            Err(source) => return Err(LakeError::Io { doing: "read", path, source }),
+        };
         let hasher = Arc::new(Mutex::new(blake3::Hasher::new()));
         let reader = Box::new(HashingReader { inner: file, hasher: hasher.clone() });
         Ok(Self { reader, check: Some(HashCheck { object: object.clone(), hasher }) })
@@ -190,10 +107,10 @@ impl ObjectBytes {
         let get = GetOptions { if_match: Some(object.etag.clone()), ..Default::default() };
         let answer = store.get_opts(&key, get).await.map_err(|source| match source {
             object_store::Error::NotFound { .. } => {
-                LakeError::SourceChanged { uri: object.uri.clone(), what: "deleted" }
+                LakeError::SourceChanged { uri: object.uri.clone(), what: SourceChange::Deleted }
             }
             object_store::Error::Precondition { .. } => {
-                LakeError::SourceChanged { uri: object.uri.clone(), what: "replaced" }
+                LakeError::SourceChanged { uri: object.uri.clone(), what: SourceChange::Replaced }
             }
             source => LakeError::Store { doing: "read", location: object.uri.to_string(), source },
         })?;
@@ -211,6 +128,13 @@ impl ObjectBytes {
     }
 }
 
+/// Whether no file is behind a name any more: it was removed, or replaced by a link that leads nowhere.
+fn is_gone(error: &io::Error) -> bool {
+    /// A link that leads to itself, which has no stable kind: of Linux, and of macOS.
+    const LOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(LOOP)
+}
+
 /// Proves that an object still is the version that the plan saw, without reading it where the store knows its etag.
 ///
 /// # Errors
@@ -221,8 +145,8 @@ pub(crate) async fn verify_version(object: &SourceObject, options: &StoreOptions
         let path = local_path(object.uri.as_url())?;
         match blocking(move || hash_file(&path)).await {
             Ok(etag) => etag,
-            Err(LakeError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                return Err(changed("deleted"));
+            Err(LakeError::Io { source, .. }) if is_gone(&source) => {
+                return Err(changed(SourceChange::Deleted));
             }
             Err(error) => return Err(error),
         }
@@ -230,13 +154,13 @@ pub(crate) async fn verify_version(object: &SourceObject, options: &StoreOptions
         let (store, key) = remote(&object.uri, options)?;
         match store.head(&key).await {
             Ok(head) => head.e_tag.unwrap_or_default().trim_matches('"').to_owned(),
-            Err(object_store::Error::NotFound { .. }) => return Err(changed("deleted")),
+            Err(object_store::Error::NotFound { .. }) => return Err(changed(SourceChange::Deleted)),
             Err(source) => {
                 return Err(LakeError::Store { doing: "check", location: object.uri.to_string(), source });
             }
         }
     };
-    if etag == object.etag { Ok(()) } else { Err(changed("replaced")) }
+    if etag == object.etag { Ok(()) } else { Err(changed(SourceChange::Replaced)) }
 }
 
 /// Reports, once all bytes were read, whether they were the planned version.
@@ -257,8 +181,8 @@ impl VersionCheck {
         let path = local_path(object.uri.as_url())?;
         match hash_file(&path) {
             Ok(etag) if etag == object.etag => Ok(()),
-            Ok(_) => Err(LakeError::SourceChanged { uri: object.uri, what: "replaced" }),
-            Err(_) => Err(LakeError::SourceChanged { uri: object.uri, what: "deleted" }),
+            Ok(_) => Err(LakeError::SourceChanged { uri: object.uri, what: SourceChange::Replaced }),
+            Err(_) => Err(LakeError::SourceChanged { uri: object.uri, what: SourceChange::Deleted }),
         }
     }
 }

@@ -12,6 +12,7 @@ from scenarios import (  # noqa: F401
     redrive,
     concurrency,
     privileges,
+    request_shapes,
     encryption,
     disasters,
     deployed_app,

@@ -25,6 +25,7 @@ TERMINATIONS = (
     "terminate-execution-aborted.json",
     "terminate-execution-timed-out.json",
     "terminate-execution-failed-accept.json",
+    "terminate-execution-failed-delivery.json",
     "terminate-sweep.json",
 )
 

@@ -58,7 +58,7 @@ def eight_publishers(world: World, tally: Tally) -> None:
             check(rounds <= MOST_ROUNDS, f"{len(waiting)} of {PUBLISHERS} publishers have not published after {MOST_ROUNDS} rounds")
             ended = [(request, running.wait()) for request, running in [(one, deployment.start(one)) for one in waiting]]
             for _, one in ended:
-                check(one.last_state != "Failed" or one.error == "CommitConflict", f"{one}")
-            waiting = [request for request, one in ended if one.last_state == "Failed"]
+                check(one.outcome != "Failed" or one.error == "CommitConflict", f"{one}")
+            waiting = [request for request, one in ended if one.outcome == "Failed"]
         deployment.settle()
         deployment.verify(files)

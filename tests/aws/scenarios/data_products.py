@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
+import uuid
 from collections.abc import Iterable
 
 from bed import REPOSITORY
@@ -40,7 +41,7 @@ def cases(world: World) -> Iterable[Case]:
 def served(world: World, tally: Tally) -> None:
     account = world.bed.addresses.account
     with gateway(FUNCTION, account) as front:
-        settings = {"SLUICE_SECRET": "0123456789abcdef" * 4, "SLUICE_ENDPOINT": front.endpoint}
+        settings = {"SLUICE_SECRET_ARN": masking_secret(world), "SLUICE_ENDPOINT": front.endpoint}
         with world.deployment(tally, "apis", environment=settings) as deployment:
             front.invoke_url = deployment.created.invoke_url
             days = world.samples.days(2)
@@ -56,6 +57,12 @@ def served(world: World, tally: Tally) -> None:
             refused = [one for one in deployment.requests() if one.role == FUNCTION and one.status == FORBIDDEN]
             refused = [one for one in refused if one.method != "HEAD" and one.key != forbidden]
             check(not refused, f"the function lacks a right: {refused[:5]}")
+
+
+def masking_secret(world: World) -> str:
+    """The ARN of a new secret, as a deployment gives it to the function. With a line end, as `put-secret-value` writes it from a file."""
+    secrets = world.services.aws("secretsmanager")
+    return secrets.create_secret(Name=f"masking-{uuid.uuid4().hex}", SecretString="0123456789abcdef" * 4 + "\n")["ARN"]
 
 
 def command(world: World, deployment: Deployment, *words: str) -> None:

@@ -18,6 +18,10 @@ from registry import Case, Tally, check, scenario
 from world import World
 
 
+# Ends of executions that were planned, with the number of their attempts.
+FAILURES = {"notify-failed.json": 2, "notify-timed-out.json": 1, "notify-stopped.json": 1}
+
+
 @dataclass(frozen=True)
 class Mailbox:
     """A topic, and a queue that has all of its messages."""
@@ -120,6 +124,8 @@ def planned_again(world: World, tally: Tally) -> None:
         files = world.samples.days(1)
         deployment.deliver(files)
         run_through(world, deployment, "validate-request.json", "passed")
+        failed = deployment.invoke("validate", event(world, deployment, "validate-after-failure.json"))
+        check(failed.error == "EtlFailed", f"nobody has redriven the execution, and validate returned {failed}")
         deployment.execute().expect("Published")
         late = deployment.invoke("publish", event(world, deployment, "publish.json"))
         conflict = event(world, deployment, "validate-replan.json")["conflict"]["Error"]
@@ -134,30 +140,29 @@ def failed(world: World, tally: Tally) -> None:
     mail = mailbox(world)
     with world.deployment(tally, "failed", environment=announcing(mail)) as deployment:
         deployment.deliver(world.samples.days(1))
-        for name in ("notify-failed.json", "notify-failed-timeout.json"):
-            plan_for(world, deployment, name)
+        for name, attempts in FAILURES.items():
+            plan_for(world, deployment, name, attempts)
             sent(world, deployment, "notify", name)
-        refused = event(world, deployment, "notify-failed-validate.json")
+        refused = event(world, deployment, "notify-failed-validate.json")["detail"]
         answer = deployment.invoke(
-            "validate", {"execution_name": refused["execution_name"], "request": refused["state"]["request"]}
+            "validate", {"execution_name": refused["name"], "request": json.loads(refused["input"])}
         )
-        wanted = refused["state"]["error"]
-        check(answer.error == wanted["Error"], f"validate returned {answer}")
-        found, sample = answer.payload["errorMessage"], json.loads(wanted["Cause"])["errorMessage"]
+        check(answer.error == refused["error"], f"validate returned {answer}")
+        found, sample = answer.payload["errorMessage"], json.loads(refused["cause"])["errorMessage"]
         check(found.split(",")[0] == sample.split(",")[0], f"the sample event has {sample!r}, the function returns {found!r}")
         sent(world, deployment, "notify", "notify-failed-validate.json")
         subjects = mail.subjects()
-        expected = ["Sluice: retail failed", "Sluice: retail failed", "Sluice: unknown failed"]
+        expected = ["Sluice: retail failed"] * len(FAILURES) + ["Sluice: unknown failed"]
         check(sorted(subjects) == expected, f"people were notified with {subjects}")
         deployment.verify([])
 
 
-def plan_for(world: World, deployment: Deployment, name: str) -> None:
+def plan_for(world: World, deployment: Deployment, name: str, attempts: int) -> None:
     """Plans the run of a notification, once for each of its attempts."""
-    state = event(world, deployment, name)["state"]
+    run_id = event(world, deployment, name)["detail"]["name"]
     request = event(world, deployment, "validate-request.json")
-    planned = deployment.invoked("validate", {**request, "execution_name": state["run"]["run_id"]})
-    while planned["run"]["attempt"] < state["run"]["attempt"]:
+    planned = deployment.invoked("validate", {**request, "execution_name": run_id})
+    while planned["run"]["attempt"] < attempts:
         again = event(world, deployment, "validate-replan.json")
         planned = deployment.invoked("validate", {**again, "run": planned["run"]})
     deployment.tally.runs += 1

@@ -9,7 +9,7 @@ from functools import partial
 
 from deployment import Deployment
 from emr import EmrFault, EmrSteps
-from large_runs import large_request
+from large_runs import ReportedEnd, large_request
 from registry import Case, Tally, check, scenario
 from world import World
 
@@ -116,15 +116,17 @@ def troubled(trouble: Trouble, world: World, tally: Tally) -> None:
             f"{deployment.name}-short", deployment.created.function_arns, most_polls=MOST_POLLS
         )
         tally.runs += 1
-        ended = world.machines.start(machine, deployment.new_name(), large_request(deployment)).wait().expect("Failed")
+        request = large_request(deployment)
+        ended = world.machines.start(machine, deployment.new_name(), request).wait().expect("ReplanAfterFailure")
         # Only the definition's own net has acted: neither the rule nor the idle timeout yet.
         alive = deployment.emr.wait_until_gone(GONE_SECONDS)
         check(not alive, f"clusters that still exist: {alive}")
         check(ended.error == trouble.error, f"{ended}, not {trouble.error}")
         check(trouble.message in (ended.cause or ""), f"the cause does not name {trouble.message!r}: {ended}")
         states = [visit.state for visit in ended.trace.visits]
-        end = "NotifyFailed" if trouble.state == "QualityCheck" else "TerminateAfterFailure"
+        end = "ReplanAfterFailure" if trouble.state == "QualityCheck" else "TerminateAfterFailure"
         check(states[states.index(end) - 1] == trouble.state, f"{trouble.state} is not what failed: {ended.trace.summary()}")
+        ReportedEnd.of(ended, request).send_to(world, deployment, "notify")
         judge(deployment, trouble, ended.name)
 
 

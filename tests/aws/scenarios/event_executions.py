@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deployment import Deployment
+from faults import s3
 from json_values import JsonObject
+from large_runs import ReportedEnd
 from registry import Case, Tally, check, scenario
 from samples import SourceFile
 from scenarios.direct_calls import accept
@@ -21,6 +23,7 @@ NAME_CHARACTERS = 36
 def cases(world: World) -> Iterable[Case]:
     return [
         Case("object created, twice and late", object_created),
+        Case("delivery through a pipe", piped),
         Case("schedule replays the quarantine", scheduled),
         Case("accepted run", accepted),
     ]
@@ -47,6 +50,28 @@ def object_created(world: World, tally: Tally) -> None:
         check(any(one.last_state == "Published" for one in ended), f"nobody published: {ended}")
         deployment.execute(event["request"]).expect("Skipped")
         deployment.verify([file])
+
+
+def piped(world: World, tally: Tally) -> None:
+    """EventBridge Pipes starts executions with a JSON array, also for a batch of one."""
+    with world.deployment(tally, "piped") as deployment:
+        event = world.events.take("validate-delivery.json", deployment.name)
+        check(isinstance(event["request"], list), f"a pipe sends an array: {event}")
+        files = world.samples.days(2)
+        deployment.deliver(files[:1])
+        deployment.execute(event["request"], event["execution_name"]).expect("Published")
+        deployment.execute(event["request"]).expect("Skipped")
+        deployment.deliver(files[1:])
+        with deployment.faults([s3("kill_before", "publish", "PutObject", r"/_delta_log/0+1\.json$", times=2)]):
+            failed = deployment.execute(event["request"]).expect("Publish")
+        # What the rule for ended executions delivers names the pipeline by the same array.
+        end = ReportedEnd.of(failed, event["request"])
+        for function in ("terminate", "notify"):
+            check(end.send_to(world, deployment, function), f"{function} does not take the end of {failed}")
+        report = deployment.bucket.json(f"runs/retail/{failed.name}/report.json")
+        check(report["outcome"] == "failed", f"the report is {report}")
+        deployment.redriven(failed).expect("Published")
+        deployment.verify(files)
 
 
 def scheduled(world: World, tally: Tally) -> None:

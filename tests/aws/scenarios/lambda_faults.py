@@ -8,6 +8,7 @@ from functools import partial
 
 from control import FunctionSettings
 from faults import FUNCTIONS, Fault, call, s3
+from large_runs import ReportedEnd
 from registry import Case, Tally, check, scenario
 from scenarios.s3_faults import undisturbed
 from world import World
@@ -116,6 +117,7 @@ def out_of_memory(function: str, world: World, tally: Tally) -> None:
         tally.faults += sum(bool(one.get("out_of_memory")) for one in deployment.calls())
         check(ended.trace.error_names() == ["Runtime.ExitError"] * 2, f"errors {ended.trace.error_names()}")
         check(ended.error == "Runtime.ExitError", f"{ended}")
+        ReportedEnd.of(ended, deployment.request).send_to(world, deployment, "notify")
         report = deployment.bucket.find_json(f"runs/retail/{ended.name}/report.json")
         check(report is not None and report["outcome"] == "failed", f"the failure was not reported: {report}")
         deployment.verify([])

@@ -17,7 +17,8 @@ from control import FunctionSettings
 from deployment import Deployment
 from emr import EmrSteps
 from faults import ALL_FUNCTIONS
-from large_runs import PreparedPlan, notify_terminate
+from large_runs import PreparedPlan, ReportedEnd
+from machines import Begun
 from registry import Case, Tally, check, scenario
 from world import World
 
@@ -50,7 +51,7 @@ def disturbed(seed: int, prepared: PreparedPlan, world: World, tally: Tally) -> 
             machine = world.machines.create(
                 f"{deployment.name}-branch",
                 deployment.created.function_arns,
-                start_at="BeginCluster",
+                begun=Begun("BeginCluster", deployment.request),
                 most_polls=MOST_POLLS,
             )
             was_notified = run(plan, prepared, world, deployment, machine)
@@ -77,7 +78,8 @@ def run(plan: ClusterPlan, prepared: PreparedPlan, world: World, deployment: Dep
                     one.stop()
             tally.faults += 1
         ended = [one.wait() for one in running]
-        was_notified = [notify_terminate(world, deployment, name, one.status) for one in ended]
+        ends = [ReportedEnd(name, one.status, deployment.request, one.error, one.cause) for one in ended]
+        was_notified = [end.send_to(world, deployment, "terminate") for end in ends]
     left = sum(fault["times"] for fault in emr.pending_faults())
     tally.faults += sum(fault.times for fault in plan.emr_faults) - left
     emr.forget_faults()

@@ -57,7 +57,7 @@ COMPARISONS = (
     Comparison("rejected", "Rejected", lambda world: [world.samples.poisoned(0)], is_published=False),
     Comparison(
         "invalid input",
-        "Failed",
+        "Validate",
         lambda world: [world.samples.day(0).without_column("Quantity")],
         errors=["InvalidInput"],
         is_published=False,
@@ -66,8 +66,9 @@ COMPARISONS = (
         "throttled, then success",
         "Published",
         one_day,
-        [call("throttle", "process", times=2)],
-        ["Lambda.TooManyRequestsException"] * 2,
+        # The second attempt waits 10 s for a place.
+        [call("throttle", "process")],
+        ["Lambda.TooManyRequestsException"],
     ),
     Comparison(
         "service exception, then success",
@@ -86,10 +87,10 @@ COMPARISONS = (
     ),
     Comparison(
         "retries exhausted",
-        "Failed",
+        "Validate",
         one_day,
-        [call("throttle", "validate", times=ALL_ATTEMPTS)],
-        ["Lambda.TooManyRequestsException"] * ALL_ATTEMPTS,
+        [call("service_exception", "validate", times=ALL_ATTEMPTS)],
+        ["Lambda.ServiceException"] * ALL_ATTEMPTS,
         is_published=False,
         is_long=True,
     ),
@@ -103,7 +104,7 @@ COMPARISONS = (
     ),
     Comparison(
         "timeout twice",
-        "Failed",
+        "Process",
         one_day,
         [s3("hang", "process", "GetObject", key=r"/plan-1\.json$", times=2)],
         ["Sandbox.Timedout"] * 2,
@@ -113,7 +114,7 @@ COMPARISONS = (
     Comparison("dead process, then success", "Published", one_day, [call("exit", "publish")], ["Runtime.ExitError"]),
     Comparison(
         "dead process twice",
-        "Failed",
+        "Process",
         one_day,
         [call("exit", "process", times=2)],
         ["Runtime.ExitError"] * 2,
@@ -121,7 +122,7 @@ COMPARISONS = (
     ),
     Comparison(
         "failed notification",
-        "Unannounced",
+        "NotifyPublished",
         one_day,
         [call("exit", "notify", times=2)],
         ["Runtime.ExitError"] * 2,
@@ -132,7 +133,7 @@ COMPARISONS = (
 # that under each interpreter, so it only runs in the soak.
 STATE_TIMEOUT = Comparison(
     "state timeout",
-    "Unannounced",
+    "NotifyPublished",
     one_day,
     [call("delay", "notify", times=2, milliseconds=95_000)],
     ["States.Timeout"] * 2,

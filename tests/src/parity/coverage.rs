@@ -126,7 +126,7 @@ fn of_plan(plan: &Plan, found: &mut BTreeSet<String>) {
                 WriteMode::Scd2(_) => "scd2",
             }
         ));
-        if silver.quarantined_percent_below.is_some() {
+        if silver.quarantined_percent_below.percent_below().is_some() {
             found.insert("quarantined_percent_below".to_owned());
         }
         of_contract(&silver.contract, found);

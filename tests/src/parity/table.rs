@@ -53,7 +53,7 @@ pub(super) struct Silver {
     keys: Vec<String>,
     latest_by: Option<String>,
     quality: Vec<Value>,
-    gate: Option<Value>,
+    gate: Value,
 }
 
 /// Source columns that tables of all modes share: a sequence, keys, and times.
@@ -107,7 +107,9 @@ impl Silver {
             partition(&mut fields, random);
         }
         let quality = table_quality(&fields, mode, random);
-        let gate = random.happens(30).then(|| json!(random.pick(&[json!(50), json!(35.5), json!(80)])));
+        // Most tables have no limit, because most deliveries are dirtier than the default allows.
+        let limit = random.happens(30).then(|| random.pick(&[json!(50), json!(35.5), json!(80)]).clone());
+        let gate = limit.unwrap_or_else(|| json!("none"));
         let (select, computed) = if random.happens(60) { select(&fields, random) } else { (None, Vec::new()) };
         Self { name: name.to_owned(), fields, select, computed, mode, keys, latest_by, quality, gate }
     }
@@ -129,9 +131,7 @@ impl Silver {
             spec["keys"] = json!(self.keys);
             spec["latest_by"] = json!(self.latest_by);
         }
-        if let Some(limit) = &self.gate {
-            spec["gate"] = json!({ "quarantined_percent_below": limit });
-        }
+        spec["gate"] = json!({ "quarantined_percent_below": self.gate });
         spec
     }
 

@@ -65,7 +65,7 @@ fn a_changed_file_at_an_old_name_is_a_new_object() {
     let place = records.iter().skip(1).position(|record| is_plain_sale(record));
     let place = place.expect("a plain line of a sale") + 1;
     let mut fields = plain_fields(&records[place]).unwrap();
-    // The key and the time stay, so that only the time of ingestion decides which row is newer.
+    // The key and the time stay, so that only the time of the file decides which row is newer.
     fields[2] = "A BETTER DESCRIPTION";
     let record = fields.join(",");
     records[place] = record;

@@ -15,6 +15,7 @@ mod concurrency;
 mod exactly_once;
 mod gate;
 mod gate_replay;
+mod golden;
 mod judges;
 mod kill;
 mod modes;

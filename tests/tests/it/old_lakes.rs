@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use sluice_core::run::Outcome;
 use sluice_tests::content::assert_same;
 use sluice_tests::files::{copy_folder, repository};
-use sluice_tests::lab::{Lab, Sample};
+use sluice_tests::lab::{BRONZE, Lab, SILVER, Sample};
+
+use crate::small::rows;
 
 /// Where the lakes were made: source objects are known by their address.
 const PLACE: &str = "/tmp/sluice-old-lake";
@@ -87,5 +89,10 @@ fn a_lake_that_an_older_version_made_is_listed_accepted_and_continued() {
         let _ = lab.run().expect(Outcome::Published);
         let when = format!("{} continued by this version", kept.display());
         assert_same(&brought_by_this_version(&lab.landing()), &lab.content(), &when);
+        for table in [BRONZE, SILVER] {
+            let times = rows(lab, table, &["_source_modified_at"]);
+            let unknown = times.iter().filter(|time| *time == "NULL").count();
+            assert!(0 < unknown && unknown < times.len(), "{when}: {table} has the time of new objects alone");
+        }
     }
 }

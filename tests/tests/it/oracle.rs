@@ -1,7 +1,7 @@
 //! Silver, gold and quarantine equal an independent computation in DuckDB, however the files arrive.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sluice_core::run::Outcome;
 use sluice_tests::data::{lines, plain_fields, retail_files, write_lines};
@@ -115,8 +115,9 @@ fn real_data_in_shuffled_groups_equals_the_oracle() {
     arrive(&lab, &groups, &judges, &oracle, "68 files shuffled, in small groups");
 }
 
-/// Sample days, and two files that deliver some lines of the first day again, one named before and one after it: lines
-/// with another description at the same, an earlier and a later time, so that every rule for ties is used across files.
+/// Sample days, and two files that deliver some lines of the first day again: lines with another description at the same,
+/// an earlier and a later time, so that every rule for ties is used across files. One file is named before that day and
+/// modified after it, the other is named after it and modified before it.
 fn sample_files(lab: &Lab) -> Vec<PathBuf> {
     let folder = lab.folder().join("samples");
     let sample = Sample { start: "2026-01-05", days: 5, rows: 400, dirt: "0.03" };
@@ -129,7 +130,11 @@ fn sample_files(lab: &Lab) -> Vec<PathBuf> {
         (fields[2], fields[4]) = (description, time);
         fields.join(",")
     };
-    for (name, from) in [("2026-01-04-again.csv", 0), ("2026-01-31-again.csv", 90)] {
+    let modified = std::fs::metadata(&files[0]).unwrap().modified().unwrap();
+    let hour = Duration::from_secs(3600);
+    for (name, from, modified) in
+        [("2026-01-04-again.csv", 0, modified + hour), ("2026-01-31-again.csv", 90, modified - hour)]
+    {
         let mut redelivered = vec![first[0].clone()];
         for index in (from..from + 90).step_by(3) {
             redelivered.push(again(index, "SAME TIME", plain[index][4]));
@@ -138,6 +143,7 @@ fn sample_files(lab: &Lab) -> Vec<PathBuf> {
         }
         let file = folder.join(name);
         write_lines(&file, &redelivered);
+        std::fs::File::options().append(true).open(&file).unwrap().set_modified(modified).unwrap();
         files.push(file);
     }
     files

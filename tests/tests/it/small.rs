@@ -25,7 +25,8 @@ pub(crate) const SILVER: &str = "silver/sales/orders";
 /// Its aggregate.
 pub(crate) const GOLD: &str = "gold/sales/totals";
 
-/// The spec of [`orders`]. Pipelines here have the name `retail`, because the harness reads the documents of that pipeline.
+/// The spec of [`orders`]. Its gate lets everything pass: most tests are about what happens to a few rows, bad ones among them.
+/// Pipelines here have the name `retail`, because the harness reads the documents of that pipeline.
 pub(crate) const ORDERS: &str = "\
 pipeline: retail
 domain: sales
@@ -36,6 +37,7 @@ silver:
     contract: contracts/orders.yaml
     columns: { id: id, name: name, amount: amount, day: day }
     mode: append
+    gate: { quarantined_percent_below: none }
 gold:
   - table: totals
     contract: contracts/totals.yaml
@@ -101,6 +103,13 @@ pub(crate) fn land(lab: &Lab, name: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, bytes).unwrap();
     path
+}
+
+/// [`land`], with the second at which the file was modified last, as if it had been delivered then.
+pub(crate) fn land_at(lab: &Lab, name: impl AsRef<Path>, bytes: impl AsRef<[u8]>, second: u64) {
+    let path = land(lab, name, bytes);
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_767_600_000 + second);
+    fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
 }
 
 /// Rows of a table in these columns, as `value|value`, sorted. A missing value is `NULL`.

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::pipeline::{check_failure, check_success, give, good, planned_on, run_ref, start, uri, verdict};
-use super::support::{Answer, Script};
+use super::pipeline::{check_failure, check_success, give, good, machine, planned_on, run_ref, start, uri, verdict};
+use super::support::{Answer, Script, Trace, redriven};
 
 const TO_CLUSTER: [&str; 7] =
     ["Receive", "Validate", "PlanStatus", "ChooseEngine", "BeginCluster", "StartEmr", "ClusterStatus"];
 const TO_ETL: [&str; 3] = ["BeginEtl", "RunEtl", "EtlStatus"];
 const FROM_DONE: [&str; 6] = ["TerminateEmr", "QualityCheck", "Gate", "Publish", "NotifyPublished", "Published"];
-const FAILED: [&str; 3] = ["TerminateAfterFailure", "NotifyFailed", "Failed"];
+const FAILED: [&str; 2] = ["TerminateAfterFailure", "ReplanAfterFailure"];
 
 fn cluster(status: &str, poll: u64) -> Answer {
     // A launch whose answer was lost has no id yet.
@@ -29,6 +29,11 @@ pub(super) fn good_on_spark() -> Script {
         .with("start-emr", [cluster("starting", 1), cluster("ready", 2)])
         .with("run-etl", [etl("pending", 1), etl("running", 2), etl("completed", 3)])
         .with("terminate", [give(json!({ "clusters": [{ "cluster_id": "j-1", "status": "terminating" }] }))])
+}
+
+/// What validate answers after this failure, before a redrive: the failure.
+fn failing_with(script: Script, error: &'static str) -> Script {
+    script.with("validate", [planned_on("emr", 1, "planned"), Answer::Fail(error)])
 }
 
 fn through(parts: &[&[&'static str]]) -> Vec<&'static str> {
@@ -73,7 +78,7 @@ fn the_function_says_how_long_to_wait() {
 }
 
 #[test]
-fn every_failure_of_the_branch_terminates_the_cluster_and_is_reported() {
+fn every_failure_of_the_branch_terminates_the_cluster_and_ends_in_a_task() {
     let odd = |function: &str, answer: Answer| good_on_spark().with(function, [answer]);
     let starting: Vec<Answer> = (1..=60).map(|poll| cluster("starting", poll)).collect();
     let running: Vec<Answer> = (1..=240).map(|poll| etl("running", poll)).collect();
@@ -82,11 +87,7 @@ fn every_failure_of_the_branch_terminates_the_cluster_and_is_reported() {
     let ready = through(&[&TO_CLUSTER, &["WaitForCluster", "StartEmr", "ClusterStatus"]]);
     let cases: [(Script, Vec<&str>, &str); 8] = [
         (odd("start-emr", Answer::Fail("ClusterFailed")), TO_CLUSTER[..6].to_vec(), "ClusterFailed"),
-        (
-            odd("start-emr", cluster("odd", 2)),
-            through(&[&TO_CLUSTER, &["ClusterNotUnderstood"]]),
-            "ClusterNotUnderstood",
-        ),
+        (odd("start-emr", cluster("odd", 2)), through(&[&TO_CLUSTER, &["ClusterNotUnderstood"]]), "ClusterFailed"),
         (
             good_on_spark().with("start-emr", starting),
             through(&[&TO_CLUSTER, &cluster_loop, &["ClusterOverdue"]]),
@@ -95,7 +96,7 @@ fn every_failure_of_the_branch_terminates_the_cluster_and_is_reported() {
         (odd("run-etl", Answer::Fail("EtlFailed")), through(&[&ready, &TO_ETL[..2]]), "EtlFailed"),
         (odd("run-etl", Answer::Fail("ClusterFailed")), through(&[&ready, &TO_ETL[..2]]), "ClusterFailed"),
         (odd("run-etl", Answer::Fail("Internal")), through(&[&ready, &TO_ETL[..2]]), "Internal"),
-        (odd("run-etl", etl("odd", 2)), through(&[&ready, &TO_ETL, &["EtlNotUnderstood"]]), "EtlNotUnderstood"),
+        (odd("run-etl", etl("odd", 2)), through(&[&ready, &TO_ETL, &["EtlNotUnderstood"]]), "EtlFailed"),
         (
             good_on_spark().with("run-etl", running),
             through(&[&ready, &TO_ETL, &etl_loop, &["EtlOverdue"]]),
@@ -103,12 +104,14 @@ fn every_failure_of_the_branch_terminates_the_cluster_and_is_reported() {
         ),
     ];
     for (script, prefix, error) in cases {
+        let script = failing_with(script, error);
         let trace = check_failure(&script, &through(&[&prefix, &FAILED]), error);
         assert_eq!(script.payloads("terminate"), [json!({ "run": run_ref(1) })], "{error}");
-        let notified = &script.payloads("notify")[0];
-        assert_eq!((&notified["outcome"], &notified["state"]["error"]["Error"]), (&json!("failed"), &json!(error)));
-        assert_eq!(notified["state"].get("terminate_error"), None);
-        assert!(!trace.failure().1.is_empty());
+        let asked = &script.payloads("validate")[1];
+        assert_eq!((&asked["run"], &asked["request"]), (&run_ref(1), &json!({ "pipeline": "retail" })));
+        assert_eq!(asked["failure"]["Error"], error);
+        assert!(asked["failure"]["Cause"].as_str().is_some_and(|cause| !cause.is_empty()), "{asked}");
+        assert_eq!(trace.place().input.get("terminate_error"), None);
         assert!(script.payloads("publish").is_empty());
     }
 }
@@ -117,7 +120,7 @@ fn every_failure_of_the_branch_terminates_the_cluster_and_is_reported() {
 fn a_poll_count_that_is_not_a_number_ends_the_loop() {
     let poll =
         |value: Value| give(json!({ "cluster_id": "j-1", "status": "starting", "poll": value, "wait_seconds": 1 }));
-    let script = good_on_spark().with("start-emr", [poll(json!("1"))]);
+    let script = failing_with(good_on_spark().with("start-emr", [poll(json!("1"))]), "ClusterFailed");
     check_failure(&script, &through(&[&TO_CLUSTER, &["ClusterOverdue"], &FAILED]), "ClusterFailed");
 }
 
@@ -135,13 +138,60 @@ fn a_cluster_that_cannot_be_terminated_fails_no_good_run() {
 fn a_failed_run_keeps_its_own_error_when_its_cluster_cannot_be_terminated() {
     let script =
         good_on_spark().with("run-etl", [Answer::Fail("EtlFailed")]).with("terminate", [Answer::Fail("Internal")]);
-    let trace = start(&script);
-    assert_eq!((trace.failure().0, trace.failure().2), ("EtlFailed", "Failed"));
-    let notified = &script.payloads("notify")[0]["state"];
+    let trace = start(&failing_with(script, "EtlFailed"));
+    assert_eq!((trace.failure().0, trace.failure().2), ("EtlFailed", "ReplanAfterFailure"));
+    let input = trace.place().input;
     assert_eq!(
-        (&notified["error"]["Error"], &notified["terminate_error"]["Error"]),
+        (&input["error"]["Error"], &input["terminate_error"]["Error"]),
         (&json!("EtlFailed"), &json!("Internal"))
     );
+}
+
+fn redrive(before: &Trace, script: &Script) -> Trace {
+    redriven(&machine(), before, json!({ "pipeline": "retail" }), script)
+}
+
+#[test]
+fn a_redrive_after_a_failed_cluster_plans_the_next_attempt_on_another_cluster() {
+    for (function, error) in [("start-emr", "ClusterFailed"), ("run-etl", "EtlFailed"), ("quality-check", "EtlFailed")]
+    {
+        let failed = start(&failing_with(good_on_spark().with(function, [Answer::Fail(error)]), error));
+        assert_eq!((failed.failure().0, failed.failure().2), (error, "ReplanAfterFailure"), "{function}");
+        let script = good_on_spark().with("validate", [planned_on("emr", 2, "planned")]);
+        let trace = redrive(&failed, &script);
+        let states = trace.states();
+        assert_eq!(states[..3], ["ReplanAfterFailure", "PlanStatus", "ChooseEngine"], "{function}");
+        assert_eq!(states[states.len() - 6..], FROM_DONE, "{function}");
+        let output = trace.output();
+        assert_eq!((&output["run"], output.get("error")), (&run_ref(2), None), "{function}");
+        assert_eq!(script.payloads("start-emr")[0], json!({ "run": run_ref(2), "poll": 0 }));
+        assert_eq!(script.payloads("terminate"), [json!({ "run": run_ref(2) })]);
+    }
+}
+
+/// The rule for ended executions has closed the attempt and ended its cluster, wherever the execution was cut off.
+#[test]
+fn a_redrive_of_a_stopped_run_finds_its_attempt_closed_and_plans_the_next_one() {
+    let cut_off = start(&good_on_spark());
+    let closed = || {
+        good_on_spark()
+            .with("validate", [planned_on("emr", 2, "planned")])
+            .with("start-emr", [Answer::Fail("ClusterFailed"), cluster("starting", 1), cluster("ready", 2)])
+            .with("run-etl", [Answer::Fail("ClusterFailed"), etl("completed", 1)])
+    };
+    for state in ["StartEmr", "WaitForCluster", "RunEtl", "WaitForEtl"] {
+        // The answer of a closed attempt comes from the function that is called first.
+        let script = if state.ends_with("Etl") {
+            closed().with("start-emr", [cluster("starting", 1), cluster("ready", 2)])
+        } else {
+            closed().with("run-etl", [etl("completed", 1)])
+        };
+        let trace = redriven(&machine(), &cut_off.up_to(state), json!({ "pipeline": "retail" }), &script);
+        let states = trace.states();
+        let at = states.iter().position(|name| *name == "TerminateAfterFailure").unwrap();
+        assert_eq!(states[at + 1..at + 3], ["ReplanAfterFailure", "PlanStatus"], "{state}");
+        assert_eq!(trace.output()["run"], run_ref(2), "{state}");
+    }
 }
 
 #[test]

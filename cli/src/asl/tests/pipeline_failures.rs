@@ -2,45 +2,102 @@
 
 use serde_json::{Value, json};
 
-use super::super::ExecutionEvent;
 use super::pipeline::{check_failure, give, good, machine, planned, run_ref, start, uri, verdict};
-use super::support::{Answer, Script, run};
+use super::support::{Answer, Script, Trace, redriven, run};
 
 #[test]
 fn the_bound_of_replans_ends_the_run_as_failed() {
     let script = good()
         .with("validate", [planned(1, "accepted"), planned(2, "accepted"), Answer::Fail("CommitConflict")])
         .with("publish", [Answer::Fail("CommitConflict")]);
-    let states = [
-        "Receive",
-        "Validate",
-        "PlanStatus",
-        "Publish",
-        "Replan",
-        "PlanStatus",
-        "Publish",
-        "Replan",
-        "NotifyFailed",
-        "Failed",
-    ];
-    check_failure(&script, &states, "CommitConflict");
-    assert_eq!(script.payloads("notify")[0]["state"]["run"], run_ref(2));
+    let states = ["Receive", "Validate", "PlanStatus", "Publish", "Replan", "PlanStatus", "Publish", "Replan"];
+    let trace = check_failure(&script, &states, "CommitConflict");
+    assert_eq!(trace.place().input["run"], run_ref(2));
+}
+
+const PREFIX: [&str; 9] = [
+    "Receive",
+    "Validate",
+    "PlanStatus",
+    "ChooseEngine",
+    "Process",
+    "QualityCheck",
+    "Gate",
+    "Publish",
+    "NotifyPublished",
+];
+
+/// Each function of a run with the number of states up to its own.
+const STEPS: [(&str, usize); 5] =
+    [("validate", 2), ("process", 5), ("quality-check", 6), ("publish", 8), ("notify", 9)];
+
+#[test]
+fn any_other_error_fails_the_execution_in_its_task() {
+    for (function, count) in STEPS {
+        let script = good().with(function, [Answer::Fail("ContractViolation")]);
+        let trace = check_failure(&script, &PREFIX[..count], "ContractViolation");
+        assert_eq!(trace.failure().1, "ContractViolation for a reason");
+        assert_eq!(script.payloads(function).len(), 1, "{function} must not be retried");
+    }
+}
+
+fn redrive(before: &Trace, script: &Script) -> Trace {
+    redriven(&machine(), before, json!({ "pipeline": "retail" }), script)
 }
 
 #[test]
-fn any_other_error_is_reported_and_fails_the_execution() {
-    let prefix = ["Receive", "Validate", "PlanStatus", "ChooseEngine", "Process", "QualityCheck", "Gate", "Publish"];
-    let cases = [("validate", 2), ("process", 5), ("quality-check", 6), ("publish", 8)];
-    for (function, count) in cases {
-        let script = good().with(function, [Answer::Fail("ContractViolation")]);
-        let states = [&prefix[..count], &["NotifyFailed", "Failed"]].concat();
-        let trace = check_failure(&script, &states, "ContractViolation");
-        assert_eq!(trace.failure().1, "ContractViolation for a reason");
-        let messages = script.payloads("notify");
-        assert_eq!((messages.len(), &messages[0]["outcome"]), (1, &json!("failed")), "{function}");
-        let error = json!({ "Error": "ContractViolation", "Cause": "ContractViolation for a reason" });
-        assert_eq!(messages[0]["state"]["error"], error, "{function}");
-        assert_eq!(script.payloads(function).len(), 1, "{function} must not be retried");
+fn a_redrive_begins_with_the_task_that_failed() {
+    for (function, count) in STEPS {
+        let failed = start(&good().with(function, [Answer::Fail("Internal")]));
+        let script = good();
+        let trace = redrive(&failed, &script);
+        assert_eq!(trace.states(), [&PREFIX[count - 1..], &["Published"]].concat(), "{function}");
+        // The same call as the one that failed, with everything that the states before it had found.
+        assert_eq!(script.payloads(function).len(), 1);
+        assert_eq!(trace.output(), start(&good()).output(), "{function}");
+        // Twice, and then for good.
+        let again = redrive(&failed, &good().with(function, [Answer::Fail("Internal")]));
+        assert_eq!(again.failure().2, PREFIX[count - 1]);
+        assert_eq!(redrive(&again, &good()).output()["run"], run_ref(1));
+    }
+}
+
+#[test]
+fn a_redrive_has_all_retries_and_the_whole_time_again() {
+    let throttled = || good().with("process", [Answer::Fail("Lambda.TooManyRequestsException")]);
+    let failed = start(&throttled());
+    assert_eq!((failed.failure().0, failed.retry_waits().len()), ("Lambda.TooManyRequestsException", 20));
+    assert_eq!(redrive(&failed, &throttled()).retry_waits().len(), 20);
+}
+
+#[test]
+fn an_end_in_a_fail_state_stays_one() {
+    let failed = start(&good().with("quality-check", [verdict("maybe")]));
+    let trace = redrive(&failed, &good());
+    assert_eq!(trace.states(), ["VerdictNotUnderstood"]);
+    assert_eq!(trace.failure(), failed.failure());
+}
+
+#[test]
+fn a_call_without_a_free_place_is_tried_again_for_half_an_hour() {
+    let busy = "Lambda.TooManyRequestsException";
+    for (function, _) in STEPS {
+        let trace = start(&good().with(function, [Answer::Fail(busy)]));
+        assert_eq!(trace.failure().0, busy);
+        let waits = trace.retry_waits();
+        assert_eq!(waits[..9], [10, 15, 22, 33, 50, 75, 113, 120, 120], "{function}");
+        let waited: f64 = trace.slept.iter().map(std::time::Duration::as_secs_f64).sum();
+        assert!((1881.0..1882.0).contains(&waited), "{function}: {waited}");
+        // A free place in between: the call has not counted as another error.
+        let answers = [Answer::Fail(busy), Answer::Fail("Throttled"), Answer::Fail(busy)];
+        let good = good();
+        let answer = |name: &str| match name {
+            "validate" => planned(1, "planned"),
+            "quality-check" => verdict("passed"),
+            _ => uri("document"),
+        };
+        let script = good.with(function, answers.into_iter().chain([answer(function)]));
+        assert_eq!(start(&script).retry_waits(), [10, 2, 15], "{function}");
     }
 }
 
@@ -55,7 +112,7 @@ fn transient_errors_are_retried_and_then_forgotten() {
 
 #[test]
 fn exhausted_retries_fail_the_execution() {
-    let states = ["Receive", "Validate", "NotifyFailed", "Failed"];
+    let states = ["Receive", "Validate"];
     let script = good().with("validate", [Answer::Fail("Unavailable")]);
     let trace = check_failure(&script, &states, "Unavailable");
     assert_eq!(trace.retry_waits(), [2, 4, 8, 16, 32]);
@@ -67,7 +124,7 @@ fn exhausted_retries_fail_the_execution() {
 #[test]
 fn a_hanging_function_times_out_once_again_and_fails_the_execution() {
     let script = good().with("process", [Answer::Hang]);
-    let states = ["Receive", "Validate", "PlanStatus", "ChooseEngine", "Process", "NotifyFailed", "Failed"];
+    let states = ["Receive", "Validate", "PlanStatus", "ChooseEngine", "Process"];
     let trace = check_failure(&script, &states, "States.Timeout");
     let slept: Vec<u64> = trace.slept.iter().map(std::time::Duration::as_secs).collect();
     assert_eq!(slept, [930, 5, 930]);
@@ -88,7 +145,7 @@ fn what_the_definition_does_not_know_fails_by_name() {
         (good().with("quality-check", [verdict("")]), &to_gate, "VerdictNotUnderstood", "\"decision\":\"\""),
     ];
     for (script, prefix, error, named) in cases {
-        let states = [prefix, &[error, "NotifyFailed", "Failed"]].concat();
+        let states = [prefix, &[error]].concat();
         let trace = check_failure(&script, &states, error);
         assert!(trace.failure().1.contains(named), "{}", trace.failure().1);
         assert!(script.payloads("publish").is_empty());
@@ -96,34 +153,20 @@ fn what_the_definition_does_not_know_fails_by_name() {
 }
 
 #[test]
-fn a_lost_notification_is_reported_and_the_result_stands() {
-    let lost = good().with("notify", [Answer::Fail("Internal")]);
-    let trace = start(&lost);
-    assert_eq!(trace.states()[8..], ["NotifyPublished", "Unannounced"]);
-    let (error, cause, _) = trace.failure();
-    assert_eq!(error, "NotificationFailed");
-    assert!(cause.contains("needs no repair") && cause.ends_with("Internal: Internal for a reason"), "{cause}");
-    let entered = trace.events.iter().rev().find_map(|event| match event {
-        ExecutionEvent::StateEntered { input, .. } => Some(input),
-        _ => None,
-    });
-    assert_eq!(entered.unwrap()["receipt"]["uri"], "runs/retail/r1/receipt.json");
-}
-
-#[test]
-fn a_failed_run_shows_its_own_error_when_notify_fails_too() {
-    let script = good().with("process", [Answer::Fail("ContractViolation")]).with("notify", [Answer::Fail("Internal")]);
-    let states = ["Receive", "Validate", "PlanStatus", "ChooseEngine", "Process", "NotifyFailed", "Failed"];
-    check_failure(&script, &states, "ContractViolation");
+fn a_lost_notification_fails_the_execution_and_the_result_stands() {
+    let failed = start(&good().with("notify", [Answer::Fail("Internal")]));
+    assert_eq!((failed.failure().0, failed.failure().2), ("Internal", "NotifyPublished"));
+    assert_eq!(failed.place().input["receipt"]["uri"], "runs/retail/r1/receipt.json");
+    assert_eq!(redrive(&failed, &good()).states(), ["NotifyPublished", "Published"]);
 }
 
 #[test]
 fn any_request_reaches_validate_and_any_failure_keeps_it() {
-    for request in [json!("text"), json!([1]), Value::Null, json!({ "error": 1, "run": 2 })] {
+    for request in [json!("text"), json!([{ "pipeline": "retail" }]), Value::Null, json!({ "error": 1, "run": 2 })] {
         let script = good().with("validate", [Answer::Fail("InvalidInput")]);
         let trace = run(&machine(), request.clone(), &script);
         assert_eq!(trace.failure().0, "InvalidInput");
         assert_eq!(script.payloads("validate")[0]["request"], request);
-        assert_eq!(script.payloads("notify")[0]["state"]["request"], request);
+        assert_eq!(trace.place().input["request"], request);
     }
 }

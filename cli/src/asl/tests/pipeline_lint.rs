@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 use sluice_core::error::ErrorName;
-use sluice_core::failure::FailureName;
+use sluice_core::failure::{FailureName, MachineError};
 
 use super::super::limit::HISTORY_LIMIT_EVENTS;
 use super::pipeline::{DEFINITION, FUNCTIONS, machine};
@@ -31,12 +31,15 @@ fn every_task_has_a_timeout_below_the_limit_of_a_function_and_its_report() {
 }
 
 #[test]
-fn every_task_retries_named_transient_errors_with_full_jitter() {
+fn every_task_retries_named_transient_errors() {
     for (name, task) in tasks() {
         let retry = task["Retry"].as_array().unwrap_or_else(|| panic!("{name} has no Retry"));
+        // The first rule that matches counts: a call without a free place has one of its own, whose wait is certain.
+        assert_eq!(names(&retry[0]["ErrorEquals"]), BTreeSet::from(["Lambda.TooManyRequestsException".to_owned()]));
+        assert_eq!(retry[0].get("JitterStrategy"), None, "{name}");
         let mut retried = BTreeSet::new();
-        for rule in retry {
-            assert_eq!(rule["JitterStrategy"], "FULL", "{name}");
+        for (index, rule) in retry.iter().enumerate() {
+            assert!(index == 0 || rule["JitterStrategy"] == "FULL", "{name}");
             assert!(rule["MaxDelaySeconds"].is_u64(), "{name}");
             assert!(rule["MaxAttempts"].is_u64(), "{name}");
             assert!(rule["BackoffRate"].is_f64(), "{name}: the emulator's parser needs a fraction");
@@ -51,13 +54,28 @@ fn every_task_retries_named_transient_errors_with_full_jitter() {
     }
 }
 
+/// The waits of the first rule of a task, added up: how long a call waits for a free place of its function.
+fn seconds_for_a_place(task: &Value) -> f64 {
+    let rule = &task["Retry"][0];
+    let number = |field: &str| rule[field].as_f64().unwrap();
+    let attempts = i32::try_from(rule["MaxAttempts"].as_i64().unwrap()).unwrap();
+    let wait =
+        |retry: i32| (number("IntervalSeconds") * number("BackoffRate").powi(retry)).min(number("MaxDelaySeconds"));
+    (0..attempts).map(wait).sum()
+}
+
 #[test]
-fn every_task_catches_everything_last_and_keeps_the_error() {
+fn a_call_waits_for_a_place_longer_than_two_functions_can_keep_it() {
     for (name, task) in tasks() {
-        let catch = task["Catch"].as_array().unwrap_or_else(|| panic!("{name} has no Catch"));
-        let last = catch.last().unwrap();
-        assert_eq!(names(&last["ErrorEquals"]), BTreeSet::from(["States.ALL".to_owned()]), "{name}");
-        for rule in catch {
+        let seconds = seconds_for_a_place(&task);
+        assert!(seconds > 2.0 * 900.0, "{name}: {seconds}");
+    }
+}
+
+#[test]
+fn every_caught_error_is_kept() {
+    for (name, task) in tasks() {
+        for rule in task["Catch"].as_array().into_iter().flatten() {
             let path = rule["ResultPath"].as_str().unwrap_or_else(|| panic!("{name} drops the error"));
             assert!(path.starts_with("$.") && path.ends_with("error"), "{name}: {path}");
         }
@@ -88,23 +106,42 @@ fn every_error_that_a_state_makes_has_a_documented_name() {
     }
 }
 
+/// A redrive begins with the state that ended the execution, and enters a Fail state only to fail again. So a failed task
+/// ends the execution itself. All errors are caught only where a cluster has to be ended first.
 #[test]
-fn every_failure_is_reported_before_the_execution_fails() {
-    let states = states();
-    let to_failed = |state: &Value| state["Next"] == "Failed";
-    let ways: Vec<&String> = states.iter().filter(|(_, state)| to_failed(state)).map(|(name, _)| name).collect();
-    assert_eq!(ways, ["NotifyFailed"]);
+fn a_failed_task_ends_the_execution_unless_a_cluster_may_be_left() {
     for (name, task) in tasks() {
+        let rules: Vec<(BTreeSet<String>, &str)> = task["Catch"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|rule| (names(&rule["ErrorEquals"]), rule["Next"].as_str().unwrap()))
+            .collect();
+        let all = rules.iter().find(|(errors, _)| errors.contains("States.ALL")).map(|(_, next)| *next);
         let expected = match name.as_str() {
-            "NotifyFailed" => "Failed",
-            "NotifyPublished" | "NotifySkipped" | "NotifyRejected" => "Unannounced",
-            "StartEmr" | "RunEtl" => "TerminateAfterFailure",
+            "StartEmr" | "RunEtl" => Some("TerminateAfterFailure"),
+            "TerminateAfterFailure" => Some("ReplanAfterFailure"),
             // The work is done: a cluster that stays is left to the other nets and is no reason to lose the work.
-            "TerminateEmr" => "QualityCheck",
-            _ => "NotifyFailed",
+            "TerminateEmr" => Some("QualityCheck"),
+            _ => None,
         };
-        assert_eq!(task["Catch"].as_array().unwrap().last().unwrap()["Next"], expected, "{name}");
+        assert_eq!(all, expected, "{name}");
+        let mut others = rules.iter().filter(|(errors, _)| !errors.contains("States.ALL")).map(|(_, next)| *next);
+        assert!(others.all(|next| ["Replan", "ReplanAfterFailure"].contains(&next)), "{name}");
     }
+}
+
+#[test]
+fn only_answers_that_nobody_understands_end_in_a_fail_state() {
+    for (name, state) in states().iter().filter(|(_, state)| state["Type"] == "Fail") {
+        let error = FailureName::from(state["Error"].as_str().unwrap().to_owned());
+        assert!(matches!(error, FailureName::Machine(_)) && !error.is_redrivable(), "{name}: {error}");
+    }
+    let made: BTreeSet<&str> =
+        MachineError::ALL.into_iter().filter(|e| !e.is_redrivable()).map(MachineError::as_str).collect();
+    let states = states();
+    let fails = states.values().filter(|state| state["Type"] == "Fail").map(|state| state["Error"].as_str().unwrap());
+    assert_eq!(fails.collect::<BTreeSet<_>>(), made);
 }
 
 #[test]
@@ -185,6 +222,11 @@ fn the_execution_has_time_for_its_longest_paths() {
     };
     let gate = seconds("QualityCheck") + seconds("Publish");
     check(seconds("Process") + gate, 3);
+    // Every call of a run and of three replans waits for its place as long as it can: 1 + 4 × 4 calls of half an hour.
+    let place = 1882_u32;
+    assert!(seconds_for_a_place(&tasks["Process"]) <= f64::from(place));
+    let waiting = u64::from(place) * (1 + 4 * 4);
+    assert!(4 * (seconds("Replan") + seconds("Process") + gate) + waiting <= total, "{waiting} s of waiting");
     let cluster = polls("ClusterStatus", "WaitForCluster") * (WAIT_SECONDS.0 + POLL_SECONDS);
     let etl = polls("EtlStatus", "WaitForEtl") * (WAIT_SECONDS.1 + POLL_SECONDS);
     check(cluster + etl + seconds("TerminateEmr") + gate, 1);

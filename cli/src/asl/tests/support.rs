@@ -7,7 +7,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::super::{ExecutionEvent, ExecutionResult, Observer, StateMachine, TaskFailure, TaskHandler, Timer, execute};
+use super::super::{
+    ExecutionEvent, ExecutionResult, Observer, Place, StateMachine, TaskFailure, TaskHandler, Timer, execute, redrive,
+};
 
 #[derive(Debug, Clone)]
 pub(super) enum Answer {
@@ -129,6 +131,25 @@ impl Trace {
         }
     }
 
+    /// Where the execution ended: its last state, with the input that it had.
+    pub(super) fn place(&self) -> Place {
+        let entered = |event: &ExecutionEvent| match event {
+            ExecutionEvent::StateEntered { name, input, .. } => {
+                Some(Place { state: name.clone(), input: input.clone() })
+            }
+            _ => None,
+        };
+        self.events.iter().rev().find_map(entered).expect("a state")
+    }
+
+    /// The trace as it would be if the execution had been stopped in this state, when it was first in it.
+    pub(super) fn up_to(&self, state: &str) -> Self {
+        let is_entry =
+            |event: &ExecutionEvent| matches!(event, ExecutionEvent::StateEntered { name, .. } if name == state);
+        let at = self.events.iter().position(is_entry).unwrap_or_else(|| panic!("{state} was not entered"));
+        Self { events: self.events[..=at].to_vec(), result: self.result.clone(), slept: Vec::new() }
+    }
+
     /// Longest waits between attempts, in whole seconds.
     pub(super) fn retry_waits(&self) -> Vec<u64> {
         let wait = |event: &ExecutionEvent| match event {
@@ -194,4 +215,13 @@ pub(super) fn task(more: Value) -> Value {
         "Next": "Done",
     });
     merged(base, more)
+}
+
+/// The execution redriven from where `before` ended.
+pub(super) fn redriven(machine: &StateMachine, before: &Trace, input: Value, script: &Script) -> Trace {
+    let (recorder, timer) = (Recorder::default(), TestTimer::new(1.0));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let result = runtime.block_on(redrive(machine, "run-1", input, before.place(), script, &timer, &recorder));
+    let slept = timer.slept.lock().unwrap().clone();
+    Trace { result, events: recorder.0.into_inner().unwrap(), slept }
 }

@@ -11,13 +11,13 @@ use sluice_core::access::{AccessPath, Treatment};
 use sluice_core::name::{PortName, ProductRef};
 use sluice_core::product::{RegisteredProduct, ServiceLevel};
 use sluice_http::body::named;
-use sluice_http::{Credentials, Json, Problem, ProblemCode, Query};
+use sluice_http::{Caller, Json, Problem, ProblemCode, Query};
 use sluice_lake::serve::{Governed, ServeError, Version};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::refusal::Refusals;
 use crate::rows::problem_of;
-use crate::{Access, App, Caller, ProductsApi};
+use crate::{Access, App};
 
 /// Versions of a table on its page.
 const VERSIONS: usize = 10;
@@ -146,16 +146,14 @@ struct HowTo {
 )]
 pub(super) async fn manifest(
     State(api): State<App>,
-    credentials: Credentials,
+    caller: Caller,
     Path((domain, product)): Path<(String, String)>,
 ) -> Result<Json<Manifest>, Problem> {
-    let caller = api.caller(&credentials).await?;
-    let (registered, accesses) = found(&api, &caller, &domain, &product).await?;
+    let (registered, accesses) = found(&api, &caller, &product_of(&domain, &product)?).await?;
     let mut ports = Vec::new();
     for access in &accesses {
         ports.push(port(&api, &caller, access).await?);
     }
-    api.audit.write(&api.about(&caller, "manifest", &registered.product));
     let RegisteredProduct { product, about, deployed_at, .. } = &*registered;
     let support = about.support.iter().map(|one| Support {
         channel: one.channel.clone(),
@@ -207,13 +205,11 @@ pub(super) struct Schema {
 )]
 pub(super) async fn schema(
     State(api): State<App>,
-    credentials: Credentials,
+    caller: Caller,
     Path((domain, product)): Path<(String, String)>,
     Query(of): Query<OfPort>,
 ) -> Result<Json<Schema>, Problem> {
-    let caller = api.caller(&credentials).await?;
-    let access = one(&api, &caller, &domain, &product, &of.port, "schema").await?;
-    api.audit.write(&api.allowed(&caller, AccessPath::Catalogue, "schema", &access));
+    let access = one(&api, &caller, &domain, &product, &of.port).await?;
     Ok(Json(Schema { port: access.port.name.to_string(), contract: contract_name(&access), columns: columns(&access) }))
 }
 
@@ -228,34 +224,43 @@ pub(super) async fn schema(
 )]
 pub(super) async fn contract(
     State(api): State<App>,
-    credentials: Credentials,
+    caller: Caller,
     Path((domain, product)): Path<(String, String)>,
     Query(of): Query<OfPort>,
 ) -> Result<Response, Problem> {
-    let caller = api.caller(&credentials).await?;
-    let access = one(&api, &caller, &domain, &product, &of.port, "contract").await?;
+    let access = one(&api, &caller, &domain, &product, &of.port).await?;
     if access.table.columns.iter().any(|column| column.treatment == Treatment::Hide) {
+        caller.trail.deny("the contract names hidden columns");
         let detail = "the contract names columns that you may not read: see /schema for those that you may";
         return Err(Problem::new(ProblemCode::Forbidden, detail));
     }
-    api.audit.write(&api.allowed(&caller, AccessPath::Catalogue, "contract", &access));
     let mut response = access.port.contract_text.into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/yaml"));
     Ok(response)
 }
 
+/// The product that an address names.
+pub(super) fn product_of(domain: &str, product: &str) -> Result<ProductRef, Problem> {
+    Ok(ProductRef::new(named("domain", domain)?, named("data product", product)?))
+}
+
 /// The product, with the ports that the caller may find.
-pub(super) async fn found(
+///
+/// # Errors
+/// `not-found` for what does not exist or must not be known, without difference.
+pub(crate) async fn found(
     api: &App,
     caller: &Caller,
-    domain: &str,
-    product: &str,
+    product: &ProductRef,
 ) -> Result<(Arc<RegisteredProduct>, Vec<Access>), Problem> {
-    let product = ProductRef::new(named("domain", domain)?, named("data product", product)?);
-    let unknown = || Problem::new(ProblemCode::NotFound, format!("there is no data product `{product}`"));
-    let registered = api.registry.product(&product).await?.ok_or_else(unknown)?;
+    caller.trail.note(|event| event.product = Some(product.clone()));
+    let denied = |reason: &str| {
+        caller.trail.deny(reason);
+        Problem::new(ProblemCode::NotFound, format!("there is no data product `{product}`"))
+    };
+    let registered = api.registry.product(product).await?.ok_or_else(|| denied("no such product"))?;
     let accesses = api.accesses(caller, &registered, AccessPath::Catalogue);
-    if accesses.is_empty() { Err(unknown()) } else { Ok((registered, accesses)) }
+    if accesses.is_empty() { Err(denied("no grant names the caller")) } else { Ok((registered, accesses)) }
 }
 
 /// A port that the caller may find.
@@ -265,11 +270,10 @@ pub(super) async fn one(
     domain: &str,
     product: &str,
     port: &str,
-    operation: &'static str,
 ) -> Result<Access, Problem> {
-    let product = ProductRef::new(named("domain", domain)?, named("data product", product)?);
+    let product = product_of(domain, product)?;
     let port: PortName = named("port", port)?;
-    api.authorize(caller, &product, &port, AccessPath::Catalogue, operation).await
+    api.authorize(caller, &product, &port, AccessPath::Catalogue).await
 }
 
 fn contract_name(access: &Access) -> ContractName {
@@ -324,7 +328,7 @@ async fn table(api: &App, access: &Access) -> Result<Option<TableState>, Problem
         Err(error) => return Err(problem_of(&error, "port")),
     };
     let history = api.snapshots.history(&open, VERSIONS).await.map_err(|error| problem_of(&error, "port"))?;
-    let governed = Governed::new(open, access.table.clone(), api.mask_key());
+    let governed = Governed::new(open, access.table.clone(), api.mask_key(&access.product));
     let rows = if governed.has_row_filter() { None } else { governed.rows() };
     let version = |entry: &sluice_lake::delta::HistoryEntry| TableVersion {
         version: entry.version,
@@ -386,19 +390,4 @@ fn how_to_read(api: &App, caller: &Caller, access: &Access) -> Vec<HowTo> {
             url,
         })
         .collect()
-}
-
-impl ProductsApi {
-    /// An access to what is said of a product.
-    pub(super) fn about(
-        &self,
-        caller: &Caller,
-        operation: &'static str,
-        product: &ProductRef,
-    ) -> crate::audit::AuditEvent {
-        crate::audit::AuditEvent {
-            product: Some(product.clone()),
-            ..self.event(caller, AccessPath::Catalogue, operation)
-        }
-    }
 }

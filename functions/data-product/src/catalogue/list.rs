@@ -2,10 +2,10 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use sluice_core::access::{AccessPath, Treatment};
+use sluice_core::access::Treatment;
 use sluice_core::cursor;
 use sluice_core::product::RegisteredProduct;
-use sluice_http::{Credentials, Json, Problem, ProblemCode, Query};
+use sluice_http::{Caller, Json, Problem, ProblemCode, Query};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::refusal::Refusals;
@@ -78,10 +78,9 @@ struct ProductSummary {
 )]
 pub(super) async fn products(
     State(api): State<App>,
-    credentials: Credentials,
+    caller: Caller,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<ProductsPage>, Problem> {
-    let caller = api.caller(&credentials).await?;
     let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {
         let detail = format!("`limit` is {limit}: take 1 to {MAX_LIMIT}");
@@ -104,7 +103,6 @@ pub(super) async fn products(
         matching.by_ref().take(limit).map(|(product, ports)| summary(&api.settings.endpoint, product, ports)).collect();
     let last = products.last().map(|product| format!("{}/{}", product.domain, product.name));
     let next = last.filter(|_| matching.next().is_some()).map(|last| cursor::seal(&key, &question, &last)).transpose();
-    api.audit.write(&api.event(&caller, AccessPath::Catalogue, "list"));
     Ok(Json(ProductsPage {
         products,
         next_cursor: next.map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?,

@@ -5,20 +5,23 @@ use std::collections::BTreeSet;
 use axum::extract::{Path, State};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sluice_core::access::{AccessPath, Treatment};
+use sluice_core::access::Treatment;
+use sluice_core::contract::Concern;
 use sluice_core::document::StepDocument;
 use sluice_core::name::{PipelineName, TableRef};
-use sluice_core::run::{DocumentKind, Plan, Receipt, RunRef, Verdict};
+use sluice_core::run::{DocumentKind, Plan, Receipt, RuleResult, RunRef, Verdict};
 use sluice_core::uri::layout;
-use sluice_http::{Credentials, Json, Problem, ProblemCode, Query};
+use sluice_http::{Caller, Json, Problem, ProblemCode, Query};
 use utoipa::ToSchema;
 
-use super::about::{OfPort, found, one};
+use super::about::{OfPort, found, one, product_of};
 use crate::refusal::Refusals;
 use crate::{Access, App};
 
 /// Most runs in a history.
 const RUNS: usize = 20;
+/// Rules of the audit itself, which no contract has. They are about the number of rows.
+const OF_EVERY_RUN: [&str; 2] = ["control_total", "quarantined_share"];
 
 /// The audits of a port's table, the newest first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -33,9 +36,9 @@ pub(super) struct Quality {
 struct Audit {
     run_id: String,
     audited_at: String,
-    /// Share of rules that hold, 0 to 100.
+    /// Share of the listed rules that hold, 0 to 100.
     score: String,
-    /// The rules, without those about columns that you may not read.
+    /// The rules, without those about columns that do not exist for you.
     rules: Vec<Rule>,
     /// How many are left out.
     hidden_rules: usize,
@@ -49,7 +52,7 @@ struct Rule {
     dimension: Option<String>,
     passed: bool,
     expected: String,
-    /// What was counted; null where rows are held back from you.
+    /// What was measured; null where rows are held back from you, and of columns that you do not read as they are.
     observed: Option<String>,
 }
 
@@ -64,12 +67,11 @@ struct Rule {
 )]
 pub(super) async fn quality(
     State(api): State<App>,
-    credentials: Credentials,
+    caller: Caller,
     Path((domain, product)): Path<(String, String)>,
     Query(of): Query<OfPort>,
 ) -> Result<Json<Quality>, Problem> {
-    let caller = api.caller(&credentials).await?;
-    let access = one(&api, &caller, &domain, &product, &of.port, "quality").await?;
+    let access = one(&api, &caller, &domain, &product, &of.port).await?;
     let mut audits = Vec::new();
     for receipt in receipts(&api, &access.product.pipeline).await? {
         if audits.len() >= RUNS {
@@ -79,34 +81,67 @@ pub(super) async fn quality(
             audits.extend(audit(&verdict, &access));
         }
     }
-    api.audit.write(&api.allowed(&caller, AccessPath::Catalogue, "quality", &access));
     Ok(Json(Quality { port: access.port.name.to_string(), audits }))
 }
 
 fn audit(verdict: &Verdict, access: &Access) -> Option<Audit> {
     let table = verdict.tables.iter().find(|audited| audited.table == access.port.table)?;
-    let hidden: Vec<&str> =
-        access.table.columns.iter().filter(|c| c.treatment == Treatment::Hide).map(|c| c.name.as_str()).collect();
-    // A rule names its columns in its id, its words or both.
-    let names_hidden = |rule: &&sluice_core::run::RuleResult| {
-        hidden.iter().any(|column| rule.rule.contains(column) || rule.description.contains(column))
+    let contract = &access.port.contract;
+    let is_of_contract = table.contract == format!("{} {}", contract.contract_id, contract.contract_version);
+    let concern = |rule: &str| if is_of_contract { contract.concern(rule) } else { Concern::Unknown };
+    let rules: Vec<Rule> = table.rules.iter().filter_map(|rule| shown(rule, concern(&rule.rule), access)).collect();
+    let passed = rules.iter().filter(|rule| rule.passed).count();
+    Some(Audit {
+        run_id: verdict.run.run_id.to_string(),
+        audited_at: verdict.audited_at.to_string(),
+        score: if rules.len() == table.rules.len() { table.score.clone() } else { score(passed, rules.len()) },
+        hidden_rules: table.rules.len() - rules.len(),
+        rules,
+    })
+}
+
+/// A rule as the caller may see it. Its measurement is a value of the columns it is about: whoever does not read all of them as they are
+/// learns whether it holds, and whoever may not know of one of them does not learn of the rule.
+fn shown(rule: &RuleResult, concern: Concern<'_>, access: &Access) -> Option<Rule> {
+    let columns = &access.table.columns;
+    let held_back = access.table.rows.is_some();
+    let is_clear = |name: &str| access.table.treatment(name).is_clear();
+    let is_measured_for_caller = match concern {
+        Concern::Columns(concerned) => {
+            if concerned.iter().any(|name| access.table.treatment(name) == Treatment::Hide) {
+                return None;
+            }
+            concerned.into_iter().all(is_clear)
+        }
+        // What the audit counts in every run says how many rows were delivered.
+        Concern::Unknown if OF_EVERY_RUN.contains(&rule.rule.as_str()) => {
+            if held_back {
+                return None;
+            }
+            true
+        }
+        Concern::Unknown => columns.iter().all(|column| column.treatment.is_clear()),
     };
-    let (left_out, shown): (Vec<_>, Vec<_>) = table.rules.iter().partition(names_hidden);
-    let rule = |rule: &sluice_core::run::RuleResult| Rule {
+    // Its id and words are its author's, and may name others.
+    let hidden = columns.iter().filter(|column| column.treatment == Treatment::Hide);
+    let names_hidden = hidden.map(|column| column.name.as_str()).any(|column| {
+        rule.rule.contains(column) || rule.description.contains(column) || rule.expected.contains(column)
+    });
+    (!names_hidden).then(|| Rule {
         rule: rule.rule.clone(),
         description: rule.description.clone(),
         dimension: rule.dimension.clone(),
         passed: rule.passed,
         expected: rule.expected.clone(),
-        observed: access.table.rows.is_none().then(|| rule.observed.clone()),
-    };
-    Some(Audit {
-        run_id: verdict.run.run_id.to_string(),
-        audited_at: verdict.audited_at.to_string(),
-        score: table.score.clone(),
-        rules: shown.into_iter().map(rule).collect(),
-        hidden_rules: left_out.len(),
+        observed: (is_measured_for_caller && !held_back).then(|| rule.observed.clone()),
     })
+}
+
+/// Share of rules that hold, in percent with at most two digits after the point, never rounded up.
+fn score(passed: usize, of: usize) -> String {
+    let hundredths = passed.saturating_mul(10_000).checked_div(of).unwrap_or(10_000);
+    let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// Where a product comes from and goes to.
@@ -138,11 +173,10 @@ struct Step {
 )]
 pub(super) async fn lineage(
     State(api): State<App>,
-    credentials: Credentials,
+    caller: Caller,
     Path((domain, product)): Path<(String, String)>,
 ) -> Result<Json<Lineage>, Problem> {
-    let caller = api.caller(&credentials).await?;
-    let (registered, accesses) = found(&api, &caller, &domain, &product).await?;
+    let (registered, accesses) = found(&api, &caller, &product_of(&domain, &product)?).await?;
     let newest = receipts(&api, &registered.pipeline).await?.into_iter().next();
     let plan = match &newest {
         Some(Receipt { run, .. }) => read::<Plan>(&api, run).await?,
@@ -168,7 +202,6 @@ pub(super) async fn lineage(
             reads.map(|input| Step { from: format!("contract {}", input.contract_id), to: other.product.to_string() }),
         );
     }
-    api.audit.write(&api.about(&caller, "lineage", &registered.product));
     Ok(Json(Lineage {
         upstream: upstream.into_iter().collect(),
         downstream: downstream.into_iter().collect(),
@@ -227,4 +260,20 @@ where
 fn unreadable(error: &sluice_documents::DocumentError) -> Problem {
     tracing::error!(error_message = sluice_core::error::with_sources(error), "cannot read the documents of a run");
     Problem::new(ProblemCode::Unavailable, "the lake does not answer: call again")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_of_the_rules_that_are_listed() {
+        let check = |passed: usize, of: usize, expected: &str| assert_eq!(score(passed, of), expected);
+        check(3, 3, "100");
+        check(0, 3, "0");
+        check(1, 2, "50");
+        check(2, 3, "66.66");
+        check(1, 8, "12.5");
+        check(0, 0, "100");
+    }
 }

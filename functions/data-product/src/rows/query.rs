@@ -4,16 +4,18 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
-use sluice_core::access::AccessPath;
-use sluice_core::sql::{ProductSql, product_engine_name};
-use sluice_http::{Credentials, Json, Problem, ProblemCode};
-use sluice_lake::serve::{self, Governed, Version};
+use sluice_core::access::{AccessPath, TableAccess};
+use sluice_core::columns::StoredColumn;
+use sluice_core::sql::{Mentions, ProductSql, product_engine_name};
+use sluice_http::audit::column_text;
+use sluice_http::{Caller, Json, Problem, ProblemCode};
+use sluice_lake::serve::{Question as Asked, Version};
 use utoipa::ToSchema;
 
 use super::problem_of;
-use crate::answer::{self, Format};
+use crate::answer::Format;
 use crate::refusal::Refusals;
-use crate::{App, ProductsApi};
+use crate::{Access, App, ProductsApi};
 
 /// Most ports that one statement may read.
 const MAX_TABLES: usize = 8;
@@ -59,11 +61,10 @@ pub(crate) struct Rows {
 )]
 pub(crate) async fn query(
     State(api): State<App>,
-    credentials: Credentials,
+    caller: Caller,
     headers: HeaderMap,
     Json(question): Json<Question>,
 ) -> Result<Response, Problem> {
-    let caller = api.caller(&credentials).await?;
     let format = Format::chosen(question.format, &headers)?;
     let statement = ProductSql::parse(&question.sql)
         .map_err(|error| Problem::new(ProblemCode::InvalidSql, error.to_string()).in_field("sql"))?;
@@ -71,37 +72,38 @@ pub(crate) async fn query(
         let detail = format!("the statement reads {} ports, more than {MAX_TABLES}", statement.inputs().len());
         return Err(Problem::new(ProblemCode::QueryTooLarge, detail).in_field("sql"));
     }
-    let (mut accesses, mut tables) = (Vec::new(), Vec::new());
-    for (product, port) in statement.inputs() {
-        let access = api.authorize(&caller, product, port, AccessPath::Query, "query").await?;
-        let failed =
-            |error: &_| api.failed(api.allowed(&caller, AccessPath::Query, "query", &access), problem_of(error, "sql"));
-        let open = api.snapshots.open(&access.port.table, Version::Newest).await.map_err(|error| failed(&error))?;
-        let governed = Governed::new(open, access.table.clone(), api.mask_key());
-        accesses.push((access, governed.table().version()));
-        tables.push((product_engine_name(product, port), governed));
-    }
-    let answered = match serve::query(&api.queries, statement, tables).await {
-        Ok(answered) => answered,
-        Err(error) => {
-            let problem = problem_of(&error, "sql");
-            let each = accesses.iter().map(|(access, _)| api.allowed(&caller, AccessPath::Query, "query", access));
-            return Err(each.fold(problem, |problem, event| api.failed(event, problem)));
+    let mentions = statement.mentions();
+    let mut tables = Vec::new();
+    for (index, (product, port)) in statement.inputs().iter().enumerate() {
+        if index > 0 {
+            caller.trail.another();
         }
-    };
-    for (access, version) in &accesses {
-        let mut event = api.allowed(&caller, AccessPath::Query, "query", access);
-        event.version = Some(*version);
-        event.rows = Some(answered.rows.count());
-        event.files = Some((answered.files_read, answered.files_total));
-        api.audit.write(&event);
+        let access = api.authorize(&caller, product, port, AccessPath::Query).await?;
+        let open = api.snapshots.open(&access.port.table, Version::Newest).await;
+        let open = open.map_err(|error| problem_of(&error, "sql"))?;
+        let table = access.table.asking(mentions.names());
+        caller.trail.note(|event| {
+            event.version = Some(open.version());
+            event.columns = columns_read(&table, open.columns(), &mentions);
+        });
+        tables.push((product_engine_name(product, port), api.form(&Access { table, ..access }, open.version())));
     }
-    ProductsApi::respond(&api, format, answered.rows, |rows| {
-        let mut body = br#"{"rows":"#.to_vec();
-        body.extend(rows);
-        body.push(b'}');
-        body
+    let asked = Asked::Statement { sql: statement, tables, format: format.into() };
+    let answered = api.ask(&caller, asked).await.map_err(|error| problem_of(&error, "sql"))?;
+    caller.trail.note_all(|event| {
+        event.rows = Some(answered.rows);
+        event.files = Some((answered.files_read, answered.files_total));
+    });
+    ProductsApi::respond(&api, &caller, format, answered, |mut rows| {
+        rows.splice(0..0, br#"{"rows":"#.iter().copied());
+        rows.push(b'}');
+        rows
     })
     .await
-    .map(answer::finished)
+}
+
+/// The columns of a table that a statement names.
+fn columns_read(access: &TableAccess, columns: &[StoredColumn], mentions: &Mentions) -> Vec<String> {
+    let read = access.visible(columns).filter(|(column, _)| mentions.includes(&column.name));
+    read.filter_map(|(column, treatment)| column_text(&column.name, treatment)).collect()
 }

@@ -4,19 +4,22 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
-use sluice_core::access::AccessPath;
+use sluice_core::access::{AccessPath, TableAccess};
+use sluice_core::columns::StoredColumn;
 use sluice_core::cursor;
 use sluice_core::name::{PortName, ProductRef};
 use sluice_core::sql::caller_predicate;
+use sluice_http::audit::column_text;
 use sluice_http::body::named;
-use sluice_http::{Credentials, Problem, ProblemCode, Query};
-use sluice_lake::serve::{self, Governed, Page, Position, RowsQuestion, Version};
+use sluice_http::{Caller, Problem, ProblemCode, Query};
+use sluice_lake::serve::{Answer, Position, Question, RowsQuestion, Version};
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem_of;
 use crate::answer::{self, Format};
+use crate::catalogue::found;
 use crate::refusal::Refusals;
-use crate::{Access, App, Caller, ProductsApi};
+use crate::{Access, App, ProductsApi};
 
 /// Rows of a page when nobody says how many.
 const DEFAULT_LIMIT: u32 = 100;
@@ -101,48 +104,50 @@ pub(crate) struct RowsPage {
 )]
 pub(crate) async fn rows(
     State(api): State<App>,
-    credentials: Credentials,
+    caller: Caller,
     Path((domain, product)): Path<(String, String)>,
     Query(parameters): Query<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let caller = api.caller(&credentials).await?;
     let product = ProductRef::new(named("domain", &domain)?, named("data product", &product)?);
     let format = Format::chosen(parameters.format, &headers)?;
     let port = port(&api, &caller, &product, parameters.port.as_deref()).await?;
-    let access = api.authorize(&caller, &product, &port, AccessPath::Rows, "rows").await?;
+    let access = api.authorize(&caller, &product, &port, AccessPath::Rows).await?;
+    let question = question(&parameters)?;
+    let table = access.table.asking(question.named().iter().map(String::as_str));
+    let access = Access { table, ..access };
     let digest = digest(&parameters, &access, &caller);
-    let mut event = api.allowed(&caller, AccessPath::Rows, "rows", &access);
-    let page = match page(&api, &parameters, &digest, &access).await {
-        Ok(page) => page,
-        Err(problem) => return Err(api.failed(event, problem)),
-    };
-    event.version = Some(page.version);
-    event.rows = Some(page.rows.count());
-    event.files = Some((page.files_read, page.files_total));
-    api.audit.write(&event);
-    let next =
-        page.next.map(|from| cursor::seal(&api.secret.cursor_key(), &digest, &Place { version: page.version, from }));
+    let (version, page) = page(&api, &parameters, (question, format), &digest, (&caller, &access)).await?;
+    caller.trail.note(|event| {
+        event.version = Some(version);
+        event.rows = Some(page.rows);
+        event.files = Some((page.files_read, page.files_total));
+    });
+    let next = page.next.map(|from| cursor::seal(&api.secret.cursor_key(), &digest, &Place { version, from }));
     let next = next.transpose().map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
-    let (version, next_cursor) = (page.version, next.clone());
-    let response = ProductsApi::respond(&api, format, page.rows, move |rows| {
+    let next_cursor = next.clone();
+    let response = ProductsApi::respond(&api, &caller, format, page, move |mut rows| {
         let next = next_cursor.map_or_else(|| "null".to_owned(), |next| format!("\"{next}\""));
-        let mut body = format!(r#"{{"version":{version},"next_cursor":{next},"rows":"#).into_bytes();
-        body.extend(rows);
-        body.push(b'}');
-        body
+        rows.splice(0..0, format!(r#"{{"version":{version},"next_cursor":{next},"rows":"#).into_bytes());
+        rows.push(b'}');
+        rows
     })
     .await?;
     let response = answer::with_header(response, answer::TABLE_VERSION, &version.to_string());
-    Ok(answer::finished(match next {
+    Ok(match next {
         Some(next) => answer::with_header(response, answer::NEXT_CURSOR, &next),
         None => response,
-    }))
+    })
 }
 
-/// The page asked for.
-async fn page(api: &App, parameters: &Parameters, digest: &str, access: &Access) -> Result<Page, Problem> {
-    let mut question = question(parameters)?;
+/// The page asked for, and the version that it is of.
+async fn page(
+    api: &App,
+    parameters: &Parameters,
+    (mut question, format): (RowsQuestion, Format),
+    digest: &str,
+    (caller, access): (&Caller, &Access),
+) -> Result<(u64, Answer), Problem> {
     let version = match &parameters.cursor {
         Some(cursor) => {
             let place: Place = cursor::open(&api.secret.cursor_key(), digest, cursor)
@@ -153,8 +158,20 @@ async fn page(api: &App, parameters: &Parameters, digest: &str, access: &Access)
         None => version(parameters)?,
     };
     let open = api.snapshots.open(&access.port.table, version).await.map_err(|error| problem_of(&error, "version"))?;
-    let governed = Governed::new(open, access.table.clone(), api.mask_key());
-    serve::rows(&api.queries, governed, question).await.map_err(|error| problem_of(&error, "filter"))
+    let version = open.version();
+    caller.trail.note(|event| event.columns = columns_read(&access.table, open.columns(), &question));
+    let asked = Question::Page { table: api.form(access, version), asked: question, format: format.into() };
+    let answered = api.ask(caller, asked).await;
+    answered.map(|page| (version, page)).map_err(|error| problem_of(&error, "filter"))
+}
+
+/// The columns that a question reads, in the order of the answer; those of its filter and order alone come after.
+fn columns_read(access: &TableAccess, columns: &[StoredColumn], question: &RowsQuestion) -> Vec<String> {
+    let given = question.columns.clone();
+    let given = given.unwrap_or_else(|| access.visible(columns).map(|(column, _)| column.name.clone()).collect());
+    let named = question.named().into_iter().filter(|name| !given.contains(name)).collect::<Vec<_>>();
+    let read = given.iter().chain(&named).filter(|name| columns.iter().any(|column| column.name == **name));
+    read.filter_map(|name| column_text(name, access.treatment(name))).collect()
 }
 
 /// The port asked for, or the only one that the caller may read.
@@ -162,11 +179,7 @@ async fn port(api: &App, caller: &Caller, product: &ProductRef, asked: Option<&s
     if let Some(asked) = asked {
         return named("port", asked);
     }
-    let unknown = || Problem::new(ProblemCode::NotFound, format!("there is no data product `{product}`"));
-    let registered = api.registry.product(product).await?.ok_or_else(unknown)?;
-    if api.accesses(caller, &registered, AccessPath::Catalogue).is_empty() {
-        return Err(unknown());
-    }
+    let registered = found(api, caller, product).await?.0;
     let readable: Vec<Access> = api.accesses(caller, &registered, AccessPath::Rows);
     match readable.as_slice() {
         [only] => Ok(only.port.name.clone()),

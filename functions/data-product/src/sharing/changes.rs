@@ -4,14 +4,14 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
-use sluice_http::{Credentials, Problem, ProblemCode, Query};
+use sluice_http::{Caller, Problem, ProblemCode, Query};
 use sluice_lake::delta::{self, Bound, OpenTable, VersionChanges};
 use utoipa::IntoParams;
 
 use super::capability::Capabilities;
 use super::lines::{Answer, Change, ChangedAt, NDJSON};
 use super::shared::{Asked, SharedFile, definition, fault};
-use super::table::{Given, instant};
+use super::table::{Given, instant, note_given};
 use crate::refusal::Refusals;
 use crate::{Access, App, ProductsApi};
 
@@ -64,38 +64,37 @@ struct Versions {
 )]
 pub(super) async fn changes(
     State(api): State<App>,
-    credentials: Credentials,
+    caller: Caller,
     path: Path<(String, String, String)>,
     Query(query): Query<ChangesQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let historical = query.historical()?;
-    let (caller, access) = api.table_access(&credentials, &path, "changes").await?;
-    let work = async {
-        let (versions, newest) = api.versions(&access, &query).await?;
-        let changed = delta::changes(&api.lake, &access.port.table, versions.from, versions.to).await;
-        let changed = changed.map_err(|error| fault(&access, &error))?;
-        let tables = api.defining_tables(&access, versions, &changed, newest).await?;
+    let access = api.table_access(&caller, &path).await?;
+    let (versions, newest) = api.versions(&access, &query).await?;
+    let changed = delta::changes(&api.lake, &access.port.table, versions.from, versions.to).await;
+    let changed = changed.map_err(|error| fault(&access, &error))?;
+    let tables = api.defining_tables(&access, versions, &changed, newest).await?;
 
-        let mut answer = Answer::new(Capabilities::of(&headers), versions.from, true);
-        // Readers take the first for all versions, unless they asked for each.
-        let first = if historical { tables.first() } else { tables.last() };
-        if let Some((_, table)) = first {
-            answer.metadata(&definition(&access, table)?, None, Some(versions.from));
+    let mut answer = Answer::new(Capabilities::of(&headers), versions.from, true);
+    // Readers take the first for all versions, unless they asked for each.
+    let first = if historical { tables.first() } else { tables.last() };
+    if let Some((_, table)) = first {
+        answer.metadata(&definition(&access, table)?, None, Some(versions.from));
+    }
+    let mut given = Given { rows: Some(0), ..Given::default() };
+    for version in changed {
+        let redefined = tables.iter().find(|(at, _)| historical && *at == version.version && *at > versions.from);
+        if let Some((at, table)) = redefined {
+            answer.metadata(&definition(&access, table)?, None, Some(*at));
         }
-        let mut given = Given { rows: Some(0), ..Given::default() };
-        for version in changed {
-            let redefined = tables.iter().find(|(at, _)| historical && *at == version.version && *at > versions.from);
-            if let Some((at, table)) = redefined {
-                answer.metadata(&definition(&access, table)?, None, Some(*at));
-            }
-            api.add_changes(&access, &mut answer, version, &mut given).await?;
-        }
-        given.of = given.files;
-        api.given((&caller, &access), "changes", versions.to, Some(given));
-        answer.finish(api.settings.max_answer_bytes)
-    };
-    api.attempted((&caller, &access), "changes", work.await)
+        api.add_changes((&caller, &access), &mut answer, version, &mut given).await?;
+    }
+    given.of = given.files;
+    if let Some((_, table)) = tables.last() {
+        note_given(&caller, &access, table, given);
+    }
+    answer.finish(api.settings.max_answer_bytes)
 }
 
 impl ChangesQuery {
@@ -192,7 +191,7 @@ impl ProductsApi {
 
     async fn add_changes(
         &self,
-        access: &Access,
+        (caller, access): (&Caller, &Access),
         answer: &mut Answer,
         version: VersionChanges,
         given: &mut Given,
@@ -205,7 +204,7 @@ impl ProductsApi {
                 let file = SharedFile::of_table(access, file)?;
                 given.files += 1;
                 given.rows = given.rows.zip(file.rows).map(|(all, rows)| all + rows);
-                answer.change(&file, &self.links.address(&file.path, self.now()).await?, change, at);
+                answer.change(&file, &self.links.address(&file.path, &caller.principal, self.now()).await?, change, at);
             }
         }
         Ok(())

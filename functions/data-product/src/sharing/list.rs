@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use axum::extract::{Path, State};
 use serde::Serialize;
 use sluice_core::access::AccessPath;
-use sluice_http::{Credentials, Json, Problem, ProblemCode, Query};
+use sluice_http::{Caller, Json, Problem, ProblemCode, Query};
 use utoipa::ToSchema;
 
 use super::page::{Page, PageQuery};
 use crate::refusal::Refusals;
-use crate::{App, Caller, ProductsApi};
+use crate::{App, ProductsApi};
 
 /// A share.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -50,19 +50,17 @@ pub(super) struct ShareTable {
 type Shared = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
 impl ProductsApi {
-    async fn shares(&self, credentials: &Credentials, operation: &'static str) -> Result<(Caller, Shared), Problem> {
-        let caller = self.caller(credentials).await?;
+    async fn shares(&self, caller: &Caller) -> Result<Shared, Problem> {
         let mut shares = Shared::new();
         for product in self.registry.products().await?.iter() {
-            let ports = self.accesses(&caller, product, AccessPath::Sharing);
+            let ports = self.accesses(caller, product, AccessPath::Sharing);
             if !ports.is_empty() {
                 let tables = ports.iter().map(|access| access.port.name.to_string()).collect();
                 let schemas = shares.entry(product.product.domain().to_string()).or_default();
                 schemas.insert(product.product.product().to_string(), tables);
             }
         }
-        self.audit.write(&self.event(&caller, AccessPath::Sharing, operation));
-        Ok((caller, shares))
+        Ok(shares)
     }
 
     fn listed<T>(
@@ -80,10 +78,17 @@ impl ProductsApi {
 }
 
 /// The share of this name, whose case does not count.
-fn share_named(mut shares: Shared, share: &str) -> Result<(String, BTreeMap<String, Vec<String>>), Problem> {
+fn share_named(
+    caller: &Caller,
+    mut shares: Shared,
+    share: &str,
+) -> Result<(String, BTreeMap<String, Vec<String>>), Problem> {
     let name = share.to_lowercase();
     let found = shares.remove(&name).map(|schemas| (name, schemas));
-    found.ok_or_else(|| Problem::new(ProblemCode::NotFound, "there is no share of this name for you: list `/shares`"))
+    found.ok_or_else(|| {
+        caller.trail.deny("no share of this name for the caller");
+        Problem::new(ProblemCode::NotFound, "there is no share of this name for you: list `/shares`")
+    })
 }
 
 /// Shares
@@ -95,10 +100,10 @@ fn share_named(mut shares: Shared, share: &str) -> Result<(String, BTreeMap<Stri
 )]
 pub(super) async fn list_shares(
     State(api): State<App>,
-    credentials: Credentials,
+    caller: Caller,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<Share>>, Problem> {
-    let (caller, shares) = api.shares(&credentials, "shares").await?;
+    let shares = api.shares(&caller).await?;
     api.listed(&caller, "shares", &query, shares.into_keys().map(|name| (name.clone(), Share { name })))
 }
 
@@ -109,11 +114,10 @@ pub(super) async fn list_shares(
 )]
 pub(super) async fn get_share(
     State(api): State<App>,
-    credentials: Credentials,
+    caller: Caller,
     Path(share): Path<String>,
 ) -> Result<Json<OneShare>, Problem> {
-    let (_, shares) = api.shares(&credentials, "share").await?;
-    let (name, _) = share_named(shares, &share)?;
+    let (name, _) = share_named(&caller, api.shares(&caller).await?, &share)?;
     Ok(Json(OneShare { share: Share { name } }))
 }
 
@@ -127,12 +131,11 @@ pub(super) async fn get_share(
 )]
 pub(super) async fn list_schemas(
     State(api): State<App>,
-    credentials: Credentials,
+    caller: Caller,
     Path(share): Path<String>,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<ShareSchema>>, Problem> {
-    let (caller, shares) = api.shares(&credentials, "schemas").await?;
-    let (share, schemas) = share_named(shares, &share)?;
+    let (share, schemas) = share_named(&caller, api.shares(&caller).await?, &share)?;
     let items = schemas.into_keys().map(|name| (name.clone(), ShareSchema { name, share: share.clone() }));
     api.listed(&caller, &format!("schemas of {share}"), &query, items)
 }
@@ -147,14 +150,14 @@ pub(super) async fn list_schemas(
 )]
 pub(super) async fn list_tables(
     State(api): State<App>,
-    credentials: Credentials,
+    caller: Caller,
     Path((share, schema)): Path<(String, String)>,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<ShareTable>>, Problem> {
-    let (caller, shares) = api.shares(&credentials, "tables").await?;
-    let (share, mut schemas) = share_named(shares, &share)?;
+    let (share, mut schemas) = share_named(&caller, api.shares(&caller).await?, &share)?;
     let schema = schema.to_lowercase();
     let tables = schemas.remove(&schema).ok_or_else(|| {
+        caller.trail.deny("no schema of this name for the caller");
         Problem::new(ProblemCode::NotFound, format!("share `{share}` has no schema of this name for you"))
     })?;
     let table = |name: String| (name.clone(), ShareTable { name, schema: schema.clone(), share: share.clone() });
@@ -169,12 +172,11 @@ pub(super) async fn list_tables(
 )]
 pub(super) async fn list_all_tables(
     State(api): State<App>,
-    credentials: Credentials,
+    caller: Caller,
     Path(share): Path<String>,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<Page<ShareTable>>, Problem> {
-    let (caller, shares) = api.shares(&credentials, "all-tables").await?;
-    let (share, schemas) = share_named(shares, &share)?;
+    let (share, schemas) = share_named(&caller, api.shares(&caller).await?, &share)?;
     let tables = schemas.into_iter().flat_map(|(schema, tables)| {
         let share = share.clone();
         tables.into_iter().map(move |name| {

@@ -20,7 +20,7 @@ pub(super) struct Definition {
     pub(super) id: String,
     /// Its name.
     pub(super) name: String,
-    /// Its columns, as far as the caller may know of them.
+    /// Its columns, as far as the caller may know of them; without those of lineage, which a table's own files have as well.
     pub(super) columns: Vec<StoredColumn>,
     /// Partition columns.
     pub(super) partition_by: Vec<String>,
@@ -128,7 +128,7 @@ pub(super) fn definition(access: &Access, table: &OpenTable) -> Result<Definitio
     let id = table.id().map_err(|error| fault(access, &error))?;
     if access.table.is_whole(table.columns()) {
         let partition_by = table.partition_by().map_err(|error| fault(access, &error))?;
-        return Ok(Definition { id, name, columns: table.columns().to_vec(), partition_by });
+        return Ok(Definition { id, name, columns: visible_columns(access, table.columns()), partition_by });
     }
     // Another id than the table's own, so that no client takes the one for the other. Copies have no partitions.
     let id = uuid_of(&format!("{id}\n{}", access_form(access, table.columns())));

@@ -5,20 +5,23 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Deserialize;
-use sluice_core::access::AccessPath;
+use sluice_core::access::{AccessPath, Treatment};
 use sluice_core::name::ProductRef;
+use sluice_http::audit::column_text;
 use sluice_http::body::named;
-use sluice_http::{Credentials, Json, Problem, ProblemCode, Query};
-use sluice_lake::delta::Bound;
+use sluice_http::{Caller, Json, Problem, ProblemCode, Query};
+use sluice_lake::delta::{Bound, OpenTable};
 use utoipa::{IntoParams, ToSchema};
 
 use super::capability::Capabilities;
 use super::lines::{Answer, NDJSON, of_version};
 use super::shared::{Asked, SharedFile, definition, fault};
-use crate::audit::AuditEvent;
 use crate::refusal::Refusals;
-use crate::{Access, App, Caller, ProductsApi};
+use crate::{Access, App, ProductsApi};
 use sluice_core::pruning::{Condition, FileFacts};
+
+/// Most hints of a question that are read: each is compared with every file.
+const MAX_HINTS: usize = 32;
 
 /// Which table: share, schema and table of the path.
 pub(super) type TablePath = Path<(String, String, String)>;
@@ -62,50 +65,33 @@ pub(super) struct FilesQuery {
 }
 
 impl ProductsApi {
-    /// Who calls, and what they may do with the table of the path, whose names may be in any case.
+    /// What the caller may do with the table of the path, whose names may be in any case.
     ///
     /// # Errors
-    /// `unauthenticated`, `not-found`, `forbidden`.
-    pub(super) async fn table_access(
-        &self,
-        credentials: &Credentials,
-        path: &TablePath,
-        operation: &'static str,
-    ) -> Result<(Caller, Access), Problem> {
-        let caller = self.caller(credentials).await?;
+    /// `not-found`, `forbidden`.
+    pub(super) async fn table_access(&self, caller: &Caller, path: &TablePath) -> Result<Access, Problem> {
         let Path((share, schema, table)) = path;
         let domain = named("share", &share.to_lowercase())?;
         let product = ProductRef::new(domain, named("schema", &schema.to_lowercase())?);
         let port = named("table", &table.to_lowercase())?;
-        let access = self.authorize(&caller, &product, &port, AccessPath::Sharing, operation).await?;
-        Ok((caller, access))
+        self.authorize(caller, &product, &port, AccessPath::Sharing).await
     }
+}
 
-    /// What came of an access: one that failed is written down here, the others by [`ProductsApi::given`].
-    pub(super) fn attempted<T>(
-        &self,
-        (caller, access): (&Caller, &Access),
-        operation: &'static str,
-        result: Result<T, Problem>,
-    ) -> Result<T, Problem> {
-        result.map_err(|problem| self.failed(self.allowed(caller, AccessPath::Sharing, operation, access), problem))
-    }
-
-    /// Writes down what was given out.
-    pub(super) fn given(
-        &self,
-        (caller, access): (&Caller, &Access),
-        operation: &'static str,
-        version: u64,
-        out: Option<Given>,
-    ) {
-        self.audit.write(&AuditEvent {
-            version: Some(version),
-            rows: out.and_then(|out| out.rows),
-            files: out.map(|out| (out.files, out.of)),
-            ..self.allowed(caller, AccessPath::Sharing, operation, access)
-        });
-    }
+/// Notes what was given out of a table.
+pub(super) fn note_given(caller: &Caller, access: &Access, table: &OpenTable, out: Given) {
+    // The table's own files hold columns that its schema for the caller leaves out.
+    let whole = access.table.is_whole(table.columns());
+    let columns = table.columns().iter().filter_map(|column| {
+        let treatment = if whole { Treatment::Clear } else { access.table.treatment(&column.name) };
+        column_text(&column.name, treatment)
+    });
+    caller.trail.note(|event| {
+        event.version = Some(table.version());
+        event.columns = columns.collect();
+        event.rows = out.rows;
+        event.files = Some((out.files, out.of));
+    });
 }
 
 /// What was given out.
@@ -145,23 +131,20 @@ pub(super) fn instant(field: &'static str, text: &str) -> Result<Timestamp, Prob
 )]
 pub(super) async fn version(
     State(api): State<App>,
-    credentials: Credentials,
+    caller: Caller,
     path: TablePath,
     Query(query): Query<VersionQuery>,
 ) -> Result<Response, Problem> {
-    let (caller, access) = api.table_access(&credentials, &path, "version").await?;
-    let work = async {
-        let version = match query.starting_timestamp.as_deref() {
-            Some(text) => {
-                let instant = instant("startingTimestamp", text)?;
-                api.shared_version(&access, instant, Bound::AtOrAfter).await?
-            }
-            None => api.shared_table(&access, Asked::Newest).await?.version(),
-        };
-        api.given((&caller, &access), "version", version, None);
-        Ok(of_version(().into_response(), version))
+    let access = api.table_access(&caller, &path).await?;
+    let version = match query.starting_timestamp.as_deref() {
+        Some(text) => {
+            let instant = instant("startingTimestamp", text)?;
+            api.shared_version(&access, instant, Bound::AtOrAfter).await?
+        }
+        None => api.shared_table(&access, Asked::Newest).await?.version(),
     };
-    api.attempted((&caller, &access), "version", work.await)
+    caller.trail.note(|event| event.version = Some(version));
+    Ok(of_version(().into_response(), version))
 }
 
 /// What a table is
@@ -181,24 +164,21 @@ pub(super) async fn version(
 )]
 pub(super) async fn metadata(
     State(api): State<App>,
-    credentials: Credentials,
+    caller: Caller,
     path: TablePath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (caller, access) = api.table_access(&credentials, &path, "metadata").await?;
-    let work = async {
-        let table = api.shared_table(&access, Asked::Newest).await?;
-        let mut totals = None;
-        if access.table.is_whole(table.columns()) {
-            let files = table.files_by_path().map_err(|error| fault(&access, &error))?;
-            totals = Some((files.iter().map(|file| file.size_bytes).sum(), files.len() as u64));
-        }
-        let mut answer = Answer::new(Capabilities::of(&headers), table.version(), false);
-        answer.metadata(&definition(&access, &table)?, totals, None);
-        api.given((&caller, &access), "metadata", table.version(), None);
-        answer.finish(api.settings.max_answer_bytes)
-    };
-    api.attempted((&caller, &access), "metadata", work.await)
+    let access = api.table_access(&caller, &path).await?;
+    let table = api.shared_table(&access, Asked::Newest).await?;
+    caller.trail.note(|event| event.version = Some(table.version()));
+    let mut totals = None;
+    if access.table.is_whole(table.columns()) {
+        let files = table.files_by_path().map_err(|error| fault(&access, &error))?;
+        totals = Some((files.iter().map(|file| file.size_bytes).sum(), files.len() as u64));
+    }
+    let mut answer = Answer::new(Capabilities::of(&headers), table.version(), false);
+    answer.metadata(&definition(&access, &table)?, totals, None);
+    answer.finish(api.settings.max_answer_bytes)
 }
 
 /// Files of a table
@@ -219,29 +199,27 @@ pub(super) async fn metadata(
 )]
 pub(super) async fn query(
     State(api): State<App>,
-    credentials: Credentials,
+    caller: Caller,
     path: TablePath,
     headers: HeaderMap,
     Json(query): Json<FilesQuery>,
 ) -> Result<Response, Problem> {
-    let (caller, access) = api.table_access(&credentials, &path, "query").await?;
-    let work = async {
-        let table = api.shared_table(&access, query.asked()?).await?;
-        let definition = definition(&access, &table)?;
-        let files = api.shared_files(&access, &table).await?;
-        let totals = (files.iter().map(|file| file.size_bytes).sum(), files.len() as u64);
-        let chosen = query.chosen(&definition.columns, files);
+    let access = api.table_access(&caller, &path).await?;
+    let asked = query.asked()?;
+    let table = api.shared_table(&access, asked).await?;
+    let definition = definition(&access, &table)?;
+    let files = api.shared_files((&caller, &access), &table, asked).await?;
+    let totals = (files.iter().map(|file| file.size_bytes).sum(), files.len() as u64);
+    let chosen = query.chosen(&definition.columns, files);
 
-        let mut answer = Answer::new(Capabilities::of(&headers), table.version(), false);
-        answer.metadata(&definition, Some(totals), None);
-        for file in &chosen {
-            answer.file(file, &api.links.address(&file.path, api.now()).await?);
-        }
-        let given = Given { rows: chosen.iter().map(|file| file.rows).sum(), files: chosen.len() as u64, of: totals.1 };
-        api.given((&caller, &access), "query", table.version(), Some(given));
-        answer.finish(api.settings.max_answer_bytes)
-    };
-    api.attempted((&caller, &access), "query", work.await)
+    let mut answer = Answer::new(Capabilities::of(&headers), table.version(), false);
+    answer.metadata(&definition, Some(totals), None);
+    for file in &chosen {
+        answer.file(file, &api.links.address(&file.path, &caller.principal, api.now()).await?);
+    }
+    let given = Given { rows: chosen.iter().map(|file| file.rows).sum(), files: chosen.len() as u64, of: totals.1 };
+    note_given(&caller, &access, &table, given);
+    answer.finish(api.settings.max_answer_bytes)
 }
 
 impl FilesQuery {
@@ -264,8 +242,8 @@ impl FilesQuery {
 
     /// The files that may hold what is asked for.
     fn chosen(&self, columns: &[sluice_core::columns::StoredColumn], files: Vec<SharedFile>) -> Vec<SharedFile> {
-        // A hint that is not understood leaves out nothing.
-        let sql = self.predicate_hints.iter().flatten().map(|hint| Condition::of_sql(hint, columns));
+        // A hint that is not understood leaves out nothing, and neither does one beyond the limit.
+        let sql = self.predicate_hints.iter().flatten().take(MAX_HINTS).map(|hint| Condition::of_sql(hint, columns));
         let json = self.json_predicate_hints.iter();
         let json = json.map(|hint| Condition::of_json(hint, columns).unwrap_or(Condition::Unknown));
         let conditions: Vec<Condition> = sql.chain(json).collect();

@@ -38,6 +38,25 @@ async fn runs_are_redriven_and_stopped_by_their_state() {
 }
 
 #[tokio::test]
+async fn a_run_that_ended_in_a_fail_state_is_not_redriven() {
+    let world = World::new();
+    world.executions.put_failed_delivery("r", "retail", "VerdictNotUnderstood");
+    let (status, answer) = world.call("POST", "/runs/r/redrive").await;
+    assert_eq!((status, &answer["code"]), (StatusCode::CONFLICT, &json!("conflict")), "{answer}");
+    assert!(answer["detail"].as_str().unwrap().contains("VerdictNotUnderstood; deploy the functions"), "{answer}");
+    assert_eq!(world.executions.status("r"), S::Failed);
+}
+
+#[tokio::test]
+async fn a_run_that_a_delivery_started_has_its_pipeline() {
+    let world = World::new();
+    world.executions.put_failed_delivery("r", "retail", "Throttled");
+    assert_eq!(world.call("GET", "/runs/r").await.1["pipeline"], "retail");
+    let (_, page) = world.call("GET", "/runs?pipeline=retail").await;
+    assert_eq!(page["runs"][0]["run_id"], "r", "{page}");
+}
+
+#[tokio::test]
 async fn pages_have_every_run_once_newest_first() {
     let world = World::new();
     for n in 0..7 {

@@ -14,6 +14,21 @@ fn the_committed_description_is_that_of_the_code() {
     assert!(committed == text, "openapi.json is stale: SLUICE_UPDATE=1 cargo test -p sluice-submit");
 }
 
+#[test]
+fn every_route_is_audited() {
+    let document = serde_json::to_value(described().into_openapi()).unwrap();
+    let mut audited = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            let method = method.to_uppercase().parse().unwrap();
+            let given = path.replace(['{', '}'], "");
+            assert!(sluice_http::audit::operation(OPERATIONS, &method, &given).is_some(), "{method} {path}");
+            audited += 1;
+        }
+    }
+    assert_eq!(audited, OPERATIONS.len());
+}
+
 #[tokio::test]
 async fn the_description_is_served() {
     let (status, document) = World::new().call("GET", "/openapi.json").await;

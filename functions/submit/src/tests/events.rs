@@ -11,7 +11,7 @@ fn sample_events_are_requests_of_this_api() {
         assert!(event["requestContext"]["authorizer"]["iam"]["userArn"].is_string());
         if let Some(body) = event["body"].as_str() {
             let body: crate::request::ProcessBody = serde_json::from_str(body).unwrap();
-            body.into_request(&"s3://lake/".parse().unwrap()).unwrap();
+            body.into_request(&"s3://lake/".parse().unwrap(), &"landing/retail".parse().unwrap()).unwrap();
         }
     };
     check(include_str!("../../../../events/submit-process.json"), "/process");

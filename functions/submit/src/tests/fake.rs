@@ -55,6 +55,15 @@ impl FakeExecutions {
         });
     }
 
+    /// A run that a delivery started, through EventBridge Pipes, and that failed with this error.
+    pub(super) fn put_failed_delivery(&self, run: &str, pipeline: &str, error: &str) {
+        self.put(run, pipeline, ExecutionStatus::Failed, 0);
+        let mut fake = self.0.lock().unwrap();
+        let execution = fake.executions.last_mut().unwrap();
+        execution.input = serde_json::json!([{ "pipeline": pipeline }]);
+        execution.error = Some(ReportedError { error: error.to_owned().into(), cause: "why".to_owned() });
+    }
+
     pub(super) fn status(&self, run: &str) -> ExecutionStatus {
         let fake = self.0.lock().unwrap();
         fake.executions.iter().find(|execution| execution.run_id.as_str() == run).unwrap().status

@@ -16,8 +16,8 @@ async fn bad_requests_are_refused_by_name() {
     let bad = "invalid-request";
     let retail = r#"{"pipeline": "retail"}"#;
     let large = format!(r#"{{"pipeline": "retail", "prefix": "{}"}}"#, "x".repeat(300_000));
-    let many = json!({"pipeline": "retail", "objects": vec!["a.csv"; 1001]}).to_string();
-    let long = json!({"pipeline": "retail", "objects": (0..900).map(|n| format!("{n}{}", "x".repeat(230))).collect::<Vec<_>>()});
+    let many = json!({"pipeline": "retail", "objects": vec!["retail/a.csv"; 1001]}).to_string();
+    let long = json!({"pipeline": "retail", "objects": (0..900).map(|n| format!("retail/{n}{}", "x".repeat(230))).collect::<Vec<_>>()});
     check("", None, "{", bad, "EOF").await;
     check("", None, "[]", bad, "body is wrong").await;
     check("", None, r#"{"pipeline": "retail"} x"#, bad, "text after its end").await;
@@ -28,12 +28,32 @@ async fn bad_requests_are_refused_by_name() {
     check("", None, r#"{"pipeline": "retail", "engine": "polars"}"#, bad, "`engine`").await;
     check("", None, r#"{"pipeline": "retail", "prefix": "../x"}"#, bad, "path '../x'").await;
     check("", None, r#"{"pipeline": "retail", "prefix": "/etc"}"#, bad, "path '/etc'").await;
-    check("", None, r#"{"pipeline": "retail", "prefix": "s3://b/x/"}"#, bad, "file:/// only").await;
+    check("", None, r#"{"pipeline": "retail", "prefix": "s3://b/x/"}"#, bad, "not in the folder of the run").await;
     check("", None, r#"{"pipeline": "retail", "prefix": "http://b/x/"}"#, bad, "no object address").await;
     check("", None, r#"{"pipeline": "retail", "objects": []}"#, bad, "0 names").await;
     check("", None, &many, bad, "1001 names").await;
-    check("", None, r#"{"pipeline": "retail", "objects": ["a.csv", "../b.csv"]}"#, bad, "objects[1]").await;
+    check("", None, r#"{"pipeline": "retail", "objects": ["retail/a.csv", "../b.csv"]}"#, bad, "objects[1]").await;
     check("", None, r#"{"pipeline": "retail", "objects": ["s3://b/a.csv"]}"#, bad, "objects[0]").await;
+    let lake = format!("file://{}", world.folder.path().display());
+    for prefix in [
+        "file:///etc/",
+        "payroll",
+        "retailer",
+        &format!("{lake}/serve/"),
+        &format!("{lake}/landing/"),
+        &format!("{lake}/landing/retail/../../serve/"),
+        &format!("{lake}/landing/retail/%2e%2e/payroll/"),
+        &format!("{lake}/landing/retail/..%2f..%2fserve/"),
+    ] {
+        let body = json!({"pipeline": "retail", "prefix": prefix}).to_string();
+        check("", None, &body, bad, "not in the folder of the run: name what is in `landing/retail/`").await;
+    }
+    for object in ["payroll/a.csv", &format!("{lake}/serve/secret.json"), "file:///etc/passwd"] {
+        let body = json!({"pipeline": "retail", "objects": [object]}).to_string();
+        check("", None, &body, bad, "not in the folder of the run").await;
+    }
+    let elsewhere = json!({"pipeline": "retail", "prefix": "retail/one", "objects": ["retail/two/a.csv"]}).to_string();
+    check("", None, &elsewhere, bad, "`objects[0]` is 'retail/two/a.csv'").await;
     check("", None, r#"{"pipeline": "retail", "parameters": {"day": 1}}"#, bad, "no parameter `day`").await;
     check("?wait=26", None, retail, bad, "`wait` is 26").await;
     check("?wait=-1", None, retail, bad, "wait").await;
@@ -71,7 +91,7 @@ use crate::cursor::Cursor;
 
 #[tokio::test]
 async fn behind_the_gateway_only_iam_callers_get_in() {
-    let world = World::with(FakeExecutions::default(), Callers::Gateway);
+    let world = World::with(FakeExecutions::default(), Callers::of_gateway());
     for (method, uri) in
         [("POST", "/process"), ("GET", "/runs"), ("GET", "/runs/r"), ("DELETE", "/runs/r"), ("POST", "/runs/r/redrive")]
     {
@@ -79,7 +99,6 @@ async fn behind_the_gateway_only_iam_callers_get_in() {
         assert_eq!((status, &problem["code"]), (StatusCode::UNAUTHORIZED, &json!("unauthenticated")), "{method} {uri}");
     }
     let mut request = process("", None, r#"{"pipeline": "retail"}"#);
-    let arn = "arn:aws:iam::123456789012:user/ann".to_owned();
-    request.extensions_mut().insert(sluice_http::caller::GatewayCaller { arn });
+    request.extensions_mut().insert(sluice_http::caller::GatewayCaller { arn: ANN.to_owned() });
     assert_eq!(world.send(request).await.0, StatusCode::ACCEPTED);
 }

@@ -50,15 +50,29 @@ async fn a_call_that_died_before_the_start_is_completed_by_the_next() {
 #[tokio::test]
 async fn callers_do_not_share_keys() {
     let world = World::new();
-    let bob = World::with(FakeExecutions::default(), Callers::Local("bob".to_owned()));
-    let (ann, bob) = (world.process("", Some("k"), RETAIL).await, bob.process("", Some("k"), RETAIL).await);
-    assert_ne!(ann.1["run_id"], bob.1["run_id"]);
+    let ann = world.process("", Some("k"), RETAIL).await;
+    let (_, loader, _) = world.send(of_role(process("", Some("k"), RETAIL), "loader", "one")).await;
+    assert_ne!(ann.1["run_id"], loader["run_id"], "{loader}");
+    assert_eq!(world.executions.starts(), 2);
+}
+
+#[tokio::test]
+async fn keys_belong_to_the_role_and_not_to_its_session() {
+    let world = World::new();
+    let (_, first, _) = world.send(of_role(process("", Some("k"), RETAIL), "loader", "i-0123456789")).await;
+    let (status, second, _) = world.send(of_role(process("", Some("k"), RETAIL), "loader", "i-9876543210")).await;
+    assert_eq!((status, &second["run_id"]), (StatusCode::ACCEPTED, &first["run_id"]), "{second}");
+    assert_eq!(world.executions.starts(), 1);
+    // The document says which session it was.
+    let path = world.folder.path().join(format!("requests/{}.json", first["run_id"].as_str().unwrap()));
+    let document: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert_eq!(document["caller"], "arn:aws:sts::123456789012:assumed-role/loader/i-0123456789");
 }
 
 #[tokio::test]
 async fn a_run_that_ends_in_time_is_returned_completely() {
     let check = async |looks: u32, query: &str, status: StatusCode, state: &str| {
-        let world = World::with(FakeExecutions::ending_after(looks), Callers::Local("ann".to_owned()));
+        let world = World::with(FakeExecutions::ending_after(looks), ann());
         let (found, answer) = world.process(query, None, RETAIL).await;
         assert_eq!((found, &answer["state"]), (status, &json!(state)), "{answer}");
         assert_eq!(answer.get("states").is_some(), status == StatusCode::OK, "{answer}");
@@ -78,7 +92,7 @@ async fn folders_and_objects_become_addresses_of_the_lake() {
         let path = world.folder.path().join(format!("requests/{}.json", answer["run_id"].as_str().unwrap()));
         let document: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         assert_eq!(document["request"], expected);
-        assert_eq!(document["caller"], "ann");
+        assert_eq!(document["caller"], ANN);
     };
     check(
         json!({"pipeline": "retail", "prefix": "retail/day one", "engine": "lambda", "parameters": {}}),
@@ -86,10 +100,21 @@ async fn folders_and_objects_become_addresses_of_the_lake() {
     )
     .await;
     check(
-        json!({"pipeline": "retail", "prefix": "file:///in", "objects": ["retail/b.csv", "file:///in/a.csv"]}),
         json!({
-            "pipeline": "retail", "landing": "file:///in/", "action": "ingest",
-            "objects": ["file:///in/a.csv", format!("{lake}landing/retail/b.csv")],
+            "pipeline": "retail", "prefix": format!("{lake}landing/retail/in"),
+            "objects": ["retail/in/b.csv", format!("{lake}landing/retail/in/a.csv")],
+        }),
+        json!({
+            "pipeline": "retail", "landing": format!("{lake}landing/retail/in/"), "action": "ingest",
+            "objects": [format!("{lake}landing/retail/in/a.csv"), format!("{lake}landing/retail/in/b.csv")],
+        }),
+    )
+    .await;
+    check(
+        json!({"pipeline": "retail", "prefix": "retail", "objects": ["retail/b.csv"]}),
+        json!({
+            "pipeline": "retail", "landing": format!("{lake}landing/retail/"), "action": "ingest",
+            "objects": [format!("{lake}landing/retail/b.csv")],
         }),
     )
     .await;

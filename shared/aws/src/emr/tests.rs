@@ -5,7 +5,7 @@ use sluice_cluster::request::{cluster_request, step_request};
 use sluice_core::run::RunRef;
 
 use super::*;
-use crate::endpoint::{Endpoint, silent};
+use crate::endpoint::{Endpoint, is_judged, silent};
 
 const OK: &str = "200 OK";
 
@@ -51,24 +51,32 @@ async fn a_launch_is_sent_in_full() {
     assert_eq!(Emr::new(&endpoint.config).launch(&request).await, Ok(id()));
     let (target, mut body) = sent(&endpoint);
     assert_eq!(target, "RunJobFlow");
+    is_judged(&target, &body);
     // Their order has no meaning.
     let configurations = body["Configurations"].take();
     assert_eq!(configurations[0], json!({"Classification": "delta-defaults", "Properties": {"delta.enabled": "true"}}));
     assert_eq!(configurations[1]["Classification"], "spark-defaults");
     assert_eq!(configurations[1]["Properties"]["spark.dynamicAllocation.enabled"], "true");
-    let worker =
-        json!({"InstanceType": "r6g.2xlarge", "WeightedCapacity": 8, "BidPriceAsPercentageOfOnDemandPrice": 100.0});
+    let yarn = json!({
+        "yarn.node-labels.enabled": "true", "yarn.node-labels.am.default-node-label-expression": "CORE",
+    });
+    assert_eq!(configurations[2], json!({"Classification": "yarn-site", "Properties": yarn}));
     let on_demand = json!({"AllocationStrategy": "lowest-price"});
-    let spot = json!({"OnDemandSpecification": on_demand, "SpotSpecification": {
-        "TimeoutDurationMinutes": 10, "TimeoutAction": "SWITCH_TO_ON_DEMAND",
-        "AllocationStrategy": "price-capacity-optimized",
-    }});
-    let workers = |name: &str, kind: &str| {
-        json!({
-            "Name": name, "InstanceFleetType": kind, "TargetOnDemandCapacity": 0, "TargetSpotCapacity": 8,
-            "InstanceTypeConfigs": [worker], "LaunchSpecifications": spot,
-        })
-    };
+    let core = json!({
+        "Name": "core", "InstanceFleetType": "CORE", "TargetOnDemandCapacity": 8, "TargetSpotCapacity": 0,
+        "InstanceTypeConfigs": [{"InstanceType": "r6g.2xlarge", "WeightedCapacity": 8}],
+        "LaunchSpecifications": {"OnDemandSpecification": on_demand},
+    });
+    let task_type =
+        json!({"InstanceType": "r6g.2xlarge", "WeightedCapacity": 8, "BidPriceAsPercentageOfOnDemandPrice": 100.0});
+    let task = json!({
+        "Name": "task", "InstanceFleetType": "TASK", "TargetOnDemandCapacity": 0, "TargetSpotCapacity": 8,
+        "InstanceTypeConfigs": [task_type],
+        "LaunchSpecifications": {"OnDemandSpecification": on_demand, "SpotSpecification": {
+            "TimeoutDurationMinutes": 10, "TimeoutAction": "SWITCH_TO_ON_DEMAND",
+            "AllocationStrategy": "price-capacity-optimized",
+        }},
+    });
     let primary = json!({
         "Name": "primary", "InstanceFleetType": "MASTER", "TargetOnDemandCapacity": 1, "TargetSpotCapacity": 0,
         "InstanceTypeConfigs": [{"InstanceType": "m6g.xlarge", "WeightedCapacity": 1}],
@@ -80,7 +88,7 @@ async fn a_launch_is_sent_in_full() {
         "LogUri": "s3://logs/emr/",
         "ReleaseLabel": "emr-7.13.0",
         "Instances": {
-            "InstanceFleets": [primary, workers("core", "CORE"), workers("task", "TASK")],
+            "InstanceFleets": [primary, core, task],
             "KeepJobFlowAliveWhenNoSteps": true,
             "TerminationProtected": false,
             "Ec2SubnetIds": ["subnet-0a1b2c3d", "subnet-4e5f6a7b"],
@@ -117,6 +125,7 @@ async fn a_step_is_sent_in_full() {
     assert_eq!(Emr::new(&endpoint.config).add_step(&id(), &request).await, Ok(StepId::new("s-1")));
     let (target, body) = sent(&endpoint);
     assert_eq!(target, "AddJobFlowSteps");
+    is_judged(&target, &body);
     let command = json!({"Jar": "command-runner.jar", "Args": request.arguments});
     let step = json!({"Name": "sluice-etl/day1/1", "ActionOnFailure": "CONTINUE", "HadoopJarStep": command});
     let expected =
@@ -226,6 +235,7 @@ fn kind(fault: &ClusterFault) -> &'static str {
         ClusterFault::Throttled { .. } => "throttled",
         ClusterFault::Unavailable { .. } => "unavailable",
         ClusterFault::Refused { .. } => "refused",
+        ClusterFault::Denied { .. } => "denied",
         ClusterFault::Unexpected { .. } => "unexpected",
     }
 }
@@ -252,7 +262,10 @@ async fn faults_are_distinguished_and_launches_and_steps_are_sent_once() {
     check("400 Bad Request", refused, "refused").await;
     let refused = r#"{"__type": "InvalidRequestException", "Message": "Cluster is terminating"}"#;
     check("400 Bad Request", refused, "refused").await;
-    check("400 Bad Request", r#"{"__type": "AccessDeniedException", "Message": "not authorized"}"#, "unexpected").await;
+    check("400 Bad Request", r#"{"__type": "AccessDeniedException", "Message": "not authorized"}"#, "denied").await;
+    check("400 Bad Request", r#"{"__type": "ExpiredTokenException", "message": "expired"}"#, "denied").await;
+    check("400 Bad Request", r#"{"__type": "UnrecognizedClientException", "message": "invalid"}"#, "denied").await;
+    check("400 Bad Request", r#"{"__type": "NewKindOfFault", "message": "why"}"#, "unexpected").await;
     let fault = Emr::new(&silent()).launch(&request).await.expect_err("nobody there");
     assert_eq!(kind(&fault), "unavailable", "{fault}");
 }

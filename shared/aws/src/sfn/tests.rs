@@ -2,15 +2,17 @@ use serde_json::{Value, json};
 use sluice_executions::ports::ExecutionStatus;
 
 use super::*;
-use crate::endpoint::{Endpoint, silent};
+use crate::endpoint::{Endpoint, silent, without_credentials};
 
 const OK: &str = "200 OK";
 const BAD: &str = "400 Bad Request";
 const EXECUTION: &str = "arn:aws:states:eu-central-1:123456789012:execution:sluice:api-1";
 const MACHINE: &str = "arn:aws:states:eu-central-1:123456789012:stateMachine:sluice";
+/// Starts go by the alias, everything else by the machine: an execution belongs to it, whatever started it.
+const ALIAS: &str = "arn:aws:states:eu-central-1:123456789012:stateMachine:sluice:live";
 
 fn executions(config: &SdkConfig) -> StateMachineExecutions {
-    StateMachineExecutions::new(config, MACHINE.parse().expect("ARN"))
+    StateMachineExecutions::new(config, ALIAS.parse().expect("ARN"))
 }
 
 fn run() -> RunId {
@@ -36,7 +38,7 @@ async fn a_start_is_sent_in_full() {
     let (target, body) = sent(&endpoint);
     assert_eq!(target, "StartExecution");
     let input = r#"{"pipeline":"retail","action":"ingest"}"#;
-    assert_eq!(body, json!({"stateMachineArn": MACHINE, "name": "api-1", "input": input}));
+    assert_eq!(body, json!({"stateMachineArn": ALIAS, "name": "api-1", "input": input}));
 }
 
 #[tokio::test]
@@ -129,8 +131,25 @@ async fn faults_are_named_by_what_the_caller_does_next() {
     check(BAD, "ThrottlingException", ErrorName::Throttled).await;
     check(BAD, "ExecutionLimitExceeded", ErrorName::Throttled).await;
     check("503 Service Unavailable", "ServiceUnavailable", ErrorName::Unavailable).await;
-    check(BAD, "AccessDeniedException", ErrorName::Internal).await;
-    check(BAD, "StateMachineDoesNotExist", ErrorName::Internal).await;
+    check("500 Oops", "InternalFailure", ErrorName::Unavailable).await;
+    for code in [
+        "AccessDeniedException",
+        "ExpiredTokenException",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+        "KmsAccessDeniedException",
+    ] {
+        check(BAD, code, ErrorName::AccessDenied).await;
+    }
+    check("403 Forbidden", "IncompleteSignature", ErrorName::AccessDenied).await;
+    check(BAD, "StateMachineDoesNotExist", ErrorName::NotFound).await;
+    check(BAD, "StateMachineDeleting", ErrorName::NotFound).await;
+    check(BAD, "ValidationException", ErrorName::InvalidInput).await;
+    check(BAD, "InvalidExecutionInput", ErrorName::InvalidInput).await;
+    // We make the names: one that is refused is a defect.
+    check(BAD, "InvalidName", ErrorName::Internal).await;
     let fault = executions(&silent()).start(&run(), &request()).await.expect_err("nobody listens");
     assert_eq!(fault.name(), ErrorName::Unavailable, "{fault}");
+    let fault = executions(&without_credentials()).start(&run(), &request()).await.expect_err("no credentials");
+    assert_eq!(fault.name(), ErrorName::AccessDenied, "{fault}");
 }

@@ -7,11 +7,11 @@ use crate::tests::{LAKE, required, run, settings};
 #[test]
 fn a_cluster_is_asked_for_in_full() {
     let request = cluster_request(&settings(), &LAKE.parse().unwrap(), &run(2));
-    let on_demand =
-        |instance_type: &str| json!({"instance_type": instance_type, "weight_units": 1, "spot_price_percent": null});
-    let spot =
-        |instance_type: &str| json!({"instance_type": instance_type, "weight_units": 8, "spot_price_percent": 100});
-    let workers = [spot("r6g.2xlarge"), spot("r7g.2xlarge"), spot("m6g.2xlarge"), spot("m7g.2xlarge")];
+    let fleet_type = |instance_type: &str, weight_units: u32, spot_price_percent: Option<u32>| json!({"instance_type": instance_type, "weight_units": weight_units, "spot_price_percent": spot_price_percent});
+    let worker_types = ["r6g.2xlarge", "r7g.2xlarge", "m6g.2xlarge", "m7g.2xlarge"];
+    let core_types = worker_types.map(|name| fleet_type(name, 8, None));
+    let task_types = worker_types.map(|name| fleet_type(name, 8, Some(100)));
+    let primary_types = ["m6g.xlarge", "m7g.xlarge"].map(|name| fleet_type(name, 1, None));
     let how = json!({
         "timeout_minutes": 10, "timeout_action": "SWITCH_TO_ON_DEMAND", "allocation_strategy": "price-capacity-optimized",
     });
@@ -29,6 +29,10 @@ fn a_cluster_is_asked_for_in_full() {
                 "spark.decommission.enabled": "true",
                 "spark.storage.decommission.shuffleBlocks.enabled": "true",
             }},
+            {"classification": "yarn-site", "properties": {
+                "yarn.node-labels.enabled": "true",
+                "yarn.node-labels.am.default-node-label-expression": "CORE",
+            }},
         ],
         "service_role": "sluice-emr-service",
         "instance_profile": "sluice-emr-instance",
@@ -37,9 +41,11 @@ fn a_cluster_is_asked_for_in_full() {
         "security_groups": null,
         "fleets": [
             {"role": "primary", "on_demand_units": 1, "spot_units": 0, "on_demand_strategy": "lowest-price", "spot": null,
-             "types": [on_demand("m6g.xlarge"), on_demand("m7g.xlarge")]},
-            {"role": "core", "on_demand_units": 0, "spot_units": 8, "on_demand_strategy": "lowest-price", "spot": how, "types": workers},
-            {"role": "task", "on_demand_units": 0, "spot_units": 8, "on_demand_strategy": "lowest-price", "spot": how, "types": workers},
+             "types": primary_types},
+            {"role": "core", "on_demand_units": 8, "spot_units": 0, "on_demand_strategy": "lowest-price", "spot": null,
+             "types": core_types},
+            {"role": "task", "on_demand_units": 0, "spot_units": 8, "on_demand_strategy": "lowest-price", "spot": how,
+             "types": task_types},
         ],
         "scaling": {"min_units": 16, "max_units": 128, "max_core_units": 8, "max_on_demand_units": 16},
         "idle_timeout_seconds": 600,
@@ -85,9 +91,11 @@ fn every_setting_is_in_the_request() {
     let fleets: Vec<_> = request
         .fleets
         .iter()
-        .map(|fleet| (fleet.spot_units, fleet.types[0].instance_type.as_str(), fleet.types[0].weight_units))
+        .map(|fleet| (fleet.on_demand_units, fleet.spot_units, fleet.types[0].instance_type.as_str()))
         .collect();
-    assert_eq!(fleets, [(0, "m7g.large", 1), (32, "r7g.4xlarge", 16), (16, "r7g.4xlarge", 16)]);
+    assert_eq!(fleets, [(1, 0, "m7g.large"), (32, 0, "r7g.4xlarge"), (0, 16, "r7g.4xlarge")]);
+    let weights: Vec<u32> = request.fleets.iter().map(|fleet| fleet.types[0].weight_units).collect();
+    assert_eq!(weights, [1, 16, 16]);
     let scaling = Scaling { min_units: 48, max_units: 480, max_core_units: 32, max_on_demand_units: 48 };
     assert_eq!(request.scaling, scaling);
     assert_eq!(request.tags["team"], "data");

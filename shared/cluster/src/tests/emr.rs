@@ -30,6 +30,8 @@ pub(super) enum Fate {
     Throttled,
     /// No capacity.
     Refused,
+    /// No right.
+    Denied,
 }
 
 #[derive(Default)]
@@ -144,6 +146,7 @@ fn fault(fate: Fate) -> ClusterFault {
         Fate::LostAnswer | Fate::LostRequest => ClusterFault::Unavailable { doing, message },
         Fate::Throttled => ClusterFault::Throttled { doing, message },
         Fate::Refused => ClusterFault::Refused { doing, message },
+        Fate::Denied => ClusterFault::Denied { doing, message },
     }
 }
 

@@ -103,11 +103,13 @@ async fn a_takeover_that_succeeds_is_the_cluster_of_the_attempt() {
 
 #[tokio::test]
 async fn refusals_have_emrs_words() {
-    let bed = bed();
-    bed.emr.order([Fate::Refused]);
-    let error = bed.start(0).await.unwrap_err();
-    assert_eq!(error.name(), ErrorName::ClusterFailed);
-    assert!(error.to_string().contains("Refused"), "{error}");
+    for (fate, name) in [(Fate::Refused, ErrorName::ClusterFailed), (Fate::Denied, ErrorName::AccessDenied)] {
+        let bed = bed();
+        bed.emr.order([fate]);
+        let error = bed.start(0).await.unwrap_err();
+        assert_eq!(error.name(), name);
+        assert!(error.to_string().contains(&format!("{fate:?}")), "{error}");
+    }
 }
 
 #[tokio::test]

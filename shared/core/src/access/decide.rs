@@ -1,9 +1,12 @@
 //! The decision, with its reason.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{AccessPath, Classification, Grant, Policy, Principal, Treatment};
-use crate::columns::StoredColumn;
+use crate::columns::{StoredColumn, is_lineage};
 use crate::contract::TableContract;
 use crate::name::{GrantName, PortName};
 
@@ -20,7 +23,8 @@ pub enum Decision {
 }
 
 /// The form in which a caller reads a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TableAccess {
     /// The rule that decided.
     pub grant: GrantName,
@@ -30,12 +34,17 @@ pub struct TableAccess {
     pub columns: Vec<ColumnAccess>,
     /// How columns of ours are read, whose names begin with `_` and which no contract has.
     pub own_columns: Treatment,
+    /// How lineage columns are read when they are asked for by name.
+    pub lineage: Treatment,
+    /// The lineage columns that are asked for by name; the others are not given.
+    asked_lineage: BTreeSet<String>,
     /// Which rows, as a predicate of the portable SQL subset over the columns as they are stored.
     pub rows: Option<String>,
 }
 
 /// The form in which a caller reads a column.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ColumnAccess {
     /// The column.
     pub name: String,
@@ -46,11 +55,20 @@ pub struct ColumnAccess {
 }
 
 impl TableAccess {
+    /// The same access with these of the lineage columns asked for; other names change nothing.
+    #[must_use]
+    pub fn asking<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        self.asked_lineage.extend(names.into_iter().filter(|name| is_lineage(name)).map(str::to_owned));
+        self
+    }
+
     /// How this column is read. Columns that are neither in the contract nor ours are hidden: an older version of the table
     /// may have one that the contract protected while it was there.
     pub fn treatment(&self, column: &str) -> Treatment {
         match self.columns.iter().find(|access| access.name == column) {
             Some(access) => access.treatment,
+            None if is_lineage(column) && self.asked_lineage.contains(column) => self.lineage,
+            None if is_lineage(column) => Treatment::Hide,
             None if column.starts_with('_') => self.own_columns,
             None => Treatment::Hide,
         }
@@ -61,9 +79,14 @@ impl TableAccess {
         columns.iter().map(|column| (column, self.treatment(&column.name))).filter(|(_, t)| *t != Treatment::Hide)
     }
 
-    /// Whether the caller reads every column and row as it is, so that the table's own files may be handed out.
+    /// Whether the caller may read every column and row as it is, so that the table's own files may be handed out: lineage columns, which
+    /// the files hold, included.
     pub fn is_whole(&self, columns: &[StoredColumn]) -> bool {
-        self.rows.is_none() && columns.iter().all(|column| self.treatment(&column.name).is_clear())
+        let is_clear = |column: &StoredColumn| {
+            let treatment = if is_lineage(&column.name) { self.lineage } else { self.treatment(&column.name) };
+            treatment.is_clear()
+        };
+        self.rows.is_none() && columns.iter().all(is_clear)
     }
 }
 
@@ -104,11 +127,15 @@ fn access(grant: &Grant, contract: &TableContract) -> TableAccess {
     });
     let own_columns =
         if grant.columns.is_none() { treatment(grant, Classification::Internal) } else { Treatment::Hide };
+    // Numbers and files of the rows that are read would tell of those that are not.
+    let lineage = if grant.rows.is_none() { own_columns } else { Treatment::Hide };
     TableAccess {
         grant: grant.name.clone(),
         purpose: grant.purpose.clone(),
         columns: columns.collect(),
         own_columns,
+        lineage,
+        asked_lineage: BTreeSet::new(),
         rows: grant.rows.clone(),
     }
 }

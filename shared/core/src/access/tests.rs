@@ -101,3 +101,36 @@ fn columns_of_older_versions_are_hidden() {
     assert!(!access.is_whole(&columns(&["p", "dropped"])), "nobody knows any more what the column was");
     assert_eq!(access.treatment("dropped"), Treatment::Hide);
 }
+
+#[test]
+fn lineage_is_given_by_name_alone_and_never_under_a_row_filter() {
+    let policy: Policy = serde_saphyr::from_str(POLICY).expect("policy");
+    let now = "2026-01-01T00:00:00Z".parse().expect("time");
+    let check = |caller: &str, path: AccessPath, expected: Treatment| {
+        let port = "one".parse().expect("one");
+        let decided = decide(&policy, &caller.parse().expect(caller), path, &port, &contract(), now);
+        let Decision::Granted(access) = decided else { panic!("{decided:?}") };
+        let columns = [stored("p", ColumnType::Text), stored("_source_file", ColumnType::Text)];
+        let names = |access: &TableAccess| {
+            access.visible(&columns).map(|(column, _)| column.name.clone()).collect::<Vec<String>>()
+        };
+        assert_eq!(names(&access), ["p"], "not given to those who do not ask");
+        let asked = access.asking(["_source_file", "r", "nothing"]);
+        assert_eq!(asked.treatment("_source_file"), expected, "{caller} {path}");
+        assert_eq!(asked.treatment("_run_id"), Treatment::Hide);
+        assert_eq!(names(&asked).len(), if expected == Treatment::Hide { 1 } else { 2 });
+    };
+    check("recipient:a", AccessPath::Rows, Treatment::Clear);
+    // `second` holds rows back, `narrow` lists columns.
+    check("recipient:a", AccessPath::Sharing, Treatment::Hide);
+    check("recipient:b", AccessPath::Rows, Treatment::Hide);
+}
+
+#[test]
+fn columns_of_history_are_given_to_those_who_do_not_ask() {
+    let policy: Policy = serde_saphyr::from_str(POLICY).expect("policy");
+    let (port, now) = ("one".parse().expect("one"), "2026-01-01T00:00:00Z".parse().expect("time"));
+    let decided = decide(&policy, &"recipient:a".parse().expect("a"), AccessPath::Rows, &port, &contract(), now);
+    let Decision::Granted(access) = decided else { panic!("{decided:?}") };
+    assert_eq!(access.treatment("_valid_from"), Treatment::Clear);
+}

@@ -2,8 +2,20 @@
 
 use std::fmt;
 
-use super::model::{Bound, Metric, MetricUnit};
+use super::model::{Bound, DatasetRule, Metric, MetricUnit};
 use crate::decimal::DecimalNumber;
+use crate::name::ColumnName;
+
+impl DatasetRule {
+    /// The key without which a row does not count in the rule's share: what it lacks cannot occur twice. `None` where the
+    /// number is no share, or a share of all rows.
+    pub fn share_of_keys(&self) -> Option<&[ColumnName]> {
+        match (&self.metric, self.unit) {
+            (Metric::DuplicateValues { columns }, MetricUnit::Percent) => Some(columns),
+            _ => None,
+        }
+    }
+}
 
 impl Bound {
     /// Whether an observed number satisfies the bound.

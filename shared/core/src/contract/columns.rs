@@ -10,10 +10,25 @@ use super::model::{Column, ColumnType, RowCheck};
 use super::options;
 use super::rules::Rules;
 use crate::name::ColumnName;
+use crate::uri::layout::MAX_FOLDER_BYTES;
+
+/// What the folders of all partition columns take in an address, of the 1024 bytes that S3 allows for a key: 120 for the
+/// table, 120 for the file's name, and 180 for the lake's own prefix are left.
+const FOLDERS_BYTES: usize = 600;
+/// What a folder always has. A name of a column is 64 bytes at most.
+const LEAST_FOLDER_BYTES: usize = 80;
+
+/// Most bytes that a value takes in the name of a partition's folder, `<column>=<value>`, by the number of partition
+/// columns.
+fn value_bytes(column: &ColumnName, partition_columns: usize) -> u64 {
+    let folder = (FOLDERS_BYTES / partition_columns.max(1)).clamp(LEAST_FOLDER_BYTES, MAX_FOLDER_BYTES);
+    folder.saturating_sub(column.as_str().len() + 1) as u64
+}
 
 /// Compiles every property that has no problem; the others are noted.
 pub(super) fn compile(properties: &[Property], rules: &mut Rules, problems: &mut Problems) -> Vec<Column> {
     let mut columns: Vec<Column> = Vec::new();
+    let partition_columns = properties.iter().filter(|property| property.partitioned).count();
     for property in properties {
         let place = format!("column `{}`", property.name);
         if columns.iter().any(|column| column.name.as_str() == property.name) {
@@ -21,7 +36,7 @@ pub(super) fn compile(properties: &[Property], rules: &mut Rules, problems: &mut
             continue;
         }
         refuse_parts(property, &place, problems);
-        if let Some(column) = problems.take(&place, column(property, rules)) {
+        if let Some(column) = problems.take(&place, column(property, partition_columns, rules)) {
             columns.push(column);
         }
     }
@@ -45,7 +60,7 @@ fn refuse_parts(property: &Property, place: &str, problems: &mut Problems) {
     }
 }
 
-fn column(property: &Property, rules: &mut Rules) -> Result<Column, Refusal> {
+fn column(property: &Property, partition_columns: usize, rules: &mut Rules) -> Result<Column, Refusal> {
     let name: ColumnName = match property.name.parse() {
         Ok(name) => name,
         Err(error) => refuse!("{error}"),
@@ -65,6 +80,8 @@ fn column(property: &Property, rules: &mut Rules) -> Result<Column, Refusal> {
         // Delta has no empty partition value: readers would take it for null.
         (true, ColumnType::Text) => {
             rules.add_declared(&name, "partition_value", RowCheck::MinLength { characters: 1 });
+            let max_bytes = value_bytes(&name, partition_columns);
+            rules.add_declared(&name, "partition_folder", RowCheck::FolderName { max_bytes });
         }
         (true, ColumnType::Timestamp | ColumnType::Double | ColumnType::Decimal { .. }) => {
             refuse!("partitioned is not executed for {column_type}; partition by a text, date, integer or boolean")

@@ -15,7 +15,7 @@
 //!
 //! # Ids of rules
 //! A quality rule is called by its own `id`, or else its `name`, in lower case with `_` for everything but letters and
-//! digits. All other rules are called `<column>.readable`, `.required`, `.minimum`, `.exclusive_minimum`, `.maximum`,
+//! digits. All other rules are called `<column>.readable`, `.computed`, `.required`, `.minimum`, `.exclusive_minimum`, `.maximum`,
 //! `.exclusive_maximum`, `.multiple_of`, `.min_length`, `.max_length`, `.pattern`, `.format`, `.format_minimum`,
 //! `.format_maximum`, `.enum`, `.unique`, `.null_values`, `.missing_values`, `.invalid_values`, `.duplicate_values`,
 //! `.sql`, and, for the whole table, `primary_key`, `row_count`, `duplicate_values` and `sql`. A second rule of the
@@ -26,6 +26,7 @@
 mod bound;
 mod column_type;
 mod columns;
+mod concern;
 mod conform;
 mod document;
 mod error;
@@ -44,6 +45,7 @@ mod variables;
 #[cfg(test)]
 mod tests;
 
+pub use concern::Concern;
 pub use conform::ConformError;
 pub use error::{ContractError, Problem};
 pub use model::{

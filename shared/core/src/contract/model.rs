@@ -142,6 +142,12 @@ pub enum RowCheck {
         /// Number of characters.
         characters: u64,
     },
+    /// A text that can be the name of a partition's folder: of at most this many bytes, where letters, digits, `-`, `_` and
+    /// `.` of ASCII take one and every other byte three, and not the one that stands for null.
+    FolderName {
+        /// Most bytes of the name.
+        max_bytes: u64,
+    },
     /// A whole multiple of this number.
     MultipleOf {
         /// The step; above zero.
@@ -198,7 +204,7 @@ pub enum Metric {
         /// Regular expression, when given.
         regex: Option<String>,
     },
-    /// Key values that occur more than once (keys are counted, not rows; a key with a null in it never counts).
+    /// Rows whose key other rows have, too; a key with a null in it is no key.
     DuplicateValues {
         /// The columns of the key.
         columns: Vec<ColumnName>,

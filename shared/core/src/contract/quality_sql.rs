@@ -12,7 +12,7 @@ use sqlparser::tokenizer::{Token, Tokenizer};
 
 use super::error::{Refusal, refuse};
 use super::rules::Subject;
-use crate::sql::{MetricSql, Predicate, SqlError, check_query, is_aggregate, parse_query, unqualified};
+use crate::sql::{Limits, MetricSql, Predicate, SqlError, check_query, is_aggregate, parse_query, unqualified};
 
 /// The name of the table in a compiled query.
 const OBJECT: &str = "object";
@@ -29,7 +29,7 @@ pub(super) enum SqlRule {
 /// Reads a query. `tolerates_none`: whether the rule's bound allows only the number zero.
 pub(super) fn read(text: &str, subject: &Subject<'_>, tolerates_none: bool) -> Result<SqlRule, Refusal> {
     let text = substitute(text, subject)?;
-    let mut query = match parse_query(&text) {
+    let mut query = match parse_query(&text, Limits::DOCUMENT) {
         Err(SqlError::NotPortable { .. }) => refuse!("query: write one SELECT"),
         parsed => parsed.map_err(refused)?,
     };

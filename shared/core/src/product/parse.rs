@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{About, InputPort, OutputPort, RegisteredProduct, ServiceLevel, SupportChannel};
-use crate::access::{Classification, Grant, Policy};
-use crate::contract::TableContract;
+use crate::access::{Classification, Grant, Masking, Policy};
+use crate::contract::{Column, ColumnType, TableContract};
 use crate::name::{PipelineName, PortName, ProductRef, TableRef};
 use crate::spec::MAX_DOCUMENT_BYTES;
 use crate::sql::Predicate;
@@ -366,6 +366,7 @@ fn check_grant(grant: &Grant, ports: &[OutputPort]) -> Vec<String> {
     if grant.masking.contains_key(&Classification::Public) && grant.clearance >= Classification::Public {
         problems.push("public columns are always read as they are".to_owned());
     }
+    problems.extend(partial_without_text(grant, ports));
     let named = grant.ports.iter().flatten();
     problems.extend(named.filter(|name| !ports.iter().any(|port| port.name == **name)).map(|name| {
         let there: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
@@ -382,6 +383,40 @@ fn check_grant(grant: &Grant, ports: &[OutputPort]) -> Vec<String> {
         problems.extend(check_rows(rows, &covered));
     }
     problems
+}
+
+/// `partial` shows the end of texts. A class of which a grant reads columns and no text among them is masked otherwise.
+fn partial_without_text(grant: &Grant, ports: &[OutputPort]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for class in grant.masking.iter().filter(|(_, masking)| **masking == Masking::Partial).map(|(class, _)| *class) {
+        let columns = masked_columns(grant, ports, class);
+        if !columns.is_empty() && !columns.iter().any(|(_, column)| column.column_type == ColumnType::Text) {
+            let names: Vec<String> = columns
+                .iter()
+                .map(|(port, column)| format!("`{port}.{}` ({})", column.name, column.column_type))
+                .collect();
+            problems.push(format!(
+                "masking of `{class}` is `partial`, which shows the end of texts, and the grant has none: {}; write `hash`, `null` or `hide`",
+                names.join(", ")
+            ));
+        }
+    }
+    problems
+}
+
+/// The columns of a class that a grant reads, each with its port.
+pub(super) fn masked_columns<'a>(
+    grant: &'a Grant,
+    ports: &'a [OutputPort],
+    class: Classification,
+) -> Vec<(&'a PortName, &'a Column)> {
+    let covered = ports.iter().filter(|port| grant.ports.as_ref().is_none_or(|names| names.contains(&port.name)));
+    let columns = covered.flat_map(|port| port.contract.columns.iter().map(move |column| (&port.name, column)));
+    let is_masked = |(_, column): &(&PortName, &Column)| {
+        Classification::of_contract(column.classification.as_deref()) == class
+            && grant.columns.as_ref().is_none_or(|columns| columns.contains(&column.name))
+    };
+    columns.filter(is_masked).collect()
 }
 
 /// The row filter must mean something on every port that the grant covers.

@@ -16,6 +16,8 @@ schema:
       - { name: order_no, logicalType: string, classification: internal }
       - { name: customer, logicalType: string, classification: confidential }
       - { name: amount, logicalType: integer }
+      - { name: paid, logicalType: integer, classification: restricted }
+      - { name: on_day, logicalType: date, classification: confidential }
 ";
 const PRODUCT: &str = "apiVersion: v1.0.0
 kind: DataProduct
@@ -97,9 +99,29 @@ fn invalid_policies_are_refused_by_name() {
     check("doors: [rows]", "doors: [rows]\n    columns: [other]", "no port of the grant has a column `other`");
     check("doors: [rows]", "doors: [rows]\n    masking: { internal: hash }", "masking of `internal` has no effect");
     check("doors: [rows]", "doors: [rows]\n    surprise: 1", "surprise");
+    check(
+        "doors: [rows]",
+        "doors: [rows]\n    masking: { restricted: partial }",
+        "masking of `restricted` is `partial`, which shows the end of texts, and the grant has none: `orders.paid`",
+    );
+    check(
+        "doors: [rows]",
+        "doors: [rows]\n    masking: { confidential: partial }\n    columns: [on_day]",
+        "`orders.on_day`",
+    );
+    check("grants:", "salt: Not a name\ngrants:", "no salt name");
     check("amount > 1", "other > 1", "port `orders` has no column `other`");
     check("amount > 1", "SUM(amount) > 1", "aggregate SUM");
     check("amount > 1", "amount >", "rows:");
+}
+
+#[test]
+fn columns_of_which_no_part_is_shown_are_named() {
+    let policy = POLICY.replace("doors: [rows]", "doors: [rows]\n    masking: { confidential: partial }");
+    let product = resolve(PRODUCT, Some(&policy)).expect("a class with a text among its columns");
+    assert_eq!(product.without_parts(&product.policy.grants[0]), ["orders.on_day"]);
+    let salted = resolve(PRODUCT, Some(&policy.replace("grants:", "salt: group\ngrants:"))).expect("salt");
+    assert_eq!(salted.policy.salt.map(|salt| salt.to_string()).as_deref(), Some("group"));
 }
 
 /// The examples of the standard are for other platforms; they are read, and what is not possible here is named.

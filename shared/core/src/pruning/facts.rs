@@ -66,6 +66,7 @@ impl Scalar {
                 number.as_f64().map(Self::Number)
             }
             (ColumnType::Int32 | ColumnType::Int64, Value::Number(number)) => number.as_i64().map(Self::Integer),
+            (ColumnType::Boolean, Value::Bool(value)) => Some(Self::Boolean(*value)),
             (ColumnType::Text | ColumnType::Date | ColumnType::Timestamp, Value::String(text)) => {
                 Self::read(column_type, text)
             }

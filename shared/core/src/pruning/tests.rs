@@ -4,8 +4,8 @@ use super::*;
 
 /// Partition values and statistics.
 fn file() -> (BTreeMap<String, Option<String>>, String) {
-    let stats = r#"{"numRecords":10,"minValues":{"a":5,"t":"b","f":1.5,"at":"2026-01-01T00:00:00.000Z"},
-        "maxValues":{"a":9,"t":"d","f":2.5,"at":"2026-01-02T00:00:00.000Z"},"nullCount":{"a":0,"t":3,"empty":10}}"#;
+    let stats = r#"{"numRecords":10,"minValues":{"a":5,"t":"b","f":1.5,"b":false,"at":"2026-01-01T00:00:00.000Z"},
+        "maxValues":{"a":9,"t":"d","f":2.5,"b":false,"at":"2026-01-02T00:00:00.000Z"},"nullCount":{"a":0,"t":3,"empty":10}}"#;
     let values = BTreeMap::from([("d".to_owned(), Some("2026-01-05".to_owned())), ("n".to_owned(), None)]);
     (values, stats.to_owned())
 }
@@ -20,6 +20,7 @@ fn columns() -> Vec<StoredColumn> {
         ("a", ColumnType::Int64),
         ("t", ColumnType::Text),
         ("f", ColumnType::Double),
+        ("b", ColumnType::Boolean),
         ("at", ColumnType::Timestamp),
         ("d", ColumnType::Date),
         ("n", ColumnType::Text),
@@ -58,6 +59,8 @@ fn files_are_left_out_only_when_no_row_can_be_meant() {
     check(&compare("equal", "d", "2026-01-05"), true);
     check(&compare("equal", "d", "2026-01-06"), false);
     check(&compare("equal", "n", "x"), false);
+    check(&compare("equal", "b", "false"), true);
+    check(&compare("equal", "b", "true"), false);
     check(&compare("equal", "empty", "1"), false);
     let not = |text: &str| format!(r#"{{"op":"not","children":[{text}]}}"#);
     check(&not(&compare("greaterThanOrEqual", "a", "5")), false);

@@ -10,7 +10,7 @@ use crate::columns::StoredColumn;
 use crate::engine::{Engine, Estimate};
 use crate::name::TableRef;
 use crate::pipeline::Pipeline;
-use crate::source::{Codec, SourceId, SourceObject};
+use crate::source::{Codec, PassedByList, SourceId, SourceObject};
 
 /// What validate decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +67,9 @@ pub struct PlannedTable {
     pub read_version: Option<u64>,
     /// Objects whose rows are missing from the table.
     pub sources: BTreeSet<SourceId>,
+    /// Objects that count as taken in without a row, because a newer snapshot replaces the table.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub superseded: BTreeSet<SourceId>,
     /// The columns it has at that version; none where it does not exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<StoredColumn>,
@@ -105,8 +108,11 @@ pub struct Plan {
     pub tables: Vec<PlannedTable>,
     /// Gold tables to compute again.
     pub refresh: BTreeSet<TableRef>,
-    /// Objects passed by because they are held.
+    /// Objects left out because they are held.
     pub held: Vec<SourceObject>,
+    /// What else of the landing folder was left out.
+    #[serde(default, skip_serializing_if = "PassedByList::is_empty")]
+    pub passed_by: PassedByList,
     /// What earlier attempts of the run committed, before another table's conflict made it plan again.
     #[serde(default, skip_serializing_if = "Earlier::is_empty")]
     pub earlier: Earlier,

@@ -22,6 +22,9 @@ pub(super) fn of_contract(table: &TableRef, contract: &TableContract) -> Result<
     let mut whole = vec![("table_rows", None, "count(*)".to_owned())];
     let mut queries = Vec::new();
     for rule in &contract.dataset_rules {
+        if let Some(key) = rule.share_of_keys() {
+            whole.push(("share_rows", Some(rule.id.as_str()), format!("count_if({})", known(key))));
+        }
         match measured(table, rule, contract)? {
             Measured::InScan(number) => whole.push(("dataset_rule", Some(rule.id.as_str()), number)),
             Measured::ByQuery(query) => queries.push(format!(
@@ -83,15 +86,21 @@ fn measured(table: &TableRef, rule: &DatasetRule, contract: &TableContract) -> R
     }))
 }
 
-/// The number of keys that more than one row has.
+/// The number of rows whose key other rows have, too.
 fn duplicates_query(table: &TableRef, columns: &[ColumnName]) -> String {
     let keys = names(columns.iter().map(ColumnName::as_str));
-    let known: Vec<String> = columns.iter().map(|column| format!("{} IS NOT NULL", name(column.as_str()))).collect();
     format!(
-        "SELECT CAST(count(*) AS STRING) FROM (\n  SELECT {keys} FROM {} WHERE {} GROUP BY {keys} HAVING count(*) > 1\n)",
+        "SELECT CAST(coalesce(sum(_rows), 0) AS STRING) FROM (\n  \
+         SELECT count(*) AS _rows FROM {} WHERE {} GROUP BY {keys} HAVING count(*) > 1\n)",
         after_name(table),
-        known.join(" AND ")
+        known(columns)
     )
+}
+
+/// Whether no column of a key is null.
+fn known(key: &[ColumnName]) -> String {
+    let known: Vec<String> = key.iter().map(|column| format!("{} IS NOT NULL", name(column.as_str()))).collect();
+    known.join(" AND ")
 }
 
 /// The one number of a SQL rule as text: doubles with twelve places, everything else as it is.

@@ -1,5 +1,6 @@
 //! The sections of a script, in the order in which Spark runs them.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use jiff::tz::TimeZone;
@@ -10,7 +11,10 @@ use super::source::{self, ObjectGroup};
 use super::tables::{self, Stage};
 use super::text::{self, name, text};
 use super::{SparkError, audit, sql};
-use crate::columns::{self, CORRUPT, StoredColumn, is_own_of_bronze, lineage_names, silver_columns};
+use crate::columns::{
+    BronzeNames, CORRUPT, SOURCE_MODIFIED_AT, SOURCE_ROW, StoredColumn, is_own_of_bronze, lineage_names,
+    missing_lineage, silver_columns,
+};
 use crate::name::TableRef;
 use crate::pipeline::{SilverTable, WriteMode};
 use crate::run::{PlannedWork, ReadFrom};
@@ -37,7 +41,8 @@ const SETTINGS: &[(&str, &str, &str)] = &[
 ];
 
 /// What every record has in addition to the columns of its object.
-const RECORD: [&str; 5] = ["_source_file", "_source_etag", "_source_row", "_corrupt_record", "_corrupt_reason"];
+const RECORD: [&str; 6] =
+    ["_source_file", "_source_etag", SOURCE_MODIFIED_AT, SOURCE_ROW, "_corrupt_record", "_corrupt_reason"];
 
 /// Writes the script of one plan, section by section.
 pub(super) struct Compiler<'a> {
@@ -103,17 +108,14 @@ impl<'a> Compiler<'a> {
         self.statement(&settings.join("\n"));
     }
 
-    /// All columns of the bronze table after the run.
-    fn bronze_columns(&self) -> Vec<StoredColumn> {
+    /// The source columns of the bronze table after the run.
+    fn bronze_names(&self) -> BronzeNames {
         let bronze = self.plan.table(&self.plan.pipeline.bronze);
-        let known = bronze.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str());
-        let mut source: Vec<String> = known.filter(|column| !is_own_of_bronze(column)).map(str::to_owned).collect();
+        let mut names = bronze.map(|table| BronzeNames::of_table(&table.columns)).unwrap_or_default();
         for column in source::all_columns(&self.groups) {
-            if !source.iter().any(|known| known == column) {
-                source.push(column.to_owned());
-            }
+            names.add(column);
         }
-        columns::bronze_columns(source)
+        names
     }
 
     /// Reads the objects that are new to bronze and stages their rows.
@@ -128,7 +130,8 @@ impl<'a> Compiler<'a> {
         let records: Vec<String> =
             self.groups.iter().map(|group| source::records(group, format, csv, &scratch)).collect();
         records.iter().for_each(|statements| self.statement(statements));
-        let columns = self.bronze_columns();
+        let names = self.bronze_names();
+        let columns = names.columns();
         let stage = Stage::of_bronze(self.lake, self.plan.run, &pipeline.bronze, columns.clone());
         let day = self.plan.planned_at.to_zoned(TimeZone::UTC).date();
         let micros = self.plan.planned_at.as_microsecond();
@@ -136,12 +139,17 @@ impl<'a> Compiler<'a> {
             .groups
             .iter()
             .map(|group| {
+                let of_group: HashMap<&str, &str> =
+                    group.columns.iter().filter_map(|column| Some((names.stored(column)?, column.as_str()))).collect();
                 let shown = columns.iter().map(|column| match column.name.as_str() {
                     "_ingested_at" => format!("timestamp_micros({micros}L) AS _ingested_at"),
                     "_run_id" => format!("{} AS _run_id", text(self.plan.run.run_id.as_str())),
                     "_ingestion_date" => format!("DATE'{day}' AS _ingestion_date"),
-                    read if RECORD.contains(&read) || group.columns.iter().any(|column| column == read) => name(read),
-                    absent => format!("CAST(NULL AS STRING) AS {}", name(absent)),
+                    read if RECORD.contains(&read) => name(read),
+                    stored => match of_group.get(stored) {
+                        Some(column) => as_name(column, stored),
+                        None => format!("CAST(NULL AS STRING) AS {}", name(stored)),
+                    },
                 });
                 format!("  SELECT {} FROM records_{}", shown.collect::<Vec<_>>().join(", "), group.number)
             })
@@ -176,8 +184,15 @@ impl<'a> Compiler<'a> {
         let mut fixed = sources.clone();
         fixed.extend(CORRUPT);
         fixed.extend(lineage_names());
-        let select = |from: &str, raw: &str| {
-            let columns: Vec<String> = fixed.iter().map(|column| format!("b.{}", name(column))).collect();
+        let names = self.bronze_names();
+        let select = |from: &str, raw: &str, absent: &[StoredColumn]| {
+            let columns: Vec<String> = fixed
+                .iter()
+                .map(|column| match absent.iter().find(|absent| absent.name == *column) {
+                    Some(absent) => null_of(absent),
+                    None => format!("b.{}", as_name(names.stored(column).unwrap_or(column), column)),
+                })
+                .collect();
             format!(
                 "  SELECT {},\n    {raw} AS _raw,\n    o.lacks_silver_{number} AS _lacks_silver, o.lacks_quarantine_{number} AS _lacks_quarantine\n  \
                  FROM {from} AS b JOIN objects AS o ON o.source_file = b._source_file AND o.source_etag = b._source_etag\n  \
@@ -188,26 +203,32 @@ impl<'a> Compiler<'a> {
         let mut parts = Vec::new();
         if !self.groups.is_empty() {
             let layouts = self.groups.iter().map(|group| {
-                format!("WHEN {} THEN {}", group.number, raw_json(group.columns.iter().map(String::as_str)))
+                let columns =
+                    group.columns.iter().map(|column| (column.as_str(), names.stored(column).unwrap_or(column)));
+                format!("WHEN {} THEN {}", group.number, raw_json(columns))
             });
             let raw = format!("CASE o.layout {} END", layouts.collect::<Vec<_>>().join("\n      "));
-            parts.push(select(&tables::stage_name(&self.plan.pipeline.bronze), &raw));
+            parts.push(select(&tables::stage_name(&self.plan.pipeline.bronze), &raw, &[]));
         }
         let rereads = self.plan.objects.iter().any(|planned| planned.read_from == ReadFrom::Bronze);
         let bronze = self.plan.table(&self.plan.pipeline.bronze);
         if let Some((bronze, version)) = bronze.and_then(|table| Some((table, table.read_version?))).filter(|_| rereads)
         {
             let known: Vec<&str> = bronze.columns.iter().map(|column| column.name.as_str()).collect();
-            if let Some(missing) = sources.iter().find(|source| !known.contains(source)) {
+            let existing = BronzeNames::of_table(&bronze.columns);
+            if let Some(missing) = sources.iter().find(|source| existing.stored(source).is_none()) {
                 return Err(SparkError::NotExecuted {
                     what: format!("table `{}`: source column '{missing}'", table.table),
                     hint: format!("bronze does not have it; it has {}", known.join(", ")),
                 });
             }
-            let raw = raw_json(known.iter().copied().filter(|column| !is_own_of_bronze(column)));
+            let raw =
+                raw_json(known.iter().filter(|column| !is_own_of_bronze(column)).map(|column| (*column, *column)));
+            let absent: Vec<StoredColumn> = missing_lineage(&bronze.columns).collect();
             parts.push(select(
                 &format!("(SELECT * FROM {})", delta_table(self.lake, &self.plan.pipeline.bronze, version)),
                 &raw,
+                &absent,
             ));
         }
         Ok(parts.join("\n  UNION ALL\n"))
@@ -228,11 +249,10 @@ impl<'a> Compiler<'a> {
             let shown: Vec<String> = columns
                 .iter()
                 .map(|column| {
-                    let shown = name(&column.name);
                     if stored.iter().any(|stored| stored.name == column.name) {
-                        format!("e.{shown}")
+                        format!("e.{}", name(&column.name))
                     } else {
-                        format!("CAST(NULL AS {}) AS {shown}", text::type_name(&column.column_type))
+                        null_of(column)
                     }
                 })
                 .collect();
@@ -308,17 +328,27 @@ fn changes(plan: PlannedWork<'_>, table: &SilverTable) -> bool {
     plan.table(&table.table).is_some_and(|planned| !planned.sources.is_empty())
 }
 
-/// Source columns as JSON text; of a torn record its text and fault.
-fn raw_json<'a>(columns: impl Iterator<Item = &'a str>) -> String {
-    let columns: Vec<&str> = columns.collect();
-    let object = |columns: &[&str]| {
+/// A column under another name, where it is another.
+fn as_name(column: &str, shown: &str) -> String {
+    if column == shown { name(column) } else { format!("{} AS {}", name(column), name(shown)) }
+}
+
+/// A column that the rows there do not have.
+fn null_of(column: &StoredColumn) -> String {
+    format!("CAST(NULL AS {}) AS {}", text::type_name(&column.column_type), name(&column.name))
+}
+
+/// Source columns as JSON text, each with the column of bronze that has it; of a torn record its text and fault.
+fn raw_json<'a>(columns: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let columns: Vec<(&str, &str)> = columns.collect();
+    let object = |columns: &[(&str, &str)]| {
         let fields: Vec<String> =
-            columns.iter().map(|column| format!("{}, b.{}", text(column), name(column))).collect();
+            columns.iter().map(|(column, stored)| format!("{}, b.{}", text(column), name(stored))).collect();
         format!("to_json(named_struct({}), map('ignoreNullFields', 'false'))", fields.join(", "))
     };
     format!(
         "CASE WHEN b._corrupt_record IS NOT NULL OR b._corrupt_reason IS NOT NULL THEN {} ELSE {} END",
-        object(&CORRUPT),
+        object(&CORRUPT.map(|column| (column, column))),
         object(&columns)
     )
 }

@@ -43,8 +43,10 @@ pub enum MetricName {
     BrokenRule,
     /// Staged rows that break a row rule.
     RowRule,
-    /// The number of a dataset rule over the table after the run: rows or keys, or what its SQL answers.
+    /// The number of a dataset rule over the table after the run: rows, or what its SQL answers.
     DatasetRule,
+    /// Rows that the share of a dataset rule is of, where these are not all of the table.
+    ShareRows,
     /// Path of a file of the table that the staged rows replace, as Spark writes it.
     RemovedFile,
 }
@@ -60,6 +62,8 @@ pub struct TableMetrics {
     pub row_rules: BTreeMap<String, u64>,
     /// Numbers of dataset rules, by rule id; `None` where the SQL answers null.
     pub dataset_rules: BTreeMap<String, Option<DecimalNumber>>,
+    /// Rows that shares of dataset rules are of, by rule id, where these are not all of the table.
+    pub share_rows: BTreeMap<String, u64>,
     /// Files that the staged rows replace.
     pub removed_files: Vec<String>,
 }
@@ -144,6 +148,9 @@ impl EtlMetrics {
             (MetricName::BrokenRule, Some(rule), _) => {
                 table.broken_rules.insert(rule.clone(), count().ok_or_else(|| wrong(line))?);
             }
+            (MetricName::ShareRows, Some(rule), _) => {
+                table.share_rows.insert(rule.clone(), count().ok_or_else(|| wrong(line))?);
+            }
             (MetricName::RowRule, Some(rule), _) => {
                 table.row_rules.insert(rule.clone(), count().ok_or_else(|| wrong(line))?);
             }
@@ -176,12 +183,13 @@ impl MetricName {
             Self::BrokenRule => "broken_rule",
             Self::RowRule => "row_rule",
             Self::DatasetRule => "dataset_rule",
+            Self::ShareRows => "share_rows",
             Self::RemovedFile => "removed_file",
         }
     }
 
     fn is_number(self) -> bool {
-        !matches!(self, Self::BrokenRule | Self::RowRule | Self::DatasetRule | Self::RemovedFile)
+        !matches!(self, Self::BrokenRule | Self::RowRule | Self::DatasetRule | Self::ShareRows | Self::RemovedFile)
     }
 }
 
@@ -197,6 +205,7 @@ mod tests {
 {"table":"silver/sales/t","metric":"row_rule","rule":"a.required","value":"0"}
 {"table":"silver/sales/t","metric":"dataset_rule","rule":"mean","value":"1.5"}
 {"table":"silver/sales/t","metric":"dataset_rule","rule":"nothing","value":null}
+{"table":"silver/sales/t","metric":"share_rows","rule":"mean","value":"6"}
 {"table":"silver/sales/t","metric":"removed_file","value":"file:/x/a.parquet"}
 "#;
         let metrics = EtlMetrics::parse(text).expect("metrics");
@@ -206,6 +215,7 @@ mod tests {
         assert_eq!(table.broken_rules["a.required"], 2);
         assert_eq!(table.dataset_rules["mean"].expect("number").to_string(), "1.5");
         assert_eq!(table.dataset_rules["nothing"], None);
+        assert_eq!(table.share_rows["mean"], 6);
         assert_eq!(table.removed_files, ["file:/x/a.parquet"]);
     }
 

@@ -31,9 +31,9 @@ SET spark.sql.adaptive.enabled=true;
 -- ==== Source objects
 
 CREATE OR REPLACE TEMPORARY VIEW objects AS SELECT * FROM VALUES
-  ('s3://lake/landing/retail/2026-01-04.csv', 's3://lake/landing/retail/2026-01-04.csv', 'e-39', 1, TRUE, TRUE),
-  ('s3://lake/landing/retail/2026-01-05%20b.csv.gz', 's3://lake/landing/retail/2026-01-05%20b.csv.gz', 'e-44', 1, TRUE, TRUE)
-AS objects (path, source_file, source_etag, layout, `lacks_silver_1`, `lacks_quarantine_1`);
+  ('s3://lake/landing/retail/2026-01-04.csv', 's3://lake/landing/retail/2026-01-04.csv', 'e-39', timestamp_micros(1767600000500000L), 1, TRUE, TRUE),
+  ('s3://lake/landing/retail/2026-01-05%20b.csv.gz', 's3://lake/landing/retail/2026-01-05%20b.csv.gz', 'e-44', timestamp_micros(1767600000500000L), 1, TRUE, TRUE)
+AS objects (path, source_file, source_etag, modified_at, layout, `lacks_silver_1`, `lacks_quarantine_1`);
 
 -- ==== bronze/sales/transactions: every record as text
 
@@ -127,7 +127,7 @@ SELECT CASE WHEN reason IS NULL THEN fields[0] END AS `InvoiceNo`,
   CASE WHEN reason IS NULL THEN fields[5] END AS `UnitPrice`,
   CASE WHEN reason IS NULL THEN fields[6] END AS `CustomerID`,
   CASE WHEN reason IS NULL THEN fields[7] END AS `Country`,
-  source_file AS _source_file, source_etag AS _source_etag, _source_row,
+  source_file AS _source_file, source_etag AS _source_etag, modified_at AS _source_modified_at, _source_row,
   CASE WHEN reason IS NOT NULL THEN decode(CAST(value AS BINARY), 'UTF-8') END AS _corrupt_record,
   CASE WHEN reason IS NOT NULL THEN concat('line ', CAST(line AS STRING), ' (record ', CAST(_source_row AS STRING), ') ', reason) END AS _corrupt_reason
 FROM (
@@ -142,7 +142,10 @@ FROM (
     WHEN size(parts) <> 8
       THEN concat('has ', CAST(size(parts) AS STRING), CASE WHEN size(parts) = 1 THEN ' field' ELSE ' fields' END, ' where the header has 8')
     END AS reason
-  FROM (SELECT *, regexp_extract_all(concat(value, ','), '(?s)((?:\\x{22}(?:[^\\x{22}]++|\\x{22}\\x{22})*+\\x{22}(?!\\x{22})[^\\x{2c}]*+|(?!\\x{22})[^\\x{2c}]*+))\\x{2c}', 1) AS parts FROM ranked_1)
+  FROM (
+    SELECT r.*, o.modified_at, regexp_extract_all(concat(r.value, ','), '(?s)((?:\\x{22}(?:[^\\x{22}]++|\\x{22}\\x{22})*+\\x{22}(?!\\x{22})[^\\x{2c}]*+|(?!\\x{22})[^\\x{2c}]*+))\\x{2c}', 1) AS parts
+    FROM ranked_1 AS r JOIN objects AS o ON o.source_file = r.source_file AND o.source_etag = r.source_etag
+  )
 );
 
 CREATE TABLE `stage_bronze_transactions` (
@@ -159,6 +162,7 @@ CREATE TABLE `stage_bronze_transactions` (
   `_ingested_at` TIMESTAMP,
   `_source_file` STRING,
   `_source_etag` STRING,
+  `_source_modified_at` TIMESTAMP,
   `_source_row` BIGINT,
   `_run_id` STRING,
   `_ingestion_date` DATE
@@ -166,8 +170,8 @@ CREATE TABLE `stage_bronze_transactions` (
 PARTITIONED BY (`_ingestion_date`)
 LOCATION 's3://lake/prod/bronze/sales/transactions/spark-run-1-1';
 
-INSERT OVERWRITE TABLE `stage_bronze_transactions` SELECT /*+ REBALANCE(`_ingestion_date`) */ `InvoiceNo`, `StockCode`, `Description`, `Quantity`, `InvoiceDate`, `UnitPrice`, `CustomerID`, `Country`, `_corrupt_record`, `_corrupt_reason`, `_ingested_at`, `_source_file`, `_source_etag`, `_source_row`, `_run_id`, `_ingestion_date` FROM (
-  SELECT `InvoiceNo`, `StockCode`, `Description`, `Quantity`, `InvoiceDate`, `UnitPrice`, `CustomerID`, `Country`, `_corrupt_record`, `_corrupt_reason`, timestamp_micros(1767603600000000L) AS _ingested_at, `_source_file`, `_source_etag`, `_source_row`, 'run-1' AS _run_id, DATE'2026-01-05' AS _ingestion_date FROM records_1
+INSERT OVERWRITE TABLE `stage_bronze_transactions` SELECT /*+ REBALANCE(`_ingestion_date`) */ `InvoiceNo`, `StockCode`, `Description`, `Quantity`, `InvoiceDate`, `UnitPrice`, `CustomerID`, `Country`, `_corrupt_record`, `_corrupt_reason`, `_ingested_at`, `_source_file`, `_source_etag`, `_source_modified_at`, `_source_row`, `_run_id`, `_ingestion_date` FROM (
+  SELECT `InvoiceNo`, `StockCode`, `Description`, `Quantity`, `InvoiceDate`, `UnitPrice`, `CustomerID`, `Country`, `_corrupt_record`, `_corrupt_reason`, timestamp_micros(1767603600000000L) AS _ingested_at, `_source_file`, `_source_etag`, `_source_modified_at`, `_source_row`, 'run-1' AS _run_id, DATE'2026-01-05' AS _ingestion_date FROM records_1
 );
 
 -- Every planned object must have been read.
@@ -182,6 +186,7 @@ CREATE OR REPLACE TEMPORARY VIEW typed_1 AS
 SELECT `_ingested_at`,
   `_source_file`,
   `_source_etag`,
+  `_source_modified_at`,
   `_source_row`,
   `_run_id`,
   `_corrupt_record`,
@@ -209,6 +214,7 @@ FROM (
 SELECT `_ingested_at`,
   `_source_file`,
   `_source_etag`,
+  `_source_modified_at`,
   `_source_row`,
   `_run_id`,
   `_corrupt_record`,
@@ -244,6 +250,7 @@ FROM (
 SELECT `_ingested_at`,
   `_source_file`,
   `_source_etag`,
+  `_source_modified_at`,
   `_source_row`,
   `_run_id`,
   `_corrupt_record`,
@@ -268,7 +275,7 @@ SELECT `_ingested_at`,
   `Country` AS `_given_country`,
   trim(BOTH ' \t\n\u000c\r' FROM `Country`) AS `_text_country`
 FROM (
-  SELECT b.`Country`, b.`CustomerID`, b.`Description`, b.`InvoiceDate`, b.`InvoiceNo`, b.`Quantity`, b.`StockCode`, b.`UnitPrice`, b.`_corrupt_record`, b.`_corrupt_reason`, b.`_ingested_at`, b.`_source_file`, b.`_source_etag`, b.`_source_row`, b.`_run_id`,
+  SELECT b.`Country`, b.`CustomerID`, b.`Description`, b.`InvoiceDate`, b.`InvoiceNo`, b.`Quantity`, b.`StockCode`, b.`UnitPrice`, b.`_corrupt_record`, b.`_corrupt_reason`, b.`_ingested_at`, b.`_source_file`, b.`_source_etag`, b.`_source_modified_at`, b.`_source_row`, b.`_run_id`,
     CASE o.layout WHEN 1 THEN CASE WHEN b._corrupt_record IS NOT NULL OR b._corrupt_reason IS NOT NULL THEN to_json(named_struct('_corrupt_record', b.`_corrupt_record`, '_corrupt_reason', b.`_corrupt_reason`), map('ignoreNullFields', 'false')) ELSE to_json(named_struct('InvoiceNo', b.`InvoiceNo`, 'StockCode', b.`StockCode`, 'Description', b.`Description`, 'Quantity', b.`Quantity`, 'InvoiceDate', b.`InvoiceDate`, 'UnitPrice', b.`UnitPrice`, 'CustomerID', b.`CustomerID`, 'Country', b.`Country`), map('ignoreNullFields', 'false')) END END AS _raw,
     o.lacks_silver_1 AS _lacks_silver, o.lacks_quarantine_1 AS _lacks_quarantine
   FROM `stage_bronze_transactions` AS b JOIN objects AS o ON o.source_file = b._source_file AND o.source_etag = b._source_etag
@@ -289,6 +296,7 @@ SELECT
   `bronze`.`_ingested_at` AS `_ingested_at`,
   `bronze`.`_source_file` AS `_source_file`,
   `bronze`.`_source_etag` AS `_source_etag`,
+  `bronze`.`_source_modified_at` AS `_source_modified_at`,
   `bronze`.`_source_row` AS `_source_row`,
   `bronze`.`_run_id` AS `_run_id`,
   `bronze`.`_corrupt_record` AS `_corrupt_record`,
@@ -342,12 +350,13 @@ CREATE TABLE `good_1` (
   `_ingested_at` TIMESTAMP,
   `_source_file` STRING,
   `_source_etag` STRING,
+  `_source_modified_at` TIMESTAMP,
   `_source_row` BIGINT,
   `_run_id` STRING
 ) USING parquet
 LOCATION 's3://lake/prod/runs/retail/run-1/scratch-1/good_1';
 
-INSERT OVERWRITE TABLE `good_1` SELECT `invoice_no`, `stock_code`, `description`, `quantity`, `invoice_ts`, `unit_price`, `customer_id`, `country`, `is_cancellation`, `_ingested_at`, `_source_file`, `_source_etag`, `_source_row`, `_run_id` FROM (
+INSERT OVERWRITE TABLE `good_1` SELECT `invoice_no`, `stock_code`, `description`, `quantity`, `invoice_ts`, `unit_price`, `customer_id`, `country`, `is_cancellation`, `_ingested_at`, `_source_file`, `_source_etag`, `_source_modified_at`, `_source_row`, `_run_id` FROM (
 SELECT
   CAST(`invoice_no` AS STRING) AS `invoice_no`,
   CAST(`stock_code` AS STRING) AS `stock_code`,
@@ -361,6 +370,7 @@ SELECT
   `_ingested_at`,
   `_source_file`,
   `_source_etag`,
+  `_source_modified_at`,
   `_source_row`,
   `_run_id`
 FROM (
@@ -380,13 +390,13 @@ INSERT OVERWRITE TABLE `touched_1` SELECT `file` FROM (
 );
 
 CREATE OR REPLACE TEMPORARY VIEW replaced_1 AS
-SELECT e.`invoice_no`, e.`stock_code`, e.`description`, e.`quantity`, e.`invoice_ts`, e.`unit_price`, e.`customer_id`, e.`country`, e.`is_cancellation`, e.`_ingested_at`, e.`_source_file`, e.`_source_etag`, e.`_source_row`, e.`_run_id` FROM (SELECT *, _metadata.file_path AS file FROM delta.`s3://lake/prod/silver/sales/transactions` VERSION AS OF 7) AS e
+SELECT e.`invoice_no`, e.`stock_code`, e.`description`, e.`quantity`, e.`invoice_ts`, e.`unit_price`, e.`customer_id`, e.`country`, e.`is_cancellation`, e.`_ingested_at`, e.`_source_file`, e.`_source_etag`, e.`_source_modified_at`, e.`_source_row`, e.`_run_id` FROM (SELECT *, _metadata.file_path AS file FROM delta.`s3://lake/prod/silver/sales/transactions` VERSION AS OF 7) AS e
 LEFT SEMI JOIN touched_1 AS t ON e.file = t.file;
 
 CREATE OR REPLACE TEMPORARY VIEW candidates_1 AS
-SELECT `invoice_no`, `stock_code`, `description`, `quantity`, `invoice_ts`, `unit_price`, `customer_id`, `country`, `is_cancellation`, `_ingested_at`, `_source_file`, `_source_etag`, `_source_row`, `_run_id` FROM good_1
+SELECT `invoice_no`, `stock_code`, `description`, `quantity`, `invoice_ts`, `unit_price`, `customer_id`, `country`, `is_cancellation`, `_ingested_at`, `_source_file`, `_source_etag`, `_source_modified_at`, `_source_row`, `_run_id` FROM good_1
 UNION ALL
-SELECT `invoice_no`, `stock_code`, `description`, `quantity`, `invoice_ts`, `unit_price`, `customer_id`, `country`, `is_cancellation`, `_ingested_at`, `_source_file`, `_source_etag`, `_source_row`, `_run_id` FROM replaced_1;
+SELECT `invoice_no`, `stock_code`, `description`, `quantity`, `invoice_ts`, `unit_price`, `customer_id`, `country`, `is_cancellation`, `_ingested_at`, `_source_file`, `_source_etag`, `_source_modified_at`, `_source_row`, `_run_id` FROM replaced_1;
 
 CREATE TABLE `stage_silver_transactions` (
   `invoice_no` STRING,
@@ -401,14 +411,15 @@ CREATE TABLE `stage_silver_transactions` (
   `_ingested_at` TIMESTAMP,
   `_source_file` STRING,
   `_source_etag` STRING,
+  `_source_modified_at` TIMESTAMP,
   `_source_row` BIGINT,
   `_run_id` STRING
 ) USING parquet
 LOCATION 's3://lake/prod/silver/sales/transactions/spark-run-1-1';
 
-INSERT OVERWRITE TABLE `stage_silver_transactions` SELECT `invoice_no`, `stock_code`, `description`, `quantity`, `invoice_ts`, `unit_price`, `customer_id`, `country`, `is_cancellation`, `_ingested_at`, `_source_file`, `_source_etag`, `_source_row`, `_run_id` FROM (
-  SELECT `invoice_no`, `stock_code`, `description`, `quantity`, `invoice_ts`, `unit_price`, `customer_id`, `country`, `is_cancellation`, `_ingested_at`, `_source_file`, `_source_etag`, `_source_row`, `_run_id` FROM (
-    SELECT *, row_number() OVER (PARTITION BY `invoice_no`, `stock_code`, `quantity`, `unit_price` ORDER BY `invoice_ts` DESC NULLS LAST, `_source_file` DESC NULLS LAST, `_ingested_at` DESC NULLS LAST, `_source_row` DESC NULLS LAST) AS _place
+INSERT OVERWRITE TABLE `stage_silver_transactions` SELECT `invoice_no`, `stock_code`, `description`, `quantity`, `invoice_ts`, `unit_price`, `customer_id`, `country`, `is_cancellation`, `_ingested_at`, `_source_file`, `_source_etag`, `_source_modified_at`, `_source_row`, `_run_id` FROM (
+  SELECT `invoice_no`, `stock_code`, `description`, `quantity`, `invoice_ts`, `unit_price`, `customer_id`, `country`, `is_cancellation`, `_ingested_at`, `_source_file`, `_source_etag`, `_source_modified_at`, `_source_row`, `_run_id` FROM (
+    SELECT *, row_number() OVER (PARTITION BY `invoice_no`, `stock_code`, `quantity`, `unit_price` ORDER BY `invoice_ts` DESC NULLS LAST, `_source_modified_at` DESC NULLS LAST, `_source_file` DESC NULLS LAST, `_ingested_at` DESC NULLS LAST, `_source_row` DESC NULLS LAST) AS _place
     FROM candidates_1
   ) WHERE _place = 1
 );
@@ -417,6 +428,7 @@ CREATE TABLE `stage_quarantine_transactions` (
   `_ingested_at` TIMESTAMP,
   `_source_file` STRING,
   `_source_etag` STRING,
+  `_source_modified_at` TIMESTAMP,
   `_source_row` BIGINT,
   `_run_id` STRING,
   `_broken_rules` STRING,
@@ -424,8 +436,8 @@ CREATE TABLE `stage_quarantine_transactions` (
 ) USING parquet
 LOCATION 's3://lake/prod/quarantine/sales/transactions/spark-run-1-1';
 
-INSERT OVERWRITE TABLE `stage_quarantine_transactions` SELECT `_ingested_at`, `_source_file`, `_source_etag`, `_source_row`, `_run_id`, `_broken_rules`, `_raw` FROM (
-  SELECT `_ingested_at`, `_source_file`, `_source_etag`, `_source_row`, `_run_id`,
+INSERT OVERWRITE TABLE `stage_quarantine_transactions` SELECT `_ingested_at`, `_source_file`, `_source_etag`, `_source_modified_at`, `_source_row`, `_run_id`, `_broken_rules`, `_raw` FROM (
+  SELECT `_ingested_at`, `_source_file`, `_source_etag`, `_source_modified_at`, `_source_row`, `_run_id`,
     to_json(filter(array(
       CASE WHEN `_corrupt_record` IS NOT NULL THEN named_struct('rule', 'corrupt_record', 'column', CAST(NULL AS STRING), 'value', `_corrupt_reason`) END,
       CASE WHEN (coalesce(`invoice_no` IS NULL AND `_unreadable_invoice_no` IS NULL, FALSE) AND `_corrupt_record` IS NULL) THEN named_struct('rule', 'invoice_no.required', 'column', 'invoice_no', 'value', CAST(NULL AS STRING)) END,
@@ -448,9 +460,9 @@ INSERT OVERWRITE TABLE `stage_quarantine_transactions` SELECT `_ingested_at`, `_
 );
 
 CREATE OR REPLACE TEMPORARY VIEW `after_silver_transactions` AS
-SELECT `invoice_no`, `stock_code`, `description`, `quantity`, `invoice_ts`, `unit_price`, `customer_id`, `country`, `is_cancellation`, `_ingested_at`, `_source_file`, `_source_etag`, `_source_row`, `_run_id` FROM `stage_silver_transactions`
+SELECT `invoice_no`, `stock_code`, `description`, `quantity`, `invoice_ts`, `unit_price`, `customer_id`, `country`, `is_cancellation`, `_ingested_at`, `_source_file`, `_source_etag`, `_source_modified_at`, `_source_row`, `_run_id` FROM `stage_silver_transactions`
 UNION ALL
-SELECT e.`invoice_no`, e.`stock_code`, e.`description`, e.`quantity`, e.`invoice_ts`, e.`unit_price`, e.`customer_id`, e.`country`, e.`is_cancellation`, e.`_ingested_at`, e.`_source_file`, e.`_source_etag`, e.`_source_row`, e.`_run_id` FROM (SELECT *, _metadata.file_path AS file FROM delta.`s3://lake/prod/silver/sales/transactions` VERSION AS OF 7) AS e
+SELECT e.`invoice_no`, e.`stock_code`, e.`description`, e.`quantity`, e.`invoice_ts`, e.`unit_price`, e.`customer_id`, e.`country`, e.`is_cancellation`, e.`_ingested_at`, e.`_source_file`, e.`_source_etag`, e.`_source_modified_at`, e.`_source_row`, e.`_run_id` FROM (SELECT *, _metadata.file_path AS file FROM delta.`s3://lake/prod/silver/sales/transactions` VERSION AS OF 7) AS e
 LEFT ANTI JOIN touched_1 AS t ON e.file = t.file;
 
 -- ==== gold/sales/daily_revenue
@@ -667,8 +679,8 @@ FROM (SELECT count(*) AS n0,
   count(*) AS n1 FROM after_silver_transactions)
 UNION ALL
 SELECT 'silver/sales/transactions' AS table, 'dataset_rule' AS metric, 'primary_key' AS rule, (
-SELECT CAST(count(*) AS STRING) FROM (
-  SELECT `invoice_no`, `stock_code`, `quantity`, `unit_price` FROM after_silver_transactions WHERE `invoice_no` IS NOT NULL AND `stock_code` IS NOT NULL AND `quantity` IS NOT NULL AND `unit_price` IS NOT NULL GROUP BY `invoice_no`, `stock_code`, `quantity`, `unit_price` HAVING count(*) > 1
+SELECT CAST(coalesce(sum(_rows), 0) AS STRING) FROM (
+  SELECT count(*) AS _rows FROM after_silver_transactions WHERE `invoice_no` IS NOT NULL AND `stock_code` IS NOT NULL AND `quantity` IS NOT NULL AND `unit_price` IS NOT NULL GROUP BY `invoice_no`, `stock_code`, `quantity`, `unit_price` HAVING count(*) > 1
 )
 ) AS value
 UNION ALL
@@ -705,8 +717,8 @@ FROM (SELECT count(*) AS n0,
   count(*) AS n1 FROM after_gold_daily_revenue)
 UNION ALL
 SELECT 'gold/sales/daily_revenue' AS table, 'dataset_rule' AS metric, 'primary_key' AS rule, (
-SELECT CAST(count(*) AS STRING) FROM (
-  SELECT `invoice_date`, `country` FROM after_gold_daily_revenue WHERE `invoice_date` IS NOT NULL AND `country` IS NOT NULL GROUP BY `invoice_date`, `country` HAVING count(*) > 1
+SELECT CAST(coalesce(sum(_rows), 0) AS STRING) FROM (
+  SELECT count(*) AS _rows FROM after_gold_daily_revenue WHERE `invoice_date` IS NOT NULL AND `country` IS NOT NULL GROUP BY `invoice_date`, `country` HAVING count(*) > 1
 )
 ) AS value
 UNION ALL
@@ -733,8 +745,8 @@ FROM (SELECT count(*) AS n0,
   count(*) AS n1 FROM after_gold_customer_rfm)
 UNION ALL
 SELECT 'gold/sales/customer_rfm' AS table, 'dataset_rule' AS metric, 'primary_key' AS rule, (
-SELECT CAST(count(*) AS STRING) FROM (
-  SELECT `customer_id` FROM after_gold_customer_rfm WHERE `customer_id` IS NOT NULL GROUP BY `customer_id` HAVING count(*) > 1
+SELECT CAST(coalesce(sum(_rows), 0) AS STRING) FROM (
+  SELECT count(*) AS _rows FROM after_gold_customer_rfm WHERE `customer_id` IS NOT NULL GROUP BY `customer_id` HAVING count(*) > 1
 )
 ) AS value
 );

@@ -11,6 +11,7 @@ use super::text::{canonical, literal, name, text};
 use crate::contract::{Column, ColumnType, RowCheck, RowRule, Severity, TableContract};
 use crate::name::ColumnName;
 use crate::pipeline::SilverTable;
+use crate::uri::layout::NULL_PARTITION;
 
 /// The rule that a corrupt record breaks.
 const CORRUPT_RECORD_RULE: &str = "corrupt_record";
@@ -156,6 +157,11 @@ fn broken_value(column: &Column, shown: &str, check: &RowCheck) -> Result<String
         RowCheck::Maximum { bound: text, exclusive: true } => format!("{value} >= {}", bound(text)),
         RowCheck::MinLength { characters } => format!("char_length({shown}) < {characters}"),
         RowCheck::MaxLength { characters } => format!("char_length({shown}) > {characters}"),
+        RowCheck::FolderName { max_bytes } => format!(
+            "octet_length({shown}) + 2 * octet_length(regexp_replace({shown}, '[A-Za-z0-9._-]', '')) > {max_bytes} \
+             OR {shown} = {}",
+            text(NULL_PARTITION)
+        ),
         RowCheck::MultipleOf { step } => {
             let step_type = match &column.column_type {
                 ColumnType::Int32 | ColumnType::Int64 => ColumnType::Int64,

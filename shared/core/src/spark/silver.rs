@@ -6,7 +6,7 @@ use super::rules::{self, RowTest};
 use super::sql::{self, Relation, SparkQuery};
 use super::tables::{Stage, columns_of};
 use super::text::{canonical, name, names, text, type_name};
-use crate::columns::{CORRUPT, accepted_columns, lineage_names, quarantine_columns, silver_columns, stored};
+use crate::columns::{CORRUPT, NEWER, accepted_columns, lineage_names, quarantine_columns, silver_columns, stored};
 use crate::contract::{ColumnType, Severity};
 use crate::name::TableRef;
 use crate::pipeline::{SilverTable, Versioned, WriteMode};
@@ -193,7 +193,7 @@ impl Silver<'_> {
         ))
     }
 
-    /// The newest row of each key: by the business column, then by the position in the source.
+    /// The newest row of each key: by the business column, then as [`NEWER`] says.
     fn newest(&self, by: &Versioned) -> String {
         let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();
         self.last_of(&keys, by)
@@ -201,14 +201,16 @@ impl Silver<'_> {
 
     fn last_of(&self, identity: &[&str], by: &Versioned) -> String {
         let number = self.number;
-        let order = [by.latest_by.as_str(), "_source_file", "_ingested_at", "_source_row"]
+        let order: Vec<String> = std::iter::once(by.latest_by.as_str())
+            .chain(NEWER)
             .map(|column| format!("{} DESC NULLS LAST", name(column)))
-            .join(", ");
+            .collect();
         format!(
             "(\n  SELECT {columns} FROM (\n    SELECT *, row_number() OVER (PARTITION BY {identity} ORDER BY {order}) AS _place\n    \
              FROM candidates_{number}\n  ) WHERE _place = 1\n)",
             columns = columns_of(&accepted_columns(self.table)),
             identity = names(identity.iter().copied()),
+            order = order.join(", "),
         )
     }
 

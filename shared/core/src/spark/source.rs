@@ -159,7 +159,7 @@ fn common_folder(paths: &[String]) -> String {
 }
 
 /// Statements that make the view `records_<n>` of a group: its columns as text, `_source_file`, `_source_etag`,
-/// `_source_row`, `_corrupt_record`, `_corrupt_reason`.
+/// `_source_modified_at`, `_source_row`, `_corrupt_record`, `_corrupt_reason`.
 ///
 /// What is read several times is kept below `scratch`.
 pub(super) fn records(group: &ObjectGroup<'_>, format: SourceFormat, csv: CsvSpec, scratch: &str) -> String {
@@ -177,8 +177,8 @@ fn parquet_records(group: &ObjectGroup<'_>) -> String {
         "CREATE TABLE landing_{number} USING parquet OPTIONS (path {path});\n\n\
          CREATE OR REPLACE TEMPORARY VIEW records_{number} AS\n\
          SELECT {columns},\n  o.source_file AS _source_file, o.source_etag AS _source_etag, \
-         l._metadata.row_index + 1 AS _source_row,\n  CAST(NULL AS STRING) AS _corrupt_record, \
-         CAST(NULL AS STRING) AS _corrupt_reason\n\
+         o.modified_at AS _source_modified_at, l._metadata.row_index + 1 AS _source_row,\n  \
+         CAST(NULL AS STRING) AS _corrupt_record, CAST(NULL AS STRING) AS _corrupt_reason\n\
          FROM landing_{number} AS l JOIN objects AS o ON o.path = l._metadata.file_path;\n",
         path = text(&glob(&group.objects)),
         columns = columns.join(",\n  "),
@@ -337,7 +337,7 @@ fn split_records(group: &ObjectGroup<'_>, d: &str, q: &str, field: &str, quote: 
     format!(
         "CREATE OR REPLACE TEMPORARY VIEW records_{number} AS\n\
          SELECT {columns},\n  \
-         source_file AS _source_file, source_etag AS _source_etag, _source_row,\n  \
+         source_file AS _source_file, source_etag AS _source_etag, modified_at AS _source_modified_at, _source_row,\n  \
          CASE WHEN reason IS NOT NULL THEN decode(CAST(value AS BINARY), 'UTF-8') END AS _corrupt_record,\n  \
          CASE WHEN reason IS NOT NULL THEN concat('line ', CAST(line AS STRING), ' (record ', CAST(_source_row AS STRING), ') ', reason) END AS _corrupt_reason\n\
          FROM (\n  SELECT *,\n    \
@@ -351,7 +351,9 @@ fn split_records(group: &ObjectGroup<'_>, d: &str, q: &str, field: &str, quote: 
          WHEN size(parts) <> {expected}\n      \
          THEN concat('has ', CAST(size(parts) AS STRING), CASE WHEN size(parts) = 1 THEN ' field' ELSE ' fields' END, ' where the header has {expected}')\n    \
          END AS reason\n  \
-         FROM (SELECT *, regexp_extract_all(concat(value, {delimiter}), {each}, 1) AS parts FROM ranked_{number})\n);\n",
+         FROM (\n    SELECT r.*, o.modified_at, regexp_extract_all(concat(r.value, {delimiter}), {each}, 1) AS parts\n\
+         \x20   FROM ranked_{number} AS r JOIN objects AS o \
+         ON o.source_file = r.source_file AND o.source_etag = r.source_etag\n  )\n);\n",
         columns = columns.join(",\n  "),
         closed_field = text(&format!("(?s)\\A{q}(?:[^{q}]++|{q}{q})*+{q}\\z")),
     )
@@ -368,8 +370,8 @@ pub(super) fn all_columns<'a>(groups: &'a [ObjectGroup<'a>]) -> Vec<&'a str> {
     groups.iter().flat_map(|group| group.columns).map(String::as_str).filter(|column| seen.insert(*column)).collect()
 }
 
-/// The view `objects`: every planned object with its path, address and version, how it is shown in quarantine, and which
-/// tables lack it.
+/// The view `objects`: every planned object with its path, address, version and time, how it is shown in quarantine,
+/// and which tables lack it.
 pub(super) fn objects(plan: PlannedWork<'_>, groups: &[ObjectGroup<'_>]) -> String {
     let flags: Vec<String> = (1..=plan.pipeline.silver.len())
         .flat_map(|n| [format!("lacks_silver_{n}"), format!("lacks_quarantine_{n}")])
@@ -389,12 +391,16 @@ pub(super) fn objects(plan: PlannedWork<'_>, groups: &[ObjectGroup<'_>]) -> Stri
             let lacks: Vec<&str> = lacks.collect();
             let path = if group == 0 { String::new() } else { spark_path(object) };
             let (path, uri, etag) = (text(&path), text(object.uri.as_str()), text(&object.etag));
-            format!("  ({path}, {uri}, {etag}, {group}, {})", lacks.join(", "))
+            let modified_at = match object.modified_at {
+                Some(time) => format!("timestamp_micros({}L)", time.as_microsecond()),
+                None => "CAST(NULL AS TIMESTAMP)".to_owned(),
+            };
+            format!("  ({path}, {uri}, {etag}, {modified_at}, {group}, {})", lacks.join(", "))
         })
         .collect();
     format!(
         "CREATE OR REPLACE TEMPORARY VIEW objects AS SELECT * FROM VALUES\n{}\n\
-         AS objects (path, source_file, source_etag, layout, {});\n",
+         AS objects (path, source_file, source_etag, modified_at, layout, {});\n",
         rows.join(",\n"),
         names(flags.iter().map(String::as_str))
     )

@@ -16,11 +16,16 @@ fn retail() -> Pipeline {
     Pipeline::resolve(&spec, &contracts).expect("pipeline")
 }
 
+fn object(uri: &str) -> SourceObject {
+    let modified_at = "2026-01-05T08:00:00.5Z".parse().ok();
+    SourceObject { uri: uri.parse().expect(uri), etag: "e".to_owned(), size_bytes: 1, modified_at }
+}
+
 fn plan(pipeline: Pipeline, files: &[&str], columns: &[&str]) -> Plan {
     let objects: Vec<PlannedObject> = files
         .iter()
         .map(|file| PlannedObject {
-            object: SourceObject { uri: file.parse().expect("uri"), etag: format!("e-{}", file.len()), size_bytes: 1 },
+            object: SourceObject { etag: format!("e-{}", file.len()), ..object(file) },
             read_from: ReadFrom::Landing,
             shape: Some(SourceShape {
                 columns: columns.iter().map(|c| (*c).to_owned()).collect(),
@@ -32,6 +37,7 @@ fn plan(pipeline: Pipeline, files: &[&str], columns: &[&str]) -> Plan {
     let ids: BTreeSet<_> = objects.iter().map(|planned| planned.object.id()).collect();
     let tables = pipeline.tables().into_iter().map(|table| PlannedTable {
         sources: if table.layer() == crate::name::Layer::Gold { BTreeSet::new() } else { ids.clone() },
+        superseded: BTreeSet::new(),
         read_version: None,
         columns: Vec::new(),
         table,
@@ -55,6 +61,7 @@ fn plan(pipeline: Pipeline, files: &[&str], columns: &[&str]) -> Plan {
         pipeline,
         objects,
         held: Vec::new(),
+        passed_by: Default::default(),
         earlier: Default::default(),
     }
 }
@@ -121,7 +128,7 @@ fn what_spark_would_read_otherwise_is_refused_by_name() {
 #[test]
 fn paths_are_those_that_spark_shows() {
     let check = |uri: &str, shown: &str, glob: &str| {
-        let object = SourceObject { uri: uri.parse().expect(uri), etag: "e".to_owned(), size_bytes: 1 };
+        let object = object(uri);
         assert_eq!(source::spark_path(&object), shown);
         assert_eq!(source::glob(&[&object]), glob);
     };
@@ -132,9 +139,32 @@ fn paths_are_those_that_spark_shows() {
         "file:///l/día 1+%\\,\\{x\\}.csv",
     );
     check("s3://b/a=b/%5Bc%5D.csv", "s3://b/a=b/%5Bc%5D.csv", "s3://b/a=b/\\[c\\].csv");
-    let object = |uri: &str| SourceObject { uri: uri.parse().expect(uri), etag: "e".to_owned(), size_bytes: 1 };
     let (a, b) = (object("s3://b/l/x/a.csv"), object("s3://b/l/y/a.csv"));
     assert_eq!(source::glob(&[&a, &b]), "s3://b/l/{x/a.csv,y/a.csv}");
+}
+
+/// Each object in the script has its time, or null where the plan does not know it; rows that an older version wrote to
+/// bronze have none.
+#[test]
+fn rows_carry_the_time_of_their_object() {
+    let mut plan = plan(retail(), &["s3://b/9.csv", "s3://b/10.csv", "s3://b/old.csv"], &COLUMNS);
+    plan.objects[1].object.modified_at = None;
+    plan.objects[2].read_from = ReadFrom::Bronze;
+    let bronze = plan.pipeline.bronze.clone();
+    for table in plan.tables.iter_mut().filter(|table| table.table == bronze) {
+        table.read_version = Some(3);
+        table.columns = crate::columns::bronze_columns(COLUMNS.map(str::to_owned));
+        table.columns.retain(|column| column.name != crate::columns::SOURCE_MODIFIED_AT);
+    }
+    let script = script(&"s3://lake".parse().expect("lake"), plan.work()).expect("script").text;
+    let micros = 1_767_600_000_500_000_i64;
+    assert!(script.contains(&format!("'s3://b/9.csv', 'e-12', timestamp_micros({micros}L), 1, ")), "{script}");
+    assert!(script.contains("'s3://b/10.csv', 'e-13', CAST(NULL AS TIMESTAMP), 1, "), "{script}");
+    for selected in [", b.`_source_modified_at`", ", CAST(NULL AS TIMESTAMP) AS `_source_modified_at`"] {
+        assert!(script.contains(selected), "{selected}: {script}");
+    }
+    let newer = "ORDER BY `invoice_ts` DESC NULLS LAST, `_source_modified_at` DESC NULLS LAST, `_source_file` DESC";
+    assert!(script.contains(newer), "{script}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! tree for every engine, and documents keep the text.
 
 mod error;
+mod mentions;
 mod parse;
 mod portable;
 mod product;
@@ -14,8 +15,9 @@ mod statement;
 
 pub(crate) use self::error::not_portable;
 pub use self::error::{Position, SqlError};
-pub(crate) use self::parse::parse_query;
+pub use self::mentions::Mentions;
 pub use self::parse::select_all;
+pub(crate) use self::parse::{Limits, parse_query};
 pub(crate) use self::portable::{check_query, is_aggregate};
 pub use self::product::{ProductSql, caller_predicate, product_engine_name};
 pub use self::rewrite::{DATEDIFF_FUNCTION, round_decimals_range, round_function};

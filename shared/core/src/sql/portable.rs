@@ -88,6 +88,13 @@ fn check_body(query: &Query) -> Result<(), SqlError> {
             return Err(not_portable("WITH RECURSIVE", with, "write it without recursion"));
         }
         for cte in &with.cte_tables {
+            if cte.alias.name.value.contains('.') {
+                return Err(not_portable(
+                    "a name with a point in WITH",
+                    &cte.alias,
+                    "tables of a lake have such names",
+                ));
+            }
             check_query(&cte.query)?;
         }
     }

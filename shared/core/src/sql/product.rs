@@ -1,28 +1,25 @@
 //! One read-only statement over data products.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::ops::ControlFlow;
+use std::str::FromStr;
 
 use sqlparser::ast::{Expr, ObjectName, Query, SetExpr, TableFactor, Visit, Visitor};
-use sqlparser::dialect::GenericDialect;
-use sqlparser::tokenizer::Tokenizer;
 
 use super::error::{SqlError, not_portable, position};
-use super::parse::parse_query;
+use super::mentions::Mentions;
+use super::parse::{Limits, parse_query};
 use super::portable::check_whole_query;
 use super::rewrite::{ident, rewrite, unqualified};
 use super::statement::Predicate;
 use crate::name::{PortName, ProductRef};
-
-/// Longest statement or predicate of a caller, in bytes.
-const MAX_TEXT_BYTES: usize = 16 * 1024;
-/// Most words and signs of it. Every second one may be a level of nesting in the engine's plan; from some 450 levels on the planner
-/// leaves the 2 MB of a thread's stack before it refuses them itself, so this allows for half of that.
-const MAX_TOKENS: usize = 500;
+use crate::text::serde_as_text;
 
 /// A checked SELECT over tables called `<domain>.<product>.<port>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductSql {
+    text: String,
     query: Query,
     inputs: BTreeSet<(ProductRef, PortName)>,
     only_filter: Option<Predicate>,
@@ -39,8 +36,7 @@ impl ProductSql {
     /// # Errors
     /// [`SqlError`] with the position of what is refused.
     pub fn parse(text: &str) -> Result<Self, SqlError> {
-        check_size(text)?;
-        let mut query = parse_query(text)?;
+        let mut query = parse_query(text, Limits::CALLER)?;
         check_whole_query(&query)?;
         check_expressions(&query)?;
         check_aliases(&query)?;
@@ -59,12 +55,17 @@ impl ProductSql {
         }
         let only_filter = only_filter(&query);
         rewrite(&mut query, &inputs.iter().map(|(product, port)| product_engine_name(product, port)).collect());
-        Ok(Self { query, inputs, only_filter })
+        Ok(Self { text: text.to_owned(), query, inputs, only_filter })
     }
 
     /// The ports it reads.
     pub fn inputs(&self) -> &BTreeSet<(ProductRef, PortName)> {
         &self.inputs
+    }
+
+    /// The columns that it names.
+    pub fn mentions(&self) -> Mentions {
+        Mentions::of(&self.query)
     }
 
     /// Whether it asks for an order.
@@ -83,31 +84,29 @@ impl ProductSql {
     }
 }
 
-/// Whether a text of a caller is short enough to be taken apart.
-///
-/// # Errors
-/// [`SqlError::TooLong`]; [`SqlError::Syntax`] when it has no words.
-fn check_size(text: &str) -> Result<(), SqlError> {
-    if text.len() > MAX_TEXT_BYTES {
-        return Err(SqlError::TooLong { size: text.len(), unit: "bytes", limit: MAX_TEXT_BYTES });
+impl FromStr for ProductSql {
+    type Err = SqlError;
+
+    fn from_str(text: &str) -> Result<Self, SqlError> {
+        Self::parse(text)
     }
-    let tokens = Tokenizer::new(&GenericDialect {}, text)
-        .tokenize()
-        .map_err(|error| SqlError::Syntax { message: error.to_string() })?;
-    let size = tokens.iter().filter(|token| !matches!(token, sqlparser::tokenizer::Token::Whitespace(_))).count();
-    if size > MAX_TOKENS {
-        return Err(SqlError::TooLong { size, unit: "words and signs", limit: MAX_TOKENS });
-    }
-    Ok(())
 }
+
+impl fmt::Display for ProductSql {
+    /// As the caller wrote it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+serde_as_text!(ProductSql);
 
 /// A predicate of a caller, when it may be given to the engine.
 ///
 /// # Errors
 /// [`SqlError`] with the position of what is refused.
 pub fn caller_predicate(text: &str) -> Result<Predicate, SqlError> {
-    check_size(text)?;
-    let predicate: Predicate = text.parse()?;
+    let predicate = Predicate::parse(text, Limits::CALLER)?;
     check_expressions(predicate.expr())?;
     Ok(predicate)
 }
@@ -231,16 +230,14 @@ mod tests {
     }
 
     #[test]
-    fn long_and_deep_texts_are_refused() {
-        let deep = format!("SELECT {}1{} FROM sales.retail.t", "(".repeat(10_000), ")".repeat(10_000));
-        assert!(matches!(ProductSql::parse(&deep), Err(SqlError::TooLong { .. })));
-        let nested = format!("SELECT {}1{} FROM sales.retail.t", "(".repeat(200), ")".repeat(200));
-        assert!(matches!(ProductSql::parse(&nested), Err(SqlError::Syntax { .. })));
-        let chain = format!("SELECT a FROM sales.retail.t WHERE {}", vec!["a=1"; 100].join(" AND "));
-        assert!(ProductSql::parse(&chain).is_ok());
-        let sum = |terms: usize| format!("SELECT {} AS s FROM sales.retail.t", vec!["1"; terms].join(" + "));
-        assert!(ProductSql::parse(&sum(240)).is_ok());
-        assert!(matches!(ProductSql::parse(&sum(480)), Err(SqlError::TooLong { limit: MAX_TOKENS, .. })));
+    fn callers_write_less_than_documents_hold() {
+        let chain = |terms: usize| format!("SELECT a FROM sales.retail.t WHERE {}", vec!["a=1"; terms].join(" AND "));
+        assert!(ProductSql::parse(&chain(100)).is_ok());
+        let long = ProductSql::parse(&chain(130)).expect_err("520 words and more");
+        assert!(matches!(long, SqlError::TooLong { limit: 500, .. }), "{long}");
+        assert!(caller_predicate(&vec!["a=1"; 100].join(" AND ")).is_ok());
+        assert!(caller_predicate(&vec!["a=1"; 130].join(" AND ")).is_err());
+        assert!(vec!["a=1"; 130].join(" AND ").parse::<Predicate>().is_ok());
         assert!(ProductSql::parse(&" ".repeat(17_000)).is_err());
     }
 

@@ -10,7 +10,8 @@ use sqlparser::ast::{
 };
 
 use super::error::{SqlError, not_portable, position};
-use super::parse::{Parsed, parse_expr, parse_query};
+use super::mentions::Mentions;
+use super::parse::{Limits, Parsed, parse_expr, parse_query};
 use super::portable::{check_expr, check_query, forbid_aggregates};
 use super::rewrite::{ident, rewrite, rewrite_expr};
 use crate::name::{Layer, TableName};
@@ -53,7 +54,7 @@ impl FromStr for RowSql {
     /// Parses and checks a silver table's SQL: filters, joins, aggregates and everything outside the subset are refused
     /// with their position.
     fn from_str(text: &str) -> Result<Self, SqlError> {
-        let query = parse_query(text)?;
+        let query = parse_query(text, Limits::DOCUMENT)?;
         check_query(&query)?;
         check_row_wise(only_select(&query)?)?;
         Ok(Self(Parsed::new(text, query)))
@@ -147,7 +148,7 @@ impl FromStr for TableSql {
 
     /// Parses and checks a gold table's SQL, which reads `silver.<table>` and `gold.<table>`.
     fn from_str(text: &str) -> Result<Self, SqlError> {
-        let query = parse_query(text)?;
+        let query = parse_query(text, Limits::DOCUMENT)?;
         check_query(&query)?;
         let mut inputs = BTreeSet::new();
         collect_inputs(&query, &mut BTreeSet::new(), &mut inputs)?;
@@ -215,6 +216,11 @@ impl MetricSql {
         query
     }
 
+    /// The columns that it names.
+    pub fn mentions(&self) -> Mentions {
+        Mentions::of(self.0.tree())
+    }
+
     /// The statement as it is written.
     pub(crate) fn query(&self) -> &Query {
         self.0.tree()
@@ -226,7 +232,7 @@ impl FromStr for MetricSql {
 
     /// Parses and checks a query; what is outside the subset is refused with its position.
     fn from_str(text: &str) -> Result<Self, SqlError> {
-        let query = parse_query(text)?;
+        let query = parse_query(text, Limits::DOCUMENT)?;
         check_query(&query)?;
         Ok(Self(Parsed::new(text, query)))
     }
@@ -253,6 +259,13 @@ impl FromStr for MetricSql {
 pub struct Predicate(Parsed<Expr>);
 
 impl Predicate {
+    /// Parses and checks a condition within these limits.
+    pub(super) fn parse(text: &str, limits: Limits) -> Result<Self, SqlError> {
+        let expr = parse_expr(text, limits)?;
+        check_predicate(&expr)?;
+        Ok(Self(Parsed::new(text, expr)))
+    }
+
     /// Checks a condition that is parsed already.
     pub(crate) fn of(expr: Expr) -> Result<Self, SqlError> {
         check_predicate(&expr)?;
@@ -290,9 +303,7 @@ impl FromStr for Predicate {
     /// Parses and checks a condition; aggregates, subqueries and everything outside the subset are refused with their
     /// position.
     fn from_str(text: &str) -> Result<Self, SqlError> {
-        let expr = parse_expr(text)?;
-        check_predicate(&expr)?;
-        Ok(Self(Parsed::new(text, expr)))
+        Self::parse(text, Limits::DOCUMENT)
     }
 }
 

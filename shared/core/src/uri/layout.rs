@@ -33,6 +33,9 @@ pub const LOG_FOLDER: &str = "_delta_log";
 /// Value in the name of a partition's folder that stands for null, as Hive and Spark write it.
 pub const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
+/// Longest name of a folder, in bytes, on every usual file system.
+pub const MAX_FOLDER_BYTES: usize = 255;
+
 /// Folder of the domains of a layer.
 pub fn layer(layer: Layer) -> LakePath {
     LakePath(layer.as_str().to_owned())
@@ -156,7 +159,22 @@ pub fn product(product: &ProductRef) -> LakePath {
     LakePath(format!("products/{product}.json"))
 }
 
-/// An answer that is too large for one response; a lifecycle rule takes it away after a day.
+/// Folder of the specs and contracts of all pipelines as deployed.
+pub fn pipelines() -> LakePath {
+    LakePath("pipelines".to_owned())
+}
+
+/// The pipeline whose spec [`spec`] puts at `path`; `None` for any other path.
+pub fn pipeline_of_spec(path: &LakePath) -> Option<PipelineName> {
+    path.0.strip_prefix("pipelines/")?.strip_suffix(SPEC_FILE)?.strip_suffix('/')?.parse().ok()
+}
+
+/// Folder of the answers that are too large for one response.
+pub fn answers() -> LakePath {
+    LakePath("answers".to_owned())
+}
+
+/// An answer that is too large for one response; a lifecycle rule takes it away after a day, on this machine `sluice serve`.
 pub fn answer(id: impl std::fmt::Display, extension: &str) -> LakePath {
     LakePath(format!("answers/{id}.{extension}"))
 }
@@ -240,8 +258,13 @@ pub fn moved(id: &str, table: &TableRef, name: &str) -> LakePath {
     LakePath(format!("restores/{id}/{table}/{name}"))
 }
 
+/// Folder of all copies.
+pub fn copies() -> LakePath {
+    LakePath("copies".to_owned())
+}
+
 /// Folder of the copies of a port that are handed out to callers who do not read it as it is: one for each version
-/// of the table and form of access, whose `digest` has hexadecimal digits.
+/// of the table, its files and form of access, whose `digest` has hexadecimal digits.
 pub fn copy(product: &ProductRef, port: &PortName, version: u64, digest: &blake3::Hash) -> LakePath {
     LakePath(format!("copies/{product}/{port}/{version}-{digest}"))
 }
@@ -257,8 +280,8 @@ pub fn copy_object(folder: &LakePath, name: CopyObject) -> LakePath {
 /// What is in the folder of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CopyObject {
-    /// A file of rows.
-    Part(u32),
+    /// A file of rows, by the time at which it was written: a copy that is made again has another one.
+    Part(i64),
     /// The list of the parts, with which the copy is complete.
     List,
 }
@@ -294,6 +317,15 @@ mod tests {
         check("landing/retail/", Some("retail"));
         for path in ["landing/x.csv", "landings/retail/x.csv", "prod/landing/retail/x.csv", "landing", ""] {
             check(path, None);
+        }
+    }
+
+    #[test]
+    fn a_spec_names_its_pipeline() {
+        let pipeline: PipelineName = "retail".parse().expect("name");
+        assert_eq!(pipeline_of_spec(&spec(&pipeline)), Some(pipeline));
+        for path in ["pipelines/retail/contracts/pipeline.yaml", "pipelines/pipeline.yaml", "pipelines/retail/x.yaml"] {
+            assert_eq!(pipeline_of_spec(&path.parse().expect(path)), None, "{path}");
         }
     }
 

@@ -153,7 +153,9 @@ async fn faults_of_s3_become_stable_error_names() {
         ("429 Too Many Requests", "", ErrorName::Throttled),
         ("503 Service Unavailable", "<Error><Code>ServiceUnavailable</Code></Error>", ErrorName::Unavailable),
         ("500 Internal Server Error", "", ErrorName::Unavailable),
-        ("403 Forbidden", "<Error><Code>AccessDenied</Code></Error>", ErrorName::Internal),
+        ("403 Forbidden", "<Error><Code>AccessDenied</Code></Error>", ErrorName::AccessDenied),
+        ("400 Bad Request", "<Error><Code>ExpiredToken</Code></Error>", ErrorName::AccessDenied),
+        ("400 Bad Request", "<Error><Code>InvalidToken</Code></Error>", ErrorName::AccessDenied),
         ("400 Bad Request", "<Error><Code>InvalidRequest</Code></Error>", ErrorName::Internal),
         ("404 Not Found", "<Error><Code>NoSuchBucket</Code></Error>", ErrorName::NotFound),
     ];
@@ -167,7 +169,7 @@ async fn faults_of_s3_become_stable_error_names() {
     assert_eq!(store.read::<Note>(&plan).await.expect("read"), None);
     assert!(!store.exists(&plan).await.expect("look"));
     let store = s3_that_answers("403 Forbidden", "").await;
-    assert_eq!(store.exists(&plan).await.expect_err("no right").name(), ErrorName::Internal);
+    assert_eq!(store.exists(&plan).await.expect_err("no right").name(), ErrorName::AccessDenied);
     let store = s3_that_answers("404 Not Found", "<Error><Code>NoSuchBucket</Code></Error>").await;
     assert_eq!(store.read::<Note>(&plan).await.expect_err("no lake").name(), ErrorName::NotFound);
     let store = s3_that_answers("412 Precondition Failed", "").await;

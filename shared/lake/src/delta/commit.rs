@@ -196,7 +196,7 @@ async fn append(
     let failed = commit_error(&change.table);
     let snapshot = table.table.snapshot().map_err(&failed)?;
     let mut actions = Vec::new();
-    if table.columns() != change.columns {
+    if changes_columns(table, change) {
         actions.push(new_columns(snapshot.metadata(), change).map_err(&failed)?);
     }
     let removed: BTreeSet<&str> = change.removes.iter().map(String::as_str).collect();
@@ -238,6 +238,15 @@ async fn append(
         .await
         .map_err(&failed)?;
     Ok(done.version())
+}
+
+/// Whether a table gets other columns by a change. Rows that are only added leave it those that it has got since they
+/// were planned.
+fn changes_columns(table: &OpenTable, change: &TableChange) -> bool {
+    match change.kind {
+        ChangeKind::Append => change.columns.iter().any(|column| !table.columns().contains(column)),
+        ChangeKind::Rewrite | ChangeKind::Overwrite => table.columns() != change.columns,
+    }
 }
 
 /// The action that gives a table the columns of a change.

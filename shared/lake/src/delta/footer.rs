@@ -36,17 +36,22 @@ impl Footer {
     /// Reads the footer of the file at `key`, with two or three small requests.
     ///
     /// # Errors
-    /// [`LakeError::Store`]; [`LakeError::Internal`] when the file is no Parquet file.
+    /// [`LakeError::Store`]; [`LakeError::Unreadable`] when the file is no Parquet file.
     pub(crate) async fn read(store: &Arc<dyn ObjectStore>, key: Path) -> Result<Self, LakeError> {
         let failed = |source| LakeError::Store { doing: "read footer of", location: key.to_string(), source };
         let size_bytes = store.head(&key).await.map_err(failed)?.size;
         let location = key.to_string();
         #[expect(deprecated, reason = "its successor is an example to copy, not an API")]
         let mut reader = ParquetObjectReader::new(store.clone(), key).with_file_size(size_bytes);
-        let metadata = reader.get_metadata(None).await.map_err(|error| LakeError::Internal {
-            message: format!("file {location} has no readable Parquet footer: {error}"),
+        let metadata = reader.get_metadata(None).await.map_err(|error| LakeError::Unreadable {
+            what: format!("file {location} has no readable Parquet footer: {error}"),
         })?;
         Ok(Self { size_bytes, metadata })
+    }
+
+    /// What the library reads of it.
+    pub(crate) fn metadata(&self) -> &ParquetMetaData {
+        &self.metadata
     }
 
     /// Rows of the file.
@@ -77,7 +82,7 @@ impl Footer {
 }
 
 /// The column type of a Parquet field, or its Parquet type in words.
-fn column_type(field: &Type) -> Result<ColumnType, String> {
+pub(super) fn column_type(field: &Type) -> Result<ColumnType, String> {
     if !field.is_primitive() {
         return Err("nested values".to_owned());
     }

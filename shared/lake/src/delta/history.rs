@@ -28,7 +28,7 @@ impl OpenTable {
     /// entries cannot be counted, because older ones may have been cleaned up.
     ///
     /// # Errors
-    /// [`LakeError::Store`] and [`LakeError::Internal`] when the log cannot be read.
+    /// [`LakeError::Store`] and [`LakeError::Unreadable`] when the log cannot be read.
     pub async fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, LakeError> {
         let log = Log::of(&self.lake, &self.reference);
         let mut versions = log.versions().await?;
@@ -67,7 +67,7 @@ pub enum Bound {
 /// Those of [`open_table`]; [`LakeError::VersionGone`].
 pub async fn open_version(lake: &Lake, table: &TableRef, version: Option<u64>) -> Result<Option<OpenTable>, LakeError> {
     let opened = open_table(lake, table, version).await;
-    let (Err(LakeError::Delta { .. }), Some(version)) = (&opened, version) else { return opened };
+    let (Err(LakeError::Log { .. }), Some(version)) = (&opened, version) else { return opened };
     // A version newer than the table is another error, so this one has existed. A version needs its own entry.
     if lake.documents().exists(&layout::log_entry(table, version)).await? {
         opened
@@ -79,7 +79,7 @@ pub async fn open_version(lake: &Lake, table: &TableRef, version: Option<u64>) -
 /// The version that an instant means; `None` when no version was committed on that side of it.
 ///
 /// # Errors
-/// [`LakeError::Store`] and [`LakeError::Internal`] when the log cannot be read.
+/// [`LakeError::Store`] and [`LakeError::Unreadable`] when the log cannot be read.
 pub async fn version_at(
     lake: &Lake,
     table: &TableRef,

@@ -47,11 +47,11 @@ pub struct OpenTable {
 /// Opens a table, at its newest version or at the one given. `None` where there is no table.
 ///
 /// # Errors
-/// [`LakeError::Delta`] when the log cannot be read; [`LakeError::NotFound`] when the version does not exist;
+/// [`LakeError::Log`] when the log cannot be read; [`LakeError::NotFound`] when the version does not exist;
 /// [`LakeError::Violation`] when another engine gave the table columns or features that Sluice does not read.
 pub async fn open_table(lake: &Lake, table: &TableRef, version: Option<u64>) -> Result<Option<OpenTable>, LakeError> {
     let folder = lake.table_folder(table)?;
-    let failed = LakeError::delta(table);
+    let failed = LakeError::log(table);
     if folder.is_local() {
         // The library refuses a local folder that does not exist, where S3 just has no objects.
         match folder.as_url().to_file_path() {
@@ -81,7 +81,15 @@ pub async fn open_table(lake: &Lake, table: &TableRef, version: Option<u64>) -> 
 
 impl OpenTable {
     fn new(reference: TableRef, lake: Lake, folder: FolderUri, table: DeltaTable) -> Result<Self, LakeError> {
-        let schema = table.snapshot().map_err(LakeError::delta(&reference))?.schema();
+        let snapshot = table.snapshot().map_err(LakeError::log(&reference))?;
+        // Files are read by the names of the table's columns: all of them would seem to be missing, which is null.
+        let mapping = snapshot.metadata().configuration().get("delta.columnMapping.mode");
+        if mapping.is_some_and(|mode| mode != "none") {
+            let message =
+                "its columns have other names in the files (column mapping), which is not read yet".to_owned();
+            return Err(LakeError::Violation { table: reference, message });
+        }
+        let schema = snapshot.schema();
         let columns = schema
             .fields()
             .map(|field| {
@@ -116,15 +124,15 @@ impl OpenTable {
     /// The table's id.
     ///
     /// # Errors
-    /// [`LakeError::Delta`].
+    /// [`LakeError::Log`].
     pub fn id(&self) -> Result<String, LakeError> {
-        let snapshot = self.table.snapshot().map_err(LakeError::delta(&self.reference))?;
+        let snapshot = self.table.snapshot().map_err(LakeError::log(&self.reference))?;
         Ok(snapshot.metadata().id().to_owned())
     }
 
     /// Partition columns in order.
     pub fn partition_by(&self) -> Result<Vec<String>, LakeError> {
-        let snapshot = self.table.snapshot().map_err(LakeError::delta(&self.reference))?;
+        let snapshot = self.table.snapshot().map_err(LakeError::log(&self.reference))?;
         Ok(snapshot.metadata().partition_columns().to_vec())
     }
 
@@ -172,7 +180,7 @@ impl OpenTable {
     /// The record of what is in the table.
     ///
     /// # Errors
-    /// [`LakeError::Delta`] or [`LakeError::Store`].
+    /// [`LakeError::Log`] or [`LakeError::Store`].
     pub async fn ledger(&self) -> Result<Ledger, LakeError> {
         Ledger::read(&Log::of(&self.lake, &self.reference), self.version()).await
     }
@@ -240,7 +248,7 @@ fn scan_files_as<'a>(
     let base = polars_folder(folder)?;
     let mut full_paths = Vec::new();
     for path in paths {
-        if let Some(missing) = partition_by.iter().find(|p| !path.contains(&format!("{p}="))) {
+        if let Some(missing) = partition_by.iter().find(|column| file::folder_value(path, column).is_none()) {
             return Err(LakeError::Violation {
                 table: table.clone(),
                 message: format!("file {path} is not below a {missing}=… folder; another engine laid the table out"),

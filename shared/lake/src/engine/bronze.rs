@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use polars::prelude::{Column, DataFrame, DataType, IntoColumn, NamedFrom, Scalar, Series, TimeUnit};
-use sluice_core::columns::{CORRUPT, INGESTION_DATE, StoredColumn, bronze_columns, is_own_of_bronze, lineage_names};
+use sluice_core::columns::{
+    BronzeNames, CORRUPT, INGESTION_DATE, SOURCE_MODIFIED_AT, StoredColumn, bronze_columns, is_own_of_bronze,
+    lineage_names, missing_lineage,
+};
 use sluice_core::contract::ColumnType;
 use sluice_core::name::TableRef;
 use sluice_core::run::{ChangeKind, RowCounts, RunRef, StagedFile, TableChange};
@@ -23,8 +26,9 @@ pub(crate) struct BronzeTable {
     table: TableRef,
     read_version: Option<u64>,
     rows_before: u64,
-    /// Source columns of the table, in table order; grows with the files read.
-    known: Vec<String>,
+    /// Source columns of the table; grows with the files read.
+    names: BronzeNames,
+    /// Columns that the table gets.
     added: Vec<String>,
 }
 
@@ -34,30 +38,30 @@ impl BronzeTable {
     /// # Errors
     /// [`LakeError`] when the table's files cannot be listed.
     pub(crate) fn new(table: &TableRef, existing: Option<&OpenTable>) -> Result<Self, LakeError> {
-        let known = existing
-            .map(|table| {
-                table.columns().iter().map(|c| c.name.clone()).filter(|name| !is_own_of_bronze(name)).collect()
-            })
-            .unwrap_or_default();
+        let names = existing.map(|table| BronzeNames::of_table(table.columns())).unwrap_or_default();
         let rows_before = match existing {
             Some(table) => table.rows()?.unwrap_or_default(),
             None => 0,
         };
+        let added = match existing {
+            Some(table) => missing_lineage(table.columns()).map(|column| column.name).collect(),
+            None => Vec::new(),
+        };
         let read_version = existing.map(OpenTable::version);
-        Ok(Self { table: table.clone(), read_version, rows_before, known, added: Vec::new() })
+        Ok(Self { table: table.clone(), read_version, rows_before, names, added })
     }
 
-    /// Takes notice of a source column of an object.
-    pub(crate) fn meet(&mut self, column: &str) {
-        if !self.known.iter().any(|known| known == column) {
-            self.known.push(column.to_owned());
+    /// Takes notice of a source column of an object, and returns the name under which the table stores it.
+    pub(crate) fn meet(&mut self, column: &str) -> String {
+        if self.names.add(column) {
             self.added.push(column.to_owned());
         }
+        self.names.stored(column).unwrap_or(column).to_owned()
     }
 
     /// All columns of the table, with those met.
     pub(crate) fn columns(&self) -> Vec<StoredColumn> {
-        bronze_columns(self.known.iter().cloned())
+        self.names.columns()
     }
 
     /// The change that adds these files.
@@ -116,7 +120,14 @@ impl BronzeStage {
 
     /// Takes notice of the columns of an object, whether or not it has a record.
     pub(crate) fn announce<'c>(&mut self, columns: impl IntoIterator<Item = &'c String>) {
-        columns.into_iter().for_each(|column| self.table.meet(column));
+        for column in columns {
+            self.table.meet(column);
+        }
+    }
+
+    /// The source columns of the table, with those of the objects read so far.
+    pub(crate) fn source_columns(&self) -> BTreeSet<String> {
+        self.table.names.source_columns().iter().cloned().collect()
     }
 
     /// Adds lineage to a batch of an object, stages it and gives it back for the silver tables.
@@ -125,10 +136,7 @@ impl BronzeStage {
     /// As [`StageWriter::write`].
     pub(crate) fn push(&mut self, object: &SourceObject, batch: SourceBatch) -> Result<DataFrame, LakeError> {
         let frame = with_lineage(batch.frame, object, &self.run, self.planned_at)?;
-        let columns = source_columns(&frame);
-        for column in &columns {
-            self.table.meet(column);
-        }
+        let (columns, stored) = self.as_stored(&frame)?;
         if self.writer.as_ref().is_some_and(|(open_for, _)| open_for != &columns)
             && let Some((_, full)) = self.writer.take()
         {
@@ -143,9 +151,28 @@ impl BronzeStage {
             self.writer = Some((columns, writer));
         }
         if let Some((_, writer)) = &mut self.writer {
-            writer.write(&frame)?;
+            writer.write(&stored)?;
         }
         Ok(frame)
+    }
+
+    /// The source columns of a frame under the names that the table has for them, and the frame with these names.
+    fn as_stored(&mut self, frame: &DataFrame) -> Result<(Vec<String>, DataFrame), LakeError> {
+        let mut stored = frame.clone();
+        let mut columns = Vec::new();
+        let mut all = Vec::with_capacity(frame.width());
+        for name in frame.get_column_names() {
+            if is_own_of_bronze(name) {
+                all.push(name.to_string());
+            } else {
+                let name = self.table.meet(name);
+                columns.push(name.clone());
+                all.push(name);
+            }
+        }
+        let doing = || LakeError::polars(format!("names of columns of table `{}`", self.table.table));
+        stored.set_column_names(&all).map_err(doing())?;
+        Ok((columns, stored))
     }
 
     /// Ends the stage.
@@ -181,15 +208,17 @@ fn with_lineage(
             height,
         )
     };
-    let micros = Series::new("_ingested_at".into(), [planned_at.as_microsecond()])
-        .cast(&DataType::Datetime(TimeUnit::Microseconds, None))
-        .and_then(|s| s.cast(&polars_type(&ColumnType::Timestamp)))
-        .map_err(failed)?;
-    let ingested_at = micros.into_column().new_from_index(0, height);
+    let instant = |name: &str, time: Option<Timestamp>| {
+        Series::new(name.into(), [time.map(|time| time.as_microsecond())])
+            .cast(&DataType::Datetime(TimeUnit::Microseconds, None))
+            .and_then(|series| series.cast(&polars_type(&ColumnType::Timestamp)))
+            .map(|series| series.into_column().new_from_index(0, height))
+    };
     for column in [
-        ingested_at,
+        instant("_ingested_at", Some(planned_at)).map_err(failed)?,
         text("_source_file", object.uri.as_str()),
         text("_source_etag", &object.etag),
+        instant(SOURCE_MODIFIED_AT, object.modified_at).map_err(failed)?,
         text("_run_id", run.run_id.as_str()),
     ] {
         frame.with_column(column).map_err(failed)?;

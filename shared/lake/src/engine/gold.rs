@@ -11,7 +11,7 @@ use sluice_core::sql::engine_name;
 
 use super::passes::group_in_passes;
 use super::stage::StageWriter;
-use super::{collect_streaming, sql};
+use super::{EngineError, collect_streaming, sql};
 use crate::delta::OpenTable;
 use crate::error::LakeError;
 use crate::lake::Lake;
@@ -90,11 +90,20 @@ fn compute(
         most_rows = rows.max(most_rows);
         tables.push((engine_name(input.layer(), input.table()), scan));
     }
-    let planned = sql::run(gold.sql.engine_query(), tables).map_err(&failed)?;
-    let planned = sql::conform(planned, &gold.contract).map_err(&failed)?;
-    group_in_passes(planned, most_rows)
-        .and_then(collect_streaming)
-        .map_err(LakeError::polars(format!("computing table `{}`", gold.table)))
+    let collect = |planned: LazyFrame| {
+        let planned = sql::conform(planned, &gold.contract).map_err(&failed)?;
+        group_in_passes(planned, most_rows)
+            .and_then(collect_streaming)
+            .map_err(|error| failed(EngineError::while_running("the statement")(error)))
+    };
+    let query = gold.sql.engine_query();
+    collect(sql::run(query.clone(), tables.clone()).map_err(&failed)?).or_else(|error| {
+        // It may have failed in a branch of CASE that no row takes.
+        match sql::run_by_branches(query, tables).map_err(&failed)? {
+            Some(planned) => collect(planned),
+            None => Err(error),
+        }
+    })
 }
 
 /// A table that a gold table is computed from, as it will be after the run.

@@ -6,6 +6,7 @@ use polars::prelude::{
     DataFrame, DataType, Expr, IntoLazy, NULL, PlSmallStr, PolarsResult, Schema, SortMultipleOptions,
     UniqueKeepStrategy, col, lit,
 };
+use sluice_core::columns::NEWER;
 use sluice_core::contract::ColumnType;
 use sluice_core::pipeline::{SilverTable, Versioned, WriteMode};
 
@@ -190,10 +191,10 @@ impl MergeRows {
     }
 }
 
-/// The columns that decide which of two rows of one key is newer: the business column, then the position in the source,
-/// which is the same however the files were split into runs.
+/// The columns that decide which of two rows of one key is newer: the business column, then as [`NEWER`] says. Nulls
+/// come first, so the row of a version that did not record when its object was modified is the older one.
 fn order(by: &Versioned) -> Vec<String> {
-    [by.latest_by.as_str(), "_source_file", "_ingested_at", "_source_row"].map(str::to_owned).to_vec()
+    std::iter::once(by.latest_by.as_str()).chain(NEWER).map(str::to_owned).collect()
 }
 
 /// The newest row of each key, sorted by the first key so that files have narrow statistics.
@@ -240,5 +241,57 @@ fn sorted_by_first(rows: DataFrame, keys: &[&str]) -> PolarsResult<DataFrame> {
     match keys.first() {
         Some(first) => rows.sort([*first], SortMultipleOptions::default()),
         None => Ok(rows),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::df;
+    use sluice_core::columns::{SOURCE_MODIFIED_AT, SOURCE_ROW};
+
+    use super::*;
+
+    fn by() -> Versioned {
+        Versioned { keys: vec!["id".parse().expect("name")], latest_by: "at".parse().expect("name") }
+    }
+
+    /// Rows of one key and one business time: when their file was modified, its name, the time of the run, the row.
+    fn ties(rows: &[(Option<i64>, &str, i64, i64)]) -> DataFrame {
+        let frame = df!(
+            "id" => vec![1_i64; rows.len()],
+            "at" => vec![1_767_600_000_000_000_i64; rows.len()],
+            SOURCE_MODIFIED_AT => rows.iter().map(|row| row.0).collect::<Vec<_>>(),
+            "_source_file" => rows.iter().map(|row| row.1).collect::<Vec<_>>(),
+            "_ingested_at" => rows.iter().map(|row| row.2).collect::<Vec<_>>(),
+            SOURCE_ROW => rows.iter().map(|row| row.3).collect::<Vec<_>>(),
+        );
+        frame.expect("frame").lazy().with_column(key_hash(["id"])).collect().expect("hashes")
+    }
+
+    #[test]
+    fn of_rows_with_the_same_business_time_the_one_that_was_delivered_last_stays() {
+        // The last of the rows stays, in whichever order they come.
+        let check = |rows: &[(Option<i64>, &str, i64, i64)]| {
+            let kept = *rows.last().expect("a row");
+            let reversed: Vec<_> = rows.iter().rev().copied().collect();
+            for rows in [rows, reversed.as_slice()] {
+                for found in [newest(ties(rows), &by()), versions(ties(rows), &by())] {
+                    let found = found.expect("rows");
+                    assert_eq!(found.height(), 1, "{rows:?}");
+                    let file = found.column("_source_file").and_then(|column| column.str().cloned()).expect("texts");
+                    let row = found.column(SOURCE_ROW).and_then(|column| column.i64().cloned()).expect("numbers");
+                    assert_eq!((file.get(0), row.get(0)), (Some(kept.1), Some(kept.3)), "{rows:?}");
+                }
+            }
+        };
+        check(&[(Some(1), "export_9", 1, 1), (Some(2), "export_10", 2, 1)]);
+        // The newer file is taken in first.
+        check(&[(Some(1), "export_9", 2, 1), (Some(2), "export_10", 1, 1)]);
+        check(&[(Some(2), "export_10", 1, 1), (Some(2), "export_9", 1, 1)]);
+        check(&[(Some(2), "a", 1, 9), (Some(2), "a", 2, 1)]);
+        check(&[(Some(2), "a", 1, 1), (Some(2), "a", 1, 2)]);
+        // Rows of a version that did not record the time.
+        check(&[(None, "z", 2, 1), (Some(1), "a", 1, 1)]);
+        check(&[(None, "a", 2, 1), (None, "b", 1, 1)]);
     }
 }

@@ -40,22 +40,21 @@ pub(crate) struct Audit {
 }
 
 impl Audit {
-    /// An audit of numbers that another engine has counted: `rows` are those of the staged files, `table_rows` those of
-    /// the table. Numbers of dataset rules are rows or keys, or what a rule's SQL answers; shares are made of them here.
+    /// An audit of numbers that another engine has counted: `rows` are those of the staged files. Numbers of dataset rules
+    /// are rows, or what a rule's SQL answers, each with the rows that a share would be of; shares are made of them here.
     ///
     /// # Errors
     /// [`EngineError::Rule`] where a share is wanted of what is no number of rows.
     pub(crate) fn counted(
         rows: u64,
-        table_rows: u64,
         row_rules: Vec<(String, u64)>,
-        dataset_rules: Vec<(&DatasetRule, Option<DecimalNumber>)>,
+        dataset_rules: Vec<(&DatasetRule, Option<DecimalNumber>, u64)>,
     ) -> Result<Self, EngineError> {
         let row = |(rule, broken): (String, u64)| RuleObservation { rule, observed: Some(broken.into()), of: rows };
         let mut observations: Vec<RuleObservation> = row_rules.into_iter().map(row).collect();
-        for (rule, answer) in dataset_rules {
-            let observed = in_unit(rule, answer, table_rows)?;
-            observations.push(RuleObservation { rule: rule.id.clone(), observed, of: table_rows });
+        for (rule, answer, of) in dataset_rules {
+            let observed = in_unit(rule, answer, of)?;
+            observations.push(RuleObservation { rule: rule.id.clone(), observed, of });
         }
         Ok(Self { rows, observations })
     }
@@ -117,16 +116,19 @@ impl Rows {
         let mut counts = counts.into_iter();
         let mut observations = Vec::with_capacity(contract.dataset_rules.len());
         for (rule, condition) in contract.dataset_rules.iter().zip(&conditions) {
-            let count = match condition {
-                Some(_) => counts.next().map(DecimalNumber::from),
-                None => match &rule.metric {
-                    Metric::DuplicateValues { columns } => Some(duplicates(&self.whole, columns, table_rows)?.into()),
-                    Metric::Sql { query } => answer(&self.whole, &rule.id, query)?,
-                    _ => Some(table_rows.into()),
-                },
+            let counted = condition.as_ref().and_then(|_| counts.next());
+            let (number, of) = match &rule.metric {
+                Metric::DuplicateValues { columns } => {
+                    (Some(duplicates(&self.whole, columns, table_rows)?.into()), counted.unwrap_or(rows))
+                }
+                Metric::Sql { query } => (answer(&self.whole, &rule.id, query)?, rows),
+                Metric::RowCount => (Some(table_rows.into()), rows),
+                Metric::NullValues { .. } | Metric::MissingValues { .. } | Metric::InvalidValues { .. } => {
+                    (counted.map(DecimalNumber::from), rows)
+                }
             };
-            let observed = in_unit(rule, count, rows)?;
-            observations.push(RuleObservation { rule: rule.id.clone(), observed, of: rows });
+            let observed = in_unit(rule, number, of)?;
+            observations.push(RuleObservation { rule: rule.id.clone(), observed, of });
         }
         Ok(observations)
     }
@@ -163,7 +165,7 @@ fn count(rows: LazyFrame, conditions: Vec<Expr>, doing: &str) -> Result<(u64, Ve
     Ok((total, numbers.collect()))
 }
 
-/// The condition of a metric that counts rows; `None` for the others.
+/// The condition of a metric that counts rows, or of the rows that its share is of; `None` for the others.
 fn counted(rule: &DatasetRule, contract: &TableContract) -> Result<Option<Expr>, EngineError> {
     let column = |name: &ColumnName| {
         contract.column(name.as_str()).ok_or_else(|| EngineError::Rule {
@@ -187,17 +189,23 @@ fn counted(rule: &DatasetRule, contract: &TableContract) -> Result<Option<Expr>,
             // Null is not invalid: what it compares to is null, and null counts as false.
             Some(invalid.unwrap_or_else(|| lit(false)))
         }
-        Metric::RowCount | Metric::DuplicateValues { .. } | Metric::Sql { .. } => None,
+        Metric::DuplicateValues { .. } => rule.share_of_keys().map(is_known).transpose()?,
+        Metric::RowCount | Metric::Sql { .. } => None,
     })
 }
 
-/// Number of keys that occur more than once. Keys are grouped by their hash first, a bucket of hashes at a time; only
+/// Whether no column of a key is null.
+fn is_known(key: &[ColumnName]) -> Result<Expr, EngineError> {
+    let known: Vec<Expr> = key.iter().map(|name| col(name.as_str()).is_not_null()).collect();
+    Ok(all_horizontal(known)?)
+}
+
+/// Number of rows whose key other rows have, too. Keys are grouped by their hash first, a bucket of hashes at a time; only
 /// keys whose hash occurs more than once are compared themselves. One scan of the key columns per 4 million rows, and
 /// a second where there are candidates.
 fn duplicates(whole: &LazyFrame, columns: &[ColumnName], rows: u64) -> Result<u64, EngineError> {
     let keys: Vec<Expr> = columns.iter().map(|name| col(name.as_str())).collect();
-    let known: Vec<Expr> = keys.iter().map(|key| key.clone().is_not_null()).collect();
-    let known = all_horizontal(known)?;
+    let known = is_known(columns)?;
     let hashed = || key_hash(columns.iter().map(ColumnName::as_str));
     let buckets = rows.div_ceil(BUCKET_ROWS).max(1);
     let several = || len().gt(lit(1));
@@ -215,9 +223,9 @@ fn duplicates(whole: &LazyFrame, columns: &[ColumnName], rows: u64) -> Result<u6
         }
         let candidates = candidates.column(KEY_HASH)?.as_materialized_series().clone();
         let suspects = rows.filter(col(KEY_HASH).is_in(polars::prelude::Literal::lit(candidates).implode(true), false));
-        let exact = suspects.group_by(keys.clone()).agg([several().alias("_several")]).filter(col("_several"));
-        let (found, _) = count(exact, Vec::new(), "comparing duplicate keys")?;
-        duplicated += found;
+        let exact = suspects.group_by(keys.clone()).agg([len().alias("_rows")]).filter(col("_rows").gt(lit(1)));
+        let found = collect_streaming(exact.select([col("_rows").cast(DataType::UInt64).sum()])).map_err(failed())?;
+        duplicated += found.column("_rows")?.u64()?.get(0).unwrap_or_default();
     }
     Ok(duplicated)
 }
@@ -225,9 +233,17 @@ fn duplicates(whole: &LazyFrame, columns: &[ColumnName], rows: u64) -> Result<u6
 /// The number that a SQL metric answers; `None` where it answers null.
 fn answer(whole: &LazyFrame, rule: &str, query: &MetricSql) -> Result<Option<DecimalNumber>, EngineError> {
     let within = |error: EngineError| EngineError::RuleSql { rule: rule.to_owned(), source: Box::new(error) };
-    let planned = sql::run(query.engine_query(), vec![("object".to_owned(), whole.clone())]).map_err(within)?;
-    let answered =
-        collect_streaming(planned).map_err(|error| within(EngineError::while_running("the query")(error)))?;
+    let collect = |planned: LazyFrame| {
+        collect_streaming(planned).map_err(|error| within(EngineError::while_running("the query")(error)))
+    };
+    let (statement, tables) = (query.engine_query(), vec![("object".to_owned(), whole.clone())]);
+    let answered = collect(sql::run(statement.clone(), tables.clone()).map_err(within)?).or_else(|error| {
+        // It may have failed in a branch of CASE that no row takes.
+        match sql::run_by_branches(statement, tables).map_err(within)? {
+            Some(planned) => collect(planned),
+            None => Err(error),
+        }
+    })?;
     let refuse = |problem: String| EngineError::Rule { rule: rule.to_owned(), problem };
     let [column] = answered.columns() else {
         return Err(refuse(format!("its query answers {} columns; select one", answered.width())));

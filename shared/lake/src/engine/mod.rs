@@ -11,6 +11,7 @@ pub(crate) mod types;
 
 mod bronze;
 mod gold;
+mod judge;
 mod merge;
 mod passes;
 mod projection;
@@ -26,7 +27,7 @@ pub(crate) use merge::Merged;
 pub(crate) use projection::plan_projection;
 pub(crate) use reread::{bronze_objects, reread_bronze, reread_quarantine};
 pub(crate) use silver::{Missing, SilverContext, SilverStage};
-pub(crate) use silver::{SilverOutcome, whole};
+pub(crate) use silver::{SilverOutcome, check_sources, whole};
 pub(crate) use stage::scratch_folder;
 pub use types::EngineError;
 

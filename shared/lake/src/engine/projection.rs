@@ -38,7 +38,20 @@ impl Projection {
     /// # Errors
     /// [`EngineError`] when the engine refuses the statement.
     pub(super) fn plan(&self, bronze: LazyFrame) -> Result<LazyFrame, EngineError> {
-        sql::run(self.sql.clone(), vec![("bronze".to_owned(), bronze.select(self.view.clone()))])
+        sql::run(self.sql.clone(), self.tables(bronze))
+    }
+
+    /// As [`Projection::plan`], for rows of which some fail there: what cannot be computed is null here, and the columns
+    /// named by [`sql::failure_name`] say why. Gives the columns that have one.
+    ///
+    /// # Errors
+    /// As [`Projection::plan`].
+    pub(super) fn plan_explained(&self, bronze: LazyFrame) -> Result<(LazyFrame, Vec<String>), EngineError> {
+        sql::run_explained(self.sql.clone(), self.tables(bronze))
+    }
+
+    fn tables(&self, bronze: LazyFrame) -> Vec<(String, LazyFrame)> {
+        vec![("bronze".to_owned(), bronze.select(self.view.clone()))]
     }
 }
 

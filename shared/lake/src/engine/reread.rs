@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::{Column, DataFrame, IntoColumn, IntoLazy, NamedFrom, Series, col, lit};
 use serde_json::Value;
-use sluice_core::columns::{CORRUPT, lineage_names};
+use sluice_core::columns::{CORRUPT, StoredColumn, is_own_of_bronze, lineage_names, missing_lineage};
 use sluice_core::source::SourceObject;
 
 use super::collect_streaming;
+use super::types::polars_type;
 use crate::delta::{DataFile, FileStatistics, OpenTable};
 use crate::error::LakeError;
 
@@ -31,7 +32,8 @@ pub(crate) fn bronze_objects(bronze: &OpenTable) -> Result<Vec<SourceObject>, La
             let uri = file.parse().map_err(|error| LakeError::Internal {
                 message: format!("table `{}`: _source_file '{file}': {error}", bronze.reference()),
             })?;
-            objects.push(SourceObject { uri, etag: etag.to_owned(), size_bytes: 0 });
+            // Its rows in bronze have the time.
+            objects.push(SourceObject { uri, etag: etag.to_owned(), size_bytes: 0, modified_at: None });
         }
     }
     Ok(objects)
@@ -71,7 +73,8 @@ pub(crate) fn reread_bronze(
     Ok(())
 }
 
-/// The rows of a quarantine table in bronze shape, a batch at a time. `columns` are the source columns wanted.
+/// The rows of a quarantine table in bronze shape, a batch at a time. `columns` are the source columns wanted; the answer
+/// is the source columns that at least one row has.
 ///
 /// # Errors
 /// As `take`; [`LakeError::Internal`] for raw text that is no JSON object.
@@ -79,13 +82,15 @@ pub(crate) fn reread_quarantine(
     quarantine: &OpenTable,
     columns: &[&str],
     mut take: impl FnMut(&DataFrame) -> Result<(), LakeError>,
-) -> Result<(), LakeError> {
+) -> Result<BTreeSet<String>, LakeError> {
+    let mut found = BTreeSet::new();
     for file in quarantine.files()? {
-        slices(quarantine, &file, |rows| take(&bronze_shape(quarantine, &rows, columns)?))?;
+        slices(quarantine, &file, |rows| take(&bronze_shape(quarantine, &rows, columns, &mut found)?))?;
     }
-    Ok(())
+    Ok(found)
 }
 
+/// The rows of a file, a batch at a time. Lineage that the table lacks, because an older version made it, is null.
 fn slices(
     table: &OpenTable,
     file: &DataFile,
@@ -93,15 +98,16 @@ fn slices(
 ) -> Result<(), LakeError> {
     let mut offset: i64 = 0;
     loop {
-        let rows = table
-            .scan_files([file.path.as_str()])?
-            .slice(offset, READ_ROWS)
-            .collect()
-            .map_err(LakeError::polars(format!("reading {} of table `{}`", file.path, table.reference())))?;
+        let failed = || LakeError::polars(format!("reading {} of table `{}`", file.path, table.reference()));
+        let mut rows = table.scan_files([file.path.as_str()])?.slice(offset, READ_ROWS).collect().map_err(failed())?;
         if rows.height() == 0 {
             return Ok(());
         }
         offset += i64::try_from(rows.height()).unwrap_or(i64::MAX);
+        for StoredColumn { name, column_type } in missing_lineage(table.columns()) {
+            let absent = Column::full_null(name.as_str().into(), rows.height(), &polars_type(&column_type));
+            rows.with_column(absent).map_err(failed())?;
+        }
         take(rows)?;
     }
 }
@@ -109,11 +115,17 @@ fn slices(
 /// Column of re-read rows with the text they have in quarantine, so that rows refused again keep it letter by letter.
 pub(crate) const QUARANTINED_RAW: &str = "_quarantined_raw";
 
-fn bronze_shape(table: &OpenTable, rows: &DataFrame, wanted: &[&str]) -> Result<DataFrame, LakeError> {
+/// Adds to `found` the source columns that the rows have.
+fn bronze_shape(
+    table: &OpenTable,
+    rows: &DataFrame,
+    wanted: &[&str],
+    found: &mut BTreeSet<String>,
+) -> Result<DataFrame, LakeError> {
     let failed = || LakeError::polars(format!("rows of table `{}`", table.reference()));
     let raw = rows.column("_raw").and_then(|c| c.str().cloned()).map_err(failed())?;
     let mut objects = Vec::with_capacity(rows.height());
-    let mut names: BTreeSet<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
+    let mut names = BTreeSet::new();
     for text in raw.iter() {
         let object: BTreeMap<String, Value> = serde_json::from_str(text.unwrap_or("{}")).map_err(|error| {
             LakeError::Internal { message: format!("table `{}`: _raw is no JSON object: {error}", table.reference()) }
@@ -121,6 +133,8 @@ fn bronze_shape(table: &OpenTable, rows: &DataFrame, wanted: &[&str]) -> Result<
         names.extend(object.keys().cloned());
         objects.push(object);
     }
+    found.extend(names.iter().filter(|name| !is_own_of_bronze(name)).cloned());
+    names.extend(wanted.iter().map(|name| (*name).to_owned()));
     names.extend(CORRUPT.map(str::to_owned));
     let mut columns: Vec<Column> = Vec::new();
     for name in &names {

@@ -3,17 +3,19 @@
 //! In the frame that the silver SQL answers, every mapped column has a companion named by [`unreadable_name`] with the
 //! source text that could not be read, and `_corrupt_record` holds the records that could not be split into fields, with
 //! their place and fault in `_corrupt_reason`. A value that is missing because its text could not be read breaks
-//! `readable` and not also `required`; a corrupt record breaks [`CORRUPT_RECORD_RULE`] alone.
+//! `readable` and not also `required`; a corrupt record breaks [`CORRUPT_RECORD_RULE`] alone. A value that the silver SQL
+//! could not compute breaks `computed` and no other rule of its column.
 
 use polars::prelude::{
-    Column as PolarsColumn, DataType, Expr, Field, IntoColumn, Literal, NamedFrom, PolarsResult, Series, StringChunked,
-    col, lit, map_multiple,
+    Column as PolarsColumn, DataType, Expr, Field, IntoColumn, Literal, NULL, NamedFrom, PolarsResult, Series,
+    StringChunked, col, lit, map_multiple, when,
 };
 use serde_json::json;
 use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD};
 use sluice_core::contract::{Column, RowCheck, RowRule, Severity, TableContract};
 use sluice_core::decimal::DecimalNumber;
 use sluice_core::name::ColumnName;
+use sluice_core::uri::layout::NULL_PARTITION;
 
 use super::cast::{literal, units, unreadable_name};
 use super::types::canonical_text;
@@ -21,6 +23,9 @@ use super::{EngineError, sql};
 
 /// The rule that a corrupt record breaks.
 pub(crate) const CORRUPT_RECORD_RULE: &str = "corrupt_record";
+
+/// The rule that a value breaks which the silver SQL cannot compute, behind the name of its column.
+const COMPUTED: &str = "computed";
 
 /// A row rule ready to run.
 #[derive(Debug, Clone)]
@@ -66,6 +71,27 @@ pub(crate) fn compile_source(
     let mut all = vec![corrupt];
     all.extend(tests(contract, &source)?);
     Ok(all)
+}
+
+/// These tests for rows of which some columns could not be computed: why is in the columns named by
+/// [`failure_name`](sql::failure_name).
+pub(super) fn with_computed(tests: &[RowTest], failing: &[String]) -> Vec<RowTest> {
+    let failure = |column: &str| col(sql::failure_name(column));
+    let certain = |broken: Expr| broken.and(col(CORRUPT_RECORD).is_null());
+    let computed = failing.iter().map(|column| RowTest {
+        id: format!("{column}.{COMPUTED}"),
+        column: Some(column.clone()),
+        severity: Severity::Error,
+        broken: certain(failure(column).is_not_null()),
+        value: Some(failure(column)),
+    });
+    let declared = tests.iter().map(|test| match &test.column {
+        Some(column) if failing.contains(column) => {
+            RowTest { broken: test.broken.clone().and(failure(column).is_null()), ..test.clone() }
+        }
+        _ => test.clone(),
+    });
+    declared.chain(computed).collect()
 }
 
 /// Where the rows come from.
@@ -115,9 +141,17 @@ fn test(
 ) -> Result<Option<(Expr, Option<Expr>)>, EngineError> {
     if let RowCheck::Predicate { sql: predicate } = &rule.check {
         let within = |error: EngineError| EngineError::RuleSql { rule: rule.id.clone(), source: Box::new(error) };
-        let broken = sql::predicate(predicate, contract).map_err(within)?;
+        let judged = sql::judged_predicate(predicate, contract).map_err(within)?;
         let value = rule.column.as_ref().and_then(|name| contract.column(name.as_str())).map(shown);
-        return Ok(Some((broken, value)));
+        // A row for which the predicate cannot be computed breaks it; the reason is its value.
+        return Ok(Some(match judged.failure {
+            Some(failure) => {
+                let broken = judged.holds.fill_null(lit(false)).or(failure.clone().is_not_null());
+                let value = value.unwrap_or_else(|| lit(NULL).cast(DataType::String));
+                (broken, Some(when(failure.clone().is_not_null()).then(failure).otherwise(value)))
+            }
+            None => (judged.holds, value),
+        }));
     }
     let name = rule.column.as_ref().ok_or_else(|| problem(rule, "it names no column; its check needs one"))?;
     let column = contract
@@ -155,6 +189,9 @@ fn broken_value(rule: &RowRule, column: &Column, check: &RowCheck) -> Result<Exp
         RowCheck::Maximum { bound: text, exclusive: true } => value.gt_eq(bound(text)?),
         RowCheck::MinLength { characters } => characters_of(column).lt(lit(*characters)),
         RowCheck::MaxLength { characters } => characters_of(column).gt(lit(*characters)),
+        RowCheck::FolderName { max_bytes } => {
+            folder_bytes(column).gt(lit(*max_bytes)).or(shown(column).eq(lit(NULL_PARTITION)))
+        }
         RowCheck::MultipleOf { step } => no_multiple(rule, column, *step)?,
         RowCheck::Readable | RowCheck::Required | RowCheck::NotMissing { .. } | RowCheck::Predicate { .. } => {
             lit(false)
@@ -172,6 +209,13 @@ fn shown(column: &Column) -> Expr {
 
 fn characters_of(column: &Column) -> Expr {
     shown(column).str().len_chars().cast(DataType::UInt64)
+}
+
+/// Bytes of a text in the name of a partition's folder, as the stage writer encodes it.
+fn folder_bytes(column: &Column) -> Expr {
+    let bytes = |text: Expr| text.str().len_bytes().cast(DataType::UInt64);
+    let encoded = shown(column).str().replace_all(lit("[A-Za-z0-9._-]"), lit(""), false);
+    bytes(shown(column)) + bytes(encoded) * lit(2_u64)
 }
 
 /// Whether a text is one of these; null where it is null.

@@ -7,18 +7,19 @@ use serde_json::{Map, Value};
 use sluice_core::columns::{
     CORRUPT, StoredColumn, accepted_columns, lineage_names, quarantine_columns, silver_columns,
 };
+use sluice_core::contract::Severity;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{SilverTable, WriteMode};
 use sluice_core::run::{ChangeKind, RowCounts, RunRef, StagedFile, TableChange};
 use sluice_core::source::SourceId;
 
 use super::bronze::source_columns;
+use super::judge::{Judged, RowJudge};
 use super::merge::{MergeRows, Merged};
-use super::projection::Projection;
 use super::reread::QUARANTINED_RAW;
+use super::rules;
 use super::rules::RowTest;
 use super::stage::StageWriter;
-use super::{rules, sql};
 use crate::delta::OpenTable;
 use crate::delta::schema::polars_schema;
 use crate::error::LakeError;
@@ -43,8 +44,7 @@ pub(crate) struct SilverContext<'a> {
 /// Stages the rows of one silver table and its quarantine.
 pub(crate) struct SilverStage<'a> {
     context: SilverContext<'a>,
-    projection: Projection,
-    tests: Vec<RowTest>,
+    judge: RowJudge<'a>,
     writer: StageWriter,
     quarantine: StageWriter,
     merge: Option<MergeRows>,
@@ -71,7 +71,6 @@ impl<'a> SilverStage<'a> {
     /// [`LakeError::Engine`] when the contract or the SQL cannot be executed.
     pub(crate) fn new(context: SilverContext<'a>) -> Result<Self, LakeError> {
         let table = context.table;
-        let failed = LakeError::engine(&table.table);
         let columns = silver_columns(table);
         let partition_by: Vec<String> = table.contract.partition_by.iter().map(ToString::to_string).collect();
         let incoming = accepted_columns(table);
@@ -80,8 +79,7 @@ impl<'a> SilverStage<'a> {
             _ => None,
         };
         Ok(Self {
-            projection: Projection::new(table).map_err(&failed)?,
-            tests: rules::compile_source(&table.contract, &table.columns).map_err(&failed)?,
+            judge: RowJudge::new(table)?,
             writer: StageWriter::new(context.lake, context.run, &table.table, &columns, &partition_by),
             quarantine: StageWriter::new(context.lake, context.run, &table.quarantine, &quarantine_columns(), &[]),
             merge: MergeRows::new(table, polars_schema(&incoming), context.existing.is_some()),
@@ -99,15 +97,16 @@ impl<'a> SilverStage<'a> {
     /// [`LakeError::Engine`] when the SQL fails; [`LakeError::Violation`] when a mapped source column is missing; the
     /// writer's.
     pub(crate) fn push(&mut self, batch: &DataFrame, missing: Missing) -> Result<(), LakeError> {
-        let checked = self.check(batch)?;
-        let bad = checked.column("_bad").and_then(|c| c.bool().cloned()).map_err(self.failed("rules"))?;
+        let table = self.context.table;
+        check_sources(table, |source| batch.column(source).is_ok(), || source_columns(batch))?;
+        let judged = self.judge.judge(batch)?;
         if missing.silver {
             self.rows.source += batch.height() as u64;
-            self.rows.quarantined += u64::from(bad.sum().unwrap_or_default());
-            self.accept(&checked, &bad)?;
+            self.rows.quarantined += u64::from(judged.bad.sum().unwrap_or_default());
+            self.accept(&judged)?;
         }
-        if missing.quarantine && bad.any() {
-            self.refuse(batch, &checked, &bad)?;
+        if missing.quarantine && judged.bad.any() {
+            self.refuse(batch, &judged)?;
         }
         Ok(())
     }
@@ -116,57 +115,9 @@ impl<'a> SilverStage<'a> {
         LakeError::polars(format!("{doing} of table `{}`", self.context.table.table))
     }
 
-    /// The batch typed and projected, row by row, with a column `_bad`.
-    fn check(&self, batch: &DataFrame) -> Result<DataFrame, LakeError> {
-        let table = self.context.table;
-        let failed = LakeError::engine(&table.table);
-        for (column, source) in &table.columns {
-            if batch.column(source).is_err() {
-                return Err(LakeError::Violation {
-                    table: table.table.clone(),
-                    message: format!(
-                        "source column '{source}' (for `{column}`) is missing; the source has {:?}",
-                        source_columns(batch)
-                    ),
-                });
-            }
-        }
-        let projected = self.projection.plan(batch.clone().lazy()).map_err(&failed)?;
-        let checked = projected
-            .with_column(rules::any_error_expr(&self.tests).alias("_bad"))
-            .collect()
-            .map_err(self.failed("sql"))?;
-        if checked.height() != batch.height() {
-            return Err(LakeError::Internal {
-                message: format!("table `{}`: {} rows became {}", table.table, batch.height(), checked.height()),
-            });
-        }
-        Ok(checked)
-    }
-
-    fn accept(&mut self, checked: &DataFrame, bad: &BooleanChunked) -> Result<(), LakeError> {
-        let good = if bad.any() { checked.filter(&!bad).map_err(self.failed("filter"))? } else { checked.clone() };
-        let warnings: Vec<Expr> = self
-            .tests
-            .iter()
-            .filter(|test| test.severity == sluice_core::contract::Severity::Warning)
-            .map(|test| test.broken.clone().sum().alias(test.id.as_str()))
-            .collect();
-        if !warnings.is_empty() {
-            let counts = good.clone().lazy().select(warnings).collect().map_err(self.failed("warnings"))?;
-            for column in counts.columns() {
-                let count = column.get(0).ok().and_then(|v| v.extract::<u64>()).unwrap_or_default();
-                if count > 0 {
-                    *self.broken.entry(column.name().to_string()).or_default() += count;
-                }
-            }
-        }
-        let lineage = lineage_names();
-        let contract = &self.context.table.contract;
-        let mut rows = sql::conform_with(good.lazy(), contract, &lineage)
-            .map_err(LakeError::engine(&self.context.table.table))?
-            .collect()
-            .map_err(self.failed("cast to contract"))?;
+    fn accept(&mut self, judged: &Judged) -> Result<(), LakeError> {
+        self.count_warnings(judged)?;
+        let mut rows = judged.accepted.clone();
         if let Some(present) = &self.present {
             let before = rows.height();
             rows = without_present(&rows, present).map_err(self.failed("comparing positions"))?;
@@ -179,18 +130,42 @@ impl<'a> SilverStage<'a> {
         }
     }
 
-    fn refuse(&mut self, batch: &DataFrame, checked: &DataFrame, bad: &BooleanChunked) -> Result<(), LakeError> {
+    /// Counts the broken rules of severity `warning` of the rows that are accepted.
+    fn count_warnings(&mut self, judged: &Judged) -> Result<(), LakeError> {
+        let is_warning = |test: &&RowTest| test.severity == Severity::Warning;
+        let counts: Vec<Expr> = judged
+            .tests
+            .iter()
+            .filter(is_warning)
+            .map(|test| test.broken.clone().sum().alias(test.id.as_str()))
+            .collect();
+        if counts.is_empty() {
+            return Ok(());
+        }
+        let good = judged.rows.filter(&!&judged.bad).map_err(self.failed("filter"))?;
+        let counts = good.lazy().select(counts).collect().map_err(self.failed("warnings"))?;
+        for column in counts.columns() {
+            let count = column.get(0).ok().and_then(|value| value.extract::<u64>()).unwrap_or_default();
+            if count > 0 {
+                *self.broken.entry(column.name().to_string()).or_default() += count;
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, batch: &DataFrame, judged: &Judged) -> Result<(), LakeError> {
         let doing = format!("quarantine of table `{}`", self.context.table.table);
         let failed = || LakeError::polars(doing.clone());
         let lineage: Vec<Expr> = lineage_names().map(col).to_vec();
-        let mut refused = checked
-            .filter(bad)
+        let mut refused = judged
+            .rows
+            .filter(&judged.bad)
             .map_err(failed())?
             .lazy()
-            .select([lineage, vec![rules::broken_rules_expr(&self.tests).alias("_broken_rules")]].concat())
+            .select([lineage, vec![rules::broken_rules_expr(&judged.tests).alias("_broken_rules")]].concat())
             .collect()
             .map_err(failed())?;
-        let batch = batch.filter(bad).map_err(failed())?;
+        let batch = batch.filter(&judged.bad).map_err(failed())?;
         let raw = match batch.column(QUARANTINED_RAW) {
             Ok(kept) => kept.clone().with_name("_raw".into()),
             Err(_) => raw_json(&batch).map_err(failed())?.into_column(),
@@ -326,6 +301,24 @@ impl SilverContext<'_> {
             broken_rules,
             schema_changes: Vec::new(),
         })
+    }
+}
+
+/// Whether every source column that a table is mapped to exists.
+///
+/// # Errors
+/// [`LakeError::Violation`] naming the first that does not, with those that do.
+pub(crate) fn check_sources<C: std::fmt::Debug>(
+    table: &SilverTable,
+    exists: impl Fn(&str) -> bool,
+    present: impl FnOnce() -> C,
+) -> Result<(), LakeError> {
+    match table.columns.iter().find(|(_, source)| !exists(source)) {
+        None => Ok(()),
+        Some((column, source)) => Err(LakeError::Violation {
+            table: table.table.clone(),
+            message: format!("source column '{source}' (for `{column}`) is missing; the source has {:?}", present()),
+        }),
     }
 }
 

@@ -9,12 +9,14 @@ use object_store::buffered::BufWriter as ObjectWriter;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use polars::io::parquet::write::BatchedWriter;
 use polars::prelude::{
-    DataFrame, Expr, IntoLazy, ParquetCompression, ParquetWriter, PolarsResult, Schema, StatisticsOptions,
+    ArrowDataType, CompatLevel, DataFrame, Expr, IntoLazy, KeyValueMetadata, ParquetCompression, ParquetWriter,
+    PolarsResult, Schema, SchemaExt, StatisticsOptions,
 };
+use polars_parquet::write::schema_to_metadata_key;
 use sluice_core::columns::StoredColumn;
 use sluice_core::name::TableRef;
 use sluice_core::run::{RunRef, StagedFile};
-use sluice_core::uri::layout;
+use sluice_core::uri::layout::{self, MAX_FOLDER_BYTES};
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::Handle;
 use uuid::Uuid;
@@ -31,6 +33,10 @@ const MAX_ROWS_PER_FILE: usize = 8_000_000;
 /// Rows of a row group at most. Whoever reads the table holds several decoded row groups at once (Polars: more than ten),
 /// so large ones cost every reader memory: at 700 000 rows gold needed 2.2 GB for a table that it needs 1 GB for so.
 const MAX_ROWS_PER_ROW_GROUP: usize = 128 * 1024;
+/// Bytes of a page before the next one is begun. The widest number is a decimal of 16 bytes, 17 with its rounding: 128 Ki
+/// of them are 2.2 MB, so every column of numbers has one page in a row group. It must, because the writer sums the
+/// statistics of several pages up wrongly: decimals as if their bytes had no sign, and doubles past a NaN.
+const PAGE_BYTES: usize = 4 << 20;
 /// Zstandard level: 1 writes about three times as fast as the default of 3 and gives up a few percent of size.
 const ZSTD_LEVEL: i32 = 1;
 /// Files open at once for one table. A run that brings more partitions than this is staged wrongly partitioned data.
@@ -167,7 +173,20 @@ impl StageWriter {
         let mut path = String::new();
         for (column, value) in partition {
             let value = value.as_deref().map_or_else(|| layout::NULL_PARTITION.to_owned(), folder_name);
-            path.push_str(&format!("{column}={value}/"));
+            let folder = format!("{column}={value}");
+            // Rows of silver with such a value are in quarantine; rows of gold are computed, and have none.
+            if folder.len() > MAX_FOLDER_BYTES {
+                return Err(LakeError::Violation {
+                    table: self.table.clone(),
+                    message: format!(
+                        "a value of partition column `{column}` makes a folder name of {} bytes, and {MAX_FOLDER_BYTES} are \
+                         allowed; shorten it in the SQL, or partition by another column",
+                        folder.len()
+                    ),
+                });
+            }
+            path.push_str(&folder);
+            path.push('/');
         }
         path.push_str(&layout::staged_name(&self.run.run_id, Uuid::now_v7()));
         let (local, scratch) = match self.lake.local_table_folder(&self.table)? {
@@ -244,9 +263,19 @@ pub(crate) fn parquet_writer<W: std::io::Write>(
     target: W,
     schema: &Schema,
 ) -> Result<BatchedWriter<W>, polars::prelude::PolarsError> {
+    // Readers that use Arrow take the types from here. Polars would write its own texts, which are views, and PyArrow
+    // compares no text with a view: a filter on a text failed through `deltalake`.
+    let mut types = schema.to_arrow(CompatLevel::oldest());
+    for field in types.iter_values_mut().filter(|field| field.dtype == ArrowDataType::LargeUtf8) {
+        field.dtype = ArrowDataType::Utf8;
+    }
+    let types = schema_to_metadata_key(&types);
+    let types = types.value.map(|value| KeyValueMetadata::from_static(vec![(types.key, value)]));
     ParquetWriter::new(target)
+        .with_key_value_metadata(types)
         .with_compression(ParquetCompression::Zstd(polars_parquet::write::ZstdLevel::try_new(ZSTD_LEVEL).ok()))
         .with_statistics(StatisticsOptions::full())
+        .with_data_page_size(Some(PAGE_BYTES))
         .batched(schema)
 }
 
@@ -260,7 +289,7 @@ pub(crate) fn write_error(path: &std::path::Path, source: polars::prelude::Polar
         },
         source => match system_fault(&source.to_string()) {
             Some(source) => LakeError::Io { doing: "write", path: path.to_owned(), source },
-            None => LakeError::Polars { doing: format!("write {}", path.display()), source },
+            None => LakeError::Internal { message: format!("write {}: {source}", path.display()) },
         },
     }
 }
@@ -291,3 +320,6 @@ const IN_FOLDER_NAMES: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').r
 fn folder_name(value: &str) -> String {
     utf8_percent_encode(value, IN_FOLDER_NAMES).to_string()
 }
+
+#[cfg(test)]
+mod tests;

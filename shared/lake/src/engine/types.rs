@@ -5,6 +5,8 @@ use sluice_core::contract::{ColumnType, ConformError};
 use sluice_core::error::ErrorName;
 use sluice_core::sql::SqlError;
 
+use crate::error::{file_fault, polars_name};
+
 /// Why the engine refuses a contract, a SQL text or the values it meets.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -97,7 +99,7 @@ impl EngineError {
             | Self::Rule { .. } => ErrorName::InvalidInput,
             Self::RuleSql { source, .. } => source.name(),
             Self::Values { .. } => ErrorName::ContractViolation,
-            Self::Polars { .. } => ErrorName::Internal,
+            Self::Polars { source, .. } => polars_name(source),
         }
     }
 
@@ -112,10 +114,11 @@ impl EngineError {
     }
 
     /// The error of a query that failed while it ran: values out of range are the data's fault, a missing column or a
-    /// wrong type the spec's, the rest ours.
+    /// wrong type the spec's, a file that does not fit its table the table's, the rest ours.
     pub(crate) fn while_running(doing: impl Into<String>) -> impl FnOnce(PolarsError) -> Self {
         let doing = doing.into();
         move |source| match innermost(&source) {
+            _ if file_fault(&source).is_some() => Self::Polars { doing, source },
             PolarsError::ComputeError(_) | PolarsError::InvalidOperation(_) | PolarsError::OutOfBounds(_) => {
                 Self::Values { doing, source }
             }

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use jiff::civil::date;
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, ToSpan};
 use polars::prelude::{AnyValue, TimeUnit};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// One value of a row.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -17,7 +17,8 @@ pub enum Cell {
     Boolean(bool),
     /// Whole number.
     Integer(i64),
-    /// Floating point number.
+    /// Floating point number; what is no number is one of the texts `NaN`, `Infinity` and `-Infinity` in JSON.
+    #[serde(serialize_with = "double")]
     Number(f64),
     /// Text; also decimals (all digits of their scale), days and instants (ISO 8601), so that JSON keeps them exact.
     Text(String),
@@ -29,7 +30,10 @@ impl fmt::Display for Cell {
             Self::Null => Ok(()),
             Self::Boolean(value) => write!(f, "{value}"),
             Self::Integer(value) => write!(f, "{value}"),
-            Self::Number(value) => write!(f, "{value}"),
+            Self::Number(value) => match not_a_number(*value) {
+                Some(text) => f.write_str(text),
+                None => write!(f, "{value}"),
+            },
             Self::Text(text) => f.write_str(text),
         }
     }
@@ -56,6 +60,24 @@ impl Cell {
     }
 }
 
+/// The text of a double that JSON has no number for: the words of JavaScript, which Spark and DuckDB read as well.
+fn not_a_number(value: f64) -> Option<&'static str> {
+    match value {
+        _ if value.is_finite() => None,
+        f64::INFINITY => Some("Infinity"),
+        f64::NEG_INFINITY => Some("-Infinity"),
+        _ => Some("NaN"),
+    }
+}
+
+/// As serde calls it.
+fn double<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    match not_a_number(*value) {
+        Some(text) => serializer.serialize_str(text),
+        None => serializer.serialize_f64(*value),
+    }
+}
+
 fn decimal_text(unscaled: i128, scale: usize) -> String {
     let digits = format!("{:0>width$}", unscaled.unsigned_abs(), width = scale + 1);
     let (whole, decimals) = digits.split_at(digits.len() - scale);
@@ -71,13 +93,14 @@ fn day_text(days: i32) -> String {
 }
 
 fn instant_text(count: i64, unit: TimeUnit) -> String {
-    let instant = match unit {
-        TimeUnit::Milliseconds => Timestamp::from_millisecond(count),
-        TimeUnit::Microseconds => Timestamp::from_microsecond(count),
-        TimeUnit::Nanoseconds => Ok(Timestamp::from_nanosecond(count.into()).unwrap_or(Timestamp::MAX)),
+    let since = match unit {
+        TimeUnit::Milliseconds => SignedDuration::from_millis(count),
+        TimeUnit::Microseconds => SignedDuration::from_micros(count),
+        TimeUnit::Nanoseconds => SignedDuration::from_nanos(count),
     };
-    match instant {
-        Ok(instant) => instant.to_string(),
+    // Not an instant of jiff, which ends before 9999-12-31: that day is what many write for no end.
+    match date(1970, 1, 1).at(0, 0, 0, 0).checked_add(since) {
+        Ok(instant) => format!("{instant}Z"),
         Err(_) => format!("{count} after 1970-01-01"),
     }
 }
@@ -96,6 +119,10 @@ mod tests {
         check(AnyValue::Null, "", "null");
         check(AnyValue::Boolean(true), "true", "true");
         check(AnyValue::Int32(-7), "-7", "-7");
+        check(AnyValue::Float64(-1.5), "-1.5", "-1.5");
+        check(AnyValue::Float64(f64::NAN), "NaN", r#""NaN""#);
+        check(AnyValue::Float64(f64::INFINITY), "Infinity", r#""Infinity""#);
+        check(AnyValue::Float64(f64::NEG_INFINITY), "-Infinity", r#""-Infinity""#);
         check(AnyValue::String("a\"b"), "a\"b", r#""a\"b""#);
         check(AnyValue::Decimal(2550, 12, 3), "2.550", r#""2.550""#);
         check(AnyValue::Decimal(-5, 12, 3), "-0.005", r#""-0.005""#);
@@ -111,6 +138,11 @@ mod tests {
             AnyValue::DatetimeOwned(eight, TimeUnit::Microseconds, None),
             "2026-01-05T08:26:00Z",
             r#""2026-01-05T08:26:00Z""#,
+        );
+        check(
+            AnyValue::Datetime(253_402_214_400_000_000, TimeUnit::Microseconds, None),
+            "9999-12-31T00:00:00Z",
+            r#""9999-12-31T00:00:00Z""#,
         );
         check(
             AnyValue::Datetime(-1, TimeUnit::Milliseconds, None),

@@ -8,7 +8,8 @@ use object_store::ObjectStore;
 use serde::Serialize;
 use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{
-    Changeset, Decision, Outcome, Plan, PlanStatus, Receipt, Report, ReportedError, RunAction, RunKey, Verdict,
+    Changeset, Decision, DocumentKind, Outcome, Plan, PlanStatus, Receipt, Report, ReportedError, RunAction, RunKey,
+    Verdict,
 };
 use sluice_core::uri::{LakePath, layout};
 
@@ -127,6 +128,46 @@ pub async fn runs(lake: &Lake, pipeline: Option<&PipelineName>, limit: usize) ->
     Ok(summaries)
 }
 
+/// The plan of the newest run of a pipeline that listed its landing folder. Newest by the time of the plan, as the store
+/// has it.
+///
+/// # Errors
+/// As [`runs`].
+pub async fn newest_ingestion(lake: &Lake, pipeline: &PipelineName) -> Result<Option<Plan>, LakeError> {
+    /// Plans that are read. Others than replays are rare, and nobody replays twenty times between two deliveries.
+    const MOST_READ: usize = 20;
+    let folder = layout::runs(pipeline);
+    let prefix = lake.documents().key(&folder)?;
+    let listed = lake.documents().objects().list(Some(&prefix)).try_collect::<Vec<_>>().await;
+    let listed = listed.map_err(|source| LakeError::Store { doing: "list", location: folder.to_string(), source })?;
+    let mut plans: Vec<_> = listed
+        .into_iter()
+        .filter_map(|object| {
+            let below = object.location.as_ref().strip_prefix(prefix.as_ref())?.trim_start_matches('/').to_owned();
+            match layout::attempt_of(&format!("{folder}/{below}").parse().ok()?)? {
+                (run, DocumentKind::Plan) => Some((object.last_modified, run.attempt, run)),
+                _ => None,
+            }
+        })
+        .collect();
+    plans.sort_by_key(|(seen, attempt, _)| std::cmp::Reverse((*seen, *attempt)));
+    for (_, _, run) in plans.into_iter().take(MOST_READ) {
+        let plan: Option<Plan> = lake.documents().of(&run).get().await?;
+        if let Some(plan) = plan.filter(|plan| plan.request.action == RunAction::Ingest) {
+            return Ok(Some(plan));
+        }
+    }
+    Ok(None)
+}
+
+/// Pipelines that have runs.
+///
+/// # Errors
+/// [`LakeError::Store`] when the folder cannot be listed.
+pub async fn pipelines_with_runs(lake: &Lake) -> Result<Vec<PipelineName>, LakeError> {
+    pipelines_below(lake, &layout::all_runs()).await
+}
+
 /// Pipelines that hold source objects.
 ///
 /// # Errors
@@ -141,7 +182,7 @@ pub async fn held_pipelines(lake: &Lake) -> Result<Vec<PipelineName>, LakeError>
 /// [`LakeError::NotFound`] when no pipeline has the run, [`LakeError::Invalid`] when several have.
 pub async fn find_run(lake: &Lake, run: &RunId) -> Result<PipelineName, LakeError> {
     let mut found = Vec::new();
-    for pipeline in pipelines_below(lake, &layout::all_runs()).await? {
+    for pipeline in pipelines_with_runs(lake).await? {
         if !lake.documents().list(&layout::run(&pipeline, run)).await?.is_empty() {
             found.push(pipeline);
         }

@@ -129,7 +129,7 @@ pub async fn history(lake: &Lake, table: &TableRef, limit: usize) -> Result<Vec<
         let rows = match open_table(lake, table, Some(entry.version)).await {
             Ok(open) => open.map(|open| open.rows()).transpose()?.flatten(),
             // Its own entry exists, but older ones were cleaned up and no checkpoint sums them up.
-            Err(LakeError::Delta { .. }) => None,
+            Err(LakeError::Log { .. }) => None,
             Err(error) => return Err(error),
         };
         let (version, committed_at) = (entry.version, entry.committed_at);

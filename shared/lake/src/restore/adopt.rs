@@ -16,7 +16,7 @@ use crate::delta::{commit_adoption, open_table};
 use crate::error::LakeError;
 use crate::inspect;
 use crate::lake::Lake;
-use crate::objects::list_sources;
+use crate::landing::list_landing;
 
 /// What was adopted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -39,7 +39,7 @@ pub async fn adopt(lake: &Lake, was: &FolderUri, now: Timestamp) -> Result<Adopt
     let landing = lake.root().object(&layout::landing());
     let landing: FolderUri =
         landing.as_str().parse().map_err(|error| LakeError::Invalid { message: format!("{error}") })?;
-    let here = list_sources(&landing, lake.options()).await?;
+    let here = list_landing(&landing, None, lake.options()).await?.objects;
     let planned = planned_objects(lake).await?;
     let mut aliases: BTreeMap<SourceId, SourceId> = BTreeMap::new();
     for object in &here {

@@ -159,7 +159,7 @@ impl Files {
                 .map_err(|error| LakeError::Invalid { message: format!("table `{table}`: {error}") })?;
             match Footer::read(lake.documents().objects(), lake.documents().key(&place)?).await {
                 Ok(_) => Ok((path, size, true)),
-                Err(LakeError::Internal { .. }) => Ok((path, size, false)),
+                Err(LakeError::Unreadable { .. }) => Ok((path, size, false)),
                 Err(error) => Err(error),
             }
         };

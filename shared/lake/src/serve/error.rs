@@ -1,19 +1,19 @@
 //! What can go wrong when consumers read, and what the answer says.
 
 use polars::prelude::PolarsError;
+use serde::{Deserialize, Serialize};
+use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::TableRef;
 
 use crate::engine::EngineError;
-use crate::error::LakeError;
-
-/// How the engine's fault begins when a Parquet file is broken; it has no kind of its own.
-const UNREADABLE_FILE: &str = "parquet: ";
+use crate::error::{LakeError, file_fault, polars_name};
 
 /// Why an answer cannot be given.
 ///
 /// The texts of all but [`ServeError::Lake`] and [`ServeError::Engine`] are for callers: they hold what the caller wrote and the names of
 /// columns that the caller may see, never a value.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ServeError {
     /// There is no table yet.
     #[error("the table has no data yet: its pipeline has not published")]
@@ -67,18 +67,29 @@ pub enum ServeError {
     /// All places for questions are taken.
     #[error("too many questions at once: call again in some seconds")]
     TooBusy,
+    /// Others waited for the place of a long question.
+    #[error("the question was ended after {seconds} s because others wait: call again later, or narrow it")]
+    Displaced {
+        /// How long it had its place.
+        seconds: u64,
+    },
     /// The lake failed. For the log.
     #[error(transparent)]
-    Lake(#[from] LakeError),
-    /// The engine failed or panicked. For the log: its words may hold values.
-    #[error("the engine failed on table `{table}`")]
+    Lake(StepError),
+    /// The engine failed. For the log: its words may hold values.
+    #[error("the engine failed on table `{table}`: {words}")]
     Engine {
         /// The table, or the first of them.
         table: TableRef,
         /// The engine's words.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        words: String,
     },
+}
+
+impl From<LakeError> for ServeError {
+    fn from(error: LakeError) -> Self {
+        Self::Lake(error.into())
+    }
 }
 
 impl ServeError {
@@ -92,8 +103,12 @@ impl ServeError {
     pub(super) fn running(table: &TableRef, source: PolarsError) -> Self {
         match source {
             PolarsError::Context { error, .. } | PolarsError::ExprContext { error, .. } => Self::running(table, *error),
-            PolarsError::ComputeError(words) if !words.starts_with(UNREADABLE_FILE) => Self::Value,
-            PolarsError::InvalidOperation(_) | PolarsError::OutOfBounds(_) => Self::Value,
+            source if file_fault(&source).is_some() => {
+                Self::Lake(LakeError::polars(format!("files of table `{table}`"))(source).into())
+            }
+            PolarsError::ComputeError(_) | PolarsError::InvalidOperation(_) | PolarsError::OutOfBounds(_) => {
+                Self::Value
+            }
             // Some functions check the types of their arguments only when they are called.
             PolarsError::SchemaMismatch(_) => {
                 Self::DoesNotFit { message: "a function gets a type that it does not take: CAST its arguments".to_owned() }
@@ -102,7 +117,10 @@ impl ServeError {
                 message: "an expression gives one value where each row needs its own, as ORDER BY a constant does: name a column"
                     .to_owned(),
             },
-            source => Self::Engine { table: table.clone(), source: Box::new(source) },
+            source if polars_name(&source) == ErrorName::VersionGone => {
+                Self::Lake(LakeError::Polars { doing: format!("files of table `{table}`"), source }.into())
+            }
+            source => Self::Engine { table: table.clone(), words: sluice_core::error::with_sources(&source) },
         }
     }
 }

@@ -6,7 +6,7 @@ use polars::prelude::{AllowedOptimizations, DataType, DataTypeExpr, Expr, LazyFr
 use sluice_core::access::{TableAccess, Treatment};
 use sluice_core::columns::StoredColumn;
 use sluice_core::contract::ColumnType;
-use sluice_core::pruning::Condition;
+use sluice_core::pruning::{Condition, FileFacts};
 use sluice_core::sql::Predicate;
 
 use super::ServeError;
@@ -148,15 +148,30 @@ impl Governed {
         parts(condition).into_iter().filter(is_clear).cloned().reduce(Expr::and)
     }
 
-    /// What statistics can tell of a caller's condition: nothing of the columns that the caller reads in another form.
-    pub(super) fn pruning(&self, filter: &Predicate) -> Condition {
-        Condition::of_predicate(filter, self.table.columns()).about(&|column| self.is_clear(column))
+    /// The condition by which files are left out: the caller's own, but for its parts about columns that the caller reads in another
+    /// form. Under a row filter it is the row filter and nothing of the caller's: statistics are about all rows of a file, and a
+    /// condition that fails on every row that the caller sees would show whether one was read.
+    fn pruning(&self, asked: Option<&Predicate>) -> Condition {
+        let columns = self.table.columns();
+        match (&self.access.rows, asked) {
+            (Some(rows), _) => Condition::of_sql(rows, columns),
+            (None, Some(asked)) => Condition::of_predicate(asked, columns).about(&|column| self.is_clear(column)),
+            (None, None) => Condition::Unknown,
+        }
     }
 
-    /// The files by which a question is judged too large. Under a row filter these are all: how many a condition leaves
-    /// would tell of rows that are held back.
-    pub(super) fn judged<'a>(&self, all: &'a [DataFile], wanted: &[&'a DataFile]) -> Vec<&'a DataFile> {
-        if self.has_row_filter() { all.iter().collect() } else { wanted.to_vec() }
+    /// Those of these files that could hold rows of the answer, by their statistics. Under a row filter one of them at least: an engine
+    /// may evaluate a constant that fails on a file without rows, and on no file not.
+    pub(super) fn wanted<'a>(&self, files: &'a [DataFile], asked: Option<&Predicate>) -> Vec<&'a DataFile> {
+        let pruning = self.pruning(asked);
+        let may_hold = |file: &&DataFile| {
+            pruning.may_hold(FileFacts { stats: file.stats.as_deref(), partition_values: &file.partition_values })
+        };
+        let mut wanted: Vec<&DataFile> = files.iter().filter(may_hold).collect();
+        if wanted.is_empty() && self.has_row_filter() {
+            wanted.extend(files.first());
+        }
+        wanted
     }
 
     /// Whether values are masked and no rows held back: only then [`Governed::early`] finds anything.
@@ -181,7 +196,7 @@ impl Governed {
             let table = self.table.reference();
             let message =
                 format!("table `{table}`: row filter of grant `{}` does not fit: {reason}", self.access.grant);
-            ServeError::Lake(LakeError::Internal { message })
+            LakeError::Internal { message }.into()
         })
     }
 }

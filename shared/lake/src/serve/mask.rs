@@ -3,6 +3,7 @@
 use std::fmt;
 
 use polars::prelude::{Column, DataType, Expr, Field, IntoColumn, LiteralValue, PolarsResult, StringChunked, col, lit};
+use serde::{Deserialize, Serialize};
 use sluice_core::access::Treatment;
 use sluice_core::columns::StoredColumn;
 use sluice_core::contract::ColumnType;
@@ -10,7 +11,7 @@ use sluice_core::contract::ColumnType;
 use crate::delta::schema::polars_schema;
 
 /// The key of column hashes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MaskKey(pub [u8; 32]);
 
 impl fmt::Debug for MaskKey {
@@ -21,10 +22,14 @@ impl fmt::Debug for MaskKey {
 
 /// Hexadecimal digits of a hash.
 const HASH_DIGITS: usize = 32;
+/// What stands for the hidden characters of a partial value: always as many, so that nobody learns how long the value is.
+const HIDDEN: &str = "****";
 /// Characters that a partial value keeps.
 const KEPT: usize = 2;
-/// Values of up to so many characters keep none: two of three would be nearly all.
-const ALL_HIDDEN: usize = 4;
+/// A partial value that keeps none, as long as the others.
+const ALL_HIDDEN: &str = "******";
+/// Texts of fewer characters keep none: the ends of short words, as of `male` and `female`, are nearly all there is to know.
+const SHORTEST: usize = 8;
 
 /// The type that a column is read as.
 pub fn read_type(column: &StoredColumn, treatment: Treatment) -> ColumnType {
@@ -56,7 +61,9 @@ pub(super) fn masked(column: &StoredColumn, treatment: Treatment, key: MaskKey) 
             Some(lit(LiteralValue::untyped_null()).cast(dtype).alias(name))
         }
         Treatment::Hash => Some(text(hash)),
-        Treatment::Partial => Some(text(partial)),
+        Treatment::Partial if column.column_type == ColumnType::Text => Some(text(partial)),
+        // The end of a truth value, a day or a number is most of it.
+        Treatment::Partial => Some(text(|_, _| ALL_HIDDEN.to_owned())),
     }
 }
 
@@ -66,9 +73,10 @@ fn hash(value: &str, key: &MaskKey) -> String {
 
 fn partial(value: &str, _: &MaskKey) -> String {
     let length = value.chars().count();
-    let kept = if length <= ALL_HIDDEN { 0 } else { KEPT };
-    let hidden = length.saturating_sub(kept);
-    value.chars().enumerate().map(|(index, character)| if index < hidden { '*' } else { character }).collect()
+    if length < SHORTEST {
+        return ALL_HIDDEN.to_owned();
+    }
+    HIDDEN.chars().chain(value.chars().skip(length.saturating_sub(KEPT))).collect()
 }
 
 #[cfg(test)]
@@ -76,12 +84,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn partial_values_keep_two_characters_of_long_texts() {
+    fn partial_values_keep_two_characters_of_long_texts_and_have_one_length() {
         let check = |value: &str, expected: &str| assert_eq!(partial(value, &MaskKey([0; 32])), expected);
-        check("17850", "***50");
-        check("1785", "****");
-        check("", "");
-        check("äöüßé", "***ßé");
+        check("SECRETID17850", "****50");
+        check("17850678", "****78");
+        check("äöüßéäöüßé", "****ßé");
+        for short in ["", "no", "true", "false", "female", "1785067"] {
+            check(short, "******");
+        }
+    }
+
+    #[test]
+    fn nothing_is_shown_of_values_that_are_no_text() {
+        use polars::prelude::{IntoLazy, df};
+        let frame = df!("flag" => [Some(true), Some(false), None], "day" => [Some(20_000), Some(1), None]).unwrap();
+        let stored = |name: &str, column_type| StoredColumn { name: name.to_owned(), column_type };
+        let masks = [stored("flag", ColumnType::Boolean), stored("day", ColumnType::Int32)]
+            .map(|column| masked(&column, Treatment::Partial, MaskKey([0; 32])).unwrap());
+        let shown = frame.lazy().select(masks).collect().unwrap();
+        for column in ["flag", "day"] {
+            let values: Vec<Option<&str>> = shown.column(column).unwrap().str().unwrap().iter().collect();
+            assert_eq!(values, [Some("******"), Some("******"), None], "{column}");
+        }
     }
 
     #[test]

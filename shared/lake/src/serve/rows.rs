@@ -1,25 +1,27 @@
 //! A page of rows of one table.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use polars::prelude::{DataFrame, Engine, Expr, IntoLazy, LazyFrame, PolarsResult, SortMultipleOptions, col};
 use serde::{Deserialize, Serialize};
-use sluice_core::pruning::{Condition, FileFacts};
 use sluice_core::sql::Predicate;
 
 use super::governed::FILE;
-use super::query::Queries;
-use super::{Governed, Rows, ServeError};
+use super::{Governed, ServeError};
 use crate::delta::DataFile;
 use crate::engine::{collect_streaming, sql};
 
-/// Most rows that are put in order for one page; they are in memory while that is done.
-const MAX_ORDERED_ROWS: u64 = 5_000_000;
+/// Most rows that are put in order for one page, or copied under a row filter; they are in memory while that is done.
+const MAX_HELD_ROWS: u64 = 5_000_000;
+/// One more shows that there are too many.
+const HELD_AND_ONE_MORE: u32 = 5_000_001;
 /// Name of the column with the number of a row among those that fit, while rows are put in order.
 const NUMBER: &str = "__sluice_number";
 
 /// What is asked of a table's rows.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RowsQuestion {
     /// Columns, in this order; all that the caller sees when left out.
     pub columns: Option<Vec<String>>,
@@ -33,6 +35,15 @@ pub struct RowsQuestion {
     pub from: Option<Position>,
 }
 
+impl RowsQuestion {
+    /// The columns that it names: to be given, in its filter and in its order.
+    pub fn named(&self) -> BTreeSet<String> {
+        let filtered = self.filter.iter().flat_map(Predicate::columns);
+        let ordered = self.order.iter().map(|(column, _)| column.clone());
+        self.columns.iter().flatten().cloned().chain(filtered).chain(ordered).collect()
+    }
+}
+
 /// A place in the answer to a question about one version of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,60 +55,45 @@ pub struct Position {
 }
 
 /// A page of rows.
-#[derive(Debug)]
-pub struct Page {
+pub(super) struct Page {
     /// The rows.
-    pub rows: Rows,
+    pub(super) rows: DataFrame,
     /// Where the next page begins; none after the last one.
-    pub next: Option<Position>,
-    /// Version of the table.
-    pub version: u64,
-    /// Files that could hold rows of the answer, by their statistics.
-    pub files_read: u64,
-    /// Files of the table.
-    pub files_total: u64,
+    pub(super) next: Option<Position>,
+    /// Files that could hold rows of the answer, by their statistics, and files of the table.
+    pub(super) files: (u64, u64),
 }
 
-/// Answers a question about rows. Every row is on exactly one page of the pages that follow each other, whatever is committed
-/// meanwhile, because all are of one version.
-///
-/// # Errors
-/// [`ServeError`]: a filter or column that does not fit, limits, time.
-pub async fn rows(queries: &Queries, table: Governed, question: RowsQuestion) -> Result<Page, ServeError> {
-    queries.run(move || page(&table, &question)).await
+/// All rows of a table that the caller may read, in memory, and how many files were read, of how many.
+pub(super) fn whole(table: &Governed) -> Result<(DataFrame, (u64, u64)), ServeError> {
+    let mut rows = table.scan()?;
+    if table.has_row_filter() {
+        // Sizes of files would count rows that are held back, so the rows themselves are counted.
+        rows = rows.limit(HELD_AND_ONE_MORE);
+    }
+    let rows = collect_streaming(rows).map_err(|error| ServeError::running(table.table().reference(), error))?;
+    if table.has_row_filter() && rows.height() as u64 > MAX_HELD_ROWS {
+        let what =
+            format!("your part of the table has more than the {MAX_HELD_ROWS} rows that are copied: read its rows");
+        return Err(ServeError::TooLarge { what });
+    }
+    let files = table.files()?.len() as u64;
+    Ok((rows, (files, files)))
 }
 
-/// All rows of a table that the caller may read, in memory: the caller bounds the table's size.
-///
-/// # Errors
-/// [`ServeError`]: time, faults of the lake.
-pub async fn whole(queries: &Queries, table: Governed) -> Result<Rows, ServeError> {
-    let failed = move |table: &Governed, error| ServeError::running(table.table().reference(), error);
-    queries.run(move || collect_streaming(table.scan()?).map(Rows::new).map_err(|error| failed(&table, error))).await
-}
-
-fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
+/// The page asked for.
+pub(super) fn page(table: &Governed, question: &RowsQuestion) -> Result<Page, ServeError> {
     let files = table.files()?;
     let from = question.from.unwrap_or(Position { file: 0, rows: 0 });
-    let pruning = question.filter.as_ref().map_or(Condition::Unknown, |filter| table.pruning(filter));
     let first = usize::try_from(from.file).unwrap_or(usize::MAX);
-    let may_hold = |file: &&DataFile| {
-        pruning.may_hold(FileFacts { stats: file.stats.as_deref(), partition_values: &file.partition_values })
-    };
-    let wanted: Vec<&DataFile> = files.iter().skip(first).filter(may_hold).collect();
+    let wanted = table.wanted(files.get(first..).unwrap_or_default(), question.filter.as_ref());
     // Rows to pass by are counted from the first file that the question reads; files that hold none of them do not change that.
     let (rows, next) = if question.order.is_empty() {
         in_file_order(table, question, &files, &wanted, from)?
     } else {
-        in_order(table, question, &wanted, &table.judged(&files, &wanted), from)?
+        in_order(table, question, &wanted, from)?
     };
-    Ok(Page {
-        rows: Rows::new(rows),
-        next,
-        version: table.table().version(),
-        files_read: wanted.len() as u64,
-        files_total: files.len() as u64,
-    })
+    Ok(Page { rows, next, files: (wanted.len() as u64, files.len() as u64) })
 }
 
 /// The rows that fit, not planned any further.
@@ -182,16 +178,14 @@ fn in_order(
     table: &Governed,
     question: &RowsQuestion,
     wanted: &[&DataFile],
-    judged: &[&DataFile],
     from: Position,
 ) -> Result<(DataFrame, Option<Position>), ServeError> {
     let columns = selected(table, question)?;
-    let rows: Option<u64> = judged.iter().map(|file| file.rows).sum();
-    if rows.is_none_or(|rows| rows > MAX_ORDERED_ROWS) {
+    let rows: Option<u64> = wanted.iter().map(|file| file.rows).sum();
+    if !table.has_row_filter() && rows.is_none_or(|rows| rows > MAX_HELD_ROWS) {
         let what = format!(
-            "the files {} have more than {MAX_ORDERED_ROWS} rows, which are too many to put in order: {}leave the order out",
-            if table.has_row_filter() { "of the table" } else { "that the filter leaves" },
-            if table.has_row_filter() { "" } else { "narrow the filter to ranges that files are laid out by, or " },
+            "the files that the filter leaves have more than {MAX_HELD_ROWS} rows, which are too many to put in order: narrow \
+             the filter to ranges that files are laid out by, or leave the order out"
         );
         return Err(ServeError::TooLarge { what });
     }
@@ -205,9 +199,20 @@ fn in_order(
     let descending: Vec<bool> = question.order.iter().map(|(_, descending)| *descending).chain([false]).collect();
     let options = SortMultipleOptions::default().with_order_descending_multi(descending).with_nulls_last(true);
     let failed = |error| ServeError::running(table.table().reference(), error);
-    let numbered = fitting(table, question, wanted, false)?.select(needed).with_row_index(NUMBER, None);
+    let mut numbered = fitting(table, question, wanted, false)?.select(needed).with_row_index(NUMBER, None);
+    if table.has_row_filter() {
+        // Rows of files would count those that are held back, so the rows themselves are counted.
+        numbered = numbered.limit(HELD_AND_ONE_MORE);
+    }
+    let numbered = collect_streaming(numbered).map_err(failed)?;
+    if numbered.height() as u64 > MAX_HELD_ROWS {
+        let what = format!(
+            "more than {MAX_HELD_ROWS} rows fit, which are too many to put in order: narrow the filter, or leave the order out"
+        );
+        return Err(ServeError::TooLarge { what });
+    }
     // In memory: the streaming engine's top rows fail on decimals.
-    let sorted = collect_streaming(numbered).and_then(|rows| sorted(rows, by, options)).map_err(failed)?;
+    let sorted = sorted(numbered, by, options).map_err(failed)?;
     let Range { start, end } = from.rows..from.rows.saturating_add(u64::from(question.limit));
     let page = sorted.slice(i64::try_from(start).unwrap_or(i64::MAX), question.limit as usize);
     let next = (end < sorted.height() as u64).then_some(Position { file: 0, rows: end });

@@ -14,7 +14,7 @@ use crate::lake::Lake;
 
 /// How long the newest version of a table is taken for the newest.
 const NEWEST_KEPT: Duration = Duration::from_secs(2);
-/// The number of tables that are kept at most. When it is reached, all are dropped and opened again.
+/// Most tables that a server of many callers keeps. When it is reached, all are dropped and opened again.
 const MAX_KEPT: usize = 128;
 
 /// Which version of a table.
@@ -36,6 +36,7 @@ type Slot = Arc<tokio::sync::Mutex<Option<(Instant, Arc<OpenTable>)>>>;
 #[derive(Debug, Clone)]
 pub struct Snapshots {
     lake: Lake,
+    most: usize,
     slots: Slots,
     histories: Histories,
 }
@@ -43,7 +44,12 @@ pub struct Snapshots {
 impl Snapshots {
     /// Tables of this lake.
     pub fn new(lake: Lake) -> Self {
-        Self { lake, slots: Arc::default(), histories: Arc::default() }
+        Self::keeping(lake, MAX_KEPT)
+    }
+
+    /// Tables of this lake, of which at most so many are kept.
+    pub fn keeping(lake: Lake, most: usize) -> Self {
+        Self { lake, most, slots: Arc::default(), histories: Arc::default() }
     }
 
     /// The table at this version. The newest may be two seconds old.
@@ -84,6 +90,25 @@ impl Snapshots {
         Ok(open)
     }
 
+    /// The table at a version that exists: whoever asks for it has opened it.
+    pub(super) async fn exactly(&self, table: &TableRef, version: u64) -> Result<Arc<OpenTable>, ServeError> {
+        let newest = self.slot(table, None).lock().await.clone();
+        if let Some((_, open)) = newest
+            && open.version() == version
+        {
+            return Ok(open);
+        }
+        let slot = self.slot(table, Some(version));
+        let mut kept = slot.lock().await;
+        if let Some((_, open)) = &*kept {
+            return Ok(open.clone());
+        }
+        let open = open_version(&self.lake, table, Some(version)).await.map_err(serve_error)?;
+        let open = Arc::new(open.ok_or(ServeError::NoTable)?);
+        *kept = Some((Instant::now(), open.clone()));
+        Ok(open)
+    }
+
     /// The newest versions up to that of an opened table, the newest first. Read once for each version of each table.
     ///
     /// # Errors
@@ -96,7 +121,7 @@ impl Snapshots {
         }
         let history = Arc::new(open.history(limit).await?);
         let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
-        if histories.len() >= MAX_KEPT {
+        if histories.len() >= self.most {
             histories.clear();
         }
         histories.insert(key, history.clone());
@@ -105,7 +130,7 @@ impl Snapshots {
 
     fn slot(&self, table: &TableRef, version: Option<u64>) -> Slot {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if slots.len() >= MAX_KEPT {
+        if slots.len() >= self.most {
             slots.clear();
         }
         slots.entry((table.clone(), version)).or_default().clone()
@@ -115,6 +140,6 @@ impl Snapshots {
 fn serve_error(error: LakeError) -> ServeError {
     match error {
         LakeError::VersionGone { version, .. } => ServeError::VersionGone { version },
-        other => ServeError::Lake(other),
+        other => other.into(),
     }
 }

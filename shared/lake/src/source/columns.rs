@@ -2,10 +2,49 @@
 
 use std::collections::HashMap;
 
-use sluice_core::columns::is_own_of_bronze;
+use sluice_core::columns::{folded_name, is_own_of_bronze};
 
 /// Most columns of one object. More is a wrong delimiter, a binary file, or JSON whose keys are data.
 pub(crate) const MAX_COLUMNS: usize = 10_000;
+
+/// Longest name of a column, in bytes: the Glue Data Catalog, through which Athena reads, has no longer ones.
+const MAX_NAME_BYTES: usize = 255;
+/// Characters of a wrong name that a message shows.
+const SHOWN_CHARACTERS: usize = 40;
+
+/// Why a text cannot be the name of a column, although it is one to its format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NameFault {
+    /// Programs in C end a name at a NUL, and so refuse the whole table; the others do harm in terminals.
+    #[error("holds the control character U+{:04X}", u32::from(*character))]
+    Control {
+        /// The first of them.
+        character: char,
+    },
+    /// It is too long.
+    #[error("has {bytes} bytes, and at most {} are kept", MAX_NAME_BYTES)]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+}
+
+impl NameFault {
+    /// What is wrong with a name. Tabs and line ends are part of many a header that a spreadsheet wrote.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        let refused = |character: &char| character.is_control() && !matches!(character, '\t' | '\n' | '\r');
+        match name.chars().find(refused) {
+            Some(character) => Some(Self::Control { character }),
+            None if name.len() > MAX_NAME_BYTES => Some(Self::TooLong { bytes: name.len() }),
+            None => None,
+        }
+    }
+}
+
+/// The beginning of a wrong name for messages, without what a terminal would act on.
+pub(super) fn shown(name: &str) -> String {
+    name.chars().take(SHOWN_CHARACTERS).flat_map(char::escape_debug).collect()
+}
 
 /// What is wrong with the names of an object's columns.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +68,16 @@ pub enum ColumnFault {
         first_position: usize,
         /// Name of the first.
         first_name: String,
+    },
+    /// A name cannot be kept.
+    #[error("column {position} `{name}` {fault}; rename it at the source")]
+    Name {
+        /// Position of the column, from 1.
+        position: usize,
+        /// The beginning of the name, escaped.
+        name: String,
+        /// What is wrong with it.
+        fault: NameFault,
     },
     /// A name is one of ours.
     #[error("column {position} `{name}` has a name that the bronze table keeps for lineage; rename it at the source")]
@@ -89,7 +138,10 @@ impl SourceColumns {
         if name.is_empty() {
             return Err(ColumnFault::Blank { position });
         }
-        let folded = name.to_lowercase();
+        if let Some(fault) = NameFault::of(name) {
+            return Err(ColumnFault::Name { position, name: shown(name), fault });
+        }
+        let folded = folded_name(name);
         if is_own_of_bronze(&folded) {
             return Err(ColumnFault::Reserved { position, name: name.to_owned() });
         }
@@ -109,7 +161,7 @@ impl SourceColumns {
     /// Index of the column of exactly this name (spaces around it do not count).
     pub(super) fn index_of(&self, name: &str) -> Option<usize> {
         let name = name.trim();
-        let index = *self.positions.get(&name.to_lowercase())?;
+        let index = *self.positions.get(&folded_name(name))?;
         self.names.get(index).is_some_and(|found| found == name).then_some(index)
     }
 
@@ -161,6 +213,13 @@ mod tests {
         for reserved in lineage_names().into_iter().chain(CORRUPT).chain([INGESTION_DATE]) {
             check(&[reserved], Err(ColumnFault::Reserved { position: 1, name: reserved.to_owned() }));
         }
+        let named = |name: &str, fault| Err(ColumnFault::Name { position: 1, name: name.to_owned(), fault });
+        check(&["a\0b"], named("a\\0b", NameFault::Control { character: '\0' }));
+        check(&["a\u{1b}[2J"], named("a\\u{1b}[2J", NameFault::Control { character: '\u{1b}' }));
+        check(&["a\u{85}b"], named("a\\u{85}b", NameFault::Control { character: '\u{85}' }));
+        check(&["two\nlines\tand a tab"], Ok(&["two\nlines\tand a tab"]));
+        check(&[&"é".repeat(128)], named(&"é".repeat(40), NameFault::TooLong { bytes: 256 }));
+        check(&[&"e".repeat(255)], Ok(&[&"e".repeat(255)]));
         check(&["_SOURCE_ROW"], Err(ColumnFault::Reserved { position: 1, name: "_SOURCE_ROW".to_owned() }));
         check(&["_other"], Ok(&["_other"]));
         let fault = SourceColumns::from_header(long.iter()).expect_err("too many");

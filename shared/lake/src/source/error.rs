@@ -7,7 +7,8 @@ use polars::error::PolarsError;
 use sluice_core::error::ErrorName;
 use sluice_core::source::Codec;
 
-use super::columns::ColumnFault;
+use super::columns::{ColumnFault, NameFault};
+use super::parquet::ParquetFault;
 
 /// What a sink hands back when it can take no more batches.
 pub(crate) type SinkError = Box<dyn std::error::Error + Send + Sync>;
@@ -89,6 +90,31 @@ pub enum SourceError {
         /// What is wrong with them.
         fault: ColumnFault,
     },
+    /// The object has none of the columns of these names that silver tables are mapped to.
+    #[error("object '{object}' lacks column {}; it has {}{}", missing.join(", "), listed(columns), delimiter_words(*delimiter))]
+    LacksColumns {
+        /// Name of the object.
+        object: String,
+        /// The mapped columns that it lacks.
+        missing: Vec<String>,
+        /// The columns that it has: those of its header or footer, or every key of its records.
+        columns: Vec<String>,
+        /// The delimiter that it was probably written with, where that is not the spec's.
+        delimiter: Option<char>,
+    },
+    /// A column differs in case alone from one that the pipeline reads.
+    #[error(
+        "object '{object}' has `{column}` where the pipeline reads `{mapped}`: names that differ in case are two to it and \
+         one to readers of Delta; write it as `{mapped}` at the source, or map `{column}`"
+    )]
+    OtherCase {
+        /// Name of the object.
+        object: String,
+        /// Its column.
+        column: String,
+        /// The source column that a silver table reads.
+        mapped: String,
+    },
     /// A quote was opened and never closed, so nobody can tell where the records after it end.
     #[error(
         "object '{object}' line {line}: the quoted field that starts here is never closed; close or double the quote"
@@ -146,31 +172,34 @@ pub enum SourceError {
     Parquet {
         /// Name of the object.
         object: String,
-        /// What Polars said.
+        /// What is wrong with it.
         #[source]
-        source: PolarsError,
+        source: ParquetFault,
     },
     /// A Parquet column has a type that has no canonical text.
     #[error("object '{object}': column `{column}` is {data_type}, which has no text form; {fix}")]
     ParquetType {
         /// Name of the object.
         object: String,
-        /// The column.
+        /// The column, with the path inside it.
         column: String,
-        /// Its type, as Polars names it.
+        /// Its type, in words.
         data_type: String,
         /// What to do about it.
         fix: &'static str,
     },
-    /// Parquet rows got lost between the file and us.
-    #[error("object '{object}': its footer announces {announced} rows but {read} came; deliver the file again")]
+    /// The footer of a Parquet file contradicts itself about the rows.
+    #[error(
+        "object '{object}': its footer announces {announced} rows, but its row groups have {in_groups}; \
+         write the file again"
+    )]
     ParquetRows {
         /// Name of the object.
         object: String,
-        /// Rows in the footer.
+        /// Rows that the footer announces.
         announced: u64,
-        /// Rows read.
-        read: u64,
+        /// Rows of all row groups together.
+        in_groups: u64,
     },
     /// Polars could not hold the batch.
     #[error("object '{object}': batch that starts at record {row} cannot be built")]
@@ -193,6 +222,14 @@ pub enum SourceError {
         /// First record of the batch, from 1.
         row: u64,
     },
+    /// A reader ended with a panic: a defect of ours.
+    #[error("object '{object}': its reader stopped ({message}); this is a defect, please report it")]
+    Reader {
+        /// Name of the object.
+        object: String,
+        /// What the panic said.
+        message: String,
+    },
     /// The sink took no more.
     #[error("object '{object}': batch that starts at record {row} could not be passed on")]
     Sink {
@@ -211,6 +248,7 @@ impl SourceError {
     pub fn name(&self) -> ErrorName {
         match self {
             Self::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => ErrorName::NotFound,
+            Self::Open { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => ErrorName::AccessDenied,
             Self::Open { .. } | Self::Read { .. } => ErrorName::Unavailable,
             Self::EndsEarly { .. }
             | Self::Damaged { .. }
@@ -218,6 +256,8 @@ impl SourceError {
             | Self::Utf16 { .. }
             | Self::Dialect { .. }
             | Self::Columns { .. }
+            | Self::LacksColumns { .. }
+            | Self::OtherCase { .. }
             | Self::UnclosedQuote { .. }
             | Self::RecordTooLarge { .. }
             | Self::Json { .. }
@@ -225,16 +265,38 @@ impl SourceError {
             | Self::Parquet { .. }
             | Self::ParquetType { .. }
             | Self::ParquetRows { .. } => ErrorName::InvalidInput,
-            Self::ParquetStream { .. } | Self::Batch { .. } | Self::Parser { .. } | Self::Sink { .. } => {
-                ErrorName::Internal
-            }
+            Self::ParquetStream { .. }
+            | Self::Batch { .. }
+            | Self::Parser { .. }
+            | Self::Reader { .. }
+            | Self::Sink { .. } => ErrorName::Internal,
         }
     }
 
-    /// Whether the object itself is at fault, so that reading it again fails again until it is replaced.
+    /// Whether reading the object again fails again until it is replaced: it is held, so that it does not stop the others.
+    /// An object that our own reader stops at is one of them, although the defect is ours.
     pub fn is_refusal(&self) -> bool {
-        self.name() == ErrorName::InvalidInput
+        match self {
+            Self::Batch { .. } | Self::Parser { .. } | Self::Reader { .. } => true,
+            other => other.name() == ErrorName::InvalidInput,
+        }
     }
+}
+
+/// Columns of an object for people: all of them, or the first of very many.
+fn listed(columns: &[String]) -> String {
+    const NAMED: usize = 50;
+    let mut named: Vec<String> = columns.iter().take(NAMED).cloned().collect();
+    if let Some(more @ 1..) = columns.len().checked_sub(NAMED) {
+        named.push(format!("and {more} more"));
+    }
+    named.join(", ")
+}
+
+fn delimiter_words(delimiter: Option<char>) -> String {
+    delimiter.map_or_else(String::new, |delimiter| {
+        format!("; its delimiter looks like {delimiter:?}: set source.csv.delimiter")
+    })
 }
 
 /// A place in an object. Lines and records count from 1.
@@ -327,5 +389,13 @@ pub(crate) enum FaultReason {
     Key {
         /// The key.
         key: String,
+    },
+    /// A key that no table can have as a column.
+    #[error("has the key '{key}', which {fault}")]
+    KeyName {
+        /// The beginning of the key, escaped.
+        key: String,
+        /// What is wrong with it.
+        fault: NameFault,
     },
 }

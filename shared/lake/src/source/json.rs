@@ -195,6 +195,16 @@ mod tests {
         assert_eq!(table.rows, rows);
         let reasons = ["record 2 is no JSON object", "record 3 has the key 'b' more than once, or blank"];
         assert_eq!(table.reasons, reasons);
+        let long = "k".repeat(256);
+        let text = format!(r#"[{{"a":1}}, {{"a":2,"b\u0000c":2}}, {{"{long}":3}}, {{"b":{{"\u0000":4}}}}]"#);
+        let table = read(&text).table();
+        assert_eq!(table.columns, ["a", "b"]);
+        assert_eq!(table.rows[1], corrupt(2, 2, r#"{"a":2,"b\u0000c":2}"#));
+        let reasons = [
+            "record 2 has the key 'b\\0c', which holds the control character U+0000".to_owned(),
+            format!("record 3 has the key '{}', which has 256 bytes, and at most 255 are kept", "k".repeat(40)),
+        ];
+        assert_eq!(table.reasons, reasons);
         let table = read(r#"{"a":1}{"b":"\"","b":2}"#).table();
         assert_eq!(table.rows[1], corrupt(2, 1, r#"{"b":"\"","b":2}"#));
     }

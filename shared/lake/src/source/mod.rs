@@ -20,6 +20,9 @@ mod stream;
 #[cfg(test)]
 mod testing;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ::parquet::file::metadata::ParquetMetaData;
 use sluice_core::columns::is_own_of_bronze;
 use sluice_core::spec::{CsvSpec, SourceFormat};
 
@@ -51,7 +54,18 @@ pub(crate) fn read_source(
     object: &str,
     sink: Sink<'_>,
 ) -> Result<SourceSummary, SourceError> {
-    read_with_limits(format, csv, input, object, ReadLimits::default(), sink)
+    caught(object, || read_with_limits(format, csv, input, object, ReadLimits::default(), sink))
+}
+
+/// A reader's panic as an error of the object it read, which is held then: a defect of ours stops one object and not the
+/// pipeline.
+fn caught<T>(object: &str, read: impl FnOnce() -> Result<T, SourceError>) -> Result<T, SourceError> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let message = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        let message = message.unwrap_or_else(|| "without a message".to_owned());
+        Err(SourceError::Reader { object: object.to_owned(), message })
+    })
 }
 
 fn read_with_limits(
@@ -84,12 +98,21 @@ pub(crate) fn read_columns(
     input: SourceInput,
     object: &str,
 ) -> Result<Vec<String>, SourceError> {
-    match format {
+    caught(object, || match format {
         SourceFormat::Csv => csv::read_header(csv, input, object),
         SourceFormat::Ndjson => first_columns(|sink| ndjson::read(input, object, ReadLimits::sniff(), sink)),
         SourceFormat::Json => first_columns(|sink| json::read(input, object, ReadLimits::sniff(), sink)),
         SourceFormat::Parquet => parquet::read_columns(input, object),
-    }
+    })
+}
+
+/// The names of a Parquet file's columns, from its footer alone.
+///
+/// # Errors
+/// As [`read_source`], as far as the footer shows it: columns of a type without text form, and numbers of rows that
+/// contradict each other.
+pub(crate) fn parquet_columns(footer: &ParquetMetaData, object: &str) -> Result<Vec<String>, SourceError> {
+    parquet::columns_of(footer, object)
 }
 
 /// Says that enough was seen.
@@ -110,5 +133,21 @@ fn first_columns(
         Ok(summary) => Ok(summary.columns),
         Err(SourceError::Sink { source, .. }) if source.is::<Enough>() => Ok(columns),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_a_reader_is_an_error_of_its_object() {
+        let error = caught::<()>("a.csv", || panic!("no such type")).expect_err("it panicked");
+        assert_eq!(
+            error.to_string(),
+            "object 'a.csv': its reader stopped (no such type); this is a defect, please report it"
+        );
+        assert!(error.is_refusal(), "the object is held, and the others go on");
+        assert_eq!(error.name(), sluice_core::error::ErrorName::Internal);
     }
 }

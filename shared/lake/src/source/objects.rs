@@ -16,7 +16,7 @@ use polars::prelude::{Column, IntoColumn, PlSmallStr, StringChunkedBuilder};
 use serde_json::value::RawValue;
 
 use super::batch::SourceBatch;
-use super::columns::{ColumnFault, SourceColumns};
+use super::columns::{ColumnFault, NameFault, SourceColumns, shown};
 use super::error::{CorruptRecord, FaultReason, Place, SourceError};
 use super::{Sink, SourceSummary};
 
@@ -145,6 +145,9 @@ impl ObjectBatch {
             let name = key.trim();
             if name.is_empty() || !seen.insert(name) {
                 return Err(RowFault::Record(FaultReason::Key { key: key.clone().into_owned() }));
+            }
+            if let Some(fault) = NameFault::of(name) {
+                return Err(RowFault::Record(FaultReason::KeyName { key: shown(name), fault }));
             }
             texts.push((name, text_of(value).map_err(RowFault::Record)?));
         }

@@ -128,6 +128,12 @@ mod tests {
         zstd::encode_all(text, 1).expect("zstd")
     }
 
+    /// A frame of Zstandard that holds no content, as pzstd writes them.
+    fn skippable(magic: u8, ignored: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(ignored.len()).expect("short").to_le_bytes();
+        [[magic, 0x2A, 0x4D, 0x18].as_slice(), length.as_slice(), ignored].concat()
+    }
+
     fn read(stored: &[u8]) -> Result<Vec<u8>, SourceError> {
         let input = SourceInput::Stream(Box::new(Cursor::new(stored.to_vec())));
         let mut text = Vec::new();
@@ -148,6 +154,11 @@ mod tests {
         check(&[gzip(b"a,b\n"), gzip(b"1,2\n")].concat(), b"a,b\n1,2\n");
         check(&zstandard(b"a,b\n"), b"a,b\n");
         check(&[zstandard(b"a,b\n"), zstandard(b"1,2\n")].concat(), b"a,b\n1,2\n");
+        let (one, two) = (zstandard(b"a,b\n"), zstandard(b"1,2\n"));
+        let all = [skippable(0x50, b"size"), skippable(0x5F, b""), one, skippable(0x55, &[7; 70_000]), two];
+        check(&[all.concat(), skippable(0x50, b"end")].concat(), b"a,b\n1,2\n");
+        check(&skippable(0x50, b"nothing else"), b"");
+        check(&[gzip(b"a,b\n"), gzip(b""), gzip(b"1,2\n")].concat(), b"a,b\n1,2\n");
     }
 
     #[test]
@@ -164,6 +175,7 @@ mod tests {
         check(gzip(&text), "gzip");
         check(zstandard(&text), "zstd");
         check([gzip(&text), gzip(&text)].concat(), "gzip");
+        check([skippable(0x50, &[0; 12]), zstandard(&text)].concat(), "zstd");
     }
 
     #[test]
@@ -174,6 +186,24 @@ mod tests {
         for stored in [flipped, [gzip(b"a"), b"rubbish that is no gzip member".to_vec()].concat()] {
             let error = read(&stored).expect_err("damaged");
             assert!(matches!(error, SourceError::Damaged { codec: Codec::Gzip, .. }), "{error:?}");
+        }
+        let rubbish = b"rubbish that is no frame";
+        let behind = |frames: Vec<Vec<u8>>| [frames.concat(), rubbish.to_vec()].concat();
+        let frames = [
+            behind(vec![zstandard(b"a")]),
+            behind(vec![zstandard(b"a"), skippable(0x50, b"x")]),
+            behind(vec![skippable(0x50, b"x")]),
+        ];
+        for stored in frames {
+            let error = read(&stored).expect_err("damaged");
+            assert!(matches!(error, SourceError::Damaged { codec: Codec::Zstd, .. }), "{error:?}");
+        }
+        for (stored, codec) in [(zstandard(b"a"), "zstd"), (gzip(b"a"), "gzip")] {
+            for count in 1..=rubbish.len() {
+                let stored = [stored.as_slice(), &rubbish[..count]].concat();
+                let error = read(&stored).expect_err("something behind the stream");
+                assert!(error.is_refusal() && error.to_string().contains(codec), "{count} bytes: {error}");
+            }
         }
         let error = read(b"\xFF\xFEa\0,\0").expect_err("utf-16");
         assert!(matches!(error, SourceError::Utf16 { .. }), "{error:?}");

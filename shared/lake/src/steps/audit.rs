@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use polars::prelude::LazyFrame;
-use sluice_core::contract::{Bound, Severity, TableContract};
+use sluice_core::contract::{Severity, TableContract};
 use sluice_core::decimal::DecimalNumber;
 use sluice_core::engine::Engine;
 use sluice_core::name::Layer;
@@ -144,10 +144,14 @@ fn counted_by_spark(
     let mut dataset_rules = Vec::new();
     for rule in &contract.dataset_rules {
         let answer = table.dataset_rules.get(&rule.id).ok_or_else(|| missing(&rule.id))?;
-        dataset_rules.push((rule, *answer));
+        let of = match rule.share_of_keys() {
+            Some(_) => *table.share_rows.get(&rule.id).ok_or_else(|| missing(&rule.id))?,
+            None => change.table_rows,
+        };
+        dataset_rules.push((rule, *answer, of));
     }
     let staged = number(run, counted, &change.table, MetricName::StagedRows)?;
-    Audit::counted(staged, change.table_rows, row_rules, dataset_rules).map_err(&failed)
+    Audit::counted(staged, row_rules, dataset_rules).map_err(&failed)
 }
 
 /// The judgement of what was observed in a table, or counted.
@@ -197,7 +201,8 @@ fn control_total(rows: &RowCounts, silver: &SilverTable, staged: u64) -> RuleRes
 }
 
 fn quarantined_share(rows: &RowCounts, silver: &SilverTable) -> Option<RuleResult> {
-    let limit = silver.quarantined_percent_below?;
+    let limit = silver.quarantined_percent_below;
+    let percent = limit.percent_below()?;
     let observed = DecimalNumber::percent(rows.quarantined, rows.source);
     Some(RuleResult {
         rule: "quarantined_share".to_owned(),
@@ -205,8 +210,8 @@ fn quarantined_share(rows: &RowCounts, silver: &SilverTable) -> Option<RuleResul
         severity: Severity::Error,
         dimension: Some("conformity".to_owned()),
         observed: format!("{} %", shortened(observed)),
-        expected: format!("< {limit} %"),
-        passed: Bound::LessThan(limit).holds(observed),
+        expected: format!("< {percent} %{}", if limit.spares_one_row() { ", or one row" } else { "" }),
+        passed: limit.allows(rows.quarantined, rows.source),
     })
 }
 

@@ -36,7 +36,10 @@ pub(super) async fn open_planned(lake: &Lake, plan: &Plan) -> Result<BTreeMap<Ta
 pub(super) fn in_order(plan: &Plan, bronze: TableChange, silver: Vec<(TableChange, TableChange)>) -> Vec<TableChange> {
     let replay = plan.request.action == RunAction::Replay;
     let (mut refused, mut accepted) = (Vec::new(), Vec::new());
-    for (silver, mut quarantine) in silver {
+    for (mut silver, mut quarantine) in silver {
+        if let Some(planned) = plan.table(&silver.table) {
+            silver.sources.extend(planned.superseded.iter().cloned());
+        }
         if !quarantine.adds.is_empty()
             && !replay
             && let Some(planned) = plan.table(&quarantine.table)

@@ -9,6 +9,7 @@ mod named;
 mod plan;
 mod process;
 mod publish;
+mod snapshots;
 mod sniff;
 
 pub use assemble::assemble;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sluice_core::run::RunRequest;
-use sluice_core::source::SourceObject;
+use sluice_core::source::{PassedBy, SourceObject};
 use sluice_core::uri::{FolderUri, ObjectUri};
 
 use crate::error::LakeError;
@@ -19,20 +19,26 @@ impl<'a> Named<'a> {
 
     /// Refuses names of objects that are not in the folder: a run over fewer objects than were asked for would look as if
     /// it had taken them all.
-    pub(super) fn check(&self, listed: &[SourceObject], landing: &FolderUri) -> Result<(), LakeError> {
+    pub(super) fn check(
+        &self,
+        listed: &[SourceObject],
+        passed_by: &[PassedBy],
+        landing: &FolderUri,
+    ) -> Result<(), LakeError> {
         let Some(names) = &self.0 else { return Ok(()) };
         let mut missing = names.clone();
         for object in listed {
             missing.remove(&object.uri.hadoop_path());
         }
-        match missing.values().next() {
-            None => Ok(()),
-            Some(uri) => Err(LakeError::NotFound {
-                what: format!(
-                    "object '{uri}' is not in landing folder '{landing}': deliver it first, or give its folder as `landing`"
-                ),
-            }),
+        let Some(uri) = missing.values().next() else { return Ok(()) };
+        if let Some(passed) = passed_by.iter().find(|passed| passed.is_about(uri)) {
+            return Err(LakeError::Invalid { message: format!("object '{uri}' cannot be taken: {}", passed.reason) });
         }
+        Err(LakeError::NotFound {
+            what: format!(
+                "object '{uri}' is not in landing folder '{landing}': deliver it first, or give its folder as `landing`"
+            ),
+        })
     }
 
     /// Whether the run takes this object.
@@ -44,6 +50,7 @@ impl<'a> Named<'a> {
 #[cfg(test)]
 mod tests {
     use sluice_core::error::ErrorName;
+    use sluice_core::source::PassedByReason;
 
     use super::*;
 
@@ -67,7 +74,7 @@ mod tests {
         let check = |objects: Option<&[&str]>, expected: Result<usize, &str>| {
             let request = request(objects);
             let named = Named::of(&request);
-            match (named.check(&listed, &landing), expected) {
+            match (named.check(&listed, &[], &landing), expected) {
                 (Ok(()), Ok(taken)) => {
                     assert_eq!(listed.iter().filter(|object| named.takes(object)).count(), taken, "{objects:?}");
                 }
@@ -83,5 +90,16 @@ mod tests {
         check(Some(&["s3://b/in/day one.csv"]), Ok(1));
         check(Some(&["s3://b/in/2.csv", "s3://b/in/3.csv"]), Err("'s3://b/in/3.csv' is not in landing folder"));
         check(Some(&["s3://b/other/2.csv"]), Err("s3://b/other/2.csv"));
+    }
+    #[test]
+    fn a_named_object_that_is_passed_by_is_refused_with_the_reason() {
+        let passed = |uri: &str| PassedBy { uri: uri.to_owned(), reason: PassedByReason::Hidden };
+        let landing = "s3://b/in/".parse().unwrap();
+        for uri in ["s3://b/in/_a%20b/c.csv", "s3://b/in/_a%20b/"] {
+            let request = request(Some(&["s3://b/in/_a b/c.csv"]));
+            let error = Named::of(&request).check(&[], &[passed(uri)], &landing).expect_err(uri);
+            assert_eq!(error.name(), ErrorName::InvalidInput);
+            assert!(error.to_string().contains("begins with `.` or `_`"), "{error}");
+        }
     }
 }

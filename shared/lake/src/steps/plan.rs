@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use jiff::Timestamp;
-use sluice_core::columns::{has_contract_columns, silver_columns};
+use sluice_core::columns::has_contract_columns;
 use sluice_core::engine::{TableMeasure, estimate};
 use sluice_core::name::{Layer, RunId, TableRef};
 use sluice_core::pipeline::{Pipeline, WriteMode};
@@ -12,17 +12,19 @@ use sluice_core::run::{
     Decision, Earlier, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedTable, PlannedWork, ReadFrom, RunAction,
     RunKey, RunRef, RunRequest, Verdict,
 };
-use sluice_core::source::{SourceId, SourceObject};
+use sluice_core::source::{PassedBy, PassedByList, SourceId, SourceObject};
+use sluice_core::uri::FolderUri;
 
 use super::choose::{choose_engine, workload};
 use super::named::Named;
 use super::publish::committed_so_far;
+use super::snapshots;
 use super::sniff::{Looked, refuse_unreadable};
 use crate::check;
 use crate::delta::{Ledger, OpenTable, open_table};
 use crate::error::LakeError;
 use crate::lake::Lake;
-use crate::objects::list_sources;
+use crate::landing::{Landing, list_landing};
 use crate::runs;
 
 /// Plans a run, or finds the newest plan that it has.
@@ -107,17 +109,20 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
         let message = "a replay takes what is in quarantine: leave `objects` out".to_owned();
         return Err(LakeError::Invalid { message });
     }
-    let (objects, held) = if replay {
-        (Vec::new(), Vec::new())
-    } else {
-        find_objects(lake, &run, &request, &pipeline, &standing, only).await?
-    };
-    let Looked { objects, measures } = refuse_unreadable(lake, now, &run, &pipeline, objects).await?;
+    let Found { objects, held, mut passed_by } =
+        if replay { Found::default() } else { find_objects(lake, &run, &request, &pipeline, &standing, only).await? };
+    let Looked { objects, measures, passed_by: unread } =
+        refuse_unreadable(lake, now, &run, &pipeline, objects).await?;
+    passed_by.extend(unread);
     let refresh = standing.stale_gold(&pipeline, !objects.is_empty() || replay);
     let work = if replay { standing.has_quarantine(&pipeline)? } else { !objects.is_empty() || !refresh.is_empty() };
     // A run that has committed something is not one that had nothing to do, even if others did the rest meanwhile.
     let status = if work || !earlier.is_empty() { PlanStatus::Planned } else { PlanStatus::Skipped };
-    let tables = standing.planned_tables(&pipeline, &objects);
+    let landing = landing_folder(lake, &request, &pipeline)?;
+    let lacks = |table: &TableRef, id: &SourceId| !standing.has(table, id);
+    let superseded =
+        snapshots::superseded(lake, &landing, &pipeline, &objects, lacks, |table| standing.open(table)).await?;
+    let tables = standing.planned_tables(&pipeline, &objects, &superseded);
     let work = PlannedWork {
         run: &run,
         request: &request,
@@ -141,6 +146,7 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
         tables,
         refresh,
         held,
+        passed_by: PassedByList::from(passed_by),
         earlier,
     };
     Ok(lake.documents().of(&run).settle(plan).await?)
@@ -166,6 +172,10 @@ impl Standing {
         Ok(Self { tables: opened.into_iter().flatten().collect() })
     }
 
+    fn open(&self, table: &TableRef) -> Option<&OpenTable> {
+        self.tables.get(table).map(|(open, _)| open)
+    }
+
     fn version(&self, table: &TableRef) -> Option<u64> {
         self.tables.get(table).map(|(open, _)| open.version())
     }
@@ -187,41 +197,12 @@ impl Standing {
         self.tables.get(table).is_some_and(|(_, ledger)| ledger.has_source(source))
     }
 
-    /// Silver refuses a breaking change of its contract by name.
+    /// A breaking change of a contract or mode is refused by name.
     fn check_schemas(&self, pipeline: &Pipeline) -> Result<(), LakeError> {
-        for silver in &pipeline.silver {
-            let Some((open, _)) = self.tables.get(&silver.table) else { continue };
-            let wanted = silver_columns(silver);
-            let broken = |message: String| LakeError::Violation { table: silver.table.clone(), message };
-            for stored in open.columns() {
-                let Some(column) = wanted.iter().find(|c| c.name == stored.name) else {
-                    return Err(broken(format!(
-                        "contract drops column `{}` that the table has; keep it, or write to a new table",
-                        stored.name
-                    )));
-                };
-                if column.column_type != stored.column_type {
-                    return Err(broken(format!(
-                        "contract makes column `{}` {} but the table has {}; keep the type, or write to a new table",
-                        stored.name, column.column_type, stored.column_type
-                    )));
-                }
-            }
-            for column in &silver.contract.columns {
-                let new = !open.columns().iter().any(|stored| stored.name == column.name.as_str());
-                if new && column.required {
-                    return Err(broken(format!(
-                        "contract adds required column `{}`, which the rows there do not have; make it optional first",
-                        column.name
-                    )));
-                }
-            }
-            let partition_by: Vec<String> = silver.contract.partition_by.iter().map(ToString::to_string).collect();
-            if open.partition_by()? != partition_by {
-                return Err(broken(format!(
-                    "contract partitions by {partition_by:?} but the table by {:?}",
-                    open.partition_by()?
-                )));
+        for (table, (open, _)) in &self.tables {
+            let refusals = check::refusals(pipeline, open)?;
+            if !refusals.is_empty() {
+                return Err(LakeError::Violation { table: table.clone(), message: refusals.join("; ") });
             }
         }
         Ok(())
@@ -262,23 +243,31 @@ impl Standing {
         Ok(false)
     }
 
-    fn planned_tables(&self, pipeline: &Pipeline, objects: &[PlannedObject]) -> Vec<PlannedTable> {
+    fn planned_tables(
+        &self,
+        pipeline: &Pipeline,
+        objects: &[PlannedObject],
+        superseded: &BTreeMap<TableRef, BTreeSet<SourceId>>,
+    ) -> Vec<PlannedTable> {
         let missing = |table: &TableRef, from: Option<ReadFrom>| -> BTreeSet<SourceId> {
             let wanted = objects.iter().filter(|planned| from.is_none_or(|from| planned.read_from == from));
             wanted.map(|planned| planned.object.id()).filter(|id| !self.has(table, id)).collect()
         };
+        let passed_by = |silver: &TableRef| superseded.get(silver).cloned().unwrap_or_default();
         let of = |table: TableRef| {
             let sources = match table.layer() {
                 Layer::Bronze => missing(&table, Some(ReadFrom::Landing)),
-                Layer::Silver => missing(&table, None),
+                Layer::Silver => &missing(&table, None) - &passed_by(&table),
                 // Quarantine is committed before silver, so an object in silver has its refused rows there already.
                 Layer::Quarantine => {
                     let silver = TableRef::new(Layer::Silver, table.domain().clone(), table.table().clone());
-                    missing(&table, None).into_iter().filter(|id| !self.has(&silver, id)).collect()
+                    let missing = &missing(&table, None) - &passed_by(&silver);
+                    missing.into_iter().filter(|id| !self.has(&silver, id)).collect()
                 }
                 Layer::Gold => BTreeSet::new(),
             };
             PlannedTable {
+                superseded: passed_by(&table),
                 read_version: self.version(&table),
                 columns: self.tables.get(&table).map(|(open, _)| open.columns().to_vec()).unwrap_or_default(),
                 table,
@@ -289,7 +278,30 @@ impl Standing {
     }
 }
 
-/// Objects that are missing from bronze or a silver table and not held, and those that are held.
+/// The folder that a run takes objects from.
+fn landing_folder(lake: &Lake, request: &RunRequest, pipeline: &Pipeline) -> Result<FolderUri, LakeError> {
+    match &request.landing {
+        Some(folder) => Ok(folder.clone()),
+        None => lake
+            .root()
+            .object(&pipeline.source_prefix)
+            .as_str()
+            .parse()
+            .map_err(|error| LakeError::Invalid { message: format!("source prefix: {error}") }),
+    }
+}
+
+/// What a landing folder has for a run.
+#[derive(Default)]
+struct Found {
+    /// Objects that are missing from bronze or a silver table.
+    objects: Vec<PlannedObject>,
+    /// Those that are held.
+    held: Vec<SourceObject>,
+    /// What is no source object.
+    passed_by: Vec<PassedBy>,
+}
+
 async fn find_objects(
     lake: &Lake,
     run: &RunRef,
@@ -297,19 +309,11 @@ async fn find_objects(
     pipeline: &Pipeline,
     standing: &Standing,
     only: Option<BTreeSet<SourceId>>,
-) -> Result<(Vec<PlannedObject>, Vec<SourceObject>), LakeError> {
-    let landing = match &request.landing {
-        Some(folder) => folder.clone(),
-        None => lake
-            .root()
-            .object(&pipeline.source_prefix)
-            .as_str()
-            .parse()
-            .map_err(|error| LakeError::Invalid { message: format!("source prefix: {error}") })?,
-    };
-    let listed = list_sources(&landing, lake.options()).await?;
+) -> Result<Found, LakeError> {
+    let folder = landing_folder(lake, request, pipeline)?;
+    let Landing { objects: listed, passed_by } = list_landing(&folder, Some(&pipeline.files), lake.options()).await?;
     let named = Named::of(request);
-    named.check(&listed, &landing)?;
+    named.check(&listed, &passed_by, &folder)?;
     let holds = runs::held(lake, &run.pipeline).await?;
     let is_held = |id: &SourceId| {
         holds.iter().any(|hold| &hold.object.id() == id && !(only.is_some() && hold.run_id == run.run_id))
@@ -339,7 +343,7 @@ async fn find_objects(
             objects.entry(planned.object.uri.clone()).or_insert(planned);
         }
     }
-    Ok((objects.into_values().collect(), held))
+    Ok(Found { objects: objects.into_values().collect(), held, passed_by })
 }
 
 /// Objects that bronze has and a silver table lacks: a run died between the two commits, or the silver table is new.

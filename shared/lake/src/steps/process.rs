@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use polars::prelude::{Column, DataFrame, DataType, LazyFrame, col};
-use sluice_core::columns::{has_contract_columns, is_lineage};
+use sluice_core::columns::{has_contract_columns, is_lineage, is_own_of_bronze};
 use sluice_core::error::with_sources;
 use sluice_core::name::{Layer, TableRef};
 use sluice_core::pipeline::{GoldTable, Pipeline};
@@ -14,17 +14,18 @@ use sluice_core::spec::SourceFormat;
 use tokio::runtime::Handle;
 
 use super::changes::{has_inputs, in_order, open_planned};
+use super::sniff::check_mapped;
 use crate::delta::{OpenTable, scan_table_files};
 use crate::engine::{
-    BronzeStage, GoldInput, Missing, SilverContext, SilverStage, reread_bronze, reread_quarantine, scratch_folder,
-    stage_gold,
+    BronzeStage, GoldInput, Missing, SilverContext, SilverStage, check_sources, reread_bronze, reread_quarantine,
+    scratch_folder, stage_gold,
 };
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::{ObjectBytes, VersionCheck, blocking};
 use crate::overlap::overlapped;
 use crate::runs;
-use crate::source::{SourceInput, read_source};
+use crate::source::{SourceBatch, SourceError, SourceInput, read_source};
 
 /// Stages what the plan says, or finds the changeset that an earlier call staged.
 ///
@@ -96,9 +97,10 @@ impl Worker {
             self.read(&planned.object, &mut bronze, &mut silver)
                 .map_err(|error| (error, Some(planned.object.clone())))?;
         }
-        self.reread(&mut silver).map_err(plain)?;
+        let known = bronze.source_columns();
+        self.reread(&mut silver, &known).map_err(plain)?;
         if replay {
-            self.replay(&mut silver).map_err(plain)?;
+            self.replay(&mut silver, &known).map_err(plain)?;
         }
         let bronze = bronze.finish(self.sources(&pipeline.bronze)).map_err(plain)?;
         let mut accepted = Vec::with_capacity(silver.len());
@@ -148,32 +150,21 @@ impl Worker {
         let (input, check, _scratch) = self.open(object)?;
         let (format, csv, name) = (pipeline.source_format, pipeline.csv, object.uri.as_str());
         // The next batch is read while this one is staged.
+        let is_json = matches!(format, SourceFormat::Ndjson | SourceFormat::Json);
         let outcome: Result<_, LakeError> = overlapped(
             |put| read_source(format, csv, input, name, &mut |batch| Ok(put(batch)?)),
-            |batch| {
+            |batch: SourceBatch| {
+                refuse_other_case(pipeline, object, &batch.frame)?;
                 let frame = bronze.push(object, batch)?;
-                self.push_all(silver, &missing, &frame)
+                // A key that this batch lacks may come in the next one.
+                push_all(silver, &missing, &with_absent(&frame, pipeline, |_| is_json)?)
             },
         );
         // What was read may be torn because the object was replaced meanwhile: then that is the fault.
         check.finish()?;
-        outcome.map(|_| ())
-    }
-
-    fn push_all(
-        &self,
-        silver: &mut [SilverStage<'_>],
-        missing: &[Missing],
-        frame: &DataFrame,
-    ) -> Result<(), LakeError> {
-        let complete = match self.plan.pipeline.source_format {
-            SourceFormat::Ndjson | SourceFormat::Json => with_absent_keys(frame, &self.plan.pipeline)?,
-            SourceFormat::Csv | SourceFormat::Parquet => frame.clone(),
-        };
-        for (stage, missing) in silver.iter_mut().zip(missing) {
-            if missing.silver || missing.quarantine {
-                stage.push(&complete, *missing)?;
-            }
+        let summary = outcome?;
+        if is_json && summary.rows > summary.corrupt_rows {
+            check_mapped(pipeline, object, &summary.columns)?;
         }
         Ok(())
     }
@@ -193,7 +184,9 @@ impl Worker {
         Ok((SourceInput::File(path.clone()), check, Some(scratch)))
     }
 
-    fn reread(&self, silver: &mut [SilverStage<'_>]) -> Result<(), LakeError> {
+    /// Takes objects that bronze has to the silver tables that lack them. A column that came to bronze after an object is
+    /// null for it; one that bronze does not have is missing, and the table says so.
+    fn reread(&self, silver: &mut [SilverStage<'_>], known: &BTreeSet<String>) -> Result<(), LakeError> {
         let behind: Vec<SourceObject> = self
             .plan
             .objects
@@ -203,19 +196,31 @@ impl Worker {
             .collect();
         match self.tables.get(&self.plan.pipeline.bronze) {
             Some(bronze) if !behind.is_empty() => {
-                reread_bronze(bronze, &behind, |object, rows| self.push_all(silver, &self.missing(object), rows))
+                let pipeline = &self.plan.pipeline;
+                let known: BTreeSet<&str> = known.iter().map(|name| mapped_name(pipeline, name)).collect();
+                reread_bronze(bronze, &behind, |object, rows| {
+                    let rows = with_absent(&as_mapped(rows, pipeline)?, pipeline, |source| known.contains(source))?;
+                    push_all(silver, &self.missing(object), &rows)
+                })
             }
             _ => Ok(()),
         }
     }
 
-    fn replay(&self, silver: &mut [SilverStage<'_>]) -> Result<(), LakeError> {
+    /// Takes quarantined rows through silver again. A mapped column is null for rows that lack it, if other quarantined rows
+    /// or bronze have it.
+    fn replay(&self, silver: &mut [SilverStage<'_>], known: &BTreeSet<String>) -> Result<(), LakeError> {
         for (stage, table) in silver.iter_mut().zip(&self.plan.pipeline.silver) {
             let Some(quarantine) = self.tables.get(&table.quarantine) else { continue };
             let columns: Vec<&str> = table.columns.iter().map(|(_, source)| source.as_str()).collect();
-            reread_quarantine(quarantine, &columns, |rows| {
+            let mut found = reread_quarantine(quarantine, &columns, |rows| {
                 stage.push(rows, Missing { silver: true, quarantine: true })
             })?;
+            // Records that could not be split into fields have no columns that could be missing.
+            if !found.is_empty() {
+                found.extend(known.iter().cloned());
+                check_sources(table, |source| found.contains(source) || is_own_of_bronze(source), || &found)?;
+            }
         }
         Ok(())
     }
@@ -292,14 +297,52 @@ pub(super) fn rows_after(
     scan_table_files(&change.table, &folder, lake.options(), &change.columns, &change.partition_by, paths)
 }
 
-/// The rows with a null for every key that no record of the batch has. JSON objects leave out what they do not know, so a
-/// missing key says nothing about the object; the contract's `required` checks every record.
-fn with_absent_keys(frame: &DataFrame, pipeline: &Pipeline) -> Result<DataFrame, LakeError> {
+/// Refuses an object with a column that differs in case alone from one that a silver table reads.
+fn refuse_other_case(pipeline: &Pipeline, object: &SourceObject, frame: &DataFrame) -> Result<(), LakeError> {
+    match pipeline.other_case(frame.get_column_names().into_iter().map(|name| name.as_str())) {
+        None => Ok(()),
+        Some((column, mapped)) => Err(LakeError::Source(SourceError::OtherCase {
+            object: object.uri.to_string(),
+            column: column.to_owned(),
+            mapped: mapped.to_owned(),
+        })),
+    }
+}
+
+/// The name under which silver tables read a source column.
+fn mapped_name<'a>(pipeline: &'a Pipeline, name: &'a str) -> &'a str {
+    pipeline.other_case([name]).map_or(name, |(_, mapped)| mapped)
+}
+
+/// Bronze rows with the source columns under the names that the silver tables read: bronze may have got the column
+/// first under a name of another case.
+fn as_mapped(rows: &DataFrame, pipeline: &Pipeline) -> Result<DataFrame, LakeError> {
+    let names: Vec<&str> = rows.get_column_names().into_iter().map(|name| mapped_name(pipeline, name)).collect();
+    let mut renamed = rows.clone();
+    renamed.set_column_names(&names).map_err(LakeError::polars("names of bronze columns"))?;
+    Ok(renamed)
+}
+
+fn push_all(silver: &mut [SilverStage<'_>], missing: &[Missing], frame: &DataFrame) -> Result<(), LakeError> {
+    for (stage, missing) in silver.iter_mut().zip(missing) {
+        if missing.silver || missing.quarantine {
+            stage.push(frame, *missing)?;
+        }
+    }
+    Ok(())
+}
+
+/// The rows with a null for every mapped column that they lack and may lack.
+fn with_absent(
+    frame: &DataFrame,
+    pipeline: &Pipeline,
+    may_lack: impl Fn(&str) -> bool,
+) -> Result<DataFrame, LakeError> {
     let mut complete = frame.clone();
     for (_, source) in pipeline.silver.iter().flat_map(|silver| &silver.columns) {
-        if complete.column(source).is_err() {
+        if may_lack(source) && complete.column(source).is_err() {
             let absent = Column::full_null(source.as_str().into(), frame.height(), &DataType::String);
-            complete.with_column(absent).map_err(LakeError::polars(format!("key {source} that no record has")))?;
+            complete.with_column(absent).map_err(LakeError::polars(format!("column {source} that rows lack")))?;
         }
     }
     Ok(complete)

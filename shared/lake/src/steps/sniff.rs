@@ -1,22 +1,22 @@
 //! Checks the beginning of new source objects, so that a wrong file is named before any work is done.
 
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use sluice_core::engine::ObjectMeasure;
-use sluice_core::error::with_sources;
+use sluice_core::error::{ErrorName, with_sources};
 use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{PlannedObject, ReadFrom, RunRef, SourceShape};
-use sluice_core::source::{Codec, SourceObject};
+use sluice_core::source::{Codec, PassedBy, PassedByReason, SourceObject};
 use sluice_core::spec::SourceFormat;
 
 use crate::delta::Footer;
-use crate::error::LakeError;
+use crate::error::{LakeError, SourceChange};
 use crate::lake::Lake;
 use crate::objects::{ObjectBytes, blocking, remote};
 use crate::runs;
-use crate::source::{SourceError, SourceInput, delimiter_hint, measure, read_columns};
+use crate::source::{SourceError, SourceInput, delimiter_hint, measure, parquet_columns, read_columns};
 
 /// Objects examined at once: enough to hide the store's latency, few enough for its rate limits.
 const AT_ONCE: usize = 16;
@@ -24,19 +24,24 @@ const AT_ONCE: usize = 16;
 const SAMPLE_BYTES: u64 = 64 << 10;
 /// Refused objects named in the message.
 const NAMED: usize = 5;
+/// Characters of a store's refusal that are kept: it may answer a whole page.
+const MAX_FAULT_CHARS: usize = 300;
 
 /// The objects that can be read, and in the same order what is in them, as far as their beginning shows.
 #[derive(Debug, Default)]
 pub(super) struct Looked {
     pub(super) objects: Vec<PlannedObject>,
     pub(super) measures: Vec<ObjectMeasure>,
+    /// Those that are not taken: nothing is at their address, or they may not be read.
+    pub(super) passed_by: Vec<PassedBy>,
 }
 
 /// Reads the header of every object that is new to bronze and notes its shape. Objects that cannot be read are held, so
-/// that the next run skips them, and this run fails.
+/// that the next run skips them, and this run fails. Those that may not be read are passed by, unless the run has no other:
+/// then it is the rights of the run that are wrong.
 ///
 /// # Errors
-/// [`LakeError::Invalid`] naming the objects and what is wrong with each.
+/// [`LakeError::Invalid`] naming the objects and what is wrong with each; the error of an object that may not be read.
 pub(super) async fn refuse_unreadable(
     lake: &Lake,
     now: Timestamp,
@@ -56,12 +61,24 @@ pub(super) async fn refuse_unreadable(
         .try_collect()
         .await?;
     let mut refused: Vec<(SourceObject, String)> = Vec::new();
+    let mut denied: Option<LakeError> = None;
     let mut seen = Looked::default();
     for (mut planned, look) in looked {
         let unseen = ObjectMeasure::unseen(planned.object.size_bytes);
         let measure = match look {
             Look::Refused(fault) => {
                 refused.push((planned.object, fault));
+                continue;
+            }
+            Look::Gone => {
+                seen.passed_by.push(gone(&planned.object));
+                continue;
+            }
+            Look::Denied(error) => {
+                let fault = with_sources(&error).chars().take(MAX_FAULT_CHARS).collect();
+                let uri = planned.object.uri.to_string();
+                seen.passed_by.push(PassedBy { uri, reason: PassedByReason::Unreadable { fault } });
+                denied.get_or_insert(error);
                 continue;
             }
             Look::Nothing => unseen,
@@ -74,7 +91,10 @@ pub(super) async fn refuse_unreadable(
         seen.measures.push(measure);
     }
     if refused.is_empty() {
-        return Ok(seen);
+        return match denied {
+            Some(error) if seen.objects.is_empty() => Err(error),
+            _ => Ok(seen),
+        };
     }
     for (object, fault) in &refused {
         runs::hold(lake, run, object, fault, now).await?;
@@ -90,13 +110,24 @@ pub(super) async fn refuse_unreadable(
 enum Look {
     /// What is wrong with it, in words.
     Refused(String),
-    /// It is gone or was replaced since it was listed: whoever reads it finds the same, and the run plans again.
+    /// Nothing is at its address.
+    Gone,
+    /// It may not be read: on S3 it has rights or a key of its own, or is in an archive.
+    Denied(LakeError),
+    /// It was replaced since it was listed: whoever reads it finds the same, and the run plans again.
     Nothing,
     /// Its shape, and what is in it.
     Shape(SourceShape, ObjectMeasure),
 }
 
 async fn look(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Result<Look, LakeError> {
+    match examine(lake, pipeline, object).await {
+        Err(error) if error.name() == ErrorName::AccessDenied => Ok(Look::Denied(error)),
+        looked => looked,
+    }
+}
+
+async fn examine(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Result<Look, LakeError> {
     let read = match (pipeline.source_format, object.uri.as_url().to_file_path()) {
         (SourceFormat::Parquet, Ok(path)) => {
             let (csv, name) = (pipeline.csv, object.uri.to_string());
@@ -107,14 +138,23 @@ async fn look(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Result
         (SourceFormat::Parquet, Err(())) => Ok(Vec::new()),
         _ => match ObjectBytes::open(object, lake.options()).await {
             Ok(bytes) => return read_head(pipeline, object, bytes).await?.map_or_else(refusal, Ok),
-            Err(LakeError::SourceChanged { .. }) => return Ok(Look::Nothing),
+            Err(LakeError::SourceChanged { what: SourceChange::Deleted, .. }) => return Ok(Look::Gone),
+            Err(LakeError::SourceChanged { what: SourceChange::Replaced, .. }) => return Ok(Look::Nothing),
             Err(error) => return Err(error),
         },
     };
     match read {
+        Err(SourceError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Look::Gone),
         Ok(columns) => look_at_footer(lake, pipeline, object, columns).await,
         Err(error) => refusal(error),
     }
+}
+
+/// An object that is not taken because nothing is at its address. S3 lists a mark `a/` of a folder as `a`; it has no bytes.
+fn gone(object: &SourceObject) -> PassedBy {
+    let is_mark = object.size_bytes == 0 && object.uri.as_url().scheme() != "file";
+    let (slash, reason) = if is_mark { ("/", PassedByReason::FolderMarker) } else { ("", PassedByReason::Gone) };
+    PassedBy { uri: format!("{}{slash}", object.uri), reason }
 }
 
 /// What is wrong with an object, if the object is to blame.
@@ -145,13 +185,14 @@ async fn read_head(
         }))
     })
     .await?;
-    Ok(read.map(|(shape, measured)| match (format, missing_columns(pipeline, object, &shape.columns)) {
-        (_, Some(fault)) => Look::Refused(fault),
-        // Later records may bring other keys: those of the first tell nothing that a reader could rely on.
-        (SourceFormat::Ndjson | SourceFormat::Json, None) => {
-            Look::Shape(SourceShape { columns: Vec::new(), ..shape }, measured)
+    Ok(read.and_then(|(shape, measured)| match format {
+        // Later records may bring other keys: those of the first are nothing that a reader could rely on.
+        SourceFormat::Ndjson | SourceFormat::Json => {
+            Ok(Look::Shape(SourceShape { columns: Vec::new(), ..shape }, measured))
         }
-        (SourceFormat::Csv | SourceFormat::Parquet, None) => Look::Shape(shape, measured),
+        SourceFormat::Csv | SourceFormat::Parquet => {
+            check_mapped(pipeline, object, &shape.columns).map(|()| Look::Shape(shape, measured))
+        }
     }))
 }
 
@@ -172,21 +213,23 @@ async fn look_at_footer(
         // The file was read already, under a name that only a file system has: its size is all that is left to go by.
         Err(_) if !columns.is_empty() => {
             let measured = ObjectMeasure::unseen(object.size_bytes);
-            return Ok(match missing_columns(pipeline, object, &columns) {
-                Some(fault) => Look::Refused(fault),
-                None => Look::Shape(SourceShape { columns, codec: Codec::Plain, rows: None }, measured),
-            });
+            return match check_mapped(pipeline, object, &columns) {
+                Ok(()) => Ok(Look::Shape(SourceShape { columns, codec: Codec::Plain, rows: None }, measured)),
+                Err(fault) => refusal(fault),
+            };
         }
-        Err(LakeError::Internal { .. } | LakeError::Store { source: object_store::Error::NotFound { .. }, .. }) => {
-            return Ok(Look::Nothing);
-        }
+        Err(LakeError::Store { source: object_store::Error::NotFound { .. }, .. }) => return Ok(Look::Gone),
+        Err(LakeError::Unreadable { .. }) => return Ok(Look::Nothing),
         Err(error) => return Err(error),
     };
     if columns.is_empty() {
-        columns = footer.columns().iter().map(|column| column.name.trim().to_owned()).collect();
+        columns = match parquet_columns(footer.metadata(), object.uri.as_str()) {
+            Ok(columns) => columns,
+            Err(error) => return refusal(error),
+        };
     }
-    if let Some(fault) = missing_columns(pipeline, object, &columns) {
-        return Ok(Look::Refused(fault));
+    if let Err(fault) = check_mapped(pipeline, object, &columns) {
+        return refusal(fault);
     }
     let measured = ObjectMeasure {
         size_bytes: object.size_bytes,
@@ -199,20 +242,24 @@ async fn look_at_footer(
     Ok(Look::Shape(shape, measured))
 }
 
-/// What an object lacks, in words. Keys of JSON objects may come later; files with a header or schema must have every
-/// mapped column.
-fn missing_columns(pipeline: &Pipeline, object: &SourceObject, columns: &[String]) -> Option<String> {
-    if matches!(pipeline.source_format, SourceFormat::Ndjson | SourceFormat::Json) {
-        return None;
+/// Whether an object has every column that a silver table is mapped to. Objects with a header or footer are asked when the
+/// run is planned; those of JSON once their last record is read, because any record may bring a key.
+///
+/// # Errors
+/// [`SourceError::LacksColumns`] with the columns that it has.
+pub(super) fn check_mapped(pipeline: &Pipeline, object: &SourceObject, columns: &[String]) -> Result<(), SourceError> {
+    if let Some((column, mapped)) = pipeline.other_case(columns.iter().map(String::as_str)) {
+        let (object, column, mapped) = (object.uri.to_string(), column.to_owned(), mapped.to_owned());
+        return Err(SourceError::OtherCase { object, column, mapped });
     }
     let mapped = pipeline.silver.iter().flat_map(|silver| silver.columns.iter().map(|(_, source)| source));
-    let missing: Vec<&str> = mapped.filter(|source| !columns.contains(source)).map(String::as_str).collect();
+    let missing: Vec<String> = mapped.filter(|source| !columns.contains(source)).cloned().collect();
     if missing.is_empty() {
-        return None;
+        return Ok(());
     }
-    let hint = match delimiter_hint(columns, pipeline.csv.delimiter.byte()) {
-        Some(delimiter) => format!("; its delimiter looks like {delimiter:?}: set source.csv.delimiter"),
-        None => String::new(),
+    let delimiter = match pipeline.source_format {
+        SourceFormat::Csv => delimiter_hint(columns, pipeline.csv.delimiter.byte()),
+        SourceFormat::Ndjson | SourceFormat::Json | SourceFormat::Parquet => None,
     };
-    Some(format!("object '{}' lacks column {}; it has {}{hint}", object.uri, missing.join(", "), columns.join(", ")))
+    Err(SourceError::LacksColumns { object: object.uri.to_string(), missing, columns: columns.to_vec(), delimiter })
 }

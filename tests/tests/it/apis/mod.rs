@@ -1,10 +1,13 @@
 //! The HTTP APIs as callers meet them: `sluice serve` over a lake with markers in everything that must not be seen.
 
 mod access;
+mod attackers;
 mod bad_input;
 mod clients;
+mod governance;
 mod leaks;
 mod runs;
+mod two_lakes;
 
 use std::path::Path;
 
@@ -42,6 +45,9 @@ const POLICY: &str = "grants:
     doors: [rows]
     columns: [country, description, quantity]
     clearance: public
+  - name: attackers
+    principals: ['recipient:attacker0', 'recipient:attacker1', 'recipient:attacker2', 'recipient:attacker3', 'recipient:attacker4', 'recipient:attacker5', 'recipient:attacker6', 'recipient:attacker7']
+    doors: [query]
   - name: former
     principals: ['recipient:former']
     doors: [rows, query, sharing]

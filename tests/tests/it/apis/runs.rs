@@ -21,7 +21,7 @@ fn a_caller_starts_a_run_follows_it_and_gets_the_same_one_for_the_same_key() {
     let landing = lab.lake().join("landing/retail");
     std::fs::create_dir_all(&landing).unwrap();
     copy_files([&files[1]], &landing);
-    let served = Served::new(&lab, None);
+    let served = Served::new(&lab, Some("arn:aws:iam::123456789012:user/ann"));
     let start = |key: &str, body: &serde_json::Value, wait: &str| {
         let request = served.request("POST", &format!("/process{wait}")).header("content-type", "application/json");
         served.send(request.header("idempotency-key", key).body(body.to_string()))

@@ -282,7 +282,8 @@ fn a_damaged_log_is_reported_with_the_name_of_its_table() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, &text[..text.len() / 2]).unwrap();
     let before = lab.log_files();
-    let (_, message) = error_of(&lab.run().expect(Outcome::Failed));
+    let (error, message) = error_of(&lab.run().expect(Outcome::Failed));
+    assert_eq!(error, "TableUnreadable", "{message}");
     assert_says(&message, &["silver/sales/orders"], "the message");
     assert_eq!(lab.log_files(), before);
     std::fs::write(&path, text).unwrap();
@@ -290,4 +291,24 @@ fn a_damaged_log_is_reported_with_the_name_of_its_table() {
     assert_eq!(tables[SILVER].rows.len(), 2);
     let _ = lab.run().expect(Outcome::Published);
     assert_eq!(rows(&lab, SILVER, &["id"]), ["0", "1", "1", "2"]);
+}
+
+#[test]
+fn a_version_whose_files_were_removed_is_gone_by_name() {
+    let (lab, steps, plan) = planned(MERGE);
+    let _ = steps.finish(&plan.run);
+    let table: TableRef = SILVER.parse().unwrap();
+    let paths = |version: Option<u64>| -> BTreeSet<String> {
+        let open = wait(delta::open_table(&steps.lake, &table, version)).unwrap().unwrap();
+        open.files().unwrap().into_iter().map(|file| file.path).collect()
+    };
+    let removed: Vec<String> = paths(Some(0)).difference(&paths(None)).cloned().collect();
+    assert!(!removed.is_empty(), "the merge has rewritten a file");
+    for path in removed {
+        std::fs::remove_file(lab.lake().join(SILVER).join(path)).unwrap();
+    }
+    let head = lab.sluice(&["table", "head", SILVER, "--version", "0"]).expect_code(2);
+    let page: serde_json::Value = head.page();
+    assert_eq!(page["error"]["name"], "VersionGone", "{head}");
+    assert_eq!(rows(&lab, SILVER, &["id"]), ["0", "1", "2"], "the newest version has its files");
 }

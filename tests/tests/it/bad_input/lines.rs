@@ -186,8 +186,7 @@ fn a_quarantined_row_names_its_record_and_a_torn_record_its_line_too() {
 
 #[test]
 fn a_file_of_bad_records_alone_reaches_the_gate() {
-    let spec = crate::small::ORDERS
-        .replace("    mode: append\n", "    mode: append\n    gate: { quarantined_percent_below: 50 }\n");
+    let spec = crate::small::ORDERS.replace("quarantined_percent_below: none", "quarantined_percent_below: 50");
     let lab = crate::small::orders_with(&spec);
     land(&lab, "good.csv", super::good_file(0));
     let _ = lab.run().expect(Outcome::Published);

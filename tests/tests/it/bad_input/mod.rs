@@ -2,9 +2,11 @@
 
 mod another_writer;
 mod between_steps;
+mod computed;
 mod full_disk;
 mod lines;
 mod names;
+mod never_stuck;
 mod objects;
 mod spec;
 mod variants;

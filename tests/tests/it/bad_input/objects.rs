@@ -85,7 +85,7 @@ fn objects_with_other_columns_are_refused_and_held() {
         refused("duplicate.csv", "id,name,amount,day,name\n1,a,1,2026-01-01,b\n", &["line 1", "`name`", "repeats"]),
         refused("duplicate-case.csv", "id,name,amount,day,Name\n1,a,1,2026-01-01,b\n", &["line 1", "`Name`"]),
         refused("missing.csv", "id,name,day\n1,a,2026-01-01\n", &["lacks column amount", "it has id, name, day"]),
-        refused("case.csv", "ID,name,amount,day\n1,a,1,2026-01-01\n", &["lacks column id", "it has ID"]),
+        refused("case.csv", "ID,name,amount,day\n1,a,1,2026-01-01\n", &["has `ID` where the pipeline reads `id`"]),
         refused("blank-name.csv", "id,name,amount,day,\n1,a,1,2026-01-01,\n", &["line 1", "column 5 has no name"]),
         refused("reserved.csv", "id,name,amount,day,_source_row\n", &["`_source_row`", "rename it"]),
         refused("no-header.csv", "1,a,1.00,2026-01-01\n2,b,1.00,2026-01-01\n", &["lacks column id, name, amount, day"]),

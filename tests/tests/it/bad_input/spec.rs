@@ -111,12 +111,21 @@ fn specs_that_contradict_themselves_or_their_contract_are_refused() {
             "mode: scd2\n    keys: [id, id]\n    latest_by: day",
             &["keys names a column twice"],
         ),
-        edit(SPEC, "mode: append", "mode: append\n    gate: { quarantined_percent_below: 0 }", &["must be above 0"]),
+        edit(SPEC, "below: none", "below: 0", &["pipeline.yaml", "line 10", "must be above 0"]),
+        edit(SPEC, "below: none", "below: 100.5", &["pipeline.yaml", "line 10", "at most 100"]),
+        edit(SPEC, "below: none", "below: x", &["pipeline.yaml", "line 10", "or `none` for no limit"]),
+        edit(SPEC, "below: none", "below: null", &["pipeline.yaml", "line 10", "or `none` for no limit"]),
         edit(
             SPEC,
-            "mode: append",
-            "mode: append\n    gate: { quarantined_percent_below: x }",
-            &["pipeline.yaml", "line"],
+            "format: csv }",
+            "format: csv, files: { include: [] } }",
+            &["pipeline.yaml", "no file would be taken"],
+        ),
+        edit(
+            SPEC,
+            "format: csv }",
+            "format: csv, files: { exclude: ['a**'] } }",
+            &["pattern 'a**'", "** stands alone"],
         ),
         edit(
             SPEC,
@@ -132,6 +141,37 @@ fn specs_that_contradict_themselves_or_their_contract_are_refused() {
             &["two gold tables"],
         ),
     ]);
+}
+
+#[test]
+fn a_history_whose_keys_may_occur_once_is_refused() {
+    let history = "mode: scd2\n    keys: [id]\n    latest_by: day";
+    let day = "name: day, logicalType: date";
+    for (id, day_too, refused) in [
+        ("name: id, primaryKey: true, primaryKeyPosition: 1,", false, true),
+        ("name: id, unique: true,", false, true),
+        ("name: id, primaryKey: true, primaryKeyPosition: 1,", true, false),
+        ("name: id,", false, false),
+    ] {
+        let lab = orders();
+        lab.edit_pipeline(SPEC, "mode: append", history);
+        lab.edit_pipeline(CONTRACT, "name: id,", id);
+        if day_too {
+            lab.edit_pipeline(CONTRACT, day, &format!("{day}, primaryKey: true, primaryKeyPosition: 2"));
+        }
+        land(&lab, "a.csv", good_file(0));
+        if refused {
+            for message in problems(&lab, id) {
+                assert_says(&message, &["table `orders`", "mode scd2 keeps every version", "`day`"], id);
+            }
+            continue;
+        }
+        for file in ["a.csv", "b.csv"] {
+            land(&lab, file, good_file(0).replace("2026-01", if file == "a.csv" { "2026-01" } else { "2026-02" }));
+            let run = lab.run();
+            assert_eq!(run.code, Some(0), "{id}: what the check accepts runs: {run}");
+        }
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use sluice_core::name::TableRef;
 use sluice_core::run::Outcome;
 use sluice_tests::lab::Lab;
+use sluice_tests::sluice::Run;
 
 use super::writes::{MERGE, SCD2, spec};
 use crate::small::{
@@ -38,6 +39,30 @@ fn bronze_accepts_new_columns_and_records_them() {
     assert_eq!(rows(&lab, SILVER, &["id"]).len(), 5, "silver is not affected");
 }
 
+/// `sluice check` with the lab's lake.
+fn checked(lab: &Lab) -> Run {
+    let mut command = lab.command(["check"]);
+    command.arg(lab.pipeline()).arg("--lake").arg(lab.lake()).arg("--json");
+    Run::of(command)
+}
+
+#[test]
+fn a_check_with_a_lake_says_what_the_next_run_refuses_and_what_means_something_else() {
+    let lab = published(&spec(MERGE));
+    let page: serde_json::Value = checked(&lab).expect_code(0).page();
+    assert_eq!(page["warnings"], serde_json::json!([]), "{page}");
+    lab.edit_pipeline("pipeline.yaml", "keys: [id]", "keys: [id, name]");
+    let page: serde_json::Value = checked(&lab).expect_code(0).page();
+    assert_says(&page["warnings"].to_string(), &[SILVER, "keys were [id]", "[id, name]"], "other keys");
+    lab.edit_pipeline("pipeline.yaml", "mode: merge", "mode: scd2");
+    let page: serde_json::Value = checked(&lab).expect_code(1).page();
+    assert_says(&page["problems"].to_string(), &[SILVER, "no history", "write to a new table"], "another mode");
+    land(&lab, "b.csv", FIRST.replace("1,ann", "3,cat"));
+    let (error, message) = error_of(&lab.run().expect(Outcome::Failed));
+    assert_eq!(error, "ContractViolation");
+    assert_says(&message, &["no history", "write to a new table"], "the run says the same");
+}
+
 /// Changes the contract of a published table in a way that breaks it.
 fn check_refused(from: &str, to: &str, says: &[&str]) {
     let lab = published(ORDERS);
@@ -45,6 +70,8 @@ fn check_refused(from: &str, to: &str, says: &[&str]) {
     let contract = std::fs::read_to_string(lab.pipeline().join(CONTRACT)).unwrap();
     lab.edit_pipeline(CONTRACT, from, to);
     land(&lab, "b.csv", FIRST.replace("1,ann", "3,cat"));
+    let check = checked(&lab).expect_code(1);
+    assert_says(&check.stdout, &[SILVER], to);
     let run = lab.run().expect(Outcome::Failed);
     let (error, message) = error_of(&run);
     assert_eq!(error, "ContractViolation", "{to}: {run}");
@@ -116,6 +143,45 @@ fn silver_accepts_a_new_optional_column_in_every_mode() {
     }
 }
 
+/// A table that is added later with a mapped column that exists nowhere: its rows would be null for ever.
+#[test]
+fn a_silver_table_that_is_added_later_refuses_a_column_that_bronze_does_not_have() {
+    for format in ["csv", "ndjson"] {
+        let lab = orders_with(&ORDERS.replace("format: csv", &format!("format: {format}")));
+        let record = match format {
+            "csv" => "id,name,amount,day\n1,ann,1,\n",
+            _ => "{\"id\": 1, \"name\": \"ann\", \"amount\": 1, \"day\": null}\n",
+        };
+        land(&lab, "a", record);
+        let _ = lab.run().expect(Outcome::Published);
+        let added = "silver:\n  - table: names\n    contract: contracts/names.yaml\n    columns: { id: id, name: nam }\n    \
+                     mode: append\n";
+        lab.edit_pipeline("pipeline.yaml", "silver:\n", added);
+        let columns = ["name: id, logicalType: integer, physicalType: BIGINT", "name: name, logicalType: string"];
+        std::fs::write(lab.pipeline().join("contracts/names.yaml"), contract("names", &columns, &[])).unwrap();
+        let (error, message) = error_of(&lab.run().expect(Outcome::Failed));
+        assert_eq!(error, "ContractViolation", "{format}");
+        assert_says(&message, &["silver/sales/names", "source column 'nam' (for `name`) is missing"], format);
+        lab.edit_pipeline("pipeline.yaml", "name: nam }", "name: name }");
+        let _ = lab.run().expect(Outcome::Published);
+        assert_eq!(rows(&lab, "silver/sales/names", &["id", "name"]), ["1|ann"], "{format}");
+    }
+}
+
+#[test]
+fn a_replay_refuses_a_mapped_column_that_exists_nowhere() {
+    let lab = orders();
+    land(&lab, "a.csv", "id,name,amount,day\n1,ann,1,\nx,bob,1,\n3,torn\n");
+    let _ = lab.run().expect(Outcome::Published);
+    let before = lab.tables();
+    lab.edit_pipeline("pipeline.yaml", "name: name", "name: nam");
+    let refused = Run::of(lab.replay_command(lab.lake())).expect(Outcome::Failed);
+    let (error, message) = error_of(&refused);
+    assert_eq!(error, "ContractViolation");
+    assert_says(&message, &[SILVER, "source column 'nam' (for `name`) is missing", "\"amount\""], "a replay");
+    assert_eq!(lab.tables(), before);
+}
+
 #[test]
 fn a_silver_table_that_is_added_later_is_filled_from_bronze() {
     let lab = published(ORDERS);
@@ -125,7 +191,8 @@ fn a_silver_table_that_is_added_later_is_filled_from_bronze() {
     sluice_tests::files::remove_folder(&lab.landing());
     std::fs::create_dir_all(lab.landing()).unwrap();
     let added = "silver:\n  - table: names\n    contract: contracts/names.yaml\n    columns: { id: id, name: name }\n    \
-                 sql: SELECT id, UPPER(name) AS name FROM bronze\n    mode: append\n";
+                 sql: SELECT id, UPPER(name) AS name FROM bronze\n    mode: append\n    \
+                 gate: { quarantined_percent_below: none }\n";
     lab.edit_pipeline("pipeline.yaml", "silver:\n", added);
     let columns =
         ["name: id, logicalType: integer, physicalType: BIGINT, required: true", "name: name, logicalType: string"];

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use sluice_core::run::Outcome;
+use sluice_tests::judges::Judges;
 use sluice_tests::lab::Lab;
 
 use crate::small::{BRONZE, ORDERS, Python, QUARANTINE, SILVER, assert_says, error_of, land, orders_with, rows};
@@ -170,16 +171,63 @@ fn a_json_document_with_a_fault_is_refused_with_its_place() {
     assert_eq!(lab.held().len(), 1);
 }
 
-/// A key that no record has counts as null everywhere, independent of the batches; only CSV and Parquet name their columns
-/// once for all records.
 #[test]
-fn keys_that_no_record_has_are_null() {
+fn a_mapped_key_that_no_record_of_an_object_has_is_refused_by_name() {
+    let check = |format: &str, file: &str, says: &[&str]| {
+        let lab = lab(format);
+        land(&lab, "a.json", file);
+        let (error, message) = error_of(&lab.run().expect(Outcome::Failed));
+        assert_eq!(error, "InvalidInput");
+        assert_says(&message, says, file);
+        assert_eq!((lab.tables().len(), lab.held().len()), (0, 1), "{file}");
+        // It costs that object and no other.
+        land(&lab, "b.json", NDJSON);
+        let _ = lab.run().expect(Outcome::Published);
+        assert_eq!(rows(&lab, SILVER, &SHOWN), ROWS, "{file}");
+    };
+    let without_two = "{\"id\": 1, \"amount\": 1}\n{\"id\": 2, \"more\": 1}\n";
+    check("ndjson", without_two, &["/a.json' lacks column name, day; it has id, amount, more"]);
+    check("json", without_two, &["/a.json' lacks column name, day; it has id, amount, more"]);
+    // What a record cannot be split into says nothing, and a key of a nested object is not a column.
+    let nested = "oops\n{\"id\": 1, \"amount\": 1, \"day\": null, \"who\": {\"name\": \"x\"}}\n";
+    check("ndjson", nested, &["lacks column name; it has id, amount, day, who"]);
+}
+
+#[test]
+fn a_key_that_a_record_lacks_is_null() {
     let lab = lab("ndjson");
-    land(&lab, "a.ndjson", "{\"id\": 1, \"amount\": 1}\n{\"id\": 2}\n");
+    land(&lab, "a.ndjson", "{\"id\": 1, \"amount\": 1}\n{\"id\": 2, \"name\": null, \"day\": null}\n");
     let _ = lab.run().expect(Outcome::Published);
     assert_eq!(rows(&lab, SILVER, &SHOWN), ["1|NULL|1.00|NULL|1"]);
     let refused = rows(&lab, QUARANTINE, &["_source_row", "_broken_rules"]);
     assert_eq!(refused, [r#"2|[{"rule":"amount.required","column":"amount","value":null}]"#]);
+}
+
+#[test]
+fn objects_without_a_good_record_lack_no_key() {
+    let empty = lab("json");
+    land(&empty, "a.json", "[]");
+    let _ = empty.run().expect(Outcome::Published);
+    let corrupt = lab("ndjson");
+    land(&corrupt, "a.ndjson", "oops\n");
+    let _ = corrupt.run().expect(Outcome::Published);
+    assert_eq!(rows(&corrupt, QUARANTINE, &["_source_row"]), ["1"]);
+}
+
+/// Other readers take no table with such a column, and then cannot read a row of it.
+#[test]
+fn a_key_that_cannot_be_a_column_costs_its_record() {
+    let lab = lab("ndjson");
+    let long = "k".repeat(300);
+    land(&lab, "a.ndjson", format!("{NDJSON}{{\"id\": 4, \"na\\u0000me\": 1}}\n{{\"id\": 5, \"{long}\": 1}}\n"));
+    let _ = lab.run().expect(Outcome::Published);
+    assert_eq!(rows(&lab, SILVER, &SHOWN), ROWS);
+    let reasons = rows(&lab, BRONZE, &["_source_row", "_corrupt_reason"]);
+    assert_says(&reasons[3], &["4|line 4 (record 4) has the key 'na\\0me'", "control character U+0000"], "a NUL");
+    assert_says(&reasons[4], &["5|line 5 (record 5) has the key 'kkk", "300 bytes"], "a long key");
+    if let Some(judges) = Judges::or_skip("formats::a_key_that_cannot_be_a_column_costs_its_record, by two readers") {
+        assert_eq!(judges.judge_tables(lab.lake()).len(), 4);
+    }
 }
 
 #[test]

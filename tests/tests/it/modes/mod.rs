@@ -1,8 +1,11 @@
 //! Write modes, partitions, source formats, changes of schemas, and every kind of rule, on small pipelines.
 
 mod evolution;
+mod filters;
 mod formats;
 mod laws;
+mod limits;
+mod parquet;
 mod partitions;
 mod rules;
 mod writes;

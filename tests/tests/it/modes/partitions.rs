@@ -12,7 +12,8 @@ const TABLE: &str = "silver/sales/orders";
 fn partitioned(kind: &str, mode: &str) -> Lab {
     let spec = format!(
         "pipeline: retail\ndomain: sales\nsource: {{ prefix: landing/orders, format: ndjson }}\nbronze: {{ table: orders }}\n\
-         silver:\n  - table: orders\n    contract: contracts/orders.yaml\n    columns: {{ id: id, part: part, seen: seen }}\n    {mode}\n"
+         silver:\n  - table: orders\n    contract: contracts/orders.yaml\n    columns: {{ id: id, part: part, seen: seen }}\n    {mode}\n    \
+         gate: {{ quarantined_percent_below: none }}\n"
     );
     let part = format!("name: part, {kind}, partitioned: true, partitionKeyPosition: 1");
     let columns = [

@@ -163,12 +163,13 @@ fn name_of(column: &str) -> &str {
     column.strip_prefix("name: ").unwrap().split(',').next().unwrap()
 }
 
-/// A pipeline with these columns, all mapped by name.
-fn with_columns(columns: &[&str], quality: &[&str], gate: &str) -> Lab {
+/// A pipeline with these columns, all mapped by name. Its gate lets any number of quarantined rows pass.
+fn with_columns(columns: &[&str], quality: &[&str]) -> Lab {
     let mapped: Vec<String> = columns.iter().map(|column| format!("{0}: {0}", name_of(column))).collect();
     let spec = format!(
         "pipeline: retail\ndomain: sales\nsource: {{ prefix: landing/orders, format: csv }}\nbronze: {{ table: orders }}\n\
-         silver:\n  - table: orders\n    contract: contracts/rules.yaml\n    columns: {{ {} }}\n    mode: append\n{gate}",
+         silver:\n  - table: orders\n    contract: contracts/rules.yaml\n    columns: {{ {} }}\n    mode: append\n    \
+         gate: {{ quarantined_percent_below: none }}\n",
         mapped.join(", ")
     );
     let text = contract("rules", columns, quality).replace("  - name: rules\n", "  - name: orders\n");
@@ -179,7 +180,7 @@ fn with_columns(columns: &[&str], quality: &[&str], gate: &str) -> Lab {
 fn each_row_rule_sends_its_row_to_quarantine() {
     let rules = row_rules();
     let columns: Vec<&str> = rules.iter().map(|rule| rule.column).collect();
-    let lab = with_columns(&columns, &[], "");
+    let lab = with_columns(&columns, &[]);
     let line = |bad: Option<usize>| -> String {
         let values =
             rules.iter().enumerate().map(|(place, rule)| if bad == Some(place) { rule.bad } else { rule.good });
@@ -255,8 +256,8 @@ const OF_COLUMN: [DatasetRule; 16] = [
         "between 37.5 and 40 %",
         true,
     ),
-    ("metric: duplicateValues, mustBeLessThan: 1", "1", "< 1", false),
-    ("metric: duplicateValues, mustBeLessThan: 2", "1", "< 2", true),
+    ("metric: duplicateValues, mustBeLessThan: 2", "2", "< 2", false),
+    ("metric: duplicateValues, unit: percent, mustBeBetween: [33, 34]", "33.3333 %", "between 33 and 34 %", true),
 ];
 /// Rules of the table.
 const OF_TABLE: [DatasetRule; 13] = [
@@ -269,7 +270,7 @@ const OF_TABLE: [DatasetRule; 13] = [
     ("metric: rowCount, mustBeBetween: [1, 7]", "8", "between 1 and 7", false),
     ("metric: rowCount, mustNotBeBetween: [9, 10]", "8", "not between 9 and 10", true),
     ("metric: duplicateValues, arguments: { properties: [k, v] }, mustBe: 0", "0", "= 0", true),
-    ("metric: duplicateValues, arguments: { properties: [k] }, mustBe: 0", "1", "= 0", false),
+    ("metric: duplicateValues, arguments: { properties: [k] }, mustBe: 0", "2", "= 0", false),
     ("type: sql, query: 'SELECT COUNT(DISTINCT v) FROM {object}', mustBe: 5", "5", "= 5", true),
     ("type: sql, query: 'SELECT SUM(k) FROM orders', mustBeBetween: [1, 34]", "35", "between 1 and 34", false),
     (
@@ -292,7 +293,7 @@ fn each_dataset_rule_is_evaluated_with_every_operator_and_unit() {
     let v = format!("name: v, logicalType: string, quality: [{of_column}]");
     let of_table = numbered(&OF_TABLE, "table_");
     let of_table: Vec<&str> = of_table.iter().map(String::as_str).collect();
-    let lab = with_columns(&["name: k, logicalType: integer", &v], &of_table, "");
+    let lab = with_columns(&["name: k, logicalType: integer", &v], &of_table);
     land(&lab, "a.csv", DATA[0]);
     let _ = lab.run().expect(Outcome::Published);
     land(&lab, "b.csv", DATA[1]);
@@ -315,7 +316,7 @@ fn each_dataset_rule_is_evaluated_with_every_operator_and_unit() {
 #[test]
 fn a_broken_key_or_error_rule_of_the_table_rejects_the_run() {
     let check = |columns: &[&str], quality: &[&str], file: &str, broken: &[(&str, &str, &str)]| {
-        let lab = with_columns(columns, quality, "");
+        let lab = with_columns(columns, quality);
         land(&lab, "a.csv", file);
         let run = lab.run().expect(Outcome::Rejected);
         let verdict = lab.verdict(&run.run_id(), 1);
@@ -335,24 +336,24 @@ fn a_broken_key_or_error_rule_of_the_table_rejects_the_run() {
         &["name: k, logicalType: integer, unique: true", v],
         &[],
         "k,v\n1,a\n1,b\n2,c\n2,d\n2,e\n,f\n,g\n",
-        &[("k.unique", "2", "= 0")],
+        &[("k.unique", "5", "= 0")],
     );
     let keys = [
         "name: k, logicalType: integer, primaryKey: true, primaryKeyPosition: 1",
         "name: v, logicalType: string, primaryKey: true, primaryKeyPosition: 2",
     ];
-    check(&keys, &[], "k,v\n1,a\n1,b\n2,a\n1,a\n", &[("primary_key", "1", "= 0")]);
+    check(&keys, &[], "k,v\n1,a\n1,b\n2,a\n1,a\n", &[("primary_key", "2", "= 0")]);
     check(
         &["name: k, logicalType: number, physicalType: 'DECIMAL(10,2)', unique: true", v],
         &[],
         "k,v\n1.50,a\n1.5,b\n",
-        &[("k.unique", "1", "= 0")],
+        &[("k.unique", "2", "= 0")],
     );
     check(
         &["name: k, logicalType: date, unique: true", v],
         &[],
         "k,v\n2026-01-01,a\n2026-01-01,b\n",
-        &[("k.unique", "1", "= 0")],
+        &[("k.unique", "2", "= 0")],
     );
     check(&[k, v], &["id: some, metric: rowCount, mustBeGreaterThan: 2"], "k,v\n1,a\n1,b\n", &[("some", "2", "> 2")]);
     check(

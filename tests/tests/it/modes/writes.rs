@@ -4,8 +4,9 @@ use sluice_core::name::TableRef;
 use sluice_core::run::{Outcome, RowCounts};
 use sluice_tests::judges::Judges;
 use sluice_tests::lab::Lab;
+use sluice_tests::sluice::Run;
 
-use crate::small::{BRONZE, GOLD, ORDERS, QUARANTINE, SILVER, Steps, land, orders_with, rows};
+use crate::small::{BRONZE, GOLD, ORDERS, QUARANTINE, SILVER, Steps, land, land_at, orders_with, rows};
 
 /// The columns that the tests compare.
 const SHOWN: [&str; 4] = ["id", "name", "amount", "day"];
@@ -29,7 +30,8 @@ fn step(files: &'static [(&'static str, &'static str)], counts: [u64; 5], silver
     Step { files, silver, counts }
 }
 
-/// Runs the steps; `counts` are source, replaced, staged, quarantined and collapsed rows of silver.
+/// Runs the steps; `counts` are source, replaced, staged, quarantined and collapsed rows of silver. All files have one
+/// time, so that their names decide what is newer.
 fn check(mode: &str, columns: &[&str], history: &[Step]) -> Lab {
     let lab = orders_with(&spec(mode));
     let steps = Steps::new(&lab);
@@ -37,7 +39,7 @@ fn check(mode: &str, columns: &[&str], history: &[Step]) -> Lab {
     for (number, Step { files, silver: expected, counts }) in history.iter().enumerate() {
         let when = format!("{mode}, run {}", number + 1);
         for (name, records) in *files {
-            land(&lab, name, format!("id,name,amount,day\n{records}"));
+            land_at(&lab, name, format!("id,name,amount,day\n{records}"), 0);
         }
         let changeset = steps.run().unwrap_or_else(|| panic!("{when}: nothing is new"));
         let change = changeset.tables.iter().find(|change| change.table == silver).unwrap();
@@ -65,16 +67,12 @@ fn append_keeps_every_row() {
 }
 
 #[test]
-fn replace_keeps_the_rows_of_the_last_run() {
+fn replace_keeps_the_rows_of_the_newest_snapshot() {
     let lab = check(
         "mode: replace",
         &SHOWN,
         &[
-            step(
-                &[("a.csv", "1,a,1,\n2,b,1,\n"), ("b.csv", "3,c,1,\n")],
-                [3, 0, 3, 0, 0],
-                &["1|a|1.00|NULL", "2|b|1.00|NULL", "3|c|1.00|NULL"],
-            ),
+            step(&[("a.csv", "1,a,1,\n2,b,1,\n"), ("b.csv", "3,c,1,\n")], [1, 0, 1, 0, 0], &["3|c|1.00|NULL"]),
             step(&[("c.csv", "1,a,2,\nx,x,1,\n")], [2, 0, 1, 1, 0], &["1|a|2.00|NULL"]),
             step(&[("d.csv", "")], [0, 0, 0, 0, 0], &[]),
             step(&[("e.csv", "4,d,1,\n")], [1, 0, 1, 0, 0], &["4|d|1.00|NULL"]),
@@ -83,6 +81,37 @@ fn replace_keeps_the_rows_of_the_last_run() {
     assert_eq!(rows(&lab, BRONZE, &["id"]), ["1", "1", "2", "3", "4", "x"], "bronze keeps everything");
     assert_eq!(rows(&lab, QUARANTINE, &["_source_row"]), ["2"]);
     assert_eq!(rows(&lab, GOLD, &["name", "orders"]), ["d|1"]);
+}
+
+/// Whichever runs they are taken in by: a name that sorts later is no newer snapshot, nor is one that is released later.
+#[test]
+fn the_snapshot_that_was_modified_last_replaces_all_others() {
+    let snapshot = |lab: &Lab, name: &str, second: u64, id: u32| {
+        land_at(lab, name, format!("id,name,amount,day\n{id},a,1,\n"), second);
+    };
+    // Name, seconds, run; then the ids that silver has at the end.
+    let check = |files: &[(&str, u64, usize)], expected: &[&str]| {
+        let lab = orders_with(&spec("mode: replace"));
+        let steps = Steps::new(&lab);
+        for run in 0..=1 {
+            for (id, (name, second, _)) in files.iter().enumerate().filter(|(_, (.., of))| *of == run) {
+                snapshot(&lab, name, *second, u32::try_from(id).unwrap());
+            }
+            let _ = steps.run();
+            assert!(steps.run().is_none(), "{files:?}: nothing is left");
+        }
+        assert_eq!(rows(&lab, SILVER, &["id"]), expected, "{files:?}");
+        assert_eq!(rows(&lab, BRONZE, &["id"]).len(), files.len(), "bronze keeps everything");
+    };
+    for second_run in [0, 1] {
+        check(&[("export_9.csv", 1, 0), ("export_10.csv", 2, second_run)], &["1"]);
+        check(&[("export_10.csv", 2, 0), ("export_9.csv", 1, second_run)], &["0"]);
+        check(&[("a.csv", 1, 0), ("b.csv", 1, second_run)], &["1"]);
+        // A folder is one snapshot, as new as its newest file.
+        check(&[("z.csv", 5, 0), ("day/0.csv", 4, second_run), ("day/1.csv", 6, second_run)], &["1", "2"]);
+        check(&[("z.csv", 7, 0), ("day/0.csv", 4, second_run), ("day/1.csv", 6, second_run)], &["0"]);
+        check(&[("day/0.csv", 4, 0), ("day/1.csv", 6, 0), ("z.csv", 5, second_run)], &["0", "1"]);
+    }
 }
 
 #[test]
@@ -111,6 +140,55 @@ fn merge_keeps_the_newest_row_of_each_key() {
         ],
     );
     assert_eq!(rows(&lab, GOLD, &["name", "orders"]), ["newer|1", "tie of c|1", "timed|1"]);
+}
+
+/// Whichever runs they are taken in by, and whatever their names: of rows with the same `latest_by` the one whose file
+/// was modified last stays.
+#[test]
+fn of_rows_with_the_same_business_time_the_one_delivered_last_stays() {
+    // Name, seconds, run; then the number of the file whose row stays.
+    let check = |files: &[(&str, u64, usize)], expected: usize| {
+        for mode in [MERGE, SCD2] {
+            let lab = orders_with(&spec(mode));
+            let steps = Steps::new(&lab);
+            for run in 0..=1 {
+                for (number, (name, second, _)) in files.iter().enumerate().filter(|(_, (.., of))| *of == run) {
+                    // The last row of a file is the newest of it.
+                    let records = format!("id,name,amount,day\n1,x,1,2026-01-01\n1,file {number},1,2026-01-01\n");
+                    land_at(&lab, name, records, *second);
+                }
+                let _ = steps.run();
+                assert!(steps.run().is_none(), "{mode}, {files:?}: nothing is left");
+            }
+            let found = rows(&lab, SILVER, &["id", "name", "_source_modified_at"]);
+            let (_, second, _) = files[expected];
+            assert_eq!(found, [format!("1|file {expected}|2026-01-05T08:00:0{second}Z")], "{mode}, {files:?}");
+        }
+    };
+    for second_run in [0, 1] {
+        check(&[("export_9.csv", 1, 0), ("export_10.csv", 2, second_run)], 1);
+        check(&[("export_10.csv", 2, 0), ("export_9.csv", 1, second_run)], 0);
+        check(&[("export_10.csv", 1, 0), ("export_9.csv", 2, second_run)], 1);
+        check(&[("export_9.csv", 2, 0), ("export_10.csv", 1, second_run)], 0);
+        // Of one time, the name decides.
+        check(&[("export_9.csv", 1, 0), ("export_10.csv", 1, second_run)], 0);
+    }
+}
+
+/// A row that leaves the quarantine is as old as the file it came with.
+#[test]
+fn a_replayed_row_does_not_win_over_a_newer_delivery() {
+    let lab = orders_with(&spec(MERGE));
+    land_at(&lab, "export_9.csv", "id,name,amount,day\n1,old,,2026-01-01\n2,freed,,2026-01-01\n", 1);
+    let _ = lab.run().expect(Outcome::Published);
+    land_at(&lab, "export_10.csv", "id,name,amount,day\n1,new,1,2026-01-01\n", 2);
+    let _ = lab.run().expect(Outcome::Published);
+    assert_eq!(rows(&lab, SILVER, &["id", "name"]), ["1|new"]);
+    let optional = "physicalType: 'DECIMAL(10,2)'";
+    lab.edit_pipeline("contracts/orders.yaml", &format!("{optional}, required: true"), optional);
+    let _ = Run::of(lab.replay_command(lab.lake())).expect(Outcome::Published);
+    assert_eq!(rows(&lab, SILVER, &["id", "name"]), ["1|new", "2|freed"]);
+    assert_eq!(rows(&lab, QUARANTINE, &["_source_row"]), Vec::<String>::new());
 }
 
 #[test]

@@ -14,11 +14,11 @@ use std::ops::ControlFlow;
 
 use serde_json::{Value, json};
 
-use self::stage::{Disturbance, Effect, End, Point, play};
+use self::stage::{Disturbance, Effect, End, Point, play, redriven};
 use self::story::Story;
 use self::world::StepStory;
 use super::super::{StateMachine, graph};
-use super::pipeline::{DEFINITION, substitutions};
+use super::pipeline::{DEFINITION, planned_on, substitutions};
 
 /// Polls that the loops of the model make at most. The real bounds are tested with the pipeline; here they only cost time.
 const LOOP_POLLS: u64 = 5;
@@ -153,7 +153,7 @@ fn parse(definition: &Value) -> StateMachine {
 fn without_catch_net() -> StateMachine {
     let definition = definition().to_string();
     let definition = definition
-        .replace(r#""Next":"TerminateAfterFailure""#, r#""Next":"NotifyFailed""#)
+        .replace(r#""Next":"TerminateAfterFailure""#, r#""Next":"ReplanAfterFailure""#)
         .replace(r#""Next":"TerminateEmr""#, r#""Next":"QualityCheck""#);
     let mut definition: Value = serde_json::from_str(&definition).unwrap();
     for state in ["TerminateAfterFailure", "TerminateEmr"] {
@@ -257,13 +257,15 @@ fn a_hole_in_the_definition_is_found() {
         check(&format!("{task} without Catch"), &|states| {
             states[task].as_object_mut().unwrap().remove("Catch");
         });
-        check(&format!("{task} past terminate"), &|states| states[task]["Catch"][0]["Next"] = json!("NotifyFailed"));
+        check(&format!("{task} past terminate"), &|states| {
+            states[task]["Catch"][0]["Next"] = json!("ReplanAfterFailure");
+        });
         check(&format!("{task} with a Catch of one error"), &|states| {
             states[task]["Catch"][0]["ErrorEquals"] = json!(["ClusterFailed"]);
         });
     }
     for state in ["ClusterOverdue", "ClusterNotUnderstood", "EtlOverdue", "EtlNotUnderstood"] {
-        check(&format!("{state} past terminate"), &|states| states[state]["Next"] = json!("NotifyFailed"));
+        check(&format!("{state} past terminate"), &|states| states[state]["Next"] = json!("ReplanAfterFailure"));
     }
     check("a done step past terminate", &|states| {
         let choices = states["EtlStatus"]["Choices"].as_array_mut().unwrap();
@@ -324,4 +326,30 @@ fn no_path_through_the_branch_leaves_a_cluster() {
     let total: u64 = paths_by_state.values().sum();
     println!("{total} disturbances: {paths_by_state:?}");
     assert!(total > 5_000, "{total}");
+}
+
+/// Wherever an execution was cut off or failed, its redrive ends by itself and leaves no cluster, with the definition's own
+/// net alone: after the rule has ended the cluster, the next attempt has one of its own.
+#[test]
+fn a_redriven_run_leaves_no_cluster() {
+    let machine = parse(&definition());
+    let mut redrives = 0_u64;
+    for story in Story::main() {
+        let answers = story.clone().with("validate", [planned_on("emr", 2, "planned")]).answers;
+        let mut visit = |path: &Path| {
+            if path.end.has_succeeded() {
+                return ControlFlow::Continue(());
+            }
+            redrives += 1;
+            let mut before = path.end.clone();
+            before.emr.terminate_run();
+            let after = redriven(&machine, before, &answers);
+            assert_eq!(after.emr.alive(), 0, "{}: after {:?}", path.story, path.disturbances);
+            assert_eq!(after.has_succeeded(), !path.is_endless, "{}: after {:?}", path.story, path.disturbances);
+            ControlFlow::Continue(())
+        };
+        assert!(explore(&machine, &story, false, &mut visit).is_continue());
+    }
+    println!("{redrives} redrives");
+    assert!(redrives > 100, "{redrives}");
 }

@@ -8,10 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::super::super::{
-    ExecutionEvent, ExecutionResult, Observer, StateMachine, StateType, TaskFailure, TaskHandler, Timer, execute,
+    ExecutionEvent, ExecutionResult, Observer, Place, StateMachine, StateType, TaskFailure, TaskHandler, Timer, redrive,
 };
 use super::super::support::{Answer, start_time};
-use super::world::Emr;
+use super::world::{Emr, attempt_of};
 
 /// Longer than any execution may take.
 const PAST_EVERY_DEADLINE: SignedDuration = SignedDuration::from_hours(1000);
@@ -59,6 +59,8 @@ pub(super) struct End {
     late: Vec<(String, Value)>,
     /// Whether `terminate` was broken to the end.
     pub(super) has_dead_terminate: bool,
+    /// The state in which it ended.
+    pub(super) place: Place,
 }
 
 impl End {
@@ -90,7 +92,9 @@ struct Inner {
     answers: BTreeMap<String, VecDeque<Answer>>,
     disturbances: BTreeMap<usize, Disturbance>,
     points: Vec<Point>,
-    state: String,
+    place: Place,
+    /// The attempt up to which failures were reported, so that validate plans the next one after them.
+    reported: u64,
     dead: BTreeSet<String>,
     late: Vec<(String, Value)>,
     now: Timestamp,
@@ -110,12 +114,34 @@ pub(super) fn play(
     answers: &BTreeMap<String, VecDeque<Answer>>,
     disturbances: &[(usize, Disturbance)],
 ) -> End {
+    let first = Place { state: machine.start_at.clone(), input: request() };
+    play_from(machine, emr, answers, disturbances, first, 0)
+}
+
+/// Goes on undisturbed where the execution ended, after the failure of its first attempt was reported.
+pub(super) fn redriven(machine: &StateMachine, end: End, answers: &BTreeMap<String, VecDeque<Answer>>) -> End {
+    play_from(machine, end.emr, answers, &[], end.place, 1)
+}
+
+fn request() -> Value {
+    json!({ "pipeline": "retail" })
+}
+
+fn play_from(
+    machine: &StateMachine,
+    emr: Emr,
+    answers: &BTreeMap<String, VecDeque<Answer>>,
+    disturbances: &[(usize, Disturbance)],
+    from: Place,
+    reported: u64,
+) -> End {
     let inner = Inner {
         emr,
         answers: answers.clone(),
         disturbances: disturbances.iter().copied().collect(),
         points: Vec::new(),
-        state: String::new(),
+        place: from.clone(),
+        reported,
         dead: BTreeSet::new(),
         late: Vec::new(),
         now: start_time(),
@@ -126,13 +152,13 @@ pub(super) fn play(
         let mut aborted = stage.abort.subscribe();
         tokio::select! {
             biased;
-            result = execute(machine, "r1", json!({ "pipeline": "retail" }), &stage, &stage, &stage) => Some(result),
+            result = redrive(machine, "r1", request(), from, &stage, &stage, &stage) => Some(result),
             _ = aborted.wait_for(|is_aborted| *is_aborted) => None,
         }
     });
     let inner = stage.inner.into_inner().unwrap();
     let has_dead_terminate = inner.dead.contains("terminate");
-    End { result, points: inner.points, emr: inner.emr, late: inner.late, has_dead_terminate }
+    End { result, points: inner.points, emr: inner.emr, late: inner.late, has_dead_terminate, place: inner.place }
 }
 
 impl Stage {
@@ -152,13 +178,16 @@ impl Inner {
     /// Records that the execution reached this point, and returns the disturbance planned for it.
     fn arrive(&mut self, function: Option<&str>) -> Option<Disturbance> {
         let number = self.points.len();
-        self.points.push(Point { state: self.state.clone(), function: function.map(str::to_owned) });
+        self.points.push(Point { state: self.place.state.clone(), function: function.map(str::to_owned) });
         self.disturbances.get(&number).copied()
     }
 
     fn call(&mut self, function: &str, payload: &Value) -> Result<Value, TaskFailure> {
         if let Some(answer) = call_emr(&mut self.emr, function, payload) {
             return answer;
+        }
+        if payload.get("failure").is_some() && attempt_of(payload) > self.reported {
+            return Err(TaskFailure::of_function("ClusterFailed", "the failure of the attempt, again"));
         }
         let queue = self.answers.get_mut(function).unwrap_or_else(|| panic!("no answer of `{function}`"));
         let answer = if queue.len() > 1 { queue.pop_front().unwrap() } else { queue.front().unwrap().clone() };
@@ -255,9 +284,9 @@ impl Timer for Stage {
 
 impl Observer for Stage {
     fn on(&self, event: &ExecutionEvent) {
-        let ExecutionEvent::StateEntered { name, state_type, .. } = event else { return };
+        let ExecutionEvent::StateEntered { name, state_type, input, .. } = event else { return };
         let mut inner = self.inner();
-        inner.state.clone_from(name);
+        inner.place = Place { state: name.clone(), input: input.clone() };
         // A Task is a point at each of its calls.
         if *state_type == StateType::Task {
             return;

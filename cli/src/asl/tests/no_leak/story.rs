@@ -30,7 +30,7 @@ impl Story {
         Self { name, cluster: ClusterStory::Ready, step: StepStory::Completes, answers: answers.into() }
     }
 
-    fn with(mut self, function: &str, answers: impl IntoIterator<Item = Answer>) -> Self {
+    pub(super) fn with(mut self, function: &str, answers: impl IntoIterator<Item = Answer>) -> Self {
         self.answers.insert(function.to_owned(), answers.into_iter().collect());
         self
     }

@@ -128,7 +128,7 @@ impl Emr {
     }
 }
 
-fn attempt_of(payload: &Value) -> u64 {
+pub(super) fn attempt_of(payload: &Value) -> u64 {
     let attempt = payload["run"]["attempt"].as_u64().unwrap();
     assert_eq!(payload["run"], run_ref(attempt), "{payload}");
     attempt

@@ -7,7 +7,7 @@ use sluice_core::name::TableRef;
 use super::entry::{Action, FileAction, LogEntry};
 use super::{Log, READ_AT_ONCE};
 use crate::delta::DataFile;
-use crate::delta::file::deleted_rows;
+use crate::delta::file::check_readable;
 use crate::error::LakeError;
 use crate::lake::Lake;
 
@@ -76,9 +76,7 @@ impl VersionChanges {
 }
 
 fn data_file(table: &TableRef, action: FileAction) -> Result<DataFile, LakeError> {
-    if action.deletion_vector.is_some() {
-        return Err(deleted_rows(table, &action.path));
-    }
+    check_readable(table, &action.path, action.deletion_vector.is_some())?;
     Ok(DataFile {
         path: action.path,
         size_bytes: action.size.unwrap_or_default(),
@@ -132,7 +130,7 @@ mod tests {
     fn deletion_vectors_and_torn_entries_are_refused() {
         let vector = r#"{"add":{"path":"a","dataChange":true,"deletionVector":{"storageType":"u"}}}"#;
         assert!(matches!(parse(&[vector]), Err(LakeError::Violation { .. })));
-        assert!(matches!(parse(&[r#"{"add":"#]), Err(LakeError::Internal { .. })));
+        assert!(matches!(parse(&[r#"{"add":"#]), Err(LakeError::Unreadable { .. })));
     }
 
     #[test]

@@ -154,8 +154,8 @@ impl LogEntry {
     /// The error for an entry that cannot be read.
     pub(crate) fn unreadable(&self, table: &TableRef) -> impl Fn(serde_json::Error) -> LakeError {
         let (table, version) = (table.clone(), self.version);
-        move |error| LakeError::Internal {
-            message: format!("table `{table}`: log entry of version {version} is not readable: {error}"),
+        move |error| LakeError::Unreadable {
+            what: format!("table `{table}`: log entry of version {version} is not readable: {error}"),
         }
     }
 

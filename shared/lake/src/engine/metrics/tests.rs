@@ -68,9 +68,10 @@ fn metrics_are_counted_over_the_whole_table() {
     check(invalid(None, Some("^[ab]$")), rows, "2");
     check(invalid(Some(&["a", "b"]), Some("^[bc]$")), rows, "5");
     check(invalid(Some(&["a", "b", "c"]), None), rows, "0");
-    check(Metric::DuplicateValues { columns: names(&["k"]) }, rows, "2");
-    check(Metric::DuplicateValues { columns: names(&["k", "n"]) }, rows, "1");
-    check(Metric::DuplicateValues { columns: names(&["n", "k"]) }, percent, "12.5 %");
+    check(Metric::DuplicateValues { columns: names(&["k"]) }, rows, "5");
+    check(Metric::DuplicateValues { columns: names(&["k"]) }, percent, "83.3333 %");
+    check(Metric::DuplicateValues { columns: names(&["k", "n"]) }, rows, "3");
+    check(Metric::DuplicateValues { columns: names(&["n", "k"]) }, percent, "60 %");
     let sql = |query: &str| Metric::Sql { query: query.parse().unwrap() };
     check(sql("SELECT COUNT(DISTINCT k) FROM object"), rows, "3");
     check(sql("SELECT SUM(n) FROM object WHERE k = 'a'"), rows, "3");
@@ -87,6 +88,25 @@ fn empty_tables_have_no_share_and_no_duplicates() {
     let empty = rows().clear().lazy();
     let results = judge(&observe(empty.clone(), empty, &contract, &[], 0).unwrap(), &contract).unwrap();
     assert_eq!((results[0].observed.as_str(), results[0].expected.as_str(), results[0].passed), ("0 %", "< 1 %", true));
+}
+
+/// The table with which Soda's documentation explains `duplicate_percent`, and the list of Great Expectations'.
+#[test]
+fn shares_of_duplicates_are_those_of_other_tools() {
+    let check = |keys: &[Option<i32>], rows: &str, percent: &str| {
+        let frame = df!("n" => keys).unwrap().lazy();
+        let observed = |unit| {
+            let metric = Metric::DuplicateValues { columns: names(&["n"]) };
+            let contract = with_metric(metric, unit, Bound::Be(DecimalNumber::ZERO));
+            let audit = observe(frame.clone(), frame.clone(), &contract, &[], keys.len() as u64).unwrap();
+            judge(&audit, &contract).unwrap()[0].observed.clone()
+        };
+        assert_eq!((observed(MetricUnit::Rows).as_str(), observed(MetricUnit::Percent).as_str()), (rows, percent));
+    };
+    check(&[Some(1), Some(1), Some(2), None, None], "2", "66.6666 %");
+    check(&[Some(1), Some(2), Some(3), Some(3), Some(3)], "3", "60 %");
+    check(&[None, None], "0", "0 %");
+    check(&[], "0", "0 %");
 }
 
 #[test]
@@ -139,8 +159,8 @@ proptest! {
     #[test]
     fn duplicates_do_not_depend_on_buckets(keys in prop::collection::vec(prop::option::of(0_i32..6), 0..40)) {
         let mut seen = std::collections::BTreeMap::new();
-        keys.iter().flatten().for_each(|key| *seen.entry(*key).or_insert(0) += 1);
-        let expected = seen.values().filter(|count| **count > 1).count() as u64;
+        keys.iter().flatten().for_each(|key| *seen.entry(*key).or_insert(0_u64) += 1);
+        let expected: u64 = seen.values().filter(|count| **count > 1).sum();
         let rows = df!("n" => &keys).unwrap().lazy();
         // The number of rows only decides how many buckets there are.
         for table_rows in [0, BUCKET_ROWS, 3 * BUCKET_ROWS] {

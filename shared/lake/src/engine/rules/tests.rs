@@ -106,6 +106,8 @@ fn checks_say_what_a_good_value_is() {
     check(ColumnType::Boolean, &one_of(&["true"]), &["TRUE"], &["false"]);
     check(ColumnType::Text, &RowCheck::MinLength { characters: 2 }, &["äö"], &["ä", ""]);
     check(ColumnType::Text, &RowCheck::MaxLength { characters: 2 }, &["äö", ""], &["äöü"]);
+    let folder = RowCheck::FolderName { max_bytes: 6 };
+    check(ColumnType::Text, &folder, &["a-b_c.", "ß", "a b", ""], &["abcdefg", "ßa", NULL_PARTITION]);
     let pattern = RowCheck::Pattern { regex: "^[AC]?[0-9]{6}$".to_owned() };
     check(ColumnType::Text, &pattern, &["536365", "C536365"], &["53636", "B536365", " 536365", "5363651"]);
     let predicate = RowCheck::Predicate { sql: "v = 0 OR ROUND(v, 1) <> v".parse().unwrap() };

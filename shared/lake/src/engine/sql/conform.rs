@@ -1,6 +1,6 @@
 //! What a query answers, as its contract has it: the contract's columns, in order, in its types, or a named error.
 
-use polars::prelude::{DataType, Expr, LazyFrame, NonExistent, TimeUnit, TimeZone, col, lit};
+use polars::prelude::{DataType, Expr, LazyFrame, NULL, NonExistent, Schema, TimeUnit, TimeZone, col, lit, when};
 use sluice_core::contract::{Column, ColumnType, ConformError, TableContract};
 
 use crate::engine::EngineError;
@@ -36,35 +36,66 @@ pub(crate) fn conform_with(
         let found = schema.get(column.name.as_str());
         let given = || schema.iter_names().map(|name| name.as_str());
         let found = found.ok_or_else(|| ConformError::missing(column, given()))?;
-        selected.push(as_contract(column, found)?);
+        selected.push(as_contract(column, found, Fit::Strict)?);
     }
     selected.extend(carried.iter().map(|name| col(*name)));
     Ok(rows.select(selected))
 }
 
-fn as_contract(column: &Column, found: &DataType) -> Result<Expr, ConformError> {
+/// For each column whose values may not fit their type: its name, and a text for each row whose value does not.
+///
+/// # Errors
+/// As [`conform`].
+pub(crate) fn misfits(schema: &Schema, contract: &TableContract) -> Result<Vec<(String, Expr)>, EngineError> {
+    let mut misfits = Vec::new();
+    for column in &contract.columns {
+        let Some(found) = schema.get(column.name.as_str()) else { continue };
+        if *found == polars_type(&column.column_type) {
+            continue;
+        }
+        let fitted = as_contract(column, found, Fit::Lenient)?;
+        let misfit = col(column.name.as_str()).is_not_null().and(fitted.is_null());
+        let reason = format!("the value does not fit {}", column.column_type);
+        let text = when(misfit).then(lit(reason)).otherwise(lit(NULL).cast(DataType::String));
+        misfits.push((column.name.to_string(), text));
+    }
+    Ok(misfits)
+}
+
+/// How a value becomes one of the contract's type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    /// One that does not fit fails the statement.
+    Strict,
+    /// One that does not fit becomes null.
+    Lenient,
+}
+
+fn as_contract(column: &Column, found: &DataType, fit: Fit) -> Result<Expr, ConformError> {
     let value = col(column.name.as_str());
     let expected = polars_type(&column.column_type);
     if *found == expected {
         return Ok(value);
     }
+    let fitted = || match fit {
+        Fit::Strict => value.clone().strict_cast(expected.clone()),
+        Fit::Lenient => value.clone().cast(expected.clone()),
+    };
     let refuse = |fix: &'static str| ConformError::wrong_type(column, &sql_name(found), fix);
     let whole = found.is_integer() || *found == DataType::Null;
     match (&column.column_type, found) {
-        (_, DataType::Null) => Ok(value.strict_cast(expected)),
-        (ColumnType::Int32 | ColumnType::Int64 | ColumnType::Decimal { .. }, _) if whole => {
-            Ok(value.strict_cast(expected))
-        }
+        (_, DataType::Null) => Ok(fitted()),
+        (ColumnType::Int32 | ColumnType::Int64 | ColumnType::Decimal { .. }, _) if whole => Ok(fitted()),
         (ColumnType::Decimal { scale, .. }, DataType::Decimal(_, places)) if *places <= usize::from(*scale) => {
-            Ok(value.strict_cast(expected))
+            Ok(fitted())
         }
         (ColumnType::Decimal { .. }, DataType::Decimal(..)) => Err(refuse(ConformError::ROUND)),
         (ColumnType::Decimal { .. } | ColumnType::Int32 | ColumnType::Int64, DataType::Float32 | DataType::Float64) => {
             Err(refuse(ConformError::NOT_EXACT))
         }
-        (ColumnType::Double, _) if whole || found.is_decimal() || found.is_float() => Ok(value.strict_cast(expected)),
+        (ColumnType::Double, _) if whole || found.is_decimal() || found.is_float() => Ok(fitted()),
         (ColumnType::Timestamp, DataType::Datetime(TimeUnit::Microseconds | TimeUnit::Milliseconds, None)) => {
-            let micros = value.cast(DataType::Datetime(TimeUnit::Microseconds, None));
+            let micros = value.clone().cast(DataType::Datetime(TimeUnit::Microseconds, None));
             Ok(micros.dt().replace_time_zone(Some(TimeZone::UTC), lit("raise"), NonExistent::Raise))
         }
         _ => Err(refuse(ConformError::CAST)),

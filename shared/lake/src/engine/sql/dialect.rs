@@ -4,14 +4,14 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Function, FunctionArg, FunctionArgExpr,
-    FunctionArgumentList, FunctionArguments, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query,
-    SetExpr, UnaryOperator, Value, VisitMut, VisitorMut,
+    FunctionArgumentList, FunctionArguments, Ident, ObjectName, ObjectNamePart, Query, TrimWhereField, UnaryOperator,
+    Value, VisitMut, VisitorMut,
 };
 
 use super::conversion::Target;
 use super::functions::{
     CEIL, DAY, DIFFERENCE, FLOOR, INSTANT, NEGATION, PART, PRODUCT, QUOTIENT, REMAINDER, RENAMED, ROOM, SUM, TOTAL,
-    WIDEN,
+    TRIM, TRIM_LEFT, TRIM_RIGHT, WIDEN,
 };
 use super::numbers::MAX_DIGITS;
 
@@ -25,6 +25,7 @@ use super::numbers::MAX_DIGITS;
 /// - `AVG` of decimals is a decimal;
 /// - `CAST` to numbers reads text strictly and rounds half away from zero, where Polars guesses and rounds half to even;
 /// - `CEIL` and `FLOOR` of decimals leave no places, and `SIGN` is an integer;
+/// - `TRIM` and its kin take blanks, where Polars takes tabs, line ends and every other white space too;
 /// - parts of texts are counted from 1 whether the count is written or computed, and no text is replaced everywhere;
 /// - a remainder has the sign of the dividend, where Polars takes that of the divisor;
 /// - decimals that are compared or brought to one type have all 38 digits, where Polars keeps those of the longer one and answers
@@ -33,7 +34,6 @@ use super::numbers::MAX_DIGITS;
 /// - dates and timestamps are read by ISO 8601, and timestamps are in UTC, where Polars gives them no zone.
 pub(super) fn statement(mut query: Query) -> Query {
     let _: ControlFlow<()> = query.visit(&mut Exact);
-    let _: ControlFlow<()> = query.visit(&mut PlainJoins);
     query
 }
 
@@ -82,6 +82,14 @@ fn exact(expr: &mut Expr) -> Option<Expr> {
         Expr::UnaryOp { op: UnaryOperator::Plus, expr: inner } => Some(Expr::Nested(inner.clone())),
         Expr::Ceil { expr: inner, .. } => Some(call(CEIL, vec![inner.as_ref().clone()])),
         Expr::Floor { expr: inner, .. } => Some(call(FLOOR, vec![inner.as_ref().clone()])),
+        Expr::Trim { expr: text, trim_where, .. } => {
+            let name = match trim_where {
+                Some(TrimWhereField::Leading) => TRIM_LEFT,
+                Some(TrimWhereField::Trailing) => TRIM_RIGHT,
+                Some(TrimWhereField::Both) | None => TRIM,
+            };
+            Some(call(name, vec![text.as_ref().clone()]))
+        }
         Expr::Substring { expr: text, substring_from: Some(start), substring_for, .. } => {
             let counts = std::iter::once(start).chain(substring_for.as_mut()).map(|count| count.as_ref().clone());
             let arguments = std::iter::once(text.as_ref().clone()).chain(counts);
@@ -229,65 +237,13 @@ fn is_literal(expr: &Expr) -> bool {
     }
 }
 
-/// Keys of joins as they are: Polars finds them only as plain columns, and compares keys of one type.
-struct PlainJoins;
-
-impl VisitorMut for PlainJoins {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        if let SetExpr::Select(select) = query.body.as_mut() {
-            let joins = select.from.iter_mut().flat_map(|from| &mut from.joins);
-            joins.filter_map(|join| condition(&mut join.join_operator)).for_each(plain_keys);
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-fn condition(operator: &mut JoinOperator) -> Option<&mut Expr> {
-    let (JoinOperator::Join(constraint)
-    | JoinOperator::Inner(constraint)
-    | JoinOperator::Left(constraint)
-    | JoinOperator::LeftOuter(constraint)
-    | JoinOperator::Right(constraint)
-    | JoinOperator::RightOuter(constraint)
-    | JoinOperator::FullOuter(constraint)) = operator
-    else {
-        return None;
-    };
-    match constraint {
-        JoinConstraint::On(condition) => Some(condition),
-        _ => None,
-    }
-}
-
-/// Takes back the room around columns that are compared with each other in a condition of AND.
-fn plain_keys(condition: &mut Expr) {
-    match condition {
-        Expr::Nested(inner) => plain_keys(inner),
-        Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
-            plain_keys(left);
-            plain_keys(right);
-        }
-        Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
-            if let (Some(a), Some(b)) = (roomy_column(left), roomy_column(right)) {
-                (**left, **right) = (a, b);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn roomy_column(expr: &Expr) -> Option<Expr> {
-    let Expr::Function(function) = expr else { return None };
-    let FunctionArguments::List(list) = &function.args else { return None };
+/// The value without the room for all its digits.
+pub(super) fn without_room(expr: &Expr) -> Expr {
+    let Expr::Function(function) = expr else { return expr.clone() };
+    let FunctionArguments::List(list) = &function.args else { return expr.clone() };
     match list.args.as_slice() {
-        [FunctionArg::Unnamed(FunctionArgExpr::Expr(column @ (Expr::Identifier(_) | Expr::CompoundIdentifier(_))))]
-            if function.name == plain_name(ROOM) =>
-        {
-            Some(column.clone())
-        }
-        _ => None,
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(value))] if function.name == plain_name(ROOM) => value.clone(),
+        _ => expr.clone(),
     }
 }
 
@@ -325,7 +281,7 @@ fn negative_literal(decimal: &Expr) -> Option<Expr> {
     (!digits.starts_with('-')).then_some(negative)
 }
 
-fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+pub(super) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     let args = arguments.into_iter().map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))).collect();
     Expr::Function(Function {
         name: plain_name(name),
@@ -339,6 +295,6 @@ fn call(name: &str, arguments: Vec<Expr>) -> Expr {
     })
 }
 
-fn plain_name(name: &str) -> ObjectName {
+pub(super) fn plain_name(name: &str) -> ObjectName {
     ObjectName(vec![ObjectNamePart::Identifier(Ident::new(name))])
 }

@@ -1,20 +1,27 @@
-//! A query as a lazy frame, each subquery on its own.
+//! A query as a lazy frame.
 //!
-//! Polars plans CTEs, derived tables and the parts of a UNION in contexts of their own, which do not know the
-//! registered functions. So every part is planned here and registered as a table before the query around it is.
+//! Polars' SQL evaluates expressions, filters, selects and groups over one table whose columns all have names of their
+//! own. Everything that comes before that is planned here: what names stand for, CTEs, subqueries, joins (`join`), groups
+//! with HAVING (`group`) and the operands of set operations.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use polars::prelude::{AllowedOptimizations, DataType, Expr, LazyFrame, PlSmallStr, col};
+use polars::prelude::{DataType, Expr as Column, LazyFrame, PlSmallStr, col};
 use polars::sql::SQLContext;
 use sluice_core::sql::select_all;
 use sqlparser::ast::{
-    Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins,
+    Expr, GroupByExpr, Ident, LimitClause, ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr,
+    TableAlias, TableFactor, TableWithJoins,
 };
 
+use super::frame::{ROWS, columns_of, extended, filtered, names, refused, run, uncounted};
 use super::functions::Functions;
+use super::group::{Groups, has_aggregates};
+use super::items::{Item, items};
+use super::join::{Kept, Rows, by_condition, conjunction, conjuncts, joined, key, taken_apart};
 use super::numbers::MAX_DIGITS;
+use super::scope::{Scope, column};
 use crate::engine::EngineError;
 
 /// Plans a query over these tables.
@@ -22,7 +29,7 @@ use crate::engine::EngineError;
 /// # Errors
 /// [`EngineError::Query`] when it does not fit the tables.
 pub(super) fn plan(query: Query, tables: Vec<(String, LazyFrame)>) -> Result<LazyFrame, EngineError> {
-    let mut planner = Planner { tables: tables.into_iter().collect(), parts: 0, joins: false };
+    let mut planner = Planner { tables: tables.into_iter().collect(), unnamed: 0, joins: false };
     let planned = planner.query(query)?;
     if planner.joins { without_range_joins(planned) } else { Ok(planned) }
 }
@@ -31,10 +38,10 @@ pub(super) fn plan(query: Query, tables: Vec<(String, LazyFrame)>) -> Result<Laz
 ///
 /// # Errors
 /// [`EngineError::Sql`] for the name of a table that SQL takes for something else.
-pub(super) fn projection(expression: sqlparser::ast::Expr, name: &str, table: &str) -> Result<Query, EngineError> {
+pub(super) fn projection(expression: Expr, name: &str, table: &str) -> Result<Query, EngineError> {
     let mut query = select_all(table)?;
     if let SetExpr::Select(select) = query.body.as_mut() {
-        let expr = sqlparser::ast::Expr::Nested(Box::new(expression));
+        let expr = Expr::Nested(Box::new(expression));
         select.projection = vec![SelectItem::ExprWithAlias { expr, alias: Ident::new(name) }];
     }
     Ok(query)
@@ -42,7 +49,7 @@ pub(super) fn projection(expression: sqlparser::ast::Expr, name: &str, table: &s
 
 /// The plan without joins by inequality, on which this build of Polars' streaming engine panics.
 ///
-/// Polars makes them when it pushes a condition into a cross join, as which it plans every join without an equality.
+/// Polars makes them when it pushes a condition into a cross join, as which every join without an equality is planned.
 fn without_range_joins(planned: LazyFrame) -> Result<LazyFrame, EngineError> {
     let plan = planned.describe_optimized_plan()?;
     let is_range = |line: &str| line.starts_with("IEJOIN JOIN") || line.starts_with("RANGE JOIN");
@@ -50,96 +57,220 @@ fn without_range_joins(planned: LazyFrame) -> Result<LazyFrame, EngineError> {
     Ok(planned.with_predicate_pushdown(pushes))
 }
 
-/// The rows of a union, which are not counted by adding up the counts of its parts: this build of Polars adds them up in a type that it
-/// has not.
-fn uncounted(union: LazyFrame) -> LazyFrame {
-    let allowed = AllowedOptimizations::PROJECTION_PUSHDOWN
-        | AllowedOptimizations::PREDICATE_PUSHDOWN
-        | AllowedOptimizations::SLICE_PUSHDOWN
-        | AllowedOptimizations::STREAMING;
-    union.map(Ok, allowed, None, Some("union"))
-}
-
 struct Planner {
     tables: BTreeMap<String, LazyFrame>,
-    /// Parts registered so far, for their names.
-    parts: usize,
+    /// Subqueries without a name so far.
+    unnamed: usize,
     /// Whether any part reads more than one table.
     joins: bool,
 }
 
 impl Planner {
-    fn query(&mut self, mut query: Query) -> Result<LazyFrame, EngineError> {
+    fn query(&mut self, query: Query) -> Result<LazyFrame, EngineError> {
         let outside = self.tables.clone();
-        for cte in query.with.take().map(|with| with.cte_tables).unwrap_or_default() {
+        for cte in query.with.map(|with| with.cte_tables).unwrap_or_default() {
             let rows = self.query(*cte.query)?;
             let rows = with_column_names(rows, &cte.alias)?;
             self.tables.insert(cte.alias.name.value, rows);
         }
-        self.set(&mut query.body, true)?;
-        let mut context = SQLContext::new().with_function_registry(Arc::new(Functions));
-        for (name, rows) in &self.tables {
-            context.register(name, rows.clone());
-        }
-        let planned = context.execute(&query.to_string())?;
-        self.tables = outside;
-        Ok(if matches!(*query.body, SetExpr::SetOperation { .. }) { uncounted(planned) } else { planned })
-    }
-
-    fn set(&mut self, body: &mut SetExpr, whole: bool) -> Result<(), EngineError> {
-        match body {
-            SetExpr::Select(select) if whole => {
-                self.joins |= select.from.len() > 1;
-                select.from.iter_mut().try_for_each(|from| self.from(from))
-            }
-            SetExpr::SetOperation { left, right, .. } => {
-                self.set(left, false)?;
-                self.set(right, false)
-            }
-            _ => {
-                let mut part = select_all("part")?;
-                std::mem::swap(part.body.as_mut(), body);
-                // What is in `part` now is the operand; what is in `body` reads it.
-                let name = self.register(part)?;
-                if let Some(rows) = self.tables.get_mut(&name) {
-                    *rows = roomy(std::mem::take(rows))?;
+        let planned = match *query.body {
+            SetExpr::Select(select) => self.select(*select, query.order_by, query.limit_clause)?,
+            body => {
+                let rows = self.set(body)?;
+                if query.order_by.is_none() && query.limit_clause.is_none() {
+                    rows
+                } else {
+                    let mut all = select_all(ROWS)?;
+                    (all.order_by, all.limit_clause) = (query.order_by, query.limit_clause);
+                    run(rows, &all.to_string())?
                 }
-                *body = *select_all(&name)?.body;
-                Ok(())
             }
-        }
-    }
-
-    fn from(&mut self, from: &mut TableWithJoins) -> Result<(), EngineError> {
-        self.joins |= !from.joins.is_empty();
-        self.factor(&mut from.relation)?;
-        from.joins.iter_mut().try_for_each(|join| self.factor(&mut join.relation))
-    }
-
-    fn factor(&mut self, factor: &mut TableFactor) -> Result<(), EngineError> {
-        match factor {
-            TableFactor::Derived { subquery, alias, .. } => {
-                let name = self.register(subquery.as_ref().clone())?;
-                *factor = table(&name, alias.take());
-                Ok(())
-            }
-            TableFactor::NestedJoin { table_with_joins, .. } => self.from(table_with_joins),
-            _ => Ok(()),
-        }
-    }
-
-    /// Plans a part and gives the name under which the query around it reads it.
-    fn register(&mut self, part: Query) -> Result<String, EngineError> {
-        let rows = match *part.body {
-            // Parentheses around a query mean nothing by themselves.
-            SetExpr::Query(inner) if part.with.is_none() => self.query(*inner)?,
-            _ => self.query(part)?,
         };
-        self.parts += 1;
-        let name = format!("_part_{}", self.parts);
-        self.tables.insert(name.clone(), rows);
-        Ok(name)
+        self.tables = outside;
+        Ok(planned)
     }
+
+    fn set(&mut self, body: SetExpr) -> Result<LazyFrame, EngineError> {
+        match body {
+            SetExpr::Select(select) => self.select(*select, None, None),
+            // Parentheses around a query mean nothing by themselves.
+            SetExpr::Query(query) => self.query(*query),
+            SetExpr::SetOperation { op, set_quantifier, left, right } => {
+                let (left, right) = (roomy(self.set(*left)?)?, roomy(self.set(*right)?)?);
+                let mut context = SQLContext::new();
+                context.register("one", left);
+                context.register("other", right);
+                let sql = format!("SELECT * FROM one {op} {set_quantifier} SELECT * FROM other");
+                Ok(uncounted(context.execute(&sql)?))
+            }
+            other => Err(refused(format!("{other}: write SELECT … FROM …"))),
+        }
+    }
+
+    fn select(
+        &mut self,
+        mut select: Select,
+        mut order_by: Option<OrderBy>,
+        limit: Option<LimitClause>,
+    ) -> Result<LazyFrame, EngineError> {
+        if select.from.is_empty() {
+            let mut constants = select_all(ROWS)?;
+            (constants.order_by, constants.limit_clause) = (order_by, limit);
+            *constants.body = SetExpr::Select(Box::new(select));
+            return Ok(SQLContext::new()
+                .with_function_registry(Arc::new(Functions))
+                .execute(&constants.to_string())?);
+        }
+        let Rows { mut frame, scope } = self.from(std::mem::take(&mut select.from), &mut select.selection)?;
+        let mut items = items(select.projection, &scope)?;
+        let aliases: Vec<(String, Expr)> =
+            items.iter().filter(|item| item.alias).map(|item| (item.name.clone(), item.expr.clone())).collect();
+        let mut keys = match select.group_by {
+            GroupByExpr::Expressions(keys, _) => keys,
+            GroupByExpr::All(_) => return Err(refused("GROUP BY ALL: name the columns".to_owned())),
+        };
+        keys.iter_mut().chain(select.having.iter_mut()).try_for_each(|expr| scope.resolve(expr, &aliases))?;
+        let mut ordered = Vec::new();
+        for expr in ordering(&mut order_by) {
+            match expr {
+                Expr::Identifier(ident) if items.iter().any(|item| item.name == ident.value) => {
+                    *expr = column(&ident.value.clone());
+                }
+                _ => {
+                    scope.resolve(expr, &aliases)?;
+                    ordered.push(expr);
+                }
+            }
+        }
+
+        let read = items.iter().map(|item| &item.expr).chain(&select.having).chain(ordered.iter().map(|expr| &**expr));
+        let mut condition = select.selection;
+        if !keys.is_empty() || has_aggregates(read) {
+            let mut groups = Groups::by(keys);
+            let mut over = items.iter_mut().map(|item| &mut item.expr).chain(&mut select.having).chain(ordered);
+            over.try_for_each(|expr| groups.over(expr))?;
+            frame = grouped(filtered(frame, condition)?, &groups)?;
+            condition = select.having;
+        } else if select.having.is_some() {
+            return Err(refused("HAVING without groups: use WHERE".to_owned()));
+        }
+
+        // Of constants alone Polars makes one row, whatever the number of rows that they are selected for.
+        if items.iter().all(|item| columns_of(&item.expr).is_empty())
+            && let Some(first) = items.first_mut()
+        {
+            let constant = "_constant".to_owned();
+            frame = extended(frame, &[(std::mem::replace(&mut first.expr, column(&constant)), constant)])?;
+        }
+        let mut statement = select_all(ROWS)?;
+        (statement.order_by, statement.limit_clause) = (order_by, limit);
+        if let SetExpr::Select(selected) = statement.body.as_mut() {
+            selected.distinct = select.distinct;
+            selected.projection = items.into_iter().map(Item::written).collect();
+            selected.selection = condition.map(|condition| Expr::Nested(Box::new(condition)));
+        }
+        run(frame, &statement.to_string())
+    }
+
+    /// The rows of all tables of a `FROM`. Of the condition, what joins them is taken out.
+    fn from(&mut self, from: Vec<TableWithJoins>, condition: &mut Option<Expr>) -> Result<Rows, EngineError> {
+        let alone = matches!(from.as_slice(), [only] if only.joins.is_empty());
+        self.joins |= !alone;
+        let mut tables = Vec::with_capacity(from.len());
+        for table in from {
+            tables.push(self.table(table, alone)?);
+        }
+        let scope = tables.iter().try_fold(Scope::default(), |scope, rows| scope.and(rows.scope.clone()))?;
+        if let Some(condition) = condition {
+            scope.resolve(condition, &[])?;
+        }
+        let mut tables = tables.into_iter();
+        let Some(mut rows) = tables.next() else { return Err(refused("no table: write FROM".to_owned())) };
+        let mut conditions = condition.take().map(conjuncts).unwrap_or_default();
+        for mut table in tables {
+            let keys = comma_keys(&mut conditions, &mut rows, &mut table)?;
+            rows = by_condition(rows, table, Kept::NONE, keys)?;
+        }
+        *condition = conjunction(conditions);
+        Ok(rows)
+    }
+
+    /// A table with its joins; `alone`: its columns keep their names, since there is no other table.
+    fn table(&mut self, table: TableWithJoins, alone: bool) -> Result<Rows, EngineError> {
+        let mut rows = self.factor(table.relation, alone)?;
+        for join in table.joins {
+            let (kept, constraint) = taken_apart(join.join_operator)?;
+            rows = joined(rows, self.factor(join.relation, false)?, kept, constraint)?;
+        }
+        Ok(rows)
+    }
+
+    fn factor(&mut self, factor: TableFactor, alone: bool) -> Result<Rows, EngineError> {
+        let (frame, alias, name) = match factor {
+            TableFactor::Derived { subquery, alias, .. } => (self.query(*subquery)?, alias, None),
+            TableFactor::Table { name, alias, .. } => {
+                let (full, last) = parts(&name);
+                let known = self.tables.get(&full).cloned();
+                (known.ok_or_else(|| refused(format!("there is no table `{full}` here")))?, alias, Some(last))
+            }
+            TableFactor::NestedJoin { table_with_joins, alias: None } => {
+                self.joins = true;
+                return self.table(*table_with_joins, false);
+            }
+            other => return Err(refused(format!("{other}: read named tables or subqueries"))),
+        };
+        let mut frame = match &alias {
+            Some(alias) => with_column_names(frame, alias)?,
+            None => frame,
+        };
+        let name = alias.map(|alias| alias.name.value).or(name);
+        let scope = Scope::of(name.clone(), names(&mut frame)?);
+        if alone {
+            return Ok(Rows { frame, scope });
+        }
+        self.unnamed += usize::from(name.is_none());
+        let scope = scope.apart(&name.unwrap_or_else(|| format!("_{}", self.unnamed)));
+        let columns = names(&mut frame)?.into_iter().zip(scope.in_frame());
+        let apart: Vec<Column> = columns.map(|(name, in_frame)| col(name).alias(in_frame)).collect();
+        Ok(Rows { frame: frame.select(apart), scope })
+    }
+}
+
+/// Takes the equalities of a column of both sides out of the conditions. Polars compares keys of one type alone; all
+/// others stay conditions.
+fn comma_keys(conditions: &mut Vec<Expr>, left: &mut Rows, right: &mut Rows) -> Result<Vec<Expr>, EngineError> {
+    let (of_left, of_right) = (left.frame.collect_schema()?, right.frame.collect_schema()?);
+    let (in_left, in_right) = (left.scope.in_frame(), right.scope.in_frame());
+    let is_key = |condition: &Expr| match key(condition, &in_left, &in_right) {
+        Some((Expr::Identifier(a), Expr::Identifier(b))) => of_left.get(&a.value) == of_right.get(&b.value),
+        _ => false,
+    };
+    let (keys, rest): (Vec<Expr>, Vec<Expr>) = std::mem::take(conditions).into_iter().partition(is_key);
+    *conditions = rest;
+    Ok(keys)
+}
+
+/// The keys and aggregates of groups as the columns of a frame.
+fn grouped(frame: LazyFrame, groups: &Groups) -> Result<LazyFrame, EngineError> {
+    let frame = extended(frame, &groups.computed_keys())?;
+    let keys: Vec<String> = groups.key_names().map(|name| column(name).to_string()).collect();
+    let totals = groups.totals().iter().map(|(total, name)| format!("{total} AS {}", column(name)));
+    let selected: Vec<String> = keys.iter().cloned().chain(totals).collect();
+    let by = if keys.is_empty() { String::new() } else { format!(" GROUP BY {}", keys.join(", ")) };
+    run(frame, &format!("SELECT {} FROM {ROWS}{by}", selected.join(", ")))
+}
+
+fn ordering(order_by: &mut Option<OrderBy>) -> Vec<&mut Expr> {
+    match order_by {
+        Some(OrderBy { kind: OrderByKind::Expressions(list), .. }) => list.iter_mut().map(|by| &mut by.expr).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The name of a table, and its last part.
+fn parts(name: &ObjectName) -> (String, String) {
+    let parts: Vec<&str> = name.0.iter().filter_map(|part| part.as_ident()).map(|part| part.value.as_str()).collect();
+    (parts.join("."), parts.last().map(ToString::to_string).unwrap_or_default())
 }
 
 /// The rows with room for all digits in their decimals: Polars brings those of a union to the longer type, and a number that needs more
@@ -151,32 +282,16 @@ fn roomy(mut rows: LazyFrame) -> Result<LazyFrame, EngineError> {
         }
         _ => None,
     };
-    let widened: Vec<Expr> = rows.collect_schema()?.iter().filter_map(widen).collect();
+    let widened: Vec<Column> = rows.collect_schema()?.iter().filter_map(widen).collect();
     Ok(if widened.is_empty() { rows } else { rows.with_columns(widened) })
 }
 
-/// The frame with the names of `WITH name (a, b) AS …`, where they are given.
+/// The frame with the names of `WITH name (a, b) AS …` or `… AS name (a, b)`, where they are given.
 fn with_column_names(mut rows: LazyFrame, alias: &TableAlias) -> Result<LazyFrame, EngineError> {
     if alias.columns.is_empty() {
         return Ok(rows);
     }
-    let names: Vec<String> = alias.columns.iter().map(|column| column.name.value.clone()).collect();
-    let schema = rows.collect_schema()?;
-    let given: Vec<String> = schema.iter_names().take(names.len()).map(ToString::to_string).collect();
-    Ok(rows.rename(given, names, true))
-}
-
-fn table(name: &str, alias: Option<TableAlias>) -> TableFactor {
-    TableFactor::Table {
-        name: ObjectName(vec![ObjectNamePart::Identifier(Ident::new(name))]),
-        alias,
-        args: None,
-        with_hints: Vec::new(),
-        version: None,
-        with_ordinality: false,
-        partitions: Vec::new(),
-        json_path: None,
-        sample: None,
-        index_hints: Vec::new(),
-    }
+    let given: Vec<String> = alias.columns.iter().map(|column| column.name.value.clone()).collect();
+    let known: Vec<String> = names(&mut rows)?.into_iter().take(given.len()).collect();
+    Ok(rows.rename(known, given, true))
 }

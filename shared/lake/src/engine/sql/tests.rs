@@ -1,4 +1,8 @@
 mod engines;
+mod failing;
+mod fuzz;
+mod groups;
+mod joins;
 mod values;
 
 use std::collections::BTreeMap;
@@ -38,6 +42,16 @@ fn table() -> DataFrame {
     frame.with_column(decimals("m", 2, &[Some("1.05"), Some("-1.15"), None])).unwrap();
     frame.with_column(instants.into()).unwrap();
     frame
+}
+
+#[test]
+fn conditions_of_constants_or_of_one_column_are_expressions() {
+    let columns = table().schema().as_ref().clone();
+    for (condition, kept) in [("NOT ('France' LIKE '%1%')", 3), ("TRUE", 3), ("1 = 2", 0), ("c", 1), ("NOT c", 1)] {
+        let predicate: Predicate = condition.parse().unwrap();
+        let expr = predicate_over(&predicate, &columns).expect(condition);
+        assert_eq!(table().lazy().filter(expr).collect().expect(condition).height(), kept, "{condition}");
+    }
 }
 
 fn query(sql: &str) -> Result<DataFrame, EngineError> {

@@ -13,6 +13,17 @@ pub(super) enum End {
     Right,
 }
 
+/// Which ends lose their blanks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trimmed {
+    /// `TRIM`.
+    Both,
+    /// `LTRIM`.
+    Left,
+    /// `RTRIM`.
+    Right,
+}
+
 /// The type of a text function whose first `texts` arguments are texts and whose others are whole numbers.
 pub(super) fn text_type(types: &[DataType], texts: usize) -> PolarsResult<DataType> {
     for (index, dtype) in types.iter().enumerate() {
@@ -38,6 +49,19 @@ pub(super) fn end([text, count]: [&Column; 2], end: End) -> PolarsResult<Column>
         }
     });
     Ok(named(taken.collect(), text))
+}
+
+/// The text without blanks at its ends. Tabs and line ends are no blanks.
+pub(super) fn trimmed(text: &Column, ends: Trimmed) -> PolarsResult<Column> {
+    let column = text.cast(&DataType::String)?;
+    let texts = column.str()?.iter().map(|text| {
+        text.map(|text| match ends {
+            Trimmed::Both => text.trim_matches(' '),
+            Trimmed::Left => text.trim_start_matches(' '),
+            Trimmed::Right => text.trim_end_matches(' '),
+        })
+    });
+    Ok(named(texts.collect(), text))
 }
 
 /// `SUBSTR(text, start[, length])`. A start below 1 counts as 1, a length below zero as zero.

@@ -1,22 +1,38 @@
-//! Parquet: typed columns become the text a careful person would have written into a CSV file; see [`text`].
+//! Parquet: typed columns become the text a careful person would have written into a CSV file; see "Parquet values as
+//! text" in `docs/contracts.md`.
+//!
+//! Each leaf is read with its levels by the `parquet` crate, which gives values as they are stored: Polars' reader clamps
+//! far timestamps, drops zones and types of nested values, and does not read some types at all. What is not certain is
+//! refused: sizes, checksums and numbers of values are compared before and after decoding.
 
+mod column;
+mod fault;
+mod leaf;
+mod pages;
+mod records;
+mod schema;
 #[cfg(test)]
 mod tests;
 mod text;
+mod thrift;
+mod values;
 
 use std::fs::File;
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
 
-use polars::error::{PolarsError, PolarsResult};
-use polars::prelude::{
-    DataFrame, Engine, HiveOptions, IdxSize, LazyFrame, ParquetReader, PlRefPath, ScanArgsParquet, Schema, SchemaRef,
-    SerReader,
+use parquet::file::metadata::{
+    ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
 };
+use polars::prelude::Column;
 use sluice_core::source::Codec;
 
-use self::text::{text_column, without_text};
+use self::column::ColumnSource;
+pub(super) use self::fault::ParquetFault;
+use self::schema::{ColumnType, NoText, columns};
 use super::batch::SourceBatch;
 use super::chunk::ReadLimits;
 use super::columns::SourceColumns;
@@ -29,7 +45,12 @@ const TEXT_PLACE_BYTES: usize = 16;
 
 /// The names in the footer.
 pub(super) fn read_columns(input: SourceInput, object: &str) -> Result<Vec<String>, SourceError> {
-    Ok(ParquetSource::open(input, object)?.columns.names().to_vec())
+    Ok(ParquetSource::open(input, object)?.footer.names)
+}
+
+/// The names in a footer that was read already.
+pub(super) fn columns_of(metadata: &ParquetMetaData, object: &str) -> Result<Vec<String>, SourceError> {
+    Ok(Footer::of(metadata, object)?.names)
 }
 
 /// Reads a whole object.
@@ -40,44 +61,74 @@ pub(super) fn read(
     sink: Sink<'_>,
 ) -> Result<SourceSummary, SourceError> {
     let source = ParquetSource::open(input, object)?;
-    let unreadable = |source| SourceError::Parquet { object: object.to_owned(), source };
     let batch_rows = source.batch_rows(limits.chunk_bytes);
-    let mut rows = 0;
-    for frame in source.frames(batch_rows) {
-        let frame = frame.map_err(unreadable)?;
-        let row = rows + 1;
-        let texts: PolarsResult<Vec<_>> = frame
-            .columns()
-            .iter()
-            .zip(source.columns.names())
-            .map(|(column, name)| text_column(column).map(|column| column.with_name(name.into())))
-            .collect();
-        let batch = texts.and_then(|columns| SourceBatch::new(columns, frame.height(), row, &[]));
+    let mut workers = source.workers(limits.workers, object)?;
+    let mut read = 0;
+    while read < source.footer.rows {
+        let left = usize::try_from(source.footer.rows - read).unwrap_or(usize::MAX);
+        let (row, rows) = (read + 1, batch_rows.get().min(left));
+        let columns = read_batch(&mut workers, rows).map_err(|source| unreadable(object, source))?;
+        let batch = SourceBatch::new(columns, rows, row, &[]);
         let batch = batch.map_err(|source| SourceError::Batch { object: object.to_owned(), row, source })?;
-        rows += frame.height() as u64;
-        if frame.height() > 0 {
-            sink(batch).map_err(|source| SourceError::Sink { object: object.to_owned(), row, source })?;
+        read += rows as u64;
+        sink(batch).map_err(|source| SourceError::Sink { object: object.to_owned(), row, source })?;
+    }
+    Ok(SourceSummary { rows: read, corrupt_rows: 0, columns: source.footer.names.clone() })
+}
+
+fn unreadable(object: &str, source: ParquetFault) -> SourceError {
+    SourceError::Parquet { object: object.to_owned(), source }
+}
+
+/// What the footer says about the rows and columns.
+struct Footer {
+    columns: Vec<ColumnType>,
+    names: Vec<String>,
+    rows: u64,
+}
+
+impl Footer {
+    fn of(metadata: &ParquetMetaData, object: &str) -> Result<Self, SourceError> {
+        let negative = |_| unreadable(object, ParquetFault::footer("has a negative number of rows"));
+        let rows = u64::try_from(metadata.file_metadata().num_rows()).map_err(negative)?;
+        let mut group_rows = 0_u64;
+        for group in metadata.row_groups() {
+            group_rows = group_rows.saturating_add(u64::try_from(group.num_rows()).map_err(negative)?);
+        }
+        if rows != group_rows {
+            return Err(SourceError::ParquetRows { object: object.to_owned(), announced: rows, in_groups: group_rows });
+        }
+        refuse_large_values(metadata).map_err(|fault| unreadable(object, fault))?;
+        let columns = alone(|| columns(metadata.file_metadata())).map_err(|fault| unreadable(object, fault))?;
+        let columns = columns.map_err(|NoText { column, data_type, fix }| SourceError::ParquetType {
+            object: object.to_owned(),
+            column,
+            data_type,
+            fix,
+        })?;
+        let names = SourceColumns::from_header(columns.iter().map(|column| &column.name))
+            .map_err(|fault| SourceError::Columns { object: object.to_owned(), place: Place::Footer, fault })?;
+        Ok(Self { columns, names: names.names().to_vec(), rows })
+    }
+}
+
+/// Values cannot all be smaller than they are on average.
+fn refuse_large_values(metadata: &ParquetMetaData) -> Result<(), ParquetFault> {
+    /// Most bytes of a value: as of a record of text.
+    const MAX_VALUE_BYTES: i64 = 64 << 20;
+    for chunk in metadata.row_groups().iter().flat_map(|group| group.columns()) {
+        if chunk.uncompressed_size() / chunk.num_values().max(1) > MAX_VALUE_BYTES {
+            let column = chunk.column_path().string();
+            return Err(ParquetFault::footer(format!("column `{column}` has values of more than 64 MiB; split them")));
         }
     }
-    // The frames come over a channel, which also ends when the thread behind it dies.
-    if rows != source.announced_rows {
-        return Err(SourceError::ParquetRows {
-            object: object.to_owned(),
-            announced: source.announced_rows,
-            read: rows,
-        });
-    }
-    Ok(SourceSummary { rows, corrupt_rows: 0, columns: source.columns.names().to_vec() })
+    Ok(())
 }
 
 struct ParquetSource {
-    scan: LazyFrame,
-    columns: SourceColumns,
-    announced_rows: u64,
-    /// Rows of each row group.
-    group_rows: Vec<usize>,
-    /// Size of all columns before compression.
-    unpacked_bytes: usize,
+    path: PathBuf,
+    metadata: ParquetMetaData,
+    footer: Footer,
 }
 
 impl ParquetSource {
@@ -86,72 +137,75 @@ impl ParquetSource {
             return Err(SourceError::ParquetStream { object: object.to_owned() });
         };
         let file = open_parquet(&path, object)?;
-        let unreadable = |source| SourceError::Parquet { object: object.to_owned(), source };
-        let mut reader = ParquetReader::new(file);
-        let metadata = reader.get_metadata().map_err(unreadable)?;
-        let announced_rows = metadata.num_rows as u64;
-        let unpacked_bytes = metadata.row_groups.iter().map(|group| group.total_byte_size()).sum();
-        let group_rows = metadata.row_groups.iter().map(|group| group.num_rows()).collect();
-        let (scan, schema) = scan(&path).map_err(unreadable)?;
-        refuse_types_without_text(&schema, object)?;
-        let columns = SourceColumns::from_header(schema.iter_names()).map_err(|fault| SourceError::Columns {
-            object: object.to_owned(),
-            place: Place::Footer,
-            fault,
-        })?;
-        Ok(Self { scan, columns, announced_rows, group_rows, unpacked_bytes })
+        // Nothing is decided by statistics, so a file with wrong ones can be read.
+        let options = ParquetMetaDataOptions::new().with_column_stats_policy(ParquetStatisticsPolicy::SkipAll);
+        let reader = ParquetMetaDataReader::new().with_metadata_options(Some(options));
+        let metadata = alone(|| reader.parse_and_finish(&file)).and_then(|metadata| Ok(metadata?));
+        let metadata = metadata.map_err(|fault| unreadable(object, fault))?;
+        let footer = Footer::of(&metadata, object)?;
+        Ok(Self { path, metadata, footer })
     }
 
-    /// The file in frames of about so many rows, in order.
-    ///
-    /// A scan fetches and decodes row groups as fast as it can, up to the whole file. So each is read by a scan of its own;
-    /// small ones share one.
-    fn frames(&self, batch_rows: NonZeroUsize) -> impl Iterator<Item = PolarsResult<DataFrame>> + '_ {
-        stretches(&self.group_rows, batch_rows.get()).into_iter().flat_map(move |(start, rows)| {
-            let frames = self.stretch(start, rows, batch_rows);
-            let (frames, failure) = match frames {
-                Ok(frames) => (Some(frames), None),
-                Err(error) => (None, Some(Err(error))),
-            };
-            frames.into_iter().flatten().chain(failure)
-        })
-    }
-
-    fn stretch(
-        &self,
-        start: usize,
-        rows: usize,
-        batch_rows: NonZeroUsize,
-    ) -> PolarsResult<impl Iterator<Item = PolarsResult<DataFrame>> + use<>> {
-        let too_long = |_| PolarsError::ComputeError("a row group has more than 2³² rows".into());
-        let (start, rows) = (i64::try_from(start).map_err(too_long)?, IdxSize::try_from(rows).map_err(too_long)?);
-        self.scan.clone().slice(start, rows).collect_batches(Engine::Streaming, true, Some(batch_rows), true)
+    /// Divides the columns among so many workers, or fewer. Each has a file of its own: readers move its position.
+    fn workers(&self, most: usize, object: &str) -> Result<Vec<Worker<'_>>, SourceError> {
+        let columns = self.footer.columns.iter().zip(&self.footer.names);
+        let sources: Vec<_> = columns.map(|(column, name)| ColumnSource::new(&self.metadata, column, name)).collect();
+        let share = sources.len().div_ceil(most.max(1)).max(1);
+        let mut workers = Vec::new();
+        let mut sources = sources.into_iter().peekable();
+        while sources.peek().is_some() {
+            let open = |source| SourceError::Open { object: object.to_owned(), source };
+            let file = Arc::new(File::open(&self.path).map_err(open)?);
+            workers.push(Worker { file, columns: sources.by_ref().take(share).collect() });
+        }
+        Ok(workers)
     }
 
     /// Rows whose values take about this many bytes. The file has the size of encoded values. Repeated values take almost no
     /// space there, but each takes its place in a column of text here.
     fn batch_rows(&self, batch_bytes: usize) -> NonZeroUsize {
-        let rows = usize::try_from(self.announced_rows).unwrap_or(usize::MAX).max(1);
-        let places = self.columns.names().len() * TEXT_PLACE_BYTES;
-        let row_bytes = (self.unpacked_bytes / rows).max(places).max(1);
+        let rows = usize::try_from(self.footer.rows).unwrap_or(usize::MAX).max(1);
+        let groups = self.metadata.row_groups();
+        let unpacked_bytes = sum(groups.iter().map(|group| group.total_byte_size()));
+        let values = sum(groups.iter().flat_map(|group| group.columns()).map(|chunk| chunk.num_values()));
+        let places = values.saturating_mul(TEXT_PLACE_BYTES);
+        let row_bytes = (unpacked_bytes.max(places) / rows).max(1);
         NonZeroUsize::new(batch_bytes / row_bytes).unwrap_or(NonZeroUsize::MIN)
     }
 }
 
-/// First row and number of rows of consecutive row groups that together have at least so many rows.
-fn stretches(group_rows: &[usize], least_rows: usize) -> Vec<(usize, usize)> {
-    let (mut stretches, mut start, mut rows) = (Vec::new(), 0, 0);
-    for group in group_rows {
-        rows += group;
-        if rows >= least_rows {
-            stretches.push((start, rows));
-            (start, rows) = (start + rows, 0);
-        }
+fn sum(numbers: impl Iterator<Item = i64>) -> usize {
+    numbers.map(|number| usize::try_from(number).unwrap_or_default()).fold(0, usize::saturating_add)
+}
+
+/// Some of the columns, and the file that they are read from.
+struct Worker<'s> {
+    file: Arc<File>,
+    columns: Vec<ColumnSource<'s>>,
+}
+
+impl Worker<'_> {
+    fn read(&mut self, rows: usize) -> Result<Vec<Column>, ParquetFault> {
+        self.columns.iter_mut().map(|column| column.read(&self.file, rows)).collect()
     }
-    if rows > 0 {
-        stretches.push((start, rows));
-    }
-    stretches
+}
+
+/// The next rows of all columns.
+fn read_batch(workers: &mut [Worker<'_>], rows: usize) -> Result<Vec<Column>, ParquetFault> {
+    let parts: Vec<_> = thread::scope(|scope| {
+        let workers: Vec<_> = workers.iter_mut().map(|worker| scope.spawn(move || worker.read(rows))).collect();
+        let join = |worker: thread::ScopedJoinHandle<'_, _>| {
+            worker.join().unwrap_or_else(|panic| Err(ParquetFault::panicked(&*panic)))
+        };
+        workers.into_iter().map(join).collect()
+    });
+    let parts: Result<Vec<_>, _> = parts.into_iter().collect();
+    Ok(parts?.into_iter().flatten().collect())
+}
+
+/// Runs work of the library on a thread of its own, where a panic about a damaged file ends nothing else.
+fn alone<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, ParquetFault> {
+    thread::scope(|scope| scope.spawn(work).join().map_err(|panic| ParquetFault::panicked(&*panic)))
 }
 
 fn open_parquet(path: &Path, object: &str) -> Result<File, SourceError> {
@@ -165,27 +219,4 @@ fn open_parquet(path: &Path, object: &str) -> Result<File, SourceError> {
         Codec::Plain => File::open(path).map_err(open),
         codec => Err(SourceError::ParquetPacked { object: object.to_owned(), codec }),
     }
-}
-
-fn scan(path: &Path) -> Result<(LazyFrame, SchemaRef), PolarsError> {
-    let args = ScanArgsParquet {
-        // The path is a name and nothing else: no pattern, no partition values.
-        glob: false,
-        hive_options: HiveOptions { enabled: Some(false), ..HiveOptions::default() },
-        cache: false,
-        ..ScanArgsParquet::default()
-    };
-    let mut scan = LazyFrame::scan_parquet(PlRefPath::try_from_pathbuf(PathBuf::from(path))?, args)?;
-    let schema = scan.collect_schema()?;
-    Ok((scan, schema))
-}
-
-fn refuse_types_without_text(schema: &Schema, object: &str) -> Result<(), SourceError> {
-    for (name, data_type) in schema.iter() {
-        if let Some(fix) = without_text(data_type) {
-            let (object, column, data_type) = (object.to_owned(), name.to_string(), data_type.to_string());
-            return Err(SourceError::ParquetType { object, column, data_type, fix });
-        }
-    }
-    Ok(())
 }

@@ -69,10 +69,10 @@ impl<'a> StageFolder<'a> {
         let name = path.as_str().strip_prefix(&below_table).unwrap_or(path.as_str()).to_owned();
         let footer = match Footer::read(documents.objects(), documents.key(&path)?).await {
             Ok(footer) => footer,
-            Err(LakeError::Internal { message }) => return Err(self.failed(&message)),
+            Err(LakeError::Unreadable { what }) => return Err(self.failed(&what)),
             Err(error) => return Err(error),
         };
-        Ok(FoundFile { columns: footer.columns(), file: footer.staged_file(name, partition) })
+        Ok(FoundFile { columns: footer.columns(), file: footer.staged_file(name, partition)? })
     }
 
     /// Partition values of a file, from the folders between the stage folder and the file.

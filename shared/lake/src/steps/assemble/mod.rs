@@ -139,10 +139,11 @@ impl SparkOutput<'_> {
         let sources = self.sources(reference);
         let mut table = BronzeTable::new(reference, self.tables.get(reference))?;
         let shapes = self.plan.objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing);
-        let met: BTreeSet<&String> = shapes.clone().flat_map(|o| &o.shape).flat_map(|shape| &shape.columns).collect();
-        for column in shapes.flat_map(|planned| &planned.shape).flat_map(|shape| &shape.columns) {
-            table.meet(column);
-        }
+        let met: BTreeSet<String> = shapes
+            .flat_map(|planned| &planned.shape)
+            .flat_map(|shape| &shape.columns)
+            .map(|column| table.meet(column))
+            .collect();
         let folder = self.folder(reference);
         let found = folder.find(&[INGESTION_DATE.to_owned()]).await?;
         if matches!(self.plan.pipeline.source_format, SourceFormat::Ndjson | SourceFormat::Json) {
@@ -155,7 +156,7 @@ impl SparkOutput<'_> {
         let columns = table.columns();
         folder.check(&found, &columns, &[INGESTION_DATE.to_owned()], Missing::SourceColumns)?;
         for column in met {
-            let has = |file: &files::FoundFile| file.columns.iter().any(|c| &c.name == column);
+            let has = |file: &files::FoundFile| file.columns.iter().any(|c| c.name == column);
             if !found.is_empty() && !found.iter().any(has) {
                 return Err(self.failed(format!(
                     "table `{reference}`: no staged file has the source column `{column}` of the objects read"

@@ -106,8 +106,8 @@ impl Fixture {
             fs::write(path, text).expect("file");
         };
         let keys = match mode {
-            "merge" | "scd2" => "keys: [id]\n    latest_by: updated",
-            _ => "gate: {}",
+            "merge" | "scd2" => "keys: [id]\n    latest_by: updated\n    gate: { quarantined_percent_below: none }",
+            _ => "gate: { quarantined_percent_below: none }",
         };
         let spec = format!(
             "pipeline: shop\ndomain: sales\nsource: {{ prefix: landing/shop, format: csv }}\nbronze: {{ table: orders }}\n\

@@ -1,54 +1,32 @@
 import { Duration } from "aws-cdk-lib";
-import * as events from "aws-cdk-lib/aws-events";
-import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
 import * as iam from "aws-cdk-lib/aws-iam";
 import * as scheduler from "aws-cdk-lib/aws-scheduler";
 import type * as sqs from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 
+import { removable } from "../functions/removable.ts";
 import type { SluiceFunction } from "../functions/sluice-function.ts";
 
-/** Properties of {@link ClusterNets}. */
-export interface ClusterNetsProps {
+/** Properties of {@link ClusterSweep}. */
+export interface ClusterSweepProps {
   /** Prefix of names. */
   readonly prefix: string;
   /** The function terminate. */
   readonly terminate: SluiceFunction;
-  /** The state machine whose ends are watched. */
-  readonly stateMachineArn: string;
   /** Account, for the trust of the role. */
   readonly account: string;
-  /** Queue for events that could not be delivered. */
+  /** Queue for calls that could not be made. */
   readonly undelivered: sqs.IQueue;
 }
 
 /**
- * The third and the fourth net under clusters ("No cluster stays" in ARCHITECTURE.md): a rule for executions that ended without reaching
- * their own end, and a sweep. Created without the large engine, too: it may be removed from the settings while a cluster still runs.
+ * The fourth net under clusters ("No cluster stays" in ARCHITECTURE.md): terminate is called every 15 minutes and ends what must not run any
+ * longer. Created without the large engine, too: it may be removed from the settings while a cluster still runs.
  */
-export class ClusterNets extends Construct {
-  constructor(scope: Construct, id: string, props: ClusterNetsProps) {
+export class ClusterSweep extends Construct {
+  constructor(scope: Construct, id: string, props: ClusterSweepProps) {
     super(scope, id);
-    new events.Rule(this, "Ended", {
-      ruleName: `${props.prefix}-ended-runs`,
-      description: "Ends the clusters of executions that failed, timed out or were stopped",
-      eventPattern: {
-        source: ["aws.states"],
-        detailType: ["Step Functions Execution Status Change"],
-        detail: { stateMachineArn: [props.stateMachineArn], status: ["FAILED", "TIMED_OUT", "ABORTED"] },
-      },
-      targets: [new LambdaFunction(props.terminate.alias, {
-        deadLetterQueue: props.undelivered,
-        // Tries for an hour; by then the sweep has run several times, and the alarm on the queue is raised.
-        maxEventAge: Duration.hours(1),
-        retryAttempts: 30,
-      })],
-    });
-    this.sweep(props);
-  }
-
-  private sweep(props: ClusterNetsProps): void {
-    const group = new scheduler.ScheduleGroup(this, "Group", { scheduleGroupName: `${props.prefix}-clusters` });
+    const group = new scheduler.ScheduleGroup(this, "Group", { scheduleGroupName: `${props.prefix}-clusters`, removalPolicy: removable });
     const role = new iam.Role(this, "SweepRole", {
       description: "Checks for clusters that must end",
       assumedBy: new iam.ServicePrincipal("scheduler.amazonaws.com", {

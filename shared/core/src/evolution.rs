@@ -1,0 +1,231 @@
+//! What a changed spec or contract means for the tables that exist.
+
+use crate::columns::{SCD2, StoredColumn, silver_columns};
+use crate::contract::TableContract;
+use crate::name::TableRef;
+use crate::pipeline::{GoldTable, Pipeline, SilverTable, Versioned, WriteMode};
+
+/// A table as it is stored.
+#[derive(Debug, Clone, Copy)]
+pub struct Existing<'a> {
+    /// Its columns.
+    pub columns: &'a [StoredColumn],
+    /// Its partition columns, in order.
+    pub partition_by: &'a [String],
+}
+
+impl Existing<'_> {
+    fn has(&self, column: &str) -> bool {
+        self.columns.iter().any(|stored| stored.name == column)
+    }
+
+    fn is_history(&self) -> bool {
+        SCD2.iter().all(|(name, _)| self.has(name))
+    }
+}
+
+/// Why a run refuses to write to a silver table: each problem with the fix. Empty where it goes on.
+pub fn refusals_of_silver(silver: &SilverTable, existing: Existing<'_>) -> Vec<String> {
+    let is_history = matches!(silver.mode, WriteMode::Scd2(_));
+    if existing.is_history() != is_history {
+        let (table, spec) = if is_history { ("no history", "is") } else { ("a history", "is not") };
+        return vec![format!(
+            "the table is {table} and mode {} {spec} one; keep the mode, or write to a new table",
+            mode_name(&silver.mode)
+        )];
+    }
+    let mut refused = Vec::new();
+    let wanted = silver_columns(silver);
+    for stored in existing.columns {
+        let Some(column) = wanted.iter().find(|column| column.name == stored.name) else {
+            refused.push(format!(
+                "contract drops column `{}` that the table has; keep it, or write to a new table",
+                stored.name
+            ));
+            continue;
+        };
+        if column.column_type != stored.column_type {
+            refused.push(format!(
+                "contract makes column `{}` {} but the table has {}; keep the type, or write to a new table",
+                stored.name, column.column_type, stored.column_type
+            ));
+        }
+    }
+    for column in silver.contract.columns.iter().filter(|column| column.required && !existing.has(column.name.as_str()))
+    {
+        refused.push(format!(
+            "contract adds required column `{}`, which the rows there do not have; make it optional first",
+            column.name
+        ));
+    }
+    refused.extend(other_partitions(&silver.contract, existing));
+    refused
+}
+
+/// Why a run refuses to write to a gold table. It is computed from scratch, so its columns may change.
+pub fn refusals_of_gold(gold: &GoldTable, existing: Existing<'_>) -> Vec<String> {
+    other_partitions(&gold.contract, existing).into_iter().collect()
+}
+
+fn other_partitions(contract: &TableContract, existing: Existing<'_>) -> Option<String> {
+    let wanted: Vec<&str> = contract.partition_by.iter().map(|column| column.as_str()).collect();
+    (existing.partition_by != wanted).then(|| {
+        format!(
+            "contract partitions by {wanted:?} but the table by {:?}; keep the partitions, or write to a new table",
+            existing.partition_by
+        )
+    })
+}
+
+/// What a run goes on with although the spec says something else than at the run before: the rows that are stored stay
+/// as they were written.
+pub fn changes_of_meaning(before: &Pipeline, now: &Pipeline) -> Vec<(TableRef, String)> {
+    let mut changes = Vec::new();
+    for silver in &now.silver {
+        let Some(old) = before.silver_table(&silver.table) else { continue };
+        if let Some(change) = change_of_mode(&old.mode, &silver.mode) {
+            changes.push((silver.table.clone(), change));
+        }
+    }
+    changes
+}
+
+fn change_of_mode(old: &WriteMode, new: &WriteMode) -> Option<String> {
+    if mode_name(old) != mode_name(new) {
+        return Some(format!(
+            "mode was {} at the last run and is {} now; rows that are stored stay as they were written: write to a new \
+             table to have all of them in the new mode",
+            mode_name(old),
+            mode_name(new)
+        ));
+    }
+    let ((WriteMode::Merge(old), WriteMode::Merge(new)) | (WriteMode::Scd2(old), WriteMode::Scd2(new))) = (old, new)
+    else {
+        return None;
+    };
+    if old.keys != new.keys {
+        return Some(format!(
+            "keys were {} at the last run and are {} now; rows that are stored were merged by the old keys, so there may be \
+             several of one new key: write to a new table",
+            key_names(old),
+            key_names(new)
+        ));
+    }
+    (old.latest_by != new.latest_by).then(|| {
+        format!(
+            "latest_by was `{}` at the last run and is `{}` now; rows that were newest by the old column stay until their \
+             keys come again",
+            old.latest_by, new.latest_by
+        )
+    })
+}
+
+fn key_names(versioned: &Versioned) -> String {
+    format!("[{}]", versioned.keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+}
+
+fn mode_name(mode: &WriteMode) -> &'static str {
+    match mode {
+        WriteMode::Append => "append",
+        WriteMode::Replace => "replace",
+        WriteMode::Merge(_) => "merge",
+        WriteMode::Scd2(_) => "scd2",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::columns::stored;
+    use crate::contract::ColumnType;
+    use crate::spec::PipelineSpec;
+
+    /// A pipeline whose silver table has this mode and these columns, as YAML.
+    fn pipeline(mode: &str, columns: &[&str]) -> Pipeline {
+        let spec = format!(
+            "pipeline: p\ndomain: d\nsource: {{ prefix: landing/p, format: csv }}\nbronze: {{ table: t }}\nsilver:\n  \
+             - {{ table: t, contract: t.yaml, columns: {{ id: id, at: at, v: v }}, {mode} }}\n"
+        );
+        let properties: String = columns.iter().map(|column| format!("      - {{ {column} }}\n")).collect();
+        let contract = format!(
+            "apiVersion: v3.2.0\nkind: DataContract\nid: t\nversion: 1.0.0\nstatus: active\nschema:\n  - name: t\n    \
+             properties:\n{properties}"
+        );
+        let spec = PipelineSpec::parse(&spec, "pipeline.yaml").unwrap();
+        let contracts = BTreeMap::from([("t.yaml".parse().unwrap(), contract)]);
+        Pipeline::resolve(&spec, &contracts).unwrap_or_else(|problems| panic!("{problems:?}"))
+    }
+
+    const COLUMNS: [&str; 3] = [
+        "name: id, logicalType: string, required: true",
+        "name: at, logicalType: date, required: true",
+        "name: v, logicalType: string",
+    ];
+    const MERGE: &str = "mode: merge, keys: [id], latest_by: at";
+    const HISTORY: &str = "mode: scd2, keys: [id], latest_by: at";
+
+    #[test]
+    fn a_table_goes_on_with_its_own_spec_and_is_refused_with_one_that_breaks_it() {
+        let check = |before: &str, now: Pipeline, says: &[&str]| {
+            let before = pipeline(before, &COLUMNS);
+            let columns = silver_columns(&before.silver[0]);
+            let refused = refusals_of_silver(&now.silver[0], Existing { columns: &columns, partition_by: &[] });
+            assert_eq!(refused.len(), says.len(), "{refused:?}");
+            for (refused, says) in refused.iter().zip(says) {
+                assert!(refused.contains(says) && refused.contains("; "), "{refused}");
+            }
+        };
+        let changed = |place: usize, column: &'static str| {
+            let mut columns = COLUMNS;
+            columns[place] = column;
+            pipeline("mode: append", &columns)
+        };
+        for mode in ["mode: append", "mode: replace", MERGE, HISTORY] {
+            check(mode, pipeline(mode, &COLUMNS), &[]);
+        }
+        check("mode: append", pipeline(MERGE, &COLUMNS), &[]);
+        check("mode: append", pipeline(HISTORY, &COLUMNS), &["the table is no history and mode scd2 is one"]);
+        check(HISTORY, pipeline(MERGE, &COLUMNS), &["the table is a history and mode merge is not one"]);
+        check(
+            "mode: append",
+            changed(2, "name: v, logicalType: date"),
+            &["makes column `v` DATE but the table has STRING"],
+        );
+        let partitioned = changed(2, "name: v, logicalType: string, partitioned: true, partitionKeyPosition: 1");
+        check("mode: append", partitioned, &["partitions by [\"v\"] but the table by []"]);
+    }
+
+    #[test]
+    fn columns_that_come_and_go_are_refused_where_rows_cannot_have_them() {
+        let now = pipeline("mode: append", &COLUMNS);
+        let refused =
+            |columns: &[StoredColumn]| refusals_of_silver(&now.silver[0], Existing { columns, partition_by: &[] });
+        let mut columns = silver_columns(&now.silver[0]);
+        columns.push(stored("old", ColumnType::Text));
+        assert_eq!(
+            refused(&columns),
+            ["contract drops column `old` that the table has; keep it, or write to a new table"]
+        );
+        columns.retain(|column| !["old", "v", "at"].contains(&column.name.as_str()));
+        assert_eq!(refused(&columns).len(), 1, "`v` is optional");
+        assert!(refused(&columns)[0].contains("adds required column `at`"), "{:?}", refused(&columns));
+    }
+
+    #[test]
+    fn changed_keys_and_modes_are_noted() {
+        let check = |before: &str, now: &str, says: Option<&str>| {
+            let changes = changes_of_meaning(&pipeline(before, &COLUMNS), &pipeline(now, &COLUMNS));
+            assert_eq!(changes.len(), usize::from(says.is_some()), "{before} to {now}: {changes:?}");
+            assert!(changes.iter().all(|(table, change)| {
+                table.to_string() == "silver/d/t" && says.is_some_and(|says| change.contains(says))
+            }));
+        };
+        check(MERGE, MERGE, None);
+        check("mode: append", MERGE, Some("mode was append at the last run and is merge now"));
+        check(MERGE, "mode: merge, keys: [v], latest_by: at", Some("keys were [id] at the last run and are [v] now"));
+        check(HISTORY, "mode: scd2, keys: [id, v], latest_by: at", Some("are [id, v] now"));
+        check(MERGE, "mode: merge, keys: [id], latest_by: v", Some("latest_by was `at`"));
+    }
+}

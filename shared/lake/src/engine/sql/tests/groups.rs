@@ -1,0 +1,81 @@
+//! Groups: keys, aggregates, and conditions of both.
+
+use super::*;
+
+fn check(sql: &str, expected: &str) {
+    let answered = query(sql).unwrap_or_else(|error| panic!("{sql}: {}", StepError::new(error.name(), &error)));
+    let columns: Vec<Column> =
+        answered.columns().iter().map(|column| column.cast(&DataType::String).unwrap()).collect();
+    let row = |row: usize| {
+        let cells: Vec<&str> = columns.iter().map(|column| column.str().unwrap().get(row).unwrap_or("-")).collect();
+        cells.join("/")
+    };
+    let mut rows: Vec<String> = (0..answered.height()).map(row).collect();
+    rows.sort();
+    assert_eq!(rows.join(" "), expected, "{sql}");
+}
+
+#[test]
+fn having_takes_keys_and_aggregates() {
+    check("SELECT b AS k, COUNT(*) AS n FROM silver.t GROUP BY b HAVING b > 1", "2/1 3/1");
+    check("SELECT COUNT(*) AS n FROM silver.t GROUP BY b HAVING b > 1 AND SUM(f) < 2", "1");
+    check("SELECT c AS k FROM silver.t GROUP BY c HAVING c IS NULL", "-");
+    check("SELECT c AS k FROM silver.t GROUP BY c HAVING c", "true");
+    check("SELECT b % 2 AS k, COUNT(*) AS n FROM silver.t GROUP BY b % 2 HAVING b % 2 = 1", "1/2");
+    check("SELECT b % 2 AS k, MAX(b) AS m FROM silver.t GROUP BY b % 2 HAVING MAX(b) - b % 2 = 2", "0/2 1/3");
+    check("SELECT ROUND(f, 0) AS k FROM silver.t GROUP BY ROUND(f, 0) HAVING ROUND(f, 0) < 2.5", "1.0 2.0");
+    check(
+        "SELECT UPPER(t) || '!' AS k, COUNT(*) AS n FROM silver.t GROUP BY UPPER(t) HAVING UPPER(t) LIKE 'C%'",
+        "C536365!/1",
+    );
+    check("SELECT t.b AS k FROM silver.t GROUP BY t.b HAVING b = 2", "2");
+    check("SELECT 1 AS one FROM silver.t GROUP BY b, b HAVING NOT (b = 2)", "1 1");
+    check("SELECT COUNT(*) AS n FROM silver.t HAVING COUNT(*) > 2", "3");
+    check("SELECT COUNT(*) AS n FROM silver.t HAVING COUNT(*) > 3", "");
+    check("SELECT 1 AS one FROM silver.t HAVING MAX(b) = 3", "1");
+    check("SELECT MAX(b) AS m FROM silver.t WHERE b > 9 HAVING MAX(b) IS NULL", "-");
+}
+
+#[test]
+fn keys_and_aggregates_go_together_in_an_expression() {
+    check("SELECT b + COUNT(*) AS x FROM silver.t GROUP BY b", "2 3 4");
+    check("SELECT b * 10 + MAX(b) AS x, b AS k FROM silver.t GROUP BY b", "11/1 22/2 33/3");
+    check("SELECT CASE WHEN b > 1 THEN SUM(p) ELSE 0 END AS x FROM silver.t GROUP BY b", "0.000 0.333 1.005");
+    check("SELECT (b) AS b, MIN(b) AS m FROM silver.t GROUP BY (b)", "1/1 2/2 3/3");
+    check("SELECT COUNT(DISTINCT c) + COUNT(c) + COUNT(*) AS x FROM silver.t", "7");
+    check("SELECT DISTINCT COUNT(*) AS n FROM silver.t GROUP BY b", "1");
+    let refused = query("SELECT b AS k, f AS x FROM silver.t GROUP BY b").unwrap_err();
+    assert!(StepError::new(refused.name(), &refused).message.contains("`f` is not grouped by"), "{refused:?}");
+}
+
+/// Statements as deep and wide as the parser takes them are planned within the stack of a thread, or refused by name.
+#[test]
+fn the_largest_statements_leave_no_stack() {
+    let conditions =
+        |operator: &str| format!("SELECT b AS x FROM silver.t WHERE {}", vec!["b = 1"; 140].join(operator));
+    let statements = [
+        conditions(" AND "),
+        conditions(" OR "),
+        format!("SELECT {} AS x FROM silver.t", vec!["b"; 140].join(" + ")),
+        format!("SELECT {} AS x FROM silver.t", vec!["t"; 140].join(" || ")),
+        format!("SELECT CASE {} END AS x FROM silver.t", "WHEN b = 1 THEN 1 ".repeat(140)),
+        format!("SELECT b AS x FROM silver.t WHERE b IN ({})", vec!["b"; 140].join(", ")),
+        format!("SELECT b AS x FROM silver.t WHERE b IN ({})", vec!["1"; 1_500].join(", ")),
+        vec!["SELECT b AS x FROM silver.t"; 100].join(" UNION ALL "),
+        vec!["SELECT b AS x FROM silver.t"; 60].join(" UNION "),
+        format!(
+            "SELECT t0.b AS x FROM silver.t AS t0{}",
+            (1..30).map(|n| format!(" JOIN silver.t AS t{n} ON t0.b = t{n}.b")).collect::<String>()
+        ),
+        format!("SELECT {} FROM silver.t", (0..300).map(|n| format!("b + {n} AS x{n}")).collect::<Vec<_>>().join(", ")),
+    ];
+    for sql in statements {
+        let shown = sql.chars().take(60).collect::<String>();
+        let answered = std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(move || match query(&sql) {
+            Ok(_) => String::new(),
+            Err(error) => StepError::new(error.name(), &error).to_string(),
+        });
+        let answered = answered.unwrap().join().unwrap();
+        assert!(answered.is_empty() || answered.starts_with("InvalidInput"), "{shown}: {answered}");
+    }
+}
