@@ -94,18 +94,29 @@ pub(crate) async fn of_execution(
 
 /// The report of a run that failed before it had a plan.
 fn unplanned(pipeline: Option<PipelineName>, run_id: RunId, ended_at: Timestamp, error: &ReportedError) -> Report {
+    bare(pipeline, (run_id, 0), Outcome::Failed, ended_at, Some(error.clone()))
+}
+
+/// A report without what the documents of a run say.
+fn bare(
+    pipeline: Option<PipelineName>,
+    (run_id, attempt): (RunId, u32),
+    outcome: Outcome,
+    ended_at: Timestamp,
+    error: Option<ReportedError>,
+) -> Report {
     Report {
         pipeline,
         run_id,
-        attempt: 0,
-        outcome: Outcome::Failed,
+        attempt,
+        outcome,
         ended_at,
         sources: Vec::new(),
         rows: BTreeMap::new(),
         committed: Vec::new(),
         broken_rules: Vec::new(),
         warnings: Vec::new(),
-        error: Some(error.clone()),
+        error,
     }
 }
 
@@ -155,19 +166,8 @@ impl Facts {
     }
 
     fn report(&self, run: &RunRef, outcome: Outcome, ended_at: Timestamp, error: Option<ReportedError>) -> Report {
-        let mut report = Report {
-            pipeline: Some(run.pipeline.clone()),
-            run_id: run.run_id.clone(),
-            attempt: run.attempt,
-            outcome,
-            ended_at,
-            sources: Vec::new(),
-            rows: BTreeMap::new(),
-            committed: Vec::new(),
-            broken_rules: Vec::new(),
-            warnings: Vec::new(),
-            error,
-        };
+        let attempt = (run.run_id.clone(), run.attempt);
+        let mut report = bare(Some(run.pipeline.clone()), attempt, outcome, ended_at, error);
         if let Some(plan) = &self.plan {
             report.sources = plan.earlier.and(&plan.objects).cloned().collect();
             report.rows = plan.earlier.tables.iter().map(|e| (e.committed.table.to_string(), e.rows)).collect();
