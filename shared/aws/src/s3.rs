@@ -25,9 +25,9 @@ use sluice_documents::{S3Answer, S3Error, S3Object, S3Objects};
 use crate::ATTEMPT_TIMEOUT;
 use crate::fault::name_of;
 
-/// Tries of one call, as many as `object_store` makes: the first and 6 more. Before these the SDK waits up to 1, 2, 4,
-/// 8, 16 and 20 s, which is 51 s: the limit of the call ends it before.
-const TRIES: u32 = 7;
+/// Tries of one call: the first and 4 more, before which the SDK waits up to 1, 2, 4 and 8 s. These 15 s are within the
+/// limit of the call, so that the last answer of S3 is what the caller learns: `SlowDown`, and not that time was over.
+const TRIES: u32 = 5;
 /// Longest time of one call with all its tries, each of at most [`ATTEMPT_TIMEOUT`]: as of a request for a document.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Keys of a page: the most that S3 gives.
