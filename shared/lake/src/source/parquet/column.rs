@@ -1,8 +1,8 @@
 //! Reads one top-level column, record by record, through all row groups.
 //!
-//! A column first loads records and then writes them into a batch. What is loaded is small, whatever the values are:
-//! equal texts of a dictionary share their bytes. So the size of a batch is known before its texts are copied, and
-//! records that a batch has no room for stay loaded for the next one.
+//! A column first loads records and then writes them into a batch. Equal texts of a dictionary share their bytes when
+//! they are loaded, and of other texts about as many are loaded as fill a batch. So the size of a batch is known before
+//! its texts are copied, and records that a batch has no room for stay loaded for the next one.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -17,7 +17,7 @@ use super::TEXT_PLACE_BYTES;
 use super::fault::ParquetFault;
 use super::leaf::{Leaf, LeafFault, LeafReader};
 use super::levels::longest_record;
-use super::pages::{check_pages, from_first_page};
+use super::pages::{ValueSizes, check_pages, from_first_page};
 use super::records::{RecordFault, RecordWriter};
 use super::schema::{ColumnType, Content, Field};
 use super::values::ValueType;
@@ -75,6 +75,14 @@ pub(super) struct ColumnTexts {
     pub(super) texts: Column,
     /// The records, from 0 and ascending, with a value that stands there as it is stored, and what is wrong with it.
     pub(super) problems: Vec<(usize, &'static str)>,
+}
+
+/// Records that are loaded at a time of a chunk whose longest record has `longest` entries.
+fn block_records(sizes: &ValueSizes, longest: usize, chunk_bytes: usize) -> usize {
+    let largest = sizes.largest_average.saturating_mul(longest);
+    let most = |bytes: usize, of: usize| bytes.checked_div(of).unwrap_or(BLOCK_RECORDS);
+    let most = most(BLOCK_COPIED_BYTES, sizes.largest_shared).min(most(chunk_bytes, largest));
+    most.min(BLOCK_ENTRIES / longest.max(1)).clamp(1, BLOCK_RECORDS)
 }
 
 impl<'s> ColumnSource<'s> {
@@ -185,9 +193,9 @@ impl<'s> ColumnSource<'s> {
         for (leaf, value_type) in (self.column.first_leaf..).zip(value_types(&self.column.field)) {
             let missing = || ParquetFault::footer(format!("row group {} lacks a column", self.group));
             let chunk = from_first_page(group.columns().get(leaf).ok_or_else(missing)?)?;
-            let largest_shared = check_pages(file, &chunk, self.group)?;
-            block = BLOCK_COPIED_BYTES.checked_div(largest_shared).map_or(block, |most| block.min(most));
-            block = block.min(BLOCK_ENTRIES / self.longest_record(file, &chunk, records)?);
+            let sizes = check_pages(file, &chunk, self.group)?;
+            let longest = self.longest_record(file, &chunk, records)?;
+            block = block.min(block_records(&sizes, longest, self.limits.chunk_bytes));
             let pages = SerializedPageReader::new(file.clone(), &chunk, records, None)?;
             let descriptor = chunk.column_descr_ptr();
             let reader = get_column_reader(descriptor.clone(), Box::new(pages));
@@ -276,5 +284,29 @@ fn value_types(field: &Field) -> Vec<ValueType> {
         Content::Value(value_type) => vec![*value_type],
         Content::Fields(fields) => fields.iter().flat_map(|(_, field)| value_types(field)).collect(),
         Content::List { element, .. } => value_types(element),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn about_as_many_records_are_loaded_as_fill_a_batch() {
+        const MIB: usize = 1 << 20;
+        let check = |largest_average, largest_shared, longest, expected| {
+            let sizes = ValueSizes { largest_shared, largest_average };
+            let told = format!("{largest_average} bytes, page of {largest_shared}, {longest} entries");
+            assert_eq!(block_records(&sizes, longest, 32 * MIB), expected, "{told}");
+        };
+        check(8, 0, 1, BLOCK_RECORDS);
+        check(MIB, 0, 1, 32);
+        check(100 * MIB, 0, 1, 1);
+        // Each text may be as large as its page.
+        check(8, MIB, 1, 64);
+        // Lists.
+        check(8, 0, 256, 1_024);
+        check(1_024, 0, 256, 128);
+        check(8, 0, 1_000_000, 1);
     }
 }

@@ -28,21 +28,30 @@ pub(super) fn from_first_page(chunk: &ColumnChunkMetaData) -> Result<ColumnChunk
     Ok(chunk.clone().into_builder().set_dictionary_page_offset(dictionary).build()?)
 }
 
-/// Reads the page headers of a chunk up to the last value, and the pages that have a checksum. Returns the size of
-/// the largest page whose values are written as what they do not share with the value before (`DELTA_BYTE_ARRAY`), or
-/// 0. Each of its values may be as large as the page, and the library makes each a copy of its own.
+/// What reading values of a chunk takes.
+#[derive(Default)]
+pub(super) struct ValueSizes {
+    /// Bytes of the largest page whose values are written as what they do not share with the value before
+    /// (`DELTA_BYTE_ARRAY`), or 0. Each of its values may be as large as the page, and the library makes each a copy of
+    /// its own.
+    pub(super) largest_shared: usize,
+    /// Bytes of a value in the page whose values are the largest on average. As long as a value is there, its page is.
+    pub(super) largest_average: usize,
+}
+
+/// Reads the page headers of a chunk up to the last value, and the pages that have a checksum.
 ///
 /// `group`: number of the row group, from 1.
 ///
 /// # Errors
 /// [`ParquetFault::Page`] and [`ParquetFault::Footer`] for everything that contradicts itself.
-pub(super) fn check_pages(file: &File, chunk: &ColumnChunkMetaData, group: usize) -> Result<usize, ParquetFault> {
+pub(super) fn check_pages(file: &File, chunk: &ColumnChunkMetaData, group: usize) -> Result<ValueSizes, ParquetFault> {
     let column = chunk.column_path().string();
     let (start, size) = place(chunk, file.metadata()?.len())
         .ok_or_else(|| ParquetFault::footer(format!("column `{column}`, row group {group} is outside of the file")))?;
     let mut pages = BufReader::with_capacity(BUFFER_BYTES, file);
     pages.seek(SeekFrom::Start(start))?;
-    let (mut left, mut values, mut dictionary, mut largest_shared) = (size, 0, false, 0);
+    let (mut left, mut values, mut dictionary, mut sizes) = (size, 0, false, ValueSizes::default());
     let least_bytes = least_value_bytes(chunk);
     while values < chunk.num_values() {
         let offset = start + (size - left);
@@ -59,7 +68,10 @@ pub(super) fn check_pages(file: &File, chunk: &ColumnChunkMetaData, group: usize
             return Err(fault("refers to a dictionary, and no page before it has one".to_owned()));
         }
         dictionary |= page.is_dictionary;
-        largest_shared = largest_shared.max(if page.shares_bytes { page.unpacked_bytes } else { 0 });
+        let largest = if page.shares_bytes { page.unpacked_bytes } else { 0 };
+        sizes.largest_shared = sizes.largest_shared.max(largest);
+        let average = usize::try_from(page.values).ok().and_then(|values| page.unpacked_bytes.checked_div(values));
+        sizes.largest_average = sizes.largest_average.max(average.unwrap_or_default());
         values += page.values;
         match page.checksum {
             Some(expected) if checksum(&mut pages, page.packed_bytes)? != expected => {
@@ -76,7 +88,7 @@ pub(super) fn check_pages(file: &File, chunk: &ColumnChunkMetaData, group: usize
             format!("column `{column}`, row group {group} has {announced} values, but its pages have {values}");
         return Err(ParquetFault::footer(problem));
     }
-    Ok(largest_shared)
+    Ok(sizes)
 }
 
 /// Bytes that the smallest value of a chunk takes where values stand one after the other.
