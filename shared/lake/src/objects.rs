@@ -16,6 +16,8 @@ use sluice_documents::DocumentStore;
 use crate::error::{LakeError, SourceChange};
 use crate::lake::StoreOptions;
 
+/// Small requests to the store side by side: enough to hide its latency, few enough for its rate limits.
+pub(crate) const AT_ONCE: usize = 16;
 /// Bytes hashed at a time.
 const HASH_BUFFER_BYTES: usize = 1 << 20;
 

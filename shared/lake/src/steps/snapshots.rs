@@ -21,10 +21,7 @@ use super::plan::Standing;
 use crate::engine::source_objects;
 use crate::error::LakeError;
 use crate::lake::Lake;
-use crate::objects::{blocking, bucket_and_key};
-
-/// Objects whose time is asked for at once: enough to hide the store's latency, few enough for its rate limits.
-const AT_ONCE: usize = 16;
+use crate::objects::{AT_ONCE, blocking, bucket_and_key};
 
 /// What a run does to a table of mode replace.
 #[derive(Debug, Default)]

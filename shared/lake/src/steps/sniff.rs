@@ -15,12 +15,10 @@ use super::refused::refusal_message;
 use crate::delta::Footer;
 use crate::error::{LakeError, SourceChange};
 use crate::lake::Lake;
-use crate::objects::{ObjectBytes, blocking, remote};
+use crate::objects::{AT_ONCE, ObjectBytes, blocking, remote};
 use crate::runs;
 use crate::source::{SourceError, SourceInput, delimiter_hint, measure, parquet_columns, read_columns};
 
-/// Objects examined at once: enough to hide the store's latency, few enough for its rate limits.
-const AT_ONCE: usize = 16;
 /// Bytes of an object that are examined: enough for some hundred rows, few enough for thousands of objects.
 const SAMPLE_BYTES: u64 = 64 << 10;
 /// Characters of a store's refusal that are kept: it may answer a whole page.
