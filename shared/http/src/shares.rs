@@ -2,13 +2,15 @@
 //!
 //! A request takes a share when its caller is recognised, and gives it back when its answer is sent. So what requests take
 //! outside of the workers that answer questions (opened tables, lists of files, answers that wait for slow readers) is
-//! bounded, and one caller cannot take all of it. A body that has not come yet holds no share.
+//! bounded, and one caller cannot take all of it. A request whose body has not come yet holds no share, and counts as one
+//! that waits.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use axum::response::Response;
+use futures::FutureExt;
 use sluice_core::access::Principal;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
@@ -19,7 +21,7 @@ use crate::problem::{Problem, ProblemCode};
 const OF_CALLER: usize = 8;
 /// Requests of all callers that are answered at once. Each may hold an answer of some MB.
 const OF_ALL: usize = 64;
-/// Requests of one caller that wait. Each takes a connection.
+/// Requests of one caller that wait, for a share or for their bodies. Each takes a connection.
 const MAX_WAITING: usize = 32;
 /// Longest wait: as long as a question may take.
 const MAX_WAIT: Duration = Duration::from_secs(25);
@@ -38,20 +40,26 @@ struct Shared {
 /// What one caller may have.
 #[derive(Debug)]
 struct OfCaller {
-    /// Requests that wait or are answered.
+    /// Requests that wait, for their bodies as well, or are answered.
     asked: Arc<Semaphore>,
     /// Requests that are answered.
     answered: Arc<Semaphore>,
 }
 
+/// A request that counts as asked and is not answered; it counts no longer when this is dropped.
+#[derive(Debug)]
+struct Waiting {
+    shares: Shares,
+    /// Others of this caller count their requests together with this one.
+    of_caller: Arc<OfCaller>,
+    _asked: OwnedSemaphorePermit,
+}
+
 /// A share; given back when it is dropped.
 #[derive(Debug)]
 struct Share {
-    shares: Shares,
-    caller: Principal,
-    _permits: [OwnedSemaphorePermit; 3],
-    /// Others of this caller count their requests together with this one.
-    _of_caller: Arc<OfCaller>,
+    waiting: Waiting,
+    _granted: (OwnedSemaphorePermit, OwnedSemaphorePermit),
 }
 
 impl Shares {
@@ -77,21 +85,15 @@ impl Shares {
         known
     }
 
-    /// Waits for a share.
+    /// Counts a request of this caller as asked.
     ///
     /// # Errors
-    /// `too-many-requests` when too many requests of this caller wait, or when this one waited for too long.
-    async fn take(&self, caller: &Principal) -> Result<Share, Problem> {
-        let refused = |what: &str| Problem::new(ProblemCode::TooManyRequests, format!("{what}: call again later"));
+    /// `too-many-requests` when too many requests of this caller wait.
+    fn ask(&self, caller: &Principal) -> Result<Waiting, Problem> {
         let of_caller = self.of_caller(caller);
         let asked = of_caller.asked.clone().try_acquire_owned();
         let asked = asked.map_err(|_| refused("too many of your calls wait to be answered"))?;
-        let granted = tokio::time::timeout(self.0.wait, self.granted(&of_caller)).await;
-        let Ok(Ok((answered, of_all))) = granted else {
-            return Err(refused("other calls took too long to be answered"));
-        };
-        let permits = [asked, answered, of_all];
-        Ok(Share { shares: self.clone(), caller: caller.clone(), _permits: permits, _of_caller: of_caller })
+        Ok(Waiting { shares: self.clone(), of_caller, _asked: asked })
     }
 
     /// Waits until this caller, and then until all, have fewer requests than may be answered at once.
@@ -102,6 +104,24 @@ impl Shares {
         let answered = of_caller.answered.clone().acquire_owned().await?;
         Ok((answered, self.0.all.clone().acquire_owned().await?))
     }
+}
+
+impl Waiting {
+    /// Waits for a share.
+    ///
+    /// # Errors
+    /// `too-many-requests` when it waited for too long.
+    async fn granted(self) -> Result<Share, Problem> {
+        let granted = tokio::time::timeout(self.shares.0.wait, self.shares.granted(&self.of_caller)).await;
+        match granted {
+            Ok(Ok(granted)) => Ok(Share { waiting: self, _granted: granted }),
+            _ => Err(refused("other calls took too long to be answered")),
+        }
+    }
+}
+
+fn refused(what: &str) -> Problem {
+    Problem::new(ProblemCode::TooManyRequests, format!("{what}: call again later"))
 }
 
 /// Whether a request has a share. Cheap to clone: all clones are about one request.
@@ -121,23 +141,27 @@ impl Admission {
     pub(crate) async fn enter(&self, shares: &Shares, caller: &Principal) -> Result<(), Problem> {
         let is_in = self.share().is_some();
         if !is_in {
-            let share = shares.take(caller).await?;
+            let share = shares.ask(caller)?.granted().await?;
             *self.share() = Some(share);
         }
         Ok(())
     }
 
-    /// Waits for what the caller sends. The request has no share meanwhile.
+    /// Waits for what the caller sends. While it has not come, the request has no share and counts as one that waits.
     ///
     /// # Errors
     /// Those of `received`; `too-many-requests`.
     pub(crate) async fn outside<T>(&self, received: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
-        let held = self.share().take();
-        let owner = held.as_ref().map(|share| (share.shares.clone(), share.caller.clone()));
-        drop(held);
+        let mut received = std::pin::pin!(received);
+        // What is there already costs nobody a share.
+        if let Some(there) = received.as_mut().now_or_never() {
+            return there;
+        }
+        let waiting = self.share().take().map(|share| share.waiting);
         let received = received.await?;
-        if let Some((shares, caller)) = owner {
-            self.enter(&shares, &caller).await?;
+        if let Some(waiting) = waiting {
+            let share = waiting.granted().await?;
+            *self.share() = Some(share);
         }
         Ok(received)
     }
@@ -164,10 +188,14 @@ mod tests {
         format!("recipient:caller{number}").parse().expect("a principal")
     }
 
+    async fn take(shares: &Shares, number: usize) -> Result<Share, Problem> {
+        shares.ask(&caller(number))?.granted().await
+    }
+
     async fn taken(shares: &Shares, number: usize, many: usize) -> Vec<Share> {
         let mut taken = Vec::new();
         for _ in 0..many {
-            taken.push(shares.take(&caller(number)).await.expect("a share"));
+            taken.push(take(shares, number).await.expect("a share"));
         }
         taken
     }
@@ -176,7 +204,7 @@ mod tests {
     async fn one_caller_leaves_shares_to_others() {
         let shares = Shares::waiting(SOON);
         let mut held = taken(&shares, 0, OF_CALLER).await;
-        let refused = shares.take(&caller(0)).await.expect_err("one too many");
+        let refused = take(&shares, 0).await.expect_err("one too many");
         assert_eq!(refused.code, ProblemCode::TooManyRequests);
         let _others = taken(&shares, 1, OF_CALLER).await;
         drop(held.pop());
@@ -190,7 +218,7 @@ mod tests {
         for number in 0..OF_ALL / OF_CALLER {
             held.extend(taken(&shares, number, OF_CALLER).await);
         }
-        assert!(shares.take(&caller(OF_ALL)).await.is_err(), "all shares are taken");
+        assert!(take(&shares, OF_ALL).await.is_err(), "all shares are taken");
         drop(held);
         let _next = taken(&shares, OF_ALL, 1).await;
         assert_eq!(shares.0.callers.lock().expect("callers").len(), 1, "callers without requests are forgotten");
@@ -203,11 +231,11 @@ mod tests {
         let waiting: Vec<_> = (0..MAX_WAITING)
             .map(|_| {
                 let shares = shares.clone();
-                tokio::spawn(async move { shares.take(&caller(0)).await.map(drop) })
+                tokio::spawn(async move { take(&shares, 0).await.map(drop) })
             })
             .collect();
         tokio::time::sleep(SOON).await;
-        let refused = tokio::time::timeout(SOON, shares.take(&caller(0))).await.expect("at once");
+        let refused = tokio::time::timeout(SOON, take(&shares, 0)).await.expect("at once");
         assert!(refused.is_err());
         waiting.iter().for_each(tokio::task::JoinHandle::abort);
     }
@@ -219,7 +247,14 @@ mod tests {
         admission.enter(&shares, &caller(0)).await.expect("a share");
         let free = || shares.0.all.available_permits();
         assert_eq!(free(), OF_ALL - 1);
+        let there = async {
+            assert_eq!(free(), OF_ALL - 1, "the body has come");
+            Ok(())
+        };
+        admission.outside(there).await.expect("the body");
+        assert_eq!(free(), OF_ALL - 1);
         let body = async {
+            tokio::task::yield_now().await;
             assert_eq!(free(), OF_ALL, "the body comes");
             Ok(())
         };
@@ -230,5 +265,25 @@ mod tests {
         assert_eq!(free(), OF_ALL - 1, "the answer waits to be sent");
         drop(response);
         assert_eq!(free(), OF_ALL);
+    }
+
+    #[tokio::test]
+    async fn requests_whose_bodies_do_not_come_count_as_those_that_wait() {
+        let shares = Shares::waiting(SOON);
+        let mut pending = Vec::new();
+        for _ in 0..OF_CALLER + MAX_WAITING {
+            let admission = Admission::default();
+            admission.enter(&shares, &caller(0)).await.expect("a share");
+            let body = std::future::pending::<Result<(), Problem>>();
+            let mut request = Box::pin(async move { admission.outside(body).await });
+            assert!(request.as_mut().now_or_never().is_none(), "the body does not come");
+            pending.push(request);
+        }
+        assert_eq!(shares.0.all.available_permits(), OF_ALL, "they hold no shares");
+        let refused = Admission::default().enter(&shares, &caller(0)).await.expect_err("one too many");
+        assert_eq!(refused.code, ProblemCode::TooManyRequests);
+        let _others = taken(&shares, 1, OF_CALLER).await;
+        drop(pending.pop());
+        Admission::default().enter(&shares, &caller(0)).await.expect("a share");
     }
 }
