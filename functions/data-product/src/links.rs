@@ -19,7 +19,7 @@ use sluice_core::access::Principal;
 use sluice_core::name::{PortName, ProductRef};
 use sluice_core::uri::LakePath;
 use sluice_http::audit::{AuditEvent, Trail};
-use sluice_http::{Problem, ProblemCode, Query};
+use sluice_http::{Callers, Problem, ProblemCode, Query};
 use sluice_lake::Lake;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
@@ -235,6 +235,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 async fn file(
     State(api): State<App>,
     trail: Trail,
+    callers: Callers,
     Path(id): Path<String>,
     Query(signed): Query<Signed>,
     headers: HeaderMap,
@@ -254,6 +255,7 @@ async fn file(
             event.version = Some(table.version);
         });
     }
+    let share = callers.file(&caller)?;
     let failed = |error: object_store::Error| {
         let absent = matches!(error, object_store::Error::NotFound { .. });
         if absent {
@@ -286,7 +288,7 @@ async fn file(
             headers.insert(header::CONTENT_RANGE, value);
         }
     }
-    Ok(response)
+    Ok(share.until_sent(response))
 }
 
 fn outside(size: u64) -> Response {

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use crate::audit::Trail;
 use crate::caller::Credentials;
 use crate::problem::{Problem, ProblemCode};
-use crate::shares::{Admission, Shares};
+use crate::shares::{Admission, FileShare, Shares};
 
 /// How long tokens are kept. So a revoked one is refused everywhere after this time.
 const KEPT: Duration = Duration::from_secs(5);
@@ -80,6 +80,14 @@ impl Callers {
     #[must_use]
     pub fn or_as(self, local: Option<Principal>) -> Self {
         Self { local, ..self }
+    }
+
+    /// Counts a file that is sent to this caller, who has asked for it by its address.
+    ///
+    /// # Errors
+    /// `too-many-requests` when too many files are sent to this caller already.
+    pub fn file(&self, caller: &Principal) -> Result<FileShare, Problem> {
+        self.shares.file(caller)
     }
 
     /// Recognises the caller of a request, and notes on its trail who it is or why it is nobody.
@@ -162,13 +170,20 @@ impl KnownTokens {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Caller {
+impl<S: Sync> FromRequestParts<S> for Callers {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let Some(callers) = parts.extensions.get::<Callers>().cloned() else {
-            return Err(Problem::new(ProblemCode::Internal, "the route is not audited, which is a defect"));
-        };
+        let callers = parts.extensions.get::<Self>().cloned();
+        callers.ok_or_else(|| Problem::new(ProblemCode::Internal, "the route is not audited, which is a defect"))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let callers = Callers::from_request_parts(parts, state).await?;
         let caller = callers.recognise(parts).await?;
         let admission = parts.extensions.get::<Admission>().cloned();
         if let Some(admission) = admission {

@@ -28,3 +28,4 @@ pub use body::{Json, Query};
 pub use caller::Credentials;
 pub use callers::{Caller, Callers};
 pub use problem::{Problem, ProblemCode};
+pub use shares::FileShare;

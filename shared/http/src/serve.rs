@@ -6,15 +6,17 @@ mod taken;
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::rt::TokioTimer;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 
-use self::connections::{Connections, Place};
+use self::connections::{Busy, Connections, Place};
 use self::taken::{LeastRate, Taken};
 use crate::kept::kept_until_sent;
+use crate::shares::Admitted;
 
 /// Longest time in which a request's headers must have come.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -70,7 +72,7 @@ async fn connection(stream: TcpStream, router: Router, place: Place, rate: Least
         // The head of a request is complete.
         let busy = place.busy();
         let answering = answers.call(request);
-        async move { answering.await.map(|response| kept_until_sent(response, busy)) }
+        async move { answering.await.map(|response| until_sent(response, busy)) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -81,8 +83,15 @@ async fn connection(stream: TcpStream, router: Router, place: Place, rate: Least
     }
 }
 
+/// The response. One that counts somewhere keeps its connection busy until it is sent. Of others, such as refusals and
+/// descriptions, one caller may have any number: their connections can be closed for new ones.
+fn until_sent(response: Response, busy: Busy) -> Response {
+    if response.extensions().get::<Admitted>().is_some() { kept_until_sent(response, busy) } else { response }
+}
+
 #[cfg(test)]
 mod tests {
+    use axum::Extension;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
@@ -136,6 +145,32 @@ mod tests {
         tokio::time::timeout(LONG, caller.read_to_end(&mut answer)).await.expect("in time").expect("an answer");
         assert!(answer.len() > LARGE, "{} bytes", answer.len());
         serving.await.expect("no panic");
+    }
+
+    #[tokio::test]
+    async fn only_answers_that_count_keep_their_connections() {
+        let check = async |path: &str, is_kept: bool| {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("listener");
+            let address = listener.local_addr().expect("address");
+            let large = || async { vec![b'x'; LARGE] };
+            let counted = || async { (Extension(Admitted), vec![b'x'; LARGE]) };
+            let router = Router::new()
+                .route("/", axum::routing::get(|| async { "here" }))
+                .route("/large", axum::routing::get(large))
+                .route("/counted", axum::routing::get(counted));
+            let serving = tokio::spawn(accepting(listener, router, 1));
+            let mut slow = TcpStream::connect(address).await.expect("connection");
+            slow.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.expect("request");
+            slow.read_exact(&mut [0]).await.expect("the answer begins");
+            let mut next = TcpStream::connect(address).await.expect("connection");
+            next.write_all(REQUEST).await.expect("request");
+            let time = if is_kept { Duration::from_millis(300) } else { LONG };
+            let answer = tokio::time::timeout(time, next.read_exact(&mut [0])).await;
+            assert_eq!(answer.is_ok_and(|read| read.is_ok()), !is_kept, "{path}");
+            serving.abort();
+        };
+        check("/large", false).await;
+        check("/counted", true).await;
     }
 
     #[tokio::test]

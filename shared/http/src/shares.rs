@@ -23,6 +23,8 @@ const OF_CALLER: usize = 8;
 const OF_ALL: usize = 64;
 /// Requests of one caller that wait, for a share or for their bodies. Each takes a connection.
 const MAX_WAITING: usize = 32;
+/// Files that are sent to one caller at once, by their addresses. They wait for nothing, and each takes a connection.
+const FILES_OF_CALLER: usize = 32;
 /// Longest wait: as long as a question may take.
 const MAX_WAIT: Duration = Duration::from_secs(25);
 
@@ -44,6 +46,8 @@ struct OfCaller {
     asked: Arc<Semaphore>,
     /// Requests that are answered.
     answered: Arc<Semaphore>,
+    /// Files that are sent.
+    files: Arc<Semaphore>,
 }
 
 /// A request that counts as asked and is not answered; it counts no longer when this is dropped.
@@ -61,6 +65,18 @@ struct Share {
     waiting: Waiting,
     _granted: (OwnedSemaphorePermit, OwnedSemaphorePermit),
 }
+
+/// A file that is sent to its caller; counts no longer when it is dropped.
+#[derive(Debug)]
+pub struct FileShare {
+    _file: OwnedSemaphorePermit,
+    /// Others of this caller count their files together with this one.
+    _of_caller: Arc<OfCaller>,
+}
+
+/// Marks a response that counts until it is sent. There are so few of them that each keeps its connection for as long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Admitted;
 
 impl Shares {
     pub(crate) fn new() -> Self {
@@ -80,7 +96,8 @@ impl Shares {
         }
         callers.retain(|_, known| known.strong_count() > 0);
         let (asked, answered) = (Semaphore::new(OF_CALLER + MAX_WAITING), Semaphore::new(OF_CALLER));
-        let known = Arc::new(OfCaller { asked: Arc::new(asked), answered: Arc::new(answered) });
+        let files = Arc::new(Semaphore::new(FILES_OF_CALLER));
+        let known = Arc::new(OfCaller { asked: Arc::new(asked), answered: Arc::new(answered), files });
         callers.insert(caller.clone(), Arc::downgrade(&known));
         known
     }
@@ -94,6 +111,17 @@ impl Shares {
         let asked = of_caller.asked.clone().try_acquire_owned();
         let asked = asked.map_err(|_| refused("too many of your calls wait to be answered"))?;
         Ok(Waiting { shares: self.clone(), of_caller, _asked: asked })
+    }
+
+    /// Counts a file that is sent to this caller.
+    ///
+    /// # Errors
+    /// `too-many-requests` when too many are sent to this caller already.
+    pub(crate) fn file(&self, caller: &Principal) -> Result<FileShare, Problem> {
+        let of_caller = self.of_caller(caller);
+        let file = of_caller.files.clone().try_acquire_owned();
+        let file = file.map_err(|_| refused("too many files are sent to you at once"))?;
+        Ok(FileShare { _file: file, _of_caller: of_caller })
     }
 
     /// Waits until this caller, and then until all, have fewer requests than may be answered at once.
@@ -118,6 +146,19 @@ impl Waiting {
             _ => Err(refused("other calls took too long to be answered")),
         }
     }
+}
+
+impl FileShare {
+    /// The response, which counts until it is sent.
+    pub fn until_sent(self, response: Response) -> Response {
+        admitted(response, self)
+    }
+}
+
+/// The response, which keeps its share until it is sent.
+fn admitted<T: Send + Sync + 'static>(mut response: Response, share: T) -> Response {
+    response.extensions_mut().insert(Admitted);
+    kept_until_sent(response, share)
 }
 
 fn refused(what: &str) -> Problem {
@@ -170,7 +211,7 @@ impl Admission {
     pub(crate) fn until_sent(&self, response: Response) -> Response {
         let held = self.share().take();
         match held {
-            Some(share) => kept_until_sent(response, share),
+            Some(share) => admitted(response, share),
             None => response,
         }
     }
@@ -261,10 +302,24 @@ mod tests {
         admission.outside(body).await.expect("a share again");
         assert_eq!(free(), OF_ALL - 1);
         let response = admission.until_sent("answer".into_response());
+        assert!(response.extensions().get::<Admitted>().is_some());
         drop(admission);
         assert_eq!(free(), OF_ALL - 1, "the answer waits to be sent");
         drop(response);
         assert_eq!(free(), OF_ALL);
+    }
+
+    #[tokio::test]
+    async fn so_many_files_are_sent_to_one_caller_at_once() {
+        let shares = Shares::new();
+        let file = |number: usize| shares.file(&caller(number));
+        let answer = |share: FileShare| share.until_sent("rows".into_response());
+        let mut sent: Vec<Response> = (0..FILES_OF_CALLER).map(|_| answer(file(0).expect("a share"))).collect();
+        assert!(sent.iter().all(|response| response.extensions().get::<Admitted>().is_some()));
+        assert_eq!(file(0).expect_err("one too many").code, ProblemCode::TooManyRequests);
+        assert!(file(1).is_ok(), "others have files of their own");
+        drop(sent.pop());
+        assert!(file(0).is_ok());
     }
 
     #[tokio::test]
