@@ -116,7 +116,7 @@ impl ChangesQuery {
 }
 
 impl ProductsApi {
-    /// The versions asked for, and the table at its newest.
+    /// The versions asked for, and the table at the newest that is known of.
     async fn versions(&self, access: &Access, query: &ChangesQuery) -> Result<(Versions, Arc<OpenTable>), Problem> {
         let refused =
             |field: &'static str, detail: String| Problem::new(ProblemCode::InvalidRequest, detail).in_field(field);
@@ -131,6 +131,7 @@ impl ProductsApi {
                 return Err(refused("startingVersion", detail));
             }
         };
+        let newest = self.at_least(access, newest, [query.ending_version, Some(from)]).await?;
         let to = match (query.ending_version, query.ending_timestamp.as_deref()) {
             (Some(version), None) => version.min(newest.version()),
             (None, Some(text)) => {
@@ -151,6 +152,31 @@ impl ProductsApi {
             return Err(Problem::new(ProblemCode::QueryTooLarge, detail).in_field("endingVersion"));
         }
         Ok((Versions { from, to }, newest))
+    }
+
+    /// The table at its newest or at one of the named versions, if that is newer. The newest may be two seconds old, and
+    /// another server may have told the caller of a newer one.
+    ///
+    /// # Errors
+    /// Those of `shared_table`; a named version that does not exist is none.
+    async fn at_least(
+        &self,
+        access: &Access,
+        newest: Arc<OpenTable>,
+        named: [Option<u64>; 2],
+    ) -> Result<Arc<OpenTable>, Problem> {
+        let mut newest = newest;
+        for version in named.into_iter().flatten() {
+            if version <= newest.version() {
+                continue;
+            }
+            match self.shared_table(access, Asked::Version(version)).await {
+                Ok(open) => newest = open,
+                Err(problem) if problem.code == ProblemCode::NotFound => {}
+                Err(problem) => return Err(problem),
+            }
+        }
+        Ok(newest)
     }
 
     /// The table at every version that says what its columns are: before the first change, where the columns changed, and
