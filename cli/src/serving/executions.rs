@@ -1,14 +1,16 @@
 //! Executions in this process, with the interface of Step Functions.
 //!
 //! Running executions and the newest that ended are in memory. Older ones, and runs of earlier processes, are read from the documents that
-//! their steps left in the lake.
+//! their steps left in the lake. How an older one ended is remembered, because a run that was stopped leaves no document that says so.
 
 mod earlier;
+mod forgotten;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use serde_json::json;
 use sluice_core::error::{ErrorName, with_sources};
 use sluice_core::failure::MachineError;
 use sluice_core::name::{PipelineName, RunId};
@@ -22,6 +24,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use self::earlier::{Earlier, unexpected};
+use self::forgotten::Forgotten;
 use crate::asl::{ExecutionEvent, ExecutionResult, Observer, Place};
 use crate::execution::Execution as Interpreted;
 
@@ -42,6 +45,8 @@ pub struct LocalExecutions {
     earlier: Earlier,
     places: Places,
     known: Known,
+    /// Locked after `known`, where both are.
+    forgotten: Arc<Mutex<Forgotten>>,
 }
 
 /// Where executions run. Cheap to clone.
@@ -81,6 +86,7 @@ struct Entry {
 /// Records the states of one launch of an execution.
 struct Passed {
     known: Known,
+    forgotten: Arc<Mutex<Forgotten>>,
     run: RunId,
     /// Number of the launch: events of a launch that was stopped are not recorded for the next one.
     launch: u32,
@@ -98,7 +104,7 @@ impl Passed {
 
     fn end(&self, status: ExecutionStatus, error: Option<ReportedError>) {
         self.update(|entry| end(&mut entry.execution, status, error));
-        forget(&mut lock(&self.known));
+        forget(&mut lock(&self.known), &self.forgotten);
     }
 }
 
@@ -135,14 +141,16 @@ fn admitted(known: &BTreeMap<RunId, Entry>, pipeline: &PipelineName) -> Result<(
     Err(ExecutionFault::Throttled { doing, message })
 }
 
-/// Forgets the ended executions beyond the newest.
-fn forget(known: &mut BTreeMap<RunId, Entry>) {
+/// Forgets the ended executions beyond the newest, but how they ended.
+fn forget(known: &mut BTreeMap<RunId, Entry>, forgotten: &Mutex<Forgotten>) {
     let ended = known.iter().filter_map(|(run, entry)| Some((entry.execution.ended_at?, run.clone())));
     let mut ended: Vec<(Timestamp, RunId)> = ended.collect();
     ended.sort_unstable();
     let beyond = ended.len().saturating_sub(MAX_ENDED);
     for (_, run) in ended.into_iter().take(beyond) {
-        known.remove(&run);
+        if let Some(entry) = known.remove(&run) {
+            lock(forgotten).add(&entry.pipeline, entry.execution);
+        }
     }
 }
 
@@ -155,12 +163,13 @@ impl LocalExecutions {
     /// Executions over this lake, with the specs that are deployed in it. Starts nothing.
     pub fn new(lake: Lake) -> Self {
         let earlier = Earlier::new(lake.clone());
-        Self { lake, earlier, places: Places::new(), known: Known::default() }
+        Self { lake, earlier, places: Places::new(), known: Known::default(), forgotten: Arc::default() }
     }
 
     /// Runs an execution that is already recorded as running, as soon as a slot is free.
     fn launch(&self, run: &RunId, request: RunRequest, from: Option<Place>, stop: Arc<Notify>, launch: u32) {
-        let passed = Passed { known: self.known.clone(), run: run.clone(), launch };
+        let (known, forgotten) = (self.known.clone(), self.forgotten.clone());
+        let passed = Passed { known, forgotten, run: run.clone(), launch };
         let (lake, places) = (self.lake.clone(), self.places.clone());
         tokio::spawn(async move {
             let place = tokio::select! {
@@ -187,7 +196,10 @@ impl LocalExecutions {
         let known = lock(&self.known).get(run).map(|entry| entry.execution.clone());
         match known {
             Some(execution) => Ok(Some(execution)),
-            None => self.earlier.execution(run, of).await,
+            None => {
+                let forgotten = lock(&self.forgotten).get(run).cloned();
+                self.earlier.execution(run, of, forgotten).await
+            }
         }
     }
 }
@@ -240,12 +252,16 @@ impl Executions for LocalExecutions {
         let mut known = lock(&self.known);
         // Another call may have started it in the meantime.
         let there = known.get(run).map(|entry| &entry.execution).or(before.as_ref());
+        let ended_here = lock(&self.forgotten).get(run).is_some();
         if let Some(there) = there {
-            if there.input != input {
+            // Of a forgotten run without documents, only the pipeline is known.
+            let is_unknown = ended_here && there.input == json!({ "pipeline": request.pipeline });
+            if there.input != input && !is_unknown {
                 return Ok(Started::Conflicting);
             }
-            // A run that another process abandoned is resumed: its steps continue from the documents that exist.
-            let left_behind = there.status == ExecutionStatus::Aborted && !known.contains_key(run);
+            // A run that another process abandoned is resumed: its steps continue from the documents that exist. One that ended in
+            // this process is not, also when it was forgotten.
+            let left_behind = there.status == ExecutionStatus::Aborted && !known.contains_key(run) && !ended_here;
             if !left_behind {
                 let runs = there.status == ExecutionStatus::Running;
                 return Ok(if runs { Started::Running } else { Started::Ended });
@@ -337,7 +353,7 @@ impl Executions for LocalExecutions {
             let error = ReportedError { error: MachineError::Stopped.into(), cause: cause.to_owned() };
             end(&mut entry.execution, ExecutionStatus::Aborted, Some(error));
             entry.stop.notify_one();
-            forget(&mut known);
+            forget(&mut known, &self.forgotten);
         }
         Ok(())
     }

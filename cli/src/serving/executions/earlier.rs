@@ -36,13 +36,39 @@ impl Earlier {
         Self { lake, listed: Arc::default() }
     }
 
-    /// The execution of a run. Where several pipelines have a run of this name, that of pipeline `of`; none where it is not said, because
-    /// a name alone is no run then.
+    /// The execution of a run, as its documents have it. Where they do not say how it ended, as those of a stopped run do not, it ended
+    /// as this process remembers.
     pub(super) async fn execution(
         &self,
         run: &RunId,
         of: Option<&PipelineName>,
+        remembered: Option<Execution>,
     ) -> Result<Option<Execution>, ExecutionFault> {
+        let found = self.documented(run, of).await?;
+        let Some(remembered) = remembered else { return Ok(found) };
+        match found {
+            Some(found) if found.status == ExecutionStatus::Aborted => {
+                Ok(Some(Execution { input: found.input, ..remembered }))
+            }
+            Some(found) => Ok(Some(found)),
+            // It ended before it had a document of its own.
+            None => {
+                let doing = || format!("find run {run}");
+                let asked = submission::find(self.lake.documents(), run).await;
+                let asked = asked.map_err(|error| fault(doing(), &LakeError::from(error)))?;
+                let asked = asked.map(|asked| serde_json::to_value(asked.request)).transpose();
+                let asked = asked.map_err(|error| unexpected(doing(), error.to_string()))?;
+                Ok(Some(match asked {
+                    Some(input) => Execution { input, ..remembered },
+                    None => remembered,
+                }))
+            }
+        }
+    }
+
+    /// The execution of a run. Where several pipelines have a run of this name, that of pipeline `of`; none where it is not said, because
+    /// a name alone is no run then.
+    async fn documented(&self, run: &RunId, of: Option<&PipelineName>) -> Result<Option<Execution>, ExecutionFault> {
         let doing = || format!("find run {run}");
         let pipelines = inspect::pipelines_of_run(&self.lake, run).await.map_err(|error| fault(doing(), &error))?;
         let pipeline = match pipelines.as_slice() {

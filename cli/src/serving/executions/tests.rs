@@ -223,3 +223,32 @@ async fn one_listing_of_earlier_runs_serves_many_pages() {
     let first = executions.earlier.list().await.unwrap();
     assert!(Arc::ptr_eq(&first, &executions.earlier.list().await.unwrap()));
 }
+
+#[tokio::test]
+async fn a_stopped_run_stays_stopped_when_it_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(&folder);
+    let executions = LocalExecutions::new(lake.clone());
+    let _no_place = executions.places.all.clone().acquire_many_owned(u32::try_from(AT_ONCE).unwrap()).await.unwrap();
+    let asked = request(json!({ "pipeline": "retail", "engine": "emr" }));
+    let (kept, bare): (RunId, RunId) = ("api-1".parse().unwrap(), "api-2".parse().unwrap());
+    let submission = submission::Submission::new(kept.clone(), "ann", Timestamp::now(), asked.clone());
+    let path: LakePath = "requests/api-1.json".parse().unwrap();
+    lake.documents().write(&path, &submission.unwrap()).await.unwrap();
+    let others = (0..MAX_ENDED).map(|number| format!("run-{number}").parse::<RunId>().unwrap());
+    for run in [kept.clone(), bare.clone()].into_iter().chain(others) {
+        assert_eq!(executions.start(&run, &asked).await, Ok(Started::Running));
+        executions.stop(&run, "by ann").await.unwrap();
+    }
+    for (run, input) in [(kept, serde_json::to_value(&asked).unwrap()), (bare, json!({ "pipeline": "retail" }))] {
+        assert!(!lock(&executions.known).contains_key(&run), "{run} is forgotten");
+        assert_eq!(executions.start(&run, &asked).await, Ok(Started::Ended), "{run}");
+        let found = executions.describe(&run).await.unwrap().unwrap();
+        assert_eq!((found.status, found.error.unwrap().cause.as_str()), (ExecutionStatus::Aborted, "by ann"));
+        assert_eq!(found.input, input);
+    }
+    let other = request(json!({ "pipeline": "retail" }));
+    assert_eq!(executions.start(&"api-1".parse().unwrap(), &other).await, Ok(Started::Conflicting));
+    // A redrive says that it goes on.
+    assert_eq!(executions.redrive(&"api-1".parse().unwrap()).await, Ok(Redriven::Running));
+}
