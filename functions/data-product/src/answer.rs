@@ -10,6 +10,7 @@ use sluice_lake::serve::{Answer, RowFormat};
 use utoipa::ToSchema;
 
 use crate::links::FileOf;
+use crate::written::FileKind;
 use crate::{App, ProductsApi};
 
 /// Header with the version of the table that an answer is of.
@@ -154,7 +155,7 @@ impl ProductsApi {
         if body.len() <= api.settings.max_answer_bytes {
             return Ok(inline(format, body));
         }
-        api.count_written(caller, body.len())?;
+        api.count_written(FileKind::Answer, caller, body.len())?;
         let path = layout::answer(uuid::Uuid::now_v7(), format.extension());
         let unwritten = |error: &dyn std::error::Error| {
             tracing::error!(error_message = sluice_core::error::with_sources(error), "an answer cannot be kept");

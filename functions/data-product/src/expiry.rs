@@ -9,7 +9,7 @@ use sluice_documents::{DocumentError, DocumentStore};
 /// How long answers are kept: twice as long as their addresses are good for.
 const ANSWERS_KEPT: SignedDuration = SignedDuration::from_mins(30);
 /// How long copies are kept: longer than they are handed out.
-const COPIES_KEPT: SignedDuration = SignedDuration::from_hours(24);
+pub(crate) const COPIES_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// Why old answers and copies stay. The next call tries again.
 #[derive(Debug, thiserror::Error)]
