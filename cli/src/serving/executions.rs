@@ -1,7 +1,8 @@
 //! Executions in this process, with the interface of Step Functions.
 //!
-//! Running executions and the newest that ended are in memory. Older ones, and runs of earlier processes, are read from the documents that
-//! their steps left in the lake. How an older one ended is remembered, because a run that was stopped leaves no document that says so.
+//! Running executions and the newest that ended are in memory. Older ones, and runs of earlier processes, are read from
+//! the documents that their steps left in the lake. How an older one ended is remembered, because a run that was stopped
+//! leaves no document that says so.
 
 mod earlier;
 mod forgotten;
@@ -259,8 +260,8 @@ impl Executions for LocalExecutions {
             if there.input != input && !is_unknown {
                 return Ok(Started::Conflicting);
             }
-            // A run that another process abandoned is resumed: its steps continue from the documents that exist. One that ended in
-            // this process is not, also when it was forgotten.
+            // A run that another process abandoned is resumed: its steps continue from the documents that exist. One that
+            // ended in this process is not, also when it was forgotten.
             let left_behind = there.status == ExecutionStatus::Aborted && !known.contains_key(run) && !ended_here;
             if !left_behind {
                 let runs = there.status == ExecutionStatus::Running;

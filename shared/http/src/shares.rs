@@ -2,8 +2,8 @@
 //!
 //! A request takes a share when its caller is recognised, and gives it back when its answer is sent. So what requests take
 //! outside of the workers that answer questions (opened tables, lists of files, answers that wait for slow readers) is
-//! bounded, and one caller cannot take all of it. A request whose body has not come yet holds no share, and counts as one
-//! that waits.
+//! bounded, and one caller cannot take all of it. A request whose body has not come yet holds no share, and counts as
+//! one that waits.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

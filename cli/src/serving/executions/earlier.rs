@@ -36,8 +36,8 @@ impl Earlier {
         Self { lake, listed: Arc::default() }
     }
 
-    /// The execution of a run, as its documents have it. Where they do not say how it ended, as those of a stopped run do not, it ended
-    /// as this process remembers.
+    /// The execution of a run, as its documents have it. Where they do not say how it ended, as those of a stopped run do
+    /// not, it ended as this process remembers.
     pub(super) async fn execution(
         &self,
         run: &RunId,
@@ -66,8 +66,8 @@ impl Earlier {
         }
     }
 
-    /// The execution of a run. Where several pipelines have a run of this name, that of pipeline `of`; none where it is not said, because
-    /// a name alone is no run then.
+    /// The execution of a run. Where several pipelines have a run of this name, that of pipeline `of`; none where it is not
+    /// said, because a name alone is no run then.
     async fn documented(&self, run: &RunId, of: Option<&PipelineName>) -> Result<Option<Execution>, ExecutionFault> {
         let doing = || format!("find run {run}");
         let pipelines = inspect::pipelines_of_run(&self.lake, run).await.map_err(|error| fault(doing(), &error))?;

@@ -12,8 +12,8 @@ const MAX_FORGOTTEN: usize = 100_000;
 /// Most characters of a cause that are remembered.
 const MAX_CAUSE: usize = 300;
 
-/// How executions ended, those that were forgotten last at the end. Without what they were asked, which may be large and is in their
-/// documents.
+/// How executions ended, those that were forgotten last at the end. Without what they were asked, which may be large and
+/// is in their documents.
 #[derive(Debug, Default)]
 pub(super) struct Forgotten(VecDeque<Execution>);
 

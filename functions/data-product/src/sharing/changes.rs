@@ -154,8 +154,8 @@ impl ProductsApi {
         Ok((Versions { from, to }, newest))
     }
 
-    /// The table at its newest or at one of the named versions, if that is newer. The newest may be two seconds old, and
-    /// another server may have told the caller of a newer one.
+    /// The table at its newest or at one of the named versions, if that is newer. The newest may be two seconds old,
+    /// and another server may have told the caller of a newer one.
     ///
     /// # Errors
     /// Those of `shared_table`; a named version that does not exist is none.

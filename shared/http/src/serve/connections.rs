@@ -1,9 +1,9 @@
 //! Which connections are open, and which of them is closed for a new one.
 //!
-//! A connection is busy from the complete head of a request until the answer is known, and until it is sent if it counts
-//! among those of its caller. All others are idle: they have not asked yet, or not again, or they are sent what anybody
-//! may have any number of. Idle ones cost their callers nothing, so they keep nobody out: when all places are taken, the
-//! one that has been idle for longest is closed for the new one.
+//! A connection is busy from the complete head of a request until the answer is known, and until it is sent if it
+//! counts among those of its caller. All others are idle: they have not asked yet, or not again, or they are sent what
+//! anybody may have any number of. Idle ones cost their callers nothing, so they keep nobody out: when all places are
+//! taken, the one that has been idle for longest is closed for the new one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
