@@ -83,10 +83,12 @@ pub(crate) async fn process(
     let run_id = submission::run_id(&caller.name(), key.as_ref())
         .map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
     caller.trail.note(|event| event.run = Some(run_id.clone()));
+    let starting = api.starting.lock().await;
     check_room(&api, &pipeline, &run_id).await?;
     let asked = Submission::new(run_id, &caller.presented, now, request).map_err(submission_problem)?;
     let (settled, started) =
         submission::submit(&api.documents, &api.executions, asked).await.map_err(submission_problem)?;
+    drop(starting);
     let repeated = settled.accepted_at != now;
     tracing::info!(caller = caller.presented, run_id = %settled.run_id, %pipeline, repeated, "run started");
     if ended_within(&api, &settled.run_id, wait).await? {

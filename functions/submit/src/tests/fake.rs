@@ -24,8 +24,8 @@ struct Fake {
     looks_left: Option<u32>,
     /// The next start answers that the service is not there.
     start_fails: bool,
-    /// No further execution may be started.
-    is_full: bool,
+    /// Most executions that may be started; any number without.
+    most: Option<usize>,
     /// What is answered instead of the executions of these runs.
     broken: BTreeMap<String, ExecutionFault>,
 }
@@ -41,9 +41,15 @@ impl FakeExecutions {
         self.0.lock().unwrap().start_fails = true;
     }
 
-    /// Too many executions run from now on.
+    /// No further execution may be started from now on.
     pub(super) fn fill(&self) {
-        self.0.lock().unwrap().is_full = true;
+        self.leave_room(0);
+    }
+
+    /// So many further executions may be started from now on.
+    pub(super) fn leave_room(&self, further: usize) {
+        let mut fake = self.0.lock().unwrap();
+        fake.most = Some(fake.starts + further);
     }
 
     /// The execution of this run cannot be read from now on.
@@ -91,13 +97,19 @@ impl FakeExecutions {
     }
 }
 
-impl Executions for FakeExecutions {
-    async fn admit(&self, pipeline: &PipelineName) -> Result<(), ExecutionFault> {
-        if !self.0.lock().unwrap().is_full {
+impl Fake {
+    fn admitted(&self, pipeline: &PipelineName) -> Result<(), ExecutionFault> {
+        if self.most.is_none_or(|most| self.starts < most) {
             return Ok(());
         }
         let (doing, message) = (format!("start a run of `{pipeline}`"), "too many".to_owned());
         Err(ExecutionFault::Throttled { doing, message })
+    }
+}
+
+impl Executions for FakeExecutions {
+    async fn admit(&self, pipeline: &PipelineName) -> Result<(), ExecutionFault> {
+        self.0.lock().unwrap().admitted(pipeline)
     }
 
     async fn start(&self, run: &RunId, request: &RunRequest) -> Result<Started, ExecutionFault> {
@@ -114,6 +126,7 @@ impl Executions for FakeExecutions {
                 _ => Started::Ended,
             });
         }
+        fake.admitted(&request.pipeline)?;
         fake.starts += 1;
         fake.executions.push(Execution {
             run_id: run.clone(),
