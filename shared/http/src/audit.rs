@@ -181,7 +181,8 @@ impl Audited {
                 request.extensions_mut().insert(callers);
                 let admission = Admission::default();
                 request.extensions_mut().insert(admission.clone());
-                let ending = Ending { trail, log, status: StatusCode::INTERNAL_SERVER_ERROR, code: "given-up" };
+                let (is_safe, status) = (request.method().is_safe(), StatusCode::INTERNAL_SERVER_ERROR);
+                let ending = Ending { trail, log, is_safe, status, code: "given-up" };
                 let response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
                     Problem::new(ProblemCode::Internal, "the function panicked, which is a defect").into_response()
                 });
@@ -195,6 +196,8 @@ impl Audited {
 struct Ending {
     trail: Trail,
     log: AuditLog,
+    /// Whether the request asks for nothing to be done, by its method.
+    is_safe: bool,
     status: StatusCode,
     code: &'static str,
 }
@@ -207,7 +210,12 @@ impl Ending {
         match self.write() {
             Ok(()) => response,
             Err(_) => {
-                let detail = "the access cannot be written down, so it is not answered: call again";
+                let detail = if self.is_safe {
+                    "the access cannot be written down, so it is not answered: call again"
+                } else {
+                    "the access cannot be written down, so it is not answered; what it asks for may be done: \
+                     look before you call again"
+                };
                 Problem::new(ProblemCode::Unavailable, detail).into_response()
             }
         }
@@ -333,7 +341,10 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_answered_that_cannot_be_written_down() {
         let log = AuditLog::new(|_| Err(io::ErrorKind::StorageFull.into()));
-        let router = Router::new().route("/open", get(open)).route("/unlisted", get(|| async { "unlisted" }));
+        let router = Router::new()
+            .route("/open", get(open))
+            .route("/many", axum::routing::post(many))
+            .route("/unlisted", get(|| async { "unlisted" }));
         let router = Audited { callers: Callers::of_gateway(), log }.around(router, OPERATIONS);
         let router = crate::guard::guarded(router);
         let check = async |uri: &str, expected: StatusCode| {
@@ -347,6 +358,13 @@ mod tests {
         check("/open?missing", StatusCode::SERVICE_UNAVAILABLE).await;
         check("/open?panic", StatusCode::SERVICE_UNAVAILABLE).await;
         check("/unlisted", StatusCode::OK).await;
+        let detail = async |method: &str, uri: &str| {
+            let request = Request::builder().method(method).uri(uri).body(Body::empty()).expect("request");
+            let answer = router.clone().oneshot(request).await.expect("answer");
+            answer.extensions().get::<Problem>().expect("a problem").detail.clone()
+        };
+        assert!(detail("GET", "/open").await.ends_with(": call again"), "nothing was done");
+        assert!(detail("POST", "/many").await.ends_with(": look before you call again"), "something may be done");
     }
 
     #[tokio::test]
