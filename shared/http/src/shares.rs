@@ -194,7 +194,7 @@ impl Admission {
     /// Those of `received`; `too-many-requests`.
     pub(crate) async fn outside<T>(&self, received: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
         let mut received = std::pin::pin!(received);
-        // What is there already costs nobody a share.
+        // What has come already costs nobody a share.
         if let Some(there) = received.as_mut().now_or_never() {
             return there;
         }

@@ -155,10 +155,10 @@ impl ProductsApi {
     }
 
     /// The table at its newest or at one of the named versions, if that is newer. The newest may be two seconds old,
-    /// and another server may have told the caller of a newer one.
+    /// and the caller may know of a newer one from another server.
     ///
     /// # Errors
-    /// Those of `shared_table`; a named version that does not exist is none.
+    /// Those of `shared_table`; a named version that does not exist is no error.
     async fn at_least(
         &self,
         access: &Access,
