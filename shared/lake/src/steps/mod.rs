@@ -3,6 +3,7 @@
 
 mod assemble;
 mod audit;
+mod blame;
 mod changes;
 mod choose;
 mod named;

@@ -12,12 +12,13 @@ use sluice_core::source::{SourceId, SourceObject};
 use sluice_core::spec::SourceFormat;
 use tokio::runtime::Handle;
 
+use super::blame::{Fault, is_of_values, is_own, is_refusal, of_earlier_rows};
 use super::changes::{has_inputs, in_order, open_planned};
 use super::refused::{Refusals, RunKeys};
 use crate::delta::{OpenTable, scan_table_files};
 use crate::engine::{
-    BronzeStage, EngineError, GoldInput, Missing, SilverContext, SilverStage, check_sources, reread_bronze,
-    reread_quarantine, scratch_folder, stage_gold,
+    BronzeStage, GoldInput, Missing, SilverContext, SilverStage, check_sources, reread_bronze, reread_quarantine,
+    scratch_folder, stage_gold,
 };
 use crate::error::LakeError;
 use crate::lake::Lake;
@@ -47,25 +48,6 @@ pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Change
     Ok(documents.settle(changeset).await?)
 }
 
-/// Whether the object itself is to blame, so that reading it again gives the same.
-fn is_refusal(error: &LakeError) -> bool {
-    match error {
-        LakeError::Source(source) => source.is_refusal(),
-        LakeError::Violation { .. } => true,
-        other => table_of_values(other).is_some(),
-    }
-}
-
-/// The table whose rows have values that cannot be computed or stored; `None` for every other fault.
-fn table_of_values(error: &LakeError) -> Option<&TableRef> {
-    match error {
-        LakeError::Partitions { table, .. } | LakeError::Engine { table, source: EngineError::Values { .. } } => {
-            Some(table)
-        }
-        _ => None,
-    }
-}
-
 /// The stages that rows from objects go to.
 struct Stages<'a> {
     bronze: BronzeStage,
@@ -92,13 +74,29 @@ impl Worker {
         if let Some(refused) = refusals.error() {
             return Err(refused);
         }
-        match self.stage_tables(stages?) {
-            Err(error) if self.comes_with_run(&error)? => {
+        let mut stages = stages?;
+        self.add_stored(&mut stages, &mut refusals)?;
+        let fault = match self.finish(stages) {
+            Err(error) => Fault::of_silver(error),
+            Ok(mut changes) => {
+                let before_gold = changes.len();
+                match self.stage_gold(&mut changes) {
+                    Ok(()) => return Ok(changes),
+                    Err(error) if self.plan.objects.is_empty() => return Err(error),
+                    Err(error) => {
+                        changes.truncate(before_gold);
+                        Fault::of_gold(error, || self.stage_gold(&mut changes), || self.stage_gold(&mut Vec::new()))
+                    }
+                }
+            }
+        };
+        match fault {
+            Fault::OfRows(error) if !self.plan.objects.is_empty() => {
                 let of_the_run = self.plan.objects.iter().filter(|planned| !planned.again);
                 refusals.hold(of_the_run.map(|planned| &planned.object), &error)?;
                 Err(refusals.error().unwrap_or(error))
             }
-            staged => staged,
+            Fault::OfRows(error) | Fault::Other(error) => Err(error),
         }
     }
 
@@ -124,8 +122,11 @@ impl Worker {
                 Err(error) => return Err(error),
             }
         }
-        for (object, fault) in keys.lacking() {
-            refusals.hold([&object], &fault)?;
+        // A refused object may have a key that the others lack. The run fails anyway: the next one asks again.
+        if refusals.error().is_none() {
+            for (object, fault) in keys.lacking() {
+                refusals.hold([&object], &fault)?;
+            }
         }
         Ok(stages)
     }
@@ -135,36 +136,29 @@ impl Worker {
         Ok(Stages { bronze: self.bronze_stage()?, silver: self.silver_stages(replay)? })
     }
 
-    /// Adds the rows that are in the lake already, and ends the stages.
-    fn stage_tables(&self, Stages { bronze, mut silver }: Stages<'_>) -> Result<Vec<TableChange>, LakeError> {
-        let pipeline = &self.plan.pipeline;
+    /// Adds the rows that are in the lake already.
+    fn add_stored(
+        &self,
+        Stages { bronze, silver }: &mut Stages<'_>,
+        refusals: &mut Refusals<'_>,
+    ) -> Result<(), LakeError> {
         let known = bronze.source_columns();
-        self.reread(&mut silver, &known)?;
+        self.reread(silver, &known, refusals)?;
         if self.plan.request.action == RunAction::Replay {
-            self.replay(&mut silver, &known)?;
+            self.replay(silver, &known)?;
         }
+        Ok(())
+    }
+
+    /// Ends the stages: the changes of bronze, silver and quarantine.
+    fn finish(&self, Stages { bronze, silver }: Stages<'_>) -> Result<Vec<TableChange>, LakeError> {
+        let pipeline = &self.plan.pipeline;
         let bronze = bronze.finish(self.sources(&pipeline.bronze))?;
         let mut accepted = Vec::with_capacity(silver.len());
         for (stage, table) in silver.into_iter().zip(&pipeline.silver) {
             accepted.push(stage.finish(self.sources(&table.table), BTreeSet::new())?);
         }
-        let mut changes = in_order(&self.plan, bronze, accepted);
-        self.stage_gold(&mut changes)?;
-        Ok(changes)
-    }
-
-    /// Whether the rows that the run brings have values that cannot be computed or stored, as a broken rule of the gate
-    /// would find: then its objects are held. A gold statement that fails without these rows, too, is the spec's fault.
-    fn comes_with_run(&self, error: &LakeError) -> Result<bool, LakeError> {
-        let Some(table) = table_of_values(error).filter(|_| !self.plan.objects.is_empty()) else { return Ok(false) };
-        if table.layer() != Layer::Gold {
-            return Ok(true);
-        }
-        match self.stage_gold(&mut Vec::new()) {
-            Ok(()) => Ok(true),
-            Err(alone) if table_of_values(&alone).is_some() => Ok(false),
-            Err(other) => Err(other),
-        }
+        Ok(in_order(&self.plan, bronze, accepted))
     }
 
     fn bronze_stage(&self) -> Result<BronzeStage, LakeError> {
@@ -235,8 +229,14 @@ impl Worker {
     }
 
     /// Takes objects that bronze has to the silver tables that lack them. A column that came to bronze after an object is
-    /// null for it; one that bronze does not have is missing, and the table says so.
-    fn reread(&self, silver: &mut [SilverStage<'_>], known: &BTreeSet<String>) -> Result<(), LakeError> {
+    /// null for it; one that bronze does not have is missing, and the table says so. An object of the run whose values
+    /// cannot be computed or stored is held alone.
+    fn reread(
+        &self,
+        silver: &mut [SilverStage<'_>],
+        known: &BTreeSet<String>,
+        refusals: &mut Refusals<'_>,
+    ) -> Result<(), LakeError> {
         let behind: Vec<SourceObject> = self
             .plan
             .objects
@@ -244,16 +244,24 @@ impl Worker {
             .filter(|planned| planned.read_from == ReadFrom::Bronze)
             .map(|planned| planned.object.clone())
             .collect();
-        match self.tables.get(&self.plan.pipeline.bronze) {
-            Some(bronze) if !behind.is_empty() => {
-                let pipeline = &self.plan.pipeline;
-                let known: BTreeSet<&str> = known.iter().map(|name| mapped_name(pipeline, name)).collect();
-                reread_bronze(bronze, &behind, |object, rows| {
-                    let rows = with_absent(&as_mapped(rows, pipeline)?, pipeline, |source| known.contains(source))?;
-                    push_all(silver, &self.missing(object), &rows)
-                })
+        let pipeline = &self.plan.pipeline;
+        let Some(bronze) = self.tables.get(&pipeline.bronze).filter(|_| !behind.is_empty()) else { return Ok(()) };
+        let known: BTreeSet<&str> = known.iter().map(|name| mapped_name(pipeline, name)).collect();
+        let mut reached: Option<SourceObject> = None;
+        let outcome = reread_bronze(bronze, &behind, |object, rows| {
+            reached = Some(object.clone());
+            let rows = with_absent(&as_mapped(rows, pipeline)?, pipeline, |source| known.contains(source))?;
+            push_all(silver, &self.missing(object), &rows)
+        });
+        match (outcome, reached) {
+            (Err(error), Some(object)) if is_of_values(&error) => {
+                if !is_own(&self.plan.objects, &object) {
+                    return Err(of_earlier_rows(&object, error));
+                }
+                refusals.hold([&object], &error)?;
+                Err(refusals.error().unwrap_or(error))
             }
-            _ => Ok(()),
+            (outcome, _) => outcome,
         }
     }
 

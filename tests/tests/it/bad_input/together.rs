@@ -7,7 +7,7 @@ use sluice_tests::sluice::Run;
 
 use super::{HEADER, good_file, state_of};
 use crate::small::{
-    GOLD, ORDER_COLUMNS, ORDERS, SILVER, TOTAL_COLUMNS, assert_says, contract, error_of, lab, land, orders,
+    BRONZE, GOLD, ORDER_COLUMNS, ORDERS, SILVER, TOTAL_COLUMNS, assert_says, contract, error_of, lab, land, orders,
     orders_with, rows,
 };
 
@@ -55,30 +55,43 @@ fn several_bad_files_cost_one_run() {
     let _ = lab.run().expect(Outcome::Skipped);
 }
 
-/// Partitions that a refused file opened count for no file after it.
 #[test]
-fn a_file_of_too_many_partitions_is_the_only_one_held() {
+fn a_file_of_very_many_partitions_is_published() {
     let name = "name: name, logicalType: string, partitioned: true, partitionKeyPosition: 1";
     let columns = [ORDER_COLUMNS[0], name, ORDER_COLUMNS[2], ORDER_COLUMNS[3]];
     let contracts =
         [("orders", contract("orders", &columns, &[])), ("totals", contract("totals", &TOTAL_COLUMNS, &[]))];
     let many: String = (0..1_001).map(|id| format!("{id},n{id},1.00,2026-01-01\n")).collect();
-    let merge = "mode: merge\n    keys: [id]\n    latest_by: day";
-    for mode in ["mode: append", merge] {
+    for mode in ["mode: append", "mode: merge\n    keys: [id]\n    latest_by: day"] {
         let lab = lab(&ORDERS.replace("mode: append", mode), &contracts);
         land(&lab, "a.csv", format!("{HEADER}{many}"));
-        // A merge knows its partitions when all rows are read: then the whole run is held.
-        if mode != merge {
-            land(&lab, "b.csv", good_file(0));
-        }
-        let (error, message) = error_of(&lab.run().expect(Outcome::Failed));
-        assert_eq!(error, "ContractViolation", "{mode}: {message}");
-        assert_says(&message, &[SILVER, "more than 1000 partitions", "(held"], mode);
-        assert_eq!(held(&lab), ["a.csv"], "{mode}");
-        land(&lab, "c.csv", good_file(10));
+        land(&lab, "b.csv", order(2_000, "n7"));
         let _ = lab.run().expect(Outcome::Published);
-        let expected: &[&str] = if mode == merge { &["10", "11"] } else { &["0", "1", "10", "11"] };
+        assert_eq!(held(&lab).len(), 0, "{mode}");
+        let mut expected: Vec<String> = (0..1_001).chain([2_000]).map(|id: u32| id.to_string()).collect();
+        expected.sort_unstable();
         assert_eq!(rows(&lab, SILVER, &["id"]), expected, "{mode}");
+        let _ = lab.run().expect(Outcome::Skipped);
+    }
+}
+
+/// The fault is far behind the rows of the file that were staged before it was met.
+#[test]
+fn rows_of_a_refused_file_count_for_no_other_file() {
+    let many: String = (100..5_000).map(|id| format!("{id},n{id},1.00,2026-01-01\n")).collect();
+    for mode in ["mode: append", "mode: replace", "mode: merge\n    keys: [id]\n    latest_by: day"] {
+        let lab = orders_with(&ORDERS.replace("mode: append", mode));
+        land(&lab, "a.csv", format!("{HEADER}{many}5000,\"open,1.00,2026-01-01\n"));
+        land(&lab, "b.csv", good_file(0));
+        let (error, message) = error_of(&lab.run().expect(Outcome::Failed));
+        assert_eq!(error, "InvalidInput", "{mode}: {message}");
+        assert_says(&message, &["/a.csv'", "never closed", "(held"], mode);
+        assert_eq!(held(&lab), ["a.csv"], "{mode}");
+        let _ = lab.run().expect(Outcome::Published);
+        for table in [BRONZE, SILVER] {
+            assert_eq!(rows(&lab, table, &["id"]), ["0", "1"], "{mode}: {table}");
+        }
+        assert_eq!(rows(&lab, GOLD, &["name", "amount", "orders"]), ["ann|1.50|1", "bob|2.25|1"], "{mode}");
     }
 }
 
@@ -207,6 +220,25 @@ fn a_key_that_no_file_of_the_run_has_holds_its_files() {
     land(&lab, "c.json", "{\"id\": 3, \"amount\": 1, \"day\": null, \"name\": \"ann\"}\n");
     let _ = lab.run().expect(Outcome::Published);
     assert_eq!(rows(&lab, SILVER, &["id"]), ["3"]);
+}
+
+/// The refused file brings the key once it is corrected.
+#[test]
+fn a_key_that_a_refused_file_has_holds_no_other_file() {
+    let lab = orders_with(&ORDERS.replace("format: csv", "format: json"));
+    let record = |id: u32| format!("{{\"id\": {id}, \"amount\": 1, \"day\": null, \"name\": \"ann\"}}\n");
+    // Torn far behind what is read of a file before a run.
+    let many: String = (0..2_000).map(record).collect();
+    land(&lab, "a.json", format!("{many}{{\"id\": 1, \"am"));
+    land(&lab, "b.json", "{\"id\": 2, \"amount\": 1, \"day\": null}\n");
+    let (error, message) = error_of(&lab.run().expect(Outcome::Failed));
+    assert_eq!(error, "InvalidInput", "{message}");
+    assert_says(&message, &["/a.json'", "(held"], "the message");
+    assert!(!message.contains("b.json"), "{message}");
+    assert_eq!(held(&lab), ["a.json"]);
+    land(&lab, "a.json", record(1));
+    let _ = lab.run().expect(Outcome::Published);
+    assert_eq!(rows(&lab, SILVER, &["id", "name"]), ["1|ann", "2|NULL"]);
 }
 
 #[test]
