@@ -71,7 +71,8 @@ pub struct PlannedTable {
     /// Objects whose rows are missing from the table; in mode replace also the other parts of the snapshot that
     /// replaces it, because they are read again.
     pub sources: BTreeSet<SourceId>,
-    /// Objects that count as taken in without a row, because a newer snapshot replaces the table.
+    /// Objects that count as taken in without a row: because a newer snapshot replaces the table, or because bronze has
+    /// their rows under the addresses of the lake that this one is a copy of, and the table takes them in under these.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub superseded: BTreeSet<SourceId>,
     /// The columns it has at that version; none where it does not exist.

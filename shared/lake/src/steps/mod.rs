@@ -6,6 +6,8 @@ mod audit;
 mod blame;
 mod changes;
 mod choose;
+mod copied;
+mod find;
 mod named;
 mod plan;
 mod process;

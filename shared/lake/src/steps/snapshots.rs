@@ -3,7 +3,8 @@
 //! A table holds the objects that its newest snapshot has in the landing folder. A part that comes in a later run
 //! therefore takes the others along: the run reads their rows again from bronze, because the table is replaced as a
 //! whole. So the table does not depend on how a delivery is split into runs. A part that was taken out of the folder
-//! leaves the table with the next part, as if all parts were taken in again.
+//! leaves the table with the next part, as if all parts were taken in again. A folder with a part that is held or cannot
+//! be read would be half a snapshot: it waits, and the table keeps what it has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,12 +12,13 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use sluice_core::error::ErrorName;
 use sluice_core::name::TableRef;
-use sluice_core::pipeline::{Pipeline, WriteMode};
+use sluice_core::pipeline::{Pipeline, SilverTable, WriteMode};
 use sluice_core::run::PlannedObject;
-use sluice_core::source::{SourceId, SourceObject};
+use sluice_core::source::{PassedBy, PassedByReason, SourceId, SourceObject};
 use sluice_core::spec::SnapshotSpec;
 use sluice_core::uri::{FolderUri, ObjectUri};
 
+use super::copied::{BronzeRows, Copied};
 use super::plan::Standing;
 use crate::engine::source_objects;
 use crate::error::LakeError;
@@ -30,6 +32,10 @@ pub(super) struct Replacement {
     pub(super) superseded: BTreeSet<SourceId>,
     /// Objects of the newest snapshot that the table has taken in already: they are read again next to its new ones.
     pub(super) again: Vec<SourceObject>,
+    /// Objects that wait for another part of their snapshot, which is held or cannot be read.
+    pub(super) kept_back: BTreeSet<SourceId>,
+    /// The folders of these.
+    pub(super) incomplete: Vec<PassedBy>,
 }
 
 /// What is known when the snapshots of a run are compared.
@@ -42,33 +48,104 @@ pub(super) struct Deliveries<'a> {
     pub(super) objects: &'a [PlannedObject],
     /// All objects of the landing folder.
     pub(super) listed: &'a [SourceObject],
+    /// Those of them that are held.
+    pub(super) held: &'a [SourceObject],
+    /// What else of the landing folder the run does not take.
+    pub(super) passed_by: &'a [PassedBy],
+    /// Finds objects of the lake that this one is a copy of. All are compared under their addresses in this lake.
+    pub(super) copied: &'a Copied<'a>,
 }
 
 impl Deliveries<'_> {
     /// What the run does to each table of mode replace that lacks one of its objects.
     ///
     /// # Errors
-    /// [`LakeError::Invalid`] for a folder of several objects when the spec does not say what a snapshot is;
-    /// [`LakeError::S3`] and [`LakeError::Io`] when the store does not say when an object was modified;
-    /// [`LakeError::Polars`] when the table cannot be read.
+    /// [`LakeError::Invalid`] for a folder of several objects when the spec does not say what a snapshot is, and for an
+    /// object that is to be read again when nobody can say which rows of bronze are its own; [`LakeError::S3`] and
+    /// [`LakeError::Io`] when the store does not say when an object was modified; [`LakeError::Polars`] when the table
+    /// cannot be read.
     pub(super) async fn replacements(&self) -> Result<BTreeMap<TableRef, Replacement>, LakeError> {
         let mut replacements = BTreeMap::new();
         for silver in self.pipeline.silver.iter().filter(|silver| silver.mode == WriteMode::Replace) {
-            let waiting = self.waiting(&silver.table);
-            if waiting.is_empty() {
-                continue;
-            }
-            let rule = self.rule(&silver.table, silver.snapshot, &waiting)?;
-            let listed: BTreeSet<SourceId> = self.listed.iter().map(SourceObject::id).collect();
-            let history = History {
-                gone: waiting.iter().map(SourceObject::id).filter(|id| !listed.contains(id)).collect(),
-                waiting: self.with_times(waiting).await?,
-                taken: self.taken(&silver.table),
-                shown: self.with_times(self.shown(&silver.table).await?).await?,
-            };
-            replacements.insert(silver.table.clone(), history.replacement(self.landing, rule));
+            let mut waiting = self.waiting(&silver.table);
+            let (kept_back, incomplete) = self.keep_back(silver, &mut waiting);
+            let found =
+                if waiting.is_empty() { Replacement::default() } else { self.replacement(silver, waiting).await? };
+            replacements.insert(silver.table.clone(), Replacement { kept_back, incomplete, ..found });
         }
         Ok(replacements)
+    }
+
+    /// What the objects that wait do to the table.
+    async fn replacement(&self, silver: &SilverTable, waiting: Vec<SourceObject>) -> Result<Replacement, LakeError> {
+        let rule = self.rule(&silver.table, silver.snapshot, &waiting)?;
+        let listed: BTreeSet<SourceId> = self.listed.iter().map(SourceObject::id).collect();
+        let history = History {
+            gone: waiting.iter().map(SourceObject::id).filter(|id| !listed.contains(id)).collect(),
+            waiting: self.with_times(waiting).await?,
+            taken: self.taken(&silver.table),
+            shown: self.with_times(self.shown(&silver.table).await?).await?,
+        };
+        let Replacement { superseded, again, .. } = history.replacement(self.landing, rule);
+        let again = self.as_in_bronze(&silver.table, again).await?;
+        Ok(Replacement { superseded: self.planned_ids(&superseded), again, ..Replacement::default() })
+    }
+
+    /// Takes the objects out whose folder lacks a part: their ids in the plan, and the folders.
+    fn keep_back(&self, silver: &SilverTable, waiting: &mut Vec<SourceObject>) -> (BTreeSet<SourceId>, Vec<PassedBy>) {
+        let parts = self.unreadable_parts(silver);
+        let (mut kept_back, mut folders) = (BTreeSet::new(), BTreeMap::new());
+        waiting.retain(|object| {
+            let folder = folder_below(self.landing, object.uri.as_str());
+            let Some((folder, part)) = folder.and_then(|folder| parts.get_key_value(folder)) else { return true };
+            kept_back.insert(object.id());
+            folders.insert(*folder, *part);
+            false
+        });
+        let passed_by = |(folder, part): (&str, &str)| PassedBy {
+            uri: format!("{folder}/"),
+            reason: PassedByReason::Incomplete { table: silver.table.clone(), part: part.to_owned() },
+        };
+        (self.planned_ids(&kept_back), folders.into_iter().map(passed_by).collect())
+    }
+
+    /// The folders of which a part that the table lacks is held or cannot be read, each with such a part, where the table
+    /// takes a folder as one snapshot.
+    fn unreadable_parts(&self, silver: &SilverTable) -> BTreeMap<&str, &str> {
+        if silver.snapshot != Some(SnapshotSpec::Folder) {
+            return BTreeMap::new();
+        }
+        let held = self.held.iter().filter(|object| !self.standing.has(&silver.table, &object.id()));
+        let unread = self.passed_by.iter().filter(|passed| matches!(passed.reason, PassedByReason::Unreadable { .. }));
+        let parts = held.map(|object| object.uri.as_str()).chain(unread.map(|passed| passed.uri.as_str()));
+        parts.filter_map(|part| Some((folder_below(self.landing, part)?, part))).collect()
+    }
+
+    /// The ids that the plan has for objects with these ids in this lake.
+    fn planned_ids(&self, ids: &BTreeSet<SourceId>) -> BTreeSet<SourceId> {
+        let objects = self.objects.iter().map(|planned| &planned.object);
+        objects.filter(|object| ids.contains(&self.copied.here(object).id())).map(SourceObject::id).collect()
+    }
+
+    /// The objects under the addresses that their rows in bronze have.
+    async fn as_in_bronze(&self, table: &TableRef, again: Vec<SourceObject>) -> Result<Vec<SourceObject>, LakeError> {
+        let bronze = &self.pipeline.bronze;
+        let Some(open) = self.standing.open(bronze).cloned().filter(|_| !again.is_empty()) else { return Ok(again) };
+        let rows = BronzeRows::new(self.copied, &blocking(move || source_objects(&open)).await?);
+        let found = |object: SourceObject| {
+            // Those that bronze lacks are read by this run, from the landing folder.
+            if !self.standing.has(bronze, &object.id()) {
+                return Ok(object);
+            }
+            rows.of(&object).ok_or_else(|| LakeError::Invalid {
+                message: format!(
+                    "table `{table}` needs the rows of '{}' again, and table `{bronze}` has rows of another version, from \
+                     the lake that this one is a copy of: deliver the whole snapshot again, in another folder",
+                    object.uri
+                ),
+            })
+        };
+        again.into_iter().map(found).collect()
     }
 
     /// What a snapshot of a table is. Where the spec does not say, each object is one, and a folder of several objects
@@ -84,11 +161,11 @@ impl Deliveries<'_> {
         }
         let mut folders: BTreeMap<&str, BTreeSet<&ObjectUri>> = BTreeMap::new();
         for object in waiting.iter().chain(self.listed) {
-            if let Some(folder) = folder_below(self.landing, &object.uri) {
+            if let Some(folder) = folder_below(self.landing, object.uri.as_str()) {
                 folders.entry(folder).or_default().insert(&object.uri);
             }
         }
-        let mut waits = waiting.iter().filter_map(|object| folder_below(self.landing, &object.uri));
+        let mut waits = waiting.iter().filter_map(|object| folder_below(self.landing, object.uri.as_str()));
         match waits.find(|folder| folders.get(*folder).is_some_and(|objects| objects.len() > 1)) {
             None => Ok(SnapshotSpec::Object),
             Some(folder) => Err(LakeError::Invalid {
@@ -100,9 +177,11 @@ impl Deliveries<'_> {
         }
     }
 
+    /// The objects of the run that a table lacks.
     fn waiting(&self, table: &TableRef) -> Vec<SourceObject> {
         let objects = self.objects.iter().map(|planned| &planned.object);
-        objects.filter(|object| !self.standing.has(table, &object.id())).cloned().collect()
+        let lacking = objects.filter(|object| !self.standing.has(table, &object.id()));
+        lacking.map(|object| self.copied.here(object)).collect()
     }
 
     /// Objects of the landing folder that a table has taken in, with rows or without, and whose rows the run can read.
@@ -119,7 +198,8 @@ impl Deliveries<'_> {
     /// removed since; in tables of older versions, the store has to.
     async fn shown(&self, table: &TableRef) -> Result<Vec<SourceObject>, LakeError> {
         let Some(open) = self.standing.open(table).cloned() else { return Ok(Vec::new()) };
-        blocking(move || source_objects(&open)).await
+        let shown = blocking(move || source_objects(&open)).await?;
+        Ok(shown.iter().map(|object| self.copied.here(object)).collect())
     }
 
     /// The objects with their times, as far as the store knows those that are missing.
@@ -165,7 +245,7 @@ impl History {
             current.into_iter().filter(|object| is_newest(object)).map(SourceObject::id).collect();
         let superseded = self.waiting.iter().map(SourceObject::id).filter(|id| !brought.contains(id)).collect();
         let again = self.taken.iter().filter(|object| !brought.is_empty() && is_newest(object));
-        Replacement { superseded, again: again.cloned().collect() }
+        Replacement { superseded, again: again.cloned().collect(), ..Replacement::default() }
     }
 
     /// Waiting objects of which the table has a later version: the run that took them in died after bronze.
@@ -218,15 +298,14 @@ impl<'a> Snapshots<'a> {
 /// The snapshot that an object belongs to: the folder directly above it with all objects in that folder, or the object
 /// alone.
 fn snapshot_name<'a>(landing: &FolderUri, rule: SnapshotSpec, object: &'a ObjectUri) -> &'a str {
-    match (rule, folder_below(landing, object)) {
+    match (rule, folder_below(landing, object.as_str())) {
         (SnapshotSpec::Folder, Some(folder)) => folder,
         (SnapshotSpec::Folder, None) | (SnapshotSpec::Object, _) => object.as_str(),
     }
 }
 
-/// The folder directly above an object; `None` where this is the landing folder itself, or no folder below it.
-fn folder_below<'a>(landing: &FolderUri, object: &'a ObjectUri) -> Option<&'a str> {
-    let address = object.as_str();
+/// The folder directly above an address; `None` where this is the landing folder itself, or no folder below it.
+fn folder_below<'a>(landing: &FolderUri, address: &'a str) -> Option<&'a str> {
     let below = address.strip_prefix(landing.as_url().as_str())?;
     let (folder, _) = address.rsplit_once('/').filter(|_| below.contains('/'))?;
     Some(folder)

@@ -94,6 +94,60 @@ fn a_folder_that_is_written_again_loses_its_earlier_parts() {
     assert_eq!(rows(&lab, SILVER, &["id"]), ["2", "4"]);
 }
 
+/// A lab that shows one day, and of whose next day one part is good and the other held.
+fn half_a_day() -> (Lab, Steps) {
+    let (lab, steps) = replaced();
+    deliver(&lab, "day1/part-0.csv", 1, &["0"]);
+    let _ = steps.run().expect("the first day is new");
+    deliver(&lab, "day2/part-0.csv", 2, &["1", "x"]);
+    land_at(&lab, "day2/part-1.csv", "id,name,amount,day\n2,\"open,1,\n", 3);
+    let refused = steps.validate().and_then(|plan| steps.process(&plan.run)).expect_err("a quote is never closed");
+    assert_says(&StepError::from(refused).message, &["/day2/part-1.csv'", "never closed"], "the second day");
+    (lab, steps)
+}
+
+#[test]
+fn a_folder_with_a_held_part_waits_as_a_whole() {
+    let (lab, steps) = half_a_day();
+    let plan = steps.validate().unwrap();
+    let named: Vec<String> = plan.passed_by.named.iter().map(|by| format!("{} {}", by.uri, by.reason)).collect();
+    assert_eq!(named.len(), 1, "{named:?}");
+    assert_says(&named[0], &["/day2/ ", SILVER, "/day2/part-1.csv'"], "the folder is passed by");
+    let changeset = steps.finish(&plan.run);
+    let changed: Vec<Layer> = changeset.tables.iter().map(|change| change.table.layer()).collect();
+    assert_eq!(changed, [Layer::Bronze], "bronze takes the good part, and nothing else changes");
+    assert_eq!(rows(&lab, SILVER, &["id"]), ["0"]);
+    assert_eq!(rows(&lab, BRONZE, &["id"]), ["0", "1", "x"]);
+    assert!(steps.run().is_none(), "nothing else is to be done");
+    deliver(&lab, "day2/part-1.csv", 4, &["2"]);
+    let _ = steps.run().expect("the second part is replaced");
+    assert_eq!(rows(&lab, SILVER, &["id"]), ["1", "2"]);
+    assert_eq!(rows(&lab, QUARANTINE, &["_source_row"]), ["2"]);
+    assert_eq!(rows(&lab, GOLD, &["orders"]), ["2"]);
+    assert!(steps.run().is_none(), "nothing is left");
+}
+
+#[test]
+fn a_folder_whose_held_part_is_removed_is_whole() {
+    let (lab, steps) = half_a_day();
+    std::fs::remove_file(lab.landing().join("day2/part-1.csv")).unwrap();
+    let _ = steps.run().expect("the second day is whole without it");
+    assert_eq!(rows(&lab, SILVER, &["id"]), ["1"]);
+    assert!(steps.run().is_none(), "nothing is left");
+}
+
+#[test]
+fn a_newer_folder_does_not_wait_for_one_with_a_held_part() {
+    let (lab, steps) = half_a_day();
+    deliver(&lab, "day3/part-0.csv", 5, &["3"]);
+    let _ = steps.run().expect("the third day is new");
+    assert_eq!(rows(&lab, SILVER, &["id"]), ["3"]);
+    std::fs::remove_file(lab.landing().join("day2/part-1.csv")).unwrap();
+    while steps.run().is_some() {
+        assert_eq!(rows(&lab, SILVER, &["id"]), ["3"], "the second day is older");
+    }
+}
+
 #[test]
 fn folders_below_a_folder_are_snapshots_of_their_own() {
     let (lab, steps) = replaced();

@@ -45,7 +45,7 @@ fn cloned(objects: &[&SourceObject]) -> Vec<SourceObject> {
 
 /// What a run does to a table with this history: etags of the objects passed by, and of those read again.
 fn replacement(history: &History) -> (Vec<String>, Vec<String>) {
-    let Replacement { superseded, again } =
+    let Replacement { superseded, again, .. } =
         history.replacement(&LANDING.parse().expect("folder"), SnapshotSpec::Folder);
     let passed = history.waiting.iter().filter(|object| superseded.contains(&object.id()));
     (passed.map(|object| object.etag.clone()).collect(), again.iter().map(|object| object.etag.clone()).collect())
