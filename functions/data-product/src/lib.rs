@@ -11,6 +11,7 @@ mod authorize;
 mod catalogue;
 pub mod expiry;
 pub mod links;
+mod problem;
 mod refusal;
 mod registry;
 mod rows;

@@ -11,8 +11,8 @@ use sluice_lake::serve::{Answer, Answers, MaskKey, Queries, QueryLimits, Questio
 
 use crate::Access;
 use crate::links::Links;
+use crate::problem::problem_of;
 use crate::registry::Registry;
-use crate::rows::problem_of;
 use crate::secret::Secret;
 use crate::written::Written;
 

@@ -14,7 +14,7 @@ use sluice_lake::delta::{DataFile, OpenTable};
 use sluice_lake::serve::{Answer, Question};
 
 use super::shared::{Asked, SharedFile, access_form, fault, file_id};
-use crate::rows::problem_of;
+use crate::problem::problem_of;
 use crate::state::in_time;
 use crate::written::FileKind;
 use crate::{Access, ProductsApi};

@@ -12,7 +12,7 @@ use sluice_lake::LakeError;
 use sluice_lake::delta::{Bound, DataFile, OpenTable, version_at};
 use sluice_lake::serve::{ServeError, Version, read_type};
 
-use crate::rows::problem_of;
+use crate::problem::problem_of;
 use crate::state::in_time;
 use crate::{Access, ProductsApi};
 

@@ -91,7 +91,7 @@ impl ParquetFault {
     }
 
     /// Whether the file could not be read because of the machine: the file may be good, and a later run may read it.
-    pub(in crate::source) fn is_of_the_system(&self) -> bool {
+    pub(crate) fn is_of_the_system(&self) -> bool {
         match self {
             Self::Io(error) => is_of_the_system(error),
             Self::Library(ParquetError::External(error)) => {

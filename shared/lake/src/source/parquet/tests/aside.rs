@@ -39,7 +39,7 @@ fn a_value_without_text_sets_its_record_aside_and_no_other() {
 #[test]
 fn a_nested_value_without_text_sets_its_record_aside() {
     let table = by_hand(
-        "repeated fixed_len_byte_array(3) u (DECIMAL(7,2)); repeated binary b (UTF8);",
+        "repeated fixed_len_byte_array(3) u (DECIMAL(6,2)); repeated binary b (UTF8);",
         &[
             &Written::<FixedLenByteArrayType>(
                 vec![FixedLenByteArray::from(vec![0, 0, 150]), FixedLenByteArray::from(vec![0, 0, 1])],
