@@ -35,7 +35,7 @@ pub trait S3Objects: fmt::Debug + Send + Sync {
     /// Every object whose key begins with `prefix`, in the order of the keys.
     fn list<'a>(&'a self, bucket: &'a str, prefix: &'a str) -> S3Answer<'a, Vec<S3Object>>;
 
-    /// The object with this key, without its content; `None` when there is none.
+    /// The object with this key, without its content; `None` when it does not exist.
     fn head<'a>(&'a self, bucket: &'a str, key: &'a str) -> S3Answer<'a, Option<S3Object>>;
 
     /// An address at which anybody may read the object until `expires_in` is over. No call is made, so the object need

@@ -350,7 +350,7 @@ fn judge_dataset(rule: &DatasetRule, observation: &RuleObservation) -> RuleResul
     }
 }
 
-/// The number for people, or why there is none.
+/// The number for people, or why it is missing.
 fn shown(observation: &RuleObservation, unit: MetricUnit) -> String {
     match &observation.fault {
         Some(fault) => format!("none ({fault})"),

@@ -296,8 +296,8 @@ mod tests {
         const MIB: usize = 1 << 20;
         let check = |largest_average, largest_shared, longest, expected| {
             let sizes = ValueSizes { largest_shared, largest_average };
-            let told = format!("{largest_average} bytes, page of {largest_shared}, {longest} entries");
-            assert_eq!(block_records(&sizes, longest, 32 * MIB), expected, "{told}");
+            let shown = format!("{largest_average} bytes, page of {largest_shared}, {longest} entries");
+            assert_eq!(block_records(&sizes, longest, 32 * MIB), expected, "{shown}");
         };
         check(8, 0, 1, BLOCK_RECORDS);
         check(MIB, 0, 1, 32);

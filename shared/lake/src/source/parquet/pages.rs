@@ -35,7 +35,7 @@ pub(super) struct ValueSizes {
     /// (`DELTA_BYTE_ARRAY`), or 0. Each of its values may be as large as the page, and the library makes each a copy of
     /// its own.
     pub(super) largest_shared: usize,
-    /// Bytes of a value in the page whose values are the largest on average. As long as a value is there, its page is.
+    /// Bytes of a value in the page whose values are the largest on average. A value keeps its page in memory.
     pub(super) largest_average: usize,
 }
 
