@@ -102,7 +102,7 @@ impl Place {
 async fn open(root: &FolderUri) -> Result<Lake> {
     let options = sluice_aws::store::store_options(&Env::of_process(), root).await;
     let options = options.map_err(|error| Fault::new(Exit::WrongUse, error.message).named(error.name))?;
-    Ok(Lake::open(root, &options)?)
+    Ok(Lake::open(root, &options)?.with_s3(sluice_aws::s3::client(&options)))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ from traces import Trace, trace_of_history
 
 # Longest time of an execution here: every retry of one state, and one or two timeouts.
 EXECUTION_SECONDS = 300.0
-# moto parses a definition in 0.2 s, and in 2.5 s beside 3 busy processes and 12 other starts on 2 cores.
+# moto parses a definition in 0.2 s, and in 2.5 s next to 3 busy processes and 12 other starts on 2 cores.
 STOP_SECONDS = 60.0
 ASK_AGAIN_SECONDS = 0.1
 # The placeholders of the definition and the functions that replace them.

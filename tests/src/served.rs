@@ -86,8 +86,16 @@ impl Served {
 
     /// Serves the lake of this lab by a command that is changed before it starts.
     pub fn with(lab: &Lab, change: impl FnOnce(&mut Command)) -> Self {
-        let audit = lab.folder().join("audit.jsonl");
-        let log = lab.folder().join("serve.log");
+        Self::written(lab, &lab.folder().join("audit.jsonl"), &lab.folder().join("serve.log"), change)
+    }
+
+    /// Serves the lake of this lab once more, with another file of accesses.
+    pub fn audited(lab: &Lab, audit: &Path) -> Self {
+        Self::written(lab, audit, &lab.folder().join("serve-audited.log"), |_| {})
+    }
+
+    fn written(lab: &Lab, audit: &Path, log: &Path, change: impl FnOnce(&mut Command)) -> Self {
+        let (audit, log) = (audit.to_owned(), log.to_owned());
         let mut command = lab.command(["serve", "--port", "0", "--json"]);
         command.arg("--lake").arg(lab.lake()).arg("--audit").arg(&audit);
         change(&mut command);

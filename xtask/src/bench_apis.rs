@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
+use crate::bench_attackers;
 use crate::judge_tools::{self, Tool};
 use crate::workspace::{Workspace, output_of, run};
 
@@ -17,8 +18,9 @@ const DELIVERIES: u32 = 20;
 const ROWS: u32 = 500_000;
 /// First day of the deliveries.
 const START: &str = "2026-01-05";
-/// As whom the callers read.
-const CALLER: &str = "arn:aws:iam::123456789012:role/analyst";
+/// Everybody reads as an analyst does. Each is a caller of their own, because few calls of one caller are answered at once.
+const POLICY: &str = "grants:\n  - name: analysts\n    principals: ['*']\n    doors: [rows, query]\n    clearance: internal\n    \
+    masking: { confidential: hash }\n";
 const TABLE: &str = "silver/sales/transactions";
 
 /// Makes the lake, serves it, calls it, asks DuckDB, and leaves the numbers as JSON in `<target>/bench/apis.json`.
@@ -31,15 +33,18 @@ pub(crate) fn measure(workspace: &Workspace, callers: u32, seconds: u32) -> Resu
     };
     workspace.build_binaries()?;
     let folder = workspace.target().join("bench/apis");
-    let lake = lake(workspace, &folder, Path::new("pipelines/retail"))?;
-    let server = Server::start(workspace, &lake, &folder, Some(CALLER))?;
+    let pipeline = bench_attackers::pipeline(workspace, POLICY)?;
+    let lake = lake(workspace, &folder, &pipeline)?;
+    let server = Server::start(workspace, &lake, &folder)?;
+    println!("Making a token for each of {callers} callers …");
+    let tokens = bench_attackers::tokens(workspace, &lake, &folder, &server.endpoint, callers)?;
     println!("\n{callers} callers at once for {seconds} s each, on this machine's cores together with the server\n");
     println!("  {:<34} {:>10} {:>9} {:>9} {:>9}", "question", "per second", "p50 ms", "p95 ms", "p99 ms");
     let mut measured = Vec::new();
     for (name, requests) in questions(&folder)? {
         let before = server.audited()?.len();
         let mut load = Command::new(workspace.target().join("debug/sluice-load"));
-        load.args(["--endpoint", &server.endpoint]).arg("--requests").arg(&requests);
+        load.args(["--endpoint", &server.endpoint]).arg("--requests").arg(&requests).arg("--tokens").arg(&tokens);
         load.args(["--callers", &callers.to_string(), "--seconds", &seconds.to_string()]);
         let report: Value = serde_json::from_slice(&output_of(&mut load)?).context("what sluice-load printed")?;
         let ms = |field: &str| report.get(field).and_then(Value::as_f64).unwrap_or_default();
@@ -139,15 +144,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts it; calls without a token are made as `caller`, when one is given.
-    pub(crate) fn start(workspace: &Workspace, lake: &Path, folder: &Path, caller: Option<&str>) -> Result<Self> {
+    /// Starts it.
+    pub(crate) fn start(workspace: &Workspace, lake: &Path, folder: &Path) -> Result<Self> {
         let audit = folder.join("audit.jsonl");
         if audit.exists() {
             fs::remove_file(&audit)?;
         }
         let mut command = workspace.command(workspace.sluice());
         command.args(["serve", "--port", "0", "--json"]).arg("--lake").arg(lake);
-        command.args(caller.into_iter().flat_map(|caller| ["--as", caller]));
         command.arg("--audit").arg(&audit).stdout(Stdio::piped()).stderr(File::create(folder.join("serve.log"))?);
         let mut child = command.spawn().context("cannot start sluice serve")?;
         let mut line = String::new();

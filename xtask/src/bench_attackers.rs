@@ -26,9 +26,9 @@ pub(crate) fn measure(workspace: &Workspace, callers: u32, seconds: u32, attacke
     ensure!(attackers < callers, "of {callers} callers, {attackers} cannot be attackers: somebody must be attacked");
     workspace.build_binaries()?;
     let folder = workspace.target().join("bench/apis");
-    let pipeline = pipeline(workspace)?;
+    let pipeline = pipeline(workspace, POLICY)?;
     let lake = lake(workspace, &folder, &pipeline)?;
-    let mut server = Server::start(workspace, &lake, &folder, None)?;
+    let mut server = Server::start(workspace, &lake, &folder)?;
     println!("Making a token for each of {callers} callers …");
     let tokens = tokens(workspace, &lake, &folder, &server.endpoint, callers)?;
     let attack = folder.join("attack.txt");
@@ -99,11 +99,11 @@ fn attacks() -> Vec<String> {
 }
 
 /// The pipeline with a policy by which every caller reads.
-fn pipeline(workspace: &Workspace) -> Result<PathBuf> {
+pub(crate) fn pipeline(workspace: &Workspace, policy: &str) -> Result<PathBuf> {
     let (from, to) = (workspace.root().join("pipelines/retail"), workspace.target().join("bench/open/retail"));
     judge_tools::remove(&to)?;
     copy(&from, &to)?;
-    fs::write(to.join("product.policy.yaml"), POLICY)?;
+    fs::write(to.join("product.policy.yaml"), policy)?;
     Ok(to)
 }
 
@@ -122,7 +122,13 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// A file with a new token of each caller, one a line.
-fn tokens(workspace: &Workspace, lake: &Path, folder: &Path, endpoint: &str, callers: u32) -> Result<PathBuf> {
+pub(crate) fn tokens(
+    workspace: &Workspace,
+    lake: &Path,
+    folder: &Path,
+    endpoint: &str,
+    callers: u32,
+) -> Result<PathBuf> {
     let (profile, file) = (folder.join("caller.share"), folder.join("tokens.txt"));
     let mut tokens = Vec::new();
     for number in 0..callers {

@@ -1,23 +1,24 @@
 //! `sluice serve`: the HTTP APIs on this machine.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_aws::env::{self, Env};
+use sluice_core::audit::PRODUCT_OPERATIONS;
 use sluice_core::error::with_sources;
 use sluice_core::uri::layout;
 use sluice_data_product::expiry::expire;
 use sluice_data_product::links::LINK_EXPIRY;
 use sluice_data_product::secret::Secret;
 use sluice_data_product::{ProductsApi, Settings};
-use sluice_http::audit::{AuditLog, Audited};
+use sluice_http::audit::{AuditLog, Audited, Operation};
 use sluice_http::{Callers, guard, local};
 use sluice_lake::Lake;
 use sluice_submit::RunsApi;
@@ -29,14 +30,18 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::arguments::ServeArguments;
 use crate::console::Console;
 use crate::fault::{Exit, Fault};
+use crate::serving::audit::audit_log;
 use crate::serving::executions::LocalExecutions;
 use crate::serving::workers::Workers;
 
 /// Largest response that is sent directly. The same limit as on AWS, so that callers meet it in local tests first.
 const MAX_ANSWER_BYTES: usize = 4_000_000;
 
+/// The operations that are served: refused calls of them are written down.
+const APIS: &[&[Operation]] = &[PRODUCT_OPERATIONS, sluice_submit::OPERATIONS];
+
 /// Time between two deletions of old answers and copies.
-const EXPIRE_EVERY: Duration = Duration::from_secs(60 * 60);
+const EXPIRE_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// The secret of a lake on this machine, as it is stored in the lake.
 #[derive(Serialize, Deserialize)]
@@ -54,6 +59,7 @@ pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<
         None => AuditLog::of_process(),
     };
     start_log();
+    raise_file_limit();
     let address = (Ipv4Addr::LOCALHOST, arguments.port);
     let listener = TcpListener::bind(address).await.map_err(|error| {
         let fault = Fault::new(Exit::Failed, format!("cannot listen on 127.0.0.1:{}: {error}", arguments.port));
@@ -64,8 +70,9 @@ pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<
     let settings =
         Settings { endpoint: endpoint.clone(), max_answer_bytes: MAX_ANSWER_BYTES, link_expiry: LINK_EXPIRY };
     let callers = Callers::of_lake(lake.documents().clone()).or_as(arguments.caller.clone());
-    let audited = Audited { callers, log: audit };
+    let audited = Audited { callers, log: audit.clone() };
     let runs = RunsApi::new(lake.documents().clone(), LocalExecutions::new(lake.clone()));
+    let runs = runs.with_sealed_cursors(random()?);
     let (runs, runs_document) = sluice_submit::router(runs, audited.clone());
     let workers = Workers::new(lake.root().clone());
     if workers.memory_bytes().is_none() && !console.is_json() {
@@ -75,7 +82,7 @@ pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<
     let (products, mut document) = sluice_data_product::router(products, audited);
     document.merge(runs_document);
     let router = guard::with_document(products.merge(runs), document);
-    let router = guard::guarded(local::only(router, address.port()));
+    let router = guard::guarded(local::only(router, address.port(), audit, APIS));
     announce(&endpoint, &arguments, console)?;
     let stop = async { drop(tokio::signal::ctrl_c().await) };
     tokio::select! {
@@ -85,7 +92,19 @@ pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<
     Ok(Exit::Done)
 }
 
-/// Deletes old answers and copies of a lake on this machine, now and every hour; never ends.
+/// Lets this process have as many files and connections open as the system allows it. Where that fails it has fewer.
+fn raise_file_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+            tracing::debug!(%error, "the limit of open files stays as it is");
+        }
+    }
+}
+
+/// Deletes old answers and copies of a lake on this machine, now and every five minutes; never ends.
 async fn expiring(lake: &Lake) {
     loop {
         if lake.root().is_local()
@@ -113,6 +132,12 @@ fn announce(endpoint: &str, arguments: &ServeArguments, console: &Console) -> Re
     Ok(())
 }
 
+fn random() -> Result<[u8; 32]> {
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).context("the operating system returned no random bytes")?;
+    Ok(random)
+}
+
 /// The secret from the environment. A lake on this machine stores one itself, created by the first process that needs it.
 async fn secret(lake: &Lake) -> Result<Secret> {
     let env = Env::of_process();
@@ -125,9 +150,7 @@ async fn secret(lake: &Lake) -> Result<Secret> {
             .next("set it to the secret whose ARN the deployed data-product function has in SLUICE_SECRET_ARN")
             .into());
     }
-    let mut random = [0; 32];
-    getrandom::fill(&mut random).context("the operating system returned no random bytes")?;
-    let secret = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret = random()?.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut text = serde_json::to_vec_pretty(&KeptSecret { secret })?;
     text.push(b'\n');
     let path = lake.root().object(&layout::local_secret()).as_url().to_file_path();
@@ -175,17 +198,25 @@ fn make_private(file: &File) -> std::io::Result<()> {
 
 fn audit_file(path: &Path) -> Result<AuditLog> {
     let opened = private(OpenOptions::new().create(true).append(true)).open(path);
-    let file = opened.and_then(|file| make_private(&file).map(|()| Mutex::new(file)));
+    let file = opened.and_then(|file| make_private(&file).map(|()| file));
     let file = file.with_context(|| format!("cannot write the audit file {}", path.display()))?;
-    Ok(AuditLog::new(move |event| {
-        let written = serde_json::to_vec(event).map_err(std::io::Error::from).and_then(|mut line| {
-            line.push(b'\n');
-            file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line)
-        });
-        if let Err(error) = written {
-            tracing::error!(%error, "cannot write an access to the audit file");
+    Ok(audit_log(file, ends_within_line(path)))
+}
+
+/// Whether a file ends within a line, as after a full disk. What is no file, such as a pipe, or cannot be read does not.
+fn ends_within_line(path: &Path) -> bool {
+    let last = || -> std::io::Result<Option<u8>> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        if length == 0 {
+            return Ok(None);
         }
-    }))
+        file.seek(SeekFrom::End(-1))?;
+        let mut last = [0];
+        file.read_exact(&mut last)?;
+        Ok(Some(u8::from_le_bytes(last)))
+    };
+    path.is_file() && last().is_ok_and(|last| last.is_some_and(|byte| byte != b'\n'))
 }
 
 /// Logs as the functions do: one JSON object per line on standard error, and only failures and refused callers.
@@ -225,6 +256,15 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path().join("serve")).unwrap().count(), 1, "no draft is left");
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_server_may_open_all_files_that_the_system_allows() {
+        use rustix::process::{Resource, getrlimit};
+        raise_file_limit();
+        let limit = getrlimit(Resource::Nofile);
+        assert_eq!(limit.current, limit.maximum);
+    }
+
     #[test]
     fn the_audit_file_is_readable_by_its_owner_only() {
         let folder = tempfile::tempdir().unwrap();
@@ -233,6 +273,9 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         let _ = audit_file(&path).unwrap();
         assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("before\n", 0o600));
+        assert!(!ends_within_line(&path));
+        fs::write(&path, "whole\n{\"torn").unwrap();
+        assert!(ends_within_line(&path) && !ends_within_line(folder.path()));
         let fresh = folder.path().join("fresh.jsonl");
         let _ = audit_file(&fresh).unwrap();
         assert_eq!(mode(&fresh), 0o600);

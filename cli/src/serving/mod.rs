@@ -1,5 +1,6 @@
 //! Code that only `sluice serve` needs.
 
+pub(crate) mod audit;
 pub mod executions;
 mod places;
 mod wire;

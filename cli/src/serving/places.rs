@@ -19,7 +19,7 @@ pub(super) const PLACES: usize = 8;
 /// Places that one caller may hold, and places that long questions may hold when others wait.
 const HALF: usize = PLACES / 2;
 /// Questions of one caller that wait; each takes some kB, for at most the 25 s that an answer may take.
-const MAX_WAITING: usize = 256;
+const MAX_WAITING: usize = 32;
 /// From when on a question is long.
 pub(super) const LONG: Duration = Duration::from_secs(1);
 /// Half of what a caller has used is forgotten after so long.

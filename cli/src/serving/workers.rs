@@ -82,10 +82,7 @@ impl Drop for Working {
         if let Some((process, place)) = self.0.take()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            runtime.spawn(async move {
-                end(process).await;
-                drop(place);
-            });
+            runtime.spawn(end_and_free(process, place));
         }
     }
 }
@@ -156,10 +153,12 @@ impl Workers {
         let busy = busy + began.elapsed();
         // After a fault nobody knows in which state the engine is.
         let is_sound = !matches!(answered, Err(ServeError::Lake(_) | ServeError::Engine { .. }));
+        // The answer holds the place, and so does a process that has to end first: it may have all the memory of the place until then.
+        let place = Arc::new(place);
         if is_sound && !was_long && busy < MAX_BUSY {
             self.idle().push(Worker { process, pipes, busy });
         } else {
-            tokio::spawn(end(process));
+            tokio::spawn(end_and_free(process, place.clone()));
         }
         answered.map(|answer| Answer { place: Held::new(place), ..answer })
     }
@@ -217,6 +216,12 @@ async fn end(mut process: Child) {
     if let Err(error) = process.kill().await {
         tracing::warn!(%error, "a worker cannot be ended");
     }
+}
+
+/// Ends a process, and gives its place back when it has ended.
+async fn end_and_free<P>(process: Child, place: P) {
+    end(process).await;
+    drop(place);
 }
 
 /// Lets a process continue only when no other has anything to do. It cannot be undone.
@@ -295,6 +300,25 @@ mod tests {
         check(Some(1 << 30), 256);
         check(Some(16 << 30), 1024);
         check(Some(1 << 40), 2048);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_place_is_free_when_its_process_has_ended() {
+        let process = Command::new("sleep").arg("60").kill_on_drop(true).spawn().expect("a process");
+        let id = process.id().expect("an id");
+        let places = Places::new();
+        let mut taken = Vec::new();
+        while let Ok(Ok((place, _))) = timeout(Duration::ZERO, places.take("caller")).await {
+            taken.push(place);
+        }
+        let place = taken.pop().expect("a place");
+        // Nothing else runs in this runtime until it is waited for.
+        tokio::spawn(end_and_free(process, place));
+        let next = timeout(END_TIMEOUT, places.take("caller")).await;
+        assert!(matches!(next, Ok(Ok(_))), "the place is free after the process");
+        let id = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw).expect("an id");
+        assert!(rustix::process::test_kill_process(id).is_err(), "the process has ended");
     }
 
     #[cfg(unix)]

@@ -9,6 +9,8 @@ use sluice_http::{Caller, Problem, ProblemCode};
 use sluice_lake::serve::{Answer, RowFormat};
 use utoipa::ToSchema;
 
+use crate::links::FileOf;
+use crate::written::FileKind;
 use crate::{App, ProductsApi};
 
 /// Header with the version of the table that an answer is of.
@@ -140,7 +142,7 @@ impl ProductsApi {
     /// the lake by its address. `wrap` makes the JSON document around the rows. The question keeps its place meanwhile.
     ///
     /// # Errors
-    /// `unavailable` when the file cannot be written.
+    /// `unavailable` when the file cannot be written; `too-many-requests` when too much was written for the caller lately.
     pub(crate) async fn respond(
         api: &App,
         caller: &Caller,
@@ -153,6 +155,7 @@ impl ProductsApi {
         if body.len() <= api.settings.max_answer_bytes {
             return Ok(inline(format, body));
         }
+        api.count_written(FileKind::Answer, caller, body.len())?;
         let path = layout::answer(uuid::Uuid::now_v7(), format.extension());
         let unwritten = |error: &dyn std::error::Error| {
             tracing::error!(error_message = sluice_core::error::with_sources(error), "an answer cannot be kept");
@@ -161,7 +164,8 @@ impl ProductsApi {
         let documents = api.lake.documents();
         let key = documents.key(&path).map_err(|error| unwritten(&error))?;
         documents.objects().put(&key, body.into()).await.map_err(|error| unwritten(&error))?;
-        elsewhere(&api.links.address(&path, &caller.principal, api.now()).await?.url)
+        let of = FileOf::noted(&caller.trail);
+        elsewhere(&api.links.address(&path, &caller.principal, &of, api.now()).await?.url)
     }
 }
 

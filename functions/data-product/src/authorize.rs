@@ -9,6 +9,7 @@ use sluice_http::audit::columns_text;
 use sluice_http::{Caller, Problem, ProblemCode};
 
 use crate::ProductsApi;
+use crate::links::FileOf;
 
 /// What a caller may do with one port.
 #[derive(Debug, Clone)]
@@ -19,6 +20,13 @@ pub struct Access {
     pub port: OutputPort,
     /// In which form.
     pub table: TableAccess,
+}
+
+impl Access {
+    /// What a file with rows of this version of the port's table is of.
+    pub(crate) fn file_of(&self, version: u64) -> FileOf {
+        FileOf { product: self.product.product.clone(), port: self.port.name.clone(), version }
+    }
 }
 
 impl ProductsApi {

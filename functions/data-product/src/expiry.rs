@@ -6,10 +6,10 @@ use object_store::ObjectStoreExt;
 use sluice_core::uri::{LakePath, layout};
 use sluice_documents::{DocumentError, DocumentStore};
 
-/// How long answers are kept: far longer than their addresses are good for.
-const ANSWERS_KEPT: SignedDuration = SignedDuration::from_hours(1);
+/// How long answers are kept: twice as long as their addresses are good for.
+const ANSWERS_KEPT: SignedDuration = SignedDuration::from_mins(30);
 /// How long copies are kept: longer than they are handed out.
-const COPIES_KEPT: SignedDuration = SignedDuration::from_hours(24);
+pub(crate) const COPIES_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// Why old answers and copies stay. The next call tries again.
 #[derive(Debug, thiserror::Error)]
@@ -81,17 +81,23 @@ mod tests {
         for path in ["answers/a.json", "copies/hr/pay/people/3-abc/list.json", "silver/hr/people/part.parquet"] {
             documents.write(&path.parse().expect(path), "x").await.expect("written");
         }
-        let check = async |hours: i64, expected: u64, left: &[&str]| {
-            let later = now.checked_add(SignedDuration::from_hours(hours)).expect("time");
-            assert_eq!(expire(&documents, later).await.expect("expired"), expected, "after {hours} h");
+        let check = async |minutes: i64, expected: u64, left: &[&str]| {
+            let later = now.checked_add(SignedDuration::from_mins(minutes)).expect("time");
+            assert_eq!(expire(&documents, later).await.expect("expired"), expected, "after {minutes} min");
             for path in ["answers/a.json", "copies/hr/pay/people/3-abc/list.json", "silver/hr/people/part.parquet"] {
-                assert_eq!(folder.path().join(path).exists(), left.contains(&path), "{path} after {hours} h");
+                assert_eq!(folder.path().join(path).exists(), left.contains(&path), "{path} after {minutes} min");
             }
         };
         let (copy, table) = ("copies/hr/pay/people/3-abc/list.json", "silver/hr/people/part.parquet");
         check(0, 0, &["answers/a.json", copy, table]).await;
-        check(2, 1, &[copy, table]).await;
-        check(23, 0, &[copy, table]).await;
-        check(25, 1, &[table]).await;
+        check(29, 0, &["answers/a.json", copy, table]).await;
+        check(31, 1, &[copy, table]).await;
+        check(23 * 60, 0, &[copy, table]).await;
+        check(25 * 60, 1, &[table]).await;
+    }
+
+    #[test]
+    fn answers_are_kept_for_longer_than_their_addresses_are_good() {
+        assert_eq!(ANSWERS_KEPT.as_secs().unsigned_abs(), 2 * crate::links::LINK_EXPIRY.as_secs());
     }
 }

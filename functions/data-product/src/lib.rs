@@ -11,12 +11,14 @@ mod authorize;
 mod catalogue;
 pub mod expiry;
 pub mod links;
+mod problem;
 mod refusal;
 mod registry;
 mod rows;
 pub mod secret;
 mod sharing;
 mod state;
+mod written;
 
 use std::sync::Arc;
 

@@ -16,10 +16,11 @@ use jiff::{SignedDuration, Timestamp};
 use object_store::{GetOptions, GetRange, ObjectStoreExt};
 use serde::Deserialize;
 use sluice_core::access::Principal;
+use sluice_core::name::{PortName, ProductRef};
 use sluice_core::uri::LakePath;
-use sluice_documents::DocumentStore;
-use sluice_http::audit::Trail;
-use sluice_http::{Problem, ProblemCode, Query};
+use sluice_http::audit::{AuditEvent, Trail};
+use sluice_http::{Callers, Problem, ProblemCode, Query};
+use sluice_lake::Lake;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -30,6 +31,50 @@ use crate::{App, Settings};
 pub const LINK_EXPIRY: Duration = Duration::from_secs(15 * 60);
 /// Form of the instants in our addresses, as in those of S3.
 const INSTANT_FORMAT: &str = "%Y%m%dT%H%M%SZ";
+
+/// A table that a file has rows of, as the events of its readers name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileOf {
+    /// Of which product.
+    pub(crate) product: ProductRef,
+    /// Of which port.
+    pub(crate) port: PortName,
+    /// Which version of its table.
+    pub(crate) version: u64,
+}
+
+impl FileOf {
+    /// The tables of an answer: those that its request was about, as far as they are noted.
+    pub(crate) fn noted(trail: &Trail) -> Vec<Self> {
+        let table = |event: AuditEvent| {
+            let AuditEvent { product, port, version, .. } = event;
+            Some(Self { product: product?, port: port?, version: version? })
+        };
+        trail.noted().into_iter().filter_map(table).collect()
+    }
+
+    /// The table in its own text.
+    fn parse(text: &str) -> Option<Self> {
+        let (product, rest) = text.split_once(' ')?;
+        let (port, version) = rest.split_once(' ')?;
+        Some(Self { product: product.parse().ok()?, port: port.parse().ok()?, version: version.parse().ok()? })
+    }
+}
+
+impl std::fmt::Display for FileOf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.product, self.port, self.version)
+    }
+}
+
+/// What an address of ours was made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Opened {
+    path: LakePath,
+    /// Whom it was given to.
+    caller: Principal,
+    of: Vec<FileOf>,
+}
 
 /// The address of a file.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,10 +88,10 @@ pub(crate) struct FileAddress {
 /// Who makes addresses.
 #[derive(Clone)]
 pub(crate) enum Links {
-    /// The store of the lake, which signs them.
+    /// The client of S3, which signs them.
     Store {
-        /// The lake's store.
-        documents: DocumentStore,
+        /// The lake with its client.
+        lake: Lake,
         /// How long they are good.
         expiry: Duration,
     },
@@ -73,16 +118,16 @@ impl std::fmt::Debug for Links {
 
 impl Links {
     /// Addresses of the files in this lake.
-    pub(crate) fn new(lake: &sluice_lake::Lake, key: [u8; 32], settings: &Settings) -> Self {
+    pub(crate) fn new(lake: &Lake, key: [u8; 32], settings: &Settings) -> Self {
         let expiry = settings.link_expiry;
         if lake.root().is_local() {
             Self::Own { endpoint: settings.endpoint.clone(), key, expiry }
         } else {
-            Self::Store { documents: lake.documents().clone(), expiry }
+            Self::Store { lake: lake.clone(), expiry }
         }
     }
 
-    /// An address of the file at `path`, which need not be there, for this caller.
+    /// An address of the file at `path`, which need not be there, for this caller. `of`: what the file has rows of.
     ///
     /// # Errors
     /// `unavailable` when the store's credentials are not available.
@@ -90,6 +135,7 @@ impl Links {
         &self,
         path: &LakePath,
         caller: &Principal,
+        of: &[FileOf],
         now: Timestamp,
     ) -> Result<FileAddress, Problem> {
         let expiry = match self {
@@ -98,16 +144,19 @@ impl Links {
         let expires_at = SignedDuration::try_from(expiry).ok().and_then(|expiry| now.checked_add(expiry).ok());
         let expires_at = expires_at.ok_or_else(unsigned)?;
         let url = match self {
-            Self::Store { documents, expiry } => {
-                let signed = documents.signed_url(path, *expiry).await.map_err(|error| {
+            Self::Store { lake, expiry } => {
+                let signed = lake.signed_url(path, *expiry).await.map_err(|error| {
                     tracing::error!(error = sluice_core::error::with_sources(&error), "cannot sign an address");
                     Problem::new(ProblemCode::Unavailable, "the lake signs no addresses at the moment: call again")
                 })?;
                 signed.ok_or_else(unsigned)?
             }
             Self::Own { endpoint, key, expiry } => {
-                // Paths have no line ends.
-                let opened = format!("{path}\n{caller}");
+                // Paths and names have no line ends.
+                let mut opened = format!("{path}\n{caller}");
+                for table in of {
+                    opened.push_str(&format!("\n{table}"));
+                }
                 let id = URL_SAFE_NO_PAD.encode(&opened);
                 let (date, seconds) = (now.strftime(INSTANT_FORMAT).to_string(), expiry.as_secs().to_string());
                 let proof = proof(key, &opened, &date, &seconds).to_hex();
@@ -117,11 +166,12 @@ impl Links {
         Ok(FileAddress { url, expires_at })
     }
 
-    /// The file that an address of ours is of, and whom the address was given to.
-    fn opened(&self, id: &str, given: &Signed, now: Timestamp) -> Option<(LakePath, Principal)> {
+    /// What an address of ours was made for, while it is good.
+    fn opened(&self, id: &str, given: &Signed, now: Timestamp) -> Option<Opened> {
         let Self::Own { key, .. } = self else { return None };
         let opened = String::from_utf8(URL_SAFE_NO_PAD.decode(id).ok()?).ok()?;
-        let (path, caller) = opened.split_once('\n')?;
+        let mut lines = opened.split('\n');
+        let (path, caller) = (lines.next()?, lines.next()?);
         let (date, seconds) = (given.date.as_deref()?, given.expires.as_deref()?);
         // Compared as hashes, which takes the same time wherever they differ.
         let given = blake3::Hash::from_hex(given.signature.as_deref()?).ok()?;
@@ -131,7 +181,11 @@ impl Links {
         let made_at =
             jiff::civil::DateTime::strptime(INSTANT_FORMAT, date).ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
         let expires_at = made_at.timestamp().checked_add(SignedDuration::from_secs(seconds.parse().ok()?)).ok()?;
-        if now < expires_at { Some((path.parse().ok()?, caller.parse().ok()?)) } else { None }
+        if now >= expires_at {
+            return None;
+        }
+        let of = lines.map(FileOf::parse).collect::<Option<Vec<_>>>()?;
+        Some(Opened { path: path.parse().ok()?, caller: caller.parse().ok()?, of })
     }
 }
 
@@ -181,15 +235,27 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 async fn file(
     State(api): State<App>,
     trail: Trail,
+    callers: Callers,
     Path(id): Path<String>,
     Query(signed): Query<Signed>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let (path, caller) = api.links.opened(&id, &signed, api.now()).ok_or_else(|| {
+    let Opened { path, caller, of } = api.links.opened(&id, &signed, api.now()).ok_or_else(|| {
         trail.deny("the address is not valid or has expired");
         Problem::new(ProblemCode::Forbidden, "the address is not valid or has expired: ask for a new one")
     })?;
     trail.note(|event| event.caller = caller.to_string());
+    for (index, table) in of.into_iter().enumerate() {
+        // An answer over several ports is an access to each, as its statement was.
+        if index > 0 {
+            trail.another();
+        }
+        trail.note(|event| {
+            (event.product, event.port) = (Some(table.product), Some(table.port));
+            event.version = Some(table.version);
+        });
+    }
+    let share = callers.file(&caller)?;
     let failed = |error: object_store::Error| {
         let absent = matches!(error, object_store::Error::NotFound { .. });
         if absent {
@@ -222,7 +288,7 @@ async fn file(
             headers.insert(header::CONTENT_RANGE, value);
         }
     }
-    Ok(response)
+    Ok(share.until_sent(response))
 }
 
 fn outside(size: u64) -> Response {
@@ -265,7 +331,13 @@ mod tests {
         let now: Timestamp = "2026-11-26T12:00:00Z".parse().expect("time");
         let path: LakePath = "silver/sales/t/a=b c/ü%41.parquet".parse().expect("path");
         let caller: Principal = "recipient:acme".parse().expect("caller");
-        let address = links().address(&path, &caller, now).await.expect("address");
+        let table = |port: &str, version: u64| FileOf {
+            product: "sales/retail".parse().expect("product"),
+            port: port.parse().expect("port"),
+            version,
+        };
+        let of = [table("orders", 3), table("items", 0)];
+        let address = links().address(&path, &caller, &of, now).await.expect("address");
         assert_eq!(address.expires_at.to_string(), "2026-11-26T12:15:00Z");
         let url = url::Url::parse(&address.url).expect("url");
         let id = url.path().strip_prefix("/files/").expect("files").to_owned();
@@ -279,7 +351,8 @@ mod tests {
         let (date, expires, signature) = (value("X-Amz-Date"), value("X-Amz-Expires"), value("X-Amz-Signature"));
         let check = |links: &Links, id: &str, given: &Signed, at: &str, good: bool| {
             let opened = links.opened(id, given, at.parse().expect(at));
-            assert_eq!(opened, good.then(|| (path.clone(), caller.clone())), "{id} {given:?} {at}");
+            let expected = || Opened { path: path.clone(), caller: caller.clone(), of: of.to_vec() };
+            assert_eq!(opened, good.then(expected), "{id} {given:?} {at}");
         };
         let given = signed(date.clone(), expires.clone(), signature.clone());
         check(&links(), &id, &given, "2026-11-26T12:14:59Z", true);

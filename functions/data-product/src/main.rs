@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         let secret: Secret = secrets::secret(env).await?;
         let endpoint: String = env.parse(env::ENDPOINT)?;
         let options = sluice_aws::store::store_options(env, &root).await?;
-        let lake = Lake::open(&root, &options)?;
+        let lake = Lake::open(&root, &options)?.with_s3(sluice_aws::s3::client(&options));
         let settings = Settings { endpoint, max_answer_bytes: MAX_ANSWER_BYTES, link_expiry: LINK_EXPIRY };
         let audited = Audited { callers: Callers::of_lake(lake.documents().clone()), log: AuditLog::of_process() };
         let (router, document) = sluice_data_product::router(ProductsApi::new(lake, secret, settings), audited);

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sluice_core::product::RegisteredProduct;
-use sluice_http::Caller;
+use sluice_http::{Caller, Problem};
 use sluice_lake::Lake;
 use sluice_lake::serve::{Answer, Answers, MaskKey, Queries, QueryLimits, Question, ServeError, Snapshots, TableForm};
 
 use crate::Access;
 use crate::links::Links;
+use crate::problem::problem_of;
 use crate::registry::Registry;
 use crate::secret::Secret;
+use crate::written::Written;
 
 /// What the handlers work with.
 #[derive(Debug)]
@@ -24,6 +26,7 @@ pub struct ProductsApi {
     pub(crate) snapshots: Snapshots,
     pub(crate) questions: Arc<dyn Answers>,
     pub(crate) settings: Settings,
+    pub(crate) written: Written,
 }
 
 /// What a deployment decides.
@@ -40,6 +43,19 @@ pub struct Settings {
 /// Questions that the engine works on at once in this process. It uses all cores for each, so more would only take memory.
 const QUESTIONS_AT_ONCE: usize = 8;
 
+/// What is read of a table outside of questions, within the time that a question may take.
+///
+/// # Errors
+/// `query-too-slow`.
+pub(crate) async fn in_time<T>(reading: impl Future<Output = T>) -> Result<T, Problem> {
+    within(QueryLimits::default().time, reading).await
+}
+
+async fn within<T>(time: Duration, reading: impl Future<Output = T>) -> Result<T, Problem> {
+    let read = tokio::time::timeout(time, reading).await;
+    read.map_err(|_| problem_of(&ServeError::TooSlow { seconds: time.as_secs() }, "version"))
+}
+
 /// What the handlers share.
 pub(crate) type App = Arc<ProductsApi>;
 
@@ -50,7 +66,7 @@ impl ProductsApi {
         let links = Links::new(&lake, secret.link_key(), &settings);
         let snapshots = Snapshots::new(lake.clone());
         let questions = Arc::new(Queries::new(snapshots.clone(), QUESTIONS_AT_ONCE, QueryLimits::default()));
-        Self { lake, secret, registry, links, snapshots, questions, settings }
+        Self { lake, secret, registry, links, snapshots, questions, settings, written: Written::default() }
     }
 
     /// The API with questions answered elsewhere.
@@ -81,5 +97,20 @@ impl ProductsApi {
     /// The time that decisions are made at.
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_http::ProblemCode;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_takes_too_long_is_given_up() {
+        let time = Duration::from_millis(20);
+        assert_eq!(within(time, async { 1 }).await.ok(), Some(1));
+        let slow = within(time, std::future::pending::<()>()).await;
+        assert_eq!(slow.map_err(|problem| problem.code), Err(ProblemCode::QueryTooSlow));
     }
 }

@@ -9,19 +9,23 @@ mod request;
 mod routes;
 mod runs;
 
+use std::sync::Arc;
+
 use axum::Router;
 use sluice_documents::DocumentStore;
 use sluice_executions::erased::AnyExecutions;
 use sluice_executions::ports::Executions;
 use sluice_http::audit::{AuditPath, Audited, Operation};
+use tokio::sync::Mutex;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::cursor::Cursors;
 use crate::pipelines::Pipelines;
 
 /// What events call the routes.
-const OPERATIONS: &[Operation] = &[
+pub const OPERATIONS: &[Operation] = &[
     ("POST", "/process", AuditPath::Runs, "start"),
     ("GET", "/runs", AuditPath::Runs, "list"),
     ("GET", "/runs/{id}", AuditPath::Runs, "show"),
@@ -35,13 +39,23 @@ pub struct RunsApi {
     documents: DocumentStore,
     executions: AnyExecutions,
     pipelines: Pipelines,
+    cursors: Cursors,
+    /// Held while it is seen whether a run may be started, and it is: of requests at once, each counts for the next.
+    starting: Arc<Mutex<()>>,
 }
 
 impl RunsApi {
     /// The API over these executions and the documents of their lake.
     pub fn new(documents: DocumentStore, executions: impl Executions + 'static) -> Self {
         let pipelines = Pipelines::new(documents.clone());
-        Self { documents, executions: AnyExecutions::new(executions), pipelines }
+        let (executions, cursors) = (AnyExecutions::new(executions), Cursors::Open);
+        Self { documents, executions, pipelines, cursors, starting: Arc::default() }
+    }
+
+    /// The API with cursors that are sealed with this key, for executions whose tokens say something of runs.
+    #[must_use]
+    pub fn with_sealed_cursors(self, key: [u8; 32]) -> Self {
+        Self { cursors: Cursors::Sealed(key), ..self }
     }
 }
 

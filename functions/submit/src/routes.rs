@@ -13,20 +13,21 @@ use sluice_core::name::{PipelineName, RunId};
 use sluice_core::uri::layout;
 use sluice_executions::control::{self, Controlled};
 use sluice_executions::ports::{ExecutionStatus, Executions, Started};
-use sluice_executions::submission::{self, Submission, SubmissionError};
+use sluice_executions::submission::{self, Submission};
 use sluice_http::{Caller, Json, Problem, ProblemCode, Query};
 use utoipa::IntoParams;
 
 use crate::RunsApi;
 use crate::answers::{RunAnswer, RunState, RunSummary, RunsAnswer};
-use crate::cursor::Cursor;
 use crate::request::{NamedRun, ProcessBody, WaitQuery, key_of};
-use crate::runs::{fault_problem, no_run};
+use crate::runs::{document_problem, fault_problem, no_run, submission_problem};
 
 /// Time between two reads of a run while a call waits for it: at most 25 reads per call, far below the service's quota.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Most executions read for one page: 200 calls, 8 at once, of 50 ms each are 1.3 s.
 const MAX_LOOKS: usize = 200;
+/// Reads that a list of executions counts as, however few it has: so one page of runs takes at most 20 of them.
+const LOOKS_OF_LIST: usize = 10;
 /// Calls at once.
 const AT_ONCE: usize = 8;
 /// Most runs of a page.
@@ -82,9 +83,12 @@ pub(crate) async fn process(
     let run_id = submission::run_id(&caller.name(), key.as_ref())
         .map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
     caller.trail.note(|event| event.run = Some(run_id.clone()));
-    let asked = Submission::new(run_id, &caller.presented, now, request).map_err(|error| submission_problem(&error))?;
+    let starting = api.starting.lock().await;
+    check_room(&api, &pipeline, &run_id).await?;
+    let asked = Submission::new(run_id, &caller.presented, now, request).map_err(submission_problem)?;
     let (settled, started) =
-        submission::submit(&api.documents, &api.executions, asked).await.map_err(|error| submission_problem(&error))?;
+        submission::submit(&api.documents, &api.executions, asked).await.map_err(submission_problem)?;
+    drop(starting);
     let repeated = settled.accepted_at != now;
     tracing::info!(caller = caller.presented, run_id = %settled.run_id, %pipeline, repeated, "run started");
     if ended_within(&api, &settled.run_id, wait).await? {
@@ -92,7 +96,7 @@ pub(crate) async fn process(
         return Ok(located(&settled.run_id, (StatusCode::OK, Json(answer)).into_response()));
     }
     let execution = match started {
-        Started::Ended => api.executions.describe(&settled.run_id).await.map_err(fault_problem)?,
+        Started::Ended => api.executions.describe(&settled.run_id).await.map_err(|fault| fault_problem(&fault))?,
         _ => None,
     };
     let summary = match execution {
@@ -109,11 +113,14 @@ pub(crate) async fn process(
     Ok(located(&settled.run_id, (StatusCode::ACCEPTED, Json(summary)).into_response()))
 }
 
-fn submission_problem(error: &SubmissionError) -> Problem {
-    match error.fault() {
-        Some(fault) => Problem::of_step(&fault),
-        None => Problem::new(ProblemCode::Conflict, error.to_string()).in_field("Idempotency-Key"),
-    }
+/// Whether a run of this pipeline may be started. One that a request asked for before is found, however many there are.
+///
+/// # Errors
+/// `too-many-requests`, before anything is kept of the request.
+async fn check_room(api: &RunsApi, pipeline: &PipelineName, run: &RunId) -> Result<(), Problem> {
+    let Err(fault) = api.executions.admit(pipeline).await else { return Ok(()) };
+    let kept = submission::find(&api.documents, run).await.map_err(|error| document_problem(&error))?;
+    if kept.is_some() { Ok(()) } else { Err(fault_problem(&fault)) }
 }
 
 /// Whether the run ends within this time. Bounded: it is read now and once per second.
@@ -121,7 +128,7 @@ async fn ended_within(api: &RunsApi, run: &RunId, seconds: u64) -> Result<bool, 
     for _ in 0..seconds {
         tokio::time::sleep(LOOK_EVERY).await;
         // An execution that was just started may not be shown yet.
-        let execution = api.executions.describe(run).await.map_err(fault_problem)?;
+        let execution = api.executions.describe(run).await.map_err(|fault| fault_problem(&fault))?;
         if execution.is_some_and(|execution| execution.status != ExecutionStatus::Running) {
             return Ok(true);
         }
@@ -206,25 +213,16 @@ pub(crate) async fn list_runs(
         let detail = format!("`limit` is {limit}: ask for 1 to {MAX_LIMIT} runs");
         return Err(Problem::new(ProblemCode::InvalidRequest, detail).in_field("limit"));
     }
-    let mut token = cursor.map(|text| Cursor::token(&text, pipeline.as_ref())).transpose()?;
+    let mut token = cursor.map(|text| api.cursors.token(&caller, pipeline.as_ref(), &text)).transpose()?;
     let (mut runs, mut looks) = (Vec::new(), 0);
     while runs.len() < limit && looks < MAX_LOOKS {
         let wanted = (limit - runs.len()).min(MAX_LOOKS - looks);
-        let page = api.executions.list(wanted, token.as_deref()).await.map_err(fault_problem)?;
-        // An empty page counts as one read, so that the loop ends.
-        looks += page.executions.len().max(1);
-        let is_wanted = |of: &PipelineName| pipeline.as_ref().is_none_or(|wanted| wanted == of) && rights.may_read(of);
+        let page = api.executions.list(wanted, token.as_deref()).await.map_err(|fault| fault_problem(&fault))?;
+        looks += page.executions.len().max(LOOKS_OF_LIST);
         let summaries: Vec<Option<RunSummary>> = stream::iter(page.executions)
             .map(|listed| {
-                let (api, is_wanted) = (api.clone(), &is_wanted);
-                async move {
-                    match api.executions.describe(&listed.run_id).await.map_err(fault_problem)? {
-                        Some(execution) if api.run_of(&execution).is_some_and(|run| is_wanted(&run.pipeline)) => {
-                            api.summary(&execution).await.map(Some)
-                        }
-                        _ => Ok(None),
-                    }
-                }
+                let (api, pipeline, rights) = (api.clone(), pipeline.as_ref(), &rights);
+                async move { api.listed(&listed.run_id, pipeline, rights).await }
             })
             .buffered(AT_ONCE)
             .try_collect()
@@ -235,7 +233,7 @@ pub(crate) async fn list_runs(
             break;
         }
     }
-    let next_cursor = token.map(|token| Cursor::text(pipeline.as_ref(), token)).transpose()?;
+    let next_cursor = token.map(|token| api.cursors.text(&caller, pipeline.as_ref(), token)).transpose()?;
     Ok(Json(RunsAnswer { runs, next_cursor }))
 }
 
@@ -260,7 +258,7 @@ pub(crate) async fn redrive_run(
     NamedRun(run): NamedRun,
 ) -> Result<Response, Problem> {
     api.check(&caller, &run, RunRight::Control).await?;
-    let controlled = control::redrive(&api.executions, &run).await.map_err(fault_problem)?;
+    let controlled = control::redrive(&api.executions, &run).await.map_err(|fault| fault_problem(&fault))?;
     let summary = match controlled {
         Controlled::Done(execution) => {
             let summary = api.summary(&execution).await?;
@@ -299,7 +297,7 @@ pub(crate) async fn stop_run(
 ) -> Result<Response, Problem> {
     api.check(&caller, &run, RunRight::Control).await?;
     let cause = format!("stopped by {}", caller.presented);
-    match control::stop(&api.executions, &run, &cause).await.map_err(fault_problem)? {
+    match control::stop(&api.executions, &run, &cause).await.map_err(|fault| fault_problem(&fault))? {
         Controlled::Done(execution) => {
             let summary = api.summary(&execution).await?;
             let pipeline = summary.pipeline.as_deref().unwrap_or_default();

@@ -4,35 +4,102 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use sluice_core::access::RunRight;
-use sluice_core::error::StepError;
-use sluice_core::name::RunId;
+use sluice_core::error::{ErrorName, with_sources};
+use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{Changeset, Report, RunAction, RunKey, Verdict};
 use sluice_documents::DocumentError;
 use sluice_documents::trigger::Trigger;
 use sluice_executions::history::PassedState;
 use sluice_executions::ports::{Execution, ExecutionFault, ExecutionStatus, Executions};
-use sluice_executions::submission::{self, Submission};
+use sluice_executions::submission::{self, Submission, SubmissionError};
 use sluice_http::{Caller, Problem, ProblemCode};
 
 use crate::RunsApi;
 use crate::answers::{CommitAnswer, RunAnswer, RunState, RunSummary};
 use crate::cursor;
+use crate::pipelines::Rights;
 
 /// How long Step Functions may take to show an execution that it has started: it says seconds.
 const STARTING: SignedDuration = SignedDuration::from_secs(60);
 
+/// A fault of documents, for callers: what was read or where it is may not be theirs to know, so the log has it.
 pub(crate) fn document_problem(error: &DocumentError) -> Problem {
-    Problem::of_step(&StepError::new(error.name(), error))
+    let name = error.name();
+    tracing::error!(error_name = %name, error_message = with_sources(error), "a document of the lake cannot be used");
+    Problem::of_lake(name, "a document of the lake cannot be used: give the operator the request id")
 }
 
-pub(crate) fn fault_problem(fault: ExecutionFault) -> Problem {
+/// A fault of executions, for callers. Its message is that of a service or of the lake, so the log has it.
+pub(crate) fn fault_problem(fault: &ExecutionFault) -> Problem {
+    if let ExecutionFault::UnknownToken { .. } = fault {
+        return cursor::invalid("cursor has expired or is not valid: begin at the first page, without `cursor`");
+    }
+    let name = fault.name();
+    tracing::error!(error_name = %name, error_message = with_sources(fault), "an execution cannot be used");
     match fault {
-        ExecutionFault::UnknownToken { .. } => {
-            cursor::invalid("cursor has expired or is not valid: begin at the first page, without `cursor`")
+        ExecutionFault::Throttled { .. } => {
+            Problem::new(ProblemCode::TooManyRequests, "too many runs are started or read at once: call again")
         }
+        ExecutionFault::Unavailable { .. } => {
+            Problem::new(ProblemCode::Unavailable, "what runs executions does not answer: call again")
+        }
+        ExecutionFault::Refused { .. } => Problem::new(
+            ProblemCode::InvalidRequest,
+            "what runs executions refuses the request, which may be too large: name fewer `objects`",
+        ),
         // Callers named no state machine: what is missing is missing in the deployment.
-        fault @ ExecutionFault::Missing { .. } => Problem::new(ProblemCode::Internal, fault.to_string()),
-        fault => Problem::of_step(&fault.into()),
+        ExecutionFault::UnknownToken { .. }
+        | ExecutionFault::Denied { .. }
+        | ExecutionFault::Missing { .. }
+        | ExecutionFault::Unexpected { .. } => {
+            Problem::new(ProblemCode::Internal, "the executions cannot be used: give the operator the request id")
+        }
+    }
+}
+
+/// Why a request did not become a run, for callers.
+pub(crate) fn submission_problem(error: SubmissionError) -> Problem {
+    match error {
+        error @ (SubmissionError::OtherRequest { .. } | SubmissionError::OtherExecution { .. }) => {
+            Problem::new(ProblemCode::Conflict, error.to_string()).in_field("Idempotency-Key")
+        }
+        SubmissionError::Document(error) => document_problem(&error),
+        SubmissionError::Execution(fault) => fault_problem(&fault),
+        error @ SubmissionError::Encode { .. } => {
+            tracing::error!(error_message = with_sources(&error), "a request cannot be kept");
+            Problem::new(ProblemCode::Internal, "the request cannot be kept: give the operator the request id")
+        }
+    }
+}
+
+/// Why a run cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunFault {
+    /// Its execution cannot be read.
+    #[error(transparent)]
+    Execution(#[from] ExecutionFault),
+    /// A document of it cannot be read.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+}
+
+impl RunFault {
+    /// Whether it is about the store or service, so that other runs cannot be read either.
+    fn is_of_all(&self) -> bool {
+        let name = match self {
+            Self::Execution(fault) => fault.name(),
+            Self::Document(error) => error.name(),
+        };
+        matches!(name, ErrorName::Throttled | ErrorName::Unavailable | ErrorName::AccessDenied)
+    }
+}
+
+impl From<RunFault> for Problem {
+    fn from(fault: RunFault) -> Self {
+        match fault {
+            RunFault::Execution(fault) => fault_problem(&fault),
+            RunFault::Document(error) => document_problem(&error),
+        }
     }
 }
 
@@ -49,7 +116,7 @@ impl RunsApi {
     pub(crate) async fn check(&self, caller: &Caller, run: &RunId, right: RunRight) -> Result<(), Problem> {
         caller.trail.note(|event| event.run = Some(run.clone()));
         let rights = self.pipelines.rights(caller).await?;
-        let execution = self.executions.describe(run).await.map_err(fault_problem)?;
+        let execution = self.executions.describe(run).await.map_err(|fault| fault_problem(&fault))?;
         let pipeline = match &execution {
             Some(execution) => self.run_of(execution).map(|run| run.pipeline),
             None => {
@@ -72,17 +139,52 @@ impl RunsApi {
         Some(RunKey { pipeline: request.pipeline, run_id })
     }
 
-    async fn report(&self, run: Option<&RunKey>) -> Result<Option<Report>, Problem> {
+    async fn report(&self, run: Option<&RunKey>) -> Result<Option<Report>, RunFault> {
         let Some(run) = run else { return Ok(None) };
-        self.documents.of(run).get().await.map_err(|error| document_problem(&error))
+        Ok(self.documents.of(run).get().await?)
     }
 
-    async fn passed(&self, run: &RunId) -> Result<Vec<PassedState>, Problem> {
-        Ok(self.executions.history(run).await.map_err(fault_problem)?.unwrap_or_default())
+    async fn passed(&self, run: &RunId) -> Result<Vec<PassedState>, RunFault> {
+        Ok(self.executions.history(run).await?.unwrap_or_default())
+    }
+
+    /// A run of a list in one line, when it is of this pipeline and the caller may read it. One that cannot be read is left out: it must
+    /// not keep the others from the caller.
+    ///
+    /// # Errors
+    /// What keeps every run from being read.
+    pub(crate) async fn listed(
+        &self,
+        run: &RunId,
+        pipeline: Option<&PipelineName>,
+        rights: &Rights<'_>,
+    ) -> Result<Option<RunSummary>, RunFault> {
+        match self.listed_or_fault(run, pipeline, rights).await {
+            Err(fault) if !fault.is_of_all() => {
+                let error_message = with_sources(&fault);
+                tracing::error!(run_id = %run, error_message, "a run cannot be read, so it is not listed");
+                Ok(None)
+            }
+            listed => listed,
+        }
+    }
+
+    async fn listed_or_fault(
+        &self,
+        run: &RunId,
+        pipeline: Option<&PipelineName>,
+        rights: &Rights<'_>,
+    ) -> Result<Option<RunSummary>, RunFault> {
+        let Some(execution) = self.executions.describe(run).await? else { return Ok(None) };
+        let Some(key) = self.run_of(&execution) else { return Ok(None) };
+        if pipeline.is_some_and(|wanted| *wanted != key.pipeline) || !rights.may_read(&key.pipeline) {
+            return Ok(None);
+        }
+        self.summary(&execution).await.map(Some)
     }
 
     /// A run in one line.
-    pub(crate) async fn summary(&self, execution: &Execution) -> Result<RunSummary, Problem> {
+    pub(crate) async fn summary(&self, execution: &Execution) -> Result<RunSummary, RunFault> {
         let key = self.run_of(execution);
         let report = match execution.status {
             ExecutionStatus::Succeeded => self.report(key.as_ref()).await?,
@@ -98,7 +200,7 @@ impl RunsApi {
     /// Everything that is known of a run.
     pub(crate) async fn run(&self, run: &RunId, now: Timestamp) -> Result<RunAnswer, Problem> {
         let submitted = submission::find(&self.documents, run).await.map_err(|error| document_problem(&error))?;
-        let Some(execution) = self.executions.describe(run).await.map_err(fault_problem)? else {
+        let Some(execution) = self.executions.describe(run).await.map_err(|fault| fault_problem(&fault))? else {
             return self.run_without_execution(run, submitted.as_ref(), now).await;
         };
         let key = self.run_of(&execution);

@@ -1,4 +1,5 @@
 mod control;
+mod cursors;
 mod described;
 mod events;
 mod fake;
@@ -48,6 +49,11 @@ impl World {
     }
 
     fn with(executions: FakeExecutions, callers: Callers) -> Self {
+        Self::changed(executions, callers, |api| api)
+    }
+
+    /// With another API over its lake.
+    fn changed(executions: FakeExecutions, callers: Callers, change: impl FnOnce(RunsApi) -> RunsApi) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (pipeline, runs) in [("retail", RUNS), ("weather", RUNS), ("payroll", "")] {
             let spec = folder.path().join("pipelines").join(pipeline);
@@ -64,8 +70,12 @@ impl World {
         let documents = DocumentStore::open(&root, &std::collections::BTreeMap::new()).unwrap();
         let audit: Arc<Mutex<Vec<Value>>> = Arc::default();
         let events = audit.clone();
-        let log = AuditLog::new(move |event| events.lock().unwrap().push(serde_json::to_value(event).unwrap()));
-        let (router, document) = router(RunsApi::new(documents, executions.clone()), Audited { callers, log });
+        let log = AuditLog::new(move |event| {
+            events.lock().unwrap().push(serde_json::to_value(event).unwrap());
+            Ok(())
+        });
+        let api = change(RunsApi::new(documents, executions.clone()));
+        let (router, document) = router(api, Audited { callers, log });
         Self { folder, executions, router: sluice_http::guard::documented(router, document), audit }
     }
 

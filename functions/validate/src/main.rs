@@ -10,7 +10,7 @@ fn main() -> ExitCode {
         async |env| {
             let root = env.lake()?;
             let options = sluice_aws::store::store_options(env, &root).await?;
-            Ok(Lake::open(&root, &options)?)
+            Ok(Lake::open(&root, &options)?.with_s3(sluice_aws::s3::client(&options)))
         },
         async |lake, input| sluice_validate::handle(lake, Timestamp::now(), input).await,
     )

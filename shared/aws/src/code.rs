@@ -17,6 +17,7 @@ pub(crate) fn classify(code: &str, status: u16) -> ErrorName {
         // A million open executions, or too many redriven ones: fewer after a while.
         | "ExecutionLimitExceeded"
         | "KMSThrottling"
+        | "SlowDown"
         | "KmsThrottlingException" => ErrorName::Throttled,
         "AccessDenied"
         | "AccessDeniedException"
@@ -46,7 +47,8 @@ pub(crate) fn classify(code: &str, status: u16) -> ErrorName {
         | "KMSDisabled"
         | "KmsInvalidStateException"
         | "KMSInvalidState" => ErrorName::AccessDenied,
-        "NotFound"
+        "NoSuchBucket"
+        | "NotFound"
         | "NotFoundException"
         | "ResourceNotFoundException"
         | "ExecutionDoesNotExist"
@@ -80,6 +82,8 @@ mod tests {
         let cases = [
             ("ThrottlingException", 400, ErrorName::Throttled),
             ("ExecutionLimitExceeded", 400, ErrorName::Throttled),
+            ("SlowDown", 503, ErrorName::Throttled),
+            ("NoSuchBucket", 404, ErrorName::NotFound),
             ("KmsThrottlingException", 400, ErrorName::Throttled),
             ("", 429, ErrorName::Throttled),
             ("AccessDeniedException", 400, ErrorName::AccessDenied),

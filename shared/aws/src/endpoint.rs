@@ -1,4 +1,4 @@
-//! An endpoint for tests of the adapters: gives every request the same answer and keeps the requests.
+//! An endpoint for tests of the adapters: gives requests prepared answers and keeps the requests.
 #![expect(clippy::expect_used, reason = "only tests use it, behind a condition that clippy does not take for tests")]
 
 use std::sync::{Arc, Mutex};
@@ -22,13 +22,21 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// An endpoint that gives this answer, such as `("400 Bad Request", "{}")`.
     pub(crate) async fn answering(status: &'static str, body: &'static str) -> Self {
+        Self::in_turn([(status, body)]).await
+    }
+
+    /// An endpoint that gives these answers one after another, and the last one from then on.
+    pub(crate) async fn in_turn<const N: usize>(answers: [(&'static str, &'static str); N]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
         let url = format!("http://{}", listener.local_addr().expect("address"));
         let config = config(&url);
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = requests.clone();
         tokio::spawn(async move {
+            let (mut answers, mut answer) = (answers.into_iter(), ("500 No Answer", ""));
             while let Ok((mut stream, _)) = listener.accept().await {
+                answer = answers.next().unwrap_or(answer);
+                let (status, body) = answer;
                 let mut request = Vec::new();
                 while !is_whole(&request) && stream.read_buf(&mut request).await.expect("read") > 0 {}
                 seen.lock().expect("lock").push(String::from_utf8(request).expect("text"));

@@ -5,24 +5,44 @@
 //! - `serve` (feature `lambda`): a handler as a Lambda function, with our error names and JSON logs;
 //! - `sns`, `eventbridge` (features of the same names): messages to people, events to machines;
 //! - `emr` (feature): clusters of the large engine;
+//! - `s3` (feature): what only S3 itself can say of objects;
 //! - `sfn` (feature): executions of the state machine;
 //! - `secrets` (feature): the secret of data products, fetched when a function starts.
 
 pub mod env;
 pub mod store;
 
-#[cfg(any(feature = "sns", feature = "eventbridge", feature = "emr", feature = "secrets", feature = "sfn"))]
+#[cfg(any(
+    feature = "sns",
+    feature = "eventbridge",
+    feature = "emr",
+    feature = "s3",
+    feature = "secrets",
+    feature = "sfn"
+))]
 mod code;
 #[cfg(feature = "emr")]
 pub mod emr;
-#[cfg(all(test, any(feature = "sns", feature = "eventbridge", feature = "emr", feature = "secrets", feature = "sfn")))]
+#[cfg(all(
+    test,
+    any(
+        feature = "sns",
+        feature = "eventbridge",
+        feature = "emr",
+        feature = "s3",
+        feature = "secrets",
+        feature = "sfn"
+    )
+))]
 mod endpoint;
 #[cfg(feature = "eventbridge")]
 pub mod eventbridge;
-#[cfg(any(feature = "sns", feature = "eventbridge", feature = "emr", feature = "sfn"))]
+#[cfg(any(feature = "sns", feature = "eventbridge", feature = "emr", feature = "s3", feature = "sfn"))]
 mod fault;
 #[cfg(feature = "lambda")]
 mod log;
+#[cfg(feature = "s3")]
+pub mod s3;
 #[cfg(feature = "secrets")]
 pub mod secrets;
 #[cfg(feature = "lambda")]

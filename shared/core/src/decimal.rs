@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::text::text_or_number;
+
 /// An exact decimal: up to 38 significant digits, at most 18 of them after the point.
 ///
 /// Parsing accepts plain (`-12.50`) and exponent (`1e3`) notation; printing gives the shortest plain form.
@@ -16,6 +18,8 @@ pub struct DecimalNumber {
     scaled: i128,
 }
 
+/// What belongs into a document.
+const DESCRIPTION: &str = "exact decimal number";
 /// Digits after the point that a [`DecimalNumber`] keeps.
 const SCALE: u32 = 18;
 
@@ -144,18 +148,7 @@ impl Serialize for DecimalNumber {
 
 impl<'de> Deserialize<'de> for DecimalNumber {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// Numbers are accepted as well as text, because YAML writers leave the quotes out.
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            Text(String),
-            Number(serde_json::Number),
-        }
-        let text = match Written::deserialize(deserializer)? {
-            Written::Text(text) => text,
-            Written::Number(number) => number.to_string(),
-        };
-        text.parse().map_err(serde::de::Error::custom)
+        text_or_number(deserializer, DESCRIPTION)
     }
 }
 
@@ -165,7 +158,7 @@ impl schemars::JsonSchema for DecimalNumber {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": ["number", "string"], "description": "exact decimal number" })
+        schemars::json_schema!({ "type": ["number", "string"], "description": DESCRIPTION })
     }
 }
 

@@ -109,7 +109,9 @@ impl ErrorName {
             }
             Self::ContractViolation => {
                 "Data and contract disagree in a way that quarantine cannot solve: a breaking schema change, a missing \
-                 source column, a value that leaves its type while gold or a rule is computed, or too many partitions."
+                 source column, a value that leaves its type while gold is computed, or a partition value of gold that \
+                 is too long for the name of a folder. Where the rows of the run are to blame, its source objects are \
+                 held."
             }
             Self::NotFound => {
                 "Something that was named does not exist: a spec, a document, a table, a version or a bucket."

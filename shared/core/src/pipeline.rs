@@ -10,7 +10,7 @@ use crate::contract::TableContract;
 use crate::engine::EnginePreference;
 use crate::files::FileSelection;
 use crate::name::{ColumnName, DomainName, PipelineName, TableRef};
-use crate::spec::{CsvSpec, LambdaLimits, QuarantineLimit, SourceFormat};
+use crate::spec::{CsvSpec, LambdaLimits, QuarantineLimit, SnapshotSpec, SourceFormat};
 use crate::sql::{RowSql, SqlError, TableSql};
 use crate::uri::LakePath;
 
@@ -59,6 +59,9 @@ pub struct SilverTable {
     pub sql: Option<RowSql>,
     /// How rows enter the table.
     pub mode: WriteMode,
+    /// What is one full snapshot in a folder below the landing folder; `None` where the spec does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotSpec>,
     /// The run's quarantined share must be below this many percent.
     #[serde(deserialize_with = "QuarantineLimit::of_plan")]
     pub quarantined_percent_below: QuarantineLimit,
@@ -83,7 +86,7 @@ impl SilverTable {
 pub enum WriteMode {
     /// Rows are added.
     Append,
-    /// The run's rows replace the table.
+    /// The rows of the newest snapshot replace the table.
     Replace,
     /// One row per key: the newest.
     Merge(Versioned),

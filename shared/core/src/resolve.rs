@@ -156,10 +156,14 @@ impl Resolver<'_> {
                 None
             }
         };
+        if spec.snapshot.is_some() && spec.mode != WriteModeSpec::Replace {
+            return Err(self.problem(&spec.table, "snapshot belongs to mode replace"));
+        }
         Ok(SilverTable {
             table: self.table(Layer::Silver, &spec.table),
             quarantine: self.table(Layer::Quarantine, &spec.table),
             mode: self.mode(spec, &contract)?,
+            snapshot: spec.snapshot,
             contract,
             columns,
             sql,

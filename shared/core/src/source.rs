@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::name::TableRef;
 use crate::text::serde_as_text;
 use crate::uri::ObjectUri;
 
@@ -176,14 +177,25 @@ pub enum PassedByReason {
     /// It was deleted while the run was planned.
     #[error("it was deleted after it was listed")]
     Gone,
+    /// A folder that a table takes as one snapshot lacks a part.
+    #[error(
+        "table `{table}` takes this folder as a whole and keeps its older snapshot, because '{part}' is held or cannot be \
+         read: release, replace or remove it"
+    )]
+    Incomplete {
+        /// The table.
+        table: TableRef,
+        /// The address of a part that is held or cannot be read.
+        part: String,
+    },
 }
 
 /// Something in a landing folder that is no source object to a run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PassedBy {
-    /// Its address; with a final slash, a folder with all that is in it. Of a key that no address can have, the key behind
-    /// the address of its bucket.
+    /// Its address; with a final slash, a folder with all that is in it, or the mark of a folder on S3. Of a key that no
+    /// address can have, the key behind the address of its bucket.
     pub uri: String,
     /// Why.
     pub reason: PassedByReason,
@@ -193,7 +205,8 @@ impl PassedBy {
     /// Whether it is this object, or a folder that the object is in.
     pub fn is_about(&self, object: &ObjectUri) -> bool {
         let uri = object.as_str();
-        self.uri == uri || (self.uri.ends_with('/') && uri.starts_with(&self.uri))
+        let is_key = matches!(self.reason, PassedByReason::FolderMarker | PassedByReason::OddKey);
+        self.uri == uri || (!is_key && self.uri.ends_with('/') && uri.starts_with(&self.uri))
     }
 }
 
@@ -286,5 +299,10 @@ mod tests {
         };
         check(PassedByReason::FolderMarker, r#""folder_marker""#);
         check(PassedByReason::Excluded { pattern: "*.md".to_owned() }, r#"{"excluded":{"pattern":"*.md"}}"#);
+        let table = "silver/sales/orders".parse().expect("table");
+        check(
+            PassedByReason::Incomplete { table, part: "s3://b/day/1.csv".to_owned() },
+            r#"{"incomplete":{"table":"silver/sales/orders","part":"s3://b/day/1.csv"}}"#,
+        );
     }
 }

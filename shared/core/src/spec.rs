@@ -290,6 +290,10 @@ pub struct SilverSpec {
     /// The column that decides which of two rows with one key is newer, for `merge` and `scd2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latest_by: Option<ColumnName>,
+    /// What is one full snapshot in a folder below the landing folder, for `replace`. Needed where such a folder has
+    /// several objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotSpec>,
     /// Limits of the run as a whole, in addition to the contract's rules.
     #[serde(default)]
     pub gate: GateSpec,
@@ -301,12 +305,23 @@ pub struct SilverSpec {
 pub enum WriteModeSpec {
     /// Rows are added.
     Append,
-    /// The run's rows replace the table.
+    /// The rows of the newest snapshot replace the table.
     Replace,
     /// One row per key: the newest by `latest_by`, ties by the newer delivery.
     Merge,
     /// Every version of a key, with `_valid_from`, `_valid_to` and `_is_current`.
     Scd2,
+}
+
+/// What is one full snapshot in a folder below the landing folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SnapshotSpec {
+    /// The objects directly in one folder are the parts of one snapshot, as Spark writes them. While one of them is held
+    /// or cannot be read, the table keeps the snapshot that it has.
+    Folder,
+    /// Each object is a snapshot.
+    Object,
 }
 
 /// Limits of a run.

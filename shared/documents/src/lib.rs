@@ -33,12 +33,12 @@
 pub mod ended;
 mod error;
 pub mod event;
-mod listing;
 mod run;
+mod s3;
 mod store;
 pub mod trigger;
 
 pub use error::{DocumentError, classify};
-pub use listing::Listing;
 pub use run::{Attempts, RunDocuments};
+pub use s3::{S3Answer, S3Error, S3Object, S3Objects};
 pub use store::{Created, DocumentStore};

@@ -6,19 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::TryStreamExt;
-use http::Method;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::list::PaginatedListStore;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::signer::Signer;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sluice_core::uri::{FolderUri, LakePath};
 
 use crate::error::DocumentError;
-use crate::listing::{Listing, list_all};
 
 /// How long one request to S3 is repeated before its last answer is given. Steps end long before their own limits, and
 /// the state machine repeats the step.
@@ -67,9 +63,6 @@ pub struct DocumentStore {
     root: FolderUri,
     prefix: Path,
     objects: Arc<dyn ObjectStore>,
-    signer: Option<Arc<dyn Signer>>,
-    /// Lists a page at a time, where the store does.
-    pages: Option<Arc<dyn PaginatedListStore>>,
 }
 
 impl fmt::Debug for DocumentStore {
@@ -89,8 +82,7 @@ impl DocumentStore {
         if root.is_local() {
             return Self::over(root, Arc::new(LocalFileSystem::new()));
         }
-        let s3 = Arc::new(open_s3(root, options)?);
-        Ok(Self { signer: Some(s3.clone()), pages: Some(s3.clone()), ..Self::over(root, s3)? })
+        Self::over(root, Arc::new(open_s3(root, options)?))
     }
 
     /// The store at `root` on objects opened by the caller: a shared client, memory, or a decorator that injects faults.
@@ -101,7 +93,7 @@ impl DocumentStore {
     pub fn over(root: &FolderUri, objects: Arc<dyn ObjectStore>) -> Result<Self, DocumentError> {
         let prefix = Path::from_url_path(root.as_url().path())
             .map_err(|source| DocumentError::Open { root: root.to_string(), source: source.into() })?;
-        Ok(Self { root: root.clone(), prefix, objects, signer: None, pages: None })
+        Ok(Self { root: root.clone(), prefix, objects })
     }
 
     /// The root.
@@ -121,17 +113,6 @@ impl DocumentStore {
     pub fn key(&self, path: &LakePath) -> Result<Path, DocumentError> {
         let text = if self.prefix.as_ref().is_empty() { path.to_string() } else { format!("{}/{path}", self.prefix) };
         Path::parse(text).map_err(|source| self.fault("address", path, source.into()))
-    }
-
-    /// An address at which anybody may read the object at `path` until `expires_in` is over; `None` where the store signs no
-    /// addresses, as local folders do not. Whoever has the address has the object: it belongs in no log.
-    ///
-    /// # Errors
-    /// See [`DocumentError::name`].
-    pub async fn signed_url(&self, path: &LakePath, expires_in: Duration) -> Result<Option<String>, DocumentError> {
-        let Some(signer) = &self.signer else { return Ok(None) };
-        let url = signer.signed_url(Method::GET, &self.key(path)?, expires_in).await;
-        url.map(|url| Some(url.into())).map_err(|source| self.fault("sign an address of", path, source))
     }
 
     /// Writes the document if `path` is free. The first writer wins.
@@ -255,25 +236,6 @@ impl DocumentStore {
             .collect::<Result<Vec<_>, _>>()?;
         paths.sort();
         Ok(paths)
-    }
-
-    /// Every object below the root, at any depth, whatever its key: also those that no document of ours could have.
-    ///
-    /// # Errors
-    /// See [`DocumentError::name`].
-    pub async fn list_objects(&self) -> Result<Listing, DocumentError> {
-        let listed = match &self.pages {
-            Some(pages) => {
-                // With the slash, so that folders whose names begin alike are not listed, too.
-                let prefix = Some(format!("{}/", self.prefix)).filter(|prefix| prefix != "/");
-                list_all(|options| pages.list_paginated(prefix.as_deref(), options)).await
-            }
-            None => {
-                let listed = self.objects.list(Some(&self.prefix)).try_collect().await;
-                listed.map(|objects| Listing { objects, odd_keys: Vec::new() })
-            }
-        };
-        listed.map_err(|source| DocumentError::Store { action: "list", uri: self.root.to_string(), source })
     }
 
     /// Path of the object with this key; `None` for a key that no document has.

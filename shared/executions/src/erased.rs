@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use sluice_core::name::RunId;
+use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::RunRequest;
 
 use crate::history::PassedState;
@@ -13,6 +13,7 @@ type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ExecutionFault>> + Se
 
 /// The port with boxed futures, which an object can have.
 trait Boxed: Send + Sync {
+    fn admit<'a>(&'a self, pipeline: &'a PipelineName) -> Answer<'a, ()>;
     fn start<'a>(&'a self, run: &'a RunId, request: &'a RunRequest) -> Answer<'a, Started>;
     fn describe<'a>(&'a self, run: &'a RunId) -> Answer<'a, Option<Execution>>;
     fn history<'a>(&'a self, run: &'a RunId) -> Answer<'a, Option<Vec<PassedState>>>;
@@ -22,6 +23,10 @@ trait Boxed: Send + Sync {
 }
 
 impl<E: Executions> Boxed for E {
+    fn admit<'a>(&'a self, pipeline: &'a PipelineName) -> Answer<'a, ()> {
+        Box::pin(Executions::admit(self, pipeline))
+    }
+
     fn start<'a>(&'a self, run: &'a RunId, request: &'a RunRequest) -> Answer<'a, Started> {
         Box::pin(Executions::start(self, run, request))
     }
@@ -65,6 +70,10 @@ impl std::fmt::Debug for AnyExecutions {
 }
 
 impl Executions for AnyExecutions {
+    async fn admit(&self, pipeline: &PipelineName) -> Result<(), ExecutionFault> {
+        Boxed::admit(self.0.as_ref(), pipeline).await
+    }
+
     async fn start(&self, run: &RunId, request: &RunRequest) -> Result<Started, ExecutionFault> {
         Boxed::start(self.0.as_ref(), run, request).await
     }

@@ -3,13 +3,22 @@
 use jiff::Timestamp;
 use serde_json::Value;
 use sluice_core::error::{ErrorName, StepError};
-use sluice_core::name::RunId;
+use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{ReportedError, RunRequest};
 
 use crate::history::PassedState;
 
 /// Executions of one state machine.
 pub trait Executions: Send + Sync {
+    /// Whether another execution of this pipeline may be started now; [`Executions::start`] decides again. So a request that nothing is
+    /// started for need not be kept. A service that has limits of its own says so when it starts.
+    ///
+    /// # Errors
+    /// [`ExecutionFault::Throttled`] when too many of them run or wait.
+    fn admit(&self, _: &PipelineName) -> impl Future<Output = Result<(), ExecutionFault>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Starts the execution of a run. The same run with the same request again starts nothing.
     ///
     /// # Errors

@@ -7,7 +7,6 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sluice_core::error::StepError;
 use sluice_core::name::{NameError, RunId};
 use sluice_core::run::RunRequest;
 use sluice_core::uri::layout;
@@ -114,18 +113,6 @@ pub enum SubmissionError {
     /// The execution cannot be started.
     #[error(transparent)]
     Execution(#[from] ExecutionFault),
-}
-
-impl SubmissionError {
-    /// The fault below, by its stable name; `None` when the request itself was refused.
-    pub fn fault(&self) -> Option<StepError> {
-        match self {
-            Self::OtherRequest { .. } | Self::OtherExecution { .. } => None,
-            Self::Encode { .. } => Some(StepError::new(sluice_core::error::ErrorName::Internal, self)),
-            Self::Document(error) => Some(StepError::new(error.name(), error)),
-            Self::Execution(fault) => Some(fault.clone().into()),
-        }
-    }
 }
 
 /// Makes sure that the run of a submission exists. Safe to repeat, also at the same time.

@@ -1,9 +1,11 @@
 //! One event per access: who asked for what, in which form they got it, by which rule.
 //!
 //! [`Audited`] stands around the routes of an API. It opens a [`Trail`] for each request, which handlers complete, and writes it when the
-//! answer is known. So every access leaves its event however it ends: refused, failed, given up by the caller, or by a panic.
+//! answer is known. So every access leaves its event however it ends: refused, failed, given up by the caller, or by a panic. Where it
+//! cannot be written, nothing is answered.
 
 use std::fmt;
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,6 +22,7 @@ pub use sluice_core::audit::{AuditEvent, AuditPath, Operation, Outcome};
 
 use crate::callers::Callers;
 use crate::problem::{Problem, ProblemCode};
+use crate::shares::Admission;
 
 /// A column as an event has it; `None` for one that is hidden.
 pub fn column_text(name: &str, treatment: Treatment) -> Option<String> {
@@ -39,7 +42,10 @@ pub fn columns_text<'a>(columns: impl IntoIterator<Item = &'a ColumnAccess>) -> 
 
 /// Where events go.
 #[derive(Clone)]
-pub struct AuditLog(Arc<dyn Fn(&AuditEvent) + Send + Sync>);
+pub struct AuditLog(Arc<Write>);
+
+/// Writes an event, or says why it cannot.
+type Write = dyn Fn(&AuditEvent) -> io::Result<()> + Send + Sync;
 
 impl fmt::Debug for AuditLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,17 +54,26 @@ impl fmt::Debug for AuditLog {
 }
 
 impl AuditLog {
-    /// A log that this function writes.
-    pub fn new(write: impl Fn(&AuditEvent) + Send + Sync + 'static) -> Self {
+    /// A log that this function writes. Where it fails, the access is not answered.
+    pub fn new(write: impl Fn(&AuditEvent) -> io::Result<()> + Send + Sync + 'static) -> Self {
         Self(Arc::new(write))
     }
 
     /// The log of the process: one line at level INFO with target `audit` and the event as JSON in the field `audit`.
     pub fn of_process() -> Self {
-        Self::new(|event| match serde_json::to_string(event) {
-            Ok(text) => tracing::info!(target: "audit", audit = text, "access"),
-            Err(error) => tracing::error!(target: "audit", %error, "an access could not be written down"),
+        Self::new(|event| {
+            let text = serde_json::to_string(event)?;
+            tracing::info!(target: "audit", audit = text, "access");
+            Ok(())
         })
+    }
+
+    /// Writes an event.
+    ///
+    /// # Errors
+    /// When it is not written, or not whole.
+    pub(crate) fn write(&self, event: &AuditEvent) -> io::Result<()> {
+        (self.0)(event)
     }
 }
 
@@ -90,6 +105,11 @@ impl Trail {
         if let Some(newest) = self.events().last_mut() {
             change(newest);
         }
+    }
+
+    /// What is known now of every access.
+    pub fn noted(&self) -> Vec<AuditEvent> {
+        self.events().clone()
     }
 
     /// Adds what is known now to every access.
@@ -148,7 +168,8 @@ pub struct Audited {
 
 impl Audited {
     /// The router with every access to one of the operations written down. Requests of other methods or for other addresses reach no
-    /// operation and leave no event.
+    /// operation and leave no event. An access that cannot be written down is answered with `unavailable`: what a handler did is done,
+    /// and nothing of its answer is given.
     pub fn around(self, router: Router, operations: &'static [Operation]) -> Router {
         router.layer(middleware::from_fn(move |mut request: Request, next: Next| {
             let Self { callers, log } = self.clone();
@@ -158,37 +179,61 @@ impl Audited {
                 let trail = Trail::new(AuditEvent::new(Timestamp::now(), path, name));
                 request.extensions_mut().insert(trail.clone());
                 request.extensions_mut().insert(callers);
-                let mut ending = Ending { trail, log, status: StatusCode::INTERNAL_SERVER_ERROR, code: "given-up" };
+                let admission = Admission::default();
+                request.extensions_mut().insert(admission.clone());
+                let (is_safe, status) = (request.method().is_safe(), StatusCode::INTERNAL_SERVER_ERROR);
+                let ending = Ending { trail, log, is_safe, status, code: "given-up" };
                 let response = AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| {
                     Problem::new(ProblemCode::Internal, "the function panicked, which is a defect").into_response()
                 });
-                ending.is(&response);
-                response
+                admission.until_sent(ending.answered(response))
             }
         }))
     }
 }
 
-/// Writes the events of a request when it is dropped: after the answer, or when the caller has left.
+/// Writes the events of a request: when the answer is known, or when this is dropped because the caller has left.
 struct Ending {
     trail: Trail,
     log: AuditLog,
+    /// Whether the request asks for nothing to be done, by its method.
+    is_safe: bool,
     status: StatusCode,
     code: &'static str,
 }
 
 impl Ending {
-    fn is(&mut self, response: &Response) {
+    /// The answer, once its events are written; without them a problem.
+    fn answered(mut self, response: Response) -> Response {
         self.status = response.status();
         self.code = response.extensions().get::<Problem>().map_or("refused", |problem| problem.code.as_str());
+        match self.write() {
+            Ok(()) => response,
+            Err(_) => {
+                let detail = if self.is_safe {
+                    "the access cannot be written down, so it is not answered: call again"
+                } else {
+                    "the access cannot be written down, so it is not answered; what it asks for may be done: \
+                     look before you call again"
+                };
+                Problem::new(ProblemCode::Unavailable, detail).into_response()
+            }
+        }
+    }
+
+    /// Writes the events that are not written yet.
+    fn write(&self) -> io::Result<()> {
+        for event in self.trail.ended(self.status, self.code) {
+            self.log.write(&event).inspect_err(|error| tracing::error!(%error, "an access cannot be written down"))?;
+        }
+        Ok(())
     }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        for event in self.trail.ended(self.status, self.code) {
-            (self.log.0)(&event);
-        }
+        // Logged there. Nobody is left to be answered.
+        drop(self.write());
     }
 }
 
@@ -246,6 +291,7 @@ mod tests {
             let AuditEvent { operation, caller, decision, reason, .. } = event;
             let text = format!("{operation} {caller} {decision:?} {}", reason.as_deref().unwrap_or("-"));
             events.lock().expect("events").push(text);
+            Ok(())
         });
         let router = Router::new()
             .route("/open", get(open))
@@ -281,12 +327,44 @@ mod tests {
     async fn a_caller_who_leaves_has_an_event() {
         let written: Arc<Mutex<Vec<Outcome>>> = Arc::default();
         let events = written.clone();
-        let log = AuditLog::new(move |event| events.lock().expect("events").push(event.decision));
+        let log = AuditLog::new(move |event| {
+            events.lock().expect("events").push(event.decision);
+            Ok(())
+        });
         let router = Router::new().route("/open", get(std::future::pending::<&str>));
         let router = Audited { callers: Callers::of_gateway(), log }.around(router, OPERATIONS);
         let answer = router.oneshot(Request::builder().uri("/open").body(Body::empty()).expect("request"));
         assert!(answer.now_or_never().is_none(), "no answer comes, and the request is dropped");
         assert_eq!(*written.lock().expect("events"), [Outcome::Failed]);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_answered_that_cannot_be_written_down() {
+        let log = AuditLog::new(|_| Err(io::ErrorKind::StorageFull.into()));
+        let router = Router::new()
+            .route("/open", get(open))
+            .route("/many", axum::routing::post(many))
+            .route("/unlisted", get(|| async { "unlisted" }));
+        let router = Audited { callers: Callers::of_gateway(), log }.around(router, OPERATIONS);
+        let router = crate::guard::guarded(router);
+        let check = async |uri: &str, expected: StatusCode| {
+            let request = Request::builder().uri(uri).body(Body::empty()).expect("request");
+            let answer = router.clone().oneshot(request).await.expect("answer");
+            assert_eq!(answer.status(), expected, "{uri}");
+            let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.expect("body");
+            assert_ne!(body, "open", "{uri}");
+        };
+        check("/open", StatusCode::SERVICE_UNAVAILABLE).await;
+        check("/open?missing", StatusCode::SERVICE_UNAVAILABLE).await;
+        check("/open?panic", StatusCode::SERVICE_UNAVAILABLE).await;
+        check("/unlisted", StatusCode::OK).await;
+        let detail = async |method: &str, uri: &str| {
+            let request = Request::builder().method(method).uri(uri).body(Body::empty()).expect("request");
+            let answer = router.clone().oneshot(request).await.expect("answer");
+            answer.extensions().get::<Problem>().expect("a problem").detail.clone()
+        };
+        assert!(detail("GET", "/open").await.ends_with(": call again"), "nothing was done");
+        assert!(detail("POST", "/many").await.ends_with(": look before you call again"), "something may be done");
     }
 
     #[tokio::test]

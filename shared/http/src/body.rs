@@ -12,13 +12,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::problem::{Problem, ProblemCode};
+use crate::shares::Admission;
 
 /// Largest body that is accepted, in bytes. Requests are short documents; a statement of 64 KiB is a long one.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 /// Longest time in which a body must have come. Within API Gateway's 29 s for the whole request.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A JSON body, and a JSON answer.
+/// A JSON body, and a JSON answer. A caller whose body has not come yet has no share of what is answered at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Json<T>(pub T);
 
@@ -28,7 +29,10 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         check_media_type(&parts)?;
-        let bytes = collect(body).await?;
+        let bytes = match parts.extensions.get::<Admission>() {
+            Some(admission) => admission.outside(collect(body)).await?,
+            None => collect(body).await?,
+        };
         let mut json = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let field = error.path().to_string();

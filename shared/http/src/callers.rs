@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 use crate::audit::Trail;
 use crate::caller::Credentials;
 use crate::problem::{Problem, ProblemCode};
+use crate::shares::{Admission, FileShare, Shares};
 
 /// How long tokens are kept. So a revoked one is refused everywhere after this time.
 const KEPT: Duration = Duration::from_secs(5);
@@ -25,7 +26,8 @@ const MAX_TOKENS: usize = 1024;
 /// What is kept of tokens, by their place in the lake; `None` for those that are not there.
 type Tokens = HashMap<LakePath, (Instant, Option<Arc<KeptToken>>)>;
 
-/// Somebody who was recognised. Handlers of routes that need a caller take it as an argument.
+/// Somebody who was recognised. Handlers of routes that need a caller take it as an argument, and begin when the caller has
+/// a share of what is answered at once.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// Who: sessions of a role are the role.
@@ -50,6 +52,7 @@ impl Caller {
 pub struct Callers {
     tokens: Option<Arc<KnownTokens>>,
     local: Option<Principal>,
+    shares: Shares,
 }
 
 #[derive(Debug)]
@@ -64,18 +67,27 @@ type Recognised = Result<(Principal, Option<String>, String), (&'static str, Opt
 impl Callers {
     /// IAM callers whom API Gateway has authenticated, and nobody else.
     pub fn of_gateway() -> Self {
-        Self { tokens: None, local: None }
+        Self { tokens: None, local: None, shares: Shares::new() }
     }
 
     /// IAM callers whom API Gateway has authenticated, and holders of the tokens that this lake keeps.
     pub fn of_lake(documents: DocumentStore) -> Self {
-        Self { tokens: Some(Arc::new(KnownTokens { documents, kept: Mutex::default() })), local: None }
+        let tokens = Arc::new(KnownTokens { documents, kept: Mutex::default() });
+        Self { tokens: Some(tokens), local: None, shares: Shares::new() }
     }
 
     /// The same, and calls without credentials are made as `local`, if it is given. For `sluice serve --as`; never on AWS.
     #[must_use]
     pub fn or_as(self, local: Option<Principal>) -> Self {
         Self { local, ..self }
+    }
+
+    /// Counts a file that is sent to this caller, who has asked for it by its address.
+    ///
+    /// # Errors
+    /// `too-many-requests` when too many files are sent to this caller already.
+    pub fn file(&self, caller: &Principal) -> Result<FileShare, Problem> {
+        self.shares.file(caller)
     }
 
     /// Recognises the caller of a request, and notes on its trail who it is or why it is nobody.
@@ -158,14 +170,26 @@ impl KnownTokens {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Caller {
+impl<S: Sync> FromRequestParts<S> for Callers {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let Some(callers) = parts.extensions.get::<Callers>().cloned() else {
-            return Err(Problem::new(ProblemCode::Internal, "the route is not audited, which is a defect"));
-        };
-        callers.recognise(parts).await
+        let callers = parts.extensions.get::<Self>().cloned();
+        callers.ok_or_else(|| Problem::new(ProblemCode::Internal, "the route is not audited, which is a defect"))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let callers = Callers::from_request_parts(parts, state).await?;
+        let caller = callers.recognise(parts).await?;
+        let admission = parts.extensions.get::<Admission>().cloned();
+        if let Some(admission) = admission {
+            admission.enter(&callers.shares, &caller.principal).await?;
+        }
+        Ok(caller)
     }
 }
 

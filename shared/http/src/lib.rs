@@ -2,7 +2,7 @@
 //!
 //! - [`problem`]: every refusal and failure as `application/problem+json` with a stable code;
 //! - [`caller`]: who calls, as far as the request says;
-//! - [`callers`]: who is recognised;
+//! - [`callers`]: who is recognised, and how many requests of each are answered at once (`shares`);
 //! - [`audit`]: one event per access;
 //! - [`body`]: bodies and query strings into types, with messages that name the field;
 //! - [`guard`]: what every answer passes: unknown routes, panics, request ids, one log line per request;
@@ -16,13 +16,16 @@ pub mod callers;
 #[cfg(test)]
 mod documented;
 pub mod guard;
+mod kept;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 pub mod local;
 pub mod problem;
 pub mod serve;
+mod shares;
 
 pub use body::{Json, Query};
 pub use caller::Credentials;
 pub use callers::{Caller, Callers};
 pub use problem::{Problem, ProblemCode};
+pub use shares::FileShare;

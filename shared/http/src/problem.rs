@@ -5,7 +5,7 @@ use std::fmt;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use sluice_core::error::{ErrorName, StepError};
+use sluice_core::error::ErrorName;
 use utoipa::ToSchema;
 
 /// Media type of problems.
@@ -230,11 +230,6 @@ impl Problem {
     #[must_use]
     pub fn in_field(self, field: impl Into<String>) -> Self {
         Self { field: Some(field.into()), ..self }
-    }
-
-    /// A step's error, for callers who may read its message.
-    pub fn of_step(error: &StepError) -> Self {
-        Self::new(error.name.into(), error.message.clone())
     }
 
     /// A fault of the lake, for callers who may not read its message: to call again when that can help, to ask for another

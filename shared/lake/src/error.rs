@@ -11,7 +11,7 @@ use sluice_core::name::TableRef;
 use sluice_core::run::RunRef;
 use sluice_core::spec::SpecError;
 use sluice_core::uri::ObjectUri;
-use sluice_documents::DocumentError;
+use sluice_documents::{DocumentError, S3Error};
 
 use crate::engine::EngineError;
 use crate::source::SourceError;
@@ -29,6 +29,9 @@ pub enum LakeError {
     /// A step document could not be read or written.
     #[error(transparent)]
     Document(#[from] DocumentError),
+    /// A call of S3 failed.
+    #[error(transparent)]
+    S3(#[from] S3Error),
     /// A source object is wrong.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -154,6 +157,22 @@ pub enum LakeError {
         /// What is broken and the fix.
         message: String,
     },
+    /// Rows of a table cannot be put into partitions.
+    #[error("table `{table}`: {message}")]
+    Partitions {
+        /// The table.
+        table: TableRef,
+        /// What is wrong with the values and the fix.
+        message: String,
+    },
+    /// Source objects of the run are held for their faults.
+    #[error("{message}")]
+    Refused {
+        /// The name of the first fault.
+        name: ErrorName,
+        /// The first faults, and how many objects are held.
+        message: String,
+    },
     /// A version was there and its log entry is not any more.
     #[error("version {version} of table `{table}` has been cleaned up: choose a newer one")]
     VersionGone {
@@ -199,6 +218,7 @@ impl LakeError {
     pub fn name(&self) -> ErrorName {
         match self {
             Self::Document(error) => error.name(),
+            Self::S3(error) => error.name(),
             Self::Source(error) => error.name(),
             Self::Engine { source, .. } => source.name(),
             Self::Spec { .. } | Self::Invalid { .. } => ErrorName::InvalidInput,
@@ -212,7 +232,8 @@ impl LakeError {
             Self::SourceChanged { .. } => ErrorName::SourceChanged,
             Self::Conflict { .. } | Self::ConflictsWithoutEnd { .. } => ErrorName::CommitConflict,
             Self::EtlFailed { .. } => ErrorName::EtlFailed,
-            Self::Violation { .. } => ErrorName::ContractViolation,
+            Self::Violation { .. } | Self::Partitions { .. } => ErrorName::ContractViolation,
+            Self::Refused { name, .. } => *name,
             Self::NotFound { .. } => ErrorName::NotFound,
             Self::VersionGone { .. } => ErrorName::VersionGone,
         }

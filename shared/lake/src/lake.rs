@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sluice_core::name::TableRef;
 use sluice_core::uri::{FolderUri, LakePath, layout};
-use sluice_documents::DocumentStore;
+use sluice_documents::{DocumentStore, S3Objects};
 
 use crate::error::LakeError;
+use crate::objects::bucket_and_key;
 
 /// Options of the object store (`aws_region`, `aws_endpoint`, …), as Polars, Delta and `object_store` all take them.
 pub type StoreOptions = BTreeMap<String, String>;
@@ -40,6 +43,7 @@ pub struct Lake {
     root: FolderUri,
     options: StoreOptions,
     documents: DocumentStore,
+    s3: Option<Arc<dyn S3Objects>>,
 }
 
 impl Lake {
@@ -54,7 +58,14 @@ impl Lake {
             return Err(LakeError::Invalid { message });
         }
         let documents = DocumentStore::open(root, options)?;
-        Ok(Self { root: root.clone(), options: options.clone(), documents })
+        Ok(Self { root: root.clone(), options: options.clone(), documents, s3: None })
+    }
+
+    /// The lake with the client that lists landing folders on S3 and signs addresses. Programs that do neither need no
+    /// client.
+    #[must_use]
+    pub fn with_s3(self, s3: Option<Arc<dyn S3Objects>>) -> Self {
+        Self { s3, ..self }
     }
 
     /// The root.
@@ -70,6 +81,32 @@ impl Lake {
     /// The small documents below the root.
     pub fn documents(&self) -> &DocumentStore {
         &self.documents
+    }
+
+    /// The client of S3 for `address`.
+    ///
+    /// # Errors
+    /// [`LakeError::Invalid`] without one: the lake is on this machine, or the program was not made to ask S3.
+    pub(crate) fn s3(&self, address: &impl std::fmt::Display) -> Result<&dyn S3Objects, LakeError> {
+        self.s3.as_deref().ok_or_else(|| LakeError::Invalid {
+            message: format!(
+                "{address} is on S3, and lake '{}' was opened without a client of S3: take files from a folder of this \
+                 machine, or use a lake on S3",
+                self.root
+            ),
+        })
+    }
+
+    /// An address at which anybody may read the object at `path` until `expires_in` is over; `None` without a client of
+    /// S3, as on this machine. Whoever has the address has the object: it belongs in no log.
+    ///
+    /// # Errors
+    /// [`LakeError::S3`] when the address cannot be signed.
+    pub async fn signed_url(&self, path: &LakePath, expires_in: Duration) -> Result<Option<String>, LakeError> {
+        let Some(s3) = &self.s3 else { return Ok(None) };
+        let object = self.root.object(path);
+        let (bucket, key) = bucket_and_key(object.as_url())?;
+        Ok(Some(s3.signed_url(bucket, key.as_ref(), expires_in).await?))
     }
 
     /// The folder of a table.

@@ -1,18 +1,17 @@
 //! A landing folder: the source objects in it, and what in it is passed by.
 
-use std::collections::BTreeMap;
+mod s3;
+
 use std::io;
 use std::path::{Path as FilePath, PathBuf};
 
 use jiff::Timestamp;
-use object_store::{ObjectMeta, ObjectStoreExt};
 use sluice_core::files::{FileSelection, hidden_part};
 use sluice_core::source::{PassedBy, PassedByReason, SourceObject};
 use sluice_core::uri::FolderUri;
-use sluice_documents::{DocumentStore, Listing};
 
 use crate::error::LakeError;
-use crate::lake::StoreOptions;
+use crate::lake::Lake;
 use crate::objects::{blocking, hash_file, local_path, object_uri};
 
 /// What is in a landing folder.
@@ -27,23 +26,25 @@ pub(crate) struct Landing {
 /// Lists a folder at any depth: the source objects that `files` takes, all of them without one. A folder that does not
 /// exist is empty. What cannot be a source object is passed by, so that it cannot stop those that are.
 ///
-/// On S3 a key `a/`, which stands for a folder, is listed as an object `a`: whoever opens it finds nothing.
+/// On S3 keys are seen exactly as they are. Those that `object_store` cannot read, or only under another name, are
+/// passed by: a key `a/`, which stands for a folder, and one that is no path.
 ///
-/// The etag of a local file is a hash of its content, so a copied file is the same object wherever its time stamps went.
+/// The etag of a local file is a hash of its content, so a copied file is the same object wherever its time stamps
+/// went.
 ///
 /// # Errors
-/// [`LakeError::Io`] when the folder itself cannot be listed; [`LakeError::Store`] and [`LakeError::Document`];
-/// [`LakeError::Invalid`] for a store that has no etags.
+/// [`LakeError::Io`] and [`LakeError::S3`] when the folder itself cannot be listed; [`LakeError::Invalid`] for a store
+/// that has no etags, and for a folder on S3 without a client of S3.
 pub(crate) async fn list_landing(
+    lake: &Lake,
     folder: &FolderUri,
     files: Option<&FileSelection>,
-    options: &StoreOptions,
 ) -> Result<Landing, LakeError> {
     let mut landing = if folder.is_local() {
         let (folder, files) = (folder.clone(), files.cloned());
         blocking(move || LocalLanding::new(&folder, files.as_ref())?.list()).await?
     } else {
-        list_remote(folder, files, options).await?
+        s3::list(lake.s3(folder)?, folder, files).await?
     };
     landing.objects.sort_by(|a, b| a.uri.cmp(&b.uri));
     Ok(landing)
@@ -194,81 +195,9 @@ fn address(path: &FilePath) -> Result<url::Url, LakeError> {
         .map_err(|()| LakeError::Invalid { message: format!("{} is no absolute path", path.display()) })
 }
 
-async fn list_remote(
-    folder: &FolderUri,
-    files: Option<&FileSelection>,
-    options: &StoreOptions,
-) -> Result<Landing, LakeError> {
-    let store = DocumentStore::open(folder, options)?;
-    let prefix = object_store::path::Path::from_url_path(folder.as_url().path())
-        .map_err(|error| LakeError::Invalid { message: error.to_string() })?;
-    let Listing { objects, odd_keys } = store.list_objects().await?;
-    let bucket = folder.as_url().host_str().unwrap_or_default();
-    let odd = |key: String| PassedBy { uri: format!("s3://{bucket}/{key}"), reason: PassedByReason::OddKey };
-    let mut landing = Landing { objects: Vec::new(), passed_by: odd_keys.into_iter().map(odd).collect() };
-    for object in readable(&store, objects).await? {
-        let key = object.location.as_ref();
-        let below = key.strip_prefix(prefix.as_ref()).unwrap_or(key).trim_start_matches('/');
-        // The mark of the landing folder itself.
-        if below.is_empty() {
-            continue;
-        }
-        if let Err(reason) = files.map_or(Ok(()), |files| files.judge(below)) {
-            // A hidden folder counts once, however many objects it has.
-            let part = if reason == PassedByReason::Hidden { hidden_part(below).unwrap_or(below) } else { below };
-            landing.passed_by.push(PassedBy { uri: address_below(folder, part).to_string(), reason });
-            continue;
-        }
-        let etag = object.e_tag.ok_or_else(|| LakeError::Invalid {
-            message: format!(
-                "the store returns no etag for {key}, and versions of an object cannot be distinguished without one"
-            ),
-        })?;
-        let uri = object_uri(&address_below(folder, below))?;
-        let etag = etag.trim_matches('"').to_owned();
-        let modified_at = Timestamp::from_millisecond(object.last_modified.timestamp_millis()).ok();
-        landing.objects.push(SourceObject { uri, etag, size_bytes: object.size, modified_at });
-    }
-    landing.passed_by.sort();
-    landing.passed_by.dedup();
-    Ok(landing)
-}
-
 /// A time as tables store it.
 fn in_micros(time: Timestamp) -> Option<Timestamp> {
     Timestamp::from_microsecond(time.as_microsecond()).ok()
-}
-
-fn address_below(folder: &FolderUri, below: &str) -> url::Url {
-    let mut address = folder.as_url().clone();
-    if let Ok(mut segments) = address.path_segments_mut() {
-        segments.pop_if_empty().extend(below.split('/'));
-    }
-    address
-}
-
-/// The objects, one at each path. The listing shows `a/`, which stands for a folder, as `a`: where there is an object `a`
-/// as well, the store says which of the two can be read.
-async fn readable(store: &DocumentStore, listed: Vec<ObjectMeta>) -> Result<Vec<ObjectMeta>, LakeError> {
-    let mut by_path: BTreeMap<object_store::path::Path, Vec<ObjectMeta>> = BTreeMap::new();
-    for object in listed {
-        by_path.entry(object.location.clone()).or_default().push(object);
-    }
-    let mut objects = Vec::with_capacity(by_path.len());
-    for (path, mut at_path) in by_path {
-        if at_path.len() > 1 {
-            match store.objects().head(&path).await {
-                Ok(object) => at_path = vec![object],
-                // Deleted meanwhile; the others are marks.
-                Err(object_store::Error::NotFound { .. }) => continue,
-                Err(source) => {
-                    return Err(LakeError::Store { doing: "check", location: path.to_string(), source });
-                }
-            }
-        }
-        objects.extend(at_path);
-    }
-    Ok(objects)
 }
 
 #[cfg(test)]
@@ -277,12 +206,17 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::lake::StoreOptions;
+
+    fn lake(root: &FolderUri) -> Lake {
+        Lake::open(root, &StoreOptions::new()).unwrap()
+    }
 
     /// Names of the objects, and of what is passed by with its reason, below a folder.
     async fn list(folder: &FilePath, files: Option<&str>) -> (Vec<String>, Vec<(String, String)>) {
         let uri: FolderUri = url::Url::from_directory_path(folder).unwrap().as_str().parse().unwrap();
         let files = files.map(|files| serde_json::from_str::<FileSelection>(files).unwrap());
-        let landing = list_landing(&uri, files.as_ref(), &StoreOptions::new()).await.unwrap();
+        let landing = list_landing(&lake(&uri), &uri, files.as_ref()).await.unwrap();
         let below = |text: &str| text.strip_prefix(uri.as_url().as_str()).unwrap().to_owned();
         let mut passed: Vec<_> = landing
             .passed_by
@@ -359,7 +293,7 @@ mod tests {
         let time = std::time::UNIX_EPOCH + std::time::Duration::new(1_767_600_000, 123_456_789);
         fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
         let uri: FolderUri = url::Url::from_directory_path(temporary.path()).unwrap().as_str().parse().unwrap();
-        let landing = list_landing(&uri, None, &StoreOptions::new()).await.unwrap();
+        let landing = list_landing(&lake(&uri), &uri, None).await.unwrap();
         let times: Vec<_> = landing.objects.iter().map(|object| object.modified_at).collect();
         assert_eq!(times, ["2026-01-05T08:00:00.123456Z".parse::<Timestamp>().ok()]);
     }
@@ -370,7 +304,16 @@ mod tests {
         assert_eq!(list(&temporary.path().join("landing"), Some("{}")).await, (Vec::new(), Vec::new()));
         fs::write(temporary.path().join("file"), "x").unwrap();
         let uri: FolderUri = format!("file://{}/file/", temporary.path().display()).parse().unwrap();
-        let listed = list_landing(&uri, None, &StoreOptions::new()).await;
+        let listed = list_landing(&lake(&uri), &uri, None).await;
         assert!(matches!(listed, Err(LakeError::Io { doing: "list", .. })), "{listed:?}");
+    }
+
+    #[tokio::test]
+    async fn a_folder_on_s3_is_not_listed_for_a_lake_of_this_machine() {
+        let temporary = tempfile::tempdir().unwrap();
+        let root = url::Url::from_directory_path(temporary.path()).unwrap().as_str().parse().unwrap();
+        let listed = list_landing(&lake(&root), &"s3://b/in".parse().unwrap(), None).await;
+        let error = listed.unwrap_err().to_string();
+        assert!(error.contains("s3://b/in/ is on S3"), "{error}");
     }
 }

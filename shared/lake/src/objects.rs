@@ -16,6 +16,8 @@ use sluice_documents::DocumentStore;
 use crate::error::{LakeError, SourceChange};
 use crate::lake::StoreOptions;
 
+/// Small requests to the store side by side: enough to hide its latency, few enough for its rate limits.
+pub(crate) const AT_ONCE: usize = 16;
 /// Bytes hashed at a time.
 const HASH_BUFFER_BYTES: usize = 1 << 20;
 
@@ -195,9 +197,15 @@ pub(crate) fn remote(
     let mut root = uri.as_url().clone();
     root.set_path("/");
     let root: FolderUri = root.as_str().parse().map_err(|error| invalid(format!("{error}")))?;
-    let key =
-        object_store::path::Path::from_url_path(uri.as_url().path()).map_err(|error| invalid(error.to_string()))?;
+    let (_, key) = bucket_and_key(uri.as_url())?;
     Ok((DocumentStore::open(&root, options)?.objects().clone(), key))
+}
+
+/// Bucket and key of an address on S3; of the address of a folder, the key without its final slash.
+pub(crate) fn bucket_and_key(address: &url::Url) -> Result<(&str, object_store::path::Path), LakeError> {
+    let key = object_store::path::Path::from_url_path(address.path())
+        .map_err(|error| LakeError::Invalid { message: format!("{address}: {error}") })?;
+    Ok((address.host_str().unwrap_or_default(), key))
 }
 
 struct HashingReader {

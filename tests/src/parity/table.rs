@@ -131,6 +131,9 @@ impl Silver {
             spec["keys"] = json!(self.keys);
             spec["latest_by"] = json!(self.latest_by);
         }
+        if self.mode == Mode::Replace {
+            spec["snapshot"] = json!("folder");
+        }
         spec["gate"] = json!({ "quarantined_percent_below": self.gate });
         spec
     }

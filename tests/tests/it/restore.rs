@@ -7,8 +7,10 @@ use serde_json::Value;
 use sluice_core::run::Outcome;
 use sluice_tests::content::assert_same;
 use sluice_tests::files::{all_files, copy_files, copy_folder};
-use sluice_tests::lab::{BRONZE, CUSTOMER_RFM, DAILY_REVENUE, Lab, QUARANTINE, SILVER, Sample};
+use sluice_tests::lab::{BRONZE, CUSTOMER_RFM, DAILY_REVENUE, Lab, QUARANTINE, SILVER, Sample, open_lake};
 use sluice_tests::sluice::{Run, Started};
+
+use crate::small::{self, ORDER_COLUMNS, ORDERS, contract, orders_with, rows_of};
 
 const DAYS: Sample<'_> = Sample { start: "2026-01-05", days: 3, rows: 200, dirt: "0.04" };
 const TABLES: [&str; 5] = [BRONZE, QUARANTINE, SILVER, DAILY_REVENUE, CUSTOMER_RFM];
@@ -181,5 +183,61 @@ fn a_promoted_copy_reads_no_file_twice() {
         TABLES.iter().map(of).collect::<Vec<_>>()
     };
     assert_eq!(rows(&copy), rows(lab.lake()), "the copy has as many rows as the lake");
+    let _ = run(&lab, &copy).expect(Outcome::Skipped);
+}
+
+/// Writes a part of a snapshot with these ids.
+fn deliver(lake: &Path, name: &str, ids: &[&str]) {
+    let folder = landing(lake).join("day");
+    fs::create_dir_all(&folder).unwrap();
+    let lines: String = ids.iter().map(|id| format!("{id},a,1,\n")).collect();
+    fs::write(folder.join(name), format!("id,name,amount,day\n{lines}")).unwrap();
+}
+
+/// A promoted copy of a lake whose table shows a snapshot of these parts.
+fn promoted(parts: &[(&str, &[&str])]) -> (Lab, PathBuf) {
+    let lab = orders_with(&ORDERS.replace("mode: append", "mode: replace\n    snapshot: folder"));
+    for (name, ids) in parts {
+        deliver(lab.lake(), name, ids);
+    }
+    let _ = run(&lab, lab.lake()).expect(Outcome::Published);
+    let copy = lab.folder().join("copy");
+    copy_folder(lab.lake(), &copy);
+    let was = lab.lake().to_str().unwrap().to_owned();
+    let _ = restore(&lab, &copy, &["--yes", "--was", &was]);
+    (lab, copy)
+}
+
+/// Bronze has the rows of the first part under the address that it had in the first lake.
+#[test]
+fn a_promoted_copy_keeps_the_other_parts_when_a_part_of_a_snapshot_comes() {
+    let (lab, copy) = promoted(&[("part-0.csv", &["0", "x"])]);
+    deliver(&copy, "part-1.csv", &["1"]);
+    let _ = run(&lab, &copy).expect(Outcome::Published);
+    let ids = |table: &str| rows_of(&open_lake(&copy), table, &["id"]);
+    assert_eq!(ids(small::SILVER), ["0", "1"]);
+    assert_eq!(ids(small::BRONZE), ["0", "1", "x"], "no file is read twice");
+    assert_eq!(rows_of(&open_lake(&copy), small::QUARANTINE, &["_source_row"]), ["2"]);
+    let _ = run(&lab, &copy).expect(Outcome::Skipped);
+}
+
+#[test]
+fn a_new_table_of_a_promoted_copy_gets_the_rows_that_bronze_has() {
+    let (lab, copy) = promoted(&[("part-0.csv", &["0", "x"]), ("part-1.csv", &["1"])]);
+    let new = |table: &str, mode: &str| {
+        fs::write(lab.pipeline().join(format!("contracts/{table}.yaml")), contract(table, &ORDER_COLUMNS, &[]))
+            .unwrap();
+        format!(
+            "  - table: {table}\n    contract: contracts/{table}.yaml\n    \
+             columns: {{ id: id, name: name, amount: amount, day: day }}\n    {mode}\n    \
+             gate: {{ quarantined_percent_below: none }}\n"
+        )
+    };
+    let silver = new("latest", "mode: replace\n    snapshot: folder") + &new("all", "mode: append");
+    lab.edit_pipeline("pipeline.yaml", "gold:\n", &format!("{silver}gold:\n"));
+    let _ = run(&lab, &copy).expect(Outcome::Published);
+    for table in [small::SILVER, "silver/sales/latest", "silver/sales/all"] {
+        assert_eq!(rows_of(&open_lake(&copy), table, &["id"]), ["0", "1"], "{table}");
+    }
     let _ = run(&lab, &copy).expect(Outcome::Skipped);
 }

@@ -9,6 +9,20 @@ use super::support::{Answer, Script, Trace, run};
 
 pub(super) const DEFINITION: &str = include_str!("../../../../statemachines/pipeline.asl.json");
 
+/// The states of a good run of the small branch.
+pub(super) const GOOD: [&str; 10] = [
+    "Receive",
+    "Validate",
+    "PlanStatus",
+    "ChooseEngine",
+    "Process",
+    "QualityCheck",
+    "Gate",
+    "Publish",
+    "NotifyPublished",
+    "Published",
+];
+
 pub(super) const FUNCTIONS: [&str; 8] =
     ["validate", "process", "start-emr", "run-etl", "terminate", "quality-check", "publish", "notify"];
 
@@ -82,21 +96,7 @@ pub(super) fn check_failure(script: &Script, states: &[&str], error: &str) -> Tr
 #[test]
 fn a_good_run_is_published() {
     let script = good();
-    let output = check_success(
-        &script,
-        &[
-            "Receive",
-            "Validate",
-            "PlanStatus",
-            "ChooseEngine",
-            "Process",
-            "QualityCheck",
-            "Gate",
-            "Publish",
-            "NotifyPublished",
-            "Published",
-        ],
-    );
+    let output = check_success(&script, &GOOD);
     let expected = json!({
         "request": { "pipeline": "retail" },
         "run": run_ref(1),

@@ -15,8 +15,8 @@ use sluice_http::{Caller, Json, Problem, ProblemCode, Query};
 use sluice_lake::serve::{Governed, ServeError, Version};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::problem::problem_of;
 use crate::refusal::Refusals;
-use crate::rows::problem_of;
 use crate::{Access, App};
 
 /// Versions of a table on its page.

@@ -36,8 +36,9 @@ pub(super) struct Quality {
 struct Audit {
     run_id: String,
     audited_at: String,
-    /// Share of the listed rules that hold, 0 to 100.
-    score: String,
+    /// Share of the listed rules that hold, 0 to 100; missing where rows are held back from you.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<String>,
     /// The rules, without those about columns that do not exist for you.
     rules: Vec<Rule>,
     /// How many are left out.
@@ -50,7 +51,8 @@ struct Rule {
     rule: String,
     description: String,
     dimension: Option<String>,
-    passed: bool,
+    /// Whether it holds; null where rows are held back from you, because those decide as well.
+    passed: Option<bool>,
     expected: String,
     /// What was measured; null where rows are held back from you, and of columns that you do not read as they are.
     observed: Option<String>,
@@ -90,18 +92,20 @@ fn audit(verdict: &Verdict, access: &Access) -> Option<Audit> {
     let is_of_contract = table.contract == format!("{} {}", contract.contract_id, contract.contract_version);
     let concern = |rule: &str| if is_of_contract { contract.concern(rule) } else { Concern::Unknown };
     let rules: Vec<Rule> = table.rules.iter().filter_map(|rule| shown(rule, concern(&rule.rule), access)).collect();
-    let passed = rules.iter().filter(|rule| rule.passed).count();
+    let passed = rules.iter().filter(|rule| rule.passed == Some(true)).count();
+    let of_listed = || if rules.len() == table.rules.len() { table.score.clone() } else { score(passed, rules.len()) };
     Some(Audit {
         run_id: verdict.run.run_id.to_string(),
         audited_at: verdict.audited_at.to_string(),
-        score: if rules.len() == table.rules.len() { table.score.clone() } else { score(passed, rules.len()) },
+        score: access.table.rows.is_none().then(of_listed),
         hidden_rules: table.rules.len() - rules.len(),
         rules,
     })
 }
 
 /// A rule as the caller may see it. Its measurement is a value of the columns it is about: whoever does not read all of them as they are
-/// learns whether it holds, and whoever may not know of one of them does not learn of the rule.
+/// learns whether it holds, and whoever may not know of one of them does not learn of the rule. Where rows are held back, they decide as
+/// well, so that the outcome of a rule says something about them.
 fn shown(rule: &RuleResult, concern: Concern<'_>, access: &Access) -> Option<Rule> {
     let columns = &access.table.columns;
     let held_back = access.table.rows.is_some();
@@ -131,7 +135,7 @@ fn shown(rule: &RuleResult, concern: Concern<'_>, access: &Access) -> Option<Rul
         rule: rule.rule.clone(),
         description: rule.description.clone(),
         dimension: rule.dimension.clone(),
-        passed: rule.passed,
+        passed: (!held_back).then_some(rule.passed),
         expected: rule.expected.clone(),
         observed: (is_measured_for_caller && !held_back).then(|| rule.observed.clone()),
     })

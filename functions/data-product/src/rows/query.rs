@@ -12,8 +12,8 @@ use sluice_http::{Caller, Json, Problem, ProblemCode};
 use sluice_lake::serve::{Question as Asked, Version};
 use utoipa::ToSchema;
 
-use super::problem_of;
 use crate::answer::Format;
+use crate::problem::problem_of;
 use crate::refusal::Refusals;
 use crate::{Access, App, ProductsApi};
 

@@ -15,9 +15,9 @@ use sluice_http::{Caller, Problem, ProblemCode, Query};
 use sluice_lake::serve::{Answer, Position, Question, RowsQuestion, Version};
 use utoipa::{IntoParams, ToSchema};
 
-use super::problem_of;
 use crate::answer::{self, Format};
 use crate::catalogue::found;
+use crate::problem::problem_of;
 use crate::refusal::Refusals;
 use crate::{Access, App, ProductsApi};
 

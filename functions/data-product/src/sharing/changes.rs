@@ -1,5 +1,7 @@
 //! What versions of a table changed.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -13,6 +15,7 @@ use super::lines::{Answer, Change, ChangedAt, NDJSON};
 use super::shared::{Asked, SharedFile, definition, fault};
 use super::table::{Given, instant, note_given};
 use crate::refusal::Refusals;
+use crate::state::in_time;
 use crate::{Access, App, ProductsApi};
 
 /// Most versions of one answer.
@@ -72,21 +75,22 @@ pub(super) async fn changes(
     let historical = query.historical()?;
     let access = api.table_access(&caller, &path).await?;
     let (versions, newest) = api.versions(&access, &query).await?;
-    let changed = delta::changes(&api.lake, &access.port.table, versions.from, versions.to).await;
+    let changed = in_time(delta::changes(&api.lake, &access.port.table, versions.from, versions.to)).await?;
     let changed = changed.map_err(|error| fault(&access, &error))?;
-    let tables = api.defining_tables(&access, versions, &changed, newest).await?;
+    let tables = in_time(api.defining_tables(&access, versions, &changed, newest)).await??;
 
-    let mut answer = Answer::new(Capabilities::of(&headers), versions.from, true);
+    let most = api.settings.max_answer_bytes;
+    let mut answer = Answer::new(Capabilities::of(&headers), versions.from, true, most)?;
     // Readers take the first for all versions, unless they asked for each.
     let first = if historical { tables.first() } else { tables.last() };
     if let Some((_, table)) = first {
-        answer.metadata(&definition(&access, table)?, None, Some(versions.from));
+        answer.metadata(&definition(&access, table)?, None, Some(versions.from))?;
     }
     let mut given = Given { rows: Some(0), ..Given::default() };
     for version in changed {
         let redefined = tables.iter().find(|(at, _)| historical && *at == version.version && *at > versions.from);
         if let Some((at, table)) = redefined {
-            answer.metadata(&definition(&access, table)?, None, Some(*at));
+            answer.metadata(&definition(&access, table)?, None, Some(*at))?;
         }
         api.add_changes((&caller, &access), &mut answer, version, &mut given).await?;
     }
@@ -94,7 +98,7 @@ pub(super) async fn changes(
     if let Some((_, table)) = tables.last() {
         note_given(&caller, &access, table, given);
     }
-    answer.finish(api.settings.max_answer_bytes)
+    answer.finish()
 }
 
 impl ChangesQuery {
@@ -112,8 +116,8 @@ impl ChangesQuery {
 }
 
 impl ProductsApi {
-    /// The versions asked for, and the table at its newest.
-    async fn versions(&self, access: &Access, query: &ChangesQuery) -> Result<(Versions, OpenTable), Problem> {
+    /// The versions asked for, and the table at the newest that is known of.
+    async fn versions(&self, access: &Access, query: &ChangesQuery) -> Result<(Versions, Arc<OpenTable>), Problem> {
         let refused =
             |field: &'static str, detail: String| Problem::new(ProblemCode::InvalidRequest, detail).in_field(field);
         let newest = self.shared_table(access, Asked::Newest).await?;
@@ -127,6 +131,7 @@ impl ProductsApi {
                 return Err(refused("startingVersion", detail));
             }
         };
+        let newest = self.at_least(access, newest, [query.ending_version, Some(from)]).await?;
         let to = match (query.ending_version, query.ending_timestamp.as_deref()) {
             (Some(version), None) => version.min(newest.version()),
             (None, Some(text)) => {
@@ -149,6 +154,31 @@ impl ProductsApi {
         Ok((Versions { from, to }, newest))
     }
 
+    /// The table at its newest or at one of the named versions, if that is newer. The newest may be two seconds old,
+    /// and the caller may know of a newer one from another server.
+    ///
+    /// # Errors
+    /// Those of `shared_table`; a named version that does not exist is no error.
+    async fn at_least(
+        &self,
+        access: &Access,
+        newest: Arc<OpenTable>,
+        named: [Option<u64>; 2],
+    ) -> Result<Arc<OpenTable>, Problem> {
+        let mut newest = newest;
+        for version in named.into_iter().flatten() {
+            if version <= newest.version() {
+                continue;
+            }
+            match self.shared_table(access, Asked::Version(version)).await {
+                Ok(open) => newest = open,
+                Err(problem) if problem.code == ProblemCode::NotFound => {}
+                Err(problem) => return Err(problem),
+            }
+        }
+        Ok(newest)
+    }
+
     /// The table at every version that says what its columns are: before the first change, where the columns changed, and
     /// at the last. The caller reads each of them as it is.
     ///
@@ -159,8 +189,8 @@ impl ProductsApi {
         access: &Access,
         versions: Versions,
         changed: &[VersionChanges],
-        newest: OpenTable,
-    ) -> Result<Vec<(u64, OpenTable)>, Problem> {
+        newest: Arc<OpenTable>,
+    ) -> Result<Vec<(u64, Arc<OpenTable>)>, Problem> {
         // Files that went out were written before.
         let is_new = changed.first().is_none_or(|first| first.removed.is_empty());
         let before = (!is_new).then(|| versions.from.saturating_sub(1));
@@ -199,12 +229,14 @@ impl ProductsApi {
         let at = ChangedAt { version: version.version, committed_at: version.committed_at };
         let kinds =
             [(Change::Add, version.added), (Change::Remove, version.removed), (Change::Recorded, version.recorded)];
+        let of = [access.file_of(version.version)];
         for (change, files) in kinds {
             for file in files {
                 let file = SharedFile::of_table(access, file)?;
                 given.files += 1;
                 given.rows = given.rows.zip(file.rows).map(|(all, rows)| all + rows);
-                answer.change(&file, &self.links.address(&file.path, &caller.principal, self.now()).await?, change, at);
+                let address = self.links.address(&file.path, &caller.principal, &of, self.now()).await?;
+                answer.change(&file, &address, change, at)?;
             }
         }
         Ok(())

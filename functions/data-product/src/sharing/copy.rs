@@ -14,7 +14,9 @@ use sluice_lake::delta::{DataFile, OpenTable};
 use sluice_lake::serve::{Answer, Question};
 
 use super::shared::{Asked, SharedFile, access_form, fault, file_id};
-use crate::rows::problem_of;
+use crate::problem::problem_of;
+use crate::state::in_time;
+use crate::written::FileKind;
 use crate::{Access, ProductsApi};
 
 /// How long a copy is handed out: less than the day after which copies are deleted, by as much as its addresses are good for and more.
@@ -64,7 +66,7 @@ impl ProductsApi {
             return Err(Problem::new(ProblemCode::QueryTooLarge, detail));
         }
         if asked != Asked::Newest {
-            self.check_available(access, table, &files).await?;
+            in_time(self.check_available(access, table, &files)).await??;
         }
         let folder = self.copy_folder(access, table, &files);
         let copied = match self.copied(&folder).await? {
@@ -133,6 +135,7 @@ impl ProductsApi {
         let asked = Question::Copy { table: self.form(access, table.version()) };
         let copy = self.ask(caller, asked).await.map_err(|error| problem_of(&error, "table"))?;
         let Answer { rows, body: bytes, place: _place, .. } = copy;
+        self.count_written(FileKind::Copy, caller, bytes.len())?;
         let copied = Copied { rows, size_bytes: bytes.len() as u64, written_at_ms: self.now().as_millisecond() };
         let documents = self.lake.documents();
         let part = layout::copy_object(folder, CopyObject::Part(copied.written_at_ms));

@@ -43,13 +43,17 @@ pub(super) struct Answer {
     capabilities: Capabilities,
     version: u64,
     text: String,
+    most: usize,
     first_expiry: Option<Timestamp>,
 }
 
 impl Answer {
-    /// An answer about this version of a table. `changes`: of what it changed, not what it holds.
-    pub(super) fn new(capabilities: Capabilities, version: u64, changes: bool) -> Self {
-        let mut answer = Self { capabilities, version, text: String::new(), first_expiry: None };
+    /// An answer about this version of a table, of at most so many bytes. `changes`: of what it changed, not what it holds.
+    ///
+    /// # Errors
+    /// `query-too-large`, as each line that does not fit any more.
+    pub(super) fn new(capabilities: Capabilities, version: u64, changes: bool, most: usize) -> Result<Self, Problem> {
+        let mut answer = Self { capabilities, version, text: String::new(), most, first_expiry: None };
         // Kernels read changes only of tables for writers of version 4 or newer.
         let writer = if changes { 4 } else { 2 };
         answer.line(&match capabilities.format {
@@ -57,17 +61,29 @@ impl Answer {
             ResponseFormat::Delta => {
                 json!({ "protocol": { "deltaProtocol": { "minReaderVersion": 1, "minWriterVersion": writer } } })
             }
-        });
-        answer
+        })?;
+        Ok(answer)
     }
 
-    fn line(&mut self, line: &Value) {
+    /// Adds a line, or says that it does not fit: what is not sent is not made either.
+    fn line(&mut self, line: &Value) -> Result<(), Problem> {
         self.text.push_str(&line.to_string());
         self.text.push('\n');
+        if self.text.len() <= self.most {
+            return Ok(());
+        }
+        let detail =
+            "the answer names more files than one answer may: narrow it by `jsonPredicateHints` or fewer versions";
+        Err(Problem::new(ProblemCode::QueryTooLarge, detail))
     }
 
     /// What the table is. `totals` are bytes and files of all of it; `from` is the version from which changes are given.
-    pub(super) fn metadata(&mut self, definition: &Definition, totals: Option<(u64, u64)>, from: Option<u64>) {
+    pub(super) fn metadata(
+        &mut self,
+        definition: &Definition,
+        totals: Option<(u64, u64)>,
+        from: Option<u64>,
+    ) -> Result<(), Problem> {
         let mut configuration = Map::new();
         if from.is_some() {
             configuration.insert("delta.enableChangeDataFeed".to_owned(), "true".into());
@@ -96,20 +112,26 @@ impl Answer {
                 around
             }
         };
-        self.line(&json!({ "metaData": metadata }));
+        self.line(&json!({ "metaData": metadata }))
     }
 
     /// A file of the table.
-    pub(super) fn file(&mut self, file: &SharedFile, address: &FileAddress) {
+    pub(super) fn file(&mut self, file: &SharedFile, address: &FileAddress) -> Result<(), Problem> {
         let line = match self.capabilities.format {
             ResponseFormat::Parquet => json!({ "file": self.parquet_file(file, address, None) }),
             ResponseFormat::Delta => json!({ "file": self.delta_file(file, address, Change::Add, None) }),
         };
-        self.line(&line);
+        self.line(&line)
     }
 
     /// A file of rows that changed.
-    pub(super) fn change(&mut self, file: &SharedFile, address: &FileAddress, change: Change, at: ChangedAt) {
+    pub(super) fn change(
+        &mut self,
+        file: &SharedFile,
+        address: &FileAddress,
+        change: Change,
+        at: ChangedAt,
+    ) -> Result<(), Problem> {
         let line = match self.capabilities.format {
             ResponseFormat::Parquet => {
                 let name = match change {
@@ -121,7 +143,7 @@ impl Answer {
             }
             ResponseFormat::Delta => json!({ "file": self.delta_file(file, address, change, Some(at)) }),
         };
-        self.line(&line);
+        self.line(&line)
     }
 
     fn parquet_file(&mut self, file: &SharedFile, address: &FileAddress, at: Option<ChangedAt>) -> Value {
@@ -173,16 +195,11 @@ impl Answer {
     /// The answer.
     ///
     /// # Errors
-    /// `query-too-large` when it has more than `most` bytes.
-    pub(super) fn finish(mut self, most: usize) -> Result<Response, Problem> {
+    /// `query-too-large`.
+    pub(super) fn finish(mut self) -> Result<Response, Problem> {
         if self.capabilities.end_line {
             let expiry = self.first_expiry.map(Timestamp::as_millisecond);
-            self.line(&json!({ "endStreamAction": { "minUrlExpirationTimestamp": expiry } }));
-        }
-        if self.text.len() > most {
-            let detail =
-                "the answer names more files than one answer may: narrow it by `jsonPredicateHints` or fewer versions";
-            return Err(Problem::new(ProblemCode::QueryTooLarge, detail));
+            self.line(&json!({ "endStreamAction": { "minUrlExpirationTimestamp": expiry } }))?;
         }
         let mut response = self.text.into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(NDJSON));
@@ -224,6 +241,11 @@ mod tests {
     use super::*;
 
     fn lines(format: ResponseFormat, end_line: bool, changes: bool) -> Vec<Value> {
+        let answer = answer(format, end_line, changes, usize::MAX).expect("it fits");
+        answer.text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+
+    fn answer(format: ResponseFormat, end_line: bool, changes: bool, most: usize) -> Result<Answer, Problem> {
         let columns =
             vec![StoredColumn { name: "a".to_owned(), column_type: ColumnType::Decimal { precision: 9, scale: 2 } }];
         let definition =
@@ -239,16 +261,28 @@ mod tests {
         };
         let at = |ms: i64| Timestamp::from_millisecond(ms).expect("time");
         let address = FileAddress { url: "http://x/y".to_owned(), expires_at: at(9) };
-        let mut answer = Answer::new(Capabilities { format, end_line }, 4, changes);
-        answer.metadata(&definition, Some((5, 1)), changes.then_some(2));
+        let mut answer = Answer::new(Capabilities { format, end_line }, 4, changes, most)?;
+        answer.metadata(&definition, Some((5, 1)), changes.then_some(2))?;
         if changes {
             for change in [Change::Add, Change::Remove, Change::Recorded] {
-                answer.change(&file, &address, change, ChangedAt { version: 2, committed_at: at(8) });
+                answer.change(&file, &address, change, ChangedAt { version: 2, committed_at: at(8) })?;
             }
         } else {
-            answer.file(&file, &address);
+            answer.file(&file, &address)?;
         }
-        answer.text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+        Ok(answer)
+    }
+
+    #[test]
+    fn an_answer_ends_at_the_line_that_does_not_fit() {
+        let whole = answer(ResponseFormat::Parquet, false, false, usize::MAX).expect("it fits").text.len();
+        let check = |most: usize, fits: bool| {
+            let code = answer(ResponseFormat::Parquet, false, false, most).map_err(|problem| problem.code);
+            assert_eq!(code.as_ref().err(), (!fits).then_some(&ProblemCode::QueryTooLarge), "{most}");
+        };
+        check(whole, true);
+        check(whole - 1, false);
+        check(1, false);
     }
 
     #[test]

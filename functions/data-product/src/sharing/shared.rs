@@ -1,6 +1,7 @@
 //! A table in the form in which a caller may have its files.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use sluice_core::access::Treatment;
@@ -8,9 +9,11 @@ use sluice_core::columns::StoredColumn;
 use sluice_core::uri::{LakePath, layout};
 use sluice_http::{Problem, ProblemCode};
 use sluice_lake::LakeError;
-use sluice_lake::delta::{Bound, DataFile, OpenTable, open_version, version_at};
-use sluice_lake::serve::read_type;
+use sluice_lake::delta::{Bound, DataFile, OpenTable, version_at};
+use sluice_lake::serve::{ServeError, Version, read_type};
 
+use crate::problem::problem_of;
+use crate::state::in_time;
 use crate::{Access, ProductsApi};
 
 /// What a table is to a caller.
@@ -84,20 +87,18 @@ pub(super) enum Asked {
 }
 
 impl ProductsApi {
-    /// The port's table at the version asked for.
+    /// The port's table at the version asked for. The newest may be two seconds old.
     ///
     /// # Errors
-    /// `not-found`, `version-gone` and the faults of the lake.
-    pub(super) async fn shared_table(&self, access: &Access, asked: Asked) -> Result<OpenTable, Problem> {
+    /// `not-found`, `version-gone` and the faults of the lake; `query-too-slow`.
+    pub(super) async fn shared_table(&self, access: &Access, asked: Asked) -> Result<Arc<OpenTable>, Problem> {
         let version = match asked {
-            Asked::Newest => None,
-            Asked::Version(version) => Some(version),
-            Asked::At(instant) => Some(self.shared_version(access, instant, Bound::AtOrBefore).await?),
+            Asked::Newest => Version::Newest,
+            Asked::Version(version) => Version::At(version),
+            Asked::At(instant) => Version::At(self.shared_version(access, instant, Bound::AtOrBefore).await?),
         };
-        let opened = open_version(&self.lake, &access.port.table, version).await;
-        opened
-            .map_err(|error| fault(access, &error))?
-            .ok_or_else(|| Problem::new(ProblemCode::NotFound, format!("port `{}` has no rows yet", access.port.name)))
+        let opened = self.snapshots.open(&access.port.table, version).await;
+        opened.map_err(|error| not_opened(access, &error))
     }
 
     /// The version that an instant means.
@@ -110,7 +111,7 @@ impl ProductsApi {
         instant: Timestamp,
         bound: Bound,
     ) -> Result<u64, Problem> {
-        let found = version_at(&self.lake, &access.port.table, instant, bound).await;
+        let found = in_time(version_at(&self.lake, &access.port.table, instant, bound)).await?;
         found.map_err(|error| fault(access, &error))?.ok_or_else(|| {
             let side = match bound {
                 Bound::AtOrBefore => "or before",
@@ -158,17 +159,36 @@ fn uuid_of(text: &str) -> String {
     [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
 }
 
-/// A fault of the lake as an answer to the caller: without the names of tables and files, which are not theirs to know.
-pub(super) fn fault(access: &Access, error: &LakeError) -> Problem {
+/// Why a table cannot be opened, as an answer to the caller.
+fn not_opened(access: &Access, error: &ServeError) -> Problem {
     let port = &access.port.name;
     match error {
-        LakeError::VersionGone { version, .. } => {
-            let detail = format!("version {version} of port `{port}` has been cleaned up: choose a newer one");
-            Problem::new(ProblemCode::VersionGone, detail)
+        ServeError::NoTable => Problem::new(ProblemCode::NotFound, format!("port `{port}` has no rows yet")),
+        ServeError::NoVersion { .. } => no_such_version(access),
+        ServeError::VersionGone { version } => version_gone(access, *version),
+        ServeError::Lake(lake) => {
+            tracing::error!(error_name = %lake.name, error_message = lake.message, "cannot share a table");
+            Problem::of_lake(lake.name, unreadable(access))
         }
-        LakeError::NotFound { .. } => {
-            Problem::new(ProblemCode::NotFound, format!("port `{port}` has no such version: ask for `/version`"))
-        }
+        other => problem_of(other, "version"),
+    }
+}
+
+fn no_such_version(access: &Access) -> Problem {
+    let detail = format!("port `{}` has no such version: ask for `/version`", access.port.name);
+    Problem::new(ProblemCode::NotFound, detail)
+}
+
+fn version_gone(access: &Access, version: u64) -> Problem {
+    let detail = format!("version {version} of port `{}` has been cleaned up: choose a newer one", access.port.name);
+    Problem::new(ProblemCode::VersionGone, detail)
+}
+
+/// A fault of the lake as an answer to the caller: without the names of tables and files, which are not theirs to know.
+pub(super) fn fault(access: &Access, error: &LakeError) -> Problem {
+    match error {
+        LakeError::VersionGone { version, .. } => version_gone(access, *version),
+        LakeError::NotFound { .. } => no_such_version(access),
         _ => {
             let message = sluice_core::error::with_sources(error);
             tracing::error!(error_name = %error.name(), error_message = message, "cannot share a table");

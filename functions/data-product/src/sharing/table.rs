@@ -176,9 +176,10 @@ pub(super) async fn metadata(
         let files = table.files_by_path().map_err(|error| fault(&access, &error))?;
         totals = Some((files.iter().map(|file| file.size_bytes).sum(), files.len() as u64));
     }
-    let mut answer = Answer::new(Capabilities::of(&headers), table.version(), false);
-    answer.metadata(&definition(&access, &table)?, totals, None);
-    answer.finish(api.settings.max_answer_bytes)
+    let most = api.settings.max_answer_bytes;
+    let mut answer = Answer::new(Capabilities::of(&headers), table.version(), false, most)?;
+    answer.metadata(&definition(&access, &table)?, totals, None)?;
+    answer.finish()
 }
 
 /// Files of a table
@@ -212,14 +213,16 @@ pub(super) async fn query(
     let totals = (files.iter().map(|file| file.size_bytes).sum(), files.len() as u64);
     let chosen = query.chosen(&definition.columns, files);
 
-    let mut answer = Answer::new(Capabilities::of(&headers), table.version(), false);
-    answer.metadata(&definition, Some(totals), None);
+    let most = api.settings.max_answer_bytes;
+    let mut answer = Answer::new(Capabilities::of(&headers), table.version(), false, most)?;
+    answer.metadata(&definition, Some(totals), None)?;
+    let of = [access.file_of(table.version())];
     for file in &chosen {
-        answer.file(file, &api.links.address(&file.path, &caller.principal, api.now()).await?);
+        answer.file(file, &api.links.address(&file.path, &caller.principal, &of, api.now()).await?)?;
     }
     let given = Given { rows: chosen.iter().map(|file| file.rows).sum(), files: chosen.len() as u64, of: totals.1 };
     note_given(&caller, &access, &table, given);
-    answer.finish(api.settings.max_answer_bytes)
+    answer.finish()
 }
 
 impl FilesQuery {

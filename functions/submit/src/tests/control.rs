@@ -1,5 +1,5 @@
 use serde_json::json;
-use sluice_executions::ports::ExecutionStatus as S;
+use sluice_executions::ports::{ExecutionFault, ExecutionStatus as S};
 
 use super::*;
 
@@ -112,4 +112,34 @@ async fn a_run_is_described_from_its_execution_and_its_documents() {
     world.executions.put("r", "retail", S::Succeeded, 0);
     world.write("runs/retail/r/report.json", &report("rejected"));
     assert_eq!(world.call("GET", "/runs").await.1["runs"][0]["state"], "rejected");
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_read_keeps_no_other_from_the_list() {
+    let world = World::new();
+    for run in ["r0", "r1", "r2"] {
+        world.executions.put(run, "retail", S::Succeeded, 0);
+    }
+    let (doing, message) = ("find run r1".to_owned(), "it exists in payroll, too".to_owned());
+    world.executions.break_run("r1", ExecutionFault::Unexpected { doing: doing.clone(), message: message.clone() });
+    world.write("runs/retail/r2/report.json", &json!({ "outcome": "unknown" }));
+    let (status, page) = world.call("GET", "/runs").await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    let runs: Vec<&str> = page["runs"].as_array().unwrap().iter().filter_map(|run| run["run_id"].as_str()).collect();
+    assert_eq!(runs, ["r0"]);
+    // What is about the store or service is about every run.
+    world.executions.break_run("r1", ExecutionFault::Unavailable { doing, message });
+    assert_eq!(world.call("GET", "/runs").await.0, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_short_page_reads_few_lists_of_executions() {
+    let world = World::new();
+    world.executions.put("r", "retail", S::Running, 0);
+    for n in 0..300 {
+        world.executions.put(&format!("p{n}"), "payroll", S::Running, 0);
+    }
+    let (status, page) = world.call("GET", "/runs?limit=1").await;
+    assert_eq!((status, &page["runs"]), (StatusCode::OK, &json!([])), "{page}");
+    assert!(page["next_cursor"].is_string() && world.executions.lists() <= 20, "{}", world.executions.lists());
 }

@@ -1,8 +1,9 @@
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use sluice_core::error::ErrorName;
-use sluice_core::name::RunId;
+use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{ReportedError, RunRequest};
 use sluice_executions::history::PassedState;
 use sluice_executions::ports::{
@@ -18,10 +19,15 @@ pub(super) struct FakeExecutions(Arc<Mutex<Fake>>);
 struct Fake {
     executions: Vec<Execution>,
     starts: usize,
+    lists: usize,
     /// Looks until a running execution has succeeded; never without.
     looks_left: Option<u32>,
     /// The next start answers that the service is not there.
     start_fails: bool,
+    /// Most executions that may be started; any number without.
+    most: Option<usize>,
+    /// What is answered instead of the executions of these runs.
+    broken: BTreeMap<String, ExecutionFault>,
 }
 
 impl FakeExecutions {
@@ -35,9 +41,30 @@ impl FakeExecutions {
         self.0.lock().unwrap().start_fails = true;
     }
 
+    /// No further execution may be started from now on.
+    pub(super) fn fill(&self) {
+        self.leave_room(0);
+    }
+
+    /// So many further executions may be started from now on.
+    pub(super) fn leave_room(&self, further: usize) {
+        let mut fake = self.0.lock().unwrap();
+        fake.most = Some(fake.starts + further);
+    }
+
+    /// The execution of this run cannot be read from now on.
+    pub(super) fn break_run(&self, run: &str, fault: ExecutionFault) {
+        self.0.lock().unwrap().broken.insert(run.to_owned(), fault);
+    }
+
     /// Executions that were started, not counting starts that found one.
     pub(super) fn starts(&self) -> usize {
         self.0.lock().unwrap().starts
+    }
+
+    /// Pages that were asked for.
+    pub(super) fn lists(&self) -> usize {
+        self.0.lock().unwrap().lists
     }
 
     pub(super) fn put(&self, run: &str, pipeline: &str, status: ExecutionStatus, redrives: u32) {
@@ -70,7 +97,21 @@ impl FakeExecutions {
     }
 }
 
+impl Fake {
+    fn admitted(&self, pipeline: &PipelineName) -> Result<(), ExecutionFault> {
+        if self.most.is_none_or(|most| self.starts < most) {
+            return Ok(());
+        }
+        let (doing, message) = (format!("start a run of `{pipeline}`"), "too many".to_owned());
+        Err(ExecutionFault::Throttled { doing, message })
+    }
+}
+
 impl Executions for FakeExecutions {
+    async fn admit(&self, pipeline: &PipelineName) -> Result<(), ExecutionFault> {
+        self.0.lock().unwrap().admitted(pipeline)
+    }
+
     async fn start(&self, run: &RunId, request: &RunRequest) -> Result<Started, ExecutionFault> {
         let input = serde_json::to_value(request).unwrap();
         let mut fake = self.0.lock().unwrap();
@@ -85,6 +126,7 @@ impl Executions for FakeExecutions {
                 _ => Started::Ended,
             });
         }
+        fake.admitted(&request.pipeline)?;
         fake.starts += 1;
         fake.executions.push(Execution {
             run_id: run.clone(),
@@ -100,6 +142,9 @@ impl Executions for FakeExecutions {
 
     async fn describe(&self, run: &RunId) -> Result<Option<Execution>, ExecutionFault> {
         let mut fake = self.0.lock().unwrap();
+        if let Some(fault) = fake.broken.get(run.as_str()) {
+            return Err(fault.clone());
+        }
         let ends = match &mut fake.looks_left {
             Some(looks) => {
                 *looks = looks.saturating_sub(1);
@@ -127,7 +172,8 @@ impl Executions for FakeExecutions {
     async fn list(&self, limit: usize, token: Option<&str>) -> Result<ExecutionPage, ExecutionFault> {
         let unknown = |_| ExecutionFault::UnknownToken { doing: "list".to_owned(), message: "no token".to_owned() };
         let from: usize = token.map_or(Ok(0), str::parse).map_err(unknown)?;
-        let fake = self.0.lock().unwrap();
+        let mut fake = self.0.lock().unwrap();
+        fake.lists += 1;
         let newest = fake.executions.iter().rev().skip(from).take(limit);
         let executions: Vec<_> = newest
             .map(|there| ListedExecution { run_id: there.run_id.clone(), started_at: there.started_at })

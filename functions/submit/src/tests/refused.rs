@@ -1,4 +1,5 @@
 use serde_json::json;
+use sluice_executions::ports::{ExecutionFault, ExecutionStatus as S};
 
 use super::*;
 
@@ -82,12 +83,11 @@ async fn other_media_types_and_routes_are_problems() {
     check("GET", "/runs?limit=101", StatusCode::BAD_REQUEST, "invalid-request").await;
     check("GET", "/runs?pipeline=Retail", StatusCode::BAD_REQUEST, "invalid-request").await;
     check("GET", "/runs?cursor=nonsense", StatusCode::BAD_REQUEST, "invalid-cursor").await;
-    let forged = Cursor::text(None, "x".to_owned()).unwrap();
+    // `{"pipeline":null,"token":"x"}`
+    let forged = "eyJwaXBlbGluZSI6bnVsbCwidG9rZW4iOiJ4In0";
     check("GET", &format!("/runs?cursor={forged}"), StatusCode::BAD_REQUEST, "invalid-cursor").await;
     check("GET", &format!("/runs?pipeline=retail&cursor={forged}"), StatusCode::BAD_REQUEST, "invalid-cursor").await;
 }
-
-use crate::cursor::Cursor;
 
 #[tokio::test]
 async fn behind_the_gateway_only_iam_callers_get_in() {
@@ -101,4 +101,50 @@ async fn behind_the_gateway_only_iam_callers_get_in() {
     let mut request = process("", None, r#"{"pipeline": "retail"}"#);
     request.extensions_mut().insert(sluice_http::caller::GatewayCaller { arn: ANN.to_owned() });
     assert_eq!(world.send(request).await.0, StatusCode::ACCEPTED);
+}
+
+/// What no answer may show: a value of a document, and what a service or store says.
+const NOT_FOR_CALLERS: &str = "PAYROLLNAME";
+
+#[tokio::test]
+async fn faults_of_documents_and_executions_are_answered_without_their_messages() {
+    let world = World::new();
+    let check = async |method: &str, uri: &str, status: u16, code: &str| {
+        let (found, problem) = world.call(method, uri).await;
+        assert_eq!((found.as_u16(), &problem["code"]), (status, &json!(code)), "{method} {uri}: {problem}");
+        let lake = world.folder.path().display().to_string();
+        let text = problem.to_string();
+        assert!(!text.contains(NOT_FOR_CALLERS) && !text.contains(&lake), "{method} {uri}: {problem}");
+    };
+    world.executions.put("r", "retail", S::Succeeded, 0);
+    world.write("runs/retail/r/report.json", &json!({ "outcome": NOT_FOR_CALLERS }));
+    check("GET", "/runs/r", 500, "internal").await;
+    world.write("requests/s.json", &json!({ "run_id": NOT_FOR_CALLERS.repeat(20) }));
+    check("GET", "/runs/s", 500, "internal").await;
+    let doing = || format!("read {NOT_FOR_CALLERS}");
+    let message = || format!("'{NOT_FOR_CALLERS}' is no number");
+    let faults = [
+        (ExecutionFault::Throttled { doing: doing(), message: message() }, 429, "too-many-requests"),
+        (ExecutionFault::Unavailable { doing: doing(), message: message() }, 503, "unavailable"),
+        (ExecutionFault::Denied { doing: doing(), message: message() }, 500, "internal"),
+        (ExecutionFault::Missing { doing: doing(), message: message() }, 500, "internal"),
+        (ExecutionFault::Unexpected { doing: doing(), message: message() }, 500, "internal"),
+    ];
+    for (fault, status, code) in faults {
+        world.executions.break_run("r", fault);
+        for (method, uri) in [("GET", "/runs/r"), ("DELETE", "/runs/r"), ("POST", "/runs/r/redrive")] {
+            check(method, uri, status, code).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_cannot_be_kept_is_refused_without_what_is_kept() {
+    let world = World::new();
+    let first = world.process("", Some("k"), r#"{"pipeline": "retail"}"#).await.1;
+    let path = format!("requests/{}.json", first["run_id"].as_str().unwrap());
+    world.write(&path, &json!({ "run_id": NOT_FOR_CALLERS.repeat(20) }));
+    let (status, problem) = world.process("", Some("k"), r#"{"pipeline": "retail"}"#).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (500, &json!("internal")), "{problem}");
+    assert!(!problem.to_string().contains(NOT_FOR_CALLERS), "{problem}");
 }

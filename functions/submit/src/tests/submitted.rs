@@ -119,3 +119,31 @@ async fn folders_and_objects_become_addresses_of_the_lake() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn nothing_is_kept_of_a_request_that_there_is_no_room_for() {
+    let world = World::new();
+    let first = world.process("", Some("k"), RETAIL).await.1;
+    world.executions.fill();
+    let kept = || std::fs::read_dir(world.folder.path().join("requests")).unwrap().count();
+    for key in [None, Some("other")] {
+        let (status, problem, response) = world.send(process("", key, RETAIL)).await;
+        assert_eq!((status.as_u16(), &problem["code"]), (429, &json!("too-many-requests")), "{problem}");
+        assert!(response.headers().contains_key("retry-after"));
+        assert_eq!((kept(), world.executions.starts()), (1, 1));
+    }
+    let again = world.process("", Some("k"), RETAIL).await;
+    assert_eq!((again.0, &again.1["run_id"]), (StatusCode::ACCEPTED, &first["run_id"]));
+}
+
+#[tokio::test]
+async fn nothing_is_kept_of_requests_at_once_that_there_is_no_room_for() {
+    let world = World::new();
+    world.executions.leave_room(1);
+    let answers = futures::future::join_all((0..8).map(|_| world.process("", None, RETAIL))).await;
+    let accepted = answers.iter().filter(|(status, _)| *status == StatusCode::ACCEPTED).count();
+    let refused = answers.iter().filter(|(status, _)| *status == StatusCode::TOO_MANY_REQUESTS).count();
+    assert_eq!((accepted, refused), (1, 7), "{answers:?}");
+    let kept = std::fs::read_dir(world.folder.path().join("requests")).unwrap().count();
+    assert_eq!((kept, world.executions.starts()), (1, 1));
+}

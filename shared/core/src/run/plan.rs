@@ -41,6 +41,9 @@ pub struct PlannedObject {
     pub object: SourceObject,
     /// Where its rows are read.
     pub read_from: ReadFrom,
+    /// Whether it is read only because it is part of the snapshot that replaces a table, which has taken it in already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
     /// What reading its beginning showed; `None` for objects that were not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<SourceShape>,
@@ -65,9 +68,11 @@ pub struct PlannedTable {
     pub table: TableRef,
     /// Version the plan was made on; `None` where the table does not exist yet.
     pub read_version: Option<u64>,
-    /// Objects whose rows are missing from the table.
+    /// Objects whose rows are missing from the table; in mode replace also the other parts of the snapshot that
+    /// replaces it, because they are read again.
     pub sources: BTreeSet<SourceId>,
-    /// Objects that count as taken in without a row, because a newer snapshot replaces the table.
+    /// Objects that count as taken in without a row: because a newer snapshot replaces the table, or because bronze has
+    /// their rows under the addresses of the lake that this one is a copy of, and the table takes them in under these.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub superseded: BTreeSet<SourceId>,
     /// The columns it has at that version; none where it does not exist.

@@ -27,6 +27,7 @@ fn plan(pipeline: Pipeline, files: &[&str], columns: &[&str]) -> Plan {
         .map(|file| PlannedObject {
             object: SourceObject { etag: format!("e-{}", file.len()), ..object(file) },
             read_from: ReadFrom::Landing,
+            again: false,
             shape: Some(SourceShape {
                 columns: columns.iter().map(|c| (*c).to_owned()).collect(),
                 codec: Codec::Plain,

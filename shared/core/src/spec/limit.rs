@@ -6,7 +6,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::decimal::DecimalNumber;
+use crate::text::text_or_number;
 
+/// What belongs into a spec.
+const DESCRIPTION: &str = "a percentage above 0 and at most 100, or `none` for no limit";
 /// The word for what counts when a spec says nothing.
 const DEFAULT: &str = "default";
 /// The word for no limit.
@@ -102,18 +105,7 @@ impl Serialize for QuarantineLimit {
 
 impl<'de> Deserialize<'de> for QuarantineLimit {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// Numbers are accepted as well as text, because YAML writers leave the quotes out.
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "a percentage above 0 and at most 100, or `none` for no limit")]
-        enum Written {
-            Text(String),
-            Number(serde_json::Number),
-        }
-        let text = match Written::deserialize(deserializer)? {
-            Written::Text(text) => text,
-            Written::Number(number) => number.to_string(),
-        };
-        text.parse().map_err(serde::de::Error::custom)
+        text_or_number(deserializer, DESCRIPTION)
     }
 }
 
@@ -124,7 +116,7 @@ impl schemars::JsonSchema for QuarantineLimit {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
-            "description": "a percentage above 0 and at most 100, or `none` for no limit",
+            "description": DESCRIPTION,
             "anyOf": [
                 { "type": "number", "exclusiveMinimum": 0, "maximum": 100 },
                 { "type": "string" },

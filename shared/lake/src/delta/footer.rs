@@ -1,13 +1,17 @@
 //! Footers of Parquet files in a store: their size, rows and columns, whichever engine wrote them.
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::async_reader::AsyncFileReader;
 #[expect(deprecated, reason = "its successor is an example to copy, not an API")]
 use parquet::arrow::async_reader::ParquetObjectReader;
 use parquet::basic::{LogicalType, TimeUnit, Type as PhysicalType};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::schema::types::Type;
 use sluice_core::contract::ColumnType;
@@ -43,7 +47,7 @@ impl Footer {
         let location = key.to_string();
         #[expect(deprecated, reason = "its successor is an example to copy, not an API")]
         let mut reader = ParquetObjectReader::new(store.clone(), key).with_file_size(size_bytes);
-        let metadata = reader.get_metadata(None).await.map_err(|error| LakeError::Unreadable {
+        let metadata = caught(reader.get_metadata(None)).await.map_err(|error| LakeError::Unreadable {
             what: format!("file {location} has no readable Parquet footer: {error}"),
         })?;
         Ok(Self { size_bytes, metadata })
@@ -79,6 +83,21 @@ impl Footer {
             .map(|field| FileColumn { name: field.name().to_owned(), column_type: column_type(field) })
             .collect()
     }
+}
+
+/// What the library reads, or in words why it does not. A panic about a damaged footer is a property of the file, and
+/// ends nothing else.
+async fn caught<T>(reading: impl Future<Output = Result<T, ParquetError>>) -> Result<T, String> {
+    // The reader is not used again after a panic.
+    match AssertUnwindSafe(reading).catch_unwind().await {
+        Ok(read) => read.map_err(|error| error.to_string()),
+        Err(panic) => Err(format!("the Parquet library stopped: {}", panic_text(&*panic))),
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
 
 /// The column type of a Parquet field, or its Parquet type in words.
@@ -118,4 +137,18 @@ pub(super) fn column_type(field: &Type) -> Result<ColumnType, String> {
         }
         _ => return Err(unknown()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_of_the_library_is_a_footer_that_cannot_be_read() {
+        let panics = async { if true { panic!("no such type") } else { Ok(()) } };
+        assert_eq!(caught(panics).await, Err("the Parquet library stopped: no such type".to_owned()));
+        let fails = async { Err::<(), _>(ParquetError::General("cut off".to_owned())) };
+        assert_eq!(caught(fails).await, Err("Parquet error: cut off".to_owned()));
+        assert_eq!(caught(async { Ok(1) }).await, Ok(1));
+    }
 }

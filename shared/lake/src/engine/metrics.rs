@@ -9,6 +9,7 @@ use polars::prelude::{
 };
 use sluice_core::contract::{Column, DatasetRule, Metric, MetricUnit, RowRule, TableContract};
 use sluice_core::decimal::DecimalNumber;
+use sluice_core::error::{ErrorName, with_sources};
 use sluice_core::name::ColumnName;
 use sluice_core::run::RuleResult;
 use sluice_core::sql::MetricSql;
@@ -20,17 +21,24 @@ use super::{EngineError, collect_streaming, sql};
 
 /// Rows whose key hashes are grouped at once: about 200 MB in the streaming engine.
 const BUCKET_ROWS: u64 = 4_000_000;
+/// Characters kept of the reason why a rule has no number: the engine may quote a whole query.
+const MAX_FAULT_CHARS: usize = 300;
 
 /// What was observed for one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RuleObservation {
     /// The rule's id.
     pub(crate) rule: String,
-    /// The number, in the rule's unit; `None` where a SQL metric answers null.
+    /// The number, in the rule's unit; `None` where a SQL metric answers null, or no number.
     pub(crate) observed: Option<DecimalNumber>,
     /// Rows examined.
     pub(crate) of: u64,
+    /// Why the rows of the table have no number for the rule.
+    pub(crate) fault: Option<String>,
 }
+
+/// What a rule answers in its unit, or why not, and the rows examined.
+type Answer = (Result<Option<DecimalNumber>, EngineError>, u64);
 
 /// What was observed in a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,17 +52,16 @@ impl Audit {
     /// are rows, or what a rule's SQL answers, each with the rows that a share would be of; shares are made of them here.
     ///
     /// # Errors
-    /// [`EngineError::Rule`] where a share is wanted of what is no number of rows.
+    /// As [`observe`].
     pub(crate) fn counted(
         rows: u64,
         row_rules: Vec<(String, u64)>,
         dataset_rules: Vec<(&DatasetRule, Option<DecimalNumber>, u64)>,
     ) -> Result<Self, EngineError> {
-        let row = |(rule, broken): (String, u64)| RuleObservation { rule, observed: Some(broken.into()), of: rows };
+        let row = |(rule, broken): (String, u64)| of_row_rule(rule, broken, rows);
         let mut observations: Vec<RuleObservation> = row_rules.into_iter().map(row).collect();
         for (rule, answer, of) in dataset_rules {
-            let observed = in_unit(rule, answer, of)?;
-            observations.push(RuleObservation { rule: rule.id.clone(), observed, of });
+            observations.push(of_dataset_rule(rule, (in_unit(rule, answer, of), of))?);
         }
         Ok(Self { rows, observations })
     }
@@ -68,10 +75,11 @@ impl Audit {
 /// Observes every rule of a contract.
 ///
 /// `staged` are the rows that the run wrote, `whole` those of the table once they are published, `table_rows` their
-/// number as the changeset has it. `tests` are the compiled row rules (see [`compile`]).
+/// number as the changeset has it. `tests` are the compiled row rules (see [`compile`]). A dataset rule whose number
+/// cannot be computed is observed without one, which breaks it.
 ///
 /// # Errors
-/// [`EngineError`] when a rule's SQL does not fit the table, or the rows cannot be read.
+/// [`EngineError`] when the rows cannot be read.
 pub(crate) fn observe(
     staged: LazyFrame,
     whole: LazyFrame,
@@ -81,7 +89,9 @@ pub(crate) fn observe(
 ) -> Result<Audit, EngineError> {
     let table = Rows { staged, whole };
     let (rows, mut observations) = table.observe_tests(tests)?;
-    observations.extend(table.observe_dataset(contract, table_rows)?);
+    for (rule, answer) in contract.dataset_rules.iter().zip(table.observe_dataset(contract, table_rows)?) {
+        observations.push(of_dataset_rule(rule, answer)?);
+    }
     Ok(Audit { rows, observations })
 }
 
@@ -95,15 +105,12 @@ impl Rows {
     fn observe_tests(&self, tests: &[RowTest]) -> Result<(u64, Vec<RuleObservation>), EngineError> {
         let broken = tests.iter().map(|test| test.broken.clone()).collect();
         let (rows, counts) = count(self.staged.clone(), broken, "counting broken rows")?;
-        let observation = |(test, count): (&RowTest, u64)| RuleObservation {
-            rule: test.id.clone(),
-            observed: Some(count.into()),
-            of: rows,
-        };
+        let observation = |(test, count): (&RowTest, u64)| of_row_rule(test.id.clone(), count, rows);
         Ok((rows, tests.iter().zip(counts).map(observation).collect()))
     }
 
-    fn observe_dataset(&self, contract: &TableContract, table_rows: u64) -> Result<Vec<RuleObservation>, EngineError> {
+    /// What the dataset rules of a contract answer, in their order.
+    fn observe_dataset(&self, contract: &TableContract, table_rows: u64) -> Result<Vec<Answer>, EngineError> {
         let mut conditions = Vec::new();
         for rule in &contract.dataset_rules {
             conditions.push(counted(rule, contract)?);
@@ -114,24 +121,54 @@ impl Rows {
             false => count(self.whole.clone(), present, "counting rows of metrics")?,
         };
         let mut counts = counts.into_iter();
-        let mut observations = Vec::with_capacity(contract.dataset_rules.len());
+        let mut answers = Vec::with_capacity(contract.dataset_rules.len());
         for (rule, condition) in contract.dataset_rules.iter().zip(&conditions) {
             let counted = condition.as_ref().and_then(|_| counts.next());
             let (number, of) = match &rule.metric {
                 Metric::DuplicateValues { columns } => {
-                    (Some(duplicates(&self.whole, columns, table_rows)?.into()), counted.unwrap_or(rows))
+                    (Ok(Some(duplicates(&self.whole, columns, table_rows)?.into())), counted.unwrap_or(rows))
                 }
-                Metric::Sql { query } => (answer(&self.whole, &rule.id, query)?, rows),
-                Metric::RowCount => (Some(table_rows.into()), rows),
+                Metric::Sql { query } => (answer(&self.whole, &rule.id, query), rows),
+                Metric::RowCount => (Ok(Some(table_rows.into())), rows),
                 Metric::NullValues { .. } | Metric::MissingValues { .. } | Metric::InvalidValues { .. } => {
-                    (counted.map(DecimalNumber::from), rows)
+                    (Ok(counted.map(DecimalNumber::from)), rows)
                 }
             };
-            let observed = in_unit(rule, number, of)?;
-            observations.push(RuleObservation { rule: rule.id.clone(), observed, of });
+            answers.push((number.and_then(|number| in_unit(rule, number, of)), of));
         }
-        Ok(observations)
+        Ok(answers)
     }
+}
+
+/// The observation of a row rule.
+fn of_row_rule(rule: String, broken: u64, of: u64) -> RuleObservation {
+    RuleObservation { rule, observed: Some(broken.into()), of, fault: None }
+}
+
+/// The observation of a dataset rule. The pipeline was checked before the run, so what fails here fails for the rows.
+fn of_dataset_rule(rule: &DatasetRule, (answer, of): Answer) -> Result<RuleObservation, EngineError> {
+    let (observed, fault) = match answer {
+        Ok(observed) => (observed, None),
+        Err(error) if is_of_rows(&error) => (None, Some(fault_words(&error))),
+        Err(error) => return Err(error),
+    };
+    Ok(RuleObservation { rule: rule.id.clone(), observed, of, fault })
+}
+
+/// Whether other rows would have an answer. All else is a fault of the table, the store or ours.
+fn is_of_rows(error: &EngineError) -> bool {
+    matches!(error.name(), ErrorName::ContractViolation | ErrorName::InvalidInput)
+}
+
+/// Why a rule has no number, in one line and without the rule's name.
+fn fault_words(error: &EngineError) -> String {
+    let words = match error {
+        EngineError::RuleSql { source, .. } => with_sources(&**source),
+        EngineError::Rule { problem, .. } => problem.clone(),
+        other => with_sources(other),
+    };
+    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().take(MAX_FAULT_CHARS).collect()
 }
 
 /// The number of a rule in its unit.
@@ -291,7 +328,7 @@ fn judge_rows(rule: &RowRule, observation: &RuleObservation) -> RuleResult {
         description: rule.description.clone().unwrap_or_else(|| "rows that break the rule".to_owned()),
         severity: rule.severity,
         dimension: rule.dimension.clone(),
-        observed: printed(observation.observed, MetricUnit::Rows),
+        observed: shown(observation, MetricUnit::Rows),
         expected: "= 0".to_owned(),
         passed: observation.observed.is_some_and(DecimalNumber::is_zero),
     }
@@ -307,9 +344,17 @@ fn judge_dataset(rule: &DatasetRule, observation: &RuleObservation) -> RuleResul
         description: rule.description.clone().unwrap_or_else(|| rule.metric.to_string()),
         severity: rule.severity,
         dimension: rule.dimension.clone(),
-        observed: printed(observation.observed, rule.unit),
+        observed: shown(observation, rule.unit),
         expected: format!("{}{unit}", rule.bound),
         passed: observation.observed.is_some_and(|observed| rule.bound.holds(observed)),
+    }
+}
+
+/// The number for people, or why it is missing.
+fn shown(observation: &RuleObservation, unit: MetricUnit) -> String {
+    match &observation.fault {
+        Some(fault) => format!("none ({fault})"),
+        None => printed(observation.observed, unit),
     }
 }
 
@@ -329,11 +374,15 @@ fn printed(observed: Option<DecimalNumber>, unit: MetricUnit) -> String {
 /// Plans every rule of a contract on an empty table, so that a rule that cannot run is found before any data is.
 ///
 /// # Errors
-/// As [`observe`].
+/// [`EngineError`] when a rule does not fit the table.
 pub(crate) fn check(contract: &TableContract) -> Result<(), EngineError> {
     let fields = contract.columns.iter().map(|c| (PlSmallStr::from(c.name.as_str()), polars_type(&c.column_type)));
     let empty = DataFrame::empty_with_schema(&fields.collect::<Schema>()).lazy();
-    observe(empty.clone(), empty, contract, &compile(contract)?, 0)?;
+    let table = Rows { staged: empty.clone(), whole: empty };
+    table.observe_tests(&compile(contract)?)?;
+    for (answer, _) in table.observe_dataset(contract, 0)? {
+        answer?;
+    }
     Ok(())
 }
 

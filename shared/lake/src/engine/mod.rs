@@ -25,7 +25,7 @@ pub(crate) use bronze::BronzeTable;
 pub(crate) use gold::{GoldInput, gold_change, gold_columns, stage_gold};
 pub(crate) use merge::Merged;
 pub(crate) use projection::plan_projection;
-pub(crate) use reread::{bronze_objects, reread_bronze, reread_quarantine};
+pub(crate) use reread::{reread_bronze, reread_quarantine, source_objects};
 pub(crate) use silver::{Missing, SilverContext, SilverStage};
 pub(crate) use silver::{SilverOutcome, check_sources, whole};
 pub(crate) use stage::scratch_folder;

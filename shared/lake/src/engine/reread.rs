@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::{Column, DataFrame, IntoColumn, IntoLazy, NamedFrom, Series, col, lit};
+use jiff::Timestamp;
+use polars::prelude::{Column, DataFrame, DataType, IntoColumn, IntoLazy, NamedFrom, Series, col, lit};
 use serde_json::Value;
-use sluice_core::columns::{CORRUPT, StoredColumn, is_own_of_bronze, lineage_names, missing_lineage};
+use sluice_core::columns::{
+    CORRUPT, SOURCE_MODIFIED_AT, StoredColumn, is_own_of_bronze, lineage_names, missing_lineage,
+};
 use sluice_core::source::SourceObject;
 
 use super::collect_streaming;
@@ -16,30 +19,41 @@ use crate::error::LakeError;
 /// Rows read at a time.
 const READ_ROWS: u32 = 250_000;
 
-/// All source objects whose rows are in a bronze table. Reads two columns of the whole table.
+/// All source objects whose rows are in a table of bronze or silver, each with the time that its rows have. Reads three
+/// columns of the whole table.
 ///
 /// # Errors
 /// [`LakeError::Polars`]; [`LakeError::Internal`] for an address that Sluice did not write.
-pub(crate) fn bronze_objects(bronze: &OpenTable) -> Result<Vec<SourceObject>, LakeError> {
-    let failed = || LakeError::polars(format!("source objects of table `{}`", bronze.reference()));
-    let pairs = bronze.scan()?.group_by([col("_source_file"), col("_source_etag")]).agg([lit(1).alias("n")]);
-    let pairs = collect_streaming(pairs).map_err(failed())?;
-    let text = |name: &str| pairs.column(name).and_then(|c| c.str().cloned()).map_err(failed());
+pub(crate) fn source_objects(table: &OpenTable) -> Result<Vec<SourceObject>, LakeError> {
+    let failed = || LakeError::polars(format!("source objects of table `{}`", table.reference()));
+    // A table of an older version lacks the column.
+    let has_times = table.columns().iter().any(|column| column.name == SOURCE_MODIFIED_AT);
+    let newest = if has_times { col(SOURCE_MODIFIED_AT).max() } else { lit(1) };
+    let groups = table.scan()?.group_by([col("_source_file"), col("_source_etag")]).agg([newest.alias("newest")]);
+    let groups = collect_streaming(groups).map_err(failed())?;
+    let text = |name: &str| groups.column(name).and_then(|c| c.str().cloned()).map_err(failed());
     let (files, etags) = (text("_source_file")?, text("_source_etag")?);
+    let times: Vec<Option<i64>> = if has_times {
+        let micros = groups.column("newest").and_then(|c| c.cast(&DataType::Int64)).and_then(|c| c.i64().cloned());
+        micros.map_err(failed())?.iter().collect()
+    } else {
+        vec![None; groups.height()]
+    };
     let mut objects = Vec::new();
-    for (file, etag) in files.iter().zip(etags.iter()) {
+    for ((file, etag), micros) in files.iter().zip(etags.iter()).zip(times) {
         if let (Some(file), Some(etag)) = (file, etag) {
             let uri = file.parse().map_err(|error| LakeError::Internal {
-                message: format!("table `{}`: _source_file '{file}': {error}", bronze.reference()),
+                message: format!("table `{}`: _source_file '{file}': {error}", table.reference()),
             })?;
-            // Its rows in bronze have the time.
-            objects.push(SourceObject { uri, etag: etag.to_owned(), size_bytes: 0, modified_at: None });
+            let modified_at = micros.and_then(|micros| Timestamp::from_microsecond(micros).ok());
+            objects.push(SourceObject { uri, etag: etag.to_owned(), size_bytes: 0, modified_at });
         }
     }
     Ok(objects)
 }
 
-/// The bronze rows of these objects, a batch at a time, each batch of one object.
+/// The bronze rows of these objects, a batch at a time, each batch of one object. Each file is read once, however many
+/// of the objects have rows in it.
 ///
 /// # Errors
 /// As `take`; [`LakeError::Polars`] when a file cannot be read.
@@ -48,29 +62,38 @@ pub(crate) fn reread_bronze(
     objects: &[SourceObject],
     mut take: impl FnMut(&SourceObject, &DataFrame) -> Result<(), LakeError>,
 ) -> Result<(), LakeError> {
-    for object in objects {
-        let wanted =
-            col("_source_file").eq(lit(object.uri.as_str())).and(col("_source_etag").eq(lit(object.etag.as_str())));
-        for file in bronze.files()? {
-            let statistics = FileStatistics::parse(file.stats.as_deref());
-            let (uri, etag) = (object.uri.as_str(), object.etag.as_str());
-            if !(statistics.may_hold_text("_source_file", uri, uri)
-                && statistics.may_hold_text("_source_etag", etag, etag))
-            {
-                continue;
-            }
-            slices(bronze, &file, |rows| {
-                let rows = rows
+    for file in bronze.files()? {
+        let statistics = FileStatistics::parse(file.stats.as_deref());
+        let inside: Vec<&SourceObject> = objects.iter().filter(|object| may_hold(&statistics, object)).collect();
+        if inside.is_empty() {
+            continue;
+        }
+        slices(bronze, &file, |rows| {
+            let rows = rows.drop("_ingestion_date").map_err(LakeError::polars("choosing bronze columns"))?;
+            for &object in &inside {
+                let wanted = col("_source_file")
+                    .eq(lit(object.uri.as_str()))
+                    .and(col("_source_etag").eq(lit(object.etag.as_str())));
+                let chosen = rows
+                    .clone()
                     .lazy()
-                    .filter(wanted.clone())
+                    .filter(wanted)
                     .collect()
                     .map_err(LakeError::polars("choosing an object's rows"))?;
-                let rows = rows.drop("_ingestion_date").map_err(LakeError::polars("choosing bronze columns"))?;
-                if rows.height() > 0 { take(object, &rows) } else { Ok(()) }
-            })?;
-        }
+                if chosen.height() > 0 {
+                    take(object, &chosen)?;
+                }
+            }
+            Ok(())
+        })?;
     }
     Ok(())
+}
+
+/// Whether a file with these statistics may hold rows of an object.
+fn may_hold(statistics: &FileStatistics, object: &SourceObject) -> bool {
+    let (uri, etag) = (object.uri.as_str(), object.etag.as_str());
+    statistics.may_hold_text("_source_file", uri, uri) && statistics.may_hold_text("_source_etag", etag, etag)
 }
 
 /// The rows of a quarantine table in bronze shape, a batch at a time. `columns` are the source columns wanted; the answer

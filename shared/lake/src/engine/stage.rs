@@ -39,8 +39,17 @@ const MAX_ROWS_PER_ROW_GROUP: usize = 128 * 1024;
 const PAGE_BYTES: usize = 4 << 20;
 /// Zstandard level: 1 writes about three times as fast as the default of 3 and gives up a few percent of size.
 const ZSTD_LEVEL: i32 = 1;
-/// Files open at once for one table. A run that brings more partitions than this is staged wrongly partitioned data.
-const MAX_OPEN_PARTITIONS: usize = 1_000;
+/// Files open at once for one table: a year of days. Two such tables stay below the 1024 files that a function may have
+/// open, and the buffers of each take 400 x 256 KiB = 100 MiB at most.
+///
+/// When a run brings more partitions, the file with the most rows is closed for the next one, and a partition whose
+/// file was closed gets another. So a run stages at most one file for each partition of each batch: 4000 partitions
+/// that are mixed in each of 50 batches give up to 200 000 files, and rows sorted by partition one file each. The
+/// fullest is closed, and not the one that was written longest ago: where every batch brings the partitions in the same
+/// order, that one is always the next to be wanted, so 401 partitions would give 401 files for each batch.
+const MAX_OPEN_PARTITIONS: usize = 400;
+/// Buffer of each open file.
+const WRITE_BUFFER_BYTES: usize = 256 << 10;
 /// Part size of uploads to S3, whose smallest is 5 MiB; 10 000 parts of it are 80 GB.
 const UPLOAD_PART_BYTES: usize = 8 << 20;
 
@@ -103,7 +112,7 @@ impl StageWriter {
     /// Writes a frame that has the table's columns.
     ///
     /// # Errors
-    /// [`LakeError::Io`] (a full disk, for one) or [`LakeError::Polars`].
+    /// [`LakeError::Io`] (a full disk, for one), [`LakeError::Partitions`] or [`LakeError::Polars`].
     pub(crate) fn write(&mut self, frame: &DataFrame) -> Result<(), LakeError> {
         if frame.height() == 0 {
             return Ok(());
@@ -143,12 +152,7 @@ impl StageWriter {
     fn write_partition(&mut self, partition: &Partition, frame: &DataFrame) -> Result<(), LakeError> {
         if !self.open.contains_key(partition) {
             if self.open.len() >= MAX_OPEN_PARTITIONS {
-                return Err(LakeError::Violation {
-                    table: self.table.clone(),
-                    message: format!(
-                        "the run brings more than {MAX_OPEN_PARTITIONS} partitions; partition by fewer values"
-                    ),
-                });
+                self.close_fullest()?;
             }
             let file = self.begin(partition)?;
             self.open.insert(partition.clone(), file);
@@ -160,10 +164,19 @@ impl StageWriter {
             file.writer.write_batch(&rows).map_err(|source| write_error(&file.local, source))?;
         }
         file.rows += frame.height();
-        if file.rows >= MAX_ROWS_PER_FILE
-            && let Some(full) = self.open.remove(partition)
-        {
-            let staged = self.close(partition, &full)?;
+        if file.rows >= MAX_ROWS_PER_FILE { self.close_partition(partition) } else { Ok(()) }
+    }
+
+    /// Closes the file with the most rows, to make room for another.
+    fn close_fullest(&mut self) -> Result<(), LakeError> {
+        let fullest = self.open.iter().max_by_key(|(_, file)| file.rows).map(|(partition, _)| partition.clone());
+        fullest.map_or(Ok(()), |partition| self.close_partition(&partition))
+    }
+
+    /// Closes the file of a partition; its next rows begin another.
+    fn close_partition(&mut self, partition: &Partition) -> Result<(), LakeError> {
+        if let Some(file) = self.open.remove(partition) {
+            let staged = self.close(partition, &file)?;
             self.done.push(staged);
         }
         Ok(())
@@ -176,7 +189,7 @@ impl StageWriter {
             let folder = format!("{column}={value}");
             // Rows of silver with such a value are in quarantine; rows of gold are computed, and have none.
             if folder.len() > MAX_FOLDER_BYTES {
-                return Err(LakeError::Violation {
+                return Err(LakeError::Partitions {
                     table: self.table.clone(),
                     message: format!(
                         "a value of partition column `{column}` makes a folder name of {} bytes, and {MAX_FOLDER_BYTES} are \
@@ -205,7 +218,7 @@ impl StageWriter {
         }
         let file =
             File::create(&local).map_err(|source| LakeError::Io { doing: "write", path: local.clone(), source })?;
-        let writer = parquet_writer(BufWriter::with_capacity(1 << 20, file), &self.schema)
+        let writer = parquet_writer(BufWriter::with_capacity(WRITE_BUFFER_BYTES, file), &self.schema)
             .map_err(|source| write_error(&local, source))?;
         Ok(OpenFile { local, scratch, path, writer, rows: 0 })
     }

@@ -101,6 +101,22 @@ pub struct RunDetails {
 /// # Errors
 /// [`LakeError::Document`] naming the document that cannot be read; [`LakeError::Store`] when runs cannot be listed.
 pub async fn runs(lake: &Lake, pipeline: Option<&PipelineName>, limit: usize) -> Result<Vec<RunSummary>, LakeError> {
+    let mut summaries = Vec::new();
+    for (_, run) in newest_runs(lake, pipeline, limit).await? {
+        summaries.push(run_details(lake, &run.pipeline, &run.run_id).await?.summary);
+    }
+    Ok(summaries)
+}
+
+/// The newest runs without what their documents say, as [`runs`] has them, each with the time of its first document.
+///
+/// # Errors
+/// [`LakeError::Store`] when runs cannot be listed.
+pub async fn newest_runs(
+    lake: &Lake,
+    pipeline: Option<&PipelineName>,
+    limit: usize,
+) -> Result<Vec<(Timestamp, RunKey)>, LakeError> {
     let folder = layout::all_runs();
     let prefix = lake.documents().key(&folder)?;
     let listed = lake.documents().objects().list(Some(&prefix)).try_collect::<Vec<_>>().await;
@@ -112,7 +128,7 @@ pub async fn runs(lake: &Lake, pipeline: Option<&PipelineName>, limit: usize) ->
         let (Some(Ok(name)), Some(Ok(run))) = (names.next().map(str::parse), names.next().map(str::parse)) else {
             continue;
         };
-        let name: PipelineName = name;
+        let (name, run): (PipelineName, RunId) = (name, run);
         if names.next().is_none() || pipeline.is_some_and(|wanted| *wanted != name) {
             continue;
         }
@@ -121,11 +137,11 @@ pub async fn runs(lake: &Lake, pipeline: Option<&PipelineName>, limit: usize) ->
     }
     let mut newest: Vec<_> = first_seen.into_iter().map(|((pipeline, run), seen)| (seen, run, pipeline)).collect();
     newest.sort();
-    let mut summaries = Vec::new();
-    for (_, run, pipeline) in newest.into_iter().rev().take(limit) {
-        summaries.push(run_details(lake, &pipeline, &run).await?.summary);
-    }
-    Ok(summaries)
+    let found = newest.into_iter().rev().take(limit).map(|(seen, run_id, pipeline)| {
+        let seen = Timestamp::from_microsecond(seen.timestamp_micros()).unwrap_or(Timestamp::UNIX_EPOCH);
+        (seen, RunKey { pipeline, run_id })
+    });
+    Ok(found.collect())
 }
 
 /// The plan of the newest run of a pipeline that listed its landing folder. Newest by the time of the plan, as the store
@@ -176,17 +192,26 @@ pub async fn held_pipelines(lake: &Lake) -> Result<Vec<PipelineName>, LakeError>
     pipelines_below(lake, &layout::all_holds()).await
 }
 
-/// The pipeline of a run.
+/// The pipelines that have a run of this name. People choose names of runs, so several may have one.
 ///
 /// # Errors
-/// [`LakeError::NotFound`] when no pipeline has the run, [`LakeError::Invalid`] when several have.
-pub async fn find_run(lake: &Lake, run: &RunId) -> Result<PipelineName, LakeError> {
+/// [`LakeError::Store`] and [`LakeError::Document`] when folders cannot be listed.
+pub async fn pipelines_of_run(lake: &Lake, run: &RunId) -> Result<Vec<PipelineName>, LakeError> {
     let mut found = Vec::new();
     for pipeline in pipelines_with_runs(lake).await? {
         if !lake.documents().list(&layout::run(&pipeline, run)).await?.is_empty() {
             found.push(pipeline);
         }
     }
+    Ok(found)
+}
+
+/// The pipeline of a run.
+///
+/// # Errors
+/// [`LakeError::NotFound`] when no pipeline has the run, [`LakeError::Invalid`] when several have.
+pub async fn find_run(lake: &Lake, run: &RunId) -> Result<PipelineName, LakeError> {
+    let found = pipelines_of_run(lake, run).await?;
     match found.as_slice() {
         [pipeline] => Ok(pipeline.clone()),
         [] => Err(LakeError::NotFound { what: format!("run `{run}` does not exist in {}", lake.root()) }),

@@ -39,7 +39,7 @@ pub async fn adopt(lake: &Lake, was: &FolderUri, now: Timestamp) -> Result<Adopt
     let landing = lake.root().object(&layout::landing());
     let landing: FolderUri =
         landing.as_str().parse().map_err(|error| LakeError::Invalid { message: format!("{error}") })?;
-    let here = list_landing(&landing, None, lake.options()).await?.objects;
+    let here = list_landing(lake, &landing, None).await?.objects;
     let planned = planned_objects(lake).await?;
     let mut aliases: BTreeMap<SourceId, SourceId> = BTreeMap::new();
     for object in &here {

@@ -14,9 +14,7 @@ use crate::delta::log::{Action, Log, LogEntry, Transaction};
 use crate::delta::{self, Footer};
 use crate::error::LakeError;
 use crate::lake::Lake;
-
-/// Log entries and footers that are read at once.
-const AT_ONCE: usize = 16;
+use crate::objects::AT_ONCE;
 
 /// A table's log entries and the files that exist.
 pub(super) struct Files {

@@ -13,9 +13,7 @@ use sluice_core::run::{Changeset, PartialReceipt, Receipt, RunRef};
 use super::history::Files;
 use crate::error::LakeError;
 use crate::lake::Lake;
-
-/// Attempts whose documents are read at once.
-const AT_ONCE: usize = 16;
+use crate::objects::AT_ONCE;
 
 /// Where an attempt is seen.
 #[derive(Default)]

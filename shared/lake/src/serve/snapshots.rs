@@ -1,21 +1,27 @@
 //! Opened tables, kept for a moment: hundreds of callers ask for the same ones.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sluice_core::name::TableRef;
+use sluice_core::uri::layout;
 
-use super::ServeError;
+use super::{QueryLimits, ServeError};
 use crate::delta::{Bound, HistoryEntry, OpenTable, open_version, version_at};
 use crate::error::LakeError;
 use crate::lake::Lake;
 
 /// How long the newest version of a table is taken for the newest.
 const NEWEST_KEPT: Duration = Duration::from_secs(2);
-/// Most tables that a server of many callers keeps. When it is reached, all are dropped and opened again.
+/// How long an opened table is kept. The newest version is opened again as long as it is asked for. An older one is not kept
+/// for longer either: a lake that was set back gives its number to other rows.
+const KEPT: Duration = Duration::from_secs(30);
+/// Most tables that a server of many callers keeps. When it is reached, the one that was opened first is dropped.
 const MAX_KEPT: usize = 128;
+/// Most of them that are kept at an older version: a caller may ask for any number of versions.
+const MAX_OLDER: usize = 8;
 
 /// Which version of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,16 +34,64 @@ pub enum Version {
     AsOf(Timestamp),
 }
 
-type Slots = Arc<Mutex<HashMap<(TableRef, Option<u64>), Slot>>>;
-type Histories = Arc<Mutex<HashMap<(TableRef, u64), Arc<Vec<HistoryEntry>>>>>;
-type Slot = Arc<tokio::sync::Mutex<Option<(Instant, Arc<OpenTable>)>>>;
+/// A table, and the version where it is not the newest.
+type Key = (TableRef, Option<u64>);
+/// A table and when it was opened. Whoever opens it holds the lock.
+type Slot = Arc<tokio::sync::Mutex<Opened>>;
+type Opened = Option<(Instant, Arc<OpenTable>)>;
+type Histories = Arc<Mutex<HashMap<TableRef, History>>>;
+
+/// The tables that are kept.
+#[derive(Debug, Default)]
+struct Slots(HashMap<Key, Kept>);
+
+#[derive(Debug)]
+struct Kept {
+    slot: Slot,
+    /// Since when: when the table was opened, or else when somebody began to.
+    since: Instant,
+}
+
+/// The history of a table up to a version.
+#[derive(Debug)]
+struct History {
+    version: u64,
+    entries: Arc<Vec<HistoryEntry>>,
+    read_at: Instant,
+}
+
+impl Slots {
+    /// The slot for a table. There are at most so many.
+    fn slot(&mut self, key: &Key, most: usize, now: Instant) -> Slot {
+        self.0.retain(|_, kept| now.saturating_duration_since(kept.since) < KEPT);
+        if let Some(kept) = self.0.get(key) {
+            return kept.slot.clone();
+        }
+        self.make_room(most, |_| true);
+        if key.1.is_some() {
+            self.make_room(MAX_OLDER, |(_, version)| version.is_some());
+        }
+        let slot = Slot::default();
+        self.0.insert(key.clone(), Kept { slot: slot.clone(), since: now });
+        slot
+    }
+
+    /// Drops what was opened first of the tables that count, until one more is within `most`.
+    fn make_room(&mut self, most: usize, counts: impl Fn(&Key) -> bool) {
+        while self.0.keys().filter(|key| counts(key)).count() >= most {
+            let first = self.0.iter().filter(|(key, _)| counts(key)).min_by_key(|(_, kept)| kept.since);
+            let Some(key) = first.map(|(key, _)| key.clone()) else { return };
+            self.0.remove(&key);
+        }
+    }
+}
 
 /// Opens the tables of a lake for readers. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Snapshots {
     lake: Lake,
     most: usize,
-    slots: Slots,
+    slots: Arc<Mutex<Slots>>,
     histories: Histories,
 }
 
@@ -55,58 +109,97 @@ impl Snapshots {
     /// The table at this version. The newest may be two seconds old.
     ///
     /// # Errors
-    /// [`ServeError::NoTable`], [`ServeError::NoVersion`], [`ServeError::NothingThen`], [`ServeError::VersionGone`]; faults of the lake.
+    /// [`ServeError::NoTable`], [`ServeError::NoVersion`], [`ServeError::NothingThen`], [`ServeError::VersionGone`]; faults of the
+    /// lake; [`ServeError::TooSlow`] after the time that a question may take.
     pub async fn open(&self, table: &TableRef, version: Version) -> Result<Arc<OpenTable>, ServeError> {
-        let version = match version {
-            Version::Newest => None,
-            Version::At(version) => Some(version),
-            Version::AsOf(instant) => {
-                let found = version_at(&self.lake, table, instant, Bound::AtOrBefore).await.map_err(serve_error)?;
-                if found.is_none() {
-                    // A table that does not exist has no version either, but its error has another name.
-                    let _ = Box::pin(self.open(table, Version::Newest)).await?;
-                    return Err(ServeError::NothingThen);
-                }
-                found
-            }
-        };
-        let slot = self.slot(table, version);
-        // Whoever comes first opens the table, the others wait for it.
-        let mut kept = slot.lock().await;
-        if let Some((at, open)) = &*kept
-            && (version.is_some() || at.elapsed() < NEWEST_KEPT)
-        {
-            return Ok(open.clone());
-        }
-        if let Some(asked) = version {
-            let newest = Box::pin(self.open(table, Version::Newest)).await?.version();
-            if asked > newest {
-                return Err(ServeError::NoVersion { asked, newest });
-            }
-        }
-        let open = open_version(&self.lake, table, version).await.map_err(serve_error)?.ok_or(ServeError::NoTable)?;
-        let open = Arc::new(open);
-        *kept = Some((Instant::now(), open.clone()));
-        Ok(open)
+        let time = QueryLimits::default().time;
+        let opened = tokio::time::timeout(time, self.opened(table, version)).await;
+        opened.map_err(|_| ServeError::TooSlow { seconds: time.as_secs() })?
     }
 
-    /// The table at a version that exists: whoever asks for it has opened it.
+    async fn opened(&self, table: &TableRef, version: Version) -> Result<Arc<OpenTable>, ServeError> {
+        match version {
+            Version::Newest => self.newest(table).await,
+            Version::At(asked) => {
+                let open = self.newest(table).await?;
+                let newest = open.version();
+                if asked == newest {
+                    return Ok(open);
+                }
+                // A newer one was committed in the last two seconds, or never.
+                if asked > newest && !self.has_entry(table, asked).await? {
+                    return Err(ServeError::NoVersion { asked, newest });
+                }
+                self.older(table, asked).await
+            }
+            Version::AsOf(instant) => {
+                match version_at(&self.lake, table, instant, Bound::AtOrBefore).await.map_err(serve_error)? {
+                    Some(version) => self.exactly(table, version).await,
+                    // A table that does not exist has no version either, but its error has another name.
+                    None => self.newest(table).await.and(Err(ServeError::NothingThen)),
+                }
+            }
+        }
+    }
+
+    /// The table at a version that exists: whoever asks for it has found it.
     pub(super) async fn exactly(&self, table: &TableRef, version: u64) -> Result<Arc<OpenTable>, ServeError> {
-        let newest = self.slot(table, None).lock().await.clone();
-        if let Some((_, open)) = newest
-            && open.version() == version
-        {
-            return Ok(open);
+        let newest = self.slots().0.get(&(table.clone(), None)).map(|kept| kept.slot.clone());
+        if let Some(newest) = newest {
+            let kept = newest.lock().await.clone();
+            if let Some((_, open)) = kept.filter(|(_, open)| open.version() == version) {
+                return Ok(open);
+            }
         }
-        let slot = self.slot(table, Some(version));
+        self.older(table, version).await
+    }
+
+    /// The newest version. Whoever comes first opens it, the others wait for that.
+    async fn newest(&self, table: &TableRef) -> Result<Arc<OpenTable>, ServeError> {
+        let key = (table.clone(), None);
+        let slot = self.slot(&key);
         let mut kept = slot.lock().await;
-        if let Some((_, open)) = &*kept {
-            return Ok(open.clone());
+        match &*kept {
+            Some((at, open)) if at.elapsed() < NEWEST_KEPT => Ok(open.clone()),
+            _ => self.fill(&key, &mut kept).await,
         }
-        let open = open_version(&self.lake, table, Some(version)).await.map_err(serve_error)?;
-        let open = Arc::new(open.ok_or(ServeError::NoTable)?);
-        *kept = Some((Instant::now(), open.clone()));
-        Ok(open)
+    }
+
+    /// A version that exists and need not be the newest.
+    async fn older(&self, table: &TableRef, version: u64) -> Result<Arc<OpenTable>, ServeError> {
+        let key = (table.clone(), Some(version));
+        let slot = self.slot(&key);
+        let mut kept = slot.lock().await;
+        match &*kept {
+            Some((_, open)) => Ok(open.clone()),
+            None => self.fill(&key, &mut kept).await,
+        }
+    }
+
+    /// Opens a table into its slot. A slot that stays empty is not kept.
+    async fn fill(&self, key: &Key, kept: &mut Opened) -> Result<Arc<OpenTable>, ServeError> {
+        let (table, version) = key;
+        let opened = open_version(&self.lake, table, *version).await.map_err(serve_error);
+        let mut slots = self.slots();
+        match opened.and_then(|open| open.ok_or(ServeError::NoTable)) {
+            Ok(open) => {
+                let (open, now) = (Arc::new(open), Instant::now());
+                *kept = Some((now, open.clone()));
+                if let Some(kept) = slots.0.get_mut(key) {
+                    kept.since = now;
+                }
+                Ok(open)
+            }
+            Err(error) => {
+                slots.0.remove(key);
+                Err(error)
+            }
+        }
+    }
+
+    async fn has_entry(&self, table: &TableRef, version: u64) -> Result<bool, ServeError> {
+        let entry = layout::log_entry(table, version);
+        Ok(self.lake.documents().exists(&entry).await.map_err(LakeError::from)?)
     }
 
     /// The newest versions up to that of an opened table, the newest first. Read once for each version of each table.
@@ -114,26 +207,34 @@ impl Snapshots {
     /// # Errors
     /// Faults of the lake.
     pub async fn history(&self, open: &OpenTable, limit: usize) -> Result<Arc<Vec<HistoryEntry>>, ServeError> {
-        let key = (open.reference().clone(), open.version());
-        let known = |histories: &Histories| histories.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(history) = known(&self.histories) {
-            return Ok(history);
+        let (table, version) = (open.reference(), open.version());
+        let known = self.histories().get(table).map(|history| (history.version, history.entries.clone()));
+        if let Some((_, entries)) = known.filter(|(known, _)| *known == version) {
+            return Ok(entries);
         }
-        let history = Arc::new(open.history(limit).await?);
-        let mut histories = self.histories.lock().unwrap_or_else(PoisonError::into_inner);
+        let entries = Arc::new(open.history(limit).await?);
+        let mut histories = self.histories();
         if histories.len() >= self.most {
-            histories.clear();
+            let first = histories.iter().min_by_key(|(_, history)| history.read_at);
+            if let Some(table) = first.map(|(table, _)| table.clone()) {
+                histories.remove(&table);
+            }
         }
-        histories.insert(key, history.clone());
-        Ok(history)
+        histories.insert(table.clone(), History { version, entries: entries.clone(), read_at: Instant::now() });
+        Ok(entries)
     }
 
-    fn slot(&self, table: &TableRef, version: Option<u64>) -> Slot {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if slots.len() >= self.most {
-            slots.clear();
-        }
-        slots.entry((table.clone(), version)).or_default().clone()
+    fn slot(&self, key: &Key) -> Slot {
+        self.slots().slot(key, self.most, Instant::now())
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        // Every change is complete before the lock is released.
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn histories(&self) -> MutexGuard<'_, HashMap<TableRef, History>> {
+        self.histories.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -143,3 +244,6 @@ fn serve_error(error: LakeError) -> ServeError {
         other => other.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

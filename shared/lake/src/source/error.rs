@@ -250,6 +250,7 @@ impl SourceError {
             Self::Open { source, .. } if source.kind() == io::ErrorKind::NotFound => ErrorName::NotFound,
             Self::Open { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => ErrorName::AccessDenied,
             Self::Open { .. } | Self::Read { .. } => ErrorName::Unavailable,
+            Self::Parquet { source, .. } if source.is_of_the_system() => ErrorName::Unavailable,
             Self::EndsEarly { .. }
             | Self::Damaged { .. }
             | Self::EmptyObject { .. }
@@ -375,6 +376,14 @@ pub(crate) enum FaultReason {
     /// A NUL byte.
     #[error("holds a NUL byte")]
     Nul,
+    /// A value of a Parquet file that has no text of its column's type.
+    #[error("has a value in column `{column}` that {problem}; correct it at the source")]
+    Value {
+        /// The column.
+        column: String,
+        /// What is wrong with it, after "a value that".
+        problem: &'static str,
+    },
     /// JSON, but not an object.
     #[error("is no JSON object")]
     NotAnObject,

@@ -3,12 +3,16 @@
 
 mod assemble;
 mod audit;
+mod blame;
 mod changes;
 mod choose;
+mod copied;
+mod find;
 mod named;
 mod plan;
 mod process;
 mod publish;
+mod refused;
 mod snapshots;
 mod sniff;
 

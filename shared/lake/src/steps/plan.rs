@@ -5,26 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use sluice_core::columns::has_contract_columns;
-use sluice_core::engine::{TableMeasure, estimate};
+use sluice_core::engine::{ObjectMeasure, TableMeasure, estimate};
 use sluice_core::name::{Layer, RunId, TableRef};
 use sluice_core::pipeline::{Pipeline, WriteMode};
 use sluice_core::run::{
     Decision, Earlier, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedTable, PlannedWork, ReadFrom, RunAction,
     RunKey, RunRef, RunRequest, Verdict,
 };
-use sluice_core::source::{PassedBy, PassedByList, SourceId, SourceObject};
-use sluice_core::uri::FolderUri;
+use sluice_core::source::{PassedByList, SourceId, SourceObject};
 
 use super::choose::{choose_engine, workload};
-use super::named::Named;
+use super::copied::Copied;
+use super::find::{Found, find_objects, landing_folder};
 use super::publish::committed_so_far;
-use super::snapshots;
+use super::snapshots::{Deliveries, Replacement};
 use super::sniff::{Looked, refuse_unreadable};
 use crate::check;
 use crate::delta::{Ledger, OpenTable, open_table};
 use crate::error::LakeError;
 use crate::lake::Lake;
-use crate::landing::{Landing, list_landing};
 use crate::runs;
 
 /// Plans a run, or finds the newest plan that it has.
@@ -109,20 +108,37 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
         let message = "a replay takes what is in quarantine: leave `objects` out".to_owned();
         return Err(LakeError::Invalid { message });
     }
-    let Found { objects, held, mut passed_by } =
-        if replay { Found::default() } else { find_objects(lake, &run, &request, &pipeline, &standing, only).await? };
+    let Found { objects, ids_here, listed, held, all_held, mut passed_by } = if replay {
+        Found::default()
+    } else {
+        find_objects(lake, &run, &request, &pipeline, &standing, only.as_ref()).await?
+    };
     let Looked { objects, measures, passed_by: unread } =
         refuse_unreadable(lake, now, &run, &pipeline, objects).await?;
     passed_by.extend(unread);
-    let refresh = standing.stale_gold(&pipeline, !objects.is_empty() || replay);
+    let landing = landing_folder(lake, &request, &pipeline)?;
+    let deliveries = Deliveries {
+        lake,
+        landing: &landing,
+        pipeline: &pipeline,
+        standing: &standing,
+        objects: &objects,
+        listed: &listed,
+        held: &all_held,
+        passed_by: &passed_by,
+        copied: &Copied::new(lake, &listed),
+    };
+    let replacements = deliveries.replacements().await?;
+    passed_by.extend(replacements.values().flat_map(|found| found.incomplete.iter().cloned()));
+    let brought =
+        Brought { pipeline: &pipeline, standing: &standing, replacements: &replacements, ids_here: &ids_here };
+    let (objects, measures) = brought.without_kept_back(objects, measures);
+    let refresh = standing.stale_gold(&pipeline, replay || brought.change_silver(&objects));
     let work = if replay { standing.has_quarantine(&pipeline)? } else { !objects.is_empty() || !refresh.is_empty() };
     // A run that has committed something is not one that had nothing to do, even if others did the rest meanwhile.
     let status = if work || !earlier.is_empty() { PlanStatus::Planned } else { PlanStatus::Skipped };
-    let landing = landing_folder(lake, &request, &pipeline)?;
-    let lacks = |table: &TableRef, id: &SourceId| !standing.has(table, id);
-    let superseded =
-        snapshots::superseded(lake, &landing, &pipeline, &objects, lacks, |table| standing.open(table)).await?;
-    let tables = standing.planned_tables(&pipeline, &objects, &superseded);
+    let tables = brought.planned_tables(&objects);
+    let (objects, measures) = with_again(objects, measures, &replacements);
     let work = PlannedWork {
         run: &run,
         request: &request,
@@ -152,8 +168,27 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
     Ok(lake.documents().of(&run).settle(plan).await?)
 }
 
+/// The objects of a run by address, with those that are read again for tables of mode replace, and what is in each.
+fn with_again(
+    objects: Vec<PlannedObject>,
+    measures: Vec<ObjectMeasure>,
+    replacements: &BTreeMap<TableRef, Replacement>,
+) -> (Vec<PlannedObject>, Vec<ObjectMeasure>) {
+    let mut ids: BTreeSet<SourceId> = objects.iter().map(|planned| planned.object.id()).collect();
+    let mut measured: Vec<(PlannedObject, ObjectMeasure)> = objects.into_iter().zip(measures).collect();
+    for object in replacements.values().flat_map(|replacement| &replacement.again) {
+        if ids.insert(object.id()) {
+            let planned =
+                PlannedObject { object: object.clone(), read_from: ReadFrom::Bronze, again: true, shape: None };
+            measured.push((planned, ObjectMeasure::unseen(object.size_bytes)));
+        }
+    }
+    measured.sort_by(|(a, _), (b, _)| a.object.uri.cmp(&b.object.uri));
+    measured.into_iter().unzip()
+}
+
 /// Where every table of a pipeline stands.
-struct Standing {
+pub(super) struct Standing {
     tables: BTreeMap<TableRef, (OpenTable, Ledger)>,
 }
 
@@ -172,8 +207,12 @@ impl Standing {
         Ok(Self { tables: opened.into_iter().flatten().collect() })
     }
 
-    fn open(&self, table: &TableRef) -> Option<&OpenTable> {
+    pub(super) fn open(&self, table: &TableRef) -> Option<&OpenTable> {
         self.tables.get(table).map(|(open, _)| open)
+    }
+
+    pub(super) fn table(&self, table: &TableRef) -> Option<&(OpenTable, Ledger)> {
+        self.tables.get(table)
     }
 
     fn version(&self, table: &TableRef) -> Option<u64> {
@@ -193,8 +232,14 @@ impl Standing {
         Ok(Some(measure))
     }
 
-    fn has(&self, table: &TableRef, source: &SourceId) -> bool {
+    /// Whether a table has taken this source object in.
+    pub(super) fn has(&self, table: &TableRef, source: &SourceId) -> bool {
         self.tables.get(table).is_some_and(|(_, ledger)| ledger.has_source(source))
+    }
+
+    /// Whether a silver table has not taken this source object in.
+    pub(super) fn is_behind(&self, pipeline: &Pipeline, source: &SourceId) -> bool {
+        pipeline.silver.iter().any(|silver| !self.has(&silver.table, source))
     }
 
     /// A breaking change of a contract or mode is refused by name.
@@ -242,122 +287,104 @@ impl Standing {
         }
         Ok(false)
     }
+}
 
-    fn planned_tables(
+/// What the objects of a run bring to the tables.
+struct Brought<'a> {
+    pipeline: &'a Pipeline,
+    standing: &'a Standing,
+    replacements: &'a BTreeMap<TableRef, Replacement>,
+    /// Ids in this lake of objects that the run knows under the address of another lake, by the id that they had there.
+    ids_here: &'a BTreeMap<SourceId, SourceId>,
+}
+
+impl Brought<'_> {
+    fn is_kept_back(&self, silver: &TableRef, id: &SourceId) -> bool {
+        self.replacements.get(silver).is_some_and(|found| found.kept_back.contains(id))
+    }
+
+    fn change_silver(&self, objects: &[PlannedObject]) -> bool {
+        objects.iter().any(|planned| self.is_for_silver(&planned.object.id()))
+    }
+
+    /// Whether a silver table takes this object in, with or without a row.
+    fn is_for_silver(&self, id: &SourceId) -> bool {
+        let lacks = |table: &TableRef, id: &SourceId| !self.standing.has(table, id);
+        let takes = |table: &TableRef| {
+            let lacks_here = || self.ids_here.get(id).is_some_and(|here| lacks(table, here));
+            !self.is_kept_back(table, id) && (lacks(table, id) || lacks_here())
+        };
+        self.pipeline.silver.iter().any(|silver| takes(&silver.table))
+    }
+
+    /// The objects that bronze or a silver table takes in, and what is in each.
+    fn without_kept_back(
         &self,
-        pipeline: &Pipeline,
-        objects: &[PlannedObject],
-        superseded: &BTreeMap<TableRef, BTreeSet<SourceId>>,
-    ) -> Vec<PlannedTable> {
-        let missing = |table: &TableRef, from: Option<ReadFrom>| -> BTreeSet<SourceId> {
-            let wanted = objects.iter().filter(|planned| from.is_none_or(|from| planned.read_from == from));
-            wanted.map(|planned| planned.object.id()).filter(|id| !self.has(table, id)).collect()
+        objects: Vec<PlannedObject>,
+        measures: Vec<ObjectMeasure>,
+    ) -> (Vec<PlannedObject>, Vec<ObjectMeasure>) {
+        let is_brought = |planned: &PlannedObject| {
+            planned.read_from == ReadFrom::Landing || self.is_for_silver(&planned.object.id())
         };
-        let passed_by = |silver: &TableRef| superseded.get(silver).cloned().unwrap_or_default();
-        let of = |table: TableRef| {
-            let sources = match table.layer() {
-                Layer::Bronze => missing(&table, Some(ReadFrom::Landing)),
-                Layer::Silver => &missing(&table, None) - &passed_by(&table),
-                // Quarantine is committed before silver, so an object in silver has its refused rows there already.
-                Layer::Quarantine => {
-                    let silver = TableRef::new(Layer::Silver, table.domain().clone(), table.table().clone());
-                    let missing = &missing(&table, None) - &passed_by(&silver);
-                    missing.into_iter().filter(|id| !self.has(&silver, id)).collect()
-                }
-                Layer::Gold => BTreeSet::new(),
-            };
-            PlannedTable {
-                superseded: passed_by(&table),
-                read_version: self.version(&table),
-                columns: self.tables.get(&table).map(|(open, _)| open.columns().to_vec()).unwrap_or_default(),
-                table,
-                sources,
+        objects.into_iter().zip(measures).filter(|(planned, _)| is_brought(planned)).unzip()
+    }
+
+    fn planned_tables(&self, objects: &[PlannedObject]) -> Vec<PlannedTable> {
+        self.pipeline.tables().into_iter().map(|table| self.planned_table(table, objects)).collect()
+    }
+
+    fn planned_table(&self, table: TableRef, objects: &[PlannedObject]) -> PlannedTable {
+        let sources = match table.layer() {
+            Layer::Bronze => {
+                let landed = objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing);
+                let landed = landed.map(|planned| planned.object.id());
+                landed.filter(|id| !self.standing.has(&table, id)).collect()
             }
+            Layer::Silver => &self.missing(&table, &table, objects) | &self.again(&table),
+            // Quarantine is committed before silver, so an object in silver has its refused rows there already,
+            // unless it was passed by: then it has none there, and gets them when it is read again.
+            Layer::Quarantine => {
+                let silver = TableRef::new(Layer::Silver, table.domain().clone(), table.table().clone());
+                let missing = self.missing(&table, &silver, objects).into_iter();
+                let missing = missing.filter(|id| !self.standing.has(&silver, id));
+                let again = self.again(&silver).into_iter().filter(|id| !self.standing.has(&table, id));
+                missing.chain(again).collect()
+            }
+            Layer::Gold => BTreeSet::new(),
         };
-        pipeline.tables().into_iter().map(of).collect()
-    }
-}
-
-/// The folder that a run takes objects from.
-fn landing_folder(lake: &Lake, request: &RunRequest, pipeline: &Pipeline) -> Result<FolderUri, LakeError> {
-    match &request.landing {
-        Some(folder) => Ok(folder.clone()),
-        None => lake
-            .root()
-            .object(&pipeline.source_prefix)
-            .as_str()
-            .parse()
-            .map_err(|error| LakeError::Invalid { message: format!("source prefix: {error}") }),
-    }
-}
-
-/// What a landing folder has for a run.
-#[derive(Default)]
-struct Found {
-    /// Objects that are missing from bronze or a silver table.
-    objects: Vec<PlannedObject>,
-    /// Those that are held.
-    held: Vec<SourceObject>,
-    /// What is no source object.
-    passed_by: Vec<PassedBy>,
-}
-
-async fn find_objects(
-    lake: &Lake,
-    run: &RunRef,
-    request: &RunRequest,
-    pipeline: &Pipeline,
-    standing: &Standing,
-    only: Option<BTreeSet<SourceId>>,
-) -> Result<Found, LakeError> {
-    let folder = landing_folder(lake, request, pipeline)?;
-    let Landing { objects: listed, passed_by } = list_landing(&folder, Some(&pipeline.files), lake.options()).await?;
-    let named = Named::of(request);
-    named.check(&listed, &passed_by, &folder)?;
-    let holds = runs::held(lake, &run.pipeline).await?;
-    let is_held = |id: &SourceId| {
-        holds.iter().any(|hold| &hold.object.id() == id && !(only.is_some() && hold.run_id == run.run_id))
-    };
-    let everywhere = |id: &SourceId| {
-        standing.has(&pipeline.bronze, id) && pipeline.silver.iter().all(|silver| standing.has(&silver.table, id))
-    };
-    let mut objects = BTreeMap::new();
-    let mut held = Vec::new();
-    for object in listed.into_iter().filter(|object| named.takes(object)) {
-        let id = object.id();
-        if everywhere(&id) || only.as_ref().is_some_and(|only| !only.contains(&id)) {
-            continue;
-        }
-        if is_held(&id) {
-            held.push(object);
-            continue;
-        }
-        let read_from = if standing.has(&pipeline.bronze, &id) { ReadFrom::Bronze } else { ReadFrom::Landing };
-        objects.insert(object.uri.clone(), PlannedObject { object, read_from, shape: None });
-    }
-    for object in behind_bronze(pipeline, standing).await?.into_iter().filter(|object| named.takes(object)) {
-        let id = object.id();
-        if !is_held(&id) && only.as_ref().is_none_or(|only| only.contains(&id)) {
-            let planned = PlannedObject { object, read_from: ReadFrom::Bronze, shape: None };
-            // A newer version of the object may be planned under the same address.
-            objects.entry(planned.object.uri.clone()).or_insert(planned);
+        PlannedTable {
+            superseded: self.without_rows(&table, objects),
+            read_version: self.standing.version(&table),
+            columns: self.standing.open(&table).map(|open| open.columns().to_vec()).unwrap_or_default(),
+            table,
+            sources,
         }
     }
-    Ok(Found { objects: objects.into_values().collect(), held, passed_by })
-}
 
-/// Objects that bronze has and a silver table lacks: a run died between the two commits, or the silver table is new.
-async fn behind_bronze(pipeline: &Pipeline, standing: &Standing) -> Result<Vec<SourceObject>, LakeError> {
-    let Some((bronze, ledger)) = standing.tables.get(&pipeline.bronze) else { return Ok(Vec::new()) };
-    let lacking: BTreeSet<SourceId> =
-        ledger.sources().filter(|id| pipeline.silver.iter().any(|silver| !standing.has(&silver.table, id))).collect();
-    if lacking.is_empty() {
-        return Ok(Vec::new());
+    /// The objects whose rows the run brings to this table, which is a silver table or its quarantine.
+    fn missing(&self, table: &TableRef, silver: &TableRef, objects: &[PlannedObject]) -> BTreeSet<SourceId> {
+        let superseded = self.replacements.get(silver).map(|found| &found.superseded);
+        let is_missing = |id: &SourceId| {
+            let is_superseded = superseded.is_some_and(|superseded| superseded.contains(id));
+            !self.standing.has(table, id) && !is_superseded && !self.is_kept_back(silver, id)
+        };
+        objects.iter().map(|planned| planned.object.id()).filter(is_missing).collect()
     }
-    let bronze = bronze.clone();
-    crate::objects::blocking(move || {
-        let found = crate::engine::bronze_objects(&bronze)?;
-        Ok(found.into_iter().filter(|object| lacking.contains(&object.id())).collect())
-    })
-    .await
+
+    fn again(&self, silver: &TableRef) -> BTreeSet<SourceId> {
+        self.replacements.get(silver).into_iter().flat_map(|found| &found.again).map(SourceObject::id).collect()
+    }
+
+    /// The objects that a silver table takes in without a row: those of older snapshots, and those whose rows it takes in
+    /// under the address of another lake.
+    fn without_rows(&self, table: &TableRef, objects: &[PlannedObject]) -> BTreeSet<SourceId> {
+        let mut ids: BTreeSet<SourceId> =
+            self.replacements.get(table).map(|found| found.superseded.clone()).unwrap_or_default();
+        if table.layer() == Layer::Silver {
+            let taken = objects.iter().map(|planned| planned.object.id()).filter(|id| !self.is_kept_back(table, id));
+            let here = taken.filter_map(|id| self.ids_here.get(&id)).filter(|here| !self.standing.has(table, here));
+            ids.extend(here.cloned());
+        }
+        ids
+    }
 }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use polars::prelude::{Column, DataFrame, DataType, LazyFrame, col};
 use sluice_core::columns::{has_contract_columns, is_lineage, is_own_of_bronze};
-use sluice_core::error::with_sources;
 use sluice_core::name::{Layer, TableRef};
 use sluice_core::pipeline::{GoldTable, Pipeline};
 use sluice_core::run::{Changeset, Plan, PlanStatus, ReadFrom, RunAction, RunRef, TableChange};
@@ -13,8 +12,9 @@ use sluice_core::source::{SourceId, SourceObject};
 use sluice_core::spec::SourceFormat;
 use tokio::runtime::Handle;
 
+use super::blame::{Fault, is_of_values, is_own, is_refusal, of_earlier_rows};
 use super::changes::{has_inputs, in_order, open_planned};
-use super::sniff::check_mapped;
+use super::refused::{Refusals, RunKeys};
 use crate::delta::{OpenTable, scan_table_files};
 use crate::engine::{
     BronzeStage, GoldInput, Missing, SilverContext, SilverStage, check_sources, reread_bronze, reread_quarantine,
@@ -24,14 +24,14 @@ use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::{ObjectBytes, VersionCheck, blocking};
 use crate::overlap::overlapped;
-use crate::runs;
 use crate::source::{SourceBatch, SourceError, SourceInput, read_source};
 
 /// Stages what the plan says, or finds the changeset that an earlier call staged.
 ///
 /// # Errors
-/// [`LakeError::SourceChanged`] when an object is not what the plan saw: plan again. [`LakeError::Source`] when an object
-/// cannot be read (it is held then). [`LakeError::Conflict`] when a table is gone since the plan.
+/// [`LakeError::SourceChanged`] when an object is not what the plan saw: plan again. [`LakeError::Refused`] when
+/// objects cannot be read, or their rows not be staged (they are held then). [`LakeError::Conflict`] when a table is
+/// gone since the plan.
 pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Changeset, LakeError> {
     let documents = lake.documents().of(run);
     if let Some(changeset) = documents.get().await? {
@@ -42,42 +42,23 @@ pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Change
         return Err(LakeError::Invalid { message: format!("run `{}` has nothing to process", run.run_id) });
     }
     let tables = open_planned(lake, &plan).await?;
-    let worker = Worker { lake: lake.clone(), plan, tables };
-    let (staged, worker) = blocking(move || {
-        let staged = worker.stage();
-        Ok((staged, worker))
-    })
-    .await?;
-    let changes = match staged {
-        Ok(changes) => changes,
-        Err((error, object)) => {
-            if let Some(object) = object.filter(|_| is_refusal(&error)) {
-                runs::hold(lake, run, &object, &with_sources(&error), now).await?;
-            }
-            return Err(error);
-        }
-    };
-    drop(worker);
+    let worker = Worker { lake: lake.clone(), plan, tables, now };
+    let changes = blocking(move || worker.stage()).await?;
     let changeset = Changeset { run: run.clone(), staged_at: now, tables: changes };
     Ok(documents.settle(changeset).await?)
 }
 
-/// Whether the object itself is to blame, so that reading it again gives the same.
-fn is_refusal(error: &LakeError) -> bool {
-    match error {
-        LakeError::Source(source) => source.is_refusal(),
-        LakeError::Violation { .. } => true,
-        _ => false,
-    }
+/// The stages that rows from objects go to.
+struct Stages<'a> {
+    bronze: BronzeStage,
+    silver: Vec<SilverStage<'a>>,
 }
-
-/// A fault, and the source object it was met in.
-type Fault = (LakeError, Option<SourceObject>);
 
 struct Worker {
     lake: Lake,
     plan: Plan,
     tables: BTreeMap<TableRef, OpenTable>,
+    now: Timestamp,
 }
 
 impl Worker {
@@ -85,31 +66,99 @@ impl Worker {
         self.plan.table(table).map(|planned| planned.sources.clone()).unwrap_or_default()
     }
 
-    fn stage(&self) -> Result<Vec<TableChange>, Fault> {
-        let plain = |error: LakeError| (error, None);
-        let replay = self.plan.request.action == RunAction::Replay;
+    /// Stages the run. Objects that are to blame for a fault are held, and the run fails for all of them at once.
+    fn stage(&self) -> Result<Vec<TableChange>, LakeError> {
+        let mut refusals = Refusals::new(&self.lake, &self.plan.run, self.now);
+        let stages = self.read_objects(&mut refusals);
+        // Refused objects fail the run, whatever else was met after them.
+        if let Some(refused) = refusals.error() {
+            return Err(refused);
+        }
+        let mut stages = stages?;
+        self.add_stored(&mut stages, &mut refusals)?;
+        let fault = match self.finish(stages) {
+            Err(error) => Fault::of_silver(error),
+            Ok(mut changes) => {
+                let before_gold = changes.len();
+                match self.stage_gold(&mut changes) {
+                    Ok(()) => return Ok(changes),
+                    Err(error) if self.plan.objects.is_empty() => return Err(error),
+                    Err(error) => {
+                        changes.truncate(before_gold);
+                        Fault::of_gold(error, || self.stage_gold(&mut changes), || self.stage_gold(&mut Vec::new()))
+                    }
+                }
+            }
+        };
+        match fault {
+            Fault::OfRows(error) if !self.plan.objects.is_empty() => {
+                let of_the_run = self.plan.objects.iter().filter(|planned| !planned.again);
+                refusals.hold(of_the_run.map(|planned| &planned.object), &error)?;
+                Err(refusals.error().unwrap_or(error))
+            }
+            Fault::OfRows(error) | Fault::Other(error) => Err(error),
+        }
+    }
+
+    /// Reads the landing objects to their end. One that is refused does not keep the others from being examined: it
+    /// takes the stages with it, and those after it get stages of their own, so that its rows count for no other
+    /// object. That costs what a run without a fault costs.
+    fn read_objects(&self, refusals: &mut Refusals<'_>) -> Result<Stages<'_>, LakeError> {
         let pipeline = &self.plan.pipeline;
-        let mut bronze = self.bronze_stage().map_err(plain)?;
-        let mut silver = self.silver_stages(replay).map_err(plain)?;
+        let mut stages = self.stages()?;
+        let known = stages.bronze.source_columns();
+        let known = known.iter().map(|name| mapped_name(pipeline, name).to_owned()).collect();
+        let mut keys = RunKeys::new(pipeline, known);
         for planned in self.plan.objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing) {
             // An object without a record brings the columns of its header all the same.
-            bronze.announce(planned.shape.iter().flat_map(|shape| &shape.columns));
-            self.read(&planned.object, &mut bronze, &mut silver)
-                .map_err(|error| (error, Some(planned.object.clone())))?;
+            stages.bronze.announce(planned.shape.iter().flat_map(|shape| &shape.columns));
+            match self.read(&planned.object, &mut stages) {
+                Ok(Some(found)) => keys.take(&planned.object, found),
+                Ok(None) => {}
+                Err(error) if is_refusal(&error) => {
+                    refusals.hold([&planned.object], &error)?;
+                    stages = self.stages()?;
+                }
+                Err(error) => return Err(error),
+            }
         }
+        // A refused object may have a key that the others lack. The run fails anyway: the next one asks again.
+        if refusals.error().is_none() {
+            for (object, fault) in keys.lacking() {
+                refusals.hold([&object], &fault)?;
+            }
+        }
+        Ok(stages)
+    }
+
+    fn stages(&self) -> Result<Stages<'_>, LakeError> {
+        let replay = self.plan.request.action == RunAction::Replay;
+        Ok(Stages { bronze: self.bronze_stage()?, silver: self.silver_stages(replay)? })
+    }
+
+    /// Adds the rows that are in the lake already.
+    fn add_stored(
+        &self,
+        Stages { bronze, silver }: &mut Stages<'_>,
+        refusals: &mut Refusals<'_>,
+    ) -> Result<(), LakeError> {
         let known = bronze.source_columns();
-        self.reread(&mut silver, &known).map_err(plain)?;
-        if replay {
-            self.replay(&mut silver, &known).map_err(plain)?;
+        self.reread(silver, &known, refusals)?;
+        if self.plan.request.action == RunAction::Replay {
+            self.replay(silver, &known)?;
         }
-        let bronze = bronze.finish(self.sources(&pipeline.bronze)).map_err(plain)?;
+        Ok(())
+    }
+
+    /// Ends the stages: the changes of bronze, silver and quarantine.
+    fn finish(&self, Stages { bronze, silver }: Stages<'_>) -> Result<Vec<TableChange>, LakeError> {
+        let pipeline = &self.plan.pipeline;
+        let bronze = bronze.finish(self.sources(&pipeline.bronze))?;
         let mut accepted = Vec::with_capacity(silver.len());
         for (stage, table) in silver.into_iter().zip(&pipeline.silver) {
-            accepted.push(stage.finish(self.sources(&table.table), BTreeSet::new()).map_err(plain)?);
+            accepted.push(stage.finish(self.sources(&table.table), BTreeSet::new())?);
         }
-        let mut changes = in_order(&self.plan, bronze, accepted);
-        self.stage_gold(&mut changes).map_err(plain)?;
-        Ok(changes)
+        Ok(in_order(&self.plan, bronze, accepted))
     }
 
     fn bronze_stage(&self) -> Result<BronzeStage, LakeError> {
@@ -139,13 +188,11 @@ impl Worker {
         silver.iter().map(|t| Missing { silver: of(&t.table), quarantine: of(&t.quarantine) }).collect()
     }
 
-    fn read(
-        &self,
-        object: &SourceObject,
-        bronze: &mut BronzeStage,
-        silver: &mut [SilverStage<'_>],
-    ) -> Result<(), LakeError> {
+    /// Reads an object into the stages. The answer is the keys of its records, where the format is one of JSON and it
+    /// has a good record.
+    fn read(&self, object: &SourceObject, stages: &mut Stages<'_>) -> Result<Option<Vec<String>>, LakeError> {
         let pipeline = &self.plan.pipeline;
+        let Stages { bronze, silver } = stages;
         let missing = self.missing(object);
         let (input, check, _scratch) = self.open(object)?;
         let (format, csv, name) = (pipeline.source_format, pipeline.csv, object.uri.as_str());
@@ -163,10 +210,7 @@ impl Worker {
         // What was read may be torn because the object was replaced meanwhile: then that is the fault.
         check.finish()?;
         let summary = outcome?;
-        if is_json && summary.rows > summary.corrupt_rows {
-            check_mapped(pipeline, object, &summary.columns)?;
-        }
-        Ok(())
+        Ok((is_json && summary.rows > summary.corrupt_rows).then_some(summary.columns))
     }
 
     fn open(&self, object: &SourceObject) -> Result<(SourceInput, VersionCheck, Option<tempfile::TempDir>), LakeError> {
@@ -185,8 +229,14 @@ impl Worker {
     }
 
     /// Takes objects that bronze has to the silver tables that lack them. A column that came to bronze after an object is
-    /// null for it; one that bronze does not have is missing, and the table says so.
-    fn reread(&self, silver: &mut [SilverStage<'_>], known: &BTreeSet<String>) -> Result<(), LakeError> {
+    /// null for it; one that bronze does not have is missing, and the table says so. An object of the run whose values
+    /// cannot be computed or stored is held alone.
+    fn reread(
+        &self,
+        silver: &mut [SilverStage<'_>],
+        known: &BTreeSet<String>,
+        refusals: &mut Refusals<'_>,
+    ) -> Result<(), LakeError> {
         let behind: Vec<SourceObject> = self
             .plan
             .objects
@@ -194,16 +244,24 @@ impl Worker {
             .filter(|planned| planned.read_from == ReadFrom::Bronze)
             .map(|planned| planned.object.clone())
             .collect();
-        match self.tables.get(&self.plan.pipeline.bronze) {
-            Some(bronze) if !behind.is_empty() => {
-                let pipeline = &self.plan.pipeline;
-                let known: BTreeSet<&str> = known.iter().map(|name| mapped_name(pipeline, name)).collect();
-                reread_bronze(bronze, &behind, |object, rows| {
-                    let rows = with_absent(&as_mapped(rows, pipeline)?, pipeline, |source| known.contains(source))?;
-                    push_all(silver, &self.missing(object), &rows)
-                })
+        let pipeline = &self.plan.pipeline;
+        let Some(bronze) = self.tables.get(&pipeline.bronze).filter(|_| !behind.is_empty()) else { return Ok(()) };
+        let known: BTreeSet<&str> = known.iter().map(|name| mapped_name(pipeline, name)).collect();
+        let mut reached: Option<SourceObject> = None;
+        let outcome = reread_bronze(bronze, &behind, |object, rows| {
+            reached = Some(object.clone());
+            let rows = with_absent(&as_mapped(rows, pipeline)?, pipeline, |source| known.contains(source))?;
+            push_all(silver, &self.missing(object), &rows)
+        });
+        match (outcome, reached) {
+            (Err(error), Some(object)) if is_of_values(&error) => {
+                if !is_own(&self.plan.objects, &object) {
+                    return Err(of_earlier_rows(&object, error));
+                }
+                refusals.hold([&object], &error)?;
+                Err(refusals.error().unwrap_or(error))
             }
-            _ => Ok(()),
+            (outcome, _) => outcome,
         }
     }
 

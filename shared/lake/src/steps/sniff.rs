@@ -11,19 +11,16 @@ use sluice_core::run::{PlannedObject, ReadFrom, RunRef, SourceShape};
 use sluice_core::source::{Codec, PassedBy, PassedByReason, SourceObject};
 use sluice_core::spec::SourceFormat;
 
+use super::refused::refusal_message;
 use crate::delta::Footer;
 use crate::error::{LakeError, SourceChange};
 use crate::lake::Lake;
-use crate::objects::{ObjectBytes, blocking, remote};
+use crate::objects::{AT_ONCE, ObjectBytes, blocking, remote};
 use crate::runs;
 use crate::source::{SourceError, SourceInput, delimiter_hint, measure, parquet_columns, read_columns};
 
-/// Objects examined at once: enough to hide the store's latency, few enough for its rate limits.
-const AT_ONCE: usize = 16;
 /// Bytes of an object that are examined: enough for some hundred rows, few enough for thousands of objects.
 const SAMPLE_BYTES: u64 = 64 << 10;
-/// Refused objects named in the message.
-const NAMED: usize = 5;
 /// Characters of a store's refusal that are kept: it may answer a whole page.
 const MAX_FAULT_CHARS: usize = 300;
 
@@ -71,7 +68,8 @@ pub(super) async fn refuse_unreadable(
                 continue;
             }
             Look::Gone => {
-                seen.passed_by.push(gone(&planned.object));
+                let uri = planned.object.uri.to_string();
+                seen.passed_by.push(PassedBy { uri, reason: PassedByReason::Gone });
                 continue;
             }
             Look::Denied(error) => {
@@ -99,11 +97,8 @@ pub(super) async fn refuse_unreadable(
     for (object, fault) in &refused {
         runs::hold(lake, run, object, fault, now).await?;
     }
-    let named: Vec<&str> = refused.iter().take(NAMED).map(|(_, fault)| fault.as_str()).collect();
-    let more = if refused.len() > NAMED { format!("; and {} more", refused.len() - NAMED) } else { String::new() };
-    let message =
-        format!("{}{more} (held: later runs skip such an object until it is released or replaced)", named.join("; "));
-    Err(LakeError::Invalid { message })
+    let faults: Vec<String> = refused.into_iter().map(|(_, fault)| fault).collect();
+    Err(LakeError::Invalid { message: refusal_message(&faults, faults.len(), faults.len()) })
 }
 
 /// What the beginning of an object shows.
@@ -148,13 +143,6 @@ async fn examine(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Res
         Ok(columns) => look_at_footer(lake, pipeline, object, columns).await,
         Err(error) => refusal(error),
     }
-}
-
-/// An object that is not taken because nothing is at its address. S3 lists a mark `a/` of a folder as `a`; it has no bytes.
-fn gone(object: &SourceObject) -> PassedBy {
-    let is_mark = object.size_bytes == 0 && object.uri.as_url().scheme() != "file";
-    let (slash, reason) = if is_mark { ("/", PassedByReason::FolderMarker) } else { ("", PassedByReason::Gone) };
-    PassedBy { uri: format!("{}{slash}", object.uri), reason }
 }
 
 /// What is wrong with an object, if the object is to blame.
@@ -242,12 +230,12 @@ async fn look_at_footer(
     Ok(Look::Shape(shape, measured))
 }
 
-/// Whether an object has every column that a silver table is mapped to. Objects with a header or footer are asked when the
-/// run is planned; those of JSON once their last record is read, because any record may bring a key.
+/// Whether an object with a header or footer has every column that a silver table is mapped to. Of JSON, any record of
+/// the run may bring a key, so process asks once it has read them all.
 ///
 /// # Errors
 /// [`SourceError::LacksColumns`] with the columns that it has.
-pub(super) fn check_mapped(pipeline: &Pipeline, object: &SourceObject, columns: &[String]) -> Result<(), SourceError> {
+fn check_mapped(pipeline: &Pipeline, object: &SourceObject, columns: &[String]) -> Result<(), SourceError> {
     if let Some((column, mapped)) = pipeline.other_case(columns.iter().map(String::as_str)) {
         let (object, column, mapped) = (object.uri.to_string(), column.to_owned(), mapped.to_owned());
         return Err(SourceError::OtherCase { object, column, mapped });

@@ -1,12 +1,16 @@
-//! Questions that take all they can get: they are ended, and others are answered meanwhile.
+//! Callers who take all they can get: they are stopped, and others are answered meanwhile.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use sluice_tests::lab::SILVER;
 
 use super::{PORT, Shop};
+
+/// The table of the port with markers, by Delta Sharing.
+const SHARED: &str = "/sharing/shares/sales/schemas/retail/tables/transactions";
 
 /// Longer than a short question takes on a busy machine, and shorter than the 25 s that one may take.
 const SOON: Duration = Duration::from_secs(12);
@@ -28,6 +32,15 @@ fn sent(shop: &Shop, token: &str, sql: &str) -> TcpStream {
         "POST /query HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream
+}
+
+/// Sends a request without a body and does not wait for its answer.
+fn asked(shop: &Shop, token: &str, path: &str) -> TcpStream {
+    let host = shop.served.endpoint().trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(&host).unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
     stream
 }
@@ -105,4 +118,61 @@ fn many_callers_with_endless_questions_leave_places_to_others() {
     for answer in ended {
         assert!(answer.starts_with("HTTP/1.1 429") && answer.contains("retry-after"), "{answer}");
     }
+}
+
+#[test]
+fn one_caller_who_opens_a_long_log_many_times_does_not_keep_others_out() {
+    let shop = Shop::new();
+    let (token, other) = (shop.token("analyst"), shop.token("owner"));
+    let log = shop.lab.lake().join(SILVER).join("_delta_log");
+    // Opening it takes most of a second.
+    let first = std::fs::read_dir(&log).unwrap().count();
+    for version in first..400 {
+        let entry = json!({ "commitInfo": { "timestamp": 1_767_600_000_000_u64, "operation": "OPTIMIZE" } });
+        std::fs::write(log.join(format!("{version:020}.json")), entry.to_string()).unwrap();
+    }
+    let began = Instant::now();
+    let mut attacks: Vec<TcpStream> = (0..100).map(|_| asked(&shop, &token, &format!("{SHARED}/version"))).collect();
+    for _ in 0..5 {
+        let began = Instant::now();
+        let _ = shop.served.get("/data-products/sales/retail/rows?port=daily_revenue", Some(&other)).expect(200);
+        assert!(began.elapsed() < SOON, "another caller waited for {:?}", began.elapsed());
+    }
+    for stream in &mut attacks {
+        let answer = answer(stream, SOON).expect("an answer");
+        let is_refused = answer.starts_with("HTTP/1.1 429") && answer.contains("retry-after");
+        assert!(answer.starts_with("HTTP/1.1 200") || is_refused, "{answer}\n{}", shop.served.log());
+    }
+    assert!(began.elapsed() < 2 * SOON, "the table was opened for each call: {:?}", began.elapsed());
+}
+
+#[test]
+fn one_caller_leaves_what_is_answered_at_once_to_others() {
+    let shop = Shop::new();
+    let (token, other) = (shop.token("analyst"), shop.token("owner"));
+    let mut attacks: Vec<TcpStream> = (0..100).map(|_| sent(&shop, &token, &endless())).collect();
+    let began = Instant::now();
+    let _ = shop.served.get("/data-products/sales/retail/rows?port=transactions", Some(&other)).expect(200);
+    assert!(began.elapsed() < SOON, "another caller waited for {:?}", began.elapsed());
+    // Eight are answered and 32 wait.
+    let refused = attacks.iter_mut().filter_map(|stream| answer(stream, Duration::from_millis(20)));
+    let refused = refused.filter(|answer| answer.starts_with("HTTP/1.1 429") && answer.contains("retry-after"));
+    assert!(refused.count() >= 50, "{}", shop.served.log());
+}
+
+#[test]
+fn silent_connections_keep_nobody_out() {
+    // More than the server has places for.
+    const MANY: usize = 530;
+    let shop = Shop::new();
+    let token = shop.token("owner");
+    let host = shop.served.endpoint().trim_start_matches("http://").to_owned();
+    let silent: Vec<TcpStream> = (0..MANY).map_while(|_| TcpStream::connect(&host).ok()).collect();
+    if silent.len() < MANY {
+        sluice_tests::skip("apis::attackers", "this process may not have so many connections");
+        return;
+    }
+    let began = Instant::now();
+    let _ = shop.served.get("/data-products", Some(&token)).expect(200);
+    assert!(began.elapsed() < Duration::from_secs(5), "a caller waited for {:?}", began.elapsed());
 }

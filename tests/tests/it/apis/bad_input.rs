@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use serde_json::json;
 use sluice_core::run::Outcome;
 use sluice_tests::files::copy_files;
-use sluice_tests::lab::{DAILY_REVENUE, Lab, Sample};
+use sluice_tests::lab::{DAILY_REVENUE, Lab, SILVER, Sample};
 use sluice_tests::served::Served;
 use sluice_tests::sluice::Run;
 
@@ -167,4 +167,28 @@ fn a_version_that_was_cleaned_up_is_gone() {
         "version-gone"
     );
     assert_eq!(served.get(&format!("{shared}/changes?startingVersion=0"), None).expect(410).problem(), "version-gone");
+}
+
+#[test]
+fn changes_reach_a_version_that_the_server_does_not_know_of_yet() {
+    let shop = Shop::new();
+    let token = shop.token("owner");
+    let shared = "/sharing/shares/sales/schemas/retail/tables/transactions";
+    let log = shop.lab.lake().join(SILVER).join("_delta_log");
+    let known = shop.served.get(&format!("{shared}/version"), Some(&token)).expect(200);
+    let known: u64 = known.header("delta-table-version").unwrap().parse().unwrap();
+    // For two seconds, the server takes the version before this one for the newest.
+    let newest = known + 1;
+    let entry = json!({ "commitInfo": { "timestamp": 1_767_600_000_000_u64, "operation": "OPTIMIZE" } });
+    std::fs::write(log.join(format!("{newest:020}.json")), entry.to_string()).unwrap();
+    let check = |query: &str, status: u16| {
+        let answer = shop.served.get(&format!("{shared}/changes?{query}"), Some(&token)).expect(status);
+        if status == 200 {
+            assert_eq!(answer.header("delta-table-version"), Some(newest.to_string().as_str()), "{query}");
+        }
+    };
+    check(&format!("startingVersion={newest}&endingVersion={newest}"), 200);
+    check(&format!("startingVersion={newest}"), 200);
+    check(&format!("startingVersion={newest}&endingVersion={}", newest + 9), 200);
+    check(&format!("startingVersion={}", newest + 1), 400);
 }

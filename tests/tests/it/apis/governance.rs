@@ -1,9 +1,11 @@
 //! What is written down of accesses, what measurements and lineage show, what is left after rows were erased, and who may call at all.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use sluice_core::run::Outcome;
 use sluice_tests::lab::SILVER;
-use sluice_tests::served::Answer;
+use sluice_tests::served::{Answer, Served};
 
 use super::{HIDDEN_VALUE, PORT, Shop};
 
@@ -93,10 +95,22 @@ fn every_access_leaves_one_event_with_its_decision_and_columns() {
     let shared = shop.served.post(&format!("{TABLE}/query"), token("owner").as_deref(), &json!({})).expect(200).text();
     let files = shared.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let address = files.filter_map(|line| line["file"]["url"].as_str().map(str::to_owned)).next().unwrap();
-    let file = json!({ "caller": "recipient:owner", "door": "files", "operation": "file" });
+    let file = json!({
+        "caller": "recipient:owner", "door": "files", "operation": "file", "product": "sales/retail", "port": "transactions",
+        "version": 0,
+    });
     check("a file", &|| shop.served.get(&address, None), "allowed", file);
     let forged = format!("{}000", &address[..address.len() - 3]);
     check("a forged address", &|| shop.served.get(&forged, None), "denied", json!({ "caller": "anonymous" }));
+    let foreign = json!({ "caller": "anonymous", "operation": "rows", "door": "rows" });
+    let with = |name: &str, value: &str| shop.served.request("GET", &rows).header(name, value);
+    let host = || shop.served.send(with("host", "attacker.example"));
+    check("another host", &host, "denied", foreign.clone());
+    let origin = || {
+        let owner = token("owner").unwrap();
+        shop.served.send(with("origin", "http://attacker.example").bearer_auth(owner))
+    };
+    check("a page of another server", &origin, "denied", foreign);
     // What names nothing of ours is no access.
     let before = shop.served.audit().len();
     let _ = shop.served.get("/openapi.json", None).expect(200);
@@ -111,6 +125,26 @@ fn every_access_leaves_one_event_with_its_decision_and_columns() {
 }
 
 #[test]
+fn what_cannot_be_written_down_is_not_answered() {
+    let full = Path::new("/dev/full");
+    if !full.exists() {
+        sluice_tests::skip("apis::governance", "this system has no /dev/full");
+        return;
+    }
+    let shop = Shop::new();
+    let served = Served::audited(&shop.lab, full);
+    let token = shop.token("owner");
+    let rows = format!("{BASE}/rows?port=transactions");
+    for path in [rows.as_str(), "/data-products", "/sharing/shares"] {
+        let answer = served.get(path, Some(&token)).expect(503);
+        assert_eq!(answer.problem(), "unavailable", "{path}");
+        assert!(!answer.text().contains("country"), "{path}: {answer}");
+    }
+    assert_eq!(served.get("/runs", Some(&token)).expect(503).problem(), "unavailable");
+    let _ = served.get("/openapi.json", None).expect(200);
+}
+
+#[test]
 fn measurements_of_columns_that_a_caller_does_not_read_as_they_are_are_not_shown() {
     let shop = Shop::new();
     let rules = |name: &str| {
@@ -120,19 +154,24 @@ fn measurements_of_columns_that_a_caller_does_not_read_as_they_are_are_not_shown
         let observed =
             |rule: &str| rules.iter().find(|known| known["rule"] == rule).map(|known| known["observed"].clone());
         let shown = ["row_count", "customer_id_present", "unit_price.minimum", "control_total"].map(observed);
-        (shown, audit["hidden_rules"].as_u64().unwrap(), audit["score"].as_str().unwrap().to_owned())
+        let outcomes: Vec<Option<bool>> = rules.iter().map(|rule| rule["passed"].as_bool()).collect();
+        (shown, audit["hidden_rules"].as_u64().unwrap(), (audit["score"].clone(), outcomes))
     };
-    let (shown, hidden, score) = rules("owner");
+    let (shown, hidden, (score, outcomes)) = rules("owner");
     assert!(shown.iter().all(|observed| observed.as_ref().is_some_and(Value::is_string)), "{shown:?}");
-    assert!(hidden == 0 && score.starts_with("100"), "{hidden} {score}");
+    assert!(hidden == 0 && score.as_str().is_some_and(|score| score.starts_with("100")), "{hidden} {score}");
+    assert!(outcomes.iter().all(|passed| *passed == Some(true)), "{outcomes:?}");
     // Customers are hashed and prices null: whether the rules hold, and no more.
     let ([rows, customers, prices, total], hidden, _) = rules("analyst");
     assert!(rows.is_some_and(|rows| rows.is_string()) && total.is_some_and(|total| total.is_string()));
     assert_eq!((customers, prices, hidden), (Some(Value::Null), Some(Value::Null), 0));
     // Rows are held back and prices hidden: no number at all, and no rule about prices.
-    let ([rows, customers, prices, total], hidden, _) = rules("acme");
+    let ([rows, customers, prices, total], hidden, (score, outcomes)) = rules("acme");
     assert_eq!((rows, customers, prices, total), (Some(Value::Null), Some(Value::Null), None, None));
     assert!(hidden > 1, "{hidden}");
+    // Rows that are held back decide as well, so no outcome and no score.
+    assert_eq!(score, Value::Null);
+    assert!(!outcomes.is_empty() && outcomes.iter().all(Option::is_none), "{outcomes:?}");
 }
 
 #[test]

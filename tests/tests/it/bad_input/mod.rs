@@ -9,6 +9,7 @@ mod names;
 mod never_stuck;
 mod objects;
 mod spec;
+mod together;
 mod variants;
 
 use std::collections::BTreeMap;

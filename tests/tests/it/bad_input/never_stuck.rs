@@ -28,6 +28,8 @@ enum Moment {
 enum Named {
     /// It is held, with this in the reason.
     Held(&'static str),
+    /// So many files are held, each under its own name and with this in the reason.
+    AllHeld(usize, &'static str),
     /// It is passed by, with this in the reason.
     PassedBy(&'static str),
     /// Its row is in quarantine for this rule.
@@ -159,6 +161,10 @@ fn named(lab: &Lab, fault: &Fault, when: &str) {
             assert_eq!(held.len(), 1, "{when}: {held:?}");
             assert_says(&held_reasons, &[says], when);
         }
+        Named::AllHeld(files, says) => {
+            assert_eq!(held.len(), files, "{when}: {held:?}");
+            held.iter().for_each(|held| assert_says(&held.reason, &[held.uri.as_str(), says], when));
+        }
         Named::PassedBy(says) => {
             assert_eq!((held.len(), passed.len()), (0, 1), "{when}: {held:?} {passed:?}");
             assert_says(&passed_reasons, &[says], when);
@@ -191,6 +197,11 @@ fn faults_of_files() -> Vec<Fault> {
         ),
         content("column twice", Named::Held("`Name`"), "id,name,amount,day,Name\n1,a,1,2026-01-01,b\n"),
         content("open quote", Named::Held("never closed"), format!("{HEADER}20,\"a,1.00,2026-01-01\n")),
+        fault("several bad files", Named::AllHeld(4, "never closed"), |path| {
+            for (name, id) in [("bad.csv", 20), ("bad-2.csv", 21), ("bad-3.csv", 22), ("bad-4.csv", 23)] {
+                fs::write(next_to(path, name), format!("{HEADER}{id},\"a,1.00,2026-01-01\n")).unwrap();
+            }
+        }),
         content("long partition value", Named::Quarantined("name.partition_folder"), {
             format!("{HEADER}20,{},1.00,2026-01-01\n", "x".repeat(300))
         }),

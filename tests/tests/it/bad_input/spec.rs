@@ -105,6 +105,8 @@ fn specs_that_contradict_themselves_or_their_contract_are_refused() {
             &["`when` in keys or latest_by"],
         ),
         edit(SPEC, "mode: append", "mode: append\n    keys: [id]", &["keys and latest_by belong to"]),
+        edit(SPEC, "mode: append", "mode: append\n    snapshot: folder", &["snapshot belongs to mode replace"]),
+        edit(SPEC, "mode: append", "mode: replace\n    snapshot: file", &["pipeline.yaml", "folder"]),
         edit(
             SPEC,
             "mode: append",

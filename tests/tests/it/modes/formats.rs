@@ -172,7 +172,7 @@ fn a_json_document_with_a_fault_is_refused_with_its_place() {
 }
 
 #[test]
-fn a_mapped_key_that_no_record_of_an_object_has_is_refused_by_name() {
+fn a_mapped_key_that_no_record_of_a_run_has_is_refused_by_name() {
     let check = |format: &str, file: &str, says: &[&str]| {
         let lab = lab(format);
         land(&lab, "a.json", file);

@@ -8,4 +8,5 @@ mod limits;
 mod parquet;
 mod partitions;
 mod rules;
+mod snapshots;
 mod writes;

@@ -10,7 +10,7 @@ use sluice_tests::judges::{Judges, ParquetVerdict};
 use sluice_tests::parity::spark::{SparkPlace, SparkSession};
 use sluice_tests::skip;
 
-use crate::small::{ORDERS, Python, SILVER, assert_says, error_of, orders_with, rows};
+use crate::small::{ORDERS, Python, QUARANTINE, SILVER, assert_says, error_of, orders_with, rows};
 
 /// Rows with a value of every type that Spark writes.
 const SPARK_ROWS: &str = "
@@ -131,6 +131,34 @@ pq.write_table(table(0), f'{folder}/good.parquet')
 for number, (name, column) in enumerate(odd.items(), 1):
     pq.write_table(table(number, odd=column), f'{folder}/{name}.parquet')
 ";
+
+/// Three orders, of which the second has a note that is not UTF-8. No table reads the column.
+const NOT_UTF8: &str = "
+import decimal, pyarrow as pa, pyarrow.parquet as pq
+offsets = pa.array([0, 1, 2, 3], pa.int32()).buffers()[1]
+note = pa.StringArray.from_buffers(3, offsets, pa.py_buffer(b'a' + bytes([255]) + b'c'))
+pq.write_table(pa.table({
+    'id': pa.array([1, 2, 3], pa.int64()), 'name': ['a', 'b', 'c'], 'amount': pa.array([decimal.Decimal('1.50')] * 3),
+    'day': pa.array([None] * 3, pa.date32()), 'note': note}), f'{folder}/notes.parquet')
+";
+
+#[test]
+fn a_value_without_text_quarantines_its_row_and_not_its_file() {
+    let test = "modes::parquet::a_value_without_text_quarantines_its_row_and_not_its_file";
+    let Some(python) = Python::or_skip(test) else { return };
+    let lab = orders_with(&ORDERS.replace("format: csv", "format: parquet"));
+    fs::create_dir_all(lab.landing()).unwrap();
+    python.run(&format!("folder = {:?}\n{NOT_UTF8}", lab.landing().display().to_string()));
+    let _ = lab.run().expect(Outcome::Published);
+    let mut found = rows(&lab, SILVER, &["id"]);
+    found.sort();
+    assert_eq!(found, ["1", "3"]);
+    let refused = rows(&lab, QUARANTINE, &["_source_row", "_broken_rules", "_raw"]);
+    let [row] = refused.as_slice() else { panic!("{refused:?}") };
+    assert_says(row, &["2", "corrupt_record", "column `note` that is not UTF-8", "\u{FFFD}"], "the row");
+    assert!(lab.held().is_empty());
+    let _ = lab.run().expect(Outcome::Skipped);
+}
 
 #[test]
 fn a_file_that_cannot_be_read_holds_itself_and_no_other() {

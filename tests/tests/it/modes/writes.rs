@@ -91,7 +91,7 @@ fn the_snapshot_that_was_modified_last_replaces_all_others() {
     };
     // Name, seconds, run; then the ids that silver has at the end.
     let check = |files: &[(&str, u64, usize)], expected: &[&str]| {
-        let lab = orders_with(&spec("mode: replace"));
+        let lab = orders_with(&spec("mode: replace\n    snapshot: folder"));
         let steps = Steps::new(&lab);
         for run in 0..=1 {
             for (id, (name, second, _)) in files.iter().enumerate().filter(|(_, (.., of))| *of == run) {

@@ -144,8 +144,34 @@ fn metrics_that_cannot_run_are_refused_by_name() {
 }
 
 #[test]
+fn a_rule_that_the_rows_have_no_number_for_is_broken() {
+    let check = |query: &str, unit: MetricUnit, says: &str| {
+        // A bound that every number keeps.
+        let metric = Metric::Sql { query: query.parse().unwrap() };
+        let contract = with_metric(metric, unit, Bound::NotBe(number("-1")));
+        super::check(&contract).unwrap();
+        let audit = observe(rows().lazy(), rows().lazy(), &contract, &[], 8).unwrap();
+        let results = judge(&audit, &contract).unwrap();
+        let [result] = results.as_slice() else { panic!("{query}: {results:?}") };
+        assert!(!result.passed, "{query}");
+        assert!(
+            result.observed.starts_with("none (") && result.observed.contains(says),
+            "{query}: {}",
+            result.observed
+        );
+        assert!(!result.observed.contains('\n') && result.observed.len() < 400, "{query}: {}", result.observed);
+    };
+    check("SELECT SUM(CAST(k AS BIGINT)) FROM object", MetricUnit::Rows, "CAST: 'a' is no i64");
+    check("SELECT SUM(n / (n - 1)) FROM object", MetricUnit::Rows, "division by zero");
+    check("SELECT SUM(n) * 0.5 FROM object WHERE k = 'c' OR k = 'b'", MetricUnit::Percent, "1.5 is no number of rows");
+}
+
+#[test]
 fn unknown_observations_are_refused() {
-    let audit = Audit { rows: 0, observations: vec![RuleObservation { rule: "x".to_owned(), observed: None, of: 0 }] };
+    let audit = Audit {
+        rows: 0,
+        observations: vec![RuleObservation { rule: "x".to_owned(), observed: None, of: 0, fault: None }],
+    };
     assert!(judge(&audit, &contract(&[("k", ColumnType::Text)])).is_err());
 }
 

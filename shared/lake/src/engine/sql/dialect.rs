@@ -10,8 +10,8 @@ use sqlparser::ast::{
 
 use super::conversion::Target;
 use super::functions::{
-    CEIL, DAY, DIFFERENCE, FLOOR, INSTANT, NEGATION, PART, PRODUCT, QUOTIENT, REMAINDER, RENAMED, ROOM, SUM, TOTAL,
-    TRIM, TRIM_LEFT, TRIM_RIGHT, WIDEN,
+    CEIL, DAY, DIFFERENCE, FLOOR, FROM_ORDINAL, INSTANT, NEGATION, ORDINAL, PART, PRODUCT, QUOTIENT, REMAINDER,
+    RENAMED, ROOM, SUM, TOTAL, TRIM, TRIM_LEFT, TRIM_RIGHT, WIDEN,
 };
 use super::numbers::MAX_DIGITS;
 
@@ -23,6 +23,7 @@ use super::numbers::MAX_DIGITS;
 /// - a product of decimals has the places of both, where Polars rounds to those of one;
 /// - a quotient has at least six places, and is an error where Polars divides integers to infinity by zero;
 /// - `AVG` of decimals is a decimal;
+/// - `MAX` takes NaN for the greatest, where Polars passes it by;
 /// - `CAST` to numbers reads text strictly and rounds half away from zero, where Polars guesses and rounds half to even;
 /// - `CEIL` and `FLOOR` of decimals leave no places, and `SIGN` is an integer;
 /// - `TRIM` and its kin take blanks, where Polars takes tabs, line ends and every other white space too;
@@ -126,8 +127,8 @@ fn operation(op: &BinaryOperator) -> Option<&'static str> {
     }
 }
 
-/// Functions under our names, in place; `SUM(x)` as the checked sum of widened numbers; `AVG(x)` as that by their
-/// number.
+/// Functions under our names, in place; `SUM(x)` as the checked sum of widened numbers, `AVG(x)` as that by their number,
+/// `MAX(x)` by the order in which NaN is the greatest.
 fn renamed(function: &mut Function) -> Option<Expr> {
     let name = function.name.to_string().to_ascii_lowercase();
     if let Some((_, ours)) = RENAMED.iter().find(|(theirs, _)| *theirs == name) {
@@ -144,15 +145,15 @@ fn renamed(function: &mut Function) -> Option<Expr> {
         alike(&mut values.collect::<Vec<_>>());
         return None;
     }
+    if name == "max" {
+        inside(function, ORDINAL);
+        return Some(call(FROM_ORDINAL, vec![Expr::Function(function.clone())]));
+    }
     if name != "sum" && name != "avg" {
         return None;
     }
     let mut counted = function.clone();
-    if let FunctionArguments::List(list) = &mut function.args
-        && let [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] = list.args.as_mut_slice()
-    {
-        *argument = call(WIDEN, vec![argument.clone()]);
-    }
+    inside(function, WIDEN);
     function.name = plain_name("sum");
     let sum = call(TOTAL, vec![Expr::Function(function.clone())]);
     if name == "sum" {
@@ -161,6 +162,15 @@ fn renamed(function: &mut Function) -> Option<Expr> {
     counted.name = plain_name("count");
     let zero = Expr::Value(Value::Number("0".to_owned(), false).into());
     Some(call(QUOTIENT, vec![sum, call("nullif", vec![Expr::Function(counted), zero])]))
+}
+
+/// `f(x)` as `f(inner(x))`, in place.
+fn inside(function: &mut Function, inner: &str) {
+    if let FunctionArguments::List(list) = &mut function.args
+        && let [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))] = list.args.as_mut_slice()
+    {
+        *argument = call(inner, vec![argument.clone()]);
+    }
 }
 
 /// `x IN (a, b)` as `x = a OR x = b`: Polars lists take plain literals of one type.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use polars::prelude::{AllowedOptimizations, LazyFrame, PolarsError};
+use polars::prelude::{AllowedOptimizations, DslPlan, Expr as Column, LazyFrame, PolarsError};
 use polars::sql::SQLContext;
 use sqlparser::ast::Expr;
 
@@ -34,14 +34,32 @@ pub(super) fn filtered(frame: LazyFrame, condition: Option<Expr>) -> Result<Lazy
 
 /// The frame with these expressions over its columns as further columns.
 ///
+/// A column that is added has as many values as the frame. A selected one does not: where nothing else is selected in the
+/// end, Polars makes one row of an expression that is the same in many, as a CASE whose conditions are.
+///
 /// # Errors
 /// As [`run`].
 pub(super) fn extended(frame: LazyFrame, computed: &[(Expr, String)]) -> Result<LazyFrame, EngineError> {
     if computed.is_empty() {
         return Ok(frame);
     }
-    let items = computed.iter().map(|(expr, name)| format!(", {expr} AS {}", column(name)));
-    run(frame, &format!("SELECT *{} FROM {ROWS}", items.collect::<String>()))
+    let items: Vec<String> = computed.iter().map(|(expr, name)| format!("{expr} AS {}", column(name))).collect();
+    let selected = run(frame.clone(), &format!("SELECT {} FROM {ROWS}", items.join(", ")))?;
+    let added = selected_expressions(&selected.logical_plan);
+    let added = added.ok_or_else(|| refused(format!("{}: it is no value of a row", items.join(", "))))?;
+    Ok(frame.with_columns(added))
+}
+
+/// The expressions of a SELECT without anything else. Those of literals alone are computed first and then selected.
+fn selected_expressions(plan: &DslPlan) -> Option<&[Column]> {
+    match plan {
+        DslPlan::IR { dsl, .. } => selected_expressions(dsl),
+        DslPlan::Select { expr, input, .. } => match input.as_ref() {
+            DslPlan::HStack { exprs, .. } if expr.iter().all(|expr| matches!(expr, Column::Column(_))) => Some(exprs),
+            _ => Some(expr),
+        },
+        _ => None,
+    }
 }
 
 /// The names of the columns of a frame.

@@ -13,8 +13,8 @@ use super::arithmetic::{Operation, negation, negation_type, operate, operation_t
 use super::calendar::{datediff, datediff_type, day_type, instant_type, to_day, to_instant};
 use super::conversion::{Target, converted, converted_type};
 use super::numbers::{
-    Whole, magnitude, magnitude_type, roomy, roomy_type, rounded, rounded_type, sign, sign_type, total, total_type,
-    whole, whole_type, widened, widened_type,
+    Whole, from_ordinal, from_ordinal_type, magnitude, magnitude_type, ordinal, ordinal_type, roomy, roomy_type,
+    rounded, rounded_type, sign, sign_type, total, total_type, whole, whole_type, widened, widened_type,
 };
 use super::text::{End, Trimmed, end, part, replaced, text_type, trimmed};
 
@@ -36,6 +36,10 @@ pub(super) const WIDEN: &str = "widened";
 pub(super) const ROOM: &str = "all_digits";
 /// Name of the function that checks a sum; `dialect` writes it around `SUM`.
 pub(super) const TOTAL: &str = "checked_total";
+/// Name of the function that gives doubles their places in order; `dialect` writes it inside `MAX`.
+pub(super) const ORDINAL: &str = "ordinal";
+/// Name of the function that gives the doubles of places; `dialect` writes it around `MAX`.
+pub(super) const FROM_ORDINAL: &str = "from_ordinal";
 /// Name of the conversion to days; `dialect` writes it for `CAST(… AS DATE)` and `DATE '…'`.
 pub(super) const DAY: &str = "to_day";
 /// Name of the conversion to instants; `dialect` writes it for `CAST(… AS TIMESTAMP)` and `TIMESTAMP '…'`.
@@ -72,7 +76,7 @@ const REASON: &str = "why_";
 /// Name of the function that gives its first argument, or fails with its second where that is not null.
 pub(super) const CHECKED: &str = "checked_value";
 /// Functions that have a result for all values of their types.
-const NEVER_FAIL: &[&str] = &[ROOM, TRIM, TRIM_LEFT, TRIM_RIGHT, "exact_sign", "text_replace"];
+const NEVER_FAIL: &[&str] = &[FROM_ORDINAL, ORDINAL, ROOM, TRIM, TRIM_LEFT, TRIM_RIGHT, "exact_sign", "text_replace"];
 /// Longest reason shown, in characters.
 const MOST_REASON_CHARACTERS: usize = 200;
 
@@ -219,6 +223,8 @@ fn definition(name: &str) -> Option<Definition> {
         WIDEN => defined(widened_type, |columns| widened(one(columns)?)),
         ROOM => defined(roomy_type, |columns| roomy(one(columns)?)),
         TOTAL => defined(total_type, |columns| total(one(columns)?)),
+        ORDINAL => defined(ordinal_type, |columns| ordinal(one(columns)?)),
+        FROM_ORDINAL => defined(from_ordinal_type, |columns| from_ordinal(one(columns)?)),
         DAY => defined(day_type, |columns| to_day(one(columns)?)),
         INSTANT => defined(instant_type, |columns| to_instant(one(columns)?)),
         DATEDIFF_FUNCTION => defined(datediff_type, |columns| datediff(two(columns)?)),

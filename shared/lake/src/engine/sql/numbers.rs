@@ -298,3 +298,46 @@ pub(super) fn total(column: &Column) -> PolarsResult<Column> {
     let sums: ChunkedArray<Int64Type> = try_unary_elementwise(column.i128()?, narrow)?;
     Ok(sums.into_column())
 }
+
+pub(super) fn ordinal_type(types: &[DataType]) -> PolarsResult<DataType> {
+    Ok(match first(types)? {
+        DataType::Float32 | DataType::Float64 => DataType::Int128,
+        other => other.clone(),
+    })
+}
+
+/// The place of each double among all, for `MAX`, which passes NaN by in Polars: NaN is the greatest, as everywhere else.
+/// Other values have their order already.
+pub(super) fn ordinal(column: &Column) -> PolarsResult<Column> {
+    if !matches!(column.dtype(), DataType::Float32 | DataType::Float64) {
+        return Ok(column.clone());
+    }
+    let place = |value: f64| {
+        let bits = if value.is_nan() { f64::NAN.abs() } else { value }.to_bits().cast_signed();
+        i128::from(if bits < 0 { bits ^ i64::MAX } else { bits })
+    };
+    let places: ChunkedArray<Int128Type> = unary_elementwise(doubles(column)?.f64()?, |value| value.map(place));
+    Ok(places.into_column())
+}
+
+pub(super) fn from_ordinal_type(types: &[DataType]) -> PolarsResult<DataType> {
+    Ok(match first(types)? {
+        DataType::Int128 => DataType::Float64,
+        other => other.clone(),
+    })
+}
+
+/// The doubles at these places. No value but a place has 128 bits without a point.
+pub(super) fn from_ordinal(column: &Column) -> PolarsResult<Column> {
+    if *column.dtype() != DataType::Int128 {
+        return Ok(column.clone());
+    }
+    let value = |place: i128| {
+        let bits =
+            i64::try_from(place).map_err(|_| PolarsError::ComputeError(format!("{place} is no place").into()))?;
+        Ok::<_, PolarsError>(f64::from_bits((if bits < 0 { bits ^ i64::MAX } else { bits }).cast_unsigned()))
+    };
+    let values: ChunkedArray<Float64Type> =
+        try_unary_elementwise(column.i128()?, |place: Option<i128>| place.map(value).transpose())?;
+    Ok(values.into_column())
+}

@@ -15,7 +15,7 @@ use sqlparser::ast::{
     TableAlias, TableFactor, TableWithJoins,
 };
 
-use super::frame::{ROWS, columns_of, extended, filtered, names, refused, run, uncounted};
+use super::frame::{ROWS, extended, filtered, names, refused, run, uncounted};
 use super::functions::Functions;
 use super::group::{Groups, has_aggregates};
 use super::items::{Item, items};
@@ -155,19 +155,18 @@ impl Planner {
             return Err(refused("HAVING without groups: use WHERE".to_owned()));
         }
 
-        // Of constants alone Polars makes one row, whatever the number of rows that they are selected for.
-        if items.iter().all(|item| columns_of(&item.expr).is_empty())
-            && let Some(first) = items.first_mut()
-        {
-            let constant = "_constant".to_owned();
-            frame = extended(frame, &[(std::mem::replace(&mut first.expr, column(&constant)), constant)])?;
+        frame = filtered(frame, condition)?;
+        let mut computed = Vec::new();
+        for item in items.iter_mut().filter(|item| !matches!(item.expr, Expr::Identifier(_))) {
+            let name = format!("_item_{}", computed.len());
+            computed.push((std::mem::replace(&mut item.expr, column(&name)), name));
         }
+        frame = extended(frame, &computed)?;
         let mut statement = select_all(ROWS)?;
         (statement.order_by, statement.limit_clause) = (order_by, limit);
         if let SetExpr::Select(selected) = statement.body.as_mut() {
             selected.distinct = select.distinct;
             selected.projection = items.into_iter().map(Item::written).collect();
-            selected.selection = condition.map(|condition| Expr::Nested(Box::new(condition)));
         }
         run(frame, &statement.to_string())
     }

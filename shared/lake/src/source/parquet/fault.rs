@@ -1,6 +1,7 @@
 //! What can be wrong inside a Parquet file.
 
 use std::any::Any;
+use std::io;
 
 use parquet::errors::ParquetError;
 use polars::error::PolarsError;
@@ -13,7 +14,7 @@ pub enum ParquetFault {
     Library(ParquetError),
     /// The file itself cannot be read.
     #[error("{0}")]
-    Io(std::io::Error),
+    Io(io::Error),
     /// The footer contradicts itself.
     #[error("footer: {problem}")]
     Footer {
@@ -50,7 +51,7 @@ pub enum ParquetFault {
         /// The record, from 1.
         row: u64,
     },
-    /// A value does not fit the type of its column.
+    /// A value has another type than its column.
     #[error("column `{column}`, near record {row}: {problem}")]
     Value {
         /// The column.
@@ -59,6 +60,18 @@ pub enum ParquetFault {
         row: u64,
         /// What is wrong.
         problem: &'static str,
+    },
+    /// A value is larger than a record may be.
+    #[error(
+        "column `{column}`, record {row}: larger than {limit_bytes} bytes as text, or a list of too many elements; split it"
+    )]
+    TooLarge {
+        /// The column.
+        column: String,
+        /// The record, from 1.
+        row: u64,
+        /// Largest text of a record; each element of a list counts with at least 16 bytes.
+        limit_bytes: usize,
     },
     /// Polars could not hold the values.
     #[error("{0}")]
@@ -77,6 +90,17 @@ impl ParquetFault {
         Self::Footer { problem: problem.into() }
     }
 
+    /// Whether the file could not be read because of the machine: the file may be good, and a later run may read it.
+    pub(crate) fn is_of_the_system(&self) -> bool {
+        match self {
+            Self::Io(error) => is_of_the_system(error),
+            Self::Library(ParquetError::External(error)) => {
+                error.downcast_ref::<io::Error>().is_some_and(is_of_the_system)
+            }
+            _ => false,
+        }
+    }
+
     /// A panic of the library: a property of the file, which would stop every later run, too.
     pub(super) fn panicked(panic: &(dyn Any + Send)) -> Self {
         let message = panic.downcast_ref::<String>().map(String::as_str);
@@ -85,14 +109,20 @@ impl ParquetFault {
     }
 }
 
+/// Whether an error came from the operating system, such as one of a disk. Those of decoders have no code of it, and
+/// one about an argument is about an offset that the file gave.
+pub(super) fn is_of_the_system(error: &io::Error) -> bool {
+    error.raw_os_error().is_some() && error.kind() != io::ErrorKind::InvalidInput
+}
+
 impl From<ParquetError> for ParquetFault {
     fn from(error: ParquetError) -> Self {
         Self::Library(error)
     }
 }
 
-impl From<std::io::Error> for ParquetFault {
-    fn from(error: std::io::Error) -> Self {
+impl From<io::Error> for ParquetFault {
+    fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
@@ -100,5 +130,40 @@ impl From<std::io::Error> for ParquetFault {
 impl From<PolarsError> for ParquetFault {
     fn from(error: PolarsError) -> Self {
         Self::Polars(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluice_core::error::ErrorName;
+
+    use super::*;
+    use crate::source::SourceError;
+
+    #[test]
+    fn a_fault_of_the_disk_is_not_one_of_the_file() {
+        let check = |source: ParquetFault, expected: ErrorName| {
+            let error = SourceError::Parquet { object: "x.parquet".to_owned(), source };
+            assert_eq!(
+                (error.name(), error.is_refusal()),
+                (expected, expected == ErrorName::InvalidInput),
+                "{error:?}"
+            );
+        };
+        let system = io::Error::from_raw_os_error;
+        let library = |error: io::Error| ParquetFault::Library(ParquetError::External(Box::new(error)));
+        // EIO and EMFILE.
+        for code in [5, 24] {
+            check(ParquetFault::Io(system(code)), ErrorName::Unavailable);
+            check(library(system(code)), ErrorName::Unavailable);
+        }
+        // EINVAL: an offset that no file has.
+        check(library(system(22)), ErrorName::InvalidInput);
+        // As decoders of gzip and zstd report damage.
+        for kind in [io::ErrorKind::InvalidInput, io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof] {
+            check(library(io::Error::new(kind, "corrupt stream")), ErrorName::InvalidInput);
+            check(ParquetFault::Io(kind.into()), ErrorName::InvalidInput);
+        }
+        check(ParquetFault::Library(ParquetError::General("odd".to_owned())), ErrorName::InvalidInput);
     }
 }

@@ -1,5 +1,7 @@
 //! Reads a leaf column: its levels, and its values as texts.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
@@ -10,20 +12,28 @@ use polars::prelude::{DataType as PolarsType, NamedFrom, PlSmallStr, Series};
 
 use super::fault::ParquetFault;
 use super::text;
-use super::values::{Json, NOT_EXPECTED, ValueType, Written};
+use super::values::{Json, NOT_EXPECTED, ValueType, Written, utf8};
 
 /// Texts one after the other.
 #[derive(Debug, Default)]
 struct Texts {
     text: String,
     ends: Vec<usize>,
+    /// What is wrong with values, by their number, whose text is only what is stored.
+    problems: BTreeMap<usize, &'static str>,
 }
 
 impl Texts {
     fn extend<T>(&mut self, values: Vec<T>, write: impl Fn(T, &mut String) -> Written) -> Result<(), LeafFault> {
         self.ends.reserve_exact(values.len());
         for value in values {
-            write(value, &mut self.text).map_err(LeafFault::Value)?;
+            match write(value, &mut self.text) {
+                Written::Text => {}
+                Written::Raw(problem) => {
+                    self.problems.insert(self.ends.len(), problem);
+                }
+                Written::Damaged => return Err(LeafFault::Value(NOT_EXPECTED)),
+            }
             self.ends.push(self.text.len());
         }
         Ok(())
@@ -47,6 +57,33 @@ impl Texts {
     }
 }
 
+/// The values of a leaf that are not null.
+#[derive(Debug)]
+enum Values {
+    Texts(Texts),
+    /// Texts as they are stored. Equal ones of a dictionary share their bytes, so they are not copied before they are
+    /// written into a record.
+    Stored(Vec<ByteArray>),
+}
+
+impl Values {
+    /// Bytes of a value's text, as far as they are known before it is written.
+    fn size(&self, index: usize) -> usize {
+        match self {
+            Self::Texts(texts) => texts.get(index).len(),
+            Self::Stored(values) => values.get(index).map_or(0, |value| value.data().len()),
+        }
+    }
+
+    /// A value's text, and what is wrong with it.
+    fn text(&self, index: usize) -> (Cow<'_, str>, Option<&'static str>) {
+        match self {
+            Self::Texts(texts) => (Cow::Borrowed(texts.get(index)), texts.problems.get(&index).copied()),
+            Self::Stored(values) => values.get(index).map_or((Cow::Borrowed(""), None), |value| utf8(value.data())),
+        }
+    }
+}
+
 /// A leaf column of one row group, from its current record on.
 pub(super) struct LeafReader {
     value_type: ValueType,
@@ -60,7 +97,7 @@ pub(super) struct LeafReader {
 pub(super) enum LeafFault {
     /// Fewer records than announced.
     EndsEarly,
-    /// A value has no text.
+    /// A value contradicts the schema.
     Value(&'static str),
     /// A level is beyond the schema's.
     Levels,
@@ -81,6 +118,7 @@ impl LeafReader {
         let value_type = self.value_type;
         let mut levels = LeafLevels::default();
         let mut texts = Texts::default();
+        let mut stored = None;
         match &mut self.reader {
             ColumnReader::BoolColumnReader(reader) => {
                 let values = read_values(reader, records, &mut levels)?;
@@ -106,6 +144,9 @@ impl LeafReader {
                 let values = read_values(reader, records, &mut levels)?;
                 texts.extend_with_floats(&Series::new(PlSmallStr::EMPTY, values))?;
             }
+            ColumnReader::ByteArrayColumnReader(reader) if value_type == ValueType::Text => {
+                stored = Some(read_values(reader, records, &mut levels)?);
+            }
             ColumnReader::ByteArrayColumnReader(reader) => {
                 let values = read_values(reader, records, &mut levels)?;
                 texts.extend(values, |value, text| value_type.write_bytes(value.data(), text))?;
@@ -124,7 +165,8 @@ impl LeafReader {
         if levels.definition.iter().any(|level| !(0..=max_definition).contains(level)) {
             return Err(LeafFault::Levels);
         }
-        let leaf = Leaf::new(&self.descriptor, levels, texts, value_type.json());
+        let values = stored.map_or(Values::Texts(texts), Values::Stored);
+        let leaf = Leaf::new(&self.descriptor, levels, values, value_type.json());
         self.read += leaf.entries as u64;
         Ok(leaf)
     }
@@ -168,7 +210,7 @@ fn read_values<T: DataType>(
 /// Some records of a leaf: a definition and a repetition level for every value and null, and the texts of the values.
 pub(super) struct Leaf {
     levels: LeafLevels,
-    texts: Texts,
+    values: Values,
     json: Json,
     max_definition: i16,
     nested: bool,
@@ -179,27 +221,54 @@ pub(super) struct Leaf {
 }
 
 impl Leaf {
-    fn new(descriptor: &ColumnDescriptor, levels: LeafLevels, texts: Texts, json: Json) -> Self {
+    fn new(descriptor: &ColumnDescriptor, levels: LeafLevels, values: Values, json: Json) -> Self {
         let max_definition = descriptor.max_def_level();
         let entries = if max_definition > 0 { levels.definition.len() } else { levels.values };
         let nested = descriptor.max_rep_level() > 0;
-        Self { levels, texts, json, max_definition, nested, entries, entry: 0, value: 0 }
+        Self { levels, values, json, max_definition, nested, entries, entry: 0, value: 0 }
     }
 
     /// The definition level of the current entry; `None` after the last.
     pub(super) fn definition(&self) -> Option<i16> {
+        self.definition_of(self.entry)
+    }
+
+    fn definition_of(&self, entry: usize) -> Option<i16> {
         match self.max_definition {
-            0 => (self.entry < self.entries).then_some(0),
-            _ => self.levels.definition.get(self.entry).copied(),
+            0 => (entry < self.entries).then_some(0),
+            _ => self.levels.definition.get(entry).copied(),
         }
     }
 
     /// The repetition level of the current entry; `None` after the last.
     pub(super) fn repetition(&self) -> Option<i16> {
+        self.repetition_of(self.entry)
+    }
+
+    fn repetition_of(&self, entry: usize) -> Option<i16> {
         match self.nested {
-            false => (self.entry < self.entries).then_some(0),
-            true => self.levels.repetition.get(self.entry).copied(),
+            false => (entry < self.entries).then_some(0),
+            true => self.levels.repetition.get(entry).copied(),
         }
+    }
+
+    /// What the next records take as text, where each entry takes these bytes in addition to its value.
+    pub(super) fn size(&self, records: usize, entry_bytes: usize) -> usize {
+        let (mut size, mut value, mut begun) = (0_usize, self.value, 0);
+        for entry in self.entry..self.entries {
+            if self.repetition_of(entry) == Some(0) {
+                if begun == records {
+                    break;
+                }
+                begun += 1;
+            }
+            size = size.saturating_add(entry_bytes);
+            if self.definition_of(entry) == Some(self.max_definition) {
+                size = size.saturating_add(self.values.size(value));
+                value += 1;
+            }
+        }
+        size
     }
 
     /// Goes to the next entry.
@@ -210,9 +279,9 @@ impl Leaf {
         self.entry += 1;
     }
 
-    /// The text of the current entry, which is not null.
-    pub(super) fn text(&self) -> &str {
-        self.texts.get(self.value)
+    /// The text of the current entry, which is not null, and what is wrong with it.
+    pub(super) fn text(&self) -> (Cow<'_, str>, Option<&'static str>) {
+        self.values.text(self.value)
     }
 
     pub(super) fn json(&self) -> Json {

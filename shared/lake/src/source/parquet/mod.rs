@@ -5,9 +5,12 @@
 //! far timestamps, drops zones and types of nested values, and does not read some types at all. What is not certain is
 //! refused: sizes, checksums and numbers of values are compared before and after decoding.
 
+mod aside;
+mod batches;
 mod column;
 mod fault;
 mod leaf;
+mod levels;
 mod pages;
 mod records;
 mod schema;
@@ -19,7 +22,6 @@ mod values;
 
 use std::fs::File;
 use std::io::Read;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -27,9 +29,9 @@ use std::thread;
 use parquet::file::metadata::{
     ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
 };
-use polars::prelude::Column;
 use sluice_core::source::Codec;
 
+use self::batches::{Batches, Worker};
 use self::column::ColumnSource;
 pub(super) use self::fault::ParquetFault;
 use self::schema::{ColumnType, NoText, columns};
@@ -61,19 +63,19 @@ pub(super) fn read(
     sink: Sink<'_>,
 ) -> Result<SourceSummary, SourceError> {
     let source = ParquetSource::open(input, object)?;
-    let batch_rows = source.batch_rows(limits.chunk_bytes);
-    let mut workers = source.workers(limits.workers, object)?;
-    let mut read = 0;
+    let mut batches = Batches::new(source.workers(limits, object)?, limits.chunk_bytes);
+    let (mut read, mut corrupt_rows) = (0, 0);
     while read < source.footer.rows {
         let left = usize::try_from(source.footer.rows - read).unwrap_or(usize::MAX);
-        let (row, rows) = (read + 1, batch_rows.get().min(left));
-        let columns = read_batch(&mut workers, rows).map_err(|source| unreadable(object, source))?;
-        let batch = SourceBatch::new(columns, rows, row, &[]);
+        let batch = batches.read(left).map_err(|source| unreadable(object, source))?;
+        let (row, rows) = (read + 1, batch.rows);
+        corrupt_rows += batch.corrupt.len() as u64;
+        let batch = SourceBatch::new(batch.columns, rows, row, &batch.corrupt);
         let batch = batch.map_err(|source| SourceError::Batch { object: object.to_owned(), row, source })?;
         read += rows as u64;
         sink(batch).map_err(|source| SourceError::Sink { object: object.to_owned(), row, source })?;
     }
-    Ok(SourceSummary { rows: read, corrupt_rows: 0, columns: source.footer.names.clone() })
+    Ok(SourceSummary { rows: read, corrupt_rows, columns: source.footer.names.clone() })
 }
 
 fn unreadable(object: &str, source: ParquetFault) -> SourceError {
@@ -147,10 +149,11 @@ impl ParquetSource {
     }
 
     /// Divides the columns among so many workers, or fewer. Each has a file of its own: readers move its position.
-    fn workers(&self, most: usize, object: &str) -> Result<Vec<Worker<'_>>, SourceError> {
+    fn workers(&self, limits: ReadLimits, object: &str) -> Result<Vec<Worker<'_>>, SourceError> {
         let columns = self.footer.columns.iter().zip(&self.footer.names);
-        let sources: Vec<_> = columns.map(|(column, name)| ColumnSource::new(&self.metadata, column, name)).collect();
-        let share = sources.len().div_ceil(most.max(1)).max(1);
+        let sources: Vec<_> =
+            columns.map(|(column, name)| ColumnSource::new(&self.metadata, column, name, limits)).collect();
+        let share = sources.len().div_ceil(limits.workers.max(1)).max(1);
         let mut workers = Vec::new();
         let mut sources = sources.into_iter().peekable();
         while sources.peek().is_some() {
@@ -160,47 +163,6 @@ impl ParquetSource {
         }
         Ok(workers)
     }
-
-    /// Rows whose values take about this many bytes. The file has the size of encoded values. Repeated values take almost no
-    /// space there, but each takes its place in a column of text here.
-    fn batch_rows(&self, batch_bytes: usize) -> NonZeroUsize {
-        let rows = usize::try_from(self.footer.rows).unwrap_or(usize::MAX).max(1);
-        let groups = self.metadata.row_groups();
-        let unpacked_bytes = sum(groups.iter().map(|group| group.total_byte_size()));
-        let values = sum(groups.iter().flat_map(|group| group.columns()).map(|chunk| chunk.num_values()));
-        let places = values.saturating_mul(TEXT_PLACE_BYTES);
-        let row_bytes = (unpacked_bytes.max(places) / rows).max(1);
-        NonZeroUsize::new(batch_bytes / row_bytes).unwrap_or(NonZeroUsize::MIN)
-    }
-}
-
-fn sum(numbers: impl Iterator<Item = i64>) -> usize {
-    numbers.map(|number| usize::try_from(number).unwrap_or_default()).fold(0, usize::saturating_add)
-}
-
-/// Some of the columns, and the file that they are read from.
-struct Worker<'s> {
-    file: Arc<File>,
-    columns: Vec<ColumnSource<'s>>,
-}
-
-impl Worker<'_> {
-    fn read(&mut self, rows: usize) -> Result<Vec<Column>, ParquetFault> {
-        self.columns.iter_mut().map(|column| column.read(&self.file, rows)).collect()
-    }
-}
-
-/// The next rows of all columns.
-fn read_batch(workers: &mut [Worker<'_>], rows: usize) -> Result<Vec<Column>, ParquetFault> {
-    let parts: Vec<_> = thread::scope(|scope| {
-        let workers: Vec<_> = workers.iter_mut().map(|worker| scope.spawn(move || worker.read(rows))).collect();
-        let join = |worker: thread::ScopedJoinHandle<'_, _>| {
-            worker.join().unwrap_or_else(|panic| Err(ParquetFault::panicked(&*panic)))
-        };
-        workers.into_iter().map(join).collect()
-    });
-    let parts: Result<Vec<_>, _> = parts.into_iter().collect();
-    Ok(parts?.into_iter().flatten().collect())
 }
 
 /// Runs work of the library on a thread of its own, where a panic about a damaged file ends nothing else.

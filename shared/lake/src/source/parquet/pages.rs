@@ -7,9 +7,10 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use flate2::Crc;
+use parquet::basic::Type as Physical;
 use parquet::file::metadata::ColumnChunkMetaData;
 
-use super::fault::ParquetFault;
+use super::fault::{ParquetFault, is_of_the_system};
 use super::thrift::Structure;
 
 /// Most bytes of one page, which is unpacked as a whole. Writers make pages of about 1 MiB; a few make one page of a column
@@ -27,30 +28,50 @@ pub(super) fn from_first_page(chunk: &ColumnChunkMetaData) -> Result<ColumnChunk
     Ok(chunk.clone().into_builder().set_dictionary_page_offset(dictionary).build()?)
 }
 
+/// What reading values of a chunk takes.
+#[derive(Default)]
+pub(super) struct ValueSizes {
+    /// Bytes of the largest page whose values are written as what they do not share with the value before
+    /// (`DELTA_BYTE_ARRAY`), or 0. Each of its values may be as large as the page, and the library makes each a copy of
+    /// its own.
+    pub(super) largest_shared: usize,
+    /// Bytes of a value in the page whose values are the largest on average. A value keeps its page in memory.
+    pub(super) largest_average: usize,
+}
+
 /// Reads the page headers of a chunk up to the last value, and the pages that have a checksum.
 ///
 /// `group`: number of the row group, from 1.
 ///
 /// # Errors
 /// [`ParquetFault::Page`] and [`ParquetFault::Footer`] for everything that contradicts itself.
-pub(super) fn check_pages(file: &File, chunk: &ColumnChunkMetaData, group: usize) -> Result<(), ParquetFault> {
+pub(super) fn check_pages(file: &File, chunk: &ColumnChunkMetaData, group: usize) -> Result<ValueSizes, ParquetFault> {
     let column = chunk.column_path().string();
     let (start, size) = place(chunk, file.metadata()?.len())
         .ok_or_else(|| ParquetFault::footer(format!("column `{column}`, row group {group} is outside of the file")))?;
     let mut pages = BufReader::with_capacity(BUFFER_BYTES, file);
     pages.seek(SeekFrom::Start(start))?;
-    let (mut left, mut values, mut dictionary) = (size, 0, false);
+    let (mut left, mut values, mut dictionary, mut sizes) = (size, 0, false, ValueSizes::default());
+    let least_bytes = least_value_bytes(chunk);
     while values < chunk.num_values() {
         let offset = start + (size - left);
         let fault = |problem: String| ParquetFault::Page { column: column.clone(), group, offset, problem };
         let mut limited = pages.by_ref().take(left);
-        let header = Structure::read(&mut limited).map_err(|error| fault(format!("its header: {error}")))?;
+        let header = match Structure::read(&mut limited) {
+            Ok(header) => header,
+            Err(error) if is_of_the_system(&error) => return Err(error.into()),
+            Err(error) => return Err(fault(format!("its header: {error}"))),
+        };
         left = limited.limit();
-        let page = Page::of(&header, left).map_err(|problem| fault(problem.to_owned()))?;
+        let page = Page::of(&header, left, least_bytes).map_err(|problem| fault(problem.to_owned()))?;
         if page.has_codes && !dictionary {
             return Err(fault("refers to a dictionary, and no page before it has one".to_owned()));
         }
         dictionary |= page.is_dictionary;
+        let largest = if page.shares_bytes { page.unpacked_bytes } else { 0 };
+        sizes.largest_shared = sizes.largest_shared.max(largest);
+        let average = usize::try_from(page.values).ok().and_then(|values| page.unpacked_bytes.checked_div(values));
+        sizes.largest_average = sizes.largest_average.max(average.unwrap_or_default());
         values += page.values;
         match page.checksum {
             Some(expected) if checksum(&mut pages, page.packed_bytes)? != expected => {
@@ -67,7 +88,18 @@ pub(super) fn check_pages(file: &File, chunk: &ColumnChunkMetaData, group: usize
             format!("column `{column}`, row group {group} has {announced} values, but its pages have {values}");
         return Err(ParquetFault::footer(problem));
     }
-    Ok(())
+    Ok(sizes)
+}
+
+/// Bytes that the smallest value of a chunk takes where values stand one after the other.
+fn least_value_bytes(chunk: &ColumnChunkMetaData) -> i64 {
+    match chunk.column_type() {
+        Physical::BOOLEAN | Physical::FIXED_LEN_BYTE_ARRAY => 1,
+        // A text has its length before it.
+        Physical::INT32 | Physical::FLOAT | Physical::BYTE_ARRAY => 4,
+        Physical::INT64 | Physical::DOUBLE => 8,
+        Physical::INT96 => 12,
+    }
 }
 
 /// First byte and number of bytes of a chunk; `None` if it is not inside the file.
@@ -82,14 +114,17 @@ struct Page {
     is_dictionary: bool,
     /// Whether its values are numbers of a dictionary.
     has_codes: bool,
+    /// Whether its values are written as what they do not share with the value before.
+    shares_bytes: bool,
     /// Values, with nulls; 0 for pages that are not data.
     values: i64,
     packed_bytes: u64,
+    unpacked_bytes: usize,
     checksum: Option<u32>,
 }
 
 impl Page {
-    fn of(header: &Structure, left: u64) -> Result<Self, &'static str> {
+    fn of(header: &Structure, left: u64, least_bytes: i64) -> Result<Self, &'static str> {
         const DATA: i64 = 0;
         const DICTIONARY: i64 = 2;
         const DATA_V2: i64 = 3;
@@ -101,6 +136,11 @@ impl Page {
         }
         let packed_bytes = u64::try_from(packed).ok().filter(|packed| *packed <= left && unpacked >= 0);
         let packed_bytes = packed_bytes.ok_or("its header has a size that cannot be")?;
+        // The library makes room for all of them before it reads the first.
+        let entries = header.structure(7).and_then(|dictionary| dictionary.number(1)).unwrap_or_default();
+        if kind == DICTIONARY && !(0..=unpacked / least_bytes).contains(&entries) {
+            return Err("is a dictionary with more values than it has room for");
+        }
         let data = match kind {
             DATA => Some((header.structure(5).ok_or("its header is incomplete")?, 2)),
             DATA_V2 => Some((header.structure(8).ok_or("its header is incomplete")?, 4)),
@@ -124,8 +164,11 @@ impl Page {
             is_dictionary: kind == DICTIONARY,
             // PLAIN_DICTIONARY and RLE_DICTIONARY.
             has_codes: matches!(encoding, Some(2 | 8)),
+            // DELTA_BYTE_ARRAY.
+            shares_bytes: encoding == Some(7),
             values,
             packed_bytes,
+            unpacked_bytes: usize::try_from(unpacked).unwrap_or(usize::MAX),
             // A signed number holds it.
             checksum: header.number(4).and_then(|crc| u32::try_from(crc & 0xFFFF_FFFF).ok()),
         })
@@ -150,7 +193,6 @@ mod tests {
     use std::io::Write;
     use std::sync::Arc;
 
-    use parquet::basic::Type as Physical;
     use parquet::schema::types::{ColumnDescriptor, ColumnPath, Type};
 
     use super::*;

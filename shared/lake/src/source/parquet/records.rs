@@ -11,130 +11,157 @@ use super::leaf::Leaf;
 use super::schema::{Content, Field};
 use super::values::Json;
 
-/// The levels contradict each other.
-pub(super) struct Torn;
-
-/// Appends the texts of so many records. `leaves` are those of the field, each with exactly these records.
-///
-/// # Errors
-/// [`Torn`], with the number of records appended before it.
-pub(super) fn append_records(
-    field: &Field,
-    leaves: &mut [Leaf],
-    records: usize,
-    texts: &mut StringChunkedBuilder,
-) -> Result<(), (usize, Torn)> {
-    let mut json = String::new();
-    for record in 0..records {
-        append_record(field, leaves, &mut json, texts).map_err(|torn| (record, torn))?;
-    }
-    match leaves.iter().all(|leaf| leaf.definition().is_none()) {
-        true => Ok(()),
-        false => Err((records, Torn)),
-    }
+/// Why a record has no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RecordFault {
+    /// The levels contradict each other.
+    Torn,
+    /// It is larger than a record may be.
+    TooLarge,
 }
 
-fn append_record(
-    field: &Field,
-    leaves: &mut [Leaf],
-    json: &mut String,
-    texts: &mut StringChunkedBuilder,
-) -> Result<(), Torn> {
-    if leaves.iter().any(|leaf| leaf.repetition() != Some(0)) {
-        return Err(Torn);
-    }
-    if !is_at_least(leaves, &field.leaves, field.present)? {
-        advance(leaves, &field.leaves)?;
-        texts.append_null();
-    } else if let (Content::Value(_), [leaf]) = (&field.content, &mut *leaves) {
-        texts.append_value(leaf.text());
-        leaf.advance();
-    } else {
-        json.clear();
-        write_json(field, leaves, json)?;
-        texts.append_value(&*json);
-    }
-    Ok(())
+/// Writes the records of a column one after the other.
+pub(super) struct RecordWriter {
+    /// Most bytes of a record's text.
+    most_bytes: usize,
+    /// The record that is being written, where it is nested.
+    json: String,
+    /// What is wrong with a value of it.
+    problem: Option<&'static str>,
 }
 
-/// Writes the current value of a field and goes on to the entry after it.
-fn write_json(field: &Field, leaves: &mut [Leaf], json: &mut String) -> Result<(), Torn> {
-    if !is_at_least(leaves, &field.leaves, field.present)? {
-        json.push_str("null");
-        return advance(leaves, &field.leaves);
+impl RecordWriter {
+    pub(super) fn new(most_bytes: usize) -> Self {
+        Self { most_bytes, json: String::new(), problem: None }
     }
-    match &field.content {
-        Content::Value(_) => {
-            let leaf = leaves.get_mut(field.leaves.start).ok_or(Torn)?;
-            write_value(leaf, json);
-            leaf.advance();
+
+    /// Appends the text of the current record of a field, and goes on to the next. `leaves` are those of the field.
+    /// Returns what is wrong with a value of the record that has no text of its type and stands there as it is
+    /// stored.
+    ///
+    /// # Errors
+    /// [`RecordFault`].
+    pub(super) fn append(
+        &mut self,
+        field: &Field,
+        leaves: &mut [Leaf],
+        texts: &mut StringChunkedBuilder,
+    ) -> Result<Option<&'static str>, RecordFault> {
+        self.problem = None;
+        if leaves.iter().any(|leaf| leaf.repetition() != Some(0)) {
+            return Err(RecordFault::Torn);
         }
-        Content::Fields(fields) => {
-            let mut before = '{';
-            for (name, field) in fields {
-                json.push(before);
-                write_string(name, json);
-                json.push(':');
-                write_json(field, leaves, json)?;
-                before = ',';
-            }
-            json.push('}');
-        }
-        Content::List { filled, .. } if !is_at_least(leaves, &field.leaves, *filled)? => {
-            json.push_str("[]");
+        if !is_at_least(leaves, &field.leaves, field.present)? {
             advance(leaves, &field.leaves)?;
+            texts.append_null();
+        } else if let (Content::Value(_), [leaf]) = (&field.content, &mut *leaves) {
+            self.problem = {
+                let (text, problem) = leaf.text();
+                self.check_size(text.len())?;
+                texts.append_value(&*text);
+                problem
+            };
+            leaf.advance();
+        } else {
+            self.json.clear();
+            self.write_json(field, leaves)?;
+            self.check_size(self.json.len())?;
+            texts.append_value(self.json.as_str());
         }
-        Content::List { repeated, element, .. } => {
-            json.push('[');
-            write_json(element, leaves, json)?;
-            while goes_on(leaves, &field.leaves, *repeated)? {
-                json.push(',');
-                write_json(element, leaves, json)?;
+        Ok(self.problem)
+    }
+
+    fn check_size(&self, bytes: usize) -> Result<(), RecordFault> {
+        if bytes > self.most_bytes { Err(RecordFault::TooLarge) } else { Ok(()) }
+    }
+
+    /// Writes the current value of a field and goes on to the entry after it.
+    fn write_json(&mut self, field: &Field, leaves: &mut [Leaf]) -> Result<(), RecordFault> {
+        // Before each value, so that a record is never much larger than it may be.
+        self.check_size(self.json.len())?;
+        if !is_at_least(leaves, &field.leaves, field.present)? {
+            self.json.push_str("null");
+            return advance(leaves, &field.leaves);
+        }
+        match &field.content {
+            Content::Value(_) => {
+                let leaf = leaves.get_mut(field.leaves.start).ok_or(RecordFault::Torn)?;
+                self.write_value(leaf);
+                leaf.advance();
             }
-            json.push(']');
+            Content::Fields(fields) => {
+                let mut before = '{';
+                for (name, field) in fields {
+                    self.json.push(before);
+                    write_string(name, &mut self.json);
+                    self.json.push(':');
+                    self.write_json(field, leaves)?;
+                    before = ',';
+                }
+                self.json.push('}');
+            }
+            Content::List { filled, .. } if !is_at_least(leaves, &field.leaves, *filled)? => {
+                self.json.push_str("[]");
+                advance(leaves, &field.leaves)?;
+            }
+            Content::List { repeated, element, .. } => {
+                self.json.push('[');
+                self.write_json(element, leaves)?;
+                while goes_on(leaves, &field.leaves, *repeated)? {
+                    self.json.push(',');
+                    self.write_json(element, leaves)?;
+                }
+                self.json.push(']');
+            }
+        }
+        Ok(())
+    }
+
+    fn write_value(&mut self, leaf: &Leaf) {
+        let (text, problem) = leaf.text();
+        self.problem = self.problem.or(problem);
+        match leaf.json() {
+            Json::Bare if problem.is_none() => self.json.push_str(&text),
+            Json::Finite if text.parse().is_ok_and(f64::is_finite) => self.json.push_str(&text),
+            Json::Bare | Json::Finite | Json::Quoted => write_string(&text, &mut self.json),
         }
     }
-    Ok(())
 }
 
-fn write_value(leaf: &Leaf, json: &mut String) {
-    let text = leaf.text();
-    match leaf.json() {
-        Json::Bare => json.push_str(text),
-        Json::Finite if text.parse().is_ok_and(f64::is_finite) => json.push_str(text),
-        Json::Finite | Json::Quoted => write_string(text, json),
-    }
-}
-
-fn write_string(text: &str, json: &mut String) {
+/// Writes a text as a string of JSON.
+pub(super) fn write_string(text: &str, json: &mut String) {
     json.push_str(&serde_json::Value::from(text).to_string());
 }
 
 /// Whether the current entry of all these leaves has at least this definition level. They must agree.
-fn is_at_least(leaves: &[Leaf], of: &Range<usize>, level: i16) -> Result<bool, Torn> {
-    agreed(leaves, of, |leaf| leaf.definition().map(|definition| definition >= level).ok_or(Torn))
+fn is_at_least(leaves: &[Leaf], of: &Range<usize>, level: i16) -> Result<bool, RecordFault> {
+    agreed(leaves, of, |leaf| leaf.definition().map(|definition| definition >= level).ok_or(RecordFault::Torn))
 }
 
 /// Whether the next entry of all these leaves belongs to the list whose elements have this repetition level.
-fn goes_on(leaves: &[Leaf], of: &Range<usize>, repeated: i16) -> Result<bool, Torn> {
+fn goes_on(leaves: &[Leaf], of: &Range<usize>, repeated: i16) -> Result<bool, RecordFault> {
     agreed(leaves, of, |leaf| match leaf.repetition() {
-        Some(next) if next > repeated => Err(Torn),
+        Some(next) if next > repeated => Err(RecordFault::Torn),
         next => Ok(next == Some(repeated)),
     })
 }
 
-fn agreed(leaves: &[Leaf], of: &Range<usize>, question: impl Fn(&Leaf) -> Result<bool, Torn>) -> Result<bool, Torn> {
+fn agreed(
+    leaves: &[Leaf],
+    of: &Range<usize>,
+    question: impl Fn(&Leaf) -> Result<bool, RecordFault>,
+) -> Result<bool, RecordFault> {
     let mut answers = leaves.get(of.clone()).unwrap_or_default().iter().map(question);
-    let first = answers.next().ok_or(Torn)??;
+    let first = answers.next().ok_or(RecordFault::Torn)??;
     for answer in answers {
         if answer? != first {
-            return Err(Torn);
+            return Err(RecordFault::Torn);
         }
     }
     Ok(first)
 }
 
-fn advance(leaves: &mut [Leaf], of: &Range<usize>) -> Result<(), Torn> {
-    leaves.get_mut(of.clone()).ok_or(Torn)?.iter_mut().for_each(Leaf::advance);
+fn advance(leaves: &mut [Leaf], of: &Range<usize>) -> Result<(), RecordFault> {
+    leaves.get_mut(of.clone()).ok_or(RecordFault::Torn)?.iter_mut().for_each(Leaf::advance);
     Ok(())
 }

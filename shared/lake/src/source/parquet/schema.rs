@@ -48,6 +48,21 @@ pub(super) enum Content {
     },
 }
 
+impl Field {
+    /// Bytes that an entry of each leaf adds to the text of its record, in addition to its value: `around` for the
+    /// value itself, and the names and signs of JSON around it.
+    pub(super) fn entry_bytes(&self, around: usize) -> Vec<usize> {
+        match &self.content {
+            Content::Value(_) => vec![around],
+            // The name in quotes, a colon, and a bracket or comma.
+            Content::Fields(fields) => {
+                fields.iter().flat_map(|(name, field)| field.entry_bytes(around + name.len() + 4)).collect()
+            }
+            Content::List { element, .. } => element.entry_bytes(around + 2),
+        }
+    }
+}
+
 /// A type that has no text form.
 #[derive(Debug)]
 pub(super) struct NoText {

@@ -1,5 +1,8 @@
 //! What the values of a leaf column mean, and the text of each.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit as ParquetUnit, Type as Physical};
 use parquet::data_type::Int96;
 use parquet::schema::types::Type;
@@ -86,9 +89,9 @@ impl ValueType {
     pub(super) fn write_boolean(self, value: bool, text: &mut String) -> Written {
         match self {
             Self::Boolean => text.push_str(if value { "true" } else { "false" }),
-            _ => return Err(NOT_EXPECTED),
+            _ => return Written::Damaged,
         }
-        Ok(())
+        Written::Text
     }
 
     /// Writes a value that is stored as a whole number.
@@ -98,11 +101,11 @@ impl ValueType {
             Self::Decimal { scale } => text::write_decimal(text, i128::from(value), scale),
             Self::Date => text::write_date(text, value),
             Self::Time(unit) if text::write_time(text, value, unit) => {}
-            Self::Time(_) => return Err("a time is not between 00:00 and 24:00"),
+            Self::Time(_) => return write_raw(text, value, "is not a time between 00:00 and 24:00"),
             Self::Timestamp { unit, utc } => text::write_timestamp(text, value, unit, utc),
-            _ => return Err(NOT_EXPECTED),
+            _ => return Written::Damaged,
         }
-        Ok(())
+        Written::Text
     }
 
     /// Writes a timestamp of 96 bits.
@@ -111,32 +114,58 @@ impl ValueType {
             (Self::Julian, [low, high, day]) => {
                 let nanos = ((u64::from(*high) << 32) | u64::from(*low)).cast_signed();
                 text::write_julian(text, day.cast_signed(), nanos);
-                Ok(())
+                Written::Text
             }
-            _ => Err(NOT_EXPECTED),
+            _ => Written::Damaged,
         }
     }
 
     /// Writes a value that is stored as bytes.
     pub(super) fn write_bytes(self, bytes: &[u8], text: &mut String) -> Written {
         match self {
-            Self::Text => text.push_str(simdutf8::basic::from_utf8(bytes).map_err(|_| "a text is not UTF-8")?),
-            Self::Decimal { scale } => {
-                let units = signed(bytes).ok_or("a decimal has no bytes, or more than 38 digits")?;
-                text::write_decimal(text, units, scale);
+            Self::Text => {
+                let (read, problem) = utf8(bytes);
+                text.push_str(&read);
+                problem.map_or(Written::Text, Written::Raw)
             }
-            Self::Uuid => {
-                let uuid = Uuid::from_slice(bytes).map_err(|_| "a UUID does not have 16 bytes")?;
-                text.push_str(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
-            }
-            _ => return Err(NOT_EXPECTED),
+            Self::Decimal { scale } => match signed(bytes) {
+                Some(units) => {
+                    text::write_decimal(text, units, scale);
+                    Written::Text
+                }
+                None => write_hex(text, bytes, "is a decimal without bytes, or of more than 38 digits"),
+            },
+            Self::Uuid => match Uuid::from_slice(bytes) {
+                Ok(uuid) => {
+                    text.push_str(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+                    Written::Text
+                }
+                Err(_) => write_hex(text, bytes, "is not a UUID of 16 bytes"),
+            },
+            _ => Written::Damaged,
         }
-        Ok(())
     }
 }
 
-/// What becomes of a value: its text, or why it has none.
-pub(super) type Written = Result<(), &'static str>;
+/// What becomes of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    /// Its text.
+    Text,
+    /// The stored value as digits or bytes, because it has no text of its type; what is wrong with it, after "a value
+    /// that". Its record is set aside.
+    Raw(&'static str),
+    /// Nothing: [`NOT_EXPECTED`].
+    Damaged,
+}
+
+/// The text of bytes; those that are not UTF-8 are U+FFFD, with what is wrong.
+pub(super) fn utf8(bytes: &[u8]) -> (Cow<'_, str>, Option<&'static str>) {
+    match simdutf8::basic::from_utf8(bytes) {
+        Ok(text) => (Cow::Borrowed(text), None),
+        Err(_) => (String::from_utf8_lossy(bytes), Some("is not UTF-8")),
+    }
+}
 
 /// Only a damaged file has values of another physical type than its schema, or values in a column of nulls.
 pub(super) const NOT_EXPECTED: &str = "a value has another type than its column";
@@ -204,7 +233,6 @@ fn unit_of(unit: ParquetUnit) -> TimeUnit {
 }
 
 fn write_integer(text: &mut String, value: i64, bits: u32, signed: bool) -> Written {
-    use std::fmt::Write as _;
     // Writing to a string cannot fail.
     let _ = match (bits, signed) {
         (64, true) => write!(text, "{value}"),
@@ -214,12 +242,31 @@ fn write_integer(text: &mut String, value: i64, bits: u32, signed: bool) -> Writ
             let values = 1_i64 << bits.min(62);
             let least = if signed { -(values / 2) } else { 0 };
             if !(least..least + values).contains(&value) {
-                return Err("a whole number leaves the range of its column's type");
+                return write_raw(text, value, "leaves the range of its column's type");
             }
             write!(text, "{value}")
         }
     };
-    Ok(())
+    Written::Text
+}
+
+fn write_raw(text: &mut String, value: i64, problem: &'static str) -> Written {
+    let _ = write!(text, "{value}");
+    Written::Raw(problem)
+}
+
+/// Writes bytes in hexadecimal; of very many the first, so that the text of a batch stays as small as its values.
+fn write_hex(text: &mut String, bytes: &[u8], problem: &'static str) -> Written {
+    /// More than any decimal or UUID has.
+    const SHOWN: usize = 64;
+    text.push_str("0x");
+    for byte in bytes.iter().take(SHOWN) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    if bytes.len() > SHOWN {
+        text.push('…');
+    }
+    Written::Raw(problem)
 }
 
 /// The number that bytes are in two's complement, the highest first; `None` without bytes and beyond 128 bits.
@@ -256,18 +303,33 @@ mod tests {
 
     #[test]
     fn whole_numbers_keep_the_range_of_their_type() {
-        let check = |value, bits, signed, expected: Option<&str>| {
+        let check = |value, bits, signed, expected: &str, is_text: bool| {
             let mut text = String::new();
-            let written = write_integer(&mut text, value, bits, signed).ok().map(|()| text);
-            assert_eq!(written.as_deref(), expected, "{value} in {bits} bits");
+            let written = write_integer(&mut text, value, bits, signed);
+            assert_eq!((text.as_str(), written == Written::Text), (expected, is_text), "{value} in {bits} bits");
         };
-        check(-1, 64, true, Some("-1"));
-        check(-1, 64, false, Some("18446744073709551615"));
-        check(-1, 32, false, Some("4294967295"));
-        check(-128, 8, true, Some("-128"));
-        check(128, 8, true, None);
-        check(255, 8, false, Some("255"));
-        check(-1, 16, false, None);
-        check(i64::from(i32::MIN), 32, true, Some("-2147483648"));
+        check(-1, 64, true, "-1", true);
+        check(-1, 64, false, "18446744073709551615", true);
+        check(-1, 32, false, "4294967295", true);
+        check(-128, 8, true, "-128", true);
+        check(128, 8, true, "128", false);
+        check(255, 8, false, "255", true);
+        check(-1, 16, false, "-1", false);
+        check(i64::from(i32::MIN), 32, true, "-2147483648", true);
+    }
+
+    #[test]
+    fn bytes_without_text_are_written_as_they_are() {
+        let check = |of: ValueType, bytes: &[u8], expected: &str, is_text: bool| {
+            let mut text = String::new();
+            let written = of.write_bytes(bytes, &mut text);
+            assert_eq!((text.as_str(), written == Written::Text), (expected, is_text), "{bytes:?}");
+        };
+        check(ValueType::Text, "é".as_bytes(), "é", true);
+        check(ValueType::Text, &[b'a', 0xFF], "a\u{FFFD}", false);
+        check(ValueType::Decimal { scale: 1 }, &[0x96, 0x0F], "-2712.1", true);
+        check(ValueType::Decimal { scale: 1 }, &[], "0x", false);
+        check(ValueType::Uuid, &[1, 0xAB], "0x01ab", false);
+        check(ValueType::Uuid, &[7; 100], &format!("0x{}…", "07".repeat(64)), false);
     }
 }

@@ -13,9 +13,7 @@ use sluice_core::uri::{LakePath, layout};
 use crate::delta::{DataFile, FileColumn, Footer};
 use crate::error::LakeError;
 use crate::lake::Lake;
-
-/// Small requests to the store side by side: enough to hide its latency, few enough for its rate limits.
-pub(super) const AT_ONCE: usize = 16;
+use crate::objects::AT_ONCE;
 
 /// The folder where Spark staged the files of one table in one attempt.
 pub(super) struct StageFolder<'a> {

@@ -22,14 +22,14 @@ use sluice_core::source::SourceId;
 use sluice_core::spark::metrics::{EtlMetrics, MetricName, TableMetrics};
 use sluice_core::spec::SourceFormat;
 
-use self::files::{AT_ONCE, Missing, StageFolder};
+use self::files::{Missing, StageFolder};
 pub(super) use self::numbers::{number, numbers, read_metrics};
 use super::changes::{has_inputs, in_order, open_planned};
 use crate::delta::OpenTable;
 use crate::engine::{BronzeTable, Merged, SilverContext, SilverOutcome, gold_change, gold_columns, whole};
 use crate::error::LakeError;
 use crate::lake::Lake;
-use crate::objects::verify_version;
+use crate::objects::{AT_ONCE, verify_version};
 
 /// The changeset of a plan whose Spark step is complete. Writes nothing; the same output gives the same changes.
 ///

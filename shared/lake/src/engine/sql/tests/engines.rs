@@ -218,6 +218,10 @@ const ANSWERED: &[&str] = &[
     "SELECT DISTINCT b % 2 AS x FROM silver.t",
     "SELECT SUM(SIGN(q)) AS x FROM silver.t",
     "SELECT MAX(-q) AS x FROM silver.t",
+    // Infinity less infinity is NaN, which is greater than all numbers.
+    "SELECT MAX(CASE WHEN b = 2 THEN f * 1e308 * 1e308 - f * 1e308 * 1e308 ELSE f END) AS x FROM silver.t",
+    "SELECT MIN(CASE WHEN b = 2 THEN f * 1e308 * 1e308 - f * 1e308 * 1e308 ELSE f END) AS x FROM silver.t",
+    "SELECT MAX(f * 1e308 * -1e308 * f) AS x FROM silver.t",
     "SELECT MIN(CAST(ts AS DATE)) AS x FROM silver.t",
     "SELECT SUM(t.b - u.b) AS x FROM silver.t JOIN gold.u ON t.b < u.b",
     "SELECT t.q + n.one AS x FROM silver.t CROSS JOIN (SELECT 1 AS one) AS n",

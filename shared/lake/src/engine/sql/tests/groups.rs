@@ -48,6 +48,15 @@ fn keys_and_aggregates_go_together_in_an_expression() {
     assert!(StepError::new(refused.name(), &refused).message.contains("`f` is not grouped by"), "{refused:?}");
 }
 
+/// What is the same in all rows comes once for each of them, also where nothing else of a subquery is read.
+#[test]
+fn a_value_that_is_the_same_everywhere_comes_once_per_row() {
+    check("SELECT 1 AS x FROM silver.t", "1 1 1");
+    check("SELECT CASE WHEN -1 <= o.x THEN 1 ELSE 2 END AS x FROM (SELECT 5 AS x, t FROM silver.t) AS o", "1 1 1");
+    check("SELECT COUNT(*) AS n FROM (SELECT 5 AS x, b FROM silver.t) AS o GROUP BY CASE WHEN x > 1 THEN 1 END", "3");
+    check("SELECT NULLIF(2, o.x) AS x FROM (SELECT b AS b, 2 AS x FROM silver.t) AS o", "- - -");
+}
+
 /// Statements as deep and wide as the parser takes them are planned within the stack of a thread, or refused by name.
 #[test]
 fn the_largest_statements_leave_no_stack() {

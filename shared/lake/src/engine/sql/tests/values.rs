@@ -123,3 +123,17 @@ fn texts_are_cut_and_read_strictly() {
     check_fails("CAST(t AS INT)", "'C536365' is no i32");
     check_fails("CAST('1.005' AS DECIMAL(18,2))", "'1.005' is no decimal[18,2]");
 }
+
+#[test]
+fn places_of_doubles_have_their_order_with_nan_as_the_greatest() {
+    let ascending =
+        [f64::NEG_INFINITY, -1e300, -1.5, -f64::MIN_POSITIVE, -0.0, 0.0, 5e-324, 2.25, 1e300, f64::INFINITY, f64::NAN];
+    let places = numbers::ordinal(&Column::new("f".into(), ascending)).unwrap();
+    let in_order: Vec<i128> = places.i128().unwrap().into_no_null_iter().collect();
+    assert!(in_order.is_sorted_by(|a, b| a < b), "{in_order:?}");
+    let back = numbers::from_ordinal(&places).unwrap();
+    let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&back.f64().unwrap().into_no_null_iter().collect::<Vec<_>>()), bits(&ascending));
+    let negative = numbers::ordinal(&Column::new("f".into(), [-f64::NAN])).unwrap();
+    assert_eq!(negative.i128().unwrap().get(0), in_order.last().copied(), "every NaN is one");
+}

@@ -1,0 +1,119 @@
+//! What a landing folder, and bronze, have for a run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sluice_core::pipeline::Pipeline;
+use sluice_core::run::{PlannedObject, ReadFrom, RunRef, RunRequest};
+use sluice_core::source::{PassedBy, SourceId, SourceObject};
+use sluice_core::uri::FolderUri;
+
+use super::copied::{BronzeRows, Copied};
+use super::named::Named;
+use super::plan::Standing;
+use crate::engine::source_objects;
+use crate::error::LakeError;
+use crate::lake::Lake;
+use crate::landing::{Landing, list_landing};
+use crate::objects::blocking;
+use crate::runs;
+
+/// The folder that a run takes objects from.
+pub(super) fn landing_folder(lake: &Lake, request: &RunRequest, pipeline: &Pipeline) -> Result<FolderUri, LakeError> {
+    match &request.landing {
+        Some(folder) => Ok(folder.clone()),
+        None => lake
+            .root()
+            .object(&pipeline.source_prefix)
+            .as_str()
+            .parse()
+            .map_err(|error| LakeError::Invalid { message: format!("source prefix: {error}") }),
+    }
+}
+
+/// What a landing folder has for a run.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Objects that are missing from bronze or a silver table, under the addresses that their rows have or get.
+    pub(super) objects: Vec<PlannedObject>,
+    /// Ids in this lake of those that bronze knows under the address of another lake, by the id that they had there.
+    pub(super) ids_here: BTreeMap<SourceId, SourceId>,
+    /// All objects of the folder.
+    pub(super) listed: Vec<SourceObject>,
+    /// Those that the run would take if they were not held.
+    pub(super) held: Vec<SourceObject>,
+    /// Those that are held, whether or not the run would take them.
+    pub(super) all_held: Vec<SourceObject>,
+    /// What is no source object.
+    pub(super) passed_by: Vec<PassedBy>,
+}
+
+/// Lists the landing folder and finds what a table lacks.
+///
+/// # Errors
+/// Faults of the store; [`LakeError::NotFound`] for a named object that is not there.
+pub(super) async fn find_objects(
+    lake: &Lake,
+    run: &RunRef,
+    request: &RunRequest,
+    pipeline: &Pipeline,
+    standing: &Standing,
+    only: Option<&BTreeSet<SourceId>>,
+) -> Result<Found, LakeError> {
+    let folder = landing_folder(lake, request, pipeline)?;
+    let Landing { objects: listed, passed_by } = list_landing(lake, &folder, Some(&pipeline.files)).await?;
+    let named = Named::of(request);
+    named.check(&listed, &passed_by, &folder)?;
+    let holds = runs::held(lake, &run.pipeline).await?.into_iter();
+    let holds = holds.filter(|hold| only.is_none() || hold.run_id != run.run_id);
+    let holds: BTreeSet<SourceId> = holds.map(|hold| hold.object.id()).collect();
+    let stored = in_bronze(pipeline, standing).await?;
+    let copied = Copied::new(lake, &listed);
+    let rows = BronzeRows::new(&copied, &stored);
+    let is_held = |object: &SourceObject| holds.contains(&object.id()) || holds.contains(&copied.here(object).id());
+    let is_meant = |object: &SourceObject| only.is_none_or(|only| only.contains(&object.id()));
+    // By address in this lake: of two versions at one address, the older one is left to a later run.
+    let mut objects = BTreeMap::new();
+    let (mut held, mut all_held) = (Vec::new(), Vec::new());
+    for object in &listed {
+        let is_in_bronze = standing.has(&pipeline.bronze, &object.id());
+        if is_in_bronze && !standing.is_behind(pipeline, &object.id()) {
+            continue;
+        }
+        let read_from = if is_in_bronze { ReadFrom::Bronze } else { ReadFrom::Landing };
+        // Where nobody can say which rows are those of the object, the rows are found below, as those of no file here.
+        let found = if is_in_bronze { rows.of(object) } else { Some(object.clone()) };
+        let is_found = found.is_some();
+        let planned = found.unwrap_or_else(|| object.clone());
+        let is_taken = named.takes(object) && is_meant(&planned);
+        if is_held(&planned) {
+            all_held.push(object.clone());
+            held.extend(is_taken.then(|| object.clone()));
+        } else if is_taken && is_found {
+            let planned = PlannedObject { object: planned, read_from, again: false, shape: None };
+            objects.insert(object.uri.clone(), planned);
+        }
+    }
+    for object in stored {
+        let (id, here) = (object.id(), copied.here(&object));
+        let is_behind = standing.has(&pipeline.bronze, &id) && standing.is_behind(pipeline, &id);
+        if is_behind && named.takes(&here) && !is_held(&object) && is_meant(&object) {
+            let planned = PlannedObject { object, read_from: ReadFrom::Bronze, again: false, shape: None };
+            objects.entry(here.uri).or_insert(planned);
+        }
+    }
+    let objects: Vec<PlannedObject> = objects.into_values().collect();
+    let ids = objects.iter().map(|planned| (planned.object.id(), copied.here(&planned.object).id()));
+    let ids_here = ids.filter(|(id, here)| id != here && standing.has(&pipeline.bronze, here)).collect();
+    Ok(Found { objects, ids_here, listed, held, all_held, passed_by })
+}
+
+/// The objects that bronze has rows of, where a silver table lacks one of them: a run died between the two commits, a
+/// snapshot waits for another part, or the silver table is new.
+async fn in_bronze(pipeline: &Pipeline, standing: &Standing) -> Result<Vec<SourceObject>, LakeError> {
+    let Some((bronze, ledger)) = standing.table(&pipeline.bronze) else { return Ok(Vec::new()) };
+    if !ledger.sources().any(|id| standing.is_behind(pipeline, &id)) {
+        return Ok(Vec::new());
+    }
+    let bronze = bronze.clone();
+    blocking(move || source_objects(&bronze)).await
+}

@@ -1,0 +1,146 @@
+//! Source objects that a run refuses: each is held, so that the next run takes the others, and the run fails once for
+//! all of them.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use sluice_core::error::{ErrorName, with_sources};
+use sluice_core::pipeline::Pipeline;
+use sluice_core::run::RunRef;
+use sluice_core::source::SourceObject;
+use tokio::runtime::Handle;
+
+use crate::error::LakeError;
+use crate::lake::Lake;
+use crate::runs;
+use crate::source::SourceError;
+
+/// Faults named in the message of a run. Every hold has its own.
+const NAMED: usize = 5;
+
+/// The objects that a run has refused so far.
+pub(super) struct Refusals<'a> {
+    lake: &'a Lake,
+    run: &'a RunRef,
+    now: Timestamp,
+    /// The name of the first fault.
+    name: Option<ErrorName>,
+    /// The first faults, in words.
+    named: Vec<String>,
+    faults: usize,
+    held: usize,
+}
+
+impl<'a> Refusals<'a> {
+    pub(super) fn new(lake: &'a Lake, run: &'a RunRef, now: Timestamp) -> Self {
+        Self { lake, run, now, name: None, named: Vec::new(), faults: 0, held: 0 }
+    }
+
+    /// Holds the objects that one fault is about. At once, so that a process that dies later has held them. Blocking.
+    ///
+    /// # Errors
+    /// [`LakeError::Document`].
+    pub(super) fn hold<'o>(
+        &mut self,
+        objects: impl IntoIterator<Item = &'o SourceObject>,
+        fault: &LakeError,
+    ) -> Result<(), LakeError> {
+        let words = with_sources(fault);
+        for object in objects {
+            Handle::current().block_on(runs::hold(self.lake, self.run, object, &words, self.now))?;
+            self.held += 1;
+        }
+        self.name.get_or_insert(fault.name());
+        self.faults += 1;
+        if self.named.len() < NAMED {
+            self.named.push(words);
+        }
+        Ok(())
+    }
+
+    /// The error of the run; `None` where nothing was refused.
+    pub(super) fn error(&self) -> Option<LakeError> {
+        let name = self.name?;
+        Some(LakeError::Refused { name, message: refusal_message(&self.named, self.faults, self.held) })
+    }
+}
+
+/// What a run says that has held objects: its first faults, how many more there are, and what becomes of the objects.
+pub(super) fn refusal_message(faults: &[String], all_faults: usize, held: usize) -> String {
+    let named: Vec<&str> = faults.iter().take(NAMED).map(String::as_str).collect();
+    let more = match all_faults.saturating_sub(named.len()) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let objects = if held == 1 { "held".to_owned() } else { format!("{held} source objects are held") };
+    let named = named.join("; ");
+    format!("{named}{more} ({objects}: later runs skip such an object until it is released or replaced)")
+}
+
+/// The keys that the JSON objects of a run have. Any record of the run may bring a key that silver tables are mapped to,
+/// so only the end of the run shows that one is missing.
+pub(super) struct RunKeys<'a> {
+    pipeline: &'a Pipeline,
+    /// Keys of the run, and columns that bronze has already.
+    known: BTreeSet<String>,
+    /// Objects with the keys of each, from when a mapped key was still unknown.
+    waiting: Vec<(SourceObject, Vec<String>)>,
+}
+
+impl<'a> RunKeys<'a> {
+    /// `known` are the columns that bronze has, under the names that the silver tables read.
+    pub(super) fn new(pipeline: &'a Pipeline, known: BTreeSet<String>) -> Self {
+        Self { pipeline, known, waiting: Vec::new() }
+    }
+
+    /// Takes the keys of an object that has good records.
+    pub(super) fn take(&mut self, object: &SourceObject, keys: Vec<String>) {
+        self.known.extend(keys.iter().cloned());
+        if self.unknown().is_empty() {
+            self.waiting.clear();
+        } else {
+            self.waiting.push((object.clone(), keys));
+        }
+    }
+
+    /// The mapped keys that neither a record of the run nor bronze has.
+    fn unknown(&self) -> Vec<String> {
+        let mapped = self.pipeline.silver.iter().flat_map(|silver| silver.columns.iter().map(|(_, source)| source));
+        mapped.filter(|source| !self.known.contains(*source)).cloned().collect()
+    }
+
+    /// The objects of the run when a mapped key is in no record of it, nor in bronze, each with its fault.
+    pub(super) fn lacking(self) -> Vec<(SourceObject, LakeError)> {
+        let missing = self.unknown();
+        if missing.is_empty() {
+            return Vec::new();
+        }
+        let fault = |(object, columns): (SourceObject, Vec<String>)| {
+            let uri = object.uri.to_string();
+            let fault = SourceError::LacksColumns { object: uri, missing: missing.clone(), columns, delimiter: None };
+            (object, LakeError::Source(fault))
+        };
+        self.waiting.into_iter().map(fault).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(count: usize) -> Vec<String> {
+        (1..=count).map(|number| format!("fault {number}")).collect()
+    }
+
+    #[test]
+    fn the_message_names_the_first_faults_and_counts_the_others() {
+        let check = |faults: usize, held: usize, expected: &str| {
+            let until = ": later runs skip such an object until it is released or replaced)";
+            assert_eq!(refusal_message(&words(faults.min(NAMED)), faults, held), format!("{expected}{until}"));
+        };
+        check(1, 1, "fault 1 (held");
+        check(1, 3, "fault 1 (3 source objects are held");
+        check(2, 2, "fault 1; fault 2 (2 source objects are held");
+        check(9, 9, "fault 1; fault 2; fault 3; fault 4; fault 5; and 4 more (9 source objects are held");
+    }
+}
