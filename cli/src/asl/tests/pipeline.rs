@@ -157,21 +157,7 @@ fn an_accepted_run_is_published_without_processing() {
 #[test]
 fn an_accepted_verdict_passes_the_gate() {
     let script = good().with("quality-check", [verdict("accepted")]);
-    let output = check_success(
-        &script,
-        &[
-            "Receive",
-            "Validate",
-            "PlanStatus",
-            "ChooseEngine",
-            "Process",
-            "QualityCheck",
-            "Gate",
-            "Publish",
-            "NotifyPublished",
-            "Published",
-        ],
-    );
+    let output = check_success(&script, &GOOD);
     assert_eq!(output["verdict"]["decision"], "accepted");
 }
 
