@@ -46,7 +46,7 @@ pub(super) fn extended(frame: LazyFrame, computed: &[(Expr, String)]) -> Result<
     let items: Vec<String> = computed.iter().map(|(expr, name)| format!("{expr} AS {}", column(name))).collect();
     let selected = run(frame.clone(), &format!("SELECT {} FROM {ROWS}", items.join(", ")))?;
     let added = selected_expressions(&selected.logical_plan);
-    let added = added.ok_or_else(|| refused(format!("{}: it is no value of a row", items.join(", "))))?;
+    let added = added.ok_or_else(|| refused(format!("{}: not a value of a row", items.join(", "))))?;
     Ok(frame.with_columns(added))
 }
 
