@@ -175,7 +175,7 @@ fn tests(workspace: &Workspace) -> Result<Vec<String>> {
     fs::create_dir_all(judge_tools::folder(workspace))?;
     fs::write(&skips, "").with_context(|| format!("cannot write {}", skips.display()))?;
     let mut tests = workspace.cargo();
-    tests.args(["test", "--workspace"]).env("SLUICE_SKIPS", &skips);
+    tests.args(["test", "--workspace", "--no-fail-fast"]).env("SLUICE_SKIPS", &skips);
     let python = match judge_tools::python(workspace)? {
         Tool::Ready(python) => Some(python),
         Tool::Missing(_) => None,
