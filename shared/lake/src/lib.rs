@@ -16,6 +16,7 @@ pub mod restore;
 pub mod runs;
 pub mod serve;
 mod source;
+mod spread;
 pub mod steps;
 
 pub use engine::EngineError;

@@ -33,6 +33,7 @@ pub use stats::{FileStatistics, staged_file};
 use self::log::Log;
 use crate::error::LakeError;
 use crate::lake::{Lake, StoreOptions};
+use crate::spread::spread;
 
 /// A Delta table at one version.
 #[derive(Debug, Clone)]
@@ -280,7 +281,7 @@ fn scan_files_as<'a>(
     };
     let rows = LazyFrame::scan_parquet_files(full_paths.into(), arguments)
         .map_err(LakeError::polars(format!("scan of table `{table}`")))?;
-    Ok(rows.select(all.iter_names().map(|name| col(name.clone())).collect::<Vec<_>>()))
+    Ok(spread(rows.select(all.iter_names().map(|name| col(name.clone())).collect::<Vec<_>>())))
 }
 
 #[cfg(test)]

@@ -1,15 +1,20 @@
 //! The statement of a silver table on rows in bronze shape.
 
+use std::collections::BTreeSet;
+
 use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, LazyFrame, Schema, col};
 use sluice_core::columns::{CORRUPT, LINEAGE, lineage_names};
 use sluice_core::pipeline::SilverTable;
 use sqlparser::ast::Query;
 
 use super::{EngineError, cast, rules, sql, types};
+use crate::spread::spread_column;
 
 /// A silver table's statement, ready for batches.
 pub(super) struct Projection {
     sql: Query,
+    /// The mapped columns of a batch; one that its rows lack is the same for all of them.
+    sources: Vec<Expr>,
     view: Vec<Expr>,
 }
 
@@ -30,7 +35,9 @@ impl Projection {
             carried.push(flag);
         }
         let carried: Vec<&str> = carried.iter().map(String::as_str).collect();
-        Ok(Self { sql: table.projection()?.engine_query(&carried), view })
+        let sources: BTreeSet<&str> = table.columns.iter().map(|(_, source)| source.as_str()).collect();
+        let sources = sources.into_iter().map(|source| spread_column(col(source))).collect();
+        Ok(Self { sql: table.projection()?.engine_query(&carried), sources, view })
     }
 
     /// The typed and projected rows. They keep their lineage and, for each mapped column, the text that could not be read.
@@ -51,7 +58,7 @@ impl Projection {
     }
 
     fn tables(&self, bronze: LazyFrame) -> Vec<(String, LazyFrame)> {
-        vec![("bronze".to_owned(), bronze.select(self.view.clone()))]
+        vec![("bronze".to_owned(), bronze.with_columns(self.sources.clone()).select(self.view.clone()))]
     }
 }
 

@@ -236,3 +236,54 @@ fn a_gold_table_follows_its_contract_and_its_inputs() {
     assert_eq!(rows(&lab, "gold/sales/total", &["amount"]), ["3.75"]);
     let _ = lab.run().expect(Outcome::Skipped);
 }
+
+/// A column that a file lacks is one null for Polars, with a length: conditions with a literal on their left counted it once.
+#[test]
+fn rows_that_are_older_than_a_column_count_in_conditions_of_it() {
+    let lab = published(ORDERS);
+    lab.edit_pipeline(
+        CONTRACT,
+        "name: day, logicalType: date }",
+        "name: day, logicalType: date }\n      - { name: note, logicalType: string }",
+    );
+    lab.edit_pipeline("pipeline.yaml", "day: day }", "day: day, note: note }");
+    let counted = "'all' AS name, CAST(SUM(CASE WHEN 'm' <= note THEN 1 ELSE 10 END) AS DECIMAL(18,2)) AS amount, \
+                   COUNT(NULLIF('x', note)) AS orders FROM silver.orders";
+    lab.edit_pipeline(
+        "pipeline.yaml",
+        "name, SUM(amount) AS amount, COUNT(*) AS orders FROM silver.orders GROUP BY name",
+        counted,
+    );
+    land(&lab, "b.csv", "id,name,amount,day,note\n3,cat,1,2026-01-01,z\n4,dan,1,2026-01-01,a\n5,eve,1,2026-01-01,x\n");
+    let _ = lab.run().expect(Outcome::Published);
+    let older = FIRST.lines().count() - 1;
+    let expected = format!("all|{}.00|{}", 1 + 10 + 1 + older * 10, 2 + older);
+    assert_eq!(rows(&lab, GOLD, &["name", "amount", "orders"]), [expected]);
+}
+
+/// The same in the rows of one batch, all of which lack a key.
+#[test]
+fn rows_without_a_key_are_computed_like_others() {
+    let spec = "\
+pipeline: retail
+domain: sales
+source: { prefix: landing/orders, format: ndjson }
+bronze: { table: orders }
+silver:
+  - table: orders
+    contract: contracts/orders.yaml
+    columns: { id: id, note: note }
+    sql: SELECT id, note, CASE WHEN 'm' <= note THEN 1 WHEN -1 <= LENGTH(note) THEN 2 ELSE 3 END AS size FROM bronze
+    mode: append
+";
+    let columns = [
+        "name: id, logicalType: integer, physicalType: BIGINT, required: true",
+        "name: note, logicalType: string",
+        "name: size, logicalType: integer, physicalType: INT",
+    ];
+    let lab = crate::small::lab(spec, &[("orders", contract("orders", &columns, &[]))]);
+    land(&lab, "a.ndjson", "{\"id\":1}\n{\"id\":2}\n{\"id\":3}\n");
+    land(&lab, "b.ndjson", "{\"id\":4,\"note\":\"z\"}\n{\"id\":5,\"note\":\"a\"}\n");
+    let _ = lab.run().expect(Outcome::Published);
+    assert_eq!(rows(&lab, SILVER, &["id", "note", "size"]), ["1|NULL|3", "2|NULL|3", "3|NULL|3", "4|z|1", "5|a|2"]);
+}

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use polars::prelude::{AllowedOptimizations, DslPlan, Expr as Column, LazyFrame, PolarsError};
+use polars::prelude::{AllowedOptimizations, DslPlan, Expr as Column, LazyFrame, PolarsError, col};
 use polars::sql::SQLContext;
 use sqlparser::ast::Expr;
 
 use super::functions::Functions;
 use super::scope::column;
 use crate::engine::EngineError;
+use crate::spread::spread_column;
 
 /// The table that a text for Polars reads.
 pub(super) const ROWS: &str = "rows";
@@ -35,7 +36,8 @@ pub(super) fn filtered(frame: LazyFrame, condition: Option<Expr>) -> Result<Lazy
 /// The frame with these expressions over its columns as further columns.
 ///
 /// A column that is added has as many values as the frame. A selected one does not: where nothing else is selected in the
-/// end, Polars makes one row of an expression that is the same in many, as a CASE whose conditions are.
+/// end, Polars makes one row of an expression that is the same in many, as a CASE whose conditions are. Constants are
+/// [spread out](crate::spread), so that what is computed from them is one value for each row as well.
 ///
 /// # Errors
 /// As [`run`].
@@ -47,7 +49,8 @@ pub(super) fn extended(frame: LazyFrame, computed: &[(Expr, String)]) -> Result<
     let selected = run(frame.clone(), &format!("SELECT {} FROM {ROWS}", items.join(", ")))?;
     let added = selected_expressions(&selected.logical_plan);
     let added = added.ok_or_else(|| refused(format!("{}: not a value of a row", items.join(", "))))?;
-    Ok(frame.with_columns(added))
+    let spread_out: Vec<Column> = computed.iter().map(|(_, name)| spread_column(col(name.as_str()))).collect();
+    Ok(frame.with_columns(added).with_columns(spread_out))
 }
 
 /// The expressions of a SELECT without anything else. Those of literals alone are computed first and then selected.

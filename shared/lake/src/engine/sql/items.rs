@@ -77,12 +77,12 @@ fn plain(items: &[Item], found: &Column, table: Option<&str>) -> Item {
     Item { expr: column(&found.in_frame), name: free(items, &found.name, table), alias: false }
 }
 
-/// The name of a column, with the name of its table after it if another one has it.
+/// The name of a column; if another one has it, with the name of its table or else a number after it.
 fn free(items: &[Item], name: &str, table: Option<&str>) -> String {
-    match table {
-        Some(table) if items.iter().any(|item| item.name == name) => format!("{name}:{table}"),
-        _ => name.to_owned(),
-    }
+    let is_free = |name: &String| !items.iter().any(|item| item.name == *name);
+    let of_table = table.map(|table| format!("{name}:{table}"));
+    let numbered = (2..).map(|number| format!("{name}:{number}"));
+    std::iter::once(name.to_owned()).chain(of_table).chain(numbered).find(is_free).unwrap_or_default()
 }
 
 /// What is called after no column: by the first one in it, `len` if it counts rows, and otherwise `literal`.

@@ -54,6 +54,7 @@ fn conditions_of_constants_or_of_one_column_are_expressions() {
     }
 }
 
+/// What both engines answer: the streaming one, which most statements run on, and the one in memory.
 fn query(sql: &str) -> Result<DataFrame, EngineError> {
     let parsed: TableSql = sql.parse()?;
     let tables = vec![("silver.t".to_owned(), table().lazy()), ("gold.u".to_owned(), table().lazy())];
@@ -63,7 +64,19 @@ fn query(sql: &str) -> Result<DataFrame, EngineError> {
     assert_eq!(schema.as_ref(), answered.schema().as_ref(), "{sql}: the planned types are the real ones");
     let in_memory = planned.collect().map_err(EngineError::while_running("the query"))?;
     assert_eq!(in_memory.schema(), answered.schema(), "{sql}: both engines agree");
+    assert_eq!(texts(&in_memory), texts(&answered), "{sql}: both engines agree");
     Ok(answered)
+}
+
+/// The rows as texts, in order of these.
+fn texts(rows: &DataFrame) -> Vec<String> {
+    let row = |row: usize| {
+        let cells = rows.columns().iter().map(|column| column.get(row).unwrap().to_string());
+        cells.collect::<Vec<_>>().join("/")
+    };
+    let mut texts: Vec<String> = (0..rows.height()).map(row).collect();
+    texts.sort();
+    texts
 }
 
 /// The one column of a query as `TYPE: text text …`.

@@ -55,6 +55,19 @@ fn a_value_that_is_the_same_everywhere_comes_once_per_row() {
     check("SELECT CASE WHEN -1 <= o.x THEN 1 ELSE 2 END AS x FROM (SELECT 5 AS x, t FROM silver.t) AS o", "1 1 1");
     check("SELECT COUNT(*) AS n FROM (SELECT 5 AS x, b FROM silver.t) AS o GROUP BY CASE WHEN x > 1 THEN 1 END", "3");
     check("SELECT NULLIF(2, o.x) AS x FROM (SELECT b AS b, 2 AS x FROM silver.t) AS o", "- - -");
+    check("SELECT SUM(CASE WHEN 3 <= x THEN 1 ELSE 0 END) AS n FROM (SELECT 5 AS x, b FROM silver.t) AS o", "3");
+    check("SELECT COUNT(NULLIF(2, x)) AS n FROM (SELECT 5 AS x, b FROM silver.t) AS o", "3");
+    check(
+        "SELECT SUM(CASE WHEN 'm' <= x THEN 1 ELSE 10 END) AS n FROM (SELECT NULLIF(t, t) AS x FROM silver.t) AS o",
+        "30",
+    );
+}
+
+#[test]
+fn columns_without_a_name_of_their_own_go_together() {
+    check("SELECT MIN(b), MAX(b), SUM(b) FROM silver.t", "1/3/6");
+    check("SELECT SUM(b) AS x, 0 AS y FROM silver.t UNION ALL SELECT MIN(b), MAX(b) FROM silver.t", "1/3 6/0");
+    check("SELECT b, b FROM silver.t", "1/1 2/2 3/3");
 }
 
 /// Statements as deep and wide as the parser takes them are planned within the stack of a thread, or refused by name.

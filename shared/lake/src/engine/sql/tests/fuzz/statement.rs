@@ -78,8 +78,10 @@ impl<'a> Statements<'a> {
             .iter()
             .enumerate()
             .map(|(index, kind)| {
-                // Groups have few columns: now and then an expression of them, mostly what there is.
-                let expression = self.over(&atoms).of(*kind, 2);
+                // Groups have few columns: now and then an expression of them, mostly what there is. Of a subquery also
+                // what is the same in all rows.
+                let constant = depth <= 1 && self.random.happens(20);
+                let expression = self.over(if constant { &[] } else { &atoms }).of(*kind, if constant { 0 } else { 2 });
                 same(&format!("{{}} AS x{index}"), &[&expression])
             })
             .collect();
@@ -138,7 +140,7 @@ impl<'a> Statements<'a> {
 
     fn aggregate(&mut self, atoms: &[Atom]) -> Option<Atom> {
         let kind = *self.random.pick(&KINDS);
-        let depth = usize::from(self.random.happens(30));
+        let depth = usize::from(self.random.happens(40));
         let argument = self.over(atoms).of(kind, depth);
         if !atoms.iter().any(|atom| argument.ours.contains(&atom.sql.ours)) {
             return None;
@@ -261,7 +263,7 @@ impl<'a> Statements<'a> {
     /// A table, a CTE or a subquery, and its columns with the table before them.
     fn factor(&mut self, index: usize, alone: bool, depth: usize) -> From {
         let alias = format!("l{index}");
-        if depth > 1 && self.random.happens(18) {
+        if depth > 1 && self.random.happens(25) {
             let columns = self.kinds();
             let part = self.select(&columns, depth - 2);
             let sql = same(&format!("({{}}) AS {alias}"), &[&part]);
