@@ -11,6 +11,7 @@ mod calendar;
 mod conform;
 mod conversion;
 mod dialect;
+mod extremes;
 mod failing;
 mod frame;
 mod functions;

@@ -23,7 +23,7 @@ use super::numbers::MAX_DIGITS;
 /// - a product of decimals has the places of both, where Polars rounds to those of one;
 /// - a quotient has at least six places, and is an error where Polars divides integers to infinity by zero;
 /// - `AVG` of decimals is a decimal;
-/// - `MAX` takes NaN for the greatest, where Polars passes it by;
+/// - `MAX`, `GREATEST` and `LEAST` take NaN for the greatest, where Polars passes it by;
 /// - `CAST` to numbers reads text strictly and rounds half away from zero, where Polars guesses and rounds half to even;
 /// - `CEIL` and `FLOOR` of decimals leave no places, and `SIGN` is an integer;
 /// - `TRIM` and its kin take blanks, where Polars takes tabs, line ends and every other white space too;

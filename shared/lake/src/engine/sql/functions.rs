@@ -12,9 +12,10 @@ use super::arguments::wrong_arguments;
 use super::arithmetic::{Operation, negation, negation_type, operate, operation_type};
 use super::calendar::{datediff, datediff_type, day_type, instant_type, to_day, to_instant};
 use super::conversion::{Target, converted, converted_type};
+use super::extremes::{Kept, extreme, extreme_type, from_ordinal, from_ordinal_type, ordinal, ordinal_type};
 use super::numbers::{
-    Whole, from_ordinal, from_ordinal_type, magnitude, magnitude_type, ordinal, ordinal_type, roomy, roomy_type,
-    rounded, rounded_type, sign, sign_type, total, total_type, whole, whole_type, widened, widened_type,
+    Whole, magnitude, magnitude_type, roomy, roomy_type, rounded, rounded_type, sign, sign_type, total, total_type,
+    whole, whole_type, widened, widened_type,
 };
 use super::text::{End, Trimmed, end, part, replaced, text_type, trimmed};
 
@@ -57,6 +58,8 @@ pub(super) const RENAMED: &[(&str, &str)] = &[
     ("abs", "exact_abs"),
     ("ceil", CEIL),
     ("floor", FLOOR),
+    ("greatest", "exact_greatest"),
+    ("least", "exact_least"),
     ("left", "text_left"),
     ("ltrim", TRIM_LEFT),
     ("replace", "text_replace"),
@@ -231,6 +234,8 @@ fn definition(name: &str) -> Option<Definition> {
         CEIL => defined(whole_type, |columns| whole(one(columns)?, Whole::Ceil)),
         FLOOR => defined(whole_type, |columns| whole(one(columns)?, Whole::Floor)),
         "exact_abs" => defined(magnitude_type, |columns| magnitude(one(columns)?)),
+        "exact_greatest" => defined(extreme_type, |columns| extreme(columns, Kept::Greatest)),
+        "exact_least" => defined(extreme_type, |columns| extreme(columns, Kept::Least)),
         "exact_sign" => defined(sign_type, |columns| sign(one(columns)?)),
         "text_left" => defined(|types| text_type(types, 1), |columns| end(two(columns)?, End::Left)),
         "text_right" => defined(|types| text_type(types, 1), |columns| end(two(columns)?, End::Right)),

@@ -128,12 +128,38 @@ fn texts_are_cut_and_read_strictly() {
 fn places_of_doubles_have_their_order_with_nan_as_the_greatest() {
     let ascending =
         [f64::NEG_INFINITY, -1e300, -1.5, -f64::MIN_POSITIVE, -0.0, 0.0, 5e-324, 2.25, 1e300, f64::INFINITY, f64::NAN];
-    let places = numbers::ordinal(&Column::new("f".into(), ascending)).unwrap();
+    let places = extremes::ordinal(&Column::new("f".into(), ascending)).unwrap();
     let in_order: Vec<i128> = places.i128().unwrap().into_no_null_iter().collect();
     assert!(in_order.is_sorted_by(|a, b| a < b), "{in_order:?}");
-    let back = numbers::from_ordinal(&places).unwrap();
+    let back = extremes::from_ordinal(&places).unwrap();
     let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&back.f64().unwrap().into_no_null_iter().collect::<Vec<_>>()), bits(&ascending));
-    let negative = numbers::ordinal(&Column::new("f".into(), [-f64::NAN])).unwrap();
+    let negative = extremes::ordinal(&Column::new("f".into(), [-f64::NAN])).unwrap();
     assert_eq!(negative.i128().unwrap().get(0), in_order.last().copied(), "every NaN is one");
+}
+
+#[test]
+fn greatest_and_least_pass_nulls_by_and_take_nan_for_the_greatest() {
+    let column = |values: [Option<f64>; 5]| Column::new("f".into(), values);
+    let nan = Some(f64::NAN);
+    let a = column([Some(1.0), nan, None, Some(-0.5), None]);
+    let check = |b: Column, greatest: [Option<f64>; 5], least: [Option<f64>; 5]| {
+        for (kept, expected) in [(extremes::Kept::Greatest, greatest), (extremes::Kept::Least, least)] {
+            for pair in [[a.clone(), b.clone()], [b.clone(), a.clone()]] {
+                let found = extremes::extreme(&pair, kept).unwrap();
+                assert!(found.equals_missing(&column(expected)), "{kept:?} of {pair:?}: {found:?}");
+            }
+        }
+    };
+    let b = column([nan, Some(2.0), nan, Some(-1.5), None]);
+    check(b, [nan, nan, nan, Some(-0.5), None], [Some(1.0), Some(2.0), nan, Some(-1.5), None]);
+    let same = Column::new_scalar("s".into(), polars::prelude::Scalar::from(1_i32), 5);
+    let [one, none] = [Some(1.0), None::<f64>];
+    check(same.clone(), [one, nan, one, one, one], [one, one, one, Some(-0.5), one]);
+    check(same.head(Some(1)), [one, nan, one, one, one], [one, one, one, Some(-0.5), one]);
+    check(
+        Column::full_null("n".into(), 5, &DataType::Null),
+        [one, nan, none, Some(-0.5), none],
+        [one, nan, none, Some(-0.5), none],
+    );
 }
