@@ -60,11 +60,16 @@ pub(super) enum Kept {
     Least,
 }
 
-/// The type that all arguments are brought to.
+/// The type that all arguments are brought to: the same when the statement is planned, where literals have no type of
+/// their own yet, and when it runs. Counts, which have no sign for Polars, are whole numbers like all others.
 pub(super) fn extreme_type(types: &[DataType]) -> PolarsResult<DataType> {
+    let stored = |dtype: &DataType| -> PolarsResult<DataType> {
+        let dtype = dtype.clone().materialize_unknown(true)?;
+        Ok(if dtype.is_unsigned_integer() { DataType::Int64 } else { dtype })
+    };
     let mut types = types.iter();
-    let one = types.next().ok_or_else(|| wrong_arguments(2))?.clone();
-    types.try_fold(one, |known, next| try_get_supertype(&known, next))
+    let one = stored(types.next().ok_or_else(|| wrong_arguments(2))?)?;
+    types.try_fold(one, |known, next| try_get_supertype(&known, &stored(next)?))
 }
 
 /// The greatest or least value of each row, passing nulls by.

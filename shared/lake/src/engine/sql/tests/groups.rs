@@ -64,6 +64,13 @@ fn a_value_that_is_the_same_everywhere_comes_once_per_row() {
 }
 
 #[test]
+fn greatest_and_least_take_counts_and_literals() {
+    check("SELECT GREATEST(COUNT(*), 1) AS n, LEAST(2, COUNT(DISTINCT b)) AS m FROM silver.t", "3/2");
+    check("SELECT DISTINCT GREATEST(2, COUNT(*)) AS n FROM silver.t HAVING COUNT(*) >= 0", "3");
+    check("SELECT DISTINCT GREATEST('a_b', 'x') AS n, GREATEST(b, 2) AS m FROM silver.t", "x/2 x/3");
+}
+
+#[test]
 fn columns_without_a_name_of_their_own_go_together() {
     check("SELECT MIN(b), MAX(b), SUM(b) FROM silver.t", "1/3/6");
     check("SELECT SUM(b) AS x, 0 AS y FROM silver.t UNION ALL SELECT MIN(b), MAX(b) FROM silver.t", "1/3 6/0");

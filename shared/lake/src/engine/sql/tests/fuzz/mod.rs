@@ -85,6 +85,7 @@ impl Drop for Judge {
 }
 
 /// What became of a statement here.
+#[derive(Debug)]
 enum Ours {
     /// Refused by `check`, which plans it over empty tables too.
     Refused(String),
@@ -147,7 +148,9 @@ fn ours(sql: &str, tables: &[Table]) -> Ours {
         });
         match rows {
             Ok((streamed, in_memory)) if streamed.is_like(&in_memory) => streamed,
-            Ok(_) => Ours::Failed("the engines of Polars differ".to_owned()),
+            Ok((streamed, in_memory)) => {
+                Ours::Failed(format!("the engines of Polars differ: streaming {streamed:?}, in memory {in_memory:?}"))
+            }
             Err(error) => Ours::Failed(error),
         }
     }));
