@@ -35,6 +35,15 @@ struct Shown {
     polled: Option<Polled>,
     /// The first error of standard output. The run continues without its reader; the command reports the error at the end.
     fault: Option<io::Error>,
+    /// Why a task failed, until it is shown.
+    cause: Option<String>,
+}
+
+impl Shown {
+    /// The cause that was not shown yet, to stand behind a line.
+    fn cause(&mut self) -> String {
+        self.cause.take().map(|cause| format!(": {cause}")).unwrap_or_default()
+    }
 }
 
 /// Something that is polled until it is ready: shown once per status, not once per poll.
@@ -165,15 +174,19 @@ impl View {
             }
             ExecutionEvent::TaskFailed { name, error, cause, attempt, .. } => {
                 let mark = console.paint_err(Tone::Bad, "✘");
-                self.print(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt}: {error}: {}", words(error, cause)));
+                self.print(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt}: {error}"));
+                // A run that ends with it says it at its end.
+                self.shown().cause = Some(words(error, cause));
             }
             ExecutionEvent::RetryScheduled { name, attempt, wait, .. } => {
                 let mark = console.paint_err(Tone::Warning, "↻");
-                self.print(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt} in {}", seconds(*wait)));
+                let cause = self.shown().cause();
+                self.print(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt} in {}{cause}", seconds(*wait)));
             }
             ExecutionEvent::Caught { name, next, .. } => {
                 let mark = console.paint_err(Tone::Warning, "↪");
-                self.print(&format!("{mark} {name:NAME_WIDTH$} continues at {next}"));
+                let cause = self.shown().cause();
+                self.print(&format!("{mark} {name:NAME_WIDTH$} continues at {next}{cause}"));
             }
             ExecutionEvent::ExecutionSucceeded { .. } | ExecutionEvent::ExecutionFailed { .. } => {}
         }
