@@ -20,6 +20,15 @@ use crate::engine::EngineError;
 pub(super) struct Rows {
     pub(super) frame: LazyFrame,
     pub(super) scope: Scope,
+    /// How often the plan of a side stands in the plan of the join that made them; 1 for a table.
+    pub(super) copies: usize,
+}
+
+impl Rows {
+    /// Those of a table.
+    pub(super) fn of(frame: LazyFrame, scope: Scope) -> Self {
+        Self { frame, scope, copies: 1 }
+    }
 }
 
 /// Which rows without a partner stay, with nulls for it.
@@ -199,13 +208,14 @@ pub(super) fn by_condition(left: Rows, right: Rows, kept: Kept, conditions: Vec<
         sides.add(a, b, index)?;
     }
     let others = conjunction(parts.others);
-    let frame = match others {
-        None if kept == Kept::NONE || !sides.keys.is_empty() => sides.join(kept.join_type()),
-        others if kept == Kept::NONE => filtered(sides.join(JoinType::Inner), others)?,
-        others => outer(sides, kept, others)?,
+    let (frame, copies) = match others {
+        None if kept == Kept::NONE || !sides.keys.is_empty() => (sides.join(kept.join_type()), 1),
+        others if kept == Kept::NONE => (filtered(sides.join(JoinType::Inner), others)?, 1),
+        others if kept.left && kept.right => (full(sides, others)?, 3),
+        others => (one_sided(sides, kept, others)?, 2),
     };
     let columns: Vec<Column> = scope.in_frame().into_iter().map(col).collect();
-    Ok(Rows { frame: frame.select(columns), scope })
+    Ok(Rows { frame: frame.select(columns), scope, copies })
 }
 
 /// Two frames with the names of the columns by which they are joined.
@@ -279,27 +289,45 @@ fn common_key(a: &DataType, b: &DataType) -> Option<DataType> {
 const LEFT_ROW: &str = "_left_row";
 /// Number of a row of the right side.
 const RIGHT_ROW: &str = "_right_row";
+/// Number of a row of the kept side that has a partner.
+const FOUND_ROW: &str = "_found_row";
 
-/// The rows that go together under the whole condition, and then those of the kept sides that are not among them.
-///
-/// The rows are numbered and kept, so that each has the same number wherever it is read.
-fn outer(mut sides: Keyed, kept: Kept, condition: Option<Expr>) -> Result<LazyFrame, EngineError> {
-    let number = |frame: LazyFrame, name: &str| frame.with_row_index(name, None::<IdxSize>).cache();
-    if kept.left {
-        sides.left = number(sides.left, LEFT_ROW);
-    }
-    if kept.right {
-        sides.right = number(sides.right, RIGHT_ROW);
-    }
+/// The frame with its rows numbered, and kept, so that each has the same number wherever it is read.
+fn numbered(frame: LazyFrame, name: &str) -> LazyFrame {
+    frame.with_row_index(name, None::<IdxSize>).cache()
+}
+
+/// Each row of the kept side with the rows of the other side that go with it under the whole condition, or with nulls.
+fn one_sided(mut sides: Keyed, kept: Kept, condition: Option<Expr>) -> Result<LazyFrame, EngineError> {
+    let (side, other, row) = if kept.left {
+        (&mut sides.left, &mut sides.right, LEFT_ROW)
+    } else {
+        (&mut sides.right, &mut sides.left, RIGHT_ROW)
+    };
+    *side = numbered(std::mem::take(side), row);
+    let (all, of_other) = (side.clone(), names(other)?);
+    let together = filtered(sides.join(JoinType::Inner), condition)?;
+    let found = std::iter::once(col(row).alias(FOUND_ROW)).chain(of_other.into_iter().map(col));
+    let joined = all.join_builder().with(together.select(found.collect::<Vec<Column>>()));
+    Ok(joined
+        .left_on([col(row)])
+        .right_on([col(FOUND_ROW)])
+        .how(JoinType::Left)
+        .coalesce(JoinCoalesce::KeepColumns)
+        .finish())
+}
+
+/// The rows that go together under the whole condition, and then those of both sides that are not among them.
+fn full(mut sides: Keyed, condition: Option<Expr>) -> Result<LazyFrame, EngineError> {
+    sides.left = numbered(sides.left, LEFT_ROW);
+    sides.right = numbered(sides.right, RIGHT_ROW);
     let mut together = filtered(sides.join(JoinType::Inner), condition)?.cache();
     let schema = together.collect_schema()?;
     let mut parts = vec![together.clone()];
-    for (kept, side, row) in [(kept.left, sides.left, LEFT_ROW), (kept.right, sides.right, RIGHT_ROW)] {
-        if kept {
-            let found = together.clone().select([col(row)]);
-            let alone = side.join(found, [col(row)], [col(row)], JoinType::Anti.into());
-            parts.push(with_nulls(alone, &schema)?);
-        }
+    for (side, row) in [(sides.left, LEFT_ROW), (sides.right, RIGHT_ROW)] {
+        let found = together.clone().select([col(row)]);
+        let alone = side.join(found, [col(row)], [col(row)], JoinType::Anti.into());
+        parts.push(with_nulls(alone, &schema)?);
     }
     let all = UnionArgs { parallel: true, ..UnionArgs::default() };
     Ok(uncounted(concat(parts, all)?))

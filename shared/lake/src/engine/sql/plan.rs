@@ -29,9 +29,7 @@ use crate::engine::EngineError;
 /// # Errors
 /// [`EngineError::Query`] when it does not fit the tables.
 pub(super) fn plan(query: Query, tables: Vec<(String, LazyFrame)>) -> Result<LazyFrame, EngineError> {
-    let mut planner = Planner { tables: tables.into_iter().collect(), unnamed: 0, joins: false };
-    let planned = planner.query(query)?;
-    if planner.joins { without_range_joins(planned) } else { Ok(planned) }
+    Planner { tables: tables.into_iter().collect(), unnamed: 0, copies: 1 }.query(query)
 }
 
 /// `SELECT (<expression>) AS <name> FROM <table>`.
@@ -47,26 +45,21 @@ pub(super) fn projection(expression: Expr, name: &str, table: &str) -> Result<Qu
     Ok(query)
 }
 
-/// The plan without joins by inequality, on which this build of Polars' streaming engine panics.
-///
-/// Polars makes them when it pushes a condition into a cross join, as which every join without an equality is planned.
-fn without_range_joins(planned: LazyFrame) -> Result<LazyFrame, EngineError> {
-    let plan = planned.describe_optimized_plan()?;
-    let is_range = |line: &str| line.starts_with("IEJOIN JOIN") || line.starts_with("RANGE JOIN");
-    let pushes = !plan.lines().any(|line| is_range(line.trim_start()));
-    Ok(planned.with_predicate_pushdown(pushes))
-}
+/// How often a table may stand in a plan. Polars goes over each of them when it optimises: 9 outer joins with further
+/// conditions are 2^9 = 512, which it does in less than a second, and every other one doubles that.
+const MAX_COPIES: usize = 1_000;
 
 struct Planner {
     tables: BTreeMap<String, LazyFrame>,
     /// Subqueries without a name so far.
     unnamed: usize,
-    /// Whether any part reads more than one table.
-    joins: bool,
+    /// How often a table stands in the plan at most: see [`Rows::copies`].
+    copies: usize,
 }
 
 impl Planner {
-    fn query(&mut self, query: Query) -> Result<LazyFrame, EngineError> {
+    fn query(&mut self, mut query: Query) -> Result<LazyFrame, EngineError> {
+        nulls_last(&mut query.order_by);
         let outside = self.tables.clone();
         for cte in query.with.map(|with| with.cte_tables).unwrap_or_default() {
             let rows = self.query(*cte.query)?;
@@ -121,7 +114,7 @@ impl Planner {
                 .with_function_registry(Arc::new(Functions))
                 .execute(&constants.to_string())?);
         }
-        let Rows { mut frame, scope } = self.from(std::mem::take(&mut select.from), &mut select.selection)?;
+        let Rows { mut frame, scope, .. } = self.from(std::mem::take(&mut select.from), &mut select.selection)?;
         let mut items = items(select.projection, &scope)?;
         let aliases: Vec<(String, Expr)> =
             items.iter().filter(|item| item.alias).map(|item| (item.name.clone(), item.expr.clone())).collect();
@@ -174,7 +167,6 @@ impl Planner {
     /// The rows of all tables of a `FROM`. Of the condition, what joins them is taken out.
     fn from(&mut self, from: Vec<TableWithJoins>, condition: &mut Option<Expr>) -> Result<Rows, EngineError> {
         let alone = matches!(from.as_slice(), [only] if only.joins.is_empty());
-        self.joins |= !alone;
         let mut tables = Vec::with_capacity(from.len());
         for table in from {
             tables.push(self.table(table, alone)?);
@@ -200,6 +192,14 @@ impl Planner {
         for join in table.joins {
             let (kept, constraint) = taken_apart(join.join_operator)?;
             rows = joined(rows, self.factor(join.relation, false)?, kept, constraint)?;
+            self.copies = self.copies.saturating_mul(rows.copies);
+            if self.copies > MAX_COPIES {
+                return Err(refused(
+                    "more than 9 outer joins whose conditions hold more than equalities (a FULL JOIN counts for more than \
+                     one): join a part of the tables in another gold table"
+                        .to_owned(),
+                ));
+            }
         }
         Ok(rows)
     }
@@ -213,7 +213,6 @@ impl Planner {
                 (known.ok_or_else(|| refused(format!("there is no table `{full}` here")))?, alias, Some(last))
             }
             TableFactor::NestedJoin { table_with_joins, alias: None } => {
-                self.joins = true;
                 return self.table(*table_with_joins, false);
             }
             other => return Err(refused(format!("{other}: read named tables or subqueries"))),
@@ -225,13 +224,13 @@ impl Planner {
         let name = alias.map(|alias| alias.name.value).or(name);
         let scope = Scope::of(name.clone(), names(&mut frame)?);
         if alone {
-            return Ok(Rows { frame, scope });
+            return Ok(Rows::of(frame, scope));
         }
         self.unnamed += usize::from(name.is_none());
         let scope = scope.apart(&name.unwrap_or_else(|| format!("_{}", self.unnamed)));
         let columns = names(&mut frame)?.into_iter().zip(scope.in_frame());
         let apart: Vec<Column> = columns.map(|(name, in_frame)| col(name).alias(in_frame)).collect();
-        Ok(Rows { frame: frame.select(apart), scope })
+        Ok(Rows::of(frame.select(apart), scope))
     }
 }
 
@@ -263,6 +262,15 @@ fn ordering(order_by: &mut Option<OrderBy>) -> Vec<&mut Expr> {
     match order_by {
         Some(OrderBy { kind: OrderByKind::Expressions(list), .. }) => list.iter_mut().map(|by| &mut by.expr).collect(),
         _ => Vec::new(),
+    }
+}
+
+/// Writes out where nulls come: last, whatever the direction, as in pages of rows. Polars reverses them with it.
+fn nulls_last(order_by: &mut Option<OrderBy>) {
+    if let Some(OrderBy { kind: OrderByKind::Expressions(list), .. }) = order_by {
+        for by in list {
+            by.options.nulls_first.get_or_insert(false);
+        }
     }
 }
 

@@ -79,6 +79,26 @@ fn texts(rows: &DataFrame) -> Vec<String> {
     texts
 }
 
+#[test]
+fn nulls_come_last_in_either_direction() {
+    let check = |order: &str, expected: [Option<i64>; 3]| {
+        let sql = format!("SELECT v FROM sales.retail.t ORDER BY {order}");
+        let parsed: sluice_core::sql::ProductSql = sql.parse().unwrap();
+        let rows = df!("v" => [Some(1_i64), None, Some(2)]).unwrap();
+        let planned = run(parsed.engine_query(), vec![("sales.retail.t".to_owned(), rows.lazy())]).unwrap();
+        for answered in [planned.clone().collect().unwrap(), collect_streaming(planned).unwrap()] {
+            let found: Vec<Option<i64>> = answered.column("v").unwrap().i64().unwrap().iter().collect();
+            assert_eq!(found, expected, "{sql}");
+        }
+    };
+    let [one, two] = [Some(1), Some(2)];
+    check("v", [one, two, None]);
+    check("v DESC", [two, one, None]);
+    check("v NULLS FIRST", [None, one, two]);
+    check("v DESC NULLS FIRST", [None, two, one]);
+    check("v + 1 DESC", [two, one, None]);
+}
+
 /// The one column of a query as `TYPE: text text …`.
 fn column(sql: &str) -> String {
     let answered = query(sql).unwrap_or_else(|error| panic!("{sql}: {}", StepError::new(error.name(), &error)));

@@ -134,3 +134,19 @@ fn keys_of_two_widths_are_joined() {
     let sql = "SELECT l.k AS a, r.k AS b FROM silver.l AS l FULL JOIN silver.r AS r ON l.k = r.k";
     assert_eq!(rows_of(sql, tables).unwrap(), "-/3000000000 1/1 2/-");
 }
+
+/// Each outer join with a further condition doubles the plan; beyond what Polars optimises in a second they are refused.
+#[test]
+fn many_outer_joins_with_further_conditions_are_planned_or_refused() {
+    let chained = |count: usize, kind: &str| {
+        let joins: String =
+            (1..=count).map(|n| format!(" {kind} JOIN silver.r AS r{n} ON r{n}.a = l.a AND r{n}.id > l.id")).collect();
+        rows_of(&format!("SELECT COUNT(*) AS n FROM silver.l AS l{joins}"), sides())
+    };
+    assert_eq!(chained(9, "LEFT").unwrap(), "4");
+    for (count, kind) in [(10, "LEFT"), (7, "FULL"), (40, "RIGHT")] {
+        let refused = chained(count, kind).unwrap_err();
+        let message = StepError::new(refused.name(), &refused).message;
+        assert!(message.contains("more than 9 outer joins"), "{count} {kind}: {message}");
+    }
+}
