@@ -177,15 +177,21 @@ pub enum PassedByReason {
     /// It was deleted while the run was planned.
     #[error("it was deleted after it was listed")]
     Gone,
+    /// Attempt after attempt of the run found other content.
+    #[error(
+        "it changed while two attempts of the run read it, so it is still being written: a later run takes it when it \
+         stays as it is"
+    )]
+    Changing,
     /// A folder that a table takes as one snapshot lacks a part.
     #[error(
-        "table `{table}` takes this folder as a whole and keeps its older snapshot, because '{part}' is held or cannot be \
-         read: release, replace or remove it"
+        "table `{table}` takes this folder as a whole and keeps its older snapshot, because '{part}' is held, still \
+         changes or cannot be read: release, complete, replace or remove it"
     )]
     Incomplete {
         /// The table.
         table: TableRef,
-        /// The address of a part that is held or cannot be read.
+        /// The address of a part that is held, still changes or cannot be read.
         part: String,
     },
 }
@@ -298,6 +304,7 @@ mod tests {
             assert_eq!(serde_json::from_str::<PassedByReason>(stored).ok(), Some(reason));
         };
         check(PassedByReason::FolderMarker, r#""folder_marker""#);
+        check(PassedByReason::Changing, r#""changing""#);
         check(PassedByReason::Excluded { pattern: "*.md".to_owned() }, r#"{"excluded":{"pattern":"*.md"}}"#);
         let table = "silver/sales/orders".parse().expect("table");
         check(

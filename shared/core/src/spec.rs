@@ -317,8 +317,8 @@ pub enum WriteModeSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SnapshotSpec {
-    /// The objects directly in one folder are the parts of one snapshot, as Spark writes them. While one of them is held
-    /// or cannot be read, the table keeps the snapshot that it has.
+    /// The objects directly in one folder are the parts of one snapshot, as Spark writes them. While one of them is
+    /// held, still changes or cannot be read, the table keeps the snapshot that it has.
     Folder,
     /// Each object is a snapshot.
     Object,

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{PlannedObject, ReadFrom, RunRef, RunRequest};
-use sluice_core::source::{PassedBy, SourceId, SourceObject};
+use sluice_core::source::{PassedBy, PassedByReason, SourceId, SourceObject};
 use sluice_core::uri::FolderUri;
 
+use super::changing::Changing;
 use super::copied::{BronzeRows, Copied};
 use super::named::Named;
 use super::plan::Standing;
@@ -43,7 +44,7 @@ pub(super) struct Found {
     pub(super) held: Vec<SourceObject>,
     /// Those that are held, whether or not the run would take them.
     pub(super) all_held: Vec<SourceObject>,
-    /// What is no source object.
+    /// What is no source object, and what is still being written.
     pub(super) passed_by: Vec<PassedBy>,
 }
 
@@ -58,9 +59,10 @@ pub(super) async fn find_objects(
     pipeline: &Pipeline,
     standing: &Standing,
     only: Option<&BTreeSet<SourceId>>,
+    changing: &Changing,
 ) -> Result<Found, LakeError> {
     let folder = landing_folder(lake, request, pipeline)?;
-    let Landing { objects: listed, passed_by } = list_landing(lake, &folder, Some(&pipeline.files)).await?;
+    let Landing { objects: listed, mut passed_by } = list_landing(lake, &folder, Some(&pipeline.files)).await?;
     let named = Named::of(request);
     named.check(&listed, &passed_by, &folder)?;
     let holds = runs::held(lake, &run.pipeline).await?.into_iter();
@@ -88,6 +90,8 @@ pub(super) async fn find_objects(
         if is_held(&planned) {
             all_held.push(object.clone());
             held.extend(is_taken.then(|| object.clone()));
+        } else if !is_in_bronze && changing.has(object) {
+            passed_by.push(PassedBy { uri: object.uri.to_string(), reason: PassedByReason::Changing });
         } else if is_taken && is_found {
             let planned = PlannedObject { object: planned, read_from, again: false, shape: None };
             objects.insert(object.uri.clone(), planned);

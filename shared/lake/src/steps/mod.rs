@@ -5,6 +5,7 @@ mod assemble;
 mod audit;
 mod blame;
 mod changes;
+mod changing;
 mod choose;
 mod copied;
 mod find;

@@ -14,6 +14,7 @@ use sluice_core::run::{
 };
 use sluice_core::source::{PassedByList, SourceId, SourceObject};
 
+use super::changing::Changing;
 use super::choose::{choose_engine, workload};
 use super::copied::Copied;
 use super::find::{Found, find_objects, landing_folder};
@@ -40,7 +41,8 @@ pub async fn validate(lake: &Lake, now: Timestamp, run_id: RunId, request: RunRe
         return Ok(plan);
     }
     let run = run.attempt(1);
-    make_plan(lake, now, Attempt { run, request, only: None, earlier: Earlier::default() }).await
+    let attempt = Attempt { run, request, only: None, earlier: Earlier::default(), changing: Changing::default() };
+    make_plan(lake, now, attempt).await
 }
 
 /// Plans the next attempt of a run that met another writer or a changed source object.
@@ -57,12 +59,23 @@ pub async fn replan(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Plan, L
         return Ok(plan);
     }
     // A person's acceptance is for the objects of the rejected attempt, not for whatever has arrived since.
-    let only = match runs::acceptance(lake, run).await? {
+    let only: Option<BTreeSet<SourceId>> = match runs::acceptance(lake, run).await? {
         Some(_) => Some(before.objects.iter().map(|planned| planned.object.id()).collect()),
         None => None,
     };
     let earlier = committed_so_far(lake, &before).await?;
-    make_plan(lake, now, Attempt { run: next, request: before.request, only, earlier }).await
+    let second_last = if only.is_none() { plan_before(lake, run).await? } else { None };
+    let changing = Changing::of(&before, second_last.as_ref(), &earlier);
+    make_plan(lake, now, Attempt { run: next, request: before.request, only, earlier, changing }).await
+}
+
+/// The plan of the attempt before this one.
+async fn plan_before(lake: &Lake, run: &RunRef) -> Result<Option<Plan>, LakeError> {
+    if run.attempt <= 1 {
+        return Ok(None);
+    }
+    let before = RunRef { attempt: run.attempt - 1, ..run.clone() };
+    Ok(lake.documents().of(&before).get().await?)
 }
 
 /// What is to be planned.
@@ -73,6 +86,8 @@ struct Attempt {
     only: Option<BTreeSet<SourceId>>,
     /// What the attempts before have committed.
     earlier: Earlier,
+    /// The objects to leave out, because they changed while the attempts before read them.
+    changing: Changing,
 }
 
 /// The newest plan of a run.
@@ -98,7 +113,7 @@ async fn accepted(lake: &Lake, rejected: RunKey) -> Result<Plan, LakeError> {
 }
 
 async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan, LakeError> {
-    let Attempt { run, request, only, earlier } = attempt;
+    let Attempt { run, request, only, earlier, changing } = attempt;
     let pipeline = check::load_pipeline(lake, &request).await?;
     check::check_pipeline(&pipeline)?;
     let standing = Standing::read(lake, &pipeline).await?;
@@ -111,7 +126,7 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
     let Found { objects, ids_here, listed, held, all_held, mut passed_by } = if replay {
         Found::default()
     } else {
-        find_objects(lake, &run, &request, &pipeline, &standing, only.as_ref()).await?
+        find_objects(lake, &run, &request, &pipeline, &standing, only.as_ref(), &changing).await?
     };
     let Looked { objects, measures, passed_by: unread } =
         refuse_unreadable(lake, now, &run, &pipeline, objects).await?;

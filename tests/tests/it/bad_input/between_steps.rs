@@ -85,6 +85,73 @@ fn an_object_replaced_by_a_bad_one_is_reported_as_replaced_and_then_refused() {
 }
 
 #[test]
+fn an_object_that_was_replaced_once_is_taken_by_all_later_attempts() {
+    let (lab, steps, plan) = planned();
+    land(&lab, "b.csv", good_file(30));
+    assert_changed(steps.process(&plan.run).unwrap_err(), &["/b.csv", "replaced"]);
+    let second = steps.replan(&plan.run).unwrap();
+    let third = steps.replan(&second.run).expect("as after a conflict with another writer");
+    assert_eq!((third.run.attempt, third.objects.len(), third.passed_by.count), (3, 2, 0));
+    let _ = steps.finish(&third.run);
+    assert_eq!(rows(&lab, SILVER, &["id"]), ["0", "1", "20", "21", "30", "31"]);
+}
+
+/// Lands `log.csv`, which gets a line while the first two attempts of a run read it: the third attempt, and the log.
+fn changed_twice(lab: &Lab, steps: &Steps) -> (Plan, String) {
+    let mut log = good_file(10);
+    land(lab, "log.csv", &log);
+    let mut plan = steps.validate().unwrap();
+    for attempt in 1..=2 {
+        assert_eq!((plan.run.attempt, plan.passed_by.count), (attempt, 0));
+        log = format!("{log}2{attempt},ann,1.50,2026-01-01\n");
+        land(lab, "log.csv", &log);
+        assert_changed(steps.process(&plan.run).unwrap_err(), &["/log.csv", "replaced"]);
+        plan = steps.replan(&plan.run).unwrap();
+    }
+    (plan, log)
+}
+
+fn assert_log_is_passed_by(lab: &Lab) {
+    let passed = lab.passed_by();
+    assert_eq!(passed.len(), 1, "{passed:?}");
+    assert_says(&passed[0].uri, &["/log.csv"], "the object");
+    assert_says(&passed[0].reason, &["still being written"], "its reason");
+    assert_eq!(lab.held(), []);
+}
+
+#[test]
+fn a_file_that_keeps_changing_does_not_block_the_others() {
+    let lab = orders();
+    let steps = Steps::new(&lab);
+    land(&lab, "good.csv", good_file(0));
+    let (plan, log) = changed_twice(&lab, &steps);
+    assert_eq!((plan.run.attempt, plan.status, plan.objects.len()), (3, PlanStatus::Planned, 1));
+    assert_log_is_passed_by(&lab);
+    land(&lab, "log.csv", format!("{log}23,ann,1.50,2026-01-01\n"));
+    let plan = steps.replan(&plan.run).expect("as after a conflict with another writer");
+    assert_eq!((plan.run.attempt, plan.objects.len()), (4, 1), "the run goes on without it to its end");
+    let _ = steps.finish(&plan.run);
+    assert_eq!(rows(&lab, SILVER, &["id"]), ["0", "1"]);
+    assert_log_is_passed_by(&lab);
+    let _ = steps.run().expect("the log is complete");
+    assert_eq!(rows(&lab, SILVER, &["id"]), ["0", "1", "10", "11", "21", "22", "23"]);
+    assert_eq!(lab.passed_by().len(), 0);
+}
+
+#[test]
+fn a_run_that_has_nothing_but_a_changing_file_is_skipped() {
+    let lab = orders();
+    let steps = Steps::new(&lab);
+    land(&lab, "good.csv", good_file(0));
+    let _ = steps.run().expect("good.csv is new");
+    let before = state_of(&lab);
+    let (plan, _) = changed_twice(&lab, &steps);
+    assert_eq!(plan.status, PlanStatus::Skipped);
+    assert_log_is_passed_by(&lab);
+    assert_eq!(state_of(&lab), before);
+}
+
+#[test]
 fn a_touched_or_rewritten_object_is_the_same() {
     let (lab, steps, plan) = planned();
     land(&lab, "b.csv", good_file(10));

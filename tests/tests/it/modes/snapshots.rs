@@ -128,6 +128,32 @@ fn a_folder_with_a_held_part_waits_as_a_whole() {
 }
 
 #[test]
+fn a_folder_with_a_part_that_keeps_changing_waits_as_a_whole() {
+    let (lab, steps) = replaced();
+    deliver(&lab, "day1/part-0.csv", 1, &["0"]);
+    let _ = steps.run().expect("the first day is new");
+    deliver(&lab, "day2/part-0.csv", 2, &["1"]);
+    deliver(&lab, "day2/part-1.csv", 3, &["2"]);
+    let mut plan = steps.validate().unwrap();
+    for (second, id) in [(4, "3"), (5, "4")] {
+        deliver(&lab, "day2/part-1.csv", second, &[id]);
+        let changed = steps.process(&plan.run).expect_err("the second part is another one");
+        assert_eq!(StepError::from(changed).name, ErrorName::SourceChanged);
+        plan = steps.replan(&plan.run).unwrap();
+    }
+    let named: Vec<String> = plan.passed_by.named.iter().map(|by| format!("{} {}", by.uri, by.reason)).collect();
+    assert_eq!(named.len(), 2, "{named:?}");
+    assert_says(&named[0], &["/day2/ ", SILVER, "/day2/part-1.csv'"], "the folder is passed by");
+    assert_says(&named[1], &["/day2/part-1.csv ", "still being written"], "its second part is passed by");
+    let _ = steps.finish(&plan.run);
+    assert_eq!(rows(&lab, SILVER, &["id"]), ["0"]);
+    assert_eq!(rows(&lab, BRONZE, &["id"]), ["0", "1"], "bronze takes the other part");
+    let _ = steps.run().expect("the second part is complete");
+    assert_eq!(rows(&lab, SILVER, &["id"]), ["1", "4"]);
+    assert!(steps.run().is_none(), "nothing is left");
+}
+
+#[test]
 fn a_folder_whose_held_part_is_removed_is_whole() {
     let (lab, steps) = half_a_day();
     std::fs::remove_file(lab.landing().join("day2/part-1.csv")).unwrap();
