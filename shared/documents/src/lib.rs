@@ -38,7 +38,7 @@ mod s3;
 mod store;
 pub mod trigger;
 
-pub use error::{DocumentError, classify};
+pub use error::{DocumentError, classify, object_refusal};
 pub use run::{Attempts, RunDocuments};
 pub use s3::{S3Answer, S3Error, S3Object, S3Objects};
 pub use store::{Created, DocumentStore};

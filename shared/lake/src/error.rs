@@ -105,6 +105,17 @@ pub enum LakeError {
         #[source]
         source: object_store::Error,
     },
+    /// The store refuses to read one source object, and will again.
+    #[error(
+        "source object {uri} cannot be read: the store answered {answer}; its encryption or its key is the usual \
+         reason: copy it with the bucket's own encryption, or enable its key and give the function the right to use it"
+    )]
+    ObjectRefused {
+        /// The object.
+        uri: ObjectUri,
+        /// Code, status and words of the store.
+        answer: String,
+    },
     /// A source object is not what the plan saw.
     #[error(
         "source object {uri} was {what} after the plan was made; the run plans again without it or with its new content"
@@ -229,6 +240,7 @@ impl LakeError {
             Self::Internal { .. } => ErrorName::Internal,
             Self::Io { source, .. } => io_name(source),
             Self::Store { source, .. } => sluice_documents::classify(source),
+            Self::ObjectRefused { .. } => ErrorName::AccessDenied,
             Self::SourceChanged { .. } => ErrorName::SourceChanged,
             Self::Conflict { .. } | Self::ConflictsWithoutEnd { .. } => ErrorName::CommitConflict,
             Self::EtlFailed { .. } => ErrorName::EtlFailed,
@@ -236,6 +248,14 @@ impl LakeError {
             Self::Refused { name, .. } => *name,
             Self::NotFound { .. } => ErrorName::NotFound,
             Self::VersionGone { .. } => ErrorName::VersionGone,
+        }
+    }
+
+    /// Wraps what the store answered about a source object: a refusal of this object alone, or a fault of the store.
+    pub(crate) fn of_object(uri: &ObjectUri, doing: &'static str, source: object_store::Error) -> Self {
+        match sluice_documents::object_refusal(&source) {
+            Some(answer) => Self::ObjectRefused { uri: uri.clone(), answer },
+            None => Self::Store { doing, location: uri.to_string(), source },
         }
     }
 

@@ -81,7 +81,7 @@ impl ObjectBytes {
     /// Opens the version of the object that the plan saw.
     ///
     /// # Errors
-    /// [`LakeError::SourceChanged`] when it is gone or, on S3, another version.
+    /// [`LakeError::SourceChanged`] when it is gone or, on S3, another version; [`LakeError::ObjectRefused`].
     pub async fn open(object: &SourceObject, options: &StoreOptions) -> Result<Self, LakeError> {
         if object.uri.as_url().scheme() == "file" {
             Self::open_local(object)
@@ -114,7 +114,7 @@ impl ObjectBytes {
             object_store::Error::Precondition { .. } => {
                 LakeError::SourceChanged { uri: object.uri.clone(), what: SourceChange::Replaced }
             }
-            source => LakeError::Store { doing: "read", location: object.uri.to_string(), source },
+            source => LakeError::of_object(&object.uri, "read", source),
         })?;
         let reader = StreamReader {
             stream: answer.into_stream(),
@@ -140,7 +140,7 @@ fn is_gone(error: &io::Error) -> bool {
 /// Proves that an object still is the version that the plan saw, without reading it where the store knows its etag.
 ///
 /// # Errors
-/// [`LakeError::SourceChanged`] when it is gone or another version.
+/// [`LakeError::SourceChanged`] when it is gone or another version; [`LakeError::ObjectRefused`].
 pub(crate) async fn verify_version(object: &SourceObject, options: &StoreOptions) -> Result<(), LakeError> {
     let changed = |what| LakeError::SourceChanged { uri: object.uri.clone(), what };
     let etag = if object.uri.as_url().scheme() == "file" {
@@ -157,9 +157,7 @@ pub(crate) async fn verify_version(object: &SourceObject, options: &StoreOptions
         match store.head(&key).await {
             Ok(head) => head.e_tag.unwrap_or_default().trim_matches('"').to_owned(),
             Err(object_store::Error::NotFound { .. }) => return Err(changed(SourceChange::Deleted)),
-            Err(source) => {
-                return Err(LakeError::Store { doing: "check", location: object.uri.to_string(), source });
-            }
+            Err(source) => return Err(LakeError::of_object(&object.uri, "check", source)),
         }
     };
     if etag == object.etag { Ok(()) } else { Err(changed(SourceChange::Replaced)) }
@@ -243,5 +241,75 @@ impl Read for StreamReader {
             self.rest.copy_to_slice(target);
         }
         Ok(length)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    use sluice_core::error::{ErrorName, with_sources};
+
+    use super::*;
+
+    /// Options of a store that answers every request alike, and HEAD without a body, as S3 does.
+    pub(crate) fn s3_that_answers(status: &'static str, body: &'static str) -> StoreOptions {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+        let endpoint = format!("http://{}", listener.local_addr().expect("address"));
+        std::thread::spawn(move || {
+            while let Ok((mut stream, _)) = listener.accept() {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request);
+                let body = if request.starts_with(b"HEAD") { "" } else { body };
+                let answer =
+                    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        let options = [
+            ("aws_endpoint", endpoint.as_str()),
+            ("aws_allow_http", "true"),
+            ("aws_access_key_id", "id"),
+            ("aws_secret_access_key", "secret"),
+        ];
+        options.map(|(option, value)| (option.to_owned(), value.to_owned())).into()
+    }
+
+    pub(crate) fn object() -> SourceObject {
+        let uri = "s3://bucket/landing/a.csv".parse().expect("address");
+        SourceObject { uri, etag: "e".to_owned(), size_bytes: 1, modified_at: None }
+    }
+
+    async fn check(status: &'static str, body: &'static str, name: ErrorName, says: &[&str]) {
+        let opened = ObjectBytes::open(&object(), &s3_that_answers(status, body)).await;
+        let error = opened.err().expect("refused");
+        let text = with_sources(&error);
+        assert_eq!(error.name(), name, "{text}");
+        for words in says {
+            assert!(text.contains(words), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_object_that_the_store_refuses_is_named_with_the_reason_and_the_fix() {
+        let bad = "400 Bad Request";
+        let customer_key = "<Error><Code>InvalidRequest</Code><Message>stored with a key.</Message></Error>";
+        let says = [
+            "source object s3://bucket/landing/a.csv cannot be read",
+            "InvalidRequest (400 Bad Request): stored with a key; ",
+            "copy it with the bucket's own encryption",
+        ];
+        check(bad, customer_key, ErrorName::AccessDenied, &says).await;
+        let says = ["KMS.NotFoundException", "enable its key"];
+        check(bad, "<Error><Code>KMS.NotFoundException</Code></Error>", ErrorName::AccessDenied, &says).await;
+        let archived = "<Error><Code>InvalidObjectState</Code></Error>";
+        check("403 Forbidden", archived, ErrorName::AccessDenied, &["InvalidObjectState"]).await;
+        let region = "<Error><Code>AuthorizationHeaderMalformed</Code></Error>";
+        check(bad, region, ErrorName::Internal, &["read s3://bucket/landing/a.csv"]).await;
+        check("412 Precondition Failed", "", ErrorName::SourceChanged, &["replaced"]).await;
+
+        let error = verify_version(&object(), &s3_that_answers(bad, customer_key)).await.expect_err("refused");
+        assert_eq!(error.name(), ErrorName::AccessDenied, "{error}");
     }
 }

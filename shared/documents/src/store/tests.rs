@@ -156,6 +156,7 @@ async fn faults_of_s3_become_stable_error_names() {
         ("403 Forbidden", "<Error><Code>AccessDenied</Code></Error>", ErrorName::AccessDenied),
         ("400 Bad Request", "<Error><Code>ExpiredToken</Code></Error>", ErrorName::AccessDenied),
         ("400 Bad Request", "<Error><Code>InvalidToken</Code></Error>", ErrorName::AccessDenied),
+        ("400 Bad Request", "<Error><Code>KMS.DisabledException</Code></Error>", ErrorName::AccessDenied),
         ("400 Bad Request", "<Error><Code>InvalidRequest</Code></Error>", ErrorName::Internal),
         ("404 Not Found", "<Error><Code>NoSuchBucket</Code></Error>", ErrorName::NotFound),
     ];

@@ -15,6 +15,8 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::schema::types::Type;
 use sluice_core::contract::ColumnType;
+use sluice_core::error::ErrorName;
+use sluice_documents::{classify, object_refusal};
 
 use crate::error::LakeError;
 
@@ -47,8 +49,11 @@ impl Footer {
         let location = key.to_string();
         #[expect(deprecated, reason = "its successor is an example to copy, not an API")]
         let mut reader = ParquetObjectReader::new(store.clone(), key).with_file_size(size_bytes);
-        let metadata = caught(reader.get_metadata(None)).await.map_err(|error| LakeError::Unreadable {
-            what: format!("file {location} has no readable Parquet footer: {error}"),
+        let metadata = caught(reader.get_metadata(None)).await.map_err(|fault| match fault {
+            Fault::Store(source) => LakeError::Store { doing: "read footer of", location, source },
+            Fault::File(words) => {
+                LakeError::Unreadable { what: format!("file {location} has no readable Parquet footer: {words}") }
+            }
         })?;
         Ok(Self { size_bytes, metadata })
     }
@@ -85,13 +90,34 @@ impl Footer {
     }
 }
 
-/// What the library reads, or in words why it does not. A panic about a damaged footer is a property of the file, and
-/// ends nothing else.
-async fn caught<T>(reading: impl Future<Output = Result<T, ParquetError>>) -> Result<T, String> {
+/// Why a footer was not read.
+#[derive(Debug)]
+enum Fault {
+    /// The store refused the file or did not answer.
+    Store(object_store::Error),
+    /// What is wrong with the file, in words.
+    File(String),
+}
+
+/// What the library reads, or why it does not. A panic about a damaged footer is a property of the file, and ends
+/// nothing else.
+async fn caught<T>(reading: impl Future<Output = Result<T, ParquetError>>) -> Result<T, Fault> {
     // The reader is not used again after a panic.
     match AssertUnwindSafe(reading).catch_unwind().await {
-        Ok(read) => read.map_err(|error| error.to_string()),
-        Err(panic) => Err(format!("the Parquet library stopped: {}", panic_text(&*panic))),
+        Ok(read) => read.map_err(fault_of),
+        Err(panic) => Err(Fault::File(format!("the Parquet library stopped: {}", panic_text(&*panic)))),
+    }
+}
+
+fn fault_of(error: ParquetError) -> Fault {
+    let words = error.to_string();
+    let ParquetError::External(source) = error else { return Fault::File(words) };
+    match source.downcast::<object_store::Error>() {
+        // A range that the file does not have is a fault of the file.
+        Ok(source) if classify(&source) != ErrorName::Internal || object_refusal(&source).is_some() => {
+            Fault::Store(*source)
+        }
+        _ => Fault::File(words),
     }
 }
 
@@ -143,12 +169,34 @@ pub(super) fn column_type(field: &Type) -> Result<ColumnType, String> {
 mod tests {
     use super::*;
 
+    /// What is wrong with a file, in words; nothing when the store is to blame.
+    fn words(fault: Fault) -> Option<String> {
+        match fault {
+            Fault::Store(_) => None,
+            Fault::File(words) => Some(words),
+        }
+    }
+
     #[tokio::test]
     async fn a_panic_of_the_library_is_a_footer_that_cannot_be_read() {
         let panics = async { if true { panic!("no such type") } else { Ok(()) } };
-        assert_eq!(caught(panics).await, Err("the Parquet library stopped: no such type".to_owned()));
+        let stopped = "the Parquet library stopped: no such type".to_owned();
+        assert_eq!(caught(panics).await.map_err(words), Err(Some(stopped)));
         let fails = async { Err::<(), _>(ParquetError::General("cut off".to_owned())) };
-        assert_eq!(caught(fails).await, Err("Parquet error: cut off".to_owned()));
-        assert_eq!(caught(async { Ok(1) }).await, Ok(1));
+        assert_eq!(caught(fails).await.map_err(words), Err(Some("Parquet error: cut off".to_owned())));
+        assert_eq!(caught(async { Ok(1) }).await.map_err(words), Ok(1));
+    }
+
+    #[test]
+    fn a_file_that_the_store_refuses_is_a_fault_of_the_store() {
+        let check = |answer: &str, is_of_the_store: bool| {
+            let text = format!("Server returned non-2xx status code: {answer}");
+            let error = object_store::Error::Generic { store: "S3", source: text.into() };
+            assert_eq!(words(fault_of(error.into())).is_none(), is_of_the_store, "{answer}");
+        };
+        check("400 Bad Request: <Error><Code>InvalidRequest</Code></Error>", true);
+        check("400 Bad Request: <Error><Code>KMS.DisabledException</Code></Error>", true);
+        check("503 Slow Down: <Error><Code>SlowDown</Code></Error>", true);
+        check("416 Range Not Satisfiable: <Error><Code>InvalidRange</Code></Error>", false);
     }
 }

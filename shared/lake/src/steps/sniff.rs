@@ -10,6 +10,7 @@ use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{PlannedObject, ReadFrom, RunRef, SourceShape};
 use sluice_core::source::{Codec, PassedBy, PassedByReason, SourceObject};
 use sluice_core::spec::SourceFormat;
+use sluice_documents::object_refusal;
 
 use super::refused::refusal_message;
 use crate::delta::Footer;
@@ -22,7 +23,7 @@ use crate::source::{SourceError, SourceInput, delimiter_hint, measure, parquet_c
 /// Bytes of an object that are examined: enough for some hundred rows, few enough for thousands of objects.
 const SAMPLE_BYTES: u64 = 64 << 10;
 /// Characters of a store's refusal that are kept: it may answer a whole page.
-const MAX_FAULT_CHARS: usize = 300;
+const MAX_FAULT_CHARS: usize = 800;
 
 /// The objects that can be read, and in the same order what is in them, as far as their beginning shows.
 #[derive(Debug, Default)]
@@ -107,7 +108,7 @@ enum Look {
     Refused(String),
     /// Nothing is at its address.
     Gone,
-    /// It may not be read: on S3 it has rights or a key of its own, or is in an archive.
+    /// It may not be read: on S3 it has rights, an encryption or a key of its own, or is in an archive.
     Denied(LakeError),
     /// It was replaced since it was listed: whoever reads it finds the same, and the run plans again.
     Nothing,
@@ -208,7 +209,7 @@ async fn look_at_footer(
         }
         Err(LakeError::Store { source: object_store::Error::NotFound { .. }, .. }) => return Ok(Look::Gone),
         Err(LakeError::Unreadable { .. }) => return Ok(Look::Nothing),
-        Err(error) => return Err(error),
+        Err(error) => return Err(footer_fault(lake, object, error).await),
     };
     if columns.is_empty() {
         columns = match parquet_columns(footer.metadata(), object.uri.as_str()) {
@@ -228,6 +229,19 @@ async fn look_at_footer(
     };
     let shape = SourceShape { columns, codec: Codec::Plain, rows: Some(measured.rows) };
     Ok(Look::Shape(shape, measured))
+}
+
+/// The fault of a footer. Where the store refuses the object, the object is asked for once more from its beginning: an
+/// answer of S3 to HEAD has no code and no words.
+async fn footer_fault(lake: &Lake, object: &SourceObject, error: LakeError) -> LakeError {
+    let (doing, source) = match error {
+        LakeError::Store { doing, source, .. } if object_refusal(&source).is_some() => (doing, source),
+        error => return error,
+    };
+    match ObjectBytes::open(object, lake.options()).await {
+        Err(said @ (LakeError::ObjectRefused { .. } | LakeError::Store { .. })) => said,
+        Ok(_) | Err(_) => LakeError::of_object(&object.uri, doing, source),
+    }
 }
 
 /// Whether an object with a header or footer has every column that a silver table is mapped to. Of JSON, any record of
@@ -250,4 +264,31 @@ fn check_mapped(pipeline: &Pipeline, object: &SourceObject, columns: &[String]) 
         SourceFormat::Ndjson | SourceFormat::Json | SourceFormat::Parquet => None,
     };
     Err(SourceError::LacksColumns { object: object.uri.to_string(), missing, columns: columns.to_vec(), delimiter })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::objects::tests::{object, s3_that_answers};
+
+    async fn check(body: &'static str, name: ErrorName, says: &str) {
+        let options = s3_that_answers("400 Bad Request", body);
+        let lake = Lake::open(&"s3://bucket/lake".parse().expect("root"), &options).expect("lake");
+        let object = object();
+        let (store, key) = remote(&object.uri, &options).expect("store");
+        let error = Footer::read(&store, key).await.expect_err("no footer");
+        let fault = footer_fault(&lake, &object, error).await;
+        let text = with_sources(&fault);
+        assert_eq!(fault.name(), name, "{text}");
+        assert!(text.contains(says), "{text}");
+    }
+
+    #[tokio::test]
+    async fn the_fault_of_a_footer_has_the_code_that_an_answer_to_head_lacks() {
+        let disabled = "<Error><Code>KMS.DisabledException</Code><Message>key k is disabled.</Message></Error>";
+        check(disabled, ErrorName::AccessDenied, "KMS.DisabledException (400 Bad Request): key k is disabled; ").await;
+        check("<Error><Code>InvalidRequest</Code></Error>", ErrorName::AccessDenied, "InvalidRequest (400").await;
+        let region = "<Error><Code>AuthorizationHeaderMalformed</Code></Error>";
+        check(region, ErrorName::Internal, "AuthorizationHeaderMalformed").await;
+    }
 }
