@@ -45,14 +45,14 @@ pub(crate) fn limit_this_process(arguments: &WorkerArguments) -> Result<()> {
 }
 
 /// Ends this process when a library panics because it gets no memory, as the process ends where others get none: the server
-/// then knows why.
+/// then knows why. At once: to report such a panic takes memory, and a backtrace takes long without it.
 fn abort_without_memory() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        report(panic);
         if panic.payload_as_str().is_some_and(is_lack_of_memory) {
             std::process::abort();
         }
+        report(panic);
     }));
 }
 

@@ -15,6 +15,16 @@ pub(crate) fn spread(rows: LazyFrame) -> LazyFrame {
     rows.map(spread_frame, allowed, None, Some("spread"))
 }
 
+/// As [`spread`], and no condition is evaluated before this point.
+pub(crate) fn spread_behind(rows: LazyFrame) -> LazyFrame {
+    rows.map(
+        spread_frame,
+        AllowedOptimizations::PROJECTION_PUSHDOWN | AllowedOptimizations::STREAMING,
+        None,
+        Some("spread"),
+    )
+}
+
 /// The column of this expression, which has to have as many values as its frame, spread out.
 pub(crate) fn spread_column(column: Expr) -> Expr {
     column.map(|column| Ok(in_rows(column)), |_, field| Ok(field.clone()))

@@ -131,7 +131,7 @@ impl Silver<'_> {
             good.create(),
             good.insert(&format!("(\n{conformed}\n)"))
         );
-        script.push_str(&self.existing(by)?);
+        script.push_str(&self.existing(by, history)?);
         script.push_str(&stage.create());
         script.push_str(&stage.insert(&if history { self.versions(by) } else { self.newest(by) }));
         Ok(script)
@@ -141,14 +141,21 @@ impl Silver<'_> {
         self.lake.object(&layout::scratch(self.plan.run)).hadoop_path()
     }
 
-    /// The accepted rows, together with the rows of those files of the table that hold a key of an accepted row.
-    fn existing(&self, by: &Versioned) -> Result<String, SparkError> {
+    /// The accepted rows, together with the rows of those files of the table that hold a key of an accepted row. Those of
+    /// a history say whether they are new, and until when they are valid as the table has it.
+    fn existing(&self, by: &Versioned, history: bool) -> Result<String, SparkError> {
         let number = self.number;
         let incoming = columns_of(&accepted_columns(self.table));
+        let (new, stored_rows, stored_end) = if history {
+            let new = ", TRUE AS _is_new, CAST(NULL AS TIMESTAMP) AS _stored_valid_to";
+            (new, ", FALSE AS _is_new, _stored_valid_to", ", e._valid_to AS _stored_valid_to")
+        } else {
+            ("", "", "")
+        };
         let planned = self.plan.table(&self.table.table);
         let Some((table, version)) = planned.and_then(|table| Some((table, table.read_version?))) else {
             return Ok(format!(
-                "CREATE OR REPLACE TEMPORARY VIEW candidates_{number} AS SELECT {incoming} FROM good_{number};\n\n"
+                "CREATE OR REPLACE TEMPORARY VIEW candidates_{number} AS SELECT {incoming}{new} FROM good_{number};\n\n"
             ));
         };
         let delta = delta_table(self.lake, &self.table.table, version);
@@ -183,10 +190,10 @@ impl Silver<'_> {
             "-- Files of the table that hold a key of an accepted row: they are rewritten, the others stay.\n\
              {create}{fill}\
              CREATE OR REPLACE TEMPORARY VIEW replaced_{number} AS\n\
-             SELECT {old} FROM (SELECT *, _metadata.file_path AS file FROM {delta}) AS e\n\
+             SELECT {old}{stored_end} FROM (SELECT *, _metadata.file_path AS file FROM {delta}) AS e\n\
              LEFT SEMI JOIN touched_{number} AS t ON e.file = t.file;\n\n\
              CREATE OR REPLACE TEMPORARY VIEW candidates_{number} AS\n\
-             SELECT {incoming} FROM good_{number}\nUNION ALL\nSELECT {incoming} FROM replaced_{number};\n\n",
+             SELECT {incoming}{new} FROM good_{number}\nUNION ALL\nSELECT {incoming}{stored_rows} FROM replaced_{number};\n\n",
             create = touched.create(),
             fill = touched.insert(&met),
             old = old.join(", "),
@@ -196,17 +203,18 @@ impl Silver<'_> {
     /// The newest row of each key: by the business column, then as [`NEWER`] says.
     fn newest(&self, by: &Versioned) -> String {
         let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();
-        self.last_of(&keys, by)
+        self.last_of(&keys, by, "")
     }
 
-    fn last_of(&self, identity: &[&str], by: &Versioned) -> String {
+    /// The last row of each identity; `further` are columns next to those of the table.
+    fn last_of(&self, identity: &[&str], by: &Versioned, further: &str) -> String {
         let number = self.number;
         let order: Vec<String> = std::iter::once(by.latest_by.as_str())
             .chain(NEWER)
             .map(|column| format!("{} DESC NULLS LAST", name(column)))
             .collect();
         format!(
-            "(\n  SELECT {columns} FROM (\n    SELECT *, row_number() OVER (PARTITION BY {identity} ORDER BY {order}) AS _place\n    \
+            "(\n  SELECT {columns}{further} FROM (\n    SELECT *, row_number() OVER (PARTITION BY {identity} ORDER BY {order}) AS _place\n    \
              FROM candidates_{number}\n  ) WHERE _place = 1\n)",
             columns = columns_of(&accepted_columns(self.table)),
             identity = names(identity.iter().copied()),
@@ -214,16 +222,21 @@ impl Silver<'_> {
         )
     }
 
-    /// Every version of each key, with the time it was valid.
+    /// Every version of each key, with the time it was valid. All versions are there of a key that has a new one; of
+    /// others, which stand in a file with such a key, there may be more in other files: they stay as they are.
     fn versions(&self, by: &Versioned) -> String {
         let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();
         let identity: Vec<&str> = keys.iter().copied().chain([by.latest_by.as_str()]).collect();
         let (latest, keys) = (name(by.latest_by.as_str()), names(keys));
+        let columns = columns_of(&accepted_columns(self.table));
         format!(
-            "(\n  SELECT *, _valid_to IS NULL AS _is_current FROM (\n    SELECT *, CAST({latest} AS TIMESTAMP) AS _valid_from,\n      \
-             lead(CAST({latest} AS TIMESTAMP)) OVER (PARTITION BY {keys} ORDER BY {latest} ASC NULLS FIRST) AS _valid_to\n    \
+            "(\n  SELECT {columns}, _valid_from, _valid_to, _valid_to IS NULL AS _is_current FROM (\n    \
+             SELECT {columns}, CAST({latest} AS TIMESTAMP) AS _valid_from,\n      \
+             IF(max(_is_new) OVER (PARTITION BY {keys}),\n        \
+             lead(CAST({latest} AS TIMESTAMP)) OVER (PARTITION BY {keys} ORDER BY {latest} ASC NULLS FIRST),\n        \
+             _stored_valid_to) AS _valid_to\n    \
              FROM {}\n  )\n)",
-            self.last_of(&identity, by)
+            self.last_of(&identity, by, ", _is_new, _stored_valid_to")
         )
     }
 

@@ -33,7 +33,7 @@ pub use stats::{FileStatistics, staged_file};
 use self::log::Log;
 use crate::error::LakeError;
 use crate::lake::{Lake, StoreOptions};
-use crate::spread::spread;
+use crate::spread::{spread, spread_behind};
 
 /// A Delta table at one version.
 #[derive(Debug, Clone)]
@@ -169,6 +169,17 @@ impl OpenTable {
         scan_files_as(&self.reference, folder, options, &self.columns, &partition_by, paths, file_column)
     }
 
+    /// So many rows of a file of the table, from this one on. The rows before it are not read.
+    ///
+    /// # Errors
+    /// As [`Self::scan`].
+    pub(crate) fn scan_slice(&self, path: &str, offset: i64, rows: u32) -> Result<LazyFrame, LakeError> {
+        let partition_by = self.partition_by()?;
+        let (folder, options) = (&self.folder, self.lake.options());
+        let scan = scan_unspread(&self.reference, folder, options, &self.columns, &partition_by, [path], None)?;
+        Ok(spread(scan.slice(offset, rows)))
+    }
+
     /// The path below the table's folder of a file whose address a scan returned.
     pub(crate) fn path_of<'a>(&self, address: &'a str) -> Result<&'a str, LakeError> {
         let base = polars_folder(&self.folder)?;
@@ -231,7 +242,23 @@ pub(crate) fn scan_table_files<'a>(
     scan_files_as(table, folder, options, columns, partition_by, paths, None)
 }
 
+/// The rows of these files, for conditions of all kinds.
 fn scan_files_as<'a>(
+    table: &TableRef,
+    folder: &FolderUri,
+    options: &StoreOptions,
+    columns: &[StoredColumn],
+    partition_by: &[String],
+    paths: impl IntoIterator<Item = &'a str>,
+    file_column: Option<&str>,
+) -> Result<LazyFrame, LakeError> {
+    let rows = scan_unspread(table, folder, options, columns, partition_by, paths, file_column)?;
+    // Where a condition over a partition column is null, Polars takes the partition's rows or not by what stands under
+    // the null (polars-mem-engine 0.55, `scan_predicate/functions.rs`): it is computed row by row.
+    Ok(if partition_by.is_empty() { spread(rows) } else { spread_behind(rows) })
+}
+
+fn scan_unspread<'a>(
     table: &TableRef,
     folder: &FolderUri,
     options: &StoreOptions,
@@ -281,7 +308,7 @@ fn scan_files_as<'a>(
     };
     let rows = LazyFrame::scan_parquet_files(full_paths.into(), arguments)
         .map_err(LakeError::polars(format!("scan of table `{table}`")))?;
-    Ok(spread(rows.select(all.iter_names().map(|name| col(name.clone())).collect::<Vec<_>>())))
+    Ok(rows.select(all.iter_names().map(|name| col(name.clone())).collect::<Vec<_>>()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use polars::prelude::{
     DataFrame, DataType, Expr, IntoLazy, NULL, PlSmallStr, PolarsResult, Schema, SortMultipleOptions,
-    UniqueKeepStrategy, col, lit,
+    UniqueKeepStrategy, col, lit, when,
 };
 use sluice_core::columns::NEWER;
 use sluice_core::contract::ColumnType;
@@ -22,6 +22,11 @@ use crate::overlap::overlapped;
 const MAX_KEY_HASHES: usize = 8_000_000;
 /// Rows of an existing file read at a time.
 const READ_ROWS: u32 = 500_000;
+
+/// Whether a row of a history is new to the table.
+const IS_NEW: &str = "_is_new";
+/// Until when a row of a history is valid that the table has.
+const STORED_VALID_TO: &str = "_stored_valid_to";
 
 /// New rows of a merged table on their way to its files.
 pub(crate) struct MergeRows {
@@ -53,6 +58,10 @@ impl MergeRows {
             WriteMode::Append | WriteMode::Replace => return None,
         };
         let first_key = by.keys.first()?.clone();
+        if history {
+            schema.insert(IS_NEW.into(), DataType::Boolean);
+            schema.insert(STORED_VALID_TO.into(), instant());
+        }
         schema.insert(KEY_HASH.into(), polars::prelude::DataType::UInt64);
         let is_text = |key: &&sluice_core::name::ColumnName| {
             table.contract.column(key.as_str()).is_some_and(|c| c.column_type == ColumnType::Text)
@@ -89,6 +98,13 @@ impl MergeRows {
         if let Some(key) = self.range_key.clone() {
             self.widen(&frame, &key).map_err(LakeError::polars("reading key bounds"))?;
         }
+        let frame = if self.history {
+            let none = lit(NULL).cast(instant()).alias(STORED_VALID_TO);
+            let marked = frame.lazy().with_columns([lit(true).alias(IS_NEW), none]);
+            marked.collect().map_err(LakeError::polars("marking new rows"))?
+        } else {
+            frame
+        };
         let frame = self.with_hash(frame)?;
         if let Some(seen) = &mut self.hashes {
             seen.extend(hashes(&frame)?.iter().flatten());
@@ -165,6 +181,8 @@ impl MergeRows {
     fn take_file(&mut self, table: &OpenTable, file: &DataFile, merged: &mut Merged) -> Result<(), LakeError> {
         let stored = |name: &str| table.columns().iter().any(|column| column.name == name);
         let column = |(name, data_type): (&PlSmallStr, &DataType)| match stored(name) {
+            _ if *name == IS_NEW => lit(false).alias(IS_NEW),
+            _ if *name == STORED_VALID_TO => col("_valid_to").alias(STORED_VALID_TO),
             true => col(name.clone()),
             // A column that the contract has gained since: the rows there do not have it.
             false => lit(NULL).cast(data_type.clone()).alias(name.clone()),
@@ -173,8 +191,7 @@ impl MergeRows {
         let mut offset = 0;
         loop {
             let rows = table
-                .scan_files([file.path.as_str()])?
-                .slice(offset, READ_ROWS)
+                .scan_slice(&file.path, offset, READ_ROWS)?
                 .select(columns.clone())
                 .collect()
                 .map_err(LakeError::polars(format!("reading {}", file.path)))?;
@@ -204,20 +221,32 @@ fn newest(rows: DataFrame, by: &Versioned) -> PolarsResult<DataFrame> {
     sorted_by_first(kept.drop(KEY_HASH)?, &keys)
 }
 
-/// Every version of each key, with the time it was valid.
+/// The type of the times between which a row of a history is valid.
+fn instant() -> DataType {
+    crate::engine::types::polars_type(&ColumnType::Timestamp)
+}
+
+/// Every version of each key, with the time it was valid. All versions are there of a key that has a new one; of others,
+/// which stand in a file with such a key, there may be more in files that are not read: they stay as they are.
 fn versions(rows: DataFrame, by: &Versioned) -> PolarsResult<DataFrame> {
     let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();
     let identity: Vec<&str> = keys.iter().copied().chain([by.latest_by.as_str()]).collect();
     let kept = last_of(rows, &identity, by)?.drop(KEY_HASH)?;
-    let instant = crate::engine::types::polars_type(&ColumnType::Timestamp);
     let partition: Vec<Expr> = keys.iter().map(|key| col(*key)).collect();
-    let from = col(by.latest_by.as_str()).cast(instant);
-    kept.lazy()
+    let from = col(by.latest_by.as_str()).cast(instant());
+    let next = col("_valid_from").shift(lit(-1)).over(partition.clone())?;
+    let is_complete = col(IS_NEW).any(true).over(partition)?;
+    let mut found = kept
+        .lazy()
         .sort(identity.clone(), SortMultipleOptions::default())
         .with_column(from.alias("_valid_from"))
-        .with_column(col("_valid_from").shift(lit(-1)).over(partition)?.alias("_valid_to"))
+        .with_column(when(is_complete).then(next).otherwise(col(STORED_VALID_TO)).alias("_valid_to"))
         .with_column(col("_valid_to").is_null().alias("_is_current"))
-        .collect()
+        .collect()?;
+    for own in [IS_NEW, STORED_VALID_TO] {
+        let _ = found.drop_in_place(own)?;
+    }
+    Ok(found)
 }
 
 /// The last row of each identity in [`order`]. Most identities occur once, so only those that may occur twice are sorted.
@@ -268,6 +297,12 @@ mod tests {
         frame.expect("frame").lazy().with_column(key_hash(["id"])).collect().expect("hashes")
     }
 
+    /// As a history has them: new, or with the end of their time as the table has it.
+    fn marked(rows: DataFrame, is_new: bool, valid_to: Option<i64>) -> DataFrame {
+        let valid_to = valid_to.map_or(lit(NULL), lit).cast(instant()).alias(STORED_VALID_TO);
+        rows.lazy().with_columns([lit(is_new).alias(IS_NEW), valid_to]).collect().expect("marks")
+    }
+
     #[test]
     fn of_rows_with_the_same_business_time_the_one_that_was_delivered_last_stays() {
         // The last of the rows stays, in whichever order they come.
@@ -275,7 +310,7 @@ mod tests {
             let kept = *rows.last().expect("a row");
             let reversed: Vec<_> = rows.iter().rev().copied().collect();
             for rows in [rows, reversed.as_slice()] {
-                for found in [newest(ties(rows), &by()), versions(ties(rows), &by())] {
+                for found in [newest(ties(rows), &by()), versions(marked(ties(rows), true, None), &by())] {
                     let found = found.expect("rows");
                     assert_eq!(found.height(), 1, "{rows:?}");
                     let file = found.column("_source_file").and_then(|column| column.str().cloned()).expect("texts");
@@ -293,5 +328,23 @@ mod tests {
         // Rows of a version that did not record the time.
         check(&[(None, "z", 2, 1), (Some(1), "a", 1, 1)]);
         check(&[(None, "a", 2, 1), (None, "b", 1, 1)]);
+    }
+
+    #[test]
+    fn a_key_without_a_new_row_keeps_the_times_that_it_has() {
+        let row =
+            |day: i64| ties(&[(Some(day), "a", day, 1)]).lazy().with_column(lit(day).alias("at")).collect().unwrap();
+        let check = |rows: [DataFrame; 2], expected: [(Option<i64>, bool); 2]| {
+            let both = rows[0].vstack(&rows[1]).expect("rows");
+            let found = versions(both, &by()).expect("versions");
+            let ends = found.column("_valid_to").unwrap().cast(&DataType::Int64).unwrap();
+            let current = found.column("_is_current").unwrap();
+            let found: Vec<_> = ends.i64().unwrap().iter().zip(current.bool().unwrap().iter().flatten()).collect();
+            assert_eq!(found, expected);
+        };
+        // The version in between is in a file that no new row meets.
+        check([marked(row(1), false, Some(2)), marked(row(3), false, None)], [(Some(2), false), (None, true)]);
+        check([marked(row(1), false, Some(2)), marked(row(3), true, None)], [(Some(3), false), (None, true)]);
+        check([marked(row(1), true, None), marked(row(3), false, None)], [(Some(3), false), (None, true)]);
     }
 }

@@ -190,10 +190,14 @@ fn share(rule: &DatasetRule, count: DecimalNumber, rows: u64) -> Result<Option<D
 
 /// Rows in all, and rows where each of the conditions is true, in one scan.
 fn count(rows: LazyFrame, conditions: Vec<Expr>, doing: &str) -> Result<(u64, Vec<u64>), EngineError> {
-    let numbered = conditions.into_iter().enumerate();
-    let mut selected: Vec<Expr> = numbered.map(|(i, c)| c.fill_null(lit(false)).sum().alias(format!("{i}"))).collect();
+    // Added to the rows first: a condition that reads no column would count once.
+    let name = |number: usize| format!("_counted_{number}");
+    let mut selected: Vec<Expr> = (0..conditions.len()).map(|number| col(name(number)).sum()).collect();
     selected.push(len().alias("rows"));
-    let counts = collect_streaming(rows.select(selected)).map_err(EngineError::while_running(doing))?;
+    let numbered = conditions.into_iter().enumerate();
+    let marks: Vec<Expr> = numbered.map(|(number, c)| c.fill_null(lit(false)).alias(name(number))).collect();
+    let counted = rows.with_columns(marks).select(selected);
+    let counts = collect_streaming(counted).map_err(EngineError::while_running(doing))?;
     let mut numbers = counts
         .columns()
         .iter()

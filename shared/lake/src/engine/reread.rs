@@ -122,7 +122,7 @@ fn slices(
     let mut offset: i64 = 0;
     loop {
         let failed = || LakeError::polars(format!("reading {} of table `{}`", file.path, table.reference()));
-        let mut rows = table.scan_files([file.path.as_str()])?.slice(offset, READ_ROWS).collect().map_err(failed())?;
+        let mut rows = table.scan_slice(&file.path, offset, READ_ROWS)?.collect().map_err(failed())?;
         if rows.height() == 0 {
             return Ok(());
         }

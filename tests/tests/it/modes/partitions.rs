@@ -184,8 +184,52 @@ fn scd2_keeps_history_in_partitioned_tables() {
         assert_eq!(judges.judge_tables(lab.lake()).len(), 2);
     }
 
+    // Key 1 stands next to key 2 in a file that this run rewrites, and has another version elsewhere.
+    land(&lab, "c.json", record(2, "ü", "2026-01-05"));
+    let _ = lab.run().expect(Outcome::Published);
+    let history = rows(&lab, TABLE, &["id", "part", "_valid_from", "_valid_to", "_is_current"]);
+    let later = [
+        &expected[..3],
+        &["2|ü|2026-01-01T00:00:00Z|2026-01-05T00:00:00Z|false", "2|ü|2026-01-05T00:00:00Z|NULL|true"],
+    ];
+    assert_eq!(history, later.concat());
+    land(&lab, "d.json", record(2, "a b", "2026-01-06"));
+    let _ = lab.run().expect(Outcome::Published);
+    let history = rows(&lab, TABLE, &["id", "_valid_to", "_is_current"]);
+    let closed = "1|2026-01-02T00:00:00Z|false";
+    assert!(history.contains(&closed.to_owned()), "the version in the rewritten file stays closed: {history:?}");
+    assert_eq!(history.iter().filter(|row| row.ends_with("|true")).count(), 2, "{history:?}");
+
     let number = spec("name: seen, logicalType: integer, physicalType: BIGINT");
     land(&number, "a.json", record(1, "a", "1"));
     let refused = number.run().expect_code(1);
     assert!(refused.stdout.contains("latest_by of mode scd2 must be a date or timestamp"), "{refused}");
+}
+
+/// Polars evaluated conditions over partition columns for a partition at once, and took null for what stood under it.
+#[test]
+fn conditions_that_are_null_for_a_partition_take_none_of_its_rows() {
+    let check = |condition: &str, expected: &str| {
+        let lab = partitioned("logicalType: string", "mode: append");
+        let gold = format!(
+            "gold:\n  - table: totals\n    contract: contracts/totals.yaml\n    sql: SELECT COUNT(*) AS n, SUM(id) AS s FROM \
+             silver.orders WHERE {condition}\n"
+        );
+        let spec = lab.pipeline().join("pipeline.yaml");
+        std::fs::write(&spec, std::fs::read_to_string(&spec).unwrap() + &gold).unwrap();
+        let column = |name: &str| format!("name: {name}, logicalType: integer, physicalType: BIGINT");
+        let contract = crate::small::contract("totals", &[&column("n"), &column("s")], &[]);
+        std::fs::write(lab.pipeline().join("contracts/totals.yaml"), contract).unwrap();
+        let record =
+            |id: u32, part: Option<&str>| serde_json::json!({ "id": id, "part": part, "seen": id }).to_string();
+        let lines = [record(1, Some("a")), record(2, Some("b")), record(4, None)];
+        land(&lab, "a.json", lines.join("\n") + "\n");
+        let _ = lab.run().expect(Outcome::Published);
+        assert_eq!(rows(&lab, "gold/sales/totals", &["n", "s"]), [expected], "{condition}");
+    };
+    check("part <> 'b'", "1|1");
+    check("part NOT IN ('b') AND seen > 0", "1|1");
+    check("LOWER(part) NOT LIKE 'b%'", "1|1");
+    check("NULLIF(part, 'b') <> 'c'", "1|1");
+    check("part IS NULL OR part = 'b'", "2|6");
 }

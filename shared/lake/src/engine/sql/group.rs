@@ -5,25 +5,28 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, VisitMut, VisitorMut};
+use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, VisitMut, VisitorMut};
 
-use super::frame::refused;
+use super::frame::{columns_of, refused};
 use super::scope::column;
 use crate::engine::EngineError;
 
 /// Functions that are computed over groups, under the names that the dialect leaves.
 const AGGREGATES: [&str; 4] = ["count", "max", "min", "sum"];
 
+/// Expressions over the columns of a frame, each with the name of its own column.
+type Named = Vec<(Expr, String)>;
+
 /// The keys and aggregates of a query, each with the name of its column.
 pub(super) struct Groups {
-    keys: Vec<(Expr, String)>,
-    totals: Vec<(Expr, String)>,
+    keys: Named,
+    totals: Named,
 }
 
 impl Groups {
     /// Groups by these expressions over the columns of a frame.
     pub(super) fn by(expressions: Vec<Expr>) -> Self {
-        let mut keys: Vec<(Expr, String)> = Vec::with_capacity(expressions.len());
+        let mut keys: Named = Vec::with_capacity(expressions.len());
         for key in expressions.into_iter().map(bare) {
             if keys.iter().any(|(known, _)| *known == key) {
                 continue;
@@ -38,7 +41,7 @@ impl Groups {
     }
 
     /// The keys that are not columns already.
-    pub(super) fn computed_keys(&self) -> Vec<(Expr, String)> {
+    pub(super) fn computed_keys(&self) -> Named {
         self.keys.iter().filter(|(key, _)| !matches!(key, Expr::Identifier(_))).cloned().collect()
     }
 
@@ -47,9 +50,22 @@ impl Groups {
         self.keys.iter().map(|(_, name)| name.as_str())
     }
 
-    /// The aggregates, each over columns of the frame.
-    pub(super) fn totals(&self) -> &[(Expr, String)] {
-        &self.totals
+    /// The aggregates, each over columns of the frame, and those of these columns that are to be computed first: what an
+    /// aggregate is over that reads no column has one value for Polars, whatever the number of rows.
+    pub(super) fn totals_over_columns(&self) -> (Named, Named) {
+        let (mut totals, mut constants) = (self.totals.clone(), Vec::new());
+        for (total, _) in &mut totals {
+            let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = total else { continue };
+            for argument in &mut list.args {
+                if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument
+                    && columns_of(value).is_empty()
+                {
+                    let name = format!("_constant_{}", constants.len());
+                    constants.push((std::mem::replace(value, column(&name)), name));
+                }
+            }
+        }
+        (totals, constants)
     }
 
     /// Registers the aggregates of an expression, which becomes one over the columns of keys and aggregates.

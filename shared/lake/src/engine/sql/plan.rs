@@ -250,9 +250,10 @@ fn comma_keys(conditions: &mut Vec<Expr>, left: &mut Rows, right: &mut Rows) -> 
 
 /// The keys and aggregates of groups as the columns of a frame.
 fn grouped(frame: LazyFrame, groups: &Groups) -> Result<LazyFrame, EngineError> {
-    let frame = extended(frame, &groups.computed_keys())?;
+    let (totals, constants) = groups.totals_over_columns();
+    let frame = extended(frame, &[groups.computed_keys(), constants].concat())?;
     let keys: Vec<String> = groups.key_names().map(|name| column(name).to_string()).collect();
-    let totals = groups.totals().iter().map(|(total, name)| format!("{total} AS {}", column(name)));
+    let totals = totals.iter().map(|(total, name)| format!("{total} AS {}", column(name)));
     let selected: Vec<String> = keys.iter().cloned().chain(totals).collect();
     let by = if keys.is_empty() { String::new() } else { format!(" GROUP BY {}", keys.join(", ")) };
     run(frame, &format!("SELECT {} FROM {ROWS}{by}", selected.join(", ")))

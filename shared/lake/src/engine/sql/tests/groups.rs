@@ -64,6 +64,15 @@ fn a_value_that_is_the_same_everywhere_comes_once_per_row() {
 }
 
 #[test]
+fn aggregates_of_constants_count_every_row() {
+    check("SELECT COUNT(1 + 1) AS n, COUNT(CASE WHEN 1 > 2 THEN NULL ELSE 1 END) AS m FROM silver.t", "3/3");
+    check("SELECT COUNT(UPPER('a')) AS n, COUNT(-1) AS m, COUNT(NULL) AS o FROM silver.t", "3/3/0");
+    check("SELECT SUM(2) AS n, MAX(5) AS m FROM silver.t WHERE b > 1", "4/5");
+    check("SELECT MAX(5) AS m, COUNT(DATE '2020-01-01') AS n FROM silver.t WHERE b > 9", "-/0");
+    check("SELECT b AS k, COUNT(COALESCE(NULL, 1)) AS n FROM silver.t GROUP BY b", "1/1 2/1 3/1");
+}
+
+#[test]
 fn greatest_and_least_take_counts_and_literals() {
     check("SELECT GREATEST(COUNT(*), 1) AS n, LEAST(2, COUNT(DISTINCT b)) AS m FROM silver.t", "3/2");
     check("SELECT DISTINCT GREATEST(2, COUNT(*)) AS n FROM silver.t HAVING COUNT(*) >= 0", "3");
