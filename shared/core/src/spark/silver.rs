@@ -222,7 +222,7 @@ impl Silver<'_> {
         )
     }
 
-    /// Every version of each key, with the time it was valid. All versions are there of a key that has a new one; of
+    /// Every version of each key, with the time it was valid. Of a key that has a new version, all are read; of
     /// others, which stand in a file with such a key, there may be more in other files: they stay as they are.
     fn versions(&self, by: &Versioned) -> String {
         let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();

@@ -226,7 +226,7 @@ fn instant() -> DataType {
     crate::engine::types::polars_type(&ColumnType::Timestamp)
 }
 
-/// Every version of each key, with the time it was valid. All versions are there of a key that has a new one; of others,
+/// Every version of each key, with the time it was valid. Of a key that has a new version, all are read; of others,
 /// which stand in a file with such a key, there may be more in files that are not read: they stay as they are.
 fn versions(rows: DataFrame, by: &Versioned) -> PolarsResult<DataFrame> {
     let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();
