@@ -9,20 +9,17 @@ use polars::prelude::{AllowedOptimizations, Column, DataFrame, Expr, IntoColumn,
 
 /// The rows with every column spread out. Columns and rows that nobody asks for are still not read.
 pub(crate) fn spread(rows: LazyFrame) -> LazyFrame {
-    let allowed = AllowedOptimizations::PROJECTION_PUSHDOWN
-        | AllowedOptimizations::PREDICATE_PUSHDOWN
-        | AllowedOptimizations::STREAMING;
-    rows.map(spread_frame, allowed, None, Some("spread"))
+    spread_with(rows, AllowedOptimizations::PREDICATE_PUSHDOWN)
 }
 
 /// As [`spread`], and no condition is evaluated before this point.
 pub(crate) fn spread_behind(rows: LazyFrame) -> LazyFrame {
-    rows.map(
-        spread_frame,
-        AllowedOptimizations::PROJECTION_PUSHDOWN | AllowedOptimizations::STREAMING,
-        None,
-        Some("spread"),
-    )
+    spread_with(rows, AllowedOptimizations::empty())
+}
+
+fn spread_with(rows: LazyFrame, further: AllowedOptimizations) -> LazyFrame {
+    let allowed = AllowedOptimizations::PROJECTION_PUSHDOWN | AllowedOptimizations::STREAMING | further;
+    rows.map(spread_frame, allowed, None, Some("spread"))
 }
 
 /// The column of this expression, which has to have as many values as its frame, spread out.

@@ -44,7 +44,7 @@ pub(super) struct Found {
     pub(super) held: Vec<SourceObject>,
     /// Those that are held, whether or not the run would take them.
     pub(super) all_held: Vec<SourceObject>,
-    /// What is no source object, and what is still being written.
+    /// What cannot be a source object, and what is still being written.
     pub(super) passed_by: Vec<PassedBy>,
 }
 

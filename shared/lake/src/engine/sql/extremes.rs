@@ -44,8 +44,8 @@ pub(super) fn from_ordinal(column: &Column) -> PolarsResult<Column> {
         return Ok(column.clone());
     }
     let value = |place: i128| {
-        let bits =
-            i64::try_from(place).map_err(|_| PolarsError::ComputeError(format!("{place} is no place").into()))?;
+        let bits = i64::try_from(place)
+            .map_err(|_| PolarsError::ComputeError(format!("no double has the place {place}").into()))?;
         Ok::<_, PolarsError>(f64::from_bits((if bits < 0 { bits ^ i64::MAX } else { bits }).cast_unsigned()))
     };
     let values: ChunkedArray<Float64Type> =
