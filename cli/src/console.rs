@@ -145,8 +145,9 @@ impl FailureReport {
     fn of(error: &Error) -> Self {
         let fault = error.downcast_ref::<Fault>();
         let lake = error.downcast_ref::<LakeError>();
-        let message = error.to_string();
-        let causes = texts(&**error).split_off(1);
+        let mut said = texts(&**error);
+        let causes = said.split_off(1);
+        let message = said.concat();
         Self {
             exit: fault.map_or(Exit::Failed, Fault::exit),
             name: fault.and_then(Fault::name).or(lake.map(LakeError::name)),

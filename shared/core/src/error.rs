@@ -3,6 +3,8 @@
 //! [`ErrorName`] says once what a name means and what a person does next. The command, the API of runs and the table in
 //! `docs/errors.md` are made from it. Names that an execution can fail with besides these are in [`crate::failure`].
 
+mod foreign;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -220,12 +222,12 @@ pub struct StepError {
 }
 
 /// What an error says, and then each of its sources. Some libraries print their source themselves: words that an error
-/// before has said are left out.
+/// before has said are left out. So are backtraces, and hints about settings of libraries that Sluice does not have.
 pub fn texts(error: &dyn std::error::Error) -> Vec<String> {
-    let mut said = vec![error.to_string()];
+    let mut said = vec![foreign::cleaned(&error.to_string())];
     let mut source = error.source();
     while let Some(cause) = source {
-        let text = cause.to_string();
+        let text = foreign::cleaned(&cause.to_string());
         if !said.iter().any(|said| said.contains(&text)) {
             said.push(text);
         }

@@ -8,6 +8,7 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTableBuilder, DeltaTableError, TableProperty};
 use jiff::Timestamp;
 use serde_json::json;
+use sluice_core::error::with_sources;
 use sluice_core::name::TableRef;
 use sluice_core::run::{ChangeKind, RunRef, TableChange};
 use sluice_core::source::SourceId;
@@ -292,7 +293,7 @@ fn commit_error(table: &TableRef) -> impl Fn(DeltaTableError) -> LakeError {
                 TransactionError::CommitConflict(_)
                 | TransactionError::VersionAlreadyExists(_)
                 | TransactionError::MaxCommitAttempts(_),
-        } => LakeError::Conflict { table: table.clone(), detail: error.to_string() },
+        } => LakeError::Conflict { table: table.clone(), detail: with_sources(&error) },
         error => LakeError::delta(&table)(error),
     }
 }

@@ -310,5 +310,6 @@ fn a_version_whose_files_were_removed_is_gone_by_name() {
     let head = lab.sluice(&["table", "head", SILVER, "--version", "0"]).expect_code(2);
     let page: serde_json::Value = head.page();
     assert_eq!(page["error"]["name"], "VersionGone", "{head}");
+    assert!(!head.stdout.contains("POLARS_"), "no advice of the engine: {head}");
     assert_eq!(rows(&lab, SILVER, &["id"]), ["0", "1", "2"], "the newest version has its files");
 }
