@@ -87,6 +87,26 @@ impl<'a> Log<'a> {
         self.find_entry(version).await?.ok_or_else(gone)
     }
 
+    /// The error for the first entry that is damaged, of those that a reader of this version reads: the entries after the
+    /// newest checkpoint. `None` when all of them can be parsed.
+    ///
+    /// # Errors
+    /// [`LakeError::Store`].
+    pub(crate) async fn damage(&self, version: u64) -> Result<Option<LakeError>, LakeError> {
+        let files = self.files().await?;
+        let summed_up = newest_checkpoint(&files, version).first().map(|part| part.version);
+        let is_read = |file: &&LogFile| {
+            file.is_commit() && file.version <= version && summed_up.is_none_or(|summed_up| file.version > summed_up)
+        };
+        for file in files.iter().filter(is_read) {
+            let Some(entry) = self.find_entry(file.version).await? else { continue };
+            if let Err(damage) = entry.check(self.table) {
+                return Ok(Some(damage));
+            }
+        }
+        Ok(None)
+    }
+
     /// The bytes of a file.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ use polars::prelude::{
     CloudScheme, DataFrame, DataType, HiveOptions, IntoLazy, LazyFrame, PlRefPath, ScanArgsParquet, Schema, col,
 };
 use sluice_core::columns::StoredColumn;
+use sluice_core::error::ErrorName;
 use sluice_core::name::TableRef;
 use sluice_core::uri::{FolderUri, layout};
 
@@ -48,9 +49,35 @@ pub struct OpenTable {
 /// Opens a table, at its newest version or at the one given. `None` where there is no table.
 ///
 /// # Errors
-/// [`LakeError::Log`] when the log cannot be read; [`LakeError::NotFound`] when the version does not exist;
-/// [`LakeError::Violation`] when another engine gave the table columns or features that Sluice does not read.
+/// [`LakeError::Unreadable`] naming the file of the log that is damaged, [`LakeError::Log`] when the log cannot be read for
+/// another reason; [`LakeError::NotFound`] when the version does not exist; [`LakeError::Violation`] when another engine
+/// gave the table columns or features that Sluice does not read.
 pub async fn open_table(lake: &Lake, table: &TableRef, version: Option<u64>) -> Result<Option<OpenTable>, LakeError> {
+    match load_table(lake, table, version).await {
+        // A fault of the store says itself what is wrong.
+        Err(error @ LakeError::Log { .. })
+            if matches!(error.name(), ErrorName::TableUnreadable | ErrorName::NotFound) =>
+        {
+            Err(damage(lake, table, version).await.unwrap_or(error))
+        }
+        opened => opened,
+    }
+}
+
+/// The error that names the damaged file of a log that the library cannot read; the library names none. The newest
+/// version is read before another one.
+async fn damage(lake: &Lake, table: &TableRef, version: Option<u64>) -> Option<LakeError> {
+    let log = Log::of(lake, table);
+    for version in [Some(u64::MAX), version].into_iter().flatten() {
+        // A fault of the store while the file is searched says less than the library did.
+        if let Ok(Some(damage)) = log.damage(version).await {
+            return Some(damage);
+        }
+    }
+    None
+}
+
+async fn load_table(lake: &Lake, table: &TableRef, version: Option<u64>) -> Result<Option<OpenTable>, LakeError> {
     let folder = lake.table_folder(table)?;
     let failed = LakeError::log(table);
     if folder.is_local() {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::json;
+use sluice_core::error::{ErrorName, with_sources};
 use sluice_core::name::TableRef;
 use sluice_core::run::RunRef;
 use sluice_core::uri::layout;
@@ -76,6 +77,37 @@ impl Bed {
         let history = self.open(version).await.history(limit).await.expect("history");
         history.into_iter().map(|entry| (entry.version, entry.run_id)).collect()
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_entry_of_a_log_is_named_by_table_and_file() {
+    let bed = Bed::new();
+    (0..=3).for_each(|version| bed.write(version, true));
+    let check = async |damage: &str| {
+        std::fs::write(bed.log.join("00000000000000000003.json"), damage).expect("entry");
+        let error = match open_table(&bed.lake, &bed.table, None).await {
+            Ok(table) => table.expect("there").ledger().await.expect_err(damage),
+            Err(error) => error,
+        };
+        assert_eq!(error.name(), ErrorName::TableUnreadable, "{damage}");
+        let text = with_sources(&error);
+        let file = "table `silver/sales/t`: file 'silver/sales/t/_delta_log/00000000000000000003.json'";
+        assert!(text.starts_with(file), "{damage}: {text}");
+    };
+    check("garbage").await;
+    check("{\"add\":{\"path\":").await;
+    check("").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_entry_before_a_checkpoint_leaves_the_history_readable() {
+    let bed = Bed::new();
+    (0..=5).for_each(|version| bed.write(version, true));
+    deltalake::checkpoints::create_checkpoint(&bed.open(None).await.table, None).await.expect("checkpoint");
+    std::fs::write(bed.log.join("00000000000000000003.json"), "garbage").expect("entry");
+    let shown = inspect::history(&bed.lake, &bed.table, 10).await.expect("history");
+    let rows: Vec<(u64, Option<u64>)> = shown.iter().map(|version| (version.version, version.rows)).collect();
+    assert_eq!(rows, [(5, Some(6)), (4, None), (3, None), (2, Some(3)), (1, Some(2)), (0, Some(1))]);
 }
 
 fn of_runs(versions: &[u64]) -> Vec<(u64, Option<String>)> {

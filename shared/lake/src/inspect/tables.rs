@@ -128,8 +128,8 @@ pub async fn history(lake: &Lake, table: &TableRef, limit: usize) -> Result<Vec<
     for entry in existing(lake, table, None).await?.history(limit).await? {
         let rows = match open_table(lake, table, Some(entry.version)).await {
             Ok(open) => open.map(|open| open.rows()).transpose()?.flatten(),
-            // Its own entry exists, but older ones were cleaned up and no checkpoint sums them up.
-            Err(LakeError::Log { .. }) => None,
+            // Its own entry exists, but older ones were cleaned up and no checkpoint sums them up, or one is damaged.
+            Err(LakeError::Log { .. } | LakeError::Unreadable { .. }) => None,
             Err(error) => return Err(error),
         };
         let (version, committed_at) = (entry.version, entry.committed_at);

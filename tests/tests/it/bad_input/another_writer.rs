@@ -9,6 +9,7 @@ use sluice_core::run::{ChangeKind, Changeset, MAX_ATTEMPTS, Outcome, Plan, PlanS
 use sluice_lake::{delta, inspect};
 use sluice_tests::content::wait;
 use sluice_tests::lab::{Lab, retail};
+use sluice_tests::sluice::Run;
 
 use super::{good_file, state_of};
 use crate::small::{
@@ -270,9 +271,9 @@ fn a_restored_table_is_filled_again() {
     assert_eq!(before.len(), 4);
 }
 
-/// A log that is damaged is reported with the table's name; it is not taken for a new table.
+/// A log that is damaged is reported with the names of table and file; it is not taken for a new table.
 #[test]
-fn a_damaged_log_is_reported_with_the_name_of_its_table() {
+fn a_damaged_log_is_reported_with_the_names_of_its_table_and_file() {
     let (lab, _, _) = planned("mode: append");
     let log = lab.lake().join(SILVER).join("_delta_log");
     let newest = |log: &Path| {
@@ -280,12 +281,18 @@ fn a_damaged_log_is_reported_with_the_name_of_its_table() {
     };
     let path = newest(&log).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, &text[..text.len() / 2]).unwrap();
+    let file = path.file_name().unwrap().to_str().unwrap();
     let before = lab.log_files();
-    let (error, message) = error_of(&lab.run().expect(Outcome::Failed));
-    assert_eq!(error, "TableUnreadable", "{message}");
-    assert_says(&message, &["silver/sales/orders"], "the message");
-    assert_eq!(lab.log_files(), before);
+    for damage in [&text[..text.len() / 2], "garbage", ""] {
+        std::fs::write(&path, damage).unwrap();
+        let mut command = lab.run_command(lab.lake(), &lab.landing());
+        command.env("RUST_BACKTRACE", "1");
+        let (error, message) = error_of(&Run::of(command).expect(Outcome::Failed));
+        assert_eq!(error, "TableUnreadable", "{message}");
+        assert_says(&message, &["silver/sales/orders", file], "the message");
+        assert!(!message.contains("   0: "), "no backtrace: {message}");
+        assert_eq!(lab.log_files(), before);
+    }
     std::fs::write(&path, text).unwrap();
     let (tables, _) = state_of(&lab);
     assert_eq!(tables[SILVER].rows.len(), 2);

@@ -10,6 +10,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use sluice_core::name::TableRef;
 use sluice_core::run::RunRef;
+use sluice_core::uri::layout;
 
 use crate::error::LakeError;
 
@@ -151,12 +152,34 @@ impl LogEntry {
         Ok(None)
     }
 
+    /// Checks that every line is an action, and that there is one: every writer notes at least its commit, so an entry
+    /// without a line was cut.
+    ///
+    /// # Errors
+    /// [`LakeError::Unreadable`] naming the file of the entry.
+    pub(crate) fn check(&self, table: &TableRef) -> Result<(), LakeError> {
+        self.check_not_empty(table)?;
+        for action in self.actions() {
+            action.map_err(self.unreadable(table))?;
+        }
+        Ok(())
+    }
+
+    /// Checks that there is a line.
+    ///
+    /// # Errors
+    /// [`LakeError::Unreadable`] naming the file of the entry.
+    pub(crate) fn check_not_empty(&self, table: &TableRef) -> Result<(), LakeError> {
+        if self.lines().next().is_none() {
+            return Err(damaged(table, self.version, "it is empty"));
+        }
+        Ok(())
+    }
+
     /// The error for an entry that cannot be read.
     pub(crate) fn unreadable(&self, table: &TableRef) -> impl Fn(serde_json::Error) -> LakeError {
         let (table, version) = (table.clone(), self.version);
-        move |error| LakeError::Unreadable {
-            what: format!("table `{table}`: log entry of version {version} is not readable: {error}"),
-        }
+        move |error| damaged(&table, version, &error.to_string())
     }
 
     fn lines(&self) -> impl Iterator<Item = &[u8]> {
@@ -166,6 +189,12 @@ impl LogEntry {
     fn lines_with(&self, name: &'static [u8]) -> impl Iterator<Item = &[u8]> {
         self.lines().filter(move |line| memmem::find(line, name).is_some())
     }
+}
+
+/// The error for the entry of a version.
+fn damaged(table: &TableRef, version: u64, problem: &str) -> LakeError {
+    let file = layout::log_entry(table, version);
+    LakeError::Unreadable { what: format!("table `{table}`: file '{file}' of its log is damaged: {problem}") }
 }
 
 impl Action {
@@ -203,6 +232,8 @@ fn percent_decoded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
 
 #[cfg(test)]
 mod tests {
+    use sluice_core::error::ErrorName;
+
     use super::*;
 
     fn entry(lines: &[&str]) -> LogEntry {
@@ -251,5 +282,19 @@ mod tests {
         assert_eq!(info.committed_at().map(Timestamp::as_millisecond), Some(9));
         assert!(entry(&[r#"{"txn":{"appId":"a""#]).transactions().all(|mark| mark.is_err()));
         assert!(entry(&[]).commit_info().expect("readable").is_none());
+    }
+
+    #[test]
+    fn a_damaged_entry_is_named_by_its_file() {
+        let table = "silver/sales/t".parse().expect("table");
+        let whole = [r#"{"commitInfo":{"timestamp":7}}"#, r#"{"add":{"path":"a"}}"#];
+        assert!(entry(&whole).check(&table).is_ok());
+        for damage in ["", "\n \n", "garbage", "{\"add\":", "\0\0", "7", "{}\n{"] {
+            let error = entry(&[damage]).check(&table).expect_err(damage);
+            assert_eq!(error.name(), ErrorName::TableUnreadable, "{damage}");
+            let text = error.to_string();
+            let file = "table `silver/sales/t`: file 'silver/sales/t/_delta_log/00000000000000000003.json'";
+            assert!(text.starts_with(file), "{damage}: {text}");
+        }
     }
 }
