@@ -78,7 +78,7 @@ fn state_text(state: RunState, console: &Console) -> String {
         RunState::Published | RunState::Accepted => Tone::Good,
         RunState::Skipped => Tone::Faint,
         RunState::Unfinished | RunState::Rejected => Tone::Warning,
-        RunState::Failed => Tone::Bad,
+        RunState::Failed | RunState::Unreadable => Tone::Bad,
     };
     console.paint(tone, state.as_str())
 }
@@ -101,6 +101,7 @@ fn list_text(runs: &[RunSummary]) -> String {
 fn why(run: &RunSummary) -> String {
     match (&run.error, run.state) {
         (Some(error), RunState::Failed) => format!("{}: {}", error.error, error.cause),
+        (Some(error), RunState::Unreadable) => error.cause.clone(),
         (_, RunState::Rejected | RunState::Accepted) => run.broken_rules.join("; "),
         (_, RunState::Unfinished) => "stopped or still running; run the pipeline again".to_owned(),
         _ => match &run.action {

@@ -124,6 +124,12 @@ impl DocumentError {
             Self::Encode { .. } => ErrorName::Internal,
         }
     }
+
+    /// Whether the document exists and its text is no such document. A list leaves out or names such a one: it must not
+    /// keep the others from the reader.
+    pub fn is_damaged(&self) -> bool {
+        matches!(self, Self::Decode { .. })
+    }
 }
 
 impl From<DocumentError> for StepError {

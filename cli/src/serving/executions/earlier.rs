@@ -128,7 +128,7 @@ fn of_documents(summary: RunSummary, request: Option<Value>) -> Execution {
     let status = match summary.state {
         RunState::Published | RunState::Skipped | RunState::Rejected | RunState::Accepted => ExecutionStatus::Succeeded,
         RunState::Failed => ExecutionStatus::Failed,
-        RunState::Unfinished => ExecutionStatus::Aborted,
+        RunState::Unfinished | RunState::Unreadable => ExecutionStatus::Aborted,
     };
     let given_up =
         || ReportedError { error: MachineError::Stopped.into(), cause: "the process that ran it ended".to_owned() };

@@ -66,7 +66,7 @@ async fn check_store(store: DocumentStore) {
         let bad = path("runs/bad.json");
         store.objects().put(&store.key(&bad).expect("key"), text.into()).await.expect("put");
         let error = store.read::<Note>(&bad).await.expect_err("undecodable");
-        assert_eq!(error.name(), ErrorName::InvalidInput);
+        assert_eq!((error.name(), error.is_damaged()), (ErrorName::InvalidInput, true));
         let message = StepError::new(error.name(), &error).message;
         assert!(message.contains("runs/bad.json") && message.contains(&format!("`{field}`")), "{message}");
     }

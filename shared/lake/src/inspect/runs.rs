@@ -6,12 +6,14 @@ use futures::TryStreamExt;
 use jiff::Timestamp;
 use object_store::ObjectStore;
 use serde::Serialize;
+use sluice_core::error::with_sources;
 use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{
     Changeset, Decision, DocumentKind, Outcome, Plan, PlanStatus, Receipt, Report, ReportedError, RunAction, RunKey,
     Verdict,
 };
 use sluice_core::uri::{LakePath, layout};
+use sluice_documents::DocumentError;
 
 use super::folders;
 use crate::error::LakeError;
@@ -33,6 +35,8 @@ pub enum RunState {
     Failed,
     /// It is under way, or was stopped; running the pipeline again brings its rows to the tables.
     Unfinished,
+    /// One of its documents is damaged, so that nobody can say how far it came. Its tables are as their logs say.
+    Unreadable,
 }
 
 impl RunState {
@@ -45,6 +49,7 @@ impl RunState {
             Self::Accepted => "accepted",
             Self::Failed => "failed",
             Self::Unfinished => "unfinished",
+            Self::Unreadable => "unreadable",
         }
     }
 }
@@ -72,8 +77,27 @@ pub struct RunSummary {
     pub rows_read: u64,
     /// Broken error rules, as `<table>: <rule>`.
     pub broken_rules: Vec<String>,
-    /// The error of a failed run.
+    /// The error of a failed run; of an unreadable one, what is wrong with its document.
     pub error: Option<ReportedError>,
+}
+
+impl RunSummary {
+    /// A run one of whose documents cannot be read: no more is known of it than what is wrong with the document.
+    fn unreadable(run: RunKey, fault: &DocumentError) -> Self {
+        Self {
+            pipeline: run.pipeline,
+            run_id: run.run_id,
+            state: RunState::Unreadable,
+            action: None,
+            attempt: 0,
+            planned_at: None,
+            ended_at: None,
+            sources: 0,
+            rows_read: 0,
+            broken_rules: Vec::new(),
+            error: Some(ReportedError { error: fault.name().into(), cause: with_sources(fault) }),
+        }
+    }
 }
 
 /// A run with the documents of its newest attempt.
@@ -96,14 +120,23 @@ pub struct RunDetails {
 
 /// The newest runs, of one pipeline or of all, newest first, at most `limit`.
 ///
-/// Newest by the time of a run's first document, as the store has it: ids may be chosen by people.
+/// Newest by the time of a run's first document, as the store has it: ids may be chosen by people. A run with a damaged
+/// document is listed as [`RunState::Unreadable`], and does not keep the others from the reader.
 ///
 /// # Errors
-/// [`LakeError::Document`] naming the document that cannot be read; [`LakeError::Store`] when runs cannot be listed.
+/// Faults of the store.
 pub async fn runs(lake: &Lake, pipeline: Option<&PipelineName>, limit: usize) -> Result<Vec<RunSummary>, LakeError> {
     let mut summaries = Vec::new();
     for (_, run) in newest_runs(lake, pipeline, limit).await? {
-        summaries.push(run_details(lake, &run.pipeline, &run.run_id).await?.summary);
+        match run_details(lake, &run.pipeline, &run.run_id).await {
+            Ok(details) => summaries.push(details.summary),
+            Err(LakeError::Document(fault)) if fault.is_damaged() => {
+                summaries.push(RunSummary::unreadable(run, &fault));
+            }
+            // Deleted since it was listed.
+            Err(LakeError::NotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(summaries)
 }
@@ -308,80 +341,4 @@ async fn pipelines_below(lake: &Lake, folder: &LakePath) -> Result<Vec<PipelineN
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn verdict(decision: &str) -> Verdict {
-        let run = json!({ "pipeline": "retail", "run_id": "r", "attempt": 1 });
-        let verdict = json!({ "run": run, "audited_at": "2026-01-05T09:00:00Z", "decision": decision, "tables": [] });
-        serde_json::from_value(verdict).unwrap()
-    }
-
-    fn report(outcome: &str) -> Report {
-        let report = json!({
-            "pipeline": "retail", "run_id": "r", "attempt": 1, "outcome": outcome, "ended_at": "2026-01-05T09:00:00Z",
-            "sources": [], "rows": {}, "committed": [], "broken_rules": [],
-        });
-        serde_json::from_value(report).unwrap()
-    }
-
-    fn receipt() -> Receipt {
-        let run = json!({ "pipeline": "retail", "run_id": "r", "attempt": 1 });
-        serde_json::from_value(json!({ "run": run, "published_at": "2026-01-05T09:00:00Z", "tables": [] })).unwrap()
-    }
-
-    #[test]
-    fn the_state_of_a_run_follows_from_its_documents() {
-        let check = |decision: Option<&str>, published: bool, outcome: Option<&str>, expected: RunState| {
-            let (verdict, receipt, report) = (decision.map(verdict), published.then(receipt), outcome.map(report));
-            let found = state(None, verdict.as_ref(), receipt.as_ref(), report.as_ref());
-            assert_eq!(found, expected, "{decision:?}, published {published}, reported {outcome:?}");
-        };
-        check(None, false, None, RunState::Unfinished);
-        check(Some("passed"), false, None, RunState::Unfinished);
-        check(Some("passed"), true, None, RunState::Published);
-        check(Some("passed"), true, Some("published"), RunState::Published);
-        check(Some("passed"), false, Some("failed"), RunState::Failed);
-        check(None, false, Some("skipped"), RunState::Skipped);
-        check(Some("rejected"), false, None, RunState::Rejected);
-        check(Some("rejected"), false, Some("rejected"), RunState::Rejected);
-        check(Some("accepted"), false, Some("rejected"), RunState::Accepted);
-        check(Some("accepted"), true, Some("published"), RunState::Accepted);
-    }
-
-    #[tokio::test]
-    async fn an_empty_lake_has_no_runs() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = format!("file://{}", folder.path().display()).parse().unwrap();
-        let lake = Lake::open(&root, &Default::default()).unwrap();
-        assert_eq!(runs(&lake, None, 10).await.unwrap(), []);
-        let missing = find_run(&lake, &"r".parse().unwrap()).await;
-        assert!(matches!(missing, Err(LakeError::NotFound { .. })), "{missing:?}");
-    }
-
-    #[tokio::test]
-    async fn runs_are_listed_newest_first_whatever_their_ids_and_found_by_id() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = format!("file://{}", folder.path().display()).parse().unwrap();
-        let lake = Lake::open(&root, &Default::default()).unwrap();
-        for (pipeline, run) in [("retail", "2026-0"), ("retail", "2026-3"), ("other", "2026-2"), ("other", "2026-1")] {
-            let run = RunKey { pipeline: pipeline.parse().unwrap(), run_id: run.parse().unwrap() };
-            lake.documents().of(&run).replace(&report("skipped")).await.unwrap();
-            // Longer than the clock of any file system takes for a step.
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-        let all = runs(&lake, None, 3).await.unwrap();
-        let names: Vec<(&str, &str)> = all.iter().map(|run| (run.pipeline.as_str(), run.run_id.as_str())).collect();
-        assert_eq!(names, [("other", "2026-1"), ("other", "2026-2"), ("retail", "2026-3")]);
-        assert!(all.iter().all(|run| run.state == RunState::Skipped && run.attempt == 0));
-        let retail = runs(&lake, Some(&"retail".parse().unwrap()), 10).await.unwrap();
-        assert_eq!(retail.len(), 2);
-        assert_eq!(find_run(&lake, &"2026-0".parse().unwrap()).await.unwrap().as_str(), "retail");
-        let run = RunKey { pipeline: "other".parse().unwrap(), run_id: "2026-3".parse().unwrap() };
-        lake.documents().of(&run).replace(&report("skipped")).await.unwrap();
-        let several = find_run(&lake, &"2026-3".parse().unwrap()).await;
-        assert!(matches!(several, Err(LakeError::Invalid { .. })), "{several:?}");
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 mod another_writer;
 mod between_steps;
 mod computed;
+mod documents;
 mod full_disk;
 mod lines;
 mod names;

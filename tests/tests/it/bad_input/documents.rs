@@ -1,0 +1,63 @@
+//! Documents of a lake that were damaged, as by a disk that was full or by a hand: lists name them and show all else.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sluice_core::run::Outcome;
+use sluice_tests::lab::Lab;
+use sluice_tests::sluice::Run;
+
+use super::good_file;
+use crate::small::{assert_says, land, orders};
+
+/// Texts of documents that were damaged.
+const DAMAGES: [&str; 3] = ["", "garbage", "\0\0\0\0"];
+
+/// The command without `--json`.
+fn in_words(lab: &Lab, words: &[&str]) -> String {
+    let mut command = lab.command(words);
+    command.arg("--lake").arg(lab.lake());
+    Run::of(command).expect_code(0).stdout
+}
+
+fn name_of(path: &Path) -> &str {
+    path.file_name().unwrap().to_str().unwrap()
+}
+
+fn documents_below(folder: &Path) -> Vec<PathBuf> {
+    let is_document = |path: &PathBuf| path.extension().is_some_and(|end| end == "json");
+    sluice_tests::files::entries(folder).into_iter().filter(is_document).collect()
+}
+
+#[test]
+fn a_damaged_document_of_a_run_keeps_no_other_run_from_the_list() {
+    let lab = orders();
+    land(&lab, "a.csv", good_file(0));
+    let whole = lab.run().expect(Outcome::Published).run_id();
+    land(&lab, "b.csv", good_file(1));
+    let damaged = lab.run().expect(Outcome::Published).run_id();
+    let mut unreadable = BTreeSet::new();
+    for path in documents_below(&lab.lake().join(format!("runs/retail/{damaged}"))) {
+        let before = fs::read(&path).unwrap();
+        for damage in DAMAGES {
+            fs::write(&path, damage).unwrap();
+            let page: Value = lab.sluice(&["runs", "list"]).expect_code(0).page();
+            let run = |id: &str| page["runs"].as_array().unwrap().iter().find(|run| run["run_id"] == id).cloned();
+            assert_eq!(run(whole.as_str()).unwrap()["state"], "published", "{}: {page}", path.display());
+            let listed = run(damaged.as_str()).unwrap();
+            if listed["state"] == "unreadable" {
+                let cause = listed["error"]["Cause"].as_str().unwrap();
+                assert_says(cause, &[name_of(&path), "is not readable"], "the cause");
+                let text = in_words(&lab, &["runs", "list"]);
+                assert_says(&text, &[whole.as_str(), damaged.as_str(), "unreadable"], "the list");
+                unreadable.insert(name_of(&path).to_owned());
+            }
+        }
+        fs::write(&path, before).unwrap();
+    }
+    for name in ["plan-1.json", "changeset-1.json", "verdict-1.json", "receipt-1.json"] {
+        assert!(unreadable.contains(name), "{name} is read for the list: {unreadable:?}");
+    }
+}
