@@ -6,6 +6,7 @@ use serde::Serialize;
 use sluice_core::error::ErrorName;
 use sluice_core::name::{PipelineName, RunId};
 use sluice_core::source::{Hold, PassedBy, SourceId};
+use sluice_lake::inspect::NewestIngestion;
 use sluice_lake::{Lake, inspect, runs};
 
 use super::named::named_wrongly;
@@ -61,12 +62,26 @@ struct PassedSource {
     reason: String,
 }
 
-/// What runs leave out.
+/// A plan that cannot be read, so that nobody can say what its run passed by.
+#[derive(Debug, Clone, Serialize)]
+struct DamagedSource {
+    /// The pipeline.
+    pipeline: PipelineName,
+    /// The address of the plan.
+    uri: String,
+    /// The run that it is of.
+    run_id: RunId,
+    /// What is wrong with it.
+    reason: String,
+}
+
+/// What runs leave out, and what keeps that from being known.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 enum LeftOut {
     Held(HeldSource),
     PassedBy(PassedSource),
+    Damaged(DamagedSource),
 }
 
 /// Lists what runs leave out, or releases held source objects.
@@ -75,24 +90,7 @@ pub(crate) async fn run(command: SourceCommand, console: &Console) -> Result<Exi
         SourceCommand::List { lake, pipeline } => {
             let lake = lake.place.open_lake().await?;
             let held = held_sources(&lake, pipeline.name.as_ref()).await?;
-            let Passed { sources: passed, not_named } = passed_sources(&lake, pipeline.name.as_ref()).await?;
-            if console.is_json() {
-                let held = held.into_iter().map(LeftOut::Held);
-                console.json_page(&held.chain(passed.into_iter().map(LeftOut::PassedBy)).collect::<Vec<_>>())?;
-                return Ok(Exit::Done);
-            }
-            if held.is_empty() && passed.is_empty() {
-                console.line("nothing is held back or passed by")?;
-            }
-            if !held.is_empty() {
-                console.line(&held_text(&held))?;
-            }
-            if !passed.is_empty() {
-                console.line(&passed_text(&passed))?;
-            }
-            if not_named > 0 {
-                console.line(&format!("and {not_named} more that are passed by"))?;
-            }
+            list(held, passed_sources(&lake, pipeline.name.as_ref()).await?, console)?;
         }
         SourceCommand::Release { sources, run, lake, pipeline } => {
             let lake = lake.place.open_lake().await?;
@@ -124,6 +122,33 @@ pub(crate) async fn run(command: SourceCommand, console: &Console) -> Result<Exi
     Ok(Exit::Done)
 }
 
+fn list(held: Vec<HeldSource>, passed: Passed, console: &Console) -> Result<()> {
+    let Passed { sources: passed, not_named, damaged } = passed;
+    if console.is_json() {
+        let mut all: Vec<LeftOut> = held.into_iter().map(LeftOut::Held).collect();
+        all.extend(passed.into_iter().map(LeftOut::PassedBy));
+        all.extend(damaged.into_iter().map(LeftOut::Damaged));
+        console.json_page(&all)?;
+        return Ok(());
+    }
+    if held.is_empty() && passed.is_empty() && damaged.is_empty() {
+        console.line("nothing is held back or passed by")?;
+    }
+    if !held.is_empty() {
+        console.line(&held_text(&held))?;
+    }
+    if !passed.is_empty() {
+        console.line(&passed_text(&passed))?;
+    }
+    if not_named > 0 {
+        console.line(&format!("and {not_named} more that are passed by"))?;
+    }
+    if !damaged.is_empty() {
+        console.line(&damaged_text(&damaged))?;
+    }
+    Ok(())
+}
+
 /// The source objects that one pipeline, or every pipeline, holds back.
 pub(crate) async fn held_sources(lake: &Lake, pipeline: Option<&PipelineName>) -> Result<Vec<HeldSource>> {
     let pipelines = match pipeline {
@@ -143,6 +168,8 @@ struct Passed {
     sources: Vec<PassedSource>,
     /// How many more there are, which no document names.
     not_named: u64,
+    /// Newer plans, which cannot be read.
+    damaged: Vec<DamagedSource>,
 }
 
 /// What the newest runs of one pipeline, or of every pipeline, passed by in their landing folders.
@@ -153,7 +180,14 @@ async fn passed_sources(lake: &Lake, pipeline: Option<&PipelineName>) -> Result<
     };
     let mut passed = Passed::default();
     for pipeline in pipelines {
-        let Some(plan) = inspect::newest_ingestion(lake, &pipeline).await? else { continue };
+        let NewestIngestion { plan, damaged } = inspect::newest_ingestion(lake, &pipeline).await?;
+        passed.damaged.extend(damaged.into_iter().map(|damaged| DamagedSource {
+            pipeline: pipeline.clone(),
+            uri: damaged.location,
+            run_id: damaged.run.run_id,
+            reason: damaged.fault,
+        }));
+        let Some(plan) = plan else { continue };
         passed.not_named += plan.passed_by.count - (plan.passed_by.named.len() as u64).min(plan.passed_by.count);
         passed.sources.extend(plan.passed_by.named.into_iter().map(|PassedBy { uri, reason }| PassedSource {
             pipeline: pipeline.clone(),
@@ -173,6 +207,16 @@ fn passed_text(passed: &[PassedSource]) -> String {
         format!("passed by  {uri}\n      of pipeline {pipeline}, seen {seen_at:.0} by run {run_id}\n      {reason}")
     };
     passed.iter().map(text).collect::<Vec<_>>().join("\n")
+}
+
+/// Damaged plans as text, a few lines for each.
+fn damaged_text(damaged: &[DamagedSource]) -> String {
+    let text = |source: &DamagedSource| {
+        let DamagedSource { pipeline, uri, run_id, reason } = source;
+        let what = format!("of pipeline {pipeline}: what run {run_id} passed by is not known");
+        format!("damaged  {uri}\n      {what}\n      {reason}")
+    };
+    damaged.iter().map(text).collect::<Vec<_>>().join("\n")
 }
 
 /// Held sources as text, a few lines for each: people copy the addresses and ids, which do not fit in a table.

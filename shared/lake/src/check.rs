@@ -115,7 +115,7 @@ pub struct Comparison {
     pub changes: Vec<String>,
 }
 
-/// Compares a pipeline with the tables that a lake has. Reads logs and the newest plan, and no rows.
+/// Compares a pipeline with the tables that a lake has. Reads logs and the newest plan that can be read, and no rows.
 ///
 /// # Errors
 /// Faults of the store; a log that cannot be read is a refusal.
@@ -136,7 +136,7 @@ pub async fn compare(lake: &Lake, pipeline: &Pipeline) -> Result<Comparison, Lak
             Err(error) => return Err(error),
         }
     }
-    if let Some(plan) = inspect::newest_ingestion(lake, &pipeline.name).await? {
+    if let Some(plan) = inspect::newest_ingestion(lake, &pipeline.name).await?.plan {
         let changes = changes_of_meaning(&plan.pipeline, pipeline);
         comparison.changes.extend(changes.iter().map(|(table, change)| format!("table `{table}`: {change}")));
     }

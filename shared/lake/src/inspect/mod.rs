@@ -10,8 +10,8 @@ mod tables;
 pub use cell::Cell;
 pub use quarantine::{QuarantineSummary, QuarantinedRow, quarantine_rows, quarantines};
 pub use runs::{
-    RunDetails, RunState, RunSummary, find_run, held_pipelines, newest_ingestion, newest_runs, pipelines_of_run,
-    pipelines_with_runs, run_details, runs,
+    DamagedPlan, NewestIngestion, RunDetails, RunState, RunSummary, find_run, held_pipelines, newest_ingestion,
+    newest_runs, pipelines_of_run, pipelines_with_runs, run_details, runs,
 };
 pub use tables::{
     HeadRows, TableDetails, TableSummary, TableVersion, head, history, table_details, tables, tables_there,

@@ -6,11 +6,12 @@ use futures::TryStreamExt;
 use jiff::Timestamp;
 use object_store::ObjectStore;
 use serde::Serialize;
+use sluice_core::document::StepDocument;
 use sluice_core::error::with_sources;
 use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{
     Changeset, Decision, DocumentKind, Outcome, Plan, PlanStatus, Receipt, Report, ReportedError, RunAction, RunKey,
-    Verdict,
+    RunRef, Verdict,
 };
 use sluice_core::uri::{LakePath, layout};
 use sluice_documents::DocumentError;
@@ -177,12 +178,32 @@ pub async fn newest_runs(
     Ok(found.collect())
 }
 
+/// The newest run of a pipeline that listed its landing folder.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NewestIngestion {
+    /// Its plan; `None` when no plan can be read.
+    pub plan: Option<Plan>,
+    /// Newer plans, which are damaged.
+    pub damaged: Vec<DamagedPlan>,
+}
+
+/// A plan that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamagedPlan {
+    /// The attempt that it is of.
+    pub run: RunRef,
+    /// Its address.
+    pub location: String,
+    /// What is wrong with it.
+    pub fault: String,
+}
+
 /// The plan of the newest run of a pipeline that listed its landing folder. Newest by the time of the plan, as the store
-/// has it.
+/// has it. Damaged plans are passed over and named.
 ///
 /// # Errors
-/// As [`runs`].
-pub async fn newest_ingestion(lake: &Lake, pipeline: &PipelineName) -> Result<Option<Plan>, LakeError> {
+/// Faults of the store.
+pub async fn newest_ingestion(lake: &Lake, pipeline: &PipelineName) -> Result<NewestIngestion, LakeError> {
     /// Plans that are read. Others than replays are rare, and nobody replays twenty times between two deliveries.
     const MOST_READ: usize = 20;
     let folder = layout::runs(pipeline);
@@ -200,13 +221,23 @@ pub async fn newest_ingestion(lake: &Lake, pipeline: &PipelineName) -> Result<Op
         })
         .collect();
     plans.sort_by_key(|(seen, attempt, _)| std::cmp::Reverse((*seen, *attempt)));
+    let mut newest = NewestIngestion::default();
     for (_, _, run) in plans.into_iter().take(MOST_READ) {
-        let plan: Option<Plan> = lake.documents().of(&run).get().await?;
-        if let Some(plan) = plan.filter(|plan| plan.request.action == RunAction::Ingest) {
-            return Ok(Some(plan));
+        let read = lake.documents().of(&run).get::<Plan>().await;
+        match read {
+            Ok(Some(plan)) if plan.request.action == RunAction::Ingest => {
+                newest.plan = Some(plan);
+                break;
+            }
+            Ok(_) => {}
+            Err(fault) if fault.is_damaged() => {
+                let location = lake.root().object(&Plan::path(&run)).to_string();
+                newest.damaged.push(DamagedPlan { run, location, fault: with_sources(&fault) });
+            }
+            Err(fault) => return Err(fault.into()),
         }
     }
-    Ok(None)
+    Ok(newest)
 }
 
 /// Pipelines that have runs.

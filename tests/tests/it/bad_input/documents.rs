@@ -61,3 +61,27 @@ fn a_damaged_document_of_a_run_keeps_no_other_run_from_the_list() {
         assert!(unreadable.contains(name), "{name} is read for the list: {unreadable:?}");
     }
 }
+
+#[test]
+fn a_damaged_plan_is_listed_with_what_an_older_run_passed_by() {
+    let lab = orders();
+    land(&lab, "a.csv", good_file(0));
+    land(&lab, "notes.md", "# Orders\n");
+    let _ = lab.run().expect(Outcome::Published);
+    land(&lab, "b.csv", good_file(1));
+    let damaged = lab.run().expect(Outcome::Published).run_id();
+    let plan = lab.lake().join(format!("runs/retail/{damaged}/plan-1.json"));
+    for damage in DAMAGES {
+        fs::write(&plan, damage).unwrap();
+        let entries: Vec<Value> = lab.sluice(&["source", "list"]).expect_code(0).page();
+        let states: Vec<&str> = entries.iter().map(|entry| entry["state"].as_str().unwrap()).collect();
+        assert_eq!(states, ["passed_by", "damaged"], "{entries:?}");
+        assert!(entries[0]["uri"].as_str().unwrap().ends_with("/notes.md"), "{entries:?}");
+        assert!(entries[1]["uri"].as_str().unwrap().ends_with("/plan-1.json"), "{entries:?}");
+        assert_eq!(entries[1]["run_id"], damaged.as_str(), "{entries:?}");
+        let text = in_words(&lab, &["source", "list"]);
+        assert_says(&text, &["notes.md", "plan-1.json", damaged.as_str(), "is not readable"], "the list");
+    }
+    land(&lab, "c.csv", good_file(2));
+    let _ = lab.run().expect(Outcome::Published);
+}
