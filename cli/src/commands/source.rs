@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sluice_core::error::ErrorName;
 use sluice_core::name::{PipelineName, RunId};
-use sluice_core::source::{Hold, PassedBy, SourceId};
+use sluice_core::source::{PassedBy, SourceId};
 use sluice_lake::inspect::NewestIngestion;
+use sluice_lake::runs::Held;
 use sluice_lake::{Lake, inspect, runs};
 
 use super::named::named_wrongly;
@@ -21,29 +22,46 @@ pub(crate) struct HeldSource {
     pub(crate) id: SourceId,
     /// The pipeline that would read it.
     pub(crate) pipeline: PipelineName,
-    /// Its address.
-    pub(crate) uri: String,
+    /// Its address; like the next three, `None` when the document of its hold is damaged.
+    pub(crate) uri: Option<String>,
     /// Its size in bytes.
-    pub(crate) size_bytes: u64,
+    pub(crate) size_bytes: Option<u64>,
     /// The run that held it.
-    pub(crate) run_id: RunId,
+    pub(crate) run_id: Option<RunId>,
     /// Since when.
-    pub(crate) held_at: Timestamp,
-    /// Why.
+    pub(crate) held_at: Option<Timestamp>,
+    /// Why; or what is wrong with the document, and how it is released.
     pub(crate) reason: String,
 }
 
 impl HeldSource {
-    fn new(pipeline: &PipelineName, hold: Hold) -> Self {
-        Self {
-            id: hold.object.id(),
-            pipeline: pipeline.clone(),
-            uri: hold.object.uri.to_string(),
-            size_bytes: hold.object.size_bytes,
-            run_id: hold.run_id,
-            held_at: hold.held_at,
-            reason: hold.reason,
+    fn new(pipeline: &PipelineName, held: Held) -> Self {
+        let id = held.source();
+        match held {
+            Held::Known(hold) => Self {
+                id,
+                pipeline: pipeline.clone(),
+                uri: Some(hold.object.uri.to_string()),
+                size_bytes: Some(hold.object.size_bytes),
+                run_id: Some(hold.run_id),
+                held_at: Some(hold.held_at),
+                reason: hold.reason,
+            },
+            Held::Damaged { fault, .. } => Self {
+                reason: format!("its hold is damaged; `sluice source release {id}` removes the hold: {fault}"),
+                id,
+                pipeline: pipeline.clone(),
+                uri: None,
+                size_bytes: None,
+                run_id: None,
+                held_at: None,
+            },
         }
+    }
+
+    /// What people call it.
+    fn name(&self) -> &str {
+        self.uri.as_deref().unwrap_or("a source object whose address is not known")
     }
 }
 
@@ -96,7 +114,7 @@ pub(crate) async fn run(command: SourceCommand, console: &Console) -> Result<Exi
             let lake = lake.place.open_lake().await?;
             let held = held_sources(&lake, pipeline.name.as_ref()).await?;
             let chosen = match &run {
-                Some(run) => held.into_iter().filter(|source| source.run_id == *run).collect(),
+                Some(run) => held.into_iter().filter(|source| source.run_id.as_ref() == Some(run)).collect(),
                 None => choose(&held, &sources)?,
             };
             if chosen.is_empty() {
@@ -113,8 +131,8 @@ pub(crate) async fn run(command: SourceCommand, console: &Console) -> Result<Exi
                 console.json_page(&chosen)?;
             } else {
                 for source in &chosen {
-                    console
-                        .line(&format!("released {}; the next run of `{}` reads it", source.uri, source.pipeline))?;
+                    let (name, pipeline) = (source.name(), &source.pipeline);
+                    console.line(&format!("released {name}; the next run of `{pipeline}` reads it"))?;
                 }
             }
         }
@@ -122,6 +140,7 @@ pub(crate) async fn run(command: SourceCommand, console: &Console) -> Result<Exi
     Ok(Exit::Done)
 }
 
+/// Prints what is held, what is passed by, and which plans are damaged.
 fn list(held: Vec<HeldSource>, passed: Passed, console: &Console) -> Result<()> {
     let Passed { sources: passed, not_named, damaged } = passed;
     if console.is_json() {
@@ -157,7 +176,7 @@ pub(crate) async fn held_sources(lake: &Lake, pipeline: Option<&PipelineName>) -
     };
     let mut held = Vec::new();
     for pipeline in pipelines {
-        held.extend(runs::held(lake, &pipeline).await?.into_iter().map(|hold| HeldSource::new(&pipeline, hold)));
+        held.extend(runs::held(lake, &pipeline).await?.into_iter().map(|held| HeldSource::new(&pipeline, held)));
     }
     Ok(held)
 }
@@ -222,8 +241,12 @@ fn damaged_text(damaged: &[DamagedSource]) -> String {
 /// Held sources as text, a few lines for each: people copy the addresses and ids, which do not fit in a table.
 pub(crate) fn held_text(held: &[HeldSource]) -> String {
     let text = |source: &HeldSource| {
-        let HeldSource { id, uri, run_id, held_at, reason, .. } = source;
-        format!("held  {uri}\n      id {id}, since {held_at:.0}, by run {run_id}\n      {reason}")
+        let HeldSource { id, pipeline, run_id, held_at, reason, .. } = source;
+        let by = match (held_at, run_id) {
+            (Some(held_at), Some(run_id)) => format!("since {held_at:.0}, by run {run_id}"),
+            _ => format!("of pipeline {pipeline}"),
+        };
+        format!("held  {}\n      id {id}, {by}\n      {reason}", source.name())
     };
     held.iter().map(text).collect::<Vec<_>>().join("\n")
 }
@@ -233,7 +256,9 @@ fn choose(held: &[HeldSource], wanted: &[String]) -> Result<Vec<HeldSource>> {
     let mut chosen: Vec<HeldSource> = Vec::new();
     for text in wanted {
         let named = |source: &&HeldSource| {
-            source.id.as_str() == text || source.uri == *text || source.uri.rsplit('/').next() == Some(text)
+            let uri = source.uri.as_deref();
+            let file_name = uri.and_then(|uri| uri.rsplit('/').next());
+            source.id.as_str() == text || [uri, file_name].contains(&Some(text.as_str()))
         };
         let found: Vec<&HeldSource> = held.iter().filter(named).collect();
         if found.is_empty() {
@@ -261,13 +286,17 @@ mod tests {
         let source = |id: char, name: &str| HeldSource {
             id: id.to_string().repeat(32).parse().unwrap(),
             pipeline: "retail".parse().unwrap(),
-            uri: format!("file:///landing/{name}"),
-            size_bytes: 1,
-            run_id: "r".parse().unwrap(),
-            held_at: Timestamp::UNIX_EPOCH,
+            uri: Some(format!("file:///landing/{name}")),
+            size_bytes: Some(1),
+            run_id: "r".parse().ok(),
+            held_at: Some(Timestamp::UNIX_EPOCH),
             reason: "bad".to_owned(),
         };
-        let held = [source('a', "one.csv"), source('b', "two.csv"), source('c', "two.csv")];
+        let id = "d".repeat(32).parse().unwrap();
+        let damaged = Held::Damaged { source: id, fault: "document 'holds/retail/d.json' is not readable".to_owned() };
+        let damaged = HeldSource::new(&"retail".parse().unwrap(), damaged);
+        assert!(damaged.reason.contains(&format!("`sluice source release {}`", "d".repeat(32))), "{damaged:?}");
+        let held = [source('a', "one.csv"), source('b', "two.csv"), source('c', "two.csv"), damaged];
         let check = |wanted: &[&str], ids: Option<&str>| {
             let wanted: Vec<String> = wanted.iter().map(|text| (*text).to_owned()).collect();
             let chosen = choose(&held, &wanted).ok();
@@ -277,6 +306,7 @@ mod tests {
         check(&[&"a".repeat(32)], Some("a"));
         check(&["file:///landing/one.csv", "one.csv"], Some("a"));
         check(&["two.csv"], Some("bc"));
+        check(&[&"d".repeat(32)], Some("d"));
         check(&["one.csv", "other.csv"], None);
         check(&[""], None);
     }

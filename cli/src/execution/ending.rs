@@ -117,8 +117,8 @@ impl Ended {
                 Err(_) if outcome == EndOutcome::Failed => Vec::new(),
                 Err(fault) => return Err(fault.into()),
             };
-            held =
-                all.into_iter().filter(|hold| hold.run_id == run.1).map(|hold| hold.object.uri.to_string()).collect();
+            let of_run = all.iter().filter(|held| held.run_id() == Some(&run.1));
+            held = of_run.filter_map(|held| held.uri()).map(ToString::to_string).collect();
         }
         let passed_by =
             details.as_ref().and_then(|details| details.plan.as_ref()).map_or(0, |plan| plan.passed_by.count);

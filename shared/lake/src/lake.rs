@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sluice_core::name::TableRef;
 use sluice_core::uri::{FolderUri, LakePath, layout};
@@ -130,18 +129,6 @@ impl Lake {
     /// [`LakeError::Document`] naming the document and the field that cannot be read.
     pub async fn read_document<T: DeserializeOwned>(&self, path: &LakePath) -> Result<Option<T>, LakeError> {
         Ok(self.documents.read(path).await?)
-    }
-
-    /// Writes a document unless one exists, and returns the one that is stored afterwards: the first writer wins.
-    ///
-    /// # Errors
-    /// [`LakeError::Document`].
-    pub async fn settle_document<T: Serialize + DeserializeOwned>(
-        &self,
-        path: &LakePath,
-        document: T,
-    ) -> Result<T, LakeError> {
-        Ok(self.documents.create_or_read(path, document).await?)
     }
 }
 

@@ -1,31 +1,78 @@
 //! What people do about runs: see what is held, put it back, accept what the gate refused.
 
 use jiff::Timestamp;
+use sluice_core::error::with_sources;
 use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{Acceptance, Decision, Plan, RunKey, RunRef, Verdict};
 use sluice_core::source::{Hold, SourceId, SourceObject};
-use sluice_core::uri::layout;
+use sluice_core::uri::{ObjectUri, layout};
 
 use crate::error::LakeError;
 use crate::lake::Lake;
 
-/// All holds of a pipeline, by address.
-///
-/// # Errors
-/// [`LakeError::Document`].
-pub async fn held(lake: &Lake, pipeline: &PipelineName) -> Result<Vec<Hold>, LakeError> {
-    let mut holds = Vec::new();
-    for path in lake.documents().list(&layout::holds(pipeline)).await? {
-        // Released by somebody since it was listed: no longer held.
-        if let Some(hold) = lake.read_document::<Hold>(&path).await? {
-            holds.push(hold);
-        }
-    }
-    holds.sort_by(|a, b| a.object.uri.cmp(&b.object.uri));
-    Ok(holds)
+/// A source object that is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// Its hold says why.
+    Known(Hold),
+    /// The document of its hold is damaged. The document's name is the id of the object, which is enough to leave the
+    /// object out and to release it.
+    Damaged {
+        /// The id of the object.
+        source: SourceId,
+        /// What is wrong with the document, with its address.
+        fault: String,
+    },
 }
 
-/// Holds an object, unless it is held already.
+impl Held {
+    /// The id of the object.
+    pub fn source(&self) -> SourceId {
+        match self {
+            Self::Known(hold) => hold.object.id(),
+            Self::Damaged { source, .. } => source.clone(),
+        }
+    }
+
+    /// The run that held it; `None` when the document does not say.
+    pub fn run_id(&self) -> Option<&RunId> {
+        match self {
+            Self::Known(hold) => Some(&hold.run_id),
+            Self::Damaged { .. } => None,
+        }
+    }
+
+    /// Its address; `None` when the document does not say.
+    pub fn uri(&self) -> Option<&ObjectUri> {
+        match self {
+            Self::Known(hold) => Some(&hold.object.uri),
+            Self::Damaged { .. } => None,
+        }
+    }
+}
+
+/// All held objects of a pipeline, by address; those whose documents are damaged first. A file in the folder of the
+/// holds that is not named as a hold holds nothing.
+///
+/// # Errors
+/// Faults of the store.
+pub async fn held(lake: &Lake, pipeline: &PipelineName) -> Result<Vec<Held>, LakeError> {
+    let mut found = Vec::new();
+    for path in lake.documents().list(&layout::holds(pipeline)).await? {
+        let Some(source) = layout::held_source(&path) else { continue };
+        match lake.documents().read::<Hold>(&path).await {
+            Ok(Some(hold)) => found.push(Held::Known(hold)),
+            // Released by somebody since it was listed: no longer held.
+            Ok(None) => {}
+            Err(fault) if fault.is_damaged() => found.push(Held::Damaged { source, fault: with_sources(&fault) }),
+            Err(fault) => return Err(fault.into()),
+        }
+    }
+    found.sort_by(|a, b| a.uri().cmp(&b.uri()));
+    Ok(found)
+}
+
+/// Holds an object, unless it is held already, also by a document that is damaged.
 ///
 /// # Errors
 /// [`LakeError::Document`].
@@ -38,20 +85,22 @@ pub async fn hold(
 ) -> Result<(), LakeError> {
     let hold = Hold { object: object.clone(), run_id: run.run_id.clone(), held_at: now, reason: reason.to_owned() };
     let path = layout::hold(&run.pipeline, &object.id());
-    lake.settle_document(&path, hold).await.map(drop)
+    lake.documents().create(&path, &hold).await.map(drop)?;
+    Ok(())
 }
 
-/// Puts a held object back: the next run takes it again.
+/// Puts a held object back: the next run takes it again. The document of the hold is not read, and may be damaged.
 ///
 /// # Errors
 /// [`LakeError::NotFound`] when it is not held.
-pub async fn release(lake: &Lake, pipeline: &PipelineName, source: &SourceId) -> Result<Hold, LakeError> {
+pub async fn release(lake: &Lake, pipeline: &PipelineName, source: &SourceId) -> Result<(), LakeError> {
     let path = layout::hold(pipeline, source);
-    let hold = lake.read_document::<Hold>(&path).await?.ok_or_else(|| LakeError::NotFound {
-        what: format!("pipeline `{pipeline}` holds no source object {source}; `sluice source list` shows what is held"),
-    })?;
-    lake.documents().delete(&path).await?;
-    Ok(hold)
+    if !lake.documents().exists(&path).await? {
+        let what =
+            format!("pipeline `{pipeline}` holds no source object {source}; `sluice source list` shows what is held");
+        return Err(LakeError::NotFound { what });
+    }
+    Ok(lake.documents().delete(&path).await?)
 }
 
 /// Lets go of an object that was published.
@@ -113,4 +162,43 @@ pub(crate) async fn acceptance(lake: &Lake, run: &RunRef) -> Result<Option<Accep
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lake::StoreOptions;
+
+    #[tokio::test]
+    async fn a_damaged_hold_holds_its_object_until_it_is_released() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = format!("file://{}", folder.path().display()).parse().unwrap();
+        let lake = Lake::open(&root, &StoreOptions::new()).unwrap();
+        let run = RunRef { pipeline: "retail".parse().unwrap(), run_id: "day1".parse().unwrap(), attempt: 1 };
+        let object = |name: &str| {
+            let uri = format!("s3://b/{name}").parse().unwrap();
+            SourceObject { uri, etag: "1".to_owned(), size_bytes: 1, modified_at: None }
+        };
+        let (whole, damaged) = (object("a.csv"), object("b.csv"));
+        hold(&lake, &run, &whole, "it is empty", Timestamp::UNIX_EPOCH).await.unwrap();
+        std::fs::write(folder.path().join("holds/retail/notes.txt"), "not a hold").unwrap();
+        let path = folder.path().join(layout::hold(&run.pipeline, &damaged.id()).as_str());
+        for damage in ["", "garbage", "{}"] {
+            std::fs::write(&path, damage).unwrap();
+            hold(&lake, &run, &damaged, "it is empty", Timestamp::UNIX_EPOCH).await.unwrap();
+            let found = held(&lake, &run.pipeline).await.unwrap();
+            let ids: Vec<SourceId> = found.iter().map(Held::source).collect();
+            assert_eq!(ids, [damaged.id(), whole.id()], "{damage}");
+            let fault = match &found[0] {
+                Held::Damaged { fault, .. } => fault,
+                known => panic!("{damage}: {known:?}"),
+            };
+            assert!(fault.contains(damaged.id().as_str()), "{damage}: {fault}");
+        }
+        release(&lake, &run.pipeline, &damaged.id()).await.unwrap();
+        let left: Vec<SourceId> = held(&lake, &run.pipeline).await.unwrap().iter().map(Held::source).collect();
+        assert_eq!(left, [whole.id()]);
+        let again = release(&lake, &run.pipeline, &damaged.id()).await;
+        assert!(matches!(again, Err(LakeError::NotFound { .. })), "{again:?}");
+    }
 }

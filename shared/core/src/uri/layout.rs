@@ -306,6 +306,12 @@ pub fn hold(pipeline: &PipelineName, source: &crate::source::SourceId) -> LakePa
     LakePath(format!("holds/{pipeline}/{source}.json"))
 }
 
+/// The source object whose hold [`hold`] puts at `path`; `None` for any other path.
+pub fn held_source(path: &LakePath) -> Option<crate::source::SourceId> {
+    let (_, name) = path.0.strip_prefix("holds/")?.split_once('/')?;
+    name.strip_suffix(".json")?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -326,6 +332,16 @@ mod tests {
         assert_eq!(pipeline_of_spec(&spec(&pipeline)), Some(pipeline));
         for path in ["pipelines/retail/contracts/pipeline.yaml", "pipelines/pipeline.yaml", "pipelines/retail/x.yaml"] {
             assert_eq!(pipeline_of_spec(&path.parse().expect(path)), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_hold_names_its_source_object() {
+        let source: crate::source::SourceId = "0123456789abcdef".repeat(2).parse().expect("id");
+        assert_eq!(held_source(&hold(&"retail".parse().expect("name"), &source)), Some(source));
+        let below = "holds/retail/x/0123456789abcdef0123456789abcdef.json";
+        for path in ["holds/retail/notes.json", below, "holds/retail"] {
+            assert_eq!(held_source(&path.parse().expect(path)), None, "{path}");
         }
     }
 

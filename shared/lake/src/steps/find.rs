@@ -16,7 +16,7 @@ use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::landing::{Landing, list_landing};
 use crate::objects::blocking;
-use crate::runs;
+use crate::runs::{self, Held};
 
 /// The folder that a run takes objects from.
 pub(super) fn landing_folder(lake: &Lake, request: &RunRequest, pipeline: &Pipeline) -> Result<FolderUri, LakeError> {
@@ -66,8 +66,10 @@ pub(super) async fn find_objects(
     let named = Named::of(request);
     named.check(&listed, &passed_by, &folder)?;
     let holds = runs::held(lake, &run.pipeline).await?.into_iter();
-    let holds = holds.filter(|hold| only.is_none() || hold.run_id != run.run_id);
-    let holds: BTreeSet<SourceId> = holds.map(|hold| hold.object.id()).collect();
+    // A person's word is for what this run has held. A damaged hold does not say that another run made it.
+    let is_of_other = |held: &Held| held.run_id().is_some_and(|holder| *holder != run.run_id);
+    let holds = holds.filter(|held| only.is_none() || is_of_other(held));
+    let holds: BTreeSet<SourceId> = holds.map(|held| held.source()).collect();
     let stored = in_bronze(pipeline, standing).await?;
     let copied = Copied::new(lake, &listed);
     let rows = BronzeRows::new(&copied, &stored);

@@ -85,3 +85,29 @@ fn a_damaged_plan_is_listed_with_what_an_older_run_passed_by() {
     land(&lab, "c.csv", good_file(2));
     let _ = lab.run().expect(Outcome::Published);
 }
+
+#[test]
+fn a_file_whose_hold_is_damaged_stays_held_and_is_released_by_its_id() {
+    let lab = orders();
+    land(&lab, "bad.csv", "");
+    let _ = lab.run().expect(Outcome::Failed);
+    let id = lab.held()[0].id.to_string();
+    let (document, release) = (format!("holds/retail/{id}.json"), format!("sluice source release {id}"));
+    let says = [document.as_str(), release.as_str()];
+    for (number, damage) in (0_u32..).zip(DAMAGES) {
+        fs::write(lab.lake().join(&document), damage).unwrap();
+        let entries: Vec<Value> = lab.sluice(&["source", "list"]).expect_code(0).page();
+        let of_state = |state: &str| entries.iter().filter(|entry| entry["state"] == state).count();
+        assert_eq!((entries.len(), of_state("held")), (1, 1), "{entries:?}");
+        assert_eq!((entries[0]["id"].as_str(), &entries[0]["uri"]), (Some(id.as_str()), &Value::Null), "{entries:?}");
+        assert_says(entries[0]["reason"].as_str().unwrap(), &says, "the reason");
+        assert_says(&in_words(&lab, &["source", "list"]), &says, "the list");
+        let _ = lab.sluice(&["runs", "list"]).expect_code(0);
+        land(&lab, format!("good-{number}.csv"), good_file(10 * number));
+        let _ = lab.run().expect(Outcome::Published);
+    }
+    let _ = lab.sluice(&["source", "release", id.as_str()]).expect_code(0);
+    let _ = lab.run().expect(Outcome::Failed);
+    let held = lab.held();
+    assert_eq!((held.len(), held[0].id.to_string()), (1, id), "it is read again, and is still empty: {held:?}");
+}
