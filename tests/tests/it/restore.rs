@@ -64,6 +64,15 @@ fn newest_file(lake: &Path, table: &str, extension: &str) -> PathBuf {
     lake.join(table).join(added.replace("%3D", "="))
 }
 
+/// Empties the receipts of all runs.
+fn damage_receipts(lake: &Path) {
+    let runs = lake.join("runs");
+    let documents = all_files(&runs);
+    let receipts: Vec<&PathBuf> = documents.iter().filter(|path| path.ends_with("receipt-1.json")).collect();
+    assert!(!receipts.is_empty(), "runs leave receipts");
+    receipts.into_iter().for_each(|path| fs::write(runs.join(path), "").unwrap());
+}
+
 fn junk(file: &Path) {
     let length = usize::try_from(fs::metadata(file).unwrap().len()).unwrap();
     fs::write(file, vec![7; length]).unwrap();
@@ -89,6 +98,7 @@ fn every_kind_of_damage_is_undone_and_the_next_run_completes_the_tables() {
         let _ = run(&lab, lab.lake()).expect(Outcome::Skipped);
     };
     check("nothing", &|_| {}, [2; 5]);
+    check("receipts are damaged", &damage_receipts, [2; 5]);
     check(
         "a file of silver is missing",
         &|lake| fs::remove_file(newest_file(lake, SILVER, "parquet")).unwrap(),

@@ -9,11 +9,21 @@ use futures::{StreamExt, TryStreamExt};
 use sluice_core::name::{RunId, TableRef};
 use sluice_core::restore::is_torn;
 use sluice_core::run::{Changeset, PartialReceipt, Receipt, RunRef};
+use sluice_documents::DocumentError;
 
 use super::history::Files;
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::AT_ONCE;
+
+/// A document that was read; `None` also for one that is damaged, which says no more than one that is lost.
+fn unless_damaged<T>(read: Result<Option<T>, DocumentError>) -> Result<Option<T>, LakeError> {
+    match read {
+        Ok(document) => Ok(document),
+        Err(fault) if fault.is_damaged() => Ok(None),
+        Err(fault) => Err(fault.into()),
+    }
+}
 
 /// Where an attempt is seen.
 #[derive(Default)]
@@ -47,14 +57,15 @@ pub(super) async fn runs(lake: &Lake, files: &[Files]) -> Result<BTreeSet<RunId>
 
 async fn is_lost(lake: &Lake, attempt: &RunRef, seen: &Seen) -> Result<bool, LakeError> {
     let documents = lake.documents().of(attempt);
-    let noted: Option<Receipt> = match documents.get().await? {
+    let receipt: Option<Receipt> = unless_damaged(documents.get().await)?;
+    let noted = match receipt {
         Some(receipt) => Some(receipt),
-        None => documents.get().await?.map(|PartialReceipt(receipt)| receipt),
+        None => unless_damaged(documents.get::<PartialReceipt>().await)?.map(|PartialReceipt(receipt)| receipt),
     };
     if let Some(noted) = noted {
         return Ok(noted.tables.iter().any(|committed| !seen.tables.contains(&committed.table)));
     }
-    let changeset: Option<Changeset> = documents.get().await?;
+    let changeset: Option<Changeset> = unless_damaged(documents.get().await)?;
     Ok(match changeset {
         Some(changeset) => {
             let staged: Vec<TableRef> = changeset.tables.into_iter().map(|change| change.table).collect();
