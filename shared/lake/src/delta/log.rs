@@ -11,6 +11,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use sluice_core::name::TableRef;
 use sluice_core::uri::{LakePath, layout};
 
+use super::Footer;
 use crate::error::LakeError;
 use crate::lake::Lake;
 
@@ -87,14 +88,15 @@ impl<'a> Log<'a> {
         self.find_entry(version).await?.ok_or_else(gone)
     }
 
-    /// The error for the first entry that is damaged, of those that a reader of this version reads: the entries after the
-    /// newest checkpoint. `None` when all of them can be parsed.
+    /// The error for the first file that is damaged, of those that a reader of this version reads: the entries after the
+    /// newest checkpoint, and the checkpoint. `None` when all entries can be parsed and the checkpoint has its footers.
     ///
     /// # Errors
     /// [`LakeError::Store`].
     pub(crate) async fn damage(&self, version: u64) -> Result<Option<LakeError>, LakeError> {
         let files = self.files().await?;
-        let summed_up = newest_checkpoint(&files, version).first().map(|part| part.version);
+        let checkpoint = newest_checkpoint(&files, version);
+        let summed_up = checkpoint.first().map(|part| part.version);
         let is_read = |file: &&LogFile| {
             file.is_commit() && file.version <= version && summed_up.is_none_or(|summed_up| file.version > summed_up)
         };
@@ -102,6 +104,16 @@ impl<'a> Log<'a> {
             let Some(entry) = self.find_entry(file.version).await? else { continue };
             if let Err(damage) = entry.check(self.table) {
                 return Ok(Some(damage));
+            }
+        }
+        for part in checkpoint {
+            let key = self.lake.documents().key(&layout::log_file(self.table, &part.name))?;
+            match Footer::read(self.lake.documents().objects(), key).await {
+                Ok(_) => {}
+                Err(LakeError::Unreadable { what }) => {
+                    return Ok(Some(LakeError::Unreadable { what: format!("table `{}`: {what}", self.table) }));
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(None)

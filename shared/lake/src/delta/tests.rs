@@ -100,6 +100,18 @@ async fn a_damaged_entry_of_a_log_is_named_by_table_and_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_checkpoint_is_named_by_table_and_file() {
+    let bed = Bed::cleaned_up(true).await;
+    let name = "00000000000000000005.checkpoint.parquet";
+    let whole = std::fs::read(bed.log.join(name)).expect("checkpoint");
+    std::fs::write(bed.log.join(name), vec![7; whole.len()]).expect("checkpoint");
+    let error = open_table(&bed.lake, &bed.table, None).await.expect_err("damaged");
+    assert_eq!(error.name(), ErrorName::TableUnreadable);
+    let text = with_sources(&error);
+    assert!(text.starts_with("table `silver/sales/t`: file ") && text.contains(name), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_entry_before_a_checkpoint_leaves_the_history_readable() {
     let bed = Bed::new();
     (0..=5).for_each(|version| bed.write(version, true));
