@@ -285,7 +285,7 @@ fn projected(select: &Select, all: &Expressions<'_>) -> Result<(Vec<String>, Vec
 
 /// The columns that `USING` makes one of two, with their types.
 fn merged(columns: &[ObjectName], left: &Scope, right: &Scope) -> Result<Vec<(String, SqlType)>, SqlError> {
-    let mut merged = Vec::with_capacity(columns.len());
+    let mut merged: Vec<(String, SqlType)> = Vec::with_capacity(columns.len());
     for column in columns {
         let ident = match column.0.as_slice() {
             [part] => part.as_ident(),
@@ -293,6 +293,9 @@ fn merged(columns: &[ObjectName], left: &Scope, right: &Scope) -> Result<Vec<(St
         };
         let hint = "name columns that both tables have";
         let ident = ident.ok_or_else(|| not_portable("this USING", column, hint))?;
+        if merged.iter().any(|(known, _)| *known == ident.value) {
+            continue;
+        }
         let (a, b) = (left.column(ident)?.sql_type, right.column(ident)?.sql_type);
         if a != b {
             return Err(not_portable(format!("USING of {a} and {b}"), column, "write ON, with a CAST"));

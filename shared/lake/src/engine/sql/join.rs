@@ -95,6 +95,9 @@ fn using(left: Rows, right: Rows, kept: Kept, columns: &[ObjectName]) -> Result<
         let name = written.to_string();
         let ident = written.0.first().and_then(|part| part.as_ident()).map_or(name.as_str(), |ident| &ident.value);
         let missing = || refused(format!("USING ({name}): name columns that both tables have"));
+        if merged.iter().any(|known: &scope::Column| known.name == *ident) {
+            continue;
+        }
         let (a, b) = (left.scope.column(ident)?, right.scope.column(ident)?);
         let (a, b) = (a.ok_or_else(missing)?.to_owned(), b.ok_or_else(missing)?.to_owned());
         conditions.push(equal(column(&a), column(&b)));
@@ -173,7 +176,10 @@ impl Parts {
         let mut parts = Self::default();
         for condition in conditions {
             if let Some(key) = key(&condition, left, right) {
-                parts.keys.push(key);
+                // Polars refuses to join by the same two values twice, in whichever order they are written.
+                if !parts.keys.contains(&key) {
+                    parts.keys.push(key);
+                }
                 continue;
             }
             let columns = columns_of(&condition);

@@ -63,6 +63,19 @@ fn outer_joins_keep_rows_without_a_partner_under_any_condition() {
 }
 
 #[test]
+fn a_condition_that_is_written_twice_counts_once() {
+    pairs("JOIN silver.r AS r ON l.a = r.a AND l.a = r.a", "1/1 1/3 3/1 3/3");
+    pairs("JOIN silver.r AS r ON l.a = r.a AND r.a = l.a", "1/1 1/3 3/1 3/3");
+    pairs("LEFT JOIN silver.r AS r ON (l.a = r.a) AND l.a = r.a AND r.id > 2", "1/3 2/- 3/3 4/-");
+    pairs("FULL JOIN silver.r AS r ON l.id = r.id AND (r.id = l.id AND l.id = r.id)", "-/5 1/1 2/2 3/3 4/-");
+    pairs("JOIN silver.r AS r ON l.id + 1 = r.id AND l.id + 1 = r.id", "1/2 2/3 4/5");
+    pairs(", silver.r AS r WHERE l.id = r.id AND l.id = r.id AND l.id > 1", "2/2 3/3");
+    // One value of the left side may be compared with two of the right side.
+    pairs("JOIN silver.r AS r ON l.id = r.id AND l.id = r.id + 0", "1/1 2/2 3/3");
+    check("SELECT id AS a, x AS b FROM silver.l FULL JOIN silver.r USING (id, id)", "1/p 2/q 3/r 4/- 5/s");
+}
+
+#[test]
 fn outer_joins_can_be_chained() {
     check(
         "SELECT l.id AS a, m.id AS b, r.id AS c FROM silver.l AS l LEFT JOIN silver.l AS m ON l.a = m.a AND l.id < m.id \
