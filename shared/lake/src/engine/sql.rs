@@ -13,6 +13,7 @@ mod conversion;
 mod dialect;
 mod extremes;
 mod failing;
+mod fit;
 mod frame;
 mod functions;
 mod group;

@@ -74,6 +74,6 @@ fn a_rule_that_cannot_be_computed_is_broken() {
     let sql = "SELECT id, name, parts, 1.00 AS amount FROM bronze";
     let rule = "id: positive_parts, type: sql, query: 'SELECT COUNT(*) FROM {object} WHERE CAST(parts AS INT) <= 0', mustBe: 0";
     let (quarantined, silver) = quarantined(sql, &[rule], "NA");
-    let broken = "10|[{\"rule\":\"positive_parts\",\"column\":null,\"value\":\"CAST: 'NA' is no i32\"}]";
+    let broken = "10|[{\"rule\":\"positive_parts\",\"column\":null,\"value\":\"CAST: 'NA' is no INT\"}]";
     assert_eq!((quarantined, silver), (vec![broken.to_owned()], 9));
 }

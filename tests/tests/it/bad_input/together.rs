@@ -124,7 +124,7 @@ fn a_value_that_gold_cannot_compute_holds_the_files_of_its_run() {
         let _ = lab.run().expect(Outcome::Published);
         assert_eq!(rows(lab, SILVER, &["id"]), ["1", "3", "4"]);
     };
-    check(&totals_by_number(), ["7", "8", "9"], "abc", &["CAST: 'abc' is no i64"]);
+    check(&totals_by_number(), ["7", "8", "9"], "abc", &["CAST: 'abc' is no BIGINT"]);
 
     let name = "name: name, logicalType: string, partitioned: true, partitionKeyPosition: 1";
     let columns = [name, TOTAL_COLUMNS[1], TOTAL_COLUMNS[2]];
@@ -156,7 +156,7 @@ fn a_gold_statement_that_fails_without_the_run_holds_nothing() {
     let run = lab.run().expect(Outcome::Failed);
     let (error, message) = error_of(&run);
     assert_eq!(error, "ContractViolation", "{run}");
-    assert_says(&message, &[GOLD, "CAST: 'ann' is no i64"], "the message");
+    assert_says(&message, &[GOLD, "CAST: 'ann' is no BIGINT"], "the message");
     assert!(!message.contains("held"), "{message}");
     assert_eq!(held(&lab).len(), 0, "{run}");
     lab.edit_pipeline("pipeline.yaml", "SUM(CAST(name AS BIGINT))", "SUM(amount)");
@@ -188,7 +188,7 @@ fn a_rule_that_fails_on_a_value_rejects_its_run() {
     let run = run.expect(Outcome::Rejected);
     let broken = run.lines().pop().unwrap()["broken_rules"][0].clone();
     assert_eq!(broken["rule"], format!("{SILVER}: numbers"), "{run}");
-    assert_says(broken["observed"].as_str().unwrap(), &["none (", "CAST: 'abc' is no i64"], "observed");
+    assert_says(broken["observed"].as_str().unwrap(), &["none (", "CAST: 'abc' is no BIGINT"], "observed");
     assert_eq!(held(&lab), ["b.csv"]);
     assert_says(&lab.held()[0].reason, &["numbers: observed none (", "'abc'", "expected > 0"], "the hold");
     land(&lab, "c.csv", order(3, "9"));
@@ -202,7 +202,7 @@ fn a_warning_that_fails_on_a_value_is_a_warning() {
     let run = run.expect(Outcome::Published);
     let warning = run.lines().pop().unwrap()["warnings"][0].clone();
     assert_eq!(warning["rule"], format!("{SILVER}: numbers"), "{run}");
-    assert_says(warning["observed"].as_str().unwrap(), &["none (", "CAST: 'abc' is no i64"], "observed");
+    assert_says(warning["observed"].as_str().unwrap(), &["none (", "CAST: 'abc' is no BIGINT"], "observed");
     assert_eq!(held(&lab).len(), 0);
     assert_eq!(rows(&lab, SILVER, &["id"]), ["1", "2"]);
 }

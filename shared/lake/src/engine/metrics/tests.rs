@@ -161,7 +161,7 @@ fn a_rule_that_the_rows_have_no_number_for_is_broken() {
         );
         assert!(!result.observed.contains('\n') && result.observed.len() < 400, "{query}: {}", result.observed);
     };
-    check("SELECT SUM(CAST(k AS BIGINT)) FROM object", MetricUnit::Rows, "CAST: 'a' is no i64");
+    check("SELECT SUM(CAST(k AS BIGINT)) FROM object", MetricUnit::Rows, "CAST: 'a' is no BIGINT");
     check("SELECT SUM(n / (n - 1)) FROM object", MetricUnit::Rows, "division by zero");
     check("SELECT SUM(n) * 0.5 FROM object WHERE k = 'c' OR k = 'b'", MetricUnit::Percent, "1.5 is no number of rows");
 }

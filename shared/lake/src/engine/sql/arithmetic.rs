@@ -6,6 +6,7 @@ use polars::prelude::{
 };
 
 use super::arguments::wrong_arguments;
+use super::fit::fitted;
 use super::numbers::{MAX_DIGITS, doubles, is_number, places};
 
 /// Fewest digits after the point of a decimal quotient.
@@ -117,7 +118,7 @@ fn decimal(operation: Operation, left: &Column, right: &Column, kept: usize) -> 
     // A product is exact with the places of each factor; everything else wants the same places on both sides.
     let units = |side: &Column| {
         let own = if operation == Operation::Product { places(side.dtype()).unwrap_or(kept) } else { kept };
-        side.strict_cast(&DataType::Decimal(MAX_DIGITS, own))
+        fitted(side, &DataType::Decimal(MAX_DIGITS, own))
     };
     let (left, right) = (units(left)?, units(right)?);
     let compute = |a: Option<i128>, b: Option<i128>| {
@@ -140,7 +141,11 @@ fn decimal(operation: Operation, left: &Column, right: &Column, kept: usize) -> 
     };
     let (a, b) = (left.decimal()?, right.decimal()?);
     let results: ChunkedArray<Int128Type> = broadcast_try_binary_elementwise(a.physical(), b.physical(), compute)?;
-    Ok(results.into_decimal(MAX_DIGITS, kept)?.into_column())
+    let results = results.into_decimal(MAX_DIGITS, kept).map_err(|_| {
+        let noun = operation.noun();
+        PolarsError::ComputeError(format!("overflow: a decimal {noun} has more than {MAX_DIGITS} digits").into())
+    })?;
+    Ok(results.into_column())
 }
 
 /// The quotient of two numbers in units of 10^-`places`, in the same units, rounded half away from zero; `None` where

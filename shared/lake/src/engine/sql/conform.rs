@@ -103,9 +103,11 @@ fn as_contract(column: &Column, found: &DataType, fit: Fit) -> Result<Expr, Conf
 }
 
 /// A Polars type in the words of the contract, where it has one.
-fn sql_name(found: &DataType) -> String {
+pub(super) fn sql_name(found: &DataType) -> String {
     match found {
         DataType::Datetime(_, None) => "TIMESTAMP without zone".to_owned(),
+        // Counts have no sign for Polars.
+        other if other.is_unsigned_integer() => ColumnType::Int64.to_string(),
         other => crate::engine::types::column_type(other).map_or_else(|| other.to_string(), |known| known.to_string()),
     }
 }

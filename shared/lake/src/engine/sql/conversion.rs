@@ -7,6 +7,8 @@ use polars::prelude::{
 };
 
 use super::arguments::first;
+use super::conform::sql_name;
+use super::fit::{as_decimals, fitted, misfit};
 use super::numbers::{double_units, doubles, half_away, power_of_ten};
 use crate::engine::cast::numbers;
 
@@ -77,7 +79,8 @@ pub(super) fn converted_type(target: Target, types: &[DataType]) -> PolarsResult
     if known || from.is_string() || from.is_null() {
         return Ok(target.dtype());
     }
-    Err(PolarsError::InvalidOperation(format!("there is no CAST of {from} AS {}", target.dtype()).into()))
+    let message = format!("there is no CAST of {} AS {}", sql_name(&from), sql_name(&target.dtype()));
+    Err(PolarsError::InvalidOperation(message.into()))
 }
 
 /// The values as a type: decimals half away from zero, doubles by their shortest decimal text, whole numbers without
@@ -92,13 +95,16 @@ pub(super) fn converted(target: Target, column: &Column) -> PolarsResult<Column>
         (Target::Int | Target::BigInt, DataType::Decimal(_, scale)) => {
             let unit = power_of_ten(*scale)?;
             let whole = |units: Option<i128>| {
-                let cut = |units: i128| i64::try_from(units / unit).map_err(|_| does_not_fit(&dtype));
+                let cut = |units: i128| {
+                    let whole = units / unit;
+                    i64::try_from(whole).map_err(|_| misfit(Some(whole.to_string()), &dtype))
+                };
                 units.map(cut).transpose()
             };
             let whole: ChunkedArray<Int64Type> = try_unary_elementwise(column.decimal()?.physical(), whole)?;
-            whole.into_column().strict_cast(&dtype)
+            fitted(&whole.into_column(), &dtype)
         }
-        _ => column.strict_cast(&dtype),
+        _ => fitted(column, &dtype),
     }
 }
 
@@ -108,35 +114,29 @@ fn to_decimal(column: &Column, precision: usize, scale: usize) -> PolarsResult<C
         DataType::Decimal(_, own) => *own,
         DataType::Float32 | DataType::Float64 => {
             let units = |value: Option<f64>| {
-                value.map(|value| double_units(value, scale).ok_or_else(|| does_not_fit(&dtype))).transpose()
+                let units =
+                    |value: f64| double_units(value, scale).ok_or_else(|| misfit(Some(format!("{value:?}")), &dtype));
+                value.map(units).transpose()
             };
             let doubles = column.cast(&DataType::Float64)?;
             let units: ChunkedArray<Int128Type> = try_unary_elementwise(doubles.f64()?, units)?;
-            return fitted(units, precision, scale);
+            return as_decimals(units, precision, scale, column);
         }
-        _ => return column.strict_cast(&dtype),
+        _ => return fitted(column, &dtype),
     };
     if own <= scale {
-        return column.strict_cast(&dtype);
+        return fitted(column, &dtype);
     }
     let unit = power_of_ten(own - scale)?;
     let round = |units: Option<i128>| units.map(|units| half_away(units, unit));
-    fitted(unary_elementwise(column.decimal()?.physical(), round), precision, scale)
-}
-
-fn fitted(units: ChunkedArray<Int128Type>, precision: usize, scale: usize) -> PolarsResult<Column> {
-    Ok(units.into_decimal(precision, scale)?.into_column())
-}
-
-fn does_not_fit(dtype: &DataType) -> PolarsError {
-    PolarsError::ComputeError(format!("a value does not fit {dtype}").into())
+    as_decimals(unary_elementwise(column.decimal()?.physical(), round), precision, scale, column)
 }
 
 fn read(target: Target, column: &Column) -> PolarsResult<Column> {
     let text = column.str()?;
     let unreadable = |text: &str| {
         let shown: String = text.chars().take(40).collect();
-        PolarsError::ComputeError(format!("CAST: '{shown}' is no {}", target.dtype()).into())
+        PolarsError::ComputeError(format!("CAST: '{shown}' is no {}", sql_name(&target.dtype())).into())
     };
     /// Every text by one function; blanks around it are passed over.
     macro_rules! each {

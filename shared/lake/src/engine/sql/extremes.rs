@@ -9,6 +9,7 @@ use polars::prelude::{
 use polars_core::utils::try_get_supertype;
 
 use super::arguments::{first, wrong_arguments};
+use super::fit::fitted;
 use super::numbers::doubles;
 
 pub(super) fn ordinal_type(types: &[DataType]) -> PolarsResult<DataType> {
@@ -77,7 +78,7 @@ pub(super) fn extreme(columns: &[Column], kept: Kept) -> PolarsResult<Column> {
     let types: Vec<DataType> = columns.iter().map(|column| column.dtype().clone()).collect();
     let dtype = extreme_type(&types)?;
     let ordered = |column: &Column| -> PolarsResult<Series> {
-        let value = if dtype == DataType::Float64 { doubles(column)? } else { column.strict_cast(&dtype)? };
+        let value = if dtype == DataType::Float64 { doubles(column)? } else { fitted(column, &dtype)? };
         Ok(ordinal(&value)?.take_materialized_series())
     };
     let mut columns = columns.iter();

@@ -7,6 +7,7 @@ use polars::prelude::{
 };
 
 use super::arguments::first;
+use super::fit::as_decimals;
 
 /// Most digits of a decimal.
 pub(super) const MAX_DIGITS: usize = 38;
@@ -118,7 +119,7 @@ pub(super) fn rounded(column: &Column, decimals: u32) -> PolarsResult<Column> {
             let unit = power_of_ten(own - scale)?;
             let round = |units: Option<i128>| units.map(|units| half_away(units, unit));
             let rounded: ChunkedArray<Int128Type> = unary_elementwise(column.decimal()?.physical(), round);
-            Ok(rounded.into_decimal(precision, scale)?.into_column())
+            as_decimals(rounded, precision, scale, column)
         }
         (DataType::Float32 | DataType::Float64, _) => {
             let round = |value: Option<f64>| value.map(|value| round_double(value, decimals));
@@ -253,8 +254,8 @@ pub(super) fn widened(column: &Column) -> PolarsResult<Column> {
     match widened_type(&[column.dtype().clone()])? {
         DataType::Decimal(digits, scale) => {
             let units = column.decimal()?.physical();
-            let short = units.clone().into_decimal(SUMMED_DIGITS, scale).map_err(|error| {
-                PolarsError::ComputeError(format!("a sum takes decimals of at most 28 digits: {error}").into())
+            let short = units.clone().into_decimal(SUMMED_DIGITS, scale).map_err(|_| {
+                PolarsError::ComputeError(format!("a sum takes decimals of at most {SUMMED_DIGITS} digits").into())
             })?;
             Ok(short.physical().clone().into_decimal_unchecked(digits, scale).into_column())
         }

@@ -3,6 +3,7 @@
 use polars::prelude::{Column, DataType, IntoColumn, PolarsError, PolarsResult, StringChunked};
 
 use super::arguments::wrong_arguments;
+use super::fit::fitted;
 
 /// Which end a number of characters is taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +102,7 @@ fn named(texts: StringChunked, like: &Column) -> Column {
 
 /// A number of characters, in 32 bits as on Spark.
 fn text_count(count: &Column) -> PolarsResult<Column> {
-    count.strict_cast(&DataType::Int32)
+    fitted(count, &DataType::Int32)
 }
 
 fn characters(count: i32) -> usize {

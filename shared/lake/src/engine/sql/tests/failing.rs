@@ -43,6 +43,9 @@ fn check(expression: &str, values: [Option<&str>; 4], reasons: [Option<&str>; 4]
     for (why, part) in why.iter().zip(reasons) {
         assert_eq!(why.is_some(), part.is_some(), "{expression}: {why:?}");
         assert!(why.as_deref().unwrap_or_default().contains(part.unwrap_or_default()), "{expression}: {why:?}");
+        for of_the_engine in ["i32", "i64", "f64", "decimal[", "conversion", "precision", "column"] {
+            assert!(!why.as_deref().unwrap_or_default().contains(of_the_engine), "{expression}: {why:?}");
+        }
     }
 }
 
@@ -58,9 +61,29 @@ fn a_row_that_cannot_be_computed_says_why() {
         [None, Some("division by zero"), Some("division by zero"), None],
     );
     check("n + d", [Some("8"), Some("0"), Some("3"), None], [None, None, None, Some("leaves 64 bits")]);
-    check("CAST(n AS DECIMAL(3, 1))", [Some("6.0"), Some("0.0"), Some("3.0"), None], [None, None, None, Some("")]);
     check("CAST(t AS DATE)", [None; 4], [Some("ISO 8601"), Some("ISO 8601"), None, Some("ISO 8601")]);
-    check("SUBSTR(t, n)", [Some(""), Some("abc"), None, None], [None, None, None, Some("")]);
+}
+
+#[test]
+fn a_reason_has_the_value_and_the_type_in_the_words_of_the_contract() {
+    let unreadable = [None, Some("CAST: 'abc' is no INT"), None, Some("CAST: '7.5' is no INT")];
+    check("CAST(t AS INT)", [Some("12"), None, None, None], unreadable);
+    let unreadable = [None, Some("CAST: 'abc' is no DECIMAL(4,1)"), None, None];
+    check("CAST(t AS DECIMAL(4, 1))", [Some("12.0"), None, None, Some("7.5")], unreadable);
+    let too_large = |reason| [None, None, None, Some(reason)];
+    let numbers = [Some("6"), Some("0"), Some("3"), None];
+    check("CAST(n AS INT)", numbers, too_large("9223372036854775807 does not fit INT"));
+    check("CAST(CAST(n AS DECIMAL(20, 0)) AS INT)", numbers, too_large("9223372036854775807 does not fit INT"));
+    let tenths = [Some("6.0"), Some("0.0"), Some("3.0"), None];
+    check("CAST(n AS DECIMAL(3, 1))", tenths, too_large("does not fit DECIMAL(3,1)"));
+    check("CAST(CAST(n AS DOUBLE) AS DECIMAL(3, 1))", tenths, too_large("does not fit DECIMAL(3,1)"));
+    check("CAST(CAST(n AS DECIMAL(20, 1)) AS DECIMAL(3, 0))", numbers, too_large("does not fit DECIMAL(3,0)"));
+    // A number of characters has 32 bits.
+    let long = too_large("9223372036854775807 does not fit INT");
+    check("SUBSTR(t, n)", [Some(""), Some("abc"), None, None], long);
+    check("SUBSTR(t, 1, n)", [Some("12"), Some(""), None, None], long);
+    check("LEFT(t, n)", [Some("12"), Some(""), None, None], long);
+    check("RIGHT(t, n)", [Some("12"), Some(""), None, None], long);
 }
 
 #[test]
