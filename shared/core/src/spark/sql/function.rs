@@ -201,9 +201,12 @@ fn rounded(all: &Expressions<'_>, expr: &Expr, decimals: u32) -> Result<Typed, S
     })
 }
 
-/// How many characters: Spark wants 32 bits, and takes none for a negative number.
+/// How many characters: Spark wants 32 bits, and takes none for a negative number. A computed one beyond fails.
 fn count_of(all: &Expressions<'_>, expr: &Expr) -> Result<String, SqlError> {
     let value = all.typed(expr)?;
+    if let Some(written) = literal_number(expr).filter(|written| i32::try_from(*written).is_err()) {
+        return Err(not_portable(format!("the count {written}"), expr, "counts of characters have 32 bits"));
+    }
     match value.sql_type {
         SqlType::Int32 => Ok(value.text),
         whole if whole.is_whole() => Ok(value.cast(SqlType::Int32)),

@@ -67,6 +67,7 @@ fn values_and_conditions_are_translated() {
     check("t LIKE 'C%'", "BOOLEAN: (t LIKE 'C%')");
     check("t || 'it''s; -- $x'", r"STRING: (t || 'it\u0027s\u003B -\u002D \u0024x')");
     check("LEFT(t, LENGTH(t) - 2)", "STRING: left(t, CAST((CAST(length(t) AS BIGINT) - CAST(2 AS BIGINT)) AS INT))");
+    check("RIGHT(t, 2147483647)", "STRING: right(t, 2147483647)");
     check("c IS NOT TRUE", "BOOLEAN: (c IS NOT TRUE)");
     check("q NOT IN (6, 7)", "BOOLEAN: (NOT (q = 6 OR q = 7))");
     check("DATEDIFF(ts, DATE '2011-01-01')", "INT: datediff(CAST(ts AS DATE), DATE '2011-01-01')");
@@ -89,6 +90,10 @@ fn what_has_no_one_meaning_is_refused_with_its_position() {
     check("SELECT CAST(f AS STRING) AS x FROM silver.t", "a CAST of DOUBLE AS STRING");
     check("SELECT CAST(ts AS STRING) AS x FROM silver.t", "a CAST of TIMESTAMP AS STRING");
     check("SELECT SUBSTR(t, 0) AS x FROM silver.t", "SUBSTR from 0");
+    check("SELECT SUBSTR(t, 1, 2147483648) AS x FROM silver.t", "the count 2147483648 at line 1, column 21");
+    check("SELECT SUBSTR(t, 3000000000) AS x FROM silver.t", "the count 3000000000");
+    check("SELECT LEFT(t, 3000000000) AS x FROM silver.t", "the count 3000000000");
+    check("SELECT RIGHT(t, -(3000000000)) AS x FROM silver.t", "the count -3000000000");
     check("SELECT ts > 'yesterday' AS x FROM silver.t", "'yesterday', which is no TIMESTAMP,");
     check("SELECT q IN (1, NULL) AS x FROM silver.t", "NULL in an IN list");
     check("SELECT t LIKE t AS x FROM silver.t", "a computed LIKE pattern");

@@ -9,8 +9,8 @@ pub(super) fn fitted(column: &Column, dtype: &DataType) -> PolarsResult<Column> 
     column.strict_cast(dtype).map_err(|_| first_misfit(column, dtype))
 }
 
-/// Numbers in units of 10^-`scale` as decimals of at most `precision` digits. They were computed from the values of this
-/// column, of which the first one that does not fit is an error.
+/// Numbers in units of 10^-`scale` as decimals of at most `precision` digits. They were computed from the values of
+/// this column, of which the first one that does not fit is an error.
 pub(super) fn as_decimals(
     units: ChunkedArray<Int128Type>,
     precision: usize,

@@ -36,7 +36,7 @@ fn decimals_have_38_digits_or_fail() {
     check("-p", "decimal[38,3]: -2.555 -1.005 -0.333");
     check("p + f", "f64: 3.055 2.505 2.833");
     check_fails("CAST('99999999999999999999999999999999999999' AS DECIMAL(38,0)) + b", "38");
-    check_fails("CAST('1e0' AS DECIMAL(38,0))", "'1e0' is no decimal[38,0]");
+    check_fails("CAST('1e0' AS DECIMAL(38,0))", "'1e0' is no DECIMAL(38,0)");
     check_fails("p / CAST('100000000000000000000' AS DECIMAL(38,0))", "overflow: a decimal quotient");
     check(
         "CAST('199.123456789012345678' AS DECIMAL(38,18)) / b",
