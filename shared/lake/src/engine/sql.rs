@@ -10,6 +10,7 @@ mod arithmetic;
 mod calendar;
 mod conform;
 mod conversion;
+mod days;
 mod dialect;
 mod extremes;
 mod failing;

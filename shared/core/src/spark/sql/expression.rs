@@ -130,23 +130,15 @@ impl<'a> Expressions<'a> {
         }
     }
 
-    /// Two values that can be compared; a literal text that is compared with a day or an instant is read as one.
+    /// Two values that can be compared.
     pub(super) fn compared(&self, left: &Expr, right: &Expr) -> Result<(Typed, Typed), SqlError> {
-        let (mut a, mut b) = (self.typed(left)?, self.typed(right)?);
-        if let Some(written) = literal_text(left)
-            && b.sql_type.is_temporal()
-        {
-            a = temporal(written, b.sql_type, left)?;
-        } else if let Some(written) = literal_text(right)
-            && a.sql_type.is_temporal()
-        {
-            b = temporal(written, a.sql_type, right)?;
-        }
-        if a.sql_type.compares_with(b.sql_type) {
-            return Ok((a, b));
-        }
-        let what = format!("a comparison of {} with {}", a.sql_type, b.sql_type);
-        Err(not_portable(what, right, "CAST one to the type of the other"))
+        self.compared_with((left, &self.typed(left)?), right)
+    }
+
+    /// As [`Expressions::compared`], for a value that is compared with several others: it is typed once, so that values
+    /// inside each other are not typed again and again.
+    fn compared_with(&self, (left, value): (&Expr, &Typed), right: &Expr) -> Result<(Typed, Typed), SqlError> {
+        comparable((left, value.clone()), (right, self.typed(right)?))
     }
 
     fn is(&self, inner: &Expr, test: &str) -> Result<Typed, SqlError> {
@@ -158,36 +150,29 @@ impl<'a> Expressions<'a> {
     }
 
     fn between(&self, inner: &Expr, negated: bool, low: &Expr, high: &Expr) -> Result<Typed, SqlError> {
-        let (value, low) = self.compared(inner, low)?;
-        let (_, high) = self.compared(inner, high)?;
+        let value = self.typed(inner)?;
+        let (above, low) = self.compared_with((inner, &value), low)?;
+        let (below, high) = self.compared_with((inner, &value), high)?;
         let not = if negated { "NOT " } else { "" };
         // Each comparison by itself: engines that look for one type of all three may find another.
-        let text = format!("({not}({v} >= {} AND {v} <= {}))", low.text, high.text, v = value.text);
+        let text = format!("({not}({} >= {} AND {} <= {}))", above.text, low.text, below.text, high.text);
         Ok(Typed::new(text, SqlType::Boolean))
     }
 
     fn in_list(&self, inner: &Expr, list: &[Expr], negated: bool, expr: &Expr) -> Result<Typed, SqlError> {
         let value = self.typed(inner)?;
-        let mut texts = Vec::with_capacity(list.len());
+        // One comparison each, so that no item changes the type by which another is compared.
+        let mut any = Vec::with_capacity(list.len());
         for item in list {
-            let typed = self.typed(item)?;
-            if typed.sql_type == SqlType::Null {
+            let (value, item_value) = self.compared_with((inner, &value), item)?;
+            if item_value.sql_type == SqlType::Null {
                 return Err(not_portable("NULL in an IN list", item, "write OR x IS NULL"));
             }
-            if value.sql_type.is_temporal() && typed.sql_type == SqlType::Text {
-                return Err(not_portable("a text in an IN list of days", item, "write DATE '…' or TIMESTAMP '…'"));
-            }
-            if !value.sql_type.compares_with(typed.sql_type) {
-                let what = format!("a comparison of {} with {}", value.sql_type, typed.sql_type);
-                return Err(not_portable(what, item, "CAST one to the type of the other"));
-            }
-            texts.push(typed.text);
+            any.push(format!("{} = {}", value.text, item_value.text));
         }
-        if texts.is_empty() {
+        if any.is_empty() {
             return Err(not_portable("an empty IN list", expr, "write at least one value"));
         }
-        // One comparison each, so that no item changes the type by which another is compared.
-        let any: Vec<String> = texts.iter().map(|item| format!("{} = {item}", value.text)).collect();
         let not = if negated { "NOT " } else { "" };
         Ok(Typed::new(format!("({not}({}))", any.join(" OR ")), SqlType::Boolean))
     }
@@ -207,11 +192,15 @@ impl<'a> Expressions<'a> {
         otherwise: Option<&Expr>,
         expr: &Expr,
     ) -> Result<Typed, SqlError> {
+        let operand = match operand {
+            Some(operand) => Some((operand, self.typed(operand)?)),
+            None => None,
+        };
         let mut tests = Vec::with_capacity(conditions.len());
         for when in conditions {
-            tests.push(match operand {
-                Some(operand) => {
-                    let (a, b) = self.compared(operand, &when.condition)?;
+            tests.push(match &operand {
+                Some((operand, value)) => {
+                    let (a, b) = self.compared_with((*operand, value), &when.condition)?;
                     format!("{} = {}", a.text, b.text)
                 }
                 None => self.condition(&when.condition)?.text,
@@ -242,4 +231,22 @@ impl<'a> Expressions<'a> {
         }
         Ok((typed.iter().map(|value| value.cast(common)).collect(), common))
     }
+}
+
+/// Two values that can be compared; a literal text that is compared with a day or an instant is read as one.
+fn comparable((left, mut a): (&Expr, Typed), (right, mut b): (&Expr, Typed)) -> Result<(Typed, Typed), SqlError> {
+    if let Some(written) = literal_text(left)
+        && b.sql_type.is_temporal()
+    {
+        a = temporal(written, b.sql_type, left)?;
+    } else if let Some(written) = literal_text(right)
+        && a.sql_type.is_temporal()
+    {
+        b = temporal(written, a.sql_type, right)?;
+    }
+    if a.sql_type.compares_with(b.sql_type) {
+        return Ok((a, b));
+    }
+    let what = format!("a comparison of {} with {}", a.sql_type, b.sql_type);
+    Err(not_portable(what, right, "CAST one to the type of the other"))
 }

@@ -63,6 +63,15 @@ fn values_and_conditions_are_translated() {
     check("COALESCE(p, 0)", "DECIMAL(13,3): coalesce(CAST(p AS DECIMAL(13,3)), CAST(0 AS DECIMAL(13,3)))");
     check("CASE WHEN c THEN q ELSE b END", "BIGINT: CASE WHEN c THEN CAST(q AS BIGINT) ELSE b END");
     check("ts > '2011-01-02'", "BOOLEAN: (ts > TIMESTAMP '2011-01-02 00:00:00')");
+    check("'2011-01-02' < ts", "BOOLEAN: (TIMESTAMP '2011-01-02 00:00:00' < ts)");
+    let days = ("TIMESTAMP '2011-01-02 00:00:00'", "TIMESTAMP '2011-01-03 00:00:00'");
+    check(
+        "ts BETWEEN '2011-01-02' AND '2011-01-03'",
+        &format!("BOOLEAN: ((ts >= {} AND ts <= {}))", days.0, days.1),
+    );
+    check("'2011-01-02' BETWEEN ts AND ts", &format!("BOOLEAN: (({0} >= ts AND {0} <= ts))", days.0));
+    check("ts IN ('2011-01-02', '2011-01-03')", &format!("BOOLEAN: ((ts = {} OR ts = {}))", days.0, days.1));
+    check("'2011-01-02' IN (ts)", &format!("BOOLEAN: (({} = ts))", days.0));
     check("TIMESTAMP '2011-01-02T01:00:00+01:00'", "TIMESTAMP: TIMESTAMP '2011-01-02 00:00:00'");
     check("t LIKE 'C%'", "BOOLEAN: (t LIKE 'C%')");
     check("t || 'it''s; -- $x'", r"STRING: (t || 'it\u0027s\u003B -\u002D \u0024x')");
@@ -95,6 +104,8 @@ fn what_has_no_one_meaning_is_refused_with_its_position() {
     check("SELECT LEFT(t, 3000000000) AS x FROM silver.t", "the count 3000000000");
     check("SELECT RIGHT(t, -(3000000000)) AS x FROM silver.t", "the count -3000000000");
     check("SELECT ts > 'yesterday' AS x FROM silver.t", "'yesterday', which is no TIMESTAMP,");
+    check("SELECT ts IN ('2011-01-02', 'yesterday') AS x FROM silver.t", "'yesterday', which is no TIMESTAMP,");
+    check("SELECT ts IN (t) AS x FROM silver.t", "a comparison of TIMESTAMP with STRING");
     check("SELECT q IN (1, NULL) AS x FROM silver.t", "NULL in an IN list");
     check("SELECT t LIKE t AS x FROM silver.t", "a computed LIKE pattern");
     check("SELECT q, SUM(b) AS x FROM silver.t", "`q`, which is not grouped by,");

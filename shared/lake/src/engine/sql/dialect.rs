@@ -180,13 +180,23 @@ fn any_of(inner: &Expr, list: &[Expr], negated: bool) -> Option<Expr> {
         alike(&mut [&mut left, &mut right]);
         Expr::BinaryOp { left: Box::new(left), op: BinaryOperator::Eq, right: Box::new(right) }
     };
-    let either = |left: Expr, right: Expr| Expr::BinaryOp {
-        left: Box::new(left),
-        op: BinaryOperator::Or,
-        right: Box::new(right),
-    };
-    let any = Expr::Nested(Box::new(list.iter().map(equal).reduce(either)?));
-    Some(if negated { not(any) } else { any })
+    one_of(list.iter().map(equal).collect(), negated)
+}
+
+/// Whether one of the conditions holds, or with `negated` whether not one does; `None` without any.
+pub(super) fn one_of(conditions: Vec<Expr>, negated: bool) -> Option<Expr> {
+    let any = either(conditions)?;
+    Some(Expr::Nested(Box::new(if negated { not(any) } else { any })))
+}
+
+/// The conditions with OR between them, in halves: a long list one by one would be as deep as it is long.
+fn either(mut conditions: Vec<Expr>) -> Option<Expr> {
+    if conditions.len() < 2 {
+        return conditions.pop();
+    }
+    let others = conditions.split_off(conditions.len() / 2);
+    let nested = |conditions: Vec<Expr>| either(conditions).map(|half| Box::new(Expr::Nested(Box::new(half))));
+    Some(Expr::BinaryOp { left: nested(conditions)?, op: BinaryOperator::Or, right: nested(others)? })
 }
 
 fn not(condition: Expr) -> Expr {
@@ -222,7 +232,7 @@ fn conversion(data_type: &DataType) -> Option<String> {
     Some(target.function())
 }
 
-fn is_comparison(op: &BinaryOperator) -> bool {
+pub(super) fn is_comparison(op: &BinaryOperator) -> bool {
     use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
 }

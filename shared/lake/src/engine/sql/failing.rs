@@ -188,7 +188,8 @@ fn not(condition: Expr) -> Expr {
     Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(Expr::Nested(Box::new(condition))) }
 }
 
-fn arguments(function: &Function) -> Vec<&Expr> {
+/// The plain arguments of a function.
+pub(super) fn arguments(function: &Function) -> Vec<&Expr> {
     let FunctionArguments::List(list) = &function.args else { return Vec::new() };
     let plain = list.args.iter().filter_map(|argument| match argument {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)) => Some(argument),

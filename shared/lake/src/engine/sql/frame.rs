@@ -8,6 +8,7 @@ use polars::prelude::{AllowedOptimizations, DslPlan, Expr as Column, LazyFrame, 
 use polars::sql::SQLContext;
 use sqlparser::ast::Expr;
 
+use super::days::read_texts;
 use super::functions::Functions;
 use super::scope::column;
 use crate::engine::EngineError;
@@ -25,10 +26,13 @@ pub(super) fn refused(message: String) -> EngineError {
 ///
 /// # Errors
 /// As [`run`].
-pub(super) fn filtered(frame: LazyFrame, condition: Option<Expr>) -> Result<LazyFrame, EngineError> {
+pub(super) fn filtered(mut frame: LazyFrame, condition: Option<Expr>) -> Result<LazyFrame, EngineError> {
     match condition {
         // In parentheses: Polars decides equalities of two literals by their text.
-        Some(condition) => run(frame, &format!("SELECT * FROM {ROWS} WHERE ({condition})")),
+        Some(mut condition) => {
+            read_texts(&mut condition, &mut frame)?;
+            run(frame, &format!("SELECT * FROM {ROWS} WHERE ({condition})"))
+        }
         None => Ok(frame),
     }
 }
@@ -41,11 +45,16 @@ pub(super) fn filtered(frame: LazyFrame, condition: Option<Expr>) -> Result<Lazy
 ///
 /// # Errors
 /// As [`run`].
-pub(super) fn extended(frame: LazyFrame, computed: &[(Expr, String)]) -> Result<LazyFrame, EngineError> {
+pub(super) fn extended(mut frame: LazyFrame, computed: &[(Expr, String)]) -> Result<LazyFrame, EngineError> {
     if computed.is_empty() {
         return Ok(frame);
     }
-    let items: Vec<String> = computed.iter().map(|(expr, name)| format!("{expr} AS {}", column(name))).collect();
+    let mut items = Vec::with_capacity(computed.len());
+    for (expr, name) in computed {
+        let mut expr = expr.clone();
+        read_texts(&mut expr, &mut frame)?;
+        items.push(format!("{expr} AS {}", column(name)));
+    }
     let selected = run(frame.clone(), &format!("SELECT {} FROM {ROWS}", items.join(", ")))?;
     let added = selected_expressions(&selected.logical_plan);
     let added = added.ok_or_else(|| refused(format!("{}: not a value of a row", items.join(", "))))?;

@@ -73,7 +73,7 @@ pub(super) const CEIL: &str = "whole_ceil";
 pub(super) const FLOOR: &str = "whole_floor";
 
 /// Before the name of a function: null for each row that it fails for.
-const LENIENT: &str = "try_";
+pub(super) const LENIENT: &str = "try_";
 /// Before the name of a function: why it fails, for each row that it fails for; null for all others.
 const REASON: &str = "why_";
 /// Name of the function that gives its first argument, or fails with its second where that is not null.

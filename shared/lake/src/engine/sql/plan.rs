@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use polars::prelude::{DataType, Expr as Column, LazyFrame, PlSmallStr, col};
+use polars::prelude::{DataType, Expr as Column, LazyFrame, PlSmallStr, Schema, col};
 use polars::sql::SQLContext;
 use sluice_core::sql::select_all;
 use sqlparser::ast::{
@@ -15,6 +15,7 @@ use sqlparser::ast::{
     TableAlias, TableFactor, TableWithJoins,
 };
 
+use super::days::{read_texts, read_texts_over};
 use super::frame::{ROWS, extended, filtered, names, refused, run, uncounted};
 use super::functions::Functions;
 use super::group::{Groups, has_aggregates};
@@ -107,6 +108,11 @@ impl Planner {
         limit: Option<LimitClause>,
     ) -> Result<LazyFrame, EngineError> {
         if select.from.is_empty() {
+            for item in &mut select.projection {
+                if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+                    read_texts_over(expr, &Schema::default());
+                }
+            }
             let mut constants = select_all(ROWS)?;
             (constants.order_by, constants.limit_clause) = (order_by, limit);
             *constants.body = SetExpr::Select(Box::new(select));
@@ -155,6 +161,9 @@ impl Planner {
             computed.push((std::mem::replace(&mut item.expr, column(&name)), name));
         }
         frame = extended(frame, &computed)?;
+        for expr in ordering(&mut order_by) {
+            read_texts(expr, &mut frame)?;
+        }
         let mut statement = select_all(ROWS)?;
         (statement.order_by, statement.limit_clause) = (order_by, limit);
         if let SetExpr::Select(selected) = statement.body.as_mut() {
@@ -251,10 +260,13 @@ fn comma_keys(conditions: &mut Vec<Expr>, left: &mut Rows, right: &mut Rows) -> 
 /// The keys and aggregates of groups as the columns of a frame.
 fn grouped(frame: LazyFrame, groups: &Groups) -> Result<LazyFrame, EngineError> {
     let (totals, constants) = groups.totals_over_columns();
-    let frame = extended(frame, &[groups.computed_keys(), constants].concat())?;
+    let mut frame = extended(frame, &[groups.computed_keys(), constants].concat())?;
     let keys: Vec<String> = groups.key_names().map(|name| column(name).to_string()).collect();
-    let totals = totals.iter().map(|(total, name)| format!("{total} AS {}", column(name)));
-    let selected: Vec<String> = keys.iter().cloned().chain(totals).collect();
+    let mut selected = keys.clone();
+    for (mut total, name) in totals {
+        read_texts(&mut total, &mut frame)?;
+        selected.push(format!("{total} AS {}", column(&name)));
+    }
     let by = if keys.is_empty() { String::new() } else { format!(" GROUP BY {}", keys.join(", ")) };
     run(frame, &format!("SELECT {} FROM {ROWS}{by}", selected.join(", ")))
 }

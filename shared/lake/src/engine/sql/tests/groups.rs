@@ -99,6 +99,8 @@ fn the_largest_statements_leave_no_stack() {
         format!("SELECT CASE {} END AS x FROM silver.t", "WHEN b = 1 THEN 1 ".repeat(140)),
         format!("SELECT b AS x FROM silver.t WHERE b IN ({})", vec!["b"; 140].join(", ")),
         format!("SELECT b AS x FROM silver.t WHERE b IN ({})", vec!["1"; 1_500].join(", ")),
+        format!("SELECT b AS x FROM silver.t WHERE b IN ({})", vec!["-1"; 1_200].join(", ")),
+        format!("SELECT b AS x FROM silver.t WHERE ts IN ({})", vec!["'2011-01-02'"; 1_500].join(", ")),
         vec!["SELECT b AS x FROM silver.t"; 100].join(" UNION ALL "),
         vec!["SELECT b AS x FROM silver.t"; 60].join(" UNION "),
         format!(
