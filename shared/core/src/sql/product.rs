@@ -32,11 +32,13 @@ pub fn product_engine_name(product: &ProductRef, port: &PortName) -> String {
 
 impl ProductSql {
     /// Parses and checks a statement: one SELECT of the portable subset, which may end with ORDER BY, LIMIT and OFFSET.
+    /// Its types are checked where those of its tables are known, by
+    /// [`check_statement`](crate::spark::sql::check_statement).
     ///
     /// # Errors
     /// [`SqlError`] with the position of what is refused.
     pub fn parse(text: &str) -> Result<Self, SqlError> {
-        let mut query = parse_query(text, Limits::CALLER)?;
+        let query = parse_query(text, Limits::CALLER)?;
         check_whole_query(&query)?;
         check_expressions(&query)?;
         check_aliases(&query)?;
@@ -54,7 +56,6 @@ impl ProductSql {
             return Err(error);
         }
         let only_filter = only_filter(&query);
-        rewrite(&mut query, &inputs.iter().map(|(product, port)| product_engine_name(product, port)).collect());
         Ok(Self { text: text.to_owned(), query, inputs, only_filter })
     }
 
@@ -80,7 +81,14 @@ impl ProductSql {
 
     /// The statement for the engine: each input is one table named as [`product_engine_name`] says.
     pub fn engine_query(&self) -> Query {
-        self.query.clone()
+        let mut query = self.query.clone();
+        rewrite(&mut query, &self.inputs.iter().map(|(product, port)| product_engine_name(product, port)).collect());
+        query
+    }
+
+    /// The statement as it is written.
+    pub(crate) fn query(&self) -> &Query {
+        &self.query
     }
 }
 

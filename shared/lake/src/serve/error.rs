@@ -4,6 +4,7 @@ use polars::prelude::PolarsError;
 use serde::{Deserialize, Serialize};
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::TableRef;
+use sluice_core::sql::SqlError;
 
 use crate::engine::EngineError;
 use crate::error::{LakeError, file_fault, polars_name};
@@ -96,6 +97,11 @@ impl ServeError {
     /// A fault of planning: it knows names and types alone, so its words may be passed on.
     pub(super) fn planning(error: &EngineError) -> Self {
         Self::DoesNotFit { message: first_line(&sluice_core::error::with_sources(error)) }
+    }
+
+    /// What the check of a statement or condition refuses: its words are about what the caller wrote.
+    pub(super) fn refusing(error: &SqlError) -> Self {
+        Self::DoesNotFit { message: error.to_string() }
     }
 
     /// A fault while rows are read. Its words may hold values, and are not passed on. Statements were planned before, so the faults

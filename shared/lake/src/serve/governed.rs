@@ -83,6 +83,11 @@ impl Governed {
         self.columns().into_iter().map(stored).collect()
     }
 
+    /// The names and types of the columns that the caller sees, for the check of statements.
+    pub(super) fn typed_columns(&self) -> Vec<(String, ColumnType)> {
+        self.columns().into_iter().map(|column| (column.name, column.column_type)).collect()
+    }
+
     /// The schema that the caller's statements are planned over.
     pub(super) fn schema(&self) -> Schema {
         polars_schema(&self.read_columns())

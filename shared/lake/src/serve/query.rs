@@ -2,6 +2,7 @@
 
 use polars::prelude::{DataFrame, Engine, Expr, PolarsError};
 use sluice_core::name::TableRef;
+use sluice_core::spark::sql::{Relation, check_statement};
 use sluice_core::sql::{Predicate, ProductSql};
 
 use super::{Governed, QueryLimits, ServeError};
@@ -14,6 +15,7 @@ pub(super) fn statement(
     first: &TableRef,
     limits: QueryLimits,
 ) -> Result<(DataFrame, (u64, u64)), ServeError> {
+    check(statement, tables)?;
     let filter = statement.only_filter();
     let (mut frames, mut read, mut total, mut bytes) = (Vec::new(), 0, 0, 0_u64);
     for (name, table) in tables {
@@ -49,6 +51,14 @@ pub(super) fn statement(
         return Err(ServeError::TooLarge { what });
     }
     Ok((rows, (read, total)))
+}
+
+/// Refuses what the tables of a pipeline may not have either, as a comparison of values of two kinds, before the engine
+/// reads it in some way of its own.
+fn check(statement: &ProductSql, tables: &[(String, Governed)]) -> Result<(), ServeError> {
+    let relation = |(name, table): &(String, Governed)| Relation { name: name.clone(), columns: table.typed_columns() };
+    let relations: Vec<Relation> = tables.iter().map(relation).collect();
+    check_statement(statement, &relations).map_err(|error| ServeError::refusing(&error))
 }
 
 /// The part of a statement's WHERE that may be evaluated before the masks; `None` when it does not fit, which planning the statement

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use polars::prelude::{DataFrame, Engine, Expr, IntoLazy, LazyFrame, PolarsResult, SortMultipleOptions, col};
 use serde::{Deserialize, Serialize};
+use sluice_core::spark::sql::check_condition;
 use sluice_core::sql::Predicate;
 
 use super::governed::FILE;
@@ -105,6 +106,7 @@ fn fitting(
 ) -> Result<LazyFrame, ServeError> {
     let paths = files.iter().map(|file| file.path.as_str());
     let Some(filter) = &question.filter else { return table.scan_files(paths, None, with_file) };
+    check_condition(filter, &table.typed_columns()).map_err(|error| ServeError::refusing(&error))?;
     let fits = sql::predicate_over(filter, &table.schema()).map_err(|error| ServeError::planning(&error))?;
     Ok(table.scan_files(paths, table.early(&fits), with_file)?.filter(fits))
 }

@@ -87,6 +87,40 @@ fn every_wrong_request_is_a_problem_with_its_code() {
 }
 
 #[test]
+fn callers_are_refused_what_no_table_may_have_in_the_same_words() {
+    let shop = Shop::new();
+    let token = shop.token("owner");
+    let query = |sql: &str| shop.served.post("/query", Some(&token), &json!({ "sql": sql.replace("PORT", PORT) }));
+    let refused = |sql: &str, expected: &str| {
+        let answer = query(sql).expect(400);
+        assert_eq!(answer.problem(), "invalid-sql", "{sql}: {answer}");
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(expected), "{sql}: {detail}");
+    };
+    refused(
+        "SELECT quantity FROM PORT WHERE is_cancellation = 1",
+        "a comparison of BOOLEAN with INT at line 1, column 72 is not in the portable SQL subset",
+    );
+    refused("SELECT quantity FROM PORT WHERE quantity > 'x'", " with STRING at line 1");
+    refused("SELECT country || quantity AS x FROM PORT", "where a STRING belongs");
+    refused("SELECT country FROM PORT ORDER BY country + 1", "arithmetic with STRING");
+    let path = "/data-products/sales/retail/rows?port=transactions&filter=is_cancellation%20%3D%201";
+    let answer = shop.served.get(path, Some(&token)).expect(400);
+    assert_eq!(answer.problem(), "invalid-sql", "{answer}");
+    assert!(answer.text().contains("a comparison of BOOLEAN with INT"), "{answer}");
+
+    let count = |sql: &str, expected: u64| {
+        let answer = query(sql).expect(200).json();
+        assert_eq!(answer["rows"][0]["n"], json!(expected), "{sql}: {answer}");
+    };
+    count("SELECT COUNT(*) AS n FROM PORT WHERE '2026-01-05' < invoice_ts", 24);
+    count("SELECT COUNT(*) AS n FROM PORT WHERE invoice_ts IN ('2026-01-05 08:01:00', '2026-01-05 08:02:00')", 2);
+    let pairs = "SELECT COUNT(*) AS n FROM PORT AS a JOIN PORT AS b";
+    count(&format!("{pairs} ON a.quantity = b.quantity AND b.quantity = a.quantity"), 24);
+    count("SELECT country, COUNT(*) AS n FROM PORT GROUP BY country HAVING n > 1 ORDER BY n, country", 12);
+}
+
+#[test]
 fn revoked_tokens_and_formats() {
     let shop = Shop::new();
     let token = shop.token("owner");

@@ -2,9 +2,10 @@
 
 use std::cell::Cell;
 
-use sqlparser::ast::{BinaryOperator, CaseWhen, DataType, Expr, Spanned, UnaryOperator};
+use sqlparser::ast::{BinaryOperator, CaseWhen, DataType, Expr, Ident, Spanned, UnaryOperator};
 
 use super::arithmetic;
+use super::caller::Alias;
 use super::cast;
 use super::function;
 use super::literal::{literal, literal_text, quoted_text, temporal};
@@ -19,17 +20,42 @@ pub(super) struct Expressions<'a> {
     aggregates: bool,
     /// Whether any did.
     pub(super) aggregated: Cell<bool>,
+    /// What names that no table has stand for.
+    aliases: &'a [Alias<'a>],
+    /// Whether types are checked and no text is wanted.
+    pub(super) checking: bool,
 }
 
 impl<'a> Expressions<'a> {
     /// Where every row answers for itself.
     pub(super) fn of_rows(scope: &'a Scope) -> Self {
-        Self { scope, aggregates: false, aggregated: Cell::new(false) }
+        Self { scope, aggregates: false, aggregated: Cell::new(false), aliases: &[], checking: false }
     }
 
     /// Where aggregates may stand.
     pub(super) fn of_groups(scope: &'a Scope) -> Self {
-        Self { scope, aggregates: true, aggregated: Cell::new(false) }
+        Self { aggregates: true, ..Self::of_rows(scope) }
+    }
+
+    /// These, for a check of types alone, whose texts are [brief](Typed::brief).
+    pub(super) fn checking(self, checking: bool) -> Self {
+        Self { checking, ..self }
+    }
+
+    /// These, where names that no table has stand for what is selected.
+    pub(super) fn with_aliases(&self, aliases: &'a [Alias<'a>]) -> Self {
+        let (scope, aggregates, checking) = (self.scope, self.aggregates, self.checking);
+        Self { scope, aggregates, aggregated: Cell::new(self.aggregated.get()), aliases, checking }
+    }
+
+    /// Whether this is a name of what is selected, and of no column.
+    pub(super) fn is_alias(&self, expr: &Expr) -> bool {
+        matches!(expr, Expr::Identifier(ident) if self.alias(ident).is_some())
+    }
+
+    fn alias(&self, ident: &Ident) -> Option<&'a Expr> {
+        let found = self.aliases.iter().find(|(name, _)| *name == ident.value);
+        found.filter(|_| !self.scope.has(&ident.value)).map(|(_, expr)| *expr)
     }
 
     /// Those inside an aggregate.
@@ -38,12 +64,25 @@ impl<'a> Expressions<'a> {
             return Err(not_portable("an aggregate here", node, "aggregate in SELECT or HAVING, and not twice"));
         }
         self.aggregated.set(true);
-        Ok(Self::of_rows(self.scope))
+        Ok(Self { aliases: self.aliases, ..Self::of_rows(self.scope).checking(self.checking) })
     }
 
     pub(super) fn typed(&self, expr: &Expr) -> Result<Typed, SqlError> {
+        self.translated(expr).map(|typed| self.kept(typed))
+    }
+
+    /// The value with the text that is kept of it.
+    pub(super) fn kept(&self, typed: Typed) -> Typed {
+        if self.checking { typed.brief() } else { typed }
+    }
+
+    fn translated(&self, expr: &Expr) -> Result<Typed, SqlError> {
         match expr {
-            Expr::Identifier(ident) => self.scope.column(ident),
+            Expr::Identifier(ident) => match self.alias(ident) {
+                // What it stands for was written where there are no other names.
+                Some(selected) => self.with_aliases(&[]).typed(selected),
+                None => self.scope.column(ident),
+            },
             Expr::CompoundIdentifier(parts) => match parts.as_slice() {
                 [table, column] => self.scope.column_of(table, column),
                 _ => Err(not_portable(format!("the name {expr}"), expr, "write column or table.column")),

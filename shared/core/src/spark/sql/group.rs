@@ -20,8 +20,13 @@ pub(super) fn group_texts(select: &Select, rows: &Expressions<'_>) -> Result<Vec
 }
 
 /// Refuses a column outside of aggregates that is not grouped by, and names that mean a column to one engine and what
-/// is selected under that name to another.
-pub(super) fn check_grouped(select: &Select, rows: &Expressions<'_>, groups_by: &[String]) -> Result<(), SqlError> {
+/// is selected under that name to another. `ordered` is by what the groups are ordered.
+pub(super) fn check_grouped(
+    select: &Select,
+    rows: &Expressions<'_>,
+    groups_by: &[String],
+    ordered: &[&Expr],
+) -> Result<(), SqlError> {
     let mut visitor = Grouped { rows, groups: groups_by, covered: 0 };
     for item in &select.projection {
         let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else {
@@ -31,7 +36,7 @@ pub(super) fn check_grouped(select: &Select, rows: &Expressions<'_>, groups_by: 
             return Err(error);
         }
         if let SelectItem::ExprWithAlias { expr, alias } = item {
-            let own = rows.scope.column(alias).ok().map(|column| column.text);
+            let own = rows.scope.column(alias).ok().map(|column| rows.kept(column).text);
             let same = rows.typed(expr).ok().map(|typed| typed.text) == own;
             let named = |found: &Expr| matches!(found, Expr::Identifier(ident) if ident.value == alias.value);
             let grouped = groups(select).iter().any(|group| mentions(group, &named));
@@ -41,10 +46,12 @@ pub(super) fn check_grouped(select: &Select, rows: &Expressions<'_>, groups_by: 
             }
         }
     }
-    match select.having.as_ref().map(|having| having.visit(&mut visitor)) {
-        Some(ControlFlow::Break(error)) => Err(error),
-        _ => Ok(()),
+    for expr in select.having.iter().chain(ordered.iter().copied()) {
+        if let ControlFlow::Break(error) = expr.visit(&mut visitor) {
+            return Err(error);
+        }
     }
+    Ok(())
 }
 
 fn mentions(expr: &Expr, test: &impl Fn(&Expr) -> bool) -> bool {
@@ -68,6 +75,7 @@ impl Visitor for Grouped<'_> {
         let aggregate = |function: &Function| is_aggregate(&function.name.to_string());
         let covers = self.covered > 0
             || matches!(expr, Expr::Function(function) if aggregate(function))
+            || self.rows.is_alias(expr)
             || self.rows.typed(expr).is_ok_and(|typed| self.groups.contains(&typed.text));
         if covers {
             self.covered += 1;

@@ -5,6 +5,7 @@
 //! settings of the session: [`SETTINGS`].
 
 mod arithmetic;
+mod caller;
 mod cast;
 mod conform;
 mod expression;
@@ -27,7 +28,7 @@ use self::scope::{Field, Scope, Source};
 pub use self::types::SqlType;
 use crate::contract::ColumnType;
 use crate::name::{Layer, TableName};
-use crate::sql::{MetricSql, Predicate, RowSql, SqlError, TableSql, engine_name, not_portable};
+use crate::sql::{MetricSql, Predicate, ProductSql, RowSql, SqlError, TableSql, engine_name, not_portable};
 
 /// Settings that the translated text needs, with the reason of each.
 pub const SETTINGS: &[(&str, &str, &str)] = &[
@@ -80,6 +81,29 @@ pub fn predicate(sql: &Predicate, columns: &[(String, ColumnType)]) -> Result<St
     let fields = columns.iter().map(|(name, column_type)| Field::named(name, SqlType::from(column_type)));
     let scope = Scope::of(Source { name: None, fields: fields.collect() });
     Ok(Expressions::of_rows(&scope).condition(sql.expr())?.text)
+}
+
+/// Checks the types of a caller's statement over the tables that it reads, each under the name that
+/// [`product_engine_name`](crate::sql::product_engine_name) gives it, as they are checked for the tables of a pipeline.
+///
+/// Its columns may be without names, or have one name twice; GROUP BY, HAVING and ORDER BY may call what is selected by
+/// its name.
+///
+/// # Errors
+/// [`SqlError`] with the position of what is refused.
+pub fn check_statement(sql: &ProductSql, tables: &[Relation]) -> Result<(), SqlError> {
+    let tables = tables.iter().map(|table| (table.name.clone(), table)).collect();
+    Translator::of_caller(tables).unnamed(sql.query()).map(|_| ())
+}
+
+/// Checks the types of a caller's condition over the columns that it reads.
+///
+/// # Errors
+/// [`SqlError`] with the position of what is refused.
+pub fn check_condition(sql: &Predicate, columns: &[(String, ColumnType)]) -> Result<(), SqlError> {
+    let fields = columns.iter().map(|(name, column_type)| Field::named(name, SqlType::from(column_type)));
+    let scope = Scope::of(Source { name: None, fields: fields.collect() });
+    Expressions::of_rows(&scope).checking(true).condition(sql.expr()).map(|_| ())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use sqlparser::ast::{
     SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins,
 };
 
+use super::caller::{aliases, is_name, ordering};
 use super::expression::Expressions;
 use super::group::{check_grouped, group_texts};
 use super::relation::{Answer, Relation, SparkQuery};
@@ -27,11 +28,24 @@ struct Cte {
 pub(super) struct Translator<'a> {
     tables: BTreeMap<String, &'a Relation>,
     ctes: Vec<Cte>,
+    /// Whether the statement is a caller's: its types are checked, no text is wanted, and names are taken as callers
+    /// write them.
+    of_caller: bool,
 }
 
 impl<'a> Translator<'a> {
     pub(super) fn new(tables: BTreeMap<String, &'a Relation>) -> Self {
-        Self { tables, ctes: Vec::new() }
+        Self { tables, ctes: Vec::new(), of_caller: false }
+    }
+
+    /// For the statement of a caller.
+    pub(super) fn of_caller(tables: BTreeMap<String, &'a Relation>) -> Self {
+        Self { of_caller: true, ..Self::new(tables) }
+    }
+
+    /// Where every row answers for itself.
+    fn rows<'s>(&self, scope: &'s Scope) -> Expressions<'s> {
+        Expressions::of_rows(scope).checking(self.of_caller)
     }
 
     /// A statement whose columns all have names; `carried` columns of its one table are selected as well.
@@ -68,7 +82,16 @@ impl<'a> Translator<'a> {
             parts.push(format!("{}{names} AS (\n{}\n)", quoted(&spark_name), answer.text));
             self.ctes.push(Cte { name: name.clone(), spark_name, fields: answer.fields });
         }
-        let mut answer = self.set(&query.body, carried)?;
+        let order = ordering(query);
+        let mut answer = match query.body.as_ref() {
+            SetExpr::Select(select) => self.select(select, &order, carried)?,
+            body => {
+                let answer = self.set(body, carried)?;
+                let scope = Scope::of(Source { name: None, fields: answer.fields.clone() });
+                order.iter().try_for_each(|by| self.rows(&scope).typed(by).map(drop))?;
+                answer
+            }
+        };
         self.ctes.truncate(outside);
         if !parts.is_empty() {
             answer.text = format!("WITH {}\n{}", parts.join(",\n"), answer.text);
@@ -91,7 +114,7 @@ impl<'a> Translator<'a> {
 
     fn set(&mut self, body: &SetExpr, carried: &[&str]) -> Result<Answer, SqlError> {
         match body {
-            SetExpr::Select(select) => self.select(select, carried),
+            SetExpr::Select(select) => self.select(select, &[], carried),
             SetExpr::Query(query) => {
                 let answer = self.query(query, carried)?;
                 Ok(Answer { text: format!("({})", answer.text), fields: answer.fields })
@@ -105,7 +128,8 @@ impl<'a> Translator<'a> {
         }
     }
 
-    fn select(&mut self, select: &Select, carried: &[&str]) -> Result<Answer, SqlError> {
+    /// `order` is by what a caller's answer is ordered.
+    fn select(&mut self, select: &Select, order: &[&Expr], carried: &[&str]) -> Result<Answer, SqlError> {
         let mut scope = Scope::default();
         let mut from = Vec::with_capacity(select.from.len());
         for tables in &select.from {
@@ -116,13 +140,13 @@ impl<'a> Translator<'a> {
         if from.is_empty() && (select.selection.is_some() || select.having.is_some()) {
             return Err(not_portable("a condition without FROM", select, "read a table"));
         }
-        let all = Expressions::of_groups(&scope);
+        let all = Expressions::of_groups(&scope).checking(self.of_caller);
         let (mut items, fields) = projected(select, &all)?;
         for name in carried {
             let source = scope.sources.first().map(|source| source.reference(name, SqlType::Null));
             items.extend(source.map(|carried| format!("{} AS {}", carried.text, quoted(name))));
         }
-        let rows = Expressions::of_rows(&scope);
+        let rows = self.rows(&scope);
         let distinct = if matches!(select.distinct, Some(Distinct::Distinct)) { " DISTINCT" } else { "" };
         if from.is_empty() && (items.is_empty() || all.aggregated.get()) {
             return Err(not_portable("* or an aggregate without FROM", select, "read a table"));
@@ -134,6 +158,8 @@ impl<'a> Translator<'a> {
         if let Some(filter) = &select.selection {
             text.push_str(&format!("\nWHERE {}", rows.condition(filter)?.text));
         }
+        let aliases = if self.of_caller { aliases(select) } else { Vec::new() };
+        let (all, rows) = (all.with_aliases(&aliases), rows.with_aliases(&aliases));
         let groups = group_texts(select, &rows)?;
         if !groups.is_empty() {
             text.push_str(&format!("\nGROUP BY {}", groups.join(", ")));
@@ -141,8 +167,10 @@ impl<'a> Translator<'a> {
         if let Some(having) = &select.having {
             text.push_str(&format!("\nHAVING {}", all.condition(having)?.text));
         }
+        let order: Vec<&Expr> = order.iter().copied().filter(|by| !is_name(by, &fields)).collect();
+        order.iter().try_for_each(|by| all.typed(by).map(drop))?;
         if all.aggregated.get() || !groups.is_empty() {
-            check_grouped(select, &rows, &groups)?;
+            check_grouped(select, &rows, &groups, &order)?;
         } else if let Some(having) = &select.having {
             return Err(not_portable("HAVING without groups", having, "use WHERE"));
         }
@@ -174,7 +202,7 @@ impl<'a> Translator<'a> {
             }
             Some(JoinConstraint::On(condition)) => {
                 scope.join(right, join)?;
-                format!(" ON {}", Expressions::of_rows(scope).condition(condition)?.text)
+                format!(" ON {}", self.rows(scope).condition(condition)?.text)
             }
             Some(JoinConstraint::Using(columns)) => {
                 let merged = merged(columns, scope, &right)?;
@@ -236,10 +264,16 @@ fn projected(select: &Select, all: &Expressions<'_>) -> Result<(Vec<String>, Vec
     let mut fields: Vec<Field> = Vec::with_capacity(select.projection.len());
     let mut add = |text: String, name: Option<&str>, sql_type: SqlType, node: &SelectItem| {
         let same = |field: &Field| match (&field.name, name) {
+            (Some(known), Some(name)) if all.checking => known == name,
             (Some(known), Some(name)) => known.eq_ignore_ascii_case(name),
             _ => false,
         };
         if fields.iter().any(same) {
+            if all.checking && !matches!(node, SelectItem::ExprWithAlias { .. }) {
+                // The engine finds another name for a column of a caller's answer.
+                fields.push(Field { name: None, sql_type });
+                return Ok(());
+            }
             let what = format!("a second column `{}`", name.unwrap_or_default());
             return Err(not_portable(what, node, "give it another name with AS"));
         }
@@ -269,7 +303,10 @@ fn projected(select: &Select, all: &Expressions<'_>) -> Result<(Vec<String>, Vec
             }
             SelectItem::Wildcard(_) => all.scope.sources.iter().collect(),
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
-                let table = name.to_string();
+                let table = match name.0.as_slice() {
+                    [only] => only.as_ident().map_or_else(|| name.to_string(), |ident| ident.value.clone()),
+                    _ => name.to_string(),
+                };
                 vec![all.scope.source(&table).ok_or_else(|| unknown_table(&table, item))?]
             }
             other => return Err(refused::select_item(other)),

@@ -70,6 +70,11 @@ impl Scope {
         Ok(())
     }
 
+    /// Whether a table has a column of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.sources.iter().any(|source| source.field(name).is_some())
+    }
+
     /// The column of a name without a table.
     pub(super) fn column(&self, ident: &Ident) -> Result<Typed, SqlError> {
         let name = ident.value.as_str();

@@ -65,10 +65,7 @@ fn values_and_conditions_are_translated() {
     check("ts > '2011-01-02'", "BOOLEAN: (ts > TIMESTAMP '2011-01-02 00:00:00')");
     check("'2011-01-02' < ts", "BOOLEAN: (TIMESTAMP '2011-01-02 00:00:00' < ts)");
     let days = ("TIMESTAMP '2011-01-02 00:00:00'", "TIMESTAMP '2011-01-03 00:00:00'");
-    check(
-        "ts BETWEEN '2011-01-02' AND '2011-01-03'",
-        &format!("BOOLEAN: ((ts >= {} AND ts <= {}))", days.0, days.1),
-    );
+    check("ts BETWEEN '2011-01-02' AND '2011-01-03'", &format!("BOOLEAN: ((ts >= {} AND ts <= {}))", days.0, days.1));
     check("'2011-01-02' BETWEEN ts AND ts", &format!("BOOLEAN: (({0} >= ts AND {0} <= ts))", days.0));
     check("ts IN ('2011-01-02', '2011-01-03')", &format!("BOOLEAN: ((ts = {} OR ts = {}))", days.0, days.1));
     check("'2011-01-02' IN (ts)", &format!("BOOLEAN: (({} = ts))", days.0));
@@ -153,6 +150,89 @@ fn queries_name_their_tables_and_columns() {
         "SELECT t, COUNT(*) AS n FROM silver.t GROUP BY t HAVING COUNT(*) > 1",
         "SELECT t.t AS t, count(*) AS n FROM silver_t AS t GROUP BY t.t HAVING (count(*) > 1)",
     );
+}
+
+/// Why a caller's statement over `sales.retail.t` and `sales.retail.u` is refused; empty where it is not.
+fn refused_to_callers(sql: &str) -> String {
+    let statement = ProductSql::parse(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let tables = ["sales.retail.t", "sales.retail.u"].map(relation);
+    check_statement(&statement, &tables).err().map(|error| error.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn statements_of_callers_are_refused_as_those_of_tables_are() {
+    let check = |sql: &str, expected: &str| {
+        let error = refused_to_callers(sql);
+        assert!(error.contains(expected), "{sql}: {error}");
+    };
+    check(
+        "SELECT q FROM sales.retail.t WHERE c = 1",
+        "a comparison of BOOLEAN with INT at line 1, column 40 is not in the portable SQL subset",
+    );
+    check("SELECT q FROM sales.retail.t WHERE q > 'x'", "a comparison of INT with STRING");
+    check("SELECT q FROM sales.retail.t WHERE q", "a condition of type INT");
+    check("SELECT q FROM sales.retail.t ORDER BY c = 1", "a comparison of BOOLEAN with INT");
+    check(
+        "SELECT q FROM sales.retail.t UNION SELECT q FROM sales.retail.u ORDER BY q || 'x'",
+        "where a STRING belongs",
+    );
+    check("SELECT t.q FROM sales.retail.t JOIN sales.retail.u ON t.q = u.t", "a comparison of INT with STRING");
+    check("SELECT SUM(t) AS s FROM sales.retail.t", "arithmetic with STRING");
+    check("SELECT t, COUNT(*) AS n FROM sales.retail.t GROUP BY t ORDER BY q", "`q`, which is not grouped by,");
+    check("SELECT COUNT(*) AS n FROM sales.retail.t WHERE n > 1", "unknown column `n`");
+    check("SELECT q AS x, x + 1 AS y FROM sales.retail.t", "unknown column `x`");
+    check("SELECT b AS x, q AS x FROM sales.retail.t", "a second column `x`");
+    check("SELECT nope FROM sales.retail.t", "unknown column `nope`");
+}
+
+#[test]
+fn callers_need_no_names_and_may_use_those_they_give() {
+    for sql in [
+        "SELECT COUNT(*), SUM(q) FROM sales.retail.t",
+        "SELECT t.*, u.* FROM sales.retail.t JOIN sales.retail.u ON t.b = u.b ORDER BY u.b",
+        "SELECT EXTRACT(YEAR FROM ts) AS y, COUNT(*) AS n FROM sales.retail.t GROUP BY y HAVING n > 1 \
+         ORDER BY n DESC, y, n + 1, SUM(b) LIMIT 3",
+        "SELECT q FROM sales.retail.t ORDER BY b, t.ts",
+        "SELECT ROUND(p, 1) AS x FROM sales.retail.t UNION SELECT m FROM sales.retail.u ORDER BY x",
+        "WITH s AS (SELECT t, SUM(q) AS q FROM sales.retail.t GROUP BY t) SELECT \"s\".* FROM s ORDER BY q",
+        "SELECT q FROM sales.retail.t WHERE '2011-01-02' < ts AND ts IN ('2011-01-02')",
+    ] {
+        assert_eq!(refused_to_callers(sql), "", "{sql}");
+    }
+}
+
+/// Each of these names a part of it more than once: the text for Spark would have more characters than there are atoms.
+#[test]
+fn what_is_inside_each_other_is_checked_at_once() {
+    let check = |start: &str, level: &dyn Fn(String) -> String, levels: usize| {
+        let expression = (0..levels).fold(start.to_owned(), |inner, _| level(inner));
+        let sql = format!("SELECT {expression} AS x FROM sales.retail.t GROUP BY {start}");
+        assert_eq!(refused_to_callers(&sql), "", "{sql}");
+        let sql = format!("SELECT q FROM sales.retail.t ORDER BY {expression}");
+        assert_eq!(refused_to_callers(&sql), "", "{sql}");
+    };
+    check("f", &|inner| format!("CEIL({inner})"), 28);
+    check("c", &|inner| format!("({inner} BETWEEN FALSE AND TRUE)"), 28);
+    check("q", &|inner| format!("CASE {inner} WHEN 1 THEN 2 WHEN 2 THEN 1 ELSE 3 END"), 28);
+    check("q", &|inner| format!("CAST(CAST({inner} AS STRING) AS INT)"), 14);
+    let long = vec!["q = 1"; 120].join(" AND ");
+    assert_eq!(refused_to_callers(&format!("SELECT q FROM sales.retail.t WHERE {long}")), "");
+}
+
+#[test]
+fn conditions_of_callers_are_checked() {
+    let check = |sql: &str, expected: &str| {
+        let condition = sql.parse::<Predicate>().unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let found = check_condition(&condition, &relation("t").columns).err();
+        let found = found.map(|error| error.to_string()).unwrap_or_default();
+        assert_eq!(found.is_empty(), expected.is_empty(), "{sql}: {found}");
+        assert!(found.contains(expected), "{sql}: {found}");
+    };
+    check("c AND q > 1", "");
+    check("'2011-01-02' < ts", "");
+    check("c = 1", "a comparison of BOOLEAN with INT at line 1, column 5");
+    check("q", "a condition of type INT");
+    check("nope = 1", "unknown column `nope`");
 }
 
 #[test]

@@ -1,11 +1,14 @@
 //! The types of the subset, and which of them go together.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::contract::ColumnType;
 
 /// Most digits of a decimal.
 pub(super) const MAX_DIGITS: u8 = 38;
+/// Longest text that a value keeps in a check.
+const MOST_BRIEF: usize = 64;
 
 /// The type of an expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,6 +147,17 @@ pub(super) struct Typed {
 impl Typed {
     pub(super) fn new(text: impl Into<String>, sql_type: SqlType) -> Self {
         Self { text: text.into(), sql_type }
+    }
+
+    /// The value with a short text, the same for the same text: for checks, which compare texts and pass none on. A text
+    /// names some of its parts more than once, so that a few of them inside each other would have one without end.
+    pub(super) fn brief(self) -> Self {
+        if self.text.len() <= MOST_BRIEF {
+            return self;
+        }
+        let mut hasher = DefaultHasher::new();
+        self.text.hash(&mut hasher);
+        Self { text: format!("`#{:016x}`", hasher.finish()), ..self }
     }
 
     /// The text of the value as this type.
