@@ -9,19 +9,19 @@ use sluice_core::run::{DocumentKind, RunRef};
 
 /// How the store's last answer begins. Its type is private: the text is all there is.
 const STATUS: &str = "Server returned non-2xx status code: ";
-/// Codes of S3 with a status like 400 that are not about the object asked for: they are about credentials, the request
-/// or the whole bucket, or they pass.
-const NOT_OF_AN_OBJECT: [&str; 21] = [
+/// Codes of S3 for tokens that are no longer valid, which it answers with status 400.
+const STALE_TOKEN: [&str; 2] = ["ExpiredToken", "InvalidToken"];
+/// Other codes of S3 with a status like 400 that are not about the object asked for: they are about credentials, the
+/// request or the whole bucket, or they pass.
+const NOT_OF_AN_OBJECT: [&str; 19] = [
     "AuthorizationHeaderMalformed",
     "AuthorizationQueryParametersError",
     "CredentialsNotSupported",
-    "ExpiredToken",
     "IllegalLocationConstraintException",
     "InternalError",
     "InvalidAccessKeyId",
     "InvalidBucketName",
     "InvalidSecurity",
-    "InvalidToken",
     "MalformedSecurityHeader",
     "MissingSecurityHeader",
     "NoSuchBucket",
@@ -177,7 +177,7 @@ fn refusal_words(text: &str) -> Option<String> {
         return None;
     }
     let code = element(body, "Code").unwrap_or_default();
-    if NOT_OF_AN_OBJECT.contains(&code) || code.contains("Throttl") {
+    if STALE_TOKEN.contains(&code) || NOT_OF_AN_OBJECT.contains(&code) || code.contains("Throttl") {
         return None;
     }
     let mut words = if code.is_empty() { status.to_owned() } else { format!("{code} ({status})") };
@@ -228,13 +228,10 @@ fn classify_cause(cause: &(dyn Error + 'static)) -> Option<ErrorName> {
         return None;
     }
     let status = text.strip_prefix(STATUS).unwrap_or_default();
-    // Tokens that are no longer valid are answered with 400.
-    let is_stale =
-        || ["ExpiredToken", "InvalidToken"].iter().any(|code| text.contains(&format!("<Code>{code}</Code>")));
-    let is_throttled = || element(&text, "Code").is_some_and(|code| code.contains("Throttl"));
-    if status.starts_with("401") || status.starts_with("403") || is_stale() {
+    let code = element(&text, "Code").unwrap_or_default();
+    if status.starts_with("401") || status.starts_with("403") || STALE_TOKEN.contains(&code) {
         Some(ErrorName::AccessDenied)
-    } else if status.starts_with("429") || text.contains("SlowDown") || is_throttled() {
+    } else if status.starts_with("429") || text.contains("SlowDown") || code.contains("Throttl") {
         Some(ErrorName::Throttled)
     } else if status.starts_with('5') || status.starts_with("408") || text.contains("<Code>InternalError</Code>") {
         Some(ErrorName::Unavailable)
