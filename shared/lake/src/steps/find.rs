@@ -48,19 +48,25 @@ pub(super) struct Found {
     pub(super) passed_by: Vec<PassedBy>,
 }
 
+/// What a run asks its landing folder for.
+pub(super) struct Wanted<'a> {
+    pub(super) run: &'a RunRef,
+    pub(super) request: &'a RunRequest,
+    pub(super) pipeline: &'a Pipeline,
+    /// What the tables of the pipeline have.
+    pub(super) standing: &'a Standing,
+    /// The only objects to take, when a person's word is for these.
+    pub(super) only: Option<&'a BTreeSet<SourceId>>,
+    /// The objects to leave out, because they changed while the attempts before read them.
+    pub(super) changing: &'a Changing,
+}
+
 /// Lists the landing folder and finds what a table lacks.
 ///
 /// # Errors
 /// Faults of the store; [`LakeError::NotFound`] for a named object that is not there.
-pub(super) async fn find_objects(
-    lake: &Lake,
-    run: &RunRef,
-    request: &RunRequest,
-    pipeline: &Pipeline,
-    standing: &Standing,
-    only: Option<&BTreeSet<SourceId>>,
-    changing: &Changing,
-) -> Result<Found, LakeError> {
+pub(super) async fn find_objects(lake: &Lake, wanted: &Wanted<'_>) -> Result<Found, LakeError> {
+    let Wanted { run, request, pipeline, standing, only, changing } = *wanted;
     let folder = landing_folder(lake, request, pipeline)?;
     let Landing { objects: listed, mut passed_by } = list_landing(lake, &folder, Some(&pipeline.files)).await?;
     let named = Named::of(request);

@@ -17,7 +17,7 @@ use sluice_core::source::{PassedByList, SourceId, SourceObject};
 use super::changing::Changing;
 use super::choose::{choose_engine, workload};
 use super::copied::Copied;
-use super::find::{Found, find_objects, landing_folder};
+use super::find::{Found, Wanted, find_objects, landing_folder};
 use super::publish::committed_so_far;
 use super::snapshots::{Deliveries, Replacement};
 use super::sniff::{Looked, refuse_unreadable};
@@ -123,11 +123,10 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
         let message = "a replay takes what is in quarantine: leave `objects` out".to_owned();
         return Err(LakeError::Invalid { message });
     }
-    let Found { objects, ids_here, listed, held, all_held, mut passed_by } = if replay {
-        Found::default()
-    } else {
-        find_objects(lake, &run, &request, &pipeline, &standing, only.as_ref(), &changing).await?
-    };
+    let (only, changing) = (only.as_ref(), &changing);
+    let wanted = Wanted { run: &run, request: &request, pipeline: &pipeline, standing: &standing, only, changing };
+    let found = if replay { Found::default() } else { find_objects(lake, &wanted).await? };
+    let Found { objects, ids_here, listed, held, all_held, mut passed_by } = found;
     let Looked { objects, measures, passed_by: unread } =
         refuse_unreadable(lake, now, &run, &pipeline, objects).await?;
     passed_by.extend(unread);
