@@ -3,6 +3,7 @@
 mod evolution;
 mod filters;
 mod formats;
+mod json_texts;
 mod laws;
 mod limits;
 mod parquet;
