@@ -1,8 +1,14 @@
 //! Two lakes that differ in rows that callers may not see, and in nothing else: whatever they ask, both answer alike.
 //!
-//! The ordinary test asks a few hundred questions. All of them: `SLUICE_QUESTIONS=50000 cargo test -p sluice-tests --test it two_lakes`.
+//! The ordinary test asks a few hundred questions. All of them: `SLUICE_QUESTIONS=50000 cargo test -p sluice-tests --test it two_lakes`,
+//! and others with `SLUICE_QUESTIONS_SEED=17`. A page of an answer takes some 6 ms of a machine that has nothing else to do, and up to
+//! thirty times as long next to a build: the workers of a server have a low priority.
+
+mod questions;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::{Rng, SeedableRng};
@@ -12,12 +18,19 @@ use sluice_tests::lab::Lab;
 use sluice_tests::served::{Answer, Served};
 use sluice_tests::sluice::Run;
 
+use self::questions::{Question, Words};
+
 /// Questions of the ordinary test.
-const QUESTIONS: usize = 400;
+const QUESTIONS: u64 = 400;
+/// Where the questions begin, unless another seed is given.
+const SEED: u64 = 16;
+/// Threads that ask, each one question at a time of both lakes. A server has a place at once for four questions of one caller, so that
+/// nobody waits. The same on every machine, and so are the questions.
+const THREADS: u64 = 3;
+/// After so many questions, progress is reported.
+const REPORTED: usize = 1000;
 /// Pages that are followed of one question.
 const MAX_PAGES: usize = 4;
-/// More than a caller can see, so that no answer is complete before all rows were read.
-const ALL: usize = 1000;
 /// The same for both lakes, so that hashes are, too.
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -249,205 +262,107 @@ fn settled(value: Value, is_ordered: bool) -> Value {
     }
 }
 
-#[derive(Debug)]
-enum Question {
-    Rows(Vec<(&'static str, String)>),
-    /// A statement, and whether it says the order of its rows.
-    Sql {
-        sql: String,
-        is_ordered: bool,
-    },
-    Sharing(Value),
-    About(&'static str),
+/// A number in the environment.
+fn number(variable: &str, default: u64) -> u64 {
+    match std::env::var(variable) {
+        Ok(text) => text.parse::<u64>().unwrap_or_else(|error| panic!("{variable} is not a number: {error}")),
+        Err(_) => default,
+    }
 }
 
-struct Words(Pcg64Mcg);
+/// Answers by status.
+type Statuses = BTreeMap<String, usize>;
 
-impl Words {
-    fn below(&mut self, limit: usize) -> usize {
-        (self.0.next_u64() % limit as u64) as usize
-    }
+/// What the threads have done so far.
+struct Progress {
+    all: u64,
+    done: AtomicUsize,
+    has_failed: AtomicBool,
+    began: Instant,
+}
 
-    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.below(of.len())]
-    }
-
-    fn number(&mut self) -> usize {
-        let limit = [20, 400, 3000, 3_000_000][self.below(4)];
-        self.below(limit)
-    }
-
-    /// A comparison that fails on no value.
-    fn comparison(&mut self) -> String {
-        let sign = self.one(&["=", "<", "<=", ">", ">=", "<>"]);
-        match self.below(9) {
-            0 => format!("id {sign} {}", self.number()),
-            1 => format!("amount {sign} {}", self.number()),
-            2 => format!("price {sign} {}.25", self.number()),
-            3 => format!(
-                "seen {sign} TIMESTAMP '2026-0{}-0{} 08:0{}:00'",
-                1 + self.below(2),
-                1 + self.below(4),
-                self.below(9)
-            ),
-            4 => format!("born {sign} DATE '{}-01-0{}'", self.one(&["1950", "2026"]), 1 + self.below(9)),
-            5 => format!("team {sign} '{}'", self.one(&["azure", "blue", "green", "red", "yellow"])),
-            6 => format!("country {sign} '{}'", self.one(&["Denmark", "France", "Poland", "Zambia"])),
-            7 => format!("{} IS {}NULL", self.one(&["note", "amount", "flag"]), self.one(&["", "NOT "])),
-            _ => format!("note LIKE '%{}%'", self.one(&["1", "HIDDEN", "length"])),
+impl Progress {
+    fn count(&self) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        if done.is_multiple_of(REPORTED) {
+            eprintln!("  {done} of {} questions after {} s", self.all, self.began.elapsed().as_secs());
         }
     }
+}
 
-    /// A condition that fails on some values, or on all.
-    fn failing(&mut self) -> String {
-        match self.below(6) {
-            0 => "1 / (id - id) = 1".to_owned(),
-            1 => format!("1 / (amount - {}) >= 0", self.number()),
-            2 => format!("CAST(note AS INT) > {}", self.number()),
-            3 => format!("CAST(team AS INT) = {}", self.number()),
-            4 => "1 / 0 = 1".to_owned(),
-            _ => format!("CAST(CAST(amount AS STRING) || note AS INT) < {}", self.number()),
+/// Ends the other threads when this one fails, at the end of a question.
+struct Alarm<'a>(&'a AtomicBool);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
         }
     }
+}
 
-    fn condition(&mut self, may_fail: bool) -> String {
-        let one = self.comparison();
-        let other = if may_fail && self.below(2) == 0 { self.failing() } else { self.comparison() };
-        match self.below(5) {
-            0 => one,
-            1 => format!("{other} AND {one}"),
-            2 => format!("NOT ({one}) AND {other}"),
-            3 => format!("({one} OR {other})"),
-            _ => format!("{one} AND {other}"),
+/// The answers of both lakes, which are asked at the same time.
+fn ask_both(sides: &[Side; 2], caller: &str, question: &Question) -> [Vec<String>; 2] {
+    let [one, other] = sides;
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| other.ask(caller, question));
+        let seen = one.ask(caller, question);
+        [seen, asked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))]
+    })
+}
+
+/// Asks so many questions, one after the other.
+fn ask_all(sides: &[Side; 2], mut words: Words, count: u64, progress: &Progress) -> Statuses {
+    let _alarm = Alarm(&progress.has_failed);
+    let mut statuses = Statuses::new();
+    for _ in 0..count {
+        if progress.has_failed.load(Ordering::Relaxed) {
+            break;
         }
+        let caller = words.one(&CALLERS);
+        let question = words.question();
+        let [seen, expected] = ask_both(sides, caller, &question);
+        assert_eq!(seen, expected, "a question of `{caller}` is answered differently: {question:?}");
+        for page in &seen {
+            *statuses.entry(page[..3].to_owned()).or_default() += 1;
+        }
+        progress.count();
     }
+    statuses
+}
 
-    fn question(&mut self) -> Question {
-        match self.below(10) {
-            0..4 => self.rows(),
-            4..8 => self.statement(),
-            8 => self.sharing(),
-            _ => Question::About(self.one(&[
-                "/data-products/hr/pay",
-                "/data-products/hr/pay/schema?port=pay",
-                "/data-products/hr/pay/quality?port=pay",
-                "/data-products/hr/pay/lineage",
-                "/data-products",
-                "/sharing/shares/hr/schemas/pay/tables/pay/metadata",
-                "/sharing/shares/hr/schemas/pay/tables/pay/version",
-                "/sharing/shares/hr/schemas/pay/tables/pay/changes?startingVersion=0",
-            ])),
-        }
-    }
-
-    fn rows(&mut self) -> Question {
-        let limit = [1, 2, 5, 7, ALL][self.below(5)];
-        let mut parameters = vec![("limit", limit.to_string())];
-        if self.below(6) > 0 {
-            // A page that is complete early may or may not meet a row that it fails on.
-            parameters.push(("filter", self.condition(limit == ALL)));
-        }
-        if self.below(2) == 0 {
-            let order = self.one(&["id", "-id", "amount,id", "-price,id", "team,-seen", "country,born", "nothing"]);
-            parameters.push(("order", order.to_owned()));
-        }
-        if self.below(3) == 0 {
-            parameters.push((
-                "columns",
-                self.one(&["id", "id,amount", "note,seen,price", "country,team", "id,_source_row"]).to_owned(),
-            ));
-        }
-        if self.below(8) == 0 {
-            parameters.push(("version", self.below(5).to_string()));
-        }
-        parameters.push(("format", self.one(&["json", "json", "ndjson", "csv", "parquet", "arrow"]).to_owned()));
-        Question::Rows(parameters)
-    }
-
-    fn statement(&mut self) -> Question {
-        let table = "hr.pay.pay";
-        let condition = self.condition(true);
-        let expression =
-            self.one(&["amount", "price", "id + amount", "CAST(note AS INT)", "10 / (id - 107)", "LENGTH(note)"]);
-        let aggregate = self.one(&["MIN", "MAX", "SUM", "COUNT"]);
-        let (sql, is_ordered) = match self.below(9) {
-            0 => (format!("SELECT id, {expression} AS x FROM {table} WHERE {condition}"), false),
-            1 => (format!("SELECT {aggregate}({expression}) AS x, COUNT(*) AS n FROM {table} WHERE {condition}"), true),
-            2 => (
-                format!(
-                    "SELECT country, {aggregate}({expression}) AS x FROM {table} WHERE {condition} GROUP BY country"
-                ),
-                false,
-            ),
-            3 => (format!("SELECT * FROM {table} WHERE {condition} ORDER BY id LIMIT {}", 1 + self.below(20)), true),
-            4 => (
-                format!(
-                    "SELECT a.id, b.team FROM {table} AS a JOIN {table} AS b ON a.born = b.born AND a.id < b.id ORDER BY a.id, b.id LIMIT 50"
-                ),
-                true,
-            ),
-            5 => (format!("WITH c AS (SELECT * FROM {table} WHERE {condition}) SELECT COUNT(*) AS n FROM c"), true),
-            6 => (
-                format!(
-                    "SELECT team, COUNT(*) AS n FROM {table} GROUP BY team HAVING MAX({expression}) > {}",
-                    self.number()
-                ),
-                false,
-            ),
-            7 => {
-                (format!("SELECT id FROM {table} WHERE {condition} UNION ALL SELECT amount AS id FROM {table}"), false)
-            }
-            _ => (
-                format!("SELECT id, ROW_NUMBER() OVER (PARTITION BY team ORDER BY id) AS r FROM {table} ORDER BY id"),
-                true,
-            ),
+/// Asks so many questions by several threads.
+fn ask_side_by_side(sides: &[Side; 2], seed: u64, all: u64) -> Statuses {
+    let progress =
+        Progress { all, done: AtomicUsize::new(0), has_failed: AtomicBool::new(false), began: Instant::now() };
+    let progress = &progress;
+    std::thread::scope(|scope| {
+        let start = |thread: u64| {
+            let count = all / THREADS + u64::from(thread < all % THREADS);
+            // No thread asks what a thread of the next seed asks.
+            let words = Words::new(seed.wrapping_mul(THREADS).wrapping_add(thread));
+            scope.spawn(move || ask_all(sides, words, count, progress))
         };
-        Question::Sql { sql, is_ordered }
-    }
-
-    fn sharing(&mut self) -> Question {
-        let mut body = json!({});
-        for _ in 0..self.below(3) {
-            match self.below(4) {
-                0 => body["predicateHints"] = json!([self.condition(true), self.comparison()]),
-                1 => {
-                    let literal = json!({ "op": "literal", "value": self.number().to_string(), "valueType": "long" });
-                    let column = json!({ "op": "column", "name": self.one(&["amount", "id"]), "valueType": "long" });
-                    let op = self.one(&["equal", "lessThan", "greaterThan"]);
-                    body["jsonPredicateHints"] = json!(json!({ "op": op, "children": [column, literal] }).to_string());
-                }
-                2 => body["limitHint"] = json!(self.below(40)),
-                _ => body["version"] = json!(self.below(4)),
+        let threads: Vec<_> = (0..THREADS).map(start).collect();
+        let mut statuses = Statuses::new();
+        for thread in threads {
+            for (status, count) in thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)) {
+                *statuses.entry(status).or_default() += count;
             }
         }
-        Question::Sharing(body)
-    }
-}
-
-fn questions() -> usize {
-    match std::env::var("SLUICE_QUESTIONS") {
-        Ok(text) => text.parse().expect("SLUICE_QUESTIONS is a number"),
-        Err(_) => QUESTIONS,
-    }
+        statuses
+    })
 }
 
 #[test]
 fn hidden_rows_make_no_difference_to_any_answer() {
-    let (one, other) = (Side::new(0), Side::new(1));
-    let mut words = Words(Pcg64Mcg::seed_from_u64(16));
-    let mut statuses: BTreeMap<String, usize> = BTreeMap::new();
-    for number in 0..questions() {
-        let caller = CALLERS[words.below(CALLERS.len())];
-        let question = words.question();
-        let (seen, expected) = (one.ask(caller, &question), other.ask(caller, &question));
-        assert_eq!(seen, expected, "question {number} of `{caller}` is answered differently: {question:?}");
-        for page in &seen {
-            *statuses.entry(page[..3].to_owned()).or_default() += 1;
-        }
-    }
+    let sides = [Side::new(0), Side::new(1)];
+    let (all, seed) = (number("SLUICE_QUESTIONS", QUESTIONS), number("SLUICE_QUESTIONS_SEED", SEED));
+    let statuses = ask_side_by_side(&sides, seed, all);
     eprintln!("  answers by status: {statuses:?}");
     for status in ["200", "400"] {
-        assert!(statuses.get(status).copied().unwrap_or_default() > questions() / 10, "{statuses:?}: a one-sided test");
+        let answers = statuses.get(status).copied().unwrap_or_default() as u64;
+        assert!(answers > all / 10, "{statuses:?}: a one-sided test");
     }
-    assert!(!statuses.contains_key("500"), "{statuses:?}\n{}", one.served.log());
+    assert!(!statuses.contains_key("500"), "{statuses:?}\n{}", sides[0].served.log());
 }
