@@ -11,7 +11,7 @@ pub(super) enum Kind {
     Int,
     /// With these places; 12 digits in tables.
     Decimal(u8),
-    /// With two places and up to 38 digits: compared and passed on, never computed with.
+    /// With two places and up to 38 digits.
     Wide,
     Double,
     Text,
@@ -114,8 +114,9 @@ const INT_EDGES: [&str; 2] = ["2147483647", "-2147483648"];
 const BIG_EDGES: [&str; 2] = ["9007199254740993", "-9007199254740993"];
 pub(super) const DECIMALS: [&str; 8] =
     ["0.000", "1.000", "1.005", "2.555", "-1.150", "0.001", "999999999.999", "-999999999.999"];
-const WIDES: [&str; 5] =
-    ["0.00", "1.00", "0.01", "999999999999999999999999999999999999.99", "-999999999999999999999999999999999999.99"];
+const WIDES: [&str; 6] =
+    ["0.00", "1.00", "0.01", "-2.50", "98765432109876543210.01", "12345678901234567890123456789012345.67"];
+const WIDE_EDGES: [&str; 2] = ["999999999999999999999999999999999999.99", "-999999999999999999999999999999999999.99"];
 const DOUBLES: [&str; 11] = ["0.0", "-0.0", "1.5", "-2.25", "0.1", "3.0", "1e300", "1e-300", "NaN", "inf", "-inf"];
 pub(super) const DAYS: [&str; 7] =
     ["1970-01-01", "2011-01-02", "2011-01-02", "2011-12-31", "2024-02-29", "1900-01-01", "9999-12-31"];
@@ -133,6 +134,7 @@ fn cell(random: &mut Random, (_, kind, stored): Field) -> Option<&'static str> {
         Kind::Int if rare => &BIG_EDGES,
         Kind::Int => &INTS,
         Kind::Decimal(_) => &DECIMALS,
+        Kind::Wide if rare => &WIDE_EDGES,
         Kind::Wide => &WIDES,
         Kind::Double => &DOUBLES,
         Kind::Text => &TEXTS,

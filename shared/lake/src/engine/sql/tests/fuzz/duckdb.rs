@@ -87,6 +87,20 @@ pub(super) fn quotient(a: &Sql, b: &Sql) -> Sql {
     same("({} / NULLIF({}, 0))", &[a, b])
 }
 
+/// A product has the places of both factors; DuckDB computes with 18 digits where its type has no more.
+pub(super) fn product(a: &Sql, b: &Sql) -> Sql {
+    apart("({} * {})", "(CAST({} AS DECIMAL(19,3)) * CAST({} AS DECIMAL(19,3)))", &[a, b])
+}
+
+/// The average of decimals with up to six places is one with six, rounded half away from zero; DuckDB's is a double. For DuckDB it is
+/// written as a division of whole numbers of millionths without their sign, whose result is cut off.
+pub(super) fn decimal_average(a: &Sql) -> Sql {
+    let millionths = "CAST(CAST(SUM({}) AS DECIMAL(38,6)) * 1000000 AS HUGEINT)";
+    let rounded = format!("sign(SUM({{}})) * ((2 * abs({millionths}) + COUNT({{}})) // (2 * COUNT({{}})))");
+    let theirs = format!("(CAST({rounded} AS DECIMAL(30,0)) * CAST(0.000001 AS DECIMAL(8,6)))");
+    apart("AVG({})", &theirs, &[a; 4])
+}
+
 /// The type of a cast to this kind.
 pub(super) fn stored(kind: Kind) -> String {
     match kind {

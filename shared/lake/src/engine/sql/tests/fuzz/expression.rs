@@ -2,7 +2,7 @@
 
 use super::draw::{DAYS, DECIMALS, Kind, Random, TEXTS};
 use super::duckdb::{
-    Sql, apart, cut_off, days_between, end, listed, of_whole, quotient, same, stored, text, trimmed, whole,
+    Sql, apart, cut_off, days_between, end, listed, of_whole, product, quotient, same, stored, text, trimmed, whole,
 };
 
 /// What an expression may be made of.
@@ -15,6 +15,9 @@ pub(super) struct Atom {
 /// Kinds of values that are selected, compared and grouped.
 pub(super) const KINDS: [Kind; 8] =
     [Kind::Int, Kind::Int, Kind::Decimal(3), Kind::Wide, Kind::Text, Kind::Bool, Kind::Day, Kind::Double];
+
+/// Places of averages of decimals, and of products of decimals with three.
+pub(super) const MILLIONTHS: u8 = 6;
 
 pub(super) struct Expressions<'a> {
     pub(super) random: &'a mut Random,
@@ -45,7 +48,7 @@ impl Expressions<'_> {
                 let day = self.of(Kind::Day, depth);
                 same("CAST({} AS TIMESTAMP)", &[&day])
             }
-            Kind::Wide => self.leaf(kind),
+            Kind::Wide => self.wide(depth),
         }
     }
 
@@ -137,6 +140,13 @@ impl Expressions<'_> {
 
     fn decimal(&mut self, places: u8, depth: usize) -> Sql {
         let kind = Kind::Decimal(places);
+        if places == MILLIONTHS && self.random.happens(50) {
+            let parts = Kind::Decimal(places / 2);
+            return product(&self.leaf(parts), &self.leaf(parts));
+        }
+        if places < MILLIONTHS && self.random.happens(10) {
+            return same(&format!("ROUND({{}}, {places})"), &[&self.of(Kind::Decimal(MILLIONTHS), depth)]);
+        }
         let a = self.of(kind, depth);
         match self.random.below(8) {
             0 => same("({} + {})", &[&a, &self.leaf(kind)]),
@@ -148,6 +158,18 @@ impl Expressions<'_> {
             5 => same(self.random.pick_text(&["CEIL({})", "FLOOR({})"]), &[&a]),
             6 => same("CAST({} AS DECIMAL(20,1))", &[&a]),
             _ => same("({} * {})", &[&self.leaf(kind), &same("2", &[])]),
+        }
+    }
+
+    /// Not rounded: with fewer places it would have more digits before the point than its kind has room for.
+    fn wide(&mut self, depth: usize) -> Sql {
+        let a = self.of(Kind::Wide, depth);
+        match self.random.below(5) {
+            0 => same("({} + {})", &[&a, &self.leaf(Kind::Wide)]),
+            1 => same("({} - {})", &[&a, &self.leaf(Kind::Wide)]),
+            2 => same("(-({}))", &[&a]),
+            3 => same("ABS({})", &[&a]),
+            _ => same("({} * {})", &[&a, &same("2", &[])]),
         }
     }
 

@@ -1,12 +1,25 @@
-//! Random statements of the subset: tables, joins of every kind, groups, set operations, subqueries and CTEs.
+//! Random statements of the subset: tables, joins of every kind, groups, set operations, subqueries and CTEs; some in the order that a
+//! caller of `POST /query` may ask for.
 
 use super::draw::{Kind, Random, SCHEMAS};
-use super::duckdb::{Sql, apart, listed, same};
-use super::expression::{Atom, Expressions, KINDS};
+use super::duckdb::{Sql, apart, decimal_average, listed, same};
+use super::expression::{Atom, Expressions, KINDS, MILLIONTHS};
 
 /// A statement, whose columns are called `x0`, `x1`, …
 pub(super) struct Statement {
     pub(super) sql: Sql,
+    /// The order of its rows and which of them are wanted, where that is asked for.
+    pub(super) order: Option<Sql>,
+}
+
+impl Statement {
+    /// With its order.
+    pub(super) fn whole(&self) -> Sql {
+        match &self.order {
+            Some(order) => same("{} {}", &[&self.sql, order]),
+            None => self.sql.clone(),
+        }
+    }
 }
 
 pub(super) struct Statements<'a> {
@@ -28,6 +41,41 @@ impl<'a> Statements<'a> {
 
     /// A whole statement.
     pub(super) fn statement(&mut self) -> Statement {
+        let (sql, columns) = self.unordered();
+        let order = if self.random.happens(20) { Some(self.order(columns)) } else { None };
+        Statement { sql, order }
+    }
+
+    /// All columns in any sequence, so that rows that could change places are the same, and how many rows.
+    fn order(&mut self, columns: usize) -> Sql {
+        let mut left: Vec<usize> = (0..columns).collect();
+        let mut by = Vec::new();
+        while !left.is_empty() {
+            let index = self.random.below(left.len());
+            let column = left.swap_remove(index);
+            let direction = self.random.pick_text(&["", " ASC", " DESC"]);
+            // Nulls come last where nothing is said; at DuckDB this is a setting.
+            let (ours, theirs) = match self.random.below(3) {
+                0 => ("", " NULLS LAST"),
+                1 => (" NULLS LAST", " NULLS LAST"),
+                _ => (" NULLS FIRST", " NULLS FIRST"),
+            };
+            let named = |nulls: &str| format!("x{column}{direction}{nulls}");
+            by.push(apart(&named(ours), &named(theirs), &[]));
+        }
+        let limit = self.random.pick_text(&["0", "1", "2", "3", "5", "8"]);
+        let offset = self.random.below(4);
+        let rows = match self.random.below(4) {
+            0 => String::new(),
+            1 => format!(" LIMIT {limit}"),
+            2 => format!(" OFFSET {offset}"),
+            _ => format!(" LIMIT {limit} OFFSET {offset}"),
+        };
+        same(&format!("ORDER BY {{}}{rows}"), &[&listed(", ", &by)])
+    }
+
+    /// A statement without an order, and how many columns it has.
+    fn unordered(&mut self) -> (Sql, usize) {
         match self.random.below(10) {
             0 => {
                 let columns = self.kinds();
@@ -38,7 +86,7 @@ impl<'a> Statements<'a> {
                 let body = self.select(&columns, 2);
                 self.ctes.clear();
                 let name = same(&name, &[]);
-                Statement { sql: same("WITH {} AS ({}) {}", &[&name, &cte, &body]) }
+                (same("WITH {} AS ({}) {}", &[&name, &cte, &body]), columns.len())
             }
             1 => {
                 let columns = self.kinds();
@@ -48,17 +96,19 @@ impl<'a> Statements<'a> {
                 if self.random.happens(25) {
                     sql = same("{} UNION ALL {}", &[&sql, &self.select(&columns, 1)]);
                 }
-                Statement { sql }
+                (sql, columns.len())
             }
             _ => {
                 let columns = self.kinds();
-                Statement { sql: self.select(&columns, 3) }
+                (self.select(&columns, 3), columns.len())
             }
         }
     }
 
     fn kinds(&mut self) -> Vec<Kind> {
-        (0..1 + self.random.below(3)).map(|_| *self.random.pick(&KINDS)).collect()
+        let columns = 1 + self.random.below(3);
+        let kind = |_| if self.random.happens(6) { Kind::Decimal(MILLIONTHS) } else { *self.random.pick(&KINDS) };
+        (0..columns).map(kind).collect()
     }
 
     fn select(&mut self, columns: &[Kind], depth: usize) -> Sql {
@@ -145,11 +195,15 @@ impl<'a> Statements<'a> {
         if !atoms.iter().any(|atom| argument.ours.contains(&atom.sql.ours)) {
             return None;
         }
-        let (template, kind) = match (self.random.below(6), kind) {
+        let pick = self.random.below(6);
+        if (pick, kind) == (3, Kind::Decimal(3)) {
+            return Some(Atom { sql: decimal_average(&argument), kind: Kind::Decimal(MILLIONTHS) });
+        }
+        let (template, kind) = match (pick, kind) {
             (0, _) => ("COUNT({})", Kind::Int),
             (1, kind) if kind != Kind::Bool => ("COUNT(DISTINCT {})", Kind::Int),
             (2, Kind::Int) => ("SUM({})", Kind::Int),
-            (2, Kind::Decimal(3)) => ("SUM({})", Kind::Decimal(3)),
+            (2, Kind::Decimal(3) | Kind::Wide) => ("SUM({})", kind),
             (3, Kind::Int) => ("AVG({})", Kind::Double),
             (_, Kind::Bool) => ("COUNT({})", Kind::Int),
             (4, kind) => ("MAX({})", kind),
@@ -159,10 +213,13 @@ impl<'a> Statements<'a> {
     }
 
     fn from(&mut self, depth: usize) -> From {
-        let tables = match self.random.below(20) {
-            0..=8 => 1,
-            9..=16 => 2,
-            _ => 3,
+        // Four and five are read by the statement itself, and are plain tables: joins of joins are many rows.
+        let (tables, depth) = match self.random.below(40) {
+            0..=17 => (1, depth),
+            18..=33 => (2, depth),
+            38 if depth > 2 => (4, 0),
+            39 if depth > 2 => (5, 0),
+            _ => (3, depth),
         };
         let mut from = self.factor(0, tables == 1, depth);
         // Names that USING made one.
