@@ -60,7 +60,7 @@ impl Endpoint {
 
 /// Compares what a client sent with the request in `tests/aws/requests`, which the test bed judges by the model of the
 /// service. `SLUICE_UPDATE=1` writes it.
-#[cfg(any(feature = "emr", feature = "eventbridge", feature = "secrets", feature = "sfn"))]
+#[cfg(any(feature = "emr", feature = "eventbridge", feature = "secrets", feature = "sfn", feature = "sns"))]
 pub(crate) fn is_judged(operation: &str, parameters: &serde_json::Value) {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/aws/requests");
     let path = folder.join(format!("{operation}.json"));

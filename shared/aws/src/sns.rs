@@ -65,8 +65,11 @@ impl Topic {
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::percent_decode_str;
+    use serde_json::{Map, Value, json};
+
     use super::*;
-    use crate::endpoint::{Endpoint, silent};
+    use crate::endpoint::{Endpoint, is_judged, silent};
 
     fn message(subject: &str) -> Message {
         let attributes = BTreeMap::from([("outcome", "rejected".to_owned()), ("pipeline", "retail".to_owned())]);
@@ -78,24 +81,50 @@ mod tests {
         Topic::new(config, arn).publish(&message(subject)).await
     }
 
+    /// The parameters in the body of a request, as the model of the service has them: on the wire a map is a list of numbered entries,
+    /// each with its name before its value.
+    fn parameters(body: &str) -> Value {
+        let (mut parameters, mut attributes, mut names) = (Map::new(), json!({}), BTreeMap::new());
+        for field in body.split('&') {
+            let (key, value) = field.split_once('=').expect("a field");
+            let value = percent_decode_str(value).decode_utf8().expect("UTF-8").into_owned();
+            match key.split('.').collect::<Vec<&str>>().as_slice() {
+                ["Action" | "Version"] => {}
+                [name] => {
+                    parameters.insert((*name).to_owned(), json!(value));
+                }
+                ["MessageAttributes", "entry", number, "Name"] => {
+                    names.insert((*number).to_owned(), value);
+                }
+                ["MessageAttributes", "entry", number, "Value", part] => {
+                    let name: &String = names.get(*number).expect("a name");
+                    attributes[name.as_str()][*part] = json!(value);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        parameters.insert("MessageAttributes".to_owned(), attributes);
+        Value::Object(parameters)
+    }
+
     #[tokio::test]
     async fn messages_carry_subject_body_and_attributes() {
         let answer = "<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>";
         let endpoint = Endpoint::answering("200 OK", answer).await;
         publish(&endpoint.config, "Sluice: retail rejected").await.expect("published");
         let [request] = <[String; 1]>::try_from(endpoint.requests()).expect("one request");
-        for part in [
-            "Action=Publish",
-            "TopicArn=arn%3Aaws%3Asns%3Aeu-central-1%3A123456789012%3Aruns",
-            "Subject=Sluice%3A%20retail%20rejected",
-            "Message=Run%3A%20r1%20%26%20r2",
-            "Name=outcome",
-            "StringValue=rejected",
-            "Name=pipeline",
-            "StringValue=retail",
-        ] {
-            assert!(request.contains(part), "{part} is not in {request}");
-        }
+        let (_, body) = request.split_once("\r\n\r\n").expect("a body");
+        assert!(body.starts_with("Action=Publish&"), "{body}");
+        let parameters = parameters(body);
+        let text = |value: &str| json!({"DataType": "String", "StringValue": value});
+        let expected = json!({
+            "TopicArn": "arn:aws:sns:eu-central-1:123456789012:runs",
+            "Subject": "Sluice: retail rejected",
+            "Message": "Run: r1 & r2",
+            "MessageAttributes": {"outcome": text("rejected"), "pipeline": text("retail")},
+        });
+        assert_eq!(parameters, expected, "{request}");
+        is_judged("Publish", &parameters);
     }
 
     #[tokio::test]

@@ -24,10 +24,21 @@ FOLDER = pathlib.Path(__file__).parent.parent / "requests"
 # The operations, each with its service as botocore calls it.
 OPERATIONS = {
     "AddJobFlowSteps": "emr",
+    "CancelSteps": "emr",
+    "DescribeCluster": "emr",
+    "DescribeExecution": "stepfunctions",
+    "GetExecutionHistory": "stepfunctions",
     "GetSecretValue": "secretsmanager",
+    "ListClusters": "emr",
+    "ListExecutions": "stepfunctions",
+    "ListSteps": "emr",
+    "Publish": "sns",
     "PutEvents": "events",
+    "RedriveExecution": "stepfunctions",
     "RunJobFlow": "emr",
     "StartExecution": "stepfunctions",
+    "StopExecution": "stepfunctions",
+    "TerminateJobFlows": "emr",
 }
 
 

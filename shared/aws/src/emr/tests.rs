@@ -148,11 +148,15 @@ async fn clusters_are_listed_by_state_time_and_name() {
         let created_at = Timestamp::from_millisecond(1_767_592_800_500).expect("time");
         let name = "sluice/retail/day1/1".to_owned();
         assert_eq!(found, [ClusterSummary { id: id(), name, state: ClusterState::Waiting, created_at }]);
-        assert_eq!(sent(&endpoint), ("ListClusters".to_owned(), expected));
+        let (target, body) = sent(&endpoint);
+        assert_eq!((target.as_str(), &body), ("ListClusters", &expected));
+        body
     };
     let living = json!(["STARTING", "BOOTSTRAPPING", "RUNNING", "WAITING"]);
     check(None, false, json!({"ClusterStates": living})).await;
     check(Some(1_767_592_800), true, json!({"CreatedAfter": 1_767_592_800})).await;
+    let both = json!({"CreatedAfter": 1_767_592_800, "ClusterStates": living});
+    is_judged("ListClusters", &check(Some(1_767_592_800), false, both).await);
 }
 
 #[tokio::test]
@@ -168,7 +172,9 @@ async fn a_cluster_is_described_with_tags_and_reason() {
         assert_eq!(cluster.summary.state, ClusterState::TerminatedWithErrors);
         assert_eq!(cluster.tags.get("sluice:run").map(String::as_str), Some("day1"));
         assert_eq!(cluster.reason.as_deref(), expected);
-        assert_eq!(sent(&endpoint), ("DescribeCluster".to_owned(), json!({"ClusterId": "j-1"})));
+        let (target, body) = sent(&endpoint);
+        assert_eq!((target.as_str(), &body), ("DescribeCluster", &json!({"ClusterId": "j-1"})));
+        is_judged(&target, &body);
     };
     check(r#"{"Code": "VALIDATION_ERROR", "Message": "no subnet"}"#, Some("VALIDATION_ERROR: no subnet")).await;
     check(r#"{"Code": "USER_REQUEST"}"#, Some("USER_REQUEST")).await;
@@ -182,7 +188,9 @@ async fn steps_say_how_they_failed() {
             format!(r#"{{"Steps": [{{"Id": "s-1", "Name": "sluice-etl/day1/1", "Status": {status}}}]}}"#).leak();
         let endpoint = Endpoint::answering(OK, answer).await;
         assert_eq!(Emr::new(&endpoint.config).steps(&id()).await.expect("steps"), [expected]);
-        assert_eq!(sent(&endpoint), ("ListSteps".to_owned(), json!({"ClusterId": "j-1"})));
+        let (target, body) = sent(&endpoint);
+        assert_eq!((target.as_str(), &body), ("ListSteps", &json!({"ClusterId": "j-1"})));
+        is_judged(&target, &body);
     };
     let step = |state, reason: Option<&str>, message: Option<&str>, log_file: Option<&str>| Step {
         id: StepId::new("s-1"),
@@ -209,12 +217,17 @@ async fn steps_say_how_they_failed() {
 
 #[tokio::test]
 async fn terminations_and_cancellations_name_their_object() {
+    let check = |endpoint: &Endpoint, operation: &str, parameters: Value| {
+        let (target, body) = sent(endpoint);
+        assert_eq!((target.as_str(), &body), (operation, &parameters));
+        is_judged(&target, &body);
+    };
     let endpoint = Endpoint::answering(OK, "{}").await;
     Emr::new(&endpoint.config).terminate(&id()).await.expect("terminated");
-    assert_eq!(sent(&endpoint), ("TerminateJobFlows".to_owned(), json!({"JobFlowIds": ["j-1"]})));
+    check(&endpoint, "TerminateJobFlows", json!({"JobFlowIds": ["j-1"]}));
     let endpoint = Endpoint::answering(OK, "{}").await;
     Emr::new(&endpoint.config).cancel_step(&id(), &StepId::new("s-1")).await.expect("cancelled");
-    assert_eq!(sent(&endpoint), ("CancelSteps".to_owned(), json!({"ClusterId": "j-1", "StepIds": ["s-1"]})));
+    check(&endpoint, "CancelSteps", json!({"ClusterId": "j-1", "StepIds": ["s-1"]}));
 }
 
 #[tokio::test]

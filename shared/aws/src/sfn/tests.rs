@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 use sluice_executions::ports::ExecutionStatus;
 
 use super::*;
-use crate::endpoint::{Endpoint, silent, without_credentials};
+use crate::endpoint::{Endpoint, is_judged, silent, without_credentials};
 
 const OK: &str = "200 OK";
 const BAD: &str = "400 Bad Request";
@@ -39,6 +39,7 @@ async fn a_start_is_sent_in_full() {
     assert_eq!(target, "StartExecution");
     let input = r#"{"pipeline":"retail","action":"ingest"}"#;
     assert_eq!(body, json!({"stateMachineArn": ALIAS, "name": "api-1", "input": input}));
+    is_judged(&target, &body);
 }
 
 #[tokio::test]
@@ -55,7 +56,9 @@ async fn executions_are_described_in_our_words() {
         let error = error.map(|(error, cause)| (error.to_owned(), cause.to_owned()));
         assert_eq!(found.error.map(|found| (found.error.to_string(), found.cause)), error, "{whole}");
         assert_eq!(found.input, json!({"pipeline": "retail"}));
-        assert_eq!(sent(&endpoint), ("DescribeExecution".to_owned(), json!({"executionArn": EXECUTION})));
+        let (target, body) = sent(&endpoint);
+        assert_eq!((target.as_str(), &body), ("DescribeExecution", &json!({"executionArn": EXECUTION})));
+        is_judged(&target, &body);
     };
     check(json!({"status": "RUNNING"}), ExecutionStatus::Running, false, None).await;
     check(json!({"status": "RUNNING", "stopDate": 1.0}), ExecutionStatus::Running, false, None).await;
@@ -85,8 +88,10 @@ async fn histories_are_the_states_passed() {
     let states = executions(&endpoint.config).history(&run()).await.expect("answer").expect("history");
     let found: Vec<_> = states.iter().map(|state| (state.name.as_str(), state.exited_at.is_some())).collect();
     assert_eq!(found, [("Receive", true), ("Validate", false)]);
-    let body = json!({"executionArn": EXECUTION, "maxResults": 1000, "includeExecutionData": false});
-    assert_eq!(sent(&endpoint), ("GetExecutionHistory".to_owned(), body));
+    let expected = json!({"executionArn": EXECUTION, "maxResults": 1000, "includeExecutionData": false});
+    let (target, body) = sent(&endpoint);
+    assert_eq!((target.as_str(), &body), ("GetExecutionHistory", &expected));
+    is_judged(&target, &body);
 }
 
 #[tokio::test]
@@ -99,8 +104,40 @@ async fn lists_leave_out_names_that_are_not_run_ids() {
     let page = executions(&endpoint.config).list(7, Some("t")).await.expect("page");
     assert_eq!(page.executions.iter().map(|listed| listed.run_id.as_str()).collect::<Vec<_>>(), ["api-1"]);
     assert_eq!(page.next.as_deref(), Some("more"));
-    let body = json!({"stateMachineArn": MACHINE, "maxResults": 7, "nextToken": "t"});
-    assert_eq!(sent(&endpoint), ("ListExecutions".to_owned(), body));
+    let expected = json!({"stateMachineArn": MACHINE, "maxResults": 7, "nextToken": "t"});
+    let (target, body) = sent(&endpoint);
+    assert_eq!((target.as_str(), &body), ("ListExecutions", &expected));
+    is_judged(&target, &body);
+}
+
+#[tokio::test]
+async fn a_redrive_has_a_token_so_that_it_may_be_sent_twice() {
+    let endpoint = Endpoint::answering(OK, r#"{"redriveDate": 1767592800.5}"#).await;
+    assert_eq!(executions(&endpoint.config).redrive(&run()).await, Ok(Redriven::Running));
+    let (target, mut body) = sent(&endpoint);
+    let token = body["clientToken"].as_str().expect("a token");
+    assert!((1..=64).contains(&token.len()), "{token}");
+    // Another one for each redrive.
+    body["clientToken"] = json!("00000000-0000-4000-8000-000000000000");
+    let expected = json!({"executionArn": EXECUTION, "clientToken": "00000000-0000-4000-8000-000000000000"});
+    assert_eq!((target.as_str(), &body), ("RedriveExecution", &expected));
+    is_judged(&target, &body);
+}
+
+#[tokio::test]
+async fn a_stop_has_its_cause_as_far_as_the_service_takes_it() {
+    let check = async |cause: &str, expected: &str| {
+        let endpoint = Endpoint::answering(OK, r#"{"stopDate": 1767592800.5}"#).await;
+        assert_eq!(executions(&endpoint.config).stop(&run(), cause).await, Ok(()));
+        let (target, body) = sent(&endpoint);
+        let expected = json!({"executionArn": EXECUTION, "error": "Stopped", "cause": expected});
+        assert_eq!((target.as_str(), &body), ("StopExecution", &expected));
+        body
+    };
+    check("stopped by ann", "stopped by ann").await;
+    // The longest one: the bed finds whether the service takes it.
+    let longest = "x".repeat(MAX_CAUSE_CHARS);
+    is_judged("StopExecution", &check(&format!("{longest}y"), &longest).await);
 }
 
 #[tokio::test]
