@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use sluice_core::access::Principal;
 use sluice_core::engine::EnginePreference;
 use sluice_core::name::{PipelineName, RunId, TableRef};
+use sluice_core::uri::ObjectUri;
 use url::Url;
 
 pub use self::check::{CheckArguments, SchemaOf};
@@ -149,6 +150,9 @@ pub struct RunArguments {
     /// Read new files from this folder or s3:// address instead of the lake's own landing prefix
     #[arg(long, value_name = "FOLDER OR URL")]
     pub landing: Option<Place>,
+    /// Take only this source object of the landing folder, by its address as `source list` shows it; may be repeated
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "event")]
+    pub object: Vec<ObjectUri>,
     /// Engine of this run; overrides the spec: lambda (or polars) in this process, emr (or spark) on the Spark that is
     /// installed here; auto chooses by size
     #[arg(long, value_name = "ENGINE", conflicts_with = "event")]

@@ -25,7 +25,8 @@ pub(crate) async fn ingest(arguments: RunArguments, console: &Console) -> Result
     let (request, event) = match &arguments.folder {
         Some(folder) => {
             let request = request_of(folder, arguments.landing.as_ref(), RunAction::Ingest)?;
-            (RunRequest { engine: arguments.engine, ..request }, None)
+            let objects = (!arguments.object.is_empty()).then(|| arguments.object.into_iter().collect());
+            (RunRequest { engine: arguments.engine, objects, ..request }, None)
         }
         None => {
             let event = read_event(arguments.event.as_deref())?;
