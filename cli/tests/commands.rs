@@ -165,7 +165,7 @@ fn days_are_published_skipped_rejected_and_accepted() {
     let rejected = bench.run(3, &["--run-id", "second"]);
     let last = rejected.last().unwrap();
     assert!(!last["broken_rules"].as_array().unwrap().is_empty(), "{last}");
-    assert!(last["held"][0].as_str().unwrap().ends_with("2026-01-06.csv"), "{last}");
+    assert!(last["held"][0]["uri"].as_str().unwrap().ends_with("2026-01-06.csv"), "{last}");
     assert_eq!(bench.tables(), first, "a rejected run changes nothing");
     let held = bench.json(0, &["source", "list", "--lake", &lake]);
     assert_eq!(held[0]["run_id"], "second");

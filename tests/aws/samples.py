@@ -38,6 +38,10 @@ class SourceFile:
         """This file with the records of another one appended."""
         return SourceFile(self.name, self.body + other.body.split(b"\n", 1)[1])
 
+    def torn(self) -> SourceFile:
+        """The same file with a quote in its last line that is never closed."""
+        return SourceFile(self.name, self.body + b'"torn')
+
     def without_column(self, column: str) -> SourceFile:
         """The same file without one column in its header. The records keep the field, which does not matter to the tests."""
         header, rest = self.body.split(b"\n", 1)

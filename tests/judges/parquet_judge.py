@@ -3,7 +3,7 @@
 
     parquet_judge.py --sluice BINARY --work FOLDER FILE...
 
-Prints JSON: for each file `right` (every value is), `refused` (by its name, with InvalidInput, and held), `wrong`
+Prints JSON: for each file `right` (every value is), `refused` (held by its name, so that the run is rejected), `wrong`
 (another value than pyarrow's, or values of a file that pyarrow does not read) or `failed` (anything else).
 """
 
@@ -35,6 +35,9 @@ schema:
   properties:
   - {name: c, logicalType: string}
 """
+
+# Exit code of a run that the gate rejected.
+REJECTED = 3
 
 
 class Number(str):
@@ -68,7 +71,6 @@ class Instant:
 
     def is_written(self, text):
         return text.startswith(self.text) and text[len(self.text):].isdigit() | (text == self.text)
-
 
 def date_text(days):
     text = str(np.datetime64(days, "D"))
@@ -253,9 +255,10 @@ def judge(sluice, path, work):
     if "panicked" in said:
         return "failed", f"panicked: {said[-400:]}"
     if run.returncode != 0:
-        held = any((work / "lake/holds").rglob("*.json"))
-        named = "InvalidInput" in said and path.name in said and held and "lacks column" not in said
-        return ("refused" if named else "failed"), errors or said[-400:]
+        reasons = [json.loads(hold.read_text())["reason"] for hold in (work / "lake/holds").rglob("*.json")]
+        named = len(reasons) == 1 and path.name in reasons[0] and "lacks column" not in reasons[0]
+        is_refused = run.returncode == REJECTED and named
+        return ("refused" if is_refused else "failed"), " ".join(reasons)[:400] or errors or said[-400:]
     try:
         difference = compare(path, work / "lake")
     except Exception as error:

@@ -6,6 +6,8 @@ use serde_json::Value;
 use sluice_core::error::ErrorName;
 use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{ReportedError, RunRef};
+use sluice_core::source::HeldObject;
+use sluice_lake::runs::Held;
 use sluice_lake::{Lake, LakeError, inspect, runs};
 
 use super::Execution;
@@ -14,6 +16,9 @@ use crate::asl::ExecutionResult;
 use crate::console::{Console, Tone};
 use crate::fault::Exit;
 use crate::grid::{count, seconds};
+
+/// Held objects that an ending names; `sluice source list` names all.
+const MAX_HELD: usize = 20;
 
 /// How an execution ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -65,9 +70,13 @@ pub struct Ended {
     tables: Vec<TableEnd>,
     broken_rules: Vec<BrokenRule>,
     warnings: Vec<BrokenRule>,
-    held: Vec<String>,
+    /// Source objects that the run holds.
+    held: Vec<HeldObject>,
     /// Files and folders of the landing folder that are no source objects.
     passed_by: u64,
+    /// Tables that attempts before the last one have changed.
+    #[serde(skip)]
+    changed_before: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ReportedError>,
     next: Vec<String>,
@@ -110,19 +119,19 @@ impl Ended {
         let tables = details.as_ref().filter(|_| outcome != EndOutcome::Skipped).map(table_ends).unwrap_or_default();
         let broken_rules = details.as_ref().filter(|_| is_rejected).map(broken_rules).unwrap_or_default();
         let warnings = details.as_ref().map(warnings).unwrap_or_default();
-        let mut held = Vec::new();
-        if matches!(outcome, EndOutcome::Rejected | EndOutcome::Failed) {
-            let all = match runs::held(lake, &run.0).await {
-                Ok(all) => all,
-                Err(_) if outcome == EndOutcome::Failed => Vec::new(),
-                Err(fault) => return Err(fault.into()),
-            };
-            let of_run = all.iter().filter(|held| held.run_id() == Some(&run.1));
-            held = of_run.filter_map(|held| held.uri()).map(ToString::to_string).collect();
-        }
+        let held = match runs::held(lake, &run.0).await {
+            Ok(all) => all.into_iter().filter_map(Held::known).filter(|hold| hold.run_id == run.1).collect(),
+            Err(_) if outcome == EndOutcome::Failed => Vec::new(),
+            Err(fault) => return Err(fault.into()),
+        };
+        let held: Vec<HeldObject> = held.into_iter().map(HeldObject::from).collect();
         let passed_by =
             details.as_ref().and_then(|details| details.plan.as_ref()).map_or(0, |plan| plan.passed_by.count);
-        let next = next_steps(lake, &run.1, outcome, error.as_ref(), !held.is_empty());
+        let plan = details.as_ref().and_then(|details| details.plan.as_ref());
+        let changeset = details.as_ref().and_then(|details| details.changeset.as_ref());
+        let is_staged = changeset.is_some_and(|changeset| !changeset.tables.is_empty());
+        let changed_before = plan.map_or(0, |plan| plan.earlier.tables.len());
+        let next = next_steps(lake, &run.1, outcome, error.as_ref(), (is_staged, !held.is_empty()));
         Ok(Self {
             event: "finished",
             outcome,
@@ -135,6 +144,7 @@ impl Ended {
             warnings,
             held,
             passed_by,
+            changed_before,
             error,
             next,
         })
@@ -155,6 +165,7 @@ impl Ended {
             warnings: Vec::new(),
             held: Vec::new(),
             passed_by: 0,
+            changed_before: 0,
             error: None,
             next: vec!["run the same command again: the next run completes what this one began".to_owned()],
         }
@@ -172,14 +183,24 @@ impl Ended {
         match self.outcome {
             EndOutcome::Published => {
                 let title = console.paint(Tone::Good, "published:");
-                format!("\n{}\n\n{}{title} {run}", tables_text(&self.tables), self.warnings_text())
+                let without = match self.held.len() {
+                    0 => String::new(),
+                    1 => ", without 1 source object that is held".to_owned(),
+                    many => format!(", without {} source objects that are held", count(many as u64)),
+                };
+                format!("\n{}\n\n{}{title} {run}{without}", tables_text(&self.tables), self.warnings_text())
             }
             EndOutcome::Skipped => format!("{} {run}: nothing new", console.paint(Tone::Good, "skipped:")),
             EndOutcome::Rejected => {
                 let title = console.paint(Tone::Bad, "rejected:");
                 let (tables, warnings) = (tables_text(&self.tables), self.warnings_text());
                 let rules = rules_text("broken rule", &self.broken_rules);
-                format!("\n{tables}\n\n{rules}\n\n{warnings}{title} {run}; no table was changed")
+                let changed = match self.changed_before {
+                    0 => "no table was changed".to_owned(),
+                    1 => "1 table was changed by an attempt before".to_owned(),
+                    many => format!("{many} tables were changed by an attempt before"),
+                };
+                format!("\n{tables}\n\n{rules}\n\n{warnings}{title} {run}; {changed}")
             }
             EndOutcome::Failed | EndOutcome::Interrupted => String::new(),
         }
@@ -198,7 +219,14 @@ impl Ended {
         } else if self.outcome == EndOutcome::Interrupted {
             lines.push(format!("{} run {}", console.paint_err(Tone::Warning, "interrupted:"), self.run_id));
         }
-        lines.extend(self.held.iter().map(|uri| format!("held back: {uri}")));
+        // What is wrong with them is among the broken rules of a rejected run.
+        lines.extend(self.held.iter().take(MAX_HELD).map(|HeldObject { uri, reason }| match self.outcome {
+            EndOutcome::Rejected => format!("held back: {uri}"),
+            _ => format!("held back: {uri}: {reason}"),
+        }));
+        if let Some(more @ 1..) = self.held.len().checked_sub(MAX_HELD) {
+            lines.push(format!("held back: {more} more; `sluice source list` names all"));
+        }
         if self.passed_by > 0 {
             let what = if self.passed_by == 1 { "file or folder" } else { "files and folders" };
             lines.push(format!("passed by: {} {what}; `sluice source list` says why", count(self.passed_by)));
@@ -217,7 +245,7 @@ fn next_steps(
     run_id: &RunId,
     outcome: EndOutcome,
     error: Option<&ReportedError>,
-    holds: bool,
+    (is_staged, holds): (bool, bool),
 ) -> Vec<String> {
     let address = lake.root();
     let place = if address.is_local() { address.as_url().to_file_path().ok() } else { None };
@@ -228,10 +256,13 @@ fn next_steps(
     );
     let mut steps = Vec::new();
     match outcome {
-        EndOutcome::Published | EndOutcome::Skipped | EndOutcome::Interrupted => return steps,
+        EndOutcome::Interrupted => return steps,
+        EndOutcome::Published | EndOutcome::Skipped => {}
         EndOutcome::Rejected => {
             steps.push(format!("to see the full verdict: sluice runs show {run_id} --lake {place}"));
-            steps.push(format!("to publish it anyway: sluice runs accept {run_id} --reason \"…\" --lake {place}"));
+            if is_staged {
+                steps.push(format!("to publish it anyway: sluice runs accept {run_id} --reason \"…\" --lake {place}"));
+            }
         }
         EndOutcome::Failed => {
             steps.extend(error.map(|error| error.error.next_step().to_owned()));
@@ -291,6 +322,7 @@ mod tests {
             broken_rules: if outcome == EndOutcome::Rejected { vec![rule] } else { Vec::new() },
             warnings: vec![warning],
             held: Vec::new(),
+            changed_before: 0,
             passed_by: 2,
             error: (outcome == EndOutcome::Failed).then_some(error),
             next: vec!["do this".to_owned()],

@@ -4,11 +4,14 @@ use futures::future::BoxFuture;
 use serde::Serialize;
 use sluice_core::error::StepError;
 use sluice_core::run::{CommittedTable, Outcome, Report, ReportedError, ReportedWarning};
+use sluice_core::source::HeldObject;
 use sluice_core::uri::ObjectUri;
 
-/// Broken rules, and as many warnings, named in one announcement; the report has all of them. Keeps announcements far
-/// below 256 KiB.
+/// Broken rules, and as many warnings and held objects, named in one announcement; the report has more. Keeps
+/// announcements far below 256 KiB: an address has at most 1 kB, a reason is cut.
 const MAX_RULES: usize = 20;
+/// Characters of the reason of a held object in one announcement.
+const MAX_REASON_CHARS: usize = 300;
 /// Characters of an error's cause in one announcement; the report has all of it.
 const MAX_CAUSE_CHARS: usize = 4000;
 
@@ -42,6 +45,10 @@ pub struct EventDetail<'a> {
     pub ended_at: String,
     /// Number of source objects.
     pub sources: usize,
+    /// The first objects that the run held and went on without, at most 20, with their reasons.
+    pub held: Vec<HeldObject>,
+    /// How many there are.
+    pub held_count: u64,
     /// Tables committed, with their versions.
     pub committed: &'a [CommittedTable],
     /// The first broken error rules, at most 20.
@@ -79,10 +86,17 @@ impl Announcement {
         let happened = match self.report.outcome {
             Outcome::Published => "published",
             Outcome::Skipped => "skipped, nothing new",
-            Outcome::Rejected => "rejected by the quality gate",
+            // Shorter next to the number of objects: the name may have 48 characters.
+            Outcome::Rejected if self.report.held.is_empty() => "rejected by the quality gate",
+            Outcome::Rejected => "rejected",
             Outcome::Failed => "failed",
         };
-        format!("Sluice: {} {happened}", self.pipeline())
+        let held = match self.report.held.count {
+            0 => String::new(),
+            1 => ", 1 source object held".to_owned(),
+            many => format!(", {many} source objects held"),
+        };
+        format!("Sluice: {} {happened}{held}", self.pipeline())
     }
 
     /// The message for people.
@@ -91,12 +105,28 @@ impl Announcement {
         let mut lines = vec![match report.outcome {
             Outcome::Published => "The tables below have a new version.".to_owned(),
             Outcome::Skipped => "There was nothing new to process; no table changed.".to_owned(),
-            Outcome::Rejected => {
+            Outcome::Rejected if report.committed.is_empty() => {
                 "The data broke error rules; no table changed and the source objects are held.".to_owned()
+            }
+            Outcome::Rejected => {
+                "The data broke error rules, and the source objects are held. An attempt before it changed the tables below."
+                    .to_owned()
             }
             Outcome::Failed => "A step failed.".to_owned(),
         }];
+        match report.outcome {
+            _ if report.held.is_empty() => {}
+            Outcome::Published => {
+                lines.push("The run holds the source objects below, and went on without them.".to_owned());
+            }
+            _ => lines.push("The run holds the source objects below for faults of their own.".to_owned()),
+        }
         lines.push(String::new());
+        let held = self.held();
+        lines.extend(held.iter().map(|HeldObject { uri, reason }| format!("Held: {uri}: {reason}")));
+        if let Some(more @ 1..) = report.held.count.checked_sub(held.len() as u64) {
+            lines.push(format!("Held objects not listed: {more}"));
+        }
         lines.push(format!("Pipeline: {}", self.pipeline()));
         lines.push(format!("Run: {} (attempt {})", report.run_id, report.attempt));
         lines.push(format!("Ended: {}", report.ended_at));
@@ -129,6 +159,15 @@ impl Announcement {
         lines.join("\n")
     }
 
+    /// The first objects that the run held, with their reasons in short.
+    fn held(&self) -> Vec<HeldObject> {
+        let short = |HeldObject { uri, reason }: &HeldObject| HeldObject {
+            uri: uri.clone(),
+            reason: reason.chars().take(MAX_REASON_CHARS).collect(),
+        };
+        self.report.held.named.iter().take(MAX_RULES).map(short).collect()
+    }
+
     /// Kind of the event for machines.
     pub fn detail_type(&self) -> &'static str {
         match self.report.outcome {
@@ -149,6 +188,8 @@ impl Announcement {
             outcome: report.outcome,
             ended_at: report.ended_at.to_string(),
             sources: report.sources.len(),
+            held: self.held(),
+            held_count: report.held.count,
             committed: &report.committed,
             broken_rules: report.broken_rules.get(..MAX_RULES).unwrap_or(&report.broken_rules),
             broken_rule_count: report.broken_rules.len(),

@@ -65,6 +65,11 @@ mod tests {
             outcome: Outcome::Rejected,
             ended_at: Timestamp::UNIX_EPOCH,
             sources: Vec::new(),
+            held: vec![sluice_core::source::HeldObject {
+                uri: "s3://lake/landing/a.csv".parse().unwrap(),
+                reason: "not text".to_owned(),
+            }]
+            .into(),
             rows: BTreeMap::new(),
             committed: Vec::new(),
             broken_rules: vec!["silver/sales/t: keys_unique".to_owned()],
@@ -78,7 +83,8 @@ mod tests {
         let uri = "s3://lake/runs/retail/r1/report.json";
         let announcement = Announcement { report, report_uri: Some(uri.parse().unwrap()) };
         let message = message(&announcement);
-        assert_eq!(message.subject, "Sluice: retail rejected by the quality gate");
+        assert_eq!(message.subject, "Sluice: retail rejected, 1 source object held");
+        assert!(message.body.contains("Held: s3://lake/landing/a.csv: not text"), "{}", message.body);
         assert_eq!(message.attributes["outcome"], "rejected");
         assert_eq!(message.attributes["pipeline"], "retail");
         assert!(message.body.contains("keys_unique") && message.body.contains(uri), "{}", message.body);
@@ -87,7 +93,8 @@ mod tests {
         let detail: serde_json::Value = serde_json::from_str(&event.detail).unwrap();
         let expected = serde_json::json!({
             "pipeline": "retail", "run_id": "r1", "attempt": 2, "outcome": "rejected",
-            "ended_at": "1970-01-01T00:00:00Z", "sources": 0, "committed": [],
+            "ended_at": "1970-01-01T00:00:00Z", "sources": 0,
+            "held": [{"uri": "s3://lake/landing/a.csv", "reason": "not text"}], "held_count": 1, "committed": [],
             "broken_rules": ["silver/sales/t: keys_unique"], "broken_rule_count": 1,
             "warnings": [{"rule": "silver/sales/t: a.maximum", "observed": "3", "expected": "= 0"}], "warning_count": 1,
             "error": null, "report_uri": uri,

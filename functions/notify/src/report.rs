@@ -11,6 +11,7 @@ use sluice_core::run::{
     Changeset, Decision, DocumentKind, Earlier, Outcome, Plan, PlanStatus, PlannedObject, Receipt, Report,
     ReportedError, RunKey, RunRef, Verdict,
 };
+use sluice_core::source::{FirstOf, HeldObject, SourceObject};
 use sluice_documents::DocumentStore;
 use sluice_documents::ended::{EndedExecution, EndedRun};
 
@@ -112,6 +113,7 @@ fn bare(
         outcome,
         ended_at,
         sources: Vec::new(),
+        held: FirstOf::default(),
         rows: BTreeMap::new(),
         committed: Vec::new(),
         broken_rules: Vec::new(),
@@ -125,6 +127,10 @@ fn bare(
 struct PlannedObjects {
     status: PlanStatus,
     objects: Vec<PlannedObject>,
+    #[serde(default)]
+    held: Vec<SourceObject>,
+    #[serde(default)]
+    held_by_run: FirstOf<HeldObject>,
     #[serde(default)]
     earlier: Earlier,
 }
@@ -169,7 +175,9 @@ impl Facts {
         let attempt = (run.run_id.clone(), run.attempt);
         let mut report = bare(Some(run.pipeline.clone()), attempt, outcome, ended_at, error);
         if let Some(plan) = &self.plan {
-            report.sources = plan.earlier.and(&plan.objects).cloned().collect();
+            report.held = plan.held_by_run.clone();
+            let is_held = |object: &&SourceObject| plan.held.iter().any(|held| held.is_same_version(object));
+            report.sources = plan.earlier.and(&plan.objects).filter(|object| !is_held(object)).cloned().collect();
             report.rows = plan.earlier.tables.iter().map(|e| (e.committed.table.to_string(), e.rows)).collect();
             report.committed = plan.earlier.tables.iter().map(|earlier| earlier.committed.clone()).collect();
         }

@@ -327,6 +327,7 @@ fn announcements_keep_the_limits_of_their_channels() {
         outcome: Outcome::Rejected,
         ended_at: at(0),
         sources: Vec::new(),
+        held: Default::default(),
         rows: BTreeMap::new(),
         committed: Vec::new(),
         broken_rules: (0..500).map(|rule| format!("silver/sales/t: rule_{rule}")).collect(),

@@ -29,8 +29,8 @@ pub struct Output {
 /// Stages the attempt's changes, or finds that they are staged.
 ///
 /// # Errors
-/// `SourceChanged` when a planned object is another one now; `InvalidInput`, `ContractViolation`, `NotFound`,
-/// `CommitConflict`, `Throttled`, `Unavailable`, `Internal`.
+/// `SourceChanged` when a planned object is another one now; `ObjectsHeld` when objects are at fault and held now;
+/// `InvalidInput`, `ContractViolation`, `NotFound`, `CommitConflict`, `Throttled`, `Unavailable`, `Internal`.
 pub async fn handle(lake: &Lake, now: Timestamp, Input { run }: Input) -> Result<Output, StepError> {
     let changeset = steps::process(lake, now, &run).await?;
     Ok(Output { uri: lake.root().object(&Changeset::path(&run)), tables: changeset.tables.len() })

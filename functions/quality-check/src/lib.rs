@@ -29,7 +29,8 @@ pub struct Output {
 /// Audits the attempt, or finds that it is audited.
 ///
 /// # Errors
-/// `NotFound` when nothing is staged; `InvalidInput`, `ContractViolation`, `Throttled`, `Unavailable`, `Internal`.
+/// `ObjectsHeld` when some objects of the run spoil it and are held now; `NotFound` when nothing is staged;
+/// `InvalidInput`, `ContractViolation`, `Throttled`, `Unavailable`, `Internal`.
 pub async fn handle(lake: &Lake, now: Timestamp, Input { run }: Input) -> Result<Output, StepError> {
     let verdict = steps::quality_check(lake, now, &run).await?;
     Ok(Output { decision: verdict.decision, uri: lake.root().object(&Verdict::path(&run)) })

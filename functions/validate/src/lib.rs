@@ -207,6 +207,7 @@ mod tests {
             outcome,
             ended_at: Timestamp::UNIX_EPOCH,
             sources: Vec::new(),
+            held: Default::default(),
             rows: std::collections::BTreeMap::new(),
             committed: Vec::new(),
             broken_rules: Vec::new(),

@@ -22,6 +22,8 @@ pub enum ErrorName {
     NotFound,
     /// A source object was replaced or deleted between plan and process: plan again.
     SourceChanged,
+    /// Source objects are at fault and held now: plan again without them.
+    ObjectsHeld,
     /// The store or service asked to slow down; retry later.
     Throttled,
     /// The store or service did not answer; retry.
@@ -44,11 +46,12 @@ pub enum ErrorName {
 
 impl ErrorName {
     /// Every name.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::InvalidInput,
         Self::ContractViolation,
         Self::NotFound,
         Self::SourceChanged,
+        Self::ObjectsHeld,
         Self::Throttled,
         Self::Unavailable,
         Self::CommitConflict,
@@ -67,6 +70,7 @@ impl ErrorName {
             Self::ContractViolation => "ContractViolation",
             Self::NotFound => "NotFound",
             Self::SourceChanged => "SourceChanged",
+            Self::ObjectsHeld => "ObjectsHeld",
             Self::Throttled => "Throttled",
             Self::Unavailable => "Unavailable",
             Self::CommitConflict => "CommitConflict",
@@ -92,6 +96,7 @@ impl ErrorName {
             | Self::ContractViolation
             | Self::NotFound
             | Self::SourceChanged
+            | Self::ObjectsHeld
             | Self::CommitConflict
             | Self::ClusterFailed
             | Self::EtlFailed
@@ -105,15 +110,10 @@ impl ErrorName {
     /// What has happened, and what the state machine does about it by itself. Whole sentences, for documentation.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::InvalidInput => {
-                "The request, the spec, a contract or a source object is wrong. A source object that cannot be read is \
-                 held: later runs skip it until it is released or replaced."
-            }
+            Self::InvalidInput => "The request, the spec or a contract is wrong.",
             Self::ContractViolation => {
-                "Data and contract disagree in a way that quarantine cannot solve: a breaking schema change, a missing \
-                 source column, a value that leaves its type while gold is computed, or a partition value of gold that \
-                 is too long for the name of a folder. Where the rows of the run are to blame, its source objects are \
-                 held."
+                "Data and contract disagree in a way that neither quarantine nor holding a source object can solve: a \
+                 breaking schema change, or rows of an earlier run that fail now."
             }
             Self::NotFound => {
                 "Something that was named does not exist: a spec, a document, a table, a version or a bucket."
@@ -121,6 +121,11 @@ impl ErrorName {
             Self::SourceChanged => {
                 "A source object was replaced or deleted after the plan was made. When process finds this, the state \
                  machine plans again by itself."
+            }
+            Self::ObjectsHeld => {
+                "Source objects cannot be read, or their rows not be computed or stored. They are held: this run and \
+                 later ones leave them out until they are released or replaced. The state machine plans again without \
+                 them, up to 8 attempts per run."
             }
             Self::Throttled => "The store or a service asked to slow down. The state machine retries 5 times.",
             Self::Unavailable => {
@@ -175,6 +180,10 @@ impl ErrorName {
             }
             Self::NotFound => "put back what the message names, or name another, then run again",
             Self::SourceChanged | Self::CommitConflict => "run again when the other writer is done",
+            Self::ObjectsHeld => {
+                "run again, which takes the other objects; correct and deliver what the message names, or `sluice source \
+                 release` it after you changed the contract"
+            }
             Self::Throttled => "run again later, or redrive the run; nothing was lost and nothing is done twice",
             Self::Unavailable => {
                 "run again when the store answers and the disk has room, or redrive the run; nothing was lost and \

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +37,9 @@ pub struct Pipeline {
     pub silver: Vec<SilverTable>,
     /// Aggregates, each after the ones it reads.
     pub gold: Vec<GoldTable>,
+    /// So many held source objects reject a run; `None` where only all of them do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_objects_below: Option<NonZeroU64>,
     /// What runs it, unless a run asks for another.
     #[serde(default)]
     pub engine: EnginePreference,

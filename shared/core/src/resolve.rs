@@ -51,6 +51,7 @@ impl Pipeline {
             bronze: resolver.table(Layer::Bronze, &spec.bronze.table),
             silver,
             gold,
+            held_objects_below: spec.gate.held_objects_below,
             engine: spec.engine,
             lambda_limits: spec.lambda_limits,
         })

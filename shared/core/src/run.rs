@@ -10,7 +10,7 @@ use crate::contract::Severity;
 use crate::engine::EnginePreference;
 use crate::failure::FailureName;
 use crate::name::{PipelineName, RunId, TableRef};
-use crate::source::{SourceId, SourceObject};
+use crate::source::{FirstOf, HeldObject, SourceId, SourceObject};
 use crate::uri::{FolderUri, ObjectUri};
 
 mod document;
@@ -156,6 +156,9 @@ pub struct Changeset {
     pub staged_at: Timestamp,
     /// Changes in the order of publication.
     pub tables: Vec<TableChange>,
+    /// Mapped keys that no JSON record of the run has, where bronze has them from earlier runs: their columns are null.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub missing_keys: BTreeSet<String>,
 }
 
 /// What the gate decided.
@@ -345,6 +348,9 @@ pub struct Report {
     pub ended_at: Timestamp,
     /// Source objects of the run.
     pub sources: Vec<SourceObject>,
+    /// Objects that the run held, because they are at fault, and went on without.
+    #[serde(default, skip_serializing_if = "FirstOf::is_empty")]
+    pub held: FirstOf<HeldObject>,
     /// Row counts per table.
     pub rows: BTreeMap<String, RowCounts>,
     /// Tables committed.

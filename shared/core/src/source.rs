@@ -1,5 +1,6 @@
 //! Source objects: the files as delivered, identified by address and content; and what in a landing folder is not taken.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -131,6 +132,9 @@ pub struct Hold {
     pub held_at: Timestamp,
     /// Why, in words: the rules broken or the fault found.
     pub reason: String,
+    /// The columns of the rows before the fault, where the object was read: other objects of the run may lack them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub columns: BTreeSet<String>,
 }
 
 /// Why something in a landing folder is no source object to a run. The run goes on without it, and the next one examines
@@ -216,28 +220,53 @@ impl PassedBy {
     }
 }
 
-/// What a run passed by: the number, and the first of them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// A source object that a run held, and why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PassedByList {
-    /// How many files and folders.
-    pub count: u64,
-    /// The first by address, at most [`Self::MAX_NAMED`].
-    pub named: Vec<PassedBy>,
+pub struct HeldObject {
+    /// Its address.
+    pub uri: ObjectUri,
+    /// What is wrong with it, in words.
+    pub reason: String,
 }
 
-impl PassedByList {
-    /// Most that are named. With some 200 bytes each, they add 200 kB to a plan.
+impl From<Hold> for HeldObject {
+    fn from(Hold { object, reason, .. }: Hold) -> Self {
+        Self { uri: object.uri, reason }
+    }
+}
+
+/// What a run passed by.
+pub type PassedByList = FirstOf<PassedBy>;
+
+/// The number of things, and the first of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FirstOf<T> {
+    /// How many there are.
+    pub count: u64,
+    /// The first by address, at most [`Self::MAX_NAMED`].
+    pub named: Vec<T>,
+}
+
+impl<T> FirstOf<T> {
+    /// Most that are named. With some 200 bytes each, they add 200 kB to a document.
     pub const MAX_NAMED: usize = 1000;
 
-    /// Whether nothing was passed by.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 }
 
-impl From<Vec<PassedBy>> for PassedByList {
-    fn from(mut named: Vec<PassedBy>) -> Self {
+impl<T> Default for FirstOf<T> {
+    fn default() -> Self {
+        Self { count: 0, named: Vec::new() }
+    }
+}
+
+impl<T: Ord> From<Vec<T>> for FirstOf<T> {
+    fn from(mut named: Vec<T>) -> Self {
         named.sort();
         named.dedup();
         let count = named.len() as u64;

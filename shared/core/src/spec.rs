@@ -1,6 +1,7 @@
 //! The pipeline spec: what a person writes in `pipeline.yaml`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -106,6 +107,9 @@ pub struct PipelineSpec {
     /// Aggregates, recomputed whenever a table they read has changed.
     #[serde(default)]
     pub gold: Vec<GoldSpec>,
+    /// Limits of the run as a whole, in addition to those of its tables.
+    #[serde(default, skip_serializing_if = "RunGateSpec::is_default")]
+    pub gate: RunGateSpec,
     /// What runs it: `lambda` (Polars in a function), `emr` (Spark on a cluster that is started for the run), or `auto`,
     /// which is lambda for every run that is estimated to stay within `lambda_limits`. A run may ask for another.
     #[serde(default)]
@@ -324,12 +328,29 @@ pub enum SnapshotSpec {
     Object,
 }
 
-/// Limits of a run.
+/// Limits of the source objects of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RunGateSpec {
+    /// A run that holds so many of its source objects, because they cannot be read or stored, is rejected: a whole number
+    /// above 0. By default only a run is rejected whose every object is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_objects_below: Option<NonZeroU64>,
+}
+
+impl RunGateSpec {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Limits of the rows of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GateSpec {
     /// The share of the run's rows that goes to quarantine must be below this many percent (above 0, up to 100), or `none`
-    /// for no limit. By default a run is rejected when 10 % of its rows or more are quarantined, and more than one.
+    /// for no limit. By default a run is rejected when 10 % of its rows or more are quarantined, and more than one. Source
+    /// objects that are within the limit by themselves are published, and the others held.
     #[serde(default)]
     pub quarantined_percent_below: QuarantineLimit,
 }

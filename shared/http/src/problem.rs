@@ -250,7 +250,7 @@ impl From<ErrorName> for ProblemCode {
         match name {
             ErrorName::InvalidInput | ErrorName::ContractViolation => Self::InvalidRequest,
             ErrorName::NotFound => Self::NotFound,
-            ErrorName::SourceChanged | ErrorName::CommitConflict => Self::Conflict,
+            ErrorName::SourceChanged | ErrorName::ObjectsHeld | ErrorName::CommitConflict => Self::Conflict,
             ErrorName::Throttled => Self::TooManyRequests,
             ErrorName::Unavailable => Self::Unavailable,
             ErrorName::VersionGone => Self::VersionGone,

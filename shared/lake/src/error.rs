@@ -134,8 +134,11 @@ pub enum LakeError {
         /// What changed.
         detail: String,
     },
-    /// Too many conflicts in a row.
-    #[error("run `{run}` met other writers {attempts} times in a row and gave up; run it again when they are done")]
+    /// Too many attempts in a row.
+    #[error(
+        "run `{run}` was planned {attempts} times, because other writers came first or source objects changed or are held \
+         now, and gave up; run it again"
+    )]
     ConflictsWithoutEnd {
         /// The run.
         run: String,
@@ -179,8 +182,6 @@ pub enum LakeError {
     /// Source objects of the run are held for their faults.
     #[error("{message}")]
     Refused {
-        /// The name of the first fault.
-        name: ErrorName,
         /// The first faults, and how many objects are held.
         message: String,
     },
@@ -245,7 +246,7 @@ impl LakeError {
             Self::Conflict { .. } | Self::ConflictsWithoutEnd { .. } => ErrorName::CommitConflict,
             Self::EtlFailed { .. } => ErrorName::EtlFailed,
             Self::Violation { .. } | Self::Partitions { .. } => ErrorName::ContractViolation,
-            Self::Refused { name, .. } => *name,
+            Self::Refused { .. } => ErrorName::ObjectsHeld,
             Self::NotFound { .. } => ErrorName::NotFound,
             Self::VersionGone { .. } => ErrorName::VersionGone,
         }

@@ -1,9 +1,11 @@
 //! What people do about runs: see what is held, put it back, accept what the gate refused.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use sluice_core::error::with_sources;
 use sluice_core::name::{PipelineName, RunId};
-use sluice_core::run::{Acceptance, Decision, Plan, RunKey, RunRef, Verdict};
+use sluice_core::run::{Acceptance, Changeset, Decision, Plan, RunKey, RunRef, Verdict};
 use sluice_core::source::{Hold, SourceId, SourceObject};
 use sluice_core::uri::{ObjectUri, layout};
 
@@ -38,6 +40,14 @@ impl Held {
     pub fn run_id(&self) -> Option<&RunId> {
         match self {
             Self::Known(hold) => Some(&hold.run_id),
+            Self::Damaged { .. } => None,
+        }
+    }
+
+    /// The hold; `None` when its document is damaged.
+    pub fn known(self) -> Option<Hold> {
+        match self {
+            Self::Known(hold) => Some(hold),
             Self::Damaged { .. } => None,
         }
     }
@@ -83,8 +93,24 @@ pub async fn hold(
     reason: &str,
     now: Timestamp,
 ) -> Result<(), LakeError> {
-    let hold = Hold { object: object.clone(), run_id: run.run_id.clone(), held_at: now, reason: reason.to_owned() };
-    let path = layout::hold(&run.pipeline, &object.id());
+    hold_read(lake, run, object, reason, now, BTreeSet::new()).await
+}
+
+/// As [`hold`], for an object whose rows had these columns before its fault.
+///
+/// # Errors
+/// [`LakeError::Document`].
+pub(crate) async fn hold_read(
+    lake: &Lake,
+    run: &RunRef,
+    object: &SourceObject,
+    reason: &str,
+    now: Timestamp,
+    columns: BTreeSet<String>,
+) -> Result<(), LakeError> {
+    let (object, run_id, reason) = (object.clone(), run.run_id.clone(), reason.to_owned());
+    let hold = Hold { object, run_id, held_at: now, reason, columns };
+    let path = layout::hold(&run.pipeline, &hold.object.id());
     lake.documents().create(&path, &hold).await.map(drop)?;
     Ok(())
 }
@@ -140,6 +166,12 @@ pub async fn accept(
             });
         }
         Decision::Rejected => {}
+    }
+    let changeset: Changeset = lake.documents().of(&audited).require().await?;
+    if changeset.tables.is_empty() {
+        let message =
+            format!("run `{run_id}` has staged nothing, for all its source objects are held; nothing is to accept");
+        return Err(LakeError::Invalid { message });
     }
     let rules = verdict.broken().into_iter().map(|(name, _)| name).collect();
     let acceptance = Acceptance { by: by.to_owned(), at: now, reason: reason.to_owned(), rules };

@@ -148,7 +148,8 @@ def nothing_is_refused(world: World, tally: Tally) -> None:
         deployment.execute().expect("Published")
         deployment.deliver([world.samples.poisoned(1)])
         deployment.execute().expect("Rejected")
-        deployment.deliver([world.samples.day(2)])
+        # A spoilt file next to a good one: quality-check finds it, and the run is planned again.
+        deployment.deliver([world.samples.day(2), world.samples.poisoned(3)])
         deployment.execute().expect("Published")
         deployment.execute().expect("Skipped")
         # Every verification checks for refusals; this case covers all the ways in which a run without faults can end.

@@ -142,6 +142,15 @@ pub(crate) fn error_of(run: &Run) -> (String, String) {
     (text("Error"), text("Cause"))
 }
 
+/// What is wrong with the files that a run holds, each with its address.
+pub(crate) fn held_by(run: &Run) -> String {
+    let last = run.lines().pop().unwrap_or_else(|| panic!("no output: {run}"));
+    let held = last["held"].as_array().unwrap_or_else(|| panic!("no held: {run}"));
+    let text =
+        |held: &serde_json::Value| format!("{}: {}", held["uri"].as_str().unwrap(), held["reason"].as_str().unwrap());
+    held.iter().map(text).collect::<Vec<_>>().join("\n")
+}
+
 /// Asserts that a message has all these parts.
 pub(crate) fn assert_says(message: &str, parts: &[&str], when: &str) {
     for part in parts {

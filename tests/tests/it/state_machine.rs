@@ -77,6 +77,7 @@ fn answer(error: ErrorName) -> Answer {
     match error {
         ErrorName::Throttled | ErrorName::Unavailable => Answer::Retry,
         ErrorName::SourceChanged => Answer::Replan(&["Process", "QualityCheck"]),
+        ErrorName::ObjectsHeld => Answer::Replan(&["Process", "QualityCheck"]),
         ErrorName::CommitConflict => Answer::Replan(&["Process", "QualityCheck", "Publish"]),
         ErrorName::InvalidInput
         | ErrorName::ContractViolation

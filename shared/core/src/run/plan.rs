@@ -10,7 +10,7 @@ use crate::columns::StoredColumn;
 use crate::engine::{Engine, Estimate};
 use crate::name::TableRef;
 use crate::pipeline::Pipeline;
-use crate::source::{Codec, PassedByList, SourceId, SourceObject};
+use crate::source::{Codec, FirstOf, HeldObject, PassedByList, SourceId, SourceObject};
 
 /// What validate decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +115,12 @@ pub struct Plan {
     pub refresh: BTreeSet<TableRef>,
     /// Objects left out because they are held.
     pub held: Vec<SourceObject>,
+    /// Objects that this run holds, because they are at fault. The run goes on without them.
+    #[serde(default, skip_serializing_if = "FirstOf::is_empty")]
+    pub held_by_run: FirstOf<HeldObject>,
+    /// The columns that these have: other objects of the run may lack them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub held_columns: BTreeSet<String>,
     /// What else of the landing folder was left out.
     #[serde(default, skip_serializing_if = "PassedByList::is_empty")]
     pub passed_by: PassedByList,

@@ -62,6 +62,8 @@ fn plan(pipeline: Pipeline, files: &[&str], columns: &[&str]) -> Plan {
         pipeline,
         objects,
         held: Vec::new(),
+        held_by_run: Default::default(),
+        held_columns: Default::default(),
         passed_by: Default::default(),
         earlier: Default::default(),
     }

@@ -155,6 +155,12 @@ fn of_dataset_rule(rule: &DatasetRule, (answer, of): Answer) -> Result<RuleObser
     Ok(RuleObservation { rule: rule.id.clone(), observed, of, fault })
 }
 
+/// Why the query of a rule has no answer for these rows; `None` where it has one, and for a rule without a query.
+pub(crate) fn why_no_answer(rows: &LazyFrame, rule: &DatasetRule) -> Option<String> {
+    let Metric::Sql { query } = &rule.metric else { return None };
+    answer(rows, &rule.id, query).err().filter(is_of_rows).map(|error| fault_words(&error))
+}
+
 /// Whether other rows would have an answer. All else is a fault of the table, the store or ours.
 fn is_of_rows(error: &EngineError) -> bool {
     matches!(error.name(), ErrorName::ContractViolation | ErrorName::InvalidInput)

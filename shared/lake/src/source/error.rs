@@ -274,6 +274,16 @@ impl SourceError {
         }
     }
 
+    /// Whether the fault stands behind a record that can be read.
+    pub(crate) fn is_behind_a_record(&self) -> bool {
+        match self {
+            Self::Json { rows, .. } => *rows > 0,
+            Self::Columns { place: Place::Record { row, .. }, .. }
+            | Self::RecordTooLarge { place: Place::Record { row, .. }, .. } => *row > 1,
+            _ => false,
+        }
+    }
+
     /// Whether reading the object again fails again until it is replaced: it is held, so that it does not stop the others.
     /// An object that our own reader stops at is one of them, although the defect is ours.
     pub fn is_refusal(&self) -> bool {

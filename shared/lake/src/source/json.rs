@@ -39,11 +39,11 @@ pub(super) fn read(
         match document.end() {
             Ok(()) if is_empty => return Err(SourceError::EmptyObject { object: object.to_owned() }),
             Ok(()) => return reader.rows.finish(),
-            Err(error) if error.is_io() => return Err(reader.explain(error)),
+            Err(error) if error.is_io() => return Err(reader.stop(error)),
             Err(_) => is_empty = false,
         }
         if let Err(error) = reader.deserialize(&mut document) {
-            return Err(reader.explain(error));
+            return Err(reader.stop(error));
         }
     }
 }
@@ -72,6 +72,11 @@ impl DocumentReader<'_, '_> {
     fn too_large(&self) -> SourceError {
         let place = Place::Record { row: self.rows.next_row(), line: None };
         SourceError::RecordTooLarge { object: self.object.to_owned(), place, limit_bytes: self.limit_bytes }
+    }
+
+    fn stop(&mut self, error: serde_json::Error) -> SourceError {
+        let fault = self.explain(error);
+        self.rows.stop(fault)
     }
 
     fn explain(&mut self, error: serde_json::Error) -> SourceError {

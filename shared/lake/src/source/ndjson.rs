@@ -18,12 +18,24 @@ pub(super) fn read(
 ) -> Result<SourceSummary, SourceError> {
     let mut reader = ChunkReader::new(open_text(input, object)?, object, limits);
     let mut rows = ObjectRows::new(object, limits.chunk_bytes, sink);
+    match push_all(&mut reader, object, limits, &mut rows) {
+        Ok(()) => rows.finish(),
+        Err(fault) => Err(rows.stop(fault)),
+    }
+}
+
+fn push_all(
+    reader: &mut ChunkReader<'_>,
+    object: &str,
+    limits: ReadLimits,
+    rows: &mut ObjectRows<'_, '_>,
+) -> Result<(), SourceError> {
     loop {
         match reader.next(cut_lines)? {
-            Next::Chunk(chunk) => push_lines(&chunk, object, limits, &mut rows)?,
+            Next::Chunk(chunk) => push_lines(&chunk, object, limits, rows)?,
             Next::TooLarge { line } => return Err(too_large(object, rows.next_row(), line, limits)),
             Next::End if rows.next_row() == 1 => return Err(SourceError::EmptyObject { object: object.to_owned() }),
-            Next::End => return rows.finish(),
+            Next::End => return Ok(()),
         }
     }
 }

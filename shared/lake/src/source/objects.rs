@@ -89,6 +89,14 @@ impl<'o, 's> ObjectRows<'o, 's> {
         (self.sink)(frame).map_err(|source| SourceError::Sink { object: self.object.to_owned(), row, source })
     }
 
+    /// Hands out the records before a fault that refuses the object: the run keeps their columns. Where that fails, too,
+    /// the object is refused all the same.
+    pub(super) fn stop(&mut self, fault: SourceError) -> SourceError {
+        match self.flush() {
+            Ok(()) | Err(_) => fault,
+        }
+    }
+
     /// Hands out the last batch.
     pub(super) fn finish(mut self) -> Result<SourceSummary, SourceError> {
         self.flush()?;

@@ -12,10 +12,14 @@ use sluice_core::pipeline::{SilverTable, WriteMode};
 use sluice_core::run::{
     Changeset, Decision, Plan, RowCounts, RuleResult, RunAction, RunRef, TableChange, TableVerdict, Verdict,
 };
+use sluice_core::source::SourceObject;
 use sluice_core::spark::metrics::{EtlMetrics, MetricName};
 
 use super::assemble::{assemble, number, numbers, read_metrics};
-use super::process::rows_after;
+use super::blame::own_objects;
+use super::changes::open_planned;
+use super::gold::rows_after;
+use super::spoilt::RejectedRun;
 use crate::delta::{OpenTable, open_table, scan_table_files};
 use crate::engine::metrics::Audit;
 use crate::engine::{metrics, rules};
@@ -24,14 +28,19 @@ use crate::lake::Lake;
 use crate::objects::blocking;
 use crate::runs;
 
+/// Held objects whose faults the verdict has.
+const NAMED_OBJECTS: usize = 5;
+
 /// Audits the changeset of an attempt, or finds the verdict that an earlier call made. A rejection holds the source
-/// objects of the run, so that the runs after it pass them by.
+/// objects of the run, so that the runs after it pass them by. Where only some of them spoil the run, these are
+/// held, and the others are planned again.
 ///
 /// Where Spark did the work, this step first assembles the changeset from what Spark left, and judges by what Spark
 /// counted: the data is not read again.
 ///
 /// # Errors
-/// [`LakeError`] when a staged file cannot be read; those of [`assemble`]. A broken rule is a result, not an error.
+/// [`LakeError::Refused`] where some objects are held now; [`LakeError`] when a staged file cannot be read; those of
+/// [`assemble`]. A broken rule is a result, not an error.
 pub async fn quality_check(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Verdict, LakeError> {
     let documents = lake.documents().of(run);
     let plan: Plan = documents.require().await?;
@@ -67,24 +76,26 @@ async fn make_verdict(lake: &Lake, now: Timestamp, run: &RunRef, plan: &Plan) ->
     };
     let counted = if spark { Some(read_metrics(lake, run).await?) } else { None };
     let mut tables = Vec::new();
-    for change in changeset.tables {
-        let Some((contract, silver)) = contract_of(plan, &change) else { continue };
+    for change in &changeset.tables {
+        let Some((contract, silver)) = contract_of(plan, change) else { continue };
         if let Some(counted) = &counted {
-            let audited = counted_by_spark(run, &change, contract, counted)?;
-            tables.push(table_verdict(&change, contract, silver, &audited, false)?);
+            let audited = counted_by_spark(run, change, contract, counted)?;
+            tables.push(table_verdict(change, contract, silver, &audited, false)?);
             continue;
         }
         let existing = match change.read_version {
             Some(version) => open_table(lake, &change.table, Some(version)).await?,
             None => None,
         };
-        let (lake, contract, silver) = (lake.clone(), contract.clone(), silver.cloned());
+        let (lake, change, contract, silver) = (lake.clone(), change.clone(), contract.clone(), silver.cloned());
         let replay = plan.request.action == RunAction::Replay;
         tables.push(
             blocking(move || audit(&lake, &change, &contract, silver.as_ref(), existing.as_ref(), replay)).await?,
         );
     }
+    tables.extend(of_bronze(plan, &changeset));
     let acceptance = runs::acceptance(lake, run).await?;
+    let has_acceptance = acceptance.is_some();
     let mut verdict =
         Verdict { run: run.clone(), audited_at: now, decision: Decision::Passed, tables, acceptance: None };
     let broken: BTreeSet<String> = verdict.broken().into_iter().map(|(name, _)| name).collect();
@@ -93,7 +104,30 @@ async fn make_verdict(lake: &Lake, now: Timestamp, run: &RunRef, plan: &Plan) ->
         verdict.acceptance = acceptance.filter(|word| broken.is_subset(&word.rules));
         verdict.decision = if verdict.acceptance.is_some() { Decision::Accepted } else { Decision::Rejected };
     }
+    // What a person has accepted is not taken apart, nor is a replay, which has no objects.
+    if verdict.decision == Decision::Rejected && !has_acceptance && plan.request.action != RunAction::Replay {
+        go_on_without_spoilt_objects(lake, now, plan, changeset.tables, verdict.tables.clone()).await?;
+    }
     Ok(verdict)
+}
+
+/// # Errors
+/// [`LakeError::Refused`] where some objects of the run spoil it: they are held now, and the run is planned again without
+/// them. As for [`make_verdict`].
+async fn go_on_without_spoilt_objects(
+    lake: &Lake,
+    now: Timestamp,
+    plan: &Plan,
+    changes: Vec<TableChange>,
+    verdicts: Vec<TableVerdict>,
+) -> Result<(), LakeError> {
+    let tables = open_planned(lake, plan).await?;
+    let (lake, plan) = (lake.clone(), plan.clone());
+    let refused = blocking(move || {
+        let run = RejectedRun { lake: &lake, plan: &plan, changes: &changes, verdicts: &verdicts, tables: &tables };
+        run.hold_spoilt(now)
+    });
+    refused.await?.map_or(Ok(()), Err)
 }
 
 /// The contract a change is audited against; bronze and quarantine have none.
@@ -179,10 +213,60 @@ fn table_verdict(
     })
 }
 
-fn staged_rows(lake: &Lake, change: &TableChange) -> Result<LazyFrame, LakeError> {
+pub(super) fn staged_rows(lake: &Lake, change: &TableChange) -> Result<LazyFrame, LakeError> {
     let folder = lake.table_folder(&change.table)?;
     let paths = change.adds.iter().map(|file| file.path.as_str());
     scan_table_files(&change.table, &folder, lake.options(), &change.columns, &change.partition_by, paths)
+}
+
+/// The judgement of what was delivered, as one of the bronze table; `None` where nothing is to be said.
+fn of_bronze(plan: &Plan, changeset: &Changeset) -> Option<TableVerdict> {
+    let rules: Vec<RuleResult> = held_objects(plan).into_iter().chain(missing_keys(changeset)).collect();
+    let passed = rules.iter().filter(|rule| rule.passed).count() as u64;
+    let score = shortened(DecimalNumber::percent(passed, rules.len() as u64));
+    let (table, contract) = (plan.pipeline.bronze.clone(), String::new());
+    (!rules.is_empty()).then_some(TableVerdict { table, contract, score, rules })
+}
+
+/// Whether the run may go on without the objects that it holds. One whose every object is at fault is rejected, whatever
+/// the limit.
+fn held_objects(plan: &Plan) -> Option<RuleResult> {
+    let held = plan.held_by_run.count;
+    if held == 0 {
+        return None;
+    }
+    // With those that attempts before this one have committed, unless they are held since.
+    let earlier = plan.earlier.objects.iter().filter(|object| {
+        let is_same = |other: &SourceObject| other.is_same_version(object);
+        !plan.held.iter().any(is_same) && !plan.objects.iter().any(|planned| is_same(&planned.object))
+    });
+    let taken = (own_objects(plan).len() + earlier.count()) as u64;
+    let all = held + taken;
+    let below = plan.pipeline.held_objects_below.map_or(all, |limit| limit.get().min(all));
+    let named: Vec<&str> = plan.held_by_run.named.iter().take(NAMED_OBJECTS).map(|held| held.reason.as_str()).collect();
+    Some(RuleResult {
+        rule: "held_objects".to_owned(),
+        description: format!("{held} of the run's {all} source objects are held: {}", named.join("; ")),
+        severity: Severity::Error,
+        dimension: Some("completeness".to_owned()),
+        observed: held.to_string(),
+        expected: format!("< {below}"),
+        passed: held < below,
+    })
+}
+
+/// Mapped JSON keys that were there in earlier runs, and are in no record of this one: renamed at the source, or rare.
+fn missing_keys(changeset: &Changeset) -> Option<RuleResult> {
+    let keys: Vec<String> = changeset.missing_keys.iter().map(|key| format!("'{key}'")).collect();
+    (!keys.is_empty()).then(|| RuleResult {
+        rule: "missing_keys".to_owned(),
+        description: format!("no record of the run has the mapped key {}: its column is null", keys.join(", ")),
+        severity: Severity::Warning,
+        dimension: Some("completeness".to_owned()),
+        observed: keys.len().to_string(),
+        expected: "= 0".to_owned(),
+        passed: false,
+    })
 }
 
 /// Every row that was read is staged, quarantined or collapsed: counted at the source, and again in the staged files.

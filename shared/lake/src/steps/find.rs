@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{PlannedObject, ReadFrom, RunRef, RunRequest};
-use sluice_core::source::{PassedBy, PassedByReason, SourceId, SourceObject};
+use sluice_core::source::{HeldObject, Hold, PassedBy, PassedByReason, SourceId, SourceObject};
 use sluice_core::uri::FolderUri;
 
 use super::changing::Changing;
@@ -44,6 +44,10 @@ pub(super) struct Found {
     pub(super) held: Vec<SourceObject>,
     /// Those that are held, whether or not the run would take them.
     pub(super) all_held: Vec<SourceObject>,
+    /// Those that earlier attempts of the run have held.
+    pub(super) held_by_run: Vec<HeldObject>,
+    /// The columns that these have.
+    pub(super) held_columns: BTreeSet<String>,
     /// What cannot be a source object, and what is still being written.
     pub(super) passed_by: Vec<PassedBy>,
 }
@@ -71,11 +75,20 @@ pub(super) async fn find_objects(lake: &Lake, wanted: &Wanted<'_>) -> Result<Fou
     let Landing { objects: listed, mut passed_by } = list_landing(lake, &folder, Some(&pipeline.files)).await?;
     let named = Named::of(request);
     named.check(&listed, &passed_by, &folder)?;
-    let holds = runs::held(lake, &run.pipeline).await?.into_iter();
-    // A person's word is for what this run has held. A damaged hold does not say that another run made it.
-    let is_of_other = |held: &Held| held.run_id().is_some_and(|holder| *holder != run.run_id);
-    let holds = holds.filter(|held| only.is_none() || is_of_other(held));
-    let holds: BTreeSet<SourceId> = holds.map(|held| held.source()).collect();
+    // A person's word is for the objects of the attempt that was rejected, which the run held then, and not for those that
+    // it had held before. A damaged hold does not say whose it is.
+    let is_accepted = |held: &Held| {
+        only.is_some_and(|only| only.contains(&held.source()))
+            && held.run_id().is_none_or(|holder| *holder == run.run_id)
+    };
+    let holds: Vec<Held> =
+        runs::held(lake, &run.pipeline).await?.into_iter().filter(|held| !is_accepted(held)).collect();
+    let own = holds.iter().filter(|held| held.run_id() == Some(&run.run_id)).cloned().filter_map(Held::known);
+    // A version that was replaced since is no object of the run any more.
+    let is_listed = |hold: &Hold| listed.iter().any(|object| object.is_same_version(&hold.object));
+    let own: Vec<Hold> =
+        own.filter(|hold| is_listed(hold) || standing.has(&pipeline.bronze, &hold.object.id())).collect();
+    let holds: BTreeSet<SourceId> = holds.iter().map(Held::source).collect();
     let stored = in_bronze(pipeline, standing).await?;
     let copied = Copied::new(lake, &listed);
     let rows = BronzeRows::new(&copied, &stored);
@@ -108,7 +121,12 @@ pub(super) async fn find_objects(lake: &Lake, wanted: &Wanted<'_>) -> Result<Fou
     for object in stored {
         let (id, here) = (object.id(), copied.here(&object));
         let is_behind = standing.has(&pipeline.bronze, &id) && standing.is_behind(pipeline, &id);
-        if is_behind && named.takes(&here) && !is_held(&object) && is_meant(&object) {
+        if !is_behind || !named.takes(&here) || !is_meant(&object) {
+            continue;
+        }
+        if is_held(&object) {
+            held.extend((!objects.contains_key(&here.uri) && !held.contains(&here)).then_some(object));
+        } else {
             let planned = PlannedObject { object, read_from: ReadFrom::Bronze, again: false, shape: None };
             objects.entry(here.uri).or_insert(planned);
         }
@@ -116,7 +134,9 @@ pub(super) async fn find_objects(lake: &Lake, wanted: &Wanted<'_>) -> Result<Fou
     let objects: Vec<PlannedObject> = objects.into_values().collect();
     let ids = objects.iter().map(|planned| (planned.object.id(), copied.here(&planned.object).id()));
     let ids_here = ids.filter(|(id, here)| id != here && standing.has(&pipeline.bronze, here)).collect();
-    Ok(Found { objects, ids_here, listed, held, all_held, passed_by })
+    let held_columns = own.iter().flat_map(|hold| hold.columns.iter().cloned()).collect();
+    let held_by_run = own.into_iter().map(HeldObject::from).collect();
+    Ok(Found { objects, ids_here, listed, held, all_held, held_by_run, held_columns, passed_by })
 }
 
 /// The objects that bronze has rows of, where a silver table lacks one of them: a run died between the two commits, a

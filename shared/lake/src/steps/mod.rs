@@ -9,6 +9,7 @@ mod changing;
 mod choose;
 mod copied;
 mod find;
+mod gold;
 mod named;
 mod plan;
 mod process;
@@ -16,6 +17,7 @@ mod publish;
 mod refused;
 mod snapshots;
 mod sniff;
+mod spoilt;
 
 pub use assemble::assemble;
 pub use audit::quality_check;

@@ -12,7 +12,7 @@ use sluice_core::run::{
     Decision, Earlier, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedTable, PlannedWork, ReadFrom, RunAction,
     RunKey, RunRef, RunRequest, Verdict,
 };
-use sluice_core::source::{PassedByList, SourceId, SourceObject};
+use sluice_core::source::{FirstOf, PassedByList, SourceId, SourceObject};
 
 use super::changing::Changing;
 use super::choose::{choose_engine, workload};
@@ -30,8 +30,8 @@ use crate::runs;
 /// Plans a run, or finds the newest plan that it has.
 ///
 /// # Errors
-/// [`LakeError::Spec`] and [`LakeError::Invalid`] for specs and source objects that cannot be read (the objects are held,
-/// so that they do not stop the runs after this one); [`LakeError::Violation`] for a contract that breaks its table.
+/// [`LakeError::Spec`] and [`LakeError::Invalid`] for specs that cannot be read; [`LakeError::Violation`] for a contract
+/// that breaks its table. Source objects that cannot be read are held, and the plan has the others.
 pub async fn validate(lake: &Lake, now: Timestamp, run_id: RunId, request: RunRequest) -> Result<Plan, LakeError> {
     if let RunAction::Accept { run_id: rejected } = &request.action {
         return accepted(lake, RunKey { pipeline: request.pipeline.clone(), run_id: rejected.clone() }).await;
@@ -45,7 +45,7 @@ pub async fn validate(lake: &Lake, now: Timestamp, run_id: RunId, request: RunRe
     make_plan(lake, now, attempt).await
 }
 
-/// Plans the next attempt of a run that met another writer or a changed source object.
+/// Plans the next attempt of a run that met another writer or a changed source object, or holds some of its objects.
 ///
 /// # Errors
 /// As [`validate`]; [`LakeError::ConflictsWithoutEnd`] after [`MAX_ATTEMPTS`].
@@ -126,10 +126,12 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
     let (only, changing) = (only.as_ref(), &changing);
     let wanted = Wanted { run: &run, request: &request, pipeline: &pipeline, standing: &standing, only, changing };
     let found = if replay { Found::default() } else { find_objects(lake, &wanted).await? };
-    let Found { objects, ids_here, listed, held, all_held, mut passed_by } = found;
-    let Looked { objects, measures, passed_by: unread } =
-        refuse_unreadable(lake, now, &run, &pipeline, objects).await?;
+    let Found { objects, ids_here, listed, held, mut all_held, mut held_by_run, held_columns, mut passed_by } = found;
+    let looked = refuse_unreadable(lake, now, &run, &pipeline, objects).await?;
+    let Looked { objects, measures, passed_by: unread, refused, held: held_now } = looked;
     passed_by.extend(unread);
+    all_held.extend(refused);
+    held_by_run.extend(held_now);
     let landing = landing_folder(lake, &request, &pipeline)?;
     let deliveries = Deliveries {
         lake,
@@ -149,8 +151,10 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
     let (objects, measures) = brought.without_kept_back(objects, measures);
     let refresh = standing.stale_gold(&pipeline, replay || brought.change_silver(&objects));
     let work = if replay { standing.has_quarantine(&pipeline)? } else { !objects.is_empty() || !refresh.is_empty() };
-    // A run that has committed something is not one that had nothing to do, even if others did the rest meanwhile.
-    let status = if work || !earlier.is_empty() { PlanStatus::Planned } else { PlanStatus::Skipped };
+    // A run that has committed something is not one that had nothing to do, even if others did the rest meanwhile; nor is
+    // one whose objects are all at fault, which the gate rejects.
+    let status =
+        if work || !earlier.is_empty() || !held_by_run.is_empty() { PlanStatus::Planned } else { PlanStatus::Skipped };
     let tables = brought.planned_tables(&objects);
     let (objects, measures) = with_again(objects, measures, &replacements);
     let work = PlannedWork {
@@ -176,6 +180,8 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
         tables,
         refresh,
         held,
+        held_by_run: FirstOf::from(held_by_run),
+        held_columns,
         passed_by: PassedByList::from(passed_by),
         earlier,
     };

@@ -1,37 +1,39 @@
 //! Process: the plan's objects become staged Parquet files and a changeset that says what to do with them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use jiff::Timestamp;
-use polars::prelude::{Column, DataFrame, DataType, LazyFrame, col};
-use sluice_core::columns::{has_contract_columns, is_lineage, is_own_of_bronze};
-use sluice_core::name::{Layer, TableRef};
-use sluice_core::pipeline::{GoldTable, Pipeline};
+use polars::prelude::{Column, DataFrame, DataType};
+use sluice_core::columns::{is_lineage, is_own_of_bronze};
+use sluice_core::name::TableRef;
+use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{Changeset, Plan, PlanStatus, ReadFrom, RunAction, RunRef, TableChange};
 use sluice_core::source::{SourceId, SourceObject};
 use sluice_core::spec::SourceFormat;
 use tokio::runtime::Handle;
 
-use super::blame::{Fault, is_of_values, is_own, is_refusal, of_earlier_rows};
-use super::changes::{has_inputs, in_order, open_planned};
+use super::blame::{Fault, Search, is_of_values, is_own, is_refusal, of_earlier_rows, own_objects};
+use super::changes::{in_order, open_planned};
+use super::gold::GoldChanges;
 use super::refused::{Refusals, RunKeys};
-use crate::delta::{OpenTable, scan_table_files};
+use crate::delta::OpenTable;
 use crate::engine::{
-    BronzeStage, GoldInput, Missing, SilverContext, SilverStage, check_sources, reread_bronze, reread_quarantine,
-    scratch_folder, stage_gold,
+    BronzeStage, Missing, SilverContext, SilverStage, check_sources, reread_bronze, reread_quarantine, scratch_folder,
 };
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::{ObjectBytes, VersionCheck, blocking};
 use crate::overlap::overlapped;
+use crate::runs;
 use crate::source::{SourceBatch, SourceError, SourceInput, read_source};
 
 /// Stages what the plan says, or finds the changeset that an earlier call staged.
 ///
 /// # Errors
-/// [`LakeError::SourceChanged`] when an object is not what the plan saw: plan again. [`LakeError::Refused`] when
-/// objects cannot be read, or their rows not be staged (they are held then). [`LakeError::Conflict`] when a table is
-/// gone since the plan.
+/// [`LakeError::SourceChanged`] when an object is not what the plan saw, and [`LakeError::Refused`] when objects cannot be
+/// read, or their rows not be staged (they are held then): plan again. [`LakeError::Conflict`] when a table is gone since
+/// the plan.
 pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Changeset, LakeError> {
     let documents = lake.documents().of(run);
     if let Some(changeset) = documents.get().await? {
@@ -43,8 +45,8 @@ pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Change
     }
     let tables = open_planned(lake, &plan).await?;
     let worker = Worker { lake: lake.clone(), plan, tables, now };
-    let changes = blocking(move || worker.stage()).await?;
-    let changeset = Changeset { run: run.clone(), staged_at: now, tables: changes };
+    let (tables, missing_keys) = blocking(move || worker.stage()).await?;
+    let changeset = Changeset { run: run.clone(), staged_at: now, tables, missing_keys };
     Ok(documents.settle(changeset).await?)
 }
 
@@ -52,6 +54,8 @@ pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Change
 struct Stages<'a> {
     bronze: BronzeStage,
     silver: Vec<SilverStage<'a>>,
+    /// See [`Changeset::missing_keys`].
+    missing_keys: BTreeSet<String>,
 }
 
 struct Worker {
@@ -66,38 +70,38 @@ impl Worker {
         self.plan.table(table).map(|planned| planned.sources.clone()).unwrap_or_default()
     }
 
-    /// Stages the run. Objects that are to blame for a fault are held, and the run fails for all of them at once.
-    fn stage(&self) -> Result<Vec<TableChange>, LakeError> {
+    /// Stages the run. Objects that are to blame for a fault are held, and the run is planned again without all of them.
+    fn stage(&self) -> Result<(Vec<TableChange>, BTreeSet<String>), LakeError> {
+        let began = Instant::now();
         let mut refusals = Refusals::new(&self.lake, &self.plan.run, self.now);
         let stages = self.read_objects(&mut refusals);
-        // Refused objects fail the run, whatever else was met after them.
+        // The run is planned again without refused objects, whatever else was met after them.
         if let Some(refused) = refusals.error() {
             return Err(refused);
         }
         let mut stages = stages?;
+        let missing_keys = std::mem::take(&mut stages.missing_keys);
         self.add_stored(&mut stages, &mut refusals)?;
-        let fault = match self.finish(stages) {
-            Err(error) => Fault::of_silver(error),
-            Ok(mut changes) => {
-                let before_gold = changes.len();
-                match self.stage_gold(&mut changes) {
-                    Ok(()) => return Ok(changes),
-                    Err(error) if self.plan.objects.is_empty() => return Err(error),
-                    Err(error) => {
-                        changes.truncate(before_gold);
-                        Fault::of_gold(error, || self.stage_gold(&mut changes), || self.stage_gold(&mut Vec::new()))
-                    }
-                }
-            }
+        let columns = stages.bronze.source_columns();
+        let gold = GoldChanges { lake: &self.lake, plan: &self.plan, tables: &self.tables };
+        let (to_blame, error) = match self.finish(stages) {
+            Ok(changes) => match gold.after(&changes) {
+                Ok(more) => return Ok(([changes, more].concat(), missing_keys)),
+                Err(error) => match gold.fault(error, &changes) {
+                    Fault::OfRows(error) => (gold.to_blame(&changes, Search::new(began, &self.plan.run))?, error),
+                    Fault::Other(error) => return Err(error),
+                },
+            },
+            Err(error) if is_of_values(&error) => (own_objects(&self.plan), error),
+            Err(error) => return Err(error),
         };
-        match fault {
-            Fault::OfRows(error) if !self.plan.objects.is_empty() => {
-                let of_the_run = self.plan.objects.iter().filter(|planned| !planned.again);
-                refusals.hold(of_the_run.map(|planned| &planned.object), &error)?;
-                Err(refusals.error().unwrap_or(error))
-            }
-            Fault::OfRows(error) | Fault::Other(error) => Err(error),
+        // What a person has accepted is not taken apart: planned again, it would be the same.
+        let is_accepted = || Handle::current().block_on(runs::acceptance(&self.lake, &self.plan.run));
+        if to_blame.is_empty() || is_accepted()?.is_some() {
+            return Err(error);
         }
+        refusals.hold(to_blame, &columns, &error)?;
+        Err(refusals.error().unwrap_or(error))
     }
 
     /// Reads the landing objects to their end. One that is refused does not keep the others from being examined: it
@@ -107,25 +111,29 @@ impl Worker {
         let pipeline = &self.plan.pipeline;
         let mut stages = self.stages()?;
         let known = stages.bronze.source_columns();
-        let known = known.iter().map(|name| mapped_name(pipeline, name).to_owned()).collect();
+        let known = known.iter().chain(&self.plan.held_columns);
+        let known = known.map(|name| mapped_name(pipeline, name).to_owned()).collect();
         let mut keys = RunKeys::new(pipeline, known);
         for planned in self.plan.objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing) {
             // An object without a record brings the columns of its header all the same.
             stages.bronze.announce(planned.shape.iter().flat_map(|shape| &shape.columns));
-            match self.read(&planned.object, &mut stages) {
+            let mut columns = BTreeSet::new();
+            match self.read(&planned.object, &mut stages, &mut columns) {
                 Ok(Some(found)) => keys.take(&planned.object, found),
                 Ok(None) => {}
                 Err(error) if is_refusal(&error) => {
-                    refusals.hold([&planned.object], &error)?;
+                    refusals.hold([&planned.object], &columns, &error)?;
                     stages = self.stages()?;
                 }
                 Err(error) => return Err(error),
             }
         }
-        // A refused object may have a key that the others lack. The run fails anyway: the next one asks again.
+        // A refused object may have a key that the others lack. The next attempt asks again.
         if refusals.error().is_none() {
+            stages.missing_keys = keys.missing().into_iter().collect();
+            let found = keys.found();
             for (object, fault) in keys.lacking() {
-                refusals.hold([&object], &fault)?;
+                refusals.hold([&object], &found, &fault)?;
             }
         }
         Ok(stages)
@@ -133,13 +141,14 @@ impl Worker {
 
     fn stages(&self) -> Result<Stages<'_>, LakeError> {
         let replay = self.plan.request.action == RunAction::Replay;
-        Ok(Stages { bronze: self.bronze_stage()?, silver: self.silver_stages(replay)? })
+        let (bronze, silver) = (self.bronze_stage()?, self.silver_stages(replay)?);
+        Ok(Stages { bronze, silver, missing_keys: BTreeSet::new() })
     }
 
     /// Adds the rows that are in the lake already.
     fn add_stored(
         &self,
-        Stages { bronze, silver }: &mut Stages<'_>,
+        Stages { bronze, silver, .. }: &mut Stages<'_>,
         refusals: &mut Refusals<'_>,
     ) -> Result<(), LakeError> {
         let known = bronze.source_columns();
@@ -151,7 +160,7 @@ impl Worker {
     }
 
     /// Ends the stages: the changes of bronze, silver and quarantine.
-    fn finish(&self, Stages { bronze, silver }: Stages<'_>) -> Result<Vec<TableChange>, LakeError> {
+    fn finish(&self, Stages { bronze, silver, .. }: Stages<'_>) -> Result<Vec<TableChange>, LakeError> {
         let pipeline = &self.plan.pipeline;
         let bronze = bronze.finish(self.sources(&pipeline.bronze))?;
         let mut accepted = Vec::with_capacity(silver.len());
@@ -188,11 +197,16 @@ impl Worker {
         silver.iter().map(|t| Missing { silver: of(&t.table), quarantine: of(&t.quarantine) }).collect()
     }
 
-    /// Reads an object into the stages. The answer is the keys of its records, where the format is one of JSON and it
-    /// has a good record.
-    fn read(&self, object: &SourceObject, stages: &mut Stages<'_>) -> Result<Option<Vec<String>>, LakeError> {
+    /// Reads an object into the stages, and notes the columns that its rows have. The answer is the keys of its records,
+    /// where the format is one of JSON and it has a good record.
+    fn read(
+        &self,
+        object: &SourceObject,
+        stages: &mut Stages<'_>,
+        columns: &mut BTreeSet<String>,
+    ) -> Result<Option<Vec<String>>, LakeError> {
         let pipeline = &self.plan.pipeline;
-        let Stages { bronze, silver } = stages;
+        let Stages { bronze, silver, .. } = stages;
         let missing = self.missing(object);
         let (input, check, _scratch) = self.open(object)?;
         let (format, csv, name) = (pipeline.source_format, pipeline.csv, object.uri.as_str());
@@ -202,6 +216,8 @@ impl Worker {
             |put| read_source(format, csv, input, name, &mut |batch| Ok(put(batch)?)),
             |batch: SourceBatch| {
                 refuse_other_case(pipeline, object, &batch.frame)?;
+                let names = batch.frame.get_column_names().into_iter().map(ToString::to_string);
+                columns.extend(names.filter(|name| !is_lineage(name) && !is_own_of_bronze(name)));
                 let frame = bronze.push(object, batch)?;
                 // A key that this batch lacks may come in the next one.
                 push_all(silver, &missing, &with_absent(&frame, pipeline, |_| is_json)?)
@@ -247,22 +263,23 @@ impl Worker {
         let pipeline = &self.plan.pipeline;
         let Some(bronze) = self.tables.get(&pipeline.bronze).filter(|_| !behind.is_empty()) else { return Ok(()) };
         let known: BTreeSet<&str> = known.iter().map(|name| mapped_name(pipeline, name)).collect();
-        let mut reached: Option<SourceObject> = None;
-        let outcome = reread_bronze(bronze, &behind, |object, rows| {
-            reached = Some(object.clone());
-            let rows = with_absent(&as_mapped(rows, pipeline)?, pipeline, |source| known.contains(source))?;
-            push_all(silver, &self.missing(object), &rows)
-        });
-        match (outcome, reached) {
-            (Err(error), Some(object)) if is_of_values(&error) => {
-                if !is_own(&self.plan.objects, &object) {
-                    return Err(of_earlier_rows(&object, error));
-                }
-                refusals.hold([&object], &error)?;
-                Err(refusals.error().unwrap_or(error))
+        let mut refused: BTreeSet<SourceId> = BTreeSet::new();
+        reread_bronze(bronze, &behind, |object, rows| {
+            // Those after it are examined all the same, so that all of them are held at once.
+            if refused.contains(&object.id()) {
+                return Ok(());
             }
-            (outcome, _) => outcome,
-        }
+            let rows = with_absent(&as_mapped(rows, pipeline)?, pipeline, |source| known.contains(source))?;
+            match push_all(silver, &self.missing(object), &rows) {
+                Err(error) if is_of_values(&error) && is_own(&self.plan.objects, object) => {
+                    refused.insert(object.id());
+                    refusals.hold([object], &BTreeSet::new(), &error)
+                }
+                Err(error) if is_of_values(&error) => Err(of_earlier_rows(object, error)),
+                pushed => pushed,
+            }
+        })?;
+        refusals.error().map_or(Ok(()), Err)
     }
 
     /// Takes quarantined rows through silver again. A mapped column is null for rows that lack it, if other quarantined rows
@@ -282,77 +299,6 @@ impl Worker {
         }
         Ok(())
     }
-
-    fn stage_gold(&self, changes: &mut Vec<TableChange>) -> Result<(), LakeError> {
-        let mut computed: BTreeMap<TableRef, DataFrame> = BTreeMap::new();
-        for gold in &self.plan.pipeline.gold {
-            if !self.plan.refresh.contains(&gold.table) {
-                continue;
-            }
-            let exists = |input: &TableRef| self.tables.contains_key(input);
-            if !has_inputs(gold, exists, changes) || !self.needs_refresh(gold, changes)? {
-                continue;
-            }
-            let (change, rows) = stage_gold(&self.lake, &self.plan.run, gold, self.tables.get(&gold.table), |input| {
-                match computed.get(input) {
-                    Some(rows) => Ok(GoldInput::computed(rows)),
-                    None => self.after(input, changes),
-                }
-            })?;
-            computed.insert(gold.table.clone(), rows);
-            changes.push(change);
-        }
-        Ok(())
-    }
-
-    /// Whether a planned refresh is due after all: a replay that frees no row may leave gold as it is.
-    fn needs_refresh(&self, gold: &GoldTable, changes: &[TableChange]) -> Result<bool, LakeError> {
-        let Some(existing) = self.tables.get(&gold.table) else { return Ok(true) };
-        let is_new = |input: &TableRef| changes.iter().any(|change| &change.table == input);
-        if self.plan.request.action != RunAction::Replay || gold.inputs.iter().any(is_new) {
-            return Ok(true);
-        }
-        let ledger = Handle::current().block_on(existing.ledger())?;
-        let moved = |input: &TableRef| ledger.input_version(input) != self.tables.get(input).map(OpenTable::version);
-        Ok(gold.inputs.iter().any(moved) || !has_contract_columns(existing.columns(), &gold.contract))
-    }
-
-    /// A table as it will be after the run, with the columns that SQL may use.
-    fn after(&self, table: &TableRef, changes: &[TableChange]) -> Result<GoldInput, LakeError> {
-        let change = changes.iter().find(|change| &change.table == table);
-        let existing = self.tables.get(table);
-        let (scan, rows) = match (change, existing) {
-            (None, Some(existing)) => (existing.scan()?, existing.rows()?.unwrap_or_default()),
-            (None, None) => return Err(LakeError::NotFound { what: format!("table `{table}` does not exist yet") }),
-            (Some(change), existing) => (rows_after(&self.lake, change, existing)?, change.table_rows),
-        };
-        let hidden = |name: &str| table.layer() == Layer::Silver && is_lineage(name);
-        let columns = match (change, existing) {
-            (Some(change), _) => change.columns.clone(),
-            (None, Some(existing)) => existing.columns().to_vec(),
-            (None, None) => Vec::new(),
-        };
-        let shown: Vec<_> = columns.iter().filter(|c| !hidden(&c.name)).map(|c| col(c.name.as_str())).collect();
-        Ok(GoldInput { scan: scan.select(shown), rows })
-    }
-}
-
-/// Rows of a table as they will be once a change is committed.
-pub(super) fn rows_after(
-    lake: &Lake,
-    change: &TableChange,
-    existing: Option<&OpenTable>,
-) -> Result<LazyFrame, LakeError> {
-    let mut paths: Vec<String> = match existing {
-        Some(table) => {
-            table.files()?.into_iter().map(|file| file.path).filter(|p| !change.removes.contains(p)).collect()
-        }
-        None => Vec::new(),
-    };
-    paths.extend(change.adds.iter().map(|file| file.path.clone()));
-    let folder = lake.table_folder(&change.table)?;
-    let paths = paths.iter().map(String::as_str);
-    scan_table_files(&change.table, &folder, lake.options(), &change.columns, &change.partition_by, paths)
 }
 
 /// Refuses an object with a column that differs in case alone from one that a silver table reads.

@@ -39,7 +39,8 @@ pub async fn publish(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Receip
         }
         return Err(error);
     }
-    for object in plan.all_objects() {
+    // What an attempt before this one committed in part may be held since: it is not published.
+    for object in plan.all_objects().filter(|object| !plan.held.iter().any(|held| held.is_same_version(object))) {
         runs::let_go(lake, &run.pipeline, &object.id()).await?;
     }
     Ok(documents.settle(receipt).await?)

@@ -1,10 +1,11 @@
-//! Source objects that a run refuses: each is held, so that the next run takes the others, and the run fails once for
-//! all of them.
+//! Source objects that a run refuses: each is held, and the run is planned again without them, once for all that were
+//! found.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use sluice_core::error::{ErrorName, with_sources};
+use sluice_core::columns::is_own_of_bronze;
+use sluice_core::error::with_sources;
 use sluice_core::pipeline::Pipeline;
 use sluice_core::run::RunRef;
 use sluice_core::source::SourceObject;
@@ -23,8 +24,6 @@ pub(super) struct Refusals<'a> {
     lake: &'a Lake,
     run: &'a RunRef,
     now: Timestamp,
-    /// The name of the first fault.
-    name: Option<ErrorName>,
     /// The first faults, in words.
     named: Vec<String>,
     faults: usize,
@@ -33,40 +32,41 @@ pub(super) struct Refusals<'a> {
 
 impl<'a> Refusals<'a> {
     pub(super) fn new(lake: &'a Lake, run: &'a RunRef, now: Timestamp) -> Self {
-        Self { lake, run, now, name: None, named: Vec::new(), faults: 0, held: 0 }
+        Self { lake, run, now, named: Vec::new(), faults: 0, held: 0 }
     }
 
-    /// Holds the objects that one fault is about. At once, so that a process that dies later has held them. Blocking.
+    /// Holds the objects that one fault is about. At once, so that a process that dies later has held them. `columns` are
+    /// those of the rows before the fault: other objects of the run may lack them. Blocking.
     ///
     /// # Errors
     /// [`LakeError::Document`].
     pub(super) fn hold<'o>(
         &mut self,
         objects: impl IntoIterator<Item = &'o SourceObject>,
+        columns: &BTreeSet<String>,
         fault: &LakeError,
     ) -> Result<(), LakeError> {
-        let words = with_sources(fault);
+        let reason = with_sources(fault);
         for object in objects {
-            Handle::current().block_on(runs::hold(self.lake, self.run, object, &words, self.now))?;
+            let held = runs::hold_read(self.lake, self.run, object, &reason, self.now, columns.clone());
+            Handle::current().block_on(held)?;
             self.held += 1;
         }
-        self.name.get_or_insert(fault.name());
         self.faults += 1;
         if self.named.len() < NAMED {
-            self.named.push(words);
+            self.named.push(reason);
         }
         Ok(())
     }
 
     /// The error of the run; `None` where nothing was refused.
     pub(super) fn error(&self) -> Option<LakeError> {
-        let name = self.name?;
-        Some(LakeError::Refused { name, message: refusal_message(&self.named, self.faults, self.held) })
+        (self.faults > 0).then(|| LakeError::Refused { message: refusal_message(&self.named, self.faults, self.held) })
     }
 }
 
 /// What a run says that has held objects: its first faults, how many more there are, and what becomes of the objects.
-pub(super) fn refusal_message(faults: &[String], all_faults: usize, held: usize) -> String {
+fn refusal_message(faults: &[String], all_faults: usize, held: usize) -> String {
     let named: Vec<&str> = faults.iter().take(NAMED).map(String::as_str).collect();
     let more = match all_faults.saturating_sub(named.len()) {
         0 => String::new(),
@@ -74,15 +74,19 @@ pub(super) fn refusal_message(faults: &[String], all_faults: usize, held: usize)
     };
     let objects = if held == 1 { "held".to_owned() } else { format!("{held} source objects are held") };
     let named = named.join("; ");
-    format!("{named}{more} ({objects}: later runs skip such an object until it is released or replaced)")
+    format!(
+        "{named}{more} ({objects}: this run and later ones leave such an object out until it is released or replaced)"
+    )
 }
 
 /// The keys that the JSON objects of a run have. Any record of the run may bring a key that silver tables are mapped to,
 /// so only the end of the run shows that one is missing.
 pub(super) struct RunKeys<'a> {
     pipeline: &'a Pipeline,
-    /// Keys of the run, and columns that bronze has already.
+    /// Columns that bronze has already.
     known: BTreeSet<String>,
+    /// Keys of the run; `None` as long as no object with a good record was read.
+    found: Option<BTreeSet<String>>,
     /// Objects with the keys of each, from when a mapped key was still unknown.
     waiting: Vec<(SourceObject, Vec<String>)>,
 }
@@ -90,12 +94,12 @@ pub(super) struct RunKeys<'a> {
 impl<'a> RunKeys<'a> {
     /// `known` are the columns that bronze has, under the names that the silver tables read.
     pub(super) fn new(pipeline: &'a Pipeline, known: BTreeSet<String>) -> Self {
-        Self { pipeline, known, waiting: Vec::new() }
+        Self { pipeline, known, found: None, waiting: Vec::new() }
     }
 
     /// Takes the keys of an object that has good records.
     pub(super) fn take(&mut self, object: &SourceObject, keys: Vec<String>) {
-        self.known.extend(keys.iter().cloned());
+        self.found.get_or_insert_default().extend(keys.iter().cloned());
         if self.unknown().is_empty() {
             self.waiting.clear();
         } else {
@@ -103,10 +107,21 @@ impl<'a> RunKeys<'a> {
         }
     }
 
-    /// The mapped keys that neither a record of the run nor bronze has.
-    fn unknown(&self) -> Vec<String> {
+    /// The keys of the run.
+    pub(super) fn found(&self) -> BTreeSet<String> {
+        self.found.clone().unwrap_or_default()
+    }
+
+    /// The mapped keys that no record of the run has, as the spec has them in order. None of a run without JSON records.
+    pub(super) fn missing(&self) -> Vec<String> {
+        let Some(found) = &self.found else { return Vec::new() };
         let mapped = self.pipeline.silver.iter().flat_map(|silver| silver.columns.iter().map(|(_, source)| source));
-        mapped.filter(|source| !self.known.contains(*source)).cloned().collect()
+        mapped.filter(|source| !found.contains(*source) && !is_own_of_bronze(source)).cloned().collect()
+    }
+
+    /// Those that bronze does not have either.
+    fn unknown(&self) -> Vec<String> {
+        self.missing().into_iter().filter(|source| !self.known.contains(source)).collect()
     }
 
     /// The objects of the run when a mapped key is in no record of it, nor in bronze, each with its fault.
@@ -135,7 +150,7 @@ mod tests {
     #[test]
     fn the_message_names_the_first_faults_and_counts_the_others() {
         let check = |faults: usize, held: usize, expected: &str| {
-            let until = ": later runs skip such an object until it is released or replaced)";
+            let until = ": this run and later ones leave such an object out until it is released or replaced)";
             assert_eq!(refusal_message(&words(faults.min(NAMED)), faults, held), format!("{expected}{until}"));
         };
         check(1, 1, "fault 1 (held");

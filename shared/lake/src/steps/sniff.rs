@@ -8,11 +8,10 @@ use sluice_core::engine::ObjectMeasure;
 use sluice_core::error::{ErrorName, with_sources};
 use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{PlannedObject, ReadFrom, RunRef, SourceShape};
-use sluice_core::source::{Codec, PassedBy, PassedByReason, SourceObject};
+use sluice_core::source::{Codec, HeldObject, PassedBy, PassedByReason, SourceObject};
 use sluice_core::spec::SourceFormat;
 use sluice_documents::object_refusal;
 
-use super::refused::refusal_message;
 use crate::delta::Footer;
 use crate::error::{LakeError, SourceChange};
 use crate::lake::Lake;
@@ -32,14 +31,18 @@ pub(super) struct Looked {
     pub(super) measures: Vec<ObjectMeasure>,
     /// Those that are not taken: nothing is at their address, or they may not be read.
     pub(super) passed_by: Vec<PassedBy>,
+    /// Those that are at fault: they are held now.
+    pub(super) refused: Vec<SourceObject>,
+    /// Why.
+    pub(super) held: Vec<HeldObject>,
 }
 
-/// Reads the header of every object that is new to bronze and notes its shape. Objects that cannot be read are held, so
-/// that the next run skips them, and this run fails. Those that may not be read are passed by, unless the run has no other:
-/// then it is the rights of the run that are wrong.
+/// Reads the header of every object that is new to bronze and notes its shape. Objects that cannot be read are held, and
+/// this run and those after it go on without them. Those that may not be read are passed by, unless the run has no other
+/// object: then it is the rights of the run that are wrong.
 ///
 /// # Errors
-/// [`LakeError::Invalid`] naming the objects and what is wrong with each; the error of an object that may not be read.
+/// Those of the store, and that of an object that may not be read.
 pub(super) async fn refuse_unreadable(
     lake: &Lake,
     now: Timestamp,
@@ -58,14 +61,15 @@ pub(super) async fn refuse_unreadable(
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
-    let mut refused: Vec<(SourceObject, String)> = Vec::new();
     let mut denied: Option<LakeError> = None;
     let mut seen = Looked::default();
     for (mut planned, look) in looked {
         let unseen = ObjectMeasure::unseen(planned.object.size_bytes);
         let measure = match look {
-            Look::Refused(fault) => {
-                refused.push((planned.object, fault));
+            Look::Refused(reason) => {
+                runs::hold(lake, run, &planned.object, &reason, now).await?;
+                seen.held.push(HeldObject { uri: planned.object.uri.clone(), reason });
+                seen.refused.push(planned.object);
                 continue;
             }
             Look::Gone => {
@@ -89,17 +93,10 @@ pub(super) async fn refuse_unreadable(
         seen.objects.push(planned);
         seen.measures.push(measure);
     }
-    if refused.is_empty() {
-        return match denied {
-            Some(error) if seen.objects.is_empty() => Err(error),
-            _ => Ok(seen),
-        };
+    match denied {
+        Some(error) if seen.objects.is_empty() && seen.held.is_empty() => Err(error),
+        _ => Ok(seen),
     }
-    for (object, fault) in &refused {
-        runs::hold(lake, run, object, fault, now).await?;
-    }
-    let faults: Vec<String> = refused.into_iter().map(|(_, fault)| fault).collect();
-    Err(LakeError::Invalid { message: refusal_message(&faults, faults.len(), faults.len()) })
 }
 
 /// What the beginning of an object shows.
@@ -110,7 +107,7 @@ enum Look {
     Gone,
     /// It may not be read: on S3 it has rights, an encryption or a key of its own, or is in an archive.
     Denied(LakeError),
-    /// It was replaced since it was listed: whoever reads it finds the same, and the run plans again.
+    /// It was replaced since it was listed, or has a fault behind its first record: whoever reads it finds the same.
     Nothing,
     /// Its shape, and what is in it.
     Shape(SourceShape, ObjectMeasure),
@@ -174,6 +171,11 @@ async fn read_head(
         }))
     })
     .await?;
+    // Other objects may lack the keys of the records before the fault: process reads them, and then holds the object.
+    let is_json = matches!(format, SourceFormat::Ndjson | SourceFormat::Json);
+    if is_json && read.as_ref().is_err_and(SourceError::is_behind_a_record) {
+        return Ok(Ok(Look::Nothing));
+    }
     Ok(read.and_then(|(shape, measured)| match format {
         // Later records may bring other keys: those of the first are nothing that a reader could rely on.
         SourceFormat::Ndjson | SourceFormat::Json => {

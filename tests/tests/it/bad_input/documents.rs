@@ -90,7 +90,7 @@ fn a_damaged_plan_is_listed_with_what_an_older_run_passed_by() {
 fn a_file_whose_hold_is_damaged_stays_held_and_is_released_by_its_id() {
     let lab = orders();
     land(&lab, "bad.csv", "");
-    let _ = lab.run().expect(Outcome::Failed);
+    let _ = lab.run().expect(Outcome::Rejected);
     let id = lab.held()[0].id.to_string();
     let (document, release) = (format!("holds/retail/{id}.json"), format!("sluice source release {id}"));
     let says = [document.as_str(), release.as_str()];
@@ -107,7 +107,7 @@ fn a_file_whose_hold_is_damaged_stays_held_and_is_released_by_its_id() {
         let _ = lab.run().expect(Outcome::Published);
     }
     let _ = lab.sluice(&["source", "release", id.as_str()]).expect_code(0);
-    let _ = lab.run().expect(Outcome::Failed);
+    let _ = lab.run().expect(Outcome::Rejected);
     let held = lab.held();
     assert_eq!((held.len(), held[0].id.to_string()), (1, id), "it is read again, and is still empty: {held:?}");
 }

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use sluice_core::run::Outcome;
 
 use super::HEADER;
-use crate::small::{BRONZE, SILVER, assert_says, error_of, land, orders, rows};
+use crate::small::{BRONZE, SILVER, assert_says, held_by, land, orders, rows};
 
 /// Names, and the end of the address for each.
 const NAMES: [(&[u8], &str); 17] = [
@@ -59,8 +59,8 @@ fn a_bad_object_of_any_name_is_held_and_released_by_its_address() {
     let lab = orders();
     for (name, address) in NAMES.iter().filter(|(_, address)| !address.is_empty()) {
         let path = land(&lab, OsStr::from_bytes(name), "id,name\n");
-        let run = lab.run().expect(Outcome::Failed);
-        assert_says(&error_of(&run).1, &[address, "lacks column amount, day"], address);
+        let run = lab.run().expect(Outcome::Rejected);
+        assert_says(&held_by(&run), &[address, "lacks column amount, day"], address);
         let held = lab.held();
         assert_eq!(held.len(), 1, "{address}: {held:?}");
         let _ = lab.sluice(&["source", "release", &held[0].uri]).expect_code(0);

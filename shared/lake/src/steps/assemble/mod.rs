@@ -62,7 +62,7 @@ pub async fn assemble(lake: &Lake, now: Timestamp, plan: &Plan) -> Result<Change
         .buffer_unordered(AT_ONCE)
         .try_collect::<()>()
         .await?;
-    Ok(Changeset { run: plan.run.clone(), staged_at: now, tables: changes })
+    Ok(Changeset { run: plan.run.clone(), staged_at: now, tables: changes, missing_keys: BTreeSet::new() })
 }
 
 /// What Spark left of a plan.
