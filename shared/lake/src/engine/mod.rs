@@ -22,6 +22,7 @@ mod stage;
 
 pub(crate) use bronze::BronzeStage;
 pub(crate) use bronze::BronzeTable;
+pub(crate) use bronze::source_columns;
 pub(crate) use gold::{GoldInput, gold_change, gold_columns, stage_gold};
 pub(crate) use merge::Merged;
 pub(crate) use projection::plan_projection;

@@ -56,8 +56,8 @@ pub async fn quality_check(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<
             .collect();
         // Also those that bronze has already: their silver rows were refused, and would be again by every run after this.
         // Not those of earlier runs that a snapshot takes along: their rows were good, and are in the table.
-        for planned in plan.objects.iter().filter(|planned| !planned.again) {
-            runs::hold(lake, run, &planned.object, &broken.join("; "), now).await?;
+        for object in own_objects(&plan) {
+            runs::hold(lake, run, object, &broken.join("; "), now).await?;
         }
     }
     Ok(verdict)

@@ -1,11 +1,12 @@
 //! Who is to blame for values that cannot be computed or stored: a source object, which is held then, or what was there
 //! before the run.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use sluice_core::error::with_sources;
 use sluice_core::run::{MAX_ATTEMPTS, Plan, PlannedObject, RunRef};
-use sluice_core::source::SourceObject;
+use sluice_core::source::{SourceId, SourceObject};
 
 use crate::engine::EngineError;
 use crate::error::LakeError;
@@ -80,6 +81,12 @@ impl Fault {
             Err(other) => Self::Other(other),
         }
     }
+}
+
+/// These objects without some of them.
+pub(super) fn others<'o>(objects: &[&'o SourceObject], some: &[&SourceObject]) -> Vec<&'o SourceObject> {
+    let some: BTreeSet<SourceId> = some.iter().map(|object| object.id()).collect();
+    objects.iter().copied().filter(|object| !some.contains(&object.id())).collect()
 }
 
 /// Computations that look for the objects to blame in one attempt: of 65,536 objects, one is found with 17, and of 1,000
@@ -171,7 +178,7 @@ fn of_engine(error: LakeError) -> LakeError {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use polars::prelude::PolarsError;
     use sluice_core::error::ErrorName;

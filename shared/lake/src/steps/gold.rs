@@ -1,21 +1,24 @@
 //! Gold after the other changes of a run, and which source objects are to blame where it cannot be computed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use polars::prelude::{DataFrame, IntoLazy, JoinType, LazyFrame, col, df};
 use sluice_core::columns::{has_contract_columns, is_lineage};
 use sluice_core::name::{Layer, TableRef};
 use sluice_core::pipeline::GoldTable;
 use sluice_core::run::{Plan, RunAction, TableChange};
-use sluice_core::source::{SourceId, SourceObject};
+use sluice_core::source::SourceObject;
 use tokio::runtime::Handle;
 
-use super::blame::{Fault, Search, is_of_values, own_objects};
+use super::blame::{Fault, Search, is_of_values, others, own_objects};
 use super::changes::has_inputs;
 use crate::delta::{OpenTable, scan_table_files};
 use crate::engine::{GoldInput, stage_gold};
 use crate::error::LakeError;
 use crate::lake::Lake;
+
+/// The version of an object, as its rows have it.
+pub(super) const VERSION: [&str; 2] = ["_source_file", "_source_etag"];
 
 /// Stages the gold tables of a plan. Blocking.
 pub(super) struct GoldChanges<'a> {
@@ -52,15 +55,10 @@ impl<'a> GoldChanges<'a> {
         mut search: Search,
     ) -> Result<Vec<&'a SourceObject>, LakeError> {
         let own = own_objects(self.plan);
-        let fails = |some: &[&SourceObject]| {
-            let chosen: BTreeSet<SourceId> = some.iter().map(|object| object.id()).collect();
-            let others: Vec<&SourceObject> =
-                own.iter().copied().filter(|object| !chosen.contains(&object.id())).collect();
-            match self.without(&others, changes) {
-                Ok(_) => Ok(false),
-                Err(error) if is_of_values(&error) => Ok(true),
-                Err(error) => Err(error),
-            }
+        let fails = |some: &[&SourceObject]| match self.without(&others(&own, some), changes) {
+            Ok(_) => Ok(false),
+            Err(error) if is_of_values(&error) => Ok(true),
+            Err(error) => Err(error),
         };
         // Rows that they took the place of are gone as well: where gold fails without both, nobody can say who is to blame.
         if fails(&[])? { Ok(own.clone()) } else { search.blamed(&own, fails) }
@@ -152,9 +150,8 @@ pub(super) fn without_rows(rows: LazyFrame, left_out: &[&SourceObject]) -> Resul
     if left_out.is_empty() {
         return Ok(rows);
     }
-    let version = ["_source_file", "_source_etag"];
     let files: Vec<&str> = left_out.iter().map(|object| object.uri.as_str()).collect();
     let etags: Vec<&str> = left_out.iter().map(|object| object.etag.as_str()).collect();
-    let left_out = df!(version[0] => files, version[1] => etags).map_err(LakeError::polars("objects to leave out"))?;
-    Ok(rows.join(left_out.lazy(), version.map(col), version.map(col), JoinType::Anti.into()))
+    let left_out = df!(VERSION[0] => files, VERSION[1] => etags).map_err(LakeError::polars("objects to leave out"))?;
+    Ok(rows.join(left_out.lazy(), VERSION.map(col), VERSION.map(col), JoinType::Anti.into()))
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use polars::prelude::{Column, DataFrame, DataType};
-use sluice_core::columns::{is_lineage, is_own_of_bronze};
+use sluice_core::columns::is_own_of_bronze;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{Changeset, Plan, PlanStatus, ReadFrom, RunAction, RunRef, TableChange};
@@ -20,6 +20,7 @@ use super::refused::{Refusals, RunKeys};
 use crate::delta::OpenTable;
 use crate::engine::{
     BronzeStage, Missing, SilverContext, SilverStage, check_sources, reread_bronze, reread_quarantine, scratch_folder,
+    source_columns,
 };
 use crate::error::LakeError;
 use crate::lake::Lake;
@@ -216,8 +217,7 @@ impl Worker {
             |put| read_source(format, csv, input, name, &mut |batch| Ok(put(batch)?)),
             |batch: SourceBatch| {
                 refuse_other_case(pipeline, object, &batch.frame)?;
-                let names = batch.frame.get_column_names().into_iter().map(ToString::to_string);
-                columns.extend(names.filter(|name| !is_lineage(name) && !is_own_of_bronze(name)));
+                columns.extend(source_columns(&batch.frame));
                 let frame = bronze.push(object, batch)?;
                 // A key that this batch lacks may come in the next one.
                 push_all(silver, &missing, &with_absent(&frame, pipeline, |_| is_json)?)

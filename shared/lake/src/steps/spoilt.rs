@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 use polars::prelude::{DataType, LazyFrame, col, len};
-use sluice_core::columns::{is_lineage, is_own_of_bronze};
+use sluice_core::columns::is_own_of_bronze;
 use sluice_core::contract::{DatasetRule, Severity};
 use sluice_core::engine::Engine;
 use sluice_core::name::TableRef;
@@ -16,8 +16,8 @@ use sluice_core::run::{Plan, PlannedObject, ReadFrom, TableChange, TableVerdict}
 use sluice_core::source::{SourceId, SourceObject};
 
 use super::audit::staged_rows;
-use super::blame::{Search, own_objects};
-use super::gold::{rows_after, without_rows};
+use super::blame::{Search, others, own_objects};
+use super::gold::{VERSION, rows_after, without_rows};
 use super::refused::Refusals;
 use crate::delta::OpenTable;
 use crate::engine::metrics::why_no_answer;
@@ -31,8 +31,6 @@ const MAX_COUNTED_ROWS: u64 = 200_000_000;
 const SAMPLED_ROWS: u32 = 10_000;
 /// Rules that the reason of a held object names.
 const NAMED_RULES: usize = 3;
-/// The version of an object, as its rows have it.
-const VERSION: [&str; 2] = ["_source_file", "_source_etag"];
 
 /// Rows by the version of the object that they are from: address and etag.
 type RowsOf = BTreeMap<(String, String), u64>;
@@ -59,7 +57,7 @@ impl<'a> RejectedRun<'a> {
     /// [`LakeError`] when rows cannot be read or an object not be held.
     pub(super) fn hold_spoilt(&self, now: Timestamp) -> Result<Option<LakeError>, LakeError> {
         let own = own_objects(self.plan);
-        // A snapshot of which a part is held is no snapshot: it is rejected as a whole, and may be accepted so.
+        // A snapshot of which a part is held is not complete: it is rejected as a whole, and may be accepted so.
         let replaces = self.plan.pipeline.silver.iter().any(|table| table.mode == WriteMode::Replace);
         if own.len() < 2 || replaces {
             return Ok(None);
@@ -73,7 +71,7 @@ impl<'a> RejectedRun<'a> {
         }
         let bronze = self.change(&self.plan.pipeline.bronze).map(|change| &change.columns);
         let names = bronze.into_iter().flatten().map(|column| &column.name);
-        let columns = names.filter(|name| !is_lineage(name) && !is_own_of_bronze(name)).cloned().collect();
+        let columns = names.filter(|name| !is_own_of_bronze(name)).cloned().collect();
         let mut refusals = Refusals::new(self.lake, &self.plan.run, now);
         for (object, fault) in spoilt.values() {
             refusals.hold([*object], &columns, fault)?;
@@ -150,10 +148,8 @@ impl<'a> RejectedRun<'a> {
             for rule in table.contract.dataset_rules.iter().filter(|rule| self.is_broken(&table.table, rule)) {
                 let Some(fault) = why_no_answer(&rows, rule) else { continue };
                 let fails = |some: &[&SourceObject]| {
-                    let chosen: BTreeSet<SourceId> = some.iter().map(|object| object.id()).collect();
-                    let others: Vec<&SourceObject> =
-                        own.iter().copied().filter(|object| !chosen.contains(&object.id())).collect();
-                    Ok::<_, LakeError>(why_no_answer(&without_rows(rows.clone(), &others)?, rule).is_some())
+                    let rows = without_rows(rows.clone(), &others(own, some))?;
+                    Ok::<_, LakeError>(why_no_answer(&rows, rule).is_some())
                 };
                 // What has no answer without the run either is no fault of its objects.
                 if fails(&[])? {
