@@ -87,9 +87,11 @@ pub(super) fn quotient(a: &Sql, b: &Sql) -> Sql {
     same("({} / NULLIF({}, 0))", &[a, b])
 }
 
-/// A product has the places of both factors; DuckDB computes with 18 digits where its type has no more.
+/// A product has the places of both factors; DuckDB computes with 18 digits where its type has no more. Its product of 38 digits has
+/// no room for those of FLOOR and CEIL, which have no places there and cut those of the other side of a UNION: 30 digits leave it.
 pub(super) fn product(a: &Sql, b: &Sql) -> Sql {
-    apart("({} * {})", "(CAST({} AS DECIMAL(19,3)) * CAST({} AS DECIMAL(19,3)))", &[a, b])
+    let theirs = "CAST(CAST({} AS DECIMAL(19,3)) * CAST({} AS DECIMAL(19,3)) AS DECIMAL(30,6))";
+    apart("({} * {})", theirs, &[a, b])
 }
 
 /// The average of decimals with up to six places is one with six, rounded half away from zero; DuckDB's is a double. For DuckDB it is
