@@ -6,8 +6,9 @@ import json
 import pathlib
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
@@ -16,10 +17,12 @@ from json_values import Json, JsonObject
 from registry import check
 from traces import Trace, trace_of_history
 
+T = TypeVar("T")
+
 # Longest time of an execution here: every retry of one state, and one or two timeouts.
 EXECUTION_SECONDS = 300.0
 # moto parses a definition in 0.2 s, and in 2.5 s next to 3 busy processes and 12 other starts on 2 cores.
-STOP_SECONDS = 60.0
+UNSETTLED_SECONDS = 60.0
 ASK_AGAIN_SECONDS = 0.1
 # The placeholders of the definition and the functions that replace them.
 PLACEHOLDERS = {
@@ -143,7 +146,7 @@ class Machines:
         while (described := self._client.describe_execution(executionArn=running.arn))["status"] == "RUNNING":
             check(time.monotonic() < deadline, f"execution {running.name} still runs after {EXECUTION_SECONDS:.0f} s")
             time.sleep(ASK_AGAIN_SECONDS)
-        events = self._history(running.arn)
+        events = _patiently(lambda: self._history(running.arn))
         trace = trace_of_history(events)
         last = trace.visits[-1].state if trace.visits else ""
         return Ended(running.name, described["status"], described.get("error"), described.get("cause"), last, trace)
@@ -153,16 +156,11 @@ class Machines:
         return status != "RUNNING"
 
     def stop(self, running: Running) -> None:
-        deadline = time.monotonic() + STOP_SECONDS
-        while not self.has_ended(running):
-            try:
+        def stop() -> None:
+            if not self.has_ended(running):
                 self._client.stop_execution(executionArn=running.arn, error="Stopped", cause="by the scenario")
-                return
-            except ClientError as error:
-                # moto 5.2.5 answers 500 as long as it parses the definition of an execution that has begun.
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] != 500 or time.monotonic() > deadline:
-                    raise
-                time.sleep(ASK_AGAIN_SECONDS)
+
+        _patiently(stop)
 
     def redrive(self, running: Running) -> bool:
         """Redrives an execution; `False` when the emulator cannot."""
@@ -180,3 +178,19 @@ class Machines:
             executionArn=arn, PaginationConfig={"PageSize": 1000}
         )
         return [event for page in pages for event in page["events"]]
+
+
+def _patiently(call: Callable[[], T]) -> T:
+    """Calls until moto 5.2.5 does not answer 500.
+
+    It does to a stop as long as it parses the definition of an execution that has begun. On a busy machine it did to a request for the history
+    of an execution that was just stopped.
+    """
+    deadline = time.monotonic() + UNSETTLED_SECONDS
+    while True:
+        try:
+            return call()
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] != 500 or time.monotonic() > deadline:
+                raise
+            time.sleep(ASK_AGAIN_SECONDS)
