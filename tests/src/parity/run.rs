@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, ToSpan};
-use sluice_core::error::StepError;
+use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::PipelineName;
 use sluice_core::run::{Changeset, Decision, Plan, PlanStatus, Receipt, RunAction, RunRef, RunRequest, Verdict};
 use sluice_lake::{Lake, LakeError, steps};
@@ -110,14 +110,33 @@ impl Side {
         outcome: &mut Outcome,
     ) -> Result<(), (&'static str, String)> {
         let failed_in = |step: &'static str| move |error: LakeError| (step, StepError::from(error).to_string());
-        let plan = wait(steps::validate(&self.lake, now, run_id, request)).map_err(failed_in("validate"))?;
+        let mut plan = wait(steps::validate(&self.lake, now, run_id, request)).map_err(failed_in("validate"))?;
+        // An object at fault is held, and the run is planned again without it, as the state machine does.
+        while let Err((step, message)) = self.attempt(engine, now, &plan, outcome) {
+            if !message.starts_with(ErrorName::ObjectsHeld.as_str()) {
+                return Err((step, message));
+            }
+            plan = wait(steps::replan(&self.lake, now, &plan.run)).map_err(failed_in("replan"))?;
+        }
+        Ok(())
+    }
+
+    /// The steps of one attempt.
+    fn attempt(
+        &self,
+        engine: &mut dyn Engine,
+        now: Timestamp,
+        plan: &Plan,
+        outcome: &mut Outcome,
+    ) -> Result<(), (&'static str, String)> {
+        let failed_in = |step: &'static str| move |error: LakeError| (step, StepError::from(error).to_string());
         outcome.plan = Some(plan.clone());
         if plan.status == PlanStatus::Skipped {
             outcome.ending = Ending::Skipped;
             return Ok(());
         }
         let run = &plan.run;
-        engine.stage(&self.lake, now, &plan, &self.scratch).map_err(|message| ("process", message))?;
+        engine.stage(&self.lake, now, plan, &self.scratch).map_err(|message| ("process", message))?;
         let verdict = wait(steps::quality_check(&self.lake, now, run)).map_err(failed_in("quality check"))?;
         outcome.changeset = Some(self.changeset(run));
         outcome.verdict = Some(verdict.clone());
