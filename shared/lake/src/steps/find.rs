@@ -10,7 +10,7 @@ use sluice_core::uri::FolderUri;
 use super::changing::Changing;
 use super::copied::{BronzeRows, Copied};
 use super::named::Named;
-use super::plan::Standing;
+use super::standing::Standing;
 use crate::engine::source_objects;
 use crate::error::LakeError;
 use crate::lake::Lake;

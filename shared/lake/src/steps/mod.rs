@@ -4,6 +4,7 @@
 mod assemble;
 mod audit;
 mod blame;
+mod brought;
 mod changes;
 mod changing;
 mod choose;
@@ -18,6 +19,7 @@ mod refused;
 mod snapshots;
 mod sniff;
 mod spoilt;
+mod standing;
 
 pub use assemble::assemble;
 pub use audit::quality_check;

@@ -2,18 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::try_join_all;
 use jiff::Timestamp;
-use sluice_core::columns::has_contract_columns;
-use sluice_core::engine::{ObjectMeasure, TableMeasure, estimate};
-use sluice_core::name::{Layer, RunId, TableRef};
-use sluice_core::pipeline::{Pipeline, WriteMode};
+use sluice_core::engine::{ObjectMeasure, estimate};
+use sluice_core::name::{RunId, TableRef};
 use sluice_core::run::{
-    Decision, Earlier, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedTable, PlannedWork, ReadFrom, RunAction,
-    RunKey, RunRef, RunRequest, Verdict,
+    Decision, Earlier, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedWork, ReadFrom, RunAction, RunKey, RunRef,
+    RunRequest, Verdict,
 };
-use sluice_core::source::{FirstOf, PassedByList, SourceId, SourceObject};
+use sluice_core::source::{FirstOf, PassedByList, SourceId};
 
+use super::brought::Brought;
 use super::changing::Changing;
 use super::choose::{choose_engine, workload};
 use super::copied::Copied;
@@ -21,8 +19,8 @@ use super::find::{Found, Wanted, find_objects, landing_folder};
 use super::publish::committed_so_far;
 use super::snapshots::{Deliveries, Replacement};
 use super::sniff::{Looked, refuse_unreadable};
+use super::standing::Standing;
 use crate::check;
-use crate::delta::{Ledger, OpenTable, open_table};
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::runs;
@@ -205,206 +203,4 @@ fn with_again(
     }
     measured.sort_by(|(a, _), (b, _)| a.object.uri.cmp(&b.object.uri));
     measured.into_iter().unzip()
-}
-
-/// Where every table of a pipeline stands.
-pub(super) struct Standing {
-    tables: BTreeMap<TableRef, (OpenTable, Ledger)>,
-}
-
-impl Standing {
-    async fn read(lake: &Lake, pipeline: &Pipeline) -> Result<Self, LakeError> {
-        let opened = try_join_all(pipeline.tables().into_iter().map(|table| async move {
-            match open_table(lake, &table, None).await? {
-                Some(open) => {
-                    let ledger = open.ledger().await?;
-                    Ok::<_, LakeError>(Some((table, (open, ledger))))
-                }
-                None => Ok(None),
-            }
-        }))
-        .await?;
-        Ok(Self { tables: opened.into_iter().flatten().collect() })
-    }
-
-    pub(super) fn open(&self, table: &TableRef) -> Option<&OpenTable> {
-        self.tables.get(table).map(|(open, _)| open)
-    }
-
-    pub(super) fn table(&self, table: &TableRef) -> Option<&(OpenTable, Ledger)> {
-        self.tables.get(table)
-    }
-
-    fn version(&self, table: &TableRef) -> Option<u64> {
-        self.tables.get(table).map(|(open, _)| open.version())
-    }
-
-    /// Size and rows of a table; `None` when it does not exist. Rows that its log does not count are guessed from the size.
-    fn measure(&self, table: &TableRef) -> Result<Option<TableMeasure>, LakeError> {
-        /// Bytes of a row in a file: fewer than the narrowest tables have with their lineage.
-        const ROW_BYTES: u64 = 10;
-        let Some((open, _)) = self.tables.get(table) else { return Ok(None) };
-        let mut measure = TableMeasure::default();
-        for file in open.files()? {
-            measure.size_bytes += file.size_bytes;
-            measure.rows += file.rows.unwrap_or(file.size_bytes / ROW_BYTES);
-        }
-        Ok(Some(measure))
-    }
-
-    /// Whether a table has taken this source object in.
-    pub(super) fn has(&self, table: &TableRef, source: &SourceId) -> bool {
-        self.tables.get(table).is_some_and(|(_, ledger)| ledger.has_source(source))
-    }
-
-    /// Whether a silver table has not taken this source object in.
-    pub(super) fn is_behind(&self, pipeline: &Pipeline, source: &SourceId) -> bool {
-        pipeline.silver.iter().any(|silver| !self.has(&silver.table, source))
-    }
-
-    /// A breaking change of a contract or mode is refused by name.
-    fn check_schemas(&self, pipeline: &Pipeline) -> Result<(), LakeError> {
-        for (table, (open, _)) in &self.tables {
-            let refusals = check::refusals(pipeline, open)?;
-            if !refusals.is_empty() {
-                return Err(LakeError::Violation { table: table.clone(), message: refusals.join("; ") });
-            }
-        }
-        Ok(())
-    }
-
-    /// Gold tables whose inputs have moved, or will by this run.
-    fn stale_gold(&self, pipeline: &Pipeline, silver_changes: bool) -> BTreeSet<TableRef> {
-        let mut stale: BTreeSet<TableRef> = BTreeSet::new();
-        for gold in &pipeline.gold {
-            let known = self.tables.get(&gold.table);
-            let behind = gold.inputs.iter().any(|input| {
-                let recorded = known.and_then(|(_, ledger)| ledger.input_version(input));
-                stale.contains(input) || (self.version(input).is_some() && recorded != self.version(input))
-            });
-            let changed = known.is_some_and(|(open, _)| !has_contract_columns(open.columns(), &gold.contract));
-            if silver_changes || behind || changed {
-                stale.insert(gold.table.clone());
-            }
-        }
-        stale
-    }
-
-    fn has_quarantine(&self, pipeline: &Pipeline) -> Result<bool, LakeError> {
-        for silver in &pipeline.silver {
-            let Some((open, _)) = self.tables.get(&silver.quarantine) else { continue };
-            if open.rows()? != Some(0) {
-                if silver.mode == WriteMode::Replace {
-                    return Err(LakeError::Invalid {
-                        message: format!(
-                            "table `{}` has mode replace: its quarantined rows belong to a state that is gone; deliver them again",
-                            silver.table
-                        ),
-                    });
-                }
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-}
-
-/// What the objects of a run bring to the tables.
-struct Brought<'a> {
-    pipeline: &'a Pipeline,
-    standing: &'a Standing,
-    replacements: &'a BTreeMap<TableRef, Replacement>,
-    /// Ids in this lake of objects that the run knows under the address of another lake, by the id that they had there.
-    ids_here: &'a BTreeMap<SourceId, SourceId>,
-}
-
-impl Brought<'_> {
-    fn is_kept_back(&self, silver: &TableRef, id: &SourceId) -> bool {
-        self.replacements.get(silver).is_some_and(|found| found.kept_back.contains(id))
-    }
-
-    fn change_silver(&self, objects: &[PlannedObject]) -> bool {
-        objects.iter().any(|planned| self.is_for_silver(&planned.object.id()))
-    }
-
-    /// Whether a silver table takes this object in, with or without a row.
-    fn is_for_silver(&self, id: &SourceId) -> bool {
-        let lacks = |table: &TableRef, id: &SourceId| !self.standing.has(table, id);
-        let takes = |table: &TableRef| {
-            let lacks_here = || self.ids_here.get(id).is_some_and(|here| lacks(table, here));
-            !self.is_kept_back(table, id) && (lacks(table, id) || lacks_here())
-        };
-        self.pipeline.silver.iter().any(|silver| takes(&silver.table))
-    }
-
-    /// The objects that bronze or a silver table takes in, and what is in each.
-    fn without_kept_back(
-        &self,
-        objects: Vec<PlannedObject>,
-        measures: Vec<ObjectMeasure>,
-    ) -> (Vec<PlannedObject>, Vec<ObjectMeasure>) {
-        let is_brought = |planned: &PlannedObject| {
-            planned.read_from == ReadFrom::Landing || self.is_for_silver(&planned.object.id())
-        };
-        objects.into_iter().zip(measures).filter(|(planned, _)| is_brought(planned)).unzip()
-    }
-
-    fn planned_tables(&self, objects: &[PlannedObject]) -> Vec<PlannedTable> {
-        self.pipeline.tables().into_iter().map(|table| self.planned_table(table, objects)).collect()
-    }
-
-    fn planned_table(&self, table: TableRef, objects: &[PlannedObject]) -> PlannedTable {
-        let sources = match table.layer() {
-            Layer::Bronze => {
-                let landed = objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing);
-                let landed = landed.map(|planned| planned.object.id());
-                landed.filter(|id| !self.standing.has(&table, id)).collect()
-            }
-            Layer::Silver => &self.missing(&table, &table, objects) | &self.again(&table),
-            // Quarantine is committed before silver, so an object in silver has its refused rows there already,
-            // unless it was passed by: then it has none there, and gets them when it is read again.
-            Layer::Quarantine => {
-                let silver = TableRef::new(Layer::Silver, table.domain().clone(), table.table().clone());
-                let missing = self.missing(&table, &silver, objects).into_iter();
-                let missing = missing.filter(|id| !self.standing.has(&silver, id));
-                let again = self.again(&silver).into_iter().filter(|id| !self.standing.has(&table, id));
-                missing.chain(again).collect()
-            }
-            Layer::Gold => BTreeSet::new(),
-        };
-        PlannedTable {
-            superseded: self.without_rows(&table, objects),
-            read_version: self.standing.version(&table),
-            columns: self.standing.open(&table).map(|open| open.columns().to_vec()).unwrap_or_default(),
-            table,
-            sources,
-        }
-    }
-
-    /// The objects whose rows the run brings to this table, which is a silver table or its quarantine.
-    fn missing(&self, table: &TableRef, silver: &TableRef, objects: &[PlannedObject]) -> BTreeSet<SourceId> {
-        let superseded = self.replacements.get(silver).map(|found| &found.superseded);
-        let is_missing = |id: &SourceId| {
-            let is_superseded = superseded.is_some_and(|superseded| superseded.contains(id));
-            !self.standing.has(table, id) && !is_superseded && !self.is_kept_back(silver, id)
-        };
-        objects.iter().map(|planned| planned.object.id()).filter(is_missing).collect()
-    }
-
-    fn again(&self, silver: &TableRef) -> BTreeSet<SourceId> {
-        self.replacements.get(silver).into_iter().flat_map(|found| &found.again).map(SourceObject::id).collect()
-    }
-
-    /// The objects that a silver table takes in without a row: those of older snapshots, and those whose rows it takes in
-    /// under the address of another lake.
-    fn without_rows(&self, table: &TableRef, objects: &[PlannedObject]) -> BTreeSet<SourceId> {
-        let mut ids: BTreeSet<SourceId> =
-            self.replacements.get(table).map(|found| found.superseded.clone()).unwrap_or_default();
-        if table.layer() == Layer::Silver {
-            let taken = objects.iter().map(|planned| planned.object.id()).filter(|id| !self.is_kept_back(table, id));
-            let here = taken.filter_map(|id| self.ids_here.get(&id)).filter(|here| !self.standing.has(table, here));
-            ids.extend(here.cloned());
-        }
-        ids
-    }
 }

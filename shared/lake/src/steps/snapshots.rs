@@ -19,7 +19,7 @@ use sluice_core::spec::SnapshotSpec;
 use sluice_core::uri::{FolderUri, ObjectUri};
 
 use super::copied::{BronzeRows, Copied};
-use super::plan::Standing;
+use super::standing::Standing;
 use crate::engine::source_objects;
 use crate::error::LakeError;
 use crate::lake::Lake;

@@ -1,0 +1,117 @@
+//! Where the tables of a pipeline stand before a run: their versions, what they have taken in, and how large they are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::try_join_all;
+use sluice_core::columns::has_contract_columns;
+use sluice_core::engine::TableMeasure;
+use sluice_core::name::TableRef;
+use sluice_core::pipeline::{Pipeline, WriteMode};
+use sluice_core::source::SourceId;
+
+use crate::check;
+use crate::delta::{Ledger, OpenTable, open_table};
+use crate::error::LakeError;
+use crate::lake::Lake;
+
+/// Where every table of a pipeline stands.
+pub(super) struct Standing {
+    tables: BTreeMap<TableRef, (OpenTable, Ledger)>,
+}
+
+impl Standing {
+    pub(super) async fn read(lake: &Lake, pipeline: &Pipeline) -> Result<Self, LakeError> {
+        let opened = try_join_all(pipeline.tables().into_iter().map(|table| async move {
+            match open_table(lake, &table, None).await? {
+                Some(open) => {
+                    let ledger = open.ledger().await?;
+                    Ok::<_, LakeError>(Some((table, (open, ledger))))
+                }
+                None => Ok(None),
+            }
+        }))
+        .await?;
+        Ok(Self { tables: opened.into_iter().flatten().collect() })
+    }
+
+    pub(super) fn open(&self, table: &TableRef) -> Option<&OpenTable> {
+        self.tables.get(table).map(|(open, _)| open)
+    }
+
+    pub(super) fn table(&self, table: &TableRef) -> Option<&(OpenTable, Ledger)> {
+        self.tables.get(table)
+    }
+
+    pub(super) fn version(&self, table: &TableRef) -> Option<u64> {
+        self.tables.get(table).map(|(open, _)| open.version())
+    }
+
+    /// Size and rows of a table; `None` when it does not exist. Rows that its log does not count are guessed from the size.
+    pub(super) fn measure(&self, table: &TableRef) -> Result<Option<TableMeasure>, LakeError> {
+        /// Bytes of a row in a file: fewer than the narrowest tables have with their lineage.
+        const ROW_BYTES: u64 = 10;
+        let Some((open, _)) = self.tables.get(table) else { return Ok(None) };
+        let mut measure = TableMeasure::default();
+        for file in open.files()? {
+            measure.size_bytes += file.size_bytes;
+            measure.rows += file.rows.unwrap_or(file.size_bytes / ROW_BYTES);
+        }
+        Ok(Some(measure))
+    }
+
+    /// Whether a table has taken this source object in.
+    pub(super) fn has(&self, table: &TableRef, source: &SourceId) -> bool {
+        self.tables.get(table).is_some_and(|(_, ledger)| ledger.has_source(source))
+    }
+
+    /// Whether a silver table has not taken this source object in.
+    pub(super) fn is_behind(&self, pipeline: &Pipeline, source: &SourceId) -> bool {
+        pipeline.silver.iter().any(|silver| !self.has(&silver.table, source))
+    }
+
+    /// A breaking change of a contract or mode is refused by name.
+    pub(super) fn check_schemas(&self, pipeline: &Pipeline) -> Result<(), LakeError> {
+        for (table, (open, _)) in &self.tables {
+            let refusals = check::refusals(pipeline, open)?;
+            if !refusals.is_empty() {
+                return Err(LakeError::Violation { table: table.clone(), message: refusals.join("; ") });
+            }
+        }
+        Ok(())
+    }
+
+    /// Gold tables whose inputs have moved, or will by this run.
+    pub(super) fn stale_gold(&self, pipeline: &Pipeline, silver_changes: bool) -> BTreeSet<TableRef> {
+        let mut stale: BTreeSet<TableRef> = BTreeSet::new();
+        for gold in &pipeline.gold {
+            let known = self.tables.get(&gold.table);
+            let behind = gold.inputs.iter().any(|input| {
+                let recorded = known.and_then(|(_, ledger)| ledger.input_version(input));
+                stale.contains(input) || (self.version(input).is_some() && recorded != self.version(input))
+            });
+            let changed = known.is_some_and(|(open, _)| !has_contract_columns(open.columns(), &gold.contract));
+            if silver_changes || behind || changed {
+                stale.insert(gold.table.clone());
+            }
+        }
+        stale
+    }
+
+    pub(super) fn has_quarantine(&self, pipeline: &Pipeline) -> Result<bool, LakeError> {
+        for silver in &pipeline.silver {
+            let Some((open, _)) = self.tables.get(&silver.quarantine) else { continue };
+            if open.rows()? != Some(0) {
+                if silver.mode == WriteMode::Replace {
+                    return Err(LakeError::Invalid {
+                        message: format!(
+                            "table `{}` has mode replace: its quarantined rows belong to a state that is gone; deliver them again",
+                            silver.table
+                        ),
+                    });
+                }
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
