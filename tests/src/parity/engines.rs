@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use sluice_core::engine::EnginePreference;
-use sluice_core::error::StepError;
+use sluice_core::error::{ErrorName, StepError};
 use sluice_core::run::Plan;
 use sluice_core::spark::script;
 use sluice_lake::{Lake, steps};
@@ -20,8 +20,8 @@ pub trait Engine {
     /// Stages the changes. `scratch` is a folder for the engine's own files, which help to analyse failures.
     ///
     /// # Errors
-    /// The error message of the engine.
-    fn stage(&mut self, lake: &Lake, now: Timestamp, plan: &Plan, scratch: &Path) -> Result<(), String>;
+    /// That of the engine.
+    fn stage(&mut self, lake: &Lake, now: Timestamp, plan: &Plan, scratch: &Path) -> Result<(), StepError>;
 }
 
 /// Polars, in this process.
@@ -32,8 +32,8 @@ impl Engine for Polars {
         EnginePreference::Lambda
     }
 
-    fn stage(&mut self, lake: &Lake, now: Timestamp, plan: &Plan, _: &Path) -> Result<(), String> {
-        wait(steps::process(lake, now, &plan.run)).map(drop).map_err(|error| StepError::from(error).to_string())
+    fn stage(&mut self, lake: &Lake, now: Timestamp, plan: &Plan, _: &Path) -> Result<(), StepError> {
+        Ok(wait(steps::process(lake, now, &plan.run)).map(drop)?)
     }
 }
 
@@ -45,8 +45,9 @@ impl Engine for Spark {
         EnginePreference::Emr
     }
 
-    fn stage(&mut self, lake: &Lake, _: Timestamp, plan: &Plan, scratch: &Path) -> Result<(), String> {
-        let script = script(lake.root(), plan.work()).map_err(|error| format!("no script: {error}"))?;
-        self.0.run(&script.text, &scratch.join(format!("{}.sql", plan.run.run_id)))
+    fn stage(&mut self, lake: &Lake, _: Timestamp, plan: &Plan, scratch: &Path) -> Result<(), StepError> {
+        let failed = |message: String| StepError::message(ErrorName::EtlFailed, message);
+        let script = script(lake.root(), plan.work()).map_err(|error| failed(format!("no script: {error}")))?;
+        self.0.run(&script.text, &scratch.join(format!("{}.sql", plan.run.run_id))).map_err(failed)
     }
 }

@@ -42,6 +42,13 @@ pub struct Outcome {
     pub receipt: Option<Receipt>,
 }
 
+/// The step that failed, and its error.
+type Failed = (&'static str, StepError);
+
+fn failed_in(step: &'static str) -> impl FnOnce(LakeError) -> Failed {
+    move |error| (step, error.into())
+}
+
 /// A lake and the pipeline that runs on it.
 pub struct Side {
     /// The lake.
@@ -95,8 +102,8 @@ impl Side {
             verdict: None,
             receipt: None,
         };
-        if let Err((step, message)) = self.steps(engine, now, run_id, request, &mut outcome) {
-            (outcome.ending, outcome.message) = (Ending::Failed(step), message);
+        if let Err((step, error)) = self.steps(engine, now, run_id, request, &mut outcome) {
+            (outcome.ending, outcome.message) = (Ending::Failed(step), error.to_string());
         }
         outcome
     }
@@ -108,13 +115,12 @@ impl Side {
         run_id: sluice_core::name::RunId,
         request: RunRequest,
         outcome: &mut Outcome,
-    ) -> Result<(), (&'static str, String)> {
-        let failed_in = |step: &'static str| move |error: LakeError| (step, StepError::from(error).to_string());
+    ) -> Result<(), Failed> {
         let mut plan = wait(steps::validate(&self.lake, now, run_id, request)).map_err(failed_in("validate"))?;
         // An object at fault is held, and the run is planned again without it, as the state machine does.
-        while let Err((step, message)) = self.attempt(engine, now, &plan, outcome) {
-            if !message.starts_with(ErrorName::ObjectsHeld.as_str()) {
-                return Err((step, message));
+        while let Err((step, error)) = self.attempt(engine, now, &plan, outcome) {
+            if error.name != ErrorName::ObjectsHeld {
+                return Err((step, error));
             }
             plan = wait(steps::replan(&self.lake, now, &plan.run)).map_err(failed_in("replan"))?;
         }
@@ -128,15 +134,14 @@ impl Side {
         now: Timestamp,
         plan: &Plan,
         outcome: &mut Outcome,
-    ) -> Result<(), (&'static str, String)> {
-        let failed_in = |step: &'static str| move |error: LakeError| (step, StepError::from(error).to_string());
+    ) -> Result<(), Failed> {
         outcome.plan = Some(plan.clone());
         if plan.status == PlanStatus::Skipped {
             outcome.ending = Ending::Skipped;
             return Ok(());
         }
         let run = &plan.run;
-        engine.stage(&self.lake, now, plan, &self.scratch).map_err(|message| ("process", message))?;
+        engine.stage(&self.lake, now, plan, &self.scratch).map_err(|error| ("process", error))?;
         let verdict = wait(steps::quality_check(&self.lake, now, run)).map_err(failed_in("quality check"))?;
         outcome.changeset = Some(self.changeset(run));
         outcome.verdict = Some(verdict.clone());
