@@ -25,6 +25,8 @@ pub(super) enum ServiceError {
     ParameterPathFailure,
     IntrinsicFailure,
     NoChoiceMatched,
+    /// An item of a Map failed.
+    ExceedToleratedFailureThreshold,
     /// Ends the execution whatever Retry and Catch say.
     Runtime,
     /// Ends the execution whatever Retry and Catch say.
@@ -32,7 +34,7 @@ pub(super) enum ServiceError {
 }
 
 impl ServiceError {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::All,
         Self::TaskFailed,
         Self::Timeout,
@@ -42,6 +44,7 @@ impl ServiceError {
         Self::ParameterPathFailure,
         Self::IntrinsicFailure,
         Self::NoChoiceMatched,
+        Self::ExceedToleratedFailureThreshold,
         Self::Runtime,
         Self::DataLimitExceeded,
     ];
@@ -57,6 +60,7 @@ impl ServiceError {
             Self::ParameterPathFailure => "States.ParameterPathFailure",
             Self::IntrinsicFailure => "States.IntrinsicFailure",
             Self::NoChoiceMatched => "States.NoChoiceMatched",
+            Self::ExceedToleratedFailureThreshold => "States.ExceedToleratedFailureThreshold",
             Self::Runtime => "States.Runtime",
             Self::DataLimitExceeded => "States.DataLimitExceeded",
         }

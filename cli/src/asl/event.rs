@@ -17,6 +17,8 @@ pub enum StateType {
     Choice,
     /// Sleeps.
     Wait,
+    /// Executes states for each item of an array.
+    Map,
     /// Ends the execution well.
     Succeed,
     /// Ends the execution as failed.
@@ -84,6 +86,30 @@ pub enum ExecutionEvent {
         /// When.
         at: Timestamp,
     },
+    /// The items of a Map begin. Each is an execution of its own, whose steps are not reported; its failed attempts,
+    /// retries and catches are, under the names of its states.
+    MapStarted {
+        /// Name of the Map state.
+        name: String,
+        /// Number of items.
+        items: usize,
+        /// When.
+        at: Timestamp,
+    },
+    /// An item of a Map ended.
+    ItemEnded {
+        /// Name of the Map state.
+        name: String,
+        /// Which item, from 0.
+        index: usize,
+        /// Number of items of the Map.
+        items: usize,
+        /// How it ended: the field `output` or the field `error`.
+        #[serde(flatten)]
+        end: ItemEnd,
+        /// When.
+        at: Timestamp,
+    },
     /// The execution reached a Succeed state or a state with `End`.
     ExecutionSucceeded {
         /// Output of the execution.
@@ -100,6 +126,16 @@ pub enum ExecutionEvent {
         /// When.
         at: Timestamp,
     },
+}
+
+/// How an item of a Map ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemEnd {
+    /// With this output.
+    Output(Value),
+    /// With an error of this name.
+    Error(String),
 }
 
 /// How an execution ended.

@@ -1,5 +1,8 @@
 //! Runs a state machine: one state after the other, with the semantics of the service.
 
+mod map;
+mod task;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,10 +11,10 @@ use serde_json::{Value, json};
 use super::error_name::ServiceError;
 use super::event::{ExecutionEvent, ExecutionResult};
 use super::limit::{Failure, HISTORY_LIMIT_EVENTS, after, between, check_name, check_size, missing};
-use super::machine::{Action, PassValue, Selection, State, StateMachine, TaskAction, Text, Then, WaitUntil};
+use super::machine::{Action, PassValue, Selection, State, StateMachine, States, Text, Then, WaitUntil};
 use super::path::ReferencePath;
 use super::port::{Observer, TaskHandler, Timer};
-use super::retry::{Placement, RetryCounts};
+use super::retry::Placement;
 use super::template::{MissingNode, Template};
 
 /// Runs `machine` from its first state to an end.
@@ -44,7 +47,8 @@ pub struct Place {
 
 /// Goes on with an execution in the state that ended it, by the service's rules for a redrive: the same definition, name and
 /// `input` of the execution; the state is entered again, with its input; retriers count from zero; the time limit of the
-/// execution begins again.
+/// execution begins again. A Map begins with all its items, where the service goes on with those that had not
+/// succeeded: the function of our Map answers at once about a part that it has read.
 pub async fn redrive<H: TaskHandler, T: Timer, O: Observer>(
     machine: &StateMachine,
     execution_name: &str,
@@ -56,23 +60,15 @@ pub async fn redrive<H: TaskHandler, T: Timer, O: Observer>(
 ) -> ExecutionResult {
     let started = timer.now();
     let mut execution = Execution {
-        machine,
+        machine: &machine.name,
+        states: &machine.states,
         handler,
         timer,
         observer,
         deadline: machine.timeout.and_then(|timeout| after(started, timeout)),
-        // `ExecutionStarted`, and the event that ends the execution.
-        history_events: 2,
-        context: json!({
-            "Execution": {
-                "Id": format!("arn:aws:states:local:000000000000:execution:{}:{execution_name}", machine.name),
-                "Input": input,
-                "Name": execution_name,
-                "StartTime": format!("{started:.3}"),
-            },
-            "State": {},
-            "StateMachine": { "Name": machine.name },
-        }),
+        history_events: EVENTS_OF_EXECUTION,
+        context: context(&machine.name, execution_name, &input, started),
+        is_item: false,
     };
     let Place { mut state, input: state_input } = from;
     let outcome = match check_name(execution_name).and_then(|()| check_size("execution input", &input)) {
@@ -93,46 +89,82 @@ pub async fn redrive<H: TaskHandler, T: Timer, O: Observer>(
     }
 }
 
+/// `ExecutionStarted`, and the event that ends the execution.
+const EVENTS_OF_EXECUTION: u32 = 2;
+
+/// The context object of an execution that begins.
+fn context(machine: &str, name: &str, input: &Value, started: Timestamp) -> Value {
+    json!({
+        "Execution": {
+            "Id": format!("arn:aws:states:local:000000000000:execution:{machine}:{name}"),
+            "Input": input,
+            "Name": name,
+            "StartTime": format!("{started:.3}"),
+        },
+        "State": {},
+        "StateMachine": { "Name": machine },
+    })
+}
+
 /// Where a state leads, with its output.
 struct Step {
     then: Then,
     output: Value,
 }
 
+/// An execution of a machine, or of what an item of a Map goes through.
 struct Execution<'a, H, T, O> {
-    machine: &'a StateMachine,
+    /// Name of the machine.
+    machine: &'a str,
+    states: &'a States,
     handler: &'a H,
     timer: &'a T,
     observer: &'a O,
     deadline: Option<Timestamp>,
     history_events: u32,
     context: Value,
+    /// Whether an item of a Map goes through it: nobody can follow each step of 1000 items.
+    is_item: bool,
 }
 
-impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
+impl<'a, H: TaskHandler, T: Timer, O: Observer> Execution<'a, H, T, O> {
     /// Runs until an end; `current` is always the state that runs.
-    async fn run(&mut self, current: &mut String, input: Value) -> Result<Value, Failure> {
-        let mut input = input;
+    async fn run(&mut self, current: &mut String, mut input: Value) -> Result<Value, Failure> {
         loop {
-            let state = self
-                .machine
-                .states
-                .get(current)
-                .ok_or_else(|| Failure::runtime(format!("state `{current}` does not exist")))?;
-            self.count_events(1)?;
-            self.remaining()?;
-            self.enter(current, state, &input);
-            let step = self.step(current, state, input).await?;
-            check_size(&format!("state/task '{current}'"), &step.output)?;
-            self.count_events(1)?;
-            let (name, output) = (current.clone(), step.output.clone());
-            self.observer.on(&ExecutionEvent::StateExited { name, output, at: self.timer.now() });
-            match step.then {
-                Then::Next(next) => *current = next,
-                Then::End => return Ok(step.output),
-            }
-            input = step.output;
+            let state = self.begin(current, &input)?;
+            let step = match &state.action {
+                Action::Map(map) => self.map(current, state, map, input).await?,
+                _ => self.step(current, state, input).await?,
+            };
+            input = match self.end(current, step)? {
+                Step { then: Then::Next(next), output } => {
+                    *current = next;
+                    output
+                }
+                Step { then: Then::End, output } => return Ok(output),
+            };
         }
+    }
+
+    /// Enters the state of this name.
+    fn begin(&mut self, name: &str, input: &Value) -> Result<&'a State, Failure> {
+        let states = self.states;
+        let state = states.get(name).ok_or_else(|| Failure::runtime(format!("state `{name}` does not exist")))?;
+        self.count_events(1)?;
+        self.remaining()?;
+        self.enter(name, state, input);
+        Ok(state)
+    }
+
+    /// Leaves the state of this name.
+    fn end(&mut self, name: &str, step: Step) -> Result<Step, Failure> {
+        check_size(&format!("state/task '{name}'"), &step.output)?;
+        self.count_events(1)?;
+        if !self.is_item {
+            let (name, output) = (name.to_owned(), step.output.clone());
+            self.observer.on(&ExecutionEvent::StateExited { name, output, at: self.timer.now() });
+        }
+        Ok(step)
     }
 
     fn enter(&mut self, name: &str, state: &State, input: &Value) {
@@ -142,6 +174,9 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
             fields.insert("RetryCount".to_owned(), json!(0));
         }
         self.set_state_context(fields);
+        if self.is_item {
+            return;
+        }
         self.observer.on(&ExecutionEvent::StateEntered {
             name: name.to_owned(),
             state_type: state.state_type(),
@@ -162,6 +197,7 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
         }
     }
 
+    /// The step of every state but a Map.
     async fn step(&mut self, name: &str, state: &State, raw: Value) -> Result<Step, Failure> {
         let data = self.select("InputPath", &state.input, &raw)?;
         let (then, result) = match &state.action {
@@ -200,6 +236,8 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
                 self.wait(wait).await?;
                 (then.clone(), data)
             }
+            // `run` takes those of a machine, and the parser refuses one in an item processor.
+            Action::Map(_) => return Err(Failure::runtime(format!("`{name}` is a Map within a Map"))),
             Action::Succeed => (Then::End, data),
             Action::Fail { error, cause } => {
                 let error = self.text("ErrorPath", error, &data)?;
@@ -209,81 +247,6 @@ impl<H: TaskHandler, T: Timer, O: Observer> Execution<'_, H, T, O> {
         };
         let output = self.select("OutputPath", &state.output, &result)?;
         Ok(Step { then, output })
-    }
-
-    /// Attempts the task until it succeeds or no retrier matches.
-    async fn task(&mut self, name: &str, task: &TaskAction, raw: &Value, data: &Value) -> Result<Value, Failure> {
-        let mut counts = RetryCounts::new(&task.retry);
-        let mut attempt = 1;
-        loop {
-            let failure = match self.attempt(name, task, raw, data).await {
-                Ok(output) => return Ok(output),
-                Err(failure) => failure,
-            };
-            self.observer.on(&ExecutionEvent::TaskFailed {
-                name: name.to_owned(),
-                error: failure.error.to_string(),
-                cause: failure.cause.clone(),
-                attempt,
-                at: self.timer.now(),
-            });
-            if failure.is_final {
-                return Err(failure);
-            }
-            let Some((retrier, retry)) = counts.next(&task.retry, &failure.error) else {
-                return Err(failure);
-            };
-            let delay = retrier.delay(retry);
-            let wait = if retrier.full_jitter { self.timer.jitter(delay).min(delay) } else { delay };
-            self.set_retry_count(attempt);
-            attempt = attempt.saturating_add(1);
-            let at = self.timer.now();
-            self.observer.on(&ExecutionEvent::RetryScheduled { name: name.to_owned(), attempt, wait, at });
-            self.pause(wait).await?;
-        }
-    }
-
-    async fn attempt(&mut self, name: &str, task: &TaskAction, raw: &Value, data: &Value) -> Result<Value, Failure> {
-        let payload = task.payload.fill(data, &self.context)?;
-        check_size(&format!("state/task '{name}'"), &payload)?;
-        self.count_events(3)?;
-        let remaining = self.remaining()?;
-        let limit = remaining.map_or(task.timeout, |remaining| remaining.min(task.timeout));
-        let answer = tokio::select! {
-            // An answer that has arrived counts, even when the time is also up.
-            biased;
-            answer = self.handler.invoke(&task.function, payload) => Some(answer),
-            () = self.timer.sleep(limit) => None,
-        };
-        let answer = match answer {
-            Some(answer) => answer?,
-            None if remaining.is_some_and(|remaining| remaining <= task.timeout) => {
-                return Err(Failure::execution_timeout());
-            }
-            // The service leaves the cause of a timeout empty.
-            None => return Err(Failure::task(ServiceError::Timeout, String::new())),
-        };
-        let result = json!({ "ExecutedVersion": "$LATEST", "Payload": answer, "StatusCode": 200 });
-        check_size(&format!("state/task '{name}'"), &result)?;
-        let result = match &task.result_selector {
-            Some(selector) => selector.fill(&result, &self.context)?,
-            None => result,
-        };
-        place(name, &task.result_path, raw.clone(), result)
-    }
-
-    fn catch(&self, name: &str, task: &TaskAction, raw: Value, failure: Failure) -> Result<Step, Failure> {
-        let catcher = task.catch.iter().find(|catcher| catcher.errors.matches(&failure.error));
-        let Some(catcher) = catcher.filter(|_| !failure.is_final) else {
-            return Err(failure);
-        };
-        let (error, cause) = (failure.error.to_string(), failure.cause);
-        let output = json!({ "Error": error, "Cause": cause });
-        let output =
-            place(name, &catcher.result_path, raw, output).map_err(|failure| Failure { is_final: true, ..failure })?;
-        let (name, next, at) = (name.to_owned(), catcher.next.clone(), self.timer.now());
-        self.observer.on(&ExecutionEvent::Caught { name, error, cause, next, at });
-        Ok(Step { then: Then::Next(catcher.next.clone()), output })
     }
 
     fn select(&self, field: &str, selection: &Selection, value: &Value) -> Result<Value, Failure> {

@@ -1,29 +1,29 @@
-//! Checks on the whole graph: targets exist, every state is reached, every state can end.
+//! Checks on a graph, of a machine or of an item processor: targets exist, every state is reached, every state can end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::machine::{Action, DefinitionError, State, StateMachine, Then};
+use super::machine::{Action, DefinitionError, State, States, Then};
 
-pub(super) fn check(machine: &StateMachine) -> Result<(), DefinitionError> {
-    require(machine, "`StartAt`", &machine.start_at)?;
+/// Checks these states, of which one begins.
+pub(super) fn check(start_at: &str, states: &States) -> Result<(), DefinitionError> {
+    require(states, "`StartAt`", start_at)?;
     let mut sources: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (name, state) in &machine.states {
+    for (name, state) in states {
         for target in targets(state) {
-            require(machine, &format!("state `{name}`"), target)?;
+            require(states, &format!("state `{name}`"), target)?;
             sources.entry(target).or_default().push(name);
         }
     }
 
-    let reached =
-        closure([machine.start_at.as_str()], |name| machine.states.get(name).map(targets).unwrap_or_default());
-    let ends = machine.states.iter().filter(|(_, state)| is_terminal(state)).map(|(name, _)| name.as_str());
+    let reached = closure([start_at], |name| states.get(name).map(targets).unwrap_or_default());
+    let ends = states.iter().filter(|(_, state)| is_terminal(state)).map(|(name, _)| name.as_str());
     let ending = closure(ends, |name| sources.get(name).cloned().unwrap_or_default());
-    for name in machine.state_names() {
-        if !reached.contains(name) {
-            return Err(DefinitionError::Unreachable { state: name.to_owned() });
+    for name in states.keys() {
+        if !reached.contains(name.as_str()) {
+            return Err(DefinitionError::Unreachable { state: name.clone() });
         }
-        if !ending.contains(name) {
-            return Err(DefinitionError::NoTerminal { state: name.to_owned() });
+        if !ending.contains(name.as_str()) {
+            return Err(DefinitionError::NoTerminal { state: name.clone() });
         }
     }
     Ok(())
@@ -40,6 +40,8 @@ pub(super) fn targets<'a>(state: &'a State) -> Vec<&'a str> {
         Action::Task(task) => {
             then(&task.then).into_iter().chain(task.catch.iter().map(|catcher| catcher.next.as_str())).collect()
         }
+        // The states of its processor follow each other alone.
+        Action::Map(map) => then(&map.then).into_iter().collect(),
         Action::Choice { rules, default } => {
             rules.iter().map(|rule| rule.next.as_str()).chain(default.as_deref()).collect()
         }
@@ -52,12 +54,13 @@ fn is_terminal(state: &State) -> bool {
         Action::Succeed | Action::Fail { .. } => true,
         Action::Pass { then, .. } | Action::Wait { then, .. } => matches!(then, Then::End),
         Action::Task(task) => matches!(task.then, Then::End),
+        Action::Map(map) => matches!(map.then, Then::End),
         Action::Choice { .. } => false,
     }
 }
 
-fn require(machine: &StateMachine, origin: &str, target: &str) -> Result<(), DefinitionError> {
-    if machine.states.contains_key(target) {
+fn require(states: &States, origin: &str, target: &str) -> Result<(), DefinitionError> {
+    if states.contains_key(target) {
         Ok(())
     } else {
         Err(DefinitionError::DanglingTarget { origin: origin.to_owned(), target: target.to_owned() })

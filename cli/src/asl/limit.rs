@@ -15,21 +15,35 @@ use super::template::MissingNode;
 pub(super) const PAYLOAD_LIMIT_BYTES: usize = 256 * 1024;
 
 /// The service's limit for the history of a standard execution. Entering and leaving a state is one event each, an
-/// attempt of a Task is three (scheduled, started, ended).
+/// attempt of a Task is three (scheduled, started, ended), and a Map is four (the start and the end of the state and of
+/// its run). What the items of a Map do is in histories of their own.
 pub(super) const HISTORY_LIMIT_EVENTS: u32 = 25_000;
+
+/// Most items of one Map that the service runs at the same time.
+pub(super) const MAX_AT_ONCE: u64 = 10_000;
 
 /// An error on its way to Retry, to Catch, or to the end of the execution.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) error: AslErrorName,
     pub(super) cause: String,
-    /// Ends the execution whatever Retry and Catch say.
-    pub(super) is_final: bool,
+    pub(super) reach: Reach,
+}
+
+/// What a failure ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// An attempt of a state: Retry and Catch see it.
+    State,
+    /// The execution, whatever Retry and Catch say.
+    Execution,
+    /// The execution and, where it is one of a Map's item, the execution of the Map with all items: their time is up.
+    Everything,
 }
 
 impl Failure {
     pub(super) fn last(error: impl Into<AslErrorName>, cause: String) -> Self {
-        Self { error: error.into(), cause, is_final: true }
+        Self { error: error.into(), cause, reach: Reach::Execution }
     }
 
     pub(super) fn runtime(cause: String) -> Self {
@@ -37,14 +51,20 @@ impl Failure {
     }
 
     pub(super) fn task(error: impl Into<AslErrorName>, cause: String) -> Self {
-        Self { error: error.into(), cause, is_final: false }
+        Self { error: error.into(), cause, reach: Reach::State }
     }
 
     pub(super) fn execution_timeout() -> Self {
-        Self::last(
-            ServiceError::Timeout,
-            "the execution ran longer than the `TimeoutSeconds` of its state machine".to_owned(),
-        )
+        Self {
+            error: ServiceError::Timeout.into(),
+            cause: "the execution ran longer than the `TimeoutSeconds` of its state machine".to_owned(),
+            reach: Reach::Everything,
+        }
+    }
+
+    /// Whether Retry and Catch do not see it.
+    pub(super) fn is_final(&self) -> bool {
+        self.reach != Reach::State
     }
 }
 
@@ -74,12 +94,17 @@ pub(super) fn between(start: Timestamp, end: Timestamp) -> Duration {
 }
 
 pub(super) fn check_name(name: &str) -> Result<(), Failure> {
-    let forbidden = |c: char| c.is_whitespace() || c.is_control() || r##"<>{}[]?*"#%\^|~`$&,;:/"##.contains(c);
-    if name.is_empty() || name.chars().count() > 80 || name.contains(forbidden) {
+    if !is_name(name, 80) {
         let cause = format!("`{name}` is not a valid execution name: use 1 to 80 letters, digits, `-`, `_` and `.`");
         return Err(Failure::last("InvalidName".to_owned(), cause));
     }
     Ok(())
+}
+
+/// Whether the service takes `text` as a name of at most `longest` characters.
+pub(super) fn is_name(text: &str, longest: usize) -> bool {
+    let forbidden = |c: char| c.is_whitespace() || c.is_control() || r##"<>{}[]?*"#%\^|~`$&,;:/"##.contains(c);
+    !text.is_empty() && text.chars().count() <= longest && !text.contains(forbidden)
 }
 
 pub(super) fn check_size(what: &str, value: &Value) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! A parsed state machine: every field checked, nothing left to interpret by name at run time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,11 +21,14 @@ pub struct StateMachine {
     pub(super) name: String,
     pub(super) start_at: String,
     pub(super) timeout: Option<Duration>,
-    pub(super) states: BTreeMap<String, State>,
+    pub(super) states: States,
 }
 
+/// States by name: those of a machine, or those of an item processor.
+pub(super) type States = BTreeMap<String, State>;
+
 /// Why a definition is refused.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DefinitionError {
     /// Not JSON, or a key twice in one object.
     #[error("the definition is not plain JSON: {0}")]
@@ -43,6 +46,12 @@ pub enum DefinitionError {
         state: String,
         /// What is wrong with it.
         problem: StateProblem,
+    },
+    /// Two states have one name.
+    #[error("two states are called `{state}`: names are unique in the whole definition, within item processors too")]
+    DuplicateName {
+        /// Their name.
+        state: String,
     },
     /// `StartAt`, `Next`, `Default` or a rule names a state that does not exist.
     #[error("{origin} names state `{target}`, which does not exist")]
@@ -70,11 +79,14 @@ pub enum DefinitionError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateProblem {
     /// A state type that this interpreter does not support, or no type at all.
-    #[error("type `{0}` is not supported: use Pass, Task, Choice, Wait, Succeed or Fail")]
+    #[error("type `{0}` is not supported: use Pass, Task, Choice, Wait, Map, Succeed or Fail")]
     UnsupportedType(String),
     /// A Task resource other than `arn:aws:states:::lambda:invoke`.
     #[error("resource `{0}` is not supported: use `arn:aws:states:::lambda:invoke`")]
     UnsupportedResource(String),
+    /// The states of an item processor are wrong.
+    #[error("`ItemProcessor`: {0}")]
+    ItemProcessor(Box<DefinitionError>),
     /// An unknown field, a missing field, or a value out of range; the text names it.
     #[error("{0}")]
     Field(String),
@@ -107,6 +119,7 @@ pub(super) enum Action {
     Task(Box<TaskAction>),
     Choice { rules: Vec<ChoiceRule>, default: Option<String> },
     Wait { until: WaitUntil, then: Then },
+    Map(Box<MapAction>),
     Succeed,
     Fail { error: Text, cause: Text },
 }
@@ -128,6 +141,35 @@ pub(super) struct TaskAction {
     pub(super) retry: Vec<Retrier>,
     pub(super) catch: Vec<Catcher>,
     pub(super) then: Then,
+}
+
+/// A Map in mode DISTRIBUTED: each item is an execution of the processor.
+#[derive(Debug, Clone)]
+pub(super) struct MapAction {
+    /// Stands in the ids of these executions.
+    pub(super) label: String,
+    pub(super) items: ReferencePath,
+    pub(super) at_once: AtOnce,
+    /// The input of an execution; the item itself without one.
+    pub(super) item_selector: Option<Template>,
+    pub(super) processor: Processor,
+    pub(super) result_selector: Option<Template>,
+    pub(super) result_path: Placement,
+    pub(super) then: Then,
+}
+
+/// `MaxConcurrency` and `MaxConcurrencyPath`; zero is as many as the service allows.
+#[derive(Debug, Clone)]
+pub(super) enum AtOnce {
+    Fixed(u64),
+    At(ReferencePath),
+}
+
+/// What each item of a Map goes through.
+#[derive(Debug, Clone)]
+pub(super) struct Processor {
+    pub(super) start_at: String,
+    pub(super) states: States,
 }
 
 #[derive(Debug, Clone)]
@@ -159,35 +201,56 @@ impl StateMachine {
         self
     }
 
-    /// Names of all states, in alphabetical order.
-    pub fn state_names(&self) -> impl Iterator<Item = &str> {
-        self.states.keys().map(String::as_str)
+    /// Names of all states, those of item processors included, in alphabetical order.
+    #[must_use]
+    pub fn state_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.every_state().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names
     }
 
-    /// Names of the functions that Task states call, in alphabetical order, each once.
+    /// Names of the functions that Task states call, also those of item processors, in alphabetical order, each once.
     #[must_use]
     pub fn functions(&self) -> Vec<&str> {
-        let mut functions: Vec<&str> = self
-            .states
-            .values()
-            .filter_map(|state| match &state.action {
-                Action::Task(task) => Some(task.function.as_str()),
-                _ => None,
-            })
-            .collect();
-        functions.sort_unstable();
-        functions.dedup();
-        functions
+        let called = self.every_state().filter_map(|(_, state)| match &state.action {
+            Action::Task(task) => Some(task.function.as_str()),
+            _ => None,
+        });
+        called.collect::<BTreeSet<&str>>().into_iter().collect()
+    }
+
+    /// Every state with its name, those of item processors included.
+    fn every_state(&self) -> impl Iterator<Item = (&str, &State)> {
+        let inner = self.states.values().filter_map(State::processor).flat_map(|processor| &processor.states);
+        self.states.iter().chain(inner).map(|(name, state)| (name.as_str(), state))
+    }
+
+    /// Whether every name is that of one state.
+    pub(super) fn check_names(&self) -> Result<(), DefinitionError> {
+        let mut seen = BTreeSet::new();
+        match self.every_state().find(|(name, _)| !seen.insert(*name)) {
+            Some((name, _)) => Err(DefinitionError::DuplicateName { state: name.to_owned() }),
+            None => Ok(()),
+        }
     }
 }
 
 impl State {
+    /// What the items of a Map go through; `None` for every other state.
+    fn processor(&self) -> Option<&Processor> {
+        match &self.action {
+            Action::Map(map) => Some(&map.processor),
+            _ => None,
+        }
+    }
+
     pub(super) fn state_type(&self) -> StateType {
         match self.action {
             Action::Pass { .. } => StateType::Pass,
             Action::Task(_) => StateType::Task,
             Action::Choice { .. } => StateType::Choice,
             Action::Wait { .. } => StateType::Wait,
+            Action::Map(_) => StateType::Map,
             Action::Succeed => StateType::Succeed,
             Action::Fail { .. } => StateType::Fail,
         }

@@ -1,5 +1,7 @@
 //! From JSON text to a [`StateMachine`].
 
+mod map;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,7 +11,8 @@ use serde_json::{Map, Value};
 
 use super::choice::{ChoiceRule, parse_timestamp};
 use super::machine::{
-    Action, DefinitionError, PassValue, Selection, State, StateMachine, StateProblem, TaskAction, Text, Then, WaitUntil,
+    Action, DefinitionError, PassValue, Selection, State, StateMachine, StateProblem, States, TaskAction, Text, Then,
+    WaitUntil,
 };
 use super::path::ReferencePath;
 use super::placeholder::substitute;
@@ -42,17 +45,24 @@ impl StateMachine {
             .map(|seconds| bounded("TimeoutSeconds", seconds, 1, MAX_SECONDS).map(Duration::from_secs))
             .transpose()
             .map_err(top)?;
-        let mut states = BTreeMap::new();
-        for (name, value) in wire.states {
-            match parse_state(&name, value) {
-                Ok(state) => states.insert(name, state),
-                Err(problem) => return Err(DefinitionError::State { state: name, problem }),
-            };
-        }
+        let states = parse_states(&wire.start_at, wire.states)?;
         let machine = Self { name: "local".to_owned(), start_at: wire.start_at, timeout, states };
-        graph::check(&machine)?;
+        machine.check_names()?;
         Ok(machine)
     }
+}
+
+/// The states of a machine or of an item processor, checked as a graph of their own.
+fn parse_states(start_at: &str, wires: Map<String, Value>) -> Result<States, DefinitionError> {
+    let mut states = States::new();
+    for (name, value) in wires {
+        match parse_state(&name, value) {
+            Ok(state) => states.insert(name, state),
+            Err(problem) => return Err(DefinitionError::State { state: name, problem }),
+        };
+    }
+    graph::check(start_at, &states)?;
+    Ok(states)
 }
 
 fn parse_state(name: &str, value: Value) -> Result<State, StateProblem> {
@@ -68,6 +78,7 @@ fn parse_state(name: &str, value: Value) -> Result<State, StateProblem> {
             "Task" => parse_task(fields),
             "Choice" => parse_choice(read(fields)?),
             "Wait" => parse_wait(read(fields)?),
+            "Map" => map::parse(name, read(fields)?),
             "Succeed" => parse_succeed(read(fields)?),
             "Fail" => parse_fail(read(fields)?),
             _ => Err(StateProblem::UnsupportedType(state_type)),

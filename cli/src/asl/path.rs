@@ -39,6 +39,15 @@ pub struct PathError {
     pub problem: String,
 }
 
+/// Where a path stands, which decides what the context object has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Anywhere in a state.
+    State,
+    /// In `ItemSelector` of a Map, where it has the item, too.
+    Item,
+}
+
 /// The fields of the context object that exist locally, below `$$`.
 const CONTEXT_FIELDS: [&[&str]; 8] = [
     &["Execution", "Id"],
@@ -51,7 +60,25 @@ const CONTEXT_FIELDS: [&[&str]; 8] = [
     &["StateMachine", "Name"],
 ];
 
+/// Those that only `ItemSelector` sees.
+const ITEM_FIELDS: [&[&str]; 2] = [&["Map", "Item", "Index"], &["Map", "Item", "Value"]];
+
 impl ReferencePath {
+    /// Parses a path that stands here.
+    pub(super) fn parse(text: &str, scope: Scope) -> Result<Self, PathError> {
+        let error = |problem: String| PathError { path: text.to_owned(), problem };
+        let (root, rest) = match (text.strip_prefix("$$"), text.strip_prefix('$')) {
+            (Some(rest), _) => (Root::Context, rest),
+            (None, Some(rest)) => (Root::Data, rest),
+            (None, None) => return Err(error("it does not begin with `$`".to_owned())),
+        };
+        let steps = parse_steps(rest).map_err(error)?;
+        if root == Root::Context {
+            check_context(&steps, scope).map_err(error)?;
+        }
+        Ok(Self { root, steps, text: text.to_owned() })
+    }
+
     /// The node that this path names, or `None` when it does not exist.
     pub(super) fn find<'v>(&self, data: &'v Value, context: &'v Value) -> Option<&'v Value> {
         let root = match self.root {
@@ -94,29 +121,23 @@ impl FromStr for ReferencePath {
     type Err = PathError;
 
     fn from_str(text: &str) -> Result<Self, PathError> {
-        let error = |problem: String| PathError { path: text.to_owned(), problem };
-        let (root, rest) = match (text.strip_prefix("$$"), text.strip_prefix('$')) {
-            (Some(rest), _) => (Root::Context, rest),
-            (None, Some(rest)) => (Root::Data, rest),
-            (None, None) => return Err(error("it does not begin with `$`".to_owned())),
-        };
-        let steps = parse_steps(rest).map_err(error)?;
-        if root == Root::Context {
-            check_context(&steps).map_err(error)?;
-        }
-        Ok(Self { root, steps, text: text.to_owned() })
+        Self::parse(text, Scope::State)
     }
 }
 
-fn check_context(steps: &[Step]) -> Result<(), String> {
-    let known = CONTEXT_FIELDS.iter().any(|field| {
+fn check_context(steps: &[Step], scope: Scope) -> Result<(), String> {
+    let mut fields = CONTEXT_FIELDS.to_vec();
+    if scope == Scope::Item {
+        fields.extend(ITEM_FIELDS);
+    }
+    let known = fields.iter().any(|field| {
         steps.len() >= field.len()
             && field.iter().zip(steps).all(|(name, step)| matches!(step, Step::Field(given) if given == name))
     });
     if known {
         Ok(())
     } else {
-        let names: Vec<String> = CONTEXT_FIELDS.iter().map(|field| format!("$$.{}", field.join("."))).collect();
+        let names: Vec<String> = fields.iter().map(|field| format!("$$.{}", field.join("."))).collect();
         Err(format!("the context object has only {} here", names.join(", ")))
     }
 }

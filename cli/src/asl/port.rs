@@ -17,6 +17,11 @@ pub trait TaskHandler: Sync {
     /// # Errors
     /// A [`TaskFailure`] with the error name that the function reports; `Retry` and `Catch` match on it.
     fn invoke(&self, function: &str, payload: Value) -> impl Future<Output = Result<Value, TaskFailure>> + Send;
+    /// Most items of a Map that run at the same time, whatever its definition allows. A handler whose calls share one
+    /// machine has a bound; without this, none.
+    fn at_once(&self) -> usize {
+        usize::MAX
+    }
 }
 
 /// A function call that failed.

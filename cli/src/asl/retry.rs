@@ -36,7 +36,9 @@ impl ErrorMatcher {
                     return Err(format!("`{name}` ends the execution and cannot be retried or caught"));
                 }
                 // No task fails with it.
-                AslErrorName::Service(ServiceError::NoChoiceMatched) => return Err(unknown(name)),
+                AslErrorName::Service(
+                    ServiceError::NoChoiceMatched | ServiceError::ExceedToleratedFailureThreshold,
+                ) => return Err(unknown(name)),
                 AslErrorName::Other(text) if text.starts_with("States.") => return Err(unknown(name)),
                 AslErrorName::Service(_) | AslErrorName::Other(_) => {}
             }

@@ -158,6 +158,68 @@ pub(super) struct WaitWire {
     pub(super) end: Option<bool>,
 }
 
+/// Without `Retry` and `Catch`: a Map of ours does not fail.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub(super) struct MapWire {
+    #[serde(default, rename = "Comment", deserialize_with = "present")]
+    pub(super) _comment: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) input_path: PathField,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) output_path: PathField,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) result_path: PathField,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) label: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) items_path: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) max_concurrency: Option<u64>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) max_concurrency_path: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) item_selector: Option<Value>,
+    pub(super) item_processor: ItemProcessorWire,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) result_selector: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) next: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pub(super) end: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub(super) struct ItemProcessorWire {
+    /// Read for its only permitted value.
+    #[serde(rename = "ProcessorConfig")]
+    pub(super) _config: ProcessorConfigWire,
+    pub(super) start_at: String,
+    pub(super) states: Map<String, Value>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub(super) struct ProcessorConfigWire {
+    #[serde(rename = "Mode")]
+    pub(super) _mode: ModeWire,
+    #[serde(rename = "ExecutionType")]
+    pub(super) _execution_type: ExecutionTypeWire,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum ModeWire {
+    Distributed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum ExecutionTypeWire {
+    Standard,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub(super) struct SucceedWire {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -96,6 +97,9 @@ impl Function {
     }
 }
 
+/// Most parts of a run that are read at the same time in this process.
+const MAX_AT_ONCE: usize = 4;
+
 /// The handlers over one lake, in this process.
 #[derive(Debug, Clone)]
 pub struct Functions {
@@ -169,6 +173,13 @@ impl TaskHandler for Functions {
         };
         drop(still_wanted);
         result.map_err(|StepError { name, message }| TaskFailure::of_function(name.as_str(), &message))
+    }
+
+    /// Every call reads, types and writes on several threads, and has up to 1 GB in memory. One call for two cores
+    /// keeps all of them busy; four calls are 4 GB, which a laptop of 16 GB has left.
+    fn at_once(&self) -> usize {
+        let cores = available_parallelism().map_or(1, usize::from);
+        (cores / 2).clamp(1, MAX_AT_ONCE)
     }
 }
 

@@ -11,9 +11,9 @@ use sluice_core::run::ReportedError;
 
 use super::Execution;
 use super::ending::Ended;
-use crate::asl::{ExecutionEvent, Observer, StateType};
+use crate::asl::{ExecutionEvent, ItemEnd, Observer, StateType};
 use crate::console::{Console, Tone};
-use crate::grid::seconds;
+use crate::grid::{count, seconds};
 
 /// How often the spinner turns.
 const TICK: Duration = Duration::from_millis(120);
@@ -37,6 +37,30 @@ struct Shown {
     fault: Option<io::Error>,
     /// Why a task failed, until it is shown.
     cause: Option<String>,
+    /// Parts of the Map that the execution is in, or was in last.
+    parts: Parts,
+}
+
+/// How many parts a Map reads: the items of our Map are parts of a run.
+#[derive(Debug, Default, Clone, Copy)]
+struct Parts {
+    ended: usize,
+    all: usize,
+}
+
+impl Parts {
+    /// Such as `3 of 12 parts`.
+    fn progress(self) -> String {
+        format!("{} of {}", self.ended, self.total())
+    }
+
+    /// Such as `12 parts`.
+    fn total(self) -> String {
+        match self.all {
+            1 => "1 part".to_owned(),
+            all => format!("{} parts", count(all as u64)),
+        }
+    }
 }
 
 impl Shown {
@@ -155,23 +179,7 @@ impl View {
             ExecutionEvent::StateExited { name, output, at } if polled_by(name).is_some() => {
                 self.show_polled(name, output, *at);
             }
-            ExecutionEvent::StateExited { name, at, .. } => {
-                let (entered_at, state_type) = {
-                    let shown = self.shown();
-                    (shown.entered_at, shown.state_type)
-                };
-                let mark = console.paint_err(Tone::Good, "✔");
-                match (state_type, entered_at) {
-                    (Some(StateType::Task | StateType::Wait), Some(entered_at)) => {
-                        let took = Duration::try_from(at.duration_since(entered_at)).unwrap_or_default();
-                        self.print(&format!("{mark} {name:NAME_WIDTH$} {:>9}", seconds(took)));
-                    }
-                    (Some(StateType::Choice), _) => {
-                        self.print(&format!("{mark} {}", console.paint_err(Tone::Faint, name)));
-                    }
-                    _ => {}
-                }
-            }
+            ExecutionEvent::StateExited { name, at, .. } => self.show_exited(name, *at),
             ExecutionEvent::TaskFailed { name, error, cause, attempt, .. } => {
                 let mark = console.paint_err(Tone::Bad, "✘");
                 self.print(&format!("{mark} {name:NAME_WIDTH$} attempt {attempt}: {error}"));
@@ -188,12 +196,54 @@ impl View {
                 let cause = self.shown().cause();
                 self.print(&format!("{mark} {name:NAME_WIDTH$} continues at {next}{cause}"));
             }
+            ExecutionEvent::MapStarted { name, items, .. } => self.show_parts(name, Parts { ended: 0, all: *items }),
+            ExecutionEvent::ItemEnded { name, items, .. } => {
+                let ended = self.shown().parts.ended.saturating_add(1);
+                self.show_parts(name, Parts { ended, all: *items });
+            }
             ExecutionEvent::ExecutionSucceeded { .. } | ExecutionEvent::ExecutionFailed { .. } => {}
         }
     }
 }
 
 impl View {
+    /// Shows that a state has ended, with the time that it took where it waited for something.
+    fn show_exited(&self, name: &str, at: Timestamp) {
+        let (entered_at, state_type, parts) = {
+            let shown = self.shown();
+            (shown.entered_at, shown.state_type, shown.parts)
+        };
+        let console = &self.console;
+        let mark = console.paint_err(Tone::Good, "✔");
+        let took = |since: Timestamp| seconds(Duration::try_from(at.duration_since(since)).unwrap_or_default());
+        match (state_type, entered_at) {
+            (Some(StateType::Task | StateType::Wait), Some(entered_at)) => {
+                self.print(&format!("{mark} {name:NAME_WIDTH$} {:>9}", took(entered_at)));
+            }
+            (Some(StateType::Map), Some(entered_at)) => {
+                let parts = console.paint_err(Tone::Faint, &parts.total());
+                self.print(&format!("{mark} {name:NAME_WIDTH$} {:>9}  {parts}", took(entered_at)));
+            }
+            (Some(StateType::Choice), _) => {
+                self.print(&format!("{mark} {}", console.paint_err(Tone::Faint, name)));
+            }
+            _ => {}
+        }
+    }
+
+    /// Shows how far a Map is: on a terminal in the line of the spinner, otherwise once, when it begins.
+    fn show_parts(&self, name: &str, parts: Parts) {
+        self.shown().parts = parts;
+        match &self.spinner {
+            Some(spinner) => spinner.set_message(format!("{name} {}", parts.progress())),
+            None if parts.ended == 0 => {
+                let mark = self.console.paint_err(Tone::Faint, "…");
+                self.print(&format!("{mark} {name:NAME_WIDTH$} {}", parts.total()));
+            }
+            None => {}
+        }
+    }
+
     /// Shows the state of a loop when its status has changed.
     fn show_polled(&self, name: &str, output: &Value, at: Timestamp) {
         let line = {
@@ -253,6 +303,16 @@ fn json_event(event: &ExecutionEvent) -> Option<Value> {
             let cause = words(error, cause);
             json!({ "event": "caught", "state": name, "error": error, "cause": cause, "next": next, "at": at })
         }
+        ExecutionEvent::MapStarted { name, items, at } => {
+            json!({ "event": "map_started", "state": name, "items": items, "at": at })
+        }
+        ExecutionEvent::ItemEnded { name, index, items, end, at } => {
+            let error = match end {
+                ItemEnd::Output(_) => None,
+                ItemEnd::Error(error) => Some(error),
+            };
+            json!({ "event": "item_ended", "state": name, "index": index, "items": items, "error": error, "at": at })
+        }
         ExecutionEvent::ExecutionSucceeded { .. } | ExecutionEvent::ExecutionFailed { .. } => return None,
     })
 }
@@ -295,6 +355,29 @@ mod tests {
                 "event": "retry", "state": "Process", "attempt": 2, "wait_seconds": 1.5, "at": "2026-01-05T09:00:00Z",
             })),
         );
+        check(
+            ExecutionEvent::MapStarted { name: "Read".to_owned(), items: 12, at },
+            Some(json!({ "event": "map_started", "state": "Read", "items": 12, "at": "2026-01-05T09:00:00Z" })),
+        );
+        let item = |end: ItemEnd| ExecutionEvent::ItemEnded { name: "Read".to_owned(), index: 2, items: 12, end, at };
+        let line = |error: Value| {
+            json!({
+                "event": "item_ended", "state": "Read", "index": 2, "items": 12, "error": error,
+                "at": "2026-01-05T09:00:00Z",
+            })
+        };
+        check(item(ItemEnd::Output(json!({ "secret": 1 }))), Some(line(Value::Null)));
+        check(item(ItemEnd::Error("States.Runtime".to_owned())), Some(line(json!("States.Runtime"))));
         check(ExecutionEvent::ExecutionSucceeded { output: Value::Null, at }, None);
+    }
+
+    #[test]
+    fn parts_are_counted() {
+        let check = |ended: usize, all: usize, progress: &str| {
+            assert_eq!(Parts { ended, all }.progress(), progress);
+        };
+        check(0, 1, "0 of 1 part");
+        check(3, 12, "3 of 12 parts");
+        check(999, 1000, "999 of 1,000 parts");
     }
 }

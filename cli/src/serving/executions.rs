@@ -29,7 +29,8 @@ use self::forgotten::Forgotten;
 use crate::asl::{ExecutionEvent, ExecutionResult, Observer, Place};
 use crate::execution::Execution as Interpreted;
 
-/// Executions at the same time; further ones wait. Each may use the memory and cores of one function.
+/// Executions at the same time; further ones wait. Each may use the memory and cores of one function, and of up to four
+/// while it reads a large run in parts.
 const AT_ONCE: usize = 2;
 /// Executions of one pipeline at the same time: they work on the same tables, so a second one would only meet the commits of the first.
 const AT_ONCE_OF_PIPELINE: usize = 1;

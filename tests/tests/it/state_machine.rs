@@ -27,10 +27,12 @@ fn definition() -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
+/// The tasks of the definition, those of its item processor included.
 fn tasks() -> BTreeMap<String, Map<String, Value>> {
     let definition = definition();
     let states = definition["States"].as_object().unwrap();
-    let tasks = states.iter().filter(|(_, state)| state["Type"] == "Task");
+    let inner = states.values().filter_map(|state| state["ItemProcessor"]["States"].as_object()).flatten();
+    let tasks = states.iter().chain(inner).filter(|(_, state)| state["Type"] == "Task");
     tasks.map(|(name, state)| (name.clone(), state.as_object().unwrap().clone())).collect()
 }
 
@@ -97,6 +99,8 @@ fn failing(task: &str) -> Option<&'static str> {
         "StartEmr" | "RunEtl" => Some("TerminateAfterFailure"),
         "TerminateAfterFailure" => Some("ReplanAfterFailure"),
         "TerminateEmr" => Some("QualityCheck"),
+        // Process reads the part again, and fails with the error under its own name.
+        "ReadPart" => Some("LeftToProcess"),
         _ => None,
     }
 }
@@ -200,6 +204,11 @@ fn the_interpreter_accepts_the_definition_and_refuses_unknown_fields_by_name() {
     check_refused("/States/Process/Parameters", "Qualifier");
     check_refused("/States/Process/Retry/0", "Jitter");
     check_refused("/States/Process/Catch/0", "Output");
+    check_refused("/States/Read", "ItemReader");
+    check_refused("/States/Read", "ToleratedFailureCount");
+    check_refused("/States/Read/ItemProcessor", "QueryLanguage");
+    check_refused("/States/Read/ItemProcessor/ProcessorConfig", "Concurrency");
+    check_refused("/States/Read/ItemProcessor/States/ReadPart", "HeartbeatSeconds");
     check_refused("/States/Gate", "ResultPath");
     check_refused("/States/Published", "Next");
     check_refused("/States/PlanNotUnderstood", "Retries");

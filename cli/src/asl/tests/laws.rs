@@ -11,6 +11,8 @@ use super::super::{ExecutionEvent, ExecutionResult, StateMachine, graph};
 use super::support::{Answer, Script, Trace, run};
 
 const STATES: usize = 6;
+/// Items of each Map.
+const ITEMS: u64 = 2;
 const ERRORS: [&str; 3] = ["A", "B", "C"];
 
 fn target() -> impl Strategy<Value = String> {
@@ -42,9 +44,33 @@ fn task() -> impl Strategy<Value = Value> {
     })
 }
 
+/// A Map that calls a function for each item. Its processor gets a name in [`definition`].
+fn map() -> impl Strategy<Value = Value> {
+    (task(), target(), 0_u64..3).prop_map(|(mut task, next, at_once)| {
+        let fields = task.as_object_mut().unwrap();
+        // They lead to states of the machine.
+        fields.retain(|name, _| !["Catch", "Next"].contains(&name.as_str()));
+        fields.insert("End".to_owned(), json!(true));
+        json!({ "Type": "Map", "ItemsPath": "$$.Execution.Input.items", "MaxConcurrency": at_once, "Task": task,
+            "ResultPath": "$.map", "Next": next })
+    })
+}
+
+/// The Map with its item processor, whose only state is called like this: names are unique in the whole machine.
+fn with_processor(mut state: Value, name: String) -> Value {
+    if let Some(task) = state.as_object_mut().unwrap().remove("Task") {
+        state["ItemProcessor"] = json!({
+            "ProcessorConfig": { "Mode": "DISTRIBUTED", "ExecutionType": "STANDARD" },
+            "StartAt": name, "States": { name: task },
+        });
+    }
+    state
+}
+
 fn state() -> impl Strategy<Value = Value> {
     prop_oneof![
         3 => task(),
+        1 => map(),
         1 => target().prop_map(|next| json!({ "Type": "Pass", "Result": 1, "ResultPath": "$.pass", "Next": next })),
         1 => (target(), 0_u64..9).prop_map(|(next, seconds)| json!({ "Type": "Wait", "Seconds": seconds, "Next": next })),
         1 => target().prop_map(|next| json!({ "Type": "Wait", "SecondsPath": "$.pass", "Next": next })),
@@ -58,8 +84,11 @@ fn state() -> impl Strategy<Value = Value> {
 /// Random states; what `StartAt` does not reach is removed, so that most machines parse.
 fn definition() -> impl Strategy<Value = Value> {
     (proptest::collection::vec(state(), STATES), proptest::option::of(50_u64..500)).prop_map(|(states, timeout)| {
-        let mut all: BTreeMap<String, Value> =
-            states.into_iter().enumerate().map(|(index, state)| (format!("S{index}"), state)).collect();
+        let mut all: BTreeMap<String, Value> = states
+            .into_iter()
+            .enumerate()
+            .map(|(index, state)| (format!("S{index}"), with_processor(state, format!("I{index}"))))
+            .collect();
         let mut reached = BTreeSet::new();
         let mut open = vec!["S0".to_owned()];
         while let Some(name) = open.pop() {
@@ -117,6 +146,27 @@ fn check_steps(machine: &StateMachine, trace: &Trace) {
     }
 }
 
+/// Whether an item of a Map has the event in its own history.
+fn is_of_item(event: &ExecutionEvent) -> bool {
+    match event {
+        ExecutionEvent::TaskFailed { name, .. } | ExecutionEvent::RetryScheduled { name, .. } => name.starts_with('I'),
+        ExecutionEvent::ItemEnded { .. } => true,
+        _ => false,
+    }
+}
+
+/// The Task of this name, with how often it runs in one visit of a state.
+fn task_of<'d>(definition: &'d Value, name: &str) -> (&'d Value, u64) {
+    let states = definition["States"].as_object().unwrap();
+    match states.get(name) {
+        Some(task) => (task, 1),
+        None => {
+            let inner = states.values().find_map(|state| state["ItemProcessor"]["States"].get(name));
+            (inner.unwrap(), ITEMS)
+        }
+    }
+}
+
 /// Every visit of a state makes at most the attempts of its retriers, and waits no longer than they say.
 fn check_retries(machine: &StateMachine, definition: &Value, trace: &Trace) {
     let mut retries = 0_u64;
@@ -125,8 +175,9 @@ fn check_retries(machine: &StateMachine, definition: &Value, trace: &Trace) {
             ExecutionEvent::StateEntered { .. } => retries = 0,
             ExecutionEvent::RetryScheduled { name, wait, .. } => {
                 retries += 1;
-                let rules = definition["States"][name]["Retry"].as_array().unwrap();
-                let allowed: u64 = rules.iter().map(|rule| rule["MaxAttempts"].as_u64().unwrap()).sum();
+                let (task, times) = task_of(definition, name);
+                let rules = task["Retry"].as_array().unwrap();
+                let allowed = times * rules.iter().map(|rule| rule["MaxAttempts"].as_u64().unwrap()).sum::<u64>();
                 let longest = rules.iter().map(|rule| rule["MaxDelaySeconds"].as_u64().unwrap()).max().unwrap();
                 assert!(retries <= allowed, "{retries} retries in {name}");
                 assert!(wait.as_secs() <= longest, "{wait:?} in {name}");
@@ -152,8 +203,10 @@ proptest! {
         let parsed = StateMachine::parse(&definition.to_string(), &BTreeMap::new());
         prop_assume!(parsed.is_ok());
         let machine = parsed.unwrap();
-        let trace = run(&machine, json!({}), &Script::default().with("work", answers));
-        prop_assert!(trace.events.len() <= usize::try_from(HISTORY_LIMIT_EVENTS).unwrap());
+        let items = vec![json!({}); usize::try_from(ITEMS).unwrap()];
+        let trace = run(&machine, json!({ "items": items }), &Script::default().with("work", answers));
+        let own = trace.events.iter().filter(|event| !is_of_item(event)).count();
+        prop_assert!(own <= usize::try_from(HISTORY_LIMIT_EVENTS).unwrap());
         check_steps(&machine, &trace);
         check_retries(&machine, &definition, &trace);
     }

@@ -1,11 +1,14 @@
 mod choices;
 mod laws;
+mod maps;
+mod maps_refused;
 mod no_leak;
 mod paths;
 mod pipeline;
 mod pipeline_emr;
 mod pipeline_failures;
 mod pipeline_lint;
+mod pipeline_parts;
 mod semantics;
 mod strictness;
 mod support;

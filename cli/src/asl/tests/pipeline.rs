@@ -52,6 +52,20 @@ pub(super) fn planned_on(engine: &str, attempt: u64, status: &str) -> Answer {
     give(json!({ "run": run_ref(attempt), "plan": plan }))
 }
 
+/// A plan in parts, of which two are read at the same time.
+pub(super) fn planned_in_parts(attempt: u64, numbers: &[u64]) -> Answer {
+    let uri = format!("runs/retail/r1/plan-{attempt}.json");
+    let parts = json!({ "numbers": numbers, "at_once": 2 });
+    let plan = json!({ "status": "planned", "engine": "lambda", "uri": uri, "parts": parts });
+    give(json!({ "run": run_ref(attempt), "plan": plan }))
+}
+
+/// What process answers about a part.
+pub(super) fn part(number: u64) -> Answer {
+    let uri = format!("parts/retail/r1/1/part-{number}.json");
+    give(json!({ "uri": uri, "part": number, "rows": 10 }))
+}
+
 pub(super) fn uri(document: &str) -> Answer {
     give(json!({ "uri": format!("runs/retail/r1/{document}.json"), "more": "not kept" }))
 }

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sluice_core::error::ErrorName;
 use sluice_core::failure::{FailureName, MachineError};
 
 use super::super::limit::HISTORY_LIMIT_EVENTS;
 use super::pipeline::{DEFINITION, FUNCTIONS, machine};
 
+/// The states of the definition and those of its item processor.
 fn states() -> Map<String, Value> {
     let definition: Value = serde_json::from_str(DEFINITION).unwrap();
-    definition["States"].as_object().unwrap().clone()
+    let outer = definition["States"].as_object().unwrap();
+    let inner = outer.values().filter_map(|state| state["ItemProcessor"]["States"].as_object()).flatten();
+    outer.iter().chain(inner).map(|(name, state)| (name.clone(), state.clone())).collect()
 }
 
 fn tasks() -> Map<String, Value> {
@@ -75,6 +78,10 @@ fn a_call_waits_for_a_place_longer_than_two_functions_can_keep_it() {
 #[test]
 fn every_caught_error_is_kept() {
     for (name, task) in tasks() {
+        // What a part failed with stays in the history of its own execution, and Process meets it again.
+        if name == "ReadPart" {
+            continue;
+        }
         for rule in task["Catch"].as_array().into_iter().flatten() {
             let path = rule["ResultPath"].as_str().unwrap_or_else(|| panic!("{name} drops the error"));
             assert!(path.starts_with("$.") && path.ends_with("error"), "{name}: {path}");
@@ -123,12 +130,55 @@ fn a_failed_task_ends_the_execution_unless_a_cluster_may_be_left() {
             "TerminateAfterFailure" => Some("ReplanAfterFailure"),
             // The work is done: a cluster that stays is left to the other nets and is no reason to lose the work.
             "TerminateEmr" => Some("QualityCheck"),
+            // The error of an item would lose its name.
+            "ReadPart" => Some("LeftToProcess"),
             _ => None,
         };
         assert_eq!(all, expected, "{name}");
         let mut others = rules.iter().filter(|(errors, _)| !errors.contains("States.ALL")).map(|(_, next)| *next);
         assert!(others.all(|next| ["Replan", "ReplanAfterFailure"].contains(&next)), "{name}");
     }
+}
+
+/// Process reads a part that is left to it with the same call, and whoever waits for the one can wait for the other.
+#[test]
+fn a_part_is_called_as_process_is() {
+    let tasks = tasks();
+    let (part, process) = (&tasks["ReadPart"], &tasks["Process"]);
+    for field in ["Resource", "TimeoutSeconds", "Retry"] {
+        assert_eq!(part[field], process[field], "{field}");
+    }
+    assert_eq!(part["Parameters"]["FunctionName"], process["Parameters"]["FunctionName"]);
+    for (name, task) in &tasks {
+        assert_eq!(task["Retry"], process["Retry"], "{name}");
+    }
+}
+
+/// A Map fails with a name of its own when one of its items fails. So no item does: every error is caught, and no state
+/// is a Fail state. A path that finds nothing is past every Catch, and a defect of process.
+#[test]
+fn no_item_of_a_map_fails() {
+    let states = states();
+    let maps: Vec<&Value> = states.values().filter(|state| state["Type"] == "Map").collect();
+    assert_eq!(maps.len(), 1);
+    for map in maps {
+        assert_eq!((&map["Retry"], &map["Catch"], &map["ResultPath"]), (&Value::Null, &Value::Null, &Value::Null));
+        for (name, state) in map["ItemProcessor"]["States"].as_object().unwrap() {
+            match state["Type"].as_str().unwrap() {
+                "Task" => {
+                    let last = state["Catch"].as_array().unwrap().last().unwrap();
+                    assert_eq!(last["ErrorEquals"], json!(["States.ALL"]), "{name}");
+                    assert!(ends_well(&states[last["Next"].as_str().unwrap()]), "{name}");
+                }
+                _ => assert!(ends_well(state), "{name}"),
+            }
+        }
+    }
+}
+
+/// Whether the state ends its execution, and cannot fail.
+fn ends_well(state: &Value) -> bool {
+    state["Type"] == "Succeed" || (state["Type"] == "Pass" && state["End"] == true && state["Parameters"].is_null())
 }
 
 #[test]
@@ -222,6 +272,10 @@ fn the_execution_has_time_for_its_longest_paths() {
     };
     let gate = seconds("QualityCheck") + seconds("Publish");
     check(seconds("Process") + gate, 3);
+    // 1000 parts, 32 at a time, each as long as a call can be: once more, but no third time.
+    let parts = 1000_u64.div_ceil(32) * seconds("ReadPart");
+    check(parts + seconds("Process") + gate, 1);
+    assert!(3 * parts > total, "the comment of the definition says so");
     // Every call of a run and of three replans waits for its place as long as it can: 1 + 4 × 4 calls of half an hour.
     let place = 1882_u32;
     assert!(seconds_for_a_place(&tasks["Process"]) <= f64::from(place));

@@ -49,7 +49,7 @@ fn unsupported_things_are_named() {
     let pass = |parameters: Value| json!({ "Type": "Pass", "Parameters": parameters, "Next": "Done" });
     let cases = [
         (json!({ "Type": "Parallel", "Branches": [] }), "type `Parallel`"),
-        (json!({ "Type": "Map" }), "type `Map`"),
+        (json!({ "Type": "Maps" }), "type `Maps`"),
         (json!({ "Next": "Done" }), "missing field `Type`"),
         (task(json!({ "Resource": "arn:aws:states:::sns:publish" })), "resource `arn:aws:states:::sns:publish`"),
         (task(json!({ "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken" })), "waitForTaskToken"),
@@ -65,6 +65,7 @@ fn unsupported_things_are_named() {
         (pass(json!({ "x.$": "$.rows[?(@.a)]" })), "$.rows[?(@.a)]"),
         (pass(json!({ "x.$": "$.a-b" })), "['name']"),
         (pass(json!({ "x.$": "$$.Task.Token" })), "$$.Task.Token"),
+        (pass(json!({ "x.$": "$$.Map.Item.Value" })), "$$.Map.Item.Value"),
         (choice(json!({ "Variable": "$.a", "StringEqual": "x", "Next": "Done" })), "operator `StringEqual`"),
         (choice(json!({ "Variable": "$.a", "StringMatchesPath": "$.b", "Next": "Done" })), "`StringMatchesPath`"),
         (choice(json!({ "Variable": "$.a", "NumericEquals": "1", "Next": "Done" })), "`NumericEquals`"),
@@ -98,6 +99,8 @@ fn values_out_of_range_are_named() {
         (catch(json!(["States.Runtime"])), "`States.Runtime`"),
         (catch(json!(["States.DataLimitExceeded"])), "`States.DataLimitExceeded`"),
         (catch(json!(["States.Timeuot"])), "`States.Timeuot`"),
+        // Of a Map, which has no Catch here.
+        (catch(json!(["States.ExceedToleratedFailureThreshold"])), "`States.ExceedToleratedFailureThreshold`"),
         (
             task(json!({ "Catch": [
                 { "ErrorEquals": ["States.ALL"], "Next": "Done" }, { "ErrorEquals": ["E"], "Next": "Done" },
@@ -180,7 +183,7 @@ fn placeholders_fit_the_substitutions_exactly() {
 #[test]
 fn names_of_states_and_functions_are_listed() {
     let machine = parse(&with_state(task(json!({}))));
-    assert_eq!(machine.state_names().collect::<Vec<_>>(), ["Done", "S"]);
+    assert_eq!(machine.state_names(), ["Done", "S"]);
     assert_eq!(machine.functions(), ["work"]);
     let long = "x".repeat(81);
     let definition = json!({ "StartAt": long, "States": { long: { "Type": "Succeed" } } });

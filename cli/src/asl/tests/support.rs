@@ -165,17 +165,17 @@ pub(super) fn run_named(machine: &StateMachine, name: &str, input: Value, script
     Trace { result, events, slept: timer.slept.lock().unwrap().clone() }
 }
 
-/// Result and events of an execution with any timer.
+/// Result and events of an execution with any handler and any timer.
 pub(super) fn run_with(
     machine: &StateMachine,
     name: &str,
     input: Value,
-    script: &Script,
+    handler: &impl TaskHandler,
     timer: &impl Timer,
 ) -> (ExecutionResult, Vec<ExecutionEvent>) {
     let recorder = Recorder::default();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let result = runtime.block_on(execute(machine, name, input, script, timer, &recorder));
+    let result = runtime.block_on(execute(machine, name, input, handler, timer, &recorder));
     (result, recorder.0.into_inner().unwrap())
 }
 

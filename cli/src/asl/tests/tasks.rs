@@ -131,6 +131,7 @@ fn retries_come_before_catch() {
             ExecutionEvent::RetryScheduled { attempt: 2, .. } => "attempt 2",
             ExecutionEvent::RetryScheduled { .. } => "attempt 3",
             ExecutionEvent::Caught { .. } => "caught",
+            ExecutionEvent::MapStarted { .. } | ExecutionEvent::ItemEnded { .. } => "of a Map",
             ExecutionEvent::ExecutionSucceeded { .. } => "succeeded",
             ExecutionEvent::ExecutionFailed { .. } => "failed",
         })

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::{Value, json};
 
-use super::super::pipeline::{planned_on, uri, verdict};
+use super::super::pipeline::{planned_in_parts, planned_on, uri, verdict};
 use super::super::support::Answer;
 use super::world::{ClusterStory, Emr, StepStory};
 
@@ -62,6 +62,8 @@ impl Story {
 
     pub(super) fn all() -> Vec<Self> {
         let odd_plan = Answer::Give(json!({ "run": { "attempt": 2 }, "plan": { "status": "odd" } }));
+        // About a part, and about all of them.
+        let of_process = Answer::Give(json!({ "uri": "runs/retail/r1/changeset.json", "part": 1, "rows": 10 }));
         let mut all = Self::main();
         all.extend([
             Self::replanned("replanned on Spark", planned_on("emr", 2, "planned")),
@@ -73,6 +75,7 @@ impl Story {
                 [planned_on("emr", 1, "planned"), planned_on("emr", 2, "planned"), Answer::Fail("CommitConflict")],
             ),
             Self::replanned("replanned on Lambda", planned_on("lambda", 2, "planned")),
+            Self::replanned("replanned on Lambda in parts", planned_in_parts(2, &[1, 2])).with("process", [of_process]),
             Self::replanned("replanned to nothing", planned_on("emr", 2, "skipped")),
             Self::replanned("replanned to an odd engine", planned_on("odd", 2, "planned")),
             Self::replanned("replanned to an odd status", odd_plan),
