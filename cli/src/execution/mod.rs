@@ -13,9 +13,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sluice_core::error::with_sources;
 use sluice_core::name::RunId;
-use sluice_core::run::RunRequest;
-use sluice_lake::Lake;
+use sluice_core::run::{RunKey, RunRequest};
+use sluice_lake::{Lake, runs};
 use uuid::Uuid;
 
 pub use changes::{BrokenRule, TableEnd, broken_rules_text, table_ends, tables_text};
@@ -98,9 +99,22 @@ impl Execution {
             Handlers::Here(functions) => {
                 let result = self.executed(functions, &LocalTimer::default(), observer).await;
                 functions.stop().await;
+                if matches!(result, ExecutionResult::Succeeded { .. }) {
+                    self.remove_parts().await;
+                }
                 result
             }
             Handlers::Remote(functions) => self.executed(functions, &WallTimer, observer).await,
+        }
+    }
+
+    /// Removes what parts of the run have left, as the bucket of a deployment does later. What stays does no harm.
+    async fn remove_parts(&self) {
+        let run = RunKey { pipeline: self.request.pipeline.clone(), run_id: self.run_id.clone() };
+        let (lake, run_id) = (self.lake.clone(), run.run_id.clone());
+        let removed = tokio::task::spawn_blocking(move || runs::remove_parts(&lake, &run)).await;
+        if let Ok(Err(error)) = removed {
+            tracing::warn!(%run_id, error = with_sources(&error), "what parts have left cannot be removed");
         }
     }
 

@@ -7,7 +7,7 @@ use sluice_core::engine::Engine;
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::failure::FailureName;
 use sluice_core::name::RunId;
-use sluice_core::run::{Outcome, Plan, PlanStatus, Report, ReportedError, RunRef};
+use sluice_core::run::{Outcome, PartNumber, Plan, PlanStatus, Report, ReportedError, RunRef};
 use sluice_core::uri::ObjectUri;
 use sluice_documents::trigger::Trigger;
 use sluice_lake::{Lake, steps};
@@ -85,6 +85,32 @@ pub struct PlanPointer {
     pub engine: Engine,
     /// Address of the plan.
     pub uri: ObjectUri,
+    /// The parts that are read by calls of their own, before process combines them; `None` where one call reads the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<PartsToRead>,
+}
+
+/// The parts of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartsToRead {
+    /// Their numbers.
+    pub numbers: Vec<PartNumber>,
+    /// Most of them that are read at the same time.
+    pub at_once: u32,
+}
+
+impl PlanPointer {
+    fn new(lake: &Lake, plan: &Plan) -> Self {
+        let (cuts, at_once) = (&plan.cuts, plan.pipeline.parts.at_once);
+        let parts = PartsToRead { numbers: cuts.numbers().collect(), at_once };
+        Self {
+            status: plan.status,
+            engine: plan.engine.engine,
+            uri: lake.root().object(&Plan::path(&plan.run)),
+            parts: (plan.status == PlanStatus::Planned && !cuts.is_whole()).then_some(parts),
+        }
+    }
 }
 
 /// Plans the run, or finds that it is planned.
@@ -112,8 +138,8 @@ pub async fn handle(lake: &Lake, now: Timestamp, input: Input) -> Result<Output,
             steps::replan(lake, now, &run).await
         }
     };
-    let Plan { run, status, engine, .. } = planned?;
-    Ok(Output { plan: PlanPointer { status, engine: engine.engine, uri: lake.root().object(&Plan::path(&run)) }, run })
+    let plan = planned?;
+    Ok(Output { plan: PlanPointer::new(lake, &plan), run: plan.run })
 }
 
 /// Whether the failure of an attempt was reported. Notify does that after the execution has ended, so whoever asks again

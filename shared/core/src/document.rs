@@ -1,11 +1,14 @@
 //! The documents of a run as types: a type has its kind, and with it its path, so that no caller names either.
 
-use crate::run::{Changeset, DocumentKind, PartialReceipt, Plan, Receipt, Report, RunKey, RunRef, Verdict};
+use crate::run::{
+    Changeset, DocumentKind, PartRef, PartialReceipt, Plan, ReadPart, Receipt, Report, RunKey, RunRef, Verdict,
+};
 use crate::uri::{LakePath, layout};
 
-/// A document of a run, or the part of one that a reader needs. A part is not `Serialize`, so that nobody writes it.
+/// A document of a run, or an excerpt of one that a reader needs. An excerpt is not `Serialize`, so that nobody writes it.
 pub trait StepDocument {
-    /// What has one such document: each attempt ([`RunRef`]) or the run as a whole ([`RunKey`]).
+    /// What has one such document: each attempt ([`RunRef`]), each part of one ([`PartRef`]) or the run as a whole
+    /// ([`RunKey`]).
     type Of: HasDocuments;
 
     /// The kind.
@@ -35,6 +38,12 @@ impl HasDocuments for RunKey {
     }
 }
 
+impl HasDocuments for PartRef {
+    fn document(&self, kind: DocumentKind) -> LakePath {
+        layout::part_document(self, kind)
+    }
+}
+
 impl StepDocument for Plan {
     type Of = RunRef;
     const KIND: DocumentKind = DocumentKind::Plan;
@@ -43,6 +52,11 @@ impl StepDocument for Plan {
 impl StepDocument for Changeset {
     type Of = RunRef;
     const KIND: DocumentKind = DocumentKind::Changeset;
+}
+
+impl StepDocument for ReadPart {
+    type Of = PartRef;
+    const KIND: DocumentKind = DocumentKind::Part;
 }
 
 impl StepDocument for Verdict {
@@ -68,6 +82,7 @@ impl StepDocument for Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::Reading;
 
     fn run() -> RunRef {
         RunRef { pipeline: "retail".parse().expect("name"), run_id: "day-1".parse().expect("id"), attempt: 2 }
@@ -82,6 +97,11 @@ mod tests {
         of_attempt(Receipt::path(&run()), "runs/retail/day-1/receipt-2.json");
         of_attempt(PartialReceipt::path(&run()), "runs/retail/day-1/partial-2.json");
         of_attempt(Report::path(&run().key()), "runs/retail/day-1/report.json");
+        let part = serde_json::from_str("7").expect("part");
+        let first = PartRef::first(&run(), part);
+        of_attempt(ReadPart::path(&first), "parts/retail/day-1/2/part-7.json");
+        let again = PartRef { reading: Reading::Again, ..first };
+        of_attempt(ReadPart::path(&again), "parts/retail/day-1/2/part-7-again.json");
     }
 
     #[test]
@@ -96,6 +116,7 @@ mod tests {
             "runs/retail/day-1/launch-1-1.json",
             "runs/retail/day-1/etl-1.sql",
             "runs/retail/day-1/metrics-1/plan-1.json",
+            "parts/retail/day-1/1/part-1.json",
             "runs/Retail/day-1/plan-1.json",
             "run/retail/day-1/plan-1.json",
             "plan-1.json",

@@ -11,7 +11,7 @@ use crate::contract::TableContract;
 use crate::engine::EnginePreference;
 use crate::files::FileSelection;
 use crate::name::{ColumnName, DomainName, PipelineName, TableRef};
-use crate::spec::{CsvSpec, LambdaLimits, QuarantineLimit, SnapshotSpec, SourceFormat};
+use crate::spec::{CsvSpec, LambdaLimits, PartsSpec, QuarantineLimit, SnapshotSpec, SourceFormat};
 use crate::sql::{RowSql, SqlError, TableSql};
 use crate::uri::LakePath;
 
@@ -46,6 +46,9 @@ pub struct Pipeline {
     /// Up to where `auto` chooses lambda.
     #[serde(default)]
     pub lambda_limits: LambdaLimits,
+    /// How large runs are read in parts.
+    #[serde(default)]
+    pub parts: PartsSpec,
 }
 
 /// A clean table ready to run.

@@ -8,7 +8,9 @@ use crate::error::with_sources;
 use crate::name::{ColumnName, Layer, TableName, TableRef};
 use crate::pipeline::{GoldTable, Pipeline, SilverTable, Versioned, WriteMode};
 use crate::spark::{CheckError, check, check_format};
-use crate::spec::{GoldSpec, LambdaLimits, PipelineSpec, SilverSpec, SourceFormat, SpecError, WriteModeSpec};
+use crate::spec::{
+    GoldSpec, LambdaLimits, PartsSpec, PipelineSpec, SilverSpec, SourceFormat, SpecError, WriteModeSpec,
+};
 use crate::sql::{RowSql, SqlError, TableSql};
 use crate::uri::LakePath;
 
@@ -23,6 +25,7 @@ impl Pipeline {
         let mut keep = |result: Result<(), SpecError>| problems.extend(result.err());
         keep(resolver.check_names());
         keep(resolver.check_limits());
+        keep(resolver.check_parts());
         keep(resolver.check_engine());
         let mut silver = Vec::new();
         for table in &spec.silver {
@@ -54,6 +57,7 @@ impl Pipeline {
             held_objects_below: spec.gate.held_objects_below,
             engine: spec.engine,
             lambda_limits: spec.lambda_limits,
+            parts: spec.parts,
         })
     }
 }
@@ -75,6 +79,15 @@ impl Resolver<'_> {
             return Ok(());
         }
         Err(SpecError::LambdaLimits { pipeline: self.spec.pipeline.clone(), memory_mb, duration_seconds })
+    }
+
+    /// A part has to be read within the 900 s of a function: 25 GB of text take 500 s.
+    fn check_parts(&self) -> Result<(), SpecError> {
+        let PartsSpec { size_mb, at_once } = self.spec.parts;
+        if (1..=25_000).contains(&size_mb) && (1..=1000).contains(&at_once) {
+            return Ok(());
+        }
+        Err(SpecError::Parts { pipeline: self.spec.pipeline.clone(), size_mb, at_once })
     }
 
     /// A pipeline that asks for Spark must be one that Spark can read.

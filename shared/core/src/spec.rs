@@ -15,8 +15,10 @@ use crate::sql::SqlError;
 use crate::uri::LakePath;
 
 mod limit;
+mod size;
 
 pub use self::limit::{QuarantineLimit, QuarantineLimitError};
+pub use self::size::{LambdaLimits, PartsSpec};
 
 /// Largest spec or contract accepted, in bytes: far above any real one, far below what could exhaust a Lambda.
 pub const MAX_DOCUMENT_BYTES: usize = 1 << 20;
@@ -75,7 +77,20 @@ pub enum SpecError {
         /// Duration as written.
         duration_seconds: u64,
     },
-    /// Parts of the spec contradict each other.
+    /// Parts cannot be of this size, or so many be read at once.
+    #[error(
+        "spec of `{pipeline}`: parts of {size_mb} MB, {at_once} at once: a part has 1 to 25000 MB of text, and 1 to 1000 \
+         parts are read at once"
+    )]
+    Parts {
+        /// The pipeline.
+        pipeline: PipelineName,
+        /// Size as written.
+        size_mb: u64,
+        /// Number as written.
+        at_once: u32,
+    },
+    /// Statements of the spec contradict each other.
     #[error("spec of `{pipeline}`: table `{table}`: {problem}")]
     Table {
         /// The pipeline.
@@ -117,6 +132,9 @@ pub struct PipelineSpec {
     /// Up to where `auto` chooses lambda.
     #[serde(default)]
     pub lambda_limits: LambdaLimits,
+    /// How a large run is read in parts, each by a call of its own.
+    #[serde(default)]
+    pub parts: PartsSpec,
     /// Who may start, follow, redrive and stop its runs by the API; nobody when left out.
     #[serde(default, skip_serializing_if = "RunPolicy::is_empty")]
     pub runs: RunPolicy,
@@ -139,43 +157,6 @@ impl PipelineSpec {
     pub fn contract_paths(&self) -> BTreeSet<&LakePath> {
         self.silver.iter().map(|t| &t.contract).chain(self.gold.iter().map(|t| &t.contract)).collect()
     }
-}
-
-/// Up to where a run is given to the function `process` and not to Spark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LambdaLimits {
-    /// Most memory that a run may be estimated to need, in MB (10⁶ bytes). Default 3008, the memory of the functions as
-    /// they are deployed; set it with theirs, up to 10240.
-    #[serde(default = "default_memory_mb")]
-    #[schemars(range(min = 128, max = 10240))]
-    pub memory_mb: u64,
-    /// Longest time that a run may be estimated to take, in seconds. Default 600: a function is stopped after 900 s, and
-    /// the cores of a function are not always as fast as those measured.
-    #[serde(default = "default_duration_seconds")]
-    #[schemars(range(min = 1, max = 900))]
-    pub duration_seconds: u64,
-}
-
-impl LambdaLimits {
-    /// The memory in bytes.
-    pub fn memory_bytes(&self) -> u64 {
-        self.memory_mb.saturating_mul(1_000_000)
-    }
-}
-
-impl Default for LambdaLimits {
-    fn default() -> Self {
-        Self { memory_mb: default_memory_mb(), duration_seconds: default_duration_seconds() }
-    }
-}
-
-fn default_memory_mb() -> u64 {
-    3008
-}
-
-fn default_duration_seconds() -> u64 {
-    600
 }
 
 /// Where files arrive and what they are.

@@ -340,19 +340,28 @@ pub(crate) fn file_fault(error: &PolarsError) -> Option<&str> {
     }
 }
 
-/// What a fault of Polars is called. It opens no file but those that the log of a table names.
+/// What a fault of Polars is called. A file that it does not find is one that the log of a table names.
 pub(crate) fn polars_name(error: &PolarsError) -> ErrorName {
     if file_fault(error).is_some() {
         return ErrorName::TableUnreadable;
     }
-    let fault = std::iter::successors(Some(error as &(dyn Error + 'static)), |cause| (*cause).source())
-        .find_map(|cause| cause.downcast_ref::<std::io::Error>());
-    let Some(fault) = fault else { return ErrorName::Internal };
-    let of_store = fault.get_ref().and_then(|inner| store_name(inner));
-    match of_store.unwrap_or_else(|| io_name(fault)) {
-        ErrorName::NotFound => ErrorName::VersionGone,
-        name => name,
+    match fault_of_store(error) {
+        None => ErrorName::Internal,
+        Some(ErrorName::NotFound) => ErrorName::VersionGone,
+        Some(name) => name,
     }
+}
+
+/// Whether Polars did not find a file.
+pub(crate) fn is_missing_file(error: &PolarsError) -> bool {
+    fault_of_store(error) == Some(ErrorName::NotFound)
+}
+
+fn fault_of_store(error: &PolarsError) -> Option<ErrorName> {
+    let fault = std::iter::successors(Some(error as &(dyn Error + 'static)), |cause| (*cause).source())
+        .find_map(|cause| cause.downcast_ref::<std::io::Error>())?;
+    let of_store = fault.get_ref().and_then(|inner| store_name(inner));
+    Some(of_store.unwrap_or_else(|| io_name(fault)))
 }
 
 #[cfg(test)]

@@ -110,7 +110,12 @@ impl Lake {
 
     /// The folder of a table.
     pub fn table_folder(&self, table: &TableRef) -> Result<FolderUri, LakeError> {
-        let object = self.root.object(&layout::table(table));
+        self.folder(&layout::table(table))
+    }
+
+    /// A folder of the lake.
+    pub(crate) fn folder(&self, path: &LakePath) -> Result<FolderUri, LakeError> {
+        let object = self.root.object(path);
         object
             .as_str()
             .parse()
@@ -119,7 +124,12 @@ impl Lake {
 
     /// The folder of a table on this machine, when the lake is local.
     pub fn local_table_folder(&self, table: &TableRef) -> Result<Option<PathBuf>, LakeError> {
-        let folder = self.table_folder(table)?;
+        self.local_folder(&layout::table(table))
+    }
+
+    /// A folder of the lake on this machine, when the lake is local.
+    pub(crate) fn local_folder(&self, path: &LakePath) -> Result<Option<PathBuf>, LakeError> {
+        let folder = self.folder(path)?;
         Ok(if folder.is_local() { folder.as_url().to_file_path().ok() } else { None })
     }
 

@@ -1,6 +1,9 @@
 //! What people do about runs: see what is held, put it back, accept what the gate refused.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use sluice_core::error::with_sources;
@@ -194,6 +197,44 @@ pub(crate) async fn acceptance(lake: &Lake, run: &RunRef) -> Result<Option<Accep
         }
     }
     Ok(None)
+}
+
+/// Days for which what parts have left is kept, as the lifecycle rule of a deployment's bucket has it.
+const PARTS_ARE_KEPT: Duration = Duration::from_secs(15 * 24 * 60 * 60);
+
+/// Removes what the parts of a run have left, once the run has ended well, and what those of runs have left that ended long
+/// ago or never. On a lake of this machine alone: in a bucket, a lifecycle rule does it. Blocking.
+///
+/// # Errors
+/// [`LakeError::Io`] naming the folder that cannot be removed.
+pub fn remove_parts(lake: &Lake, run: &RunKey) -> Result<(), LakeError> {
+    let Some(folder) = lake.local_folder(&layout::parts_of_runs(&run.pipeline))? else { return Ok(()) };
+    let io = |doing: &'static str, path: &Path| {
+        let path = path.to_owned();
+        move |source| LakeError::Io { doing, path, source }
+    };
+    let entries = match std::fs::read_dir(&folder) {
+        Err(source) if source.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(io("list folder", &folder))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(io("list folder", &folder))?;
+        let of_run = entry.path();
+        let is_old = || entry.metadata().and_then(|data| data.modified()).is_ok_and(is_not_kept);
+        if entry.file_name() != run.run_id.as_str() && !is_old() {
+            continue;
+        }
+        match std::fs::remove_dir_all(&of_run) {
+            // Another run has ended, too.
+            Err(source) if source.kind() == ErrorKind::NotFound => {}
+            removed => removed.map_err(io("remove folder", &of_run))?,
+        }
+    }
+    Ok(())
+}
+
+fn is_not_kept(modified: SystemTime) -> bool {
+    modified.elapsed().is_ok_and(|age| age > PARTS_ARE_KEPT)
 }
 
 #[cfg(test)]

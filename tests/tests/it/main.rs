@@ -22,6 +22,7 @@ mod modes;
 mod old_lakes;
 mod oracle;
 mod parity;
+mod parts;
 mod restore;
 mod small;
 mod state_machine;

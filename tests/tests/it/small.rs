@@ -8,7 +8,9 @@ use std::process::Command;
 use jiff::{Timestamp, ToSpan};
 use sluice_core::error::StepError;
 use sluice_core::name::TableRef;
-use sluice_core::run::{Changeset, Plan, PlanStatus, Receipt, RunAction, RunRef, RunRequest, Verdict};
+use sluice_core::run::{
+    Changeset, PartNumber, Plan, PlanStatus, ReadPart, Receipt, RunAction, RunRef, RunRequest, Verdict,
+};
 use sluice_lake::{Lake, LakeError, inspect, steps};
 use sluice_tests::content::wait;
 use sluice_tests::files;
@@ -200,6 +202,11 @@ impl Steps {
     /// Plans the next attempt.
     pub(crate) fn replan(&self, run: &RunRef) -> Result<Plan, LakeError> {
         wait(steps::replan(&self.lake, self.now(), run))
+    }
+
+    /// Reads a part.
+    pub(crate) fn read_part(&self, run: &RunRef, part: PartNumber) -> Result<ReadPart, LakeError> {
+        wait(steps::read_part(&self.lake, self.now(), run, part))
     }
 
     /// Runs process.

@@ -20,9 +20,15 @@ pub struct EngineRefusal {
     pub obstacle: String,
 }
 
+/// Most bytes of rows that may wait on the disk of the function, which has 10 GiB: the files that are being written need some,
+/// too.
+const MAX_SPILLED_BYTES: u64 = 9_000_000_000;
+
 /// Whether a run is small enough for the function.
 pub fn fits(limits: &LambdaLimits, estimate: &Estimate) -> bool {
-    estimate.peak_memory_bytes <= limits.memory_bytes() && estimate.duration_seconds <= limits.duration_seconds
+    estimate.peak_memory_bytes <= limits.memory_bytes()
+        && estimate.duration_seconds <= limits.duration_seconds
+        && estimate.spilled_bytes <= MAX_SPILLED_BYTES
 }
 
 /// Chooses the engine of a run.
@@ -40,16 +46,21 @@ pub fn choose(
         return chosen(Engine::Lambda, "a replay reads only the quarantine, which is small: always lambda".to_owned());
     }
     let needs = in_words(estimate);
+    let in_parts = match estimate.parts {
+        0 => String::new(),
+        parts => format!(", read in {parts} parts"),
+    };
     let bounds = format!("the limits of {} MB and {} s", limits.memory_mb, limits.duration_seconds);
     match (preference, &facts.spark_obstacle) {
-        (EnginePreference::Lambda, _) => chosen(Engine::Lambda, format!("lambda was asked for; {needs}")),
+        (EnginePreference::Lambda, _) => chosen(Engine::Lambda, format!("lambda was asked for; {needs}{in_parts}")),
         (EnginePreference::Emr, Some(obstacle)) => Err(EngineRefusal { obstacle: obstacle.clone() }),
         (EnginePreference::Emr, None) => chosen(Engine::Emr, format!("emr was asked for; {needs}")),
         (EnginePreference::Auto, _) if fits(limits, estimate) => {
-            chosen(Engine::Lambda, format!("{needs}: within {bounds}"))
+            chosen(Engine::Lambda, format!("{needs}{in_parts}: within {bounds}"))
         }
         (EnginePreference::Auto, Some(obstacle)) => {
-            chosen(Engine::Lambda, format!("{needs}: above {bounds}, but Spark cannot do this run: {obstacle}"))
+            let needs = format!("{needs}{in_parts}: above {bounds}");
+            chosen(Engine::Lambda, format!("{needs}, but Spark cannot do this run: {obstacle}"))
         }
         (EnginePreference::Auto, None) => chosen(Engine::Emr, format!("{needs}: above {bounds}")),
     }

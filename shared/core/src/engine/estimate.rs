@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::run::Cuts;
+
 /// Text that process holds of one batch, in bytes: readers hand on about 32 MiB at a time.
 const BATCH_BYTES: u64 = 32 << 20;
 /// Memory of one value in addition to its text, in bytes: its place in a text column.
@@ -17,14 +19,23 @@ const FIXED_BYTES: u64 = 500_000_000;
 /// Memory per row of the tables that are merged or aggregated: hashes, groups and buckets. 46 million rows (4 GB of CSV)
 /// were measured to take 8 bytes each beyond the rest.
 const ROW_BYTES: u64 = 16;
+/// Disk that a row takes that waits to be merged, in addition to its text, in bytes: lineage and the hash of its key. 1 GB of
+/// CSV was measured to take 0.38 GB with them, because values repeat.
+const SPILLED_ROW_BYTES: u64 = 16;
+/// How many times larger the rows of a table are on that disk than in its files, where they are packed: 4.4 was measured.
+const SPILLED_EXPANSION: u64 = 5;
 /// Fewest bytes a value has in text: the delimiter after it.
 const LEAST_VALUE_BYTES: u64 = 1;
 /// Bytes of text that process takes through all layers in a second, on two cores: 4.0 GB of CSV took 73.5 s.
 const TEXT_BYTES_PER_SECOND: u64 = 50_000_000;
 /// Rows of existing tables that are read again, merged and written in a second, on two cores.
 const ROWS_PER_SECOND: u64 = 500_000;
+/// Staged rows that the audit examines in a second, on two cores.
+const AUDITED_ROWS_PER_SECOND: u64 = 2_000_000;
 /// Time that does not grow with the input, in seconds.
 const FIXED_SECONDS: u64 = 3;
+/// What an object weighs in a part before its first byte: opening it takes some 20 ms, in which 1 MB of text is read.
+const OBJECT_BYTES: u64 = 1_000_000;
 /// Fewest bytes that a value of a Parquet file is taken to have as text: in the file, repeated values take next to none.
 const PARQUET_TEXT_BYTES: u64 = 12;
 
@@ -71,6 +82,36 @@ impl ObjectMeasure {
             group_rows: 0,
         }
     }
+
+    /// What the object weighs in a part: its text, and what opening it takes, in bytes of text.
+    pub fn weight(&self, parquet: bool) -> u64 {
+        text_bytes(self, parquet).saturating_add(OBJECT_BYTES)
+    }
+}
+
+/// What is known of the parts that a run is read in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartsMeasure {
+    /// How many there are.
+    pub count: u64,
+    /// What the largest weighs, in bytes of text.
+    pub largest_bytes: u64,
+    /// Their text, in bytes.
+    pub text_bytes: u64,
+}
+
+impl PartsMeasure {
+    /// The parts of objects that weigh so much each; `None` where they are not divided.
+    pub fn of(cuts: &Cuts, weights: &[u64]) -> Option<Self> {
+        let weight = |part| {
+            let objects = cuts.range(part).and_then(|objects| weights.get(objects)).unwrap_or_default();
+            objects.iter().copied().fold(0, u64::saturating_add)
+        };
+        let largest_bytes = cuts.numbers().map(weight).max()?;
+        let text = weights.iter().map(|weight| weight.saturating_sub(OBJECT_BYTES));
+        let text_bytes = text.fold(0, u64::saturating_add);
+        Some(Self { count: cuts.count() as u64, largest_bytes, text_bytes })
+    }
 }
 
 /// What a run has to read.
@@ -80,7 +121,12 @@ pub struct Workload {
     pub objects: Vec<ObjectMeasure>,
     /// Whether the objects are Parquet, whose values are smaller in the file than as text.
     pub parquet: bool,
-    /// Silver tables that new rows are merged with, as they are.
+    /// The parts that the objects are read in; `None` where one call reads all of them.
+    pub parts: Option<PartsMeasure>,
+    /// Whether the rows of the run meet each other after reading: they are merged, gold is computed from them, or a rule is
+    /// about all of them, such as that keys are unique.
+    pub rows_meet: bool,
+    /// Silver tables that new rows are merged with, as they are; a table that does not exist yet has no row.
     pub merged: Vec<TableMeasure>,
     /// Tables that gold is computed from, as they are.
     pub aggregated: Vec<TableMeasure>,
@@ -99,8 +145,14 @@ pub struct Estimate {
     pub rows: u64,
     /// Rows of existing tables that are read again.
     pub table_rows: u64,
+    /// Parts that the objects are read in; 0 where one call reads all of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub parts: u64,
     /// Most memory that the process may hold at once, in bytes.
     pub peak_memory_bytes: u64,
+    /// Disk that rows may take which wait to be merged, in bytes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spilled_bytes: u64,
     /// Time of the step that takes longest, in seconds.
     pub duration_seconds: u64,
 }
@@ -118,7 +170,9 @@ pub fn estimate(workload: &Workload) -> Estimate {
     // Merging is done before gold is computed, and one gold table before the next.
     let merged = workload.merged.iter().map(|table| table.rows).fold(0, u64::saturating_add);
     let aggregated = workload.aggregated.iter().map(|table| table.rows).max().unwrap_or_default();
-    let held_rows = rows.saturating_add(merged.max(aggregated));
+    // Rows that were read by other calls are held only where they meet.
+    let own_rows = if workload.parts.is_some() && !workload.rows_meet { 0 } else { rows };
+    let held_rows = own_rows.saturating_add(merged.max(aggregated));
     Estimate {
         objects: objects.len() as u64,
         stored_bytes: sum(|object| object.size_bytes),
@@ -126,10 +180,38 @@ pub fn estimate(workload: &Workload) -> Estimate {
         rows,
         table_rows,
         peak_memory_bytes: FIXED_BYTES.saturating_add(batches).saturating_add(held_rows.saturating_mul(ROW_BYTES)),
-        duration_seconds: FIXED_SECONDS
-            .saturating_add(text_bytes.div_ceil(TEXT_BYTES_PER_SECOND))
-            .saturating_add(table_rows.div_ceil(ROWS_PER_SECOND)),
+        parts: workload.parts.map_or(0, |parts| parts.count),
+        spilled_bytes: spilled_bytes(&workload.merged, text_bytes, rows),
+        duration_seconds: FIXED_SECONDS.saturating_add(match workload.parts {
+            None => reading_seconds(text_bytes).saturating_add(table_rows.div_ceil(ROWS_PER_SECOND)),
+            Some(parts) => {
+                // What no part reads is read when they are combined: rows that bronze has already.
+                let rest = reading_seconds(text_bytes.saturating_sub(parts.text_bytes));
+                // Wide rows take longer to sort and write than narrow ones.
+                let own = if workload.rows_meet { reading_seconds(parts.text_bytes) } else { 0 };
+                let met = own_rows.saturating_add(table_rows).div_ceil(ROWS_PER_SECOND);
+                let combining = rest.saturating_add(met.max(own));
+                let audit = rows.saturating_add(table_rows).div_ceil(AUDITED_ROWS_PER_SECOND);
+                reading_seconds(parts.largest_bytes).max(combining).max(audit)
+            }
+        }),
     }
+}
+
+/// Disk that rows may take which wait to be merged with these tables: those of all tables wait at the same time.
+fn spilled_bytes(merged: &[TableMeasure], text_bytes: u64, rows: u64) -> u64 {
+    let new = text_bytes.saturating_add(rows.saturating_mul(SPILLED_ROW_BYTES));
+    let of_table = |table: &TableMeasure| new.saturating_add(table.size_bytes.saturating_mul(SPILLED_EXPANSION));
+    merged.iter().map(of_table).fold(0, u64::saturating_add)
+}
+
+fn reading_seconds(text_bytes: u64) -> u64 {
+    text_bytes.div_ceil(TEXT_BYTES_PER_SECOND)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 fn values(object: &ObjectMeasure) -> u64 {
@@ -166,6 +248,7 @@ fn held_of_parquet(object: &ObjectMeasure) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::cut;
 
     /// Rows of the benchmark's file have some 86 bytes in 8 columns.
     fn retail(unpacked_bytes: u64) -> Workload {
@@ -229,6 +312,33 @@ mod tests {
             estimate(&Workload { objects: vec![object], parquet: true, ..Workload::default() }).peak_memory_bytes
         };
         assert!(of_groups(10_000_000) > of_groups(1_000_000));
+    }
+
+    #[test]
+    fn a_run_in_parts_takes_as_long_as_its_longest_call() {
+        let parts = |workload: &mut Workload, part_bytes: u64| {
+            let weights: Vec<u64> = workload.objects.iter().map(|object| object.weight(workload.parquet)).collect();
+            workload.parts = PartsMeasure::of(&cut(&weights, part_bytes), &weights);
+        };
+        let mut workload = Workload { objects: vec![retail(1_000_000_000).objects[0]; 50], ..Workload::default() };
+        let whole = estimate(&workload);
+        parts(&mut workload, 1_100_000_000);
+        let read = estimate(&workload);
+        assert_eq!((whole.parts, read.parts), (0, 50));
+        assert!(read.peak_memory_bytes < whole.peak_memory_bytes);
+        // The audit of 580 million rows.
+        assert_eq!((whole.duration_seconds, read.duration_seconds), (1003, 294));
+        workload.rows_meet = true;
+        let merged = estimate(&workload);
+        assert_eq!(merged.peak_memory_bytes, whole.peak_memory_bytes);
+        assert_eq!(merged.duration_seconds, 1166);
+        workload.objects.truncate(2);
+        parts(&mut workload, 1_100_000_000);
+        assert_eq!(estimate(&workload).duration_seconds, 50);
+        workload.rows_meet = false;
+        assert_eq!(estimate(&workload).duration_seconds, 24);
+        workload.objects.push(ObjectMeasure::unseen(1_000_000_000));
+        assert_eq!(estimate(&workload).duration_seconds, 83);
     }
 
     #[test]

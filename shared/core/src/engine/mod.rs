@@ -1,6 +1,7 @@
 //! Which engine a run is given to: what it would need, and the choice.
 
 mod choice;
+mod cut;
 mod estimate;
 
 use std::fmt;
@@ -10,7 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::choice::{EngineFacts, EngineRefusal, choose, fits};
-pub use self::estimate::{Estimate, ObjectMeasure, TableMeasure, Workload, estimate};
+pub use self::cut::{MAX_PARTS, cut};
+pub use self::estimate::{Estimate, ObjectMeasure, PartsMeasure, TableMeasure, Workload, estimate};
 pub use crate::run::EngineChoice;
 
 /// What executes a plan.

@@ -35,6 +35,8 @@ pub enum DocumentKind {
     Plan,
     /// What an attempt wants to do to the tables.
     Changeset,
+    /// What reading one part of an attempt left.
+    Part,
     /// The audit of an attempt's changeset.
     Verdict,
     /// What an attempt published.
@@ -49,13 +51,22 @@ pub enum DocumentKind {
 
 impl DocumentKind {
     /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Plan, Self::Changeset, Self::Verdict, Self::Receipt, Self::PartialReceipt, Self::Closed, Self::Report];
+    pub const ALL: [Self; 8] = [
+        Self::Plan,
+        Self::Part,
+        Self::Changeset,
+        Self::Verdict,
+        Self::Receipt,
+        Self::PartialReceipt,
+        Self::Closed,
+        Self::Report,
+    ];
 
     /// The name, as paths and messages have it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Plan => "plan",
+            Self::Part => "part",
             Self::Changeset => "changeset",
             Self::Verdict => "verdict",
             Self::Receipt => "receipt",

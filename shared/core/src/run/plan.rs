@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Earlier, RunRef, RunRequest};
+use super::{Cuts, Earlier, PartNumber, RunRef, RunRequest};
 use crate::columns::StoredColumn;
 use crate::engine::{Engine, Estimate};
 use crate::name::TableRef;
@@ -109,6 +109,9 @@ pub struct Plan {
     pub pipeline: Pipeline,
     /// Objects to read, by address.
     pub objects: Vec<PlannedObject>,
+    /// Which of those from the landing folder are read by a call of their own.
+    #[serde(default, skip_serializing_if = "Cuts::is_whole")]
+    pub cuts: Cuts,
     /// Where every table stands.
     pub tables: Vec<PlannedTable>,
     /// Gold tables to compute again.
@@ -172,6 +175,17 @@ impl Plan {
     /// The source objects of the run: of this attempt, and of those before that committed something.
     pub fn all_objects(&self) -> impl Iterator<Item = &SourceObject> {
         self.earlier.and(&self.objects)
+    }
+
+    /// The objects that are read from the landing folder, by address.
+    pub fn landing(&self) -> impl Iterator<Item = &PlannedObject> {
+        self.objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing)
+    }
+
+    /// The objects of a part; `None` where the plan has no such part.
+    pub fn part(&self, part: PartNumber) -> Option<impl Iterator<Item = &PlannedObject>> {
+        let objects = self.cuts.range(part)?;
+        Some(self.landing().skip(objects.start).take(objects.len()))
     }
 
     /// Where this table stands. `None` for tables the pipeline does not write.

@@ -61,6 +61,7 @@ fn plan(pipeline: Pipeline, files: &[&str], columns: &[&str]) -> Plan {
         refresh: pipeline.gold.iter().map(|gold| gold.table.clone()).collect(),
         pipeline,
         objects,
+        cuts: Default::default(),
         held: Vec::new(),
         held_by_run: Default::default(),
         held_columns: Default::default(),

@@ -22,7 +22,7 @@
 use super::{LakePath, UriError};
 use crate::name::{DomainName, Layer, PipelineName, PortName, ProductRef, RecipientName, RunId, TableRef};
 use crate::recipient::{KeptToken, Token};
-use crate::run::{ClusterMark, DocumentKind, RunKey, RunRef};
+use crate::run::{ClusterMark, DocumentKind, PartRef, Reading, RunKey, RunRef};
 
 /// Folder with one folder of delivered files per pipeline.
 pub const LANDING: &str = "landing";
@@ -85,6 +85,33 @@ pub fn attempt_of(path: &LakePath) -> Option<(RunRef, DocumentKind)> {
 /// A document of a whole run, such as `report.json`.
 pub fn run_document(run: &RunKey, kind: DocumentKind) -> LakePath {
     LakePath(format!("runs/{}/{}/{kind}.json", run.pipeline, run.run_id))
+}
+
+/// Folder of the folders of what parts of a pipeline's runs have left, by run id. All of it is of use until the run has ended:
+/// a lifecycle rule takes it away after 15 days.
+pub fn parts_of_runs(pipeline: &PipelineName) -> LakePath {
+    LakePath(format!("parts/{pipeline}"))
+}
+
+/// Folder of what the parts of a run have left.
+pub fn parts_of_run(run: &RunKey) -> LakePath {
+    LakePath(format!("parts/{}/{}", run.pipeline, run.run_id))
+}
+
+/// A document of one part of an attempt, such as `part-7.json`.
+pub fn part_document(of: &PartRef, kind: DocumentKind) -> LakePath {
+    let PartRef { run: RunRef { pipeline, run_id, attempt }, part, reading } = of;
+    let again = match reading {
+        Reading::First => "",
+        Reading::Again => "-again",
+    };
+    LakePath(format!("parts/{pipeline}/{run_id}/{attempt}/{kind}-{part}{again}.json"))
+}
+
+/// Folder of the typed rows that the parts of an attempt bring to a table.
+pub fn typed(run: &RunRef, table: &TableRef) -> LakePath {
+    let RunRef { pipeline, run_id, attempt } = run;
+    LakePath(format!("parts/{pipeline}/{run_id}/{attempt}/{}.{}", table.domain(), table.table()))
 }
 
 /// A mark of one round in which an attempt of a run gets its cluster.
@@ -209,7 +236,15 @@ pub fn kept_token(kept: &KeptToken) -> LakePath {
 /// # Errors
 /// [`UriError`] for a path that leaves the table's folder.
 pub fn table_file(table: &TableRef, path: &str) -> Result<LakePath, UriError> {
-    format!("{table}/{path}").parse()
+    below(&self::table(table), path)
+}
+
+/// A file below a folder of data files. `path` may be anything.
+///
+/// # Errors
+/// [`UriError`] for a path that leaves the folder.
+pub fn below(folder: &LakePath, path: &str) -> Result<LakePath, UriError> {
+    format!("{folder}/{path}").parse()
 }
 
 /// Name below the table's folder of a data file that a run stages in the table's own layout. The run is in the name so that files that

@@ -269,6 +269,22 @@ pub(crate) fn scan_table_files<'a>(
     scan_files_as(table, folder, options, columns, partition_by, paths, None)
 }
 
+/// So many rows of a file below this folder, from this one on. The rows before it are not read.
+///
+/// # Errors
+/// As [`scan_table_files`].
+pub(crate) fn scan_file_slice(
+    table: &TableRef,
+    folder: &FolderUri,
+    options: &StoreOptions,
+    columns: &[StoredColumn],
+    path: &str,
+    offset: i64,
+    rows: u32,
+) -> Result<LazyFrame, LakeError> {
+    Ok(spread(scan_unspread(table, folder, options, columns, &[], [path], None)?.slice(offset, rows)))
+}
+
 /// The rows of these files, for conditions of all kinds.
 fn scan_files_as<'a>(
     table: &TableRef,

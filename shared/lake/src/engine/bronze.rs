@@ -11,7 +11,7 @@ use sluice_core::columns::{
 };
 use sluice_core::contract::ColumnType;
 use sluice_core::name::TableRef;
-use sluice_core::run::{ChangeKind, RowCounts, RunRef, StagedFile, TableChange};
+use sluice_core::run::{ChangeKind, PlannedTable, RowCounts, RunRef, StagedFile, TableChange};
 use sluice_core::source::{SourceId, SourceObject};
 
 use super::stage::StageWriter;
@@ -49,6 +49,13 @@ impl BronzeTable {
         };
         let read_version = existing.map(OpenTable::version);
         Ok(Self { table: table.clone(), read_version, rows_before, names, added })
+    }
+
+    /// The table as a plan saw it, for a part of the run: without the rows that it has.
+    pub(crate) fn planned(planned: &PlannedTable) -> Self {
+        let names = BronzeNames::of_table(&planned.columns);
+        let (table, read_version) = (planned.table.clone(), planned.read_version);
+        Self { table, read_version, rows_before: 0, names, added: Vec::new() }
     }
 
     /// Takes notice of a source column of an object, and returns the name under which the table stores it.
@@ -114,8 +121,16 @@ impl BronzeStage {
         existing: Option<&OpenTable>,
         planned_at: Timestamp,
     ) -> Result<Self, LakeError> {
-        let table = BronzeTable::new(table, existing)?;
-        Ok(Self { lake: lake.clone(), run: run.clone(), planned_at, table, writer: None, staged: Vec::new() })
+        Ok(Self::on(lake, run, BronzeTable::new(table, existing)?, planned_at))
+    }
+
+    /// Begins a stage of one part of the run.
+    pub(crate) fn of_part(lake: &Lake, run: &RunRef, planned: &PlannedTable, planned_at: Timestamp) -> Self {
+        Self::on(lake, run, BronzeTable::planned(planned), planned_at)
+    }
+
+    fn on(lake: &Lake, run: &RunRef, table: BronzeTable, planned_at: Timestamp) -> Self {
+        Self { lake: lake.clone(), run: run.clone(), planned_at, table, writer: None, staged: Vec::new() }
     }
 
     /// Takes notice of the columns of an object, whether or not it has a record.
@@ -137,10 +152,8 @@ impl BronzeStage {
     pub(crate) fn push(&mut self, object: &SourceObject, batch: SourceBatch) -> Result<DataFrame, LakeError> {
         let frame = with_lineage(batch.frame, object, &self.run, self.planned_at)?;
         let (columns, stored) = self.as_stored(&frame)?;
-        if self.writer.as_ref().is_some_and(|(open_for, _)| open_for != &columns)
-            && let Some((_, full)) = self.writer.take()
-        {
-            self.staged.extend(full.finish()?);
+        if self.writer.as_ref().is_some_and(|(open_for, _)| open_for != &columns) {
+            self.close_file()?;
         }
         if self.writer.is_none() {
             let in_file = bronze_columns(columns.iter().cloned());
@@ -175,15 +188,41 @@ impl BronzeStage {
         Ok((columns, stored))
     }
 
+    /// Whether the table has these columns of a part's files under the same names, or not yet.
+    pub(crate) fn fits(&self, columns: &[String]) -> bool {
+        let is_same = |column: &String| self.table.names.stored(column).is_none_or(|stored| stored == column);
+        columns.iter().all(is_same)
+    }
+
+    /// Takes what a part of the run has staged.
+    pub(crate) fn take_part(&mut self, files: Vec<StagedFile>, columns: &[String]) {
+        self.announce(columns);
+        self.staged.extend(files);
+    }
+
+    /// Ends the stage of a part: its files, and the source columns of the table as they have them.
+    ///
+    /// # Errors
+    /// As [`StageWriter::finish`].
+    pub(crate) fn into_part(mut self) -> Result<(Vec<StagedFile>, Vec<String>), LakeError> {
+        self.close_file()?;
+        Ok((self.staged, self.table.names.source_columns().to_vec()))
+    }
+
     /// Ends the stage.
     ///
     /// # Errors
     /// As [`StageWriter::finish`].
     pub(crate) fn finish(mut self, sources: BTreeSet<SourceId>) -> Result<TableChange, LakeError> {
+        self.close_file()?;
+        Ok(self.table.change(self.staged, sources))
+    }
+
+    fn close_file(&mut self) -> Result<(), LakeError> {
         if let Some((_, writer)) = self.writer.take() {
             self.staged.extend(writer.finish()?);
         }
-        Ok(self.table.change(self.staged, sources))
+        Ok(())
     }
 }
 

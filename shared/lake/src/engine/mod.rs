@@ -19,6 +19,7 @@ mod reread;
 mod silver;
 mod spill;
 mod stage;
+mod typed;
 
 pub(crate) use bronze::BronzeStage;
 pub(crate) use bronze::BronzeTable;
@@ -30,6 +31,7 @@ pub(crate) use reread::{reread_bronze, reread_quarantine, source_objects};
 pub(crate) use silver::{Missing, SilverContext, SilverStage};
 pub(crate) use silver::{SilverOutcome, broken_ids, check_sources, whole};
 pub(crate) use stage::scratch_folder;
+pub(crate) use typed::gone;
 pub use types::EngineError;
 
 use polars::prelude::{DataFrame, Engine, LazyFrame, PolarsResult};

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::{BooleanChunked, DataFrame, Expr, IntoColumn, IntoLazy, NamedFrom, Series, StringChunked, col};
 use serde_json::{Map, Value};
-use sluice_core::columns::{
-    CORRUPT, StoredColumn, accepted_columns, lineage_names, quarantine_columns, silver_columns,
-};
+use sluice_core::columns::{CORRUPT, accepted_columns, lineage_names, quarantine_columns, silver_columns};
 use sluice_core::contract::Severity;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{SilverTable, WriteMode};
-use sluice_core::run::{ChangeKind, RowCounts, RunRef, StagedFile, TableChange};
+use sluice_core::run::{ReadTable, RowCounts, RunRef, TableChange};
 use sluice_core::source::SourceId;
+use sluice_core::uri::layout;
 
 use super::bronze::source_columns;
 use super::judge::{Judged, RowJudge};
@@ -20,10 +19,15 @@ use super::reread::QUARANTINED_RAW;
 use super::rules;
 use super::rules::RowTest;
 use super::stage::StageWriter;
+use super::typed::read_typed;
 use crate::delta::OpenTable;
 use crate::delta::schema::polars_schema;
 use crate::error::LakeError;
 use crate::lake::Lake;
+
+mod change;
+
+pub(crate) use self::change::{SilverOutcome, whole};
 
 /// What a silver stage works on.
 pub(crate) struct SilverContext<'a> {
@@ -89,6 +93,20 @@ impl<'a> SilverStage<'a> {
             broken: BTreeMap::new(),
             context,
         })
+    }
+
+    /// Begins a stage of one part of the run: rows that are to be merged are typed and kept until all parts are read.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(crate) fn of_part(context: SilverContext<'a>) -> Result<Self, LakeError> {
+        let (lake, run, table) = (context.lake, context.run, context.table);
+        let mut stage = Self::new(context)?;
+        if stage.merge.take().is_some() {
+            let folder = layout::typed(run, &table.table);
+            stage.writer = StageWriter::new(lake, run, &table.table, &accepted_columns(table), &[]).with_folder(folder);
+        }
+        Ok(stage)
     }
 
     /// Takes a batch in bronze shape.
@@ -180,6 +198,44 @@ impl<'a> SilverStage<'a> {
         self.quarantine.write(&refused)
     }
 
+    /// Takes what a part of the run has staged for the table.
+    ///
+    /// # Errors
+    /// Those of reading rows that are to be merged.
+    pub(crate) fn take_part(&mut self, part: ReadTable) -> Result<(), LakeError> {
+        self.rows.source += part.source;
+        self.rows.quarantined += part.quarantined;
+        self.accepted += part.accepted;
+        for (rule, rows) in part.broken_rules {
+            *self.broken.entry(rule).or_default() += rows;
+        }
+        self.quarantine.take(part.quarantine_files);
+        match &mut self.merge {
+            None => self.writer.take(part.accepted_files),
+            Some(merge) => {
+                let (lake, run, table) = (self.context.lake, self.context.run, self.context.table);
+                read_typed(lake, run, table, &part.accepted_files, |rows| merge.push(rows))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the stage of a part.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub(crate) fn into_part(self) -> Result<ReadTable, LakeError> {
+        Ok(ReadTable {
+            table: self.context.table.table.clone(),
+            accepted_files: self.writer.finish()?,
+            quarantine_files: self.quarantine.finish()?,
+            source: self.rows.source,
+            quarantined: self.rows.quarantined,
+            accepted: self.accepted,
+            broken_rules: self.broken,
+        })
+    }
+
     /// Ends the stage: the changes of the silver table and of its quarantine, in the order of publication.
     ///
     /// # Errors
@@ -210,100 +266,6 @@ impl<'a> SilverStage<'a> {
     }
 }
 
-/// What a run did for a silver table.
-#[derive(Debug, Default)]
-pub(crate) struct SilverOutcome {
-    /// The files staged.
-    pub(crate) adds: Vec<StagedFile>,
-    /// The files that they replace.
-    pub(crate) merged: Merged,
-    /// Rows read from the source.
-    pub(crate) source: u64,
-    /// Rows of them that broke an error rule.
-    pub(crate) quarantined: u64,
-    /// Rows of them that a replay found in the table.
-    pub(crate) present: u64,
-    /// The others.
-    pub(crate) accepted: u64,
-    /// Broken rules, by id.
-    pub(crate) broken_rules: BTreeMap<String, u64>,
-}
-
-impl SilverContext<'_> {
-    /// The change of the silver table.
-    ///
-    /// # Errors
-    /// [`LakeError`] when the table's files cannot be listed.
-    pub(crate) fn silver_change(
-        &self,
-        outcome: SilverOutcome,
-        sources: BTreeSet<SourceId>,
-    ) -> Result<TableChange, LakeError> {
-        let table = self.table;
-        let staged = staged_rows(&outcome.adds);
-        let replaced = outcome.merged.replaced;
-        let rows = RowCounts {
-            source: outcome.source,
-            replaced: if table.mode == WriteMode::Replace { 0 } else { replaced },
-            staged,
-            quarantined: outcome.quarantined,
-            collapsed: match table.mode {
-                WriteMode::Merge(_) | WriteMode::Scd2(_) => (outcome.accepted + replaced).saturating_sub(staged),
-                WriteMode::Append | WriteMode::Replace => outcome.present,
-            },
-        };
-        let columns = silver_columns(table);
-        Ok(TableChange {
-            table: table.table.clone(),
-            read_version: self.existing.map(OpenTable::version),
-            kind: match table.mode {
-                WriteMode::Append => ChangeKind::Append,
-                WriteMode::Replace => ChangeKind::Overwrite,
-                WriteMode::Merge(_) | WriteMode::Scd2(_) => ChangeKind::Rewrite,
-            },
-            schema_changes: schema_changes(self.existing, &columns),
-            columns,
-            partition_by: table.contract.partition_by.iter().map(ToString::to_string).collect(),
-            adds: outcome.adds,
-            removes: outcome.merged.removes,
-            sources,
-            inputs: BTreeSet::new(),
-            rows,
-            table_rows: (rows_of(self.existing)? + staged).saturating_sub(replaced),
-            broken_rules: outcome.broken_rules,
-        })
-    }
-
-    /// The change of its quarantine.
-    ///
-    /// # Errors
-    /// [`LakeError`] when the table's files cannot be listed.
-    pub(crate) fn quarantine_change(
-        &self,
-        adds: Vec<StagedFile>,
-        sources: BTreeSet<SourceId>,
-        broken_rules: BTreeMap<String, u64>,
-    ) -> Result<TableChange, LakeError> {
-        let staged = staged_rows(&adds);
-        let replaced = if self.replay { whole(self.quarantine)? } else { Merged::default() };
-        Ok(TableChange {
-            table: self.table.quarantine.clone(),
-            read_version: self.quarantine.map(OpenTable::version),
-            kind: if self.replay { ChangeKind::Rewrite } else { ChangeKind::Append },
-            columns: quarantine_columns(),
-            partition_by: Vec::new(),
-            adds,
-            removes: replaced.removes,
-            sources,
-            inputs: BTreeSet::new(),
-            rows: RowCounts { source: staged, staged, replaced: replaced.replaced, ..RowCounts::default() },
-            table_rows: (rows_of(self.quarantine)? + staged).saturating_sub(replaced.replaced),
-            broken_rules,
-            schema_changes: Vec::new(),
-        })
-    }
-}
-
 /// Whether every source column that a table is mapped to exists.
 ///
 /// # Errors
@@ -320,32 +282,6 @@ pub(crate) fn check_sources<C: std::fmt::Debug>(
             message: format!("source column '{source}' (for `{column}`) is missing; the source has {:?}", present()),
         }),
     }
-}
-
-/// Rows of staged files.
-fn staged_rows(files: &[StagedFile]) -> u64 {
-    files.iter().map(|file| file.rows).sum()
-}
-
-fn rows_of(table: Option<&OpenTable>) -> Result<u64, LakeError> {
-    Ok(match table {
-        Some(table) => table.rows()?.unwrap_or_default(),
-        None => 0,
-    })
-}
-
-/// All files of a table, to be replaced.
-pub(crate) fn whole(table: Option<&OpenTable>) -> Result<Merged, LakeError> {
-    let Some(table) = table else { return Ok(Merged::default()) };
-    let files = table.files()?;
-    let replaced = files.iter().filter_map(|file| file.rows).sum();
-    Ok(Merged { removes: files.into_iter().map(|file| file.path).collect(), replaced })
-}
-
-fn schema_changes(existing: Option<&OpenTable>, columns: &[StoredColumn]) -> Vec<String> {
-    let Some(existing) = existing else { return Vec::new() };
-    let new = columns.iter().filter(|c| !existing.columns().iter().any(|e| e.name == c.name));
-    new.map(|c| format!("column `{}` is new", c.name)).collect()
 }
 
 /// The source columns of each row as JSON text; a corrupt record as its raw text with its place and fault.

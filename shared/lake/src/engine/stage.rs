@@ -16,6 +16,7 @@ use polars_parquet::write::schema_to_metadata_key;
 use sluice_core::columns::StoredColumn;
 use sluice_core::name::TableRef;
 use sluice_core::run::{RunRef, StagedFile};
+use sluice_core::uri::LakePath;
 use sluice_core::uri::layout::{self, MAX_FOLDER_BYTES};
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::Handle;
@@ -61,6 +62,8 @@ pub(crate) struct StageWriter {
     lake: Lake,
     table: TableRef,
     run: RunRef,
+    /// Where its files are: the table's own folder, unless another one is given.
+    folder: LakePath,
     schema: Schema,
     partition_by: Vec<StoredColumn>,
     fixed: Partition,
@@ -91,6 +94,7 @@ impl StageWriter {
             lake: lake.clone(),
             table: table.clone(),
             run: run.clone(),
+            folder: layout::table(table),
             schema: polars_schema(&in_file),
             partition_by: partition_by
                 .iter()
@@ -100,6 +104,16 @@ impl StageWriter {
             open: BTreeMap::new(),
             done: Vec::new(),
         }
+    }
+
+    /// Its files go below this folder, and not below that of the table.
+    pub(crate) fn with_folder(self, folder: LakePath) -> Self {
+        Self { folder, ..self }
+    }
+
+    /// Takes files that another writer of the same table has staged.
+    pub(crate) fn take(&mut self, files: Vec<StagedFile>) {
+        self.done.extend(files);
     }
 
     /// All rows written go to this one partition; frames then come without the partition columns.
@@ -202,7 +216,7 @@ impl StageWriter {
             path.push('/');
         }
         path.push_str(&layout::staged_name(&self.run.run_id, Uuid::now_v7()));
-        let (local, scratch) = match self.lake.local_table_folder(&self.table)? {
+        let (local, scratch) = match self.lake.local_folder(&self.folder)? {
             Some(folder) => (folder.join(&path), None),
             None => {
                 let scratch = scratch_folder()?;
@@ -228,7 +242,7 @@ impl StageWriter {
         let io = |doing, source| LakeError::Io { doing, path: file.local.clone(), source };
         // The log will say that this file exists, so the file must survive a power cut before the log does.
         File::open(&file.local).and_then(|file| file.sync_all()).map_err(|source| io("flush", source))?;
-        let below_lake = layout::table_file(&self.table, &file.path)
+        let below_lake = layout::below(&self.folder, &file.path)
             .map_err(|error| LakeError::Internal { message: format!("{error}") })?;
         let key = self.lake.documents().key(&below_lake)?;
         let store = self.lake.documents().objects().clone();

@@ -15,10 +15,12 @@ mod named;
 mod plan;
 mod process;
 mod publish;
+mod read;
 mod refused;
 mod snapshots;
 mod sniff;
 mod spoilt;
+mod stages;
 mod standing;
 
 pub use assemble::assemble;
@@ -26,3 +28,4 @@ pub use audit::quality_check;
 pub use plan::{replan, validate};
 pub use process::process;
 pub use publish::publish;
+pub use read::read_part;

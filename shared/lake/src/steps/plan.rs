@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use sluice_core::engine::{ObjectMeasure, estimate};
+use sluice_core::engine::{Engine, ObjectMeasure, estimate};
 use sluice_core::name::{RunId, TableRef};
 use sluice_core::run::{
-    Decision, Earlier, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedWork, ReadFrom, RunAction, RunKey, RunRef,
-    RunRequest, Verdict,
+    Cuts, Decision, Earlier, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedWork, ReadFrom, RunAction, RunKey,
+    RunRef, RunRequest, Verdict,
 };
 use sluice_core::source::{FirstOf, PassedByList, SourceId};
 
 use super::brought::Brought;
 use super::changing::Changing;
-use super::choose::{choose_engine, workload};
+use super::choose::{choose_engine, cut_objects, workload};
 use super::copied::Copied;
 use super::find::{Found, Wanted, find_objects, landing_folder};
 use super::publish::committed_so_far;
@@ -164,8 +164,11 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
         tables: &tables,
         refresh: &refresh,
     };
-    let estimate = estimate(&workload(work, measures, |table| standing.measure(table))?);
+    let (cuts, parts) = cut_objects(&pipeline, &objects, &measures);
+    let estimate = estimate(&workload(work, measures, parts, |table| standing.measure(table))?);
     let engine = choose_engine(lake, status, work, &estimate)?;
+    // Spark reads the objects by itself.
+    let cuts = if engine.engine == Engine::Lambda { cuts } else { Cuts::default() };
     let plan = Plan {
         run: run.clone(),
         request,
@@ -175,6 +178,7 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
         estimate: Some(estimate),
         pipeline,
         objects,
+        cuts,
         tables,
         refresh,
         held,

@@ -1,33 +1,39 @@
-//! Process: the plan's objects become staged Parquet files and a changeset that says what to do with them.
+//! Process: the plan's objects become staged Parquet files and a changeset that says what to do with them. Where the plan
+//! has parts, they were read by calls of their own, and process combines what these staged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use jiff::Timestamp;
-use polars::prelude::{Column, DataFrame, DataType};
+use futures::{StreamExt, TryStreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use polars::prelude::DataFrame;
 use sluice_core::columns::is_own_of_bronze;
 use sluice_core::name::TableRef;
-use sluice_core::pipeline::Pipeline;
-use sluice_core::run::{Changeset, Plan, PlanStatus, ReadFrom, RunAction, RunRef, TableChange};
+use sluice_core::pipeline::{Pipeline, SilverTable, WriteMode};
+use sluice_core::run::{
+    Changeset, PartRef, Plan, PlanStatus, ReadFrom, ReadPart, ReadTable, Reading, RunAction, RunRef, TableChange,
+};
 use sluice_core::source::{SourceId, SourceObject};
-use sluice_core::spec::SourceFormat;
 use tokio::runtime::Handle;
 
-use super::blame::{Fault, Search, is_of_values, is_own, is_refusal, of_earlier_rows, own_objects};
+use super::blame::{Fault, Search, is_of_values, is_own, of_earlier_rows, own_objects};
 use super::changes::{in_order, open_planned};
 use super::gold::GoldChanges;
-use super::refused::{Refusals, RunKeys};
+use super::read::stage_part;
+use super::refused::{Refusals, hold_lacking};
+use super::stages::{Landing, Stages, mapped_name, missing_from, push_all, with_absent};
 use crate::delta::OpenTable;
 use crate::engine::{
-    BronzeStage, Missing, SilverContext, SilverStage, check_sources, reread_bronze, reread_quarantine, scratch_folder,
-    source_columns,
+    BronzeStage, Missing, SilverContext, SilverStage, check_sources, gone, reread_bronze, reread_quarantine,
 };
 use crate::error::LakeError;
 use crate::lake::Lake;
-use crate::objects::{ObjectBytes, VersionCheck, blocking};
-use crate::overlap::overlapped;
+use crate::objects::{AT_ONCE, blocking};
 use crate::runs;
-use crate::source::{SourceBatch, SourceError, SourceInput, read_source};
+
+/// How long typed rows of a part are counted on: a lifecycle rule takes them away after 15 days, and reading a part takes
+/// less than an hour. An execution lasts at most a day, and can be redriven for 14 days after it has ended.
+const TYPED_ROWS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(15 * 24 - 1);
 
 /// Stages what the plan says, or finds the changeset that an earlier call staged.
 ///
@@ -45,24 +51,26 @@ pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Change
         return Err(LakeError::Invalid { message: format!("run `{}` has nothing to process", run.run_id) });
     }
     let tables = open_planned(lake, &plan).await?;
-    let worker = Worker { lake: lake.clone(), plan, tables, now };
+    let parts = read_parts(lake, &plan).await?;
+    let worker = Worker { lake: lake.clone(), plan, tables, parts, now };
     let (tables, missing_keys) = blocking(move || worker.stage()).await?;
     let changeset = Changeset { run: run.clone(), staged_at: now, tables, missing_keys };
     Ok(documents.settle(changeset).await?)
 }
 
-/// The stages that rows from objects go to.
-struct Stages<'a> {
-    bronze: BronzeStage,
-    silver: Vec<SilverStage<'a>>,
-    /// See [`Changeset::missing_keys`].
-    missing_keys: BTreeSet<String>,
+/// What is known of the parts of a plan, in their order.
+async fn read_parts(lake: &Lake, plan: &Plan) -> Result<Vec<Option<ReadPart>>, LakeError> {
+    let parts = plan.cuts.numbers().map(|part| PartRef::first(&plan.run, part));
+    let read = |of: PartRef| async move { Ok::<_, LakeError>(lake.documents().of(&of).get::<ReadPart>().await?) };
+    stream::iter(parts).map(read).buffered(AT_ONCE).try_collect().await
 }
 
 struct Worker {
     lake: Lake,
     plan: Plan,
     tables: BTreeMap<TableRef, OpenTable>,
+    /// What is known of the parts, in their order; none where the run has no parts.
+    parts: Vec<Option<ReadPart>>,
     now: Timestamp,
 }
 
@@ -75,13 +83,13 @@ impl Worker {
     fn stage(&self) -> Result<(Vec<TableChange>, BTreeSet<String>), LakeError> {
         let began = Instant::now();
         let mut refusals = Refusals::new(&self.lake, &self.plan.run, self.now);
-        let stages = self.read_objects(&mut refusals);
+        let read =
+            if self.plan.cuts.is_whole() { self.read_whole(&mut refusals) } else { self.take_parts(&mut refusals) };
         // The run is planned again without refused objects, whatever else was met after them.
         if let Some(refused) = refusals.error() {
             return Err(refused);
         }
-        let mut stages = stages?;
-        let missing_keys = std::mem::take(&mut stages.missing_keys);
+        let (mut stages, missing_keys) = read?;
         self.add_stored(&mut stages, &mut refusals)?;
         let columns = stages.bronze.source_columns();
         let gold = GoldChanges { lake: &self.lake, plan: &self.plan, tables: &self.tables };
@@ -105,51 +113,93 @@ impl Worker {
         Err(refusals.error().unwrap_or(error))
     }
 
-    /// Reads the landing objects to their end. One that is refused does not keep the others from being examined: it
-    /// takes the stages with it, and those after it get stages of their own, so that its rows count for no other
-    /// object. That costs what a run without a fault costs.
-    fn read_objects(&self, refusals: &mut Refusals<'_>) -> Result<Stages<'_>, LakeError> {
-        let pipeline = &self.plan.pipeline;
-        let mut stages = self.stages()?;
-        let known = stages.bronze.source_columns();
-        let known = known.iter().chain(&self.plan.held_columns);
-        let known = known.map(|name| mapped_name(pipeline, name).to_owned()).collect();
-        let mut keys = RunKeys::new(pipeline, known);
-        for planned in self.plan.objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing) {
-            // An object without a record brings the columns of its header all the same.
-            stages.bronze.announce(planned.shape.iter().flat_map(|shape| &shape.columns));
-            let mut columns = BTreeSet::new();
-            match self.read(&planned.object, &mut stages, &mut columns) {
-                Ok(Some(found)) => keys.take(&planned.object, found),
-                Ok(None) => {}
-                Err(error) if is_refusal(&error) => {
-                    refusals.hold([&planned.object], &columns, &error)?;
-                    stages = self.stages()?;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        // A refused object may have a key that the others lack. The next attempt asks again.
-        if refusals.error().is_none() {
-            stages.missing_keys = keys.missing().into_iter().collect();
-            let found = keys.found();
-            for (object, fault) in keys.lacking() {
-                refusals.hold([&object], &found, &fault)?;
-            }
-        }
-        Ok(stages)
+    /// Reads all landing objects of the run.
+    fn read_whole(&self, refusals: &mut Refusals<'_>) -> Result<(Stages<'_>, BTreeSet<String>), LakeError> {
+        let landing = Landing::new(&self.lake, &self.plan);
+        let (stages, keys) = landing.read(self.plan.landing(), || self.stages(&landing), refusals)?;
+        let missing_keys = hold_lacking(keys, refusals)?;
+        Ok((stages, missing_keys))
     }
 
-    fn stages(&self) -> Result<Stages<'_>, LakeError> {
+    /// Takes what the parts of the run have staged. A part that was not read yet, or failed when it was, is read here.
+    fn take_parts(&self, refusals: &mut Refusals<'_>) -> Result<(Stages<'_>, BTreeSet<String>), LakeError> {
+        let landing = Landing::new(&self.lake, &self.plan);
+        let mut stages = self.stages(&landing)?;
+        let mut keys = landing.keys(&stages);
+        for (part, known) in self.plan.cuts.numbers().zip(&self.parts) {
+            let first = match known {
+                Some(known) => Some(known.clone()),
+                None => self.read_here(&landing, &PartRef::first(&self.plan.run, part), &[], refusals)?,
+            };
+            // Where an object was refused, the run is planned again: the other parts are only read to find more of them.
+            let Some(first) = first.filter(|_| refusals.count() == 0) else { continue };
+            let read = if stages.bronze.fits(&first.columns) {
+                first
+            } else {
+                let again = PartRef { reading: Reading::Again, ..PartRef::first(&self.plan.run, part) };
+                let names: Vec<String> = stages.bronze.source_columns().into_iter().collect();
+                let Some(again) = self.read_here(&landing, &again, &names, refusals)? else { continue };
+                again
+            };
+            self.check_kept(&read)?;
+            keys.take_part(read.keys, read.lacking);
+            stages.bronze.take_part(read.bronze_files, &read.columns);
+            for (stage, table) in stages.silver.iter_mut().zip(read.tables) {
+                stage.take_part(table)?;
+            }
+        }
+        let missing_keys = hold_lacking(keys, refusals)?;
+        Ok((stages, missing_keys))
+    }
+
+    /// Reads a part in this call, unless somebody has; `None` where objects of it are refused. `names` are columns that the
+    /// parts before it have brought to bronze.
+    fn read_here(
+        &self,
+        landing: &Landing<'_>,
+        of: &PartRef,
+        names: &[String],
+        refusals: &mut Refusals<'_>,
+    ) -> Result<Option<ReadPart>, LakeError> {
+        let documents = self.lake.documents().of(of);
+        if let Some(read) = Handle::current().block_on(documents.get())? {
+            return Ok(Some(read));
+        }
+        match stage_part(landing, of.part, names, self.now, refusals)? {
+            Some(read) => Ok(Some(Handle::current().block_on(documents.settle(read))?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Rows that wait to be merged must not be gone.
+    ///
+    /// # Errors
+    /// [`LakeError::Conflict`]: the parts are read again.
+    fn check_kept(&self, read: &ReadPart) -> Result<(), LakeError> {
+        if self.now.duration_since(read.read_at) < TYPED_ROWS_ARE_KEPT {
+            return Ok(());
+        }
+        let waits = |(table, of): (&SilverTable, &ReadTable)| {
+            matches!(table.mode, WriteMode::Merge(_) | WriteMode::Scd2(_)) && !of.accepted_files.is_empty()
+        };
+        let mut tables = self.plan.pipeline.silver.iter().zip(&read.tables);
+        match tables.find(|pair| waits(*pair)) {
+            Some((table, _)) => Err(gone(table)),
+            None => Ok(()),
+        }
+    }
+
+    fn stages(&self, landing: &Landing<'_>) -> Result<Stages<'_>, LakeError> {
         let replay = self.plan.request.action == RunAction::Replay;
-        let (bronze, silver) = (self.bronze_stage()?, self.silver_stages(replay)?);
-        Ok(Stages { bronze, silver, missing_keys: BTreeSet::new() })
+        let mut bronze = self.bronze_stage()?;
+        bronze.announce(landing.columns());
+        Ok(Stages { bronze, silver: self.silver_stages(replay)? })
     }
 
     /// Adds the rows that are in the lake already.
     fn add_stored(
         &self,
-        Stages { bronze, silver, .. }: &mut Stages<'_>,
+        Stages { bronze, silver }: &mut Stages<'_>,
         refusals: &mut Refusals<'_>,
     ) -> Result<(), LakeError> {
         let known = bronze.source_columns();
@@ -161,7 +211,7 @@ impl Worker {
     }
 
     /// Ends the stages: the changes of bronze, silver and quarantine.
-    fn finish(&self, Stages { bronze, silver, .. }: Stages<'_>) -> Result<Vec<TableChange>, LakeError> {
+    fn finish(&self, Stages { bronze, silver }: Stages<'_>) -> Result<Vec<TableChange>, LakeError> {
         let pipeline = &self.plan.pipeline;
         let bronze = bronze.finish(self.sources(&pipeline.bronze))?;
         let mut accepted = Vec::with_capacity(silver.len());
@@ -190,60 +240,6 @@ impl Worker {
         self.plan.pipeline.silver.iter().map(stage).collect()
     }
 
-    /// Which tables lack the rows of an object, in the order of the silver tables.
-    fn missing(&self, object: &SourceObject) -> Vec<Missing> {
-        let id = object.id();
-        let of = |table: &TableRef| self.plan.table(table).is_some_and(|planned| planned.sources.contains(&id));
-        let silver = &self.plan.pipeline.silver;
-        silver.iter().map(|t| Missing { silver: of(&t.table), quarantine: of(&t.quarantine) }).collect()
-    }
-
-    /// Reads an object into the stages, and notes the columns that its rows have. The answer is the keys of its records,
-    /// where the format is one of JSON and it has a good record.
-    fn read(
-        &self,
-        object: &SourceObject,
-        stages: &mut Stages<'_>,
-        columns: &mut BTreeSet<String>,
-    ) -> Result<Option<Vec<String>>, LakeError> {
-        let pipeline = &self.plan.pipeline;
-        let Stages { bronze, silver, .. } = stages;
-        let missing = self.missing(object);
-        let (input, check, _scratch) = self.open(object)?;
-        let (format, csv, name) = (pipeline.source_format, pipeline.csv, object.uri.as_str());
-        // The next batch is read while this one is staged.
-        let is_json = matches!(format, SourceFormat::Ndjson | SourceFormat::Json);
-        let outcome: Result<_, LakeError> = overlapped(
-            |put| read_source(format, csv, input, name, &mut |batch| Ok(put(batch)?)),
-            |batch: SourceBatch| {
-                refuse_other_case(pipeline, object, &batch.frame)?;
-                columns.extend(source_columns(&batch.frame));
-                let frame = bronze.push(object, batch)?;
-                // A key that this batch lacks may come in the next one.
-                push_all(silver, &missing, &with_absent(&frame, pipeline, |_| is_json)?)
-            },
-        );
-        // What was read may be torn because the object was replaced meanwhile: then that is the fault.
-        check.finish()?;
-        let summary = outcome?;
-        Ok((is_json && summary.rows > summary.corrupt_rows).then_some(summary.columns))
-    }
-
-    fn open(&self, object: &SourceObject) -> Result<(SourceInput, VersionCheck, Option<tempfile::TempDir>), LakeError> {
-        let bytes = Handle::current().block_on(ObjectBytes::open(object, self.lake.options()))?;
-        let (mut reader, check) = bytes.into_parts();
-        if self.plan.pipeline.source_format != SourceFormat::Parquet {
-            return Ok((SourceInput::Stream(reader), check, None));
-        }
-        // Parquet is read from its end: it has to be a file.
-        let scratch = scratch_folder()?;
-        let path = scratch.path().join("source.parquet");
-        let io = |source| LakeError::Io { doing: "copy source object to", path: path.clone(), source };
-        let mut file = std::fs::File::create(&path).map_err(io)?;
-        std::io::copy(&mut reader, &mut file).map_err(io)?;
-        Ok((SourceInput::File(path.clone()), check, Some(scratch)))
-    }
-
     /// Takes objects that bronze has to the silver tables that lack them. A column that came to bronze after an object is
     /// null for it; one that bronze does not have is missing, and the table says so. An object of the run whose values
     /// cannot be computed or stored is held alone.
@@ -270,7 +266,7 @@ impl Worker {
                 return Ok(());
             }
             let rows = with_absent(&as_mapped(rows, pipeline)?, pipeline, |source| known.contains(source))?;
-            match push_all(silver, &self.missing(object), &rows) {
+            match push_all(silver, &missing_from(&self.plan, object), &rows) {
                 Err(error) if is_of_values(&error) && is_own(&self.plan.objects, object) => {
                     refused.insert(object.id());
                     refusals.hold([object], &BTreeSet::new(), &error)
@@ -301,23 +297,6 @@ impl Worker {
     }
 }
 
-/// Refuses an object with a column that differs in case alone from one that a silver table reads.
-fn refuse_other_case(pipeline: &Pipeline, object: &SourceObject, frame: &DataFrame) -> Result<(), LakeError> {
-    match pipeline.other_case(frame.get_column_names().into_iter().map(|name| name.as_str())) {
-        None => Ok(()),
-        Some((column, mapped)) => Err(LakeError::Source(SourceError::OtherCase {
-            object: object.uri.to_string(),
-            column: column.to_owned(),
-            mapped: mapped.to_owned(),
-        })),
-    }
-}
-
-/// The name under which silver tables read a source column.
-fn mapped_name<'a>(pipeline: &'a Pipeline, name: &'a str) -> &'a str {
-    pipeline.other_case([name]).map_or(name, |(_, mapped)| mapped)
-}
-
 /// Bronze rows with the source columns under the names that the silver tables read: bronze may have got the column
 /// first under a name of another case.
 fn as_mapped(rows: &DataFrame, pipeline: &Pipeline) -> Result<DataFrame, LakeError> {
@@ -325,29 +304,4 @@ fn as_mapped(rows: &DataFrame, pipeline: &Pipeline) -> Result<DataFrame, LakeErr
     let mut renamed = rows.clone();
     renamed.set_column_names(&names).map_err(LakeError::polars("names of bronze columns"))?;
     Ok(renamed)
-}
-
-fn push_all(silver: &mut [SilverStage<'_>], missing: &[Missing], frame: &DataFrame) -> Result<(), LakeError> {
-    for (stage, missing) in silver.iter_mut().zip(missing) {
-        if missing.silver || missing.quarantine {
-            stage.push(frame, *missing)?;
-        }
-    }
-    Ok(())
-}
-
-/// The rows with a null for every mapped column that they lack and may lack.
-fn with_absent(
-    frame: &DataFrame,
-    pipeline: &Pipeline,
-    may_lack: impl Fn(&str) -> bool,
-) -> Result<DataFrame, LakeError> {
-    let mut complete = frame.clone();
-    for (_, source) in pipeline.silver.iter().flat_map(|silver| &silver.columns) {
-        if may_lack(source) && complete.column(source).is_err() {
-            let absent = Column::full_null(source.as_str().into(), frame.height(), &DataType::String);
-            complete.with_column(absent).map_err(LakeError::polars(format!("column {source} that rows lack")))?;
-        }
-    }
-    Ok(complete)
 }

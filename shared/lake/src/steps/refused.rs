@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sluice_core::columns::is_own_of_bronze;
 use sluice_core::error::with_sources;
 use sluice_core::pipeline::Pipeline;
-use sluice_core::run::RunRef;
+use sluice_core::run::{ObjectKeys, RunRef};
 use sluice_core::source::SourceObject;
 use tokio::runtime::Handle;
 
@@ -59,6 +59,11 @@ impl<'a> Refusals<'a> {
         Ok(())
     }
 
+    /// Faults so far.
+    pub(super) fn count(&self) -> usize {
+        self.faults
+    }
+
     /// The error of the run; `None` where nothing was refused.
     pub(super) fn error(&self) -> Option<LakeError> {
         (self.faults > 0).then(|| LakeError::Refused { message: refusal_message(&self.named, self.faults, self.held) })
@@ -88,7 +93,7 @@ pub(super) struct RunKeys<'a> {
     /// Keys of the run; `None` as long as no object with a good record was read.
     found: Option<BTreeSet<String>>,
     /// Objects with the keys of each, from when a mapped key was still unknown.
-    waiting: Vec<(SourceObject, Vec<String>)>,
+    waiting: Vec<ObjectKeys>,
 }
 
 impl<'a> RunKeys<'a> {
@@ -103,8 +108,24 @@ impl<'a> RunKeys<'a> {
         if self.unknown().is_empty() {
             self.waiting.clear();
         } else {
-            self.waiting.push((object.clone(), keys));
+            self.waiting.push(ObjectKeys { object: object.clone(), keys });
         }
+    }
+
+    /// Takes the keys of a part of the run: those of all its records, and its objects where it lacks a mapped key.
+    pub(super) fn take_part(&mut self, keys: Option<BTreeSet<String>>, lacking: Vec<ObjectKeys>) {
+        let Some(keys) = keys else { return };
+        self.found.get_or_insert_default().extend(keys);
+        if self.unknown().is_empty() {
+            self.waiting.clear();
+        } else {
+            self.waiting.extend(lacking);
+        }
+    }
+
+    /// The keys of a part, for [`Self::take_part`].
+    pub(super) fn into_part(self) -> (Option<BTreeSet<String>>, Vec<ObjectKeys>) {
+        (self.found, self.waiting)
     }
 
     /// The keys of the run.
@@ -130,13 +151,29 @@ impl<'a> RunKeys<'a> {
         if missing.is_empty() {
             return Vec::new();
         }
-        let fault = |(object, columns): (SourceObject, Vec<String>)| {
+        let fault = |ObjectKeys { object, keys: columns }| {
             let uri = object.uri.to_string();
             let fault = SourceError::LacksColumns { object: uri, missing: missing.clone(), columns, delimiter: None };
             (object, LakeError::Source(fault))
         };
         self.waiting.into_iter().map(fault).collect()
     }
+}
+
+/// Ends the keys of a run: the mapped keys that no record of it has, where bronze has them. Where bronze lacks one, too, the
+/// objects are held. Where one was refused already, it may have a key that the others lack: the next attempt asks again.
+///
+/// # Errors
+/// Those of [`Refusals::hold`].
+pub(super) fn hold_lacking(keys: RunKeys<'_>, refusals: &mut Refusals<'_>) -> Result<BTreeSet<String>, LakeError> {
+    if refusals.count() > 0 {
+        return Ok(BTreeSet::new());
+    }
+    let (missing, found) = (keys.missing().into_iter().collect(), keys.found());
+    for (object, fault) in keys.lacking() {
+        refusals.hold([&object], &found, &fault)?;
+    }
+    Ok(missing)
 }
 
 #[cfg(test)]

@@ -11,3 +11,5 @@ mod partitions;
 mod rules;
 mod snapshots;
 mod writes;
+
+pub(crate) use self::writes::{MERGE, SCD2, spec};

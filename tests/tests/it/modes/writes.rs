@@ -12,12 +12,12 @@ use crate::small::{BRONZE, GOLD, ORDERS, QUARANTINE, SILVER, Steps, land, land_a
 const SHOWN: [&str; 4] = ["id", "name", "amount", "day"];
 
 /// The pipeline of orders in another mode.
-pub(super) fn spec(mode: &str) -> String {
+pub(crate) fn spec(mode: &str) -> String {
     ORDERS.replace("mode: append", mode)
 }
 
-pub(super) const MERGE: &str = "mode: merge\n    keys: [id]\n    latest_by: day";
-pub(super) const SCD2: &str = "mode: scd2\n    keys: [id]\n    latest_by: day";
+pub(crate) const MERGE: &str = "mode: merge\n    keys: [id]\n    latest_by: day";
+pub(crate) const SCD2: &str = "mode: scd2\n    keys: [id]\n    latest_by: day";
 
 /// One run: the files, then what silver must hold and where the run's rows went.
 struct Step {

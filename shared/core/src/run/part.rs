@@ -1,0 +1,197 @@
+//! Parts of a plan: each is read by a call of its own, and knows no other part.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::num::NonZeroU32;
+use std::ops::Range;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{RunRef, StagedFile};
+use crate::name::TableRef;
+use crate::source::SourceObject;
+
+/// Number of a part of a plan, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PartNumber(NonZeroU32);
+
+impl PartNumber {
+    const FIRST: Self = Self(NonZeroU32::MIN);
+
+    fn index(self) -> usize {
+        usize::try_from(self.0.get() - 1).unwrap_or(usize::MAX)
+    }
+
+    fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for PartNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One part of one attempt of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartRef {
+    /// The attempt.
+    pub run: RunRef,
+    /// The part.
+    pub part: PartNumber,
+    /// Which reading of it.
+    pub reading: Reading,
+}
+
+impl PartRef {
+    /// The first reading of a part.
+    pub fn first(run: &RunRef, part: PartNumber) -> Self {
+        Self { run: run.clone(), part, reading: Reading::First }
+    }
+}
+
+/// Readings of one part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// The one that knows no other part.
+    First,
+    /// The one that knows the columns of the parts before it, where the first has other names for them.
+    Again,
+}
+
+/// How the landing objects of a plan are divided into parts: so many for each part, in the order of the plan. Empty where
+/// the plan is not divided.
+///
+/// # Example
+///
+/// ```
+/// use sluice_core::engine::cut;
+///
+/// let cuts = cut(&[600, 300, 200, 5_000], 1_000);
+/// let objects: Vec<_> = cuts.numbers().filter_map(|part| cuts.range(part)).collect();
+/// assert_eq!(objects, [0..2, 2..3, 3..4]);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cuts(Vec<NonZeroU32>);
+
+impl Cuts {
+    /// Parts with so many objects each. A single part is no division.
+    pub(crate) fn of(objects: Vec<NonZeroU32>) -> Self {
+        if objects.len() < 2 { Self::default() } else { Self(objects) }
+    }
+
+    /// Whether the plan is read by one call.
+    pub fn is_whole(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many parts there are; 0 where the plan is not divided.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The numbers of the parts.
+    pub fn numbers(&self) -> impl Iterator<Item = PartNumber> + use<> {
+        std::iter::successors(Some(PartNumber::FIRST), |part| Some(part.next())).take(self.0.len())
+    }
+
+    /// The places of a part's objects among the landing objects; `None` where there is no such part.
+    pub fn range(&self, part: PartNumber) -> Option<Range<usize>> {
+        let objects = |count: &NonZeroU32| usize::try_from(count.get()).unwrap_or(usize::MAX);
+        let count = objects(self.0.get(part.index())?);
+        let start: usize = self.0.iter().take(part.index()).map(objects).sum();
+        Some(start..start + count)
+    }
+}
+
+/// The keys of the JSON records of one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectKeys {
+    /// The object.
+    pub object: SourceObject,
+    /// Its keys.
+    pub keys: Vec<String>,
+}
+
+/// What a part brings to one silver table and its quarantine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadTable {
+    /// The silver table.
+    pub table: TableRef,
+    /// Files with the accepted rows: those of the table itself, or, where rows are merged, those of the typed rows.
+    pub accepted_files: Vec<StagedFile>,
+    /// Files of its quarantine.
+    pub quarantine_files: Vec<StagedFile>,
+    /// Rows read.
+    pub source: u64,
+    /// Rows of them that broke an error rule.
+    pub quarantined: u64,
+    /// The others.
+    pub accepted: u64,
+    /// Broken rules, by id.
+    pub broken_rules: BTreeMap<String, u64>,
+}
+
+/// What reading a part left. Written by process, once per part of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadPart {
+    /// The attempt.
+    pub run: RunRef,
+    /// The part.
+    pub part: PartNumber,
+    /// When it was read.
+    pub read_at: Timestamp,
+    /// Files of bronze.
+    pub bronze_files: Vec<StagedFile>,
+    /// The source columns of bronze with those that the part met, as its files have them.
+    pub columns: Vec<String>,
+    /// The silver tables, in the order of the pipeline.
+    pub tables: Vec<ReadTable>,
+    /// The keys of its JSON records; `None` where it has no good record of JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<BTreeSet<String>>,
+    /// Its objects with their keys, where the part lacks a mapped key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacking: Vec<ObjectKeys>,
+}
+
+impl ReadPart {
+    /// Records of the part.
+    pub fn rows(&self) -> u64 {
+        self.bronze_files.iter().map(|file| file.rows).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_object_is_in_one_part_and_no_other_part_exists() {
+        let check = |counts: &[u32], expected: &[Range<usize>]| {
+            let counts = counts.iter().map(|count| NonZeroU32::new(*count).expect("above 0")).collect();
+            let cuts = Cuts::of(counts);
+            let ranges: Vec<_> = cuts.numbers().map(|part| cuts.range(part).expect("a part")).collect();
+            assert_eq!(ranges, expected);
+            assert_eq!((cuts.count(), cuts.is_whole()), (expected.len(), expected.is_empty()));
+            let next = cuts.numbers().last().map_or(PartNumber::FIRST, PartNumber::next);
+            assert_eq!(cuts.range(next), None);
+        };
+        check(&[], &[]);
+        check(&[7], &[]);
+        check(&[2, 1, 3], &[0..2, 2..3, 3..6]);
+    }
+
+    #[test]
+    fn numbers_begin_with_one() {
+        let read = |text: &str| serde_json::from_str::<PartNumber>(text).map(|part| part.to_string()).ok();
+        assert_eq!(read("1").as_deref(), Some("1"));
+        for refused in ["0", "-1", "1.5", "\"1\"", "4294967296"] {
+            assert_eq!(read(refused), None, "{refused}");
+        }
+    }
+}

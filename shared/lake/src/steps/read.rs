@@ -1,0 +1,84 @@
+//! Read: one part of a plan becomes staged Parquet files and a document that says what they are. No part knows another.
+
+use jiff::Timestamp;
+use sluice_core::run::{PartNumber, PartRef, Plan, PlanStatus, ReadPart, RunRef};
+
+use super::refused::Refusals;
+use super::stages::{Landing, Stages};
+use crate::engine::{BronzeStage, SilverContext, SilverStage};
+use crate::error::LakeError;
+use crate::lake::Lake;
+use crate::objects::blocking;
+
+/// Reads a part of a plan and stages its rows, or finds the document of an earlier call.
+///
+/// # Errors
+/// [`LakeError::Invalid`] where the plan has no such part. As [`super::process()`], which reads a part again that failed.
+pub async fn read_part(lake: &Lake, now: Timestamp, run: &RunRef, part: PartNumber) -> Result<ReadPart, LakeError> {
+    let of = PartRef::first(run, part);
+    if let Some(read) = lake.documents().of(&of).get().await? {
+        return Ok(read);
+    }
+    let plan: Plan = lake.documents().of(run).require().await?;
+    if plan.status != PlanStatus::Planned || plan.part(part).is_none() {
+        let (run_id, attempt, parts) = (&run.run_id, run.attempt, plan.cuts.count());
+        let message = format!("attempt {attempt} of run `{run_id}` has {parts} parts to read, and no part {part}");
+        return Err(LakeError::Invalid { message });
+    }
+    let worker = lake.clone();
+    let read = blocking(move || {
+        let mut refusals = Refusals::new(&worker, &plan.run, now);
+        let read = stage_part(&Landing::new(&worker, &plan), part, &[], now, &mut refusals);
+        // The run is planned again without refused objects, whatever else was met after them.
+        if let Some(refused) = refusals.error() {
+            return Err(refused);
+        }
+        read?.ok_or_else(|| LakeError::Internal { message: format!("part {part} was neither read nor refused") })
+    });
+    Ok(lake.documents().of(&of).settle(read.await?).await?)
+}
+
+/// Reads a part and stages its rows; `None` where objects of it are refused, which are held then. `names` are columns that
+/// other parts of the run have brought to bronze. Blocking.
+///
+/// # Errors
+/// Faults for which no object is to blame.
+pub(super) fn stage_part(
+    landing: &Landing<'_>,
+    part: PartNumber,
+    names: &[String],
+    now: Timestamp,
+    refusals: &mut Refusals<'_>,
+) -> Result<Option<ReadPart>, LakeError> {
+    let plan = landing.plan;
+    let Some(objects) = plan.part(part) else {
+        return Err(LakeError::Internal { message: format!("the plan has no part {part}") });
+    };
+    let refused_before = refusals.count();
+    let (stages, keys) = landing.read(objects, || begin_part(landing, names), refusals)?;
+    if refusals.count() > refused_before {
+        return Ok(None);
+    }
+    let (bronze_files, columns) = stages.bronze.into_part()?;
+    let tables = stages.silver.into_iter().map(SilverStage::into_part).collect::<Result<_, _>>()?;
+    let (keys, lacking) = keys.into_part();
+    Ok(Some(ReadPart { run: plan.run.clone(), part, read_at: now, bronze_files, columns, tables, keys, lacking }))
+}
+
+/// The stages of a part. They open no table: the rows that tables have already are met when the parts are combined.
+fn begin_part<'a>(landing: &Landing<'a>, names: &[String]) -> Result<Stages<'a>, LakeError> {
+    let (lake, plan) = (landing.lake, landing.plan);
+    let table = &plan.pipeline.bronze;
+    let planned = plan.table(table).ok_or_else(|| LakeError::Internal {
+        message: format!("the plan does not say where table `{table}` stands"),
+    })?;
+    let mut bronze = BronzeStage::of_part(lake, &plan.run, planned, plan.planned_at);
+    bronze.announce(names);
+    bronze.announce(landing.columns());
+    let stage = |table| {
+        let (existing, quarantine) = (None, None);
+        SilverStage::of_part(SilverContext { lake, run: &plan.run, table, existing, quarantine, replay: false })
+    };
+    let silver = plan.pipeline.silver.iter().map(stage).collect::<Result<_, _>>()?;
+    Ok(Stages { bronze, silver })
+}

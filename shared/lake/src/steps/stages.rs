@@ -1,0 +1,184 @@
+//! Landing objects on their way to the stages of bronze and silver: all those of a run, or those of one part of it.
+
+use std::collections::BTreeSet;
+
+use polars::prelude::{Column, DataFrame, DataType};
+use sluice_core::name::TableRef;
+use sluice_core::pipeline::Pipeline;
+use sluice_core::run::{Plan, PlannedObject};
+use sluice_core::source::SourceObject;
+use sluice_core::spec::SourceFormat;
+use tokio::runtime::Handle;
+
+use super::blame::is_refusal;
+use super::refused::{Refusals, RunKeys};
+use crate::engine::{BronzeStage, Missing, SilverStage, scratch_folder, source_columns};
+use crate::error::LakeError;
+use crate::lake::Lake;
+use crate::objects::{ObjectBytes, VersionCheck};
+use crate::overlap::overlapped;
+use crate::source::{SourceBatch, SourceError, SourceInput, read_source};
+
+/// The stages that rows from objects go to.
+pub(super) struct Stages<'a> {
+    pub(super) bronze: BronzeStage,
+    pub(super) silver: Vec<SilverStage<'a>>,
+}
+
+/// The landing objects of a plan.
+pub(super) struct Landing<'a> {
+    pub(super) lake: &'a Lake,
+    pub(super) plan: &'a Plan,
+    columns: Vec<&'a String>,
+}
+
+impl<'a> Landing<'a> {
+    pub(super) fn new(lake: &'a Lake, plan: &'a Plan) -> Self {
+        let shapes = plan.landing().filter_map(|planned| planned.shape.as_ref());
+        let mut met = BTreeSet::new();
+        let columns = shapes.flat_map(|shape| &shape.columns).filter(|column| met.insert(*column)).collect();
+        Self { lake, plan, columns }
+    }
+
+    /// The columns that headers and footers have, each once, in the order of the objects. An object without a record brings
+    /// them all the same, and whoever reads a part has the same names for them as whoever reads another.
+    pub(super) fn columns(&self) -> impl Iterator<Item = &'a String> {
+        self.columns.iter().copied()
+    }
+
+    /// The keys that are known before an object is read.
+    pub(super) fn keys(&self, stages: &Stages<'_>) -> RunKeys<'a> {
+        let pipeline = &self.plan.pipeline;
+        let known = stages.bronze.source_columns();
+        let known = known.iter().chain(&self.plan.held_columns);
+        RunKeys::new(pipeline, known.map(|name| mapped_name(pipeline, name).to_owned()).collect())
+    }
+
+    /// Reads objects to their end. One that is refused does not keep the others from being examined: it takes the stages
+    /// with it, and those after it get stages of their own, so that its rows count for no other object. That costs what a
+    /// run without a fault costs.
+    ///
+    /// # Errors
+    /// Faults for which no object is to blame.
+    pub(super) fn read<'s>(
+        &self,
+        objects: impl Iterator<Item = &'a PlannedObject>,
+        begin: impl Fn() -> Result<Stages<'s>, LakeError>,
+        refusals: &mut Refusals<'_>,
+    ) -> Result<(Stages<'s>, RunKeys<'a>), LakeError> {
+        let mut stages = begin()?;
+        let mut keys = self.keys(&stages);
+        for planned in objects {
+            let mut columns = BTreeSet::new();
+            match self.read_object(&planned.object, &mut stages, &mut columns) {
+                Ok(Some(found)) => keys.take(&planned.object, found),
+                Ok(None) => {}
+                Err(error) if is_refusal(&error) => {
+                    refusals.hold([&planned.object], &columns, &error)?;
+                    stages = begin()?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok((stages, keys))
+    }
+
+    /// Reads an object into the stages, and notes the columns that its rows have. The answer is the keys of its records,
+    /// where the format is one of JSON and it has a good record.
+    fn read_object(
+        &self,
+        object: &SourceObject,
+        stages: &mut Stages<'_>,
+        columns: &mut BTreeSet<String>,
+    ) -> Result<Option<Vec<String>>, LakeError> {
+        let pipeline = &self.plan.pipeline;
+        let Stages { bronze, silver } = stages;
+        let missing = missing_from(self.plan, object);
+        let (input, check, _scratch) = self.open(object)?;
+        let (format, csv, name) = (pipeline.source_format, pipeline.csv, object.uri.as_str());
+        // The next batch is read while this one is staged.
+        let is_json = matches!(format, SourceFormat::Ndjson | SourceFormat::Json);
+        let outcome: Result<_, LakeError> = overlapped(
+            |put| read_source(format, csv, input, name, &mut |batch| Ok(put(batch)?)),
+            |batch: SourceBatch| {
+                refuse_other_case(pipeline, object, &batch.frame)?;
+                columns.extend(source_columns(&batch.frame));
+                let frame = bronze.push(object, batch)?;
+                // A key that this batch lacks may come in the next one.
+                push_all(silver, &missing, &with_absent(&frame, pipeline, |_| is_json)?)
+            },
+        );
+        // What was read may be torn because the object was replaced meanwhile: then that is the fault.
+        check.finish()?;
+        let summary = outcome?;
+        Ok((is_json && summary.rows > summary.corrupt_rows).then_some(summary.columns))
+    }
+
+    fn open(&self, object: &SourceObject) -> Result<(SourceInput, VersionCheck, Option<tempfile::TempDir>), LakeError> {
+        let bytes = Handle::current().block_on(ObjectBytes::open(object, self.lake.options()))?;
+        let (mut reader, check) = bytes.into_parts();
+        if self.plan.pipeline.source_format != SourceFormat::Parquet {
+            return Ok((SourceInput::Stream(reader), check, None));
+        }
+        // Parquet is read from its end: it has to be a file.
+        let scratch = scratch_folder()?;
+        let path = scratch.path().join("source.parquet");
+        let io = |source| LakeError::Io { doing: "copy source object to", path: path.clone(), source };
+        let mut file = std::fs::File::create(&path).map_err(io)?;
+        std::io::copy(&mut reader, &mut file).map_err(io)?;
+        Ok((SourceInput::File(path.clone()), check, Some(scratch)))
+    }
+}
+
+/// Which tables lack the rows of an object, in the order of the silver tables.
+pub(super) fn missing_from(plan: &Plan, object: &SourceObject) -> Vec<Missing> {
+    let id = object.id();
+    let of = |table: &TableRef| plan.table(table).is_some_and(|planned| planned.sources.contains(&id));
+    plan.pipeline.silver.iter().map(|t| Missing { silver: of(&t.table), quarantine: of(&t.quarantine) }).collect()
+}
+
+/// Refuses an object with a column that differs in case alone from one that a silver table reads.
+fn refuse_other_case(pipeline: &Pipeline, object: &SourceObject, frame: &DataFrame) -> Result<(), LakeError> {
+    match pipeline.other_case(frame.get_column_names().into_iter().map(|name| name.as_str())) {
+        None => Ok(()),
+        Some((column, mapped)) => Err(LakeError::Source(SourceError::OtherCase {
+            object: object.uri.to_string(),
+            column: column.to_owned(),
+            mapped: mapped.to_owned(),
+        })),
+    }
+}
+
+/// The name under which silver tables read a source column.
+pub(super) fn mapped_name<'a>(pipeline: &'a Pipeline, name: &'a str) -> &'a str {
+    pipeline.other_case([name]).map_or(name, |(_, mapped)| mapped)
+}
+
+pub(super) fn push_all(
+    silver: &mut [SilverStage<'_>],
+    missing: &[Missing],
+    frame: &DataFrame,
+) -> Result<(), LakeError> {
+    for (stage, missing) in silver.iter_mut().zip(missing) {
+        if missing.silver || missing.quarantine {
+            stage.push(frame, *missing)?;
+        }
+    }
+    Ok(())
+}
+
+/// The rows with a null for every mapped column that they lack and may lack.
+pub(super) fn with_absent(
+    frame: &DataFrame,
+    pipeline: &Pipeline,
+    may_lack: impl Fn(&str) -> bool,
+) -> Result<DataFrame, LakeError> {
+    let mut complete = frame.clone();
+    for (_, source) in pipeline.silver.iter().flat_map(|silver| &silver.columns) {
+        if may_lack(source) && complete.column(source).is_err() {
+            let absent = Column::full_null(source.as_str().into(), frame.height(), &DataType::String);
+            complete.with_column(absent).map_err(LakeError::polars(format!("column {source} that rows lack")))?;
+        }
+    }
+    Ok(complete)
+}
