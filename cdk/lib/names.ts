@@ -13,7 +13,9 @@ export interface Names {
   readonly stateMachineArn: string;
   /** Its alias, by which runs are started. */
   readonly startArn: string;
-  /** All executions of the state machine. */
+  /** What the ARN of each run's execution begins with. Those of parts have the label of their state behind the name of the machine. */
+  readonly executionPrefix: string;
+  /** The executions of all runs, without those of parts. */
   readonly executionArns: string;
   /** The event bus of notify: the account's default bus. */
   readonly eventBus: string;
@@ -29,13 +31,15 @@ export function namesOf(settings: Settings): Names {
   const prefix = `sluice-${environment}`;
   const stateMachine = `${prefix}-pipeline`;
   const stateMachineArn = `arn:aws:states:${region}:${account}:stateMachine:${stateMachine}`;
+  const executionPrefix = `arn:aws:states:${region}:${account}:execution:${stateMachine}:`;
   return {
     prefix,
     lake: `s3://${settings.lake.bucket}/${settings.lake.prefix}`,
     stateMachine,
     stateMachineArn,
     startArn: `${stateMachineArn}:${LIVE}`,
-    executionArns: `arn:aws:states:${region}:${account}:execution:${stateMachine}:*`,
+    executionPrefix,
+    executionArns: `${executionPrefix}*`,
     eventBus: "default",
     eventBusArn: `arn:aws:events:${region}:${account}:event-bus/default`,
   };

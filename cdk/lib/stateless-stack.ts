@@ -53,7 +53,7 @@ export class SluiceStatelessStack extends Stack {
     const api = new SluiceApi(this, "Api", { settings, prefix: names.prefix, key: stateful.key });
     const clusters = settings.emr === undefined ? undefined : new EmrEnvironment(this, "Emr", { settings, lake: stateful.lake, key: stateful.key });
     const functions = new SluiceFunctions(this, "Functions", {
-      settings, stateful, endpoint: api.endpoint, failures: undelivered.queue, ...(clusters === undefined ? {} : { clusters }),
+      settings, stateful, pipelines, endpoint: api.endpoint, failures: undelivered.queue, ...(clusters === undefined ? {} : { clusters }),
     });
     api.addRoutes(functions.all);
 
@@ -77,7 +77,10 @@ export class SluiceStatelessStack extends Stack {
     [schedules, deliveries].forEach((needing) => {
       needing.node.addDependency(machine);
     });
-    new EndedRuns(this, "EndedRuns", { prefix, stateMachineArn, undelivered: undelivered.queue, terminate: functions.all.terminate, notify: functions.all.notify });
+    new EndedRuns(this, "EndedRuns", {
+      prefix, stateMachineArn, executionPrefix: names.executionPrefix, undelivered: undelivered.queue, terminate: functions.all.terminate,
+      notify: functions.all.notify,
+    });
     new ClusterSweep(this, "ClusterSweep", { prefix, account, undelivered: undelivered.queue, terminate: functions.all.terminate });
     new Producers(this, "Producers", { settings, prefix, pipelines, key: stateful.key });
     const documents = props.sluice === undefined ? undefined : registeredDocuments(props.sluice, pipelines);

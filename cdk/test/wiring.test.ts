@@ -55,10 +55,23 @@ test("every error that the definition matches is one of the code or of the servi
   assert.deepEqual([...matched].filter((name) => !known.has(name) && !ofTheService.test(name)), []);
 });
 
+/** A state of the definition. */
+interface State {
+  readonly Parameters?: { readonly FunctionName?: string };
+  readonly TimeoutSeconds?: number;
+  /** The states that a Map executes for each of its items. */
+  readonly ItemProcessor?: { readonly States: Readonly<Record<string, State>> };
+}
+
+/** Every state, those within a Map included. */
+function statesIn(states: Readonly<Record<string, State>>): (readonly [string, State])[] {
+  return Object.entries(states).flatMap(([name, state]) => [[name, state] as const, ...statesIn(state.ItemProcessor?.States ?? {})]);
+}
+
 test("the state machine waits 30 s longer than each function may take, and API Gateway as long as its functions", () => {
-  const { States } = JSON.parse(asl) as { States: Record<string, { Parameters?: { FunctionName?: string }; TimeoutSeconds?: number }> };
+  const { States } = JSON.parse(asl) as { States: Record<string, State> };
   const catalogue = functionCatalogue(settingsOf("prod"));
-  for (const [state, { Parameters, TimeoutSeconds }] of Object.entries(States).filter(([, { Parameters }]) => Parameters?.FunctionName !== undefined)) {
+  for (const [state, { Parameters, TimeoutSeconds }] of statesIn(States).filter(([, { Parameters }]) => Parameters?.FunctionName !== undefined)) {
     const placeholder = String(Parameters?.FunctionName).slice(2, -1) as keyof typeof DEFINITION_FUNCTIONS;
     assert.equal(TimeoutSeconds, catalogue[DEFINITION_FUNCTIONS[placeholder]].timeoutSeconds + 30, state);
   }

@@ -7,12 +7,16 @@ import { z } from "zod";
 import type { PipelineSettings } from "../config.ts";
 import { repository } from "../repository.ts";
 
+/** Parts of a run that are read at the same time, unless pipeline.yaml says otherwise: the default of shared/core/src/spec.rs. */
+const PARTS_AT_ONCE = 32;
+
 /**
  * The part of pipeline.yaml that a deployment depends on. `sluice check` checks everything else in it.
  */
 const spec = z.looseObject({
   pipeline: z.string().regex(/^[a-z][a-z0-9_]{0,47}$/, "write lower-case letters, digits and underscores, beginning with a letter"),
   source: z.looseObject({ prefix: z.string() }),
+  parts: z.looseObject({ at_once: z.number().default(PARTS_AT_ONCE) }).default({ at_once: PARTS_AT_ONCE }),
   silver: z.array(z.looseObject({ contract: z.string().optional() })).default([]),
   gold: z.array(z.looseObject({ contract: z.string().optional() })).default([]),
 });
@@ -25,6 +29,8 @@ export interface DeployedPipeline {
   readonly folder: string;
   /** Where its files are delivered, below the lake, ending with a slash: `landing/retail/`. */
   readonly landingFolder: string;
+  /** How many parts of a run are read at the same time, each by a call of process. */
+  readonly partsAtOnce: number;
   /** Its part of the settings. */
   readonly settings: PipelineSettings;
 }
@@ -60,7 +66,7 @@ export function readPipelineFolder(settings: PipelineSettings): DeployedPipeline
   if (settings.onDelivery && !landingFolder.startsWith(`landing/${read.pipeline}/`)) {
     fail(`source.prefix is ${read.source.prefix}, and deliveries start runs only below landing/${read.pipeline}: move it there, or set onDelivery: false`);
   }
-  return { name: read.pipeline, folder, landingFolder, settings };
+  return { name: read.pipeline, folder, landingFolder, partsAtOnce: read.parts.at_once, settings };
 }
 
 function readSpec(file: string, fail: (reason: string) => never): z.infer<typeof spec> {

@@ -64,9 +64,9 @@ export function functionCatalogue(settings: Settings): Readonly<Record<FunctionN
       entry: "state-machine", variables: LAKE, key: "read-and-write",
     },
     process: {
-      description: "Stages the files that the plan lists",
+      description: "Stages the files that the plan lists, or one part of them, and combines parts",
       memoryMb: processMemoryMb, timeoutSeconds: 900,
-      why: "the plan gives a run to Lambda only when its estimate of memory and time fits; 900 s is Lambda's maximum",
+      why: "the plan gives a run to Lambda only when its estimate of memory and time fits, for each call of a run in parts; 900 s is Lambda's maximum",
       // Rows to merge wait in hash buckets on disk: uncompressed Parquet, up to the size that the estimate allows.
       diskMb: 10240,
       entry: "state-machine", variables: LAKE, key: "read-and-write",

@@ -4,6 +4,7 @@ import type * as sqs from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 
 import type { Settings } from "../config.ts";
+import type { DeployedPipeline } from "../deploy/pipeline-folder.ts";
 import { functionNameOf, namesOf } from "../names.ts";
 import { replicaKeyAlias } from "../replica-stack.ts";
 import type { StatefulResources } from "../stateful-resources.ts";
@@ -31,6 +32,8 @@ export interface ClusterSettings {
 export interface SluiceFunctionsProps {
   readonly settings: Settings;
   readonly stateful: StatefulResources;
+  /** Pipelines, whose runs share the executions of process. */
+  readonly pipelines: readonly DeployedPipeline[];
   /** Address of the API for callers, without a final slash. */
   readonly endpoint: string;
   /** Queue for events that terminate and notify could not handle. */
@@ -71,6 +74,7 @@ export class SluiceFunctions extends Construct {
     });
     this.all = Object.fromEntries(FUNCTION_NAMES.map((name) => [name, make(name)])) as Record<FunctionName, SluiceFunction>;
     this.warnOfQuota(settings);
+    this.warnOfParts(props);
   }
 
   /** Lambda refuses to reserve what would leave fewer than 100 executions, and the quota of a new account may be 10. */
@@ -79,6 +83,21 @@ export class SluiceFunctions extends Construct {
       Annotations.of(this).addWarningV2("sluice:reserved-concurrency",
         `functions.processConcurrency: ${processConcurrency} needs a quota of ${processConcurrency + UNRESERVED} concurrent executions: compare it with ` +
         "`aws lambda get-account-settings` before the first deployment (docs/first-deployment.md), or leave the setting out");
+    }
+  }
+
+  /**
+   * Parts for which no execution is free try again for 31 minutes, and meanwhile the next parts of the run take what becomes free. What still
+   * found none is read by one call of process, one part after the other; and runs of other pipelines wait like that for each of their calls.
+   */
+  private warnOfParts({ settings, pipelines }: SluiceFunctionsProps): void {
+    const most = settings.functions.processConcurrency;
+    for (const { name, partsAtOnce } of pipelines) {
+      if (most !== undefined && partsAtOnce > most) {
+        Annotations.of(this).addWarningV2("sluice:parts-at-once",
+          `functions.processConcurrency: ${most} is below parts.at_once of ${name}, ${partsAtOnce}: parts of its large runs wait for each other, and ` +
+          `so do other runs: write parts: { at_once: … } with less than ${most} in its pipeline.yaml, or reserve more`);
+      }
     }
   }
 }

@@ -23,7 +23,10 @@ export function run(name: (typeof RUN_METRICS)[number], settings: Settings, pipe
   return sum(NAMESPACE, name, { Lake: namesOf(settings).lake, Pipeline: pipeline }, period, `${pipeline} ${name}`);
 }
 
-/** Executions of the state machine, by whatever version or alias they were started. */
+/**
+ * Executions of the state machine, by whatever version or alias they were started. Those of parts of a run are not among them: Step Functions
+ * counts them under the machine's ARN with the label of their state (step-functions/latest/dg/concepts-examine-map-run).
+ */
 export function execution(name: string, stateMachineArn: string): cloudwatch.Metric {
   return sum("AWS/States", name, { StateMachineArn: stateMachineArn }, FIVE_MINUTES, name);
 }

@@ -12,6 +12,8 @@ export interface EndedRunsProps {
   readonly prefix: string;
   /** The state machine whose ends are watched. */
   readonly stateMachineArn: string;
+  /** What the ARN of each run's execution begins with. */
+  readonly executionPrefix: string;
   /** Announces a run that ended without announcing itself. */
   readonly notify: SluiceFunction;
   /** Ends its cluster: the third net under clusters ("No cluster stays" in ARCHITECTURE.md). */
@@ -25,6 +27,10 @@ export interface EndedRunsProps {
  * the new status calls the functions; an execution that is redriven and fails again sends another.
  *
  * The event names the state machine without version or alias, however the execution was started; it has those in fields of their own.
+ *
+ * Executions of parts have events of their own, and all that are under way are stopped with their run: they are no runs, and nobody wants a
+ * message for each. Their ARNs have the label of the state behind the name of the machine, in `stateMachineArn` and in `executionArn`. The
+ * pattern asks for both, because no account has shown such an event yet.
  */
 export class EndedRuns extends Construct {
   constructor(scope: Construct, id: string, props: EndedRunsProps) {
@@ -41,7 +47,11 @@ export class EndedRuns extends Construct {
       eventPattern: {
         source: ["aws.states"],
         detailType: ["Step Functions Execution Status Change"],
-        detail: { stateMachineArn: [props.stateMachineArn], status: ["FAILED", "TIMED_OUT", "ABORTED"] },
+        detail: {
+          stateMachineArn: [props.stateMachineArn],
+          executionArn: [{ prefix: props.executionPrefix }],
+          status: ["FAILED", "TIMED_OUT", "ABORTED"],
+        },
       },
       targets: [call(props.terminate), call(props.notify)],
     });

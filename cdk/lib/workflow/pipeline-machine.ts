@@ -35,6 +35,25 @@ export function mayStart({ stateMachineArn, startArn }: { readonly stateMachineA
   return [stateMachineArn, startArn];
 }
 
+/**
+ * What a Distributed Map needs on its own machine (step-functions/latest/dg/iam-policies-eg-dist-map). The guide names the executions as
+ * `<name>:*` for following and stopping them, and as `<name>/<label>:*` for redriving them; children have the second form, so both are
+ * allowed. The ARNs are written out: a role that referred to the machine that has it would be a circular dependency.
+ */
+function partRights(region: string, account: string, machineName: string): iam.PolicyStatement[] {
+  const machine = `arn:aws:states:${region}:${account}:stateMachine:${machineName}`;
+  const executions = `arn:aws:states:${region}:${account}:execution:${machineName}`;
+  return [
+    new iam.PolicyStatement({ sid: "StartParts", actions: ["states:StartExecution"], resources: [machine] }),
+    new iam.PolicyStatement({
+      sid: "FollowAndStopParts",
+      actions: ["states:DescribeExecution", "states:StopExecution"],
+      resources: [`${executions}:*`, `${executions}/*`],
+    }),
+    new iam.PolicyStatement({ sid: "RedriveParts", actions: ["states:RedriveExecution"], resources: [`${executions}/*`] }),
+  ];
+}
+
 /** Properties of {@link PipelineMachine}. */
 export interface PipelineMachineProps {
   /** Its name; the policy of submit and the rules name its ARN. */
@@ -56,6 +75,9 @@ export interface PipelineMachineProps {
  *
  * Logged in full, with inputs and outputs: state data are names and addresses of documents, never rows. Not encrypted with the key: an
  * encrypted machine omits the input from its events, and terminate needs the input to know the run whose cluster it ends.
+ *
+ * Each part of a run in parts has an execution of its own, a child of a Map Run. It has the machine's role and log, and its ARN has the label
+ * of the state behind the machine's name: `…:execution:<name>/<label>:<id>`.
  */
 export class PipelineMachine extends Construct {
   readonly machine: sfn.StateMachine;
@@ -75,7 +97,7 @@ export class PipelineMachine extends Construct {
       stateMachineType: sfn.StateMachineType.STANDARD,
       definitionBody: sfn.DefinitionBody.fromString(readFileSync(repository.stateMachine(), "utf8")),
       definitionSubstitutions: Object.fromEntries(functions.map(([placeholder, { version }]) => [placeholder, version.functionArn])),
-      role: this.makeRole(functions.map(([, { functionName }]) => functionName)).withoutPolicyUpdates(),
+      role: this.makeRole(props.name, functions.map(([, { functionName }]) => functionName)).withoutPolicyUpdates(),
       logs: { destination: this.logGroup, level: sfn.LogLevel.ALL, includeExecutionData: true },
       tracingEnabled: true,
     });
@@ -93,10 +115,14 @@ export class PipelineMachine extends Construct {
     });
   }
 
-  /** May invoke every version of the functions of the definition, because runs of older versions go on; write its log and send traces. */
-  private makeRole(functionNames: readonly string[]): iam.Role {
+  /**
+   * May invoke every version of the functions of the definition, because runs of older versions go on; start, follow, stop and redrive the
+   * executions of parts; write its log and send traces.
+   */
+  private makeRole(machineName: string, functionNames: readonly string[]): iam.Role {
     const { account, region } = Stack.of(this);
     const versions = functionNames.map((name) => `arn:aws:lambda:${region}:${account}:function:${name}:*`);
+    const parts = partRights(region, account, machineName);
     const role = new iam.Role(this, "Role", {
       description: "Executes statemachines/pipeline.asl.json",
       assumedBy: new iam.ServicePrincipal("states.amazonaws.com", {
@@ -106,6 +132,7 @@ export class PipelineMachine extends Construct {
         machine: new iam.PolicyDocument({
           statements: [
             new iam.PolicyStatement({ sid: "InvokeTheFunctions", actions: ["lambda:InvokeFunction"], resources: versions }),
+            ...parts,
             new iam.PolicyStatement({
               sid: "DeliverTheLog",
               actions: [
@@ -125,6 +152,9 @@ export class PipelineMachine extends Construct {
     });
     acknowledgeWildcards(role, new Map(versions.map((arn) =>
       [arn, "A run that began before a deployment goes on with its own versions, whose numbers Lambda assigns; the function is named in full"])));
+    const executions = new Set(parts.flatMap(({ resources }) => resources).filter((arn) => arn.includes("*")));
+    acknowledgeWildcards(role, new Map([...executions].map((arn) =>
+      [arn, "Step Functions assigns the ids of the executions of parts; the state machine is named in full"])));
     acknowledge(role, {
       id: "AwsSolutions-IAM5[Resource::*]",
       reason: "Actions for log deliveries and X-Ray support no resources: AWS's own policies for Step Functions also use *",

@@ -1,16 +1,26 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
+import { z } from "zod";
+
 import { readPipelineFolder } from "../../lib/deploy/pipeline-folder.ts";
 import { findSluice } from "../../lib/deploy/sluice-command.ts";
+import { repository } from "../../lib/repository.ts";
 
 const root = mkdtempSync(join(tmpdir(), "sluice-pipelines-"));
 after(() => {
   rmSync(root, { recursive: true, force: true });
 });
+
+/** What the schema of specs says about `parts.at_once`. */
+function defaultAtOnce(): number {
+  const schema = z.object({ $defs: z.object({ PartsSpec: z.object({ properties: z.object({ at_once: z.object({ default: z.number() }) }) }) }) });
+  const text = readFileSync(repository.path("pipelines/pipeline.schema.json"), "utf8");
+  return schema.parse(JSON.parse(text)).$defs.PartsSpec.properties.at_once.default;
+}
 
 function folderWith(yaml: string | undefined): string {
   const folder = mkdtempSync(join(root, "pipeline-"));
@@ -25,8 +35,16 @@ function folderWith(yaml: string | undefined): string {
 const good = "pipeline: sales\nsource: { prefix: landing/sales }\nsilver: [{ table: a, contract: contracts/sales.odcs.yaml }]\n";
 
 test("a pipeline is read from its folder", () => {
-  const { name, landingFolder } = readPipelineFolder({ folder: folderWith(good), onDelivery: true });
-  assert.deepEqual([name, landingFolder], ["sales", "landing/sales/"]);
+  const { name, landingFolder, partsAtOnce } = readPipelineFolder({ folder: folderWith(good), onDelivery: true });
+  assert.deepEqual([name, landingFolder, partsAtOnce], ["sales", "landing/sales/", defaultAtOnce()]);
+});
+
+test("a pipeline says how many parts of its runs are read at once", () => {
+  const check = (parts: string, expected: number): void => {
+    assert.equal(readPipelineFolder({ folder: folderWith(`${good}parts: ${parts}\n`), onDelivery: true }).partsAtOnce, expected);
+  };
+  check("{ size_mb: 500, at_once: 8 }", 8);
+  check("{ size_mb: 500 }", 32);
 });
 
 test("an invalid folder is refused with the file and the fix", () => {

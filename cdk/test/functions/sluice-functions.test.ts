@@ -9,7 +9,7 @@ import { builtCode } from "../../lib/functions/artifacts.ts";
 import { FUNCTION_NAMES, functionCatalogue, type FunctionName } from "../../lib/functions/catalogue.ts";
 import { readJson, repository } from "../../lib/repository.ts";
 import { placeholderArtifacts, resourcesOf, settingsOf, theOne } from "../support/app.ts";
-import { stateless } from "../support/stateless.ts";
+import { stateless, statelessStack } from "../support/stateless.ts";
 
 const { template } = stateless("prod");
 
@@ -132,7 +132,7 @@ test("only process has reserved concurrency, and only when the settings say so",
   const reserved = (from: typeof template): unknown[] => Object.values(resourcesOf(from, "AWS::Lambda::Function"))
     .filter(({ Properties }) => Properties.ReservedConcurrentExecutions !== undefined)
     .map(({ Properties }) => [Properties.FunctionName, Properties.ReservedConcurrentExecutions]);
-  assert.deepEqual(reserved(template), [["sluice-prod-process", 20]]);
+  assert.deepEqual(reserved(template), [["sluice-prod-process", 40]]);
   assert.deepEqual(reserved(stateless("dev").template), []);
 });
 
@@ -147,8 +147,18 @@ test("events that terminate and notify cannot handle are kept", () => {
 test("a reserved concurrency warns of the quota that it needs", () => {
   const warnings = (environment: "dev" | "prod"): string[] =>
     Annotations.fromStack(stateless(environment).stack).findWarning("*", Match.stringLikeRegexp("processConcurrency")).map(({ entry }) => JSON.stringify(entry.data));
-  assert.match(warnings("prod").join(), /functions\.processConcurrency: 20 needs a quota of 120 concurrent executions/);
+  assert.match(warnings("prod").join(), /functions\.processConcurrency: 40 needs a quota of 140 concurrent executions/);
   assert.deepEqual(warnings("dev"), []);
+});
+
+test("a reserved concurrency below what a run reads at once is a warning that names the pipeline", () => {
+  const settings = settingsOf("prod");
+  const warnings = (processConcurrency: number): string[] => {
+    const stack = statelessStack({ ...settings, functions: { ...settings.functions, processConcurrency } });
+    return Annotations.fromStack(stack).findWarning("*", Match.stringLikeRegexp("at_once")).map(({ entry }) => JSON.stringify(entry.data));
+  };
+  assert.match(warnings(31).join(), /functions\.processConcurrency: 31 is below parts\.at_once of retail, 32: .* less than 31 in its pipeline\.yaml/);
+  assert.deepEqual(warnings(32), []);
 });
 
 test("the masking secret is generated, encrypted and kept, and data-product gets its ARN and the right to read it, nobody else", () => {

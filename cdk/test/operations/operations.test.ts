@@ -63,6 +63,13 @@ test("metrics of functions are those of all versions: runs go on with the one th
   }
 });
 
+test("alarms about runs count executions of runs, not those of parts, which have the ARN of the machine with a label", () => {
+  for (const one of [named("RunsFailed"), named("RunsTimedOut"), named("RunsThrottled")]) {
+    const dimensions = one.Dimensions ?? (one.Metrics as { MetricStat: { Metric: { Dimensions: unknown } } }[])[0]?.MetricStat.Metric.Dimensions;
+    assert.deepEqual(dimensions, [{ Name: "StateMachineArn", Value: watched.stateMachineArn }], String(one.AlarmName));
+  }
+});
+
 test("a product without new data is stale, and missing data counts as stale", () => {
   const stale = named("Stale-retail");
   assert.equal(stale.TreatMissingData, "breaching");

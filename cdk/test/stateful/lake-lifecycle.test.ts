@@ -23,14 +23,20 @@ test("documents, answers and copies expire, below the lake's prefix", () => {
   assert.deepEqual([rule("copies-expire").prefix, days("copies-expire")], ["team/lake/copies/", [1, 1]]);
   assert.deepEqual([rule("athena-answers-expire").prefix, days("athena-answers-expire")], ["team/lake/athena/", [7, 1]]);
   assert.deepEqual([rule("cluster-logs-expire").prefix, days("cluster-logs-expire")], ["team/lake/emr-logs/", [90, 1]]);
+  assert.deepEqual([rule("parts-expire").prefix, days("parts-expire")], ["team/lake/parts/", [15, 1]]);
 });
 
 test("folders that expire are those that the code writes to", () => {
   const layout = readFileSync(repository.path("shared/core/src/uri/layout.rs"), "utf8");
-  for (const folder of ["runs", "requests", "answers", "copies"]) {
+  for (const folder of ["runs", "requests", "answers", "copies", "parts"]) {
     assert.ok(layout.includes(`"${folder}/{`), folder);
   }
   assert.match(layout, /LANDING: &str = "landing"/);
+});
+
+test("process counts on what parts have left for as long as it is kept, less an hour", () => {
+  const source = readFileSync(repository.path("shared/lake/src/steps/process.rs"), "utf8");
+  assert.ok(source.includes(`from_hours(${rule("parts-expire").expiration?.toDays()} * 24 - 1)`));
 });
 
 test("deliveries are kept for the years of the settings", () => {
@@ -42,7 +48,7 @@ test("no rule touches current objects of tables, whose logs lie below their fold
   for (const { id, prefix, expiration, expirationDate, transitions } of rules) {
     assert.equal(transitions, undefined, id);
     if (expiration !== undefined || expirationDate !== undefined) {
-      assert.match(prefix ?? "", /^team\/lake\/(runs|requests|answers|athena|copies|landing|emr-logs)\/$/, id);
+      assert.match(prefix ?? "", /^team\/lake\/(runs|requests|answers|athena|copies|landing|emr-logs|parts)\/$/, id);
     }
   }
 });

@@ -107,7 +107,7 @@ test("no rule moves or expires a current object that may be of a table", () => {
   const { Rules } = lake.LifecycleConfiguration as { Rules: Record<string, unknown>[] };
   const touchesCurrent = Rules.filter((rule) => "Transitions" in rule || "ExpirationInDays" in rule);
   assert.deepEqual(touchesCurrent.filter((rule) => "Transitions" in rule), []);
-  assert.deepEqual(touchesCurrent.map(({ Prefix }) => Prefix).sort(), ["answers/", "athena/", "copies/", "emr-logs/", "landing/", "requests/", "runs/"]);
+  assert.deepEqual(touchesCurrent.map(({ Prefix }) => Prefix).sort(), ["answers/", "athena/", "copies/", "emr-logs/", "landing/", "parts/", "requests/", "runs/"]);
   const [noncurrent] = Rules.filter((rule) => "NoncurrentVersionTransitions" in rule);
   assert.deepEqual(noncurrent?.NoncurrentVersionTransitions, [
     { StorageClass: "STANDARD_IA", TransitionInDays: 30 }, { StorageClass: "GLACIER", TransitionInDays: 90 },

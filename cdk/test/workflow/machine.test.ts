@@ -7,6 +7,17 @@ import { stateless } from "../support/stateless.ts";
 
 const { template } = stateless("prod");
 const MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:sluice-prod-pipeline";
+/** ARNs of its executions, and of those of parts, without what follows. */
+const EXECUTION = "arn:aws:states:eu-central-1:123456789012:execution:sluice-prod-pipeline";
+
+/** Fields of an event's detail with the values, or beginnings of values, that a rule wants. */
+type Pattern = Readonly<Record<string, readonly (string | { readonly prefix: string })[]>>;
+
+/** Whether a rule with this pattern passes on an event with this detail. */
+function passesOn(pattern: Pattern, detail: Readonly<Record<string, unknown>>): boolean {
+  return Object.entries(pattern).every(([field, wanted]) =>
+    wanted.some((one) => (typeof one === "string" ? detail[field] === one : String(detail[field]).startsWith(one.prefix))));
+}
 
 test("the state machine is logged in full and traced, and has a timeout", () => {
   const machine = theOne(template, "AWS::StepFunctions::StateMachine");
@@ -23,7 +34,7 @@ test("executions that failed, timed out or were stopped are passed to terminate 
   assert.deepEqual(rule.EventPattern, {
     source: ["aws.states"],
     "detail-type": ["Step Functions Execution Status Change"],
-    detail: { stateMachineArn: [MACHINE], status: ["FAILED", "TIMED_OUT", "ABORTED"] },
+    detail: { stateMachineArn: [MACHINE], executionArn: [{ prefix: `${EXECUTION}:` }], status: ["FAILED", "TIMED_OUT", "ABORTED"] },
   });
   const targets = rule.Targets as { Arn: { Ref: string }; DeadLetterConfig?: unknown; InputPath?: unknown; Input?: unknown }[];
   assert.deepEqual(targets.map(({ Arn }) => /terminateLive|notifyLive/.exec(Arn.Ref)?.[0]), ["terminateLive", "notifyLive"]);
@@ -32,6 +43,34 @@ test("executions that failed, timed out or were stopped are passed to terminate 
     // The event as it is: the functions take the execution's name and input from it.
     assert.deepEqual([target.Input, target.InputPath], [undefined, undefined]);
   }
+});
+
+test("the end of an execution of a part is passed to nobody", () => {
+  const rule = theOne(template, "AWS::Events::Rule", ({ Name }) => Name === "sluice-prod-ended-runs");
+  const { detail } = rule.EventPattern as { detail: Pattern };
+  const { detail: stopped } = readJson(repository.path("events/notify-stopped.json")) as { detail: Record<string, unknown> };
+  const run = { ...stopped, stateMachineArn: MACHINE, executionArn: `${EXECUTION}:20260105T060000Z-4f9c2a` };
+  assert.ok(passesOn(detail, run));
+  const part = { stateMachineArn: `${MACHINE}/Read`, executionArn: `${EXECUTION}/Read:1b4e28ba-2fa1-3d2b-883f-0016d3cca427` };
+  assert.ok(!passesOn(detail, { ...run, ...part }));
+  // Each of the two is enough.
+  assert.ok(!passesOn(detail, { ...run, stateMachineArn: part.stateMachineArn }));
+  assert.ok(!passesOn(detail, { ...run, executionArn: part.executionArn }));
+});
+
+test("the machine may start, follow, stop and redrive its own executions of parts, and no others", () => {
+  const machine = theOne(template, "AWS::StepFunctions::StateMachine");
+  const role = resourcesOf(template, "AWS::IAM::Role")[(machine.RoleArn as { "Fn::GetAtt": [string] })["Fn::GetAtt"][0]];
+  const policies = role?.Properties.Policies as
+    { PolicyDocument: { Statement: { Sid: string; Action: string | string[]; Resource: string | string[] }[] } }[];
+  const ofExecutions = policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement)
+    .map(({ Sid, Action, Resource }) => ({ Sid, actions: [Action].flat().sort(), resources: [Resource].flat().sort() }))
+    .filter(({ actions }) => actions.some((action) => action.startsWith("states:")));
+  assert.deepEqual(ofExecutions, [
+    { Sid: "StartParts", actions: ["states:StartExecution"], resources: [MACHINE] },
+    { Sid: "FollowAndStopParts", actions: ["states:DescribeExecution", "states:StopExecution"], resources: [`${EXECUTION}/*`, `${EXECUTION}:*`] },
+    { Sid: "RedriveParts", actions: ["states:RedriveExecution"], resources: [`${EXECUTION}/*`] },
+  ]);
 });
 
 test("each deployment publishes a version of the machine, which stays, and the alias points to it", () => {
