@@ -27,9 +27,11 @@ class FunctionSettings:
 
     timeout_seconds: int | None = None
     memory_mb: int | None = None
+    # How many calls may run at once.
+    concurrency: int | None = None
 
     def body(self) -> JsonObject:
-        settings = {"timeout_seconds": self.timeout_seconds, "memory_mb": self.memory_mb}
+        settings = {"timeout_seconds": self.timeout_seconds, "memory_mb": self.memory_mb, "concurrency": self.concurrency}
         return {name: value for name, value in settings.items() if value is not None}
 
 

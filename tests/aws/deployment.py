@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 # Maximum number of executions until nothing is new. Each completes what the previous one left.
 MOST_EXECUTIONS = 6
 REQUEST_EVENT = "validate-request.json"
+SPEC = "pipelines/retail/pipeline.yaml"
+# Key of the spec with which every large sample file is a part of its own.
+SMALL_PARTS = "parts: { size_mb: 1, at_once: 2 }"
 FORBIDDEN = 403
 
 
@@ -64,6 +67,10 @@ class Deployment:
     def deploy_pipeline(self) -> None:
         for path in sorted(self._world.pipeline.rglob("*.yaml")):
             self.bucket.put(f"pipelines/retail/{path.relative_to(self._world.pipeline).as_posix()}", path.read_bytes())
+
+    def read_in_parts(self) -> None:
+        """Has later runs of the deployed pipeline read in small parts."""
+        self.bucket.put(SPEC, self.bucket.get(SPEC) + f"\n{SMALL_PARTS}\n".encode())
 
     def deliver(self, files: Sequence[SourceFile]) -> None:
         for file in files:

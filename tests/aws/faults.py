@@ -82,13 +82,16 @@ class Plan:
 
     seed: int
     waves: tuple[Wave, ...]
+    # Whether each day is a part of its own, read by a call of its own.
+    is_in_parts: bool
 
     def __str__(self) -> str:
-        return f"seed {self.seed}: " + ", then ".join(map(str, self.waves))
+        parts = " in parts" if self.is_in_parts else ""
+        return f"seed {self.seed}{parts}: " + ", then ".join(map(str, self.waves))
 
 
 def random_plan(seed: int) -> Plan:
-    """The plan of a seed: 1 to 3 days in some order, in 1 or 2 waves, with 1 to 4 faults in all."""
+    """The plan of a seed: 1 to 3 days in some order, in 1 or 2 waves, with 1 to 4 faults in all; a quarter is read in parts."""
     chance = random.Random(seed)
     days = list(range(chance.randint(1, 3)))
     chance.shuffle(days)
@@ -98,8 +101,9 @@ def random_plan(seed: int) -> Plan:
     for _ in range(chance.randint(1, 4)):
         chance.choice(faults).append(_random_fault(chance))
     executions = [chance.choice((1, 1, 1, 2)) for _ in deliveries]
-    waves = zip(deliveries, executions, map(tuple, faults), strict=True)
-    return Plan(seed, tuple(Wave(*wave) for wave in waves))
+    waves = tuple(Wave(*wave) for wave in zip(deliveries, executions, map(tuple, faults), strict=True))
+    # Drawn last, so that a seed keeps the days and faults that it had before there were parts.
+    return Plan(seed, waves, is_in_parts=chance.random() < 0.25)
 
 
 def _random_fault(chance: random.Random) -> Fault:

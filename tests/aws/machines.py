@@ -95,6 +95,9 @@ class Running:
     def has_ended(self) -> bool:
         return self.machines.has_ended(self)
 
+    def has_entered(self, state: str) -> bool:
+        return self.machines.has_entered(self, state)
+
 
 class Machines:
     """The Step Functions of the bed."""
@@ -154,6 +157,10 @@ class Machines:
     def has_ended(self, running: Running) -> bool:
         status: str = self._client.describe_execution(executionArn=running.arn)["status"]
         return status != "RUNNING"
+
+    def has_entered(self, running: Running, state: str) -> bool:
+        events = _patiently(lambda: self._history(running.arn))
+        return any(visit.state == state for visit in trace_of_history(events).visits)
 
     def stop(self, running: Running) -> None:
         def stop() -> None:

@@ -13,6 +13,8 @@ from registry import check
 FIRST_DAY = datetime.date(2026, 1, 5)
 # A run over one such day takes about a second and has each kind of row: clean, repeated, cancelled and dirty.
 ROWS_PER_DAY = 120
+# More than 1 MB of text: where parts have 1 MB, such a day is a part of its own.
+ROWS_OF_A_PART = 15_000
 # Below the gate's limit of 10 % but above zero: every day has rows for the quarantine.
 DIRT = "0.04"
 # Far above the limit.
@@ -70,6 +72,10 @@ class Samples:
 
     def days(self, count: int) -> list[SourceFile]:
         return [self.day(number) for number in range(count)]
+
+    def large_days(self, count: int) -> list[SourceFile]:
+        """Days that are parts of their own."""
+        return [self.day(number, rows=ROWS_OF_A_PART) for number in range(count)]
 
     def poisoned(self, number: int) -> SourceFile:
         """A day that the gate rejects."""

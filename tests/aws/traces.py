@@ -9,6 +9,9 @@ What is normalised, and why nothing else is:
 - causes that are JSON text are compared as JSON: the order of fields does not matter.
 
 Run ids need no treatment: both executions get the same name.
+
+Of a Map, its items are compared, and its input and output. What happens within an item is in no trace: an execution that Step Functions
+starts for an item has a history of its own, which moto drops.
 """
 
 from __future__ import annotations
@@ -39,6 +42,8 @@ class Visit:
     output: Json = None
     # Errors of its attempts with their causes, in order.
     errors: list[tuple[str, str]] = field(default_factory=list)
+    # How many items a Map has; `None` for other states.
+    items: int | None = None
 
 
 @dataclass
@@ -76,6 +81,8 @@ def trace_of_history(events: Iterable[JsonObject]) -> Trace:
             trace.visits.append(Visit(details["name"], json.loads(details["input"])))
         elif kind.endswith("StateExited"):
             trace.visits[-1].output = json.loads(event["stateExitedEventDetails"]["output"])
+        elif kind == "MapStateStarted":
+            trace.visits[-1].items = event["mapStateStartedEventDetails"]["length"]
         elif kind in ("TaskFailed", "TaskTimedOut"):
             details = event["taskFailedEventDetails" if kind == "TaskFailed" else "taskTimedOutEventDetails"]
             trace.visits[-1].errors.append((details.get("error", ""), details.get("cause", "")))
@@ -97,13 +104,19 @@ def trace_of_command(text: str) -> Trace:
                 trace.visits.append(Visit(event["name"], event["input"]))
             case "state_exited":
                 trace.visits[-1].output = event["output"]
+            case "map_started":
+                items = event["items"]
+                trace.visits[-1].items = items if isinstance(items, int) else len(items)
+            case "task_failed" if trace.visits[-1].items is not None:
+                # Of an item: see above.
+                pass
             case "task_failed":
                 trace.visits[-1].errors.append((event["error"], event["cause"]))
             case "execution_succeeded":
                 trace.output = event["output"]
             case "execution_failed":
                 trace.error = (event["error"], event["cause"])
-            case "retry_scheduled" | "caught":
+            case "retry_scheduled" | "caught" | "item_ended":
                 # The errors and the next state say the same; the service has no such events.
                 pass
             case unknown:
@@ -126,7 +139,7 @@ def without_polls(trace: Trace) -> Trace:
             # Removes the previous poll, the check of its result and the wait.
             del kept[-5:-2]
     visits = [
-        Visit(visit.state, _uncounted(visit.state_input), _uncounted(visit.output), visit.errors) for visit in kept
+        Visit(visit.state, _uncounted(visit.state_input), _uncounted(visit.output), visit.errors, visit.items) for visit in kept
     ]
     return Trace(visits, _uncounted(trace.output), trace.error, trace.bucket)
 
@@ -158,6 +171,7 @@ def _parts(trace: Trace) -> Iterator[tuple[str, Json]]:
         yield f"{visit.state}: input", visit.state_input
         yield f"{visit.state}: output", visit.output
         yield f"{visit.state}: errors", _errors(visit.errors)
+        yield f"{visit.state}: items", visit.items
     yield "output of the execution", trace.output
     yield "error of the execution", _errors([] if trace.error is None else [trace.error])
 

@@ -11,6 +11,7 @@ from scenarios import (  # noqa: F401
     deliveries,
     redrive,
     concurrency,
+    parts,
     privileges,
     request_shapes,
     encryption,

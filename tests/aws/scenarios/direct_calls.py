@@ -56,6 +56,7 @@ def cases(world: World) -> Iterable[Case]:
         Case("published and skipped", published_and_skipped),
         Case("rejected and accepted", rejected_and_accepted),
         Case("planned again", planned_again),
+        Case("part by part", part_by_part),
         Case("failed", failed),
         Case("folders of this machine", folders),
         Case("wrong payloads", wrong_payloads),
@@ -133,6 +134,35 @@ def planned_again(world: World, tally: Tally) -> None:
         planned = sent(world, deployment, "validate", "validate-replan.json")
         check(planned["run"]["attempt"] == 2, f"planned again: {planned}")
         check(planned["plan"]["status"] == "skipped", f"the other run left nothing to do, and the plan is {planned}")
+        deployment.verify(files)
+
+
+def part_by_part(world: World, tally: Tally) -> None:
+    """A part is read once, however often it is asked for, and process reads what nobody has asked for."""
+    with world.deployment(tally, "parts") as deployment:
+        files = world.samples.large_days(3)
+        deployment.read_in_parts()
+        deployment.deliver(files)
+        planned = sent(world, deployment, "validate", "validate-request.json")
+        run_id: str = planned["run"]["run_id"]
+        check(planned["plan"].get("parts") == {"numbers": [1, 2, 3], "at_once": 2}, f"the plan is {planned}")
+        step = event(world, deployment, "process-part.json")
+        wrong = deployment.invoke("process", {**step, "part": len(files) + 1})
+        check(wrong.error == "InvalidInput", f"a part that the plan does not have was read: {wrong}")
+        read = sent(world, deployment, "process", "process-part.json")
+        check((read["part"], read["rows"]) == (step["part"], files[1].rows), f"the part is {read}")
+        before = len(deployment.requests())
+        again = sent(world, deployment, "process", "process-part.json")
+        check(again == read, f"the part was {read}, and is {again} when it is asked for again")
+        twice = [one for one in deployment.requests()[before:] if one.action != "GetObject" or not one.key.startswith("parts/")]
+        check(not twice, f"the part was read again: {twice[:5]}")
+        documents = f"parts/retail/{run_id}/1/part-"
+        check(deployment.bucket.list(documents) == [key_of(deployment, read["uri"])], "other parts were read, too")
+        for function in ("process", "quality-check", "publish"):
+            sent(world, deployment, function, f"{function}.json")
+        check(len(deployment.bucket.list(documents)) == len(files), "process has not written down what it read")
+        deployment.tally.runs += 1
+        deployment.execute().expect("Skipped")
         deployment.verify(files)
 
 

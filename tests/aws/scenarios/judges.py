@@ -110,7 +110,7 @@ def differing_traces(world: World, tally: Tally) -> None:
         published(world, deployment)
         trace = deployment.execute().expect("Skipped").trace
     check(traces.differences(trace, copy.deepcopy(trace)) == [], "a trace differs from itself")
-    for change in ("state", "input", "output", "error", "end"):
+    for change in ("state", "input", "output", "error", "items", "end"):
         other = copy.deepcopy(trace)
         visit = other.visits[1]
         match change:
@@ -122,6 +122,8 @@ def differing_traces(world: World, tally: Tally) -> None:
                 visit.output["run"]["attempt"] = 2
             case "error":
                 visit.errors.append(("Throttled", "slow down"))
+            case "items":
+                visit.items = 3
             case "end":
                 other.output["plan"]["status"] = "planned"
         tally.faults += 1

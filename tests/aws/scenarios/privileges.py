@@ -10,10 +10,14 @@ from botocore.exceptions import ClientError
 from deployment import Deployment
 from faults import ALL_FUNCTIONS
 from registry import Case, Tally, check, scenario
+from samples import ROWS_OF_A_PART
 from world import World
 
 LOG = "silver/sales/elsewhere/_delta_log/00000000000000000000.json"
 PART = "silver/sales/elsewhere/part-0.parquet"
+# What a part of a run has left: rows that are still to be merged, and its document.
+TYPED = "parts/retail/some-run/1/sales.elsewhere/part-0.parquet"
+READ_PART = "parts/retail/some-run/1/part-1.json"
 # The documents that each function for clusters writes.
 LAUNCH = "runs/retail/some-run/launch-1-1.json"
 SCRIPT = "runs/retail/some-run/etl-1.sql"
@@ -87,6 +91,7 @@ def other_rights(world: World, tally: Tally) -> None:
     with world.deployment(tally, "rights") as deployment:
         deployment.deliver(world.samples.days(1))
         deployment.bucket.put(PART, b"rows")
+        deployment.bucket.put(TYPED, b"rows")
         deployment.bucket.put(LOG, b"{}\n")
         refused = "AccessDenied"
         expect(
@@ -98,14 +103,24 @@ def other_rights(world: World, tally: Tally) -> None:
                 ("process", "delete", PART): refused,
                 ("process", "delete", LOG): refused,
                 ("process", "put", LANDED): refused,
+                ("process", "put", TYPED): "done",
+                ("process", "get", TYPED): "done",
+                ("process", "delete", TYPED): refused,
+                ("process", "put", READ_PART): "done",
+                ("process", "delete", READ_PART): refused,
                 ("validate", "get", LOG): "done",
                 ("validate", "get", PART): refused,
                 ("validate", "put", PART): refused,
+                ("validate", "get", TYPED): refused,
                 ("quality-check", "get", PART): "done",
                 ("quality-check", "put", PART): refused,
                 ("quality-check", "delete", PART): refused,
+                ("quality-check", "get", TYPED): refused,
+                ("quality-check", "put", TYPED): refused,
                 ("publish", "delete", PART): refused,
                 ("publish", "put", LANDED): refused,
+                ("publish", "get", TYPED): refused,
+                ("publish", "delete", TYPED): refused,
                 ("notify", "get", PART): refused,
                 ("notify", "get", LOG): refused,
                 # All functions may list: without that right S3 hides whether an object is missing or forbidden.
@@ -152,5 +167,10 @@ def nothing_is_refused(world: World, tally: Tally) -> None:
         deployment.deliver([world.samples.day(2), world.samples.poisoned(3)])
         deployment.execute().expect("Published")
         deployment.execute().expect("Skipped")
+        # Calls that read a part each, and one that merges their rows with the table.
+        deployment.read_in_parts()
+        parts = [world.samples.day(number, ROWS_OF_A_PART) for number in (4, 5)]
+        deployment.deliver(parts)
+        deployment.execute().expect("Published")
         # Every verification checks for refusals; this case covers all the ways in which a run without faults can end.
-        deployment.verify([day, world.samples.day(2)])
+        deployment.verify([day, world.samples.day(2), *parts])

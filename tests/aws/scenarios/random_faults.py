@@ -8,6 +8,7 @@ from functools import partial
 from control import FunctionSettings
 from faults import FUNCTIONS, random_plan
 from registry import Case, Tally, scenario
+from samples import ROWS_OF_A_PART, ROWS_PER_DAY
 from world import World
 
 # The plans include hanging requests. Longer than the longest step on a busy machine.
@@ -25,9 +26,12 @@ def disturbed(seed: int, world: World, tally: Tally) -> None:
     plan = random_plan(seed)
     try:
         with world.deployment(tally, "random", TIMEOUTS) as deployment:
+            if plan.is_in_parts:
+                deployment.read_in_parts()
+            rows = ROWS_OF_A_PART if plan.is_in_parts else ROWS_PER_DAY
             delivered = []
             for wave in plan.waves:
-                files = [world.samples.day(number) for number in wave.days]
+                files = [world.samples.day(number, rows) for number in wave.days]
                 deployment.deliver(files)
                 delivered += files
                 # A fault may wait for a request that never comes; the tally counts the faults that happened.

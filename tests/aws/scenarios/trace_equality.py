@@ -1,7 +1,8 @@
 """The same execution under moto's interpreter and under the command's: equal state by state, tables equal row by row.
 
 Each case has two deployments with the same files and the same faults. An execution input that is not a request is covered
-by `direct_calls`: the command refuses it before it starts an execution, so there is nothing to compare.
+by `direct_calls`: the command refuses it before it starts an execution, so there is nothing to compare. So is an execution that
+is stopped: the command ends with its process, and moto when the calls under way have ended (`parts`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ BEYOND_THE_CLIENT = 7
 ROWS_BEHIND_THE_SAMPLE = 3_000
 # MaxAttempts of the transient errors, and the first attempt.
 ALL_ATTEMPTS = 6
+# What a call that has read the second part writes last.
+SECOND_PART = r"parts/retail/[^/]+/1/part-2\.json$"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Comparison:
     is_published: bool = True
     # Names of files that are held while the others are published.
     held: Sequence[str] = ()
+    # Whether each file is a part of its own, read by a call of its own.
+    is_in_parts: bool = False
     is_long: bool = False
 
 
@@ -53,6 +58,15 @@ def two_days(world: World) -> Sequence[SourceFile]:
 
 def one_day(world: World) -> Sequence[SourceFile]:
     return world.samples.days(1)
+
+
+def three_parts(world: World) -> Sequence[SourceFile]:
+    return world.samples.large_days(3)
+
+
+def one_torn_part(world: World) -> Sequence[SourceFile]:
+    first, second, third = three_parts(world)
+    return [first, second.torn(), third]
 
 
 COMPARISONS = (
@@ -138,6 +152,35 @@ COMPARISONS = (
         ["Runtime.ExitError"] * 2,
         is_published=False,
     ),
+    # What happens to a part shows in no trace; what follows from it does.
+    Comparison("in parts", "Published", three_parts, is_in_parts=True),
+    Comparison("a part throttled", "Published", three_parts, [call("throttle", "process")], is_in_parts=True),
+    Comparison("a part dead, then read", "Published", three_parts, [call("exit", "process")], is_in_parts=True),
+    Comparison(
+        "a part dead twice",
+        "Published",
+        three_parts,
+        # It is left to Process, which reads it.
+        [s3("kill_before", "process", "PutObject", key=SECOND_PART, times=2)],
+        is_in_parts=True,
+    ),
+    Comparison(
+        "a part dead in process, too",
+        "Process",
+        three_parts,
+        [s3("kill_before", "process", "PutObject", key=SECOND_PART, times=4)],
+        ["Runtime.ExitError"] * 2,
+        is_published=False,
+        is_in_parts=True,
+    ),
+    Comparison(
+        "a part with a torn file",
+        "Published",
+        one_torn_part,
+        errors=["ObjectsHeld"],
+        held=["2026-01-06.csv"],
+        is_in_parts=True,
+    ),
     Comparison(
         "failed notification",
         "NotifyPublished",
@@ -175,6 +218,8 @@ def compare(comparison: Comparison, world: World, tally: Tally) -> None:
     ):
         for deployment in (deployed, local):
             deployment.deliver(files)
+            if comparison.is_in_parts:
+                deployment.read_in_parts()
             if comparison.is_run_before:
                 deployment.execute().expect("Published")
         name = deployed.new_name()
