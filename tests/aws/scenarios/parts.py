@@ -3,7 +3,7 @@
 The parts are the items of a Distributed Map. moto 5.2.5 executes it in threads of the execution itself, so some things are not as
 on AWS:
 
-- An item is no execution. It has no ARN and no name, `ListExecutions` knows nothing of it, its history is dropped, and EventBridge
+- An item is not an execution. It has no ARN and no name, `ListExecutions` knows nothing of it, its history is dropped, and EventBridge
   gets no event of it. What happened to a part is read from the calls of the function here.
 - An item that fails does not fail the Map, whatever is tolerated: on AWS it would, as `States.ExceedToleratedFailureThreshold`. The
   definition has no such item; `trace_equality` compares what follows from a part that failed.

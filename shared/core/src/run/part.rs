@@ -79,7 +79,7 @@ pub enum Reading {
 pub struct Cuts(Vec<NonZeroU32>);
 
 impl Cuts {
-    /// Parts with so many objects each. A single part is no division.
+    /// Parts with so many objects each. A single part divides nothing.
     pub(crate) fn of(objects: Vec<NonZeroU32>) -> Self {
         if objects.len() < 2 { Self::default() } else { Self(objects) }
     }
@@ -99,7 +99,7 @@ impl Cuts {
         std::iter::successors(Some(PartNumber::FIRST), |part| Some(part.next())).take(self.0.len())
     }
 
-    /// The places of a part's objects among the landing objects; `None` where there is no such part.
+    /// The places of a part's objects among the landing objects; `None` where no part has this number.
     pub fn range(&self, part: PartNumber) -> Option<Range<usize>> {
         let objects = |count: &NonZeroU32| usize::try_from(count.get()).unwrap_or(usize::MAX);
         let count = objects(self.0.get(part.index())?);
