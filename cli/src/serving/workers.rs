@@ -32,6 +32,15 @@ const ADDRESS_BYTES_OF_CORE: u64 = 32 << 20;
 /// Variables of workers: allocators reserve addresses in pieces of 1 GiB otherwise, and 64 MiB for each thread that calls C.
 const VARIABLES: [(&str, &str); 2] = [("MIMALLOC_ARENA_RESERVE", "64M"), ("MALLOC_ARENA_MAX", "2")];
 
+/// The variable with the threads of the engine.
+const ENGINE_THREADS: &str = "POLARS_MAX_THREADS";
+
+/// Threads of the engine in one worker, of which as many as there are places may be at work: each on every core, they would
+/// keep the server from the cores, whatever their priority is.
+fn engine_threads(cores: u64) -> u64 {
+    (cores / 2).max(1)
+}
+
 /// The workers of a lake.
 #[derive(Debug, Clone)]
 pub(crate) struct Workers(Arc<Shared>);
@@ -126,6 +135,9 @@ impl Workers {
         let mut command = Command::new(program()?);
         command.arg("serve-worker").arg("--lake").arg(self.0.lake.as_url().as_str());
         command.args(["--address-bytes", &address_bytes.to_string(), "--cpu-seconds", &cpu_seconds.to_string()]);
+        if std::env::var_os(ENGINE_THREADS).is_none() {
+            command.env(ENGINE_THREADS, engine_threads(cores).to_string());
+        }
         command.envs(VARIABLES).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         // A group of its own: Ctrl-C is for the server, and priorities are given to groups.
         #[cfg(unix)]
@@ -290,6 +302,11 @@ fn memory_of_a_question(machine: Option<u64>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_question_gets_half_of_the_cores_and_at_least_one() {
+        assert_eq!([1, 2, 3, 8, 64].map(engine_threads), [1, 1, 1, 4, 32]);
+    }
 
     #[test]
     fn questions_share_half_of_the_memory() {

@@ -8,6 +8,7 @@ use sluice_core::product::RegisteredProduct;
 use sluice_core::uri::layout;
 use sluice_documents::{DocumentError, DocumentStore};
 use sluice_http::Problem;
+use sluice_http::reading::{Current, Reading};
 use tokio::sync::Mutex;
 
 /// How long products are kept. So a changed policy counts everywhere after this time.
@@ -20,34 +21,26 @@ type Products = Arc<Vec<Arc<RegisteredProduct>>>;
 #[derive(Debug)]
 pub(crate) struct Registry {
     documents: DocumentStore,
-    products: Mutex<Option<(Instant, Products)>>,
+    products: Arc<Mutex<Option<Reading<Products>>>>,
 }
 
 impl Registry {
     pub(crate) fn new(documents: DocumentStore) -> Self {
-        Self { documents, products: Mutex::default() }
+        Self { documents, products: Arc::default() }
     }
 
-    /// All products, by domain and name. One caller reads them, the others wait for it.
-    pub(crate) async fn products(&self) -> Result<Arc<Vec<Arc<RegisteredProduct>>>, Problem> {
+    /// All products, by domain and name. One caller reads them, the others wait for it; as long as they are asked for, they
+    /// are read again before their time is up, and nobody waits.
+    pub(crate) async fn products(&self) -> Result<Products, Problem> {
         let mut kept = self.products.lock().await;
-        if let Some((at, products)) = &*kept
-            && at.elapsed() < KEPT
-        {
-            return Ok(products.clone());
-        }
-        let mut products = Vec::new();
-        for path in self.documents.list(&layout::products()).await.map_err(|error| fault(&error))? {
-            // Deregistered between the list and the read.
-            if let Some(product) =
-                self.documents.read::<RegisteredProduct>(&path).await.map_err(|error| fault(&error))?
-            {
-                products.push(Arc::new(product));
+        if let Some(Current { value, is_due }) = kept.as_mut().and_then(|reading| reading.current(KEPT)) {
+            if is_due {
+                tokio::spawn(renew(self.documents.clone(), self.products.clone()));
             }
+            return Ok(value);
         }
-        products.sort_by(|a, b| a.product.cmp(&b.product));
-        let products = Arc::new(products);
-        *kept = Some((Instant::now(), products.clone()));
+        let products = read(&self.documents).await.map_err(|error| fault(&error))?;
+        *kept = Some(Reading::new(Instant::now(), products.clone()));
         Ok(products)
     }
 
@@ -55,6 +48,32 @@ impl Registry {
     pub(crate) async fn product(&self, product: &ProductRef) -> Result<Option<Arc<RegisteredProduct>>, Problem> {
         Ok(self.products().await?.iter().find(|registered| &registered.product == product).cloned())
     }
+}
+
+/// Reads the products that are kept again. Where that fails, they are read when their time is up.
+async fn renew(documents: DocumentStore, kept: Arc<Mutex<Option<Reading<Products>>>>) {
+    let began = Instant::now();
+    match read(&documents).await {
+        Ok(products) => {
+            if let Some(reading) = &mut *kept.lock().await {
+                reading.renew(began, products);
+            }
+        }
+        // Logged, and answered to nobody.
+        Err(error) => drop(fault(&error)),
+    }
+}
+
+async fn read(documents: &DocumentStore) -> Result<Products, DocumentError> {
+    let mut products = Vec::new();
+    for path in documents.list(&layout::products()).await? {
+        // Deregistered between the list and the read.
+        if let Some(product) = documents.read::<RegisteredProduct>(&path).await? {
+            products.push(Arc::new(product));
+        }
+    }
+    products.sort_by(|a, b| a.product.cmp(&b.product));
+    Ok(Arc::new(products))
 }
 
 /// A fault of the store: logged here with its cause, answered without it.

@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 use crate::audit::Trail;
 use crate::caller::Credentials;
 use crate::problem::{Problem, ProblemCode};
+use crate::reading::{Current, Reading};
 use crate::shares::{Admission, FileShare, Shares};
 
 /// How long tokens are kept. So a revoked one is refused everywhere after this time.
@@ -24,7 +25,7 @@ const KEPT: Duration = Duration::from_secs(5);
 const MAX_TOKENS: usize = 1024;
 
 /// What is kept of tokens, by their place in the lake; `None` for those that are not there.
-type Tokens = HashMap<LakePath, (Instant, Option<Arc<KeptToken>>)>;
+type Tokens = HashMap<LakePath, Reading<Option<Arc<KeptToken>>>>;
 
 /// Somebody who was recognised. Handlers of routes that need a caller take it as an argument, and begin when the caller has
 /// a share of what is answered at once.
@@ -146,27 +147,42 @@ impl Callers {
 
 impl KnownTokens {
     /// What is kept of a token.
-    async fn read(&self, token: &Token) -> Result<Option<Arc<KeptToken>>, Problem> {
+    async fn read(self: &Arc<Self>, token: &Token) -> Result<Option<Arc<KeptToken>>, Problem> {
         let path = layout::token(token);
-        if let Some((at, found)) = self.kept.lock().await.get(&path)
-            && at.elapsed() < KEPT
-        {
-            return Ok(found.clone());
+        let current = self.kept.lock().await.get_mut(&path).and_then(|reading| reading.current(KEPT));
+        if let Some(Current { value, is_due }) = current {
+            if is_due {
+                tokio::spawn(self.clone().renew(path));
+            }
+            return Ok(value);
         }
         // Read without the lock: callers with unknown tokens must not make the others wait.
-        let read = self.documents.read::<KeptToken>(&path).await.map_err(|error| {
+        let found = self.look_up(&path).await?;
+        let mut kept = self.kept.lock().await;
+        if kept.len() >= MAX_TOKENS {
+            kept.clear();
+        }
+        kept.insert(path, Reading::new(Instant::now(), found.clone()));
+        Ok(found)
+    }
+
+    async fn look_up(&self, path: &LakePath) -> Result<Option<Arc<KeptToken>>, Problem> {
+        let read = self.documents.read::<KeptToken>(path).await.map_err(|error| {
             let name = error.name();
             let error_message = sluice_core::error::with_sources(&error);
             tracing::error!(error_name = %name, error_message, "cannot read a token");
             Problem::of_lake(name, "the tokens cannot be read")
         })?;
-        let found = read.map(Arc::new);
-        let mut kept = self.kept.lock().await;
-        if kept.len() >= MAX_TOKENS {
-            kept.clear();
+        Ok(read.map(Arc::new))
+    }
+
+    /// Reads a token again that is kept. Where that fails, it is read when its time is up.
+    async fn renew(self: Arc<Self>, path: LakePath) {
+        let began = Instant::now();
+        let Ok(found) = self.look_up(&path).await else { return };
+        if let Some(reading) = self.kept.lock().await.get_mut(&path) {
+            reading.renew(began, found);
         }
-        kept.insert(path, (Instant::now(), found.clone()));
-        Ok(found)
     }
 }
 

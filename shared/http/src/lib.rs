@@ -21,6 +21,7 @@ mod kept;
 pub mod lambda;
 pub mod local;
 pub mod problem;
+pub mod reading;
 pub mod serve;
 mod shares;
 

@@ -15,6 +15,9 @@ use crate::lake::Lake;
 
 /// How long the newest version of a table is taken for the newest.
 const NEWEST_KEPT: Duration = Duration::from_secs(2);
+/// From when on the newest version is opened again while callers still get the one that is kept: opened only when its time is
+/// up, it has hundreds of them wait, every two seconds.
+const RENEWED_AFTER: Duration = Duration::from_secs(1);
 /// How long an opened table is kept. The newest version is opened again as long as it is asked for. An older one is not kept
 /// for longer either: a lake that was set back gives its number to other rows.
 const KEPT: Duration = Duration::from_secs(30);
@@ -36,10 +39,18 @@ pub enum Version {
 
 /// A table, and the version where it is not the newest.
 type Key = (TableRef, Option<u64>);
-/// A table and when it was opened. Whoever opens it holds the lock.
-type Slot = Arc<tokio::sync::Mutex<Opened>>;
-type Opened = Option<(Instant, Arc<OpenTable>)>;
+/// An opened table. Whoever opens it holds the lock, unless it is being renewed.
+type Slot = Arc<tokio::sync::Mutex<Option<Opened>>>;
 type Histories = Arc<Mutex<HashMap<TableRef, History>>>;
+
+#[derive(Debug, Clone)]
+struct Opened {
+    /// Since when it is as new as it says.
+    at: Instant,
+    table: Arc<OpenTable>,
+    /// Somebody is opening its newest version.
+    is_being_renewed: bool,
+}
 
 /// The tables that are kept.
 #[derive(Debug, Default)]
@@ -147,21 +158,43 @@ impl Snapshots {
         let newest = self.slots().0.get(&(table.clone(), None)).map(|kept| kept.slot.clone());
         if let Some(newest) = newest {
             let kept = newest.lock().await.clone();
-            if let Some((_, open)) = kept.filter(|(_, open)| open.version() == version) {
-                return Ok(open);
+            if let Some(opened) = kept.filter(|opened| opened.table.version() == version) {
+                return Ok(opened.table);
             }
         }
         self.older(table, version).await
     }
 
-    /// The newest version. Whoever comes first opens it, the others wait for that.
+    /// The newest version. Whoever comes first opens it, the others wait for that; as long as it is asked for, it is opened
+    /// again before its time is up, and nobody waits.
     async fn newest(&self, table: &TableRef) -> Result<Arc<OpenTable>, ServeError> {
         let key = (table.clone(), None);
         let slot = self.slot(&key);
         let mut kept = slot.lock().await;
-        match &*kept {
-            Some((at, open)) if at.elapsed() < NEWEST_KEPT => Ok(open.clone()),
-            _ => self.fill(&key, &mut kept).await,
+        let Some(opened) = kept.as_mut().filter(|opened| opened.at.elapsed() < NEWEST_KEPT) else {
+            return self.fill(&key, &mut kept).await;
+        };
+        if opened.at.elapsed() >= RENEWED_AFTER && !opened.is_being_renewed {
+            opened.is_being_renewed = true;
+            tokio::spawn(self.clone().renew(key, slot.clone()));
+        }
+        Ok(opened.table.clone())
+    }
+
+    /// Opens the newest version of a table that is kept. Where that fails, the next caller after its time opens it, and is
+    /// told why.
+    async fn renew(self, key: Key, slot: Slot) {
+        let began = Instant::now();
+        let opening = open_version(&self.lake, &key.0, None);
+        let opened = tokio::time::timeout(QueryLimits::default().time, opening).await;
+        let Ok(Ok(Some(table))) = opened else { return };
+        let mut kept = slot.lock().await;
+        // Whoever waited for longer than it is kept has opened it since.
+        if kept.as_ref().is_some_and(|opened| opened.is_being_renewed && opened.at < began) {
+            *kept = Some(Opened { at: began, table: Arc::new(table), is_being_renewed: false });
+            if let Some(kept) = self.slots().0.get_mut(&key) {
+                kept.since = began;
+            }
         }
     }
 
@@ -171,24 +204,24 @@ impl Snapshots {
         let slot = self.slot(&key);
         let mut kept = slot.lock().await;
         match &*kept {
-            Some((_, open)) => Ok(open.clone()),
+            Some(opened) => Ok(opened.table.clone()),
             None => self.fill(&key, &mut kept).await,
         }
     }
 
     /// Opens a table into its slot. A slot that stays empty is not kept.
-    async fn fill(&self, key: &Key, kept: &mut Opened) -> Result<Arc<OpenTable>, ServeError> {
+    async fn fill(&self, key: &Key, kept: &mut Option<Opened>) -> Result<Arc<OpenTable>, ServeError> {
         let (table, version) = key;
         let opened = open_version(&self.lake, table, *version).await.map_err(serve_error);
         let mut slots = self.slots();
         match opened.and_then(|open| open.ok_or(ServeError::NoTable)) {
             Ok(open) => {
-                let (open, now) = (Arc::new(open), Instant::now());
-                *kept = Some((now, open.clone()));
+                let (table, at) = (Arc::new(open), Instant::now());
+                *kept = Some(Opened { at, table: table.clone(), is_being_renewed: false });
                 if let Some(kept) = slots.0.get_mut(key) {
-                    kept.since = now;
+                    kept.since = at;
                 }
-                Ok(open)
+                Ok(table)
             }
             Err(error) => {
                 slots.0.remove(key);

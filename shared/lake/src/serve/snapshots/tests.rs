@@ -49,6 +49,20 @@ impl Bed {
         self.snapshots.open(&self.table, version).await.map(|open| open.version())
     }
 
+    /// The newest version, as it is kept.
+    async fn newest_kept(&self) -> Option<Opened> {
+        let slot = self.snapshots.slot(&(self.table.clone(), None));
+        slot.lock().await.clone()
+    }
+
+    /// Makes the newest version that is kept so much older.
+    async fn age(&self, by: Duration) {
+        let slot = self.snapshots.slot(&(self.table.clone(), None));
+        let mut kept = slot.lock().await;
+        let opened = kept.as_mut().expect("kept");
+        opened.at = opened.at.checked_sub(by).expect("the machine has run for so long");
+    }
+
     /// The versions that are kept; none is the newest.
     fn kept(&self) -> Vec<Option<u64>> {
         let mut kept: Vec<Option<u64>> = self.snapshots.slots().0.keys().map(|(_, version)| *version).collect();
@@ -86,6 +100,37 @@ async fn a_version_is_found_as_soon_as_it_is_committed() {
     assert_eq!(bed.open(Version::Newest).await, Ok(0));
     bed.write(1);
     assert_eq!(bed.open(Version::At(1)).await, Ok(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_newest_version_is_renewed_before_its_time_is_up_and_nobody_waits() {
+    let bed = Bed::new(1);
+    assert_eq!(bed.open(Version::Newest).await, Ok(0));
+    bed.write(1);
+    bed.age(RENEWED_AFTER).await;
+    let began = Instant::now();
+    assert_eq!(bed.open(Version::Newest).await, Ok(0), "the one that is kept");
+    while bed.newest_kept().await.expect("kept").table.version() == 0 {
+        assert!(began.elapsed() < Duration::from_secs(60), "it is not renewed");
+        tokio::task::yield_now().await;
+    }
+    let renewed = bed.newest_kept().await.expect("kept");
+    assert!(renewed.at >= began && !renewed.is_being_renewed, "{renewed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_cannot_be_renewed_is_given_for_no_longer_than_it_is_kept() {
+    let bed = Bed::new(1);
+    assert_eq!(bed.open(Version::Newest).await, Ok(0));
+    std::fs::remove_dir_all(&bed.log).expect("log");
+    bed.age(RENEWED_AFTER).await;
+    let before = bed.newest_kept().await.expect("kept");
+    let slot = bed.snapshots.slot(&(bed.table.clone(), None));
+    bed.snapshots.clone().renew((bed.table.clone(), None), slot).await;
+    let after = bed.newest_kept().await.expect("kept");
+    assert_eq!((after.at, after.table.version()), (before.at, 0));
+    bed.age(NEWEST_KEPT).await;
+    assert_eq!(bed.open(Version::Newest).await, Err(ServeError::NoTable));
 }
 
 #[test]
