@@ -95,7 +95,7 @@ const settings = section("write the environment's settings, as environments/dev.
       { error: "write all-at-once, canary-10-percent-5-minutes or linear-10-percent-each-minute" }).default("canary-10-percent-5-minutes"),
   }).default({ artifacts: "target/lambda", processMemoryMb: 3008, logDays: 90, rollout: "canary-10-percent-5-minutes" }),
   pipelines: list("write a list of pipelines, each with - folder:", pipeline).min(1, "name at least one pipeline"),
-  /** The large engine; without it, a plan that needs it fails and says which setting is missing. */
+  /** The large engine; without it, a run that needs it fails after it was read, and says which setting is missing. */
   emr: section("write certificates: with the address of a zip with PEM files", {
     /** Address range of the private network of clusters. */
     cidr: text(/^10\.(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])\.0\.0\/16$/, "write a private range 10.<n>.0.0/16, n from 0 to 255").default("10.60.0.0/16"),

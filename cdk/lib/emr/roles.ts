@@ -27,7 +27,8 @@ export interface EmrRolesProps {
 
 /**
  * The roles of the large engine: EMR's service, which launches instances; the instances, which read EMR's own packages and write logs; and
- * the script, which reads the lake and stages files. No role here may write a Delta log, and the script's role is explicitly denied it.
+ * the script, which combines what process has read with the tables, and stages files. No role here may write a Delta log, and the script's
+ * role is explicitly denied it.
  *
  * No managed policies: AWS's managed policy for instances allows reading and writing every bucket of the account.
  */
@@ -124,16 +125,17 @@ function instanceWildcards(props: EmrRolesProps): ReadonlyMap<string, string> {
   ]);
 }
 
-const LAYERS = ["bronze", "silver", "gold", "quarantine"];
+/** Layers with tables that a script combines. Those of bronze and quarantine are what process has staged. */
+const COMBINED = ["silver", "gold"];
 
-/** What a script reads. */
+/** What a script reads: rows that process has left for it, tables, and itself. Deliveries were read by process. */
 function readBySteps(props: EmrRolesProps): string[] {
-  return ["landing", ...LAYERS, "runs"].map((folder) => below(props, `${folder}/*`));
+  return ["parts", ...COMBINED, "runs"].map((folder) => below(props, `${folder}/*`));
 }
 
 /** Where a script writes: folders with the id of its run. */
 function writtenBySteps(props: EmrRolesProps): string[] {
-  return [...LAYERS.map((layer) => `${layer}/*/spark-*`), "runs/*/metrics-*", "runs/*/scratch-*"].map((path) => below(props, path));
+  return [...COMBINED.map((layer) => `${layer}/*/spark-*`), "runs/*/metrics-*", "runs/*/scratch-*"].map((path) => below(props, path));
 }
 
 function stepPolicy(props: EmrRolesProps): iam.PolicyDocument {
@@ -159,7 +161,7 @@ function stepPolicy(props: EmrRolesProps): iam.PolicyDocument {
 
 function stepWildcards(props: EmrRolesProps): ReadonlyMap<string, string> {
   return new Map([
-    ...readBySteps(props).map((one) => [one, "a script reads the tables and deliveries of its pipeline, whose names are only known at run time"] as const),
+    ...readBySteps(props).map((one) => [one, "a script reads the tables of its pipeline and the rows that were read for its run; names of both are only known at run time"] as const),
     ...writtenBySteps(props).map((one) => [one, "a script stages files in folders that hold its run's id"] as const),
   ]);
 }

@@ -58,15 +58,15 @@ export function functionCatalogue(settings: Settings): Readonly<Record<FunctionN
   const processMemoryMb = settings.functions.processMemoryMb;
   return {
     validate: {
-      description: "Plans a run: what is new, and which engine processes it",
+      description: "Plans a run: what is new, in which parts it is read, and which engine combines it",
       memoryMb: 1024, timeoutSeconds: 300,
       why: "reads logs of tables and headers of files and mostly waits for S3; a table with thousands of commits since its checkpoint takes minutes",
       entry: "state-machine", variables: LAKE, key: "read-and-write",
     },
     process: {
-      description: "Stages the files that the plan lists, or one part of them, and combines parts",
+      description: "Reads the files that the plan lists, or one part of them, and combines what was read, unless Spark does",
       memoryMb: processMemoryMb, timeoutSeconds: 900,
-      why: "the plan gives a run to Lambda only when its estimate of memory and time fits, for each call of a run in parts; 900 s is Lambda's maximum",
+      why: "the plan cuts a run into parts that each fit by its estimate of memory and time, and leaves to Spark what one call cannot combine; 900 s is Lambda's maximum",
       // Rows to merge wait in hash buckets on disk: uncompressed Parquet, up to the size that the estimate allows.
       diskMb: 10240,
       entry: "state-machine", variables: LAKE, key: "read-and-write",
@@ -79,8 +79,8 @@ export function functionCatalogue(settings: Settings): Readonly<Record<FunctionN
     },
     "run-etl": {
       description: "Ensures the one step of an attempt",
-      memoryMb: 256, timeoutSeconds: 60,
-      why: "as start-emr",
+      memoryMb: 512, timeoutSeconds: 60,
+      why: "as start-emr, and the document of what was read: 2 kB for each of its files, 100 MB for 50,000",
       entry: "state-machine", variables: [...LAKE, "SLUICE_EMR_STEP_ROLE_ARN"], key: "read-and-write",
     },
     "quality-check": {

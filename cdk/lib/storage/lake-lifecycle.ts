@@ -20,8 +20,8 @@ const COPY_DAYS = 1;
 /** Days after which answers of Athena expire. */
 const ATHENA_DAYS = 7;
 /**
- * Days after which what the parts of a run have left expires. Process reads it within the run, or when the run is redriven, which Step
- * Functions allows for 14 days. Parts that are gone are read again.
+ * Days after which rows expire that were read and wait to be combined. Process or Spark reads them within the run, or when the run is
+ * redriven, which Step Functions allows for 14 days. Parts that are gone are read again.
  */
 const PART_DAYS = 15;
 /** Years for which raw deliveries are kept, and days for which documents of runs are, unless the settings say otherwise. */
@@ -57,7 +57,7 @@ export function lakeLifecycle({ prefix, bronzeYears = BRONZE_YEARS, runDays = RU
     expiring("runs-expire", "runs/", runDays, NONCURRENT_DOCUMENT_DAYS),
     expiring("requests-expire", "requests/", runDays, NONCURRENT_DOCUMENT_DAYS),
     expiring("cluster-logs-expire", CLUSTER_LOG_FOLDER, CLUSTER_LOG_DAYS, 1),
-    // Rows that landing objects have, too: nobody needs a deleted version.
+    // Rows that landing objects or bronze have, too: nobody needs a deleted version.
     expiring("parts-expire", "parts/", PART_DAYS, 1),
     // These hold data of callers, so their deleted versions are removed immediately, too.
     expiring("answers-expire", "answers/", ANSWER_DAYS, 1),

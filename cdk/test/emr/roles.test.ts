@@ -99,10 +99,16 @@ test("only instances assume the script's role, and they assume no other", () => 
   assert.ok(JSON.stringify(trust[0]?.Principal).includes("EmrRolesInstance"));
 });
 
-test("a script writes only below folders of its run", () => {
-  const written = statementsOf("step").get("StageFiles")?.Resource;
-  assert.ok(Array.isArray(written));
-  for (const one of written) {
-    assert.match(String(one), /\/(spark-|metrics-|scratch-)\*$/);
-  }
+/** Places below the lake, sorted. */
+const inLake = (...paths: string[]): string[] => paths.map((path) => `arn:aws:s3:::example-sluice-prod-lake/${path}`).sort();
+
+/** What a statement of the script's policy is about. */
+const ofScript = (sid: string): string[] => [statementsOf("step").get(sid)?.Resource].flat().map(String).sort();
+
+test("a script reads what process has left for it and tables that it combines, but neither deliveries nor bronze nor quarantine", () => {
+  assert.deepEqual(ofScript("ReadLake"), inLake("parts/*", "silver/*", "gold/*", "runs/*"));
+});
+
+test("a script writes only below folders of its run, and nothing into bronze or quarantine", () => {
+  assert.deepEqual(ofScript("StageFiles"), inLake("silver/*/spark-*", "gold/*/spark-*", "runs/*/metrics-*", "runs/*/scratch-*"));
 });

@@ -34,9 +34,9 @@ test("folders that expire are those that the code writes to", () => {
   assert.match(layout, /LANDING: &str = "landing"/);
 });
 
-test("process counts on what parts have left for as long as it is kept, less an hour", () => {
+test("process counts on what parts have left for as long as it is kept, less what Spark takes", () => {
   const source = readFileSync(repository.path("shared/lake/src/steps/process.rs"), "utf8");
-  assert.ok(source.includes(`from_hours(${rule("parts-expire").expiration?.toDays()} * 24 - 1)`));
+  assert.ok(source.includes(`from_hours(${rule("parts-expire").expiration?.toDays()} * 24 - 10)`));
 });
 
 test("deliveries are kept for the years of the settings", () => {
