@@ -153,7 +153,7 @@ impl SpecFiles {
     /// # Errors
     /// Every problem, one message each.
     pub fn resolve(&self) -> Result<Pipeline, Vec<String>> {
-        Pipeline::resolve(&self.spec, &self.contracts)
+        sluice_spark::resolve(&self.spec, &self.contracts)
             .map_err(|problems| problems.iter().map(|problem| with_sources(problem)).collect())
     }
 }

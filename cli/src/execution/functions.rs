@@ -8,8 +8,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use sluice_core::engine::Engine;
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::RunId;
+use sluice_core::run::PlanStatus;
 use sluice_lake::Lake;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -124,7 +126,14 @@ impl Functions {
         let (lake, now) = (&self.lake, Timestamp::now());
         let unknown = || StepError::message(ErrorName::NotFound, format!("function {function} does not exist"));
         match Function::of(function).ok_or_else(unknown)? {
-            Function::Validate => answer(sluice_validate::handle(lake, now, decode(payload)?).await?),
+            Function::Validate => {
+                let output = sluice_validate::handle(lake, now, decode(payload)?).await?;
+                if (output.plan.status, output.plan.engine) == (PlanStatus::Planned, Engine::Emr) {
+                    // What no Spark can combine afterwards is not read first.
+                    self.clusters.emr().await?;
+                }
+                answer(output)
+            }
             Function::Process => answer(sluice_process::handle(lake, now, decode(payload)?).await?),
             Function::QualityCheck => answer(sluice_quality_check::handle(lake, now, decode(payload)?).await?),
             Function::Publish => answer(sluice_publish::handle(lake, now, decode(payload)?).await?),

@@ -108,7 +108,7 @@ impl Execution {
         }
     }
 
-    /// Removes what parts of the run have left, as the bucket of a deployment does later. What stays does no harm.
+    /// Removes the rows that waited to be combined, as the bucket of a deployment does later. What stays does no harm.
     async fn remove_parts(&self) {
         let run = RunKey { pipeline: self.request.pipeline.clone(), run_id: self.run_id.clone() };
         let (lake, run_id) = (self.lake.clone(), run.run_id.clone());

@@ -1,13 +1,15 @@
 //! Lambda function: executes a plan with Polars and stages what it would change, invisible to readers. A large plan has
-//! parts: each is read by a call of its own, and one more call combines them.
+//! parts: each is read by a call of its own, and one more call combines them, or leaves that to Spark.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_core::document::StepDocument;
+use sluice_core::engine::Engine;
 use sluice_core::error::StepError;
-use sluice_core::run::{Changeset, PartNumber, PartRef, ReadPart, RunRef};
+use sluice_core::run::{Changeset, PartNumber, PartRef, ReadPart, ReadRun, RunRef};
 use sluice_core::uri::ObjectUri;
-use sluice_lake::{Lake, steps};
+use sluice_lake::Lake;
+use sluice_lake::steps::{self, Processed};
 
 /// What the function is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -25,10 +27,12 @@ pub struct Input {
 #[serde(untagged)]
 pub enum Output {
     /// The attempt.
-    Changeset {
-        /// Address of the changeset.
+    Attempt {
+        /// Address of the changeset; of what was read, where Spark combines.
         uri: ObjectUri,
-        /// Tables it changes.
+        /// Who combines: lambda has.
+        engine: Engine,
+        /// Tables that change; where Spark combines, silver tables that were read.
         tables: usize,
     },
     /// One part of it.
@@ -49,9 +53,11 @@ pub enum Output {
 /// `InvalidInput`, `ContractViolation`, `NotFound`, `CommitConflict`, `Throttled`, `Unavailable`, `Internal`.
 pub async fn handle(lake: &Lake, now: Timestamp, Input { run, part }: Input) -> Result<Output, StepError> {
     let Some(part) = part else {
-        let changeset = steps::process(lake, now, &run).await?;
-        let uri = lake.root().object(&Changeset::path(&run));
-        return Ok(Output::Changeset { uri, tables: changeset.tables.len() });
+        let (path, engine, tables) = match steps::process(lake, now, &run).await? {
+            Processed::Changeset(changeset) => (Changeset::path(&run), Engine::Lambda, changeset.tables.len()),
+            Processed::Read(read) => (ReadRun::path(&run), Engine::Emr, read.tables.len()),
+        };
+        return Ok(Output::Attempt { uri: lake.root().object(&path), engine, tables });
     };
     let read = steps::read_part(lake, now, &run, part).await?;
     let uri = lake.root().object(&ReadPart::path(&PartRef::first(&run, part)));
@@ -77,8 +83,11 @@ mod tests {
             assert!(expected(&output), "{output:?}");
             assert_eq!(serde_json::to_value(&output).expect("answer"), answer);
         };
-        let changeset = serde_json::json!({"uri": "s3://lake/runs/retail/day-1/changeset-1.json", "tables": 3});
-        check(changeset, |output| matches!(output, Output::Changeset { .. }));
+        let uri = "s3://lake/runs/retail/day-1/changeset-1.json";
+        let changeset = serde_json::json!({"uri": uri, "engine": "lambda", "tables": 3});
+        check(changeset, |output| matches!(output, Output::Attempt { engine: Engine::Lambda, .. }));
+        let read = serde_json::json!({"uri": "s3://lake/runs/retail/day-1/read-1.json", "engine": "emr", "tables": 1});
+        check(read, |output| matches!(output, Output::Attempt { engine: Engine::Emr, .. }));
         let uri = "s3://lake/parts/retail/day-1/1/part-2.json";
         let part = serde_json::json!({"uri": uri, "part": 2, "rows": 5});
         check(part, |output| matches!(output, Output::Part { .. }));

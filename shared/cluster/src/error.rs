@@ -1,9 +1,9 @@
 //! What goes wrong with a cluster or its step, and what each fault is called.
 
 use sluice_core::error::{ErrorName, StepError};
-use sluice_core::spark::SparkError;
 use sluice_core::uri::ObjectUri;
 use sluice_documents::DocumentError;
+use sluice_spark::SparkError;
 
 use crate::ports::{ClusterFault, ClusterId, ClusterState, StepFailure, StepId, StepState};
 
@@ -86,6 +86,12 @@ pub enum ClusterError {
         /// Address of the plan.
         uri: ObjectUri,
     },
+    /// The rows of the attempt were not read.
+    #[error("'{uri}' does not exist: run process first, which reads what Spark combines")]
+    NotRead {
+        /// Address of what process leaves.
+        uri: ObjectUri,
+    },
     /// The plan cannot be written as Spark SQL.
     #[error("plan '{uri}' cannot be executed on Spark")]
     Script {
@@ -111,7 +117,7 @@ impl ClusterError {
             Self::Fault(ClusterFault::Unexpected { .. }) => ErrorName::Internal,
             Self::Document(error) => error.name(),
             Self::NeverSubmitted { .. } | Self::StepFailed { .. } => ErrorName::EtlFailed,
-            Self::NoPlan { .. } => ErrorName::NotFound,
+            Self::NoPlan { .. } | Self::NotRead { .. } => ErrorName::NotFound,
             Self::Foreign { .. } | Self::Script { .. } => ErrorName::InvalidInput,
         }
     }

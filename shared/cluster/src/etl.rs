@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_core::document::StepDocument;
 use sluice_core::run::{Plan, RunRef};
-use sluice_core::spark;
 use sluice_core::uri::layout;
 use sluice_documents::DocumentStore;
+use sluice_spark::ReadFiles;
 
 use crate::documents::{self, Once, Whose};
 use crate::error::ClusterError;
@@ -53,7 +53,7 @@ pub fn wait_seconds(poll: u32) -> u64 {
 /// # Errors
 /// [`ClusterError`]: `StepFailed` when the script failed or was cancelled, `Ended` when the cluster ended before it was
 /// done, `Closed` when the attempt is over and was never submitted, `Foreign` for a cluster of another run, `NoPlan`,
-/// `Script`, `NeverSubmitted`; faults of EMR and of the store.
+/// `NotRead`, `Script`, `NeverSubmitted`; faults of EMR and of the store.
 pub async fn ensure<C: Clusters>(
     documents: &DocumentStore,
     clusters: &C,
@@ -149,7 +149,11 @@ async fn write_script(documents: &DocumentStore, run: &RunRef) -> Result<(), Clu
     let Some(plan) = documents.of(run).get::<Plan>().await? else {
         return Err(ClusterError::NoPlan { uri });
     };
-    let script = spark::script(documents.root(), plan.work()).map_err(|source| ClusterError::Script { uri, source })?;
+    let Some(read) = documents.of(run).get::<ReadFiles>().await? else {
+        return Err(ClusterError::NotRead { uri: documents.root().object(&ReadFiles::path(run)) });
+    };
+    let script = sluice_spark::script(documents.root(), plan.work(), &read);
+    let script = script.map_err(|source| ClusterError::Script { uri, source })?;
     // Of two callers at once, both wrote the script of the same plan.
     documents.create_text(&layout::script(run), script.text).await.map(|_| ()).map_err(ClusterError::from)
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use sluice_core::run::RunRef;
-use sluice_core::spark::SESSION_SETTINGS;
 use sluice_core::uri::{FolderUri, layout};
+use sluice_spark::SESSION_SETTINGS;
 
 use crate::settings::{ClusterSettings, InstanceType, RoleArn, SecurityGroups};
 

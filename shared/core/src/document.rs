@@ -1,7 +1,7 @@
 //! The documents of a run as types: a type has its kind, and with it its path, so that no caller names either.
 
 use crate::run::{
-    Changeset, DocumentKind, PartRef, PartialReceipt, Plan, ReadPart, Receipt, Report, RunKey, RunRef, Verdict,
+    Changeset, DocumentKind, PartRef, PartialReceipt, Plan, ReadPart, ReadRun, Receipt, Report, RunKey, RunRef, Verdict,
 };
 use crate::uri::{LakePath, layout};
 
@@ -57,6 +57,11 @@ impl StepDocument for Changeset {
 impl StepDocument for ReadPart {
     type Of = PartRef;
     const KIND: DocumentKind = DocumentKind::Part;
+}
+
+impl StepDocument for ReadRun {
+    type Of = RunRef;
+    const KIND: DocumentKind = DocumentKind::Read;
 }
 
 impl StepDocument for Verdict {

@@ -155,7 +155,7 @@ mod tests {
         );
         let spec = PipelineSpec::parse(&spec, "pipeline.yaml").unwrap();
         let contracts = BTreeMap::from([("t.yaml".parse().unwrap(), contract)]);
-        Pipeline::resolve(&spec, &contracts).unwrap_or_else(|problems| panic!("{problems:?}"))
+        Pipeline::resolve_untyped(&spec, &contracts).unwrap_or_else(|problems| panic!("{problems:?}"))
     }
 
     const COLUMNS: [&str; 3] = [

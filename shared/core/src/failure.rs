@@ -116,7 +116,7 @@ pub enum MachineError {
     PlanNotUnderstood,
     /// Quality-check answered what the definition does not know.
     VerdictNotUnderstood,
-    /// The plan names an engine that is not deployed.
+    /// The run needs an engine that is not deployed.
     EngineUnavailable,
     /// The execution, or a function that it called, took too long. Step Functions has this name for both.
     TimedOut,
@@ -172,7 +172,7 @@ impl MachineError {
             Self::VerdictNotUnderstood => {
                 "The definition of the state machine does not know the answer of quality-check."
             }
-            Self::EngineUnavailable => "The plan names an engine that this deployment does not have.",
+            Self::EngineUnavailable => "The run needs an engine that this deployment does not have.",
             Self::TimedOut => "The execution, or a function that it called, took longer than its time limit.",
             Self::Stopped => "Somebody stopped the run, or the process that ran it ended.",
             Self::Unknown => "The state machine reported a failure without a name.",

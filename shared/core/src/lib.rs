@@ -37,7 +37,7 @@
 //! ";
 //! let path: LakePath = "contracts/orders.odcs.yaml".parse()?;
 //! let contracts = BTreeMap::from([(path, contract.to_owned())]);
-//! let pipeline = Pipeline::resolve(&spec, &contracts).map_err(|problems| format!("{problems:?}"))?;
+//! let pipeline = Pipeline::resolve_untyped(&spec, &contracts).map_err(|problems| format!("{problems:?}"))?;
 //!
 //! let tables: Vec<String> = pipeline.tables().iter().map(|table| table.to_string()).collect();
 //! assert_eq!(tables, ["bronze/sales/orders", "quarantine/sales/orders", "silver/sales/orders"]);
@@ -65,7 +65,6 @@ mod resolve;
 pub mod restore;
 pub mod run;
 pub mod source;
-pub mod spark;
 pub mod spec;
 pub mod sql;
 mod text;

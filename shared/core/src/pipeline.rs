@@ -101,6 +101,13 @@ pub enum WriteMode {
     Scd2(Versioned),
 }
 
+impl WriteMode {
+    /// Whether rows meet those of the table, and wait until all of a run are known.
+    pub fn merges(&self) -> bool {
+        matches!(self, Self::Merge(_) | Self::Scd2(_))
+    }
+}
+
 /// Which rows have the same key, and which of them is newer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versioned {

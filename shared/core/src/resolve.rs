@@ -1,13 +1,10 @@
-//! From a spec to a pipeline: its contracts resolved, its parts checked against each other and against what Spark runs.
+//! From a spec to a pipeline: its contracts resolved, and its parts checked against each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::contract::{ColumnType, Contract, Metric, Severity, TableContract};
-use crate::engine::EnginePreference;
-use crate::error::with_sources;
 use crate::name::{ColumnName, Layer, TableName, TableRef};
 use crate::pipeline::{GoldTable, Pipeline, SilverTable, Versioned, WriteMode};
-use crate::spark::{CheckError, check, check_format};
 use crate::spec::{
     GoldSpec, LambdaLimits, PartsSpec, PipelineSpec, SilverSpec, SourceFormat, SpecError, WriteModeSpec,
 };
@@ -15,18 +12,21 @@ use crate::sql::{RowSql, SqlError, TableSql};
 use crate::uri::LakePath;
 
 impl Pipeline {
-    /// Resolves a spec with the texts of its contracts, by the path the spec writes.
+    /// Resolves a spec with the texts of its contracts, by the path the spec writes. Types within SQL and rules are not
+    /// checked: they are where both are translated, in `sluice-spark`, whose `resolve` does both.
     ///
     /// # Errors
     /// Every problem found, in the order of the spec.
-    pub fn resolve(spec: &PipelineSpec, contracts: &BTreeMap<LakePath, String>) -> Result<Self, Vec<SpecError>> {
+    pub fn resolve_untyped(
+        spec: &PipelineSpec,
+        contracts: &BTreeMap<LakePath, String>,
+    ) -> Result<Self, Vec<SpecError>> {
         let resolver = Resolver { spec, contracts };
         let mut problems = Vec::new();
         let mut keep = |result: Result<(), SpecError>| problems.extend(result.err());
         keep(resolver.check_names());
         keep(resolver.check_limits());
         keep(resolver.check_parts());
-        keep(resolver.check_engine());
         let mut silver = Vec::new();
         for table in &spec.silver {
             keep(resolver.silver(table).map(|resolved| silver.push(resolved)));
@@ -39,11 +39,6 @@ impl Pipeline {
             return Err(problems);
         }
         let gold = resolver.in_order(gold).map_err(|problem| vec![problem])?;
-        let refused: Vec<SpecError> =
-            check(&silver, &gold).into_iter().map(|(table, error)| resolver.refused(&table, error)).collect();
-        if !refused.is_empty() {
-            return Err(refused);
-        }
         Ok(Self {
             name: spec.pipeline.clone(),
             domain: spec.domain.clone(),
@@ -90,15 +85,6 @@ impl Resolver<'_> {
         Err(SpecError::Parts { pipeline: self.spec.pipeline.clone(), size_mb, at_once })
     }
 
-    /// A pipeline that asks for Spark must be one that Spark can read.
-    fn check_engine(&self) -> Result<(), SpecError> {
-        if self.spec.engine != EnginePreference::Emr {
-            return Ok(());
-        }
-        check_format(self.spec.source.format)
-            .map_err(|error| self.problem(&self.spec.bronze.table, format!("engine: emr: {error}")))
-    }
-
     fn problem(&self, table: &TableName, problem: impl Into<String>) -> SpecError {
         SpecError::Table { pipeline: self.spec.pipeline.clone(), table: table.clone(), problem: problem.into() }
     }
@@ -138,13 +124,6 @@ impl Resolver<'_> {
     fn sql_error(&self, table: &TableName) -> impl Fn(SqlError) -> SpecError {
         let (pipeline, table) = (self.spec.pipeline.clone(), table.clone());
         move |source| SpecError::Sql { pipeline: pipeline.clone(), table: table.clone(), source }
-    }
-
-    fn refused(&self, table: &TableName, error: CheckError) -> SpecError {
-        match error {
-            CheckError::Sql { source } => self.sql_error(table)(source),
-            other => self.problem(table, with_sources(&other)),
-        }
     }
 
     fn silver(&self, spec: &SilverSpec) -> Result<SilverTable, SpecError> {

@@ -18,7 +18,7 @@ mod part;
 mod plan;
 
 pub use self::document::{ClusterMark, DocumentKind, RunKey};
-pub use self::part::{Cuts, ObjectKeys, PartNumber, PartRef, ReadPart, ReadTable, Reading};
+pub use self::part::{Cuts, ObjectKeys, PartNumber, PartRef, ReadPart, ReadRun, ReadTable, Reading};
 pub use self::plan::{EngineChoice, Plan, PlanStatus, PlannedObject, PlannedTable, PlannedWork, ReadFrom, SourceShape};
 
 /// Most attempts of one run. Each replan answers a conflict with another writer; after 8 in a row something is wrong

@@ -127,7 +127,7 @@ impl ObjectUri {
     }
 
     /// Scheme and bucket, and the path as it is: Hadoop, and so Spark, takes addresses literally.
-    pub(crate) fn hadoop_parts(&self) -> (String, String) {
+    pub fn hadoop_parts(&self) -> (String, String) {
         let root = format!("{}://{}", self.0.scheme(), self.0.host_str().unwrap_or_default());
         (root, percent_decode_str(self.0.path()).decode_utf8_lossy().into_owned())
     }

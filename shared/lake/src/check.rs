@@ -66,7 +66,7 @@ pub async fn load_folder(folder: &FolderUri, options: &StoreOptions) -> Result<P
             contracts.insert(path.clone(), text);
         }
     }
-    Pipeline::resolve(&spec, &contracts).map_err(|problems| LakeError::Spec { problems })
+    sluice_spark::resolve(&spec, &contracts).map_err(|problems| LakeError::Spec { problems })
 }
 
 async fn read_text(store: &DocumentStore, path: &LakePath) -> Result<Option<String>, LakeError> {

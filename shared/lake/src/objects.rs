@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use bytes::{Buf, Bytes};
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use object_store::{GetOptions, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, ObjectStore};
 use sluice_core::source::SourceObject;
 use sluice_core::uri::{FolderUri, ObjectUri};
 use sluice_documents::DocumentStore;
@@ -135,32 +135,6 @@ fn is_gone(error: &io::Error) -> bool {
     /// A link that leads to itself, which has no stable kind: of Linux, and of macOS.
     const LOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(LOOP)
-}
-
-/// Proves that an object still is the version that the plan saw, without reading it where the store knows its etag.
-///
-/// # Errors
-/// [`LakeError::SourceChanged`] when it is gone or another version; [`LakeError::ObjectRefused`].
-pub(crate) async fn verify_version(object: &SourceObject, options: &StoreOptions) -> Result<(), LakeError> {
-    let changed = |what| LakeError::SourceChanged { uri: object.uri.clone(), what };
-    let etag = if object.uri.as_url().scheme() == "file" {
-        let path = local_path(object.uri.as_url())?;
-        match blocking(move || hash_file(&path)).await {
-            Ok(etag) => etag,
-            Err(LakeError::Io { source, .. }) if is_gone(&source) => {
-                return Err(changed(SourceChange::Deleted));
-            }
-            Err(error) => return Err(error),
-        }
-    } else {
-        let (store, key) = remote(&object.uri, options)?;
-        match store.head(&key).await {
-            Ok(head) => head.e_tag.unwrap_or_default().trim_matches('"').to_owned(),
-            Err(object_store::Error::NotFound { .. }) => return Err(changed(SourceChange::Deleted)),
-            Err(source) => return Err(LakeError::of_object(&object.uri, "check", source)),
-        }
-    };
-    if etag == object.etag { Ok(()) } else { Err(changed(SourceChange::Replaced)) }
 }
 
 /// Reports, once all bytes were read, whether they were the planned version.
@@ -308,8 +282,5 @@ pub(crate) mod tests {
         let region = "<Error><Code>AuthorizationHeaderMalformed</Code></Error>";
         check(bad, region, ErrorName::Internal, &["read s3://bucket/landing/a.csv"]).await;
         check("412 Precondition Failed", "", ErrorName::SourceChanged, &["replaced"]).await;
-
-        let error = verify_version(&object(), &s3_that_answers(bad, customer_key)).await.expect_err("refused");
-        assert_eq!(error.name(), ErrorName::AccessDenied, "{error}");
     }
 }

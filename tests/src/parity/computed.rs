@@ -100,6 +100,13 @@ const OF_BOOLEAN: &[(&str, &str)] = &[
     ("{a} = TRUE", "BOOLEAN"),
 ];
 
+/// Expressions that fail for some rows.
+const FAILING: &[(&str, &str)] = &[
+    ("CASE WHEN {a} LIKE '%-1' THEN CAST({a} AS BIGINT) ELSE 0 END", "BIGINT"),
+    ("CASE WHEN {a} LIKE '%-1' THEN CAST({a} AS DECIMAL(6,2)) ELSE 0.00 END", "DECIMAL(6,2)"),
+    ("CASE WHEN {a} = 'c-3' THEN CAST({a} AS DATE) ELSE DATE '2024-01-01' END", "DATE"),
+];
+
 /// Expressions that fit a kind.
 fn expressions(kind: &Kind, random: &mut Random) -> &'static [(&'static str, &'static str)] {
     match kind {
@@ -140,6 +147,13 @@ pub(super) fn drawn(index: usize, fields: &[Field], random: &mut Random) -> Opti
         property["logicalTypeOptions"] = json!({ "maximum": 5000, "minimum": -5000 });
     }
     Some(Computed { name, sql, property })
+}
+
+/// A column of a text that cannot be computed for some rows.
+pub(super) fn failing(text: &Field, random: &mut Random) -> Computed {
+    let (template, stored) = *random.pick(FAILING);
+    let property = json!({ "name": "failing", "physicalType": stored });
+    Computed { name: "failing".to_owned(), sql: template.replace("{a}", &text.name), property }
 }
 
 /// A column as the SQL passes it on: unchanged, or changed without changing its type.

@@ -12,6 +12,8 @@ use super::run::{Ending, Outcome};
 pub const EXPECTED: &[&str] = &[
     "format csv",
     "format parquet",
+    "format ndjson",
+    "format json",
     "gzip",
     "quoted field",
     "doubled quote",
@@ -45,6 +47,7 @@ pub const EXPECTED: &[&str] = &[
     "partition BOOLEAN",
     "primary key",
     "silver SQL",
+    "silver SQL that fails for rows",
     "gold aggregate",
     "gold over gold",
     "gold join",

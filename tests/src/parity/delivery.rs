@@ -1,9 +1,10 @@
-//! Source files of a case: rows written as CSV or Parquet, intact and torn. JSON is not executed on Spark.
+//! Source files of a case: rows written in any format, intact and torn.
 
 use std::collections::BTreeSet;
 use std::io::Write;
 
 use super::field::Field;
+use super::json;
 use super::value::Kind;
 use crate::random::Random;
 use polars::prelude::{Column, DataFrame, DataType, IntoColumn, NamedFrom, ParquetWriter, Series, TimeUnit, TimeZone};
@@ -39,10 +40,26 @@ pub(super) enum Format {
     Csv,
     /// Apache Parquet.
     Parquet,
+    /// A JSON object per line.
+    Ndjson,
+    /// An array of JSON objects.
+    Json,
+}
+
+impl Format {
+    /// The name in a spec, which files also end with.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
+            Self::Ndjson => "ndjson",
+            Self::Json => "json",
+        }
+    }
 }
 
 /// A record: texts by the position of the column; `None` is null.
-type Record = Vec<Option<String>>;
+pub(super) type Record = Vec<Option<String>>;
 
 /// Draws files, and counts rows through all of them.
 pub(super) struct Writer<'a> {
@@ -59,6 +76,8 @@ pub(super) struct Writer<'a> {
 impl Writer<'_> {
     /// A file with this number of rows. `delivery` counts from 0: later files may have other columns in another order.
     pub(super) fn file(&mut self, name: String, delivery: usize, rows: usize, random: &mut Random) -> SourceFile {
+        // An object without a byte is refused.
+        let rows = if self.writing.format == Format::Ndjson { rows.max(1) } else { rows };
         let mut records: Vec<Record> = Vec::new();
         for _ in 0..rows {
             // Some rows are repeated unchanged.
@@ -84,6 +103,7 @@ impl Writer<'_> {
         let bytes = match self.writing.format {
             Format::Csv => self.csv(&names, &order, &records, random),
             Format::Parquet => self.parquet(&names, &order, &records),
+            Format::Ndjson | Format::Json => json::text(self, &names, &order, &records, random),
         };
         let bytes = if name.ends_with(".gz") { packed(&bytes) } else { bytes };
         SourceFile { name, bytes }

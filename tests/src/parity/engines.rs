@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use sluice_core::engine::{EnginePreference, cut};
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::run::{PartNumber, Plan};
-use sluice_core::spark::script;
 use sluice_lake::{Lake, steps};
+use sluice_spark::{ReadFiles, script};
 
 use super::spark::SparkSession;
 use crate::content::wait;
@@ -38,28 +38,61 @@ impl Engine for Polars {
     }
 }
 
-/// Polars in this process, with every plan cut at random places and its parts read in a random order: some twice, and some
-/// not before process, which reads those by itself.
-pub struct PolarsInParts {
-    random: Random,
+/// Cuts plans at random places, and reads their parts in a random order: some twice, and some not before process, which
+/// reads those by itself.
+///
+/// A plan decides by itself how it is cut, so that one case is the same alone and after others.
+struct RandomParts {
+    seed: u64,
     /// Parts of all plans so far.
-    pub parts: usize,
+    count: usize,
 }
+
+impl RandomParts {
+    fn new(seed: u64) -> Self {
+        Self { seed, count: 0 }
+    }
+
+    /// The random numbers of a plan.
+    fn random(&self, plan: &Plan) -> Random {
+        let number = |text: &str| text.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        let of_run = number(plan.run.run_id.as_str()).wrapping_add(u64::from(plan.run.attempt));
+        let sizes = plan.objects.iter().map(|planned| planned.object.size_bytes);
+        Random::new(sizes.fold(self.seed ^ of_run, |sum, size| sum.wrapping_mul(31).wrapping_add(size)))
+    }
+
+    /// Writes the plan, cut somewhere else, in the place of the one in the lake, and reads parts of it.
+    fn read(&mut self, lake: &Lake, now: Timestamp, plan: &Plan, random: &mut Random) -> Plan {
+        let mut weight = || u64::try_from(random.between(1, 6)).expect("above 0");
+        let part_bytes = weight();
+        let weights: Vec<u64> = plan.objects.iter().map(|_| weight()).collect();
+        let plan = Plan { cuts: cut(&weights, part_bytes), ..plan.clone() };
+        wait(lake.documents().of(&plan.run).replace(&plan)).expect("the plan can be written");
+        let mut parts: Vec<PartNumber> = plan.cuts.numbers().collect();
+        self.count += parts.len();
+        random.shuffle(&mut parts);
+        for part in parts {
+            for _ in 0..random.below(3) {
+                // As in the state machine: whatever a part meets, process meets again.
+                let _ = wait(steps::read_part(lake, now, &plan.run, part));
+            }
+        }
+        plan
+    }
+}
+
+/// Polars in this process, with every plan in parts.
+pub struct PolarsInParts(RandomParts);
 
 impl PolarsInParts {
     /// The engine with the random numbers of this seed.
     pub fn new(seed: u64) -> Self {
-        Self { random: Random::new(seed), parts: 0 }
+        Self(RandomParts::new(seed))
     }
 
-    /// The plan, cut somewhere else, in the place of the one in the lake.
-    fn cut(&mut self, lake: &Lake, plan: &Plan) -> Plan {
-        let mut weight = || u64::try_from(self.random.between(1, 6)).expect("above 0");
-        let part_bytes = weight();
-        let weights: Vec<u64> = plan.landing().map(|_| weight()).collect();
-        let plan = Plan { cuts: cut(&weights, part_bytes), ..plan.clone() };
-        wait(lake.documents().of(&plan.run).replace(&plan)).expect("the plan can be written");
-        plan
+    /// Parts of all plans so far.
+    pub fn parts(&self) -> usize {
+        self.0.count
     }
 }
 
@@ -69,31 +102,42 @@ impl Engine for PolarsInParts {
     }
 
     fn stage(&mut self, lake: &Lake, now: Timestamp, plan: &Plan, _: &Path) -> Result<(), StepError> {
-        let plan = self.cut(lake, plan);
-        let mut parts: Vec<PartNumber> = plan.cuts.numbers().collect();
-        self.parts += parts.len();
-        self.random.shuffle(&mut parts);
-        for part in parts {
-            for _ in 0..self.random.below(3) {
-                // As in the state machine: whatever a part meets, process meets again.
-                let _ = wait(steps::read_part(lake, now, &plan.run, part));
-            }
-        }
+        let mut random = self.0.random(plan);
+        let plan = self.0.read(lake, now, plan, &mut random);
         Ok(wait(steps::process(lake, now, &plan.run)).map(drop)?)
     }
 }
 
-/// Spark, in a session that many runs share.
-pub struct Spark(pub SparkSession);
+/// Polars reads in this process, half of the plans in parts, and Spark combines, in a session that many runs share.
+pub struct Spark {
+    session: SparkSession,
+    parts: RandomParts,
+}
+
+impl Spark {
+    /// The engine with this session.
+    pub fn new(session: SparkSession) -> Self {
+        Self { session, parts: RandomParts::new(29) }
+    }
+}
 
 impl Engine for Spark {
     fn preference(&self) -> EnginePreference {
         EnginePreference::Emr
     }
 
-    fn stage(&mut self, lake: &Lake, _: Timestamp, plan: &Plan, scratch: &Path) -> Result<(), StepError> {
+    fn stage(&mut self, lake: &Lake, now: Timestamp, plan: &Plan, scratch: &Path) -> Result<(), StepError> {
         let failed = |message: String| StepError::message(ErrorName::EtlFailed, message);
-        let script = script(lake.root(), plan.work()).map_err(|error| failed(format!("no script: {error}")))?;
-        self.0.run(&script.text, &scratch.join(format!("{}.sql", plan.run.run_id))).map_err(failed)
+        let mut random = self.parts.random(plan);
+        if random.happens(50) {
+            let _ = self.parts.read(lake, now, plan, &mut random);
+        }
+        if wait(steps::process(lake, now, &plan.run))?.changeset().is_some() {
+            return Err(failed("process has combined a run of Spark".to_owned()));
+        }
+        let read: ReadFiles =
+            wait(lake.documents().of(&plan.run).require()).map_err(|error| failed(error.to_string()))?;
+        let script = script(lake.root(), plan.work(), &read).map_err(|error| failed(format!("no script: {error}")))?;
+        self.session.run(&script.text, &scratch.join(format!("{}.sql", plan.run.run_id))).map_err(failed)
     }
 }

@@ -12,6 +12,8 @@ pub mod delivery;
 pub mod engines;
 mod field;
 mod gold;
+mod json;
+pub mod places;
 pub mod run;
 pub mod spark;
 pub mod suite;

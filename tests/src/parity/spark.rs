@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use sluice_core::spark::SESSION_SETTINGS;
+use sluice_spark::SESSION_SETTINGS;
 
 /// A session starts in about 10 s on two busy cores; after twelve times that, it hangs.
 const START_SECONDS: u64 = 120;

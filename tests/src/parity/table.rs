@@ -114,6 +114,17 @@ impl Silver {
         Self { name: name.to_owned(), fields, select, computed, mode, keys, latest_by, quality, gate }
     }
 
+    /// Adds a computed column that fails for some rows.
+    pub(super) fn add_failing(&mut self, random: &mut Random) {
+        let Some(text) = self.field(|kind| *kind == Kind::Text(Flavour::Codes)) else { return };
+        let failing = computed::failing(text, random);
+        let all: Vec<String> = self.fields.iter().map(|field| field.name.clone()).collect();
+        let mut select = self.select.take().unwrap_or(all);
+        select.push(format!("{} AS {}", failing.sql, failing.name));
+        self.select = Some(select);
+        self.computed.push(failing);
+    }
+
     /// The table's entry in the spec.
     pub(super) fn spec(&self) -> Value {
         let columns: serde_json::Map<String, Value> =

@@ -7,11 +7,11 @@ use std::process::Command;
 
 use jiff::{Timestamp, ToSpan};
 use sluice_core::error::StepError;
-use sluice_core::name::TableRef;
+use sluice_core::name::{Layer, TableRef};
 use sluice_core::run::{
     Changeset, PartNumber, Plan, PlanStatus, ReadPart, Receipt, RunAction, RunRef, RunRequest, Verdict,
 };
-use sluice_lake::{Lake, LakeError, inspect, steps};
+use sluice_lake::{Lake, LakeError, delta, inspect, steps};
 use sluice_tests::content::wait;
 use sluice_tests::files;
 use sluice_tests::judges::Judges;
@@ -209,9 +209,10 @@ impl Steps {
         wait(steps::read_part(&self.lake, self.now(), run, part))
     }
 
-    /// Runs process.
+    /// Runs process, on the engine lambda.
     pub(crate) fn process(&self, run: &RunRef) -> Result<Changeset, LakeError> {
-        wait(steps::process(&self.lake, self.now(), run))
+        let processed = wait(steps::process(&self.lake, self.now(), run))?;
+        Ok(processed.changeset().unwrap_or_else(|| panic!("run `{}` was planned for Spark", run.run_id)))
     }
 
     /// Runs quality-check.
@@ -231,6 +232,16 @@ impl Steps {
             return None;
         }
         Some(self.finish(&plan.run))
+    }
+
+    /// Runs the steps up to the commit of bronze, as if the run had died then.
+    pub(crate) fn die_after_bronze(&self) {
+        let plan = self.validate().unwrap();
+        let changeset = self.process(&plan.run).unwrap();
+        let _ = self.quality_check(&plan.run).unwrap();
+        let bronze = changeset.tables.iter().find(|change| change.table.layer() == Layer::Bronze).unwrap();
+        let now = "2026-01-06T00:00:00Z".parse().unwrap();
+        let _ = wait(delta::commit(&self.lake, &plan.run, bronze, &[], now)).unwrap();
     }
 
     /// The rest of a planned run.

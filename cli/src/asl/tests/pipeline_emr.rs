@@ -2,11 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::pipeline::{check_failure, check_success, give, good, machine, planned_on, run_ref, start, uri, verdict};
+use super::pipeline::{
+    GOOD, check_failure, check_success, give, good, machine, part, planned_in_parts_on, planned_on, processed, run_ref,
+    start, uri, verdict,
+};
 use super::support::{Answer, Script, Trace, redriven};
 
-const TO_CLUSTER: [&str; 7] =
-    ["Receive", "Validate", "PlanStatus", "ChooseEngine", "BeginCluster", "StartEmr", "ClusterStatus"];
+const TO_CLUSTER: [&str; 8] =
+    ["Receive", "Validate", "PlanStatus", "Process", "ChooseEngine", "BeginCluster", "StartEmr", "ClusterStatus"];
 const TO_ETL: [&str; 3] = ["BeginEtl", "RunEtl", "EtlStatus"];
 const FROM_DONE: [&str; 6] = ["TerminateEmr", "QualityCheck", "Gate", "Publish", "NotifyPublished", "Published"];
 const FAILED: [&str; 2] = ["TerminateAfterFailure", "ReplanAfterFailure"];
@@ -22,10 +25,11 @@ fn etl(status: &str, poll: u64) -> Answer {
     give(json!({ "step_id": id, "status": status, "poll": poll, "wait_seconds": 10 }))
 }
 
-/// All functions succeed, on Spark.
-pub(super) fn good_on_spark() -> Script {
+/// All functions succeed, and Spark combines.
+fn good_on_spark() -> Script {
     good()
         .with("validate", [planned_on("emr", 1, "planned")])
+        .with("process", [processed("emr")])
         .with("start-emr", [cluster("starting", 1), cluster("ready", 2)])
         .with("run-etl", [etl("pending", 1), etl("running", 2), etl("completed", 3)])
         .with("terminate", [give(json!({ "clusters": [{ "cluster_id": "j-1", "status": "terminating" }] }))])
@@ -57,11 +61,12 @@ fn a_good_run_polls_terminates_and_is_published() {
     assert_eq!(script.payloads("run-etl"), [polls(0), polls(1), polls(2)]);
     assert_eq!(script.payloads("terminate"), [json!({ "run": run })]);
     assert_eq!(script.payloads("quality-check"), [json!({ "run": run })]);
-    assert!(script.payloads("process").is_empty());
+    assert_eq!(script.payloads("process"), [json!({ "run": run })]);
     let expected = json!({
         "request": { "pipeline": "retail" },
         "run": run,
         "plan": { "status": "planned", "engine": "emr", "uri": "runs/retail/r1/plan-1.json" },
+        "processed": { "uri": "runs/retail/r1/read.json", "engine": "emr" },
         "cluster": { "cluster_id": "j-1", "status": "ready", "poll": 2, "wait_seconds": 15 },
         "etl": { "step_id": "s-1", "status": "completed", "poll": 3, "wait_seconds": 10 },
         "verdict": { "decision": "passed", "uri": "runs/retail/r1/verdict.json" },
@@ -69,6 +74,68 @@ fn a_good_run_polls_terminates_and_is_published() {
     });
     assert_eq!(output, expected);
     assert_eq!(script.payloads("notify")[0]["state"], expected);
+}
+
+/// Names of the functions that were called, in their order.
+fn called(script: &Script) -> Vec<String> {
+    script.calls.lock().unwrap().iter().map(|(function, _)| function.clone()).collect()
+}
+
+#[test]
+fn a_plan_in_parts_is_read_before_a_cluster_is_requested() {
+    let script = good_on_spark()
+        .with("validate", [planned_in_parts_on("emr", 1, &[1, 2])])
+        .with("process", [part(1), part(2), processed("emr")]);
+    let trace = start(&script);
+    let states = trace.states();
+    assert_eq!(states[..3], TO_CLUSTER[..3]);
+    assert_eq!(states[3], "Read");
+    assert_eq!(states[4..9], TO_CLUSTER[3..]);
+    assert_eq!(states[states.len() - 6..], FROM_DONE);
+    assert_eq!(called(&script)[..5], ["validate", "process", "process", "process", "start-emr"]);
+    let run = run_ref(1);
+    let parts = [1, 2].map(|number| json!({ "run": run, "part": number }));
+    assert_eq!(script.payloads("process"), [&parts[..], &[json!({ "run": run })]].concat());
+    let output = trace.output();
+    assert_eq!(output["processed"], json!({ "uri": "runs/retail/r1/read.json", "engine": "emr" }));
+    assert_eq!(script.payloads("quality-check"), [json!({ "run": run })]);
+}
+
+#[test]
+fn process_says_which_engine_combines_whatever_the_plan_names() {
+    for named in ["lambda", "emr", "odd"] {
+        let script = good_on_spark().with("validate", [planned_on(named, 1, "planned")]);
+        assert_eq!(start(&script).states()[..8], TO_CLUSTER, "{named}");
+        let script = script.with("process", [processed("lambda")]);
+        assert_eq!(start(&script).states(), GOOD, "{named}");
+    }
+}
+
+#[test]
+fn what_process_meets_plans_again_or_fails_without_a_cluster() {
+    for error in ["SourceChanged", "ObjectsHeld", "CommitConflict"] {
+        let met = |next: Answer| {
+            good_on_spark()
+                .with("validate", [planned_on("emr", 1, "planned"), next])
+                .with("process", [Answer::Fail(error), processed("emr")])
+        };
+        let script = met(planned_on("emr", 2, "skipped"));
+        check_success(&script, &through(&[&TO_CLUSTER[..4], &["Replan", "PlanStatus", "NotifySkipped", "Skipped"]]));
+        assert_eq!(script.payloads("validate")[1]["conflict"]["Error"], error);
+        assert_eq!(called(&script), ["validate", "process", "validate", "notify"], "{error}");
+        // The next attempt has the only cluster.
+        let script = met(planned_on("emr", 2, "planned"));
+        let trace = start(&script);
+        assert_eq!((&trace.output()["run"], trace.output().get("error")), (&run_ref(2), None), "{error}");
+        assert_eq!(called(&script)[..5], ["validate", "process", "validate", "process", "start-emr"], "{error}");
+        assert!(script.payloads("start-emr").iter().all(|payload| payload["run"] == run_ref(2)), "{error}");
+        assert_eq!(script.payloads("terminate"), [json!({ "run": run_ref(2) })], "{error}");
+    }
+    for error in ["ContractViolation", "NotFound", "Internal", "AccessDenied"] {
+        let script = good_on_spark().with("process", [Answer::Fail(error)]);
+        check_failure(&script, &TO_CLUSTER[..4], error);
+        assert_eq!(called(&script), ["validate", "process"], "{error}");
+    }
 }
 
 #[test]
@@ -86,7 +153,7 @@ fn every_failure_of_the_branch_terminates_the_cluster_and_ends_in_a_task() {
     let etl_loop = ["WaitForEtl", "RunEtl", "EtlStatus"].repeat(239);
     let ready = through(&[&TO_CLUSTER, &["WaitForCluster", "StartEmr", "ClusterStatus"]]);
     let cases: [(Script, Vec<&str>, &str); 8] = [
-        (odd("start-emr", Answer::Fail("ClusterFailed")), TO_CLUSTER[..6].to_vec(), "ClusterFailed"),
+        (odd("start-emr", Answer::Fail("ClusterFailed")), TO_CLUSTER[..7].to_vec(), "ClusterFailed"),
         (odd("start-emr", cluster("odd", 2)), through(&[&TO_CLUSTER, &["ClusterNotUnderstood"]]), "ClusterFailed"),
         (
             good_on_spark().with("start-emr", starting),
@@ -160,10 +227,11 @@ fn a_redrive_after_a_failed_cluster_plans_the_next_attempt_on_another_cluster() 
         let script = good_on_spark().with("validate", [planned_on("emr", 2, "planned")]);
         let trace = redrive(&failed, &script);
         let states = trace.states();
-        assert_eq!(states[..3], ["ReplanAfterFailure", "PlanStatus", "ChooseEngine"], "{function}");
+        assert_eq!(states[..4], ["ReplanAfterFailure", "PlanStatus", "Process", "ChooseEngine"], "{function}");
         assert_eq!(states[states.len() - 6..], FROM_DONE, "{function}");
         let output = trace.output();
         assert_eq!((&output["run"], output.get("error")), (&run_ref(2), None), "{function}");
+        assert_eq!(script.payloads("process"), [json!({ "run": run_ref(2) })]);
         assert_eq!(script.payloads("start-emr")[0], json!({ "run": run_ref(2), "poll": 0 }));
         assert_eq!(script.payloads("terminate"), [json!({ "run": run_ref(2) })]);
     }
@@ -197,9 +265,12 @@ fn a_redrive_of_a_stopped_run_finds_its_attempt_closed_and_plans_the_next_one() 
 #[test]
 fn a_conflict_plans_again_and_forgets_the_cluster() {
     let check = |script: Script, engine: &str| {
-        let script = script.with("validate", [planned_on("emr", 1, "planned"), planned_on(engine, 2, "planned")]);
+        let script = script
+            .with("validate", [planned_on("emr", 1, "planned"), planned_on(engine, 2, "planned")])
+            .with("process", [processed("emr"), processed(engine)]);
         let output = start(&script).output().clone();
-        assert_eq!(output["run"]["attempt"], 2);
+        assert_eq!((&output["run"]["attempt"], &output["processed"]["engine"]), (&json!(2), &json!(engine)));
+        assert_eq!(script.payloads("process"), [json!({ "run": run_ref(1) }), json!({ "run": run_ref(2) })]);
         assert_eq!((output.get("error"), output.get("terminate_error")), (None, None), "{engine}");
         let runs: Vec<Value> = script.payloads("start-emr").iter().map(|payload| payload["run"].clone()).collect();
         if engine == "emr" {
@@ -211,16 +282,15 @@ fn a_conflict_plans_again_and_forgets_the_cluster() {
         } else {
             assert_eq!(runs, [run_ref(1), run_ref(1)]);
             assert_eq!((output.get("cluster"), output.get("etl")), (None, None));
-            assert_eq!(script.payloads("process"), [json!({ "run": run_ref(2) })]);
         }
     };
     for engine in ["emr", "lambda"] {
-        for conflict in ["SourceChanged", "CommitConflict"] {
+        for conflict in ["ObjectsHeld", "CommitConflict"] {
             check(good_on_spark().with("quality-check", [Answer::Fail(conflict), verdict("passed")]), engine);
         }
         check(good_on_spark().with("publish", [Answer::Fail("CommitConflict"), uri("receipt")]), engine);
         // The terminate of the first attempt fails, and is forgotten with it.
         let lost = good_on_spark().with("terminate", [Answer::Fail("Internal"), give(json!({ "clusters": [] }))]);
-        check(lost.with("quality-check", [Answer::Fail("SourceChanged"), verdict("passed")]), engine);
+        check(lost.with("quality-check", [Answer::Fail("ObjectsHeld"), verdict("passed")]), engine);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::pipeline::{GOOD, check_failure, give, good, machine, planned, run_ref, start, uri, verdict};
+use super::pipeline::{GOOD, check_failure, give, good, machine, planned, processed, run_ref, start, uri, verdict};
 use super::support::{Answer, Script, Trace, redriven, run};
 
 #[test]
@@ -17,7 +17,7 @@ fn the_bound_of_replans_ends_the_run_as_failed() {
 
 /// Each function of a run with the number of states up to its own.
 const STEPS: [(&str, usize); 5] =
-    [("validate", 2), ("process", 5), ("quality-check", 6), ("publish", 8), ("notify", 9)];
+    [("validate", 2), ("process", 4), ("quality-check", 6), ("publish", 8), ("notify", 9)];
 
 #[test]
 fn any_other_error_fails_the_execution_in_its_task() {
@@ -81,6 +81,7 @@ fn a_call_without_a_free_place_is_tried_again_for_half_an_hour() {
         let good = good();
         let answer = |name: &str| match name {
             "validate" => planned(1, "planned"),
+            "process" => processed("lambda"),
             "quality-check" => verdict("passed"),
             _ => uri("document"),
         };
@@ -112,7 +113,7 @@ fn exhausted_retries_fail_the_execution() {
 #[test]
 fn a_hanging_function_times_out_once_again_and_fails_the_execution() {
     let script = good().with("process", [Answer::Hang]);
-    let states = ["Receive", "Validate", "PlanStatus", "ChooseEngine", "Process"];
+    let states = ["Receive", "Validate", "PlanStatus", "Process"];
     let trace = check_failure(&script, &states, "States.Timeout");
     let slept: Vec<u64> = trace.slept.iter().map(std::time::Duration::as_secs).collect();
     assert_eq!(slept, [930, 5, 930]);
@@ -122,13 +123,13 @@ fn a_hanging_function_times_out_once_again_and_fails_the_execution() {
 fn what_the_definition_does_not_know_fails_by_name() {
     let plan = |plan: Value| good().with("validate", [give(json!({ "run": run_ref(1), "plan": plan }))]);
     let to_plan = ["Receive", "Validate", "PlanStatus"];
-    let to_engine = ["Receive", "Validate", "PlanStatus", "ChooseEngine"];
-    let to_gate = ["Receive", "Validate", "PlanStatus", "ChooseEngine", "Process", "QualityCheck", "Gate"];
+    let to_engine = ["Receive", "Validate", "PlanStatus", "Process", "ChooseEngine"];
+    let to_gate = ["Receive", "Validate", "PlanStatus", "Process", "ChooseEngine", "QualityCheck", "Gate"];
     let cases: [(Script, &[&str], &str, &str); 6] = [
         (plan(json!({ "status": "odd" })), &to_plan, "PlanNotUnderstood", "odd"),
         (plan(json!({})), &to_plan, "PlanNotUnderstood", "{}"),
-        (plan(json!({ "status": "planned", "engine": "odd" })), &to_engine, "EngineUnavailable", "\"engine\":\"odd\""),
-        (plan(json!({ "status": "planned" })), &to_engine, "EngineUnavailable", "planned"),
+        (good().with("process", [processed("odd")]), &to_engine, "EngineUnavailable", "\"engine\":\"odd\""),
+        (good().with("process", [processed("")]), &to_engine, "EngineUnavailable", "changeset.json"),
         (good().with("quality-check", [verdict("maybe")]), &to_gate, "VerdictNotUnderstood", "maybe"),
         (good().with("quality-check", [verdict("")]), &to_gate, "VerdictNotUnderstood", "\"decision\":\"\""),
     ];
@@ -138,6 +139,12 @@ fn what_the_definition_does_not_know_fails_by_name() {
         assert!(trace.failure().1.contains(named), "{}", trace.failure().1);
         assert!(script.payloads("publish").is_empty());
     }
+}
+
+#[test]
+fn an_answer_of_process_without_its_engine_fails_in_its_state() {
+    let states = ["Receive", "Validate", "PlanStatus", "Process"];
+    check_failure(&good().with("process", [uri("changeset")]), &states, "States.Runtime");
 }
 
 #[test]

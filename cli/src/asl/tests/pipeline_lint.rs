@@ -235,6 +235,19 @@ fn the_branch_is_left_only_through_a_state_that_terminates() {
     assert_eq!(seen, BTreeSet::from(expected));
 }
 
+/// A cluster costs money while it waits, so all that can be refused without one is refused before.
+#[test]
+fn a_cluster_is_only_requested_for_what_process_has_read() {
+    let states = states();
+    let before = |next: &str| {
+        let leading = states.iter().filter(|(_, state)| targets(state).contains(&next));
+        leading.map(|(name, _)| name.as_str()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(before("StartEmr"), BTreeSet::from(["BeginCluster", "WaitForCluster"]));
+    assert_eq!(before("BeginCluster"), BTreeSet::from(["ChooseEngine"]));
+    assert_eq!(before("ChooseEngine"), BTreeSet::from(["Process"]));
+}
+
 /// The bound of polls that a state checks before it goes on to a Wait state.
 fn polls(state: &str, wait: &str) -> u64 {
     let state = states()[state].clone();
@@ -271,19 +284,22 @@ fn the_execution_has_time_for_its_longest_paths() {
         assert!(longest <= total, "{replans} replans: {longest} of {total} seconds");
     };
     let gate = seconds("QualityCheck") + seconds("Publish");
-    check(seconds("Process") + gate, 3);
-    // 1000 parts, 32 at a time, each as long as a call can be: once more, but no third time.
+    let on_lambda = seconds("Process") + gate;
+    check(on_lambda, 3);
+    let cluster = polls("ClusterStatus", "WaitForCluster") * (WAIT_SECONDS.0 + POLL_SECONDS);
+    let etl = polls("EtlStatus", "WaitForEtl") * (WAIT_SECONDS.1 + POLL_SECONDS);
+    let on_spark = on_lambda + cluster + etl + seconds("TerminateEmr");
+    check(on_spark, 1);
+    // 1000 parts, 32 at a time, each as long as a call can be: once more on Lambda, and not on Spark.
     let parts = 1000_u64.div_ceil(32) * seconds("ReadPart");
-    check(parts + seconds("Process") + gate, 1);
-    assert!(3 * parts > total, "the comment of the definition says so");
+    check(parts + on_lambda, 1);
+    check(parts + on_spark, 0);
+    assert!(2 * (parts + on_spark) > total, "the comment of the definition says so");
     // Every call of a run and of three replans waits for its place as long as it can: 1 + 4 × 4 calls of half an hour.
     let place = 1882_u32;
     assert!(seconds_for_a_place(&tasks["Process"]) <= f64::from(place));
     let waiting = u64::from(place) * (1 + 4 * 4);
-    assert!(4 * (seconds("Replan") + seconds("Process") + gate) + waiting <= total, "{waiting} s of waiting");
-    let cluster = polls("ClusterStatus", "WaitForCluster") * (WAIT_SECONDS.0 + POLL_SECONDS);
-    let etl = polls("EtlStatus", "WaitForEtl") * (WAIT_SECONDS.1 + POLL_SECONDS);
-    check(cluster + etl + seconds("TerminateEmr") + gate, 1);
+    assert!(4 * (seconds("Replan") + on_lambda) + waiting <= total, "{waiting} s of waiting");
 }
 
 #[test]

@@ -1,4 +1,12 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use sluice_core::engine::{Engine, EngineChoice};
 use sluice_core::error::ErrorName;
+use sluice_core::run::{
+    ChangeKind, Plan, PlanStatus, PlannedTable, ReadRun, ReadTable, RowCounts, RunAction, RunRequest, StagedFile,
+    TableChange,
+};
+use sluice_core::spec::PipelineSpec;
 use sluice_core::uri::layout;
 
 use super::emr::Fate;
@@ -31,6 +39,81 @@ impl Bed {
     fn submissions(&self) -> usize {
         self.emr.calls("add_step").len()
     }
+}
+
+/// The plan of an attempt that brings nothing to the tables.
+fn plan() -> Plan {
+    let read = |path: &str| std::fs::read_to_string(format!("../../pipelines/retail/{path}")).unwrap();
+    let spec = PipelineSpec::parse(&read("pipeline.yaml"), "pipeline.yaml").unwrap();
+    let contracts: BTreeMap<_, _> =
+        spec.contract_paths().into_iter().map(|path| (path.clone(), read(path.as_str()))).collect();
+    let pipeline = sluice_spark::resolve(&spec, &contracts).unwrap();
+    Plan {
+        run: run(1),
+        request: RunRequest {
+            pipeline: pipeline.name.clone(),
+            spec: None,
+            landing: None,
+            action: RunAction::Ingest,
+            engine: None,
+            objects: None,
+        },
+        planned_at: at(0),
+        status: PlanStatus::Planned,
+        engine: EngineChoice { engine: Engine::Emr, reason: "this test".to_owned() },
+        estimate: None,
+        pipeline,
+        objects: Vec::new(),
+        cuts: Default::default(),
+        tables: Vec::new(),
+        refresh: BTreeSet::new(),
+        held: Vec::new(),
+        held_by_run: Default::default(),
+        held_columns: BTreeSet::new(),
+        passed_by: Default::default(),
+        earlier: Default::default(),
+    }
+}
+
+/// That a plan brings one object to its silver table, and that process has read it into this file.
+fn with_rows_read(mut plan: Plan, file: &str) -> (Plan, ReadRun) {
+    let silver = plan.pipeline.silver[0].table.clone();
+    let sources = BTreeSet::from(["76c5756152cfb570dac2303da4c0733c".parse().unwrap()]);
+    let (superseded, columns) = (BTreeSet::new(), Vec::new());
+    plan.tables = vec![PlannedTable { table: silver.clone(), read_version: None, sources, superseded, columns }];
+    let file = StagedFile {
+        path: file.to_owned(),
+        size_bytes: 1,
+        rows: 3,
+        partition_values: BTreeMap::new(),
+        stats: "{}".to_owned(),
+    };
+    let table = ReadTable {
+        table: silver,
+        accepted_files: vec![file],
+        quarantine_files: Vec::new(),
+        source: 3,
+        quarantined: 0,
+        accepted: 3,
+        broken_rules: BTreeMap::new(),
+    };
+    let bronze = TableChange {
+        table: plan.pipeline.bronze.clone(),
+        read_version: None,
+        kind: ChangeKind::Append,
+        columns: Vec::new(),
+        partition_by: Vec::new(),
+        adds: Vec::new(),
+        removes: Vec::new(),
+        sources: BTreeSet::new(),
+        inputs: BTreeSet::new(),
+        rows: RowCounts::default(),
+        table_rows: 0,
+        broken_rules: BTreeMap::new(),
+        schema_changes: Vec::new(),
+    };
+    let read = ReadRun { run: run(1), read_at: at(0), bronze, tables: vec![table], missing_keys: BTreeSet::new() };
+    (plan, read)
 }
 
 fn etl(step: Option<&str>, status: EtlStatus) -> Etl {
@@ -162,6 +245,22 @@ async fn nothing_is_submitted_where_it_does_not_belong() {
     let bed = ready().await;
     bed.documents.delete(&layout::script(&run(1))).await.unwrap();
     check(&bed, "j-1", ErrorName::NotFound, "plan 's3://lake/prod/runs/retail/day1/plan-1.json' does not exist").await;
+    bed.documents.of(&run(1)).replace(&plan()).await.unwrap();
+    check(&bed, "j-1", ErrorName::NotFound, "'s3://lake/prod/runs/retail/day1/read-1.json' does not exist").await;
+}
+
+#[tokio::test]
+async fn the_script_is_written_from_the_plan_and_what_was_read() {
+    let (bed, attempt) = (ready().await, run(1));
+    let (plan, read) = with_rows_read(plan(), "typed.parquet");
+    let script = layout::script(&attempt);
+    bed.documents.delete(&script).await.unwrap();
+    bed.documents.of(&attempt).replace(&plan).await.unwrap();
+    bed.documents.of(&attempt).replace(&read).await.unwrap();
+    assert_eq!(bed.etl(0).await.unwrap(), etl(Some("s-1"), EtlStatus::Pending));
+    let written = bed.documents.read_text(&script).await.unwrap().unwrap();
+    assert!(written.starts_with("-- Run day1 of pipeline retail, attempt 1."), "{written}");
+    assert!(written.contains("parts/retail/day1/1/sales.transactions/typed.parquet"), "{written}");
 }
 
 #[test]

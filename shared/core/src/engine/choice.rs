@@ -3,46 +3,26 @@
 use super::{Engine, EngineChoice, EnginePreference, Estimate};
 use crate::spec::LambdaLimits;
 
-/// What speaks against an engine, apart from the size of the run.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct EngineFacts {
-    /// The run replays the quarantine.
-    pub replay: bool,
-    /// Why Spark cannot do the run, with the object or table and the fix; `None` where it can.
-    pub spark_obstacle: Option<String>,
-}
-
-/// Spark was asked for and cannot do the run.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("engine emr was asked for, and Spark cannot do this run: {obstacle}; or choose engine auto or lambda")]
-pub struct EngineRefusal {
-    /// Why, with the object or table and the fix.
-    pub obstacle: String,
-}
-
 /// Most bytes of rows that may wait on the disk of the function, which has 10 GiB: the files that are being written need some,
 /// too.
 const MAX_SPILLED_BYTES: u64 = 9_000_000_000;
 
 /// Whether a run is small enough for the function.
-pub fn fits(limits: &LambdaLimits, estimate: &Estimate) -> bool {
+fn fits(limits: &LambdaLimits, estimate: &Estimate) -> bool {
     estimate.peak_memory_bytes <= limits.memory_bytes()
         && estimate.duration_seconds <= limits.duration_seconds
         && estimate.spilled_bytes <= MAX_SPILLED_BYTES
 }
 
-/// Chooses the engine of a run.
-///
-/// # Errors
-/// [`EngineRefusal`] when Spark is asked for and cannot do the run.
+/// Chooses the engine of a run; a replay reads only the quarantine.
 pub fn choose(
     preference: EnginePreference,
     limits: &LambdaLimits,
     estimate: &Estimate,
-    facts: &EngineFacts,
-) -> Result<EngineChoice, EngineRefusal> {
-    let chosen = |engine: Engine, reason: String| Ok(EngineChoice { engine, reason });
-    if facts.replay {
+    is_replay: bool,
+) -> EngineChoice {
+    let chosen = |engine: Engine, reason: String| EngineChoice { engine, reason };
+    if is_replay {
         return chosen(Engine::Lambda, "a replay reads only the quarantine, which is small: always lambda".to_owned());
     }
     let needs = in_words(estimate);
@@ -51,18 +31,13 @@ pub fn choose(
         parts => format!(", read in {parts} parts"),
     };
     let bounds = format!("the limits of {} MB and {} s", limits.memory_mb, limits.duration_seconds);
-    match (preference, &facts.spark_obstacle) {
-        (EnginePreference::Lambda, _) => chosen(Engine::Lambda, format!("lambda was asked for; {needs}{in_parts}")),
-        (EnginePreference::Emr, Some(obstacle)) => Err(EngineRefusal { obstacle: obstacle.clone() }),
-        (EnginePreference::Emr, None) => chosen(Engine::Emr, format!("emr was asked for; {needs}")),
-        (EnginePreference::Auto, _) if fits(limits, estimate) => {
+    match preference {
+        EnginePreference::Lambda => chosen(Engine::Lambda, format!("lambda was asked for; {needs}{in_parts}")),
+        EnginePreference::Emr => chosen(Engine::Emr, format!("emr was asked for; {needs}{in_parts}")),
+        EnginePreference::Auto if fits(limits, estimate) => {
             chosen(Engine::Lambda, format!("{needs}{in_parts}: within {bounds}"))
         }
-        (EnginePreference::Auto, Some(obstacle)) => {
-            let needs = format!("{needs}{in_parts}: above {bounds}");
-            chosen(Engine::Lambda, format!("{needs}, but Spark cannot do this run: {obstacle}"))
-        }
-        (EnginePreference::Auto, None) => chosen(Engine::Emr, format!("{needs}: above {bounds}")),
+        EnginePreference::Auto => chosen(Engine::Emr, format!("{needs}{in_parts}: above {bounds}")),
     }
 }
 
@@ -119,8 +94,7 @@ mod tests {
     fn the_size_of_a_run_chooses_its_engine() {
         let check = |what: &str, workload: &Workload, engine: Engine, says: &[&str]| {
             let limits = LambdaLimits::default();
-            let choice = choose(EnginePreference::Auto, &limits, &estimate(workload), &EngineFacts::default());
-            let choice = choice.expect("auto is never refused");
+            let choice = choose(EnginePreference::Auto, &limits, &estimate(workload), false);
             assert_eq!(choice.engine, engine, "{what}: {}", choice.reason);
             for part in says {
                 assert!(choice.reason.contains(part), "{what}: no {part:?} in {}", choice.reason);
@@ -159,28 +133,20 @@ mod tests {
     }
 
     #[test]
-    fn a_preference_wins_unless_an_obstacle_forbids_it() {
+    fn a_preference_wins_over_the_size_and_a_replay_over_both() {
         use EnginePreference::{Auto, Emr, Lambda};
-        let check = |preference, workload: &Workload, facts: &EngineFacts, expected: Result<Engine, ()>, says: &str| {
-            let choice = choose(preference, &LambdaLimits::default(), &estimate(workload), facts);
-            let (engine, words) = match choice {
-                Ok(choice) => (Ok(choice.engine), choice.reason),
-                Err(refusal) => (Err(()), refusal.to_string()),
-            };
-            assert_eq!(engine, expected, "{preference}: {words}");
-            assert!(words.contains(says), "{preference}: no {says:?} in {words}");
+        let check = |preference, workload: &Workload, is_replay: bool, expected: Engine, says: &str| {
+            let choice = choose(preference, &LambdaLimits::default(), &estimate(workload), is_replay);
+            assert_eq!(choice.engine, expected, "{preference}: {}", choice.reason);
+            assert!(choice.reason.contains(says), "{preference}: no {says:?} in {}", choice.reason);
         };
         let (small, large) = (objects(GB / 100, 1, 1, 86, 8), objects(40 * GB, 40, 1, 86, 8));
-        let free = EngineFacts::default();
-        let replay = EngineFacts { replay: true, ..free.clone() };
-        let obstacle = EngineFacts { spark_obstacle: Some("object x; name it x.gz".to_owned()), ..free };
-        check(Lambda, &large, &free, Ok(Engine::Lambda), "lambda was asked for");
-        check(Emr, &small, &free, Ok(Engine::Emr), "emr was asked for");
-        check(Emr, &small, &obstacle, Err(()), "name it x.gz");
-        check(Auto, &small, &obstacle, Ok(Engine::Lambda), "within");
-        check(Auto, &large, &obstacle, Ok(Engine::Lambda), "above the limits of 3008 MB and 600 s, but Spark cannot");
+        check(Lambda, &large, false, Engine::Lambda, "lambda was asked for");
+        check(Emr, &small, false, Engine::Emr, "emr was asked for");
+        check(Auto, &small, false, Engine::Lambda, "within");
+        check(Auto, &large, false, Engine::Emr, "above the limits of 3008 MB and 600 s");
         for preference in EnginePreference::ALL {
-            check(preference, &large, &replay, Ok(Engine::Lambda), "replay");
+            check(preference, &large, true, Engine::Lambda, "replay");
         }
     }
 

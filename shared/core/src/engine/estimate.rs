@@ -96,8 +96,6 @@ pub struct PartsMeasure {
     pub count: u64,
     /// What the largest weighs, in bytes of text.
     pub largest_bytes: u64,
-    /// Their text, in bytes.
-    pub text_bytes: u64,
 }
 
 impl PartsMeasure {
@@ -108,9 +106,7 @@ impl PartsMeasure {
             objects.iter().copied().fold(0, u64::saturating_add)
         };
         let largest_bytes = cuts.numbers().map(weight).max()?;
-        let text = weights.iter().map(|weight| weight.saturating_sub(OBJECT_BYTES));
-        let text_bytes = text.fold(0, u64::saturating_add);
-        Some(Self { count: cuts.count() as u64, largest_bytes, text_bytes })
+        Some(Self { count: cuts.count() as u64, largest_bytes })
     }
 }
 
@@ -185,12 +181,9 @@ pub fn estimate(workload: &Workload) -> Estimate {
         duration_seconds: FIXED_SECONDS.saturating_add(match workload.parts {
             None => reading_seconds(text_bytes).saturating_add(table_rows.div_ceil(ROWS_PER_SECOND)),
             Some(parts) => {
-                // What no part reads is read when they are combined: rows that bronze has already.
-                let rest = reading_seconds(text_bytes.saturating_sub(parts.text_bytes));
                 // Wide rows take longer to sort and write than narrow ones.
-                let own = if workload.rows_meet { reading_seconds(parts.text_bytes) } else { 0 };
-                let met = own_rows.saturating_add(table_rows).div_ceil(ROWS_PER_SECOND);
-                let combining = rest.saturating_add(met.max(own));
+                let own = if workload.rows_meet { reading_seconds(text_bytes) } else { 0 };
+                let combining = own_rows.saturating_add(table_rows).div_ceil(ROWS_PER_SECOND).max(own);
                 let audit = rows.saturating_add(table_rows).div_ceil(AUDITED_ROWS_PER_SECOND);
                 reading_seconds(parts.largest_bytes).max(combining).max(audit)
             }
@@ -337,8 +330,6 @@ mod tests {
         assert_eq!(estimate(&workload).duration_seconds, 50);
         workload.rows_meet = false;
         assert_eq!(estimate(&workload).duration_seconds, 24);
-        workload.objects.push(ObjectMeasure::unseen(1_000_000_000));
-        assert_eq!(estimate(&workload).duration_seconds, 83);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::choice::{EngineFacts, EngineRefusal, choose, fits};
+pub use self::choice::choose;
 pub use self::cut::{MAX_PARTS, cut};
 pub use self::estimate::{Estimate, ObjectMeasure, PartsMeasure, TableMeasure, Workload, estimate};
 pub use crate::run::EngineChoice;
@@ -21,7 +21,7 @@ pub use crate::run::EngineChoice;
 pub enum Engine {
     /// Polars in the function `process`.
     Lambda,
-    /// Spark on a cluster of Amazon EMR that is started for the run.
+    /// Polars reads in the function `process`; Spark combines, on a cluster of Amazon EMR that is started for the run.
     Emr,
 }
 

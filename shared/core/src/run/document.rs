@@ -37,6 +37,8 @@ pub enum DocumentKind {
     Changeset,
     /// What reading one part of an attempt left.
     Part,
+    /// What was read of an attempt whose rows Spark combines.
+    Read,
     /// The audit of an attempt's changeset.
     Verdict,
     /// What an attempt published.
@@ -51,9 +53,10 @@ pub enum DocumentKind {
 
 impl DocumentKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Plan,
         Self::Part,
+        Self::Read,
         Self::Changeset,
         Self::Verdict,
         Self::Receipt,
@@ -67,6 +70,7 @@ impl DocumentKind {
         match self {
             Self::Plan => "plan",
             Self::Part => "part",
+            Self::Read => "read",
             Self::Changeset => "changeset",
             Self::Verdict => "verdict",
             Self::Receipt => "receipt",

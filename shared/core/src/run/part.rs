@@ -8,7 +8,7 @@ use std::ops::Range;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{RunRef, StagedFile};
+use super::{RunRef, StagedFile, TableChange};
 use crate::name::TableRef;
 use crate::source::SourceObject;
 
@@ -62,8 +62,8 @@ pub enum Reading {
     Again,
 }
 
-/// How the landing objects of a plan are divided into parts: so many for each part, in the order of the plan. Empty where
-/// the plan is not divided.
+/// How the objects of a plan are divided into parts: so many for each part, in the order of the plan. Empty where the plan is
+/// not divided.
 ///
 /// # Example
 ///
@@ -94,12 +94,17 @@ impl Cuts {
         self.0.len()
     }
 
+    /// How many objects the parts have together.
+    pub fn objects(&self) -> usize {
+        self.0.iter().map(|count| usize::try_from(count.get()).unwrap_or(usize::MAX)).sum()
+    }
+
     /// The numbers of the parts.
     pub fn numbers(&self) -> impl Iterator<Item = PartNumber> + use<> {
         std::iter::successors(Some(PartNumber::FIRST), |part| Some(part.next())).take(self.0.len())
     }
 
-    /// The places of a part's objects among the landing objects; `None` where no part has this number.
+    /// The places of a part's objects among those of the plan; `None` where no part has this number.
     pub fn range(&self, part: PartNumber) -> Option<Range<usize>> {
         let objects = |count: &NonZeroU32| usize::try_from(count.get()).unwrap_or(usize::MAX);
         let count = objects(self.0.get(part.index())?);
@@ -157,6 +162,10 @@ pub struct ReadPart {
     /// Its objects with their keys, where the part lacks a mapped key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacking: Vec<ObjectKeys>,
+    /// By silver table, mapped columns that its rows from bronze have as null, because bronze does not have them: another part
+    /// has to bring them there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub absent: BTreeMap<TableRef, BTreeSet<String>>,
 }
 
 impl ReadPart {
@@ -164,6 +173,22 @@ impl ReadPart {
     pub fn rows(&self) -> u64 {
         self.bronze_files.iter().map(|file| file.rows).sum()
     }
+}
+
+/// What was read of an attempt whose rows Spark combines. Written by process, once per attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadRun {
+    /// The attempt.
+    pub run: RunRef,
+    /// When the first of its parts was read.
+    pub read_at: Timestamp,
+    /// What the run wants to do to bronze.
+    pub bronze: TableChange,
+    /// The silver tables, in the order of the pipeline.
+    pub tables: Vec<ReadTable>,
+    /// Mapped keys that no JSON record of the run has, where bronze has them from earlier runs: their columns are null.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub missing_keys: BTreeSet<String>,
 }
 
 #[cfg(test)]
@@ -178,6 +203,7 @@ mod tests {
             let ranges: Vec<_> = cuts.numbers().map(|part| cuts.range(part).expect("a part")).collect();
             assert_eq!(ranges, expected);
             assert_eq!((cuts.count(), cuts.is_whole()), (expected.len(), expected.is_empty()));
+            assert_eq!(cuts.objects(), expected.iter().map(ExactSizeIterator::len).sum::<usize>());
             let next = cuts.numbers().last().map_or(PartNumber::FIRST, PartNumber::next);
             assert_eq!(cuts.range(next), None);
         };

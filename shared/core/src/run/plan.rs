@@ -10,7 +10,7 @@ use crate::columns::StoredColumn;
 use crate::engine::{Engine, Estimate};
 use crate::name::TableRef;
 use crate::pipeline::Pipeline;
-use crate::source::{Codec, FirstOf, HeldObject, PassedByList, SourceId, SourceObject};
+use crate::source::{FirstOf, HeldObject, PassedByList, SourceId, SourceObject};
 
 /// What validate decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,11 +54,6 @@ pub struct PlannedObject {
 pub struct SourceShape {
     /// Names of the header or schema, in order; empty for formats that have none.
     pub columns: Vec<String>,
-    /// How the object is packed.
-    pub codec: Codec,
-    /// Number of rows, where it is known without reading the whole object: Parquet's footer has it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rows: Option<u64>,
 }
 
 /// Where a table stands, and which objects the run brings to it.
@@ -109,7 +104,7 @@ pub struct Plan {
     pub pipeline: Pipeline,
     /// Objects to read, by address.
     pub objects: Vec<PlannedObject>,
-    /// Which of those from the landing folder are read by a call of their own.
+    /// How they are divided into parts, each of which is read by a call of its own.
     #[serde(default, skip_serializing_if = "Cuts::is_whole")]
     pub cuts: Cuts,
     /// Where every table stands.
@@ -139,12 +134,8 @@ pub struct PlannedWork<'a> {
     pub run: &'a RunRef,
     /// What was asked for.
     pub request: &'a RunRequest,
-    /// When the plan was made.
-    pub planned_at: Timestamp,
     /// The pipeline as resolved for this run.
     pub pipeline: &'a Pipeline,
-    /// Objects to read, by address.
-    pub objects: &'a [PlannedObject],
     /// Where every table stands.
     pub tables: &'a [PlannedTable],
     /// Gold tables to compute again.
@@ -164,9 +155,7 @@ impl Plan {
         PlannedWork {
             run: &self.run,
             request: &self.request,
-            planned_at: self.planned_at,
             pipeline: &self.pipeline,
-            objects: &self.objects,
             tables: &self.tables,
             refresh: &self.refresh,
         }
@@ -182,10 +171,14 @@ impl Plan {
         self.objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing)
     }
 
+    /// Whether the parts have every object. Earlier versions cut the landing objects of a plan alone.
+    pub fn is_cut_right(&self) -> bool {
+        self.cuts.is_whole() || self.cuts.objects() == self.objects.len()
+    }
+
     /// The objects of a part; `None` where the plan has no such part.
-    pub fn part(&self, part: PartNumber) -> Option<impl Iterator<Item = &PlannedObject>> {
-        let objects = self.cuts.range(part)?;
-        Some(self.landing().skip(objects.start).take(objects.len()))
+    pub fn part(&self, part: PartNumber) -> Option<&[PlannedObject]> {
+        self.objects.get(self.cuts.range(part)?)
     }
 
     /// Where this table stands. `None` for tables the pipeline does not write.

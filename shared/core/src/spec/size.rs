@@ -41,7 +41,7 @@ fn default_duration_seconds() -> u64 {
 }
 
 /// How a large run is read in parts. Each part is read by a call of the function `process`, which knows no other part;
-/// another call then combines what they staged. The result does not depend on how a run is cut.
+/// another call, or Spark, then combines what they staged. The result does not depend on how a run is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartsSpec {

@@ -65,6 +65,7 @@ pub(super) fn position(node: &impl Spanned) -> Position {
     Position { line: start.line, column: start.column }
 }
 
-pub(crate) fn not_portable(what: impl Into<String>, node: &impl Spanned, hint: &'static str) -> SqlError {
+/// The refusal of a part of a statement, with its position.
+pub fn not_portable(what: impl Into<String>, node: &impl Spanned, hint: &'static str) -> SqlError {
     SqlError::NotPortable { what: what.into(), position: position(node), hint }
 }

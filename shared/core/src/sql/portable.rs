@@ -22,7 +22,7 @@ const FUNCTIONS: &[&str] = &[
 const AGGREGATES: &[&str] = &["avg", "count", "max", "min", "sum"];
 
 /// Whether a function reads more than one row.
-pub(crate) fn is_aggregate(function: &str) -> bool {
+pub fn is_aggregate(function: &str) -> bool {
     AGGREGATES.contains(&function.to_ascii_lowercase().as_str())
 }
 

@@ -33,7 +33,7 @@ pub fn product_engine_name(product: &ProductRef, port: &PortName) -> String {
 impl ProductSql {
     /// Parses and checks a statement: one SELECT of the portable subset, which may end with ORDER BY, LIMIT and OFFSET.
     /// Its types are checked where those of its tables are known, by
-    /// [`check_statement`](crate::spark::sql::check_statement).
+    /// `check_statement` of `sluice-spark`.
     ///
     /// # Errors
     /// [`SqlError`] with the position of what is refused.
@@ -87,7 +87,7 @@ impl ProductSql {
     }
 
     /// The statement as it is written.
-    pub(crate) fn query(&self) -> &Query {
+    pub fn query(&self) -> &Query {
         &self.query
     }
 }

@@ -12,7 +12,7 @@ use sqlparser::ast::{
 const MAX_ROUND_DECIMALS: u32 = 18;
 
 /// The decimals of a `ROUND`; `None` for arguments outside the subset.
-pub(crate) fn round_decimals(args: &[FunctionArg]) -> Option<u32> {
+pub fn round_decimals(args: &[FunctionArg]) -> Option<u32> {
     match args {
         [_] => Some(0),
         [_, FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(value)))] => match &value.value {

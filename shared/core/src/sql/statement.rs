@@ -43,7 +43,7 @@ impl RowSql {
     }
 
     /// The statement as it is written.
-    pub(crate) fn query(&self) -> &Query {
+    pub fn query(&self) -> &Query {
         self.0.tree()
     }
 }
@@ -138,7 +138,7 @@ impl TableSql {
     }
 
     /// The statement as it is written.
-    pub(crate) fn query(&self) -> &Query {
+    pub fn query(&self) -> &Query {
         self.parsed.tree()
     }
 }
@@ -222,7 +222,7 @@ impl MetricSql {
     }
 
     /// The statement as it is written.
-    pub(crate) fn query(&self) -> &Query {
+    pub fn query(&self) -> &Query {
         self.0.tree()
     }
 }
@@ -280,7 +280,7 @@ impl Predicate {
     }
 
     /// The condition as it is written.
-    pub(crate) fn expr(&self) -> &Expr {
+    pub fn expr(&self) -> &Expr {
         self.0.tree()
     }
 

@@ -93,11 +93,6 @@ pub fn parts_of_runs(pipeline: &PipelineName) -> LakePath {
     LakePath(format!("parts/{pipeline}"))
 }
 
-/// Folder of what the parts of a run have left.
-pub fn parts_of_run(run: &RunKey) -> LakePath {
-    LakePath(format!("parts/{}/{}", run.pipeline, run.run_id))
-}
-
 /// A document of one part of an attempt, such as `part-7.json`.
 pub fn part_document(of: &PartRef, kind: DocumentKind) -> LakePath {
     let PartRef { run: RunRef { pipeline, run_id, attempt }, part, reading } = of;
@@ -108,7 +103,7 @@ pub fn part_document(of: &PartRef, kind: DocumentKind) -> LakePath {
     LakePath(format!("parts/{pipeline}/{run_id}/{attempt}/{kind}-{part}{again}.json"))
 }
 
-/// Folder of the typed rows that the parts of an attempt bring to a table.
+/// Folder of the typed rows of an attempt that wait to be merged into a table.
 pub fn typed(run: &RunRef, table: &TableRef) -> LakePath {
     let RunRef { pipeline, run_id, attempt } = run;
     LakePath(format!("parts/{pipeline}/{run_id}/{attempt}/{}.{}", table.domain(), table.table()))

@@ -22,7 +22,6 @@ mod stage;
 mod typed;
 
 pub(crate) use bronze::BronzeStage;
-pub(crate) use bronze::BronzeTable;
 pub(crate) use bronze::source_columns;
 pub(crate) use gold::{GoldInput, gold_change, gold_columns, stage_gold};
 pub(crate) use merge::Merged;

@@ -53,7 +53,7 @@ pub(crate) fn source_objects(table: &OpenTable) -> Result<Vec<SourceObject>, Lak
 }
 
 /// The bronze rows of these objects, a batch at a time, each batch of one object. Each file is read once, however many
-/// of the objects have rows in it.
+/// of the objects have rows in it; parts of a run with rows in one file read it once each.
 ///
 /// # Errors
 /// As `take`; [`LakeError::Polars`] when a file cannot be read.

@@ -1,4 +1,4 @@
-//! Typed rows that parts of a run have staged, and that are still to be merged.
+//! Typed rows that reading has staged, and that are still to be merged.
 
 use polars::prelude::DataFrame;
 use sluice_core::columns::accepted_columns;
@@ -45,8 +45,8 @@ pub(super) fn read_typed(
     Ok(())
 }
 
-/// Rows that a part has staged for a table are gone: the parts are to be read again.
+/// Typed rows of a run that wait to be merged are gone: they are to be read again.
 pub(crate) fn gone(table: &SilverTable) -> LakeError {
-    let detail = "rows that parts of the run have staged for it are gone".to_owned();
+    let detail = "typed rows of the run that wait to be merged into it are gone".to_owned();
     LakeError::Conflict { table: table.table.clone(), detail }
 }

@@ -2,8 +2,8 @@
 
 use polars::prelude::{DataFrame, Engine, Expr, PolarsError};
 use sluice_core::name::TableRef;
-use sluice_core::spark::sql::{Relation, check_statement};
 use sluice_core::sql::{Predicate, ProductSql};
+use sluice_spark::sql::{Relation, check_statement};
 
 use super::{Governed, QueryLimits, ServeError};
 use crate::engine::{collect_streaming, sql};

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use polars::prelude::{DataFrame, Engine, Expr, IntoLazy, LazyFrame, PolarsResult, SortMultipleOptions, col};
 use serde::{Deserialize, Serialize};
-use sluice_core::spark::sql::check_condition;
 use sluice_core::sql::Predicate;
+use sluice_spark::sql::check_condition;
 
 use super::governed::FILE;
 use super::{Governed, ServeError};

@@ -181,8 +181,8 @@ impl Snapshots {
         Ok(opened.table.clone())
     }
 
-    /// Opens the newest version of a table that is kept. Where that fails, the next caller after its time opens it, and is
-    /// told why.
+    /// Opens the newest version of a table that is kept. Where that fails, the next caller after its time opens it, and gets
+    /// the error.
     async fn renew(self, key: Key, slot: Slot) {
         let began = Instant::now();
         let opening = open_version(&self.lake, &key.0, None);

@@ -13,7 +13,7 @@ use sluice_core::run::{
     Changeset, Decision, Plan, RowCounts, RuleResult, RunAction, RunRef, TableChange, TableVerdict, Verdict,
 };
 use sluice_core::source::SourceObject;
-use sluice_core::spark::metrics::{EtlMetrics, MetricName};
+use sluice_spark::metrics::{EtlMetrics, MetricName};
 
 use super::assemble::{assemble, number, numbers, read_metrics};
 use super::blame::own_objects;

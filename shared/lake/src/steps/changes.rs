@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::GoldTable;
-use sluice_core::run::{Plan, RunAction, TableChange};
+use sluice_core::run::{Plan, PlannedTable, RunAction, TableChange};
 
 use crate::delta::{OpenTable, open_table};
 use crate::error::LakeError;
@@ -17,15 +17,22 @@ use crate::lake::Lake;
 pub(super) async fn open_planned(lake: &Lake, plan: &Plan) -> Result<BTreeMap<TableRef, OpenTable>, LakeError> {
     let mut tables = BTreeMap::new();
     for planned in &plan.tables {
-        if let Some(version) = planned.read_version {
-            let open = open_table(lake, &planned.table, Some(version)).await?.ok_or_else(|| LakeError::Conflict {
-                table: planned.table.clone(),
-                detail: "it is gone since the plan".to_owned(),
-            })?;
+        if let Some(open) = open_one(lake, planned).await? {
             tables.insert(planned.table.clone(), open);
         }
     }
     Ok(tables)
+}
+
+/// A table at the version that the plan was made on; `None` where it did not exist.
+///
+/// # Errors
+/// [`LakeError::Conflict`] when it is gone since.
+pub(super) async fn open_one(lake: &Lake, planned: &PlannedTable) -> Result<Option<OpenTable>, LakeError> {
+    let Some(version) = planned.read_version else { return Ok(None) };
+    let open = open_table(lake, &planned.table, Some(version)).await?;
+    let gone = || LakeError::Conflict { table: planned.table.clone(), detail: "it is gone since the plan".to_owned() };
+    open.ok_or_else(gone).map(Some)
 }
 
 /// The changes of bronze, silver and quarantine in the order of publication, without those that change nothing. `silver`

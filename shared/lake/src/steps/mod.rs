@@ -22,10 +22,11 @@ mod sniff;
 mod spoilt;
 mod stages;
 mod standing;
+mod stored;
 
 pub use assemble::assemble;
 pub use audit::quality_check;
 pub use plan::{replan, validate};
-pub use process::process;
+pub use process::{Processed, process};
 pub use publish::publish;
 pub use read::read_part;

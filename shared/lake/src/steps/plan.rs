@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use sluice_core::engine::{Engine, ObjectMeasure, estimate};
+use sluice_core::engine::{ObjectMeasure, estimate};
 use sluice_core::name::{RunId, TableRef};
 use sluice_core::run::{
-    Cuts, Decision, Earlier, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedWork, ReadFrom, RunAction, RunKey,
-    RunRef, RunRequest, Verdict,
+    Decision, Earlier, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedWork, ReadFrom, RunAction, RunKey, RunRef,
+    RunRequest, Verdict,
 };
 use sluice_core::source::{FirstOf, PassedByList, SourceId};
 
@@ -155,20 +155,10 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
         if work || !earlier.is_empty() || !held_by_run.is_empty() { PlanStatus::Planned } else { PlanStatus::Skipped };
     let tables = brought.planned_tables(&objects);
     let (objects, measures) = with_again(objects, measures, &replacements);
-    let work = PlannedWork {
-        run: &run,
-        request: &request,
-        planned_at: now,
-        pipeline: &pipeline,
-        objects: &objects,
-        tables: &tables,
-        refresh: &refresh,
-    };
-    let (cuts, parts) = cut_objects(&pipeline, &objects, &measures);
+    let work = PlannedWork { run: &run, request: &request, pipeline: &pipeline, tables: &tables, refresh: &refresh };
+    let (cuts, parts) = cut_objects(&pipeline, &measures);
     let estimate = estimate(&workload(work, measures, parts, |table| standing.measure(table))?);
-    let engine = choose_engine(lake, status, work, &estimate)?;
-    // Spark reads the objects by itself.
-    let cuts = if engine.engine == Engine::Lambda { cuts } else { Cuts::default() };
+    let engine = choose_engine(status, work, &estimate);
     let plan = Plan {
         run: run.clone(),
         request,

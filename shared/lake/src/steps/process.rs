@@ -1,61 +1,138 @@
 //! Process: the plan's objects become staged Parquet files and a changeset that says what to do with them. Where the plan
-//! has parts, they were read by calls of their own, and process combines what these staged.
+//! has parts, they were read by calls of their own, and process combines what these staged. Where Spark combines, process says
+//! what there is to combine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use polars::prelude::DataFrame;
 use sluice_core::columns::is_own_of_bronze;
+use sluice_core::engine::Engine;
 use sluice_core::name::TableRef;
-use sluice_core::pipeline::{Pipeline, SilverTable, WriteMode};
+use sluice_core::pipeline::{Pipeline, SilverTable};
 use sluice_core::run::{
-    Changeset, PartRef, Plan, PlanStatus, ReadFrom, ReadPart, ReadTable, Reading, RunAction, RunRef, TableChange,
+    Changeset, PartRef, Plan, PlanStatus, ReadPart, ReadRun, ReadTable, Reading, RunAction, RunRef, TableChange,
 };
-use sluice_core::source::{SourceId, SourceObject};
+use sluice_core::source::SourceId;
+use sluice_core::uri::layout;
 use tokio::runtime::Handle;
 
-use super::blame::{Fault, Search, is_of_values, is_own, of_earlier_rows, own_objects};
+use super::blame::{Fault, Search, is_of_values, own_objects};
 use super::changes::{in_order, open_planned};
 use super::gold::GoldChanges;
 use super::read::stage_part;
 use super::refused::{Refusals, hold_lacking};
-use super::stages::{Landing, Stages, mapped_name, missing_from, push_all, with_absent};
+use super::stages::{Landing, Stages};
+use super::stored::{Absent, Others, StoredRows, check_absent};
 use crate::delta::OpenTable;
-use crate::engine::{
-    BronzeStage, Missing, SilverContext, SilverStage, check_sources, gone, reread_bronze, reread_quarantine,
-};
+use crate::engine::{BronzeStage, Missing, SilverContext, SilverStage, check_sources, gone, reread_quarantine};
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::{AT_ONCE, blocking};
 use crate::runs;
 
-/// How long typed rows of a part are counted on: a lifecycle rule takes them away after 15 days, and reading a part takes
-/// less than an hour. An execution lasts at most a day, and can be redriven for 14 days after it has ended.
-const TYPED_ROWS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(15 * 24 - 1);
+/// How long typed rows of a part are counted on: a lifecycle rule takes them away after 15 days, reading a part takes less than
+/// an hour, and Spark may read them nine hours later. An execution lasts at most a day, and can be redriven for 14 days after
+/// it has ended.
+const TYPED_ROWS_ARE_KEPT: SignedDuration = SignedDuration::from_hours(15 * 24 - 10);
 
-/// Stages what the plan says, or finds the changeset that an earlier call staged.
+/// What process left of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Processed {
+    /// The changes of all tables.
+    Changeset(Changeset),
+    /// What was read, for Spark to combine.
+    Read(Box<ReadRun>),
+}
+
+impl Processed {
+    /// The changes of all tables; `None` where Spark has to combine first.
+    pub fn changeset(self) -> Option<Changeset> {
+        match self {
+            Self::Changeset(changeset) => Some(changeset),
+            Self::Read(_) => None,
+        }
+    }
+}
+
+/// Stages what the plan says, or finds what an earlier call left.
 ///
 /// # Errors
 /// [`LakeError::SourceChanged`] when an object is not what the plan saw, and [`LakeError::Refused`] when objects cannot be
 /// read, or their rows not be staged (they are held then): plan again. [`LakeError::Conflict`] when a table is gone since
 /// the plan.
-pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Changeset, LakeError> {
+pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Processed, LakeError> {
     let documents = lake.documents().of(run);
-    if let Some(changeset) = documents.get().await? {
-        return Ok(changeset);
-    }
     let plan: Plan = documents.require().await?;
+    if let Some(left) = left_by_earlier_call(lake, now, &plan).await? {
+        return Ok(left);
+    }
     if plan.status != PlanStatus::Planned {
         return Err(LakeError::Invalid { message: format!("run `{}` has nothing to process", run.run_id) });
     }
+    check_cuts(&plan)?;
+    let engine = plan.engine.engine;
     let tables = open_planned(lake, &plan).await?;
     let parts = read_parts(lake, &plan).await?;
     let worker = Worker { lake: lake.clone(), plan, tables, parts, now };
-    let (tables, missing_keys) = blocking(move || worker.stage()).await?;
-    let changeset = Changeset { run: run.clone(), staged_at: now, tables, missing_keys };
-    Ok(documents.settle(changeset).await?)
+    match engine {
+        Engine::Lambda => {
+            let (tables, missing_keys) = blocking(move || worker.stage()).await?;
+            let changeset = Changeset { run: run.clone(), staged_at: now, tables, missing_keys };
+            Ok(Processed::Changeset(documents.settle(changeset).await?))
+        }
+        Engine::Emr => {
+            let read = blocking(move || worker.read_for_spark()).await?;
+            Ok(Processed::Read(Box::new(documents.settle(read).await?)))
+        }
+    }
+}
+
+/// What an earlier call left of a plan.
+///
+/// # Errors
+/// [`LakeError::Conflict`] where Spark cannot combine it.
+async fn left_by_earlier_call(lake: &Lake, now: Timestamp, plan: &Plan) -> Result<Option<Processed>, LakeError> {
+    let documents = lake.documents().of(&plan.run);
+    match plan.engine.engine {
+        Engine::Lambda => Ok(documents.get().await?.map(Processed::Changeset)),
+        Engine::Emr => match documents.get::<ReadRun>().await? {
+            Some(read) => check_kept(&plan.pipeline, now, read.read_at, &read.tables)
+                .map(|()| Some(Processed::Read(Box::new(read)))),
+            // An earlier version had Spark read the objects.
+            None if lake.documents().exists(&layout::script(&plan.run)).await? => Err(of_earlier_version(plan)),
+            None => Ok(None),
+        },
+    }
+}
+
+/// Whether the parts of a plan are those that this version would read.
+///
+/// # Errors
+/// [`LakeError::Conflict`]: plan again.
+pub(super) fn check_cuts(plan: &Plan) -> Result<(), LakeError> {
+    if plan.is_cut_right() { Ok(()) } else { Err(of_earlier_version(plan)) }
+}
+
+fn of_earlier_version(plan: &Plan) -> LakeError {
+    let detail = "the run was planned by an earlier version of Sluice, which read otherwise".to_owned();
+    LakeError::Conflict { table: plan.pipeline.bronze.clone(), detail }
+}
+
+/// Rows that wait to be merged must not be gone.
+///
+/// # Errors
+/// [`LakeError::Conflict`]: they are read again.
+fn check_kept(pipeline: &Pipeline, now: Timestamp, read_at: Timestamp, tables: &[ReadTable]) -> Result<(), LakeError> {
+    if now.duration_since(read_at) < TYPED_ROWS_ARE_KEPT {
+        return Ok(());
+    }
+    let waits = |(table, of): (&SilverTable, &ReadTable)| table.mode.merges() && !of.accepted_files.is_empty();
+    match pipeline.silver.iter().zip(tables).find(|pair| waits(*pair)) {
+        Some((table, _)) => Err(gone(table)),
+        None => Ok(()),
+    }
 }
 
 /// What is known of the parts of a plan, in their order.
@@ -83,14 +160,10 @@ impl Worker {
     fn stage(&self) -> Result<(Vec<TableChange>, BTreeSet<String>), LakeError> {
         let began = Instant::now();
         let mut refusals = Refusals::new(&self.lake, &self.plan.run, self.now);
-        let read =
-            if self.plan.cuts.is_whole() { self.read_whole(&mut refusals) } else { self.take_parts(&mut refusals) };
-        // The run is planned again without refused objects, whatever else was met after them.
-        if let Some(refused) = refusals.error() {
-            return Err(refused);
+        let (mut stages, missing_keys) = self.read(&mut refusals)?;
+        if self.plan.request.action == RunAction::Replay {
+            self.replay(&mut stages)?;
         }
-        let (mut stages, missing_keys) = read?;
-        self.add_stored(&mut stages, &mut refusals)?;
         let columns = stages.bronze.source_columns();
         let gold = GoldChanges { lake: &self.lake, plan: &self.plan, tables: &self.tables };
         let (to_blame, error) = match self.finish(stages) {
@@ -113,12 +186,39 @@ impl Worker {
         Err(refusals.error().unwrap_or(error))
     }
 
-    /// Reads all landing objects of the run.
+    /// Reads the run, and merges nothing: typed rows wait where those of parts do.
+    fn read_for_spark(&self) -> Result<ReadRun, LakeError> {
+        let mut refusals = Refusals::new(&self.lake, &self.plan.run, self.now);
+        let (Stages { bronze, silver }, missing_keys) = self.read(&mut refusals)?;
+        Ok(ReadRun {
+            run: self.plan.run.clone(),
+            read_at: self.parts.iter().flatten().map(|part| part.read_at).min().unwrap_or(self.now),
+            bronze: bronze.finish(self.sources(&self.plan.pipeline.bronze))?,
+            tables: silver.into_iter().map(SilverStage::into_part).collect::<Result<_, _>>()?,
+            missing_keys,
+        })
+    }
+
+    /// All rows of the run, on their way to the tables; and the mapped keys that it lacks.
+    fn read(&self, refusals: &mut Refusals<'_>) -> Result<(Stages<'_>, BTreeSet<String>), LakeError> {
+        let read = if self.plan.cuts.is_whole() { self.read_whole(refusals) } else { self.take_parts(refusals) };
+        // The run is planned again without refused objects, whatever else was met after them.
+        refusals.error().map_or(read, Err)
+    }
+
+    /// Reads all objects of the run.
     fn read_whole(&self, refusals: &mut Refusals<'_>) -> Result<(Stages<'_>, BTreeSet<String>), LakeError> {
         let landing = Landing::new(&self.lake, &self.plan);
-        let (stages, keys) = landing.read(self.plan.landing(), || self.stages(&landing), refusals)?;
+        let (mut stages, keys) = landing.read(self.plan.landing(), || self.stages(&landing), refusals)?;
         let missing_keys = hold_lacking(keys, refusals)?;
+        if refusals.count() == 0 {
+            self.stored().read(&self.plan.objects, &mut stages, Others::Read, refusals)?;
+        }
         Ok((stages, missing_keys))
+    }
+
+    fn stored(&self) -> StoredRows<'_> {
+        StoredRows { plan: &self.plan, bronze: self.tables.get(&self.plan.pipeline.bronze) }
     }
 
     /// Takes what the parts of the run have staged. A part that was not read yet, or failed when it was, is read here.
@@ -126,6 +226,7 @@ impl Worker {
         let landing = Landing::new(&self.lake, &self.plan);
         let mut stages = self.stages(&landing)?;
         let mut keys = landing.keys(&stages);
+        let mut absent = Absent::new();
         for (part, known) in self.plan.cuts.numbers().zip(&self.parts) {
             let first = match known {
                 Some(known) => Some(known.clone()),
@@ -141,14 +242,20 @@ impl Worker {
                 let Some(again) = self.read_here(&landing, &again, &names, refusals)? else { continue };
                 again
             };
-            self.check_kept(&read)?;
+            check_kept(&self.plan.pipeline, self.now, read.read_at, &read.tables)?;
             keys.take_part(read.keys, read.lacking);
+            for (table, columns) in read.absent {
+                absent.entry(table).or_default().extend(columns);
+            }
             stages.bronze.take_part(read.bronze_files, &read.columns);
             for (stage, table) in stages.silver.iter_mut().zip(read.tables) {
                 stage.take_part(table)?;
             }
         }
         let missing_keys = hold_lacking(keys, refusals)?;
+        if refusals.count() == 0 {
+            check_absent(&self.plan.pipeline, &stages, &absent)?;
+        }
         Ok((stages, missing_keys))
     }
 
@@ -165,27 +272,9 @@ impl Worker {
         if let Some(read) = Handle::current().block_on(documents.get())? {
             return Ok(Some(read));
         }
-        match stage_part(landing, of.part, names, self.now, refusals)? {
+        match stage_part(landing, self.stored(), of.part, names, self.now, refusals)? {
             Some(read) => Ok(Some(Handle::current().block_on(documents.settle(read))?)),
             None => Ok(None),
-        }
-    }
-
-    /// Rows that wait to be merged must not be gone.
-    ///
-    /// # Errors
-    /// [`LakeError::Conflict`]: the parts are read again.
-    fn check_kept(&self, read: &ReadPart) -> Result<(), LakeError> {
-        if self.now.duration_since(read.read_at) < TYPED_ROWS_ARE_KEPT {
-            return Ok(());
-        }
-        let waits = |(table, of): (&SilverTable, &ReadTable)| {
-            matches!(table.mode, WriteMode::Merge(_) | WriteMode::Scd2(_)) && !of.accepted_files.is_empty()
-        };
-        let mut tables = self.plan.pipeline.silver.iter().zip(&read.tables);
-        match tables.find(|pair| waits(*pair)) {
-            Some((table, _)) => Err(gone(table)),
-            None => Ok(()),
         }
     }
 
@@ -194,20 +283,6 @@ impl Worker {
         let mut bronze = self.bronze_stage()?;
         bronze.announce(landing.columns());
         Ok(Stages { bronze, silver: self.silver_stages(replay)? })
-    }
-
-    /// Adds the rows that are in the lake already.
-    fn add_stored(
-        &self,
-        Stages { bronze, silver }: &mut Stages<'_>,
-        refusals: &mut Refusals<'_>,
-    ) -> Result<(), LakeError> {
-        let known = bronze.source_columns();
-        self.reread(silver, &known, refusals)?;
-        if self.plan.request.action == RunAction::Replay {
-            self.replay(silver, &known)?;
-        }
-        Ok(())
     }
 
     /// Ends the stages: the changes of bronze, silver and quarantine.
@@ -228,59 +303,26 @@ impl Worker {
 
     fn silver_stages(&self, replay: bool) -> Result<Vec<SilverStage<'_>>, LakeError> {
         let stage = |table| {
-            SilverStage::new(SilverContext {
+            let context = SilverContext {
                 lake: &self.lake,
                 run: &self.plan.run,
                 table,
                 existing: self.tables.get(&table.table),
                 quarantine: self.tables.get(&table.quarantine),
                 replay,
-            })
+            };
+            match self.plan.engine.engine {
+                Engine::Lambda => SilverStage::new(context),
+                Engine::Emr => SilverStage::of_part(context),
+            }
         };
         self.plan.pipeline.silver.iter().map(stage).collect()
     }
 
-    /// Takes objects that bronze has to the silver tables that lack them. A column that came to bronze after an object is
-    /// null for it; one that bronze does not have is missing, and the table says so. An object of the run whose values
-    /// cannot be computed or stored is held alone.
-    fn reread(
-        &self,
-        silver: &mut [SilverStage<'_>],
-        known: &BTreeSet<String>,
-        refusals: &mut Refusals<'_>,
-    ) -> Result<(), LakeError> {
-        let behind: Vec<SourceObject> = self
-            .plan
-            .objects
-            .iter()
-            .filter(|planned| planned.read_from == ReadFrom::Bronze)
-            .map(|planned| planned.object.clone())
-            .collect();
-        let pipeline = &self.plan.pipeline;
-        let Some(bronze) = self.tables.get(&pipeline.bronze).filter(|_| !behind.is_empty()) else { return Ok(()) };
-        let known: BTreeSet<&str> = known.iter().map(|name| mapped_name(pipeline, name)).collect();
-        let mut refused: BTreeSet<SourceId> = BTreeSet::new();
-        reread_bronze(bronze, &behind, |object, rows| {
-            // Those after it are examined all the same, so that all of them are held at once.
-            if refused.contains(&object.id()) {
-                return Ok(());
-            }
-            let rows = with_absent(&as_mapped(rows, pipeline)?, pipeline, |source| known.contains(source))?;
-            match push_all(silver, &missing_from(&self.plan, object), &rows) {
-                Err(error) if is_of_values(&error) && is_own(&self.plan.objects, object) => {
-                    refused.insert(object.id());
-                    refusals.hold([object], &BTreeSet::new(), &error)
-                }
-                Err(error) if is_of_values(&error) => Err(of_earlier_rows(object, error)),
-                pushed => pushed,
-            }
-        })?;
-        refusals.error().map_or(Ok(()), Err)
-    }
-
     /// Takes quarantined rows through silver again. A mapped column is null for rows that lack it, if other quarantined rows
     /// or bronze have it.
-    fn replay(&self, silver: &mut [SilverStage<'_>], known: &BTreeSet<String>) -> Result<(), LakeError> {
+    fn replay(&self, Stages { bronze, silver }: &mut Stages<'_>) -> Result<(), LakeError> {
+        let known = bronze.source_columns();
         for (stage, table) in silver.iter_mut().zip(&self.plan.pipeline.silver) {
             let Some(quarantine) = self.tables.get(&table.quarantine) else { continue };
             let columns: Vec<&str> = table.columns.iter().map(|(_, source)| source.as_str()).collect();
@@ -295,13 +337,4 @@ impl Worker {
         }
         Ok(())
     }
-}
-
-/// Bronze rows with the source columns under the names that the silver tables read: bronze may have got the column
-/// first under a name of another case.
-fn as_mapped(rows: &DataFrame, pipeline: &Pipeline) -> Result<DataFrame, LakeError> {
-    let names: Vec<&str> = rows.get_column_names().into_iter().map(|name| mapped_name(pipeline, name)).collect();
-    let mut renamed = rows.clone();
-    renamed.set_column_names(&names).map_err(LakeError::polars("names of bronze columns"))?;
-    Ok(renamed)
 }

@@ -1,10 +1,14 @@
-//! Read: one part of a plan becomes staged Parquet files and a document that says what they are. No part knows another.
+//! Read: one part of a plan becomes staged Parquet files and a document that says what they are. No part knows another, and of
+//! the tables it knows bronze alone, at the version of the plan.
 
 use jiff::Timestamp;
-use sluice_core::run::{PartNumber, PartRef, Plan, PlanStatus, ReadPart, RunRef};
+use sluice_core::run::{PartNumber, PartRef, Plan, PlanStatus, ReadFrom, ReadPart, RunRef};
 
+use super::changes::open_one;
+use super::process::check_cuts;
 use super::refused::Refusals;
 use super::stages::{Landing, Stages};
+use super::stored::{Others, StoredRows};
 use crate::engine::{BronzeStage, SilverContext, SilverStage};
 use crate::error::LakeError;
 use crate::lake::Lake;
@@ -25,10 +29,16 @@ pub async fn read_part(lake: &Lake, now: Timestamp, run: &RunRef, part: PartNumb
         let message = format!("attempt {attempt} of run `{run_id}` has {parts} parts to read, and no part {part}");
         return Err(LakeError::Invalid { message });
     }
+    check_cuts(&plan)?;
     let worker = lake.clone();
+    let bronze = match plan.table(&plan.pipeline.bronze).filter(|_| reads_bronze(&plan, part)) {
+        Some(planned) => open_one(lake, planned).await?,
+        None => None,
+    };
     let read = blocking(move || {
         let mut refusals = Refusals::new(&worker, &plan.run, now);
-        let read = stage_part(&Landing::new(&worker, &plan), part, &[], now, &mut refusals);
+        let stored = StoredRows { plan: &plan, bronze: bronze.as_ref() };
+        let read = stage_part(&Landing::new(&worker, &plan), stored, part, &[], now, &mut refusals);
         // The run is planned again without refused objects, whatever else was met after them.
         if let Some(refused) = refusals.error() {
             return Err(refused);
@@ -38,6 +48,10 @@ pub async fn read_part(lake: &Lake, now: Timestamp, run: &RunRef, part: PartNumb
     Ok(lake.documents().of(&of).settle(read.await?).await?)
 }
 
+fn reads_bronze(plan: &Plan, part: PartNumber) -> bool {
+    plan.part(part).is_some_and(|objects| objects.iter().any(|planned| planned.read_from == ReadFrom::Bronze))
+}
+
 /// Reads a part and stages its rows; `None` where objects of it are refused, which are held then. `names` are columns that
 /// other parts of the run have brought to bronze. Blocking.
 ///
@@ -45,6 +59,7 @@ pub async fn read_part(lake: &Lake, now: Timestamp, run: &RunRef, part: PartNumb
 /// Faults for which no object is to blame.
 pub(super) fn stage_part(
     landing: &Landing<'_>,
+    stored: StoredRows<'_>,
     part: PartNumber,
     names: &[String],
     now: Timestamp,
@@ -55,17 +70,23 @@ pub(super) fn stage_part(
         return Err(LakeError::Internal { message: format!("the plan has no part {part}") });
     };
     let refused_before = refusals.count();
-    let (stages, keys) = landing.read(objects, || begin_part(landing, names), refusals)?;
+    let from_landing = objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing);
+    let (mut stages, keys) = landing.read(from_landing, || begin_part(landing, names), refusals)?;
+    if refusals.count() > refused_before {
+        return Ok(None);
+    }
+    let absent = stored.read(objects, &mut stages, Others::MayBring, refusals)?;
     if refusals.count() > refused_before {
         return Ok(None);
     }
     let (bronze_files, columns) = stages.bronze.into_part()?;
     let tables = stages.silver.into_iter().map(SilverStage::into_part).collect::<Result<_, _>>()?;
     let (keys, lacking) = keys.into_part();
-    Ok(Some(ReadPart { run: plan.run.clone(), part, read_at: now, bronze_files, columns, tables, keys, lacking }))
+    let run = plan.run.clone();
+    Ok(Some(ReadPart { run, part, read_at: now, bronze_files, columns, tables, keys, lacking, absent }))
 }
 
-/// The stages of a part. They open no table: the rows that tables have already are met when the parts are combined.
+/// The stages of a part. They know no table: the rows that tables have already are met when the parts are combined.
 fn begin_part<'a>(landing: &Landing<'a>, names: &[String]) -> Result<Stages<'a>, LakeError> {
     let (lake, plan) = (landing.lake, landing.plan);
     let table = &plan.pipeline.bronze;

@@ -8,7 +8,7 @@ use sluice_core::engine::ObjectMeasure;
 use sluice_core::error::{ErrorName, with_sources};
 use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{PlannedObject, ReadFrom, RunRef, SourceShape};
-use sluice_core::source::{Codec, HeldObject, PassedBy, PassedByReason, SourceObject};
+use sluice_core::source::{HeldObject, PassedBy, PassedByReason, SourceObject};
 use sluice_core::spec::SourceFormat;
 use sluice_documents::object_refusal;
 
@@ -162,12 +162,11 @@ async fn read_head(
         if let Err(source) = reader.by_ref().take(SAMPLE_BYTES).read_to_end(&mut first) {
             return Ok(Err(SourceError::Read { object: name, source }));
         }
-        let codec = Codec::of(&first);
         let input = SourceInput::Stream(Box::new(Cursor::new(first.clone()).chain(reader)));
         let columns = read_columns(format, csv, input, &name);
         Ok(columns.map(|columns| {
             let measured = measure(format, &first, size_bytes, columns.len());
-            (SourceShape { columns, codec, rows: None }, measured)
+            (SourceShape { columns }, measured)
         }))
     })
     .await?;
@@ -178,9 +177,7 @@ async fn read_head(
     }
     Ok(read.and_then(|(shape, measured)| match format {
         // Later records may bring other keys: those of the first are nothing that a reader could rely on.
-        SourceFormat::Ndjson | SourceFormat::Json => {
-            Ok(Look::Shape(SourceShape { columns: Vec::new(), ..shape }, measured))
-        }
+        SourceFormat::Ndjson | SourceFormat::Json => Ok(Look::Shape(SourceShape { columns: Vec::new() }, measured)),
         SourceFormat::Csv | SourceFormat::Parquet => {
             check_mapped(pipeline, object, &shape.columns).map(|()| Look::Shape(shape, measured))
         }
@@ -205,7 +202,7 @@ async fn look_at_footer(
         Err(_) if !columns.is_empty() => {
             let measured = ObjectMeasure::unseen(object.size_bytes);
             return match check_mapped(pipeline, object, &columns) {
-                Ok(()) => Ok(Look::Shape(SourceShape { columns, codec: Codec::Plain, rows: None }, measured)),
+                Ok(()) => Ok(Look::Shape(SourceShape { columns }, measured)),
                 Err(fault) => refusal(fault),
             };
         }
@@ -229,8 +226,7 @@ async fn look_at_footer(
         columns: columns.len() as u64,
         group_rows: footer.group_rows(),
     };
-    let shape = SourceShape { columns, codec: Codec::Plain, rows: Some(measured.rows) };
-    Ok(Look::Shape(shape, measured))
+    Ok(Look::Shape(SourceShape { columns }, measured))
 }
 
 /// The fault of a footer. Where the store refuses the object, the object is asked for once more from its beginning: an

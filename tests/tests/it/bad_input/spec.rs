@@ -129,12 +129,6 @@ fn specs_that_contradict_themselves_or_their_contract_are_refused() {
             "format: csv, files: { exclude: ['a**'] } }",
             &["pattern 'a**'", "** stands alone"],
         ),
-        edit(
-            SPEC,
-            "format: csv }",
-            "format: ndjson }\nengine: emr",
-            &["engine: emr", "source.format ndjson", "engine: lambda"],
-        ),
         edit(SPEC, "silver.orders GROUP", "silver.order GROUP", &["table `totals`", "silver.order"]),
         edit(
             SPEC,

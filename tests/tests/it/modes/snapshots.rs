@@ -2,8 +2,6 @@
 
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::{Layer, TableRef};
-use sluice_lake::delta;
-use sluice_tests::content::wait;
 use sluice_tests::lab::Lab;
 
 use super::writes::spec;
@@ -24,16 +22,6 @@ fn replaced_by(snapshot: &str) -> (Lab, Steps) {
 fn deliver(lab: &Lab, name: &str, second: u64, ids: &[&str]) {
     let lines: String = ids.iter().map(|id| format!("{id},a,1,\n")).collect();
     land_at(lab, name, format!("id,name,amount,day\n{lines}"), second);
-}
-
-/// Runs the steps up to the commit of bronze, as if the run had died then.
-fn die_after_bronze(steps: &Steps) {
-    let plan = steps.validate().unwrap();
-    let changeset = steps.process(&plan.run).unwrap();
-    let _ = steps.quality_check(&plan.run).unwrap();
-    let bronze = changeset.tables.iter().find(|change| change.table.layer() == Layer::Bronze).unwrap();
-    let now = "2026-01-06T00:00:00Z".parse().unwrap();
-    let _ = wait(delta::commit(&steps.lake, &plan.run, bronze, &[], now)).unwrap();
 }
 
 #[test]
@@ -214,7 +202,7 @@ fn a_snapshot_that_only_bronze_has_is_as_new_as_its_delivery() {
     deliver(&lab, "a.csv", 1, &["0"]);
     let _ = steps.run().expect("a.csv is new");
     deliver(&lab, "b.csv", 9, &["1"]);
-    die_after_bronze(&steps);
+    steps.die_after_bronze();
     // Only the rows in bronze say when it came.
     std::fs::remove_file(lab.landing().join("b.csv")).unwrap();
     deliver(&lab, "c.csv", 5, &["2"]);
@@ -227,7 +215,7 @@ fn a_snapshot_that_only_bronze_has_is_as_new_as_its_delivery() {
 fn a_version_that_only_bronze_has_does_not_replace_the_next_one() {
     let (lab, steps) = replaced();
     deliver(&lab, "full.csv", 1, &["0"]);
-    die_after_bronze(&steps);
+    steps.die_after_bronze();
     deliver(&lab, "full.csv", 2, &["1"]);
     while steps.run().is_some() {
         assert_eq!(rows(&lab, SILVER, &["id"]), ["1"]);

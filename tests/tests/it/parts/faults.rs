@@ -145,11 +145,7 @@ fn rows_that_wait_to_be_merged_and_are_gone_are_read_again() {
         }
         let error = wait(steps::process(&steps.lake, plan.planned_at + (days * 24).hours(), &plan.run)).unwrap_err();
         assert_eq!(error.name(), ErrorName::CommitConflict, "{error}");
-        assert_says(
-            &error.to_string(),
-            &["table `silver/sales/orders`: rows that parts of the run", "are gone"],
-            "gone",
-        );
+        assert_says(&error.to_string(), &["table `silver/sales/orders`: typed rows of the run", "are gone"], "gone");
         let next = steps.replan(&plan.run).unwrap();
         assert_eq!(next.cuts.count(), 3);
         let _ = steps.finish(&next.run);

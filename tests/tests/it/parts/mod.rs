@@ -1,8 +1,10 @@
 //! Runs that are read in parts, each by a call that knows no other part.
 
 mod faults;
+mod for_spark;
 mod keys;
 mod same;
+mod stored;
 
 use sluice_core::run::{Changeset, PartNumber, Plan};
 use sluice_tests::content::LakeContent;

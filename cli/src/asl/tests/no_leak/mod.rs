@@ -1,5 +1,6 @@
 //! No path through the definition leaves a cluster running: a model of EMR and of the functions' contract, the real definition, the
-//! real interpreter, and every disturbance at every point from the first call of start-emr on.
+//! real interpreter, and every disturbance at every point from the first call of start-emr on. Where the run is read in
+//! parts, from the first of these on.
 //!
 //! Four nets catch clusters: the definition itself (every failure leads through TerminateAfterFailure, every done step
 //! through TerminateEmr), the rule that answers failed, timed-out and aborted executions, EMR's idle auto-termination, and
@@ -204,7 +205,7 @@ fn explore(
     };
     let quiet = run(&[]);
     let points = &quiet.end.points;
-    let first = points.iter().position(|point| point.state == "StartEmr").unwrap();
+    let first = points.iter().position(|point| ["Read", "StartEmr"].contains(&point.state.as_str())).unwrap();
     visit(&quiet)?;
     for (at, point) in points.iter().enumerate().skip(first) {
         for disturbance in disturbances(point) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::{Value, json};
 
-use super::super::pipeline::{planned_in_parts, planned_on, uri, verdict};
+use super::super::pipeline::{planned_in_parts, planned_in_parts_on, planned_on, processed, uri, verdict};
 use super::super::support::Answer;
 use super::world::{ClusterStory, Emr, StepStory};
 
@@ -21,7 +21,7 @@ impl Story {
     fn new(name: &'static str) -> Self {
         let answers = [
             ("validate", planned_on("emr", 1, "planned")),
-            ("process", uri("changeset")),
+            ("process", processed("emr")),
             ("quality-check", verdict("passed")),
             ("publish", uri("receipt")),
             ("notify", Answer::Give(Value::Null)),
@@ -35,11 +35,11 @@ impl Story {
         self
     }
 
-    /// quality-check finds a changed source, and Replan returns this.
+    /// quality-check holds objects, and Replan returns this.
     fn replanned(name: &'static str, answer: Answer) -> Self {
-        let changed = [Answer::Fail("SourceChanged"), verdict("passed")];
+        let held = [Answer::Fail("ObjectsHeld"), verdict("passed")];
         Self::new(name)
-            .with("quality-check", changed)
+            .with("quality-check", held)
             .with("validate", [planned_on("emr", 1, "planned"), answer, Answer::Fail("CommitConflict")])
     }
 
@@ -49,6 +49,11 @@ impl Story {
 
     fn with_step(name: &'static str, step: StepStory) -> Self {
         Self { step, ..Self::new(name) }
+    }
+
+    /// The attempt after the first one, which was read for Spark, gets this answer of process to all its calls.
+    fn then_read(self, answer: Answer) -> Self {
+        self.with("process", [processed("emr"), answer])
     }
 
     pub(super) fn emr(&self) -> Emr {
@@ -63,10 +68,22 @@ impl Story {
     pub(super) fn all() -> Vec<Self> {
         let odd_plan = Answer::Give(json!({ "run": { "attempt": 2 }, "plan": { "status": "odd" } }));
         // About a part, and about all of them.
-        let of_process = Answer::Give(json!({ "uri": "runs/retail/r1/changeset.json", "part": 1, "rows": 10 }));
+        let of_parts = |engine: &str| {
+            Answer::Give(json!({ "uri": "runs/retail/r1/read.json", "engine": engine, "part": 1, "rows": 10 }))
+        };
+        let replanned_on = |name: &'static str, engine: &str| Self::replanned(name, planned_on(engine, 2, "planned"));
         let mut all = Self::main();
         all.extend([
-            Self::replanned("replanned on Spark", planned_on("emr", 2, "planned")),
+            Self::new("read in parts")
+                .with("validate", [planned_in_parts_on("emr", 1, &[1, 2])])
+                .with("process", [of_parts("emr")]),
+            Self::new("held before a cluster")
+                .with("process", [Answer::Fail("ObjectsHeld"), processed("emr")])
+                .with("validate", [planned_on("emr", 1, "planned"), planned_on("emr", 2, "planned")]),
+            replanned_on("replanned on Spark", "emr"),
+            Self::replanned("replanned on Spark in parts", planned_in_parts_on("emr", 2, &[1, 2]))
+                .then_read(of_parts("emr")),
+            replanned_on("refused when it is read again", "emr").then_read(Answer::Fail("ContractViolation")),
             Self::new("rejected").with("quality-check", [verdict("rejected")]),
             Self::new("odd verdict").with("quality-check", [verdict("odd")]),
             Self::new("notification lost").with("notify", [Answer::Fail("Internal")]),
@@ -74,10 +91,10 @@ impl Story {
                 "validate",
                 [planned_on("emr", 1, "planned"), planned_on("emr", 2, "planned"), Answer::Fail("CommitConflict")],
             ),
-            Self::replanned("replanned on Lambda", planned_on("lambda", 2, "planned")),
-            Self::replanned("replanned on Lambda in parts", planned_in_parts(2, &[1, 2])).with("process", [of_process]),
+            replanned_on("replanned on Lambda", "lambda").then_read(processed("lambda")),
+            Self::replanned("replanned on Lambda in parts", planned_in_parts(2, &[1, 2])).then_read(of_parts("lambda")),
             Self::replanned("replanned to nothing", planned_on("emr", 2, "skipped")),
-            Self::replanned("replanned to an odd engine", planned_on("odd", 2, "planned")),
+            replanned_on("replanned to an odd engine", "odd").then_read(processed("odd")),
             Self::replanned("replanned to an odd status", odd_plan),
             Self::with_cluster("cluster never ready", ClusterStory::NeverReady),
             Self::with_cluster("odd cluster", ClusterStory::Odd),

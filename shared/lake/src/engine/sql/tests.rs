@@ -369,7 +369,7 @@ fn retail() -> Pipeline {
         PipelineSpec::parse(include_str!("../../../../../pipelines/retail/pipeline.yaml"), "pipeline.yaml").unwrap();
     let contracts: BTreeMap<_, _> =
         contracts.iter().map(|(path, text)| (path.parse().unwrap(), (*text).to_owned())).collect();
-    Pipeline::resolve(&spec, &contracts).unwrap()
+    sluice_spark::resolve(&spec, &contracts).unwrap()
 }
 
 /// Source rows of the retail pipeline: invoice, product, description, quantity, time, price, customer, country.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use percent_encoding::percent_decode_str;
-use sluice_core::columns::{CORRUPT, StoredColumn, is_lineage};
+use sluice_core::columns::StoredColumn;
 use sluice_core::contract::ColumnType;
 use sluice_core::name::TableRef;
 use sluice_core::run::{RunRef, StagedFile};
@@ -27,15 +27,6 @@ pub(super) struct StageFolder<'a> {
 pub(super) struct FoundFile {
     pub(super) file: StagedFile,
     pub(super) columns: Vec<FileColumn>,
-}
-
-/// Which columns of its table a file may lack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Missing {
-    /// None.
-    Nothing,
-    /// Those of the source: bronze keeps what its objects have, and readers see null for the rest.
-    SourceColumns,
 }
 
 impl<'a> StageFolder<'a> {
@@ -107,7 +98,6 @@ impl<'a> StageFolder<'a> {
         files: &[FoundFile],
         columns: &[StoredColumn],
         partition_by: &[String],
-        missing: Missing,
     ) -> Result<(), LakeError> {
         let expected: BTreeMap<&str, &ColumnType> = columns
             .iter()
@@ -128,9 +118,7 @@ impl<'a> StageFolder<'a> {
                     None => return Err(self.differs(file, name, "no such column", &is)),
                 }
             }
-            let may_lack =
-                |name: &str| missing == Missing::SourceColumns && !is_lineage(name) && !CORRUPT.contains(&name);
-            if let Some((name, wanted)) = expected.iter().find(|(name, _)| !found.contains(*name) && !may_lack(name)) {
+            if let Some((name, wanted)) = expected.iter().find(|(name, _)| !found.contains(*name)) {
                 return Err(self.differs(file, name, &wanted.to_string(), "no such column"));
             }
         }

@@ -1,8 +1,8 @@
-//! Assemble: what Spark staged and counted becomes the changeset that process would have written.
+//! Assemble: what was read, and what Spark staged and counted, becomes the changeset that process would have written.
 //!
-//! Spark commits nothing. It leaves Parquet files in a folder of the attempt below each table and, last, what it counted.
-//! Nothing of that is believed without a second look: the rows are those of the files' footers, every column has the
-//! type that the table must have, and the source objects still are the planned versions.
+//! Spark commits nothing. It leaves Parquet files in a folder of the attempt below each table that it combines and, last, what
+//! it counted. Nothing of that is believed without a second look: the rows are those of the files' footers, and every column
+//! has the type that the table must have.
 
 mod files;
 mod numbers;
@@ -11,42 +11,42 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use sluice_core::columns::{INGESTION_DATE, StoredColumn, quarantine_columns, silver_columns};
+use sluice_core::columns::{StoredColumn, silver_columns};
 use sluice_core::engine::Engine;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{GoldTable, SilverTable, WriteMode};
-use sluice_core::run::{Changeset, Plan, ReadFrom, RunAction, StagedFile, TableChange};
+use sluice_core::run::{Changeset, Plan, ReadRun, ReadTable, RunAction, StagedFile, TableChange};
 use sluice_core::source::SourceId;
-use sluice_core::spark::metrics::{EtlMetrics, MetricName, TableMetrics};
-use sluice_core::spec::SourceFormat;
+use sluice_spark::metrics::{EtlMetrics, MetricName, TableMetrics};
 
-use self::files::{Missing, StageFolder};
+use self::files::StageFolder;
 pub(super) use self::numbers::{number, numbers, read_metrics};
 use super::changes::{has_inputs, in_order, open_planned};
 use crate::delta::OpenTable;
-use crate::engine::{BronzeTable, Merged, SilverContext, SilverOutcome, gold_change, gold_columns, whole};
+use crate::engine::{Merged, SilverContext, SilverOutcome, gold_change, gold_columns, whole};
 use crate::error::LakeError;
 use crate::lake::Lake;
-use crate::objects::{AT_ONCE, verify_version};
 
 /// The changeset of a plan whose Spark step is complete. Writes nothing; the same output gives the same changes.
 ///
 /// # Errors
 /// [`LakeError::EtlFailed`] naming the table and file when the output is incomplete or not what the plan asked for;
-/// [`LakeError::SourceChanged`] when a source object is not what the plan saw; [`LakeError::Conflict`] when a table is
-/// gone since the plan.
+/// [`LakeError::Conflict`] when a table is gone since the plan.
 pub async fn assemble(lake: &Lake, now: Timestamp, plan: &Plan) -> Result<Changeset, LakeError> {
     if plan.engine.engine != Engine::Emr || plan.request.action != RunAction::Ingest {
         return Err(LakeError::Invalid { message: format!("run `{}` was not planned for Spark", plan.run.run_id) });
     }
+    let ReadRun { bronze, tables: read, missing_keys, .. } = lake.documents().of(&plan.run).require().await?;
     let metrics = read_metrics(lake, &plan.run).await?;
     let output = SparkOutput { lake, plan, metrics, tables: open_planned(lake, plan).await? };
-    let bronze = output.bronze().await?;
     let mut silver = Vec::with_capacity(plan.pipeline.silver.len());
+    let mut read: BTreeMap<TableRef, ReadTable> = read.into_iter().map(|of| (of.table.clone(), of)).collect();
     for table in &plan.pipeline.silver {
-        silver.push(output.silver(table).await?);
+        let read = read.remove(&table.table).ok_or_else(|| LakeError::Internal {
+            message: format!("what was read of run `{}` says nothing of table `{}`", plan.run.run_id, table.table),
+        })?;
+        silver.push(output.silver(table, read).await?);
     }
     let mut changes = in_order(plan, bronze, silver);
     for gold in &plan.pipeline.gold {
@@ -55,14 +55,7 @@ pub async fn assemble(lake: &Lake, now: Timestamp, plan: &Plan) -> Result<Change
         let change = output.gold(gold, due).await?;
         changes.extend(change);
     }
-    // Last, so that whatever Spark has read came before: it reads by address and not by version.
-    let landed = plan.objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing);
-    stream::iter(landed)
-        .map(|planned| verify_version(&planned.object, lake.options()))
-        .buffer_unordered(AT_ONCE)
-        .try_collect::<()>()
-        .await?;
-    Ok(Changeset { run: plan.run.clone(), staged_at: now, tables: changes, missing_keys: BTreeSet::new() })
+    Ok(Changeset { run: plan.run.clone(), staged_at: now, tables: changes, missing_keys })
 }
 
 /// What Spark left of a plan.
@@ -134,50 +127,8 @@ impl SparkOutput<'_> {
         )))
     }
 
-    async fn bronze(&self) -> Result<TableChange, LakeError> {
-        let reference = &self.plan.pipeline.bronze;
-        let sources = self.sources(reference);
-        let mut table = BronzeTable::new(reference, self.tables.get(reference))?;
-        let shapes = self.plan.objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing);
-        let met: BTreeSet<String> = shapes
-            .flat_map(|planned| &planned.shape)
-            .flat_map(|shape| &shape.columns)
-            .map(|column| table.meet(column))
-            .collect();
-        let folder = self.folder(reference);
-        let found = folder.find(&[INGESTION_DATE.to_owned()]).await?;
-        if matches!(self.plan.pipeline.source_format, SourceFormat::Ndjson | SourceFormat::Json) {
-            // The keys of JSON objects are only known from the records: what Spark met is in its files.
-            let fixed: BTreeSet<String> = table.columns().into_iter().map(|column| column.name).collect();
-            for column in found.iter().flat_map(|file| &file.columns).filter(|column| !fixed.contains(&column.name)) {
-                table.meet(&column.name);
-            }
-        }
-        let columns = table.columns();
-        folder.check(&found, &columns, &[INGESTION_DATE.to_owned()], Missing::SourceColumns)?;
-        for column in met {
-            let has = |file: &files::FoundFile| file.columns.iter().any(|c| c.name == column);
-            if !found.is_empty() && !found.iter().any(has) {
-                return Err(self.failed(format!(
-                    "table `{reference}`: no staged file has the source column `{column}` of the objects read"
-                )));
-            }
-        }
-        let adds = files::with_rows(found);
-        let rows = self.agree(reference, &adds, !sources.is_empty())?;
-        if !sources.is_empty() {
-            let read = self.number(reference, MetricName::SourceRows)?;
-            if read != rows {
-                return Err(self.failed(format!(
-                    "table `{reference}`: Spark read {read} source rows and staged {rows}; bronze takes every one"
-                )));
-            }
-        }
-        Ok(table.change(adds, sources))
-    }
-
     /// The changes of a silver table and of its quarantine.
-    async fn silver(&self, table: &SilverTable) -> Result<(TableChange, TableChange), LakeError> {
+    async fn silver(&self, table: &SilverTable, read: ReadTable) -> Result<(TableChange, TableChange), LakeError> {
         let context = SilverContext {
             lake: self.lake,
             run: &self.plan.run,
@@ -187,35 +138,29 @@ impl SparkOutput<'_> {
             replay: false,
         };
         let sources = self.sources(&table.table);
-        let partition_by: Vec<String> = table.contract.partition_by.iter().map(ToString::to_string).collect();
-        let adds = self.files(&table.table, &silver_columns(table), &partition_by).await?;
-        self.agree(&table.table, &adds, !sources.is_empty())?;
-        let refused = self.files(&table.quarantine, &quarantine_columns(), &[]).await?;
-        let planned = self.sources(&table.quarantine);
-        let refused_rows = self.agree(&table.quarantine, &refused, !planned.is_empty())?;
-        if sources.is_empty() {
-            let silver = context.silver_change(SilverOutcome { adds, ..SilverOutcome::default() }, sources)?;
-            return Ok((silver, context.quarantine_change(refused, BTreeSet::new(), BTreeMap::new())?));
-        }
+        let due = !sources.is_empty();
+        let adds = if table.mode.merges() {
+            let partition_by: Vec<String> = table.contract.partition_by.iter().map(ToString::to_string).collect();
+            self.files(&table.table, &silver_columns(table), &partition_by).await?
+        } else {
+            read.accepted_files
+        };
+        self.agree(&table.table, &adds, due)?;
+        let broken_rules = read.broken_rules.clone();
         let outcome = SilverOutcome {
             adds,
-            merged: self.merged(table)?,
-            source: self.number(&table.table, MetricName::SourceRows)?,
-            quarantined: self.number(&table.table, MetricName::QuarantinedRows)?,
+            merged: if due { self.merged(table)? } else { Merged::default() },
+            source: read.source,
+            quarantined: read.quarantined,
             present: 0,
-            accepted: self.number(&table.table, MetricName::AcceptedRows)?,
-            broken_rules: self.broken_rules(table)?,
+            accepted: read.accepted,
+            broken_rules: read.broken_rules,
         };
-        if planned == sources && refused_rows != outcome.quarantined {
-            return Err(self.failed(format!(
-                "table `{}`: Spark counted {} quarantined rows and staged {refused_rows} in `{}`",
-                table.table, outcome.quarantined, table.quarantine
-            )));
-        }
-        let broken_rules = outcome.broken_rules.clone();
         let silver = context.silver_change(outcome, sources)?;
-        self.check_table_rows(&silver)?;
-        Ok((silver, context.quarantine_change(refused, BTreeSet::new(), broken_rules)?))
+        if due {
+            self.check_table_rows(&silver)?;
+        }
+        Ok((silver, context.quarantine_change(read.quarantine_files, BTreeSet::new(), broken_rules)?))
     }
 
     /// Gold is computed again as a whole, when it is due.
@@ -240,7 +185,7 @@ impl SparkOutput<'_> {
     ) -> Result<Vec<StagedFile>, LakeError> {
         let folder = self.folder(table);
         let found = folder.find(partition_by).await?;
-        folder.check(&found, columns, partition_by, Missing::Nothing)?;
+        folder.check(&found, columns, partition_by)?;
         Ok(files::with_rows(found))
     }
 
@@ -277,11 +222,5 @@ impl SparkOutput<'_> {
                 Ok(Merged { removes: replaced.iter().map(|file| file.path.clone()).collect(), replaced: rows })
             }
         }
-    }
-
-    /// Broken rules as process notes them: those that a row broke.
-    fn broken_rules(&self, table: &SilverTable) -> Result<BTreeMap<String, u64>, LakeError> {
-        let broken = &self.numbers(&table.table)?.broken_rules;
-        Ok(broken.iter().filter(|(_, count)| **count > 0).map(|(id, count)| (id.clone(), *count)).collect())
     }
 }

@@ -3,8 +3,8 @@
 use object_store::ObjectStoreExt;
 use sluice_core::name::TableRef;
 use sluice_core::run::RunRef;
-use sluice_core::spark::metrics::{EtlMetrics, MetricName, MetricsError, TableMetrics};
 use sluice_core::uri::{LakePath, layout};
+use sluice_spark::metrics::{EtlMetrics, MetricName, MetricsError, TableMetrics};
 
 use crate::error::LakeError;
 use crate::lake::Lake;

@@ -1,6 +1,7 @@
-//! What Spark leaves is made here by Polars: process stages a run, its files are moved to where Spark puts them, with the
-//! folder names that Spark writes, and the numbers come from the changeset and the verdict. So assembling must give the
-//! changeset and the verdict that process and quality-check gave.
+//! What Spark leaves is made here by Polars: process stages a run for the engine lambda, the files that Spark would make
+//! are moved to where Spark puts them, with the folder names that it writes, and the numbers come from the changeset and
+//! the verdict. Then process reads the same run for Spark. So assembling must give the changeset and the verdict that
+//! process and quality-check gave for lambda.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,11 +15,10 @@ use sluice_core::uri::{FolderUri, LakePath, layout};
 use tempfile::TempDir;
 
 use super::*;
-use crate::steps::{process, publish, quality_check, validate};
+use crate::steps::{Processed, process, publish, quality_check, validate};
 
 const SILVER: &str = "silver/sales/orders";
 const GOLD: &str = "gold/sales/totals";
-const BRONZE: &str = "bronze/sales/orders";
 
 const CONTRACT: &str = "\
 apiVersion: v3.2.0
@@ -66,7 +66,7 @@ const SECOND: &str = "id,amount,updated,country,note\n1,9.50,2026-01-02T00:00:00
                       5,5.00,2026-01-02T00:00:00Z,\"k=v:'[1]\"\n6,6.25,2026-01-02T00:00:00Z,\n,1.00,2026-01-02T00:00:00Z,x\n\
                       7,many,2026-01-02T00:00:00Z,x\n";
 
-/// A run that process has staged and quality-check has judged, once with each engine's documents.
+/// A run that process has staged and quality-check has judged for lambda, and process has read for Spark.
 struct Fixture {
     folder: TempDir,
     lake: Lake,
@@ -134,7 +134,7 @@ impl Fixture {
         publish(&lake, at(), &plan.run).await.expect("receipt");
         write("lake/landing/shop/2.csv", &SECOND.replace('\n', ",n\n").replacen("note,n", "note", 1));
         let plan = validate(&lake, at(), "run-2".parse().expect("id"), request).await.expect("plan");
-        let expected = process(&lake, at(), &plan.run).await.expect("changeset");
+        let expected = process(&lake, at(), &plan.run).await.expect("changeset").changeset().expect("combined");
         let verdict = quality_check(&lake, at(), &plan.run).await.expect("verdict");
         let engine = EngineChoice { engine: Engine::Emr, reason: "this test".to_owned() };
         let plan = Plan { engine, ..plan };
@@ -144,6 +144,8 @@ impl Fixture {
         }
         let fixture = Self { folder, lake, plan, expected, verdict };
         fixture.leave_output();
+        let processed = process(&fixture.lake, at(), &fixture.plan.run).await.expect("read");
+        assert!(matches!(processed, Processed::Read(_)), "{mode}: {processed:?}");
         fixture
     }
 
@@ -159,10 +161,18 @@ impl Fixture {
         self.path(&layout::metrics(&self.plan.run))
     }
 
+    /// Whether Spark makes the files of a table. The others are staged by process.
+    fn is_combined(&self, table: &TableRef) -> bool {
+        let pipeline = &self.plan.pipeline;
+        let merges = |silver: &SilverTable| silver.mode.merges();
+        pipeline.gold_table(table).is_some() || pipeline.silver_table(table).is_some_and(merges)
+    }
+
     /// Files and numbers as Spark leaves them, with what else it leaves next to them.
     fn leave_output(&self) {
-        let mut lines = Vec::new();
-        for change in &self.expected.tables {
+        let lines: Vec<String> = self.expected.tables.iter().flat_map(|change| self.lines(change)).collect();
+        self.write_metrics(&lines);
+        for change in self.expected.tables.iter().filter(|change| self.is_combined(&change.table)) {
             let table = change.table.to_string();
             let stage = self.stage(&table);
             fs::create_dir_all(stage.join("_temporary/0")).expect("folder");
@@ -178,14 +188,12 @@ impl Fixture {
                 let from = self.folder.path().join("lake").join(&table).join(&file.path);
                 fs::rename(&from, to.join(format!("part-{number:05}.snappy.parquet"))).expect("moved");
             }
-            lines.extend(self.lines(change));
         }
-        self.write_metrics(&lines);
         // A file of another attempt, and one without rows.
         let other = self.stage(SILVER).with_file_name("spark-run-2-11");
         fs::create_dir_all(&other).expect("folder");
         fs::write(other.join("part-0.parquet"), "x").expect("file");
-        let staged = data_files(&self.stage(BRONZE));
+        let staged = data_files(&self.stage(GOLD));
         let mut rows = read(&staged[0]);
         rows = rows.clear();
         write_parquet(&staged[0].with_file_name("part-00009.snappy.parquet"), rows);
@@ -204,26 +212,18 @@ impl Fixture {
     fn lines(&self, change: &TableChange) -> Vec<String> {
         let line = |metric: &str, rule: Option<&str>, value: &str| metric_line(&change.table, metric, rule, value);
         let number = |metric: &str, value: u64| line(metric, None, &value.to_string());
-        let rows = change.rows;
-        let mut lines = vec![number("staged_rows", rows.staged)];
-        match change.table.to_string().as_str() {
-            BRONZE => lines.push(number("source_rows", rows.source)),
-            SILVER => {
-                lines.push(number("source_rows", rows.source));
-                lines.push(number("accepted_rows", rows.source - rows.quarantined));
-                lines.push(number("quarantined_rows", rows.quarantined));
-                lines.push(number("replaced_rows", rows.replaced));
-                lines.push(number("table_rows", change.table_rows));
-                lines.extend(change.broken_rules.iter().map(|(id, n)| line("broken_rule", Some(id), &n.to_string())));
-                lines.push(line("broken_rule", Some("updated.required"), "0"));
-                for removed in &change.removes {
-                    let path = self.folder.path().join("lake").join(SILVER).join(removed);
-                    let address = url::Url::from_file_path(path).expect("path").to_string();
-                    lines.push(line("removed_file", None, &address));
-                }
+        // Of bronze and quarantine Spark knows nothing.
+        if ![SILVER, GOLD].contains(&change.table.to_string().as_str()) {
+            return Vec::new();
+        }
+        let mut lines = vec![number("staged_rows", change.rows.staged), number("table_rows", change.table_rows)];
+        if change.table.to_string() == SILVER && self.is_combined(&change.table) {
+            lines.push(number("replaced_rows", change.rows.replaced));
+            for removed in &change.removes {
+                let path = self.folder.path().join("lake").join(SILVER).join(removed);
+                let address = url::Url::from_file_path(path).expect("path").to_string();
+                lines.push(line("removed_file", None, &address));
             }
-            GOLD => lines.push(number("table_rows", change.table_rows)),
-            _ => {}
         }
         let judged = self.verdict.tables.iter().find(|table| table.table == change.table);
         for rule in judged.iter().flat_map(|table| &table.rules) {
@@ -392,12 +392,12 @@ fn output_that_is_not_what_was_asked_for_is_refused_by_name() {
         "another number of staged rows",
         &|f| {
             f.edit_metrics(
-                r#""table":"quarantine/sales/orders","metric":"staged_rows","rule":null,"value":"2""#,
-                r#""table":"quarantine/sales/orders","metric":"staged_rows","rule":null,"value":"3""#,
+                r#""table":"silver/sales/orders","metric":"staged_rows","rule":null,"value":"4""#,
+                r#""table":"silver/sales/orders","metric":"staged_rows","rule":null,"value":"3""#,
             );
         },
         "EtlFailed",
-        &["`quarantine/sales/orders`", "counted 3", "hold 2"],
+        &["`silver/sales/orders`", "counted 3", "hold 4"],
     );
     check(
         "a file of no table",
@@ -427,18 +427,22 @@ fn output_that_is_not_what_was_asked_for_is_refused_by_name() {
         fs::rename(first_of(fixture, SILVER), fixture.stage(SILVER).join("part-3.parquet")).expect("moved");
     };
     check("no partition folder", &move_up, "EtlFailed", &["part-3.parquet", "country=…"]);
-    let landing = |fixture: &Fixture| fixture.folder.path().join("lake/landing/shop/2.csv");
-    check(
-        "a replaced object",
-        &|f| fs::write(landing(f), "id\n").expect("file"),
-        "SourceChanged",
-        &["2.csv", "replaced"],
-    );
-    check("a deleted object", &|f| remove(landing(f)), "SourceChanged", &["2.csv", "deleted"]);
-    check(
-        "no bronze file",
-        &|f| remove(first_of(f, BRONZE)),
-        "EtlFailed",
-        &["`bronze/sales/orders`", "counted 6", "hold 0"],
-    );
+    let document = |fixture: &Fixture| fixture.path(&ReadRun::path(&fixture.plan.run));
+    let says = &["run `run-2` of `shop` has no read for attempt 1"];
+    check("nothing that was read", &|f| remove(document(f)), "NotFound", says);
+}
+
+/// Process has read them, and Spark reads what process left.
+#[test]
+fn objects_that_change_after_they_were_read_change_nothing() {
+    let check = |change: fn(&Path)| {
+        wait(async {
+            let fixture = Fixture::new("merge").await;
+            change(&fixture.folder.path().join("lake/landing/shop/2.csv"));
+            let verdict = quality_check(&fixture.lake, at(), &fixture.plan.run).await.expect("verdict");
+            assert_eq!(verdict, fixture.verdict);
+        });
+    };
+    check(|object| fs::write(object, "id\n").expect("file"));
+    check(|object| fs::remove_file(object).expect("removed"));
 }

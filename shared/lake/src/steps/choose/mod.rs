@@ -1,28 +1,19 @@
 //! The engine of a plan: what the run would need, measured where the plan is made, and the choice.
 
 use sluice_core::engine::{
-    Engine, EngineChoice, EngineFacts, EnginePreference, Estimate, ObjectMeasure, PartsMeasure, TableMeasure, Workload,
-    choose, cut, fits,
+    Engine, EngineChoice, Estimate, ObjectMeasure, PartsMeasure, TableMeasure, Workload, choose, cut,
 };
-use sluice_core::error::with_sources;
 use sluice_core::name::TableRef;
-use sluice_core::pipeline::{Pipeline, WriteMode};
-use sluice_core::run::{Cuts, PlanStatus, PlannedObject, PlannedWork, ReadFrom, RunAction};
-use sluice_core::spark;
+use sluice_core::pipeline::Pipeline;
+use sluice_core::run::{Cuts, PlanStatus, PlannedWork, RunAction};
 use sluice_core::spec::SourceFormat;
 
 use crate::error::LakeError;
-use crate::lake::Lake;
 
-/// The parts that the landing objects of a run are read in, and what they weigh. `measures` are those of all its objects.
-pub(super) fn cut_objects(
-    pipeline: &Pipeline,
-    objects: &[PlannedObject],
-    measures: &[ObjectMeasure],
-) -> (Cuts, Option<PartsMeasure>) {
+/// The parts that a run is read in, and what they weigh. `measures` are those of its objects.
+pub(super) fn cut_objects(pipeline: &Pipeline, measures: &[ObjectMeasure]) -> (Cuts, Option<PartsMeasure>) {
     let parquet = pipeline.source_format == SourceFormat::Parquet;
-    let landing = objects.iter().zip(measures).filter(|(planned, _)| planned.read_from == ReadFrom::Landing);
-    let weights: Vec<u64> = landing.map(|(_, measure)| measure.weight(parquet)).collect();
+    let weights: Vec<u64> = measures.iter().map(|measure| measure.weight(parquet)).collect();
     let cuts = cut(&weights, pipeline.parts.size_bytes());
     let measured = PartsMeasure::of(&cuts, &weights);
     (cuts, measured)
@@ -46,7 +37,7 @@ pub(super) fn workload(
         ..Workload::default()
     };
     for silver in &work.pipeline.silver {
-        let merges = matches!(silver.mode, WriteMode::Merge(_) | WriteMode::Scd2(_));
+        let merges = silver.mode.merges();
         let gets_rows = work.table(&silver.table).is_some_and(|planned| !planned.sources.is_empty());
         workload.rows_meet |= gets_rows && (merges || !silver.contract.dataset_rules.is_empty());
         if merges && gets_rows {
@@ -61,37 +52,14 @@ pub(super) fn workload(
     Ok(workload)
 }
 
-/// The engine of planned work, by what is wanted, what the run would need and what Spark can do.
-///
-/// # Errors
-/// [`LakeError::Invalid`] when Spark is asked for and cannot do the run.
-pub(super) fn choose_engine(
-    lake: &Lake,
-    status: PlanStatus,
-    work: PlannedWork<'_>,
-    estimate: &Estimate,
-) -> Result<EngineChoice, LakeError> {
+/// The engine of planned work, by what is wanted and what the run would need.
+pub(super) fn choose_engine(status: PlanStatus, work: PlannedWork<'_>, estimate: &Estimate) -> EngineChoice {
     if status != PlanStatus::Planned {
-        return Ok(EngineChoice { engine: Engine::Lambda, reason: "there is nothing to do".to_owned() });
+        return EngineChoice { engine: Engine::Lambda, reason: "there is nothing to do".to_owned() };
     }
     let preference = work.request.engine.unwrap_or(work.pipeline.engine);
-    let limits = &work.pipeline.lambda_limits;
-    let replay = work.request.action == RunAction::Replay;
-    let may_be_spark = !replay
-        && match preference {
-            EnginePreference::Lambda => false,
-            EnginePreference::Emr => true,
-            EnginePreference::Auto => !fits(limits, estimate),
-        };
-    let spark_obstacle = if may_be_spark { obstacle(lake, work) } else { None };
-    choose(preference, limits, estimate, &EngineFacts { replay, spark_obstacle })
-        .map_err(|refusal| LakeError::Invalid { message: refusal.to_string() })
-}
-
-/// Why Spark cannot do planned work, with the object or table and the fix.
-fn obstacle(lake: &Lake, work: PlannedWork<'_>) -> Option<String> {
-    let error = spark::script(lake.root(), work).err()?;
-    Some(with_sources(&error))
+    let is_replay = work.request.action == RunAction::Replay;
+    choose(preference, &work.pipeline.lambda_limits, estimate, is_replay)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use sluice_core::name::Layer;
-use sluice_core::spark::sql::{Relation, SETTINGS, SparkQuery, SqlType, query as translate};
+use sluice_spark::sql::{Relation, SETTINGS, SparkQuery, SqlType, query as translate};
 
 use super::*;
 

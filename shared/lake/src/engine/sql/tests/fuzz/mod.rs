@@ -19,8 +19,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 use sluice_core::name::{Layer, TableName};
-use sluice_core::spark::sql::{Relation, query as translate};
 use sluice_core::sql::ProductSql;
+use sluice_spark::sql::{Relation, query as translate};
 
 use self::draw::{Random, SCHEMAS, Table, contract_columns, tables};
 use self::duckdb::Sql;

@@ -1,0 +1,102 @@
+//! Whether the SQL and the rules of a pipeline can be translated, found without Spark: every pipeline is checked so, whatever
+//! its engine, because the translation knows all types.
+
+use std::collections::BTreeMap;
+
+use sluice_core::contract::{ColumnType, ConformError, TableContract};
+use sluice_core::error::with_sources;
+use sluice_core::name::{ColumnName, Layer, TableName, TableRef};
+use sluice_core::pipeline::{GoldTable, Pipeline, SilverTable};
+use sluice_core::spec::{PipelineSpec, SpecError};
+use sluice_core::sql::SqlError;
+use sluice_core::uri::LakePath;
+
+use super::sql::{Relation, conform, projection, query};
+use super::{SparkError, audit};
+
+/// A pipeline that is ready to run on both engines, from a spec and the texts of its contracts, by the path the spec writes.
+///
+/// # Errors
+/// Every problem found, in the order of the spec.
+pub fn resolve(spec: &PipelineSpec, contracts: &BTreeMap<LakePath, String>) -> Result<Pipeline, Vec<SpecError>> {
+    let pipeline = Pipeline::resolve_untyped(spec, contracts)?;
+    let refused: Vec<SpecError> = check(&pipeline.silver, &pipeline.gold)
+        .into_iter()
+        .map(|(table, error)| match error {
+            CheckError::Sql { source } => SpecError::Sql { pipeline: spec.pipeline.clone(), table, source },
+            other => SpecError::Table { pipeline: spec.pipeline.clone(), table, problem: with_sources(&other) },
+        })
+        .collect();
+    if refused.is_empty() { Ok(pipeline) } else { Err(refused) }
+}
+
+/// Why the SQL of a table is refused.
+#[derive(Debug, thiserror::Error)]
+enum CheckError {
+    /// Its statement is not in the subset, or types in it do not go together.
+    #[error("sql")]
+    Sql {
+        /// What is refused, with its position.
+        #[from]
+        source: SqlError,
+    },
+    /// Its statement does not answer the contract.
+    #[error(transparent)]
+    Conform {
+        /// The column, and the fix.
+        #[from]
+        source: ConformError,
+    },
+    /// A rule.
+    #[error(transparent)]
+    Contract {
+        /// What is refused; of SQL with its position.
+        #[from]
+        source: SparkError,
+    },
+}
+
+/// Every table of a pipeline whose SQL or rules are refused, with the first thing that is.
+fn check(silver: &[SilverTable], gold: &[GoldTable]) -> Vec<(TableName, CheckError)> {
+    let key = |table: &TableRef| (table.layer(), table.table().clone());
+    let of_silver = silver.iter().map(|table| (key(&table.table), &table.contract));
+    let contracts = of_silver.chain(gold.iter().map(|table| (key(&table.table), &table.contract))).collect();
+    let silver = silver.iter().map(|table| (&table.table, check_silver(table)));
+    let gold = gold.iter().map(|table| (&table.table, check_gold(table, &contracts)));
+    silver.chain(gold).filter_map(|(table, result)| Some((table.table().clone(), result.err()?))).collect()
+}
+
+fn check_silver(table: &SilverTable) -> Result<(), CheckError> {
+    if let Some(sql) = &table.sql {
+        let typed = |(name, _): &(ColumnName, String)| {
+            let column = table.contract.column(name.as_str())?;
+            Some((name.to_string(), column.column_type.clone()))
+        };
+        let bronze = Relation { name: "bronze".to_owned(), columns: table.columns.iter().filter_map(typed).collect() };
+        conform(&projection(sql, &bronze)?, &table.contract)?;
+    }
+    check_rules(&table.table, &table.contract)
+}
+
+fn check_gold(table: &GoldTable, contracts: &BTreeMap<(Layer, TableName), &TableContract>) -> Result<(), CheckError> {
+    let mut inputs = BTreeMap::new();
+    for input in &table.inputs {
+        let key = (input.layer(), input.table().clone());
+        if let Some(contract) = contracts.get(&key) {
+            let name = format!("{}_{}", input.layer().as_str(), input.table());
+            inputs.insert(key, Relation { name, columns: columns(contract) });
+        }
+    }
+    conform(&query(&table.sql, &inputs)?, &table.contract)?;
+    check_rules(&table.table, &table.contract)
+}
+
+fn columns(contract: &TableContract) -> Vec<(String, ColumnType)> {
+    contract.columns.iter().map(|column| (column.name.to_string(), column.column_type.clone())).collect()
+}
+
+/// Rules are judged by what is written of them, so that nothing is refused later that is not refused here.
+fn check_rules(table: &TableRef, contract: &TableContract) -> Result<(), CheckError> {
+    audit::of_contract(table, contract)?;
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! What a script needs to know of the rows that were read: an excerpt of the document that process leaves.
+
+use serde::Deserialize;
+use sluice_core::document::StepDocument;
+use sluice_core::name::TableRef;
+use sluice_core::run::{DocumentKind, ReadRun, RunRef};
+
+/// The files with the accepted rows of a run, by silver table.
+///
+/// Of a run with a hundred thousand files, the document has their statistics as well, some hundred megabytes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ReadFiles {
+    /// The silver tables.
+    pub tables: Vec<TableFiles>,
+}
+
+/// The files with the accepted rows of one silver table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct TableFiles {
+    /// The table.
+    pub table: TableRef,
+    /// Its files: those of the table itself, or, where rows are merged, those of the typed rows.
+    pub accepted_files: Vec<RowsFile>,
+}
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct RowsFile {
+    /// Path below the folder of the table or of the typed rows, as the store has it.
+    pub path: String,
+    /// Rows.
+    pub rows: u64,
+}
+
+impl StepDocument for ReadFiles {
+    type Of = RunRef;
+    const KIND: DocumentKind = ReadRun::KIND;
+}
+
+impl ReadFiles {
+    /// The files of a table.
+    pub fn of(&self, table: &TableRef) -> Option<&TableFiles> {
+        self.tables.iter().find(|files| &files.table == table)
+    }
+}

@@ -1,0 +1,223 @@
+//! A silver table in Spark SQL: the rows that reading has staged, brought into the table.
+
+use super::files::StagedRows;
+use super::tables::{Stage, columns_of, stage_view};
+use super::text::{canonical, name, names, text, type_name};
+use super::{ReadRows, SparkError, TableFiles};
+use sluice_core::columns::{NEWER, accepted_columns, silver_columns, stored};
+use sluice_core::contract::ColumnType;
+use sluice_core::name::TableRef;
+use sluice_core::pipeline::{SilverTable, Versioned, WriteMode};
+use sluice_core::uri::{FolderUri, layout};
+
+/// The statements of one silver table.
+pub(super) struct Silver<'a> {
+    /// What the script is for.
+    pub(super) rows: ReadRows<'a>,
+    /// The table.
+    pub(super) table: &'a SilverTable,
+    /// What reading has staged for it.
+    pub(super) read: &'a TableFiles,
+    /// Number of the table, from 1.
+    pub(super) number: usize,
+}
+
+impl Silver<'_> {
+    /// Everything up to the staged rows of the table.
+    ///
+    /// # Errors
+    /// [`SparkError`] for a table that cannot be staged.
+    pub(super) fn statements(&self) -> Result<String, SparkError> {
+        let (by, history) = match &self.table.mode {
+            WriteMode::Append | WriteMode::Replace => return Ok(self.staged_by_reading()),
+            WriteMode::Merge(by) => (by, false),
+            WriteMode::Scd2(by) => (by, true),
+        };
+        let stage = self.stage()?;
+        let mut script = self.good();
+        script.push_str(&self.existing(by, history)?);
+        script.push_str(&stage.create());
+        script.push_str(&stage.insert(&if history { self.versions(by) } else { self.newest(by) }));
+        Ok(script)
+    }
+
+    /// Where nothing is merged, the files that reading has staged are those of the table.
+    fn staged_by_reading(&self) -> String {
+        let view = stage_view(&self.table.table);
+        let (folder, columns) = (layout::table(&self.table.table), silver_columns(self.table));
+        let (lake, files) = (self.rows.lake, self.read.accepted_files.as_slice());
+        let partition_by = &self.table.contract.partition_by;
+        StagedRows { view: &view, lake, folder: &folder, files, columns: &columns, partition_by }.statements()
+    }
+
+    /// The typed rows of the run.
+    fn good(&self) -> String {
+        let view = format!("good_{}", self.number);
+        let folder = layout::typed(self.rows.plan.run, &self.table.table);
+        let (lake, files) = (self.rows.lake, self.read.accepted_files.as_slice());
+        let columns = accepted_columns(self.table);
+        StagedRows { view: &view, lake, folder: &folder, files, columns: &columns, partition_by: &[] }.statements()
+    }
+
+    fn stage(&self) -> Result<Stage, SparkError> {
+        Stage::new(
+            self.rows.lake,
+            self.rows.plan.run,
+            &self.table.table,
+            silver_columns(self.table),
+            &self.table.contract.partition_by,
+        )
+    }
+
+    fn scratch(&self) -> String {
+        self.rows.lake.object(&layout::scratch(self.rows.plan.run)).hadoop_path()
+    }
+
+    /// The accepted rows, together with the rows of those files of the table that hold a key of an accepted row. Those of
+    /// a history say whether they are new, and until when they are valid as the table has it.
+    fn existing(&self, by: &Versioned, history: bool) -> Result<String, SparkError> {
+        let number = self.number;
+        let incoming = columns_of(&accepted_columns(self.table));
+        let (new, stored_rows, stored_end) = if history {
+            let new = ", TRUE AS _is_new, CAST(NULL AS TIMESTAMP) AS _stored_valid_to";
+            (new, ", FALSE AS _is_new, _stored_valid_to", ", e._valid_to AS _stored_valid_to")
+        } else {
+            ("", "", "")
+        };
+        let planned = self.rows.plan.table(&self.table.table);
+        let Some((table, version)) = planned.and_then(|table| Some((table, table.read_version?))) else {
+            return Ok(format!(
+                "CREATE OR REPLACE TEMPORARY VIEW candidates_{number} AS SELECT {incoming}{new} FROM good_{number};\n\n"
+            ));
+        };
+        let delta = delta_table(self.rows.lake, &self.table.table, version);
+        let same_key = |left: &str, right: &str| {
+            let keys = by.keys.iter().map(|key| {
+                let key = name(key.as_str());
+                format!("{left}.{key} <=> {right}.{key}")
+            });
+            keys.collect::<Vec<_>>().join(" AND ")
+        };
+        let known = |column: &str| table.columns.iter().any(|stored| stored.name == column);
+        let old: Vec<String> = accepted_columns(self.table)
+            .iter()
+            .map(|column| {
+                let shown = name(&column.name);
+                // A column that the contract has gained since: the rows there do not have it.
+                if known(&column.name) {
+                    format!("e.{shown}")
+                } else {
+                    format!("CAST(NULL AS {}) AS {shown}", type_name(&column.column_type))
+                }
+            })
+            .collect();
+        let touched =
+            Stage::aside(&format!("touched_{number}"), &self.scratch(), vec![stored("file", ColumnType::Text)]);
+        let met = format!(
+            "(\n  SELECT DISTINCT e.file FROM (SELECT *, _metadata.file_path AS file FROM {delta}) AS e\n  \
+             LEFT SEMI JOIN good_{number} AS g ON {}\n)",
+            same_key("e", "g")
+        );
+        Ok(format!(
+            "-- Files of the table that hold a key of an accepted row: they are rewritten, the others stay.\n\
+             {create}{fill}\
+             CREATE OR REPLACE TEMPORARY VIEW replaced_{number} AS\n\
+             SELECT {old}{stored_end} FROM (SELECT *, _metadata.file_path AS file FROM {delta}) AS e\n\
+             LEFT SEMI JOIN touched_{number} AS t ON e.file = t.file;\n\n\
+             CREATE OR REPLACE TEMPORARY VIEW candidates_{number} AS\n\
+             SELECT {incoming}{new} FROM good_{number}\nUNION ALL\nSELECT {incoming}{stored_rows} FROM replaced_{number};\n\n",
+            create = touched.create(),
+            fill = touched.insert(&met),
+            old = old.join(", "),
+        ))
+    }
+
+    /// The newest row of each key: by the business column, then as [`NEWER`] says.
+    fn newest(&self, by: &Versioned) -> String {
+        let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();
+        self.last_of(&keys, by, "")
+    }
+
+    /// The last row of each identity; `further` are columns next to those of the table.
+    fn last_of(&self, identity: &[&str], by: &Versioned, further: &str) -> String {
+        let number = self.number;
+        let order: Vec<String> = std::iter::once(by.latest_by.as_str())
+            .chain(NEWER)
+            .map(|column| format!("{} DESC NULLS LAST", name(column)))
+            .collect();
+        format!(
+            "(\n  SELECT {columns}{further} FROM (\n    SELECT *, row_number() OVER (PARTITION BY {identity} ORDER BY {order}) AS _place\n    \
+             FROM candidates_{number}\n  ) WHERE _place = 1\n)",
+            columns = columns_of(&accepted_columns(self.table)),
+            identity = names(identity.iter().copied()),
+            order = order.join(", "),
+        )
+    }
+
+    /// Every version of each key, with the time it was valid. Of a key that has a new version, all are read; of
+    /// others, which stand in a file with such a key, there may be more in other files: they stay as they are.
+    fn versions(&self, by: &Versioned) -> String {
+        let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();
+        let identity: Vec<&str> = keys.iter().copied().chain([by.latest_by.as_str()]).collect();
+        let (latest, keys) = (name(by.latest_by.as_str()), names(keys));
+        let columns = columns_of(&accepted_columns(self.table));
+        format!(
+            "(\n  SELECT {columns}, _valid_from, _valid_to, _valid_to IS NULL AS _is_current FROM (\n    \
+             SELECT {columns}, CAST({latest} AS TIMESTAMP) AS _valid_from,\n      \
+             IF(max(_is_new) OVER (PARTITION BY {keys}),\n        \
+             lead(CAST({latest} AS TIMESTAMP)) OVER (PARTITION BY {keys} ORDER BY {latest} ASC NULLS FIRST),\n        \
+             _stored_valid_to) AS _valid_to\n    \
+             FROM {}\n  )\n)",
+            self.last_of(&identity, by, ", _is_new, _stored_valid_to")
+        )
+    }
+
+    /// What was counted on the way, as queries of metric lines; none where nothing is replaced.
+    pub(super) fn counts(&self) -> Option<String> {
+        if !self.table.mode.merges() {
+            return None;
+        }
+        let (number, table) = (self.number, &self.table.table);
+        let replaced =
+            |count: &str, from: &str| metric_lines(table, &[("replaced_rows", None, count.to_owned())], from);
+        if self.rows.plan.table(table).is_none_or(|planned| planned.read_version.is_none()) {
+            return Some(replaced("CAST(0 AS BIGINT)", "(SELECT 1)"));
+        }
+        Some(format!(
+            "{}\nUNION ALL\nSELECT {} AS table, 'removed_file' AS metric, CAST(NULL AS STRING) AS rule, file AS value FROM touched_{number}",
+            replaced("count(*)", &format!("replaced_{number}")),
+            text(&table.to_string())
+        ))
+    }
+}
+
+/// Numbers of one scan as metric lines.
+pub(super) fn metric_lines(table: &TableRef, measured: &[(&str, Option<&str>, String)], from: &str) -> String {
+    let numbers: Vec<String> =
+        measured.iter().enumerate().map(|(index, (.., number))| format!("{number} AS n{index}")).collect();
+    let lines: Vec<String> = measured
+        .iter()
+        .enumerate()
+        .map(|(index, (metric, rule, _))| {
+            let rule = rule.map_or_else(|| "CAST(NULL AS STRING)".to_owned(), text);
+            format!("'{metric}', {rule}, CAST(n{index} AS STRING)")
+        })
+        .collect();
+    format!(
+        "SELECT {} AS table, stack({}, {}) AS (metric, rule, value)\nFROM (SELECT {} FROM {from})",
+        text(&table.to_string()),
+        lines.len(),
+        lines.join(",\n  "),
+        numbers.join(",\n  ")
+    )
+}
+
+/// A table at a version, for `FROM`.
+pub(super) fn delta_table(lake: &FolderUri, table: &TableRef, version: u64) -> String {
+    format!("delta.{} VERSION AS OF {version}", name(&lake.object(&layout::table(table)).hadoop_path()))
+}
+
+/// A column as text, for rules about stored rows.
+pub(super) fn shown(column: &sluice_core::contract::Column) -> String {
+    canonical(column.name.as_str(), &column.column_type)
+}
