@@ -1,4 +1,4 @@
-"""Runs of the large branch: how they are planned for Spark, and what happens on AWS after they end."""
+"""Runs of the large branch: how they are planned and read for Spark, and what happens on AWS after they end."""
 
 from __future__ import annotations
 
@@ -19,36 +19,44 @@ DELIVERIES = 3
 
 @dataclass(frozen=True)
 class PreparedPlan:
-    """A plan for Spark that the real validate function made, reusable for any run of any deployment."""
+    """A plan for Spark and what was read of it, as the real functions made them, reusable for any run of any deployment.
 
-    text: str
+    The files that were staged are not part of it: they are for Spark alone.
+    """
+
+    # The documents by their names.
+    documents: dict[str, str]
     bucket: str
-    uri: str
+    plan: JsonObject
+    processed: JsonObject
 
     @staticmethod
     def make(world: World) -> PreparedPlan:
-        """Plans one day for Spark without executing anything."""
+        """Plans one day for Spark, and reads it."""
         with world.deployment(Tally(), "plan") as deployment:
             deployment.deliver(world.samples.days(1))
-            answer = deployment.invoked(
+            planned = deployment.invoked(
                 "validate", {"execution_name": PLANNED, "request": large_request(deployment)}
             )
-            check(answer["plan"]["engine"] == "emr", f"the plan for Spark is {answer}")
-            key = f"runs/retail/{PLANNED}/plan-1.json"
-            return PreparedPlan(deployment.bucket.get(key).decode(), deployment.name, answer["plan"]["uri"])
+            check(planned["plan"]["engine"] == "emr", f"the plan for Spark is {planned}")
+            answer = deployment.invoked("process", {"run": planned["run"]})
+            processed = {name: answer[name] for name in ("uri", "engine")}
+            check(processed["engine"] == "emr", f"process leaves nothing for Spark: {answer}")
+            folder = f"runs/retail/{PLANNED}"
+            documents = {name: deployment.bucket.get(f"{folder}/{name}").decode() for name in ("plan-1.json", "read-1.json")}
+            return PreparedPlan(documents, deployment.name, planned["plan"], processed)
 
     def put(self, deployment: Deployment, run_id: str) -> JsonObject:
-        """Writes the plan of this run, and returns the state data with which the large branch begins."""
+        """Writes the documents of this run, and returns the state data with which the large branch begins."""
 
         def of_run(text: str) -> str:
             return text.replace(PLANNED, run_id).replace(self.bucket, deployment.name)
 
-        deployment.bucket.put(f"runs/retail/{run_id}/plan-1.json", of_run(self.text).encode())
-        return {
-            "request": deployment.request,
-            "run": {"pipeline": "retail", "run_id": run_id, "attempt": 1},
-            "plan": {"status": "planned", "engine": "emr", "uri": of_run(self.uri)},
-        }
+        for name, text in self.documents.items():
+            deployment.bucket.put(f"runs/retail/{run_id}/{name}", of_run(text).encode())
+        made: JsonObject = json.loads(of_run(json.dumps({"plan": self.plan, "processed": self.processed})))
+        run = {"pipeline": "retail", "run_id": run_id, "attempt": 1}
+        return {"request": deployment.request, "run": run, **made}
 
 
 @dataclass(frozen=True)

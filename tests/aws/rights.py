@@ -26,9 +26,8 @@ UNSEEN = {
     ("process", "s3:AbortMultipartUpload", "gold/*"): "the same",
     ("process", "s3:AbortMultipartUpload", "quarantine/*"): "the same",
     ("process", "s3:AbortMultipartUpload", "parts/*"): "the same",
-    ("quality-check", "s3:GetObject", "bronze/*"): "footers of files that Spark staged; the local Spark stages in folders only",
+    ("quality-check", "s3:GetObject", "bronze/*"): "rows of each object, where a run has too many quarantined ones",
     ("quality-check", "s3:GetObject", "quarantine/*"): "the same",
-    ("quality-check", "s3:GetObject", "landing/*"): "versions of the objects that Spark read; the local Spark reads folders",
 }
 
 

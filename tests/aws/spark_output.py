@@ -19,7 +19,7 @@ from botocore.client import BaseClient
 from botocore.config import Config
 
 SCRIPT = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<folder>runs/[^/]+/[^/]+)/etl-(?P<attempt>\d+)\.sql$")
-TABLE = "bronze/sales/transactions"
+TABLE = "silver/sales/transactions"
 
 
 def main() -> int:

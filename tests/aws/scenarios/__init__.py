@@ -21,6 +21,7 @@ from scenarios import (  # noqa: F401
     runs_api,
     data_products,
     old_logs,
+    large_reading,
     no_leak,
     emr_faults,
     large_branch,

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 
 import tables
 import traces
-from deployment import Deployment
+from deployment import SMALL_PARTS, Deployment
 from emr import EmrSteps, why_no_spark
 from json_values import JsonObject
 from large_runs import large_request
 from registry import Case, Tally, Unavailable, check, scenario
-from samples import SourceFile
+from samples import ROWS_OF_A_PART, SourceFile
 from tables import FolderLake
 from world import World
 
@@ -32,6 +32,7 @@ def cases(world: World) -> Iterable[Case]:
     return [
         Case("Spark, then Polars, then Spark", in_turn, is_long=True),
         Case("rejected by the gate", rejected, is_long=True),
+        Case("read in parts", read_in_parts, is_long=True),
         Case("the same states as under the command", same_states, is_long=True),
     ]
 
@@ -49,6 +50,11 @@ class Folder:
             copy = folder / "pipelines" / "retail" / path.relative_to(world.pipeline)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes())
+
+    def read_in_parts(self) -> None:
+        """Has later runs of the pipeline read in small parts."""
+        spec = self._folder / "pipelines" / "retail" / "pipeline.yaml"
+        spec.write_text(f"{spec.read_text()}\n{SMALL_PARTS}\n")
 
     @property
     def address(self) -> str:
@@ -106,6 +112,23 @@ def rejected(world: World, tally: Tally) -> None:
         folder.deliver([world.samples.poisoned(0)])
         folder.deployment.execute(large_request(folder.deployment)).expect("Rejected")
         folder.verify([])
+
+
+def read_in_parts(world: World, tally: Tally) -> None:
+    """Rows of several parts, and those of the table, meet in Spark."""
+    with on_a_folder(world, tally, "parts") as folder:
+        small, (first, second) = world.samples.day(0), (world.samples.day(number, ROWS_OF_A_PART) for number in (1, 2))
+        folder.deliver([small])
+        folder.deployment.execute(large_request(folder.deployment)).expect("Published")
+        folder.read_in_parts()
+        # The rows of the first part once more.
+        files = [first, second, first.renamed("2026-01-30.csv")]
+        folder.deliver(files)
+        ended = folder.deployment.execute(large_request(folder.deployment)).expect("Published")
+        states = [visit.state for visit in ended.trace.visits]
+        check("Read" in states and "RunEtl" in states, f"not in parts, or not on Spark: {ended.trace.summary()}")
+        check(ended.trace.input_of("Read")["plan"]["parts"]["numbers"] == [1, 2, 3], f"{ended.trace.input_of('Read')}")
+        folder.verify([small, *files])
 
 
 def same_states(world: World, tally: Tally) -> None:

@@ -1,6 +1,6 @@
 """Whatever happens, no cluster stays, and no attempt of a run ever has a second cluster.
 
-Each run has an EMR of its own whose steps are done at once, and begins where its plan is made. It is disturbed as a seed says;
+Each run has an EMR of its own whose steps are done at once, and begins where process has read it. It is disturbed as a seed says;
 then the rule for ended executions runs, idle clusters end, and nothing may be left. The sweeper is the net for events that
 the rule could not deliver.
 """

@@ -1,4 +1,5 @@
-"""Large runs that are read in parts: each part by a call of its own, after which one call combines what they staged.
+"""Large runs that are read in parts: each part by a call of its own, after which one call combines what they staged. Where Spark
+combines it, `large_reading` and `large_branch` read runs in parts.
 
 The parts are the items of a Distributed Map. moto 5.2.5 executes it in threads of the execution itself, so some things are not as
 on AWS:

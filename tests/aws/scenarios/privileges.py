@@ -18,6 +18,8 @@ PART = "silver/sales/elsewhere/part-0.parquet"
 # What a part of a run has left: rows that are still to be merged, and its document.
 TYPED = "parts/retail/some-run/1/sales.elsewhere/part-0.parquet"
 READ_PART = "parts/retail/some-run/1/part-1.json"
+# What process has read of a run that Spark combines.
+READ_RUN = "runs/retail/some-run/read-1.json"
 # The documents that each function for clusters writes.
 LAUNCH = "runs/retail/some-run/launch-1-1.json"
 SCRIPT = "runs/retail/some-run/etl-1.sql"
@@ -93,6 +95,7 @@ def other_rights(world: World, tally: Tally) -> None:
         deployment.bucket.put(PART, b"rows")
         deployment.bucket.put(TYPED, b"rows")
         deployment.bucket.put(LOG, b"{}\n")
+        deployment.bucket.put(READ_RUN, b"{}\n")
         refused = "AccessDenied"
         expect(
             world,
@@ -108,6 +111,8 @@ def other_rights(world: World, tally: Tally) -> None:
                 ("process", "delete", TYPED): refused,
                 ("process", "put", READ_PART): "done",
                 ("process", "delete", READ_PART): refused,
+                ("process", "put", READ_RUN): "done",
+                ("process", "delete", READ_RUN): refused,
                 ("validate", "get", LOG): "done",
                 ("validate", "get", PART): refused,
                 ("validate", "put", PART): refused,
@@ -115,6 +120,8 @@ def other_rights(world: World, tally: Tally) -> None:
                 ("quality-check", "get", PART): "done",
                 ("quality-check", "put", PART): refused,
                 ("quality-check", "delete", PART): refused,
+                ("quality-check", "get", LANDED): refused,
+                ("quality-check", "get", READ_RUN): "done",
                 ("quality-check", "get", TYPED): refused,
                 ("quality-check", "put", TYPED): refused,
                 ("publish", "delete", PART): refused,
@@ -132,7 +139,10 @@ def other_rights(world: World, tally: Tally) -> None:
                 ("start-emr", "put", SCRIPT): refused,
                 ("run-etl", "put", CLOSED): refused,
                 ("terminate", "put", VERDICT): refused,
+                ("run-etl", "get", READ_RUN): "done",
+                ("run-etl", "put", READ_RUN): refused,
                 ("run-etl", "get", LANDED): refused,
+                ("run-etl", "get", TYPED): refused,
                 ("run-etl", "put", PART): refused,
                 ("terminate", "delete", CLOSED): refused,
             },
