@@ -1,14 +1,15 @@
 //! What is counted in the staged files and in the tables as they will be: the numbers that the gate judges.
 
+use sluice_core::contract::{Column, DatasetRule, Metric, TableContract};
+use sluice_core::name::{ColumnName, TableRef};
+use sluice_core::sql::MetricSql;
+
 use super::SparkError;
 use super::rules::{self, is_one_of, matches};
 use super::silver::{metric_lines, shown};
 use super::sql::{self, Relation, SqlType};
 use super::tables::{after_name, stage_name};
 use super::text::{name, names, text};
-use sluice_core::contract::{Column, DatasetRule, Metric, TableContract};
-use sluice_core::name::{ColumnName, TableRef};
-use sluice_core::sql::MetricSql;
 
 /// The metric lines of a staged table with a contract: rows, row rules on the staged files, dataset rules on the table
 /// after the run.

@@ -2,16 +2,17 @@
 
 use std::fmt::Write as _;
 
-use super::files::null_of;
-use super::gold::Gold;
-use super::silver::{Silver, delta_table, metric_lines};
-use super::text::{name, text};
-use super::{ReadRows, SparkError, TableFiles, audit, sql, tables};
 use sluice_core::columns::{StoredColumn, silver_columns};
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{SilverTable, WriteMode};
 use sluice_core::run::PlannedWork;
 use sluice_core::uri::layout;
+
+use super::files::null_of;
+use super::gold::Gold;
+use super::silver::{Silver, delta_table, metric_lines};
+use super::text::{name, text};
+use super::{ReadRows, SparkError, TableFiles, audit, sql, tables};
 
 /// A plan as Spark SQL: one readable script for `spark-sql -f`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::SparkError;
-use super::sql::{self, Relation};
-use super::tables::{Stage, after_name, stage_name};
-use super::text::name;
 use sluice_core::columns::contract_columns;
 use sluice_core::name::{Layer, TableName, TableRef};
 use sluice_core::pipeline::GoldTable;
 use sluice_core::run::PlannedWork;
 use sluice_core::uri::FolderUri;
+
+use super::SparkError;
+use super::sql::{self, Relation};
+use super::tables::{Stage, after_name, stage_name};
+use super::text::name;
 
 /// The statements of one gold table.
 pub(super) struct Gold<'a> {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-
 use sluice_core::decimal::DecimalNumber;
 use sluice_core::name::TableRef;
 

@@ -1,11 +1,12 @@
 //! Row rules as conditions in Spark SQL: which staged rows break them.
 
+use sluice_core::contract::{Column, ColumnType, RowCheck, RowRule, TableContract};
+use sluice_core::uri::layout::NULL_PARTITION;
+
 use super::SparkError;
 use super::regex;
 use super::sql;
 use super::text::{canonical, literal, name, text};
-use sluice_core::contract::{Column, ColumnType, RowCheck, RowRule, TableContract};
-use sluice_core::uri::layout::NULL_PARTITION;
 
 /// A row rule ready to run.
 pub(super) struct RowTest {

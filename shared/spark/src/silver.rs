@@ -1,14 +1,15 @@
 //! A silver table in Spark SQL: the rows that reading has staged, brought into the table.
 
-use super::files::StagedRows;
-use super::tables::{Stage, columns_of, stage_view};
-use super::text::{canonical, name, names, text, type_name};
-use super::{ReadRows, SparkError, TableFiles};
 use sluice_core::columns::{NEWER, accepted_columns, silver_columns, stored};
 use sluice_core::contract::ColumnType;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{SilverTable, Versioned, WriteMode};
 use sluice_core::uri::{FolderUri, layout};
+
+use super::files::StagedRows;
+use super::tables::{Stage, columns_of, stage_view};
+use super::text::{canonical, name, names, text, type_name};
+use super::{ReadRows, SparkError, TableFiles};
 
 /// The statements of one silver table.
 pub(super) struct Silver<'a> {

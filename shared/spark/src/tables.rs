@@ -1,11 +1,12 @@
 //! Staged files and tables as they will be after the run.
 
-use super::SparkError;
-use super::text::{name, names, text, type_name};
 use sluice_core::columns::StoredColumn;
 use sluice_core::name::{ColumnName, TableRef};
 use sluice_core::run::RunRef;
 use sluice_core::uri::{FolderUri, layout};
+
+use super::SparkError;
+use super::text::{name, names, text, type_name};
 
 /// Columns for a `SELECT`.
 pub(super) fn columns_of(columns: &[StoredColumn]) -> String {

@@ -1,11 +1,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::*;
 use sluice_core::engine::Engine;
 use sluice_core::pipeline::{Pipeline, SilverTable, WriteMode};
 use sluice_core::run::{EngineChoice, Plan, PlanStatus, PlannedObject, PlannedTable, ReadFrom, RunRef, RunRequest};
 use sluice_core::source::SourceObject;
 use sluice_core::spec::PipelineSpec;
+
+use super::*;
 
 fn retail() -> Pipeline {
     let read = |path: &str| std::fs::read_to_string(format!("../../pipelines/retail/{path}")).expect(path);

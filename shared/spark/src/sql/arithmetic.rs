@@ -1,9 +1,9 @@
 //! Arithmetic with the widths and places of the subset.
 
+use sluice_core::sql::{SqlError, not_portable};
 use sqlparser::ast::{BinaryOperator, Expr, Spanned};
 
 use super::types::{MAX_DIGITS, SqlType, Typed};
-use sluice_core::sql::{SqlError, not_portable};
 
 /// Fewest digits after the point of a decimal quotient.
 const LEAST_QUOTIENT_PLACES: u8 = 6;

@@ -1,10 +1,10 @@
 //! `CAST`: what is read strictly, what is rounded, and what is refused because engines write or read it differently.
 
+use sluice_core::sql::{SqlError, not_portable};
 use sqlparser::ast::{DataType, ExactNumberInfo, Expr};
 
 use super::literal::{literal_text, temporal};
 use super::types::{MAX_DIGITS, SqlType, Typed};
-use sluice_core::sql::{SqlError, not_portable};
 
 /// What may stand around a number, a day or an instant in text: blanks, tabs and ends of lines.
 const BLANKS: &str = "[ \\t\\n\\r\\u000C]*";

@@ -1,8 +1,9 @@
 //! What a query answers, as its contract has it.
 
+use sluice_core::contract::{ColumnType, ConformError, TableContract};
+
 use super::relation::SparkQuery;
 use super::types::{SqlType, quoted};
-use sluice_core::contract::{ColumnType, ConformError, TableContract};
 
 /// The query with exactly the contract's columns, in order and of its types.
 ///

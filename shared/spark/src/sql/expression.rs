@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use sluice_core::sql::{SqlError, not_portable};
 use sqlparser::ast::{BinaryOperator, CaseWhen, DataType, Expr, Ident, Spanned, UnaryOperator};
 
 use super::arithmetic;
@@ -11,7 +12,6 @@ use super::function;
 use super::literal::{literal, literal_text, quoted_text, temporal};
 use super::scope::Scope;
 use super::types::{SqlType, Typed};
-use sluice_core::sql::{SqlError, not_portable};
 
 /// Translates the expressions of one place of a query.
 pub(super) struct Expressions<'a> {

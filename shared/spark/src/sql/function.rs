@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use sluice_core::sql::{SqlError, not_portable, refused, round_decimals};
 use sqlparser::ast::{
     CeilFloorKind, DateTimeField, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
 };
@@ -10,7 +11,6 @@ use super::arithmetic::{no_number, quotient};
 use super::expression::Expressions;
 use super::literal::literal_number;
 use super::types::{SqlType, Typed};
-use sluice_core::sql::{SqlError, not_portable, refused, round_decimals};
 
 /// A function, or what the parser has a form of its own for.
 pub(super) fn call(all: &Expressions<'_>, expr: &Expr) -> Result<Typed, SqlError> {

@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
+use sluice_core::sql::{SqlError, is_aggregate, not_portable};
 use sqlparser::ast::{Expr, Function, GroupByExpr, Select, SelectItem, Visit, Visitor};
 
 use super::expression::Expressions;
-use sluice_core::sql::{SqlError, is_aggregate, not_portable};
 
 fn groups(select: &Select) -> &[Expr] {
     match &select.group_by {

@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use jiff::civil;
 use jiff::tz::TimeZone;
+use sluice_core::sql::{SqlError, not_portable, refused};
 use sqlparser::ast::{Expr, Spanned, Value};
 
 use super::types::{MAX_DIGITS, SqlType, Typed};
-use sluice_core::sql::{SqlError, not_portable, refused};
 
 pub(super) fn literal(value: &Value, node: &impl Spanned) -> Result<Typed, SqlError> {
     match value {

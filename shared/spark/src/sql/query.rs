@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sluice_core::sql::{SqlError, not_portable, refused};
 use sqlparser::ast::{
     Distinct, Expr, Join, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem,
     SelectItemQualifiedWildcardKind, SetExpr, TableAlias, TableFactor, TableWithJoins,
@@ -14,7 +15,6 @@ use super::relation::{Answer, Relation, SparkQuery};
 use super::scope::{Field, Scope, Source, unknown_table};
 use super::set_operation::{united, words};
 use super::types::{SqlType, quoted};
-use sluice_core::sql::{SqlError, not_portable, refused};
 
 /// A table of `WITH`.
 struct Cte {

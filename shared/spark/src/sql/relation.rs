@@ -1,8 +1,9 @@
 //! What a statement reads, and what it answers.
 
+use sluice_core::contract::ColumnType;
+
 use super::scope::Field;
 use super::types::SqlType;
-use sluice_core::contract::ColumnType;
 
 /// A table or view as Spark knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

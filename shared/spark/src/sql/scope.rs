@@ -1,9 +1,9 @@
 //! Which columns a name stands for.
 
+use sluice_core::sql::{SqlError, not_portable};
 use sqlparser::ast::{Expr, Ident, Spanned};
 
 use super::types::{SqlType, Typed, quoted};
-use sluice_core::sql::{SqlError, not_portable};
 
 /// A column of a table in `FROM`, or of a query; without a name where the query gives it none.
 #[derive(Debug, Clone, PartialEq, Eq)]

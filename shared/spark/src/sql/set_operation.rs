@@ -1,11 +1,11 @@
 //! Set operations: two answers as one.
 
+use sluice_core::sql::{SqlError, not_portable};
 use sqlparser::ast::{SetOperator, SetQuantifier, Spanned};
 
 use super::relation::Answer;
 use super::scope::Field;
 use super::types::quoted;
-use sluice_core::sql::{SqlError, not_portable};
 
 /// The operation in Spark's words.
 pub(super) fn words(op: SetOperator, quantifier: SetQuantifier, node: &impl Spanned) -> Result<&'static str, SqlError> {

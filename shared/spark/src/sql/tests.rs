@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
-use super::*;
 use sluice_core::name::Layer;
+
+use super::*;
 
 /// `q` INT, `b` BIGINT, `p` DECIMAL(12,3), `m` DECIMAL(12,2), `f` DOUBLE, `t` text, `ts` TIMESTAMP, `c` BOOLEAN.
 fn relation(name: &str) -> Relation {
