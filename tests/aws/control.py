@@ -50,6 +50,8 @@ class S3Request:
 
     number: int
     role: str
+    # The process that sent it; empty for the operator, whose requests have none.
+    instance: str
     action: str
     method: str
     key: str
@@ -57,6 +59,8 @@ class S3Request:
     sse: str | None
     sse_key: str | None
     fault: str | None
+    # Milliseconds since 1970.
+    at_ms: int
 
     @staticmethod
     def of(line: JsonObject) -> S3Request:
@@ -64,6 +68,7 @@ class S3Request:
             number=line["n"],
             # Empty for unknown callers.
             role=line["role"] or "",
+            instance=line["instance"] or "",
             action=line["action"],
             method=line["method"],
             key=line["key"],
@@ -71,6 +76,7 @@ class S3Request:
             sse=line["sse"],
             sse_key=line.get("sse_key"),
             fault=line["fault"],
+            at_ms=line["at_ms"],
         )
 
 
@@ -122,6 +128,10 @@ class Control:
     def fired(self, name: str) -> list[int]:
         """How often each fault of the last `set_faults` happened, in its order."""
         return [rule["fired"] for rule in self._call("GET", f"/deployments/{name}/faults")]
+
+    def set_s3_latency(self, name: str, milliseconds: int) -> None:
+        """From now on, S3 answers each request this much later."""
+        self._call("PUT", f"/deployments/{name}/s3-latency", {"milliseconds": milliseconds})
 
     def requests(self, name: str) -> list[S3Request]:
         lines = self._call("GET", f"/deployments/{name}/requests")

@@ -12,6 +12,8 @@ use crate::bench_apis;
 use crate::bench_attackers;
 use crate::bench_data::{self, Source};
 use crate::bench_formats::{self, Format};
+use crate::bench_latency;
+use crate::bench_merge;
 use crate::deployed;
 use crate::judge_tools::{self, Tool};
 use crate::workspace::{Workspace, line, output_of};
@@ -42,6 +44,12 @@ pub(crate) struct Options {
     /// Measure this many cold starts of every function instead: release build, over the S3 protocol.
     #[arg(long, value_name = "STARTS", value_parser = clap::value_parser!(u32).range(2..))]
     cold_starts: Option<u32>,
+    /// Measure instead how many requests to S3 every function of a run sends, by the number of parts; each takes 25 ms.
+    #[arg(long, conflicts_with_all = ["cold_starts", "merge", "apis"])]
+    latency: bool,
+    /// Measure instead what new rows cost that are merged into a table, next to `deltalake` and DuckDB.
+    #[arg(long, conflicts_with_all = ["cold_starts", "apis"])]
+    merge: bool,
     /// Measure the HTTP APIs instead: many callers at once on `sluice serve`, compared with DuckDB.
     #[arg(long, conflicts_with = "cold_starts")]
     apis: bool,
@@ -58,9 +66,9 @@ pub(crate) struct Options {
 
 /// What a command cost.
 #[derive(Clone, Copy)]
-struct Cost {
-    wall_seconds: f64,
-    cpu_seconds: f64,
+pub(crate) struct Cost {
+    pub(crate) wall_seconds: f64,
+    pub(crate) cpu_seconds: f64,
     peak_memory_bytes: u64,
 }
 
@@ -77,6 +85,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if let Some(starts) = options.cold_starts {
         return deployed::cold_starts(workspace, starts);
     }
+    if options.latency {
+        return bench_latency::measure(workspace);
+    }
     if let Some(attackers) = options.attackers {
         return bench_attackers::measure(workspace, options.callers, options.seconds, attackers);
     }
@@ -90,27 +101,53 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     println!("Building the binaries, in the one profile that demo and tests use too.");
     workspace.build_binaries()?;
     let bench = Bench { workspace, python, folder: workspace.target().join("bench") };
+    if options.merge {
+        let merges = bench_merge::measure(&bench)?;
+        return bench.leave("merge.json", &json!({ "logical_cpus": logical_cpus()?, "merges": merges }));
+    }
     let comparison = if options.skip_comparison { Value::Null } else { bench.compare(options)? };
     let memory = bench.memory(&memory_sizes, &options.memory_formats)?;
     let report = json!({
-        "logical_cpus": std::thread::available_parallelism()?.get(),
+        "logical_cpus": logical_cpus()?,
         "comparison": comparison,
         "memory": memory,
     });
-    let file = bench.folder.join("report.json");
-    fs::create_dir_all(&bench.folder)?;
-    fs::write(&file, serde_json::to_string_pretty(&report)?)?;
-    println!("\nNumbers: {}", workspace.shown(&file));
-    Ok(())
+    bench.leave("report.json", &report)
 }
 
-struct Bench<'w> {
+fn logical_cpus() -> Result<usize> {
+    Ok(std::thread::available_parallelism()?.get())
+}
+
+pub(crate) struct Bench<'w> {
     workspace: &'w Workspace,
     python: PathBuf,
     folder: PathBuf,
 }
 
 impl Bench<'_> {
+    pub(crate) fn workspace(&self) -> &Workspace {
+        self.workspace
+    }
+
+    pub(crate) fn python(&self) -> &Path {
+        &self.python
+    }
+
+    /// Where everything is that a benchmark makes.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes the numbers as JSON.
+    fn leave(&self, name: &str, report: &Value) -> Result<()> {
+        let file = self.folder.join(name);
+        fs::create_dir_all(&self.folder)?;
+        fs::write(&file, serde_json::to_string_pretty(report)?)?;
+        println!("\nNumbers: {}", self.workspace.shown(&file));
+        Ok(())
+    }
+
     fn compare(&self, options: &Options) -> Result<Value> {
         let source = self.source(options.gb)?;
         let mut measured = Vec::new();
@@ -205,16 +242,16 @@ impl Bench<'_> {
         command.arg(self.workspace.root().join("bench").join(script)).arg("--source").arg(&source.file);
         command.arg("--out").arg(&out).arg("--partition-by").args(partitions);
         let cost = self.measure(script, &command)?;
-        let printed = fs::read_to_string(self.log(script))?;
-        let last = printed.lines().next_back().unwrap_or_default();
-        let summary = serde_json::from_str(last).with_context(|| format!("{script} printed no summary: {printed}"))?;
+        let last = self.last_line(script)?;
+        let summary = serde_json::from_str(&last).with_context(|| format!("{script} printed no summary: {last}"))?;
         empty(&out)?;
         Ok((cost, summary))
     }
 
     /// Runs a command under `bench/measure.py`: only the kernel's accounting at the process's end has its true peak.
-    fn measure(&self, name: &str, command: &Command) -> Result<Cost> {
+    pub(crate) fn measure(&self, name: &str, command: &Command) -> Result<Cost> {
         println!("$ {}", line(command));
+        fs::create_dir_all(&self.folder)?;
         let cost = self.folder.join(format!("{name}.cost.json"));
         let log = self.log(name);
         let mut measure = self.workspace.command(&self.python);
@@ -227,6 +264,12 @@ impl Bench<'_> {
         let cost = Cost::from_json(&serde_json::from_slice(&fs::read(&cost)?)?)?;
         println!("  {:.1} s wall, {:.1} s CPU, peak {:.0} MB", cost.wall_seconds, cost.cpu_seconds, cost.megabytes());
         Ok(cost)
+    }
+
+    /// The last line that a measured command has printed.
+    pub(crate) fn last_line(&self, name: &str) -> Result<String> {
+        let printed = fs::read_to_string(self.log(name))?;
+        Ok(printed.lines().next_back().unwrap_or_default().to_owned())
     }
 
     fn log(&self, name: &str) -> PathBuf {
@@ -270,7 +313,7 @@ impl Cost {
         })
     }
 
-    fn to_json(self, job: &str) -> Value {
+    pub(crate) fn to_json(self, job: &str) -> Value {
         json!({
             "job": job,
             "wall_seconds": self.wall_seconds,
@@ -279,7 +322,7 @@ impl Cost {
         })
     }
 
-    fn megabytes(self) -> f64 {
+    pub(crate) fn megabytes(self) -> f64 {
         self.peak_memory_bytes as f64 / 1e6
     }
 }
@@ -362,7 +405,7 @@ fn gigabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e9
 }
 
-fn empty(folder: &Path) -> Result<()> {
+pub(crate) fn empty(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot empty {}", folder.display()))

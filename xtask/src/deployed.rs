@@ -117,7 +117,7 @@ fn scenarios(workspace: &Workspace) -> Result<Result<Command, String>> {
 }
 
 /// A script of the bed over the functions of this folder, or why it cannot run here.
-fn script(workspace: &Workspace, name: &str, functions: &Path) -> Result<Result<Command, String>> {
+pub(crate) fn script(workspace: &Workspace, name: &str, functions: &Path) -> Result<Result<Command, String>> {
     workspace.build_binaries()?;
     let python = match judge_tools::python_with(workspace, &format!("{FOLDER}/requirements.txt"))? {
         Tool::Ready(python) => python,

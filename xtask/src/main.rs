@@ -7,6 +7,8 @@ mod bench_apis;
 mod bench_attackers;
 mod bench_data;
 mod bench_formats;
+mod bench_latency;
+mod bench_merge;
 mod cdk;
 #[cfg(test)]
 mod circles;

@@ -5,12 +5,20 @@ use std::sync::Arc;
 use anyhow::Context;
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::deployment::Deployment;
 use crate::http::{self, Answer, Cut};
 use crate::names::{FUNCTIONS, function_arn};
 use crate::world::World;
+
+/// How much later S3 answers, as it is set.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct S3Latency {
+    milliseconds: u64,
+}
 
 /// Answers a request of a test.
 pub(crate) async fn answer(world: Arc<World>, request: Request<Incoming>) -> Result<Answer, Cut> {
@@ -60,6 +68,11 @@ fn about(
         (&Method::GET, ["faults"]) => http::json(StatusCode::OK, &deployment.faults.fired_rules()),
         (&Method::PUT, ["faults"]) => {
             deployment.faults.replace(serde_json::from_slice(body).context("faults")?)?;
+            http::empty(StatusCode::NO_CONTENT)
+        }
+        (&Method::PUT, ["s3-latency"]) => {
+            let wanted: S3Latency = serde_json::from_slice(body).context("latency of S3")?;
+            deployment.set_s3_latency(wanted.milliseconds);
             http::empty(StatusCode::NO_CONTENT)
         }
         (&Method::GET, ["credentials", function]) => {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use serde::Deserialize;
@@ -54,6 +55,7 @@ pub(crate) struct Deployment {
     /// Upper limit for `wait_seconds` of an answer.
     pub(crate) longest_wait_seconds: Option<u64>,
     functions: Vec<Arc<Function>>,
+    s3_latency_ms: AtomicU64,
     is_closed: AtomicBool,
 }
 
@@ -90,6 +92,7 @@ impl Deployment {
             environment: wanted.environment,
             longest_wait_seconds: wanted.longest_wait_seconds,
             functions: made.into(),
+            s3_latency_ms: AtomicU64::new(0),
             is_closed: AtomicBool::new(false),
         })
     }
@@ -102,6 +105,19 @@ impl Deployment {
     /// One of its functions.
     pub(crate) fn function(&self, name: &str) -> Option<Arc<Function>> {
         self.functions.iter().find(|function| function.name == name).cloned()
+    }
+
+    /// From now on, S3 answers each request this much later. Concurrent requests wait at the same time.
+    pub(crate) fn set_s3_latency(&self, milliseconds: u64) {
+        self.s3_latency_ms.store(milliseconds, Ordering::SeqCst);
+    }
+
+    /// Waits for the latency of S3, if it has one.
+    pub(crate) async fn s3_latency(&self) {
+        let milliseconds = self.s3_latency_ms.load(Ordering::SeqCst);
+        if milliseconds > 0 {
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+        }
     }
 
     /// Whether it is being removed.

@@ -7,6 +7,7 @@
 //! - **S3** is a folder, with S3's protocol around it. There are no versions, tags, notifications or bucket policies, no
 //!   TLS and no encryption: the requested encryption is recorded. Objects `a` and `a/b` cannot both exist. Conditional
 //!   writes never return 409. A key of much more than 150 characters gives an error 500, because the store uses it as a file name.
+//!   It answers as fast as it can, or later by a latency that a test sets.
 //! - **Lambda** starts a process per instance and keeps idle ones forever. Timeouts, memory limits, concurrency and the
 //!   errors of dead processes are as in Lambda. It does not freeze idle processes, limits neither CPU nor payloads, and
 //!   does not retry failed asynchronous calls. Memory is checked forty times a second, so a short peak is missed.

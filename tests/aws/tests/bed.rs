@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -118,6 +119,31 @@ fn a_bed_serves_and_leaves_nothing() {
     drop(bed.stdin.take());
     assert_eq!(bed.wait().expect("end").code(), Some(0));
     assert!(parts.data().is_empty(), "{:?}", parts.data());
+}
+
+#[test]
+fn requests_to_s3_wait_for_its_latency_at_the_same_time() {
+    const LATENCY: Duration = Duration::from_millis(400);
+    let parts = Parts::new("waits", &json!({"StringEquals": {"s3:ResourceAccount": "${Account}"}}));
+    let mut bed = parts.start();
+    let at = ready_line(&mut bed);
+    assert_eq!(ask(&at["control"], "POST", "/deployments", r#"{"name":"d7"}"#).0, 201);
+    let set = |body: &str| ask(&at["control"], "PUT", "/deployments/d7/s3-latency", body);
+    assert_eq!(set(r#"{"milliseconds":400}"#), (204, String::new()));
+    let (status, body) = set(r#"{"seconds":1}"#);
+    assert!(status == 400 && body.contains("latency of S3"), "{status} {body}");
+    let began = Instant::now();
+    std::thread::scope(|threads| {
+        for _ in 0..8 {
+            threads.spawn(|| assert_eq!(ask(&at["s3"], "GET", "/d7/a", "").0, 403));
+        }
+    });
+    let took = began.elapsed();
+    assert!(took >= LATENCY && took < LATENCY * 4, "8 requests at once took {took:?}");
+    assert_eq!(ask(&at["control"], "DELETE", "/deployments/d7", "").0, 204);
+
+    drop(bed.stdin.take());
+    assert_eq!(bed.wait().expect("end").code(), Some(0));
 }
 
 #[test]

@@ -37,6 +37,7 @@ pub(crate) async fn answer(world: Arc<World>, request: Request<Incoming>) -> Res
     };
     let caller = world.identities.caller(&parts);
     let place = deployment.requests.add(|place| record(place, &operation, &parts, caller.as_ref().ok()));
+    deployment.s3_latency().await;
     let visit = Visit { deployment: &deployment, operation, parts, caller, place };
     let answer = visit.answer(body).await?;
     let length = if visit.operation.kind == Kind::Read { answer.body().size_hint().exact().unwrap_or(0) } else { 0 };
