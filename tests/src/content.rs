@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 
+use serde_json::Value;
 use sluice_core::name::TableRef;
 use sluice_lake::{Lake, inspect};
 
@@ -43,6 +44,9 @@ pub fn table_content(lake: &Lake, table: &TableRef) -> TableContent {
         head.columns.iter().enumerate().filter(|(_, name)| !OF_THE_RUN.contains(&name.as_str())).collect();
     kept.sort_by_key(|(_, name)| *name);
     let value = |row: &[inspect::Cell], index: usize, name: &str| {
+        if let ("_raw", inspect::Cell::Text(text)) = (name, &row[index]) {
+            return json_content(text);
+        }
         let text = serde_json::to_string(&row[index]).expect("a cell is JSON");
         if name == "_source_file" {
             return text.trim_matches('"').rsplit('/').next().unwrap_or_default().to_owned();
@@ -57,6 +61,19 @@ pub fn table_content(lake: &Lake, table: &TableRef) -> TableContent {
     let mut rows: Vec<String> = head.rows.iter().map(text).collect();
     rows.sort_unstable();
     TableContent { columns: kept.into_iter().map(|(_, name)| name.clone()).collect(), rows }
+}
+
+/// The content of a JSON document that a table holds as text: keys in their order by name, and none whose value is null. Which
+/// keys of other records a JSON record has as null, and in which order, depends on what was read with it.
+pub fn json_content(text: &str) -> String {
+    match serde_json::from_str::<Value>(text) {
+        Ok(Value::Object(object)) => {
+            let known: BTreeMap<String, Value> = object.into_iter().filter(|(_, value)| !value.is_null()).collect();
+            serde_json::to_string(&known).expect("values of JSON are JSON")
+        }
+        Ok(value) => value.to_string(),
+        Err(error) => format!("not JSON ({error}): {text}"),
+    }
 }
 
 /// Asserts that two lakes hold the same, and shows the first differences if they do not.

@@ -121,13 +121,7 @@ fn details_text(details: &RunDetails, console: &Console) -> String {
         ("attempt", summary.attempt.to_string()),
         ("planned", time(summary.planned_at)),
         ("ended", time(summary.ended_at)),
-        (
-            "engine",
-            details
-                .plan
-                .as_ref()
-                .map_or("-".to_owned(), |plan| format!("{}: {}", plan.engine.engine, plan.engine.reason)),
-        ),
+        ("engine", details.engine().map_or("-".to_owned(), |choice| format!("{}: {}", choice.engine, choice.reason))),
     ] {
         text.push_str(&format!("{name:10}{value}\n"));
     }

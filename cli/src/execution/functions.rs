@@ -11,7 +11,7 @@ use serde_json::Value;
 use sluice_core::engine::Engine;
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::RunId;
-use sluice_core::run::PlanStatus;
+use sluice_core::run::{Plan, PlanStatus};
 use sluice_lake::Lake;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -129,8 +129,11 @@ impl Functions {
             Function::Validate => {
                 let output = sluice_validate::handle(lake, now, decode(payload)?).await?;
                 if (output.plan.status, output.plan.engine) == (PlanStatus::Planned, Engine::Emr) {
-                    // What no Spark can combine afterwards is not read first.
-                    self.clusters.emr().await?;
+                    let plan: Plan = lake.documents().of(&output.run).require().await?;
+                    // What no Spark can combine afterwards is not read first, unless it may turn out to be less.
+                    if !plan.chooses_after_reading() {
+                        self.clusters.emr().await?;
+                    }
                 }
                 answer(output)
             }

@@ -78,11 +78,12 @@ impl Resolver<'_> {
 
     /// A part has to be read within the 900 s of a function: 25 GB of text take 500 s.
     fn check_parts(&self) -> Result<(), SpecError> {
-        let PartsSpec { size_mb, at_once } = self.spec.parts;
-        if (1..=25_000).contains(&size_mb) && (1..=1000).contains(&at_once) {
+        let PartsSpec { size_mb, at_once, ranges_from_mb } = self.spec.parts;
+        let can_be = (1..=25_000).contains(&size_mb) && (1..=1_000_000).contains(&ranges_from_mb);
+        if can_be && (1..=1000).contains(&at_once) {
             return Ok(());
         }
-        Err(SpecError::Parts { pipeline: self.spec.pipeline.clone(), size_mb, at_once })
+        Err(SpecError::Parts { pipeline: self.spec.pipeline.clone(), size_mb, at_once, ranges_from_mb })
     }
 
     fn problem(&self, table: &TableName, problem: impl Into<String>) -> SpecError {

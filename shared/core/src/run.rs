@@ -13,13 +13,19 @@ use crate::name::{PipelineName, RunId, TableRef};
 use crate::source::{FirstOf, HeldObject, SourceId, SourceObject};
 use crate::uri::{FolderUri, ObjectUri};
 
+mod cuts;
 mod document;
 mod part;
 mod plan;
 
+pub(crate) use self::cuts::Cut;
+pub use self::cuts::{ByteRange, Cuts, CutsError, FoundRange, PartCut};
 pub use self::document::{ClusterMark, DocumentKind, RunKey};
-pub use self::part::{Cuts, ObjectKeys, PartNumber, PartRef, ReadPart, ReadRun, ReadTable, Reading};
-pub use self::plan::{EngineChoice, Plan, PlanStatus, PlannedObject, PlannedTable, PlannedWork, ReadFrom, SourceShape};
+pub use self::part::{ObjectKeys, PartNumber, PartRef, ReadPart, ReadRun, ReadTable, Reading};
+pub use self::plan::{
+    EngineChoice, Plan, PlanStatus, PlannedObject, PlannedPart, PlannedTable, PlannedWork, Positions, ReadFrom,
+    SourceShape,
+};
 
 /// Most attempts of one run. Each replan answers a conflict with another writer; after 8 in a row something is wrong
 /// that planning again does not solve, and the run fails with `CommitConflict`.
@@ -161,6 +167,16 @@ pub struct Changeset {
     /// Mapped keys that no JSON record of the run has, where bronze has them from earlier runs: their columns are null.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub missing_keys: BTreeSet<String>,
+    /// The engine that combined the rows, where that was chosen after they were read; otherwise it is that of the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineChoice>,
+}
+
+impl Changeset {
+    /// The engine that combined the rows of a plan.
+    pub fn engine<'a>(&'a self, plan: &'a Plan) -> &'a EngineChoice {
+        self.engine.as_ref().unwrap_or(&plan.engine)
+    }
 }
 
 /// What the gate decided.

@@ -79,8 +79,8 @@ pub enum SpecError {
     },
     /// Parts cannot be of this size, or so many be read at once.
     #[error(
-        "spec of `{pipeline}`: parts of {size_mb} MB, {at_once} at once: a part has 1 to 25000 MB of text, and 1 to 1000 \
-         parts are read at once"
+        "spec of `{pipeline}`: parts of {size_mb} MB, {at_once} at once, ranges from {ranges_from_mb} MB: a part has 1 to \
+         25000 MB of text, 1 to 1000 parts are read at once, and objects of 1 to 1000000 MB or more are read in ranges"
     )]
     Parts {
         /// The pipeline.
@@ -89,6 +89,8 @@ pub enum SpecError {
         size_mb: u64,
         /// Number as written.
         at_once: u32,
+        /// Size of objects as written.
+        ranges_from_mb: u64,
     },
     /// Statements of the spec contradict each other.
     #[error("spec of `{pipeline}`: table `{table}`: {problem}")]

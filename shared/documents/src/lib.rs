@@ -19,7 +19,13 @@
 //! let root: FolderUri = "s3://bucket/lake".parse()?;
 //! let store = DocumentStore::over(&root, Arc::new(InMemory::new()))?;
 //! let run = RunRef { pipeline: "retail".parse()?, run_id: "day-1".parse()?, attempt: 1 };
-//! let first = Changeset { run: run.clone(), staged_at: "2026-01-05T10:00:00Z".parse()?, tables: vec![], missing_keys: [].into() };
+//! let first = Changeset {
+//!     run: run.clone(),
+//!     staged_at: "2026-01-05T10:00:00Z".parse()?,
+//!     tables: vec![],
+//!     missing_keys: [].into(),
+//!     engine: None,
+//! };
 //! let second = Changeset { staged_at: "2026-01-05T10:00:07Z".parse()?, ..first.clone() };
 //!
 //! let documents = store.of(&run);

@@ -1,14 +1,16 @@
 //! Source objects: their bytes, and proof that these are those of the version planned.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path as FilePath;
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use bytes::{Buf, Bytes};
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use object_store::{GetOptions, ObjectStore};
+use jiff::Timestamp;
+use object_store::{GetOptions, GetRange, ObjectStore};
 use sluice_core::source::SourceObject;
 use sluice_core::uri::{FolderUri, ObjectUri};
 use sluice_documents::DocumentStore;
@@ -41,7 +43,8 @@ pub(crate) fn object_uri(address: &url::Url) -> Result<ObjectUri, LakeError> {
     address.as_str().parse().map_err(|error| LakeError::Invalid { message: format!("{error}") })
 }
 
-/// Opens a file; `None` for a folder, a pipe and whatever else is no file: whoever opens a pipe waits for its other end.
+/// Opens a file; `None` for a folder, a pipe and whatever else is no file: whoever opens a pipe waits for its other
+/// end.
 fn regular_file(path: &FilePath) -> io::Result<Option<File>> {
     if std::fs::metadata(path)?.is_file() { File::open(path).map(Some) } else { Ok(None) }
 }
@@ -49,11 +52,16 @@ fn regular_file(path: &FilePath) -> io::Result<Option<File>> {
 pub(crate) fn hash_file(path: &FilePath) -> Result<String, LakeError> {
     let failed = |source| LakeError::Io { doing: "read", path: path.to_owned(), source };
     let file = regular_file(path).map_err(failed)?;
-    let mut file = file.ok_or_else(|| failed(io::Error::new(io::ErrorKind::Unsupported, "it is no file any more")))?;
+    let file = file.ok_or_else(|| failed(io::Error::new(io::ErrorKind::Unsupported, "it is no file any more")))?;
+    hash_open(&file).map_err(failed)
+}
+
+/// The hash of a file from where it stands.
+fn hash_open(mut file: &File) -> io::Result<String> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; HASH_BUFFER_BYTES];
     loop {
-        let read = file.read(&mut buffer).map_err(failed)?;
+        let read = file.read(&mut buffer)?;
         match buffer.get(..read) {
             Some([]) | None => return Ok(etag_of(&hasher)),
             Some(bytes) => drop(hasher.update(bytes)),
@@ -69,12 +77,37 @@ fn etag_of(hasher: &blake3::Hasher) -> String {
 pub struct ObjectBytes {
     /// The bytes, in order.
     pub reader: Box<dyn Read + Send>,
-    check: Option<HashCheck>,
+    check: Option<Check>,
 }
 
-struct HashCheck {
-    object: SourceObject,
-    hasher: Arc<Mutex<blake3::Hasher>>,
+/// How the version of a local file is proved.
+enum Check {
+    /// By the bytes that were read: all of them.
+    Hash { object: SourceObject, hasher: Arc<Mutex<blake3::Hasher>> },
+    /// By its size and time, which must not change while a range of it is read.
+    Stamp { object: SourceObject, file: File, opened: Stamp },
+}
+
+/// Size and time of a file.
+#[derive(PartialEq, Eq)]
+struct Stamp {
+    size_bytes: u64,
+    modified_at: Option<SystemTime>,
+}
+
+impl Stamp {
+    fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self { size_bytes: metadata.len(), modified_at: metadata.modified().ok() })
+    }
+
+    /// Whether the plan saw these. It has the time in microseconds, as tables store it.
+    fn is_of(&self, object: &SourceObject) -> bool {
+        let modified_at = self.modified_at.and_then(|time| Timestamp::try_from(time).ok());
+        let micros = |time: Option<Timestamp>| time.map(Timestamp::as_microsecond);
+        let (found, planned) = (micros(modified_at), micros(object.modified_at));
+        self.size_bytes == object.size_bytes && found.is_some() && found == planned
+    }
 }
 
 impl ObjectBytes {
@@ -86,27 +119,55 @@ impl ObjectBytes {
         if object.uri.as_url().scheme() == "file" {
             Self::open_local(object)
         } else {
-            Self::open_remote(object, options).await
+            Self::open_remote(object, 0, options).await
+        }
+    }
+
+    /// Opens the version of the object that the plan saw, from the byte `begin` on, to read a range of it. Where the
+    /// object has no byte from there on, nothing is read and nothing proved: S3 answers such a request with an error.
+    ///
+    /// # Errors
+    /// Those of [`Self::open`].
+    pub async fn open_at(object: &SourceObject, begin: u64, options: &StoreOptions) -> Result<Self, LakeError> {
+        if begin >= object.size_bytes {
+            return Ok(Self { reader: Box::new(io::empty()), check: None });
+        }
+        if object.uri.as_url().scheme() == "file" {
+            Self::open_local_at(object, begin)
+        } else {
+            Self::open_remote(object, begin, options).await
         }
     }
 
     fn open_local(object: &SourceObject) -> Result<Self, LakeError> {
-        let path = local_path(object.uri.as_url())?;
-        let changed = |what| LakeError::SourceChanged { uri: object.uri.clone(), what };
-        let file = match regular_file(&path) {
-            Ok(file) => file.ok_or_else(|| changed(SourceChange::Replaced))?,
-            Err(source) if is_gone(&source) => return Err(changed(SourceChange::Deleted)),
-            Err(source) => return Err(LakeError::Io { doing: "read", path, source }),
-        };
+        let file = open_file(object)?;
         let hasher = Arc::new(Mutex::new(blake3::Hasher::new()));
         let reader = Box::new(HashingReader { inner: file, hasher: hasher.clone() });
-        Ok(Self { reader, check: Some(HashCheck { object: object.clone(), hasher }) })
+        Ok(Self { reader, check: Some(Check::Hash { object: object.clone(), hasher }) })
     }
 
-    async fn open_remote(object: &SourceObject, options: &StoreOptions) -> Result<Self, LakeError> {
+    /// A range cannot be proved by a hash of its bytes, and hashing the whole file for every range would read a file of
+    /// n ranges n times. Size and time are those of the plan unless somebody wrote to the file since, so the file is
+    /// hashed only where they differ: a copy may have the content under another time.
+    fn open_local_at(object: &SourceObject, begin: u64) -> Result<Self, LakeError> {
+        let mut file = open_file(object)?;
+        let path = local_path(object.uri.as_url())?;
+        let failed = |source| LakeError::Io { doing: "read", path: path.clone(), source };
+        let opened = Stamp::of(&file).map_err(failed)?;
+        if !opened.is_of(object) && hash_open(&file).map_err(failed)? != object.etag {
+            return Err(LakeError::SourceChanged { uri: object.uri.clone(), what: SourceChange::Replaced });
+        }
+        let _ = file.seek(SeekFrom::Start(begin)).map_err(failed)?;
+        let checked = file.try_clone().map_err(failed)?;
+        let check = Check::Stamp { object: object.clone(), file: checked, opened };
+        Ok(Self { reader: Box::new(file), check: Some(check) })
+    }
+
+    async fn open_remote(object: &SourceObject, begin: u64, options: &StoreOptions) -> Result<Self, LakeError> {
         let (store, key) = remote(&object.uri, options)?;
         // The etag is checked by the store itself, for this request and for every one that resumes it.
-        let get = GetOptions { if_match: Some(object.etag.clone()), ..Default::default() };
+        let range = (begin > 0).then_some(GetRange::Offset(begin));
+        let get = GetOptions { if_match: Some(object.etag.clone()), range, ..Default::default() };
         let answer = store.get_opts(&key, get).await.map_err(|source| match source {
             object_store::Error::NotFound { .. } => {
                 LakeError::SourceChanged { uri: object.uri.clone(), what: SourceChange::Deleted }
@@ -130,6 +191,17 @@ impl ObjectBytes {
     }
 }
 
+/// Opens the file of an object.
+fn open_file(object: &SourceObject) -> Result<File, LakeError> {
+    let path = local_path(object.uri.as_url())?;
+    let changed = |what| LakeError::SourceChanged { uri: object.uri.clone(), what };
+    match regular_file(&path) {
+        Ok(file) => file.ok_or_else(|| changed(SourceChange::Replaced)),
+        Err(source) if is_gone(&source) => Err(changed(SourceChange::Deleted)),
+        Err(source) => Err(LakeError::Io { doing: "read", path, source }),
+    }
+}
+
 /// Whether no file is behind a name any more: it was removed, or replaced by a link that leads nowhere.
 fn is_gone(error: &io::Error) -> bool {
     /// A link that leads to itself, which has no stable kind: of Linux, and of macOS.
@@ -138,26 +210,36 @@ fn is_gone(error: &io::Error) -> bool {
 }
 
 /// Reports, once all bytes were read, whether they were the planned version.
-pub struct VersionCheck(Option<HashCheck>);
+pub struct VersionCheck(Option<Check>);
 
 impl VersionCheck {
-    /// Reads what is left of a local file and compares.
+    /// Compares what was read of a local file with what the plan saw, and hashes the file where that proves nothing.
     ///
     /// # Errors
     /// [`LakeError::SourceChanged`] when the bytes read were another version.
     pub fn finish(self) -> Result<(), LakeError> {
-        let Some(HashCheck { object, hasher }) = self.0 else { return Ok(()) };
-        let seen = hasher.lock().map(|hasher| etag_of(&hasher)).unwrap_or_default();
-        if seen == object.etag {
-            return Ok(());
+        match self.0 {
+            None => Ok(()),
+            Some(Check::Hash { object, hasher }) => {
+                let seen = hasher.lock().map(|hasher| etag_of(&hasher)).unwrap_or_default();
+                // The reader may stop before the last byte (trailing padding of a compressed file).
+                if seen == object.etag { Ok(()) } else { check_file(object) }
+            }
+            Some(Check::Stamp { object, file, opened }) => {
+                let is_unchanged = Stamp::of(&file).is_ok_and(|now| now == opened);
+                if is_unchanged { Ok(()) } else { check_file(object) }
+            }
         }
-        // The reader may stop before the last byte (trailing padding of a compressed file): then the whole file is hashed.
-        let path = local_path(object.uri.as_url())?;
-        match hash_file(&path) {
-            Ok(etag) if etag == object.etag => Ok(()),
-            Ok(_) => Err(LakeError::SourceChanged { uri: object.uri, what: SourceChange::Replaced }),
-            Err(_) => Err(LakeError::SourceChanged { uri: object.uri, what: SourceChange::Deleted }),
-        }
+    }
+}
+
+/// Whether the whole file is the planned version.
+fn check_file(object: SourceObject) -> Result<(), LakeError> {
+    let path = local_path(object.uri.as_url())?;
+    match hash_file(&path) {
+        Ok(etag) if etag == object.etag => Ok(()),
+        Ok(_) => Err(LakeError::SourceChanged { uri: object.uri, what: SourceChange::Replaced }),
+        Err(_) => Err(LakeError::SourceChanged { uri: object.uri, what: SourceChange::Deleted }),
     }
 }
 
@@ -282,5 +364,58 @@ pub(crate) mod tests {
         let region = "<Error><Code>AuthorizationHeaderMalformed</Code></Error>";
         check(bad, region, ErrorName::Internal, &["read s3://bucket/landing/a.csv"]).await;
         check("412 Precondition Failed", "", ErrorName::SourceChanged, &["replaced"]).await;
+    }
+
+    /// A file of these bytes, as a plan has seen it, and the folder that it is in.
+    fn local(bytes: &[u8]) -> (tempfile::TempDir, std::path::PathBuf, SourceObject) {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, bytes).expect("file");
+        let uri = url::Url::from_file_path(&path).expect("path").as_str().parse().expect("address");
+        let time = std::fs::metadata(&path).and_then(|metadata| metadata.modified()).expect("time");
+        let micros = Timestamp::try_from(time).expect("time").as_microsecond();
+        let modified_at = Timestamp::from_microsecond(micros).ok();
+        let etag = hash_file(&path).expect("hash");
+        (folder, path, SourceObject { uri, etag, size_bytes: bytes.len() as u64, modified_at })
+    }
+
+    /// What is read from a byte on, while `meanwhile` happens between opening and the proof.
+    async fn read_at(object: &SourceObject, begin: u64, meanwhile: impl FnOnce()) -> Result<String, LakeError> {
+        let (mut reader, check) = ObjectBytes::open_at(object, begin, &StoreOptions::new()).await?.into_parts();
+        let mut text = String::new();
+        let _ = reader.read_to_string(&mut text).expect("text");
+        meanwhile();
+        check.finish().map(|()| text)
+    }
+
+    fn set_time(path: &FilePath, seconds: u64) {
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+        File::options().write(true).open(path).and_then(|file| file.set_modified(time)).expect("time");
+    }
+
+    #[tokio::test]
+    async fn a_file_is_read_from_a_byte_on() {
+        let (_folder, _, object) = local(b"0123456789");
+        for (begin, expected) in [(0, "0123456789"), (4, "456789"), (9, "9"), (10, ""), (11, "")] {
+            assert_eq!(read_at(&object, begin, || ()).await.expect("read"), expected, "from {begin}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_range_of_another_version_is_refused_and_one_with_another_time_is_not() {
+        let (_folder, path, object) = local(b"0123456789");
+        set_time(&path, 1_767_600_000);
+        assert_eq!(read_at(&object, 8, || ()).await.expect("the content is the same"), "89");
+        let unknown = SourceObject { modified_at: None, ..object.clone() };
+        assert_eq!(read_at(&unknown, 8, || ()).await.expect("the content is the same"), "89");
+        let touched = read_at(&object, 8, || set_time(&path, 1_767_600_001)).await;
+        assert_eq!(touched.expect("the content is the same"), "89");
+        let written = read_at(&object, 8, || std::fs::write(&path, "0123456780").expect("file")).await;
+        assert_eq!(written.expect_err("written while it was read").name(), ErrorName::SourceChanged);
+        let another = read_at(&object, 8, || ()).await;
+        assert_eq!(another.expect_err("written before").name(), ErrorName::SourceChanged);
+        std::fs::remove_file(&path).expect("file");
+        let gone = read_at(&object, 8, || ()).await.expect_err("it is gone");
+        assert!(matches!(gone, LakeError::SourceChanged { what: SourceChange::Deleted, .. }), "{gone}");
     }
 }

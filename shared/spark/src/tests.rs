@@ -2,7 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sluice_core::engine::Engine;
 use sluice_core::pipeline::{Pipeline, SilverTable, WriteMode};
-use sluice_core::run::{EngineChoice, Plan, PlanStatus, PlannedObject, PlannedTable, ReadFrom, RunRef, RunRequest};
+use sluice_core::run::{
+    EngineChoice, Plan, PlanStatus, PlannedObject, PlannedTable, Positions, ReadFrom, RunRef, RunRequest,
+};
 use sluice_core::source::SourceObject;
 use sluice_core::spec::PipelineSpec;
 
@@ -24,7 +26,13 @@ fn object(uri: &str) -> SourceObject {
 fn plan(pipeline: Pipeline, files: &[&str]) -> Plan {
     let objects: Vec<PlannedObject> = files
         .iter()
-        .map(|file| PlannedObject { object: object(file), read_from: ReadFrom::Landing, again: false, shape: None })
+        .map(|file| PlannedObject {
+            object: object(file),
+            read_from: ReadFrom::Landing,
+            again: false,
+            shape: None,
+            positions: Positions::Numbers,
+        })
         .collect();
     let ids: BTreeSet<_> = objects.iter().map(|planned| planned.object.id()).collect();
     let tables = pipeline.tables().into_iter().map(|table| PlannedTable {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use serde_json::Value;
 use sluice_core::contract::ColumnType;
 use sluice_core::error::StepError;
 use sluice_core::name::{Layer, TableRef};
@@ -12,7 +11,7 @@ use sluice_lake::inspect::{self, Cell, TableDetails};
 use sluice_lake::{Lake, LakeError};
 
 use super::run::Outcome;
-use crate::content::wait;
+use crate::content::{json_content, wait};
 
 /// Number of differing rows that are shown of each side.
 const SHOWN_ROWS: usize = 3;
@@ -237,14 +236,7 @@ impl Row {
 /// A value as text that is different for different values: JSON documents by their content, doubles by their bits.
 fn text(column: &str, cell: &Cell) -> String {
     match (column, cell) {
-        ("_raw" | "_broken_rules", Cell::Text(text)) => match serde_json::from_str::<Value>(text) {
-            Ok(Value::Object(mut object)) => {
-                object.retain(|_, value| !value.is_null());
-                Value::Object(object).to_string()
-            }
-            Ok(value) => value.to_string(),
-            Err(error) => format!("not JSON ({error}): {text}"),
-        },
+        ("_raw" | "_broken_rules", Cell::Text(text)) => json_content(text),
         (_, Cell::Number(number)) => format!("{number:e} ({:016x})", number.to_bits()),
         (_, Cell::Text(text)) => format!("{text:?}"),
         (_, cell) => format!("{cell:?}"),

@@ -1,11 +1,17 @@
 //! The engines that execute a case, behind one call: stage what a plan says.
 
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use jiff::Timestamp;
-use sluice_core::engine::{EnginePreference, cut};
+use serde_json::{Value, json};
+use sluice_core::engine::{Divisible, EnginePreference, cut};
 use sluice_core::error::{ErrorName, StepError};
-use sluice_core::run::{PartNumber, Plan};
+use sluice_core::run::{Cuts, PartNumber, Plan, PlannedObject, Positions, ReadFrom};
+use sluice_core::source::{Codec, SourceObject};
+use sluice_core::spec::SourceFormat;
 use sluice_lake::{Lake, steps};
 use sluice_spark::{ReadFiles, script};
 
@@ -25,6 +31,46 @@ pub trait Engine {
     fn stage(&mut self, lake: &Lake, now: Timestamp, plan: &Plan, scratch: &Path) -> Result<(), StepError>;
 }
 
+/// A number that follows from a text alone.
+fn number(text: &str) -> u64 {
+    text.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
+}
+
+/// Whether a run reads texts whose records have bytes of their own.
+fn has_lines(plan: &Plan) -> bool {
+    matches!(plan.pipeline.source_format, SourceFormat::Csv | SourceFormat::Ndjson)
+}
+
+/// Writes the plan with `_source_row` as bytes for half of its objects that may be divided, in the place of the one in
+/// the lake: in files as small as those of a case, validate counts records. Which half follows from the objects, so
+/// that it is the same for every engine and in every attempt.
+fn with_byte_positions(lake: &Lake, plan: &Plan) -> Plan {
+    let mut rewritten = plan.clone();
+    for planned in &mut rewritten.objects {
+        let is_new = planned.read_from == ReadFrom::Landing && planned.shape.is_some();
+        if is_new && has_lines(plan) && is_chosen(&planned.object) && is_plain(&planned.object) {
+            planned.positions = Positions::Bytes;
+        }
+    }
+    if rewritten != *plan {
+        wait(lake.documents().of(&plan.run).replace(&rewritten)).expect("the plan can be written");
+    }
+    rewritten
+}
+
+fn is_chosen(object: &SourceObject) -> bool {
+    let name = object.uri.as_str().rsplit('/').next().unwrap_or_default();
+    number(name).wrapping_add(object.size_bytes) % 2 == 0
+}
+
+fn is_plain(object: &SourceObject) -> bool {
+    let path = object.uri.as_url().to_file_path().expect("the files of a case are local");
+    let mut first = Vec::new();
+    // What is gone by now is nobody's text.
+    let read = File::open(path).and_then(|file| file.take(8).read_to_end(&mut first));
+    read.is_ok() && Codec::of(&first) == Codec::Plain
+}
+
 /// Polars, in this process.
 pub struct Polars;
 
@@ -34,28 +80,30 @@ impl Engine for Polars {
     }
 
     fn stage(&mut self, lake: &Lake, now: Timestamp, plan: &Plan, _: &Path) -> Result<(), StepError> {
+        let plan = with_byte_positions(lake, plan);
         Ok(wait(steps::process(lake, now, &plan.run)).map(drop)?)
     }
 }
 
-/// Cuts plans at random places, and reads their parts in a random order: some twice, and some not before process, which
-/// reads those by itself.
+/// Cuts plans at random places, between objects and within them, and reads their parts in a random order: some twice,
+/// and some not before process, which reads those by itself.
 ///
 /// A plan decides by itself how it is cut, so that one case is the same alone and after others.
 struct RandomParts {
     seed: u64,
     /// Parts of all plans so far.
     count: usize,
+    /// Those of them that are a range of an object.
+    ranges: usize,
 }
 
 impl RandomParts {
     fn new(seed: u64) -> Self {
-        Self { seed, count: 0 }
+        Self { seed, count: 0, ranges: 0 }
     }
 
     /// The random numbers of a plan.
     fn random(&self, plan: &Plan) -> Random {
-        let number = |text: &str| text.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
         let of_run = number(plan.run.run_id.as_str()).wrapping_add(u64::from(plan.run.attempt));
         let sizes = plan.objects.iter().map(|planned| planned.object.size_bytes);
         Random::new(sizes.fold(self.seed ^ of_run, |sum, size| sum.wrapping_mul(31).wrapping_add(size)))
@@ -66,10 +114,12 @@ impl RandomParts {
         let mut weight = || u64::try_from(random.between(1, 6)).expect("above 0");
         let part_bytes = weight();
         let weights: Vec<u64> = plan.objects.iter().map(|_| weight()).collect();
-        let plan = Plan { cuts: cut(&weights, part_bytes), ..plan.clone() };
+        let plan = Plan { cuts: random_cuts(plan, &weights, part_bytes, random), ..plan.clone() };
         wait(lake.documents().of(&plan.run).replace(&plan)).expect("the plan can be written");
         let mut parts: Vec<PartNumber> = plan.cuts.numbers().collect();
         self.count += parts.len();
+        let is_range = |part: &&PartNumber| plan.part(**part).is_some_and(|part| part.range.is_some());
+        self.ranges += parts.iter().filter(is_range).count();
         random.shuffle(&mut parts);
         for part in parts {
             for _ in 0..random.below(3) {
@@ -79,6 +129,60 @@ impl RandomParts {
         }
         plan
     }
+}
+
+/// Parts of a plan: ranges of some of its objects, and between them as many whole objects as `part_bytes` take.
+fn random_cuts(plan: &Plan, weights: &[u64], part_bytes: u64, random: &mut Random) -> Cuts {
+    let (mut parts, mut whole) = (Vec::new(), Vec::new());
+    for (planned, weight) in plan.objects.iter().zip(weights) {
+        let ranges = random_ranges(plan, planned, random);
+        if ranges.is_empty() {
+            whole.push(Divisible::no(*weight));
+        } else {
+            parts.extend(parts_of(&std::mem::take(&mut whole), part_bytes));
+            parts.extend(ranges);
+        }
+    }
+    parts.extend(parts_of(&whole, part_bytes));
+    serde_json::from_value(Value::Array(parts)).expect("they have each byte once")
+}
+
+/// The parts that whole objects are divided into, as a plan writes them.
+fn parts_of(objects: &[Divisible], part_bytes: u64) -> Vec<Value> {
+    let (cuts, _) = cut(objects, part_bytes);
+    match serde_json::to_value(&cuts).expect("parts can be written") {
+        Value::Array(parts) if !parts.is_empty() => parts,
+        _ if objects.is_empty() => Vec::new(),
+        _ => vec![json!(objects.len())],
+    }
+}
+
+/// Ranges of an object, as a plan writes them; none where it cannot be divided, or is not. Some have one byte.
+fn random_ranges(plan: &Plan, planned: &PlannedObject, random: &mut Random) -> Vec<Value> {
+    let size = usize::try_from(planned.object.size_bytes).expect("a file of a case is small");
+    let size = match planned.read_from {
+        ReadFrom::Landing if planned.positions == Positions::Bytes => size,
+        // The places of its rows are numbers or bytes: nobody knows any more.
+        ReadFrom::Bronze if has_lines(plan) => *random.pick(&[40, size]),
+        ReadFrom::Landing | ReadFrom::Bronze => 0,
+    };
+    if size < 2 || !random.happens(60) {
+        return Vec::new();
+    }
+    let mut begins = BTreeSet::new();
+    for _ in 0..1 + random.below(4) {
+        let begin = 1 + random.below(size - 1);
+        begins.insert(begin);
+        begins.extend((begin + 1..size).take(if random.happens(20) { 3 } else { 0 }));
+    }
+    let mut ranges = Vec::new();
+    let mut begin = 0;
+    for end in begins {
+        ranges.push(json!({ "begin": begin, "end": end }));
+        begin = end;
+    }
+    ranges.push(json!({ "begin": begin }));
+    ranges
 }
 
 /// Polars in this process, with every plan in parts.
@@ -94,6 +198,11 @@ impl PolarsInParts {
     pub fn parts(&self) -> usize {
         self.0.count
     }
+
+    /// Those of them that are a range of an object.
+    pub fn ranges(&self) -> usize {
+        self.0.ranges
+    }
 }
 
 impl Engine for PolarsInParts {
@@ -102,8 +211,9 @@ impl Engine for PolarsInParts {
     }
 
     fn stage(&mut self, lake: &Lake, now: Timestamp, plan: &Plan, _: &Path) -> Result<(), StepError> {
-        let mut random = self.0.random(plan);
-        let plan = self.0.read(lake, now, plan, &mut random);
+        let plan = with_byte_positions(lake, plan);
+        let mut random = self.0.random(&plan);
+        let plan = self.0.read(lake, now, &plan, &mut random);
         Ok(wait(steps::process(lake, now, &plan.run)).map(drop)?)
     }
 }
@@ -128,6 +238,7 @@ impl Engine for Spark {
 
     fn stage(&mut self, lake: &Lake, now: Timestamp, plan: &Plan, scratch: &Path) -> Result<(), StepError> {
         let failed = |message: String| StepError::message(ErrorName::EtlFailed, message);
+        let plan = &with_byte_positions(lake, plan);
         let mut random = self.parts.random(plan);
         if random.happens(50) {
             let _ = self.parts.read(lake, now, plan, &mut random);

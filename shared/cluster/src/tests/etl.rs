@@ -112,7 +112,14 @@ fn with_rows_read(mut plan: Plan, file: &str) -> (Plan, ReadRun) {
         broken_rules: BTreeMap::new(),
         schema_changes: Vec::new(),
     };
-    let read = ReadRun { run: run(1), read_at: at(0), bronze, tables: vec![table], missing_keys: BTreeSet::new() };
+    let read = ReadRun {
+        run: run(1),
+        read_at: at(0),
+        bronze,
+        tables: vec![table],
+        missing_keys: BTreeSet::new(),
+        engine: None,
+    };
     (plan, read)
 }
 

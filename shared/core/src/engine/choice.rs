@@ -30,7 +30,7 @@ pub fn choose(
         0 => String::new(),
         parts => format!(", read in {parts} parts"),
     };
-    let bounds = format!("the limits of {} MB and {} s", limits.memory_mb, limits.duration_seconds);
+    let bounds = bounds(limits);
     match preference {
         EnginePreference::Lambda => chosen(Engine::Lambda, format!("lambda was asked for; {needs}{in_parts}")),
         EnginePreference::Emr => chosen(Engine::Emr, format!("emr was asked for; {needs}{in_parts}")),
@@ -39,6 +39,29 @@ pub fn choose(
         }
         EnginePreference::Auto => chosen(Engine::Emr, format!("{needs}{in_parts}: above {bounds}")),
     }
+}
+
+/// Chooses the engine that combines rows which were read in parts and counted: the estimate is one of the rows that are, and
+/// not of the objects that they were expected in.
+pub fn choose_combining(limits: &LambdaLimits, estimate: &Estimate) -> EngineChoice {
+    let tables = match estimate.table_rows {
+        0 => String::new(),
+        rows => format!(" and {rows} rows of tables read again"),
+    };
+    let needs = format!(
+        "{} rows were read in {} parts; combining them ({} of files{tables}) is estimated to take {} of memory and {} s",
+        estimate.rows,
+        estimate.parts,
+        size(estimate.stored_bytes),
+        size(estimate.peak_memory_bytes),
+        estimate.duration_seconds,
+    );
+    let (engine, word) = if fits(limits, estimate) { (Engine::Lambda, "within") } else { (Engine::Emr, "above") };
+    EngineChoice { engine, reason: format!("{needs}: {word} {}", bounds(limits)) }
+}
+
+fn bounds(limits: &LambdaLimits) -> String {
+    format!("the limits of {} MB and {} s", limits.memory_mb, limits.duration_seconds)
 }
 
 /// `estimated 1.9 GB of memory and 83 s for 4.0 GB in 12 objects`, with what is read in addition to them.
@@ -78,7 +101,7 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{ObjectMeasure, TableMeasure, Workload, estimate};
+    use crate::engine::{ObjectMeasure, PartsMeasure, TableMeasure, Workload, estimate};
 
     const GB: u64 = 1_000_000_000;
 
@@ -148,6 +171,30 @@ mod tests {
         for preference in EnginePreference::ALL {
             check(preference, &large, true, Engine::Lambda, "replay");
         }
+    }
+
+    #[test]
+    fn what_was_counted_decides_about_combining() {
+        let check = |rows: u64, table_rows: u64, expected: Engine, says: &[&str]| {
+            let workload = Workload {
+                objects: vec![ObjectMeasure::counted(rows * 30, rows, 8)],
+                parts: Some(PartsMeasure { count: 40, largest_bytes: 0 }),
+                rows_meet: true,
+                merged: vec![TableMeasure { size_bytes: table_rows * 20, rows: table_rows }],
+                ..Workload::default()
+            };
+            let choice = choose_combining(&LambdaLimits::default(), &estimate(&workload));
+            assert_eq!(choice.engine, expected, "{}", choice.reason);
+            for words in says {
+                assert!(choice.reason.contains(words), "no {words:?} in {}", choice.reason);
+            }
+        };
+        let few =
+            ["1000000 rows were read in 40 parts", "(30.0 MB of files)", "within the limits of 3008 MB and 600 s"];
+        check(1_000_000, 0, Engine::Lambda, &few);
+        check(10_000_000, 50_000_000, Engine::Lambda, &["and 50000000 rows of tables read again"]);
+        check(10_000_000, 400_000_000, Engine::Emr, &["above the limits of 3008 MB and 600 s"]);
+        check(400_000_000, 0, Engine::Emr, &["(12.0 GB of files)"]);
     }
 
     #[test]

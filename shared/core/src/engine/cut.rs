@@ -1,43 +1,100 @@
 //! Where a plan is divided into parts, by what is known of its objects.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 
-use crate::run::Cuts;
+use super::PartsMeasure;
+use crate::run::{ByteRange, Cut, Cuts};
 
 /// Most parts of a plan. Their numbers pass through the state of the execution: 4 kB of the 256 kB that it may have.
 pub const MAX_PARTS: usize = 1000;
 
-/// Divides objects, in their order, into parts that weigh at most `part_bytes` each. An object is never divided: one that
-/// weighs more is a part by itself. Where there would be more than [`MAX_PARTS`], the parts are made larger.
-pub fn cut(weights: &[u64], part_bytes: u64) -> Cuts {
+/// What an object of a plan weighs, and whether it can be divided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Divisible {
+    weight: u64,
+    /// Its size in bytes as stored, where its records can be read by ranges of them.
+    ranges_of: Option<NonZeroU64>,
+}
+
+impl Divisible {
+    /// An object that is read as a whole.
+    pub fn no(weight: u64) -> Self {
+        Self { weight, ranges_of: None }
+    }
+
+    /// An object of this size in bytes, whose records can be read by ranges.
+    pub fn into_ranges(weight: u64, size_bytes: u64) -> Self {
+        Self { weight, ranges_of: NonZeroU64::new(size_bytes) }
+    }
+}
+
+/// Divides objects, in their order, into parts that weigh at most `part_bytes` each. An object that weighs more is a part by
+/// itself, or, where it can be divided, as many ranges of one length as it takes. Where there would be more than
+/// [`MAX_PARTS`], the parts are made larger. The second answer is what the parts weigh; `None` where nothing is divided.
+pub fn cut(objects: &[Divisible], part_bytes: u64) -> (Cuts, Option<PartsMeasure>) {
     let mut part_bytes = part_bytes.max(1);
     loop {
-        let counts = in_order(weights, part_bytes);
-        if counts.len() <= MAX_PARTS {
-            return Cuts::of(counts);
+        if let Some((parts, largest_bytes)) = in_order(objects, part_bytes) {
+            let cuts = Cuts::of(parts);
+            let measure = PartsMeasure { count: cuts.count() as u64, largest_bytes };
+            let measure = (!cuts.is_whole()).then_some(measure);
+            return (cuts, measure);
         }
         part_bytes = part_bytes.saturating_mul(2);
     }
 }
 
-/// The number of objects of each part.
-fn in_order(weights: &[u64], part_bytes: u64) -> Vec<NonZeroU32> {
-    let mut parts: Vec<NonZeroU32> = Vec::new();
-    let mut filled = 0_u64;
-    for weight in weights {
-        let with_it = filled.saturating_add(*weight);
-        match parts.last_mut() {
-            Some(part) if with_it <= part_bytes => {
-                *part = part.saturating_add(1);
-                filled = with_it;
+/// The parts, and what the largest weighs; `None` where there are more than a plan may have.
+fn in_order(objects: &[Divisible], part_bytes: u64) -> Option<(Vec<Cut>, u64)> {
+    let mut parts: Vec<Cut> = Vec::new();
+    // What the last part weighs, where it may get more objects.
+    let mut filled = None;
+    let mut largest_bytes = 0;
+    for object in objects {
+        let ranges = ranges(object, part_bytes);
+        if let Some((count, size_bytes)) = ranges {
+            if parts.len().saturating_add(usize::try_from(count).unwrap_or(usize::MAX)) > MAX_PARTS {
+                return None;
             }
-            Some(_) | None => {
-                parts.push(NonZeroU32::MIN);
-                filled = *weight;
+            parts.extend(of_one_length(count, size_bytes));
+            largest_bytes = largest_bytes.max(object.weight.div_ceil(count));
+            filled = None;
+            continue;
+        }
+        let with_it = filled.map(|filled: u64| filled.saturating_add(object.weight)).filter(|all| *all <= part_bytes);
+        let weight = match (with_it, parts.last_mut()) {
+            (Some(with_it), Some(Cut::Objects(count))) => {
+                *count = count.saturating_add(1);
+                with_it
             }
+            _ => {
+                parts.push(Cut::Objects(NonZeroU32::MIN));
+                object.weight
+            }
+        };
+        filled = Some(weight);
+        largest_bytes = largest_bytes.max(weight);
+        if parts.len() > MAX_PARTS {
+            return None;
         }
     }
-    parts
+    Some((parts, largest_bytes))
+}
+
+/// How many ranges an object is divided into, at least two, and its size in bytes; `None` where it is not divided.
+fn ranges(object: &Divisible, part_bytes: u64) -> Option<(u64, u64)> {
+    let size_bytes = object.ranges_of?.get();
+    let count = object.weight.div_ceil(part_bytes).min(size_bytes);
+    (count > 1).then_some((count, size_bytes))
+}
+
+/// Ranges of one length; a byte more or less.
+fn of_one_length(count: u64, size_bytes: u64) -> impl Iterator<Item = Cut> {
+    let begin = move |number: u64| {
+        u64::try_from(u128::from(size_bytes) * u128::from(number) / u128::from(count)).unwrap_or(size_bytes)
+    };
+    let range = move |number: u64| ByteRange::new(begin(number), (number + 1 < count).then(|| begin(number + 1)));
+    (0..count).filter_map(range).map(Cut::Range)
 }
 
 #[cfg(test)]
@@ -45,50 +102,93 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::run::PartCut;
 
-    /// Objects of each part.
-    fn counts(cuts: &Cuts) -> Vec<usize> {
-        cuts.numbers().filter_map(|part| cuts.range(part)).map(|objects| objects.len()).collect()
+    fn parts(cuts: &Cuts) -> Vec<PartCut> {
+        cuts.numbers().filter_map(|part| cuts.part(part)).collect()
+    }
+
+    fn whole(weights: &[u64]) -> Vec<Divisible> {
+        weights.iter().copied().map(Divisible::no).collect()
     }
 
     #[test]
     fn small_objects_share_a_part_and_a_large_one_has_its_own() {
-        let check =
-            |weights: &[u64], expected: &[usize]| assert_eq!(counts(&cut(weights, 10)), expected, "{weights:?}");
-        check(&[], &[]);
-        check(&[99], &[]);
-        check(&[5, 5], &[]);
-        check(&[5, 6], &[1, 1]);
-        check(&[99, 1, 9, 1, 0], &[1, 2, 2]);
-        check(&[1, 99, 1], &[1, 1, 1]);
-        check(&[u64::MAX, u64::MAX], &[1, 1]);
+        let check = |weights: &[u64], expected: &[usize], largest: Option<u64>| {
+            let (cuts, measure) = cut(&whole(weights), 10);
+            let counts: Vec<usize> = parts(&cuts).iter().map(|part| part.objects.len()).collect();
+            assert_eq!(counts, expected, "{weights:?}");
+            let largest = largest.map(|largest_bytes| PartsMeasure { count: expected.len() as u64, largest_bytes });
+            assert_eq!(measure, largest, "{weights:?}");
+        };
+        check(&[], &[], None);
+        check(&[99], &[], None);
+        check(&[5, 5], &[], None);
+        check(&[5, 6], &[1, 1], Some(6));
+        check(&[99, 1, 9, 1, 0], &[1, 2, 2], Some(99));
+        check(&[1, 99, 1], &[1, 1, 1], Some(99));
+        check(&[u64::MAX, u64::MAX], &[1, 1], Some(u64::MAX));
+    }
+
+    #[test]
+    fn a_large_object_that_can_be_divided_is_read_in_ranges_of_one_length() {
+        let check = |objects: &[Divisible], expected: &[&str], largest: Option<u64>| {
+            let (cuts, measure) = cut(objects, 10);
+            let text = |part: &PartCut| match part.range {
+                None => format!("{:?}", part.objects),
+                Some(range) => {
+                    let end = range.end().map_or(String::new(), |end| end.to_string());
+                    format!("{} from {} to {end}", part.objects.start, range.begin())
+                }
+            };
+            assert_eq!(parts(&cuts).iter().map(text).collect::<Vec<_>>(), expected, "{objects:?}");
+            assert_eq!(measure.map(|measure| measure.largest_bytes), largest, "{objects:?}");
+        };
+        let large = Divisible::into_ranges(26, 25);
+        let (first, second, last) = ("0 from 0 to 8", "0 from 8 to 16", "0 from 16 to ");
+        check(&[large], &[first, second, last], Some(9));
+        check(&[large, Divisible::no(3), Divisible::no(4)], &[first, second, last, "1..3"], Some(9));
+        check(&[Divisible::no(3), large], &["0..1", "1 from 0 to 8", "1 from 8 to 16", "1 from 16 to "], Some(9));
+        check(&[Divisible::into_ranges(10, 9)], &[], None);
+        check(&[Divisible::into_ranges(99, 0)], &[], None);
+        check(&[Divisible::into_ranges(99, 2)], &["0 from 0 to 1", "0 from 1 to "], Some(50));
     }
 
     #[test]
     fn a_plan_never_has_more_parts_than_its_state_can_carry() {
-        let check = |objects: usize, weight: u64| {
-            let cuts = cut(&vec![weight; objects], 1);
-            assert!((2..=MAX_PARTS).contains(&cuts.count()), "{objects} objects: {} parts", cuts.count());
+        let check = |objects: &[Divisible]| {
+            let (cuts, _) = cut(objects, 1);
+            assert!((2..=MAX_PARTS).contains(&cuts.count()), "{} parts", cuts.count());
         };
-        check(1000, 1);
-        check(1001, 1);
-        check(1_000_000, 1000);
+        check(&whole(&[1; 1000]));
+        check(&whole(&[1; 1001]));
+        check(&whole(&vec![1000; 1_000_000]));
+        check(&[Divisible::into_ranges(u64::MAX, u64::MAX)]);
+        check(&[Divisible::into_ranges(100_000, 100_000); 30]);
     }
 
     proptest! {
         #[test]
-        fn every_object_is_in_a_part_and_no_part_with_two_weighs_too_much(
-            weights in proptest::collection::vec(0_u64..100, 2..60), part_bytes in 1_u64..200,
+        fn every_byte_is_in_one_part_and_no_part_with_two_objects_weighs_too_much(
+            objects in proptest::collection::vec((0_u64..100, any::<bool>()), 2..60), part_bytes in 1_u64..200,
         ) {
-            let cuts = cut(&weights, part_bytes);
-            let ranges: Vec<_> = cuts.numbers().filter_map(|part| cuts.range(part)).collect();
+            let of = |(weight, divisible): &(u64, bool)| {
+                if *divisible { Divisible::into_ranges(*weight, *weight) } else { Divisible::no(*weight) }
+            };
+            let divisible: Vec<Divisible> = objects.iter().map(of).collect();
+            let (cuts, measure) = cut(&divisible, part_bytes);
+            let total: u64 = objects.iter().map(|(weight, _)| weight).sum();
             if cuts.is_whole() {
-                prop_assert!(weights.iter().sum::<u64>() <= part_bytes);
+                prop_assert!(total <= part_bytes);
             } else {
-                prop_assert_eq!(ranges.iter().map(ExactSizeIterator::len).sum::<usize>(), weights.len());
-                for range in ranges {
-                    let weight: u64 = weights[range.clone()].iter().sum();
-                    prop_assert!(range.len() == 1 || weight <= part_bytes);
+                prop_assert_eq!(cuts.objects(), objects.len());
+                let written = serde_json::to_string(&cuts).expect("json");
+                prop_assert_eq!(&serde_json::from_str::<Cuts>(&written).expect("parts of a plan"), &cuts);
+                let largest = measure.expect("parts").largest_bytes;
+                for part in parts(&cuts) {
+                    let weight: u64 = objects[part.objects.clone()].iter().map(|(weight, _)| weight).sum();
+                    prop_assert!(part.objects.len() == 1 || weight <= part_bytes);
+                    prop_assert!(part.range.is_some() || weight <= largest);
                 }
             }
         }

@@ -5,8 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::run::Cuts;
-
 /// Text that process holds of one batch, in bytes: readers hand on about 32 MiB at a time.
 const BATCH_BYTES: u64 = 32 << 20;
 /// Memory of one value in addition to its text, in bytes: its place in a text column.
@@ -83,6 +81,12 @@ impl ObjectMeasure {
         }
     }
 
+    /// Typed rows that were read and counted, in Parquet files of this size.
+    pub fn counted(size_bytes: u64, rows: u64, columns: u64) -> Self {
+        let unpacked_bytes = size_bytes.saturating_mul(SPILLED_EXPANSION);
+        Self { size_bytes, unpacked_bytes, rows, columns, group_rows: 0 }
+    }
+
     /// What the object weighs in a part: its text, and what opening it takes, in bytes of text.
     pub fn weight(&self, parquet: bool) -> u64 {
         text_bytes(self, parquet).saturating_add(OBJECT_BYTES)
@@ -96,18 +100,6 @@ pub struct PartsMeasure {
     pub count: u64,
     /// What the largest weighs, in bytes of text.
     pub largest_bytes: u64,
-}
-
-impl PartsMeasure {
-    /// The parts of objects that weigh so much each; `None` where they are not divided.
-    pub fn of(cuts: &Cuts, weights: &[u64]) -> Option<Self> {
-        let weight = |part| {
-            let objects = cuts.range(part).and_then(|objects| weights.get(objects)).unwrap_or_default();
-            objects.iter().copied().fold(0, u64::saturating_add)
-        };
-        let largest_bytes = cuts.numbers().map(weight).max()?;
-        Some(Self { count: cuts.count() as u64, largest_bytes })
-    }
 }
 
 /// What a run has to read.
@@ -241,7 +233,7 @@ fn held_of_parquet(object: &ObjectMeasure) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::cut;
+    use crate::engine::{Divisible, cut};
 
     /// Rows of the benchmark's file have some 86 bytes in 8 columns.
     fn retail(unpacked_bytes: u64) -> Workload {
@@ -310,8 +302,9 @@ mod tests {
     #[test]
     fn a_run_in_parts_takes_as_long_as_its_longest_call() {
         let parts = |workload: &mut Workload, part_bytes: u64| {
-            let weights: Vec<u64> = workload.objects.iter().map(|object| object.weight(workload.parquet)).collect();
-            workload.parts = PartsMeasure::of(&cut(&weights, part_bytes), &weights);
+            let whole = |object: &ObjectMeasure| Divisible::no(object.weight(workload.parquet));
+            let weights: Vec<Divisible> = workload.objects.iter().map(whole).collect();
+            workload.parts = cut(&weights, part_bytes).1;
         };
         let mut workload = Workload { objects: vec![retail(1_000_000_000).objects[0]; 50], ..Workload::default() };
         let whole = estimate(&workload);

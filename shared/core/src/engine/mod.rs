@@ -10,8 +10,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::choice::choose;
-pub use self::cut::{MAX_PARTS, cut};
+pub use self::choice::{choose, choose_combining};
+pub use self::cut::{Divisible, MAX_PARTS, cut};
 pub use self::estimate::{Estimate, ObjectMeasure, PartsMeasure, TableMeasure, Workload, estimate};
 pub use crate::run::EngineChoice;
 

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroU32;
-use std::ops::Range;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{RunRef, StagedFile, TableChange};
+use super::{EngineChoice, FoundRange, RunRef, StagedFile, TableChange};
 use crate::name::TableRef;
 use crate::source::SourceObject;
 
@@ -18,13 +17,13 @@ use crate::source::SourceObject;
 pub struct PartNumber(NonZeroU32);
 
 impl PartNumber {
-    const FIRST: Self = Self(NonZeroU32::MIN);
+    pub(super) const FIRST: Self = Self(NonZeroU32::MIN);
 
-    fn index(self) -> usize {
+    pub(super) fn index(self) -> usize {
         usize::try_from(self.0.get() - 1).unwrap_or(usize::MAX)
     }
 
-    fn next(self) -> Self {
+    pub(super) fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 }
@@ -58,59 +57,9 @@ impl PartRef {
 pub enum Reading {
     /// The one that knows no other part.
     First,
-    /// The one that knows the columns of the parts before it, where the first has other names for them.
+    /// The one that knows the parts before it: where the first has other names for their columns, or has guessed wrongly where
+    /// its records begin.
     Again,
-}
-
-/// How the objects of a plan are divided into parts: so many for each part, in the order of the plan. Empty where the plan is
-/// not divided.
-///
-/// # Example
-///
-/// ```
-/// use sluice_core::engine::cut;
-///
-/// let cuts = cut(&[600, 300, 200, 5_000], 1_000);
-/// let objects: Vec<_> = cuts.numbers().filter_map(|part| cuts.range(part)).collect();
-/// assert_eq!(objects, [0..2, 2..3, 3..4]);
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Cuts(Vec<NonZeroU32>);
-
-impl Cuts {
-    /// Parts with so many objects each. A single part divides nothing.
-    pub(crate) fn of(objects: Vec<NonZeroU32>) -> Self {
-        if objects.len() < 2 { Self::default() } else { Self(objects) }
-    }
-
-    /// Whether the plan is read by one call.
-    pub fn is_whole(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// How many parts there are; 0 where the plan is not divided.
-    pub fn count(&self) -> usize {
-        self.0.len()
-    }
-
-    /// How many objects the parts have together.
-    pub fn objects(&self) -> usize {
-        self.0.iter().map(|count| usize::try_from(count.get()).unwrap_or(usize::MAX)).sum()
-    }
-
-    /// The numbers of the parts.
-    pub fn numbers(&self) -> impl Iterator<Item = PartNumber> + use<> {
-        std::iter::successors(Some(PartNumber::FIRST), |part| Some(part.next())).take(self.0.len())
-    }
-
-    /// The places of a part's objects among those of the plan; `None` where no part has this number.
-    pub fn range(&self, part: PartNumber) -> Option<Range<usize>> {
-        let objects = |count: &NonZeroU32| usize::try_from(count.get()).unwrap_or(usize::MAX);
-        let count = objects(self.0.get(part.index())?);
-        let start: usize = self.0.iter().take(part.index()).map(objects).sum();
-        Some(start..start + count)
-    }
 }
 
 /// The keys of the JSON records of one object.
@@ -166,6 +115,9 @@ pub struct ReadPart {
     /// has to bring them there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub absent: BTreeMap<TableRef, BTreeSet<String>>,
+    /// Where its records begin and end, where the part is a byte range of a landing object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<FoundRange>,
 }
 
 impl ReadPart {
@@ -189,28 +141,14 @@ pub struct ReadRun {
     /// Mapped keys that no JSON record of the run has, where bronze has them from earlier runs: their columns are null.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub missing_keys: BTreeSet<String>,
+    /// Why Spark combines, where that was chosen after reading; otherwise the plan says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineChoice>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_object_is_in_one_part_and_no_other_part_exists() {
-        let check = |counts: &[u32], expected: &[Range<usize>]| {
-            let counts = counts.iter().map(|count| NonZeroU32::new(*count).expect("above 0")).collect();
-            let cuts = Cuts::of(counts);
-            let ranges: Vec<_> = cuts.numbers().map(|part| cuts.range(part).expect("a part")).collect();
-            assert_eq!(ranges, expected);
-            assert_eq!((cuts.count(), cuts.is_whole()), (expected.len(), expected.is_empty()));
-            assert_eq!(cuts.objects(), expected.iter().map(ExactSizeIterator::len).sum::<usize>());
-            let next = cuts.numbers().last().map_or(PartNumber::FIRST, PartNumber::next);
-            assert_eq!(cuts.range(next), None);
-        };
-        check(&[], &[]);
-        check(&[7], &[]);
-        check(&[2, 1, 3], &[0..2, 2..3, 3..6]);
-    }
 
     #[test]
     fn numbers_begin_with_one() {

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Cuts, Earlier, PartNumber, RunRef, RunRequest};
+use super::{ByteRange, Cuts, Earlier, PartNumber, RunRef, RunRequest};
 use crate::columns::StoredColumn;
-use crate::engine::{Engine, Estimate};
+use crate::engine::{Engine, EnginePreference, Estimate};
 use crate::name::TableRef;
 use crate::pipeline::Pipeline;
 use crate::source::{FirstOf, HeldObject, PassedByList, SourceId, SourceObject};
@@ -47,6 +47,28 @@ pub struct PlannedObject {
     /// What reading its beginning showed; `None` for objects that were not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<SourceShape>,
+    /// What `_source_row` says of its records. Objects whose records are found by bytes may be divided into ranges.
+    #[serde(default, skip_serializing_if = "Positions::are_numbers")]
+    pub positions: Positions,
+}
+
+/// What `_source_row` says of the records of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Positions {
+    /// The number of the record, from 1.
+    #[default]
+    Numbers,
+    /// The byte of the object at which the record begins, from 0. Whoever reads a range of the object knows it without
+    /// having read what comes before.
+    Bytes,
+}
+
+impl Positions {
+    /// Whether these are [`Self::Numbers`].
+    pub fn are_numbers(&self) -> bool {
+        *self == Self::Numbers
+    }
 }
 
 /// What reading the beginning of a source object shows.
@@ -127,6 +149,15 @@ pub struct Plan {
     pub earlier: Earlier,
 }
 
+/// What a part of a plan has to read.
+#[derive(Debug, Clone, Copy)]
+pub struct PlannedPart<'a> {
+    /// Its objects.
+    pub objects: &'a [PlannedObject],
+    /// Which records of its only object it has, where it does not have all of them.
+    pub range: Option<ByteRange>,
+}
+
 /// What a plan gives an engine to do. It is known before the engine is chosen, because the choice depends on it.
 #[derive(Debug, Clone, Copy)]
 pub struct PlannedWork<'a> {
@@ -147,9 +178,19 @@ impl<'a> PlannedWork<'a> {
     pub fn table(&self, table: &TableRef) -> Option<&'a PlannedTable> {
         self.tables.iter().find(|planned| &planned.table == table)
     }
+
+    /// The engine that was asked for.
+    pub fn wanted_engine(&self) -> EnginePreference {
+        self.request.engine.unwrap_or(self.pipeline.engine)
+    }
 }
 
 impl Plan {
+    /// Whether the rows are counted before it is chosen who combines them.
+    pub fn chooses_after_reading(&self) -> bool {
+        !self.cuts.is_whole() && self.work().wanted_engine() == EnginePreference::Auto
+    }
+
     /// What the engine is given to do.
     pub fn work(&self) -> PlannedWork<'_> {
         PlannedWork {
@@ -176,9 +217,10 @@ impl Plan {
         self.cuts.is_whole() || self.cuts.objects() == self.objects.len()
     }
 
-    /// The objects of a part; `None` where the plan has no such part.
-    pub fn part(&self, part: PartNumber) -> Option<&[PlannedObject]> {
-        self.objects.get(self.cuts.range(part)?)
+    /// What a part has to read; `None` where the plan has no such part.
+    pub fn part(&self, part: PartNumber) -> Option<PlannedPart<'_>> {
+        let cut = self.cuts.part(part)?;
+        Some(PlannedPart { objects: self.objects.get(cut.objects)?, range: cut.range })
     }
 
     /// Where this table stands. `None` for tables the pipeline does not write.

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::run::Positions;
+
 /// Up to where a run is given to the function `process` and not to Spark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -45,8 +47,8 @@ fn default_duration_seconds() -> u64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartsSpec {
-    /// Text of a part, unpacked, in MB (10⁶ bytes), where several source objects can be divided so. Default 1000, which
-    /// take 20 s on two cores. A run that has less is read by one call; an object is not divided.
+    /// Text of a part, unpacked, in MB (10⁶ bytes), where the source objects can be divided so. Default 1000, which take
+    /// 20 s on two cores. A run that has less is read by one call.
     #[serde(default = "default_part_mb")]
     #[schemars(range(min = 1, max = 25_000))]
     pub size_mb: u64,
@@ -55,6 +57,12 @@ pub struct PartsSpec {
     #[serde(default = "default_parts_at_once")]
     #[schemars(range(min = 1, max = 1000))]
     pub at_once: u32,
+    /// Size in MB (10⁶ bytes) from which an object of CSV or NDJSON that is not packed may be divided into byte ranges. Default
+    /// 256. `_source_row` of such an object's rows is the byte at which a record begins, not its number: whoever reads a
+    /// range knows no number. Other objects are never divided.
+    #[serde(default = "default_ranges_from_mb")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub ranges_from_mb: u64,
 }
 
 impl PartsSpec {
@@ -62,11 +70,18 @@ impl PartsSpec {
     pub fn size_bytes(&self) -> u64 {
         self.size_mb.saturating_mul(1_000_000)
     }
+
+    /// What `_source_row` says of the records of an object whose bytes are its records, one behind the other: text that is not
+    /// packed, in a format with records of their own.
+    pub fn positions(&self, size_bytes: u64) -> Positions {
+        let from_bytes = self.ranges_from_mb.saturating_mul(1_000_000);
+        if size_bytes < from_bytes { Positions::Numbers } else { Positions::Bytes }
+    }
 }
 
 impl Default for PartsSpec {
     fn default() -> Self {
-        Self { size_mb: default_part_mb(), at_once: default_parts_at_once() }
+        Self { size_mb: default_part_mb(), at_once: default_parts_at_once(), ranges_from_mb: default_ranges_from_mb() }
     }
 }
 
@@ -76,4 +91,8 @@ fn default_part_mb() -> u64 {
 
 fn default_parts_at_once() -> u32 {
     32
+}
+
+fn default_ranges_from_mb() -> u64 {
+    256
 }

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use polars::prelude::{Column, DataFrame, DataType, IntoColumn, IntoLazy, NamedFrom, Series, col, lit};
+use polars::prelude::{Column, DataFrame, DataType, Expr, IntoColumn, IntoLazy, NamedFrom, Series, col, lit};
 use serde_json::Value;
 use sluice_core::columns::{
-    CORRUPT, SOURCE_MODIFIED_AT, StoredColumn, is_own_of_bronze, lineage_names, missing_lineage,
+    CORRUPT, SOURCE_MODIFIED_AT, SOURCE_ROW, StoredColumn, is_own_of_bronze, lineage_names, missing_lineage,
 };
+use sluice_core::run::ByteRange;
 use sluice_core::source::SourceObject;
 
 use super::collect_streaming;
@@ -52,32 +53,31 @@ pub(crate) fn source_objects(table: &OpenTable) -> Result<Vec<SourceObject>, Lak
     Ok(objects)
 }
 
-/// The bronze rows of these objects, a batch at a time, each batch of one object. Each file is read once, however many
-/// of the objects have rows in it; parts of a run with rows in one file read it once each.
+/// The bronze rows of these objects, a batch at a time, each batch of one object; those whose `_source_row` is in
+/// `range`, where one is given. Each file is read once, however many of the objects have rows in it; parts of a run
+/// with rows in one file read it once each.
 ///
 /// # Errors
 /// As `take`; [`LakeError::Polars`] when a file cannot be read.
 pub(crate) fn reread_bronze(
     bronze: &OpenTable,
     objects: &[SourceObject],
+    range: Option<ByteRange>,
     mut take: impl FnMut(&SourceObject, &DataFrame) -> Result<(), LakeError>,
 ) -> Result<(), LakeError> {
     for file in bronze.files()? {
         let statistics = FileStatistics::parse(file.stats.as_deref());
         let inside: Vec<&SourceObject> = objects.iter().filter(|object| may_hold(&statistics, object)).collect();
-        if inside.is_empty() {
+        if inside.is_empty() || range.is_some_and(|range| !may_hold_rows(file.stats.as_deref(), range)) {
             continue;
         }
         slices(bronze, &file, |rows| {
             let rows = rows.drop("_ingestion_date").map_err(LakeError::polars("choosing bronze columns"))?;
             for &object in &inside {
-                let wanted = col("_source_file")
-                    .eq(lit(object.uri.as_str()))
-                    .and(col("_source_etag").eq(lit(object.etag.as_str())));
                 let chosen = rows
                     .clone()
                     .lazy()
-                    .filter(wanted)
+                    .filter(is_wanted(object, range))
                     .collect()
                     .map_err(LakeError::polars("choosing an object's rows"))?;
                 if chosen.height() > 0 {
@@ -90,14 +90,38 @@ pub(crate) fn reread_bronze(
     Ok(())
 }
 
+/// Whether a row is one of the object, and its place in the range.
+fn is_wanted(object: &SourceObject, range: Option<ByteRange>) -> Expr {
+    let of_object =
+        col("_source_file").eq(lit(object.uri.as_str())).and(col("_source_etag").eq(lit(object.etag.as_str())));
+    let Some(range) = range else { return of_object };
+    let place = |byte: u64| lit(i64::try_from(byte).unwrap_or(i64::MAX));
+    let wanted = of_object.and(col(SOURCE_ROW).gt_eq(place(range.begin())));
+    match range.end() {
+        Some(end) => wanted.and(col(SOURCE_ROW).lt(place(end))),
+        None => wanted,
+    }
+}
+
+/// Whether a file with these statistics may hold rows whose place is in the range. A run that is read in ranges writes
+/// files that each have a range of the places: without this, every range would read all of them.
+fn may_hold_rows(statistics: Option<&str>, range: ByteRange) -> bool {
+    let parsed = statistics.and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let bound = |key: &str| parsed.as_ref()?.get(key)?.get(SOURCE_ROW)?.as_u64();
+    match (bound("minValues"), bound("maxValues")) {
+        (Some(lowest), Some(highest)) => range.begin() <= highest && range.end().is_none_or(|end| lowest < end),
+        _ => true,
+    }
+}
+
 /// Whether a file with these statistics may hold rows of an object.
 fn may_hold(statistics: &FileStatistics, object: &SourceObject) -> bool {
     let (uri, etag) = (object.uri.as_str(), object.etag.as_str());
     statistics.may_hold_text("_source_file", uri, uri) && statistics.may_hold_text("_source_etag", etag, etag)
 }
 
-/// The rows of a quarantine table in bronze shape, a batch at a time. `columns` are the source columns wanted; the answer
-/// is the source columns that at least one row has.
+/// The rows of a quarantine table in bronze shape, a batch at a time. `columns` are the source columns wanted; the
+/// answer is the source columns that at least one row has.
 ///
 /// # Errors
 /// As `take`; [`LakeError::Internal`] for raw text that is no JSON object.
@@ -176,4 +200,26 @@ fn bronze_shape(
     }
     columns.push(raw.with_name(QUARANTINED_RAW.into()).into_column());
     DataFrame::new(rows.height(), columns).map_err(failed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_without_a_row_in_the_range_are_not_read() {
+        let check = |statistics: Option<&str>, begin: u64, end: Option<u64>, expected: bool| {
+            let range = ByteRange::new(begin, end).expect("a range");
+            assert_eq!(may_hold_rows(statistics, range), expected, "{statistics:?}: {range:?}");
+        };
+        let known = Some(r#"{"minValues":{"_source_row":10},"maxValues":{"_source_row":20}}"#);
+        check(known, 0, Some(10), false);
+        check(known, 0, Some(11), true);
+        check(known, 20, None, true);
+        check(known, 21, None, false);
+        check(known, 12, Some(13), true);
+        for unknown in [None, Some("{"), Some("{}"), Some(r#"{"minValues":{"_source_row":10}}"#)] {
+            check(unknown, 0, Some(5), true);
+        }
+    }
 }

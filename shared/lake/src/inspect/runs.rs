@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use object_store::ObjectStore;
 use serde::Serialize;
 use sluice_core::document::StepDocument;
+use sluice_core::engine::EngineChoice;
 use sluice_core::error::with_sources;
 use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{
@@ -117,6 +118,14 @@ pub struct RunDetails {
     pub receipt: Option<Receipt>,
     /// The run in one page.
     pub report: Option<Report>,
+}
+
+impl RunDetails {
+    /// Who combines its rows, or did; `None` where it has no plan.
+    pub fn engine(&self) -> Option<&EngineChoice> {
+        let plan = self.plan.as_ref()?;
+        Some(self.changeset.as_ref().map_or(&plan.engine, |changeset| changeset.engine(plan)))
+    }
 }
 
 /// The newest runs, of one pipeline or of all, newest first, at most `limit`.

@@ -8,32 +8,44 @@ use polars::prelude::{
 use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD, SOURCE_ROW};
 
 use super::error::CorruptRecord;
+use super::place::RowPositions;
 
 /// Some records of one object, in their order.
 #[derive(Debug)]
 pub(crate) struct SourceBatch {
-    /// The source columns as `String`, then `_source_row` (`Int64`, number of the record from 1), `_corrupt_record`
-    /// (`String`, raw text of a record that could not be split into columns) and `_corrupt_reason` (`String`, its place
-    /// and what is wrong with it); the last two are null for good records.
+    /// The source columns as `String`, then `_source_row` (`Int64`, number of the record from 1 or the byte at which
+    /// it begins), `_corrupt_record` (`String`, raw text of a record that could not be split into columns) and
+    /// `_corrupt_reason` (`String`, its place and what is wrong with it); the last two are null for good records.
     pub(crate) frame: DataFrame,
 }
 
 impl SourceBatch {
-    /// A batch of `rows` records, the first of which has the number `first_row`.
+    /// A batch of `rows` records, which stand at these positions.
     ///
     /// `corrupt`: the corrupt records by their index in the batch, ascending.
     pub(super) fn new(
         mut columns: Vec<Column>,
         rows: usize,
-        first_row: u64,
+        positions: &RowPositions,
         corrupt: &[CorruptRecord],
     ) -> PolarsResult<Self> {
-        let numbers = (first_row..).take(rows).map(|row| i64::try_from(row).unwrap_or(i64::MAX));
-        columns.push(Int64Chunked::from_iter_values(SOURCE_ROW.into(), numbers).into_column());
+        columns.push(position_column(rows, positions));
         columns.push(corrupt_column(CORRUPT_RECORD, rows, corrupt, |record| record.raw.clone()));
-        columns.push(corrupt_column(CORRUPT_REASON, rows, corrupt, |record| record.explain(first_row)));
+        columns.push(corrupt_column(CORRUPT_REASON, rows, corrupt, |record| record.explain(positions)));
         Ok(Self { frame: DataFrame::new(rows, columns)? })
     }
+}
+
+fn position_column(rows: usize, positions: &RowPositions) -> Column {
+    let signed = |position: u64| i64::try_from(position).unwrap_or(i64::MAX);
+    let name = PlSmallStr::from_static(SOURCE_ROW);
+    let column = match positions {
+        RowPositions::Numbered { first } => Int64Chunked::from_iter_values(name, (*first..).take(rows).map(signed)),
+        RowPositions::Offsets(offsets) => {
+            Int64Chunked::from_iter_values(name, offsets.iter().map(|offset| signed(*offset)))
+        }
+    };
+    column.into_column()
 }
 
 fn corrupt_column(

@@ -2,8 +2,12 @@
 
 use std::io::Read;
 
-use super::error::SourceError;
-use super::stream::explain;
+use sluice_core::run::{FoundRange, Positions};
+
+use super::error::{Place, SourceError};
+use super::extent::{Begin, Extent};
+use super::place::{Origin, Spot};
+use super::stream::{Text, explain};
 
 /// Sizes that bound memory. Production uses [`ReadLimits::default`]; tests make them small to meet every edge.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +20,8 @@ pub(super) struct ReadLimits {
     pub(super) workers: usize,
     /// Least bytes that are worth a thread.
     pub(super) piece_bytes: usize,
+    /// Bytes from which the begin of a range is guessed at first.
+    pub(super) guess_bytes: usize,
 }
 
 impl Default for ReadLimits {
@@ -28,6 +34,8 @@ impl Default for ReadLimits {
             record_bytes: 64 << 20,
             workers: std::thread::available_parallelism().map_or(1, usize::from).min(8),
             piece_bytes: 1 << 20,
+            // Hundreds of records of usual size.
+            guess_bytes: 64 << 10,
         }
     }
 }
@@ -60,15 +68,20 @@ pub(super) enum Cut {
 pub(super) struct Chunk {
     bytes: Vec<u8>,
     ends: Vec<usize>,
-    /// Lines of the object before this chunk.
+    /// Lines before this chunk, from where the reading began.
     pub(super) lines_before: u64,
+    /// Bytes of the object before this chunk.
+    pub(super) bytes_before: u64,
 }
 
 impl Chunk {
-    /// The groups of whole records.
-    pub(super) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+    /// The groups of whole records, each with the byte of the object at which it begins.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).filter_map(|(start, &end)| self.bytes.get(start..end))
+        let piece = move |(start, &end): (usize, &usize)| {
+            self.bytes.get(start..end).map(|bytes| (self.bytes_before + start as u64, bytes))
+        };
+        starts.zip(&self.ends).filter_map(piece)
     }
 }
 
@@ -78,52 +91,107 @@ pub(super) enum Next {
     /// Whole records.
     Chunk(Chunk),
     /// A record that is larger than the limit.
-    TooLarge {
-        /// Line, from 1, on which it starts.
-        line: u64,
-    },
+    TooLarge(Spot),
     /// Nothing more.
     End,
 }
 
-/// Reads a stream chunk by chunk.
+/// Reads a stream chunk by chunk, as far as the records of an extent go.
 pub(super) struct ChunkReader<'a> {
     stream: Box<dyn Read + Send>,
     object: &'a str,
+    positions: Positions,
     buffer: Vec<u8>,
     at_end: bool,
     /// Lines given out so far.
     lines: u64,
+    /// The byte of the object at which the buffer begins.
+    offset: u64,
+    /// The byte at which the first record begins; where it is guessed, first the one from which it is sought.
+    begin: u64,
+    /// Records that begin here or later are not given out.
+    end: Option<u64>,
     limits: ReadLimits,
 }
 
 impl<'a> ChunkReader<'a> {
-    /// Bytes to read for a header at first: a slow stream should not have to give a whole chunk.
+    /// Bytes to read for a header at first, and at a time behind the end of a range: a slow stream should not have to
+    /// give a whole chunk.
     const FRONT_BYTES: usize = 64 << 10;
 
-    pub(super) fn new(stream: Box<dyn Read + Send>, object: &'a str, limits: ReadLimits) -> Self {
-        Self { stream, object, buffer: Vec::new(), at_end: false, lines: 0, limits }
+    pub(super) fn new(text: Text, object: &'a str, extent: Extent<'_>, limits: ReadLimits) -> Self {
+        let begin = match extent.begin {
+            Begin::Object => 0,
+            Begin::Guessed { at, .. } | Begin::Proven { at, .. } => at,
+        };
+        Self {
+            stream: text.stream,
+            object,
+            positions: extent.positions,
+            buffer: Vec::new(),
+            at_end: false,
+            lines: 0,
+            offset: text.begin,
+            begin,
+            end: extent.end,
+            limits,
+        }
     }
 
-    /// The next chunk. `cut` gets the buffer and whether the stream has ended, and returns where whole records end.
-    pub(super) fn next(&mut self, cut: impl Fn(&[u8], bool) -> Cut) -> Result<Next, SourceError> {
-        let mut wanted = self.limits.chunk_bytes;
+    /// Where the records that were given out begin and end, where records are found by bytes.
+    pub(super) fn found(&self) -> Option<FoundRange> {
+        match self.positions {
+            Positions::Numbers => None,
+            Positions::Bytes => Some(FoundRange { begin: self.begin, end: self.offset }),
+        }
+    }
+
+    /// What comes before the buffer.
+    pub(super) fn origin(&self) -> Origin {
+        Origin { positions: self.positions, bytes_before: self.offset, lines_before: self.lines }
+    }
+
+    /// The next chunk. `cut` gets the buffer, whether the stream has ended, and the offset from the buffer's begin (which
+    /// may be behind its end) at or after which the last record to be read ends. It returns where whole records end, and
+    /// none of them behind that record.
+    pub(super) fn next(&mut self, cut: impl Fn(&[u8], bool, usize) -> Cut) -> Result<Next, SourceError> {
+        // The buffer begins where a record begins, so nothing before the end is left.
+        let Some(to_end @ 1..) = self.bytes_to_end() else { return Ok(Next::End) };
+        let mut wanted = self.limits.chunk_bytes.min(to_end.saturating_add(Self::FRONT_BYTES));
         loop {
             self.fill(wanted)?;
             if self.buffer.is_empty() {
                 return Ok(Next::End);
             }
-            match cut(&self.buffer, self.at_end) {
+            match cut(&self.buffer, self.at_end, to_end) {
                 Cut::Ends(ends) => return Ok(Next::Chunk(self.split(ends))),
                 Cut::Unclosed(quote) => {
-                    let line = self.lines + count_lines(self.buffer.get(..quote).unwrap_or_default()) + 1;
-                    return Err(SourceError::UnclosedQuote { object: self.object.to_owned(), line });
+                    let place = self.origin().place(&self.buffer, quote);
+                    return Err(SourceError::UnclosedQuote { object: self.object.to_owned(), place });
                 }
                 Cut::More if self.at_end || self.buffer.len() > self.limits.record_bytes => {
-                    return Ok(Next::TooLarge { line: self.lines + 1 });
+                    return Ok(Next::TooLarge(Spot { line: Some(self.lines + 1), offset: self.offset }));
                 }
-                Cut::More => wanted = self.buffer.len() + self.limits.chunk_bytes,
+                Cut::More => wanted = self.more(to_end),
             }
+        }
+    }
+
+    /// Bytes from the begin of the buffer to the end; `None` where the end is before it.
+    fn bytes_to_end(&self) -> Option<usize> {
+        match self.end {
+            None => Some(usize::MAX),
+            Some(end) => Some(usize::try_from(end.checked_sub(self.offset)?).unwrap_or(usize::MAX)),
+        }
+    }
+
+    /// How large the buffer should become next. Behind the end, only the rest of one record is missing.
+    fn more(&self, to_end: usize) -> usize {
+        let length = self.buffer.len();
+        if length < to_end {
+            (length + self.limits.chunk_bytes).min(to_end.saturating_add(Self::FRONT_BYTES))
+        } else {
+            length + self.limits.chunk_bytes.min(length.max(Self::FRONT_BYTES))
         }
     }
 
@@ -139,9 +207,7 @@ impl<'a> ChunkReader<'a> {
         loop {
             self.fill(wanted)?;
             if let Some((front, end)) = parse(&self.buffer, self.at_end)? {
-                let end = end.min(self.buffer.len());
-                self.lines += count_lines(self.buffer.get(..end).unwrap_or_default());
-                self.buffer.drain(..end);
+                self.drop_front(end);
                 return Ok(Some(front));
             }
             if self.at_end || self.buffer.len() > self.limits.record_bytes {
@@ -149,6 +215,37 @@ impl<'a> ChunkReader<'a> {
             }
             wanted = self.buffer.len() * 2;
         }
+    }
+
+    /// Goes on to the first record: `seek` sees a growing buffer, and gives the offset at which that record begins once
+    /// it knows it. It has to decide when the stream has ended.
+    ///
+    /// # Errors
+    /// [`SourceError::RecordTooLarge`]: no record begins within the size that a record may have.
+    pub(super) fn skip_to(&mut self, seek: impl Fn(&[u8], bool) -> Option<usize>) -> Result<(), SourceError> {
+        // A record of the largest size with its line end.
+        let most = self.limits.record_bytes.saturating_add(2);
+        let mut wanted = self.limits.guess_bytes.max(1).min(most);
+        loop {
+            self.fill(wanted)?;
+            if let Some(begin) = seek(&self.buffer, self.at_end) {
+                self.drop_front(begin);
+                self.begin = self.offset;
+                return Ok(());
+            }
+            if self.at_end || self.buffer.len() >= most {
+                let (object, place) = (self.object.to_owned(), Place::Byte { offset: self.begin });
+                return Err(SourceError::RecordTooLarge { object, place, limit_bytes: self.limits.record_bytes });
+            }
+            wanted = self.buffer.len().saturating_mul(2).min(most);
+        }
+    }
+
+    fn drop_front(&mut self, end: usize) {
+        let end = end.min(self.buffer.len());
+        self.lines += count_lines(self.buffer.get(..end).unwrap_or_default());
+        self.offset += end as u64;
+        self.buffer.drain(..end);
     }
 
     fn fill(&mut self, wanted: usize) -> Result<(), SourceError> {
@@ -164,17 +261,19 @@ impl<'a> ChunkReader<'a> {
 
     fn split(&mut self, ends: Vec<usize>) -> Chunk {
         let end = ends.last().copied().unwrap_or_default().min(self.buffer.len());
+        let (lines_before, bytes_before) = (self.lines, self.offset);
+        self.offset += end as u64;
         let rest = self.buffer.get(end..).unwrap_or_default();
+        let is_last = self.bytes_to_end().is_none_or(|left| left == 0) || (self.at_end && rest.is_empty());
         let mut next = Vec::new();
-        if !(self.at_end && rest.is_empty()) {
+        if !is_last {
             next.reserve_exact(self.limits.chunk_bytes.max(rest.len()));
             next.extend_from_slice(rest);
         }
         let mut bytes = std::mem::replace(&mut self.buffer, next);
         bytes.truncate(end);
-        let lines_before = self.lines;
         self.lines += count_lines(&bytes);
-        Chunk { bytes, ends, lines_before }
+        Chunk { bytes, ends, lines_before, bytes_before }
     }
 }
 
@@ -189,7 +288,13 @@ mod tests {
 
     use super::*;
 
-    fn lines_cut(bytes: &[u8], at_end: bool) -> Cut {
+    const WHOLE: Extent<'static> = Extent { positions: Positions::Bytes, begin: Begin::Object, end: None };
+
+    fn text(stream: impl Read + Send + 'static) -> Text {
+        Text { stream: Box::new(stream), begin: 0 }
+    }
+
+    fn lines_cut(bytes: &[u8], at_end: bool, _end: usize) -> Cut {
         match memchr::memrchr(b'\n', bytes) {
             _ if at_end => Cut::Ends(vec![bytes.len()]),
             Some(end) => Cut::Ends(vec![end + 1]),
@@ -199,26 +304,30 @@ mod tests {
 
     #[test]
     fn chunks_join_to_the_stream_whatever_their_size() {
-        let text = b"one\ntwo\n\nfour is a longer line\nfive";
+        let all = b"one\ntwo\n\nfour is a longer line\nfive";
         for chunk_bytes in 1..40 {
-            let limits = ReadLimits { chunk_bytes, record_bytes: 30, workers: 1, piece_bytes: 1 };
-            let mut reader = ChunkReader::new(Box::new(Cursor::new(text.to_vec())), "x", limits);
+            let limits = ReadLimits { chunk_bytes, record_bytes: 30, workers: 1, piece_bytes: 1, guess_bytes: 1 };
+            let mut reader = ChunkReader::new(text(Cursor::new(all.to_vec())), "x", WHOLE, limits);
             let mut joined = Vec::new();
             while let Next::Chunk(chunk) = reader.next(lines_cut).expect("chunk") {
                 assert_eq!(chunk.lines_before, count_lines(&joined), "{chunk_bytes}");
-                joined.extend(chunk.pieces().flatten());
+                assert_eq!(chunk.bytes_before, joined.len() as u64, "{chunk_bytes}");
+                joined.extend(chunk.pieces().flat_map(|(_, bytes)| bytes));
             }
-            assert_eq!(joined, text, "{chunk_bytes}");
+            assert_eq!(joined, all, "{chunk_bytes}");
+            let found = FoundRange { begin: 0, end: all.len() as u64 };
+            assert_eq!(reader.found(), Some(found), "{chunk_bytes}");
         }
     }
 
     #[test]
     fn a_record_above_the_limit_is_found_with_bounded_memory() {
-        let limits = ReadLimits { chunk_bytes: 16, record_bytes: 64, workers: 1, piece_bytes: 1 };
+        let limits = ReadLimits { chunk_bytes: 16, record_bytes: 64, workers: 1, piece_bytes: 1, guess_bytes: 1 };
         let stream = Cursor::new(b"ab\ncd\n".to_vec()).chain(std::io::repeat(b'x'));
-        let mut reader = ChunkReader::new(Box::new(stream), "x", limits);
+        let mut reader = ChunkReader::new(text(stream), "x", WHOLE, limits);
         assert!(matches!(reader.next(lines_cut).expect("first"), Next::Chunk(_)));
-        assert!(matches!(reader.next(lines_cut).expect("second"), Next::TooLarge { line: 3 }));
+        let next = reader.next(lines_cut).expect("second");
+        assert!(matches!(next, Next::TooLarge(Spot { line: Some(3), offset: 6 })), "{next:?}");
         assert!(reader.buffer.len() <= 64 + 16);
     }
 }

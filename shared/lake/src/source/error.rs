@@ -1,6 +1,5 @@
 //! What can be wrong with a source object as a whole, and with one of its records.
 
-use std::fmt;
 use std::io;
 
 use polars::error::PolarsError;
@@ -9,6 +8,8 @@ use sluice_core::source::Codec;
 
 use super::columns::{ColumnFault, NameFault};
 use super::parquet::ParquetFault;
+pub(super) use super::place::Place;
+use super::place::RowPositions;
 
 /// What a sink hands back when it can take no more batches.
 pub(crate) type SinkError = Box<dyn std::error::Error + Send + Sync>;
@@ -116,14 +117,12 @@ pub enum SourceError {
         mapped: String,
     },
     /// A quote was opened and never closed, so nobody can tell where the records after it end.
-    #[error(
-        "object '{object}' line {line}: the quoted field that starts here is never closed; close or double the quote"
-    )]
+    #[error("object '{object}' {place}: the quoted field that starts here is never closed; close or double the quote")]
     UnclosedQuote {
         /// Name of the object.
         object: String,
-        /// Line, from 1, of the opening quote.
-        line: u64,
+        /// Where the opening quote stands.
+        place: Place,
     },
     /// One record is larger than memory allows.
     #[error(
@@ -202,11 +201,11 @@ pub enum SourceError {
         in_groups: u64,
     },
     /// Polars could not hold the batch.
-    #[error("object '{object}': batch that starts at record {row} cannot be built")]
+    #[error("object '{object}': the batch that starts at record {row} of those read cannot be built")]
     Batch {
         /// Name of the object.
         object: String,
-        /// First record of the batch, from 1.
+        /// First record of the batch, from 1: a number among the records that this reading has.
         row: u64,
         /// What Polars said.
         #[source]
@@ -214,13 +213,22 @@ pub enum SourceError {
     },
     /// A parser thread ended with a panic: a defect of ours.
     #[error(
-        "object '{object}': parser stopped in the batch that starts at record {row}; this is a defect, please report it"
+        "object '{object}': parser stopped in the batch that starts at record {row} of those read; \
+         this is a defect, please report it"
     )]
     Parser {
         /// Name of the object.
         object: String,
-        /// First record of the batch, from 1.
+        /// First record of the batch, from 1: a number among the records that this reading has.
         row: u64,
+    },
+    /// A reader was asked for a part of an object that it cannot find: a defect of ours.
+    #[error("object '{object}': {problem}; this is a defect, please report it")]
+    Extent {
+        /// Name of the object.
+        object: String,
+        /// Why it cannot.
+        problem: &'static str,
     },
     /// A reader ended with a panic: a defect of ours.
     #[error("object '{object}': its reader stopped ({message}); this is a defect, please report it")]
@@ -231,11 +239,11 @@ pub enum SourceError {
         message: String,
     },
     /// The sink took no more.
-    #[error("object '{object}': batch that starts at record {row} could not be passed on")]
+    #[error("object '{object}': the batch that starts at record {row} of those read could not be passed on")]
     Sink {
         /// Name of the object.
         object: String,
-        /// First record of the batch, from 1.
+        /// First record of the batch, from 1: a number among the records that this reading has.
         row: u64,
         /// What the sink said.
         #[source]
@@ -267,6 +275,7 @@ impl SourceError {
             | Self::ParquetType { .. }
             | Self::ParquetRows { .. } => ErrorName::InvalidInput,
             Self::ParquetStream { .. }
+            | Self::Extent { .. }
             | Self::Batch { .. }
             | Self::Parser { .. }
             | Self::Reader { .. }
@@ -274,7 +283,7 @@ impl SourceError {
         }
     }
 
-    /// Whether the fault stands behind a record that can be read.
+    /// Whether the fault stands behind a record that can be read. Asked of beginnings, whose records are numbered.
     pub(crate) fn is_behind_a_record(&self) -> bool {
         match self {
             Self::Json { rows, .. } => *rows > 0,
@@ -310,36 +319,6 @@ fn delimiter_words(delimiter: Option<char>) -> String {
     })
 }
 
-/// A place in an object. Lines and records count from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// The header, or the first thing of an object.
-    Header {
-        /// Line on which it starts.
-        line: u64,
-    },
-    /// A record.
-    Record {
-        /// Its number: its `_source_row`.
-        row: u64,
-        /// Line on which it starts, where records have lines of their own.
-        line: Option<u64>,
-    },
-    /// The footer of a Parquet file.
-    Footer,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Header { line } => write!(f, "line {line}"),
-            Self::Record { row, line: Some(line) } => write!(f, "line {line} (record {row})"),
-            Self::Record { row, line: None } => write!(f, "record {row}"),
-            Self::Footer => f.write_str("footer"),
-        }
-    }
-}
-
 /// A record that cannot be split into the object's columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CorruptRecord {
@@ -354,10 +333,9 @@ pub(super) struct CorruptRecord {
 }
 
 impl CorruptRecord {
-    /// Place and reason for people, where the part's first row is the record `first_row`.
-    pub(super) fn explain(&self, first_row: u64) -> String {
-        let place = Place::Record { row: first_row + self.index as u64, line: self.line };
-        format!("{place} {}", self.reason)
+    /// Place and reason for people, where the rows of the part stand at these positions.
+    pub(super) fn explain(&self, positions: &RowPositions) -> String {
+        format!("{} {}", positions.place(self.index, self.line), self.reason)
     }
 
     /// The same record, seen from a whole whose first part has this many rows and lines.

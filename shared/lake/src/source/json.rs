@@ -10,10 +10,12 @@ use std::rc::Rc;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use sluice_core::run::Positions;
 
 use super::chunk::ReadLimits;
 use super::error::{Place, SourceError};
 use super::objects::ObjectRows;
+use super::place::Spot;
 use super::stream::{SourceInput, explain, open_text};
 use super::{Sink, SourceSummary};
 
@@ -28,17 +30,17 @@ pub(super) fn read(
     sink: Sink<'_>,
 ) -> Result<SourceSummary, SourceError> {
     let since_record = Rc::new(Cell::new(0));
-    let metered = Metered { stream: open_text(input, object)?, since_record: Rc::clone(&since_record), limits };
+    let metered = Metered { stream: open_text(input, object)?.stream, since_record: Rc::clone(&since_record), limits };
     let buffered = BufReader::with_capacity(BUFFER_BYTES.min(limits.record_bytes), metered);
     let mut document = serde_json::Deserializer::from_reader(buffered);
-    let rows = ObjectRows::new(object, limits.chunk_bytes, sink);
+    let rows = ObjectRows::new(object, limits.chunk_bytes, Positions::Numbers, sink);
     let mut reader = DocumentReader { object, limit_bytes: limits.record_bytes, rows, since_record, failure: None };
     let mut is_empty = true;
     loop {
         // `end` peeks at the next token without taking it: an error means that a token follows.
         match document.end() {
             Ok(()) if is_empty => return Err(SourceError::EmptyObject { object: object.to_owned() }),
-            Ok(()) => return reader.rows.finish(),
+            Ok(()) => return reader.rows.finish(None),
             Err(error) if error.is_io() => return Err(reader.stop(error)),
             Err(_) => is_empty = false,
         }
@@ -62,7 +64,8 @@ struct DocumentReader<'o, 's> {
 impl DocumentReader<'_, '_> {
     fn push<E: serde::de::Error>(&mut self, raw: &str) -> Result<(), E> {
         self.since_record.set(0);
-        let pushed = if raw.len() > self.limit_bytes { Err(self.too_large()) } else { self.rows.push(raw, None) };
+        let pushed =
+            if raw.len() > self.limit_bytes { Err(self.too_large()) } else { self.rows.push(raw, Spot::UNKNOWN) };
         pushed.map_err(|failure| {
             self.failure = Some(failure);
             E::custom("stopped by the reader")

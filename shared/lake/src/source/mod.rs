@@ -3,17 +3,19 @@
 //! Bronze is text, so every source column of every batch is a `String` column. Reading is one pass with bounded memory,
 //! push style: the reader calls the sink with one batch after the other, in the order of the records. A record that
 //! cannot be split into columns is not dropped and does not stop the object: it becomes a row whose source columns are
-//! null, with its raw text in `_corrupt_record` and its line and fault in `_corrupt_reason`. What makes the rest of an object unreadable refuses the object.
+//! null, with its raw text in `_corrupt_record` and its place and fault in `_corrupt_reason`. What makes the rest of an object unreadable refuses the object.
 
 mod batch;
 mod chunk;
 mod columns;
 mod csv;
 mod error;
+mod extent;
 mod json;
 mod ndjson;
 mod objects;
 mod parquet;
+mod place;
 mod sample;
 mod sink;
 mod stream;
@@ -24,17 +26,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ::parquet::file::metadata::ParquetMetaData;
 use sluice_core::columns::is_own_of_bronze;
+use sluice_core::run::Positions;
 use sluice_core::spec::{CsvSpec, SourceFormat};
 
 pub(crate) use self::batch::SourceBatch;
 use self::chunk::ReadLimits;
 pub(crate) use self::columns::delimiter_hint;
 pub use self::error::SourceError;
+pub(crate) use self::extent::{Begin, Extent};
 pub(crate) use self::sample::measure;
 pub(crate) use self::sink::{Sink, SourceSummary};
 pub(crate) use self::stream::SourceInput;
 
-/// Reads an object from beginning to end and hands its records to `sink`, about 32 MiB of source bytes at a time.
+/// Reads an object, or the part of it that `extent` names, and hands its records to `sink`, about 32 MiB of source
+/// bytes at a time.
+///
+/// The stream starts at [`Extent::stream_begin`]; no more of it is read than the records need. Where the begin was
+/// guessed, the summary says what was found. Rows and faults count only once that is proven: after a wrong guess, the
+/// text between two quoted fields of CSV may seem to be a field that is never closed.
 ///
 /// `object` is the object's name in errors. Blocks, and uses as many threads as the machine has cores for CSV: call it
 /// from a blocking thread. Gzip and Zstandard are recognised by content, whatever the name says. A record may have
@@ -52,9 +61,10 @@ pub(crate) fn read_source(
     csv: CsvSpec,
     input: SourceInput,
     object: &str,
+    extent: Extent<'_>,
     sink: Sink<'_>,
 ) -> Result<SourceSummary, SourceError> {
-    caught(object, || read_with_limits(format, csv, input, object, ReadLimits::default(), sink))
+    caught(object, || read_with_limits(format, csv, input, object, extent, ReadLimits::default(), sink))
 }
 
 /// A reader's panic as an error of the object it read, which is held then: a defect of ours stops one object and not the
@@ -73,12 +83,14 @@ fn read_with_limits(
     csv: CsvSpec,
     input: SourceInput,
     object: &str,
+    extent: Extent<'_>,
     limits: ReadLimits,
     sink: Sink<'_>,
 ) -> Result<SourceSummary, SourceError> {
+    extent.check(format, object)?;
     match format {
-        SourceFormat::Csv => csv::read(csv, input, object, limits, sink),
-        SourceFormat::Ndjson => ndjson::read(input, object, limits, sink),
+        SourceFormat::Csv => csv::read(csv, input, object, extent, limits, sink),
+        SourceFormat::Ndjson => ndjson::read(input, object, extent, limits, sink),
         SourceFormat::Json => json::read(input, object, limits, sink),
         SourceFormat::Parquet => parquet::read(input, object, limits, sink),
     }
@@ -100,7 +112,9 @@ pub(crate) fn read_columns(
 ) -> Result<Vec<String>, SourceError> {
     caught(object, || match format {
         SourceFormat::Csv => csv::read_header(csv, input, object),
-        SourceFormat::Ndjson => first_columns(|sink| ndjson::read(input, object, ReadLimits::sniff(), sink)),
+        SourceFormat::Ndjson => first_columns(|sink| {
+            ndjson::read(input, object, Extent::whole(Positions::Numbers), ReadLimits::sniff(), sink)
+        }),
         SourceFormat::Json => first_columns(|sink| json::read(input, object, ReadLimits::sniff(), sink)),
         SourceFormat::Parquet => parquet::read_columns(input, object),
     })

@@ -5,42 +5,42 @@ use memchr::{memchr, memrchr};
 
 use super::chunk::{Chunk, ChunkReader, Cut, Next, ReadLimits};
 use super::error::{FaultReason, Place, SourceError};
+use super::extent::{Begin, Extent};
 use super::objects::ObjectRows;
-use super::stream::{SourceInput, open_text};
+use super::place::Spot;
+use super::stream::{SourceInput, open_extent};
 use super::{Sink, SourceSummary};
 
-/// Reads a whole object.
+/// Reads the records of an extent.
 pub(super) fn read(
     input: SourceInput,
     object: &str,
+    extent: Extent<'_>,
     limits: ReadLimits,
     sink: Sink<'_>,
 ) -> Result<SourceSummary, SourceError> {
-    let mut reader = ChunkReader::new(open_text(input, object)?, object, limits);
-    let mut rows = ObjectRows::new(object, limits.chunk_bytes, sink);
-    match push_all(&mut reader, object, limits, &mut rows) {
-        Ok(()) => rows.finish(),
+    let mut reader = ChunkReader::new(open_extent(input, object, extent)?, object, extent, limits);
+    if matches!(extent.begin, Begin::Guessed { .. }) {
+        // No guess: a line feed always ends a record.
+        reader.skip_to(|bytes, at_end| match memchr(b'\n', bytes) {
+            Some(line_feed) => Some(line_feed + 1),
+            None => at_end.then_some(bytes.len()),
+        })?;
+    }
+    let mut rows = ObjectRows::new(object, limits.chunk_bytes, extent.positions, sink);
+    let lines = Lines { object, extent, limits };
+    match lines.push_all(&mut reader, &mut rows) {
+        Ok(()) => rows.finish(reader.found()),
         Err(fault) => Err(rows.stop(fault)),
     }
 }
 
-fn push_all(
-    reader: &mut ChunkReader<'_>,
-    object: &str,
-    limits: ReadLimits,
-    rows: &mut ObjectRows<'_, '_>,
-) -> Result<(), SourceError> {
-    loop {
-        match reader.next(cut_lines)? {
-            Next::Chunk(chunk) => push_lines(&chunk, object, limits, rows)?,
-            Next::TooLarge { line } => return Err(too_large(object, rows.next_row(), line, limits)),
-            Next::End if rows.next_row() == 1 => return Err(SourceError::EmptyObject { object: object.to_owned() }),
-            Next::End => return Ok(()),
-        }
+/// `end`: the first line end at or after it is the last one.
+fn cut_lines(bytes: &[u8], at_end: bool, end: usize) -> Cut {
+    let from = end.saturating_sub(1);
+    if let Some(line_feed) = bytes.get(from..).and_then(|rest| memchr(b'\n', rest)) {
+        return Cut::Ends(vec![from + line_feed + 1]);
     }
-}
-
-fn cut_lines(bytes: &[u8], at_end: bool) -> Cut {
     match memrchr(b'\n', bytes) {
         _ if at_end => Cut::Ends(vec![bytes.len()]),
         Some(line_feed) => Cut::Ends(vec![line_feed + 1]),
@@ -48,41 +48,68 @@ fn cut_lines(bytes: &[u8], at_end: bool) -> Cut {
     }
 }
 
-fn push_lines(
-    chunk: &Chunk,
-    object: &str,
+/// How the lines of an object are read.
+#[derive(Clone, Copy)]
+struct Lines<'a> {
+    object: &'a str,
+    extent: Extent<'a>,
     limits: ReadLimits,
-    rows: &mut ObjectRows<'_, '_>,
-) -> Result<(), SourceError> {
-    let mut line = chunk.lines_before;
-    for piece in chunk.pieces() {
-        let mut rest = piece;
-        while !rest.is_empty() {
-            let end = memchr(b'\n', rest).map_or(rest.len(), |line_feed| line_feed + 1);
-            let (raw, after) = rest.split_at(end);
-            (rest, line) = (after, line + 1);
-            let record = raw.trim_ascii();
-            if record.len() > limits.record_bytes {
-                return Err(too_large(object, rows.next_row(), line, limits));
-            }
-            match simdutf8::basic::from_utf8(record) {
-                Ok("") => {}
-                Ok(record) => rows.push(record, Some(line))?,
-                Err(_) => rows.push_corrupt(
-                    String::from_utf8_lossy(record).into_owned(),
-                    Some(line),
-                    FaultReason::InvalidUtf8,
-                )?,
+}
+
+impl Lines<'_> {
+    fn push_all(self, reader: &mut ChunkReader<'_>, rows: &mut ObjectRows<'_, '_>) -> Result<(), SourceError> {
+        loop {
+            match reader.next(cut_lines)? {
+                Next::Chunk(chunk) => self.push_chunk(&chunk, rows)?,
+                Next::TooLarge(spot) => return Err(self.too_large(rows.next_row(), spot)),
+                // Of a part of an object nobody knows that the rest is empty, too.
+                Next::End if rows.next_row() == 1 && self.extent.is_whole() => {
+                    return Err(SourceError::EmptyObject { object: self.object.to_owned() });
+                }
+                Next::End => return Ok(()),
             }
         }
     }
-    Ok(())
+
+    fn push_chunk(self, chunk: &Chunk, rows: &mut ObjectRows<'_, '_>) -> Result<(), SourceError> {
+        let mut line = chunk.lines_before;
+        for (begin, piece) in chunk.pieces() {
+            let (mut rest, mut offset) = (piece, begin);
+            while !rest.is_empty() {
+                let end = memchr(b'\n', rest).map_or(rest.len(), |line_feed| line_feed + 1);
+                let (raw, after) = rest.split_at(end);
+                line += 1;
+                self.push_line(raw, Spot { line: Some(line), offset }, rows)?;
+                rest = after;
+                offset += end as u64;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the record of a line, if it has one. `spot` is where the line begins.
+    fn push_line(self, raw: &[u8], spot: Spot, rows: &mut ObjectRows<'_, '_>) -> Result<(), SourceError> {
+        let text = raw.trim_ascii_start();
+        let record = text.trim_ascii_end();
+        if record.len() > self.limits.record_bytes {
+            return Err(self.too_large(rows.next_row(), spot));
+        }
+        let spot = Spot { offset: spot.offset + (raw.len() - text.len()) as u64, ..spot };
+        match simdutf8::basic::from_utf8(record) {
+            Ok("") => Ok(()),
+            Ok(record) => rows.push(record, spot),
+            Err(_) => rows.push_corrupt(String::from_utf8_lossy(record).into_owned(), spot, FaultReason::InvalidUtf8),
+        }
+    }
+
+    fn too_large(self, row: u64, spot: Spot) -> SourceError {
+        let (object, place) = (self.object.to_owned(), Place::of_record(self.extent.positions, row, spot));
+        SourceError::RecordTooLarge { object, place, limit_bytes: self.limits.record_bytes }
+    }
 }
 
-fn too_large(object: &str, row: u64, line: u64, limits: ReadLimits) -> SourceError {
-    let place = Place::Record { row, line: Some(line) };
-    SourceError::RecordTooLarge { object: object.to_owned(), place, limit_bytes: limits.record_bytes }
-}
+#[cfg(test)]
+mod ranges;
 
 #[cfg(test)]
 mod tests {

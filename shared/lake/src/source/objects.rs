@@ -14,10 +14,12 @@ use std::fmt;
 use polars::error::PolarsResult;
 use polars::prelude::{Column, IntoColumn, PlSmallStr, StringChunkedBuilder};
 use serde_json::value::RawValue;
+use sluice_core::run::{FoundRange, Positions};
 
 use super::batch::SourceBatch;
 use super::columns::{ColumnFault, NameFault, SourceColumns, shown};
 use super::error::{CorruptRecord, FaultReason, Place, SourceError};
+use super::place::{RowPositions, Spot};
 use super::{Sink, SourceSummary};
 
 /// Collects objects until a batch is full, and hands it out.
@@ -25,6 +27,7 @@ pub(super) struct ObjectRows<'o, 's> {
     object: &'o str,
     sink: Sink<'s>,
     batch_bytes: usize,
+    positions: Positions,
     columns: SourceColumns,
     batch: ObjectBatch,
     /// Records handed out.
@@ -34,44 +37,42 @@ pub(super) struct ObjectRows<'o, 's> {
 }
 
 impl<'o, 's> ObjectRows<'o, 's> {
-    pub(super) fn new(object: &'o str, batch_bytes: usize, sink: Sink<'s>) -> Self {
+    pub(super) fn new(object: &'o str, batch_bytes: usize, positions: Positions, sink: Sink<'s>) -> Self {
         let (columns, batch) = (SourceColumns::default(), ObjectBatch::default());
-        Self { object, sink, batch_bytes, columns, batch, rows: 0, corrupt_rows: 0 }
+        Self { object, sink, batch_bytes, positions, columns, batch, rows: 0, corrupt_rows: 0 }
     }
 
-    /// Number of the next record, from 1.
+    /// Number of the next record, from 1, among those that are read.
     pub(super) fn next_row(&self) -> u64 {
         self.rows + self.batch.rows as u64 + 1
     }
 
-    /// Adds the record `raw`, whose text was found on `line` if records have lines of their own.
-    pub(super) fn push(&mut self, raw: &str, line: Option<u64>) -> Result<(), SourceError> {
+    /// Adds the record `raw`, which begins at `spot`.
+    pub(super) fn push(&mut self, raw: &str, spot: Spot) -> Result<(), SourceError> {
         match Entries::parse(raw) {
             Ok(entries) => match self.batch.push(&mut self.columns, &entries.0) {
-                Ok(()) => self.after_record(raw.len()),
-                Err(RowFault::Record(reason)) => self.push_corrupt(raw.to_owned(), line, reason),
+                Ok(()) => self.after_record(raw.len(), spot),
+                Err(RowFault::Record(reason)) => self.push_corrupt(raw.to_owned(), spot, reason),
                 Err(RowFault::Columns(fault)) => {
-                    let place = Place::Record { row: self.next_row(), line };
+                    let place = Place::of_record(self.positions, self.next_row(), spot);
                     Err(SourceError::Columns { object: self.object.to_owned(), place, fault })
                 }
             },
-            Err(reason) => self.push_corrupt(raw.to_owned(), line, reason),
+            Err(reason) => self.push_corrupt(raw.to_owned(), spot, reason),
         }
     }
 
     /// Adds a record that cannot be split into columns.
-    pub(super) fn push_corrupt(
-        &mut self,
-        raw: String,
-        line: Option<u64>,
-        reason: FaultReason,
-    ) -> Result<(), SourceError> {
+    pub(super) fn push_corrupt(&mut self, raw: String, spot: Spot, reason: FaultReason) -> Result<(), SourceError> {
         let size_bytes = raw.len();
-        self.batch.push_corrupt(raw, line, reason);
-        self.after_record(size_bytes)
+        self.batch.push_corrupt(raw, spot.line, reason);
+        self.after_record(size_bytes, spot)
     }
 
-    fn after_record(&mut self, size_bytes: usize) -> Result<(), SourceError> {
+    fn after_record(&mut self, size_bytes: usize, spot: Spot) -> Result<(), SourceError> {
+        if self.positions == Positions::Bytes {
+            self.batch.offsets.push(spot.offset);
+        }
         self.batch.size_bytes += size_bytes;
         if self.batch.size_bytes >= self.batch_bytes { self.flush() } else { Ok(()) }
     }
@@ -82,7 +83,7 @@ impl<'o, 's> ObjectRows<'o, 's> {
             return Ok(());
         }
         let (row, rows, corrupt_rows) = (self.rows + 1, batch.rows as u64, batch.corrupt.len() as u64);
-        let frame = batch.into_batch(&self.columns, row);
+        let frame = batch.into_batch(&self.columns, self.positions, row);
         let frame = frame.map_err(|source| SourceError::Batch { object: self.object.to_owned(), row, source })?;
         self.rows += rows;
         self.corrupt_rows += corrupt_rows;
@@ -97,11 +98,11 @@ impl<'o, 's> ObjectRows<'o, 's> {
         }
     }
 
-    /// Hands out the last batch.
-    pub(super) fn finish(mut self) -> Result<SourceSummary, SourceError> {
+    /// Hands out the last batch. `found`: where the records begin and end, where that is known.
+    pub(super) fn finish(mut self, found: Option<FoundRange>) -> Result<SourceSummary, SourceError> {
         self.flush()?;
         let columns = self.columns.names().to_vec();
-        Ok(SourceSummary { rows: self.rows, corrupt_rows: self.corrupt_rows, columns })
+        Ok(SourceSummary { rows: self.rows, corrupt_rows: self.corrupt_rows, columns, found })
     }
 }
 
@@ -117,6 +118,8 @@ enum RowFault {
 struct ObjectBatch {
     columns: Vec<ColumnRows>,
     rows: usize,
+    /// Where each of them begins, where records are found by bytes.
+    offsets: Vec<u64>,
     corrupt: Vec<CorruptRecord>,
     size_bytes: usize,
 }
@@ -182,11 +185,20 @@ impl ObjectBatch {
         self.rows += 1;
     }
 
-    fn into_batch(mut self, columns: &SourceColumns, first_row: u64) -> PolarsResult<SourceBatch> {
+    fn into_batch(
+        mut self,
+        columns: &SourceColumns,
+        positions: Positions,
+        first_row: u64,
+    ) -> PolarsResult<SourceBatch> {
         self.columns.resize_with(columns.len(), ColumnRows::new);
         let named = columns.names().iter().zip(self.columns);
         let frame = named.map(|(name, column)| column.into_column(name, self.rows)).collect();
-        SourceBatch::new(frame, self.rows, first_row, &self.corrupt)
+        let positions = match positions {
+            Positions::Numbers => RowPositions::Numbered { first: first_row },
+            Positions::Bytes => RowPositions::Offsets(self.offsets),
+        };
+        SourceBatch::new(frame, self.rows, &positions, &self.corrupt)
     }
 }
 

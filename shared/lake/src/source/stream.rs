@@ -1,27 +1,28 @@
 //! The bytes of an object: unpacked where they are packed, with faults that say where.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
-use std::path::PathBuf;
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use sluice_core::source::Codec;
 
 use super::error::SourceError;
+use super::extent::{Begin, Extent};
 
 /// Where the bytes of an object come from.
 pub(crate) enum SourceInput {
     /// Read once from beginning to end: every format but Parquet.
     Stream(Box<dyn Read + Send>),
-    /// A local file: every format.
+    /// A local file, which has the whole object: every format.
     File(PathBuf),
 }
 
 impl SourceInput {
-    /// The bytes as they are stored.
-    fn open(self, object: &str) -> Result<Box<dyn Read + Send>, SourceError> {
+    /// The bytes as they are stored, from `begin` on. A stream starts there already.
+    fn open(self, object: &str, begin: u64) -> Result<Box<dyn Read + Send>, SourceError> {
         match self {
             Self::Stream(stream) => Ok(stream),
-            Self::File(path) => match File::open(path) {
+            Self::File(path) => match open_file(&path, begin) {
                 Ok(file) => Ok(Box::new(file)),
                 Err(source) => Err(SourceError::Open { object: object.to_owned(), source }),
             },
@@ -29,15 +30,45 @@ impl SourceInput {
     }
 }
 
+fn open_file(path: &Path, begin: u64) -> io::Result<File> {
+    let mut file = File::open(path)?;
+    if begin > 0 {
+        file.seek(SeekFrom::Start(begin))?;
+    }
+    Ok(file)
+}
+
+/// Text of an object.
+pub(super) struct Text {
+    /// What is left of it.
+    pub(super) stream: Box<dyn Read + Send>,
+    /// The byte of the object with which it begins.
+    pub(super) begin: u64,
+}
+
+/// The text of a part of an object. Only the object's first bytes can be a byte order mark or say that it is packed: what
+/// looks so elsewhere is text.
+pub(super) fn open_extent(input: SourceInput, object: &str, extent: Extent<'_>) -> Result<Text, SourceError> {
+    match extent.begin {
+        Begin::Object => open_text(input, object),
+        Begin::Guessed { .. } | Begin::Proven { .. } => {
+            let begin = extent.stream_begin();
+            Ok(Text { stream: input.open(object, begin)?, begin })
+        }
+    }
+}
+
 /// The text of an object: unpacked, without byte order mark.
-pub(super) fn open_text(input: SourceInput, object: &str) -> Result<Box<dyn Read + Send>, SourceError> {
-    let mut content = unpack(input.open(object)?, object)?;
+pub(super) fn open_text(input: SourceInput, object: &str) -> Result<Text, SourceError> {
+    const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
+
+    let mut content = unpack(input.open(object, 0)?, object)?;
     let first = peek(&mut content, 3).map_err(|source| explain(object, source))?;
     if first.starts_with(&[0xFF, 0xFE]) || first.starts_with(&[0xFE, 0xFF]) {
         return Err(SourceError::Utf16 { object: object.to_owned() });
     }
-    let first = if first == [0xEF, 0xBB, 0xBF] { Vec::new() } else { first };
-    Ok(Box::new(Cursor::new(first).chain(content)))
+    let (first, begin) = if first == BYTE_ORDER_MARK { (Vec::new(), 3) } else { (first, 0) };
+    Ok(Text { stream: Box::new(Cursor::new(first).chain(content)), begin })
 }
 
 fn unpack(mut raw: Box<dyn Read + Send>, object: &str) -> Result<Box<dyn Read + Send>, SourceError> {
@@ -137,7 +168,7 @@ mod tests {
     fn read(stored: &[u8]) -> Result<Vec<u8>, SourceError> {
         let input = SourceInput::Stream(Box::new(Cursor::new(stored.to_vec())));
         let mut text = Vec::new();
-        open_text(input, "x.csv.gz")?.read_to_end(&mut text).map_err(|error| explain("x.csv.gz", error))?;
+        open_text(input, "x.csv.gz")?.stream.read_to_end(&mut text).map_err(|error| explain("x.csv.gz", error))?;
         Ok(text)
     }
 

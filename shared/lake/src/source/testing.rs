@@ -1,16 +1,26 @@
 //! Reads sources in tests and checks what came out.
 
-use std::io::Cursor;
+use std::collections::BTreeMap;
+use std::io::{self, Cursor, Read};
 
 use polars::prelude::DataFrame;
-use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD, SOURCE_ROW};
+use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD, SOURCE_ROW, is_own_of_bronze};
+use sluice_core::run::Positions;
 use sluice_core::spec::{CsvSpec, SourceFormat};
 
 use super::chunk::ReadLimits;
-use super::{SourceError, SourceInput, SourceSummary, read_with_limits};
+use super::extent::{Begin, Extent};
+use super::{SourceBatch, SourceError, SourceInput, SourceSummary, read_columns, read_with_limits};
 
 /// Limits at which nearly every record meets the edge of a chunk.
-pub(super) const SMALL: ReadLimits = ReadLimits { chunk_bytes: 7, record_bytes: 200, workers: 3, piece_bytes: 8 };
+pub(super) const SMALL: ReadLimits =
+    ReadLimits { chunk_bytes: 7, record_bytes: 200, workers: 3, piece_bytes: 8, guess_bytes: 5 };
+
+/// A whole object whose records are numbered.
+pub(super) const WHOLE: Extent<'static> = Extent { positions: Positions::Numbers, begin: Begin::Object, end: None };
+/// A whole object whose records are found by bytes.
+pub(super) const WHOLE_BY_BYTES: Extent<'static> =
+    Extent { positions: Positions::Bytes, begin: Begin::Object, end: None };
 
 /// One row: number, source columns, raw text if corrupt.
 pub(super) type Row = (i64, Vec<Option<String>>, Option<String>);
@@ -59,13 +69,110 @@ impl ReadTest {
     }
 
     pub(super) fn run(self) -> Result<(Vec<DataFrame>, SourceSummary), SourceError> {
-        let input = SourceInput::Stream(Box::new(Cursor::new(self.bytes)));
+        self.read(WHOLE)
+    }
+
+    /// The records of an extent.
+    pub(super) fn read(&self, extent: Extent<'_>) -> Result<(Vec<DataFrame>, SourceSummary), SourceError> {
+        let begin = usize::try_from(extent.stream_begin()).expect("a small object").min(self.bytes.len());
+        self.read_from(Box::new(Cursor::new(self.bytes[begin..].to_vec())), extent)
+    }
+
+    /// The records of an extent, from a stream that starts where it must.
+    pub(super) fn read_from(
+        &self,
+        stream: Box<dyn Read + Send>,
+        extent: Extent<'_>,
+    ) -> Result<(Vec<DataFrame>, SourceSummary), SourceError> {
         let mut frames = Vec::new();
-        let summary = read_with_limits(self.format, self.csv, input, "data", self.limits, &mut |batch| {
+        let mut sink = |batch: SourceBatch| {
             frames.push(batch.frame);
             Ok(())
-        })?;
+        };
+        let input = SourceInput::Stream(stream);
+        let summary = read_with_limits(self.format, self.csv, input, "data", extent, self.limits, &mut sink)?;
         Ok((frames, summary))
+    }
+
+    /// The columns of the beginning; none where it cannot be read.
+    pub(super) fn columns(&self) -> Vec<String> {
+        let input = SourceInput::Stream(Box::new(Cursor::new(self.bytes.clone())));
+        read_columns(self.format, self.csv, input, "data").unwrap_or_default()
+    }
+
+    /// Reads the ranges between these bytes and joins them as a run does: a range whose begin was guessed wrongly is
+    /// read again.
+    pub(super) fn walk(&self, columns: &[String], cuts: &[u64]) -> Result<Walked, SourceError> {
+        let mut walked = Walked::default();
+        for (index, end) in cuts.iter().copied().map(Some).chain([None]).enumerate() {
+            let extent = |begin| Extent { positions: Positions::Bytes, begin, end };
+            let begin = match index.checked_sub(1) {
+                None => Begin::Object,
+                Some(before) => Begin::Guessed { at: cuts[before], columns },
+            };
+            let begins = |summary: &SourceSummary| summary.found.map(|found| found.begin);
+            let (frames, summary) = match self.read(extent(begin)) {
+                Ok((frames, summary)) if begins(&summary) == Some(walked.reached) => (frames, summary),
+                Err(error) if index == 0 || !error.is_refusal() => return Err(error),
+                Ok(_) | Err(_) => {
+                    walked.read_again += 1;
+                    self.read(extent(Begin::Proven { at: walked.reached, columns }))?
+                }
+            };
+            let found = summary.found.expect("positions are bytes");
+            assert_eq!(found.begin, walked.reached, "the proven begin is where records begin");
+            let rows = located(&frames);
+            assert_eq!(rows.len() as u64, summary.rows);
+            walked.rows.extend(rows);
+            walked.reached = found.end;
+        }
+        Ok(walked)
+    }
+
+    /// Whether the ranges between these bytes have the rows or the error of the whole object.
+    pub(super) fn check_ranges(&self, cuts: &[u64]) -> Walked {
+        let columns = self.columns();
+        let whole = self.read(WHOLE_BY_BYTES);
+        let walked = self.walk(&columns, cuts);
+        let text = String::from_utf8_lossy(&self.bytes);
+        match (whole, walked) {
+            (Ok((frames, summary)), Ok(walked)) => {
+                assert_eq!(walked.rows, located(&frames), "{text:?} cut at {cuts:?}");
+                let found = summary.found.expect("positions are bytes");
+                assert_eq!((found.begin, found.end), (0, self.bytes.len() as u64), "{text:?}");
+                assert_eq!(walked.reached, found.end, "{text:?} cut at {cuts:?}");
+                walked
+            }
+            // A range does not know that no other has a record.
+            (Err(SourceError::EmptyObject { .. }), Ok(walked)) if self.format == SourceFormat::Ndjson => {
+                assert!(walked.rows.is_empty(), "{text:?} cut at {cuts:?}");
+                walked
+            }
+            (whole, walked) => {
+                let message = |error: SourceError| error.to_string();
+                let (whole, walked) = (whole.err().map(message), walked.err().map(message));
+                assert_eq!(walked, whole, "{text:?} cut at {cuts:?}");
+                Walked::default()
+            }
+        }
+    }
+
+    /// Whether each row stands where its position says, and is what it is where rows are numbered.
+    pub(super) fn check_positions(&self) {
+        let (Ok((numbered, _)), Ok((by_bytes, _))) = (self.read(WHOLE), self.read(WHOLE_BY_BYTES)) else { return };
+        let columns = self.columns();
+        let (numbered, by_bytes) = (located(&numbered), located(&by_bytes));
+        assert!(by_bytes.is_sorted_by(|before, after| before.position < after.position));
+        assert_eq!(numbered.len(), by_bytes.len());
+        for (row, numbered) in by_bytes.iter().zip(&numbered) {
+            assert_eq!((&row.cells, &row.raw), (&numbered.cells, &numbered.raw));
+            let at = u64::try_from(row.position).expect("an offset");
+            let begin = Begin::Proven { at, columns: &columns };
+            let extent = Extent { positions: Positions::Bytes, begin, end: Some(at + 1) };
+            let (frames, summary) = self.read(extent).expect("a record");
+            assert_eq!(located(&frames), std::slice::from_ref(row), "byte {at}");
+            assert_eq!(summary.rows, 1);
+        }
     }
 
     pub(super) fn frames(self) -> Vec<DataFrame> {
@@ -91,6 +198,69 @@ pub(super) fn table(frames: &[DataFrame], summary: SourceSummary) -> Table {
     let reasons: Vec<String> = frames.iter().flat_map(|frame| texts(frame, CORRUPT_REASON)).flatten().collect();
     assert_eq!(reasons.len() as u64, summary.corrupt_rows);
     Table { columns: summary.columns.clone(), rows, reasons, summary }
+}
+
+/// A row by the names of its columns: late columns of other batches do not count.
+#[derive(Debug, PartialEq)]
+pub(super) struct Located {
+    pub(super) position: i64,
+    /// Those that are not null.
+    pub(super) cells: BTreeMap<String, String>,
+    pub(super) raw: Option<String>,
+    pub(super) reason: Option<String>,
+}
+
+/// What the ranges of an object have together.
+#[derive(Debug, Default)]
+pub(super) struct Walked {
+    pub(super) rows: Vec<Located>,
+    /// Ranges whose begin was not guessed rightly.
+    pub(super) read_again: usize,
+    /// Where the last one ends.
+    pub(super) reached: u64,
+}
+
+/// The rows of all frames.
+pub(super) fn located(frames: &[DataFrame]) -> Vec<Located> {
+    frames.iter().flat_map(located_in).collect()
+}
+
+fn located_in(frame: &DataFrame) -> Vec<Located> {
+    let names: Vec<String> = frame.get_column_names().iter().map(|name| name.to_string()).collect();
+    let source = names.iter().filter(|name| !is_own_of_bronze(name));
+    let columns: Vec<(&String, Vec<Option<String>>)> = source.map(|name| (name, texts(frame, name))).collect();
+    let positions: Vec<i64> =
+        frame.column(SOURCE_ROW).expect("column").i64().expect("Int64").iter().flatten().collect();
+    let (raws, reasons) = (texts(frame, CORRUPT_RECORD), texts(frame, CORRUPT_REASON));
+    let cells = |row: usize| {
+        let cell = |(name, texts): &(&String, Vec<Option<String>>)| Some(((*name).clone(), texts[row].clone()?));
+        columns.iter().filter_map(cell).collect()
+    };
+    let located = |(row, position): (usize, &i64)| Located {
+        position: *position,
+        cells: cells(row),
+        raw: raws[row].clone(),
+        reason: reasons[row].clone(),
+    };
+    positions.iter().enumerate().map(located).collect()
+}
+
+/// A stream that cannot give more than so many bytes.
+pub(super) struct Bounded {
+    pub(super) bytes: Cursor<Vec<u8>>,
+    pub(super) left: usize,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let wanted = buffer.len().min(self.left);
+        if wanted == 0 && !buffer.is_empty() {
+            return Err(io::Error::other("more was read than the range needs"));
+        }
+        let count = self.bytes.read(&mut buffer[..wanted])?;
+        self.left -= count;
+        Ok(count)
+    }
 }
 
 fn rows(frame: &DataFrame, columns: &[String]) -> Vec<Row> {

@@ -10,7 +10,7 @@ use sluice_core::engine::Engine;
 use sluice_core::name::Layer;
 use sluice_core::pipeline::{SilverTable, WriteMode};
 use sluice_core::run::{
-    Changeset, Decision, Plan, RowCounts, RuleResult, RunAction, RunRef, TableChange, TableVerdict, Verdict,
+    Changeset, Decision, Plan, ReadRun, RowCounts, RuleResult, RunAction, RunRef, TableChange, TableVerdict, Verdict,
 };
 use sluice_core::source::SourceObject;
 use sluice_spark::metrics::{EtlMetrics, MetricName};
@@ -64,16 +64,15 @@ pub async fn quality_check(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<
 }
 
 async fn make_verdict(lake: &Lake, now: Timestamp, run: &RunRef, plan: &Plan) -> Result<Verdict, LakeError> {
-    let spark = plan.engine.engine == Engine::Emr;
     let documents = lake.documents().of(run);
-    let changeset: Changeset = if spark {
-        match documents.get().await? {
-            Some(changeset) => changeset,
-            None => documents.settle(assemble(lake, now, plan).await?).await?,
+    let changeset: Changeset = match documents.get().await? {
+        Some(changeset) => changeset,
+        None if plan.engine.engine == Engine::Emr || documents.get::<ReadRun>().await?.is_some() => {
+            documents.settle(assemble(lake, now, plan).await?).await?
         }
-    } else {
-        documents.require().await?
+        None => documents.require().await?,
     };
+    let spark = changeset.engine(plan).engine == Engine::Emr;
     let counted = if spark { Some(read_metrics(lake, run).await?) } else { None };
     let mut tables = Vec::new();
     for change in &changeset.tables {
@@ -106,7 +105,7 @@ async fn make_verdict(lake: &Lake, now: Timestamp, run: &RunRef, plan: &Plan) ->
     }
     // What a person has accepted is not taken apart, nor is a replay, which has no objects.
     if verdict.decision == Decision::Rejected && !has_acceptance && plan.request.action != RunAction::Replay {
-        go_on_without_spoilt_objects(lake, now, plan, changeset.tables, verdict.tables.clone()).await?;
+        go_on_without_spoilt_objects(lake, now, plan, changeset, verdict.tables.clone()).await?;
     }
     Ok(verdict)
 }
@@ -118,13 +117,13 @@ async fn go_on_without_spoilt_objects(
     lake: &Lake,
     now: Timestamp,
     plan: &Plan,
-    changes: Vec<TableChange>,
+    changeset: Changeset,
     verdicts: Vec<TableVerdict>,
 ) -> Result<(), LakeError> {
     let tables = open_planned(lake, plan).await?;
     let (lake, plan) = (lake.clone(), plan.clone());
     let refused = blocking(move || {
-        let run = RejectedRun { lake: &lake, plan: &plan, changes: &changes, verdicts: &verdicts, tables: &tables };
+        let run = RejectedRun { lake: &lake, plan: &plan, changeset: &changeset, verdicts: &verdicts, tables: &tables };
         run.hold_spoilt(now)
     });
     refused.await?.map_or(Ok(()), Err)

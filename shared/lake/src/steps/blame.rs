@@ -183,7 +183,7 @@ mod tests {
     use polars::prelude::PolarsError;
     use sluice_core::error::ErrorName;
     use sluice_core::name::TableRef;
-    use sluice_core::run::ReadFrom;
+    use sluice_core::run::{Positions, ReadFrom};
 
     use super::*;
 
@@ -279,7 +279,7 @@ mod tests {
     fn planned(name: &str, again: bool) -> PlannedObject {
         let uri = format!("s3://b/{name}").parse().expect(name);
         let object = SourceObject { uri, etag: "e".to_owned(), size_bytes: 1, modified_at: None };
-        PlannedObject { object, read_from: ReadFrom::Bronze, again, shape: None }
+        PlannedObject { object, read_from: ReadFrom::Bronze, again, shape: None, positions: Positions::Numbers }
     }
 
     #[test]

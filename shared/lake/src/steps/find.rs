@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sluice_core::pipeline::Pipeline;
-use sluice_core::run::{PlannedObject, ReadFrom, RunRef, RunRequest};
+use sluice_core::run::{PlannedObject, Positions, ReadFrom, RunRef, RunRequest};
 use sluice_core::source::{HeldObject, Hold, PassedBy, PassedByReason, SourceId, SourceObject};
 use sluice_core::uri::FolderUri;
 
 use super::changing::Changing;
 use super::copied::{BronzeRows, Copied};
 use super::named::Named;
+use super::ranges::positions;
 use super::standing::Standing;
 use crate::engine::source_objects;
 use crate::error::LakeError;
@@ -114,7 +115,9 @@ pub(super) async fn find_objects(lake: &Lake, wanted: &Wanted<'_>) -> Result<Fou
         } else if !is_in_bronze && changing.has(object) {
             passed_by.push(PassedBy { uri: object.uri.to_string(), reason: PassedByReason::Changing });
         } else if is_taken && is_found {
-            let planned = PlannedObject { object: planned, read_from, again: false, shape: None };
+            // Those of the landing folder have to be read first: they may be packed.
+            let positions = if is_in_bronze { positions(pipeline, planned.size_bytes) } else { Positions::Numbers };
+            let planned = PlannedObject { object: planned, read_from, again: false, shape: None, positions };
             objects.insert(object.uri.clone(), planned);
         }
     }
@@ -127,7 +130,8 @@ pub(super) async fn find_objects(lake: &Lake, wanted: &Wanted<'_>) -> Result<Fou
         if is_held(&object) {
             held.extend((!objects.contains_key(&here.uri) && !held.contains(&here)).then_some(object));
         } else {
-            let planned = PlannedObject { object, read_from: ReadFrom::Bronze, again: false, shape: None };
+            let (read_from, positions) = (ReadFrom::Bronze, positions(pipeline, object.size_bytes));
+            let planned = PlannedObject { object, read_from, again: false, shape: None, positions };
             objects.entry(here.uri).or_insert(planned);
         }
     }

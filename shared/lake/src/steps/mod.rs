@@ -15,6 +15,7 @@ mod named;
 mod plan;
 mod process;
 mod publish;
+mod ranges;
 mod read;
 mod refused;
 mod snapshots;

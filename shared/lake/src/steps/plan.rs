@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use sluice_core::engine::{ObjectMeasure, estimate};
 use sluice_core::name::{RunId, TableRef};
+use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{
     Decision, Earlier, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedWork, ReadFrom, RunAction, RunKey, RunRef,
     RunRequest, Verdict,
@@ -17,6 +18,7 @@ use super::choose::{choose_engine, cut_objects, workload};
 use super::copied::Copied;
 use super::find::{Found, Wanted, find_objects, landing_folder};
 use super::publish::committed_so_far;
+use super::ranges::positions;
 use super::snapshots::{Deliveries, Replacement};
 use super::sniff::{Looked, refuse_unreadable};
 use super::standing::Standing;
@@ -154,9 +156,9 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
     let status =
         if work || !earlier.is_empty() || !held_by_run.is_empty() { PlanStatus::Planned } else { PlanStatus::Skipped };
     let tables = brought.planned_tables(&objects);
-    let (objects, measures) = with_again(objects, measures, &replacements);
+    let (objects, measures) = with_again(&pipeline, objects, measures, &replacements);
     let work = PlannedWork { run: &run, request: &request, pipeline: &pipeline, tables: &tables, refresh: &refresh };
-    let (cuts, parts) = cut_objects(&pipeline, &measures);
+    let (cuts, parts) = cut_objects(&pipeline, &objects, &measures);
     let estimate = estimate(&workload(work, measures, parts, |table| standing.measure(table))?);
     let engine = choose_engine(status, work, &estimate);
     let plan = Plan {
@@ -182,6 +184,7 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
 
 /// The objects of a run by address, with those that are read again for tables of mode replace, and what is in each.
 fn with_again(
+    pipeline: &Pipeline,
     objects: Vec<PlannedObject>,
     measures: Vec<ObjectMeasure>,
     replacements: &BTreeMap<TableRef, Replacement>,
@@ -190,9 +193,11 @@ fn with_again(
     let mut measured: Vec<(PlannedObject, ObjectMeasure)> = objects.into_iter().zip(measures).collect();
     for object in replacements.values().flat_map(|replacement| &replacement.again) {
         if ids.insert(object.id()) {
-            let planned =
-                PlannedObject { object: object.clone(), read_from: ReadFrom::Bronze, again: true, shape: None };
-            measured.push((planned, ObjectMeasure::unseen(object.size_bytes)));
+            let positions = positions(pipeline, object.size_bytes);
+            let (object, read_from) = (object.clone(), ReadFrom::Bronze);
+            let planned = PlannedObject { object, read_from, again: true, shape: None, positions };
+            let measure = ObjectMeasure::unseen(planned.object.size_bytes);
+            measured.push((planned, measure));
         }
     }
     measured.sort_by(|(a, _), (b, _)| a.object.uri.cmp(&b.object.uri));

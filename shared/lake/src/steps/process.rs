@@ -2,17 +2,19 @@
 //! has parts, they were read by calls of their own, and process combines what these staged. Where Spark combines, process says
 //! what there is to combine.
 
+mod parts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use sluice_core::columns::is_own_of_bronze;
-use sluice_core::engine::Engine;
+use sluice_core::engine::{Engine, EngineChoice};
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{Pipeline, SilverTable};
 use sluice_core::run::{
-    Changeset, PartRef, Plan, PlanStatus, ReadPart, ReadRun, ReadTable, Reading, RunAction, RunRef, TableChange,
+    Changeset, PartRef, Plan, PlanStatus, ReadPart, ReadRun, ReadTable, RunAction, RunRef, TableChange,
 };
 use sluice_core::source::SourceId;
 use sluice_core::uri::layout;
@@ -21,10 +23,9 @@ use tokio::runtime::Handle;
 use super::blame::{Fault, Search, is_of_values, own_objects};
 use super::changes::{in_order, open_planned};
 use super::gold::GoldChanges;
-use super::read::stage_part;
 use super::refused::{Refusals, hold_lacking};
-use super::stages::{Landing, Stages};
-use super::stored::{Absent, Others, StoredRows, check_absent};
+use super::stages::{Landed, Landing, Stages};
+use super::stored::{Others, StoredRows};
 use crate::delta::OpenTable;
 use crate::engine::{BronzeStage, Missing, SilverContext, SilverStage, check_sources, gone, reread_quarantine};
 use crate::error::LakeError;
@@ -72,21 +73,13 @@ pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Proces
         return Err(LakeError::Invalid { message: format!("run `{}` has nothing to process", run.run_id) });
     }
     check_cuts(&plan)?;
-    let engine = plan.engine.engine;
     let tables = open_planned(lake, &plan).await?;
     let parts = read_parts(lake, &plan).await?;
     let worker = Worker { lake: lake.clone(), plan, tables, parts, now };
-    match engine {
-        Engine::Lambda => {
-            let (tables, missing_keys) = blocking(move || worker.stage()).await?;
-            let changeset = Changeset { run: run.clone(), staged_at: now, tables, missing_keys };
-            Ok(Processed::Changeset(documents.settle(changeset).await?))
-        }
-        Engine::Emr => {
-            let read = blocking(move || worker.read_for_spark()).await?;
-            Ok(Processed::Read(Box::new(documents.settle(read).await?)))
-        }
-    }
+    Ok(match blocking(move || worker.process()).await? {
+        Processed::Changeset(changeset) => Processed::Changeset(documents.settle(changeset).await?),
+        Processed::Read(read) => Processed::Read(Box::new(documents.settle(*read).await?)),
+    })
 }
 
 /// What an earlier call left of a plan.
@@ -95,16 +88,25 @@ pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Proces
 /// [`LakeError::Conflict`] where Spark cannot combine it.
 async fn left_by_earlier_call(lake: &Lake, now: Timestamp, plan: &Plan) -> Result<Option<Processed>, LakeError> {
     let documents = lake.documents().of(&plan.run);
-    match plan.engine.engine {
-        Engine::Lambda => Ok(documents.get().await?.map(Processed::Changeset)),
-        Engine::Emr => match documents.get::<ReadRun>().await? {
-            Some(read) => check_kept(&plan.pipeline, now, read.read_at, &read.tables)
-                .map(|()| Some(Processed::Read(Box::new(read)))),
-            // An earlier version had Spark read the objects.
-            None if lake.documents().exists(&layout::script(&plan.run)).await? => Err(of_earlier_version(plan)),
-            None => Ok(None),
-        },
+    if let Some(changeset) = documents.get().await? {
+        return Ok(Some(Processed::Changeset(changeset)));
     }
+    match documents.get::<ReadRun>().await? {
+        Some(read) => {
+            check_kept(&plan.pipeline, now, read.read_at, &read.tables)?;
+            Ok(Some(Processed::Read(Box::new(read))))
+        }
+        // An earlier version had Spark read the objects.
+        None if plan.engine.engine == Engine::Emr && documents_of_spark(lake, plan).await? => {
+            Err(of_earlier_version(plan))
+        }
+        None => Ok(None),
+    }
+}
+
+/// Whether a script was written for a plan.
+async fn documents_of_spark(lake: &Lake, plan: &Plan) -> Result<bool, LakeError> {
+    Ok(lake.documents().exists(&layout::script(&plan.run)).await?)
 }
 
 /// Whether the parts of a plan are those that this version would read.
@@ -142,6 +144,15 @@ async fn read_parts(lake: &Lake, plan: &Plan) -> Result<Vec<Option<ReadPart>>, L
     stream::iter(parts).map(read).buffered(AT_ONCE).try_collect().await
 }
 
+/// What was read of a run.
+struct Rows<'a> {
+    stages: Stages<'a>,
+    /// The mapped keys that no JSON record of the run has.
+    missing_keys: BTreeSet<String>,
+    /// Who combines the rows, where that was chosen after they were counted; otherwise the plan says it.
+    engine: Option<EngineChoice>,
+}
+
 struct Worker {
     lake: Lake,
     plan: Plan,
@@ -156,11 +167,21 @@ impl Worker {
         self.plan.table(table).map(|planned| planned.sources.clone()).unwrap_or_default()
     }
 
-    /// Stages the run. Objects that are to blame for a fault are held, and the run is planned again without all of them.
-    fn stage(&self) -> Result<(Vec<TableChange>, BTreeSet<String>), LakeError> {
+    /// Reads the run, and combines it unless that is left to Spark.
+    fn process(&self) -> Result<Processed, LakeError> {
         let began = Instant::now();
         let mut refusals = Refusals::new(&self.lake, &self.plan.run, self.now);
-        let (mut stages, missing_keys) = self.read(&mut refusals)?;
+        let read = self.read(&mut refusals)?;
+        match read.engine.as_ref().unwrap_or(&self.plan.engine).engine {
+            Engine::Lambda => Ok(Processed::Changeset(self.combine(read, began, refusals)?)),
+            Engine::Emr => Ok(Processed::Read(Box::new(self.leave_to_spark(read)?))),
+        }
+    }
+
+    /// Combines what was read. Objects that are to blame for a fault are held, and the run is planned again without all of
+    /// them.
+    fn combine(&self, read: Rows<'_>, began: Instant, mut refusals: Refusals<'_>) -> Result<Changeset, LakeError> {
+        let Rows { mut stages, missing_keys, engine } = read;
         if self.plan.request.action == RunAction::Replay {
             self.replay(&mut stages)?;
         }
@@ -168,7 +189,10 @@ impl Worker {
         let gold = GoldChanges { lake: &self.lake, plan: &self.plan, tables: &self.tables };
         let (to_blame, error) = match self.finish(stages) {
             Ok(changes) => match gold.after(&changes) {
-                Ok(more) => return Ok(([changes, more].concat(), missing_keys)),
+                Ok(more) => {
+                    let (run, tables) = (self.plan.run.clone(), [changes, more].concat());
+                    return Ok(Changeset { run, staged_at: self.now, tables, missing_keys, engine });
+                }
                 Err(error) => match gold.fault(error, &changes) {
                     Fault::OfRows(error) => (gold.to_blame(&changes, Search::new(began, &self.plan.run))?, error),
                     Fault::Other(error) => return Err(error),
@@ -186,103 +210,45 @@ impl Worker {
         Err(refusals.error().unwrap_or(error))
     }
 
-    /// Reads the run, and merges nothing: typed rows wait where those of parts do.
-    fn read_for_spark(&self) -> Result<ReadRun, LakeError> {
-        let mut refusals = Refusals::new(&self.lake, &self.plan.run, self.now);
-        let (Stages { bronze, silver }, missing_keys) = self.read(&mut refusals)?;
+    /// Merges nothing: typed rows wait where those of parts do.
+    fn leave_to_spark(&self, read: Rows<'_>) -> Result<ReadRun, LakeError> {
+        let Rows { stages: Stages { bronze, silver }, missing_keys, engine } = read;
         Ok(ReadRun {
             run: self.plan.run.clone(),
             read_at: self.parts.iter().flatten().map(|part| part.read_at).min().unwrap_or(self.now),
             bronze: bronze.finish(self.sources(&self.plan.pipeline.bronze))?,
             tables: silver.into_iter().map(SilverStage::into_part).collect::<Result<_, _>>()?,
             missing_keys,
+            engine,
         })
     }
 
-    /// All rows of the run, on their way to the tables; and the mapped keys that it lacks.
-    fn read(&self, refusals: &mut Refusals<'_>) -> Result<(Stages<'_>, BTreeSet<String>), LakeError> {
+    /// All rows of the run, on their way to the tables.
+    fn read(&self, refusals: &mut Refusals<'_>) -> Result<Rows<'_>, LakeError> {
         let read = if self.plan.cuts.is_whole() { self.read_whole(refusals) } else { self.take_parts(refusals) };
         // The run is planned again without refused objects, whatever else was met after them.
         refusals.error().map_or(read, Err)
     }
 
     /// Reads all objects of the run.
-    fn read_whole(&self, refusals: &mut Refusals<'_>) -> Result<(Stages<'_>, BTreeSet<String>), LakeError> {
+    fn read_whole(&self, refusals: &mut Refusals<'_>) -> Result<Rows<'_>, LakeError> {
         let landing = Landing::new(&self.lake, &self.plan);
-        let (mut stages, keys) = landing.read(self.plan.landing(), || self.stages(&landing), refusals)?;
+        let landed = landing.read(self.plan.landing(), None, || self.stages(&landing), refusals)?;
+        let Landed { mut stages, keys, found: _ } = landed;
         let missing_keys = hold_lacking(keys, refusals)?;
         if refusals.count() == 0 {
-            self.stored().read(&self.plan.objects, &mut stages, Others::Read, refusals)?;
+            self.stored().read(&self.plan.objects, None, &mut stages, Others::Read, refusals)?;
         }
-        Ok((stages, missing_keys))
+        Ok(Rows { stages, missing_keys, engine: None })
     }
 
     fn stored(&self) -> StoredRows<'_> {
         StoredRows { plan: &self.plan, bronze: self.tables.get(&self.plan.pipeline.bronze) }
     }
 
-    /// Takes what the parts of the run have staged. A part that was not read yet, or failed when it was, is read here.
-    fn take_parts(&self, refusals: &mut Refusals<'_>) -> Result<(Stages<'_>, BTreeSet<String>), LakeError> {
-        let landing = Landing::new(&self.lake, &self.plan);
-        let mut stages = self.stages(&landing)?;
-        let mut keys = landing.keys(&stages);
-        let mut absent = Absent::new();
-        for (part, known) in self.plan.cuts.numbers().zip(&self.parts) {
-            let first = match known {
-                Some(known) => Some(known.clone()),
-                None => self.read_here(&landing, &PartRef::first(&self.plan.run, part), &[], refusals)?,
-            };
-            // Where an object was refused, the run is planned again: the other parts are only read to find more of them.
-            let Some(first) = first.filter(|_| refusals.count() == 0) else { continue };
-            let read = if stages.bronze.fits(&first.columns) {
-                first
-            } else {
-                let again = PartRef { reading: Reading::Again, ..PartRef::first(&self.plan.run, part) };
-                let names: Vec<String> = stages.bronze.source_columns().into_iter().collect();
-                let Some(again) = self.read_here(&landing, &again, &names, refusals)? else { continue };
-                again
-            };
-            check_kept(&self.plan.pipeline, self.now, read.read_at, &read.tables)?;
-            keys.take_part(read.keys, read.lacking);
-            for (table, columns) in read.absent {
-                absent.entry(table).or_default().extend(columns);
-            }
-            stages.bronze.take_part(read.bronze_files, &read.columns);
-            for (stage, table) in stages.silver.iter_mut().zip(read.tables) {
-                stage.take_part(table)?;
-            }
-        }
-        let missing_keys = hold_lacking(keys, refusals)?;
-        if refusals.count() == 0 {
-            check_absent(&self.plan.pipeline, &stages, &absent)?;
-        }
-        Ok((stages, missing_keys))
-    }
-
-    /// Reads a part in this call, unless somebody has; `None` where objects of it are refused. `names` are columns that the
-    /// parts before it have brought to bronze.
-    fn read_here(
-        &self,
-        landing: &Landing<'_>,
-        of: &PartRef,
-        names: &[String],
-        refusals: &mut Refusals<'_>,
-    ) -> Result<Option<ReadPart>, LakeError> {
-        let documents = self.lake.documents().of(of);
-        if let Some(read) = Handle::current().block_on(documents.get())? {
-            return Ok(Some(read));
-        }
-        match stage_part(landing, self.stored(), of.part, names, self.now, refusals)? {
-            Some(read) => Ok(Some(Handle::current().block_on(documents.settle(read))?)),
-            None => Ok(None),
-        }
-    }
-
     fn stages(&self, landing: &Landing<'_>) -> Result<Stages<'_>, LakeError> {
-        let replay = self.plan.request.action == RunAction::Replay;
-        let mut bronze = self.bronze_stage()?;
-        bronze.announce(landing.columns());
-        Ok(Stages { bronze, silver: self.silver_stages(replay)? })
+        let bronze = self.bronze_stage(landing)?;
+        Ok(Stages { bronze, silver: self.silver_stages(self.plan.engine.engine)? })
     }
 
     /// Ends the stages: the changes of bronze, silver and quarantine.
@@ -296,12 +262,16 @@ impl Worker {
         Ok(in_order(&self.plan, bronze, accepted))
     }
 
-    fn bronze_stage(&self) -> Result<BronzeStage, LakeError> {
+    fn bronze_stage(&self, landing: &Landing<'_>) -> Result<BronzeStage, LakeError> {
         let table = &self.plan.pipeline.bronze;
-        BronzeStage::new(&self.lake, &self.plan.run, table, self.tables.get(table), self.plan.planned_at)
+        let existing = self.tables.get(table);
+        let mut bronze = BronzeStage::new(&self.lake, &self.plan.run, table, existing, self.plan.planned_at)?;
+        bronze.announce(landing.columns());
+        Ok(bronze)
     }
 
-    fn silver_stages(&self, replay: bool) -> Result<Vec<SilverStage<'_>>, LakeError> {
+    /// The stages of silver; where Spark combines, rows that are to be merged wait in them.
+    fn silver_stages(&self, engine: Engine) -> Result<Vec<SilverStage<'_>>, LakeError> {
         let stage = |table| {
             let context = SilverContext {
                 lake: &self.lake,
@@ -309,9 +279,9 @@ impl Worker {
                 table,
                 existing: self.tables.get(&table.table),
                 quarantine: self.tables.get(&table.quarantine),
-                replay,
+                replay: self.plan.request.action == RunAction::Replay,
             };
-            match self.plan.engine.engine {
+            match engine {
                 Engine::Lambda => SilverStage::new(context),
                 Engine::Emr => SilverStage::of_part(context),
             }

@@ -6,8 +6,9 @@ use sluice_core::run::{PartNumber, PartRef, Plan, PlanStatus, ReadFrom, ReadPart
 
 use super::changes::open_one;
 use super::process::check_cuts;
+use super::ranges::{LandingRange, ReadRanges, landing_range};
 use super::refused::Refusals;
-use super::stages::{Landing, Stages};
+use super::stages::{Landed, Landing, Stages};
 use super::stored::{Others, StoredRows};
 use crate::engine::{BronzeStage, SilverContext, SilverStage};
 use crate::error::LakeError;
@@ -38,7 +39,7 @@ pub async fn read_part(lake: &Lake, now: Timestamp, run: &RunRef, part: PartNumb
     let read = blocking(move || {
         let mut refusals = Refusals::new(&worker, &plan.run, now);
         let stored = StoredRows { plan: &plan, bronze: bronze.as_ref() };
-        let read = stage_part(&Landing::new(&worker, &plan), stored, part, &[], now, &mut refusals);
+        let read = stage_part(&Landing::new(&worker, &plan), stored, part, Before::Unknown, now, &mut refusals);
         // The run is planned again without refused objects, whatever else was met after them.
         if let Some(refused) = refusals.error() {
             return Err(refused);
@@ -49,33 +50,52 @@ pub async fn read_part(lake: &Lake, now: Timestamp, run: &RunRef, part: PartNumb
 }
 
 fn reads_bronze(plan: &Plan, part: PartNumber) -> bool {
-    plan.part(part).is_some_and(|objects| objects.iter().any(|planned| planned.read_from == ReadFrom::Bronze))
+    plan.part(part).is_some_and(|part| part.objects.iter().any(|planned| planned.read_from == ReadFrom::Bronze))
 }
 
-/// Reads a part and stages its rows; `None` where objects of it are refused, which are held then. `names` are columns that
-/// other parts of the run have brought to bronze. Blocking.
+/// What whoever reads a part knows of those before it.
+#[derive(Clone, Copy)]
+pub(super) enum Before<'b> {
+    /// Nothing: all parts are read at the same time.
+    Unknown,
+    /// What was read of them.
+    Read {
+        /// Columns that they have brought to bronze.
+        names: &'b [String],
+        /// Those that are ranges of the same object.
+        ranges: &'b ReadRanges,
+    },
+}
+
+/// Reads a part and stages its rows; `None` where objects of it are refused, which are held then. Blocking.
 ///
 /// # Errors
-/// Faults for which no object is to blame.
+/// Faults for which no object is to blame, and all of a byte range where the ranges before it are unknown.
 pub(super) fn stage_part(
     landing: &Landing<'_>,
     stored: StoredRows<'_>,
     part: PartNumber,
-    names: &[String],
+    before: Before<'_>,
     now: Timestamp,
     refusals: &mut Refusals<'_>,
 ) -> Result<Option<ReadPart>, LakeError> {
     let plan = landing.plan;
-    let Some(objects) = plan.part(part) else {
+    let Some(planned) = plan.part(part) else {
         return Err(LakeError::Internal { message: format!("the plan has no part {part}") });
     };
+    let (names, ranges): (&[String], Option<&ReadRanges>) = match before {
+        Before::Unknown => (&[], None),
+        Before::Read { names, ranges } => (names, Some(ranges)),
+    };
     let refused_before = refusals.count();
-    let from_landing = objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing);
-    let (mut stages, keys) = landing.read(from_landing, || begin_part(landing, names), refusals)?;
+    let from_landing = planned.objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing);
+    let range = landing_range(planned).map(|(_, bytes)| LandingRange { bytes, before: ranges });
+    let landed = landing.read(from_landing, range, || begin_part(landing, names), refusals)?;
+    let Landed { mut stages, keys, found } = landed;
     if refusals.count() > refused_before {
         return Ok(None);
     }
-    let absent = stored.read(objects, &mut stages, Others::MayBring, refusals)?;
+    let absent = stored.read(planned.objects, planned.range, &mut stages, Others::MayBring, refusals)?;
     if refusals.count() > refused_before {
         return Ok(None);
     }
@@ -83,7 +103,7 @@ pub(super) fn stage_part(
     let tables = stages.silver.into_iter().map(SilverStage::into_part).collect::<Result<_, _>>()?;
     let (keys, lacking) = keys.into_part();
     let run = plan.run.clone();
-    Ok(Some(ReadPart { run, part, read_at: now, bronze_files, columns, tables, keys, lacking, absent }))
+    Ok(Some(ReadPart { run, part, read_at: now, bronze_files, columns, tables, keys, lacking, absent, found }))
 }
 
 /// The stages of a part. They know no table: the rows that tables have already are met when the parts are combined.

@@ -8,7 +8,7 @@ use sluice_core::columns::is_own_of_bronze;
 use sluice_core::error::with_sources;
 use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{ObjectKeys, RunRef};
-use sluice_core::source::SourceObject;
+use sluice_core::source::{SourceId, SourceObject};
 use tokio::runtime::Handle;
 
 use crate::error::LakeError;
@@ -27,12 +27,12 @@ pub(super) struct Refusals<'a> {
     /// The first faults, in words.
     named: Vec<String>,
     faults: usize,
-    held: usize,
+    held: BTreeSet<SourceId>,
 }
 
 impl<'a> Refusals<'a> {
     pub(super) fn new(lake: &'a Lake, run: &'a RunRef, now: Timestamp) -> Self {
-        Self { lake, run, now, named: Vec::new(), faults: 0, held: 0 }
+        Self { lake, run, now, named: Vec::new(), faults: 0, held: BTreeSet::new() }
     }
 
     /// Holds the objects that one fault is about. At once, so that a process that dies later has held them. `columns` are
@@ -50,13 +50,18 @@ impl<'a> Refusals<'a> {
         for object in objects {
             let held = runs::hold_read(self.lake, self.run, object, &reason, self.now, columns.clone());
             Handle::current().block_on(held)?;
-            self.held += 1;
+            let _ = self.held.insert(object.id());
         }
         self.faults += 1;
         if self.named.len() < NAMED {
             self.named.push(reason);
         }
         Ok(())
+    }
+
+    /// Whether this object is held by now.
+    pub(super) fn has(&self, object: &SourceObject) -> bool {
+        self.held.contains(&object.id())
     }
 
     /// Faults so far.
@@ -66,7 +71,8 @@ impl<'a> Refusals<'a> {
 
     /// The error of the run; `None` where nothing was refused.
     pub(super) fn error(&self) -> Option<LakeError> {
-        (self.faults > 0).then(|| LakeError::Refused { message: refusal_message(&self.named, self.faults, self.held) })
+        (self.faults > 0)
+            .then(|| LakeError::Refused { message: refusal_message(&self.named, self.faults, self.held.len()) })
     }
 }
 
@@ -119,7 +125,18 @@ impl<'a> RunKeys<'a> {
         if self.unknown().is_empty() {
             self.waiting.clear();
         } else {
-            self.waiting.extend(lacking);
+            lacking.into_iter().for_each(|object| self.wait(object));
+        }
+    }
+
+    /// Notes an object with its keys. The ranges of an object come one after the other, and are one object.
+    fn wait(&mut self, object: ObjectKeys) {
+        match self.waiting.last_mut().filter(|last| last.object.is_same_version(&object.object)) {
+            Some(last) => {
+                let more: Vec<String> = object.keys.into_iter().filter(|key| !last.keys.contains(key)).collect();
+                last.keys.extend(more);
+            }
+            None => self.waiting.push(object),
         }
     }
 

@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use sluice_core::engine::ObjectMeasure;
 use sluice_core::error::{ErrorName, with_sources};
 use sluice_core::pipeline::Pipeline;
-use sluice_core::run::{PlannedObject, ReadFrom, RunRef, SourceShape};
-use sluice_core::source::{HeldObject, PassedBy, PassedByReason, SourceObject};
+use sluice_core::run::{PlannedObject, Positions, ReadFrom, RunRef, SourceShape};
+use sluice_core::source::{Codec, HeldObject, PassedBy, PassedByReason, SourceObject};
 use sluice_core::spec::SourceFormat;
 use sluice_documents::object_refusal;
 
+use super::ranges::positions;
 use crate::delta::Footer;
 use crate::error::{LakeError, SourceChange};
 use crate::lake::Lake;
@@ -85,8 +86,9 @@ pub(super) async fn refuse_unreadable(
                 continue;
             }
             Look::Nothing => unseen,
-            Look::Shape(shape, measure) => {
+            Look::Shape(shape, measure, positions) => {
                 planned.shape = Some(shape);
+                planned.positions = positions;
                 measure
             }
         };
@@ -109,8 +111,8 @@ enum Look {
     Denied(LakeError),
     /// It was replaced since it was listed, or has a fault behind its first record: whoever reads it finds the same.
     Nothing,
-    /// Its shape, and what is in it.
-    Shape(SourceShape, ObjectMeasure),
+    /// Its shape, what is in it, and what the places of its records are called.
+    Shape(SourceShape, ObjectMeasure, Positions),
 }
 
 async fn look(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Result<Look, LakeError> {
@@ -166,7 +168,7 @@ async fn read_head(
         let columns = read_columns(format, csv, input, &name);
         Ok(columns.map(|columns| {
             let measured = measure(format, &first, size_bytes, columns.len());
-            (SourceShape { columns }, measured)
+            (SourceShape { columns }, measured, Codec::of(&first))
         }))
     })
     .await?;
@@ -175,12 +177,18 @@ async fn read_head(
     if is_json && read.as_ref().is_err_and(SourceError::is_behind_a_record) {
         return Ok(Ok(Look::Nothing));
     }
-    Ok(read.and_then(|(shape, measured)| match format {
-        // Later records may bring other keys: those of the first are nothing that a reader could rely on.
-        SourceFormat::Ndjson | SourceFormat::Json => Ok(Look::Shape(SourceShape { columns: Vec::new() }, measured)),
-        SourceFormat::Csv | SourceFormat::Parquet => {
-            check_mapped(pipeline, object, &shape.columns).map(|()| Look::Shape(shape, measured))
-        }
+    Ok(read.and_then(|(shape, measured, codec)| {
+        // The bytes of a packed object are not those of its records.
+        let positions = if codec == Codec::Plain { positions(pipeline, size_bytes) } else { Positions::Numbers };
+        let shape = match format {
+            // Later records may bring other keys: those of the first are nothing that a reader could rely on.
+            SourceFormat::Ndjson | SourceFormat::Json => SourceShape { columns: Vec::new() },
+            SourceFormat::Csv | SourceFormat::Parquet => {
+                check_mapped(pipeline, object, &shape.columns)?;
+                shape
+            }
+        };
+        Ok(Look::Shape(shape, measured, positions))
     }))
 }
 
@@ -202,7 +210,7 @@ async fn look_at_footer(
         Err(_) if !columns.is_empty() => {
             let measured = ObjectMeasure::unseen(object.size_bytes);
             return match check_mapped(pipeline, object, &columns) {
-                Ok(()) => Ok(Look::Shape(SourceShape { columns }, measured)),
+                Ok(()) => Ok(Look::Shape(SourceShape { columns }, measured, Positions::Numbers)),
                 Err(fault) => refusal(fault),
             };
         }
@@ -226,7 +234,7 @@ async fn look_at_footer(
         columns: columns.len() as u64,
         group_rows: footer.group_rows(),
     };
-    Ok(Look::Shape(SourceShape { columns }, measured))
+    Ok(Look::Shape(SourceShape { columns }, measured, Positions::Numbers))
 }
 
 /// The fault of a footer. Where the store refuses the object, the object is asked for once more from its beginning: an

@@ -12,7 +12,7 @@ use sluice_core::contract::{DatasetRule, Severity};
 use sluice_core::engine::Engine;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{SilverTable, WriteMode};
-use sluice_core::run::{Plan, PlannedObject, ReadFrom, TableChange, TableVerdict};
+use sluice_core::run::{Changeset, Plan, PlannedObject, ReadFrom, TableChange, TableVerdict};
 use sluice_core::source::{SourceId, SourceObject};
 
 use super::audit::staged_rows;
@@ -43,7 +43,7 @@ pub(super) struct RejectedRun<'a> {
     pub(super) lake: &'a Lake,
     pub(super) plan: &'a Plan,
     /// What it would do to the tables.
-    pub(super) changes: &'a [TableChange],
+    pub(super) changeset: &'a Changeset,
     /// What the audit found.
     pub(super) verdicts: &'a [TableVerdict],
     /// The tables that exist, as the plan saw them.
@@ -80,7 +80,7 @@ impl<'a> RejectedRun<'a> {
     }
 
     fn change(&self, table: &TableRef) -> Option<&'a TableChange> {
-        self.changes.iter().find(|change| &change.table == table)
+        self.changeset.tables.iter().find(|change| &change.table == table)
     }
 
     /// The objects that are over the limit of quarantined rows of a silver table, each taken alone.
@@ -138,7 +138,7 @@ impl<'a> RejectedRun<'a> {
     /// The objects for whose rows a rule has no answer. Only where this function reads the rows anyway: not after Spark.
     fn without_answer(&self, own: &[&'a SourceObject]) -> Result<Spoilt<'a>, LakeError> {
         let mut spoilt = Spoilt::new();
-        if self.plan.engine.engine == Engine::Emr {
+        if self.changeset.engine(self.plan).engine == Engine::Emr {
             return Ok(spoilt);
         }
         let mut search = Search::new(Instant::now(), &self.plan.run);

@@ -5,24 +5,40 @@ use std::collections::BTreeSet;
 use polars::prelude::{Column, DataFrame, DataType};
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::Pipeline;
-use sluice_core::run::{Plan, PlannedObject};
+use sluice_core::run::{FoundRange, Plan, PlannedObject};
 use sluice_core::source::SourceObject;
 use sluice_core::spec::SourceFormat;
 use tokio::runtime::Handle;
 
 use super::blame::is_refusal;
+use super::ranges::{LandingRange, ReadRanges};
 use super::refused::{Refusals, RunKeys};
 use crate::engine::{BronzeStage, Missing, SilverStage, scratch_folder, source_columns};
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::{ObjectBytes, VersionCheck};
 use crate::overlap::overlapped;
-use crate::source::{SourceBatch, SourceError, SourceInput, read_source};
+use crate::source::{Extent, SourceBatch, SourceError, SourceInput, read_source};
 
 /// The stages that rows from objects go to.
 pub(super) struct Stages<'a> {
     pub(super) bronze: BronzeStage,
     pub(super) silver: Vec<SilverStage<'a>>,
+}
+
+/// What was read of landing objects.
+pub(super) struct Landed<'s, 'a> {
+    pub(super) stages: Stages<'s>,
+    pub(super) keys: RunKeys<'a>,
+    /// Where the records were found, where a range of an object was read.
+    pub(super) found: Option<FoundRange>,
+}
+
+/// What was read of one of them.
+struct LandedObject {
+    /// The keys of its records, where the format is one of JSON and it has a good record.
+    keys: Option<Vec<String>>,
+    found: Option<FoundRange>,
 }
 
 /// The landing objects of a plan.
@@ -40,66 +56,82 @@ impl<'a> Landing<'a> {
         Self { lake, plan, columns }
     }
 
-    /// The columns that headers and footers have, each once, in the order of the objects. An object without a record brings
-    /// them all the same, and whoever reads a part has the same names for them as whoever reads another.
+    /// The columns that headers and footers have, each once, in the order of the objects. An object without a record
+    /// brings them all the same, and whoever reads a part has the same names for them as whoever reads another.
     pub(super) fn columns(&self) -> impl Iterator<Item = &'a String> {
         self.columns.iter().copied()
     }
 
     /// The keys that are known before an object is read.
-    pub(super) fn keys(&self, stages: &Stages<'_>) -> RunKeys<'a> {
+    pub(super) fn keys(&self, bronze: &BronzeStage) -> RunKeys<'a> {
         let pipeline = &self.plan.pipeline;
-        let known = stages.bronze.source_columns();
+        let known = bronze.source_columns();
         let known = known.iter().chain(&self.plan.held_columns);
         RunKeys::new(pipeline, known.map(|name| mapped_name(pipeline, name).to_owned()).collect())
     }
 
-    /// Reads objects to their end. One that is refused does not keep the others from being examined: it takes the stages
-    /// with it, and those after it get stages of their own, so that its rows count for no other object. That costs what a
-    /// run without a fault costs.
+    /// Reads objects to their end. One that is refused does not keep the others from being examined: it takes the
+    /// stages with it, and those after it get stages of their own, so that its rows count for no other object. That
+    /// costs what a run without a fault costs. Of the only object of a `range`, those records are read that begin in
+    /// it.
     ///
     /// # Errors
-    /// Faults for which no object is to blame.
+    /// Faults for which no object is to blame, and those of a range whose begin is a guess: read from where its first
+    /// record does begin, it may have none.
     pub(super) fn read<'s>(
         &self,
         objects: impl Iterator<Item = &'a PlannedObject>,
+        range: Option<LandingRange<'_>>,
         begin: impl Fn() -> Result<Stages<'s>, LakeError>,
         refusals: &mut Refusals<'_>,
-    ) -> Result<(Stages<'s>, RunKeys<'a>), LakeError> {
-        let mut stages = begin()?;
-        let mut keys = self.keys(&stages);
+    ) -> Result<Landed<'s, 'a>, LakeError> {
+        let stages = begin()?;
+        let mut landed = Landed { keys: self.keys(&stages.bronze), stages, found: None };
+        let is_guess = range.is_some_and(|range| range.is_guess());
         for planned in objects {
-            let mut columns = BTreeSet::new();
-            match self.read_object(&planned.object, &mut stages, &mut columns) {
-                Ok(Some(found)) => keys.take(&planned.object, found),
-                Ok(None) => {}
-                Err(error) if is_refusal(&error) => {
+            let mut columns = range.and_then(|range| range.before).map(ReadRanges::keys).unwrap_or_default();
+            match self.read_object(planned, range, &mut landed.stages, &mut columns) {
+                Ok(LandedObject { keys, found }) => {
+                    landed.found = found;
+                    if let Some(keys) = keys {
+                        landed.keys.take(&planned.object, keys);
+                    }
+                }
+                Err(error) if is_refusal(&error) && !is_guess => {
                     refusals.hold([&planned.object], &columns, &error)?;
-                    stages = begin()?;
+                    landed.stages = begin()?;
                 }
                 Err(error) => return Err(error),
             }
         }
-        Ok((stages, keys))
+        Ok(landed)
     }
 
-    /// Reads an object into the stages, and notes the columns that its rows have. The answer is the keys of its records,
-    /// where the format is one of JSON and it has a good record.
+    /// Reads an object, or a range of it, into the stages, and notes the columns that its rows have.
     fn read_object(
         &self,
-        object: &SourceObject,
+        planned: &PlannedObject,
+        range: Option<LandingRange<'_>>,
         stages: &mut Stages<'_>,
         columns: &mut BTreeSet<String>,
-    ) -> Result<Option<Vec<String>>, LakeError> {
+    ) -> Result<LandedObject, LakeError> {
+        let object = &planned.object;
+        if let Some(found) = range.and_then(|range| range.without_records(object)) {
+            return Ok(LandedObject { keys: None, found: Some(found) });
+        }
         let pipeline = &self.plan.pipeline;
         let Stages { bronze, silver } = stages;
         let missing = missing_from(self.plan, object);
-        let (input, check, _scratch) = self.open(object)?;
+        let extent = match range {
+            Some(range) => range.extent(pipeline, planned)?,
+            None => Extent::whole(planned.positions),
+        };
+        let (input, check, _scratch) = self.open(object, range.map(|_| extent.stream_begin()))?;
         let (format, csv, name) = (pipeline.source_format, pipeline.csv, object.uri.as_str());
         // The next batch is read while this one is staged.
         let is_json = matches!(format, SourceFormat::Ndjson | SourceFormat::Json);
         let outcome: Result<_, LakeError> = overlapped(
-            |put| read_source(format, csv, input, name, &mut |batch| Ok(put(batch)?)),
+            |put| read_source(format, csv, input, name, extent, &mut |batch| Ok(put(batch)?)),
             |batch: SourceBatch| {
                 refuse_other_case(pipeline, object, &batch.frame)?;
                 columns.extend(source_columns(&batch.frame));
@@ -111,11 +143,26 @@ impl<'a> Landing<'a> {
         // What was read may be torn because the object was replaced meanwhile: then that is the fault.
         check.finish()?;
         let summary = outcome?;
-        Ok((is_json && summary.rows > summary.corrupt_rows).then_some(summary.columns))
+        let found = summary.found.filter(|_| range.is_some());
+        if range.is_some() && found.is_none() {
+            let message = format!("the reader of '{name}' does not say where the records of a byte range are");
+            return Err(LakeError::Internal { message });
+        }
+        let keys = (is_json && summary.rows > summary.corrupt_rows).then_some(summary.columns);
+        Ok(LandedObject { keys, found })
     }
 
-    fn open(&self, object: &SourceObject) -> Result<(SourceInput, VersionCheck, Option<tempfile::TempDir>), LakeError> {
-        let bytes = Handle::current().block_on(ObjectBytes::open(object, self.lake.options()))?;
+    /// Opens an object; from this byte on, where a range of it is read.
+    fn open(
+        &self,
+        object: &SourceObject,
+        begin: Option<u64>,
+    ) -> Result<(SourceInput, VersionCheck, Option<tempfile::TempDir>), LakeError> {
+        let options = self.lake.options();
+        let bytes = match begin {
+            Some(begin) => Handle::current().block_on(ObjectBytes::open_at(object, begin, options))?,
+            None => Handle::current().block_on(ObjectBytes::open(object, options))?,
+        };
         let (mut reader, check) = bytes.into_parts();
         if self.plan.pipeline.source_format != SourceFormat::Parquet {
             return Ok((SourceInput::Stream(reader), check, None));

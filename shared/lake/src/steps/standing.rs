@@ -9,6 +9,7 @@ use sluice_core::name::TableRef;
 use sluice_core::pipeline::{Pipeline, WriteMode};
 use sluice_core::source::SourceId;
 
+use super::choose::measure_table;
 use crate::check;
 use crate::delta::{Ledger, OpenTable, open_table};
 use crate::error::LakeError;
@@ -46,17 +47,9 @@ impl Standing {
         self.tables.get(table).map(|(open, _)| open.version())
     }
 
-    /// Size and rows of a table; `None` when it does not exist. Rows that its log does not count are guessed from the size.
+    /// Size and rows of a table; `None` when it does not exist.
     pub(super) fn measure(&self, table: &TableRef) -> Result<Option<TableMeasure>, LakeError> {
-        /// Bytes of a row in a file: fewer than the narrowest tables have with their lineage.
-        const ROW_BYTES: u64 = 10;
-        let Some((open, _)) = self.tables.get(table) else { return Ok(None) };
-        let mut measure = TableMeasure::default();
-        for file in open.files()? {
-            measure.size_bytes += file.size_bytes;
-            measure.rows += file.rows.unwrap_or(file.size_bytes / ROW_BYTES);
-        }
-        Ok(Some(measure))
+        self.tables.get(table).map(|(open, _)| measure_table(open)).transpose()
     }
 
     /// Whether a table has taken this source object in.

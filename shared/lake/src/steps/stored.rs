@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use polars::prelude::DataFrame;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::Pipeline;
-use sluice_core::run::{Plan, PlannedObject, ReadFrom};
+use sluice_core::run::{ByteRange, Plan, PlannedObject, ReadFrom};
 use sluice_core::source::{SourceId, SourceObject};
 use sluice_core::spec::SourceFormat;
 
@@ -13,7 +13,7 @@ use super::blame::{is_of_values, is_own, of_earlier_rows};
 use super::refused::Refusals;
 use super::stages::{Stages, mapped_name, missing_from, push_all, with_absent};
 use crate::delta::OpenTable;
-use crate::engine::{Missing, check_sources, reread_bronze};
+use crate::engine::{BronzeStage, Missing, check_sources, reread_bronze};
 use crate::error::LakeError;
 
 /// The bronze table of a plan, and what the plan wants of it.
@@ -37,7 +37,8 @@ pub(super) enum Others {
 }
 
 impl<'a> StoredRows<'a> {
-    /// Takes those of these objects that bronze has to the silver tables that lack them. A column that came to bronze after
+    /// Takes those of these objects that bronze has to the silver tables that lack them; of an object of which a part has a
+    /// `range`, the rows whose `_source_row` is in it, whatever it says of them. A column that came to bronze after
     /// an object is null for it; one that bronze does not have is missing, and the table says so, unless others may bring
     /// it: then it is null, and in the answer. An object of the run whose values cannot be computed or stored is held alone.
     ///
@@ -46,6 +47,7 @@ impl<'a> StoredRows<'a> {
     pub(super) fn read(
         self,
         objects: &[PlannedObject],
+        range: Option<ByteRange>,
         stages: &mut Stages<'_>,
         others: Others,
         refusals: &mut Refusals<'_>,
@@ -54,12 +56,12 @@ impl<'a> StoredRows<'a> {
         let behind: Vec<SourceObject> = behind.map(|planned| planned.object.clone()).collect();
         let Some(bronze) = self.bronze.filter(|_| !behind.is_empty()) else { return Ok(Absent::new()) };
         let pipeline = &self.plan.pipeline;
-        let known = known_columns(pipeline, stages);
+        let known = known_columns(pipeline, &stages.bronze);
         let is_json = matches!(pipeline.source_format, SourceFormat::Ndjson | SourceFormat::Json);
         let may_bring = is_json && others == Others::MayBring;
         let mut absent = Absent::new();
         let mut refused: BTreeSet<SourceId> = BTreeSet::new();
-        reread_bronze(bronze, &behind, |object, rows| {
+        reread_bronze(bronze, &behind, range, |object, rows| {
             // Those after it are examined all the same, so that all of them are held at once.
             if refused.contains(&object.id()) {
                 return Ok(());
@@ -87,11 +89,11 @@ impl<'a> StoredRows<'a> {
 ///
 /// # Errors
 /// [`LakeError::Violation`] naming the table and the first column that nobody has.
-pub(super) fn check_absent(pipeline: &Pipeline, stages: &Stages<'_>, absent: &Absent) -> Result<(), LakeError> {
+pub(super) fn check_absent(pipeline: &Pipeline, bronze: &BronzeStage, absent: &Absent) -> Result<(), LakeError> {
     if absent.is_empty() {
         return Ok(());
     }
-    let known = known_columns(pipeline, stages);
+    let known = known_columns(pipeline, bronze);
     for table in &pipeline.silver {
         let Some(absent) = absent.get(&table.table) else { continue };
         check_sources(table, |source| !absent.contains(source) || known.contains(source), || &known)?;
@@ -100,8 +102,8 @@ pub(super) fn check_absent(pipeline: &Pipeline, stages: &Stages<'_>, absent: &Ab
 }
 
 /// The source columns that bronze will have, under the names that silver tables read.
-fn known_columns(pipeline: &Pipeline, stages: &Stages<'_>) -> BTreeSet<String> {
-    let columns = stages.bronze.source_columns();
+fn known_columns(pipeline: &Pipeline, bronze: &BronzeStage) -> BTreeSet<String> {
+    let columns = bronze.source_columns();
     columns.iter().map(|name| mapped_name(pipeline, name).to_owned()).collect()
 }
 

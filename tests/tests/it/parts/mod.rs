@@ -3,6 +3,7 @@
 mod faults;
 mod for_spark;
 mod keys;
+mod ranges;
 mod same;
 mod stored;
 

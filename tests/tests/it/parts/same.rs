@@ -29,6 +29,7 @@ fn generated_pipelines_have_the_same_tables_in_parts() {
     }
     suite.judge_differences();
     assert!(right.parts() as u64 > cases, "{} parts", right.parts());
+    assert!(right.ranges() as u64 > cases, "{} ranges", right.ranges());
 }
 
 #[test]

@@ -20,7 +20,7 @@ impl Dialect {
     }
 
     /// The next quote at or after `from` that opens a field, where `from` is outside of quotes.
-    fn opening_quote(self, bytes: &[u8], from: usize) -> Option<usize> {
+    pub(super) fn opening_quote(self, bytes: &[u8], from: usize) -> Option<usize> {
         let mut at = from;
         loop {
             let quote = at + memchr(self.quote, bytes.get(at..)?)?;
@@ -46,15 +46,19 @@ impl Dialect {
     }
 }
 
-/// Where the whole records of `bytes` end, divided into as many groups as the limits ask for. `bytes` starts with a record.
+/// Where the whole records of `bytes` end, divided into as many groups as the limits ask for. `bytes` starts with a
+/// record.
 ///
-/// Only quotes are examined: between two quoted fields every line feed ends a record.
-pub(super) fn cut_records(dialect: Dialect, bytes: &[u8], at_end: bool, limits: &ReadLimits) -> Cut {
+/// The first record end at or after `end` is the last one, if the bytes reach that far. Only quotes are examined:
+/// between two quoted fields every line feed ends a record.
+pub(super) fn cut_records(dialect: Dialect, bytes: &[u8], at_end: bool, end: usize, limits: &ReadLimits) -> Cut {
     let stride = bytes.len() / limits.pieces(bytes.len());
-    let mut search = CutSearch { bytes, ends: Vec::new(), last: 0, stride: stride.max(1), target: stride.max(1) };
+    let mut search = CutSearch { bytes, end, ends: Vec::new(), last: 0, stride: stride.max(1), target: stride.max(1) };
     let mut outside = 0;
     while let Some(open) = dialect.opening_quote(bytes, outside) {
-        search.outside_of_quotes(outside, open);
+        if search.outside_of_quotes(outside, open) {
+            return search.finish();
+        }
         match dialect.closing_quote(bytes, open + 1) {
             // The last byte of the buffer may be the first half of a doubled quote.
             Some((close, _)) if close + 1 < bytes.len() || at_end => outside = close + 1,
@@ -62,8 +66,7 @@ pub(super) fn cut_records(dialect: Dialect, bytes: &[u8], at_end: bool, limits: 
             _ => return search.finish(),
         }
     }
-    search.outside_of_quotes(outside, bytes.len());
-    if at_end {
+    if !search.outside_of_quotes(outside, bytes.len()) && at_end {
         search.last = bytes.len();
     }
     search.finish()
@@ -71,6 +74,8 @@ pub(super) fn cut_records(dialect: Dialect, bytes: &[u8], at_end: bool, limits: 
 
 struct CutSearch<'a> {
     bytes: &'a [u8],
+    /// The first record end from here on is the last one.
+    end: usize,
     ends: Vec<usize>,
     /// End of the last whole record so far.
     last: usize,
@@ -80,17 +85,22 @@ struct CutSearch<'a> {
 }
 
 impl CutSearch<'_> {
-    fn outside_of_quotes(&mut self, start: usize, end: usize) {
-        let Some(outside) = self.bytes.get(start..end) else { return };
-        if let Some(line_feed) = memrchr(b'\n', outside) {
-            self.last = start + line_feed + 1;
+    /// Takes the record ends between these offsets, and says whether the last one of all is among them.
+    fn outside_of_quotes(&mut self, start: usize, stop: usize) -> bool {
+        let Some(outside) = self.bytes.get(start..stop) else { return false };
+        let from = self.end.saturating_sub(1).max(start);
+        let reached = self.bytes.get(from..stop).and_then(|rest| memchr(b'\n', rest)).map(|line_feed| from + line_feed);
+        if let Some(line_feed) = reached.or_else(|| memrchr(b'\n', outside).map(|line_feed| start + line_feed)) {
+            self.last = line_feed + 1;
         }
         while self.target < self.last {
             let from = self.target.max(start);
-            let Some(line_feed) = self.bytes.get(from..end).and_then(|rest| memchr(b'\n', rest)) else { return };
+            let rest = self.bytes.get(from..self.last);
+            let Some(line_feed) = rest.and_then(|rest| memchr(b'\n', rest)) else { break };
             self.ends.push(from + line_feed + 1);
             self.target = from + line_feed + 1 + self.stride;
         }
+        reached.is_some()
     }
 
     fn finish(mut self) -> Cut {
@@ -113,9 +123,9 @@ mod tests {
     #[test]
     fn cuts_only_where_records_end() {
         let check = |text: &str, at_end: bool, expected: &[usize]| {
-            let limits = ReadLimits { chunk_bytes: 1, record_bytes: 1000, workers: 1, piece_bytes: 1 };
+            let limits = ReadLimits { chunk_bytes: 1, record_bytes: 1000, workers: 1, piece_bytes: 1, guess_bytes: 1 };
             let expected = if expected.is_empty() { Cut::More } else { Cut::Ends(expected.to_vec()) };
-            assert_eq!(cut_records(COMMA, text.as_bytes(), at_end, &limits), expected, "{text:?}");
+            assert_eq!(cut_records(COMMA, text.as_bytes(), at_end, usize::MAX, &limits), expected, "{text:?}");
         };
         check("a,b\nc", false, &[4]);
         check("a,b\nc", true, &[5]);
@@ -133,14 +143,39 @@ mod tests {
     #[test]
     fn an_open_quote_at_the_end_is_found() {
         let limits = ReadLimits::default();
-        assert_eq!(cut_records(COMMA, b"a,b\n1,\"2\n3", true, &limits), Cut::Unclosed(6));
-        assert_eq!(cut_records(COMMA, b"a,b\n1,2\"\n3", true, &limits), Cut::Ends(vec![10]));
+        assert_eq!(cut_records(COMMA, b"a,b\n1,\"2\n3", true, usize::MAX, &limits), Cut::Unclosed(6));
+        assert_eq!(cut_records(COMMA, b"a,b\n1,2\"\n3", true, usize::MAX, &limits), Cut::Ends(vec![10]));
     }
 
     #[test]
     fn groups_are_divided_at_record_ends() {
-        let limits = ReadLimits { chunk_bytes: 1, record_bytes: 1000, workers: 3, piece_bytes: 4 };
-        assert_eq!(cut_records(COMMA, b"a,b\nc,d\ne,f\n", false, &limits), Cut::Ends(vec![8, 12]));
-        assert_eq!(cut_records(COMMA, b"\"\n\n\n\n\n\n\n\"\n", false, &limits), Cut::Ends(vec![10]));
+        let limits = ReadLimits { chunk_bytes: 1, record_bytes: 1000, workers: 3, piece_bytes: 4, guess_bytes: 1 };
+        assert_eq!(cut_records(COMMA, b"a,b\nc,d\ne,f\n", false, usize::MAX, &limits), Cut::Ends(vec![8, 12]));
+        assert_eq!(cut_records(COMMA, b"\"\n\n\n\n\n\n\n\"\n", false, usize::MAX, &limits), Cut::Ends(vec![10]));
+    }
+
+    #[test]
+    fn the_first_record_end_at_or_after_the_end_is_the_last_one() {
+        let text = b"a,b\n\"1\n\n\",2\n\n3,4\n5,6\n";
+        let check = |end: usize, expected: usize| {
+            for workers in [1, 9] {
+                let limits = ReadLimits { chunk_bytes: 1, record_bytes: 1000, workers, piece_bytes: 1, guess_bytes: 1 };
+                for at_end in [false, true] {
+                    let Cut::Ends(ends) = cut_records(COMMA, text, at_end, end, &limits) else { panic!("no end") };
+                    assert_eq!(ends.last(), Some(&expected), "{end}: {ends:?}");
+                    assert!(ends.is_sorted_by(|before, after| before < after), "{end}: {ends:?}");
+                }
+            }
+        };
+        check(1, 4);
+        check(4, 4);
+        for end in 5..=12 {
+            check(end, 12);
+        }
+        check(13, 13);
+        check(14, 17);
+        check(18, 21);
+        check(21, 21);
+        check(22, 21);
     }
 }

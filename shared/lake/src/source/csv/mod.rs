@@ -14,8 +14,10 @@
 //! | a quote that is never closed | the object is refused: nobody can tell where records end |
 //!
 //! One parser finds the fields and the records, so the two cannot disagree. A first, far cheaper pass over the quotes
-//! alone finds where records end, which is all that is needed to divide a chunk among threads.
+//! alone finds where records end, which is all that is needed to divide a chunk among threads, and to end a range of an
+//! object where a record ends.
 
+mod begin;
 mod dialect;
 mod piece;
 mod record;
@@ -26,32 +28,38 @@ use std::thread;
 
 use polars::error::PolarsError;
 use polars::prelude::Column;
+use sluice_core::run::Positions;
 use sluice_core::spec::CsvSpec;
 
+use self::begin::Guess;
 use self::dialect::{Dialect, cut_records};
-use self::piece::{Piece, PieceError};
+use self::piece::{Piece, PieceError, Rules};
 use self::record::{FieldKind, RecordParser};
 use super::batch::SourceBatch;
-use super::chunk::{Chunk, ChunkReader, Next, ReadLimits, count_lines};
+use super::chunk::{Chunk, ChunkReader, Next, ReadLimits};
 use super::columns::{ColumnFault, SourceColumns};
 use super::error::{CorruptRecord, Place, SourceError};
-use super::stream::{SourceInput, open_text};
+use super::extent::{Begin, Extent};
+use super::place::{Origin, RowPositions, Spot};
+use super::stream::{SourceInput, open_extent};
 use super::{Sink, SourceSummary};
 
 /// The names in the header.
 pub(super) fn read_header(spec: CsvSpec, input: SourceInput, object: &str) -> Result<Vec<String>, SourceError> {
-    Ok(CsvSource::open(spec, input, object, ReadLimits::sniff())?.columns.names().to_vec())
+    let extent = Extent::whole(Positions::Numbers);
+    Ok(CsvSource::open(spec, input, object, extent, ReadLimits::sniff())?.columns.names().to_vec())
 }
 
-/// Reads a whole object.
+/// Reads the records of an extent.
 pub(super) fn read(
     spec: CsvSpec,
     input: SourceInput,
     object: &str,
+    extent: Extent<'_>,
     limits: ReadLimits,
     sink: Sink<'_>,
 ) -> Result<SourceSummary, SourceError> {
-    let mut source = CsvSource::open(spec, input, object, limits)?;
+    let mut source = CsvSource::open(spec, input, object, extent, limits)?;
     let mut next = source.next()?;
     loop {
         match next {
@@ -61,9 +69,7 @@ pub(super) fn read(
                 // A later error is returned after the records before it were handed out, so it does not depend on chunks.
                 next = after?;
             }
-            Next::TooLarge { line } => {
-                return Err(source.too_large(Place::Record { row: source.rows + 1, line: Some(line) }));
-            }
+            Next::TooLarge(spot) => return Err(source.too_large(source.rows + 1, spot)),
             Next::End => return Ok(source.into_summary()),
         }
     }
@@ -74,6 +80,7 @@ type ParsedPieces = Vec<Result<Piece, PieceError>>;
 struct CsvSource<'a> {
     object: &'a str,
     dialect: Dialect,
+    positions: Positions,
     columns: SourceColumns,
     reader: ChunkReader<'a>,
     limits: ReadLimits,
@@ -84,20 +91,31 @@ struct CsvSource<'a> {
 }
 
 impl<'a> CsvSource<'a> {
-    fn open(spec: CsvSpec, input: SourceInput, object: &'a str, limits: ReadLimits) -> Result<Self, SourceError> {
+    fn open(
+        spec: CsvSpec,
+        input: SourceInput,
+        object: &'a str,
+        extent: Extent<'_>,
+        limits: ReadLimits,
+    ) -> Result<Self, SourceError> {
         let dialect =
             Dialect::new(spec).map_err(|character| SourceError::Dialect { object: object.to_owned(), character })?;
-        let mut reader = ChunkReader::new(open_text(input, object)?, object, limits);
-        let Some(columns) = reader.take_front(|bytes, at_end| parse_header(dialect, object, bytes, at_end))? else {
-            let (object, place) = (object.to_owned(), Place::Header { line: 1 });
-            return Err(SourceError::RecordTooLarge { object, place, limit_bytes: limits.record_bytes });
+        let mut reader = ChunkReader::new(open_extent(input, object, extent)?, object, extent, limits);
+        let columns = match extent.begin {
+            Begin::Object => take_header(&mut reader, dialect, object, limits)?,
+            Begin::Guessed { columns, .. } => {
+                let guess = Guess { dialect, columns: columns.len(), limits };
+                reader.skip_to(|bytes, at_end| guess.begin(bytes, at_end))?;
+                known_columns(columns, object)?
+            }
+            Begin::Proven { columns, .. } => known_columns(columns, object)?,
         };
-        Ok(Self { object, dialect, columns, reader, limits, rows: 0, corrupt_rows: 0 })
+        Ok(Self { object, dialect, positions: extent.positions, columns, reader, limits, rows: 0, corrupt_rows: 0 })
     }
 
     fn next(&mut self) -> Result<Next, SourceError> {
         let (dialect, limits) = (self.dialect, self.limits);
-        self.reader.next(|bytes, at_end| cut_records(dialect, bytes, at_end, &limits))
+        self.reader.next(|bytes, at_end, end| cut_records(dialect, bytes, at_end, end, &limits))
     }
 
     /// Parses the pieces of a chunk, a thread for each, while this thread reads the next chunk.
@@ -105,15 +123,16 @@ impl<'a> CsvSource<'a> {
         &mut self,
         chunk: &Chunk,
     ) -> (Result<ParsedPieces, SourceError>, Result<Next, SourceError>) {
-        let dialect = self.dialect;
-        let record_bytes = self.limits.record_bytes;
         let columns = std::mem::take(&mut self.columns);
-        let names = columns.names();
+        let rules = Rules {
+            dialect: self.dialect,
+            names: columns.names(),
+            record_bytes: self.limits.record_bytes,
+            positions: self.positions,
+        };
         let (pieces, next) = thread::scope(|scope| {
-            let threads: Vec<_> = chunk
-                .pieces()
-                .map(|bytes| scope.spawn(move || piece::parse(dialect, names, bytes, record_bytes)))
-                .collect();
+            let threads: Vec<_> =
+                chunk.pieces().map(|(offset, bytes)| scope.spawn(move || piece::parse(rules, offset, bytes))).collect();
             let next = self.next();
             let pieces: Result<ParsedPieces, _> = threads.into_iter().map(thread::ScopedJoinHandle::join).collect();
             (pieces, next)
@@ -134,7 +153,11 @@ impl<'a> CsvSource<'a> {
             return Ok(());
         }
         let (rows, corrupt_rows) = (batch.rows, batch.corrupt.len() as u64);
-        let batch = SourceBatch::new(batch.columns, rows, first_row, &batch.corrupt)
+        let positions = match self.positions {
+            Positions::Numbers => RowPositions::Numbered { first: first_row },
+            Positions::Bytes => RowPositions::Offsets(batch.offsets),
+        };
+        let batch = SourceBatch::new(batch.columns, rows, &positions, &batch.corrupt)
             .map_err(|e| self.batch_error(first_row, e))?;
         self.rows += rows as u64;
         self.corrupt_rows += corrupt_rows;
@@ -151,21 +174,22 @@ impl<'a> CsvSource<'a> {
 
     fn piece_error(&self, error: PieceError, rows_before: u64, lines_before: u64) -> SourceError {
         match error {
-            PieceError::RecordTooLarge { row, line } => {
+            PieceError::RecordTooLarge { row, line, offset } => {
                 let row = self.rows + rows_before + row as u64 + 1;
-                self.too_large(Place::Record { row, line: Some(lines_before + line + 1) })
+                self.too_large(row, Spot { line: Some(lines_before + line + 1), offset })
             }
             PieceError::NotWhole => self.defect(),
         }
     }
 
-    fn too_large(&self, place: Place) -> SourceError {
+    fn too_large(&self, row: u64, spot: Spot) -> SourceError {
+        let place = Place::of_record(self.positions, row, spot);
         SourceError::RecordTooLarge { object: self.object.to_owned(), place, limit_bytes: self.limits.record_bytes }
     }
 
     fn into_summary(self) -> SourceSummary {
         let columns = self.columns.names().to_vec();
-        SourceSummary { rows: self.rows, corrupt_rows: self.corrupt_rows, columns }
+        SourceSummary { rows: self.rows, corrupt_rows: self.corrupt_rows, columns, found: self.reader.found() }
     }
 }
 
@@ -174,6 +198,7 @@ impl<'a> CsvSource<'a> {
 struct Joined {
     columns: Vec<Column>,
     rows: usize,
+    offsets: Vec<u64>,
     corrupt: Vec<CorruptRecord>,
     lines: u64,
 }
@@ -190,15 +215,44 @@ impl Joined {
             }
         }
         self.rows += piece.rows;
+        self.offsets.extend(piece.offsets);
         self.lines += piece.lines;
         Ok(())
     }
+}
+
+/// The columns of a header that was read before.
+fn known_columns(names: &[String], object: &str) -> Result<SourceColumns, SourceError> {
+    if names.is_empty() {
+        let problem = "its records cannot be read without the columns of its header";
+        return Err(SourceError::Extent { object: object.to_owned(), problem });
+    }
+    SourceColumns::from_header(names).map_err(|fault| {
+        let (object, place) = (object.to_owned(), Place::Byte { offset: 0 });
+        SourceError::Columns { object, place, fault }
+    })
+}
+
+/// Takes the header off the object.
+fn take_header(
+    reader: &mut ChunkReader<'_>,
+    dialect: Dialect,
+    object: &str,
+    limits: ReadLimits,
+) -> Result<SourceColumns, SourceError> {
+    let origin = reader.origin();
+    let columns = reader.take_front(|bytes, at_end| parse_header(dialect, object, origin, bytes, at_end))?;
+    columns.ok_or_else(|| {
+        let (object, place) = (object.to_owned(), origin.place(&[], 0));
+        SourceError::RecordTooLarge { object, place, limit_bytes: limits.record_bytes }
+    })
 }
 
 /// The columns of the header and its end, once the header is whole.
 fn parse_header(
     dialect: Dialect,
     object: &str,
+    origin: Origin,
     bytes: &[u8],
     at_end: bool,
 ) -> Result<Option<(SourceColumns, usize)>, SourceError> {
@@ -217,11 +271,10 @@ fn parse_header(
         }
         at = record.next;
     };
-    let line_of = |offset: usize| count_lines(bytes.get(..offset).unwrap_or_default()) + 1;
     if let Some(quote) = record.open_quote {
-        return Err(SourceError::UnclosedQuote { object: object.to_owned(), line: line_of(quote) });
+        return Err(SourceError::UnclosedQuote { object: object.to_owned(), place: origin.place(bytes, quote) });
     }
-    let place = Place::Header { line: line_of(record.start) };
+    let place = origin.place(bytes, record.start);
     let refuse = |fault| SourceError::Columns { object: object.to_owned(), place, fault };
     let raw = bytes.get(record.start..record.end).unwrap_or_default();
     let text = std::str::from_utf8(raw).map_err(|_| refuse(ColumnFault::HeaderUtf8))?;

@@ -2,17 +2,31 @@
 
 use memchr::memchr;
 use polars::prelude::{Column, IntoColumn, StringChunkedBuilder};
+use sluice_core::run::Positions;
 
 use super::dialect::Dialect;
 use super::record::{Field, FieldKind, Record, RecordParser};
 use crate::source::chunk::count_lines;
 use crate::source::error::{CorruptRecord, FaultReason};
 
+/// How the pieces of an object are parsed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules<'a> {
+    pub(super) dialect: Dialect,
+    /// The columns.
+    pub(super) names: &'a [String],
+    /// Largest record.
+    pub(super) record_bytes: usize,
+    pub(super) positions: Positions,
+}
+
 /// Records as columns; rows and lines are counted from the start of the piece.
 #[derive(Debug)]
 pub(super) struct Piece {
     pub(super) columns: Vec<Column>,
     pub(super) rows: usize,
+    /// The byte of the object at which each record begins, where records are found by bytes.
+    pub(super) offsets: Vec<u64>,
     /// Corrupt records by row, ascending.
     pub(super) corrupt: Vec<CorruptRecord>,
     pub(super) lines: u64,
@@ -21,19 +35,16 @@ pub(super) struct Piece {
 /// Why a piece cannot be parsed to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PieceError {
-    /// A record is larger than the limit; both are counted from the start of the piece, from 0.
-    RecordTooLarge { row: usize, line: u64 },
+    /// A record is larger than the limit; row and line are counted from the start of the piece, from 0, and the offset
+    /// is that in the object.
+    RecordTooLarge { row: usize, line: u64, offset: u64 },
     /// The piece does not end where a record ends: a defect of ours.
     NotWhole,
 }
 
-/// Parses `bytes`, which are whole records with `names` as columns.
-pub(super) fn parse(
-    dialect: Dialect,
-    names: &[String],
-    bytes: &[u8],
-    record_bytes: usize,
-) -> Result<Piece, PieceError> {
+/// Parses `bytes`, which are whole records and begin at the byte `offset` of the object.
+pub(super) fn parse(rules: Rules<'_>, offset: u64, bytes: &[u8]) -> Result<Piece, PieceError> {
+    let Rules { dialect, names, record_bytes, positions } = rules;
     let mut parser = RecordParser::new(dialect);
     let mut builder = PieceBuilder::new(names, bytes);
     let mut at = 0;
@@ -47,7 +58,11 @@ pub(super) fn parse(
             continue;
         }
         if record.end - record.start > record_bytes {
-            return Err(PieceError::RecordTooLarge { row: builder.rows, line: builder.lines_before(record) });
+            let (row, line) = (builder.rows, builder.lines_before(record));
+            return Err(PieceError::RecordTooLarge { row, line, offset: offset + record.start as u64 });
+        }
+        if positions == Positions::Bytes {
+            builder.offsets.push(offset + record.start as u64);
         }
         match builder.check(record, parser.fields.len()) {
             Ok(text) => builder.push(dialect, text, &parser.fields)?,
@@ -70,6 +85,7 @@ struct PieceBuilder<'a> {
     clean: Option<&'a str>,
     columns: Vec<StringChunkedBuilder>,
     rows: usize,
+    offsets: Vec<u64>,
     corrupt: Vec<CorruptRecord>,
     /// An offset in `bytes` and the lines before it: lines are counted once, whatever the number of corrupt records.
     counted: (usize, u64),
@@ -82,7 +98,16 @@ impl<'a> PieceBuilder<'a> {
         let lines = usize::try_from(count_lines(bytes)).unwrap_or_default();
         // More lines than records is possible, but then records are long and the estimate is small.
         let columns = names.iter().map(|name| StringChunkedBuilder::new(name.into(), lines + 1)).collect();
-        Self { bytes, clean, columns, rows: 0, corrupt: Vec::new(), counted: (0, 0), unescaped: String::new() }
+        Self {
+            bytes,
+            clean,
+            columns,
+            rows: 0,
+            offsets: Vec::new(),
+            corrupt: Vec::new(),
+            counted: (0, 0),
+            unescaped: String::new(),
+        }
     }
 
     #[inline]
@@ -147,6 +172,7 @@ impl<'a> PieceBuilder<'a> {
         Piece {
             columns: self.columns.into_iter().map(|column| column.finish().into_column()).collect(),
             rows: self.rows,
+            offsets: self.offsets,
             corrupt: self.corrupt,
             lines: count_lines(self.bytes),
         }

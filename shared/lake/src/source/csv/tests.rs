@@ -1,3 +1,5 @@
+mod ranges;
+
 use std::io::{Cursor, Read};
 use std::time::Instant;
 
@@ -7,7 +9,7 @@ use sluice_core::spec::{AsciiChar, CsvSpec, SourceFormat};
 use crate::source::chunk::ReadLimits;
 use crate::source::columns::ColumnFault;
 use crate::source::error::{FaultReason, Place};
-use crate::source::testing::{ReadTest, Row, SMALL, Table, corrupt, good};
+use crate::source::testing::{ReadTest, Row, SMALL, Table, WHOLE, corrupt, good};
 use crate::source::{SourceError, SourceInput, read_columns, read_source};
 
 fn read(bytes: &[u8]) -> ReadTest {
@@ -159,7 +161,7 @@ fn a_record_above_the_limit_is_refused_at_its_place() {
             let limits = ReadLimits { chunk_bytes, ..SMALL };
             let error = read(text.as_bytes()).limits(limits).error();
             // Where the whole object fits into a chunk, the open quote itself is found first.
-            let open_quote = matches!(error, SourceError::UnclosedQuote { line: 3, .. });
+            let open_quote = matches!(error, SourceError::UnclosedQuote { place: Place::Line { line: 3 }, .. });
             let place = Place::Record { row: 2, line: Some(3) };
             let too_large = matches!(&error, SourceError::RecordTooLarge { place: at, .. } if *at == place);
             assert!(too_large || (open_quote && field.len() == 3001), "{chunk_bytes}: {error:?}");
@@ -190,7 +192,7 @@ fn reading_the_header_reads_no_further_than_needed() {
 fn a_sink_that_fails_stops_the_reader() {
     let input = SourceInput::Stream(Box::new(Cursor::new("a\n1\n")));
     let mut sink = |_| Err("disk full".into());
-    let error = read_source(SourceFormat::Csv, CsvSpec::default(), input, "data", &mut sink).expect_err("sink");
+    let error = read_source(SourceFormat::Csv, CsvSpec::default(), input, "data", WHOLE, &mut sink).expect_err("sink");
     assert_eq!(std::error::Error::source(&error).map(ToString::to_string).as_deref(), Some("disk full"));
 }
 
@@ -233,11 +235,8 @@ fn cell() -> impl Strategy<Value = Cell> {
 }
 
 fn limits() -> impl Strategy<Value = ReadLimits> {
-    (1usize..200, 1usize..5, 1usize..60).prop_map(|(chunk_bytes, workers, piece_bytes)| ReadLimits {
-        chunk_bytes,
-        record_bytes: 1 << 20,
-        workers,
-        piece_bytes,
+    (1usize..200, 1usize..5, 1usize..60, 1usize..100).prop_map(|(chunk_bytes, workers, piece_bytes, guess_bytes)| {
+        ReadLimits { chunk_bytes, record_bytes: 1 << 20, workers, piece_bytes, guess_bytes }
     })
 }
 
@@ -316,7 +315,7 @@ fn throughput() {
         let limits = ReadLimits { workers, ..ReadLimits::default() };
         let start = Instant::now();
         let mut batches = 0;
-        let summary = super::read(CsvSpec::default(), input, "data", limits, &mut |batch| {
+        let summary = super::read(CsvSpec::default(), input, "data", WHOLE, limits, &mut |batch| {
             batches += usize::from(batch.frame.height() > 0);
             Ok(())
         })
@@ -350,7 +349,7 @@ fn peak_memory() {
             Box::new(header.chain(Blocks { blocks, current: Cursor::new(block.clone()) }));
         let csv = CsvSpec::default();
         let summary =
-            read_source(SourceFormat::Csv, csv, SourceInput::Stream(stream), "data", &mut |_| Ok(())).unwrap();
+            read_source(SourceFormat::Csv, csv, SourceInput::Stream(stream), "data", WHOLE, &mut |_| Ok(())).unwrap();
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("peak not known");
         println!("{megabytes} MiB, {} rows: {peak}", summary.rows);

@@ -39,6 +39,7 @@ use super::batch::SourceBatch;
 use super::chunk::ReadLimits;
 use super::columns::SourceColumns;
 use super::error::{Place, SourceError};
+use super::place::RowPositions;
 use super::stream::SourceInput;
 use super::{Sink, SourceSummary};
 
@@ -70,12 +71,12 @@ pub(super) fn read(
         let batch = batches.read(left).map_err(|source| unreadable(object, source))?;
         let (row, rows) = (read + 1, batch.rows);
         corrupt_rows += batch.corrupt.len() as u64;
-        let batch = SourceBatch::new(batch.columns, rows, row, &batch.corrupt);
+        let batch = SourceBatch::new(batch.columns, rows, &RowPositions::Numbered { first: row }, &batch.corrupt);
         let batch = batch.map_err(|source| SourceError::Batch { object: object.to_owned(), row, source })?;
         read += rows as u64;
         sink(batch).map_err(|source| SourceError::Sink { object: object.to_owned(), row, source })?;
     }
-    Ok(SourceSummary { rows: read, corrupt_rows, columns: source.footer.names.clone() })
+    Ok(SourceSummary { rows: read, corrupt_rows, columns: source.footer.names.clone(), found: None })
 }
 
 fn unreadable(object: &str, source: ParquetFault) -> SourceError {

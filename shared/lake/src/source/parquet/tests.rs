@@ -15,8 +15,8 @@ use polars::prelude::*;
 use sluice_core::spec::{CsvSpec, SourceFormat};
 
 use crate::source::chunk::ReadLimits;
-use crate::source::testing::{Table, good, table};
-use crate::source::{SourceError, SourceInput, read_columns, read_with_limits};
+use crate::source::testing::{Table, WHOLE, good, table};
+use crate::source::{SourceBatch, SourceError, SourceInput, read_columns, read_with_limits};
 
 fn write(folder: &Path, frame: &mut DataFrame) -> PathBuf {
     // A name with everything that a path pattern or a partition could be mistaken for.
@@ -29,10 +29,12 @@ fn write(folder: &Path, frame: &mut DataFrame) -> PathBuf {
 fn read(path: &Path, limits: ReadLimits) -> Result<Table, SourceError> {
     let mut frames = Vec::new();
     let input = SourceInput::File(path.to_owned());
-    let summary = read_with_limits(SourceFormat::Parquet, CsvSpec::default(), input, "data", limits, &mut |batch| {
+    let mut sink = |batch: SourceBatch| {
         frames.push(batch.frame);
         Ok(())
-    })?;
+    };
+    let (format, csv) = (SourceFormat::Parquet, CsvSpec::default());
+    let summary = read_with_limits(format, csv, input, "data", WHOLE, limits, &mut sink)?;
     Ok(table(&frames, summary))
 }
 

@@ -13,10 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sluice_core::columns::{StoredColumn, silver_columns};
-use sluice_core::engine::Engine;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{GoldTable, SilverTable, WriteMode};
-use sluice_core::run::{Changeset, Plan, ReadRun, ReadTable, RunAction, StagedFile, TableChange};
+use sluice_core::run::{Changeset, Plan, ReadRun, ReadTable, StagedFile, TableChange};
 use sluice_core::source::SourceId;
 use sluice_spark::metrics::{EtlMetrics, MetricName, TableMetrics};
 
@@ -34,10 +33,7 @@ use crate::lake::Lake;
 /// [`LakeError::EtlFailed`] naming the table and file when the output is incomplete or not what the plan asked for;
 /// [`LakeError::Conflict`] when a table is gone since the plan.
 pub async fn assemble(lake: &Lake, now: Timestamp, plan: &Plan) -> Result<Changeset, LakeError> {
-    if plan.engine.engine != Engine::Emr || plan.request.action != RunAction::Ingest {
-        return Err(LakeError::Invalid { message: format!("run `{}` was not planned for Spark", plan.run.run_id) });
-    }
-    let ReadRun { bronze, tables: read, missing_keys, .. } = lake.documents().of(&plan.run).require().await?;
+    let ReadRun { bronze, tables: read, missing_keys, engine, .. } = lake.documents().of(&plan.run).require().await?;
     let metrics = read_metrics(lake, &plan.run).await?;
     let output = SparkOutput { lake, plan, metrics, tables: open_planned(lake, plan).await? };
     let mut silver = Vec::with_capacity(plan.pipeline.silver.len());
@@ -55,7 +51,7 @@ pub async fn assemble(lake: &Lake, now: Timestamp, plan: &Plan) -> Result<Change
         let change = output.gold(gold, due).await?;
         changes.extend(change);
     }
-    Ok(Changeset { run: plan.run.clone(), staged_at: now, tables: changes, missing_keys })
+    Ok(Changeset { run: plan.run.clone(), staged_at: now, tables: changes, missing_keys, engine })
 }
 
 /// What Spark left of a plan.

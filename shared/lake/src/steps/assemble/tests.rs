@@ -9,8 +9,9 @@ use std::sync::OnceLock;
 
 use polars::prelude::{DataType, IntoLazy, ParquetReader, ParquetWriter, SerReader, col};
 use sluice_core::document::StepDocument;
+use sluice_core::engine::Engine;
 use sluice_core::error::StepError;
-use sluice_core::run::{EngineChoice, RuleResult, RunRequest, Verdict};
+use sluice_core::run::{EngineChoice, RuleResult, RunAction, RunRequest, Verdict};
 use sluice_core::uri::{FolderUri, LakePath, layout};
 use tempfile::TempDir;
 

@@ -1,22 +1,33 @@
 //! The engine of a plan: what the run would need, measured where the plan is made, and the choice.
 
 use sluice_core::engine::{
-    Engine, EngineChoice, Estimate, ObjectMeasure, PartsMeasure, TableMeasure, Workload, choose, cut,
+    Divisible, Engine, EngineChoice, Estimate, ObjectMeasure, PartsMeasure, TableMeasure, Workload, choose,
+    choose_combining, cut, estimate,
 };
 use sluice_core::name::TableRef;
-use sluice_core::pipeline::Pipeline;
-use sluice_core::run::{Cuts, PlanStatus, PlannedWork, RunAction};
+use sluice_core::pipeline::{Pipeline, SilverTable};
+use sluice_core::run::{Cuts, PlanStatus, PlannedObject, PlannedWork, Positions, ReadTable, RunAction};
 use sluice_core::spec::SourceFormat;
 
+use crate::delta::OpenTable;
 use crate::error::LakeError;
 
-/// The parts that a run is read in, and what they weigh. `measures` are those of its objects.
-pub(super) fn cut_objects(pipeline: &Pipeline, measures: &[ObjectMeasure]) -> (Cuts, Option<PartsMeasure>) {
+/// The parts that a run is read in, and what they weigh. `measures` are those of its objects, in the same order.
+pub(super) fn cut_objects(
+    pipeline: &Pipeline,
+    objects: &[PlannedObject],
+    measures: &[ObjectMeasure],
+) -> (Cuts, Option<PartsMeasure>) {
     let parquet = pipeline.source_format == SourceFormat::Parquet;
-    let weights: Vec<u64> = measures.iter().map(|measure| measure.weight(parquet)).collect();
-    let cuts = cut(&weights, pipeline.parts.size_bytes());
-    let measured = PartsMeasure::of(&cuts, &weights);
-    (cuts, measured)
+    let divisible = |(planned, measure): (&PlannedObject, &ObjectMeasure)| {
+        let weight = measure.weight(parquet);
+        match planned.positions {
+            Positions::Numbers => Divisible::no(weight),
+            Positions::Bytes => Divisible::into_ranges(weight, planned.object.size_bytes),
+        }
+    };
+    let divisible: Vec<Divisible> = objects.iter().zip(measures).map(divisible).collect();
+    cut(&divisible, pipeline.parts.size_bytes())
 }
 
 /// What a planned run has to read; `existing` returns size and rows of a table as it is.
@@ -57,9 +68,43 @@ pub(super) fn choose_engine(status: PlanStatus, work: PlannedWork<'_>, estimate:
     if status != PlanStatus::Planned {
         return EngineChoice { engine: Engine::Lambda, reason: "there is nothing to do".to_owned() };
     }
-    let preference = work.request.engine.unwrap_or(work.pipeline.engine);
     let is_replay = work.request.action == RunAction::Replay;
-    choose(preference, &work.pipeline.lambda_limits, estimate, is_replay)
+    choose(work.wanted_engine(), &work.pipeline.lambda_limits, estimate, is_replay)
+}
+
+/// Who combines the rows that the parts of a plan have brought to the silver tables, by what was counted of them. `existing` returns size and rows of a table as it is.
+///
+/// # Errors
+/// Those of `existing`.
+pub(super) fn choose_combining_engine(
+    work: PlannedWork<'_>,
+    parts: &[Vec<ReadTable>],
+    existing: impl Fn(&TableRef) -> Result<Option<TableMeasure>, LakeError>,
+) -> Result<EngineChoice, LakeError> {
+    let tables = || parts.iter().flatten();
+    let size_bytes = tables().flat_map(|table| &table.accepted_files).map(|file| file.size_bytes).sum();
+    let of = |silver: &SilverTable| tables().filter(|of| of.table == silver.table).map(|of| of.accepted).sum::<u64>();
+    let rows = work.pipeline.silver.iter().map(of).max().unwrap_or_default();
+    let columns = work.pipeline.silver.iter().map(|silver| silver.contract.columns.len() as u64).max();
+    let counted = ObjectMeasure::counted(size_bytes, rows, columns.unwrap_or_default());
+    let parts = PartsMeasure { count: parts.len() as u64, largest_bytes: 0 };
+    let estimate = estimate(&workload(work, vec![counted], Some(parts), existing)?);
+    Ok(choose_combining(&work.pipeline.lambda_limits, &estimate))
+}
+
+/// Size and rows of a table. Rows that its log does not count are guessed from the size.
+///
+/// # Errors
+/// Those of its log.
+pub(super) fn measure_table(table: &OpenTable) -> Result<TableMeasure, LakeError> {
+    /// Bytes of a row in a file: fewer than the narrowest tables have with their lineage.
+    const ROW_BYTES: u64 = 10;
+    let mut measure = TableMeasure::default();
+    for file in table.files()? {
+        measure.size_bytes += file.size_bytes;
+        measure.rows += file.rows.unwrap_or(file.size_bytes / ROW_BYTES);
+    }
+    Ok(measure)
 }
 
 #[cfg(test)]

@@ -150,3 +150,30 @@ fn shapes_and_estimates_are_in_the_plan() {
     polars::prelude::ParquetWriter::new(&mut parquet).finish(&mut rows).expect("parquet");
     check("parquet", "a.parquet", &parquet, &["id", "name"], 2);
 }
+
+#[test]
+fn large_texts_that_are_not_packed_have_bytes_for_places_and_are_cut_within() {
+    let check = |format: &str, file: &str, bytes: &[u8], from_mb: u64, expected: Positions| {
+        let more = format!("parts: {{ size_mb: 1, ranges_from_mb: {from_mb} }}\n");
+        let (folder, lake) = lake(format, &more);
+        write(&folder.path().join("landing/shop").join(file), bytes);
+        let plan = plan(&lake, "run-1", None, RunAction::Ingest).expect(file);
+        assert_eq!(plan.objects[0].positions, expected, "{file} from {from_mb} MB");
+        assert_eq!(plan.cuts.is_whole(), expected == Positions::Numbers, "{file} from {from_mb} MB: {:?}", plan.cuts);
+        assert_eq!(plan.estimate.expect(file).parts, plan.cuts.count() as u64);
+    };
+    let name = "n".repeat(300);
+    let lines: String = (0..4_000).map(|n| format!("{n},{name}\n")).collect();
+    let csv = format!("id,name\n{lines}").into_bytes();
+    let ndjson: String = (0..4_000).map(|n| format!("{{\"id\":{n},\"name\":\"{name}\"}}\n")).collect();
+    let json = format!("[{}]", ndjson.trim_end().replace('\n', ",")).into_bytes();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    packed.write_all(&csv).expect("gzip");
+    let packed = packed.finish().expect("gzip");
+    assert!([&csv, &json, &packed].iter().all(|bytes| bytes.len() > 1_000_000));
+    check("csv", "a.csv", &csv, 1, Positions::Bytes);
+    check("csv", "a.csv", &csv, 2, Positions::Numbers);
+    check("csv", "a.csv", &packed, 1, Positions::Numbers);
+    check("ndjson", "a.ndjson", ndjson.as_bytes(), 1, Positions::Bytes);
+    check("json", "a.json", &json, 1, Positions::Numbers);
+}
