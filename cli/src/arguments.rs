@@ -3,6 +3,7 @@
 mod check;
 mod restore;
 mod share;
+mod source;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ use url::Url;
 pub use self::check::{CheckArguments, SchemaOf};
 pub use self::restore::RestoreArguments;
 pub use self::share::{Lifetime, MAX_TOKEN_DAYS, ShareCommand};
+pub use self::source::{PositionKind, SourceCommand};
 use crate::place::Place;
 use crate::sample::{MAX_DAYS, MAX_ROWS_PER_DAY, Share};
 
@@ -63,7 +65,7 @@ pub enum Command {
     /// Create and revoke the tokens that others read data products with
     #[command(subcommand)]
     Share(ShareCommand),
-    /// List what runs leave out of landing folders, and release source objects that are held back
+    /// List what runs leave out of landing folders, release source objects that are held back, and show a record of one
     #[command(subcommand)]
     Source(SourceCommand),
     /// List and show tables
@@ -277,39 +279,6 @@ pub enum RunsCommand {
         /// Name of the person who accepts; recorded in the verdict
         #[arg(long, env = "USER", value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
         by: String,
-    },
-}
-
-/// Lists what is left out, and releases held source objects.
-#[derive(Debug, Subcommand)]
-pub enum SourceCommand {
-    /// List the source objects that rejected or failed runs hold back, and what the newest run passed by, with the reasons
-    #[command(after_help = "Example:\n  sluice source list --lake lake")]
-    List {
-        /// The lake.
-        #[command(flatten)]
-        lake: LakeOption,
-        /// The pipeline.
-        #[command(flatten)]
-        pipeline: PipelineOption,
-    },
-    /// Release held source objects, so that the next run reads them again
-    #[command(after_help = "Examples:
-  sluice source release 0f343b0931126a20f133d67c2b018a3b --lake lake
-  sluice source release --run 20260105T090000Z-a1b2c3 --lake lake")]
-    Release {
-        /// Ids or addresses of the source objects, as `source list` shows them
-        #[arg(value_name = "SOURCE", required_unless_present = "run")]
-        sources: Vec<String>,
-        /// Release all source objects that this run holds
-        #[arg(long, value_name = "RUN ID", conflicts_with = "sources")]
-        run: Option<RunId>,
-        /// The lake.
-        #[command(flatten)]
-        lake: LakeOption,
-        /// The pipeline.
-        #[command(flatten)]
-        pipeline: PipelineOption,
     },
 }
 

@@ -41,6 +41,11 @@ fn valid_command_lines_are_accepted_and_invalid_ones_refused() {
     check("sluice runs accept x --lake lake --by me", false);
     check("sluice source release --lake lake", false);
     check("sluice source release --run x --lake lake", true);
+    check("sluice source show a.csv --at 17 --lake lake --pipeline retail", true);
+    check("sluice source show s3://b/a.csv --at 0 --by byte --lake lake --json", true);
+    check("sluice source show a.csv --lake lake", false);
+    check("sluice source show a.csv --at -1 --lake lake", false);
+    check("sluice source show a.csv --at 1 --by line --lake lake", false);
     check("sluice table head gold/sales/daily_revenue --lake lake --rows 5 --version 0", true);
     check("sluice table head sales/daily_revenue --lake lake", false);
     check("sluice table show silver/../x --lake lake", false);

@@ -1,4 +1,7 @@
-//! `sluice source`: lists what runs leave out of landing folders, and releases held source objects.
+//! `sluice source`: lists what runs leave out of landing folders, releases held source objects, and shows a record of
+//! one.
+
+mod show;
 
 use anyhow::Result;
 use jiff::Timestamp;
@@ -102,7 +105,7 @@ enum LeftOut {
     Damaged(DamagedSource),
 }
 
-/// Lists what runs leave out, or releases held source objects.
+/// Lists what runs leave out, releases held source objects, or shows a record.
 pub(crate) async fn run(command: SourceCommand, console: &Console) -> Result<Exit> {
     match command {
         SourceCommand::List { lake, pipeline } => {
@@ -135,6 +138,10 @@ pub(crate) async fn run(command: SourceCommand, console: &Console) -> Result<Exi
                     console.line(&format!("released {name}; the next run of `{pipeline}` reads it"))?;
                 }
             }
+        }
+        SourceCommand::Show { file, at, by, lake, pipeline } => {
+            let lake = lake.place.open_lake().await?;
+            return show::run(&lake, show::Asked { file, at, by, pipeline }, console).await;
         }
     }
     Ok(Exit::Done)

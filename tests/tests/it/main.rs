@@ -25,5 +25,6 @@ mod parity;
 mod parts;
 mod restore;
 mod small;
+mod source_show;
 mod state_machine;
 mod words;

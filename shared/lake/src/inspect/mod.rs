@@ -4,11 +4,13 @@
 
 mod cell;
 mod quarantine;
+mod record;
 mod runs;
 mod tables;
 
 pub use cell::Cell;
 pub use quarantine::{QuarantineSummary, QuarantinedRow, quarantine_rows, quarantines};
+pub use record::{SourceRecord, record};
 pub use runs::{
     DamagedPlan, NewestIngestion, RunDetails, RunState, RunSummary, find_run, held_pipelines, newest_ingestion,
     newest_runs, pipelines_of_run, pipelines_with_runs, run_details, runs,

@@ -1,0 +1,196 @@
+//! `sluice source show`: the record of a landing file that a row of a table came from.
+
+use std::path::Path;
+
+use anyhow::{Context, Error, Result};
+use sluice_core::error::ErrorName;
+use sluice_core::name::PipelineName;
+use sluice_core::pipeline::Pipeline;
+use sluice_core::run::{Plan, Positions, RunAction, RunRequest};
+use sluice_core::uri::{FolderUri, LakePath, ObjectUri};
+use sluice_lake::check::load_pipeline;
+use sluice_lake::inspect::{Cell, SourceRecord};
+use sluice_lake::{Lake, LakeError, inspect};
+use url::Url;
+
+use crate::arguments::PositionKind;
+use crate::commands::named::named_wrongly;
+use crate::console::{Console, Tone};
+use crate::fault::{Exit, Fault};
+use crate::grid::Grid;
+
+/// What to do where the file or the position is not right.
+const NEXT: &str = "take both from a row: `_source_file` and `_source_row` of `sluice table head`, source and row of \
+                    `sluice quarantine show`; --by says what the position is";
+/// Longest text of a corrupt record that is shown, in characters; --json has all of it.
+const LONGEST_RAW: usize = 2000;
+
+/// What is asked for.
+pub(super) struct Asked {
+    /// An address, a path, or a name below the landing folder.
+    pub(super) file: String,
+    /// The position.
+    pub(super) at: u64,
+    /// What the position is; `None` where the plan decides.
+    pub(super) by: Option<PositionKind>,
+    /// The pipeline; `None` where the lake knows one only.
+    pub(super) pipeline: Option<PipelineName>,
+}
+
+/// Shows a record.
+pub(super) async fn run(lake: &Lake, asked: Asked, console: &Console) -> Result<Exit> {
+    let Asked { file, at, by, pipeline } = asked;
+    let (pipeline, landing) = reader_of(lake, pipeline).await?;
+    let uri = address(&file, &landing)?;
+    let record = inspect::record(lake, &pipeline, &uri, at, by.map(Positions::from)).await.map_err(wrongly)?;
+    if console.is_json() {
+        console.json_page(&record)?;
+    } else {
+        print(&record, console)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// An error of the file itself is a failure, and not wrong use.
+fn wrongly(error: LakeError) -> Error {
+    match error {
+        LakeError::Source(_) => error.into(),
+        other => named_wrongly(other, NEXT),
+    }
+}
+
+/// The pipeline as its newest run had it, or as deployed where no plan can be read, and the landing folder.
+async fn reader_of(lake: &Lake, name: Option<PipelineName>) -> Result<(Pipeline, FolderUri)> {
+    let name = match name {
+        Some(name) => name,
+        None => only(&inspect::pipelines_with_runs(lake).await?)?,
+    };
+    if let Some(Plan { request, pipeline, .. }) = inspect::newest_ingestion(lake, &name).await?.plan {
+        let landing = request.landing.unwrap_or_else(|| lake.root().folder(&pipeline.source_prefix));
+        return Ok((pipeline, landing));
+    }
+    let (action, spec, landing, engine, objects) = (RunAction::Ingest, None, None, None, None);
+    let request = RunRequest { pipeline: name, spec, landing, action, engine, objects };
+    let deployed = load_pipeline(lake, &request).await;
+    let pipeline =
+        deployed.map_err(|error| named_wrongly(error, "`sluice runs list` shows pipelines that have runs"))?;
+    let landing = lake.root().folder(&pipeline.source_prefix);
+    Ok((pipeline, landing))
+}
+
+/// The only pipeline.
+fn only(pipelines: &[PipelineName]) -> Result<PipelineName> {
+    let wrong = |message: String, next: &str| Fault::new(Exit::WrongUse, message).next(next);
+    match pipelines {
+        [pipeline] => Ok(pipeline.clone()),
+        [] => {
+            let message = "the lake has no run, so no pipeline is known that reads the file".to_owned();
+            Err(wrong(message, "name a deployed pipeline with --pipeline").into())
+        }
+        several => {
+            let names: Vec<&str> = several.iter().map(PipelineName::as_str).collect();
+            let message = format!("the lake has runs of several pipelines: {}", names.join(", "));
+            Err(wrong(message, "name the one that read the file with --pipeline").into())
+        }
+    }
+}
+
+/// The address of a file: as given, of a file on this machine, or below the landing folder.
+fn address(file: &str, landing: &FolderUri) -> Result<ObjectUri> {
+    let wrong = |message: String| Fault::new(Exit::WrongUse, message).named(ErrorName::InvalidInput).next(NEXT);
+    if file.contains("://") {
+        return file.parse::<ObjectUri>().map_err(|error| wrong(error.to_string()).into());
+    }
+    let path = Path::new(file);
+    if !path.is_absolute() && !path.is_file() {
+        return match file.parse::<LakePath>() {
+            Ok(below) => Ok(landing.object(&below)),
+            Err(_) => Err(wrong(format!("{file} does not exist, and cannot be a name below {landing}")).into()),
+        };
+    }
+    let absolute = std::path::absolute(path).with_context(|| format!("file {file}"))?;
+    let refused = || wrong(format!("{file} cannot be written as an address: use a file name in UTF-8"));
+    let url = Url::from_file_path(&absolute).map_err(|()| refused())?;
+    url.as_str().parse::<ObjectUri>().map_err(|_| refused().into())
+}
+
+/// Prints the record: what it is, then its columns, or its text and what is wrong with it.
+fn print(record: &SourceRecord, console: &Console) -> Result<()> {
+    let SourceRecord { uri, position, .. } = record;
+    let what = match record.positions {
+        Positions::Numbers => format!("record {position} of {uri}"),
+        Positions::Bytes => format!("record at byte {position} of {uri}"),
+    };
+    console.line(&console.paint(Tone::Strong, &what))?;
+    if record.raw.is_some() || record.reason.is_some() {
+        let reason = record.reason.as_deref().unwrap_or("it cannot be split into columns");
+        console.line(&format!("{} {reason}", console.paint(Tone::Bad, "corrupt:")))?;
+        console.line(&shown(record.raw.as_deref().unwrap_or_default()))?;
+        return Ok(());
+    }
+    let mut grid = Grid::new(["column", "value"]);
+    for (name, cell) in &record.values {
+        let value = if *cell == Cell::Null { "NULL".to_owned() } else { cell.to_string() };
+        grid.row([name.clone(), value]);
+    }
+    console.line(&if record.values.is_empty() { "no columns".to_owned() } else { grid.text() })?;
+    Ok(())
+}
+
+/// The beginning of a text, with its lines, and without what a terminal would act on.
+fn shown(raw: &str) -> String {
+    let kept = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { ' ' } else { c };
+    let mut text: String = raw.chars().take(LONGEST_RAW).map(kept).collect();
+    if let Some(more @ 1..) = raw.chars().count().checked_sub(LONGEST_RAW) {
+        text.push_str(&format!("…\n({more} more characters; --json has all of them)"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_an_address_a_path_or_a_name_below_the_landing_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path().join("here day.csv");
+        std::fs::write(&here, "a\n").unwrap();
+        let here_uri = Url::from_file_path(&here).unwrap().to_string();
+        let landing: FolderUri = "s3://bucket/landing/retail".parse().unwrap();
+        let check = |file: &str, expected: Option<&str>| {
+            let address = address(file, &landing);
+            assert_eq!(address.ok().as_ref().map(ObjectUri::as_str), expected, "{file}");
+        };
+        check("s3://other/a.csv", Some("s3://other/a.csv"));
+        check("a b.csv", Some("s3://bucket/landing/retail/a%20b.csv"));
+        check("2026/a.csv", Some("s3://bucket/landing/retail/2026/a.csv"));
+        check(here.to_str().unwrap(), Some(&here_uri));
+        check("/no/such/file.csv", Some("file:///no/such/file.csv"));
+        check("../a.csv", None);
+        check("https://bucket/a.csv", None);
+        check("s3://bucket/folder/", None);
+    }
+
+    #[test]
+    fn the_pipeline_may_be_left_out_where_one_only_has_runs() {
+        let name = |text: &str| text.parse::<PipelineName>().unwrap();
+        assert_eq!(only(&[name("retail")]).unwrap(), name("retail"));
+        let says = |error: Error| {
+            let fault = error.downcast::<Fault>().unwrap();
+            (fault.exit(), format!("{fault}: {}", fault.next_step().unwrap_or_default()))
+        };
+        let (exit, text) = says(only(&[name("orders"), name("retail")]).unwrap_err());
+        assert!(exit == Exit::WrongUse && text.contains("orders, retail") && text.contains("--pipeline"), "{text}");
+        let (exit, text) = says(only(&[]).unwrap_err());
+        assert!(exit == Exit::WrongUse && text.contains("--pipeline"), "{text}");
+    }
+
+    #[test]
+    fn long_texts_are_cut_and_control_characters_stay_out_of_terminals() {
+        assert_eq!(shown("a\u{1b}[2Jb\nc"), "a [2Jb\nc");
+        let long = shown(&"x".repeat(LONGEST_RAW + 7));
+        assert!(long.ends_with("…\n(7 more characters; --json has all of them)"), "{long}");
+        assert_eq!(shown(&"x".repeat(LONGEST_RAW)), "x".repeat(LONGEST_RAW));
+    }
+}
