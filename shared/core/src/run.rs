@@ -13,11 +13,13 @@ use crate::name::{PipelineName, RunId, TableRef};
 use crate::source::{FirstOf, HeldObject, SourceId, SourceObject};
 use crate::uri::{FolderUri, ObjectUri};
 
+mod audited;
 mod cuts;
 mod document;
 mod part;
 mod plan;
 
+pub use self::audited::AuditedRows;
 pub(crate) use self::cuts::Cut;
 pub use self::cuts::{ByteRange, Cuts, CutsError, FoundRange, PartCut};
 pub use self::document::{ClusterMark, DocumentKind, RunKey};
@@ -153,6 +155,9 @@ pub struct TableChange {
     pub broken_rules: BTreeMap<String, u64>,
     /// What changed in the columns, in words.
     pub schema_changes: Vec<String>,
+    /// What the parts of the run have counted in the files to add, where each of them has and no other file is added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audited: Option<AuditedRows>,
 }
 
 /// Everything a run wants to do to the tables. Written by process, once per attempt.

@@ -11,13 +11,29 @@ use super::sql::{self, Relation, SqlType};
 use super::tables::{after_name, stage_name};
 use super::text::{name, names, text};
 
+/// Who counts the staged rows that break the row rules of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RowRules {
+    /// The script.
+    ByScript,
+    /// The parts of the run that have staged the rows, each its own: they have done so.
+    ByParts,
+}
+
 /// The metric lines of a staged table with a contract: rows, row rules on the staged files, dataset rules on the table
-/// after the run.
+/// after the run. Rows are counted whoever counts the row rules: their number must be that of the files' footers.
 ///
 /// # Errors
 /// [`SparkError`] for a rule that is not executed.
-pub(super) fn of_contract(table: &TableRef, contract: &TableContract) -> Result<Vec<String>, SparkError> {
-    let tests = rules::of_stored(contract)?;
+pub(super) fn of_contract(
+    table: &TableRef,
+    contract: &TableContract,
+    row_rules: RowRules,
+) -> Result<Vec<String>, SparkError> {
+    let tests = match row_rules {
+        RowRules::ByScript => rules::of_stored(contract)?,
+        RowRules::ByParts => Vec::new(),
+    };
     let mut staged = vec![("staged_rows", None, "count(*)".to_owned())];
     staged.extend(tests.iter().map(|test| ("row_rule", Some(test.id.as_str()), format!("count_if({})", test.broken))));
     let mut whole = vec![("table_rows", None, "count(*)".to_owned())];

@@ -11,8 +11,9 @@ use sluice_core::spec::{PipelineSpec, SpecError};
 use sluice_core::sql::SqlError;
 use sluice_core::uri::LakePath;
 
+use super::SparkError;
+use super::audit::{self, RowRules};
 use super::sql::{Relation, conform, projection, query};
-use super::{SparkError, audit};
 
 /// A pipeline that is ready to run on both engines, from a spec and the texts of its contracts, by the path the spec writes.
 ///
@@ -97,6 +98,6 @@ fn columns(contract: &TableContract) -> Vec<(String, ColumnType)> {
 
 /// Rules are judged by what is written of them, so that nothing is refused later that is not refused here.
 fn check_rules(table: &TableRef, contract: &TableContract) -> Result<(), CheckError> {
-    audit::of_contract(table, contract)?;
+    audit::of_contract(table, contract, RowRules::ByScript)?;
     Ok(())
 }

@@ -8,11 +8,12 @@ use sluice_core::pipeline::{SilverTable, WriteMode};
 use sluice_core::run::PlannedWork;
 use sluice_core::uri::layout;
 
+use super::audit::{self, RowRules};
 use super::files::null_of;
 use super::gold::Gold;
 use super::silver::{Silver, delta_table, metric_lines};
 use super::text::{name, text};
-use super::{ReadRows, SparkError, TableFiles, audit, sql, tables};
+use super::{ReadRows, SparkError, TableFiles, sql, tables};
 
 /// A plan as Spark SQL: one readable script for `spark-sql -f`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +103,11 @@ impl<'a> Compiler<'a> {
         let after = self.after(&table.table, &silver_columns(table), Some(number));
         self.statement(&after);
         self.metrics.extend(silver.counts());
-        self.metrics.extend(audit::of_contract(&table.table, &table.contract)?);
+        let row_rules = match read.audited {
+            Some(_) if !table.mode.merges() => RowRules::ByParts,
+            _ => RowRules::ByScript,
+        };
+        self.metrics.extend(audit::of_contract(&table.table, &table.contract, row_rules)?);
         Ok(())
     }
 
@@ -168,7 +173,7 @@ impl<'a> Compiler<'a> {
             }
             let statements = Gold { lake: self.rows.lake, plan, gold }.statements()?;
             self.statement(&statements);
-            self.metrics.extend(audit::of_contract(&gold.table, &gold.contract)?);
+            self.metrics.extend(audit::of_contract(&gold.table, &gold.contract, RowRules::ByScript)?);
             computed.push(gold.table.clone());
         }
         Ok(())

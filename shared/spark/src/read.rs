@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use sluice_core::document::StepDocument;
 use sluice_core::name::TableRef;
-use sluice_core::run::{DocumentKind, ReadRun, RunRef};
+use sluice_core::run::{AuditedRows, DocumentKind, ReadRun, RunRef};
 
 /// The files with the accepted rows of a run, by silver table.
 ///
@@ -21,6 +21,9 @@ pub struct TableFiles {
     pub table: TableRef,
     /// Its files: those of the table itself, or, where rows are merged, those of the typed rows.
     pub accepted_files: Vec<RowsFile>,
+    /// What parts have counted in them: then Spark need not count row rules.
+    #[serde(default)]
+    pub audited: Option<AuditedRows>,
 }
 
 /// One file.

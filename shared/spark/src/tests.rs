@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sluice_core::engine::Engine;
 use sluice_core::pipeline::{Pipeline, SilverTable, WriteMode};
 use sluice_core::run::{
-    EngineChoice, Plan, PlanStatus, PlannedObject, PlannedTable, Positions, ReadFrom, RunRef, RunRequest,
+    AuditedRows, EngineChoice, Plan, PlanStatus, PlannedObject, PlannedTable, Positions, ReadFrom, RunRef, RunRequest,
 };
 use sluice_core::source::SourceObject;
 use sluice_core::spec::PipelineSpec;
@@ -76,7 +76,11 @@ fn file(path: &str, rows: u64) -> RowsFile {
 
 /// The script of a plan of which the same files were read for every silver table.
 fn script_of(lake: &str, plan: &Plan, accepted: &[RowsFile]) -> Result<String, SparkError> {
-    let of = |table: &SilverTable| TableFiles { table: table.table.clone(), accepted_files: accepted.to_vec() };
+    let of = |table: &SilverTable| TableFiles {
+        table: table.table.clone(),
+        accepted_files: accepted.to_vec(),
+        audited: None,
+    };
     let read = ReadFiles { tables: plan.pipeline.silver.iter().map(of).collect() };
     script(&lake.parse().expect("lake"), plan.work(), &read).map(|script| script.text)
 }
@@ -131,6 +135,33 @@ fn rows_that_meet_no_others_are_staged_by_reading_alone() {
     assert!(script.contains("path 's3://lake/silver/sales/transactions/a.parquet'"), "{script}");
     assert!(!script.contains("INSERT OVERWRITE TABLE `stage_silver"), "{script}");
     assert!(script.contains("INSERT OVERWRITE TABLE `stage_gold_daily_revenue`"), "{script}");
+}
+
+#[test]
+fn row_rules_that_parts_have_counted_are_left_out() {
+    let check = |mode: Option<WriteMode>, audited: bool, expected: bool| {
+        let mut pipeline = retail();
+        if let Some(mode) = mode {
+            pipeline.silver[0].mode = mode;
+        }
+        let plan = plan(pipeline, &["s3://b/9.csv"]);
+        let table = plan.pipeline.silver[0].table.clone();
+        let counted = AuditedRows { rows: 3, broken: Default::default() };
+        let accepted_files = vec![file("a.parquet", 3)];
+        let files = TableFiles { table: table.clone(), accepted_files, audited: audited.then_some(counted) };
+        let read = ReadFiles { tables: vec![files] };
+        let script = script(&"s3://lake".parse().expect("lake"), plan.work(), &read).expect("script").text;
+        assert_eq!(script.contains("'row_rule', 'customer_id_present'"), expected, "{script}");
+        let others = ["'dataset_rule' AS metric, 'primary_key' AS rule", "'row_rule', 'gross_revenue.required'"];
+        assert!(others.iter().all(|line| script.contains(line)), "{script}");
+        assert!(script.contains(&format!("SELECT '{table}' AS table, stack(")), "{script}");
+        assert_eq!(script.matches("'staged_rows'").count(), 1 + plan.pipeline.gold.len(), "{script}");
+    };
+    check(Some(WriteMode::Append), false, true);
+    check(Some(WriteMode::Append), true, false);
+    check(Some(WriteMode::Replace), true, false);
+    // Rows that are merged are other rows than those of the parts.
+    check(None, true, true);
 }
 
 #[test]

@@ -96,6 +96,7 @@ fn with_rows_read(mut plan: Plan, file: &str) -> (Plan, ReadRun) {
         quarantined: 0,
         accepted: 3,
         broken_rules: BTreeMap::new(),
+        audited: None,
     };
     let bronze = TableChange {
         table: plan.pipeline.bronze.clone(),
@@ -111,6 +112,7 @@ fn with_rows_read(mut plan: Plan, file: &str) -> (Plan, ReadRun) {
         table_rows: 0,
         broken_rules: BTreeMap::new(),
         schema_changes: Vec::new(),
+        audited: None,
     };
     let read = ReadRun {
         run: run(1),

@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{EngineChoice, FoundRange, RunRef, StagedFile, TableChange};
+use super::{AuditedRows, EngineChoice, FoundRange, RunRef, StagedFile, TableChange};
 use crate::name::TableRef;
 use crate::source::SourceObject;
 
@@ -88,6 +88,10 @@ pub struct ReadTable {
     pub accepted: u64,
     /// Broken rules, by id.
     pub broken_rules: BTreeMap<String, u64>,
+    /// What parts have counted in the accepted files. `None` where rows are merged, because the rows to audit are still
+    /// to be made, for what one call has read, and where a part was read by an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audited: Option<AuditedRows>,
 }
 
 /// What reading a part left. Written by process, once per part of an attempt.

@@ -94,6 +94,7 @@ impl BronzeTable {
             table_rows: self.rows_before + rows,
             broken_rules: std::collections::BTreeMap::new(),
             schema_changes,
+            audited: None,
         }
     }
 }

@@ -76,6 +76,7 @@ pub(crate) fn gold_change(
         table_rows: staged,
         broken_rules: std::collections::BTreeMap::new(),
         schema_changes,
+        audited: None,
     })
 }
 

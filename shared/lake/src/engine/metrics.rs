@@ -1,8 +1,9 @@
 //! The audit's numbers, and what they are judged by.
 //!
-//! Row rules are counted on the staged files, all in one scan. Dataset rules are about the table as it will be: those
-//! that count rows share one scan of it; duplicate keys are looked for hash bucket by hash bucket, and each SQL metric
-//! is a query of its own. Every scan reads only the columns it needs, on the streaming engine.
+//! Row rules are counted on the staged files, all in one scan, by the audit or by the part that has staged them.
+//! Dataset rules are about the table as it will be: those that count rows share one scan of it; duplicate keys are
+//! looked for hash bucket by hash bucket, and each SQL metric is a query of its own. Every scan reads only the columns
+//! it needs, on the streaming engine.
 
 use polars::prelude::{
     DataFrame, DataType, Expr, IntoLazy, LazyFrame, PlSmallStr, Schema, all_horizontal, col, len, lit,
@@ -11,7 +12,7 @@ use sluice_core::contract::{Column, DatasetRule, Metric, MetricUnit, RowRule, Ta
 use sluice_core::decimal::DecimalNumber;
 use sluice_core::error::{ErrorName, with_sources};
 use sluice_core::name::ColumnName;
-use sluice_core::run::RuleResult;
+use sluice_core::run::{AuditedRows, RuleResult};
 use sluice_core::sql::MetricSql;
 
 use super::rules::{RowTest, compile, is_one_of};
@@ -74,70 +75,71 @@ impl Audit {
 
 /// Observes every rule of a contract.
 ///
-/// `staged` are the rows that the run wrote, `whole` those of the table once they are published, `table_rows` their
-/// number as the changeset has it. `tests` are the compiled row rules (see [`compile`]). A dataset rule whose number
-/// cannot be computed is observed without one, which breaks it.
+/// `staged` is what was counted in the files that the run wrote (see [`count_row_rules`]), `whole` are the rows of the
+/// table once they are published, `table_rows` their number as the changeset has it. `tests` are the compiled row rules
+/// (see [`compile`]). A dataset rule whose number cannot be computed is observed without one, which breaks it.
 ///
 /// # Errors
-/// [`EngineError`] when the rows cannot be read.
+/// [`EngineError`] when the rows cannot be read; [`EngineError::Rule`] for a row rule that was not counted.
 pub(crate) fn observe(
-    staged: LazyFrame,
-    whole: LazyFrame,
+    staged: &AuditedRows,
+    whole: &LazyFrame,
     contract: &TableContract,
     tests: &[RowTest],
     table_rows: u64,
 ) -> Result<Audit, EngineError> {
-    let table = Rows { staged, whole };
-    let (rows, mut observations) = table.observe_tests(tests)?;
-    for (rule, answer) in contract.dataset_rules.iter().zip(table.observe_dataset(contract, table_rows)?) {
+    let mut observations = Vec::with_capacity(tests.len() + contract.dataset_rules.len());
+    for test in tests {
+        let broken = staged.broken.get(&test.id).ok_or_else(|| EngineError::Rule {
+            rule: test.id.clone(),
+            problem: "the rows that break it were not counted".to_owned(),
+        })?;
+        observations.push(of_row_rule(test.id.clone(), *broken, staged.rows));
+    }
+    for (rule, answer) in contract.dataset_rules.iter().zip(observe_dataset(whole, contract, table_rows)?) {
         observations.push(of_dataset_rule(rule, answer)?);
     }
-    Ok(Audit { rows, observations })
+    Ok(Audit { rows: staged.rows, observations })
 }
 
-/// The rows of a table, before they are read.
-struct Rows {
-    staged: LazyFrame,
-    whole: LazyFrame,
+/// Counts staged rows, and those of them that break each of these row rules, in one scan.
+///
+/// # Errors
+/// [`EngineError`] when the rows cannot be read.
+pub(crate) fn count_row_rules(staged: LazyFrame, tests: &[RowTest]) -> Result<AuditedRows, EngineError> {
+    let broken = tests.iter().map(|test| test.broken.clone()).collect();
+    let (rows, counts) = count(staged, broken, "counting broken rows")?;
+    Ok(AuditedRows { rows, broken: tests.iter().map(|test| test.id.clone()).zip(counts).collect() })
 }
 
-impl Rows {
-    fn observe_tests(&self, tests: &[RowTest]) -> Result<(u64, Vec<RuleObservation>), EngineError> {
-        let broken = tests.iter().map(|test| test.broken.clone()).collect();
-        let (rows, counts) = count(self.staged.clone(), broken, "counting broken rows")?;
-        let observation = |(test, count): (&RowTest, u64)| of_row_rule(test.id.clone(), count, rows);
-        Ok((rows, tests.iter().zip(counts).map(observation).collect()))
+/// What the dataset rules of a contract answer for the rows of a table, in their order.
+fn observe_dataset(whole: &LazyFrame, contract: &TableContract, table_rows: u64) -> Result<Vec<Answer>, EngineError> {
+    let mut conditions = Vec::new();
+    for rule in &contract.dataset_rules {
+        conditions.push(counted(rule, contract)?);
     }
-
-    /// What the dataset rules of a contract answer, in their order.
-    fn observe_dataset(&self, contract: &TableContract, table_rows: u64) -> Result<Vec<Answer>, EngineError> {
-        let mut conditions = Vec::new();
-        for rule in &contract.dataset_rules {
-            conditions.push(counted(rule, contract)?);
-        }
-        let present: Vec<Expr> = conditions.iter().flatten().cloned().collect();
-        let (rows, counts) = match present.is_empty() {
-            true => (table_rows, Vec::new()),
-            false => count(self.whole.clone(), present, "counting rows of metrics")?,
+    let present: Vec<Expr> = conditions.iter().flatten().cloned().collect();
+    let (rows, counts) = match present.is_empty() {
+        true => (table_rows, Vec::new()),
+        false => count(whole.clone(), present, "counting rows of metrics")?,
+    };
+    let mut counts = counts.into_iter();
+    let mut answers = Vec::with_capacity(contract.dataset_rules.len());
+    for (rule, condition) in contract.dataset_rules.iter().zip(&conditions) {
+        let counted = condition.as_ref().and_then(|_| counts.next());
+        let (number, of) = match &rule.metric {
+            Metric::DuplicateValues { columns } => {
+                (Ok(Some(duplicates(whole, columns, table_rows)?.into())), counted.unwrap_or(rows))
+            }
+            Metric::Sql { query } => (answer(whole, &rule.id, query), rows),
+            Metric::RowCount => (Ok(Some(table_rows.into())), rows),
+            Metric::NullValues { .. } | Metric::MissingValues { .. } | Metric::InvalidValues { .. } => {
+                (Ok(counted.map(DecimalNumber::from)), rows)
+            }
         };
-        let mut counts = counts.into_iter();
-        let mut answers = Vec::with_capacity(contract.dataset_rules.len());
-        for (rule, condition) in contract.dataset_rules.iter().zip(&conditions) {
-            let counted = condition.as_ref().and_then(|_| counts.next());
-            let (number, of) = match &rule.metric {
-                Metric::DuplicateValues { columns } => {
-                    (Ok(Some(duplicates(&self.whole, columns, table_rows)?.into())), counted.unwrap_or(rows))
-                }
-                Metric::Sql { query } => (answer(&self.whole, &rule.id, query), rows),
-                Metric::RowCount => (Ok(Some(table_rows.into())), rows),
-                Metric::NullValues { .. } | Metric::MissingValues { .. } | Metric::InvalidValues { .. } => {
-                    (Ok(counted.map(DecimalNumber::from)), rows)
-                }
-            };
-            answers.push((number.and_then(|number| in_unit(rule, number, of)), of));
-        }
-        Ok(answers)
+        answers.push((number.and_then(|number| in_unit(rule, number, of)), of));
     }
+    Ok(answers)
 }
 
 /// The observation of a row rule.
@@ -388,9 +390,8 @@ fn printed(observed: Option<DecimalNumber>, unit: MetricUnit) -> String {
 pub(crate) fn check(contract: &TableContract) -> Result<(), EngineError> {
     let fields = contract.columns.iter().map(|c| (PlSmallStr::from(c.name.as_str()), polars_type(&c.column_type)));
     let empty = DataFrame::empty_with_schema(&fields.collect::<Schema>()).lazy();
-    let table = Rows { staged: empty.clone(), whole: empty };
-    table.observe_tests(&compile(contract)?)?;
-    for (answer, _) in table.observe_dataset(contract, 0)? {
+    count_row_rules(empty.clone(), &compile(contract)?)?;
+    for (answer, _) in observe_dataset(&empty, contract, 0)? {
         answer?;
     }
     Ok(())

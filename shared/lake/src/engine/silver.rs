@@ -25,8 +25,10 @@ use crate::delta::schema::polars_schema;
 use crate::error::LakeError;
 use crate::lake::Lake;
 
+mod audited;
 mod change;
 
+use self::audited::{CountedParts, count_staged};
 pub(crate) use self::change::{SilverOutcome, whole};
 
 /// What a silver stage works on.
@@ -57,6 +59,7 @@ pub(crate) struct SilverStage<'a> {
     rows: RowCounts,
     accepted: u64,
     broken: BTreeMap<String, u64>,
+    counted: CountedParts,
 }
 
 /// Which of the two tables the rows of a batch are missing from.
@@ -75,8 +78,7 @@ impl<'a> SilverStage<'a> {
     /// [`LakeError::Engine`] when the contract or the SQL cannot be executed.
     pub(crate) fn new(context: SilverContext<'a>) -> Result<Self, LakeError> {
         let table = context.table;
-        let columns = silver_columns(table);
-        let partition_by: Vec<String> = table.contract.partition_by.iter().map(ToString::to_string).collect();
+        let (columns, partition_by) = (silver_columns(table), partition_by(table));
         let incoming = accepted_columns(table);
         let present = match (&table.mode, context.replay, context.existing) {
             (WriteMode::Append, true, Some(existing)) => Some(positions(existing)?),
@@ -91,6 +93,7 @@ impl<'a> SilverStage<'a> {
             rows: RowCounts::default(),
             accepted: 0,
             broken: BTreeMap::new(),
+            counted: CountedParts::default(),
             context,
         })
     }
@@ -210,6 +213,7 @@ impl<'a> SilverStage<'a> {
             *self.broken.entry(rule).or_default() += rows;
         }
         self.quarantine.take(part.quarantine_files);
+        self.counted.take(part.accepted_files.len(), part.audited);
         match &mut self.merge {
             None => self.writer.take(part.accepted_files),
             Some(merge) => {
@@ -220,14 +224,30 @@ impl<'a> SilverStage<'a> {
         Ok(())
     }
 
-    /// Ends the stage of a part.
+    /// Ends the stage of a part. Rows that stay where they are staged are counted here, where they are at hand: the one
+    /// call that audits the run would have to read those of all parts.
+    ///
+    /// # Errors
+    /// The writer's, and those of reading the staged files.
+    pub(crate) fn into_part(self) -> Result<ReadTable, LakeError> {
+        let (lake, table) = (self.context.lake, self.context.table);
+        let mut part = self.into_read()?;
+        if !table.mode.merges() {
+            part.audited = Some(count_staged(lake, table, &part.accepted_files)?);
+        }
+        Ok(part)
+    }
+
+    /// Ends the stage of rows that are left to Spark.
     ///
     /// # Errors
     /// The writer's.
-    pub(crate) fn into_part(self) -> Result<ReadTable, LakeError> {
+    pub(crate) fn into_read(self) -> Result<ReadTable, LakeError> {
+        let accepted_files = self.writer.finish()?;
         Ok(ReadTable {
             table: self.context.table.table.clone(),
-            accepted_files: self.writer.finish()?,
+            audited: self.counted.of(&accepted_files),
+            accepted_files,
             quarantine_files: self.quarantine.finish()?,
             source: self.rows.source,
             quarantined: self.rows.quarantined,
@@ -251,8 +271,10 @@ impl<'a> SilverStage<'a> {
             None if table.mode == WriteMode::Replace && !silver_sources.is_empty() => whole(self.context.existing)?,
             None => Merged::default(),
         };
+        let adds = self.writer.finish()?;
         let outcome = SilverOutcome {
-            adds: self.writer.finish()?,
+            audited: self.counted.of(&adds),
+            adds,
             merged,
             source: self.rows.source,
             quarantined: self.rows.quarantined,
@@ -264,6 +286,11 @@ impl<'a> SilverStage<'a> {
         let quarantine = self.context.quarantine_change(self.quarantine.finish()?, quarantine_sources, self.broken)?;
         Ok((silver, quarantine))
     }
+}
+
+/// The columns that a silver table is partitioned by, in order.
+fn partition_by(table: &SilverTable) -> Vec<String> {
+    table.contract.partition_by.iter().map(ToString::to_string).collect()
 }
 
 /// Whether every source column that a table is mapped to exists.

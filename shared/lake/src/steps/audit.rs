@@ -10,7 +10,8 @@ use sluice_core::engine::Engine;
 use sluice_core::name::Layer;
 use sluice_core::pipeline::{SilverTable, WriteMode};
 use sluice_core::run::{
-    Changeset, Decision, Plan, ReadRun, RowCounts, RuleResult, RunAction, RunRef, TableChange, TableVerdict, Verdict,
+    AuditedRows, Changeset, Decision, Plan, ReadRun, RowCounts, RuleResult, RunAction, RunRef, TableChange,
+    TableVerdict, Verdict,
 };
 use sluice_core::source::SourceObject;
 use sluice_spark::metrics::{EtlMetrics, MetricName};
@@ -18,10 +19,12 @@ use sluice_spark::metrics::{EtlMetrics, MetricName};
 use super::assemble::{assemble, number, numbers, read_metrics};
 use super::blame::own_objects;
 use super::changes::open_planned;
+use super::footers::prove_rows;
 use super::gold::rows_after;
 use super::spoilt::RejectedRun;
 use crate::delta::{OpenTable, open_table, scan_table_files};
 use crate::engine::metrics::Audit;
+use crate::engine::rules::RowTest;
 use crate::engine::{metrics, rules};
 use crate::error::LakeError;
 use crate::lake::Lake;
@@ -35,12 +38,15 @@ const NAMED_OBJECTS: usize = 5;
 /// objects of the run, so that the runs after it pass them by. Where only some of them spoil the run, these are
 /// held, and the others are planned again.
 ///
+/// Row rules that the parts of the run have counted on the rows that they staged are not counted again: the footers
+/// prove that the files are still the same.
+///
 /// Where Spark did the work, this step first assembles the changeset from what Spark left, and judges by what Spark
 /// counted: the data is not read again.
 ///
 /// # Errors
-/// [`LakeError::Refused`] where some objects are held now; [`LakeError`] when a staged file cannot be read; those of
-/// [`assemble`]. A broken rule is a result, not an error.
+/// [`LakeError::Refused`] where some objects are held now; [`LakeError`] when a staged file cannot be read or is not
+/// the one that was staged; those of [`assemble`]. A broken rule is a result, not an error.
 pub async fn quality_check(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Verdict, LakeError> {
     let documents = lake.documents().of(run);
     let plan: Plan = documents.require().await?;
@@ -76,21 +82,7 @@ async fn make_verdict(lake: &Lake, now: Timestamp, run: &RunRef, plan: &Plan) ->
     let counted = if spark { Some(read_metrics(lake, run).await?) } else { None };
     let mut tables = Vec::new();
     for change in &changeset.tables {
-        let Some((contract, silver)) = contract_of(plan, change) else { continue };
-        if let Some(counted) = &counted {
-            let audited = counted_by_spark(run, change, contract, counted)?;
-            tables.push(table_verdict(change, contract, silver, &audited, false)?);
-            continue;
-        }
-        let existing = match change.read_version {
-            Some(version) => open_table(lake, &change.table, Some(version)).await?,
-            None => None,
-        };
-        let (lake, change, contract, silver) = (lake.clone(), change.clone(), contract.clone(), silver.cloned());
-        let replay = plan.request.action == RunAction::Replay;
-        tables.push(
-            blocking(move || audit(&lake, &change, &contract, silver.as_ref(), existing.as_ref(), replay)).await?,
-        );
+        tables.extend(audit_change(lake, plan, change, counted.as_ref()).await?);
     }
     tables.extend(of_bronze(plan, &changeset));
     let acceptance = runs::acceptance(lake, run).await?;
@@ -108,6 +100,32 @@ async fn make_verdict(lake: &Lake, now: Timestamp, run: &RunRef, plan: &Plan) ->
         go_on_without_spoilt_objects(lake, now, plan, changeset, verdict.tables.clone()).await?;
     }
     Ok(verdict)
+}
+
+/// The verdict about one change, by what Spark has counted where Spark did the work; `None` for a table without a
+/// contract.
+async fn audit_change(
+    lake: &Lake,
+    plan: &Plan,
+    change: &TableChange,
+    counted: Option<&EtlMetrics>,
+) -> Result<Option<TableVerdict>, LakeError> {
+    let Some((contract, silver)) = contract_of(plan, change) else { return Ok(None) };
+    if let Some(audited) = &change.audited {
+        prove_rows(lake, change, audited).await?;
+    }
+    if let Some(counted) = counted {
+        let audited = counted_by_spark(&plan.run, change, contract, counted)?;
+        return table_verdict(change, contract, silver, &audited, false).map(Some);
+    }
+    let existing = match change.read_version {
+        Some(version) => open_table(lake, &change.table, Some(version)).await?,
+        None => None,
+    };
+    let (lake, change, contract, silver) = (lake.clone(), change.clone(), contract.clone(), silver.cloned());
+    let replay = plan.request.action == RunAction::Replay;
+    let judged = blocking(move || audit(&lake, &change, &contract, silver.as_ref(), existing.as_ref(), replay));
+    judged.await.map(Some)
 }
 
 /// # Errors
@@ -148,13 +166,24 @@ fn audit(
 ) -> Result<TableVerdict, LakeError> {
     let failed = LakeError::engine(&change.table);
     let tests = rules::compile(contract).map_err(&failed)?;
+    let staged = match counted_by_parts(change, &tests) {
+        Some(counted) => counted.clone(),
+        None => metrics::count_row_rules(staged_rows(lake, change)?, &tests).map_err(&failed)?,
+    };
     let whole = rows_after(lake, change, existing)?;
-    let audited =
-        metrics::observe(staged_rows(lake, change)?, whole, contract, &tests, change.table_rows).map_err(&failed)?;
+    let audited = metrics::observe(&staged, &whole, contract, &tests, change.table_rows).map_err(&failed)?;
     table_verdict(change, contract, silver, &audited, replay)
 }
 
-/// What Spark counted of a table, as the audit that observes the files has it.
+/// What the parts of a run have counted in the staged files of a change. `None` where the audit has to count: the table
+/// was not read in parts, or a part was read by a version that counted nothing, or knew a rule less.
+fn counted_by_parts<'c>(change: &'c TableChange, tests: &[RowTest]) -> Option<&'c AuditedRows> {
+    let has_rules = |counted: &&AuditedRows| tests.iter().all(|test| counted.broken.contains_key(&test.id));
+    change.audited.as_ref().filter(has_rules)
+}
+
+/// What Spark counted of a table, as the audit that observes the files has it; where the parts of the run have counted
+/// row rules, these are theirs.
 ///
 /// # Errors
 /// [`LakeError::EtlFailed`] naming the table and the rule that has no number.
@@ -170,9 +199,11 @@ fn counted_by_spark(
         problem: format!("the metrics have no number for rule `{rule}` of table `{}`", change.table),
     };
     let failed = LakeError::engine(&change.table);
+    let by_parts = change.audited.as_ref();
     let mut row_rules = Vec::new();
     for test in rules::compile(contract).map_err(&failed)? {
-        let broken = table.row_rules.get(&test.id).ok_or_else(|| missing(&test.id))?;
+        let broken = by_parts.and_then(|counted| counted.broken.get(&test.id));
+        let broken = broken.or_else(|| table.row_rules.get(&test.id)).ok_or_else(|| missing(&test.id))?;
         row_rules.push((test.id, *broken));
     }
     let mut dataset_rules = Vec::new();
@@ -184,7 +215,10 @@ fn counted_by_spark(
         };
         dataset_rules.push((rule, *answer, of));
     }
-    let staged = number(run, counted, &change.table, MetricName::StagedRows)?;
+    let staged = match by_parts {
+        Some(counted) => counted.rows,
+        None => number(run, counted, &change.table, MetricName::StagedRows)?,
+    };
     Audit::counted(staged, row_rules, dataset_rules).map_err(&failed)
 }
 

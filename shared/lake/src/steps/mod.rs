@@ -10,6 +10,7 @@ mod changing;
 mod choose;
 mod copied;
 mod find;
+mod footers;
 mod gold;
 mod named;
 mod plan;

@@ -217,7 +217,7 @@ impl Worker {
             run: self.plan.run.clone(),
             read_at: self.parts.iter().flatten().map(|part| part.read_at).min().unwrap_or(self.now),
             bronze: bronze.finish(self.sources(&self.plan.pipeline.bronze))?,
-            tables: silver.into_iter().map(SilverStage::into_part).collect::<Result<_, _>>()?,
+            tables: silver.into_iter().map(SilverStage::into_read).collect::<Result<_, _>>()?,
             missing_keys,
             engine,
         })

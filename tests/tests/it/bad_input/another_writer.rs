@@ -46,6 +46,7 @@ fn move_on(steps: &Steps, table: &str, number: u32) -> u64 {
         table_rows: open.rows().unwrap().unwrap(),
         broken_rules: Default::default(),
         schema_changes: Vec::new(),
+        audited: None,
         table,
     };
     let run = RunRef { pipeline: retail(), run_id: format!("other-{number}").parse().unwrap(), attempt: 1 };

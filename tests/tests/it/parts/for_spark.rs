@@ -49,6 +49,9 @@ fn every_call_for_spark_answers_what_the_first_has_read() {
             let rows = |files: &[sluice_core::run::StagedFile]| files.iter().map(|file| file.rows).sum::<u64>();
             let counted = [bronze, table.source, rows(&table.accepted_files), rows(&table.quarantine_files)];
             assert_eq!(counted, [6, 6, 4, 2], "{mode} {more}");
+            let audited = table.audited.as_ref().map(|audited| audited.rows);
+            let by_parts = mode != MERGE && more == ONE_EACH;
+            assert_eq!(audited, by_parts.then_some(4), "Spark counts what no part has: {mode} {more}");
             let folder = if mode == MERGE {
                 lab.lake().join(layout::typed(&plan.run, &table.table).as_str())
             } else {

@@ -1,5 +1,6 @@
 //! Runs that are read in parts, each by a call that knows no other part.
 
+mod audit;
 mod faults;
 mod for_spark;
 mod keys;

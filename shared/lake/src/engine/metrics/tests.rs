@@ -35,9 +35,20 @@ fn with_metric(metric: Metric, unit: MetricUnit, bound: Bound) -> TableContract 
     contract
 }
 
+/// Observes every rule of rows that a run wrote, and of the table with them.
+fn observe_rows(
+    staged: LazyFrame,
+    whole: &LazyFrame,
+    contract: &TableContract,
+    tests: &[RowTest],
+    table_rows: u64,
+) -> Result<Audit, EngineError> {
+    observe(&count_row_rules(staged, tests)?, whole, contract, tests, table_rows)
+}
+
 fn observed(metric: Metric, unit: MetricUnit) -> Result<Vec<RuleResult>, EngineError> {
     let contract = with_metric(metric, unit, Bound::Be(DecimalNumber::ZERO));
-    let audit = observe(rows().slice(0, 3).lazy(), rows().lazy(), &contract, &[], 8)?;
+    let audit = observe_rows(rows().slice(0, 3).lazy(), &rows().lazy(), &contract, &[], 8)?;
     assert_eq!(audit.rows(), 3);
     judge(&audit, &contract)
 }
@@ -86,7 +97,7 @@ fn empty_tables_have_no_share_and_no_duplicates() {
     let metric = Metric::NullValues { column: "k".parse().unwrap() };
     let contract = with_metric(metric, MetricUnit::Percent, Bound::LessThan(number("1")));
     let empty = rows().clear().lazy();
-    let results = judge(&observe(empty.clone(), empty, &contract, &[], 0).unwrap(), &contract).unwrap();
+    let results = judge(&observe_rows(empty.clone(), &empty, &contract, &[], 0).unwrap(), &contract).unwrap();
     assert_eq!((results[0].observed.as_str(), results[0].expected.as_str(), results[0].passed), ("0 %", "< 1 %", true));
 }
 
@@ -98,7 +109,7 @@ fn shares_of_duplicates_are_those_of_other_tools() {
         let observed = |unit| {
             let metric = Metric::DuplicateValues { columns: names(&["n"]) };
             let contract = with_metric(metric, unit, Bound::Be(DecimalNumber::ZERO));
-            let audit = observe(frame.clone(), frame.clone(), &contract, &[], keys.len() as u64).unwrap();
+            let audit = observe_rows(frame.clone(), &frame, &contract, &[], keys.len() as u64).unwrap();
             judge(&audit, &contract).unwrap()[0].observed.clone()
         };
         assert_eq!((observed(MetricUnit::Rows).as_str(), observed(MetricUnit::Percent).as_str()), (rows, percent));
@@ -119,12 +130,20 @@ fn row_rules_are_counted_on_staged_rows() {
     add("k.required", "k", RowCheck::Required, Severity::Warning);
     add("n.low", "n", RowCheck::Minimum { bound: "2".into(), exclusive: false }, Severity::Error);
     let tests = compile(&contract).unwrap();
-    let audit = observe(rows().lazy(), rows().lazy(), &contract, &tests, 8).unwrap();
+    let audit = observe_rows(rows().lazy(), &rows().lazy(), &contract, &tests, 8).unwrap();
     assert_eq!(audit.rows(), 8);
     let results = judge(&audit, &contract).unwrap();
     let short: Vec<(&str, &str, bool)> =
         results.iter().map(|r| (r.rule.as_str(), r.observed.as_str(), r.passed)).collect();
     assert_eq!(short, [("k.required", "2", false), ("n.low", "6", false)]);
+    // What was counted of the rows in two halves is what is counted of all.
+    let count = |start: i64| count_row_rules(rows().slice(start, 4).lazy(), &tests).unwrap();
+    let halves = count(0).and(&count(4)).unwrap();
+    assert_eq!(observe(&halves, &rows().lazy(), &contract, &tests, 8).unwrap(), audit);
+    let nothing = count_row_rules(rows().clear().lazy(), &tests).unwrap();
+    assert_eq!((nothing.rows, nothing.broken["k.required"], nothing.broken["n.low"]), (0, 0, 0));
+    let error = observe(&AuditedRows { broken: Default::default(), rows: 8 }, &rows().lazy(), &contract, &tests, 8);
+    assert!(error.unwrap_err().to_string().contains("`k.required`"), "a rule that was not counted");
 }
 
 #[test]
@@ -150,7 +169,7 @@ fn a_rule_that_the_rows_have_no_number_for_is_broken() {
         let metric = Metric::Sql { query: query.parse().unwrap() };
         let contract = with_metric(metric, unit, Bound::NotBe(number("-1")));
         super::check(&contract).unwrap();
-        let audit = observe(rows().lazy(), rows().lazy(), &contract, &[], 8).unwrap();
+        let audit = observe_rows(rows().lazy(), &rows().lazy(), &contract, &[], 8).unwrap();
         let results = judge(&audit, &contract).unwrap();
         let [result] = results.as_slice() else { panic!("{query}: {results:?}") };
         assert!(!result.passed, "{query}");

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sluice_core::columns::{StoredColumn, quarantine_columns, silver_columns};
 use sluice_core::pipeline::WriteMode;
-use sluice_core::run::{ChangeKind, RowCounts, StagedFile, TableChange};
+use sluice_core::run::{AuditedRows, ChangeKind, RowCounts, StagedFile, TableChange};
 use sluice_core::source::SourceId;
 
-use super::SilverContext;
+use super::{SilverContext, partition_by};
 use crate::delta::OpenTable;
 use crate::engine::Merged;
 use crate::error::LakeError;
@@ -29,6 +29,8 @@ pub(crate) struct SilverOutcome {
     pub(crate) accepted: u64,
     /// Broken rules, by id.
     pub(crate) broken_rules: BTreeMap<String, u64>,
+    /// What parts have counted in the files staged, where they are all from parts.
+    pub(crate) audited: Option<AuditedRows>,
 }
 
 impl SilverContext<'_> {
@@ -65,7 +67,7 @@ impl SilverContext<'_> {
             },
             schema_changes: schema_changes(self.existing, &columns),
             columns,
-            partition_by: table.contract.partition_by.iter().map(ToString::to_string).collect(),
+            partition_by: partition_by(table),
             adds: outcome.adds,
             removes: outcome.merged.removes,
             sources,
@@ -73,6 +75,7 @@ impl SilverContext<'_> {
             rows,
             table_rows: (rows_of(self.existing)? + staged).saturating_sub(replaced),
             broken_rules: outcome.broken_rules,
+            audited: outcome.audited,
         })
     }
 
@@ -102,6 +105,7 @@ impl SilverContext<'_> {
             table_rows: (rows_of(self.quarantine)? + staged).saturating_sub(replaced.replaced),
             broken_rules,
             schema_changes: Vec::new(),
+            audited: None,
         })
     }
 }

@@ -151,6 +151,7 @@ impl SparkOutput<'_> {
             present: 0,
             accepted: read.accepted,
             broken_rules: read.broken_rules,
+            audited: read.audited,
         };
         let silver = context.silver_change(outcome, sources)?;
         if due {

@@ -11,7 +11,7 @@ use polars::prelude::{DataType, IntoLazy, ParquetReader, ParquetWriter, SerReade
 use sluice_core::document::StepDocument;
 use sluice_core::engine::Engine;
 use sluice_core::error::StepError;
-use sluice_core::run::{EngineChoice, RuleResult, RunAction, RunRequest, Verdict};
+use sluice_core::run::{AuditedRows, EngineChoice, RuleResult, RunAction, RunRequest, Verdict};
 use sluice_core::uri::{FolderUri, LakePath, layout};
 use tempfile::TempDir;
 
@@ -332,6 +332,38 @@ fn what_spark_left_becomes_what_process_stages() {
     check("replace", true);
     check("merge", true);
     check("scd2", true);
+}
+
+#[test]
+fn row_rules_that_parts_have_counted_are_not_counted_by_spark() {
+    let check = |spoil: fn(&mut AuditedRows), passes: bool| {
+        wait(async {
+            let fixture = Fixture::new("append").await;
+            let documents = fixture.lake.documents().of(&fixture.plan.run);
+            let mut read: ReadRun = documents.require().await.expect("read");
+            assert_eq!(read.tables[0].audited, None, "one call has read the run");
+            let contract = &fixture.plan.pipeline.silver[0].contract;
+            let judged = fixture.verdict.tables.iter().find(|table| table.table.to_string() == SILVER).expect("silver");
+            let of_rows = |result: &&RuleResult| contract.row_rules.iter().any(|rule| rule.id == result.rule);
+            let broken = judged.rules.iter().filter(of_rows);
+            let broken = broken.map(|result| (result.rule.clone(), result.observed.parse().expect("rows"))).collect();
+            let rows = read.tables[0].accepted_files.iter().map(|file| file.rows).sum();
+            let mut audited = AuditedRows { rows, broken };
+            assert!(audited.broken["country_known"] > 0, "{audited:?}");
+            spoil(&mut audited);
+            read.tables[0].audited = Some(audited);
+            documents.replace(&read).await.expect("read");
+            let is_kept = |line: &String| !line.contains(SILVER) || !line.contains("row_rule");
+            let lines = fixture.expected.tables.iter().flat_map(|change| fixture.lines(change));
+            fixture.write_metrics(&lines.filter(is_kept).collect::<Vec<_>>());
+            let verdict = quality_check(&fixture.lake, at(), &fixture.plan.run).await;
+            assert_eq!(verdict.is_ok_and(|verdict| verdict == fixture.verdict), passes);
+        });
+    };
+    check(|_| {}, true);
+    check(|audited| audited.rows += 1, false);
+    check(|audited| audited.broken.retain(|rule, _| rule != "country_known"), false);
+    check(|audited| audited.broken.values_mut().for_each(|rows| *rows = 0), false);
 }
 
 #[test]
