@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -31,6 +32,9 @@ REQUEST_EVENT = "validate-request.json"
 SPEC = "pipelines/retail/pipeline.yaml"
 # Key of the spec with which every large sample file is a part of its own.
 SMALL_PARTS = "parts: { size_mb: 1, at_once: 2 }"
+# The same, and files that are larger are read in byte ranges.
+BYTE_RANGES = "parts: { size_mb: 1, at_once: 2, ranges_from_mb: 1 }"
+PLAN = re.compile(r"/plan-\d+\.json$")
 FORBIDDEN = 403
 
 
@@ -47,6 +51,7 @@ class Deployment:
         self.tally = tally
         self.bucket = Bucket(world.s3, name)
         self.lake = BucketLake(self.bucket, world.bed.addresses)
+        self._has_ranges = False
 
     @functools.cached_property
     def machine(self) -> str:
@@ -71,6 +76,11 @@ class Deployment:
     def read_in_parts(self) -> None:
         """Has later runs of the deployed pipeline read in small parts."""
         self.bucket.put(SPEC, self.bucket.get(SPEC) + f"\n{SMALL_PARTS}\n".encode())
+
+    def read_in_ranges(self) -> None:
+        """The same, and has large files read in byte ranges."""
+        self._has_ranges = True
+        self.bucket.put(SPEC, self.bucket.get(SPEC) + f"\n{BYTE_RANGES}\n".encode())
 
     def deliver(self, files: Sequence[SourceFile]) -> None:
         for file in files:
@@ -165,7 +175,8 @@ class Deployment:
 
     def verify(self, files: Sequence[SourceFile], is_accepted: bool = False) -> None:
         """Checks that the tables hold exactly these files: no row is lost, duplicated or unaudited at any version."""
-        expected, found = self._world.oracle.expected(files, is_accepted), tables.content(self.lake)
+        expected = self._world.oracle.expected(files, is_accepted, self._has_ranges)
+        found = tables.content(self.lake)
         self.tally.rows_expected += tables.row_count(expected)
         self.tally.rows_found += tables.row_count(found)
         twice = tables.duplicates(self.lake)
@@ -178,6 +189,15 @@ class Deployment:
         check(not orphans, f"published without a verdict: {orphans[:5]}")
         repeated = audit.repeated_sources(self.lake)
         check(not repeated, f"committed more than once: {repeated[:5]}")
+        if self._has_ranges:
+            ranges = self._planned_ranges()
+            self.tally.ranges += ranges
+            check(ranges > 0, "no file was to be read in byte ranges")
         # A refused request that the function does not report means that the function needs a right that it lacks.
         refused = [request for request in self.requests() if request.status == FORBIDDEN and request.role in ALL_FUNCTIONS]
         check(not refused, f"functions were refused {refused[:5]}")
+
+    def _planned_ranges(self) -> int:
+        """Byte ranges in the plans of all runs."""
+        plans = [key for key in self.bucket.list("runs/") if PLAN.search(key)]
+        return sum(isinstance(cut, dict) for key in plans for cut in self.bucket.json(key).get("cuts", []))

@@ -84,14 +84,19 @@ class Plan:
     waves: tuple[Wave, ...]
     # Whether each day is a part of its own, read by a call of its own.
     is_in_parts: bool
+    # Whether its first day is a large file, read in byte ranges, and the others are small.
+    has_ranges: bool
 
     def __str__(self) -> str:
-        parts = " in parts" if self.is_in_parts else ""
+        parts = " in byte ranges" if self.has_ranges else " in parts" if self.is_in_parts else ""
         return f"seed {self.seed}{parts}: " + ", then ".join(map(str, self.waves))
 
 
 def random_plan(seed: int) -> Plan:
-    """The plan of a seed: 1 to 3 days in some order, in 1 or 2 waves, with 1 to 4 faults in all; a quarter is read in parts."""
+    """The plan of a seed: 1 to 3 days in some order, in 1 or 2 waves, with 1 to 4 faults in all.
+
+    A quarter is read in parts, half of that in byte ranges.
+    """
     chance = random.Random(seed)
     days = list(range(chance.randint(1, 3)))
     chance.shuffle(days)
@@ -102,8 +107,9 @@ def random_plan(seed: int) -> Plan:
         chance.choice(faults).append(_random_fault(chance))
     executions = [chance.choice((1, 1, 1, 2)) for _ in deliveries]
     waves = tuple(Wave(*wave) for wave in zip(deliveries, executions, map(tuple, faults), strict=True))
-    # Drawn last, so that a seed keeps the days and faults that it had before there were parts.
-    return Plan(seed, waves, is_in_parts=chance.random() < 0.25)
+    # Drawn last, so that a seed keeps the days and faults that it had before runs were read in parts, or in ranges.
+    is_in_parts = chance.random() < 0.25
+    return Plan(seed, waves, is_in_parts, has_ranges=is_in_parts and chance.random() < 0.5)
 
 
 def _random_fault(chance: random.Random) -> Fault:

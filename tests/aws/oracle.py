@@ -18,6 +18,8 @@ from tables import FolderLake, LakeContent
 RUN_ID = "undisturbed"
 # Exit code of a run that the gate rejected.
 REJECTED = 3
+# Key of the spec with which files of 1 MB or more could be divided, but parts are so large that none is.
+OFFSETS = "parts: { ranges_from_mb: 1 }"
 
 
 class Oracle:
@@ -30,12 +32,15 @@ class Oracle:
         self._known: dict[str, Future[LakeContent]] = {}
         self._lock = threading.Lock()
 
-    def expected(self, files: Sequence[SourceFile], is_accepted: bool = False) -> LakeContent:
+    def expected(
+        self, files: Sequence[SourceFile], is_accepted: bool = False, has_offsets: bool = False
+    ) -> LakeContent:
         """The tables after these files, independent of the order and number of runs that read them.
 
-        With `is_accepted` the gate rejects them, and a person accepts them anyway.
+        With `is_accepted` the gate rejects them, and a person accepts them anyway. With `has_offsets` the rows of files of 1 MB or more
+        have the bytes at which they begin as their positions, although one call reads each file as a whole.
         """
-        key = _digest(files) + ("-accepted" if is_accepted else "")
+        key = _digest(files) + ("-accepted" if is_accepted else "") + ("-offsets" if has_offsets else "")
         with self._lock:
             known = self._known.get(key)
             mine = known is None
@@ -43,12 +48,12 @@ class Oracle:
             self._known[key] = promise
         if mine:
             try:
-                promise.set_result(self._compute(files, key, is_accepted))
+                promise.set_result(self._compute(files, key, is_accepted, has_offsets))
             except BaseException as error:
                 promise.set_exception(error)
         return promise.result()
 
-    def _compute(self, files: Sequence[SourceFile], key: str, is_accepted: bool) -> LakeContent:
+    def _compute(self, files: Sequence[SourceFile], key: str, is_accepted: bool, has_offsets: bool) -> LakeContent:
         if not files:
             return {}
         folder = self._folder / key
@@ -57,7 +62,13 @@ class Oracle:
             target = landing / file.name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.body)
-        self._run(landing, lake, is_accepted)
+        pipeline = self._pipeline
+        if has_offsets:
+            pipeline = folder / "pipeline"
+            shutil.copytree(self._pipeline, pipeline)
+            spec = pipeline / "pipeline.yaml"
+            spec.write_text(f"{spec.read_text()}\n{OFFSETS}\n")
+        self._run(pipeline, landing, lake, is_accepted)
         found = FolderLake(lake, landing)
         content = tables.content(found)
         # The generator's own count, so that a loss in the undisturbed run is found, too.
@@ -69,9 +80,9 @@ class Oracle:
         shutil.rmtree(folder)
         return content
 
-    def _run(self, landing: pathlib.Path, lake: pathlib.Path, is_accepted: bool) -> None:
+    def _run(self, pipeline: pathlib.Path, landing: pathlib.Path, lake: pathlib.Path, is_accepted: bool) -> None:
         place = ["--lake", str(lake), "--json"]
-        run = ["run", str(self._pipeline), "--landing", str(landing), "--run-id", RUN_ID, *place]
+        run = ["run", str(pipeline), "--landing", str(landing), "--run-id", RUN_ID, *place]
         made = self._commands.sluice(run)
         check(made.code == (REJECTED if is_accepted else 0), f"the undisturbed run failed: {made}")
         if is_accepted:

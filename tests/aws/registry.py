@@ -30,6 +30,8 @@ class Tally:
 
     runs: int = 0
     faults: int = 0
+    # Byte ranges of files that were to be read.
+    ranges: int = 0
     rows_expected: int = 0
     rows_found: int = 0
     duplicates: int = 0

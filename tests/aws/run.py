@@ -10,7 +10,8 @@ Starts the bed, runs all scenarios, prints a table and always stops the bed. Exi
 is duplicated or unaudited, and nothing of the bed is left. 1: something is wrong. 130 and 143: stopped by a signal.
 
 `rows expected` and `rows found` are the rows of all tables: those of an undisturbed run of the same files on a folder, whose
-bronze has as many rows as were generated, and those that an independent reader finds in the bucket.
+bronze has as many rows as were generated, and those that an independent reader finds in the bucket. `byte ranges` are those that the
+plans of runs had to read.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from world import Scope, World  # noqa: E402
 # Workers notice immediately that the bed has ended; a child that is being killed takes a moment.
 END_SECONDS = 30.0
 HEADINGS = (
-    "scenario", "cases", "runs", "faults injected", "rows expected", "rows found", "duplicates", "orphans published", "",
+    "scenario", "cases", "runs", "faults injected", "byte ranges", "rows expected", "rows found", "duplicates", "orphans published", "",
 )
 
 
@@ -166,7 +167,7 @@ def print_table(chosen: Sequence[Scenario], results: dict[str, Result]) -> None:
     for one in chosen:
         result = results.get(one.name, Result())
         counts = result.tally
-        numbers = (result.cases, counts.runs, counts.faults, counts.rows_expected, counts.rows_found)
+        numbers = (result.cases, counts.runs, counts.faults, counts.ranges, counts.rows_expected, counts.rows_found)
         counted = [f"{number:,}" for number in (*numbers, counts.duplicates, counts.orphans)]
         state = "skipped" if result.skipped is not None else "ok" if result.is_good else "FAILED"
         lines.append((one.name, *counted, state))

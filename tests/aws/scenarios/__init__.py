@@ -12,6 +12,7 @@ from scenarios import (  # noqa: F401
     redrive,
     concurrency,
     parts,
+    byte_ranges,
     privileges,
     request_shapes,
     encryption,

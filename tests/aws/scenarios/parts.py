@@ -1,5 +1,5 @@
 """Large runs that are read in parts: each part by a call of its own, after which one call combines what they staged. Where Spark
-combines it, `large_reading` and `large_branch` read runs in parts.
+combines it, `large_reading` and `large_branch` read runs in parts. Parts that are byte ranges of a file are in `byte_ranges`.
 
 The parts are the items of a Distributed Map. moto 5.2.5 executes it in threads of the execution itself, so some things are not as
 on AWS:

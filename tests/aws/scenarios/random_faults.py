@@ -1,4 +1,7 @@
-"""Random deliveries under random faults. The seed is printed with each failure: `--only random --seed N` repeats it."""
+"""Random deliveries under random faults, some of them read in parts or in byte ranges.
+
+The seed is printed with each failure: `--only random --seed N` repeats it.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ from collections.abc import Iterable
 from functools import partial
 
 from control import FunctionSettings
-from faults import FUNCTIONS, random_plan
+from faults import FUNCTIONS, Plan, random_plan
 from registry import Case, Tally, scenario
-from samples import ROWS_OF_A_PART, ROWS_PER_DAY
+from samples import ROWS_OF_A_PART, ROWS_PER_DAY, SourceFile
 from world import World
 
 # The plans include hanging requests. Longer than the longest step on a busy machine.
@@ -26,12 +29,13 @@ def disturbed(seed: int, world: World, tally: Tally) -> None:
     plan = random_plan(seed)
     try:
         with world.deployment(tally, "random", TIMEOUTS) as deployment:
-            if plan.is_in_parts:
+            if plan.has_ranges:
+                deployment.read_in_ranges()
+            elif plan.is_in_parts:
                 deployment.read_in_parts()
-            rows = ROWS_OF_A_PART if plan.is_in_parts else ROWS_PER_DAY
             delivered = []
             for wave in plan.waves:
-                files = [world.samples.day(number, rows) for number in wave.days]
+                files = [file_of(number, plan, world) for number in wave.days]
                 deployment.deliver(files)
                 delivered += files
                 # A fault may wait for a request that never comes; the tally counts the faults that happened.
@@ -43,3 +47,10 @@ def disturbed(seed: int, world: World, tally: Tally) -> None:
     except Exception as error:
         error.add_note(str(plan))
         raise
+
+
+def file_of(day: int, plan: Plan, world: World) -> SourceFile:
+    if plan.has_ranges and day == 0:
+        return world.samples.day_in_ranges(day)
+    is_part = plan.is_in_parts and not plan.has_ranges
+    return world.samples.day(day, ROWS_OF_A_PART if is_part else ROWS_PER_DAY)
