@@ -1,20 +1,20 @@
 //! Source objects: their bytes, and proof that these are those of the version planned.
 
+mod stream;
+
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path as FilePath;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use bytes::{Buf, Bytes};
-use futures::StreamExt;
-use futures::stream::BoxStream;
 use jiff::Timestamp;
 use object_store::{GetOptions, GetRange, ObjectStore};
 use sluice_core::source::SourceObject;
 use sluice_core::uri::{FolderUri, ObjectUri};
 use sluice_documents::DocumentStore;
 
+use self::stream::{Open, ResumedStream, StreamReader};
 use crate::error::{LakeError, SourceChange};
 use crate::lake::StoreOptions;
 
@@ -165,10 +165,8 @@ impl ObjectBytes {
 
     async fn open_remote(object: &SourceObject, begin: u64, options: &StoreOptions) -> Result<Self, LakeError> {
         let (store, key) = remote(&object.uri, options)?;
-        // The etag is checked by the store itself, for this request and for every one that resumes it.
-        let range = (begin > 0).then_some(GetRange::Offset(begin));
-        let get = GetOptions { if_match: Some(object.etag.clone()), range, ..Default::default() };
-        let answer = store.get_opts(&key, get).await.map_err(|source| match source {
+        let open = opener(store, key, object.etag.clone());
+        let body = open(begin).await.map_err(|source| match source {
             object_store::Error::NotFound { .. } => {
                 LakeError::SourceChanged { uri: object.uri.clone(), what: SourceChange::Deleted }
             }
@@ -177,18 +175,24 @@ impl ObjectBytes {
             }
             source => LakeError::of_object(&object.uri, "read", source),
         })?;
-        let reader = StreamReader {
-            stream: answer.into_stream(),
-            rest: Bytes::new(),
-            runtime: tokio::runtime::Handle::current(),
-        };
-        Ok(Self { reader: Box::new(reader), check: None })
+        let stream = ResumedStream::new(open, body, begin, object.size_bytes);
+        Ok(Self { reader: Box::new(StreamReader::new(stream)), check: None })
     }
 
     /// Splits off the check, so that the reader can be given away.
     pub fn into_parts(self) -> (Box<dyn Read + Send>, VersionCheck) {
         (self.reader, VersionCheck(self.check))
     }
+}
+
+/// Requests of one version of an object. The store checks the etag, for each of them and for every one that it repeats.
+fn opener(store: Arc<dyn ObjectStore>, key: object_store::path::Path, etag: String) -> Open {
+    Box::new(move |begin| {
+        let range = (begin > 0).then_some(GetRange::Offset(begin));
+        let get = GetOptions { if_match: Some(etag.clone()), range, ..Default::default() };
+        let (store, key) = (store.clone(), key.clone());
+        Box::pin(async move { Ok(store.get_opts(&key, get).await?.into_stream()) })
+    })
 }
 
 /// Opens the file of an object.
@@ -274,29 +278,6 @@ impl Read for HashingReader {
             hasher.update(bytes);
         }
         Ok(read)
-    }
-}
-
-/// A stream of the object store as a blocking reader, for use on a blocking thread.
-struct StreamReader {
-    stream: BoxStream<'static, object_store::Result<Bytes>>,
-    rest: Bytes,
-    runtime: tokio::runtime::Handle,
-}
-
-impl Read for StreamReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.rest.is_empty() {
-            match self.runtime.block_on(self.stream.next()) {
-                Some(bytes) => self.rest = bytes.map_err(io::Error::other)?,
-                None => return Ok(0),
-            }
-        }
-        let length = buffer.len().min(self.rest.len());
-        if let Some(target) = buffer.get_mut(..length) {
-            self.rest.copy_to_slice(target);
-        }
-        Ok(length)
     }
 }
 
