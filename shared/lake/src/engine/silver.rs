@@ -201,27 +201,33 @@ impl<'a> SilverStage<'a> {
         self.quarantine.write(&refused)
     }
 
-    /// Takes what a part of the run has staged for the table.
+    /// Takes what the parts of the run have staged for the table.
     ///
     /// # Errors
     /// Those of reading rows that are to be merged.
-    pub(crate) fn take_part(&mut self, part: ReadTable) -> Result<(), LakeError> {
-        self.rows.source += part.source;
-        self.rows.quarantined += part.quarantined;
-        self.accepted += part.accepted;
-        for (rule, rows) in part.broken_rules {
-            *self.broken.entry(rule).or_default() += rows;
-        }
-        self.quarantine.take(part.quarantine_files);
-        self.counted.take(part.accepted_files.len(), part.audited);
-        match &mut self.merge {
-            None => self.writer.take(part.accepted_files),
-            Some(merge) => {
-                let (lake, run, table) = (self.context.lake, self.context.run, self.context.table);
-                read_typed(lake, run, table, &part.accepted_files, |rows| merge.push(rows))?;
+    pub(crate) fn take_parts(&mut self, parts: impl IntoIterator<Item = ReadTable>) -> Result<(), LakeError> {
+        let mut waiting = Vec::new();
+        for part in parts {
+            self.rows.source += part.source;
+            self.rows.quarantined += part.quarantined;
+            self.accepted += part.accepted;
+            for (rule, rows) in part.broken_rules {
+                *self.broken.entry(rule).or_default() += rows;
+            }
+            self.quarantine.take(part.quarantine_files);
+            self.counted.take(part.accepted_files.len(), part.audited);
+            match self.merge {
+                None => self.writer.take(part.accepted_files),
+                Some(_) => waiting.extend(part.accepted_files),
             }
         }
-        Ok(())
+        match &mut self.merge {
+            None => Ok(()),
+            Some(merge) => {
+                let (lake, run, table) = (self.context.lake, self.context.run, self.context.table);
+                read_typed(lake, run, table, &waiting, |rows| merge.push(rows))
+            }
+        }
     }
 
     /// Ends the stage of a part. Rows that stay where they are staged are counted here, where they are at hand: the one

@@ -1,15 +1,18 @@
 //! Publish: the one step that makes rows visible.
 
+use futures::{TryStreamExt, stream};
 use jiff::Timestamp;
 use sluice_core::name::TableRef;
 use sluice_core::run::{
     Changeset, CommittedTable, Decision, Earlier, EarlierCommit, PartialReceipt, Plan, Receipt, RunRef, TableChange,
     Verdict,
 };
+use sluice_core::source::{SourceId, SourceObject};
 
 use crate::delta::{commit, open_table};
 use crate::error::LakeError;
 use crate::lake::Lake;
+use crate::objects::AT_ONCE;
 use crate::runs;
 
 /// Commits the changeset of an attempt, table by table, or finds that it was committed.
@@ -40,9 +43,11 @@ pub async fn publish(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Receip
         return Err(error);
     }
     // What an attempt before this one committed in part may be held since: it is not published.
-    for object in plan.all_objects().filter(|object| !plan.held.iter().any(|held| held.is_same_version(object))) {
-        runs::let_go(lake, &run.pipeline, &object.id()).await?;
-    }
+    let is_held = |object: &SourceObject| plan.held.iter().any(|held| held.is_same_version(object));
+    let published: Vec<SourceId> = plan.all_objects().filter(|object| !is_held(object)).map(SourceObject::id).collect();
+    stream::iter(published.into_iter().map(Ok))
+        .try_for_each_concurrent(AT_ONCE, |id| async move { runs::let_go(lake, &run.pipeline, &id).await })
+        .await?;
     Ok(documents.settle(receipt).await?)
 }
 

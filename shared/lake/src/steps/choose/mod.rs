@@ -5,7 +5,7 @@ use sluice_core::engine::{
     choose_combining, cut, estimate,
 };
 use sluice_core::name::TableRef;
-use sluice_core::pipeline::{Pipeline, SilverTable};
+use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{Cuts, PlanStatus, PlannedObject, PlannedWork, Positions, ReadTable, RunAction};
 use sluice_core::spec::SourceFormat;
 
@@ -72,23 +72,25 @@ pub(super) fn choose_engine(status: PlanStatus, work: PlannedWork<'_>, estimate:
     choose(work.wanted_engine(), &work.pipeline.lambda_limits, estimate, is_replay)
 }
 
-/// Who combines the rows that the parts of a plan have brought to the silver tables, by what was counted of them. `existing` returns size and rows of a table as it is.
+/// Who combines the rows that the parts of a plan have brought to each silver table, by what was counted of them. `existing` returns size and rows of a table as it is.
 ///
 /// # Errors
 /// Those of `existing`.
 pub(super) fn choose_combining_engine(
     work: PlannedWork<'_>,
-    parts: &[Vec<ReadTable>],
+    tables: &[Vec<ReadTable>],
     existing: impl Fn(&TableRef) -> Result<Option<TableMeasure>, LakeError>,
 ) -> Result<EngineChoice, LakeError> {
-    let tables = || parts.iter().flatten();
-    let size_bytes = tables().flat_map(|table| &table.accepted_files).map(|file| file.size_bytes).sum();
-    let of = |silver: &SilverTable| tables().filter(|of| of.table == silver.table).map(|of| of.accepted).sum::<u64>();
-    let rows = work.pipeline.silver.iter().map(of).max().unwrap_or_default();
-    let columns = work.pipeline.silver.iter().map(|silver| silver.contract.columns.len() as u64).max();
-    let counted = ObjectMeasure::counted(size_bytes, rows, columns.unwrap_or_default());
-    let parts = PartsMeasure { count: parts.len() as u64, largest_bytes: 0 };
-    let estimate = estimate(&workload(work, vec![counted], Some(parts), existing)?);
+    // The rows of every table are combined, one table after the other.
+    let counted = work.pipeline.silver.iter().zip(tables).map(|(silver, parts)| {
+        let size_bytes = parts.iter().flat_map(|of| &of.accepted_files).map(|file| file.size_bytes).sum();
+        let rows = parts.iter().map(|of| of.accepted).sum();
+        ObjectMeasure::counted(size_bytes, rows, silver.contract.columns.len() as u64)
+    });
+    let count = tables.first().map_or(0, |parts| parts.len() as u64);
+    let parts = PartsMeasure { count, largest_bytes: 0 };
+    let workload = workload(work, counted.collect(), Some(parts), existing)?;
+    let estimate = estimate(&Workload { parquet: true, ..workload });
     Ok(choose_combining(&work.pipeline.lambda_limits, &estimate))
 }
 

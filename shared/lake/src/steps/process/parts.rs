@@ -19,7 +19,7 @@ use crate::steps::stored::{Absent, check_absent};
 /// What the parts so far have brought.
 struct Taken<'a> {
     bronze: BronzeStage,
-    /// Of each part, what it brings to the silver tables.
+    /// Of each silver table, what the parts bring to it.
     tables: Vec<Vec<ReadTable>>,
     keys: RunKeys<'a>,
     absent: Absent,
@@ -33,7 +33,8 @@ impl Worker {
         let landing = Landing::new(&self.lake, &self.plan);
         let bronze = self.bronze_stage(&landing)?;
         let keys = landing.keys(&bronze);
-        let (tables, absent, ranges) = (Vec::new(), Absent::new(), ReadRanges::default());
+        let tables = self.plan.pipeline.silver.iter().map(|_| Vec::new()).collect();
+        let (absent, ranges) = (Absent::new(), ReadRanges::default());
         let mut taken = Taken { bronze, tables, keys, absent, ranges };
         for (number, known) in self.plan.cuts.numbers().zip(&self.parts) {
             let Some(part) = self.plan.part(number) else {
@@ -68,10 +69,8 @@ impl Worker {
         }
         let engine = self.engine_of(&tables)?;
         let mut silver = self.silver_stages(engine.as_ref().unwrap_or(&self.plan.engine).engine)?;
-        for part in tables {
-            for (stage, table) in silver.iter_mut().zip(part) {
-                stage.take_part(table)?;
-            }
+        for (stage, parts) in silver.iter_mut().zip(tables) {
+            stage.take_parts(parts)?;
         }
         Ok(Rows { stages: Stages { bronze, silver }, missing_keys, engine })
     }
@@ -83,18 +82,20 @@ impl Worker {
             taken.absent.entry(table).or_default().extend(columns);
         }
         taken.bronze.take_part(read.bronze_files, &read.columns);
-        taken.tables.push(read.tables);
+        for (parts, table) in taken.tables.iter_mut().zip(read.tables) {
+            parts.push(table);
+        }
         Ok(())
     }
 
     /// Who combines what the parts have brought; `None` where somebody has asked for an engine. It follows from documents
     /// that do not change, so every call of process comes to the same.
-    fn engine_of(&self, parts: &[Vec<ReadTable>]) -> Result<Option<EngineChoice>, LakeError> {
+    fn engine_of(&self, tables: &[Vec<ReadTable>]) -> Result<Option<EngineChoice>, LakeError> {
         if !self.plan.chooses_after_reading() {
             return Ok(None);
         }
         let existing = |table: &TableRef| self.tables.get(table).map(measure_table).transpose();
-        choose_combining_engine(self.plan.work(), parts, existing).map(Some)
+        choose_combining_engine(self.plan.work(), tables, existing).map(Some)
     }
 
     /// A part as it can be taken after those before it: as it was read first, or, where it has other names for their
