@@ -121,7 +121,10 @@ fn details_text(details: &RunDetails, console: &Console) -> String {
         ("attempt", summary.attempt.to_string()),
         ("planned", time(summary.planned_at)),
         ("ended", time(summary.ended_at)),
-        ("engine", details.engine().map_or("-".to_owned(), |choice| format!("{}: {}", choice.engine, choice.reason))),
+        (
+            "engine",
+            details.engine.as_ref().map_or("-".to_owned(), |choice| format!("{}: {}", choice.engine, choice.reason)),
+        ),
     ] {
         text.push_str(&format!("{name:10}{value}\n"));
     }

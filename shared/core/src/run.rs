@@ -25,9 +25,10 @@ pub use self::cuts::{ByteRange, Cuts, CutsError, FoundRange, PartCut};
 pub use self::document::{ClusterMark, DocumentKind, RunKey};
 pub use self::part::{ObjectKeys, PartNumber, PartRef, ReadPart, ReadRun, ReadTable, Reading};
 pub use self::plan::{
-    EngineChoice, Plan, PlanStatus, PlannedObject, PlannedPart, PlannedTable, PlannedWork, Positions, ReadFrom,
-    SourceShape,
+    EngineChoice, Plan, PlanStatus, PlannedObject, PlannedPart, PlannedTable, PlannedWork, ReadFrom, SourceShape,
 };
+
+pub use crate::source::Positions;
 
 /// Most attempts of one run. Each replan answers a conflict with another writer; after 8 in a row something is wrong
 /// that planning again does not solve, and the run fails with `CommitConflict`.

@@ -275,6 +275,25 @@ impl<T: Ord> From<Vec<T>> for FirstOf<T> {
     }
 }
 
+/// What `_source_row` says of the records of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Positions {
+    /// The number of the record, from 1.
+    #[default]
+    Numbers,
+    /// The byte of the object at which the record begins, from 0. Whoever reads a range of the object knows it without
+    /// having read what comes before.
+    Bytes,
+}
+
+impl Positions {
+    /// Whether these are [`Self::Numbers`].
+    pub fn are_numbers(&self) -> bool {
+        *self == Self::Numbers
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -60,7 +60,7 @@ fn with_byte_positions(lake: &Lake, plan: &Plan) -> Plan {
 
 fn is_chosen(object: &SourceObject) -> bool {
     let name = object.uri.as_str().rsplit('/').next().unwrap_or_default();
-    number(name).wrapping_add(object.size_bytes) % 2 == 0
+    number(name).wrapping_add(object.size_bytes).is_multiple_of(2)
 }
 
 fn is_plain(object: &SourceObject) -> bool {

@@ -178,6 +178,7 @@ mod tests {
         let check = |rows: u64, table_rows: u64, expected: Engine, says: &[&str]| {
             let workload = Workload {
                 objects: vec![ObjectMeasure::counted(rows * 30, rows, 8)],
+                parquet: true,
                 parts: Some(PartsMeasure { count: 40, largest_bytes: 0 }),
                 rows_meet: true,
                 merged: vec![TableMeasure { size_bytes: table_rows * 20, rows: table_rows }],

@@ -34,7 +34,8 @@ impl TryFrom<WrittenRange> for ByteRange {
 }
 
 impl ByteRange {
-    /// The bytes from `begin` up to `end`, which is not one of them, or to the end of the object; `None` where there are none.
+    /// The bytes from `begin` up to `end`, which is not one of them, or to the end of the object; `None` for an empty
+    /// range.
     pub fn new(begin: u64, end: Option<u64>) -> Option<Self> {
         end.is_none_or(|end| begin < end).then_some(Self { begin, end })
     }
@@ -68,8 +69,8 @@ pub struct PartCut {
     pub range: Option<ByteRange>,
 }
 
-/// How the objects of a plan are divided into parts, in the order of the plan: a part has so many objects, or a range of one.
-/// Empty where the plan is not divided.
+/// How the objects of a plan are divided into parts, in the order of the plan: a part has so many objects, or a range of
+/// one. Empty where the plan is not divided.
 ///
 /// # Example
 ///
@@ -201,17 +202,20 @@ impl Cuts {
 mod tests {
     use super::*;
 
+    /// Begin and end of a range.
+    type Bytes = Option<(u64, Option<u64>)>;
+
     fn read(text: &str) -> Result<Cuts, String> {
         serde_json::from_str(text).map_err(|error| error.to_string())
     }
 
     #[test]
     fn every_object_is_in_one_part_or_in_ranges_and_no_other_part_exists() {
-        let check = |written: &str, expected: &[(Range<usize>, Option<(u64, Option<u64>)>)]| {
+        let check = |written: &str, expected: &[(Range<usize>, Bytes)]| {
             let cuts = read(written).expect(written);
             let parts: Vec<PartCut> = cuts.numbers().map(|part| cuts.part(part).expect("a part")).collect();
             let range = |(begin, end): (u64, Option<u64>)| ByteRange::new(begin, end).expect("a range");
-            let part = |(objects, bytes): &(Range<usize>, Option<_>)| PartCut {
+            let part = |(objects, bytes): &(Range<usize>, Bytes)| PartCut {
                 objects: objects.clone(),
                 range: bytes.map(range),
             };

@@ -10,7 +10,7 @@ use crate::columns::StoredColumn;
 use crate::engine::{Engine, EnginePreference, Estimate};
 use crate::name::TableRef;
 use crate::pipeline::Pipeline;
-use crate::source::{FirstOf, HeldObject, PassedByList, SourceId, SourceObject};
+use crate::source::{FirstOf, HeldObject, PassedByList, Positions, SourceId, SourceObject};
 
 /// What validate decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,25 +50,6 @@ pub struct PlannedObject {
     /// What `_source_row` says of its records. Objects whose records are found by bytes may be divided into ranges.
     #[serde(default, skip_serializing_if = "Positions::are_numbers")]
     pub positions: Positions,
-}
-
-/// What `_source_row` says of the records of an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Positions {
-    /// The number of the record, from 1.
-    #[default]
-    Numbers,
-    /// The byte of the object at which the record begins, from 0. Whoever reads a range of the object knows it without
-    /// having read what comes before.
-    Bytes,
-}
-
-impl Positions {
-    /// Whether these are [`Self::Numbers`].
-    pub fn are_numbers(&self) -> bool {
-        *self == Self::Numbers
-    }
 }
 
 /// What reading the beginning of a source object shows.

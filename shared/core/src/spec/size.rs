@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::run::Positions;
+use crate::source::Positions;
 
 /// Up to where a run is given to the function `process` and not to Spark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -60,7 +60,7 @@ pub struct PartsSpec {
     /// Size in MB (10⁶ bytes) from which an object of CSV or NDJSON that is not packed may be divided into byte ranges. Default
     /// 256. `_source_row` of such an object's rows is the byte at which a record begins, not its number: whoever reads a
     /// range knows no number. Other objects are never divided.
-    #[serde(default = "default_ranges_from_mb")]
+    #[serde(default = "default_ranges_from_mb", skip_serializing_if = "is_default_ranges_from_mb")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub ranges_from_mb: u64,
 }
@@ -95,4 +95,10 @@ fn default_parts_at_once() -> u32 {
 
 fn default_ranges_from_mb() -> u64 {
     256
+}
+
+/// A plan without it can be read by functions of the version that did not know it, while another is being deployed.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_default_ranges_from_mb(ranges_from_mb: &u64) -> bool {
+    *ranges_from_mb == default_ranges_from_mb()
 }

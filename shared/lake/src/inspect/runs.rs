@@ -11,8 +11,8 @@ use sluice_core::engine::EngineChoice;
 use sluice_core::error::with_sources;
 use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{
-    Changeset, Decision, DocumentKind, Outcome, Plan, PlanStatus, Receipt, Report, ReportedError, RunAction, RunKey,
-    RunRef, Verdict,
+    Changeset, Decision, DocumentKind, Outcome, Plan, PlanStatus, ReadRun, Receipt, Report, ReportedError, RunAction,
+    RunKey, RunRef, Verdict,
 };
 use sluice_core::uri::{LakePath, layout};
 use sluice_documents::DocumentError;
@@ -110,6 +110,8 @@ pub struct RunDetails {
     pub summary: RunSummary,
     /// What it was going to do.
     pub plan: Option<Plan>,
+    /// Who combines its rows, or did; `None` where it has no plan.
+    pub engine: Option<EngineChoice>,
     /// What it staged.
     pub changeset: Option<Changeset>,
     /// What the gate decided.
@@ -118,14 +120,6 @@ pub struct RunDetails {
     pub receipt: Option<Receipt>,
     /// The run in one page.
     pub report: Option<Report>,
-}
-
-impl RunDetails {
-    /// Who combines its rows, or did; `None` where it has no plan.
-    pub fn engine(&self) -> Option<&EngineChoice> {
-        let plan = self.plan.as_ref()?;
-        Some(self.changeset.as_ref().map_or(&plan.engine, |changeset| changeset.engine(plan)))
-    }
 }
 
 /// The newest runs, of one pipeline or of all, newest first, at most `limit`.
@@ -309,16 +303,24 @@ pub async fn run_details(lake: &Lake, pipeline: &PipelineName, run: &RunId) -> R
         return Err(LakeError::NotFound { what });
     }
     let newest = attempts.newest_attempt::<Plan>();
-    let (plan, changeset, verdict, receipt) = match &newest {
+    let (plan, engine, changeset, verdict, receipt) = match &newest {
         Some(newest) => {
             let documents = lake.documents().of(newest);
             let plan: Option<Plan> = documents.get().await?;
             let changeset: Option<Changeset> = documents.get().await?;
             let verdict: Option<Verdict> = documents.get().await?;
             let receipt: Option<Receipt> = documents.get().await?;
-            (plan, changeset, verdict, receipt)
+            let engine = match (&plan, &changeset) {
+                (Some(plan), Some(changeset)) => Some(changeset.engine(plan).clone()),
+                (Some(plan), None) => {
+                    let read: Option<ReadRun> = documents.get().await?;
+                    read.and_then(|read| read.engine).or_else(|| Some(plan.engine.clone()))
+                }
+                (None, _) => None,
+            };
+            (plan, engine, changeset, verdict, receipt)
         }
-        None => (None, None, None, None),
+        None => (None, None, None, None, None),
     };
     let report: Option<Report> = lake.documents().of(&key).get().await?;
     let sources = match (&plan, &report) {
@@ -342,7 +344,7 @@ pub async fn run_details(lake: &Lake, pipeline: &PipelineName, run: &RunId) -> R
         broken_rules: verdict.iter().flat_map(|verdict| verdict.broken().into_iter().map(|(name, _)| name)).collect(),
         error: report.as_ref().and_then(|report| report.error.clone()),
     };
-    Ok(RunDetails { summary, plan, changeset, verdict, receipt, report })
+    Ok(RunDetails { summary, plan, engine, changeset, verdict, receipt, report })
 }
 
 /// Rows read for the run: every table counts its own sources, and the largest count covers all objects.

@@ -6,7 +6,7 @@ use sluice_core::run::{FoundRange, Positions};
 
 use super::error::{Place, SourceError};
 use super::extent::{Begin, Extent};
-use super::place::{Origin, Spot};
+use super::place::{Origin, Spot, count_lines};
 use super::stream::{Text, explain};
 
 /// Sizes that bound memory. Production uses [`ReadLimits::default`]; tests make them small to meet every edge.
@@ -275,11 +275,6 @@ impl<'a> ChunkReader<'a> {
         self.lines += count_lines(&bytes);
         Chunk { bytes, ends, lines_before, bytes_before }
     }
-}
-
-/// Line feeds in `bytes`.
-pub(super) fn count_lines(bytes: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
 #[cfg(test)]

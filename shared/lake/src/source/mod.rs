@@ -31,9 +31,10 @@ use sluice_core::spec::{CsvSpec, SourceFormat};
 
 pub(crate) use self::batch::SourceBatch;
 use self::chunk::ReadLimits;
-pub(crate) use self::columns::delimiter_hint;
+pub(crate) use self::columns::{ColumnFault, MAX_COLUMNS, delimiter_hint};
 pub use self::error::SourceError;
 pub(crate) use self::extent::{Begin, Extent};
+pub(crate) use self::place::Place;
 pub(crate) use self::sample::measure;
 pub(crate) use self::sink::{Sink, SourceSummary};
 pub(crate) use self::stream::SourceInput;

@@ -4,8 +4,6 @@ use std::fmt;
 
 use sluice_core::run::Positions;
 
-use super::chunk::count_lines;
-
 /// A place in an object. Lines and records count from 1, bytes from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
@@ -86,6 +84,11 @@ impl Origin {
             Positions::Bytes => Place::Byte { offset: self.bytes_before + at as u64 },
         }
     }
+}
+
+/// Line feeds in `bytes`.
+pub(super) fn count_lines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
 /// The `_source_row` of the rows of a batch.

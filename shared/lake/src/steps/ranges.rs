@@ -14,7 +14,7 @@ use sluice_core::source::SourceObject;
 use sluice_core::spec::SourceFormat;
 
 use crate::error::LakeError;
-use crate::source::{Begin, Extent, SourceError};
+use crate::source::{Begin, ColumnFault, Extent, MAX_COLUMNS, Place, SourceError};
 
 /// What `_source_row` says of the records of an object that is not packed. Of rows that bronze has, it says what it
 /// said when they were read: the size is then a bound of all of them.
@@ -143,6 +143,10 @@ impl ReadRanges {
                 );
                 return Some(LakeError::Violation { table: pipeline.bronze.clone(), message });
             }
+        }
+        if self.keys.len() > MAX_COLUMNS {
+            let (place, fault) = (Place::Byte { offset: self.end }, ColumnFault::TooMany { limit: MAX_COLUMNS });
+            return Some(LakeError::Source(SourceError::Columns { object: object.uri.to_string(), place, fault }));
         }
         let is_empty = range.end().is_none() && self.rows == 0 && pipeline.source_format == SourceFormat::Ndjson;
         is_empty.then(|| LakeError::Source(SourceError::EmptyObject { object: object.uri.to_string() }))

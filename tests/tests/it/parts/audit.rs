@@ -29,11 +29,16 @@ fn lab(mode: &str, partitioned: bool, more: &str) -> Lab {
 
 /// Files of rows, one more in each: every name is one of these, and each file has a row without an id.
 fn land(lab: &Lab, names: &[&str]) {
+    land_in(lab, "", names);
+}
+
+/// The same, in this folder of the landing folder.
+fn land_in(lab: &Lab, folder: &str, names: &[&str]) {
     for file in 0..3_usize {
         let line = |row: usize| format!("{}{row},{},1.5,2026-01-05\n", file + 1, names[row % names.len()]);
         let lines: String = (0..file + 2).map(line).collect();
         let text = format!("id,name,amount,day\n{lines}x,a,1,2026-01-05\n");
-        land_at(lab, format!("{file}.csv"), text, file as u64);
+        land_at(lab, format!("{folder}{file}.csv"), text, file as u64);
     }
 }
 
@@ -45,10 +50,15 @@ fn verdicts(steps: &Steps, run: &RunRef) -> Vec<TableVerdict> {
     steps.quality_check(run).unwrap().tables
 }
 
+/// The parts of a snapshot are in a folder of its own.
+fn folder_of(mode: &str) -> &'static str {
+    if mode.contains("snapshot: folder") { "day/" } else { "" }
+}
+
 /// What the audit finds where one call reads the same files.
 fn of_one_call(mode: &str, partitioned: bool, names: &[&str]) -> Vec<TableVerdict> {
     let lab = lab(mode, partitioned, "");
-    land(&lab, names);
+    land_in(&lab, folder_of(mode), names);
     let steps = Steps::new(&lab);
     let changeset = steps.run().expect("something is new");
     assert_eq!(silver(&changeset).audited, None, "{mode}");
@@ -66,7 +76,7 @@ fn verdicts_of_a_run_in_parts_are_those_of_one_call() {
     let check = |mode: &str, partitioned: bool, names: &[&str], broken: &str| {
         let what = format!("{mode} {partitioned} {names:?}");
         let lab = lab(mode, partitioned, ONE_EACH);
-        land(&lab, names);
+        land_in(&lab, folder_of(mode), names);
         let steps = Steps::new(&lab);
         let changeset = run(&steps, 3);
         let change = silver(&changeset);

@@ -6,8 +6,8 @@ use sluice_core::run::Positions;
 
 use super::dialect::Dialect;
 use super::record::{Field, FieldKind, Record, RecordParser};
-use crate::source::chunk::count_lines;
 use crate::source::error::{CorruptRecord, FaultReason};
+use crate::source::place::count_lines;
 
 /// How the pieces of an object are parsed.
 #[derive(Debug, Clone, Copy)]
