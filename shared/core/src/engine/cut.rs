@@ -29,7 +29,7 @@ impl Divisible {
 }
 
 /// Divides objects, in their order, into parts that weigh at most `part_bytes` each. An object that weighs more is a part by
-/// itself, or, where it can be divided, as many ranges of one length as it takes. Where there would be more than
+/// itself, or, where it can be divided and weighs half as much again, as many ranges of one length as it takes. Where there would be more than
 /// [`MAX_PARTS`], the parts are made larger. The second answer is what the parts weigh; `None` where nothing is divided.
 pub fn cut(objects: &[Divisible], part_bytes: u64) -> (Cuts, Option<PartsMeasure>) {
     let mut part_bytes = part_bytes.max(1);
@@ -81,11 +81,13 @@ fn in_order(objects: &[Divisible], part_bytes: u64) -> Option<(Vec<Cut>, u64)> {
     Some((parts, largest_bytes))
 }
 
-/// How many ranges an object is divided into, at least two, and its size in bytes; `None` where it is not divided.
+/// How many ranges an object is divided into, at least two, and its size in bytes; `None` where it is not divided. Half a
+/// part more is not worth it: rows that wait to be merged are then written and read once more.
 fn ranges(object: &Divisible, part_bytes: u64) -> Option<(u64, u64)> {
     let size_bytes = object.ranges_of?.get();
+    let is_large = object.weight > part_bytes.saturating_add(part_bytes / 2);
     let count = object.weight.div_ceil(part_bytes).min(size_bytes);
-    (count > 1).then_some((count, size_bytes))
+    (is_large && count > 1).then_some((count, size_bytes))
 }
 
 /// Ranges of one length; a byte more or less.
@@ -150,6 +152,9 @@ mod tests {
         check(&[large, Divisible::no(3), Divisible::no(4)], &[first, second, last, "1..3"], Some(9));
         check(&[Divisible::no(3), large], &["0..1", "1 from 0 to 8", "1 from 8 to 16", "1 from 16 to "], Some(9));
         check(&[Divisible::into_ranges(10, 9)], &[], None);
+        check(&[Divisible::into_ranges(15, 14)], &[], None);
+        check(&[Divisible::into_ranges(15, 14), Divisible::no(1)], &["0..1", "1..2"], Some(15));
+        check(&[Divisible::into_ranges(16, 14)], &["0 from 0 to 7", "0 from 7 to "], Some(8));
         check(&[Divisible::into_ranges(99, 0)], &[], None);
         check(&[Divisible::into_ranges(99, 2)], &["0 from 0 to 1", "0 from 1 to "], Some(50));
     }
