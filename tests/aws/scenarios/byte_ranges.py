@@ -19,14 +19,14 @@ from machines import Ended
 from registry import Case, Tally, check, scenario
 from samples import RANGES, ROWS_IN_RANGES, SourceFile
 from scenarios.parts import (
-    LATE_MILLISECONDS,
     SECOND_PART,
     SHORT_TIMEOUT,
     documents_of_parts,
     errors_of_parts,
     part_calls,
     parts_of,
-    wait_until_reading,
+    publish_once,
+    stopped_while_reading,
 )
 from tables import BRONZE
 from world import World
@@ -177,21 +177,13 @@ def never_closed(world: World, tally: Tally) -> None:
 
 def same_objects(world: World, tally: Tally) -> None:
     with in_ranges(world, tally) as (deployment, files):
-        ended = [one.wait().expect("Published", "Skipped") for one in [deployment.start(), deployment.start()]]
-        check(any(one.last_state == "Published" for one in ended), f"nobody published: {ended}")
-        deployment.execute().expect("Skipped")
-        deployment.verify(files)
+        publish_once(deployment, files)
 
 
 def redriven(world: World, tally: Tally) -> None:
     """The execution ends in the Map. The redrive reads the ranges that nobody has read, and no other."""
     with in_ranges(world, tally) as (deployment, files):
-        with deployment.faults([call("delay", "process", times=2, milliseconds=LATE_MILLISECONDS)]):
-            running = deployment.start()
-            wait_until_reading(running)
-            running.stop()
-            ended = running.wait()
-        check((ended.status, ended.last_state) == ("ABORTED", "Read"), f"{ended}")
+        ended = stopped_while_reading(deployment)
         end = ReportedEnd.of(ended, deployment.request)
         for function in ("terminate", "notify"):
             check(end.send_to(world, deployment, function), f"{function} does not take the end of {ended}")

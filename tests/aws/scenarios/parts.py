@@ -337,12 +337,28 @@ def replaced(world: World, tally: Tally) -> None:
 # Runs that meet each other or do not end
 
 
+def publish_once(deployment: Deployment, files: list[SourceFile]) -> None:
+    """Two executions over the same objects at once."""
+    ended = [one.wait().expect("Published", "Skipped") for one in [deployment.start(), deployment.start()]]
+    check(any(one.last_state == "Published" for one in ended), f"nobody published: {ended}")
+    deployment.execute().expect("Skipped")
+    deployment.verify(files)
+
+
+def stopped_while_reading(deployment: Deployment) -> Ended:
+    """An execution that is stopped in the Map."""
+    with deployment.faults([call("delay", "process", times=2, milliseconds=LATE_MILLISECONDS)]):
+        running = deployment.start()
+        wait_until_reading(running)
+        running.stop()
+        ended = running.wait()
+    check((ended.status, ended.last_state) == ("ABORTED", "Read"), f"{ended}")
+    return ended
+
+
 def same_objects(world: World, tally: Tally) -> None:
     with in_parts(world, tally) as (deployment, files):
-        ended = [one.wait().expect("Published", "Skipped") for one in [deployment.start(), deployment.start()]]
-        check(any(one.last_state == "Published" for one in ended), f"nobody published: {ended}")
-        deployment.execute().expect("Skipped")
-        deployment.verify(files)
+        publish_once(deployment, files)
 
 
 def redriven(world: World, tally: Tally) -> None:
@@ -366,12 +382,7 @@ def redriven(world: World, tally: Tally) -> None:
 def stopped(world: World, tally: Tally) -> None:
     """The parts that have not begun do not begin, and the next run reads everything."""
     with in_parts(world, tally) as (deployment, files):
-        with deployment.faults([call("delay", "process", times=2, milliseconds=LATE_MILLISECONDS)]):
-            running = deployment.start()
-            wait_until_reading(running)
-            running.stop()
-            ended = running.wait()
-        check((ended.status, ended.last_state) == ("ABORTED", "Read"), f"{ended}")
+        ended = stopped_while_reading(deployment)
         begun = {one["payload"]["part"] for one in part_calls(deployment)}
         check(len(begun) < PARTS, f"parts {begun} were read although the run was stopped")
         end = ReportedEnd.of(ended, deployment.request)
