@@ -30,7 +30,7 @@ fn planned(steps: &Steps, parts: usize) -> Plan {
 }
 
 /// A run of so many parts, each read once before they are combined.
-fn run(steps: &Steps, parts: usize) -> Changeset {
+pub(crate) fn run(steps: &Steps, parts: usize) -> Changeset {
     let plan = planned(steps, parts);
     for part in plan.cuts.numbers() {
         let _ = steps.read_part(&plan.run, part).unwrap();
