@@ -77,6 +77,23 @@ struct Measured {
     cost: Cost,
 }
 
+/// A job that is measured several times.
+struct Job {
+    name: &'static str,
+    /// The script of a rival.
+    script: Option<&'static str>,
+    costs: Vec<Cost>,
+}
+
+impl Job {
+    /// The median by wall time.
+    fn into_measured(mut self) -> Result<Measured> {
+        self.costs.sort_by(|one, other| one.wall_seconds.total_cmp(&other.wall_seconds));
+        let cost = self.costs.get(self.costs.len() / 2).copied().context("nothing was measured")?;
+        Ok(Measured { job: self.name, cost })
+    }
+}
+
 /// Builds, generates, measures, prints tables and leaves the numbers as JSON in `<target>/bench`.
 ///
 /// # Errors
@@ -150,25 +167,20 @@ impl Bench<'_> {
 
     fn compare(&self, options: &Options) -> Result<Value> {
         let source = self.source(options.gb)?;
-        let mut measured = Vec::new();
-        let cost = self.median(options.repeat, || self.measure_sluice(&source, Path::new("pipelines/retail")))?;
-        measured.push(Measured { job: "sluice run", cost });
-        let (summary, partitions) = self.lake_summary()?;
-        let mut rivals = vec![("DuckDB script", "duckdb_job.py")];
-        if !options.skip_pandas {
-            rivals.push(("pandas script", "pandas_job.py"));
+        let mut jobs = vec![Job { name: "sluice run", script: None, costs: Vec::new() }];
+        let rivals = [("DuckDB script", "duckdb_job.py"), ("pandas script", "pandas_job.py")];
+        let rivals = rivals.into_iter().take(if options.skip_pandas { 1 } else { 2 });
+        jobs.extend(rivals.map(|(name, script)| Job { name, script: Some(script), costs: Vec::new() }));
+        let mut found = None;
+        // In turns: a machine that is slow for a while is slow for all of them.
+        for _ in 0..options.repeat {
+            for job in &mut jobs {
+                let cost = self.measure_job(job, &source, &mut found)?;
+                job.costs.push(cost);
+            }
         }
-        for (job, script) in rivals {
-            let cost = self.median(options.repeat, || {
-                let (cost, theirs) = self.measure_rival(script, &source, &partitions)?;
-                ensure!(
-                    theirs == summary,
-                    "{job} computed {theirs}, sluice {summary}: not the same job, so no comparison"
-                );
-                Ok(cost)
-            })?;
-            measured.push(Measured { job, cost });
-        }
+        let (summary, partitions) = found.context("no job ran")?;
+        let measured = jobs.into_iter().map(Job::into_measured).collect::<Result<Vec<_>>>()?;
         println!("\nThe same job on the same {:.2} GB of CSV (all computed {summary}):", gigabytes(source.size_bytes));
         println!(
             "sluice also writes bronze, lineage columns, statistics and Delta logs, and audits before it publishes.\n"
@@ -179,6 +191,23 @@ impl Bench<'_> {
         Ok(
             json!({ "source_bytes": source.size_bytes, "partition_columns": partitions, "result": summary, "jobs": jobs }),
         )
+    }
+
+    /// Runs a job once; every one has to find what the first has found.
+    fn measure_job(&self, job: &Job, source: &Source, found: &mut Option<(Value, Vec<String>)>) -> Result<Cost> {
+        let Some(script) = job.script else {
+            let cost = self.measure_sluice(source, Path::new("pipelines/retail"))?;
+            *found = Some(self.lake_summary()?);
+            return Ok(cost);
+        };
+        let (summary, partitions) = found.as_ref().context("sluice is to run first")?;
+        let (cost, theirs) = self.measure_rival(script, source, partitions)?;
+        ensure!(
+            theirs == *summary,
+            "{} computed {theirs}, sluice {summary}: not the same job, so no comparison",
+            job.name
+        );
+        Ok(cost)
     }
 
     /// Measures runs of these sizes, and compares each with what its plan had estimated.
@@ -274,12 +303,6 @@ impl Bench<'_> {
 
     fn log(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.log"))
-    }
-
-    fn median(&self, repeat: u64, measure: impl Fn() -> Result<Cost>) -> Result<Cost> {
-        let mut costs = (0..repeat).map(|_| measure()).collect::<Result<Vec<_>>>()?;
-        costs.sort_by(|one, other| one.wall_seconds.total_cmp(&other.wall_seconds));
-        costs.get(costs.len() / 2).copied().context("nothing was measured")
     }
 
     /// What the run left in the lake, in the words of the rivals, and the columns silver is partitioned by.
