@@ -1,8 +1,10 @@
-//! Two stages of a stream at the same time: one thread makes items while another takes them.
+//! Work of two threads at the same time: one makes the items that the other takes, or each does its own.
 
 use std::panic::resume_unwind;
 use std::sync::mpsc::sync_channel;
 use std::thread;
+
+use tokio::runtime::Handle;
 
 /// What the producer gets when the consumer has stopped; only the consumer knows why.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +31,27 @@ pub(crate) fn overlapped<T: Send, P: Send, ProducerError: Send, Error: From<Prod
         let produced = producer.join().unwrap_or_else(|panic| resume_unwind(panic));
         taken?;
         Ok(produced?)
+    })
+}
+
+/// Does `first` on a thread of its own and `second` on this one. Both may use the runtime of this thread, which must be
+/// one that may block.
+///
+/// # Errors
+/// The error of `first`, otherwise that of `second`. A panic of `first` goes on here.
+pub(crate) fn both<Error: Send>(
+    first: impl FnOnce() -> Result<(), Error> + Send,
+    second: impl FnOnce() -> Result<(), Error>,
+) -> Result<(), Error> {
+    let runtime = Handle::current();
+    thread::scope(|scope| {
+        let thread = scope.spawn(move || {
+            let _entered = runtime.enter();
+            first()
+        });
+        let second = second();
+        thread.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        second
     })
 }
 
@@ -92,5 +115,39 @@ mod tests {
             },
             |_| Ok(()),
         );
+    }
+
+    #[test]
+    fn of_two_faults_the_first_comes_out() {
+        let runtime = tokio::runtime::Runtime::new().expect("runtime");
+        let _entered = runtime.enter();
+        let check = |first: Result<(), Fault>, second: Result<(), Fault>, expected: Result<(), Fault>| {
+            let mut done = (false, false);
+            let both = both(
+                || {
+                    // What uploads a file needs a runtime.
+                    Handle::current().block_on(async { done.0 = true });
+                    first
+                },
+                || {
+                    done.1 = true;
+                    second
+                },
+            );
+            assert_eq!(both, expected);
+            assert_eq!(done, (true, true));
+        };
+        check(Ok(()), Ok(()), Ok(()));
+        check(Err(Fault("first")), Ok(()), Err(Fault("first")));
+        check(Ok(()), Err(Fault("second")), Err(Fault("second")));
+        check(Err(Fault("first")), Err(Fault("second")), Err(Fault("first")));
+    }
+
+    #[test]
+    #[should_panic(expected = "in the first")]
+    fn a_panic_of_the_first_is_not_lost() {
+        let runtime = tokio::runtime::Runtime::new().expect("runtime");
+        let _entered = runtime.enter();
+        let _: Result<(), Fault> = both(|| panic!("in the first"), || Ok(()));
     }
 }

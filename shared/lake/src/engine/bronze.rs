@@ -146,13 +146,20 @@ impl BronzeStage {
         self.table.names.source_columns().iter().cloned().collect()
     }
 
-    /// Adds lineage to a batch of an object, stages it and gives it back for the silver tables.
+    /// The rows of a batch of an object with their lineage, as they are staged and as silver tables read them.
+    ///
+    /// # Errors
+    /// [`LakeError::Polars`] when the engine fails.
+    pub(crate) fn rows(&self, object: &SourceObject, batch: SourceBatch) -> Result<DataFrame, LakeError> {
+        with_lineage(batch.frame, object, &self.run, self.planned_at)
+    }
+
+    /// Stages [`Self::rows`].
     ///
     /// # Errors
     /// As [`StageWriter::write`].
-    pub(crate) fn push(&mut self, object: &SourceObject, batch: SourceBatch) -> Result<DataFrame, LakeError> {
-        let frame = with_lineage(batch.frame, object, &self.run, self.planned_at)?;
-        let (columns, stored) = self.as_stored(&frame)?;
+    pub(crate) fn push(&mut self, rows: &DataFrame) -> Result<(), LakeError> {
+        let (columns, stored) = self.as_stored(rows)?;
         if self.writer.as_ref().is_some_and(|(open_for, _)| open_for != &columns) {
             self.close_file()?;
         }
@@ -167,7 +174,7 @@ impl BronzeStage {
         if let Some((_, writer)) = &mut self.writer {
             writer.write(&stored)?;
         }
-        Ok(frame)
+        Ok(())
     }
 
     /// The source columns of a frame under the names that the table has for them, and the frame with these names.

@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io::BufWriter;
-use std::path::PathBuf;
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
+use std::thread;
 
 use polars::prelude::{
     DataFrame, DataType, Expr, IntoLazy, ParquetCompression, ParquetReader, ParquetWriter, Schema, SerReader,
@@ -133,17 +135,14 @@ impl Spilled {
             let rows = part.drop("_bucket").map_err(failed)?;
             bucket.buffered_rows += rows.height();
             bucket.buffered.push(rows);
-            if bucket.buffered_rows >= BUCKET_BUFFER_ROWS {
-                let folder = self.folder.path();
-                bucket.flush(schema, folder)?;
-            }
         }
-        Ok(())
+        let due = self.buckets.iter_mut().filter(|bucket| bucket.buffered_rows >= BUCKET_BUFFER_ROWS);
+        flush_all(due.collect(), schema, self.folder.path())
     }
 }
 
 impl Bucket {
-    fn flush(&mut self, schema: &Schema, folder: &std::path::Path) -> Result<(), LakeError> {
+    fn flush(&mut self, schema: &Schema, folder: &Path) -> Result<(), LakeError> {
         if self.buffered.is_empty() {
             return Ok(());
         }
@@ -166,6 +165,17 @@ impl Bucket {
             None => Err(LakeError::Internal { message: "a bucket just opened is not open".to_owned() }),
         }
     }
+}
+
+/// Flushes buckets, on as many threads as there are cores: the columns of a bucket are too short to be shared out.
+fn flush_all(mut buckets: Vec<&mut Bucket>, schema: &Schema, folder: &Path) -> Result<(), LakeError> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let each = buckets.len().div_ceil(cores).max(1);
+    let flush = |buckets: &mut [&mut Bucket]| buckets.iter_mut().try_for_each(|bucket| bucket.flush(schema, folder));
+    thread::scope(|scope| {
+        let threads: Vec<_> = buckets.chunks_mut(each).map(|buckets| scope.spawn(move || flush(buckets))).collect();
+        threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
 }
 
 /// One frame of all rows, in order.

@@ -17,7 +17,7 @@ use crate::engine::{BronzeStage, Missing, SilverStage, scratch_folder, source_co
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::{ObjectBytes, VersionCheck};
-use crate::overlap::overlapped;
+use crate::overlap::{both, overlapped};
 use crate::source::{Extent, SourceBatch, SourceError, SourceInput, read_source};
 
 /// The stages that rows from objects go to.
@@ -135,9 +135,13 @@ impl<'a> Landing<'a> {
             |batch: SourceBatch| {
                 refuse_other_case(pipeline, object, &batch.frame)?;
                 columns.extend(source_columns(&batch.frame));
-                let frame = bronze.push(object, batch)?;
-                // A key that this batch lacks may come in the next one.
-                push_all(silver, &missing, &with_absent(&frame, pipeline, |_| is_json)?)
+                let rows = bronze.rows(object, batch)?;
+                // Each of them waits at times for its largest column, and leaves cores to the other.
+                both(
+                    || bronze.push(&rows),
+                    // A key that this batch lacks may come in the next one.
+                    || push_all(silver, &missing, &with_absent(&rows, pipeline, |_| is_json)?),
+                )
             },
         );
         // What was read may be torn because the object was replaced meanwhile: then that is the fault.
