@@ -60,6 +60,7 @@ pub mod name;
 pub mod pipeline;
 pub mod product;
 pub mod pruning;
+pub mod reading;
 pub mod recipient;
 mod resolve;
 pub mod restore;

@@ -1,7 +1,7 @@
 //! A pipeline ready to run: its tables with their contracts and statements, in the order they are computed.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use crate::contract::TableContract;
 use crate::engine::EnginePreference;
 use crate::files::FileSelection;
 use crate::name::{ColumnName, DomainName, PipelineName, TableRef};
+use crate::reading::Reading;
 use crate::spec::{CsvSpec, LambdaLimits, PartsSpec, QuarantineLimit, SnapshotSpec, SourceFormat};
 use crate::sql::{RowSql, SqlError, TableSql};
 use crate::uri::LakePath;
@@ -62,6 +63,9 @@ pub struct SilverTable {
     pub contract: TableContract,
     /// Contract column and the source column it is read from, in contract order.
     pub columns: Vec<(ColumnName, String)>,
+    /// How the text of a contract column is read, where the spec says more than the contract.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub readings: BTreeMap<ColumnName, Reading>,
     /// The projection; `None` takes the mapped columns as they are.
     pub sql: Option<RowSql>,
     /// How rows enter the table.
@@ -158,6 +162,29 @@ impl Pipeline {
         })
     }
 
+    /// Whether an object may lack this source column, which is null in its rows then: no contract requires a value in a
+    /// column that is read from it, and no rows are merged by it. Rows without a key would all be one, and rows without
+    /// `latest_by` older than any other.
+    pub fn is_optional_source(&self, source: &str) -> bool {
+        self.silver.iter().all(|silver| {
+            let orders = |column: &str| match &silver.mode {
+                WriteMode::Merge(by) | WriteMode::Scd2(by) => {
+                    by.keys.iter().chain([&by.latest_by]).any(|name| name.as_str() == column)
+                }
+                WriteMode::Append | WriteMode::Replace => false,
+            };
+            let mut read = silver.columns.iter().filter(|(_, from)| from == source).map(|(column, _)| column.as_str());
+            read.all(|column| !silver.contract.requires_value(column) && !orders(column))
+        })
+    }
+
+    /// The source columns that silver tables read, each once, in the order of the spec.
+    pub fn mapped_sources(&self) -> impl Iterator<Item = &String> {
+        let mut met = BTreeSet::new();
+        let sources = self.silver.iter().flat_map(|silver| silver.columns.iter().map(|(_, source)| source));
+        sources.filter(move |source| met.insert(source.as_str()))
+    }
+
     /// The silver table of this reference.
     pub fn silver_table(&self, table: &TableRef) -> Option<&SilverTable> {
         self.silver.iter().find(|t| &t.table == table)
@@ -166,5 +193,63 @@ impl Pipeline {
     /// The gold table of this reference.
     pub fn gold_table(&self, table: &TableRef) -> Option<&GoldTable> {
         self.gold.iter().find(|t| &t.table == table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::PipelineSpec;
+
+    /// A pipeline with two silver tables, each with these columns of its contract and this map.
+    fn pipeline(first: (&str, &str), second: (&str, &str)) -> Pipeline {
+        let table = |name: &str, columns: &str| {
+            format!("  - {{ table: {name}, contract: {name}.yaml, columns: {{ {columns} }}, mode: append }}\n")
+        };
+        let contract = |name: &str, columns: &str| {
+            format!(
+                "apiVersion: v3.2.0\nkind: DataContract\nid: {name}\nversion: 1.0.0\nstatus: active\nschema:\n  \
+                 - name: {name}\n    properties: [{columns}]\n"
+            )
+        };
+        let spec = format!(
+            "pipeline: p\ndomain: d\nsource: {{ prefix: landing/p, format: csv }}\nbronze: {{ table: t }}\n\
+             silver:\n{}{}",
+            table("a", first.1),
+            table("b", second.1)
+        );
+        let contracts = BTreeMap::from([
+            ("a.yaml".parse().unwrap(), contract("a", first.0)),
+            ("b.yaml".parse().unwrap(), contract("b", second.0)),
+        ]);
+        let spec = PipelineSpec::parse(&spec, "pipeline.yaml").unwrap();
+        Pipeline::resolve_untyped(&spec, &contracts).unwrap_or_else(|problems| panic!("{problems:?}"))
+    }
+
+    #[test]
+    fn a_source_column_is_optional_where_no_contract_requires_a_column_that_is_read_from_it() {
+        let check = |first: (&str, &str), second: (&str, &str), optional: bool| {
+            let pipeline = pipeline(first, second);
+            assert_eq!(pipeline.is_optional_source("S"), optional, "{first:?} {second:?}");
+            assert!(pipeline.mapped_sources().any(|source| source == "S"), "{first:?} {second:?}");
+        };
+        let x = "{name: x, logicalType: string}";
+        let required = "{name: x, logicalType: string, required: true}";
+        let key = "{name: x, logicalType: string, primaryKey: true, primaryKeyPosition: 1}";
+        let rule = |severity: &str| {
+            let rule = format!("{{metric: nullValues, mustBe: 0, severity: {severity}}}");
+            format!("{{name: x, logicalType: string, quality: [{rule}]}}")
+        };
+        let optional = (x, "x: S");
+        check(optional, optional, true);
+        check(optional, (required, "x: Other"), true);
+        check((required, "x: S"), optional, false);
+        check(optional, (required, "x: S"), false);
+        check(optional, (key, "x: S"), false);
+        check((rule("error").as_str(), "x: S"), optional, false);
+        check((rule("warning").as_str(), "x: S"), optional, true);
+        let both = format!("{x}, {{name: y, logicalType: string, required: true}}");
+        check((both.as_str(), "x: S, y: S"), optional, false);
+        check((both.as_str(), "x: S, y: Other"), optional, true);
     }
 }

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::contract::{ColumnType, Contract, Metric, Severity, TableContract};
 use crate::name::{ColumnName, Layer, TableName, TableRef};
 use crate::pipeline::{GoldTable, Pipeline, SilverTable, Versioned, WriteMode};
+use crate::reading::{self, Reading};
 use crate::spec::{
-    GoldSpec, LambdaLimits, PartsSpec, PipelineSpec, SilverSpec, SourceFormat, SpecError, WriteModeSpec,
+    CsvSpec, GoldSpec, LambdaLimits, PartsSpec, PipelineSpec, SilverSpec, SourceFormat, SpecError, WriteModeSpec,
 };
 use crate::sql::{RowSql, SqlError, TableSql};
 use crate::uri::LakePath;
@@ -31,6 +32,7 @@ impl Pipeline {
         for table in &spec.silver {
             keep(resolver.silver(table).map(|resolved| silver.push(resolved)));
         }
+        keep(resolver.check_source_columns(&silver));
         let mut gold = Vec::new();
         for table in &spec.gold {
             keep(resolver.gold(table).map(|resolved| gold.push(resolved)));
@@ -44,7 +46,7 @@ impl Pipeline {
             domain: spec.domain.clone(),
             source_prefix: spec.source.prefix.clone(),
             source_format: spec.source.format,
-            csv: spec.source.csv.unwrap_or_default(),
+            csv: spec.source.csv.clone().unwrap_or_default(),
             files: spec.source.files.clone(),
             bronze: resolver.table(Layer::Bronze, &spec.bronze.table),
             silver,
@@ -95,10 +97,14 @@ impl Resolver<'_> {
             return Err(self.problem(&self.spec.bronze.table, "the pipeline has no silver table; write at least one"));
         }
         if self.spec.source.csv.is_some() && self.spec.source.format != SourceFormat::Csv {
-            return Err(self.problem(&self.spec.bronze.table, "source.csv is given but source.format is not csv"));
+            let problem = "source.csv is given but source.format is not csv; take it out, or write `format: csv`";
+            return Err(self.problem(&self.spec.bronze.table, problem));
         }
-        if self.spec.source.csv.is_some_and(|csv| csv.delimiter == csv.quote) {
-            return Err(self.problem(&self.spec.bronze.table, "source.csv: delimiter and quote are the same character"));
+        if let Some(problem) = self.spec.source.csv.as_ref().and_then(CsvSpec::problem) {
+            return Err(self.problem(&self.spec.bronze.table, format!("source.csv: {problem}")));
+        }
+        if let Err(error) = reading::check_null_words(&self.spec.source.null_words) {
+            return Err(self.problem(&self.spec.bronze.table, format!("source.{error}")));
         }
         let silver = self.spec.silver.iter().map(|t| (Layer::Silver, &t.table));
         let gold = self.spec.gold.iter().map(|t| (Layer::Gold, &t.table));
@@ -106,6 +112,30 @@ impl Resolver<'_> {
         for (layer, table) in silver.chain(gold) {
             if !seen.insert((layer, table)) {
                 return Err(self.problem(table, format!("there are two {} tables of this name", layer.as_str())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Silver tables read columns that an object can have. Where the spec says what the columns of CSV are called, they
+    /// are among these.
+    fn check_source_columns(&self, silver: &[SilverTable]) -> Result<(), SpecError> {
+        for table in silver {
+            let is_unreadable = |source: &str| source.is_empty() || source.trim() != source;
+            if let Some((column, source)) = table.columns.iter().find(|(_, source)| is_unreadable(source)) {
+                let problem = format!(
+                    "columns: `{column}` is mapped to '{}', which is empty or has white space around it; names of \
+                     source columns are read without it, so write the name alone",
+                    source.escape_debug()
+                );
+                return Err(self.problem(table.table.table(), problem));
+            }
+        }
+        let Some(csv) = &self.spec.source.csv else { return Ok(()) };
+        for table in silver {
+            if let Some((column, source)) = table.columns.iter().find(|(_, source)| !csv.may_have(source)) {
+                let problem = format!("columns: `{column}` is mapped to `{source}`, which {}", csv.names_in_words());
+                return Err(self.problem(table.table.table(), problem));
             }
         }
         Ok(())
@@ -138,8 +168,9 @@ impl Resolver<'_> {
         let columns: Vec<(ColumnName, String)> = contract
             .columns
             .iter()
-            .filter_map(|c| spec.columns.get(&c.name).map(|source| (c.name.clone(), source.clone())))
+            .filter_map(|c| spec.columns.get(&c.name).map(|source| (c.name.clone(), source.name().to_owned())))
             .collect();
+        let readings = self.readings(spec, &contract)?;
         let sql: Option<RowSql> = match &spec.sql {
             Some(sql) => Some(sql.parse().map_err(self.sql_error(&spec.table))?),
             None => {
@@ -160,9 +191,28 @@ impl Resolver<'_> {
             snapshot: spec.snapshot,
             contract,
             columns,
+            readings,
             sql,
             quarantined_percent_below: spec.gate.quarantined_percent_below,
         })
+    }
+
+    /// How the mapped columns are read, where the spec says more than the contract.
+    fn readings(
+        &self,
+        spec: &SilverSpec,
+        contract: &TableContract,
+    ) -> Result<BTreeMap<ColumnName, Reading>, SpecError> {
+        let mut readings = BTreeMap::new();
+        for column in &contract.columns {
+            let Some(source) = spec.columns.get(&column.name) else { continue };
+            let reading = Reading::new(source, &self.spec.source.null_words, column)
+                .map_err(|error| self.problem(&spec.table, format!("columns: `{}`: {error}", column.name)))?;
+            if !reading.is_default() {
+                readings.insert(column.name.clone(), reading);
+            }
+        }
+        Ok(readings)
     }
 
     fn mode(&self, spec: &SilverSpec, contract: &TableContract) -> Result<WriteMode, SpecError> {

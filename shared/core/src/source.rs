@@ -132,7 +132,8 @@ pub struct Hold {
     pub held_at: Timestamp,
     /// Why, in words: the rules broken or the fault found.
     pub reason: String,
-    /// The columns of the rows before the fault, where the object was read: other objects of the run may lack them.
+    /// The columns of its header, or of the rows before the fault, as far as they were read: other objects of the run
+    /// may lack them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub columns: BTreeSet<String>,
 }

@@ -14,9 +14,13 @@ use crate::name::{ColumnName, DomainName, PipelineName, TableName};
 use crate::sql::SqlError;
 use crate::uri::LakePath;
 
+mod columns;
+mod csv;
 mod limit;
 mod size;
 
+pub use self::columns::{ColumnSource, ReadSpec};
+pub use self::csv::{AsciiChar, CsvHeader, CsvSpec, HeaderNames, RaggedRecords, TextEncoding, UnknownEncoding};
 pub use self::limit::{QuarantineLimit, QuarantineLimitError};
 pub use self::size::{LambdaLimits, PartsSpec};
 
@@ -152,7 +156,9 @@ impl PipelineSpec {
         if text.len() > MAX_DOCUMENT_BYTES {
             return Err(unreadable(format!("is larger than {MAX_DOCUMENT_BYTES} bytes")));
         }
-        serde_saphyr::from_str(text).map_err(|error| unreadable(error.to_string()))
+        // Only `true` and `false` are booleans, so that a source column may be called `no`.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| unreadable(error.to_string()))
     }
 
     /// The contracts it names.
@@ -175,13 +181,17 @@ pub struct SourceSpec {
     /// Which files of the folder are taken.
     #[serde(default, skip_serializing_if = "FileSelection::is_default")]
     pub files: FileSelection,
+    /// Texts that are null in every column of silver tables, exactly as they are written: `NA`, `NULL`, `-`. Default
+    /// none. Bronze keeps the text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub null_words: Vec<String>,
 }
 
 /// Format of source files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceFormat {
-    /// Delimited text with a header line.
+    /// Delimited text, with a header line or without one.
     Csv,
     /// One JSON object per line.
     Ndjson,
@@ -189,62 +199,6 @@ pub enum SourceFormat {
     Json,
     /// Apache Parquet.
     Parquet,
-}
-
-/// How CSV files are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CsvSpec {
-    /// Field delimiter: one ASCII character. Default `,`.
-    #[serde(default = "default_delimiter")]
-    pub delimiter: AsciiChar,
-    /// Quote character: one ASCII character. Default `"`.
-    #[serde(default = "default_quote")]
-    pub quote: AsciiChar,
-}
-
-impl Default for CsvSpec {
-    fn default() -> Self {
-        Self { delimiter: default_delimiter(), quote: default_quote() }
-    }
-}
-
-fn default_delimiter() -> AsciiChar {
-    AsciiChar(b',')
-}
-
-fn default_quote() -> AsciiChar {
-    AsciiChar(b'"')
-}
-
-/// One printable ASCII character, or a tab.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "char", into = "char")]
-#[schemars(with = "char")]
-pub struct AsciiChar(u8);
-
-impl AsciiChar {
-    /// The character as a byte.
-    pub fn byte(self) -> u8 {
-        self.0
-    }
-}
-
-impl TryFrom<char> for AsciiChar {
-    type Error = String;
-
-    fn try_from(value: char) -> Result<Self, String> {
-        match u8::try_from(value) {
-            Ok(byte) if byte == b'\t' || byte.is_ascii_graphic() || byte == b' ' => Ok(Self(byte)),
-            _ => Err(format!("'{}' is no printable ASCII character or tab", value.escape_default())),
-        }
-    }
-}
-
-impl From<AsciiChar> for char {
-    fn from(value: AsciiChar) -> char {
-        char::from(value.0)
-    }
 }
 
 /// The raw table: every source column as text, plus lineage.
@@ -265,7 +219,7 @@ pub struct SilverSpec {
     pub contract: LakePath,
     /// Contract column -> source column. Source columns are read as text and cast to the contract's type before the
     /// SQL runs. Contract columns that are not listed here are computed by the SQL.
-    pub columns: BTreeMap<ColumnName, String>,
+    pub columns: BTreeMap<ColumnName, ColumnSource>,
     /// `SELECT <expressions> FROM bronze`: row-wise, portable SQL. Left out: the listed columns as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sql: Option<String>,

@@ -97,8 +97,7 @@ fn check(kept: &Path, next: Next) {
     let old = OldLake::unpack(kept);
     let lab = &old.lab;
     let runs = lab.runs();
-    let mut states: Vec<(&str, &str)> =
-        runs.runs.iter().map(|run| (run.run_id.as_str(), run.state.as_str())).collect();
+    let mut states: Vec<(&str, &str)> = runs.runs.iter().map(|run| (run.run_id.as_str(), run.state.as_str())).collect();
     states.sort_unstable();
     let expected = [("good-days", "published"), ("next-good-day", "published"), ("poisoned-day", "rejected")];
     assert_eq!(states, expected, "{}", kept.display());

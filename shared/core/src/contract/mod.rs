@@ -38,6 +38,7 @@ mod quality;
 mod quality_sql;
 mod rules;
 mod schema;
+mod strftime;
 mod table;
 mod time_format;
 mod variables;
@@ -53,6 +54,7 @@ pub use model::{
 };
 
 use document::{ContractDocument, SchemaObject};
+pub(crate) use strftime::strftime_of;
 
 /// A valid contract document.
 ///

@@ -59,7 +59,8 @@ impl fmt::Display for ColumnType {
 pub struct TextFormat {
     /// `strftime` pattern (chrono's dialect) for dates and timestamps, translated from the contract's JDK pattern.
     /// A pattern with `%z`, `%:z` or `%#z` reads the offset from the text; others mean `default_timezone`.
-    /// `None`: ISO 8601.
+    /// `%s`, `%s%3f`, `%s%6f` and `%s%9f` are a count since 1970 in UTC: of seconds, milliseconds, microseconds and
+    /// nanoseconds. `None`: ISO 8601.
     pub strftime: Option<String>,
     /// IANA zone of timestamps whose text carries none; UTC when the contract names none.
     pub default_timezone: Option<String>,
@@ -320,4 +321,16 @@ impl TableContract {
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name.as_str() == name)
     }
+
+    /// Whether every row needs a value in this column: it is required, or null breaks an error rule of it.
+    pub fn requires_value(&self, name: &str) -> bool {
+        let is_required = self.column(name).is_some_and(|column| column.required);
+        is_required || self.row_rules.iter().any(|rule| refuses_null(rule, name))
+    }
+}
+
+fn refuses_null(rule: &RowRule, column: &str) -> bool {
+    let is_of_column = rule.column.as_ref().is_some_and(|of| of.as_str() == column);
+    let is_about_null = matches!(rule.check, RowCheck::Required | RowCheck::NotMissing { .. });
+    is_of_column && is_about_null && rule.severity == Severity::Error
 }

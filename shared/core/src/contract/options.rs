@@ -132,7 +132,7 @@ fn time(options: &Map<String, Value>, column_type: &ColumnType, read: &mut Optio
             refuse!("logicalTypeOptions.timezone is true but the format has no offset (X)")
         }
         (Some(false), Some(format)) if format.has_offset => {
-            refuse!("logicalTypeOptions.timezone is false but the format has an offset")
+            refuse!("logicalTypeOptions.timezone is false but the format has an offset, or counts from 1970 in UTC")
         }
         _ => {}
     }

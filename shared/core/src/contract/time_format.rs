@@ -28,8 +28,32 @@ pub(super) fn is_zone(name: &str) -> bool {
     ZONES.lines().any(|zone| zone == name)
 }
 
-/// Translates a JDK pattern for a column of this type.
+/// The pattern of a count since 1970 in UTC, by the name that contracts and specs give it: seconds, with so many digits
+/// of their fraction.
+pub(super) fn epoch(format: &str) -> Option<&'static str> {
+    match format {
+        "epoch_seconds" => Some("%s"),
+        "epoch_milliseconds" => Some("%s%3f"),
+        "epoch_microseconds" => Some("%s%6f"),
+        "epoch_nanoseconds" => Some("%s%9f"),
+        _ => None,
+    }
+}
+
+/// Why a pattern that begins or ends with white space reads no text.
+pub(super) fn white_space_around(format: &str) -> Refusal {
+    Refusal(format!(
+        "format '{}' begins or ends with white space, which is passed over around a text, so that no text fits; take \
+         it out",
+        format.escape_debug()
+    ))
+}
+
+/// Translates a JDK pattern, or the name of a count since 1970, for a column of this type.
 pub(super) fn translate(pattern: &str, column_type: &ColumnType) -> Result<TimeFormat, Refusal> {
+    if let Some(strftime) = epoch(pattern) {
+        return Ok(TimeFormat { strftime: strftime.to_owned(), has_offset: true });
+    }
     let mut out = String::new();
     let mut fields: Vec<Field> = Vec::new();
     // Whether the last piece was a number of unknown length, or any number: two of them in a row cannot be separated.
@@ -68,6 +92,9 @@ pub(super) fn translate(pattern: &str, column_type: &ColumnType) -> Result<TimeF
             '%' => out.push_str("%%"),
             other => out.push(other),
         }
+    }
+    if out.trim_ascii() != out {
+        return Err(white_space_around(pattern));
     }
     check_fields(pattern, &fields, column_type)?;
     let has_offset = fields.iter().any(|field| meaning(field.letter) == 'X');
@@ -216,6 +243,10 @@ mod tests {
         check("yyyyMMddHHmmssSSS", ColumnType::Timestamp, "%Y%m%d%H%M%S%3f", false);
         check("MM/dd/yyyy hh:mm a", ColumnType::Timestamp, "%m/%d/%Y %I:%M %p", false);
         check("yyyy-MM-dd HH:mm:ssZ", ColumnType::Timestamp, "%Y-%m-%d %H:%M:%S%z", true);
+        check("epoch_seconds", ColumnType::Timestamp, "%s", true);
+        check("epoch_milliseconds", ColumnType::Timestamp, "%s%3f", true);
+        check("epoch_microseconds", ColumnType::Date, "%s%6f", true);
+        check("epoch_nanoseconds", ColumnType::Timestamp, "%s%9f", true);
         check("yyyy-MM-dd 'at' HH 'o''clock' mm''%", ColumnType::Timestamp, "%Y-%m-%d at %H o'clock %M'%%", false);
     }
 
@@ -241,6 +272,10 @@ mod tests {
         check("yyyy-MM-dd uuuu", ColumnType::Date, "repeats");
         check("yyyy-MM-dd HH:mm.SSS", ColumnType::Timestamp, "no second");
         check("", ColumnType::Date, "no year");
+        check("epoch_minutes", ColumnType::Timestamp, "e at position 1");
+        for format in ["yyyy-MM-dd ", " yyyy-MM-dd", "yyyy-MM-dd' '", "yyyy-MM-dd\t"] {
+            check(format, ColumnType::Date, "begins or ends with white space");
+        }
     }
 
     #[test]

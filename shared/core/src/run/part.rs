@@ -142,7 +142,7 @@ pub struct ReadRun {
     pub bronze: TableChange,
     /// The silver tables, in the order of the pipeline.
     pub tables: Vec<ReadTable>,
-    /// Mapped keys that no JSON record of the run has, where bronze has them from earlier runs: their columns are null.
+    /// Mapped columns that no object of the run has (of JSON, no record), where bronze has them: they are null.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub missing_keys: BTreeSet<String>,
     /// Why Spark combines, where that was chosen after reading; otherwise the plan says it.

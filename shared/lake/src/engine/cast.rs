@@ -7,11 +7,14 @@
 //! - Integers: `[+-]?digits` in range. Decimals: `[+-]?digits[.digits]`, exact, never rounded. No thousands separators.
 //! - Doubles: plain or exponent notation, finite. Booleans: `true` or `false` in any case.
 //! - Dates and timestamps: by the contract's pattern, whole text and all digits, or ISO 8601 without one.
+//! - A column's [`Reading`] says which texts are null, and which signs, words and patterns count instead.
 //! - Timestamps without an offset are in the contract's default zone, or UTC. A wall-clock time that a zone skips in
 //!   spring is unreadable; of one that happens twice in autumn the first is meant.
 
 mod instants;
 pub(super) mod numbers;
+
+use std::sync::Arc;
 
 use polars::prelude::arity::unary_elementwise;
 use polars::prelude::{
@@ -20,46 +23,55 @@ use polars::prelude::{
     map_multiple,
 };
 use sluice_core::contract::{Column, ColumnType};
+use sluice_core::reading::Reading;
 
 use super::EngineError;
 use super::types::polars_type;
-use instants::{Instant, Pattern};
+use instants::{Instant, Pattern, TimeText};
 
 /// Name of the column that holds, for a mapped column, the source text that could not be read; null where it could.
 pub(crate) fn unreadable_name(column: &str) -> String {
     format!("_unreadable_{column}")
 }
 
-/// A text column as the contract's type; null where the text is blank or cannot be read.
+/// A text column as the contract's type, null where the text is blank, one of the null words, or cannot be read; and
+/// the text that cannot be read, null where it can or says null. Both share the reading: selected together, Polars
+/// reads the text once.
 ///
 /// # Errors
 /// [`EngineError::Format`] for a pattern with a field, or a zone, that is not known.
-pub(crate) fn cast_expr(column: &Column, source: &str) -> Result<Expr, EngineError> {
-    let text = col(source);
-    Ok(match &column.column_type {
-        ColumnType::Text => text,
-        ColumnType::Timestamp => timestamp(column, text)?,
-        other => scalar(column, other, text)?,
-    })
-}
-
-/// [`cast_expr`], and the text that cannot be read as the contract's type, which is null where it can or is blank. Both
-/// share the reading: selected together, Polars reads the text once.
-///
-/// # Errors
-/// As [`cast_expr`].
-pub(crate) fn read_exprs(column: &Column, source: &str) -> Result<[Expr; 2], EngineError> {
-    let typed = cast_expr(column, source)?;
-    let unreadable = unreadable(column, typed.clone(), source);
+pub(crate) fn read_exprs(column: &Column, reading: &Reading, source: &str) -> Result<[Expr; 2], EngineError> {
+    let text = without_null_words(column, reading, col(source));
+    let typed = match &column.column_type {
+        ColumnType::Text => text.clone(),
+        ColumnType::Timestamp => timestamp(column, reading, text.clone())?,
+        other => scalar(column, reading, other, text.clone())?,
+    };
+    let unreadable = unreadable(column, typed.clone(), text);
     Ok([typed, unreadable])
 }
 
-fn unreadable(column: &Column, typed: Expr, source: &str) -> Expr {
+/// The text, null where it is a null word: of a text column the whole text, of others what is within white space.
+fn without_null_words(column: &Column, reading: &Reading, text: Expr) -> Expr {
+    if reading.null_words().is_empty() {
+        return text;
+    }
+    let words: Arc<[String]> = reading.null_words().into();
+    let is_trimmed = column.column_type != ColumnType::Text;
+    let keep = move |column: PolarsColumn| -> PolarsResult<PolarsColumn> {
+        let is_value = |text: &&str| !lists(&words, if is_trimmed { text.trim_ascii() } else { text });
+        let kept: StringChunked = column.str()?.iter().map(|text| text.filter(is_value)).collect();
+        Ok(kept.with_name(column.name().clone()).into_column())
+    };
+    text.map_with_fmt_str(keep, |_, field: &Field| Ok(field.clone()), "without_null_words")
+}
+
+fn unreadable(column: &Column, typed: Expr, text: Expr) -> Expr {
     if column.column_type == ColumnType::Text {
         // Any text is readable as text; the mask keeps the column as long as its frame.
-        return map_multiple(|columns| Ok(nulls(columns)), [col(source)], |_, fields| text_field(fields));
+        return map_multiple(|columns| Ok(nulls(columns)), [text], |_, fields| text_field(fields));
     }
-    map_multiple(refused, [col(source), typed], |_, fields| text_field(fields))
+    map_multiple(refused, [text, typed], |_, fields| text_field(fields))
 }
 
 fn text_field(fields: &[Field]) -> PolarsResult<Field> {
@@ -108,13 +120,22 @@ macro_rules! read_text {
     }};
 }
 
-fn scalar(column: &Column, column_type: &ColumnType, text: Expr) -> Result<Expr, EngineError> {
+fn scalar(column: &Column, reading: &Reading, column_type: &ColumnType, text: Expr) -> Result<Expr, EngineError> {
     let dtype = polars_type(column_type);
+    if let Some(signs) = Signs::of(reading, column_type) {
+        return Ok(number_with_signs(signs, column_type, text));
+    }
     Ok(match *column_type {
         ColumnType::Int32 => read_text!(text, dtype, Int32Type, numbers::integer::<i32>, |v| v),
         ColumnType::Int64 => read_text!(text, dtype, Int64Type, numbers::integer::<i64>, |v| v),
         ColumnType::Double => read_text!(text, dtype, Float64Type, numbers::double, |v| v),
-        ColumnType::Boolean => read_text!(text, dtype, BooleanType, numbers::boolean, |v| v),
+        ColumnType::Boolean => match reading.truth_words() {
+            None => read_text!(text, dtype, BooleanType, numbers::boolean, |v| v),
+            Some((yes, no)) => {
+                let (yes, no): (Arc<[String]>, Arc<[String]>) = (yes.into(), no.into());
+                read_text!(text, dtype, BooleanType, |text| one_of_words(text, &yes, &no), |v| v)
+            }
+        },
         ColumnType::Decimal { precision, scale } => {
             let (digits, places) = (u32::from(precision), usize::from(scale));
             let width = usize::from(precision);
@@ -126,20 +147,96 @@ fn scalar(column: &Column, column_type: &ColumnType, text: Expr) -> Result<Expr,
                 |v: polars::prelude::ChunkedArray<Int128Type>| v.into_decimal_unchecked(width, places)
             )
         }
-        ColumnType::Date => match pattern(column)? {
-            None => {
-                read_text!(text, dtype, Int32Type, instants::iso_day, |v: polars::prelude::Int32Chunked| v.into_date())
-            }
-            Some(pattern) => {
-                read_text!(text, dtype, Int32Type, |text| pattern.day(text), |v: polars::prelude::Int32Chunked| v
-                    .into_date())
-            }
-        },
+        ColumnType::Date => {
+            let times = time_text(column, reading)?;
+            read_text!(text, dtype, Int32Type, |text| times.day(text), |v: polars::prelude::Int32Chunked| v.into_date())
+        }
         ColumnType::Text | ColumnType::Timestamp => text,
     })
 }
 
-fn pattern(column: &Column) -> Result<Option<Pattern>, EngineError> {
+/// The signs of numbers in a column, where they are not those of the language.
+#[derive(Debug, Clone, Copy)]
+struct Signs {
+    /// Before the fraction; whole numbers have none.
+    decimal: Option<char>,
+    thousands: Option<char>,
+}
+
+impl Signs {
+    fn of(reading: &Reading, column_type: &ColumnType) -> Option<Self> {
+        let (decimal, thousands) = (reading.decimal(), reading.thousands());
+        if decimal.is_none() && thousands.is_none() {
+            return None;
+        }
+        match column_type {
+            ColumnType::Int32 | ColumnType::Int64 => Some(Self { decimal: None, thousands }),
+            ColumnType::Double | ColumnType::Decimal { .. } => Some(Self { decimal: decimal.or(Some('.')), thousands }),
+            _ => None,
+        }
+    }
+
+    fn plain(self, text: &str) -> Option<std::borrow::Cow<'_, str>> {
+        numbers::plain(text, self.decimal, self.thousands)
+    }
+}
+
+/// [`scalar`] of a column of numbers with these signs.
+fn number_with_signs(signs: Signs, column_type: &ColumnType, text: Expr) -> Expr {
+    let dtype = polars_type(column_type);
+    match *column_type {
+        ColumnType::Int32 => read_text!(
+            text,
+            dtype,
+            Int32Type,
+            |text| signs.plain(text).and_then(|text| numbers::integer::<i32>(&text)),
+            |v| v
+        ),
+        ColumnType::Int64 => read_text!(
+            text,
+            dtype,
+            Int64Type,
+            |text| signs.plain(text).and_then(|text| numbers::integer::<i64>(&text)),
+            |v| v
+        ),
+        ColumnType::Double => {
+            read_text!(
+                text,
+                dtype,
+                Float64Type,
+                |text| signs.plain(text).and_then(|text| numbers::double(&text)),
+                |v| v
+            )
+        }
+        ColumnType::Decimal { precision, scale } => {
+            let (digits, places) = (u32::from(precision), usize::from(scale));
+            let width = usize::from(precision);
+            read_text!(
+                text,
+                dtype,
+                Int128Type,
+                |text| signs.plain(text).and_then(|text| numbers::decimal(&text, digits, places)),
+                |v: polars::prelude::ChunkedArray<Int128Type>| v.into_decimal_unchecked(width, places)
+            )
+        }
+        ColumnType::Text | ColumnType::Boolean | ColumnType::Date | ColumnType::Timestamp => text,
+    }
+}
+
+/// Whether a text is a word for true or for false, exactly.
+fn one_of_words(text: &str, yes: &[String], no: &[String]) -> Option<bool> {
+    if lists(yes, text) {
+        return Some(true);
+    }
+    lists(no, text).then_some(false)
+}
+
+fn lists(words: &[String], text: &str) -> bool {
+    words.iter().any(|word| word == text)
+}
+
+/// How days and instants are written: by the patterns of the reading, else by the contract's, else by ISO 8601.
+fn time_text(column: &Column, reading: &Reading) -> Result<TimeText, EngineError> {
     let compile = |format: &String| {
         Pattern::compile(format).map_err(|field| EngineError::Format {
             column: column.name.to_string(),
@@ -147,7 +244,11 @@ fn pattern(column: &Column) -> Result<Option<Pattern>, EngineError> {
             field,
         })
     };
-    column.format.strftime.as_ref().map(compile).transpose()
+    let patterns: Vec<Pattern> = match reading.formats() {
+        [] => column.format.strftime.iter().map(compile).collect::<Result<_, _>>()?,
+        formats => formats.iter().map(compile).collect::<Result<_, _>>()?,
+    };
+    Ok(if patterns.is_empty() { TimeText::Iso } else { TimeText::Patterns(patterns.into()) })
 }
 
 /// A value of the column type, from its canonical text; `None` where the text cannot be read as one.
@@ -212,13 +313,11 @@ impl Take {
     }
 }
 
-fn timestamp(column: &Column, text: Expr) -> Result<Expr, EngineError> {
-    let pattern = pattern(column)?;
-    let may_have_offset = pattern.as_ref().is_none_or(Pattern::has_offset);
-    let always_has_offset = pattern.as_ref().is_some_and(Pattern::has_offset);
+fn timestamp(column: &Column, reading: &Reading, text: Expr) -> Result<Expr, EngineError> {
+    let times = time_text(column, reading)?;
     let zone = column.format.default_timezone.as_deref().filter(|zone| *zone != "UTC" && *zone != "Etc/UTC");
-    let Some(zone) = zone.filter(|_| !always_has_offset) else {
-        return Ok(instants_of(text, pattern, Take::Both));
+    let Some(zone) = zone.filter(|_| !times.always_has_offset()) else {
+        return Ok(instants_of(text, times, Take::Both));
     };
     let unknown_zone = |_| EngineError::Format {
         column: column.name.to_string(),
@@ -226,35 +325,22 @@ fn timestamp(column: &Column, text: Expr) -> Result<Expr, EngineError> {
         field: format!("the default time zone {zone}"),
     };
     let zone = TimeZone::opt_try_new(Some(zone)).map_err(unknown_zone)?;
-    let local = instants_of(text.clone(), pattern.clone(), Take::Local)
+    let local = instants_of(text.clone(), times.clone(), Take::Local)
         .dt()
         .replace_time_zone(zone, lit("earliest"), NonExistent::Null)
         .dt()
         .convert_time_zone(TimeZone::UTC);
-    if !may_have_offset {
+    if !times.may_have_offset() {
         return Ok(local);
     }
-    Ok(coalesce(&[local, instants_of(text, pattern, Take::Utc)]))
+    Ok(coalesce(&[local, instants_of(text, times, Take::Utc)]))
 }
 
-fn instants_of(text: Expr, pattern: Option<Pattern>, take: Take) -> Expr {
+fn instants_of(text: Expr, times: TimeText, take: Take) -> Expr {
     let zone = (take != Take::Local).then_some(TimeZone::UTC);
     let dtype = DataType::Datetime(TimeUnit::Microseconds, zone.clone());
     let wrap = move |v: polars::prelude::Int64Chunked| v.into_datetime(TimeUnit::Microseconds, zone.clone());
-    match pattern {
-        None => {
-            read_text!(
-                text,
-                dtype,
-                Int64Type,
-                |text| instants::iso_instant(text).and_then(|i| take.micros(i)),
-                wrap.clone()
-            )
-        }
-        Some(pattern) => {
-            read_text!(text, dtype, Int64Type, |text| pattern.instant(text).and_then(|i| take.micros(i)), wrap.clone())
-        }
-    }
+    read_text!(text, dtype, Int64Type, |text| times.instant(text).and_then(|i| take.micros(i)), wrap.clone())
 }
 
 #[cfg(test)]
@@ -276,6 +362,12 @@ pub(crate) mod testing {
         }
     }
 
+    /// The reading that a spec gives a column by this JSON.
+    pub(crate) fn reading(column: &Column, spec: &str) -> Reading {
+        let spec: sluice_core::spec::ColumnSource = serde_json::from_str(spec).unwrap();
+        Reading::new(&spec, &[], column).unwrap()
+    }
+
     /// A contract with these columns and no rules.
     pub(crate) fn contract(columns: &[(&str, ColumnType)]) -> TableContract {
         let columns = columns
@@ -295,8 +387,13 @@ pub(crate) mod testing {
 
     /// The typed values of these texts and the texts that were refused.
     pub(crate) fn read(column: &Column, texts: &[Option<&str>]) -> (Series, Vec<Option<String>>) {
+        read_as(column, &Reading::default(), texts)
+    }
+
+    /// [`read`] with what a spec says about the column.
+    pub(crate) fn read_as(column: &Column, reading: &Reading, texts: &[Option<&str>]) -> (Series, Vec<Option<String>>) {
         let frame = DataFrame::new(texts.len(), vec![Series::new("Source Text".into(), texts).into()]).unwrap();
-        let [typed, unreadable] = read_exprs(column, "Source Text").unwrap();
+        let [typed, unreadable] = read_exprs(column, reading, "Source Text").unwrap();
         let mut lazy = frame.lazy().select([typed.alias("v"), unreadable.alias("u")]);
         let schema = lazy.collect_schema().unwrap();
         let out = lazy.collect().unwrap();
@@ -308,84 +405,4 @@ pub(crate) mod testing {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use sluice_core::contract::TextFormat;
-
-    use super::testing::{column, read};
-    use super::*;
-
-    #[test]
-    fn blank_is_null_and_bad_text_is_kept() {
-        let check = |column_type: ColumnType, good: &str, bad: &str| {
-            let padded = format!(" \t{good}\r\n");
-            let (typed, refused) =
-                read(&column(column_type), &[Some(good), Some(&padded), Some(bad), Some("  "), Some(""), None]);
-            let nulls: Vec<bool> = typed.is_null().iter().flatten().collect();
-            assert_eq!(nulls, [false, false, true, true, true, true]);
-            assert_eq!(typed.get(0).unwrap(), typed.get(1).unwrap());
-            assert_eq!(refused, [None, None, Some(bad.to_owned()), None, None, None]);
-        };
-        check(ColumnType::Int32, "7", "7.0");
-        check(ColumnType::Int64, "-7", "1,000");
-        check(ColumnType::Double, "1.5", "inf");
-        check(ColumnType::Decimal { precision: 12, scale: 3 }, "1.005", "1.0005");
-        check(ColumnType::Boolean, "True", "1");
-        check(ColumnType::Date, "2020-02-29", "2021-02-29");
-        check(ColumnType::Timestamp, "2020-02-29 10:00:00", "29.02.2020");
-    }
-
-    #[test]
-    fn text_is_taken_as_it_is() {
-        let (typed, refused) = read(&column(ColumnType::Text), &[Some("  a "), Some(""), None]);
-        assert_eq!(typed.str().unwrap().iter().collect::<Vec<_>>(), [Some("  a "), Some(""), None]);
-        assert_eq!(refused, [None, None, None]);
-    }
-
-    #[test]
-    fn wall_clock_times_are_in_the_default_zone() {
-        let check = |strftime: Option<&str>, text: &str, expected: Option<&str>| {
-            let mut column = column(ColumnType::Timestamp);
-            let zone = Some("Europe/Berlin".to_owned());
-            column.format = TextFormat { strftime: strftime.map(str::to_owned), default_timezone: zone };
-            let (typed, refused) = read(&column, &[Some(text)]);
-            let micros = typed.datetime().unwrap().phys.get(0);
-            let expected = expected.map(|text| text.parse::<jiff::Timestamp>().unwrap().as_microsecond());
-            assert_eq!(micros, expected, "{text}");
-            assert_eq!(refused, [expected.is_none().then(|| text.to_owned())]);
-        };
-        check(None, "2024-01-01 12:00:00", Some("2024-01-01T11:00:00Z"));
-        check(None, "2024-07-01 12:00:00", Some("2024-07-01T10:00:00Z"));
-        check(None, "2024-07-01T12:00:00Z", Some("2024-07-01T12:00:00Z"));
-        check(None, "2024-07-01T12:00:00-05:00", Some("2024-07-01T17:00:00Z"));
-        // Skipped in spring; twice in autumn.
-        check(None, "2024-03-31 02:30:00", None);
-        check(None, "2024-10-27 02:30:00", Some("2024-10-27T00:30:00Z"));
-        check(Some("%d.%m.%Y %H:%M"), "01.07.2024 12:00", Some("2024-07-01T10:00:00Z"));
-        check(Some("%d.%m.%Y %H:%M"), "31.03.2024 02:30", None);
-        check(Some("%Y-%m-%d %H:%M:%S%z"), "2024-07-01 12:00:00+0200", Some("2024-07-01T10:00:00Z"));
-    }
-
-    #[test]
-    fn unknown_fields_and_zones_are_refused() {
-        let mut column = column(ColumnType::Timestamp);
-        column.format.strftime = Some("%y".to_owned());
-        assert_eq!(cast_expr(&column, "s").unwrap_err().to_string(), "column `v`: format '%y': %y is not executed");
-        column.format = TextFormat { strftime: None, default_timezone: Some("Europe/Berlim".to_owned()) };
-        assert!(read_exprs(&column, "s").is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_null_was_blank_or_is_refused(texts in prop::collection::vec(prop::option::of("[ 0-9+.-]{0,6}"), 0..20)) {
-            let texts: Vec<Option<&str>> = texts.iter().map(Option::as_deref).collect();
-            for each in [ColumnType::Int32, ColumnType::Decimal { precision: 4, scale: 2 }, ColumnType::Date] {
-                let (typed, refused) = read(&column(each), &texts);
-                for ((text, null), refused) in texts.iter().zip(typed.is_null().iter()).zip(&refused) {
-                    let blank = text.is_none_or(|text| text.trim().is_empty());
-                    prop_assert_eq!(refused.is_some(), null == Some(true) && !blank);
-                }
-            }
-        }
-    }
-}
+mod tests;

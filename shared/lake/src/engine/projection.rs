@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, LazyFrame, Schema, col};
 use sluice_core::columns::{CORRUPT, LINEAGE, lineage_names};
 use sluice_core::pipeline::SilverTable;
+use sluice_core::reading::Reading;
 use sqlparser::ast::Query;
 
 use super::{EngineError, cast, rules, sql, types};
@@ -26,10 +27,12 @@ impl Projection {
     pub(super) fn new(table: &SilverTable) -> Result<Self, EngineError> {
         let mut carried: Vec<String> = carried().map(str::to_owned).collect();
         let mut view: Vec<Expr> = carried.iter().map(|name| col(name.as_str())).collect();
+        let by_contract = Reading::default();
         for (name, source) in &table.columns {
+            let reading = table.readings.get(name).unwrap_or(&by_contract);
             let column =
                 table.contract.column(name.as_str()).ok_or_else(|| EngineError::unknown_column(name.as_str()))?;
-            let [value, unreadable] = cast::read_exprs(column, source)?;
+            let [value, unreadable] = cast::read_exprs(column, reading, source)?;
             let flag = cast::unreadable_name(name.as_str());
             view.extend([value.alias(name.as_str()), unreadable.alias(flag.as_str())]);
             carried.push(flag);

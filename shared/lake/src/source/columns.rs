@@ -1,8 +1,9 @@
 //! Names of source columns: which are usable, and which are ours.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sluice_core::columns::{folded_name, is_own_of_bronze};
+use sluice_core::spec::CsvSpec;
 
 /// Most columns of one object. More is a wrong delimiter, a binary file, or JSON whose keys are data.
 pub(crate) const MAX_COLUMNS: usize = 10_000;
@@ -69,6 +70,33 @@ pub enum ColumnFault {
         /// Name of the first.
         first_name: String,
     },
+    /// A name that a silver table reads is that of two columns.
+    #[error(
+        "column {position} `{name}` repeats column {first_position} `{first_name}` (spaces around and case do not \
+         count), and a silver table reads it; rename one at the source, or name the columns by position in \
+         source.csv.names"
+    )]
+    Ambiguous {
+        /// Position of the second, from 1.
+        position: usize,
+        /// Name of the second.
+        name: String,
+        /// Position of the first, from 1.
+        first_position: usize,
+        /// Name of the first.
+        first_name: String,
+    },
+    /// The spec has another number of names.
+    #[error(
+        "the header has {found} column{}, and source.csv.names {named}; name each column of the file, in its order",
+        if *found == 1 { "" } else { "s" }
+    )]
+    NameCount {
+        /// Names in the spec.
+        named: usize,
+        /// Columns of the header.
+        found: usize,
+    },
     /// A name cannot be kept.
     #[error("column {position} `{name}` {fault}; rename it at the source")]
     Name {
@@ -94,10 +122,10 @@ pub enum ColumnFault {
         limit: usize,
     },
     /// The header is not UTF-8.
-    #[error("the header is not UTF-8; deliver the file as UTF-8")]
+    #[error("the header is not UTF-8; deliver the file in UTF-8, or write its encoding into source.csv.encoding")]
     HeaderUtf8,
     /// The header holds a NUL byte.
-    #[error("the header holds a NUL byte; this is no CSV text")]
+    #[error("the header holds a NUL byte; this is no CSV text, unless it is UTF-16: then set source.csv.encoding")]
     HeaderNul,
     /// The header holds a carriage return that ends no line.
     #[error("the header holds a carriage return that no line feed follows; end lines with LF or CRLF")]
@@ -123,6 +151,32 @@ impl SourceColumns {
         let mut columns = Self::default();
         for name in header {
             columns.add(name.as_ref())?;
+        }
+        Ok(columns)
+    }
+
+    /// The columns of a header in which columns without a name, and names that an earlier column has, get names from
+    /// their position that no other column has. A name of `mapped` (in lower case) must be that of one column.
+    pub(super) fn by_position(header: &[String], mapped: &BTreeSet<String>) -> Result<Self, ColumnFault> {
+        let folded: Vec<String> = header.iter().map(|name| folded_name(name.trim())).collect();
+        let given: HashSet<&str> = folded.iter().map(String::as_str).collect();
+        let mut columns = Self::default();
+        for ((name, folded), position) in header.iter().zip(&folded).zip(1..) {
+            let name = name.trim();
+            let first = columns.positions.get(folded).copied();
+            match first {
+                _ if name.is_empty() => columns.add(&free_name(&given, String::new(), position))?,
+                None => columns.add(name)?,
+                Some(first) if mapped.contains(folded) => {
+                    return Err(ColumnFault::Ambiguous {
+                        position,
+                        name: name.to_owned(),
+                        first_position: first + 1,
+                        first_name: columns.names.get(first).cloned().unwrap_or_default(),
+                    });
+                }
+                Some(_) => columns.add(&free_name(&given, format!("{name}_{position}"), position))?,
+            };
         }
         Ok(columns)
     }
@@ -172,6 +226,17 @@ impl SourceColumns {
     pub(super) fn len(&self) -> usize {
         self.names.len()
     }
+}
+
+/// A name for the column in a position, which is not one of the `given` (in lower case): the wanted one where it can be
+/// kept. It ends with the position, so no other column gets it.
+fn free_name(given: &HashSet<&str>, wanted: String, position: usize) -> String {
+    let can_be = !wanted.is_empty() && wanted.len() <= MAX_NAME_BYTES;
+    let mut name = if can_be { wanted } else { CsvSpec::generated_name(position) };
+    while given.contains(folded_name(&name).as_str()) {
+        name = format!("{name}_{position}");
+    }
+    name
 }
 
 /// The delimiter a file was probably written with, when its header came out as one column although it holds another
@@ -224,6 +289,46 @@ mod tests {
         check(&["_other"], Ok(&["_other"]));
         let fault = SourceColumns::from_header(long.iter()).expect_err("too many");
         assert_eq!(fault, ColumnFault::TooMany { limit: MAX_COLUMNS });
+    }
+
+    #[test]
+    fn blank_and_repeated_names_get_names_from_their_position() {
+        let check = |header: &[&str], mapped: &[&str], expected: Result<&[&str], (usize, usize)>| {
+            let names: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
+            let mapped = mapped.iter().map(|name| (*name).to_owned()).collect();
+            match (SourceColumns::by_position(&names, &mapped), expected) {
+                (Ok(columns), Ok(expected)) => assert_eq!(columns.names(), expected, "{header:?}"),
+                (Err(ColumnFault::Ambiguous { position, first_position, .. }), Err(expected)) => {
+                    assert_eq!((first_position, position), expected, "{header:?}");
+                }
+                (got, _) => panic!("{header:?}: {got:?}"),
+            }
+        };
+        check(&["a", " b "], &["a"], Ok(&["a", "b"]));
+        check(&["", "a", " "], &["a"], Ok(&["column_1", "a", "column_3"]));
+        check(&["a", "a", "A", " a "], &[], Ok(&["a", "a_2", "A_3", "a_4"]));
+        // No name that the header has is given to another column.
+        check(&["", "column_1", "a", "a", "A_4"], &[], Ok(&["column_1_1", "column_1", "a", "a_4_4", "A_4"]));
+        check(&["column_2", "", "COLUMN_2"], &[], Ok(&["column_2", "column_2_2", "COLUMN_2_3"]));
+        // Those that are made can be mapped.
+        check(&["a", "a", ""], &["a_2", "column_3"], Ok(&["a", "a_2", "column_3"]));
+        check(&["a", "b", "a"], &["a"], Err((1, 3)));
+        check(&["ID", "b", "id"], &["id"], Err((1, 3)));
+        check(&["b", "b", "a"], &["a"], Ok(&["b", "b_2", "a"]));
+        let long = "e".repeat(254);
+        check(&[&long, &long], &[], Ok(&[&long, "column_2"]));
+    }
+
+    #[test]
+    fn names_that_cannot_be_kept_are_refused_in_any_case() {
+        let check = |header: &[&str], expected: ColumnFault| {
+            let names: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(SourceColumns::by_position(&names, &BTreeSet::new()).expect_err("a fault"), expected);
+        };
+        check(&["a", "_source_row"], ColumnFault::Reserved { position: 2, name: "_source_row".to_owned() });
+        let fault = NameFault::Control { character: '\0' };
+        check(&["a\0"], ColumnFault::Name { position: 1, name: "a\\0".to_owned(), fault });
+        check(&vec![""; MAX_COLUMNS + 1], ColumnFault::TooMany { limit: MAX_COLUMNS });
     }
 
     #[test]

@@ -67,11 +67,22 @@ pub enum SourceError {
         /// Name of the object.
         object: String,
     },
-    /// The text is UTF-16.
-    #[error("object '{object}' is UTF-16; deliver it as UTF-8")]
-    Utf16 {
+    /// Bytes of the text are not of its encoding.
+    #[error(
+        "object '{object}' line {line} (byte {offset}): these bytes are not {encoding}, although {}",
+        encoding_words(*is_marked)
+    )]
+    NotEncoded {
         /// Name of the object.
         object: String,
+        /// Name of the encoding.
+        encoding: &'static str,
+        /// Whether a byte order mark says that they are of it, and not the spec.
+        is_marked: bool,
+        /// Line on which they stand.
+        line: u64,
+        /// The first of them, of the unpacked object.
+        offset: u64,
     },
     /// The CSV options contradict each other.
     #[error("object '{object}': delimiter and quote are both '{character}'; choose two different characters")]
@@ -262,7 +273,7 @@ impl SourceError {
             Self::EndsEarly { .. }
             | Self::Damaged { .. }
             | Self::EmptyObject { .. }
-            | Self::Utf16 { .. }
+            | Self::NotEncoded { .. }
             | Self::Dialect { .. }
             | Self::Columns { .. }
             | Self::LacksColumns { .. }
@@ -313,6 +324,15 @@ fn listed(columns: &[String]) -> String {
     named.join(", ")
 }
 
+/// Objects of every format may have a byte order mark; an encoding of the spec is one of CSV.
+fn encoding_words(is_marked: bool) -> &'static str {
+    if is_marked {
+        "its byte order mark says so; deliver the whole file again, or in UTF-8"
+    } else {
+        "source.csv.encoding says so; write the encoding that it has there, or deliver it in UTF-8"
+    }
+}
+
 fn delimiter_words(delimiter: Option<char>) -> String {
     delimiter.map_or_else(String::new, |delimiter| {
         format!("; its delimiter looks like {delimiter:?}: set source.csv.delimiter")
@@ -351,6 +371,14 @@ pub(crate) enum FaultReason {
     #[error("has {found} field{} where the header has {expected}", if *found == 1 { "" } else { "s" })]
     FieldCount {
         /// Fields in the header.
+        expected: usize,
+        /// Fields in the record.
+        found: usize,
+    },
+    /// The number of fields is not that of the columns of an object without header.
+    #[error("has {found} field{} where the object has {expected} columns", if *found == 1 { "" } else { "s" })]
+    ColumnCount {
+        /// Columns of the object.
         expected: usize,
         /// Fields in the record.
         found: usize,

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use sluice_core::run::Positions;
+use sluice_core::spec::TextEncoding;
 
 use super::chunk::ReadLimits;
 use super::error::{Place, SourceError};
@@ -30,7 +31,8 @@ pub(super) fn read(
     sink: Sink<'_>,
 ) -> Result<SourceSummary, SourceError> {
     let since_record = Rc::new(Cell::new(0));
-    let metered = Metered { stream: open_text(input, object)?.stream, since_record: Rc::clone(&since_record), limits };
+    let stream = open_text(input, object, TextEncoding::default())?.stream;
+    let metered = Metered { stream, since_record: Rc::clone(&since_record), limits };
     let buffered = BufReader::with_capacity(BUFFER_BYTES.min(limits.record_bytes), metered);
     let mut document = serde_json::Deserializer::from_reader(buffered);
     let rows = ObjectRows::new(object, limits.chunk_bytes, Positions::Numbers, sink);

@@ -9,6 +9,7 @@ mod batch;
 mod chunk;
 mod columns;
 mod csv;
+mod decode;
 mod error;
 mod extent;
 mod json;
@@ -27,17 +28,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use ::parquet::file::metadata::ParquetMetaData;
 use sluice_core::columns::is_own_of_bronze;
 use sluice_core::run::Positions;
-use sluice_core::spec::{CsvSpec, SourceFormat};
+use sluice_core::spec::SourceFormat;
 
 pub(crate) use self::batch::SourceBatch;
 use self::chunk::ReadLimits;
 pub(crate) use self::columns::{ColumnFault, MAX_COLUMNS, delimiter_hint};
+pub(crate) use self::csv::CsvOptions;
 pub use self::error::SourceError;
 pub(crate) use self::extent::{Begin, Extent};
 pub(crate) use self::place::Place;
 pub(crate) use self::sample::measure;
 pub(crate) use self::sink::{Sink, SourceSummary};
-pub(crate) use self::stream::SourceInput;
+pub(crate) use self::stream::{SourceInput, is_plain_text};
 
 /// Reads an object, or the part of it that `extent` names, and hands its records to `sink`, about 32 MiB of source
 /// bytes at a time.
@@ -59,7 +61,7 @@ pub(crate) use self::stream::SourceInput;
 /// the sink by then.
 pub(crate) fn read_source(
     format: SourceFormat,
-    csv: CsvSpec,
+    csv: &CsvOptions,
     input: SourceInput,
     object: &str,
     extent: Extent<'_>,
@@ -81,7 +83,7 @@ fn caught<T>(object: &str, read: impl FnOnce() -> Result<T, SourceError>) -> Res
 
 fn read_with_limits(
     format: SourceFormat,
-    csv: CsvSpec,
+    csv: &CsvOptions,
     input: SourceInput,
     object: &str,
     extent: Extent<'_>,
@@ -107,7 +109,7 @@ fn read_with_limits(
 /// As [`read_source`], as far as the beginning shows it.
 pub(crate) fn read_columns(
     format: SourceFormat,
-    csv: CsvSpec,
+    csv: &CsvOptions,
     input: SourceInput,
     object: &str,
 ) -> Result<Vec<String>, SourceError> {

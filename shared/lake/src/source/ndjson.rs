@@ -2,6 +2,7 @@
 //! lines are skipped and not counted.
 
 use memchr::{memchr, memrchr};
+use sluice_core::spec::TextEncoding;
 
 use super::chunk::{Chunk, ChunkReader, Cut, Next, ReadLimits};
 use super::error::{FaultReason, Place, SourceError};
@@ -19,7 +20,8 @@ pub(super) fn read(
     limits: ReadLimits,
     sink: Sink<'_>,
 ) -> Result<SourceSummary, SourceError> {
-    let mut reader = ChunkReader::new(open_extent(input, object, extent)?, object, extent, limits);
+    let text = open_extent(input, object, extent, TextEncoding::default())?;
+    let mut reader = ChunkReader::new(text, object, extent, limits);
     if matches!(extent.begin, Begin::Guessed { .. }) {
         // No guess: a line feed always ends a record.
         reader.skip_to(|bytes, at_end| match memchr(b'\n', bytes) {

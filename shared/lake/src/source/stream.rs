@@ -4,8 +4,11 @@ use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use encoding_rs::Encoding;
 use sluice_core::source::Codec;
+use sluice_core::spec::TextEncoding;
 
+use super::decode::{DecodeFault, Decoded};
 use super::error::SourceError;
 use super::extent::{Begin, Extent};
 
@@ -48,27 +51,70 @@ pub(super) struct Text {
 
 /// The text of a part of an object. Only the object's first bytes can be a byte order mark or say that it is packed: what
 /// looks so elsewhere is text.
-pub(super) fn open_extent(input: SourceInput, object: &str, extent: Extent<'_>) -> Result<Text, SourceError> {
+///
+/// # Errors
+/// Those of [`open_text`]; [`SourceError::Extent`] where records are found by bytes that are not those of the text.
+pub(super) fn open_extent(
+    input: SourceInput,
+    object: &str,
+    extent: Extent<'_>,
+    encoding: TextEncoding,
+) -> Result<Text, SourceError> {
+    let by_numbers = extent.positions.are_numbers();
     match extent.begin {
-        Begin::Object => open_text(input, object),
-        Begin::Guessed { .. } | Begin::Proven { .. } => {
+        Begin::Object => {
+            let (text, encoding) = open_decoded(input, object, encoding)?;
+            if by_numbers || encoding == encoding_rs::UTF_8 { Ok(text) } else { Err(not_by_bytes(object)) }
+        }
+        Begin::Guessed { .. } | Begin::Proven { .. } if encoding.is_utf8() => {
             let begin = extent.stream_begin();
             Ok(Text { stream: input.open(object, begin)?, begin })
         }
+        Begin::Guessed { .. } | Begin::Proven { .. } => Err(not_by_bytes(object)),
     }
 }
 
-/// The text of an object: unpacked, without byte order mark.
-pub(super) fn open_text(input: SourceInput, object: &str) -> Result<Text, SourceError> {
-    const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
+fn not_by_bytes(object: &str) -> SourceError {
+    let problem = "records of a text that is not UTF-8 are not found by bytes";
+    SourceError::Extent { object: object.to_owned(), problem }
+}
 
+/// The text of an object: unpacked, in UTF-8, without byte order mark. A byte order mark goes before `encoding`.
+pub(super) fn open_text(input: SourceInput, object: &str, encoding: TextEncoding) -> Result<Text, SourceError> {
+    Ok(open_decoded(input, object, encoding)?.0)
+}
+
+/// The text of an object, and what it was encoded in.
+fn open_decoded(
+    input: SourceInput,
+    object: &str,
+    encoding: TextEncoding,
+) -> Result<(Text, &'static Encoding), SourceError> {
     let mut content = unpack(input.open(object, 0)?, object)?;
-    let first = peek(&mut content, 3).map_err(|source| explain(object, source))?;
-    if first.starts_with(&[0xFF, 0xFE]) || first.starts_with(&[0xFE, 0xFF]) {
-        return Err(SourceError::Utf16 { object: object.to_owned() });
-    }
-    let (first, begin) = if first == BYTE_ORDER_MARK { (Vec::new(), 3) } else { (first, 0) };
-    Ok(Text { stream: Box::new(Cursor::new(first).chain(content)), begin })
+    let mut first = peek(&mut content, LONGEST_MARK_BYTES).map_err(|source| explain(object, source))?;
+    let (encoding, mark_bytes) = encoding_of(&first, encoding);
+    let content = Cursor::new(first.split_off(mark_bytes)).chain(content);
+    let begin = mark_bytes as u64;
+    let stream: Box<dyn Read + Send> = if encoding == encoding_rs::UTF_8 {
+        Box::new(content)
+    } else {
+        Box::new(Decoded::new(content, encoding, begin))
+    };
+    Ok((Text { stream, begin }, encoding))
+}
+
+/// Bytes of the longest byte order mark.
+const LONGEST_MARK_BYTES: u64 = 3;
+
+/// The encoding of a text with these first bytes, and how many of them are its byte order mark.
+fn encoding_of(first: &[u8], encoding: TextEncoding) -> (&'static Encoding, usize) {
+    Encoding::for_bom(first).unwrap_or((encoding.encoding(), 0))
+}
+
+/// Whether the bytes of an object, which begins with these, are its text in UTF-8: neither packed nor of another
+/// encoding. `encoding`: as [`open_text`] takes it.
+pub(crate) fn is_plain_text(first: &[u8], encoding: TextEncoding) -> bool {
+    Codec::of(first) == Codec::Plain && encoding_of(first, encoding).0 == encoding_rs::UTF_8
 }
 
 fn unpack(mut raw: Box<dyn Read + Send>, object: &str) -> Result<Box<dyn Read + Send>, SourceError> {
@@ -139,7 +185,12 @@ pub(super) fn explain(object: &str, error: io::Error) -> SourceError {
             }
             _ => SourceError::Read { object, source },
         },
-        Err(source) => SourceError::Read { object, source },
+        Err(source) => match source.downcast::<DecodeFault>() {
+            Ok(DecodeFault { encoding, is_marked, line, offset }) => {
+                SourceError::NotEncoded { object, encoding, is_marked, line, offset }
+            }
+            Err(source) => SourceError::Read { object, source },
+        },
     }
 }
 
@@ -166,9 +217,17 @@ mod tests {
     }
 
     fn read(stored: &[u8]) -> Result<Vec<u8>, SourceError> {
+        read_in("utf-8", stored)
+    }
+
+    fn read_in(encoding: &str, stored: &[u8]) -> Result<Vec<u8>, SourceError> {
+        let encoding = TextEncoding::try_from(encoding.to_owned()).expect("an encoding");
         let input = SourceInput::Stream(Box::new(Cursor::new(stored.to_vec())));
         let mut text = Vec::new();
-        open_text(input, "x.csv.gz")?.stream.read_to_end(&mut text).map_err(|error| explain("x.csv.gz", error))?;
+        open_text(input, "x.csv.gz", encoding)?
+            .stream
+            .read_to_end(&mut text)
+            .map_err(|error| explain("x.csv.gz", error))?;
         Ok(text)
     }
 
@@ -236,7 +295,51 @@ mod tests {
                 assert!(error.is_refusal() && error.to_string().contains(codec), "{count} bytes: {error}");
             }
         }
-        let error = read(b"\xFF\xFEa\0,\0").expect_err("utf-16");
-        assert!(matches!(error, SourceError::Utf16 { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_byte_order_mark_goes_before_the_encoding() {
+        let check = |encoding: &str, stored: &[u8], expected: &str| {
+            assert_eq!(read_in(encoding, stored).expect("text"), expected.as_bytes(), "{encoding}: {stored:?}");
+            assert_eq!(read_in(encoding, &gzip(stored)).expect("text"), expected.as_bytes(), "{encoding}: packed");
+        };
+        check("utf-8", b"\xFF\xFEa\0,\0", "a,");
+        check("utf-8", b"\xFE\xFF\0a\0,", "a,");
+        check("utf-16be", b"\xFF\xFEa\0", "a");
+        check("utf-16", b"a\0", "a");
+        check("utf-16be", b"\0a", "a");
+        check("windows-1252", b"\xEF\xBB\xBF\xC3\xA9", "é");
+        check("windows-1252", b"\xE9", "é");
+    }
+
+    #[test]
+    fn bytes_that_are_not_of_the_encoding_are_refused_with_what_says_that_they_are() {
+        let check = |encoding: &str, stored: &[u8], expected: &str| {
+            let error = read_in(encoding, stored).expect_err("half of a pair");
+            assert_eq!(error.to_string(), format!("object 'x.csv.gz' line 2 {expected}"));
+            assert!(error.is_refusal());
+        };
+        let marked = "(byte 6): these bytes are not UTF-16LE, although its byte order mark says so; deliver the whole \
+                      file again, or in UTF-8";
+        check("utf-8", b"\xFF\xFEa\0\n\0\x00\xDC", marked);
+        check("windows-1253", b"\xFF\xFEa\0\n\0\x00\xDC", marked);
+        let named = "(byte 2): these bytes are not windows-1253, although source.csv.encoding says so; write the \
+                     encoding that it has there, or deliver it in UTF-8";
+        check("windows-1253", b"a\n\xAA", named);
+    }
+
+    #[test]
+    fn only_plain_utf_8_has_the_bytes_of_its_text() {
+        let check = |first: &[u8], encoding: &str, expected: bool| {
+            let encoding = TextEncoding::try_from(encoding.to_owned()).expect("an encoding");
+            assert_eq!(is_plain_text(first, encoding), expected, "{first:?}");
+        };
+        check(b"id,name", "utf-8", true);
+        check(b"\xEF\xBB\xBFid", "utf-8", true);
+        check(b"id,name", "windows-1252", false);
+        check(b"\xFF\xFEi\0", "utf-8", false);
+        check(b"\xFE\xFF\0i", "utf-8", false);
+        check(&gzip(b"id"), "utf-8", false);
+        check(b"", "utf-8", true);
     }
 }

@@ -10,7 +10,7 @@ use sluice_core::spec::{CsvSpec, SourceFormat};
 
 use super::chunk::ReadLimits;
 use super::extent::{Begin, Extent};
-use super::{SourceBatch, SourceError, SourceInput, SourceSummary, read_columns, read_with_limits};
+use super::{CsvOptions, SourceBatch, SourceError, SourceInput, SourceSummary, read_columns, read_with_limits};
 
 /// Limits at which nearly every record meets the edge of a chunk.
 pub(super) const SMALL: ReadLimits =
@@ -48,14 +48,14 @@ pub(super) struct Table {
 /// An object to read.
 pub(super) struct ReadTest {
     format: SourceFormat,
-    csv: CsvSpec,
+    csv: CsvOptions,
     bytes: Vec<u8>,
     limits: ReadLimits,
 }
 
 impl ReadTest {
     pub(super) fn new(format: SourceFormat, bytes: &[u8]) -> Self {
-        Self { format, csv: CsvSpec::default(), bytes: bytes.to_vec(), limits: ReadLimits::default() }
+        Self { format, csv: CsvOptions::default(), bytes: bytes.to_vec(), limits: ReadLimits::default() }
     }
 
     pub(super) fn limits(mut self, limits: ReadLimits) -> Self {
@@ -63,8 +63,13 @@ impl ReadTest {
         self
     }
 
-    pub(super) fn csv(mut self, csv: CsvSpec) -> Self {
-        self.csv = csv;
+    pub(super) fn csv(self, csv: CsvSpec) -> Self {
+        self.csv_for(csv, &[])
+    }
+
+    /// Options of a spec whose silver tables read these columns.
+    pub(super) fn csv_for(mut self, csv: CsvSpec, mapped: &[&str]) -> Self {
+        self.csv = CsvOptions::reading(csv, mapped);
         self
     }
 
@@ -90,14 +95,14 @@ impl ReadTest {
             Ok(())
         };
         let input = SourceInput::Stream(stream);
-        let summary = read_with_limits(self.format, self.csv, input, "data", extent, self.limits, &mut sink)?;
+        let summary = read_with_limits(self.format, &self.csv, input, "data", extent, self.limits, &mut sink)?;
         Ok((frames, summary))
     }
 
     /// The columns of the beginning; none where it cannot be read.
     pub(super) fn columns(&self) -> Vec<String> {
         let input = SourceInput::Stream(Box::new(Cursor::new(self.bytes.clone())));
-        read_columns(self.format, self.csv, input, "data").unwrap_or_default()
+        read_columns(self.format, &self.csv, input, "data").unwrap_or_default()
     }
 
     /// Reads the ranges between these bytes and joins them as a run does: a range whose begin was guessed wrongly is

@@ -288,12 +288,12 @@ fn held_objects(plan: &Plan) -> Option<RuleResult> {
     })
 }
 
-/// Mapped JSON keys that were there in earlier runs, and are in no record of this one: renamed at the source, or rare.
+/// Mapped columns that bronze has, and no object of this run (of JSON, no record): renamed at the source, or rare.
 fn missing_keys(changeset: &Changeset) -> Option<RuleResult> {
     let keys: Vec<String> = changeset.missing_keys.iter().map(|key| format!("'{key}'")).collect();
     (!keys.is_empty()).then(|| RuleResult {
         rule: "missing_keys".to_owned(),
-        description: format!("no record of the run has the mapped key {}: its column is null", keys.join(", ")),
+        description: format!("no source object of the run has the mapped column {}: it is null", keys.join(", ")),
         severity: Severity::Warning,
         dimension: Some("completeness".to_owned()),
         observed: keys.len().to_string(),

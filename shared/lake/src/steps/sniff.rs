@@ -1,5 +1,6 @@
 //! Checks the beginning of new source objects, so that a wrong file is named before any work is done.
 
+use std::collections::BTreeSet;
 use std::io::{self, Cursor, Read};
 
 use futures::{StreamExt, TryStreamExt, stream};
@@ -8,17 +9,20 @@ use sluice_core::engine::ObjectMeasure;
 use sluice_core::error::{ErrorName, with_sources};
 use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{PlannedObject, Positions, ReadFrom, RunRef, SourceShape};
-use sluice_core::source::{Codec, HeldObject, PassedBy, PassedByReason, SourceObject};
+use sluice_core::source::{HeldObject, PassedBy, PassedByReason, SourceObject};
 use sluice_core::spec::SourceFormat;
 use sluice_documents::object_refusal;
 
 use super::ranges::positions;
+use super::stages::mapped_columns;
 use crate::delta::Footer;
 use crate::error::{LakeError, SourceChange};
 use crate::lake::Lake;
 use crate::objects::{AT_ONCE, ObjectBytes, blocking, remote};
 use crate::runs;
-use crate::source::{SourceError, SourceInput, delimiter_hint, measure, parquet_columns, read_columns};
+use crate::source::{
+    CsvOptions, SourceError, SourceInput, delimiter_hint, is_plain_text, measure, parquet_columns, read_columns,
+};
 
 /// Bytes of an object that are examined: enough for some hundred rows, few enough for thousands of objects.
 const SAMPLE_BYTES: u64 = 64 << 10;
@@ -36,11 +40,14 @@ pub(super) struct Looked {
     pub(super) refused: Vec<SourceObject>,
     /// Why.
     pub(super) held: Vec<HeldObject>,
+    /// The mapped columns that these have.
+    pub(super) held_columns: BTreeSet<String>,
 }
 
-/// Reads the header of every object that is new to bronze and notes its shape. Objects that cannot be read are held, and
-/// this run and those after it go on without them. Those that may not be read are passed by, unless the run has no other
-/// object: then it is the rights of the run that are wrong.
+/// Reads the header of every object that is new to bronze and notes its shape. Objects that cannot be read, or lack a
+/// mapped column that they must have, are held, and this run and those after it go on without them. Those that may not
+/// be read are passed by, unless the run has no other object: then it is the rights of the run that are wrong. `known`
+/// are the mapped columns that bronze has, or an object that the run has held before.
 ///
 /// # Errors
 /// Those of the store, and that of an object that may not be read.
@@ -49,6 +56,7 @@ pub(super) async fn refuse_unreadable(
     now: Timestamp,
     run: &RunRef,
     pipeline: &Pipeline,
+    known: BTreeSet<String>,
     objects: Vec<PlannedObject>,
 ) -> Result<Looked, LakeError> {
     let looked: Vec<(PlannedObject, Look)> = stream::iter(objects)
@@ -62,13 +70,15 @@ pub(super) async fn refuse_unreadable(
         .buffered(AT_ONCE)
         .try_collect()
         .await?;
+    let known = with_headers(pipeline, known, &looked);
     let mut denied: Option<LakeError> = None;
     let mut seen = Looked::default();
     for (mut planned, look) in looked {
         let unseen = ObjectMeasure::unseen(planned.object.size_bytes);
-        let measure = match look {
-            Look::Refused(reason) => {
-                runs::hold(lake, run, &planned.object, &reason, now).await?;
+        let measure = match look.or_refused(pipeline, &planned.object, &known)? {
+            Look::Refused { reason, columns } => {
+                runs::hold_read(lake, run, &planned.object, &reason, now, columns.clone()).await?;
+                seen.held_columns.extend(columns);
                 seen.held.push(HeldObject { uri: planned.object.uri.clone(), reason });
                 seen.refused.push(planned.object);
                 continue;
@@ -103,8 +113,13 @@ pub(super) async fn refuse_unreadable(
 
 /// What the beginning of an object shows.
 enum Look {
-    /// What is wrong with it, in words.
-    Refused(String),
+    /// It is at fault.
+    Refused {
+        /// What is wrong with it, in words.
+        reason: String,
+        /// The mapped columns of its header, as far as that can be read.
+        columns: BTreeSet<String>,
+    },
     /// Nothing is at its address.
     Gone,
     /// It may not be read: on S3 it has rights, an encryption or a key of its own, or is in an archive.
@@ -113,6 +128,46 @@ enum Look {
     Nothing,
     /// Its shape, what is in it, and what the places of its records are called.
     Shape(SourceShape, ObjectMeasure, Positions),
+}
+
+impl Look {
+    /// Refuses an object whose header lacks a mapped column that it must have.
+    ///
+    /// # Errors
+    /// Those of [`refusal`].
+    fn or_refused(
+        self,
+        pipeline: &Pipeline,
+        object: &SourceObject,
+        known: &BTreeSet<String>,
+    ) -> Result<Self, LakeError> {
+        let Self::Shape(shape, ..) = &self else { return Ok(self) };
+        let fault = match pipeline.source_format {
+            // Any record of the run may bring a key, so process asks once it has read them all.
+            SourceFormat::Ndjson | SourceFormat::Json => return Ok(self),
+            SourceFormat::Csv | SourceFormat::Parquet => check_mapped(pipeline, object, &shape.columns, known).err(),
+        };
+        match fault {
+            None => Ok(self),
+            Some(fault) => refusal(fault, mapped_columns(pipeline, &shape.columns)),
+        }
+    }
+}
+
+/// The mapped columns that are known, with those that the headers and footers of the run have.
+fn with_headers(
+    pipeline: &Pipeline,
+    mut known: BTreeSet<String>,
+    looked: &[(PlannedObject, Look)],
+) -> BTreeSet<String> {
+    let mut met: BTreeSet<&String> = BTreeSet::new();
+    for (_, look) in looked {
+        if let Look::Shape(shape, ..) = look {
+            met.extend(&shape.columns);
+        }
+    }
+    known.extend(mapped_columns(pipeline, met));
+    known
 }
 
 async fn look(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Result<Look, LakeError> {
@@ -125,14 +180,17 @@ async fn look(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Result
 async fn examine(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Result<Look, LakeError> {
     let read = match (pipeline.source_format, object.uri.as_url().to_file_path()) {
         (SourceFormat::Parquet, Ok(path)) => {
-            let (csv, name) = (pipeline.csv, object.uri.to_string());
+            let (csv, name) = (CsvOptions::of(pipeline), object.uri.to_string());
             let input = SourceInput::File(path);
-            blocking(move || Ok(read_columns(SourceFormat::Parquet, csv, input, &name))).await?
+            blocking(move || Ok(read_columns(SourceFormat::Parquet, &csv, input, &name))).await?
         }
         // Only the footer of a remote file is read; what else it has is read below.
         (SourceFormat::Parquet, Err(())) => Ok(Vec::new()),
         _ => match ObjectBytes::open(object, lake.options()).await {
-            Ok(bytes) => return read_head(pipeline, object, bytes).await?.map_or_else(refusal, Ok),
+            Ok(bytes) => {
+                let looked = read_head(pipeline, object, bytes).await?;
+                return looked.or_else(|error| refusal(error, BTreeSet::new()));
+            }
             Err(LakeError::SourceChanged { what: SourceChange::Deleted, .. }) => return Ok(Look::Gone),
             Err(LakeError::SourceChanged { what: SourceChange::Replaced, .. }) => return Ok(Look::Nothing),
             Err(error) => return Err(error),
@@ -140,14 +198,17 @@ async fn examine(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Res
     };
     match read {
         Err(SourceError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Look::Gone),
-        Ok(columns) => look_at_footer(lake, pipeline, object, columns).await,
-        Err(error) => refusal(error),
+        Ok(columns) => look_at_footer(lake, object, columns).await,
+        Err(error) => refusal(error, BTreeSet::new()),
     }
 }
 
-/// What is wrong with an object, if the object is to blame.
-fn refusal(error: SourceError) -> Result<Look, LakeError> {
-    if error.is_refusal() { Ok(Look::Refused(with_sources(&LakeError::from(error)))) } else { Err(error.into()) }
+/// What is wrong with an object that has these mapped columns, if the object is to blame.
+fn refusal(error: SourceError, columns: BTreeSet<String>) -> Result<Look, LakeError> {
+    if !error.is_refusal() {
+        return Err(error.into());
+    }
+    Ok(Look::Refused { reason: with_sources(&LakeError::from(error)), columns })
 }
 
 /// The shape of an object that is read from its beginning.
@@ -156,7 +217,8 @@ async fn read_head(
     object: &SourceObject,
     bytes: ObjectBytes,
 ) -> Result<Result<Look, SourceError>, LakeError> {
-    let (format, csv, name) = (pipeline.source_format, pipeline.csv, object.uri.to_string());
+    let (format, csv, name) = (pipeline.source_format, CsvOptions::of(pipeline), object.uri.to_string());
+    let encoding = pipeline.csv.encoding;
     let size_bytes = object.size_bytes;
     let (mut reader, _) = bytes.into_parts();
     let read = blocking(move || {
@@ -165,10 +227,10 @@ async fn read_head(
             return Ok(Err(SourceError::Read { object: name, source }));
         }
         let input = SourceInput::Stream(Box::new(Cursor::new(first.clone()).chain(reader)));
-        let columns = read_columns(format, csv, input, &name);
+        let columns = read_columns(format, &csv, input, &name);
         Ok(columns.map(|columns| {
             let measured = measure(format, &first, size_bytes, columns.len());
-            (SourceShape { columns }, measured, Codec::of(&first))
+            (SourceShape { columns }, measured, is_plain_text(&first, encoding))
         }))
     })
     .await?;
@@ -177,29 +239,21 @@ async fn read_head(
     if is_json && read.as_ref().is_err_and(SourceError::is_behind_a_record) {
         return Ok(Ok(Look::Nothing));
     }
-    Ok(read.and_then(|(shape, measured, codec)| {
-        // The bytes of a packed object are not those of its records.
-        let positions = if codec == Codec::Plain { positions(pipeline, size_bytes) } else { Positions::Numbers };
+    Ok(read.map(|(shape, measured, is_plain)| {
+        // The bytes of an object that is packed or decoded are not those of its records.
+        let positions = if is_plain { positions(pipeline, size_bytes) } else { Positions::Numbers };
         let shape = match format {
             // Later records may bring other keys: those of the first are nothing that a reader could rely on.
             SourceFormat::Ndjson | SourceFormat::Json => SourceShape { columns: Vec::new() },
-            SourceFormat::Csv | SourceFormat::Parquet => {
-                check_mapped(pipeline, object, &shape.columns)?;
-                shape
-            }
+            SourceFormat::Csv | SourceFormat::Parquet => shape,
         };
-        Ok(Look::Shape(shape, measured, positions))
+        Look::Shape(shape, measured, positions)
     }))
 }
 
 /// The shape of a Parquet file, from its footer; `columns` are those already known. Where the store has no footer to
 /// read, nothing is said: whoever reads the whole file says better what is wrong.
-async fn look_at_footer(
-    lake: &Lake,
-    pipeline: &Pipeline,
-    object: &SourceObject,
-    mut columns: Vec<String>,
-) -> Result<Look, LakeError> {
+async fn look_at_footer(lake: &Lake, object: &SourceObject, mut columns: Vec<String>) -> Result<Look, LakeError> {
     let footer = match remote(&object.uri, lake.options()) {
         Ok((store, key)) => Footer::read(&store, key).await,
         Err(error) => Err(error),
@@ -209,10 +263,7 @@ async fn look_at_footer(
         // The file was read already, under a name that only a file system has: its size is all that is left to go by.
         Err(_) if !columns.is_empty() => {
             let measured = ObjectMeasure::unseen(object.size_bytes);
-            return match check_mapped(pipeline, object, &columns) {
-                Ok(()) => Ok(Look::Shape(SourceShape { columns }, measured, Positions::Numbers)),
-                Err(fault) => refusal(fault),
-            };
+            return Ok(Look::Shape(SourceShape { columns }, measured, Positions::Numbers));
         }
         Err(LakeError::Store { source: object_store::Error::NotFound { .. }, .. }) => return Ok(Look::Gone),
         Err(LakeError::Unreadable { .. }) => return Ok(Look::Nothing),
@@ -221,11 +272,8 @@ async fn look_at_footer(
     if columns.is_empty() {
         columns = match parquet_columns(footer.metadata(), object.uri.as_str()) {
             Ok(columns) => columns,
-            Err(error) => return refusal(error),
+            Err(error) => return refusal(error, BTreeSet::new()),
         };
-    }
-    if let Err(fault) = check_mapped(pipeline, object, &columns) {
-        return refusal(fault);
     }
     let measured = ObjectMeasure {
         size_bytes: object.size_bytes,
@@ -250,18 +298,28 @@ async fn footer_fault(lake: &Lake, object: &SourceObject, error: LakeError) -> L
     }
 }
 
-/// Whether an object with a header or footer has every column that a silver table is mapped to. Of JSON, any record of
-/// the run may bring a key, so process asks once it has read them all.
+/// Whether an object with a header or footer has every column of silver tables that it must have: those that a contract
+/// requires, and those that nobody else has, because a header that is wrong must not become a table of nulls. `known`
+/// are the mapped columns that bronze or any object of the run has.
 ///
 /// # Errors
-/// [`SourceError::LacksColumns`] with the columns that it has.
-fn check_mapped(pipeline: &Pipeline, object: &SourceObject, columns: &[String]) -> Result<(), SourceError> {
+/// [`SourceError::OtherCase`], and [`SourceError::LacksColumns`] with the columns that it has.
+fn check_mapped(
+    pipeline: &Pipeline,
+    object: &SourceObject,
+    columns: &[String],
+    known: &BTreeSet<String>,
+) -> Result<(), SourceError> {
     if let Some((column, mapped)) = pipeline.other_case(columns.iter().map(String::as_str)) {
         let (object, column, mapped) = (object.uri.to_string(), column.to_owned(), mapped.to_owned());
         return Err(SourceError::OtherCase { object, column, mapped });
     }
-    let mapped = pipeline.silver.iter().flat_map(|silver| silver.columns.iter().map(|(_, source)| source));
-    let missing: Vec<String> = mapped.filter(|source| !columns.contains(source)).cloned().collect();
+    let mut missing: Vec<String> = pipeline.mapped_sources().filter(|s| !columns.contains(s)).cloned().collect();
+    // A header without any of them is that of another file, or cut in the wrong places.
+    let has_one = pipeline.mapped_sources().any(|source| columns.contains(source));
+    if has_one && missing.iter().all(|source| pipeline.is_optional_source(source)) {
+        missing.retain(|source| !known.contains(source));
+    }
     if missing.is_empty() {
         return Ok(());
     }
@@ -273,28 +331,4 @@ fn check_mapped(pipeline: &Pipeline, object: &SourceObject, columns: &[String]) 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::objects::tests::{object, s3_that_answers};
-
-    async fn check(body: &'static str, name: ErrorName, says: &str) {
-        let options = s3_that_answers("400 Bad Request", body);
-        let lake = Lake::open(&"s3://bucket/lake".parse().expect("root"), &options).expect("lake");
-        let object = object();
-        let (store, key) = remote(&object.uri, &options).expect("store");
-        let error = Footer::read(&store, key).await.expect_err("no footer");
-        let fault = footer_fault(&lake, &object, error).await;
-        let text = with_sources(&fault);
-        assert_eq!(fault.name(), name, "{text}");
-        assert!(text.contains(says), "{text}");
-    }
-
-    #[tokio::test]
-    async fn the_fault_of_a_footer_has_the_code_that_an_answer_to_head_lacks() {
-        let disabled = "<Error><Code>KMS.DisabledException</Code><Message>key k is disabled.</Message></Error>";
-        check(disabled, ErrorName::AccessDenied, "KMS.DisabledException (400 Bad Request): key k is disabled; ").await;
-        check("<Error><Code>InvalidRequest</Code></Error>", ErrorName::AccessDenied, "InvalidRequest (400").await;
-        let region = "<Error><Code>AuthorizationHeaderMalformed</Code></Error>";
-        check(region, ErrorName::Internal, "AuthorizationHeaderMalformed").await;
-    }
-}
+mod tests;

@@ -18,7 +18,7 @@ use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::{ObjectBytes, VersionCheck};
 use crate::overlap::{both, overlapped};
-use crate::source::{Extent, SourceBatch, SourceError, SourceInput, read_source};
+use crate::source::{CsvOptions, Extent, SourceBatch, SourceError, SourceInput, read_source};
 
 /// The stages that rows from objects go to.
 pub(super) struct Stages<'a> {
@@ -46,20 +46,55 @@ pub(super) struct Landing<'a> {
     pub(super) lake: &'a Lake,
     pub(super) plan: &'a Plan,
     columns: Vec<&'a String>,
+    /// Optional columns that only objects have which the run holds.
+    of_held: Vec<&'a String>,
 }
 
 impl<'a> Landing<'a> {
     pub(super) fn new(lake: &'a Lake, plan: &'a Plan) -> Self {
         let shapes = plan.landing().filter_map(|planned| planned.shape.as_ref());
         let mut met = BTreeSet::new();
-        let columns = shapes.flat_map(|shape| &shape.columns).filter(|column| met.insert(*column)).collect();
-        Self { lake, plan, columns }
+        let columns: Vec<&String> =
+            shapes.flat_map(|shape| &shape.columns).filter(|column| met.insert(*column)).collect();
+        // Without a header or footer, nothing lacks a column of it.
+        let of_held = if columns.is_empty() {
+            Vec::new()
+        } else {
+            let of_held = mapped_columns(&plan.pipeline, &plan.held_columns);
+            let optional = optional_columns(&plan.pipeline);
+            optional.filter(|source| of_held.contains(*source) && met.insert(*source)).collect()
+        };
+        Self { lake, plan, columns, of_held }
     }
 
     /// The columns that headers and footers have, each once, in the order of the objects. An object without a record
-    /// brings them all the same, and whoever reads a part has the same names for them as whoever reads another.
+    /// brings them all the same, and whoever reads a part has the same names for them as whoever reads another. So do
+    /// the optional columns that only held objects have: bronze has them from then on, and rows that lack them have
+    /// null whichever run reads them again.
     pub(super) fn columns(&self) -> impl Iterator<Item = &'a String> {
-        self.columns.iter().copied()
+        self.columns.iter().chain(&self.of_held).copied()
+    }
+
+    /// The mapped columns that no header or footer of the run has.
+    pub(super) fn missing_columns(&self) -> BTreeSet<String> {
+        if self.columns.is_empty() {
+            return BTreeSet::new();
+        }
+        let mapped = self.plan.pipeline.mapped_sources();
+        mapped.filter(|source| !self.columns.contains(source)).cloned().collect()
+    }
+
+    /// The mapped columns that records may lack. Of JSON, a key that this record lacks may come with the next one. A
+    /// header or footer may lack an optional column that bronze has or gets: `bronze` is the stage that it comes to.
+    fn may_lack(&self, bronze: &BronzeStage) -> BTreeSet<&'a String> {
+        let pipeline = &self.plan.pipeline;
+        match pipeline.source_format {
+            SourceFormat::Ndjson | SourceFormat::Json => pipeline.mapped_sources().collect(),
+            SourceFormat::Csv | SourceFormat::Parquet => {
+                let known = mapped_columns(pipeline, &bronze.source_columns());
+                optional_columns(pipeline).filter(|source| known.contains(*source)).collect()
+            }
+        }
     }
 
     /// The keys that are known before an object is read.
@@ -87,10 +122,12 @@ impl<'a> Landing<'a> {
     ) -> Result<Landed<'s, 'a>, LakeError> {
         let stages = begin()?;
         let mut landed = Landed { keys: self.keys(&stages.bronze), stages, found: None };
+        let may_lack = self.may_lack(&landed.stages.bronze);
         let is_guess = range.is_some_and(|range| range.is_guess());
         for planned in objects {
             let mut columns = range.and_then(|range| range.before).map(ReadRanges::keys).unwrap_or_default();
-            match self.read_object(planned, range, &mut landed.stages, &mut columns) {
+            columns.extend(planned.shape.iter().flat_map(|shape| shape.columns.iter().cloned()));
+            match self.read_object(planned, range, &may_lack, &mut landed.stages, &mut columns) {
                 Ok(LandedObject { keys, found }) => {
                     landed.found = found;
                     if let Some(keys) = keys {
@@ -107,11 +144,13 @@ impl<'a> Landing<'a> {
         Ok(landed)
     }
 
-    /// Reads an object, or a range of it, into the stages, and notes the columns that its rows have.
+    /// Reads an object, or a range of it, into the stages, and notes the columns that its rows have. They are null in
+    /// columns that they lack and `may_lack`.
     fn read_object(
         &self,
         planned: &PlannedObject,
         range: Option<LandingRange<'_>>,
+        may_lack: &BTreeSet<&String>,
         stages: &mut Stages<'_>,
         columns: &mut BTreeSet<String>,
     ) -> Result<LandedObject, LakeError> {
@@ -127,11 +166,11 @@ impl<'a> Landing<'a> {
             None => Extent::whole(planned.positions),
         };
         let (input, check, _scratch) = self.open(object, range.map(|_| extent.stream_begin()))?;
-        let (format, csv, name) = (pipeline.source_format, pipeline.csv, object.uri.as_str());
+        let (format, csv, name) = (pipeline.source_format, CsvOptions::of(pipeline), object.uri.as_str());
         // The next batch is read while this one is staged.
         let is_json = matches!(format, SourceFormat::Ndjson | SourceFormat::Json);
         let outcome: Result<_, LakeError> = overlapped(
-            |put| read_source(format, csv, input, name, extent, &mut |batch| Ok(put(batch)?)),
+            |put| read_source(format, &csv, input, name, extent, &mut |batch| Ok(put(batch)?)),
             |batch: SourceBatch| {
                 refuse_other_case(pipeline, object, &batch.frame)?;
                 columns.extend(source_columns(&batch.frame));
@@ -139,8 +178,7 @@ impl<'a> Landing<'a> {
                 // Each of them waits at times for its largest column, and leaves cores to the other.
                 both(
                     || bronze.push(&rows),
-                    // A key that this batch lacks may come in the next one.
-                    || push_all(silver, &missing, &with_absent(&rows, pipeline, |_| is_json)?),
+                    || push_all(silver, &missing, &with_absent(&rows, pipeline, |source| may_lack.contains(source))?),
                 )
             },
         );
@@ -205,6 +243,21 @@ pub(super) fn mapped_name<'a>(pipeline: &'a Pipeline, name: &'a str) -> &'a str 
     pipeline.other_case([name]).map_or(name, |(_, mapped)| mapped)
 }
 
+/// Those of these columns that silver tables read, under the names that they read.
+pub(super) fn mapped_columns<'c>(
+    pipeline: &Pipeline,
+    columns: impl IntoIterator<Item = &'c String>,
+) -> BTreeSet<String> {
+    let mapped: BTreeSet<&str> = pipeline.mapped_sources().map(String::as_str).collect();
+    let names = columns.into_iter().map(|name| mapped_name(pipeline, name));
+    names.filter(|name| mapped.contains(name)).map(str::to_owned).collect()
+}
+
+/// The mapped columns that objects with a header or footer may lack.
+fn optional_columns(pipeline: &Pipeline) -> impl Iterator<Item = &String> {
+    pipeline.mapped_sources().filter(move |source| pipeline.is_optional_source(source))
+}
+
 pub(super) fn push_all(
     silver: &mut [SilverStage<'_>],
     missing: &[Missing],
@@ -222,10 +275,10 @@ pub(super) fn push_all(
 pub(super) fn with_absent(
     frame: &DataFrame,
     pipeline: &Pipeline,
-    may_lack: impl Fn(&str) -> bool,
+    may_lack: impl Fn(&String) -> bool,
 ) -> Result<DataFrame, LakeError> {
     let mut complete = frame.clone();
-    for (_, source) in pipeline.silver.iter().flat_map(|silver| &silver.columns) {
+    for source in pipeline.mapped_sources() {
         if may_lack(source) && complete.column(source).is_err() {
             let absent = Column::full_null(source.as_str().into(), frame.height(), &DataType::String);
             complete.with_column(absent).map_err(LakeError::polars(format!("column {source} that rows lack")))?;

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
-use sluice_core::columns::has_contract_columns;
+use sluice_core::columns::{BronzeNames, has_contract_columns};
 use sluice_core::engine::TableMeasure;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{Pipeline, WriteMode};
 use sluice_core::source::SourceId;
 
 use super::choose::measure_table;
+use super::stages::mapped_columns;
 use crate::check;
 use crate::delta::{Ledger, OpenTable, open_table};
 use crate::error::LakeError;
@@ -60,6 +61,12 @@ impl Standing {
     /// Whether a silver table has not taken this source object in.
     pub(super) fn is_behind(&self, pipeline: &Pipeline, source: &SourceId) -> bool {
         pipeline.silver.iter().any(|silver| !self.has(&silver.table, source))
+    }
+
+    /// The mapped columns that bronze has.
+    pub(super) fn known_columns(&self, pipeline: &Pipeline) -> BTreeSet<String> {
+        let names = self.open(&pipeline.bronze).map(|open| BronzeNames::of_table(open.columns())).unwrap_or_default();
+        mapped_columns(pipeline, names.source_columns())
     }
 
     /// A breaking change of a contract or mode is refused by name.

@@ -9,6 +9,7 @@ mod lines;
 mod names;
 mod never_stuck;
 mod objects;
+mod optional_columns;
 mod spec;
 mod together;
 mod variants;

@@ -195,7 +195,7 @@ fn faults_of_files() -> Vec<Fault> {
     let mut faults = vec![
         content("empty", Named::Held("is empty"), ""),
         content("a picture", Named::Held("line 1"), &b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"[..]),
-        content("UTF-16", Named::Held("UTF-16"), &b"\xff\xfei\0d\0,\0"[..]),
+        content("half a unit of UTF-16", Named::Held("UTF-16"), &b"\xff\xfei\0d\0,"[..]),
         content("cut gzip", Named::Held("ends early"), gzip(good_file(20))[..30].to_vec()),
         content("missing column", Named::Held("lacks column amount"), "id,name,day\n1,a,2026-01-01\n"),
         content(

@@ -82,11 +82,14 @@ fn objects_without_content_are_refused_and_held() {
 #[test]
 fn objects_with_other_columns_are_refused_and_held() {
     check(vec![
-        refused("duplicate.csv", "id,name,amount,day,name\n1,a,1,2026-01-01,b\n", &["line 1", "`name`", "repeats"]),
+        refused(
+            "duplicate.csv",
+            "id,name,amount,day,name\n1,a,1,2026-01-01,b\n",
+            &["line 1", "column 5 `name` repeats column 2", "a silver table reads it", "source.csv.names"],
+        ),
         refused("duplicate-case.csv", "id,name,amount,day,Name\n1,a,1,2026-01-01,b\n", &["line 1", "`Name`"]),
         refused("missing.csv", "id,name,day\n1,a,2026-01-01\n", &["lacks column amount", "it has id, name, day"]),
         refused("case.csv", "ID,name,amount,day\n1,a,1,2026-01-01\n", &["has `ID` where the pipeline reads `id`"]),
-        refused("blank-name.csv", "id,name,amount,day,\n1,a,1,2026-01-01,\n", &["line 1", "column 5 has no name"]),
         refused("reserved.csv", "id,name,amount,day,_source_row\n", &["`_source_row`", "rename it"]),
         refused("no-header.csv", "1,a,1.00,2026-01-01\n2,b,1.00,2026-01-01\n", &["lacks column id, name, amount, day"]),
         refused(
@@ -103,7 +106,12 @@ fn objects_with_other_columns_are_refused_and_held() {
 fn objects_of_another_encoding_are_refused_and_held() {
     let utf16: Vec<u8> = good_file(1).encode_utf16().flat_map(u16::to_le_bytes).collect();
     check(vec![
-        refused("utf16.csv", [&[0xff, 0xfe][..], &utf16].concat(), &["UTF-16", "deliver it as UTF-8"]),
+        refused("utf16-without-mark.csv", utf16.clone(), &["line 1", "NUL", "source.csv.encoding"]),
+        refused(
+            "utf16-half-a-pair.csv",
+            [&[0xff, 0xfe][..], &utf16, &[0x00, 0xdc]].concat(),
+            &["line 4 (byte ", "not UTF-16LE", "its byte order mark says"],
+        ),
         refused(
             "header-latin1.csv",
             &b"id,name,amount,day,gr\xf6\xdfe\n1,a,1,2026-01-01,x\n"[..],

@@ -72,6 +72,73 @@ fn specs_that_cannot_be_read_are_refused() {
         edit(SPEC, "domain: sales", "domain: [", &["pipeline.yaml", "line"]),
         edit(SPEC, "format: csv }", "format: csv, csv: { delimiter: ';;' } }", &["pipeline.yaml", "line 3"]),
         edit(SPEC, "format: csv }", "format: xml }", &["pipeline.yaml", "xml", "csv"]),
+        edit(SPEC, "day: day }", "day: { form: day } }", &["pipeline.yaml", "form", "line 8"]),
+        edit(SPEC, "day: day }", "day: { decimal: ',' } }", &["pipeline.yaml", "from", "line"]),
+        edit(SPEC, "day: day }", "day: true }", &["pipeline.yaml", "in quotes", "line"]),
+        edit(SPEC, "amount: amount", "amount: { from: amount, decimal: ',,' }", &["pipeline.yaml", "line 8"]),
+    ]);
+}
+
+#[test]
+fn options_of_csv_that_cannot_be_used_are_refused() {
+    check(&[
+        edit(
+            SPEC,
+            "format: csv }",
+            "format: csv, csv: { encoding: klingon } }",
+            &["pipeline.yaml", "line 3", "'klingon' is not the label of an encoding", "windows-1252"],
+        ),
+        edit(SPEC, "format: csv }", "format: csv, csv: { header: none } }", &["pipeline.yaml", "line 3", "absent"]),
+        edit(SPEC, "format: csv }", "format: csv, csv: { ragged: trim } }", &["pipeline.yaml", "line 3", "pad"]),
+        edit(
+            SPEC,
+            "format: csv }",
+            "format: csv, csv: { comment: ',' } }",
+            &["source.csv: comment and delimiter are the same character"],
+        ),
+        edit(SPEC, "format: csv }", "format: csv, csv: { skip_lines: 1001 } }", &["at most 1000 lines are skipped"]),
+        edit(
+            SPEC,
+            "format: csv }",
+            "format: csv, csv: { names: [id, name, amount, day, ID] } }",
+            &["names has `ID` more than once"],
+        ),
+        edit(
+            SPEC,
+            "format: csv }",
+            "format: csv, csv: { header: absent, header_names: strict } }",
+            &["no header is present; leave header_names out"],
+        ),
+        edit(
+            SPEC,
+            "format: csv }",
+            "format: csv, csv: { names: [id, name, amount] } }",
+            &["table `orders`", "`day` is mapped to `day`, which source.csv.names does not have"],
+        ),
+        edit(
+            SPEC,
+            "format: csv }",
+            "format: csv, csv: { header: absent } }",
+            &["table `orders`", "which no object has", "column_1, column_2", "write source.csv.names"],
+        ),
+        edit(
+            SPEC,
+            "format: csv }",
+            "format: json, csv: { header: absent } }",
+            &["source.format is not csv", "write `format: csv`"],
+        ),
+        edit(
+            SPEC,
+            "format: csv }",
+            "format: csv, csv: { header: absent, ragged: pad } }",
+            &["source.csv: ragged is pad", "write names"],
+        ),
+        edit(
+            SPEC,
+            "format: csv }",
+            "format: csv, csv: { comment: '1' } }",
+            &["source.csv: comment is '1'", "choose a sign"],
+        ),
     ]);
 }
 
@@ -136,6 +203,27 @@ fn specs_that_contradict_themselves_or_their_contract_are_refused() {
             "gold:\n  - { table: totals, contract: contracts/totals.yaml, sql: 'SELECT * FROM silver.orders' }\n",
             &["two gold tables"],
         ),
+    ]);
+}
+
+#[test]
+fn readings_that_do_not_fit_their_column_are_refused() {
+    let amount = "amount: amount";
+    let day = "day: day }";
+    check(&[
+        edit(SPEC, "format: csv }", "format: csv, null_words: [''] }", &["source.null_words", "is empty"]),
+        edit(SPEC, "format: csv }", "format: csv, null_words: [NA, NA] }", &["source.null_words", "'NA' twice"]),
+        edit(SPEC, amount, "amount: { from: amount, thousands: '.' }", &["`amount`", "two different signs"]),
+        edit(SPEC, amount, "amount: { from: amount, decimal: x }", &["`amount`", "'x'", "cannot be this sign"]),
+        edit(SPEC, amount, "amount: { from: amount, formats: ['%Y'] }", &["`amount`", "formats is an option of dates"]),
+        edit(SPEC, day, "day: { from: day, decimal: ',' } }", &["table `orders`", "`day`", "decimal is an option of"]),
+        edit(SPEC, day, "day: { from: day, formats: ['%y-%m-%d'] } }", &["`day`", "%y at position 1"]),
+        edit(SPEC, day, "day: { from: day, formats: [dd.MM.yyyy] } }", &["`day`", "no year (%Y)"]),
+        edit(SPEC, day, "day: { from: day, formats: ['%d.%m.%Y '] } }", &["`day`", "white space", "take it out"]),
+        edit(SPEC, day, "day: { from: ' day' } }", &["`day` is mapped to ' day'", "white space around it"]),
+        edit(SPEC, day, "day: '' }", &["`day` is mapped to ''", "is empty"]),
+        edit(SPEC, day, "day: { from: day, null_words: [' '] } }", &["`day`", "null_words", "white space"]),
+        edit(SPEC, day, "day: { from: day, true_words: [J] } }", &["`day`", "true_words is an option of booleans"]),
     ]);
 }
 

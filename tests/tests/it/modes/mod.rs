@@ -1,5 +1,6 @@
 //! Write modes, partitions, source formats, changes of schemas, and every kind of rule, on small pipelines.
 
+mod dialects;
 mod evolution;
 mod filters;
 mod formats;
@@ -8,6 +9,7 @@ mod laws;
 mod limits;
 mod parquet;
 mod partitions;
+mod readings;
 mod rules;
 mod snapshots;
 mod writes;

@@ -34,6 +34,28 @@ fn a_mapped_key_may_be_in_one_part_alone() {
 }
 
 #[test]
+fn an_optional_column_may_be_in_the_header_of_one_part_alone() {
+    let older = |id: u32| format!("id,amount,day\n{id},1.50,2026-01-05\n");
+    let newer = "id,name,amount,day\n9,b,1.50,2026-01-05\n".to_owned();
+    for texts in [[older(1), newer.clone()], [newer, older(1)]] {
+        let lab = orders_with(&format!("{ORDERS}{ONE_EACH}"));
+        for (number, text) in texts.iter().enumerate() {
+            land_at(&lab, format!("{number}.csv"), text, 0);
+        }
+        let steps = Steps::new(&lab);
+        let changeset = run(&steps, 2);
+        assert_eq!(changeset.missing_keys.len(), 0, "{texts:?}");
+        assert_eq!(rows(&lab, SILVER, &["id", "name"]), ["1|NULL", "9|b"], "{texts:?}");
+        assert_same(&read_at_once(&lab, ORDERS), &lab.content(), "an optional column");
+        land_at(&lab, "2.csv", older(2), 0);
+        land_at(&lab, "3.csv", older(3), 0);
+        let changeset = run(&steps, 2);
+        assert!(changeset.missing_keys.iter().eq(["name"]), "{:?}", changeset.missing_keys);
+        assert_eq!(rows(&lab, SILVER, &["id", "name"]), ["1|NULL", "2|NULL", "3|NULL", "9|b"], "{texts:?}");
+    }
+}
+
+#[test]
 fn a_mapped_key_that_no_part_has_holds_the_objects_of_all_parts() {
     let lab = orders_with(&in_parts());
     land(&lab, &[r#"{"id": 1, "amount": 2, "name": "a"}"#, r#"{"id": 2, "amount": 3, "name": "b", "extra": 1}"#]);

@@ -120,6 +120,16 @@ fn csv_has_the_same_tables_wherever_it_is_cut() {
 }
 
 #[test]
+fn csv_without_a_header_and_with_comments_has_the_same_tables_wherever_it_is_cut() {
+    let text = "Report, \"of\n# all,\"\n1,\"a\n# no comment\nb\",1,2026-01-05\n#,\"\n\n2,b,2,2026-01-06,\n\
+        # a long, \"comment\nx,c\n3,c,3,2026-01-07\n#";
+    let options =
+        "header: absent, names: [id, name, amount, day], skip_lines: 1, comment: '#', trailing_delimiter: true";
+    let spec = format(&spec("mode: append"), &format!("csv, csv: {{ {options} }}"));
+    check(&spec, "a.csv", text, &[1, 2, 5, 13, 22, 60, 90]);
+}
+
+#[test]
 fn ndjson_has_the_same_tables_wherever_it_is_cut() {
     check(&format(&spec("mode: append"), "ndjson"), "a.ndjson", NDJSON, &[1, 5, 11, 30, 64, 100, 250, 390]);
 }
@@ -283,6 +293,28 @@ fn a_key_that_no_range_has_holds_the_object_once() {
     let says = ["0.ndjson' lacks column day; it has id, amount, name, extra (held: "];
     assert_says(&error.to_string(), &says, "one object with the keys of all its ranges");
     assert_eq!(lab.held().len(), 1);
+}
+
+#[test]
+fn an_optional_column_that_another_object_has_is_null_in_every_range() {
+    let older = "id,amount,day\n1,1,2026-01-05\n2,2,2026-01-05\nx,3,2026-01-05\n4,4,2026-01-06\n";
+    for (variant, begins) in [vec![20], vec![5, 30, 40], vec![14, 29, 44]].into_iter().enumerate() {
+        let lab = orders_with(ORDERS);
+        land_at(&lab, "a.csv", older, 0);
+        land_at(&lab, "b.csv", "id,name,amount,day\n9,b,9,2026-01-05\n", 0);
+        let steps = Steps::new(&lab);
+        let plan = plan_with(&steps, &[ranges(begins.clone()), ranges([])].concat());
+        for number in order(&plan, variant) {
+            let _ = steps.read_part(&plan.run, part(number)).unwrap();
+        }
+        let _ = steps.finish(&plan.run);
+        let of_older: Vec<String> = rows(&lab, SILVER, &["name", "amount", "_source_file"])
+            .into_iter()
+            .filter(|row| row.ends_with("/a.csv"))
+            .collect();
+        assert!(of_older.len() == 3 && of_older.iter().all(|row| row.starts_with("NULL|")), "{of_older:?}");
+        assert_same(&by_one_call(&lab, ORDERS), &lab.content(), &format!("{begins:?}"));
+    }
 }
 
 #[test]

@@ -1,4 +1,14 @@
-//! Days and instants from text, by ISO 8601 or by a `strftime` pattern: the whole text, or nothing.
+//! Days and instants from text, by ISO 8601, by `strftime` patterns or as a count since 1970: the whole text or
+//! nothing.
+
+use std::sync::Arc;
+
+mod epoch;
+mod iso;
+
+use epoch::Epoch;
+use iso::delivered_instant;
+pub(super) use iso::{iso_day, iso_instant};
 
 /// Microseconds of one day.
 const DAY: i64 = 86_400_000_000;
@@ -62,10 +72,55 @@ enum Part {
     Second,
 }
 
+/// How the texts of a column say a day or an instant.
+#[derive(Debug, Clone)]
+pub(super) enum TimeText {
+    /// By ISO 8601.
+    Iso,
+    /// By these patterns: the first one that reads a text decides.
+    Patterns(Arc<[Pattern]>),
+}
+
+impl TimeText {
+    /// Whether a text may carry its offset from UTC.
+    pub(super) fn may_have_offset(&self) -> bool {
+        match self {
+            Self::Iso => true,
+            Self::Patterns(patterns) => patterns.iter().any(Pattern::has_offset),
+        }
+    }
+
+    /// Whether every text carries its offset from UTC.
+    pub(super) fn always_has_offset(&self) -> bool {
+        match self {
+            Self::Iso => false,
+            Self::Patterns(patterns) => patterns.iter().all(Pattern::has_offset),
+        }
+    }
+
+    /// Reads a day; `None` where the text is not one, whole.
+    pub(super) fn day(&self, text: &str) -> Option<i32> {
+        match self {
+            Self::Iso => iso_day(text),
+            Self::Patterns(patterns) => patterns.iter().find_map(|pattern| pattern.day(text)),
+        }
+    }
+
+    /// Reads an instant; `None` where the text is not one, whole.
+    pub(super) fn instant(&self, text: &str) -> Option<Instant> {
+        match self {
+            Self::Iso => delivered_instant(text),
+            Self::Patterns(patterns) => patterns.iter().find_map(|pattern| pattern.instant(text)),
+        }
+    }
+}
+
 /// A compiled pattern.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern {
     items: Vec<Item>,
+    /// The unit of a count since 1970, which then is the whole text.
+    epoch: Option<Epoch>,
     /// The byte between day and time, where the pattern is otherwise that of ISO 8601 to the second. This is by far the
     /// most common pattern, and the ISO reader is twice as fast.
     iso_separator: Option<u8>,
@@ -80,6 +135,10 @@ impl Pattern {
     /// The first field that is not read.
     pub(super) fn compile(strftime: &str) -> Result<Self, String> {
         let mut items = Vec::new();
+        let epoch = Epoch::of(strftime);
+        if epoch.is_some() {
+            return Ok(Self { items, epoch, iso_separator: None });
+        }
         let mut rest = strftime;
         while let Some(c) = rest.chars().next() {
             if c != '%' {
@@ -99,17 +158,21 @@ impl Pattern {
             "%Y-%m-%dT%H:%M:%S" => Some(b'T'),
             _ => None,
         };
-        Ok(Self { items, iso_separator })
+        Ok(Self { items, epoch, iso_separator })
     }
 
     /// Whether the text carries its offset from UTC.
     pub(super) fn has_offset(&self) -> bool {
-        self.items.iter().any(|item| matches!(item, Item::Offset { .. }))
+        // A count since 1970 begins in UTC.
+        self.epoch.is_some() || self.items.iter().any(|item| matches!(item, Item::Offset { .. }))
     }
 
     /// Reads a day; `None` where the text is not one, whole.
     pub(super) fn day(&self, text: &str) -> Option<i32> {
-        self.read(text)?.day()
+        match self.epoch {
+            Some(epoch) => epoch.day(text),
+            None => self.read(text)?.day(),
+        }
     }
 
     /// Reads an instant; `None` where the text is not one, whole.
@@ -121,7 +184,10 @@ impl Pattern {
                 None
             };
         }
-        self.read(text)?.instant()
+        match self.epoch {
+            Some(epoch) => epoch.micros(text).map(Instant::Utc),
+            None => self.read(text)?.instant(),
+        }
     }
 
     fn read(&self, text: &str) -> Option<Parts> {
@@ -259,63 +325,6 @@ impl Parts {
             Some(minutes) => Instant::Utc(local - i64::from(minutes) * 60_000_000),
         })
     }
-}
-
-/// An ISO day: `YYYY-MM-DD`.
-pub(super) fn iso_day(text: &str) -> Option<i32> {
-    match text.as_bytes() {
-        [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] => {
-            let (year, month, day) = (two(*y1, *y2)? * 100 + two(*y3, *y4)?, two(*m1, *m2)?, two(*d1, *d2)?);
-            days_since_1970(year, month, day)
-        }
-        _ => None,
-    }
-}
-
-/// An ISO instant: a day (its midnight), or `YYYY-MM-DD[T ]HH:MM:SS[.f{1,9}][Z|±hh:mm]`. Digits of the fraction beyond
-/// the microseconds must be zeros.
-pub(super) fn iso_instant(text: &str) -> Option<Instant> {
-    let (day, rest) = text.split_at_checked(10)?;
-    let midnight = i64::from(iso_day(day)?) * DAY;
-    let [b'T' | b' ', h1, h2, b':', m1, m2, b':', s1, s2, rest @ ..] = rest.as_bytes() else {
-        return rest.is_empty().then_some(Instant::Local(midnight));
-    };
-    let (hour, minute, second) = (two(*h1, *h2)?, two(*m1, *m2)?, two(*s1, *s2)?);
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let (micros, rest) = match rest {
-        [b'.', rest @ ..] => iso_fraction(rest)?,
-        _ => (0, rest),
-    };
-    let local = midnight + i64::from(hour * 3600 + minute * 60 + second) * 1_000_000 + i64::from(micros);
-    if rest.is_empty() {
-        return Some(Instant::Local(local));
-    }
-    let minutes = match rest {
-        b"Z" => 0,
-        [_, _, _, b':', _, _] => offset(rest, false)?.0,
-        _ => return None,
-    };
-    Some(Instant::Utc(local - i64::from(minutes) * 60_000_000))
-}
-
-fn iso_fraction(text: &[u8]) -> Option<(i32, &[u8])> {
-    let length = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    if !(1..=9).contains(&length) {
-        return None;
-    }
-    let (digits, rest) = text.split_at_checked(length)?;
-    let mut micros = 0;
-    for place in 0..length.max(6) {
-        let digit = digits.get(place).map_or(0, |byte| i32::from(byte - b'0'));
-        if place < 6 {
-            micros = micros * 10 + digit;
-        } else if digit != 0 {
-            return None;
-        }
-    }
-    Some((micros, rest))
 }
 
 /// Minutes of an offset from UTC, at most 18 hours as everywhere.

@@ -1,5 +1,7 @@
 //! Numbers and booleans from text: exactly what is written, or nothing.
 
+use std::borrow::Cow;
+
 /// An integer: `[+-]?digits`, in range.
 pub(in crate::engine) fn integer<N: std::str::FromStr>(text: &str) -> Option<N> {
     // The standard library reads exactly this grammar for integers, and reports overflow.
@@ -86,11 +88,97 @@ pub(in crate::engine) fn boolean(text: &str) -> Option<bool> {
     }
 }
 
+/// A number with other signs as the readers above take it: with `.` before the fraction and without thousands signs.
+/// `decimal` is the sign before the fraction, `None` for whole numbers.
+///
+/// Where the whole part has a separator, it is in groups of three digits: one in another place may be a decimal sign
+/// that the spec does not know, so such a text is not a number.
+pub(in crate::engine) fn plain(text: &str, decimal: Option<char>, thousands: Option<char>) -> Option<Cow<'_, str>> {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if are_digits(digits) {
+        return Some(Cow::Borrowed(text));
+    }
+    let sign = text.get(..text.len() - digits.len())?;
+    let (mantissa, exponent) = digits.split_at(digits.find(['e', 'E']).unwrap_or(digits.len()));
+    let (whole, fraction) = match decimal.and_then(|decimal| mantissa.split_once(decimal)) {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (mantissa, None),
+    };
+    let mut read = String::with_capacity(text.len());
+    read.push_str(sign);
+    let mut groups = thousands.into_iter().flat_map(|thousands| whole.split(thousands)).peekable();
+    let first = groups.next().unwrap_or(whole);
+    let is_grouped = groups.peek().is_some();
+    if is_grouped && !(1..=3).contains(&first.len()) || !are_digits(first) {
+        return None;
+    }
+    read.push_str(first);
+    for group in groups {
+        if group.len() != 3 || !are_digits(group) {
+            return None;
+        }
+        read.push_str(group);
+    }
+    if let Some(fraction) = fraction {
+        if !are_digits(fraction) {
+            return None;
+        }
+        read.push('.');
+        read.push_str(fraction);
+    }
+    read.push_str(exponent);
+    Some(Cow::Owned(read))
+}
+
+/// Whether a text has no sign but digits; one side of a decimal sign may be empty.
+fn are_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn numbers_have_the_signs_that_their_column_says() {
+        let check = |signs: &str, text: &str, expected: Option<&str>| {
+            let mut signs = signs.chars();
+            let plain = plain(text, signs.next(), signs.next());
+            assert_eq!(plain.as_deref(), expected, "{text:?}");
+        };
+        check(",.", "1.299,99", Some("1299.99"));
+        check(",.", "-1.234.567,80", Some("-1234567.80"));
+        check(",.", "1299,99", Some("1299.99"));
+        check(",.", "+5", Some("+5"));
+        check(",.", ",5", Some(".5"));
+        check(",.", "5,", Some("5."));
+        check(",.", "1.000", Some("1000"));
+        check(",.", "1,5e3", Some("1.5e3"));
+        check(".,", "100,000.00", Some("100000.00"));
+        check(".'", "1'000'000", Some("1000000"));
+        check(",\u{a0}", "1\u{a0}000,5", Some("1000.5"));
+        check(",", "1,5", Some("1.5"));
+        for text in ["1.23.4", "1.2", "1.2345,6", "1234.567,8", ".123", "1.", "1..000", "1.000.", "1.000,0.0", "1,2,3"]
+        {
+            check(",.", text, None);
+        }
+        for text in ["1.5", "1.000,5", "1 000,5", "abc", "--1", "1-000"] {
+            check(",", text, None);
+        }
+    }
+
+    #[test]
+    fn whole_numbers_have_no_decimal_sign() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(plain(text, None, Some('.')).as_deref(), expected, "{text:?}");
+        };
+        check("1.234.567", Some("1234567"));
+        check("1234", Some("1234"));
+        check("1.5", None);
+        check("1,5", None);
+    }
 
     #[test]
     fn integers_are_digits_in_range() {
@@ -177,9 +265,33 @@ mod tests {
         }
 
         #[test]
+        fn numbers_read_what_they_print_with_any_signs(
+            value in -10_i128.pow(30)..10_i128.pow(30),
+            scale in 0_usize..=12,
+            signs in prop::sample::select(vec![(',', '.'), ('.', ','), (',', ' '), ('.', '\''), (',', '\u{202f}')]),
+            grouped in any::<bool>(),
+        ) {
+            let (decimal_sign, thousands) = signs;
+            let digits = format!("{:0>width$}", value.unsigned_abs(), width = scale + 1);
+            let (whole, fraction) = digits.split_at(digits.len() - scale);
+            let mut printed = if value < 0 { "-".to_owned() } else { String::new() };
+            for (index, digit) in whole.chars().enumerate() {
+                if grouped && index > 0 && (whole.len() - index).is_multiple_of(3) {
+                    printed.push(thousands);
+                }
+                printed.push(digit);
+            }
+            printed.push(decimal_sign);
+            printed.push_str(fraction);
+            let plain = plain(&printed, Some(decimal_sign), Some(thousands));
+            prop_assert_eq!(plain.and_then(|text| decimal(&text, 38, scale)), Some(value), "{}", printed);
+        }
+
+        #[test]
         fn nothing_panics(text in "\\PC{0,45}", numeric in "[-+0-9.eE]{0,45}", scale in 0_usize..=38) {
             for text in [text, numeric] {
                 let (_, _, _) = (decimal(&text, 38, scale), integer::<i64>(&text), double(&text));
+                let (_, _) = (plain(&text, Some(','), Some('.')), plain(&text, Some('.'), Some('\u{a0}')));
             }
         }
     }

@@ -5,6 +5,7 @@ use super::*;
 use crate::engine::cast::read_exprs;
 use crate::engine::cast::testing::contract;
 use sluice_core::contract::ColumnType;
+use sluice_core::reading::Reading;
 
 const MONEY: ColumnType = ColumnType::Decimal { precision: 8, scale: 2 };
 
@@ -44,7 +45,7 @@ fn typed(contract: &TableContract, rows: &[Option<Vec<Option<&str>>>]) -> DataFr
     columns.push(PolarsColumn::new(CORRUPT_REASON.into(), reasons));
     let mut selected = vec![col(CORRUPT_RECORD), col(CORRUPT_REASON)];
     for (column, (name, source)) in contract.columns.iter().zip(&mapped) {
-        let [value, unreadable] = read_exprs(column, source).unwrap();
+        let [value, unreadable] = read_exprs(column, &Reading::default(), source).unwrap();
         selected.extend([value.alias(name.as_str()), unreadable.alias(unreadable_name(name.as_str()))]);
     }
     DataFrame::new(rows.len(), columns).unwrap().lazy().select(selected).collect().unwrap()

@@ -11,6 +11,7 @@ use polars::prelude::{Column, DataFrame, DataType, IntoLazy, NamedFrom, Series, 
 use sluice_core::contract::ColumnType;
 use sluice_core::error::StepError;
 use sluice_core::pipeline::Pipeline;
+use sluice_core::reading::Reading;
 use sluice_core::spec::PipelineSpec;
 use sluice_core::sql::{TableSql, engine_name};
 
@@ -392,7 +393,8 @@ fn retail_silver(pipeline: &Pipeline) -> DataFrame {
     });
     let bronze = DataFrame::new(LINES.len(), columns.collect()).unwrap();
     let typed = silver.columns.iter().map(|(name, source)| {
-        let [value, _] = read_exprs(silver.contract.column(name.as_str()).unwrap(), source).unwrap();
+        let column = silver.contract.column(name.as_str()).unwrap();
+        let [value, _] = read_exprs(column, &Reading::default(), source).unwrap();
         value.alias(name.as_str())
     });
     let view = bronze.lazy().select(typed.collect::<Vec<_>>());

@@ -8,7 +8,7 @@
 use memchr::memchr;
 
 use super::dialect::Dialect;
-use super::record::{Field, FieldKind, RecordParser};
+use super::record::{Field, FieldKind, Record, RecordParser};
 use crate::source::chunk::ReadLimits;
 
 /// How much more than the first bytes are read before the best of unclear answers is taken.
@@ -28,6 +28,8 @@ pub(super) struct Guess {
     pub(super) dialect: Dialect,
     /// Columns of the header.
     pub(super) columns: usize,
+    /// Whether a record may have fewer fields than that.
+    pub(super) pad: bool,
     pub(super) limits: ReadLimits,
 }
 
@@ -38,6 +40,8 @@ enum Start {
     Outside(usize),
     /// In a quoted field.
     Inside(usize),
+    /// In a comment.
+    Comment,
 }
 
 /// Where the first record begins, read in one way.
@@ -63,7 +67,9 @@ struct Seen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Looks {
     Good,
-    /// As it should, but a field that no quote opens ends with one.
+    /// As it may where records are padded: with fewer fields. So do lines of a text, so that it is no reason for trust.
+    Short,
+    /// As it should or may, but a field that no quote opens ends with one.
     Stray,
     /// It would be corrupt.
     Bad,
@@ -134,26 +140,37 @@ impl Guess {
         let mut parser = RecordParser::new(self.dialect);
         let mut records = Vec::new();
         while at < bytes.len() && records.len() < MOST_RECORDS {
+            if let Some(next) = self.dialect.comment_end(bytes, at) {
+                at = next;
+                continue;
+            }
             let record = parser.next(bytes, at);
             if !record.terminated && !at_end {
                 break;
             }
             at = record.next;
-            if self.columns != 1 && parser.is_blank() {
+            if self.columns != 1 && record.is_blank() {
                 continue;
             }
-            let is_bad = record.text_after_quote || record.open_quote.is_some() || parser.fields.len() != self.columns;
-            let looks = if is_bad {
-                Looks::Bad
-            } else if parser.fields.iter().any(|field| self.is_stray(bytes, field)) {
-                Looks::Stray
-            } else {
-                Looks::Good
-            };
+            let looks = self.looks(bytes, record, &parser.fields);
             let has_lines = parser.fields.iter().any(|field| has_lines(bytes, field));
             records.push(Seen { start: record.start, looks, has_lines });
         }
         records
+    }
+
+    fn looks(&self, bytes: &[u8], record: Record, fields: &[Field]) -> Looks {
+        let is_short = fields.len() < self.columns;
+        let has_fields = fields.len() == self.columns || (self.pad && is_short);
+        if record.text_after_quote || record.open_quote.is_some() || !has_fields {
+            Looks::Bad
+        } else if fields.iter().any(|field| self.is_stray(bytes, field)) {
+            Looks::Stray
+        } else if is_short {
+            Looks::Short
+        } else {
+            Looks::Good
+        }
     }
 
     /// Whether a field ends with a quote that would close it, had one opened it.
@@ -201,13 +218,21 @@ impl Candidate {
 
 /// The ways in which the bytes can be read, the more usual one first.
 fn starts(dialect: Dialect, bytes: &[u8]) -> Vec<Start> {
-    if bytes.first() != Some(&dialect.quote) {
-        return vec![Start::Outside(0), Start::Inside(0)];
-    }
-    // It is text or closes a field; it opens one or is the second of a doubled quote; or it is the first of one.
-    let mut starts = vec![Start::Outside(1), Start::Inside(1)];
-    if bytes.get(1) == Some(&dialect.quote) {
-        starts.push(Start::Inside(2));
+    let mut starts = match bytes.first() {
+        // It is text or closes a field; it opens one or is the second of a doubled quote; or it is the first of one.
+        Some(first) if *first == dialect.quote => {
+            let mut starts = vec![Start::Outside(1), Start::Inside(1)];
+            if bytes.get(1) == Some(&dialect.quote) {
+                starts.push(Start::Inside(2));
+            }
+            starts
+        }
+        // It is text, or begins a comment, which is a way of its own.
+        Some(first) if dialect.comment == Some(*first) => vec![Start::Outside(1), Start::Inside(1)],
+        Some(_) | None => vec![Start::Outside(0), Start::Inside(0)],
+    };
+    if dialect.comment.is_some() {
+        starts.push(Start::Comment);
     }
     starts
 }
@@ -220,6 +245,13 @@ fn seek(dialect: Dialect, bytes: &[u8], start: Start, at_end: bool) -> Sought {
         _ => None,
     };
     let (mut outside, torn) = match start {
+        Start::Comment => {
+            return match memchr(b'\n', bytes) {
+                Some(line_feed) => Sought::Found { begin: line_feed + 1, torn: false },
+                None if at_end => Sought::Found { begin: bytes.len(), torn: false },
+                None => Sought::More,
+            };
+        }
         Start::Outside(at) => (at, false),
         Start::Inside(at) => match after_field(at) {
             Some(after) => (after, !ends_field(dialect, bytes, after)),
@@ -279,16 +311,32 @@ mod tests {
     use super::*;
 
     fn guess(columns: usize) -> Guess {
+        guess_in(Dialect::COMMA, columns)
+    }
+
+    fn guess_in(dialect: Dialect, columns: usize) -> Guess {
         let limits = ReadLimits { guess_bytes: 16, record_bytes: 1 << 20, ..ReadLimits::default() };
-        Guess { dialect: Dialect { delimiter: b',', quote: b'"' }, columns, limits }
+        Guess { dialect, columns, pad: false, limits }
+    }
+
+    fn padding(columns: usize) -> Guess {
+        Guess { pad: true, ..guess(columns) }
     }
 
     /// `|` stands before the byte that the guess begins with, `^` where the record begins that it must find.
     fn check(columns: usize, text: &str) {
+        check_in(Dialect::COMMA, columns, text);
+    }
+
+    fn check_in(dialect: Dialect, columns: usize, text: &str) {
+        check_with(guess_in(dialect, columns), text);
+    }
+
+    fn check_with(guess: Guess, text: &str) {
         let plain = text.replace('^', "");
         let (before, after) = plain.split_once('|').expect("a begin");
         let expected = text.replace('|', "").find('^').expect("a record") - before.len();
-        assert_eq!(guess(columns).begin(after.as_bytes(), true), Some(expected), "{text}");
+        assert_eq!(guess.begin(after.as_bytes(), true), Some(expected), "{text}");
     }
 
     #[test]
@@ -326,8 +374,34 @@ mod tests {
     }
 
     #[test]
+    fn quotes_in_comments_open_and_close_nothing() {
+        let dialect = Dialect { comment: Some(b'#'), ..Dialect::COMMA };
+        let check = |text: &str| check_in(dialect, 2, text);
+        check("1,|2\n^# \",\"\n3,4\n5,6\n");
+        check("# not, \"cl|osed,\"\n^1,2\n3,4\n5,6\n");
+        check("|# \"a\",\"\n^1,2\n3,4\n5,6\n");
+        check("1,2|\n^#,\"\n3,4\n#,\"\n5,6\n");
+        check("1,a|#b\n^2,c\n");
+    }
+
+    #[test]
     fn files_with_many_corrupt_records_are_cut_at_line_ends() {
         check(3, "1,|2\n^3,4\n5,\"6\"\n7,8\n9,10\n11,12\n");
+    }
+
+    #[test]
+    fn short_records_are_no_fault_where_they_are_padded() {
+        // Inside of quotes, the first record would be the one with `6`.
+        let others = "7,8,9\n".repeat(9);
+        check_with(padding(3), &format!("1,a|\n^2\n3\n4\n5,\"q,y\"\n6,b,c\n{others}"));
+        // Without a quote, the other way to read them never ends.
+        let short = "1\n2\n".repeat(100);
+        assert_eq!(padding(2).begin(&short.as_bytes()[..300], false), Some(2));
+        assert_eq!(guess(2).begin(&short.as_bytes()[..300], false), None);
+        // Lines of a text are short, too.
+        check_with(padding(3), &format!("1,\"a|b\nc\nd\ne\nf\ng\",x\n^2,d,y\n{others}"));
+        // More fields than columns are a fault in any case.
+        check_with(padding(2), "1,\"a|b\n1,2,3\n4,5,6\n7,8,9\ng\"\n^2,d\n3\n");
     }
 
     #[test]

@@ -1,26 +1,53 @@
-//! The two bytes that matter, and where records end judging by quotes alone.
+//! The few bytes that matter, and where records end judging by quotes and comments alone.
 
-use memchr::{memchr, memrchr};
-use sluice_core::spec::CsvSpec;
+use memchr::{memchr, memchr2, memrchr};
+use sluice_core::spec::{AsciiChar, CsvSpec};
 
 use crate::source::chunk::{Cut, ReadLimits};
 
-/// Delimiter and quote, two different ASCII bytes, neither a line end.
+/// How records are written. Delimiter, quote and comment are different ASCII bytes, none a line end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Dialect {
     pub(super) delimiter: u8,
     pub(super) quote: u8,
+    /// What begins a line that is no record.
+    pub(super) comment: Option<u8>,
+    /// Whether an empty field at the end of a record is dropped.
+    pub(super) trailing_delimiter: bool,
 }
 
 impl Dialect {
-    /// The error is the character that is used for both.
-    pub(super) fn new(spec: CsvSpec) -> Result<Self, char> {
+    /// RFC 4180.
+    #[cfg(test)]
+    pub(super) const COMMA: Self = Self { delimiter: b',', quote: b'"', comment: None, trailing_delimiter: false };
+
+    /// The error is the character that is used for both delimiter and quote.
+    pub(super) fn new(spec: &CsvSpec) -> Result<Self, char> {
         let (delimiter, quote) = (spec.delimiter.byte(), spec.quote.byte());
-        if delimiter == quote { Err(char::from(quote)) } else { Ok(Self { delimiter, quote }) }
+        if delimiter == quote {
+            return Err(char::from(quote));
+        }
+        let comment = spec.comment.map(AsciiChar::byte);
+        Ok(Self { delimiter, quote, comment, trailing_delimiter: spec.trailing_delimiter })
     }
 
-    /// The next quote at or after `from` that opens a field, where `from` is outside of quotes.
+    /// Where the line after a comment begins, or the bytes end, if a comment begins at `at`, which is the begin of a
+    /// line outside of quotes. Quotes in a comment are text.
+    #[inline]
+    pub(super) fn comment_end(self, bytes: &[u8], at: usize) -> Option<usize> {
+        let comment = self.comment?;
+        let rest = bytes.get(at..)?;
+        if rest.first() != Some(&comment) {
+            return None;
+        }
+        Some(memchr(b'\n', rest).map_or(bytes.len(), |line_feed| at + line_feed + 1))
+    }
+
+    /// The next quote at or after `from` that opens a field, where `from` is outside of quotes and comments.
     pub(super) fn opening_quote(self, bytes: &[u8], from: usize) -> Option<usize> {
+        if let Some(comment) = self.comment {
+            return self.opening_quote_behind(comment, bytes, from);
+        }
         let mut at = from;
         loop {
             let quote = at + memchr(self.quote, bytes.get(at..)?)?;
@@ -29,6 +56,24 @@ impl Dialect {
                 return Some(quote);
             }
             at = quote + 1;
+        }
+    }
+
+    /// The same where lines may be comments.
+    fn opening_quote_behind(self, comment: u8, bytes: &[u8], from: usize) -> Option<usize> {
+        let mut at = from;
+        loop {
+            let found = at + memchr2(self.quote, comment, bytes.get(at..)?)?;
+            let before = found.checked_sub(1).and_then(|i| bytes.get(i)).copied();
+            let begins_line = before.is_none_or(|byte| byte == b'\n');
+            let is_quote = bytes.get(found) == Some(&self.quote);
+            if is_quote && (begins_line || before == Some(self.delimiter)) {
+                return Some(found);
+            }
+            at = match self.comment_end(bytes, found) {
+                Some(end) if begins_line => end,
+                Some(_) | None => found + 1,
+            };
         }
     }
 
@@ -49,8 +94,8 @@ impl Dialect {
 /// Where the whole records of `bytes` end, divided into as many groups as the limits ask for. `bytes` starts with a
 /// record.
 ///
-/// The first record end at or after `end` is the last one, if the bytes reach that far. Only quotes are examined:
-/// between two quoted fields every line feed ends a record.
+/// The first record end at or after `end` is the last one, if the bytes reach that far. Only quotes and comments are
+/// examined: between two quoted fields every line feed ends a record or a comment.
 pub(super) fn cut_records(dialect: Dialect, bytes: &[u8], at_end: bool, end: usize, limits: &ReadLimits) -> Cut {
     let stride = bytes.len() / limits.pieces(bytes.len());
     let mut search = CutSearch { bytes, end, ends: Vec::new(), last: 0, stride: stride.max(1), target: stride.max(1) };
@@ -118,7 +163,7 @@ impl CutSearch<'_> {
 mod tests {
     use super::*;
 
-    const COMMA: Dialect = Dialect { delimiter: b',', quote: b'"' };
+    const COMMA: Dialect = Dialect::COMMA;
 
     #[test]
     fn cuts_only_where_records_end() {
@@ -138,6 +183,23 @@ mod tests {
         check("a,12\" b\nc", false, &[8]);
         check("\"a\"b\"\nc", false, &[6]);
         check("\"\"\n", false, &[3]);
+    }
+
+    #[test]
+    fn quotes_in_comments_are_text() {
+        let dialect = Dialect { comment: Some(b'#'), ..COMMA };
+        let check = |text: &str, at_end: bool, expected: &[usize]| {
+            let limits = ReadLimits { chunk_bytes: 1, record_bytes: 1000, workers: 1, piece_bytes: 1, guess_bytes: 1 };
+            let expected = if expected.is_empty() { Cut::More } else { Cut::Ends(expected.to_vec()) };
+            assert_eq!(cut_records(dialect, text.as_bytes(), at_end, usize::MAX, &limits), expected, "{text:?}");
+        };
+        check("#,\"b\nc", false, &[5]);
+        check("a\n#\"\nb", true, &[6]);
+        check("a\n#,\"", true, &[5]);
+        check("a\n#,\"", false, &[2]);
+        check("a#,\"b\n\"\nc", false, &[8]);
+        check("\"\n#\"\nc", false, &[5]);
+        check("#\n#,\"\n\"#\n\",1\n2", false, &[13]);
     }
 
     #[test]

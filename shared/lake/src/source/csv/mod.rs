@@ -1,4 +1,4 @@
-//! CSV with a header line, RFC 4180 and the usual leniencies.
+//! CSV, RFC 4180 and the usual leniencies.
 //!
 //! | input | result |
 //! |---|---|
@@ -10,15 +10,19 @@
 //! | empty field | null |
 //! | quoted empty field `""` | empty text |
 //! | blank line | skipped and not counted; in an object with one column it is a record with null |
-//! | too many or too few fields, text after a closing quote, invalid UTF-8, NUL | corrupt record with its raw text |
+//! | too many fields, or too few where the spec does not pad records | corrupt record with its raw text |
+//! | text after a closing quote, invalid UTF-8, NUL | the same |
+//! | a line that begins with the spec's `comment` | skipped and not counted; quotes in it are text |
 //! | a quote that is never closed | the object is refused: nobody can tell where records end |
 //!
-//! One parser finds the fields and the records, so the two cannot disagree. A first, far cheaper pass over the quotes
-//! alone finds where records end, which is all that is needed to divide a chunk among threads, and to end a range of an
-//! object where a record ends.
+//! One parser finds the fields and the records, so the two cannot disagree. A first, far cheaper pass over quotes (and
+//! comments) alone finds where records end, which is all that is needed to divide a chunk among threads, and to end a
+//! range of an object where a record ends.
 
 mod begin;
 mod dialect;
+mod header;
+mod options;
 mod piece;
 mod record;
 #[cfg(test)]
@@ -29,37 +33,38 @@ use std::thread;
 use polars::error::PolarsError;
 use polars::prelude::Column;
 use sluice_core::run::Positions;
-use sluice_core::spec::CsvSpec;
+use sluice_core::spec::{CsvHeader, RaggedRecords};
 
 use self::begin::Guess;
 use self::dialect::{Dialect, cut_records};
-use self::piece::{Piece, PieceError, Rules};
-use self::record::{FieldKind, RecordParser};
+use self::header::{known_columns, take_columns};
+pub(crate) use self::options::CsvOptions;
+use self::piece::{Piece, PieceError, RecordShape, Rules};
 use super::batch::SourceBatch;
 use super::chunk::{Chunk, ChunkReader, Next, ReadLimits};
-use super::columns::{ColumnFault, SourceColumns};
+use super::columns::SourceColumns;
 use super::error::{CorruptRecord, Place, SourceError};
 use super::extent::{Begin, Extent};
-use super::place::{Origin, RowPositions, Spot};
+use super::place::{RowPositions, Spot};
 use super::stream::{SourceInput, open_extent};
 use super::{Sink, SourceSummary};
 
-/// The names in the header.
-pub(super) fn read_header(spec: CsvSpec, input: SourceInput, object: &str) -> Result<Vec<String>, SourceError> {
+/// The names of the columns.
+pub(super) fn read_header(csv: &CsvOptions, input: SourceInput, object: &str) -> Result<Vec<String>, SourceError> {
     let extent = Extent::whole(Positions::Numbers);
-    Ok(CsvSource::open(spec, input, object, extent, ReadLimits::sniff())?.columns.names().to_vec())
+    Ok(CsvSource::open(csv, input, object, extent, ReadLimits::sniff())?.columns.names().to_vec())
 }
 
 /// Reads the records of an extent.
 pub(super) fn read(
-    spec: CsvSpec,
+    csv: &CsvOptions,
     input: SourceInput,
     object: &str,
     extent: Extent<'_>,
     limits: ReadLimits,
     sink: Sink<'_>,
 ) -> Result<SourceSummary, SourceError> {
-    let mut source = CsvSource::open(spec, input, object, extent, limits)?;
+    let mut source = CsvSource::open(csv, input, object, extent, limits)?;
     let mut next = source.next()?;
     loop {
         match next {
@@ -80,6 +85,7 @@ type ParsedPieces = Vec<Result<Piece, PieceError>>;
 struct CsvSource<'a> {
     object: &'a str,
     dialect: Dialect,
+    shape: RecordShape,
     positions: Positions,
     columns: SourceColumns,
     reader: ChunkReader<'a>,
@@ -92,25 +98,29 @@ struct CsvSource<'a> {
 
 impl<'a> CsvSource<'a> {
     fn open(
-        spec: CsvSpec,
+        csv: &CsvOptions,
         input: SourceInput,
         object: &'a str,
         extent: Extent<'_>,
         limits: ReadLimits,
     ) -> Result<Self, SourceError> {
+        let spec = csv.spec();
         let dialect =
             Dialect::new(spec).map_err(|character| SourceError::Dialect { object: object.to_owned(), character })?;
-        let mut reader = ChunkReader::new(open_extent(input, object, extent)?, object, extent, limits);
+        let shape =
+            RecordShape { pad: spec.ragged == RaggedRecords::Pad, has_header: spec.header == CsvHeader::Present };
+        let mut reader = ChunkReader::new(open_extent(input, object, extent, spec.encoding)?, object, extent, limits);
         let columns = match extent.begin {
-            Begin::Object => take_header(&mut reader, dialect, object, limits)?,
+            Begin::Object => take_columns(&mut reader, csv, dialect, object, limits)?,
             Begin::Guessed { columns, .. } => {
-                let guess = Guess { dialect, columns: columns.len(), limits };
+                let guess = Guess { dialect, columns: columns.len(), pad: shape.pad, limits };
                 reader.skip_to(|bytes, at_end| guess.begin(bytes, at_end))?;
                 known_columns(columns, object)?
             }
             Begin::Proven { columns, .. } => known_columns(columns, object)?,
         };
-        Ok(Self { object, dialect, positions: extent.positions, columns, reader, limits, rows: 0, corrupt_rows: 0 })
+        let positions = extent.positions;
+        Ok(Self { object, dialect, shape, positions, columns, reader, limits, rows: 0, corrupt_rows: 0 })
     }
 
     fn next(&mut self) -> Result<Next, SourceError> {
@@ -129,6 +139,7 @@ impl<'a> CsvSource<'a> {
             names: columns.names(),
             record_bytes: self.limits.record_bytes,
             positions: self.positions,
+            shape: self.shape,
         };
         let (pieces, next) = thread::scope(|scope| {
             let threads: Vec<_> =
@@ -219,81 +230,4 @@ impl Joined {
         self.lines += piece.lines;
         Ok(())
     }
-}
-
-/// The columns of a header that was read before.
-fn known_columns(names: &[String], object: &str) -> Result<SourceColumns, SourceError> {
-    if names.is_empty() {
-        let problem = "its records cannot be read without the columns of its header";
-        return Err(SourceError::Extent { object: object.to_owned(), problem });
-    }
-    SourceColumns::from_header(names).map_err(|fault| {
-        let (object, place) = (object.to_owned(), Place::Byte { offset: 0 });
-        SourceError::Columns { object, place, fault }
-    })
-}
-
-/// Takes the header off the object.
-fn take_header(
-    reader: &mut ChunkReader<'_>,
-    dialect: Dialect,
-    object: &str,
-    limits: ReadLimits,
-) -> Result<SourceColumns, SourceError> {
-    let origin = reader.origin();
-    let columns = reader.take_front(|bytes, at_end| parse_header(dialect, object, origin, bytes, at_end))?;
-    columns.ok_or_else(|| {
-        let (object, place) = (object.to_owned(), origin.place(&[], 0));
-        SourceError::RecordTooLarge { object, place, limit_bytes: limits.record_bytes }
-    })
-}
-
-/// The columns of the header and its end, once the header is whole.
-fn parse_header(
-    dialect: Dialect,
-    object: &str,
-    origin: Origin,
-    bytes: &[u8],
-    at_end: bool,
-) -> Result<Option<(SourceColumns, usize)>, SourceError> {
-    let mut parser = RecordParser::new(dialect);
-    let mut at = 0;
-    let record = loop {
-        if at >= bytes.len() {
-            return if at_end { Err(SourceError::EmptyObject { object: object.to_owned() }) } else { Ok(None) };
-        }
-        let record = parser.next(bytes, at);
-        if !record.terminated && !at_end {
-            return Ok(None);
-        }
-        if !parser.is_blank() {
-            break record;
-        }
-        at = record.next;
-    };
-    if let Some(quote) = record.open_quote {
-        return Err(SourceError::UnclosedQuote { object: object.to_owned(), place: origin.place(bytes, quote) });
-    }
-    let place = origin.place(bytes, record.start);
-    let refuse = |fault| SourceError::Columns { object: object.to_owned(), place, fault };
-    let raw = bytes.get(record.start..record.end).unwrap_or_default();
-    let text = std::str::from_utf8(raw).map_err(|_| refuse(ColumnFault::HeaderUtf8))?;
-    if text.contains('\0') {
-        return Err(refuse(ColumnFault::HeaderNul));
-    }
-    if record.text_after_quote {
-        return Err(refuse(ColumnFault::HeaderQuote));
-    }
-    let quote = char::from(dialect.quote);
-    let doubled: String = [quote, quote].iter().collect();
-    let mut names = Vec::with_capacity(parser.fields.len());
-    for field in &parser.fields {
-        let name = text.get(field.start - record.start..field.end - record.start).unwrap_or_default();
-        if field.kind == FieldKind::Plain && name.contains('\r') {
-            return Err(refuse(ColumnFault::HeaderCarriageReturn));
-        }
-        names.push(name.replace(&doubled, quote.encode_utf8(&mut [0; 4])));
-    }
-    let columns = SourceColumns::from_header(&names).map_err(refuse)?;
-    Ok(Some((columns, record.next)))
 }

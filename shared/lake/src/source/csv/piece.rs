@@ -18,6 +18,16 @@ pub(super) struct Rules<'a> {
     /// Largest record.
     pub(super) record_bytes: usize,
     pub(super) positions: Positions,
+    pub(super) shape: RecordShape,
+}
+
+/// Which numbers of fields a record may have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RecordShape {
+    /// Whether fields that are missing at the end are null.
+    pub(super) pad: bool,
+    /// Whether the number of columns is that of a header.
+    pub(super) has_header: bool,
 }
 
 /// Records as columns; rows and lines are counted from the start of the piece.
@@ -44,17 +54,21 @@ pub(super) enum PieceError {
 
 /// Parses `bytes`, which are whole records and begin at the byte `offset` of the object.
 pub(super) fn parse(rules: Rules<'_>, offset: u64, bytes: &[u8]) -> Result<Piece, PieceError> {
-    let Rules { dialect, names, record_bytes, positions } = rules;
+    let Rules { dialect, names, record_bytes, positions, shape } = rules;
     let mut parser = RecordParser::new(dialect);
-    let mut builder = PieceBuilder::new(names, bytes);
+    let mut builder = PieceBuilder::new(names, shape, bytes);
     let mut at = 0;
     while at < bytes.len() {
+        if let Some(next) = dialect.comment_end(bytes, at) {
+            at = next;
+            continue;
+        }
         let record = parser.next(bytes, at);
         at = record.next;
         if record.open_quote.is_some() {
             return Err(PieceError::NotWhole);
         }
-        if names.len() != 1 && parser.is_blank() {
+        if names.len() != 1 && record.is_blank() {
             continue;
         }
         if record.end - record.start > record_bytes {
@@ -83,6 +97,7 @@ struct PieceBuilder<'a> {
     bytes: &'a [u8],
     /// All of `bytes`, if it is clean: valid UTF-8 and no NUL. Otherwise each record is checked for itself.
     clean: Option<&'a str>,
+    shape: RecordShape,
     columns: Vec<StringChunkedBuilder>,
     rows: usize,
     offsets: Vec<u64>,
@@ -93,7 +108,7 @@ struct PieceBuilder<'a> {
 }
 
 impl<'a> PieceBuilder<'a> {
-    fn new(names: &[String], bytes: &'a [u8]) -> Self {
+    fn new(names: &[String], shape: RecordShape, bytes: &'a [u8]) -> Self {
         let clean = simdutf8::basic::from_utf8(bytes).ok().filter(|_| memchr(0, bytes).is_none());
         let lines = usize::try_from(count_lines(bytes)).unwrap_or_default();
         // More lines than records is possible, but then records are long and the estimate is small.
@@ -101,6 +116,7 @@ impl<'a> PieceBuilder<'a> {
         Self {
             bytes,
             clean,
+            shape,
             columns,
             rows: 0,
             offsets: Vec::new(),
@@ -127,13 +143,19 @@ impl<'a> PieceBuilder<'a> {
             return Err(FaultReason::TextAfterQuote);
         }
         let expected = self.columns.len();
-        if found == expected { Ok(text) } else { Err(FaultReason::FieldCount { expected, found }) }
+        if found == expected || (self.shape.pad && found < expected) {
+            return Ok(text);
+        }
+        Err(match self.shape.has_header {
+            true => FaultReason::FieldCount { expected, found },
+            false => FaultReason::ColumnCount { expected, found },
+        })
     }
 
     #[inline]
     fn push(&mut self, dialect: Dialect, record: RecordText<'a>, fields: &[Field]) -> Result<(), PieceError> {
         for (column, field) in self.columns.iter_mut().zip(fields) {
-            if field.kind == FieldKind::Plain && field.start == field.end {
+            if field.is_null() {
                 column.append_null();
                 continue;
             }
@@ -146,6 +168,9 @@ impl<'a> PieceBuilder<'a> {
             } else {
                 column.append_value(value);
             }
+        }
+        for column in self.columns.get_mut(fields.len()..).unwrap_or_default() {
+            column.append_null();
         }
         self.rows += 1;
         Ok(())

@@ -12,6 +12,14 @@ pub(super) struct Field {
     pub(super) kind: FieldKind,
 }
 
+impl Field {
+    /// Whether nothing was written for it, so that it is null.
+    #[inline]
+    pub(super) fn is_null(&self) -> bool {
+        self.kind == FieldKind::Plain && self.start == self.end
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FieldKind {
     /// Not quoted. Empty means null.
@@ -37,6 +45,14 @@ pub(super) struct Record {
     pub(super) open_quote: Option<usize>,
 }
 
+impl Record {
+    /// Whether it is a line without any character.
+    #[inline]
+    pub(super) fn is_blank(self) -> bool {
+        self.start == self.end
+    }
+}
+
 /// Splits records into fields; keeps the list of fields from record to record.
 #[derive(Debug)]
 pub(super) struct RecordParser {
@@ -47,11 +63,6 @@ pub(super) struct RecordParser {
 impl RecordParser {
     pub(super) fn new(dialect: Dialect) -> Self {
         Self { dialect, fields: Vec::new() }
-    }
-
-    /// Whether the last record was a line without any character.
-    pub(super) fn is_blank(&self) -> bool {
-        matches!(self.fields.as_slice(), [Field { start, end, kind: FieldKind::Plain }] if start == end)
     }
 
     /// The record that starts at `start`; its fields are in `fields` afterwards.
@@ -84,7 +95,19 @@ impl RecordParser {
             if kind == FieldKind::Plain {
                 self.fields.push(Field { start: field_start, end, kind });
             }
+            if self.dialect.trailing_delimiter {
+                self.drop_empty_end();
+            }
             return Record { start, end, next, terminated: found < bytes.len(), text_after_quote, open_quote: None };
+        }
+    }
+
+    /// Drops an empty field at the end; not the only one, which is a value that is missing.
+    fn drop_empty_end(&mut self) {
+        if let [_, .., last] = self.fields.as_slice()
+            && last.is_null()
+        {
+            self.fields.pop();
         }
     }
 
@@ -116,7 +139,11 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Vec<(Vec<(String, FieldKind)>, bool)> {
-        let mut parser = RecordParser::new(Dialect { delimiter: b',', quote: b'"' });
+        parse_in(Dialect::COMMA, text)
+    }
+
+    fn parse_in(dialect: Dialect, text: &str) -> Vec<(Vec<(String, FieldKind)>, bool)> {
+        let mut parser = RecordParser::new(dialect);
         let (mut records, mut at) = (Vec::new(), 0);
         while at < text.len() {
             let record = parser.next(text.as_bytes(), at);
@@ -152,5 +179,23 @@ mod tests {
         check("\"a\"\rb,c\n", &[&[("a", Quoted), ("c", Plain)]], true);
         check("\"a\"\r,c\n", &[&[("a", Quoted), ("c", Plain)]], true);
         check("\"a\" \n", &[&[("a", Quoted)]], true);
+    }
+
+    #[test]
+    fn one_empty_field_at_the_end_is_dropped_where_records_end_with_a_delimiter() {
+        let dialect = Dialect { trailing_delimiter: true, ..Dialect::COMMA };
+        let check = |text: &str, expected: &[&str]| {
+            let records = parse_in(dialect, text);
+            let fields: Vec<&str> = records[0].0.iter().map(|(text, _)| text.as_str()).collect();
+            assert_eq!((records.len(), fields.as_slice()), (1, expected), "{text:?}");
+        };
+        check("a,b,\n", &["a", "b"]);
+        check("a,b,\r\n", &["a", "b"]);
+        check("a,b\n", &["a", "b"]);
+        check("a,,", &["a", ""]);
+        check("a,\"\"\n", &["a", ""]);
+        check("a,b, \n", &["a", "b", " "]);
+        check(",\n", &[""]);
+        check("\n", &[""]);
     }
 }

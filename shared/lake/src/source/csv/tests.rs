@@ -1,3 +1,4 @@
+mod dialects;
 mod ranges;
 
 use std::io::{Cursor, Read};
@@ -10,7 +11,7 @@ use crate::source::chunk::ReadLimits;
 use crate::source::columns::ColumnFault;
 use crate::source::error::{FaultReason, Place};
 use crate::source::testing::{ReadTest, Row, SMALL, Table, WHOLE, corrupt, good};
-use crate::source::{SourceError, SourceInput, read_columns, read_source};
+use crate::source::{CsvOptions, SourceError, SourceInput, read_columns, read_source};
 
 fn read(bytes: &[u8]) -> ReadTest {
     ReadTest::new(SourceFormat::Csv, bytes)
@@ -77,6 +78,7 @@ fn delimiter_and_quote_can_be_chosen() {
     let csv = |delimiter, quote| CsvSpec {
         delimiter: AsciiChar::try_from(delimiter).unwrap(),
         quote: AsciiChar::try_from(quote).unwrap(),
+        ..CsvSpec::default()
     };
     let table = read(b"a;b\n'1;''2';\"3\"\n").csv(csv(';', '\'')).table();
     assert_eq!(table.rows, [good(1, &[Some("1;'2"), Some("\"3\"")])]);
@@ -128,14 +130,20 @@ fn an_unreadable_file_is_refused_with_the_fix() {
     for empty in [b"".as_slice(), b"\xEF\xBB\xBF", b"\n\r\n\n"] {
         check(empty, "object 'data' is empty: it has no header and no record; deliver it again or remove it");
     }
-    check(b"a,b\xFF\n", "object 'data' line 1: the header is not UTF-8; deliver the file as UTF-8");
-    check(b"\na,b\0\n", "object 'data' line 2: the header holds a NUL byte; this is no CSV text");
+    check(
+        b"a,b\xFF\n",
+        "object 'data' line 1: the header is not UTF-8; deliver the file in UTF-8, or write its encoding into \
+         source.csv.encoding",
+    );
+    check(
+        b"\na,b\0\n",
+        "object 'data' line 2: the header holds a NUL byte; this is no CSV text, unless it is UTF-16: then set \
+         source.csv.encoding",
+    );
     check(
         b"a,b\r1,2\r3,4\r",
         "object 'data' line 1: the header holds a carriage return that no line feed follows; end lines with LF or CRLF",
     );
-    check(b"a,\n1,2\n", "object 'data' line 1: column 2 has no name; name every column in the header");
-    check(b"a,b, A\n", "object 'data' line 1: column 3 `A` repeats column 1 `a` (spaces around and case do not count)");
     check(
         b"a,\"b\"c\n",
         "object 'data' line 1: the header has text after a closing quote; a quote inside a quoted name is written twice",
@@ -148,7 +156,6 @@ fn an_unreadable_file_is_refused_with_the_fix() {
         b"a,\"b\n1,2\n",
         "object 'data' line 1: the quoted field that starts here is never closed; close or double the quote",
     );
-    assert!(matches!(read(b"\xFF\xFEa\0").error(), SourceError::Utf16 { .. }));
     let reserved = read(b"_source_row\n1\n").error();
     assert!(matches!(reserved, SourceError::Columns { fault: ColumnFault::Reserved { position: 1, .. }, .. }));
 }
@@ -180,7 +187,8 @@ fn a_field_of_ten_megabytes_is_a_field() {
 #[test]
 fn reading_the_header_reads_no_further_than_needed() {
     let check = |stream: Box<dyn Read + Send>, expected: &[&str]| {
-        let columns = read_columns(SourceFormat::Csv, CsvSpec::default(), SourceInput::Stream(stream), "data").unwrap();
+        let columns =
+            read_columns(SourceFormat::Csv, &CsvOptions::default(), SourceInput::Stream(stream), "data").unwrap();
         assert_eq!(columns, expected);
     };
     check(Box::new(Cursor::new("a,\"b\nc\"\n1,2\n")), &["a", "b\nc"]);
@@ -192,7 +200,8 @@ fn reading_the_header_reads_no_further_than_needed() {
 fn a_sink_that_fails_stops_the_reader() {
     let input = SourceInput::Stream(Box::new(Cursor::new("a\n1\n")));
     let mut sink = |_| Err("disk full".into());
-    let error = read_source(SourceFormat::Csv, CsvSpec::default(), input, "data", WHOLE, &mut sink).expect_err("sink");
+    let csv = CsvOptions::default();
+    let error = read_source(SourceFormat::Csv, &csv, input, "data", WHOLE, &mut sink).expect_err("sink");
     assert_eq!(std::error::Error::source(&error).map(ToString::to_string).as_deref(), Some("disk full"));
 }
 
@@ -315,7 +324,7 @@ fn throughput() {
         let limits = ReadLimits { workers, ..ReadLimits::default() };
         let start = Instant::now();
         let mut batches = 0;
-        let summary = super::read(CsvSpec::default(), input, "data", WHOLE, limits, &mut |batch| {
+        let summary = super::read(&CsvOptions::default(), input, "data", WHOLE, limits, &mut |batch| {
             batches += usize::from(batch.frame.height() > 0);
             Ok(())
         })
@@ -347,9 +356,9 @@ fn peak_memory() {
         let blocks = std::iter::repeat_n(block.clone(), (megabytes << 20) / block.len());
         let stream: Box<dyn Read + Send> =
             Box::new(header.chain(Blocks { blocks, current: Cursor::new(block.clone()) }));
-        let csv = CsvSpec::default();
+        let csv = CsvOptions::default();
         let summary =
-            read_source(SourceFormat::Csv, csv, SourceInput::Stream(stream), "data", WHOLE, &mut |_| Ok(())).unwrap();
+            read_source(SourceFormat::Csv, &csv, SourceInput::Stream(stream), "data", WHOLE, &mut |_| Ok(())).unwrap();
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("peak not known");
         println!("{megabytes} MiB, {} rows: {peak}", summary.rows);

@@ -174,6 +174,12 @@ fn large_texts_that_are_not_packed_have_bytes_for_places_and_are_cut_within() {
     check("csv", "a.csv", &csv, 1, Positions::Bytes);
     check("csv", "a.csv", &csv, 2, Positions::Numbers);
     check("csv", "a.csv", &packed, 1, Positions::Numbers);
+    // What is decoded has other bytes than the object.
+    check("csv, csv: { encoding: iso-8859-1 }", "a.csv", &csv, 1, Positions::Numbers);
+    let text = String::from_utf8(csv.clone()).expect("text");
+    let utf16: Vec<u8> = format!("\u{FEFF}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    check("csv", "a.csv", &utf16, 1, Positions::Numbers);
+    check("csv, csv: { comment: '#', skip_lines: 0 }", "a.csv", &csv, 1, Positions::Bytes);
     check("ndjson", "a.ndjson", ndjson.as_bytes(), 1, Positions::Bytes);
     check("json", "a.json", &json, 1, Positions::Numbers);
 }

@@ -63,7 +63,7 @@ impl Worker {
             }
         }
         let Taken { bronze, tables, keys, absent, ranges: _ } = taken;
-        let missing_keys = hold_lacking(keys, refusals)?;
+        let missing_keys = &hold_lacking(keys, refusals)? | &landing.missing_columns();
         if refusals.count() == 0 {
             check_absent(&self.plan.pipeline, &bronze, &absent)?;
         }

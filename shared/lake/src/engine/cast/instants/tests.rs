@@ -74,6 +74,77 @@ fn iso_instants_keep_what_is_written() {
 }
 
 #[test]
+fn delivered_instants_have_the_forms_that_systems_write() {
+    let check = |text: &str, expected: Option<Instant>| assert_eq!(TimeText::Iso.instant(text), expected, "{text:?}");
+    let local = |micros| Some(Instant::Local(micros));
+    let utc = |micros| Some(Instant::Utc(micros));
+    let hour = 3600 * SECOND;
+    check("1970-01-02", local(DAY));
+    check("1970-01-01T00:00:01.5", local(SECOND + 500_000));
+    check("1970-01-01T01:00", local(hour));
+    check("1970-01-01 01:00Z", utc(hour));
+    check("1970-01-01 01:00+01", utc(0));
+    check("1970-01-01 01:00:00+01", utc(0));
+    check("1970-01-01 01:00:00+0100", utc(0));
+    check("1970-01-01 01:00:00+01:00", utc(0));
+    check("1970-01-01 01:00:00-05:30", utc(hour * 13 / 2));
+    check("1970-01-01 01:00:00.5+01", utc(500_000));
+    check("1970-01-01 01:00:00,5", local(hour + 500_000));
+    check("1970-01-01 01:00:00,123456000Z", utc(hour + 123_456));
+    check("1970-01-01 00:53:28+00:53:28", utc(0));
+    check("1970-01-01 00:00:00-00:00:30", utc(30 * SECOND));
+    check("1970-01-01 18:00:00+18:00:00", utc(0));
+    // More than microseconds is never cut.
+    check("1970-01-01 01:00:00.1234567+01", None);
+    check("1970-01-01 01:00:00,1234567", None);
+    for text in [
+        "1970-01-01T00",
+        "1970-01-01T",
+        "1970-01-01X00:00",
+        "1970-01-01T24:00",
+        "1970-01-01T00:60",
+        "1970-01-01T00:00:60+01",
+        "1970-01-01T00:00:0",
+        "1970-01-01T00:00.5",
+        "1970-01-01T00:00:00,",
+        "1970-01-01T00:00:00.1234567890",
+        "1970-01-01T00:00:00+1",
+        "1970-01-01T00:00:00+010",
+        "1970-01-01T00:00:00+01:",
+        "1970-01-01T00:00:00+01:0",
+        "1970-01-01T00:00:00+01:60",
+        "1970-01-01T00:00:00+19",
+        "1970-01-01T00:00:00+18:00:01",
+        "1970-01-01T00:00:00+01:00:60",
+        "1970-01-01T00:00:00+0100:00",
+        "1970-01-01T00:00:00+010000",
+        "1970-01-01T00:00:00z",
+        "1970-01-01t00:00:00Z",
+        "1970-01-01T00:00:00 +01",
+        "1970-01-01T00:00:00Z+01",
+        "1970-01-01+01",
+        "1970-01-01Z",
+    ] {
+        check(text, None);
+    }
+}
+
+#[test]
+fn the_first_pattern_that_reads_a_text_decides() {
+    let patterns = ["%d.%m.%Y", "%Y-%m-%d", "%m/%d/%Y", "%s%3f"].map(|pattern| Pattern::compile(pattern).unwrap());
+    let texts = TimeText::Patterns(patterns.into());
+    let check = |text: &str, expected: Option<i32>| assert_eq!(texts.day(text), expected, "{text:?}");
+    check("02.01.1970", Some(1));
+    check("1970-01-02", Some(1));
+    check("01/02/1970", Some(1));
+    check("86400000", Some(1));
+    check("1970-01-02 ", None);
+    check("02/13/1970", Some(43));
+    check("13/02/1970", None);
+    assert!(texts.may_have_offset() && !texts.always_has_offset());
+}
+
+#[test]
 fn patterns_match_the_whole_text() {
     let check = |pattern: &str, text: &str, expected: Option<Instant>| {
         assert_eq!(Pattern::compile(pattern).unwrap().instant(text), expected, "{pattern}: {text:?}");
@@ -134,6 +205,11 @@ proptest! {
         prop_assert_eq!(iso_instant(&printed.to_string()), Some(Instant::Utc(micros)));
         let text = printed.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
         prop_assert_eq!(iso_instant(&text), Some(Instant::Local(micros)));
+        for (format, offset_hours) in [("%Y-%m-%d %H:%M:%S%.6f+05", 5), ("%Y-%m-%dT%H:%M:%S%.6f-0300", -3)] {
+            let text = printed.strftime(format).to_string().replace('.', ",");
+            let expected = Some(Instant::Utc(micros - offset_hours * 3600 * SECOND));
+            prop_assert_eq!(TimeText::Iso.instant(&text), expected);
+        }
         prop_assert_eq!(Pattern::compile("%Y-%m-%d %H:%M:%S%.6f").unwrap().instant(&text), Some(Instant::Local(micros)));
         let twelve = printed.strftime("%d %b %Y %I:%M:%S %p").to_string();
         let whole = micros.div_euclid(SECOND) * SECOND;
@@ -144,7 +220,7 @@ proptest! {
     fn nothing_panics(text in "\\PC{0,40}", near in "[0-9T:. +Z-]{0,40}") {
         let pattern = Pattern::compile("%-d %B %Y %-I%p%#z").unwrap();
         for text in [text, near] {
-            let (_, _, _) = (iso_day(&text), iso_instant(&text), pattern.instant(&text));
+            let (_, _, _) = (iso_day(&text), TimeText::Iso.instant(&text), pattern.instant(&text));
         }
     }
 }

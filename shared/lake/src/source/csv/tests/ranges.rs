@@ -76,7 +76,11 @@ fn places_are_bytes_where_positions_are() {
         b"a,b\n1,2\n3,\"4\n5,6\n",
         "object 'data' byte 10: the quoted field that starts here is never closed; close or double the quote",
     );
-    check(b"\xEF\xBB\xBF\na,b\xFF\n", "object 'data' byte 4: the header is not UTF-8; deliver the file as UTF-8");
+    check(
+        b"\xEF\xBB\xBF\na,b\xFF\n",
+        "object 'data' byte 4: the header is not UTF-8; deliver the file in UTF-8, or write its encoding into \
+         source.csv.encoding",
+    );
 }
 
 #[test]
@@ -210,7 +214,7 @@ fn a_wrong_guess_is_proved_wrong() {
 }
 
 /// Bytes at which an object of this length may be cut.
-fn cuts(length: usize, places: &[Index], each: bool) -> Vec<u64> {
+pub(super) fn cuts(length: usize, places: &[Index], each: bool) -> Vec<u64> {
     let all = 1..length.max(1) as u64;
     if each && length < 120 {
         return all.collect();

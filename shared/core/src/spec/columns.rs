@@ -1,0 +1,171 @@
+//! What a silver table's column is read from, and how its texts are written.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The source column that a contract column is read from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ColumnSource {
+    /// Its name: the text is read as the contract says.
+    Name(String),
+    /// Its name, and how its text is read.
+    Read(ReadSpec),
+}
+
+impl ColumnSource {
+    /// The name of the source column.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Name(name) => name,
+            Self::Read(read) => &read.from,
+        }
+    }
+
+    /// How its text is read, where the spec says so.
+    pub fn read(&self) -> Option<&ReadSpec> {
+        match self {
+            Self::Name(_) => None,
+            Self::Read(read) => Some(read),
+        }
+    }
+}
+
+/// A source column, and how its text is read where that is not as the contract says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReadSpec {
+    /// Name of the source column.
+    pub from: String,
+    /// Texts that are null, exactly as they are written. They replace those of the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub null_words: Option<Vec<String>>,
+    /// The sign before the fraction of a decimal or a double. Default `.`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<char>,
+    /// The sign between groups of three digits of a number. Default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thousands: Option<char>,
+    /// Texts of a boolean that are true, exactly as they are written, instead of `true` in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub true_words: Option<Vec<String>>,
+    /// Texts of a boolean that are false, exactly as they are written, instead of `false` in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub false_words: Option<Vec<String>>,
+    /// Patterns of a date or timestamp, such as `%d.%m.%Y`, or `epoch_seconds`, `epoch_milliseconds`,
+    /// `epoch_microseconds`, `epoch_nanoseconds`. They are tried in turn and replace the format of the contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formats: Option<Vec<String>>,
+}
+
+impl<'de> Deserialize<'de> for ColumnSource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ColumnSourceVisitor)
+    }
+}
+
+/// Reads either form, so that a message about the second one names its key.
+struct ColumnSourceVisitor;
+
+impl<'de> Visitor<'de> for ColumnSourceVisitor {
+    type Value = ColumnSource;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a source column, or a mapping with its name as `from` and how its text is read")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<ColumnSource, E> {
+        Ok(ColumnSource::Name(name.to_owned()))
+    }
+
+    // How it was written is lost: `1_1` and `11` are one number, and so are `1.50` and `1.5`.
+    fn visit_u64<E: Error>(self, name: u64) -> Result<ColumnSource, E> {
+        Err(in_quotes(&name))
+    }
+
+    fn visit_i64<E: Error>(self, name: i64) -> Result<ColumnSource, E> {
+        Err(in_quotes(&name))
+    }
+
+    fn visit_f64<E: Error>(self, name: f64) -> Result<ColumnSource, E> {
+        Err(in_quotes(&name))
+    }
+
+    fn visit_bool<E: Error>(self, name: bool) -> Result<ColumnSource, E> {
+        Err(E::custom(format!("write the name of the source column in quotes: '{name}'")))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ColumnSource, A::Error> {
+        ReadSpec::deserialize(MapAccessDeserializer::new(map)).map(ColumnSource::Read)
+    }
+}
+
+fn in_quotes<E: Error>(name: &dyn fmt::Display) -> E {
+    E::custom(format!("write the name of the source column in quotes: here it is read as the number {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn read(yaml: &str) -> Result<ColumnSource, String> {
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let read =
+            serde_saphyr::from_str_with_options::<BTreeMap<String, ColumnSource>>(&format!("c: {yaml}\n"), options);
+        read.map_err(|error| error.to_string()).map(|mut columns| columns.remove("c").expect("c"))
+    }
+
+    #[test]
+    fn a_name_is_a_text_whatever_yaml_makes_of_it() {
+        let check = |yaml: &str, name: &str| assert_eq!(read(yaml), Ok(ColumnSource::Name(name.to_owned())), "{yaml}");
+        check("OrderID", "OrderID");
+        check("Unit Price", "Unit Price");
+        check("no", "no");
+        check("y", "y");
+        check("on", "on");
+        check("'2024'", "2024");
+        check("'true'", "true");
+        check("'1.50'", "1.50");
+        check("NA", "NA");
+    }
+
+    #[test]
+    fn a_mapping_says_how_the_text_is_read() {
+        let read =
+            read("{ from: Betrag, decimal: ',', thousands: '.', null_words: [NA, '-', 'NULL'] }").expect("a mapping");
+        let words = ["NA", "-", "NULL"].map(str::to_owned).to_vec();
+        let expected = ReadSpec {
+            from: "Betrag".to_owned(),
+            null_words: Some(words),
+            decimal: Some(','),
+            thousands: Some('.'),
+            ..ReadSpec::default()
+        };
+        assert_eq!((read.name(), read.read()), ("Betrag", Some(&expected)));
+        let written = serde_json::to_string(&read).expect("json");
+        assert_eq!(serde_json::from_str::<ColumnSource>(&written).expect(&written), read);
+    }
+
+    #[test]
+    fn other_forms_are_refused_by_name() {
+        let check = |yaml: &str, says: &str| {
+            let error = read(yaml).expect_err(yaml);
+            assert!(error.contains(says), "{yaml}: {error}");
+        };
+        check("{ decimal: ',' }", "from");
+        check("{ from: a, decimals: ',' }", "decimals");
+        check("{ from: a, true_words: J }", "line 1");
+        check("[a]", "the name of a source column");
+        check("true", "in quotes: 'true'");
+        check("1.50", "in quotes");
+        check("2024", "in quotes");
+        check("1_1", "in quotes");
+        check("null", "the name of a source column");
+    }
+}

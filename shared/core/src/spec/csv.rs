@@ -1,0 +1,259 @@
+//! How CSV files are written.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::columns::{folded_name, is_own_of_bronze};
+
+mod encoding;
+#[cfg(test)]
+mod tests;
+
+pub use self::encoding::{TextEncoding, UnknownEncoding};
+
+/// Most lines before a header.
+const MAX_SKIPPED_LINES: u32 = 1000;
+/// Most columns of an object: readers take no more.
+const MAX_COLUMNS: usize = 10_000;
+/// Longest name of a column, in bytes: the Glue Data Catalog has no longer ones.
+const MAX_NAME_BYTES: usize = 255;
+/// What the names of columns begin with that have no name of their own.
+const GENERATED: &str = "column_";
+
+/// How CSV files are written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CsvSpec {
+    /// Field delimiter: one ASCII character. Default `,`.
+    #[serde(default = "default_delimiter")]
+    pub delimiter: AsciiChar,
+    /// Quote character: one ASCII character. Default `"`.
+    #[serde(default = "default_quote")]
+    pub quote: AsciiChar,
+    /// Whether the first record has the names of the columns. Default `present`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub header: CsvHeader,
+    /// Names of the columns by position. With a header they replace its names, and their number must be that of the
+    /// header. Without a header and names, the columns are `column_1`, `column_2` and so on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<Vec<String>>,
+    /// What becomes of blank and repeated names in a header. Default `by_position`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub header_names: HeaderNames,
+    /// Lines before the header, or before the first record where no header is present, that are not read: 0 to 1000.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub skip_lines: u32,
+    /// Lines that begin with this ASCII character outside of quotes are skipped and not counted as records. A letter or
+    /// digit cannot be it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<AsciiChar>,
+    /// Whether header and records end with a delimiter: one empty field at the end of each is dropped.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub trailing_delimiter: bool,
+    /// What becomes of records that have fewer fields than the columns are. Default `quarantine`. `pad` needs a header
+    /// or `names`, which say the number of columns.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ragged: RaggedRecords,
+    /// Encoding of the text, by its label: `utf-8` (default), `utf-16`, `windows-1252`, `iso-8859-1` and others. UTF-16
+    /// with a byte order mark is recognised in any case.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub encoding: TextEncoding,
+}
+
+/// Whether the first record has the names of the columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CsvHeader {
+    /// It has.
+    #[default]
+    Present,
+    /// It is a record like the others.
+    Absent,
+}
+
+/// What becomes of blank and repeated names in a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HeaderNames {
+    /// The object is refused.
+    Strict,
+    /// The column in position N gets the name `column_N` where it has none, and `<name>_N` where an earlier column has
+    /// its name. A name that a silver table reads must be that of one column.
+    #[default]
+    ByPosition,
+}
+
+/// What becomes of records that have fewer fields than the columns are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RaggedRecords {
+    /// They are quarantined with their text.
+    #[default]
+    Quarantine,
+    /// The missing fields at the end are null.
+    Pad,
+}
+
+impl Default for CsvSpec {
+    fn default() -> Self {
+        Self {
+            delimiter: default_delimiter(),
+            quote: default_quote(),
+            header: CsvHeader::default(),
+            names: None,
+            header_names: HeaderNames::default(),
+            skip_lines: 0,
+            comment: None,
+            trailing_delimiter: false,
+            ragged: RaggedRecords::default(),
+            encoding: TextEncoding::default(),
+        }
+    }
+}
+
+impl CsvSpec {
+    /// The name of a column without one, by its position from 1.
+    pub fn generated_name(position: usize) -> String {
+        format!("{GENERATED}{position}")
+    }
+
+    /// What contradicts itself or cannot be used, with the fix.
+    pub(crate) fn problem(&self) -> Option<String> {
+        if self.delimiter == self.quote {
+            return Some("delimiter and quote are the same character".to_owned());
+        }
+        let used = [("delimiter", self.delimiter), ("quote", self.quote)];
+        if let Some((option, _)) = used.into_iter().find(|(_, character)| self.comment == Some(*character)) {
+            return Some(format!("comment and {option} are the same character; choose two different ones"));
+        }
+        let signs = [("delimiter", Some(self.delimiter)), ("quote", Some(self.quote)), ("comment", self.comment)];
+        for (option, sign) in signs {
+            if let Some(sign) = sign.filter(|sign| sign.byte().is_ascii_alphanumeric()) {
+                let sign = char::from(sign);
+                return Some(format!("{option} is '{sign}', and values have letters and digits; choose a sign"));
+            }
+        }
+        if self.skip_lines > MAX_SKIPPED_LINES {
+            let lines = self.skip_lines;
+            return Some(format!("skip_lines is {lines}, and at most {MAX_SKIPPED_LINES} lines are skipped"));
+        }
+        if self.header_names == HeaderNames::Strict {
+            let why = match (&self.names, self.header) {
+                (Some(_), _) => "`names` replaces the names of the header",
+                (None, CsvHeader::Absent) => "no header is present",
+                (None, CsvHeader::Present) => return None,
+            };
+            return Some(format!("header_names is strict, but {why}; leave header_names out"));
+        }
+        let has_width = self.header == CsvHeader::Present || self.names.is_some();
+        if self.ragged == RaggedRecords::Pad && !has_width {
+            return Some(
+                "ragged is pad, but without a header and names the first record says how many columns an object has, \
+                 and it may be a short one; write names"
+                    .to_owned(),
+            );
+        }
+        self.names.as_deref().and_then(names_problem)
+    }
+
+    /// Whether an object can have a column of this name.
+    pub(crate) fn may_have(&self, name: &str) -> bool {
+        match (&self.names, self.header) {
+            (Some(names), _) => names.iter().any(|known| known == name),
+            (None, CsvHeader::Absent) => {
+                let position = name.strip_prefix(GENERATED).and_then(|digits| digits.parse::<usize>().ok());
+                let can_be = |position: usize| (1..=MAX_COLUMNS).contains(&position);
+                position.is_some_and(|position| can_be(position) && Self::generated_name(position) == name)
+            }
+            (None, CsvHeader::Present) => true,
+        }
+    }
+
+    /// The names that objects have, in words.
+    pub(crate) fn names_in_words(&self) -> &'static str {
+        match self.names {
+            Some(_) => "source.csv.names does not have; add it there, or map one of its names",
+            None => {
+                "no object has: without a header and source.csv.names, columns are called column_1, column_2 and so \
+                 on; map one of these, or write source.csv.names"
+            }
+        }
+    }
+}
+
+/// What is wrong with names by position.
+fn names_problem(names: &[String]) -> Option<String> {
+    if names.is_empty() {
+        return Some("names is empty; name every column, or leave it out".to_owned());
+    }
+    if names.len() > MAX_COLUMNS {
+        return Some(format!("names has {} names, and an object has at most {MAX_COLUMNS} columns", names.len()));
+    }
+    let is_refused = |character: char| character.is_control() && !matches!(character, '\t' | '\n' | '\r');
+    let mut seen = BTreeSet::new();
+    for (position, name) in (1..).zip(names) {
+        if name.trim().is_empty() {
+            return Some(format!("name {position} of names is blank; name every column"));
+        }
+        if name.trim() != name {
+            return Some(format!("name {position} of names, '{}', has spaces around it", name.escape_debug()));
+        }
+        if name.len() > MAX_NAME_BYTES || name.contains(is_refused) {
+            return Some(format!(
+                "name {position} of names cannot be kept: it has a control character or over {MAX_NAME_BYTES} bytes"
+            ));
+        }
+        let folded = folded_name(name);
+        if is_own_of_bronze(&folded) {
+            return Some(format!("name {position} of names, `{name}`, is kept for lineage; choose another"));
+        }
+        if !seen.insert(folded) {
+            return Some(format!("names has `{name}` more than once (case does not count); choose different names"));
+        }
+    }
+    None
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn default_delimiter() -> AsciiChar {
+    AsciiChar(b',')
+}
+
+fn default_quote() -> AsciiChar {
+    AsciiChar(b'"')
+}
+
+/// One printable ASCII character, or a tab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "char", into = "char")]
+#[schemars(with = "char")]
+pub struct AsciiChar(u8);
+
+impl AsciiChar {
+    /// The character as a byte.
+    pub fn byte(self) -> u8 {
+        self.0
+    }
+}
+
+impl TryFrom<char> for AsciiChar {
+    type Error = String;
+
+    fn try_from(value: char) -> Result<Self, String> {
+        match u8::try_from(value) {
+            Ok(byte) if byte == b'\t' || byte.is_ascii_graphic() || byte == b' ' => Ok(Self(byte)),
+            _ => Err(format!("'{}' is no printable ASCII character or tab", value.escape_default())),
+        }
+    }
+}
+
+impl From<AsciiChar> for char {
+    fn from(value: AsciiChar) -> char {
+        char::from(value.0)
+    }
+}

@@ -1,0 +1,96 @@
+use super::*;
+
+fn spec(yaml: &str) -> CsvSpec {
+    serde_saphyr::from_str(yaml).unwrap_or_else(|error| panic!("{yaml}: {error}"))
+}
+
+#[test]
+fn a_spec_without_options_is_written_as_earlier_versions_write_it() {
+    let written = serde_json::to_string(&CsvSpec::default()).unwrap();
+    assert_eq!(written, r#"{"delimiter":",","quote":"\""}"#);
+    assert_eq!(serde_json::from_str::<CsvSpec>(&written).unwrap(), CsvSpec::default());
+    let all = spec(
+        "{ delimiter: ';', header: absent, names: [a, b], skip_lines: 3, comment: '#', trailing_delimiter: true, \
+         ragged: pad, encoding: latin1 }",
+    );
+    let written = serde_json::to_string(&all).unwrap();
+    assert_eq!(serde_json::from_str::<CsvSpec>(&written).unwrap(), all, "{written}");
+    assert!(written.contains(r#""encoding":"windows-1252""#), "{written}");
+}
+
+#[test]
+fn options_that_cannot_be_used_together_are_refused_with_the_fix() {
+    let check = |yaml: &str, says: &str| {
+        let problem = spec(yaml).problem();
+        assert!(problem.as_deref().is_some_and(|problem| problem.contains(says)), "{yaml}: {problem:?}");
+    };
+    check("{ delimiter: '\"' }", "delimiter and quote are the same character");
+    check("{ comment: ',' }", "comment and delimiter are the same character");
+    check("{ quote: \"'\", comment: \"'\" }", "comment and quote are the same character");
+    for comment in ["C", "r", "1"] {
+        check(&format!("{{ comment: '{comment}' }}"), &format!("comment is '{comment}'"));
+    }
+    check("{ delimiter: 't' }", "delimiter is 't'");
+    check("{ quote: 'Q' }", "quote is 'Q'");
+    check("{ header: absent, ragged: pad }", "write names");
+    check(&format!("{{ names: [{}] }}", "a, ".repeat(10_001)), "names has 10001 names");
+    check("{ skip_lines: 1001 }", "at most 1000 lines");
+    check("{ names: [] }", "names is empty");
+    check("{ names: [a, ' '] }", "name 2 of names is blank");
+    check("{ names: [a, ' b'] }", "name 2 of names, ' b', has spaces around it");
+    check("{ names: [a, b, A] }", "names has `A` more than once");
+    check("{ names: [_source_row] }", "`_source_row`, is kept for lineage");
+    check("{ names: [\"a\\0b\"] }", "control character");
+    check("{ header: absent, header_names: strict }", "no header is present; leave header_names out");
+    check("{ names: [a], header_names: strict }", "`names` replaces the names of the header");
+    for good in [
+        "{}",
+        "{ header: absent }",
+        "{ header: absent, names: [a, b] }",
+        "{ header: absent, names: [a, b], ragged: pad }",
+        "{ names: [a, b], ragged: pad }",
+        "{ header: absent, trailing_delimiter: true }",
+        "{ names: ['Größe', 'two words'], skip_lines: 1000, comment: '#' }",
+        "{ header_names: strict, trailing_delimiter: true, ragged: pad, encoding: utf-16 }",
+    ] {
+        assert_eq!(spec(good).problem(), None, "{good}");
+    }
+}
+
+#[test]
+fn columns_that_no_object_can_have_are_known() {
+    let check = |yaml: &str, name: &str, expected: bool| {
+        assert_eq!(spec(yaml).may_have(name), expected, "{yaml}: {name}");
+    };
+    check("{}", "anything", true);
+    check("{ names: [a, b] }", "b", true);
+    check("{ names: [a, b] }", "B", false);
+    check("{ header: absent, names: [a, b] }", "column_1", false);
+    check("{ header: absent }", "column_1", true);
+    check("{ header: absent }", "column_10000", true);
+    check("{ header: absent }", "column_10001", false);
+    for other in ["column_0", "column_01", "column_", "column_x", "Column_1", "id"] {
+        check("{ header: absent }", other, false);
+    }
+}
+
+#[test]
+fn encodings_are_known_by_the_labels_that_people_write() {
+    let check = |label: &str, expected: &str| {
+        let encoding = TextEncoding::try_from(label.to_owned()).unwrap();
+        assert_eq!(String::from(encoding), expected, "{label}");
+    };
+    check("utf-8", "utf-8");
+    check("UTF8", "utf-8");
+    check("utf-16", "utf-16le");
+    check("UTF-16BE", "utf-16be");
+    check("windows-1252", "windows-1252");
+    check("cp1252", "windows-1252");
+    check("ISO-8859-1", "windows-1252");
+    check("iso-8859-15", "iso-8859-15");
+    check("shift_jis", "shift_jis");
+    for unknown in ["", "klingon", "utf-7", "iso-2022-kr"] {
+        let error = TextEncoding::try_from(unknown.to_owned()).unwrap_err();
+        assert!(error.to_string().contains("windows-1252, iso-8859-1"), "{error}");
+    }
+}
