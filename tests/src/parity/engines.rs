@@ -175,6 +175,11 @@ fn random_ranges(plan: &Plan, planned: &PlannedObject, random: &mut Random) -> V
         begins.insert(begin);
         begins.extend((begin + 1..size).take(if random.happens(20) { 3 } else { 0 }));
     }
+    ranges(begins)
+}
+
+/// Ranges of an object that begin at these bytes, and the one before them, as a plan writes them.
+pub fn ranges(begins: impl IntoIterator<Item = usize>) -> Vec<Value> {
     let mut ranges = Vec::new();
     let mut begin = 0;
     for end in begins {

@@ -22,8 +22,10 @@ const ROW_BYTES: u64 = 16;
 const SPILLED_ROW_BYTES: u64 = 16;
 /// How many times larger the rows of a table are on that disk than in its files, where they are packed: 4.4 was measured.
 const SPILLED_EXPANSION: u64 = 5;
-/// Rows of a row group of our own files.
-const ROW_GROUP_ROWS: u64 = 128 * 1024;
+/// Rows of a row group of our own files, at most. Whoever reads a table holds several decoded row groups at once (Polars:
+/// more than ten), so large ones cost every reader memory: at 700 000 rows gold needed 2.2 GB for a table that it needs
+/// 1 GB for so.
+pub const ROW_GROUP_ROWS: u32 = 128 * 1024;
 /// Fewest bytes a value has in text: the delimiter after it.
 const LEAST_VALUE_BYTES: u64 = 1;
 /// Bytes of text that process takes through all layers in a second, on two cores: 4.0 GB of CSV took 73.5 s.
@@ -86,7 +88,7 @@ impl ObjectMeasure {
     /// Typed rows that were read and counted, in Parquet files of this size, as Sluice writes them.
     pub fn counted(size_bytes: u64, rows: u64, columns: u64) -> Self {
         let unpacked_bytes = size_bytes.saturating_mul(SPILLED_EXPANSION);
-        Self { size_bytes, unpacked_bytes, rows, columns, group_rows: ROW_GROUP_ROWS.min(rows) }
+        Self { size_bytes, unpacked_bytes, rows, columns, group_rows: rows.min(ROW_GROUP_ROWS.into()) }
     }
 
     /// What the object weighs in a part: its text, and what opening it takes, in bytes of text.

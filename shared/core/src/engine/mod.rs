@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::choice::{choose, choose_combining};
 pub use self::cut::{Divisible, MAX_PARTS, cut};
-pub use self::estimate::{Estimate, ObjectMeasure, PartsMeasure, TableMeasure, Workload, estimate};
+pub use self::estimate::{Estimate, ObjectMeasure, PartsMeasure, ROW_GROUP_ROWS, TableMeasure, Workload, estimate};
 pub use crate::run::EngineChoice;
 
 /// What executes a plan.

@@ -14,6 +14,7 @@ use polars::prelude::{
 };
 use polars_parquet::write::schema_to_metadata_key;
 use sluice_core::columns::StoredColumn;
+use sluice_core::engine::ROW_GROUP_ROWS;
 use sluice_core::name::TableRef;
 use sluice_core::run::{RunRef, StagedFile};
 use sluice_core::uri::LakePath;
@@ -31,9 +32,6 @@ use crate::lake::Lake;
 /// Rows of a file before the next one is begun: about 200 MB of Parquet for ten columns, so that readers can work on
 /// several files at once and a rewritten file costs seconds.
 const MAX_ROWS_PER_FILE: usize = 8_000_000;
-/// Rows of a row group at most. Whoever reads the table holds several decoded row groups at once (Polars: more than ten),
-/// so large ones cost every reader memory: at 700 000 rows gold needed 2.2 GB for a table that it needs 1 GB for so.
-const MAX_ROWS_PER_ROW_GROUP: usize = 128 * 1024;
 /// Bytes of a page before the next one is begun. The widest number is a decimal of 16 bytes, 17 with its rounding: 128 Ki
 /// of them are 2.2 MB, so every column of numbers has one page in a row group. It must, because the writer sums the
 /// statistics of several pages up wrongly: decimals as if their bytes had no sign, and doubles past a NaN.
@@ -324,7 +322,7 @@ pub(crate) fn write_error(path: &std::path::Path, source: polars::prelude::Polar
 /// The frame in parts of about the same size, none of them larger than a row group may be.
 fn row_groups(frame: &DataFrame) -> impl Iterator<Item = DataFrame> {
     let frame = in_one_chunk(frame);
-    let rows = frame.height().div_ceil(frame.height().div_ceil(MAX_ROWS_PER_ROW_GROUP).max(1)).max(1);
+    let rows = frame.height().div_ceil(frame.height().div_ceil(ROW_GROUP_ROWS as usize).max(1)).max(1);
     (0..frame.height()).step_by(rows).map(move |start| frame.slice(i64::try_from(start).unwrap_or(i64::MAX), rows))
 }
 

@@ -4,6 +4,7 @@ use std::thread;
 
 use polars::prelude::DataFrame;
 use sluice_core::columns::{StoredColumn, accepted_columns};
+use sluice_core::engine::ROW_GROUP_ROWS;
 use sluice_core::pipeline::SilverTable;
 use sluice_core::run::{RunRef, StagedFile};
 use sluice_core::uri::{FolderUri, layout};
@@ -13,9 +14,6 @@ use crate::error::{LakeError, is_missing_file};
 use crate::lake::Lake;
 use crate::objects::AT_ONCE;
 use crate::overlap::{Stopped, overlapped};
-
-/// Rows read at a time: those of a row group, as they were written.
-const READ_ROWS: u32 = 128 * 1024;
 
 /// The typed rows of these files of an attempt, a batch at a time, in their order. The next batch is read while this one
 /// is taken.
@@ -80,7 +78,7 @@ impl TypedFiles<'_> {
     fn slice(&self, file: &StagedFile, offset: u64) -> Result<DataFrame, LakeError> {
         let Self { lake, table, columns, folder } = self;
         let start = i64::try_from(offset).unwrap_or(i64::MAX);
-        let rows = scan_file_slice(&table.table, folder, lake.options(), columns, &file.path, start, READ_ROWS)?;
+        let rows = scan_file_slice(&table.table, folder, lake.options(), columns, &file.path, start, ROW_GROUP_ROWS)?;
         let rows = rows.collect().map_err(|source| match is_missing_file(&source) {
             true => gone(table),
             false => LakeError::polars(format!("reading {folder}{}", file.path))(source),
@@ -100,7 +98,7 @@ fn read_at_once(files: &[StagedFile]) -> usize {
         *rows = rows.saturating_add(file.rows);
         Some(*rows)
     });
-    sums.take_while(|rows| *rows <= u64::from(READ_ROWS)).count().max(1)
+    sums.take_while(|rows| *rows <= u64::from(ROW_GROUP_ROWS)).count().max(1)
 }
 
 /// The rows of small files, in their order.

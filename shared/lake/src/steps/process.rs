@@ -97,16 +97,11 @@ async fn left_by_earlier_call(lake: &Lake, now: Timestamp, plan: &Plan) -> Resul
             Ok(Some(Processed::Read(Box::new(read))))
         }
         // An earlier version had Spark read the objects.
-        None if plan.engine.engine == Engine::Emr && documents_of_spark(lake, plan).await? => {
+        None if plan.engine.engine == Engine::Emr && lake.documents().exists(&layout::script(&plan.run)).await? => {
             Err(of_earlier_version(plan))
         }
         None => Ok(None),
     }
-}
-
-/// Whether a script was written for a plan.
-async fn documents_of_spark(lake: &Lake, plan: &Plan) -> Result<bool, LakeError> {
-    Ok(lake.documents().exists(&layout::script(&plan.run)).await?)
 }
 
 /// Whether the parts of a plan are those that this version would read.

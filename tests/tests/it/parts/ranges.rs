@@ -10,6 +10,7 @@ use sluice_lake::steps;
 use sluice_tests::content::{LakeContent, assert_same, wait};
 use sluice_tests::files;
 use sluice_tests::lab::Lab;
+use sluice_tests::parity::engines::ranges;
 
 use super::{part, planned, read_at_once, run};
 use crate::modes::{MERGE, SCD2, spec};
@@ -39,18 +40,6 @@ const NDJSON: &str = "\n{\"id\": 1, \"name\": \"a\\nb\", \"amount\": 1, \"day\":
 
 fn format(spec: &str, format: &str) -> String {
     spec.replace("format: csv", &format!("format: {format}"))
-}
-
-/// Ranges that begin at these bytes, and the one before them.
-fn ranges(begins: impl IntoIterator<Item = usize>) -> Vec<Value> {
-    let mut ranges = Vec::new();
-    let mut begin = 0;
-    for end in begins {
-        ranges.push(json!({ "begin": begin, "end": end }));
-        begin = end;
-    }
-    ranges.push(json!({ "begin": begin }));
-    ranges
 }
 
 /// Plans a run whose objects have byte positions and these parts. Validate does so for objects of more than a megabyte.

@@ -12,7 +12,7 @@ use crate::engine::types::polars_type;
 /// Decimals from negative to positive, and doubles of which an early one is NaN, as many as a row group takes.
 #[tokio::test(flavor = "multi_thread")]
 async fn bounds_of_a_full_row_group_are_those_of_all_its_rows() {
-    let rows = i64::try_from(MAX_ROWS_PER_ROW_GROUP).expect("few rows");
+    let rows = i64::from(ROW_GROUP_ROWS);
     let numbers: Vec<i64> = (0..rows).map(|row| row - rows / 2).collect();
     let doubles: Vec<f64> = (0..rows).map(|row| if row == 7 { f64::NAN } else { row as f64 }).collect();
     let decimal = polars_type(&ColumnType::Decimal { precision: 38, scale: 2 });
