@@ -154,6 +154,38 @@ impl BronzeNames {
     }
 }
 
+/// Longest name of a column, in bytes: the Glue Data Catalog, through which Athena reads, has no longer ones.
+const MAX_NAME_BYTES: usize = 255;
+
+/// Why a text cannot be the name of a column, although it is one to its format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NameFault {
+    /// Programs in C end a name at a NUL, and so refuse the whole table; the others do harm in terminals.
+    #[error("holds the control character U+{:04X}", u32::from(*character))]
+    Control {
+        /// The first of them.
+        character: char,
+    },
+    /// It is too long.
+    #[error("has {bytes} bytes, and at most {} are kept", MAX_NAME_BYTES)]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+}
+
+impl NameFault {
+    /// What is wrong with a name. Tabs and line ends are part of many a header that a spreadsheet wrote.
+    pub fn of(name: &str) -> Option<Self> {
+        let refused = |character: &char| character.is_control() && !matches!(character, '\t' | '\n' | '\r');
+        match name.chars().find(refused) {
+            Some(character) => Some(Self::Control { character }),
+            None if name.len() > MAX_NAME_BYTES => Some(Self::TooLong { bytes: name.len() }),
+            None => None,
+        }
+    }
+}
+
 /// Whether Sluice adds this column to bronze; sources must not have columns of these names.
 pub fn is_own_of_bronze(name: &str) -> bool {
     CORRUPT.contains(&name) || name == INGESTION_DATE || is_lineage(name)

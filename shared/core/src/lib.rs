@@ -57,6 +57,7 @@ pub mod evolution;
 pub mod failure;
 pub mod files;
 pub mod name;
+pub mod path;
 pub mod pipeline;
 pub mod product;
 pub mod pruning;

@@ -11,6 +11,7 @@ use crate::contract::TableContract;
 use crate::engine::EnginePreference;
 use crate::files::FileSelection;
 use crate::name::{ColumnName, DomainName, PipelineName, TableRef};
+use crate::path::RecordPath;
 use crate::reading::Reading;
 use crate::spec::{CsvSpec, LambdaLimits, PartsSpec, QuarantineLimit, SnapshotSpec, SourceFormat};
 use crate::sql::{RowSql, SqlError, TableSql};
@@ -29,6 +30,9 @@ pub struct Pipeline {
     pub source_format: SourceFormat,
     /// How CSV files are written.
     pub csv: CsvSpec,
+    /// Where the records of a JSON document or an NDJSON line are; `None` where it is the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<RecordPath>,
     /// Which files of the folder are taken.
     #[serde(default, skip_serializing_if = "FileSelection::is_default")]
     pub files: FileSelection,
@@ -61,7 +65,8 @@ pub struct SilverTable {
     pub quarantine: TableRef,
     /// Types, keys and rules.
     pub contract: TableContract,
-    /// Contract column and the source column it is read from, in contract order.
+    /// Contract column and the source column it is read from, in contract order. Where a value inside the source column
+    /// is read, the way to it is in `readings`.
     pub columns: Vec<(ColumnName, String)>,
     /// How the text of a contract column is read, where the spec says more than the contract.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -3,11 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{Column, ColumnType, strftime_of};
+use crate::path::{ColumnPath, PathError};
 use crate::spec::{ColumnSource, ReadSpec};
 
 /// How the texts of one column are read, checked against the column's type. The default adds nothing to the contract.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Reading {
+    /// Always with a step inside the column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<ColumnPath>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     null_words: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,6 +41,9 @@ pub enum ReadingError {
         /// The type of this one.
         column_type: ColumnType,
     },
+    /// A path that cannot be one.
+    #[error(transparent)]
+    Path(#[from] PathError),
     /// A list without an entry.
     #[error("{option} has no entry; write at least one, or take it out")]
     NoEntry {
@@ -110,9 +117,10 @@ impl Reading {
     /// # Errors
     /// [`ReadingError`] for options that contradict each other or do not fit the column's type.
     pub fn new(source: &ColumnSource, source_null_words: &[String], column: &Column) -> Result<Self, ReadingError> {
+        let path = source.path()?.filter(|path| !path.steps().is_empty());
         let Some(spec) = source.read() else {
             check_values(source_null_words, &column.column_type)?;
-            return Ok(Self { null_words: source_null_words.to_vec(), ..Self::default() });
+            return Ok(Self { path, null_words: source_null_words.to_vec(), ..Self::default() });
         };
         check_type(spec, &column.column_type)?;
         check_null_words(spec.null_words.as_deref().unwrap_or_default())?;
@@ -123,12 +131,18 @@ impl Reading {
             check_values(&null_words, &column.column_type)?;
         }
         let formats = formats(spec, &column.column_type)?;
-        Ok(Self { null_words, decimal: spec.decimal, thousands: spec.thousands, true_words, false_words, formats })
+        let (decimal, thousands) = (spec.decimal, spec.thousands);
+        Ok(Self { path, null_words, decimal, thousands, true_words, false_words, formats })
     }
 
     /// Whether it adds nothing to the contract.
     pub fn is_default(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// The way to the value inside the source column; `None` where the whole column is read.
+    pub fn path(&self) -> Option<&ColumnPath> {
+        self.path.as_ref()
     }
 
     /// Texts that are null, exactly as they are written.

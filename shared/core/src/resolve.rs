@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::columns::{NameFault, folded_name, is_own_of_bronze};
 use crate::contract::{ColumnType, Contract, Metric, Severity, TableContract};
 use crate::name::{ColumnName, Layer, TableName, TableRef};
+use crate::path::{ColumnPath, PathStep};
 use crate::pipeline::{GoldTable, Pipeline, SilverTable, Versioned, WriteMode};
 use crate::reading::{self, Reading};
 use crate::spec::{
-    CsvSpec, GoldSpec, LambdaLimits, PartsSpec, PipelineSpec, SilverSpec, SourceFormat, SpecError, WriteModeSpec,
+    ColumnSource, CsvSpec, GoldSpec, LambdaLimits, PartsSpec, PipelineSpec, SilverSpec, SourceFormat, SpecError,
+    WriteModeSpec,
 };
 use crate::sql::{RowSql, SqlError, TableSql};
 use crate::uri::LakePath;
@@ -47,6 +50,7 @@ impl Pipeline {
             source_prefix: spec.source.prefix.clone(),
             source_format: spec.source.format,
             csv: spec.source.csv.clone().unwrap_or_default(),
+            records: spec.source.records.clone(),
             files: spec.source.files.clone(),
             bronze: resolver.table(Layer::Bronze, &spec.bronze.table),
             silver,
@@ -103,6 +107,12 @@ impl Resolver<'_> {
         if let Some(problem) = self.spec.source.csv.as_ref().and_then(CsvSpec::problem) {
             return Err(self.problem(&self.spec.bronze.table, format!("source.csv: {problem}")));
         }
+        let has_documents = matches!(self.spec.source.format, SourceFormat::Json | SourceFormat::Ndjson);
+        if self.spec.source.records.is_some() && !has_documents {
+            let problem = "source.records is given, and only documents of json and ndjson have lists of records; take \
+                           it out, or correct source.format";
+            return Err(self.problem(&self.spec.bronze.table, problem));
+        }
         if let Err(error) = reading::check_null_words(&self.spec.source.null_words) {
             return Err(self.problem(&self.spec.bronze.table, format!("source.{error}")));
         }
@@ -121,14 +131,12 @@ impl Resolver<'_> {
     /// are among these.
     fn check_source_columns(&self, silver: &[SilverTable]) -> Result<(), SpecError> {
         for table in silver {
-            let is_unreadable = |source: &str| source.is_empty() || source.trim() != source;
-            if let Some((column, source)) = table.columns.iter().find(|(_, source)| is_unreadable(source)) {
-                let problem = format!(
-                    "columns: `{column}` is mapped to '{}', which is empty or has white space around it; names of \
-                     source columns are read without it, so write the name alone",
-                    source.escape_debug()
-                );
-                return Err(self.problem(table.table.table(), problem));
+            for (column, source) in &table.columns {
+                if let Some(problem) = name_problem(source) {
+                    let source = source.escape_debug();
+                    let problem = format!("columns: `{column}` is mapped to '{source}', which {problem}");
+                    return Err(self.problem(table.table.table(), problem));
+                }
             }
         }
         let Some(csv) = &self.spec.source.csv else { return Ok(()) };
@@ -165,11 +173,7 @@ impl Resolver<'_> {
                 return Err(self.problem(&spec.table, problem));
             }
         }
-        let columns: Vec<(ColumnName, String)> = contract
-            .columns
-            .iter()
-            .filter_map(|c| spec.columns.get(&c.name).map(|source| (c.name.clone(), source.name().to_owned())))
-            .collect();
+        let columns = self.source_columns(spec, &contract)?;
         let readings = self.readings(spec, &contract)?;
         let sql: Option<RowSql> = match &spec.sql {
             Some(sql) => Some(sql.parse().map_err(self.sql_error(&spec.table))?),
@@ -195,6 +199,49 @@ impl Resolver<'_> {
             sql,
             quarantined_percent_below: spec.gate.quarantined_percent_below,
         })
+    }
+
+    /// The source column of each mapped column, in contract order: of a path, the column that it begins with.
+    fn source_columns(
+        &self,
+        spec: &SilverSpec,
+        contract: &TableContract,
+    ) -> Result<Vec<(ColumnName, String)>, SpecError> {
+        let mut columns = Vec::new();
+        for column in &contract.columns {
+            let Some(source) = spec.columns.get(&column.name) else { continue };
+            let name = self
+                .source_column(source)
+                .map_err(|problem| self.problem(&spec.table, format!("columns: `{}`: {problem}", column.name)))?;
+            columns.push((column.name.clone(), name));
+        }
+        Ok(columns)
+    }
+
+    /// The source column, or what is wrong with the path.
+    fn source_column(&self, source: &ColumnSource) -> Result<String, String> {
+        let text = source.name();
+        if !ColumnPath::is_meant(text) {
+            return Ok(text.to_owned());
+        }
+        let by_name = format!("if a column of the source has this name, write `${}`", PathStep::Key(text.to_owned()));
+        let path: Result<ColumnPath, _> = text.parse();
+        if self.spec.source.format == SourceFormat::Csv {
+            // Whoever writes `$.name` of a CSV file may mean a value inside or a column of this name.
+            return match path {
+                Ok(path) if path.steps().is_empty() && text.starts_with("$[") => Ok(path.column().to_owned()),
+                Ok(_) | Err(_) => Err(format!(
+                    "'{text}' is a path to a value inside a column, and columns of csv have no values inside; map a \
+                     whole column by its name alone; {by_name}"
+                )),
+            };
+        }
+        let path = path.map_err(|error| format!("{error}; {by_name}"))?;
+        let column = path.column();
+        if !path.steps().is_empty() && is_own_of_bronze(&folded_name(column)) {
+            return Err(format!("'{text}' leads into `{column}`, which the bronze table keeps for lineage"));
+        }
+        Ok(column.to_owned())
     }
 
     /// How the mapped columns are read, where the spec says more than the contract.
@@ -332,4 +379,14 @@ impl Resolver<'_> {
         }
         Ok(ordered)
     }
+}
+
+/// Why no source has a column of this name, with the fix; `None` where one may have.
+fn name_problem(name: &str) -> Option<String> {
+    if name.is_empty() || name.trim() != name {
+        let problem = "is empty or has white space around it; names of source columns are read without it, so write \
+                       the name alone";
+        return Some(problem.to_owned());
+    }
+    NameFault::of(name).map(|fault| format!("{fault}, so no source column has this name; correct it"))
 }

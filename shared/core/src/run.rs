@@ -170,7 +170,8 @@ pub struct Changeset {
     pub staged_at: Timestamp,
     /// Changes in the order of publication.
     pub tables: Vec<TableChange>,
-    /// Mapped columns that no object of the run has (of JSON, no record), where bronze has them: they are null.
+    /// Mapped columns that no object of the run has (of JSON, no record), where bronze has them, and paths inside
+    /// columns that no row has: they are null.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub missing_keys: BTreeSet<String>,
     /// The engine that combined the rows, where that was chosen after they were read; otherwise it is that of the plan.

@@ -11,6 +11,7 @@ use crate::contract::ContractError;
 use crate::engine::EnginePreference;
 use crate::files::FileSelection;
 use crate::name::{ColumnName, DomainName, PipelineName, TableName};
+use crate::path::RecordPath;
 use crate::sql::SqlError;
 use crate::uri::LakePath;
 
@@ -178,6 +179,10 @@ pub struct SourceSpec {
     /// How CSV files are written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv: Option<CsvSpec>,
+    /// Where the records of a JSON document, or of an NDJSON line, are, if they are not the document itself: the path of
+    /// a list, such as `$.Records[*]`. Each of its elements is a record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<RecordPath>,
     /// Which files of the folder are taken.
     #[serde(default, skip_serializing_if = "FileSelection::is_default")]
     pub files: FileSelection,
@@ -217,8 +222,9 @@ pub struct SilverSpec {
     pub table: TableName,
     /// Path of its contract (ODCS), relative to the spec.
     pub contract: LakePath,
-    /// Contract column -> source column. Source columns are read as text and cast to the contract's type before the
-    /// SQL runs. Contract columns that are not listed here are computed by the SQL.
+    /// Contract column -> source column, or the path of a value inside one, such as `$.address.city`. Source columns are
+    /// read as text and cast to the contract's type before the SQL runs. Contract columns that are not listed here are
+    /// computed by the SQL.
     pub columns: BTreeMap<ColumnName, ColumnSource>,
     /// `SELECT <expressions> FROM bronze`: row-wise, portable SQL. Left out: the listed columns as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]

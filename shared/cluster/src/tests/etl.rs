@@ -97,6 +97,7 @@ fn with_rows_read(mut plan: Plan, file: &str) -> (Plan, ReadRun) {
         accepted: 3,
         broken_rules: BTreeMap::new(),
         audited: None,
+        paths_met: BTreeMap::new(),
     };
     let bronze = TableChange {
         table: plan.pipeline.bronze.clone(),

@@ -105,3 +105,15 @@ fn a_plan_gives_the_reading_back() {
     check(Reading::default(), &[]);
     check(read(MONEY, r#", "decimal": ",", "null_words": []"#).expect("signs"), &["decimal"]);
 }
+
+#[test]
+fn a_path_is_kept_where_it_leads_into_the_column() {
+    let reading = |name: &str| Reading::new(&ColumnSource::Name(name.to_owned()), &[], &column(MONEY));
+    let inside = reading("$.s.a[0]").expect("a path");
+    assert_eq!(inside.path().map(ToString::to_string).as_deref(), Some("$.s.a[0]"));
+    assert!(!inside.is_default());
+    let stored = serde_json::to_string(&inside).expect("json");
+    assert_eq!(serde_json::from_str::<Reading>(&stored).expect(&stored), inside);
+    assert!(reading("$.s").expect("a whole column").is_default());
+    assert!(matches!(reading("$.s[*]"), Err(ReadingError::Path(_))));
+}

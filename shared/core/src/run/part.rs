@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{AuditedRows, EngineChoice, FoundRange, RunRef, StagedFile, TableChange};
-use crate::name::TableRef;
+use crate::name::{ColumnName, TableRef};
 use crate::source::SourceObject;
 
 /// Number of a part of a plan, from 1.
@@ -92,6 +92,11 @@ pub struct ReadTable {
     /// to be made, for what one call has read, and where a part was read by an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audited: Option<AuditedRows>,
+    /// Of columns that are read by a path: whether a row has its last step. `false`: rows have an object that lacks a
+    /// key of the path, or a list that is too short, and no row has it. A column is left out where no row says
+    /// either: what comes before is null, or of another kind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub paths_met: BTreeMap<ColumnName, bool>,
 }
 
 /// What reading a part left. Written by process, once per part of an attempt.
@@ -142,7 +147,8 @@ pub struct ReadRun {
     pub bronze: TableChange,
     /// The silver tables, in the order of the pipeline.
     pub tables: Vec<ReadTable>,
-    /// Mapped columns that no object of the run has (of JSON, no record), where bronze has them: they are null.
+    /// Mapped columns that no object of the run has (of JSON, no record), where bronze has them, and paths inside
+    /// columns that no row has: they are null.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub missing_keys: BTreeSet<String>,
     /// Why Spark combines, where that was chosen after reading; otherwise the plan says it.

@@ -7,23 +7,34 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::path::{ColumnPath, PathError};
+
 /// The source column that a contract column is read from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum ColumnSource {
-    /// Its name: the text is read as the contract says.
+    /// Its name, or the path of a value inside it: the text is read as the contract says.
     Name(String),
-    /// Its name, and how its text is read.
+    /// Its name or the path, and how its text is read.
     Read(ReadSpec),
 }
 
 impl ColumnSource {
-    /// The name of the source column.
+    /// The name of the source column, or the path, as the spec writes it.
     pub fn name(&self) -> &str {
         match self {
             Self::Name(name) => name,
             Self::Read(read) => &read.from,
         }
+    }
+
+    /// The path of the value, where the spec has a path and not the name of a column.
+    ///
+    /// # Errors
+    /// [`PathError`] for a text that begins like a path and cannot be read as one.
+    pub fn path(&self) -> Result<Option<ColumnPath>, PathError> {
+        let text = self.name();
+        if ColumnPath::is_meant(text) { text.parse().map(Some) } else { Ok(None) }
     }
 
     /// How its text is read, where the spec says so.
@@ -39,7 +50,7 @@ impl ColumnSource {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadSpec {
-    /// Name of the source column.
+    /// Name of the source column, or the path of a value inside it, such as `$.address.city`.
     pub from: String,
     /// Texts that are null, exactly as they are written. They replace those of the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -133,6 +144,20 @@ mod tests {
         check("'true'", "true");
         check("'1.50'", "1.50");
         check("NA", "NA");
+    }
+
+    #[test]
+    fn a_text_that_begins_like_a_path_is_one() {
+        let path = |yaml: &str| read(yaml).expect(yaml).path();
+        let check = |yaml: &str, expected: Option<&str>| {
+            assert_eq!(path(yaml), Ok(expected.map(|path| path.parse().expect("a path"))), "{yaml}");
+        };
+        check("OrderID", None);
+        check("$price", None);
+        check("$.address.city", Some("$.address.city"));
+        check("{ from: '$.tags[0]', null_words: [NA] }", Some("$.tags[0]"));
+        check("\"$['$.odd']\"", Some("$['$.odd']"));
+        assert!(path("$.a..b").is_err_and(|error| error.position == 5));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::columns::{folded_name, is_own_of_bronze};
+use crate::columns::{NameFault, folded_name, is_own_of_bronze};
 
 mod encoding;
 #[cfg(test)]
@@ -17,8 +17,6 @@ pub use self::encoding::{TextEncoding, UnknownEncoding};
 const MAX_SKIPPED_LINES: u32 = 1000;
 /// Most columns of an object: readers take no more.
 const MAX_COLUMNS: usize = 10_000;
-/// Longest name of a column, in bytes: the Glue Data Catalog has no longer ones.
-const MAX_NAME_BYTES: usize = 255;
 /// What the names of columns begin with that have no name of their own.
 const GENERATED: &str = "column_";
 
@@ -191,7 +189,6 @@ fn names_problem(names: &[String]) -> Option<String> {
     if names.len() > MAX_COLUMNS {
         return Some(format!("names has {} names, and an object has at most {MAX_COLUMNS} columns", names.len()));
     }
-    let is_refused = |character: char| character.is_control() && !matches!(character, '\t' | '\n' | '\r');
     let mut seen = BTreeSet::new();
     for (position, name) in (1..).zip(names) {
         if name.trim().is_empty() {
@@ -200,10 +197,8 @@ fn names_problem(names: &[String]) -> Option<String> {
         if name.trim() != name {
             return Some(format!("name {position} of names, '{}', has spaces around it", name.escape_debug()));
         }
-        if name.len() > MAX_NAME_BYTES || name.contains(is_refused) {
-            return Some(format!(
-                "name {position} of names cannot be kept: it has a control character or over {MAX_NAME_BYTES} bytes"
-            ));
+        if let Some(fault) = NameFault::of(name) {
+            return Some(format!("name {position} of names cannot be kept: it {fault}"));
         }
         let folded = folded_name(name);
         if is_own_of_bronze(&folded) {

@@ -1,9 +1,11 @@
 //! Rows of a source, typed, projected and judged by the row rules of a silver table.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use polars::prelude::{BooleanChunked, DataFrame, Expr, IntoLazy, LazyFrame, col, when};
 use sluice_core::columns::lineage_names;
+use sluice_core::name::ColumnName;
 use sluice_core::pipeline::SilverTable;
 
 use super::projection::Projection;
@@ -40,8 +42,18 @@ impl<'a> RowJudge<'a> {
     /// [`LakeError::Engine`] when the contract or the SQL cannot be executed.
     pub(super) fn new(table: &'a SilverTable) -> Result<Self, LakeError> {
         let failed = LakeError::engine(&table.table);
-        let tests = rules::compile_source(&table.contract, &table.columns).map_err(&failed)?;
+        let tests = rules::compile_table(table).map_err(&failed)?;
         Ok(Self { table, projection: Projection::new(table).map_err(&failed)?, tests: tests.into() })
+    }
+
+    /// Which paths the rows so far have: see [`ReadTable::paths_met`](sluice_core::run::ReadTable::paths_met).
+    pub(super) fn paths_met(&self) -> &BTreeMap<ColumnName, bool> {
+        self.projection.paths_met()
+    }
+
+    /// Adds those of other rows.
+    pub(super) fn add_paths_met(&mut self, others: BTreeMap<ColumnName, bool>) {
+        self.projection.add_paths_met(others);
     }
 
     /// Judges a batch in bronze shape. A value that the statement cannot compute, or that does not fit its column, breaks
@@ -49,9 +61,10 @@ impl<'a> RowJudge<'a> {
     ///
     /// # Errors
     /// [`LakeError::Engine`] when the statement does not fit the rows, [`LakeError::Polars`] when the engine fails.
-    pub(super) fn judge(&self, batch: &DataFrame) -> Result<Judged, LakeError> {
-        let failed = LakeError::engine(&self.table.table);
-        let rows = self.projection.plan(batch.clone().lazy()).map_err(&failed)?;
+    pub(super) fn judge(&mut self, batch: &DataFrame) -> Result<Judged, LakeError> {
+        let table = self.table;
+        let failed = LakeError::engine(&table.table);
+        let rows = self.projection.plan(batch).map_err(&failed)?;
         // Computed for all rows at once; only where that fails, row by row, which is slower by far.
         self.judged(batch, rows, Arc::clone(&self.tests)).or_else(|_| {
             let (rows, failing) = self.explained(batch).map_err(&failed)?;
@@ -60,8 +73,8 @@ impl<'a> RowJudge<'a> {
     }
 
     /// The rows with null for what cannot be computed, the columns that have a reason for that, and the reasons.
-    fn explained(&self, batch: &DataFrame) -> Result<(LazyFrame, Vec<String>), EngineError> {
-        let (mut rows, mut failing) = self.projection.plan_explained(batch.clone().lazy())?;
+    fn explained(&mut self, batch: &DataFrame) -> Result<(LazyFrame, Vec<String>), EngineError> {
+        let (mut rows, mut failing) = self.projection.plan_explained(batch)?;
         let schema = rows.collect_schema()?;
         let mut reasons = Vec::new();
         for (column, misfit) in sql::misfits(&schema, &self.table.contract)? {

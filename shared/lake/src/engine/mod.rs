@@ -13,6 +13,7 @@ mod bronze;
 mod gold;
 mod judge;
 mod merge;
+mod nested;
 mod passes;
 mod projection;
 mod reread;

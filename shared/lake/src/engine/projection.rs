@@ -1,19 +1,22 @@
 //! The statement of a silver table on rows in bronze shape.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, LazyFrame, Schema, col};
+use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, LazyFrame, Schema, coalesce, col};
 use sluice_core::columns::{CORRUPT, LINEAGE, lineage_names};
+use sluice_core::name::ColumnName;
 use sluice_core::pipeline::SilverTable;
 use sluice_core::reading::Reading;
 use sqlparser::ast::Query;
 
+use super::nested::{NestedColumns, misfit_name, text_name};
 use super::{EngineError, cast, rules, sql, types};
 use crate::spread::spread_column;
 
 /// A silver table's statement, ready for batches.
 pub(super) struct Projection {
     sql: Query,
+    nested: NestedColumns,
     /// The mapped columns of a batch; one that its rows lack is the same for all of them.
     sources: Vec<Expr>,
     view: Vec<Expr>,
@@ -32,7 +35,13 @@ impl Projection {
             let reading = table.readings.get(name).unwrap_or(&by_contract);
             let column =
                 table.contract.column(name.as_str()).ok_or_else(|| EngineError::unknown_column(name.as_str()))?;
-            let [value, unreadable] = cast::read_exprs(column, reading, source)?;
+            let [value, unreadable] = match reading.path() {
+                None => cast::read_exprs(column, reading, source)?,
+                Some(_) => {
+                    let [value, unreadable] = cast::read_exprs(column, reading, &text_name(name.as_str()))?;
+                    [value, coalesce(&[col(misfit_name(name.as_str())), unreadable])]
+                }
+            };
             let flag = cast::unreadable_name(name.as_str());
             view.extend([value.alias(name.as_str()), unreadable.alias(flag.as_str())]);
             carried.push(flag);
@@ -40,15 +49,25 @@ impl Projection {
         let carried: Vec<&str> = carried.iter().map(String::as_str).collect();
         let sources: BTreeSet<&str> = table.columns.iter().map(|(_, source)| source.as_str()).collect();
         let sources = sources.into_iter().map(|source| spread_column(col(source))).collect();
-        Ok(Self { sql: table.projection()?.engine_query(&carried), sources, view })
+        Ok(Self { sql: table.projection()?.engine_query(&carried), nested: NestedColumns::of(table), sources, view })
+    }
+
+    /// Which paths the rows so far have: see [`NestedColumns::paths_met`].
+    pub(super) fn paths_met(&self) -> &BTreeMap<ColumnName, bool> {
+        self.nested.paths_met()
+    }
+
+    /// Adds those of other rows.
+    pub(super) fn add_paths_met(&mut self, others: BTreeMap<ColumnName, bool>) {
+        self.nested.add_paths_met(others);
     }
 
     /// The typed and projected rows. They keep their lineage and, for each mapped column, the text that could not be read.
     ///
     /// # Errors
     /// [`EngineError`] when the engine refuses the statement.
-    pub(super) fn plan(&self, bronze: LazyFrame) -> Result<LazyFrame, EngineError> {
-        sql::run(self.sql.clone(), self.tables(bronze))
+    pub(super) fn plan(&mut self, bronze: &DataFrame) -> Result<LazyFrame, EngineError> {
+        sql::run(self.sql.clone(), self.tables(bronze)?)
     }
 
     /// As [`Projection::plan`], for rows of which some fail there: what cannot be computed is null here, and the columns
@@ -56,12 +75,13 @@ impl Projection {
     ///
     /// # Errors
     /// As [`Projection::plan`].
-    pub(super) fn plan_explained(&self, bronze: LazyFrame) -> Result<(LazyFrame, Vec<String>), EngineError> {
-        sql::run_explained(self.sql.clone(), self.tables(bronze))
+    pub(super) fn plan_explained(&mut self, bronze: &DataFrame) -> Result<(LazyFrame, Vec<String>), EngineError> {
+        sql::run_explained(self.sql.clone(), self.tables(bronze)?)
     }
 
-    fn tables(&self, bronze: LazyFrame) -> Vec<(String, LazyFrame)> {
-        vec![("bronze".to_owned(), bronze.with_columns(self.sources.clone()).select(self.view.clone()))]
+    fn tables(&mut self, bronze: &DataFrame) -> Result<Vec<(String, LazyFrame)>, EngineError> {
+        let rows = self.nested.opened(bronze)?.lazy();
+        Ok(vec![("bronze".to_owned(), rows.with_columns(self.sources.clone()).select(self.view.clone()))])
     }
 }
 
@@ -80,8 +100,8 @@ pub(crate) fn plan_projection(table: &SilverTable) -> Result<Schema, EngineError
     for (name, column_type) in LINEAGE {
         schema.insert(name.into(), types::polars_type(&column_type));
     }
-    let projected = Projection::new(table)?.plan(DataFrame::empty_with_schema(&schema).lazy())?;
-    let tests = rules::compile_source(&table.contract, &table.columns)?;
+    let projected = Projection::new(table)?.plan(&DataFrame::empty_with_schema(&schema))?;
+    let tests = rules::compile_table(table)?;
     let checked = projected.with_column(rules::any_error_expr(&tests).alias("_bad"));
     let mut planned = sql::conform_with(checked, &table.contract, &lineage_names())?;
     planned.collect_schema().map(|schema| schema.as_ref().clone()).map_err(EngineError::from)

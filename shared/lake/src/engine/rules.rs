@@ -12,9 +12,10 @@ use polars::prelude::{
 };
 use serde_json::json;
 use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD};
-use sluice_core::contract::{Column, RowCheck, RowRule, Severity, TableContract};
+use sluice_core::contract::{Column, ColumnType, RowCheck, RowRule, Severity, TableContract};
 use sluice_core::decimal::DecimalNumber;
 use sluice_core::name::ColumnName;
+use sluice_core::pipeline::SilverTable;
 use sluice_core::uri::layout::NULL_PARTITION;
 
 use super::cast::{literal, units, unreadable_name};
@@ -49,6 +50,30 @@ pub(crate) struct RowTest {
 pub(crate) fn compile(contract: &TableContract) -> Result<Vec<RowTest>, EngineError> {
     let source = Source { mapped: None };
     tests(contract, &source)
+}
+
+/// Compiles the row rules of a silver table for rows on their way from its source. Any text can be read as text, so the
+/// contract has no rule `readable` for such a column; where it is read by a path that may not fit, it gets one.
+///
+/// # Errors
+/// As [`compile`].
+pub(crate) fn compile_table(table: &SilverTable) -> Result<Vec<RowTest>, EngineError> {
+    let mut all = compile_source(&table.contract, &table.columns)?;
+    for (name, reading) in &table.readings {
+        let column = table.contract.column(name.as_str());
+        let is_text = column.is_some_and(|column| column.column_type == ColumnType::Text);
+        if reading.path().is_some() && is_text {
+            let unreadable = col(unreadable_name(name.as_str()));
+            all.push(RowTest {
+                id: format!("{name}.readable"),
+                column: Some(name.to_string()),
+                severity: Severity::Error,
+                broken: unreadable.clone().is_not_null().and(col(CORRUPT_RECORD).is_null()),
+                value: Some(unreadable),
+            });
+        }
+    }
+    Ok(all)
 }
 
 /// Compiles the row rules for rows on their way from a source, whose contract columns are read from source columns as

@@ -214,6 +214,7 @@ impl<'a> SilverStage<'a> {
             for (rule, rows) in part.broken_rules {
                 *self.broken.entry(rule).or_default() += rows;
             }
+            self.judge.add_paths_met(part.paths_met);
             self.quarantine.take(part.quarantine_files);
             self.counted.take(part.accepted_files.len(), part.audited);
             match self.merge {
@@ -228,6 +229,14 @@ impl<'a> SilverStage<'a> {
                 read_typed(lake, run, table, &waiting, |rows| merge.push(rows))
             }
         }
+    }
+
+    /// The paths of the table's columns that no row has, although some row has the object or list where they end: they
+    /// are misspelt, or rare.
+    pub(crate) fn missing_paths(&self) -> impl Iterator<Item = String> {
+        let readings = &self.context.table.readings;
+        let missing = self.judge.paths_met().iter().filter(|(_, is_met)| !**is_met);
+        missing.filter_map(move |(column, _)| readings.get(column)?.path().map(ToString::to_string))
     }
 
     /// Ends the stage of a part. Rows that stay where they are staged are counted here, where they are at hand: the one
@@ -259,6 +268,7 @@ impl<'a> SilverStage<'a> {
             quarantined: self.rows.quarantined,
             accepted: self.accepted,
             broken_rules: self.broken,
+            paths_met: self.judge.paths_met().clone(),
         })
     }
 

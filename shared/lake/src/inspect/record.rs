@@ -19,7 +19,7 @@ use crate::engine::scratch_folder;
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::{ObjectBytes, blocking, bucket_and_key, local_path};
-use crate::source::{Begin, CsvOptions, Extent, SourceError, SourceInput, is_plain_text, read_columns, read_source};
+use crate::source::{Begin, Extent, SourceError, SourceInput, SourceOptions, is_plain_text, read_columns, read_source};
 
 /// Up to this byte an object is read from its beginning, which proves where records begin. No header is longer.
 const FROM_START_BYTES: u64 = 4 << 20;
@@ -122,8 +122,8 @@ impl Source<'_> {
             Some(Positions::Bytes) if !has_bytes => {
                 let uri = &self.object.uri;
                 let message = format!(
-                    "records of {uri} have numbers only: those of CSV and NDJSON in UTF-8 that is not packed can be \
-                     found by a byte; ask for the number of the record"
+                    "records of {uri} have numbers only: those of CSV and NDJSON in UTF-8 that is not packed, and is \
+                     read without source.records, can be found by a byte; ask for the number of the record"
                 );
                 Err(LakeError::Invalid { message })
             }
@@ -136,6 +136,8 @@ impl Source<'_> {
     /// Whether the bytes of the object are its records, one behind the other.
     fn is_plain_text(&self) -> Result<bool, LakeError> {
         match self.pipeline.source_format {
+            // A line may have several records, which begin at one byte.
+            SourceFormat::Ndjson if self.pipeline.records.is_some() => Ok(false),
             SourceFormat::Csv | SourceFormat::Ndjson => {
                 let encoding = self.pipeline.csv.encoding;
                 // Whatever its byte order mark says: a plan takes the spec's word.
@@ -199,9 +201,9 @@ impl Source<'_> {
 
     /// Reads until a record is at this position or after it.
     fn nearest(&self, input: SourceInput, extent: Extent<'_>, position: u64) -> Result<Nearest, LakeError> {
-        let (format, csv) = (self.pipeline.source_format, CsvOptions::of(self.pipeline));
+        let (format, options) = (self.pipeline.source_format, SourceOptions::of(self.pipeline));
         let mut nearest = Nearest::default();
-        let read = read_source(format, &csv, input, self.object.uri.as_str(), extent, &mut |batch| {
+        let read = read_source(format, &options, input, self.object.uri.as_str(), extent, &mut |batch| {
             nearest.meet(&batch.frame, position)?;
             if nearest.row.is_some() { Err(Box::new(Reached)) } else { Ok(()) }
         });
@@ -217,8 +219,8 @@ impl Source<'_> {
         match self.pipeline.source_format {
             SourceFormat::Csv => {
                 let input = SourceInput::Stream(self.stream(0)?);
-                let (csv, name) = (CsvOptions::of(self.pipeline), self.object.uri.as_str());
-                Ok(read_columns(SourceFormat::Csv, &csv, input, name)?)
+                let (options, name) = (SourceOptions::of(self.pipeline), self.object.uri.as_str());
+                Ok(read_columns(SourceFormat::Csv, &options, input, name)?)
             }
             SourceFormat::Ndjson | SourceFormat::Json | SourceFormat::Parquet => Ok(Vec::new()),
         }

@@ -2,45 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+pub(super) use sluice_core::columns::NameFault;
 use sluice_core::columns::{folded_name, is_own_of_bronze};
 use sluice_core::spec::CsvSpec;
 
 /// Most columns of one object. More is a wrong delimiter, a binary file, or JSON whose keys are data.
 pub(crate) const MAX_COLUMNS: usize = 10_000;
 
-/// Longest name of a column, in bytes: the Glue Data Catalog, through which Athena reads, has no longer ones.
-const MAX_NAME_BYTES: usize = 255;
 /// Characters of a wrong name that a message shows.
 const SHOWN_CHARACTERS: usize = 40;
-
-/// Why a text cannot be the name of a column, although it is one to its format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NameFault {
-    /// Programs in C end a name at a NUL, and so refuse the whole table; the others do harm in terminals.
-    #[error("holds the control character U+{:04X}", u32::from(*character))]
-    Control {
-        /// The first of them.
-        character: char,
-    },
-    /// It is too long.
-    #[error("has {bytes} bytes, and at most {} are kept", MAX_NAME_BYTES)]
-    TooLong {
-        /// Its length.
-        bytes: usize,
-    },
-}
-
-impl NameFault {
-    /// What is wrong with a name. Tabs and line ends are part of many a header that a spreadsheet wrote.
-    pub(super) fn of(name: &str) -> Option<Self> {
-        let refused = |character: &char| character.is_control() && !matches!(character, '\t' | '\n' | '\r');
-        match name.chars().find(refused) {
-            Some(character) => Some(Self::Control { character }),
-            None if name.len() > MAX_NAME_BYTES => Some(Self::TooLong { bytes: name.len() }),
-            None => None,
-        }
-    }
-}
 
 /// The beginning of a wrong name for messages, without what a terminal would act on.
 pub(super) fn shown(name: &str) -> String {
@@ -231,7 +201,7 @@ impl SourceColumns {
 /// A name for the column in a position, which is not one of the `given` (in lower case): the wanted one where it can be
 /// kept. It ends with the position, so no other column gets it.
 fn free_name(given: &HashSet<&str>, wanted: String, position: usize) -> String {
-    let can_be = !wanted.is_empty() && wanted.len() <= MAX_NAME_BYTES;
+    let can_be = !wanted.is_empty() && NameFault::of(&wanted).is_none();
     let mut name = if can_be { wanted } else { CsvSpec::generated_name(position) };
     while given.contains(folded_name(&name).as_str()) {
         name = format!("{name}_{position}");

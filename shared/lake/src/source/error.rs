@@ -10,6 +10,7 @@ use super::columns::{ColumnFault, NameFault};
 use super::parquet::ParquetFault;
 pub(super) use super::place::Place;
 use super::place::RowPositions;
+use super::records::RecordPathFault;
 
 /// What a sink hands back when it can take no more batches.
 pub(crate) type SinkError = Box<dyn std::error::Error + Send + Sync>;
@@ -163,6 +164,18 @@ pub enum SourceError {
         #[source]
         source: serde_json::Error,
     },
+    /// The records of a JSON document are not where the spec says.
+    #[error("object '{object}' document {document}: {fault}; correct source.records, or the file")]
+    RecordPath {
+        /// Name of the object.
+        object: String,
+        /// Number of the document in the object, from 1.
+        document: u64,
+        /// Records read before the fault.
+        rows: u64,
+        /// Where the path leads nowhere, and what the document has instead.
+        fault: RecordPathFault,
+    },
     /// Parquet cannot be read from a stream.
     #[error("object '{object}': Parquet is read from its end; download it to a file first")]
     ParquetStream {
@@ -281,6 +294,7 @@ impl SourceError {
             | Self::UnclosedQuote { .. }
             | Self::RecordTooLarge { .. }
             | Self::Json { .. }
+            | Self::RecordPath { .. }
             | Self::ParquetPacked { .. }
             | Self::Parquet { .. }
             | Self::ParquetType { .. }
@@ -297,7 +311,7 @@ impl SourceError {
     /// Whether the fault stands behind a record that can be read. Asked of beginnings, whose records are numbered.
     pub(crate) fn is_behind_a_record(&self) -> bool {
         match self {
-            Self::Json { rows, .. } => *rows > 0,
+            Self::Json { rows, .. } | Self::RecordPath { rows, .. } => *rows > 0,
             Self::Columns { place: Place::Record { row, .. }, .. }
             | Self::RecordTooLarge { place: Place::Record { row, .. }, .. } => *row > 1,
             _ => false,
@@ -408,6 +422,12 @@ pub(crate) enum FaultReason {
     NotJson {
         /// What the parser said.
         message: String,
+    },
+    /// A document whose records are not where the spec says.
+    #[error("has no records at source.records: {fault}")]
+    RecordPath {
+        /// Where the path leads nowhere, and what the document has instead.
+        fault: RecordPathFault,
     },
     /// The same key twice in one object, or a key that is blank.
     #[error("has the key '{key}' more than once, or blank")]

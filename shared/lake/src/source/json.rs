@@ -1,53 +1,61 @@
-//! JSON documents: an array of objects, or objects (or such arrays) one after the other.
+//! JSON documents: an array of objects, or objects (or such arrays) one after the other; or, where the spec has a path
+//! of records, documents with such arrays inside, one after the other.
 //!
 //! The parser streams: memory holds one record and one batch. An element that is no object, or has a key twice, is set
-//! aside as corrupt. A syntax error refuses the object, for nobody can tell where the next record starts.
+//! aside as corrupt. A syntax error refuses the object, for nobody can tell where the next record starts. So does a path
+//! that leads nowhere in one of its documents.
 
 use std::cell::Cell;
 use std::fmt;
 use std::io::{self, BufReader, Read};
 use std::rc::Rc;
 
+use memchr::memchr2_iter;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::de::IoRead;
 use serde_json::value::RawValue;
+use sluice_core::path::RecordPath;
 use sluice_core::run::Positions;
-use sluice_core::spec::TextEncoding;
 
 use super::chunk::ReadLimits;
 use super::error::{Place, SourceError};
 use super::objects::ObjectRows;
 use super::place::Spot;
-use super::stream::{SourceInput, explain, open_text};
+use super::records::{RecordTaker, Stopped, WalkError, walk};
+use super::stream::explain;
 use super::{Sink, SourceSummary};
 
 /// Stored bytes asked for at a time.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// Reads a whole object.
+type Parser = serde_json::Deserializer<IoRead<BufReader<Metered>>>;
+
+/// Reads the text of a whole object. `records`: where the records of a document are; `None` where it is the record, or
+/// a list of records.
 pub(super) fn read(
-    input: SourceInput,
+    records: Option<&RecordPath>,
+    stream: Box<dyn Read + Send>,
     object: &str,
     limits: ReadLimits,
     sink: Sink<'_>,
 ) -> Result<SourceSummary, SourceError> {
-    let since_record = Rc::new(Cell::new(0));
-    let stream = open_text(input, object, TextEncoding::default())?.stream;
-    let metered = Metered { stream, since_record: Rc::clone(&since_record), limits };
+    let meter = Rc::new(Meter::default());
+    let metered = Metered { stream, meter: Rc::clone(&meter), limits };
     let buffered = BufReader::with_capacity(BUFFER_BYTES.min(limits.record_bytes), metered);
-    let mut document = serde_json::Deserializer::from_reader(buffered);
+    let mut parser = serde_json::Deserializer::from_reader(buffered);
     let rows = ObjectRows::new(object, limits.chunk_bytes, Positions::Numbers, sink);
-    let mut reader = DocumentReader { object, limit_bytes: limits.record_bytes, rows, since_record, failure: None };
-    let mut is_empty = true;
+    let limit_bytes = limits.record_bytes;
+    let mut reader = DocumentReader { object, limit_bytes, rows, documents: 0, meter, failure: None };
     loop {
         // `end` peeks at the next token without taking it: an error means that a token follows.
-        match document.end() {
-            Ok(()) if is_empty => return Err(SourceError::EmptyObject { object: object.to_owned() }),
+        match parser.end() {
+            Ok(()) if reader.documents == 0 => return Err(SourceError::EmptyObject { object: object.to_owned() }),
             Ok(()) => return reader.rows.finish(None),
             Err(error) if error.is_io() => return Err(reader.stop(error)),
-            Err(_) => is_empty = false,
+            Err(_) => reader.documents += 1,
         }
-        if let Err(error) = reader.deserialize(&mut document) {
-            return Err(reader.stop(error));
+        if let Err(fault) = reader.read_document(records, &mut parser) {
+            return Err(reader.rows.stop(fault));
         }
     }
 }
@@ -57,15 +65,30 @@ struct DocumentReader<'o, 's> {
     object: &'o str,
     limit_bytes: usize,
     rows: ObjectRows<'o, 's>,
-    /// Bytes read since the last record.
-    since_record: Rc<Cell<usize>>,
+    /// Documents begun.
+    documents: u64,
+    meter: Rc<Meter>,
     /// What stopped us; the parser's own error says only that we stopped it.
     failure: Option<SourceError>,
 }
 
 impl DocumentReader<'_, '_> {
+    fn read_document(&mut self, records: Option<&RecordPath>, parser: &mut Parser) -> Result<(), SourceError> {
+        let outcome = match records {
+            None => DeserializeSeed::deserialize(&mut *self, &mut *parser).map_err(WalkError::Parser),
+            Some(path) => walk(path, &mut *parser, &mut *self),
+        };
+        outcome.map_err(|error| match error {
+            WalkError::Parser(error) => self.explain(error),
+            WalkError::Path(fault) => {
+                let (object, document, rows) = (self.object.to_owned(), self.documents, self.rows.next_row() - 1);
+                SourceError::RecordPath { object, document, rows, fault }
+            }
+        })
+    }
+
     fn push<E: serde::de::Error>(&mut self, raw: &str) -> Result<(), E> {
-        self.since_record.set(0);
+        self.meter.since_record.set(0);
         let pushed =
             if raw.len() > self.limit_bytes { Err(self.too_large()) } else { self.rows.push(raw, Spot::UNKNOWN) };
         pushed.map_err(|failure| {
@@ -97,6 +120,17 @@ impl DocumentReader<'_, '_> {
             return self.too_large();
         }
         explain(self.object, error)
+    }
+}
+
+impl RecordTaker for DocumentReader<'_, '_> {
+    fn take(&mut self, raw: &str) -> Result<(), Stopped> {
+        self.push::<serde_json::Error>(raw).map_err(|_| Stopped)
+    }
+
+    fn passing(&mut self, is_passing: bool) {
+        self.meter.is_passing.set(is_passing);
+        self.meter.since_record.set(0);
     }
 }
 
@@ -138,21 +172,37 @@ impl<'de> Visitor<'de> for &mut DocumentReader<'_, '_> {
     }
 }
 
+/// What the parser may keep.
+#[derive(Debug, Default)]
+struct Meter {
+    /// Bytes read since the last record, as far as the parser may keep them.
+    since_record: Cell<usize>,
+    /// Whether the parser passes over a value. It keeps a byte for each bracket that is open then, so brackets count
+    /// and other bytes do not.
+    is_passing: Cell<bool>,
+}
+
 /// Refuses to read on when one record takes too many bytes: the parser would keep them all in memory.
 struct Metered {
     stream: Box<dyn Read + Send>,
-    since_record: Rc<Cell<usize>>,
+    meter: Rc<Meter>,
     limits: ReadLimits,
 }
 
 impl Read for Metered {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         // What was read ahead belongs to this record or to the ones before it: hence a buffer more than the limit.
-        if self.since_record.get() > self.limits.record_bytes + BUFFER_BYTES.min(self.limits.record_bytes) {
+        let since_record = self.meter.since_record.get();
+        if since_record > self.limits.record_bytes + BUFFER_BYTES.min(self.limits.record_bytes) {
             return Err(io::Error::other(RecordLimit));
         }
         let count = self.stream.read(buffer)?;
-        self.since_record.set(self.since_record.get() + count);
+        let kept = if self.meter.is_passing.get() {
+            memchr2_iter(b'[', b'{', buffer.get(..count).unwrap_or_default()).count()
+        } else {
+            count
+        };
+        self.meter.since_record.set(since_record + kept);
         Ok(count)
     }
 }
@@ -246,7 +296,7 @@ mod tests {
         }
         // An endless one ends too.
         let endless = Read::chain(io::Cursor::new("[{\"a\":\""), io::repeat(b'x'));
-        let outcome = super::read(SourceInput::Stream(Box::new(endless)), "data", SMALL, &mut |_| Ok(()));
+        let outcome = super::read(None, Box::new(endless), "data", SMALL, &mut |_| Ok(()));
         assert!(matches!(outcome, Err(SourceError::RecordTooLarge { .. })));
     }
 }

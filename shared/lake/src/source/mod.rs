@@ -14,32 +14,42 @@ mod error;
 mod extent;
 mod json;
 mod ndjson;
+mod nested;
 mod objects;
+mod options;
 mod parquet;
 mod place;
+mod records;
 mod sample;
 mod sink;
 mod stream;
 #[cfg(test)]
 mod testing;
 
+use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ::parquet::file::metadata::ParquetMetaData;
 use sluice_core::columns::is_own_of_bronze;
 use sluice_core::run::Positions;
-use sluice_core::spec::SourceFormat;
+use sluice_core::spec::{SourceFormat, TextEncoding};
 
 pub(crate) use self::batch::SourceBatch;
 use self::chunk::ReadLimits;
 pub(crate) use self::columns::{ColumnFault, MAX_COLUMNS, delimiter_hint};
-pub(crate) use self::csv::CsvOptions;
 pub use self::error::SourceError;
 pub(crate) use self::extent::{Begin, Extent};
+pub(crate) use self::nested::{NestedText, NoValue};
+pub(crate) use self::options::SourceOptions;
 pub(crate) use self::place::Place;
 pub(crate) use self::sample::measure;
 pub(crate) use self::sink::{Sink, SourceSummary};
 pub(crate) use self::stream::{SourceInput, is_plain_text};
+use self::stream::{open_extent, open_text};
+
+/// Most bytes of text that the beginning of an object has where a path leads to its records: they may come late or
+/// never.
+const BEGINNING_BYTES: u64 = 8 << 20;
 
 /// Reads an object, or the part of it that `extent` names, and hands its records to `sink`, about 32 MiB of source
 /// bytes at a time.
@@ -50,7 +60,7 @@ pub(crate) use self::stream::{SourceInput, is_plain_text};
 ///
 /// `object` is the object's name in errors. Blocks, and uses as many threads as the machine has cores for CSV: call it
 /// from a blocking thread. Gzip and Zstandard are recognised by content, whatever the name says. A record may have
-/// 64 MiB. `csv` counts for CSV only.
+/// 64 MiB.
 ///
 /// All batches of a CSV or Parquet object have the same columns. JSON objects may bring new keys: a batch then has the
 /// columns met so far, in the order in which they first came, so a later batch may have more columns than an earlier one.
@@ -61,13 +71,13 @@ pub(crate) use self::stream::{SourceInput, is_plain_text};
 /// the sink by then.
 pub(crate) fn read_source(
     format: SourceFormat,
-    csv: &CsvOptions,
+    options: &SourceOptions,
     input: SourceInput,
     object: &str,
     extent: Extent<'_>,
     sink: Sink<'_>,
 ) -> Result<SourceSummary, SourceError> {
-    caught(object, || read_with_limits(format, csv, input, object, extent, ReadLimits::default(), sink))
+    caught(object, || read_with_limits(format, options, input, object, extent, ReadLimits::default(), sink))
 }
 
 /// A reader's panic as an error of the object it read, which is held then: a defect of ours stops one object and not the
@@ -83,7 +93,7 @@ fn caught<T>(object: &str, read: impl FnOnce() -> Result<T, SourceError>) -> Res
 
 fn read_with_limits(
     format: SourceFormat,
-    csv: &CsvOptions,
+    options: &SourceOptions,
     input: SourceInput,
     object: &str,
     extent: Extent<'_>,
@@ -92,9 +102,15 @@ fn read_with_limits(
 ) -> Result<SourceSummary, SourceError> {
     extent.check(format, object)?;
     match format {
-        SourceFormat::Csv => csv::read(csv, input, object, extent, limits, sink),
-        SourceFormat::Ndjson => ndjson::read(input, object, extent, limits, sink),
-        SourceFormat::Json => json::read(input, object, limits, sink),
+        SourceFormat::Csv => csv::read(options.csv(), input, object, extent, limits, sink),
+        SourceFormat::Ndjson => {
+            let text = open_extent(input, object, extent, TextEncoding::default())?;
+            ndjson::read(options.records(), text, object, extent, limits, sink)
+        }
+        SourceFormat::Json => {
+            let text = open_text(input, object, TextEncoding::default())?;
+            json::read(options.records(), text.stream, object, limits, sink)
+        }
         SourceFormat::Parquet => parquet::read(input, object, limits, sink),
     }
 }
@@ -102,23 +118,33 @@ fn read_with_limits(
 /// The names of an object's columns, from its beginning (Parquet: its footer).
 ///
 /// CSV: the header. NDJSON and JSON: the keys of the first records (about 64 KiB), so later records may bring more.
-/// Reads no more of a stream than it needs.
+/// Reads no more of a stream than it needs; of one with a record path at most 8 MiB of text, which may show no column.
 ///
 /// # Errors
 ///
 /// As [`read_source`], as far as the beginning shows it.
 pub(crate) fn read_columns(
     format: SourceFormat,
-    csv: &CsvOptions,
+    options: &SourceOptions,
     input: SourceInput,
     object: &str,
 ) -> Result<Vec<String>, SourceError> {
     caught(object, || match format {
-        SourceFormat::Csv => csv::read_header(csv, input, object),
-        SourceFormat::Ndjson => first_columns(|sink| {
-            ndjson::read(input, object, Extent::whole(Positions::Numbers), ReadLimits::sniff(), sink)
-        }),
-        SourceFormat::Json => first_columns(|sink| json::read(input, object, ReadLimits::sniff(), sink)),
+        SourceFormat::Csv => csv::read_header(options.csv(), input, object),
+        SourceFormat::Ndjson | SourceFormat::Json => {
+            let (records, limits) = (options.records(), ReadLimits::sniff());
+            let mut text = open_text(input, object, TextEncoding::default())?;
+            if records.is_some() {
+                text.stream = Box::new(Beginning { stream: text.stream, left: BEGINNING_BYTES });
+            }
+            first_columns(|sink| {
+                if format == SourceFormat::Json {
+                    json::read(records, text.stream, object, limits, sink)
+                } else {
+                    ndjson::read(records, text, object, Extent::whole(Positions::Numbers), limits, sink)
+                }
+            })
+        }
         SourceFormat::Parquet => parquet::read_columns(input, object),
     })
 }
@@ -137,6 +163,26 @@ pub(crate) fn parquet_columns(footer: &ParquetMetaData, object: &str) -> Result<
 #[error("enough was read")]
 struct Enough;
 
+/// The beginning of a text. Where more follows, it ends with the error [`Enough`].
+struct Beginning {
+    stream: Box<dyn Read + Send>,
+    left: u64,
+}
+
+impl Read for Beginning {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 && !buffer.is_empty() {
+            return match self.stream.read(&mut [0])? {
+                0 => Ok(0),
+                _ => Err(io::Error::other(Enough)),
+            };
+        }
+        let count = self.stream.by_ref().take(self.left).read(buffer)?;
+        self.left -= count as u64;
+        Ok(count)
+    }
+}
+
 fn first_columns(
     read: impl FnOnce(Sink<'_>) -> Result<SourceSummary, SourceError>,
 ) -> Result<Vec<String>, SourceError> {
@@ -149,6 +195,9 @@ fn first_columns(
     match outcome {
         Ok(summary) => Ok(summary.columns),
         Err(SourceError::Sink { source, .. }) if source.is::<Enough>() => Ok(columns),
+        Err(SourceError::Read { source, .. }) if source.get_ref().is_some_and(|inner| inner.is::<Enough>()) => {
+            Ok(columns)
+        }
         Err(error) => Err(error),
     }
 }
@@ -156,6 +205,18 @@ fn first_columns(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_beginning_ends_with_an_error_where_more_follows() {
+        let check = |text: &'static str, is_all: bool| {
+            let mut beginning = Beginning { stream: Box::new(text.as_bytes()), left: 3 };
+            let mut read = String::new();
+            assert_eq!(beginning.read_to_string(&mut read).is_ok(), is_all, "{text}");
+        };
+        check("", true);
+        check("abc", true);
+        check("abcd", false);
+    }
 
     #[test]
     fn a_panic_of_a_reader_is_an_error_of_its_object() {

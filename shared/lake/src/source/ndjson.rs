@@ -1,26 +1,28 @@
 //! NDJSON: one JSON object per line. Every line is a record of its own, so a broken one is set aside as corrupt; blank
-//! lines are skipped and not counted.
+//! lines are skipped and not counted. Where the spec has a path of records, every line is a document of its own, with any
+//! number of records; one that the path does not fit is set aside as corrupt.
 
 use memchr::{memchr, memrchr};
-use sluice_core::spec::TextEncoding;
+use sluice_core::path::RecordPath;
 
 use super::chunk::{Chunk, ChunkReader, Cut, Next, ReadLimits};
 use super::error::{FaultReason, Place, SourceError};
 use super::extent::{Begin, Extent};
 use super::objects::ObjectRows;
 use super::place::Spot;
-use super::stream::{SourceInput, open_extent};
+use super::records::{RecordTaker, Stopped, Unkept, WalkError, walk};
+use super::stream::Text;
 use super::{Sink, SourceSummary};
 
-/// Reads the records of an extent.
+/// Reads the records of an extent, whose text begins where it must.
 pub(super) fn read(
-    input: SourceInput,
+    records: Option<&RecordPath>,
+    text: Text,
     object: &str,
     extent: Extent<'_>,
     limits: ReadLimits,
     sink: Sink<'_>,
 ) -> Result<SourceSummary, SourceError> {
-    let text = open_extent(input, object, extent, TextEncoding::default())?;
     let mut reader = ChunkReader::new(text, object, extent, limits);
     if matches!(extent.begin, Begin::Guessed { .. }) {
         // No guess: a line feed always ends a record.
@@ -30,7 +32,7 @@ pub(super) fn read(
         })?;
     }
     let mut rows = ObjectRows::new(object, limits.chunk_bytes, extent.positions, sink);
-    let lines = Lines { object, extent, limits };
+    let lines = Lines { records, object, extent, limits };
     match lines.push_all(&mut reader, &mut rows) {
         Ok(()) => rows.finish(reader.found()),
         Err(fault) => Err(rows.stop(fault)),
@@ -53,6 +55,8 @@ fn cut_lines(bytes: &[u8], at_end: bool, end: usize) -> Cut {
 /// How the lines of an object are read.
 #[derive(Clone, Copy)]
 struct Lines<'a> {
+    /// Where the records of a line are; `None` where it is the record.
+    records: Option<&'a RecordPath>,
     object: &'a str,
     extent: Extent<'a>,
     limits: ReadLimits,
@@ -60,12 +64,13 @@ struct Lines<'a> {
 
 impl Lines<'_> {
     fn push_all(self, reader: &mut ChunkReader<'_>, rows: &mut ObjectRows<'_, '_>) -> Result<(), SourceError> {
+        let mut is_blank = true;
         loop {
             match reader.next(cut_lines)? {
-                Next::Chunk(chunk) => self.push_chunk(&chunk, rows)?,
+                Next::Chunk(chunk) => is_blank &= !self.push_chunk(&chunk, rows)?,
                 Next::TooLarge(spot) => return Err(self.too_large(rows.next_row(), spot)),
                 // Of a part of an object nobody knows that the rest is empty, too.
-                Next::End if rows.next_row() == 1 && self.extent.is_whole() => {
+                Next::End if is_blank && self.extent.is_whole() => {
                     return Err(SourceError::EmptyObject { object: self.object.to_owned() });
                 }
                 Next::End => return Ok(()),
@@ -73,40 +78,92 @@ impl Lines<'_> {
         }
     }
 
-    fn push_chunk(self, chunk: &Chunk, rows: &mut ObjectRows<'_, '_>) -> Result<(), SourceError> {
+    /// Adds the records of a chunk. Gives whether it has a line that is not blank.
+    fn push_chunk(self, chunk: &Chunk, rows: &mut ObjectRows<'_, '_>) -> Result<bool, SourceError> {
         let mut line = chunk.lines_before;
+        let mut has_text = false;
         for (begin, piece) in chunk.pieces() {
             let (mut rest, mut offset) = (piece, begin);
             while !rest.is_empty() {
                 let end = memchr(b'\n', rest).map_or(rest.len(), |line_feed| line_feed + 1);
                 let (raw, after) = rest.split_at(end);
                 line += 1;
-                self.push_line(raw, Spot { line: Some(line), offset }, rows)?;
+                has_text |= self.push_line(raw, Spot { line: Some(line), offset }, rows)?;
                 rest = after;
                 offset += end as u64;
             }
         }
-        Ok(())
+        Ok(has_text)
     }
 
-    /// Adds the record of a line, if it has one. `spot` is where the line begins.
-    fn push_line(self, raw: &[u8], spot: Spot, rows: &mut ObjectRows<'_, '_>) -> Result<(), SourceError> {
+    /// Adds the records of a line. `spot` is where it begins. Gives whether it is not blank.
+    fn push_line(self, raw: &[u8], spot: Spot, rows: &mut ObjectRows<'_, '_>) -> Result<bool, SourceError> {
         let text = raw.trim_ascii_start();
         let record = text.trim_ascii_end();
         if record.len() > self.limits.record_bytes {
             return Err(self.too_large(rows.next_row(), spot));
         }
         let spot = Spot { offset: spot.offset + (raw.len() - text.len()) as u64, ..spot };
-        match simdutf8::basic::from_utf8(record) {
-            Ok("") => Ok(()),
-            Ok(record) => rows.push(record, spot),
-            Err(_) => rows.push_corrupt(String::from_utf8_lossy(record).into_owned(), spot, FaultReason::InvalidUtf8),
+        match (simdutf8::basic::from_utf8(record), self.records) {
+            (Ok(""), _) => return Ok(false),
+            (Ok(record), None) => rows.push(record, spot)?,
+            (Ok(document), Some(path)) => push_document(path, document, spot, rows)?,
+            (Err(_), _) => {
+                rows.push_corrupt(String::from_utf8_lossy(record).into_owned(), spot, FaultReason::InvalidUtf8)?;
+            }
         }
+        Ok(true)
     }
 
     fn too_large(self, row: u64, spot: Spot) -> SourceError {
         let (object, place) = (self.object.to_owned(), Place::of_record(self.extent.positions, row, spot));
         SourceError::RecordTooLarge { object, place, limit_bytes: self.limits.record_bytes }
+    }
+}
+
+/// Adds the records of a document: all of them, or the document as a corrupt record. It is read twice, so that none has
+/// to be kept until the last one is known.
+fn push_document(
+    path: &RecordPath,
+    document: &str,
+    spot: Spot,
+    rows: &mut ObjectRows<'_, '_>,
+) -> Result<(), SourceError> {
+    if let Err(reason) = walk_document(path, document, &mut Unkept) {
+        return rows.push_corrupt(document.to_owned(), spot, reason);
+    }
+    let mut taker = DocumentRows { rows: &mut *rows, spot, failure: None };
+    // Its only fault can be that the rows take no more.
+    let walked = walk_document(path, document, &mut taker);
+    match taker.failure {
+        Some(failure) => Err(failure),
+        None => walked.or_else(|reason| rows.push_corrupt(document.to_owned(), spot, reason)),
+    }
+}
+
+fn walk_document<T: RecordTaker>(path: &RecordPath, document: &str, taker: &mut T) -> Result<(), FaultReason> {
+    let mut parser = serde_json::Deserializer::from_str(document);
+    let walked = walk(path, &mut parser, taker).and_then(|()| parser.end().map_err(WalkError::Parser));
+    walked.map_err(|error| match error {
+        WalkError::Path(fault) => FaultReason::RecordPath { fault },
+        WalkError::Parser(error) => FaultReason::NotJson { message: error.to_string() },
+    })
+}
+
+/// Passes the records of a document on.
+struct DocumentRows<'r, 'o, 's> {
+    rows: &'r mut ObjectRows<'o, 's>,
+    spot: Spot,
+    /// Why the rows take no more.
+    failure: Option<SourceError>,
+}
+
+impl RecordTaker for DocumentRows<'_, '_, '_> {
+    fn take(&mut self, raw: &str) -> Result<(), Stopped> {
+        self.rows.push(raw, self.spot).map_err(|failure| {
+            self.failure = Some(failure);
+            Stopped
+        })
     }
 }
 

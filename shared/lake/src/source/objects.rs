@@ -203,10 +203,10 @@ impl ObjectBatch {
 }
 
 /// The keys and values of an object in their order, doubled keys included.
-struct Entries<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(super) struct Entries<'a>(pub(super) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Entries<'a> {
-    fn parse(raw: &'a str) -> Result<Self, FaultReason> {
+    pub(super) fn parse(raw: &'a str) -> Result<Self, FaultReason> {
         serde_json::from_str(raw).map_err(|error| match error.classify() {
             serde_json::error::Category::Data => FaultReason::NotAnObject,
             _ => FaultReason::NotJson { message: error.to_string() },
@@ -266,7 +266,7 @@ impl<'de> serde::Deserialize<'de> for Key<'de> {
 }
 
 /// The text of a value; see the table on top.
-fn text_of(value: &RawValue) -> Result<Option<Cow<'_, str>>, FaultReason> {
+pub(super) fn text_of(value: &RawValue) -> Result<Option<Cow<'_, str>>, FaultReason> {
     let raw = value.get();
     match raw.as_bytes().first() {
         Some(b'n') => Ok(None),

@@ -9,8 +9,9 @@ use sluice_core::run::Positions;
 use sluice_core::spec::{CsvSpec, SourceFormat};
 
 use super::chunk::ReadLimits;
+use super::csv::CsvOptions;
 use super::extent::{Begin, Extent};
-use super::{CsvOptions, SourceBatch, SourceError, SourceInput, SourceSummary, read_columns, read_with_limits};
+use super::{SourceBatch, SourceError, SourceInput, SourceOptions, SourceSummary, read_columns, read_with_limits};
 
 /// Limits at which nearly every record meets the edge of a chunk.
 pub(super) const SMALL: ReadLimits =
@@ -48,14 +49,14 @@ pub(super) struct Table {
 /// An object to read.
 pub(super) struct ReadTest {
     format: SourceFormat,
-    csv: CsvOptions,
+    options: SourceOptions,
     bytes: Vec<u8>,
     limits: ReadLimits,
 }
 
 impl ReadTest {
     pub(super) fn new(format: SourceFormat, bytes: &[u8]) -> Self {
-        Self { format, csv: CsvOptions::default(), bytes: bytes.to_vec(), limits: ReadLimits::default() }
+        Self { format, options: SourceOptions::default(), bytes: bytes.to_vec(), limits: ReadLimits::default() }
     }
 
     pub(super) fn limits(mut self, limits: ReadLimits) -> Self {
@@ -69,7 +70,13 @@ impl ReadTest {
 
     /// Options of a spec whose silver tables read these columns.
     pub(super) fn csv_for(mut self, csv: CsvSpec, mapped: &[&str]) -> Self {
-        self.csv = CsvOptions::reading(csv, mapped);
+        self.options.set_csv(CsvOptions::reading(csv, mapped));
+        self
+    }
+
+    /// Records at a path.
+    pub(super) fn records(mut self, path: &str) -> Self {
+        self.options.set_records(path.parse().expect(path));
         self
     }
 
@@ -95,14 +102,18 @@ impl ReadTest {
             Ok(())
         };
         let input = SourceInput::Stream(stream);
-        let summary = read_with_limits(self.format, &self.csv, input, "data", extent, self.limits, &mut sink)?;
+        let summary = read_with_limits(self.format, &self.options, input, "data", extent, self.limits, &mut sink)?;
         Ok((frames, summary))
     }
 
     /// The columns of the beginning; none where it cannot be read.
     pub(super) fn columns(&self) -> Vec<String> {
-        let input = SourceInput::Stream(Box::new(Cursor::new(self.bytes.clone())));
-        read_columns(self.format, &self.csv, input, "data").unwrap_or_default()
+        self.columns_from(Box::new(Cursor::new(self.bytes.clone()))).unwrap_or_default()
+    }
+
+    /// The columns of the beginning of this stream.
+    pub(super) fn columns_from(&self, stream: Box<dyn Read + Send>) -> Result<Vec<String>, SourceError> {
+        read_columns(self.format, &self.options, SourceInput::Stream(stream), "data")
     }
 
     /// Reads the ranges between these bytes and joins them as a run does: a range whose begin was guessed wrongly is

@@ -288,7 +288,8 @@ fn held_objects(plan: &Plan) -> Option<RuleResult> {
     })
 }
 
-/// Mapped columns that bronze has, and no object of this run (of JSON, no record): renamed at the source, or rare.
+/// Mapped columns that bronze has, and no object of this run (of JSON, no record), and paths that no row has: renamed
+/// at the source, rare, or misspelt.
 fn missing_keys(changeset: &Changeset) -> Option<RuleResult> {
     let keys: Vec<String> = changeset.missing_keys.iter().map(|key| format!("'{key}'")).collect();
     (!keys.is_empty()).then(|| RuleResult {

@@ -142,7 +142,7 @@ async fn read_parts(lake: &Lake, plan: &Plan) -> Result<Vec<Option<ReadPart>>, L
 /// What was read of a run.
 struct Rows<'a> {
     stages: Stages<'a>,
-    /// The mapped columns that no object of the run has: of JSON, no record.
+    /// The mapped columns that no object of the run has (of JSON, no record), and the paths that no row has.
     missing_keys: BTreeSet<String>,
     /// Who combines the rows, where that was chosen after they were counted; otherwise the plan says it.
     engine: Option<EngineChoice>,
@@ -230,9 +230,12 @@ impl Worker {
         let landing = Landing::new(&self.lake, &self.plan);
         let landed = landing.read(self.plan.landing(), None, || self.stages(&landing), refusals)?;
         let Landed { mut stages, keys, found: _ } = landed;
-        let missing_keys = &hold_lacking(keys, refusals)? | &landing.missing_columns();
+        let mut missing_keys = &hold_lacking(keys, refusals)? | &landing.missing_columns();
         if refusals.count() == 0 {
             self.stored().read(&self.plan.objects, None, &mut stages, Others::Read, refusals)?;
+        }
+        for stage in &stages.silver {
+            missing_keys.extend(stage.missing_paths());
         }
         Ok(Rows { stages, missing_keys, engine: None })
     }

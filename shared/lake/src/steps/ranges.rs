@@ -22,6 +22,8 @@ pub(super) fn positions(pipeline: &Pipeline, size_bytes: u64) -> Positions {
     match pipeline.source_format {
         // What is decoded has other bytes than the object.
         SourceFormat::Csv if !pipeline.csv.encoding.is_utf8() => Positions::Numbers,
+        // A line may have several records, which begin at one byte.
+        SourceFormat::Ndjson if pipeline.records.is_some() => Positions::Numbers,
         SourceFormat::Csv | SourceFormat::Ndjson => pipeline.parts.positions(size_bytes),
         SourceFormat::Json | SourceFormat::Parquet => Positions::Numbers,
     }

@@ -153,7 +153,7 @@ impl<'a> RunKeys<'a> {
     /// The mapped keys that no record of the run has, as the spec has them in order. None of a run without JSON records.
     pub(super) fn missing(&self) -> Vec<String> {
         let Some(found) = &self.found else { return Vec::new() };
-        let mapped = self.pipeline.silver.iter().flat_map(|silver| silver.columns.iter().map(|(_, source)| source));
+        let mapped = self.pipeline.mapped_sources();
         mapped.filter(|source| !found.contains(*source) && !is_own_of_bronze(source)).cloned().collect()
     }
 

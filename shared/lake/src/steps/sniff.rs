@@ -21,7 +21,7 @@ use crate::lake::Lake;
 use crate::objects::{AT_ONCE, ObjectBytes, blocking, remote};
 use crate::runs;
 use crate::source::{
-    CsvOptions, SourceError, SourceInput, delimiter_hint, is_plain_text, measure, parquet_columns, read_columns,
+    SourceError, SourceInput, SourceOptions, delimiter_hint, is_plain_text, measure, parquet_columns, read_columns,
 };
 
 /// Bytes of an object that are examined: enough for some hundred rows, few enough for thousands of objects.
@@ -180,9 +180,9 @@ async fn look(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Result
 async fn examine(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Result<Look, LakeError> {
     let read = match (pipeline.source_format, object.uri.as_url().to_file_path()) {
         (SourceFormat::Parquet, Ok(path)) => {
-            let (csv, name) = (CsvOptions::of(pipeline), object.uri.to_string());
+            let (options, name) = (SourceOptions::of(pipeline), object.uri.to_string());
             let input = SourceInput::File(path);
-            blocking(move || Ok(read_columns(SourceFormat::Parquet, &csv, input, &name))).await?
+            blocking(move || Ok(read_columns(SourceFormat::Parquet, &options, input, &name))).await?
         }
         // Only the footer of a remote file is read; what else it has is read below.
         (SourceFormat::Parquet, Err(())) => Ok(Vec::new()),
@@ -217,7 +217,7 @@ async fn read_head(
     object: &SourceObject,
     bytes: ObjectBytes,
 ) -> Result<Result<Look, SourceError>, LakeError> {
-    let (format, csv, name) = (pipeline.source_format, CsvOptions::of(pipeline), object.uri.to_string());
+    let (format, options, name) = (pipeline.source_format, SourceOptions::of(pipeline), object.uri.to_string());
     let encoding = pipeline.csv.encoding;
     let size_bytes = object.size_bytes;
     let (mut reader, _) = bytes.into_parts();
@@ -227,9 +227,11 @@ async fn read_head(
             return Ok(Err(SourceError::Read { object: name, source }));
         }
         let input = SourceInput::Stream(Box::new(Cursor::new(first.clone()).chain(reader)));
-        let columns = read_columns(format, &csv, input, &name);
+        let columns = read_columns(format, &options, input, &name);
         Ok(columns.map(|columns| {
-            let measured = measure(format, &first, size_bytes, columns.len());
+            // Records in lists are counted as those of JSON are: by their braces.
+            let counted = if options.records().is_some() { SourceFormat::Json } else { format };
+            let measured = measure(counted, &first, size_bytes, columns.len());
             (SourceShape { columns }, measured, is_plain_text(&first, encoding))
         }))
     })

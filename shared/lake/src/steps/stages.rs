@@ -18,7 +18,7 @@ use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::{ObjectBytes, VersionCheck};
 use crate::overlap::{both, overlapped};
-use crate::source::{CsvOptions, Extent, SourceBatch, SourceError, SourceInput, read_source};
+use crate::source::{Extent, SourceBatch, SourceError, SourceInput, SourceOptions, read_source};
 
 /// The stages that rows from objects go to.
 pub(super) struct Stages<'a> {
@@ -166,11 +166,11 @@ impl<'a> Landing<'a> {
             None => Extent::whole(planned.positions),
         };
         let (input, check, _scratch) = self.open(object, range.map(|_| extent.stream_begin()))?;
-        let (format, csv, name) = (pipeline.source_format, CsvOptions::of(pipeline), object.uri.as_str());
+        let (format, options, name) = (pipeline.source_format, SourceOptions::of(pipeline), object.uri.as_str());
         // The next batch is read while this one is staged.
         let is_json = matches!(format, SourceFormat::Ndjson | SourceFormat::Json);
         let outcome: Result<_, LakeError> = overlapped(
-            |put| read_source(format, &csv, input, name, extent, &mut |batch| Ok(put(batch)?)),
+            |put| read_source(format, &options, input, name, extent, &mut |batch| Ok(put(batch)?)),
             |batch: SourceBatch| {
                 refuse_other_case(pipeline, object, &batch.frame)?;
                 columns.extend(source_columns(&batch.frame));

@@ -7,6 +7,7 @@ mod documents;
 mod full_disk;
 mod lines;
 mod names;
+mod nested;
 mod never_stuck;
 mod objects;
 mod optional_columns;

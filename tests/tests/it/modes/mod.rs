@@ -7,6 +7,7 @@ mod formats;
 mod json_texts;
 mod laws;
 mod limits;
+mod nested;
 mod parquet;
 mod partitions;
 mod readings;

@@ -9,9 +9,10 @@ use sluice_core::spec::{AsciiChar, CsvSpec, SourceFormat};
 
 use crate::source::chunk::ReadLimits;
 use crate::source::columns::ColumnFault;
+use crate::source::csv::CsvOptions;
 use crate::source::error::{FaultReason, Place};
 use crate::source::testing::{ReadTest, Row, SMALL, Table, WHOLE, corrupt, good};
-use crate::source::{CsvOptions, SourceError, SourceInput, read_columns, read_source};
+use crate::source::{SourceError, SourceInput, SourceOptions, read_columns, read_source};
 
 fn read(bytes: &[u8]) -> ReadTest {
     ReadTest::new(SourceFormat::Csv, bytes)
@@ -188,7 +189,7 @@ fn a_field_of_ten_megabytes_is_a_field() {
 fn reading_the_header_reads_no_further_than_needed() {
     let check = |stream: Box<dyn Read + Send>, expected: &[&str]| {
         let columns =
-            read_columns(SourceFormat::Csv, &CsvOptions::default(), SourceInput::Stream(stream), "data").unwrap();
+            read_columns(SourceFormat::Csv, &SourceOptions::default(), SourceInput::Stream(stream), "data").unwrap();
         assert_eq!(columns, expected);
     };
     check(Box::new(Cursor::new("a,\"b\nc\"\n1,2\n")), &["a", "b\nc"]);
@@ -200,8 +201,8 @@ fn reading_the_header_reads_no_further_than_needed() {
 fn a_sink_that_fails_stops_the_reader() {
     let input = SourceInput::Stream(Box::new(Cursor::new("a\n1\n")));
     let mut sink = |_| Err("disk full".into());
-    let csv = CsvOptions::default();
-    let error = read_source(SourceFormat::Csv, &csv, input, "data", WHOLE, &mut sink).expect_err("sink");
+    let options = SourceOptions::default();
+    let error = read_source(SourceFormat::Csv, &options, input, "data", WHOLE, &mut sink).expect_err("sink");
     assert_eq!(std::error::Error::source(&error).map(ToString::to_string).as_deref(), Some("disk full"));
 }
 
@@ -356,9 +357,10 @@ fn peak_memory() {
         let blocks = std::iter::repeat_n(block.clone(), (megabytes << 20) / block.len());
         let stream: Box<dyn Read + Send> =
             Box::new(header.chain(Blocks { blocks, current: Cursor::new(block.clone()) }));
-        let csv = CsvOptions::default();
+        let options = SourceOptions::default();
         let summary =
-            read_source(SourceFormat::Csv, &csv, SourceInput::Stream(stream), "data", WHOLE, &mut |_| Ok(())).unwrap();
+            read_source(SourceFormat::Csv, &options, SourceInput::Stream(stream), "data", WHOLE, &mut |_| Ok(()))
+                .unwrap();
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("peak not known");
         println!("{megabytes} MiB, {} rows: {peak}", summary.rows);

@@ -16,7 +16,7 @@ use sluice_core::spec::SourceFormat;
 
 use crate::source::chunk::ReadLimits;
 use crate::source::testing::{Table, WHOLE, good, table};
-use crate::source::{CsvOptions, SourceBatch, SourceError, SourceInput, read_columns, read_with_limits};
+use crate::source::{SourceBatch, SourceError, SourceInput, SourceOptions, read_columns, read_with_limits};
 
 fn write(folder: &Path, frame: &mut DataFrame) -> PathBuf {
     // A name with everything that a path pattern or a partition could be mistaken for.
@@ -33,8 +33,8 @@ fn read(path: &Path, limits: ReadLimits) -> Result<Table, SourceError> {
         frames.push(batch.frame);
         Ok(())
     };
-    let (format, csv) = (SourceFormat::Parquet, CsvOptions::default());
-    let summary = read_with_limits(format, &csv, input, "data", WHOLE, limits, &mut sink)?;
+    let (format, options) = (SourceFormat::Parquet, SourceOptions::default());
+    let summary = read_with_limits(format, &options, input, "data", WHOLE, limits, &mut sink)?;
     Ok(table(&frames, summary))
 }
 
@@ -121,7 +121,7 @@ fn batches_do_not_change_what_is_read() {
         assert_eq!(read(&path, limits).unwrap(), whole, "{chunk_bytes} bytes, {workers} workers");
     }
     let input = SourceInput::File(path);
-    assert_eq!(read_columns(SourceFormat::Parquet, &CsvOptions::default(), input, "data").unwrap(), ["n", "l"]);
+    assert_eq!(read_columns(SourceFormat::Parquet, &SourceOptions::default(), input, "data").unwrap(), ["n", "l"]);
 }
 
 /// A leaf of a hand-made file: values that are not null, definition and repetition levels.
@@ -341,7 +341,7 @@ fn a_footer_that_contradicts_itself_is_refused() {
         let expected = format!("its footer announces {announced} rows, but its row groups have 3");
         assert!(error.is_refusal() && error.to_string().contains(&expected), "{error}");
         let input = SourceInput::File(path.clone());
-        assert!(read_columns(SourceFormat::Parquet, &CsvOptions::default(), input, "data").is_err(), "known before");
+        assert!(read_columns(SourceFormat::Parquet, &SourceOptions::default(), input, "data").is_err(), "known before");
     }
     // More and fewer rows than the pages have, and footer and row group agree.
     for announced in [2, 4] {
@@ -380,7 +380,7 @@ fn an_unreadable_object_is_refused_by_its_fault() {
     assert!(error.to_string().contains("column `d` is a duration, which has no text form"), "{error}");
 
     let stream = SourceInput::Stream(Box::new(std::io::empty()));
-    let error = read_columns(SourceFormat::Parquet, &CsvOptions::default(), stream, "data").expect_err("stream");
+    let error = read_columns(SourceFormat::Parquet, &SourceOptions::default(), stream, "data").expect_err("stream");
     assert!(matches!(error, SourceError::ParquetStream { .. }));
 }
 

@@ -63,7 +63,7 @@ impl Worker {
             }
         }
         let Taken { bronze, tables, keys, absent, ranges: _ } = taken;
-        let missing_keys = &hold_lacking(keys, refusals)? | &landing.missing_columns();
+        let mut missing_keys = &hold_lacking(keys, refusals)? | &landing.missing_columns();
         if refusals.count() == 0 {
             check_absent(&self.plan.pipeline, &bronze, &absent)?;
         }
@@ -71,6 +71,7 @@ impl Worker {
         let mut silver = self.silver_stages(engine.as_ref().unwrap_or(&self.plan.engine).engine)?;
         for (stage, parts) in silver.iter_mut().zip(tables) {
             stage.take_parts(parts)?;
+            missing_keys.extend(stage.missing_paths());
         }
         Ok(Rows { stages: Stages { bronze, silver }, missing_keys, engine })
     }

@@ -7,7 +7,7 @@ use sluice_core::spec::SourceFormat;
 use super::{Write, Written, read, write_by_hand};
 use crate::source::chunk::ReadLimits;
 use crate::source::testing::WHOLE;
-use crate::source::{CsvOptions, SourceInput, read_with_limits};
+use crate::source::{SourceInput, SourceOptions, read_with_limits};
 
 const MIB: usize = 1 << 20;
 
@@ -25,7 +25,7 @@ fn batches(schema: &str, leaves: &[&dyn Write], chunk_bytes: usize) -> (Vec<(usi
     let limits = ReadLimits { chunk_bytes, workers: 2, ..ReadLimits::default() };
     let (mut batches, mut lines) = (Vec::new(), Vec::new());
     let input = SourceInput::File(path);
-    read_with_limits(SourceFormat::Parquet, &CsvOptions::default(), input, "data", WHOLE, limits, &mut |batch| {
+    read_with_limits(SourceFormat::Parquet, &SourceOptions::default(), input, "data", WHOLE, limits, &mut |batch| {
         let frame = batch.frame;
         batches.push((frame.height(), text_bytes(&frame)));
         let column = |name: &str| frame.column(name).unwrap().str().unwrap().clone();
