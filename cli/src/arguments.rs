@@ -1,6 +1,7 @@
 //! Commands and options.
 
 mod check;
+mod init;
 mod restore;
 mod share;
 mod source;
@@ -16,6 +17,7 @@ use sluice_core::uri::ObjectUri;
 use url::Url;
 
 pub use self::check::{CheckArguments, SchemaOf};
+pub use self::init::InitArguments;
 pub use self::restore::RestoreArguments;
 pub use self::share::{Lifetime, MAX_TOKEN_DAYS, ShareCommand};
 pub use self::source::{PositionKind, SourceCommand};
@@ -24,6 +26,7 @@ use crate::sample::{MAX_DAYS, MAX_ROWS_PER_DAY, Share};
 
 const EXAMPLES: &str = "\
 Examples:
+  sluice init orders.csv --to pipelines/orders
   sluice sample landing --start 2026-01-05 --days 5
   sluice check pipelines/retail
   sluice run pipelines/retail --lake lake --landing landing
@@ -56,6 +59,7 @@ pub enum Command {
     Serve(ServeArguments),
     #[command(hide = true)]
     ServeWorker(WorkerArguments),
+    Init(InitArguments),
     Check(CheckArguments),
     Deploy(DeployArguments),
     Run(RunArguments),

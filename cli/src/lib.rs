@@ -10,6 +10,7 @@ pub mod console;
 pub mod execution;
 pub mod fault;
 mod grid;
+mod init;
 pub mod place;
 pub mod sample;
 pub mod serving;

@@ -2,6 +2,7 @@
 
 mod check;
 mod deploy;
+mod init;
 mod named;
 mod quarantine;
 mod restore;
@@ -25,6 +26,7 @@ pub(crate) async fn dispatch(command: Command, console: &Console) -> Result<Exit
         Command::Sample(arguments) => sample::run(arguments, console),
         Command::Serve(arguments) => serve::run(arguments, console).await,
         Command::ServeWorker(arguments) => crate::serving::worker::run(arguments).await,
+        Command::Init(arguments) => init::run(arguments, console).await,
         Command::Check(arguments) => check::run(arguments, console).await,
         Command::Deploy(arguments) => deploy::run(arguments, console).await,
         Command::Restore(arguments) => restore::run(arguments, console).await,

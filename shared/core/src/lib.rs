@@ -56,6 +56,7 @@ pub mod error;
 pub mod evolution;
 pub mod failure;
 pub mod files;
+pub mod init;
 pub mod name;
 pub mod path;
 pub mod pipeline;

@@ -7,6 +7,7 @@ pub mod check;
 pub mod delta;
 mod engine;
 pub mod error;
+pub mod init;
 pub mod inspect;
 pub mod lake;
 mod landing;

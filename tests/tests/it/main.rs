@@ -16,6 +16,7 @@ mod exactly_once;
 mod gate;
 mod gate_replay;
 mod golden;
+mod init;
 mod judges;
 mod kill;
 mod modes;

@@ -39,7 +39,7 @@ use self::chunk::ReadLimits;
 pub(crate) use self::columns::{ColumnFault, MAX_COLUMNS, delimiter_hint};
 pub use self::error::SourceError;
 pub(crate) use self::extent::{Begin, Extent};
-pub(crate) use self::nested::{NestedText, NoValue};
+pub(crate) use self::nested::{NestedText, NoValue, value_text};
 pub(crate) use self::options::SourceOptions;
 pub(crate) use self::place::Place;
 pub(crate) use self::sample::measure;

@@ -78,7 +78,7 @@ impl<'t> NestedText<'t> {
     /// # Errors
     /// [`NoValue`]; see the table on top.
     pub(crate) fn value_at(&self, step: &PathStep) -> Result<Option<Cow<'t, str>>, NoValue<'t>> {
-        text_of(self.reach(step)?).map_err(|_| NoValue::Misfit(None))
+        value_text(self.reach(step)?)
     }
 
     fn next(&self, step: &PathStep) -> Self {
@@ -93,6 +93,14 @@ impl<'t> NestedText<'t> {
             (Self::Object(_) | Self::List(_), _) => Err(NoValue::Misfit(None)),
         }
     }
+}
+
+/// The text of a value of an opened object or list; `None` for `null`.
+///
+/// # Errors
+/// [`NoValue::Misfit`] for a string that is no text: half of a surrogate pair.
+pub(crate) fn value_text<'t>(value: &'t RawValue) -> Result<Option<Cow<'t, str>>, NoValue<'t>> {
+    text_of(value).map_err(|_| NoValue::Misfit(None))
 }
 
 /// The value of a key.

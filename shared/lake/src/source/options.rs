@@ -2,6 +2,7 @@
 
 use sluice_core::path::RecordPath;
 use sluice_core::pipeline::Pipeline;
+use sluice_core::spec::CsvSpec;
 
 use super::csv::CsvOptions;
 
@@ -16,6 +17,11 @@ impl SourceOptions {
     /// Those of a pipeline.
     pub(crate) fn of(pipeline: &Pipeline) -> Self {
         Self { csv: CsvOptions::of(pipeline), records: pipeline.records.clone() }
+    }
+
+    /// Those of objects that no silver table reads yet.
+    pub(crate) fn of_sample(csv: Option<CsvSpec>, records: Option<RecordPath>) -> Self {
+        Self { csv: csv.map(CsvOptions::of_spec).unwrap_or_default(), records }
     }
 
     pub(super) fn csv(&self) -> &CsvOptions {

@@ -22,6 +22,11 @@ impl CsvOptions {
         Self { spec: pipeline.csv.clone(), mapped: sources.map(|(_, source)| folded_name(source)).collect() }
     }
 
+    /// Those of objects that no silver table reads yet.
+    pub(in crate::source) fn of_spec(spec: CsvSpec) -> Self {
+        Self { spec, mapped: BTreeSet::new() }
+    }
+
     pub(in crate::source) fn spec(&self) -> &CsvSpec {
         &self.spec
     }

@@ -1,0 +1,171 @@
+//! The encoding of a text, from its bytes.
+
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+use super::InitError;
+use crate::spec::TextEncoding;
+
+/// Bytes from which the dialect is found.
+const TEXT_BYTES: usize = 256 << 10;
+
+/// On what an encoding is based.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Certainty {
+    /// All bytes are ASCII, which almost every encoding has.
+    #[default]
+    Ascii,
+    /// A byte order mark, which readers recognise whatever the spec says.
+    Marked,
+    /// The bytes.
+    Found,
+}
+
+/// The beginning of a text.
+pub(super) struct Text {
+    /// Whole lines where the file has more.
+    pub(super) text: String,
+    pub(super) encoding: TextEncoding,
+    pub(super) certainty: Certainty,
+    pub(super) evidence: String,
+}
+
+/// Decodes the beginning of a file. `is_whole`: nothing comes after `head`.
+pub(super) fn decode(file: &str, head: &[u8], is_whole: bool) -> Result<Text, InitError> {
+    if let Some((encoding, mark_bytes)) = Encoding::for_bom(head) {
+        let evidence = format!("encoding {}: a byte order mark says so", label(encoding));
+        let rest = head.get(mark_bytes..).unwrap_or_default();
+        return text(file, rest, is_whole, encoding, Certainty::Marked, evidence);
+    }
+    if let Some(encoding) = utf16_without_mark(head) {
+        let evidence = format!("encoding {}: every second byte is zero", label(encoding));
+        return text(file, head, is_whole, encoding, Certainty::Found, evidence);
+    }
+    let Utf8Count { characters, broken } = count_utf8(head);
+    if broken == 0 && characters == 0 {
+        return text(file, head, is_whole, UTF_8, Certainty::Ascii, "encoding utf-8: all bytes are ASCII".to_owned());
+    }
+    if broken == 0 {
+        let evidence = format!("encoding utf-8: all {characters} characters beyond ASCII are valid");
+        return text(file, head, is_whole, UTF_8, Certainty::Found, evidence);
+    }
+    if characters > broken {
+        let evidence = format!(
+            "encoding utf-8: {characters} characters beyond ASCII are valid; {broken} are not, and their records go to \
+             quarantine"
+        );
+        return text(file, head, is_whole, UTF_8, Certainty::Found, evidence);
+    }
+    let evidence = format!("encoding windows-1252: {broken} bytes are not UTF-8 (assumed: others are possible)");
+    text(file, head, is_whole, WINDOWS_1252, Certainty::Found, evidence)
+}
+
+fn label(encoding: &'static Encoding) -> String {
+    encoding.name().to_ascii_lowercase()
+}
+
+fn text(
+    file: &str,
+    bytes: &[u8],
+    is_whole: bool,
+    encoding: &'static Encoding,
+    certainty: Certainty,
+    evidence: String,
+) -> Result<Text, InitError> {
+    let cut = bytes.get(..TEXT_BYTES).unwrap_or(bytes);
+    let is_cut = cut.len() < bytes.len() || !is_whole;
+    let mut text = encoding.decode_without_bom_handling(cut).0.into_owned();
+    if is_cut && let Some(line_feed) = text.rfind('\n') {
+        text.truncate(line_feed + 1);
+    }
+    let controls = text.chars().filter(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{1a}')).count();
+    if text.contains('\0') || controls * 50 > text.len() {
+        return Err(InitError::Unknown {
+            file: file.to_owned(),
+            what: "binary data",
+            fix: "give CSV, NDJSON, JSON or Parquet, plain or packed with gzip or zstd",
+        });
+    }
+    // `utf-16le` and the like are labels of their own encodings.
+    let encoding = TextEncoding::try_from(label(encoding)).unwrap_or_default();
+    Ok(Text { text, encoding, certainty, evidence })
+}
+
+/// UTF-16 of a Latin script: one byte of each pair is zero.
+fn utf16_without_mark(head: &[u8]) -> Option<&'static Encoding> {
+    let sample = head.get(..4096).unwrap_or(head);
+    let pairs = sample.len() / 2;
+    let zeros = |offset: usize| sample.iter().skip(offset).step_by(2).filter(|byte| **byte == 0).count();
+    let (first, second) = (zeros(0), zeros(1));
+    if pairs >= 2 && second * 2 > pairs && first * 20 < pairs {
+        return Some(UTF_16LE);
+    }
+    (pairs >= 2 && first * 2 > pairs && second * 20 < pairs).then_some(UTF_16BE)
+}
+
+/// Characters of more than one byte, and sequences that are not UTF-8.
+struct Utf8Count {
+    characters: usize,
+    broken: usize,
+}
+
+fn count_utf8(bytes: &[u8]) -> Utf8Count {
+    let leads = |valid: &[u8]| valid.iter().filter(|byte| **byte >= 0xC0).count();
+    let mut count = Utf8Count { characters: 0, broken: 0 };
+    let mut rest = bytes;
+    loop {
+        match std::str::from_utf8(rest) {
+            Ok(valid) => {
+                count.characters += leads(valid.as_bytes());
+                return count;
+            }
+            Err(error) => {
+                let (valid, after) = rest.split_at_checked(error.valid_up_to()).unwrap_or((rest, &[][..]));
+                count.characters += leads(valid);
+                // Without a length the bytes end within a character.
+                let Some(length) = error.error_len() else {
+                    count.broken += usize::from(after.len() == bytes.len());
+                    return count;
+                };
+                count.broken += 1;
+                rest = after.get(length..).unwrap_or_default();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_show_their_encoding() {
+        let check = |bytes: &[u8], label: &str, certainty: Certainty, expected: &str| {
+            let text = decode("a", bytes, true).unwrap_or_else(|error| panic!("{bytes:?}: {error}"));
+            let found = (String::from(text.encoding), text.certainty, text.text.as_str());
+            assert_eq!(found, (label.to_owned(), certainty, expected), "{bytes:?}");
+        };
+        let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        check(b"a,b\n", "utf-8", Certainty::Ascii, "a,b\n");
+        check("größe\n".as_bytes(), "utf-8", Certainty::Found, "größe\n");
+        check(b"gr\xf6\xdfe\n", "windows-1252", Certainty::Found, "größe\n");
+        check(b"\xef\xbb\xbfa\n", "utf-8", Certainty::Marked, "a\n");
+        check(&[b"\xff\xfe", utf16("a\tö\n").as_slice()].concat(), "utf-16le", Certainty::Marked, "a\tö\n");
+        check(&utf16("a\tb\n1\t2\n"), "utf-16le", Certainty::Found, "a\tb\n1\t2\n");
+        // One damaged line does not make the others windows-1252.
+        let damaged = [&b"\xf6\n"[..], "ö\nö\nö\n".as_bytes()].concat();
+        check(&damaged, "utf-8", Certainty::Found, "\u{fffd}\nö\nö\nö\n");
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_are_refused() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        let error = decode("a.bin", &bytes, true).err().expect("binary");
+        assert!(error.to_string().starts_with("a.bin is binary data"), "{error}");
+    }
+
+    #[test]
+    fn a_text_that_goes_on_ends_with_its_last_whole_line() {
+        let text = decode("a", b"a,b\n1,\xc3", false).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((text.text.as_str(), text.certainty), ("a,b\n", Certainty::Ascii));
+    }
+}

@@ -1,0 +1,163 @@
+//! Samples for `sluice init`: the beginning of a local file, and its first records as the reader of its format gives
+//! them.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use sluice_core::columns::{CORRUPT_REASON, SOURCE_ROW, is_own_of_bronze};
+use sluice_core::init::{InitError, MAX_BYTES, MAX_RECORDS, SampleColumn, SampleTable, Written, recognise};
+use sluice_core::run::Positions;
+use sluice_core::source::Codec;
+
+use crate::source::{Extent, SourceBatch, SourceError, SourceInput, SourceOptions, read_source};
+
+mod nested;
+
+pub use self::nested::spread;
+
+/// Why a file cannot be sampled.
+#[derive(Debug, thiserror::Error)]
+pub enum SampleError {
+    /// The file cannot be opened or read.
+    #[error("{file} cannot be read")]
+    Read {
+        /// The file.
+        file: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It is not a file that a pipeline reads.
+    #[error(transparent)]
+    Unfit(#[from] InitError),
+    /// Its records cannot be read.
+    #[error("{file} cannot be sampled")]
+    Source {
+        /// The file.
+        file: String,
+        /// What the reader said.
+        #[source]
+        source: SourceError,
+    },
+    /// A batch of its records has another shape than readers promise: a defect.
+    #[error("{file}: its records have another shape than expected; this is a defect, please report it")]
+    Shape {
+        /// The file.
+        file: String,
+        /// What was expected.
+        #[source]
+        source: polars::error::PolarsError,
+    },
+}
+
+/// Says what a file is and how it is written, from its first 64 MiB, unpacked. Blocks.
+///
+/// # Errors
+/// [`SampleError`] where it cannot be read, or a pipeline cannot read it.
+pub fn recognise_file(path: &Path) -> Result<Written, SampleError> {
+    let file = path.display().to_string();
+    let failed = |source| SampleError::Read { file: file.clone(), source };
+    let mut first = Vec::new();
+    let mut stored = File::open(path).map_err(failed)?;
+    stored.by_ref().take(4).read_to_end(&mut first).map_err(failed)?;
+    let codec = Codec::of(&first);
+    let content = std::io::BufReader::new(std::io::Cursor::new(first).chain(stored));
+    let mut content: Box<dyn Read> = match codec {
+        Codec::Plain => Box::new(content),
+        Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(content)),
+        Codec::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(content).map_err(failed)?),
+    };
+    let mut head = Vec::new();
+    content.by_ref().take(MAX_BYTES as u64).read_to_end(&mut head).map_err(failed)?;
+    let is_whole = head.len() < MAX_BYTES;
+    let mut written = recognise(&file, &head, is_whole)?;
+    if codec != Codec::Plain {
+        written.evidence.push(format!("packed with {codec}: its first bytes say so"));
+    }
+    Ok(written)
+}
+
+/// Says that enough was read.
+#[derive(Debug, thiserror::Error)]
+#[error("enough was read")]
+struct Enough;
+
+/// Reads the first records of a file, at most 10,000 and about 64 MiB. Blocks.
+///
+/// # Errors
+/// [`SampleError`] where they cannot be read.
+pub fn sample_file(path: &Path, written: &Written) -> Result<SampleTable, SampleError> {
+    let file = path.display().to_string();
+    let options = SourceOptions::of_sample(written.csv.clone(), written.records.clone());
+    let mut table = SampleTable { file: file.clone(), ..SampleTable::default() };
+    let (mut bytes, mut shape) = (0, None);
+    let input = SourceInput::File(path.to_owned());
+    let extent = Extent::whole(Positions::Numbers);
+    let outcome = read_source(written.format, &options, input, &file, extent, &mut |batch| {
+        match add(&mut table, &batch) {
+            Ok(added) => bytes += added,
+            Err(error) => {
+                shape = Some(error);
+                return Err(Box::new(Enough));
+            }
+        }
+        let is_enough = bytes >= MAX_BYTES || table.records.len() + table.corrupt >= MAX_RECORDS;
+        if is_enough { Err(Box::new(Enough)) } else { Ok(()) }
+    });
+    if let Some(source) = shape {
+        return Err(SampleError::Shape { file, source });
+    }
+    match outcome {
+        Ok(summary) => {
+            // A header without records is no batch.
+            for name in summary.columns {
+                if !table.columns.iter().any(|column| column.name == name) {
+                    table.columns.push(SampleColumn { name, values: vec![None; table.records.len()] });
+                }
+            }
+            Ok(table)
+        }
+        Err(SourceError::Sink { source, .. }) if source.is::<Enough>() => Ok(table),
+        Err(SourceError::EmptyObject { .. }) => Err(InitError::Empty { file }.into()),
+        Err(source) => Err(SampleError::Source { file, source }),
+    }
+}
+
+/// Adds the records of a batch, up to the most of a sample, and says how many bytes their texts have.
+fn add(table: &mut SampleTable, batch: &SourceBatch) -> polars::error::PolarsResult<usize> {
+    let frame = &batch.frame;
+    let (numbers, reasons) = (frame.column(SOURCE_ROW)?.i64()?, frame.column(CORRUPT_REASON)?.str()?);
+    let before = table.records.len();
+    let room = MAX_RECORDS.saturating_sub(before + table.corrupt);
+    let mut is_kept = Vec::with_capacity(room.min(frame.height()));
+    for (number, reason) in numbers.iter().zip(reasons.iter()).take(room) {
+        is_kept.push(reason.is_none());
+        match reason {
+            None => table.records.push(number.and_then(|number| u64::try_from(number).ok()).unwrap_or_default()),
+            Some(reason) => {
+                table.corrupt += 1;
+                table.corrupt_reason.get_or_insert_with(|| reason.to_owned());
+            }
+        }
+    }
+    let mut bytes = 0;
+    for column in frame.columns() {
+        let name = column.name().as_str();
+        if is_own_of_bronze(name) {
+            continue;
+        }
+        let texts = column.str()?.iter().zip(&is_kept).filter(|(_, kept)| **kept).map(|(text, _)| text);
+        let texts: Vec<Option<String>> = texts.map(|text| text.map(str::to_owned)).collect();
+        bytes += texts.iter().flatten().map(String::len).sum::<usize>();
+        match table.columns.iter_mut().find(|column| column.name == name) {
+            Some(column) => column.values.extend(texts),
+            None => {
+                let mut values = vec![None; before];
+                values.extend(texts);
+                table.columns.push(SampleColumn { name: name.to_owned(), values });
+            }
+        }
+    }
+    Ok(bytes)
+}
