@@ -115,11 +115,13 @@ fn csv_text(text: &mut String, csv: &CsvSpec) {
 
 /// A source column, and how its texts are read.
 fn source_text(source: &ColumnSource) -> String {
-    let ReadSpec { from, null_words, decimal, thousands, true_words, false_words, formats } = match source {
+    let read = match source {
         ColumnSource::Name(name) => return scalar(name),
         ColumnSource::Read(read) => read,
     };
+    let ReadSpec { from, column_type, null_words, decimal, thousands, true_words, false_words, formats } = read;
     let mut parts = vec![format!("from: {}", scalar(from))];
+    parts.extend(column_type.as_ref().map(|column_type| format!("type: {}", scalar(column_type))));
     let signs = [("decimal", decimal), ("thousands", thousands)];
     for (key, sign) in signs {
         parts.extend(sign.map(|sign| format!("{key}: {}", scalar(&sign.to_string()))));

@@ -19,12 +19,14 @@ pub struct StoredColumn {
 /// Where a row came from: in bronze, silver and quarantine alike, behind the other columns.
 pub const LINEAGE: [(&str, ColumnType); 6] = [
     ("_ingested_at", ColumnType::Timestamp),
-    ("_source_file", ColumnType::Text),
+    (SOURCE_FILE, ColumnType::Text),
     ("_source_etag", ColumnType::Text),
     (SOURCE_MODIFIED_AT, ColumnType::Timestamp),
     (SOURCE_ROW, ColumnType::Int64),
     ("_run_id", ColumnType::Text),
 ];
+/// Address of the object.
+pub const SOURCE_FILE: &str = "_source_file";
 /// When the object was last modified, as the plan saw it. Null in rows that a version without this column wrote.
 pub const SOURCE_MODIFIED_AT: &str = "_source_modified_at";
 /// Number of the record in its object, from 1.
@@ -33,7 +35,7 @@ pub const SOURCE_ROW: &str = "_source_row";
 /// Which of two rows with the same key and the same business time is newer: the one whose first of these columns that
 /// differs is greater, and null is less than any value. All of them are stored, so it does not matter how the objects
 /// are divided into runs.
-pub const NEWER: [&str; 4] = [SOURCE_MODIFIED_AT, "_source_file", "_ingested_at", SOURCE_ROW];
+pub const NEWER: [&str; 4] = [SOURCE_MODIFIED_AT, SOURCE_FILE, "_ingested_at", SOURCE_ROW];
 
 /// Raw text of a record that could not be split into the object's columns.
 pub const CORRUPT_RECORD: &str = "_corrupt_record";

@@ -58,6 +58,7 @@ pub mod failure;
 pub mod files;
 pub mod init;
 pub mod name;
+pub mod origin;
 pub mod path;
 pub mod pipeline;
 pub mod product;

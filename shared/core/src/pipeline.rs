@@ -1,19 +1,22 @@
 //! A pipeline ready to run: its tables with their contracts and statements, in the order they are computed.
 
+mod mapped;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
-use crate::columns::{self, StoredColumn, folded_name};
-use crate::contract::TableContract;
+pub use self::mapped::MappedNames;
+use crate::columns::{self, StoredColumn, is_lineage};
+use crate::contract::{Column, TableContract};
 use crate::engine::EnginePreference;
 use crate::files::FileSelection;
 use crate::name::{ColumnName, DomainName, PipelineName, TableRef};
 use crate::path::RecordPath;
 use crate::reading::Reading;
-use crate::spec::{CsvSpec, LambdaLimits, PartsSpec, QuarantineLimit, SnapshotSpec, SourceFormat};
+use crate::spec::{ColumnCase, CsvSpec, LambdaLimits, PartsSpec, QuarantineLimit, SnapshotSpec, SourceFormat};
 use crate::sql::{RowSql, SqlError, TableSql};
 use crate::uri::LakePath;
 
@@ -28,6 +31,9 @@ pub struct Pipeline {
     pub source_prefix: LakePath,
     /// Format of the files.
     pub source_format: SourceFormat,
+    /// Whether case counts in the names of source columns that silver tables read.
+    #[serde(default, skip_serializing_if = "ColumnCase::is_default")]
+    pub column_case: ColumnCase,
     /// How CSV files are written.
     pub csv: CsvSpec,
     /// Where the records of a JSON document or an NDJSON line are; `None` where it is the record.
@@ -65,10 +71,13 @@ pub struct SilverTable {
     pub quarantine: TableRef,
     /// Types, keys and rules.
     pub contract: TableContract,
-    /// Contract column and the source column it is read from, in contract order. Where a value inside the source column
-    /// is read, the way to it is in `readings`.
+    /// Mapped column and the source column, or lineage column, it is read from: those of the contract in its order, then
+    /// the helpers. Where a value inside the source column, or a part of the address, is read, it is in `readings`.
     pub columns: Vec<(ColumnName, String)>,
-    /// How the text of a contract column is read, where the spec says more than the contract.
+    /// Mapped columns that the contract does not have: the SQL reads them, and they are not stored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub helpers: Vec<Column>,
+    /// How the text of a mapped column is read, where the spec says more than the contract.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub readings: BTreeMap<ColumnName, Reading>,
     /// The projection; `None` takes the mapped columns as they are.
@@ -93,6 +102,34 @@ impl SilverTable {
             Some(sql) => Ok(Cow::Borrowed(sql)),
             None => RowSql::of_columns(self.columns.iter().map(|(column, _)| column.as_str())).map(Cow::Owned),
         }
+    }
+
+    /// The column of this name that the SQL can read: one of the contract, or a helper.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.contract.column(name).or_else(|| self.helpers.iter().find(|helper| helper.name.as_str() == name))
+    }
+
+    /// Whether no row may lack a value in this column: its contract requires one, or rows are merged by it.
+    fn needs(&self, column: &str) -> bool {
+        let orders = match &self.mode {
+            WriteMode::Merge(by) | WriteMode::Scd2(by) => {
+                by.keys.iter().chain([&by.latest_by]).any(|name| name.as_str() == column)
+            }
+            WriteMode::Append | WriteMode::Replace => false,
+        };
+        orders || self.contract.requires_value(column)
+    }
+
+    /// Whether the SQL computes a column that no row may lack from this helper.
+    fn needs_helper(&self, helper: &str) -> bool {
+        let mut needed =
+            self.contract.columns.iter().map(|column| column.name.as_str()).filter(|name| self.needs(name));
+        self.sql.as_ref().is_some_and(|sql| needed.any(|column| sql.computes(column, helper)))
+    }
+
+    /// The mapped columns that are read from source columns, and not from the lineage of the row.
+    pub fn of_source(&self) -> impl Iterator<Item = &(ColumnName, String)> {
+        self.columns.iter().filter(|(_, from)| !is_lineage(from))
     }
 }
 
@@ -155,38 +192,23 @@ impl Pipeline {
         silver.chain(gold).collect()
     }
 
-    /// A column of an object that differs in case alone from a source column that a silver table reads, with that one.
-    /// Such an object would be read as if it lacked the column, and stored as if it had it.
-    pub fn other_case<'a>(&'a self, columns: impl IntoIterator<Item = &'a str>) -> Option<(&'a str, &'a str)> {
-        let mapped: Vec<&str> =
-            self.silver.iter().flat_map(|silver| silver.columns.iter().map(|(_, source)| source.as_str())).collect();
-        let folded: Vec<String> = mapped.iter().map(|source| folded_name(source)).collect();
-        columns.into_iter().filter(|column| !mapped.contains(column)).find_map(|column| {
-            let place = folded.iter().position(|source| *source == folded_name(column))?;
-            Some((column, *mapped.get(place)?))
-        })
-    }
-
     /// Whether an object may lack this source column, which is null in its rows then: no contract requires a value in a
     /// column that is read from it, and no rows are merged by it. Rows without a key would all be one, and rows without
-    /// `latest_by` older than any other.
+    /// `latest_by` older than any other. A helper is in no contract: the columns count that the SQL computes from it.
     pub fn is_optional_source(&self, source: &str) -> bool {
         self.silver.iter().all(|silver| {
-            let orders = |column: &str| match &silver.mode {
-                WriteMode::Merge(by) | WriteMode::Scd2(by) => {
-                    by.keys.iter().chain([&by.latest_by]).any(|name| name.as_str() == column)
-                }
-                WriteMode::Append | WriteMode::Replace => false,
-            };
             let mut read = silver.columns.iter().filter(|(_, from)| from == source).map(|(column, _)| column.as_str());
-            read.all(|column| !silver.contract.requires_value(column) && !orders(column))
+            read.all(|column| match silver.contract.column(column) {
+                Some(_) => !silver.needs(column),
+                None => !silver.needs_helper(column),
+            })
         })
     }
 
     /// The source columns that silver tables read, each once, in the order of the spec.
     pub fn mapped_sources(&self) -> impl Iterator<Item = &String> {
         let mut met = BTreeSet::new();
-        let sources = self.silver.iter().flat_map(|silver| silver.columns.iter().map(|(_, source)| source));
+        let sources = self.silver.iter().flat_map(|silver| silver.of_source().map(|(_, source)| source));
         sources.filter(move |source| met.insert(source.as_str()))
     }
 
@@ -206,10 +228,13 @@ mod tests {
     use super::*;
     use crate::spec::PipelineSpec;
 
-    /// A pipeline with two silver tables, each with these columns of its contract and this map.
-    fn pipeline(first: (&str, &str), second: (&str, &str)) -> Pipeline {
-        let table = |name: &str, columns: &str| {
-            format!("  - {{ table: {name}, contract: {name}.yaml, columns: {{ {columns} }}, mode: append }}\n")
+    const APPEND: &str = "mode: append";
+
+    /// A pipeline with two silver tables, each with these columns of its contract and this map; `how` are the mode and
+    /// the SQL of the first.
+    fn pipeline(first: (&str, &str), second: (&str, &str), how: &str) -> Pipeline {
+        let table = |name: &str, columns: &str, how: &str| {
+            format!("  - {{ table: {name}, contract: {name}.yaml, columns: {{ {columns} }}, {how} }}\n")
         };
         let contract = |name: &str, columns: &str| {
             format!(
@@ -220,8 +245,8 @@ mod tests {
         let spec = format!(
             "pipeline: p\ndomain: d\nsource: {{ prefix: landing/p, format: csv }}\nbronze: {{ table: t }}\n\
              silver:\n{}{}",
-            table("a", first.1),
-            table("b", second.1)
+            table("a", first.1, how),
+            table("b", second.1, APPEND)
         );
         let contracts = BTreeMap::from([
             ("a.yaml".parse().unwrap(), contract("a", first.0)),
@@ -234,7 +259,7 @@ mod tests {
     #[test]
     fn a_source_column_is_optional_where_no_contract_requires_a_column_that_is_read_from_it() {
         let check = |first: (&str, &str), second: (&str, &str), optional: bool| {
-            let pipeline = pipeline(first, second);
+            let pipeline = pipeline(first, second, APPEND);
             assert_eq!(pipeline.is_optional_source("S"), optional, "{first:?} {second:?}");
             assert!(pipeline.mapped_sources().any(|source| source == "S"), "{first:?} {second:?}");
         };
@@ -256,5 +281,42 @@ mod tests {
         let both = format!("{x}, {{name: y, logicalType: string, required: true}}");
         check((both.as_str(), "x: S, y: S"), optional, false);
         check((both.as_str(), "x: S, y: Other"), optional, true);
+    }
+
+    #[test]
+    fn a_source_column_of_a_helper_is_optional_where_no_column_that_must_have_a_value_is_computed_from_it() {
+        let check = |columns: &str, map: &str, how: &str, optional: bool| {
+            let pipeline = pipeline((columns, map), ("{name: x, logicalType: string}", "x: Other"), how);
+            assert_eq!(pipeline.is_optional_source("S"), optional, "{columns} {map} {how}");
+        };
+        let x = "{name: x, logicalType: string}";
+        let required = "{name: x, logicalType: string, required: true}";
+        let append = |sql: &str| format!("mode: append, sql: '{sql}'");
+        check(x, "h: S", &append("SELECT h AS x FROM bronze"), true);
+        check(required, "h: S", &append("SELECT h AS x FROM bronze"), false);
+        check(required, "h: S", &append("SELECT TRIM(UPPER(H)) AS X FROM bronze"), false);
+        check(required, "x: Other, h: S", &append("SELECT COALESCE(x, h) AS x FROM bronze"), false);
+        let both = "{name: x, logicalType: string}, {name: y, logicalType: date, required: true}";
+        check(both, "y: Other, h: S", &append("SELECT h AS x, y FROM bronze"), true);
+        check(both, "g: Other, h: S", &append("SELECT h AS x, CAST(g AS DATE) AS y FROM bronze"), true);
+        check(both, "y: Other, h: S", &append("SELECT *, h AS x FROM bronze"), true);
+        let merged = "{name: x, logicalType: string}, {name: y, logicalType: date}, {name: z, logicalType: string}";
+        let merge = |sql: &str| format!("mode: merge, keys: [x], latest_by: y, sql: '{sql}'");
+        check(merged, "y: Y, z: Z, h: S", &merge("SELECT h AS x, y, z FROM bronze"), false);
+        check(merged, "x: X, z: Z, h: S", &merge("SELECT x, CAST(h AS DATE) AS y, z FROM bronze"), false);
+        check(merged, "x: X, y: Y, h: S", &merge("SELECT x, y, h AS z FROM bronze"), true);
+    }
+
+    #[test]
+    fn names_are_found_in_any_case() {
+        let x = ("{name: x, logicalType: string}", "x: Name");
+        let mut pipeline = pipeline(x, ("{name: x, logicalType: string}", "x: id"), APPEND);
+        let names = MappedNames::of(&pipeline);
+        let found = ["Name", "NAME", "Id", "other"].map(|name| names.mapped(name));
+        assert_eq!(found, ["Name", "Name", "id", "other"]);
+        assert_eq!((names.has("Name"), names.has("name")), (true, false));
+        assert_eq!(names.refused(["other", "id", "NAME"]), Some(("NAME", "Name")));
+        pipeline.column_case = ColumnCase::Ignore;
+        assert_eq!(MappedNames::of(&pipeline).refused(["NAME"]), None);
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{Column, ColumnType, strftime_of};
+use crate::origin::{AddressPart, Origin, OriginError};
 use crate::path::{ColumnPath, PathError};
 use crate::spec::{ColumnSource, ReadSpec};
 
@@ -12,6 +13,9 @@ pub struct Reading {
     /// Always with a step inside the column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     path: Option<ColumnPath>,
+    /// Only of a column that is read from the address of the row's object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    part: Option<AddressPart>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     null_words: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,7 +36,7 @@ pub struct Reading {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ReadingError {
     /// An option that the column's type cannot have.
-    #[error("{option} is an option of {fits}, and the contract makes the column {column_type}; take it out")]
+    #[error("{option} is an option of {fits}, and the type of the column is {column_type}; take it out")]
     OtherType {
         /// The option.
         option: &'static str,
@@ -41,6 +45,31 @@ pub enum ReadingError {
         /// The type of this one.
         column_type: ColumnType,
     },
+    /// An option for texts of a column that is read from a value which is not a text.
+    #[error("{option} is an option for texts, and `{from}` is a {found}; take it out")]
+    NotAText {
+        /// The option.
+        option: &'static str,
+        /// The value about the origin of the row.
+        from: &'static str,
+        /// Its type.
+        found: ColumnType,
+    },
+    /// A value about the origin of a row that the column cannot hold.
+    #[error("`{from}` is a {found}, and the type of the column is {column_type}; make it {fits}")]
+    OtherOrigin {
+        /// The value about the origin of the row.
+        from: &'static str,
+        /// Its type.
+        found: ColumnType,
+        /// The type of the column.
+        column_type: ColumnType,
+        /// Types of columns that can hold it.
+        fits: &'static str,
+    },
+    /// A value about the origin of a row that does not exist.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
     /// A path that cannot be one.
     #[error(transparent)]
     Path(#[from] PathError),
@@ -112,27 +141,39 @@ pub enum ReadingError {
 
 impl Reading {
     /// How the texts of a column are read: as the spec says about the column, and with the null words of the source
-    /// where it has none of its own. Those of the source are checked once for all columns.
+    /// where it has none of its own. Those of the source are checked once for all columns. They are about what is written
+    /// in its files, and not about names of folders, of which one may be that of Namibia.
     ///
     /// # Errors
     /// [`ReadingError`] for options that contradict each other or do not fit the column's type.
     pub fn new(source: &ColumnSource, source_null_words: &[String], column: &Column) -> Result<Self, ReadingError> {
+        let plain = ReadSpec::default();
+        let spec = source.read().unwrap_or(&plain);
+        if let Some(origin) = source.origin()? {
+            check_origin(&origin, spec, &column.column_type)?;
+            return Ok(Self { part: origin.part().cloned(), ..Self::of_texts(spec, &[], &column.column_type)? });
+        }
         let path = source.path()?.filter(|path| !path.steps().is_empty());
-        let Some(spec) = source.read() else {
-            check_values(source_null_words, &column.column_type)?;
-            return Ok(Self { path, null_words: source_null_words.to_vec(), ..Self::default() });
-        };
-        check_type(spec, &column.column_type)?;
+        Ok(Self { path, ..Self::of_texts(spec, source_null_words, &column.column_type)? })
+    }
+
+    /// How the texts are read, wherever they are.
+    fn of_texts(
+        spec: &ReadSpec,
+        source_null_words: &[String],
+        column_type: &ColumnType,
+    ) -> Result<Self, ReadingError> {
+        check_type(spec, column_type)?;
         check_null_words(spec.null_words.as_deref().unwrap_or_default())?;
         let null_words = spec.null_words.clone().unwrap_or_else(|| source_null_words.to_vec());
-        check_signs(spec, &column.column_type)?;
+        check_signs(spec, column_type)?;
         let (true_words, false_words) = truth_words(spec, &null_words)?;
         if true_words.is_empty() {
-            check_values(&null_words, &column.column_type)?;
+            check_values(&null_words, column_type)?;
         }
-        let formats = formats(spec, &column.column_type)?;
+        let formats = formats(spec, column_type)?;
         let (decimal, thousands) = (spec.decimal, spec.thousands);
-        Ok(Self { path, null_words, decimal, thousands, true_words, false_words, formats })
+        Ok(Self { null_words, decimal, thousands, true_words, false_words, formats, ..Self::default() })
     }
 
     /// Whether it adds nothing to the contract.
@@ -143,6 +184,11 @@ impl Reading {
     /// The way to the value inside the source column; `None` where the whole column is read.
     pub fn path(&self) -> Option<&ColumnPath> {
         self.path.as_ref()
+    }
+
+    /// The part of the address of the row's object that is read; `None` where no part of it is.
+    pub fn part(&self) -> Option<&AddressPart> {
+        self.part.as_ref()
     }
 
     /// Texts that are null, exactly as they are written.
@@ -198,6 +244,32 @@ fn check_values(null_words: &[String], column_type: &ColumnType) -> Result<(), R
     match null_words.iter().find(is_value) {
         Some(word) if *column_type == ColumnType::Boolean => Err(ReadingError::NullIsValue { word: word.clone() }),
         _ => Ok(()),
+    }
+}
+
+/// Checks that the column can hold the value about the origin of the row, and has no options that only texts have.
+fn check_origin(origin: &Origin, spec: &ReadSpec, column_type: &ColumnType) -> Result<(), ReadingError> {
+    use ColumnType::{Date, Decimal, Double, Int32, Int64, Text, Timestamp};
+    let (is_fit, fits) = match origin.column_type() {
+        Timestamp => (matches!(column_type, Timestamp | Date | Text), "a timestamp, a date (the day in UTC) or a text"),
+        Int64 => (matches!(column_type, Int32 | Int64 | Decimal { .. } | Double | Text), "a number or a text"),
+        _ => return Ok(()),
+    };
+    let (from, found) = (origin.column(), origin.column_type().clone());
+    if !is_fit {
+        return Err(ReadingError::OtherOrigin { from, found, column_type: column_type.clone(), fits });
+    }
+    let options = [
+        ("null_words", spec.null_words.is_some()),
+        ("decimal", spec.decimal.is_some()),
+        ("thousands", spec.thousands.is_some()),
+        ("true_words", spec.true_words.is_some()),
+        ("false_words", spec.false_words.is_some()),
+        ("formats", spec.formats.is_some()),
+    ];
+    match options.into_iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => Err(ReadingError::NotAText { option, from, found }),
+        None => Ok(()),
     }
 }
 

@@ -1,16 +1,15 @@
 //! From a spec to a pipeline: its contracts resolved, and its parts checked against each other.
 
+mod sources;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::columns::{NameFault, folded_name, is_own_of_bronze};
-use crate::contract::{ColumnType, Contract, Metric, Severity, TableContract};
+use crate::contract::{Column, ColumnType, Contract, Metric, Severity, TableContract, TextFormat};
 use crate::name::{ColumnName, Layer, TableName, TableRef};
-use crate::path::{ColumnPath, PathStep};
 use crate::pipeline::{GoldTable, Pipeline, SilverTable, Versioned, WriteMode};
 use crate::reading::{self, Reading};
 use crate::spec::{
-    ColumnSource, CsvSpec, GoldSpec, LambdaLimits, PartsSpec, PipelineSpec, SilverSpec, SourceFormat, SpecError,
-    WriteModeSpec,
+    CsvSpec, GoldSpec, LambdaLimits, PartsSpec, PipelineSpec, SilverSpec, SourceFormat, SpecError, WriteModeSpec,
 };
 use crate::sql::{RowSql, SqlError, TableSql};
 use crate::uri::LakePath;
@@ -36,6 +35,7 @@ impl Pipeline {
             keep(resolver.silver(table).map(|resolved| silver.push(resolved)));
         }
         keep(resolver.check_source_columns(&silver));
+        keep(resolver.check_spellings(&silver));
         let mut gold = Vec::new();
         for table in &spec.gold {
             keep(resolver.gold(table).map(|resolved| gold.push(resolved)));
@@ -49,6 +49,7 @@ impl Pipeline {
             domain: spec.domain.clone(),
             source_prefix: spec.source.prefix.clone(),
             source_format: spec.source.format,
+            column_case: spec.source.column_case,
             csv: spec.source.csv.clone().unwrap_or_default(),
             records: spec.source.records.clone(),
             files: spec.source.files.clone(),
@@ -127,28 +128,6 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// Silver tables read columns that an object can have. Where the spec says what the columns of CSV are called, they
-    /// are among these.
-    fn check_source_columns(&self, silver: &[SilverTable]) -> Result<(), SpecError> {
-        for table in silver {
-            for (column, source) in &table.columns {
-                if let Some(problem) = name_problem(source) {
-                    let source = source.escape_debug();
-                    let problem = format!("columns: `{column}` is mapped to '{source}', which {problem}");
-                    return Err(self.problem(table.table.table(), problem));
-                }
-            }
-        }
-        let Some(csv) = &self.spec.source.csv else { return Ok(()) };
-        for table in silver {
-            if let Some((column, source)) = table.columns.iter().find(|(_, source)| !csv.may_have(source)) {
-                let problem = format!("columns: `{column}` is mapped to `{source}`, which {}", csv.names_in_words());
-                return Err(self.problem(table.table.table(), problem));
-            }
-        }
-        Ok(())
-    }
-
     fn contract(&self, table: &TableName, path: &LakePath) -> Result<TableContract, SpecError> {
         let pipeline = || self.spec.pipeline.clone();
         let text = self
@@ -167,24 +146,17 @@ impl Resolver<'_> {
 
     fn silver(&self, spec: &SilverSpec) -> Result<SilverTable, SpecError> {
         let contract = self.contract(&spec.table, &spec.contract)?;
-        for column in spec.columns.keys() {
-            if contract.column(column.as_str()).is_none() {
-                let problem = format!("columns: `{column}` is not in contract {}", spec.contract);
-                return Err(self.problem(&spec.table, problem));
-            }
+        let sql: Option<RowSql> =
+            spec.sql.as_ref().map(|sql| sql.parse::<RowSql>().map_err(self.sql_error(&spec.table))).transpose()?;
+        let helpers = self.helpers(spec, &contract, sql.as_ref())?;
+        let mapped: Vec<&Column> = contract.columns.iter().chain(&helpers).collect();
+        let columns = self.source_columns(spec, &mapped)?;
+        let readings = self.readings(spec, &mapped)?;
+        let unread = contract.columns.iter().find(|column| !spec.columns.contains_key(&column.name));
+        if let (None, Some(unread)) = (&sql, unread) {
+            let problem = format!("column `{}` is neither listed in columns nor computed by sql", unread.name);
+            return Err(self.problem(&spec.table, problem));
         }
-        let columns = self.source_columns(spec, &contract)?;
-        let readings = self.readings(spec, &contract)?;
-        let sql: Option<RowSql> = match &spec.sql {
-            Some(sql) => Some(sql.parse().map_err(self.sql_error(&spec.table))?),
-            None => {
-                if let Some(unread) = contract.columns.iter().find(|c| !spec.columns.contains_key(&c.name)) {
-                    let problem = format!("column `{}` is neither listed in columns nor computed by sql", unread.name);
-                    return Err(self.problem(&spec.table, problem));
-                }
-                None
-            }
-        };
         if spec.snapshot.is_some() && spec.mode != WriteModeSpec::Replace {
             return Err(self.problem(&spec.table, "snapshot belongs to mode replace"));
         }
@@ -195,63 +167,61 @@ impl Resolver<'_> {
             snapshot: spec.snapshot,
             contract,
             columns,
+            helpers,
             readings,
             sql,
             quarantined_percent_below: spec.gate.quarantined_percent_below,
         })
     }
 
-    /// The source column of each mapped column, in contract order: of a path, the column that it begins with.
-    fn source_columns(
+    /// The columns that a table maps and its contract does not have, which are for its SQL alone.
+    fn helpers(
         &self,
         spec: &SilverSpec,
         contract: &TableContract,
-    ) -> Result<Vec<(ColumnName, String)>, SpecError> {
-        let mut columns = Vec::new();
-        for column in &contract.columns {
-            let Some(source) = spec.columns.get(&column.name) else { continue };
-            let name = self
-                .source_column(source)
-                .map_err(|problem| self.problem(&spec.table, format!("columns: `{}`: {problem}", column.name)))?;
-            columns.push((column.name.clone(), name));
-        }
-        Ok(columns)
-    }
-
-    /// The source column, or what is wrong with the path.
-    fn source_column(&self, source: &ColumnSource) -> Result<String, String> {
-        let text = source.name();
-        if !ColumnPath::is_meant(text) {
-            return Ok(text.to_owned());
-        }
-        let by_name = format!("if a column of the source has this name, write `${}`", PathStep::Key(text.to_owned()));
-        let path: Result<ColumnPath, _> = text.parse();
-        if self.spec.source.format == SourceFormat::Csv {
-            // Whoever writes `$.name` of a CSV file may mean a value inside or a column of this name.
-            return match path {
-                Ok(path) if path.steps().is_empty() && text.starts_with("$[") => Ok(path.column().to_owned()),
-                Ok(_) | Err(_) => Err(format!(
-                    "'{text}' is a path to a value inside a column, and columns of csv have no values inside; map a \
-                     whole column by its name alone; {by_name}"
-                )),
+        sql: Option<&RowSql>,
+    ) -> Result<Vec<Column>, SpecError> {
+        let mentions = sql.map(RowSql::mentions).unwrap_or_default();
+        let mut helpers = Vec::new();
+        for (name, source) in &spec.columns {
+            let refused = |problem: String| self.problem(&spec.table, format!("columns: `{name}`{problem}"));
+            let declared = source.read().and_then(|read| read.column_type.as_deref());
+            if contract.column(name.as_str()).is_some() {
+                if declared.is_some() {
+                    let problem = ": type is for helper columns, and this one has its type from contract";
+                    return Err(refused(format!("{problem} {}; take it out", spec.contract)));
+                }
+                continue;
+            }
+            // Engines take no notice of case in names.
+            if !mentions.names().any(|column| column.eq_ignore_ascii_case(name.as_str())) {
+                return Err(refused(format!(
+                    " is not in contract {}, and no sql of the table names it; correct the name, or use it in sql as a \
+                     helper column",
+                    spec.contract
+                )));
+            }
+            let column_type = match declared.map_or(Ok(ColumnType::Text), ColumnType::named) {
+                Ok(column_type) => column_type,
+                Err(problem) => return Err(refused(format!(": type: {problem}"))),
             };
+            let (name, format) = (name.clone(), TextFormat::default());
+            helpers.push(Column {
+                name,
+                column_type,
+                format,
+                required: false,
+                description: None,
+                classification: None,
+            });
         }
-        let path = path.map_err(|error| format!("{error}; {by_name}"))?;
-        let column = path.column();
-        if !path.steps().is_empty() && is_own_of_bronze(&folded_name(column)) {
-            return Err(format!("'{text}' leads into `{column}`, which the bronze table keeps for lineage"));
-        }
-        Ok(column.to_owned())
+        Ok(helpers)
     }
 
     /// How the mapped columns are read, where the spec says more than the contract.
-    fn readings(
-        &self,
-        spec: &SilverSpec,
-        contract: &TableContract,
-    ) -> Result<BTreeMap<ColumnName, Reading>, SpecError> {
+    fn readings(&self, spec: &SilverSpec, mapped: &[&Column]) -> Result<BTreeMap<ColumnName, Reading>, SpecError> {
         let mut readings = BTreeMap::new();
-        for column in &contract.columns {
+        for column in mapped {
             let Some(source) = spec.columns.get(&column.name) else { continue };
             let reading = Reading::new(source, &self.spec.source.null_words, column)
                 .map_err(|error| self.problem(&spec.table, format!("columns: `{}`: {error}", column.name)))?;
@@ -379,14 +349,4 @@ impl Resolver<'_> {
         }
         Ok(ordered)
     }
-}
-
-/// Why no source has a column of this name, with the fix; `None` where one may have.
-fn name_problem(name: &str) -> Option<String> {
-    if name.is_empty() || name.trim() != name {
-        let problem = "is empty or has white space around it; names of source columns are read without it, so write \
-                       the name alone";
-        return Some(problem.to_owned());
-    }
-    NameFault::of(name).map(|fault| format!("{fault}, so no source column has this name; correct it"))
 }

@@ -186,10 +186,32 @@ pub struct SourceSpec {
     /// Which files of the folder are taken.
     #[serde(default, skip_serializing_if = "FileSelection::is_default")]
     pub files: FileSelection,
+    /// Whether the name of a source column must be written as in `columns`. Default `exact`.
+    #[serde(default, skip_serializing_if = "ColumnCase::is_default")]
+    pub column_case: ColumnCase,
     /// Texts that are null in every column of silver tables, exactly as they are written: `NA`, `NULL`, `-`. Default
     /// none. Bronze keeps the text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub null_words: Vec<String>,
+}
+
+/// Whether case counts in the names of source columns that silver tables read. In the keys inside a column that is read
+/// by a path it always counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ColumnCase {
+    /// An object with a column whose name differs in case alone is refused.
+    #[default]
+    Exact,
+    /// Such a column is read. An object with two of them is refused.
+    Ignore,
+}
+
+impl ColumnCase {
+    /// Whether it is what a spec means that does not say it.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Format of source files.
@@ -222,9 +244,10 @@ pub struct SilverSpec {
     pub table: TableName,
     /// Path of its contract (ODCS), relative to the spec.
     pub contract: LakePath,
-    /// Contract column -> source column, or the path of a value inside one, such as `$.address.city`. Source columns are
-    /// read as text and cast to the contract's type before the SQL runs. Contract columns that are not listed here are
-    /// computed by the SQL.
+    /// Contract column -> source column, or the path of a value inside one, such as `$.address.city`, or a value about the
+    /// origin of the row, such as `_source_file.name`. Source columns are read as text and cast to the contract's type
+    /// before the SQL runs. Contract columns that are not listed here are computed by the SQL. A name that the contract
+    /// does not have is a helper: the SQL reads it, and it is not stored.
     pub columns: BTreeMap<ColumnName, ColumnSource>,
     /// `SELECT <expressions> FROM bronze`: row-wise, portable SQL. Left out: the listed columns as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -70,7 +70,7 @@ fn check(silver: &[SilverTable], gold: &[GoldTable]) -> Vec<(TableName, CheckErr
 fn check_silver(table: &SilverTable) -> Result<(), CheckError> {
     if let Some(sql) = &table.sql {
         let typed = |(name, _): &(ColumnName, String)| {
-            let column = table.contract.column(name.as_str())?;
+            let column = table.column(name.as_str())?;
             Some((name.to_string(), column.column_type.clone()))
         };
         let bronze = Relation { name: "bronze".to_owned(), columns: table.columns.iter().filter_map(typed).collect() };

@@ -388,6 +388,20 @@ fn odd_names_and_shapes_run_without_an_edit() {
             &["code text", "year int64"],
             &["007|2019", "012|2020"],
         ),
+        habit(
+            "a name like that of a value of the file, CSV",
+            "a.csv",
+            "id,_source_file.name\n1,x\n2,y\n",
+            &["id int64", "source_file_name text"],
+            &["1|x", "2|y"],
+        ),
+        habit(
+            "a name like that of a value of the file, NDJSON",
+            "a.ndjson",
+            "{\"id\":1,\"_source_file.name\":{\"a\":\"x\"}}\n{\"id\":2,\"_source_file.name\":null}\n",
+            &["id int64", "source_file_name_a text"],
+            &["1|x", "2|NULL"],
+        ),
     ];
     habits.iter().for_each(check);
 }

@@ -4,6 +4,10 @@ use super::document::Property;
 use super::error::{Refusal, refuse};
 use super::model::ColumnType;
 
+/// The types of the standard, which are written as `logicalType`.
+const LOGICAL_TYPES: [&str; 9] =
+    ["string", "date", "timestamp", "time", "number", "integer", "object", "array", "boolean"];
+
 /// The type of a column, with the limits that its declaration implies beyond the type itself.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Declared {
@@ -59,6 +63,29 @@ pub(super) fn resolve(property: &Property) -> Result<Declared, Refusal> {
         _ => None,
     };
     Ok(Declared { column_type, max_length: physical.and_then(|physical| physical.max_length), range })
+}
+
+impl ColumnType {
+    /// The type that a contract means by a name: that of a `logicalType`, in any case, or else of a `physicalType`.
+    ///
+    /// # Errors
+    /// What is wrong with the name, and the fix.
+    pub(crate) fn named(name: &str) -> Result<Self, String> {
+        let lower = name.trim().to_ascii_lowercase();
+        let is_logical = LOGICAL_TYPES.contains(&lower.as_str());
+        let property = if is_logical {
+            Property { logical_type: Some(lower), ..Property::default() }
+        } else {
+            Property { physical_type: Some(name.to_owned()), ..Property::default() }
+        };
+        match resolve(&property) {
+            Ok(Declared { max_length: Some(_), .. }) => {
+                Err(format!("{name} has a limit that only the contract checks; write string"))
+            }
+            Ok(declared) => Ok(declared.column_type),
+            Err(Refusal(message)) => Err(message),
+        }
+    }
 }
 
 /// Whether a stored type is one of a logical type.
@@ -205,6 +232,26 @@ mod tests {
         check(Some("number"), Some("double  precision"), "DOUBLE");
         check(Some("timestamp"), Some("timestamp(6)"), "TIMESTAMP");
         check(Some("string"), Some("VarChar(20)"), "STRING");
+    }
+
+    #[test]
+    fn a_name_alone_is_a_logical_type_or_else_a_physical_one() {
+        let check = |name: &str, expected: Result<&str, &str>| match (ColumnType::named(name), expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(found.to_string(), expected, "{name}"),
+            (Err(error), Err(expected)) => assert!(error.contains(expected), "{name}: {error}"),
+            (found, _) => panic!("{name}: {found:?}"),
+        };
+        check("string", Ok("STRING"));
+        check("integer", Ok("BIGINT"));
+        check("Date", Ok("DATE"));
+        check("number", Ok("DOUBLE"));
+        check("DECIMAL(12,2)", Ok("DECIMAL(12,2)"));
+        check("int", Ok("INT"));
+        check("text", Ok("STRING"));
+        check("VARCHAR(20)", Err("write string"));
+        check("array", Err("not executed yet"));
+        check("datum", Err("physicalType datum is not executed yet"));
+        check("DECIMAL", Err("write DECIMAL(precision,scale)"));
     }
 
     #[test]

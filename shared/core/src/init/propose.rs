@@ -169,6 +169,7 @@ fn source(column: &Column<'_>, read: &Read, null_words: &[String]) -> ColumnSour
     let (true_words, false_words) = read.truths.clone().unzip();
     let spec = ReadSpec {
         from: column.source.to_owned(),
+        column_type: None,
         null_words: own_nulls,
         decimal: read.decimal,
         thousands: read.thousands,

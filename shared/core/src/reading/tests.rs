@@ -117,3 +117,47 @@ fn a_path_is_kept_where_it_leads_into_the_column() {
     assert!(reading("$.s").expect("a whole column").is_default());
     assert!(matches!(reading("$.s[*]"), Err(ReadingError::Path(_))));
 }
+
+fn read_origin(column_type: ColumnType, from: &str, spec: &str) -> Result<Reading, ReadingError> {
+    let source: ColumnSource = serde_json::from_str(&format!(r#"{{"from": "{from}"{spec}}}"#)).expect(spec);
+    Reading::new(&source, &["NA".to_owned()], &column(column_type))
+}
+
+#[test]
+fn null_words_of_the_source_are_not_about_the_origin_of_a_row() {
+    let by_key = read_origin(ColumnType::Text, "_source_file.folder.country", "").expect("a key");
+    assert_eq!(by_key.part().map(ToString::to_string).as_deref(), Some("folder.country"));
+    assert!(by_key.null_words().is_empty());
+    let own = read_origin(ColumnType::Date, "_source_file.folder.dt", r#", "null_words": ["all"]"#).expect("a key");
+    assert_eq!(own.null_words(), ["all"]);
+    assert!(read_origin(ColumnType::Timestamp, "_ingested_at", "").expect("a time").is_default());
+    let stored = serde_json::to_string(&own).expect("json");
+    assert_eq!(serde_json::from_str::<Reading>(&stored).expect(&stored), own);
+}
+
+#[test]
+fn values_that_are_no_texts_fit_their_column_and_have_no_options_of_texts() {
+    use ColumnType::{Boolean, Date, Double, Int32, Int64, Text, Timestamp};
+    for (from, column_type) in [
+        ("_source_row", Int64),
+        ("_source_row", Int32),
+        ("_source_row", Double),
+        ("_source_row", MONEY),
+        ("_source_row", Text),
+        ("_source_modified_at", Timestamp),
+        ("_source_modified_at", Date),
+        ("_ingested_at", Text),
+        ("_run_id", Boolean),
+    ] {
+        assert!(read_origin(column_type.clone(), from, "").is_ok(), "{from}: {column_type}");
+    }
+    let check = |from: &str, column_type: ColumnType, spec: &str, says: &str| {
+        let error = read_origin(column_type, from, spec).expect_err(from).to_string();
+        assert!(error.contains(says), "{from}{spec}: {error}");
+    };
+    check("_source_row", Date, "", "`_source_row` is a BIGINT, and the type of the column is DATE; make it a number");
+    check("_ingested_at", Int64, "", "`_ingested_at` is a TIMESTAMP");
+    check("_ingested_at", Date, r#", "formats": ["%Y-%m-%d"]"#, "formats is an option for texts");
+    check("_source_row", Int64, r#", "null_words": ["0"]"#, "null_words is an option for texts");
+    check("_source_file.path", Text, "", "is not a part of an address");
+}

@@ -7,20 +7,22 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::origin::{Origin, OriginError};
 use crate::path::{ColumnPath, PathError};
 
-/// The source column that a contract column is read from.
+/// What a column of a silver table is read from: a source column, or the origin of the row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum ColumnSource {
-    /// Its name, or the path of a value inside it: the text is read as the contract says.
+    /// Name of the source column, the path of a value inside it, or a value about the origin of the row: it is read as
+    /// the contract says.
     Name(String),
-    /// Its name or the path, and how its text is read.
+    /// The same, and how its text is read.
     Read(ReadSpec),
 }
 
 impl ColumnSource {
-    /// The name of the source column, or the path, as the spec writes it.
+    /// The name of the source column, the path, or the value about the origin of the row, as the spec writes it.
     pub fn name(&self) -> &str {
         match self {
             Self::Name(name) => name,
@@ -37,6 +39,14 @@ impl ColumnSource {
         if ColumnPath::is_meant(text) { text.parse().map(Some) } else { Ok(None) }
     }
 
+    /// The value about the origin of the row, where the spec has one and not a source column.
+    ///
+    /// # Errors
+    /// [`OriginError`] for a text that begins like such a value and is not one.
+    pub fn origin(&self) -> Result<Option<Origin>, OriginError> {
+        Origin::meant(self.name())
+    }
+
     /// How its text is read, where the spec says so.
     pub fn read(&self) -> Option<&ReadSpec> {
         match self {
@@ -46,12 +56,19 @@ impl ColumnSource {
     }
 }
 
-/// A source column, and how its text is read where that is not as the contract says.
+/// What a column is read from, and how its text is read where that is not as the contract says.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadSpec {
-    /// Name of the source column, or the path of a value inside it, such as `$.address.city`.
+    /// Name of the source column, the path of a value inside it, such as `$.address.city`, or a value about the origin of
+    /// the row: `_source_file`, `_source_file.name`, `_source_file.folder[-1]` (the folder that the file is in),
+    /// `_source_file.folder.dt` (for a folder such as `dt=2026-01-05`), `_source_modified_at`, `_source_row`,
+    /// `_ingested_at`, `_run_id`.
     pub from: String,
+    /// Type of a helper column, which the contract does not have: `string` (the default), `integer`, `number`, `boolean`,
+    /// `date`, `timestamp`, or a type such as `DECIMAL(12,2)`. The contract says it of its own columns.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub column_type: Option<String>,
     /// Texts that are null, exactly as they are written. They replace those of the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub null_words: Option<Vec<String>>,
@@ -158,6 +175,19 @@ mod tests {
         check("{ from: '$.tags[0]', null_words: [NA] }", Some("$.tags[0]"));
         check("\"$['$.odd']\"", Some("$['$.odd']"));
         assert!(path("$.a..b").is_err_and(|error| error.position == 5));
+    }
+
+    #[test]
+    fn names_of_lineage_are_values_about_the_origin_of_a_row() {
+        let origin = |yaml: &str| read(yaml).expect(yaml).origin().expect(yaml);
+        let check = |yaml: &str, column: Option<&str>| {
+            assert_eq!(origin(yaml).map(|origin| origin.column()), column, "{yaml}");
+        };
+        check("_source_row", Some("_source_row"));
+        check("_source_file.folder.dt", Some("_source_file"));
+        check("{ from: '_source_file.folder[-1]', type: date }", Some("_source_file"));
+        check("\"$['_source_file.name']\"", None);
+        check("OrderID", None);
     }
 
     #[test]

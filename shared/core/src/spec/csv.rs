@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ColumnCase;
 use crate::columns::{NameFault, folded_name, is_own_of_bronze};
 
 mod encoding;
@@ -156,10 +157,15 @@ impl CsvSpec {
         self.names.as_deref().and_then(names_problem)
     }
 
-    /// Whether an object can have a column of this name.
-    pub(crate) fn may_have(&self, name: &str) -> bool {
+    /// Whether an object can have a column of this name; where case does not count, one that differs in case alone.
+    pub(crate) fn may_have(&self, name: &str, case: ColumnCase) -> bool {
+        let written = |name: &str| match case {
+            ColumnCase::Exact => name.to_owned(),
+            ColumnCase::Ignore => folded_name(name),
+        };
+        let name = written(name);
         match (&self.names, self.header) {
-            (Some(names), _) => names.iter().any(|known| known == name),
+            (Some(names), _) => names.iter().any(|known| written(known) == name),
             (None, CsvHeader::Absent) => {
                 let position = name.strip_prefix(GENERATED).and_then(|digits| digits.parse::<usize>().ok());
                 let can_be = |position: usize| (1..=MAX_COLUMNS).contains(&position);

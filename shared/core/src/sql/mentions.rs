@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, JoinConstraint, JoinOperator, Query, Select, SelectItem, Visit, Visitor};
+use sqlparser::ast::{Expr, JoinConstraint, JoinOperator, Query, Select, SelectItem, SetExpr, Visit, Visitor};
 
 use super::rewrite::ident;
 
@@ -15,9 +15,9 @@ pub struct Mentions {
 }
 
 impl Mentions {
-    pub(super) fn of(query: &Query) -> Self {
+    pub(super) fn of(tree: &impl Visit) -> Self {
         let mut mentions = Self::default();
-        let _: ControlFlow<()> = Visit::visit(query, &mut mentions);
+        let _: ControlFlow<()> = tree.visit(&mut mentions);
         mentions
     }
 
@@ -30,6 +30,17 @@ impl Mentions {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
     }
+}
+
+/// Whether a select computes its column `column` from the column `from`. What it takes without `AS` keeps its name.
+pub(super) fn computes(query: &Query, column: &str, from: &str) -> bool {
+    // Engines take no notice of case in names.
+    let names = |expr: &Expr| Mentions::of(expr).names().any(|name| name.eq_ignore_ascii_case(from));
+    let SetExpr::Select(select) = query.body.as_ref() else { return false };
+    select.projection.iter().any(|item| match item {
+        SelectItem::ExprWithAlias { expr, alias } => alias.value.eq_ignore_ascii_case(column) && names(expr),
+        _ => false,
+    })
 }
 
 impl Visitor for Mentions {

@@ -10,7 +10,7 @@ use sqlparser::ast::{
 };
 
 use super::error::{SqlError, not_portable, position};
-use super::mentions::Mentions;
+use super::mentions::{Mentions, computes};
 use super::parse::{Limits, Parsed, parse_expr, parse_query};
 use super::portable::{check_expr, check_query, forbid_aggregates};
 use super::rewrite::{ident, rewrite, rewrite_expr};
@@ -45,6 +45,16 @@ impl RowSql {
     /// The statement as it is written.
     pub fn query(&self) -> &Query {
         self.0.tree()
+    }
+
+    /// The columns that it names.
+    pub fn mentions(&self) -> Mentions {
+        Mentions::of(self.0.tree())
+    }
+
+    /// Whether the value of its column `column` is computed from the column `from` of bronze, under another name.
+    pub(crate) fn computes(&self, column: &str, from: &str) -> bool {
+        computes(self.0.tree(), column, from)
     }
 }
 

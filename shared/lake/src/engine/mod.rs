@@ -14,6 +14,7 @@ mod gold;
 mod judge;
 mod merge;
 mod nested;
+mod origin;
 mod passes;
 mod projection;
 mod reread;

@@ -10,6 +10,7 @@ use sluice_core::reading::Reading;
 use sqlparser::ast::Query;
 
 use super::nested::{NestedColumns, misfit_name, text_name};
+use super::origin::{self, OriginTexts};
 use super::{EngineError, cast, rules, sql, types};
 use crate::spread::spread_column;
 
@@ -17,6 +18,7 @@ use crate::spread::spread_column;
 pub(super) struct Projection {
     sql: Query,
     nested: NestedColumns,
+    origin: OriginTexts,
     /// The mapped columns of a batch; one that its rows lack is the same for all of them.
     sources: Vec<Expr>,
     view: Vec<Expr>,
@@ -26,21 +28,23 @@ impl Projection {
     /// Compiles the statement and the reading of the mapped columns.
     ///
     /// # Errors
-    /// [`EngineError`] when a mapped column is not in the contract, or has a name that SQL takes for something else.
+    /// [`EngineError`] when a mapped column is not one of the table, or has a name that SQL takes for something else.
     pub(super) fn new(table: &SilverTable) -> Result<Self, EngineError> {
         let mut carried: Vec<String> = carried().map(str::to_owned).collect();
         let mut view: Vec<Expr> = carried.iter().map(|name| col(name.as_str())).collect();
         let by_contract = Reading::default();
         for (name, source) in &table.columns {
             let reading = table.readings.get(name).unwrap_or(&by_contract);
-            let column =
-                table.contract.column(name.as_str()).ok_or_else(|| EngineError::unknown_column(name.as_str()))?;
-            let [value, unreadable] = match reading.path() {
-                None => cast::read_exprs(column, reading, source)?,
-                Some(_) => {
-                    let [value, unreadable] = cast::read_exprs(column, reading, &text_name(name.as_str()))?;
-                    [value, coalesce(&[col(misfit_name(name.as_str())), unreadable])]
-                }
+            let column = table.column(name.as_str()).ok_or_else(|| EngineError::unknown_column(name.as_str()))?;
+            let [value, unreadable] = if let Some(exprs) = origin::time_exprs(column, source) {
+                exprs
+            } else if OriginTexts::has_text_of(source, reading) {
+                cast::read_exprs(column, reading, &text_name(name.as_str()))?
+            } else if reading.path().is_some() {
+                let [value, unreadable] = cast::read_exprs(column, reading, &text_name(name.as_str()))?;
+                [value, coalesce(&[col(misfit_name(name.as_str())), unreadable])]
+            } else {
+                cast::read_exprs(column, reading, source)?
             };
             let flag = cast::unreadable_name(name.as_str());
             view.extend([value.alias(name.as_str()), unreadable.alias(flag.as_str())]);
@@ -49,7 +53,8 @@ impl Projection {
         let carried: Vec<&str> = carried.iter().map(String::as_str).collect();
         let sources: BTreeSet<&str> = table.columns.iter().map(|(_, source)| source.as_str()).collect();
         let sources = sources.into_iter().map(|source| spread_column(col(source))).collect();
-        Ok(Self { sql: table.projection()?.engine_query(&carried), nested: NestedColumns::of(table), sources, view })
+        let (nested, origin) = (NestedColumns::of(table), OriginTexts::of(table));
+        Ok(Self { sql: table.projection()?.engine_query(&carried), nested, origin, sources, view })
     }
 
     /// Which paths the rows so far have: see [`NestedColumns::paths_met`].
@@ -80,7 +85,7 @@ impl Projection {
     }
 
     fn tables(&mut self, bronze: &DataFrame) -> Result<Vec<(String, LazyFrame)>, EngineError> {
-        let rows = self.nested.opened(bronze)?.lazy();
+        let rows = self.origin.added(self.nested.opened(bronze)?)?.lazy();
         Ok(vec![("bronze".to_owned(), rows.with_columns(self.sources.clone()).select(self.view.clone()))])
     }
 }
@@ -95,7 +100,7 @@ fn carried() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// As [`Projection::new`] and [`Projection::plan`], and when the result is not what the contract says.
 pub(crate) fn plan_projection(table: &SilverTable) -> Result<Schema, EngineError> {
-    let texts = table.columns.iter().map(|(_, source)| source.as_str()).chain(CORRUPT);
+    let texts = table.of_source().map(|(_, source)| source.as_str()).chain(CORRUPT);
     let mut schema: Schema = texts.map(|name| (name.into(), DataType::String)).collect();
     for (name, column_type) in LINEAGE {
         schema.insert(name.into(), types::polars_type(&column_type));

@@ -120,19 +120,20 @@ fn may_hold(statistics: &FileStatistics, object: &SourceObject) -> bool {
     statistics.may_hold_text("_source_file", uri, uri) && statistics.may_hold_text("_source_etag", etag, etag)
 }
 
-/// The rows of a quarantine table in bronze shape, a batch at a time. `columns` are the source columns wanted; the
-/// answer is the source columns that at least one row has.
+/// The rows of a quarantine table in bronze shape, a batch at a time. `columns` are the source columns wanted, and `named`
+/// the name that a source column is wanted under; the answer is the source columns that at least one row has.
 ///
 /// # Errors
 /// As `take`; [`LakeError::Internal`] for raw text that is no JSON object.
 pub(crate) fn reread_quarantine(
     quarantine: &OpenTable,
     columns: &[&str],
+    named: impl Fn(&str) -> String,
     mut take: impl FnMut(&DataFrame) -> Result<(), LakeError>,
 ) -> Result<BTreeSet<String>, LakeError> {
     let mut found = BTreeSet::new();
     for file in quarantine.files()? {
-        slices(quarantine, &file, |rows| take(&bronze_shape(quarantine, &rows, columns, &mut found)?))?;
+        slices(quarantine, &file, |rows| take(&bronze_shape(quarantine, &rows, columns, &named, &mut found)?))?;
     }
     Ok(found)
 }
@@ -167,16 +168,23 @@ fn bronze_shape(
     table: &OpenTable,
     rows: &DataFrame,
     wanted: &[&str],
+    named: impl Fn(&str) -> String,
     found: &mut BTreeSet<String>,
 ) -> Result<DataFrame, LakeError> {
     let failed = || LakeError::polars(format!("rows of table `{}`", table.reference()));
     let raw = rows.column("_raw").and_then(|c| c.str().cloned()).map_err(failed())?;
     let mut objects = Vec::with_capacity(rows.height());
     let mut names = BTreeSet::new();
+    let mut aliases: BTreeMap<String, String> = BTreeMap::new();
     for text in raw.iter() {
         let object: BTreeMap<String, Value> = serde_json::from_str(text.unwrap_or("{}")).map_err(|error| {
             LakeError::Internal { message: format!("table `{}`: _raw is no JSON object: {error}", table.reference()) }
         })?;
+        let renamed = object.into_iter().map(|(key, value)| {
+            let name = aliases.entry(key).or_insert_with_key(|key| named(key));
+            (name.clone(), value)
+        });
+        let object: BTreeMap<String, Value> = renamed.collect();
         names.extend(object.keys().cloned());
         objects.push(object);
     }

@@ -3,8 +3,9 @@
 //! In the frame that the silver SQL answers, every mapped column has a companion named by [`unreadable_name`] with the
 //! source text that could not be read, and `_corrupt_record` holds the records that could not be split into fields, with
 //! their place and fault in `_corrupt_reason`. A value that is missing because its text could not be read breaks
-//! `readable` and not also `required`; a corrupt record breaks [`CORRUPT_RECORD_RULE`] alone. A value that the silver SQL
-//! could not compute breaks `computed` and no other rule of its column.
+//! `readable` and not also `required`; so it is with a value that the silver SQL computes, where the text of a helper
+//! could not be read. A corrupt record breaks [`CORRUPT_RECORD_RULE`] alone. A value that the silver SQL could not compute
+//! breaks `computed` and no other rule of its column.
 
 use polars::prelude::{
     Column as PolarsColumn, DataType, Expr, Field, IntoColumn, Literal, NULL, NamedFrom, PolarsResult, Series,
@@ -53,16 +54,19 @@ pub(crate) fn compile(contract: &TableContract) -> Result<Vec<RowTest>, EngineEr
 }
 
 /// Compiles the row rules of a silver table for rows on their way from its source. Any text can be read as text, so the
-/// contract has no rule `readable` for such a column; where it is read by a path that may not fit, it gets one.
+/// contract has no rule `readable` for such a column; where it is read by a path that may not fit, it gets one. So does
+/// a helper, which the contract does not know.
 ///
 /// # Errors
 /// As [`compile`].
 pub(crate) fn compile_table(table: &SilverTable) -> Result<Vec<RowTest>, EngineError> {
     let mut all = compile_source(&table.contract, &table.columns)?;
-    for (name, reading) in &table.readings {
-        let column = table.contract.column(name.as_str());
-        let is_text = column.is_some_and(|column| column.column_type == ColumnType::Text);
-        if reading.path().is_some() && is_text {
+    for (name, _) in &table.columns {
+        let is_text = table.column(name.as_str()).is_some_and(|column| column.column_type == ColumnType::Text);
+        let is_helper = table.contract.column(name.as_str()).is_none();
+        let has_path = table.readings.get(name).is_some_and(|reading| reading.path().is_some());
+        let has_no_rule = if is_text { has_path } else { is_helper };
+        if has_no_rule {
             let unreadable = col(unreadable_name(name.as_str()));
             all.push(RowTest {
                 id: format!("{name}.readable"),
@@ -132,6 +136,17 @@ impl Source<'_> {
         mapped.then(|| col(unreadable_name(column.as_str())))
     }
 
+    /// The texts that could not be read for which a value of this column may be missing: its own; of a column that is
+    /// not mapped but computed, those of all helpers, because any of them may be part of it.
+    fn unreadable_behind(&self, column: &ColumnName, contract: &TableContract) -> Vec<Expr> {
+        if let Some(own) = self.unreadable(column) {
+            return vec![own];
+        }
+        let mapped = self.mapped.into_iter().flatten();
+        let helpers = mapped.filter(|(name, _)| contract.column(name.as_str()).is_none());
+        helpers.map(|(name, _)| col(unreadable_name(name.as_str()))).collect()
+    }
+
     /// The test for whole records only, which takes "unknown" for "not broken".
     fn certain(&self, broken: Expr) -> Expr {
         let certain = broken.fill_null(lit(false));
@@ -183,9 +198,9 @@ fn test(
         .column(name.as_str())
         .ok_or_else(|| problem(rule, format!("column `{name}` is not in the contract")))?;
     let value = || col(name.as_str());
-    let missing = |missing: Expr| match source.unreadable(name) {
-        Some(unreadable) => missing.and(unreadable.is_null()),
-        None => missing,
+    let missing = |missing: Expr| {
+        let behind = source.unreadable_behind(name, contract);
+        behind.into_iter().fold(missing, |missing, unreadable| missing.and(unreadable.is_null()))
     };
     Ok(match &rule.check {
         RowCheck::Readable => source.unreadable(name).map(|text| (text.clone().is_not_null(), Some(text))),

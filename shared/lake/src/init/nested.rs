@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use sluice_core::columns::is_lineage;
 use sluice_core::init::{SampleColumn, SampleTable};
+use sluice_core::origin::Origin;
 use sluice_core::path::{ColumnPath, PathStep};
 use sluice_core::spec::SourceFormat;
 
@@ -21,7 +23,7 @@ const MANY_KEYS: usize = 20;
 pub fn spread(mut tables: Vec<SampleTable>, format: SourceFormat) -> (Vec<SampleTable>, Vec<String>) {
     let mut notes = Vec::new();
     for column in tables.iter_mut().flat_map(|table| &mut table.columns) {
-        if ColumnPath::is_meant(&column.name) {
+        if has_other_meaning(&column.name) {
             column.name = format!("${}", PathStep::Key(column.name.clone()));
         }
     }
@@ -56,6 +58,12 @@ pub fn spread(mut tables: Vec<SampleTable>, format: SourceFormat) -> (Vec<Sample
         notes.push(format!("lists, and objects that are not opened, are JSON text: {}", nested.join(", ")));
     }
     (tables, notes)
+}
+
+/// Whether a spec means something else by the name of this column: a path, or a value about the origin of the row. Readers
+/// refuse columns with the names of lineage.
+fn has_other_meaning(name: &str) -> bool {
+    ColumnPath::is_meant(name) || (!is_lineage(name) && !matches!(Origin::meant(name), Ok(None)))
 }
 
 /// The columns of all samples, in the order in which they first come.
@@ -208,6 +216,21 @@ mod tests {
     fn fields_of_csv_stay_as_they_are() {
         let cells = [Some(r#"{"b":1}"#)];
         check(vec![table(&[("a", &cells)])], SourceFormat::Csv, &[("a", &cells)], "");
+    }
+
+    #[test]
+    fn names_that_a_spec_takes_for_something_else_are_written_as_paths() {
+        let cells = [Some("1")];
+        for format in [SourceFormat::Csv, SourceFormat::Ndjson] {
+            let check = |name: &str, written: &str| {
+                check(vec![table(&[(name, &cells)])], format, &[(written, &cells)], "");
+            };
+            check("_source_file.name", "$['_source_file.name']");
+            check("_source_file.other", "$['_source_file.other']");
+            check("$.odd", "$['$.odd']");
+            check("_source_file", "_source_file");
+            check("source_file.name", "source_file.name");
+        }
     }
 
     #[test]

@@ -118,7 +118,8 @@ pub enum SourceError {
     /// A column differs in case alone from one that the pipeline reads.
     #[error(
         "object '{object}' has `{column}` where the pipeline reads `{mapped}`: names that differ in case are two to it and \
-         one to readers of Delta; write it as `{mapped}` at the source, or map `{column}`"
+         one to readers of Delta; write it as `{mapped}` at the source, map `{column}`, or write `column_case: ignore` \
+         under source"
     )]
     OtherCase {
         /// Name of the object.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use sluice_core::engine::{ObjectMeasure, estimate};
 use sluice_core::name::{RunId, TableRef};
-use sluice_core::pipeline::Pipeline;
+use sluice_core::pipeline::{MappedNames, Pipeline};
 use sluice_core::run::{
     Decision, Earlier, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedWork, ReadFrom, RunAction, RunKey, RunRef,
     RunRequest, Verdict,
@@ -128,7 +128,7 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
     let wanted = Wanted { run: &run, request: &request, pipeline: &pipeline, standing: &standing, only, changing };
     let found = if replay { Found::default() } else { find_objects(lake, &wanted).await? };
     let Found { objects, ids_here, listed, held, mut all_held, mut held_by_run, held_columns, mut passed_by } = found;
-    let known = &standing.known_columns(&pipeline) | &mapped_columns(&pipeline, &held_columns);
+    let known = &standing.known_columns(&pipeline) | &mapped_columns(&MappedNames::of(&pipeline), &held_columns);
     let looked = refuse_unreadable(lake, now, &run, &pipeline, known, objects).await?;
     let Looked { objects, measures, passed_by: unread, refused, held: held_now, held_columns: of_held } = looked;
     let held_columns = &held_columns | &of_held;

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use sluice_core::columns::is_own_of_bronze;
 use sluice_core::engine::{Engine, EngineChoice};
 use sluice_core::name::TableRef;
-use sluice_core::pipeline::{Pipeline, SilverTable};
+use sluice_core::pipeline::{MappedNames, Pipeline, SilverTable};
 use sluice_core::run::{
     Changeset, PartRef, Plan, PlanStatus, ReadPart, ReadRun, ReadTable, RunAction, RunRef, TableChange,
 };
@@ -290,11 +290,13 @@ impl Worker {
     /// Takes quarantined rows through silver again. A mapped column is null for rows that lack it, if other quarantined rows
     /// or bronze have it.
     fn replay(&self, Stages { bronze, silver }: &mut Stages<'_>) -> Result<(), LakeError> {
-        let known = bronze.source_columns();
+        let names = MappedNames::of(&self.plan.pipeline);
+        let named = |name: &str| names.mapped(name).to_owned();
+        let known: BTreeSet<String> = bronze.source_columns().iter().map(|name| named(name)).collect();
         for (stage, table) in silver.iter_mut().zip(&self.plan.pipeline.silver) {
             let Some(quarantine) = self.tables.get(&table.quarantine) else { continue };
-            let columns: Vec<&str> = table.columns.iter().map(|(_, source)| source.as_str()).collect();
-            let mut found = reread_quarantine(quarantine, &columns, |rows| {
+            let columns: Vec<&str> = table.of_source().map(|(_, source)| source.as_str()).collect();
+            let mut found = reread_quarantine(quarantine, &columns, named, |rows| {
                 stage.push(rows, Missing { silver: true, quarantine: true })
             })?;
             // Records that could not be split into fields have no columns that could be missing.

@@ -4,9 +4,8 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use sluice_core::columns::is_own_of_bronze;
 use sluice_core::error::with_sources;
-use sluice_core::pipeline::Pipeline;
+use sluice_core::pipeline::{MappedNames, Pipeline};
 use sluice_core::run::{ObjectKeys, RunRef};
 use sluice_core::source::{SourceId, SourceObject};
 use tokio::runtime::Handle;
@@ -94,9 +93,11 @@ fn refusal_message(faults: &[String], all_faults: usize, held: usize) -> String 
 /// so only the end of the run shows that one is missing.
 pub(super) struct RunKeys<'a> {
     pipeline: &'a Pipeline,
-    /// Columns that bronze has already.
+    names: MappedNames<'a>,
+    /// Columns that bronze has already, under the names that the silver tables read.
     known: BTreeSet<String>,
-    /// Keys of the run; `None` as long as no object with a good record was read.
+    /// Keys of the run, as the records have them: two that differ in case alone are a fault of their object, which is
+    /// found where its byte ranges are combined. `None` as long as no object with a good record was read.
     found: Option<BTreeSet<String>>,
     /// Objects with the keys of each, from when a mapped key was still unknown.
     waiting: Vec<ObjectKeys>,
@@ -105,7 +106,7 @@ pub(super) struct RunKeys<'a> {
 impl<'a> RunKeys<'a> {
     /// `known` are the columns that bronze has, under the names that the silver tables read.
     pub(super) fn new(pipeline: &'a Pipeline, known: BTreeSet<String>) -> Self {
-        Self { pipeline, known, found: None, waiting: Vec::new() }
+        Self { pipeline, names: MappedNames::of(pipeline), known, found: None, waiting: Vec::new() }
     }
 
     /// Takes the keys of an object that has good records.
@@ -153,8 +154,8 @@ impl<'a> RunKeys<'a> {
     /// The mapped keys that no record of the run has, as the spec has them in order. None of a run without JSON records.
     pub(super) fn missing(&self) -> Vec<String> {
         let Some(found) = &self.found else { return Vec::new() };
-        let mapped = self.pipeline.mapped_sources();
-        mapped.filter(|source| !found.contains(*source) && !is_own_of_bronze(source)).cloned().collect()
+        let has: BTreeSet<&str> = found.iter().map(|key| self.names.mapped(key)).collect();
+        self.pipeline.mapped_sources().filter(|source| !has.contains(source.as_str())).cloned().collect()
     }
 
     /// Those that bronze does not have either.

@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use sluice_core::engine::ObjectMeasure;
 use sluice_core::error::{ErrorName, with_sources};
-use sluice_core::pipeline::Pipeline;
+use sluice_core::pipeline::{MappedNames, Pipeline};
 use sluice_core::run::{PlannedObject, Positions, ReadFrom, RunRef, SourceShape};
 use sluice_core::source::{HeldObject, PassedBy, PassedByReason, SourceObject};
 use sluice_core::spec::SourceFormat;
@@ -149,7 +149,7 @@ impl Look {
         };
         match fault {
             None => Ok(self),
-            Some(fault) => refusal(fault, mapped_columns(pipeline, &shape.columns)),
+            Some(fault) => refusal(fault, mapped_columns(&MappedNames::of(pipeline), &shape.columns)),
         }
     }
 }
@@ -166,7 +166,7 @@ fn with_headers(
             met.extend(&shape.columns);
         }
     }
-    known.extend(mapped_columns(pipeline, met));
+    known.extend(mapped_columns(&MappedNames::of(pipeline), met));
     known
 }
 
@@ -312,13 +312,16 @@ fn check_mapped(
     columns: &[String],
     known: &BTreeSet<String>,
 ) -> Result<(), SourceError> {
-    if let Some((column, mapped)) = pipeline.other_case(columns.iter().map(String::as_str)) {
+    let names = MappedNames::of(pipeline);
+    if let Some((column, mapped)) = names.refused(columns.iter().map(String::as_str)) {
         let (object, column, mapped) = (object.uri.to_string(), column.to_owned(), mapped.to_owned());
         return Err(SourceError::OtherCase { object, column, mapped });
     }
-    let mut missing: Vec<String> = pipeline.mapped_sources().filter(|s| !columns.contains(s)).cloned().collect();
+    let has: BTreeSet<&str> = columns.iter().map(|column| names.mapped(column)).collect();
+    let is_missing = |source: &&String| !has.contains(source.as_str());
+    let mut missing: Vec<String> = pipeline.mapped_sources().filter(is_missing).cloned().collect();
     // A header without any of them is that of another file, or cut in the wrong places.
-    let has_one = pipeline.mapped_sources().any(|source| columns.contains(source));
+    let has_one = pipeline.mapped_sources().any(|source| has.contains(source.as_str()));
     if has_one && missing.iter().all(|source| pipeline.is_optional_source(source)) {
         missing.retain(|source| !known.contains(source));
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use polars::prelude::{Column, DataFrame, DataType};
 use sluice_core::name::TableRef;
-use sluice_core::pipeline::Pipeline;
+use sluice_core::pipeline::{MappedNames, Pipeline};
 use sluice_core::run::{FoundRange, Plan, PlannedObject};
 use sluice_core::source::SourceObject;
-use sluice_core::spec::SourceFormat;
+use sluice_core::spec::{ColumnCase, SourceFormat};
 use tokio::runtime::Handle;
 
 use super::blame::is_refusal;
@@ -45,6 +45,7 @@ struct LandedObject {
 pub(super) struct Landing<'a> {
     pub(super) lake: &'a Lake,
     pub(super) plan: &'a Plan,
+    names: MappedNames<'a>,
     columns: Vec<&'a String>,
     /// Optional columns that only objects have which the run holds.
     of_held: Vec<&'a String>,
@@ -52,6 +53,7 @@ pub(super) struct Landing<'a> {
 
 impl<'a> Landing<'a> {
     pub(super) fn new(lake: &'a Lake, plan: &'a Plan) -> Self {
+        let names = MappedNames::of(&plan.pipeline);
         let shapes = plan.landing().filter_map(|planned| planned.shape.as_ref());
         let mut met = BTreeSet::new();
         let columns: Vec<&String> =
@@ -60,11 +62,11 @@ impl<'a> Landing<'a> {
         let of_held = if columns.is_empty() {
             Vec::new()
         } else {
-            let of_held = mapped_columns(&plan.pipeline, &plan.held_columns);
+            let of_held = mapped_columns(&names, &plan.held_columns);
             let optional = optional_columns(&plan.pipeline);
             optional.filter(|source| of_held.contains(*source) && met.insert(*source)).collect()
         };
-        Self { lake, plan, columns, of_held }
+        Self { lake, plan, names, columns, of_held }
     }
 
     /// The columns that headers and footers have, each once, in the order of the objects. An object without a record
@@ -80,8 +82,8 @@ impl<'a> Landing<'a> {
         if self.columns.is_empty() {
             return BTreeSet::new();
         }
-        let mapped = self.plan.pipeline.mapped_sources();
-        mapped.filter(|source| !self.columns.contains(source)).cloned().collect()
+        let has: BTreeSet<&str> = self.columns.iter().map(|column| self.names.mapped(column)).collect();
+        self.plan.pipeline.mapped_sources().filter(|source| !has.contains(source.as_str())).cloned().collect()
     }
 
     /// The mapped columns that records may lack. Of JSON, a key that this record lacks may come with the next one. A
@@ -91,7 +93,7 @@ impl<'a> Landing<'a> {
         match pipeline.source_format {
             SourceFormat::Ndjson | SourceFormat::Json => pipeline.mapped_sources().collect(),
             SourceFormat::Csv | SourceFormat::Parquet => {
-                let known = mapped_columns(pipeline, &bronze.source_columns());
+                let known = mapped_columns(&self.names, &bronze.source_columns());
                 optional_columns(pipeline).filter(|source| known.contains(*source)).collect()
             }
         }
@@ -99,10 +101,9 @@ impl<'a> Landing<'a> {
 
     /// The keys that are known before an object is read.
     pub(super) fn keys(&self, bronze: &BronzeStage) -> RunKeys<'a> {
-        let pipeline = &self.plan.pipeline;
         let known = bronze.source_columns();
         let known = known.iter().chain(&self.plan.held_columns);
-        RunKeys::new(pipeline, known.map(|name| mapped_name(pipeline, name).to_owned()).collect())
+        RunKeys::new(&self.plan.pipeline, known.map(|name| self.names.mapped(name).to_owned()).collect())
     }
 
     /// Reads objects to their end. One that is refused does not keep the others from being examined: it takes the
@@ -172,13 +173,17 @@ impl<'a> Landing<'a> {
         let outcome: Result<_, LakeError> = overlapped(
             |put| read_source(format, &options, input, name, extent, &mut |batch| Ok(put(batch)?)),
             |batch: SourceBatch| {
-                refuse_other_case(pipeline, object, &batch.frame)?;
+                refuse_other_case(&self.names, object, &batch.frame)?;
                 columns.extend(source_columns(&batch.frame));
                 let rows = bronze.rows(object, batch)?;
+                let mapped = match pipeline.column_case {
+                    ColumnCase::Exact => rows.clone(),
+                    ColumnCase::Ignore => as_mapped(&rows, &self.names)?,
+                };
                 // Each of them waits at times for its largest column, and leaves cores to the other.
                 both(
                     || bronze.push(&rows),
-                    || push_all(silver, &missing, &with_absent(&rows, pipeline, |source| may_lack.contains(source))?),
+                    || push_all(silver, &missing, &with_absent(&mapped, pipeline, |source| may_lack.contains(source))?),
                 )
             },
         );
@@ -226,9 +231,9 @@ pub(super) fn missing_from(plan: &Plan, object: &SourceObject) -> Vec<Missing> {
     plan.pipeline.silver.iter().map(|t| Missing { silver: of(&t.table), quarantine: of(&t.quarantine) }).collect()
 }
 
-/// Refuses an object with a column that differs in case alone from one that a silver table reads.
-fn refuse_other_case(pipeline: &Pipeline, object: &SourceObject, frame: &DataFrame) -> Result<(), LakeError> {
-    match pipeline.other_case(frame.get_column_names().into_iter().map(|name| name.as_str())) {
+/// Refuses an object with a column that differs in case alone from one that a silver table reads, where case counts.
+fn refuse_other_case(names: &MappedNames<'_>, object: &SourceObject, frame: &DataFrame) -> Result<(), LakeError> {
+    match names.refused(frame.get_column_names().into_iter().map(|name| name.as_str())) {
         None => Ok(()),
         Some((column, mapped)) => Err(LakeError::Source(SourceError::OtherCase {
             object: object.uri.to_string(),
@@ -238,19 +243,22 @@ fn refuse_other_case(pipeline: &Pipeline, object: &SourceObject, frame: &DataFra
     }
 }
 
-/// The name under which silver tables read a source column.
-pub(super) fn mapped_name<'a>(pipeline: &'a Pipeline, name: &'a str) -> &'a str {
-    pipeline.other_case([name]).map_or(name, |(_, mapped)| mapped)
+/// Rows with the source columns under the names that the silver tables read: bronze may have got the column first under
+/// a name of another case, and so may an object where case does not count.
+pub(super) fn as_mapped(rows: &DataFrame, names: &MappedNames<'_>) -> Result<DataFrame, LakeError> {
+    let names: Vec<&str> = rows.get_column_names().into_iter().map(|name| names.mapped(name)).collect();
+    let mut renamed = rows.clone();
+    renamed.set_column_names(&names).map_err(LakeError::polars("names of source columns"))?;
+    Ok(renamed)
 }
 
 /// Those of these columns that silver tables read, under the names that they read.
 pub(super) fn mapped_columns<'c>(
-    pipeline: &Pipeline,
+    names: &MappedNames<'_>,
     columns: impl IntoIterator<Item = &'c String>,
 ) -> BTreeSet<String> {
-    let mapped: BTreeSet<&str> = pipeline.mapped_sources().map(String::as_str).collect();
-    let names = columns.into_iter().map(|name| mapped_name(pipeline, name));
-    names.filter(|name| mapped.contains(name)).map(str::to_owned).collect()
+    let mapped = columns.into_iter().map(|name| names.mapped(name));
+    mapped.filter(|name| names.has(name)).map(str::to_owned).collect()
 }
 
 /// The mapped columns that objects with a header or footer may lack.

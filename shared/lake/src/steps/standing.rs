@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 use sluice_core::columns::{BronzeNames, has_contract_columns};
 use sluice_core::engine::TableMeasure;
 use sluice_core::name::TableRef;
-use sluice_core::pipeline::{Pipeline, WriteMode};
+use sluice_core::pipeline::{MappedNames, Pipeline, WriteMode};
 use sluice_core::source::SourceId;
 
 use super::choose::measure_table;
@@ -65,8 +65,8 @@ impl Standing {
 
     /// The mapped columns that bronze has.
     pub(super) fn known_columns(&self, pipeline: &Pipeline) -> BTreeSet<String> {
-        let names = self.open(&pipeline.bronze).map(|open| BronzeNames::of_table(open.columns())).unwrap_or_default();
-        mapped_columns(pipeline, names.source_columns())
+        let stored = self.open(&pipeline.bronze).map(|open| BronzeNames::of_table(open.columns())).unwrap_or_default();
+        mapped_columns(&MappedNames::of(pipeline), stored.source_columns())
     }
 
     /// A breaking change of a contract or mode is refused by name.

@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use polars::prelude::DataFrame;
 use sluice_core::name::TableRef;
-use sluice_core::pipeline::Pipeline;
+use sluice_core::pipeline::{MappedNames, Pipeline};
 use sluice_core::run::{ByteRange, Plan, PlannedObject, ReadFrom};
 use sluice_core::source::{SourceId, SourceObject};
 use sluice_core::spec::SourceFormat;
 
 use super::blame::{is_of_values, is_own, of_earlier_rows};
 use super::refused::Refusals;
-use super::stages::{Stages, mapped_name, missing_from, push_all, with_absent};
+use super::stages::{Stages, as_mapped, missing_from, push_all, with_absent};
 use crate::delta::OpenTable;
 use crate::engine::{BronzeStage, Missing, check_sources, reread_bronze};
 use crate::error::LakeError;
@@ -56,7 +55,8 @@ impl<'a> StoredRows<'a> {
         let behind: Vec<SourceObject> = behind.map(|planned| planned.object.clone()).collect();
         let Some(bronze) = self.bronze.filter(|_| !behind.is_empty()) else { return Ok(Absent::new()) };
         let pipeline = &self.plan.pipeline;
-        let known = known_columns(pipeline, &stages.bronze);
+        let names = MappedNames::of(pipeline);
+        let known = known_columns(&names, &stages.bronze);
         let is_json = matches!(pipeline.source_format, SourceFormat::Ndjson | SourceFormat::Json);
         let may_bring = is_json && others == Others::MayBring;
         let mut absent = Absent::new();
@@ -70,8 +70,8 @@ impl<'a> StoredRows<'a> {
             if may_bring {
                 note_absent(&mut absent, pipeline, &missing, &known);
             }
-            let rows =
-                with_absent(&as_mapped(rows, pipeline)?, pipeline, |source| may_bring || known.contains(source))?;
+            let rows = as_mapped(rows, &names)?;
+            let rows = with_absent(&rows, pipeline, |source| may_bring || known.contains(source))?;
             match push_all(&mut stages.silver, &missing, &rows) {
                 Err(error) if is_of_values(&error) && is_own(&self.plan.objects, object) => {
                     refused.insert(object.id());
@@ -93,7 +93,7 @@ pub(super) fn check_absent(pipeline: &Pipeline, bronze: &BronzeStage, absent: &A
     if absent.is_empty() {
         return Ok(());
     }
-    let known = known_columns(pipeline, bronze);
+    let known = known_columns(&MappedNames::of(pipeline), bronze);
     for table in &pipeline.silver {
         let Some(absent) = absent.get(&table.table) else { continue };
         check_sources(table, |source| !absent.contains(source) || known.contains(source), || &known)?;
@@ -102,9 +102,9 @@ pub(super) fn check_absent(pipeline: &Pipeline, bronze: &BronzeStage, absent: &A
 }
 
 /// The source columns that bronze will have, under the names that silver tables read.
-fn known_columns(pipeline: &Pipeline, bronze: &BronzeStage) -> BTreeSet<String> {
+fn known_columns(names: &MappedNames<'_>, bronze: &BronzeStage) -> BTreeSet<String> {
     let columns = bronze.source_columns();
-    columns.iter().map(|name| mapped_name(pipeline, name).to_owned()).collect()
+    columns.iter().map(|name| names.mapped(name).to_owned()).collect()
 }
 
 /// Notes the columns of the tables that lack an object which nobody has brought yet.
@@ -112,18 +112,9 @@ fn note_absent(absent: &mut Absent, pipeline: &Pipeline, missing: &[Missing], kn
     let lacking = pipeline.silver.iter().zip(missing).filter(|(_, missing)| missing.silver || missing.quarantine);
     for (table, _) in lacking {
         let unknown: BTreeSet<String> =
-            table.columns.iter().map(|(_, source)| source).filter(|source| !known.contains(*source)).cloned().collect();
+            table.of_source().map(|(_, source)| source).filter(|source| !known.contains(*source)).cloned().collect();
         if !unknown.is_empty() {
             absent.entry(table.table.clone()).or_default().extend(unknown);
         }
     }
-}
-
-/// Bronze rows with the source columns under the names that the silver tables read: bronze may have got the column
-/// first under a name of another case.
-fn as_mapped(rows: &DataFrame, pipeline: &Pipeline) -> Result<DataFrame, LakeError> {
-    let names: Vec<&str> = rows.get_column_names().into_iter().map(|name| mapped_name(pipeline, name)).collect();
-    let mut renamed = rows.clone();
-    renamed.set_column_names(&names).map_err(LakeError::polars("names of bronze columns"))?;
-    Ok(renamed)
 }

@@ -228,6 +228,71 @@ fn readings_that_do_not_fit_their_column_are_refused() {
 }
 
 #[test]
+fn values_of_the_file_and_helpers_that_cannot_be_are_refused() {
+    let (day, amount) = ("day: day }", "amount: amount");
+    let before_mode = "day: day }\n    mode: append";
+    check(&[
+        edit(SPEC, day, "day: { from: day, type: date } }", &["`day`: type is for helper columns", "take it out"]),
+        edit(SPEC, day, "day: _source_file.path }", &["'_source_file.path' is not a part", "_source_file.name"]),
+        edit(SPEC, day, "day: '_source_file.folder[1]' }", &["'_source_file.folder[1]'", "_source_file.folder[-1]"]),
+        edit(SPEC, day, "day: _ingestion_date }", &["`_ingestion_date` is kept", "_source_modified_at"]),
+        edit(SPEC, day, "day: $._source_row }", &["`day`", "leads to `_source_row`", "without `$`"]),
+        edit(SPEC, day, "day: _source_row }", &["`_source_row` is a BIGINT", "DATE", "make it a number or a text"]),
+        edit(SPEC, amount, "amount: _ingested_at", &["`_ingested_at` is a TIMESTAMP", "DECIMAL(10,2)"]),
+        edit(
+            SPEC,
+            day,
+            "day: { from: _ingested_at, formats: ['%Y-%m-%d'] } }",
+            &["formats is an option for texts, and `_ingested_at` is a TIMESTAMP"],
+        ),
+        edit(
+            SPEC,
+            before_mode,
+            "day: day, colour: colour }\n    sql: SELECT id, name, amount, day FROM bronze\n    mode: append",
+            &["`colour` is not in contract", "no sql of the table names it"],
+        ),
+        edit(
+            SPEC,
+            before_mode,
+            "day: day, colour: { from: colour, type: datum } }\n    \
+             sql: SELECT id, colour AS name, amount, day FROM bronze\n    mode: append",
+            &["`colour`: type: physicalType datum is not executed"],
+        ),
+        edit(
+            SPEC,
+            before_mode,
+            "day: day, colour: { from: colour, type: date } }\n    \
+             sql: SELECT id, colour AS name, amount, day FROM bronze\n    mode: append",
+            &["table `orders`", "column `name` is STRING in the contract but sql gives DATE", "CAST it"],
+        ),
+        edit(SPEC, "format: csv }", "format: csv, column_case: upper }", &["pipeline.yaml", "line 3", "upper"]),
+    ]);
+}
+
+#[test]
+fn one_source_column_in_two_spellings_is_refused() {
+    let says = &["table `orders`", "`day` is mapped to `Name` and `name` to `NAME`", "one column of bronze"];
+    let table = "mode: append\n  - table: others\n    contract: contracts/others.yaml\n    columns: { id: ID }\n    \
+                 mode: append\n";
+    check(&[
+        edit(SPEC, "name: name, amount: amount, day: day", "name: NAME, amount: amount, day: Name", says),
+        edit(SPEC, "name: name, amount: amount, day: day", "name: NAME, amount: amount, day: \"$['Name']\"", says),
+    ]);
+    for case in ["exact", "ignore"] {
+        let lab = orders();
+        land(&lab, "good.csv", good_file(0));
+        let others = contract("others", &["name: id, logicalType: string"], &[]);
+        fs::write(lab.pipeline().join("contracts/others.yaml"), others).unwrap();
+        lab.edit_pipeline(SPEC, "format: csv", &format!("format: csv, column_case: {case}"));
+        lab.edit_pipeline(SPEC, "mode: append\n", table);
+        for message in problems(&lab, case) {
+            let says = ["table `others`", "`id` is mapped to `ID` and `id` of table `orders` to `id`"];
+            assert_says(&message, &says, case);
+        }
+    }
+}
+
+#[test]
 fn a_history_whose_keys_may_occur_once_is_refused() {
     let history = "mode: scd2\n    keys: [id]\n    latest_by: day";
     let day = "name: day, logicalType: date";

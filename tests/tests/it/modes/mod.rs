@@ -2,6 +2,7 @@
 
 mod dialects;
 mod evolution;
+mod file_values;
 mod filters;
 mod formats;
 mod json_texts;

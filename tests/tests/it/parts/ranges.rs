@@ -262,6 +262,8 @@ fn an_object_at_fault_is_held_once_and_the_others_are_published() {
     let (first, last) = (json(1, "name", ""), json(5, "name", ""));
     let other_case = [json(2, "name", ""), json(3, "name", ""), json(4, "NAME", "")].concat();
     check_fault(&ndjson, [&first, &other_case, &last], &[20, 70, 120], "`NAME`");
+    let ignoring = format(ORDERS, "ndjson, column_case: ignore");
+    check_fault(&ignoring, [&first, &other_case, &last], &[20, 70, 120], "the key `NAME`");
     let two_cases = [json(2, "name", ", \"extra\": 1"), json(3, "name", ", \"Extra\": 1")].concat();
     check_fault(&ndjson, [&first, &two_cases, &last], &[30, 60], "xtra");
 }

@@ -59,9 +59,10 @@ fn options_that_cannot_be_used_together_are_refused_with_the_fix() {
 
 #[test]
 fn columns_that_no_object_can_have_are_known() {
-    let check = |yaml: &str, name: &str, expected: bool| {
-        assert_eq!(spec(yaml).may_have(name), expected, "{yaml}: {name}");
+    let may_have = |yaml: &str, name: &str, case: ColumnCase, expected: bool| {
+        assert_eq!(spec(yaml).may_have(name, case), expected, "{yaml}: {name}, {case:?}");
     };
+    let check = |yaml: &str, name: &str, expected: bool| may_have(yaml, name, ColumnCase::Exact, expected);
     check("{}", "anything", true);
     check("{ names: [a, b] }", "b", true);
     check("{ names: [a, b] }", "B", false);
@@ -72,6 +73,13 @@ fn columns_that_no_object_can_have_are_known() {
     for other in ["column_0", "column_01", "column_", "column_x", "Column_1", "id"] {
         check("{ header: absent }", other, false);
     }
+    let ignoring = |yaml: &str, name: &str, expected: bool| may_have(yaml, name, ColumnCase::Ignore, expected);
+    ignoring("{}", "anything", true);
+    ignoring("{ names: [a, Größe] }", "A", true);
+    ignoring("{ names: [a, Größe] }", "GRÖßE", true);
+    ignoring("{ names: [a, Größe] }", "b", false);
+    ignoring("{ header: absent }", "Column_1", true);
+    ignoring("{ header: absent }", "COLUMN_01", false);
 }
 
 #[test]

@@ -18,8 +18,8 @@ pub(crate) struct CsvOptions {
 impl CsvOptions {
     /// Those of a pipeline.
     pub(crate) fn of(pipeline: &Pipeline) -> Self {
-        let sources = pipeline.silver.iter().flat_map(|silver| &silver.columns);
-        Self { spec: pipeline.csv.clone(), mapped: sources.map(|(_, source)| folded_name(source)).collect() }
+        let mapped = pipeline.mapped_sources().map(|source| folded_name(source)).collect();
+        Self { spec: pipeline.csv.clone(), mapped }
     }
 
     /// Those of objects that no silver table reads yet.

@@ -1,0 +1,115 @@
+//! What the columns of silver tables are read from: columns that an object can have, or the origin of a row.
+
+use std::collections::BTreeMap;
+
+use super::Resolver;
+use crate::columns::{NameFault, folded_name, is_own_of_bronze};
+use crate::contract::Column;
+use crate::name::{ColumnName, TableName};
+use crate::path::{ColumnPath, PathStep};
+use crate::pipeline::SilverTable;
+use crate::spec::{ColumnSource, SilverSpec, SourceFormat, SpecError};
+
+impl Resolver<'_> {
+    /// Silver tables read columns that an object can have. Where the spec says what the columns of CSV are called, they
+    /// are among these.
+    pub(super) fn check_source_columns(&self, silver: &[SilverTable]) -> Result<(), SpecError> {
+        for table in silver {
+            for (column, source) in &table.columns {
+                if let Some(problem) = name_problem(source) {
+                    let source = source.escape_debug();
+                    let problem = format!("columns: `{column}` is mapped to '{source}', which {problem}");
+                    return Err(self.problem(table.table.table(), problem));
+                }
+            }
+        }
+        let (Some(csv), case) = (&self.spec.source.csv, self.spec.source.column_case) else { return Ok(()) };
+        for table in silver {
+            if let Some((column, source)) = table.of_source().find(|(_, source)| !csv.may_have(source, case)) {
+                let problem = format!("columns: `{column}` is mapped to `{source}`, which {}", csv.names_in_words());
+                return Err(self.problem(table.table.table(), problem));
+            }
+        }
+        Ok(())
+    }
+
+    /// All columns that read one source column write its name alike: rows of bronze have it under one name.
+    pub(super) fn check_spellings(&self, silver: &[SilverTable]) -> Result<(), SpecError> {
+        let mut met: BTreeMap<String, (&TableName, &ColumnName, &String)> = BTreeMap::new();
+        for table in silver {
+            let name = table.table.table();
+            for (column, source) in table.of_source() {
+                let (first_table, first, spelling) = *met.entry(folded_name(source)).or_insert((name, column, source));
+                if spelling != source {
+                    let of_table =
+                        if first_table == name { String::new() } else { format!(" of table `{first_table}`") };
+                    let problem = format!(
+                        "columns: `{column}` is mapped to `{source}` and `{first}`{of_table} to `{spelling}`: names \
+                         that differ in case are one column of bronze; write one of them"
+                    );
+                    return Err(self.problem(name, problem));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What each mapped column is read from: of a path, the column that it begins with; of a value about the origin of a
+    /// row, the lineage column that it is made of.
+    pub(super) fn source_columns(
+        &self,
+        spec: &SilverSpec,
+        mapped: &[&Column],
+    ) -> Result<Vec<(ColumnName, String)>, SpecError> {
+        let mut columns = Vec::new();
+        for column in mapped {
+            let Some(source) = spec.columns.get(&column.name) else { continue };
+            let name = self
+                .source_column(source)
+                .map_err(|problem| self.problem(&spec.table, format!("columns: `{}`: {problem}", column.name)))?;
+            columns.push((column.name.clone(), name));
+        }
+        Ok(columns)
+    }
+
+    /// The source column or lineage column, or what is wrong with the text.
+    fn source_column(&self, source: &ColumnSource) -> Result<String, String> {
+        if let Some(origin) = source.origin().map_err(|error| error.to_string())? {
+            return Ok(origin.column().to_owned());
+        }
+        let text = source.name();
+        if !ColumnPath::is_meant(text) {
+            return Ok(text.to_owned());
+        }
+        let by_name = format!("if a column of the source has this name, write `${}`", PathStep::Key(text.to_owned()));
+        let path: Result<ColumnPath, _> = text.parse();
+        if self.spec.source.format == SourceFormat::Csv {
+            // Whoever writes `$.name` of a CSV file may mean a value inside or a column of this name.
+            return match path {
+                Ok(path) if path.steps().is_empty() && text.starts_with("$[") => Ok(path.column().to_owned()),
+                Ok(_) | Err(_) => Err(format!(
+                    "'{text}' is a path to a value inside a column, and columns of csv have no values inside; map a \
+                     whole column by its name alone; {by_name}"
+                )),
+            };
+        }
+        let path = path.map_err(|error| format!("{error}; {by_name}"))?;
+        let column = path.column();
+        if is_own_of_bronze(&folded_name(column)) {
+            return Err(format!(
+                "'{text}' leads to `{column}`, which the bronze table keeps for lineage; a mapping reads it without `$`"
+            ));
+        }
+        Ok(column.to_owned())
+    }
+}
+
+/// Why no source has a column of this name, with the fix; `None` where one may have.
+fn name_problem(name: &str) -> Option<String> {
+    if name.is_empty() || name.trim() != name {
+        let problem = "is empty or has white space around it; names of source columns are read without it, so write \
+                       the name alone";
+        return Some(problem.to_owned());
+    }
+    NameFault::of(name).map(|fault| format!("{fault}, so no source column has this name; correct it"))
+}
