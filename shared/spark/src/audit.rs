@@ -5,8 +5,8 @@ use sluice_core::name::{ColumnName, TableRef};
 use sluice_core::sql::MetricSql;
 
 use super::SparkError;
-use super::rules::{self, is_one_of, matches};
-use super::silver::{metric_lines, shown};
+use super::rules::{self, RowTest, is_one_of, matches};
+use super::silver::{Counted, metric_lines, shown};
 use super::sql::{self, Relation, SqlType};
 use super::tables::{after_name, stage_name};
 use super::text::{name, names, text};
@@ -34,13 +34,14 @@ pub(super) fn of_contract(
         RowRules::ByScript => rules::of_stored(contract)?,
         RowRules::ByParts => Vec::new(),
     };
-    let mut staged = vec![("staged_rows", None, "count(*)".to_owned())];
-    staged.extend(tests.iter().map(|test| ("row_rule", Some(test.id.as_str()), format!("count_if({})", test.broken))));
-    let mut whole = vec![("table_rows", None, "count(*)".to_owned())];
+    let mut staged = vec![("staged_rows", None, Counted::Rows)];
+    let broken = |test: &RowTest| Counted::RowsThat(test.broken.clone());
+    staged.extend(tests.iter().map(|test| ("row_rule", Some(test.id.as_str()), broken(test))));
+    let mut whole = vec![("table_rows", None, Counted::Rows)];
     let mut queries = Vec::new();
     for rule in &contract.dataset_rules {
         if let Some(key) = rule.share_of_keys() {
-            whole.push(("share_rows", Some(rule.id.as_str()), format!("count_if({})", known(key))));
+            whole.push(("share_rows", Some(rule.id.as_str()), Counted::RowsThat(known(key))));
         }
         match measured(table, rule, contract)? {
             Measured::InScan(number) => whole.push(("dataset_rule", Some(rule.id.as_str()), number)),
@@ -59,8 +60,8 @@ pub(super) fn of_contract(
 
 /// How the number of a rule is found.
 enum Measured {
-    /// An aggregate, in one scan with those of other rules.
-    InScan(String),
+    /// Counted in one scan with those of other rules.
+    InScan(Counted),
     /// A query of its own.
     ByQuery(String),
 }
@@ -74,11 +75,12 @@ fn measured(table: &TableRef, rule: &DatasetRule, contract: &TableContract) -> R
     };
     let null = |column: &Column| format!("{} IS NULL", name(column.name.as_str()));
     Ok(Measured::InScan(match &rule.metric {
-        Metric::RowCount => "count(*)".to_owned(),
-        Metric::NullValues { column: wanted } => format!("count_if({})", null(column(wanted)?)),
+        Metric::RowCount => Counted::Rows,
+        Metric::NullValues { column: wanted } => Counted::RowsThat(null(column(wanted)?)),
         Metric::MissingValues { column: wanted, values } => {
             let column = column(wanted)?;
-            format!("count_if({} OR coalesce({}, FALSE))", null(column), is_one_of(&shown(column), values))
+            let is_missing = is_one_of(&shown(column), values);
+            Counted::RowsThat(format!("{} OR coalesce({is_missing}, FALSE)", null(column)))
         }
         Metric::InvalidValues { column: wanted, valid_values, regex } => {
             let column = column(wanted)?;
@@ -90,7 +92,7 @@ fn measured(table: &TableRef, rule: &DatasetRule, contract: &TableContract) -> R
                 invalid.push(format!("NOT ({})", matches(&shown(column), regex)?));
             }
             let invalid = if invalid.is_empty() { "FALSE".to_owned() } else { invalid.join(" OR ") };
-            format!("count_if(coalesce({invalid}, FALSE))")
+            Counted::RowsThat(format!("coalesce({invalid}, FALSE)"))
         }
         Metric::DuplicateValues { columns } => return Ok(Measured::ByQuery(duplicates_query(table, columns))),
         Metric::Sql { query } => return Ok(Measured::ByQuery(metric_query(table, rule, query, contract)?)),

@@ -11,7 +11,7 @@ use sluice_core::uri::layout;
 use super::audit::{self, RowRules};
 use super::files::null_of;
 use super::gold::Gold;
-use super::silver::{Silver, delta_table, metric_lines};
+use super::silver::{Counted, Silver, delta_table, metric_lines};
 use super::text::{name, text};
 use super::{ReadRows, SparkError, TableFiles, sql, tables};
 
@@ -184,11 +184,7 @@ impl<'a> Compiler<'a> {
         self.section("What was counted");
         if self.metrics.is_empty() {
             let table = &self.rows.plan.pipeline.bronze;
-            self.metrics.push(metric_lines(
-                table,
-                &[("staged_rows", None, "count(*)".to_owned())],
-                "(SELECT 1 WHERE FALSE)",
-            ));
+            self.metrics.push(metric_lines(table, &[("staged_rows", None, Counted::Rows)], "(SELECT 1 WHERE FALSE)"));
         }
         let folder = text(&self.rows.lake.object(&layout::metrics(self.rows.plan.run)).hadoop_path());
         let mut statement = String::new();

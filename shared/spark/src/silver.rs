@@ -179,23 +179,44 @@ impl Silver<'_> {
             return None;
         }
         let (number, table) = (self.number, &self.table.table);
-        let replaced =
-            |count: &str, from: &str| metric_lines(table, &[("replaced_rows", None, count.to_owned())], from);
+        let replaced = |from: &str| metric_lines(table, &[("replaced_rows", None, Counted::Rows)], from);
         if self.rows.plan.table(table).is_none_or(|planned| planned.read_version.is_none()) {
-            return Some(replaced("CAST(0 AS BIGINT)", "(SELECT 1)"));
+            return Some(replaced("(SELECT 1 WHERE FALSE)"));
         }
         Some(format!(
             "{}\nUNION ALL\nSELECT {} AS table, 'removed_file' AS metric, CAST(NULL AS STRING) AS rule, file AS value FROM touched_{number}",
-            replaced("count(*)", &format!("replaced_{number}")),
+            replaced(&format!("replaced_{number}")),
             text(&table.to_string())
         ))
     }
 }
 
+/// What is counted in a scan.
+pub(super) enum Counted {
+    /// All rows.
+    Rows,
+    /// The rows that meet a condition.
+    RowsThat(String),
+}
+
 /// Numbers of one scan as metric lines.
-pub(super) fn metric_lines(table: &TableRef, measured: &[(&str, Option<&str>, String)], from: &str) -> String {
-    let numbers: Vec<String> =
-        measured.iter().enumerate().map(|(index, (.., number))| format!("{number} AS n{index}")).collect();
+pub(super) fn metric_lines(table: &TableRef, measured: &[(&str, Option<&str>, Counted)], from: &str) -> String {
+    let (mut numbers, mut conditions) = (Vec::new(), Vec::new());
+    for (index, (.., counted)) in measured.iter().enumerate() {
+        numbers.push(match counted {
+            Counted::Rows => format!("count(*) AS n{index}"),
+            Counted::RowsThat(condition) => {
+                conditions.push(format!("{condition} AS c{index}"));
+                format!("count_if(c{index}) AS n{index}")
+            }
+        });
+    }
+    // Computed for each row before they are counted: a text of a double needs `reflect`, which Spark has outside of
+    // aggregates alone.
+    let from = match conditions.as_slice() {
+        [] => from.to_owned(),
+        conditions => format!("(SELECT {} FROM {from})", conditions.join(",\n  ")),
+    };
     let lines: Vec<String> = measured
         .iter()
         .enumerate()
