@@ -83,7 +83,8 @@ fn write(documents: &[(PathBuf, String)], force: bool) -> Result<()> {
 fn report(names: &Names, folder: &Path, finding: &Finding, console: &Console) -> Result<()> {
     let Finding { files, left_out, written, proposal } = finding;
     let records = count((proposal.records + proposal.corrupt) as u64);
-    console.line(&format!("read {records} records of {} files", files.len()))?;
+    let of = if files.len() == 1 { "1 file".to_owned() } else { format!("{} files", files.len()) };
+    console.line(&format!("read {records} records of {of}"))?;
     if *left_out > 0 {
         console.line(&format!("{left_out} more files were not read"))?;
     }

@@ -22,7 +22,9 @@ use crate::columns::{LINEAGE, SOURCE_FILE, folded_name, is_own_of_bronze, lineag
 use crate::contract::ColumnType;
 use crate::path::{ColumnPath, PathStep};
 use crate::text::serde_as_text;
-use crate::uri::layout::NULL_PARTITION;
+
+/// Value in the name of a folder that stands for null, as Hive and Spark write it.
+pub const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// Why a text names nothing about the origin of a row, although it begins like it.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]

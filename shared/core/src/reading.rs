@@ -158,11 +158,7 @@ impl Reading {
     }
 
     /// How the texts are read, wherever they are.
-    fn of_texts(
-        spec: &ReadSpec,
-        source_null_words: &[String],
-        column_type: &ColumnType,
-    ) -> Result<Self, ReadingError> {
+    fn of_texts(spec: &ReadSpec, source_null_words: &[String], column_type: &ColumnType) -> Result<Self, ReadingError> {
         check_type(spec, column_type)?;
         check_null_words(spec.null_words.as_deref().unwrap_or_default())?;
         let null_words = spec.null_words.clone().unwrap_or_else(|| source_null_words.to_vec());

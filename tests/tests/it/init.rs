@@ -505,6 +505,9 @@ fn what_is_no_table_is_refused_with_the_fix_and_nothing_is_written() {
     check(&[("a.json", b"{}\n{}\n")], 1, "have no keys");
     check(&[("a.json", b"{\"x\":[{\"a\":1}]}"), ("b.json", b"{\"y\":[{\"a\":1}]}")], 1, "records in `$.x[*]`");
     check(&[("a.xlsx", b"PK\x03\x04\x14\0")], 1, "save the sheet as CSV");
+    check(&[("a.csv", b"id,n\r1,2\r3,4\r")], 1, "carriage returns alone");
+    // A line feed inside a title does not make other lines of it.
+    check(&[("a.csv", b"id,n\r1,\"a\nb\"\r3,4\r")], 1, "carriage returns alone");
     check(&[("a.bin", b"\0\x01\x02\xff\0\x03")], 1, "binary data");
     check(&[("a.csv", b"id,n\n1,2\n"), ("b.csv", b"{\"id\": 1}\n")], 1, "is NDJSON");
     check(&[("a.csv", b"id,n\n1,2\n"), ("b.csv", b"id;n\n1;2\n")], 1, "delimiter");

@@ -8,6 +8,8 @@ use super::{hints, words};
 use crate::contract::ColumnType;
 use crate::name::ColumnName;
 
+/// Digits that a DOUBLE keeps of every number.
+const DOUBLE_DIGITS: usize = 17;
 /// Digits of decimals, unless they need more.
 const DECIMAL_DIGITS: usize = 18;
 /// Digits that a decimal can have.
@@ -272,10 +274,19 @@ fn type_of(name: &str, read: &[Number], signs: Signs) -> Option<Read> {
     if read.iter().any(is_code) {
         return Some(Read::text(["digits with zeros or a plus in front, as codes have them".to_owned()]));
     }
+    // `12E3` is a part number more often than 12000: programs write signs into exponents, or a fraction before them.
+    if read.iter().all(|number| number.has_exponent && number.fraction == 0 && !number.plain.contains(['e', '+', '-']))
+    {
+        return Some(Read::text(["digits with an E between them, as codes have them".to_owned()]));
+    }
+    let is_whole = read.iter().all(Number::is_whole);
+    if !is_whole && name.to_lowercase().contains("version") {
+        return Some(Read::text(["versions are texts: 1.10 is another one than 1.1".to_owned()]));
+    }
     let least = read.iter().min_by(|a, b| a.value().total_cmp(&b.value()))?;
     let greatest = read.iter().max_by(|a, b| a.value().total_cmp(&b.value()))?;
     let range = Some((least.plain.clone(), greatest.plain.clone()));
-    if read.iter().all(Number::is_whole) {
+    if is_whole {
         if !read.iter().all(Number::fits_64_bits) {
             return Some(Read::text(["digits that a whole number of 64 bits cannot hold".to_owned()]));
         }
@@ -288,8 +299,12 @@ fn type_of(name: &str, read: &[Number], signs: Signs) -> Option<Read> {
     let ends_with_zero = read.iter().any(|number| number.fraction > 0 && number.plain.ends_with('0'));
     let is_fixed = ends_with_zero || read.len() >= FIXED_FROM;
     let is_regular = is_fixed && fractions.len() == 1 && (2..=6).contains(&places);
-    let is_exact = is_regular || (hints::is_money(name) && places <= 6);
+    let is_long = read.iter().any(|number| number.significant_digits() > DOUBLE_DIGITS);
+    let is_exact = is_regular || is_long || (hints::is_money(name) && places <= 6);
     let scale = places.max(2);
+    if is_long && (has_exponent || whole + scale > MOST_DIGITS) {
+        return Some(Read::text([format!("more than {DOUBLE_DIGITS} digits, which a DOUBLE cannot hold")]));
+    }
     if !is_exact || has_exponent || whole + scale > MOST_DIGITS {
         return Some(Read { range, decimal, ..Read::of(ColumnType::Double) });
     }

@@ -46,6 +46,22 @@ struct Front {
 
 /// Finds the dialect of a text; `None` where it has no record.
 pub(super) fn find(text: &str) -> Option<Found> {
+    let Some(table) = below_separator_line(text) else { return find_in(text) };
+    let mut found = find_in(table)?;
+    found.spec.skip_lines += 1;
+    found.evidence.push("skip_lines: the first line is `sep=`, which says the delimiter to Excel".to_owned());
+    Some(found)
+}
+
+/// What follows the line in which Excel reads the delimiter, if the text begins with one.
+fn below_separator_line(text: &str) -> Option<&str> {
+    let (first, below) = text.split_once('\n')?;
+    let first = first.trim_end_matches('\r').trim_matches('"').to_ascii_lowercase();
+    let delimiter = first.strip_prefix("sep=")?;
+    (delimiter.chars().count() == 1).then_some(below)
+}
+
+fn find_in(text: &str) -> Option<Found> {
     let plain = best(text, None);
     // Without the lines that begin with `#` the others fit better only where these are comments.
     let has_hash = text.lines().any(|line| line.starts_with('#'));

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::name::{ColumnName, PipelineName};
+use crate::sql::RowSql;
 
 /// Words of SQL that a column would have to be quoted for.
 const KEYWORDS: [&str; 44] = [
@@ -62,7 +63,7 @@ pub fn contract_name(source: &str, position: usize, taken: &BTreeSet<ColumnName>
     let name = match snake.as_str() {
         "" => format!("column_{position}"),
         name if name.starts_with(|c: char| c.is_ascii_digit()) => format!("c_{name}"),
-        name if KEYWORDS.contains(&name) => format!("{name}_"),
+        name if is_word_of_sql(name) => format!("{name}_"),
         name => name.to_owned(),
     };
     let numbered = (2..).map(|number| {
@@ -77,6 +78,12 @@ pub fn contract_name(source: &str, position: usize, taken: &BTreeSet<ColumnName>
             return name;
         }
     }
+}
+
+/// Whether a column of this name would have to be quoted, here or in the engines that read the tables.
+fn is_word_of_sql(name: &str) -> bool {
+    let is_refused = |columns: &[&str]| RowSql::of_columns(columns.iter().copied()).is_err();
+    KEYWORDS.contains(&name) || is_refused(&[name]) || is_refused(&["a", name, "b"])
 }
 
 /// The name of a pipeline from that of a file: without endings, and without the date or number of one delivery.
@@ -179,6 +186,11 @@ mod tests {
         check("#", "number");
         check("2019", "c_2019");
         check("order", "order_");
+        check("user", "user_");
+        check("Cluster", "cluster_");
+        check("name", "name");
+        check("date", "date");
+        check("value", "value");
         check("_id", "id");
         check("address.city", "address_city");
         check("", "column_3");

@@ -54,6 +54,12 @@ impl Number {
         !self.has_exponent && !self.plain.contains('.')
     }
 
+    /// Its digits, from the first that is not zero on.
+    pub(super) fn significant_digits(&self) -> usize {
+        let mantissa = self.plain.split(['e', 'E']).next().unwrap_or_default();
+        mantissa.chars().filter(char::is_ascii_digit).skip_while(|digit| *digit == '0').count()
+    }
+
     /// Whether a whole number of 64 bits holds it.
     pub(super) fn fits_64_bits(&self) -> bool {
         self.plain.parse::<i64>().is_ok()

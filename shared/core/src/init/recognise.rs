@@ -52,7 +52,7 @@ pub fn recognise(file: &str, head: &[u8], is_whole: bool) -> Result<Written, Ini
         evidence.extend(note);
         return Ok(Written { format, csv: None, records, evidence, certainty });
     }
-    if text.text.contains('\r') && !text.text.contains('\n') {
+    if has_lone_returns(&text.text) {
         return Err(InitError::CarriageReturns { file: file.to_owned() });
     }
     let found = csv::find(&text.text).ok_or_else(|| InitError::Empty { file: file.to_owned() })?;
@@ -60,6 +60,12 @@ pub fn recognise(file: &str, head: &[u8], is_whole: bool) -> Result<Written, Ini
     let mut evidence = vec!["format csv: neither JSON nor Parquet".to_owned(), text.evidence];
     evidence.extend(found.evidence);
     Ok(Written { format: SourceFormat::Csv, csv: Some(csv), records: None, evidence, certainty })
+}
+
+/// Whether more lines end with a carriage return alone than with a line feed.
+fn has_lone_returns(text: &str) -> bool {
+    let line_feeds = text.matches('\n').count();
+    text.matches('\r').count() - text.matches("\r\n").count() > line_feeds
 }
 
 /// What a text of JSON is.

@@ -46,6 +46,8 @@ fn dialects_are_found() {
     check("Nr;Betrag\n1;1,50\n2;2,50\n", r#"{"delimiter": ";"}"#);
     check("a\tb\n1\tx, y\n", r#"{"delimiter": "\t"}"#);
     check("a|b\n1|2\n", r#"{"delimiter": "|"}"#);
+    check("sep=;\r\nNr;Betrag\r\n1;2,50\r\n2;3,75\r\n", r#"{"delimiter": ";", "skip_lines": 1}"#);
+    check("\"sep=,\"\na,b,c\n1,2,3\n", r#"{"skip_lines": 1}"#);
     check("id,'name'\n'1','a,b'\n", r#"{"quote": "'"}"#);
     check("1,a\n2,b\n", r#"{"header": "absent"}"#);
     check("Report\n\nid,name\n1,a\n2,b\n", r#"{"skip_lines": 2}"#);
@@ -166,6 +168,12 @@ fn columns_have_the_type_of_their_values() {
     // Of few values the digits are no proof: the next one may have more.
     check("lat", &["48.40123", "9.99432"], "DOUBLE", "{}");
     check("n", &["48.40123"; 30], "DECIMAL(18,5)", "{}");
+    check("n", &["0.012345678901234567", "1.5"], "DOUBLE", "{}");
+    check("n", &["52.111111111111111112", "52.111111111111111113"], "DECIMAL(24,18)", "{}");
+    check("n", &["52.111111111111111112", "1e3"], "STRING", "{}");
+    check("part", &["12E3", "34E5"], "STRING", "{}");
+    check("n", &["1e3", "2E+5", "1.5E7"], "DOUBLE", "{}");
+    check("app_version", &["1.1", "1.10"], "STRING", "{}");
     check("n", &["1.299,99", "0,50"], "DECIMAL(18,2)", r#"{"decimal": ",", "thousands": "."}"#);
     check("n", &["1 234 567", "12"], "BIGINT", r#"{"thousands": " "}"#);
     check("n", &["1,234"], "STRING", "{}");

@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const ADDRESS: &str = "s3://lake/landing/dt=2026-01-04/dt=2026-01-05/shop%2520name=K%25C3%25B6ln%253A%252F1/day%20one.csv";
+const ADDRESS: &str =
+    "s3://lake/landing/dt=2026-01-04/dt=2026-01-05/shop%2520name=K%25C3%25B6ln%253A%252F1/day%20one.csv";
 
 #[test]
 fn parts_of_an_address_are_found_from_the_file_on() {
@@ -56,8 +57,19 @@ fn texts_that_only_begin_like_a_value_are_refused_with_the_fix() {
         assert!(error.contains(says), "{text}: {error}");
     };
     let parts = [
-        "", "path", "folder", "folder[0]", "folder[1]", "folder[-0]", "folder[-+1]", "folder[-]", "folder[-1].x",
-        "folder.a.b", "folder['']", "folder[*]", "name.x",
+        "",
+        "path",
+        "folder",
+        "folder[0]",
+        "folder[1]",
+        "folder[-0]",
+        "folder[-+1]",
+        "folder[-]",
+        "folder[-1].x",
+        "folder.a.b",
+        "folder['']",
+        "folder[*]",
+        "name.x",
     ];
     for part in parts {
         check(&format!("_source_file.{part}"), "write _source_file.name, _source_file.folder[-1]");

@@ -83,6 +83,14 @@ impl Resolver<'_> {
         }
         let by_name = format!("if a column of the source has this name, write `${}`", PathStep::Key(text.to_owned()));
         let path: Result<ColumnPath, _> = text.parse();
+        if let Ok(path) = &path
+            && is_own_of_bronze(&folded_name(path.column()))
+        {
+            let column = path.column();
+            return Err(format!(
+                "'{text}' leads to `{column}`, which the bronze table keeps for lineage; a mapping reads it without `$`"
+            ));
+        }
         if self.spec.source.format == SourceFormat::Csv {
             // Whoever writes `$.name` of a CSV file may mean a value inside or a column of this name.
             return match path {
@@ -94,13 +102,7 @@ impl Resolver<'_> {
             };
         }
         let path = path.map_err(|error| format!("{error}; {by_name}"))?;
-        let column = path.column();
-        if is_own_of_bronze(&folded_name(column)) {
-            return Err(format!(
-                "'{text}' leads to `{column}`, which the bronze table keeps for lineage; a mapping reads it without `$`"
-            ));
-        }
-        Ok(column.to_owned())
+        Ok(path.column().to_owned())
     }
 }
 

@@ -21,6 +21,7 @@
 
 use super::{LakePath, UriError};
 use crate::name::{DomainName, Layer, PipelineName, PortName, ProductRef, RecipientName, RunId, TableRef};
+pub use crate::origin::NULL_PARTITION;
 use crate::recipient::{KeptToken, Token};
 use crate::run::{ClusterMark, DocumentKind, PartRef, Reading, RunKey, RunRef};
 
@@ -30,8 +31,6 @@ pub const LANDING: &str = "landing";
 pub const SPEC_FILE: &str = "pipeline.yaml";
 /// Name of the folder with a table's log, which Delta prescribes.
 pub const LOG_FOLDER: &str = "_delta_log";
-/// Value in the name of a partition's folder that stands for null, as Hive and Spark write it.
-pub const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// Longest name of a folder, in bytes, on every usual file system.
 pub const MAX_FOLDER_BYTES: usize = 255;

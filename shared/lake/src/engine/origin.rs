@@ -82,7 +82,8 @@ fn parts(addresses: &PolarsColumn, part: &AddressPart) -> PolarsResult<PolarsCol
 /// A column that is read from an instant of the lineage: the value, and the text that could not be read, which is null in
 /// all rows. `None` where `source` is no such instant.
 pub(super) fn time_exprs(column: &Column, source: &str) -> Option<[Expr; 2]> {
-    let is_instant = |(name, column_type): &(&str, ColumnType)| *name == source && *column_type == ColumnType::Timestamp;
+    let is_instant =
+        |(name, column_type): &(&str, ColumnType)| *name == source && *column_type == ColumnType::Timestamp;
     if !LINEAGE.iter().any(is_instant) {
         return None;
     }

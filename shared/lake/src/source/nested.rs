@@ -118,7 +118,7 @@ mod tests {
 
     fn at<'t>(text: &'t str, path: &str) -> Result<Option<String>, NoValue<'t>> {
         let path: ColumnPath = path.parse().expect(path);
-        let (last, steps) = path.steps().split_last().expect(path.column());
+        let (last, steps) = path.steps().split_last().expect("a step");
         let source = NestedText::open(text);
         let parent = source.walk(steps);
         parent.as_ref().unwrap_or(&source).value_at(last).map(|value| value.map(Cow::into_owned))
