@@ -54,6 +54,7 @@ pub use model::{
 };
 
 use document::{ContractDocument, SchemaObject};
+pub use strftime::MONTHS;
 pub(crate) use strftime::strftime_of;
 
 /// A valid contract document.

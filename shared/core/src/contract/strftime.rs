@@ -4,6 +4,22 @@ use super::error::{Refusal, refuse};
 use super::model::ColumnType;
 use super::time_format::{epoch, white_space_around};
 
+/// Names of months, as `%B` has them; the first three letters are their short form, `%b`.
+pub const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
 /// What a field is a part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {

@@ -45,7 +45,7 @@ pub(super) enum Document {
 pub(super) fn examine(text: &str) -> Document {
     let mut found = Found::default();
     let mut parser = serde_json::Deserializer::from_str(text);
-    let is_only = match (Inside { found: &mut found }).deserialize(&mut parser) {
+    let is_only = match (Inside { found: &mut found, is_element: false }).deserialize(&mut parser) {
         Ok(()) => parser.end().is_ok(),
         // What was met before the text was cut counts.
         Err(error) => error.is_eof(),
@@ -91,6 +91,8 @@ struct Found {
 /// Reads a value and notes its lists of objects.
 struct Inside<'f> {
     found: &'f mut Found,
+    /// The value is the first element of a list.
+    is_element: bool,
 }
 
 impl<'de> DeserializeSeed<'de> for Inside<'_> {
@@ -134,6 +136,12 @@ impl<'de> Visitor<'de> for Inside<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let found = self.found;
+        if self.is_element {
+            // Also where the text ends within it.
+            found.lists.push(found.way.clone());
+            while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            return Ok(());
+        }
         while let Some(key) = entries.next_key::<String>()? {
             if found.way.is_empty() {
                 found.keys.push(key.clone());
@@ -143,78 +151,20 @@ impl<'de> Visitor<'de> for Inside<'_> {
                 continue;
             }
             found.way.push(key);
-            entries.next_value_seed(Inside { found: &mut *found })?;
+            entries.next_value_seed(Inside { found: &mut *found, is_element: false })?;
             let _key = found.way.pop();
         }
         Ok(())
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        let mut is_object = false;
-        let first = elements.next_element_seed(First { is_object: &mut is_object });
-        // Also where the text ends within the first element.
-        if is_object {
-            self.found.lists.push(self.found.way.clone());
-        }
-        if first?.is_some() {
+        let is_open = match self.is_element {
+            true => true,
+            false => elements.next_element_seed(Inside { found: self.found, is_element: true })?.is_some(),
+        };
+        if is_open {
             while elements.next_element::<IgnoredAny>()?.is_some() {}
         }
-        Ok(())
-    }
-}
-
-/// Notes whether the first element of a list is an object.
-struct First<'f> {
-    is_object: &'f mut bool,
-}
-
-impl<'de> DeserializeSeed<'de> for First<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for First<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        *self.is_object = true;
-        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        while elements.next_element::<IgnoredAny>()?.is_some() {}
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! Days and instants: ISO 8601 as the engine reads it, and the patterns in which others write them.
 
+use crate::contract::MONTHS;
+
 /// Patterns of days. Of those that begin alike, the ones with all digits are first.
 pub(super) const DAYS: [&str; 24] = [
     "%Y-%m-%d",
@@ -45,20 +47,6 @@ const CLOCKS: [&str; 14] = [
 ];
 const BETWEEN: [&str; 4] = [" ", "T", ", ", ":"];
 const ZONES: [&str; 5] = ["", "%#z", " %#z", " UTC", " GMT"];
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 /// The order of day and month in a pattern of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use sluice_core::contract::MONTHS;
+
 mod epoch;
 mod iso;
 
@@ -12,21 +14,6 @@ pub(super) use iso::{iso_day, iso_instant};
 
 /// Microseconds of one day.
 const DAY: i64 = 86_400_000_000;
-/// Names of months; the first three letters are their short form.
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
 
 /// An instant as the text has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
