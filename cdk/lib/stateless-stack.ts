@@ -23,6 +23,7 @@ import { Dashboard } from "./operations/dashboard.ts";
 import type { StatefulResources } from "./stateful-resources.ts";
 import { ClusterSweep } from "./workflow/cluster-sweep.ts";
 import { Deliveries } from "./workflow/deliveries.ts";
+import { Downstream } from "./workflow/downstream.ts";
 import { EndedRuns } from "./workflow/ended-runs.ts";
 import { PipelineMachine } from "./workflow/pipeline-machine.ts";
 import { Schedules } from "./workflow/schedules.ts";
@@ -73,8 +74,9 @@ export class SluiceStatelessStack extends Stack {
     const starts = { prefix, pipelines, stateMachineArn, startArn, account, undelivered: undelivered.queue };
     const schedules = new Schedules(this, "Schedules", starts);
     const deliveries = new Deliveries(this, "Deliveries", { ...starts, bucket: settings.lake.bucket, lakePrefix: settings.lake.prefix });
+    const downstream = new Downstream(this, "Downstream", { ...starts, lake: names.lake });
     // They name the machine by a text, so CloudFormation does not see that they need it.
-    [schedules, deliveries].forEach((needing) => {
+    [schedules, deliveries, downstream].forEach((needing) => {
       needing.node.addDependency(machine);
     });
     new EndedRuns(this, "EndedRuns", {
@@ -94,7 +96,7 @@ export class SluiceStatelessStack extends Stack {
   }
 
   private describeTables({ settings, stateful }: SluiceStatelessStackProps, pipelines: readonly DeployedPipeline[], documents: RegisteredDocuments | undefined): void {
-    new GlueTables(this, "Tables", { settings, folders: pipelines.map(({ folder }) => folder), ...(documents && { columns: documents.tables }) });
+    new GlueTables(this, "Tables", { settings, tables: pipelines.flatMap(({ tables }) => tables), ...(documents && { columns: documents.tables }) });
     new AthenaWorkgroup(this, "Athena", { settings, prefix: namesOf(settings).prefix, key: stateful.key });
   }
 

@@ -141,6 +141,7 @@ pub struct DeployArguments {
 #[command(after_help = "Examples:
   sluice run pipelines/retail --lake lake --landing landing
   sluice run pipelines/retail --lake s3://my-lake --json
+  sluice run pipelines/weather --lake lake --with-downstream    # then pipelines/flights, which reads its table
   sluice run --event arrived.json --lake lake
   sluice run pipelines/retail --lake lake --functions http://127.0.0.1:9000
 
@@ -170,6 +171,10 @@ pub struct RunArguments {
     /// those in the lake unless the request names others
     #[arg(long, value_name = "FILE", conflicts_with_all = ["folder", "landing"])]
     pub event: Option<PathBuf>,
+    /// Run the pipelines of the folders next to this one afterwards that read a table which the run has changed, each after
+    /// those that it reads, and once
+    #[arg(long, conflicts_with_all = ["event", "trace"])]
+    pub with_downstream: bool,
     /// Call the functions at this Lambda endpoint, such as `cargo lambda watch`, instead of in this process. They must be
     /// configured with the same SLUICE_LAKE
     #[arg(long, value_name = "URL")]

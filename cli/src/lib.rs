@@ -11,6 +11,7 @@ pub mod execution;
 pub mod fault;
 mod grid;
 mod init;
+mod neighbours;
 pub mod place;
 pub mod sample;
 pub mod serving;

@@ -135,6 +135,11 @@ impl SpecFiles {
         silver.chain(gold).collect()
     }
 
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The spec.
     pub fn spec(&self) -> &PipelineSpec {
         &self.spec

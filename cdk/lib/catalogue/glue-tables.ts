@@ -1,27 +1,15 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-
 import * as glue from "aws-cdk-lib/aws-glue";
 import { Construct } from "constructs";
-import { parse } from "yaml";
-import { z } from "zod";
 
 import type { Settings } from "../config.ts";
 import type { PublishedColumn } from "../deploy/registered-documents.ts";
-
-/** Tables of a pipeline, as pipeline.yaml names them. */
-const spec = z.looseObject({
-  domain: z.string(),
-  silver: z.array(z.looseObject({ table: z.string() })).default([]),
-  gold: z.array(z.looseObject({ table: z.string() })).default([]),
-});
 
 /** Properties of {@link GlueTables}. */
 export interface GlueTablesProps {
   /** Settings of the environment. */
   readonly settings: Settings;
-  /** Folders of the pipelines, absolute. */
-  readonly folders: readonly string[];
+  /** Published tables of the pipelines, by their paths below the lake, such as silver/sales/orders. */
+  readonly tables: readonly string[];
   /**
    * Columns of the tables, by their path below the lake.
    * @default - not known: each table gets the one column that Spark writes, too, and Athena takes the columns from the table's log
@@ -57,7 +45,7 @@ export class GlueTables extends Construct {
         locationUri: `s3://${bucket}/${prefix}`,
       },
     });
-    for (const path of props.folders.flatMap(publishedTables)) {
+    for (const path of props.tables) {
       const location = `s3://${bucket}/${prefix}${path}/`;
       const made = new glue.CfnTable(this, path.replaceAll("/", "-"), {
         catalogId: settings.account,
@@ -78,12 +66,6 @@ export class GlueTables extends Construct {
       made.addResourceDependency(database);
     }
   }
-}
-
-/** Paths of a pipeline's published tables below the lake, such as silver/sales/orders. */
-function publishedTables(folder: string): string[] {
-  const { domain, silver, gold } = spec.parse(parse(readFileSync(join(folder, "pipeline.yaml"), "utf8")));
-  return [...silver.map(({ table }) => `silver/${domain}/${table}`), ...gold.map(({ table }) => `gold/${domain}/${table}`)];
 }
 
 function columnsOf(path: string, columns: GlueTablesProps["columns"]): glue.CfnTable.ColumnProperty[] {

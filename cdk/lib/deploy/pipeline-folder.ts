@@ -10,15 +10,24 @@ import { repository } from "../repository.ts";
 /** Parts of a run that are read at the same time, unless pipeline.yaml says otherwise: the default of shared/core/src/spec.rs. */
 const PARTS_AT_ONCE = 32;
 
+const written = z.looseObject({ table: z.string(), contract: z.string().optional() });
+/** A table of another pipeline. Its form is checked here, because it becomes a text that an EventBridge rule compares. */
+const input = z.looseObject({
+  table: z.string().regex(/^(silver|gold)\/[a-z][a-z0-9_]{0,47}\/[a-z][a-z0-9_]{0,63}$/, "write silver/<domain>/<table> or gold/<domain>/<table>"),
+  contract: z.string().optional(),
+});
+
 /**
  * The part of pipeline.yaml that a deployment depends on. `sluice check` checks everything else in it.
  */
 const spec = z.looseObject({
   pipeline: z.string().regex(/^[a-z][a-z0-9_]{0,47}$/, "write lower-case letters, digits and underscores, beginning with a letter"),
+  domain: z.string(),
   source: z.looseObject({ prefix: z.string() }),
   parts: z.looseObject({ at_once: z.number().default(PARTS_AT_ONCE) }).default({ at_once: PARTS_AT_ONCE }),
-  silver: z.array(z.looseObject({ contract: z.string().optional() })).default([]),
-  gold: z.array(z.looseObject({ contract: z.string().optional() })).default([]),
+  inputs: z.array(input).default([]),
+  silver: z.array(written).default([]),
+  gold: z.array(written).default([]),
 });
 
 /** A pipeline that is deployed. */
@@ -31,6 +40,10 @@ export interface DeployedPipeline {
   readonly landingFolder: string;
   /** How many parts of a run are read at the same time, each by a call of process. */
   readonly partsAtOnce: number;
+  /** Tables that it publishes, by their paths below the lake: `silver/sales/orders`. Bronze and quarantine are left out. */
+  readonly tables: readonly string[];
+  /** Tables of other pipelines that its gold tables read, by their paths, each once. */
+  readonly inputs: readonly string[];
   /** Its part of the settings. */
   readonly settings: PipelineSettings;
 }
@@ -56,7 +69,7 @@ export function readPipelineFolder(settings: PipelineSettings): DeployedPipeline
     fail("has no pipeline.yaml: name a folder that has one, relative to the repository");
   }
   const read = readSpec(file, fail);
-  for (const { contract } of [...read.silver, ...read.gold]) {
+  for (const { contract } of [...read.inputs, ...read.silver, ...read.gold]) {
     if (contract !== undefined && !isFile(join(folder, contract))) {
       fail(`pipeline.yaml names the contract ${contract}, which does not exist: add the file, or correct the name`);
     }
@@ -66,7 +79,15 @@ export function readPipelineFolder(settings: PipelineSettings): DeployedPipeline
   if (settings.onDelivery && !landingFolder.startsWith(`landing/${read.pipeline}/`)) {
     fail(`source.prefix is ${read.source.prefix}, and deliveries start runs only below landing/${read.pipeline}: move it there, or set onDelivery: false`);
   }
-  return { name: read.pipeline, folder, landingFolder, partsAtOnce: read.parts.at_once, settings };
+  return {
+    name: read.pipeline,
+    folder,
+    landingFolder,
+    partsAtOnce: read.parts.at_once,
+    tables: (["silver", "gold"] as const).flatMap((layer) => read[layer].map(({ table }) => `${layer}/${read.domain}/${table}`)),
+    inputs: [...new Set(read.inputs.map(({ table }) => table))],
+    settings,
+  };
 }
 
 function readSpec(file: string, fail: (reason: string) => never): z.infer<typeof spec> {

@@ -5,14 +5,14 @@ import { Template } from "aws-cdk-lib/assertions";
 
 import { AthenaWorkgroup } from "../../lib/catalogue/athena-workgroup.ts";
 import { GlueTables } from "../../lib/catalogue/glue-tables.ts";
+import { readPipelineFolder } from "../../lib/deploy/pipeline-folder.ts";
 import type { PublishedColumn } from "../../lib/deploy/registered-documents.ts";
-import { repository } from "../../lib/repository.ts";
 import { lakeLifecycle } from "../../lib/storage/lake-lifecycle.ts";
 import { newStack, resourcesOf, settingsOf, statefulStandIns, theOne } from "../support/app.ts";
 import { findings } from "../support/nag.ts";
 
 const settings = settingsOf("dev");
-const folders = [repository.path("pipelines/retail")];
+const { tables } = readPipelineFolder({ folder: "pipelines/retail", onDelivery: true });
 
 interface TableInput {
   readonly Name: string;
@@ -23,7 +23,7 @@ interface TableInput {
 
 function tablesOf(columns?: ReadonlyMap<string, readonly PublishedColumn[]>): TableInput[] {
   const stack = newStack(settings);
-  new GlueTables(stack, "Catalogue", { settings, folders, ...(columns && { columns }) });
+  new GlueTables(stack, "Catalogue", { settings, tables, ...(columns && { columns }) });
   assert.deepEqual(findings(stack), []);
   const template = Template.fromStack(stack);
   template.hasResourceProperties("AWS::Glue::Database", { DatabaseInput: { Name: "sluice_dev" } });

@@ -32,11 +32,20 @@ function folderWith(yaml: string | undefined): string {
   return folder;
 }
 
-const good = "pipeline: sales\nsource: { prefix: landing/sales }\nsilver: [{ table: a, contract: contracts/sales.odcs.yaml }]\n";
+const good = "pipeline: sales\ndomain: shop\nsource: { prefix: landing/sales }\nsilver: [{ table: a, contract: contracts/sales.odcs.yaml }]\n";
 
 test("a pipeline is read from its folder", () => {
   const { name, landingFolder, partsAtOnce } = readPipelineFolder({ folder: folderWith(good), onDelivery: true });
   assert.deepEqual([name, landingFolder, partsAtOnce], ["sales", "landing/sales/", defaultAtOnce()]);
+});
+
+test("a pipeline says which tables it publishes, and which of others it reads, each once", () => {
+  const inputs = "inputs:\n" + ["silver/weather/hourly", "gold/weather/days", "silver/weather/hourly"]
+    .map((table) => `  - { table: ${table}, contract: contracts/sales.odcs.yaml }\n`).join("");
+  const read = readPipelineFolder({ folder: folderWith(`${good}gold: [{ table: b, contract: contracts/sales.odcs.yaml }]\n${inputs}`), onDelivery: true });
+  assert.deepEqual(read.tables, ["silver/shop/a", "gold/shop/b"]);
+  assert.deepEqual(read.inputs, ["silver/weather/hourly", "gold/weather/days"]);
+  assert.deepEqual(readPipelineFolder({ folder: folderWith(good), onDelivery: true }).inputs, []);
 });
 
 test("a pipeline says how many parts of its runs are read at once", () => {
@@ -55,6 +64,10 @@ test("an invalid folder is refused with the file and the fix", () => {
   check("pipeline: [", /is not valid YAML/);
   check("pipeline: Sales\nsource: { prefix: x }\n", /write lower-case letters/);
   check(good.replace("sales.odcs", "gone.odcs"), /names the contract contracts\/gone\.odcs\.yaml, which does not exist/);
+  check(`${good}inputs: [{ table: silver/weather/hourly, contract: contracts/hourly.odcs.yaml }]\n`, /names the contract contracts\/hourly\.odcs\.yaml/);
+  for (const table of ["weather.hourly", "bronze/weather/hourly", "silver/weather", "silver/weather/hourly/x", "silver/Weather/hourly"]) {
+    check(`${good}inputs: [{ table: ${table}, contract: contracts/sales.odcs.yaml }]\n`, /write silver\/<domain>\/<table> or gold\/<domain>\/<table>/);
+  }
   check(good.replace("landing/sales", "inbox"), /source\.prefix is inbox, .* move it there, or set onDelivery: false/);
 });
 

@@ -10,6 +10,7 @@ use sluice_core::product::RegisteredProduct;
 use crate::arguments::{CheckArguments, SchemaOf};
 use crate::console::{Console, Tone};
 use crate::fault::Exit;
+use crate::neighbours::Neighbours;
 use crate::place::Place;
 use crate::spec_files::SpecFiles;
 
@@ -100,9 +101,20 @@ pub(super) async fn checked(files: &SpecFiles) -> Result<Result<Checked, Vec<Str
         Ok(pipeline) => plan(pipeline).await?,
         Err(problems) => Err(problems),
     };
-    Ok(pipeline.and_then(|pipeline| {
-        let (products, warnings) = files.resolve_products(&pipeline, Timestamp::now())?;
-        Ok(Checked { pipeline, products, warnings })
+    let pipeline = match pipeline {
+        Ok(pipeline) => pipeline,
+        Err(problems) => return Ok(Err(problems)),
+    };
+    let (problems, unknown) = match pipeline.inputs.is_empty() {
+        true => (Vec::new(), Vec::new()),
+        false => Neighbours::of(files.folder())?.compared_with(&pipeline),
+    };
+    if !problems.is_empty() {
+        return Ok(Err(problems));
+    }
+    Ok(files.resolve_products(&pipeline, Timestamp::now()).map(|(products, mut warnings)| {
+        warnings.extend(unknown);
+        Checked { pipeline, products, warnings }
     }))
 }
 

@@ -1,5 +1,6 @@
 //! `sluice run`, and everything else that executes the state machine.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::fs;
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::path::Path;
 use anyhow::Result;
 use jiff::Timestamp;
 use serde_json::Value;
-use sluice_core::name::RunId;
+use sluice_core::name::{RunId, TableRef};
 use sluice_core::run::{RunAction, RunRequest};
 use sluice_core::uri::FolderUri;
 use sluice_documents::trigger::Trigger;
@@ -16,6 +17,7 @@ use crate::arguments::{LakeOption, RunArguments};
 use crate::console::Console;
 use crate::execution::{Ended, Execution, RemoteFunctions, Trace, View, new_run_id};
 use crate::fault::{Exit, Fault};
+use crate::neighbours::{Neighbour, Neighbours};
 use crate::place::Place;
 use crate::spec_files::SpecFiles;
 
@@ -33,15 +35,38 @@ pub(crate) async fn ingest(arguments: RunArguments, console: &Console) -> Result
             (request_of_event(&event, &place.to_uri()?)?, Some(event))
         }
     };
-    let mut execution = Execution::new(&place.open_or_make_lake().await?, request, &named_or_new(arguments.run_id)?)?;
+    let lake = place.open_or_make_lake().await?;
+    let execution = |request: RunRequest, run_id: Option<RunId>| -> Result<Execution> {
+        let execution = Execution::new(&lake, request, &named_or_new(run_id)?)?;
+        Ok(match arguments.functions.clone() {
+            Some(endpoint) => execution.with_functions(RemoteFunctions::new(endpoint)?),
+            None => execution,
+        })
+    };
+    // Before anything runs: a folder that cannot be read is the user's to correct first.
+    let downstream = match arguments.folder.as_deref().filter(|_| arguments.with_downstream) {
+        Some(folder) => Neighbours::of(folder)?.downstream()?,
+        None => Vec::new(),
+    };
+    let mut first = execution(request, arguments.run_id)?;
     if let Some(event) = event {
-        execution = execution.with_input(event);
-    }
-    if let Some(endpoint) = arguments.functions {
-        execution = execution.with_functions(RemoteFunctions::new(endpoint)?);
+        first = first.with_input(event);
     }
     let trace = arguments.trace.as_deref().map(Trace::create).transpose()?;
-    execute(&execution, trace, console).await
+    let ended = execute_to_end(&first, trace, console).await?;
+    let mut exit = ended.exit();
+    let mut changed: BTreeSet<TableRef> = ended.committed().cloned().collect();
+    for Neighbour { folder, pipeline } in &downstream {
+        if exit == Exit::Interrupted || !pipeline.inputs.iter().any(|input| changed.contains(&input.table)) {
+            continue;
+        }
+        let request = RunRequest { engine: arguments.engine, ..request_of(folder, None, RunAction::Ingest)? };
+        let ended = execute_to_end(&execution(request, None)?, None, console).await?;
+        // The command ends as the first run that did not end well.
+        exit = if exit == Exit::Done || ended.exit() == Exit::Interrupted { ended.exit() } else { exit };
+        changed.extend(ended.committed().cloned());
+    }
+    Ok(exit)
 }
 
 fn request_of(folder: &Path, landing: Option<&Place>, action: RunAction) -> Result<RunRequest> {
@@ -76,6 +101,10 @@ pub(crate) async fn replay(folder: &Path, lake: &LakeOption, run_id: Option<RunI
 
 /// Executes the state machine, shows its progress, and reports how it ended.
 pub(crate) async fn execute(execution: &Execution, trace: Option<Trace>, console: &Console) -> Result<Exit> {
+    Ok(execute_to_end(execution, trace, console).await?.exit())
+}
+
+async fn execute_to_end(execution: &Execution, trace: Option<Trace>, console: &Console) -> Result<Ended> {
     let view = View::new(*console);
     view.begin(execution)?;
     let ended = tokio::select! {
@@ -88,7 +117,7 @@ pub(crate) async fn execute(execution: &Execution, trace: Option<Trace>, console
     };
     view.finish(&ended)?;
     trace.map_or(Ok(()), Trace::finish)?;
-    Ok(ended.exit())
+    Ok(ended)
 }
 
 fn named_or_new(run_id: Option<RunId>) -> Result<RunId> {

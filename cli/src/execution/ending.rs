@@ -1,10 +1,12 @@
 //! How a run ended: the outcome, what happened to the tables, and what to do next.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
 use sluice_core::error::ErrorName;
-use sluice_core::name::{PipelineName, RunId};
+use sluice_core::name::{PipelineName, RunId, TableRef};
 use sluice_core::run::{ReportedError, RunRef};
 use sluice_core::source::HeldObject;
 use sluice_lake::runs::Held;
@@ -74,6 +76,9 @@ pub struct Ended {
     held: Vec<HeldObject>,
     /// Files and folders of the landing folder that are no source objects.
     passed_by: u64,
+    /// Gold tables that were left as they are, because a table of another pipeline is not as they need it, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    waiting: BTreeMap<TableRef, String>,
     /// Tables that attempts before the last one have changed.
     #[serde(skip)]
     changed_before: usize,
@@ -128,6 +133,7 @@ impl Ended {
         let passed_by =
             details.as_ref().and_then(|details| details.plan.as_ref()).map_or(0, |plan| plan.passed_by.count);
         let plan = details.as_ref().and_then(|details| details.plan.as_ref());
+        let waiting = plan.map(|plan| plan.waiting.clone()).unwrap_or_default();
         let changeset = details.as_ref().and_then(|details| details.changeset.as_ref());
         let is_staged = changeset.is_some_and(|changeset| !changeset.tables.is_empty());
         let changed_before = plan.map_or(0, |plan| plan.earlier.tables.len());
@@ -144,6 +150,7 @@ impl Ended {
             warnings,
             held,
             passed_by,
+            waiting,
             changed_before,
             error,
             next,
@@ -165,10 +172,16 @@ impl Ended {
             warnings: Vec::new(),
             held: Vec::new(),
             passed_by: 0,
+            waiting: BTreeMap::new(),
             changed_before: 0,
             error: None,
             next: vec!["run the same command again: the next run completes what this one began".to_owned()],
         }
+    }
+
+    /// The tables that it committed.
+    pub fn committed(&self) -> impl Iterator<Item = &TableRef> {
+        self.tables.iter().filter(|table| table.version.is_some()).map(|table| &table.table)
     }
 
     /// How the command ends.
@@ -231,6 +244,7 @@ impl Ended {
             let what = if self.passed_by == 1 { "file or folder" } else { "files and folders" };
             lines.push(format!("passed by: {} {what}; `sluice source list` says why", count(self.passed_by)));
         }
+        lines.extend(self.waiting.iter().map(|(table, reason)| format!("not computed: {table}: {reason}")));
         lines.extend(self.next.iter().map(|step| format!("{} {step}", console.paint_err(Tone::Strong, "next:"))));
         lines.join("\n")
     }
@@ -322,6 +336,7 @@ mod tests {
             broken_rules: if outcome == EndOutcome::Rejected { vec![rule] } else { Vec::new() },
             warnings: vec![warning],
             held: Vec::new(),
+            waiting: BTreeMap::new(),
             changed_before: 0,
             passed_by: 2,
             error: (outcome == EndOutcome::Failed).then_some(error),

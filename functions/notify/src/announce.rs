@@ -3,6 +3,7 @@
 use futures::future::BoxFuture;
 use serde::Serialize;
 use sluice_core::error::StepError;
+use sluice_core::name::TableRef;
 use sluice_core::run::{CommittedTable, Outcome, Report, ReportedError, ReportedWarning};
 use sluice_core::source::HeldObject;
 use sluice_core::uri::ObjectUri;
@@ -51,6 +52,8 @@ pub struct EventDetail<'a> {
     pub held_count: u64,
     /// Tables committed, with their versions.
     pub committed: &'a [CommittedTable],
+    /// Gold tables that were not computed, because a table of another pipeline is not as they need it; the report says why.
+    pub waiting: Vec<&'a TableRef>,
     /// The first broken error rules, at most 20.
     pub broken_rules: &'a [String],
     /// How many there are.
@@ -139,6 +142,7 @@ impl Announcement {
         for table in &report.committed {
             lines.push(format!("Table: {} version {}, {} rows", table.table, table.version, table.rows));
         }
+        lines.extend(report.waiting.iter().map(|(table, reason)| format!("Not computed: {table}: {reason}")));
         for (table, rows) in report.rows.iter().filter(|(_, rows)| rows.quarantined > 0) {
             lines.push(format!("Quarantined: {} of {} rows of {table}", rows.quarantined, rows.source));
         }
@@ -191,6 +195,7 @@ impl Announcement {
             held: self.held(),
             held_count: report.held.count,
             committed: &report.committed,
+            waiting: report.waiting.keys().collect(),
             broken_rules: report.broken_rules.get(..MAX_RULES).unwrap_or(&report.broken_rules),
             broken_rule_count: report.broken_rules.len(),
             warnings: report.warnings.get(..MAX_RULES).unwrap_or(&report.warnings),

@@ -70,6 +70,7 @@ mod tests {
                 reason: "not text".to_owned(),
             }]
             .into(),
+            waiting: BTreeMap::new(),
             rows: BTreeMap::new(),
             committed: Vec::new(),
             broken_rules: vec!["silver/sales/t: keys_unique".to_owned()],

@@ -84,6 +84,7 @@ mod tests {
             ended_at: Timestamp::from_millisecond(1_767_592_800_000).unwrap(),
             sources: Vec::new(),
             held: Default::default(),
+            waiting: Default::default(),
             rows: BTreeMap::from([
                 ("a".to_owned(), RowCounts { source: 10, quarantined: 2, ..RowCounts::default() }),
                 ("b".to_owned(), RowCounts { source: 5, ..RowCounts::default() }),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use sluice_core::document::StepDocument;
 use sluice_core::error::{ErrorName, StepError};
-use sluice_core::name::{PipelineName, RunId};
+use sluice_core::name::{PipelineName, RunId, TableRef};
 use sluice_core::run::{
     Changeset, Decision, DocumentKind, Earlier, Outcome, Plan, PlanStatus, PlannedObject, Receipt, Report,
     ReportedError, RunKey, RunRef, Verdict,
@@ -114,6 +114,7 @@ fn bare(
         ended_at,
         sources: Vec::new(),
         held: FirstOf::default(),
+        waiting: BTreeMap::new(),
         rows: BTreeMap::new(),
         committed: Vec::new(),
         broken_rules: Vec::new(),
@@ -131,6 +132,8 @@ struct PlannedObjects {
     held: Vec<SourceObject>,
     #[serde(default)]
     held_by_run: FirstOf<HeldObject>,
+    #[serde(default)]
+    waiting: BTreeMap<TableRef, String>,
     #[serde(default)]
     earlier: Earlier,
 }
@@ -176,6 +179,7 @@ impl Facts {
         let mut report = bare(Some(run.pipeline.clone()), attempt, outcome, ended_at, error);
         if let Some(plan) = &self.plan {
             report.held = plan.held_by_run.clone();
+            report.waiting.clone_from(&plan.waiting);
             let is_held = |object: &&SourceObject| plan.held.iter().any(|held| held.is_same_version(object));
             report.sources = plan.earlier.and(&plan.objects).filter(|object| !is_held(object)).cloned().collect();
             report.rows = plan.earlier.tables.iter().map(|e| (e.committed.table.to_string(), e.rows)).collect();

@@ -328,6 +328,7 @@ fn announcements_keep_the_limits_of_their_channels() {
         ended_at: at(0),
         sources: Vec::new(),
         held: Default::default(),
+        waiting: BTreeMap::new(),
         rows: BTreeMap::new(),
         committed: Vec::new(),
         broken_rules: (0..500).map(|rule| format!("silver/sales/t: rule_{rule}")).collect(),

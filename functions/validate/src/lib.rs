@@ -234,6 +234,7 @@ mod tests {
             ended_at: Timestamp::UNIX_EPOCH,
             sources: Vec::new(),
             held: Default::default(),
+            waiting: Default::default(),
             rows: std::collections::BTreeMap::new(),
             committed: Vec::new(),
             broken_rules: Vec::new(),

@@ -305,6 +305,20 @@ impl FromStr for TableRef {
 
 serde_as_text!(TableRef);
 
+impl JsonSchema for TableRef {
+    fn schema_name() -> Cow<'static, str> {
+        "TableRef".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^(bronze|quarantine|silver|gold)/[a-z][a-z0-9_]{0,47}/[a-z][a-z0-9_]{0,63}$",
+            "description": "<layer>/<domain>/<table>",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,6 @@
 //! A pipeline ready to run: its tables with their contracts and statements, in the order they are computed.
 
+mod inputs;
 mod mapped;
 
 use std::borrow::Cow;
@@ -8,6 +9,7 @@ use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::inputs::{circle, in_order_of_reading};
 pub use self::mapped::MappedNames;
 use crate::columns::{self, StoredColumn, is_lineage};
 use crate::contract::{Column, TableContract};
@@ -44,6 +46,9 @@ pub struct Pipeline {
     pub files: FileSelection,
     /// The raw table.
     pub bronze: TableRef,
+    /// Tables of other pipelines that gold tables read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<InputTable>,
     /// Clean tables; at least one.
     pub silver: Vec<SilverTable>,
     /// Aggregates, each after the ones it reads.
@@ -60,6 +65,40 @@ pub struct Pipeline {
     /// How large runs are read in parts.
     #[serde(default)]
     pub parts: PartsSpec,
+}
+
+/// A table of another pipeline that gold tables read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputTable {
+    /// The table; silver or gold.
+    pub table: TableRef,
+    /// The columns that SQL reads, with their types. The table may have more.
+    pub contract: TableContract,
+}
+
+impl InputTable {
+    /// Why gold cannot be computed from a table with these columns; `None` where it can.
+    pub fn fault(&self, columns: &[StoredColumn]) -> Option<String> {
+        let table = &self.table;
+        for wanted in columns::contract_columns(&self.contract) {
+            let (name, wanted) = (&wanted.name, &wanted.column_type);
+            match columns.iter().find(|column| &column.name == name) {
+                None => {
+                    return Some(format!(
+                        "table `{table}` has no column `{name}`, which the contract of this pipeline's input has"
+                    ));
+                }
+                Some(column) if &column.column_type != wanted => {
+                    let has = &column.column_type;
+                    return Some(format!(
+                        "column `{name}` of table `{table}` is {has}, and {wanted} in the contract of this pipeline's input"
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        None
+    }
 }
 
 /// A clean table ready to run.
@@ -176,6 +215,13 @@ pub struct GoldTable {
     pub inputs: BTreeSet<TableRef>,
 }
 
+impl GoldTable {
+    /// The tables that its SQL names, each under the name that it has there.
+    pub fn named_inputs(&self) -> impl Iterator<Item = (String, TableRef)> + '_ {
+        self.sql.inputs().iter().map(|input| (input.to_string(), input.in_domain(self.table.domain())))
+    }
+}
+
 impl Pipeline {
     /// Every table the pipeline writes, in the order of publication.
     pub fn tables(&self) -> Vec<TableRef> {
@@ -215,6 +261,18 @@ impl Pipeline {
     /// The silver table of this reference.
     pub fn silver_table(&self, table: &TableRef) -> Option<&SilverTable> {
         self.silver.iter().find(|t| &t.table == table)
+    }
+
+    /// The input of this reference.
+    pub fn input(&self, table: &TableRef) -> Option<&InputTable> {
+        self.inputs.iter().find(|input| &input.table == table)
+    }
+
+    /// The contract of a table that gold may read.
+    pub fn contract(&self, table: &TableRef) -> Option<&TableContract> {
+        let silver = self.silver_table(table).map(|silver| &silver.contract);
+        let gold = || self.gold_table(table).map(|gold| &gold.contract);
+        silver.or_else(gold).or_else(|| self.input(table).map(|input| &input.contract))
     }
 
     /// The gold table of this reference.

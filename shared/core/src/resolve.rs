@@ -1,17 +1,16 @@
 //! From a spec to a pipeline: its contracts resolved, and its parts checked against each other.
 
+mod inputs;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::contract::{Column, ColumnType, Contract, Metric, Severity, TableContract, TextFormat};
 use crate::name::{ColumnName, Layer, TableName, TableRef};
-use crate::pipeline::{GoldTable, Pipeline, SilverTable, Versioned, WriteMode};
+use crate::pipeline::{Pipeline, SilverTable, Versioned, WriteMode};
 use crate::reading::{self, Reading};
-use crate::spec::{
-    CsvSpec, GoldSpec, LambdaLimits, PartsSpec, PipelineSpec, SilverSpec, SourceFormat, SpecError, WriteModeSpec,
-};
-use crate::sql::{RowSql, SqlError, TableSql};
+use crate::spec::{CsvSpec, LambdaLimits, PartsSpec, PipelineSpec, SilverSpec, SourceFormat, SpecError, WriteModeSpec};
+use crate::sql::{RowSql, SqlError};
 use crate::uri::LakePath;
 
 impl Pipeline {
@@ -30,6 +29,11 @@ impl Pipeline {
         keep(resolver.check_names());
         keep(resolver.check_limits());
         keep(resolver.check_parts());
+        let mut inputs = Vec::new();
+        for input in &spec.inputs {
+            keep(resolver.input(input).map(|resolved| inputs.push(resolved)));
+        }
+        keep(resolver.check_inputs());
         let mut silver = Vec::new();
         for table in &spec.silver {
             keep(resolver.silver(table).map(|resolved| silver.push(resolved)));
@@ -54,6 +58,7 @@ impl Pipeline {
             records: spec.source.records.clone(),
             files: spec.source.files.clone(),
             bronze: resolver.table(Layer::Bronze, &spec.bronze.table),
+            inputs,
             silver,
             gold,
             held_objects_below: spec.gate.held_objects_below,
@@ -309,44 +314,5 @@ impl Resolver<'_> {
             }
         }
         Ok(())
-    }
-
-    fn gold(&self, spec: &GoldSpec) -> Result<GoldTable, SpecError> {
-        let contract = self.contract(&spec.table, &spec.contract)?;
-        let sql: TableSql = spec.sql.parse().map_err(self.sql_error(&spec.table))?;
-        let mut inputs = BTreeSet::new();
-        for (layer, table) in sql.inputs() {
-            let known = match layer {
-                Layer::Silver => self.spec.silver.iter().any(|t| &t.table == table),
-                _ => self.spec.gold.iter().any(|t| &t.table == table),
-            };
-            if !known {
-                let problem = format!("sql reads {}.{table}, which this pipeline does not have", layer.as_str());
-                return Err(self.problem(&spec.table, problem));
-            }
-            inputs.insert(self.table(*layer, table));
-        }
-        if inputs.is_empty() {
-            return Err(self.problem(&spec.table, "sql reads no table of the pipeline"));
-        }
-        Ok(GoldTable { table: self.table(Layer::Gold, &spec.table), contract, sql, inputs })
-    }
-
-    /// Gold tables, each after the ones it reads.
-    fn in_order(&self, mut waiting: Vec<GoldTable>) -> Result<Vec<GoldTable>, SpecError> {
-        let mut ordered: Vec<GoldTable> = Vec::new();
-        while !waiting.is_empty() {
-            let ready = |table: &GoldTable| {
-                table.inputs.iter().all(|i| i.layer() != Layer::Gold || ordered.iter().any(|done| &done.table == i))
-            };
-            let Some(next) = waiting.iter().position(ready) else {
-                let names: Vec<String> = waiting.iter().map(|t| t.table.table().to_string()).collect();
-                let first = waiting.swap_remove(0);
-                let problem = format!("gold tables read each other in a circle: {}", names.join(", "));
-                return Err(self.problem(first.table.table(), problem));
-            };
-            ordered.push(waiting.remove(next));
-        }
-        Ok(ordered)
     }
 }

@@ -376,6 +376,9 @@ pub struct Report {
     /// Objects that the run held, because they are at fault, and went on without.
     #[serde(default, skip_serializing_if = "FirstOf::is_empty")]
     pub held: FirstOf<HeldObject>,
+    /// Gold tables that were left as they are, because a table of another pipeline is not as they need it, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub waiting: BTreeMap<TableRef, String>,
     /// Row counts per table.
     pub rows: BTreeMap<String, RowCounts>,
     /// Tables committed.

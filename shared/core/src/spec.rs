@@ -10,7 +10,7 @@ use crate::access::RunPolicy;
 use crate::contract::ContractError;
 use crate::engine::EnginePreference;
 use crate::files::FileSelection;
-use crate::name::{ColumnName, DomainName, PipelineName, TableName};
+use crate::name::{ColumnName, DomainName, PipelineName, TableName, TableRef};
 use crate::path::RecordPath;
 use crate::sql::SqlError;
 use crate::uri::LakePath;
@@ -124,6 +124,10 @@ pub struct PipelineSpec {
     pub source: SourceSpec,
     /// The raw table.
     pub bronze: BronzeSpec,
+    /// Tables of other pipelines that gold tables read. Each run reads one version of each; gold is computed again when
+    /// one of them has moved on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<InputSpec>,
     /// Clean tables, each row of which comes from one source record.
     pub silver: Vec<SilverSpec>,
     /// Aggregates, recomputed whenever a table they read has changed.
@@ -164,7 +168,9 @@ impl PipelineSpec {
 
     /// The contracts it names.
     pub fn contract_paths(&self) -> BTreeSet<&LakePath> {
-        self.silver.iter().map(|t| &t.contract).chain(self.gold.iter().map(|t| &t.contract)).collect()
+        let inputs = self.inputs.iter().map(|input| &input.contract);
+        let silver = self.silver.iter().map(|table| &table.contract);
+        inputs.chain(silver).chain(self.gold.iter().map(|table| &table.contract)).collect()
     }
 }
 
@@ -234,6 +240,18 @@ pub enum SourceFormat {
 pub struct BronzeSpec {
     /// Table name.
     pub table: TableName,
+}
+
+/// A table of another pipeline of the lake.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InputSpec {
+    /// The table: `silver/<domain>/<table>` or `gold/<domain>/<table>`. SQL names it with points:
+    /// `silver.<domain>.<table>`.
+    pub table: TableRef,
+    /// Path of a contract (ODCS), relative to the spec: the columns of the table that this pipeline relies on, with their
+    /// types. SQL reads these. A copy of the table's own contract, or a part of it.
+    pub contract: LakePath,
 }
 
 /// A clean table.
@@ -329,7 +347,8 @@ pub struct GoldSpec {
     pub table: TableName,
     /// Path of its contract (ODCS), relative to the spec.
     pub contract: LakePath,
-    /// Portable SQL over `silver.<table>` and `gold.<table>` of the same pipeline.
+    /// Portable SQL over `silver.<table>` and `gold.<table>` of the same pipeline, and `<layer>.<domain>.<table>` of
+    /// `inputs`.
     pub sql: String,
 }
 

@@ -8,10 +8,10 @@ use sluice_core::columns::{contract_columns, is_lineage, silver_columns};
 use sluice_core::contract::TableContract;
 use sluice_core::error::{ErrorName, with_sources};
 use sluice_core::evolution::{Existing, changes_of_meaning, refusals_of_gold, refusals_of_silver};
-use sluice_core::pipeline::Pipeline;
+use sluice_core::pipeline::{InputTable, Pipeline};
 use sluice_core::run::RunRequest;
 use sluice_core::spec::{PipelineSpec, SpecError};
-use sluice_core::sql::{Predicate, engine_name};
+use sluice_core::sql::Predicate;
 use sluice_core::uri::layout::{self, SPEC_FILE};
 use sluice_core::uri::{FolderUri, LakePath};
 use sluice_documents::DocumentStore;
@@ -92,10 +92,8 @@ pub fn check_pipeline(pipeline: &Pipeline) -> Result<(), LakeError> {
     }
     for gold in &pipeline.gold {
         let failed = LakeError::engine(&gold.table);
-        let inputs = gold.inputs.iter().map(|input| {
-            let empty = empty_input(pipeline, input);
-            empty.map(|rows| (engine_name(input.layer(), input.table()), rows))
-        });
+        let inputs =
+            gold.named_inputs().map(|(name, input)| Ok::<_, LakeError>((name, empty_input(pipeline, &input)?)));
         let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
         let mut planned = sql::run(gold.sql.engine_query(), inputs)
             .and_then(|rows| sql::conform(rows, &gold.contract))
@@ -136,11 +134,24 @@ pub async fn compare(lake: &Lake, pipeline: &Pipeline) -> Result<Comparison, Lak
             Err(error) => return Err(error),
         }
     }
+    for input in &pipeline.inputs {
+        let open = open_table(lake, &input.table, None).await?;
+        let fault = input_fault(input, open.as_ref()).map(|fault| format!("gold that reads it waits: {fault}"));
+        comparison.changes.extend(fault);
+    }
     if let Some(plan) = inspect::newest_ingestion(lake, &pipeline.name).await?.plan {
         let changes = changes_of_meaning(&plan.pipeline, pipeline);
         comparison.changes.extend(changes.iter().map(|(table, change)| format!("table `{table}`: {change}")));
     }
     Ok(comparison)
+}
+
+/// Why no gold can be computed from an input as it is in the lake.
+pub(crate) fn input_fault(input: &InputTable, open: Option<&OpenTable>) -> Option<String> {
+    match open {
+        Some(open) => input.fault(open.columns()),
+        None => Some(format!("table `{}` does not exist yet; run the pipeline that writes it", input.table)),
+    }
 }
 
 /// Why a run of the pipeline refuses to write to this table of it.
@@ -167,7 +178,12 @@ fn empty_input(pipeline: &Pipeline, table: &sluice_core::name::TableRef) -> Resu
     let columns = match (pipeline.silver_table(table), pipeline.gold_table(table)) {
         (Some(silver), _) => silver_columns(silver).into_iter().filter(|c| !is_lineage(&c.name)).collect(),
         (None, Some(gold)) => contract_columns(&gold.contract).collect::<Vec<_>>(),
-        (None, None) => return Err(LakeError::NotFound { what: format!("table `{table}` is not of this pipeline") }),
+        (None, None) => {
+            let input = pipeline.input(table).ok_or_else(|| LakeError::NotFound {
+                what: format!("table `{table}` is neither of this pipeline nor one of its inputs"),
+            })?;
+            contract_columns(&input.contract).collect()
+        }
     };
     Ok(DataFrame::empty_with_schema(&polars_schema(&columns)).lazy())
 }

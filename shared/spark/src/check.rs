@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use sluice_core::contract::{ColumnType, ConformError, TableContract};
 use sluice_core::error::with_sources;
-use sluice_core::name::{ColumnName, Layer, TableName, TableRef};
+use sluice_core::name::{ColumnName, TableName, TableRef};
 use sluice_core::pipeline::{GoldTable, Pipeline, SilverTable};
 use sluice_core::spec::{PipelineSpec, SpecError};
 use sluice_core::sql::SqlError;
@@ -21,7 +21,7 @@ use super::sql::{Relation, conform, projection, query};
 /// Every problem found, in the order of the spec.
 pub fn resolve(spec: &PipelineSpec, contracts: &BTreeMap<LakePath, String>) -> Result<Pipeline, Vec<SpecError>> {
     let pipeline = Pipeline::resolve_untyped(spec, contracts)?;
-    let refused: Vec<SpecError> = check(&pipeline.silver, &pipeline.gold)
+    let refused: Vec<SpecError> = check(&pipeline)
         .into_iter()
         .map(|(table, error)| match error {
             CheckError::Sql { source } => SpecError::Sql { pipeline: spec.pipeline.clone(), table, source },
@@ -58,12 +58,9 @@ enum CheckError {
 }
 
 /// Every table of a pipeline whose SQL or rules are refused, with the first thing that is.
-fn check(silver: &[SilverTable], gold: &[GoldTable]) -> Vec<(TableName, CheckError)> {
-    let key = |table: &TableRef| (table.layer(), table.table().clone());
-    let of_silver = silver.iter().map(|table| (key(&table.table), &table.contract));
-    let contracts = of_silver.chain(gold.iter().map(|table| (key(&table.table), &table.contract))).collect();
-    let silver = silver.iter().map(|table| (&table.table, check_silver(table)));
-    let gold = gold.iter().map(|table| (&table.table, check_gold(table, &contracts)));
+fn check(pipeline: &Pipeline) -> Vec<(TableName, CheckError)> {
+    let silver = pipeline.silver.iter().map(|table| (&table.table, check_silver(table)));
+    let gold = pipeline.gold.iter().map(|table| (&table.table, check_gold(table, pipeline)));
     silver.chain(gold).filter_map(|(table, result)| Some((table.table().clone(), result.err()?))).collect()
 }
 
@@ -79,15 +76,12 @@ fn check_silver(table: &SilverTable) -> Result<(), CheckError> {
     check_rules(&table.table, &table.contract)
 }
 
-fn check_gold(table: &GoldTable, contracts: &BTreeMap<(Layer, TableName), &TableContract>) -> Result<(), CheckError> {
-    let mut inputs = BTreeMap::new();
-    for input in &table.inputs {
-        let key = (input.layer(), input.table().clone());
-        if let Some(contract) = contracts.get(&key) {
-            let name = format!("{}_{}", input.layer().as_str(), input.table());
-            inputs.insert(key, Relation { name, columns: columns(contract) });
-        }
-    }
+fn check_gold(table: &GoldTable, pipeline: &Pipeline) -> Result<(), CheckError> {
+    let inputs = table.named_inputs().filter_map(|(name, input)| {
+        let columns = columns(pipeline.contract(&input)?);
+        Some((name.clone(), Relation { name, columns }))
+    });
+    let inputs = inputs.collect();
     conform(&query(&table.sql, &inputs)?, &table.contract)?;
     check_rules(&table.table, &table.contract)
 }

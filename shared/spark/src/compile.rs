@@ -146,7 +146,7 @@ impl<'a> Compiler<'a> {
         }
         format!(
             "CREATE OR REPLACE TEMPORARY VIEW {} AS\n{};\n\n",
-            name(&tables::after_name(table)),
+            name(&tables::read_name(self.rows.plan.pipeline, table)),
             parts.join("\nUNION ALL\n")
         )
     }

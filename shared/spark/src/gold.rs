@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use sluice_core::columns::contract_columns;
-use sluice_core::name::{Layer, TableName, TableRef};
+use sluice_core::name::TableRef;
 use sluice_core::pipeline::GoldTable;
 use sluice_core::run::PlannedWork;
 use sluice_core::uri::FolderUri;
 
 use super::SparkError;
 use super::sql::{self, Relation};
-use super::tables::{Stage, after_name, stage_name};
+use super::tables::{Stage, after_name, read_name, stage_name};
 use super::text::name;
 
 /// The statements of one gold table.
@@ -31,8 +31,8 @@ impl Gold<'_> {
     pub(super) fn statements(&self) -> Result<String, SparkError> {
         let gold = self.gold;
         let failed = |source| SparkError::Sql { table: gold.table.clone(), source };
-        let inputs: BTreeMap<(Layer, TableName), Relation> =
-            gold.inputs.iter().map(|input| ((input.layer(), input.table().clone()), self.relation(input))).collect();
+        let inputs: BTreeMap<String, Relation> =
+            gold.named_inputs().map(|(name, input)| (name, self.relation(&input))).collect();
         let query = sql::query(&gold.sql, &inputs).map_err(failed)?;
         let conformed = sql::conform(&query, &gold.contract)
             .map_err(|source| SparkError::Conform { table: gold.table.clone(), source })?;
@@ -49,16 +49,14 @@ impl Gold<'_> {
 
     /// An input with the columns that SQL may use: of a silver table those of its contract.
     fn relation(&self, input: &TableRef) -> Relation {
-        let pipeline = self.plan.pipeline;
-        let contract = pipeline
-            .silver_table(input)
-            .map(|table| &table.contract)
-            .or_else(|| pipeline.gold_table(input).map(|table| &table.contract));
-        let columns = contract
+        let columns = self
+            .plan
+            .pipeline
+            .contract(input)
             .iter()
             .flat_map(|contract| &contract.columns)
             .map(|column| (column.name.to_string(), column.column_type.clone()))
             .collect();
-        Relation { name: after_name(input), columns }
+        Relation { name: read_name(self.plan.pipeline, input), columns }
     }
 }

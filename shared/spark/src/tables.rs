@@ -2,6 +2,7 @@
 
 use sluice_core::columns::StoredColumn;
 use sluice_core::name::{ColumnName, TableRef};
+use sluice_core::pipeline::Pipeline;
 use sluice_core::run::RunRef;
 use sluice_core::uri::{FolderUri, layout};
 
@@ -97,6 +98,15 @@ pub(super) fn stage_view(table: &TableRef) -> String {
 /// The same, in backticks.
 pub(super) fn stage_name(table: &TableRef) -> String {
     name(&stage_view(table))
+}
+
+/// Name of the view of a table that gold reads: of the pipeline's own as it will be after the run. Tables of others are
+/// numbered, because one of another domain may have the name of an own one.
+pub(super) fn read_name(pipeline: &Pipeline, table: &TableRef) -> String {
+    match pipeline.inputs.iter().position(|input| &input.table == table) {
+        Some(number) => format!("input_{number}"),
+        None => after_name(table),
+    }
 }
 
 /// Name of the view of a table as it will be after the run.

@@ -58,6 +58,7 @@ fn plan(pipeline: Pipeline, files: &[&str]) -> Plan {
         estimate: None,
         tables: tables.collect(),
         refresh: pipeline.gold.iter().map(|gold| gold.table.clone()).collect(),
+        waiting: BTreeMap::new(),
         pipeline,
         objects,
         cuts: Default::default(),

@@ -17,6 +17,7 @@ mod gate;
 mod gate_replay;
 mod golden;
 mod init;
+mod inputs;
 mod judges;
 mod kill;
 mod modes;

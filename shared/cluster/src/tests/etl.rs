@@ -67,6 +67,7 @@ fn plan() -> Plan {
         cuts: Default::default(),
         tables: Vec::new(),
         refresh: BTreeSet::new(),
+        waiting: BTreeMap::new(),
         held: Vec::new(),
         held_by_run: Default::default(),
         held_columns: BTreeSet::new(),

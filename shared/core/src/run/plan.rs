@@ -1,6 +1,6 @@
 //! What a run is going to do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -110,10 +110,13 @@ pub struct Plan {
     /// How they are divided into parts, each of which is read by a call of its own.
     #[serde(default, skip_serializing_if = "Cuts::is_whole")]
     pub cuts: Cuts,
-    /// Where every table stands.
+    /// Where every table of the pipeline and each of its inputs stands.
     pub tables: Vec<PlannedTable>,
     /// Gold tables to compute again.
     pub refresh: BTreeSet<TableRef>,
+    /// Gold tables that are left as they are, because a table of another pipeline is not as they need it, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub waiting: BTreeMap<TableRef, String>,
     /// Objects left out because they are held.
     pub held: Vec<SourceObject>,
     /// Objects that this run holds, because they are at fault. The run goes on without them.
@@ -155,7 +158,7 @@ pub struct PlannedWork<'a> {
 }
 
 impl<'a> PlannedWork<'a> {
-    /// Where this table stands. `None` for tables the pipeline does not write.
+    /// Where this table stands. `None` for tables the pipeline neither writes nor reads.
     pub fn table(&self, table: &TableRef) -> Option<&'a PlannedTable> {
         self.tables.iter().find(|planned| &planned.table == table)
     }
@@ -204,7 +207,7 @@ impl Plan {
         Some(PlannedPart { objects: self.objects.get(cut.objects)?, range: cut.range })
     }
 
-    /// Where this table stands. `None` for tables the pipeline does not write.
+    /// Where this table stands. `None` for tables the pipeline neither writes nor reads.
     pub fn table(&self, table: &TableRef) -> Option<&PlannedTable> {
         self.work().table(table)
     }

@@ -22,4 +22,4 @@ pub use self::portable::is_aggregate;
 pub use self::product::{ProductSql, caller_predicate, product_engine_name};
 pub(crate) use self::rewrite::unqualified;
 pub use self::rewrite::{DATEDIFF_FUNCTION, round_decimals, round_decimals_range, round_function};
-pub use self::statement::{MetricSql, Predicate, RowSql, TableSql, engine_name};
+pub use self::statement::{MetricSql, Predicate, RowSql, SqlTable, TableSql};

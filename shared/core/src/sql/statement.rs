@@ -14,7 +14,7 @@ use super::mentions::{Mentions, computes};
 use super::parse::{Limits, Parsed, parse_expr, parse_query};
 use super::portable::{check_expr, check_query, forbid_aggregates};
 use super::rewrite::{ident, rewrite, rewrite_expr};
-use crate::name::{Layer, TableName};
+use crate::name::{DomainName, Layer, TableName, TableRef};
 use crate::text::serde_as_text;
 
 /// A row-wise projection of the bronze table: `SELECT <expressions> FROM bronze`.
@@ -110,16 +110,41 @@ fn check_row_wise(select: &Select) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// A query over the tables of the pipeline.
+/// A table as SQL names it: `<layer>.<table>` of the pipeline's own domain, or `<layer>.<domain>.<table>`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SqlTable {
+    layer: Layer,
+    domain: Option<DomainName>,
+    table: TableName,
+}
+
+impl SqlTable {
+    /// The table that it is in SQL of this domain.
+    pub fn in_domain(&self, domain: &DomainName) -> TableRef {
+        TableRef::new(self.layer, self.domain.as_ref().unwrap_or(domain).clone(), self.table.clone())
+    }
+}
+
+impl fmt::Display for SqlTable {
+    /// As SQL writes it, which is also the one-word name under which an engine registers it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.domain {
+            Some(domain) => write!(f, "{}.{domain}.{}", self.layer.as_str(), self.table),
+            None => write!(f, "{}.{}", self.layer.as_str(), self.table),
+        }
+    }
+}
+
+/// A query over tables of the lake: those of the pipeline, and those of others that it names as inputs.
 ///
 /// # Example
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use sluice_core::sql::{Position, SqlError, TableSql, engine_name};
+/// use sluice_core::sql::{Position, SqlError, TableSql};
 ///
 /// let sql: TableSql = "SELECT country, SUM(amount) AS revenue FROM silver.orders GROUP BY country".parse()?;
-/// let inputs: Vec<String> = sql.inputs().iter().map(|(layer, table)| engine_name(*layer, table)).collect();
+/// let inputs: Vec<String> = sql.inputs().iter().map(|input| input.to_string()).collect();
 /// assert_eq!(inputs, ["silver.orders"]);
 ///
 /// let error = "SELECT country, SOUNDEX(city) AS sound FROM silver.orders".parse::<TableSql>().unwrap_err();
@@ -131,19 +156,19 @@ fn check_row_wise(select: &Select) -> Result<(), SqlError> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableSql {
     parsed: Parsed<Query>,
-    inputs: BTreeSet<(Layer, TableName)>,
+    inputs: BTreeSet<SqlTable>,
 }
 
 impl TableSql {
     /// The tables it reads.
-    pub fn inputs(&self) -> &BTreeSet<(Layer, TableName)> {
+    pub fn inputs(&self) -> &BTreeSet<SqlTable> {
         &self.inputs
     }
 
-    /// The statement for the engine: each input is one table named as [`engine_name`] says.
+    /// The statement for the engine: each input is one table named as [`SqlTable`] prints.
     pub fn engine_query(&self) -> Query {
         let mut query = self.parsed.tree().clone();
-        rewrite(&mut query, &self.inputs.iter().map(|(layer, table)| engine_name(*layer, table)).collect());
+        rewrite(&mut query, &self.inputs.iter().map(ToString::to_string).collect());
         query
     }
 
@@ -156,7 +181,8 @@ impl TableSql {
 impl FromStr for TableSql {
     type Err = SqlError;
 
-    /// Parses and checks a gold table's SQL, which reads `silver.<table>` and `gold.<table>`.
+    /// Parses and checks a gold table's SQL, which reads `silver.<table>` and `gold.<table>`, and tables of other
+    /// pipelines as `<layer>.<domain>.<table>`.
     fn from_str(text: &str) -> Result<Self, SqlError> {
         let query = parse_query(text, Limits::DOCUMENT)?;
         check_query(&query)?;
@@ -166,15 +192,10 @@ impl FromStr for TableSql {
     }
 }
 
-/// The one-word name under which an engine registers a table that SQL calls `<layer>.<table>`.
-pub fn engine_name(layer: Layer, table: &TableName) -> String {
-    format!("{}.{table}", layer.as_str())
-}
-
 fn collect_inputs(
     query: &Query,
     visible: &mut BTreeSet<String>,
-    inputs: &mut BTreeSet<(Layer, TableName)>,
+    inputs: &mut BTreeSet<SqlTable>,
 ) -> Result<(), SqlError> {
     for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
         visible.insert(cte.alias.name.value.to_ascii_lowercase());
@@ -193,19 +214,25 @@ fn collect_inputs(
     }
 }
 
-fn input(name: &ObjectName, visible: &BTreeSet<String>) -> Result<Option<(Layer, TableName)>, SqlError> {
+fn input(name: &ObjectName, visible: &BTreeSet<String>) -> Result<Option<SqlTable>, SqlError> {
     let parts: Vec<&str> = name.0.iter().filter_map(ident).collect();
-    let found = match parts.as_slice() {
+    let (layer, domain, table) = match parts.as_slice() {
         [cte] if visible.contains(&cte.to_ascii_lowercase()) => return Ok(None),
-        ["silver", table] => Some((Layer::Silver, *table)),
-        ["gold", table] => Some((Layer::Gold, *table)),
-        _ => None,
+        [layer, table] => (*layer, None, *table),
+        [layer, domain, table] => (*layer, Some(*domain), *table),
+        _ => ("", None, ""),
     };
-    found.and_then(|(layer, table)| Some(Some((layer, table.parse().ok()?)))).ok_or_else(|| SqlError::UnknownTable {
-        name: name.to_string(),
-        position: position(name),
-        hint: "gold reads silver.<table> and gold.<table> of its own pipeline",
-    })
+    let layer = [Layer::Silver, Layer::Gold].into_iter().find(|known| known.as_str() == layer);
+    let domain = domain.map(str::parse::<DomainName>).transpose();
+    match (layer, domain, table.parse()) {
+        (Some(layer), Ok(domain), Ok(table)) => Ok(Some(SqlTable { layer, domain, table })),
+        _ => Err(SqlError::UnknownTable {
+            name: name.to_string(),
+            position: position(name),
+            hint: "gold reads silver.<table> and gold.<table> of its own pipeline, and of others \
+                   silver.<domain>.<table> and gold.<domain>.<table>, which the spec lists in `inputs`",
+        }),
+    }
 }
 
 /// The query of a rule: it answers one number about the table that it calls `object`.
@@ -408,11 +435,28 @@ mod tests {
     fn gold_sql_names_its_inputs() {
         let text = "WITH d AS (SELECT * FROM silver.t) SELECT t.a, COUNT(DISTINCT d.b) AS n FROM gold.u AS t JOIN d ON t.a = d.a GROUP BY t.a";
         let sql: TableSql = text.parse().expect("sql");
-        let inputs: Vec<String> = sql.inputs().iter().map(|(layer, table)| engine_name(*layer, table)).collect();
+        let inputs: Vec<String> = sql.inputs().iter().map(ToString::to_string).collect();
         assert_eq!(inputs, ["silver.t", "gold.u"]);
         let engine_sql = sql.engine_query().to_string();
         assert!(engine_sql.contains("FROM \"silver.t\" AS t"), "{engine_sql}");
-        for sql in ["SELECT * FROM bronze", "SELECT * FROM other.t", "SELECT * FROM silver.\"../x\""] {
+        let others = "SELECT hourly.a FROM silver.weather.hourly JOIN silver.hourly AS h ON h.a = hourly.a";
+        let sql: TableSql = others.parse().expect("sql");
+        let own: DomainName = "sales".parse().expect("domain");
+        let inputs: Vec<String> = sql.inputs().iter().map(|input| input.in_domain(&own).to_string()).collect();
+        assert_eq!(inputs, ["silver/sales/hourly", "silver/weather/hourly"]);
+        let engine_sql = sql.engine_query().to_string();
+        assert!(
+            engine_sql.contains("FROM \"silver.weather.hourly\" AS hourly JOIN \"silver.hourly\" AS h"),
+            "{engine_sql}"
+        );
+        for sql in [
+            "SELECT * FROM bronze",
+            "SELECT * FROM other.t",
+            "SELECT * FROM bronze.weather.t",
+            "SELECT * FROM a.silver.weather.t",
+            "SELECT * FROM silver.\"../x\"",
+            "SELECT * FROM silver.\"..\".t",
+        ] {
             assert!(matches!(sql.parse::<TableSql>(), Err(SqlError::UnknownTable { .. })), "{sql}");
         }
     }

@@ -7,7 +7,6 @@ use sluice_core::columns::{StoredColumn, contract_columns};
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::GoldTable;
 use sluice_core::run::{ChangeKind, RowCounts, RunRef, StagedFile, TableChange};
-use sluice_core::sql::engine_name;
 
 use super::passes::group_in_passes;
 use super::stage::StageWriter;
@@ -86,10 +85,10 @@ fn compute(
 ) -> Result<DataFrame, LakeError> {
     let failed = LakeError::engine(&gold.table);
     let (mut tables, mut most_rows) = (Vec::new(), 0);
-    for input in &gold.inputs {
-        let GoldInput { scan, rows } = inputs(input)?;
+    for (name, input) in gold.named_inputs() {
+        let GoldInput { scan, rows } = inputs(&input)?;
         most_rows = rows.max(most_rows);
-        tables.push((engine_name(input.layer(), input.table()), scan));
+        tables.push((name, scan));
     }
     let collect = |planned: LazyFrame| {
         let planned = sql::conform(planned, &gold.contract).map_err(&failed)?;

@@ -52,7 +52,19 @@ impl Brought<'_> {
     }
 
     pub(super) fn planned_tables(&self, objects: &[PlannedObject]) -> Vec<PlannedTable> {
-        self.pipeline.tables().into_iter().map(|table| self.planned_table(table, objects)).collect()
+        let own = self.pipeline.tables().into_iter().map(|table| self.planned_table(table, objects));
+        own.chain(self.pipeline.inputs.iter().map(|input| self.planned_input(&input.table))).collect()
+    }
+
+    /// Where a table of another pipeline stands. It takes in no object of this one.
+    fn planned_input(&self, table: &TableRef) -> PlannedTable {
+        PlannedTable {
+            table: table.clone(),
+            read_version: self.standing.version(table),
+            sources: BTreeSet::new(),
+            superseded: BTreeSet::new(),
+            columns: self.standing.open(table).map(|open| open.columns().to_vec()).unwrap_or_default(),
+        }
     }
 
     fn planned_table(&self, table: TableRef, objects: &[PlannedObject]) -> PlannedTable {

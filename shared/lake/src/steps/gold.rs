@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use polars::prelude::{DataFrame, IntoLazy, JoinType, LazyFrame, col, df};
-use sluice_core::columns::{has_contract_columns, is_lineage};
+use sluice_core::columns::{contract_columns, has_contract_columns, is_lineage};
 use sluice_core::name::{Layer, TableRef};
 use sluice_core::pipeline::GoldTable;
 use sluice_core::run::{Plan, RunAction, TableChange};
@@ -122,7 +122,10 @@ impl<'a> GoldChanges<'a> {
             (None, Some(existing)) => existing.columns().to_vec(),
             (None, None) => Vec::new(),
         };
-        let shown: Vec<_> = columns.iter().filter(|c| !hidden(&c.name)).map(|c| col(c.name.as_str())).collect();
+        let shown: Vec<_> = match self.plan.pipeline.input(table) {
+            Some(input) => contract_columns(&input.contract).map(|column| col(column.name)).collect(),
+            None => columns.iter().filter(|c| !hidden(&c.name)).map(|c| col(c.name.as_str())).collect(),
+        };
         Ok(GoldInput { scan: scan.select(shown), rows })
     }
 }

@@ -152,7 +152,8 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
     let brought =
         Brought { pipeline: &pipeline, standing: &standing, replacements: &replacements, ids_here: &ids_here };
     let (objects, measures) = brought.without_kept_back(objects, measures);
-    let refresh = standing.stale_gold(&pipeline, replay || brought.change_silver(&objects));
+    let waiting = standing.waiting_gold(&pipeline);
+    let refresh = standing.stale_gold(&pipeline, replay || brought.change_silver(&objects), &waiting);
     let work = if replay { standing.has_quarantine(&pipeline)? } else { !objects.is_empty() || !refresh.is_empty() };
     // A run that has committed something is not one that had nothing to do, even if others did the rest meanwhile; nor is
     // one whose objects are all at fault, which the gate rejects.
@@ -176,6 +177,7 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
         cuts,
         tables,
         refresh,
+        waiting,
         held,
         held_by_run: FirstOf::from(held_by_run),
         held_columns,

@@ -85,7 +85,7 @@ pub(super) async fn committed_so_far(lake: &Lake, before: &Plan) -> Result<Earli
 /// Versions of the tables that a gold table was computed from.
 ///
 /// # Errors
-/// [`LakeError::Conflict`] when one of them has moved on: the aggregate would not be of any version of it.
+/// [`LakeError::Conflict`] when one of this pipeline has moved on: the aggregate would not be of any version of it.
 async fn input_versions(
     lake: &Lake,
     plan: &Plan,
@@ -99,6 +99,11 @@ async fn input_versions(
             continue;
         }
         let read = plan.table(input).and_then(|planned| planned.read_version);
+        // Another pipeline goes on meanwhile, and the next run computes gold from where it got to.
+        if let (Some(read), Some(_)) = (read, plan.pipeline.input(input)) {
+            versions.push((input.clone(), read));
+            continue;
+        }
         let current = open_table(lake, input, None).await?.map(|table| table.version());
         match (read, current) {
             (Some(read), Some(current)) if read == current => versions.push((input.clone(), read)),

@@ -23,7 +23,8 @@ pub(super) struct Standing {
 
 impl Standing {
     pub(super) async fn read(lake: &Lake, pipeline: &Pipeline) -> Result<Self, LakeError> {
-        let opened = try_join_all(pipeline.tables().into_iter().map(|table| async move {
+        let inputs = pipeline.inputs.iter().map(|input| input.table.clone());
+        let opened = try_join_all(pipeline.tables().into_iter().chain(inputs).map(|table| async move {
             match open_table(lake, &table, None).await? {
                 Some(open) => {
                     let ledger = open.ledger().await?;
@@ -80,10 +81,29 @@ impl Standing {
         Ok(())
     }
 
-    /// Gold tables whose inputs have moved, or will by this run.
-    pub(super) fn stale_gold(&self, pipeline: &Pipeline, silver_changes: bool) -> BTreeSet<TableRef> {
+    /// The gold tables that cannot be computed, because a table of another pipeline is not as they need it, and why.
+    pub(super) fn waiting_gold(&self, pipeline: &Pipeline) -> BTreeMap<TableRef, String> {
+        let faults = pipeline
+            .inputs
+            .iter()
+            .filter_map(|input| Some((&input.table, check::input_fault(input, self.open(&input.table))?)));
+        let faults: BTreeMap<&TableRef, String> = faults.collect();
+        let waiting = pipeline.gold.iter().filter_map(|gold| {
+            let fault = gold.inputs.iter().find_map(|input| faults.get(input))?;
+            Some((gold.table.clone(), fault.clone()))
+        });
+        waiting.collect()
+    }
+
+    /// Gold tables whose inputs have moved, or will by this run, and that do not wait.
+    pub(super) fn stale_gold(
+        &self,
+        pipeline: &Pipeline,
+        silver_changes: bool,
+        waiting: &BTreeMap<TableRef, String>,
+    ) -> BTreeSet<TableRef> {
         let mut stale: BTreeSet<TableRef> = BTreeSet::new();
-        for gold in &pipeline.gold {
+        for gold in pipeline.gold.iter().filter(|gold| !waiting.contains_key(&gold.table)) {
             let known = self.tables.get(&gold.table);
             let behind = gold.inputs.iter().any(|input| {
                 let recorded = known.and_then(|(_, ledger)| ledger.input_version(input));

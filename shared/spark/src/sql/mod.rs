@@ -27,8 +27,7 @@ pub use self::relation::{Relation, SparkQuery};
 use self::scope::{Field, Scope, Source};
 pub use self::types::SqlType;
 use sluice_core::contract::ColumnType;
-use sluice_core::name::{Layer, TableName};
-use sluice_core::sql::{MetricSql, Predicate, ProductSql, RowSql, SqlError, TableSql, engine_name, not_portable};
+use sluice_core::sql::{MetricSql, Predicate, ProductSql, RowSql, SqlError, TableSql, not_portable};
 
 /// Settings that the translated text needs, with the reason of each.
 pub const SETTINGS: &[(&str, &str, &str)] = &[
@@ -51,12 +50,12 @@ pub fn projection(sql: &RowSql, bronze: &Relation) -> Result<SparkQuery, SqlErro
     Translator::new(tables).whole(sql.query())
 }
 
-/// The statement of a gold table over the tables that it reads.
+/// The statement of a gold table over the tables that it reads, each under the name that the statement has for it.
 ///
 /// # Errors
 /// [`SqlError`] with the position of what is refused.
-pub fn query(sql: &TableSql, inputs: &BTreeMap<(Layer, TableName), Relation>) -> Result<SparkQuery, SqlError> {
-    let tables = inputs.iter().map(|((layer, table), relation)| (engine_name(*layer, table), relation)).collect();
+pub fn query(sql: &TableSql, inputs: &BTreeMap<String, Relation>) -> Result<SparkQuery, SqlError> {
+    let tables = inputs.iter().map(|(name, relation)| (name.clone(), relation)).collect();
     Translator::new(tables).whole(sql.query())
 }
 

@@ -1,7 +1,5 @@
 use std::collections::BTreeMap;
 
-use sluice_core::name::Layer;
-
 use super::*;
 
 /// `q` INT, `b` BIGINT, `p` DECIMAL(12,3), `m` DECIMAL(12,2), `f` DOUBLE, `t` text, `ts` TIMESTAMP, `c` BOOLEAN.
@@ -22,10 +20,8 @@ fn relation(name: &str) -> Relation {
 }
 
 fn translated(sql: &str) -> Result<SparkQuery, SqlError> {
-    let inputs = BTreeMap::from([
-        ((Layer::Silver, "t".parse().unwrap()), relation("silver_t")),
-        ((Layer::Gold, "u".parse().unwrap()), relation("gold_u")),
-    ]);
+    let inputs =
+        BTreeMap::from([("silver.t".to_owned(), relation("silver_t")), ("gold.u".to_owned(), relation("gold_u"))]);
     query(&sql.parse()?, &inputs)
 }
 

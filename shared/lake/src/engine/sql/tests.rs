@@ -13,7 +13,7 @@ use sluice_core::error::StepError;
 use sluice_core::pipeline::Pipeline;
 use sluice_core::reading::Reading;
 use sluice_core::spec::PipelineSpec;
-use sluice_core::sql::{TableSql, engine_name};
+use sluice_core::sql::TableSql;
 
 use super::*;
 use crate::engine::cast::read_exprs;
@@ -435,7 +435,7 @@ fn the_retail_pipeline_computes_what_the_issue_says() {
     let good = silver.lazy().filter(polars::prelude::col("description").is_not_null());
     let gold = |name: &str| {
         let table = pipeline.gold.iter().find(|table| table.table.table().as_str() == name).unwrap();
-        let inputs = table.inputs.iter().map(|input| (engine_name(input.layer(), input.table()), good.clone()));
+        let inputs = table.named_inputs().map(|(name, _)| (name, good.clone()));
         let planned = run(table.sql.engine_query(), inputs.collect()).unwrap();
         let rows = collect_streaming(conform(planned, &table.contract).unwrap()).unwrap();
         rows_of(&rows, &table.contract)

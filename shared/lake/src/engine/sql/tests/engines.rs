@@ -8,7 +8,6 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
 
-use sluice_core::name::Layer;
 use sluice_spark::sql::{Relation, SETTINGS, SparkQuery, SqlType, query as translate};
 
 use super::*;
@@ -297,10 +296,8 @@ fn whole_query(sql: &str) -> String {
 }
 
 fn translated(sql: &str) -> SparkQuery {
-    let inputs = BTreeMap::from([
-        ((Layer::Silver, "t".parse().unwrap()), relation("silver_t")),
-        ((Layer::Gold, "u".parse().unwrap()), relation("gold_u")),
-    ]);
+    let inputs =
+        BTreeMap::from([("silver.t".to_owned(), relation("silver_t")), ("gold.u".to_owned(), relation("gold_u"))]);
     whole_query(sql)
         .parse::<TableSql>()
         .and_then(|parsed| translate(&parsed, &inputs))

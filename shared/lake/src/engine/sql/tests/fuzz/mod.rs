@@ -18,7 +18,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
-use sluice_core::name::{Layer, TableName};
 use sluice_core::sql::ProductSql;
 use sluice_spark::sql::{Relation, query as translate};
 
@@ -112,12 +111,10 @@ impl Ours {
     }
 }
 
-fn inputs() -> BTreeMap<(Layer, TableName), Relation> {
+fn inputs() -> BTreeMap<String, Relation> {
     let relation = |schema: &draw::Schema| {
-        let (layer, table) = schema.ours.split_once('.').unwrap();
-        let layer = if layer == "silver" { Layer::Silver } else { Layer::Gold };
         let relation = Relation { name: schema.theirs.to_owned(), columns: contract_columns(schema) };
-        ((layer, table.parse().unwrap()), relation)
+        (schema.ours.to_owned(), relation)
     };
     SCHEMAS.iter().map(relation).collect()
 }
@@ -143,7 +140,7 @@ fn ours(statement: &Statement, tables: &[Table]) -> Ours {
             return Ours::Refused(error.to_string());
         }
         let read = |empty: bool| {
-            let names: Vec<String> = parsed.inputs().iter().map(|(layer, table)| engine_name(*layer, table)).collect();
+            let names: Vec<String> = parsed.inputs().iter().map(ToString::to_string).collect();
             let read = tables.iter().filter(|table| names.iter().any(|name| name == table.schema.ours));
             read.map(|table| {
                 let frame = table.frame();
