@@ -29,8 +29,8 @@ const ONLY_IN_THE_LOG: glue.CfnTable.ColumnProperty[] = [{ name: "col", type: "a
  * catalogue read them here.
  *
  * A table here grants nobody a right. Whoever queries it reads the lake with a role of their own, without the masks and filters of data
- * products: those are for consumers, this is for the team. Bronze and quarantine are left out, because they hold rows that contracts
- * would refuse.
+ * products: those are for consumers, this is for the team. Bronze, quarantine and delete events are left out, because they hold rows that
+ * contracts would refuse.
  */
 export class GlueTables extends Construct {
   constructor(scope: Construct, id: string, props: GlueTablesProps) {

@@ -125,12 +125,12 @@ function instanceWildcards(props: EmrRolesProps): ReadonlyMap<string, string> {
   ]);
 }
 
-/** Layers with tables that a script combines. Those of bronze and quarantine are what process has staged. */
+/** Layers with tables that a script combines. Those of bronze, quarantine and delete events are what process has staged. */
 const COMBINED = ["silver", "gold"];
 
-/** What a script reads: rows that process has left for it, tables, and itself. Deliveries were read by process. */
+/** What a script reads: rows and delete events that process has left for it, tables, and itself. Deliveries were read by process. */
 function readBySteps(props: EmrRolesProps): string[] {
-  return ["parts", ...COMBINED, "runs"].map((folder) => below(props, `${folder}/*`));
+  return ["parts", "deletes", ...COMBINED, "runs"].map((folder) => below(props, `${folder}/*`));
 }
 
 /** Where a script writes: folders with the id of its run. */

@@ -41,8 +41,9 @@ const NONCURRENT_DOCUMENT_DAYS = 30;
 /**
  * What expires in a lake. The replica has the same rules: S3 copies objects and deletions, but not the effects of lifecycle rules.
  *
- * No rule moves or ends a current object below `bronze/`, `silver/`, `gold/` or `quarantine/`: rules choose by prefix, a table's log lies
- * at `<layer>/<domain>/<table>/_delta_log/` below the folder of its data, and a table whose log is archived or cut cannot be read.
+ * No rule moves or ends a current object below `bronze/`, `silver/`, `gold/`, `quarantine/` or `deletes/`: rules choose by prefix, a
+ * table's log lies at `<layer>/<domain>/<table>/_delta_log/` below the folder of its data, and a table whose log is archived or cut
+ * cannot be read.
  * Intelligent-Tiering without archive tiers could be read, but costs $0.0025 per 1,000 objects a month for watching them and saves only
  * where a table's files lie unread for a month, while every merge reads them.
  */

@@ -106,7 +106,7 @@ const inLake = (...paths: string[]): string[] => paths.map((path) => `arn:aws:s3
 const ofScript = (sid: string): string[] => [statementsOf("step").get(sid)?.Resource].flat().map(String).sort();
 
 test("a script reads what process has left for it and tables that it combines, but neither deliveries nor bronze nor quarantine", () => {
-  assert.deepEqual(ofScript("ReadLake"), inLake("parts/*", "silver/*", "gold/*", "runs/*"));
+  assert.deepEqual(ofScript("ReadLake"), inLake("parts/*", "deletes/*", "silver/*", "gold/*", "runs/*"));
 });
 
 test("a script writes only below folders of its run, and nothing into bronze or quarantine", () => {

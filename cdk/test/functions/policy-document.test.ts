@@ -47,7 +47,7 @@ test("only publish may write a log of a table", () => {
   const isLog = (resource: string): boolean => resource.includes("_delta_log");
   const mayWriteLogs = FUNCTION_NAMES.filter((name) => filledStatements(name, VALUES).some(({ Effect, Action, Resource }) =>
     Effect === "Allow" && Action.some((action) => /^s3:(Put|Delete)/.test(action)) && Resource.some((resource) =>
-      isLog(resource) || /\/(bronze|silver|gold|quarantine)\/\*$/.test(resource))));
+      isLog(resource) || /\/(bronze|silver|gold|quarantine|deletes)\/\*$/.test(resource))));
   // process stages files in the folders of tables, and a Deny keeps it away from the logs.
   assert.deepEqual(mayWriteLogs, ["process", "publish"]);
   const denied = filledStatements("process", VALUES).find(({ Effect }) => Effect === "Deny");

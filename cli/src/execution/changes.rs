@@ -14,12 +14,14 @@ pub struct TableEnd {
     pub table: TableRef,
     /// Rows read for it.
     pub rows_read: u64,
-    /// Rows added, minus rows replaced; `None` when the whole table was recomputed.
+    /// Rows added, minus rows replaced, 0 where fewer are left; `None` when the whole table was recomputed.
     pub rows_added: Option<u64>,
     /// Rows that broke an error rule.
     pub rows_quarantined: u64,
-    /// Rows that lost to a newer row with the same key, or that the table already had.
+    /// Rows that lost to a newer row or delete event with the same key, or that the table already had.
     pub rows_collapsed: u64,
+    /// Rows that are delete events.
+    pub rows_deleted: u64,
     /// Rows in the table afterwards.
     pub rows: u64,
     /// The committed version; `None` when nothing was committed.
@@ -67,6 +69,7 @@ fn table_end(table: &TableRef, kind: ChangeKind, rows: RowCounts, table_rows: u6
         },
         rows_quarantined: rows.quarantined,
         rows_collapsed: rows.collapsed,
+        rows_deleted: rows.deleted,
         rows: table_rows,
         version,
     }
@@ -74,17 +77,22 @@ fn table_end(table: &TableRef, kind: ChangeKind, rows: RowCounts, table_rows: u6
 
 /// The tables of a run as text.
 pub fn tables_text(tables: &[TableEnd]) -> String {
-    let mut grid = Grid::new(["=table", ">read", ">added", ">quarantined", ">collapsed", ">rows now", ">version"]);
+    // Most pipelines have no delete events.
+    let has_deletes = tables.iter().any(|table| table.rows_deleted > 0);
+    let titles = ["=table", ">read", ">added", ">quarantined", ">collapsed"].into_iter();
+    let mut grid = Grid::new(titles.chain(has_deletes.then_some(">deleted")).chain([">rows now", ">version"]));
     for table in tables {
-        grid.row([
+        let mut row = vec![
             table.table.to_string(),
             count(table.rows_read),
             table.rows_added.map_or_else(|| "recomputed".to_owned(), count),
             count(table.rows_quarantined),
             count(table.rows_collapsed),
-            count(table.rows),
-            table.version.map_or_else(|| "-".to_owned(), |version| version.to_string()),
-        ]);
+        ];
+        row.extend(has_deletes.then(|| count(table.rows_deleted)));
+        row.push(count(table.rows));
+        row.push(table.version.map_or_else(|| "-".to_owned(), |version| version.to_string()));
+        grid.row(row);
     }
     grid.text()
 }

@@ -321,6 +321,7 @@ mod tests {
             rows_added: Some(1900),
             rows_quarantined: 1050,
             rows_collapsed: 50,
+            rows_deleted: 0,
             rows: 21_900,
             version: (outcome == EndOutcome::Published).then_some(4),
         };

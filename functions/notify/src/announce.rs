@@ -146,6 +146,9 @@ impl Announcement {
         for (table, rows) in report.rows.iter().filter(|(_, rows)| rows.quarantined > 0) {
             lines.push(format!("Quarantined: {} of {} rows of {table}", rows.quarantined, rows.source));
         }
+        for (table, rows) in report.rows.iter().filter(|(_, rows)| rows.deleted > 0) {
+            lines.push(format!("Delete events: {} of {} rows of {table}", rows.deleted, rows.source));
+        }
         lines.extend(report.broken_rules.iter().take(MAX_RULES).map(|rule| format!("Broken rule: {rule}")));
         if let Some(more @ 1..) = report.broken_rules.len().checked_sub(MAX_RULES) {
             lines.push(format!("Broken rules not listed: {more}"));

@@ -113,14 +113,16 @@ pub(crate) struct RowsAnswer {
     staged: u64,
     /// Rows that broke an error rule.
     quarantined: u64,
-    /// Rows that lost to a newer row of their key, or were there already.
+    /// Rows that lost to a newer row or delete event of their key, or were there already.
     collapsed: u64,
+    /// Rows that are delete events.
+    deleted: u64,
 }
 
 impl From<RowCounts> for RowsAnswer {
     fn from(rows: RowCounts) -> Self {
-        let RowCounts { source, staged, quarantined, collapsed, .. } = rows;
-        Self { source, staged, quarantined, collapsed }
+        let RowCounts { source, staged, quarantined, collapsed, deleted, .. } = rows;
+        Self { source, staged, quarantined, collapsed, deleted }
     }
 }
 

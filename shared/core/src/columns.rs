@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{ColumnType, TableContract};
-use crate::pipeline::{SilverTable, WriteMode};
+use crate::pipeline::{SilverTable, Versioned, WriteMode};
 
 pub use self::names::{
-    CORRUPT, CORRUPT_REASON, CORRUPT_RECORD, INGESTION_DATE, LINEAGE, NEWER, NameFault, SOURCE_FILE,
+    CORRUPT, CORRUPT_REASON, CORRUPT_RECORD, INGESTION_DATE, IS_DELETE, LINEAGE, NEWER, NameFault, SOURCE_FILE,
     SOURCE_MODIFIED_AT, SOURCE_ROW, folded_name, is_lineage, is_own_of_bronze, lineage_names,
 };
 
@@ -127,6 +127,12 @@ pub fn silver_columns(table: &SilverTable) -> Vec<StoredColumn> {
     let history = matches!(table.mode, WriteMode::Scd2(_));
     let scd2 = SCD2.into_iter().filter(|_| history).map(|(name, column_type)| stored(name, column_type));
     accepted_columns(table).into_iter().chain(scd2).collect()
+}
+
+/// Columns of the delete events of a table whose rows are merged so: the keys, what says which event is newer, and the
+/// lineage.
+pub fn delete_columns(contract: &TableContract, by: &Versioned) -> Vec<StoredColumn> {
+    contract_columns(contract).filter(|column| by.decides(&column.name)).chain(lineage_columns()).collect()
 }
 
 /// Columns of every quarantine table.

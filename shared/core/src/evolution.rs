@@ -1,6 +1,6 @@
 //! What a changed spec or contract means for the tables that exist.
 
-use crate::columns::{SCD2, StoredColumn, silver_columns};
+use crate::columns::{SCD2, StoredColumn, delete_columns, is_lineage, silver_columns};
 use crate::contract::TableContract;
 use crate::name::TableRef;
 use crate::pipeline::{GoldTable, Pipeline, SilverTable, Versioned, WriteMode};
@@ -62,6 +62,26 @@ pub fn refusals_of_silver(silver: &SilverTable, existing: Existing<'_>) -> Vec<S
     refused
 }
 
+/// Why a run refuses to write to the table of a silver table's delete events: each problem with the fix. Events that
+/// were stored by other keys could not be met with the rows that they end.
+pub fn refusals_of_deletes(silver: &SilverTable, existing: Existing<'_>) -> Vec<String> {
+    let Some((_, by)) = silver.deletes() else { return Vec::new() };
+    let wanted = delete_columns(&silver.contract, by);
+    let is_same = wanted.iter().all(|column| existing.columns.contains(column))
+        && existing.columns.iter().all(|stored| wanted.contains(stored));
+    if is_same {
+        return Vec::new();
+    }
+    let stored: Vec<&str> =
+        existing.columns.iter().map(|column| column.name.as_str()).filter(|name| !is_lineage(name)).collect();
+    vec![format!(
+        "it has delete events by [{}], and keys and latest_by of `{}` are other columns or have other types now; keep \
+         them, or write to a new table",
+        stored.join(", "),
+        silver.table
+    )]
+}
+
 /// Why a run refuses to write to a gold table. It is computed from scratch, so its columns may change.
 pub fn refusals_of_gold(gold: &GoldTable, existing: Existing<'_>) -> Vec<String> {
     other_partitions(&gold.contract, existing).into_iter().collect()
@@ -86,8 +106,35 @@ pub fn changes_of_meaning(before: &Pipeline, now: &Pipeline) -> Vec<(TableRef, S
         if let Some(change) = change_of_mode(&old.mode, &silver.mode) {
             changes.push((silver.table.clone(), change));
         }
+        if let Some(change) = change_of_deletes(old, silver) {
+            changes.push((silver.table.clone(), change));
+        }
     }
     changes
+}
+
+/// What another `delete_when` means for rows and events that are stored, where both modes merge.
+fn change_of_deletes(old: &SilverTable, new: &SilverTable) -> Option<String> {
+    if !(old.mode.merges() && new.mode.merges()) {
+        return None;
+    }
+    match (&old.delete_when, &new.delete_when) {
+        (None, Some(_)) => Some(
+            "delete_when is new; delete events of earlier runs are in the table as rows, and end nothing: write to a \
+             new table to have them end what was before them"
+                .to_owned(),
+        ),
+        (Some(_), None) => Some(
+            "delete_when was there at the last run and is gone; delete events become rows, and those of earlier runs \
+             no longer end rows that come late: put it back, or write to a new table"
+                .to_owned(),
+        ),
+        (Some(old), Some(new)) if old != new => Some(format!(
+            "delete_when was {old} at the last run and is {new} now; rows and delete events that are stored stay what \
+             they were: write to a new table to have all of them by the new condition"
+        )),
+        _ => None,
+    }
 }
 
 fn change_of_mode(old: &WriteMode, new: &WriteMode) -> Option<String> {
@@ -214,6 +261,27 @@ mod tests {
     }
 
     #[test]
+    fn delete_events_by_other_keys_are_refused() {
+        let feed = |mode: &str| pipeline(&format!("{mode}, delete_when: \"v = 'D'\""), &COLUMNS);
+        let before = feed(MERGE);
+        let tables: Vec<String> = before.tables().iter().map(ToString::to_string).collect();
+        assert_eq!(tables, ["bronze/d/t", "quarantine/d/t", "deletes/d/t", "silver/d/t"]);
+        let (_, by) = before.silver[0].deletes().unwrap();
+        let columns = delete_columns(&before.silver[0].contract, by);
+        let check = |mode: &str, says: Option<&str>| {
+            let existing = Existing { columns: &columns, partition_by: &[] };
+            let refused = refusals_of_deletes(&feed(mode).silver[0], existing);
+            assert_eq!(refused.len(), usize::from(says.is_some()), "{mode}: {refused:?}");
+            assert!(refused.iter().all(|refused| says.is_some_and(|says| refused.contains(says))), "{refused:?}");
+        };
+        check(MERGE, None);
+        check(HISTORY, None);
+        check("mode: merge, keys: [id, v], latest_by: at", Some("delete events by [id, at]"));
+        check("mode: merge, keys: [v], latest_by: at", Some("keep them, or write to a new table"));
+        check("mode: merge, keys: [id], latest_by: v", Some("silver/d/t"));
+    }
+
+    #[test]
     fn changed_keys_and_modes_are_noted() {
         let check = |before: &str, now: &str, says: Option<&str>| {
             let changes = changes_of_meaning(&pipeline(before, &COLUMNS), &pipeline(now, &COLUMNS));
@@ -227,5 +295,11 @@ mod tests {
         check(MERGE, "mode: merge, keys: [v], latest_by: at", Some("keys were [id] at the last run and are [v] now"));
         check(HISTORY, "mode: scd2, keys: [id, v], latest_by: at", Some("are [id, v] now"));
         check(MERGE, "mode: merge, keys: [id], latest_by: v", Some("latest_by was `at`"));
+        let feed = |condition: &str| format!("{MERGE}, delete_when: \"{condition}\"");
+        check(&feed("v = 'D'"), &feed("v = 'D'"), None);
+        check(MERGE, &feed("v = 'D'"), Some("delete_when is new; delete events of earlier runs are in the table"));
+        check(&feed("v = 'D'"), MERGE, Some("no longer end rows that come late"));
+        check(&feed("v = 'D'"), &feed("v = 'X'"), Some("delete_when was v = 'D' at the last run and is v = 'X' now"));
+        check("mode: append", &feed("v = 'D'"), Some("mode was append at the last run and is merge now"));
     }
 }

@@ -209,6 +209,8 @@ pub enum Layer {
     Bronze,
     /// Rows that broke an error rule, with the rules they broke.
     Quarantine,
+    /// The delete events of silver tables.
+    Deletes,
     /// Clean, typed, deduplicated rows.
     Silver,
     /// Business aggregates.
@@ -217,7 +219,7 @@ pub enum Layer {
 
 impl Layer {
     /// Every layer, in the order of publication.
-    pub const ALL: [Self; 4] = [Self::Bronze, Self::Quarantine, Self::Silver, Self::Gold];
+    pub const ALL: [Self; 5] = [Self::Bronze, Self::Quarantine, Self::Deletes, Self::Silver, Self::Gold];
 
     /// The folder name.
     pub fn as_str(self) -> &'static str {
@@ -225,6 +227,7 @@ impl Layer {
             Self::Bronze => "bronze",
             Self::Silver => "silver",
             Self::Quarantine => "quarantine",
+            Self::Deletes => "deletes",
             Self::Gold => "gold",
         }
     }
@@ -291,7 +294,7 @@ impl FromStr for TableRef {
         let refused = || NameError {
             kind: "table",
             text: text.chars().take(80).collect(),
-            rule: "<layer>/<domain>/<table> with layer bronze, silver, quarantine or gold",
+            rule: "<layer>/<domain>/<table> with layer bronze, quarantine, deletes, silver or gold",
         };
         let mut parts = text.split('/');
         let (Some(layer), Some(domain), Some(table), None) = (parts.next(), parts.next(), parts.next(), parts.next())
@@ -313,7 +316,7 @@ impl JsonSchema for TableRef {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": "^(bronze|quarantine|silver|gold)/[a-z][a-z0-9_]{0,47}/[a-z][a-z0-9_]{0,63}$",
+            "pattern": "^(bronze|quarantine|deletes|silver|gold)/[a-z][a-z0-9_]{0,47}/[a-z][a-z0-9_]{0,63}$",
             "description": "<layer>/<domain>/<table>",
         })
     }

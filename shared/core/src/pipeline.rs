@@ -15,11 +15,11 @@ use crate::columns::{self, StoredColumn, is_lineage};
 use crate::contract::{Column, TableContract};
 use crate::engine::EnginePreference;
 use crate::files::FileSelection;
-use crate::name::{ColumnName, DomainName, PipelineName, TableRef};
+use crate::name::{ColumnName, DomainName, Layer, PipelineName, TableRef};
 use crate::path::RecordPath;
 use crate::reading::Reading;
 use crate::spec::{ColumnCase, CsvSpec, LambdaLimits, PartsSpec, QuarantineLimit, SnapshotSpec, SourceFormat};
-use crate::sql::{RowSql, SqlError, TableSql};
+use crate::sql::{Predicate, RowSql, SqlError, TableSql};
 use crate::uri::LakePath;
 
 /// A pipeline ready to run.
@@ -113,7 +113,7 @@ pub struct SilverTable {
     /// Mapped column and the source column, or lineage column, it is read from: those of the contract in its order, then
     /// the helpers. Where a value inside the source column, or a part of the address, is read, it is in `readings`.
     pub columns: Vec<(ColumnName, String)>,
-    /// Mapped columns that the contract does not have: the SQL reads them, and they are not stored.
+    /// Mapped columns that the contract does not have: the SQL and `delete_when` read them, and they are not stored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub helpers: Vec<Column>,
     /// How the text of a mapped column is read, where the spec says more than the contract.
@@ -123,6 +123,9 @@ pub struct SilverTable {
     pub sql: Option<RowSql>,
     /// How rows enter the table.
     pub mode: WriteMode,
+    /// Which source rows are delete events, in modes merge and scd2: those for which it is true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_when: Option<Predicate>,
     /// What is one full snapshot in a folder below the landing folder; `None` where the spec does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<SnapshotSpec>,
@@ -139,7 +142,12 @@ impl SilverTable {
     pub fn projection(&self) -> Result<Cow<'_, RowSql>, SqlError> {
         match &self.sql {
             Some(sql) => Ok(Cow::Borrowed(sql)),
-            None => RowSql::of_columns(self.columns.iter().map(|(column, _)| column.as_str())).map(Cow::Owned),
+            // Helpers are for `delete_when` then.
+            None => {
+                let columns = self.columns.iter().map(|(column, _)| column.as_str());
+                let stored = columns.filter(|column| self.contract.column(column).is_some());
+                RowSql::of_columns(stored).map(Cow::Owned)
+            }
         }
     }
 
@@ -150,13 +158,21 @@ impl SilverTable {
 
     /// Whether no row may lack a value in this column: its contract requires one, or rows are merged by it.
     fn needs(&self, column: &str) -> bool {
-        let orders = match &self.mode {
-            WriteMode::Merge(by) | WriteMode::Scd2(by) => {
-                by.keys.iter().chain([&by.latest_by]).any(|name| name.as_str() == column)
-            }
-            WriteMode::Append | WriteMode::Replace => false,
-        };
+        let orders = self.mode.versioned().is_some_and(|by| by.decides(column));
         orders || self.contract.requires_value(column)
+    }
+
+    /// The table of its delete events, and how they are merged; `None` where no row is one.
+    pub fn deletes(&self) -> Option<(TableRef, &Versioned)> {
+        self.delete_when.as_ref()?;
+        let table = TableRef::new(Layer::Deletes, self.table.domain().clone(), self.table.table().clone());
+        Some((table, self.mode.versioned()?))
+    }
+
+    /// Whether the SQL computes a key, or what says which row is newer, from this mapped column.
+    pub fn computes_deciding(&self, column: &str) -> bool {
+        let (Some(sql), Some(by)) = (&self.sql, self.mode.versioned()) else { return false };
+        by.keys.iter().chain([&by.latest_by]).any(|deciding| sql.computes(deciding.as_str(), column))
     }
 
     /// Whether the SQL computes a column that no row may lack from this helper.
@@ -191,6 +207,14 @@ impl WriteMode {
     pub fn merges(&self) -> bool {
         matches!(self, Self::Merge(_) | Self::Scd2(_))
     }
+
+    /// By what rows are merged; `None` where they are not.
+    pub fn versioned(&self) -> Option<&Versioned> {
+        match self {
+            Self::Merge(by) | Self::Scd2(by) => Some(by),
+            Self::Append | Self::Replace => None,
+        }
+    }
 }
 
 /// Which rows have the same key, and which of them is newer.
@@ -200,6 +224,13 @@ pub struct Versioned {
     pub keys: Vec<ColumnName>,
     /// Column whose greater value is newer.
     pub latest_by: ColumnName,
+}
+
+impl Versioned {
+    /// Whether a column is one of the keys, or the one that says which row is newer.
+    pub fn decides(&self, column: &str) -> bool {
+        self.keys.iter().chain([&self.latest_by]).any(|name| name.as_str() == column)
+    }
 }
 
 /// An aggregate ready to run.
@@ -227,8 +258,9 @@ impl Pipeline {
     pub fn tables(&self) -> Vec<TableRef> {
         let silver = self.silver.iter().map(|t| t.table.clone());
         let quarantine = self.silver.iter().map(|t| t.quarantine.clone());
+        let deletes = self.silver.iter().filter_map(SilverTable::deletes).map(|(table, _)| table);
         let gold = self.gold.iter().map(|t| t.table.clone());
-        std::iter::once(self.bronze.clone()).chain(quarantine).chain(silver).chain(gold).collect()
+        std::iter::once(self.bronze.clone()).chain(quarantine).chain(deletes).chain(silver).chain(gold).collect()
     }
 
     /// The tables that readers get, silver and gold, with their columns.
@@ -273,6 +305,11 @@ impl Pipeline {
         let silver = self.silver_table(table).map(|silver| &silver.contract);
         let gold = || self.gold_table(table).map(|gold| &gold.contract);
         silver.or_else(gold).or_else(|| self.input(table).map(|input| &input.contract))
+    }
+
+    /// The silver table whose delete events are in this table.
+    pub fn deleting_table(&self, deletes: &TableRef) -> Option<&SilverTable> {
+        self.silver.iter().find(|t| t.deletes().is_some_and(|(table, _)| &table == deletes))
     }
 
     /// The gold table of this reference.

@@ -10,7 +10,7 @@ use crate::name::{ColumnName, Layer, TableName, TableRef};
 use crate::pipeline::{Pipeline, SilverTable, Versioned, WriteMode};
 use crate::reading::{self, Reading};
 use crate::spec::{CsvSpec, LambdaLimits, PartsSpec, PipelineSpec, SilverSpec, SourceFormat, SpecError, WriteModeSpec};
-use crate::sql::{RowSql, SqlError};
+use crate::sql::{Predicate, RowSql, SqlError};
 use crate::uri::LakePath;
 
 impl Pipeline {
@@ -153,7 +153,8 @@ impl Resolver<'_> {
         let contract = self.contract(&spec.table, &spec.contract)?;
         let sql: Option<RowSql> =
             spec.sql.as_ref().map(|sql| sql.parse::<RowSql>().map_err(self.sql_error(&spec.table))).transpose()?;
-        let helpers = self.helpers(spec, &contract, sql.as_ref())?;
+        let delete_when = self.delete_when(spec)?;
+        let helpers = self.helpers(spec, &contract, sql.as_ref(), delete_when.as_ref())?;
         let mapped: Vec<&Column> = contract.columns.iter().chain(&helpers).collect();
         let columns = self.source_columns(spec, &mapped)?;
         let readings = self.readings(spec, &mapped)?;
@@ -169,6 +170,7 @@ impl Resolver<'_> {
             table: self.table(Layer::Silver, &spec.table),
             quarantine: self.table(Layer::Quarantine, &spec.table),
             mode: self.mode(spec, &contract)?,
+            delete_when,
             snapshot: spec.snapshot,
             contract,
             columns,
@@ -179,14 +181,46 @@ impl Resolver<'_> {
         })
     }
 
-    /// The columns that a table maps and its contract does not have, which are for its SQL alone.
+    /// Which rows are delete events. The types of the condition are checked where SQL is translated.
+    fn delete_when(&self, spec: &SilverSpec) -> Result<Option<Predicate>, SpecError> {
+        let refused = |problem: &str| Err(self.problem(&spec.table, format!("delete_when{problem}")));
+        let Some(text) = &spec.delete_when else { return Ok(None) };
+        match spec.mode {
+            WriteModeSpec::Merge | WriteModeSpec::Scd2 => {}
+            WriteModeSpec::Append => {
+                return refused(
+                    " belongs to modes merge and scd2: mode append keeps a delete event as a row like any other; take \
+                     it out, and give the contract a column that says what kind of event a row is",
+                );
+            }
+            WriteModeSpec::Replace => {
+                return refused(
+                    " belongs to modes merge and scd2: mode replace takes whole snapshots, in which a deleted row is \
+                     missing; take it out",
+                );
+            }
+        }
+        let condition: Predicate =
+            text.parse().map_err(|error: SqlError| self.problem(&spec.table, format!("delete_when: {error}")))?;
+        if condition.columns().is_empty() {
+            return refused(
+                " names no column, so that all rows or none would be delete events; write a condition such as op = 'D'",
+            );
+        }
+        Ok(Some(condition))
+    }
+
+    /// The columns that a table maps and its contract does not have, which are for its SQL and its `delete_when` alone.
     fn helpers(
         &self,
         spec: &SilverSpec,
         contract: &TableContract,
         sql: Option<&RowSql>,
+        delete_when: Option<&Predicate>,
     ) -> Result<Vec<Column>, SpecError> {
         let mentions = sql.map(RowSql::mentions).unwrap_or_default();
+        let deleting = delete_when.map(Predicate::columns).unwrap_or_default();
+        let mentioned: Vec<&str> = mentions.names().chain(deleting.iter().map(String::as_str)).collect();
         let mut helpers = Vec::new();
         for (name, source) in &spec.columns {
             let refused = |problem: String| self.problem(&spec.table, format!("columns: `{name}`{problem}"));
@@ -199,10 +233,10 @@ impl Resolver<'_> {
                 continue;
             }
             // Engines take no notice of case in names.
-            if !mentions.names().any(|column| column.eq_ignore_ascii_case(name.as_str())) {
+            if !mentioned.iter().any(|column| column.eq_ignore_ascii_case(name.as_str())) {
                 return Err(refused(format!(
-                    " is not in contract {}, and no sql of the table names it; correct the name, or use it in sql as a \
-                     helper column",
+                    " is not in contract {}, and no sql of the table names it, nor delete_when; correct the name, or \
+                     use it there as a helper column",
                     spec.contract
                 )));
             }

@@ -112,7 +112,8 @@ pub enum ChangeKind {
     Overwrite,
 }
 
-/// Where the rows of a table's change went. Every source row is in exactly one of the last three counts.
+/// Where the rows of a table's change went. Every source row and every replaced one is in exactly one of the counts of
+/// staged, quarantined, collapsed and deleted rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RowCounts {
     /// Rows read from the source objects (or the quarantine) for this table.
@@ -123,8 +124,17 @@ pub struct RowCounts {
     pub staged: u64,
     /// Rows that broke an error rule.
     pub quarantined: u64,
-    /// Rows that lost to a newer row of their key, or were there already.
+    /// Rows that lost to a newer row or delete event of their key, or were there already.
     pub collapsed: u64,
+    /// Rows that are delete events.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub deleted: u64,
+}
+
+/// Whether a count can be left out of a document.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What a run does to one table.

@@ -278,6 +278,11 @@ pub struct SilverSpec {
     /// The column that decides which of two rows with one key is newer, for `merge` and `scd2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latest_by: Option<ColumnName>,
+    /// Which source rows are delete events, for `merge` and `scd2`: a condition on the columns that the SQL reads, such
+    /// as `op = 'D'`. Of a delete event, only the keys and `latest_by` count. Merge removes its key, scd2 ends the
+    /// current version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_when: Option<String>,
     /// What is one full snapshot in a folder below the landing folder, for `replace`. Needed where such a folder has
     /// several objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]

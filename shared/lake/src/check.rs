@@ -7,7 +7,7 @@ use polars::prelude::{DataFrame, IntoLazy, LazyFrame};
 use sluice_core::columns::{contract_columns, is_lineage, silver_columns};
 use sluice_core::contract::TableContract;
 use sluice_core::error::{ErrorName, with_sources};
-use sluice_core::evolution::{Existing, changes_of_meaning, refusals_of_gold, refusals_of_silver};
+use sluice_core::evolution::{Existing, changes_of_meaning, refusals_of_deletes, refusals_of_gold, refusals_of_silver};
 use sluice_core::pipeline::{InputTable, Pipeline};
 use sluice_core::run::RunRequest;
 use sluice_core::spec::{PipelineSpec, SpecError};
@@ -162,7 +162,10 @@ pub(crate) fn refusals(pipeline: &Pipeline, table: &OpenTable) -> Result<Vec<Str
     Ok(match (pipeline.silver_table(reference), pipeline.gold_table(reference)) {
         (Some(silver), _) => refusals_of_silver(silver, existing),
         (None, Some(gold)) => refusals_of_gold(gold, existing),
-        (None, None) => Vec::new(),
+        (None, None) => match pipeline.deleting_table(reference) {
+            Some(silver) => refusals_of_deletes(silver, existing),
+            None => Vec::new(),
+        },
     })
 }
 

@@ -13,7 +13,7 @@ use sluice_core::uri::LakePath;
 
 use super::SparkError;
 use super::audit::{self, RowRules};
-use super::sql::{Relation, conform, projection, query};
+use super::sql::{Relation, conform, predicate, projection, query};
 
 /// A pipeline that is ready to run on both engines, from a spec and the texts of its contracts, by the path the spec writes.
 ///
@@ -41,6 +41,12 @@ enum CheckError {
         #[from]
         source: SqlError,
     },
+    /// Its `delete_when` is not a condition on the columns that its SQL reads.
+    #[error("delete_when, which is about the names under columns")]
+    DeleteWhen {
+        /// What is refused, with its position.
+        source: SqlError,
+    },
     /// Its statement does not answer the contract.
     #[error(transparent)]
     Conform {
@@ -65,12 +71,16 @@ fn check(pipeline: &Pipeline) -> Vec<(TableName, CheckError)> {
 }
 
 fn check_silver(table: &SilverTable) -> Result<(), CheckError> {
+    let typed = |(name, _): &(ColumnName, String)| {
+        let column = table.column(name.as_str())?;
+        Some((name.to_string(), column.column_type.clone()))
+    };
+    let columns: Vec<(String, ColumnType)> = table.columns.iter().filter_map(typed).collect();
+    if let Some(condition) = &table.delete_when {
+        predicate(condition, &columns).map_err(|source| CheckError::DeleteWhen { source })?;
+    }
     if let Some(sql) = &table.sql {
-        let typed = |(name, _): &(ColumnName, String)| {
-            let column = table.column(name.as_str())?;
-            Some((name.to_string(), column.column_type.clone()))
-        };
-        let bronze = Relation { name: "bronze".to_owned(), columns: table.columns.iter().filter_map(typed).collect() };
+        let bronze = Relation { name: "bronze".to_owned(), columns };
         conform(&projection(sql, &bronze)?, &table.contract)?;
     }
     check_rules(&table.table, &table.contract)

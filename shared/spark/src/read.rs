@@ -21,6 +21,9 @@ pub struct TableFiles {
     pub table: TableRef,
     /// Its files: those of the table itself, or, where rows are merged, those of the typed rows.
     pub accepted_files: Vec<RowsFile>,
+    /// Files of the table of its delete events.
+    #[serde(default)]
+    pub delete_files: Vec<RowsFile>,
     /// What parts have counted in them: then Spark need not count row rules.
     #[serde(default)]
     pub audited: Option<AuditedRows>,

@@ -1,14 +1,14 @@
 //! A silver table in Spark SQL: the rows that reading has staged, brought into the table.
 
-use sluice_core::columns::{NEWER, accepted_columns, silver_columns, stored};
+use sluice_core::columns::{NEWER, accepted_columns, delete_columns, is_lineage, silver_columns, stored};
 use sluice_core::contract::ColumnType;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{SilverTable, Versioned, WriteMode};
 use sluice_core::uri::{FolderUri, layout};
 
-use super::files::StagedRows;
+use super::files::{StagedRows, null_of};
 use super::tables::{Stage, columns_of, stage_view};
-use super::text::{canonical, name, names, text, type_name};
+use super::text::{canonical, name, names, text};
 use super::{ReadRows, SparkError, TableFiles};
 
 /// The statements of one silver table.
@@ -36,6 +36,7 @@ impl Silver<'_> {
         };
         let stage = self.stage()?;
         let mut script = self.good();
+        script.push_str(&self.events());
         script.push_str(&self.existing(by, history)?);
         script.push_str(&stage.create());
         script.push_str(&stage.insert(&if history { self.versions(by) } else { self.newest(by) }));
@@ -60,6 +61,53 @@ impl Silver<'_> {
         StagedRows { view: &view, lake, folder: &folder, files, columns: &columns, partition_by: &[] }.statements()
     }
 
+    /// The delete events of the run, and the keys that it brings; nothing where the table has no such events.
+    fn events(&self) -> String {
+        let Some((deletes, by)) = self.table.deletes() else { return String::new() };
+        let number = self.number;
+        let (view, folder) = (format!("events_{number}"), layout::table(&deletes));
+        let (lake, files) = (self.rows.lake, self.read.delete_files.as_slice());
+        let columns = delete_columns(&self.table.contract, by);
+        let staged = StagedRows { view: &view, lake, folder: &folder, files, columns: &columns, partition_by: &[] };
+        let keys = names(by.keys.iter().map(|key| key.as_str()));
+        format!(
+            "{}CREATE OR REPLACE TEMPORARY VIEW keys_{number} AS\n\
+             SELECT {keys} FROM good_{number}\nUNION ALL\nSELECT {keys} FROM events_{number};\n\n",
+            staged.statements()
+        )
+    }
+
+    /// The delete events of the keys that the run brings, those of the run and those that are stored, as further
+    /// candidates; nothing where the table has no such events.
+    fn ends(&self, history: bool) -> String {
+        let Some((deletes, by)) = self.table.deletes() else { return String::new() };
+        let number = self.number;
+        let shown: Vec<String> = accepted_columns(self.table)
+            .iter()
+            .map(|column| {
+                let is_stored = by.decides(&column.name) || is_lineage(&column.name);
+                if is_stored { format!("d.{}", name(&column.name)) } else { null_of(column) }
+            })
+            .collect();
+        let select = |is_new: &str, from: &str| {
+            let marks = if history {
+                format!(", {is_new} AS _is_new, CAST(NULL AS TIMESTAMP) AS _stored_valid_to")
+            } else {
+                String::new()
+            };
+            format!("\nUNION ALL\nSELECT {}{marks}, TRUE AS _is_delete FROM {from}", shown.join(", "))
+        };
+        let of_run = select("TRUE", &format!("events_{number} AS d"));
+        let planned = self.rows.plan.table(&deletes);
+        let Some(version) = planned.and_then(|table| table.read_version) else { return of_run };
+        let stored = format!(
+            "(SELECT * FROM {}) AS d\nLEFT SEMI JOIN keys_{number} AS k ON {}",
+            delta_table(self.rows.lake, &deletes, version),
+            same_key(by, "d", "k")
+        );
+        of_run + &select("FALSE", &stored)
+    }
+
     fn stage(&self) -> Result<Stage, SparkError> {
         Stage::new(
             self.rows.lake,
@@ -75,7 +123,8 @@ impl Silver<'_> {
     }
 
     /// The accepted rows, together with the rows of those files of the table that hold a key of an accepted row. Those of
-    /// a history say whether they are new, and until when they are valid as the table has it.
+    /// a history say whether they are new, and until when they are valid as the table has it; those of a table with
+    /// delete events, whether they are one.
     fn existing(&self, by: &Versioned, history: bool) -> Result<String, SparkError> {
         let number = self.number;
         let incoming = columns_of(&accepted_columns(self.table));
@@ -85,39 +134,29 @@ impl Silver<'_> {
         } else {
             ("", "", "")
         };
+        let has_deletes = self.table.delete_when.is_some();
+        let (live, keys) = if has_deletes { (", FALSE AS _is_delete", "keys") } else { ("", "good") };
+        let ends = self.ends(history);
         let planned = self.rows.plan.table(&self.table.table);
         let Some((table, version)) = planned.and_then(|table| Some((table, table.read_version?))) else {
             return Ok(format!(
-                "CREATE OR REPLACE TEMPORARY VIEW candidates_{number} AS SELECT {incoming}{new} FROM good_{number};\n\n"
+                "CREATE OR REPLACE TEMPORARY VIEW candidates_{number} AS SELECT {incoming}{new}{live} FROM \
+                 good_{number}{ends};\n\n"
             ));
         };
         let delta = delta_table(self.rows.lake, &self.table.table, version);
-        let same_key = |left: &str, right: &str| {
-            let keys = by.keys.iter().map(|key| {
-                let key = name(key.as_str());
-                format!("{left}.{key} <=> {right}.{key}")
-            });
-            keys.collect::<Vec<_>>().join(" AND ")
-        };
         let known = |column: &str| table.columns.iter().any(|stored| stored.name == column);
         let old: Vec<String> = accepted_columns(self.table)
             .iter()
-            .map(|column| {
-                let shown = name(&column.name);
-                // A column that the contract has gained since: the rows there do not have it.
-                if known(&column.name) {
-                    format!("e.{shown}")
-                } else {
-                    format!("CAST(NULL AS {}) AS {shown}", type_name(&column.column_type))
-                }
-            })
+            // A column that the contract has gained since: the rows there do not have it.
+            .map(|column| if known(&column.name) { format!("e.{}", name(&column.name)) } else { null_of(column) })
             .collect();
         let touched =
             Stage::aside(&format!("touched_{number}"), &self.scratch(), vec![stored("file", ColumnType::Text)]);
         let met = format!(
             "(\n  SELECT DISTINCT e.file FROM (SELECT *, _metadata.file_path AS file FROM {delta}) AS e\n  \
-             LEFT SEMI JOIN good_{number} AS g ON {}\n)",
-            same_key("e", "g")
+             LEFT SEMI JOIN {keys}_{number} AS g ON {}\n)",
+            same_key(by, "e", "g")
         );
         Ok(format!(
             "-- Files of the table that hold a key of an accepted row: they are rewritten, the others stay.\n\
@@ -126,7 +165,8 @@ impl Silver<'_> {
              SELECT {old}{stored_end} FROM (SELECT *, _metadata.file_path AS file FROM {delta}) AS e\n\
              LEFT SEMI JOIN touched_{number} AS t ON e.file = t.file;\n\n\
              CREATE OR REPLACE TEMPORARY VIEW candidates_{number} AS\n\
-             SELECT {incoming}{new} FROM good_{number}\nUNION ALL\nSELECT {incoming}{stored_rows} FROM replaced_{number};\n\n",
+             SELECT {incoming}{new}{live} FROM good_{number}\nUNION ALL\n\
+             SELECT {incoming}{stored_rows}{live} FROM replaced_{number}{ends};\n\n",
             create = touched.create(),
             fill = touched.insert(&met),
             old = old.join(", "),
@@ -136,40 +176,48 @@ impl Silver<'_> {
     /// The newest row of each key: by the business column, then as [`NEWER`] says.
     fn newest(&self, by: &Versioned) -> String {
         let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();
-        self.last_of(&keys, by, "")
+        self.last_of(&keys, by, "", if self.table.delete_when.is_some() { " AND NOT _is_delete" } else { "" })
     }
 
-    /// The last row of each identity; `further` are columns next to those of the table.
-    fn last_of(&self, identity: &[&str], by: &Versioned, further: &str) -> String {
+    /// The last row of each identity; `further` are columns next to those of the table, `kept` is a condition on it.
+    fn last_of(&self, identity: &[&str], by: &Versioned, further: &str, kept: &str) -> String {
         let number = self.number;
+        // Of two copies of one delete event, the new one says that all rows of its key are read.
+        let has_copies = self.table.delete_when.is_some() && matches!(self.table.mode, WriteMode::Scd2(_));
         let order: Vec<String> = std::iter::once(by.latest_by.as_str())
             .chain(NEWER)
+            .chain(has_copies.then_some("_is_new"))
             .map(|column| format!("{} DESC NULLS LAST", name(column)))
             .collect();
         format!(
             "(\n  SELECT {columns}{further} FROM (\n    SELECT *, row_number() OVER (PARTITION BY {identity} ORDER BY {order}) AS _place\n    \
-             FROM candidates_{number}\n  ) WHERE _place = 1\n)",
+             FROM candidates_{number}\n  ) WHERE _place = 1{kept}\n)",
             columns = columns_of(&accepted_columns(self.table)),
             identity = names(identity.iter().copied()),
             order = order.join(", "),
         )
     }
 
-    /// Every version of each key, with the time it was valid. Of a key that has a new version, all are read; of
-    /// others, which stand in a file with such a key, there may be more in other files: they stay as they are.
+    /// Every version of each key, with the time it was valid: until the next version or delete event. Of a key that has
+    /// a new version, all are read; of others, which stand in a file with such a key, there may be more in other files:
+    /// they stay as they are.
     fn versions(&self, by: &Versioned) -> String {
         let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();
         let identity: Vec<&str> = keys.iter().copied().chain([by.latest_by.as_str()]).collect();
         let (latest, keys) = (name(by.latest_by.as_str()), names(keys));
         let columns = columns_of(&accepted_columns(self.table));
+        let (is_delete, kept) = match self.table.delete_when {
+            Some(_) => (", _is_delete", " WHERE NOT _is_delete"),
+            None => ("", ""),
+        };
         format!(
             "(\n  SELECT {columns}, _valid_from, _valid_to, _valid_to IS NULL AS _is_current FROM (\n    \
              SELECT {columns}, CAST({latest} AS TIMESTAMP) AS _valid_from,\n      \
              IF(max(_is_new) OVER (PARTITION BY {keys}),\n        \
              lead(CAST({latest} AS TIMESTAMP)) OVER (PARTITION BY {keys} ORDER BY {latest} ASC NULLS FIRST),\n        \
-             _stored_valid_to) AS _valid_to\n    \
-             FROM {}\n  )\n)",
-            self.last_of(&identity, by, ", _is_new, _stored_valid_to")
+             _stored_valid_to) AS _valid_to{is_delete}\n    \
+             FROM {}\n  ){kept}\n)",
+            self.last_of(&identity, by, &format!(", _is_new, _stored_valid_to{is_delete}"), "")
         )
     }
 
@@ -189,6 +237,15 @@ impl Silver<'_> {
             text(&table.to_string())
         ))
     }
+}
+
+/// Whether two rows have one key.
+fn same_key(by: &Versioned, left: &str, right: &str) -> String {
+    let keys = by.keys.iter().map(|key| {
+        let key = name(key.as_str());
+        format!("{left}.{key} <=> {right}.{key}")
+    });
+    keys.collect::<Vec<_>>().join(" AND ")
 }
 
 /// What is counted in a scan.

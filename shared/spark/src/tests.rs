@@ -80,6 +80,7 @@ fn script_of(lake: &str, plan: &Plan, accepted: &[RowsFile]) -> Result<String, S
     let of = |table: &SilverTable| TableFiles {
         table: table.table.clone(),
         accepted_files: accepted.to_vec(),
+        delete_files: Vec::new(),
         audited: None,
     };
     let read = ReadFiles { tables: plan.pipeline.silver.iter().map(of).collect() };
@@ -139,6 +140,55 @@ fn rows_that_meet_no_others_are_staged_by_reading_alone() {
 }
 
 #[test]
+fn delete_events_compete_with_rows_and_are_not_staged() {
+    let script = |mode: Option<WriteMode>, deletes: bool, version: Option<u64>| {
+        let mut pipeline = retail();
+        let silver = &mut pipeline.silver[0];
+        silver.delete_when = deletes.then(|| "quantity = 0".parse().expect("condition"));
+        silver.mode = mode.unwrap_or_else(|| silver.mode.clone());
+        let events = silver.deletes().map(|(table, _)| table);
+        let mut plan = plan(pipeline, &["s3://b/9.csv"]);
+        for table in plan.tables.iter_mut().filter(|table| Some(&table.table) == events.as_ref()) {
+            table.read_version = version;
+        }
+        let plan = with_silver_at(plan, 3);
+        let files = |table: &SilverTable| TableFiles {
+            table: table.table.clone(),
+            accepted_files: vec![file("a.parquet", 3)],
+            delete_files: if deletes { vec![file("d.parquet", 2)] } else { Vec::new() },
+            audited: None,
+        };
+        let read = ReadFiles { tables: plan.pipeline.silver.iter().map(files).collect() };
+        script(&"s3://lake".parse().expect("lake"), plan.work(), &read).expect("script").text
+    };
+    assert!(!script(None, false, None).contains("_is_delete"));
+    let by = match &retail().silver[0].mode {
+        WriteMode::Merge(by) | WriteMode::Scd2(by) => by.clone(),
+        other => panic!("{other:?}"),
+    };
+    let check = |mode: WriteMode, version: Option<u64>, kept: &str| {
+        let script = script(Some(mode), true, version);
+        let parts = [
+            "path 's3://lake/deletes/sales/transactions/d.parquet'",
+            "UNION ALL\nSELECT `invoice_no`",
+            "FROM events_1;",
+            "TRUE AS _is_delete FROM events_1 AS d",
+            "LEFT SEMI JOIN keys_1 AS g ON ",
+            kept,
+        ];
+        for part in parts {
+            assert!(script.contains(part), "{part}: {script}");
+        }
+        let stored = "lake/deletes/sales/transactions` VERSION AS OF 5) AS d\nLEFT SEMI JOIN keys_1 AS k ON ";
+        assert_eq!(script.contains(stored), version.is_some(), "{script}");
+    };
+    for version in [None, Some(5)] {
+        check(WriteMode::Merge(by.clone()), version, ") WHERE _place = 1 AND NOT _is_delete\n");
+        check(WriteMode::Scd2(by.clone()), version, ") WHERE NOT _is_delete\n");
+    }
+}
+
+#[test]
 fn row_rules_that_parts_have_counted_are_left_out() {
     let check = |mode: Option<WriteMode>, audited: bool, expected: bool| {
         let mut pipeline = retail();
@@ -149,7 +199,12 @@ fn row_rules_that_parts_have_counted_are_left_out() {
         let table = plan.pipeline.silver[0].table.clone();
         let counted = AuditedRows { rows: 3, broken: Default::default() };
         let accepted_files = vec![file("a.parquet", 3)];
-        let files = TableFiles { table: table.clone(), accepted_files, audited: audited.then_some(counted) };
+        let files = TableFiles {
+            table: table.clone(),
+            accepted_files,
+            delete_files: Vec::new(),
+            audited: audited.then_some(counted),
+        };
         let read = ReadFiles { tables: vec![files] };
         let script = script(&"s3://lake".parse().expect("lake"), plan.work(), &read).expect("script").text;
         assert_eq!(script.contains("'row_rule', 'customer_id_present'"), expected, "{script}");

@@ -86,6 +86,8 @@ pub const EXPECTED: &[&str] = &[
     "run rejected",
     "rows collapsed",
     "rows quarantined",
+    "delete_when",
+    "rows deleted",
 ];
 
 /// Cases by feature.
@@ -131,6 +133,9 @@ fn of_plan(plan: &Plan, found: &mut BTreeSet<String>) {
         ));
         if silver.quarantined_percent_below.percent_below().is_some() {
             found.insert("quarantined_percent_below".to_owned());
+        }
+        if silver.delete_when.is_some() {
+            found.insert("delete_when".to_owned());
         }
         of_contract(&silver.contract, found);
     }
@@ -211,6 +216,9 @@ fn of_outcome(outcome: &Outcome, found: &mut BTreeSet<String>) {
         }
         if change.rows.quarantined > 0 {
             found.insert("rows quarantined".to_owned());
+        }
+        if change.rows.deleted > 0 {
+            found.insert("rows deleted".to_owned());
         }
         let silver = outcome.plan.as_ref().and_then(|plan| plan.pipeline.silver_table(&change.table));
         for rule in silver.iter().flat_map(|silver| &silver.contract.row_rules) {

@@ -52,6 +52,7 @@ pub(super) struct Silver {
     mode: Mode,
     keys: Vec<String>,
     latest_by: Option<String>,
+    delete_when: Option<&'static str>,
     quality: Vec<Value>,
     gate: Value,
 }
@@ -111,7 +112,8 @@ impl Silver {
         let limit = random.happens(30).then(|| random.pick(&[json!(50), json!(35.5), json!(80)]).clone());
         let gate = limit.unwrap_or_else(|| json!("none"));
         let (select, computed) = if random.happens(60) { select(&fields, random) } else { (None, Vec::new()) };
-        Self { name: name.to_owned(), fields, select, computed, mode, keys, latest_by, quality, gate }
+        let (name, delete_when) = (name.to_owned(), None);
+        Self { name, fields, select, computed, mode, keys, latest_by, delete_when, quality, gate }
     }
 
     /// Adds a computed column that fails for some rows.
@@ -123,6 +125,12 @@ impl Silver {
         select.push(format!("{} AS {}", failing.sql, failing.name));
         self.select = Some(select);
         self.computed.push(failing);
+    }
+
+    /// Makes some rows delete events, where rows are merged.
+    pub(super) fn add_deletes(&mut self) {
+        let some = "id IN (2, 3, 7, 9, 14, 15, 21, 26, 30, 33, 38, 44, 51, 57, 60, 66)";
+        self.delete_when = self.mode.is_keyed().then_some(some);
     }
 
     /// The table's entry in the spec.
@@ -141,6 +149,9 @@ impl Silver {
         if self.mode.is_keyed() {
             spec["keys"] = json!(self.keys);
             spec["latest_by"] = json!(self.latest_by);
+        }
+        if let Some(condition) = self.delete_when {
+            spec["delete_when"] = json!(condition);
         }
         if self.mode == Mode::Replace {
             spec["snapshot"] = json!("folder");

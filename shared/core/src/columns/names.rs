@@ -23,6 +23,9 @@ pub const SOURCE_ROW: &str = "_source_row";
 /// are divided into runs.
 pub const NEWER: [&str; 4] = [SOURCE_MODIFIED_AT, SOURCE_FILE, "_ingested_at", SOURCE_ROW];
 
+/// Whether a row is a delete event, while it is on its way to its table.
+pub const IS_DELETE: &str = "_is_delete";
+
 /// Raw text of a record that could not be split into the object's columns.
 pub const CORRUPT_RECORD: &str = "_corrupt_record";
 /// Where such a record starts and what is wrong with it: `line 12 (record 10) has 9 fields where the header has 8`.

@@ -14,7 +14,7 @@ impl Resolver<'_> {
         let is_named = match table.layer() {
             Layer::Silver => self.spec.silver.iter().any(|own| &own.table == table.table()),
             Layer::Gold => self.spec.gold.iter().any(|own| &own.table == table.table()),
-            Layer::Bronze | Layer::Quarantine => false,
+            Layer::Bronze | Layer::Quarantine | Layer::Deletes => false,
         };
         is_named && table.domain() == &self.spec.domain
     }
@@ -31,7 +31,7 @@ impl Resolver<'_> {
                 return Err(refused("is a table of this pipeline, which SQL reads without it; take it out"));
             }
             Layer::Silver | Layer::Gold => {}
-            Layer::Bronze | Layer::Quarantine => {
+            Layer::Bronze | Layer::Quarantine | Layer::Deletes => {
                 return Err(refused("cannot be read: gold reads silver and gold tables; name one of these"));
             }
         }

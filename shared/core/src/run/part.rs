@@ -80,11 +80,14 @@ pub struct ReadTable {
     pub accepted_files: Vec<StagedFile>,
     /// Files of its quarantine.
     pub quarantine_files: Vec<StagedFile>,
+    /// Files of the table of its delete events.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delete_files: Vec<StagedFile>,
     /// Rows read.
     pub source: u64,
     /// Rows of them that broke an error rule.
     pub quarantined: u64,
-    /// The others.
+    /// The others but the delete events.
     pub accepted: u64,
     /// Broken rules, by id.
     pub broken_rules: BTreeMap<String, u64>,
@@ -154,6 +157,13 @@ pub struct ReadRun {
     /// Why Spark combines, where that was chosen after reading; otherwise the plan says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<EngineChoice>,
+}
+
+impl ReadTable {
+    /// Delete events among the rows read.
+    pub fn deleted(&self) -> u64 {
+        self.delete_files.iter().map(|file| file.rows).sum()
+    }
 }
 
 #[cfg(test)]

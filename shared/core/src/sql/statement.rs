@@ -346,7 +346,7 @@ impl FromStr for Predicate {
 
 fn check_predicate(expr: &Expr) -> Result<(), SqlError> {
     check_expr(expr)?;
-    forbid_aggregates(expr, "a row rule checks one row")
+    forbid_aggregates(expr, "such a condition is about one row")
 }
 
 impl fmt::Display for RowSql {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use polars::prelude::{BooleanChunked, DataFrame, Expr, IntoLazy, LazyFrame, col, when};
-use sluice_core::columns::lineage_names;
+use polars::prelude::{BooleanChunked, DataFrame, DataType, Expr, IntoLazy, LazyFrame, col, lit, when};
+use sluice_core::columns::{IS_DELETE, lineage_names};
+use sluice_core::contract::TableContract;
 use sluice_core::name::ColumnName;
 use sluice_core::pipeline::SilverTable;
 
@@ -20,7 +21,10 @@ const BAD: &str = "_bad";
 pub(super) struct RowJudge<'a> {
     table: &'a SilverTable,
     projection: Projection,
+    /// The tests of rows that are not delete events.
     tests: Arc<[RowTest]>,
+    /// Those of all rows, and the columns of delete events; `None` where the table has none of these.
+    deletes: Option<(Arc<[RowTest]>, TableContract)>,
 }
 
 /// A batch that was judged.
@@ -29,8 +33,10 @@ pub(super) struct Judged {
     pub(super) rows: DataFrame,
     /// Which of them break a rule of severity `error`.
     pub(super) bad: BooleanChunked,
-    /// All others as the contract has them, with their lineage.
+    /// The others but delete events, as the contract has them, with their lineage.
     pub(super) accepted: DataFrame,
+    /// The delete events among the others; `None` where the table has none.
+    pub(super) deletes: Option<DataFrame>,
     /// The tests that were made.
     pub(super) tests: Arc<[RowTest]>,
 }
@@ -43,7 +49,12 @@ impl<'a> RowJudge<'a> {
     pub(super) fn new(table: &'a SilverTable) -> Result<Self, LakeError> {
         let failed = LakeError::engine(&table.table);
         let tests = rules::compile_table(table).map_err(&failed)?;
-        Ok(Self { table, projection: Projection::new(table).map_err(&failed)?, tests: tests.into() })
+        let deletes = table.deletes().map(|(_, by)| {
+            let deciding = table.contract.columns.iter().filter(|column| by.decides(column.name.as_str()));
+            let contract = TableContract { columns: deciding.cloned().collect(), ..table.contract.clone() };
+            (rules::with_deletes(&tests, by, |column| table.computes_deciding(column)).into(), contract)
+        });
+        Ok(Self { table, projection: Projection::new(table).map_err(&failed)?, tests: tests.into(), deletes })
     }
 
     /// Which paths the rows so far have: see [`ReadTable::paths_met`](sluice_core::run::ReadTable::paths_met).
@@ -66,9 +77,14 @@ impl<'a> RowJudge<'a> {
         let failed = LakeError::engine(&table.table);
         let rows = self.projection.plan(batch).map_err(&failed)?;
         // Computed for all rows at once; only where that fails, row by row, which is slower by far.
-        self.judged(batch, rows, Arc::clone(&self.tests)).or_else(|_| {
+        let tests = self.deletes.as_ref().map_or(&self.tests, |(tests, _)| tests);
+        self.judged(batch, rows, Arc::clone(tests)).or_else(|_| {
             let (rows, failing) = self.explained(batch).map_err(&failed)?;
-            self.judged(batch, rows, rules::with_computed(&self.tests, &failing).into())
+            let mut tests = rules::with_computed(&self.tests, &failing);
+            if let Some((_, by)) = table.deletes() {
+                tests = rules::with_deletes(&tests, by, |column| table.computes_deciding(column));
+            }
+            self.judged(batch, rows, tests.into())
         })
     }
 
@@ -95,6 +111,11 @@ impl<'a> RowJudge<'a> {
         let failed = |doing: &'static str| {
             move |error| LakeError::engine(&table.table)(EngineError::while_running(doing)(error))
         };
+        let rows = match self.deletes {
+            // A condition that is null, or cannot be computed, makes no delete event.
+            Some(_) => rows.with_column(col(IS_DELETE).cast(DataType::Boolean).fill_null(lit(false))),
+            None => rows,
+        };
         let rows =
             rows.with_column(rules::any_error_expr(&tests).alias(BAD)).collect().map_err(failed("the statement"))?;
         if rows.height() != batch.height() {
@@ -104,11 +125,21 @@ impl<'a> RowJudge<'a> {
         }
         let bad = rows.column(BAD).and_then(|bad| bad.bool().cloned()).map_err(failed("the row rules"))?;
         let good = if bad.any() { rows.filter(&!&bad).map_err(failed("the row rules"))? } else { rows.clone() };
-        let accepted = sql::conform_with(good.lazy(), &table.contract, &lineage_names())
-            .map_err(LakeError::engine(&table.table))?
-            .collect()
-            .map_err(failed("the types of the contract"))?;
-        Ok(Judged { rows, bad, accepted, tests })
+        let conform = |rows: LazyFrame, contract: &TableContract| -> Result<DataFrame, LakeError> {
+            let conform = sql::conform_with(rows, contract, &lineage_names());
+            conform.map_err(LakeError::engine(&table.table))?.collect().map_err(failed("the types of the contract"))
+        };
+        let Some((_, deciding)) = &self.deletes else {
+            let accepted = conform(good.lazy(), &table.contract)?;
+            return Ok(Judged { rows, bad, accepted, deletes: None, tests });
+        };
+        let is_delete = good.column(IS_DELETE).and_then(|is| is.bool().cloned()).map_err(failed("delete_when"))?;
+        let events = good.filter(&is_delete).map_err(failed("delete_when"))?;
+        let good = good.filter(&!&is_delete).map_err(failed("delete_when"))?;
+        let columns = deciding.columns.iter().map(|column| col(column.name.as_str()));
+        let columns: Vec<Expr> = columns.chain(lineage_names().map(col)).collect();
+        let deletes = conform(events.lazy().select(columns), deciding)?;
+        Ok(Judged { rows, bad, accepted: conform(good.lazy(), &table.contract)?, deletes: Some(deletes), tests })
     }
 }
 

@@ -6,10 +6,13 @@ use polars::prelude::{
     DataFrame, DataType, Expr, IntoLazy, NULL, PlSmallStr, PolarsResult, Schema, SortMultipleOptions,
     UniqueKeepStrategy, col, lit, when,
 };
-use sluice_core::columns::NEWER;
+use sluice_core::columns::{IS_DELETE, NEWER};
 use sluice_core::contract::ColumnType;
 use sluice_core::pipeline::{SilverTable, Versioned, WriteMode};
 
+mod deletes;
+
+use self::deletes::without_deletes;
 use super::collect_streaming;
 use super::spill::{KEY_HASH, KeyedRows, hashes, key_hash};
 use super::stage::StageWriter;
@@ -32,6 +35,8 @@ const STORED_VALID_TO: &str = "_stored_valid_to";
 pub(crate) struct MergeRows {
     by: Versioned,
     history: bool,
+    /// Whether delete events are among the rows.
+    has_deletes: bool,
     rows: KeyedRows,
     hashes: Option<HashSet<u64>>,
     /// Lowest and highest value of the first text key, to pass by files that cannot hold any of the keys.
@@ -62,6 +67,10 @@ impl MergeRows {
             schema.insert(IS_NEW.into(), DataType::Boolean);
             schema.insert(STORED_VALID_TO.into(), instant());
         }
+        let has_deletes = table.delete_when.is_some();
+        if has_deletes {
+            schema.insert(IS_DELETE.into(), DataType::Boolean);
+        }
         schema.insert(KEY_HASH.into(), polars::prelude::DataType::UInt64);
         let is_text = |key: &&sluice_core::name::ColumnName| {
             table.contract.column(key.as_str()).is_some_and(|c| c.column_type == ColumnType::Text)
@@ -70,6 +79,7 @@ impl MergeRows {
         Some(Self {
             by,
             history,
+            has_deletes,
             rows: KeyedRows::new(schema, first_key.as_str()),
             hashes: meets_files.then(HashSet::new),
             range: None,
@@ -94,17 +104,26 @@ impl MergeRows {
         if frame.height() == 0 {
             return Ok(());
         }
+        let mut marks = Vec::new();
+        if self.history {
+            marks.extend([lit(true).alias(IS_NEW), lit(NULL).cast(instant()).alias(STORED_VALID_TO)]);
+        }
+        if self.has_deletes {
+            marks.push(lit(false).alias(IS_DELETE));
+        }
+        if marks.is_empty() {
+            return self.take_new(frame);
+        }
+        let marked = frame.lazy().with_columns(marks).collect().map_err(LakeError::polars("marking new rows"))?;
+        self.take_new(marked)
+    }
+
+    /// Takes new rows and events, in the shape of [`KeyedRows`] but for the hash.
+    fn take_new(&mut self, frame: DataFrame) -> Result<(), LakeError> {
         self.incoming += frame.height() as u64;
         if let Some(key) = self.range_key.clone() {
             self.widen(&frame, &key).map_err(LakeError::polars("reading key bounds"))?;
         }
-        let frame = if self.history {
-            let none = lit(NULL).cast(instant()).alias(STORED_VALID_TO);
-            let marked = frame.lazy().with_columns([lit(true).alias(IS_NEW), none]);
-            marked.collect().map_err(LakeError::polars("marking new rows"))?
-        } else {
-            frame
-        };
         let frame = self.with_hash(frame)?;
         if let Some(seen) = &mut self.hashes {
             seen.extend(hashes(&frame)?.iter().flatten());
@@ -130,13 +149,15 @@ impl MergeRows {
         Ok(())
     }
 
-    /// Meets the table's rows and writes what is to stand in the replaced files' place.
+    /// Meets the table's rows, and the delete events that are stored of it, and writes what is to stand in the replaced
+    /// files' place.
     ///
     /// # Errors
     /// [`LakeError`] when a file cannot be read or written.
     pub(crate) fn finish(
         mut self,
         existing: Option<&OpenTable>,
+        deletes: Option<&OpenTable>,
         writer: &mut StageWriter,
     ) -> Result<Merged, LakeError> {
         let mut merged = Merged::default();
@@ -149,6 +170,9 @@ impl MergeRows {
                     self.take_file(table, &file, &mut merged)?;
                 }
             }
+        }
+        if let Some(deletes) = deletes.filter(|_| self.has_deletes) {
+            self.take_deletes(deletes)?;
         }
         let (by, history, rows) = (self.by, self.history, self.rows);
         // The next group is read back and deduplicated while this one is written.
@@ -165,11 +189,19 @@ impl MergeRows {
         Ok(merged)
     }
 
+    /// Whether a file may hold a key of the new rows, by its statistics.
+    fn may_meet(&self, file: &DataFile) -> bool {
+        match (&self.range_key, &self.range) {
+            (Some(key), Some((low, high))) => {
+                FileStatistics::parse(file.stats.as_deref()).may_hold_text(key, low, high)
+            }
+            _ => true,
+        }
+    }
+
     /// Whether a file holds a key of the new rows.
     fn meets(&self, table: &OpenTable, file: &DataFile) -> Result<bool, LakeError> {
-        if let (Some(key), Some((low, high))) = (&self.range_key, &self.range)
-            && !FileStatistics::parse(file.stats.as_deref()).may_hold_text(key, low, high)
-        {
+        if !self.may_meet(file) {
             return Ok(false);
         }
         let Some(seen) = &self.hashes else { return Ok(true) };
@@ -183,6 +215,7 @@ impl MergeRows {
         let column = |(name, data_type): (&PlSmallStr, &DataType)| match stored(name) {
             _ if *name == IS_NEW => lit(false).alias(IS_NEW),
             _ if *name == STORED_VALID_TO => col("_valid_to").alias(STORED_VALID_TO),
+            _ if *name == IS_DELETE => lit(false).alias(IS_DELETE),
             true => col(name.clone()),
             // A column that the contract has gained since: the rows there do not have it.
             false => lit(NULL).cast(data_type.clone()).alias(name.clone()),
@@ -210,14 +243,18 @@ impl MergeRows {
 
 /// The columns that decide which of two rows of one key is newer: the business column, then as [`NEWER`] says. Nulls
 /// come first, so the row of a version that did not record when its object was modified is the older one.
-fn order(by: &Versioned) -> Vec<String> {
-    std::iter::once(by.latest_by.as_str()).chain(NEWER).map(str::to_owned).collect()
+///
+/// Of a history, the new one of two copies of one row is the newer: a run that died after its delete events has left
+/// copies of them, and that of the run which takes them in again says that all rows of their keys are read.
+fn order(by: &Versioned, rows: &DataFrame) -> Vec<String> {
+    let is_new = rows.column(IS_NEW).is_ok().then_some(IS_NEW);
+    std::iter::once(by.latest_by.as_str()).chain(NEWER).chain(is_new).map(str::to_owned).collect()
 }
 
 /// The newest row of each key, sorted by the first key so that files have narrow statistics.
 fn newest(rows: DataFrame, by: &Versioned) -> PolarsResult<DataFrame> {
     let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();
-    let kept = last_of(rows, &keys, by)?;
+    let kept = without_deletes(last_of(rows, &keys, by)?)?;
     sorted_by_first(kept.drop(KEY_HASH)?, &keys)
 }
 
@@ -226,8 +263,9 @@ fn instant() -> DataType {
     crate::engine::types::polars_type(&ColumnType::Timestamp)
 }
 
-/// Every version of each key, with the time it was valid. Of a key that has a new version, all are read; of others,
-/// which stand in a file with such a key, there may be more in files that are not read: they stay as they are.
+/// Every version of each key, with the time it was valid: until the next version or delete event. Of a key that has a
+/// new version or event, all are read; of others, which stand in a file with such a key, there may be more in files
+/// that are not read: they stay as they are.
 fn versions(rows: DataFrame, by: &Versioned) -> PolarsResult<DataFrame> {
     let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();
     let identity: Vec<&str> = keys.iter().copied().chain([by.latest_by.as_str()]).collect();
@@ -246,7 +284,7 @@ fn versions(rows: DataFrame, by: &Versioned) -> PolarsResult<DataFrame> {
     for own in [IS_NEW, STORED_VALID_TO] {
         let _ = found.drop_in_place(own)?;
     }
-    Ok(found)
+    without_deletes(found)
 }
 
 /// The last row of each identity in [`order`]. Most identities occur once, so only those that may occur twice are sorted.
@@ -261,7 +299,7 @@ fn last_of(rows: DataFrame, identity: &[&str], by: &Versioned) -> PolarsResult<D
     let names: Vec<String> = identity.iter().chain([&KEY_HASH]).map(|name| (*name).to_owned()).collect();
     let several = rows
         .filter(&duplicated)?
-        .sort(order(by), SortMultipleOptions::default().with_maintain_order(true))?
+        .sort(order(by, &rows), SortMultipleOptions::default().with_maintain_order(true))?
         .unique_stable(Some(&names), UniqueKeepStrategy::Last, None)?;
     single.vstack(&several)
 }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, LazyFrame, Schema, coalesce, col};
-use sluice_core::columns::{CORRUPT, LINEAGE, lineage_names};
+use sluice_core::columns::{CORRUPT, IS_DELETE, LINEAGE, lineage_names};
 use sluice_core::name::ColumnName;
 use sluice_core::pipeline::SilverTable;
 use sluice_core::reading::Reading;
-use sqlparser::ast::Query;
+use sqlparser::ast::{Ident, Query, SelectItem, SetExpr};
 
 use super::nested::{NestedColumns, misfit_name, text_name};
 use super::origin::{self, OriginTexts};
@@ -54,7 +54,12 @@ impl Projection {
         let sources: BTreeSet<&str> = table.columns.iter().map(|(_, source)| source.as_str()).collect();
         let sources = sources.into_iter().map(|source| spread_column(col(source))).collect();
         let (nested, origin) = (NestedColumns::of(table), OriginTexts::of(table));
-        Ok(Self { sql: table.projection()?.engine_query(&carried), nested, origin, sources, view })
+        let mut sql = table.projection()?.engine_query(&carried);
+        if let (Some(condition), SetExpr::Select(select)) = (&table.delete_when, sql.body.as_mut()) {
+            let alias = Ident::with_quote('"', IS_DELETE);
+            select.projection.push(SelectItem::ExprWithAlias { expr: condition.engine_expr(), alias });
+        }
+        Ok(Self { sql, nested, origin, sources, view })
     }
 
     /// Which paths the rows so far have: see [`NestedColumns::paths_met`].
@@ -68,6 +73,7 @@ impl Projection {
     }
 
     /// The typed and projected rows. They keep their lineage and, for each mapped column, the text that could not be read.
+    /// Where the table has delete events, [`IS_DELETE`] says whether a row is one.
     ///
     /// # Errors
     /// [`EngineError`] when the engine refuses the statement.

@@ -12,11 +12,11 @@ use polars::prelude::{
     StringChunked, col, lit, map_multiple, when,
 };
 use serde_json::json;
-use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD};
+use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD, IS_DELETE};
 use sluice_core::contract::{Column, ColumnType, RowCheck, RowRule, Severity, TableContract};
 use sluice_core::decimal::DecimalNumber;
 use sluice_core::name::ColumnName;
-use sluice_core::pipeline::SilverTable;
+use sluice_core::pipeline::{SilverTable, Versioned};
 use sluice_core::uri::layout::NULL_PARTITION;
 
 use super::cast::{literal, units, unreadable_name};
@@ -108,7 +108,7 @@ pub(super) fn with_computed(tests: &[RowTest], failing: &[String]) -> Vec<RowTes
     let failure = |column: &str| col(sql::failure_name(column));
     let certain = |broken: Expr| broken.and(col(CORRUPT_RECORD).is_null());
     let computed = failing.iter().map(|column| RowTest {
-        id: format!("{column}.{COMPUTED}"),
+        id: format!("{}.{COMPUTED}", if column == IS_DELETE { "delete_when" } else { column.as_str() }),
         column: Some(column.clone()),
         severity: Severity::Error,
         broken: certain(failure(column).is_not_null()),
@@ -121,6 +121,36 @@ pub(super) fn with_computed(tests: &[RowTest], failing: &[String]) -> Vec<RowTes
         _ => test.clone(),
     });
     declared.chain(computed).collect()
+}
+
+/// These tests for rows of which some are delete events, as the column [`IS_DELETE`] says, which is never null. Of them
+/// only the columns are tested that decide what they delete, and those of which the SQL computes one, as `is_behind`
+/// says: these must be readable. What decides must have a value, whatever the contract says: without a key or a time an
+/// event ends nothing that anybody could name.
+pub(super) fn with_deletes(tests: &[RowTest], by: &Versioned, is_behind: impl Fn(&str) -> bool) -> Vec<RowTest> {
+    let is_for_all = |test: &RowTest| match &test.column {
+        Some(column) if by.decides(column) || column == IS_DELETE => true,
+        Some(column) => test.id == format!("{column}.readable") && is_behind(column),
+        None => test.id == CORRUPT_RECORD_RULE,
+    };
+    let spared = tests.iter().map(|test| match is_for_all(test) {
+        true => test.clone(),
+        false => RowTest { broken: test.broken.clone().and(col(IS_DELETE).not()), ..test.clone() },
+    });
+    let required = by.keys.iter().chain([&by.latest_by]).map(|name| {
+        let is_missing = col(IS_DELETE).and(col(name.as_str()).is_null()).and(col(CORRUPT_RECORD).is_null());
+        // Where another rule says why the value is missing, that one is enough, unless it only warns.
+        let others = tests.iter().filter(|test| test.severity == Severity::Error);
+        let others = others.filter(|test| test.column.as_deref() == Some(name.as_str()));
+        RowTest {
+            id: format!("{name}.required"),
+            column: Some(name.to_string()),
+            severity: Severity::Error,
+            broken: others.fold(is_missing, |missing, test| missing.and(test.broken.clone().not())),
+            value: None,
+        }
+    });
+    spared.chain(required).collect()
 }
 
 /// Where the rows come from.

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::{BooleanChunked, DataFrame, Expr, IntoColumn, IntoLazy, NamedFrom, Series, StringChunked, col};
 use serde_json::{Map, Value};
-use sluice_core::columns::{CORRUPT, accepted_columns, lineage_names, quarantine_columns, silver_columns};
+use sluice_core::columns::{
+    CORRUPT, accepted_columns, delete_columns, lineage_names, quarantine_columns, silver_columns,
+};
 use sluice_core::contract::Severity;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{SilverTable, WriteMode};
-use sluice_core::run::{ReadTable, RowCounts, RunRef, TableChange};
+use sluice_core::run::{ReadTable, RowCounts, RunRef, StagedFile};
 use sluice_core::source::SourceId;
 use sluice_core::uri::layout;
 
@@ -19,7 +21,7 @@ use super::reread::QUARANTINED_RAW;
 use super::rules;
 use super::rules::RowTest;
 use super::stage::StageWriter;
-use super::typed::read_typed;
+use super::typed::{read_deletes, read_typed};
 use crate::delta::OpenTable;
 use crate::delta::schema::polars_schema;
 use crate::error::LakeError;
@@ -29,7 +31,7 @@ mod audited;
 mod change;
 
 use self::audited::{CountedParts, count_staged};
-pub(crate) use self::change::{SilverOutcome, whole};
+pub(crate) use self::change::{SilverChanges, SilverOutcome, whole};
 
 /// What a silver stage works on.
 pub(crate) struct SilverContext<'a> {
@@ -43,6 +45,8 @@ pub(crate) struct SilverContext<'a> {
     pub(crate) existing: Option<&'a OpenTable>,
     /// Its quarantine as it is now.
     pub(crate) quarantine: Option<&'a OpenTable>,
+    /// The table of its delete events as it is now.
+    pub(crate) deletes: Option<&'a OpenTable>,
     /// The rows come from the quarantine itself, which is replaced by those that are still refused.
     pub(crate) replay: bool,
 }
@@ -53,6 +57,8 @@ pub(crate) struct SilverStage<'a> {
     judge: RowJudge<'a>,
     writer: StageWriter,
     quarantine: StageWriter,
+    /// Of delete events; `None` where the table has none.
+    deletes: Option<StageWriter>,
     merge: Option<MergeRows>,
     /// Positions already in the table, when a replay must not bring them again.
     present: Option<BTreeSet<(String, String, i64)>>,
@@ -80,6 +86,10 @@ impl<'a> SilverStage<'a> {
         let table = context.table;
         let (columns, partition_by) = (silver_columns(table), partition_by(table));
         let incoming = accepted_columns(table);
+        let deletes = table.deletes().map(|(deletes, by)| {
+            StageWriter::new(context.lake, context.run, &deletes, &delete_columns(&table.contract, by), &[])
+        });
+        let meets_files = context.existing.or(context.deletes).is_some();
         let present = match (&table.mode, context.replay, context.existing) {
             (WriteMode::Append, true, Some(existing)) => Some(positions(existing)?),
             _ => None,
@@ -88,7 +98,8 @@ impl<'a> SilverStage<'a> {
             judge: RowJudge::new(table)?,
             writer: StageWriter::new(context.lake, context.run, &table.table, &columns, &partition_by),
             quarantine: StageWriter::new(context.lake, context.run, &table.quarantine, &quarantine_columns(), &[]),
-            merge: MergeRows::new(table, polars_schema(&incoming), context.existing.is_some()),
+            deletes,
+            merge: MergeRows::new(table, polars_schema(&incoming), meets_files),
             present,
             rows: RowCounts::default(),
             accepted: 0,
@@ -145,6 +156,13 @@ impl<'a> SilverStage<'a> {
             self.rows.collapsed += (before - rows.height()) as u64;
         }
         self.accepted += rows.height() as u64;
+        if let (Some(writer), Some(events)) = (&mut self.deletes, &judged.deletes) {
+            writer.write(events)?;
+            self.rows.deleted += events.height() as u64;
+            if let Some(merge) = &mut self.merge {
+                merge.push_deletes(events)?;
+            }
+        }
         match &mut self.merge {
             Some(merge) => merge.push(rows),
             None => self.writer.write(&rows),
@@ -206,8 +224,13 @@ impl<'a> SilverStage<'a> {
     /// # Errors
     /// Those of reading rows that are to be merged.
     pub(crate) fn take_parts(&mut self, parts: impl IntoIterator<Item = ReadTable>) -> Result<(), LakeError> {
-        let mut waiting = Vec::new();
+        let (mut waiting, mut events) = (Vec::new(), Vec::new());
         for part in parts {
+            self.rows.deleted += part.deleted();
+            events.extend(part.delete_files.iter().cloned());
+            if let Some(writer) = &mut self.deletes {
+                writer.take(part.delete_files);
+            }
             self.rows.source += part.source;
             self.rows.quarantined += part.quarantined;
             self.accepted += part.accepted;
@@ -226,6 +249,7 @@ impl<'a> SilverStage<'a> {
             None => Ok(()),
             Some(merge) => {
                 let (lake, run, table) = (self.context.lake, self.context.run, self.context.table);
+                read_deletes(lake, table, &events, |events| merge.push_deletes(&events))?;
                 read_typed(lake, run, table, &waiting, |rows| merge.push(rows))
             }
         }
@@ -264,6 +288,7 @@ impl<'a> SilverStage<'a> {
             audited: self.counted.of(&accepted_files),
             accepted_files,
             quarantine_files: self.quarantine.finish()?,
+            delete_files: finish_deletes(self.deletes)?,
             source: self.rows.source,
             quarantined: self.rows.quarantined,
             accepted: self.accepted,
@@ -272,7 +297,7 @@ impl<'a> SilverStage<'a> {
         })
     }
 
-    /// Ends the stage: the changes of the silver table and of its quarantine, in the order of publication.
+    /// Ends the stage: the changes of the silver table, of its quarantine and of its delete events.
     ///
     /// # Errors
     /// The writer's, and those of reading files that are merged with.
@@ -280,10 +305,10 @@ impl<'a> SilverStage<'a> {
         mut self,
         silver_sources: BTreeSet<SourceId>,
         quarantine_sources: BTreeSet<SourceId>,
-    ) -> Result<(TableChange, TableChange), LakeError> {
+    ) -> Result<SilverChanges, LakeError> {
         let table = self.context.table;
         let merged = match self.merge.take() {
-            Some(merge) => merge.finish(self.context.existing, &mut self.writer)?,
+            Some(merge) => merge.finish(self.context.existing, self.context.deletes, &mut self.writer)?,
             None if table.mode == WriteMode::Replace && !silver_sources.is_empty() => whole(self.context.existing)?,
             None => Merged::default(),
         };
@@ -295,13 +320,20 @@ impl<'a> SilverStage<'a> {
             source: self.rows.source,
             quarantined: self.rows.quarantined,
             present: self.rows.collapsed,
+            deleted: self.rows.deleted,
             accepted: self.accepted,
             broken_rules: self.broken.clone(),
         };
         let silver = self.context.silver_change(outcome, silver_sources)?;
         let quarantine = self.context.quarantine_change(self.quarantine.finish()?, quarantine_sources, self.broken)?;
-        Ok((silver, quarantine))
+        let deletes = self.context.deletes_change(finish_deletes(self.deletes)?)?;
+        Ok(SilverChanges { silver, quarantine, deletes })
     }
+}
+
+/// The files staged of delete events.
+fn finish_deletes(writer: Option<StageWriter>) -> Result<Vec<StagedFile>, LakeError> {
+    writer.map_or_else(|| Ok(Vec::new()), StageWriter::finish)
 }
 
 /// The columns that a silver table is partitioned by, in order.

@@ -3,7 +3,7 @@
 use std::thread;
 
 use polars::prelude::DataFrame;
-use sluice_core::columns::{StoredColumn, accepted_columns};
+use sluice_core::columns::{StoredColumn, accepted_columns, delete_columns};
 use sluice_core::engine::ROW_GROUP_ROWS;
 use sluice_core::pipeline::SilverTable;
 use sluice_core::run::{RunRef, StagedFile};
@@ -31,6 +31,21 @@ pub(super) fn read_typed(
     let typed = TypedFiles { lake, table, columns, folder };
     let stopped = |stopped: Stopped| LakeError::Internal { message: stopped.to_string() };
     overlapped(|put| typed.read(files, |rows| put(rows).map_err(stopped)), take)
+}
+
+/// The delete events in these staged files of the table of such, as [`read_typed`] gives rows.
+///
+/// # Errors
+/// As [`read_typed`].
+pub(super) fn read_deletes(
+    lake: &Lake,
+    table: &SilverTable,
+    files: &[StagedFile],
+    take: impl FnMut(DataFrame) -> Result<(), LakeError>,
+) -> Result<(), LakeError> {
+    let Some((deletes, by)) = table.deletes() else { return Ok(()) };
+    let (columns, folder) = (delete_columns(&table.contract, by), lake.table_folder(&deletes)?);
+    TypedFiles { lake, table, columns, folder }.read(files, take)
 }
 
 /// Files of typed rows of one table.

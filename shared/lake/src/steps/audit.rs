@@ -147,12 +147,12 @@ async fn go_on_without_spoilt_objects(
     refused.await?.map_or(Ok(()), Err)
 }
 
-/// The contract a change is audited against; bronze and quarantine have none.
+/// The contract a change is audited against; bronze, quarantine and delete events have none.
 fn contract_of<'a>(plan: &'a Plan, change: &TableChange) -> Option<(&'a TableContract, Option<&'a SilverTable>)> {
     match change.table.layer() {
         Layer::Silver => plan.pipeline.silver_table(&change.table).map(|table| (&table.contract, Some(table))),
         Layer::Gold => plan.pipeline.gold_table(&change.table).map(|table| (&table.contract, None)),
-        Layer::Bronze | Layer::Quarantine => None,
+        Layer::Bronze | Layer::Quarantine | Layer::Deletes => None,
     }
 }
 
@@ -303,14 +303,19 @@ fn missing_keys(changeset: &Changeset) -> Option<RuleResult> {
     })
 }
 
-/// Every row that was read is staged, quarantined or collapsed: counted at the source, and again in the staged files.
+/// Every row that was read is staged, quarantined, collapsed or a delete event: counted at the source, and again in the
+/// staged files.
 fn control_total(rows: &RowCounts, silver: &SilverTable, staged: u64) -> RuleResult {
     let replaced = if silver.mode == WriteMode::Replace { 0 } else { rows.replaced };
-    let accounted = staged + rows.quarantined + rows.collapsed;
+    let accounted = staged + rows.quarantined + rows.collapsed + rows.deleted;
     let expected = rows.source + replaced;
     RuleResult {
         rule: "control_total".to_owned(),
-        description: "staged, quarantined and collapsed rows, against source and replaced rows".to_owned(),
+        description: match &silver.delete_when {
+            Some(_) => "staged, quarantined, collapsed and deleted rows, against source and replaced rows",
+            None => "staged, quarantined and collapsed rows, against source and replaced rows",
+        }
+        .to_owned(),
         severity: Severity::Error,
         dimension: Some("completeness".to_owned()),
         observed: accounted.to_string(),

@@ -84,7 +84,8 @@ impl Brought<'_> {
                 let again = self.again(&silver).into_iter().filter(|id| !self.standing.has(&table, id));
                 missing.chain(again).collect()
             }
-            Layer::Gold => BTreeSet::new(),
+            // What is brought to silver brings its delete events; one that is stored twice ends the same.
+            Layer::Deletes | Layer::Gold => BTreeSet::new(),
         };
         PlannedTable {
             superseded: self.without_rows(&table, objects),

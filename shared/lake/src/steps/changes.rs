@@ -7,6 +7,7 @@ use sluice_core::pipeline::GoldTable;
 use sluice_core::run::{Plan, PlannedTable, RunAction, TableChange};
 
 use crate::delta::{OpenTable, open_table};
+use crate::engine::SilverChanges;
 use crate::error::LakeError;
 use crate::lake::Lake;
 
@@ -35,15 +36,18 @@ pub(super) async fn open_one(lake: &Lake, planned: &PlannedTable) -> Result<Opti
     open.ok_or_else(gone).map(Some)
 }
 
-/// The changes of bronze, silver and quarantine in the order of publication, without those that change nothing. `silver`
-/// has each silver table with its quarantine; the quarantine's sources are filled in here.
+/// The changes of bronze, silver, quarantine and delete events in the order of publication, without those that change
+/// nothing. `silver` has each silver table with the tables next to it; the quarantine's sources are filled in here.
+///
+/// Delete events are committed before the rows that they end: a row that comes later and is older than an event must
+/// meet it, and a run that died in between leaves an event that is true all the same.
 ///
 /// Quarantined rows are committed before the accepted ones, so that a silver table that has an object proves that the
 /// object's quarantined rows are committed too. A replay takes rows out of quarantine, so they go to silver first.
-pub(super) fn in_order(plan: &Plan, bronze: TableChange, silver: Vec<(TableChange, TableChange)>) -> Vec<TableChange> {
+pub(super) fn in_order(plan: &Plan, bronze: TableChange, silver: Vec<SilverChanges>) -> Vec<TableChange> {
     let replay = plan.request.action == RunAction::Replay;
-    let (mut refused, mut accepted) = (Vec::new(), Vec::new());
-    for (mut silver, mut quarantine) in silver {
+    let (mut refused, mut ending, mut accepted) = (Vec::new(), Vec::new(), Vec::new());
+    for SilverChanges { mut silver, mut quarantine, deletes } in silver {
         if let Some(planned) = plan.table(&silver.table) {
             silver.sources.extend(planned.superseded.iter().cloned());
         }
@@ -57,12 +61,13 @@ pub(super) fn in_order(plan: &Plan, bronze: TableChange, silver: Vec<(TableChang
         if replay && silver.adds.is_empty() && quarantine.rows.staged == quarantine.rows.replaced {
             continue;
         }
+        ending.extend(deletes);
         accepted.push(silver);
         refused.push(quarantine);
     }
-    let (first, second) = if replay { (accepted, refused) } else { (refused, accepted) };
+    let (first, last) = if replay { (Vec::new(), refused) } else { (refused, Vec::new()) };
     let mut changes = vec![bronze];
-    changes.extend(first.into_iter().chain(second));
+    changes.extend(first.into_iter().chain(ending).chain(accepted).chain(last));
     changes.retain(|change| !(change.adds.is_empty() && change.removes.is_empty() && change.sources.is_empty()));
     changes
 }

@@ -277,6 +277,7 @@ impl Worker {
                 table,
                 existing: self.tables.get(&table.table),
                 quarantine: self.tables.get(&table.quarantine),
+                deletes: table.deletes().and_then(|(deletes, _)| self.tables.get(&deletes)),
                 replay: self.plan.request.action == RunAction::Replay,
             };
             match engine {

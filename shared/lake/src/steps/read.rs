@@ -117,8 +117,9 @@ fn begin_part<'a>(landing: &Landing<'a>, names: &[String]) -> Result<Stages<'a>,
     bronze.announce(names);
     bronze.announce(landing.columns());
     let stage = |table| {
-        let (existing, quarantine) = (None, None);
-        SilverStage::of_part(SilverContext { lake, run: &plan.run, table, existing, quarantine, replay: false })
+        let (existing, quarantine, deletes) = (None, None, None);
+        let run = &plan.run;
+        SilverStage::of_part(SilverContext { lake, run, table, existing, quarantine, deletes, replay: false })
     };
     let silver = plan.pipeline.silver.iter().map(stage).collect::<Result<_, _>>()?;
     Ok(Stages { bronze, silver })

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::try_join_all;
 use sluice_core::columns::{BronzeNames, has_contract_columns};
 use sluice_core::engine::TableMeasure;
-use sluice_core::name::TableRef;
+use sluice_core::name::{Layer, TableRef};
 use sluice_core::pipeline::{MappedNames, Pipeline, WriteMode};
 use sluice_core::source::SourceId;
 
@@ -24,7 +24,9 @@ pub(super) struct Standing {
 impl Standing {
     pub(super) async fn read(lake: &Lake, pipeline: &Pipeline) -> Result<Self, LakeError> {
         let inputs = pipeline.inputs.iter().map(|input| input.table.clone());
-        let opened = try_join_all(pipeline.tables().into_iter().chain(inputs).map(|table| async move {
+        let (deletes, others): (Vec<_>, Vec<_>) =
+            pipeline.tables().into_iter().chain(inputs).partition(|table| table.layer() == Layer::Deletes);
+        let open = |table: TableRef| async move {
             match open_table(lake, &table, None).await? {
                 Some(open) => {
                     let ledger = open.ledger().await?;
@@ -32,8 +34,10 @@ impl Standing {
                 }
                 None => Ok(None),
             }
-        }))
-        .await?;
+        };
+        let mut opened = try_join_all(others.into_iter().map(open)).await?;
+        // Last: a run that publishes meanwhile commits delete events first, so these have all that silver has met.
+        opened.extend(try_join_all(deletes.into_iter().map(open)).await?);
         Ok(Self { tables: opened.into_iter().flatten().collect() })
     }
 

@@ -25,6 +25,12 @@ fn edit(file: &'static str, from: &'static str, to: &'static str, says: &'static
     Edit { file, from, to, says }
 }
 
+/// The good pipeline in mode merge, with this condition of delete events.
+fn deletes(condition: &str, says: &'static [&'static str]) -> Edit {
+    let to = format!("mode: merge\n    keys: [id]\n    latest_by: day\n    delete_when: {condition}");
+    edit(SPEC, "mode: append", to.leak(), says)
+}
+
 /// The problems that `sluice check --json` and `sluice run --json` report; both must end with 1, and no lake may be created.
 fn problems(lab: &Lab, when: &str) -> [String; 2] {
     let mut command = lab.command(["check"]);
@@ -173,6 +179,24 @@ fn specs_that_contradict_themselves_or_their_contract_are_refused() {
         ),
         edit(SPEC, "mode: append", "mode: append\n    keys: [id]", &["keys and latest_by belong to"]),
         edit(SPEC, "mode: append", "mode: append\n    snapshot: folder", &["snapshot belongs to mode replace"]),
+        edit(
+            SPEC,
+            "mode: append",
+            "mode: append\n    delete_when: name = 'D'",
+            &["table `orders`", "delete_when belongs to modes merge and scd2", "keeps a delete event as a row"],
+        ),
+        edit(
+            SPEC,
+            "mode: append",
+            "mode: replace\n    delete_when: name = 'D'",
+            &["delete_when belongs to modes merge and scd2", "whole snapshots"],
+        ),
+        deletes("1 = 1", &["delete_when names no column"]),
+        deletes("op = 'D'", &["table `orders`", "delete_when, which is about the names under columns"]),
+        deletes("amount", &["table `orders`", "delete_when", "a condition of type"]),
+        deletes("COUNT(id) > 1", &["delete_when", "aggregate COUNT at line 1, column 1"]),
+        deletes("SOUNDEX(name) = 'D'", &["delete_when", "SOUNDEX at line 1, column 1"]),
+        deletes("name = ", &["delete_when"]),
         edit(SPEC, "mode: append", "mode: replace\n    snapshot: file", &["pipeline.yaml", "folder"]),
         edit(
             SPEC,

@@ -69,13 +69,15 @@ fn deliver(mode: &str, files: &[Vec<Record>], runs: &[Vec<usize>]) -> (Lab, RowC
         }
         let Some(changeset) = steps.run() else { continue };
         for change in changeset.tables.iter().filter(|change| change.table == silver) {
-            let RowCounts { source, replaced, staged, quarantined, collapsed } = change.rows;
-            assert_eq!(source + replaced, staged + quarantined + collapsed, "every row is in exactly one place");
+            let RowCounts { source, replaced, staged, quarantined, collapsed, deleted } = change.rows;
+            let places = staged + quarantined + collapsed + deleted;
+            assert_eq!(source + replaced, places, "every row is in exactly one place");
             sum.source += source;
             sum.replaced += replaced;
             sum.staged += staged;
             sum.quarantined += quarantined;
             sum.collapsed += collapsed;
+            sum.deleted += deleted;
         }
     }
     assert!(steps.run().is_none(), "nothing is left to do");

@@ -1,5 +1,6 @@
 //! Write modes, partitions, source formats, changes of schemas, and every kind of rule, on small pipelines.
 
+mod deletes;
 mod dialects;
 mod evolution;
 mod file_values;

@@ -63,6 +63,18 @@ fn every_call_for_spark_answers_what_the_first_has_read() {
 }
 
 #[test]
+fn delete_events_are_left_to_spark_in_files_of_their_own_table() {
+    for more in ["", ONE_EACH] {
+        let (lab, plan) = for_spark(&format!("{MERGE}\n    delete_when: name = 'b'"), more);
+        let read = read(&lab, &plan);
+        let [table] = read.tables.as_slice() else { panic!("{read:?}") };
+        assert_eq!([table.source, table.accepted, table.deleted(), table.quarantined], [6, 2, 2, 2], "{more}");
+        let folder = lab.lake().join("deletes/sales/orders");
+        assert!(table.delete_files.iter().all(|file| folder.join(&file.path).is_file()), "{more}");
+    }
+}
+
+#[test]
 fn rows_that_may_be_gone_when_spark_comes_are_read_again() {
     let check = |mode: &str, hours: i64, expected: Option<ErrorName>| {
         let (lab, plan) = for_spark(mode, "");

@@ -114,7 +114,9 @@ fn check(spec: &str, partitioned: bool, write: fn(&[Record]) -> Vec<u8>) {
 
 #[test]
 fn every_mode_has_the_same_tables_in_parts() {
-    for mode in ["mode: append", "mode: replace\n    snapshot: folder", "mode: replace", MERGE, SCD2] {
+    let feeds = [MERGE, SCD2].map(|mode| format!("{mode}\n    delete_when: name = 'n1'"));
+    let modes = ["mode: append", "mode: replace\n    snapshot: folder", "mode: replace", MERGE, SCD2];
+    for mode in modes.into_iter().chain(feeds.iter().map(String::as_str)) {
         check(&spec(mode), false, csv);
     }
 }

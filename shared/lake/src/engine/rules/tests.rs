@@ -79,6 +79,43 @@ fn check(column_type: ColumnType, row_check: &RowCheck, good: &[&str], bad: &[&s
 }
 
 #[test]
+fn what_decides_must_have_a_value_in_a_delete_event_although_its_rule_only_warns() {
+    let mut contract = contract(&[("id", ColumnType::Int64), ("at", ColumnType::Date), ("v", ColumnType::Date)]);
+    contract.row_rules.extend([
+        rule("at.present", Some("at"), RowCheck::Required, Severity::Warning),
+        rule("v.required", Some("v"), RowCheck::Required, Severity::Error),
+    ]);
+    let by = Versioned { keys: vec!["id".parse().unwrap()], latest_by: "at".parse().unwrap() };
+    let tests = with_deletes(&compile_source(&contract, &mapped(&contract)).unwrap(), &by, |_| false);
+    let check = |at: Option<&str>, is_delete: bool, is_bad: bool| {
+        let rows = typed(&contract, &[Some(vec![Some("1"), at, None])]).lazy();
+        let rows = rows.with_column(lit(is_delete).alias(IS_DELETE));
+        let out = rows.select([any_error_expr(&tests).alias("any")]).collect().unwrap();
+        assert_eq!(out.column("any").unwrap().bool().unwrap().get(0), Some(is_bad), "{at:?} {is_delete}");
+    };
+    check(Some("2026-01-05"), true, false);
+    check(None, true, true);
+    check(Some("2026-01-05"), false, true);
+}
+
+#[test]
+fn a_delete_event_whose_key_is_computed_from_an_unreadable_value_is_refused() {
+    let mut contract = contract(&[("id", ColumnType::Int64), ("at", ColumnType::Date), ("v", ColumnType::Date)]);
+    contract.row_rules.push(rule("v.readable", Some("v"), RowCheck::Readable, Severity::Error));
+    let by = Versioned { keys: vec!["id".parse().unwrap()], latest_by: "at".parse().unwrap() };
+    let compiled = compile_source(&contract, &mapped(&contract)).unwrap();
+    let check = |is_behind: bool| {
+        let tests = with_deletes(&compiled, &by, |column| is_behind && column == "v");
+        let rows = typed(&contract, &[Some(vec![Some("1"), Some("2026-01-05"), Some("soon")])]).lazy();
+        let rows = rows.with_column(lit(true).alias(IS_DELETE));
+        let out = rows.select([any_error_expr(&tests).alias("any")]).collect().unwrap();
+        assert_eq!(out.column("any").unwrap().bool().unwrap().get(0), Some(is_behind));
+    };
+    check(true);
+    check(false);
+}
+
+#[test]
 fn checks_say_what_a_good_value_is() {
     let minimum = |bound: &str, exclusive| RowCheck::Minimum { bound: bound.to_owned(), exclusive };
     let maximum = |bound: &str, exclusive| RowCheck::Maximum { bound: bound.to_owned(), exclusive };

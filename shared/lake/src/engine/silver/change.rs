@@ -1,8 +1,8 @@
-//! The changes of a silver table and of its quarantine.
+//! The changes of a silver table, of its quarantine and of its delete events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sluice_core::columns::{StoredColumn, quarantine_columns, silver_columns};
+use sluice_core::columns::{StoredColumn, delete_columns, quarantine_columns, silver_columns};
 use sluice_core::pipeline::WriteMode;
 use sluice_core::run::{AuditedRows, ChangeKind, RowCounts, StagedFile, TableChange};
 use sluice_core::source::SourceId;
@@ -11,6 +11,17 @@ use super::{SilverContext, partition_by};
 use crate::delta::OpenTable;
 use crate::engine::Merged;
 use crate::error::LakeError;
+
+/// What a run wants to do to a silver table and to the tables next to it.
+#[derive(Debug)]
+pub(crate) struct SilverChanges {
+    /// The change of the silver table.
+    pub(crate) silver: TableChange,
+    /// That of its quarantine.
+    pub(crate) quarantine: TableChange,
+    /// That of its delete events; `None` where it has none.
+    pub(crate) deletes: Option<TableChange>,
+}
 
 /// What a run did for a silver table.
 #[derive(Debug, Default)]
@@ -25,6 +36,8 @@ pub(crate) struct SilverOutcome {
     pub(crate) quarantined: u64,
     /// Rows of them that a replay found in the table.
     pub(crate) present: u64,
+    /// Rows of them that are delete events.
+    pub(crate) deleted: u64,
     /// The others.
     pub(crate) accepted: u64,
     /// Broken rules, by id.
@@ -55,6 +68,7 @@ impl SilverContext<'_> {
                 WriteMode::Merge(_) | WriteMode::Scd2(_) => (outcome.accepted + replaced).saturating_sub(staged),
                 WriteMode::Append | WriteMode::Replace => outcome.present,
             },
+            deleted: outcome.deleted,
         };
         let columns = silver_columns(table);
         Ok(TableChange {
@@ -107,6 +121,34 @@ impl SilverContext<'_> {
             schema_changes: Vec::new(),
             audited: None,
         })
+    }
+}
+
+impl SilverContext<'_> {
+    /// The change of the table of its delete events; `None` where it has none. Events are only added: whatever is
+    /// stored, the newest of a key decides, and one that is stored twice decides the same.
+    ///
+    /// # Errors
+    /// [`LakeError`] when the table's files cannot be listed.
+    pub(crate) fn deletes_change(&self, adds: Vec<StagedFile>) -> Result<Option<TableChange>, LakeError> {
+        let Some((table, by)) = self.table.deletes() else { return Ok(None) };
+        let staged = staged_rows(&adds);
+        Ok(Some(TableChange {
+            table,
+            read_version: self.deletes.map(OpenTable::version),
+            kind: ChangeKind::Append,
+            columns: delete_columns(&self.table.contract, by),
+            partition_by: Vec::new(),
+            adds,
+            removes: Vec::new(),
+            sources: BTreeSet::new(),
+            inputs: BTreeSet::new(),
+            rows: RowCounts { source: staged, staged, ..RowCounts::default() },
+            table_rows: rows_of(self.deletes)? + staged,
+            broken_rules: BTreeMap::new(),
+            schema_changes: Vec::new(),
+            audited: None,
+        }))
     }
 }
 

@@ -23,7 +23,7 @@ use self::files::StageFolder;
 pub(super) use self::numbers::{number, numbers, read_metrics};
 use super::changes::{has_inputs, in_order, open_planned};
 use crate::delta::OpenTable;
-use crate::engine::{Merged, SilverContext, SilverOutcome, gold_change, gold_columns, whole};
+use crate::engine::{Merged, SilverChanges, SilverContext, SilverOutcome, gold_change, gold_columns, whole};
 use crate::error::LakeError;
 use crate::lake::Lake;
 
@@ -123,18 +123,20 @@ impl SparkOutput<'_> {
         )))
     }
 
-    /// The changes of a silver table and of its quarantine.
-    async fn silver(&self, table: &SilverTable, read: ReadTable) -> Result<(TableChange, TableChange), LakeError> {
+    /// The changes of a silver table, of its quarantine and of its delete events.
+    async fn silver(&self, table: &SilverTable, read: ReadTable) -> Result<SilverChanges, LakeError> {
         let context = SilverContext {
             lake: self.lake,
             run: &self.plan.run,
             table,
             existing: self.tables.get(&table.table),
             quarantine: self.tables.get(&table.quarantine),
+            deletes: table.deletes().and_then(|(deletes, _)| self.tables.get(&deletes)),
             replay: false,
         };
         let sources = self.sources(&table.table);
         let due = !sources.is_empty();
+        let (broken_rules, deleted) = (read.broken_rules.clone(), read.deleted());
         let adds = if table.mode.merges() {
             let partition_by: Vec<String> = table.contract.partition_by.iter().map(ToString::to_string).collect();
             self.files(&table.table, &silver_columns(table), &partition_by).await?
@@ -142,13 +144,13 @@ impl SparkOutput<'_> {
             read.accepted_files
         };
         self.agree(&table.table, &adds, due)?;
-        let broken_rules = read.broken_rules.clone();
         let outcome = SilverOutcome {
             adds,
             merged: if due { self.merged(table)? } else { Merged::default() },
             source: read.source,
             quarantined: read.quarantined,
             present: 0,
+            deleted,
             accepted: read.accepted,
             broken_rules: read.broken_rules,
             audited: read.audited,
@@ -157,7 +159,8 @@ impl SparkOutput<'_> {
         if due {
             self.check_table_rows(&silver)?;
         }
-        Ok((silver, context.quarantine_change(read.quarantine_files, BTreeSet::new(), broken_rules)?))
+        let quarantine = context.quarantine_change(read.quarantine_files, BTreeSet::new(), broken_rules)?;
+        Ok(SilverChanges { silver, quarantine, deletes: context.deletes_change(read.delete_files)? })
     }
 
     /// Gold is computed again as a whole, when it is due.

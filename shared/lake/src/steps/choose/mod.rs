@@ -53,6 +53,9 @@ pub(super) fn workload(
         workload.rows_meet |= gets_rows && (merges || !silver.contract.dataset_rules.is_empty());
         if merges && gets_rows {
             workload.merged.push(existing(&silver.table)?.unwrap_or_default());
+            if let Some((deletes, _)) = silver.deletes() {
+                workload.merged.extend(existing(&deletes)?);
+            }
         }
     }
     for gold in work.pipeline.gold.iter().filter(|gold| work.refresh.contains(&gold.table)) {
@@ -83,8 +86,9 @@ pub(super) fn choose_combining_engine(
 ) -> Result<EngineChoice, LakeError> {
     // The rows of every table are combined, one table after the other.
     let counted = work.pipeline.silver.iter().zip(tables).map(|(silver, parts)| {
-        let size_bytes = parts.iter().flat_map(|of| &of.accepted_files).map(|file| file.size_bytes).sum();
-        let rows = parts.iter().map(|of| of.accepted).sum();
+        let files = parts.iter().flat_map(|of| of.accepted_files.iter().chain(&of.delete_files));
+        let size_bytes = files.map(|file| file.size_bytes).sum();
+        let rows = parts.iter().map(|of| of.accepted + of.deleted()).sum();
         ObjectMeasure::counted(size_bytes, rows, silver.contract.columns.len() as u64)
     });
     let count = tables.first().map_or(0, |parts| parts.len() as u64);
