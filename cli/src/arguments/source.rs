@@ -40,8 +40,9 @@ pub enum SourceCommand {
     /// Show the record of a landing file that a row of bronze, silver or quarantine came from
     ///
     /// A row has the address of its file in `_source_file` and the position of its record in `_source_row`: the number of
-    /// the record, or, in a large file of CSV or NDJSON that is not packed, the byte at which the record begins. Files are
-    /// read as the newest run of the pipeline read them, in the version that exists now.
+    /// the record, or, in a large file of CSV or NDJSON that is not packed, the byte at which the record begins, or, of a
+    /// record that a replay has split out of a line, its place in the line. A file is read as the run read it that has
+    /// stored it, in the version that exists now; one that no run has stored as the newest run of the pipeline reads files.
     #[command(after_help = "Examples:
   sluice source show 2026-01-05.csv --at 17 --lake lake
   sluice source show s3://my-lake/landing/retail/2026-01-05.csv --at 1043274 --lake s3://my-lake --json
@@ -53,7 +54,7 @@ pub enum SourceCommand {
         /// Position of the record, as `_source_row` has it
         #[arg(long, value_name = "N")]
         at: u64,
-        /// What the position is; by default what the next run of the pipeline would write for this file
+        /// What the position is; by default what a run with the same spec would write for this file
         #[arg(long, value_name = "KIND")]
         by: Option<PositionKind>,
         /// The lake.

@@ -7,8 +7,9 @@ use serde::Serialize;
 use serde_json::Value;
 use sluice_core::error::ErrorName;
 use sluice_core::name::{PipelineName, RunId, TableRef};
-use sluice_core::run::{ReportedError, RunRef};
+use sluice_core::run::{ReportedError, RunAction, RunRef};
 use sluice_core::source::HeldObject;
+use sluice_lake::inspect::{CorruptRecords, RunDetails};
 use sluice_lake::runs::Held;
 use sluice_lake::{Lake, LakeError, inspect, runs};
 
@@ -79,6 +80,9 @@ pub struct Ended {
     /// Gold tables that were left as they are, because a table of another pipeline is not as they need it, and why.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     waiting: BTreeMap<TableRef, String>,
+    /// Of a replay, the records that stay because they cannot be split into columns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    corrupt_records: Vec<CorruptRecords>,
     /// Tables that attempts before the last one have changed.
     #[serde(skip)]
     changed_before: usize,
@@ -137,6 +141,12 @@ impl Ended {
         let changeset = details.as_ref().and_then(|details| details.changeset.as_ref());
         let is_staged = changeset.is_some_and(|changeset| !changeset.tables.is_empty());
         let changed_before = plan.map_or(0, |plan| plan.earlier.tables.len());
+        let corrupt_records = match outcome {
+            EndOutcome::Published | EndOutcome::Skipped if execution.request.action == RunAction::Replay => {
+                left_by_replay(lake, details.as_ref()).await?
+            }
+            _ => Vec::new(),
+        };
         let next = next_steps(lake, &run.1, outcome, error.as_ref(), (is_staged, !held.is_empty()));
         Ok(Self {
             event: "finished",
@@ -151,6 +161,7 @@ impl Ended {
             held,
             passed_by,
             waiting,
+            corrupt_records,
             changed_before,
             error,
             next,
@@ -173,6 +184,7 @@ impl Ended {
             held: Vec::new(),
             passed_by: 0,
             waiting: BTreeMap::new(),
+            corrupt_records: Vec::new(),
             changed_before: 0,
             error: None,
             next: vec!["run the same command again: the next run completes what this one began".to_owned()],
@@ -245,9 +257,30 @@ impl Ended {
             lines.push(format!("passed by: {} {what}; `sluice source list` says why", count(self.passed_by)));
         }
         lines.extend(self.waiting.iter().map(|(table, reason)| format!("not computed: {table}: {reason}")));
+        lines.extend(self.corrupt_records.iter().map(stays_text));
         lines.extend(self.next.iter().map(|step| format!("{} {step}", console.paint_err(Tone::Strong, "next:"))));
         lines.join("\n")
     }
+}
+
+/// The records that a replay has left, because they cannot be split into columns.
+async fn left_by_replay(lake: &Lake, details: Option<&RunDetails>) -> Result<Vec<CorruptRecords>> {
+    let plan = details.and_then(|details| details.plan.as_ref());
+    let mut left = Vec::new();
+    for table in plan.iter().flat_map(|plan| &plan.pipeline.silver) {
+        left.extend(inspect::corrupt_records(lake, &table.quarantine).await?);
+    }
+    Ok(left)
+}
+
+/// How many records stay in quarantine, and why.
+fn stays_text(CorruptRecords { table, rows, reason }: &CorruptRecords) -> String {
+    let what = if *rows == 1 { "record stays" } else { "records stay" };
+    format!(
+        "stays: {} {what} in {table}, because no columns can be made of what was kept (corrupt_record), such as: \
+         {reason}; `sluice quarantine show {table} --rule corrupt_record` has all; deliver them again, corrected",
+        count(*rows)
+    )
 }
 
 fn run_of(output: &Value) -> Option<RunRef> {
@@ -339,6 +372,7 @@ mod tests {
             held: Vec::new(),
             waiting: BTreeMap::new(),
             changed_before: 0,
+            corrupt_records: Vec::new(),
             passed_by: 2,
             error: (outcome == EndOutcome::Failed).then_some(error),
             next: vec!["do this".to_owned()],
@@ -372,6 +406,23 @@ mod tests {
         );
         check(EndOutcome::Failed, &[], &["error: Unavailable: disk is full", "next: do this"]);
         check(EndOutcome::Interrupted, &[], &["interrupted: run r-1"]);
+    }
+
+    #[test]
+    fn a_replay_says_how_many_corrupt_records_stay_and_why() {
+        let records = |rows: u64| CorruptRecords {
+            table: "quarantine/sales/orders".parse().unwrap(),
+            rows,
+            reason: "line 2 (record 2) is not JSON".to_owned(),
+        };
+        let ended = Ended { corrupt_records: vec![records(1200)], ..ended(EndOutcome::Published) };
+        let advised = ended.advice_text(&Console::new(true));
+        for says in ["stays: 1,200 records stay in quarantine/sales/orders", "such as: line 2 (record 2) is not JSON;"]
+        {
+            assert!(advised.contains(says), "{advised}");
+        }
+        assert!(stays_text(&records(1)).starts_with("stays: 1 record stays in"));
+        assert_eq!(serde_json::to_value(ended).unwrap()["corrupt_records"][0]["rows"], 1200);
     }
 
     #[test]

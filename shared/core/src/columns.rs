@@ -1,5 +1,6 @@
 //! Columns of the tables of every layer: those of sources and contracts, and the ones that Sluice adds.
 
+mod document_row;
 mod names;
 
 use std::collections::HashMap;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::contract::{ColumnType, TableContract};
 use crate::pipeline::{SilverTable, Versioned, WriteMode};
 
+pub use self::document_row::DocumentRow;
 pub use self::names::{
     CORRUPT, CORRUPT_REASON, CORRUPT_RECORD, INGESTION_DATE, IS_DELETE, LINEAGE, NEWER, NameFault, SOURCE_FILE,
     SOURCE_MODIFIED_AT, SOURCE_ROW, folded_name, is_lineage, is_own_of_bronze, lineage_names,

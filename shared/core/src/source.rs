@@ -11,6 +11,10 @@ use crate::name::TableRef;
 use crate::text::serde_as_text;
 use crate::uri::ObjectUri;
 
+mod unread;
+
+pub use self::unread::UnreadFormat;
+
 /// Identifier of one version of one source object: 32 hex digits of the BLAKE3 hash of its address and etag.
 ///
 /// The same bytes at the same address give the same id; a changed object at an old address is a new object.

@@ -19,6 +19,7 @@ mod columns;
 mod csv;
 mod limit;
 mod size;
+mod wording;
 
 pub use self::columns::{ColumnSource, ReadSpec};
 pub use self::csv::{AsciiChar, CsvHeader, CsvSpec, HeaderNames, RaggedRecords, TextEncoding, UnknownEncoding};
@@ -163,7 +164,7 @@ impl PipelineSpec {
         }
         // Only `true` and `false` are booleans, so that a source column may be called `no`.
         let options = serde_saphyr::options! { strict_booleans: true };
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| unreadable(error.to_string()))
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| unreadable(wording::explained(&error)))
     }
 
     /// The contracts it names.
@@ -209,7 +210,7 @@ pub enum ColumnCase {
     /// An object with a column whose name differs in case alone is refused.
     #[default]
     Exact,
-    /// Such a column is read. An object with two of them is refused.
+    /// Such a column is read. A header with two of them is refused, and a JSON record with two is quarantined.
     Ignore,
 }
 

@@ -85,6 +85,20 @@ pub async fn held(lake: &Lake, pipeline: &PipelineName) -> Result<Vec<Held>, Lak
     Ok(found)
 }
 
+/// The newest plan of a run; `None` where it has none, or one that cannot be read.
+///
+/// # Errors
+/// Faults of the store.
+pub(crate) async fn plan_of(lake: &Lake, run: &RunKey) -> Result<Option<Plan>, LakeError> {
+    let attempts = lake.documents().of(run).attempts().await?;
+    let Some(newest) = attempts.newest_attempt::<Plan>() else { return Ok(None) };
+    match lake.documents().of(&newest).get::<Plan>().await {
+        Ok(plan) => Ok(plan),
+        Err(fault) if fault.is_damaged() => Ok(None),
+        Err(fault) => Err(fault.into()),
+    }
+}
+
 /// Holds an object, unless it is held already, also by a document that is damaged.
 ///
 /// # Errors

@@ -181,3 +181,38 @@ fn a_line_of_a_large_ndjson_file_is_found_by_its_byte() {
         assert_eq!((&record["positions"], &record["values"]["id"]), (&json!("bytes"), &json!(id.to_string())));
     }
 }
+
+/// A spec that was changed since would cut the file into other records.
+#[test]
+fn a_file_is_read_as_the_run_read_it_that_has_stored_it() {
+    let lab = orders();
+    land(&lab, "old.csv", SMALL);
+    let run = lab.run().expect(Outcome::Published);
+    lab.edit_pipeline("pipeline.yaml", "format: csv", "format: csv, csv: { delimiter: ';' }");
+    land(&lab, "new.csv", "id;name;amount;day\n7;\"a,b\";1.00;\n");
+    let _ = lab.run().expect(Outcome::Published);
+    let old = json!({ "id": "2", "name": "b\"b", "amount": null, "day": "2026-01-02" });
+    assert_eq!(shown(&lab, "old.csv", 2, &[])["values"], old);
+    assert_eq!(shown(&lab, "new.csv", 1, &[])["values"]["name"], "a,b");
+    // A file that no run has stored is read as the newest run reads files.
+    land(&lab, "next.csv", "id;name;amount;day\n8;x;1.00;\n");
+    assert_eq!(shown(&lab, "next.csv", 1, &[])["values"]["id"], "8");
+
+    std::fs::remove_dir_all(lab.lake().join(format!("runs/retail/{}", run.run_id()))).unwrap();
+    let without_plan = show(&lab, "old.csv", 1, &[]).expect_code(0);
+    assert_says(&without_plan.stderr, &["the plan of run", "old.csv", "as the newest run"], "a plan that is gone");
+}
+
+#[test]
+fn records_in_lists_are_found_by_the_path_of_their_run() {
+    let spec = ORDERS.replace("format: csv", "format: ndjson, records: '$.items[*]'");
+    let lab = orders_with(&spec);
+    let record = |id: u32| format!(r#"{{"id":{id},"name":"a","amount":"1.00","day":null}}"#);
+    land(&lab, "old.ndjson", format!("{{\"items\":[{},{}]}}\n", record(1), record(2)));
+    let _ = lab.run().expect(Outcome::Published);
+    lab.edit_pipeline("pipeline.yaml", "$.items[*]", "$.rows[*]");
+    land(&lab, "new.ndjson", format!("{{\"rows\":[{}]}}\n", record(3)));
+    let _ = lab.run().expect(Outcome::Published);
+    assert_eq!(shown(&lab, "old.ndjson", 2, &[])["values"]["id"], "2");
+    assert_eq!(shown(&lab, "new.ndjson", 1, &[])["values"]["id"], "3");
+}

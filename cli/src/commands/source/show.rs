@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use anyhow::{Context, Error, Result};
+use sluice_core::columns::DocumentRow;
 use sluice_core::error::ErrorName;
 use sluice_core::name::PipelineName;
 use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{Plan, Positions, RunAction, RunRequest};
 use sluice_core::uri::{FolderUri, LakePath, ObjectUri};
 use sluice_lake::check::load_pipeline;
-use sluice_lake::inspect::{Cell, SourceRecord};
+use sluice_lake::inspect::{Cell, SourceRecord, StoredBy};
 use sluice_lake::{Lake, LakeError, inspect};
 use url::Url;
 
@@ -40,15 +41,39 @@ pub(super) struct Asked {
 /// Shows a record.
 pub(super) async fn run(lake: &Lake, asked: Asked, console: &Console) -> Result<Exit> {
     let Asked { file, at, by, pipeline } = asked;
-    let (pipeline, landing) = reader_of(lake, pipeline).await?;
+    let (newest, landing) = reader_of(lake, pipeline).await?;
     let uri = address(&file, &landing)?;
-    let record = inspect::record(lake, &pipeline, &uri, at, by.map(Positions::from)).await.map_err(wrongly)?;
+    let stored = stored_as(lake, &newest, &uri, console).await?;
+    let (read_as, by) = (stored.as_ref().unwrap_or(&newest), by.map(Positions::from));
+    let record = match i64::try_from(at).ok().and_then(DocumentRow::of) {
+        None => inspect::record(lake, read_as, &uri, at, by).await,
+        Some(place) => {
+            // A replay, whose plan may be newer than that of any file.
+            let split_as = inspect::newest_plan(lake, &newest.name).await?.map(|plan| plan.pipeline);
+            let split_as = split_as.as_ref().unwrap_or(&newest);
+            inspect::record_of_document(lake, (read_as, split_as), &uri, place, by).await
+        }
+    };
+    let record = record.map_err(wrongly)?;
     if console.is_json() {
         console.json_page(&record)?;
     } else {
         print(&record, console)?;
     }
     Ok(Exit::Done)
+}
+
+/// The pipeline as the run had it that stored the file: a spec that was changed since may cut it into other records.
+/// `None` where no run has stored it, or that run cannot say it, which is said on standard error.
+async fn stored_as(lake: &Lake, newest: &Pipeline, uri: &ObjectUri, console: &Console) -> Result<Option<Pipeline>> {
+    let Some(StoredBy { run_id, plan }) = inspect::stored_by(lake, newest, uri).await? else { return Ok(None) };
+    if plan.is_none() {
+        console.note(&format!(
+            "the plan of run {run_id}, which stored {uri}, is gone or cannot be read: the file is read as the newest run \
+             reads files"
+        ));
+    }
+    Ok(plan.map(|plan| plan.pipeline))
 }
 
 /// An error of the file itself is a failure, and not wrong use.

@@ -15,7 +15,7 @@ pub const LINEAGE: [(&str, ColumnType); 6] = [
 pub const SOURCE_FILE: &str = "_source_file";
 /// When the object was last modified, as the plan saw it. Null in rows that a version without this column wrote.
 pub const SOURCE_MODIFIED_AT: &str = "_source_modified_at";
-/// Number of the record in its object, from 1.
+/// Number of the record in its object, from 1; in large objects the byte at which it begins; or a [`super::DocumentRow`].
 pub const SOURCE_ROW: &str = "_source_row";
 
 /// Which of two rows with the same key and the same business time is newer: the one whose first of these columns that

@@ -146,6 +146,11 @@ impl BronzeStage {
         self.table.names.source_columns().iter().cloned().collect()
     }
 
+    /// The name under which the table stores a source column; its own where the table does not have it.
+    pub(crate) fn stored_name<'n>(&'n self, column: &'n str) -> &'n str {
+        self.table.names.stored(column).unwrap_or(column)
+    }
+
     /// The rows of a batch of an object with their lineage, as they are staged and as silver tables read them.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ pub(crate) mod sql;
 pub(crate) mod types;
 
 mod bronze;
+mod documents;
 mod gold;
 mod judge;
 mod merge;
@@ -25,6 +26,7 @@ mod typed;
 
 pub(crate) use bronze::BronzeStage;
 pub(crate) use bronze::source_columns;
+pub(crate) use documents::Documents;
 pub(crate) use gold::{GoldInput, gold_change, gold_columns, stage_gold};
 pub(crate) use merge::Merged;
 pub(crate) use projection::plan_projection;

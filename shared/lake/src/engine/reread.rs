@@ -1,10 +1,14 @@
 //! Rows that are in the lake already and are taken through silver again: from bronze after a crash or for a new table,
 //! from quarantine after a contract or spec has changed.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use polars::prelude::{Column, DataFrame, DataType, Expr, IntoColumn, IntoLazy, NamedFrom, Series, col, lit};
+use polars::error::PolarsResult;
+use polars::prelude::{
+    Column, DataFrame, DataType, Expr, IdxCa, IdxSize, IntoColumn, IntoLazy, NamedFrom, Series, col, lit,
+};
 use serde_json::Value;
 use sluice_core::columns::{
     CORRUPT, SOURCE_MODIFIED_AT, SOURCE_ROW, StoredColumn, is_own_of_bronze, lineage_names, missing_lineage,
@@ -13,6 +17,7 @@ use sluice_core::run::ByteRange;
 use sluice_core::source::SourceObject;
 
 use super::collect_streaming;
+use super::documents::Documents;
 use super::types::polars_type;
 use crate::delta::{DataFile, FileStatistics, OpenTable};
 use crate::error::LakeError;
@@ -120,8 +125,18 @@ fn may_hold(statistics: &FileStatistics, object: &SourceObject) -> bool {
     statistics.may_hold_text("_source_file", uri, uri) && statistics.may_hold_text("_source_etag", etag, etag)
 }
 
+/// What was read of a quarantine table.
+#[derive(Debug, Default)]
+pub(crate) struct Reread {
+    /// The source columns that at least one row has.
+    pub(crate) columns: BTreeSet<String>,
+    /// Whether rows are not those that the table has: documents were split into their records, or say for another reason
+    /// why not.
+    pub(crate) is_other: bool,
+}
+
 /// The rows of a quarantine table in bronze shape, a batch at a time. `columns` are the source columns wanted, and `named`
-/// the name that a source column is wanted under; the answer is the source columns that at least one row has.
+/// the name that a source column is wanted under. `documents` says which of them are split into several.
 ///
 /// # Errors
 /// As `take`; [`LakeError::Internal`] for raw text that is no JSON object.
@@ -129,13 +144,43 @@ pub(crate) fn reread_quarantine(
     quarantine: &OpenTable,
     columns: &[&str],
     named: impl Fn(&str) -> String,
+    documents: &Documents<'_>,
     mut take: impl FnMut(&DataFrame) -> Result<(), LakeError>,
-) -> Result<BTreeSet<String>, LakeError> {
-    let mut found = BTreeSet::new();
+) -> Result<Reread, LakeError> {
+    let mut reread = Reread::default();
     for file in quarantine.files()? {
-        slices(quarantine, &file, |rows| take(&bronze_shape(quarantine, &rows, columns, &named, &mut found)?))?;
+        slices(quarantine, &file, |rows| {
+            let failed = || LakeError::polars(format!("rows of table `{}`", quarantine.reference()));
+            for rows in by_size(&rows, RAW_BYTES).map_err(failed())? {
+                let shaped = bronze_shape(quarantine, &rows, columns, &named, documents, &mut reread)?;
+                if shaped.height() > 0 {
+                    take(&shaped)?;
+                }
+            }
+            Ok(())
+        })?;
     }
-    Ok(found)
+    Ok(reread)
+}
+
+/// Most bytes of raw texts that are taken at a time, unless one row has more: documents become many rows, and all of a
+/// file's at once may not fit into memory.
+const RAW_BYTES: usize = 32 << 20;
+
+/// The rows of a quarantine table in slices that have at most so many bytes of raw texts, or one row.
+fn by_size(rows: &DataFrame, most_bytes: usize) -> PolarsResult<Vec<DataFrame>> {
+    let slice = |begin: usize, end: usize| rows.slice(i64::try_from(begin).unwrap_or(i64::MAX), end - begin);
+    let (mut slices, mut begin, mut bytes) = (Vec::new(), 0, 0);
+    for (row, text) in rows.column("_raw")?.str()?.iter().enumerate() {
+        let more = text.map_or(0, str::len);
+        if row > begin && bytes + more > most_bytes {
+            slices.push(slice(begin, row));
+            (begin, bytes) = (row, 0);
+        }
+        bytes += more;
+    }
+    slices.push(slice(begin, rows.height()));
+    Ok(slices)
 }
 
 /// The rows of a file, a batch at a time. Lineage that the table lacks, because an older version made it, is null.
@@ -163,20 +208,71 @@ fn slices(
 /// Column of re-read rows with the text they have in quarantine, so that rows refused again keep it letter by letter.
 pub(crate) const QUARANTINED_RAW: &str = "_quarantined_raw";
 
-/// Adds to `found` the source columns that the rows have.
+/// A quarantined row on its way through silver again.
+pub(super) struct Quarantined<'r> {
+    /// Its source columns, by the names that they are wanted under; or text and fault of a corrupt record.
+    pub(super) object: BTreeMap<String, Value>,
+    /// What quarantine keeps of it where it is refused again.
+    pub(super) raw: Option<Cow<'r, str>>,
+    /// Its index among the rows of the table; that of its document, where it was split out of one.
+    pub(super) row: usize,
+    /// Its `_source_row`, where it was split out of a document.
+    pub(super) source_row: Option<i64>,
+}
+
+/// Notes in `reread` what the rows have.
 fn bronze_shape(
     table: &OpenTable,
     rows: &DataFrame,
     wanted: &[&str],
     named: impl Fn(&str) -> String,
-    found: &mut BTreeSet<String>,
+    documents: &Documents<'_>,
+    reread: &mut Reread,
 ) -> Result<DataFrame, LakeError> {
     let failed = || LakeError::polars(format!("rows of table `{}`", table.reference()));
     let raw = rows.column("_raw").and_then(|c| c.str().cloned()).map_err(failed())?;
-    let mut objects = Vec::with_capacity(rows.height());
-    let mut names = BTreeSet::new();
+    let quarantined = parsed(table, raw.iter(), &named)?;
+    let (quarantined, is_other) = documents.split(rows, quarantined, &named)?;
+    reread.is_other |= is_other;
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    names.extend(quarantined.iter().flat_map(|of| of.object.keys()).map(String::as_str));
+    reread.columns.extend(names.iter().filter(|name| !is_own_of_bronze(name)).map(|name| (*name).to_owned()));
+    names.extend(wanted);
+    names.extend(CORRUPT);
+    let mut columns: Vec<Column> = Vec::new();
+    for name in names {
+        let values: Vec<Option<String>> = quarantined
+            .iter()
+            .map(|of| match of.object.get(name) {
+                None | Some(Value::Null) => None,
+                Some(Value::String(text)) => Some(text.clone()),
+                Some(other) => Some(other.to_string()),
+            })
+            .collect();
+        columns.push(Series::new(name.into(), values).into());
+    }
+    for name in lineage_names() {
+        let column = rows.column(name).map_err(failed())?;
+        columns.push(if is_other { lineage_of(column, &quarantined).map_err(failed())? } else { column.clone() });
+    }
+    columns.push(if is_other {
+        let kept: Vec<Option<&str>> = quarantined.iter().map(|of| of.raw.as_deref()).collect();
+        Series::new(QUARANTINED_RAW.into(), kept).into()
+    } else {
+        raw.clone().with_name(QUARANTINED_RAW.into()).into_column()
+    });
+    DataFrame::new(quarantined.len(), columns).map_err(failed())
+}
+
+/// The rows of a quarantine table with these texts.
+fn parsed<'r>(
+    table: &OpenTable,
+    texts: impl Iterator<Item = Option<&'r str>>,
+    named: impl Fn(&str) -> String,
+) -> Result<Vec<Quarantined<'r>>, LakeError> {
     let mut aliases: BTreeMap<String, String> = BTreeMap::new();
-    for text in raw.iter() {
+    let mut rows = Vec::new();
+    for (row, text) in texts.enumerate() {
         let object: BTreeMap<String, Value> = serde_json::from_str(text.unwrap_or("{}")).map_err(|error| {
             LakeError::Internal { message: format!("table `{}`: _raw is no JSON object: {error}", table.reference()) }
         })?;
@@ -184,35 +280,39 @@ fn bronze_shape(
             let name = aliases.entry(key).or_insert_with_key(|key| named(key));
             (name.clone(), value)
         });
-        let object: BTreeMap<String, Value> = renamed.collect();
-        names.extend(object.keys().cloned());
-        objects.push(object);
+        rows.push(Quarantined { object: renamed.collect(), raw: text.map(Cow::Borrowed), row, source_row: None });
     }
-    found.extend(names.iter().filter(|name| !is_own_of_bronze(name)).cloned());
-    names.extend(wanted.iter().map(|name| (*name).to_owned()));
-    names.extend(CORRUPT.map(str::to_owned));
-    let mut columns: Vec<Column> = Vec::new();
-    for name in &names {
-        let values: Vec<Option<String>> = objects
-            .iter()
-            .map(|object| match object.get(name) {
-                None | Some(Value::Null) => None,
-                Some(Value::String(text)) => Some(text.clone()),
-                Some(other) => Some(other.to_string()),
-            })
-            .collect();
-        columns.push(Series::new(name.as_str().into(), values).into());
+    Ok(rows)
+}
+
+/// A lineage column of the table for these rows.
+fn lineage_of(column: &Column, rows: &[Quarantined<'_>]) -> PolarsResult<Column> {
+    if column.name().as_str() == SOURCE_ROW {
+        let places = column.i64()?;
+        let places: Vec<Option<i64>> = rows.iter().map(|of| of.source_row.or_else(|| places.get(of.row))).collect();
+        return Ok(Series::new(SOURCE_ROW.into(), places).into());
     }
-    for name in lineage_names() {
-        columns.push(rows.column(name).map_err(failed())?.clone());
-    }
-    columns.push(raw.with_name(QUARANTINED_RAW.into()).into_column());
-    DataFrame::new(rows.height(), columns).map_err(failed())
+    let indexes = rows.iter().map(|of| IdxSize::try_from(of.row).unwrap_or(IdxSize::MAX)).collect();
+    column.take(&IdxCa::from_vec(column.name().clone(), indexes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_with_long_texts_are_taken_a_few_at_a_time() {
+        let check = |lengths: &[usize], expected: &[usize]| {
+            let texts: Vec<String> = lengths.iter().map(|length| "x".repeat(*length)).collect();
+            let raw = Series::new("_raw".into(), texts.as_slice()).into_column();
+            let rows = DataFrame::new(texts.len(), vec![raw]).expect("a frame");
+            let heights: Vec<usize> = by_size(&rows, 10).expect("slices").iter().map(DataFrame::height).collect();
+            assert_eq!(heights, expected, "{lengths:?}");
+        };
+        check(&[1, 0, 3], &[3]);
+        check(&[5, 5, 1], &[2, 1]);
+        check(&[11, 1, 11], &[1, 1, 1]);
+    }
 
     #[test]
     fn files_without_a_row_in_the_range_are_not_read() {

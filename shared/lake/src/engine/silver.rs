@@ -66,6 +66,8 @@ pub(crate) struct SilverStage<'a> {
     accepted: u64,
     broken: BTreeMap<String, u64>,
     counted: CountedParts,
+    /// Whether a replay brings other rows than those that quarantine has.
+    replaces_quarantine: bool,
 }
 
 /// Which of the two tables the rows of a batch are missing from.
@@ -105,6 +107,7 @@ impl<'a> SilverStage<'a> {
             accepted: 0,
             broken: BTreeMap::new(),
             counted: CountedParts::default(),
+            replaces_quarantine: false,
             context,
         })
     }
@@ -217,6 +220,16 @@ impl<'a> SilverStage<'a> {
             }
         }
         self.quarantine.write(&refused)
+    }
+
+    /// Says that the rows of a replay are others than those that quarantine has, as many as they may be.
+    pub(crate) fn replace_quarantine(&mut self) {
+        self.replaces_quarantine = true;
+    }
+
+    /// Whether somebody said so.
+    pub(crate) fn replaces_quarantine(&self) -> bool {
+        self.replaces_quarantine
     }
 
     /// Takes what the parts of the run have staged for the table.

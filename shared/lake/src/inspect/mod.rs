@@ -4,16 +4,20 @@
 
 mod cell;
 mod quarantine;
+mod reader;
 mod record;
 mod runs;
 mod tables;
 
 pub use cell::Cell;
-pub use quarantine::{QuarantineSummary, QuarantinedRow, quarantine_rows, quarantines};
+pub use quarantine::{
+    CorruptRecords, QuarantineSummary, QuarantinedRow, corrupt_records, quarantine_rows, quarantines,
+};
+pub use reader::{StoredBy, record_of_document, stored_by};
 pub use record::{SourceRecord, record};
 pub use runs::{
     DamagedPlan, NewestIngestion, RunDetails, RunState, RunSummary, find_run, held_pipelines, newest_ingestion,
-    newest_runs, pipelines_of_run, pipelines_with_runs, run_details, runs,
+    newest_plan, newest_runs, pipelines_of_run, pipelines_with_runs, run_details, runs,
 };
 pub use tables::{
     HeadRows, TableDetails, TableSummary, TableVersion, head, history, table_details, tables, tables_there,

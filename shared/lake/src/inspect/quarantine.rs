@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use polars::prelude::{col, len};
+use polars::prelude::{col, len, lit};
 use serde::{Deserialize, Serialize};
 use sluice_core::name::{Layer, TableRef};
 
 use super::Cell;
 use super::tables::{cells, existing, summary, tables_of_layer};
 use crate::delta::open_table;
+use crate::engine::rules::CORRUPT_RECORD_RULE;
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::blocking;
@@ -39,6 +40,41 @@ pub struct QuarantinedRow {
     pub run_id: String,
     /// The source record.
     pub raw: String,
+}
+
+/// Records in a quarantine table that cannot be split into columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CorruptRecords {
+    /// The quarantine table.
+    pub table: TableRef,
+    /// How many it has.
+    pub rows: u64,
+    /// What is wrong with the first of them, with its place.
+    pub reason: String,
+}
+
+/// The records in a quarantine table that cannot be split into columns; `None` where it has none, or does not exist.
+///
+/// # Errors
+/// Those of [`open_table`]; [`LakeError::Polars`] when the table cannot be read.
+pub async fn corrupt_records(lake: &Lake, table: &TableRef) -> Result<Option<CorruptRecords>, LakeError> {
+    let Some(open) = open_table(lake, table, None).await? else { return Ok(None) };
+    let texts = open.scan()?.select([col("_broken_rules")]);
+    let texts = texts.filter(col("_broken_rules").str().contains_literal(lit(CORRUPT_RECORD_RULE)));
+    let doing = format!("read rows of table `{table}`");
+    let frame = blocking(move || texts.collect().map_err(LakeError::polars(doing))).await?;
+    let doing = || LakeError::polars(format!("read rows of table `{table}`"));
+    let texts = frame.column("_broken_rules").and_then(|column| column.str()).map_err(doing())?;
+    let mut reasons = texts.iter().flatten().filter_map(corrupt_reason);
+    let Some(reason) = reasons.next() else { return Ok(None) };
+    Ok(Some(CorruptRecords { table: table.clone(), rows: 1 + reasons.count() as u64, reason }))
+}
+
+/// The reason in a text of broken rules; `None` where it does not have the rule of corrupt records.
+fn corrupt_reason(text: &str) -> Option<String> {
+    let rules: Vec<BrokenRule> = serde_json::from_str(text).ok()?;
+    let broken = rules.into_iter().find(|broken| broken.rule == CORRUPT_RECORD_RULE)?;
+    Some(broken.value.unwrap_or_else(|| "it cannot be split into columns".to_owned()))
 }
 
 /// Every quarantine table of the lake.
@@ -86,7 +122,7 @@ pub async fn quarantine_rows(
     let mut rows = open.scan()?.select(["_broken_rules", "_source_file", "_source_row", "_run_id", "_raw"].map(col));
     if let Some(rule) = rule {
         // Rules are filtered exactly below; this keeps the other rows out of memory.
-        rows = rows.filter(col("_broken_rules").str().contains_literal(polars::prelude::lit(rule)));
+        rows = rows.filter(col("_broken_rules").str().contains_literal(lit(rule)));
     } else {
         rows = rows.limit(u32::try_from(limit).unwrap_or(u32::MAX));
     }
@@ -115,6 +151,8 @@ fn quarantined(row: &[Cell]) -> Option<QuarantinedRow> {
 #[derive(Deserialize)]
 struct BrokenRule {
     rule: String,
+    #[serde(default)]
+    value: Option<String>,
 }
 
 /// The rules of a row: a JSON array of objects with the rule's id. Another text is shown as it is, rather than lost.
@@ -140,5 +178,16 @@ mod tests {
         );
         check("[]", &[]);
         check("something else", &["something else"]);
+    }
+
+    #[test]
+    fn the_reason_of_a_corrupt_record_is_found_among_its_rules() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(corrupt_reason(text).as_deref(), expected, "{text}");
+        };
+        check(r#"[{"rule":"corrupt_record","column":null,"value":"line 2 is torn"}]"#, Some("line 2 is torn"));
+        check(r#"[{"rule":"corrupt_record"}]"#, Some("it cannot be split into columns"));
+        check(r#"[{"rule":"name.pattern","column":"name","value":"corrupt_record"}]"#, None);
+        check("corrupt_record", None);
     }
 }

@@ -50,7 +50,8 @@ fn as_map<S: Serializer>(values: &[(String, Cell)], serializer: S) -> Result<S::
     serializer.collect_map(values.iter().map(|(name, cell)| (name, cell)))
 }
 
-/// The record at a position of the object at `uri`, which is read as `pipeline` reads its source objects. Without
+/// The record at a position of the object at `uri`, which is read as `pipeline` reads its source objects: give the pipeline
+/// of the plan of the run that stored the object ([`super::stored_by`]), for another may cut it into other records. Without
 /// `positions` the position is what a plan of the pipeline would take it for: a number, or the byte of a large object.
 ///
 /// Behind the first 4 MiB of an object with byte positions reading begins at the byte itself. There a byte that comes

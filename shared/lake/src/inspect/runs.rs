@@ -207,6 +207,22 @@ pub struct DamagedPlan {
 /// # Errors
 /// Faults of the store.
 pub async fn newest_ingestion(lake: &Lake, pipeline: &PipelineName) -> Result<NewestIngestion, LakeError> {
+    newest(lake, pipeline, |plan| plan.request.action == RunAction::Ingest).await
+}
+
+/// The newest plan of a pipeline that can be read, whatever its run was asked to do.
+///
+/// # Errors
+/// Faults of the store.
+pub async fn newest_plan(lake: &Lake, pipeline: &PipelineName) -> Result<Option<Plan>, LakeError> {
+    Ok(newest(lake, pipeline, |_| true).await?.plan)
+}
+
+async fn newest(
+    lake: &Lake,
+    pipeline: &PipelineName,
+    is_wanted: impl Fn(&Plan) -> bool,
+) -> Result<NewestIngestion, LakeError> {
     /// Plans that are read. Others than replays are rare, and nobody replays twenty times between two deliveries.
     const MOST_READ: usize = 20;
     let folder = layout::runs(pipeline);
@@ -228,7 +244,7 @@ pub async fn newest_ingestion(lake: &Lake, pipeline: &PipelineName) -> Result<Ne
     for (_, _, run) in plans.into_iter().take(MOST_READ) {
         let read = lake.documents().of(&run).get::<Plan>().await;
         match read {
-            Ok(Some(plan)) if plan.request.action == RunAction::Ingest => {
+            Ok(Some(plan)) if is_wanted(&plan) => {
                 newest.plan = Some(plan);
                 break;
             }

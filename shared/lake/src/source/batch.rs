@@ -17,6 +17,9 @@ pub(crate) struct SourceBatch {
     /// it begins), `_corrupt_record` (`String`, raw text of a record that could not be split into columns) and
     /// `_corrupt_reason` (`String`, its place and what is wrong with it); the last two are null for good records.
     pub(crate) frame: DataFrame,
+    /// Names in another case under which records have columns of the frame, each when it comes first: records of JSON
+    /// may write one key differently.
+    pub(crate) other_names: Vec<String>,
 }
 
 impl SourceBatch {
@@ -32,7 +35,12 @@ impl SourceBatch {
         columns.push(position_column(rows, positions));
         columns.push(corrupt_column(CORRUPT_RECORD, rows, corrupt, |record| record.raw.clone()));
         columns.push(corrupt_column(CORRUPT_REASON, rows, corrupt, |record| record.explain(positions)));
-        Ok(Self { frame: DataFrame::new(rows, columns)? })
+        Ok(Self { frame: DataFrame::new(rows, columns)?, other_names: Vec::new() })
+    }
+
+    /// The batch with other names of its columns.
+    pub(super) fn with_other_names(self, other_names: Vec<String>) -> Self {
+        Self { other_names, ..self }
     }
 }
 

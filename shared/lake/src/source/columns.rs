@@ -108,7 +108,7 @@ pub enum ColumnFault {
 /// The columns of one object, in the order in which they first came.
 ///
 /// Names are kept without the spaces around them. Two names that differ only in case are one name to Delta's readers,
-/// so the second is refused.
+/// so a second one cannot be added.
 #[derive(Debug, Default)]
 pub(super) struct SourceColumns {
     names: Vec<String>,
@@ -182,19 +182,13 @@ impl SourceColumns {
         Ok(index)
     }
 
-    /// Index of the column of exactly this name (spaces around it do not count).
-    pub(super) fn index_of(&self, name: &str) -> Option<usize> {
-        let name = name.trim();
-        let index = *self.positions.get(&folded_name(name))?;
-        self.names.get(index).is_some_and(|found| found == name).then_some(index)
+    /// Index of the column of this name in lower case.
+    pub(super) fn index_of_folded(&self, folded: &str) -> Option<usize> {
+        self.positions.get(folded).copied()
     }
 
     pub(super) fn names(&self) -> &[String] {
         &self.names
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.names.len()
     }
 }
 

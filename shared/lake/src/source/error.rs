@@ -4,7 +4,7 @@ use std::io;
 
 use polars::error::PolarsError;
 use sluice_core::error::ErrorName;
-use sluice_core::source::Codec;
+use sluice_core::source::{Codec, UnreadFormat};
 
 use super::columns::{ColumnFault, NameFault};
 use super::parquet::ParquetFault;
@@ -49,7 +49,28 @@ pub enum SourceError {
         /// Bytes unpacked before the end.
         size_bytes: u64,
     },
-    /// A compressed stream is damaged, or followed by something else.
+    /// Other bytes follow a compressed stream.
+    #[error(
+        "object '{object}': other bytes follow the end of its {codec} stream, behind {size_bytes} bytes of content; \
+         deliver it without them, or all of it packed once"
+    )]
+    BytesBehind {
+        /// Name of the object.
+        object: String,
+        /// Compression recognised by its first bytes.
+        codec: Codec,
+        /// Bytes unpacked before them.
+        size_bytes: u64,
+    },
+    /// It is a file of a format that is not read, or not as this one.
+    #[error("object '{object}' is {}, which is not read here: {}", format.what(), format.fix())]
+    OtherFormat {
+        /// Name of the object.
+        object: String,
+        /// What it is, and what to do.
+        format: UnreadFormat,
+    },
+    /// A compressed stream is damaged; one of Zstandard may be followed by something else.
     #[error("object '{object}': {codec} stream is damaged after {size_bytes} bytes of content; deliver the file again")]
     Damaged {
         /// Name of the object.
@@ -130,7 +151,10 @@ pub enum SourceError {
         mapped: String,
     },
     /// A quote was opened and never closed, so nobody can tell where the records after it end.
-    #[error("object '{object}' {place}: the quoted field that starts here is never closed; close or double the quote")]
+    #[error(
+        "object '{object}' {place}: the quoted field that starts here is never closed; close it, or double the quote: a \
+         backslash before it means nothing"
+    )]
     UnclosedQuote {
         /// Name of the object.
         object: String,
@@ -286,6 +310,8 @@ impl SourceError {
             Self::Parquet { source, .. } if source.is_of_the_system() => ErrorName::Unavailable,
             Self::EndsEarly { .. }
             | Self::Damaged { .. }
+            | Self::BytesBehind { .. }
+            | Self::OtherFormat { .. }
             | Self::EmptyObject { .. }
             | Self::NotEncoded { .. }
             | Self::Dialect { .. }
@@ -379,6 +405,11 @@ impl CorruptRecord {
     }
 }
 
+/// With what the reason begins of a document whose records are not where the spec says.
+pub(crate) const NO_RECORDS: &str = "has no records at source.records";
+/// The reason of a record that is JSON, but not an object.
+pub(crate) const NOT_AN_OBJECT: &str = "is no JSON object";
+
 /// What is wrong with a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FaultReason {
@@ -401,6 +432,12 @@ pub(crate) enum FaultReason {
     /// Text between a closing quote and the next delimiter.
     #[error("has text after a closing quote; a quote inside a quoted field is written twice")]
     TextAfterQuote,
+    /// The same, in a record that has a backslash before a quote.
+    #[error(
+        "has text after a closing quote; a quote inside a quoted field is written twice, and this record has \\\" as \
+         MySQL writes it: export it with doubled quotes (ESCAPED BY '')"
+    )]
+    EscapedQuote,
     /// Bytes that are not UTF-8. They are shown as U+FFFD in the raw text.
     #[error("is not UTF-8; deliver the file as UTF-8")]
     InvalidUtf8,
@@ -416,7 +453,7 @@ pub(crate) enum FaultReason {
         problem: &'static str,
     },
     /// JSON, but not an object.
-    #[error("is no JSON object")]
+    #[error("{}", NOT_AN_OBJECT)]
     NotAnObject,
     /// Not JSON.
     #[error("is not JSON: {message}")]
@@ -425,7 +462,7 @@ pub(crate) enum FaultReason {
         message: String,
     },
     /// A document whose records are not where the spec says.
-    #[error("has no records at source.records: {fault}")]
+    #[error("{}: {fault}", NO_RECORDS)]
     RecordPath {
         /// Where the path leads nowhere, and what the document has instead.
         fault: RecordPathFault,
@@ -435,6 +472,31 @@ pub(crate) enum FaultReason {
     Key {
         /// The key.
         key: String,
+    },
+    /// Two keys that are one column.
+    #[error(
+        "has the keys '{first}' and '{second}', which are one column, because case does not count in its name; write \
+         one of them at the source"
+    )]
+    KeyCase {
+        /// The beginning of the first, escaped.
+        first: String,
+        /// The beginning of the second, escaped.
+        second: String,
+    },
+    /// A key that is one of our names.
+    #[error("has the key '{key}', a name that bronze keeps for lineage; rename it at the source")]
+    ReservedKey {
+        /// The key.
+        key: String,
+    },
+    /// More keys than a table should have columns.
+    #[error("has {found} keys, and a table has at most {limit} columns; check whether its keys are data")]
+    KeyCount {
+        /// Keys of the record.
+        found: usize,
+        /// Most columns that are read.
+        limit: usize,
     },
     /// A key that no table can have as a column.
     #[error("has the key '{key}', which {fault}")]

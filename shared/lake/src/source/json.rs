@@ -265,6 +265,15 @@ mod tests {
             format!("record 3 has the key '{}', which has 256 bytes, and at most 255 are kept", "k".repeat(40)),
         ];
         assert_eq!(table.reasons, reasons);
+        let table = read(r#"[{"a":1}, {"A":2,"a":3}, {"_source_row":4}, {"A":5}]"#).table();
+        assert_eq!(table.columns, ["a"]);
+        assert_eq!(table.rows[3], good(4, &[Some("5")]));
+        let reasons = [
+            "record 2 has the keys 'A' and 'a', which are one column, because case does not count in its name; write \
+             one of them at the source",
+            "record 3 has the key '_source_row', a name that bronze keeps for lineage; rename it at the source",
+        ];
+        assert_eq!(table.reasons, reasons);
         let table = read(r#"{"a":1}{"b":"\"","b":2}"#).table();
         assert_eq!(table.rows[1], corrupt(2, 1, r#"{"b":"\"","b":2}"#));
     }

@@ -8,7 +8,6 @@
 //! | object, array | JSON without white space between tokens, otherwise as written |
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::fmt;
 
 use polars::error::PolarsResult;
@@ -17,8 +16,9 @@ use serde_json::value::RawValue;
 use sluice_core::run::{FoundRange, Positions};
 
 use super::batch::SourceBatch;
-use super::columns::{ColumnFault, NameFault, SourceColumns, shown};
+use super::columns::ColumnFault;
 use super::error::{CorruptRecord, FaultReason, Place, SourceError};
+use super::keys::KeyColumns;
 use super::place::{RowPositions, Spot};
 use super::{Sink, SourceSummary};
 
@@ -28,7 +28,7 @@ pub(super) struct ObjectRows<'o, 's> {
     sink: Sink<'s>,
     batch_bytes: usize,
     positions: Positions,
-    columns: SourceColumns,
+    columns: KeyColumns,
     batch: ObjectBatch,
     /// Records handed out.
     rows: u64,
@@ -38,7 +38,7 @@ pub(super) struct ObjectRows<'o, 's> {
 
 impl<'o, 's> ObjectRows<'o, 's> {
     pub(super) fn new(object: &'o str, batch_bytes: usize, positions: Positions, sink: Sink<'s>) -> Self {
-        let (columns, batch) = (SourceColumns::default(), ObjectBatch::default());
+        let (columns, batch) = (KeyColumns::default(), ObjectBatch::default());
         Self { object, sink, batch_bytes, positions, columns, batch, rows: 0, corrupt_rows: 0 }
     }
 
@@ -84,10 +84,14 @@ impl<'o, 's> ObjectRows<'o, 's> {
         }
         let (row, rows, corrupt_rows) = (self.rows + 1, batch.rows as u64, batch.corrupt.len() as u64);
         let frame = batch.into_batch(&self.columns, self.positions, row);
-        let frame = frame.map_err(|source| SourceError::Batch { object: self.object.to_owned(), row, source })?;
+        let batch = frame.map_err(|source| SourceError::Batch { object: self.object.to_owned(), row, source })?;
         self.rows += rows;
         self.corrupt_rows += corrupt_rows;
-        (self.sink)(frame).map_err(|source| SourceError::Sink { object: self.object.to_owned(), row, source })
+        (self.sink)(batch.with_other_names(self.columns.take_other_names())).map_err(|source| SourceError::Sink {
+            object: self.object.to_owned(),
+            row,
+            source,
+        })
     }
 
     /// Hands out the records before a fault that refuses the object: the run keeps their columns. Where that fails, too,
@@ -148,25 +152,15 @@ impl ColumnRows {
 }
 
 impl ObjectBatch {
-    fn push(&mut self, columns: &mut SourceColumns, entries: &[(Cow<'_, str>, &RawValue)]) -> Result<(), RowFault> {
+    fn push(&mut self, columns: &mut KeyColumns, entries: &[(Cow<'_, str>, &RawValue)]) -> Result<(), RowFault> {
         // First everything that can make the record corrupt, so that a corrupt record leaves no trace in the columns.
-        let mut texts = Vec::with_capacity(entries.len());
-        let mut seen = HashSet::with_capacity(entries.len());
-        for (key, value) in entries {
-            let name = key.trim();
-            if name.is_empty() || !seen.insert(name) {
-                return Err(RowFault::Record(FaultReason::Key { key: key.clone().into_owned() }));
-            }
-            if let Some(fault) = NameFault::of(name) {
-                return Err(RowFault::Record(FaultReason::KeyName { key: shown(name), fault }));
-            }
-            texts.push((name, text_of(value).map_err(RowFault::Record)?));
+        if let Some(reason) = columns.fault(entries) {
+            return Err(RowFault::Record(reason));
         }
-        for (name, text) in texts {
-            let index = match columns.index_of(name) {
-                Some(index) => index,
-                None => columns.add(name).map_err(RowFault::Columns)?,
-            };
+        let texts = entries.iter().map(|(_, value)| text_of(value)).collect::<Result<Vec<_>, _>>();
+        let texts = texts.map_err(RowFault::Record)?;
+        for ((key, _), text) in entries.iter().zip(texts) {
+            let index = columns.take(key).map_err(RowFault::Columns)?;
             while self.columns.len() <= index {
                 self.columns.push(ColumnRows::new());
             }
@@ -185,13 +179,8 @@ impl ObjectBatch {
         self.rows += 1;
     }
 
-    fn into_batch(
-        mut self,
-        columns: &SourceColumns,
-        positions: Positions,
-        first_row: u64,
-    ) -> PolarsResult<SourceBatch> {
-        self.columns.resize_with(columns.len(), ColumnRows::new);
+    fn into_batch(mut self, columns: &KeyColumns, positions: Positions, first_row: u64) -> PolarsResult<SourceBatch> {
+        self.columns.resize_with(columns.names().len(), ColumnRows::new);
         let named = columns.names().iter().zip(self.columns);
         let frame = named.map(|(name, column)| column.into_column(name, self.rows)).collect();
         let positions = match positions {

@@ -5,12 +5,13 @@ use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use encoding_rs::Encoding;
-use sluice_core::source::Codec;
+use sluice_core::source::{Codec, UnreadFormat};
 use sluice_core::spec::TextEncoding;
 
 use super::decode::{DecodeFault, Decoded};
 use super::error::SourceError;
 use super::extent::{Begin, Extent};
+use super::gzip::{BytesBehind, Members};
 
 /// Where the bytes of an object come from.
 pub(crate) enum SourceInput {
@@ -91,7 +92,10 @@ fn open_decoded(
     encoding: TextEncoding,
 ) -> Result<(Text, &'static Encoding), SourceError> {
     let mut content = unpack(input.open(object, 0)?, object)?;
-    let mut first = peek(&mut content, LONGEST_MARK_BYTES).map_err(|source| explain(object, source))?;
+    let mut first = peek(&mut content, UnreadFormat::FIRST_BYTES as u64).map_err(|source| explain(object, source))?;
+    if let Some(format) = UnreadFormat::of(&first) {
+        return Err(SourceError::OtherFormat { object: object.to_owned(), format });
+    }
     let (encoding, mark_bytes) = encoding_of(&first, encoding);
     let content = Cursor::new(first.split_off(mark_bytes)).chain(content);
     let begin = mark_bytes as u64;
@@ -102,9 +106,6 @@ fn open_decoded(
     };
     Ok((Text { stream, begin }, encoding))
 }
-
-/// Bytes of the longest byte order mark.
-const LONGEST_MARK_BYTES: u64 = 3;
 
 /// The encoding of a text with these first bytes, and how many of them are its byte order mark.
 fn encoding_of(first: &[u8], encoding: TextEncoding) -> (&'static Encoding, usize) {
@@ -127,7 +128,7 @@ fn unpack(mut raw: Box<dyn Read + Send>, object: &str) -> Result<Box<dyn Read + 
     let packed = |stored| BufReader::with_capacity(BUFFER_BYTES, stored);
     let decoder: Box<dyn Read + Send> = match codec {
         Codec::Plain => return Ok(Box::new(stored)),
-        Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(packed(stored))),
+        Codec::Gzip => Box::new(Members::new(packed(stored))),
         Codec::Zstd => {
             let decoder = zstd::stream::read::Decoder::with_buffer(packed(stored));
             Box::new(decoder.map_err(|source| SourceError::Read { object: object.to_owned(), source })?)
@@ -178,6 +179,9 @@ pub(super) fn explain(object: &str, error: io::Error) -> SourceError {
     let object = object.to_owned();
     match error.downcast::<UnpackFault>() {
         Ok(UnpackFault { codec, size_bytes, source }) => match source.kind() {
+            _ if source.get_ref().is_some_and(|inner| inner.is::<BytesBehind>()) => {
+                SourceError::BytesBehind { object, codec, size_bytes }
+            }
             io::ErrorKind::UnexpectedEof => SourceError::EndsEarly { object, codec, size_bytes },
             // The decoders report damage as one of these; anything else is the stream below them.
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::Other => {
@@ -273,9 +277,13 @@ mod tests {
         let mut flipped = gzip(&[b'a'; 1000]);
         let crc = flipped.len() - 8;
         flipped[crc] ^= 1;
-        for stored in [flipped, [gzip(b"a"), b"rubbish that is no gzip member".to_vec()].concat()] {
-            let error = read(&stored).expect_err("damaged");
-            assert!(matches!(error, SourceError::Damaged { codec: Codec::Gzip, .. }), "{error:?}");
+        let error = read(&flipped).expect_err("damaged");
+        assert!(matches!(error, SourceError::Damaged { codec: Codec::Gzip, .. }), "{error:?}");
+        for behind in [b"x".as_slice(), b"rubbish that is no gzip member"] {
+            let error = read(&[gzip(b"abc").as_slice(), behind].concat()).expect_err("more");
+            let expected = "object 'x.csv.gz': other bytes follow the end of its gzip stream, behind 3 bytes of content; \
+                            deliver it without them, or all of it packed once";
+            assert_eq!(error.to_string(), expected);
         }
         let rubbish = b"rubbish that is no frame";
         let behind = |frames: Vec<Vec<u8>>| [frames.concat(), rubbish.to_vec()].concat();
@@ -295,6 +303,21 @@ mod tests {
                 assert!(error.is_refusal() && error.to_string().contains(codec), "{count} bytes: {error}");
             }
         }
+    }
+
+    #[test]
+    fn a_file_of_a_format_that_is_not_read_is_called_what_it_is() {
+        let check = |stored: &[u8], what: &str, fix: &str| {
+            for stored in [stored.to_vec(), gzip(stored), zstandard(stored)] {
+                let error = read(&stored).expect_err(what);
+                assert!(error.is_refusal());
+                assert_eq!(error.to_string(), format!("object 'x.csv.gz' is {what}, which is not read here: {fix}"));
+            }
+        };
+        let zip = b"PK\x03\x04\x14\0\x06\0\x08\0xl/workbook.xml";
+        let fix = "unpack it, or save the sheet as CSV UTF-8";
+        check(zip, "a zip archive or a workbook of Excel (xlsx)", fix);
+        check(b"PAR1\x15\x04\x15\0", "Parquet", "write `format: parquet`, in a source of its own");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod parts;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
@@ -11,12 +12,13 @@ use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use sluice_core::columns::is_own_of_bronze;
 use sluice_core::engine::{Engine, EngineChoice};
-use sluice_core::name::TableRef;
+use sluice_core::name::{RunId, TableRef};
 use sluice_core::pipeline::{MappedNames, Pipeline, SilverTable};
 use sluice_core::run::{
-    Changeset, PartRef, Plan, PlanStatus, ReadPart, ReadRun, ReadTable, RunAction, RunRef, TableChange,
+    Changeset, PartRef, Plan, PlanStatus, ReadPart, ReadRun, ReadTable, RunAction, RunKey, RunRef, TableChange,
 };
 use sluice_core::source::SourceId;
+use sluice_core::spec::SourceFormat;
 use sluice_core::uri::layout;
 use tokio::runtime::Handle;
 
@@ -27,11 +29,14 @@ use super::refused::{Refusals, hold_lacking};
 use super::stages::{Landed, Landing, Stages};
 use super::stored::{Others, StoredRows};
 use crate::delta::OpenTable;
-use crate::engine::{BronzeStage, Missing, SilverContext, SilverStage, check_sources, gone, reread_quarantine};
+use crate::engine::{
+    BronzeStage, Documents, Missing, SilverContext, SilverStage, check_sources, gone, reread_quarantine,
+};
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::{AT_ONCE, blocking};
 use crate::runs;
+use crate::source::SourceOptions;
 
 /// How long typed rows of a part are counted on: a lifecycle rule takes them away after 15 days, reading a part takes less than
 /// an hour, and Spark may read them nine hours later. An execution lasts at most a day, and can be redriven for 14 days after
@@ -255,7 +260,14 @@ impl Worker {
         let bronze = bronze.finish(self.sources(&pipeline.bronze))?;
         let mut accepted = Vec::with_capacity(silver.len());
         for (stage, table) in silver.into_iter().zip(&pipeline.silver) {
-            accepted.push(stage.finish(self.sources(&table.table), BTreeSet::new())?);
+            let is_other = stage.replaces_quarantine();
+            let changes = stage.finish(self.sources(&table.table), BTreeSet::new())?;
+            // A replay that frees no row, and changes none, leaves the tables at their version.
+            let refused = &changes.quarantine.rows;
+            let is_same = changes.silver.adds.is_empty() && refused.staged == refused.replaced && !is_other;
+            if self.plan.request.action != RunAction::Replay || !is_same {
+                accepted.push(changes);
+            }
         }
         Ok(in_order(&self.plan, bronze, accepted))
     }
@@ -294,12 +306,19 @@ impl Worker {
         let names = MappedNames::of(&self.plan.pipeline);
         let named = |name: &str| names.mapped(name).to_owned();
         let known: BTreeSet<String> = bronze.source_columns().iter().map(|name| named(name)).collect();
+        let (options, asked) = (SourceOptions::of(&self.plan.pipeline), RefCell::new(BTreeMap::new()));
+        let took_lines = |run: &str| self.took_lines(run, &asked);
+        let documents = Documents::new(&options, self.plan.pipeline.source_format, &took_lines);
         for (stage, table) in silver.iter_mut().zip(&self.plan.pipeline.silver) {
             let Some(quarantine) = self.tables.get(&table.quarantine) else { continue };
             let columns: Vec<&str> = table.of_source().map(|(_, source)| source.as_str()).collect();
-            let mut found = reread_quarantine(quarantine, &columns, named, |rows| {
+            let reread = reread_quarantine(quarantine, &columns, named, &documents, |rows| {
                 stage.push(rows, Missing { silver: true, quarantine: true })
             })?;
+            if reread.is_other {
+                stage.replace_quarantine();
+            }
+            let mut found = reread.columns;
             // Records that could not be split into fields have no columns that could be missing.
             if !found.is_empty() {
                 found.extend(known.iter().cloned());
@@ -307,5 +326,25 @@ impl Worker {
             }
         }
         Ok(())
+    }
+
+    /// Whether a run took each line of NDJSON for a record. Nobody knows it of a run without a plan. `asked` has the
+    /// answers so far.
+    fn took_lines(&self, run: &str, asked: &RefCell<BTreeMap<String, bool>>) -> Result<bool, LakeError> {
+        if let Some(known) = asked.borrow().get(run) {
+            return Ok(*known);
+        }
+        let plan = match run.parse::<RunId>() {
+            Ok(run_id) => {
+                let key = RunKey { pipeline: self.plan.run.pipeline.clone(), run_id };
+                Handle::current().block_on(runs::plan_of(&self.lake, &key))?
+            }
+            Err(_) => None,
+        };
+        let is_line =
+            |plan: &Plan| plan.pipeline.source_format == SourceFormat::Ndjson && plan.pipeline.records.is_none();
+        let took = plan.as_ref().is_some_and(is_line);
+        asked.borrow_mut().insert(run.to_owned(), took);
+        Ok(took)
     }
 }

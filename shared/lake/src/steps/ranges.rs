@@ -138,15 +138,7 @@ impl ReadRanges {
         keys: Option<&BTreeSet<String>>,
     ) -> Option<LakeError> {
         for key in keys.into_iter().flatten() {
-            let first = self.keys.entry(folded_name(key)).or_insert_with(|| key.clone());
-            if *first != *key {
-                let message = format!(
-                    "object '{}' has records with the key `{first}` and records with the key `{key}`: names that differ \
-                     in case are one to readers of Delta; rename one at the source",
-                    object.uri
-                );
-                return Some(LakeError::Violation { table: pipeline.bronze.clone(), message });
-            }
+            self.keys.entry(folded_name(key)).or_insert_with(|| key.clone());
         }
         if self.keys.len() > MAX_COLUMNS {
             let (place, fault) = (Place::Byte { offset: self.end }, ColumnFault::TooMany { limit: MAX_COLUMNS });

@@ -96,8 +96,7 @@ pub(super) struct RunKeys<'a> {
     names: MappedNames<'a>,
     /// Columns that bronze has already, under the names that the silver tables read.
     known: BTreeSet<String>,
-    /// Keys of the run, as the records have them: two that differ in case alone are a fault of their object, which is
-    /// found where its byte ranges are combined. `None` as long as no object with a good record was read.
+    /// Keys of the run, as the records have them. `None` as long as no object with a good record was read.
     found: Option<BTreeSet<String>>,
     /// Objects with the keys of each, from when a mapped key was still unknown.
     waiting: Vec<ObjectKeys>,

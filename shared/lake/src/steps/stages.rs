@@ -173,10 +173,13 @@ impl<'a> Landing<'a> {
         let outcome: Result<_, LakeError> = overlapped(
             |put| read_source(format, &options, input, name, extent, &mut |batch| Ok(put(batch)?)),
             |batch: SourceBatch| {
-                refuse_other_case(&self.names, object, &batch.frame)?;
-                columns.extend(source_columns(&batch.frame));
+                refuse_other_case(&self.names, object, &batch)?;
+                let met = source_columns(&batch.frame);
+                bronze.announce(&met);
+                columns.extend(met);
                 let rows = bronze.rows(object, batch)?;
                 let mapped = match pipeline.column_case {
+                    _ if is_json => as_bronze_or_mapped(&rows, &self.names, bronze)?,
                     ColumnCase::Exact => rows.clone(),
                     ColumnCase::Ignore => as_mapped(&rows, &self.names)?,
                 };
@@ -231,9 +234,11 @@ pub(super) fn missing_from(plan: &Plan, object: &SourceObject) -> Vec<Missing> {
     plan.pipeline.silver.iter().map(|t| Missing { silver: of(&t.table), quarantine: of(&t.quarantine) }).collect()
 }
 
-/// Refuses an object with a column that differs in case alone from one that a silver table reads, where case counts.
-fn refuse_other_case(names: &MappedNames<'_>, object: &SourceObject, frame: &DataFrame) -> Result<(), LakeError> {
-    match names.refused(frame.get_column_names().into_iter().map(|name| name.as_str())) {
+/// Refuses an object with a column that differs in case alone from one that a silver table reads, where case counts: also
+/// where other records have the column as it is read.
+fn refuse_other_case(names: &MappedNames<'_>, object: &SourceObject, batch: &SourceBatch) -> Result<(), LakeError> {
+    let columns = batch.frame.get_column_names().into_iter().map(|name| name.as_str());
+    match names.refused(columns.chain(batch.other_names.iter().map(String::as_str))) {
         None => Ok(()),
         Some((column, mapped)) => Err(LakeError::Source(SourceError::OtherCase {
             object: object.uri.to_string(),
@@ -249,6 +254,23 @@ pub(super) fn as_mapped(rows: &DataFrame, names: &MappedNames<'_>) -> Result<Dat
     let names: Vec<&str> = rows.get_column_names().into_iter().map(|name| names.mapped(name)).collect();
     let mut renamed = rows.clone();
     renamed.set_column_names(&names).map_err(LakeError::polars("names of source columns"))?;
+    Ok(renamed)
+}
+
+/// [`as_mapped`], and the other source columns under the names that bronze has for them: records of one object may write
+/// a key in several cases, and the name that its reader has met first depends on where the reading began.
+fn as_bronze_or_mapped(
+    rows: &DataFrame,
+    names: &MappedNames<'_>,
+    bronze: &BronzeStage,
+) -> Result<DataFrame, LakeError> {
+    let renamed = |name: &str| {
+        let mapped = names.mapped(name);
+        if names.has(mapped) { mapped.to_owned() } else { bronze.stored_name(name).to_owned() }
+    };
+    let columns: Vec<String> = rows.get_column_names().into_iter().map(|name| renamed(name.as_str())).collect();
+    let mut renamed = rows.clone();
+    renamed.set_column_names(&columns).map_err(LakeError::polars("names of source columns"))?;
     Ok(renamed)
 }
 

@@ -319,12 +319,16 @@ fn faults_of_json_stop_no_other_file() {
                 Named::Held("`ID` where the pipeline reads `id`"),
                 record.replace("id", "ID") + "}",
             ),
-            content(
-                "key in two cases",
-                Named::Held("repeats column"),
-                format!("{record},\"x\":1}}\n{record},\"X\":1}}\n"),
-            ),
-            content("key of ours", Named::Held("rename it at the source"), format!("{record},\"_run_id\":1}}")),
+            content("two cases of a key in one record", Named::Quarantined("corrupt_record"), {
+                format!("{record}}}\n{record},\"x\":1,\"X\":1}}\n")
+            }),
+            fault("two cases of a key in two records", Named::Nowhere, |path| {
+                let record = |id: u32, key: &str| {
+                    format!("{{\"id\":{id},\"name\":\"a\",\"amount\":\"1\",\"day\":\"2026-01-01\",\"{key}\":1}}\n")
+                };
+                fs::write(next_to(path, "x3.json"), record(43, "other") + &record(44, "Other")).unwrap();
+            }),
+            content("key of ours", Named::Quarantined("corrupt_record"), format!("{record},\"_run_id\":1}}")),
             fault("unmapped key in another case", Named::Nowhere, |path| {
                 let file = |key: &str, id: u32| {
                     format!("{{\"id\":{id},\"name\":\"a\",\"amount\":\"1\",\"day\":\"2026-01-01\",\"{key}\":1}}\n")

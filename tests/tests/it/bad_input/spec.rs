@@ -139,6 +139,14 @@ fn options_of_csv_that_cannot_be_used_are_refused() {
             "format: csv, csv: { header: absent, ragged: pad } }",
             &["source.csv: ragged is pad", "write names"],
         ),
+        edit(SPEC, "format: csv }", "format: csv, csv: { delimiter: ';;' } }", &["line 3", "write one character"]),
+        edit(SPEC, "format: csv }", "format: csv, csv: { skip_lines: -1 } }", &["line 3", "write a whole number"]),
+        edit(
+            SPEC,
+            "format: csv }",
+            "format: csv, csv: { trailing_delimiter: yes } }",
+            &["line 3", "write true or false"],
+        ),
         edit(
             SPEC,
             "format: csv }",
@@ -236,6 +244,9 @@ fn readings_that_do_not_fit_their_column_are_refused() {
     let day = "day: day }";
     check(&[
         edit(SPEC, "format: csv }", "format: csv, null_words: [''] }", &["source.null_words", "is empty"]),
+        edit(SPEC, "format: csv }", "format: csv, null_words: [NA, NULL] }", &["line 3", "write it in quotes: 'NULL'"]),
+        edit(SPEC, amount, "amount: { from: amount, null_words: [~] }", &["null to YAML", "write it in quotes"]),
+        edit(SPEC, amount, "amount: { from: amount, decimal: ',,' }", &["write one character in quotes"]),
         edit(SPEC, "format: csv }", "format: csv, null_words: [NA, NA] }", &["source.null_words", "'NA' twice"]),
         edit(SPEC, amount, "amount: { from: amount, thousands: '.' }", &["`amount`", "two different signs"]),
         edit(SPEC, amount, "amount: { from: amount, decimal: x }", &["`amount`", "'x'", "cannot be this sign"]),

@@ -13,6 +13,7 @@ mod nested;
 mod parquet;
 mod partitions;
 mod readings;
+mod replays;
 mod rules;
 mod snapshots;
 mod writes;

@@ -262,10 +262,35 @@ fn an_object_at_fault_is_held_once_and_the_others_are_published() {
     let (first, last) = (json(1, "name", ""), json(5, "name", ""));
     let other_case = [json(2, "name", ""), json(3, "name", ""), json(4, "NAME", "")].concat();
     check_fault(&ndjson, [&first, &other_case, &last], &[20, 70, 120], "`NAME`");
-    let ignoring = format(ORDERS, "ndjson, column_case: ignore");
-    check_fault(&ignoring, [&first, &other_case, &last], &[20, 70, 120], "the key `NAME`");
-    let two_cases = [json(2, "name", ", \"extra\": 1"), json(3, "name", ", \"Extra\": 1")].concat();
-    check_fault(&ndjson, [&first, &two_cases, &last], &[30, 60], "xtra");
+}
+
+#[test]
+fn a_key_in_several_cases_is_one_column_wherever_the_object_is_cut() {
+    let record = |id: &str, name: &str, extra: &str| {
+        format!("{{\"id\": {id}, \"{name}\": \"a\", \"amount\": 1, \"day\": null, \"{extra}\": {id}}}\n")
+    };
+    let unmapped = [record("1", "name", "extra"), record("2", "name", "Extra"), record("\"x\"", "name", "EXTRA")];
+    let mapped = [record("1", "Name", "extra"), record("2", "name", "extra"), record("\"x\"", "NAME", "Extra")];
+    for (case, records) in [("exact", &unmapped), ("ignore", &unmapped), ("ignore", &mapped)] {
+        let text = records.concat();
+        let mut expected = None;
+        for cut in [vec![20], vec![records[0].len()], vec![records[0].len() + 5, records[0].len() + 90]] {
+            for variant in 0..4 {
+                let spec = format(ORDERS, &format!("ndjson, column_case: {case}"));
+                let lab = orders_with(&spec);
+                land_at(&lab, "a.ndjson", &text, 0);
+                let expected = expected.get_or_insert_with(|| by_one_call(&lab, &spec));
+                let steps = Steps::new(&lab);
+                let plan = plan_with(&steps, &ranges(cut.iter().copied()));
+                for number in order(&plan, variant) {
+                    let _ = steps.read_part(&plan.run, part(number)).unwrap();
+                }
+                let _ = steps.finish(&plan.run);
+                assert_eq!(rows(&lab, SILVER, &["id", "name"]), ["1|a", "2|a"], "{case}: {text} cut at {cut:?}");
+                assert_same(expected, &lab.content(), &format!("{case}: {text} cut at {cut:?}"));
+            }
+        }
+    }
 }
 
 #[test]

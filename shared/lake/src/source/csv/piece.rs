@@ -140,7 +140,9 @@ impl<'a> PieceBuilder<'a> {
             }
         };
         if record.text_after_quote {
-            return Err(FaultReason::TextAfterQuote);
+            let raw = self.bytes.get(record.start..record.end).unwrap_or_default();
+            let is_escaped = raw.windows(2).any(|pair| pair == b"\\\"");
+            return Err(if is_escaped { FaultReason::EscapedQuote } else { FaultReason::TextAfterQuote });
         }
         let expected = self.columns.len();
         if found == expected || (self.shape.pad && found < expected) {

@@ -106,6 +106,7 @@ fn corrupt_records_keep_their_text_and_place() {
     check(b"1,\"a\nb\",3", "1,\"a\nb\",3", count(3));
     check(b"\"a\"b,2", "\"a\"b,2", FaultReason::TextAfterQuote);
     check(b"1,\"2\" ", "1,\"2\" ", FaultReason::TextAfterQuote);
+    check(b"1,\"a \\\"b\\\" c\"", "1,\"a \\\"b\\\" c\"", FaultReason::EscapedQuote);
     check(b"1,\xFF", "1,\u{FFFD}", FaultReason::InvalidUtf8);
     check(b"1,caf\xE9,3", "1,caf\u{FFFD},3", FaultReason::InvalidUtf8);
     check(b"1,\0", "1,\0", FaultReason::Nul);
@@ -151,11 +152,13 @@ fn an_unreadable_file_is_refused_with_the_fix() {
     );
     check(
         b"a,b\n1,2\n3,\"4\n5,6\n",
-        "object 'data' line 3: the quoted field that starts here is never closed; close or double the quote",
+        "object 'data' line 3: the quoted field that starts here is never closed; close it, or double the quote: a \
+         backslash before it means nothing",
     );
     check(
         b"a,\"b\n1,2\n",
-        "object 'data' line 1: the quoted field that starts here is never closed; close or double the quote",
+        "object 'data' line 1: the quoted field that starts here is never closed; close it, or double the quote: a \
+         backslash before it means nothing",
     );
     let reserved = read(b"_source_row\n1\n").error();
     assert!(matches!(reserved, SourceError::Columns { fault: ColumnFault::Reserved { position: 1, .. }, .. }));

@@ -52,8 +52,9 @@ fn a_range_has_the_lines_that_begin_in_it() {
 fn places_are_bytes_where_positions_are() {
     let (frames, _) = read(b"{\"a\":1}\n [1]\n").read(WHOLE_BY_BYTES).expect("readable");
     assert_eq!(located(&frames)[1].reason.as_deref(), Some("byte 9 is no JSON object"));
-    let error = read(b"{\"a\":1}\n{\"A\":1}\n").read(WHOLE_BY_BYTES).expect_err("refused");
-    assert!(error.to_string().starts_with("object 'data' byte 8: column 2 `A` repeats"), "{error}");
+    let (frames, _) = read(b"{\"a\":1}\n{\"A\":1,\"a\":2}\n").read(WHOLE_BY_BYTES).expect("readable");
+    let reason = located(&frames)[1].reason.clone().expect("a corrupt record");
+    assert!(reason.starts_with("byte 8 has the keys 'A' and 'a'"), "{reason}");
     let long = format!("{{\"a\":1}}\n{{\"a\":\"{}\"}}\n", "x".repeat(500));
     let check = |begin: Begin<'_>, offset: u64| {
         let error = read(long.as_bytes()).limits(SMALL).read(by_bytes(begin, None)).expect_err("too large");
@@ -63,6 +64,19 @@ fn places_are_bytes_where_positions_are() {
     check(Begin::Object, 8);
     check(guessed(5), 8);
     check(guessed(20), 20);
+}
+
+#[test]
+fn each_range_has_the_names_of_its_own_first_records() {
+    let bytes = b"{\"a\":1}\n{\"A\":2}\n{\"a\":3}\n";
+    let columns = |begin: Begin<'_>, end: Option<u64>| {
+        let (frames, summary) = read(bytes).read(by_bytes(begin, end)).expect("readable");
+        let cells: Vec<String> =
+            located(&frames).into_iter().flat_map(|row| row.cells.into_values().collect::<Vec<_>>()).collect();
+        (summary.columns, cells.concat())
+    };
+    assert_eq!(columns(Begin::Object, None), (vec!["a".to_owned()], "123".to_owned()));
+    assert_eq!(columns(guessed(8), None), (vec!["A".to_owned()], "23".to_owned()));
 }
 
 #[test]

@@ -74,7 +74,8 @@ fn places_are_bytes_where_positions_are() {
     };
     check(
         b"a,b\n1,2\n3,\"4\n5,6\n",
-        "object 'data' byte 10: the quoted field that starts here is never closed; close or double the quote",
+        "object 'data' byte 10: the quoted field that starts here is never closed; close it, or double the quote: a \
+         backslash before it means nothing",
     );
     check(
         b"\xEF\xBB\xBF\na,b\xFF\n",
