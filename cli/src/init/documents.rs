@@ -78,10 +78,10 @@ fn csv_text(text: &mut String, csv: &CsvSpec) {
     }
     add!(text, "  csv:");
     if csv.delimiter != default.delimiter {
-        add!(text, "    delimiter: {}", scalar(&char::from(csv.delimiter).to_string()));
+        add!(text, "    delimiter: {}", scalar(csv.delimiter.as_str()));
     }
     if csv.quote != default.quote {
-        add!(text, "    quote: {}", scalar(&char::from(csv.quote).to_string()));
+        add!(text, "    quote: {}", scalar(&String::from(csv.quote)));
     }
     if csv.skip_lines > 0 {
         add!(text, "    skip_lines: {}", csv.skip_lines);
@@ -119,7 +119,8 @@ fn source_text(source: &ColumnSource) -> String {
         ColumnSource::Name(name) => return scalar(name),
         ColumnSource::Read(read) => read,
     };
-    let ReadSpec { from, column_type, null_words, decimal, thousands, true_words, false_words, formats } = read;
+    // What the samples never propose is not written.
+    let ReadSpec { from, column_type, null_words, decimal, thousands, true_words, false_words, formats, .. } = read;
     let mut parts = vec![format!("from: {}", scalar(from))];
     parts.extend(column_type.as_ref().map(|column_type| format!("type: {}", scalar(column_type))));
     let signs = [("decimal", decimal), ("thousands", thousands)];

@@ -3,9 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{Column, ColumnType, strftime_of};
-use crate::origin::{AddressPart, Origin, OriginError};
+use crate::origin::{AddressPart, OriginError};
 use crate::path::{ColumnPath, PathError};
-use crate::spec::{ColumnSource, ReadSpec};
+use crate::spec::{ColumnSource, Minus, Percent, ReadSpec};
+
+mod checks;
+
+use self::checks::{check_marks, check_origin, check_signs, check_times, check_type, check_values};
 
 /// How the texts of one column are read, checked against the column's type. The default adds nothing to the contract.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -22,6 +26,12 @@ pub struct Reading {
     decimal: Option<char>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     thousands: Option<char>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    currency: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    percent: Option<Percent>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    minus: Vec<Minus>,
     /// Never without `false_words`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     true_words: Vec<String>,
@@ -30,6 +40,10 @@ pub struct Reading {
     /// `strftime` patterns, as in [`TextFormat`](crate::contract::TextFormat).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     formats: Vec<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    midnight: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
 }
 
 /// Why a column cannot be read as a spec says.
@@ -131,6 +145,37 @@ pub enum ReadingError {
         /// The sign.
         sign: char,
     },
+    /// A text that can be another part of a number.
+    #[error(
+        "currency: '{text}' cannot stand around a number: it is empty or a sign of numbers, has spaces around it, or has \
+         digits, minus signs, parentheses or percent signs; write one such as '$' or 'EUR'"
+    )]
+    NotACurrency {
+        /// The text.
+        text: String,
+    },
+    /// Percents of a whole number.
+    #[error(
+        "percent is fraction, and a {column_type} has none; make the column a decimal or a double, or write number"
+    )]
+    PercentOfWhole {
+        /// The type of the column.
+        column_type: ColumnType,
+    },
+    /// A zone that does not exist.
+    #[error("zone '{zone}' is not an IANA time zone, such as Europe/Berlin")]
+    NotAZone {
+        /// What was written.
+        zone: String,
+    },
+    /// An option that changes nothing with the patterns of the column.
+    #[error("{option} changes nothing, because {why}; take it out, or write other formats")]
+    NoUse {
+        /// The option.
+        option: &'static str,
+        /// Why no text is read in another way.
+        why: &'static str,
+    },
     /// A pattern that is not executed.
     #[error("formats: {message}")]
     Format {
@@ -151,25 +196,40 @@ impl Reading {
         let spec = source.read().unwrap_or(&plain);
         if let Some(origin) = source.origin()? {
             check_origin(&origin, spec, &column.column_type)?;
-            return Ok(Self { part: origin.part().cloned(), ..Self::of_texts(spec, &[], &column.column_type)? });
+            return Ok(Self { part: origin.part().cloned(), ..Self::of_texts(spec, &[], column)? });
         }
         let path = source.path()?.filter(|path| !path.steps().is_empty());
-        Ok(Self { path, ..Self::of_texts(spec, source_null_words, &column.column_type)? })
+        Ok(Self { path, ..Self::of_texts(spec, source_null_words, column)? })
     }
 
     /// How the texts are read, wherever they are.
-    fn of_texts(spec: &ReadSpec, source_null_words: &[String], column_type: &ColumnType) -> Result<Self, ReadingError> {
+    fn of_texts(spec: &ReadSpec, source_null_words: &[String], column: &Column) -> Result<Self, ReadingError> {
+        let column_type = &column.column_type;
         check_type(spec, column_type)?;
         check_null_words(spec.null_words.as_deref().unwrap_or_default())?;
         let null_words = spec.null_words.clone().unwrap_or_else(|| source_null_words.to_vec());
         check_signs(spec, column_type)?;
+        check_marks(spec, column_type)?;
         let (true_words, false_words) = truth_words(spec, &null_words)?;
         if true_words.is_empty() {
             check_values(&null_words, column_type)?;
         }
         let formats = formats(spec, column_type)?;
-        let (decimal, thousands) = (spec.decimal, spec.thousands);
-        Ok(Self { null_words, decimal, thousands, true_words, false_words, formats, ..Self::default() })
+        check_times(spec, &formats, column)?;
+        Ok(Self {
+            null_words,
+            decimal: spec.decimal,
+            thousands: spec.thousands,
+            currency: spec.currency.clone().unwrap_or_default(),
+            percent: spec.percent,
+            minus: spec.minus.clone().unwrap_or_default(),
+            true_words,
+            false_words,
+            formats,
+            midnight: spec.midnight == Some(true),
+            zone: spec.zone.clone(),
+            ..Self::default()
+        })
     }
 
     /// Whether it adds nothing to the contract.
@@ -202,6 +262,21 @@ impl Reading {
         self.thousands
     }
 
+    /// Texts before or behind a number that are passed over.
+    pub fn currency(&self) -> &[String] {
+        &self.currency
+    }
+
+    /// What a number with a percent sign behind it is; `None` where none has one.
+    pub fn percent(&self) -> Option<Percent> {
+        self.percent
+    }
+
+    /// How a number says that it is below zero, other than by a minus sign before it.
+    pub fn minus(&self) -> &[Minus] {
+        &self.minus
+    }
+
     /// The words for true and for false, where they are not `true` and `false`.
     pub fn truth_words(&self) -> Option<(&[String], &[String])> {
         (!self.true_words.is_empty()).then_some((self.true_words.as_slice(), self.false_words.as_slice()))
@@ -210,6 +285,16 @@ impl Reading {
     /// `strftime` patterns of dates and timestamps, which are tried in turn; empty where that of the contract counts.
     pub fn formats(&self) -> &[String] {
         &self.formats
+    }
+
+    /// Whether instants at midnight are dates.
+    pub fn midnight(&self) -> bool {
+        self.midnight
+    }
+
+    /// The zone of timestamps without an offset; `None` where that of the contract counts.
+    pub fn zone(&self) -> Option<&str> {
+        self.zone.as_deref()
     }
 }
 
@@ -231,81 +316,6 @@ fn check_words(option: &'static str, words: &[String]) -> Result<(), ReadingErro
         }
     }
     Ok(())
-}
-
-/// Checks that no null word is a value of a boolean that is written as `true` or `false`. Of numbers and times any text
-/// may stand for a value that is missing: `-999`, `00.00.0000`.
-fn check_values(null_words: &[String], column_type: &ColumnType) -> Result<(), ReadingError> {
-    let is_value = |word: &&String| word.eq_ignore_ascii_case("true") || word.eq_ignore_ascii_case("false");
-    match null_words.iter().find(is_value) {
-        Some(word) if *column_type == ColumnType::Boolean => Err(ReadingError::NullIsValue { word: word.clone() }),
-        _ => Ok(()),
-    }
-}
-
-/// Checks that the column can hold the value about the origin of the row, and has no options that only texts have.
-fn check_origin(origin: &Origin, spec: &ReadSpec, column_type: &ColumnType) -> Result<(), ReadingError> {
-    use ColumnType::{Date, Decimal, Double, Int32, Int64, Text, Timestamp};
-    let (is_fit, fits) = match origin.column_type() {
-        Timestamp => (matches!(column_type, Timestamp | Date | Text), "a timestamp, a date (the day in UTC) or a text"),
-        Int64 => (matches!(column_type, Int32 | Int64 | Decimal { .. } | Double | Text), "a number or a text"),
-        _ => return Ok(()),
-    };
-    let (from, found) = (origin.column(), origin.column_type().clone());
-    if !is_fit {
-        return Err(ReadingError::OtherOrigin { from, found, column_type: column_type.clone(), fits });
-    }
-    let options = [
-        ("null_words", spec.null_words.is_some()),
-        ("decimal", spec.decimal.is_some()),
-        ("thousands", spec.thousands.is_some()),
-        ("true_words", spec.true_words.is_some()),
-        ("false_words", spec.false_words.is_some()),
-        ("formats", spec.formats.is_some()),
-    ];
-    match options.into_iter().find(|(_, is_given)| *is_given) {
-        Some((option, _)) => Err(ReadingError::NotAText { option, from, found }),
-        None => Ok(()),
-    }
-}
-
-/// Checks that the column can have each option that the spec gives it.
-fn check_type(spec: &ReadSpec, column_type: &ColumnType) -> Result<(), ReadingError> {
-    use ColumnType::{Boolean, Date, Decimal, Double, Int32, Int64, Timestamp};
-    let is_fraction = matches!(column_type, Decimal { .. } | Double);
-    let is_number = is_fraction || matches!(column_type, Int32 | Int64);
-    let is_boolean = matches!(column_type, Boolean);
-    let is_time = matches!(column_type, Date | Timestamp);
-    let options = [
-        ("decimal", spec.decimal.is_some(), is_fraction, "decimals and doubles"),
-        ("thousands", spec.thousands.is_some(), is_number, "numbers"),
-        ("true_words", spec.true_words.is_some(), is_boolean, "booleans"),
-        ("false_words", spec.false_words.is_some(), is_boolean, "booleans"),
-        ("formats", spec.formats.is_some(), is_time, "dates and timestamps"),
-    ];
-    for (option, is_given, is_possible, fits) in options {
-        if is_given && !is_possible {
-            return Err(ReadingError::OtherType { option, fits, column_type: column_type.clone() });
-        }
-    }
-    Ok(())
-}
-
-fn check_signs(spec: &ReadSpec, column_type: &ColumnType) -> Result<(), ReadingError> {
-    for (option, sign) in [("decimal", spec.decimal), ("thousands", spec.thousands)] {
-        let Some(sign) = sign else { continue };
-        // White space around a text is passed over, so that a fraction could lose its sign.
-        let is_space = option == "decimal" && sign.is_whitespace();
-        if sign.is_alphanumeric() || sign.is_control() || matches!(sign, '+' | '-') || is_space {
-            return Err(ReadingError::NotASign { option, sign });
-        }
-    }
-    // Whole numbers have no decimal sign.
-    let is_whole = matches!(column_type, ColumnType::Int32 | ColumnType::Int64);
-    match spec.thousands {
-        Some(sign) if !is_whole && spec.decimal.unwrap_or('.') == sign => Err(ReadingError::SameSign { sign }),
-        _ => Ok(()),
-    }
 }
 
 fn truth_words(spec: &ReadSpec, null_words: &[String]) -> Result<(Vec<String>, Vec<String>), ReadingError> {
@@ -341,7 +351,13 @@ fn formats(spec: &ReadSpec, column_type: &ColumnType) -> Result<Vec<String>, Rea
     }
     let mut patterns: Vec<String> = Vec::with_capacity(formats.len());
     for format in formats {
-        let pattern = strftime_of(format, column_type).map_err(|message| ReadingError::Format { message })?;
+        let pattern = strftime_of(format, column_type)
+            .or_else(|message| match spec.midnight {
+                // An instant that is a date.
+                Some(true) => strftime_of(format, &ColumnType::Timestamp),
+                _ => Err(message),
+            })
+            .map_err(|message| ReadingError::Format { message })?;
         if patterns.contains(&pattern) {
             return Err(ReadingError::Twice { option, entry: format.clone() });
         }

@@ -21,8 +21,11 @@ mod limit;
 mod size;
 mod wording;
 
-pub use self::columns::{ColumnSource, ReadSpec};
-pub use self::csv::{AsciiChar, CsvHeader, CsvSpec, HeaderNames, RaggedRecords, TextEncoding, UnknownEncoding};
+pub use self::columns::{ColumnSource, Minus, Percent, ReadSpec};
+pub use self::csv::{
+    AsciiChar, CsvHeader, CsvSpec, Delimiter, EscapeCodes, HeaderLines, HeaderNames, Quote, RaggedRecords, RecordEnd,
+    SignsError, TextEncoding, UnknownEncoding,
+};
 pub use self::limit::{QuarantineLimit, QuarantineLimitError};
 pub use self::size::{LambdaLimits, PartsSpec};
 

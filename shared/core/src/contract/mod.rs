@@ -56,6 +56,7 @@ pub use model::{
 use document::{ContractDocument, SchemaObject};
 pub use strftime::MONTHS;
 pub(crate) use strftime::strftime_of;
+pub(crate) use time_format::is_zone;
 
 /// A valid contract document.
 ///

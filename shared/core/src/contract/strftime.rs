@@ -27,6 +27,10 @@ enum Part {
     Year,
     Month,
     Day,
+    YearDay,
+    WeekYear,
+    Week,
+    WeekDay,
     Hour,
     HalfDayHour,
     HalfDay,
@@ -58,7 +62,7 @@ enum Ending {
 }
 
 /// The fields. Of two that begin alike, either may be first: none is the beginning of another.
-const FIELDS: [(&str, Part, Ending); 24] = [
+const FIELDS: [(&str, Part, Ending); 28] = [
     ("%%", Part::Percent, Ending::Clear),
     ("%Y", Part::Year, Ending::Digits),
     ("%m", Part::Month, Ending::Digits),
@@ -67,6 +71,10 @@ const FIELDS: [(&str, Part, Ending); 24] = [
     ("%B", Part::Month, Ending::Clear),
     ("%d", Part::Day, Ending::Digits),
     ("%-d", Part::Day, Ending::OpenDigits),
+    ("%j", Part::YearDay, Ending::Digits),
+    ("%G", Part::WeekYear, Ending::Digits),
+    ("%V", Part::Week, Ending::Digits),
+    ("%u", Part::WeekDay, Ending::Digits),
     ("%H", Part::Hour, Ending::Digits),
     ("%-H", Part::Hour, Ending::OpenDigits),
     ("%I", Part::HalfDayHour, Ending::Digits),
@@ -93,13 +101,21 @@ struct Written {
     position: usize,
 }
 
-/// The pattern for a column of this type: the text itself, or that of a count since 1970.
+/// What reads day numbers of a workbook, by the name that specs give it: days since the end of 1899, or since the begin of
+/// 1904.
+const EXCEL: [&str; 2] = ["excel_1900", "excel_1904"];
+
+/// The pattern for a column of this type: the text itself, or that of a count since 1970. Day numbers of a workbook have
+/// their name as pattern.
 ///
 /// # Errors
 /// What has no one meaning, or does not make one whole value of the type, with its position.
 pub(crate) fn strftime_of(format: &str, column_type: &ColumnType) -> Result<String, String> {
     if let Some(strftime) = epoch(format) {
         return Ok(strftime.to_owned());
+    }
+    if EXCEL.contains(&format) {
+        return Ok(format.to_owned());
     }
     if format.trim_ascii() != format {
         return Err(white_space_around(format).0);
@@ -124,7 +140,7 @@ fn fields(format: &str) -> Result<Vec<Written>, Refusal> {
                 refuse!(
                     "format '{format}': {unknown} at position {position} is not executed; write %Y %m %d %H %M %S, \
                      %b %B for names of months, %I %p, %.3f %.6f, %z, or the first of them with `-` for numbers of one \
-                     digit or two (%-d)"
+                     digit or two (%-d), %j for the day of a year, %G %V %u for year, week and day of ISO 8601"
                 )
             };
             if part != Part::Percent {
@@ -150,17 +166,26 @@ fn fields(format: &str) -> Result<Vec<Written>, Refusal> {
 /// Checks that the fields make one whole value of the type.
 fn check_value(format: &str, fields: &[Written], column_type: &ColumnType) -> Result<(), Refusal> {
     let has = |part: Part| fields.iter().any(|field| field.part == part);
-    for (part, name) in [(Part::Year, "year (%Y)"), (Part::Month, "month (%m)"), (Part::Day, "day (%d)")] {
-        if !has(part) {
-            refuse!("format '{format}' has no {name}; formats of a spec are patterns of strftime, such as %d.%m.%Y");
-        }
+    let of_weeks = [Part::WeekYear, Part::Week, Part::WeekDay];
+    let day: &[(Part, &str)] = if has(Part::YearDay) {
+        &[(Part::Year, "year (%Y)"), (Part::YearDay, "day of the year (%j)")]
+    } else if of_weeks.into_iter().any(has) {
+        &[(Part::WeekYear, "year of weeks (%G)"), (Part::Week, "week (%V)"), (Part::WeekDay, "day of the week (%u)")]
+    } else {
+        &[(Part::Year, "year (%Y)"), (Part::Month, "month (%m)"), (Part::Day, "day (%d)")]
+    };
+    if let Some((_, name)) = day.iter().find(|(part, _)| !has(*part)) {
+        refuse!("format '{format}' has no {name}; formats of a spec are patterns of strftime, such as %d.%m.%Y");
+    }
+    let is_other = |part: Part| is_of_day(part) && !day.iter().any(|(own, _)| *own == part);
+    if let Some(Written { field, position, .. }) = fields.iter().find(|field| is_other(field.part)) {
+        refuse!("format '{format}': {field} at position {position} says the day in another way; leave it out");
     }
     if has(Part::HalfDayHour) != has(Part::HalfDay) {
         refuse!("format '{format}' needs both %I and %p for the twelve-hour clock, or %H for the other");
     }
     if *column_type == ColumnType::Date {
-        let of_day = |part: Part| matches!(part, Part::Year | Part::Month | Part::Day);
-        if let Some(Written { field, position, .. }) = fields.iter().find(|field| !of_day(field.part)) {
+        if let Some(Written { field, position, .. }) = fields.iter().find(|field| !is_of_day(field.part)) {
             refuse!(
                 "format '{format}': {field} at position {position} is not part of a date; make the column a timestamp"
             );
@@ -175,6 +200,11 @@ fn check_value(format: &str, fields: &[Written], column_type: &ColumnType) -> Re
         refuse!("format '{format}' has a fraction but no second (%S)");
     }
     Ok(())
+}
+
+fn is_of_day(part: Part) -> bool {
+    use Part::{Day, Month, Week, WeekDay, WeekYear, Year, YearDay};
+    matches!(part, Year | Month | Day | YearDay | WeekYear | Week | WeekDay)
 }
 
 #[cfg(test)]
@@ -192,6 +222,11 @@ mod tests {
         same("%-d/%-m/%Y", ColumnType::Date);
         same("%B %-d, %Y", ColumnType::Date);
         same("%Y年%m月%d", ColumnType::Date);
+        same("%Y-%j", ColumnType::Date);
+        same("%G-W%V-%u", ColumnType::Date);
+        same("%G-W%V-%u %H:%M", ColumnType::Timestamp);
+        same("excel_1900", ColumnType::Date);
+        same("excel_1904", ColumnType::Timestamp);
         same("100%% %Y-%m-%d", ColumnType::Date);
         same("%Y-%m-%dT%H:%M:%S%.3f%#z", ColumnType::Timestamp);
         same("%Y%m%d%H%M%S%3f", ColumnType::Timestamp);
@@ -220,6 +255,11 @@ mod tests {
         check("%Y%-m%-d", ColumnType::Date, "at position 3 two numbers touch");
         check("%-d0%m%Y", ColumnType::Date, "at position 4 two numbers touch");
         check("", ColumnType::Date, "no year");
+        check("%Y-W%V-%u", ColumnType::Date, "no year of weeks (%G)");
+        check("%G-W%V", ColumnType::Date, "no day of the week (%u)");
+        check("%Y-%m-%j", ColumnType::Date, "%m at position 4 says the day in another way");
+        check("%j", ColumnType::Date, "no year (%Y)");
+        check("excel_1905", ColumnType::Date, "no year (%Y)");
         for format in ["%Y-%m-%d ", "\t%Y-%m-%d", "%Y-%m-%d\n", " epoch_seconds"] {
             check(format, ColumnType::Date, "begins or ends with white space");
         }

@@ -24,7 +24,7 @@ struct Field {
 static ZONES: &str = include_str!("zones.txt");
 
 /// Whether a name is one of an IANA time zone, case included.
-pub(super) fn is_zone(name: &str) -> bool {
+pub(crate) fn is_zone(name: &str) -> bool {
     ZONES.lines().any(|zone| zone == name)
 }
 
@@ -70,7 +70,8 @@ pub(super) fn translate(pattern: &str, column_type: &ColumnType) -> Result<TimeF
             if fields.iter().any(|earlier| meaning(earlier.letter) == meaning(c)) {
                 refuse!("format '{pattern}': the letter {c} at position {position} repeats an earlier field");
             }
-            let open = is_number(&field).then_some(count == 1);
+            // The day of a week has one digit in any case.
+            let open = is_number(&field).then_some(count == 1 && c != 'e');
             if let (Some(before), Some(now)) = (last_number, open)
                 && (before || now)
             {
@@ -107,6 +108,7 @@ fn meaning(letter: char) -> char {
         'u' => 'y',
         'h' => 'H',
         'x' | 'Z' => 'X',
+        'D' | 'e' => 'd',
         other => other,
     }
 }
@@ -114,7 +116,7 @@ fn meaning(letter: char) -> char {
 fn is_number(field: &Field) -> bool {
     match field.letter {
         'M' => field.count <= 2,
-        letter => "yudHhmsS".contains(letter),
+        letter => "yudHhmsSYweD".contains(letter),
     }
 }
 
@@ -132,6 +134,10 @@ fn push_field(pattern: &str, field: &Field, out: &mut String) -> Result<(), Refu
         ('M', 4) => "%B",
         ('d', 1) => "%-d",
         ('d', 2) => "%d",
+        ('D', 3) => "%j",
+        ('Y', 4) => "%G",
+        ('w', 2) => "%V",
+        ('e', 1) => "%u",
         ('H', 1) => "%-H",
         ('H', 2) => "%H",
         ('h', 1) => "%-I",
@@ -197,16 +203,25 @@ fn quoted(
 fn check_fields(pattern: &str, fields: &[Field], column_type: &ColumnType) -> Result<(), Refusal> {
     let has = |letter: char| fields.iter().any(|field| field.letter == letter);
     let has_meaning = |letter: char| fields.iter().any(|field| meaning(field.letter) == letter);
-    for (letter, name) in [('y', "year (yyyy)"), ('M', "month (MM)"), ('d', "day (dd)")] {
-        if !has_meaning(letter) {
-            refuse!("format '{pattern}' has no {name}");
-        }
+    let day: &[(char, &str)] = match (has('D'), has('Y') || has('w') || has('e')) {
+        (true, _) => &[('y', "year (yyyy)"), ('D', "day of the year (DDD)")],
+        (_, true) => &[('Y', "year of weeks (YYYY)"), ('w', "week (ww)"), ('e', "day of the week (e)")],
+        _ => &[('y', "year (yyyy)"), ('M', "month (MM)"), ('d', "day (dd)")],
+    };
+    let is_known = |letter: char| if matches!(letter, 'D' | 'e') { has(letter) } else { has_meaning(letter) };
+    if let Some((_, name)) = day.iter().find(|(letter, _)| !is_known(*letter)) {
+        refuse!("format '{pattern}' has no {name}");
+    }
+    let of_other_days = |letter: char| "yMdYw".contains(letter) && !day.iter().any(|(own, _)| meaning(*own) == letter);
+    if let Some(field) = fields.iter().find(|field| of_other_days(meaning(field.letter))) {
+        let Field { letter, position, .. } = field;
+        refuse!("format '{pattern}': {letter} at position {position} says the day in another way; leave it out");
     }
     if has('h') != has('a') {
         refuse!("format '{pattern}' needs both h and a for the twelve-hour clock, or H for the other");
     }
     if *column_type == ColumnType::Date {
-        if let Some(field) = fields.iter().find(|field| !matches!(meaning(field.letter), 'y' | 'M' | 'd')) {
+        if let Some(field) = fields.iter().find(|field| !matches!(meaning(field.letter), 'y' | 'M' | 'd' | 'Y' | 'w')) {
             let Field { letter, position, .. } = field;
             refuse!(
                 "format '{pattern}': {letter} at position {position} is no part of a date; make the column a timestamp"
@@ -237,6 +252,10 @@ mod tests {
         check("uuuuMMdd", ColumnType::Date, "%Y%m%d", false);
         check("d.M.y", ColumnType::Date, "%-d.%-m.%Y", false);
         check("dd MMM yyyy", ColumnType::Date, "%d %b %Y", false);
+        check("yyyy-DDD", ColumnType::Date, "%Y-%j", false);
+        check("yyyyDDD", ColumnType::Date, "%Y%j", false);
+        check("YYYY-'W'ww-e", ColumnType::Date, "%G-W%V-%u", false);
+        check("YYYY'W'wwe'T'HHmmss", ColumnType::Timestamp, "%GW%V%uT%H%M%S", false);
         check("MMMM d, yyyy", ColumnType::Date, "%B %-d, %Y", false);
         check("yyyy-MM-dd HH:mm:ss", ColumnType::Timestamp, "%Y-%m-%d %H:%M:%S", false);
         check("yyyy-MM-dd'T'HH:mm:ss.SSSXXX", ColumnType::Timestamp, "%Y-%m-%dT%H:%M:%S%.3f%#z", true);
@@ -272,7 +291,14 @@ mod tests {
         check("yyyy-MM-dd uuuu", ColumnType::Date, "repeats");
         check("yyyy-MM-dd HH:mm.SSS", ColumnType::Timestamp, "no second");
         check("", ColumnType::Date, "no year");
-        check("epoch_minutes", ColumnType::Timestamp, "e at position 1");
+        check("epoch_minutes", ColumnType::Timestamp, "p at position 2");
+        check("YYYY-MM-dd", ColumnType::Date, "no week (ww)");
+        check("yyyy-'W'ww-e", ColumnType::Date, "no year of weeks (YYYY)");
+        check("YYYY-'W'ww-e yyyy", ColumnType::Date, "y at position 14 says the day in another way");
+        check("yyyy-MM-DDD", ColumnType::Date, "M at position 6 says the day in another way");
+        check("yyyy-DD", ColumnType::Date, "DD at position 6");
+        check("MM-DDD", ColumnType::Date, "no year (yyyy)");
+        check("yyyy-MM-dd-e", ColumnType::Date, "repeats");
         for format in ["yyyy-MM-dd ", " yyyy-MM-dd", "yyyy-MM-dd' '", "yyyy-MM-dd\t"] {
             check(format, ColumnType::Date, "begins or ends with white space");
         }

@@ -89,8 +89,8 @@ fn find_in(text: &str) -> Option<Found> {
     Some(Found { evidence: evidence(&chosen, &spec, width, short, &reason), spec })
 }
 
-fn ascii(byte: u8, default: AsciiChar) -> AsciiChar {
-    AsciiChar::try_from(char::from(byte)).unwrap_or(default)
+fn ascii<T: From<AsciiChar>>(byte: u8, default: T) -> T {
+    AsciiChar::try_from(char::from(byte)).map_or(default, T::from)
 }
 
 /// The delimiter with which most records have the same number of fields, more than one; otherwise one that does not

@@ -176,6 +176,7 @@ fn source(column: &Column<'_>, read: &Read, null_words: &[String]) -> ColumnSour
         true_words,
         false_words,
         formats: (!read.formats.is_empty()).then(|| read.formats.clone()),
+        ..ReadSpec::default()
     };
     let plain = ReadSpec { from: column.source.to_owned(), ..ReadSpec::default() };
     if spec == plain { ColumnSource::Name(spec.from) } else { ColumnSource::Read(spec) }

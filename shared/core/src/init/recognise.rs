@@ -201,12 +201,15 @@ fn label(encoding: TextEncoding) -> String {
 
 /// What differs between two dialects.
 fn difference(mine: &CsvSpec, theirs: &CsvSpec) -> String {
-    let shown = |sign: crate::spec::AsciiChar| char::from(sign).escape_default().to_string();
     if mine.delimiter != theirs.delimiter {
-        return format!("delimiter `{}` and `{}`", shown(mine.delimiter), shown(theirs.delimiter));
+        return format!(
+            "delimiter `{}` and `{}`",
+            mine.delimiter.as_str().escape_default(),
+            theirs.delimiter.as_str().escape_default()
+        );
     }
     if mine.quote != theirs.quote {
-        return format!("quote `{}` and `{}`", shown(mine.quote), shown(theirs.quote));
+        return format!("quote `{}` and `{}`", String::from(mine.quote), String::from(theirs.quote));
     }
     if mine.header != theirs.header {
         return "one has a header, the other has none".to_owned();

@@ -95,6 +95,46 @@ fn readings_that_cannot_be_are_refused_with_the_fix() {
 }
 
 #[test]
+fn marks_around_numbers_and_times_of_days_are_checked() {
+    let good = |column_type: ColumnType, spec: &str| {
+        let reading = read(column_type, spec).expect(spec);
+        let stored = serde_json::to_string(&reading).expect("json");
+        assert_eq!(serde_json::from_str::<Reading>(&stored).expect(&stored), reading, "{spec}");
+        reading
+    };
+    let money = good(MONEY, r#", "currency": ["$", "USD"], "percent": "fraction", "minus": ["parentheses", "behind"]"#);
+    assert_eq!((money.currency().len(), money.percent()), (2, Some(Percent::Fraction)));
+    assert_eq!(money.minus(), [Minus::Parentheses, Minus::Behind]);
+    assert_eq!(good(ColumnType::Int32, r#", "percent": "number""#).percent(), Some(Percent::Number));
+    assert!(good(ColumnType::Date, r#", "midnight": true"#).midnight());
+    let instants = good(ColumnType::Date, r#", "midnight": true, "formats": ["%d.%m.%Y %H:%M", "%d.%m.%Y"]"#);
+    assert_eq!(instants.formats(), ["%d.%m.%Y %H:%M", "%d.%m.%Y"]);
+    assert_eq!(good(ColumnType::Timestamp, r#", "zone": "Europe/Berlin""#).zone(), Some("Europe/Berlin"));
+    let _ = good(ColumnType::Timestamp, r#", "zone": "Europe/Berlin", "formats": ["excel_1900", "epoch_seconds"]"#);
+    let check = |column_type: ColumnType, spec: &str, says: &str| {
+        let error = read(column_type, spec).expect_err(spec).to_string();
+        assert!(error.contains(says), "{spec}: {error}");
+    };
+    check(ColumnType::Text, r#", "currency": ["$"]"#, "currency is an option of numbers");
+    check(ColumnType::Date, r#", "percent": "number""#, "percent is an option of numbers");
+    check(ColumnType::Boolean, r#", "minus": ["behind"]"#, "minus is an option of numbers");
+    check(ColumnType::Timestamp, r#", "midnight": true"#, "midnight is an option of dates");
+    check(ColumnType::Date, r#", "zone": "UTC""#, "zone is an option of timestamps");
+    check(ColumnType::Int64, r#", "percent": "fraction""#, "a BIGINT has none");
+    check(MONEY, r#", "currency": []"#, "currency has no entry");
+    check(MONEY, r#", "minus": []"#, "minus has no entry");
+    check(MONEY, r#", "minus": ["behind", "behind"]"#, "minus has 'behind' twice");
+    check(MONEY, r#", "currency": ["$", "$"]"#, "currency has '$' twice");
+    for text in ["", " $", "5", "-", "%", ".", "(EUR)"] {
+        check(MONEY, &format!(r#", "currency": ["{text}"]"#), "cannot stand around a number");
+    }
+    check(ColumnType::Timestamp, r#", "zone": "Europe/Berlim""#, "zone 'Europe/Berlim' is not an IANA time zone");
+    check(ColumnType::Timestamp, r#", "zone": "UTC", "formats": ["epoch_seconds"]"#, "every text has its offset");
+    check(ColumnType::Date, r#", "midnight": true, "formats": ["%d.%m.%Y"]"#, "midnight changes nothing");
+    check(ColumnType::Date, r#", "formats": ["%d.%m.%Y %H:%M"]"#, "is not part of a date");
+}
+
+#[test]
 fn a_plan_gives_the_reading_back() {
     let check = |reading: Reading, keys: &[&str]| {
         let text = serde_json::to_string(&reading).expect("json");

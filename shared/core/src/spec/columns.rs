@@ -78,6 +78,16 @@ pub struct ReadSpec {
     /// The sign between groups of three digits of a number. Default none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thousands: Option<char>,
+    /// Texts before or behind a number that are passed over, such as `$` or `EUR`. Default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Vec<String>>,
+    /// What `12 %` is: `fraction` is 0.12, `number` is 12. A percent sign behind a number is not read without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<Percent>,
+    /// How a number says that it is below zero, other than by a minus sign before it: `parentheses` as in `(12)`, `behind`
+    /// as in `12-`. Default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minus: Option<Vec<Minus>>,
     /// Texts of a boolean that are true, exactly as they are written, instead of `true` in any case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub true_words: Option<Vec<String>>,
@@ -85,9 +95,38 @@ pub struct ReadSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub false_words: Option<Vec<String>>,
     /// Patterns of a date or timestamp, such as `%d.%m.%Y`, or `epoch_seconds`, `epoch_milliseconds`,
-    /// `epoch_microseconds`, `epoch_nanoseconds`. They are tried in turn and replace the format of the contract.
+    /// `epoch_microseconds`, `epoch_nanoseconds`, `excel_1900`, `excel_1904` (day numbers of a workbook). They are tried in
+    /// turn and replace the format of the contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub formats: Option<Vec<String>>,
+    /// Whether a date is also read from an instant at midnight, such as `2026-01-05 00:00:00`. With an offset from UTC, it
+    /// is midnight in UTC. Other instants are unreadable in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub midnight: Option<bool>,
+    /// Zone of the timestamps of the column whose text has no offset, such as `Europe/Berlin`. It replaces that of the
+    /// contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+}
+
+/// What a number with a percent sign is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Percent {
+    /// Its hundredth: `12 %` is 0.12.
+    Fraction,
+    /// The number itself: `12 %` is 12.
+    Number,
+}
+
+/// How a number says that it is below zero, other than by a minus sign before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Minus {
+    /// `(12)`
+    Parentheses,
+    /// `12-`
+    Behind,
 }
 
 impl<'de> Deserialize<'de> for ColumnSource {

@@ -8,14 +8,15 @@ use serde::{Deserialize, Serialize};
 use super::ColumnCase;
 use crate::columns::{NameFault, folded_name, is_own_of_bronze};
 
+mod check;
 mod encoding;
+mod signs;
 #[cfg(test)]
 mod tests;
 
 pub use self::encoding::{TextEncoding, UnknownEncoding};
+pub use self::signs::{Delimiter, Quote, RecordEnd, SignsError};
 
-/// Most lines before a header.
-const MAX_SKIPPED_LINES: u32 = 1000;
 /// Most columns of an object: readers take no more.
 const MAX_COLUMNS: usize = 10_000;
 /// What the names of columns begin with that have no name of their own.
@@ -25,12 +26,24 @@ const GENERATED: &str = "column_";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CsvSpec {
-    /// Field delimiter: one ASCII character. Default `,`.
+    /// What stands between fields: one sign, or 2 to 8, such as `||`. Default `,`.
     #[serde(default = "default_delimiter")]
-    pub delimiter: AsciiChar,
-    /// Quote character: one ASCII character. Default `"`.
+    pub delimiter: Delimiter,
+    /// What stands around fields: one ASCII character, or `none` where quotes are text. Default `"`.
     #[serde(default = "default_quote")]
-    pub quote: AsciiChar,
+    pub quote: Quote,
+    /// A sign, most often `\`, that makes a delimiter, quote, escape or record end behind it text. Before anything else
+    /// it is text itself. Default none: a quote inside of a quoted field is written twice, which is read in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escape: Option<AsciiChar>,
+    /// What stands behind an escape: `signs` (default), or also the codes of `copy`, as `COPY` of PostgreSQL and `SELECT
+    /// ... INTO OUTFILE` of MySQL write them: `\t`, `\n`, `\N` (null) and others.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub escapes: EscapeCodes,
+    /// What stands behind a record, 1 to 8 signs, such as `"\r"`. Default `"\n"`, which is also read with a carriage
+    /// return before it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub record_end: RecordEnd,
     /// Whether the first record has the names of the columns. Default `present`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub header: CsvHeader,
@@ -38,12 +51,23 @@ pub struct CsvSpec {
     /// header. Without a header and names, the columns are `column_1`, `column_2` and so on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub names: Option<Vec<String>>,
+    /// A header of several records. Default: it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_lines: Option<HeaderLines>,
     /// What becomes of blank and repeated names in a header. Default `by_position`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub header_names: HeaderNames,
     /// Lines before the header, or before the first record where no header is present, that are not read: 0 to 1000.
     #[serde(default, skip_serializing_if = "is_default")]
     pub skip_lines: u32,
+    /// Lines at the end that are not read, such as one with totals: 0 to 1000. Blank lines are not counted. Objects are
+    /// read as a whole then, and not divided into byte ranges.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub skip_last_lines: u32,
+    /// What the first line of `skip_last_lines` begins with. An object in which it does not is refused, so that no record
+    /// is lost where the lines at the end are missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_lines_begin: Option<String>,
     /// Lines that begin with this ASCII character outside of quotes are skipped and not counted as records. A letter or
     /// digit cannot be it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,6 +94,32 @@ pub enum CsvHeader {
     Present,
     /// It is a record like the others.
     Absent,
+}
+
+/// What stands behind an escape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EscapeCodes {
+    /// Signs of the dialect, which are text then.
+    #[default]
+    Signs,
+    /// These, and the codes `b`, `f`, `n`, `r`, `t`, `v` and `Z` for control characters; a field `\N` is null, and an empty
+    /// one is empty text. The escape is `\`.
+    Copy,
+}
+
+/// A header of several records, and which names it gives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderLines {
+    /// Its records: 2 to 10.
+    pub count: u32,
+    /// What is put between the names of a column in all records, such as `_`. Blank ones are left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub join: Option<String>,
+    /// The number of the record, from 1, that has the names. The others are not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub take: Option<u32>,
 }
 
 /// What becomes of blank and repeated names in a header.
@@ -100,10 +150,16 @@ impl Default for CsvSpec {
         Self {
             delimiter: default_delimiter(),
             quote: default_quote(),
+            escape: None,
+            escapes: EscapeCodes::default(),
+            record_end: RecordEnd::default(),
             header: CsvHeader::default(),
             names: None,
+            header_lines: None,
             header_names: HeaderNames::default(),
             skip_lines: 0,
+            skip_last_lines: 0,
+            last_lines_begin: None,
             comment: None,
             trailing_delimiter: false,
             ragged: RaggedRecords::default(),
@@ -118,26 +174,27 @@ impl CsvSpec {
         format!("{GENERATED}{position}")
     }
 
+    /// The escape, where the dialect has one.
+    pub fn escape_sign(&self) -> Option<AsciiChar> {
+        let of_copy = (self.escapes == EscapeCodes::Copy).then_some(AsciiChar(b'\\'));
+        self.escape.or(of_copy)
+    }
+
+    /// Whether an object that is not packed may be divided into byte ranges. What is decoded has other bytes than the
+    /// object, and which lines are the last ones is known at its end alone.
+    pub fn is_divisible(&self) -> bool {
+        self.encoding.is_utf8() && self.skip_last_lines == 0
+    }
+
     /// What contradicts itself or cannot be used, with the fix.
     pub(crate) fn problem(&self) -> Option<String> {
-        if self.delimiter == self.quote {
-            return Some("delimiter and quote are the same character".to_owned());
-        }
-        let used = [("delimiter", self.delimiter), ("quote", self.quote)];
-        if let Some((option, _)) = used.into_iter().find(|(_, character)| self.comment == Some(*character)) {
-            return Some(format!("comment and {option} are the same character; choose two different ones"));
-        }
-        let signs = [("delimiter", Some(self.delimiter)), ("quote", Some(self.quote)), ("comment", self.comment)];
-        for (option, sign) in signs {
-            if let Some(sign) = sign.filter(|sign| sign.byte().is_ascii_alphanumeric()) {
-                let sign = char::from(sign);
-                return Some(format!("{option} is '{sign}', and values have letters and digits; choose a sign"));
-            }
-        }
-        if self.skip_lines > MAX_SKIPPED_LINES {
-            let lines = self.skip_lines;
-            return Some(format!("skip_lines is {lines}, and at most {MAX_SKIPPED_LINES} lines are skipped"));
-        }
+        check::signs(self)
+            .or_else(|| check::lines(self))
+            .or_else(|| check::header_lines(self))
+            .or_else(|| self.columns_problem())
+    }
+
+    fn columns_problem(&self) -> Option<String> {
         if self.header_names == HeaderNames::Strict {
             let why = match (&self.names, self.header) {
                 (Some(_), _) => "`names` replaces the names of the header",
@@ -221,12 +278,12 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-fn default_delimiter() -> AsciiChar {
-    AsciiChar(b',')
+fn default_delimiter() -> Delimiter {
+    Delimiter::from(AsciiChar(b','))
 }
 
-fn default_quote() -> AsciiChar {
-    AsciiChar(b'"')
+fn default_quote() -> Quote {
+    Quote::from(AsciiChar(b'"'))
 }
 
 /// One printable ASCII character, or a tab.

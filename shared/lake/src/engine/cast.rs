@@ -7,11 +7,13 @@
 //! - Integers: `[+-]?digits` in range. Decimals: `[+-]?digits[.digits]`, exact, never rounded. No thousands separators.
 //! - Doubles: plain or exponent notation, finite. Booleans: `true` or `false` in any case.
 //! - Dates and timestamps: by the contract's pattern, whole text and all digits, or ISO 8601 without one.
-//! - A column's [`Reading`] says which texts are null, and which signs, words and patterns count instead.
+//! - A column's [`Reading`] says which texts are null, which signs, words and patterns count instead, and what may stand
+//!   around a number.
 //! - Timestamps without an offset are in the contract's default zone, or UTC. A wall-clock time that a zone skips in
 //!   spring is unreadable; of one that happens twice in autumn the first is meant.
 
 mod instants;
+mod marks;
 pub(super) mod numbers;
 
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use sluice_core::reading::Reading;
 use super::EngineError;
 use super::types::polars_type;
 use instants::{Instant, Pattern, TimeText};
+use marks::Marks;
 
 /// Name of the column that holds, for a mapped column, the source text that could not be read; null where it could.
 pub(crate) fn unreadable_name(column: &str) -> String {
@@ -149,6 +152,10 @@ fn scalar(column: &Column, reading: &Reading, column_type: &ColumnType, text: Ex
         }
         ColumnType::Date => {
             let times = time_text(column, reading)?;
+            if reading.midnight() {
+                let wrap = |v: polars::prelude::Int32Chunked| v.into_date();
+                return Ok(read_text!(text, dtype, Int32Type, |text| times.day_at_midnight(text), wrap));
+            }
             read_text!(text, dtype, Int32Type, |text| times.day(text), |v: polars::prelude::Int32Chunked| v.into_date())
         }
         ColumnType::Text | ColumnType::Timestamp => text,
@@ -156,28 +163,34 @@ fn scalar(column: &Column, reading: &Reading, column_type: &ColumnType, text: Ex
 }
 
 /// The signs of numbers in a column, where they are not those of the language.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Signs {
     /// Before the fraction; whole numbers have none.
     decimal: Option<char>,
     thousands: Option<char>,
+    /// What stands around them.
+    marks: Option<Marks>,
 }
 
 impl Signs {
     fn of(reading: &Reading, column_type: &ColumnType) -> Option<Self> {
-        let (decimal, thousands) = (reading.decimal(), reading.thousands());
-        if decimal.is_none() && thousands.is_none() {
+        let (decimal, thousands, marks) = (reading.decimal(), reading.thousands(), Marks::of(reading));
+        if decimal.is_none() && thousands.is_none() && marks.is_none() {
             return None;
         }
-        match column_type {
-            ColumnType::Int32 | ColumnType::Int64 => Some(Self { decimal: None, thousands }),
-            ColumnType::Double | ColumnType::Decimal { .. } => Some(Self { decimal: decimal.or(Some('.')), thousands }),
-            _ => None,
-        }
+        let decimal = match column_type {
+            ColumnType::Int32 | ColumnType::Int64 => None,
+            ColumnType::Double | ColumnType::Decimal { .. } => decimal.or(Some('.')),
+            _ => return None,
+        };
+        Some(Self { decimal, thousands, marks })
     }
 
-    fn plain(self, text: &str) -> Option<std::borrow::Cow<'_, str>> {
-        numbers::plain(text, self.decimal, self.thousands)
+    fn plain<'t>(&self, text: &'t str) -> Option<std::borrow::Cow<'t, str>> {
+        match &self.marks {
+            None => numbers::plain(text, self.decimal, self.thousands),
+            Some(marks) => marks.plain(text, self.decimal, self.thousands),
+        }
     }
 }
 
@@ -315,7 +328,8 @@ impl Take {
 
 fn timestamp(column: &Column, reading: &Reading, text: Expr) -> Result<Expr, EngineError> {
     let times = time_text(column, reading)?;
-    let zone = column.format.default_timezone.as_deref().filter(|zone| *zone != "UTC" && *zone != "Etc/UTC");
+    let zone = reading.zone().or(column.format.default_timezone.as_deref());
+    let zone = zone.filter(|zone| *zone != "UTC" && *zone != "Etc/UTC");
     let Some(zone) = zone.filter(|_| !times.always_has_offset()) else {
         return Ok(instants_of(text, times, Take::Both));
     };

@@ -124,7 +124,8 @@ impl Source<'_> {
                 let uri = &self.object.uri;
                 let message = format!(
                     "records of {uri} have numbers only: those of CSV and NDJSON in UTF-8 that is not packed, and is \
-                     read without source.records, can be found by a byte; ask for the number of the record"
+                     read without source.records and skip_last_lines, can be found by a byte; ask for the number of \
+                     the record"
                 );
                 Err(LakeError::Invalid { message })
             }
@@ -142,7 +143,7 @@ impl Source<'_> {
             SourceFormat::Csv | SourceFormat::Ndjson => {
                 let encoding = self.pipeline.csv.encoding;
                 // Whatever its byte order mark says: a plan takes the spec's word.
-                Ok(encoding.is_utf8() && is_plain_text(&self.bytes(0, 4)?, encoding))
+                Ok(self.pipeline.csv.is_divisible() && is_plain_text(&self.bytes(0, 4)?, encoding))
             }
             SourceFormat::Json | SourceFormat::Parquet => Ok(false),
         }
@@ -186,7 +187,12 @@ impl Source<'_> {
         }
         let columns = self.header()?;
         let from = byte - BEFORE_BYTES;
-        if may_begin_after(self.pipeline.source_format, &self.bytes(from, BEFORE_BYTES)?) {
+        let before = self.bytes(from, BEFORE_BYTES)?;
+        let may_begin = match self.pipeline.source_format {
+            SourceFormat::Csv => before.ends_with(self.pipeline.csv.record_end.as_str().as_bytes()),
+            format => may_begin_after(format, &before),
+        };
+        if may_begin {
             let begin = Begin::Proven { at: byte, columns: &columns };
             return self.nearest_from(begin, byte);
         }

@@ -101,6 +101,8 @@ pub(super) struct ChunkReader<'a> {
     stream: Box<dyn Read + Send>,
     object: &'a str,
     positions: Positions,
+    /// Whether records end with lines, so that the number of a line says where one is.
+    has_lines: bool,
     buffer: Vec<u8>,
     at_end: bool,
     /// Lines given out so far.
@@ -128,6 +130,7 @@ impl<'a> ChunkReader<'a> {
             stream: text.stream,
             object,
             positions: extent.positions,
+            has_lines: true,
             buffer: Vec::new(),
             at_end: false,
             lines: 0,
@@ -136,6 +139,11 @@ impl<'a> ChunkReader<'a> {
             end: extent.end,
             limits,
         }
+    }
+
+    /// Says whether records end with lines. Where they do not, places are bytes of the text.
+    pub(super) fn with_lines(self, has_lines: bool) -> Self {
+        Self { has_lines, ..self }
     }
 
     /// Where the records that were given out begin and end, where records are found by bytes.
@@ -148,7 +156,8 @@ impl<'a> ChunkReader<'a> {
 
     /// What comes before the buffer.
     pub(super) fn origin(&self) -> Origin {
-        Origin { positions: self.positions, bytes_before: self.offset, lines_before: self.lines }
+        let positions = if self.has_lines { self.positions } else { Positions::Bytes };
+        Origin { positions, bytes_before: self.offset, lines_before: self.lines }
     }
 
     /// The next chunk. `cut` gets the buffer, whether the stream has ended, and the offset from the buffer's begin (which
@@ -170,7 +179,8 @@ impl<'a> ChunkReader<'a> {
                     return Err(SourceError::UnclosedQuote { object: self.object.to_owned(), place });
                 }
                 Cut::More if self.at_end || self.buffer.len() > self.limits.record_bytes => {
-                    return Ok(Next::TooLarge(Spot { line: Some(self.lines + 1), offset: self.offset }));
+                    let line = self.has_lines.then_some(self.lines + 1);
+                    return Ok(Next::TooLarge(Spot { line, offset: self.offset }));
                 }
                 Cut::More => wanted = self.more(to_end),
             }

@@ -98,8 +98,53 @@ pub enum ColumnFault {
     #[error("the header holds a NUL byte; this is no CSV text, unless it is UTF-16: then set source.csv.encoding")]
     HeaderNul,
     /// The header holds a carriage return that ends no line.
-    #[error("the header holds a carriage return that no line feed follows; end lines with LF or CRLF")]
+    #[error(
+        "the header holds a carriage return that no line feed follows; end lines with LF or CRLF, or write \
+         `record_end: \"\\r\"` under source.csv"
+    )]
     HeaderCarriageReturn,
+    /// A line feed follows a record end that has none.
+    #[error(
+        "a line feed follows the record end '{}', and would be a part of the next value; write it into \
+         source.csv.record_end, too, or leave record_end out if lines end with CRLF",
+        end.escape_debug()
+    )]
+    LineFeedBehindEnd {
+        /// The record end.
+        end: String,
+    },
+    /// The header has an escape that means nothing.
+    #[error("the header has {sign}{code}, which is not a code of COPY; write {sign}{sign} where {sign} is text")]
+    HeaderEscape {
+        /// The escape.
+        sign: char,
+        /// What is behind it.
+        code: char,
+    },
+    /// Two records of a header have different numbers of fields.
+    #[error(
+        "record {number} of the header has {found} field{}, and the first one {expected}; deliver as many fields in \
+         each, or take the names of one record with source.csv.header_lines.take",
+        if *found == 1 { "" } else { "s" }
+    )]
+    HeaderWidth {
+        /// Number of the record, from 1.
+        number: u32,
+        /// Its fields.
+        found: usize,
+        /// Those of the first one.
+        expected: usize,
+    },
+    /// Every second column is blank.
+    #[error(
+        "every second name is blank, and so is every second field of the first record: the delimiter seems to be \
+         '{}'; write it into source.csv.delimiter, or, if these columns are empty, name all of them in source.csv.names",
+        delimiter.escape_debug()
+    )]
+    DelimiterTwice {
+        /// What the delimiter seems to be.
+        delimiter: String,
+    },
     /// The header breaks the quoting rules.
     #[error("the header has text after a closing quote; a quote inside a quoted name is written twice")]
     HeaderQuote,
@@ -149,6 +194,11 @@ impl SourceColumns {
             };
         }
         Ok(columns)
+    }
+
+    /// How many they are.
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
     }
 
     /// Adds a column behind the others and returns its index.
@@ -204,17 +254,33 @@ fn free_name(given: &HashSet<&str>, wanted: String, position: usize) -> String {
 }
 
 /// The delimiter a file was probably written with, when its header came out as one column although it holds another
-/// usual delimiter.
-pub(crate) fn delimiter_hint(columns: &[String], delimiter: u8) -> Option<char> {
+/// usual delimiter. Signs that stand around each of them belong to it.
+pub(crate) fn delimiter_hint(columns: &[String], delimiter: &str) -> Option<String> {
     let [only] = columns else { return None };
-    [',', ';', '\t', '|']
+    [",", ";", "\t", "|"]
         .into_iter()
-        .filter(|candidate| *candidate != char::from(delimiter))
+        .filter(|candidate| *candidate != delimiter)
         .map(|candidate| (only.matches(candidate).count(), candidate))
         .filter(|(count, _)| *count > 0)
         // The first of equals: the candidates are in the order in which they are usual.
         .reduce(|best, next| if next.0 > best.0 { next } else { best })
-        .map(|(_, candidate)| candidate)
+        .map(|(_, candidate)| widened(only, candidate))
+}
+
+/// A delimiter with the sign that stands before and behind each of them, such as `~|~`, or that it is doubled with.
+fn widened(header: &str, candidate: &str) -> String {
+    let doubled = candidate.repeat(2);
+    if header.matches(candidate).count() == 2 * header.matches(&doubled).count() {
+        return doubled;
+    }
+    let before = header.split_once(candidate).and_then(|(before, _)| before.chars().next_back());
+    if let Some(sign) = before.filter(char::is_ascii_punctuation) {
+        let wide = format!("{sign}{candidate}{sign}");
+        if header.matches(&wide).count() == header.matches(candidate).count() {
+            return wide;
+        }
+    }
+    candidate.to_owned()
 }
 
 #[cfg(test)]
@@ -297,16 +363,21 @@ mod tests {
 
     #[test]
     fn a_header_with_another_delimiter_is_recognised() {
-        let check = |header: &[&str], delimiter, expected| {
+        let check = |header: &[&str], delimiter: &str, expected: Option<&str>| {
             let header: Vec<String> = header.iter().map(|h| (*h).to_owned()).collect();
-            assert_eq!(delimiter_hint(&header, delimiter), expected, "{header:?}");
+            assert_eq!(delimiter_hint(&header, delimiter).as_deref(), expected, "{header:?}");
         };
-        check(&["a;b;c"], b',', Some(';'));
-        check(&["a\tb"], b',', Some('\t'));
-        check(&["a,b"], b';', Some(','));
-        check(&["a;b|c|d"], b',', Some('|'));
-        check(&["a;b|c"], b',', Some(';'));
-        check(&["a"], b',', None);
-        check(&["a;b", "c"], b',', None);
+        check(&["a;b;c"], ",", Some(";"));
+        check(&["a\tb"], ",", Some("\t"));
+        check(&["a,b"], ";", Some(","));
+        check(&["a;b|c|d"], ",", Some("|"));
+        check(&["a;b|c"], ",", Some(";"));
+        check(&["a||b||c"], ",", Some("||"));
+        check(&["a||b|c"], ",", Some("|"));
+        check(&["a~|~b~|~c"], ",", Some("~|~"));
+        check(&["a~|~b|c"], ",", Some("|"));
+        check(&["a,b"], "||", Some(","));
+        check(&["a"], ",", None);
+        check(&["a;b", "c"], ",", None);
     }
 }

@@ -114,6 +114,22 @@ pub enum SourceError {
         /// The character.
         character: char,
     },
+    /// The last lines are not those that the spec says.
+    #[error(
+        "object '{object}': the first of its last {lines} lines begins with '{}' and not with '{expected}', as \
+         source.csv.last_lines_begin says; deliver the whole file again, or correct the spec",
+        found.escape_debug()
+    )]
+    LastLines {
+        /// Name of the object.
+        object: String,
+        /// Lines at the end that are not read.
+        lines: u32,
+        /// What they should begin with.
+        expected: String,
+        /// The beginning of the first of them.
+        found: String,
+    },
     /// The names of the columns cannot be used.
     #[error("object '{object}' {place}: {fault}")]
     Columns {
@@ -125,7 +141,7 @@ pub enum SourceError {
         fault: ColumnFault,
     },
     /// The object has none of the columns of these names that silver tables are mapped to.
-    #[error("object '{object}' lacks column {}; it has {}{}", missing.join(", "), listed(columns), delimiter_words(*delimiter))]
+    #[error("object '{object}' lacks column {}; it has {}{}", missing.join(", "), listed(columns), delimiter_words(delimiter.as_deref()))]
     LacksColumns {
         /// Name of the object.
         object: String,
@@ -134,7 +150,7 @@ pub enum SourceError {
         /// The columns that it has: those of its header or footer, or every key of its records.
         columns: Vec<String>,
         /// The delimiter that it was probably written with, where that is not the spec's.
-        delimiter: Option<char>,
+        delimiter: Option<String>,
     },
     /// A column differs in case alone from one that the pipeline reads.
     #[error(
@@ -315,6 +331,7 @@ impl SourceError {
             | Self::EmptyObject { .. }
             | Self::NotEncoded { .. }
             | Self::Dialect { .. }
+            | Self::LastLines { .. }
             | Self::Columns { .. }
             | Self::LacksColumns { .. }
             | Self::OtherCase { .. }
@@ -374,9 +391,9 @@ fn encoding_words(is_marked: bool) -> &'static str {
     }
 }
 
-fn delimiter_words(delimiter: Option<char>) -> String {
+fn delimiter_words(delimiter: Option<&str>) -> String {
     delimiter.map_or_else(String::new, |delimiter| {
-        format!("; its delimiter looks like {delimiter:?}: set source.csv.delimiter")
+        format!("; its delimiter looks like '{}': set source.csv.delimiter", delimiter.escape_debug())
     })
 }
 
@@ -435,9 +452,17 @@ pub(crate) enum FaultReason {
     /// The same, in a record that has a backslash before a quote.
     #[error(
         "has text after a closing quote; a quote inside a quoted field is written twice, and this record has \\\" as \
-         MySQL writes it: export it with doubled quotes (ESCAPED BY '')"
+         MySQL writes it: set source.csv.escape to a backslash"
     )]
     EscapedQuote,
+    /// A letter or digit behind an escape that is not a code.
+    #[error("has {sign}{code}, which is not a code of COPY; write {sign}{sign} where {sign} is text")]
+    Escape {
+        /// The escape.
+        sign: char,
+        /// What is behind it.
+        code: char,
+    },
     /// Bytes that are not UTF-8. They are shown as U+FFFD in the raw text.
     #[error("is not UTF-8; deliver the file as UTF-8")]
     InvalidUtf8,

@@ -31,8 +31,14 @@ pub(crate) fn measure(format: SourceFormat, first: &[u8], size_bytes: u64, colum
     if text.is_empty() || read_bytes == 0 {
         return ObjectMeasure { columns: columns as u64, ..ObjectMeasure::unseen(size_bytes) };
     }
-    let record_end = if format == SourceFormat::Json { b'{' } else { b'\n' };
-    let records = memchr::memchr_iter(record_end, &text).count().max(1) as u64;
+    let count = |byte: u8| memchr::memchr_iter(byte, &text).count();
+    let records = match format {
+        SourceFormat::Json => count(b'{'),
+        // Lines of few files end otherwise than with a line feed.
+        SourceFormat::Csv => count(b'\n').max(count(b'\r')).max(count(0x1E)),
+        _ => count(b'\n'),
+    };
+    let records = records.max(1) as u64;
     let unpacked_bytes = scaled(size_bytes, text.len() as u64, read_bytes as u64);
     let rows = scaled(unpacked_bytes, records, text.len() as u64);
     ObjectMeasure { size_bytes, unpacked_bytes, rows, columns: columns as u64, ..ObjectMeasure::default() }

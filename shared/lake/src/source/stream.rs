@@ -8,6 +8,7 @@ use encoding_rs::Encoding;
 use sluice_core::source::{Codec, UnreadFormat};
 use sluice_core::spec::TextEncoding;
 
+use super::csv::FooterFault;
 use super::decode::{DecodeFault, Decoded};
 use super::error::SourceError;
 use super::extent::{Begin, Extent};
@@ -193,7 +194,10 @@ pub(super) fn explain(object: &str, error: io::Error) -> SourceError {
             Ok(DecodeFault { encoding, is_marked, line, offset }) => {
                 SourceError::NotEncoded { object, encoding, is_marked, line, offset }
             }
-            Err(source) => SourceError::Read { object, source },
+            Err(source) => match source.downcast::<FooterFault>() {
+                Ok(fault) => fault.of(object),
+                Err(source) => SourceError::Read { object, source },
+            },
         },
     }
 }

@@ -20,8 +20,7 @@ use crate::source::{Begin, ColumnFault, Extent, MAX_COLUMNS, Place, SourceError}
 /// said when they were read: the size is then a bound of all of them.
 pub(super) fn positions(pipeline: &Pipeline, size_bytes: u64) -> Positions {
     match pipeline.source_format {
-        // What is decoded has other bytes than the object.
-        SourceFormat::Csv if !pipeline.csv.encoding.is_utf8() => Positions::Numbers,
+        SourceFormat::Csv if !pipeline.csv.is_divisible() => Positions::Numbers,
         // A line may have several records, which begin at one byte.
         SourceFormat::Ndjson if pipeline.records.is_some() => Positions::Numbers,
         SourceFormat::Csv | SourceFormat::Ndjson => pipeline.parts.positions(size_bytes),

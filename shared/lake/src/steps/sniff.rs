@@ -329,7 +329,7 @@ fn check_mapped(
         return Ok(());
     }
     let delimiter = match pipeline.source_format {
-        SourceFormat::Csv => delimiter_hint(columns, pipeline.csv.delimiter.byte()),
+        SourceFormat::Csv => delimiter_hint(columns, pipeline.csv.delimiter.as_str()),
         SourceFormat::Ndjson | SourceFormat::Json | SourceFormat::Parquet => None,
     };
     Err(SourceError::LacksColumns { object: object.uri.to_string(), missing, columns: columns.to_vec(), delimiter })

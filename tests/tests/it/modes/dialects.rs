@@ -33,6 +33,14 @@ fn every_option_reads_what_it_is_for() {
     check("comment: '#'", format!("# all \"orders\n{}# end\n", table.replace("2,b", "#,\"\n2,b")));
     check("trailing_delimiter: true", table.replace('\n', ",\n"));
     check("ragged: pad", table.replace("-2.00,", "-2.00"));
+    check("delimiter: '||'", table.replace(',', "||"));
+    check("delimiter: \"\\x01\", quote: none", table.replace(',', "\u{1}"));
+    check("delimiter: '~|~', record_end: \"~\\n\"", table.replace(',', "~|~").replace('\n', "~\n"));
+    check("record_end: \"\\r\"", table.replace('\n', "\r"));
+    check("header_lines: { count: 2, take: 1 }", table.replacen('\n', "\n,,EUR,\n", 1));
+    check("skip_last_lines: 1, last_lines_begin: Total", format!("{table}Total,2 \"orders\n\n"));
+    let copy = "1\tgröße\t1.50\t2026-01-01\n2\tb\t-2.00\t\\N\n";
+    check("delimiter: \"\\t\", quote: none, escapes: copy, header: absent, names: [id, name, amount, day]", copy);
     check("encoding: iso-8859-1", b"id,name,amount,day\n1,gr\xf6\xdfe,1.50,2026-01-01\n2,b,-2.00,\n");
     let utf16: Vec<u8> = table.encode_utf16().flat_map(u16::to_be_bytes).collect();
     check("encoding: utf-16be", &utf16);

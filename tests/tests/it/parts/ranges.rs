@@ -119,6 +119,14 @@ fn csv_without_a_header_and_with_comments_has_the_same_tables_wherever_it_is_cut
 }
 
 #[test]
+fn csv_in_other_dialects_has_the_same_tables_wherever_it_is_cut() {
+    let text = "id||name||amount||day~\n1||\"a~\n||b\\\"\"||1||2026-01-05~\n2||b~\n3||c||3||2026-01-07~\n4||d||4||~\n";
+    let options = r#"delimiter: '||', record_end: "~\n", escape: '\'"#;
+    let spec = format(&spec("mode: append"), &format!("csv, csv: {{ {options} }}"));
+    check(&spec, "a.csv", text, &[1, 2, 5, 13, 22, 60, 90]);
+}
+
+#[test]
 fn ndjson_has_the_same_tables_wherever_it_is_cut() {
     check(&format(&spec("mode: append"), "ndjson"), "a.ndjson", NDJSON, &[1, 5, 11, 30, 64, 100, 250, 390]);
 }

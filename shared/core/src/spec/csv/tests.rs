@@ -11,7 +11,8 @@ fn a_spec_without_options_is_written_as_earlier_versions_write_it() {
     assert_eq!(serde_json::from_str::<CsvSpec>(&written).unwrap(), CsvSpec::default());
     let all = spec(
         "{ delimiter: ';', header: absent, names: [a, b], skip_lines: 3, comment: '#', trailing_delimiter: true, \
-         ragged: pad, encoding: latin1 }",
+         ragged: pad, encoding: latin1, quote: none, escape: '!', record_end: \"\\r\", header_lines: { count: 2, join: _ }, \
+         skip_last_lines: 1, last_lines_begin: Total }",
     );
     let written = serde_json::to_string(&all).unwrap();
     assert_eq!(serde_json::from_str::<CsvSpec>(&written).unwrap(), all, "{written}");
@@ -43,8 +44,43 @@ fn options_that_cannot_be_used_together_are_refused_with_the_fix() {
     check("{ names: [\"a\\0b\"] }", "control character");
     check("{ header: absent, header_names: strict }", "no header is present; leave header_names out");
     check("{ names: [a], header_names: strict }", "`names` replaces the names of the header");
+    check("{ delimiter: '~\"~' }", "delimiter is '~\\\"~', and \" is the quote");
+    check("{ delimiter: '#|', comment: '#' }", "begins with the comment #");
+    check("{ delimiter: '|a' }", "delimiter is '|a'");
+    check("{ record_end: 'EOR' }", "record_end is 'EOR'");
+    check("{ escape: '\"' }", "leave escape out");
+    check("{ escape: ',' }", "which delimiter has, too");
+    check("{ escape: '#', comment: '#' }", "which comment has, too");
+    check("{ escape: '~', record_end: \"~\\n\" }", "which record_end has, too");
+    check("{ escape: '!', escapes: copy }", "where COPY has \\");
+    check("{ delimiter: '\\', escapes: copy }", "which delimiter has, too");
+    check("{ delimiter: '|', record_end: \"|\\n\" }", "trailing_delimiter: true");
+    check("{ delimiter: '~|', record_end: '|' }", "one has the other in it");
+    check("{ record_end: \"'\\n\", quote: \"'\" }", "' is the quote");
+    check("{ record_end: '#', comment: '#' }", "# is the comment");
+    check("{ skip_last_lines: 1001 }", "at most 1000 lines");
+    check("{ last_lines_begin: Total }", "write skip_last_lines, too");
+    check("{ last_lines_begin: '', skip_last_lines: 1 }", "last_lines_begin is empty");
+    check("{ last_lines_begin: '\"Total', skip_last_lines: 1 }", "begins with the quote");
+    check("{ last_lines_begin: \"To\\ntal\", skip_last_lines: 1 }", "a line end or control character");
+    check("{ last_lines_begin: 'To~tal', skip_last_lines: 1, record_end: '~' }", "last_lines_begin is 'To~tal'");
+    check("{ header_lines: { count: 2 } }", "neither join");
+    check("{ header_lines: { count: 2, join: _, take: 1 } }", "both join and take");
+    check("{ header_lines: { count: 1, join: _ } }", "write 2 to 10");
+    check("{ header_lines: { count: 2, take: 3 } }", "the records 1 to 2");
+    check("{ header_lines: { count: 2, join: \"\\t\" } }", "a control character");
+    check("{ header_lines: { count: 2, join: _ }, header: absent }", "header is absent");
+    check("{ header_lines: { count: 2, join: _ }, names: [a] }", "leave header_lines.join and take out");
     for good in [
         "{}",
+        "{ delimiter: '||' }",
+        "{ delimiter: '~|~', record_end: \"~\\n\", escape: '\\' }",
+        "{ delimiter: \"\\x01\", quote: none, record_end: \"\\x1e\" }",
+        "{ delimiter: \"\\t\", quote: none, escapes: copy }",
+        "{ escapes: copy, escape: '\\' }",
+        "{ header_lines: { count: 3, take: 2 } }",
+        "{ header_lines: { count: 2 }, names: [a, b] }",
+        "{ skip_last_lines: 2, last_lines_begin: Total }",
         "{ header: absent }",
         "{ header: absent, names: [a, b] }",
         "{ header: absent, names: [a, b], ragged: pad }",
@@ -55,6 +91,32 @@ fn options_that_cannot_be_used_together_are_refused_with_the_fix() {
     ] {
         assert_eq!(spec(good).problem(), None, "{good}");
     }
+}
+
+#[test]
+fn signs_are_texts_of_some_characters() {
+    let check = |yaml: &str, says: &str| {
+        let error = serde_saphyr::from_str::<CsvSpec>(yaml).unwrap_err().to_string();
+        assert!(error.contains(says), "{yaml}: {error}");
+    };
+    check("{ delimiter: '' }", "delimiter '' has 0 characters; write 1 to 8");
+    check("{ delimiter: '#########' }", "has 9 characters");
+    check("{ delimiter: \"|\\n\" }", "delimiter has '\\n', which it cannot have");
+    check("{ record_end: \"\\0\" }", "record_end has");
+    check("{ quote: '||' }", "quote is '||'; write one printable ASCII character, or none");
+    check("{ quote: '' }", "or none");
+    assert_eq!(spec("{ quote: none }").quote.sign(), None);
+    assert!(spec("{ record_end: \"\\n\" }").record_end.is_line_feed());
+}
+
+#[test]
+fn what_is_decoded_or_has_last_lines_is_not_divided() {
+    let check = |yaml: &str, expected: bool| assert_eq!(spec(yaml).is_divisible(), expected, "{yaml}");
+    check("{}", true);
+    check("{ delimiter: '||', quote: none, escapes: copy, record_end: \"\\r\", skip_lines: 1 }", true);
+    check("{ header_lines: { count: 2, join: _ } }", true);
+    check("{ encoding: utf-16 }", false);
+    check("{ skip_last_lines: 1 }", false);
 }
 
 #[test]

@@ -1,14 +1,16 @@
-//! Days and instants from text, by ISO 8601, by `strftime` patterns or as a count since 1970: the whole text or
-//! nothing.
+//! Days and instants from text, by ISO 8601, by `strftime` patterns, as a count since 1970 or as day numbers of a
+//! workbook: the whole text or nothing.
 
 use std::sync::Arc;
 
 use sluice_core::contract::MONTHS;
 
 mod epoch;
+mod excel;
 mod iso;
 
 use epoch::Epoch;
+use excel::Excel;
 use iso::delivered_instant;
 pub(super) use iso::{iso_day, iso_instant};
 
@@ -53,6 +55,9 @@ enum Part {
     Year,
     Month,
     Day,
+    YearDay,
+    Week,
+    WeekDay,
     Hour,
     HalfDayHour,
     Minute,
@@ -93,6 +98,12 @@ impl TimeText {
         }
     }
 
+    /// Reads an instant at midnight as its day.
+    pub(super) fn day_at_midnight(&self, text: &str) -> Option<i32> {
+        let (Instant::Local(micros) | Instant::Utc(micros)) = self.instant(text)?;
+        if micros.rem_euclid(DAY) == 0 { i32::try_from(micros.div_euclid(DAY)).ok() } else { None }
+    }
+
     /// Reads an instant; `None` where the text is not one, whole.
     pub(super) fn instant(&self, text: &str) -> Option<Instant> {
         match self {
@@ -108,6 +119,8 @@ pub(super) struct Pattern {
     items: Vec<Item>,
     /// The unit of a count since 1970, which then is the whole text.
     epoch: Option<Epoch>,
+    /// The calendar of day numbers, which then are the whole text.
+    excel: Option<Excel>,
     /// The byte between day and time, where the pattern is otherwise that of ISO 8601 to the second. This is by far the
     /// most common pattern, and the ISO reader is twice as fast.
     iso_separator: Option<u8>,
@@ -122,9 +135,9 @@ impl Pattern {
     /// The first field that is not read.
     pub(super) fn compile(strftime: &str) -> Result<Self, String> {
         let mut items = Vec::new();
-        let epoch = Epoch::of(strftime);
-        if epoch.is_some() {
-            return Ok(Self { items, epoch, iso_separator: None });
+        let (epoch, excel) = (Epoch::of(strftime), Excel::of(strftime));
+        if epoch.is_some() || excel.is_some() {
+            return Ok(Self { items, epoch, excel, iso_separator: None });
         }
         let mut rest = strftime;
         while let Some(c) = rest.chars().next() {
@@ -145,7 +158,7 @@ impl Pattern {
             "%Y-%m-%dT%H:%M:%S" => Some(b'T'),
             _ => None,
         };
-        Ok(Self { items, epoch, iso_separator })
+        Ok(Self { items, epoch, excel, iso_separator })
     }
 
     /// Whether the text carries its offset from UTC.
@@ -156,9 +169,10 @@ impl Pattern {
 
     /// Reads a day; `None` where the text is not one, whole.
     pub(super) fn day(&self, text: &str) -> Option<i32> {
-        match self.epoch {
-            Some(epoch) => epoch.day(text),
-            None => self.read(text)?.day(),
+        match (self.epoch, self.excel) {
+            (Some(epoch), _) => epoch.day(text),
+            (None, Some(excel)) => excel.day(text),
+            (None, None) => self.read(text)?.day(),
         }
     }
 
@@ -171,9 +185,10 @@ impl Pattern {
                 None
             };
         }
-        match self.epoch {
-            Some(epoch) => epoch.micros(text).map(Instant::Utc),
-            None => self.read(text)?.instant(),
+        match (self.epoch, self.excel) {
+            (Some(epoch), _) => epoch.micros(text).map(Instant::Utc),
+            (None, Some(excel)) => excel.micros(text).map(Instant::Local),
+            (None, None) => self.read(text)?.instant(),
         }
     }
 
@@ -195,7 +210,7 @@ const fn open(part: Part) -> Item {
     Item::Number { part, least: 1, most: 2 }
 }
 
-const FIELDS: [(&str, Item); 24] = [
+const FIELDS: [(&str, Item); 28] = [
     ("%%", Item::Literal(b'%')),
     ("%Y", exactly(Part::Year, 4)),
     ("%m", exactly(Part::Month, 2)),
@@ -204,6 +219,10 @@ const FIELDS: [(&str, Item); 24] = [
     ("%B", Item::MonthName { short: false }),
     ("%d", exactly(Part::Day, 2)),
     ("%-d", open(Part::Day)),
+    ("%j", exactly(Part::YearDay, 3)),
+    ("%G", exactly(Part::Year, 4)),
+    ("%V", exactly(Part::Week, 2)),
+    ("%u", exactly(Part::WeekDay, 1)),
     ("%H", exactly(Part::Hour, 2)),
     ("%-H", open(Part::Hour)),
     ("%I", exactly(Part::HalfDayHour, 2)),
@@ -225,9 +244,13 @@ const FIELDS: [(&str, Item); 24] = [
 /// What has been read so far.
 #[derive(Debug, Default)]
 struct Parts {
+    /// That of the weeks where the text has one.
     year: i32,
     month: i32,
     day: i32,
+    year_day: Option<i32>,
+    week: Option<i32>,
+    week_day: i32,
     hour: i32,
     half_day_hour: Option<i32>,
     afternoon: bool,
@@ -271,6 +294,9 @@ impl Parts {
             Part::Year => &mut self.year,
             Part::Month => &mut self.month,
             Part::Day => &mut self.day,
+            Part::YearDay => self.year_day.insert(0),
+            Part::Week => self.week.insert(0),
+            Part::WeekDay => &mut self.week_day,
             Part::Hour => &mut self.hour,
             Part::HalfDayHour => self.half_day_hour.insert(0),
             Part::Minute => &mut self.minute,
@@ -293,7 +319,11 @@ impl Parts {
     }
 
     fn day(&self) -> Option<i32> {
-        days_since_1970(self.year, self.month, self.day)
+        match (self.year_day, self.week) {
+            (Some(day), _) => day_of_year(self.year, day),
+            (None, Some(week)) => day_of_week(self.year, week, self.week_day),
+            (None, None) => days_since_1970(self.year, self.month, self.day),
+        }
     }
 
     fn instant(&self) -> Option<Instant> {
@@ -375,6 +405,24 @@ fn days_since_1970(year: i32, month: i32, day: i32) -> Option<i32> {
     let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
     let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
+}
+
+/// Days since 1970 of a day of a year, from 1.
+fn day_of_year(year: i32, day: i32) -> Option<i32> {
+    let (first, last) = (days_since_1970(year, 1, 1)?, days_since_1970(year, 12, 31)?);
+    let day = first.checked_add(day)? - 1;
+    (first..=last).contains(&day).then_some(day)
+}
+
+/// Days since 1970 of a day of a week by ISO 8601: Monday is 1, and the first week of a year has its first Thursday.
+fn day_of_week(year: i32, week: i32, day: i32) -> Option<i32> {
+    let fourth = days_since_1970(year, 1, 4)?;
+    // Day 0 was a Thursday.
+    let monday = fourth - (fourth + 3).rem_euclid(7) + (week - 1) * 7;
+    let is_week = week >= 1 && monday + 3 <= days_since_1970(year, 12, 31)?;
+    let last = days_since_1970(9999, 12, 31)?;
+    let found = monday + day - 1;
+    (is_week && (1..=7).contains(&day) && found <= last).then_some(found)
 }
 
 #[cfg(test)]

@@ -125,6 +125,74 @@ fn numbers_have_the_signs_of_their_reading() {
 }
 
 #[test]
+fn numbers_have_the_marks_of_their_reading() {
+    let check = |column_type: ColumnType, spec: &str, good: &str, canonical: &str, bad: &[&str]| {
+        let column = column(column_type);
+        let texts: Vec<Option<&str>> = [good].iter().chain(bad).map(|text| Some(*text)).collect();
+        let (typed, refused) = read_as(&column, &reading(&column, spec), &texts);
+        let (expected, _) = read(&column, &[Some(canonical)]);
+        assert_eq!(typed.get(0).unwrap(), expected.get(0).unwrap(), "{good}");
+        assert_eq!(refused.iter().flatten().collect::<Vec<_>>(), bad, "{good}");
+    };
+    let money = ColumnType::Decimal { precision: 12, scale: 2 };
+    let dollars = r#"{"from": "s", "currency": ["$"], "thousands": ",", "minus": ["parentheses"]}"#;
+    check(money.clone(), dollars, " ($1,234.50) ", "-1234.50", &["€1", "1-", "12 %", "$", "--$1"]);
+    check(money.clone(), r#"{"from": "s", "minus": ["behind"]}"#, "12.50-", "-12.50", &["(12.50)", "-12.50-"]);
+    check(money, r#"{"from": "s", "percent": "fraction"}"#, "12 %", "0.12", &["12.5 %", "%"]);
+    check(ColumnType::Double, r#"{"from": "s", "percent": "number"}"#, "1e1 %", "10", &["1 %%"]);
+    check(ColumnType::Int32, r#"{"from": "s", "percent": "number"}"#, "12%", "12", &["1.5%"]);
+}
+
+#[test]
+fn days_and_zones_are_those_of_the_reading() {
+    let check = |column_type: ColumnType, spec: &str, texts: &[(&str, Option<&str>)]| {
+        let column = column(column_type);
+        let given: Vec<Option<&str>> = texts.iter().map(|(text, _)| Some(*text)).collect();
+        let (typed, _) = read_as(&column, &reading(&column, spec), &given);
+        let (expected, _) = read(&column, &texts.iter().map(|(_, iso)| *iso).collect::<Vec<_>>());
+        assert_eq!(typed, expected, "{spec}");
+    };
+    let midnight = r#"{"from": "s", "midnight": true}"#;
+    check(
+        ColumnType::Date,
+        midnight,
+        &[
+            ("2024-02-29 00:00:00", Some("2024-02-29")),
+            ("2024-02-29T00:00:00.000Z", Some("2024-02-29")),
+            ("2024-02-29", Some("2024-02-29")),
+            ("2024-02-29 00:00:01", None),
+            ("2024-02-29T00:00:00+02:00", None),
+        ],
+    );
+    check(
+        ColumnType::Date,
+        r#"{"from": "s", "midnight": true, "formats": ["%d.%m.%Y %H:%M", "%d.%m.%Y"]}"#,
+        &[("29.02.2024 00:00", Some("2024-02-29")), ("29.02.2024", Some("2024-02-29")), ("29.02.2024 10:00", None)],
+    );
+    check(
+        ColumnType::Date,
+        r#"{"from": "s", "formats": ["excel_1900"]}"#,
+        &[("45292", Some("2024-01-01")), ("45292.5", None), ("60", None)],
+    );
+    check(
+        ColumnType::Timestamp,
+        r#"{"from": "s", "formats": ["excel_1904"], "zone": "Europe/Berlin"}"#,
+        &[("43830.5", Some("2024-01-01T11:00:00Z"))],
+    );
+    check(
+        ColumnType::Timestamp,
+        r#"{"from": "s", "zone": "America/New_York"}"#,
+        &[
+            ("2024-01-01 12:00:00", Some("2024-01-01T17:00:00Z")),
+            ("2024-01-01 12:00:00Z", Some("2024-01-01T12:00:00Z")),
+            // Skipped in spring; twice in autumn.
+            ("2024-03-10 02:30:00", None),
+            ("2024-11-03 01:30:00", Some("2024-11-03T05:30:00Z")),
+        ],
+    );
+}
+
+#[test]
 fn booleans_have_the_words_of_their_reading() {
     let column = column(ColumnType::Boolean);
     let words = reading(&column, r#"{"from": "s", "true_words": ["J", "ja"], "false_words": ["N"]}"#);

@@ -22,8 +22,7 @@ impl Dialect {
     pub(super) const COMMA: Self = Self { delimiter: b',', quote: b'"', comment: None, trailing_delimiter: false };
 
     /// The error is the character that is used for both delimiter and quote.
-    pub(super) fn new(spec: &CsvSpec) -> Result<Self, char> {
-        let (delimiter, quote) = (spec.delimiter.byte(), spec.quote.byte());
+    pub(super) fn new(delimiter: u8, quote: u8, spec: &CsvSpec) -> Result<Self, char> {
         if delimiter == quote {
             return Err(char::from(quote));
         }
@@ -97,8 +96,7 @@ impl Dialect {
 /// The first record end at or after `end` is the last one, if the bytes reach that far. Only quotes and comments are
 /// examined: between two quoted fields every line feed ends a record or a comment.
 pub(super) fn cut_records(dialect: Dialect, bytes: &[u8], at_end: bool, end: usize, limits: &ReadLimits) -> Cut {
-    let stride = bytes.len() / limits.pieces(bytes.len());
-    let mut search = CutSearch { bytes, end, ends: Vec::new(), last: 0, stride: stride.max(1), target: stride.max(1) };
+    let mut search = CutSearch::new(b'\n', bytes, end, limits);
     let mut outside = 0;
     while let Some(open) = dialect.opening_quote(bytes, outside) {
         if search.outside_of_quotes(outside, open) {
@@ -112,12 +110,15 @@ pub(super) fn cut_records(dialect: Dialect, bytes: &[u8], at_end: bool, end: usi
         }
     }
     if !search.outside_of_quotes(outside, bytes.len()) && at_end {
-        search.last = bytes.len();
+        search.end_with_bytes();
     }
     search.finish()
 }
 
-struct CutSearch<'a> {
+/// Finds the ends of groups of records that end with one byte.
+pub(super) struct CutSearch<'a> {
+    /// The byte.
+    line_end: u8,
     bytes: &'a [u8],
     /// The first record end from here on is the last one.
     end: usize,
@@ -129,26 +130,37 @@ struct CutSearch<'a> {
     target: usize,
 }
 
-impl CutSearch<'_> {
+impl<'a> CutSearch<'a> {
+    pub(super) fn new(line_end: u8, bytes: &'a [u8], end: usize, limits: &ReadLimits) -> Self {
+        let stride = (bytes.len() / limits.pieces(bytes.len())).max(1);
+        Self { line_end, bytes, end, ends: Vec::new(), last: 0, stride, target: stride }
+    }
+
     /// Takes the record ends between these offsets, and says whether the last one of all is among them.
-    fn outside_of_quotes(&mut self, start: usize, stop: usize) -> bool {
+    pub(super) fn outside_of_quotes(&mut self, start: usize, stop: usize) -> bool {
         let Some(outside) = self.bytes.get(start..stop) else { return false };
+        let byte = self.line_end;
         let from = self.end.saturating_sub(1).max(start);
-        let reached = self.bytes.get(from..stop).and_then(|rest| memchr(b'\n', rest)).map(|line_feed| from + line_feed);
-        if let Some(line_feed) = reached.or_else(|| memrchr(b'\n', outside).map(|line_feed| start + line_feed)) {
-            self.last = line_feed + 1;
+        let reached = self.bytes.get(from..stop).and_then(|rest| memchr(byte, rest)).map(|found| from + found);
+        if let Some(found) = reached.or_else(|| memrchr(byte, outside).map(|found| start + found)) {
+            self.last = found + 1;
         }
         while self.target < self.last {
             let from = self.target.max(start);
             let rest = self.bytes.get(from..self.last);
-            let Some(line_feed) = rest.and_then(|rest| memchr(b'\n', rest)) else { break };
-            self.ends.push(from + line_feed + 1);
-            self.target = from + line_feed + 1 + self.stride;
+            let Some(found) = rest.and_then(|rest| memchr(byte, rest)) else { break };
+            self.ends.push(from + found + 1);
+            self.target = from + found + 1 + self.stride;
         }
         reached.is_some()
     }
 
-    fn finish(mut self) -> Cut {
+    /// The bytes end with the last record.
+    pub(super) fn end_with_bytes(&mut self) {
+        self.last = self.bytes.len();
+    }
+
+    pub(super) fn finish(mut self) -> Cut {
         if self.last == 0 {
             return Cut::More;
         }

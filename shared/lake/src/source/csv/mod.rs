@@ -15,16 +15,22 @@
 //! | a line that begins with the spec's `comment` | skipped and not counted; quotes in it are text |
 //! | a quote that is never closed | the object is refused: nobody can tell where records end |
 //!
+//! A spec may say otherwise: see [`general`] for delimiters and record ends of several bytes, no quotes, and escapes. What
+//! reads the usual way knows nothing of these, so that it is as fast as if they did not exist.
+//!
 //! One parser finds the fields and the records, so the two cannot disagree. A first, far cheaper pass over quotes (and
 //! comments) alone finds where records end, which is all that is needed to divide a chunk among threads, and to end a
 //! range of an object where a record ends.
 
 mod begin;
 mod dialect;
+mod footer;
+mod general;
 mod header;
 mod options;
 mod piece;
 mod record;
+mod syntax;
 #[cfg(test)]
 mod tests;
 
@@ -36,10 +42,13 @@ use sluice_core::run::Positions;
 use sluice_core::spec::{CsvHeader, RaggedRecords};
 
 use self::begin::Guess;
-use self::dialect::{Dialect, cut_records};
+pub(super) use self::footer::FooterFault;
+use self::footer::without_last_lines;
+use self::general::GeneralGuess;
 use self::header::{known_columns, take_columns};
 pub(crate) use self::options::CsvOptions;
 use self::piece::{Piece, PieceError, RecordShape, Rules};
+use self::syntax::Syntax;
 use super::batch::SourceBatch;
 use super::chunk::{Chunk, ChunkReader, Next, ReadLimits};
 use super::columns::SourceColumns;
@@ -84,7 +93,7 @@ type ParsedPieces = Vec<Result<Piece, PieceError>>;
 
 struct CsvSource<'a> {
     object: &'a str,
-    dialect: Dialect,
+    syntax: Syntax,
     shape: RecordShape,
     positions: Positions,
     columns: SourceColumns,
@@ -105,27 +114,27 @@ impl<'a> CsvSource<'a> {
         limits: ReadLimits,
     ) -> Result<Self, SourceError> {
         let spec = csv.spec();
-        let dialect =
-            Dialect::new(spec).map_err(|character| SourceError::Dialect { object: object.to_owned(), character })?;
+        let syntax =
+            Syntax::of(spec).map_err(|character| SourceError::Dialect { object: object.to_owned(), character })?;
         let shape =
             RecordShape { pad: spec.ragged == RaggedRecords::Pad, has_header: spec.header == CsvHeader::Present };
-        let mut reader = ChunkReader::new(open_extent(input, object, extent, spec.encoding)?, object, extent, limits);
+        let text = without_last_lines(spec, open_extent(input, object, extent, spec.encoding)?, object, extent)?;
+        let mut reader = ChunkReader::new(text, object, extent, limits).with_lines(syntax.has_lines());
         let columns = match extent.begin {
-            Begin::Object => take_columns(&mut reader, csv, dialect, object, limits)?,
+            Begin::Object => take_columns(&mut reader, csv, &syntax, object, limits)?,
             Begin::Guessed { columns, .. } => {
-                let guess = Guess { dialect, columns: columns.len(), pad: shape.pad, limits };
-                reader.skip_to(|bytes, at_end| guess.begin(bytes, at_end))?;
+                seek_begin(&mut reader, &syntax, columns.len(), shape.pad, limits)?;
                 known_columns(columns, object)?
             }
             Begin::Proven { columns, .. } => known_columns(columns, object)?,
         };
         let positions = extent.positions;
-        Ok(Self { object, dialect, shape, positions, columns, reader, limits, rows: 0, corrupt_rows: 0 })
+        Ok(Self { object, syntax, shape, positions, columns, reader, limits, rows: 0, corrupt_rows: 0 })
     }
 
     fn next(&mut self) -> Result<Next, SourceError> {
-        let (dialect, limits) = (self.dialect, self.limits);
-        self.reader.next(|bytes, at_end, end| cut_records(dialect, bytes, at_end, end, &limits))
+        let (syntax, limits) = (&self.syntax, self.limits);
+        self.reader.next(|bytes, at_end, end| syntax.cut(bytes, at_end, end, &limits))
     }
 
     /// Parses the pieces of a chunk, a thread for each, while this thread reads the next chunk.
@@ -134,8 +143,9 @@ impl<'a> CsvSource<'a> {
         chunk: &Chunk,
     ) -> (Result<ParsedPieces, SourceError>, Result<Next, SourceError>) {
         let columns = std::mem::take(&mut self.columns);
+        let syntax = self.syntax.clone();
         let rules = Rules {
-            dialect: self.dialect,
+            syntax: &syntax,
             names: columns.names(),
             record_bytes: self.limits.record_bytes,
             positions: self.positions,
@@ -187,7 +197,8 @@ impl<'a> CsvSource<'a> {
         match error {
             PieceError::RecordTooLarge { row, line, offset } => {
                 let row = self.rows + rows_before + row as u64 + 1;
-                self.too_large(row, Spot { line: Some(lines_before + line + 1), offset })
+                let line = self.syntax.has_lines().then_some(lines_before + line + 1);
+                self.too_large(row, Spot { line, offset })
             }
             PieceError::NotWhole => self.defect(),
         }
@@ -201,6 +212,26 @@ impl<'a> CsvSource<'a> {
     fn into_summary(self) -> SourceSummary {
         let columns = self.columns.names().to_vec();
         SourceSummary { rows: self.rows, corrupt_rows: self.corrupt_rows, columns, found: self.reader.found() }
+    }
+}
+
+/// Goes on to the first record, whose begin is a guess.
+fn seek_begin(
+    reader: &mut ChunkReader<'_>,
+    syntax: &Syntax,
+    columns: usize,
+    pad: bool,
+    limits: ReadLimits,
+) -> Result<(), SourceError> {
+    match syntax {
+        Syntax::Usual(dialect) => {
+            let guess = Guess { dialect: *dialect, columns, pad, limits };
+            reader.skip_to(|bytes, at_end| guess.begin(bytes, at_end))
+        }
+        Syntax::General(dialect) => {
+            let guess = GeneralGuess { dialect, columns, pad, limits };
+            reader.skip_to(|bytes, at_end| guess.begin(bytes, at_end))
+        }
     }
 }
 

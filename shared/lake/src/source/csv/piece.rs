@@ -4,15 +4,16 @@ use memchr::memchr;
 use polars::prelude::{Column, IntoColumn, StringChunkedBuilder};
 use sluice_core::run::Positions;
 
-use super::dialect::Dialect;
-use super::record::{Field, FieldKind, Record, RecordParser};
+use super::general::GeneralParser;
+use super::record::{FieldKind, Record, RecordParser};
+use super::syntax::{Records, Syntax};
 use crate::source::error::{CorruptRecord, FaultReason};
 use crate::source::place::count_lines;
 
 /// How the pieces of an object are parsed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rules<'a> {
-    pub(super) dialect: Dialect,
+    pub(super) syntax: &'a Syntax,
     /// The columns.
     pub(super) names: &'a [String],
     /// Largest record.
@@ -54,12 +55,18 @@ pub(super) enum PieceError {
 
 /// Parses `bytes`, which are whole records and begin at the byte `offset` of the object.
 pub(super) fn parse(rules: Rules<'_>, offset: u64, bytes: &[u8]) -> Result<Piece, PieceError> {
-    let Rules { dialect, names, record_bytes, positions, shape } = rules;
-    let mut parser = RecordParser::new(dialect);
+    match rules.syntax {
+        Syntax::Usual(dialect) => parse_with(RecordParser::new(*dialect), rules, offset, bytes),
+        Syntax::General(general) => parse_with(GeneralParser::new(general), rules, offset, bytes),
+    }
+}
+
+fn parse_with<R: Records>(mut parser: R, rules: Rules<'_>, offset: u64, bytes: &[u8]) -> Result<Piece, PieceError> {
+    let Rules { syntax, names, record_bytes, positions, shape } = rules;
     let mut builder = PieceBuilder::new(names, shape, bytes);
     let mut at = 0;
     while at < bytes.len() {
-        if let Some(next) = dialect.comment_end(bytes, at) {
+        if let Some(next) = parser.comment_end(bytes, at) {
             at = next;
             continue;
         }
@@ -78,9 +85,9 @@ pub(super) fn parse(rules: Rules<'_>, offset: u64, bytes: &[u8]) -> Result<Piece
         if positions == Positions::Bytes {
             builder.offsets.push(offset + record.start as u64);
         }
-        match builder.check(record, parser.fields.len()) {
-            Ok(text) => builder.push(dialect, text, &parser.fields)?,
-            Err(reason) => builder.push_corrupt(record, reason),
+        match builder.check(record, &parser) {
+            Ok(text) => builder.push(&parser, text)?,
+            Err(reason) => builder.push_corrupt(record, reason, syntax.has_lines()),
         }
     }
     Ok(builder.finish())
@@ -127,7 +134,7 @@ impl<'a> PieceBuilder<'a> {
     }
 
     #[inline]
-    fn check(&self, record: Record, found: usize) -> Result<RecordText<'a>, FaultReason> {
+    fn check<R: Records>(&self, record: Record, parser: &R) -> Result<RecordText<'a>, FaultReason> {
         let text = match self.clean {
             Some(text) => RecordText { text, base: 0 },
             None => {
@@ -144,7 +151,10 @@ impl<'a> PieceBuilder<'a> {
             let is_escaped = raw.windows(2).any(|pair| pair == b"\\\"");
             return Err(if is_escaped { FaultReason::EscapedQuote } else { FaultReason::TextAfterQuote });
         }
-        let expected = self.columns.len();
+        if let Some((sign, code)) = parser.bad_escape() {
+            return Err(FaultReason::Escape { sign, code });
+        }
+        let (expected, found) = (self.columns.len(), parser.fields().len());
         if found == expected || (self.shape.pad && found < expected) {
             return Ok(text);
         }
@@ -155,20 +165,22 @@ impl<'a> PieceBuilder<'a> {
     }
 
     #[inline]
-    fn push(&mut self, dialect: Dialect, record: RecordText<'a>, fields: &[Field]) -> Result<(), PieceError> {
+    fn push<R: Records>(&mut self, parser: &R, record: RecordText<'a>) -> Result<(), PieceError> {
+        let fields = parser.fields();
         for (column, field) in self.columns.iter_mut().zip(fields) {
             if field.is_null() {
                 column.append_null();
                 continue;
             }
-            // Delimiters, quotes and line feeds are ASCII, so fields are cut between characters.
+            // Delimiters, quotes and record ends are characters, so fields are cut between characters.
             let range = field.start - record.base..field.end - record.base;
             let value = record.text.get(range).ok_or(PieceError::NotWhole)?;
-            if field.kind == FieldKind::Escaped {
-                unescape(char::from(dialect.quote), value, &mut self.unescaped);
-                column.append_value(&self.unescaped);
-            } else {
-                column.append_value(value);
+            match field.kind {
+                FieldKind::Plain | FieldKind::Quoted => column.append_value(value),
+                FieldKind::Escaped | FieldKind::EscapedPlain => {
+                    parser.unescape(field.kind, value, &mut self.unescaped);
+                    column.append_value(&self.unescaped);
+                }
             }
         }
         for column in self.columns.get_mut(fields.len()..).unwrap_or_default() {
@@ -179,8 +191,8 @@ impl<'a> PieceBuilder<'a> {
     }
 
     #[cold]
-    fn push_corrupt(&mut self, record: Record, reason: FaultReason) {
-        let line = Some(self.lines_before(record) + 1);
+    fn push_corrupt(&mut self, record: Record, reason: FaultReason, has_lines: bool) {
+        let line = has_lines.then(|| self.lines_before(record) + 1);
         let raw = self.bytes.get(record.start..record.end).unwrap_or_default();
         let raw = String::from_utf8_lossy(raw).into_owned();
         self.corrupt.push(CorruptRecord { index: self.rows, line, reason, raw });
@@ -204,16 +216,4 @@ impl<'a> PieceBuilder<'a> {
             lines: count_lines(self.bytes),
         }
     }
-}
-
-/// Writes `value` with single quotes for doubled ones into `into`.
-fn unescape(quote: char, value: &str, into: &mut String) {
-    into.clear();
-    let mut rest = value;
-    while let Some((before, after)) = rest.split_once(quote) {
-        into.push_str(before);
-        into.push(quote);
-        rest = after.strip_prefix(quote).unwrap_or(after);
-    }
-    into.push_str(rest);
 }

@@ -26,8 +26,10 @@ pub(super) enum FieldKind {
     Plain,
     /// Quoted, to be taken as it is. Empty means empty text.
     Quoted,
-    /// Quoted, with doubled quotes inside.
+    /// Quoted, with doubled quotes or escapes inside.
     Escaped,
+    /// Not quoted, with escapes inside.
+    EscapedPlain,
 }
 
 /// One record: `start..end` is its raw text without line end.
@@ -37,7 +39,7 @@ pub(super) struct Record {
     pub(super) end: usize,
     /// Start of the next record.
     pub(super) next: usize,
-    /// Whether a line feed ended it, and not the end of the bytes.
+    /// Whether a record end ended it, and not the end of the bytes.
     pub(super) terminated: bool,
     /// Whether a closing quote is followed by text.
     pub(super) text_after_quote: bool,
@@ -56,7 +58,7 @@ impl Record {
 /// Splits records into fields; keeps the list of fields from record to record.
 #[derive(Debug)]
 pub(super) struct RecordParser {
-    dialect: Dialect,
+    pub(super) dialect: Dialect,
     pub(super) fields: Vec<Field>,
 }
 

@@ -1,4 +1,5 @@
 mod dialects;
+mod foreign;
 mod ranges;
 
 use std::io::{Cursor, Read};
@@ -77,8 +78,8 @@ fn in_a_file_of_one_column_a_blank_line_is_a_null() {
 #[test]
 fn delimiter_and_quote_can_be_chosen() {
     let csv = |delimiter, quote| CsvSpec {
-        delimiter: AsciiChar::try_from(delimiter).unwrap(),
-        quote: AsciiChar::try_from(quote).unwrap(),
+        delimiter: AsciiChar::try_from(delimiter).unwrap().into(),
+        quote: AsciiChar::try_from(quote).unwrap().into(),
         ..CsvSpec::default()
     };
     let table = read(b"a;b\n'1;''2';\"3\"\n").csv(csv(';', '\'')).table();
@@ -144,7 +145,8 @@ fn an_unreadable_file_is_refused_with_the_fix() {
     );
     check(
         b"a,b\r1,2\r3,4\r",
-        "object 'data' line 1: the header holds a carriage return that no line feed follows; end lines with LF or CRLF",
+        "object 'data' line 1: the header holds a carriage return that no line feed follows; end lines with LF or CRLF, \
+         or write `record_end: \"\\r\"` under source.csv",
     );
     check(
         b"a,\"b\"c\n",

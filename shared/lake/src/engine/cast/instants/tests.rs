@@ -35,6 +35,31 @@ fn iso_days_are_ten_characters() {
 }
 
 #[test]
+fn days_of_years_and_of_weeks_are_those_of_iso_8601() {
+    let check = |pattern: &str, text: &str, iso: Option<&str>| {
+        let day = Pattern::compile(pattern).unwrap().day(text);
+        assert_eq!(day, iso.map(|iso| iso_day(iso).unwrap()), "{pattern}: {text:?}");
+    };
+    check("%Y-%j", "2024-001", Some("2024-01-01"));
+    check("%Y-%j", "2024-366", Some("2024-12-31"));
+    check("%Y%j", "2023060", Some("2023-03-01"));
+    for text in ["2023-366", "2024-000", "2024-367", "2024-1", "0000-001"] {
+        check("%Y-%j", text, None);
+    }
+    check("%G-W%V-%u", "2020-W53-7", Some("2021-01-03"));
+    check("%G-W%V-%u", "2021-W01-1", Some("2021-01-04"));
+    check("%G-W%V-%u", "2018-W01-1", Some("2018-01-01"));
+    check("%G-W%V-%u", "2019-W01-1", Some("2018-12-31"));
+    check("%GW%V%u", "2009W531", Some("2009-12-28"));
+    check("%G-W%V-%u", "9999-W52-5", Some("9999-12-31"));
+    for text in ["2021-W53-1", "2021-W00-1", "2021-W54-1", "2021-W01-0", "2021-W01-8", "2021-W1-1", "9999-W52-6"] {
+        check("%G-W%V-%u", text, None);
+    }
+    let at = Pattern::compile("%G-W%V-%u %H:%M").unwrap().instant("1970-W01-5 00:01");
+    assert_eq!(at, Some(Instant::Local(DAY + 60 * SECOND)));
+}
+
+#[test]
 fn iso_instants_keep_what_is_written() {
     let check = |text: &str, expected: Option<Instant>| assert_eq!(iso_instant(text), expected, "{text:?}");
     let local = |micros| Some(Instant::Local(micros));
