@@ -2,6 +2,7 @@
 
 mod check;
 mod init;
+mod profile;
 mod restore;
 mod share;
 mod source;
@@ -18,6 +19,7 @@ use url::Url;
 
 pub use self::check::{CheckArguments, SchemaOf};
 pub use self::init::InitArguments;
+pub use self::profile::ProfileArguments;
 pub use self::restore::RestoreArguments;
 pub use self::share::{Lifetime, MAX_TOKEN_DAYS, ShareCommand};
 pub use self::source::{PositionKind, SourceCommand};
@@ -27,6 +29,7 @@ use crate::sample::{MAX_DAYS, MAX_ROWS_PER_DAY, Share};
 const EXAMPLES: &str = "\
 Examples:
   sluice init orders.csv --to pipelines/orders
+  sluice profile orders.csv
   sluice sample landing --start 2026-01-05 --days 5
   sluice check pipelines/retail
   sluice run pipelines/retail --lake lake --landing landing
@@ -60,6 +63,7 @@ pub enum Command {
     #[command(hide = true)]
     ServeWorker(WorkerArguments),
     Init(InitArguments),
+    Profile(ProfileArguments),
     Check(CheckArguments),
     Deploy(DeployArguments),
     Run(RunArguments),

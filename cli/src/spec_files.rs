@@ -55,11 +55,7 @@ impl SpecFiles {
                 .named(ErrorName::NotFound)
                 .next(format!("give the folder that contains {SPEC_FILE}, such as pipelines/retail"))
         })?;
-        let spec = PipelineSpec::parse(&text, &path.display().to_string()).map_err(|error| {
-            Fault::new(Exit::Failed, with_sources(&error))
-                .named(ErrorName::InvalidInput)
-                .next("`sluice check --schema` prints the schema of a spec, which editors use for completion")
-        })?;
+        let spec = parsed(&text, &path)?;
         let mut contracts = BTreeMap::new();
         for contract in spec.contract_paths() {
             // `resolve` reports a missing one, together with every other problem.
@@ -68,6 +64,16 @@ impl SpecFiles {
             }
         }
         let products = read_products(folder)?;
+        Ok(Self { folder: folder.to_owned(), text, spec, contracts, products })
+    }
+
+    /// The files that a folder would have with these texts instead of its own. The folder need not exist.
+    ///
+    /// # Errors
+    /// A [`Fault`] `InvalidInput` when the spec cannot be read.
+    pub fn with_texts(folder: &Path, text: String, contracts: BTreeMap<LakePath, String>) -> Result<Self> {
+        let spec = parsed(&text, &folder.join(SPEC_FILE))?;
+        let products = if folder.is_dir() { read_products(folder)? } else { Vec::new() };
         Ok(Self { folder: folder.to_owned(), text, spec, contracts, products })
     }
 
@@ -217,6 +223,16 @@ fn read_products(folder: &Path) -> Result<Vec<ProductFiles>> {
         products.push(ProductFiles { origin, text, policy_origin, policy });
     }
     Ok(products)
+}
+
+/// The spec in a text, which is or will be at `path`.
+fn parsed(text: &str, path: &Path) -> Result<PipelineSpec> {
+    let spec = PipelineSpec::parse(text, &path.display().to_string()).map_err(|error| {
+        Fault::new(Exit::Failed, with_sources(&error))
+            .named(ErrorName::InvalidInput)
+            .next("`sluice check --schema` prints the schema of a spec, which editors use for completion")
+    })?;
+    Ok(spec)
 }
 
 /// The text of a file; `None` when it does not exist. Reads at most the size that a spec or contract may have.

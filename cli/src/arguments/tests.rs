@@ -26,6 +26,10 @@ fn valid_command_lines_are_accepted_and_invalid_ones_refused() {
     check("sluice check --schema policy", true);
     check("sluice check --schema product", false);
     check("sluice check", false);
+    check("sluice profile orders.csv", true);
+    check("sluice profile silver/sales/orders --lake lake --columns id,amount --version 3 --against 2 --json", true);
+    check("sluice profile", false);
+    check("sluice profile a.csv --version x", false);
     check("sluice run pipelines/retail --lake lake --landing landing --run-id a-1", true);
     check("sluice run pipelines/retail --lake s3://bucket/lake", true);
     check("sluice run pipelines/retail --lake http://bucket/lake", false);

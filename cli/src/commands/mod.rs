@@ -4,6 +4,7 @@ mod check;
 mod deploy;
 mod init;
 mod named;
+mod profile;
 mod quarantine;
 mod restore;
 mod run;
@@ -27,6 +28,7 @@ pub(crate) async fn dispatch(command: Command, console: &Console) -> Result<Exit
         Command::Serve(arguments) => serve::run(arguments, console).await,
         Command::ServeWorker(arguments) => crate::serving::worker::run(arguments).await,
         Command::Init(arguments) => init::run(arguments, console).await,
+        Command::Profile(arguments) => profile::run(arguments, console).await,
         Command::Check(arguments) => check::run(arguments, console).await,
         Command::Deploy(arguments) => deploy::run(arguments, console).await,
         Command::Restore(arguments) => restore::run(arguments, console).await,

@@ -3,7 +3,9 @@
 use sluice_core::contract::ColumnType;
 use sluice_core::init::{Proposal, ProposedColumn, Written};
 use sluice_core::name::{DomainName, PipelineName};
-use sluice_core::spec::{ColumnSource, CsvHeader, CsvSpec, HeaderNames, RaggedRecords, ReadSpec, SourceFormat};
+use sluice_core::spec::{
+    ColumnCase, ColumnSource, CsvHeader, CsvSpec, HeaderNames, RaggedRecords, ReadSpec, SourceFormat,
+};
 
 use super::yaml::{comment, list, scalar};
 
@@ -40,6 +42,9 @@ pub(crate) fn spec_text(names: &Names, written: &Written, proposal: &Proposal) -
     if let Some(csv) = &written.csv {
         csv_text(&mut text, csv);
     }
+    if proposal.column_case == ColumnCase::Ignore {
+        add!(text, "  column_case: ignore");
+    }
     if !proposal.null_words.is_empty() {
         add!(text, "  null_words: {}", list(&proposal.null_words));
     }
@@ -57,8 +62,27 @@ pub(crate) fn spec_text(names: &Names, written: &Written, proposal: &Proposal) -
     }
     mode_text(&mut text, proposal);
     add!(text, "    gate:");
-    add!(text, "      quarantined_percent_below: 10");
+    let percent = gate_percent(proposal);
+    if percent != USUAL_PERCENT {
+        let (expected, records) = (proposal.tombstones + proposal.drawn, proposal.records + proposal.corrupt);
+        add!(text, "      # {expected} of {records} records are `null` alone or lines of a printed table: quarantine.");
+    }
+    add!(text, "      quarantined_percent_below: {percent}");
     text
+}
+
+/// The share of quarantined rows below which a run is published, where nothing speaks for another.
+const USUAL_PERCENT: usize = 10;
+
+/// The limit of the gate. Tombstones and lines that draw a table are expected: with many of them the limit is twice the
+/// share of the sample that goes to quarantine.
+fn gate_percent(proposal: &Proposal) -> usize {
+    let records = (proposal.records + proposal.corrupt).max(1);
+    let quarantined = (proposal.refused_records * 100).div_ceil(records);
+    if proposal.tombstones + proposal.drawn == 0 || quarantined * 2 < USUAL_PERCENT {
+        return USUAL_PERCENT;
+    }
+    ((quarantined * 2).div_ceil(10) * 10).clamp(USUAL_PERCENT, 100)
 }
 
 fn format_word(format: SourceFormat) -> &'static str {

@@ -1,5 +1,7 @@
 //! Texts as YAML scalars.
 
+use sluice_core::shown::shown;
+
 /// A text as a scalar in a block or a flow: plain where it has one meaning, otherwise in quotes.
 pub(super) fn scalar(text: &str) -> String {
     let is_word = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
@@ -25,9 +27,10 @@ pub(super) fn list<S: AsRef<str>>(texts: &[S]) -> String {
     format!("[{}]", scalars.join(", "))
 }
 
-/// A text in a comment: one line, without what a terminal would act on.
+/// A text in a comment: one line, also for editors and older parsers that know more line ends, and without what a
+/// terminal would act on.
 pub(super) fn comment(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    shown(text)
 }
 
 #[cfg(test)]
@@ -51,5 +54,10 @@ mod tests {
         check("a\nb", "\"a\\nb\"");
         check("a: b # c", "'a: b # c'");
         assert_eq!(list(&["NA", ","]), "[NA, ',']");
+    }
+
+    #[test]
+    fn comments_stay_on_their_line() {
+        assert_eq!(comment("it's a\nb\u{2028}c"), "it's a\\nb\\u{2028}c");
     }
 }

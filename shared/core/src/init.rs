@@ -5,18 +5,22 @@
 //! column what it is called, which type it has and how its texts are read. Both say on what evidence, so that a person
 //! can judge it. Nothing is guessed in silence: what a sample leaves open stays text, with a note.
 
+mod case;
 mod column;
 mod csv;
 mod encoding;
 mod envelope;
 mod error;
+mod front;
 mod header;
 mod hints;
 mod keys;
 mod names;
 mod numbers;
+mod order;
 mod propose;
 mod recognise;
+mod rulers;
 mod split;
 mod times;
 mod words;
@@ -29,12 +33,15 @@ use serde::Serialize;
 use crate::contract::ColumnType;
 use crate::name::ColumnName;
 use crate::path::RecordPath;
-use crate::spec::{ColumnSource, CsvSpec, SourceFormat};
+use crate::spec::{ColumnCase, ColumnSource, CsvSpec, SourceFormat};
 
+pub use self::case::unify_case;
 pub use self::error::InitError;
 pub use self::names::{contract_name, pipeline_name_of};
+pub(crate) use self::order::{Standing, ValueOrder};
 pub use self::propose::propose;
 pub use self::recognise::{agree, recognise};
+pub use self::rulers::is_drawn;
 
 /// Most records of a file that are sampled.
 pub const MAX_RECORDS: usize = 10_000;
@@ -70,7 +77,11 @@ pub struct SampleTable {
     pub records: Vec<u64>,
     /// How many records cannot be split into columns.
     pub corrupt: usize,
-    /// What is wrong with the first of them.
+    /// How many of these are the word `null` alone: tombstones, as Kafka writes them for deleted keys.
+    pub tombstones: usize,
+    /// How many of these draw or count a printed table ([`is_drawn`]).
+    pub drawn: usize,
+    /// What is wrong with the first record that cannot be split, but for these two.
     pub corrupt_reason: Option<String>,
 }
 
@@ -88,6 +99,8 @@ pub struct SampleColumn {
 pub struct Proposal {
     /// Null words of the source.
     pub null_words: Vec<String>,
+    /// Whether case counts in the names of its columns.
+    pub column_case: ColumnCase,
     /// The columns in the order of the file.
     pub columns: Vec<ProposedColumn>,
     /// Columns that together are unique and never null in the sample, and are named like a key; may be empty.
@@ -98,6 +111,10 @@ pub struct Proposal {
     pub records: usize,
     /// Records of the samples that cannot be split into columns.
     pub corrupt: usize,
+    /// Those of them that are the word `null` alone.
+    pub tombstones: usize,
+    /// Those of them that draw or count a printed table.
+    pub drawn: usize,
     /// Records that go to quarantine, both kinds.
     pub refused_records: usize,
     /// What is open, or was decided although the sample does not prove it.

@@ -5,10 +5,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use sluice_core::columns::{CORRUPT_REASON, SOURCE_ROW, is_own_of_bronze};
-use sluice_core::init::{InitError, MAX_BYTES, MAX_RECORDS, SampleColumn, SampleTable, Written, recognise};
+use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD, SOURCE_ROW, is_own_of_bronze};
+use sluice_core::init::{InitError, MAX_BYTES, MAX_RECORDS, SampleColumn, SampleTable, Written, is_drawn, recognise};
+use sluice_core::profile::ProfileError;
 use sluice_core::run::Positions;
+use sluice_core::shown::shown;
 use sluice_core::source::Codec;
+use sluice_core::spec::SourceFormat;
 
 use crate::source::{Extent, SourceBatch, SourceError, SourceInput, SourceOptions, read_source};
 
@@ -40,6 +43,9 @@ pub enum SampleError {
         #[source]
         source: SourceError,
     },
+    /// Its profile has not what was asked for.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
     /// A batch of its records has another shape than readers promise: a defect.
     #[error("{file}: its records have another shape than expected; this is a defect, please report it")]
     Shape {
@@ -51,12 +57,17 @@ pub enum SampleError {
     },
 }
 
+/// What a file is called in messages: its path in one line, without what a terminal would act on.
+pub fn name_of(path: &Path) -> String {
+    shown(&path.display().to_string())
+}
+
 /// Says what a file is and how it is written, from its first 64 MiB, unpacked. Blocks.
 ///
 /// # Errors
 /// [`SampleError`] where it cannot be read, or a pipeline cannot read it.
 pub fn recognise_file(path: &Path) -> Result<Written, SampleError> {
-    let file = path.display().to_string();
+    let file = name_of(path);
     let failed = |source| SampleError::Read { file: file.clone(), source };
     let mut first = Vec::new();
     let mut stored = File::open(path).map_err(failed)?;
@@ -88,14 +99,14 @@ struct Enough;
 /// # Errors
 /// [`SampleError`] where they cannot be read.
 pub fn sample_file(path: &Path, written: &Written) -> Result<SampleTable, SampleError> {
-    let file = path.display().to_string();
+    let file = name_of(path);
     let options = SourceOptions::of_sample(written.csv.clone(), written.records.clone());
     let mut table = SampleTable { file: file.clone(), ..SampleTable::default() };
     let (mut bytes, mut shape) = (0, None);
     let input = SourceInput::File(path.to_owned());
     let extent = Extent::whole(Positions::Numbers);
     let outcome = read_source(written.format, &options, input, &file, extent, &mut |batch| {
-        match add(&mut table, &batch) {
+        match add(&mut table, &batch, written.format) {
             Ok(added) => bytes += added,
             Err(error) => {
                 shape = Some(error);
@@ -125,16 +136,26 @@ pub fn sample_file(path: &Path, written: &Written) -> Result<SampleTable, Sample
 }
 
 /// Adds the records of a batch, up to the most of a sample, and says how many bytes their texts have.
-fn add(table: &mut SampleTable, batch: &SourceBatch) -> polars::error::PolarsResult<usize> {
+fn add(table: &mut SampleTable, batch: &SourceBatch, format: SourceFormat) -> polars::error::PolarsResult<usize> {
     let frame = &batch.frame;
     let (numbers, reasons) = (frame.column(SOURCE_ROW)?.i64()?, frame.column(CORRUPT_REASON)?.str()?);
+    let raws = frame.column(CORRUPT_RECORD)?.str()?;
+    let has_tombstones = matches!(format, SourceFormat::Ndjson | SourceFormat::Json);
     let before = table.records.len();
     let room = MAX_RECORDS.saturating_sub(before + table.corrupt);
     let mut is_kept = Vec::with_capacity(room.min(frame.height()));
-    for (number, reason) in numbers.iter().zip(reasons.iter()).take(room) {
+    for ((number, reason), raw) in numbers.iter().zip(reasons.iter()).zip(raws.iter()).take(room) {
         is_kept.push(reason.is_none());
         match reason {
             None => table.records.push(number.and_then(|number| u64::try_from(number).ok()).unwrap_or_default()),
+            Some(_) if has_tombstones && raw.is_some_and(|raw| raw.trim() == "null") => {
+                table.corrupt += 1;
+                table.tombstones += 1;
+            }
+            Some(_) if format == SourceFormat::Csv && raw.is_some_and(|raw| is_drawn(raw.trim())) => {
+                table.corrupt += 1;
+                table.drawn += 1;
+            }
             Some(reason) => {
                 table.corrupt += 1;
                 table.corrupt_reason.get_or_insert_with(|| reason.to_owned());

@@ -13,6 +13,7 @@ pub mod lake;
 mod landing;
 pub mod objects;
 mod overlap;
+pub mod profile;
 pub mod restore;
 pub mod runs;
 pub mod serve;

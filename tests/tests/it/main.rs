@@ -25,6 +25,7 @@ mod old_lakes;
 mod oracle;
 mod parity;
 mod parts;
+mod profile;
 mod restore;
 mod small;
 mod source_show;

@@ -1,13 +1,12 @@
 //! The dialect of a CSV text, by how consistent its records are in each.
 
-use super::header::{self, judge, names_instead};
+use super::front::{Front, front};
+use super::rulers;
 use super::split::{Marks, Row, rows};
 use crate::spec::{AsciiChar, CsvHeader, CsvSpec, RaggedRecords};
 
 /// The usual delimiters; of equals, the first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
-/// Most lines before a header that a spec can skip.
-const MAX_SKIPPED_LINES: usize = 1000;
 
 /// A dialect, and why.
 pub(super) struct Found {
@@ -16,32 +15,23 @@ pub(super) struct Found {
 }
 
 /// A text in one dialect.
-struct Candidate {
-    marks: Marks,
-    rows: Vec<Row>,
-    shape: Shape,
+pub(super) struct Candidate {
+    pub(super) marks: Marks,
+    pub(super) rows: Vec<Row>,
+    pub(super) shape: Shape,
 }
 
 /// How well the records of a text fit together.
 #[derive(Debug, Clone, Copy)]
-struct Shape {
+pub(super) struct Shape {
     /// Fields of most records.
-    width: usize,
+    pub(super) width: usize,
     /// Whether an empty field at the end is dropped.
-    drops_end: bool,
+    pub(super) drops_end: bool,
     /// Records of this width.
     fits: usize,
     /// The share of these in thousandths, less what speaks against the dialect.
     score: usize,
-}
-
-/// Where the table begins.
-struct Front {
-    /// Index of the first record of the table, which may be its header.
-    first: usize,
-    width: usize,
-    spec: CsvSpec,
-    reason: String,
 }
 
 /// Finds the dialect of a text; `None` where it has no record.
@@ -62,12 +52,10 @@ fn below_separator_line(text: &str) -> Option<&str> {
 }
 
 fn find_in(text: &str) -> Option<Found> {
-    let plain = best(text, None);
-    // Without the lines that begin with `#` the others fit better only where these are comments.
-    let has_hash = text.lines().any(|line| line.starts_with('#'));
-    let without_comments = has_hash.then(|| best(text, Some(b'#')));
-    let without_comments = without_comments.filter(|other| other.shape.score > plain.shape.score);
-    let chosen = single_quoted(text, without_comments.unwrap_or(plain));
+    let chosen = match rulers::comment(text) {
+        Some(sign) => best(text, Some(sign)),
+        None => single_quoted(text, with_or_without_comments(text)),
+    };
     let Candidate { marks, rows, shape } = &chosen;
     if rows.is_empty() {
         return None;
@@ -78,15 +66,44 @@ fn find_in(text: &str) -> Option<Found> {
     spec.comment = marks.comment.and_then(|comment| AsciiChar::try_from(char::from(comment)).ok());
     spec.trailing_delimiter = shape.drops_end;
     let below = rows.get(first + 1..).unwrap_or_default();
+    let strays = rulers::count_strays(below, width);
     let short = below.iter().filter(|row| row.width(shape.drops_end) < width).count();
-    if short > 0 && short * 20 >= below.len() {
+    let short = short.saturating_sub(strays);
+    // Padded, a ruler or a footer would be a row of the table.
+    if strays == 0 && short > 0 && short * 20 >= below.len() {
         spec.ragged = RaggedRecords::Pad;
         if spec.header == CsvHeader::Absent && spec.names.is_none() {
             // The first record alone could be a short one.
             spec.names = Some((1..=width).map(CsvSpec::generated_name).collect());
         }
     }
-    Some(Found { evidence: evidence(&chosen, &spec, width, short, &reason), spec })
+    let mut evidence = evidence(&chosen, &spec, width, short, &reason);
+    evidence.extend(rulers::evidence(below, width, strays));
+    evidence.extend(escapes(&chosen));
+    Some(Found { evidence, spec })
+}
+
+/// The dialect with `#` before comments, or without comments.
+fn with_or_without_comments(text: &str) -> Candidate {
+    let plain = best(text, None);
+    if !text.lines().any(|line| line.starts_with('#')) {
+        return plain;
+    }
+    // Without the lines that begin with `#` the others fit better only where these are comments.
+    let without_comments = best(text, Some(b'#'));
+    if without_comments.shape.score > plain.shape.score { without_comments } else { plain }
+}
+
+/// Says that `\t` and the like, as `COPY` of PostgreSQL and `mysqldump` write them, stay as they are.
+fn escapes(Candidate { marks, rows, .. }: &Candidate) -> Option<String> {
+    let mut cells = rows.iter().flat_map(|row| &row.cells);
+    let is_dump = marks.delimiter == b'\t' || cells.clone().any(|cell| cell.text == "\\N");
+    let has_escape = |text: &str| ["\\t", "\\n", "\\r", "\\\\"].iter().any(|escape| text.contains(escape));
+    (is_dump && cells.any(|cell| has_escape(&cell.text))).then(|| {
+        "escapes: `\\t`, `\\n`, `\\r` and `\\\\` in values stay two characters, because escapes are not read; to have \
+         tabs and line ends, export as CSV (PostgreSQL: `COPY ... WITH (FORMAT csv)`)"
+            .to_owned()
+    })
 }
 
 fn ascii<T: From<AsciiChar>>(byte: u8, default: T) -> T {
@@ -177,91 +194,6 @@ fn single_quoted(text: &str, plain: Candidate) -> Candidate {
     let single = candidate(text, Marks { quote: b'\'', ..plain.marks });
     let is_broken = single.rows.iter().any(|row| row.is_broken);
     if is_broken || single.shape.score < plain.shape.score { plain } else { single }
-}
-
-/// Where the table begins, and what its columns are called.
-fn front(text: &str, candidate: &Candidate) -> Front {
-    let Candidate { marks, rows, shape } = candidate;
-    let width_of = |row: &Row| row.width(shape.drops_end);
-    let mut spec = CsvSpec::default();
-    let (mut first, mut width) = (rows.iter().position(|row| width_of(row) == shape.width).unwrap_or(0), shape.width);
-    // Records that lack values at their end are shorter than the header.
-    let widest = rows.iter().map(width_of).max().unwrap_or(width);
-    let is_wide_header =
-        |row: &Row| width_of(row) == widest && row.cells.iter().all(|cell| !cell.is_empty() && !header::is_typed(cell));
-    if widest > width
-        && let Some(index) = rows.iter().take(first + 1).position(is_wide_header)
-    {
-        (first, width) = (index, widest);
-    }
-    let Some(row) = rows.get(first) else {
-        return Front { first, width, spec, reason: "no record".to_owned() };
-    };
-    let below = rows.get(first + 1..).unwrap_or_default();
-    let judgement = judge(row, below);
-    let above = match (judgement.is_header, judgement.is_assumed) {
-        (false, _) => row_names(candidate, first).or_else(|| names_in_comment(text, candidate, first)),
-        // Where all values are texts, a record that is shorter by one is a header that names no names of rows.
-        (true, true) if shape.width > 2 => row_names(candidate, first),
-        (true, _) => None,
-    };
-    if let Some(names) = above {
-        spec.header = CsvHeader::Absent;
-        spec.skip_lines = if marks.comment.is_some() && first == 0 { 0 } else { lines(row.line) };
-        spec.names = Some(names.names);
-        return Front { first: first.saturating_sub(1), width, spec, reason: names.reason };
-    }
-    spec.skip_lines = if first == 0 { 0 } else { lines(row.line) };
-    if judgement.is_header {
-        let cells: Vec<&str> = row.cells.iter().take(width).map(|cell| cell.text.as_str()).collect();
-        spec.names = names_instead(&cells);
-    } else {
-        spec.header = CsvHeader::Absent;
-    }
-    Front { first, width, spec, reason: judgement.reason }
-}
-
-fn lines(line: usize) -> u32 {
-    if line > MAX_SKIPPED_LINES { 0 } else { u32::try_from(line).unwrap_or_default() }
-}
-
-/// Names of columns that stand above the records in another form than a header.
-struct NamesAbove {
-    names: Vec<String>,
-    reason: String,
-}
-
-fn is_name(text: &str) -> bool {
-    let cell = super::split::Cell { text: text.to_owned(), is_quoted: true };
-    !text.trim().is_empty() && !header::is_typed(&cell)
-}
-
-/// Names in a header without a name above the names of rows, as R writes it.
-fn row_names(candidate: &Candidate, first: usize) -> Option<NamesAbove> {
-    let above = candidate.rows.get(first.checked_sub(1)?)?;
-    let names: Vec<&str> = above.cells.iter().map(|cell| cell.text.trim()).collect();
-    if names.len() + 1 != candidate.shape.width || !names.iter().all(|name| is_name(name)) {
-        return None;
-    }
-    let names: Vec<&str> = ["row_name"].into_iter().chain(names).collect();
-    let names = names_instead(&names).unwrap_or_else(|| names.iter().map(|name| (*name).to_owned()).collect());
-    let reason = "the header has one name less than the records have fields: the first are the names of rows";
-    Some(NamesAbove { names, reason: reason.to_owned() })
-}
-
-/// Names in the last comment before the records.
-fn names_in_comment(text: &str, candidate: &Candidate, first: usize) -> Option<NamesAbove> {
-    let Candidate { marks, rows, shape } = candidate;
-    let first_row = rows.get(first)?;
-    let comment = marks.comment.map(char::from)?;
-    let line = text.lines().nth(first_row.line.checked_sub(1)?)?.strip_prefix(comment)?.trim_start_matches(comment);
-    let header = super::split::rows(line.trim(), Marks { comment: None, ..*marks });
-    let names: Vec<&str> = header.first()?.cells.iter().map(|cell| cell.text.trim()).collect();
-    if names.len() != shape.width || !names.iter().all(|name| is_name(name)) {
-        return None;
-    }
-    let names = names_instead(&names).unwrap_or_else(|| names.iter().map(|name| (*name).to_owned()).collect());
-    Some(NamesAbove { names, reason: "the last comment before the records has the names".to_owned() })
 }
 
 fn evidence(chosen: &Candidate, spec: &CsvSpec, width: usize, short: usize, reason: &str) -> Vec<String> {

@@ -74,8 +74,9 @@ fn text(
     let cut = bytes.get(..TEXT_BYTES).unwrap_or(bytes);
     let is_cut = cut.len() < bytes.len() || !is_whole;
     let mut text = encoding.decode_without_bom_handling(cut).0.into_owned();
-    if is_cut && let Some(line_feed) = text.rfind('\n') {
-        text.truncate(line_feed + 1);
+    let line_end = if has_lone_returns(&text) { '\r' } else { '\n' };
+    if is_cut && let Some(last) = text.rfind(line_end) {
+        text.truncate(last + 1);
     }
     let controls = text.chars().filter(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{1a}')).count();
     if text.contains('\0') || controls * 50 > text.len() {
@@ -88,6 +89,12 @@ fn text(
     // `utf-16le` and the like are labels of their own encodings.
     let encoding = TextEncoding::try_from(label(encoding)).unwrap_or_default();
     Ok(Text { text, encoding, certainty, evidence })
+}
+
+/// Whether more lines end with a carriage return alone than with a line feed.
+pub(super) fn has_lone_returns(text: &str) -> bool {
+    let line_feeds = text.matches('\n').count();
+    text.matches('\r').count() - text.matches("\r\n").count() > line_feeds
 }
 
 /// UTF-16 of a Latin script: one byte of each pair is zero.
@@ -167,5 +174,7 @@ mod tests {
     fn a_text_that_goes_on_ends_with_its_last_whole_line() {
         let text = decode("a", b"a,b\n1,\xc3", false).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!((text.text.as_str(), text.certainty), ("a,b\n", Certainty::Ascii));
+        let text = decode("a", b"a,\"b\nc\"\r1,2\r3,", false).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(text.text, "a,\"b\nc\"\r1,2\r");
     }
 }

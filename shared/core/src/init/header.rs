@@ -1,4 +1,6 @@
-//! The front of a CSV text: what comes before the records, and what the columns are called.
+//! The header of a CSV text: whether a record is one, and the names in it.
+
+use std::collections::BTreeSet;
 
 use super::numbers::{SIGNS, number};
 use super::split::{Cell, Row};
@@ -30,10 +32,8 @@ pub(super) fn judge(first: &Row, below: &[Row]) -> Judgement {
     let (mut names, mut typed_cells) = (Vec::new(), Vec::new());
     for (column, cell) in first.cells.iter().enumerate() {
         let text = cell.text.trim();
-        let (typed, all) =
-            (values(first, below, column).filter(|cell| is_typed(cell)).count(), values(first, below, column).count());
-        let is_typed_column = all > 0 && typed * 5 >= all * 4;
-        if is_typed(cell) && (is_typed_column || all == 0) {
+        let is_typed_column = is_typed_column(first, below, column);
+        if is_typed(cell) && (is_typed_column || values(first, below, column).next().is_none()) {
             typed_cells.push(text);
         } else if is_typed_column && !is_typed(cell) && !text.is_empty() && !words::may_be_null(text) {
             names.push(text);
@@ -53,6 +53,39 @@ pub(super) fn judge(first: &Row, below: &[Row]) -> Judgement {
     }
     let reason = "assumed: all values are texts, and none of the first record occurs again".to_owned();
     Judgement { is_header: true, is_assumed: true, reason }
+}
+
+/// Whether most values of a column are numbers, dates or truth values.
+fn is_typed_column(first: &Row, below: &[Row], column: usize) -> bool {
+    let (mut typed, mut all) = (0_usize, 0_usize);
+    for cell in values(first, below, column) {
+        all += 1;
+        typed += usize::from(is_typed(cell));
+    }
+    all > 0 && typed * 5 >= all * 4
+}
+
+/// Whether a record is a header without doubt: names alone, all different, and values of a type below some of them.
+pub(super) fn is_clear(row: &Row, below: &[Row], width: usize) -> bool {
+    let mut seen = BTreeSet::new();
+    let is_name = |cell: &Cell| {
+        let text = cell.text.trim();
+        !text.is_empty() && !is_typed(cell) && !words::may_be_null(text)
+    };
+    let are_names =
+        row.cells.iter().take(width).all(|cell| is_name(cell) && seen.insert(folded_name(cell.text.trim())));
+    are_names && (0..width).any(|column| is_typed_column(row, below, column))
+}
+
+/// Whether a record above a clear header belongs to a title: it has a label with a colon before something else, or a
+/// value of a type and a text in a column of values of a type. Names may all end with a colon.
+pub(super) fn is_title(row: &Row, header: &Row, below: &[Row]) -> bool {
+    let is_label = |cell: &Cell| cell.text.trim().ends_with(':');
+    let is_odd = |(column, cell): (usize, &Cell)| {
+        !cell.text.trim().is_empty() && !is_typed(cell) && is_typed_column(header, below, column)
+    };
+    let has_label = row.cells.iter().any(is_label) && !row.cells.iter().all(is_label);
+    has_label || (row.cells.iter().any(is_typed) && row.cells.iter().enumerate().any(is_odd))
 }
 
 /// Values of a column. A header that is repeated, where files were joined, says nothing about them.
@@ -81,6 +114,14 @@ fn are_years(first: &Row) -> bool {
 /// Names for the columns of a header where it has some that a reader cannot map: repeated ones, those of lineage, and
 /// such that cannot be kept. `None`: the header's own do.
 pub(super) fn names_instead(header: &[&str]) -> Option<Vec<String>> {
+    let names = names_of(header);
+    let mut pairs = names.iter().zip(header.iter().map(|name| name.trim()));
+    let same = pairs.all(|(name, given)| given.is_empty() || name == given);
+    (!same).then_some(names)
+}
+
+/// A name for each column of a header: its own where that can be mapped.
+pub(super) fn names_of(header: &[&str]) -> Vec<String> {
     let trimmed: Vec<&str> = header.iter().map(|name| name.trim()).collect();
     let mut names: Vec<String> = Vec::with_capacity(trimmed.len());
     for (position, name) in (1..).zip(&trimmed) {
@@ -97,8 +138,7 @@ pub(super) fn names_instead(header: &[&str]) -> Option<Vec<String>> {
         }
         names.push(free);
     }
-    let same = names.iter().zip(&trimmed).all(|(name, given)| given.is_empty() || name == given);
-    (!same).then_some(names)
+    names
 }
 
 /// A name that bronze can have.
@@ -136,6 +176,27 @@ mod tests {
         check("id,name\n1,a\nid,name\n2,b\n", true);
         check("day,amount\n", true);
         check("1,2\n", false);
+    }
+
+    #[test]
+    fn a_title_is_no_record_of_the_table() {
+        let check = |text: &str, expected: bool| {
+            let rows = rows(text, Marks { delimiter: b';', quote: b'"', comment: None });
+            let (Some(title), Some(header)) = (rows.first(), rows.get(1)) else { panic!("two records") };
+            let below = rows.get(2..).unwrap_or_default();
+            let found = is_clear(header, below, 2) && is_title(title, header, below);
+            assert_eq!(found, expected, "{text:?}");
+        };
+        check("Report:;2024\nid;amount\n1;2\n3;4\n", true);
+        check("Sales;2024\nid;amount\n1;2\n3;4\n", true);
+        check("Stand:;gestern\nname;amount\nAnn;2\nBob;4\n", true);
+        // Records of a file without header, one with a broken value.
+        check("1;a\nabc;b\n2;c\n3;d\n", false);
+        check("1;a\n2;b\n3;c\n", false);
+        check("Name:;City:\nAnn;Bonn\nBob;Ulm\n", false);
+        check("Name:;Amount:\nAnn;open\nBob;2\nEve;4\n", false);
+        check("Country;2019\nFR;1\nDE;2\n", false);
+        check("id;unit\nn/a;kg\n1;kg\n", false);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::contract::ColumnType;
 use crate::name::ColumnName;
-use crate::spec::{ColumnSource, ReadSpec};
+use crate::spec::{ColumnCase, ColumnSource, CsvSpec, ReadSpec};
 
 /// Most different values that are listed.
 const LISTED_VALUES: usize = 10;
@@ -23,13 +23,15 @@ const SHOWN: usize = 40;
 /// [`InitError`] where no record can be read, too many cannot, or files have no column in common.
 pub fn propose(tables: &[SampleTable]) -> Result<Proposal, InitError> {
     check(tables)?;
-    let columns = combined(tables);
+    let (columns, left_out) = without_frame(combined(tables));
     if let (Some(first), true) = (tables.first(), columns.len() > MAX_COLUMNS) {
         let (file, columns) = (first.file.clone(), columns.len());
         return Err(InitError::TooManyColumns { file, columns, most: MAX_COLUMNS });
     }
     let (records, corrupt) = (tables.iter().map(|table| table.records.len()).sum::<usize>(), sum_corrupt(tables));
-    let reads = reads(&columns, records, corrupt);
+    let tombstones = tables.iter().map(|table| table.tombstones).sum::<usize>();
+    let drawn = tables.iter().map(|table| table.drawn).sum::<usize>();
+    let reads = reads(&columns, records, tables.iter().map(broken).sum());
     let refused_records = refused_rows(&reads).len() + corrupt;
     let null_words = null_words(&columns, &reads);
     let sources: Vec<ColumnSource> =
@@ -50,19 +52,40 @@ pub fn propose(tables: &[SampleTable]) -> Result<Proposal, InitError> {
     }
     let key = key.iter().filter_map(|index| Some(proposed.get(*index)?.name.clone())).collect();
     let latest_by = latest_by(&proposed);
-    let notes = notes(tables, &columns, &reads);
-    Ok(Proposal { null_words, columns: proposed, key, latest_by, records, corrupt, refused_records, notes })
+    let mut notes = notes(tables, &columns, &reads);
+    notes.extend(
+        left_out.map(|names| format!("left out, because they have neither a name nor a value: {}", names.join(", "))),
+    );
+    let column_case = ColumnCase::default();
+    Ok(Proposal {
+        null_words,
+        column_case,
+        columns: proposed,
+        key,
+        latest_by,
+        records,
+        corrupt,
+        tombstones,
+        drawn,
+        refused_records,
+        notes,
+    })
 }
 
 fn sum_corrupt(tables: &[SampleTable]) -> usize {
     tables.iter().map(|table| table.corrupt).sum()
 }
 
+/// Records that cannot be split, and that nobody expects.
+fn broken(table: &SampleTable) -> usize {
+    table.corrupt.saturating_sub(table.tombstones + table.drawn)
+}
+
 fn check(tables: &[SampleTable]) -> Result<(), InitError> {
     for table in tables {
         let records = table.records.len() + table.corrupt;
-        if table.corrupt * 10 >= records.max(1) {
-            let reason = table.corrupt_reason.clone().unwrap_or_default();
+        if broken(table) * 10 >= records.max(1) || (table.records.is_empty() && table.tombstones > 0) {
+            let reason = table.corrupt_reason.clone().unwrap_or_else(|| "they are `null` alone".to_owned());
             return Err(InitError::NotATable { file: table.file.clone(), corrupt: table.corrupt, records, reason });
         }
     }
@@ -99,7 +122,10 @@ fn combined(tables: &[SampleTable]) -> Vec<Column<'_>> {
             match table.columns.iter().find(|column| column.name == name) {
                 Some(found) => column.cells.extend(found.values.iter().map(Option::as_deref)),
                 None => {
-                    column.missing_in.push(table.file.as_str());
+                    // A page of JSON without records has no columns and lacks none.
+                    if !table.columns.is_empty() {
+                        column.missing_in.push(table.file.as_str());
+                    }
                     column.cells.resize(column.cells.len() + table.records.len(), None);
                 }
             }
@@ -107,6 +133,24 @@ fn combined(tables: &[SampleTable]) -> Vec<Column<'_>> {
         columns.push(column);
     }
     columns
+}
+
+/// The columns without those that have neither a name of their own nor a value, such as the one before the frame of a
+/// printed table; and what these are called by position, if any.
+fn without_frame(columns: Vec<Column<'_>>) -> (Vec<Column<'_>>, Option<Vec<String>>) {
+    let is_frame = |(position, column): &(usize, Column<'_>)| {
+        column.source == CsvSpec::generated_name(*position) && column.cells.iter().all(Option::is_none)
+    };
+    let (frame, kept): (Vec<_>, Vec<_>) = (1..).zip(columns).partition(is_frame);
+    if kept.is_empty() {
+        return (unnumbered(frame), None);
+    }
+    let names: Vec<String> = frame.iter().map(|(_, column)| column.source.to_owned()).collect();
+    (unnumbered(kept), (!names.is_empty()).then_some(names))
+}
+
+fn unnumbered(columns: Vec<(usize, Column<'_>)>) -> Vec<Column<'_>> {
+    columns.into_iter().map(|(_, column)| column).collect()
 }
 
 /// How the columns are read: so that fewer than one record in twenty is refused.
@@ -284,8 +328,21 @@ fn notes(tables: &[SampleTable], columns: &[Column<'_>], reads: &[Read]) -> Vec<
     let mut notes = Vec::new();
     for table in tables.iter().filter(|table| table.corrupt > 0) {
         let reason = table.corrupt_reason.as_deref().unwrap_or("no reason");
-        let (corrupt, file) = (table.corrupt, &table.file);
-        notes.push(format!("{corrupt} records of {file} cannot be split into columns and go to quarantine: {reason}"));
+        let (tombstones, drawn, corrupt, file) = (table.tombstones, table.drawn, broken(table), &table.file);
+        if corrupt > 0 {
+            notes.push(format!(
+                "{corrupt} records of {file} cannot be split into columns and go to quarantine: {reason}"
+            ));
+        }
+        if drawn > 0 {
+            notes.push(format!("{drawn} lines of {file} draw or count its table and go to quarantine"));
+        }
+        if tombstones > 0 {
+            notes.push(format!(
+                "{tombstones} records of {file} are `null` alone (tombstones); they say nothing about a key and go to \
+                 quarantine"
+            ));
+        }
     }
     let local: Vec<&str> =
         columns.iter().zip(reads).filter(|(_, read)| read.is_local).map(|(column, _)| column.name.as_str()).collect();

@@ -1,10 +1,11 @@
 //! The format of a file, and how it is written, from its first bytes.
 
-use super::encoding::{self, Certainty};
+use super::encoding::{self, Certainty, has_lone_returns};
 use super::envelope::{Document, examine};
 use super::error::format_word;
 use super::{InitError, Written, csv};
 use crate::path::RecordPath;
+use crate::shown::shown;
 use crate::spec::{CsvSpec, SourceFormat, TextEncoding};
 
 /// First bytes of formats that are not read, what they are, and what to do.
@@ -52,20 +53,38 @@ pub fn recognise(file: &str, head: &[u8], is_whole: bool) -> Result<Written, Ini
         evidence.extend(note);
         return Ok(Written { format, csv: None, records, evidence, certainty });
     }
-    if has_lone_returns(&text.text) {
-        return Err(InitError::CarriageReturns { file: file.to_owned() });
-    }
-    let found = csv::find(&text.text).ok_or_else(|| InitError::Empty { file: file.to_owned() })?;
-    let csv = CsvSpec { encoding: text.encoding, ..found.spec };
     let mut evidence = vec!["format csv: neither JSON nor Parquet".to_owned(), text.evidence];
+    let record_end = has_lone_returns(&text.text).then_some("\r");
+    let found = match record_end {
+        None => csv::find(&text.text),
+        // The dialect is found in lines that end with line feeds; each sign keeps its place.
+        Some(_) => csv::find(&text.text.chars().map(swapped).collect::<String>()),
+    };
+    let found = found.ok_or_else(|| InitError::Empty { file: file.to_owned() })?;
+    let csv = ended_by(CsvSpec { encoding: text.encoding, ..found.spec }, record_end, file)?;
     evidence.extend(found.evidence);
     Ok(Written { format: SourceFormat::Csv, csv: Some(csv), records: None, evidence, certainty })
 }
 
-/// Whether more lines end with a carriage return alone than with a line feed.
-fn has_lone_returns(text: &str) -> bool {
-    let line_feeds = text.matches('\n').count();
-    text.matches('\r').count() - text.matches("\r\n").count() > line_feeds
+/// The dialect with what ends its records; `None`: a line feed does. A spec cannot have another end yet, so that the
+/// file is refused by name.
+///
+/// To switch, once `CsvSpec` has `record_end`: the second arm becomes `Some(end) => Ok(CsvSpec { record_end:
+/// end.parse().unwrap_or_default(), ..csv })`, and texts with a `"\r\n"` stay refused, because records would begin with
+/// line feeds. Then `csv_text` of the command writes `record_end: "\r"`, and the evidence says why.
+fn ended_by(csv: CsvSpec, record_end: Option<&str>, file: &str) -> Result<CsvSpec, InitError> {
+    match record_end {
+        None => Ok(csv),
+        Some(_end) => Err(InitError::CarriageReturns { file: file.to_owned() }),
+    }
+}
+
+fn swapped(c: char) -> char {
+    match c {
+        '\r' => '\n',
+        '\n' => '\r',
+        other => other,
+    }
 }
 
 /// What a text of JSON is.
@@ -83,6 +102,7 @@ fn json_format(text: &str) -> Option<Json> {
         let (format, reason) = (SourceFormat::Json, "an array of objects");
         return is_array.then_some(Json { format, reason, records: None, note: None });
     }
+    let text = below_tombstones(text);
     if !text.starts_with('{') {
         return None;
     }
@@ -92,9 +112,9 @@ fn json_format(text: &str) -> Option<Json> {
             let dropped = if others.is_empty() {
                 String::new()
             } else {
-                let shown: Vec<String> = others.iter().take(10).map(|key| key.escape_debug().to_string()).collect();
-                let more = if others.len() > shown.len() { " and more" } else { "" };
-                format!("; what is around it is not stored: {}{more}", shown.join(", "))
+                let named: Vec<String> = others.iter().take(10).map(|key| shown(key)).collect();
+                let more = if others.len() > 10 { " and more" } else { "" };
+                format!("; what is around it is not stored: {}{more}", named.join(", "))
             };
             let note = format!("records {path}: the document is one object with one list of objects{dropped}");
             let (format, reason) = (SourceFormat::Json, "one object");
@@ -110,20 +130,73 @@ fn json_format(text: &str) -> Option<Json> {
     Some(Json { format, reason, records: None, note })
 }
 
-/// Whether a text of objects has one on each line.
+/// Most lines that are read to tell NDJSON from other JSON.
+const JUDGED_LINES: usize = 1000;
+
+/// What a line of a text of objects is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    /// One object.
+    Object,
+    /// Several objects, one after the other.
+    Several,
+    /// A part of an object, or no JSON.
+    Other,
+}
+
+impl Line {
+    fn of(line: &str) -> Self {
+        let objects = serde_json::Deserializer::from_str(line);
+        let mut count = 0_usize;
+        for object in objects.into_iter::<serde_json::Map<String, serde_json::Value>>() {
+            match object {
+                Ok(_) => count += 1,
+                // The text was cut.
+                Err(error) if error.is_eof() && count > 0 => break,
+                Err(_) => return Self::Other,
+            }
+        }
+        match count {
+            0 => Self::Other,
+            1 => Self::Object,
+            _ => Self::Several,
+        }
+    }
+}
+
+/// Whether a text of objects has one on each line. Tombstones, which are lines with `null` alone, say nothing.
 fn object_format(text: &str) -> Option<(SourceFormat, &'static str)> {
-    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
-    let first = lines.next()?;
-    let is_object = |line: &str| serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line).is_ok();
-    let second = lines.next();
-    if is_object(first) && second.is_none_or(|line| line.trim_start().starts_with('{')) {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && *line != TOMBSTONE);
+    let kinds: Vec<(&str, Line)> = lines.take(JUDGED_LINES).map(|line| (line, Line::of(line))).collect();
+    let (_, first) = kinds.first()?;
+    let has = |kind: Line| kinds.iter().any(|(_, other)| *other == kind);
+    if has(Line::Several) && !has(Line::Other) {
+        return Some((SourceFormat::Json, "objects one after the other, several of them on a line"));
+    }
+    let second = kinds.get(1);
+    if *first == Line::Object && second.is_none_or(|(line, _)| line.starts_with('{')) {
         return Some((SourceFormat::Ndjson, "a JSON object on each line"));
     }
     // A broken first line of NDJSON costs its record only.
-    if second.is_some_and(is_object) {
+    if second.is_some_and(|(_, kind)| *kind == Line::Object) {
         return Some((SourceFormat::Ndjson, "a JSON object on each line"));
     }
     Some((SourceFormat::Json, "objects that begin with `{` and go over several lines"))
+}
+
+/// The word of a line that has nothing but a key elsewhere, as Kafka has it for a deleted row.
+const TOMBSTONE: &str = "null";
+
+/// A text without the tombstones at its beginning.
+fn below_tombstones(text: &str) -> &str {
+    let mut rest = text;
+    while let Some((first, below)) = rest.split_once('\n') {
+        if first.trim() != TOMBSTONE {
+            break;
+        }
+        rest = below.trim_start();
+    }
+    rest
 }
 
 /// How several files are written together.
@@ -204,8 +277,8 @@ fn difference(mine: &CsvSpec, theirs: &CsvSpec) -> String {
     if mine.delimiter != theirs.delimiter {
         return format!(
             "delimiter `{}` and `{}`",
-            mine.delimiter.as_str().escape_default(),
-            theirs.delimiter.as_str().escape_default()
+            shown(mine.delimiter.as_str()),
+            shown(theirs.delimiter.as_str())
         );
     }
     if mine.quote != theirs.quote {

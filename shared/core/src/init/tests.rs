@@ -74,6 +74,15 @@ fn dialects_are_found() {
         "1,2,3\n2\n3,4,5\n",
         r#"{"header": "absent", "ragged": "pad", "names": ["column_1", "column_2", "column_3"]}"#,
     );
+    // Tables as database shells print them.
+    check(" id | name \n----+------\n  1 | a\n  2 | b\n(2 rows)\n", r#"{"delimiter": "|", "comment": "-"}"#);
+    check(
+        "+--+--+\n|id| n|\n+--+--+\n| 1| 2|\n+--+--+\n",
+        r#"{"delimiter": "|", "comment": "+", "trailing_delimiter": true}"#,
+    );
+    check("id,name\n--,----\n1,a\n", r#"{"header": "absent", "skip_lines": 2, "names": ["id", "name"]}"#);
+    check("id,n\n1,2\n3,4\n2 rows selected.\n", "{}");
+    check("Report:;2024\nid;amount\n1;2\n3;4\n", r#"{"delimiter": ";", "skip_lines": 1}"#);
     // A header that names no names of rows, above texts alone.
     check(
         "city,country\nx,Bonn,DE\ny,Ulm,AT\n",
@@ -88,6 +97,12 @@ fn formats_are_found() {
     check("{\"a\": 1}", SourceFormat::Ndjson);
     check("[{\"a\": 1},\n {\"a\": 2}]", SourceFormat::Json);
     check("{\n  \"a\": 1\n}\n", SourceFormat::Json);
+    check("{\"a\": 1}{\"a\": 2}\n{\"a\": 3}\n", SourceFormat::Json);
+    check("{\"a\": 1}\n{\"a\": 2}{\"a\": 3}\n", SourceFormat::Json);
+    check("{\"a\": 1}\nnull\n{\"a\": 2}\n", SourceFormat::Ndjson);
+    check("null\n\n{\"a\": 1}\n", SourceFormat::Ndjson);
+    check("{\"a\": 1\n{\"a\": 2}\n", SourceFormat::Ndjson);
+    check("null\n1\n", SourceFormat::Csv);
     check("[section],b\n1,2\n", SourceFormat::Csv);
     check("PAR1....", SourceFormat::Parquet);
 }
@@ -274,6 +289,47 @@ fn columns_that_a_file_lacks_are_optional_and_no_key() {
     assert!(proposal.key.is_empty() && proposal.columns[0].notes[0].contains("optional"), "{proposal:?}");
     let error = propose(&[column("a", &["1"]), column("b", &["1"])]).expect_err("nothing in common");
     assert!(error.to_string().contains("no column in common"), "{error}");
+}
+
+#[test]
+fn pages_without_records_lack_no_column() {
+    let page = SampleTable { file: "2.json".to_owned(), ..SampleTable::default() };
+    let proposal = propose(&[column("id", &["1", "2"]), page]).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((proposal.key.len(), proposal.columns[0].notes.len()), (1, 0), "{proposal:?}");
+}
+
+#[test]
+fn tombstones_make_no_broken_file() {
+    let with = |tombstones: usize, corrupt: usize| {
+        propose(&[SampleTable { tombstones, corrupt, ..column("id", &["1", "2"]) }])
+    };
+    let proposal = with(5, 5).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((proposal.tombstones, proposal.refused_records), (5, 5));
+    assert!(proposal.notes.iter().any(|note| note.contains("5 records of a.csv are `null`")), "{proposal:?}");
+    assert!(with(4, 5).is_err(), "one record is broken");
+}
+
+#[test]
+fn footers_make_no_broken_file() {
+    let with = |drawn: usize, corrupt: usize| propose(&[SampleTable { drawn, corrupt, ..column("id", &["1", "2"]) }]);
+    let proposal = with(1, 1).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((proposal.drawn, proposal.refused_records), (1, 1));
+    assert!(proposal.notes.iter().any(|note| note.contains("1 lines of a.csv draw or count")), "{proposal:?}");
+    assert!(with(1, 2).is_err(), "one record is broken");
+}
+
+#[test]
+fn columns_without_name_and_value_are_left_out() {
+    let left = |columns: &[(&str, &[&str])]| {
+        let proposal = proposal(table(columns));
+        let names: Vec<String> = proposal.columns.iter().map(|column| column.source.name().to_owned()).collect();
+        assert_eq!(names.len() < columns.len(), proposal.notes.join("").contains("left out"), "{proposal:?}");
+        names
+    };
+    assert_eq!(left(&[("column_1", &["", ""]), ("id", &["1", "2"])]), ["id"]);
+    assert_eq!(left(&[("column_1", &["x", ""]), ("id", &["1", "2"])]), ["column_1", "id"]);
+    assert_eq!(left(&[("id", &["1", "2"]), ("note", &["", ""])]), ["id", "note"]);
+    assert_eq!(left(&[("column_1", &["", ""])]), ["column_1"]);
 }
 
 #[test]

@@ -100,8 +100,14 @@ pub(super) fn patterns_of(text: &str) -> Vec<String> {
 
 /// Whether a pattern reads the whole text.
 pub(super) fn reads(pattern: &str, text: &str) -> bool {
+    day(pattern, text).is_some()
+}
+
+/// Year, month and day of a text that a pattern reads whole.
+pub(super) fn day(pattern: &str, text: &str) -> Option<(usize, usize, usize)> {
     let mut parts = Parts::default();
-    take(pattern, text.as_bytes(), &mut parts).is_some_and(<[u8]>::is_empty) && parts.is_day()
+    let is_read = take(pattern, text.as_bytes(), &mut parts).is_some_and(<[u8]>::is_empty) && parts.is_day();
+    is_read.then_some((parts.year, parts.month, parts.day))
 }
 
 /// Whether a pattern is of an instant, and not of a day.

@@ -41,7 +41,7 @@ impl fmt::Display for Cell {
 
 impl Cell {
     /// The cell of a Polars value.
-    pub(super) fn of(value: &AnyValue<'_>) -> Self {
+    pub(crate) fn of(value: &AnyValue<'_>) -> Self {
         match value {
             AnyValue::Null => Self::Null,
             AnyValue::Boolean(value) => Self::Boolean(*value),

@@ -23,6 +23,8 @@ pub use tables::{
     HeadRows, TableDetails, TableSummary, TableVersion, head, history, table_details, tables, tables_there,
 };
 
+pub(crate) use tables::existing;
+
 use object_store::ObjectStore;
 use sluice_core::uri::LakePath;
 

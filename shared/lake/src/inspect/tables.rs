@@ -154,7 +154,7 @@ pub async fn head(lake: &Lake, table: &TableRef, version: Option<u64>, limit: u3
 }
 
 /// The table at this version, which must exist.
-pub(super) async fn existing(lake: &Lake, table: &TableRef, version: Option<u64>) -> Result<OpenTable, LakeError> {
+pub(crate) async fn existing(lake: &Lake, table: &TableRef, version: Option<u64>) -> Result<OpenTable, LakeError> {
     open_table(lake, table, version)
         .await?
         .ok_or_else(|| LakeError::NotFound { what: format!("table `{table}` does not exist in {}", lake.root()) })

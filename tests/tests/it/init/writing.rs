@@ -1,0 +1,75 @@
+//! What is written, and what is refused so that nothing is.
+
+use std::fs;
+
+use sluice_tests::sluice::Run;
+
+use super::{init, lab};
+use crate::small::{assert_says, land};
+
+#[test]
+fn personal_data_get_a_classification() {
+    let lab = lab();
+    land(
+        &lab,
+        "a.csv",
+        "id,email,iban\n1,ann@example.com,DE89370400440532013000\n2,bob@example.com,GB82WEST12345698765432\n",
+    );
+    let _ = init(&lab, &[]).expect_code(0);
+    let contract = fs::read_to_string(lab.pipeline().join("contracts/t.odcs.yaml")).unwrap();
+    assert_says(&contract, &["classification: confidential", "classification: restricted"], "hints");
+    let spec = fs::read_to_string(lab.pipeline().join("pipeline.yaml")).unwrap();
+    assert_says(&spec, &["mode: append", "[id] is unique"], "the key");
+}
+
+#[test]
+fn nothing_is_overwritten_without_force() {
+    let lab = lab();
+    land(&lab, "a.csv", "id,n\n1,2\n");
+    let _ = init(&lab, &[]).expect_code(0);
+    let run = init(&lab, &[]).expect_code(2);
+    assert_says(&run.stdout, &["exists", "--force"], "a second time");
+    let _ = init(&lab, &["--force"]).expect_code(0);
+}
+
+#[test]
+fn what_is_no_table_is_refused_with_the_fix_and_nothing_is_written() {
+    let check = |files: &[(&str, &[u8])], code: i32, says: &str| {
+        let lab = lab();
+        for (name, bytes) in files {
+            land(&lab, name, bytes);
+        }
+        let run = init(&lab, &[]).expect_code(code);
+        assert_says(&run.stdout, &[says], says);
+        assert!(!lab.pipeline().exists(), "{says}");
+    };
+    check(&[], 2, "no file that a pipeline would take");
+    check(&[("a.csv", b"")], 1, "is empty");
+    check(&[("a.csv", b"id,name\n")], 1, "has a header and no record");
+    check(&[("a.json", b"{}\n{}\n")], 1, "have no keys");
+    check(&[("a.json", b"{\"x\":[{\"a\":1}]}"), ("b.json", b"{\"y\":[{\"a\":1}]}")], 1, "records in `$.x[*]`");
+    check(&[("a.xlsx", b"PK\x03\x04\x14\0")], 1, "save the sheet as CSV");
+    // A line feed inside a title does not make other lines of it.
+    check(&[("a.csv", b"id,n\r1,2\r3,4\r")], 1, "carriage returns alone");
+    check(&[("a.csv", b"id,n\r1,\"a\nb\"\r3,4\r")], 1, "carriage returns alone");
+    check(&[("a.bin", b"\0\x01\x02\xff\0\x03")], 1, "binary data");
+    check(&[("a.csv", b"id,n\n1,2\n"), ("b.csv", b"{\"id\": 1}\n")], 1, "is NDJSON");
+    check(&[("a.csv", b"id,n\n1,2\n"), ("b.csv", b"id;n\n1;2\n")], 1, "delimiter");
+    check(&[("a.csv", b"id,n\n1,2\n"), ("b.csv", b"x,y\n1,2\n")], 1, "no column in common");
+}
+
+#[test]
+fn names_and_values_are_shown_as_they_are_and_on_one_line() {
+    let lab = lab();
+    let records: String = (1..=60).map(|id| format!("{id},{id}.50\n")).collect();
+    land(&lab, "a.csv", format!("id,it's\n{records}61,it's\n"));
+    let mut command = lab.command(["init", "landing/a.csv", "--to", "made", "--name", "t"]);
+    command.env("COLUMNS", "200");
+    let run = Run::of(command).expect_code(0);
+    assert!(run.stdout.contains("it's") && !run.stdout.contains("\\'"), "{}", run.stdout);
+    land(&lab, "a\nb\u{1b}[31m.csv", "");
+    let mut command = lab.command(["init"]);
+    command.arg(lab.landing().join("a\nb\u{1b}[31m.csv")).args(["--to", "other", "--name", "t"]);
+    let run = Run::of(command).expect_code(1);
+    assert!(run.stderr.contains("a\\nb\\u{1b}[31m.csv is empty"), "{}", run.stderr);
+}
