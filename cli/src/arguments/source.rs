@@ -40,9 +40,10 @@ pub enum SourceCommand {
     /// Show the record of a landing file that a row of bronze, silver or quarantine came from
     ///
     /// A row has the address of its file in `_source_file` and the position of its record in `_source_row`: the number of
-    /// the record, or, in a large file of CSV or NDJSON that is not packed, the byte at which the record begins, or, of a
-    /// record that a replay has split out of a line, its place in the line. A file is read as the run read it that has
-    /// stored it, in the version that exists now; one that no run has stored as the newest run of the pipeline reads files.
+    /// the record, or, in a large file of CSV, NDJSON or fixed width that is not packed, the byte at which the record
+    /// begins, or, of a record that a replay has split out of a line, its place in the line. A file is read as the run
+    /// read it that has stored it, in the version that exists now; one that no run has stored as the newest run of the
+    /// pipeline reads files.
     #[command(after_help = "Examples:
   sluice source show 2026-01-05.csv --at 17 --lake lake
   sluice source show s3://my-lake/landing/retail/2026-01-05.csv --at 1043274 --lake s3://my-lake --json

@@ -4,7 +4,7 @@ use sluice_core::contract::ColumnType;
 use sluice_core::init::{Proposal, ProposedColumn, Written};
 use sluice_core::name::{DomainName, PipelineName};
 use sluice_core::spec::{
-    ColumnCase, ColumnSource, CsvHeader, CsvSpec, HeaderNames, RaggedRecords, ReadSpec, SourceFormat,
+    ColumnCase, ColumnSource, CsvHeader, CsvSpec, EscapeCodes, HeaderNames, RaggedRecords, ReadSpec, XlsxSpec,
 };
 
 use super::yaml::{comment, list, scalar};
@@ -35,12 +35,15 @@ pub(crate) fn spec_text(names: &Names, written: &Written, proposal: &Proposal) -
     add!(text, "domain: {}", scalar(domain.as_str()));
     add!(text, "source:");
     add!(text, "  prefix: landing/{pipeline}");
-    add!(text, "  format: {}", format_word(written.format));
+    add!(text, "  format: {}", written.format.as_str());
     if let Some(records) = &written.records {
         add!(text, "  records: {}", scalar(&records.to_string()));
     }
     if let Some(csv) = &written.csv {
         csv_text(&mut text, csv);
+    }
+    if let Some(xlsx) = &written.xlsx {
+        xlsx_text(&mut text, xlsx);
     }
     if proposal.column_case == ColumnCase::Ignore {
         add!(text, "  column_case: ignore");
@@ -85,15 +88,6 @@ fn gate_percent(proposal: &Proposal) -> usize {
     ((quarantined * 2).div_ceil(10) * 10).clamp(USUAL_PERCENT, 100)
 }
 
-fn format_word(format: SourceFormat) -> &'static str {
-    match format {
-        SourceFormat::Csv => "csv",
-        SourceFormat::Ndjson => "ndjson",
-        SourceFormat::Json => "json",
-        SourceFormat::Parquet => "parquet",
-    }
-}
-
 /// The options of CSV that are not the defaults.
 fn csv_text(text: &mut String, csv: &CsvSpec) {
     let default = CsvSpec::default();
@@ -107,8 +101,20 @@ fn csv_text(text: &mut String, csv: &CsvSpec) {
     if csv.quote != default.quote {
         add!(text, "    quote: {}", scalar(&String::from(csv.quote)));
     }
+    if csv.escapes == EscapeCodes::Copy {
+        add!(text, "    escapes: copy");
+    }
+    if csv.record_end != default.record_end {
+        add!(text, "    record_end: {}", scalar(csv.record_end.as_str()));
+    }
     if csv.skip_lines > 0 {
         add!(text, "    skip_lines: {}", csv.skip_lines);
+    }
+    if csv.skip_last_lines > 0 {
+        add!(text, "    skip_last_lines: {}", csv.skip_last_lines);
+    }
+    if let Some(begin) = &csv.last_lines_begin {
+        add!(text, "    last_lines_begin: {}", scalar(begin));
     }
     if let Some(sign) = csv.comment {
         add!(text, "    comment: {}", scalar(&char::from(sign).to_string()));
@@ -134,6 +140,20 @@ fn csv_text(text: &mut String, csv: &CsvSpec) {
     }
     if csv.encoding != default.encoding {
         add!(text, "    encoding: {}", String::from(csv.encoding));
+    }
+}
+
+/// The options of a sheet that are not the defaults.
+fn xlsx_text(text: &mut String, xlsx: &XlsxSpec) {
+    add!(text, "  xlsx:");
+    if xlsx.skip_lines > 0 {
+        add!(text, "    skip_lines: {}", xlsx.skip_lines);
+    }
+    if xlsx.header == CsvHeader::Absent {
+        add!(text, "    header: absent");
+    }
+    if let Some(names) = &xlsx.names {
+        add!(text, "    names: {}", list(names));
     }
 }
 

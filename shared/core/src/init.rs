@@ -33,14 +33,14 @@ use serde::Serialize;
 use crate::contract::ColumnType;
 use crate::name::ColumnName;
 use crate::path::RecordPath;
-use crate::spec::{ColumnCase, ColumnSource, CsvSpec, SourceFormat};
+use crate::spec::{ColumnCase, ColumnSource, CsvSpec, SourceFormat, XlsxSpec};
 
 pub use self::case::unify_case;
 pub use self::error::InitError;
 pub use self::names::{contract_name, pipeline_name_of};
 pub(crate) use self::order::{Standing, ValueOrder};
 pub use self::propose::propose;
-pub use self::recognise::{agree, recognise};
+pub use self::recognise::{agree, recognise, recognise_sheet};
 pub use self::rulers::is_drawn;
 
 /// Most records of a file that are sampled.
@@ -59,11 +59,17 @@ pub struct Written {
     pub csv: Option<CsvSpec>,
     /// Where the records of a JSON document are; `None` where it is the record, or a list of records.
     pub records: Option<RecordPath>,
+    /// Which cells are the table of a workbook; `None` for other formats, and where they are the default ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xlsx: Option<XlsxSpec>,
     /// What was decided, and on what evidence: a sentence each.
     pub evidence: Vec<String>,
     /// On what the encoding is based; decides which files agree.
     #[serde(skip)]
     certainty: encoding::Certainty,
+    /// Whether fields of a CSV text are quoted; decides which files agree.
+    #[serde(skip)]
+    has_quotes: bool,
 }
 
 /// The records of one file, as its reader gives them.

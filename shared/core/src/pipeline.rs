@@ -18,7 +18,10 @@ use crate::files::FileSelection;
 use crate::name::{ColumnName, DomainName, Layer, PipelineName, TableRef};
 use crate::path::RecordPath;
 use crate::reading::Reading;
-use crate::spec::{ColumnCase, CsvSpec, LambdaLimits, PartsSpec, QuarantineLimit, SnapshotSpec, SourceFormat};
+use crate::spec::{
+    ColumnCase, CsvSpec, FixedWidthSpec, LambdaLimits, PartsSpec, QuarantineLimit, SnapshotSpec, SourceFormat,
+    TextEncoding, XlsxSpec,
+};
 use crate::sql::{Predicate, RowSql, SqlError, TableSql};
 use crate::uri::LakePath;
 
@@ -38,6 +41,12 @@ pub struct Pipeline {
     pub column_case: ColumnCase,
     /// How CSV files are written.
     pub csv: CsvSpec,
+    /// Which cells of XLSX workbooks are the table; `None` for the defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xlsx: Option<XlsxSpec>,
+    /// The columns of files of fixed width, which have no others; `None` for other formats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed_width: Option<FixedWidthSpec>,
     /// Where the records of a JSON document or an NDJSON line are; `None` where it is the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<RecordPath>,
@@ -254,6 +263,11 @@ impl GoldTable {
 }
 
 impl Pipeline {
+    /// Encoding of the files, as far as the spec says it.
+    pub fn encoding(&self) -> TextEncoding {
+        self.fixed_width.as_ref().map_or(self.csv.encoding, |fixed_width| fixed_width.encoding)
+    }
+
     /// Every table the pipeline writes, in the order of publication.
     pub fn tables(&self) -> Vec<TableRef> {
         let silver = self.silver.iter().map(|t| t.table.clone());

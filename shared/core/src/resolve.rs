@@ -1,6 +1,7 @@
 //! From a spec to a pipeline: its contracts resolved, and its parts checked against each other.
 
 mod inputs;
+mod options;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::contract::{Column, ColumnType, Contract, Metric, Severity, TableContract, TextFormat};
 use crate::name::{ColumnName, Layer, TableName, TableRef};
 use crate::pipeline::{Pipeline, SilverTable, Versioned, WriteMode};
-use crate::reading::{self, Reading};
-use crate::spec::{CsvSpec, LambdaLimits, PartsSpec, PipelineSpec, SilverSpec, SourceFormat, SpecError, WriteModeSpec};
+use crate::reading::Reading;
+use crate::spec::{LambdaLimits, PartsSpec, PipelineSpec, SilverSpec, SpecError, WriteModeSpec};
 use crate::sql::{Predicate, RowSql, SqlError};
 use crate::uri::LakePath;
 
@@ -55,6 +56,8 @@ impl Pipeline {
             source_format: spec.source.format,
             column_case: spec.source.column_case,
             csv: spec.source.csv.clone().unwrap_or_default(),
+            xlsx: spec.source.xlsx.clone(),
+            fixed_width: spec.source.fixed_width.clone(),
             records: spec.source.records.clone(),
             files: spec.source.files.clone(),
             bronze: resolver.table(Layer::Bronze, &spec.bronze.table),
@@ -106,21 +109,8 @@ impl Resolver<'_> {
         if self.spec.silver.is_empty() {
             return Err(self.problem(&self.spec.bronze.table, "the pipeline has no silver table; write at least one"));
         }
-        if self.spec.source.csv.is_some() && self.spec.source.format != SourceFormat::Csv {
-            let problem = "source.csv is given but source.format is not csv; take it out, or write `format: csv`";
+        if let Some(problem) = options::problem(&self.spec.source) {
             return Err(self.problem(&self.spec.bronze.table, problem));
-        }
-        if let Some(problem) = self.spec.source.csv.as_ref().and_then(CsvSpec::problem) {
-            return Err(self.problem(&self.spec.bronze.table, format!("source.csv: {problem}")));
-        }
-        let has_documents = matches!(self.spec.source.format, SourceFormat::Json | SourceFormat::Ndjson);
-        if self.spec.source.records.is_some() && !has_documents {
-            let problem = "source.records is given, and only documents of json and ndjson have lists of records; take \
-                           it out, or correct source.format";
-            return Err(self.problem(&self.spec.bronze.table, problem));
-        }
-        if let Err(error) = reading::check_null_words(&self.spec.source.null_words) {
-            return Err(self.problem(&self.spec.bronze.table, format!("source.{error}")));
         }
         let silver = self.spec.silver.iter().map(|t| (Layer::Silver, &t.table));
         let gold = self.spec.gold.iter().map(|t| (Layer::Gold, &t.table));

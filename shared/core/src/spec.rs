@@ -1,5 +1,6 @@
 //! The pipeline spec: what a person writes in `pipeline.yaml`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
 
@@ -7,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::access::RunPolicy;
+use crate::columns::folded_name;
 use crate::contract::ContractError;
 use crate::engine::EnginePreference;
 use crate::files::FileSelection;
@@ -17,17 +19,21 @@ use crate::uri::LakePath;
 
 mod columns;
 mod csv;
+mod fixed_width;
 mod limit;
 mod size;
 mod wording;
+mod xlsx;
 
 pub use self::columns::{ColumnSource, Minus, Percent, ReadSpec};
 pub use self::csv::{
     AsciiChar, CsvHeader, CsvSpec, Delimiter, EscapeCodes, HeaderLines, HeaderNames, Quote, RaggedRecords, RecordEnd,
     SignsError, TextEncoding, UnknownEncoding,
 };
+pub use self::fixed_width::{FixedColumn, FixedWidthSpec};
 pub use self::limit::{QuarantineLimit, QuarantineLimitError};
 pub use self::size::{LambdaLimits, PartsSpec};
+pub use self::xlsx::{CellRange, CellRangeError, SheetChoice, XlsxSpec};
 
 /// Largest spec or contract accepted, in bytes: far above any real one, far below what could exhaust a Lambda.
 pub const MAX_DOCUMENT_BYTES: usize = 1 << 20;
@@ -184,13 +190,19 @@ impl PipelineSpec {
 pub struct SourceSpec {
     /// Folder below the lake's root that new files arrive in.
     pub prefix: LakePath,
-    /// Format of the files. Gzip and Zstandard are recognised by content, whatever the name.
+    /// Format of the files. Gzip and Zstandard are recognised by content, whatever the name; not for Parquet and XLSX.
     pub format: SourceFormat,
     /// How CSV files are written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv: Option<CsvSpec>,
-    /// Where the records of a JSON document, or of an NDJSON line, are, if they are not the document itself: the path of
-    /// a list, such as `$.Records[*]`. Each of its elements is a record.
+    /// Which cells of XLSX workbooks are the table. Default: the first sheet, whose first row has the names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xlsx: Option<XlsxSpec>,
+    /// Which characters of the lines of files of fixed width are which column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed_width: Option<FixedWidthSpec>,
+    /// Where the records of a JSON document, an NDJSON line, or an Avro record are, if they are not the document itself:
+    /// the path of a list, such as `$.Records[*]`. Each of its elements is a record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<RecordPath>,
     /// Which files of the folder are taken.
@@ -222,11 +234,19 @@ impl ColumnCase {
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
+
+    /// What is compared of a name.
+    fn compared(self, name: &str) -> Cow<'_, str> {
+        match self {
+            Self::Exact => Cow::Borrowed(name),
+            Self::Ignore => Cow::Owned(folded_name(name)),
+        }
+    }
 }
 
 /// Format of source files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum SourceFormat {
     /// Delimited text, with a header line or without one.
     Csv,
@@ -236,6 +256,49 @@ pub enum SourceFormat {
     Json,
     /// Apache Parquet.
     Parquet,
+    /// A sheet of a workbook of Excel.
+    Xlsx,
+    /// Lines in which each column has its characters.
+    FixedWidth,
+    /// Object container files of Apache Avro. Their records are documents, as those of JSON are.
+    Avro,
+}
+
+impl SourceFormat {
+    /// As a spec writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+            Self::Json => "json",
+            Self::Parquet => "parquet",
+            Self::Xlsx => "xlsx",
+            Self::FixedWidth => "fixed_width",
+            Self::Avro => "avro",
+        }
+    }
+
+    /// Whether records are documents: each has keys of its own, values may have values inside, and a document may have
+    /// a list of records.
+    pub fn has_documents(self) -> bool {
+        match self {
+            Self::Ndjson | Self::Json | Self::Avro => true,
+            Self::Csv | Self::Parquet | Self::Xlsx | Self::FixedWidth => false,
+        }
+    }
+
+    /// Whether values are texts, which have no values inside.
+    pub fn is_flat(self) -> bool {
+        match self {
+            Self::Csv | Self::Xlsx | Self::FixedWidth => true,
+            Self::Ndjson | Self::Json | Self::Parquet | Self::Avro => false,
+        }
+    }
+
+    /// Whether an object is read from its end, so that it has to be a file as a whole.
+    pub fn is_read_from_file(self) -> bool {
+        matches!(self, Self::Parquet | Self::Xlsx)
+    }
 }
 
 /// The raw table: every source column as text, plus lineage.

@@ -6,14 +6,16 @@ use std::io::Read;
 use std::path::Path;
 
 use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD, SOURCE_ROW, is_own_of_bronze};
-use sluice_core::init::{InitError, MAX_BYTES, MAX_RECORDS, SampleColumn, SampleTable, Written, is_drawn, recognise};
+use sluice_core::init::{
+    InitError, MAX_BYTES, MAX_RECORDS, SampleColumn, SampleTable, Written, is_drawn, recognise, recognise_sheet,
+};
 use sluice_core::profile::ProfileError;
 use sluice_core::run::Positions;
 use sluice_core::shown::shown;
 use sluice_core::source::Codec;
 use sluice_core::spec::SourceFormat;
 
-use crate::source::{Extent, SourceBatch, SourceError, SourceInput, SourceOptions, read_source};
+use crate::source::{Extent, SourceBatch, SourceError, SourceInput, SourceOptions, read_source, sample_sheet};
 
 mod nested;
 
@@ -83,6 +85,11 @@ pub fn recognise_file(path: &Path) -> Result<Written, SampleError> {
     content.by_ref().take(MAX_BYTES as u64).read_to_end(&mut head).map_err(failed)?;
     let is_whole = head.len() < MAX_BYTES;
     let mut written = recognise(&file, &head, is_whole)?;
+    if written.format == SourceFormat::Xlsx && codec == Codec::Plain {
+        let sample = sample_sheet(SourceInput::File(path.to_owned()), &file)
+            .map_err(|source| SampleError::Source { file: file.clone(), source })?;
+        written = recognise_sheet(written, &sample.rows, &sample.sheets);
+    }
     if codec != Codec::Plain {
         written.evidence.push(format!("packed with {codec}: its first bytes say so"));
     }
@@ -100,7 +107,7 @@ struct Enough;
 /// [`SampleError`] where they cannot be read.
 pub fn sample_file(path: &Path, written: &Written) -> Result<SampleTable, SampleError> {
     let file = name_of(path);
-    let options = SourceOptions::of_sample(written.csv.clone(), written.records.clone());
+    let options = SourceOptions::of_sample(written);
     let mut table = SampleTable { file: file.clone(), ..SampleTable::default() };
     let (mut bytes, mut shape) = (0, None);
     let input = SourceInput::File(path.to_owned());

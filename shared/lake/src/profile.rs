@@ -52,7 +52,7 @@ pub fn profile_file(
     let readings = readings(sample_file(path, &written)?);
     let mut profiler = Profiler::new(readings, wanted);
     let file = name_of(path);
-    let options = SourceOptions::of_sample(written.csv.clone(), written.records.clone());
+    let options = SourceOptions::of_sample(&written);
     let input = SourceInput::File(path.to_owned());
     let extent = Extent::whole(Positions::Numbers);
     let outcome = read_source(written.format, &options, input, &file, extent, &mut |batch| {

@@ -38,7 +38,12 @@ fn number(text: &str) -> u64 {
 
 /// Whether a run reads texts whose records have bytes of their own.
 fn has_lines(plan: &Plan) -> bool {
-    matches!(plan.pipeline.source_format, SourceFormat::Csv | SourceFormat::Ndjson)
+    match plan.pipeline.source_format {
+        SourceFormat::Csv => plan.pipeline.csv.is_divisible(),
+        SourceFormat::FixedWidth => plan.pipeline.encoding().is_utf8(),
+        SourceFormat::Ndjson => true,
+        SourceFormat::Json | SourceFormat::Parquet | SourceFormat::Xlsx | SourceFormat::Avro => false,
+    }
 }
 
 /// Writes the plan with `_source_row` as bytes for half of its objects that may be divided, in the place of the one in

@@ -31,3 +31,6 @@ mod small;
 mod source_show;
 mod state_machine;
 mod words;
+#[path = "../../../shared/lake/src/source/xlsx/tests/workbook.rs"]
+#[expect(dead_code, reason = "tests of the reader use the rest of it")]
+mod workbook;

@@ -2,12 +2,16 @@
 
 use std::fs;
 
+use apache_avro::Codec;
+use apache_avro::types::Value as Avro;
 use serde_json::{Value, json};
 use sluice_core::run::Outcome;
 use sluice_tests::lab::Lab;
 use sluice_tests::sluice::Run;
 
+use crate::modes::avro_file;
 use crate::small::{QUARANTINE, SILVER, assert_says, land, land_at, orders};
+use crate::workbook::Workbook;
 
 /// `sluice profile` with these words, in the folder of the lab.
 fn profile(lab: &Lab, words: &[&str]) -> Run {
@@ -56,6 +60,11 @@ fn every_format_and_packing_is_profiled() {
     check("a.csv.zst", &packed);
     check("a.ndjson", b"{\"id\":1,\"n\":\"x\"}\n{\"id\":2}\n");
     check("a.json", b"{\"items\":[{\"id\":1,\"n\":\"x\"},{\"id\":2,\"n\":null}]}");
+    check("a.xlsx", &Workbook::of_cells(&[&["id", "n"], &["1", "x"], &["2"]]).bytes());
+    let fields = r#"{"name": "id", "type": "int"}, {"name": "n", "type": ["null", "string"]}"#;
+    let first = [("id", Avro::Int(1)), ("n", Avro::Union(1, Box::new(Avro::String("x".to_owned()))))];
+    let second = [("id", Avro::Int(2)), ("n", Avro::Union(0, Box::new(Avro::Null)))];
+    check("a.avro", &avro_file(fields, Codec::Null, &[&first, &second]));
 }
 
 #[test]

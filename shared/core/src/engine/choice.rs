@@ -108,8 +108,14 @@ mod tests {
     /// `count` objects of together `stored` bytes that are `ratio` times as large unpacked.
     fn objects(stored: u64, count: u64, ratio: u64, row_bytes: u64, columns: u64) -> Workload {
         let (size_bytes, unpacked_bytes) = (stored / count, stored / count * ratio);
-        let object =
-            ObjectMeasure { size_bytes, unpacked_bytes, rows: unpacked_bytes / row_bytes, columns, group_rows: 0 };
+        let object = ObjectMeasure {
+            size_bytes,
+            unpacked_bytes,
+            rows: unpacked_bytes / row_bytes,
+            columns,
+            group_rows: 0,
+            held_bytes: 0,
+        };
         Workload { objects: vec![object; usize::try_from(count).expect("count")], ..Workload::default() }
     }
 

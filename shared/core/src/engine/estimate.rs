@@ -61,6 +61,9 @@ pub struct ObjectMeasure {
     pub columns: u64,
     /// Rows of its largest row group; 0 for formats without.
     pub group_rows: u64,
+    /// Memory that it takes as long as it is read, whatever a batch has, in bytes: the texts that the cells of a workbook
+    /// share; 0 for formats without.
+    pub held_bytes: u64,
 }
 
 /// What is known of a table that a run reads again.
@@ -81,14 +84,14 @@ impl ObjectMeasure {
             unpacked_bytes,
             rows: unpacked_bytes / UNSEEN_ROW_BYTES,
             columns: UNSEEN_COLUMNS,
-            group_rows: 0,
+            ..Self::default()
         }
     }
 
     /// Typed rows that were read and counted, in Parquet files of this size, as Sluice writes them.
     pub fn counted(size_bytes: u64, rows: u64, columns: u64) -> Self {
         let unpacked_bytes = size_bytes.saturating_mul(SPILLED_EXPANSION);
-        Self { size_bytes, unpacked_bytes, rows, columns, group_rows: rows.min(ROW_GROUP_ROWS.into()) }
+        Self { size_bytes, unpacked_bytes, rows, columns, group_rows: rows.min(ROW_GROUP_ROWS.into()), held_bytes: 0 }
     }
 
     /// What the object weighs in a part: its text, and what opening it takes, in bytes of text.
@@ -231,7 +234,7 @@ fn held_of_text(object: &ObjectMeasure) -> u64 {
     let value_bytes = (object.unpacked_bytes / values(object).max(1)).max(LEAST_VALUE_BYTES);
     // A small object is one small batch.
     let batch = object.unpacked_bytes.min(BATCH_BYTES);
-    (batch / value_bytes * VALUE_BYTES + batch) * BATCH_COPIES
+    ((batch / value_bytes * VALUE_BYTES + batch) * BATCH_COPIES).saturating_add(object.held_bytes)
 }
 
 /// Memory of a Parquet file's row group and of the batches that exist at once, in bytes.
@@ -259,7 +262,7 @@ mod tests {
             unpacked_bytes,
             rows: unpacked_bytes / 86,
             columns: 8,
-            group_rows: 0,
+            ..ObjectMeasure::default()
         };
         Workload { objects: vec![object], ..Workload::default() }
     }
@@ -277,7 +280,7 @@ mod tests {
         };
         let of = |size_bytes, unpacked_bytes, rows: u64, parquet| {
             let group_rows = if parquet { rows.min(ROW_GROUP) } else { 0 };
-            let object = ObjectMeasure { size_bytes, unpacked_bytes, rows, columns: 8, group_rows };
+            let object = ObjectMeasure { size_bytes, unpacked_bytes, rows, columns: 8, group_rows, held_bytes: 0 };
             Workload { objects: vec![object], parquet, ..Workload::default() }
         };
         // `cargo xtask bench` on two cores.
@@ -351,6 +354,7 @@ mod tests {
             rows: u64::MAX,
             columns: u64::MAX,
             group_rows: u64::MAX,
+            held_bytes: u64::MAX,
         };
         let estimate = estimate(&Workload { objects: vec![huge, huge], ..Workload::default() });
         assert_eq!(estimate.stored_bytes, u64::MAX);

@@ -3,15 +3,19 @@
 use super::front::{Front, front};
 use super::rulers;
 use super::split::{Marks, Row, rows};
-use crate::spec::{AsciiChar, CsvHeader, CsvSpec, RaggedRecords};
+use crate::spec::{AsciiChar, CsvHeader, CsvSpec, EscapeCodes, RaggedRecords};
 
 /// The usual delimiters; of equals, the first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// A field that is null in texts of `COPY`.
+const NULL_CODE: &str = "\\N";
 
 /// A dialect, and why.
 pub(super) struct Found {
     pub(super) spec: CsvSpec,
     pub(super) evidence: Vec<String>,
+    /// Whether fields are quoted.
+    pub(super) has_quotes: bool,
 }
 
 /// A text in one dialect.
@@ -65,6 +69,10 @@ fn find_in(text: &str) -> Option<Found> {
     spec.quote = ascii(marks.quote, spec.quote);
     spec.comment = marks.comment.and_then(|comment| AsciiChar::try_from(char::from(comment)).ok());
     spec.trailing_delimiter = shape.drops_end;
+    if is_copy(&chosen) {
+        spec.escapes = EscapeCodes::Copy;
+        spec.quote = "none".parse().unwrap_or(spec.quote);
+    }
     let below = rows.get(first + 1..).unwrap_or_default();
     let strays = rulers::count_strays(below, width);
     let short = below.iter().filter(|row| row.width(shape.drops_end) < width).count();
@@ -79,8 +87,9 @@ fn find_in(text: &str) -> Option<Found> {
     }
     let mut evidence = evidence(&chosen, &spec, width, short, &reason);
     evidence.extend(rulers::evidence(below, width, strays));
-    evidence.extend(escapes(&chosen));
-    Some(Found { evidence, spec })
+    evidence.extend(escapes(&chosen, &spec));
+    let has_quotes = rows.iter().any(|row| row.cells.iter().any(|cell| cell.is_quoted));
+    Some(Found { spec, evidence, has_quotes })
 }
 
 /// The dialect with `#` before comments, or without comments.
@@ -94,14 +103,46 @@ fn with_or_without_comments(text: &str) -> Candidate {
     if without_comments.shape.score > plain.shape.score { without_comments } else { plain }
 }
 
-/// Says that `\t` and the like, as `COPY` of PostgreSQL and `mysqldump` write them, stay as they are.
-fn escapes(Candidate { marks, rows, .. }: &Candidate) -> Option<String> {
+/// Whether a text is one that `COPY` of PostgreSQL or `mysqldump --tab` has written: no quotes, and backslashes in
+/// codes alone. A backslash that is written twice shows it, or `\N` where nothing else stands for a value that is
+/// missing.
+fn is_copy(Candidate { marks, rows, shape }: &Candidate) -> bool {
+    let cells = || rows.iter().flat_map(|row| &row.cells);
+    let has_tabs = marks.delimiter == b'\t' && shape.width > 1;
+    if !has_tabs || cells().any(|cell| cell.is_quoted || !has_codes_alone(&cell.text)) {
+        return false;
+    }
+    let texts = || cells().map(|cell| cell.text.as_str());
+    let has_nulls = texts().any(|text| text == NULL_CODE);
+    let has_escapes = texts().any(|text| text != NULL_CODE && text.contains('\\'));
+    let is_null_alone = has_escapes || !texts().any(str::is_empty);
+    texts().any(|text| text.contains("\\\\")) || (has_nulls && is_null_alone)
+}
+
+/// Whether each backslash begins a code.
+fn has_codes_alone(text: &str) -> bool {
+    let mut signs = text.chars();
+    while let Some(sign) = signs.next() {
+        let is_code = |code: char| matches!(code, 'b' | 'f' | 'n' | 'r' | 't' | 'v' | 'Z' | '\\');
+        if sign == '\\' && text != NULL_CODE && !signs.next().is_some_and(is_code) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Says what becomes of `\t` and the like, as `COPY` of PostgreSQL and `mysqldump` write them.
+fn escapes(Candidate { marks, rows, .. }: &Candidate, spec: &CsvSpec) -> Option<String> {
+    if spec.escapes == EscapeCodes::Copy {
+        let evidence = "escapes copy: all backslashes begin codes, such as `\\N` and `\\\\`, and no field is quoted";
+        return Some(evidence.to_owned());
+    }
     let mut cells = rows.iter().flat_map(|row| &row.cells);
     let is_dump = marks.delimiter == b'\t' || cells.clone().any(|cell| cell.text == "\\N");
     let has_escape = |text: &str| ["\\t", "\\n", "\\r", "\\\\"].iter().any(|escape| text.contains(escape));
     (is_dump && cells.any(|cell| has_escape(&cell.text))).then(|| {
-        "escapes: `\\t`, `\\n`, `\\r` and `\\\\` in values stay two characters, because escapes are not read; to have \
-         tabs and line ends, export as CSV (PostgreSQL: `COPY ... WITH (FORMAT csv)`)"
+        "escapes: `\\t`, `\\n`, `\\r` and `\\\\` in values stay two characters; where they stand for tabs and line \
+         ends, write `escapes: copy` and `quote: none`"
             .to_owned()
     })
 }
@@ -206,7 +247,7 @@ fn evidence(chosen: &Candidate, spec: &CsvSpec, width: usize, short: usize, reas
         let (fits, all) = (shape.fits, rows.len());
         format!("delimiter {}: {fits} of the first {all} records have {} fields", shown(marks.delimiter), shape.width)
     });
-    if marks.quote != b'"' {
+    if marks.quote != b'"' && spec.quote.sign().is_some() {
         evidence.push(format!("quote {}: it stands around fields of most records", shown(marks.quote)));
     }
     if let Some(comment) = marks.comment {

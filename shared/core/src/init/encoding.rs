@@ -24,6 +24,8 @@ pub(super) enum Certainty {
 pub(super) struct Text {
     /// Whole lines where the file has more.
     pub(super) text: String,
+    /// Whether the file has more.
+    pub(super) is_cut: bool,
     pub(super) encoding: TextEncoding,
     pub(super) certainty: Certainty,
     pub(super) evidence: String,
@@ -83,12 +85,12 @@ fn text(
         return Err(InitError::Unknown {
             file: file.to_owned(),
             what: "binary data",
-            fix: "give CSV, NDJSON, JSON or Parquet, plain or packed with gzip or zstd",
+            fix: "give CSV, NDJSON, JSON, Avro, XLSX or Parquet, the texts plain or packed with gzip or zstd",
         });
     }
     // `utf-16le` and the like are labels of their own encodings.
     let encoding = TextEncoding::try_from(label(encoding)).unwrap_or_default();
-    Ok(Text { text, encoding, certainty, evidence })
+    Ok(Text { text, is_cut, encoding, certainty, evidence })
 }
 
 /// Whether more lines end with a carriage return alone than with a line feed.

@@ -27,8 +27,11 @@ pub enum InitError {
         /// What to do.
         fix: &'static str,
     },
-    /// Lines end with a carriage return alone.
-    #[error("{file} ends its lines with carriage returns alone; save it with line feeds (Unix) or both (Windows)")]
+    /// Most lines end with a carriage return alone, and others with both.
+    #[error(
+        "{file} ends most lines with carriage returns alone, and others with line feeds, too; save it with line feeds \
+         (Unix) or both (Windows)"
+    )]
     CarriageReturns {
         /// The file.
         file: String,
@@ -107,11 +110,14 @@ pub enum InitError {
 }
 
 /// The name of a format in a spec.
-pub(super) fn format_word(format: SourceFormat) -> &'static str {
+fn format_word(format: SourceFormat) -> &'static str {
     match format {
         SourceFormat::Csv => "CSV",
         SourceFormat::Ndjson => "NDJSON",
         SourceFormat::Json => "JSON",
         SourceFormat::Parquet => "Parquet",
+        SourceFormat::Xlsx => "XLSX",
+        SourceFormat::FixedWidth => "fixed width",
+        SourceFormat::Avro => "Avro",
     }
 }

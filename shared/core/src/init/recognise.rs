@@ -1,41 +1,37 @@
 //! The format of a file, and how it is written, from its first bytes.
 
-use super::encoding::{self, Certainty, has_lone_returns};
+use std::borrow::Cow;
+
+use super::encoding::{self, Certainty, Text, has_lone_returns};
 use super::envelope::{Document, examine};
-use super::error::format_word;
-use super::{InitError, Written, csv};
+use super::{InitError, Written, csv, rulers};
 use crate::path::RecordPath;
 use crate::shown::shown;
-use crate::spec::{CsvSpec, SourceFormat, TextEncoding};
-
-/// First bytes of formats that are not read, what they are, and what to do.
-const UNREAD: [(&[u8], &str, &str); 9] = [
-    (b"PK\x03\x04", "a zip archive or a workbook of Excel", "unpack it, or save the sheet as CSV UTF-8"),
-    (b"\xD0\xCF\x11\xE0", "a workbook of an old Excel", "save the sheet as CSV UTF-8"),
-    (b"Obj\x01", "Avro", "convert it to Parquet or NDJSON"),
-    (b"ORC", "ORC", "convert it to Parquet"),
-    (b"%PDF", "a PDF", "ask for the data as CSV"),
-    (b"SQLite format 3", "a SQLite database", "export the table as CSV"),
-    (b"BZh", "packed with bzip2", "unpack it, or pack it with gzip or zstd"),
-    (b"\xFD7zXZ", "packed with xz", "unpack it, or pack it with gzip or zstd"),
-    (b"7z\xBC\xAF", "a 7z archive", "unpack it"),
-];
+use crate::source::UnreadFormat;
+use crate::spec::{CsvHeader, CsvSpec, EscapeCodes, RaggedRecords, RecordEnd, SourceFormat, TextEncoding, XlsxSpec};
 
 /// Says what a file is. `head` are its first bytes, unpacked; `is_whole`: nothing comes after them.
 ///
 /// # Errors
-/// [`InitError`] for an empty file, one that is not text and no Parquet, and one that has no records.
+/// [`InitError`] for an empty file, one that is neither text nor of a binary format that is read, and one that has no
+/// records.
 pub fn recognise(file: &str, head: &[u8], is_whole: bool) -> Result<Written, InitError> {
     if head.starts_with(b"PAR1") {
-        let evidence = vec!["format parquet: the file begins with PAR1".to_owned()];
-        let certainty = Certainty::Marked;
-        return Ok(Written { format: SourceFormat::Parquet, csv: None, records: None, evidence, certainty });
+        return Ok(marked(SourceFormat::Parquet, "format parquet: the file begins with PAR1"));
     }
-    for (first, what, fix) in UNREAD {
-        // `ORC` may be the beginning of a text.
-        if head.starts_with(first) && (first != b"ORC" || head.contains(&0)) {
-            return Err(InitError::Unknown { file: file.to_owned(), what, fix });
+    if head.starts_with(b"Obj\x01") {
+        return Ok(marked(SourceFormat::Avro, "format avro: the file begins with Obj and the version 1"));
+    }
+    let unread = |what: &'static str, fix: &'static str| InitError::Unknown { file: file.to_owned(), what, fix };
+    if head.starts_with(b"PK\x03\x04") {
+        if is_workbook(head) {
+            let evidence = "format xlsx: the file is a zip archive with the parts of a workbook";
+            return Ok(marked(SourceFormat::Xlsx, evidence));
         }
+        return Err(unread("a zip archive and no workbook of Excel", "unpack it"));
+    }
+    if let Some(format) = UnreadFormat::of(head.get(..UnreadFormat::FIRST_BYTES).unwrap_or(head)) {
+        return Err(unread(format.what(), format.fix()));
     }
     let text = encoding::decode(file, head, is_whole)?;
     let trimmed = text.text.trim_start();
@@ -43,39 +39,75 @@ pub fn recognise(file: &str, head: &[u8], is_whole: bool) -> Result<Written, Ini
         return Err(InitError::Empty { file: file.to_owned() });
     }
     if trimmed.starts_with("<?xml") || trimmed.starts_with("<!DOCTYPE") || trimmed.starts_with("<html") {
-        let fix = "export the data as CSV, NDJSON, JSON or Parquet";
-        return Err(InitError::Unknown { file: file.to_owned(), what: "XML or HTML", fix });
+        return Err(unread("XML or HTML", "export the data as CSV, NDJSON, JSON, Avro, XLSX or Parquet"));
     }
-    let certainty = text.certainty;
     if let Some(json) = json_format(trimmed) {
         let Json { format, reason, records, note } = json;
-        let mut evidence = vec![format!("format {}: {reason}", format_word(format).to_lowercase()), text.evidence];
+        let mut evidence = vec![format!("format {}: {reason}", format.as_str()), text.evidence];
         evidence.extend(note);
-        return Ok(Written { format, csv: None, records, evidence, certainty });
+        let certainty = text.certainty;
+        return Ok(Written { format, csv: None, records, xlsx: None, evidence, certainty, has_quotes: false });
     }
-    let mut evidence = vec!["format csv: neither JSON nor Parquet".to_owned(), text.evidence];
-    let record_end = has_lone_returns(&text.text).then_some("\r");
-    let found = match record_end {
-        None => csv::find(&text.text),
-        // The dialect is found in lines that end with line feeds; each sign keeps its place.
-        Some(_) => csv::find(&text.text.chars().map(swapped).collect::<String>()),
-    };
-    let found = found.ok_or_else(|| InitError::Empty { file: file.to_owned() })?;
-    let csv = ended_by(CsvSpec { encoding: text.encoding, ..found.spec }, record_end, file)?;
-    evidence.extend(found.evidence);
-    Ok(Written { format: SourceFormat::Csv, csv: Some(csv), records: None, evidence, certainty })
+    // The end of a file that is known, but for files of which not all is decoded.
+    let end = text.is_cut.then(|| String::from_utf8_lossy(last_bytes(head)).into_owned()).filter(|_| is_whole);
+    delimited(file, text, end.as_deref())
 }
 
-/// The dialect with what ends its records; `None`: a line feed does. A spec cannot have another end yet, so that the
-/// file is refused by name.
-///
-/// To switch, once `CsvSpec` has `record_end`: the second arm becomes `Some(end) => Ok(CsvSpec { record_end:
-/// end.parse().unwrap_or_default(), ..csv })`, and texts with a `"\r\n"` stay refused, because records would begin with
-/// line feeds. Then `csv_text` of the command writes `record_end: "\r"`, and the evidence says why.
-fn ended_by(csv: CsvSpec, record_end: Option<&str>, file: &str) -> Result<CsvSpec, InitError> {
-    match record_end {
-        None => Ok(csv),
-        Some(_end) => Err(InitError::CarriageReturns { file: file.to_owned() }),
+/// A file whose first bytes say for certain what it is.
+fn marked(format: SourceFormat, evidence: &str) -> Written {
+    let (evidence, certainty) = (vec![evidence.to_owned()], Certainty::Marked);
+    Written { format, csv: None, records: None, xlsx: None, evidence, certainty, has_quotes: false }
+}
+
+/// The end of a file, which has its last line.
+fn last_bytes(file: &[u8]) -> &[u8] {
+    file.get(file.len().saturating_sub(1 << 10)..).unwrap_or(file)
+}
+
+/// How a text is written as CSV. `end` is that of the file, where more than the text is known of it.
+fn delimited(file: &str, text: Text, end: Option<&str>) -> Result<Written, InitError> {
+    let Text { text, is_cut, encoding, certainty, evidence } = text;
+    let has_returns = has_lone_returns(&text);
+    // The dialect is found in lines that end with line feeds; each sign keeps its place.
+    let lines: Cow<'_, str> =
+        if has_returns { Cow::Owned(text.chars().map(swapped).collect()) } else { Cow::Borrowed(&text) };
+    let footer = match end {
+        Some(end) => rulers::footer(&lines, end),
+        None if is_cut => None,
+        None => rulers::footer(&lines, &lines),
+    };
+    let table_end = footer.filter(|_| !is_cut).and_then(|footer| lines.rfind(footer));
+    let table = table_end.and_then(|end| lines.get(..end)).unwrap_or(&lines);
+    let found = csv::find(table).ok_or_else(|| InitError::Empty { file: file.to_owned() })?;
+    let mut csv = CsvSpec { encoding, ..found.spec };
+    let mut evidence = vec!["format csv: neither JSON nor Parquet".to_owned(), evidence];
+    if has_returns {
+        csv = ended_by_returns(csv, &text, file)?;
+        evidence.push("record_end \"\\r\": lines end with carriage returns alone".to_owned());
+    }
+    evidence.extend(found.evidence);
+    if let Some(footer) = footer {
+        (csv.skip_last_lines, csv.last_lines_begin) = (1, Some(rulers::FOOTER_BEGIN.to_owned()));
+        evidence.push(format!(
+            "skip_last_lines 1: the last line, `{footer}`, counts the others; a file without such a line is held"
+        ));
+    }
+    let (format, csv, has_quotes) = (SourceFormat::Csv, Some(csv), found.has_quotes);
+    Ok(Written { format, csv, records: None, xlsx: None, evidence, certainty, has_quotes })
+}
+
+/// The dialect with records that end with carriage returns alone.
+fn ended_by_returns(mut csv: CsvSpec, text: &str, file: &str) -> Result<CsvSpec, InitError> {
+    match "\r".parse::<RecordEnd>() {
+        // With line feeds behind some of them, records would begin with one.
+        Ok(record_end) if !text.contains("\r\n") => {
+            csv.record_end = record_end;
+            for name in csv.names.iter_mut().flatten() {
+                *name = name.chars().map(swapped).collect();
+            }
+            Ok(csv)
+        }
+        Ok(_) | Err(_) => Err(InitError::CarriageReturns { file: file.to_owned() }),
     }
 }
 
@@ -85,6 +117,50 @@ fn swapped(c: char) -> char {
         '\n' => '\r',
         other => other,
     }
+}
+
+/// Says which cells of a workbook are the table. `rows` are the first rows of its first sheet as CSV, a line for each of
+/// them; `sheets` the names of its sheets.
+pub fn recognise_sheet(mut written: Written, rows: &str, sheets: &[String]) -> Written {
+    if let [first, others @ ..] = sheets
+        && !others.is_empty()
+    {
+        let others = others.join(", ");
+        written.evidence.push(format!("sheet '{first}': it is the first; source.xlsx.sheet names another ({others})"));
+    }
+    let is_table = |csv: &CsvSpec| csv.delimiter.byte() == Some(b',') && csv.comment.is_none();
+    let Some(csv) = csv::find(rows).map(|found| found.spec).filter(is_table) else { return written };
+    let CsvSpec { header, names, skip_lines, .. } = csv;
+    // Whoever reads a sheet passes over rows without a value before its header.
+    let skipped = usize::try_from(skip_lines).unwrap_or(usize::MAX);
+    let has_values = rows.lines().take(skipped).any(|row| !row.is_empty());
+    let skip_lines = if has_values { skip_lines } else { 0 };
+    let spec = XlsxSpec { header, names, skip_lines, ..XlsxSpec::default() };
+    if spec == XlsxSpec::default() {
+        return written;
+    }
+    if spec.skip_lines > 0 {
+        let lines = spec.skip_lines;
+        written.evidence.push(format!("skip_lines {lines}: the rows before are narrower than the table"));
+    }
+    if spec.header == CsvHeader::Absent {
+        written.evidence.push("header absent: the first row of the table has values like the others".to_owned());
+    } else if spec.names.is_some() {
+        written.evidence.push("names: the header has some that are blank or repeated".to_owned());
+    }
+    written.xlsx = Some(spec);
+    written
+}
+
+/// Whether a zip archive has the parts of a workbook. Their names are at its end, and before each of them.
+fn is_workbook(archive: &[u8]) -> bool {
+    /// Bytes of begin and end that are searched.
+    const SOUGHT_BYTES: usize = 1 << 20;
+    /// Some programs number it, and a binary workbook has another ending: whoever reads it says so.
+    const PART: &[u8] = b"xl/workbook";
+    let begin = archive.get(..SOUGHT_BYTES).unwrap_or(archive);
+    let end = archive.get(archive.len().saturating_sub(SOUGHT_BYTES)..).unwrap_or_default();
+    [begin, end].iter().any(|bytes| bytes.windows(PART.len()).any(|window| window == PART))
 }
 
 /// What a text of JSON is.
@@ -221,7 +297,23 @@ pub fn agree(files: &[(String, Written)]) -> Result<Written, InitError> {
                 second_format: other.format,
             });
         }
+        if other.xlsx != agreed.xlsx {
+            let difference = "rows before the table, the header, or names of columns in the sheet".to_owned();
+            return Err(InitError::MixedDialects { first: first.clone(), second: file.clone(), difference });
+        }
         let (Some(mine), Some(theirs)) = (&mut agreed.csv, &other.csv) else { continue };
+        let mut theirs = theirs.clone();
+        let is_copy = |csv: &CsvSpec| csv.escapes == EscapeCodes::Copy;
+        match (is_copy(mine), is_copy(&theirs)) {
+            // A file without nulls and escapes does not show them.
+            (true, false) if !other.has_quotes => (theirs.escapes, theirs.quote) = (mine.escapes, mine.quote),
+            (false, true) if !agreed.has_quotes => {
+                (mine.escapes, mine.quote) = (theirs.escapes, theirs.quote);
+                agreed.evidence.push(format!("escapes copy: {file} has them"));
+            }
+            _ => {}
+        }
+        agreed.has_quotes |= other.has_quotes;
         let differs = |first: &String, difference: String| {
             Err(InitError::MixedDialects { first: first.clone(), second: file.clone(), difference })
         };
@@ -235,10 +327,10 @@ pub fn agree(files: &[(String, Written)]) -> Result<Written, InitError> {
             // Byte order marks and ASCII are read by the default.
             mine.encoding = TextEncoding::default();
         }
-        if theirs.ragged == crate::spec::RaggedRecords::Pad {
+        if theirs.ragged == RaggedRecords::Pad {
             mine.ragged = theirs.ragged;
         }
-        let same = CsvSpec { encoding: mine.encoding, ragged: mine.ragged, ..theirs.clone() };
+        let same = CsvSpec { encoding: mine.encoding, ragged: mine.ragged, ..theirs };
         if same != *mine {
             return differs(first, difference(mine, &same));
         }
@@ -283,6 +375,15 @@ fn difference(mine: &CsvSpec, theirs: &CsvSpec) -> String {
     }
     if mine.quote != theirs.quote {
         return format!("quote `{}` and `{}`", String::from(mine.quote), String::from(theirs.quote));
+    }
+    if mine.record_end != theirs.record_end {
+        return "lines that end with carriage returns alone, and lines that do not".to_owned();
+    }
+    if mine.escapes != theirs.escapes {
+        return "escapes as COPY writes them in one of them, quotes in the other".to_owned();
+    }
+    if mine.skip_last_lines != theirs.skip_last_lines {
+        return "a last line that counts the others in one of them".to_owned();
     }
     if mine.header != theirs.header {
         return "one has a header, the other has none".to_owned();

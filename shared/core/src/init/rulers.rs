@@ -60,6 +60,17 @@ fn is_footer(line: &str) -> bool {
     counts && COUNTED.contains(&what.trim_end_matches("(s)"))
 }
 
+/// What a footer begins with that can be left out: one without it begins with another number in each file.
+pub(super) const FOOTER_BEGIN: &str = "(";
+
+/// The last line of a file that ends with `end`, where it counts the records, as `(3 rows)` does, and no other line of
+/// the table begins so.
+pub(super) fn footer<'e>(table: &str, end: &'e str) -> Option<&'e str> {
+    let last = end.rsplit(['\n', '\r']).map(str::trim).find(|line| !line.is_empty())?;
+    let is_only = table.lines().map(str::trim).all(|line| line == last || !line.starts_with(FOOTER_BEGIN));
+    (last.starts_with(FOOTER_BEGIN) && is_footer(last) && is_only).then_some(last)
+}
+
 /// Whether the record under a header is a ruler of as many fields, as `sqlcmd` and Markdown write it: at least two
 /// dashes under each name.
 pub(super) fn is_under(header: &Row, row: &Row) -> bool {
@@ -155,6 +166,19 @@ mod tests {
         check("a,2\nb\n", 0);
         check("1,2\n3,4\n-\n", 1);
         check("1,2\n(x)\n3,4\n", 0);
+    }
+
+    #[test]
+    fn a_last_line_that_counts_the_others_is_found() {
+        let check = |text: &str, expected: Option<&str>| assert_eq!(footer(text, text), expected, "{text:?}");
+        check("id\n1\n(1 row)\n\n", Some("(1 row)"));
+        check("id\r1\r\r (2 rows affected)\r", Some("(2 rows affected)"));
+        check("id\n1\n(2 row(s) affected)", Some("(2 row(s) affected)"));
+        check("id\n1\n2 rows selected.\n", None);
+        check("id\n(1)\n(1 row)\n", None);
+        check("id\n1\n(x)\n", None);
+        check("id\n(1 row)\n2\n", None);
+        check("\n", None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Dialects and proposals as a whole.
 
 use super::*;
-use crate::spec::CsvHeader;
+use crate::spec::{CsvHeader, EscapeCodes};
 
 fn written(text: impl AsRef<[u8]>) -> Written {
     recognise("a.csv", text.as_ref(), true).unwrap_or_else(|error| panic!("{error}"))
@@ -75,7 +75,24 @@ fn dialects_are_found() {
         r#"{"header": "absent", "ragged": "pad", "names": ["column_1", "column_2", "column_3"]}"#,
     );
     // Tables as database shells print them.
-    check(" id | name \n----+------\n  1 | a\n  2 | b\n(2 rows)\n", r#"{"delimiter": "|", "comment": "-"}"#);
+    check(" id | name \n----+------\n  1 | a\n  2 | b\n2 rows\n", r#"{"delimiter": "|", "comment": "-"}"#);
+    check(
+        " id | name \n----+------\n  1 | a\n  2 | b\n(2 rows)\n\n",
+        r#"{"delimiter": "|", "comment": "-", "skip_last_lines": 1, "last_lines_begin": "("}"#,
+    );
+    check("id,n\r1,2\r3,4\r", r#"{"record_end": "\r"}"#);
+    check(
+        "id;n\r1;2\r3;4\r(2 rows affected)\r",
+        r#"{"delimiter": ";", "record_end": "\r", "skip_last_lines": 1, "last_lines_begin": "("}"#,
+    );
+    // Texts of COPY.
+    let copy = r#"{"delimiter": "\t", "quote": "none", "escapes": "copy"}"#;
+    check("id\tnote\n1\ta\\tb\n2\tc\\\\d\n", copy);
+    check("id\tnote\n1\ta\n2\t\\N\n", copy);
+    check("id\tnote\n1\ta\\tb\n2\tc\n", r#"{"delimiter": "\t"}"#);
+    check("id\tnote\n1\tC:\\\\Users\n2\tC:\\Users\n", r#"{"delimiter": "\t"}"#);
+    check("id\tnote\n1\t\"a\"\n2\t\\N\n", r#"{"delimiter": "\t"}"#);
+    check("id\tnote\tn\n1\t\\N\t\n2\ta\t5\n", r#"{"delimiter": "\t"}"#);
     check(
         "+--+--+\n|id| n|\n+--+--+\n| 1| 2|\n+--+--+\n",
         r#"{"delimiter": "|", "comment": "+", "trailing_delimiter": true}"#,
@@ -105,6 +122,8 @@ fn formats_are_found() {
     check("null\n1\n", SourceFormat::Csv);
     check("[section],b\n1,2\n", SourceFormat::Csv);
     check("PAR1....", SourceFormat::Parquet);
+    check("PK\u{3}\u{4}.... xl/workbook.xml", SourceFormat::Xlsx);
+    check("Obj\u{1}....", SourceFormat::Avro);
 }
 
 #[test]
@@ -129,9 +148,11 @@ fn files_that_are_no_table_are_refused_with_the_fix() {
     };
     check(b"", "is empty");
     check(b"\n \n", "is empty");
-    check(b"PK\x03\x04\0\0", "save the sheet as CSV");
+    check(b"PK\x03\x04\0\0", "no workbook of Excel");
+    check(b"\xD0\xCF\x11\xE0\0", "without a password");
     check(b"\0\x01\x02\x03\xff\0", "binary data");
-    check(b"a,b\r1,2\r", "carriage returns");
+    check(b"a,b\r1,2\r\n3,4\r5,6\r", "carriage returns alone, and others");
+    check(b"BZh91AY&SY", "packed with bzip2");
     check(b"<?xml version='1.0'?>\n<a/>\n", "XML");
 }
 
@@ -151,6 +172,15 @@ fn files_have_to_agree() {
     assert!(refusal(&[b"a,b\n1,x\n", b"a;b\n1;x\n"]).contains("delimiter `,` and `;`"));
     assert!(refusal(&[b"a,b\n1,x\n", b"{\"a\": 1}\n"]).contains("is NDJSON"));
     assert!(refusal(&[b"{\"a\":[{\"x\":1}]}", b"{\"b\":[{\"x\":1}]}"]).contains("records in `$.a[*]` and `$.b[*]`"));
+    // A file without nulls and escapes does not show that others have them.
+    let (copy, plain): (&[u8], &[u8]) = (b"a\tb\n1\t\\N\n", b"a\tb\n1\tx\n");
+    for files in [[copy, plain], [plain, copy]] {
+        let csv = agreed(&files).unwrap_or_else(|error| panic!("{error}")).csv.expect("CSV");
+        assert_eq!((csv.escapes, csv.quote.sign()), (EscapeCodes::Copy, None));
+    }
+    assert!(refusal(&[copy, b"a\tb\n1\t\"x\"\n"]).contains("quote"));
+    assert!(refusal(&[b"a,b\n1,x\n", b"a,b\r1,x\r"]).contains("carriage returns alone"));
+    assert!(refusal(&[b"a,b\n1,x\n", b"a,b\n1,x\n(1 row)\n"]).contains("a last line"));
     // A list without elements does not show where the records are.
     let (full, empty): (&[u8], &[u8]) = (b"{\"a\":[{\"x\":1}]}", b"{\"a\":[]}");
     for files in [[full, empty], [empty, full]] {

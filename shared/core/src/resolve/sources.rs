@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::Resolver;
+use super::{Resolver, options};
 use crate::columns::{NameFault, folded_name, is_own_of_bronze};
 use crate::contract::Column;
 use crate::name::{ColumnName, TableName};
 use crate::path::{ColumnPath, PathStep};
 use crate::pipeline::SilverTable;
-use crate::spec::{ColumnSource, SilverSpec, SourceFormat, SpecError};
+use crate::spec::{ColumnSource, SilverSpec, SpecError};
 
 impl Resolver<'_> {
-    /// Silver tables read columns that an object can have. Where the spec says what the columns of CSV are called, they
-    /// are among these.
+    /// Silver tables read columns that an object can have. Where the spec says what the columns are called, they are
+    /// among these.
     pub(super) fn check_source_columns(&self, silver: &[SilverTable]) -> Result<(), SpecError> {
         for table in silver {
             for (column, source) in &table.columns {
@@ -23,11 +23,12 @@ impl Resolver<'_> {
                 }
             }
         }
-        let (Some(csv), case) = (&self.spec.source.csv, self.spec.source.column_case) else { return Ok(()) };
         for table in silver {
-            if let Some((column, source)) = table.of_source().find(|(_, source)| !csv.may_have(source, case)) {
-                let problem = format!("columns: `{column}` is mapped to `{source}`, which {}", csv.names_in_words());
-                return Err(self.problem(table.table.table(), problem));
+            for (column, source) in table.of_source() {
+                if let Some(words) = options::unknown_column(&self.spec.source, source) {
+                    let problem = format!("columns: `{column}` is mapped to `{source}`, which {words}");
+                    return Err(self.problem(table.table.table(), problem));
+                }
             }
         }
         Ok(())
@@ -91,13 +92,15 @@ impl Resolver<'_> {
                 "'{text}' leads to `{column}`, which the bronze table keeps for lineage; a mapping reads it without `$`"
             ));
         }
-        if self.spec.source.format == SourceFormat::Csv {
+        let format = self.spec.source.format;
+        if format.is_flat() {
             // Whoever writes `$.name` of a CSV file may mean a value inside or a column of this name.
             return match path {
                 Ok(path) if path.steps().is_empty() && text.starts_with("$[") => Ok(path.column().to_owned()),
                 Ok(_) | Err(_) => Err(format!(
-                    "'{text}' is a path to a value inside a column, and columns of csv have no values inside; map a \
-                     whole column by its name alone; {by_name}"
+                    "'{text}' is a path to a value inside a column, and columns of {} have no values inside; map a \
+                     whole column by its name alone; {by_name}",
+                    format.as_str()
                 )),
             };
         }

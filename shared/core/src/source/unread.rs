@@ -1,6 +1,7 @@
-//! Formats of files that are not read, known by their first bytes.
+//! Formats of files that are no texts, known by their first bytes: those that are not read, and those that are another
+//! source's.
 
-/// A format that is not read.
+/// A format that is not read, or not as a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnreadFormat {
     what: &'static str,
@@ -9,9 +10,17 @@ pub struct UnreadFormat {
 
 /// Bytes with which a file of each begins, what it is, and what to do.
 const UNREAD: [(&[u8], &str, &str); 9] = [
-    (b"PK\x03\x04", "a zip archive or a workbook of Excel (xlsx)", "unpack it, or save the sheet as CSV UTF-8"),
-    (b"\xD0\xCF\x11\xE0", "a workbook of an old Excel (xls)", "save the sheet as CSV UTF-8"),
-    (b"Obj\x01", "Avro", "convert it to Parquet or NDJSON"),
+    (
+        b"PK\x03\x04",
+        "a zip archive or a workbook of Excel (xlsx)",
+        "unpack it, or write `format: xlsx`, in a source of its own",
+    ),
+    (
+        b"\xD0\xCF\x11\xE0",
+        "a workbook of an old Excel (xls), or one with a password",
+        "save it as XLSX, without a password, and write `format: xlsx`, in a source of its own",
+    ),
+    (b"Obj\x01", "Avro", "write `format: avro`, in a source of its own"),
     (b"ORC", "ORC", "convert it to Parquet"),
     (b"%PDF-", "a PDF", "ask for the data as CSV"),
     (b"SQLite format 3\0", "a SQLite database", "export the table as CSV"),
@@ -30,7 +39,9 @@ impl UnreadFormat {
     pub fn of(first: &[u8]) -> Option<Self> {
         // A text may begin with these letters, but has no NUL in its first lines.
         let is_letters = |begin: &[u8]| matches!(begin, b"ORC" | b"BZh");
-        let begins = |begin: &[u8]| first.starts_with(begin) && (!is_letters(begin) || first.contains(&0));
+        // What bzip2 writes behind its letters and a digit.
+        let is_bzip2 = first.get(4..).is_some_and(|rest| rest.starts_with(b"1AY&SY"));
+        let begins = |begin: &[u8]| first.starts_with(begin) && (!is_letters(begin) || is_bzip2 || first.contains(&0));
         if let Some((_, what, fix)) = UNREAD.into_iter().find(|(begin, ..)| begins(begin)) {
             return Some(Self { what, fix });
         }
@@ -63,11 +74,12 @@ mod tests {
             assert_eq!(UnreadFormat::of(first).map(UnreadFormat::what), expected, "{first:?}");
         };
         check(b"PK\x03\x04\x14\0", Some("a zip archive or a workbook of Excel (xlsx)"));
-        check(b"\xD0\xCF\x11\xE0\xA1", Some("a workbook of an old Excel (xls)"));
+        check(b"\xD0\xCF\x11\xE0\xA1", Some("a workbook of an old Excel (xls), or one with a password"));
         check(b"Obj\x01", Some("Avro"));
         check(b"ORC\n\0", Some("ORC"));
         check(b"%PDF-1.7", Some("a PDF"));
         check(b"BZh91AY&SY\0", Some("packed with bzip2"));
+        check(b"BZh91AY&SYx", Some("packed with bzip2"));
         check(b"PAR1\x15\x04\0", Some("Parquet"));
         let tar = [b"a.csv".as_slice(), &[0; 252], b"ustar\0"].concat();
         check(&tar, Some("a tar archive"));

@@ -17,8 +17,10 @@ mod tests;
 pub use self::encoding::{TextEncoding, UnknownEncoding};
 pub use self::signs::{Delimiter, Quote, RecordEnd, SignsError};
 
+/// Most lines before a header, and behind the last record.
+pub(super) const MAX_SKIPPED_LINES: u32 = 1000;
 /// Most columns of an object: readers take no more.
-const MAX_COLUMNS: usize = 10_000;
+pub(super) const MAX_COLUMNS: usize = 10_000;
 /// What the names of columns begin with that have no name of their own.
 const GENERATED: &str = "column_";
 
@@ -211,23 +213,15 @@ impl CsvSpec {
                     .to_owned(),
             );
         }
-        self.names.as_deref().and_then(names_problem)
+        self.names.as_deref().and_then(|names| names_problem("names", names))
     }
 
     /// Whether an object can have a column of this name; where case does not count, one that differs in case alone.
     pub(crate) fn may_have(&self, name: &str, case: ColumnCase) -> bool {
-        let written = |name: &str| match case {
-            ColumnCase::Exact => name.to_owned(),
-            ColumnCase::Ignore => folded_name(name),
-        };
-        let name = written(name);
+        let name = case.compared(name);
         match (&self.names, self.header) {
-            (Some(names), _) => names.iter().any(|known| written(known) == name),
-            (None, CsvHeader::Absent) => {
-                let position = name.strip_prefix(GENERATED).and_then(|digits| digits.parse::<usize>().ok());
-                let can_be = |position: usize| (1..=MAX_COLUMNS).contains(&position);
-                position.is_some_and(|position| can_be(position) && Self::generated_name(position) == name)
-            }
+            (Some(names), _) => names.iter().any(|known| case.compared(known) == name),
+            (None, CsvHeader::Absent) => generated_position(&name).is_some(),
             (None, CsvHeader::Present) => true,
         }
     }
@@ -244,37 +238,44 @@ impl CsvSpec {
     }
 }
 
-/// What is wrong with names by position.
-fn names_problem(names: &[String]) -> Option<String> {
+/// The position from 1 of a column without a name of its own, by the name that it gets.
+pub(super) fn generated_position(name: &str) -> Option<usize> {
+    let position = name.strip_prefix(GENERATED).and_then(|digits| digits.parse::<usize>().ok())?;
+    let can_be = (1..=MAX_COLUMNS).contains(&position);
+    (can_be && CsvSpec::generated_name(position) == name).then_some(position)
+}
+
+/// What is wrong with names by position, which stand in this option.
+pub(super) fn names_problem(option: &str, names: &[String]) -> Option<String> {
     if names.is_empty() {
-        return Some("names is empty; name every column, or leave it out".to_owned());
+        return Some(format!("{option} is empty; name every column of the table"));
     }
     if names.len() > MAX_COLUMNS {
-        return Some(format!("names has {} names, and an object has at most {MAX_COLUMNS} columns", names.len()));
+        return Some(format!("{option} has {} names, and an object has at most {MAX_COLUMNS} columns", names.len()));
     }
     let mut seen = BTreeSet::new();
     for (position, name) in (1..).zip(names) {
         if name.trim().is_empty() {
-            return Some(format!("name {position} of names is blank; name every column"));
+            return Some(format!("name {position} of {option} is blank; name every column"));
         }
         if name.trim() != name {
-            return Some(format!("name {position} of names, '{}', has spaces around it", name.escape_debug()));
+            return Some(format!("name {position} of {option}, '{}', has spaces around it", name.escape_debug()));
         }
         if let Some(fault) = NameFault::of(name) {
-            return Some(format!("name {position} of names cannot be kept: it {fault}"));
+            return Some(format!("name {position} of {option} cannot be kept: it {fault}"));
         }
         let folded = folded_name(name);
         if is_own_of_bronze(&folded) {
-            return Some(format!("name {position} of names, `{name}`, is kept for lineage; choose another"));
+            return Some(format!("name {position} of {option}, `{name}`, is kept for lineage; choose another"));
         }
         if !seen.insert(folded) {
-            return Some(format!("names has `{name}` more than once (case does not count); choose different names"));
+            return Some(format!("{option} has `{name}` more than once (case does not count); choose different names"));
         }
     }
     None
 }
 
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
@@ -293,6 +294,9 @@ fn default_quote() -> Quote {
 pub struct AsciiChar(u8);
 
 impl AsciiChar {
+    /// A space.
+    pub(super) const SPACE: Self = Self(b' ');
+
     /// The character as a byte.
     pub fn byte(self) -> u8 {
         self.0

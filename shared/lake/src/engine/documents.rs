@@ -97,7 +97,7 @@ impl<'a> Documents<'a> {
         quarantined: &'w [Quarantined<'_>],
     ) -> Result<BTreeMap<&'w str, Vec<Document<'w>>>, LakeError> {
         let mut found: BTreeMap<&str, Vec<Document<'_>>> = BTreeMap::new();
-        if !matches!(self.format, SourceFormat::Ndjson | SourceFormat::Json) {
+        if !self.format.has_documents() {
             return Ok(found);
         }
         let failed = || LakeError::polars("lineage of quarantined rows");
@@ -229,7 +229,7 @@ mod tests {
 
     /// What becomes of corrupt records with these texts and reasons: places and texts.
     fn split(path: Option<&str>, took_lines: bool, records: &[(&str, &str)]) -> (Vec<(Option<i64>, String)>, bool) {
-        let options = SourceOptions::of_sample(None, path.map(|path| path.parse().expect(path)));
+        let options = SourceOptions::of_records(path.map(|path| path.parse().expect(path)));
         let took_lines = |run: &str| {
             assert_eq!(run, "run-1");
             Ok(took_lines)

@@ -33,7 +33,7 @@ pub(crate) use projection::plan_projection;
 pub(crate) use reread::{reread_bronze, reread_quarantine, source_objects};
 pub(crate) use silver::{Missing, SilverContext, SilverStage};
 pub(crate) use silver::{SilverChanges, SilverOutcome, broken_ids, check_sources, whole};
-pub(crate) use stage::scratch_folder;
+pub(crate) use stage::scratch_copy;
 pub(crate) use typed::gone;
 pub use types::EngineError;
 

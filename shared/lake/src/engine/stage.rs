@@ -283,6 +283,19 @@ pub(crate) fn scratch_folder() -> Result<tempfile::TempDir, LakeError> {
     })
 }
 
+/// The bytes of a stream as a file, which goes away with the folder.
+///
+/// # Errors
+/// [`LakeError::Io`].
+pub(crate) fn scratch_copy(reader: &mut dyn std::io::Read) -> Result<(PathBuf, tempfile::TempDir), LakeError> {
+    let scratch = scratch_folder()?;
+    let path = scratch.path().join("source");
+    let io = |source| LakeError::Io { doing: "copy source object to", path: path.clone(), source };
+    let mut file = File::create(&path).map_err(io)?;
+    std::io::copy(reader, &mut file).map_err(io)?;
+    Ok((path, scratch))
+}
+
 /// A Parquet writer as every file of ours is written.
 pub(crate) fn parquet_writer<W: std::io::Write>(
     target: W,

@@ -19,7 +19,8 @@ const MANY_KEYS: usize = 20;
 
 /// Opens the objects in the columns of samples: their keys become columns that are called by the path of their values,
 /// as a spec writes it. Objects below three names, lists, columns that also have other values, and objects that would
-/// make more than 200 columns stay JSON text. Says what stays so, and why. Fields of CSV are texts and stay texts.
+/// make more than 200 columns stay JSON text. Says what stays so, and why. Values of CSV and sheets are texts and stay
+/// texts.
 pub fn spread(mut tables: Vec<SampleTable>, format: SourceFormat) -> (Vec<SampleTable>, Vec<String>) {
     let mut notes = Vec::new();
     for column in tables.iter_mut().flat_map(|table| &mut table.columns) {
@@ -27,7 +28,7 @@ pub fn spread(mut tables: Vec<SampleTable>, format: SourceFormat) -> (Vec<Sample
             column.name = format!("${}", PathStep::Key(column.name.clone()));
         }
     }
-    if format == SourceFormat::Csv {
+    if format.is_flat() {
         return (tables, notes);
     }
     let mut level = names(&tables);

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 use super::Cell;
-use crate::engine::scratch_folder;
+use crate::engine::scratch_copy;
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::{ObjectBytes, blocking, bucket_and_key, local_path};
@@ -123,9 +123,9 @@ impl Source<'_> {
             Some(Positions::Bytes) if !has_bytes => {
                 let uri = &self.object.uri;
                 let message = format!(
-                    "records of {uri} have numbers only: those of CSV and NDJSON in UTF-8 that is not packed, and is \
-                     read without source.records and skip_last_lines, can be found by a byte; ask for the number of \
-                     the record"
+                    "records of {uri} have numbers only: those of CSV, NDJSON and fixed width in UTF-8 that is not \
+                     packed, and is read without source.records and skip_last_lines, can be found by a byte; ask for \
+                     the number of the record"
                 );
                 Err(LakeError::Invalid { message })
             }
@@ -140,12 +140,13 @@ impl Source<'_> {
         match self.pipeline.source_format {
             // A line may have several records, which begin at one byte.
             SourceFormat::Ndjson if self.pipeline.records.is_some() => Ok(false),
-            SourceFormat::Csv | SourceFormat::Ndjson => {
-                let encoding = self.pipeline.csv.encoding;
-                // Whatever its byte order mark says: a plan takes the spec's word.
-                Ok(self.pipeline.csv.is_divisible() && is_plain_text(&self.bytes(0, 4)?, encoding))
+            SourceFormat::Csv if !self.pipeline.csv.is_divisible() => Ok(false),
+            // Whatever its byte order mark says: a plan takes the spec's word.
+            SourceFormat::FixedWidth if !self.pipeline.encoding().is_utf8() => Ok(false),
+            SourceFormat::Csv | SourceFormat::Ndjson | SourceFormat::FixedWidth => {
+                Ok(is_plain_text(&self.bytes(0, 4)?, self.pipeline.encoding()))
             }
-            SourceFormat::Json | SourceFormat::Parquet => Ok(false),
+            SourceFormat::Json | SourceFormat::Parquet | SourceFormat::Xlsx | SourceFormat::Avro => Ok(false),
         }
     }
 
@@ -197,7 +198,8 @@ impl Source<'_> {
             return self.nearest_from(begin, byte);
         }
         // No record begins here: the guess is for the message alone, which does without where it fails.
-        Ok(self.nearest_from(Begin::Guessed { at: byte, columns: &columns }, byte).unwrap_or_default())
+        let before = self.pipeline.csv.record_end.as_str().len() as u64;
+        Ok(self.nearest_from(Begin::Guessed { at: byte, before, columns: &columns }, byte).unwrap_or_default())
     }
 
     fn nearest_from(&self, begin: Begin<'_>, byte: u64) -> Result<Nearest, LakeError> {
@@ -229,23 +231,24 @@ impl Source<'_> {
                 let (options, name) = (SourceOptions::of(self.pipeline), self.object.uri.as_str());
                 Ok(read_columns(SourceFormat::Csv, &options, input, name)?)
             }
-            SourceFormat::Ndjson | SourceFormat::Json | SourceFormat::Parquet => Ok(Vec::new()),
+            SourceFormat::Ndjson
+            | SourceFormat::Json
+            | SourceFormat::Parquet
+            | SourceFormat::Xlsx
+            | SourceFormat::FixedWidth
+            | SourceFormat::Avro => Ok(Vec::new()),
         }
     }
 
-    /// The whole object. Parquet is read from its end, so it has to be a file.
+    /// The whole object. What is read from its end has to be a file.
     fn input(&self) -> Result<(SourceInput, Option<TempDir>), LakeError> {
-        if self.pipeline.source_format != SourceFormat::Parquet {
+        if !self.pipeline.source_format.is_read_from_file() {
             return Ok((SourceInput::Stream(self.stream(0)?), None));
         }
         if let Ok(path) = self.object.uri.as_url().to_file_path() {
             return Ok((SourceInput::File(path), None));
         }
-        let scratch = scratch_folder()?;
-        let path = scratch.path().join("source.parquet");
-        let io = |source| LakeError::Io { doing: "copy source object to", path: path.clone(), source };
-        let mut file = std::fs::File::create(&path).map_err(io)?;
-        io::copy(&mut self.stream(0)?, &mut file).map_err(io)?;
+        let (path, scratch) = scratch_copy(&mut self.stream(0)?)?;
         Ok((SourceInput::File(path), Some(scratch)))
     }
 
@@ -342,7 +345,12 @@ fn may_begin_after(format: SourceFormat, before: &[u8]) -> bool {
     let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\x0C');
     let last = match format {
         SourceFormat::Ndjson => before.iter().rev().find(|byte| !is_blank(byte)),
-        SourceFormat::Csv | SourceFormat::Json | SourceFormat::Parquet => before.last(),
+        SourceFormat::Csv
+        | SourceFormat::Json
+        | SourceFormat::Parquet
+        | SourceFormat::Xlsx
+        | SourceFormat::FixedWidth
+        | SourceFormat::Avro => before.last(),
     };
     last == Some(&b'\n')
 }

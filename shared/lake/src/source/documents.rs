@@ -88,7 +88,7 @@ mod tests {
     use crate::source::{NO_RECORDS, NOT_AN_OBJECT};
 
     fn split(path: Option<&str>, documents: &[&str]) -> Vec<Vec<DocumentRecord>> {
-        let options = SourceOptions::of_sample(None, path.map(|path| path.parse().expect(path)));
+        let options = SourceOptions::of_records(path.map(|path| path.parse().expect(path)));
         split_documents(&options, "data", documents).expect("readable")
     }
 

@@ -6,11 +6,13 @@ use polars::error::PolarsError;
 use sluice_core::error::ErrorName;
 use sluice_core::source::{Codec, UnreadFormat};
 
+use super::avro::AvroFault;
 use super::columns::{ColumnFault, NameFault};
 use super::parquet::ParquetFault;
 pub(super) use super::place::Place;
 use super::place::RowPositions;
 use super::records::RecordPathFault;
+use super::xlsx::XlsxFault;
 
 /// What a sink hands back when it can take no more batches.
 pub(crate) type SinkError = Box<dyn std::error::Error + Send + Sync>;
@@ -129,6 +131,19 @@ pub enum SourceError {
         expected: String,
         /// The beginning of the first of them.
         found: String,
+    },
+    /// The last lines, which are not read, are too long to be held back.
+    #[error(
+        "object '{object}': its last {lines} lines have more than {limit_bytes} bytes; make source.csv.skip_last_lines \
+         smaller, or deliver the lines apart"
+    )]
+    LastLinesTooLarge {
+        /// Name of the object.
+        object: String,
+        /// Lines at the end that are not read.
+        lines: u32,
+        /// Most bytes that they may have.
+        limit_bytes: usize,
     },
     /// The names of the columns cannot be used.
     #[error("object '{object}' {place}: {fault}")]
@@ -265,6 +280,32 @@ pub enum SourceError {
         /// Rows of all row groups together.
         in_groups: u64,
     },
+    /// A workbook cannot be read from a stream.
+    #[error("object '{object}': XLSX is read from its end; download it to a file first")]
+    XlsxStream {
+        /// Name of the object.
+        object: String,
+    },
+    /// The workbook cannot be read.
+    #[error("object '{object}': not a readable XLSX workbook")]
+    Xlsx {
+        /// Name of the object.
+        object: String,
+        /// What is wrong with it.
+        #[source]
+        source: XlsxFault,
+    },
+    /// The Avro file cannot be read.
+    #[error("object '{object}': not a readable Avro file")]
+    Avro {
+        /// Name of the object.
+        object: String,
+        /// Records read before the fault.
+        rows: u64,
+        /// What is wrong with it.
+        #[source]
+        source: AvroFault,
+    },
     /// Polars could not hold the batch.
     #[error("object '{object}': the batch that starts at record {row} of those read cannot be built")]
     Batch {
@@ -324,6 +365,7 @@ impl SourceError {
             Self::Open { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => ErrorName::AccessDenied,
             Self::Open { .. } | Self::Read { .. } => ErrorName::Unavailable,
             Self::Parquet { source, .. } if source.is_of_the_system() => ErrorName::Unavailable,
+            Self::Xlsx { source, .. } if source.is_of_the_system() => ErrorName::Unavailable,
             Self::EndsEarly { .. }
             | Self::Damaged { .. }
             | Self::BytesBehind { .. }
@@ -332,6 +374,7 @@ impl SourceError {
             | Self::NotEncoded { .. }
             | Self::Dialect { .. }
             | Self::LastLines { .. }
+            | Self::LastLinesTooLarge { .. }
             | Self::Columns { .. }
             | Self::LacksColumns { .. }
             | Self::OtherCase { .. }
@@ -342,8 +385,11 @@ impl SourceError {
             | Self::ParquetPacked { .. }
             | Self::Parquet { .. }
             | Self::ParquetType { .. }
-            | Self::ParquetRows { .. } => ErrorName::InvalidInput,
+            | Self::ParquetRows { .. }
+            | Self::Xlsx { .. }
+            | Self::Avro { .. } => ErrorName::InvalidInput,
             Self::ParquetStream { .. }
+            | Self::XlsxStream { .. }
             | Self::Extent { .. }
             | Self::Batch { .. }
             | Self::Parser { .. }
@@ -355,7 +401,7 @@ impl SourceError {
     /// Whether the fault stands behind a record that can be read. Asked of beginnings, whose records are numbered.
     pub(crate) fn is_behind_a_record(&self) -> bool {
         match self {
-            Self::Json { rows, .. } | Self::RecordPath { rows, .. } => *rows > 0,
+            Self::Json { rows, .. } | Self::RecordPath { rows, .. } | Self::Avro { rows, .. } => *rows > 0,
             Self::Columns { place: Place::Record { row, .. }, .. }
             | Self::RecordTooLarge { place: Place::Record { row, .. }, .. } => *row > 1,
             _ => false,
@@ -382,12 +428,12 @@ fn listed(columns: &[String]) -> String {
     named.join(", ")
 }
 
-/// Objects of every format may have a byte order mark; an encoding of the spec is one of CSV.
+/// Objects of every format may have a byte order mark; an encoding of the spec is one of CSV or fixed width.
 fn encoding_words(is_marked: bool) -> &'static str {
     if is_marked {
         "its byte order mark says so; deliver the whole file again, or in UTF-8"
     } else {
-        "source.csv.encoding says so; write the encoding that it has there, or deliver it in UTF-8"
+        "`encoding` in the spec says so; write the encoding that it has there, or deliver it in UTF-8"
     }
 }
 
@@ -446,6 +492,25 @@ pub(crate) enum FaultReason {
         /// Fields in the record.
         found: usize,
     },
+    /// A line has text behind the last column.
+    #[error("has {found} characters where the columns end at {expected}; correct the widths, or the line")]
+    LineLength {
+        /// The last character of the last column, from 1.
+        expected: usize,
+        /// Characters of the line without spaces at its end.
+        found: usize,
+    },
+    /// A row of a sheet has a value behind the last column.
+    #[error(
+        "has a value in column {column} of the sheet, and the table ends with column {last}; move it, or write a wider \
+         source.xlsx.range"
+    )]
+    BehindTable {
+        /// Letters of the column.
+        column: String,
+        /// Letters of the last column of the table.
+        last: String,
+    },
     /// Text between a closing quote and the next delimiter.
     #[error("has text after a closing quote; a quote inside a quoted field is written twice")]
     TextAfterQuote,
@@ -469,7 +534,7 @@ pub(crate) enum FaultReason {
     /// A NUL byte.
     #[error("holds a NUL byte")]
     Nul,
-    /// A value of a Parquet file that has no text of its column's type.
+    /// A value of a Parquet or Avro file that has no text of its column's type.
     #[error("has a value in column `{column}` that {problem}; correct it at the source")]
     Value {
         /// The column.

@@ -21,11 +21,13 @@ pub(crate) struct Extent<'a> {
 pub(crate) enum Begin<'a> {
     /// With the object: the stream starts at its first byte (BOM, header and compression are met there).
     Object,
-    /// With the first record at or after this byte (>= 1), which has to be guessed. The stream starts one byte before
-    /// it.
+    /// With the first record at or after this byte (>= 1), which has to be guessed. The stream starts a record end
+    /// before it, so that a record that begins there is found.
     Guessed {
         /// The byte.
         at: u64,
+        /// Bytes of a record end.
+        before: u64,
         /// Names in the object's header; empty for formats without header.
         columns: &'a [String],
     },
@@ -48,7 +50,7 @@ impl Extent<'_> {
     pub(crate) fn stream_begin(&self) -> u64 {
         match self.begin {
             Begin::Object => 0,
-            Begin::Guessed { at, .. } => at.saturating_sub(1),
+            Begin::Guessed { at, before, .. } => at.saturating_sub(before),
             Begin::Proven { at, .. } => at,
         }
     }
@@ -61,14 +63,20 @@ impl Extent<'_> {
     /// Refuses what no reader can do.
     pub(super) fn check(&self, format: SourceFormat, object: &str) -> Result<(), SourceError> {
         let problem = match format {
-            SourceFormat::Csv | SourceFormat::Ndjson if self.positions.are_numbers() && !self.is_whole() => {
+            SourceFormat::Csv | SourceFormat::Ndjson | SourceFormat::FixedWidth
+                if self.positions.are_numbers() && !self.is_whole() =>
+            {
                 "records cannot be numbered where only a part of the object is read"
             }
-            SourceFormat::Csv | SourceFormat::Ndjson => return Ok(()),
-            SourceFormat::Json | SourceFormat::Parquet if self.positions.are_numbers() && self.is_whole() => {
+            SourceFormat::Csv | SourceFormat::Ndjson | SourceFormat::FixedWidth => return Ok(()),
+            SourceFormat::Json | SourceFormat::Parquet | SourceFormat::Xlsx | SourceFormat::Avro
+                if self.positions.are_numbers() && self.is_whole() =>
+            {
                 return Ok(());
             }
-            SourceFormat::Json | SourceFormat::Parquet => "records of this format are not found by bytes",
+            SourceFormat::Json | SourceFormat::Parquet | SourceFormat::Xlsx | SourceFormat::Avro => {
+                "records of this format are not found by bytes"
+            }
         };
         Err(SourceError::Extent { object: object.to_owned(), problem })
     }

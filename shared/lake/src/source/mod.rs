@@ -5,6 +5,7 @@
 //! cannot be split into columns is not dropped and does not stop the object: it becomes a row whose source columns are
 //! null, with its raw text in `_corrupt_record` and its place and fault in `_corrupt_reason`. What makes the rest of an object unreadable refuses the object.
 
+mod avro;
 mod batch;
 mod chunk;
 mod columns;
@@ -13,6 +14,7 @@ mod decode;
 mod documents;
 mod error;
 mod extent;
+mod fixed_width;
 mod gzip;
 mod json;
 mod keys;
@@ -28,15 +30,18 @@ mod sink;
 mod stream;
 #[cfg(test)]
 mod testing;
+mod xlsx;
 
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ::parquet::file::metadata::ParquetMetaData;
 use sluice_core::columns::is_own_of_bronze;
+use sluice_core::engine::ObjectMeasure;
 use sluice_core::run::Positions;
 use sluice_core::spec::{SourceFormat, TextEncoding};
 
+pub(crate) use self::avro::measure as measure_avro;
 pub(crate) use self::batch::SourceBatch;
 use self::chunk::ReadLimits;
 pub(crate) use self::columns::{ColumnFault, MAX_COLUMNS, delimiter_hint};
@@ -50,7 +55,8 @@ pub(crate) use self::place::Place;
 pub(crate) use self::sample::measure;
 pub(crate) use self::sink::{Sink, SourceSummary};
 pub(crate) use self::stream::{SourceInput, is_plain_text};
-use self::stream::{open_extent, open_text};
+use self::stream::{open_bytes, open_extent, open_text};
+pub(crate) use self::xlsx::{check_size as check_workbook_size, sample_sheet};
 
 /// Most bytes of text that the beginning of an object has where a path leads to its records: they may come late or
 /// never.
@@ -67,8 +73,9 @@ const BEGINNING_BYTES: u64 = 8 << 20;
 /// from a blocking thread. Gzip and Zstandard are recognised by content, whatever the name says. A record may have
 /// 64 MiB.
 ///
-/// All batches of a CSV or Parquet object have the same columns. JSON objects may bring new keys: a batch then has the
-/// columns met so far, in the order in which they first came, so a later batch may have more columns than an earlier one.
+/// All batches of an object that has no documents have the same columns. Documents may bring new keys: a batch then has
+/// the columns met so far, in the order in which they first came, so a later batch may have more columns than an
+/// earlier one.
 ///
 /// # Errors
 ///
@@ -117,13 +124,17 @@ fn read_with_limits(
             json::read(options.records(), text.stream, object, limits, sink)
         }
         SourceFormat::Parquet => parquet::read(input, object, limits, sink),
+        SourceFormat::Xlsx => xlsx::read(options.xlsx(), input, object, limits, sink),
+        SourceFormat::FixedWidth => fixed_width::read(options.fixed_width(), input, object, extent, limits, sink),
+        SourceFormat::Avro => avro::read(options.records(), input, object, limits, sink),
     }
 }
 
 /// The names of an object's columns, from its beginning (Parquet: its footer).
 ///
-/// CSV: the header. NDJSON and JSON: the keys of the first records (about 64 KiB), so later records may bring more.
-/// Reads no more of a stream than it needs; of one with a record path at most 8 MiB of text, which may show no column.
+/// CSV and XLSX: the header. Fixed width: the names in the spec. NDJSON, JSON and Avro: the keys of the first records
+/// (about 64 KiB), so later records may bring more. Reads no more of a stream than it needs; of one with a record path
+/// at most 8 MiB of text, which may show no column.
 ///
 /// # Errors
 ///
@@ -151,7 +162,35 @@ pub(crate) fn read_columns(
             })
         }
         SourceFormat::Parquet => parquet::read_columns(input, object),
+        SourceFormat::Xlsx => xlsx::look(options.xlsx(), input, object).map(|(columns, _)| columns),
+        SourceFormat::FixedWidth => first_columns(|sink| {
+            let (extent, limits) = (Extent::whole(Positions::Numbers), ReadLimits::sniff());
+            fixed_width::read(options.fixed_width(), input, object, extent, limits, sink)
+        }),
+        SourceFormat::Avro => {
+            let (records, limits) = (options.records(), ReadLimits::sniff());
+            let input = if records.is_some() {
+                let stream = open_bytes(input, object)?;
+                SourceInput::Stream(Box::new(Beginning { stream, left: BEGINNING_BYTES }))
+            } else {
+                input
+            };
+            first_columns(|sink| avro::read(records, input, object, limits, sink))
+        }
     })
+}
+
+/// The names of the columns of a sheet, and what is in its workbook, from the beginning of the sheet and the sizes of
+/// the workbook's parts.
+///
+/// # Errors
+/// As [`read_source`], as far as these show it.
+pub(crate) fn look_at_workbook(
+    options: &SourceOptions,
+    input: SourceInput,
+    object: &str,
+) -> Result<(Vec<String>, ObjectMeasure), SourceError> {
+    caught(object, || xlsx::look(options.xlsx(), input, object))
 }
 
 /// The names of a Parquet file's columns, from its footer alone.

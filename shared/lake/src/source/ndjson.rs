@@ -123,7 +123,7 @@ impl Lines<'_> {
 
 /// Adds the records of a document: all of them, or the document as a corrupt record. It is read twice, so that none has
 /// to be kept until the last one is known.
-fn push_document(
+pub(super) fn push_document(
     path: &RecordPath,
     document: &str,
     spot: Spot,

@@ -1,31 +1,60 @@
 //! How the objects of a pipeline are read.
 
+use sluice_core::init::Written;
 use sluice_core::path::RecordPath;
 use sluice_core::pipeline::Pipeline;
-use sluice_core::spec::CsvSpec;
+use sluice_core::spec::FixedWidthSpec;
 
 use super::csv::CsvOptions;
+use super::xlsx::XlsxOptions;
 
 /// How the objects of a pipeline are read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SourceOptions {
     csv: CsvOptions,
+    xlsx: XlsxOptions,
+    fixed_width: Option<FixedWidthSpec>,
     records: Option<RecordPath>,
 }
 
 impl SourceOptions {
     /// Those of a pipeline.
     pub(crate) fn of(pipeline: &Pipeline) -> Self {
-        Self { csv: CsvOptions::of(pipeline), records: pipeline.records.clone() }
+        Self {
+            csv: CsvOptions::of(pipeline),
+            xlsx: XlsxOptions::of(pipeline),
+            fixed_width: pipeline.fixed_width.clone(),
+            records: pipeline.records.clone(),
+        }
     }
 
-    /// Those of objects that no silver table reads yet.
-    pub(crate) fn of_sample(csv: Option<CsvSpec>, records: Option<RecordPath>) -> Self {
-        Self { csv: csv.map(CsvOptions::of_spec).unwrap_or_default(), records }
+    /// Those of samples, which no silver table reads yet.
+    pub(crate) fn of_sample(written: &Written) -> Self {
+        Self {
+            csv: written.csv.clone().map(CsvOptions::of_spec).unwrap_or_default(),
+            xlsx: written.xlsx.clone().map(XlsxOptions::of_spec).unwrap_or_default(),
+            records: written.records.clone(),
+            ..Self::default()
+        }
     }
 
     pub(super) fn csv(&self) -> &CsvOptions {
         &self.csv
+    }
+
+    pub(super) fn xlsx(&self) -> &XlsxOptions {
+        &self.xlsx
+    }
+
+    /// The columns of lines of fixed width; `None` for other formats.
+    pub(super) fn fixed_width(&self) -> Option<&FixedWidthSpec> {
+        self.fixed_width.as_ref()
+    }
+
+    /// Bytes of what ends a record of CSV; of other formats that are divided, a line feed does.
+    #[cfg(test)]
+    pub(super) fn record_end_bytes(&self) -> u64 {
+        self.csv.spec().record_end.as_str().len() as u64
     }
 
     /// Where the records of a JSON document or an NDJSON line are; `None` where it is the record.
@@ -33,9 +62,20 @@ impl SourceOptions {
         self.records.as_ref()
     }
 
+    /// The defaults, with this path to the records.
+    #[cfg(test)]
+    pub(crate) fn of_records(records: Option<RecordPath>) -> Self {
+        Self { records, ..Self::default() }
+    }
+
     #[cfg(test)]
     pub(super) fn set_csv(&mut self, csv: CsvOptions) {
         self.csv = csv;
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_fixed_width(&mut self, spec: FixedWidthSpec) {
+        self.fixed_width = Some(spec);
     }
 
     #[cfg(test)]

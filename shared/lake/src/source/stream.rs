@@ -16,7 +16,7 @@ use super::gzip::{BytesBehind, Members};
 
 /// Where the bytes of an object come from.
 pub(crate) enum SourceInput {
-    /// Read once from beginning to end: every format but Parquet.
+    /// Read once from beginning to end: every format but Parquet and XLSX.
     Stream(Box<dyn Read + Send>),
     /// A local file, which has the whole object: every format.
     File(PathBuf),
@@ -79,6 +79,11 @@ pub(super) fn open_extent(
 fn not_by_bytes(object: &str) -> SourceError {
     let problem = "records of a text that is not UTF-8 are not found by bytes";
     SourceError::Extent { object: object.to_owned(), problem }
+}
+
+/// The bytes of a whole object, unpacked.
+pub(super) fn open_bytes(input: SourceInput, object: &str) -> Result<Box<dyn Read + Send>, SourceError> {
+    unpack(input.open(object, 0)?, object)
 }
 
 /// The text of an object: unpacked, in UTF-8, without byte order mark. A byte order mark goes before `encoding`.
@@ -319,8 +324,9 @@ mod tests {
             }
         };
         let zip = b"PK\x03\x04\x14\0\x06\0\x08\0xl/workbook.xml";
-        let fix = "unpack it, or save the sheet as CSV UTF-8";
+        let fix = "unpack it, or write `format: xlsx`, in a source of its own";
         check(zip, "a zip archive or a workbook of Excel (xlsx)", fix);
+        check(b"Obj\x01\x04", "Avro", "write `format: avro`, in a source of its own");
         check(b"PAR1\x15\x04\x15\0", "Parquet", "write `format: parquet`, in a source of its own");
     }
 
@@ -350,7 +356,7 @@ mod tests {
                       file again, or in UTF-8";
         check("utf-8", b"\xFF\xFEa\0\n\0\x00\xDC", marked);
         check("windows-1253", b"\xFF\xFEa\0\n\0\x00\xDC", marked);
-        let named = "(byte 2): these bytes are not windows-1253, although source.csv.encoding says so; write the \
+        let named = "(byte 2): these bytes are not windows-1253, although `encoding` in the spec says so; write the \
                      encoding that it has there, or deliver it in UTF-8";
         check("windows-1253", b"a\n\xAA", named);
     }

@@ -6,7 +6,7 @@ use std::io::{self, Cursor, Read};
 use polars::prelude::DataFrame;
 use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD, SOURCE_ROW, is_own_of_bronze};
 use sluice_core::run::Positions;
-use sluice_core::spec::{CsvSpec, SourceFormat};
+use sluice_core::spec::{CsvSpec, FixedWidthSpec, SourceFormat};
 
 use super::chunk::ReadLimits;
 use super::csv::CsvOptions;
@@ -74,6 +74,12 @@ impl ReadTest {
         self
     }
 
+    /// Lines with these columns.
+    pub(super) fn fixed_width(mut self, spec: FixedWidthSpec) -> Self {
+        self.options.set_fixed_width(spec);
+        self
+    }
+
     /// Records at a path.
     pub(super) fn records(mut self, path: &str) -> Self {
         self.options.set_records(path.parse().expect(path));
@@ -124,7 +130,7 @@ impl ReadTest {
             let extent = |begin| Extent { positions: Positions::Bytes, begin, end };
             let begin = match index.checked_sub(1) {
                 None => Begin::Object,
-                Some(before) => Begin::Guessed { at: cuts[before], columns },
+                Some(last) => Begin::Guessed { at: cuts[last], before: self.options.record_end_bytes(), columns },
             };
             let begins = |summary: &SourceSummary| summary.found.map(|found| found.begin);
             let (frames, summary) = match self.read(extent(begin)) {
@@ -160,7 +166,9 @@ impl ReadTest {
                 walked
             }
             // A range does not know that no other has a record.
-            (Err(SourceError::EmptyObject { .. }), Ok(walked)) if self.format == SourceFormat::Ndjson => {
+            (Err(SourceError::EmptyObject { .. }), Ok(walked))
+                if matches!(self.format, SourceFormat::Ndjson | SourceFormat::FixedWidth) =>
+            {
                 assert!(walked.rows.is_empty(), "{text:?} cut at {cuts:?}");
                 walked
             }

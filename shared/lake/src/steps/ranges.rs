@@ -21,10 +21,12 @@ use crate::source::{Begin, ColumnFault, Extent, MAX_COLUMNS, Place, SourceError}
 pub(super) fn positions(pipeline: &Pipeline, size_bytes: u64) -> Positions {
     match pipeline.source_format {
         SourceFormat::Csv if !pipeline.csv.is_divisible() => Positions::Numbers,
+        // What is decoded has other bytes than the object.
+        SourceFormat::FixedWidth if !pipeline.encoding().is_utf8() => Positions::Numbers,
         // A line may have several records, which begin at one byte.
         SourceFormat::Ndjson if pipeline.records.is_some() => Positions::Numbers,
-        SourceFormat::Csv | SourceFormat::Ndjson => pipeline.parts.positions(size_bytes),
-        SourceFormat::Json | SourceFormat::Parquet => Positions::Numbers,
+        SourceFormat::Csv | SourceFormat::Ndjson | SourceFormat::FixedWidth => pipeline.parts.positions(size_bytes),
+        SourceFormat::Json | SourceFormat::Parquet | SourceFormat::Xlsx | SourceFormat::Avro => Positions::Numbers,
     }
 }
 
@@ -63,7 +65,7 @@ impl LandingRange<'_> {
     pub(super) fn extent<'o>(&self, pipeline: &Pipeline, planned: &'o PlannedObject) -> Result<Extent<'o>, LakeError> {
         let columns: Option<&'o [String]> = match (pipeline.source_format, &planned.shape) {
             (SourceFormat::Csv, Some(shape)) => Some(shape.columns.as_slice()),
-            (SourceFormat::Ndjson, _) => Some(&[]),
+            (SourceFormat::Ndjson | SourceFormat::FixedWidth, _) => Some(&[]),
             _ => None,
         };
         let Some(columns) = columns.filter(|_| planned.positions == Positions::Bytes) else {
@@ -74,7 +76,7 @@ impl LandingRange<'_> {
         };
         let begin = match (self.bytes.begin(), self.before) {
             (0, _) => Begin::Object,
-            (at, None) => Begin::Guessed { at, columns },
+            (at, None) => Begin::Guessed { at, before: pipeline.csv.record_end.as_str().len() as u64, columns },
             (_, Some(before)) => Begin::Proven { at: before.end, columns },
         };
         Ok(Extent { positions: planned.positions, begin, end: self.bytes.end() })
@@ -143,7 +145,8 @@ impl ReadRanges {
             let (place, fault) = (Place::Byte { offset: self.end }, ColumnFault::TooMany { limit: MAX_COLUMNS });
             return Some(LakeError::Source(SourceError::Columns { object: object.uri.to_string(), place, fault }));
         }
-        let is_empty = range.end().is_none() && self.rows == 0 && pipeline.source_format == SourceFormat::Ndjson;
+        let has_records_alone = matches!(pipeline.source_format, SourceFormat::Ndjson | SourceFormat::FixedWidth);
+        let is_empty = range.end().is_none() && self.rows == 0 && has_records_alone;
         is_empty.then(|| LakeError::Source(SourceError::EmptyObject { object: object.uri.to_string() }))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Cursor, Read};
+use std::path::PathBuf;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
@@ -12,16 +13,19 @@ use sluice_core::run::{PlannedObject, Positions, ReadFrom, RunRef, SourceShape};
 use sluice_core::source::{HeldObject, PassedBy, PassedByReason, SourceObject};
 use sluice_core::spec::SourceFormat;
 use sluice_documents::object_refusal;
+use tokio::sync::Semaphore;
 
 use super::ranges::positions;
 use super::stages::mapped_columns;
 use crate::delta::Footer;
+use crate::engine::scratch_copy;
 use crate::error::{LakeError, SourceChange};
 use crate::lake::Lake;
 use crate::objects::{AT_ONCE, ObjectBytes, blocking, remote};
 use crate::runs;
 use crate::source::{
-    SourceError, SourceInput, SourceOptions, delimiter_hint, is_plain_text, measure, parquet_columns, read_columns,
+    SourceError, SourceInput, SourceOptions, check_workbook_size, delimiter_hint, is_plain_text, look_at_workbook,
+    measure, measure_avro, parquet_columns, read_columns,
 };
 
 /// Bytes of an object that are examined: enough for some hundred rows, few enough for thousands of objects.
@@ -144,8 +148,10 @@ impl Look {
         let Self::Shape(shape, ..) = &self else { return Ok(self) };
         let fault = match pipeline.source_format {
             // Any record of the run may bring a key, so process asks once it has read them all.
-            SourceFormat::Ndjson | SourceFormat::Json => return Ok(self),
-            SourceFormat::Csv | SourceFormat::Parquet => check_mapped(pipeline, object, &shape.columns, known).err(),
+            SourceFormat::Ndjson | SourceFormat::Json | SourceFormat::Avro => return Ok(self),
+            SourceFormat::Csv | SourceFormat::Parquet | SourceFormat::Xlsx | SourceFormat::FixedWidth => {
+                check_mapped(pipeline, object, &shape.columns, known).err()
+            }
         };
         match fault {
             None => Ok(self),
@@ -186,6 +192,7 @@ async fn examine(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Res
         }
         // Only the footer of a remote file is read; what else it has is read below.
         (SourceFormat::Parquet, Err(())) => Ok(Vec::new()),
+        (SourceFormat::Xlsx, path) => return examine_workbook(lake, pipeline, object, path.ok()).await,
         _ => match ObjectBytes::open(object, lake.options()).await {
             Ok(bytes) => {
                 let looked = read_head(pipeline, object, bytes).await?;
@@ -200,6 +207,47 @@ async fn examine(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Res
         Err(SourceError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Look::Gone),
         Ok(columns) => look_at_footer(lake, object, columns).await,
         Err(error) => refusal(error, BTreeSet::new()),
+    }
+}
+
+/// Workbooks that are examined at a time: each has its shared texts in memory, and its copy on this machine.
+static WORKBOOKS: Semaphore = Semaphore::const_new(1);
+
+/// The shape of a workbook, which is at this path, or is copied to this machine: its directory is at its end, and what
+/// its cells have in common may be anywhere.
+async fn examine_workbook(
+    lake: &Lake,
+    pipeline: &Pipeline,
+    object: &SourceObject,
+    path: Option<PathBuf>,
+) -> Result<Look, LakeError> {
+    let (options, name) = (SourceOptions::of(pipeline), object.uri.to_string());
+    if let Err(error) = check_workbook_size(&name, object.size_bytes) {
+        return refusal(error, BTreeSet::new());
+    }
+    let one = WORKBOOKS.acquire().await;
+    let _one = one.map_err(|error| LakeError::Internal { message: format!("no workbook can be read: {error}") })?;
+    let looked = match path {
+        Some(path) => blocking(move || Ok(look_at_workbook(&options, SourceInput::File(path), &name))).await?,
+        None => {
+            let bytes = match ObjectBytes::open(object, lake.options()).await {
+                Ok(bytes) => bytes,
+                Err(LakeError::SourceChanged { what: SourceChange::Deleted, .. }) => return Ok(Look::Gone),
+                Err(LakeError::SourceChanged { what: SourceChange::Replaced, .. }) => return Ok(Look::Nothing),
+                Err(error) => return Err(error),
+            };
+            let (mut reader, _) = bytes.into_parts();
+            blocking(move || {
+                let (path, _scratch) = scratch_copy(&mut reader)?;
+                Ok(look_at_workbook(&options, SourceInput::File(path), &name))
+            })
+            .await?
+        }
+    };
+    match looked {
+        Err(SourceError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Look::Gone),
+        Err(error) => refusal(error, BTreeSet::new()),
+        Ok((columns, measured)) => Ok(Look::Shape(SourceShape { columns }, measured, Positions::Numbers)),
     }
 }
 
@@ -218,7 +266,7 @@ async fn read_head(
     bytes: ObjectBytes,
 ) -> Result<Result<Look, SourceError>, LakeError> {
     let (format, options, name) = (pipeline.source_format, SourceOptions::of(pipeline), object.uri.to_string());
-    let encoding = pipeline.csv.encoding;
+    let encoding = pipeline.encoding();
     let size_bytes = object.size_bytes;
     let (mut reader, _) = bytes.into_parts();
     let read = blocking(move || {
@@ -229,16 +277,16 @@ async fn read_head(
         let input = SourceInput::Stream(Box::new(Cursor::new(first.clone()).chain(reader)));
         let columns = read_columns(format, &options, input, &name);
         Ok(columns.map(|columns| {
-            // Records in lists are counted as those of JSON are: by their braces.
-            let counted = if options.records().is_some() { SourceFormat::Json } else { format };
-            let measured = measure(counted, &first, size_bytes, columns.len());
+            let measured = match format {
+                SourceFormat::Avro => measure_avro(&first, size_bytes, columns.len()),
+                _ => measure(format, &options, &first, size_bytes, columns.len()),
+            };
             (SourceShape { columns }, measured, is_plain_text(&first, encoding))
         }))
     })
     .await?;
     // Other objects may lack the keys of the records before the fault: process reads them, and then holds the object.
-    let is_json = matches!(format, SourceFormat::Ndjson | SourceFormat::Json);
-    if is_json && read.as_ref().is_err_and(SourceError::is_behind_a_record) {
+    if format.has_documents() && read.as_ref().is_err_and(SourceError::is_behind_a_record) {
         return Ok(Ok(Look::Nothing));
     }
     Ok(read.map(|(shape, measured, is_plain)| {
@@ -246,8 +294,8 @@ async fn read_head(
         let positions = if is_plain { positions(pipeline, size_bytes) } else { Positions::Numbers };
         let shape = match format {
             // Later records may bring other keys: those of the first are nothing that a reader could rely on.
-            SourceFormat::Ndjson | SourceFormat::Json => SourceShape { columns: Vec::new() },
-            SourceFormat::Csv | SourceFormat::Parquet => shape,
+            SourceFormat::Ndjson | SourceFormat::Json | SourceFormat::Avro => SourceShape { columns: Vec::new() },
+            SourceFormat::Csv | SourceFormat::Parquet | SourceFormat::Xlsx | SourceFormat::FixedWidth => shape,
         };
         Look::Shape(shape, measured, positions)
     }))
@@ -283,6 +331,7 @@ async fn look_at_footer(lake: &Lake, object: &SourceObject, mut columns: Vec<Str
         rows: footer.rows(),
         columns: columns.len() as u64,
         group_rows: footer.group_rows(),
+        held_bytes: 0,
     };
     Ok(Look::Shape(SourceShape { columns }, measured, Positions::Numbers))
 }
@@ -330,7 +379,12 @@ fn check_mapped(
     }
     let delimiter = match pipeline.source_format {
         SourceFormat::Csv => delimiter_hint(columns, pipeline.csv.delimiter.as_str()),
-        SourceFormat::Ndjson | SourceFormat::Json | SourceFormat::Parquet => None,
+        SourceFormat::Ndjson
+        | SourceFormat::Json
+        | SourceFormat::Parquet
+        | SourceFormat::Xlsx
+        | SourceFormat::FixedWidth
+        | SourceFormat::Avro => None,
     };
     Err(SourceError::LacksColumns { object: object.uri.to_string(), missing, columns: columns.to_vec(), delimiter })
 }

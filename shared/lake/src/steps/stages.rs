@@ -13,12 +13,12 @@ use tokio::runtime::Handle;
 use super::blame::is_refusal;
 use super::ranges::{LandingRange, ReadRanges};
 use super::refused::{Refusals, RunKeys};
-use crate::engine::{BronzeStage, Missing, SilverStage, scratch_folder, source_columns};
+use crate::engine::{BronzeStage, Missing, SilverStage, scratch_copy, source_columns};
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::{ObjectBytes, VersionCheck};
 use crate::overlap::{both, overlapped};
-use crate::source::{Extent, SourceBatch, SourceError, SourceInput, SourceOptions, read_source};
+use crate::source::{Extent, SourceBatch, SourceError, SourceInput, SourceOptions, check_workbook_size, read_source};
 
 /// The stages that rows from objects go to.
 pub(super) struct Stages<'a> {
@@ -91,8 +91,8 @@ impl<'a> Landing<'a> {
     fn may_lack(&self, bronze: &BronzeStage) -> BTreeSet<&'a String> {
         let pipeline = &self.plan.pipeline;
         match pipeline.source_format {
-            SourceFormat::Ndjson | SourceFormat::Json => pipeline.mapped_sources().collect(),
-            SourceFormat::Csv | SourceFormat::Parquet => {
+            SourceFormat::Ndjson | SourceFormat::Json | SourceFormat::Avro => pipeline.mapped_sources().collect(),
+            SourceFormat::Csv | SourceFormat::Parquet | SourceFormat::Xlsx | SourceFormat::FixedWidth => {
                 let known = mapped_columns(&self.names, &bronze.source_columns());
                 optional_columns(pipeline).filter(|source| known.contains(*source)).collect()
             }
@@ -169,7 +169,6 @@ impl<'a> Landing<'a> {
         let (input, check, _scratch) = self.open(object, range.map(|_| extent.stream_begin()))?;
         let (format, options, name) = (pipeline.source_format, SourceOptions::of(pipeline), object.uri.as_str());
         // The next batch is read while this one is staged.
-        let is_json = matches!(format, SourceFormat::Ndjson | SourceFormat::Json);
         let outcome: Result<_, LakeError> = overlapped(
             |put| read_source(format, &options, input, name, extent, &mut |batch| Ok(put(batch)?)),
             |batch: SourceBatch| {
@@ -198,7 +197,7 @@ impl<'a> Landing<'a> {
             let message = format!("the reader of '{name}' does not say where the records of a byte range are");
             return Err(LakeError::Internal { message });
         }
-        let keys = (is_json && summary.rows > summary.corrupt_rows).then_some(summary.columns);
+        let keys = (format.has_documents() && summary.rows > summary.corrupt_rows).then_some(summary.columns);
         Ok(LandedObject { keys, found })
     }
 
@@ -208,22 +207,20 @@ impl<'a> Landing<'a> {
         object: &SourceObject,
         begin: Option<u64>,
     ) -> Result<(SourceInput, VersionCheck, Option<tempfile::TempDir>), LakeError> {
+        if self.plan.pipeline.source_format == SourceFormat::Xlsx {
+            check_workbook_size(object.uri.as_str(), object.size_bytes)?;
+        }
         let options = self.lake.options();
         let bytes = match begin {
             Some(begin) => Handle::current().block_on(ObjectBytes::open_at(object, begin, options))?,
             None => Handle::current().block_on(ObjectBytes::open(object, options))?,
         };
         let (mut reader, check) = bytes.into_parts();
-        if self.plan.pipeline.source_format != SourceFormat::Parquet {
+        if !self.plan.pipeline.source_format.is_read_from_file() {
             return Ok((SourceInput::Stream(reader), check, None));
         }
-        // Parquet is read from its end: it has to be a file.
-        let scratch = scratch_folder()?;
-        let path = scratch.path().join("source.parquet");
-        let io = |source| LakeError::Io { doing: "copy source object to", path: path.clone(), source };
-        let mut file = std::fs::File::create(&path).map_err(io)?;
-        std::io::copy(&mut reader, &mut file).map_err(io)?;
-        Ok((SourceInput::File(path.clone()), check, Some(scratch)))
+        let (path, scratch) = scratch_copy(&mut reader)?;
+        Ok((SourceInput::File(path), check, Some(scratch)))
     }
 }
 

@@ -6,7 +6,6 @@ use sluice_core::name::TableRef;
 use sluice_core::pipeline::{MappedNames, Pipeline};
 use sluice_core::run::{ByteRange, Plan, PlannedObject, ReadFrom};
 use sluice_core::source::{SourceId, SourceObject};
-use sluice_core::spec::SourceFormat;
 
 use super::blame::{is_of_values, is_own, of_earlier_rows};
 use super::refused::Refusals;
@@ -57,8 +56,7 @@ impl<'a> StoredRows<'a> {
         let pipeline = &self.plan.pipeline;
         let names = MappedNames::of(pipeline);
         let known = known_columns(&names, &stages.bronze);
-        let is_json = matches!(pipeline.source_format, SourceFormat::Ndjson | SourceFormat::Json);
-        let may_bring = is_json && others == Others::MayBring;
+        let may_bring = pipeline.source_format.has_documents() && others == Others::MayBring;
         let mut absent = Absent::new();
         let mut refused: BTreeSet<SourceId> = BTreeSet::new();
         reread_bronze(bronze, &behind, range, |object, rows| {

@@ -6,12 +6,16 @@ mod shapes;
 mod together;
 mod writing;
 
+use apache_avro::Codec;
+use apache_avro::types::Value as Avro;
 use serde_json::Value;
 use sluice_core::run::Outcome;
 use sluice_tests::lab::Lab;
 use sluice_tests::sluice::Run;
 
+use crate::modes::avro_file;
 use crate::small::{land, rows};
+use crate::workbook::Workbook;
 
 const SILVER: &str = "silver/main/t";
 
@@ -73,6 +77,22 @@ fn check(habit: &Habit) {
     assert_eq!(rows(&lab, SILVER, &shown), habit.rows, "{name}: {run}");
     assert!(!lab.tables().contains_key("quarantine/main/t"), "{name}: {run}");
     let _ = lab.run().expect(Outcome::Skipped);
+}
+
+fn workbook(rows: &[&[&str]]) -> Vec<u8> {
+    Workbook::of_cells(rows).bytes()
+}
+
+fn events() -> Vec<u8> {
+    let fields = r#"{"name": "id", "type": "int"},
+        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+        {"name": "who", "type": {"type": "record", "name": "Who", "fields": [{"name": "name", "type": "string"}]}}"#;
+    let record = |id: i32, millis: i64, name: &str| {
+        let who = Avro::Record(vec![("name".to_owned(), Avro::String(name.to_owned()))]);
+        [("id", Avro::Int(id)), ("at", Avro::TimestampMillis(millis)), ("who", who)]
+    };
+    let (ann, bob) = (record(1, 1_706_707_800_000, "Ann"), record(2, 1_706_745_600_000, "Bob"));
+    avro_file(fields, Codec::Null, &[&ann, &bob])
 }
 
 fn utf16(text: &str) -> Vec<u8> {

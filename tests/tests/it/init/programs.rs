@@ -1,6 +1,6 @@
 //! Files of spreadsheets, statistics and databases.
 
-use super::{check, habit, utf16};
+use super::{check, events, habit, utf16, workbook};
 
 #[test]
 fn spreadsheets_and_statistics_run_without_an_edit() {
@@ -69,6 +69,28 @@ fn spreadsheets_and_statistics_run_without_an_edit() {
             &["1|Bonn|5", "2|Ulm|6"],
         ),
         habit(
+            "Excel, workbook",
+            "a.xlsx",
+            workbook(&[&["Report of 2024"], &[], &["id", "city", "n"], &["1", "Bonn", "1.5"], &["2", "Ulm", "2.25"]]),
+            &["id int64", "city text", "n double"],
+            &["1|Bonn|1.5", "2|Ulm|2.25"],
+        ),
+        habit(
+            "Excel, workbook that begins with empty rows",
+            "a.xlsx",
+            workbook(&[&[], &[], &["id", "city"], &["1", "Bonn"], &["2", "Ulm"]]),
+            &["id int64", "city text"],
+            &["1|Bonn", "2|Ulm"],
+        ),
+        habit(
+            "Avro, nested",
+            "a.avro",
+            events(),
+            &["id int64", "at timestamp", "who_name text"],
+            &["1|2024-01-31T13:30:00Z|Ann", "2|2024-02-01T00:00:00Z|Bob"],
+        ),
+        habit("line ends of an old Mac", "a.csv", "id,n\r1,2\r3,4\r", &["id int64", "n int64"], &["1|2", "3|4"]),
+        habit(
             "weather station",
             "a.csv",
             "# station 4711\n# unit: C\ntime,temp\n2024-01-05 10:00,1.5\n2024-01-05 11:00,-\n",
@@ -110,6 +132,13 @@ fn databases_run_without_an_edit() {
             "id\tat\tnote\n1\t2024-01-05 10:11:12.123+00\tx\n2\t\\N\t\\N\n",
             &["id int64", "at timestamp", "note text"],
             &["1|2024-01-05T10:11:12.123Z|x", "2|NULL|NULL"],
+        ),
+        habit(
+            "mysqldump --tab, without nulls",
+            "a.txt",
+            "1\tC:\\\\x\n2\ty\n",
+            &["column_1 int64", "column_2 text"],
+            &["1|C:\\x", "2|y"],
         ),
         habit("PostgreSQL booleans", "a.csv", "id,ok\n1,t\n2,f\n", &["id int64", "ok boolean"], &["1|true", "2|false"]),
         habit(

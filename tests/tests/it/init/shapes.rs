@@ -4,7 +4,7 @@ use serde_json::Value;
 use sluice_core::run::Outcome;
 
 use super::{SILVER, check, habit, init, lab, types};
-use crate::small::{assert_says, land, rows};
+use crate::small::{assert_says, held_by, land, rows};
 
 #[test]
 fn odd_names_and_shapes_run_without_an_edit() {
@@ -121,7 +121,7 @@ fn rulers_and_footers_of_printed_tables_are_no_rows() {
         assert_eq!(lab.tables().contains_key("quarantine/main/t"), quarantined > 0, "{what}");
     };
     let psql = format!("  id | name\n-----+--------\n{}(20 rows)\n\n", printed(" ", "|", ""));
-    check("psql", psql, 1);
+    check("psql", psql, 0);
     let ruler = "+-----+--------+\n";
     let mysql = format!("{ruler}| id  | name   |\n{ruler}{}{ruler}", printed("|", "|", "|"));
     check("mysql", mysql, 0);
@@ -129,14 +129,15 @@ fn rulers_and_footers_of_printed_tables_are_no_rows() {
     let sap = format!("{ruler}|id   |name    |\n{ruler}{}{ruler}", printed("|", "|", "|"));
     check("SAP list", sap, 0);
     let records: String = (1..=20).map(|id| format!("{id},name{id}\n")).collect();
-    check("sqlcmd", format!("id,name\n--,----\n{records}\n(20 rows affected)\n"), 1);
+    check("sqlcmd", format!("id,name\n--,----\n{records}\n(20 rows affected)\n"), 0);
+    check("Oracle", format!("id,name\n{records}\n20 rows selected.\n"), 1);
     check("Markdown", format!("| id | name |\n|----|:-----|\n{}", printed("|", "|", "|")), 0);
 }
 
 #[test]
 fn a_footer_below_a_few_records_stops_nothing() {
     let lab = lab();
-    land(&lab, "a.txt", "  id | name\n-----+------\n   1 | a\n   2 | b\n(2 rows)\n\n");
+    land(&lab, "a.txt", "  id | name\n-----+------\n   1 | a\n   2 | b\n2 rows selected.\n\n");
     let found: Value = init(&lab, &[]).expect_code(0).page();
     assert_says(&found["proposal"]["notes"].to_string(), &["draw or count"], "the footer");
     let run = lab.run().expect(Outcome::Published);
@@ -155,14 +156,31 @@ fn a_title_with_a_delimiter_is_not_the_header() {
 }
 
 #[test]
+fn a_file_without_its_footer_is_held_and_no_record_is_lost() {
+    let lab = lab();
+    land(&lab, "a.csv", "id,n\n1,2\n3,4\n(2 rows)\n");
+    let _ = init(&lab, &[]).expect_code(0);
+    let _ = lab.run().expect(Outcome::Published);
+    land(&lab, "b.csv", "id,n\n5,6\n7,8\n");
+    let run = lab.run();
+    assert_says(&held_by(&run), &["b.csv", "last_lines_begin"], "the file");
+    assert_eq!(rows(&lab, SILVER, &["id", "n"]), ["1|2", "3|4"]);
+}
+
+#[test]
 fn escapes_of_a_dump_are_announced() {
-    let check = |text: &str, expected: bool| {
+    let check = |text: &str, says: &str| {
         let lab = lab();
         land(&lab, "a.tsv", text);
         let found: Value = init(&lab, &[]).expect_code(0).page();
         let evidence = found["source"]["evidence"].to_string();
-        assert_eq!(evidence.contains("stay two characters"), expected, "{text:?}: {evidence}");
+        for other in ["stay two characters", "escapes copy"] {
+            assert_eq!(evidence.contains(other), other == says, "{text:?}: {evidence}");
+        }
     };
-    check("id\tnote\n1\ta\\tb\n2\tc\\\\d\n", true);
-    check("id\tnote\n1\ta b\n2\t\\N\n", false);
+    check("id\tnote\n1\ta\\tb\n2\tc\\\\d\n", "escapes copy");
+    check("id\tnote\n1\ta b\n2\t\\N\n", "escapes copy");
+    // A path has these signs, too.
+    check("id\tnote\n1\ta\\tb\n2\tc\n", "stay two characters");
+    check("id\tnote\n1\ta b\n2\tc\n", "neither");
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use sluice_core::run::Outcome;
 use sluice_tests::sluice::Run;
 
 use super::{init, lab};
@@ -48,14 +49,27 @@ fn what_is_no_table_is_refused_with_the_fix_and_nothing_is_written() {
     check(&[("a.csv", b"id,name\n")], 1, "has a header and no record");
     check(&[("a.json", b"{}\n{}\n")], 1, "have no keys");
     check(&[("a.json", b"{\"x\":[{\"a\":1}]}"), ("b.json", b"{\"y\":[{\"a\":1}]}")], 1, "records in `$.x[*]`");
-    check(&[("a.xlsx", b"PK\x03\x04\x14\0")], 1, "save the sheet as CSV");
-    // A line feed inside a title does not make other lines of it.
-    check(&[("a.csv", b"id,n\r1,2\r3,4\r")], 1, "carriage returns alone");
-    check(&[("a.csv", b"id,n\r1,\"a\nb\"\r3,4\r")], 1, "carriage returns alone");
+    check(&[("a.xlsx", b"PK\x03\x04\x14\0")], 1, "no workbook of Excel");
+    check(&[("a.csv", b"id,n\r1,2\r\n3,4\r5,6\r")], 1, "carriage returns alone, and others");
     check(&[("a.bin", b"\0\x01\x02\xff\0\x03")], 1, "binary data");
     check(&[("a.csv", b"id,n\n1,2\n"), ("b.csv", b"{\"id\": 1}\n")], 1, "is NDJSON");
     check(&[("a.csv", b"id,n\n1,2\n"), ("b.csv", b"id;n\n1;2\n")], 1, "delimiter");
     check(&[("a.csv", b"id,n\n1,2\n"), ("b.csv", b"x,y\n1,2\n")], 1, "no column in common");
+}
+
+#[test]
+fn options_of_a_dialect_are_written_as_a_spec_reads_them() {
+    let check = |text: &str, expected: &[&str]| {
+        let lab = lab();
+        land(&lab, "a.csv", text);
+        let _ = init(&lab, &[]).expect_code(0);
+        let spec = fs::read_to_string(lab.pipeline().join("pipeline.yaml")).unwrap();
+        assert_says(&spec, expected, text);
+        let _ = lab.run().expect(Outcome::Published);
+    };
+    check("id,n\r1,\"a\nb\"\r3,4\r", &["record_end: \"\\r\""]);
+    check("id\tn\n1\ta\\tb\n2\t\\N\n", &["delimiter: \"\\t\"", "quote: none", "escapes: copy"]);
+    check("id,n\n1,2\n3,4\n(2 rows)\n", &["skip_last_lines: 1", "last_lines_begin: '('"]);
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Write modes, partitions, source formats, changes of schemas, and every kind of rule, on small pipelines.
 
+mod avro;
 mod deletes;
 mod dialects;
 mod evolution;
 mod file_values;
 mod filters;
+mod fixed_width;
 mod formats;
 mod json_texts;
 mod laws;
@@ -16,6 +18,8 @@ mod readings;
 mod replays;
 mod rules;
 mod snapshots;
+mod workbooks;
 mod writes;
 
+pub(crate) use self::avro::avro_file;
 pub(crate) use self::writes::{MERGE, SCD2, spec};

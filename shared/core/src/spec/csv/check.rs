@@ -1,9 +1,7 @@
 //! What contradicts itself in a dialect.
 
-use super::{CsvHeader, CsvSpec, EscapeCodes, HeaderLines};
+use super::{CsvHeader, CsvSpec, EscapeCodes, HeaderLines, MAX_SKIPPED_LINES};
 
-/// Most lines before a header, and behind the last record.
-const MAX_SKIPPED_LINES: u32 = 1000;
 /// Most records of a header.
 const MAX_HEADER_LINES: u32 = 10;
 

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use memchr::memmem::Finder;
 use sluice_core::spec::{AsciiChar, CsvSpec};
 
-use crate::source::error::{Place, SourceError};
+use crate::source::error::SourceError;
 use crate::source::extent::Extent;
 use crate::source::stream::Text;
 
@@ -23,8 +23,8 @@ const SHOWN_CHARACTERS: usize = 40;
 pub(in crate::source) enum FooterFault {
     /// The first of them begins in another way.
     Begin { lines: u32, expected: String, found: String },
-    /// They have too many bytes, from this one of the text on.
-    TooLarge { offset: u64 },
+    /// They have too many bytes.
+    TooLarge { lines: u32 },
 }
 
 impl FooterFault {
@@ -32,9 +32,7 @@ impl FooterFault {
     pub(in crate::source) fn of(self, object: String) -> SourceError {
         match self {
             Self::Begin { lines, expected, found } => SourceError::LastLines { object, lines, expected, found },
-            Self::TooLarge { offset } => {
-                SourceError::RecordTooLarge { object, place: Place::Byte { offset }, limit_bytes: MOST_BYTES }
-            }
+            Self::TooLarge { lines } => SourceError::LastLinesTooLarge { object, lines, limit_bytes: MOST_BYTES },
         }
     }
 }
@@ -75,8 +73,6 @@ struct WithoutLastLines<R> {
     /// Where the last lines begin that are not blank: as many as are dropped, or all.
     begins: VecDeque<usize>,
     is_done: bool,
-    /// Bytes of the stream before those that are held.
-    offset: u64,
 }
 
 impl<R: Read> WithoutLastLines<R> {
@@ -93,7 +89,6 @@ impl<R: Read> WithoutLastLines<R> {
             line_begin: 0,
             begins: VecDeque::new(),
             is_done: false,
-            offset: 0,
         }
     }
 
@@ -107,7 +102,7 @@ impl<R: Read> WithoutLastLines<R> {
         if self.is_done {
             self.end_line(self.held.len());
         } else if self.held.len() > MOST_BYTES {
-            return Err(io::Error::other(FooterFault::TooLarge { offset: self.offset }));
+            return Err(io::Error::other(FooterFault::TooLarge { lines: self.lines }));
         }
         if u32::try_from(self.begins.len()).is_ok_and(|count| count == self.lines) {
             self.free = self.begins.front().copied().unwrap_or_default();
@@ -118,7 +113,6 @@ impl<R: Read> WithoutLastLines<R> {
     fn drop_given(&mut self) {
         let given = std::mem::take(&mut self.given);
         self.held.drain(..given);
-        self.offset += given as u64;
         self.free -= given;
         self.line_begin -= given;
         self.begins.iter_mut().for_each(|begin| *begin -= given);
@@ -150,6 +144,10 @@ impl<R: Read> WithoutLastLines<R> {
 
     fn check_last_lines(&mut self) -> io::Result<()> {
         let Some(expected) = self.expected.take() else { return Ok(()) };
+        // Whoever reads a text without a line says that it is empty.
+        if self.begins.is_empty() {
+            return Ok(());
+        }
         let line = self.held.get(self.free..).unwrap_or_default();
         let line = line.get(..self.line_end.find(line).unwrap_or(line.len())).unwrap_or_default();
         let text = String::from_utf8_lossy(line);
@@ -222,10 +220,25 @@ mod tests {
         for good in ["a\n1\nTotal: 1\nEnd\n", "a\n1\n\"Total\",1\nEnd", "a\n1\n Total\n\nEnd\n"] {
             assert!(read(&begins, good).is_ok(), "{good:?}");
         }
-        for (bad, shown) in [("a\n1\n2\nEnd\n", "2"), ("Total\n", "Total"), ("", "")] {
+        for (bad, shown) in [("a\n1\n2\nEnd\n", "2"), ("Total\n", "Total")] {
             let fault = read(&begins, bad).expect_err(bad);
             assert!(matches!(&fault, FooterFault::Begin { lines: 2, found, .. } if found == shown), "{fault:?}");
         }
+        // An empty file is empty, and has no wrong line.
+        for empty in ["", "\n\r\n"] {
+            assert_eq!(read(&begins, empty).unwrap(), "");
+        }
+    }
+
+    #[test]
+    fn last_lines_that_are_too_long_are_called_so() {
+        let lines = format!("a\n{}", format!("{}\n", "x".repeat(1 << 20)).repeat(66));
+        let fault = read(&spec(r#"{"skip_last_lines": 1000}"#), &lines).expect_err("too long");
+        let error = fault.of("x.csv".to_owned());
+        assert!(error.is_refusal());
+        let said = "object 'x.csv': its last 1000 lines have more than 67108864 bytes; make source.csv.skip_last_lines \
+                    smaller, or deliver the lines apart";
+        assert_eq!(error.to_string(), said);
     }
 
     proptest! {

@@ -78,7 +78,7 @@ impl Front<'_> {
             None => self.of_spec(&parser, record),
         };
         let columns = self.placed(columns, bytes, record)?;
-        if names.is_some_and(|names| is_every_second_blank(&names)) {
+        if names.is_some_and(|names| is_every_second_blank(&names, spec.delimiter.as_str())) {
             let below = self.first_record(&mut parser, bytes, record.next, at_end)?;
             match below {
                 None if !at_end => return Ok(None),
@@ -263,10 +263,11 @@ fn join(joined: &mut [String], names: &[String], between: &str) {
 }
 
 /// Whether the second, the fourth and so on of the names are blank, and no other: as they are where the delimiter of the
-/// file is twice that of the spec.
-fn is_every_second_blank(names: &[String]) -> bool {
+/// file is twice that of the spec. Of signs that files often have singly, two columns without a name are no proof.
+fn is_every_second_blank(names: &[String], delimiter: &str) -> bool {
+    let fewest = if matches!(delimiter, "," | ";" | "\t") { 5 } else { 3 };
     let is_blank = |(index, name): (usize, &String)| name.trim().is_empty() == (index % 2 == 1);
-    names.len() >= 3 && names.len() % 2 == 1 && names.iter().enumerate().all(is_blank)
+    names.len() >= fewest && names.len() % 2 == 1 && names.iter().enumerate().all(is_blank)
 }
 
 /// Whether a record with as many fields as columns has no value in the second, the fourth and so on.

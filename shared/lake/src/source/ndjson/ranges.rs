@@ -22,7 +22,7 @@ fn by_bytes(begin: Begin<'_>, end: Option<u64>) -> Extent<'_> {
 }
 
 fn guessed(at: u64) -> Begin<'static> {
-    Begin::Guessed { at, columns: &[] }
+    Begin::Guessed { at, before: 1, columns: &[] }
 }
 
 #[test]

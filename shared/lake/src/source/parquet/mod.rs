@@ -16,9 +16,9 @@ mod records;
 mod schema;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(super) mod text;
 mod thrift;
-mod values;
+pub(super) mod values;
 
 use std::fs::File;
 use std::io::Read;
@@ -33,7 +33,7 @@ use sluice_core::source::Codec;
 
 use self::batches::{Batches, Worker};
 use self::column::ColumnSource;
-pub(super) use self::fault::ParquetFault;
+pub(super) use self::fault::{ParquetFault, is_of_the_system};
 use self::schema::{ColumnType, NoText, columns};
 use super::batch::SourceBatch;
 use super::chunk::ReadLimits;

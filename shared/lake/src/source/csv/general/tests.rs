@@ -114,4 +114,5 @@ fn a_begin_is_guessed_where_the_next_records_look_like_records() {
     check(bars, "x\ny\"||2\n3||4\n5||6\n", Some(8));
     check(bars, "x", Some(1));
     check(r#"{"quote": "none"}"#, "x\ny\n", Some(2));
+    check(r#"{"record_end": "~\n"}"#, "~\n3,4~\n5,6~\n", Some(2));
 }

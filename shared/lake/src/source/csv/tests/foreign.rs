@@ -93,8 +93,20 @@ fn a_delimiter_that_is_twice_that_of_the_spec_is_refused() {
     let bar = r#"{"delimiter": "|"}"#;
     check_error(bar, "a||b||c\n1||2||3\n", "the delimiter seems to be '||'");
     check(bar, "a||b\n1|2|3\n", &["a", "column_2", "b"], &[good(1, &[Some("1"), Some("2"), Some("3")])]);
+    // In the usual signs, columns without a name are usual, too.
+    check("{}", "a,,b\n1,,3\n", &["a", "column_2", "b"], &[good(1, &[Some("1"), None, Some("3")])]);
+    check_error("{}", "a,,b,,c\n1,,2,,3\n", "the delimiter seems to be ',,'");
+    check_error(r#"{"delimiter": ";"}"#, "a;;b;;c\n1;;2;;3\n", "the delimiter seems to be ';;'");
     let named = r#"{"delimiter": "|", "names": ["a", "b", "c"]}"#;
     check(named, "a||b\n1||3\n", &["a", "b", "c"], &[good(1, &[Some("1"), None, Some("3")])]);
+}
+
+#[test]
+fn a_record_with_which_a_range_begins_is_found_behind_an_end_of_several_signs() {
+    let text = "a,b~\n1,2~\n3,4~\n5,6~\n";
+    let test = read(text.as_bytes()).csv(spec(r#"{"record_end": "~\n"}"#));
+    let walked = test.check_ranges(&[text.find('3').unwrap() as u64]);
+    assert_eq!(walked.read_again, 0);
 }
 
 #[test]

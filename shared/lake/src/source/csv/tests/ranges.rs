@@ -40,7 +40,7 @@ fn a_range_has_the_records_that_begin_in_it() {
             assert_eq!(got, (expected.to_vec(), found), "{begin:?} to {end:?}");
         }
     };
-    let guessed = |at| Begin::Guessed { at, columns: &columns };
+    let guessed = |at| Begin::Guessed { at, before: 1, columns: &columns };
     let proven = |at| Begin::Proven { at, columns: &columns };
     check(Begin::Object, None, &[8, 15, 24, 29], (0, 32));
     check(Begin::Object, Some(1), &[], (0, 8));
@@ -96,8 +96,8 @@ fn a_record_above_the_limit_is_refused_in_a_range_too() {
     };
     check(Begin::Object, 8);
     check(Begin::Proven { at: 4, columns: &columns }, 8);
-    check(Begin::Guessed { at: 5, columns: &columns }, 8);
-    check(Begin::Guessed { at: 50, columns: &columns }, 50);
+    check(Begin::Guessed { at: 5, before: 1, columns: &columns }, 8);
+    check(Begin::Guessed { at: 50, before: 1, columns: &columns }, 50);
 }
 
 #[test]
@@ -147,7 +147,8 @@ fn a_range_reads_no_more_of_the_stream_than_it_needs() {
     check(Begin::Object, range, slack, 9_999);
     check(Begin::Proven { at: 1_600_000, columns: &columns }, 1_600_000 + range, slack, 10_000);
     // The guess needs up to 1 MiB.
-    check(Begin::Guessed { at: 1_600_001, columns: &columns }, 1_600_001 + range, 1 << 20, 10_000);
+    let guessed = Begin::Guessed { at: 1_600_001, before: 1, columns: &columns };
+    check(guessed, 1_600_001 + range, 1 << 20, 10_000);
 }
 
 /// The begins that are guessed wrongly, if the object is cut at each of its bytes.
@@ -159,7 +160,7 @@ fn wrong_guesses(text: &str) -> Vec<u64> {
     let length = text.len() as u64;
     let is_wrong = |at: &u64| {
         let expected = begins.iter().copied().find(|begin| begin >= at).unwrap_or(length);
-        let extent = by_bytes(Begin::Guessed { at: *at, columns: &columns }, Some(*at));
+        let extent = by_bytes(Begin::Guessed { at: *at, before: 1, columns: &columns }, Some(*at));
         let (_, SourceSummary { found, .. }) = test.read(extent).expect("a guess");
         found != Some(FoundRange { begin: expected, end: expected })
     };
