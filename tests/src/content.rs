@@ -47,6 +47,9 @@ pub fn table_content(lake: &Lake, table: &TableRef) -> TableContent {
         if let ("_raw", inspect::Cell::Text(text)) = (name, &row[index]) {
             return json_content(text);
         }
+        if let ("_unchanged", inspect::Cell::Text(text)) = (name, &row[index]) {
+            return remembered(text);
+        }
         let text = serde_json::to_string(&row[index]).expect("a cell is JSON");
         if name == "_source_file" {
             return text.trim_matches('"').rsplit('/').next().unwrap_or_default().to_owned();
@@ -61,6 +64,16 @@ pub fn table_content(lake: &Lake, table: &TableRef) -> TableContent {
     let mut rows: Vec<String> = head.rows.iter().map(text).collect();
     rows.sort_unstable();
     TableContent { columns: kept.into_iter().map(|(_, name)| name.clone()).collect(), rows }
+}
+
+/// The events that a version of a history remembers: when each was, and its place in a file.
+fn remembered(text: &str) -> String {
+    let events: Vec<Value> = serde_json::from_str(text).expect("a list of events");
+    let event = |event: &Value| {
+        let file = event["file"].as_str().expect("a file").rsplit('/').next().unwrap_or_default().to_owned();
+        format!("{} {file} {}", event["at"], event["row"])
+    };
+    events.iter().map(event).collect::<Vec<_>>().join(", ")
 }
 
 /// The content of a JSON document that a table holds as text: keys in their order by name, and none whose value is null. Which

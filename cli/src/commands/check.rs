@@ -37,7 +37,12 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
             if console.is_json() {
                 let gates = pipeline.silver.iter().map(|silver| {
                     let percent = silver.quarantined_percent_below.percent_below();
-                    json!({ "table": silver.table, "quarantined_percent_below": percent })
+                    let mut gate = json!({ "table": silver.table, "quarantined_percent_below": percent });
+                    if let (true, Some(gate)) = (silver.compares_snapshots(), gate.as_object_mut()) {
+                        let percent = silver.deleted_percent_below.percent_below();
+                        gate.insert("deleted_percent_below".to_owned(), json!(percent));
+                    }
+                    gate
                 });
                 console.json_page(&json!({
                     "pipeline": name, "problems": [], "tables": tables, "gates": gates.collect::<Vec<_>>(),
@@ -56,6 +61,9 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
                 }
                 for silver in &pipeline.silver {
                     console.line(&gate_text(silver))?;
+                    if silver.compares_snapshots() {
+                        console.line(&deleted_text(silver))?;
+                    }
                 }
             }
             Ok(Exit::Done)
@@ -85,6 +93,18 @@ fn gate_text(silver: &SilverTable) -> String {
             format!("a run is rejected when {percent} % or more of its rows for {table} are quarantined{spared}")
         }
         None => format!("a run is published however many of its rows for {table} are quarantined"),
+    }
+}
+
+/// The share of missing keys that rejects a snapshot.
+fn deleted_text(silver: &SilverTable) -> String {
+    let (table, limit) = (&silver.table, silver.deleted_percent_below);
+    let spared = if limit.spares_one_key() { ", and more than one" } else { "" };
+    match limit.percent_below() {
+        Some(percent) => {
+            format!("a run is rejected when a snapshot lacks {percent} % or more of the keys of {table}{spared}")
+        }
+        None => format!("a run is published however many keys of {table} a snapshot lacks"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use sluice_core::name::TableRef;
-use sluice_core::run::{ChangeKind, EarlierCommit, RowCounts, RuleResult, TableChange};
+use sluice_core::run::{ChangeKind, EarlierCommit, RowCounts, RuleResult, SnapshotRows, TableChange};
 use sluice_lake::inspect::RunDetails;
 
 use crate::grid::{Grid, count};
@@ -22,6 +22,9 @@ pub struct TableEnd {
     pub rows_collapsed: u64,
     /// Rows that are delete events.
     pub rows_deleted: u64,
+    /// What full snapshots did to the keys of the table, where it is compared with them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotRows>,
     /// Rows in the table afterwards.
     pub rows: u64,
     /// The committed version; `None` when nothing was committed.
@@ -70,6 +73,7 @@ fn table_end(table: &TableRef, kind: ChangeKind, rows: RowCounts, table_rows: u6
         rows_quarantined: rows.quarantined,
         rows_collapsed: rows.collapsed,
         rows_deleted: rows.deleted,
+        snapshot: rows.snapshot,
         rows: table_rows,
         version,
     }
@@ -94,7 +98,18 @@ pub fn tables_text(tables: &[TableEnd]) -> String {
         row.push(table.version.map_or_else(|| "-".to_owned(), |version| version.to_string()));
         grid.row(row);
     }
-    grid.text()
+    let mut text = grid.text();
+    for (table, snapshot) in tables.iter().filter_map(|end| Some((&end.table, end.snapshot?))) {
+        let SnapshotRows { added, changed, removed, unchanged, .. } = snapshot;
+        text.push_str(&format!(
+            "\nsnapshot of {table}: {} added, {} changed, {} removed, {} unchanged",
+            count(added),
+            count(changed),
+            count(removed),
+            count(unchanged),
+        ));
+    }
+    text
 }
 
 impl From<(String, &RuleResult)> for BrokenRule {

@@ -355,6 +355,7 @@ mod tests {
             rows_quarantined: 1050,
             rows_collapsed: 50,
             rows_deleted: 0,
+            snapshot: None,
             rows: 21_900,
             version: (outcome == EndOutcome::Published).then_some(4),
         };

@@ -192,11 +192,12 @@ fn mode_text(text: &mut String, proposal: &Proposal) {
             add!(text, "    # latest_by: {latest_by}");
         }
         (key, None) => {
-            add!(text, "    # {} is unique in the sample. `mode: merge` needs a column", list(key));
             add!(
                 text,
-                "    # that says which row of a key is newer (`latest_by`), and no date or time is without nulls."
+                "    # For one row per key, that of the newest file, write these two lines instead of `mode: append`:"
             );
+            add!(text, "    # mode: merge");
+            add!(text, "    # keys: {}", list(key));
         }
     }
     add!(text, "    # Where each file is the whole table: `mode: replace`.");

@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use serde::Serialize;
 use sluice_core::error::StepError;
 use sluice_core::name::TableRef;
-use sluice_core::run::{CommittedTable, Outcome, Report, ReportedError, ReportedWarning};
+use sluice_core::run::{CommittedTable, Outcome, Report, ReportedError, ReportedWarning, SnapshotRows};
 use sluice_core::source::HeldObject;
 use sluice_core::uri::ObjectUri;
 
@@ -148,6 +148,12 @@ impl Announcement {
         }
         for (table, rows) in report.rows.iter().filter(|(_, rows)| rows.deleted > 0) {
             lines.push(format!("Delete events: {} of {} rows of {table}", rows.deleted, rows.source));
+        }
+        for (table, rows) in report.rows.iter().filter_map(|(table, rows)| Some((table, rows.snapshot?))) {
+            let SnapshotRows { added, changed, removed, unchanged, .. } = rows;
+            lines.push(format!(
+                "Snapshot of {table}: {added} added, {changed} changed, {removed} removed, {unchanged} unchanged"
+            ));
         }
         lines.extend(report.broken_rules.iter().take(MAX_RULES).map(|rule| format!("Broken rule: {rule}")));
         if let Some(more @ 1..) = report.broken_rules.len().checked_sub(MAX_RULES) {

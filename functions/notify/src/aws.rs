@@ -70,7 +70,7 @@ mod tests {
                 reason: "not text".to_owned(),
             }]
             .into(),
-            waiting: BTreeMap::new(),
+            waiting: BTreeMap::from([("gold/sales/g".parse().unwrap(), "table `gold/x/y` is gone".to_owned())]),
             rows: BTreeMap::new(),
             committed: Vec::new(),
             broken_rules: vec!["silver/sales/t: keys_unique".to_owned()],
@@ -86,6 +86,7 @@ mod tests {
         let message = message(&announcement);
         assert_eq!(message.subject, "Sluice: retail rejected, 1 source object held");
         assert!(message.body.contains("Held: s3://lake/landing/a.csv: not text"), "{}", message.body);
+        assert!(message.body.contains("Not computed: gold/sales/g: table `gold/x/y` is gone"), "{}", message.body);
         assert_eq!(message.attributes["outcome"], "rejected");
         assert_eq!(message.attributes["pipeline"], "retail");
         assert!(message.body.contains("keys_unique") && message.body.contains(uri), "{}", message.body);
@@ -95,7 +96,7 @@ mod tests {
         let expected = serde_json::json!({
             "pipeline": "retail", "run_id": "r1", "attempt": 2, "outcome": "rejected",
             "ended_at": "1970-01-01T00:00:00Z", "sources": 0,
-            "held": [{"uri": "s3://lake/landing/a.csv", "reason": "not text"}], "held_count": 1, "committed": [],
+            "held": [{"uri": "s3://lake/landing/a.csv", "reason": "not text"}], "held_count": 1, "waiting": ["gold/sales/g"], "committed": [],
             "broken_rules": ["silver/sales/t: keys_unique"], "broken_rule_count": 1,
             "warnings": [{"rule": "silver/sales/t: a.maximum", "observed": "3", "expected": "= 0"}], "warning_count": 1,
             "error": null, "report_uri": uri,

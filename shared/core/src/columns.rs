@@ -13,7 +13,7 @@ use crate::pipeline::{SilverTable, Versioned, WriteMode};
 pub use self::document_row::DocumentRow;
 pub use self::names::{
     CORRUPT, CORRUPT_REASON, CORRUPT_RECORD, INGESTION_DATE, IS_DELETE, LINEAGE, NEWER, NameFault, SOURCE_FILE,
-    SOURCE_MODIFIED_AT, SOURCE_ROW, folded_name, is_lineage, is_own_of_bronze, lineage_names,
+    SOURCE_MODIFIED_AT, SOURCE_ROW, UNCHANGED, folded_name, is_lineage, is_own_of_bronze, is_provenance, lineage_names,
 };
 
 /// A column as stored in a table.
@@ -25,7 +25,8 @@ pub struct StoredColumn {
     pub column_type: ColumnType,
 }
 
-/// Columns that `scd2` tables have in addition to the contract's.
+/// Columns that `scd2` tables have in addition to the contract's. Behind them they have [`UNCHANGED`], which tables of
+/// earlier versions lack.
 pub const SCD2: [(&str, ColumnType); 3] = [
     ("_valid_from", ColumnType::Timestamp),
     ("_valid_to", ColumnType::Timestamp),
@@ -128,7 +129,8 @@ pub fn accepted_columns(table: &SilverTable) -> Vec<StoredColumn> {
 pub fn silver_columns(table: &SilverTable) -> Vec<StoredColumn> {
     let history = matches!(table.mode, WriteMode::Scd2(_));
     let scd2 = SCD2.into_iter().filter(|_| history).map(|(name, column_type)| stored(name, column_type));
-    accepted_columns(table).into_iter().chain(scd2).collect()
+    let unchanged = history.then(|| stored(UNCHANGED, ColumnType::Text));
+    accepted_columns(table).into_iter().chain(scd2).chain(unchanged).collect()
 }
 
 /// Columns of the delete events of a table whose rows are merged so: the keys, what says which event is newer, and the

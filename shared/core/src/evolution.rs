@@ -2,8 +2,8 @@
 
 use crate::columns::{SCD2, StoredColumn, delete_columns, is_lineage, silver_columns};
 use crate::contract::TableContract;
-use crate::name::TableRef;
-use crate::pipeline::{GoldTable, Pipeline, SilverTable, Versioned, WriteMode};
+use crate::name::{ColumnName, TableRef};
+use crate::pipeline::{GoldTable, Pipeline, SilverTable, WriteMode};
 
 /// A table as it is stored.
 #[derive(Debug, Clone, Copy)]
@@ -106,16 +106,36 @@ pub fn changes_of_meaning(before: &Pipeline, now: &Pipeline) -> Vec<(TableRef, S
         if let Some(change) = change_of_mode(&old.mode, &silver.mode) {
             changes.push((silver.table.clone(), change));
         }
-        if let Some(change) = change_of_deletes(old, silver) {
+        if let Some(change) = change_of_snapshots(old, silver).or_else(|| change_of_deletes(old, silver)) {
             changes.push((silver.table.clone(), change));
         }
     }
     changes
 }
 
-/// What another `delete_when` means for rows and events that are stored, where both modes merge.
+/// What it means for a history that its deliveries are full snapshots now, or no longer.
+fn change_of_snapshots(old: &SilverTable, new: &SilverTable) -> Option<String> {
+    let (WriteMode::Scd2(_), WriteMode::Scd2(_)) = (&old.mode, &new.mode) else { return None };
+    match (old.takes_snapshots(), new.takes_snapshots()) {
+        (false, true) => Some(
+            "snapshot is new; keys that the next delivery lacks end, also those that events brought, and deliveries \
+             that come late change nothing: take it out if the deliveries are not full extracts"
+                .to_owned(),
+        ),
+        (true, false) => Some(
+            "snapshot was there at the last run and is gone; keys that a delivery lacks no longer end, and an event \
+             that comes late may begin a key before the end that a snapshot gave it: put it back, or write to a new \
+             table"
+                .to_owned(),
+        ),
+        (true, true) | (false, false) => None,
+    }
+}
+
+/// What another `delete_when` means for rows and events that are stored, where both modes merge rows.
 fn change_of_deletes(old: &SilverTable, new: &SilverTable) -> Option<String> {
-    if !(old.mode.merges() && new.mode.merges()) {
+    let merges = |mode: &WriteMode| mode.versioned().is_some();
+    if !(merges(&old.mode) && merges(&new.mode)) {
         return None;
     }
     match (&old.delete_when, &new.delete_when) {
@@ -146,29 +166,48 @@ fn change_of_mode(old: &WriteMode, new: &WriteMode) -> Option<String> {
             mode_name(new)
         ));
     }
+    if let (Some(old), Some(new)) = (old.keys(), new.keys())
+        && old != new
+    {
+        return Some(format!(
+            "keys were {} at the last run and are {} now; rows that are stored were merged by the old keys, so there may be \
+             several of one new key: write to a new table",
+            names(old),
+            names(new)
+        ));
+    }
     let ((WriteMode::Merge(old), WriteMode::Merge(new)) | (WriteMode::Scd2(old), WriteMode::Scd2(new))) = (old, new)
     else {
         return None;
     };
-    if old.keys != new.keys {
+    if old.latest_by != new.latest_by {
         return Some(format!(
-            "keys were {} at the last run and are {} now; rows that are stored were merged by the old keys, so there may be \
-             several of one new key: write to a new table",
-            key_names(old),
-            key_names(new)
-        ));
-    }
-    (old.latest_by != new.latest_by).then(|| {
-        format!(
             "latest_by was `{}` at the last run and is `{}` now; rows that were newest by the old column stay until their \
              keys come again",
-            old.latest_by, new.latest_by
+            old.time(),
+            new.time()
+        ));
+    }
+    (old.track != new.track).then(|| {
+        format!(
+            "{} made a version at the last run, and {} makes one now; versions that are stored stay until their keys come \
+             again",
+            tracked(&old.track),
+            tracked(&new.track)
         )
     })
 }
 
-fn key_names(versioned: &Versioned) -> String {
-    format!("[{}]", versioned.keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+/// What makes a version, in words: a run of an earlier version of Sluice compared nothing.
+fn tracked(columns: &[ColumnName]) -> String {
+    match columns {
+        [] => "every event".to_owned(),
+        columns => format!("a change of {}", names(columns)),
+    }
+}
+
+fn names(columns: &[ColumnName]) -> String {
+    format!("[{}]", columns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
 }
 
 fn mode_name(mode: &WriteMode) -> &'static str {
@@ -177,6 +216,7 @@ fn mode_name(mode: &WriteMode) -> &'static str {
         WriteMode::Replace => "replace",
         WriteMode::Merge(_) => "merge",
         WriteMode::Scd2(_) => "scd2",
+        WriteMode::Snapshot(_) => "snapshot",
     }
 }
 
@@ -185,7 +225,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::columns::stored;
+    use crate::columns::{UNCHANGED, lineage_names, stored};
     use crate::contract::ColumnType;
     use crate::spec::PipelineSpec;
 
@@ -260,6 +300,22 @@ mod tests {
         assert!(refused(&columns)[0].contains("adds required column `at`"), "{:?}", refused(&columns));
     }
 
+    /// Its table has no column for what versions remember, and each event is a row.
+    #[test]
+    fn a_history_of_a_version_that_compared_nothing_goes_on_and_is_noted() {
+        let now = pipeline(HISTORY, &COLUMNS);
+        let mut columns = silver_columns(&now.silver[0]);
+        columns.retain(|column| column.name != UNCHANGED);
+        let existing = Existing { columns: &columns, partition_by: &[] };
+        assert_eq!(refusals_of_silver(&now.silver[0], existing), Vec::<String>::new());
+        let mut before = now.clone();
+        let WriteMode::Scd2(by) = &mut before.silver[0].mode else { panic!("no history") };
+        by.track.clear();
+        let changes = changes_of_meaning(&before, &now);
+        let says = "every event made a version at the last run, and a change of [v] makes one now";
+        assert!(changes.len() == 1 && changes[0].1.contains(says), "{changes:?}");
+    }
+
     #[test]
     fn delete_events_by_other_keys_are_refused() {
         let feed = |mode: &str| pipeline(&format!("{mode}, delete_when: \"v = 'D'\""), &COLUMNS);
@@ -279,6 +335,25 @@ mod tests {
         check("mode: merge, keys: [id, v], latest_by: at", Some("delete events by [id, at]"));
         check("mode: merge, keys: [v], latest_by: at", Some("keep them, or write to a new table"));
         check("mode: merge, keys: [id], latest_by: v", Some("silver/d/t"));
+        check("mode: merge, keys: [id]", Some("delete events by [id, at]"));
+    }
+
+    /// Without `latest_by`, the time of an event is in the lineage, which the table of delete events has anyhow.
+    #[test]
+    fn delete_events_by_the_time_of_files_are_stored_with_keys_and_lineage() {
+        let feed = |mode: &str| pipeline(&format!("{mode}, delete_when: \"v = 'D'\""), &COLUMNS);
+        for mode in ["mode: merge, keys: [id]", "mode: scd2, keys: [id]"] {
+            let now = feed(mode);
+            let (_, by) = now.silver[0].deletes().unwrap();
+            let columns = delete_columns(&now.silver[0].contract, by);
+            let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+            assert_eq!(names, [&["id"][..], &lineage_names()[..]].concat(), "{mode}");
+            let existing = Existing { columns: &columns, partition_by: &[] };
+            assert_eq!(refusals_of_deletes(&now.silver[0], existing), Vec::<String>::new());
+            let by_day = feed(&format!("{mode}, latest_by: at"));
+            let refused = refusals_of_deletes(&by_day.silver[0], existing);
+            assert!(refused[0].contains("delete events by [id]"), "{refused:?}");
+        }
     }
 
     #[test]
@@ -301,5 +376,27 @@ mod tests {
         check(&feed("v = 'D'"), MERGE, Some("no longer end rows that come late"));
         check(&feed("v = 'D'"), &feed("v = 'X'"), Some("delete_when was v = 'D' at the last run and is v = 'X' now"));
         check("mode: append", &feed("v = 'D'"), Some("mode was append at the last run and is merge now"));
+        check(MERGE, "mode: merge, keys: [id]", Some("is `_source_modified_at` now"));
+        check("mode: snapshot, keys: [id]", "mode: snapshot, keys: [id, v]", Some("are [id, v] now"));
+        check(MERGE, "mode: snapshot, keys: [id]", Some("mode was merge at the last run and is snapshot now"));
+        check(&feed("v = 'D'"), "mode: snapshot, keys: [id]", Some("is snapshot now"));
+    }
+
+    #[test]
+    fn a_history_that_begins_or_ceases_to_take_full_snapshots_is_noted() {
+        let events = "mode: scd2, keys: [id]";
+        let feed = "mode: scd2, keys: [id], delete_when: \"v = 'D'\"";
+        let snapshots = "mode: scd2, keys: [id], snapshot: object";
+        let check = |before: &str, now: &str, says: Option<&str>| {
+            let changes = changes_of_meaning(&pipeline(before, &COLUMNS), &pipeline(now, &COLUMNS));
+            assert_eq!(changes.len(), usize::from(says.is_some()), "{before} to {now}: {changes:?}");
+            assert!(changes.iter().all(|(_, change)| says.is_some_and(|says| change.contains(says))), "{changes:?}");
+        };
+        check(snapshots, snapshots, None);
+        check(snapshots, "mode: scd2, keys: [id], snapshot: folder", None);
+        check(events, snapshots, Some("snapshot is new; keys that the next delivery lacks end"));
+        check(feed, snapshots, Some("snapshot is new; keys that the next delivery lacks end"));
+        check(snapshots, events, Some("keys that a delivery lacks no longer end"));
+        check(snapshots, feed, Some("keys that a delivery lacks no longer end"));
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::inputs::{circle, in_order_of_reading};
 pub use self::mapped::MappedNames;
-use crate::columns::{self, StoredColumn, is_lineage};
+use crate::columns::{self, SOURCE_MODIFIED_AT, StoredColumn, is_lineage};
 use crate::contract::{Column, TableContract};
 use crate::engine::EnginePreference;
 use crate::files::FileSelection;
@@ -19,8 +19,8 @@ use crate::name::{ColumnName, DomainName, Layer, PipelineName, TableRef};
 use crate::path::RecordPath;
 use crate::reading::Reading;
 use crate::spec::{
-    ColumnCase, CsvSpec, FixedWidthSpec, LambdaLimits, PartsSpec, QuarantineLimit, SnapshotSpec, SourceFormat,
-    TextEncoding, XlsxSpec,
+    ColumnCase, CsvSpec, DeletedLimit, FixedWidthSpec, LambdaLimits, PartsSpec, QuarantineLimit, SnapshotSpec,
+    SourceFormat, TextEncoding, XlsxSpec,
 };
 use crate::sql::{Predicate, RowSql, SqlError, TableSql};
 use crate::uri::LakePath;
@@ -141,9 +141,26 @@ pub struct SilverTable {
     /// The run's quarantined share must be below this many percent.
     #[serde(deserialize_with = "QuarantineLimit::of_plan")]
     pub quarantined_percent_below: QuarantineLimit,
+    /// The share of its keys that a snapshot lacks must be below this many percent.
+    #[serde(default, skip_serializing_if = "DeletedLimit::is_default")]
+    pub deleted_percent_below: DeletedLimit,
 }
 
 impl SilverTable {
+    /// Whether what the source delivers are full snapshots: the table follows the newest, and older ones change nothing.
+    pub fn takes_snapshots(&self) -> bool {
+        match self.mode {
+            WriteMode::Replace | WriteMode::Snapshot(_) => true,
+            WriteMode::Scd2(_) => self.snapshot.is_some(),
+            WriteMode::Append | WriteMode::Merge(_) => false,
+        }
+    }
+
+    /// Whether snapshots are compared with its rows, key by key.
+    pub fn compares_snapshots(&self) -> bool {
+        self.takes_snapshots() && self.mode != WriteMode::Replace
+    }
+
     /// The projection: the table's own, or the mapped columns as they are.
     ///
     /// # Errors
@@ -167,7 +184,11 @@ impl SilverTable {
 
     /// Whether no row may lack a value in this column: its contract requires one, or rows are merged by it.
     fn needs(&self, column: &str) -> bool {
-        let orders = self.mode.versioned().is_some_and(|by| by.decides(column));
+        let orders = match &self.mode {
+            WriteMode::Merge(by) | WriteMode::Scd2(by) => by.decides(column),
+            WriteMode::Snapshot(by) => by.keys.iter().any(|name| name.as_str() == column),
+            WriteMode::Append | WriteMode::Replace => false,
+        };
         orders || self.contract.requires_value(column)
     }
 
@@ -181,7 +202,13 @@ impl SilverTable {
     /// Whether the SQL computes a key, or what says which row is newer, from this mapped column.
     pub fn computes_deciding(&self, column: &str) -> bool {
         let (Some(sql), Some(by)) = (&self.sql, self.mode.versioned()) else { return false };
-        by.keys.iter().chain([&by.latest_by]).any(|deciding| sql.computes(deciding.as_str(), column))
+        by.keys.iter().chain(&by.latest_by).any(|deciding| sql.computes(deciding.as_str(), column))
+    }
+
+    /// Whether `delete_when` names this column. Engines take no notice of case in names.
+    fn deletes_by(&self, column: &str) -> bool {
+        let named = self.delete_when.as_ref().map(Predicate::columns).unwrap_or_default();
+        named.iter().any(|name| name.eq_ignore_ascii_case(column))
     }
 
     /// Whether the SQL computes a column that no row may lack from this helper.
@@ -209,21 +236,39 @@ pub enum WriteMode {
     Merge(Versioned),
     /// Every version of a key.
     Scd2(Versioned),
+    /// One row per key, those of the newest snapshot.
+    Snapshot(Keyed),
 }
 
 impl WriteMode {
-    /// Whether rows meet those of the table, and wait until all of a run are known.
-    pub fn merges(&self) -> bool {
-        matches!(self, Self::Merge(_) | Self::Scd2(_))
-    }
-
-    /// By what rows are merged; `None` where they are not.
-    pub fn versioned(&self) -> Option<&Versioned> {
+    /// The key columns, of the modes that have keys.
+    pub fn keys(&self) -> Option<&[ColumnName]> {
         match self {
-            Self::Merge(by) | Self::Scd2(by) => Some(by),
+            Self::Merge(by) | Self::Scd2(by) => Some(&by.keys),
+            Self::Snapshot(by) => Some(&by.keys),
             Self::Append | Self::Replace => None,
         }
     }
+
+    /// Whether rows meet those of the table, and wait until all of a run are known.
+    pub fn merges(&self) -> bool {
+        matches!(self, Self::Merge(_) | Self::Scd2(_) | Self::Snapshot(_))
+    }
+
+    /// By what rows are merged; `None` where they are not, or where whole snapshots are compared.
+    pub fn versioned(&self) -> Option<&Versioned> {
+        match self {
+            Self::Merge(by) | Self::Scd2(by) => Some(by),
+            Self::Append | Self::Replace | Self::Snapshot(_) => None,
+        }
+    }
+}
+
+/// Which rows have the same key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keyed {
+    /// Key columns; never empty.
+    pub keys: Vec<ColumnName>,
 }
 
 /// Which rows have the same key, and which of them is newer.
@@ -231,14 +276,25 @@ impl WriteMode {
 pub struct Versioned {
     /// Key columns; never empty.
     pub keys: Vec<ColumnName>,
-    /// Column whose greater value is newer.
-    pub latest_by: ColumnName,
+    /// Column whose greater value is newer; `None` where the time at which the source object was modified decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest_by: Option<ColumnName>,
+    /// Of a history, the columns that make a version when one of them changes. Without one, as in plans of versions that
+    /// compared nothing, every event makes a version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub track: Vec<ColumnName>,
 }
 
 impl Versioned {
-    /// Whether a column is one of the keys, or the one that says which row is newer.
+    /// The column that says when a row was true.
+    pub fn time(&self) -> &str {
+        self.latest_by.as_ref().map_or(SOURCE_MODIFIED_AT, ColumnName::as_str)
+    }
+
+    /// Whether a column of the contract is one of the keys, or the one that says which row is newer. Where the time of
+    /// the source object says that, it is in the lineage, which every row and every delete event has.
     pub fn decides(&self, column: &str) -> bool {
-        self.keys.iter().chain([&self.latest_by]).any(|name| name.as_str() == column)
+        self.keys.iter().chain(&self.latest_by).any(|name| name.as_str() == column)
     }
 }
 
@@ -286,11 +342,13 @@ impl Pipeline {
 
     /// Whether an object may lack this source column, which is null in its rows then: no contract requires a value in a
     /// column that is read from it, and no rows are merged by it. Rows without a key would all be one, and rows without
-    /// `latest_by` older than any other. A helper is in no contract: the columns count that the SQL computes from it.
+    /// `latest_by` older than any other. A helper is in no contract: the columns count that the SQL computes from it. Of rows
+    /// without a column of `delete_when` nobody could say which are delete events.
     pub fn is_optional_source(&self, source: &str) -> bool {
         self.silver.iter().all(|silver| {
             let mut read = silver.columns.iter().filter(|(_, from)| from == source).map(|(column, _)| column.as_str());
             read.all(|column| match silver.contract.column(column) {
+                _ if silver.deletes_by(column) => false,
                 Some(_) => !silver.needs(column),
                 None => !silver.needs_helper(column),
             })
@@ -302,6 +360,12 @@ impl Pipeline {
         let mut met = BTreeSet::new();
         let sources = self.silver.iter().flat_map(|silver| silver.of_source().map(|(_, source)| source));
         sources.filter(move |source| met.insert(source.as_str()))
+    }
+
+    /// A table whose rows only lambda combines: snapshots are compared with the files of a table, which Spark replaces as
+    /// a whole.
+    pub fn lambda_only(&self) -> Option<&SilverTable> {
+        self.silver.iter().find(|table| table.compares_snapshots())
     }
 
     /// The silver table of this reference.
@@ -414,6 +478,10 @@ mod tests {
         check(merged, "y: Y, z: Z, h: S", &merge("SELECT h AS x, y, z FROM bronze"), false);
         check(merged, "x: X, z: Z, h: S", &merge("SELECT x, CAST(h AS DATE) AS y, z FROM bronze"), false);
         check(merged, "x: X, y: Y, h: S", &merge("SELECT x, y, h AS z FROM bronze"), true);
+        let deleting = |condition: &str| format!("{}, delete_when: {condition}", merge("SELECT x, y, z FROM bronze"));
+        check(merged, "x: X, y: Y, z: Z, h: S", &deleting("\"H = 'D'\""), false);
+        check(merged, "x: X, y: Y, z: S", &deleting("\"z = 'D'\""), false);
+        check(merged, "x: X, y: Y, z: S, h: H", &deleting("\"h = 'D'\""), true);
     }
 
     #[test]

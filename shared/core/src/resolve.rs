@@ -1,14 +1,15 @@
 //! From a spec to a pipeline: its contracts resolved, and its parts checked against each other.
 
 mod inputs;
+mod modes;
 mod options;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::contract::{Column, ColumnType, Contract, Metric, Severity, TableContract, TextFormat};
+use crate::contract::{Column, ColumnType, Contract, TableContract, TextFormat};
 use crate::name::{ColumnName, Layer, TableName, TableRef};
-use crate::pipeline::{Pipeline, SilverTable, Versioned, WriteMode};
+use crate::pipeline::{Pipeline, SilverTable};
 use crate::reading::Reading;
 use crate::spec::{LambdaLimits, PartsSpec, PipelineSpec, SilverSpec, SpecError, WriteModeSpec};
 use crate::sql::{Predicate, RowSql, SqlError};
@@ -153,9 +154,6 @@ impl Resolver<'_> {
             let problem = format!("column `{}` is neither listed in columns nor computed by sql", unread.name);
             return Err(self.problem(&spec.table, problem));
         }
-        if spec.snapshot.is_some() && spec.mode != WriteModeSpec::Replace {
-            return Err(self.problem(&spec.table, "snapshot belongs to mode replace"));
-        }
         Ok(SilverTable {
             table: self.table(Layer::Silver, &spec.table),
             quarantine: self.table(Layer::Quarantine, &spec.table),
@@ -168,6 +166,7 @@ impl Resolver<'_> {
             readings,
             sql,
             quarantined_percent_below: spec.gate.quarantined_percent_below,
+            deleted_percent_below: spec.gate.deleted_percent_below,
         })
     }
 
@@ -176,7 +175,19 @@ impl Resolver<'_> {
         let refused = |problem: &str| Err(self.problem(&spec.table, format!("delete_when{problem}")));
         let Some(text) = &spec.delete_when else { return Ok(None) };
         match spec.mode {
+            WriteModeSpec::Scd2 if spec.snapshot.is_some() => {
+                return refused(
+                    " does not go with snapshot: a full snapshot has no events, and ends a key by leaving it out; take \
+                     delete_when out, or snapshot where the deliveries are events",
+                );
+            }
             WriteModeSpec::Merge | WriteModeSpec::Scd2 => {}
+            WriteModeSpec::Snapshot => {
+                return refused(
+                    " belongs to modes merge and scd2: mode snapshot takes full extracts, which have no events, and \
+                     removes the keys that the newest one lacks; take it out",
+                );
+            }
             WriteModeSpec::Append => {
                 return refused(
                     " belongs to modes merge and scd2: mode append keeps a delete event as a row like any other; take \
@@ -259,84 +270,5 @@ impl Resolver<'_> {
             }
         }
         Ok(readings)
-    }
-
-    fn mode(&self, spec: &SilverSpec, contract: &TableContract) -> Result<WriteMode, SpecError> {
-        let versioned = || -> Result<Versioned, SpecError> {
-            let latest_by = spec
-                .latest_by
-                .clone()
-                .ok_or_else(|| self.problem(&spec.table, "modes merge and scd2 need latest_by"))?;
-            if spec.keys.is_empty() {
-                return Err(self.problem(&spec.table, "modes merge and scd2 need keys"));
-            }
-            for column in spec.keys.iter().chain([&latest_by]) {
-                if contract.column(column.as_str()).is_none() {
-                    let problem = format!("`{column}` in keys or latest_by is not in contract {}", spec.contract);
-                    return Err(self.problem(&spec.table, problem));
-                }
-            }
-            let distinct: BTreeSet<_> = spec.keys.iter().collect();
-            if distinct.len() != spec.keys.len() {
-                return Err(self.problem(&spec.table, "keys names a column twice"));
-            }
-            Ok(Versioned { keys: spec.keys.clone(), latest_by })
-        };
-        let unversioned = |mode: WriteMode| {
-            if spec.keys.is_empty() && spec.latest_by.is_none() {
-                Ok(mode)
-            } else {
-                Err(self.problem(&spec.table, "keys and latest_by belong to modes merge and scd2"))
-            }
-        };
-        match spec.mode {
-            WriteModeSpec::Append => unversioned(WriteMode::Append),
-            WriteModeSpec::Replace => unversioned(WriteMode::Replace),
-            WriteModeSpec::Merge => {
-                let versioned = versioned()?;
-                let primary: BTreeSet<_> = contract.primary_key.iter().collect();
-                if !primary.is_empty() && primary != versioned.keys.iter().collect() {
-                    let problem = format!("keys differ from the primary key of contract {}", spec.contract);
-                    return Err(self.problem(&spec.table, problem));
-                }
-                Ok(WriteMode::Merge(versioned))
-            }
-            WriteModeSpec::Scd2 => {
-                let versioned = versioned()?;
-                let since = contract.column(versioned.latest_by.as_str()).map(|column| &column.column_type);
-                if !matches!(since, Some(ColumnType::Date | ColumnType::Timestamp)) {
-                    let problem = format!(
-                        "latest_by of mode scd2 must be a date or timestamp, and `{}` is not: a row is valid from it on",
-                        versioned.latest_by
-                    );
-                    return Err(self.problem(&spec.table, problem));
-                }
-                self.check_versions(spec, contract, &versioned)?;
-                Ok(WriteMode::Scd2(versioned))
-            }
-        }
-    }
-
-    /// A history has a row for every version of a key, so that a rule which allows each key once rejects the first run
-    /// that changes one.
-    fn check_versions(
-        &self,
-        spec: &SilverSpec,
-        contract: &TableContract,
-        versioned: &Versioned,
-    ) -> Result<(), SpecError> {
-        for rule in &contract.dataset_rules {
-            let Metric::DuplicateValues { columns } = &rule.metric else { continue };
-            let of_keys = columns.iter().all(|column| versioned.keys.contains(column));
-            if of_keys && rule.severity == Severity::Error && rule.bound.allows_only_zero(rule.unit) {
-                let problem = format!(
-                    "rule `{}` of contract {} allows each value of the keys once, and mode scd2 keeps every version of them; \
-                     make `{}` part of it, take the rule out, or use mode merge",
-                    rule.id, spec.contract, versioned.latest_by
-                );
-                return Err(self.problem(&spec.table, problem));
-            }
-        }
-        Ok(())
     }
 }

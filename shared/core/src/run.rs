@@ -112,8 +112,9 @@ pub enum ChangeKind {
     Overwrite,
 }
 
-/// Where the rows of a table's change went. Every source row and every replaced one is in exactly one of the counts of
-/// staged, quarantined, collapsed and deleted rows.
+/// Where the rows of a table's change went. Every row that was read or recalled is in exactly one of the counts of
+/// staged, quarantined, collapsed and deleted rows: `source + replaced + recalled = staged + quarantined + collapsed +
+/// deleted`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RowCounts {
     /// Rows read from the source objects (or the quarantine) for this table.
@@ -124,17 +125,43 @@ pub struct RowCounts {
     pub staged: u64,
     /// Rows that broke an error rule.
     pub quarantined: u64,
-    /// Rows that lost to a newer row or delete event of their key, or were there already.
+    /// Rows that lost to a newer row or delete event of their key, changed nothing, or were there already; of a snapshot
+    /// also the rows of replaced files that it lacks.
     pub collapsed: u64,
     /// Rows that are delete events.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub deleted: u64,
+    /// Events of a history that had changed nothing, and are versions now because a late event came between.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub recalled: u64,
+    /// What a snapshot changed, where it was compared with the table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotRows>,
 }
 
 /// Whether a count can be left out of a document.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+/// What full snapshots did to the keys of a table. In a history, the rows are versions: a key that comes back is added,
+/// and a changed key has one more version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SnapshotRows {
+    /// Keys that the table did not have.
+    pub added: u64,
+    /// Keys whose values changed.
+    pub changed: u64,
+    /// Keys that the snapshot lacks.
+    pub removed: u64,
+    /// Keys that stay as they were.
+    pub unchanged: u64,
+    /// Keys that one snapshot of the run lacks: of those that lack more than the spec allows, or else of all, the one
+    /// that lacks the largest share.
+    pub lacked: u64,
+    /// The keys that the table had before this snapshot.
+    pub lacked_of: u64,
 }
 
 /// What a run does to one table.

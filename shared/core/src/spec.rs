@@ -19,6 +19,7 @@ use crate::uri::LakePath;
 
 mod columns;
 mod csv;
+mod deleted;
 mod fixed_width;
 mod limit;
 mod size;
@@ -30,6 +31,7 @@ pub use self::csv::{
     AsciiChar, CsvHeader, CsvSpec, Delimiter, EscapeCodes, HeaderLines, HeaderNames, Quote, RaggedRecords, RecordEnd,
     SignsError, TextEncoding, UnknownEncoding,
 };
+pub use self::deleted::{DeletedLimit, DeletedLimitError};
 pub use self::fixed_width::{FixedColumn, FixedWidthSpec};
 pub use self::limit::{QuarantineLimit, QuarantineLimitError};
 pub use self::size::{LambdaLimits, PartsSpec};
@@ -339,19 +341,24 @@ pub struct SilverSpec {
     pub sql: Option<String>,
     /// How rows enter the table.
     pub mode: WriteModeSpec,
-    /// Key columns, for `merge` and `scd2`.
+    /// Key columns, for `merge`, `scd2` and `snapshot`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<ColumnName>,
-    /// The column that decides which of two rows with one key is newer, for `merge` and `scd2`.
+    /// The column that decides which of two rows with one key is newer, for `merge` and `scd2`. Left out: the time at
+    /// which the source object was modified last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latest_by: Option<ColumnName>,
+    /// The columns whose values make a version of a key, for `scd2`: an event that changes none of them makes no version.
+    /// Left out: all columns of the contract but `keys` and `latest_by`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub track: Option<Vec<ColumnName>>,
     /// Which source rows are delete events, for `merge` and `scd2`: a condition on the columns that the SQL reads, such
     /// as `op = 'D'`. Of a delete event, only the keys and `latest_by` count. Merge removes its key, scd2 ends the
     /// current version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delete_when: Option<String>,
-    /// What is one full snapshot in a folder below the landing folder, for `replace`. Needed where such a folder has
-    /// several objects.
+    /// What is one full snapshot in a folder below the landing folder, for `replace` and `snapshot`. Needed where such a
+    /// folder has several objects. With `scd2`, every delivery is a full snapshot: keys that it lacks end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<SnapshotSpec>,
     /// Limits of the run as a whole, in addition to the contract's rules.
@@ -371,6 +378,8 @@ pub enum WriteModeSpec {
     Merge,
     /// Every version of a key, with `_valid_from`, `_valid_to` and `_is_current`.
     Scd2,
+    /// One row per key, those of the newest full snapshot: rows that did not change are not written again.
+    Snapshot,
 }
 
 /// What is one full snapshot in a folder below the landing folder.
@@ -409,6 +418,11 @@ pub struct GateSpec {
     /// objects that are within the limit by themselves are published, and the others held.
     #[serde(default)]
     pub quarantined_percent_below: QuarantineLimit,
+    /// The share of the table's keys that a snapshot lacks must be below this many percent (above 0, up to 100), or `none`
+    /// for no limit: for `snapshot`, and `scd2` with `snapshot`. By default a run is rejected whose snapshot lacks 50 % of
+    /// the keys or more, and more than one.
+    #[serde(default, skip_serializing_if = "DeletedLimit::is_default")]
+    pub deleted_percent_below: DeletedLimit,
 }
 
 /// An aggregate table.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use object_store::ObjectStoreExt;
 use polars::prelude::{DataFrame, IntoLazy, LazyFrame};
-use sluice_core::columns::{contract_columns, is_lineage, silver_columns};
+use sluice_core::columns::{contract_columns, is_provenance, silver_columns};
 use sluice_core::contract::TableContract;
 use sluice_core::error::{ErrorName, with_sources};
 use sluice_core::evolution::{Existing, changes_of_meaning, refusals_of_deletes, refusals_of_gold, refusals_of_silver};
@@ -179,7 +179,7 @@ pub fn check_predicate(predicate: &Predicate, contract: &TableContract) -> Resul
 
 fn empty_input(pipeline: &Pipeline, table: &sluice_core::name::TableRef) -> Result<LazyFrame, LakeError> {
     let columns = match (pipeline.silver_table(table), pipeline.gold_table(table)) {
-        (Some(silver), _) => silver_columns(silver).into_iter().filter(|c| !is_lineage(&c.name)).collect(),
+        (Some(silver), _) => silver_columns(silver).into_iter().filter(|c| !is_provenance(&c.name)).collect(),
         (None, Some(gold)) => contract_columns(&gold.contract).collect::<Vec<_>>(),
         (None, None) => {
             let input = pipeline.input(table).ok_or_else(|| LakeError::NotFound {

@@ -1,8 +1,6 @@
 //! Samples for `sluice init`: the beginning of a local file, and its first records as the reader of its format gives
 //! them.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD, SOURCE_ROW, is_own_of_bronze};
@@ -15,7 +13,9 @@ use sluice_core::shown::shown;
 use sluice_core::source::Codec;
 use sluice_core::spec::SourceFormat;
 
-use crate::source::{Extent, SourceBatch, SourceError, SourceInput, SourceOptions, read_source, sample_sheet};
+use crate::source::{
+    Extent, SourceBatch, SourceError, SourceInput, SourceOptions, read_beginning, read_source, sample_sheet,
+};
 
 mod nested;
 
@@ -70,19 +70,13 @@ pub fn name_of(path: &Path) -> String {
 /// [`SampleError`] where it cannot be read, or a pipeline cannot read it.
 pub fn recognise_file(path: &Path) -> Result<Written, SampleError> {
     let file = name_of(path);
-    let failed = |source| SampleError::Read { file: file.clone(), source };
-    let mut first = Vec::new();
-    let mut stored = File::open(path).map_err(failed)?;
-    stored.by_ref().take(4).read_to_end(&mut first).map_err(failed)?;
-    let codec = Codec::of(&first);
-    let content = std::io::BufReader::new(std::io::Cursor::new(first).chain(stored));
-    let mut content: Box<dyn Read> = match codec {
-        Codec::Plain => Box::new(content),
-        Codec::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(content)),
-        Codec::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(content).map_err(failed)?),
-    };
-    let mut head = Vec::new();
-    content.by_ref().take(MAX_BYTES as u64).read_to_end(&mut head).map_err(failed)?;
+    let beginning = read_beginning(SourceInput::File(path.to_owned()), &file, MAX_BYTES);
+    let (codec, head) = beginning.map_err(|error| match error {
+        SourceError::Open { source, .. } | SourceError::Read { source, .. } => {
+            SampleError::Read { file: file.clone(), source }
+        }
+        source => SampleError::Source { file: file.clone(), source },
+    })?;
     let is_whole = head.len() < MAX_BYTES;
     let mut written = recognise(&file, &head, is_whole)?;
     if written.format == SourceFormat::Xlsx && codec == Codec::Plain {
@@ -188,4 +182,41 @@ fn add(table: &mut SampleTable, batch: &SourceBatch, format: SourceFormat) -> po
         }
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// A gzip stream of a small table, and these bytes behind it.
+    fn recognised(behind: &[u8]) -> Result<Written, SampleError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.csv.gz");
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(b"id,name\n1,ann\n2,bob\n").expect("gzip");
+        std::fs::write(&path, [encoder.finish().expect("gzip").as_slice(), behind].concat()).expect("a file");
+        recognise_file(&path)
+    }
+
+    #[test]
+    fn bytes_behind_a_gzip_stream_are_what_they_are_to_a_run() {
+        for none in [b"".as_slice(), &[0; 512]] {
+            assert!(recognised(none).is_ok(), "{} NUL bytes", none.len());
+        }
+        for behind in [b"\n".as_slice(), b"more than the header of another member has"] {
+            match recognised(behind) {
+                Err(SampleError::Source { source, .. }) => {
+                    assert!(matches!(source, SourceError::BytesBehind { codec: Codec::Gzip, .. }), "{source}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_does_not_exist_cannot_be_read() {
+        assert!(matches!(recognise_file(Path::new("/no/such/file.csv")), Err(SampleError::Read { .. })));
+    }
 }

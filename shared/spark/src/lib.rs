@@ -14,6 +14,7 @@ mod compile;
 mod error;
 mod files;
 mod gold;
+mod history;
 mod read;
 mod regex;
 mod rules;

@@ -28,6 +28,8 @@ pub struct MetricLine {
 pub enum MetricName {
     /// Rows of replaced files, read to be merged with.
     ReplacedRows,
+    /// Staged rows of a history that were events without a row before.
+    RecalledRows,
     /// Rows in the staged files, counted in the files.
     StagedRows,
     /// Rows in the table after the run, counted in its files.
@@ -161,6 +163,7 @@ impl MetricName {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ReplacedRows => "replaced_rows",
+            Self::RecalledRows => "recalled_rows",
             Self::StagedRows => "staged_rows",
             Self::TableRows => "table_rows",
             Self::RowRule => "row_rule",

@@ -1,13 +1,16 @@
 //! A silver table in Spark SQL: the rows that reading has staged, brought into the table.
 
-use sluice_core::columns::{NEWER, accepted_columns, delete_columns, is_lineage, silver_columns, stored};
+use sluice_core::columns::{
+    NEWER, StoredColumn, UNCHANGED, accepted_columns, delete_columns, is_lineage, silver_columns, stored,
+};
 use sluice_core::contract::ColumnType;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{SilverTable, Versioned, WriteMode};
 use sluice_core::uri::{FolderUri, layout};
 
 use super::files::{StagedRows, null_of};
-use super::tables::{Stage, columns_of, stage_view};
+use super::history::{Versions, recalled};
+use super::tables::{Stage, columns_of, stage_name, stage_view};
 use super::text::{canonical, name, names, text};
 use super::{ReadRows, SparkError, TableFiles};
 
@@ -32,15 +35,32 @@ impl Silver<'_> {
         let (by, history) = match &self.table.mode {
             WriteMode::Append | WriteMode::Replace => return Ok(self.staged_by_reading()),
             WriteMode::Merge(by) => (by, false),
-            WriteMode::Scd2(by) => (by, true),
+            WriteMode::Scd2(by) if self.table.snapshot.is_none() => (by, true),
+            WriteMode::Scd2(_) | WriteMode::Snapshot(_) => return Err(self.not_of_spark()),
         };
         let stage = self.stage()?;
         let mut script = self.good();
-        script.push_str(&self.events());
+        script.push_str(&self.deletes());
         script.push_str(&self.existing(by, history)?);
+        let kept = if history {
+            let has_deletes = self.table.delete_when.is_some();
+            let versions = Versions { number: self.number, columns: &accepted_columns(self.table), by, has_deletes };
+            script.push_str(&versions.statements());
+            versions.view()
+        } else {
+            self.newest(by)
+        };
         script.push_str(&stage.create());
-        script.push_str(&stage.insert(&if history { self.versions(by) } else { self.newest(by) }));
+        script.push_str(&stage.insert(&kept));
         Ok(script)
+    }
+
+    /// A plan never says so, because such tables are combined by lambda.
+    fn not_of_spark(&self) -> SparkError {
+        SparkError::NotExecuted {
+            what: format!("table `{}`, whose snapshots are compared with its rows,", self.table.table),
+            hint: "run it with `--engine lambda`".to_owned(),
+        }
     }
 
     /// Where nothing is merged, the files that reading has staged are those of the table.
@@ -62,17 +82,17 @@ impl Silver<'_> {
     }
 
     /// The delete events of the run, and the keys that it brings; nothing where the table has no such events.
-    fn events(&self) -> String {
+    fn deletes(&self) -> String {
         let Some((deletes, by)) = self.table.deletes() else { return String::new() };
         let number = self.number;
-        let (view, folder) = (format!("events_{number}"), layout::table(&deletes));
+        let (view, folder) = (format!("deletes_{number}"), layout::table(&deletes));
         let (lake, files) = (self.rows.lake, self.read.delete_files.as_slice());
         let columns = delete_columns(&self.table.contract, by);
         let staged = StagedRows { view: &view, lake, folder: &folder, files, columns: &columns, partition_by: &[] };
         let keys = names(by.keys.iter().map(|key| key.as_str()));
         format!(
             "{}CREATE OR REPLACE TEMPORARY VIEW keys_{number} AS\n\
-             SELECT {keys} FROM good_{number}\nUNION ALL\nSELECT {keys} FROM events_{number};\n\n",
+             SELECT {keys} FROM good_{number}\nUNION ALL\nSELECT {keys} FROM deletes_{number};\n\n",
             staged.statements()
         )
     }
@@ -91,13 +111,16 @@ impl Silver<'_> {
             .collect();
         let select = |is_new: &str, from: &str| {
             let marks = if history {
-                format!(", {is_new} AS _is_new, CAST(NULL AS TIMESTAMP) AS _stored_valid_to")
+                format!(
+                    ", {is_new} AS _is_new, CAST(NULL AS TIMESTAMP) AS _stored_valid_to, CAST(NULL AS STRING) AS \
+                     _unchanged"
+                )
             } else {
                 String::new()
             };
             format!("\nUNION ALL\nSELECT {}{marks}, TRUE AS _is_delete FROM {from}", shown.join(", "))
         };
-        let of_run = select("TRUE", &format!("events_{number} AS d"));
+        let of_run = select("TRUE", &format!("deletes_{number} AS d"));
         let planned = self.rows.plan.table(&deletes);
         let Some(version) = planned.and_then(|table| table.read_version) else { return of_run };
         let stored = format!(
@@ -129,8 +152,9 @@ impl Silver<'_> {
         let number = self.number;
         let incoming = columns_of(&accepted_columns(self.table));
         let (new, stored_rows, stored_end) = if history {
-            let new = ", TRUE AS _is_new, CAST(NULL AS TIMESTAMP) AS _stored_valid_to";
-            (new, ", FALSE AS _is_new, _stored_valid_to", ", e._valid_to AS _stored_valid_to")
+            let new =
+                ", TRUE AS _is_new, CAST(NULL AS TIMESTAMP) AS _stored_valid_to, CAST(NULL AS STRING) AS _unchanged";
+            (new, ", FALSE AS _is_new, _stored_valid_to, _unchanged", ", e._valid_to AS _stored_valid_to")
         } else {
             ("", "", "")
         };
@@ -151,6 +175,12 @@ impl Silver<'_> {
             // A column that the contract has gained since: the rows there do not have it.
             .map(|column| if known(&column.name) { format!("e.{}", name(&column.name)) } else { null_of(column) })
             .collect();
+        // A history of an earlier version remembers nothing.
+        let remembered = match (history, known(UNCHANGED)) {
+            (false, _) => "",
+            (true, true) => ", e._unchanged",
+            (true, false) => ", CAST(NULL AS STRING) AS _unchanged",
+        };
         let touched =
             Stage::aside(&format!("touched_{number}"), &self.scratch(), vec![stored("file", ColumnType::Text)]);
         let met = format!(
@@ -162,7 +192,7 @@ impl Silver<'_> {
             "-- Files of the table that hold a key of an accepted row: they are rewritten, the others stay.\n\
              {create}{fill}\
              CREATE OR REPLACE TEMPORARY VIEW replaced_{number} AS\n\
-             SELECT {old}{stored_end} FROM (SELECT *, _metadata.file_path AS file FROM {delta}) AS e\n\
+             SELECT {old}{stored_end}{remembered} FROM (SELECT *, _metadata.file_path AS file FROM {delta}) AS e\n\
              LEFT SEMI JOIN touched_{number} AS t ON e.file = t.file;\n\n\
              CREATE OR REPLACE TEMPORARY VIEW candidates_{number} AS\n\
              SELECT {incoming}{new}{live} FROM good_{number}\nUNION ALL\n\
@@ -173,52 +203,11 @@ impl Silver<'_> {
         ))
     }
 
-    /// The newest row of each key: by the business column, then as [`NEWER`] says.
+    /// The newest row of each key.
     fn newest(&self, by: &Versioned) -> String {
         let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();
-        self.last_of(&keys, by, "", if self.table.delete_when.is_some() { " AND NOT _is_delete" } else { "" })
-    }
-
-    /// The last row of each identity; `further` are columns next to those of the table, `kept` is a condition on it.
-    fn last_of(&self, identity: &[&str], by: &Versioned, further: &str, kept: &str) -> String {
-        let number = self.number;
-        // Of two copies of one delete event, the new one says that all rows of its key are read.
-        let has_copies = self.table.delete_when.is_some() && matches!(self.table.mode, WriteMode::Scd2(_));
-        let order: Vec<String> = std::iter::once(by.latest_by.as_str())
-            .chain(NEWER)
-            .chain(has_copies.then_some("_is_new"))
-            .map(|column| format!("{} DESC NULLS LAST", name(column)))
-            .collect();
-        format!(
-            "(\n  SELECT {columns}{further} FROM (\n    SELECT *, row_number() OVER (PARTITION BY {identity} ORDER BY {order}) AS _place\n    \
-             FROM candidates_{number}\n  ) WHERE _place = 1{kept}\n)",
-            columns = columns_of(&accepted_columns(self.table)),
-            identity = names(identity.iter().copied()),
-            order = order.join(", "),
-        )
-    }
-
-    /// Every version of each key, with the time it was valid: until the next version or delete event. Of a key that has
-    /// a new version, all are read; of others, which stand in a file with such a key, there may be more in other files:
-    /// they stay as they are.
-    fn versions(&self, by: &Versioned) -> String {
-        let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();
-        let identity: Vec<&str> = keys.iter().copied().chain([by.latest_by.as_str()]).collect();
-        let (latest, keys) = (name(by.latest_by.as_str()), names(keys));
-        let columns = columns_of(&accepted_columns(self.table));
-        let (is_delete, kept) = match self.table.delete_when {
-            Some(_) => (", _is_delete", " WHERE NOT _is_delete"),
-            None => ("", ""),
-        };
-        format!(
-            "(\n  SELECT {columns}, _valid_from, _valid_to, _valid_to IS NULL AS _is_current FROM (\n    \
-             SELECT {columns}, CAST({latest} AS TIMESTAMP) AS _valid_from,\n      \
-             IF(max(_is_new) OVER (PARTITION BY {keys}),\n        \
-             lead(CAST({latest} AS TIMESTAMP)) OVER (PARTITION BY {keys} ORDER BY {latest} ASC NULLS FIRST),\n        \
-             _stored_valid_to) AS _valid_to{is_delete}\n    \
-             FROM {}\n  ){kept}\n)",
-            self.last_of(&identity, by, &format!(", _is_new, _stored_valid_to{is_delete}"), "")
-        )
+        let kept = if self.table.delete_when.is_some() { " AND NOT _is_delete" } else { "" };
+        last_of(&accepted_columns(self.table), &keys, by, &format!("candidates_{}", self.number), kept)
     }
 
     /// What was counted on the way, as queries of metric lines; none where nothing is replaced.
@@ -228,14 +217,23 @@ impl Silver<'_> {
         }
         let (number, table) = (self.number, &self.table.table);
         let replaced = |from: &str| metric_lines(table, &[("replaced_rows", None, Counted::Rows)], from);
+        let mut counts = match &self.table.mode {
+            WriteMode::Scd2(by) => {
+                let recalled = recalled(number, &stage_name(table), by);
+                vec![metric_lines(table, &[("recalled_rows", None, Counted::Rows)], &recalled)]
+            }
+            _ => Vec::new(),
+        };
         if self.rows.plan.table(table).is_none_or(|planned| planned.read_version.is_none()) {
-            return Some(replaced("(SELECT 1 WHERE FALSE)"));
+            counts.push(replaced("(SELECT 1 WHERE FALSE)"));
+            return Some(counts.join("\nUNION ALL\n"));
         }
-        Some(format!(
+        counts.push(format!(
             "{}\nUNION ALL\nSELECT {} AS table, 'removed_file' AS metric, CAST(NULL AS STRING) AS rule, file AS value FROM touched_{number}",
             replaced(&format!("replaced_{number}")),
             text(&table.to_string())
-        ))
+        ));
+        Some(counts.join("\nUNION ALL\n"))
     }
 }
 
@@ -246,6 +244,25 @@ fn same_key(by: &Versioned, left: &str, right: &str) -> String {
         format!("{left}.{key} <=> {right}.{key}")
     });
     keys.collect::<Vec<_>>().join(" AND ")
+}
+
+/// The last row of each identity in a view: by the business column, if any, then as [`NEWER`] says. `kept` is a further
+/// condition on it, which begins with `AND`.
+pub(super) fn last_of(columns: &[StoredColumn], identity: &[&str], by: &Versioned, view: &str, kept: &str) -> String {
+    let order: Vec<String> = by
+        .latest_by
+        .iter()
+        .map(|column| column.as_str())
+        .chain(NEWER)
+        .map(|column| format!("{} DESC NULLS LAST", name(column)))
+        .collect();
+    format!(
+        "(\n  SELECT {columns} FROM (\n    SELECT *, row_number() OVER (PARTITION BY {identity} ORDER BY {order}) AS _place\n    \
+         FROM {view}\n  ) WHERE _place = 1{kept}\n)",
+        columns = columns_of(columns),
+        identity = names(identity.iter().copied()),
+        order = order.join(", "),
+    )
 }
 
 /// What is counted in a scan.

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sluice_core::engine::Engine;
-use sluice_core::pipeline::{Pipeline, SilverTable, WriteMode};
+use sluice_core::pipeline::{Pipeline, SilverTable, Versioned, WriteMode};
 use sluice_core::run::{
     AuditedRows, EngineChoice, Plan, PlanStatus, PlannedObject, PlannedTable, Positions, ReadFrom, RunRef, RunRequest,
 };
@@ -171,8 +171,8 @@ fn delete_events_compete_with_rows_and_are_not_staged() {
         let parts = [
             "path 's3://lake/deletes/sales/transactions/d.parquet'",
             "UNION ALL\nSELECT `invoice_no`",
-            "FROM events_1;",
-            "TRUE AS _is_delete FROM events_1 AS d",
+            "FROM deletes_1;",
+            "TRUE AS _is_delete FROM deletes_1 AS d",
             "LEFT SEMI JOIN keys_1 AS g ON ",
             kept,
         ];
@@ -182,10 +182,22 @@ fn delete_events_compete_with_rows_and_are_not_staged() {
         let stored = "lake/deletes/sales/transactions` VERSION AS OF 5) AS d\nLEFT SEMI JOIN keys_1 AS k ON ";
         assert_eq!(script.contains(stored), version.is_some(), "{script}");
     };
+    let tracked = Versioned { track: vec!["description".parse().expect("name")], ..by.clone() };
+    let by_file = Versioned { latest_by: None, ..tracked.clone() };
     for version in [None, Some(5)] {
         check(WriteMode::Merge(by.clone()), version, ") WHERE _place = 1 AND NOT _is_delete\n");
-        check(WriteMode::Scd2(by.clone()), version, ") WHERE NOT _is_delete\n");
+        check(WriteMode::Scd2(by.clone()), version, ") WHERE NOT _is_delete;\n");
+        for by in [&tracked, &by_file] {
+            // An event after a delete event is a version, whatever its values.
+            let after = " AND NOT _is_delete AND NOT lag(_is_delete, 1, TRUE) OVER (PARTITION BY ";
+            check(WriteMode::Scd2(by.clone()), version, after);
+            check(WriteMode::Scd2(by.clone()), version, ", FALSE AS _is_delete FROM (\n  SELECT *, explode(");
+        }
     }
+    // Without `latest_by`, the time of an event is in its lineage.
+    let script = script(Some(WriteMode::Merge(by_file.clone())), true, Some(5));
+    assert!(script.contains("d.`_source_modified_at`, d.`_source_row`"), "{script}");
+    assert!(script.contains("CAST(NULL AS TIMESTAMP) AS `invoice_ts`"), "{script}");
 }
 
 #[test]

@@ -129,6 +129,7 @@ fn of_plan(plan: &Plan, found: &mut BTreeSet<String>) {
                 WriteMode::Replace => "replace",
                 WriteMode::Merge(_) => "merge",
                 WriteMode::Scd2(_) => "scd2",
+                WriteMode::Snapshot(_) => "snapshot",
             }
         ));
         if silver.quarantined_percent_below.percent_below().is_some() {

@@ -52,6 +52,7 @@ pub(super) struct Silver {
     mode: Mode,
     keys: Vec<String>,
     latest_by: Option<String>,
+    track: Option<Vec<String>>,
     delete_when: Option<&'static str>,
     quality: Vec<Value>,
     gate: Value,
@@ -98,11 +99,15 @@ impl Silver {
             (true, 1) => vec!["k2".to_owned()],
             (true, _) => vec!["k1".to_owned()],
         };
-        let latest_by = match (mode, random.below(2)) {
+        // Without it, the time of the file decides.
+        let latest_by = match (mode, random.below(3)) {
             (Mode::Merge, 0) => Some("v".to_owned()),
+            (Mode::Merge, 1) => None,
             (Mode::Merge | Mode::Scd2, _) => Some("at".to_owned()),
             _ => None,
         };
+        // One column of few values, so that many events change nothing.
+        let track = (mode == Mode::Scd2 && random.happens(50)).then(|| vec!["v".to_owned()]);
         declare_keys(mode, &mut fields, &keys, random);
         if random.happens(35) {
             partition(&mut fields, random);
@@ -113,7 +118,7 @@ impl Silver {
         let gate = limit.unwrap_or_else(|| json!("none"));
         let (select, computed) = if random.happens(60) { select(&fields, random) } else { (None, Vec::new()) };
         let (name, delete_when) = (name.to_owned(), None);
-        Self { name, fields, select, computed, mode, keys, latest_by, delete_when, quality, gate }
+        Self { name, fields, select, computed, mode, keys, latest_by, track, delete_when, quality, gate }
     }
 
     /// Adds a computed column that fails for some rows.
@@ -149,6 +154,7 @@ impl Silver {
         if self.mode.is_keyed() {
             spec["keys"] = json!(self.keys);
             spec["latest_by"] = json!(self.latest_by);
+            spec["track"] = json!(self.track);
         }
         if let Some(condition) = self.delete_when {
             spec["delete_when"] = json!(condition);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{AccessPath, Classification, Grant, Policy, Principal, Treatment};
-use crate::columns::{StoredColumn, is_lineage};
+use crate::columns::{StoredColumn, is_provenance};
 use crate::contract::TableContract;
 use crate::name::{GrantName, PortName};
 
@@ -58,7 +58,7 @@ impl TableAccess {
     /// The same access with these of the lineage columns asked for; other names change nothing.
     #[must_use]
     pub fn asking<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
-        self.asked_lineage.extend(names.into_iter().filter(|name| is_lineage(name)).map(str::to_owned));
+        self.asked_lineage.extend(names.into_iter().filter(|name| is_provenance(name)).map(str::to_owned));
         self
     }
 
@@ -67,8 +67,8 @@ impl TableAccess {
     pub fn treatment(&self, column: &str) -> Treatment {
         match self.columns.iter().find(|access| access.name == column) {
             Some(access) => access.treatment,
-            None if is_lineage(column) && self.asked_lineage.contains(column) => self.lineage,
-            None if is_lineage(column) => Treatment::Hide,
+            None if is_provenance(column) && self.asked_lineage.contains(column) => self.lineage,
+            None if is_provenance(column) => Treatment::Hide,
             None if column.starts_with('_') => self.own_columns,
             None => Treatment::Hide,
         }
@@ -83,7 +83,7 @@ impl TableAccess {
     /// the files hold, included.
     pub fn is_whole(&self, columns: &[StoredColumn]) -> bool {
         let is_clear = |column: &StoredColumn| {
-            let treatment = if is_lineage(&column.name) { self.lineage } else { self.treatment(&column.name) };
+            let treatment = if is_provenance(&column.name) { self.lineage } else { self.treatment(&column.name) };
             treatment.is_clear()
         };
         self.rows.is_none() && columns.iter().all(is_clear)

@@ -31,6 +31,8 @@ pub struct DocumentRow {
 impl DocumentRow {
     /// Most records of one document that have a place.
     pub const MAX_RECORDS: u64 = 1 << INDEX_BITS;
+    /// The lowest `_source_row` of such a record.
+    pub const LOWEST: i64 = MARK.cast_signed();
 
     /// The record with this index, from 0, of the document with this `_source_row`; `None` where either is too large.
     pub fn new(document: i64, index: usize) -> Option<Self> {
@@ -94,7 +96,7 @@ mod tests {
         ) {
             let row = |(document, index)| DocumentRow::new(document, index).expect("a place").source_row();
             prop_assert_eq!(row(one).cmp(&row(other)), one.cmp(&other));
-            prop_assert!(row(one) > 1 << 50 && row(one) < 1 << 53);
+            prop_assert!(row(one) >= DocumentRow::LOWEST && row(one) < 1 << 53);
             let read = DocumentRow::of(row(one)).expect("a place");
             prop_assert_eq!((read.document().cast_signed(), read.index()), (one.0, one.1 as u64));
         }

@@ -36,6 +36,10 @@ pub const CORRUPT: [&str; 2] = [CORRUPT_RECORD, CORRUPT_REASON];
 /// Partition column of bronze: the UTC day of `_ingested_at`.
 pub const INGESTION_DATE: &str = "_ingestion_date";
 
+/// Column of a history (scd2): the later events of a version that changed nothing, as JSON; null where none came. A late
+/// event between two of them makes the second one a version.
+pub const UNCHANGED: &str = "_unchanged";
+
 /// Names of the lineage columns.
 pub fn lineage_names() -> [&'static str; LINEAGE.len()] {
     LINEAGE.map(|(name, _)| name)
@@ -44,6 +48,12 @@ pub fn lineage_names() -> [&'static str; LINEAGE.len()] {
 /// Whether this is the name of a lineage column.
 pub fn is_lineage(name: &str) -> bool {
     LINEAGE.iter().any(|(lineage, _)| *lineage == name)
+}
+
+/// Whether this is the name of a column that says where rows came from, and nothing of what they are about: readers do
+/// not get it unasked.
+pub fn is_provenance(name: &str) -> bool {
+    is_lineage(name) || name == UNCHANGED
 }
 
 /// What the names of one column have in common to readers of Delta, which take no notice of case.

@@ -367,11 +367,7 @@ fn label(encoding: TextEncoding) -> String {
 /// What differs between two dialects.
 fn difference(mine: &CsvSpec, theirs: &CsvSpec) -> String {
     if mine.delimiter != theirs.delimiter {
-        return format!(
-            "delimiter `{}` and `{}`",
-            shown(mine.delimiter.as_str()),
-            shown(theirs.delimiter.as_str())
-        );
+        return format!("delimiter `{}` and `{}`", shown(mine.delimiter.as_str()), shown(theirs.delimiter.as_str()));
     }
     if mine.quote != theirs.quote {
         return format!("quote `{}` and `{}`", String::from(mine.quote), String::from(theirs.quote));

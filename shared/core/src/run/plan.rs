@@ -66,8 +66,8 @@ pub struct PlannedTable {
     pub table: TableRef,
     /// Version the plan was made on; `None` where the table does not exist yet.
     pub read_version: Option<u64>,
-    /// Objects whose rows are missing from the table; in mode replace also the other parts of the snapshot that
-    /// replaces it, because they are read again.
+    /// Objects whose rows are missing from the table; where it takes full snapshots also the other parts of the newest,
+    /// because they are read again.
     pub sources: BTreeSet<SourceId>,
     /// Objects that count as taken in without a row: because a newer snapshot replaces the table, or because bronze has
     /// their rows under the addresses of the lake that this one is a copy of, and the table takes them in under these.
@@ -172,7 +172,8 @@ impl<'a> PlannedWork<'a> {
 impl Plan {
     /// Whether the rows are counted before it is chosen who combines them.
     pub fn chooses_after_reading(&self) -> bool {
-        !self.cuts.is_whole() && self.work().wanted_engine() == EnginePreference::Auto
+        let may_choose = self.work().wanted_engine() == EnginePreference::Auto && self.pipeline.lambda_only().is_none();
+        !self.cuts.is_whole() && may_choose
     }
 
     /// What the engine is given to do.

@@ -15,15 +15,20 @@ struct PlainWords;
 impl MessageFormatter for PlainWords {
     fn format_message<'a>(&self, error: &'a Error) -> Cow<'a, str> {
         Cow::Borrowed(match error {
-            Error::NullIntoString { .. } | Error::InvalidCharNull { .. } => {
-                "this is null to YAML; if the text is meant, write it in quotes: 'NULL', 'null', '~' or ''"
+            // It does not say which of both it is.
+            Error::NullIntoString { .. } => {
+                "a text is missing here, or is null to YAML; if such a text is meant, write it in quotes: 'NULL', \
+                 'null', '~' or ''"
             }
-            Error::InvalidCharNotSingleScalar { .. } => {
-                "write one character in quotes, such as ';', or \"\\t\" for a tab; several characters cannot be it"
+            Error::InvalidCharNull { .. } | Error::InvalidCharNotSingleScalar { .. } => {
+                "write one character in quotes, and not several, such as ';', or \"\\t\" for a tab"
             }
             Error::InvalidBooleanStrict { .. } => "write true or false",
             Error::InvalidScalar { ty, .. } => match *ty {
-                "u8" | "u16" | "u32" | "u64" => "write a whole number that is not negative, such as 3",
+                "u8" => "write a whole number from 0 to 255, such as 3",
+                "u16" => "write a whole number from 0 to 65535, such as 3",
+                "u32" => "write a whole number from 0 to 4294967295, such as 3",
+                "u64" => "write a whole number from 0 to 18446744073709551615, such as 3",
                 "boolean" => "write true or false",
                 _ => return DefaultMessageFormatter.format_message(error),
             },
@@ -44,6 +49,9 @@ mod tests {
         words: Option<Vec<String>>,
         sign: Option<char>,
         lines: Option<u32>,
+        bytes: Option<u64>,
+        #[serde(default)]
+        folder: String,
         flag: Option<bool>,
     }
 
@@ -59,11 +67,15 @@ mod tests {
         for null in ["NULL", "null", "~", "Null"] {
             check(&format!("words: [NA, {null}]"), &["in quotes: 'NULL'", "line 1"]);
         }
+        for empty in ["folder:", "folder: ~"] {
+            check(empty, &["a text is missing here", "in quotes: 'NULL'"]);
+        }
         check("sign: ';;'", &["one character", "line 1"]);
         check("sign: ''", &["one character"]);
         for lines in ["-1", "many", "1.5", "99999999999"] {
-            check(&format!("lines: {lines}"), &["whole number that is not negative", "line 1"]);
+            check(&format!("lines: {lines}"), &["whole number from 0 to 4294967295", "line 1"]);
         }
+        check("bytes: 18446744073709551616", &["whole number from 0 to 18446744073709551615", "line 1"]);
         for flag in ["yes", "1"] {
             check(&format!("flag: {flag}"), &["write true or false", "line 1"]);
         }

@@ -247,6 +247,17 @@ pub fn staged_name(run: &RunId, id: impl std::fmt::Display) -> String {
     format!("part-{run}-{id}.zstd.parquet")
 }
 
+/// The run that has staged a data file with this path below its table's folder, where the `id` was a UUID; `None` for a
+/// file of another name.
+pub fn run_of_staged(path: &str) -> Option<RunId> {
+    /// Characters of a UUID.
+    const UUID: usize = 36;
+
+    let name = path.rsplit('/').next()?.strip_prefix("part-")?.strip_suffix(".zstd.parquet")?;
+    let (run, _) = name.split_at_checked(name.len().checked_sub(UUID)?)?;
+    run.strip_suffix('-')?.parse().ok()
+}
+
 /// Folder of a table's log.
 pub fn log(table: &TableRef) -> LakePath {
     LakePath(format!("{table}/{LOG_FOLDER}"))
@@ -352,6 +363,17 @@ mod tests {
         check("landing/retail/", Some("retail"));
         for path in ["landing/x.csv", "landings/retail/x.csv", "prod/landing/retail/x.csv", "landing", ""] {
             check(path, None);
+        }
+    }
+
+    #[test]
+    fn a_staged_file_names_its_run() {
+        let run: RunId = "20260105T100000Z-3f-a_b".parse().expect("id");
+        let name = staged_name(&run, "01932c07-209b-7a60-9c5e-0123456789ab");
+        assert_eq!(run_of_staged(&name), Some(run.clone()));
+        assert_eq!(run_of_staged(&format!("day=2026-01-05/{name}")), Some(run));
+        for path in ["", "part-00000-0123.c000.snappy.parquet", "part-run-1.zstd.parquet", "part-é.zstd.parquet"] {
+            assert_eq!(run_of_staged(path), None, "{path}");
         }
     }
 

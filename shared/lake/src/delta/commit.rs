@@ -102,7 +102,7 @@ fn check_unmoved(table: Option<&(OpenTable, Ledger)>, change: &TableChange) -> R
         (None, Some(version)) => Err(conflict(format!("version {version} was read and the table is gone"))),
         (Some((table, _)), None) => Err(conflict(format!("another writer created it (version {})", table.version()))),
         // It replaces what was read, also objects that it brings again.
-        (Some((table, _)), Some(read)) if change.kind == ChangeKind::Overwrite && table.version() == read => Ok(()),
+        (Some((table, _)), Some(read)) if change.kind != ChangeKind::Append && table.version() == read => Ok(()),
         (Some((table, ledger)), Some(read)) => {
             if let Some(source) = change.sources.iter().find(|source| ledger.has_source(source)) {
                 return Err(conflict(format!("another run has brought source object {source} in")));

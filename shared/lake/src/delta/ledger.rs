@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use polars::prelude::{ParquetReader, SerReader};
-use sluice_core::name::TableRef;
+use sluice_core::name::{RunId, TableRef};
 use sluice_core::run::RunRef;
 use sluice_core::source::SourceId;
 
@@ -56,6 +56,12 @@ impl Ledger {
     /// Whether this attempt of a run was committed.
     pub fn has_run(&self, run: &RunRef) -> bool {
         self.transactions.contains_key(&run_app_id(run))
+    }
+
+    /// The newest attempt of a run that was committed.
+    pub(crate) fn newest_attempt(&self, run: &RunId) -> Option<u32> {
+        let attempts = format!("{RUN_PREFIX}{run}/");
+        self.transactions.keys().filter_map(|id| id.strip_prefix(&attempts)?.parse().ok()).max()
     }
 
     /// The version of `input` that the table was computed from.

@@ -2,7 +2,9 @@
 //! splits into their records by the path of the spec then.
 //!
 //! Only what was kept as a whole is split. A record that is corrupt for another reason was a part of a document, or has
-//! lost bytes that are not UTF-8, and stays as it is.
+//! lost bytes that are not UTF-8, and stays as it is. So does a document of which the table has records by another
+//! path: these are of a replay that was killed before it took the document out of quarantine, and the places of records
+//! say nothing of the path.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,20 +12,33 @@ use std::collections::BTreeMap;
 use polars::prelude::DataFrame;
 use serde_json::{Map, Value};
 use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD, DocumentRow, SOURCE_FILE, SOURCE_ROW};
+use sluice_core::path::RecordPath;
 use sluice_core::spec::SourceFormat;
 
+use super::in_table::{DocumentKey, DocumentsInTable};
 use super::reread::Quarantined;
 use crate::error::LakeError;
 use crate::source::{DocumentRecord, NO_RECORDS, NOT_AN_OBJECT, SourceOptions, split_documents};
 
-/// Whether the run with this id took each line of NDJSON for a record.
-type TookLines<'a> = &'a dyn Fn(&str) -> Result<bool, LakeError>;
+/// How a run has read its objects, or split its documents.
+#[derive(Debug, Clone)]
+pub(crate) struct RunReading {
+    /// Format of the objects.
+    pub(crate) format: SourceFormat,
+    /// Where in a document the records are; `None` where it is the record.
+    pub(crate) records: Option<RecordPath>,
+}
+
+/// How the run with this id has read; `None` where its plan does not say it any more.
+type ReadingOf<'a> = &'a dyn Fn(&str) -> Result<Option<RunReading>, LakeError>;
 
 /// How documents are split.
 pub(crate) struct Documents<'a> {
     options: &'a SourceOptions,
     format: SourceFormat,
-    took_lines: TookLines<'a>,
+    reading_of: ReadingOf<'a>,
+    /// Those of which the table has records.
+    in_table: DocumentsInTable,
 }
 
 /// A row that has a document.
@@ -33,6 +48,8 @@ struct Document<'w> {
     reason: &'w str,
     /// Where its object has it: the words with which the reason begins.
     place: &'w str,
+    /// The version of its object.
+    etag: &'w str,
     /// The same as a position.
     source_row: i64,
     /// The index of the row in the table.
@@ -43,15 +60,21 @@ struct Document<'w> {
 
 impl<'a> Documents<'a> {
     /// Documents of sources of this format, which are read with these options.
-    pub(crate) fn new(options: &'a SourceOptions, format: SourceFormat, took_lines: TookLines<'a>) -> Self {
-        Self { options, format, took_lines }
+    pub(crate) fn new(options: &'a SourceOptions, format: SourceFormat, reading_of: ReadingOf<'a>) -> Self {
+        Self { options, format, reading_of, in_table: DocumentsInTable::default() }
+    }
+
+    /// The same, where the table that their records go to has records of these documents already. A record enters it
+    /// once by its place, which is the same by every path.
+    pub(crate) fn with_records_in(self, in_table: DocumentsInTable) -> Self {
+        Self { in_table, ..self }
     }
 
     /// The rows with the records of documents in the place of these, and whether rows are others than before. `rows`
     /// are those of the table.
     ///
     /// # Errors
-    /// Those of `took_lines`, and of reading; what is wrong with documents is no error: they stay.
+    /// Those of `reading_of`, and of reading; what is wrong with documents is no error: they stay.
     pub(super) fn split<'r>(
         &self,
         rows: &DataFrame,
@@ -59,7 +82,17 @@ impl<'a> Documents<'a> {
         named: impl Fn(&str) -> String,
     ) -> Result<(Vec<Quarantined<'r>>, bool), LakeError> {
         let mut split: BTreeMap<usize, Vec<Quarantined<'r>>> = BTreeMap::new();
-        for (object, documents) in self.found(rows, &quarantined)? {
+        for (object, found) in self.found(rows, &quarantined)? {
+            let mut documents = Vec::with_capacity(found.len());
+            for document in found {
+                match self.split_otherwise(object, &document)? {
+                    None => documents.push(document),
+                    Some(reason) => split.extend(refused(&document, &reason).map(|rows| (document.index, rows))),
+                }
+            }
+            if documents.is_empty() {
+                continue;
+            }
             let texts: Vec<&str> = documents.iter().map(|document| document.text).collect();
             match split_documents(self.options, object, &texts) {
                 Ok(records) => {
@@ -104,6 +137,7 @@ impl<'a> Documents<'a> {
         let files = rows.column(SOURCE_FILE).and_then(|column| column.str()).map_err(failed())?;
         let runs = rows.column("_run_id").and_then(|column| column.str()).map_err(failed())?;
         let places = rows.column(SOURCE_ROW).and_then(|column| column.i64()).map_err(failed())?;
+        let etags = rows.column("_source_etag").and_then(|column| column.str()).map_err(failed())?;
         for (index, of) in quarantined.iter().enumerate() {
             let (Some(file), Some(source_row)) = (files.get(of.row), places.get(of.row)) else { continue };
             // A record that was split out of a document is not one itself.
@@ -113,8 +147,8 @@ impl<'a> Documents<'a> {
             let text_of = |name: &str| of.object.get(name).and_then(Value::as_str);
             let (Some(text), Some(reason)) = (text_of(CORRUPT_RECORD), text_of(CORRUPT_REASON)) else { continue };
             if let Some(place) = self.place_of_document(reason, runs.get(of.row).unwrap_or_default())? {
-                let row = of.row;
-                found.entry(file).or_default().push(Document { text, reason, place, source_row, row, index });
+                let (row, etag) = (of.row, etags.get(of.row).unwrap_or_default());
+                found.entry(file).or_default().push(Document { text, reason, place, etag, source_row, row, index });
             }
         }
         Ok(found)
@@ -127,9 +161,41 @@ impl<'a> Documents<'a> {
             return Ok(Some(before.trim_end()));
         }
         match reason.strip_suffix(NOT_AN_OBJECT).filter(|before| is_place(before)) {
-            Some(before) if (self.took_lines)(run)? => Ok(Some(before.trim_end())),
+            Some(before) if self.took_lines(run)? => Ok(Some(before.trim_end())),
             _ => Ok(None),
         }
+    }
+
+    /// Whether a run took each line of NDJSON for a record. Nobody knows it of a run without a plan.
+    fn took_lines(&self, run: &str) -> Result<bool, LakeError> {
+        let reading = (self.reading_of)(run)?;
+        Ok(reading.is_some_and(|reading| reading.format == SourceFormat::Ndjson && reading.records.is_none()))
+    }
+
+    /// Why a document of this object stays whole, where the table has records of it that another path has led to, or
+    /// nobody knows which.
+    fn split_otherwise(&self, object: &str, document: &Document<'_>) -> Result<Option<String>, LakeError> {
+        let key = DocumentKey { file: object.to_owned(), etag: document.etag.to_owned(), row: document.source_row };
+        for run in self.in_table.runs_of(&key) {
+            let reading = match run {
+                Some(run) => (self.reading_of)(run.as_str())?,
+                None => None,
+            };
+            let records = reading.map(|reading| reading.records);
+            if records.as_ref().map(Option::as_ref) == Some(self.options.records()) {
+                continue;
+            }
+            let fix = match records.flatten() {
+                Some(path) => format!("write `{path}` there and replay again; then change it"),
+                None => "its path is not known any more: deliver what the table lacks of the line".to_owned(),
+            };
+            let who = run.as_ref().map_or_else(|| "a replay".to_owned(), |run| format!("replay {run}"));
+            return Ok(Some(format!(
+                "{NO_RECORDS} that a replay can take now: {who} has brought records of it into the table by another \
+                 path, and was stopped before it took the line out of quarantine; {fix}"
+            )));
+        }
+        Ok(None)
     }
 
     /// The rows that take the place of a document; `None` where it stays as it is.
@@ -144,6 +210,9 @@ impl<'a> Documents<'a> {
         {
             return refused(document, reason);
         }
+        if records.len() as u64 > DocumentRow::MAX_RECORDS {
+            return refused(document, &too_many());
+        }
         let mut rows = Vec::with_capacity(records.len());
         for (index, record) in records.into_iter().enumerate() {
             let source_row = match (self.options.records(), DocumentRow::new(document.source_row, index)) {
@@ -154,7 +223,7 @@ impl<'a> Documents<'a> {
             };
             let row = document.row;
             rows.push(match record {
-                DocumentRecord::Good(values) => good(values, row, source_row, &named),
+                DocumentRecord::Good { names, texts } => good(&names, texts, row, source_row, &named),
                 DocumentRecord::Corrupt { raw, reason } => {
                     let reason = format!("{}, record {} in it, {reason}", document.place, index + 1);
                     corrupt(&raw, &reason, row, source_row)
@@ -188,13 +257,14 @@ fn refused<'r>(document: &Document<'_>, reason: &str) -> Option<Vec<Quarantined<
 
 /// A record with source columns, as quarantine would have it.
 fn good<'r>(
-    values: Vec<(String, Option<String>)>,
+    names: &[String],
+    texts: Vec<Option<String>>,
     row: usize,
     source_row: Option<i64>,
     named: impl Fn(&str) -> String,
 ) -> Quarantined<'r> {
     let value = |text: Option<String>| text.map_or(Value::Null, Value::String);
-    quarantined(values.into_iter().map(|(name, text)| (named(&name), value(text))).collect(), row, source_row)
+    quarantined(names.iter().zip(texts).map(|(name, text)| (named(name), value(text))).collect(), row, source_row)
 }
 
 /// A record that cannot be split into columns.
@@ -210,100 +280,4 @@ fn quarantined<'r>(object: BTreeMap<String, Value>, row: usize, source_row: Opti
 }
 
 #[cfg(test)]
-mod tests {
-    use polars::prelude::{IntoColumn, NamedFrom, Series};
-
-    use super::*;
-
-    /// Rows of a quarantine table that have these texts, all of one object and at the positions from 1 on.
-    fn table(count: i64) -> DataFrame {
-        let places: Vec<i64> = (1..=count).collect();
-        let text = |text: &str| vec![text.to_owned(); places.len()];
-        let columns = vec![
-            Series::new(SOURCE_FILE.into(), text("file:///a")).into_column(),
-            Series::new("_run_id".into(), text("run-1")).into_column(),
-            Series::new(SOURCE_ROW.into(), places.as_slice()).into_column(),
-        ];
-        DataFrame::new(places.len(), columns).expect("a frame")
-    }
-
-    /// What becomes of corrupt records with these texts and reasons: places and texts.
-    fn split(path: Option<&str>, took_lines: bool, records: &[(&str, &str)]) -> (Vec<(Option<i64>, String)>, bool) {
-        let options = SourceOptions::of_records(path.map(|path| path.parse().expect(path)));
-        let took_lines = |run: &str| {
-            assert_eq!(run, "run-1");
-            Ok(took_lines)
-        };
-        let documents = Documents::new(&options, SourceFormat::Ndjson, &took_lines);
-        let rows = records.iter().enumerate().map(|(row, (raw, reason))| corrupt(raw, reason, row, None)).collect();
-        let count = i64::try_from(records.len()).expect("few");
-        let (rows, is_other) = documents.split(&table(count), rows, str::to_owned).expect("rows");
-        let text = |of: &Quarantined<'_>| (of.source_row, of.raw.as_deref().unwrap_or_default().to_owned());
-        (rows.iter().map(text).collect(), is_other)
-    }
-
-    fn place(document: i64, index: usize) -> Option<i64> {
-        DocumentRow::new(document, index).map(DocumentRow::source_row)
-    }
-
-    const MISSED: &str = "line 2 (record 1) has no records at source.records: `$.rows` is missing: `$` has items";
-
-    #[test]
-    fn a_document_becomes_its_records_each_with_a_place_of_its_own() {
-        let documents = [
-            (r#"{"items":[{"a":1},5]}"#, MISSED),
-            (r#"{"items":[]}"#, MISSED),
-            (
-                r#"{"items":[{"a":"x"}]}"#,
-                "byte 77 has no records at source.records: `$.rows` is missing: `$` has items",
-            ),
-        ];
-        let (rows, is_other) = split(Some("$.items[*]"), false, &documents);
-        assert!(is_other);
-        let reason = "line 2 (record 1), record 2 in it, is no JSON object";
-        let expected = [
-            (place(1, 0), r#"{"a":"1"}"#.to_owned()),
-            (place(1, 1), format!(r#"{{"_corrupt_reason":"{reason}","_corrupt_record":"5"}}"#)),
-            (place(3, 0), r#"{"a":"x"}"#.to_owned()),
-        ];
-        assert_eq!(rows, expected);
-    }
-
-    #[test]
-    fn without_a_path_a_document_is_the_record_of_its_place() {
-        let (rows, is_other) = split(None, false, &[(r#"{"items":[1]}"#, MISSED)]);
-        assert_eq!((rows, is_other), (vec![(None, r#"{"items":"[1]"}"#.to_owned())], true));
-    }
-
-    #[test]
-    fn a_document_that_still_has_no_records_says_why_now_and_stays() {
-        let document = r#"{"items":[{"a":1}]}"#;
-        let (rows, is_other) = split(Some("$.other[*]"), false, &[(document, MISSED)]);
-        let reason = "line 2 (record 1) has no records at source.records: `$.other` is missing: `$` has items";
-        assert!(is_other && rows.len() == 1 && rows[0].0.is_none() && rows[0].1.contains(reason), "{rows:?}");
-        assert!(!split(Some("$.other[*]"), false, &[(document, reason)]).1, "nothing is new the second time");
-    }
-
-    #[test]
-    fn other_corrupt_records_stay_as_they_are() {
-        let check = |raw: &str, reason: &str, took_lines: bool, expected: bool| {
-            assert_eq!(split(Some("$[*]"), took_lines, &[(raw, reason)]).1, expected, "{reason}");
-        };
-        let list = r#"[{"a":1}]"#;
-        check(list, "line 1 (record 1) is no JSON object", true, true);
-        // An element of a list that was read as a record: nobody has asked for the records in it.
-        check(list, "line 1 (record 1) is no JSON object", false, false);
-        check(list, "line 1 (record 1) is not UTF-8; deliver the file as UTF-8", true, false);
-        let key = "line 1 (record 1) has the key 'has no records at source.records' more than once, or blank";
-        check(list, key, true, false);
-        check(list, "line 1 (record 1), record 2 in it, is no JSON object", true, false);
-    }
-
-    #[test]
-    fn a_line_with_more_records_than_have_places_stays_whole() {
-        let count = usize::try_from(DocumentRow::MAX_RECORDS).expect("small") + 1;
-        let document = format!(r#"{{"items":[{}]}}"#, vec!["{}"; count].join(","));
-        let (rows, is_other) = split(Some("$.items[*]"), false, &[(&document, MISSED)]);
-        assert!(is_other && rows.len() == 1 && rows[0].1.contains("at most 262144 records"), "{} rows", rows.len());
-    }
-}
+mod tests;

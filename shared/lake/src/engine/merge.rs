@@ -4,16 +4,20 @@ use std::collections::HashSet;
 
 use polars::prelude::{
     DataFrame, DataType, Expr, IntoLazy, NULL, PlSmallStr, PolarsResult, Schema, SortMultipleOptions,
-    UniqueKeepStrategy, col, lit, when,
+    UniqueKeepStrategy, col, lit,
 };
-use sluice_core::columns::{IS_DELETE, NEWER};
+use sluice_core::columns::{IS_DELETE, NEWER, UNCHANGED};
 use sluice_core::contract::ColumnType;
 use sluice_core::pipeline::{SilverTable, Versioned, WriteMode};
+use sluice_core::run::SnapshotRows;
 
 mod deletes;
 
-use self::deletes::without_deletes;
+pub(super) use self::deletes::without_deletes;
 use super::collect_streaming;
+use super::history::{
+    IS_NEW, IS_RECALLED, STORED_VALID_TO, Versions, for_each_recalled, instant, next_height, versions,
+};
 use super::spill::{KEY_HASH, KeyedRows, hashes, key_hash};
 use super::stage::StageWriter;
 use crate::delta::{DataFile, FileStatistics, OpenTable};
@@ -25,11 +29,8 @@ use crate::overlap::overlapped;
 const MAX_KEY_HASHES: usize = 8_000_000;
 /// Rows of an existing file read at a time.
 const READ_ROWS: u32 = 500_000;
-
-/// Whether a row of a history is new to the table.
-const IS_NEW: &str = "_is_new";
-/// Until when a row of a history is valid that the table has.
-const STORED_VALID_TO: &str = "_stored_valid_to";
+/// Rows of a file of a history that are read first, because nobody knows yet how much they remember.
+const FIRST_ROWS: u32 = 10_000;
 
 /// New rows of a merged table on their way to its files.
 pub(crate) struct MergeRows {
@@ -52,6 +53,10 @@ pub(crate) struct Merged {
     pub(crate) removes: Vec<String>,
     /// Their rows.
     pub(crate) replaced: u64,
+    /// Events of a history that are versions now and were not before.
+    pub(crate) recalled: u64,
+    /// What a snapshot did to the keys of the table.
+    pub(crate) snapshot: Option<SnapshotRows>,
 }
 
 impl MergeRows {
@@ -60,12 +65,14 @@ impl MergeRows {
         let (by, history) = match &table.mode {
             WriteMode::Merge(by) => (by.clone(), false),
             WriteMode::Scd2(by) => (by.clone(), true),
-            WriteMode::Append | WriteMode::Replace => return None,
+            WriteMode::Append | WriteMode::Replace | WriteMode::Snapshot(_) => return None,
         };
         let first_key = by.keys.first()?.clone();
         if history {
             schema.insert(IS_NEW.into(), DataType::Boolean);
             schema.insert(STORED_VALID_TO.into(), instant());
+            schema.insert(IS_RECALLED.into(), DataType::Boolean);
+            schema.insert(UNCHANGED.into(), DataType::String);
         }
         let has_deletes = table.delete_when.is_some();
         if has_deletes {
@@ -106,7 +113,12 @@ impl MergeRows {
         }
         let mut marks = Vec::new();
         if self.history {
-            marks.extend([lit(true).alias(IS_NEW), lit(NULL).cast(instant()).alias(STORED_VALID_TO)]);
+            marks.extend([
+                lit(true).alias(IS_NEW),
+                lit(NULL).cast(instant()).alias(STORED_VALID_TO),
+                lit(false).alias(IS_RECALLED),
+                lit(NULL).cast(DataType::String).alias(UNCHANGED),
+            ]);
         }
         if self.has_deletes {
             marks.push(lit(false).alias(IS_DELETE));
@@ -179,12 +191,20 @@ impl MergeRows {
         overlapped(
             |put| {
                 rows.for_each_group(|rows| {
-                    let kept = if history { versions(rows, &by) } else { newest(rows, &by) };
-                    let kept = kept.map_err(LakeError::polars("choosing the newest row of each key"))?;
+                    let kept = if history {
+                        versions(rows, &by)?
+                    } else {
+                        let newest = newest(rows, &by);
+                        let rows = newest.map_err(LakeError::polars("choosing the newest row of each key"))?;
+                        Versions { rows, recalled: 0 }
+                    };
                     put(kept).map_err(|stopped| LakeError::Internal { message: stopped.to_string() })
                 })
             },
-            |kept: DataFrame| writer.write(&kept),
+            |kept: Versions| {
+                merged.recalled += kept.recalled;
+                writer.write(&kept.rows)
+            },
         )?;
         Ok(merged)
     }
@@ -215,40 +235,46 @@ impl MergeRows {
         let column = |(name, data_type): (&PlSmallStr, &DataType)| match stored(name) {
             _ if *name == IS_NEW => lit(false).alias(IS_NEW),
             _ if *name == STORED_VALID_TO => col("_valid_to").alias(STORED_VALID_TO),
+            _ if *name == IS_RECALLED => lit(false).alias(IS_RECALLED),
             _ if *name == IS_DELETE => lit(false).alias(IS_DELETE),
             true => col(name.clone()),
             // A column that the contract has gained since: the rows there do not have it.
             false => lit(NULL).cast(data_type.clone()).alias(name.clone()),
         };
         let columns: Vec<Expr> = self.rows.schema().iter().filter(|(name, _)| *name != KEY_HASH).map(column).collect();
-        let mut offset = 0;
+        let (mut offset, mut height) = (0, if self.history { FIRST_ROWS } else { READ_ROWS });
         loop {
             let rows = table
-                .scan_slice(&file.path, offset, READ_ROWS)?
+                .scan_slice(&file.path, offset, height)?
                 .select(columns.clone())
                 .collect()
                 .map_err(LakeError::polars(format!("reading {}", file.path)))?;
             if rows.height() == 0 {
                 break;
             }
-            offset += i64::from(READ_ROWS);
+            offset += i64::from(height);
             merged.replaced += rows.height() as u64;
-            let rows = self.with_hash(rows)?;
-            self.rows.push(rows)?;
+            if self.history {
+                height = next_height(&rows, READ_ROWS)?;
+                let by = self.by.clone();
+                for_each_recalled(&rows, &by, |rows| {
+                    let rows = self.with_hash(rows)?;
+                    self.rows.push(rows)
+                })?;
+            } else {
+                let rows = self.with_hash(rows)?;
+                self.rows.push(rows)?;
+            }
         }
         merged.removes.push(file.path.clone());
         Ok(())
     }
 }
 
-/// The columns that decide which of two rows of one key is newer: the business column, then as [`NEWER`] says. Nulls
-/// come first, so the row of a version that did not record when its object was modified is the older one.
-///
-/// Of a history, the new one of two copies of one row is the newer: a run that died after its delete events has left
-/// copies of them, and that of the run which takes them in again says that all rows of their keys are read.
-fn order(by: &Versioned, rows: &DataFrame) -> Vec<String> {
-    let is_new = rows.column(IS_NEW).is_ok().then_some(IS_NEW);
-    std::iter::once(by.latest_by.as_str()).chain(NEWER).chain(is_new).map(str::to_owned).collect()
+/// The columns that decide which of two rows of one key is newer: the business column, if any, then as [`NEWER`] says.
+/// Nulls come first, so the row of a version that did not record when its object was modified is the older one.
+fn order(by: &Versioned) -> Vec<String> {
+    by.latest_by.iter().map(|column| column.as_str()).chain(NEWER).map(str::to_owned).collect()
 }
 
 /// The newest row of each key, sorted by the first key so that files have narrow statistics.
@@ -258,37 +284,8 @@ fn newest(rows: DataFrame, by: &Versioned) -> PolarsResult<DataFrame> {
     sorted_by_first(kept.drop(KEY_HASH)?, &keys)
 }
 
-/// The type of the times between which a row of a history is valid.
-fn instant() -> DataType {
-    crate::engine::types::polars_type(&ColumnType::Timestamp)
-}
-
-/// Every version of each key, with the time it was valid: until the next version or delete event. Of a key that has a
-/// new version or event, all are read; of others, which stand in a file with such a key, there may be more in files
-/// that are not read: they stay as they are.
-fn versions(rows: DataFrame, by: &Versioned) -> PolarsResult<DataFrame> {
-    let keys: Vec<&str> = by.keys.iter().map(|key| key.as_str()).collect();
-    let identity: Vec<&str> = keys.iter().copied().chain([by.latest_by.as_str()]).collect();
-    let kept = last_of(rows, &identity, by)?.drop(KEY_HASH)?;
-    let partition: Vec<Expr> = keys.iter().map(|key| col(*key)).collect();
-    let from = col(by.latest_by.as_str()).cast(instant());
-    let next = col("_valid_from").shift(lit(-1)).over(partition.clone())?;
-    let is_complete = col(IS_NEW).any(true).over(partition)?;
-    let mut found = kept
-        .lazy()
-        .sort(identity.clone(), SortMultipleOptions::default())
-        .with_column(from.alias("_valid_from"))
-        .with_column(when(is_complete).then(next).otherwise(col(STORED_VALID_TO)).alias("_valid_to"))
-        .with_column(col("_valid_to").is_null().alias("_is_current"))
-        .collect()?;
-    for own in [IS_NEW, STORED_VALID_TO] {
-        let _ = found.drop_in_place(own)?;
-    }
-    without_deletes(found)
-}
-
 /// The last row of each identity in [`order`]. Most identities occur once, so only those that may occur twice are sorted.
-fn last_of(rows: DataFrame, identity: &[&str], by: &Versioned) -> PolarsResult<DataFrame> {
+pub(super) fn last_of(rows: DataFrame, identity: &[&str], by: &Versioned) -> PolarsResult<DataFrame> {
     let duplicated = rows.column(KEY_HASH)?.as_materialized_series().u64()?.clone();
     let duplicated = polars::prelude::is_duplicated(&polars::prelude::IntoSeries::into_series(duplicated))?;
     if !duplicated.any() {
@@ -299,7 +296,7 @@ fn last_of(rows: DataFrame, identity: &[&str], by: &Versioned) -> PolarsResult<D
     let names: Vec<String> = identity.iter().chain([&KEY_HASH]).map(|name| (*name).to_owned()).collect();
     let several = rows
         .filter(&duplicated)?
-        .sort(order(by, &rows), SortMultipleOptions::default().with_maintain_order(true))?
+        .sort(order(by), SortMultipleOptions::default().with_maintain_order(true))?
         .unique_stable(Some(&names), UniqueKeepStrategy::Last, None)?;
     single.vstack(&several)
 }
@@ -319,7 +316,8 @@ mod tests {
     use super::*;
 
     fn by() -> Versioned {
-        Versioned { keys: vec!["id".parse().expect("name")], latest_by: "at".parse().expect("name") }
+        let name = |name: &str| name.parse().expect("name");
+        Versioned { keys: vec![name("id")], latest_by: Some(name("at")), track: Vec::new() }
     }
 
     /// Rows of one key and one business time: when their file was modified, its name, the time of the run, the row.
@@ -329,6 +327,8 @@ mod tests {
             "at" => vec![1_767_600_000_000_000_i64; rows.len()],
             SOURCE_MODIFIED_AT => rows.iter().map(|row| row.0).collect::<Vec<_>>(),
             "_source_file" => rows.iter().map(|row| row.1).collect::<Vec<_>>(),
+            "_source_etag" => vec!["e"; rows.len()],
+            "_run_id" => vec!["r"; rows.len()],
             "_ingested_at" => rows.iter().map(|row| row.2).collect::<Vec<_>>(),
             SOURCE_ROW => rows.iter().map(|row| row.3).collect::<Vec<_>>(),
         );
@@ -338,7 +338,9 @@ mod tests {
     /// As a history has them: new, or with the end of their time as the table has it.
     fn marked(rows: DataFrame, is_new: bool, valid_to: Option<i64>) -> DataFrame {
         let valid_to = valid_to.map_or(lit(NULL), lit).cast(instant()).alias(STORED_VALID_TO);
-        rows.lazy().with_columns([lit(is_new).alias(IS_NEW), valid_to]).collect().expect("marks")
+        let unchanged = lit(NULL).cast(DataType::String).alias(UNCHANGED);
+        let marks = [lit(is_new).alias(IS_NEW), valid_to, lit(false).alias(IS_RECALLED), unchanged];
+        rows.lazy().with_columns(marks).collect().expect("marks")
     }
 
     #[test]
@@ -348,8 +350,8 @@ mod tests {
             let kept = *rows.last().expect("a row");
             let reversed: Vec<_> = rows.iter().rev().copied().collect();
             for rows in [rows, reversed.as_slice()] {
-                for found in [newest(ties(rows), &by()), versions(marked(ties(rows), true, None), &by())] {
-                    let found = found.expect("rows");
+                let history = versions(marked(ties(rows), true, None), &by()).expect("versions").rows;
+                for found in [newest(ties(rows), &by()).expect("rows"), history] {
                     assert_eq!(found.height(), 1, "{rows:?}");
                     let file = found.column("_source_file").and_then(|column| column.str().cloned()).expect("texts");
                     let row = found.column(SOURCE_ROW).and_then(|column| column.i64().cloned()).expect("numbers");
@@ -374,7 +376,7 @@ mod tests {
             |day: i64| ties(&[(Some(day), "a", day, 1)]).lazy().with_column(lit(day).alias("at")).collect().unwrap();
         let check = |rows: [DataFrame; 2], expected: [(Option<i64>, bool); 2]| {
             let both = rows[0].vstack(&rows[1]).expect("rows");
-            let found = versions(both, &by()).expect("versions");
+            let found = versions(both, &by()).expect("versions").rows;
             let ends = found.column("_valid_to").unwrap().cast(&DataType::Int64).unwrap();
             let current = found.column("_is_current").unwrap();
             let found: Vec<_> = ends.i64().unwrap().iter().zip(current.bool().unwrap().iter().flatten()).collect();

@@ -110,7 +110,7 @@ fn is_wanted(object: &SourceObject, range: Option<ByteRange>) -> Expr {
 
 /// Whether a file with these statistics may hold rows whose place is in the range. A run that is read in ranges writes
 /// files that each have a range of the places: without this, every range would read all of them.
-fn may_hold_rows(statistics: Option<&str>, range: ByteRange) -> bool {
+pub(super) fn may_hold_rows(statistics: Option<&str>, range: ByteRange) -> bool {
     let parsed = statistics.and_then(|text| serde_json::from_str::<Value>(text).ok());
     let bound = |key: &str| parsed.as_ref()?.get(key)?.get(SOURCE_ROW)?.as_u64();
     match (bound("minValues"), bound("maxValues")) {

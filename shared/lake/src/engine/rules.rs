@@ -28,6 +28,8 @@ pub(crate) const CORRUPT_RECORD_RULE: &str = "corrupt_record";
 
 /// The rule that a value breaks which the silver SQL cannot compute, behind the name of its column.
 const COMPUTED: &str = "computed";
+/// The rule about rows of which nobody can say whether they are delete events.
+const DELETES_COMPUTED: &str = "delete_when.computed";
 
 /// A row rule ready to run.
 #[derive(Debug, Clone)]
@@ -108,8 +110,8 @@ pub(super) fn with_computed(tests: &[RowTest], failing: &[String]) -> Vec<RowTes
     let failure = |column: &str| col(sql::failure_name(column));
     let certain = |broken: Expr| broken.and(col(CORRUPT_RECORD).is_null());
     let computed = failing.iter().map(|column| RowTest {
-        id: format!("{}.{COMPUTED}", if column == IS_DELETE { "delete_when" } else { column.as_str() }),
-        column: Some(column.clone()),
+        id: if column == IS_DELETE { DELETES_COMPUTED.to_owned() } else { format!("{column}.{COMPUTED}") },
+        column: (column != IS_DELETE).then(|| column.clone()),
         severity: Severity::Error,
         broken: certain(failure(column).is_not_null()),
         value: Some(failure(column)),
@@ -129,15 +131,15 @@ pub(super) fn with_computed(tests: &[RowTest], failing: &[String]) -> Vec<RowTes
 /// event ends nothing that anybody could name.
 pub(super) fn with_deletes(tests: &[RowTest], by: &Versioned, is_behind: impl Fn(&str) -> bool) -> Vec<RowTest> {
     let is_for_all = |test: &RowTest| match &test.column {
-        Some(column) if by.decides(column) || column == IS_DELETE => true,
+        Some(column) if by.decides(column) => true,
         Some(column) => test.id == format!("{column}.readable") && is_behind(column),
-        None => test.id == CORRUPT_RECORD_RULE,
+        None => test.id == CORRUPT_RECORD_RULE || test.id == DELETES_COMPUTED,
     };
     let spared = tests.iter().map(|test| match is_for_all(test) {
         true => test.clone(),
         false => RowTest { broken: test.broken.clone().and(col(IS_DELETE).not()), ..test.clone() },
     });
-    let required = by.keys.iter().chain([&by.latest_by]).map(|name| {
+    let required = by.keys.iter().chain(&by.latest_by).map(|name| {
         let is_missing = col(IS_DELETE).and(col(name.as_str()).is_null()).and(col(CORRUPT_RECORD).is_null());
         // Where another rule says why the value is missing, that one is enough, unless it only warns.
         let others = tests.iter().filter(|test| test.severity == Severity::Error);

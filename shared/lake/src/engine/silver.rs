@@ -15,11 +15,13 @@ use sluice_core::source::SourceId;
 use sluice_core::uri::layout;
 
 use super::bronze::source_columns;
+use super::combine::Combine;
 use super::judge::{Judged, RowJudge};
-use super::merge::{MergeRows, Merged};
+use super::merge::Merged;
 use super::reread::QUARANTINED_RAW;
 use super::rules;
 use super::rules::RowTest;
+use super::snapshot::SnapshotOrder;
 use super::stage::StageWriter;
 use super::typed::{read_deletes, read_typed};
 use crate::delta::OpenTable;
@@ -49,6 +51,8 @@ pub(crate) struct SilverContext<'a> {
     pub(crate) deletes: Option<&'a OpenTable>,
     /// The rows come from the quarantine itself, which is replaced by those that are still refused.
     pub(crate) replay: bool,
+    /// The snapshots that the run brings, where the table is compared with snapshots.
+    pub(crate) snapshots: SnapshotOrder,
 }
 
 /// Stages the rows of one silver table and its quarantine.
@@ -59,7 +63,7 @@ pub(crate) struct SilverStage<'a> {
     quarantine: StageWriter,
     /// Of delete events; `None` where the table has none.
     deletes: Option<StageWriter>,
-    merge: Option<MergeRows>,
+    merge: Option<Combine>,
     /// Positions already in the table, when a replay must not bring them again.
     present: Option<BTreeSet<(String, String, i64)>>,
     rows: RowCounts,
@@ -101,7 +105,7 @@ impl<'a> SilverStage<'a> {
             writer: StageWriter::new(context.lake, context.run, &table.table, &columns, &partition_by),
             quarantine: StageWriter::new(context.lake, context.run, &table.quarantine, &quarantine_columns(), &[]),
             deletes,
-            merge: MergeRows::new(table, polars_schema(&incoming), meets_files),
+            merge: Combine::new(table, polars_schema(&incoming), meets_files, context.snapshots.clone()),
             present,
             rows: RowCounts::default(),
             accepted: 0,

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use polars::prelude::{col, len, lit};
+use polars::prelude::{DataType, col, len, lit};
 use serde::{Deserialize, Serialize};
 use sluice_core::name::{Layer, TableRef};
 
 use super::Cell;
 use super::tables::{cells, existing, summary, tables_of_layer};
 use crate::delta::open_table;
+use crate::engine::collect_streaming;
 use crate::engine::rules::CORRUPT_RECORD_RULE;
 use crate::error::LakeError;
 use crate::lake::Lake;
@@ -49,7 +50,7 @@ pub struct CorruptRecords {
     pub table: TableRef,
     /// How many it has.
     pub rows: u64,
-    /// What is wrong with the first of them, with its place.
+    /// What is wrong with one of them, with its place.
     pub reason: String,
 }
 
@@ -59,22 +60,31 @@ pub struct CorruptRecords {
 /// Those of [`open_table`]; [`LakeError::Polars`] when the table cannot be read.
 pub async fn corrupt_records(lake: &Lake, table: &TableRef) -> Result<Option<CorruptRecords>, LakeError> {
     let Some(open) = open_table(lake, table, None).await? else { return Ok(None) };
-    let texts = open.scan()?.select([col("_broken_rules")]);
-    let texts = texts.filter(col("_broken_rules").str().contains_literal(lit(CORRUPT_RECORD_RULE)));
-    let doing = format!("read rows of table `{table}`");
-    let frame = blocking(move || texts.collect().map_err(LakeError::polars(doing))).await?;
-    let doing = || LakeError::polars(format!("read rows of table `{table}`"));
-    let texts = frame.column("_broken_rules").and_then(|column| column.str()).map_err(doing())?;
-    let mut reasons = texts.iter().flatten().filter_map(corrupt_reason);
-    let Some(reason) = reasons.next() else { return Ok(None) };
-    Ok(Some(CorruptRecords { table: table.clone(), rows: 1 + reasons.count() as u64, reason }))
+    let rules = col("_broken_rules");
+    let corrupt = open.scan()?.filter(rules.clone().str().contains_literal(lit(corrupt_rule())));
+    let counted = corrupt.select([len().cast(DataType::Int64).alias("rows"), rules.min()]);
+    let doing = format!("count corrupt records of table `{table}`");
+    let frame = {
+        let doing = doing.clone();
+        blocking(move || collect_streaming(counted).map_err(LakeError::polars(doing))).await?
+    };
+    let counted = cells(&frame).map_err(LakeError::polars(doing))?;
+    let Some([Cell::Integer(rows @ 1..), example]) = counted.first().map(Vec::as_slice) else { return Ok(None) };
+    let rows = u64::try_from(*rows).unwrap_or_default();
+    Ok(Some(CorruptRecords { table: table.clone(), rows, reason: corrupt_reason(&example.to_string()) }))
 }
 
-/// The reason in a text of broken rules; `None` where it does not have the rule of corrupt records.
-fn corrupt_reason(text: &str) -> Option<String> {
-    let rules: Vec<BrokenRule> = serde_json::from_str(text).ok()?;
-    let broken = rules.into_iter().find(|broken| broken.rule == CORRUPT_RECORD_RULE)?;
-    Some(broken.value.unwrap_or_else(|| "it cannot be split into columns".to_owned()))
+/// What a text of broken rules has where one of them is that of corrupt records. No value has it: in JSON its quotes
+/// would be escaped.
+fn corrupt_rule() -> String {
+    format!(r#""rule":"{CORRUPT_RECORD_RULE}""#)
+}
+
+/// The reason in a text of broken rules that has the rule of corrupt records.
+fn corrupt_reason(text: &str) -> String {
+    let rules: Vec<BrokenRule> = serde_json::from_str(text).unwrap_or_default();
+    let broken = rules.into_iter().find(|broken| broken.rule == CORRUPT_RECORD_RULE);
+    broken.and_then(|broken| broken.value).unwrap_or_else(|| "it cannot be split into columns".to_owned())
 }
 
 /// Every quarantine table of the lake.
@@ -85,7 +95,7 @@ pub async fn quarantines(lake: &Lake) -> Result<Vec<QuarantineSummary>, LakeErro
     let mut found = Vec::new();
     for table in tables_of_layer(lake, Layer::Quarantine).await? {
         let Some(open) = open_table(lake, &table, None).await? else { continue };
-        let counts = open.scan()?.group_by([col("_broken_rules")]).agg([len().cast(polars::prelude::DataType::Int64)]);
+        let counts = open.scan()?.group_by([col("_broken_rules")]).agg([len().cast(DataType::Int64)]);
         let doing = format!("count rows of table `{table}`");
         let frame = {
             let doing = doing.clone();
@@ -182,12 +192,20 @@ mod tests {
 
     #[test]
     fn the_reason_of_a_corrupt_record_is_found_among_its_rules() {
-        let check = |text: &str, expected: Option<&str>| {
-            assert_eq!(corrupt_reason(text).as_deref(), expected, "{text}");
+        // As the engine writes them: keys in the order of the alphabet.
+        let text = |rule: &str, value: Option<&str>| {
+            serde_json::json!([{ "rule": rule, "column": null, "value": value }]).to_string()
         };
-        check(r#"[{"rule":"corrupt_record","column":null,"value":"line 2 is torn"}]"#, Some("line 2 is torn"));
-        check(r#"[{"rule":"corrupt_record"}]"#, Some("it cannot be split into columns"));
-        check(r#"[{"rule":"name.pattern","column":"name","value":"corrupt_record"}]"#, None);
-        check("corrupt_record", None);
+        let check = |value: Option<&str>, expected: &str| {
+            let text = text(CORRUPT_RECORD_RULE, value);
+            assert!(text.contains(&corrupt_rule()), "{text}");
+            assert_eq!(corrupt_reason(&text), expected, "{text}");
+        };
+        check(Some("line 2 is torn"), "line 2 is torn");
+        check(None, "it cannot be split into columns");
+        for value in ["corrupt_record", r#""rule":"corrupt_record""#, r#"{"rule":"corrupt_record"}"#] {
+            let text = text("name.pattern", Some(value));
+            assert!(!text.contains(&corrupt_rule()), "{text}");
+        }
     }
 }

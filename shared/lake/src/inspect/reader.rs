@@ -57,7 +57,7 @@ fn newest_run(bronze: &OpenTable, uri: &str) -> Result<Option<String>, LakeError
     let newest_first = SortMultipleOptions::default().with_order_descending(true);
     let runs = runs.lazy().sort(["_ingested_at", "_run_id"], newest_first).collect().map_err(failed())?;
     let runs = runs.column("_run_id").and_then(|column| column.str().cloned()).map_err(failed())?;
-    Ok(runs.get(0).map(str::to_owned))
+    Ok(runs.iter().next().flatten().map(str::to_owned))
 }
 
 /// A record that a replay has split out of a document. The document is read as `stored` says, and its records are found
@@ -84,9 +84,9 @@ pub async fn record_of_document(
     let position = u64::try_from(place.source_row()).unwrap_or_default();
     let found = SourceRecord { position, raw: None, reason: None, values: Vec::new(), ..document };
     match wanted {
-        Some(DocumentRecord::Good(values)) => {
+        Some(DocumentRecord::Good { names, texts }) => {
             let cell = |text: Option<String>| text.map_or(Cell::Null, Cell::Text);
-            let values = values.into_iter().map(|(name, text)| (name, cell(text))).collect();
+            let values = names.iter().cloned().zip(texts.into_iter().map(cell)).collect();
             Ok(SourceRecord { values, ..found })
         }
         Some(DocumentRecord::Corrupt { raw, reason }) => {

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::io::Cursor;
+use std::sync::Arc;
 
 use polars::error::{PolarsError, PolarsResult};
 use polars::prelude::DataFrame;
-use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD, SOURCE_ROW, is_own_of_bronze};
+use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD, DocumentRow, SOURCE_ROW, is_own_of_bronze};
 use sluice_core::run::Positions;
 use sluice_core::spec::SourceFormat;
 
@@ -15,7 +16,12 @@ use super::{Begin, Extent, SourceError, SourceInput, SourceOptions, read_source}
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum DocumentRecord {
     /// One with source columns: those of its keys, and, without a value, others of records that were read with it.
-    Good(Vec<(String, Option<String>)>),
+    Good {
+        /// Their names, which records that were read together share.
+        names: Arc<[String]>,
+        /// The text of each.
+        texts: Vec<Option<String>>,
+    },
     /// One that cannot be split into columns; also a document in which no records are found.
     Corrupt {
         /// Its text.
@@ -26,7 +32,8 @@ pub(crate) enum DocumentRecord {
 }
 
 /// The records of documents of one object, as they are read from lines of NDJSON: of each document in turn. A document
-/// with an empty list has none. `documents` have no line feeds.
+/// with an empty list has none, and of one with more than [`DocumentRow::MAX_RECORDS`] only one more than these is
+/// kept. `documents` have no line feeds.
 ///
 /// # Errors
 /// As [`read_source`]: what refuses an object refuses all documents.
@@ -56,22 +63,29 @@ pub(crate) fn split_documents(
 fn take(frame: &DataFrame, begins: &HashMap<i64, usize>, records: &mut [Vec<DocumentRecord>]) -> PolarsResult<()> {
     let offsets = frame.column(SOURCE_ROW)?.i64()?;
     let (raws, reasons) = (frame.column(CORRUPT_RECORD)?.str()?, frame.column(CORRUPT_REASON)?.str()?);
-    let mut columns = Vec::with_capacity(frame.width());
+    let (mut names, mut columns) = (Vec::with_capacity(frame.width()), Vec::with_capacity(frame.width()));
     for column in frame.columns() {
         if !is_own_of_bronze(column.name()) {
-            columns.push((column.name().to_string(), column.str()?));
+            names.push(column.name().to_string());
+            columns.push(column.str()?);
         }
     }
+    let names: Arc<[String]> = names.into();
     for (row, offset) in offsets.iter().enumerate() {
         let offset = offset.unwrap_or(-1);
         let index = begins.get(&offset).copied().unwrap_or(usize::MAX);
         let Some(document) = records.get_mut(index) else {
             return Err(PolarsError::ComputeError("a record begins where no document does".into()));
         };
+        // One more than have places says that they are too many.
+        if document.len() as u64 > DocumentRow::MAX_RECORDS {
+            continue;
+        }
         document.push(match raws.get(row) {
-            None => DocumentRecord::Good(
-                columns.iter().map(|(name, texts)| (name.clone(), texts.get(row).map(str::to_owned))).collect(),
-            ),
+            None => DocumentRecord::Good {
+                names: Arc::clone(&names),
+                texts: columns.iter().map(|texts| texts.get(row).map(str::to_owned)).collect(),
+            },
             Some(raw) => {
                 let reason = reasons.get(row).unwrap_or_default();
                 let reason = reason.strip_prefix(&format!("byte {offset} ")).unwrap_or(reason).to_owned();
@@ -94,7 +108,8 @@ mod tests {
 
     fn good(cells: &[(&str, Option<&str>)]) -> DocumentRecord {
         let cell = |(name, text): &(&str, Option<&str>)| ((*name).to_owned(), text.map(str::to_owned));
-        DocumentRecord::Good(cells.iter().map(cell).collect())
+        let (names, texts): (Vec<String>, Vec<Option<String>>) = cells.iter().map(cell).unzip();
+        DocumentRecord::Good { names: names.into(), texts }
     }
 
     fn corrupt(raw: &str, reason: &str) -> DocumentRecord {
@@ -117,6 +132,28 @@ mod tests {
             vec![corrupt(r#"{"rows":[]}"#, &no_records)],
         ];
         assert_eq!(split(Some("$.items[*]"), &documents), expected);
+    }
+
+    #[test]
+    fn of_a_document_with_too_many_records_one_more_than_have_places_is_kept() {
+        let most = usize::try_from(DocumentRow::MAX_RECORDS).expect("small");
+        let document = |count: usize| format!(r#"{{"items":[{}]}}"#, vec!["{}"; count].join(","));
+        let documents = [document(most), document(most + 2), document(1)];
+        let documents: Vec<&str> = documents.iter().map(String::as_str).collect();
+        let counts: Vec<usize> = split(Some("$.items[*]"), &documents).iter().map(Vec::len).collect();
+        assert_eq!(counts, [most, most + 1, 1]);
+    }
+
+    #[test]
+    fn records_that_are_read_together_share_the_names_of_their_columns() {
+        let records = split(Some("$.items[*]"), &[r#"{"items":[{"a":1},{"b":2}]}"#]);
+        let expected = [vec![good(&[("a", Some("1")), ("b", None)]), good(&[("a", None), ("b", Some("2"))])]];
+        assert_eq!(records, expected);
+        let names = |record: &DocumentRecord| match record {
+            DocumentRecord::Good { names, .. } => Arc::clone(names),
+            DocumentRecord::Corrupt { .. } => panic!("a good record"),
+        };
+        assert!(Arc::ptr_eq(&names(&records[0][0]), &names(&records[0][1])));
     }
 
     #[test]

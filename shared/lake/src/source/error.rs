@@ -516,10 +516,13 @@ pub(crate) enum FaultReason {
     TextAfterQuote,
     /// The same, in a record that has a backslash before a quote.
     #[error(
-        "has text after a closing quote; a quote inside a quoted field is written twice, and this record has \\\" as \
-         MySQL writes it: set source.csv.escape to a backslash"
+        "has text after a closing quote; a quote inside a quoted field is written twice, and this record has \\{quote} \
+         as MySQL writes it: set source.csv.escape to a backslash"
     )]
-    EscapedQuote,
+    EscapedQuote {
+        /// The quote of the object.
+        quote: char,
+    },
     /// A letter or digit behind an escape that is not a code.
     #[error("has {sign}{code}, which is not a code of COPY; write {sign}{sign} where {sign} is text")]
     Escape {

@@ -54,7 +54,7 @@ pub(crate) use self::options::SourceOptions;
 pub(crate) use self::place::Place;
 pub(crate) use self::sample::measure;
 pub(crate) use self::sink::{Sink, SourceSummary};
-pub(crate) use self::stream::{SourceInput, is_plain_text};
+pub(crate) use self::stream::{SourceInput, is_plain_text, read_beginning};
 use self::stream::{open_bytes, open_extent, open_text};
 pub(crate) use self::xlsx::{check_size as check_workbook_size, sample_sheet};
 

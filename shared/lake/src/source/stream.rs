@@ -83,7 +83,7 @@ fn not_by_bytes(object: &str) -> SourceError {
 
 /// The bytes of a whole object, unpacked.
 pub(super) fn open_bytes(input: SourceInput, object: &str) -> Result<Box<dyn Read + Send>, SourceError> {
-    unpack(input.open(object, 0)?, object)
+    Ok(unpack(input.open(object, 0)?, object)?.1)
 }
 
 /// The text of an object: unpacked, in UTF-8, without byte order mark. A byte order mark goes before `encoding`.
@@ -97,7 +97,7 @@ fn open_decoded(
     object: &str,
     encoding: TextEncoding,
 ) -> Result<(Text, &'static Encoding), SourceError> {
-    let mut content = unpack(input.open(object, 0)?, object)?;
+    let (_, mut content) = unpack(input.open(object, 0)?, object)?;
     let mut first = peek(&mut content, UnreadFormat::FIRST_BYTES as u64).map_err(|source| explain(object, source))?;
     if let Some(format) = UnreadFormat::of(&first) {
         return Err(SourceError::OtherFormat { object: object.to_owned(), format });
@@ -124,7 +124,21 @@ pub(crate) fn is_plain_text(first: &[u8], encoding: TextEncoding) -> bool {
     Codec::of(first) == Codec::Plain && encoding_of(first, encoding).0 == encoding_rs::UTF_8
 }
 
-fn unpack(mut raw: Box<dyn Read + Send>, object: &str) -> Result<Box<dyn Read + Send>, SourceError> {
+/// The beginning of an object's content, unpacked and otherwise as it is, and how it is packed.
+///
+/// # Errors
+/// Those of opening and unpacking it.
+pub(crate) fn read_beginning(
+    input: SourceInput,
+    object: &str,
+    most_bytes: usize,
+) -> Result<(Codec, Vec<u8>), SourceError> {
+    let (codec, mut content) = unpack(input.open(object, 0)?, object)?;
+    let beginning = peek(&mut content, most_bytes as u64).map_err(|source| explain(object, source))?;
+    Ok((codec, beginning))
+}
+
+fn unpack(mut raw: Box<dyn Read + Send>, object: &str) -> Result<(Codec, Box<dyn Read + Send>), SourceError> {
     /// Packed bytes asked for at a time.
     const BUFFER_BYTES: usize = 256 * 1024;
 
@@ -133,14 +147,14 @@ fn unpack(mut raw: Box<dyn Read + Send>, object: &str) -> Result<Box<dyn Read + 
     let stored = Cursor::new(magic).chain(raw);
     let packed = |stored| BufReader::with_capacity(BUFFER_BYTES, stored);
     let decoder: Box<dyn Read + Send> = match codec {
-        Codec::Plain => return Ok(Box::new(stored)),
+        Codec::Plain => return Ok((codec, Box::new(stored))),
         Codec::Gzip => Box::new(Members::new(packed(stored))),
         Codec::Zstd => {
             let decoder = zstd::stream::read::Decoder::with_buffer(packed(stored));
             Box::new(decoder.map_err(|source| SourceError::Read { object: object.to_owned(), source })?)
         }
     };
-    Ok(Box::new(Unpacked { codec, decoder, size_bytes: 0 }))
+    Ok((codec, Box::new(Unpacked { codec, decoder, size_bytes: 0 })))
 }
 
 /// The first bytes, fewer only at the end of the stream.
@@ -262,6 +276,7 @@ mod tests {
         check(&[all.concat(), skippable(0x50, b"end")].concat(), b"a,b\n1,2\n");
         check(&skippable(0x50, b"nothing else"), b"");
         check(&[gzip(b"a,b\n"), gzip(b""), gzip(b"1,2\n")].concat(), b"a,b\n1,2\n");
+        check(&[gzip(b"a,b\n"), vec![0; 512]].concat(), b"a,b\n");
     }
 
     #[test]

@@ -10,8 +10,8 @@ use sluice_core::engine::Engine;
 use sluice_core::name::Layer;
 use sluice_core::pipeline::{SilverTable, WriteMode};
 use sluice_core::run::{
-    AuditedRows, Changeset, Decision, Plan, ReadRun, RowCounts, RuleResult, RunAction, RunRef, TableChange,
-    TableVerdict, Verdict,
+    AuditedRows, Changeset, Decision, Plan, ReadRun, RowCounts, RuleResult, RunAction, RunRef, SnapshotRows,
+    TableChange, TableVerdict, Verdict,
 };
 use sluice_core::source::SourceObject;
 use sluice_spark::metrics::{EtlMetrics, MetricName};
@@ -236,6 +236,10 @@ fn table_verdict(
         results.push(control_total(&change.rows, silver, audited.rows()));
         // A replay reads only rows that were refused before: their share says nothing about a delivery.
         results.extend(quarantined_share(&change.rows, silver).filter(|_| !replay));
+        if let Some(snapshot) = &change.rows.snapshot {
+            results.extend(deleted_share(snapshot, silver));
+            results.extend(snapshot_total(change, snapshot, silver));
+        }
     }
     let passed = results.iter().filter(|rule| rule.passed).count() as u64;
     Ok(TableVerdict {
@@ -303,19 +307,19 @@ fn missing_keys(changeset: &Changeset) -> Option<RuleResult> {
     })
 }
 
-/// Every row that was read is staged, quarantined, collapsed or a delete event: counted at the source, and again in the
-/// staged files.
+/// Every row that was read or recalled is staged, quarantined, collapsed or a delete event: counted at the source, and
+/// again in the staged files.
 fn control_total(rows: &RowCounts, silver: &SilverTable, staged: u64) -> RuleResult {
     let replaced = if silver.mode == WriteMode::Replace { 0 } else { rows.replaced };
     let accounted = staged + rows.quarantined + rows.collapsed + rows.deleted;
-    let expected = rows.source + replaced;
+    let expected = rows.source + replaced + rows.recalled;
+    let places = match &silver.delete_when {
+        Some(_) => "staged, quarantined, collapsed and deleted rows",
+        None => "staged, quarantined and collapsed rows",
+    };
     RuleResult {
         rule: "control_total".to_owned(),
-        description: match &silver.delete_when {
-            Some(_) => "staged, quarantined, collapsed and deleted rows, against source and replaced rows",
-            None => "staged, quarantined and collapsed rows, against source and replaced rows",
-        }
-        .to_owned(),
+        description: format!("{places}, against source, replaced and recalled rows"),
         severity: Severity::Error,
         dimension: Some("completeness".to_owned()),
         observed: accounted.to_string(),
@@ -336,6 +340,41 @@ fn quarantined_share(rows: &RowCounts, silver: &SilverTable) -> Option<RuleResul
         observed: format!("{} %", shortened(observed)),
         expected: format!("< {percent} %{}", if limit.spares_one_row() { ", or one row" } else { "" }),
         passed: limit.allows(rows.quarantined, rows.source),
+    })
+}
+
+/// Whether a snapshot lacks no more of the keys of its table than the spec allows.
+fn deleted_share(snapshot: &SnapshotRows, silver: &SilverTable) -> Option<RuleResult> {
+    let limit = silver.deleted_percent_below;
+    let percent = limit.percent_below()?;
+    let (missing, before) = (snapshot.lacked, snapshot.lacked_of);
+    let observed = DecimalNumber::percent(missing, before);
+    Some(RuleResult {
+        rule: "deleted_share".to_owned(),
+        description: format!("the snapshot lacks {missing} of the {before} keys that the table has"),
+        severity: Severity::Error,
+        dimension: Some("completeness".to_owned()),
+        observed: format!("{} %", shortened(observed)),
+        expected: format!("< {percent} %{}", if limit.spares_one_key() { ", or one key" } else { "" }),
+        passed: limit.allows(missing, before),
+    })
+}
+
+/// A table of mode snapshot has exactly the keys that were added, changed and unchanged.
+fn snapshot_total(change: &TableChange, snapshot: &SnapshotRows, silver: &SilverTable) -> Option<RuleResult> {
+    if matches!(silver.mode, WriteMode::Scd2(_)) {
+        return None;
+    }
+    let SnapshotRows { added, changed, unchanged, .. } = snapshot;
+    let keys = added + changed + unchanged;
+    Some(RuleResult {
+        rule: "snapshot_total".to_owned(),
+        description: "rows of the table, against the keys that are added, changed and unchanged".to_owned(),
+        severity: Severity::Error,
+        dimension: Some("completeness".to_owned()),
+        observed: change.table_rows.to_string(),
+        expected: format!("= {keys}"),
+        passed: change.table_rows == keys,
     })
 }
 

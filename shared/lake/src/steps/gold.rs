@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use polars::prelude::{DataFrame, IntoLazy, JoinType, LazyFrame, col, df};
-use sluice_core::columns::{contract_columns, has_contract_columns, is_lineage};
-use sluice_core::name::{Layer, TableRef};
+use sluice_core::columns::{contract_columns, has_contract_columns, is_provenance};
+use sluice_core::name::{Layer, RunId, TableRef};
 use sluice_core::pipeline::GoldTable;
-use sluice_core::run::{Plan, RunAction, TableChange};
+use sluice_core::run::{Plan, RunAction, RunRef, TableChange};
 use sluice_core::source::SourceObject;
 use tokio::runtime::Handle;
 
 use super::blame::{Fault, Search, is_of_values, others, own_objects};
 use super::changes::has_inputs;
-use crate::delta::{OpenTable, scan_table_files};
-use crate::engine::{GoldInput, stage_gold};
+use crate::delta::{Ledger, OpenTable, scan_table_files};
+use crate::engine::{GoldInput, same_gold, stage_gold};
 use crate::error::LakeError;
 use crate::lake::Lake;
 
@@ -76,6 +76,10 @@ impl<'a> GoldChanges<'a> {
             if !has_inputs(gold, exists, &all) || !self.needs_refresh(gold, &all)? {
                 continue;
             }
+            if let Some(existing) = self.unchanged(gold, &all)? {
+                all.push(same_gold(gold, existing)?);
+                continue;
+            }
             let (change, rows) = stage_gold(self.lake, &self.plan.run, gold, self.tables.get(&gold.table), |input| {
                 match computed.get(input) {
                     Some(rows) => Ok(GoldInput::computed(rows)),
@@ -100,6 +104,41 @@ impl<'a> GoldChanges<'a> {
         Ok(gold.inputs.iter().any(moved) || !has_contract_columns(existing.columns(), &gold.contract))
     }
 
+    /// A gold table whose query is as it was, and whose inputs get no other row by this run, such as by a snapshot that
+    /// changes nothing: then it only takes note of their versions. Where Spark may combine a run, gold is computed in any
+    /// case, so that both engines do the same.
+    fn unchanged(&self, gold: &GoldTable, changes: &[TableChange]) -> Result<Option<&'a OpenTable>, LakeError> {
+        let Some(existing) = self.tables.get(&gold.table) else { return Ok(None) };
+        let may_skip = self.plan.pipeline.lambda_only().is_some() && self.plan.request.action != RunAction::Replay;
+        if !may_skip || !has_contract_columns(existing.columns(), &gold.contract) {
+            return Ok(None);
+        }
+        let ledger = Handle::current().block_on(existing.ledger())?;
+        let is_same = |input: &TableRef| {
+            let version = self.tables.get(input).map(OpenTable::version);
+            let gets_rows = |change: &TableChange| !change.adds.is_empty() || !change.removes.is_empty();
+            let changes = changes.iter().any(|change| &change.table == input && gets_rows(change));
+            version.is_some() && ledger.input_version(input) == version && !changes
+        };
+        let stays = gold.inputs.iter().all(is_same) && self.is_of_query(gold, existing, &ledger)?;
+        Ok(stays.then_some(existing))
+    }
+
+    /// Whether the newest version of a gold table is of a run that had the query and the contract that the spec has now.
+    /// Where the plan of that run is gone, nobody can say.
+    fn is_of_query(&self, gold: &GoldTable, existing: &OpenTable, ledger: &Ledger) -> Result<bool, LakeError> {
+        let runtime = Handle::current();
+        let newest = runtime.block_on(existing.history(1))?.pop();
+        let Some(run_id) = newest.and_then(|entry| entry.run_id?.parse::<RunId>().ok()) else { return Ok(false) };
+        let Some(attempt) = ledger.newest_attempt(&run_id) else { return Ok(false) };
+        let run = RunRef { pipeline: self.plan.run.pipeline.clone(), run_id, attempt };
+        match runtime.block_on(self.lake.documents().of(&run).get::<Plan>()) {
+            Ok(plan) => Ok(plan.is_some_and(|plan| plan.pipeline.gold_table(&gold.table) == Some(gold))),
+            Err(fault) if fault.is_damaged() => Ok(false),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
     /// A table as it will be after the run, with the columns that SQL may use.
     fn input(
         &self,
@@ -116,7 +155,7 @@ impl<'a> GoldChanges<'a> {
                 (without_rows(rows_after(self.lake, change, existing)?, left_out)?, change.table_rows)
             }
         };
-        let hidden = |name: &str| table.layer() == Layer::Silver && is_lineage(name);
+        let hidden = |name: &str| table.layer() == Layer::Silver && is_provenance(name);
         let columns = match (change, existing) {
             (Some(change), _) => change.columns.clone(),
             (None, Some(existing)) => existing.columns().to_vec(),

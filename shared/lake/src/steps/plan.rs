@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use sluice_core::engine::{ObjectMeasure, estimate};
+use sluice_core::engine::{EnginePreference, ObjectMeasure, estimate};
 use sluice_core::name::{RunId, TableRef};
 use sluice_core::pipeline::{MappedNames, Pipeline};
 use sluice_core::run::{
@@ -122,6 +122,14 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
     let replay = request.action == RunAction::Replay;
     if replay && request.objects.is_some() {
         let message = "a replay takes what is in quarantine: leave `objects` out".to_owned();
+        return Err(LakeError::Invalid { message });
+    }
+    if let (Some(table), Some(EnginePreference::Emr)) = (pipeline.lambda_only(), request.engine) {
+        let message = format!(
+            "engine emr was asked for, and table `{}` is compared with full snapshots, which lambda does: leave the engine \
+             out, or ask for lambda",
+            table.table
+        );
         return Err(LakeError::Invalid { message });
     }
     let (only, changing) = (only.as_ref(), &changing);

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use sluice_core::columns::is_own_of_bronze;
 use sluice_core::engine::{Engine, EngineChoice};
 use sluice_core::name::{RunId, TableRef};
-use sluice_core::pipeline::{MappedNames, Pipeline, SilverTable};
+use sluice_core::pipeline::{MappedNames, Pipeline, SilverTable, WriteMode};
 use sluice_core::run::{
     Changeset, PartRef, Plan, PlanStatus, ReadPart, ReadRun, ReadTable, RunAction, RunKey, RunRef, TableChange,
 };
@@ -26,11 +26,13 @@ use super::blame::{Fault, Search, is_of_values, own_objects};
 use super::changes::{in_order, open_planned};
 use super::gold::GoldChanges;
 use super::refused::{Refusals, hold_lacking};
+use super::snapshots::snapshot_order;
 use super::stages::{Landed, Landing, Stages};
 use super::stored::{Others, StoredRows};
 use crate::delta::OpenTable;
 use crate::engine::{
-    BronzeStage, Documents, Missing, SilverContext, SilverStage, check_sources, gone, reread_quarantine,
+    BronzeStage, Documents, DocumentsInTable, Missing, RunReading, SilverContext, SilverStage, check_sources, gone,
+    reread_quarantine,
 };
 use crate::error::LakeError;
 use crate::lake::Lake;
@@ -291,6 +293,7 @@ impl Worker {
                 quarantine: self.tables.get(&table.quarantine),
                 deletes: table.deletes().and_then(|(deletes, _)| self.tables.get(&deletes)),
                 replay: self.plan.request.action == RunAction::Replay,
+                snapshots: snapshot_order(&self.lake, &self.plan, table)?,
             };
             match engine {
                 Engine::Lambda => SilverStage::new(context),
@@ -307,11 +310,12 @@ impl Worker {
         let named = |name: &str| names.mapped(name).to_owned();
         let known: BTreeSet<String> = bronze.source_columns().iter().map(|name| named(name)).collect();
         let (options, asked) = (SourceOptions::of(&self.plan.pipeline), RefCell::new(BTreeMap::new()));
-        let took_lines = |run: &str| self.took_lines(run, &asked);
-        let documents = Documents::new(&options, self.plan.pipeline.source_format, &took_lines);
+        let reading_of = |run: &str| self.reading_of(run, &asked);
         for (stage, table) in silver.iter_mut().zip(&self.plan.pipeline.silver) {
             let Some(quarantine) = self.tables.get(&table.quarantine) else { continue };
             let columns: Vec<&str> = table.of_source().map(|(_, source)| source.as_str()).collect();
+            let documents = Documents::new(&options, self.plan.pipeline.source_format, &reading_of)
+                .with_records_in(self.documents_in(table)?);
             let reread = reread_quarantine(quarantine, &columns, named, &documents, |rows| {
                 stage.push(rows, Missing { silver: true, quarantine: true })
             })?;
@@ -328,11 +332,23 @@ impl Worker {
         Ok(())
     }
 
-    /// Whether a run took each line of NDJSON for a record. Nobody knows it of a run without a plan. `asked` has the
-    /// answers so far.
-    fn took_lines(&self, run: &str, asked: &RefCell<BTreeMap<String, bool>>) -> Result<bool, LakeError> {
+    /// The documents of which a table has records that count as present by their places. Tables with keys compare rows.
+    fn documents_in(&self, table: &SilverTable) -> Result<DocumentsInTable, LakeError> {
+        let has_documents = matches!(self.plan.pipeline.source_format, SourceFormat::Ndjson | SourceFormat::Json);
+        match (&table.mode, self.tables.get(&table.table)) {
+            (WriteMode::Append, Some(existing)) if has_documents => DocumentsInTable::read(existing),
+            _ => Ok(DocumentsInTable::default()),
+        }
+    }
+
+    /// How a run of the pipeline has read, by its plan. `asked` has the answers so far.
+    fn reading_of(
+        &self,
+        run: &str,
+        asked: &RefCell<BTreeMap<String, Option<RunReading>>>,
+    ) -> Result<Option<RunReading>, LakeError> {
         if let Some(known) = asked.borrow().get(run) {
-            return Ok(*known);
+            return Ok(known.clone());
         }
         let plan = match run.parse::<RunId>() {
             Ok(run_id) => {
@@ -341,10 +357,9 @@ impl Worker {
             }
             Err(_) => None,
         };
-        let is_line =
-            |plan: &Plan| plan.pipeline.source_format == SourceFormat::Ndjson && plan.pipeline.records.is_none();
-        let took = plan.as_ref().is_some_and(is_line);
-        asked.borrow_mut().insert(run.to_owned(), took);
-        Ok(took)
+        let reading =
+            plan.map(|Plan { pipeline, .. }| RunReading { format: pipeline.source_format, records: pipeline.records });
+        asked.borrow_mut().insert(run.to_owned(), reading.clone());
+        Ok(reading)
     }
 }

@@ -10,7 +10,7 @@ use super::ranges::{LandingRange, ReadRanges, landing_range};
 use super::refused::Refusals;
 use super::stages::{Landed, Landing, Stages};
 use super::stored::{Others, StoredRows};
-use crate::engine::{BronzeStage, SilverContext, SilverStage};
+use crate::engine::{BronzeStage, SilverContext, SilverStage, SnapshotOrder};
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::blocking;
@@ -117,9 +117,9 @@ fn begin_part<'a>(landing: &Landing<'a>, names: &[String]) -> Result<Stages<'a>,
     bronze.announce(names);
     bronze.announce(landing.columns());
     let stage = |table| {
-        let (existing, quarantine, deletes) = (None, None, None);
-        let run = &plan.run;
-        SilverStage::of_part(SilverContext { lake, run, table, existing, quarantine, deletes, replay: false })
+        let (existing, quarantine, deletes, snapshots) = (None, None, None, SnapshotOrder::default());
+        let (run, replay) = (&plan.run, false);
+        SilverStage::of_part(SilverContext { lake, run, table, existing, quarantine, deletes, replay, snapshots })
     };
     let silver = plan.pipeline.silver.iter().map(stage).collect::<Result<_, _>>()?;
     Ok(Stages { bronze, silver })

@@ -1,4 +1,6 @@
-//! Mode replace: of several full snapshots that wait, the newest replaces the table, whichever run takes them in.
+//! Full snapshots: of several that wait, the newest decides what a table holds, whichever run takes them in. In mode
+//! replace its rows take the place of all others; in mode snapshot they are compared with them; a history takes each one
+//! that is newer than what it has.
 //!
 //! A table holds the objects that its newest snapshot has in the landing folder. A part that comes in a later run
 //! therefore takes the others along: the run reads their rows again from bronze, because the table is replaced as a
@@ -13,19 +15,20 @@ use jiff::Timestamp;
 use sluice_core::error::ErrorName;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{Pipeline, SilverTable, WriteMode};
-use sluice_core::run::PlannedObject;
+use sluice_core::run::{Plan, PlannedObject};
 use sluice_core::source::{PassedBy, PassedByReason, SourceId, SourceObject};
 use sluice_core::spec::SnapshotSpec;
 use sluice_core::uri::{FolderUri, ObjectUri};
 
 use super::copied::{BronzeRows, Copied};
+use super::find::landing_folder;
 use super::standing::Standing;
-use crate::engine::source_objects;
+use crate::engine::{SnapshotOrder, source_objects};
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::{AT_ONCE, blocking, bucket_and_key};
 
-/// What a run does to a table of mode replace.
+/// What a run does to a table that takes full snapshots.
 #[derive(Debug, Default)]
 pub(super) struct Replacement {
     /// Objects that the table passes by, because it has a newer snapshot, or gets one in the same run.
@@ -57,7 +60,7 @@ pub(super) struct Deliveries<'a> {
 }
 
 impl Deliveries<'_> {
-    /// What the run does to each table of mode replace that lacks one of its objects.
+    /// What the run does to each table that takes full snapshots and lacks one of its objects.
     ///
     /// # Errors
     /// [`LakeError::Invalid`] for a folder of several objects when the spec does not say what a snapshot is, and for an
@@ -66,7 +69,7 @@ impl Deliveries<'_> {
     /// cannot be read.
     pub(super) async fn replacements(&self) -> Result<BTreeMap<TableRef, Replacement>, LakeError> {
         let mut replacements = BTreeMap::new();
-        for silver in self.pipeline.silver.iter().filter(|silver| silver.mode == WriteMode::Replace) {
+        for silver in self.pipeline.silver.iter().filter(|silver| silver.takes_snapshots()) {
             let mut waiting = self.waiting(&silver.table);
             let (kept_back, incomplete) = self.keep_back(silver, &mut waiting);
             let found =
@@ -86,7 +89,11 @@ impl Deliveries<'_> {
             taken: self.taken(&silver.table),
             shown: self.with_times(self.shown(&silver.table).await?).await?,
         };
-        let Replacement { superseded, again, .. } = history.replacement(self.landing, rule);
+        let Replacement { superseded, again, .. } = if silver.compares_snapshots() {
+            history.comparison(self.landing, rule, matches!(silver.mode, WriteMode::Scd2(_)))
+        } else {
+            history.replacement(self.landing, rule)
+        };
         let again = self.as_in_bronze(&silver.table, again).await?;
         Ok(Replacement { superseded: self.planned_ids(&superseded), again, ..Replacement::default() })
     }
@@ -172,7 +179,7 @@ impl Deliveries<'_> {
             None => Ok(SnapshotSpec::Object),
             Some(folder) => Err(LakeError::Invalid {
                 message: format!(
-                    "table `{table}` has mode replace, and {folder}/ has several objects: write `snapshot: folder` for \
+                    "table `{table}` takes full snapshots, and {folder}/ has several objects: write `snapshot: folder` for \
                      the table if they are the parts of one snapshot, or `snapshot: object` if each of them is one"
                 ),
             }),
@@ -221,7 +228,7 @@ impl Deliveries<'_> {
     }
 }
 
-/// The objects of one table of mode replace.
+/// The objects of one table that takes full snapshots.
 struct History {
     /// Those of the run that the table lacks.
     waiting: Vec<SourceObject>,
@@ -247,6 +254,36 @@ impl History {
             current.into_iter().filter(|object| is_newest(object)).map(SourceObject::id).collect();
         let superseded = self.waiting.iter().map(SourceObject::id).filter(|id| !brought.contains(id)).collect();
         let again = self.taken.iter().filter(|object| !brought.is_empty() && is_newest(object));
+        Replacement { superseded, again: again.cloned().collect(), ..Replacement::default() }
+    }
+
+    /// As [`Self::replacement`], of a table that is compared with snapshots. Rows that did not change are still those of
+    /// older ones, so what it took in last is known by the landing folder as well. With `each`, it takes every snapshot
+    /// that is newer, and not the newest alone; of several of one time, that of the greatest name, because no time is left
+    /// in which the others were true.
+    fn comparison(&self, landing: &FolderUri, rule: SnapshotSpec, each: bool) -> Replacement {
+        let snapshots = Snapshots::of(landing, rule, self.waiting.iter().chain(&self.taken).chain(&self.shown));
+        let outdated = self.outdated();
+        let current = self.waiting.iter().filter(|object| !outdated.contains(&object.id()));
+        let present = self.taken.iter().chain(&self.shown).map(|object| snapshots.snapshot(object)).max();
+        let newest = current.clone().map(|object| snapshots.snapshot(object)).max().max(present);
+        let least = if each { present } else { newest };
+        let mut brought: Vec<&SourceObject> =
+            current.filter(|object| Some(snapshots.snapshot(object)) >= least).collect();
+        let mut newest_at: BTreeMap<Option<Timestamp>, &str> = BTreeMap::new();
+        for object in &brought {
+            let Snapshot { modified_at, name } = snapshots.snapshot(object);
+            let newest = newest_at.entry(modified_at).or_insert(name);
+            *newest = (*newest).max(name);
+        }
+        brought.retain(|object| {
+            let Snapshot { modified_at, name } = snapshots.snapshot(object);
+            newest_at.get(&modified_at) == Some(&name)
+        });
+        let names: BTreeSet<&str> = brought.iter().map(|object| snapshots.snapshot(object).name).collect();
+        let ids: BTreeSet<SourceId> = brought.iter().map(|object| object.id()).collect();
+        let superseded = self.waiting.iter().map(SourceObject::id).filter(|id| !ids.contains(id)).collect();
+        let again = self.taken.iter().filter(|object| names.contains(snapshots.snapshot(object).name));
         Replacement { superseded, again: again.cloned().collect(), ..Replacement::default() }
     }
 
@@ -295,6 +332,28 @@ impl<'a> Snapshots<'a> {
         let name = snapshot_name(self.landing, self.rule, &object.uri);
         Snapshot { modified_at: self.times.get(name).copied().flatten(), name }
     }
+}
+
+/// The snapshots that a run brings to a table that is compared with them, in the order in which they are.
+///
+/// # Errors
+/// [`LakeError::Invalid`] for a landing folder that has no address.
+pub(super) fn snapshot_order(lake: &Lake, plan: &Plan, silver: &SilverTable) -> Result<SnapshotOrder, LakeError> {
+    let sources = plan.table(&silver.table).map(|planned| &planned.sources);
+    let Some(sources) = sources.filter(|sources| silver.compares_snapshots() && !sources.is_empty()) else {
+        return Ok(SnapshotOrder::default());
+    };
+    let (WriteMode::Scd2(_), Some(rule)) = (&silver.mode, silver.snapshot) else { return Ok(SnapshotOrder::one()) };
+    let landing = landing_folder(lake, &plan.request, &plan.pipeline)?;
+    let mut by_name: BTreeMap<&str, (Option<Timestamp>, Vec<String>)> = BTreeMap::new();
+    for object in plan.objects.iter().map(|planned| &planned.object).filter(|object| sources.contains(&object.id())) {
+        let (newest, objects) = by_name.entry(snapshot_name(&landing, rule, &object.uri)).or_default();
+        *newest = (*newest).max(object.modified_at);
+        objects.push(object.uri.to_string());
+    }
+    // Of two with one time, the one of the greater name is the newer, and the other is passed by.
+    let by_time: BTreeMap<Option<Timestamp>, Vec<String>> = by_name.into_values().collect();
+    Ok(SnapshotOrder::of(by_time.into_iter().map(|(time, objects)| (time.map(|time| time.as_microsecond()), objects))))
 }
 
 /// The snapshot that an object belongs to: the folder directly above it with all objects in that folder, or the object

@@ -11,7 +11,7 @@ use sluice_core::columns::is_own_of_bronze;
 use sluice_core::contract::{DatasetRule, Severity};
 use sluice_core::engine::Engine;
 use sluice_core::name::TableRef;
-use sluice_core::pipeline::{SilverTable, WriteMode};
+use sluice_core::pipeline::SilverTable;
 use sluice_core::run::{Changeset, Plan, PlannedObject, ReadFrom, TableChange, TableVerdict};
 use sluice_core::source::{SourceId, SourceObject};
 
@@ -58,7 +58,7 @@ impl<'a> RejectedRun<'a> {
     pub(super) fn hold_spoilt(&self, now: Timestamp) -> Result<Option<LakeError>, LakeError> {
         let own = own_objects(self.plan);
         // A snapshot of which a part is held is not complete: it is rejected as a whole, and may be accepted so.
-        let replaces = self.plan.pipeline.silver.iter().any(|table| table.mode == WriteMode::Replace);
+        let replaces = self.plan.pipeline.silver.iter().any(SilverTable::takes_snapshots);
         if own.len() < 2 || replaces {
             return Ok(None);
         }

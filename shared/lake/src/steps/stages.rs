@@ -178,7 +178,7 @@ impl<'a> Landing<'a> {
                 columns.extend(met);
                 let rows = bronze.rows(object, batch)?;
                 let mapped = match pipeline.column_case {
-                    _ if is_json => as_bronze_or_mapped(&rows, &self.names, bronze)?,
+                    _ if format.has_documents() => as_bronze_or_mapped(&rows, &self.names, bronze)?,
                     ColumnCase::Exact => rows.clone(),
                     ColumnCase::Ignore => as_mapped(&rows, &self.names)?,
                 };

@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 use sluice_core::columns::{BronzeNames, has_contract_columns};
 use sluice_core::engine::TableMeasure;
 use sluice_core::name::{Layer, TableRef};
-use sluice_core::pipeline::{MappedNames, Pipeline, WriteMode};
+use sluice_core::pipeline::{MappedNames, Pipeline};
 use sluice_core::source::SourceId;
 
 use super::choose::measure_table;
@@ -125,10 +125,11 @@ impl Standing {
         for silver in &pipeline.silver {
             let Some((open, _)) = self.tables.get(&silver.quarantine) else { continue };
             if open.rows()? != Some(0) {
-                if silver.mode == WriteMode::Replace {
+                if silver.takes_snapshots() {
                     return Err(LakeError::Invalid {
                         message: format!(
-                            "table `{}` has mode replace: its quarantined rows belong to a state that is gone; deliver them again",
+                            "table `{}` takes full snapshots: its quarantined rows belong to a state that is gone; deliver \
+                             them again",
                             silver.table
                         ),
                     });

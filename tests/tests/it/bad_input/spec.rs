@@ -193,7 +193,7 @@ fn specs_that_contradict_themselves_or_their_contract_are_refused() {
         edit(SPEC, "contracts/totals.yaml", "contracts/gone.yaml", &["contracts/gone.yaml is missing", "the spec"]),
         edit(SPEC, "day: day }", "day: day, colour: colour }", &["table `orders`", "`colour` is not in contract"]),
         edit(SPEC, ", day: day }", " }", &["table `orders`", "`day` is neither listed in columns nor computed"]),
-        edit(SPEC, "mode: append", "mode: merge", &["table `orders`", "need latest_by"]),
+        edit(SPEC, "mode: append", "mode: merge", &["table `orders`", "need keys"]),
         edit(
             SPEC,
             "mode: append",
@@ -201,7 +201,7 @@ fn specs_that_contradict_themselves_or_their_contract_are_refused() {
             &["`when` in keys or latest_by"],
         ),
         edit(SPEC, "mode: append", "mode: append\n    keys: [id]", &["keys and latest_by belong to"]),
-        edit(SPEC, "mode: append", "mode: append\n    snapshot: folder", &["snapshot belongs to mode replace"]),
+        edit(SPEC, "mode: append", "mode: append\n    snapshot: folder", &["snapshot belongs to modes replace"]),
         edit(
             SPEC,
             "mode: append",
@@ -213,6 +213,18 @@ fn specs_that_contradict_themselves_or_their_contract_are_refused() {
             "mode: append",
             "mode: replace\n    delete_when: name = 'D'",
             &["delete_when belongs to modes merge and scd2", "whole snapshots"],
+        ),
+        edit(
+            SPEC,
+            "mode: append",
+            "mode: snapshot\n    keys: [id]\n    delete_when: name = 'D'",
+            &["table `orders`", "delete_when belongs to modes merge and scd2", "full extracts, which have no events"],
+        ),
+        edit(
+            SPEC,
+            "mode: append",
+            "mode: scd2\n    keys: [id]\n    snapshot: object\n    delete_when: name = 'D'",
+            &["table `orders`", "delete_when does not go with snapshot", "take delete_when out, or snapshot"],
         ),
         deletes("1 = 1", &["delete_when names no column"]),
         deletes("op = 'D'", &["table `orders`", "delete_when, which is about the names under columns"]),
@@ -227,6 +239,37 @@ fn specs_that_contradict_themselves_or_their_contract_are_refused() {
             "mode: scd2\n    keys: [id, id]\n    latest_by: day",
             &["keys names a column twice"],
         ),
+        edit(SPEC, "mode: append", "mode: merge\n    keys: [id]\n    track: [name]", &["track belongs to mode scd2"]),
+        edit(SPEC, "mode: append", "mode: scd2\n    keys: [id]\n    track: []", &["track names no column"]),
+        edit(
+            SPEC,
+            "mode: append",
+            "mode: scd2\n    keys: [id]\n    track: [nam]",
+            &["`nam` in track is not in contract"],
+        ),
+        edit(SPEC, "mode: append", "mode: scd2\n    keys: [id]\n    track: [id]", &["`id` in track is in keys"]),
+        edit(SPEC, "mode: append", "mode: scd2\n    keys: [id]\n    track: [name, name]", &["`name` twice"]),
+        edit(SPEC, "mode: append", "mode: snapshot", &["table `orders`", "need keys"]),
+        edit(
+            SPEC,
+            "mode: append",
+            "mode: snapshot\n    keys: [id]\n    latest_by: day",
+            &["latest_by does not go with full snapshots", "take latest_by out"],
+        ),
+        edit(
+            SPEC,
+            "mode: append",
+            "mode: scd2\n    keys: [id]\n    latest_by: day\n    snapshot: object",
+            &["latest_by does not go with full snapshots"],
+        ),
+        edit(
+            SPEC,
+            "mode: append",
+            "mode: merge\n    keys: [id]\n    snapshot: object",
+            &["snapshot belongs to modes replace, snapshot and scd2"],
+        ),
+        edit(SPEC, "below: none", "below: none, deleted_percent_below: 20", &["it belongs to mode snapshot"]),
+        edit(SPEC, "below: none", "below: none, deleted_percent_below: 0", &["pipeline.yaml", "above 0"]),
         edit(SPEC, "below: none", "below: 0", &["pipeline.yaml", "line 10", "must be above 0"]),
         edit(SPEC, "below: none", "below: 100.5", &["pipeline.yaml", "line 10", "at most 100"]),
         edit(SPEC, "below: none", "below: x", &["pipeline.yaml", "line 10", "or `none` for no limit"]),
@@ -338,6 +381,20 @@ fn one_source_column_in_two_spellings_is_refused() {
         for message in problems(&lab, case) {
             let says = ["table `others`", "`id` is mapped to `ID` and `id` of table `orders` to `id`"];
             assert_says(&message, &says, case);
+        }
+    }
+}
+
+#[test]
+fn snapshots_that_spark_would_compare_are_refused() {
+    for mode in ["mode: snapshot\n    keys: [id]", "mode: scd2\n    keys: [id]\n    snapshot: object"] {
+        let lab = orders();
+        land(&lab, "good.csv", good_file(0));
+        lab.edit_pipeline(SPEC, "mode: append", mode);
+        lab.edit_pipeline(SPEC, "domain: sales", "domain: sales\nengine: emr");
+        for message in problems(&lab, mode) {
+            let says = ["table `orders`", "snapshots are compared with the table by lambda", "`engine: auto`"];
+            assert_says(&message, &says, mode);
         }
     }
 }
@@ -475,7 +532,7 @@ fn all_problems_are_reported_together() {
     lab.edit_pipeline(SPEC, "mode: append", "mode: merge");
     lab.edit_pipeline(SPEC, "silver.orders GROUP", "silver.other GROUP");
     for message in problems(&lab, "two problems") {
-        assert_says(&message, &["need latest_by", "silver.other"], "both problems");
+        assert_says(&message, &["need keys", "silver.other"], "both problems");
     }
 }
 

@@ -8,6 +8,7 @@ mod file_values;
 mod filters;
 mod fixed_width;
 mod formats;
+mod full_snapshots;
 mod json_texts;
 mod laws;
 mod limits;

@@ -3,16 +3,19 @@
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_core::columns::DocumentRow;
-use sluice_core::run::Outcome;
-use sluice_tests::content::{LakeContent, assert_same, lake_content};
+use sluice_core::name::Layer;
+use sluice_core::run::{Outcome, RunAction, RunRequest};
+use sluice_lake::{delta, steps};
+use sluice_tests::content::{LakeContent, assert_same, lake_content, wait};
 use sluice_tests::files::{copy_folder, remove_folder};
-use sluice_tests::lab::{Lab, open_lake};
+use sluice_tests::lab::{Lab, folder_uri, open_lake, retail};
 use sluice_tests::sluice::{Run, kill_at_event};
 
 use super::{MERGE, SCD2};
-use crate::small::{BRONZE, ORDERS, QUARANTINE, SILVER, assert_says, land, orders_with, rows};
+use crate::small::{BRONZE, GOLD, ORDERS, QUARANTINE, SILVER, assert_says, error_of, land, orders_with, rows};
 
 const APPEND: &str = "mode: append";
 
@@ -127,6 +130,107 @@ fn a_killed_replay_of_documents_is_completed_by_the_next() {
         }
         assert!(killed >= 16, "{mode}: only {killed} replays could be killed");
     }
+}
+
+/// A line of NDJSON with a list of records under each of these keys.
+fn page(lists: &[(&str, &[String])]) -> String {
+    let list = |(key, records): &(&str, &[String])| format!(r#""{key}":[{}]"#, records.join(","));
+    format!("{{{}}}\n", lists.iter().map(list).collect::<Vec<_>>().join(","))
+}
+
+/// A replay, `killed-1`, that has committed silver, and nothing after it.
+fn replay_killed_after_silver(lab: &Lab) {
+    let (lake, spec) = (lab.open(), Some(folder_uri(&lab.pipeline())));
+    let now: Timestamp = "2026-01-06T00:00:00Z".parse().unwrap();
+    let (pipeline, action) = (retail(), RunAction::Replay);
+    let request = RunRequest { pipeline, spec, landing: None, action, engine: None, objects: None };
+    let plan = wait(steps::validate(&lake, now, "killed-1".parse().unwrap(), request)).unwrap();
+    let changeset = wait(steps::process(&lake, now, &plan.run)).unwrap().changeset().unwrap();
+    let _ = wait(steps::quality_check(&lake, now, &plan.run)).unwrap();
+    let silver = changeset.tables.iter().find(|change| change.table.layer() == Layer::Silver).unwrap();
+    let _ = wait(delta::commit(&lake, &plan.run, silver, &[], now)).unwrap();
+}
+
+/// The places of records say nothing of the path: by another one, the first record would count as present and be lost.
+#[test]
+fn a_line_that_a_killed_replay_has_split_waits_for_the_path_of_that_replay() {
+    let lab = orders_with(&spec(APPEND, ", records: '$.nothing[*]'"));
+    let items = [record(1, "ann", "1.00"), record(2, "bob", "two")];
+    let (rows_of_first, rows_of_second) = ([record(3, "eve", "3.00")], [record(4, "dan", "4.00")]);
+    let first = page(&[("items", &items), ("rows", &rows_of_first)]);
+    land(&lab, "a.ndjson", first + &page(&[("rows", &rows_of_second)]));
+    let _ = lab.run().expect(Outcome::Published);
+    lab.edit_pipeline("pipeline.yaml", "$.nothing[*]", "$.items[*]");
+    replay_killed_after_silver(&lab);
+    assert_eq!(rows(&lab, SILVER, &["id", "_source_row"]), [format!("1|{}", place(1, 0))]);
+    assert_eq!(rows(&lab, QUARANTINE, &["_source_row"]), ["1", "2"]);
+
+    lab.edit_pipeline("pipeline.yaml", "$.items[*]", "$.rows[*]");
+    let run = replay(&lab, lab.lake()).expect(Outcome::Published);
+    assert_eq!(rows(&lab, SILVER, &["id"]), ["1", "4"], "{run}");
+    let waits = rows(&lab, QUARANTINE, &["_source_row", "_broken_rules"]);
+    assert_eq!(waits.len(), 1, "{waits:?}");
+    assert_says(&waits[0], &["1|", "corrupt_record", "replay killed-1", "write `$.items[*]` there"], "the line");
+    assert_eq!(stays(&run).0, 1, "{run}");
+    let tables = lab.tables();
+    let again = replay(&lab, lab.lake()).expect_code(0);
+    assert_eq!(lab.tables(), tables, "{again}");
+
+    lab.edit_pipeline("pipeline.yaml", "$.rows[*]", "$.items[*]");
+    let run = replay(&lab, lab.lake()).expect(Outcome::Published);
+    assert_eq!(rows(&lab, SILVER, &["id"]), ["1", "4"], "{run}");
+    let refused = rows(&lab, QUARANTINE, &["_source_row", "_broken_rules"]);
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert_says(&refused[0], &[&place(1, 1), "amount.readable"], "the other record of the line");
+}
+
+/// The first file of a new pipeline is one document, its path is wrong, and the gate is the default.
+#[test]
+fn a_first_document_with_a_wrong_path_reaches_silver_once_the_path_is_right() {
+    let gate = "    gate: { quarantined_percent_below: none }\n";
+    let spec = spec(APPEND, ", records: '$.data[*]'");
+    assert!(spec.contains(gate), "{spec}");
+    let lab = orders_with(&spec.replace(gate, ""));
+    land(&lab, "a.ndjson", page(&[("items", &[record(1, "ann", "1.00"), record(2, "bob", "2.00")])]));
+    let run = lab.run().expect(Outcome::Published);
+    assert_eq!(rows(&lab, QUARANTINE, &["_source_row"]), ["1"], "{run}");
+    assert_eq!(rows(&lab, SILVER, &["id"]), Vec::<String>::new(), "{run}");
+    lab.edit_pipeline("pipeline.yaml", "$.data[*]", "$.items[*]");
+    let run = replay(&lab, lab.lake()).expect(Outcome::Published);
+    assert_eq!(rows(&lab, SILVER, &["id", "name", "amount"]), ["1|ann|1.00", "2|bob|2.00"], "{run}");
+    assert_eq!(rows(&lab, QUARANTINE, &["_source_row"]), Vec::<String>::new(), "{run}");
+    assert_eq!(rows(&lab, GOLD, &["name", "orders"]), ["ann|1", "bob|1"], "{run}");
+}
+
+/// Bronze has no column yet, and no record has one that silver reads: the new path is wrong, too.
+#[test]
+fn a_replay_whose_records_have_no_mapped_key_fails_and_changes_nothing() {
+    let lab = orders_with(&spec(APPEND, ", records: '$.rows[*]'"));
+    land(&lab, "a.ndjson", "{\"items\":[{\"other\":1}]}\n");
+    let _ = lab.run().expect(Outcome::Published);
+    lab.edit_pipeline("pipeline.yaml", "$.rows[*]", "$.items[*]");
+    let tables = lab.tables();
+    let run = replay(&lab, lab.lake()).expect_code(1);
+    assert_says(&error_of(&run).1, &["source column 'amount'", "is missing", "other"], "the error");
+    assert_eq!(lab.tables(), tables, "{run}");
+}
+
+/// Key and date are equal: the records of a document are later than the others of their object, although their line was
+/// the first, and the last of them stays. A greater date goes before all of it.
+#[test]
+fn of_rows_of_one_key_in_one_file_that_of_a_document_is_the_later_one() {
+    let lab = orders_with(&spec(MERGE, ", records: '$.rows[*]'"));
+    let older = record(2, "older", "1.00").replace("2026-01-02", "2025-12-31");
+    let split = [record(1, "split", "1.00"), record(1, "last", "2.00"), older];
+    let read = [record(1, "read", "3.00"), record(2, "read", "4.00")];
+    land(&lab, "a.ndjson", [page(&[("items", &split)]), page(&[("rows", &read)])].concat());
+    let _ = lab.run().expect(Outcome::Published);
+    assert_eq!(rows(&lab, SILVER, &["id", "name", "amount"]), ["1|read|3.00", "2|read|4.00"]);
+    lab.edit_pipeline("pipeline.yaml", "$.rows[*]", "$.items[*]");
+    let run = replay(&lab, lab.lake()).expect(Outcome::Published);
+    assert_eq!(rows(&lab, SILVER, &["id", "name", "amount"]), ["1|last|2.00", "2|read|4.00"], "{run}");
+    assert_eq!(rows(&lab, SILVER, &["_source_row"])[1], place(1, 1), "{run}");
+    assert_eq!(rows(&lab, QUARANTINE, &["_source_row"]), Vec::<String>::new(), "{run}");
 }
 
 #[test]

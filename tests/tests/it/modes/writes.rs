@@ -44,7 +44,8 @@ fn check(mode: &str, columns: &[&str], history: &[Step]) -> Lab {
         let changeset = steps.run().unwrap_or_else(|| panic!("{when}: nothing is new"));
         let change = changeset.tables.iter().find(|change| change.table == silver).unwrap();
         let [source, replaced, staged, quarantined, collapsed] = *counts;
-        assert_eq!(change.rows, RowCounts { source, replaced, staged, quarantined, collapsed, deleted: 0 }, "{when}");
+        let rows_of = RowCounts { source, replaced, staged, quarantined, collapsed, ..RowCounts::default() };
+        assert_eq!(change.rows, rows_of, "{when}");
         assert_eq!(rows(&lab, SILVER, columns), *expected, "{when}");
         assert_eq!(change.table_rows, expected.len() as u64, "{when}");
         assert!(steps.run().is_none(), "{when}: nothing is left");
@@ -237,6 +238,62 @@ fn scd2_keeps_every_version_of_each_key() {
         return;
     };
     assert_eq!(judges.judge_tables(lab.lake()).len(), 4);
+}
+
+/// A late event makes a later one a version that it was not, and takes the difference away that made another one.
+#[test]
+fn scd2_makes_versions_of_changes_alone() {
+    let columns = ["id", "name", "_valid_from", "_valid_to", "_source_file"];
+    let lab = orders_with(&spec(SCD2));
+    let steps = Steps::new(&lab);
+    let silver: TableRef = SILVER.parse().unwrap();
+    let run = |file: &str, records: &str, counts: [u64; 4], expected: &[&str]| {
+        land_at(&lab, file, format!("id,name,amount,day\n{records}"), 0);
+        let changeset = steps.run().unwrap_or_else(|| panic!("{file}: nothing is new"));
+        let change = changeset.tables.iter().find(|change| change.table == silver).unwrap();
+        let RowCounts { replaced, staged, collapsed, recalled, .. } = change.rows;
+        assert_eq!([replaced, staged, collapsed, recalled], counts, "{file}");
+        let last_step = |row: String| {
+            let (values, file) = row.rsplit_once('|').unwrap();
+            format!("{values}|{}", file.rsplit('/').next().unwrap())
+        };
+        let found: Vec<String> = rows(&lab, SILVER, &columns).into_iter().map(last_step).collect();
+        assert_eq!(found, expected, "{file}");
+    };
+    let day = |day: u8| format!("2026-01-0{day}T00:00:00Z");
+    let one = format!("1|a|{}|NULL|a.csv", day(1));
+    run("a.csv", "1,a,1,2026-01-01\n", [0, 1, 0, 0], &[&one]);
+    run("b.csv", "1,a,1,2026-01-05\n1,a,1,2026-01-07\n", [1, 1, 2, 0], &[&one]);
+    // It comes between: what b.csv said of day 5 is a version, and that of day 7 is not.
+    let (first, other) = (format!("1|a|{}|{}|a.csv", day(1), day(3)), format!("1|b|{}|{}|c.csv", day(3), day(5)));
+    let later = format!("1|a|{}|NULL|b.csv", day(5));
+    run("c.csv", "1,b,1,2026-01-03\n", [1, 3, 0, 1], &[&first, &later, &other]);
+    // The correction of day 3 takes the difference away: one version again, which remembers three events.
+    run("d.csv", "1,a,1,2026-01-03\n", [3, 1, 3, 0], &[&one]);
+    let last = format!("1|c|{}|NULL|e.csv", day(7));
+    let closed = format!("1|a|{}|{}|a.csv", day(1), day(7));
+    run("e.csv", "1,c,1,2026-01-07\n", [1, 2, 0, 0], &[&closed, &last]);
+}
+
+#[test]
+fn without_latest_by_the_time_of_the_file_decides() {
+    let lab = orders_with(&spec("mode: merge\n    keys: [id]"));
+    let steps = Steps::new(&lab);
+    land_at(&lab, "b.csv", "id,name,amount,day\n1,new,1,\n", 5);
+    let _ = steps.run().expect("new");
+    land_at(&lab, "c.csv", "id,name,amount,day\n1,old,1,2027-01-01\n2,one,1,\n2,two,1,\n", 4);
+    let _ = steps.run().expect("new");
+    assert_eq!(rows(&lab, SILVER, &["id", "name"]), ["1|new", "2|two"]);
+
+    let lab = orders_with(&spec("mode: scd2\n    keys: [id]"));
+    let steps = Steps::new(&lab);
+    for (file, name, second) in [("z.csv", "b", 3), ("a.csv", "a", 1), ("b.csv", "a", 2), ("c.csv", "b", 4)] {
+        land_at(&lab, file, format!("id,name,amount,day\n1,{name},1,\n"), second);
+        let _ = steps.run().expect("new");
+    }
+    let history = rows(&lab, SILVER, &["name", "_valid_from", "_valid_to", "_is_current"]);
+    let expected = ["a|2026-01-05T08:00:01Z|2026-01-05T08:00:03Z|false", "b|2026-01-05T08:00:03Z|NULL|true"];
+    assert_eq!(history, expected);
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use polars::prelude::{BooleanChunked, DataFrame, DataType, Expr, IntoLazy, NULL, PlSmallStr, PolarsResult, col, lit};
 use sluice_core::columns::IS_DELETE;
 
-use super::{IS_NEW, MergeRows, READ_ROWS};
+use super::{IS_NEW, IS_RECALLED, MergeRows, READ_ROWS};
 use crate::delta::OpenTable;
 use crate::engine::spill::{KEY_HASH, hashes};
 use crate::error::LakeError;
@@ -31,6 +31,7 @@ impl MergeRows {
         let column = |(name, data_type): (&PlSmallStr, &DataType)| match has(name.as_str()) {
             _ if *name == IS_NEW => lit(is_new).alias(IS_NEW),
             _ if *name == IS_DELETE => lit(true).alias(IS_DELETE),
+            _ if *name == IS_RECALLED => lit(false).alias(IS_RECALLED),
             true => col(name.clone()),
             false => lit(NULL).cast(data_type.clone()).alias(name.clone()),
         };
@@ -70,7 +71,7 @@ impl MergeRows {
 
 /// The rows that are no delete events. A key whose newest row is one is no longer in the table, and a time at which a
 /// history has one begins no version.
-pub(super) fn without_deletes(mut rows: DataFrame) -> PolarsResult<DataFrame> {
+pub(in crate::engine) fn without_deletes(mut rows: DataFrame) -> PolarsResult<DataFrame> {
     let is_delete = rows.column(IS_DELETE).ok().map(|column| column.bool().cloned()).transpose()?;
     let Some(is_delete) = is_delete else { return Ok(rows) };
     let _ = rows.drop_in_place(IS_DELETE)?;

@@ -78,6 +78,30 @@ fn check(column_type: ColumnType, row_check: &RowCheck, good: &[&str], bad: &[&s
     assert_eq!(broken(&contract, &[Some(vec![None])]), ["[]"], "{row_check:?}");
 }
 
+fn by(latest_by: Option<&str>) -> Versioned {
+    let name = |name: &str| name.parse().unwrap();
+    Versioned { keys: vec![name("id")], latest_by: latest_by.map(name), track: Vec::new() }
+}
+
+/// Without `latest_by`, the time of a delete event is that of its file, which it has in any case.
+#[test]
+fn a_delete_event_by_the_time_of_its_file_needs_its_key_alone() {
+    let mut contract = contract(&[("id", ColumnType::Int64), ("at", ColumnType::Date), ("v", ColumnType::Date)]);
+    contract.row_rules.push(rule("at.required", Some("at"), RowCheck::Required, Severity::Error));
+    let compiled = compile_source(&contract, &mapped(&contract)).unwrap();
+    let check = |latest_by: Option<&str>, row: [Option<&str>; 3], is_bad: bool| {
+        let tests = with_deletes(&compiled, &by(latest_by), |_| false);
+        let rows = typed(&contract, &[Some(row.to_vec())]).lazy();
+        let rows = rows.with_column(lit(true).alias(IS_DELETE));
+        let out = rows.select([any_error_expr(&tests).alias("any")]).collect().unwrap();
+        assert_eq!(out.column("any").unwrap().bool().unwrap().get(0), Some(is_bad), "{latest_by:?} {row:?}");
+    };
+    check(Some("at"), [Some("1"), None, None], true);
+    check(None, [Some("1"), None, None], false);
+    check(None, [None, None, None], true);
+    check(None, [Some("x"), None, None], true);
+}
+
 #[test]
 fn what_decides_must_have_a_value_in_a_delete_event_although_its_rule_only_warns() {
     let mut contract = contract(&[("id", ColumnType::Int64), ("at", ColumnType::Date), ("v", ColumnType::Date)]);
@@ -85,7 +109,7 @@ fn what_decides_must_have_a_value_in_a_delete_event_although_its_rule_only_warns
         rule("at.present", Some("at"), RowCheck::Required, Severity::Warning),
         rule("v.required", Some("v"), RowCheck::Required, Severity::Error),
     ]);
-    let by = Versioned { keys: vec!["id".parse().unwrap()], latest_by: "at".parse().unwrap() };
+    let by = by(Some("at"));
     let tests = with_deletes(&compile_source(&contract, &mapped(&contract)).unwrap(), &by, |_| false);
     let check = |at: Option<&str>, is_delete: bool, is_bad: bool| {
         let rows = typed(&contract, &[Some(vec![Some("1"), at, None])]).lazy();
@@ -102,7 +126,7 @@ fn what_decides_must_have_a_value_in_a_delete_event_although_its_rule_only_warns
 fn a_delete_event_whose_key_is_computed_from_an_unreadable_value_is_refused() {
     let mut contract = contract(&[("id", ColumnType::Int64), ("at", ColumnType::Date), ("v", ColumnType::Date)]);
     contract.row_rules.push(rule("v.readable", Some("v"), RowCheck::Readable, Severity::Error));
-    let by = Versioned { keys: vec!["id".parse().unwrap()], latest_by: "at".parse().unwrap() };
+    let by = by(Some("at"));
     let compiled = compile_source(&contract, &mapped(&contract)).unwrap();
     let check = |is_behind: bool| {
         let tests = with_deletes(&compiled, &by, |column| is_behind && column == "v");

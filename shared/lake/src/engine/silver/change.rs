@@ -64,11 +64,14 @@ impl SilverContext<'_> {
             replaced: if table.mode == WriteMode::Replace { 0 } else { replaced },
             staged,
             quarantined: outcome.quarantined,
-            collapsed: match table.mode {
-                WriteMode::Merge(_) | WriteMode::Scd2(_) => (outcome.accepted + replaced).saturating_sub(staged),
-                WriteMode::Append | WriteMode::Replace => outcome.present,
+            collapsed: if table.mode.merges() {
+                (outcome.accepted + replaced + outcome.merged.recalled).saturating_sub(staged)
+            } else {
+                outcome.present
             },
             deleted: outcome.deleted,
+            recalled: outcome.merged.recalled,
+            snapshot: outcome.merged.snapshot,
         };
         let columns = silver_columns(table);
         Ok(TableChange {
@@ -77,7 +80,7 @@ impl SilverContext<'_> {
             kind: match table.mode {
                 WriteMode::Append => ChangeKind::Append,
                 WriteMode::Replace => ChangeKind::Overwrite,
-                WriteMode::Merge(_) | WriteMode::Scd2(_) => ChangeKind::Rewrite,
+                WriteMode::Merge(_) | WriteMode::Scd2(_) | WriteMode::Snapshot(_) => ChangeKind::Rewrite,
             },
             schema_changes: schema_changes(self.existing, &columns),
             columns,
@@ -169,7 +172,7 @@ pub(crate) fn whole(table: Option<&OpenTable>) -> Result<Merged, LakeError> {
     let Some(table) = table else { return Ok(Merged::default()) };
     let files = table.files()?;
     let replaced = files.iter().filter_map(|file| file.rows).sum();
-    Ok(Merged { removes: files.into_iter().map(|file| file.path).collect(), replaced })
+    Ok(Merged { removes: files.into_iter().map(|file| file.path).collect(), replaced, ..Merged::default() })
 }
 
 fn schema_changes(existing: Option<&OpenTable>, columns: &[StoredColumn]) -> Vec<String> {

@@ -124,6 +124,11 @@ impl General {
         Cut::Ends(ends)
     }
 
+    /// The quote, where no escape goes before it.
+    pub(super) fn quote_without_escape(&self) -> Option<u8> {
+        self.quote.filter(|_| self.escape.is_none())
+    }
+
     /// Writes the value of a field with escapes or doubled quotes into `into`.
     pub(super) fn unescape(&self, kind: FieldKind, text: &str, into: &mut String) {
         let quote = self.quote.filter(|_| kind == FieldKind::Escaped);

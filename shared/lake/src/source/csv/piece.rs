@@ -148,8 +148,12 @@ impl<'a> PieceBuilder<'a> {
         };
         if record.text_after_quote {
             let raw = self.bytes.get(record.start..record.end).unwrap_or_default();
-            let is_escaped = raw.windows(2).any(|pair| pair == b"\\\"");
-            return Err(if is_escaped { FaultReason::EscapedQuote } else { FaultReason::TextAfterQuote });
+            let escaped =
+                parser.quote_without_escape().filter(|quote| raw.windows(2).any(|pair| pair == [b'\\', *quote]));
+            return Err(match escaped {
+                Some(quote) => FaultReason::EscapedQuote { quote: char::from(quote) },
+                None => FaultReason::TextAfterQuote,
+            });
         }
         if let Some((sign, code)) = parser.bad_escape() {
             return Err(FaultReason::Escape { sign, code });

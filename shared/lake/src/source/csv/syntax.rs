@@ -66,6 +66,9 @@ pub(super) trait Records {
     /// line outside of quotes.
     fn comment_end(&self, bytes: &[u8], at: usize) -> Option<usize>;
 
+    /// The quote of a dialect that has no escape.
+    fn quote_without_escape(&self) -> Option<u8>;
+
     /// The sign and code of an escape in the last record that means nothing.
     fn bad_escape(&self) -> Option<(char, char)> {
         None
@@ -87,6 +90,10 @@ impl Records for RecordParser {
     #[inline]
     fn fields(&self) -> &[Field] {
         &self.fields
+    }
+
+    fn quote_without_escape(&self) -> Option<u8> {
+        Some(self.dialect.quote)
     }
 
     #[inline]
@@ -121,6 +128,10 @@ impl Records for GeneralParser<'_> {
 
     fn fields(&self) -> &[Field] {
         &self.fields
+    }
+
+    fn quote_without_escape(&self) -> Option<u8> {
+        self.dialect.quote_without_escape()
     }
 
     fn comment_end(&self, bytes: &[u8], at: usize) -> Option<usize> {

@@ -107,10 +107,24 @@ fn corrupt_records_keep_their_text_and_place() {
     check(b"1,\"a\nb\",3", "1,\"a\nb\",3", count(3));
     check(b"\"a\"b,2", "\"a\"b,2", FaultReason::TextAfterQuote);
     check(b"1,\"2\" ", "1,\"2\" ", FaultReason::TextAfterQuote);
-    check(b"1,\"a \\\"b\\\" c\"", "1,\"a \\\"b\\\" c\"", FaultReason::EscapedQuote);
+    check(b"1,\"a \\\"b\\\" c\"", "1,\"a \\\"b\\\" c\"", FaultReason::EscapedQuote { quote: '"' });
     check(b"1,\xFF", "1,\u{FFFD}", FaultReason::InvalidUtf8);
     check(b"1,caf\xE9,3", "1,caf\u{FFFD},3", FaultReason::InvalidUtf8);
     check(b"1,\0", "1,\0", FaultReason::Nul);
+}
+
+#[test]
+fn a_backslash_before_a_quote_is_shown_with_the_quote_of_the_source() {
+    let check = |quote: char, record: &str, expected: FaultReason| {
+        let spec = CsvSpec { quote: AsciiChar::try_from(quote).unwrap().into(), ..CsvSpec::default() };
+        let table = read(format!("a,b\n{record}\n").as_bytes()).csv(spec).table();
+        assert_eq!(table.reasons, [format!("line 2 (record 1) {expected}")], "{record}");
+    };
+    check('\'', r"1,'a \'b\' c'", FaultReason::EscapedQuote { quote: '\'' });
+    check('"', r#"1,"a \"b\" c""#, FaultReason::EscapedQuote { quote: '"' });
+    check('\'', r#"1,'a'b\""#, FaultReason::TextAfterQuote);
+    let escaped = FaultReason::EscapedQuote { quote: '\'' }.to_string();
+    assert!(escaped.contains(r"this record has \' as MySQL writes it"), "{escaped}");
 }
 
 #[test]

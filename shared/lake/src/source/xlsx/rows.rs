@@ -91,6 +91,8 @@ pub(super) struct SheetRows<'a> {
     at: Option<(u32, u32)>,
     /// The first value of the next row.
     next: Option<(u32, usize, Cow<'a, str>)>,
+    /// Whether the sheet, or the window, has ended: the library reads on behind the sheet when it is asked again.
+    has_ended: bool,
 }
 
 impl<'a> SheetRows<'a> {
@@ -101,7 +103,7 @@ impl<'a> SheetRows<'a> {
         window: Window,
         is_1904: bool,
     ) -> Self {
-        Self { cells, sheet, window, is_1904, places, met: 0, unsure_row: None, at: None, next: None }
+        Self { cells, sheet, window, is_1904, places, met: 0, unsure_row: None, at: None, next: None, has_ended: false }
     }
 
     /// Puts the next row with a value into `row`; `false` at the end.
@@ -127,6 +129,12 @@ impl<'a> SheetRows<'a> {
 
     /// The next value in the window, with its row and its column within the window.
     fn next_value(&mut self) -> Result<Option<(u32, usize, Cow<'a, str>)>, XlsxFault> {
+        let found = if self.has_ended { None } else { self.found()? };
+        self.has_ended = found.is_none();
+        Ok(found)
+    }
+
+    fn found(&mut self) -> Result<Option<(u32, usize, Cow<'a, str>)>, XlsxFault> {
         loop {
             let Some((row, column, text)) = self.next_cell()? else { return Ok(None) };
             if row >= SHEET_ROWS || column >= SHEET_COLUMNS || self.at.is_some_and(|at| at >= (row, column)) {

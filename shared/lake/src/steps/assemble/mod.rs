@@ -23,7 +23,9 @@ use self::files::StageFolder;
 pub(super) use self::numbers::{number, numbers, read_metrics};
 use super::changes::{has_inputs, in_order, open_planned};
 use crate::delta::OpenTable;
-use crate::engine::{Merged, SilverChanges, SilverContext, SilverOutcome, gold_change, gold_columns, whole};
+use crate::engine::{
+    Merged, SilverChanges, SilverContext, SilverOutcome, SnapshotOrder, gold_change, gold_columns, whole,
+};
 use crate::error::LakeError;
 use crate::lake::Lake;
 
@@ -133,6 +135,7 @@ impl SparkOutput<'_> {
             quarantine: self.tables.get(&table.quarantine),
             deletes: table.deletes().and_then(|(deletes, _)| self.tables.get(&deletes)),
             replay: false,
+            snapshots: SnapshotOrder::default(),
         };
         let sources = self.sources(&table.table);
         let due = !sources.is_empty();
@@ -201,6 +204,10 @@ impl SparkOutput<'_> {
                     Err(self.failed(format!("table `{}` only gets rows, and {file} is to be replaced", table.table)))
                 }
             },
+            WriteMode::Snapshot(_) => Err(self.failed(format!(
+                "table `{}` is compared with snapshots, which Spark does not do: plan the run again",
+                table.table
+            ))),
             WriteMode::Merge(_) | WriteMode::Scd2(_) => {
                 let entries = match existing {
                     Some(existing) => existing.files()?,
@@ -219,7 +226,10 @@ impl SparkOutput<'_> {
                         by_log.unwrap_or_default()
                     )));
                 }
-                Ok(Merged { removes: replaced.iter().map(|file| file.path.clone()).collect(), replaced: rows })
+                let removes = replaced.iter().map(|file| file.path.clone()).collect();
+                // Only the scripts of histories count these.
+                let recalled = self.numbers(&table.table)?.number(MetricName::RecalledRows).unwrap_or_default();
+                Ok(Merged { removes, replaced: rows, recalled, snapshot: None })
             }
         }
     }

@@ -72,6 +72,11 @@ pub(super) fn choose_engine(status: PlanStatus, work: PlannedWork<'_>, estimate:
         return EngineChoice { engine: Engine::Lambda, reason: "there is nothing to do".to_owned() };
     }
     let is_replay = work.request.action == RunAction::Replay;
+    if let (Some(table), false) = (work.pipeline.lambda_only(), is_replay) {
+        let reason =
+            format!("table `{}` is compared with full snapshots, which lambda does: always lambda", table.table);
+        return EngineChoice { engine: Engine::Lambda, reason };
+    }
     choose(work.wanted_engine(), &work.pipeline.lambda_limits, estimate, is_replay)
 }
 

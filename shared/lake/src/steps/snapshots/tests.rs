@@ -55,6 +55,36 @@ fn texts(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
+/// A table that is compared with snapshots knows by the landing folder what it took in last, because its rows may all be
+/// of older ones.
+#[test]
+fn a_table_that_is_compared_takes_what_is_newer_than_all_that_it_has_taken_in() {
+    let (first, second) = (object("1.csv", "first", 1), object("2.csv", "second", 2));
+    let (third, fourth) = (object("3.csv", "third", 3), object("4.csv", "fourth", 4));
+    let check = |waiting: &[&SourceObject], taken: &[&SourceObject], each: bool, passed_by: &[&str]| {
+        let (waiting, taken) = (cloned(waiting), cloned(taken));
+        let history = History { waiting, gone: BTreeSet::new(), taken, shown: vec![first.clone()] };
+        let found = history.comparison(&LANDING.parse().expect("folder"), SnapshotSpec::Object, each);
+        let passed = history.waiting.iter().filter(|object| found.superseded.contains(&object.id()));
+        let passed: Vec<String> = passed.map(|object| object.etag.clone()).collect();
+        assert_eq!(passed, texts(passed_by), "{:?} {:?}", history.waiting, history.taken);
+        assert!(found.again.is_empty(), "{:?}", history.waiting);
+    };
+    for each in [false, true] {
+        check(&[&second], &[&first], each, &[]);
+        check(&[&second], &[&first, &third], each, &["second"]);
+        check(&[&second, &fourth], &[&third], each, &["second"]);
+    }
+    check(&[&second, &third], &[&first], false, &["second"]);
+    check(&[&second, &third], &[&first], true, &[]);
+    // Of two of one second, whichever waits, the one of the lesser name is passed by.
+    let (also_second, also_third) = (object("2b.csv", "also second", 2), object("3b.csv", "also third", 3));
+    check(&[&second, &also_second, &third], &[&first], true, &["second"]);
+    check(&[&also_second, &second], &[&first], false, &["second"]);
+    check(&[&second], &[&first, &also_second], true, &["second"]);
+    check(&[&third, &also_third, &fourth], &[&first], true, &["third"]);
+}
+
 /// `passed_by` and `again` are etags.
 fn check(waiting: &SourceObject, taken: &[&SourceObject], shown: &[&SourceObject], passed_by: &[&str], again: &[&str]) {
     let waiting = vec![waiting.clone()];
