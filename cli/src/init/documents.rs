@@ -161,7 +161,7 @@ fn xlsx_text(text: &mut String, xlsx: &XlsxSpec) {
 fn source_text(source: &ColumnSource) -> String {
     let read = match source {
         ColumnSource::Name(name) => return scalar(name),
-        ColumnSource::Read(read) => read,
+        ColumnSource::Read(read) => read.as_ref(),
     };
     // What the samples never propose is not written.
     let ReadSpec { from, column_type, null_words, decimal, thousands, true_words, false_words, formats, .. } = read;

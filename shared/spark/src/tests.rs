@@ -195,7 +195,7 @@ fn delete_events_compete_with_rows_and_are_not_staged() {
         }
     }
     // Without `latest_by`, the time of an event is in its lineage.
-    let script = script(Some(WriteMode::Merge(by_file.clone())), true, Some(5));
+    let script = script(Some(WriteMode::Merge(by_file)), true, Some(5));
     assert!(script.contains("d.`_source_modified_at`, d.`_source_row`"), "{script}");
     assert!(script.contains("CAST(NULL AS TIMESTAMP) AS `invoice_ts`"), "{script}");
 }

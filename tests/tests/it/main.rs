@@ -12,6 +12,7 @@
 mod apis;
 mod bad_input;
 mod concurrency;
+mod docs;
 mod exactly_once;
 mod gate;
 mod gate_replay;

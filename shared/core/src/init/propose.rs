@@ -223,7 +223,7 @@ fn source(column: &Column<'_>, read: &Read, null_words: &[String]) -> ColumnSour
         ..ReadSpec::default()
     };
     let plain = ReadSpec { from: column.source.to_owned(), ..ReadSpec::default() };
-    if spec == plain { ColumnSource::Name(spec.from) } else { ColumnSource::Read(spec) }
+    if spec == plain { ColumnSource::Name(spec.from) } else { ColumnSource::Read(Box::new(spec)) }
 }
 
 /// Whether a column of texts has codes of a few capitals, of which `NA` is one: Namibia, or North America.

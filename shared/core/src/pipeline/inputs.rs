@@ -40,7 +40,7 @@ pub fn circle<'p>(pipelines: impl IntoIterator<Item = &'p Pipeline>) -> Option<V
 }
 
 /// The pipelines, each after those whose tables it reads. Where two read tables of each other, the first stays first.
-pub fn in_order_of_reading<'p, T: AsRef<Pipeline>>(pipelines: &'p [T]) -> Vec<&'p T> {
+pub fn in_order_of_reading<T: AsRef<Pipeline>>(pipelines: &[T]) -> Vec<&T> {
     let mut waiting: Vec<&T> = pipelines.iter().collect();
     let mut ordered = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {

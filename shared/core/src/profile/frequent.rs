@@ -47,7 +47,7 @@ impl Frequents {
             return Self { counted: all, missed: 0 };
         }
         let mut sorted: Vec<(u64, Counted)> = all.into_iter().collect();
-        sorted.sort_unstable_by(|(_, mine), (_, theirs)| theirs.count.cmp(&mine.count));
+        sorted.sort_unstable_by_key(|(_, counted)| std::cmp::Reverse(counted.count));
         // Half of the places are left for what comes.
         let dropped = sorted.split_off(COUNTED / 2);
         let missed = dropped.first().map_or(0, |(_, most)| most.count);

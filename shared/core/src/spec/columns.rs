@@ -18,7 +18,7 @@ pub enum ColumnSource {
     /// the contract says.
     Name(String),
     /// The same, and how its text is read.
-    Read(ReadSpec),
+    Read(Box<ReadSpec>),
 }
 
 impl ColumnSource {
@@ -167,7 +167,7 @@ impl<'de> Visitor<'de> for ColumnSourceVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ColumnSource, A::Error> {
-        ReadSpec::deserialize(MapAccessDeserializer::new(map)).map(ColumnSource::Read)
+        ReadSpec::deserialize(MapAccessDeserializer::new(map)).map(|read| ColumnSource::Read(Box::new(read)))
     }
 }
 

@@ -225,7 +225,8 @@ impl CompareRows {
                 let places: Vec<i64> = (offset..).take(rows.height()).collect();
                 let mut placed = rows.clone();
                 let _ = placed.with_column(Series::new(PLACE.into(), places).into_column())?;
-                let marks = [lit(0_i64).alias(SNAPSHOT), lit(number).alias(FILE)];
+                let marks =
+                    [lit(0_i64).cast(DataType::Int64).alias(SNAPSHOT), lit(number).cast(DataType::Int64).alias(FILE)];
                 let placed = placed.lazy().with_columns(marks).collect()?;
                 let is_compared = if self.history {
                     placed.column(IS_CURRENT)?.bool()?.clone()

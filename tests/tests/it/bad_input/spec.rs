@@ -154,7 +154,7 @@ fn options_of_csv_that_cannot_be_used_are_refused() {
             "format: csv, csv: { header: absent, ragged: pad } }",
             &["source.csv: ragged is pad", "write names"],
         ),
-        edit(SPEC, "format: csv }", "format: csv, csv: { delimiter: ';;' } }", &["line 3", "write one character"]),
+        edit(SPEC, "format: csv }", "format: csv, csv: { comment: '##' } }", &["line 3", "write one character"]),
         edit(SPEC, "format: csv }", "format: csv, csv: { skip_lines: -1 } }", &["line 3", "write a whole number"]),
         edit(
             SPEC,

@@ -20,7 +20,7 @@ fn personal_data_get_a_classification() {
     let contract = fs::read_to_string(lab.pipeline().join("contracts/t.odcs.yaml")).unwrap();
     assert_says(&contract, &["classification: confidential", "classification: restricted"], "hints");
     let spec = fs::read_to_string(lab.pipeline().join("pipeline.yaml")).unwrap();
-    assert_says(&spec, &["mode: append", "[id] is unique"], "the key");
+    assert_says(&spec, &["mode: append", "keys: [id]"], "the key");
 }
 
 #[test]

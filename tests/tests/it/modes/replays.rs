@@ -211,7 +211,7 @@ fn a_replay_whose_records_have_no_mapped_key_fails_and_changes_nothing() {
     lab.edit_pipeline("pipeline.yaml", "$.rows[*]", "$.items[*]");
     let tables = lab.tables();
     let run = replay(&lab, lab.lake()).expect_code(1);
-    assert_says(&error_of(&run).1, &["source column 'amount'", "is missing", "other"], "the error");
+    assert_says(&error_of(&run).1, &["source column 'id'", "is missing", "other"], "the error");
     assert_eq!(lab.tables(), tables, "{run}");
 }
 

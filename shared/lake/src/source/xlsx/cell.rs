@@ -1,4 +1,4 @@
-//! The canonical text of cells; see "XLSX" in `pipelines/README.md`.
+//! The canonical text of cells; see "Cells" in `docs/sources/xlsx.md`.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
