@@ -101,6 +101,9 @@ fn csv_text(text: &mut String, csv: &CsvSpec) {
     if csv.quote != default.quote {
         add!(text, "    quote: {}", scalar(&String::from(csv.quote)));
     }
+    if let Some(escape) = csv.escape {
+        add!(text, "    escape: {}", scalar(&char::from(escape).to_string()));
+    }
     if csv.escapes == EscapeCodes::Copy {
         add!(text, "    escapes: copy");
     }

@@ -8,6 +8,7 @@
 mod case;
 mod column;
 mod csv;
+mod digits;
 mod encoding;
 mod envelope;
 mod error;
@@ -15,18 +16,23 @@ mod front;
 mod header;
 mod hints;
 mod keys;
+mod legend;
+mod lines;
 mod names;
 mod numbers;
 mod order;
 mod propose;
 mod recognise;
 mod rulers;
+mod signs;
 mod split;
 mod times;
 mod words;
 
 #[cfg(test)]
 mod tests;
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
@@ -36,6 +42,7 @@ use crate::path::RecordPath;
 use crate::spec::{ColumnCase, ColumnSource, CsvSpec, SourceFormat, XlsxSpec};
 
 pub use self::case::unify_case;
+pub use self::digits::digit_strings;
 pub use self::error::InitError;
 pub use self::names::{contract_name, pipeline_name_of};
 pub(crate) use self::order::{Standing, ValueOrder};
@@ -89,6 +96,8 @@ pub struct SampleTable {
     pub drawn: usize,
     /// What is wrong with the first record that cannot be split, but for these two.
     pub corrupt_reason: Option<String>,
+    /// Keys of JSON that have long digits in quotes: ids, whose values are no numbers ([`digit_strings`]).
+    pub digit_strings: BTreeSet<String>,
 }
 
 /// The texts of one column.

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD, SOURCE_ROW, is_own_of_bronze};
 use sluice_core::init::{
-    InitError, MAX_BYTES, MAX_RECORDS, SampleColumn, SampleTable, Written, is_drawn, recognise, recognise_sheet,
+    InitError, MAX_BYTES, MAX_RECORDS, SampleColumn, SampleTable, Written, digit_strings, is_drawn, recognise,
+    recognise_sheet,
 };
 use sluice_core::profile::ProfileError;
 use sluice_core::run::Positions;
@@ -90,6 +91,9 @@ pub fn recognise_file(path: &Path) -> Result<Written, SampleError> {
     Ok(written)
 }
 
+/// Bytes of JSON in which digits in quotes are sought: enough to meet each key.
+const QUOTED_BYTES: usize = 8 << 20;
+
 /// Says that enough was read.
 #[derive(Debug, thiserror::Error)]
 #[error("enough was read")]
@@ -103,6 +107,12 @@ pub fn sample_file(path: &Path, written: &Written) -> Result<SampleTable, Sample
     let file = name_of(path);
     let options = SourceOptions::of_sample(written);
     let mut table = SampleTable { file: file.clone(), ..SampleTable::default() };
+    if matches!(written.format, SourceFormat::Ndjson | SourceFormat::Json) {
+        // The reader gives texts, which do not show whether they are in quotes.
+        let beginning = read_beginning(SourceInput::File(path.to_owned()), &file, QUOTED_BYTES);
+        let (_, head) = beginning.map_err(|source| SampleError::Source { file: file.clone(), source })?;
+        table.digit_strings = digit_strings(&head);
+    }
     let (mut bytes, mut shape) = (0, None);
     let input = SourceInput::File(path.to_owned());
     let extent = Extent::whole(Positions::Numbers);

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::numbers::{Number, SIGNS, Signs, number};
+use super::numbers::{Number, SIGNS, Signs, number, occurring};
 use super::times::{self, Order};
-use super::{hints, words};
+use super::{hints, signs, words};
 use crate::contract::ColumnType;
 use crate::name::ColumnName;
 
@@ -29,6 +29,8 @@ pub(super) struct Column<'a> {
     pub(super) cells: Vec<Option<&'a str>>,
     /// Files that lack it.
     pub(super) missing_in: Vec<&'a str>,
+    /// Whether some of its values are long digits in quotes of JSON, as ids are written.
+    pub(super) has_digit_strings: bool,
 }
 
 /// What other columns of the files prove.
@@ -88,6 +90,7 @@ struct Values<'a> {
     /// Most values that a type may refuse.
     allowed: usize,
     proof: Proof,
+    has_digit_strings: bool,
 }
 
 /// Says how a column is read. `is_strict`: no value may be refused, so that the column is text rather.
@@ -96,7 +99,8 @@ pub(super) fn read(column: &Column<'_>, proof: Proof, is_strict: bool) -> Read {
     let (nulls, texts): (Vec<_>, Vec<_>) =
         cells.filter(|(_, text)| !text.is_empty()).partition(|(_, text)| words::may_be_null(text));
     let allowed = if is_strict { 0 } else { texts.len() / 50 };
-    let values = Values { name: column.name.as_str(), texts, allowed, proof };
+    let (name, has_digit_strings) = (column.name.as_str(), column.has_digit_strings);
+    let values = Values { name, texts, allowed, proof, has_digit_strings };
     if values.texts.is_empty() {
         return Read::text([]);
     }
@@ -118,20 +122,11 @@ fn typed(values: &Values<'_>) -> Read {
         .or_else(|| counted_times(values))
         .or_else(|| numbers(values))
         .or_else(|| written_times(values));
-    found.unwrap_or_else(|| Read::text(sign_note(values)))
-}
-
-/// Says where texts are numbers with a sign that no reading takes off.
-fn sign_note(values: &Values<'_>) -> Option<String> {
-    let is_signed = |text: &str| {
-        let plain = text.trim_matches(|c: char| c.is_whitespace() || "%‰€$£¥()-".contains(c));
-        plain.len() < text.len() && SIGNS.iter().any(|signs| number(plain, *signs).is_some())
-    };
-    let count = values.texts.iter().filter(|(_, text)| is_signed(text)).count();
-    (count * 5 >= values.texts.len() * 4).then(|| {
-        "numbers with a percent or currency sign, or with a minus behind them; text, because such signs are not read"
-            .to_owned()
-    })
+    let found = found.unwrap_or_else(|| Read::text(signs::note(&texts)));
+    if values.has_digit_strings && found.column_type == ColumnType::Int64 {
+        return Read::text(["long digits in quotes of JSON, as ids are written".to_owned()]);
+    }
+    found
 }
 
 impl Values<'_> {
@@ -219,11 +214,70 @@ fn counted_times(values: &Values<'_>) -> Option<Read> {
     Some(Read { formats: vec![format.to_owned()], notes, ..Read::of(ColumnType::Timestamp) })
 }
 
+/// The decimal comma in `SIGNS`, and the ways to write numbers with one.
+const COMMA: usize = 2;
+const COMMAS: std::ops::RangeInclusive<usize> = 2..=6;
+
+/// Rows that each of `SIGNS` refuses; `None` where these are too many. A sign between thousands that occurs in no text
+/// changes nothing, so that most ways need not be tried.
+fn refusals(values: &Values<'_>) -> Vec<Option<Vec<usize>>> {
+    let met = occurring(values.texts.iter().map(|(_, text)| *text));
+    let mut found: Vec<Option<Vec<usize>>> = Vec::with_capacity(SIGNS.len());
+    for (signs, is_met) in SIGNS.into_iter().zip(met) {
+        let same = if signs.decimal == ',' { COMMA } else { 0 };
+        let refused = match found.get(same) {
+            Some(refused) if !is_met => refused.clone(),
+            _ => values.refused(|text| number(text, signs).is_some()),
+        };
+        found.push(refused);
+    }
+    found
+}
+
+/// What commas in some values prove about all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Commas {
+    /// They stand before fractions.
+    Proven,
+    /// They seem to; this column alone does not prove it to others.
+    Likely,
+    /// They may as well stand in a list.
+    Open,
+    /// The other columns have a decimal point, or it is one value.
+    Odd,
+}
+
+fn commas(values: &Values<'_>) -> Commas {
+    let with = values.texts.iter().filter(|(_, text)| text.contains(',')).count();
+    let has_both = |text: &str| {
+        let reads =
+            |sign: char| text.contains(sign) && number(text, Signs { decimal: ',', thousands: Some(sign) }).is_some();
+        text.contains(',') && ['.', ' '].into_iter().any(reads)
+    };
+    let is_clear = with == 0 || with * 2 >= values.texts.len();
+    match values.proof.decimal {
+        _ if is_clear || values.texts.iter().any(|(_, text)| has_both(text)) => Commas::Proven,
+        Some(',') => Commas::Likely,
+        Some(_) => Commas::Odd,
+        None if with * 4 > values.texts.len() => Commas::Likely,
+        None if with == 1 => Commas::Odd,
+        None => Commas::Open,
+    }
+}
+
 fn numbers(values: &Values<'_>) -> Option<Read> {
-    let refusals = SIGNS.map(|signs| values.refused(|text| number(text, signs).is_some()));
+    let refusals = refusals(values);
     let count = |index: usize| refusals.get(index).and_then(|refused| refused.as_ref()).map(Vec::len);
     let best = (0..SIGNS.len()).filter_map(|index| Some((count(index)?, index))).min()?;
-    let (fewest, mut chosen) = best;
+    let (mut fewest, mut chosen) = best;
+    let commas = if COMMAS.contains(&chosen) { commas(values) } else { Commas::Proven };
+    if matches!(commas, Commas::Open | Commas::Odd) {
+        // As a number with a decimal point, the value with a comma is refused, and not another number.
+        match count(0).filter(|_| commas == Commas::Odd) {
+            Some(refused) => (fewest, chosen) = (refused, 0),
+            None => return Some(Read::text([comma_in_few()])),
+        }
+    }
     let reads_as_many = |index: usize| count(index) == Some(fewest);
     let mut notes = Vec::new();
     // The order of `SIGNS`: 0 is `1.5`, 1 is `1,234.5`, 2 is `1,5` and 3 is `1.234,5`.
@@ -231,13 +285,7 @@ fn numbers(values: &Values<'_>) -> Option<Read> {
         match values.proof.decimal {
             Some(',') => chosen = 2,
             Some(_) => {}
-            None => {
-                return Some(Read::text([
-                    "numbers whose comma may stand before a fraction or between thousands; text until you decide: make \
-                     it a number with `decimal` or `thousands`"
-                        .to_owned(),
-                ]));
-            }
+            None => return Some(Read::text([comma_in_either()])),
         }
         notes.push("the comma is read as in other columns of the file".to_owned());
     }
@@ -253,7 +301,7 @@ fn numbers(values: &Values<'_>) -> Option<Read> {
     let has_fraction = read.iter().any(|number| number.fraction > 0);
     let decimal = match signs.decimal {
         _ if !has_fraction => None,
-        ',' if !reads_as_many(0) && !reads_as_many(1) => Some(','),
+        ',' if commas == Commas::Proven && !reads_as_many(0) && !reads_as_many(1) => Some(','),
         '.' if !reads_as_many(3) => Some('.'),
         _ => None,
     };
@@ -265,6 +313,18 @@ fn numbers(values: &Values<'_>) -> Option<Read> {
     decided.refused = refused;
     decided.proof.decimal = decimal;
     Some(decided)
+}
+
+fn comma_in_either() -> String {
+    "numbers whose comma may stand before a fraction or between thousands; text until you decide: make it a number \
+     with `decimal` or `thousands`"
+        .to_owned()
+}
+
+fn comma_in_few() -> String {
+    "numbers, few of them with a comma, which may stand before a fraction or in a list; text until you decide: make it \
+     a number with `decimal`"
+        .to_owned()
 }
 
 /// The type of numbers.

@@ -1,12 +1,15 @@
 //! The dialect of a CSV text, by how consistent its records are in each.
 
 use super::front::{Front, front};
-use super::rulers;
-use super::split::{Marks, Row, rows};
+use super::legend::{self, Tail};
+use super::split::{Marks, Row, all_rows, rows};
+use super::{MAX_RECORDS, rulers};
 use crate::spec::{AsciiChar, CsvHeader, CsvSpec, EscapeCodes, RaggedRecords};
 
 /// The usual delimiters; of equals, the first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// Least score of a dialect that an escape shows.
+const LEAST_ESCAPED: usize = 900;
 /// A field that is null in texts of `COPY`.
 const NULL_CODE: &str = "\\N";
 
@@ -16,6 +19,8 @@ pub(super) struct Found {
     pub(super) evidence: Vec<String>,
     /// Whether fields are quoted.
     pub(super) has_quotes: bool,
+    /// Whether no delimiter fits.
+    pub(super) is_one_column: bool,
 }
 
 /// A text in one dialect.
@@ -38,10 +43,10 @@ pub(super) struct Shape {
     score: usize,
 }
 
-/// Finds the dialect of a text; `None` where it has no record.
-pub(super) fn find(text: &str) -> Option<Found> {
-    let Some(table) = below_separator_line(text) else { return find_in(text) };
-    let mut found = find_in(table)?;
+/// Finds the dialect of a text; `None` where it has no record. `is_whole`: its end is that of the file.
+pub(super) fn find(text: &str, is_whole: bool) -> Option<Found> {
+    let Some(table) = below_separator_line(text) else { return find_in(text, is_whole) };
+    let mut found = find_in(table, is_whole)?;
     found.spec.skip_lines += 1;
     found.evidence.push("skip_lines: the first line is `sep=`, which says the delimiter to Excel".to_owned());
     Some(found)
@@ -55,25 +60,36 @@ fn below_separator_line(text: &str) -> Option<&str> {
     (delimiter.chars().count() == 1).then_some(below)
 }
 
-fn find_in(text: &str) -> Option<Found> {
+fn find_in(text: &str, is_whole: bool) -> Option<Found> {
     let chosen = match rulers::comment(text) {
         Some(sign) => best(text, Some(sign)),
-        None => single_quoted(text, with_or_without_comments(text)),
+        None => escaped(text, single_quoted(text, with_or_without_comments(text))),
     };
-    let Candidate { marks, rows, shape } = &chosen;
-    if rows.is_empty() {
+    if chosen.rows.is_empty() {
         return None;
     }
-    let Front { first, width, mut spec, reason } = front(text, &chosen);
+    let chosen = with_later_values(text, chosen);
+    let (front, copied) = match (front(text, &chosen), unquoted(text, &chosen)) {
+        (Front { spec, .. }, Some(bare)) if spec.header == CsvHeader::Absent && spec.names.is_none() => {
+            (front(text, &bare), Some(bare))
+        }
+        (front, _) => (front, None),
+    };
+    let chosen = copied.unwrap_or(chosen);
+    let Candidate { marks, rows, shape } = &chosen;
+    let Front { first, width, mut spec, reason } = front;
     spec.delimiter = ascii(marks.delimiter, spec.delimiter);
     spec.quote = ascii(marks.quote, spec.quote);
     spec.comment = marks.comment.and_then(|comment| AsciiChar::try_from(char::from(comment)).ok());
     spec.trailing_delimiter = shape.drops_end;
+    spec.escape = marks.escape.and_then(|escape| AsciiChar::try_from(char::from(escape)).ok());
     if is_copy(&chosen) {
         spec.escapes = EscapeCodes::Copy;
         spec.quote = "none".parse().unwrap_or(spec.quote);
     }
-    let below = rows.get(first + 1..).unwrap_or_default();
+    let tail = if is_whole { Tail::of(text, &chosen, width) } else { None };
+    let below = tail.as_ref().map_or(rows.as_slice(), |tail| tail.records_before(rows)).get(first + 1..);
+    let below = below.unwrap_or_default();
     let strays = rulers::count_strays(below, width);
     let short = below.iter().filter(|row| row.width(shape.drops_end) < width).count();
     let short = short.saturating_sub(strays);
@@ -87,9 +103,10 @@ fn find_in(text: &str) -> Option<Found> {
     }
     let mut evidence = evidence(&chosen, &spec, width, short, &reason);
     evidence.extend(rulers::evidence(below, width, strays));
+    evidence.extend(tail.map(|tail| legend::leave_out(tail, &mut spec)));
     evidence.extend(escapes(&chosen, &spec));
     let has_quotes = rows.iter().any(|row| row.cells.iter().any(|cell| cell.is_quoted));
-    Some(Found { spec, evidence, has_quotes })
+    Some(Found { spec, evidence, has_quotes, is_one_column: width < 2 })
 }
 
 /// The dialect with `#` before comments, or without comments.
@@ -134,7 +151,7 @@ fn has_codes_alone(text: &str) -> bool {
 /// Says what becomes of `\t` and the like, as `COPY` of PostgreSQL and `mysqldump` write them.
 fn escapes(Candidate { marks, rows, .. }: &Candidate, spec: &CsvSpec) -> Option<String> {
     if spec.escapes == EscapeCodes::Copy {
-        let evidence = "escapes copy: all backslashes begin codes, such as `\\N` and `\\\\`, and no field is quoted";
+        let evidence = "escapes copy: all backslashes begin codes, such as `\\N` and `\\\\`, and quotes are text";
         return Some(evidence.to_owned());
     }
     let mut cells = rows.iter().flat_map(|row| &row.cells);
@@ -156,7 +173,7 @@ fn ascii<T: From<AsciiChar>>(byte: u8, default: T) -> T {
 fn best(text: &str, comment: Option<u8>) -> Candidate {
     let mut chosen: Option<Candidate> = None;
     for delimiter in DELIMITERS {
-        let candidate = candidate(text, Marks { delimiter, quote: b'"', comment });
+        let candidate = candidate(text, Marks { delimiter, quote: b'"', comment, escape: None });
         let Shape { width, fits, score, .. } = candidate.shape;
         if width < 2 || fits * 2 < candidate.rows.len() {
             continue;
@@ -168,7 +185,8 @@ fn best(text: &str, comment: Option<u8>) -> Candidate {
     }
     chosen.unwrap_or_else(|| {
         let free = DELIMITERS.into_iter().find(|delimiter| !text.contains(char::from(*delimiter)));
-        let mut only = candidate(text, Marks { delimiter: free.unwrap_or(b','), quote: b'"', comment });
+        let delimiter = free.unwrap_or(b',');
+        let mut only = candidate(text, Marks { delimiter, quote: b'"', comment, escape: None });
         // Any text is a table of one column: more of them say more.
         only.shape.score /= 2;
         only
@@ -237,6 +255,54 @@ fn single_quoted(text: &str, plain: Candidate) -> Candidate {
     if is_broken || single.shape.score < plain.shape.score { plain } else { single }
 }
 
+/// The same with a backslash before quotes in fields, where that mends records which are broken without.
+fn escaped(text: &str, plain: Candidate) -> Candidate {
+    let quote = char::from(plain.marks.quote);
+    let is_odd = |candidate: &Candidate| candidate.rows.iter().any(|row| row.is_broken);
+    let is_one_column = plain.shape.width < 2;
+    if !text.contains(&format!("\\{quote}")) || !(is_one_column || is_odd(&plain)) {
+        return plain;
+    }
+    let delimiters = if is_one_column { DELIMITERS.to_vec() } else { vec![plain.marks.delimiter] };
+    let escaped = delimiters.into_iter().map(|delimiter| {
+        let marks = Marks { delimiter, escape: Some(b'\\'), ..plain.marks };
+        candidate(text, marks)
+    });
+    let is_better = |other: &Candidate| {
+        !is_odd(other) && other.shape.width > 1 && other.shape.score >= plain.shape.score.max(LEAST_ESCAPED)
+    };
+    let best = escaped.filter(is_better).max_by_key(|other| other.shape.score);
+    best.unwrap_or(plain)
+}
+
+/// A text without header as `COPY` writes it, which knows no quotes: `\N` in it says more than a few fields in quotes.
+fn unquoted(text: &str, plain: &Candidate) -> Option<Candidate> {
+    let cells = || plain.rows.iter().flat_map(|row| &row.cells);
+    let (quoted, all) = (cells().filter(|cell| cell.is_quoted).count(), cells().count());
+    let is_rare = quoted == 1 || (quoted > 0 && quoted * 10 <= all);
+    if plain.marks.delimiter != b'\t' || !is_rare || !text.contains(NULL_CODE) {
+        return None;
+    }
+    let bare = candidate(text, Marks { quote: 0, escape: None, ..plain.marks });
+    let has_nulls = bare.rows.iter().any(|row| row.cells.iter().any(|cell| cell.text == NULL_CODE));
+    (has_nulls && is_copy(&bare)).then_some(bare)
+}
+
+/// The same with the field at the end of records, where it has a value in a later record than those which were split.
+fn with_later_values(text: &str, mut chosen: Candidate) -> Candidate {
+    let Candidate { marks, rows, shape } = &mut chosen;
+    let has_value = |row: Row| row.cells.len() == shape.width + 1 && !row.ends_empty();
+    // A header without the field says that it is no column.
+    let mut headers = rows.iter().filter(|row| row.width(true) == shape.width);
+    let has_end = headers.next().is_some_and(|row| row.cells.len() > shape.width);
+    if shape.drops_end && has_end && all_rows(text, *marks).take(MAX_RECORDS).any(has_value) {
+        shape.width += 1;
+        shape.drops_end = false;
+        shape.fits = rows.iter().filter(|row| row.cells.len() == shape.width).count();
+    }
+    chosen
+}
+
 fn evidence(chosen: &Candidate, spec: &CsvSpec, width: usize, short: usize, reason: &str) -> Vec<String> {
     let Candidate { marks, rows, shape } = chosen;
     let shown = |byte: u8| if byte == b'\t' { "tab".to_owned() } else { format!("`{}`", char::from(byte)) };
@@ -249,6 +315,9 @@ fn evidence(chosen: &Candidate, spec: &CsvSpec, width: usize, short: usize, reas
     });
     if marks.quote != b'"' && spec.quote.sign().is_some() {
         evidence.push(format!("quote {}: it stands around fields of most records", shown(marks.quote)));
+    }
+    if spec.escape.is_some() {
+        evidence.push("escape `\\`: records with it before a quote are broken otherwise".to_owned());
     }
     if let Some(comment) = marks.comment {
         evidence.push(format!("comment {}: without the lines that begin with it more records fit", shown(comment)));

@@ -27,6 +27,16 @@ pub enum InitError {
         /// What to do.
         fix: &'static str,
     },
+    /// A text of several lines that no usual delimiter splits, and that is no list of values either.
+    #[error("{file} has no usual delimiter (comma, semicolon, tab or `|`), and looks like {looks}; {fix}")]
+    NoDelimiter {
+        /// The file.
+        file: String,
+        /// What it looks like.
+        looks: String,
+        /// What to do.
+        fix: String,
+    },
     /// Most lines end with a carriage return alone, and others with both.
     #[error(
         "{file} ends most lines with carriage returns alone, and others with line feeds, too; save it with line feeds \

@@ -36,6 +36,7 @@ pub(super) fn front(text: &str, candidate: &Candidate) -> Front {
     {
         (first, width) = (index, widest);
     }
+    first = below_padded_title(records, first, width).unwrap_or(first);
     first = below_title(records, first, width, shape.drops_end).unwrap_or(first);
     let Some(row) = records.get(first) else {
         return Front { first, width, spec, reason: "no record".to_owned() };
@@ -81,6 +82,28 @@ fn below_title(records: &[Row], first: usize, width: usize, drops_end: bool) -> 
             && above.all(|title| header::is_title(title, row, below))
     };
     (first + 1..=first + TITLE_LINES).find(is_header)
+}
+
+/// The header below a title that a spreadsheet has filled up with delimiters: records with a text in their first field
+/// or nothing, above one with a name in each field.
+fn below_padded_title(records: &[Row], first: usize, width: usize) -> Option<usize> {
+    let is_blank = |cell: &Cell| cell.text.trim().is_empty();
+    let is_title = |row: &&Row| {
+        let mut cells = row.cells.iter();
+        let is_text = cells.next().is_some_and(|cell| is_blank(cell) || !header::is_typed(cell));
+        is_text && cells.all(is_blank)
+    };
+    let titles = records.iter().skip(first).take(TITLE_LINES).take_while(is_title).count();
+    let index = first + titles;
+    let (row, below) = (records.get(index)?, records.get(index + 1..)?);
+    let is_header = || {
+        let are_names = row.cells.iter().take(width).all(|cell| is_name(&cell.text));
+        let is_one = || header::is_clear(row, below, width) || (width > 2 && judge(row, below).is_header);
+        are_names && row.cells.len() >= width && is_one()
+    };
+    // A table whose records have one value each shows nothing.
+    let has_full = || below.iter().any(|row| row.cells.iter().filter(|cell| !is_blank(cell)).count() >= width);
+    (width > 1 && titles > 0 && is_header() && has_full()).then_some(index)
 }
 
 fn lines(line: usize) -> u32 {

@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn the_first_record_is_a_header_where_the_others_say_so() {
         let check = |text: &str, expected: bool| {
-            let rows = rows(text, Marks { delimiter: b',', quote: b'"', comment: None });
+            let rows = rows(text, Marks { delimiter: b',', quote: b'"', comment: None, escape: None });
             let (first, below) = rows.split_first().expect("a record");
             let judgement = judge(first, below);
             assert_eq!(judgement.is_header, expected, "{text:?}: {}", judgement.reason);
@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn a_title_is_no_record_of_the_table() {
         let check = |text: &str, expected: bool| {
-            let rows = rows(text, Marks { delimiter: b';', quote: b'"', comment: None });
+            let rows = rows(text, Marks { delimiter: b';', quote: b'"', comment: None, escape: None });
             let (Some(title), Some(header)) = (rows.first(), rows.get(1)) else { panic!("two records") };
             let below = rows.get(2..).unwrap_or_default();
             let found = is_clear(header, below, 2) && is_title(title, header, below);

@@ -1,6 +1,6 @@
 //! What values seem to be, by their form and by the name of their column.
 
-use super::Classification;
+use super::{Classification, times};
 
 /// Words of names of columns whose digits are no numbers.
 const CODES: [&str; 24] = [
@@ -48,7 +48,9 @@ const PEOPLE: [&str; 16] = [
     "person_name",
     "maiden_name",
 ];
-const BIRTHS: [&str; 5] = ["birth", "birthday", "birthdate", "dob", "geburtsdatum"];
+const BIRTHS: [&str; 5] = ["birthday", "birthdate", "dob", "geburtsdatum", "geburtstag"];
+/// Words that make a date of birth of the word `birth`.
+const OF_BIRTH: [&str; 4] = ["date", "day", "year", "dt"];
 const ADDRESSES: [&str; 5] = ["street", "strasse", "adresse", "address", "rue"];
 /// Addresses that are not those of people.
 const OTHER_ADDRESSES: [&str; 6] = ["ip", "mac", "email", "mail", "url", "web"];
@@ -147,7 +149,9 @@ pub(super) fn classify(name: &str, values: &[&str]) -> Option<Classification> {
     if PEOPLE.iter().any(|person| name.contains(person)) {
         return Some(Classification::PersonName);
     }
-    if has_word(name, &BIRTHS) {
+    // Others are places: `birth_city`.
+    let is_of_birth = || has_word(name, &["birth"]) && (has_word(name, &OF_BIRTH) || most(is_date));
+    if has_word(name, &BIRTHS) || is_of_birth() {
         return Some(Classification::BirthDate);
     }
     (has_word(name, &ADDRESSES) && !has_word(name, &OTHER_ADDRESSES)).then_some(Classification::Address)
@@ -162,6 +166,10 @@ fn is_email(text: &str) -> bool {
 fn is_phone(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     (6..=16).contains(&digits) && text.chars().all(|c| c.is_ascii_digit() || "+-()/. x".contains(c))
+}
+
+fn is_date(text: &str) -> bool {
+    times::is_iso_instant(text) || !times::patterns_of(text).is_empty()
 }
 
 /// 13 to 19 digits whose check digit holds (Luhn).
@@ -217,6 +225,12 @@ mod tests {
         check("phone", &["+49 30 123456", "(030) 123-456"], Some(Classification::Phone));
         check("vorname", &["Ann"], Some(Classification::PersonName));
         check("date_of_birth", &["2001-01-01"], Some(Classification::BirthDate));
+        check("birth", &["2001-01-01", "31.12.1999"], Some(Classification::BirthDate));
+        check("birth_year", &["2001"], Some(Classification::BirthDate));
+        check("dob", &["unknown"], Some(Classification::BirthDate));
+        for place in ["birth_city", "birth_state", "birth_country", "birth"] {
+            check(place, &["Ulm", "Bonn"], None);
+        }
         check("billing_address", &["Main St. 5"], Some(Classification::Address));
         check("ip_address", &["10.0.0.1"], None);
         check("amount", &["1.50"], None);

@@ -28,6 +28,17 @@ const fn signs(decimal: char, thousands: Option<char>) -> Signs {
     Signs { decimal, thousands }
 }
 
+/// For each of [`SIGNS`], whether its sign between thousands occurs in one of the texts.
+pub(super) fn occurring<'t>(texts: impl Iterator<Item = &'t str>) -> [bool; SIGNS.len()] {
+    let mut met = [false; SIGNS.len()];
+    for text in texts {
+        for (signs, is_met) in SIGNS.iter().zip(&mut met) {
+            *is_met = *is_met || signs.thousands.is_some_and(|sign| text.contains(sign));
+        }
+    }
+    met
+}
+
 /// What a text is as a number.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Number {
@@ -145,6 +156,18 @@ mod tests {
         for text in ["", "-", ".", "1.2.3", "1e", "e5", "0x1", "1 000", "12-", "inf", "1e999", "٣"] {
             check(text, '.', None, None);
         }
+    }
+
+    #[test]
+    fn thousands_signs_that_occur_are_known() {
+        let check = |texts: &[&str], expected: &str| {
+            let met = SIGNS.iter().zip(occurring(texts.iter().copied())).filter(|(_, is_met)| *is_met);
+            let found: String = met.filter_map(|(signs, _)| signs.thousands).collect();
+            assert_eq!(found, expected, "{texts:?}");
+        };
+        check(&["1.5", "2"], ".");
+        check(&["1,5", "1 000"], ",  ");
+        check(&["12"], "");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The proposal: names, types and readings of all columns, and what of the sample it would refuse.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::column::{Column, Proof, Read, read};
 use super::{
@@ -116,7 +116,14 @@ fn combined(tables: &[SampleTable]) -> Vec<Column<'_>> {
             continue;
         }
         let contract = contract_name(name, columns.len() + 1, &taken);
-        let mut column = Column { source: name, name: contract.clone(), cells: Vec::new(), missing_in: Vec::new() };
+        let has_digit_strings = tables.iter().any(|table| table.digit_strings.contains(last_key(name)));
+        let mut column = Column {
+            source: name,
+            name: contract.clone(),
+            cells: Vec::new(),
+            missing_in: Vec::new(),
+            has_digit_strings,
+        };
         let _ = taken.insert(contract);
         for table in tables {
             match table.columns.iter().find(|column| column.name == name) {
@@ -133,6 +140,15 @@ fn combined(tables: &[SampleTable]) -> Vec<Column<'_>> {
         columns.push(column);
     }
     columns
+}
+
+/// The key of a column of JSON: the last one of its path, or its name.
+fn last_key(name: &str) -> &str {
+    let Some(path) = name.strip_prefix('$') else { return name };
+    match path.strip_suffix("']").and_then(|path| path.rsplit_once("['")) {
+        Some((_, key)) => key,
+        None => path.rsplit('.').next().unwrap_or(path),
+    }
 }
 
 /// The columns without those that have neither a name of their own nor a value, such as the one before the frame of a
@@ -158,7 +174,11 @@ fn reads(columns: &[Column<'_>], records: usize, corrupt: usize) -> Vec<Read> {
     let mut reads: Vec<Read> = columns.iter().map(|column| read(column, Proof::default(), false)).collect();
     let proof = proof(&reads);
     if proof != Proof::default() {
-        reads = columns.iter().map(|column| read(column, proof, false)).collect();
+        for (column, found) in columns.iter().zip(&mut reads) {
+            if may_change(found, proof) {
+                *found = read(column, proof, false);
+            }
+        }
     }
     while (refused_rows(&reads).len() + corrupt) * 20 > records + corrupt {
         let worst = (0..reads.len()).max_by_key(|index| reads.get(*index).map_or(0, |read| read.refused.len()));
@@ -170,6 +190,14 @@ fn reads(columns: &[Column<'_>], records: usize, corrupt: usize) -> Vec<Read> {
         *read_as = read(column, proof, true);
     }
     reads
+}
+
+/// Whether what other columns prove may change how one is read: that of most columns is clear, and reading them again
+/// takes time.
+fn may_change(read: &Read, proof: Proof) -> bool {
+    let is_number = matches!(read.column_type, ColumnType::Int64 | ColumnType::Double | ColumnType::Decimal { .. });
+    let is_open = proof.decimal == Some(',') || read.decimal == Some(',');
+    read.column_type == ColumnType::Text || (is_number && is_open && read.proof.decimal.is_none())
 }
 
 /// What some columns prove, where none proves the contrary.
@@ -259,7 +287,7 @@ fn proposed_column(
     is_key: bool,
 ) -> ProposedColumn {
     let values: Vec<&str> = values_of(column, read, words_of(&source, null_words)).flatten().collect();
-    let distinct: BTreeSet<&str> = values.iter().copied().collect();
+    let distinct: HashSet<&str> = values.iter().copied().collect();
     let classification = match read.column_type {
         ColumnType::Text | ColumnType::Date | ColumnType::Int64 => hints::classify(column.name.as_str(), &values),
         _ => None,
@@ -293,10 +321,21 @@ fn proposed_column(
         nulls: column.cells.len() - values.len(),
         distinct: distinct.len(),
         range: read.range.clone().filter(|_| classification.is_none()),
-        values: if is_listed { distinct.into_iter().map(str::to_owned).collect() } else { Vec::new() },
+        values: if is_listed { sorted(distinct) } else { Vec::new() },
         refused,
         notes,
     }
+}
+
+fn sorted(values: HashSet<&str>) -> Vec<String> {
+    let mut sorted: Vec<String> = values.into_iter().map(str::to_owned).collect();
+    sorted.sort_unstable();
+    sorted
+}
+
+/// One thing, or several of them, whose word then ends with `s`.
+pub(super) fn counted(count: usize, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
 }
 
 /// The file and the number of the record of a row.
@@ -330,17 +369,18 @@ fn notes(tables: &[SampleTable], columns: &[Column<'_>], reads: &[Read]) -> Vec<
         let reason = table.corrupt_reason.as_deref().unwrap_or("no reason");
         let (tombstones, drawn, corrupt, file) = (table.tombstones, table.drawn, broken(table), &table.file);
         if corrupt > 0 {
-            notes.push(format!(
-                "{corrupt} records of {file} cannot be split into columns and go to quarantine: {reason}"
-            ));
+            let (records, go) = (counted(corrupt, "record"), if corrupt == 1 { "goes" } else { "go" });
+            notes.push(format!("{records} of {file} cannot be split into columns and {go} to quarantine: {reason}"));
         }
         if drawn > 0 {
-            notes.push(format!("{drawn} lines of {file} draw or count its table and go to quarantine"));
+            let does = if drawn == 1 { "draws or counts its table and goes" } else { "draw or count its table and go" };
+            notes.push(format!("{} of {file} {does} to quarantine", counted(drawn, "line")));
         }
         if tombstones > 0 {
+            let records = counted(tombstones, "record");
+            let (are, go) = if tombstones == 1 { ("is", "it says") } else { ("are", "they say") };
             notes.push(format!(
-                "{tombstones} records of {file} are `null` alone (tombstones); they say nothing about a key and go to \
-                 quarantine"
+                "{records} of {file} {are} `null` alone (tombstones); {go} nothing about a key: quarantine"
             ));
         }
     }

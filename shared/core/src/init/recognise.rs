@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::encoding::{self, Certainty, Text, has_lone_returns};
 use super::envelope::{Document, examine};
-use super::{InitError, Written, csv, rulers};
+use super::{InitError, Written, csv, lines, rulers};
 use crate::path::RecordPath;
 use crate::shown::shown;
 use crate::source::UnreadFormat;
@@ -48,6 +48,9 @@ pub fn recognise(file: &str, head: &[u8], is_whole: bool) -> Result<Written, Ini
         let certainty = text.certainty;
         return Ok(Written { format, csv: None, records, xlsx: None, evidence, certainty, has_quotes: false });
     }
+    if lines::below_comments(trimmed).is_some_and(|below| json_format(below).is_some()) {
+        return Err(unread("JSON behind a comment", "remove the comment before the first `{` or `[`"));
+    }
     // The end of a file that is known, but for files of which not all is decoded.
     let end = text.is_cut.then(|| String::from_utf8_lossy(last_bytes(head)).into_owned()).filter(|_| is_whole);
     delimited(file, text, end.as_deref())
@@ -78,7 +81,10 @@ fn delimited(file: &str, text: Text, end: Option<&str>) -> Result<Written, InitE
     };
     let table_end = footer.filter(|_| !is_cut).and_then(|footer| lines.rfind(footer));
     let table = table_end.and_then(|end| lines.get(..end)).unwrap_or(&lines);
-    let found = csv::find(table).ok_or_else(|| InitError::Empty { file: file.to_owned() })?;
+    let found = csv::find(table, !is_cut).ok_or_else(|| InitError::Empty { file: file.to_owned() })?;
+    if found.is_one_column {
+        lines::check(file, table)?;
+    }
     let mut csv = CsvSpec { encoding, ..found.spec };
     let mut evidence = vec!["format csv: neither JSON nor Parquet".to_owned(), evidence];
     if has_returns {
@@ -87,7 +93,9 @@ fn delimited(file: &str, text: Text, end: Option<&str>) -> Result<Written, InitE
     }
     evidence.extend(found.evidence);
     if let Some(footer) = footer {
-        (csv.skip_last_lines, csv.last_lines_begin) = (1, Some(rulers::FOOTER_BEGIN.to_owned()));
+        // It follows the lines that are left out anyway, or is the only one.
+        csv.skip_last_lines += 1;
+        csv.last_lines_begin.get_or_insert_with(|| rulers::FOOTER_BEGIN.to_owned());
         evidence.push(format!(
             "skip_last_lines 1: the last line, `{footer}`, counts the others; a file without such a line is held"
         ));
@@ -129,7 +137,7 @@ pub fn recognise_sheet(mut written: Written, rows: &str, sheets: &[String]) -> W
         written.evidence.push(format!("sheet '{first}': it is the first; source.xlsx.sheet names another ({others})"));
     }
     let is_table = |csv: &CsvSpec| csv.delimiter.byte() == Some(b',') && csv.comment.is_none();
-    let Some(csv) = csv::find(rows).map(|found| found.spec).filter(is_table) else { return written };
+    let Some(csv) = csv::find(rows, true).map(|found| found.spec).filter(is_table) else { return written };
     let CsvSpec { header, names, skip_lines, .. } = csv;
     // Whoever reads a sheet passes over rows without a value before its header.
     let skipped = usize::try_from(skip_lines).unwrap_or(usize::MAX);
@@ -330,7 +338,9 @@ pub fn agree(files: &[(String, Written)]) -> Result<Written, InitError> {
         if theirs.ragged == RaggedRecords::Pad {
             mine.ragged = theirs.ragged;
         }
-        let same = CsvSpec { encoding: mine.encoding, ragged: mine.ragged, ..theirs };
+        // A file without such quotes does not show them.
+        mine.escape = mine.escape.or(theirs.escape);
+        let same = CsvSpec { encoding: mine.encoding, ragged: mine.ragged, escape: mine.escape, ..theirs };
         if same != *mine {
             return differs(first, difference(mine, &same));
         }

@@ -2,6 +2,7 @@
 //! them. They are no records, and where they have fewer fields than the table they must not be filled up to rows of it.
 
 use super::header::is_typed;
+use super::propose::counted;
 use super::split::{Cell, Row};
 
 /// Lines that are read to choose the sign before rulers.
@@ -117,9 +118,10 @@ pub(super) fn evidence(records: &[Row], width: usize, strays: usize) -> Option<S
     if strays > 0 {
         let first = shown(records.iter().find(|row| is_drawn_row(row)).or(records.last()));
         let first: String = first.trim().chars().take(40).collect();
+        let (draw, go) = if strays == 1 { ("draws or counts", "goes") } else { ("draw or count", "go") };
         return Some(format!(
-            "ragged quarantine: {strays} lines draw or count the table and are no records, such as `{first}`; they go \
-             to quarantine"
+            "ragged quarantine: {} {draw} the table, such as `{first}`, and {go} to quarantine",
+            counted(strays, "line")
         ));
     }
     let last = records.last().filter(|last| width == 1 && is_drawn_row(last))?;
@@ -155,7 +157,7 @@ mod tests {
     #[test]
     fn rulers_footers_and_remarks_are_no_records() {
         let check = |text: &str, expected: usize| {
-            let rows = rows(text, Marks { delimiter: b',', quote: b'"', comment: None });
+            let rows = rows(text, Marks { delimiter: b',', quote: b'"', comment: None, escape: None });
             assert_eq!(count_strays(&rows, 2), expected, "{text:?}");
         };
         check("1,2\n-----\n3,4\n(2 rows)\n", 2);
@@ -184,7 +186,7 @@ mod tests {
     #[test]
     fn a_ruler_may_have_the_fields_of_the_header() {
         let check = |text: &str, delimiter: u8, expected: bool| {
-            let rows = rows(text, Marks { delimiter, quote: b'"', comment: None });
+            let rows = rows(text, Marks { delimiter, quote: b'"', comment: None, escape: None });
             let (Some(header), Some(ruler)) = (rows.first(), rows.get(1)) else { panic!("two records") };
             assert_eq!(is_under(header, ruler), expected, "{text:?}");
         };

@@ -1,7 +1,7 @@
 //! The beginning of a CSV text as records, by the rules of the reader: enough of it to choose between dialects.
 
 /// Most records that are split.
-const MAX_ROWS: usize = 1000;
+pub(super) const MAX_ROWS: usize = 1000;
 
 /// The characters that structure a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub(super) struct Marks {
     pub(super) delimiter: u8,
     pub(super) quote: u8,
     pub(super) comment: Option<u8>,
+    /// The sign that makes a sign of the dialect behind it text.
+    pub(super) escape: Option<u8>,
 }
 
 /// A field.
@@ -48,26 +50,33 @@ impl Row {
     }
 }
 
-/// The records of a text, without blank lines and comments.
+/// The first records of a text, without blank lines and comments.
 pub(super) fn rows(text: &str, marks: Marks) -> Vec<Row> {
+    all_rows(text, marks).take(MAX_ROWS).collect()
+}
+
+/// The records of a text, without blank lines and comments.
+pub(super) fn all_rows(text: &str, marks: Marks) -> impl Iterator<Item = Row> + '_ {
     let bytes = text.as_bytes();
-    let (mut rows, mut at, mut line) = (Vec::new(), 0, 0);
-    while at < bytes.len() && rows.len() < MAX_ROWS {
-        let begin = at;
-        if marks.comment.is_some() && bytes.get(at).copied() == marks.comment {
-            at = line_after(bytes, at);
-            line += 1;
-            continue;
+    let (mut at, mut line) = (0, 0);
+    std::iter::from_fn(move || {
+        while at < bytes.len() {
+            let begin = at;
+            if marks.comment.is_some() && bytes.get(at).copied() == marks.comment {
+                at = line_after(bytes, at);
+                line += 1;
+                continue;
+            }
+            let (row, next) = row(text, at, line, marks);
+            at = next;
+            line += bytes.get(begin..at).unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();
+            let is_blank = matches!(row.cells.as_slice(), [only] if only.is_empty());
+            if !is_blank {
+                return Some(row);
+            }
         }
-        let (row, next) = row(text, at, line, marks);
-        at = next;
-        line += bytes.get(begin..at).unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();
-        let is_blank = matches!(row.cells.as_slice(), [only] if only.is_empty());
-        if !is_blank {
-            rows.push(row);
-        }
-    }
-    rows
+        None
+    })
 }
 
 fn row(text: &str, begin: usize, line: usize, marks: Marks) -> (Row, usize) {
@@ -76,13 +85,13 @@ fn row(text: &str, begin: usize, line: usize, marks: Marks) -> (Row, usize) {
     let mut at = begin;
     loop {
         let is_quoted = bytes.get(at) == Some(&marks.quote);
-        let (quoted, from) = if is_quoted { quoted(text, at + 1, marks.quote) } else { (Some(String::new()), at) };
+        let (quoted, from) = if is_quoted { quoted(text, at + 1, marks) } else { (Some(String::new()), at) };
         let Some(quoted) = quoted else {
             row.is_broken = true;
             row.cells.push(Cell { text: text.get(at..).unwrap_or_default().to_owned(), is_quoted });
             return (row, bytes.len());
         };
-        let found = field_end(bytes, from, marks.delimiter);
+        let found = field_end(bytes, from, marks);
         let ends_here = bytes.get(found) != Some(&marks.delimiter);
         let rest = text.get(from..found).unwrap_or_default();
         let rest = if ends_here { rest.strip_suffix('\r').unwrap_or(rest) } else { rest };
@@ -97,13 +106,26 @@ fn row(text: &str, begin: usize, line: usize, marks: Marks) -> (Row, usize) {
 }
 
 /// The text of a quoted field from behind its quote, `None` where it is never closed, and where the rest begins.
-fn quoted(text: &str, from: usize, quote: u8) -> (Option<String>, usize) {
-    let (sign, mut read, mut at) = (char::from(quote), String::new(), from);
+fn quoted(text: &str, from: usize, marks: Marks) -> (Option<String>, usize) {
+    let Marks { quote, escape, .. } = marks;
+    let (sign, escape, mut read, mut at) = (char::from(quote), escape.map(char::from), String::new(), from);
     loop {
         let rest = text.get(at..).unwrap_or_default();
-        let Some(close) = rest.find(sign) else { return (None, text.len()) };
+        let Some(close) = rest.find(|c: char| c == sign || Some(c) == escape) else { return (None, text.len()) };
         read.push_str(rest.get(..close).unwrap_or_default());
         at += close + 1;
+        let behind = rest.get(close + 1..).and_then(|rest| rest.chars().next());
+        if !rest.get(close..).is_some_and(|rest| rest.starts_with(sign)) {
+            // An escape, which is text before anything but a sign of the dialect.
+            match behind.filter(|c| *c == sign || Some(*c) == escape) {
+                Some(escaped) => {
+                    read.push(escaped);
+                    at += escaped.len_utf8();
+                }
+                None => read.extend(escape),
+            }
+            continue;
+        }
         if text.as_bytes().get(at) != Some(&quote) {
             return (Some(read), at);
         }
@@ -112,9 +134,15 @@ fn quoted(text: &str, from: usize, quote: u8) -> (Option<String>, usize) {
     }
 }
 
-fn field_end(bytes: &[u8], from: usize, delimiter: u8) -> usize {
+fn field_end(bytes: &[u8], from: usize, marks: Marks) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
-    rest.iter().position(|byte| *byte == delimiter || *byte == b'\n').map_or(bytes.len(), |offset| from + offset)
+    let mut is_escaped = false;
+    let end = rest.iter().position(|byte| {
+        let ends = (*byte == marks.delimiter || *byte == b'\n') && !is_escaped;
+        is_escaped = marks.escape == Some(*byte) && !is_escaped;
+        ends
+    });
+    end.map_or(bytes.len(), |offset| from + offset)
 }
 
 /// Where the next line begins, or the bytes end.
@@ -130,7 +158,7 @@ mod tests {
     #[test]
     fn records_are_split_as_the_reader_splits_them() {
         let check = |text: &str, comment: Option<u8>, expected: &[(usize, &[&str], bool)]| {
-            let rows = rows(text, Marks { delimiter: b',', quote: b'"', comment });
+            let rows = rows(text, Marks { delimiter: b',', quote: b'"', comment, escape: None });
             let found: Vec<(usize, Vec<&str>, bool)> = rows
                 .iter()
                 .map(|row| (row.line, row.cells.iter().map(|cell| cell.text.as_str()).collect(), row.is_broken))
@@ -146,5 +174,19 @@ mod tests {
         check("a,\"b\nc\n", None, &[(0, &["a", "\"b\nc\n"], true)]);
         check("# x \"\na\n#\n", Some(b'#'), &[(1, &["a"], false)]);
         check("12\" x,y\n", None, &[(0, &["12\" x", "y"], false)]);
+    }
+
+    #[test]
+    fn an_escape_makes_the_sign_behind_it_text() {
+        let check = |text: &str, expected: &[&str], is_broken: bool| {
+            let marks = Marks { delimiter: b',', quote: b'"', comment: None, escape: Some(b'\\') };
+            let rows = rows(text, marks);
+            let found: Vec<&str> = rows.iter().flat_map(|row| &row.cells).map(|cell| cell.text.as_str()).collect();
+            assert_eq!((found.as_slice(), rows.iter().any(|row| row.is_broken)), (expected, is_broken), "{text:?}");
+        };
+        check("1,\"say \\\"hi\\\", ok\"\n", &["1", "say \"hi\", ok"], false);
+        check("\"C:\\\\\",\"a\\b\"\n", &["C:\\", "a\\b"], false);
+        check("\"a\\\",b\n", &["\"a\\\",b\n"], true);
+        check("a\\,b,c\n", &["a\\,b", "c"], false);
     }
 }

@@ -1,5 +1,7 @@
 //! Dialects and proposals as a whole.
 
+mod dialects;
+
 use super::*;
 use crate::spec::{CsvHeader, EscapeCodes};
 
@@ -154,6 +156,10 @@ fn files_that_are_no_table_are_refused_with_the_fix() {
     check(b"a,b\r1,2\r\n3,4\r5,6\r", "carriage returns alone, and others");
     check(b"BZh91AY&SY", "packed with bzip2");
     check(b"<?xml version='1.0'?>\n<a/>\n", "XML");
+    check(b"/*\n * x\n */\n\n{\"id\":1}\n{\"id\":2}\n", "JSON behind a comment");
+    check(b"// x\n{\"id\":1,\"n\":2}\n{\"id\":2,\"n\":3}\n", "JSON behind a comment");
+    check(b"id   name  n\n1    ann   2\n2    bob   3\n3    eve   4\n", "format: fixed_width");
+    check(b"id~n\n1~2\n2~3\n", "fields with `~` between them");
 }
 
 #[test]
@@ -224,6 +230,11 @@ fn columns_have_the_type_of_their_values() {
     check("n", &["1,234"], "STRING", "{}");
     check("n", &["1,234", "12,345,678"], "BIGINT", r#"{"thousands": ","}"#);
     check("n", &["007", "12"], "STRING", "{}");
+    check("n", &["1", "2", "3", "007", "5", "6", "7", "8"], "STRING", "{}");
+    // One value with a comma in it is no number with a decimal comma; several may be.
+    check("minor", &["2", "0", "2,2", "3", "2"], "STRING", "{}");
+    check("menge", &["1", "2", "1,5"], "DOUBLE", r#"{"decimal": ","}"#);
+    check("menge", &["1", "2", "3", "4", "1.001,5"], "DOUBLE", r#"{"decimal": ",", "thousands": "."}"#);
     check("n", &["9223372036854775808"], "STRING", "{}");
     check("phone", &["4930123456"], "STRING", "{}");
     check("n", &["1.234,50-"], "STRING", "{}");
@@ -269,9 +280,10 @@ fn values_that_stay_texts_are_said_to() {
         let notes = proposal(column("n", texts)).columns[0].notes.join("");
         assert!(notes.contains(says), "{texts:?}: {notes}");
     };
-    check(&["5%", "7 %"], "percent or currency");
-    check(&["$1.50", "€2"], "percent or currency");
-    check(&["1.234,50-"], "minus behind");
+    check(&["5%", "7 %"], "a percent sign; text until you decide");
+    check(&["$1.50", "€2"], "`currency: [\"$\", \"€\"]`");
+    check(&["1.234,50-"], "a minus behind; text");
+    check(&["2", "0", "2,2", "3", "2"], "in a list");
     check(&["01/02/2024"], "either order");
     check(&["9223372036854775808"], "64 bits");
     check(&["", ""], "no value in the sample");
@@ -286,6 +298,8 @@ fn other_columns_of_the_file_decide_what_one_leaves_open() {
     assert_eq!(types(&[("a", &["1,5"]), ("b", &["1,234"])]), ["DOUBLE", "DOUBLE"]);
     assert_eq!(types(&[("a", &["1,5"]), ("b", &["1.234"])]), ["DOUBLE", "BIGINT"]);
     assert_eq!(types(&[("a", &["31/01/2024"]), ("b", &["01/02/2024"])]), ["DATE", "DATE"]);
+    assert_eq!(types(&[("a", &["5.15", "1.5", "2"]), ("b", &["1", "2", "1,5"])]), ["DOUBLE", "STRING"]);
+    assert_eq!(types(&[("a", &["5,15", "1,5", "2,25"]), ("b", &["1", "2", "3"])]), ["DOUBLE", "BIGINT"]);
 }
 
 #[test]
@@ -329,6 +343,20 @@ fn pages_without_records_lack_no_column() {
 }
 
 #[test]
+fn long_digits_in_quotes_of_json_stay_text() {
+    let types = |quoted: &str| {
+        let texts: &[&str] = &["1234567890", "1234567891"];
+        let mut table = table(&[("id", texts), ("$.owner.id", texts), ("$['my a']['b c']", texts)]);
+        let _ = table.digit_strings.insert(quoted.to_owned());
+        let columns = proposal(table).columns;
+        columns.iter().map(|column| column.column_type.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(types("id"), ["STRING", "STRING", "BIGINT"]);
+    assert_eq!(types("b c"), ["BIGINT", "BIGINT", "STRING"]);
+    assert_eq!(types("other"), ["BIGINT", "BIGINT", "BIGINT"]);
+}
+
+#[test]
 fn tombstones_make_no_broken_file() {
     let with = |tombstones: usize, corrupt: usize| {
         propose(&[SampleTable { tombstones, corrupt, ..column("id", &["1", "2"]) }])
@@ -344,7 +372,7 @@ fn footers_make_no_broken_file() {
     let with = |drawn: usize, corrupt: usize| propose(&[SampleTable { drawn, corrupt, ..column("id", &["1", "2"]) }]);
     let proposal = with(1, 1).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((proposal.drawn, proposal.refused_records), (1, 1));
-    assert!(proposal.notes.iter().any(|note| note.contains("1 lines of a.csv draw or count")), "{proposal:?}");
+    assert!(proposal.notes.iter().any(|note| note.contains("1 line of a.csv draws or counts")), "{proposal:?}");
     assert!(with(1, 2).is_err(), "one record is broken");
 }
 

@@ -18,9 +18,9 @@ const MAX_COLUMNS: usize = 200;
 const MANY_KEYS: usize = 20;
 
 /// Opens the objects in the columns of samples: their keys become columns that are called by the path of their values,
-/// as a spec writes it. Objects below three names, lists, columns that also have other values, and objects that would
-/// make more than 200 columns stay JSON text. Says what stays so, and why. Values of CSV and sheets are texts and stay
-/// texts.
+/// as a spec writes it. Objects below three names, texts with JSON inside of objects, lists, columns that also have
+/// other values, and objects that would make more than 200 columns stay JSON text. Says what stays so, and why. Values
+/// of CSV and sheets are texts and stay texts.
 pub fn spread(mut tables: Vec<SampleTable>, format: SourceFormat) -> (Vec<SampleTable>, Vec<String>) {
     let mut notes = Vec::new();
     for column in tables.iter_mut().flat_map(|table| &mut table.columns) {
@@ -46,10 +46,12 @@ pub fn spread(mut tables: Vec<SampleTable>, format: SourceFormat) -> (Vec<Sample
                 notes.push(format!("`{name}` stays JSON text: with its {count} keys the table has over 200 columns"));
             } else {
                 total = total - 1 + paths.len();
+                // A run opens the text of a column, and no text inside of it.
+                let mut closed = HashSet::new();
                 for table in &mut tables {
-                    open(table, &name, &keys.names, &paths);
+                    closed.extend(open(table, &name, &keys.names, &paths));
                 }
-                next.extend(paths);
+                next.extend(paths.into_iter().filter(|path| !closed.contains(path)));
             }
         }
         level = next;
@@ -148,9 +150,10 @@ impl Keys {
     }
 }
 
-/// Puts a column for each key in the place of a column of objects.
-fn open(table: &mut SampleTable, name: &str, keys: &[String], paths: &[String]) {
-    let Some(place) = table.columns.iter().position(|column| column.name == name) else { return };
+/// Puts a column for each key in the place of a column of objects. Gives the paths whose values are texts somewhere.
+fn open(table: &mut SampleTable, name: &str, keys: &[String], paths: &[String]) -> HashSet<String> {
+    let mut texts = HashSet::new();
+    let Some(place) = table.columns.iter().position(|column| column.name == name) else { return texts };
     let values = table.columns.remove(place).values;
     let places: HashMap<&str, usize> = keys.iter().enumerate().map(|(place, key)| (key.as_str(), place)).collect();
     let empty = |path: &String| SampleColumn { name: path.clone(), values: vec![None; values.len()] };
@@ -159,12 +162,21 @@ fn open(table: &mut SampleTable, name: &str, keys: &[String], paths: &[String]) 
         let Some(NestedText::Object(entries)) = text.as_deref().map(NestedText::open) else { continue };
         for (key, value) in &entries {
             let column = places.get(&**key).and_then(|place| columns.get_mut(*place));
+            if let Some(column) = column.as_ref().filter(|_| is_text(value.get())) {
+                let _ = texts.insert(column.name.clone());
+            }
             if let (Some(cell), Ok(text)) = (column.and_then(|column| column.values.get_mut(row)), value_text(value)) {
                 *cell = text.map(|text| text.into_owned());
             }
         }
     }
     drop(table.columns.splice(place..place, columns));
+    texts
+}
+
+/// Whether a value of JSON is a text that is not blank: that is null to a run.
+fn is_text(json: &str) -> bool {
+    json.strip_prefix('"').is_some_and(|text| !text.trim_end_matches('"').trim_ascii().is_empty())
 }
 
 #[cfg(test)]
@@ -206,6 +218,10 @@ mod tests {
         );
         json(&[("a", &[Some(r#"{"b":{"c":{"d":1}}}"#)])], &[("$.a.b.c", &[Some(r#"{"d":1}"#)])], "$.a.b.c");
         json(&[("my a", &[Some(r#"{"b c":1}"#)])], &[("$['my a']['b c']", &[Some("1")])], "");
+        let text = r#"{"id":1,"j":"{\"k\":1}"}"#;
+        let cells: &[Option<&str>] = &[Some(text), None, Some(text)];
+        let (ids, inner) = ([Some("1"), None, Some("1")], [Some(r#"{"k":1}"#), None, Some(r#"{"k":1}"#)]);
+        json(&[("after", cells)], &[("$.after.id", &ids), ("$.after.j", &inner)], "$.after.j");
         json(&[("tags", &[Some("[1]")])], &[("tags", &[Some("[1]")])], "tags");
         json(&[("a", &[Some(r#"{"b":1}"#), Some("x")])], &[("a", &[Some(r#"{"b":1}"#), Some("x")])], "");
         json(&[("a", &[Some("{}")])], &[("a", &[Some("{}")])], "a");

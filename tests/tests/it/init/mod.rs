@@ -1,6 +1,7 @@
 //! `sluice init`: files with the habits of real exporters become pipelines that run without an edit.
 
 mod documents;
+mod exports;
 mod programs;
 mod shapes;
 mod together;

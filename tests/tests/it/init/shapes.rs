@@ -85,7 +85,7 @@ fn a_record_with_more_fields_than_the_header_is_announced() {
     land(&lab, "a.csv", format!("id,name\n1,a,x\n{records}"));
     let found: Value = init(&lab, &[]).expect_code(0).page();
     assert_eq!(types(&found), ["id int64", "name text"]);
-    assert_says(&found["proposal"]["notes"].to_string(), &["1 records of", "quarantine"], "the long record");
+    assert_says(&found["proposal"]["notes"].to_string(), &["1 record of", "quarantine"], "the long record");
     let _ = lab.run().expect(Outcome::Published);
     assert_eq!((lab.rows(SILVER), lab.rows("quarantine/main/t")), (28, 1));
 }
@@ -139,7 +139,7 @@ fn a_footer_below_a_few_records_stops_nothing() {
     let lab = lab();
     land(&lab, "a.txt", "  id | name\n-----+------\n   1 | a\n   2 | b\n2 rows selected.\n\n");
     let found: Value = init(&lab, &[]).expect_code(0).page();
-    assert_says(&found["proposal"]["notes"].to_string(), &["draw or count"], "the footer");
+    assert_says(&found["proposal"]["notes"].to_string(), &["draws or counts"], "the footer");
     let run = lab.run().expect(Outcome::Published);
     assert_eq!((lab.rows(SILVER), lab.rows("quarantine/main/t")), (2, 1), "{run}");
 }
