@@ -130,8 +130,19 @@ def _table_content(table: pyarrow.Table, landing: str) -> TableContent:
 
 def _texts(values: list[object], name: str, landing: str) -> list[str]:
     if name == "_source_file":
-        return [urllib.parse.unquote(str(value).removeprefix(landing)) for value in values]
+        return [_below(value, landing) for value in values]
+    if name == "_unchanged":
+        return [repr(value) if value is None else _remembered(str(value), landing) for value in values]
     return [repr(value) for value in values]
+
+
+def _below(uri: object, landing: str) -> str:
+    return urllib.parse.unquote(str(uri).removeprefix(landing))
+
+
+def _remembered(text: str, landing: str) -> str:
+    """The events that a version of a history remembers, without what differs between lakes with the same content."""
+    return repr([(event["at"], _below(event["file"], landing), event["row"]) for event in json.loads(text)])
 
 
 def duplicates(lake: Lake) -> int:

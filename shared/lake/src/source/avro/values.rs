@@ -37,8 +37,7 @@ impl Schema {
         json: &mut String,
         limit_bytes: usize,
     ) -> Result<Option<ColumnProblem<'s>>, ValueFault> {
-        let mut writer =
-            Writer { schema: self, rest: bytes, json: &mut *json, limit_bytes, column: "", problem: None };
+        let mut writer = Writer { schema: self, rest: bytes, json: &mut *json, limit_bytes, column: "", problem: None };
         writer.value(self.root(), 0)?;
         let (rest, problem) = (writer.rest, writer.problem);
         *bytes = rest;
