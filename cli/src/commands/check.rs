@@ -87,7 +87,7 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
 /// The share of quarantined rows that rejects a run.
 fn gate_text(silver: &SilverTable) -> String {
     let (table, limit) = (&silver.table, silver.quarantined_percent_below);
-    let spared = if limit.spares_one_row() { ", and more than one" } else { "" };
+    let spared = if limit.spares_one() { ", and more than one" } else { "" };
     match limit.percent_below() {
         Some(percent) => {
             format!("a run is rejected when {percent} % or more of its rows for {table} are quarantined{spared}")
@@ -99,7 +99,7 @@ fn gate_text(silver: &SilverTable) -> String {
 /// The share of missing keys that rejects a snapshot.
 fn deleted_text(silver: &SilverTable) -> String {
     let (table, limit) = (&silver.table, silver.deleted_percent_below);
-    let spared = if limit.spares_one_key() { ", and more than one" } else { "" };
+    let spared = if limit.spares_one() { ", and more than one" } else { "" };
     match limit.percent_below() {
         Some(percent) => {
             format!("a run is rejected when a snapshot lacks {percent} % or more of the keys of {table}{spared}")

@@ -19,7 +19,6 @@ use crate::uri::LakePath;
 
 mod columns;
 mod csv;
-mod deleted;
 mod fixed_width;
 mod limit;
 mod size;
@@ -31,9 +30,8 @@ pub use self::csv::{
     AsciiChar, CsvHeader, CsvSpec, Delimiter, EscapeCodes, HeaderLines, HeaderNames, Quote, RaggedRecords, RecordEnd,
     SignsError, TextEncoding, UnknownEncoding,
 };
-pub use self::deleted::{DeletedLimit, DeletedLimitError};
 pub use self::fixed_width::{FixedColumn, FixedWidthSpec};
-pub use self::limit::{QuarantineLimit, QuarantineLimitError};
+pub use self::limit::{DeletedLimit, PercentBelow, PercentBelowError, QuarantineLimit};
 pub use self::size::{LambdaLimits, PartsSpec};
 pub use self::xlsx::{CellRange, CellRangeError, SheetChoice, XlsxSpec};
 

@@ -1,4 +1,4 @@
-//! How much of a run may go to quarantine.
+//! How much of a run may go to quarantine, and how many keys of a table a snapshot may lack.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,15 +14,19 @@ const DESCRIPTION: &str = "a percentage above 0 and at most 100, or `none` for n
 const DEFAULT: &str = "default";
 /// The word for no limit.
 const NO_LIMIT: &str = "none";
-/// The percentage from which on a run is rejected whose spec says nothing: far above what dirty cells make, far below what a
-/// renamed column or another date format does.
-const DEFAULT_PERCENT: u64 = 10;
 
-/// The share of a run's rows that goes to quarantine must be below this many percent: above 0, up to 100, or `none`.
-///
-/// By default it is 10, and a single quarantined row rejects no run: one bad cell costs its row, in a small delivery as well.
+/// The share of a run's rows that goes to quarantine must be below it. By default 10 %: far above what dirty cells make, far
+/// below what a renamed column or another date format does. One bad cell costs its row, in a small delivery as well.
+pub type QuarantineLimit = PercentBelow<10>;
+
+/// The share of a table's keys that its snapshot lacks must be below it. By default 50 %: a torn export or a failed join
+/// lacks half of the keys, and what comes and goes between two extracts is far below.
+pub type DeletedLimit = PercentBelow<50>;
+
+/// A share that must be below this many percent: above 0, up to 100, or `none`. Where a spec says nothing it is
+/// `DEFAULT_PERCENT`, and a single one rejects no run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct QuarantineLimit(Limit);
+pub struct PercentBelow<const DEFAULT_PERCENT: u64>(Limit);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Limit {
@@ -32,15 +36,20 @@ enum Limit {
     None,
 }
 
-/// Why a text is no [`QuarantineLimit`].
+/// Why a text is no [`PercentBelow`].
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("'{text}' is no share of rows: it must be above 0 and at most 100 (percent), or `none` for no limit")]
-pub struct QuarantineLimitError {
+#[error("'{text}' is not a share: it must be above 0 and at most 100 (percent), or `none` for no limit")]
+pub struct PercentBelowError {
     /// The refused text.
     pub text: String,
 }
 
-impl QuarantineLimit {
+impl<const DEFAULT_PERCENT: u64> PercentBelow<DEFAULT_PERCENT> {
+    /// Whether it is what a spec means that does not say it.
+    pub fn is_default(&self) -> bool {
+        self.0 == Limit::Default
+    }
+
     /// The percentage that a run must stay below; `None` without a limit.
     pub fn percent_below(self) -> Option<DecimalNumber> {
         match self.0 {
@@ -50,15 +59,15 @@ impl QuarantineLimit {
         }
     }
 
-    /// Whether a single quarantined row is within the limit, whatever its share.
-    pub fn spares_one_row(self) -> bool {
+    /// Whether a single one is within the limit, whatever its share.
+    pub fn spares_one(self) -> bool {
         self.0 == Limit::Default
     }
 
-    /// Whether so many quarantined rows of so many rows are within the limit.
-    pub fn allows(self, quarantined: u64, rows: u64) -> bool {
-        let below = |percent| DecimalNumber::percent(quarantined, rows) < percent;
-        self.percent_below().is_none_or(below) || (self.spares_one_row() && quarantined <= 1)
+    /// Whether so many of these are within the limit.
+    pub fn allows(self, count: u64, of: u64) -> bool {
+        let below = |percent| DecimalNumber::percent(count, of) < percent;
+        self.percent_below().is_none_or(below) || (self.spares_one() && count <= 1)
     }
 
     /// Reads the limit of a plan. Those of before there was a default have null for none.
@@ -70,8 +79,8 @@ impl QuarantineLimit {
     }
 }
 
-impl FromStr for QuarantineLimit {
-    type Err = QuarantineLimitError;
+impl<const DEFAULT_PERCENT: u64> FromStr for PercentBelow<DEFAULT_PERCENT> {
+    type Err = PercentBelowError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let percent = || {
@@ -83,11 +92,11 @@ impl FromStr for QuarantineLimit {
             NO_LIMIT => Some(Limit::None),
             _ => percent(),
         };
-        limit.map(Self).ok_or_else(|| QuarantineLimitError { text: text.to_owned() })
+        limit.map(Self).ok_or_else(|| PercentBelowError { text: text.to_owned() })
     }
 }
 
-impl fmt::Display for QuarantineLimit {
+impl<const DEFAULT_PERCENT: u64> fmt::Display for PercentBelow<DEFAULT_PERCENT> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Limit::Default => f.write_str(DEFAULT),
@@ -97,21 +106,21 @@ impl fmt::Display for QuarantineLimit {
     }
 }
 
-impl Serialize for QuarantineLimit {
+impl<const DEFAULT_PERCENT: u64> Serialize for PercentBelow<DEFAULT_PERCENT> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for QuarantineLimit {
+impl<'de, const DEFAULT_PERCENT: u64> Deserialize<'de> for PercentBelow<DEFAULT_PERCENT> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         text_or_number(deserializer, DESCRIPTION)
     }
 }
 
-impl schemars::JsonSchema for QuarantineLimit {
+impl<const DEFAULT_PERCENT: u64> schemars::JsonSchema for PercentBelow<DEFAULT_PERCENT> {
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        "QuarantineLimit".into()
+        format!("PercentBelow{DEFAULT_PERCENT}").into()
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
@@ -185,5 +194,26 @@ mod tests {
         assert_eq!(QuarantineLimit::default().to_string(), "default");
         assert_eq!(planned(r#"{"limit":null}"#), "none");
         assert_eq!(planned(r#"{"limit":"35.5"}"#), "35.5");
+    }
+
+    #[test]
+    fn the_default_of_keys_is_half_of_them_and_spares_one() {
+        let check = |text: &str, missing: u64, keys: u64, allowed: bool| {
+            let limit: DeletedLimit = text.parse().expect(text);
+            assert_eq!(limit.allows(missing, keys), allowed, "{text}: {missing} of {keys}");
+            assert_eq!(limit.to_string(), text);
+        };
+        check("default", 49, 100, true);
+        check("default", 50, 100, false);
+        check("default", 1, 1, true);
+        check("default", 2, 2, false);
+        check("20", 1, 5, false);
+        check("100", 4, 5, true);
+        check("100", 5, 5, false);
+        check("none", 5, 5, true);
+        check("50", 0, 0, true);
+        for refused in ["0", "-1", "101", "half", ""] {
+            assert!(refused.parse::<DeletedLimit>().is_err(), "{refused}");
+        }
     }
 }

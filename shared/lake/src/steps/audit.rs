@@ -338,7 +338,7 @@ fn quarantined_share(rows: &RowCounts, silver: &SilverTable) -> Option<RuleResul
         severity: Severity::Error,
         dimension: Some("conformity".to_owned()),
         observed: format!("{} %", shortened(observed)),
-        expected: format!("< {percent} %{}", if limit.spares_one_row() { ", or one row" } else { "" }),
+        expected: format!("< {percent} %{}", if limit.spares_one() { ", or one row" } else { "" }),
         passed: limit.allows(rows.quarantined, rows.source),
     })
 }
@@ -355,7 +355,7 @@ fn deleted_share(snapshot: &SnapshotRows, silver: &SilverTable) -> Option<RuleRe
         severity: Severity::Error,
         dimension: Some("completeness".to_owned()),
         observed: format!("{} %", shortened(observed)),
-        expected: format!("< {percent} %{}", if limit.spares_one_key() { ", or one key" } else { "" }),
+        expected: format!("< {percent} %{}", if limit.spares_one() { ", or one key" } else { "" }),
         passed: limit.allows(missing, before),
     })
 }
