@@ -1,10 +1,9 @@
 //! Histories in Spark SQL: the versions of each key, and the events that changed nothing, as the other engine finds them.
 
-use sluice_core::columns::{IS_DELETE, SOURCE_FILE, SOURCE_MODIFIED_AT, SOURCE_ROW, StoredColumn, stored};
+use sluice_core::columns::{IS_DELETE, NEWER, SOURCE_FILE, SOURCE_MODIFIED_AT, SOURCE_ROW, StoredColumn, stored};
 use sluice_core::contract::ColumnType;
 use sluice_core::pipeline::Versioned;
 
-use super::silver::last_of;
 use super::tables::columns_of;
 use super::text::{name, names, text, type_name};
 
@@ -180,6 +179,25 @@ pub(super) fn recalled(number: usize, stage: &str, by: &Versioned) -> String {
     format!(
         "(\n  SELECT s.* FROM {stage} AS s LEFT ANTI JOIN candidates_{number} AS c ON {}\n)",
         same.collect::<Vec<_>>().join(" AND ")
+    )
+}
+
+/// The last row of each identity in a view: by the business column, if any, then as [`NEWER`] says. `kept` is a further
+/// condition on it, which begins with `AND`.
+pub(super) fn last_of(columns: &[StoredColumn], identity: &[&str], by: &Versioned, view: &str, kept: &str) -> String {
+    let order: Vec<String> = by
+        .latest_by
+        .iter()
+        .map(|column| column.as_str())
+        .chain(NEWER)
+        .map(|column| format!("{} DESC NULLS LAST", name(column)))
+        .collect();
+    format!(
+        "(\n  SELECT {columns} FROM (\n    SELECT *, row_number() OVER (PARTITION BY {identity} ORDER BY {order}) AS _place\n    \
+         FROM {view}\n  ) WHERE _place = 1{kept}\n)",
+        columns = columns_of(columns),
+        identity = names(identity.iter().copied()),
+        order = order.join(", "),
     )
 }
 

@@ -1,15 +1,13 @@
 //! A silver table in Spark SQL: the rows that reading has staged, brought into the table.
 
-use sluice_core::columns::{
-    NEWER, StoredColumn, UNCHANGED, accepted_columns, delete_columns, is_lineage, silver_columns, stored,
-};
+use sluice_core::columns::{UNCHANGED, accepted_columns, delete_columns, is_lineage, silver_columns, stored};
 use sluice_core::contract::ColumnType;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{SilverTable, Versioned, WriteMode};
 use sluice_core::uri::{FolderUri, layout};
 
 use super::files::{StagedRows, null_of};
-use super::history::{Versions, recalled};
+use super::history::{Versions, last_of, recalled};
 use super::tables::{Stage, columns_of, stage_name, stage_view};
 use super::text::{canonical, name, names, text};
 use super::{ReadRows, SparkError, TableFiles};
@@ -244,25 +242,6 @@ fn same_key(by: &Versioned, left: &str, right: &str) -> String {
         format!("{left}.{key} <=> {right}.{key}")
     });
     keys.collect::<Vec<_>>().join(" AND ")
-}
-
-/// The last row of each identity in a view: by the business column, if any, then as [`NEWER`] says. `kept` is a further
-/// condition on it, which begins with `AND`.
-pub(super) fn last_of(columns: &[StoredColumn], identity: &[&str], by: &Versioned, view: &str, kept: &str) -> String {
-    let order: Vec<String> = by
-        .latest_by
-        .iter()
-        .map(|column| column.as_str())
-        .chain(NEWER)
-        .map(|column| format!("{} DESC NULLS LAST", name(column)))
-        .collect();
-    format!(
-        "(\n  SELECT {columns} FROM (\n    SELECT *, row_number() OVER (PARTITION BY {identity} ORDER BY {order}) AS _place\n    \
-         FROM {view}\n  ) WHERE _place = 1{kept}\n)",
-        columns = columns_of(columns),
-        identity = names(identity.iter().copied()),
-        order = order.join(", "),
-    )
 }
 
 /// What is counted in a scan.

@@ -16,6 +16,7 @@ mod error;
 mod extent;
 mod fixed_width;
 mod gzip;
+mod joined;
 mod json;
 mod keys;
 mod ndjson;

@@ -20,7 +20,7 @@ const SHOWN_CHARACTERS: usize = 40;
 /// What is wrong with the last lines.
 #[derive(Debug, thiserror::Error)]
 #[error("the last lines are not those that the spec says")]
-pub(in crate::source) enum FooterFault {
+pub(crate) enum FooterFault {
     /// The first of them begins in another way.
     Begin { lines: u32, expected: String, found: String },
     /// They have too many bytes.
@@ -29,7 +29,7 @@ pub(in crate::source) enum FooterFault {
 
 impl FooterFault {
     /// The error of an object.
-    pub(in crate::source) fn of(self, object: String) -> SourceError {
+    pub(crate) fn of(self, object: String) -> SourceError {
         match self {
             Self::Begin { lines, expected, found } => SourceError::LastLines { object, lines, expected, found },
             Self::TooLarge { lines } => SourceError::LastLinesTooLarge { object, lines, limit_bytes: MOST_BYTES },

@@ -37,7 +37,6 @@ mod tests;
 use std::thread;
 
 use polars::error::PolarsError;
-use polars::prelude::Column;
 use sluice_core::run::Positions;
 use sluice_core::spec::{CsvHeader, RaggedRecords};
 
@@ -47,13 +46,14 @@ use self::footer::without_last_lines;
 use self::general::GeneralGuess;
 use self::header::{known_columns, take_columns};
 pub(crate) use self::options::CsvOptions;
-use self::piece::{Piece, PieceError, RecordShape, Rules};
+use self::piece::{PieceError, RecordShape, Rules};
 use self::syntax::Syntax;
 use super::batch::SourceBatch;
 use super::chunk::{Chunk, ChunkReader, Next, ReadLimits};
 use super::columns::SourceColumns;
-use super::error::{CorruptRecord, Place, SourceError};
+use super::error::{Place, SourceError};
 use super::extent::{Begin, Extent};
+use super::joined::{Joined, Piece};
 use super::place::{RowPositions, Spot};
 use super::stream::{SourceInput, open_extent};
 use super::{Sink, SourceSummary};
@@ -232,33 +232,5 @@ fn seek_begin(
             let guess = GeneralGuess { dialect, columns, pad, limits };
             reader.skip_to(|bytes, at_end| guess.begin(bytes, at_end))
         }
-    }
-}
-
-/// The pieces of a chunk, one behind the other.
-#[derive(Default)]
-struct Joined {
-    columns: Vec<Column>,
-    rows: usize,
-    offsets: Vec<u64>,
-    corrupt: Vec<CorruptRecord>,
-    lines: u64,
-}
-
-impl Joined {
-    /// Adds a piece before which the object has this many lines.
-    fn append(&mut self, piece: Piece, lines_before: u64) -> Result<(), PolarsError> {
-        self.corrupt.extend(piece.corrupt.into_iter().map(|record| record.moved(self.rows, lines_before)));
-        if self.columns.is_empty() {
-            self.columns = piece.columns;
-        } else {
-            for (column, more) in self.columns.iter_mut().zip(&piece.columns) {
-                column.append(more)?;
-            }
-        }
-        self.rows += piece.rows;
-        self.offsets.extend(piece.offsets);
-        self.lines += piece.lines;
-        Ok(())
     }
 }

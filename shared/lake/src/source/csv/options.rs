@@ -23,11 +23,11 @@ impl CsvOptions {
     }
 
     /// Those of objects that no silver table reads yet.
-    pub(in crate::source) fn of_spec(spec: CsvSpec) -> Self {
+    pub(crate) fn of_spec(spec: CsvSpec) -> Self {
         Self { spec, mapped: BTreeSet::new() }
     }
 
-    pub(in crate::source) fn spec(&self) -> &CsvSpec {
+    pub(crate) fn spec(&self) -> &CsvSpec {
         &self.spec
     }
 
@@ -37,7 +37,7 @@ impl CsvOptions {
 
     /// Options of a spec whose silver tables read these columns.
     #[cfg(test)]
-    pub(in crate::source) fn reading(spec: CsvSpec, mapped: &[&str]) -> Self {
+    pub(crate) fn reading(spec: CsvSpec, mapped: &[&str]) -> Self {
         Self { spec, mapped: mapped.iter().map(|name| folded_name(name)).collect() }
     }
 }

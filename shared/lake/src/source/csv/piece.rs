@@ -1,13 +1,14 @@
 //! Parses a run of whole records into columns.
 
 use memchr::memchr;
-use polars::prelude::{Column, IntoColumn, StringChunkedBuilder};
+use polars::prelude::{IntoColumn, StringChunkedBuilder};
 use sluice_core::run::Positions;
 
 use super::general::GeneralParser;
 use super::record::{FieldKind, Record, RecordParser};
 use super::syntax::{Records, Syntax};
 use crate::source::error::{CorruptRecord, FaultReason};
+use crate::source::joined::Piece;
 use crate::source::place::count_lines;
 
 /// How the pieces of an object are parsed.
@@ -29,18 +30,6 @@ pub(super) struct RecordShape {
     pub(super) pad: bool,
     /// Whether the number of columns is that of a header.
     pub(super) has_header: bool,
-}
-
-/// Records as columns; rows and lines are counted from the start of the piece.
-#[derive(Debug)]
-pub(super) struct Piece {
-    pub(super) columns: Vec<Column>,
-    pub(super) rows: usize,
-    /// The byte of the object at which each record begins, where records are found by bytes.
-    pub(super) offsets: Vec<u64>,
-    /// Corrupt records by row, ascending.
-    pub(super) corrupt: Vec<CorruptRecord>,
-    pub(super) lines: u64,
 }
 
 /// Why a piece cannot be parsed to its end.

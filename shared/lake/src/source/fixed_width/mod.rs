@@ -18,16 +18,15 @@ mod tests;
 use std::thread;
 
 use memchr::{memchr, memchr_iter, memrchr};
-use polars::error::PolarsError;
-use polars::prelude::Column;
 use sluice_core::run::Positions;
 use sluice_core::spec::{AsciiChar, FixedWidthSpec};
 
-use self::piece::{Piece, Rules, TooLarge};
+use self::piece::{Rules, TooLarge};
 use super::batch::SourceBatch;
 use super::chunk::{Chunk, ChunkReader, Cut, Next, ReadLimits};
-use super::error::{CorruptRecord, Place, SourceError};
+use super::error::{Place, SourceError};
 use super::extent::{Begin, Extent};
+use super::joined::{Joined, Piece};
 use super::place::{RowPositions, Spot};
 use super::stream::{SourceInput, open_extent};
 use super::{Sink, SourceSummary};
@@ -214,32 +213,4 @@ fn cut_lines(bytes: &[u8], at_end: bool, end: usize, limits: &ReadLimits) -> Cut
     }
     ends.push(last);
     Cut::Ends(ends)
-}
-
-/// The pieces of a chunk, one behind the other.
-#[derive(Default)]
-struct Joined {
-    columns: Vec<Column>,
-    rows: usize,
-    offsets: Vec<u64>,
-    corrupt: Vec<CorruptRecord>,
-    lines: u64,
-}
-
-impl Joined {
-    /// Adds a piece before which the object has this many lines.
-    fn append(&mut self, piece: Piece, lines_before: u64) -> Result<(), PolarsError> {
-        self.corrupt.extend(piece.corrupt.into_iter().map(|record| record.moved(self.rows, lines_before)));
-        if self.columns.is_empty() {
-            self.columns = piece.columns;
-        } else {
-            for (column, more) in self.columns.iter_mut().zip(&piece.columns) {
-                column.append(more)?;
-            }
-        }
-        self.rows += piece.rows;
-        self.offsets.extend(piece.offsets);
-        self.lines += piece.lines;
-        Ok(())
-    }
 }

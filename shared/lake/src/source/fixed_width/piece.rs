@@ -3,10 +3,11 @@
 use std::str::CharIndices;
 
 use memchr::memchr;
-use polars::prelude::{Column, IntoColumn, StringChunkedBuilder};
+use polars::prelude::{IntoColumn, StringChunkedBuilder};
 use sluice_core::run::Positions;
 
 use crate::source::error::{CorruptRecord, FaultReason};
+use crate::source::joined::Piece;
 use crate::source::place::count_lines;
 
 /// How the pieces of an object are parsed.
@@ -21,18 +22,6 @@ pub(super) struct Rules<'a> {
     /// Largest record.
     pub(super) record_bytes: usize,
     pub(super) positions: Positions,
-}
-
-/// Records as columns; rows and lines are counted from the start of the piece.
-#[derive(Debug)]
-pub(super) struct Piece {
-    pub(super) columns: Vec<Column>,
-    pub(super) rows: usize,
-    /// The byte of the object at which each record begins, where records are found by bytes.
-    pub(super) offsets: Vec<u64>,
-    /// Corrupt records by row, ascending.
-    pub(super) corrupt: Vec<CorruptRecord>,
-    pub(super) lines: u64,
 }
 
 /// A record is larger than the limit; row and line are counted from the start of the piece, from 0, and the offset is

@@ -111,7 +111,7 @@ impl ParquetFault {
 
 /// Whether an error came from the operating system, such as one of a disk. Those of decoders have no code of it, and
 /// one about an argument is about an offset that the file gave.
-pub(in crate::source) fn is_of_the_system(error: &io::Error) -> bool {
+pub(crate) fn is_of_the_system(error: &io::Error) -> bool {
     error.raw_os_error().is_some() && error.kind() != io::ErrorKind::InvalidInput
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// The fractions of a second that a type counts in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::source) enum TimeUnit {
+pub(crate) enum TimeUnit {
     Milliseconds,
     Microseconds,
     Nanoseconds,

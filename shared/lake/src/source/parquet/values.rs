@@ -18,7 +18,7 @@ pub(super) type Refusal = (String, &'static str);
 
 /// What the values of a leaf mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::source) enum ValueType {
+pub(crate) enum ValueType {
     Boolean,
     Integer {
         bits: u32,
@@ -46,7 +46,7 @@ pub(in crate::source) enum ValueType {
 
 /// How a value stands in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::source) enum Json {
+pub(crate) enum Json {
     /// As its text is.
     Bare,
     /// In quotes.
@@ -75,7 +75,7 @@ impl ValueType {
     }
 
     /// How the values stand in JSON.
-    pub(in crate::source) fn json(self) -> Json {
+    pub(crate) fn json(self) -> Json {
         match self {
             Self::Boolean | Self::Integer { .. } | Self::Decimal { .. } | Self::Nothing => Json::Bare,
             Self::Float | Self::Double | Self::Half => Json::Finite,
@@ -86,7 +86,7 @@ impl ValueType {
     }
 
     /// Writes a boolean.
-    pub(in crate::source) fn write_boolean(self, value: bool, text: &mut String) -> Written {
+    pub(crate) fn write_boolean(self, value: bool, text: &mut String) -> Written {
         match self {
             Self::Boolean => text.push_str(if value { "true" } else { "false" }),
             _ => return Written::Damaged,
@@ -95,7 +95,7 @@ impl ValueType {
     }
 
     /// Writes a value that is stored as a whole number.
-    pub(in crate::source) fn write_number(self, value: i64, text: &mut String) -> Written {
+    pub(crate) fn write_number(self, value: i64, text: &mut String) -> Written {
         match self {
             Self::Integer { bits, signed } => return write_integer(text, value, bits, signed),
             Self::Decimal { scale } => text::write_decimal(text, i128::from(value), scale),
@@ -121,7 +121,7 @@ impl ValueType {
     }
 
     /// Writes a value that is stored as bytes.
-    pub(in crate::source) fn write_bytes(self, bytes: &[u8], text: &mut String) -> Written {
+    pub(crate) fn write_bytes(self, bytes: &[u8], text: &mut String) -> Written {
         match self {
             Self::Text => {
                 let (read, problem) = utf8(bytes);
@@ -149,7 +149,7 @@ impl ValueType {
 
 /// What becomes of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::source) enum Written {
+pub(crate) enum Written {
     /// Its text.
     Text,
     /// The stored value as digits or bytes, because it has no text of its type; what is wrong with it, after "a value
@@ -160,7 +160,7 @@ pub(in crate::source) enum Written {
 }
 
 /// The text of bytes; those that are not UTF-8 are U+FFFD, with what is wrong.
-pub(in crate::source) fn utf8(bytes: &[u8]) -> (Cow<'_, str>, Option<&'static str>) {
+pub(crate) fn utf8(bytes: &[u8]) -> (Cow<'_, str>, Option<&'static str>) {
     match simdutf8::basic::from_utf8(bytes) {
         Ok(text) => (Cow::Borrowed(text), None),
         Err(_) => (String::from_utf8_lossy(bytes), Some("is not UTF-8")),
