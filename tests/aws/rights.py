@@ -26,6 +26,7 @@ UNSEEN = {
     ("process", "s3:AbortMultipartUpload", "gold/*"): "the same",
     ("process", "s3:AbortMultipartUpload", "quarantine/*"): "the same",
     ("process", "s3:AbortMultipartUpload", "parts/*"): "the same",
+    ("process", "s3:AbortMultipartUpload", "deletes/*"): "the same",
     ("quality-check", "s3:GetObject", "bronze/*"): "rows of each object, where a run has too many quarantined ones",
     ("quality-check", "s3:GetObject", "quarantine/*"): "the same",
 }

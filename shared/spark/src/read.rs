@@ -24,6 +24,9 @@ pub struct TableFiles {
     /// Files of the table of its delete events.
     #[serde(default)]
     pub delete_files: Vec<RowsFile>,
+    /// Files of delete events that the table of such has already, next to those of the typed rows.
+    #[serde(default)]
+    pub stored_delete_files: Vec<RowsFile>,
     /// What parts have counted in them: then Spark need not count row rules.
     #[serde(default)]
     pub audited: Option<AuditedRows>,

@@ -4,13 +4,13 @@ use sluice_core::columns::{UNCHANGED, accepted_columns, delete_columns, is_linea
 use sluice_core::contract::ColumnType;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{SilverTable, Versioned, WriteMode};
-use sluice_core::uri::{FolderUri, layout};
+use sluice_core::uri::{FolderUri, LakePath, layout};
 
 use super::files::{StagedRows, null_of};
 use super::history::{Versions, last_of, recalled};
 use super::tables::{Stage, columns_of, stage_name, stage_view};
 use super::text::{canonical, name, names, text};
-use super::{ReadRows, SparkError, TableFiles};
+use super::{ReadRows, RowsFile, SparkError, TableFiles};
 
 /// The statements of one silver table.
 pub(super) struct Silver<'a> {
@@ -83,15 +83,19 @@ impl Silver<'_> {
     fn deletes(&self) -> String {
         let Some((deletes, by)) = self.table.deletes() else { return String::new() };
         let number = self.number;
-        let (view, folder) = (format!("deletes_{number}"), layout::table(&deletes));
-        let (lake, files) = (self.rows.lake, self.read.delete_files.as_slice());
         let columns = delete_columns(&self.table.contract, by);
-        let staged = StagedRows { view: &view, lake, folder: &folder, files, columns: &columns, partition_by: &[] };
+        let staged = |view: &str, folder: &LakePath, files: &[RowsFile]| {
+            StagedRows { view, lake: self.rows.lake, folder, files, columns: &columns, partition_by: &[] }.statements()
+        };
         let keys = names(by.keys.iter().map(|key| key.as_str()));
+        let fresh = staged(&format!("new_deletes_{number}"), &layout::table(&deletes), &self.read.delete_files);
+        let typed = layout::typed(self.rows.plan.run, &deletes);
+        let stored = staged(&format!("stored_deletes_{number}"), &typed, &self.read.stored_delete_files);
         format!(
-            "{}CREATE OR REPLACE TEMPORARY VIEW keys_{number} AS\n\
-             SELECT {keys} FROM good_{number}\nUNION ALL\nSELECT {keys} FROM deletes_{number};\n\n",
-            staged.statements()
+            "{fresh}{stored}CREATE OR REPLACE TEMPORARY VIEW deletes_{number} AS\n\
+             SELECT * FROM new_deletes_{number}\nUNION ALL\nSELECT * FROM stored_deletes_{number};\n\n\
+             CREATE OR REPLACE TEMPORARY VIEW keys_{number} AS\n\
+             SELECT {keys} FROM good_{number}\nUNION ALL\nSELECT {keys} FROM deletes_{number};\n\n"
         )
     }
 

@@ -81,6 +81,7 @@ fn script_of(lake: &str, plan: &Plan, accepted: &[RowsFile]) -> Result<String, S
         table: table.table.clone(),
         accepted_files: accepted.to_vec(),
         delete_files: Vec::new(),
+        stored_delete_files: Vec::new(),
         audited: None,
     };
     let read = ReadFiles { tables: plan.pipeline.silver.iter().map(of).collect() };
@@ -156,6 +157,7 @@ fn delete_events_compete_with_rows_and_are_not_staged() {
             table: table.table.clone(),
             accepted_files: vec![file("a.parquet", 3)],
             delete_files: if deletes { vec![file("d.parquet", 2)] } else { Vec::new() },
+            stored_delete_files: Vec::new(),
             audited: None,
         };
         let read = ReadFiles { tables: plan.pipeline.silver.iter().map(files).collect() };
@@ -215,6 +217,7 @@ fn row_rules_that_parts_have_counted_are_left_out() {
             table: table.clone(),
             accepted_files,
             delete_files: Vec::new(),
+            stored_delete_files: Vec::new(),
             audited: audited.then_some(counted),
         };
         let read = ReadFiles { tables: vec![files] };

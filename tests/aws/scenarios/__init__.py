@@ -13,6 +13,7 @@ from scenarios import (  # noqa: F401
     concurrency,
     parts,
     byte_ranges,
+    change_feeds,
     privileges,
     request_shapes,
     encryption,

@@ -17,15 +17,12 @@ on AWS:
 
 from __future__ import annotations
 
-import pathlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
-import audit
-import tables
 from control import FunctionSettings
 from deployment import Deployment
 from faults import Fault, call, s3
@@ -34,7 +31,7 @@ from large_runs import ReportedEnd
 from machines import Ended, Running
 from registry import Case, Tally, check, scenario
 from samples import ROWS_OF_A_PART, SourceFile
-from tables import FolderLake
+from small_pipelines import SmallPipeline
 from world import World
 
 PARTS = 3
@@ -180,23 +177,14 @@ def orders(number: int, rows: int) -> SourceFile:
     return SourceFile(f"day/{number}.csv", ("\n".join(lines) + "\n").encode())
 
 
-def pipeline_files(mode: str) -> dict[str, str]:
-    """The small pipeline in this mode, by the names of its files."""
-    files = {"pipeline.yaml": SPEC.replace("MODE", MODES[mode])}
-    for table, columns in COLUMNS.items():
-        properties = "".join(f"      - {{ {column} }}\n" for column in columns)
-        files[f"contracts/{table}.yaml"] = (
-            f"apiVersion: v3.2.0\nkind: DataContract\nid: {table}\nname: {table}\nversion: 1.0.0\nstatus: active\n"
-            f"schema:\n  - name: {table}\n    physicalType: table\n    properties:\n{properties}"
-        )
-    return files
+def pipeline_of(mode: str) -> SmallPipeline:
+    return SmallPipeline(SPEC.replace("MODE", MODES[mode]), COLUMNS)
 
 
 def same_tables(mode: str, world: World, tally: Tally) -> None:
     with world.deployment(tally, mode) as deployment:
-        files = order_files()
-        for name, text in pipeline_files(mode).items():
-            deployment.bucket.put(f"pipelines/retail/{name}", text.encode())
+        files, pipeline = order_files(), pipeline_of(mode)
+        pipeline.deploy(deployment)
         deployment.read_in_parts()
         deployment.deliver(files)
         ended = deployment.execute().expect("Published")
@@ -204,33 +192,7 @@ def same_tables(mode: str, world: World, tally: Tally) -> None:
         typed = deployment.bucket.list(f"parts/retail/{ended.name}/1/sales.")
         check(bool(typed) == (mode in MERGED), f"rows that wait to be merged: {typed[:5]}")
         deployment.execute().expect("Skipped")
-        judge(world, deployment, mode, files)
-
-
-def judge(world: World, deployment: Deployment, mode: str, files: list[SourceFile]) -> None:
-    """Compares the tables with those that the command makes of the same files in one process and one part."""
-    expected = tables.content(whole(world, world.folder / f"{deployment.name}-whole", mode, files))
-    found, tally = tables.content(deployment.lake), deployment.tally
-    tally.rows_expected += tables.row_count(expected)
-    tally.rows_found += tables.row_count(found)
-    apart = tables.differences(expected, found)
-    check(not apart, "the tables are not those of one part: " + "; ".join(apart))
-    orphans = audit.unaudited(deployment.lake)
-    tally.orphans += sum(rows for _, rows in orphans)
-    check(not orphans, f"published without a verdict: {orphans[:5]}")
-
-
-def whole(world: World, folder: pathlib.Path, mode: str, files: list[SourceFile]) -> FolderLake:
-    pipeline, landing, lake = folder / "pipeline", folder / "landing", folder / "lake"
-    wanted = {pipeline / name: text.encode() for name, text in pipeline_files(mode).items()}
-    wanted |= {landing / file.name: file.body for file in files}
-    for path, body in wanted.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(body)
-    run = ["run", str(pipeline), "--landing", str(landing), "--lake", str(lake), "--run-id", "whole", "--json"]
-    made = world.commands.sluice(run)
-    check(made.code == 0, f"the run in one part failed: {made}")
-    return FolderLake(lake, landing)
+        pipeline.judge(world, deployment, [files])
 
 
 def onto_tables(world: World, tally: Tally) -> None:

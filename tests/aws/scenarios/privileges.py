@@ -15,6 +15,7 @@ from world import World
 
 LOG = "silver/sales/elsewhere/_delta_log/00000000000000000000.json"
 PART = "silver/sales/elsewhere/part-0.parquet"
+QUARANTINED = "quarantine/sales/elsewhere/part-0.parquet"
 # What a part of a run has left: rows that are still to be merged, and its document.
 TYPED = "parts/retail/some-run/1/sales.elsewhere/part-0.parquet"
 READ_PART = "parts/retail/some-run/1/part-1.json"
@@ -93,6 +94,7 @@ def other_rights(world: World, tally: Tally) -> None:
     with world.deployment(tally, "rights") as deployment:
         deployment.deliver(world.samples.days(1))
         deployment.bucket.put(PART, b"rows")
+        deployment.bucket.put(QUARANTINED, b"rows")
         deployment.bucket.put(TYPED, b"rows")
         deployment.bucket.put(LOG, b"{}\n")
         deployment.bucket.put(READ_RUN, b"{}\n")
@@ -114,7 +116,9 @@ def other_rights(world: World, tally: Tally) -> None:
                 ("process", "put", READ_RUN): "done",
                 ("process", "delete", READ_RUN): refused,
                 ("validate", "get", LOG): "done",
-                ("validate", "get", PART): refused,
+                # Which full snapshot a table has is read from its rows.
+                ("validate", "get", PART): "done",
+                ("validate", "get", QUARANTINED): refused,
                 ("validate", "put", PART): refused,
                 ("validate", "get", TYPED): refused,
                 ("quality-check", "get", PART): "done",

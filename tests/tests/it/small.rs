@@ -236,12 +236,18 @@ impl Steps {
 
     /// Runs the steps up to the commit of bronze, as if the run had died then.
     pub(crate) fn die_after_bronze(&self) {
+        self.die_after(&[Layer::Bronze]);
+    }
+
+    /// Runs the steps up to the commits of these layers, as if the run had died then.
+    pub(crate) fn die_after(&self, layers: &[Layer]) {
         let plan = self.validate().unwrap();
         let changeset = self.process(&plan.run).unwrap();
         let _ = self.quality_check(&plan.run).unwrap();
-        let bronze = changeset.tables.iter().find(|change| change.table.layer() == Layer::Bronze).unwrap();
         let now = "2026-01-06T00:00:00Z".parse().unwrap();
-        let _ = wait(delta::commit(&self.lake, &plan.run, bronze, &[], now)).unwrap();
+        for change in changeset.tables.iter().filter(|change| layers.contains(&change.table.layer())) {
+            let _ = wait(delta::commit(&self.lake, &plan.run, change, &[], now)).unwrap();
+        }
     }
 
     /// The rest of a planned run.

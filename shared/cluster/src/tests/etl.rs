@@ -94,6 +94,7 @@ fn with_rows_read(mut plan: Plan, file: &str) -> (Plan, ReadRun) {
         accepted_files: vec![file],
         quarantine_files: Vec::new(),
         delete_files: Vec::new(),
+        stored_delete_files: Vec::new(),
         source: 3,
         quarantined: 0,
         accepted: 3,

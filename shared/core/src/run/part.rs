@@ -83,6 +83,10 @@ pub struct ReadTable {
     /// Files of the table of its delete events.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub delete_files: Vec<StagedFile>,
+    /// Files, next to those of the typed rows, of delete events that their table has already, from a run that did not
+    /// come to the silver table: they end rows, and are not stored once more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stored_delete_files: Vec<StagedFile>,
     /// Rows read.
     pub source: u64,
     /// Rows of them that broke an error rule.
@@ -162,7 +166,7 @@ pub struct ReadRun {
 impl ReadTable {
     /// Delete events among the rows read.
     pub fn deleted(&self) -> u64 {
-        self.delete_files.iter().map(|file| file.rows).sum()
+        self.delete_files.iter().chain(&self.stored_delete_files).map(|file| file.rows).sum()
     }
 }
 

@@ -4,13 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::{BooleanChunked, DataFrame, Expr, IntoColumn, IntoLazy, NamedFrom, Series, StringChunked, col};
 use serde_json::{Map, Value};
-use sluice_core::columns::{
-    CORRUPT, accepted_columns, delete_columns, lineage_names, quarantine_columns, silver_columns,
-};
+use sluice_core::columns::{CORRUPT, accepted_columns, lineage_names, quarantine_columns, silver_columns};
 use sluice_core::contract::Severity;
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{SilverTable, WriteMode};
-use sluice_core::run::{ReadTable, RowCounts, RunRef, StagedFile};
+use sluice_core::run::{ReadTable, RowCounts, RunRef};
 use sluice_core::source::SourceId;
 use sluice_core::uri::layout;
 
@@ -23,7 +21,7 @@ use super::rules;
 use super::rules::RowTest;
 use super::snapshot::SnapshotOrder;
 use super::stage::StageWriter;
-use super::typed::{read_deletes, read_typed};
+use super::typed::read_typed;
 use crate::delta::OpenTable;
 use crate::delta::schema::polars_schema;
 use crate::error::LakeError;
@@ -31,9 +29,11 @@ use crate::lake::Lake;
 
 mod audited;
 mod change;
+mod delete_events;
 
 use self::audited::{CountedParts, count_staged};
 pub(crate) use self::change::{SilverChanges, SilverOutcome, whole};
+use self::delete_events::{DeleteFiles, DeleteStage};
 
 /// What a silver stage works on.
 pub(crate) struct SilverContext<'a> {
@@ -61,8 +61,8 @@ pub(crate) struct SilverStage<'a> {
     judge: RowJudge<'a>,
     writer: StageWriter,
     quarantine: StageWriter,
-    /// Of delete events; `None` where the table has none.
-    deletes: Option<StageWriter>,
+    /// `None` where the table has no delete events.
+    deletes: Option<DeleteStage>,
     merge: Option<Combine>,
     /// Positions already in the table, when a replay must not bring them again.
     present: Option<BTreeSet<(String, String, i64)>>,
@@ -74,13 +74,15 @@ pub(crate) struct SilverStage<'a> {
     replaces_quarantine: bool,
 }
 
-/// Which of the two tables the rows of a batch are missing from.
+/// Which of the tables the rows of a batch are missing from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Missing {
     /// From the silver table.
     pub(crate) silver: bool,
     /// From its quarantine.
     pub(crate) quarantine: bool,
+    /// From the table of its delete events.
+    pub(crate) deletes: bool,
 }
 
 impl<'a> SilverStage<'a> {
@@ -92,9 +94,7 @@ impl<'a> SilverStage<'a> {
         let table = context.table;
         let (columns, partition_by) = (silver_columns(table), partition_by(table));
         let incoming = accepted_columns(table);
-        let deletes = table.deletes().map(|(deletes, by)| {
-            StageWriter::new(context.lake, context.run, &deletes, &delete_columns(&table.contract, by), &[])
-        });
+        let deletes = DeleteStage::new(context.lake, context.run, table);
         let meets_files = context.existing.or(context.deletes).is_some();
         let present = match (&table.mode, context.replay, context.existing) {
             (WriteMode::Append, true, Some(existing)) => Some(positions(existing)?),
@@ -142,7 +142,7 @@ impl<'a> SilverStage<'a> {
         if missing.silver {
             self.rows.source += batch.height() as u64;
             self.rows.quarantined += u64::from(judged.bad.sum().unwrap_or_default());
-            self.accept(&judged)?;
+            self.accept(&judged, missing.deletes)?;
         }
         if missing.quarantine && judged.bad.any() {
             self.refuse(batch, &judged)?;
@@ -154,7 +154,8 @@ impl<'a> SilverStage<'a> {
         LakeError::polars(format!("{doing} of table `{}`", self.context.table.table))
     }
 
-    fn accept(&mut self, judged: &Judged) -> Result<(), LakeError> {
+    /// Takes the good rows of a batch. `are_new` says whether its delete events are not stored yet.
+    fn accept(&mut self, judged: &Judged, are_new: bool) -> Result<(), LakeError> {
         self.count_warnings(judged)?;
         let mut rows = judged.accepted.clone();
         if let Some(present) = &self.present {
@@ -163,12 +164,9 @@ impl<'a> SilverStage<'a> {
             self.rows.collapsed += (before - rows.height()) as u64;
         }
         self.accepted += rows.height() as u64;
-        if let (Some(writer), Some(events)) = (&mut self.deletes, &judged.deletes) {
-            writer.write(events)?;
+        if let (Some(stage), Some(events)) = (&mut self.deletes, &judged.deletes) {
             self.rows.deleted += events.height() as u64;
-            if let Some(merge) = &mut self.merge {
-                merge.push_deletes(events)?;
-            }
+            stage.take(events, are_new, self.merge.as_mut())?;
         }
         match &mut self.merge {
             Some(merge) => merge.push(rows),
@@ -241,13 +239,10 @@ impl<'a> SilverStage<'a> {
     /// # Errors
     /// Those of reading rows that are to be merged.
     pub(crate) fn take_parts(&mut self, parts: impl IntoIterator<Item = ReadTable>) -> Result<(), LakeError> {
-        let (mut waiting, mut events) = (Vec::new(), Vec::new());
+        let (mut waiting, mut events) = (Vec::new(), DeleteFiles::default());
         for part in parts {
             self.rows.deleted += part.deleted();
-            events.extend(part.delete_files.iter().cloned());
-            if let Some(writer) = &mut self.deletes {
-                writer.take(part.delete_files);
-            }
+            events.add(part.delete_files, part.stored_delete_files);
             self.rows.source += part.source;
             self.rows.quarantined += part.quarantined;
             self.accepted += part.accepted;
@@ -262,14 +257,15 @@ impl<'a> SilverStage<'a> {
                 Some(_) => waiting.extend(part.accepted_files),
             }
         }
-        match &mut self.merge {
-            None => Ok(()),
-            Some(merge) => {
-                let (lake, run, table) = (self.context.lake, self.context.run, self.context.table);
-                read_deletes(lake, table, &events, |events| merge.push_deletes(&events))?;
-                read_typed(lake, run, table, &waiting, |rows| merge.push(rows))
-            }
+        let (lake, run, table) = (self.context.lake, self.context.run, self.context.table);
+        if let Some(merge) = &mut self.merge {
+            events.read(lake, run, table, |events| merge.push_deletes(&events))?;
+            read_typed(lake, run, table, &waiting, |rows| merge.push(rows))?;
         }
+        if let Some(stage) = &mut self.deletes {
+            stage.take_files(events);
+        }
+        Ok(())
     }
 
     /// The paths of the table's columns that no row has, although some row has the object or list where they end: they
@@ -300,12 +296,14 @@ impl<'a> SilverStage<'a> {
     /// The writer's.
     pub(crate) fn into_read(self) -> Result<ReadTable, LakeError> {
         let accepted_files = self.writer.finish()?;
+        let deletes = self.deletes.map(DeleteStage::finish).transpose()?.unwrap_or_default();
         Ok(ReadTable {
             table: self.context.table.table.clone(),
             audited: self.counted.of(&accepted_files),
             accepted_files,
             quarantine_files: self.quarantine.finish()?,
-            delete_files: finish_deletes(self.deletes)?,
+            delete_files: deletes.fresh,
+            stored_delete_files: deletes.stored,
             source: self.rows.source,
             quarantined: self.rows.quarantined,
             accepted: self.accepted,
@@ -343,14 +341,10 @@ impl<'a> SilverStage<'a> {
         };
         let silver = self.context.silver_change(outcome, silver_sources)?;
         let quarantine = self.context.quarantine_change(self.quarantine.finish()?, quarantine_sources, self.broken)?;
-        let deletes = self.context.deletes_change(finish_deletes(self.deletes)?)?;
+        let deletes = self.deletes.map(DeleteStage::finish).transpose()?.unwrap_or_default();
+        let deletes = self.context.deletes_change(deletes.fresh)?;
         Ok(SilverChanges { silver, quarantine, deletes })
     }
-}
-
-/// The files staged of delete events.
-fn finish_deletes(writer: Option<StageWriter>) -> Result<Vec<StagedFile>, LakeError> {
-    writer.map_or_else(|| Ok(Vec::new()), StageWriter::finish)
 }
 
 /// The columns that a silver table is partitioned by, in order.

@@ -7,7 +7,7 @@ use sluice_core::columns::{StoredColumn, accepted_columns, delete_columns};
 use sluice_core::engine::ROW_GROUP_ROWS;
 use sluice_core::pipeline::SilverTable;
 use sluice_core::run::{RunRef, StagedFile};
-use sluice_core::uri::{FolderUri, layout};
+use sluice_core::uri::{FolderUri, LakePath, layout};
 
 use crate::delta::scan_file_slice;
 use crate::error::{LakeError, is_missing_file};
@@ -33,18 +33,19 @@ pub(super) fn read_typed(
     overlapped(|put| typed.read(files, |rows| put(rows).map_err(stopped)), take)
 }
 
-/// The delete events in these staged files of the table of such, as [`read_typed`] gives rows.
+/// The delete events of a table in these staged files of `folder`, as [`read_typed`] gives rows.
 ///
 /// # Errors
 /// As [`read_typed`].
 pub(super) fn read_deletes(
     lake: &Lake,
+    folder: &LakePath,
     table: &SilverTable,
     files: &[StagedFile],
     take: impl FnMut(DataFrame) -> Result<(), LakeError>,
 ) -> Result<(), LakeError> {
-    let Some((deletes, by)) = table.deletes() else { return Ok(()) };
-    let (columns, folder) = (delete_columns(&table.contract, by), lake.table_folder(&deletes)?);
+    let Some((_, by)) = table.deletes() else { return Ok(()) };
+    let (columns, folder) = (delete_columns(&table.contract, by), lake.folder(folder)?);
     TypedFiles { lake, table, columns, folder }.read(files, take)
 }
 

@@ -75,17 +75,17 @@ impl Brought<'_> {
                 landed.filter(|id| !self.standing.has(&table, id)).collect()
             }
             Layer::Silver => &self.missing(&table, &table, objects) | &self.again(&table),
-            // Quarantine is committed before silver, so an object in silver has its refused rows there already,
-            // unless it was passed by: then it has none there, and gets them when it is read again.
-            Layer::Quarantine => {
+            // Quarantine and delete events are committed before silver, so an object in silver has its refused rows and
+            // events there already, unless it was passed by: then it has none there, and gets them when it is read
+            // again.
+            Layer::Quarantine | Layer::Deletes => {
                 let silver = TableRef::new(Layer::Silver, table.domain().clone(), table.table().clone());
                 let missing = self.missing(&table, &silver, objects).into_iter();
                 let missing = missing.filter(|id| !self.standing.has(&silver, id));
                 let again = self.again(&silver).into_iter().filter(|id| !self.standing.has(&table, id));
                 missing.chain(again).collect()
             }
-            // What is brought to silver brings its delete events; one that is stored twice ends the same.
-            Layer::Deletes | Layer::Gold => BTreeSet::new(),
+            Layer::Gold => BTreeSet::new(),
         };
         PlannedTable {
             superseded: self.without_rows(&table, objects),
@@ -96,7 +96,7 @@ impl Brought<'_> {
         }
     }
 
-    /// The objects whose rows the run brings to this table, which is a silver table or its quarantine.
+    /// The objects whose rows the run brings to this table, which is a silver table or one next to it.
     fn missing(&self, table: &TableRef, silver: &TableRef, objects: &[PlannedObject]) -> BTreeSet<SourceId> {
         let superseded = self.replacements.get(silver).map(|found| &found.superseded);
         let is_missing = |id: &SourceId| {

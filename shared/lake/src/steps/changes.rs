@@ -37,7 +37,7 @@ pub(super) async fn open_one(lake: &Lake, planned: &PlannedTable) -> Result<Opti
 }
 
 /// The changes of bronze, silver, quarantine and delete events in the order of publication, without those that change
-/// nothing. `silver` has each silver table with the tables next to it; the quarantine's sources are filled in here.
+/// nothing. `silver` has each silver table with the tables next to it, whose sources are filled in here.
 ///
 /// Delete events are committed before the rows that they end: a row that comes later and is older than an event must
 /// meet it, and a run that died in between leaves an event that is true all the same.
@@ -47,15 +47,17 @@ pub(super) async fn open_one(lake: &Lake, planned: &PlannedTable) -> Result<Opti
 pub(super) fn in_order(plan: &Plan, bronze: TableChange, silver: Vec<SilverChanges>) -> Vec<TableChange> {
     let replay = plan.request.action == RunAction::Replay;
     let (mut refused, mut ending, mut accepted) = (Vec::new(), Vec::new(), Vec::new());
-    for SilverChanges { mut silver, mut quarantine, deletes } in silver {
+    for SilverChanges { mut silver, mut quarantine, mut deletes } in silver {
         if let Some(planned) = plan.table(&silver.table) {
             silver.sources.extend(planned.superseded.iter().cloned());
         }
-        if !quarantine.adds.is_empty()
-            && !replay
-            && let Some(planned) = plan.table(&quarantine.table)
-        {
-            quarantine.sources.clone_from(&planned.sources);
+        for change in [Some(&mut quarantine), deletes.as_mut()].into_iter().flatten() {
+            if !change.adds.is_empty()
+                && !replay
+                && let Some(planned) = plan.table(&change.table)
+            {
+                change.sources.clone_from(&planned.sources);
+            }
         }
         ending.extend(deletes);
         accepted.push(silver);

@@ -317,7 +317,7 @@ impl Worker {
             let documents = Documents::new(&options, self.plan.pipeline.source_format, &reading_of)
                 .with_records_in(self.documents_in(table)?);
             let reread = reread_quarantine(quarantine, &columns, named, &documents, |rows| {
-                stage.push(rows, Missing { silver: true, quarantine: true })
+                stage.push(rows, Missing { silver: true, quarantine: true, deletes: true })
             })?;
             if reread.is_other {
                 stage.replace_quarantine();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use polars::prelude::{Column, DataFrame, DataType};
 use sluice_core::name::TableRef;
-use sluice_core::pipeline::{MappedNames, Pipeline};
+use sluice_core::pipeline::{MappedNames, Pipeline, SilverTable};
 use sluice_core::run::{FoundRange, Plan, PlannedObject};
 use sluice_core::source::SourceObject;
 use sluice_core::spec::{ColumnCase, SourceFormat};
@@ -228,7 +228,12 @@ impl<'a> Landing<'a> {
 pub(super) fn missing_from(plan: &Plan, object: &SourceObject) -> Vec<Missing> {
     let id = object.id();
     let of = |table: &TableRef| plan.table(table).is_some_and(|planned| planned.sources.contains(&id));
-    plan.pipeline.silver.iter().map(|t| Missing { silver: of(&t.table), quarantine: of(&t.quarantine) }).collect()
+    let missing = |table: &SilverTable| Missing {
+        silver: of(&table.table),
+        quarantine: of(&table.quarantine),
+        deletes: table.deletes().is_some_and(|(deletes, _)| of(&deletes)),
+    };
+    plan.pipeline.silver.iter().map(missing).collect()
 }
 
 /// Refuses an object with a column that differs in case alone from one that a silver table reads, where case counts: also

@@ -4,6 +4,7 @@ mod avro;
 mod deletes;
 mod dialects;
 mod evolution;
+mod feed_laws;
 mod file_values;
 mod filters;
 mod fixed_width;

@@ -129,7 +129,7 @@ impl SilverContext<'_> {
 
 impl SilverContext<'_> {
     /// The change of the table of its delete events; `None` where it has none. Events are only added: whatever is
-    /// stored, the newest of a key decides, and one that is stored twice decides the same.
+    /// stored, the newest of a key decides.
     ///
     /// # Errors
     /// [`LakeError`] when the table's files cannot be listed.

@@ -91,7 +91,8 @@ pub(super) fn choose_combining_engine(
 ) -> Result<EngineChoice, LakeError> {
     // The rows of every table are combined, one table after the other.
     let counted = work.pipeline.silver.iter().zip(tables).map(|(silver, parts)| {
-        let files = parts.iter().flat_map(|of| of.accepted_files.iter().chain(&of.delete_files));
+        let files =
+            parts.iter().flat_map(|of| of.accepted_files.iter().chain(&of.delete_files).chain(&of.stored_delete_files));
         let size_bytes = files.map(|file| file.size_bytes).sum();
         let rows = parts.iter().map(|of| of.accepted + of.deleted()).sum();
         ObjectMeasure::counted(size_bytes, rows, silver.contract.columns.len() as u64)
