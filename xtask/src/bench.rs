@@ -14,6 +14,7 @@ use crate::bench_data::{self, Source};
 use crate::bench_formats::{self, Format};
 use crate::bench_latency;
 use crate::bench_merge;
+use crate::bench_sources;
 use crate::deployed;
 use crate::judge_tools::{self, Tool};
 use crate::workspace::{Workspace, line, output_of};
@@ -50,6 +51,9 @@ pub(crate) struct Options {
     /// Measure instead what new rows cost that are merged into a table, next to `deltalake` and DuckDB.
     #[arg(long, conflicts_with_all = ["cold_starts", "apis"])]
     merge: bool,
+    /// Measure instead what every format and way of writing costs, next to plain CSV.
+    #[arg(long, conflicts_with_all = ["cold_starts", "latency", "merge", "apis"])]
+    sources: bool,
     /// Measure the HTTP APIs instead: many callers at once on `sluice serve`, compared with DuckDB.
     #[arg(long, conflicts_with = "cold_starts")]
     apis: bool,
@@ -118,6 +122,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     println!("Building the binaries, in the one profile that demo and tests use too.");
     workspace.build_binaries()?;
     let bench = Bench { workspace, python, folder: workspace.target().join("bench") };
+    if options.sources {
+        return bench_sources::measure(&bench);
+    }
     if options.merge {
         let merges = bench_merge::measure(&bench)?;
         return bench.leave("merge.json", &json!({ "logical_cpus": logical_cpus()?, "merges": merges }));

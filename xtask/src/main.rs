@@ -9,6 +9,7 @@ mod bench_data;
 mod bench_formats;
 mod bench_latency;
 mod bench_merge;
+mod bench_sources;
 mod cdk;
 #[cfg(test)]
 mod circles;
