@@ -7,7 +7,7 @@ use sluice_core::name::{DomainName, PipelineName};
 
 /// Write a pipeline for files that you have: how they are written, names, types, keys
 ///
-/// Reads the first 10,000 records of each file (CSV in any usual dialect, NDJSON, JSON, Avro, Parquet, XLSX; texts
+/// Reads the first 10,000 records of each file (CSV in any usual dialect, NDJSON, JSON, XML, Avro, Parquet, XLSX; texts
 /// packed with gzip or zstd, too) and writes pipeline.yaml with one silver table and its contract. It says what it
 /// decided and on what evidence; what the files leave open stays text. The list of records in a JSON document is found,
 /// and nested objects become columns. The pipeline can run as it is, and comments in it say what you may change.

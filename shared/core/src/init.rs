@@ -18,6 +18,7 @@ mod hints;
 mod keys;
 mod legend;
 mod lines;
+mod markup;
 mod names;
 mod numbers;
 mod order;

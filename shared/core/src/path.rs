@@ -7,6 +7,9 @@
 //! | `['name']`, `["name"]` | the same, for a name with any characters; `\` before a quote or another `\` in it |
 //! | `[0]` | this element of a list, counted from 0 |
 //! | `[*]` | every element of a list; only in paths of records |
+//!
+//! Records of XML are named by the path of their elements from the root on: `/orders/order`, or `/orders/*` for every
+//! element of the root `orders`. Namespace prefixes are not written: names are compared without them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -58,7 +61,7 @@ impl fmt::Display for PathStep {
 }
 
 /// Where the records of a document are: each element of the list, or of each of the lists, that the path leads to. Its
-/// last step is `[*]`.
+/// last step is `[*]`. In XML: each element at a path of names, which begins with `/`.
 ///
 /// # Example
 ///
@@ -70,22 +73,36 @@ impl fmt::Display for PathStep {
 /// assert_eq!(path.steps(), [PathStep::Key("Records".to_owned()), PathStep::Elements]);
 /// let error = "$.Records".parse::<RecordPath>().expect_err("no list");
 /// assert!(error.to_string().contains("must end with [*]"));
+/// let path: RecordPath = "/orders/*".parse()?;
+/// assert_eq!(path.steps(), [PathStep::Key("orders".to_owned()), PathStep::Elements]);
+/// assert!(path.is_of_elements());
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordPath {
     steps: Vec<PathStep>,
+    /// Whether the steps are names of elements of XML.
+    is_of_elements: bool,
 }
 
 impl RecordPath {
-    /// Its steps after `$`; never empty.
+    /// Its steps after `$`; never empty. Of a path of elements each is a name, or [`PathStep::Elements`] for `*`.
     pub fn steps(&self) -> &[PathStep] {
         &self.steps
     }
 
+    /// Whether it leads to elements of XML, and not to lists of a document of JSON.
+    pub fn is_of_elements(&self) -> bool {
+        self.is_of_elements
+    }
+
     /// The path of the value that the first `count` steps lead to, for messages.
     pub fn begin(&self, count: usize) -> String {
+        if self.is_of_elements {
+            let steps: String = self.steps.iter().take(count).map(element_step).collect();
+            return if steps.is_empty() { "/".to_owned() } else { steps };
+        }
         let steps: String = self.steps.iter().take(count).map(ToString::to_string).collect();
         format!("${steps}")
     }
@@ -95,13 +112,24 @@ impl FromStr for RecordPath {
     type Err = PathError;
 
     fn from_str(text: &str) -> Result<Self, PathError> {
+        if text.starts_with('/') {
+            return Ok(Self { steps: parse::element_steps(text)?, is_of_elements: true });
+        }
         let steps = parse::steps(text)?;
         if steps.last() != Some(&PathStep::Elements) {
             let problem = "a path of records must end with [*], because each element of a list is a record; to read \
                            values inside a record, write a path under silver[].columns";
             return Err(PathError::at_end(text, problem));
         }
-        Ok(Self { steps })
+        Ok(Self { steps, is_of_elements: false })
+    }
+}
+
+/// A step of a path of elements, as it is written.
+fn element_step(step: &PathStep) -> String {
+    match step {
+        PathStep::Key(name) => format!("/{name}"),
+        PathStep::Index(_) | PathStep::Elements => "/*".to_owned(),
     }
 }
 
@@ -179,9 +207,10 @@ impl schemars::JsonSchema for RecordPath {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": "string",
-            "pattern": r"^\$.*\[\*\]$",
+            "pattern": r"^(\$.*\[\*\]|/.*)$",
             "maxLength": MAX_BYTES,
-            "description": "path of a list in a document, each element of which is a record, such as `$.Records[*]`",
+            "description": "path of a list in a document, each element of which is a record, such as `$.Records[*]`; \
+                            of XML, path of the elements that are records, such as `/orders/order`",
         })
     }
 }

@@ -202,7 +202,8 @@ pub struct SourceSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixed_width: Option<FixedWidthSpec>,
     /// Where the records of a JSON document, an NDJSON line, or an Avro record are, if they are not the document itself:
-    /// the path of a list, such as `$.Records[*]`. Each of its elements is a record.
+    /// the path of a list, such as `$.Records[*]`. Each of its elements is a record. Of XML, which elements are records:
+    /// the path of their names from the root on, such as `/orders/order`; `*` stands for any name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<RecordPath>,
     /// Which files of the folder are taken.
@@ -262,6 +263,8 @@ pub enum SourceFormat {
     FixedWidth,
     /// Object container files of Apache Avro. Their records are documents, as those of JSON are.
     Avro,
+    /// Documents of XML. The elements that `records` names are records, and become documents as those of JSON are.
+    Xml,
 }
 
 impl SourceFormat {
@@ -275,6 +278,7 @@ impl SourceFormat {
             Self::Xlsx => "xlsx",
             Self::FixedWidth => "fixed_width",
             Self::Avro => "avro",
+            Self::Xml => "xml",
         }
     }
 
@@ -282,7 +286,7 @@ impl SourceFormat {
     /// a list of records.
     pub fn has_documents(self) -> bool {
         match self {
-            Self::Ndjson | Self::Json | Self::Avro => true,
+            Self::Ndjson | Self::Json | Self::Avro | Self::Xml => true,
             Self::Csv | Self::Parquet | Self::Xlsx | Self::FixedWidth => false,
         }
     }
@@ -291,7 +295,7 @@ impl SourceFormat {
     pub fn is_flat(self) -> bool {
         match self {
             Self::Csv | Self::Xlsx | Self::FixedWidth => true,
-            Self::Ndjson | Self::Json | Self::Parquet | Self::Avro => false,
+            Self::Ndjson | Self::Json | Self::Parquet | Self::Avro | Self::Xml => false,
         }
     }
 

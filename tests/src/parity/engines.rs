@@ -42,7 +42,11 @@ fn has_lines(plan: &Plan) -> bool {
         SourceFormat::Csv => plan.pipeline.csv.is_divisible(),
         SourceFormat::FixedWidth => plan.pipeline.encoding().is_utf8(),
         SourceFormat::Ndjson => true,
-        SourceFormat::Json | SourceFormat::Parquet | SourceFormat::Xlsx | SourceFormat::Avro => false,
+        SourceFormat::Json
+        | SourceFormat::Parquet
+        | SourceFormat::Xlsx
+        | SourceFormat::Avro
+        | SourceFormat::Xml => false,
     }
 }
 

@@ -60,6 +60,7 @@ fn every_format_and_packing_is_profiled() {
     check("a.csv.zst", &packed);
     check("a.ndjson", b"{\"id\":1,\"n\":\"x\"}\n{\"id\":2}\n");
     check("a.json", b"{\"items\":[{\"id\":1,\"n\":\"x\"},{\"id\":2,\"n\":null}]}");
+    check("a.xml", b"<r><o><id>1</id><n>x</n></o><o><id>2</id></o></r>");
     check("a.xlsx", &Workbook::of_cells(&[&["id", "n"], &["1", "x"], &["2"]]).bytes());
     let fields = r#"{"name": "id", "type": "int"}, {"name": "n", "type": ["null", "string"]}"#;
     let first = [("id", Avro::Int(1)), ("n", Avro::Union(1, Box::new(Avro::String("x".to_owned()))))];

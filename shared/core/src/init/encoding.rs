@@ -85,7 +85,7 @@ fn text(
         return Err(InitError::Unknown {
             file: file.to_owned(),
             what: "binary data",
-            fix: "give CSV, NDJSON, JSON, Avro, XLSX or Parquet, the texts plain or packed with gzip or zstd",
+            fix: "give CSV, NDJSON, JSON, XML, Avro, XLSX or Parquet, the texts plain or packed with gzip or zstd",
         });
     }
     // `utf-16le` and the like are labels of their own encodings.

@@ -129,5 +129,6 @@ fn format_word(format: SourceFormat) -> &'static str {
         SourceFormat::Xlsx => "XLSX",
         SourceFormat::FixedWidth => "fixed width",
         SourceFormat::Avro => "Avro",
+        SourceFormat::Xml => "XML",
     }
 }

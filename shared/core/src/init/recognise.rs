@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::encoding::{self, Certainty, Text, has_lone_returns};
 use super::envelope::{Document, examine};
-use super::{InitError, Written, csv, lines, rulers};
+use super::{InitError, Written, csv, lines, markup, rulers};
 use crate::path::RecordPath;
 use crate::shown::shown;
 use crate::source::UnreadFormat;
@@ -38,8 +38,13 @@ pub fn recognise(file: &str, head: &[u8], is_whole: bool) -> Result<Written, Ini
     if trimmed.trim_matches('\u{1a}').is_empty() {
         return Err(InitError::Empty { file: file.to_owned() });
     }
-    if trimmed.starts_with("<?xml") || trimmed.starts_with("<!DOCTYPE") || trimmed.starts_with("<html") {
-        return Err(unread("XML or HTML", "export the data as CSV, NDJSON, JSON, Avro, XLSX or Parquet"));
+    if markup::is_html(trimmed) {
+        return Err(unread("HTML", "export the data as CSV, NDJSON, JSON, Avro, XML, XLSX or Parquet"));
+    }
+    if markup::is_xml(trimmed) {
+        return markup::recognise(trimmed, text.certainty).ok_or_else(|| {
+            unread("XML without an element that repeats", "write the pipeline by hand: source.records names its records")
+        });
     }
     if let Some(json) = json_format(trimmed) {
         let Json { format, reason, records, note } = json;

@@ -126,6 +126,8 @@ fn formats_are_found() {
     check("PAR1....", SourceFormat::Parquet);
     check("PK\u{3}\u{4}.... xl/workbook.xml", SourceFormat::Xlsx);
     check("Obj\u{1}....", SourceFormat::Avro);
+    check("<?xml version='1.0'?>\n<a><b x='1'/><b x='2'/></a>\n", SourceFormat::Xml);
+    check("<DATE>,<OPEN>\n1,2\n3,4\n", SourceFormat::Csv);
 }
 
 #[test]
@@ -156,6 +158,7 @@ fn files_that_are_no_table_are_refused_with_the_fix() {
     check(b"a,b\r1,2\r\n3,4\r5,6\r", "carriage returns alone, and others");
     check(b"BZh91AY&SY", "packed with bzip2");
     check(b"<?xml version='1.0'?>\n<a/>\n", "XML");
+    check(b"<!DOCTYPE html>\n<html></html>\n", "HTML");
     check(b"/*\n * x\n */\n\n{\"id\":1}\n{\"id\":2}\n", "JSON behind a comment");
     check(b"// x\n{\"id\":1,\"n\":2}\n{\"id\":2,\"n\":3}\n", "JSON behind a comment");
     check(b"id   name  n\n1    ann   2\n2    bob   3\n3    eve   4\n", "format: fixed_width");

@@ -40,6 +40,43 @@ pub(super) fn steps(text: &str) -> Result<Vec<PathStep>, PathError> {
     Ok(steps)
 }
 
+/// Whether a name of an element has this character. Colons are those of prefixes, which a path does not have.
+fn is_of_name(character: char) -> bool {
+    character.is_alphanumeric() || "_-.".contains(character) || !character.is_ascii() && !character.is_whitespace()
+}
+
+/// The names of a path of elements, which begins with `/`.
+///
+/// # Errors
+/// [`PathError`] with the first character that cannot stand where it does.
+pub(super) fn element_steps(text: &str) -> Result<Vec<PathStep>, PathError> {
+    let mut reader = Reader { text, characters: text.chars().enumerate().peekable() };
+    if text.len() > MAX_BYTES {
+        return Err(reader.error(1, "a path has at most 1024 bytes"));
+    }
+    let mut steps = Vec::new();
+    while let Some(position) = reader.position() {
+        if steps.len() == MAX_STEPS {
+            return Err(reader.error(position, "a path has at most 32 steps"));
+        }
+        if reader.take() != Some('/') {
+            let problem = "a path of elements has names with `/` before each, without prefixes and conditions: write \
+                           `/orders/order`";
+            return Err(reader.error(position, problem));
+        }
+        if reader.take_if(|character| character == '*').is_some() {
+            steps.push(PathStep::Elements);
+            continue;
+        }
+        let name = reader.take_while(is_of_name);
+        if name.is_empty() {
+            return Err(reader.error_here("the name of an element, or `*` for any, must follow the `/`"));
+        }
+        steps.push(PathStep::Key(name));
+    }
+    Ok(steps)
+}
+
 struct Reader<'t> {
     text: &'t str,
     characters: Peekable<Enumerate<Chars<'t>>>,

@@ -23,6 +23,35 @@ fn paths_of_records_lead_to_lists() {
 }
 
 #[test]
+fn paths_of_elements_have_names_with_slashes() {
+    let check = |text: &str, steps: &[PathStep]| {
+        let path: RecordPath = text.parse().unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(path.steps(), steps, "{text}");
+        assert!(path.is_of_elements(), "{text}");
+        assert_eq!(path.to_string(), text);
+    };
+    check("/orders/order", &[key("orders"), key("order")]);
+    check("/rows", &[key("rows")]);
+    check("/*/Größe-1.x_y", &[PathStep::Elements, key("Größe-1.x_y")]);
+    let path: RecordPath = "/a/*/c".parse().expect("a path");
+    assert_eq!((path.begin(0), path.begin(2)), ("/".to_owned(), "/a/*".to_owned()));
+    let refused = |text: &str, position: usize, problem: &str| {
+        let error = text.parse::<RecordPath>().expect_err(text);
+        assert_eq!(error.position, position, "{error}");
+        assert!(error.to_string().contains(problem), "{error}");
+    };
+    refused("/", 2, "must follow the `/`");
+    refused("/orders/", 9, "must follow the `/`");
+    refused("//order", 2, "must follow the `/`");
+    refused("/orders/o:order", 10, "without prefixes");
+    refused("/orders/order[1]", 14, "without prefixes");
+    refused("/a/*b", 5, "without prefixes");
+    refused(&format!("/{}", "a".repeat(1024)), 1, "at most 1024 bytes");
+    refused(&"/a".repeat(33), 65, "at most 32 steps");
+    assert!(!"$.a[*]".parse::<RecordPath>().expect("a path").is_of_elements());
+}
+
+#[test]
 fn paths_of_columns_begin_with_a_column() {
     let check = |text: &str, column: &str, steps: &[PathStep]| {
         let path: ColumnPath = text.parse().unwrap_or_else(|error| panic!("{error}"));
@@ -102,7 +131,7 @@ proptest! {
         let path = ColumnPath { column, steps: inside };
         prop_assert_eq!(path.to_string().parse::<ColumnPath>(), Ok(path.clone()), "{}", path);
         steps.push(PathStep::Elements);
-        let path = RecordPath { steps };
+        let path = RecordPath { steps, is_of_elements: false };
         prop_assert_eq!(path.to_string().parse::<RecordPath>(), Ok(path.clone()), "{}", path);
         let json = serde_json::to_string(&path).expect("json");
         prop_assert_eq!(serde_json::from_str::<RecordPath>(&json).expect("a path"), path);

@@ -1,5 +1,6 @@
 //! What is wrong with the options of a source, checked against its format and each other.
 
+use crate::path::RecordPath;
 use crate::reading::check_null_words;
 use crate::spec::{CsvSpec, FixedWidthSpec, SourceFormat, SourceSpec, XlsxSpec};
 
@@ -35,12 +36,35 @@ pub(super) fn problem(source: &SourceSpec) -> Option<String> {
     }
     if source.records.is_some() && !format.has_documents() {
         return Some(
-            "source.records is given, and only documents of json, ndjson and avro have lists of records; take it out, \
-             or correct source.format"
+            "source.records is given, and only documents of json, ndjson, avro and xml have lists of records; take it \
+             out, or correct source.format"
                 .to_owned(),
         );
     }
+    if let Some(problem) = records_problem(source) {
+        return Some(problem.to_owned());
+    }
     check_null_words(&source.null_words).err().map(|error| format!("source.{error}"))
+}
+
+/// Why the path of records does not fit the format.
+fn records_problem(source: &SourceSpec) -> Option<&'static str> {
+    let is_xml = source.format == SourceFormat::Xml;
+    match source.records.as_ref().map(RecordPath::is_of_elements) {
+        None if is_xml => Some(
+            "source.format is xml, and nothing says which elements are records; write source.records with the path of \
+             their names from the root on, such as `/orders/order`",
+        ),
+        Some(false) if is_xml => Some(
+            "source.records is the path of a list of JSON, and source.format is xml; write the path of the names of \
+             elements, such as `/orders/order`",
+        ),
+        Some(true) if !is_xml => Some(
+            "source.records is a path of elements of XML, and source.format is not xml; write the path of a list, such \
+             as `$.Records[*]`, or `format: xml`",
+        ),
+        _ => None,
+    }
 }
 
 /// Why no object of the source can have a column of this name, after "which"; `None` where one can.
@@ -79,11 +103,19 @@ mod tests {
         check("format: fixed_width", "nothing says where the columns are");
         check("format: xlsx\nxlsx: { sheet: 0 }", "source.xlsx: sheet is 0");
         check("format: fixed_width\nfixed_width: { columns: [{ name: id, width: 0 }] }", "has the width 0");
-        check("format: xlsx\nrecords: '$.a[*]'", "only documents of json, ndjson and avro");
+        check("format: xlsx\nrecords: '$.a[*]'", "only documents of json, ndjson, avro and xml");
+        check("format: xml", "nothing says which elements are records");
+        check("format: xml\nrecords: '$.a[*]'", "the path of a list of JSON");
+        check("format: json\nrecords: /a/b", "a path of elements of XML");
+        check("format: csv\nrecords: /a/b", "only documents of");
         check("format: avro\nnull_words: [' NA']", "source.null_words");
-        for good in
-            ["format: avro", "format: avro\nrecords: '$.a[*]'", "format: xlsx", "format: xlsx\nxlsx: { sheet: 2 }"]
-        {
+        for good in [
+            "format: avro",
+            "format: avro\nrecords: '$.a[*]'",
+            "format: xlsx",
+            "format: xlsx\nxlsx: { sheet: 2 }",
+            "format: xml\nrecords: /a/*",
+        ] {
             assert_eq!(problem(&source(good)), None, "{good}");
         }
         assert_eq!(problem(&source(&format!("format: fixed_width\n{fixed_width}"))), None);

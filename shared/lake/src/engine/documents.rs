@@ -130,7 +130,8 @@ impl<'a> Documents<'a> {
         quarantined: &'w [Quarantined<'_>],
     ) -> Result<BTreeMap<&'w str, Vec<Document<'w>>>, LakeError> {
         let mut found: BTreeMap<&str, Vec<Document<'_>>> = BTreeMap::new();
-        if !self.format.has_documents() {
+        // A path of elements leads nowhere in documents of another format, which the source had before.
+        if !self.format.has_documents() || self.format == SourceFormat::Xml {
             return Ok(found);
         }
         let failed = || LakeError::polars("lineage of quarantined rows");

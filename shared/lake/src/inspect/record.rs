@@ -146,7 +146,11 @@ impl Source<'_> {
             SourceFormat::Csv | SourceFormat::Ndjson | SourceFormat::FixedWidth => {
                 Ok(is_plain_text(&self.bytes(0, 4)?, self.pipeline.encoding()))
             }
-            SourceFormat::Json | SourceFormat::Parquet | SourceFormat::Xlsx | SourceFormat::Avro => Ok(false),
+            SourceFormat::Json
+            | SourceFormat::Parquet
+            | SourceFormat::Xlsx
+            | SourceFormat::Avro
+            | SourceFormat::Xml => Ok(false),
         }
     }
 
@@ -236,7 +240,8 @@ impl Source<'_> {
             | SourceFormat::Parquet
             | SourceFormat::Xlsx
             | SourceFormat::FixedWidth
-            | SourceFormat::Avro => Ok(Vec::new()),
+            | SourceFormat::Avro
+            | SourceFormat::Xml => Ok(Vec::new()),
         }
     }
 
@@ -350,7 +355,8 @@ fn may_begin_after(format: SourceFormat, before: &[u8]) -> bool {
         | SourceFormat::Parquet
         | SourceFormat::Xlsx
         | SourceFormat::FixedWidth
-        | SourceFormat::Avro => before.last(),
+        | SourceFormat::Avro
+        | SourceFormat::Xml => before.last(),
     };
     last == Some(&b'\n')
 }

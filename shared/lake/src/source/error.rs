@@ -13,6 +13,7 @@ pub(super) use super::place::Place;
 use super::place::RowPositions;
 use super::records::RecordPathFault;
 use super::xlsx::XlsxFault;
+use super::xml::XmlFault;
 
 /// What a sink hands back when it can take no more batches.
 pub(crate) type SinkError = Box<dyn std::error::Error + Send + Sync>;
@@ -306,6 +307,19 @@ pub enum SourceError {
         #[source]
         source: AvroFault,
     },
+    /// The XML document cannot be read on.
+    #[error("object '{object}' line {line}: not readable as XML after {rows} good records")]
+    Xml {
+        /// Name of the object.
+        object: String,
+        /// Line, from 1, of what cannot be read.
+        line: u64,
+        /// Records read before the fault.
+        rows: u64,
+        /// What is wrong with it.
+        #[source]
+        source: XmlFault,
+    },
     /// Polars could not hold the batch.
     #[error("object '{object}': the batch that starts at record {row} of those read cannot be built")]
     Batch {
@@ -387,7 +401,8 @@ impl SourceError {
             | Self::ParquetType { .. }
             | Self::ParquetRows { .. }
             | Self::Xlsx { .. }
-            | Self::Avro { .. } => ErrorName::InvalidInput,
+            | Self::Avro { .. }
+            | Self::Xml { .. } => ErrorName::InvalidInput,
             Self::ParquetStream { .. }
             | Self::XlsxStream { .. }
             | Self::Extent { .. }
@@ -401,7 +416,10 @@ impl SourceError {
     /// Whether the fault stands behind a record that can be read. Asked of beginnings, whose records are numbered.
     pub(crate) fn is_behind_a_record(&self) -> bool {
         match self {
-            Self::Json { rows, .. } | Self::RecordPath { rows, .. } | Self::Avro { rows, .. } => *rows > 0,
+            Self::Json { rows, .. }
+            | Self::RecordPath { rows, .. }
+            | Self::Avro { rows, .. }
+            | Self::Xml { rows, .. } => *rows > 0,
             Self::Columns { place: Place::Record { row, .. }, .. }
             | Self::RecordTooLarge { place: Place::Record { row, .. }, .. } => *row > 1,
             _ => false,

@@ -69,14 +69,20 @@ impl Extent<'_> {
                 "records cannot be numbered where only a part of the object is read"
             }
             SourceFormat::Csv | SourceFormat::Ndjson | SourceFormat::FixedWidth => return Ok(()),
-            SourceFormat::Json | SourceFormat::Parquet | SourceFormat::Xlsx | SourceFormat::Avro
+            SourceFormat::Json
+            | SourceFormat::Parquet
+            | SourceFormat::Xlsx
+            | SourceFormat::Avro
+            | SourceFormat::Xml
                 if self.positions.are_numbers() && self.is_whole() =>
             {
                 return Ok(());
             }
-            SourceFormat::Json | SourceFormat::Parquet | SourceFormat::Xlsx | SourceFormat::Avro => {
-                "records of this format are not found by bytes"
-            }
+            SourceFormat::Json
+            | SourceFormat::Parquet
+            | SourceFormat::Xlsx
+            | SourceFormat::Avro
+            | SourceFormat::Xml => "records of this format are not found by bytes",
         };
         Err(SourceError::Extent { object: object.to_owned(), problem })
     }

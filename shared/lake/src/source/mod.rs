@@ -32,6 +32,7 @@ mod stream;
 #[cfg(test)]
 mod testing;
 mod xlsx;
+mod xml;
 
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -128,13 +129,14 @@ fn read_with_limits(
         SourceFormat::Xlsx => xlsx::read(options.xlsx(), input, object, limits, sink),
         SourceFormat::FixedWidth => fixed_width::read(options.fixed_width(), input, object, extent, limits, sink),
         SourceFormat::Avro => avro::read(options.records(), input, object, limits, sink),
+        SourceFormat::Xml => xml::read(options, input, object, limits, sink),
     }
 }
 
 /// The names of an object's columns, from its beginning (Parquet: its footer).
 ///
-/// CSV and XLSX: the header. Fixed width: the names in the spec. NDJSON, JSON and Avro: the keys of the first records
-/// (about 64 KiB), so later records may bring more. Reads no more of a stream than it needs; of one with a record path
+/// CSV and XLSX: the header. Fixed width: the names in the spec. NDJSON, JSON, Avro and XML: the keys of the first
+/// records (about 64 KiB), so later records may bring more. Reads no more of a stream than it needs; of one with a record path
 /// at most 8 MiB of text, which may show no column.
 ///
 /// # Errors
@@ -168,6 +170,11 @@ pub(crate) fn read_columns(
             let (extent, limits) = (Extent::whole(Positions::Numbers), ReadLimits::sniff());
             fixed_width::read(options.fixed_width(), input, object, extent, limits, sink)
         }),
+        SourceFormat::Xml => {
+            let stream = Box::new(Beginning { stream: open_bytes(input, object)?, left: BEGINNING_BYTES });
+            let input = SourceInput::Stream(stream);
+            first_columns(|sink| xml::read(options, input, object, ReadLimits::sniff(), sink))
+        }
         SourceFormat::Avro => {
             let (records, limits) = (options.records(), ReadLimits::sniff());
             let input = if records.is_some() {

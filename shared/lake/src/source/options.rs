@@ -1,9 +1,12 @@
 //! How the objects of a pipeline are read.
 
+use std::collections::BTreeSet;
+
 use sluice_core::init::Written;
-use sluice_core::path::RecordPath;
+use sluice_core::path::{PathStep, RecordPath};
 use sluice_core::pipeline::Pipeline;
-use sluice_core::spec::FixedWidthSpec;
+use sluice_core::reading::Reading;
+use sluice_core::spec::{FixedWidthSpec, SourceFormat};
 
 use super::csv::CsvOptions;
 use super::xlsx::XlsxOptions;
@@ -15,6 +18,8 @@ pub(crate) struct SourceOptions {
     xlsx: XlsxOptions,
     fixed_width: Option<FixedWidthSpec>,
     records: Option<RecordPath>,
+    /// Of XML, the elements that are lists however often they occur.
+    lists: Vec<Vec<String>>,
 }
 
 impl SourceOptions {
@@ -25,6 +30,7 @@ impl SourceOptions {
             xlsx: XlsxOptions::of(pipeline),
             fixed_width: pipeline.fixed_width.clone(),
             records: pipeline.records.clone(),
+            lists: if pipeline.source_format == SourceFormat::Xml { indexed(pipeline) } else { Vec::new() },
         }
     }
 
@@ -62,6 +68,17 @@ impl SourceOptions {
         self.records.as_ref()
     }
 
+    /// Of XML, the elements that columns read by a number, such as `[0]`, each by the names on the way to it inside of
+    /// a record: they are lists however often they occur.
+    pub(super) fn lists(&self) -> &[Vec<String>] {
+        &self.lists
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_lists(&mut self, lists: Vec<Vec<String>>) {
+        self.lists = lists;
+    }
+
     /// The defaults, with this path to the records.
     #[cfg(test)]
     pub(crate) fn of_records(records: Option<RecordPath>) -> Self {
@@ -82,4 +99,24 @@ impl SourceOptions {
     pub(super) fn set_records(&mut self, records: RecordPath) {
         self.records = Some(records);
     }
+}
+
+/// The ways to the values that columns read by a number.
+fn indexed(pipeline: &Pipeline) -> Vec<Vec<String>> {
+    let mut lists = BTreeSet::new();
+    for table in &pipeline.silver {
+        for (name, source) in &table.columns {
+            let Some(path) = table.readings.get(name).and_then(Reading::path) else { continue };
+            let mut names = vec![source.clone()];
+            for step in path.steps() {
+                match step {
+                    PathStep::Key(key) => names.push(key.clone()),
+                    PathStep::Index(_) | PathStep::Elements => {
+                        let _ = lists.insert(names.clone());
+                    }
+                }
+            }
+        }
+    }
+    lists.into_iter().collect()
 }

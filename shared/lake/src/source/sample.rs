@@ -4,6 +4,7 @@ use std::io::Read;
 
 use memchr::{memchr_iter, memmem};
 use sluice_core::engine::ObjectMeasure;
+use sluice_core::path::{PathStep, RecordPath};
 use sluice_core::source::Codec;
 use sluice_core::spec::SourceFormat;
 
@@ -11,6 +12,9 @@ use super::options::SourceOptions;
 
 /// Most bytes that a sample is unpacked to; a few bytes of a hostile object unpack to gigabytes.
 const MAX_UNPACKED_BYTES: u64 = 8 << 20;
+
+/// Most bytes of the name of an element that is counted: a path has at most 1024.
+const MAX_NAME_BYTES: usize = 2048;
 
 /// What an object of `size_bytes` holds, if it goes on as it begins: `first` are its first bytes as stored.
 pub(crate) fn measure(
@@ -42,6 +46,7 @@ pub(crate) fn measure(
     }
     let has_braces = format == SourceFormat::Json || options.records().is_some();
     let records = match format {
+        SourceFormat::Xml => count_elements(options.records(), &text),
         _ if has_braces => memchr_iter(b'{', &text).count(),
         SourceFormat::Csv => count_ends(options.csv().spec().record_end.as_str().as_bytes(), &text),
         _ => memchr_iter(b'\n', &text).count(),
@@ -50,6 +55,22 @@ pub(crate) fn measure(
     let unpacked_bytes = scaled(size_bytes, text.len() as u64, read_bytes as u64);
     let rows = scaled(unpacked_bytes, records, text.len() as u64);
     ObjectMeasure { size_bytes, unpacked_bytes, rows, columns: columns as u64, ..ObjectMeasure::default() }
+}
+
+/// How many elements of the last name of the path begin in a text; where that is any name, a guess: records of eight
+/// tags. Of UTF-16 the bytes of names are apart: then 0.
+fn count_elements(path: Option<&RecordPath>, text: &[u8]) -> usize {
+    let Some(PathStep::Key(name)) = path.and_then(|path| path.steps().last()) else {
+        return memchr_iter(b'<', text).count() / 8;
+    };
+    let is_record = |begin: usize| {
+        let tag = text.get(begin + 1..).unwrap_or_default();
+        let is_end = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'>' | b'/');
+        let longest = tag.get(..MAX_NAME_BYTES).unwrap_or(tag);
+        let qualified = longest.split(is_end).next().unwrap_or_default();
+        qualified.rsplit(|byte| *byte == b':').next() == Some(name.as_bytes())
+    };
+    memchr_iter(b'<', text).filter(|begin| is_record(*begin)).count()
 }
 
 /// How many records end in a text. In UTF-16 the bytes of their end are apart: then its last one counts.

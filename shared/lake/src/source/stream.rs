@@ -91,6 +91,28 @@ pub(super) fn open_text(input: SourceInput, object: &str, encoding: TextEncoding
     Ok(open_decoded(input, object, encoding)?.0)
 }
 
+/// The text of an object in UTF-8, unpacked: in the encoding that `encoding_of` says of its first bytes, and without the
+/// byte order mark, whose length it says, too.
+pub(super) fn open_encoded(
+    input: SourceInput,
+    object: &str,
+    first_bytes: usize,
+    encoding_of: impl FnOnce(&[u8]) -> Result<(&'static Encoding, usize), SourceError>,
+) -> Result<Box<dyn Read + Send>, SourceError> {
+    let mut content = open_bytes(input, object)?;
+    let first_bytes = first_bytes.max(UnreadFormat::FIRST_BYTES);
+    let mut first = peek(&mut content, first_bytes as u64).map_err(|source| explain(object, source))?;
+    if let Some(format) = UnreadFormat::of(&first) {
+        return Err(SourceError::OtherFormat { object: object.to_owned(), format });
+    }
+    let (encoding, mark_bytes) = encoding_of(&first)?;
+    let content = Cursor::new(first.split_off(mark_bytes)).chain(content);
+    if encoding == encoding_rs::UTF_8 {
+        return Ok(Box::new(content));
+    }
+    Ok(Box::new(Decoded::new(content, encoding, mark_bytes as u64)))
+}
+
 /// The text of an object, and what it was encoded in.
 fn open_decoded(
     input: SourceInput,

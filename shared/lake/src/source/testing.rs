@@ -86,6 +86,13 @@ impl ReadTest {
         self
     }
 
+    /// Elements of XML that are lists, each by the names on the way to it.
+    pub(super) fn lists(mut self, lists: &[&[&str]]) -> Self {
+        let ways = lists.iter().map(|way| way.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>());
+        self.options.set_lists(ways.collect());
+        self
+    }
+
     pub(super) fn run(self) -> Result<(Vec<DataFrame>, SourceSummary), SourceError> {
         self.read(WHOLE)
     }

@@ -148,7 +148,7 @@ impl Look {
         let Self::Shape(shape, ..) = &self else { return Ok(self) };
         let fault = match pipeline.source_format {
             // Any record of the run may bring a key, so process asks once it has read them all.
-            SourceFormat::Ndjson | SourceFormat::Json | SourceFormat::Avro => return Ok(self),
+            SourceFormat::Ndjson | SourceFormat::Json | SourceFormat::Avro | SourceFormat::Xml => return Ok(self),
             SourceFormat::Csv | SourceFormat::Parquet | SourceFormat::Xlsx | SourceFormat::FixedWidth => {
                 check_mapped(pipeline, object, &shape.columns, known).err()
             }
@@ -294,7 +294,9 @@ async fn read_head(
         let positions = if is_plain { positions(pipeline, size_bytes) } else { Positions::Numbers };
         let shape = match format {
             // Later records may bring other keys: those of the first are nothing that a reader could rely on.
-            SourceFormat::Ndjson | SourceFormat::Json | SourceFormat::Avro => SourceShape { columns: Vec::new() },
+            SourceFormat::Ndjson | SourceFormat::Json | SourceFormat::Avro | SourceFormat::Xml => {
+                SourceShape { columns: Vec::new() }
+            }
             SourceFormat::Csv | SourceFormat::Parquet | SourceFormat::Xlsx | SourceFormat::FixedWidth => shape,
         };
         Look::Shape(shape, measured, positions)
@@ -384,7 +386,8 @@ fn check_mapped(
         | SourceFormat::Parquet
         | SourceFormat::Xlsx
         | SourceFormat::FixedWidth
-        | SourceFormat::Avro => None,
+        | SourceFormat::Avro
+        | SourceFormat::Xml => None,
     };
     Err(SourceError::LacksColumns { object: object.uri.to_string(), missing, columns: columns.to_vec(), delimiter })
 }

@@ -91,7 +91,9 @@ impl<'a> Landing<'a> {
     fn may_lack(&self, bronze: &BronzeStage) -> BTreeSet<&'a String> {
         let pipeline = &self.plan.pipeline;
         match pipeline.source_format {
-            SourceFormat::Ndjson | SourceFormat::Json | SourceFormat::Avro => pipeline.mapped_sources().collect(),
+            SourceFormat::Ndjson | SourceFormat::Json | SourceFormat::Avro | SourceFormat::Xml => {
+                pipeline.mapped_sources().collect()
+            }
             SourceFormat::Csv | SourceFormat::Parquet | SourceFormat::Xlsx | SourceFormat::FixedWidth => {
                 let known = mapped_columns(&self.names, &bronze.source_columns());
                 optional_columns(pipeline).filter(|source| known.contains(*source)).collect()

@@ -77,7 +77,7 @@ fn specs_that_cannot_be_read_are_refused() {
         edit(SPEC, "domain: sales\n", "domain: sales\ndomain: sales\n", &["pipeline.yaml", "domain", "line 3"]),
         edit(SPEC, "domain: sales", "domain: [", &["pipeline.yaml", "line"]),
         edit(SPEC, "format: csv }", "format: csv, csv: { delimiter: '' } }", &["pipeline.yaml", "line 3", "1 to 8"]),
-        edit(SPEC, "format: csv }", "format: xml }", &["pipeline.yaml", "xml", "csv"]),
+        edit(SPEC, "format: csv }", "format: orc }", &["pipeline.yaml", "orc", "csv"]),
         edit(SPEC, "day: day }", "day: { form: day } }", &["pipeline.yaml", "form", "line 8"]),
         edit(SPEC, "day: day }", "day: { decimal: ',' } }", &["pipeline.yaml", "from", "line"]),
         edit(SPEC, "day: day }", "day: true }", &["pipeline.yaml", "in quotes", "line"]),

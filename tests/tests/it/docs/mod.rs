@@ -58,6 +58,7 @@ pages! {
     parquet: "docs/sources/parquet.md",
     values: "docs/sources/values.md",
     xlsx: "docs/sources/xlsx.md",
+    xml: "docs/sources/xml.md",
     change_feeds: "docs/tables/change-feeds.md",
     inputs: "docs/tables/inputs.md",
     modes: "docs/tables/modes.md",

@@ -89,6 +89,15 @@ fn spreadsheets_and_statistics_run_without_an_edit() {
             &["id int64", "at timestamp", "who_name text"],
             &["1|2024-01-31T13:30:00Z|Ann", "2|2024-02-01T00:00:00Z|Bob"],
         ),
+        habit(
+            "XML, nested",
+            "a.xml",
+            "<?xml version='1.0'?><orders><day>2024-01-31</day>\
+             <order id='1'><who><name>Ann</name></who><amount>1.5</amount></order>\
+             <order id='2'><who><name>Bob</name></who><amount>2.25</amount></order></orders>",
+            &["id int64", "who_name text", "amount double"],
+            &["1|Ann|1.5", "2|Bob|2.25"],
+        ),
         habit("line ends of an old Mac", "a.csv", "id,n\r1,2\r3,4\r", &["id int64", "n int64"], &["1|2", "3|4"]),
         habit(
             "weather station",

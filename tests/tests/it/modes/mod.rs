@@ -22,6 +22,7 @@ mod rules;
 mod snapshots;
 mod workbooks;
 mod writes;
+mod xml;
 
 pub(crate) use self::avro::avro_file;
 pub(crate) use self::writes::{MERGE, SCD2, spec};

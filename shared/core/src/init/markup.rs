@@ -1,0 +1,215 @@
+//! XML: which of its elements are records, from the beginning of a document.
+
+use std::collections::HashMap;
+
+use super::Written;
+use super::encoding::Certainty;
+use crate::path::RecordPath;
+use crate::shown::shown;
+use crate::spec::SourceFormat;
+
+/// Most other paths that the evidence lists.
+const MAX_OTHERS: usize = 5;
+
+/// Whether a text begins as a page of HTML does.
+pub(super) fn is_html(text: &str) -> bool {
+    let begin: String = text.chars().take(16).collect::<String>().to_ascii_lowercase();
+    begin.starts_with("<!doctype html") || begin.starts_with("<html")
+}
+
+/// Whether a text begins as XML does. A header of CSV may have names in `<` and `>`, and has no end of an element.
+pub(super) fn is_xml(text: &str) -> bool {
+    if text.starts_with("<?xml") {
+        return true;
+    }
+    let after = text.strip_prefix('<').and_then(|rest| rest.chars().next());
+    let is_markup = after.is_some_and(|c| c.is_alphabetic() || matches!(c, '_' | '!' | '?'));
+    is_markup && (text.contains("</") || text.contains("/>"))
+}
+
+/// How a document is written whose records are the elements that one parent has most of; `None` where none can be.
+pub(super) fn recognise(text: &str, certainty: Certainty) -> Option<Written> {
+    let scan = Scan::of(text);
+    let mut found: Vec<(&Node, String)> = Vec::new();
+    for (index, node) in scan.nodes.iter().enumerate() {
+        if node.parent.is_some() && node.has_content {
+            found.push((node, scan.path(index)));
+        }
+    }
+    // A stable sort: the first of those that are alike.
+    found.sort_by_key(|(node, _)| (std::cmp::Reverse(node.most), node.depth));
+    let ((best, path), others) = found.split_first()?;
+    let records: RecordPath = path.parse().ok()?;
+    let mut note = format!("records {path}: {} of them in one parent", best.most);
+    if best.most == 1 {
+        // With one element of each kind, the first is a guess only where no other could be meant.
+        if others.iter().any(|(other, _)| other.depth == best.depth) {
+            return None;
+        }
+        note = format!("records {path}: the only element with values inside (assumed: none repeats)");
+    }
+    let repeated: Vec<String> =
+        others.iter().filter(|(node, _)| node.most > 1).take(MAX_OTHERS).map(|(_, path)| shown(path)).collect();
+    if !repeated.is_empty() {
+        note = format!("{note}; others that repeat: {}", repeated.join(", "));
+    }
+    let evidence = vec!["format xml: the text begins with `<` and has elements".to_owned(), note];
+    let format = SourceFormat::Xml;
+    Some(Written { format, csv: None, records: Some(records), xlsx: None, evidence, certainty, has_quotes: false })
+}
+
+/// All elements at one path.
+struct Node {
+    name: String,
+    parent: Option<usize>,
+    depth: usize,
+    /// Most of them in one parent.
+    most: usize,
+    /// Whether one of them has attributes or elements.
+    has_content: bool,
+}
+
+/// An element that is open.
+struct Open {
+    node: usize,
+    /// How many children of each node it has.
+    children: HashMap<usize, usize>,
+}
+
+#[derive(Default)]
+struct Scan {
+    nodes: Vec<Node>,
+    places: HashMap<(Option<usize>, String), usize>,
+    open: Vec<Open>,
+}
+
+impl Scan {
+    fn of(text: &str) -> Self {
+        let mut scan = Self::default();
+        let mut rest = text;
+        while let Some((_, after)) = rest.split_once('<') {
+            let end = match after {
+                comment if comment.starts_with("!--") => "-->",
+                data if data.starts_with("![CDATA[") => "]]>",
+                instruction if instruction.starts_with('?') => "?>",
+                _ => "",
+            };
+            if !end.is_empty() {
+                let Some((_, behind)) = after.split_once(end) else { break };
+                rest = behind;
+                continue;
+            }
+            let Some((tag, behind)) = split_tag(after) else { break };
+            scan.take(tag);
+            rest = behind;
+        }
+        scan
+    }
+
+    /// Takes what is between `<` and `>`.
+    fn take(&mut self, tag: &str) {
+        if tag.starts_with('!') {
+            return;
+        }
+        if tag.starts_with('/') {
+            let _ = self.open.pop();
+            return;
+        }
+        let (tag, is_empty) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
+        let (qualified, attributes) = tag.split_once(char::is_whitespace).unwrap_or((tag, ""));
+        let name = qualified.split_once(':').map_or(qualified, |(_, local)| local);
+        let has_attributes = attributes.split_whitespace().any(|word| word.contains('=') && !word.starts_with("xmlns"));
+        self.begin(name, has_attributes);
+        if is_empty {
+            let _ = self.open.pop();
+        }
+    }
+
+    fn begin(&mut self, name: &str, has_attributes: bool) {
+        let parent = self.open.last().map(|open| open.node);
+        let depth = self.open.len();
+        let place = self.places.entry((parent, name.to_owned())).or_insert(self.nodes.len());
+        let node = *place;
+        if node == self.nodes.len() {
+            self.nodes.push(Node { name: name.to_owned(), parent, depth, most: 0, has_content: false });
+        }
+        let count = self.open.last_mut().map_or(1, |open| {
+            let count = open.children.entry(node).or_insert(0);
+            *count += 1;
+            *count
+        });
+        if let Some(parent) = parent.and_then(|parent| self.nodes.get_mut(parent)) {
+            parent.has_content = true;
+        }
+        if let Some(known) = self.nodes.get_mut(node) {
+            known.most = known.most.max(count);
+            known.has_content |= has_attributes;
+        }
+        self.open.push(Open { node, children: HashMap::new() });
+    }
+
+    /// The path of a node, as `source.records` has it.
+    fn path(&self, index: usize) -> String {
+        let mut names = Vec::new();
+        let mut next = self.nodes.get(index);
+        while let Some(node) = next {
+            names.push(node.name.as_str());
+            next = node.parent.and_then(|parent| self.nodes.get(parent));
+        }
+        names.iter().rev().map(|name| format!("/{name}")).collect()
+    }
+}
+
+/// What is before the `>` that ends a tag, which is not one in quotes, and what is behind it.
+fn split_tag(text: &str) -> Option<(&str, &str)> {
+    let mut quote = None;
+    for (at, character) in text.char_indices() {
+        match (quote, character) {
+            (None, '>') => return Some((text.get(..at)?, text.get(at + 1..)?)),
+            (None, '"' | '\'') => quote = Some(character),
+            (Some(open), _) if open == character => quote = None,
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_elements_that_repeat_in_one_parent_are_records() {
+        let check = |text: &str, expected: Option<&str>| {
+            let written = recognise(text, Certainty::default());
+            let found = written.and_then(|written| written.records).map(|records| records.to_string());
+            assert_eq!(found.as_deref(), expected, "{text}");
+        };
+        check("<orders><order id='1'/><order id='2'/></orders>", Some("/orders/order"));
+        let prefixed = "<?xml version='1.0'?><o:orders xmlns:o='u'><o:order><o:id>1</o:id></o:order></o:orders>";
+        check(prefixed, Some("/orders/order"));
+        let nested = "<r><head><day>1</day></head><rows><row><a>1</a></row><!-- <x> --><row><a>2</a></row></rows></r>";
+        check(nested, Some("/r/rows/row"));
+        check("<r><row a='x>y'/><row a='/'/><![CDATA[<row/>]]><row b='1'>", Some("/r/row"));
+        let lines = "<o><order><l n='1'/><l n='2'/></order><order><l n='3'/></order></o>";
+        check(lines, Some("/o/order"));
+        check("<a/>", None);
+        check("<a><b>1</b><b>2</b></a>", None);
+        check("<a><b x='1'/><c x='1'/></a>", None);
+        check("<a><b", None);
+    }
+
+    #[test]
+    fn pages_and_headers_of_csv_are_no_documents() {
+        let check = |text: &str, is_document: bool| {
+            assert_eq!(is_xml(text) && !is_html(text), is_document, "{text}");
+        };
+        check("<?xml version='1.0'?>\n<a/>", true);
+        check("<a><b>1</b></a>", true);
+        check("<!-- x --><a/>", true);
+        check("<DATE>\t<OPEN>\n2026\t1\n", false);
+        check("<!DOCTYPE html><html></html>", false);
+        check("<HTML></HTML>", false);
+        check("< 5,> 5\n", false);
+    }
+}
