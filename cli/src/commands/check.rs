@@ -2,10 +2,11 @@
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use sluice_core::error::with_sources;
 use sluice_core::pipeline::{Pipeline, SilverTable};
 use sluice_core::product::RegisteredProduct;
+use sluice_core::spec::FeedSpec;
 
 use crate::arguments::{CheckArguments, SchemaOf};
 use crate::console::{Console, Tone};
@@ -44,10 +45,16 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
                     }
                     gate
                 });
-                console.json_page(&json!({
+                let mut page = json!({
                     "pipeline": name, "problems": [], "tables": tables, "gates": gates.collect::<Vec<_>>(),
                     "products": products, "warnings": warnings,
-                }))?;
+                });
+                let feeds: Vec<Value> =
+                    fed_tables(&files, &pipeline).map(|(feed, silver)| fed_json(feed, silver)).collect();
+                if let (false, Some(page)) = (feeds.is_empty(), page.as_object_mut()) {
+                    page.insert("feeds".to_owned(), json!(feeds));
+                }
+                console.json_page(&page)?;
             } else {
                 for warning in &warnings {
                     console.note(&format!("{} {warning}", console.paint_err(Tone::Warning, "warning:")));
@@ -58,6 +65,9 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
                 }
                 if !products.is_empty() {
                     console.line(&format!("and offers {}", products.join(", ")))?;
+                }
+                for (feed, silver) in fed_tables(&files, &pipeline) {
+                    console.line(&fed_text(feed, silver))?;
                 }
                 for silver in &pipeline.silver {
                     console.line(&gate_text(silver))?;
@@ -82,6 +92,29 @@ pub(crate) async fn run(arguments: CheckArguments, console: &Console) -> Result<
             Ok(Exit::Failed)
         }
     }
+}
+
+/// The tables that follow a feed by its name.
+fn fed_tables<'a>(
+    files: &'a SpecFiles,
+    pipeline: &'a Pipeline,
+) -> impl Iterator<Item = (FeedSpec, &'a SilverTable)> + 'a {
+    files.spec().silver.iter().filter_map(move |spec| {
+        let silver = pipeline.silver.iter().find(|silver| silver.table.table() == &spec.table)?;
+        Some((spec.feed?, silver))
+    })
+}
+
+/// What a feed stands for.
+fn fed_json(feed: FeedSpec, silver: &SilverTable) -> Value {
+    json!({ "table": silver.table, "feed": feed, "delete_when": silver.delete_when, "sql": silver.sql })
+}
+
+/// What a feed stands for.
+fn fed_text(feed: FeedSpec, silver: &SilverTable) -> String {
+    let condition = silver.delete_when.as_ref().map(ToString::to_string).unwrap_or_default();
+    let sql = silver.sql.as_ref().map(|sql| format!(", and for the sql {sql}")).unwrap_or_default();
+    format!("feed {} of {} stands for delete_when {condition}{sql}", feed.as_str(), silver.table)
 }
 
 /// The share of quarantined rows that rejects a run.

@@ -18,13 +18,13 @@ use crate::arguments::InitArguments;
 use crate::console::{Console, Tone};
 use crate::fault::{Exit, Fault};
 use crate::grid::{Grid, count};
-use crate::init::{Finding, Names, contract_text, find, spec_text};
+use crate::init::{Finding, Names, address_of, contract_text, fetch, find, spec_text};
 use crate::spec_files::SpecFiles;
 
 /// Writes a pipeline for samples, checks it, and says what was found.
 pub(crate) async fn run(arguments: InitArguments, console: &Console) -> Result<Exit> {
-    let given = arguments.files.clone();
-    let finding = tokio::task::spawn_blocking(move || find(&given)).await??;
+    let (fetched, encoding) = (fetch(&arguments.files).await?, arguments.encoding);
+    let finding = tokio::task::spawn_blocking(move || find(&fetched, encoding)).await??;
     let names = Names { pipeline: name(&arguments, &finding)?, domain: arguments.domain };
     let folder = arguments.to.unwrap_or_else(|| PathBuf::from(names.pipeline.as_str()));
     let contract: LakePath = format!("contracts/{}.odcs.yaml", names.pipeline).parse()?;
@@ -59,7 +59,11 @@ fn name(arguments: &InitArguments, finding: &Finding) -> Result<PipelineName> {
         return Ok(name.clone());
     }
     // A folder's name says more than those of the deliveries in it.
-    let folder = arguments.files.first().filter(|path| path.is_dir());
+    let is_folder = |path: &&PathBuf| match address_of(path) {
+        Some(address) => address.ends_with('/'),
+        None => path.is_dir(),
+    };
+    let folder = arguments.files.first().filter(is_folder);
     let named = folder.and_then(|path| path.file_name()).or_else(|| finding.files.first()?.file_name());
     let named = named.and_then(|name| name.to_str());
     let name = named.and_then(pipeline_name_of);
@@ -113,9 +117,11 @@ fn report(names: &Names, folder: &Path, finding: &Finding, console: &Console) ->
     let Finding { files, left_out, written, proposal } = finding;
     let records = count((proposal.records + proposal.corrupt) as u64);
     let of = if files.len() == 1 { "1 file".to_owned() } else { format!("{} files", files.len()) };
-    console.line(&format!("read {records} records of {of}"))?;
+    let what = if proposal.records + proposal.corrupt == 1 { "record" } else { "records" };
+    console.line(&format!("read {records} {what} of {of}"))?;
     if *left_out > 0 {
-        console.line(&format!("{left_out} more files were not read"))?;
+        let more = if *left_out == 1 { "file was" } else { "files were" };
+        console.line(&format!("{left_out} more {more} not read"))?;
     }
     for evidence in &written.evidence {
         console.line(&shown(&format!("  {evidence}")))?;

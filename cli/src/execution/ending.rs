@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sluice_core::error::ErrorName;
 use sluice_core::name::{PipelineName, RunId, TableRef};
-use sluice_core::run::{ReportedError, RunAction, RunRef};
+use sluice_core::run::{Plan, ReportedError, RunAction, RunRef};
 use sluice_core::source::HeldObject;
 use sluice_lake::inspect::{CorruptRecords, RunDetails};
 use sluice_lake::runs::Held;
@@ -77,6 +77,9 @@ pub struct Ended {
     held: Vec<HeldObject>,
     /// Files and folders of the landing folder that are no source objects.
     passed_by: u64,
+    /// Those of them, of the ones that the plan names, that are files which do not count as complete yet.
+    #[serde(skip_serializing_if = "is_zero")]
+    incomplete_files: u64,
     /// Gold tables that were left as they are, because a table of another pipeline is not as they need it, and why.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     waiting: BTreeMap<TableRef, String>,
@@ -137,6 +140,7 @@ impl Ended {
         let passed_by =
             details.as_ref().and_then(|details| details.plan.as_ref()).map_or(0, |plan| plan.passed_by.count);
         let plan = details.as_ref().and_then(|details| details.plan.as_ref());
+        let incomplete_files = plan.map_or(0, incomplete_files);
         let waiting = plan.map(|plan| plan.waiting.clone()).unwrap_or_default();
         let changeset = details.as_ref().and_then(|details| details.changeset.as_ref());
         let is_staged = changeset.is_some_and(|changeset| !changeset.tables.is_empty());
@@ -160,6 +164,7 @@ impl Ended {
             warnings,
             held,
             passed_by,
+            incomplete_files,
             waiting,
             corrupt_records,
             changed_before,
@@ -183,6 +188,7 @@ impl Ended {
             warnings: Vec::new(),
             held: Vec::new(),
             passed_by: 0,
+            incomplete_files: 0,
             waiting: BTreeMap::new(),
             corrupt_records: Vec::new(),
             changed_before: 0,
@@ -256,11 +262,34 @@ impl Ended {
             let what = if self.passed_by == 1 { "file or folder" } else { "files and folders" };
             lines.push(format!("passed by: {} {what}; `sluice source list` says why", count(self.passed_by)));
         }
+        lines.extend(incomplete_text(self.incomplete_files));
         lines.extend(self.waiting.iter().map(|(table, reason)| format!("not computed: {table}: {reason}")));
         lines.extend(self.corrupt_records.iter().map(stays_text));
         lines.extend(self.next.iter().map(|step| format!("{} {step}", console.paint_err(Tone::Strong, "next:"))));
         lines.join("\n")
     }
+}
+
+/// How many files of a plan do not count as complete yet.
+fn incomplete_files(plan: &Plan) -> u64 {
+    plan.passed_by.named.iter().filter(|passed| passed.reason.is_incomplete_file()).count() as u64
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// What becomes of files that do not count as complete yet. Nothing starts a run when they do.
+fn incomplete_text(files: u64) -> Option<String> {
+    let what = match files {
+        0 => return None,
+        1 => "1 of these is a file that is".to_owned(),
+        many => format!("{} of these are files that are", count(many)),
+    };
+    Some(format!(
+        "waiting: {what} too young or too small for source.files; a later run takes what is complete by then: run again, \
+         or by a schedule"
+    ))
 }
 
 /// The records that a replay has left, because they cannot be split into columns.
@@ -375,6 +404,7 @@ mod tests {
             changed_before: 0,
             corrupt_records: Vec::new(),
             passed_by: 2,
+            incomplete_files: 0,
             error: (outcome == EndOutcome::Failed).then_some(error),
             next: vec!["do this".to_owned()],
         }
@@ -407,6 +437,16 @@ mod tests {
         );
         check(EndOutcome::Failed, &[], &["error: Unavailable: disk is full", "next: do this"]);
         check(EndOutcome::Interrupted, &[], &["interrupted: run r-1"]);
+    }
+
+    #[test]
+    fn files_that_are_not_complete_yet_are_said_to_wait() {
+        let advised = |incomplete_files| {
+            Ended { incomplete_files, ..ended(EndOutcome::Skipped) }.advice_text(&Console::new(true))
+        };
+        assert!(!advised(0).contains("waiting:"), "{}", advised(0));
+        assert!(advised(1).contains("waiting: 1 of these is a file that is too young or too small"), "{}", advised(1));
+        assert!(advised(2000).contains("waiting: 2,000 of these are files"), "{}", advised(2000));
     }
 
     #[test]

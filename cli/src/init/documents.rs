@@ -27,7 +27,8 @@ macro_rules! add {
 pub(crate) fn spec_text(names: &Names, written: &Written, proposal: &Proposal) -> String {
     let Names { pipeline, domain } = names;
     let mut text = String::new();
-    add!(text, "# Written by `sluice init` from a sample of {} records. What it found:", proposal.records);
+    let what = if proposal.records == 1 { "record" } else { "records" };
+    add!(text, "# Written by `sluice init` from a sample of {} {what}. What it found:", proposal.records);
     for evidence in written.evidence.iter().chain(&proposal.notes) {
         add!(text, "# - {}", comment(evidence));
     }

@@ -1,6 +1,7 @@
 //! A pipeline folder from samples: which files are read, and the documents that are written.
 
 mod documents;
+mod remote;
 mod yaml;
 
 use std::collections::HashSet;
@@ -10,17 +11,36 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sluice_core::files::FileSelection;
 use sluice_core::init::{Proposal, SampleTable, Written, agree, propose, unify_case};
-use sluice_core::spec::ColumnCase;
-use sluice_lake::init::{name_of, recognise_file, sample_file, spread};
+use sluice_core::spec::{ColumnCase, TextEncoding};
+use sluice_lake::init::{name_of, recognise_file_as, sample_file_as, spread};
 
 pub(crate) use self::documents::{Names, contract_text, spec_text};
+pub(crate) use self::remote::{Fetched, address_of, fetch};
 use crate::fault::{Exit, Fault};
 
 /// Most files that are sampled.
 const MAX_FILES: usize = 20;
 
+/// A file that may be sampled.
+#[derive(Debug, Clone)]
+struct Sample {
+    /// Where it is on this machine.
+    path: PathBuf,
+    /// What people know it by: its path, or its address on S3.
+    shown: PathBuf,
+}
+
+/// What a person has given.
+enum Given {
+    /// A file or folder of this machine.
+    Local(PathBuf),
+    /// An object on S3, with its copy.
+    Copied(Sample),
+}
+
 /// What was found out about samples.
 pub(crate) struct Finding {
+    /// The files that were sampled, as people know them.
     pub(crate) files: Vec<PathBuf>,
     /// Files that were given and not sampled.
     pub(crate) left_out: usize,
@@ -28,27 +48,38 @@ pub(crate) struct Finding {
     pub(crate) proposal: Proposal,
 }
 
-/// Reads the samples. Blocks.
+/// Reads the samples. `encoding` is that of texts, where a person has named it. Blocks.
 ///
 /// # Errors
 /// A [`Fault`] of wrong use where a file does not exist; what is wrong with a file.
-pub(crate) fn find(given: &[PathBuf]) -> Result<Finding> {
+pub(crate) fn find(fetched: &Fetched, encoding: Option<TextEncoding>) -> Result<Finding> {
     let mut files = Vec::new();
-    for path in given {
-        collect(path, &mut files)?;
+    for given in &fetched.given {
+        match given {
+            Given::Local(path) => {
+                let mut found = Vec::new();
+                collect(path, &mut found)?;
+                files.extend(found.into_iter().map(|path| Sample { shown: path.clone(), path }));
+            }
+            Given::Copied(sample) => files.push(sample.clone()),
+        }
     }
     let repeated = files.len();
     each_once(&mut files);
     let repeated = repeated - files.len();
-    let left_out = files.len().saturating_sub(MAX_FILES);
+    let left_out = files.len().saturating_sub(MAX_FILES) + fetched.left_out;
     files.truncate(MAX_FILES);
     let mut recognised = Vec::with_capacity(files.len());
-    for file in &files {
-        recognised.push((name_of(file), recognise_file(file)?));
+    for Sample { path, shown } in &files {
+        let name = name_of(shown);
+        let written = recognise_file_as(path, &name, encoding)?;
+        recognised.push((name, written));
     }
     let written = agree(&recognised)?;
-    let mut tables: Vec<SampleTable> =
-        files.iter().map(|file| sample_file(file, &written)).collect::<Result<_, _>>()?;
+    let mut tables: Vec<SampleTable> = files
+        .iter()
+        .map(|Sample { path, shown }| sample_file_as(path, name_of(shown), &written))
+        .collect::<Result<_, _>>()?;
     let spellings = unify_case(&mut tables);
     let (tables, notes) = spread(tables, written.format);
     let mut proposal = propose(&tables)?;
@@ -60,13 +91,19 @@ pub(crate) fn find(given: &[PathBuf]) -> Result<Finding> {
     if repeated > 0 {
         proposal.notes.push(format!("files that were given more than once count once: {repeated} were left out"));
     }
+    proposal.notes.extend(fetched.notes.iter().cloned());
+    let files = files.into_iter().map(|sample| sample.shown).collect();
     Ok(Finding { files, left_out, written, proposal })
 }
 
 /// Leaves out files that were met before, also by another path or link.
-fn each_once(files: &mut Vec<PathBuf>) {
+fn each_once(files: &mut Vec<Sample>) {
     let mut seen = HashSet::new();
-    files.retain(|file| seen.insert(fs::canonicalize(file).unwrap_or_else(|_| file.clone())));
+    // Each copy has a path of its own, and an object one address.
+    files.retain(|Sample { path, shown }| {
+        let is_copy = path != shown;
+        seen.insert(if is_copy { shown.clone() } else { fs::canonicalize(path).unwrap_or_else(|_| path.clone()) })
+    });
 }
 
 /// The file, or the files of the folder that a pipeline would take, sorted.
@@ -77,7 +114,9 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     }
     if !path.is_dir() {
         let message = format!("{} does not exist", name_of(path));
-        return Err(Fault::new(Exit::WrongUse, message).next("check the spelling; init reads local files").into());
+        return Err(Fault::new(Exit::WrongUse, message)
+            .next("check the spelling; an address on S3 begins with s3://")
+            .into());
     }
     let (selection, before) = (FileSelection::default(), files.len());
     let mut folders = vec![path.to_owned()];

@@ -1,11 +1,12 @@
-//! Which files of a landing folder are source objects: patterns on their names.
+//! Which files of a landing folder are source objects: patterns on their names, and when they are complete.
 
 use std::borrow::Cow;
 
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::source::PassedByReason;
+use crate::source::{PassedByReason, SourceObject};
 
 mod pattern;
 #[cfg(test)]
@@ -59,7 +60,12 @@ enum HiddenNames {
 pub struct FileSelection {
     include: Vec<FilePattern>,
     exclude: Vec<FilePattern>,
+    complete_after_minutes: u32,
+    min_bytes: u64,
 }
+
+/// Most minutes that a file may have to wait: 31 days. More is likelier a slip than a plan.
+const MAX_COMPLETE_AFTER_MINUTES: u32 = 31 * 24 * 60;
 
 /// Which files of the folder are taken, by their names below it. Signs of patterns: `*` and `?` for characters of one
 /// part of the name, `[a-z]` and `[!a-z]` for one of them, `**` as a whole part for any number of folders, `{a,b}` for
@@ -77,6 +83,18 @@ struct FilesSpec {
     /// unfinished files (`*.tmp`, `*.part`, `*.partial`, `*.filepart`, `*._COPYING_`, `*_$folder$`), in every folder.
     #[serde(default = "default_exclude")]
     exclude: Vec<FilePattern>,
+    /// Minutes for which a file must have stayed as it is before a run takes it: 0 to 44640 (31 days). A younger one is
+    /// passed by, and a later run takes it. Default 0: none has to wait.
+    #[serde(default, skip_serializing_if = "is_default")]
+    complete_after_minutes: u32,
+    /// Bytes, as stored, that a file must have before a run takes it. A smaller one is passed by, and a later run takes
+    /// it when it has grown. Default 0: files of any size are taken.
+    #[serde(default, skip_serializing_if = "is_default")]
+    min_bytes: u64,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn default_include() -> Vec<FilePattern> {
@@ -87,22 +105,42 @@ fn default_exclude() -> Vec<FilePattern> {
     FileSelection::default().exclude
 }
 
-/// Why a selection takes nothing.
+/// Why a selection cannot be meant.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("include is an empty list, so no file would be taken: leave it out to take all")]
-pub struct NothingIncluded;
+pub enum FileSelectionError {
+    /// It takes nothing.
+    #[error("include is an empty list, so no file would be taken: leave it out to take all")]
+    NothingIncluded,
+    /// Files would wait for longer than anyone means.
+    #[error(
+        "complete_after_minutes is {minutes}, and files wait at most 44640 minutes (31 days): \
+         write how long a file may be written for, such as 5"
+    )]
+    WaitsTooLong {
+        /// As written.
+        minutes: u32,
+    },
+}
 
 impl TryFrom<FilesSpec> for FileSelection {
-    type Error = NothingIncluded;
+    type Error = FileSelectionError;
 
-    fn try_from(FilesSpec { include, exclude }: FilesSpec) -> Result<Self, NothingIncluded> {
-        if include.is_empty() { Err(NothingIncluded) } else { Ok(Self { include, exclude }) }
+    fn try_from(spec: FilesSpec) -> Result<Self, FileSelectionError> {
+        let FilesSpec { include, exclude, complete_after_minutes, min_bytes } = spec;
+        if include.is_empty() {
+            return Err(FileSelectionError::NothingIncluded);
+        }
+        if complete_after_minutes > MAX_COMPLETE_AFTER_MINUTES {
+            return Err(FileSelectionError::WaitsTooLong { minutes: complete_after_minutes });
+        }
+        Ok(Self { include, exclude, complete_after_minutes, min_bytes })
     }
 }
 
 impl From<FileSelection> for FilesSpec {
-    fn from(FileSelection { include, exclude }: FileSelection) -> Self {
-        Self { include, exclude }
+    fn from(selection: FileSelection) -> Self {
+        let FileSelection { include, exclude, complete_after_minutes, min_bytes } = selection;
+        Self { include, exclude, complete_after_minutes, min_bytes }
     }
 }
 
@@ -122,6 +160,8 @@ impl Default for FileSelection {
         Self {
             include: ["**"].iter().filter_map(parsed).collect(),
             exclude: DEFAULT_EXCLUDE.iter().filter_map(parsed).collect(),
+            complete_after_minutes: 0,
+            min_bytes: 0,
         }
     }
 }
@@ -145,6 +185,26 @@ impl FileSelection {
         match self.exclude.iter().find(|pattern| pattern.matches(name, HiddenNames::AsOthers)) {
             None => Ok(()),
             Some(pattern) => Err(PassedByReason::Excluded { pattern: pattern.to_string() }),
+        }
+    }
+
+    /// Whether a file that is taken by its name counts as complete for a run that is planned at `now`. A time of
+    /// modification after `now` is that of a clock which is ahead, so the file is as young as one of this moment. A file
+    /// whose time is not known has no age to judge, and counts as old enough.
+    ///
+    /// # Errors
+    /// The reason why it has to wait.
+    pub fn judge_completeness(&self, object: &SourceObject, now: Timestamp) -> Result<(), PassedByReason> {
+        if object.size_bytes < self.min_bytes {
+            return Err(PassedByReason::TooSmall { size_bytes: object.size_bytes, min_bytes: self.min_bytes });
+        }
+        let wait = SignedDuration::from_mins(i64::from(self.complete_after_minutes));
+        match object.modified_at {
+            Some(modified_at) if !wait.is_zero() && now.duration_since(modified_at) < wait => {
+                let complete_after_minutes = self.complete_after_minutes;
+                Err(PassedByReason::TooYoung { modified_at, complete_after_minutes })
+            }
+            _ => Ok(()),
         }
     }
 

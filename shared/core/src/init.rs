@@ -48,7 +48,7 @@ pub use self::error::InitError;
 pub use self::names::{contract_name, pipeline_name_of};
 pub(crate) use self::order::{Standing, ValueOrder};
 pub use self::propose::propose;
-pub use self::recognise::{agree, recognise, recognise_sheet};
+pub use self::recognise::{agree, recognise, recognise_as, recognise_sheet};
 pub use self::rulers::is_drawn;
 
 /// Most records of a file that are sampled.

@@ -1,5 +1,6 @@
 //! From a spec to a pipeline: its contracts resolved, and its parts checked against each other.
 
+mod feeds;
 mod inputs;
 mod modes;
 mod options;
@@ -142,6 +143,8 @@ impl Resolver<'_> {
 
     fn silver(&self, spec: &SilverSpec) -> Result<SilverTable, SpecError> {
         let contract = self.contract(&spec.table, &spec.contract)?;
+        let written = self.written_out(spec, &contract)?;
+        let spec: &SilverSpec = &written;
         let sql: Option<RowSql> =
             spec.sql.as_ref().map(|sql| sql.parse::<RowSql>().map_err(self.sql_error(&spec.table))).transpose()?;
         let delete_when = self.delete_when(spec)?;

@@ -192,17 +192,46 @@ pub enum PassedByReason {
          stays as it is"
     )]
     Changing,
+    /// It was modified too short a time before the run to count as complete.
+    #[error(
+        "it waits, because it was modified at {modified_at:.0}, less than {complete_after_minutes} min before the run \
+         (source.files.complete_after_minutes), so that it may still be written: a later run takes it"
+    )]
+    TooYoung {
+        /// When it was modified.
+        modified_at: Timestamp,
+        /// Minutes for which it must have stayed as it is.
+        complete_after_minutes: u32,
+    },
+    /// It is smaller than a complete file.
+    #[error(
+        "it waits, because its size is {size_bytes} B, less than the {min_bytes} B of source.files.min_bytes, so that it \
+         may still be written: a later run takes it when it has grown"
+    )]
+    TooSmall {
+        /// Its size.
+        size_bytes: u64,
+        /// The least size of a complete file.
+        min_bytes: u64,
+    },
     /// A folder that a table takes as one snapshot lacks a part.
     #[error(
         "table `{table}` takes this folder as a whole and keeps its older snapshot, because '{part}' is held, still \
-         changes or cannot be read: release, complete, replace or remove it"
+         changes, is not complete yet or cannot be read: release, complete, replace or remove it"
     )]
     Incomplete {
         /// The table.
         table: TableRef,
-        /// The address of a part that is held, still changes or cannot be read.
+        /// The address of a part that is held, still changes, is not complete yet or cannot be read.
         part: String,
     },
+}
+
+impl PassedByReason {
+    /// Whether it is a file that does not count as complete yet, by `source.files`.
+    pub fn is_incomplete_file(&self) -> bool {
+        matches!(self, Self::TooYoung { .. } | Self::TooSmall { .. })
+    }
 }
 
 /// Something in a landing folder that is no source object to a run.
@@ -358,6 +387,15 @@ mod tests {
         };
         check(PassedByReason::FolderMarker, r#""folder_marker""#);
         check(PassedByReason::Changing, r#""changing""#);
+        let modified_at = "2026-01-05T09:00:00Z".parse().expect("a time");
+        check(
+            PassedByReason::TooYoung { modified_at, complete_after_minutes: 5 },
+            r#"{"too_young":{"modified_at":"2026-01-05T09:00:00Z","complete_after_minutes":5}}"#,
+        );
+        check(
+            PassedByReason::TooSmall { size_bytes: 0, min_bytes: 1 },
+            r#"{"too_small":{"size_bytes":0,"min_bytes":1}}"#,
+        );
         check(PassedByReason::Excluded { pattern: "*.md".to_owned() }, r#"{"excluded":{"pattern":"*.md"}}"#);
         let table = "silver/sales/orders".parse().expect("table");
         check(

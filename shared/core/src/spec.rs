@@ -359,6 +359,10 @@ pub struct SilverSpec {
     /// current version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delete_when: Option<String>,
+    /// The tool that writes the feed of inserts, updates and deletes, for `merge` and `scd2`. It stands for `delete_when`
+    /// and for columns that are read as this tool writes them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feed: Option<FeedSpec>,
     /// What is one full snapshot in a folder below the landing folder, for `replace` and `snapshot`. Needed where such a
     /// folder has several objects. With `scd2`, every delivery is a full snapshot: keys that it lacks end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -384,12 +388,45 @@ pub enum WriteModeSpec {
     Snapshot,
 }
 
+/// A tool that writes a feed of inserts, updates and deletes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FeedSpec {
+    /// AWS DMS, as CSV or Parquet: the column `Op` is `D` in a delete event.
+    Dms,
+    /// Debezium: each event is an envelope with the row `before` and `after` the change. Names in `columns` are those of
+    /// the row, paths begin at the envelope. `latest_by` is read from `$.ts_ms` where `columns` does not map it.
+    Debezium,
+    /// Debezium with the schema in each event: the envelope is in `payload`. Paths begin at the event: `$.payload.ts_ms`.
+    DebeziumWithSchema,
+}
+
+impl FeedSpec {
+    /// As a spec writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dms => "dms",
+            Self::Debezium => "debezium",
+            Self::DebeziumWithSchema => "debezium_with_schema",
+        }
+    }
+
+    /// The path of the envelope that rows are in; `None` where records are rows.
+    pub fn envelope(self) -> Option<&'static str> {
+        match self {
+            Self::Dms => None,
+            Self::Debezium => Some("$"),
+            Self::DebeziumWithSchema => Some("$.payload"),
+        }
+    }
+}
+
 /// What is one full snapshot in a folder below the landing folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SnapshotSpec {
     /// The objects directly in one folder are the parts of one snapshot, as Spark writes them. While one of them is
-    /// held, still changes or cannot be read, the table keeps the snapshot that it has.
+    /// held, still changes, is not complete yet or cannot be read, the table keeps the snapshot that it has.
     Folder,
     /// Each object is a snapshot.
     Object,

@@ -5,22 +5,24 @@ use std::path::Path;
 
 use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD, SOURCE_ROW, is_own_of_bronze};
 use sluice_core::init::{
-    InitError, MAX_BYTES, MAX_RECORDS, SampleColumn, SampleTable, Written, digit_strings, is_drawn, recognise,
+    InitError, MAX_BYTES, MAX_RECORDS, SampleColumn, SampleTable, Written, digit_strings, is_drawn, recognise_as,
     recognise_sheet,
 };
 use sluice_core::profile::ProfileError;
 use sluice_core::run::Positions;
 use sluice_core::shown::shown;
 use sluice_core::source::Codec;
-use sluice_core::spec::SourceFormat;
+use sluice_core::spec::{SourceFormat, TextEncoding};
 
 use crate::source::{
     Extent, SourceBatch, SourceError, SourceInput, SourceOptions, read_beginning, read_source, sample_sheet,
 };
 
 mod nested;
+mod remote;
 
 pub use self::nested::spread;
+pub use self::remote::{copy_sample, object_at, objects_below};
 
 /// Why a file cannot be sampled.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +72,16 @@ pub fn name_of(path: &Path) -> String {
 /// # Errors
 /// [`SampleError`] where it cannot be read, or a pipeline cannot read it.
 pub fn recognise_file(path: &Path) -> Result<Written, SampleError> {
-    let file = name_of(path);
+    recognise_file_as(path, &name_of(path), None)
+}
+
+/// Says what a file is, as [`recognise_file`], whose encoding a person may have named. `name` is that for messages.
+/// Blocks.
+///
+/// # Errors
+/// Those of [`recognise_file`]; [`SampleError::Unfit`] where it is not in this encoding.
+pub fn recognise_file_as(path: &Path, name: &str, encoding: Option<TextEncoding>) -> Result<Written, SampleError> {
+    let file = name.to_owned();
     let beginning = read_beginning(SourceInput::File(path.to_owned()), &file, MAX_BYTES);
     let (codec, head) = beginning.map_err(|error| match error {
         SourceError::Open { source, .. } | SourceError::Read { source, .. } => {
@@ -79,7 +90,7 @@ pub fn recognise_file(path: &Path) -> Result<Written, SampleError> {
         source => SampleError::Source { file: file.clone(), source },
     })?;
     let is_whole = head.len() < MAX_BYTES;
-    let mut written = recognise(&file, &head, is_whole)?;
+    let mut written = recognise_as(&file, &head, is_whole, encoding)?;
     if written.format == SourceFormat::Xlsx && codec == Codec::Plain {
         let sample = sample_sheet(SourceInput::File(path.to_owned()), &file)
             .map_err(|source| SampleError::Source { file: file.clone(), source })?;
@@ -104,7 +115,14 @@ struct Enough;
 /// # Errors
 /// [`SampleError`] where they cannot be read.
 pub fn sample_file(path: &Path, written: &Written) -> Result<SampleTable, SampleError> {
-    let file = name_of(path);
+    sample_file_as(path, name_of(path), written)
+}
+
+/// Reads the first records of a file as [`sample_file`] does, which messages call `file`. Blocks.
+///
+/// # Errors
+/// Those of [`sample_file`].
+pub fn sample_file_as(path: &Path, file: String, written: &Written) -> Result<SampleTable, SampleError> {
     let options = SourceOptions::of_sample(written);
     let mut table = SampleTable { file: file.clone(), ..SampleTable::default() };
     if matches!(written.format, SourceFormat::Ndjson | SourceFormat::Json) {

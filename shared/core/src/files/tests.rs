@@ -104,8 +104,42 @@ fn a_selection_is_its_patterns_in_documents() {
     let refused = |text: &str| serde_json::from_str::<FileSelection>(text).expect_err(text).to_string();
     assert!(refused(r#"{ "include": [] }"#).contains("no file would be taken"));
     assert!(refused(r#"{ "includes": ["*"] }"#).contains("includes"));
+    assert!(refused(r#"{ "complete_after_minutes": 44641 }"#).contains("at most 44640 minutes"));
+    let waits = selection(r#"{ "complete_after_minutes": 44640, "min_bytes": 1 }"#);
+    assert_eq!(serde_json::from_value::<FileSelection>(serde_json::to_value(&waits).unwrap()).unwrap(), waits);
+    assert!(!waits.is_default());
+    // As earlier versions store it.
+    assert!(!serde_json::to_string(&all).unwrap().contains("min_bytes"));
     assert!(refused(r#"{ "include": ["a**"] }"#).contains("pattern 'a**'"));
     assert_eq!(DEFAULT_EXCLUDE.len(), all.exclude.len(), "every default is a pattern");
+}
+
+#[test]
+fn young_and_small_files_wait() {
+    let check = |files: &str, size_bytes: u64, modified_at: Option<&str>, expected: Option<PassedByReason>| {
+        let object = SourceObject {
+            uri: "s3://b/in/a.csv".parse().unwrap(),
+            etag: "e".to_owned(),
+            size_bytes,
+            modified_at: modified_at.map(|time| time.parse().unwrap()),
+        };
+        let now = "2026-01-05T09:00:00Z".parse().unwrap();
+        let judged = selection(files).judge_completeness(&object, now);
+        assert_eq!(judged.err(), expected, "{files}: {size_bytes} bytes, {modified_at:?}");
+    };
+    let young =
+        |time: &str| Some(PassedByReason::TooYoung { modified_at: time.parse().unwrap(), complete_after_minutes: 5 });
+    let five = r#"{ "complete_after_minutes": 5 }"#;
+    check(five, 9, Some("2026-01-05T08:55:00Z"), None);
+    check(five, 9, Some("2026-01-05T08:55:00.000001Z"), young("2026-01-05T08:55:00.000001Z"));
+    // Another clock is ahead.
+    check(five, 9, Some("2026-01-06T00:00:00Z"), young("2026-01-06T00:00:00Z"));
+    check(five, 9, None, None);
+    for none in ["{}", r#"{ "complete_after_minutes": 0 }"#] {
+        check(none, 0, Some("2026-01-06T00:00:00Z"), None);
+    }
+    check(r#"{ "min_bytes": 9 }"#, 9, Some("2026-01-06T00:00:00Z"), None);
+    check(r#"{ "min_bytes": 9 }"#, 8, None, Some(PassedByReason::TooSmall { size_bytes: 8, min_bytes: 9 }));
 }
 
 #[test]

@@ -250,7 +250,7 @@ fn single_quoted(text: &str, plain: Candidate) -> Candidate {
     if has_double || count * 2 < plain.rows.len() || count == 0 {
         return plain;
     }
-    let single = candidate(text, Marks { quote: b'\'', ..plain.marks });
+    let single = escaped(text, candidate(text, Marks { quote: b'\'', ..plain.marks }));
     let is_broken = single.rows.iter().any(|row| row.is_broken);
     if is_broken || single.shape.score < plain.shape.score { plain } else { single }
 }

@@ -8,6 +8,9 @@ use crate::spec::TextEncoding;
 /// Bytes from which the dialect is found.
 const TEXT_BYTES: usize = 256 << 10;
 
+/// Bytes that are no characters of Windows-1252. East Asian encodings have them often, texts of the former never.
+const NOT_WINDOWS_1252: [u8; 5] = [0x81, 0x8d, 0x8f, 0x90, 0x9d];
+
 /// On what an encoding is based.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Certainty {
@@ -57,8 +60,46 @@ pub(super) fn decode(file: &str, head: &[u8], is_whole: bool) -> Result<Text, In
         );
         return text(file, head, is_whole, UTF_8, Certainty::Found, evidence);
     }
-    let evidence = format!("encoding windows-1252: {broken} bytes are not UTF-8 (assumed: others are possible)");
+    let undefined = head.iter().filter(|byte| NOT_WINDOWS_1252.contains(byte)).count();
+    // Of text: zeros are those of binary data.
+    if undefined * 50 > broken && !head.contains(&0) {
+        return Err(InitError::UnknownEncoding { file: file.to_owned(), broken, undefined });
+    }
+    let evidence = format!(
+        "encoding windows-1252: {broken} bytes are not UTF-8 (assumed: others are possible, and --encoding names one)"
+    );
     text(file, head, is_whole, WINDOWS_1252, Certainty::Found, evidence)
+}
+
+/// Decodes the beginning of a file whose encoding a person has named.
+///
+/// # Errors
+/// [`InitError::OtherEncoding`] where the bytes do not fit it; those of [`decode`].
+pub(super) fn decode_as(file: &str, head: &[u8], is_whole: bool, named: TextEncoding) -> Result<Text, InitError> {
+    let encoding = named.encoding();
+    let refused = |what: String| InitError::OtherEncoding { file: file.to_owned(), encoding: label(encoding), what };
+    let marked = Encoding::for_bom(head);
+    if let Some((marked, _)) = marked.filter(|(marked, _)| *marked != encoding) {
+        return Err(refused(format!("begins with the byte order mark of {}", label(marked))));
+    }
+    let is_wide = encoding == UTF_16LE || encoding == UTF_16BE;
+    if is_wide && !head.is_empty() && head.is_ascii() && !head.contains(&0) {
+        return Err(refused("has ASCII characters of one byte each alone".to_owned()));
+    }
+    let rest = head.get(marked.map_or(0, |(_, mark_bytes)| mark_bytes)..).unwrap_or_default();
+    let mut decoded = text(file, rest, is_whole, encoding, Certainty::Found, String::new())?;
+    let beyond = decoded.text.chars().filter(|c| !c.is_ascii()).count();
+    let broken = decoded.text.matches('\u{fffd}').count();
+    if broken * 20 > beyond {
+        return Err(refused(format!("has {broken} sequences of bytes that are not characters of it")));
+    }
+    let some = if broken > 0 { format!(", and {broken} sequences of bytes are not") } else { String::new() };
+    let characters = beyond - broken;
+    decoded.evidence = format!(
+        "encoding {}: given; {characters} characters beyond ASCII at its beginning are valid{some}",
+        label(encoding)
+    );
+    Ok(decoded)
 }
 
 fn label(encoding: &'static Encoding) -> String {
@@ -163,6 +204,43 @@ mod tests {
         // One damaged line does not make the others windows-1252.
         let damaged = [&b"\xf6\n"[..], "ö\nö\nö\n".as_bytes()].concat();
         check(&damaged, "utf-8", Certainty::Found, "\u{fffd}\nö\nö\nö\n");
+    }
+
+    #[test]
+    fn an_encoding_that_is_named_is_taken_where_the_bytes_fit_it() {
+        let named = |label: &str| TextEncoding::try_from(label.to_owned()).expect("an encoding");
+        let check = |bytes: &[u8], label: &str, expected: &str| {
+            let text = decode_as("a", bytes, true, named(label)).unwrap_or_else(|error| panic!("{label}: {error}"));
+            assert_eq!((String::from(text.encoding), text.text.as_str()), (label.to_owned(), expected));
+            assert!(text.evidence.contains("given"), "{}", text.evidence);
+        };
+        for (label, written) in [
+            ("shift_jis", "名,市\n東京,ア\n"),
+            ("big5", "名,市\n台北,中\n"),
+            ("gb18030", "名,市\n北京,𠀀\n"),
+            ("euc-kr", "이름,시\n서울,가\n"),
+            ("koi8-r", "имя,город\nАнна,Москва\n"),
+            ("utf-8", "größe\n"),
+        ] {
+            let (bytes, ..) = named(label).encoding().encode(written);
+            check(&bytes, label, written);
+        }
+        check("\u{feff}ö\n".as_bytes(), "utf-8", "ö\n");
+        let refused = |bytes: &[u8], label: &str, says: &str| {
+            let error = decode_as("a.csv", bytes, true, named(label)).err().expect(label).to_string();
+            assert!(error.contains(says) && error.starts_with("a.csv"), "{label}: {error}");
+        };
+        refused(b"gr\xf6\xdfe\n", "utf-8", "not characters of it");
+        refused("größe,名,市\n".as_bytes(), "euc-kr", "not characters of it");
+        refused("\u{feff}ö\n".as_bytes(), "big5", "the byte order mark of utf-8");
+        refused(b"id,name\n1,a\n", "utf-16le", "of one byte each");
+    }
+
+    #[test]
+    fn bytes_of_no_usual_encoding_are_refused_with_the_option() {
+        let (bytes, ..) = encoding_rs::SHIFT_JIS.encode("名前、市、\n東京、表\n");
+        let error = decode("a.csv", &bytes, true).err().expect("a refusal").to_string();
+        assert!(error.contains("--encoding") && error.contains("shift_jis"), "{error}");
     }
 
     #[test]

@@ -27,6 +27,40 @@ pub enum InitError {
         /// What to do.
         fix: &'static str,
     },
+    /// Bytes that are neither UTF-8 nor Windows-1252.
+    #[error(
+        "{file} is not UTF-8 ({broken} sequences of bytes are not), and {undefined} bytes are no characters of \
+         Windows-1252; name its encoding with `sluice init --encoding`, such as shift_jis, big5, gb18030, euc-kr, \
+         koi8-r or iso-8859-2"
+    )]
+    UnknownEncoding {
+        /// The file.
+        file: String,
+        /// Sequences that are not UTF-8.
+        broken: usize,
+        /// Bytes that Windows-1252 does not have.
+        undefined: usize,
+    },
+    /// An encoding was named that its bytes do not fit.
+    #[error("{file} is not {encoding}: it {what}; name another with --encoding, or leave it out")]
+    OtherEncoding {
+        /// The file.
+        file: String,
+        /// The encoding that was named.
+        encoding: String,
+        /// What contradicts it.
+        what: String,
+    },
+    /// An encoding was named for a format that has one of its own.
+    #[error("{file} is {}, and --encoding is for CSV: {why}; leave --encoding out", format_word(*format))]
+    EncodingOfFormat {
+        /// The file.
+        file: String,
+        /// Its format.
+        format: SourceFormat,
+        /// Why it has no other encoding.
+        why: &'static str,
+    },
     /// A text of several lines that no usual delimiter splits, and that is no list of values either.
     #[error("{file} has no usual delimiter (comma, semicolon, tab or `|`), and looks like {looks}; {fix}")]
     NoDelimiter {

@@ -1,8 +1,8 @@
 //! What a text looks like whose lines no usual delimiter splits.
 
-use super::InitError;
 use super::header::is_typed;
 use super::split::Cell;
+use super::{InitError, csv};
 
 /// Most lines that are read.
 const MAX_LINES: usize = 1000;
@@ -28,6 +28,14 @@ pub(super) fn below_comments(text: &str) -> Option<&str> {
             return (trimmed.len() < text.trim_start().len()).then_some(trimmed);
         };
     }
+}
+
+/// Whether a text is a table below comments as programs have them, which no option of CSV passes over.
+pub(super) fn has_table_below_comments(text: &str) -> bool {
+    let begin = text.trim_start();
+    let is_commented = begin.starts_with("//") || begin.starts_with("/*");
+    let below = below_comments(text).filter(|_| is_commented);
+    below.and_then(|below| csv::find(below, true)).is_some_and(|found| !found.is_one_column)
 }
 
 /// Says that a text is no list of values in one column.
@@ -156,6 +164,15 @@ mod tests {
         check("n\n1\n2\n3\n", None);
         check("url\nhttps://a.example/x\nhttps://b.example/y\nhttps://c.example/z\n", None);
         check("one\na b\n", None);
+    }
+
+    #[test]
+    fn a_table_below_comments_of_a_program_is_seen() {
+        let check = |text: &str, expected: bool| assert_eq!(has_table_below_comments(text), expected, "{text:?}");
+        check("/*\n * made\n * by\n * x\n * on\n */\nid,name\n1,a\n2,b\n", true);
+        check("// made\n// by\n// x\nid;name\n1;a\n", true);
+        check("// made\nname\na\nb\n", false);
+        check("id,name\n1,a\n", false);
     }
 
     #[test]

@@ -16,6 +16,32 @@ use crate::spec::{CsvHeader, CsvSpec, EscapeCodes, RaggedRecords, RecordEnd, Sou
 /// [`InitError`] for an empty file, one that is neither text nor of a binary format that is read, and one that has no
 /// records.
 pub fn recognise(file: &str, head: &[u8], is_whole: bool) -> Result<Written, InitError> {
+    recognise_as(file, head, is_whole, None)
+}
+
+/// Says what a file is, as [`recognise`], whose encoding a person may have named.
+///
+/// # Errors
+/// Those of [`recognise`]; [`InitError`] where the bytes do not fit the encoding, or the format has one of its own.
+pub fn recognise_as(
+    file: &str,
+    head: &[u8],
+    is_whole: bool,
+    encoding: Option<TextEncoding>,
+) -> Result<Written, InitError> {
+    let written = recognised(file, head, is_whole, encoding)?;
+    let why = match written.format {
+        SourceFormat::Csv => return Ok(written),
+        SourceFormat::Json | SourceFormat::Ndjson => "it is read as UTF-8, or as UTF-16 with a byte order mark",
+        _ => "it says itself how its texts are written",
+    };
+    match encoding {
+        None => Ok(written),
+        Some(_) => Err(InitError::EncodingOfFormat { file: file.to_owned(), format: written.format, why }),
+    }
+}
+
+fn recognised(file: &str, head: &[u8], is_whole: bool, encoding: Option<TextEncoding>) -> Result<Written, InitError> {
     if head.starts_with(b"PAR1") {
         return Ok(marked(SourceFormat::Parquet, "format parquet: the file begins with PAR1"));
     }
@@ -33,7 +59,10 @@ pub fn recognise(file: &str, head: &[u8], is_whole: bool) -> Result<Written, Ini
     if let Some(format) = UnreadFormat::of(head.get(..UnreadFormat::FIRST_BYTES).unwrap_or(head)) {
         return Err(unread(format.what(), format.fix()));
     }
-    let text = encoding::decode(file, head, is_whole)?;
+    let text = match encoding {
+        Some(named) => encoding::decode_as(file, head, is_whole, named)?,
+        None => encoding::decode(file, head, is_whole)?,
+    };
     let trimmed = text.text.trim_start();
     if trimmed.trim_matches('\u{1a}').is_empty() {
         return Err(InitError::Empty { file: file.to_owned() });
@@ -88,6 +117,13 @@ fn delimited(file: &str, text: Text, end: Option<&str>) -> Result<Written, InitE
     let table = table_end.and_then(|end| lines.get(..end)).unwrap_or(&lines);
     let found = csv::find(table, !is_cut).ok_or_else(|| InitError::Empty { file: file.to_owned() })?;
     if found.is_one_column {
+        if lines::has_table_below_comments(table) {
+            return Err(InitError::NoDelimiter {
+                file: file.to_owned(),
+                looks: "a table below comments of a program (`//` or `/* */`)".to_owned(),
+                fix: "remove them, or write the pipeline with `skip_lines` in `source.csv`".to_owned(),
+            });
+        }
         lines::check(file, table)?;
     }
     let mut csv = CsvSpec { encoding, ..found.spec };

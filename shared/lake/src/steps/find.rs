@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{PlannedObject, Positions, ReadFrom, RunRef, RunRequest};
 use sluice_core::source::{HeldObject, Hold, PassedBy, PassedByReason, SourceId, SourceObject};
@@ -49,7 +50,7 @@ pub(super) struct Found {
     pub(super) held_by_run: Vec<HeldObject>,
     /// The columns that these have.
     pub(super) held_columns: BTreeSet<String>,
-    /// What cannot be a source object, and what is still being written.
+    /// What cannot be a source object, and what is still being written, or may be.
     pub(super) passed_by: Vec<PassedBy>,
 }
 
@@ -64,6 +65,22 @@ pub(super) struct Wanted<'a> {
     pub(super) only: Option<&'a BTreeSet<SourceId>>,
     /// The objects to leave out, because they changed while the attempts before read them.
     pub(super) changing: &'a Changing,
+    /// When the run is planned.
+    pub(super) now: Timestamp,
+}
+
+impl Wanted<'_> {
+    /// Why an object that bronze lacks is left to a later run; `None` where this one may take it.
+    fn reason_to_wait(&self, object: &SourceObject) -> Option<PassedByReason> {
+        if self.changing.has(object) {
+            return Some(PassedByReason::Changing);
+        }
+        // A person has accepted it as it is.
+        if self.only.is_some_and(|only| only.contains(&object.id())) {
+            return None;
+        }
+        self.pipeline.files.judge_completeness(object, self.now).err()
+    }
 }
 
 /// Lists the landing folder and finds what a table lacks.
@@ -71,7 +88,7 @@ pub(super) struct Wanted<'a> {
 /// # Errors
 /// Faults of the store; [`LakeError::NotFound`] for a named object that is not there.
 pub(super) async fn find_objects(lake: &Lake, wanted: &Wanted<'_>) -> Result<Found, LakeError> {
-    let Wanted { run, request, pipeline, standing, only, changing } = *wanted;
+    let Wanted { run, request, pipeline, standing, only, .. } = *wanted;
     let folder = landing_folder(lake, request, pipeline)?;
     let Landing { objects: listed, mut passed_by } = list_landing(lake, &folder, Some(&pipeline.files)).await?;
     let named = Named::of(request);
@@ -112,8 +129,8 @@ pub(super) async fn find_objects(lake: &Lake, wanted: &Wanted<'_>) -> Result<Fou
         if is_held(&planned) {
             all_held.push(object.clone());
             held.extend(is_taken.then(|| object.clone()));
-        } else if !is_in_bronze && changing.has(object) {
-            passed_by.push(PassedBy { uri: object.uri.to_string(), reason: PassedByReason::Changing });
+        } else if !is_in_bronze && let Some(reason) = wanted.reason_to_wait(object) {
+            passed_by.push(PassedBy { uri: object.uri.to_string(), reason });
         } else if is_taken && is_found {
             // Those of the landing folder have to be read first: they may be packed.
             let positions = if is_in_bronze { positions(pipeline, planned.size_bytes) } else { Positions::Numbers };

@@ -133,7 +133,7 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
         return Err(LakeError::Invalid { message });
     }
     let (only, changing) = (only.as_ref(), &changing);
-    let wanted = Wanted { run: &run, request: &request, pipeline: &pipeline, standing: &standing, only, changing };
+    let wanted = Wanted { run: &run, request: &request, pipeline: &pipeline, standing: &standing, only, changing, now };
     let found = if replay { Found::default() } else { find_objects(lake, &wanted).await? };
     let Found { objects, ids_here, listed, held, mut all_held, mut held_by_run, held_columns, mut passed_by } = found;
     let known = &standing.known_columns(&pipeline) | &mapped_columns(&MappedNames::of(&pipeline), &held_columns);

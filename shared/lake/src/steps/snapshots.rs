@@ -6,7 +6,7 @@
 //! therefore takes the others along: the run reads their rows again from bronze, because the table is replaced as a
 //! whole. So the table does not depend on how a delivery is split into runs. A part that was taken out of the folder
 //! leaves the table with the next part, as if all parts were taken in again. A folder with a part that is held, still
-//! changes or cannot be read would be half a snapshot: it waits, and the table keeps what it has.
+//! changes, is not complete yet or cannot be read would be half a snapshot: it waits, and the table keeps what it has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,8 @@ pub(super) struct Replacement {
     pub(super) superseded: BTreeSet<SourceId>,
     /// Objects of the newest snapshot that the table has taken in already: they are read again next to its new ones.
     pub(super) again: Vec<SourceObject>,
-    /// Objects that wait for another part of their snapshot, which is held, still changes or cannot be read.
+    /// Objects that wait for another part of their snapshot, which is held, still changes, is not complete
+    /// yet or cannot be read.
     pub(super) kept_back: BTreeSet<SourceId>,
     /// The folders of these.
     pub(super) incomplete: Vec<PassedBy>,
@@ -116,15 +117,17 @@ impl Deliveries<'_> {
         (self.planned_ids(&kept_back), folders.into_iter().map(passed_by).collect())
     }
 
-    /// The folders of which a part that the table lacks is held, still changes or cannot be read, each with such a
-    /// part, where the table takes a folder as one snapshot.
+    /// The folders of which a part that the table lacks is held, still changes, is not complete yet or cannot be read,
+    /// each with such a part, where the table takes a folder as one snapshot.
     fn missing_parts(&self, silver: &SilverTable) -> BTreeMap<&str, &str> {
         if silver.snapshot != Some(SnapshotSpec::Folder) {
             return BTreeMap::new();
         }
         let held = self.held.iter().filter(|object| !self.standing.has(&silver.table, &object.id()));
-        let is_unread =
-            |by: &&PassedBy| matches!(by.reason, PassedByReason::Unreadable { .. } | PassedByReason::Changing);
+        let is_unread = |by: &&PassedBy| {
+            by.reason.is_incomplete_file()
+                || matches!(by.reason, PassedByReason::Unreadable { .. } | PassedByReason::Changing)
+        };
         let unread = self.passed_by.iter().filter(is_unread);
         let parts = held.map(|object| object.uri.as_str()).chain(unread.map(|passed| passed.uri.as_str()));
         parts.filter_map(|part| Some((folder_below(self.landing, part)?, part))).collect()

@@ -6,7 +6,7 @@ use sluice_core::run::Outcome;
 use sluice_tests::sluice::Run;
 
 use super::{init, lab};
-use crate::small::{assert_says, land};
+use crate::small::{assert_says, land, rows};
 
 #[test]
 fn personal_data_get_a_classification() {
@@ -86,4 +86,17 @@ fn names_and_values_are_shown_as_they_are_and_on_one_line() {
     command.arg(lab.landing().join("a\nb\u{1b}[31m.csv")).args(["--to", "other", "--name", "t"]);
     let run = Run::of(command).expect_code(1);
     assert!(run.stderr.contains("a\\nb\\u{1b}[31m.csv is empty"), "{}", run.stderr);
+}
+
+#[test]
+fn an_encoding_that_cannot_be_found_is_asked_for_and_taken() {
+    let lab = lab();
+    land(&lab, "a.csv", b"id,name\n1,\x93\x8c\x8b\x9e\n2,\x91\xe5\x8d\xe3\n");
+    let refused = init(&lab, &[]).expect_code(1);
+    assert_says(&refused.stdout, &["Windows-1252", "--encoding", "shift_jis"], "neither UTF-8 nor Windows-1252");
+    let other = init(&lab, &["--encoding", "utf-8"]).expect_code(1);
+    assert_says(&other.stdout, &["is not utf-8", "not characters of it"], "another encoding");
+    let _ = init(&lab, &["--encoding", "Shift_JIS"]).expect_code(0);
+    let _ = lab.run().expect(Outcome::Published);
+    assert_eq!(rows(&lab, "silver/main/t", &["id", "name"]), ["1|東京", "2|大阪"]);
 }

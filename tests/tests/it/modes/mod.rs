@@ -1,10 +1,12 @@
 //! Write modes, partitions, source formats, changes of schemas, and every kind of rule, on small pipelines.
 
 mod avro;
+mod complete_files;
 mod deletes;
 mod dialects;
 mod evolution;
 mod feed_laws;
+mod feeds;
 mod file_values;
 mod filters;
 mod fixed_width;
@@ -13,6 +15,7 @@ mod full_snapshots;
 mod json_texts;
 mod laws;
 mod limits;
+mod many_objects;
 mod nested;
 mod parquet;
 mod partitions;

@@ -49,6 +49,8 @@ fn lines_behind_a_blank_one_at_the_end_are_no_rows() {
 fn a_backslash_before_quotes_is_an_escape_where_it_mends_records() {
     let escape = r#"{"escape": "\\"}"#;
     check("id,note\n1,\"say \\\"hi\\\", ok\"\n2,\"b\"\n", escape);
+    let single = r#"{"quote": "'", "escape": "\\"}"#;
+    check("id,note\n1,'it\\'s, ok'\n2,'b'\n3,'c'\n", single);
     check("id,note\n1,\"\\\"a\\\", b\"\n2,\"\\\"c\\\", \\\"d\\\", e\"\n", escape);
     check("id,note\n1,\"C:\\\"\n2,\"b\"\n", "{}");
     check("id,note\n1,\"a \"\"b\"\"\"\n", "{}");
