@@ -40,6 +40,10 @@ pub(crate) fn spec_text(names: &Names, written: &Written, proposal: &Proposal) -
     if let Some(records) = &written.records {
         add!(text, "  records: {}", scalar(&records.to_string()));
     }
+    if written.archive.is_some() {
+        add!(text, "  # To read some of its members only: archive: {{ members: {{ include: ['**/*.csv'] }} }}");
+        add!(text, "  archive: {{}}");
+    }
     if let Some(csv) = &written.csv {
         csv_text(&mut text, csv);
     }

@@ -40,7 +40,7 @@ use serde::Serialize;
 use crate::contract::ColumnType;
 use crate::name::ColumnName;
 use crate::path::RecordPath;
-use crate::spec::{ColumnCase, ColumnSource, CsvSpec, SourceFormat, XlsxSpec};
+use crate::spec::{ArchiveSpec, ColumnCase, ColumnSource, CsvSpec, SourceFormat, XlsxSpec};
 
 pub use self::case::unify_case;
 pub use self::digits::digit_strings;
@@ -67,6 +67,9 @@ pub struct Written {
     pub csv: Option<CsvSpec>,
     /// Where the records of a JSON document are; `None` where it is the record, or a list of records.
     pub records: Option<RecordPath>,
+    /// Set where the file is an archive, whose first member was examined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<ArchiveSpec>,
     /// Which cells are the table of a workbook; `None` for other formats, and where they are the default ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub xlsx: Option<XlsxSpec>,

@@ -19,8 +19,8 @@ use crate::name::{ColumnName, DomainName, Layer, PipelineName, TableRef};
 use crate::path::RecordPath;
 use crate::reading::Reading;
 use crate::spec::{
-    ColumnCase, CsvSpec, DeletedLimit, FixedWidthSpec, LambdaLimits, PartsSpec, QuarantineLimit, SnapshotSpec,
-    SourceFormat, TextEncoding, XlsxSpec,
+    ArchiveSpec, ColumnCase, CsvSpec, DeletedLimit, FixedWidthSpec, LambdaLimits, PartsSpec, QuarantineLimit,
+    SnapshotSpec, SourceFormat, TextEncoding, XlsxSpec,
 };
 use crate::sql::{Predicate, RowSql, SqlError, TableSql};
 use crate::uri::LakePath;
@@ -50,6 +50,9 @@ pub struct Pipeline {
     /// Where the records of a JSON document or an NDJSON line are; `None` where it is the record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<RecordPath>,
+    /// Which members of objects that are archives are read; `None` where archives are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<ArchiveSpec>,
     /// Which files of the folder are taken.
     #[serde(default, skip_serializing_if = "FileSelection::is_default")]
     pub files: FileSelection,

@@ -61,6 +61,7 @@ impl Pipeline {
             xlsx: spec.source.xlsx.clone(),
             fixed_width: spec.source.fixed_width.clone(),
             records: spec.source.records.clone(),
+            archive: spec.source.archive.clone(),
             files: spec.source.files.clone(),
             bronze: resolver.table(Layer::Bronze, &spec.bronze.table),
             inputs,

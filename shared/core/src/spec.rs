@@ -17,6 +17,7 @@ use crate::path::RecordPath;
 use crate::sql::SqlError;
 use crate::uri::LakePath;
 
+mod archive;
 mod columns;
 mod csv;
 mod fixed_width;
@@ -25,6 +26,7 @@ mod size;
 mod wording;
 mod xlsx;
 
+pub use self::archive::ArchiveSpec;
 pub use self::columns::{ColumnSource, Minus, Percent, ReadSpec};
 pub use self::csv::{
     AsciiChar, CsvHeader, CsvSpec, Delimiter, EscapeCodes, HeaderLines, HeaderNames, Quote, RaggedRecords, RecordEnd,
@@ -206,6 +208,10 @@ pub struct SourceSpec {
     /// the path of their names from the root on, such as `/orders/order`; `*` stands for any name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<RecordPath>,
+    /// That objects may be archives (zip, tar, tar in gzip or Zstandard), and which of their members are read. Without
+    /// it, archives are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<ArchiveSpec>,
     /// Which files of the folder are taken.
     #[serde(default, skip_serializing_if = "FileSelection::is_default")]
     pub files: FileSelection,

@@ -12,10 +12,11 @@ use sluice_core::profile::ProfileError;
 use sluice_core::run::Positions;
 use sluice_core::shown::shown;
 use sluice_core::source::Codec;
-use sluice_core::spec::{SourceFormat, TextEncoding};
+use sluice_core::spec::{ArchiveSpec, SourceFormat, TextEncoding};
 
 use crate::source::{
-    Extent, SourceBatch, SourceError, SourceInput, SourceOptions, read_beginning, read_source, sample_sheet,
+    Extent, SourceBatch, SourceError, SourceInput, SourceOptions, read_beginning, read_first_member, read_source,
+    sample_sheet,
 };
 
 mod nested;
@@ -67,7 +68,8 @@ pub fn name_of(path: &Path) -> String {
     shown(&path.display().to_string())
 }
 
-/// Says what a file is and how it is written, from its first 64 MiB, unpacked. Blocks.
+/// Says what a file is and how it is written, from its first 64 MiB, unpacked, or those of the first member of an
+/// archive. Blocks.
 ///
 /// # Errors
 /// [`SampleError`] where it cannot be read, or a pipeline cannot read it.
@@ -90,7 +92,14 @@ pub fn recognise_file_as(path: &Path, name: &str, encoding: Option<TextEncoding>
         source => SampleError::Source { file: file.clone(), source },
     })?;
     let is_whole = head.len() < MAX_BYTES;
-    let mut written = recognise_as(&file, &head, is_whole, encoding)?;
+    let recognised = match recognise_as(&file, &head, is_whole, encoding) {
+        Err(InitError::Unknown { .. }) => match recognise_member(path, &file, encoding)? {
+            Some(written) => return Ok(written),
+            None => recognise_as(&file, &head, is_whole, encoding),
+        },
+        recognised => recognised,
+    };
+    let mut written = recognised?;
     if written.format == SourceFormat::Xlsx && codec == Codec::Plain {
         let sample = sample_sheet(SourceInput::File(path.to_owned()), &file)
             .map_err(|source| SampleError::Source { file: file.clone(), source })?;
@@ -100,6 +109,41 @@ pub fn recognise_file_as(path: &Path, name: &str, encoding: Option<TextEncoding>
         written.evidence.push(format!("packed with {codec}: its first bytes say so"));
     }
     Ok(written)
+}
+
+/// Says how the first member of an archive is written; `None` where the file is no archive.
+fn recognise_member(
+    path: &Path,
+    file: &str,
+    encoding: Option<TextEncoding>,
+) -> Result<Option<Written>, SampleError> {
+    let archive = ArchiveSpec::default();
+    let first = read_first_member(SourceInput::File(path.to_owned()), &archive.members, file, MAX_BYTES);
+    let first = first.map_err(|source| SampleError::Source { file: file.to_owned(), source })?;
+    let Some((member, codec, head)) = first else { return Ok(None) };
+    let named = format!("{file}, member {}", shown(&member));
+    let mut written = recognise_as(&named, &head, head.len() < MAX_BYTES, encoding)?;
+    if !ArchiveSpec::can_hold(written.format) {
+        let (what, fix) = ("an archive of Parquet files or workbooks", "unpack it");
+        return Err(InitError::Unknown { file: file.to_owned(), what, fix }.into());
+    }
+    written.archive = Some(archive);
+    written.evidence.push(format!("archive: the file is one; its first member is {}", shown(&member)));
+    if codec != Codec::Plain {
+        written.evidence.push(format!("members packed with {codec}: the first bytes of the first one say so"));
+    }
+    Ok(Some(written))
+}
+
+/// The beginning of a file as text, or of the first member of an archive.
+fn beginning(path: &Path, file: &str, written: &Written) -> Result<Vec<u8>, SampleError> {
+    let input = SourceInput::File(path.to_owned());
+    let head = match &written.archive {
+        None => read_beginning(input, file, QUOTED_BYTES).map(|(_, head)| head),
+        Some(archive) => read_first_member(input, &archive.members, file, QUOTED_BYTES)
+            .map(|first| first.map(|(.., head)| head).unwrap_or_default()),
+    };
+    head.map_err(|source| SampleError::Source { file: file.to_owned(), source })
 }
 
 /// Bytes of JSON in which digits in quotes are sought: enough to meet each key.
@@ -127,9 +171,7 @@ pub fn sample_file_as(path: &Path, file: String, written: &Written) -> Result<Sa
     let mut table = SampleTable { file: file.clone(), ..SampleTable::default() };
     if matches!(written.format, SourceFormat::Ndjson | SourceFormat::Json) {
         // The reader gives texts, which do not show whether they are in quotes.
-        let beginning = read_beginning(SourceInput::File(path.to_owned()), &file, QUOTED_BYTES);
-        let (_, head) = beginning.map_err(|source| SampleError::Source { file: file.clone(), source })?;
-        table.digit_strings = digit_strings(&head);
+        table.digit_strings = digit_strings(&beginning(path, &file, written)?);
     }
     let (mut bytes, mut shape) = (0, None);
     let input = SourceInput::File(path.to_owned());

@@ -55,7 +55,7 @@ pub(super) fn recognise(text: &str, certainty: Certainty) -> Option<Written> {
     }
     let evidence = vec!["format xml: the text begins with `<` and has elements".to_owned(), note];
     let format = SourceFormat::Xml;
-    Some(Written { format, csv: None, records: Some(records), xlsx: None, evidence, certainty, has_quotes: false })
+    Some(Written { format, csv: None, records: Some(records), xlsx: None, archive: None, evidence, certainty, has_quotes: false })
 }
 
 /// All elements at one path.

@@ -54,6 +54,7 @@ fn recognised(file: &str, head: &[u8], is_whole: bool, encoding: Option<TextEnco
             let evidence = "format xlsx: the file is a zip archive with the parts of a workbook";
             return Ok(marked(SourceFormat::Xlsx, evidence));
         }
+        // `sluice init` reads archives by their members, so this is one inside an archive, or in gzip.
         return Err(unread("a zip archive and no workbook of Excel", "unpack it"));
     }
     if let Some(format) = UnreadFormat::of(head.get(..UnreadFormat::FIRST_BYTES).unwrap_or(head)) {
@@ -80,7 +81,8 @@ fn recognised(file: &str, head: &[u8], is_whole: bool, encoding: Option<TextEnco
         let mut evidence = vec![format!("format {}: {reason}", format.as_str()), text.evidence];
         evidence.extend(note);
         let certainty = text.certainty;
-        return Ok(Written { format, csv: None, records, xlsx: None, evidence, certainty, has_quotes: false });
+        let (csv, archive, xlsx) = (None, None, None);
+        return Ok(Written { format, csv, records, archive, xlsx, evidence, certainty, has_quotes: false });
     }
     if lines::below_comments(trimmed).is_some_and(|below| json_format(below).is_some()) {
         return Err(unread("JSON behind a comment", "remove the comment before the first `{` or `[`"));
@@ -93,7 +95,7 @@ fn recognised(file: &str, head: &[u8], is_whole: bool, encoding: Option<TextEnco
 /// A file whose first bytes say for certain what it is.
 fn marked(format: SourceFormat, evidence: &str) -> Written {
     let (evidence, certainty) = (vec![evidence.to_owned()], Certainty::Marked);
-    Written { format, csv: None, records: None, xlsx: None, evidence, certainty, has_quotes: false }
+    Written { format, csv: None, records: None, archive: None, xlsx: None, evidence, certainty, has_quotes: false }
 }
 
 /// The end of a file, which has its last line.
@@ -142,7 +144,7 @@ fn delimited(file: &str, text: Text, end: Option<&str>) -> Result<Written, InitE
         ));
     }
     let (format, csv, has_quotes) = (SourceFormat::Csv, Some(csv), found.has_quotes);
-    Ok(Written { format, csv, records: None, xlsx: None, evidence, certainty, has_quotes })
+    Ok(Written { format, csv, records: None, archive: None, xlsx: None, evidence, certainty, has_quotes })
 }
 
 /// The dialect with records that end with carriage returns alone.
@@ -349,6 +351,10 @@ pub fn agree(files: &[(String, Written)]) -> Result<Written, InitError> {
         if other.xlsx != agreed.xlsx {
             let difference = "rows before the table, the header, or names of columns in the sheet".to_owned();
             return Err(InitError::MixedDialects { first: first.clone(), second: file.clone(), difference });
+        }
+        if agreed.archive.is_none() && other.archive.is_some() {
+            agreed.archive.clone_from(&other.archive);
+            agreed.evidence.push(format!("archive: {file} is one"));
         }
         let (Some(mine), Some(theirs)) = (&mut agreed.csv, &other.csv) else { continue };
         let mut theirs = theirs.clone();

@@ -2,7 +2,7 @@
 
 use crate::path::RecordPath;
 use crate::reading::check_null_words;
-use crate::spec::{CsvSpec, FixedWidthSpec, SourceFormat, SourceSpec, XlsxSpec};
+use crate::spec::{ArchiveSpec, CsvSpec, FixedWidthSpec, SourceFormat, SourceSpec, XlsxSpec};
 
 /// What is wrong with the options of a source, with the fix.
 pub(super) fn problem(source: &SourceSpec) -> Option<String> {
@@ -40,6 +40,9 @@ pub(super) fn problem(source: &SourceSpec) -> Option<String> {
              out, or correct source.format"
                 .to_owned(),
         );
+    }
+    if let Some(problem) = ArchiveSpec::problem(source) {
+        return Some(problem);
     }
     if let Some(problem) = records_problem(source) {
         return Some(problem.to_owned());
@@ -109,6 +112,8 @@ mod tests {
         check("format: json\nrecords: /a/b", "a path of elements of XML");
         check("format: csv\nrecords: /a/b", "only documents of");
         check("format: avro\nnull_words: [' NA']", "source.null_words");
+        check("format: xlsx\narchive: {}", "members of format xlsx are not read");
+        check("format: parquet\narchive: { members: { include: ['*.parquet'] } }", "take source.archive out");
         for good in [
             "format: avro",
             "format: avro\nrecords: '$.a[*]'",
@@ -118,7 +123,11 @@ mod tests {
         ] {
             assert_eq!(problem(&source(good)), None, "{good}");
         }
-        assert_eq!(problem(&source(&format!("format: fixed_width\n{fixed_width}"))), None);
+        for good in ["csv", "ndjson", "json", "avro"] {
+            let members = format!("format: {good}\narchive: {{ members: {{ include: ['data/**'] }} }}");
+            assert_eq!(problem(&source(&members)), None, "{good}");
+        }
+        assert_eq!(problem(&source(&format!("format: fixed_width\n{fixed_width}\narchive: {{}}"))), None);
     }
 
     #[test]

@@ -13,7 +13,8 @@ const UNREAD: [(&[u8], &str, &str); 9] = [
     (
         b"PK\x03\x04",
         "a zip archive or a workbook of Excel (xlsx)",
-        "unpack it, or write `format: xlsx`, in a source of its own",
+        "write `archive: {}` under source where its members are files of the source, or `format: xlsx`, in a source of \
+         its own, where it is a workbook",
     ),
     (
         b"\xD0\xCF\x11\xE0",
@@ -47,10 +48,16 @@ impl UnreadFormat {
         }
         // It fills the name up with NULs, which no text has.
         if first.get(TAR.0..).is_some_and(|rest| rest.starts_with(TAR.1)) && first.contains(&0) {
-            return Some(Self { what: "a tar archive", fix: "unpack it, and deliver its files one by one" });
+            let fix = "write `archive: {}` under source where its members are files of the source, or unpack it";
+            return Some(Self { what: "a tar archive", fix });
         }
         let is_parquet = first.starts_with(b"PAR1") && first.contains(&0);
         is_parquet.then_some(Self { what: "Parquet", fix: "write `format: parquet`, in a source of its own" })
+    }
+
+    /// Whether it is, or may be, an archive of files.
+    pub fn is_archive(self) -> bool {
+        self.what.contains("archive")
     }
 
     /// What it is, in words.

@@ -124,8 +124,8 @@ impl Source<'_> {
                 let uri = &self.object.uri;
                 let message = format!(
                     "records of {uri} have numbers only: those of CSV, NDJSON and fixed width in UTF-8 that is not \
-                     packed, and is read without source.records and skip_last_lines, can be found by a byte; ask for \
-                     the number of the record"
+                     packed, and is read without source.records, source.archive and skip_last_lines, can be found by a \
+                     byte; ask for the number of the record"
                 );
                 Err(LakeError::Invalid { message })
             }
@@ -138,6 +138,8 @@ impl Source<'_> {
     /// Whether the bytes of the object are its records, one behind the other.
     fn is_plain_text(&self) -> Result<bool, LakeError> {
         match self.pipeline.source_format {
+            // As in a plan: the bytes of an archive are not those of its members.
+            _ if self.pipeline.archive.is_some() => Ok(false),
             // A line may have several records, which begin at one byte.
             SourceFormat::Ndjson if self.pipeline.records.is_some() => Ok(false),
             SourceFormat::Csv if !self.pipeline.csv.is_divisible() => Ok(false),

@@ -6,6 +6,7 @@ use polars::error::PolarsError;
 use sluice_core::error::ErrorName;
 use sluice_core::source::{Codec, UnreadFormat};
 
+use super::archive::ArchiveFault;
 use super::avro::AvroFault;
 use super::columns::{ColumnFault, NameFault};
 use super::parquet::ParquetFault;
@@ -320,6 +321,15 @@ pub enum SourceError {
         #[source]
         source: XmlFault,
     },
+    /// The archive, or a member of it, cannot be read.
+    #[error("object '{object}': not a readable archive")]
+    Archive {
+        /// Name of the object.
+        object: String,
+        /// What is wrong with it.
+        #[source]
+        source: ArchiveFault,
+    },
     /// Polars could not hold the batch.
     #[error("object '{object}': the batch that starts at record {row} of those read cannot be built")]
     Batch {
@@ -402,7 +412,8 @@ impl SourceError {
             | Self::ParquetRows { .. }
             | Self::Xlsx { .. }
             | Self::Avro { .. }
-            | Self::Xml { .. } => ErrorName::InvalidInput,
+            | Self::Xml { .. }
+            | Self::Archive { .. } => ErrorName::InvalidInput,
             Self::ParquetStream { .. }
             | Self::XlsxStream { .. }
             | Self::Extent { .. }

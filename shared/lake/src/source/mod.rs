@@ -5,6 +5,7 @@
 //! cannot be split into columns is not dropped and does not stop the object: it becomes a row whose source columns are
 //! null, with its raw text in `_corrupt_record` and its place and fault in `_corrupt_reason`. What makes the rest of an object unreadable refuses the object.
 
+mod archive;
 mod avro;
 mod batch;
 mod chunk;
@@ -33,6 +34,7 @@ mod stream;
 mod testing;
 mod xlsx;
 mod xml;
+mod zip_end;
 
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -43,6 +45,7 @@ use sluice_core::engine::ObjectMeasure;
 use sluice_core::run::Positions;
 use sluice_core::spec::{SourceFormat, TextEncoding};
 
+pub(crate) use self::archive::read_first_member;
 pub(crate) use self::avro::measure as measure_avro;
 pub(crate) use self::batch::SourceBatch;
 use self::chunk::ReadLimits;
@@ -77,7 +80,7 @@ const BEGINNING_BYTES: u64 = 8 << 20;
 ///
 /// All batches of an object that has no documents have the same columns. Documents may bring new keys: a batch then has
 /// the columns met so far, in the order in which they first came, so a later batch may have more columns than an
-/// earlier one.
+/// earlier one. Those of an archive have the columns of the member that they are of.
 ///
 /// # Errors
 ///
@@ -115,6 +118,19 @@ fn read_with_limits(
     sink: Sink<'_>,
 ) -> Result<SourceSummary, SourceError> {
     extent.check(format, object)?;
+    let input = match options.archive() {
+        None => input,
+        Some(_) if !extent.is_whole() => {
+            let problem = "records of archives are not found by bytes";
+            return Err(SourceError::Extent { object: object.to_owned(), problem });
+        }
+        Some(how) => match archive::open(input, how, object)? {
+            archive::Opened::Plain(input) => input,
+            archive::Opened::Archive(opened) => {
+                return archive::read(format, options, how, opened, object, limits, sink);
+            }
+        },
+    };
     match format {
         SourceFormat::Csv => csv::read(options.csv(), input, object, extent, limits, sink),
         SourceFormat::Ndjson => {
@@ -136,8 +152,8 @@ fn read_with_limits(
 /// The names of an object's columns, from its beginning (Parquet: its footer).
 ///
 /// CSV and XLSX: the header. Fixed width: the names in the spec. NDJSON, JSON, Avro and XML: the keys of the first
-/// records (about 64 KiB), so later records may bring more. Reads no more of a stream than it needs; of one with a record path
-/// at most 8 MiB of text, which may show no column.
+/// records (about 64 KiB), so later records may bring more. Reads no more of a stream than it needs; of one with a
+/// record path at most 8 MiB of text, which may show no column. Those of an archive: the columns of all its members.
 ///
 /// # Errors
 ///
@@ -148,7 +164,41 @@ pub(crate) fn read_columns(
     input: SourceInput,
     object: &str,
 ) -> Result<Vec<String>, SourceError> {
-    caught(object, || match format {
+    caught(object, || match options.archive() {
+        None => columns_of(format, options, input, object),
+        Some(how) => archive::read_columns(format, options, how, input, object),
+    })
+}
+
+/// The names of an object's columns, and what is in it. Those of an archive are the columns of all its members. `first`
+/// are the first bytes of the object as it is stored, and the input has them, too.
+///
+/// # Errors
+/// As [`read_columns`].
+pub(crate) fn look_at_beginning(
+    format: SourceFormat,
+    options: &SourceOptions,
+    input: SourceInput,
+    (object, first, size_bytes): (&str, &[u8], u64),
+) -> Result<(Vec<String>, ObjectMeasure), SourceError> {
+    caught(object, || match options.archive() {
+        Some(how) => archive::look(format, options, how, input, (object, first, size_bytes)),
+        None => {
+            let columns = columns_of(format, options, input, object)?;
+            let measured = archive::measured(format, options, first, size_bytes, columns.len());
+            Ok((columns, measured))
+        }
+    })
+}
+
+/// The names of the columns of one file.
+fn columns_of(
+    format: SourceFormat,
+    options: &SourceOptions,
+    input: SourceInput,
+    object: &str,
+) -> Result<Vec<String>, SourceError> {
+    match format {
         SourceFormat::Csv => csv::read_header(options.csv(), input, object),
         SourceFormat::Ndjson | SourceFormat::Json => {
             let (records, limits) = (options.records(), ReadLimits::sniff());
@@ -185,7 +235,7 @@ pub(crate) fn read_columns(
             };
             first_columns(|sink| avro::read(records, input, object, limits, sink))
         }
-    })
+    }
 }
 
 /// The names of the columns of a sheet, and what is in its workbook, from the beginning of the sheet and the sizes of

@@ -8,6 +8,7 @@ use sluice_core::pipeline::Pipeline;
 use sluice_core::reading::Reading;
 use sluice_core::spec::{FixedWidthSpec, SourceFormat};
 
+use super::archive::ArchiveOptions;
 use super::csv::CsvOptions;
 use super::xlsx::XlsxOptions;
 
@@ -20,6 +21,7 @@ pub(crate) struct SourceOptions {
     records: Option<RecordPath>,
     /// Of XML, the elements that are lists however often they occur.
     lists: Vec<Vec<String>>,
+    archive: Option<ArchiveOptions>,
 }
 
 impl SourceOptions {
@@ -31,6 +33,7 @@ impl SourceOptions {
             fixed_width: pipeline.fixed_width.clone(),
             records: pipeline.records.clone(),
             lists: if pipeline.source_format == SourceFormat::Xml { indexed(pipeline) } else { Vec::new() },
+            archive: ArchiveOptions::of(pipeline),
         }
     }
 
@@ -40,6 +43,7 @@ impl SourceOptions {
             csv: written.csv.clone().map(CsvOptions::of_spec).unwrap_or_default(),
             xlsx: written.xlsx.clone().map(XlsxOptions::of_spec).unwrap_or_default(),
             records: written.records.clone(),
+            archive: written.archive.as_ref().map(|spec| ArchiveOptions::of_members(spec.members.clone())),
             ..Self::default()
         }
     }
@@ -79,6 +83,16 @@ impl SourceOptions {
         self.lists = lists;
     }
 
+    /// How objects are read that are archives; `None` where they are refused.
+    pub(super) fn archive(&self) -> Option<&ArchiveOptions> {
+        self.archive.as_ref()
+    }
+
+    /// Those of the members of an archive, which are no archives.
+    pub(super) fn of_members(&self) -> Self {
+        Self { archive: None, ..self.clone() }
+    }
+
     /// The defaults, with this path to the records.
     #[cfg(test)]
     pub(crate) fn of_records(records: Option<RecordPath>) -> Self {
@@ -93,6 +107,11 @@ impl SourceOptions {
     #[cfg(test)]
     pub(super) fn set_fixed_width(&mut self, spec: FixedWidthSpec) {
         self.fixed_width = Some(spec);
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_archive(&mut self, archive: ArchiveOptions) {
+        self.archive = Some(archive);
     }
 
     #[cfg(test)]

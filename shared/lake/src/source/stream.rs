@@ -24,7 +24,7 @@ pub(crate) enum SourceInput {
 
 impl SourceInput {
     /// The bytes as they are stored, from `begin` on. A stream starts there already.
-    fn open(self, object: &str, begin: u64) -> Result<Box<dyn Read + Send>, SourceError> {
+    pub(super) fn open(self, object: &str, begin: u64) -> Result<Box<dyn Read + Send>, SourceError> {
         match self {
             Self::Stream(stream) => Ok(stream),
             Self::File(path) => match open_file(&path, begin) {
@@ -160,7 +160,11 @@ pub(crate) fn read_beginning(
     Ok((codec, beginning))
 }
 
-fn unpack(mut raw: Box<dyn Read + Send>, object: &str) -> Result<(Codec, Box<dyn Read + Send>), SourceError> {
+/// The bytes of a stream, unpacked where they are packed, and how they are.
+pub(super) fn unpack(
+    mut raw: Box<dyn Read + Send>,
+    object: &str,
+) -> Result<(Codec, Box<dyn Read + Send>), SourceError> {
     /// Packed bytes asked for at a time.
     const BUFFER_BYTES: usize = 256 * 1024;
 
@@ -180,7 +184,7 @@ fn unpack(mut raw: Box<dyn Read + Send>, object: &str) -> Result<(Codec, Box<dyn
 }
 
 /// The first bytes, fewer only at the end of the stream.
-fn peek(stream: &mut impl Read, count: u64) -> io::Result<Vec<u8>> {
+pub(super) fn peek(stream: &mut impl Read, count: u64) -> io::Result<Vec<u8>> {
     let mut first = Vec::new();
     stream.take(count).read_to_end(&mut first)?;
     Ok(first)
@@ -361,7 +365,8 @@ mod tests {
             }
         };
         let zip = b"PK\x03\x04\x14\0\x06\0\x08\0xl/workbook.xml";
-        let fix = "unpack it, or write `format: xlsx`, in a source of its own";
+        let fix = "write `archive: {}` under source where its members are files of the source, or `format: xlsx`, in a \
+                   source of its own, where it is a workbook";
         check(zip, "a zip archive or a workbook of Excel (xlsx)", fix);
         check(b"Obj\x01\x04", "Avro", "write `format: avro`, in a source of its own");
         check(b"PAR1\x15\x04\x15\0", "Parquet", "write `format: parquet`, in a source of its own");

@@ -8,6 +8,7 @@ use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD, SOURCE_ROW, is_own_of
 use sluice_core::run::Positions;
 use sluice_core::spec::{CsvSpec, FixedWidthSpec, SourceFormat};
 
+use super::archive::ArchiveOptions;
 use super::chunk::ReadLimits;
 use super::csv::CsvOptions;
 use super::extent::{Begin, Extent};
@@ -90,6 +91,12 @@ impl ReadTest {
     pub(super) fn lists(mut self, lists: &[&[&str]]) -> Self {
         let ways = lists.iter().map(|way| way.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>());
         self.options.set_lists(ways.collect());
+        self
+    }
+
+    /// Objects that may be archives.
+    pub(super) fn archive(mut self, archive: ArchiveOptions) -> Self {
+        self.options.set_archive(archive);
         self
     }
 

@@ -20,6 +20,8 @@ use crate::source::{Begin, ColumnFault, Extent, MAX_COLUMNS, Place, SourceError}
 /// said when they were read: the size is then a bound of all of them.
 pub(super) fn positions(pipeline: &Pipeline, size_bytes: u64) -> Positions {
     match pipeline.source_format {
+        // The bytes of an archive are not those of its members.
+        _ if pipeline.archive.is_some() => Positions::Numbers,
         SourceFormat::Csv if !pipeline.csv.is_divisible() => Positions::Numbers,
         // What is decoded has other bytes than the object.
         SourceFormat::FixedWidth if !pipeline.encoding().is_utf8() => Positions::Numbers,

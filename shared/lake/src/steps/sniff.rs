@@ -13,7 +13,7 @@ use sluice_core::run::{PlannedObject, Positions, ReadFrom, RunRef, SourceShape};
 use sluice_core::source::{HeldObject, PassedBy, PassedByReason, SourceObject};
 use sluice_core::spec::SourceFormat;
 use sluice_documents::object_refusal;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::ranges::positions;
 use super::stages::mapped_columns;
@@ -24,8 +24,8 @@ use crate::lake::Lake;
 use crate::objects::{AT_ONCE, ObjectBytes, blocking, remote};
 use crate::runs;
 use crate::source::{
-    SourceError, SourceInput, SourceOptions, check_workbook_size, delimiter_hint, is_plain_text, look_at_workbook,
-    measure, measure_avro, parquet_columns, read_columns,
+    SourceError, SourceInput, SourceOptions, check_workbook_size, delimiter_hint, is_plain_text, look_at_beginning,
+    look_at_workbook, parquet_columns, read_columns,
 };
 
 /// Bytes of an object that are examined: enough for some hundred rows, few enough for thousands of objects.
@@ -193,15 +193,22 @@ async fn examine(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Res
         // Only the footer of a remote file is read; what else it has is read below.
         (SourceFormat::Parquet, Err(())) => Ok(Vec::new()),
         (SourceFormat::Xlsx, path) => return examine_workbook(lake, pipeline, object, path.ok()).await,
-        _ => match ObjectBytes::open(object, lake.options()).await {
-            Ok(bytes) => {
-                let looked = read_head(pipeline, object, bytes).await?;
-                return looked.or_else(|error| refusal(error, BTreeSet::new()));
+        _ => {
+            // An archive may be copied to this machine.
+            let _one = match pipeline.archive {
+                Some(_) => Some(one_copy().await?),
+                None => None,
+            };
+            match ObjectBytes::open(object, lake.options()).await {
+                Ok(bytes) => {
+                    let looked = read_head(pipeline, object, bytes).await?;
+                    return looked.or_else(|error| refusal(error, BTreeSet::new()));
+                }
+                Err(LakeError::SourceChanged { what: SourceChange::Deleted, .. }) => return Ok(Look::Gone),
+                Err(LakeError::SourceChanged { what: SourceChange::Replaced, .. }) => return Ok(Look::Nothing),
+                Err(error) => return Err(error),
             }
-            Err(LakeError::SourceChanged { what: SourceChange::Deleted, .. }) => return Ok(Look::Gone),
-            Err(LakeError::SourceChanged { what: SourceChange::Replaced, .. }) => return Ok(Look::Nothing),
-            Err(error) => return Err(error),
-        },
+        }
     };
     match read {
         Err(SourceError::Open { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Look::Gone),
@@ -210,8 +217,15 @@ async fn examine(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Res
     }
 }
 
-/// Workbooks that are examined at a time: each has its shared texts in memory, and its copy on this machine.
-static WORKBOOKS: Semaphore = Semaphore::const_new(1);
+/// Workbooks and archives that are examined at a time: each has its copy on this machine, and a workbook its shared
+/// texts in memory.
+static COPIES: Semaphore = Semaphore::const_new(1);
+
+/// Waits until no other of them is examined.
+async fn one_copy() -> Result<SemaphorePermit<'static>, LakeError> {
+    let one = COPIES.acquire().await;
+    one.map_err(|error| LakeError::Internal { message: format!("no copy of an object can be read: {error}") })
+}
 
 /// The shape of a workbook, which is at this path, or is copied to this machine: its directory is at its end, and what
 /// its cells have in common may be anywhere.
@@ -225,8 +239,7 @@ async fn examine_workbook(
     if let Err(error) = check_workbook_size(&name, object.size_bytes) {
         return refusal(error, BTreeSet::new());
     }
-    let one = WORKBOOKS.acquire().await;
-    let _one = one.map_err(|error| LakeError::Internal { message: format!("no workbook can be read: {error}") })?;
+    let _one = one_copy().await?;
     let looked = match path {
         Some(path) => blocking(move || Ok(look_at_workbook(&options, SourceInput::File(path), &name))).await?,
         None => {
@@ -275,14 +288,8 @@ async fn read_head(
             return Ok(Err(SourceError::Read { object: name, source }));
         }
         let input = SourceInput::Stream(Box::new(Cursor::new(first.clone()).chain(reader)));
-        let columns = read_columns(format, &options, input, &name);
-        Ok(columns.map(|columns| {
-            let measured = match format {
-                SourceFormat::Avro => measure_avro(&first, size_bytes, columns.len()),
-                _ => measure(format, &options, &first, size_bytes, columns.len()),
-            };
-            (SourceShape { columns }, measured, is_plain_text(&first, encoding))
-        }))
+        let looked = look_at_beginning(format, &options, input, (name.as_str(), first.as_slice(), size_bytes));
+        Ok(looked.map(|(columns, measured)| (SourceShape { columns }, measured, is_plain_text(&first, encoding))))
     })
     .await?;
     // Other objects may lack the keys of the records before the fault: process reads them, and then holds the object.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use sluice_tests::lab::Lab;
 
 use crate::modes::avro_file;
-use crate::workbook::{Workbook, rows_xml};
+use crate::workbook::{Workbook, archive, rows_xml};
 
 /// Writes a file to the folder of a page.
 pub(super) fn write(lab: &Lab, path: &str, text: &str) {
@@ -19,6 +19,7 @@ pub(super) fn write(lab: &Lab, path: &str, text: &str) {
         Some("avro") => avro(text),
         Some("parquet") => parquet(text),
         Some("xlsx") => workbook(text),
+        Some("zip") => zip(text),
         _ => text.as_bytes().to_vec(),
     };
     fs::write(to, bytes).unwrap();
@@ -26,6 +27,21 @@ pub(super) fn write(lab: &Lab, path: &str, text: &str) {
 
 fn records(text: &str) -> Vec<Map<String, Value>> {
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect()
+}
+
+/// A zip archive of the members that a text shows, each behind a line with its name, as `head` prints several files.
+fn zip(text: &str) -> Vec<u8> {
+    let mut members: Vec<(String, Vec<u8>)> = Vec::new();
+    for line in text.lines() {
+        match line.strip_prefix("==> ").and_then(|name| name.strip_suffix(" <==")) {
+            Some(name) => members.push((name.to_owned(), Vec::new())),
+            None => {
+                let (_, content) = members.last_mut().expect("a line with the name of a member comes first");
+                content.extend_from_slice(format!("{line}\n").as_bytes());
+            }
+        }
+    }
+    archive(&members)
 }
 
 /// A field of an Avro schema that fits this value.

@@ -5,7 +5,7 @@
 //!
 //! | first line | the block is |
 //! |---|---|
-//! | `csv lake/landing/orders/1.csv` | this file; of `.xlsx`, `.avro` and `.parquet`, its content as CSV or JSON |
+//! | `csv lake/landing/orders/1.csv` | this file; what is no text (`.xlsx`, `.avro`, …) is made of it by `files` |
 //! | `text silver/sales/orders` | the rows of this table in these columns, in any order; `NULL` is null |
 //! | `console` | commands after `$`, each with what it prints, if that is shown; `…` stands for anything |
 //! | `yaml spec`, `yaml source`, `yaml silver` | a part of a spec, of its source or of a silver table |
@@ -48,6 +48,7 @@ macro_rules! pages {
 
 pages! {
     pipelines: "pipelines/README.md",
+    archives: "docs/sources/archives.md",
     avro: "docs/sources/avro.md",
     columns: "docs/sources/columns.md",
     csv: "docs/sources/csv.md",

@@ -7,6 +7,7 @@ use sluice_tests::sluice::Run;
 
 use super::{init, lab};
 use crate::small::{assert_says, land, rows};
+use crate::workbook::archive;
 
 #[test]
 fn personal_data_get_a_classification() {
@@ -21,6 +22,17 @@ fn personal_data_get_a_classification() {
     assert_says(&contract, &["classification: confidential", "classification: restricted"], "hints");
     let spec = fs::read_to_string(lab.pipeline().join("pipeline.yaml")).unwrap();
     assert_says(&spec, &["mode: append", "keys: [id]"], "the key");
+}
+
+#[test]
+fn an_archive_is_described_by_its_first_member() {
+    let lab = lab();
+    let member = |name: &str, text: &str| (name.to_owned(), text.as_bytes().to_vec());
+    land(&lab, "a.zip", archive(&[member("x/1.csv", "id;n\n1;2\n"), member("x/2.csv", "id;n\n2;3\n")]));
+    let _ = init(&lab, &[]).expect_code(0);
+    let spec = fs::read_to_string(lab.pipeline().join("pipeline.yaml")).unwrap();
+    assert_says(&spec, &["format: csv", "archive: {}", "delimiter: "], "the members");
+    let _ = lab.run().expect(Outcome::Published);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Write modes, partitions, source formats, changes of schemas, and every kind of rule, on small pipelines.
 
+mod archives;
 mod avro;
 mod complete_files;
 mod deletes;

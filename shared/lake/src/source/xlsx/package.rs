@@ -12,6 +12,7 @@ use memchr::{memchr, memchr_iter, memmem};
 use sluice_core::source::Codec;
 
 use super::fault::XlsxFault;
+use crate::source::zip_end::{ZipEnd, ZipEndError, extra_fields, large_sizes, u16_at, u32_at};
 
 /// Most bytes of a workbook. Tests make them small.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +54,15 @@ pub(super) enum PackageError {
 impl From<io::Error> for PackageError {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::UnexpectedEof { damaged("ends early") } else { Self::Io(error) }
+    }
+}
+
+impl From<ZipEndError> for PackageError {
+    fn from(error: ZipEndError) -> Self {
+        match error {
+            ZipEndError::Io(error) => error.into(),
+            ZipEndError::Damaged(problem) => damaged(problem),
+        }
     }
 }
 
@@ -303,7 +313,7 @@ fn number_of(value: &[u8]) -> Option<u64> {
 fn directory(file: &mut File, size_bytes: u64) -> Result<Vec<Part>, PackageError> {
     /// Largest directory: some 100,000 parts.
     const MAX_DIRECTORY_BYTES: u64 = 16 << 20;
-    let End { entries, size, offset } = end(file, size_bytes)?;
+    let ZipEnd { entries, size, offset } = ZipEnd::find(file, size_bytes)?;
     if size > MAX_DIRECTORY_BYTES || offset.saturating_add(size) > size_bytes {
         return Err(damaged("is not where the end of the file says"));
     }
@@ -323,62 +333,6 @@ fn directory(file: &mut File, size_bytes: u64) -> Result<Vec<Part>, PackageError
         return Err(damaged("has another number of parts than it says"));
     }
     Ok(parts)
-}
-
-/// Where the directory is.
-struct End {
-    entries: u64,
-    size: u64,
-    offset: u64,
-}
-
-/// Reads the end of the archive.
-fn end(file: &mut File, size_bytes: u64) -> Result<End, PackageError> {
-    /// Bytes of the end record without its comment.
-    const RECORD: usize = 22;
-    /// Those with the longest comment, and those of the record before it that leads to a large directory.
-    const LONGEST: u64 = 22 + 65_535 + 20;
-    let start = size_bytes.saturating_sub(LONGEST);
-    file.seek(SeekFrom::Start(start))?;
-    let mut tail = Vec::new();
-    file.by_ref().take(LONGEST).read_to_end(&mut tail)?;
-    let is_end = |at: &usize| {
-        let comment = u16_at(&tail, at + 20).map(usize::from);
-        comment.is_some_and(|comment| at + RECORD + comment == tail.len())
-    };
-    // The last one alone: the library takes that, even where something comes after its comment.
-    let found = memmem::rfind(&tail, b"PK\x05\x06").filter(is_end);
-    let at = found.ok_or_else(|| damaged("is missing"))?;
-    let small = || {
-        let (entries, size, offset) = (u16_at(&tail, at + 10)?, u32_at(&tail, at + 12)?, u32_at(&tail, at + 16)?);
-        Some(End { entries: entries.into(), size: size.into(), offset: offset.into() })
-    };
-    let small = small().ok_or_else(|| damaged("is cut off"))?;
-    let is_large = small.entries == u64::from(u16::MAX)
-        || small.size == u64::from(u32::MAX)
-        || small.offset == u64::from(u32::MAX);
-    if !is_large {
-        return Ok(small);
-    }
-    let is_locator = |before: &usize| tail.get(*before..).is_some_and(|rest| rest.starts_with(b"PK\x06\x07"));
-    let locator = at.checked_sub(20).filter(is_locator);
-    let Some((before, offset)) = locator.and_then(|before| Some((before, u64_at(&tail, before + 8)?))) else {
-        return Ok(small);
-    };
-    if offset >= size_bytes {
-        return Err(damaged("is not where the end of the file says"));
-    }
-    let mut record = [0; 56];
-    file.seek(SeekFrom::Start(offset))?;
-    file.read_exact(&mut record)?;
-    let large = || {
-        let of = record.starts_with(b"PK\x06\x06").then_some(record.as_slice())?;
-        // It ends where the locator begins: otherwise the library goes on to another record.
-        let behind = offset.checked_add(12)?.checked_add(u64_at(of, 4)?)?;
-        (behind == start + before as u64).then_some(())?;
-        Some(End { entries: u64_at(of, 32)?, size: u64_at(of, 40)?, offset: u64_at(of, 48)? })
-    };
-    large().ok_or_else(|| damaged("is not where the end of the file says"))
 }
 
 /// The first entry of a directory, and what comes after it.
@@ -402,35 +356,4 @@ fn part(bytes: &[u8]) -> Option<(Part, &[u8])> {
     let name = String::from_utf8_lossy(name).to_lowercase().replace('\\', "/");
     let is_deflated = u16_at(fixed, 10)? != 0;
     Some((Part { name, is_deflated, packed_bytes, unpacked_bytes, header }, rest))
-}
-
-/// The numbers of 64 bits that an entry has where those of 32 bits do not suffice; `None` where it has them twice.
-fn large_sizes(extra: &[u8]) -> Option<impl Iterator<Item = u64>> {
-    let mut fields = extra_fields(extra).filter(|(id, _)| *id == 1).map(|(_, field)| field);
-    let sizes = fields.next().unwrap_or_default();
-    let is_clear = fields.next().is_none();
-    is_clear.then(move || (0..sizes.len() / 8).filter_map(move |index| u64_at(sizes, index * 8)))
-}
-
-/// What an entry has in addition: a number for what it is, and its bytes.
-fn extra_fields(extra: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    let mut rest = extra;
-    std::iter::from_fn(move || {
-        let (id, length) = (u16_at(rest, 0)?, u16_at(rest, 2)?);
-        let (field, after) = rest.get(4..)?.split_at_checked(length.into())?;
-        rest = after;
-        Some((id, field))
-    })
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes.get(at..)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    bytes.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
 }
