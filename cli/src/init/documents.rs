@@ -279,5 +279,8 @@ fn types(column_type: &ColumnType) -> (&'static str, Option<String>) {
         ColumnType::Boolean => ("boolean", None),
         ColumnType::Date => ("date", None),
         ColumnType::Timestamp => ("timestamp", None),
+        // What `init` reads is typed as text, whatever is inside.
+        ColumnType::Array(_) => ("array", None),
+        ColumnType::Object(_) => ("object", None),
     }
 }

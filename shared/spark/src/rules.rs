@@ -47,7 +47,8 @@ fn broken(contract: &TableContract, rule: &RowRule) -> Result<Option<String>, Sp
     let value = name(column_name.as_str());
     let shown = canonical(column.name.as_str(), &column.column_type);
     Ok(match &rule.check {
-        RowCheck::Readable => None,
+        // What is inside lists and objects was read, too.
+        RowCheck::Readable | RowCheck::PartReadable { .. } | RowCheck::PartRequired { .. } => None,
         RowCheck::Required => Some(format!("{value} IS NULL")),
         RowCheck::NotMissing { values } => {
             Some(format!("{value} IS NULL OR coalesce({}, FALSE)", is_one_of(&shown, values)))
@@ -99,8 +100,11 @@ fn broken_value(column: &Column, shown: &str, check: &RowCheck) -> Result<String
             };
             format!("{value} % {} <> 0", literal(&step_type, &step.to_string()))
         }
-        RowCheck::Readable | RowCheck::Required | RowCheck::NotMissing { .. } | RowCheck::Predicate { .. } => {
-            "FALSE".to_owned()
-        }
+        RowCheck::Readable
+        | RowCheck::Required
+        | RowCheck::PartReadable { .. }
+        | RowCheck::PartRequired { .. }
+        | RowCheck::NotMissing { .. }
+        | RowCheck::Predicate { .. } => "FALSE".to_owned(),
     })
 }

@@ -217,12 +217,16 @@ pub(super) fn of_version(mut response: Response, version: u64) -> Response {
 
 /// The schema as Delta writes it. Every column is nullable, as in the table.
 fn schema_string(columns: &[StoredColumn]) -> String {
-    let field = |column: &StoredColumn| json!({ "name": column.name, "type": delta_type(&column.column_type), "nullable": true, "metadata": {} });
+    let field = |column: &StoredColumn| delta_field(&column.name, &column.column_type);
     json!({ "type": "struct", "fields": columns.iter().map(field).collect::<Vec<_>>() }).to_string()
 }
 
-fn delta_type(column_type: &ColumnType) -> String {
-    match column_type {
+fn delta_field(name: &str, column_type: &ColumnType) -> Value {
+    json!({ "name": name, "type": delta_type(column_type), "nullable": true, "metadata": {} })
+}
+
+fn delta_type(column_type: &ColumnType) -> Value {
+    let name = match column_type {
         ColumnType::Text => "string".to_owned(),
         ColumnType::Int32 => "integer".to_owned(),
         ColumnType::Int64 => "long".to_owned(),
@@ -231,12 +235,22 @@ fn delta_type(column_type: &ColumnType) -> String {
         ColumnType::Boolean => "boolean".to_owned(),
         ColumnType::Date => "date".to_owned(),
         ColumnType::Timestamp => "timestamp".to_owned(),
-    }
+        ColumnType::Array(items) => {
+            return json!({ "type": "array", "elementType": delta_type(items), "containsNull": true });
+        }
+        ColumnType::Object(fields) => {
+            let fields: Vec<Value> = fields.iter().map(|field| delta_field(&field.name, &field.column_type)).collect();
+            return json!({ "type": "struct", "fields": fields });
+        }
+    };
+    Value::String(name)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use sluice_core::contract::ObjectField;
 
     use super::*;
 
@@ -339,12 +353,18 @@ mod tests {
 
     #[test]
     fn types_are_written_as_delta_writes_them() {
+        let field = ObjectField { name: "sku".to_owned(), column_type: ColumnType::Text };
+        let object = ColumnType::Object(vec![field]);
         let text = schema_string(&[
             StoredColumn { name: "a".to_owned(), column_type: ColumnType::Int32 },
             StoredColumn { name: "b".to_owned(), column_type: ColumnType::Decimal { precision: 18, scale: 2 } },
+            StoredColumn { name: "c".to_owned(), column_type: ColumnType::Array(Box::new(object)) },
         ]);
         let schema: Value = serde_json::from_str(&text).expect("json");
         assert_eq!(schema.pointer("/fields/0/type"), Some(&"integer".into()));
         assert_eq!(schema.pointer("/fields/1/type"), Some(&"decimal(18,2)".into()));
+        assert_eq!(schema.pointer("/fields/2/type/type"), Some(&"array".into()));
+        assert_eq!(schema.pointer("/fields/2/type/elementType/fields/0/name"), Some(&"sku".into()));
+        assert_eq!(schema.pointer("/fields/2/type/elementType/fields/0/type"), Some(&"string".into()));
     }
 }

@@ -3,6 +3,7 @@
 use super::document::Property;
 use super::error::{Refusal, refuse};
 use super::model::ColumnType;
+use super::nested;
 
 /// The types of the standard, which are written as `logicalType`.
 const LOGICAL_TYPES: [&str; 9] =
@@ -26,8 +27,15 @@ struct Physical {
 
 /// Resolves a property's type.
 pub(super) fn resolve(property: &Property) -> Result<Declared, Refusal> {
-    if let Some(logical @ ("array" | "object" | "map" | "vector" | "time")) = property.logical_type.as_deref() {
-        refuse!("logicalType {logical} is not executed yet; a column holds one plain value");
+    if let Some("array" | "object") = property.logical_type.as_deref() {
+        let column_type = nested::column_type(property)?;
+        return Ok(Declared { column_type, max_length: None, range: None });
+    }
+    if let Some(logical @ ("map" | "vector" | "time")) = property.logical_type.as_deref() {
+        refuse!("logicalType {logical} is not executed yet; a column holds a plain value, a list or an object");
+    }
+    if property.items.is_some() || !property.properties.is_empty() {
+        refuse!("has items or properties, which belong to logicalType array and object; write one of these");
     }
     let physical = property.physical_type.as_deref().map(physical_type).transpose()?;
     let format = integer_format(property)?;
@@ -249,7 +257,8 @@ mod tests {
         check("int", Ok("INT"));
         check("text", Ok("STRING"));
         check("VARCHAR(20)", Err("write string"));
-        check("array", Err("not executed yet"));
+        check("array", Err("has no items"));
+        check("map", Err("not executed yet"));
         check("datum", Err("physicalType datum is not executed yet"));
         check("DECIMAL", Err("write DECIMAL(precision,scale)"));
     }
@@ -263,7 +272,10 @@ mod tests {
         check(None, None, None, "has no type");
         check(Some("date"), Some("TIMESTAMP"), None, "logicalType date contradicts physicalType TIMESTAMP");
         check(Some("integer"), Some("DECIMAL(9,2)"), None, "contradicts");
-        check(Some("array"), None, None, "logicalType array is not executed yet");
+        check(Some("map"), None, None, "logicalType map is not executed yet");
+        check(Some("array"), None, None, "has no items");
+        check(Some("object"), None, None, "has no properties");
+        check(Some("array"), Some("ARRAY<INT>"), None, "has physicalType ARRAY<INT>, too");
         check(Some("time"), Some("time"), None, "time is not executed yet");
         check(None, Some("DECIMAL(39,2)"), None, "1 to 38 digits");
         check(None, Some("DECIMAL(4,5)"), None, "1 to 38 digits");

@@ -7,6 +7,7 @@ use super::document::Property;
 use super::error::{Problems, Refusal, refuse};
 use super::literal::Literal;
 use super::model::{Column, ColumnType, RowCheck};
+use super::nested;
 use super::options;
 use super::rules::Rules;
 use crate::name::ColumnName;
@@ -66,6 +67,9 @@ fn column(property: &Property, partition_columns: usize, rules: &mut Rules) -> R
         Err(error) => refuse!("{error}"),
     };
     let declared = column_type::resolve(property)?;
+    if declared.column_type.is_nested() {
+        return nested::column(property, name, declared.column_type, rules);
+    }
     let options = options::read(property, &declared)?;
     let column_type = declared.column_type;
     let allowed = allowed_values(property, &column_type, options.format.default_timezone.as_deref())?;

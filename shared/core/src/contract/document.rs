@@ -47,6 +47,10 @@ pub(super) struct Property {
     pub allowed: Vec<EnumValue>,
     pub relationships: Vec<Value>,
     pub quality: Vec<Quality>,
+    /// The elements of a list.
+    pub items: Option<Box<Property>>,
+    /// The values inside an object.
+    pub properties: Vec<Property>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

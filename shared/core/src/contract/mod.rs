@@ -8,7 +8,7 @@
 //!   `partitioned`, `enum` and `quality` rules of type `library` and `sql`.
 //! - **Documentation**, kept out of the executable form: descriptions, tags, business names, examples, transform notes,
 //!   `quality` of type `text`, `method`, `businessImpact`, and the sections about people, servers, prices and SLAs.
-//! - **Refused by name**: everything else, such as arrays, relationships, `custom` rules, schedules or `${VAR}`.
+//! - **Refused by name**: everything else, such as maps, relationships, `custom` rules, schedules or `${VAR}`.
 //!
 //! A `quality` rule becomes a row rule when it tolerates no violating row and can be answered row by row, so that its
 //! rows go to quarantine; every other rule measures the whole table and decides the run.
@@ -18,8 +18,8 @@
 //! digits. All other rules are called `<column>.readable`, `.computed`, `.required`, `.minimum`, `.exclusive_minimum`, `.maximum`,
 //! `.exclusive_maximum`, `.multiple_of`, `.min_length`, `.max_length`, `.pattern`, `.format`, `.format_minimum`,
 //! `.format_maximum`, `.enum`, `.unique`, `.null_values`, `.missing_values`, `.invalid_values`, `.duplicate_values`,
-//! `.sql`, and, for the whole table, `primary_key`, `row_count`, `duplicate_values` and `sql`. A second rule of the
-//! same id gets the suffix `_2`.
+//! `.sql`, of values inside lists and objects `<column>[].<field>.readable` and `.required`, and, for the whole table,
+//! `primary_key`, `row_count`, `duplicate_values` and `sql`. A second rule of the same id gets the suffix `_2`.
 //!
 //! [ODCS]: https://bitol-io.github.io/open-data-contract-standard/
 
@@ -32,6 +32,7 @@ mod document;
 mod error;
 mod literal;
 mod model;
+mod nested;
 mod options;
 mod pattern;
 mod quality;
@@ -50,7 +51,8 @@ pub use concern::Concern;
 pub use conform::ConformError;
 pub use error::{ContractError, Problem};
 pub use model::{
-    Bound, Column, ColumnType, DatasetRule, Metric, MetricUnit, RowCheck, RowRule, Severity, TableContract, TextFormat,
+    Bound, Column, ColumnType, DatasetRule, Metric, MetricUnit, ObjectField, PartFormat, RowCheck, RowRule, Severity,
+    TableContract, TextFormat,
 };
 
 use document::{ContractDocument, SchemaObject};

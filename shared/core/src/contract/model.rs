@@ -3,6 +3,7 @@
 //! [`TableContract`] is made by [`super::Contract::table`]; everything in it is executed by every engine. What a
 //! contract says beyond this is either documentation (kept out of here) or refused by name.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,26 @@ pub enum ColumnType {
     Date,
     /// Instant in UTC with microseconds.
     Timestamp,
+    /// A list of values of one type.
+    Array(Box<ColumnType>),
+    /// Named values; never empty, names unique whatever their case.
+    Object(Vec<ObjectField>),
+}
+
+/// A value inside an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectField {
+    /// Its key in JSON, and its name where it is stored.
+    pub name: String,
+    /// Its type.
+    pub column_type: ColumnType,
+}
+
+impl ColumnType {
+    /// Whether it is a list or an object.
+    pub fn is_nested(&self) -> bool {
+        matches!(self, Self::Array(_) | Self::Object(_))
+    }
 }
 
 impl fmt::Display for ColumnType {
@@ -50,6 +71,15 @@ impl fmt::Display for ColumnType {
             Self::Boolean => f.write_str("BOOLEAN"),
             Self::Date => f.write_str("DATE"),
             Self::Timestamp => f.write_str("TIMESTAMP"),
+            Self::Array(items) => write!(f, "ARRAY<{items}>"),
+            Self::Object(fields) => {
+                f.write_str("STRUCT<")?;
+                for (index, ObjectField { name, column_type }) in fields.iter().enumerate() {
+                    let comma = if index == 0 { "" } else { ", " };
+                    write!(f, "{comma}{name}: {column_type}")?;
+                }
+                f.write_str(">")
+            }
         }
     }
 }
@@ -64,6 +94,21 @@ pub struct TextFormat {
     pub strftime: Option<String>,
     /// IANA zone of timestamps whose text carries none; UTC when the contract names none.
     pub default_timezone: Option<String>,
+    /// Of lists and objects: how the values inside are read, by their place behind the column's name, such as `[]` and
+    /// `[].price`. Every value inside has an entry.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, PartFormat>,
+}
+
+/// How a value inside a list or an object is read.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PartFormat {
+    /// As [`TextFormat::strftime`].
+    pub strftime: Option<String>,
+    /// As [`TextFormat::default_timezone`].
+    pub default_timezone: Option<String>,
+    /// Whether null is a broken rule, wherever the value around it is not null.
+    pub required: bool,
 }
 
 /// One column of a table contract.
@@ -103,6 +148,16 @@ pub enum RowCheck {
     Readable,
     /// Not null.
     Required,
+    /// In every value of a list or an object, what is at this place could be read as its type.
+    PartReadable {
+        /// The place behind the column's name, such as `[].price`.
+        place: String,
+    },
+    /// In every value of a list or an object, what is at this place is not null.
+    PartRequired {
+        /// The place behind the column's name, such as `[].price`.
+        place: String,
+    },
     /// Not null and none of these texts.
     NotMissing {
         /// Texts that count as missing.

@@ -33,7 +33,8 @@ pub(super) fn read(property: &Property, declared: &Declared) -> Result<Options, 
         ColumnType::Timestamp => {
             &["minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum", "format", "timezone", "defaultTimezone"]
         }
-        ColumnType::Boolean => &[],
+        // Of these, each value inside has its own.
+        ColumnType::Boolean | ColumnType::Array(_) | ColumnType::Object(_) => &[],
     };
     if let Some(key) = options.keys().find(|key| !allowed.contains(&key.as_str())) {
         refuse!("logicalTypeOptions.{key} is no option of {column_type}");
@@ -45,7 +46,7 @@ pub(super) fn read(property: &Property, declared: &Declared) -> Result<Options, 
         ColumnType::Int32 | ColumnType::Int64 | ColumnType::Double | ColumnType::Decimal { .. } => {
             number(property, declared, &mut read)?;
         }
-        ColumnType::Boolean => {}
+        ColumnType::Boolean | ColumnType::Array(_) | ColumnType::Object(_) => {}
     }
     range(options, column_type, &mut read)?;
     Ok(read)

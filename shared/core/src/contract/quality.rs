@@ -136,6 +136,12 @@ fn library(frame: &Frame<'_>, subject: &Subject<'_>, rules: &mut Rules) -> Resul
         (_, None) => refuse!("metric {metric} belongs to a column, not to the table"),
         (_, Some(_)) => refuse!("metric {metric} is not executed"),
     };
+    if let Some(column) = subject.column.filter(|column| column.column_type.is_nested() && metric != "nullValues") {
+        refuse!(
+            "metric {metric} is not executed for {}; use nullValues, or read a value inside into a column of its own",
+            column.column_type
+        );
+    }
     if let Some(key) = quality.arguments.keys().find(|key| !arguments.contains(&key.as_str())) {
         refuse!("arguments.{key} is no argument of metric {metric} here");
     }

@@ -5,6 +5,7 @@ use super::columns::{self, PARTITION, PRIMARY_KEY};
 use super::document::SchemaObject;
 use super::error::{ContractError, Problem, Problems};
 use super::model::TableContract;
+use super::nested;
 use super::quality;
 use super::rules::{Rules, Subject};
 use crate::name::ColumnName;
@@ -86,6 +87,7 @@ fn compile(contract: &Contract, object: &SchemaObject, variables: &[Problem]) ->
     }
     let subject = Subject { table: &object.name, names: &names, column: None };
     quality::compile(&object.quality, &subject, &mut rules, &mut problems);
+    nested::check_keys(&columns, &rules, &mut problems);
     if problems.0.is_empty() {
         return Ok(TableContract {
             contract_id: contract.id.clone(),

@@ -46,7 +46,7 @@ impl ValueOrder {
         let formats = read.and_then(|read| read.formats.as_deref()).unwrap_or_default();
         let plain = Signs { decimal: '.', thousands: None };
         Self(match column_type {
-            ColumnType::Text | ColumnType::Boolean => Kind::Texts,
+            ColumnType::Text | ColumnType::Boolean | ColumnType::Array(_) | ColumnType::Object(_) => Kind::Texts,
             ColumnType::Int32 | ColumnType::Int64 | ColumnType::Double | ColumnType::Decimal { .. } => {
                 Kind::Numbers(Signs {
                     decimal: read.and_then(|read| read.decimal).unwrap_or('.'),

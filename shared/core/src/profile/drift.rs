@@ -164,7 +164,7 @@ impl Changes {
             }
             // Later days are what one expects; earlier ones are late, or wrong.
             ColumnType::Date | ColumnType::Timestamp => least < old_least,
-            ColumnType::Text | ColumnType::Boolean => false,
+            ColumnType::Text | ColumnType::Boolean | ColumnType::Array(_) | ColumnType::Object(_) => false,
         };
         if is_shifted {
             self.add(ChangeKind::Range, format!("{least} to {greatest}, {old_least} to {old_greatest} before"));

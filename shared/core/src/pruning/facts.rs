@@ -57,6 +57,7 @@ impl Scalar {
             ColumnType::Boolean => text.to_ascii_lowercase().parse().ok().map(Self::Boolean),
             ColumnType::Date => text.parse().ok().map(Self::Date),
             ColumnType::Timestamp => text.parse().ok().map(Self::Instant),
+            ColumnType::Array(_) | ColumnType::Object(_) => None,
         }
     }
 

@@ -76,8 +76,16 @@ impl Resolver<'_> {
             return Err(self.problem(&spec.table, "modes merge, scd2 and snapshot need keys"));
         }
         for column in spec.keys.iter().chain(&spec.latest_by) {
-            if contract.column(column.as_str()).is_none() {
+            let Some(declared) = contract.column(column.as_str()) else {
                 let problem = format!("`{column}` in keys or latest_by is not in contract {}", spec.contract);
+                return Err(self.problem(&spec.table, problem));
+            };
+            if declared.column_type.is_nested() {
+                let problem = format!(
+                    "`{column}` in keys or latest_by is {}; lists and objects cannot be keys or an order: read a value \
+                     inside into a column of its own, by a path",
+                    declared.column_type
+                );
                 return Err(self.problem(&spec.table, problem));
             }
         }

@@ -10,11 +10,11 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::async_reader::AsyncFileReader;
 #[expect(deprecated, reason = "its successor is an example to copy, not an API")]
 use parquet::arrow::async_reader::ParquetObjectReader;
-use parquet::basic::{LogicalType, TimeUnit, Type as PhysicalType};
+use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as PhysicalType};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::schema::types::Type;
-use sluice_core::contract::ColumnType;
+use sluice_core::contract::{ColumnType, ObjectField};
 use sluice_core::error::ErrorName;
 use sluice_documents::{classify, object_refusal};
 
@@ -129,7 +129,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 /// The column type of a Parquet field, or its Parquet type in words.
 pub(super) fn column_type(field: &Type) -> Result<ColumnType, String> {
     if !field.is_primitive() {
-        return Err("nested values".to_owned());
+        return nested_type(field);
     }
     let logical = field.get_basic_info().logical_type_ref();
     let physical = field.get_physical_type();
@@ -163,6 +163,28 @@ pub(super) fn column_type(field: &Type) -> Result<ColumnType, String> {
         }
         _ => return Err(unknown()),
     })
+}
+
+/// The type of a group: a list in three levels, as the format has had it since its version 2, or an object.
+fn nested_type(field: &Type) -> Result<ColumnType, String> {
+    let info = field.get_basic_info();
+    let is_list =
+        matches!(info.logical_type_ref(), Some(LogicalType::List)) || info.converted_type() == ConvertedType::LIST;
+    if is_list {
+        let [middle] = field.get_fields() else { return Err("a list of an unknown form".to_owned()) };
+        let elements: &[Arc<Type>] = if middle.is_primitive() { &[] } else { middle.get_fields() };
+        let [element] = elements else { return Err("a list of two levels".to_owned()) };
+        return Ok(ColumnType::Array(Box::new(column_type(element)?)));
+    }
+    if info.logical_type_ref().is_some() || info.converted_type() != ConvertedType::NONE {
+        return Err("nested values".to_owned());
+    }
+    let fields = field.get_fields().iter();
+    let fields = fields.map(|inner| {
+        let column_type = column_type(inner)?;
+        Ok::<_, String>(ObjectField { name: inner.name().to_owned(), column_type })
+    });
+    Ok(ColumnType::Object(fields.collect::<Result<_, _>>()?))
 }
 
 #[cfg(test)]

@@ -158,7 +158,7 @@ fn scalar(column: &Column, reading: &Reading, column_type: &ColumnType, text: Ex
             }
             read_text!(text, dtype, Int32Type, |text| times.day(text), |v: polars::prelude::Int32Chunked| v.into_date())
         }
-        ColumnType::Text | ColumnType::Timestamp => text,
+        ColumnType::Text | ColumnType::Timestamp | ColumnType::Array(_) | ColumnType::Object(_) => text,
     })
 }
 
@@ -232,7 +232,12 @@ fn number_with_signs(signs: Signs, column_type: &ColumnType, text: Expr) -> Expr
                 |v: polars::prelude::ChunkedArray<Int128Type>| v.into_decimal_unchecked(width, places)
             )
         }
-        ColumnType::Text | ColumnType::Boolean | ColumnType::Date | ColumnType::Timestamp => text,
+        ColumnType::Text
+        | ColumnType::Boolean
+        | ColumnType::Date
+        | ColumnType::Timestamp
+        | ColumnType::Array(_)
+        | ColumnType::Object(_) => text,
     }
 }
 
@@ -281,6 +286,8 @@ pub(super) fn literal(column_type: &ColumnType, text: &str) -> Option<Expr> {
             let micros = Take::Both.micros(instants::iso_instant(text)?)?;
             AnyValue::DatetimeOwned(micros, TimeUnit::Microseconds, Some(std::sync::Arc::new(TimeZone::UTC)))
         }
+        // Rules compare no lists and no objects.
+        ColumnType::Array(_) | ColumnType::Object(_) => return None,
     };
     Some(lit(Scalar::new(polars_type(column_type), value)))
 }

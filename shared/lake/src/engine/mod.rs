@@ -6,6 +6,7 @@
 pub(crate) mod cast;
 pub(crate) mod metrics;
 pub(crate) mod rules;
+pub(crate) mod shown;
 pub(crate) mod sql;
 pub(crate) mod types;
 
@@ -15,6 +16,7 @@ mod documents;
 mod gold;
 mod history;
 mod in_table;
+mod inside;
 mod judge;
 mod merge;
 mod nested;

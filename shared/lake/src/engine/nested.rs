@@ -138,7 +138,7 @@ impl NestedColumn {
     }
 }
 
-fn beginning(text: &str) -> &str {
+pub(super) fn beginning(text: &str) -> &str {
     text.char_indices().nth(MISFIT_CHARS).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 

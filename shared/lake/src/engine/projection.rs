@@ -9,6 +9,7 @@ use sluice_core::pipeline::SilverTable;
 use sluice_core::reading::Reading;
 use sqlparser::ast::{Ident, Query, SelectItem, SetExpr};
 
+use super::inside::{InsideColumns, fault_name, value_name};
 use super::nested::{NestedColumns, misfit_name, text_name};
 use super::origin::{self, OriginTexts};
 use super::{EngineError, cast, rules, sql, types};
@@ -19,6 +20,7 @@ pub(super) struct Projection {
     sql: Query,
     nested: NestedColumns,
     origin: OriginTexts,
+    inside: InsideColumns,
     /// The mapped columns of a batch; one that its rows lack is the same for all of them.
     sources: Vec<Expr>,
     view: Vec<Expr>,
@@ -36,7 +38,9 @@ impl Projection {
         for (name, source) in &table.columns {
             let reading = table.readings.get(name).unwrap_or(&by_contract);
             let column = table.column(name.as_str()).ok_or_else(|| EngineError::unknown_column(name.as_str()))?;
-            let [value, unreadable] = if let Some(exprs) = origin::time_exprs(column, source) {
+            let [value, unreadable] = if column.column_type.is_nested() {
+                [col(value_name(name.as_str())), col(fault_name(name.as_str()))]
+            } else if let Some(exprs) = origin::time_exprs(column, source) {
                 exprs
             } else if OriginTexts::has_text_of(source, reading) {
                 cast::read_exprs(column, reading, &text_name(name.as_str()))?
@@ -53,13 +57,13 @@ impl Projection {
         let carried: Vec<&str> = carried.iter().map(String::as_str).collect();
         let sources: BTreeSet<&str> = table.columns.iter().map(|(_, source)| source.as_str()).collect();
         let sources = sources.into_iter().map(|source| spread_column(col(source))).collect();
-        let (nested, origin) = (NestedColumns::of(table), OriginTexts::of(table));
+        let (nested, origin, inside) = (NestedColumns::of(table), OriginTexts::of(table), InsideColumns::of(table)?);
         let mut sql = table.projection()?.engine_query(&carried);
         if let (Some(condition), SetExpr::Select(select)) = (&table.delete_when, sql.body.as_mut()) {
             let alias = Ident::with_quote('"', IS_DELETE);
             select.projection.push(SelectItem::ExprWithAlias { expr: condition.engine_expr(), alias });
         }
-        Ok(Self { sql, nested, origin, sources, view })
+        Ok(Self { sql, nested, origin, inside, sources, view })
     }
 
     /// Which paths the rows so far have: see [`NestedColumns::paths_met`].
@@ -91,7 +95,7 @@ impl Projection {
     }
 
     fn tables(&mut self, bronze: &DataFrame) -> Result<Vec<(String, LazyFrame)>, EngineError> {
-        let rows = self.origin.added(self.nested.opened(bronze)?)?.lazy();
+        let rows = self.inside.added(self.origin.added(self.nested.opened(bronze)?)?)?.lazy();
         Ok(vec![("bronze".to_owned(), rows.with_columns(self.sources.clone()).select(self.view.clone()))])
     }
 }

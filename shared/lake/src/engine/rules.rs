@@ -21,7 +21,7 @@ use sluice_core::uri::layout::NULL_PARTITION;
 
 use super::cast::{literal, units, unreadable_name};
 use super::types::canonical_text;
-use super::{EngineError, sql};
+use super::{EngineError, inside, sql};
 
 /// The rule that a corrupt record breaks.
 pub(crate) const CORRUPT_RECORD_RULE: &str = "corrupt_record";
@@ -230,12 +230,27 @@ fn test(
         .column(name.as_str())
         .ok_or_else(|| problem(rule, format!("column `{name}` is not in the contract")))?;
     let value = || col(name.as_str());
+    let is_nested = column.column_type.is_nested();
+    let part_fault = |text: Expr, fault: String| {
+        let prefix = inside::fault_prefix(&fault);
+        let broken = text.clone().str().starts_with(lit(prefix.clone()));
+        (broken, Some(text.str().strip_prefix(lit(prefix))))
+    };
     let missing = |missing: Expr| {
         let behind = source.unreadable_behind(name, contract);
         behind.into_iter().fold(missing, |missing, unreadable| missing.and(unreadable.is_null()))
     };
     Ok(match &rule.check {
+        RowCheck::Readable if is_nested => {
+            source.unreadable(name).map(|text| part_fault(text, inside::unreadable_at("")))
+        }
         RowCheck::Readable => source.unreadable(name).map(|text| (text.clone().is_not_null(), Some(text))),
+        RowCheck::PartReadable { place } => {
+            source.unreadable(name).map(|text| part_fault(text, inside::unreadable_at(place)))
+        }
+        RowCheck::PartRequired { place } => {
+            source.unreadable(name).map(|text| (part_fault(text, inside::missing_at(place)).0, None))
+        }
         RowCheck::Required => Some((missing(value().is_null()), None)),
         RowCheck::NotMissing { values } => {
             let listed = is_one_of(shown(column), values).fill_null(lit(false));
@@ -265,9 +280,12 @@ fn broken_value(rule: &RowRule, column: &Column, check: &RowCheck) -> Result<Exp
             folder_bytes(column).gt(lit(*max_bytes)).or(shown(column).eq(lit(NULL_PARTITION)))
         }
         RowCheck::MultipleOf { step } => no_multiple(rule, column, *step)?,
-        RowCheck::Readable | RowCheck::Required | RowCheck::NotMissing { .. } | RowCheck::Predicate { .. } => {
-            lit(false)
-        }
+        RowCheck::Readable
+        | RowCheck::Required
+        | RowCheck::PartReadable { .. }
+        | RowCheck::PartRequired { .. }
+        | RowCheck::NotMissing { .. }
+        | RowCheck::Predicate { .. } => lit(false),
     })
 }
 

@@ -304,8 +304,8 @@ pub(crate) fn parquet_writer<W: std::io::Write>(
     // Readers that use Arrow take the types from here. Polars would write its own texts, which are views, and PyArrow
     // compares no text with a view: a filter on a text failed through `deltalake`.
     let mut types = schema.to_arrow(CompatLevel::oldest());
-    for field in types.iter_values_mut().filter(|field| field.dtype == ArrowDataType::LargeUtf8) {
-        field.dtype = ArrowDataType::Utf8;
+    for field in types.iter_values_mut() {
+        narrow_texts(&mut field.dtype);
     }
     let types = schema_to_metadata_key(&types);
     let types = types.value.map(|value| KeyValueMetadata::from_static(vec![(types.key, value)]));
@@ -315,6 +315,19 @@ pub(crate) fn parquet_writer<W: std::io::Write>(
         .with_statistics(StatisticsOptions::full())
         .with_data_page_size(Some(PAGE_BYTES))
         .batched(schema)
+}
+
+/// Texts, and lists, whose places are counted with 32 bits, as other readers have them; those inside others, too.
+fn narrow_texts(dtype: &mut ArrowDataType) {
+    match dtype {
+        ArrowDataType::LargeUtf8 => *dtype = ArrowDataType::Utf8,
+        ArrowDataType::LargeList(items) => {
+            narrow_texts(&mut items.dtype);
+            *dtype = ArrowDataType::List(items.clone());
+        }
+        ArrowDataType::Struct(fields) => fields.iter_mut().for_each(|field| narrow_texts(&mut field.dtype)),
+        _ => {}
+    }
 }
 
 /// A failed write with the system's own fault in front, so that a full disk is called one.

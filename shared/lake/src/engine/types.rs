@@ -1,10 +1,11 @@
 //! Contract types as Polars types, values as canonical text, and the errors of the expression half of the engine.
 
-use polars::prelude::{DataType, Expr, PolarsError, TimeUnit, TimeZone, col, lit, when};
-use sluice_core::contract::{ColumnType, ConformError};
+use polars::prelude::{DataType, Expr, Field, PolarsError, TimeUnit, TimeZone, col, lit, when};
+use sluice_core::contract::{ColumnType, ConformError, ObjectField};
 use sluice_core::error::ErrorName;
 use sluice_core::sql::SqlError;
 
+use super::shown;
 use crate::error::{file_fault, polars_name};
 
 /// Why the engine refuses a contract, a SQL text or the values it meets.
@@ -151,6 +152,11 @@ pub(crate) fn polars_type(column_type: &ColumnType) -> DataType {
         ColumnType::Boolean => DataType::Boolean,
         ColumnType::Date => DataType::Date,
         ColumnType::Timestamp => DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC)),
+        ColumnType::Array(items) => DataType::List(Box::new(polars_type(items))),
+        ColumnType::Object(fields) => {
+            let field = |field: &ObjectField| Field::new(field.name.as_str().into(), polars_type(&field.column_type));
+            DataType::Struct(fields.iter().map(field).collect())
+        }
     }
 }
 
@@ -167,6 +173,14 @@ pub(crate) fn column_type(polars: &DataType) -> Option<ColumnType> {
         DataType::Boolean => ColumnType::Boolean,
         DataType::Date => ColumnType::Date,
         DataType::Datetime(TimeUnit::Microseconds, Some(zone)) if *zone == TimeZone::UTC => ColumnType::Timestamp,
+        DataType::List(items) => ColumnType::Array(Box::new(column_type(items)?)),
+        DataType::Struct(fields) => {
+            let field = |field: &Field| {
+                let column_type = column_type(field.dtype())?;
+                Some(ObjectField { name: field.name().to_string(), column_type })
+            };
+            ColumnType::Object(fields.iter().map(field).collect::<Option<_>>()?)
+        }
         _ => return None,
     })
 }
@@ -191,6 +205,7 @@ pub(crate) fn canonical_text(column: &str, column_type: &ColumnType) -> Expr {
         ColumnType::Int32 | ColumnType::Int64 | ColumnType::Double | ColumnType::Decimal { .. } => {
             value.cast(DataType::String)
         }
+        ColumnType::Array(_) | ColumnType::Object(_) => shown::json_expr(column),
     }
 }
 
@@ -201,7 +216,7 @@ mod tests {
     use super::*;
     use crate::engine::cast::testing::{column, read};
 
-    const ALL: [ColumnType; 8] = [
+    const PLAIN: [ColumnType; 8] = [
         ColumnType::Text,
         ColumnType::Int32,
         ColumnType::Int64,
@@ -214,7 +229,11 @@ mod tests {
 
     #[test]
     fn types_go_there_and_back() {
-        for each in ALL {
+        let fields = PLAIN.into_iter().enumerate();
+        let fields =
+            fields.map(|(index, column_type)| ObjectField { name: format!("f{index}"), column_type }).collect();
+        let list = ColumnType::Array(Box::new(ColumnType::Object(fields)));
+        for each in PLAIN.into_iter().chain([list]) {
             assert_eq!(column_type(&polars_type(&each)), Some(each));
         }
         assert_eq!(column_type(&DataType::Datetime(TimeUnit::Microseconds, None)), None);

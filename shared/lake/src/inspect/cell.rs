@@ -7,6 +7,8 @@ use jiff::{SignedDuration, ToSpan};
 use polars::prelude::{AnyValue, TimeUnit};
 use serde::{Serialize, Serializer};
 
+use crate::engine::shown::json_of;
+
 /// One value of a row.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -20,7 +22,8 @@ pub enum Cell {
     /// Floating point number; what is no number is one of the texts `NaN`, `Infinity` and `-Infinity` in JSON.
     #[serde(serialize_with = "double")]
     Number(f64),
-    /// Text; also decimals (all digits of their scale), days and instants (ISO 8601), so that JSON keeps them exact.
+    /// Text; also decimals (all digits of their scale), days and instants (ISO 8601), so that JSON keeps them exact, and
+    /// lists and objects as JSON texts.
     Text(String),
 }
 
@@ -54,6 +57,9 @@ impl Cell {
             AnyValue::Date(days) => Self::Text(day_text(*days)),
             AnyValue::Datetime(count, unit, _) => Self::Text(instant_text(*count, *unit)),
             AnyValue::DatetimeOwned(count, unit, _) => Self::Text(instant_text(*count, *unit)),
+            AnyValue::List(_) | AnyValue::Struct(..) | AnyValue::StructOwned(_) => {
+                Self::Text(json_of(value).unwrap_or_else(|_| value.to_string()))
+            }
             // Sluice writes no other type; Polars' own text beats none.
             other => Self::Text(other.to_string()),
         }

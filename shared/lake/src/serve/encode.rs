@@ -3,14 +3,15 @@
 use std::io::{self, Write};
 
 use polars::prelude::{
-    CsvWriter, DataFrame, DataType, IntoLazy, IpcStreamWriter, JsonFormat, JsonWriter, ParquetWriter, PolarsResult,
-    SerWriter, col, lit, when,
+    Column, CsvWriter, DataFrame, DataType, IntoColumn, IntoLazy, IntoSeries, IpcStreamWriter, JsonFormat, JsonWriter,
+    ParquetWriter, PolarsResult, SerWriter, Series, StructChunked, col, lit, when,
 };
 use serde::{Deserialize, Serialize};
 use sluice_core::error::with_sources;
 use sluice_core::name::TableRef;
 
 use super::ServeError;
+use crate::engine::shown::{is_nested, json_expr};
 
 /// A format of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +55,7 @@ impl Write for Bounded {
 ///
 /// In text formats decimals are text with all digits of their scale, because numbers lose them in most readers; dates
 /// are ISO 8601, instants RFC 3339 in UTC with microseconds. In JSON doubles that are no numbers are null.
+/// Lists and objects are JSON in JSON, and JSON texts in CSV.
 ///
 /// # Errors
 /// [`ServeError::TooLarge`] for more than `most` bytes; [`ServeError::Engine`] for columns that the format cannot hold.
@@ -89,6 +91,14 @@ fn in_one_piece(rows: &DataFrame) -> DataFrame {
 }
 
 fn as_text(frame: &DataFrame, is_json: bool) -> PolarsResult<DataFrame> {
+    let mut frame = frame.clone();
+    if is_json {
+        let nested: Vec<Column> = frame.columns().iter().filter(|column| is_nested(column.dtype())).cloned().collect();
+        for column in nested {
+            let values = as_text_inside(column.as_materialized_series())?;
+            frame.with_column(values.into_column())?;
+        }
+    }
     let columns = frame.schema().iter().map(|(name, dtype)| {
         let column = col(name.clone());
         match dtype {
@@ -98,9 +108,63 @@ fn as_text(frame: &DataFrame, is_json: bool) -> PolarsResult<DataFrame> {
             DataType::Float64 if is_json => {
                 when(column.clone().is_finite()).then(column).otherwise(lit(polars::prelude::NULL))
             }
+            nested if is_nested(nested) && !is_json => json_expr(name.as_str()),
             _ => column,
         }
         .alias(name.clone())
     });
-    frame.clone().lazy().select(columns.collect::<Vec<_>>()).collect()
+    let columns = columns.collect::<Vec<_>>();
+    frame.lazy().select(columns).collect()
+}
+
+/// Lists and objects whose values are in the forms of [`as_text`].
+fn as_text_inside(values: &Series) -> PolarsResult<Series> {
+    let name = values.name().clone();
+    match values.dtype() {
+        DataType::List(_) => {
+            let lists = values.list()?.apply_to_inner(&|items| as_text_inside(&items))?;
+            Ok(lists.into_series().with_name(name))
+        }
+        DataType::Struct(_) => {
+            // Which objects are null can only be said of one chunk.
+            let values = values.rechunk();
+            let fields = values.struct_()?.fields_as_series();
+            let fields = fields.iter().map(|field| Ok(as_text_inside(field)?.rechunk()));
+            let fields = fields.collect::<PolarsResult<Vec<_>>>()?;
+            let objects = StructChunked::from_series(name, values.len(), fields.iter())?;
+            Ok(objects.with_outer_validity(values.rechunk_validity()).into_series())
+        }
+        _ => {
+            let frame = DataFrame::new(values.len(), vec![values.clone().into_column()])?;
+            Ok(as_text(&frame, true)?.column(name.as_str())?.as_materialized_series().clone())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::{NamedFrom, df};
+
+    use super::*;
+
+    #[test]
+    fn lists_and_objects_are_json_in_json_and_texts_in_csv() {
+        let sku = Series::new("sku".into(), ["S1"]);
+        let price = Series::new("price".into(), ["1.50"]).cast(&DataType::Decimal(9, 2)).unwrap();
+        let fields = [sku, price];
+        let object = StructChunked::from_series("".into(), 1, fields.iter()).unwrap().into_series();
+        let lines = Series::new("lines".into(), [Some(object.clone()), Some(object.slice(0, 0)), None]);
+        let mut rows = df!("id" => [1_i64, 2, 3]).unwrap();
+        rows.with_column(lines.into_column()).unwrap();
+        let table: TableRef = "silver/sales/orders".parse().unwrap();
+        let check = |format: RowFormat, expected: &str| {
+            let bytes = written(&rows, format, 1 << 20, &table).unwrap();
+            assert_eq!(String::from_utf8(bytes).unwrap().trim_end(), expected, "{format:?}");
+        };
+        let json =
+            [r#"{"id":1,"lines":[{"sku":"S1","price":"1.50"}]}"#, r#"{"id":2,"lines":[]}"#, r#"{"id":3,"lines":null}"#];
+        check(RowFormat::Json, &format!("[{}]", json.join(",")));
+        check(RowFormat::Ndjson, &json.join("\n"));
+        check(RowFormat::Csv, "id,lines\n1,\"[{\"\"sku\"\":\"\"S1\"\",\"\"price\"\":\"\"1.50\"\"}]\"\n2,[]\n3,");
+    }
 }

@@ -34,14 +34,17 @@ const SHORTEST: usize = 8;
 /// The type that a column is read as.
 pub fn read_type(column: &StoredColumn, treatment: Treatment) -> ColumnType {
     match treatment {
-        Treatment::Hash | Treatment::Partial => ColumnType::Text,
-        Treatment::Clear | Treatment::Null | Treatment::Hide => column.column_type.clone(),
+        Treatment::Hash | Treatment::Partial if !column.column_type.is_nested() => ColumnType::Text,
+        // Lists and objects are hidden as a whole.
+        _ => column.column_type.clone(),
     }
 }
 
 /// The expression that reads a column in this form; `None` for a column that is not there.
 pub(super) fn masked(column: &StoredColumn, treatment: Treatment, key: MaskKey) -> Option<Expr> {
     let name = column.name.as_str();
+    let is_hidden = column.column_type.is_nested() && matches!(treatment, Treatment::Hash | Treatment::Partial);
+    let treatment = if is_hidden { Treatment::Null } else { treatment };
     let text = |change: fn(&str, &MaskKey) -> String| {
         let mask = move |values: Column| -> PolarsResult<Column> {
             let texts = values.cast(&DataType::String)?;
@@ -105,6 +108,21 @@ mod tests {
         for column in ["flag", "day"] {
             let values: Vec<Option<&str>> = shown.column(column).unwrap().str().unwrap().iter().collect();
             assert_eq!(values, [Some("******"), Some("******"), None], "{column}");
+        }
+    }
+
+    #[test]
+    fn lists_are_hidden_as_a_whole_and_keep_their_type() {
+        use polars::prelude::{IntoLazy, NamedFrom, Series, df};
+        let list = ColumnType::Array(Box::new(ColumnType::Text));
+        let column = StoredColumn { name: "tags".to_owned(), column_type: list.clone() };
+        let frame = df!("tags" => [Series::new("".into(), ["secret"])]).unwrap();
+        for treatment in [Treatment::Hash, Treatment::Partial, Treatment::Null] {
+            let mask = masked(&column, treatment, MaskKey([0; 32])).unwrap();
+            let shown = frame.clone().lazy().with_column(mask).collect().unwrap();
+            let shown = shown.column("tags").unwrap();
+            assert_eq!((shown.null_count(), shown.len()), (1, 1), "{treatment:?}");
+            assert_eq!(read_type(&column, treatment), list, "{treatment:?}");
         }
     }
 

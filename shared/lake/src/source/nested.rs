@@ -47,7 +47,7 @@ impl<'t> NestedText<'t> {
     }
 
     /// Opens a value inside.
-    fn inside(value: &'t RawValue) -> Self {
+    pub(crate) fn inside(value: &'t RawValue) -> Self {
         if let Some(opened) = Self::parse(value.get()) {
             return opened;
         }

@@ -68,6 +68,17 @@ impl<'a> Expressions<'a> {
     }
 
     pub(super) fn typed(&self, expr: &Expr) -> Result<Typed, SqlError> {
+        let typed = self.item(expr)?;
+        if typed.sql_type.is_nested() {
+            let hint = "select it alone, or test it with IS NULL; to compute with a value inside, read it into a \
+                        column of its own, by a path under silver[].columns";
+            return Err(not_portable(format!("`{expr}`, which is a list or an object,"), expr, hint));
+        }
+        Ok(typed)
+    }
+
+    /// As [`Expressions::typed`], where a list or an object may stand, too.
+    pub(super) fn item(&self, expr: &Expr) -> Result<Typed, SqlError> {
         self.translated(expr).map(|typed| self.kept(typed))
     }
 
@@ -181,7 +192,7 @@ impl<'a> Expressions<'a> {
     }
 
     fn is(&self, inner: &Expr, test: &str) -> Result<Typed, SqlError> {
-        Ok(Typed::new(format!("({} {test})", self.typed(inner)?.text), SqlType::Boolean))
+        Ok(Typed::new(format!("({} {test})", self.item(inner)?.text), SqlType::Boolean))
     }
 
     fn truth(&self, inner: &Expr, test: &str) -> Result<Typed, SqlError> {

@@ -143,6 +143,7 @@ impl<'a> Translator<'a> {
         let all = Expressions::of_groups(&scope).checking(self.of_caller);
         let (items, fields) = projected(select, &all)?;
         let rows = self.rows(&scope);
+        check_nested(select, &fields, order)?;
         let distinct = if matches!(select.distinct, Some(Distinct::Distinct)) { " DISTINCT" } else { "" };
         if from.is_empty() && (items.is_empty() || all.aggregated.get()) {
             return Err(not_portable("* or an aggregate without FROM", select, "read a table"));
@@ -280,7 +281,7 @@ fn projected(select: &Select, all: &Expressions<'_>) -> Result<(Vec<String>, Vec
     for item in &select.projection {
         let sources: Vec<&Source> = match item {
             SelectItem::UnnamedExpr(expr) => {
-                let typed = all.typed(expr)?;
+                let typed = all.item(expr)?;
                 let name = match expr {
                     Expr::Identifier(ident) => Some(ident.value.as_str()),
                     Expr::CompoundIdentifier(parts) => parts.last().map(|ident| ident.value.as_str()),
@@ -290,7 +291,7 @@ fn projected(select: &Select, all: &Expressions<'_>) -> Result<(Vec<String>, Vec
                 continue;
             }
             SelectItem::ExprWithAlias { expr, alias } => {
-                let typed = all.typed(expr)?;
+                let typed = all.item(expr)?;
                 add(typed.text, Some(&alias.value), typed.sql_type, item)?;
                 continue;
             }
@@ -316,6 +317,21 @@ fn projected(select: &Select, all: &Expressions<'_>) -> Result<(Vec<String>, Vec
     Ok((items, fields))
 }
 
+/// Refuses lists and objects where values are compared or put in order.
+fn check_nested(select: &Select, fields: &[Field], order: &[&Expr]) -> Result<(), SqlError> {
+    let nested = || fields.iter().filter(|field| field.sql_type.is_nested());
+    if matches!(select.distinct, Some(Distinct::Distinct)) && nested().next().is_some() {
+        return Err(not_portable("DISTINCT of a list or an object", select, "leave that column out"));
+    }
+    for by in order {
+        let Expr::Identifier(ident) = by else { continue };
+        if nested().any(|field| field.name.as_deref() == Some(ident.value.as_str())) {
+            return Err(not_portable("ORDER BY a list or an object", *by, "order by another column"));
+        }
+    }
+    Ok(())
+}
+
 /// The columns that `USING` makes one of two, with their types.
 fn merged(columns: &[ObjectName], left: &Scope, right: &Scope) -> Result<Vec<(String, SqlType)>, SqlError> {
     let mut merged: Vec<(String, SqlType)> = Vec::with_capacity(columns.len());
@@ -330,6 +346,9 @@ fn merged(columns: &[ObjectName], left: &Scope, right: &Scope) -> Result<Vec<(St
             continue;
         }
         let (a, b) = (left.column(ident)?.sql_type, right.column(ident)?.sql_type);
+        if a.is_nested() {
+            return Err(not_portable(format!("USING of a {a}"), column, "join by other columns"));
+        }
         if a != b {
             return Err(not_portable(format!("USING of {a} and {b}"), column, "write ON, with a CAST"));
         }

@@ -29,6 +29,10 @@ pub(super) fn united(left: &Answer, words: &str, right: &Answer, node: &impl Spa
         let sql_type = a.sql_type.common(b.sql_type).ok_or_else(|| {
             not_portable(format!("{words} of {} and {}", a.sql_type, b.sql_type), node, "CAST one side")
         })?;
+        if sql_type.is_nested() && words != "UNION ALL" {
+            let what = format!("{words} of a {sql_type}");
+            return Err(not_portable(what, node, "use UNION ALL, or leave the column out"));
+        }
         fields.push(Field { name: a.name.clone(), sql_type });
     }
     let text = format!("{}\n{words}\n{}", operand(left, &fields), operand(right, &fields));

@@ -34,6 +34,11 @@ pub enum SqlType {
     Date,
     /// Instant in UTC with microseconds.
     Timestamp,
+    /// A list or an object. It is only passed on, so that which one is all there is to know.
+    Nested {
+        /// Hash of its type's name.
+        shape: u64,
+    },
     /// `NULL` alone, which becomes every type.
     Null,
 }
@@ -49,6 +54,11 @@ impl From<&ColumnType> for SqlType {
             ColumnType::Boolean => Self::Boolean,
             ColumnType::Date => Self::Date,
             ColumnType::Timestamp => Self::Timestamp,
+            ColumnType::Array(_) | ColumnType::Object(_) => {
+                let mut hasher = DefaultHasher::new();
+                column_type.to_string().hash(&mut hasher);
+                Self::Nested { shape: hasher.finish() }
+            }
         }
     }
 }
@@ -65,12 +75,18 @@ impl fmt::Display for SqlType {
             Self::Boolean => f.write_str("BOOLEAN"),
             Self::Date => f.write_str("DATE"),
             Self::Timestamp => f.write_str("TIMESTAMP"),
+            Self::Nested { .. } => f.write_str("list or object"),
             Self::Null => f.write_str("VOID"),
         }
     }
 }
 
 impl SqlType {
+    /// Whether it is a list or an object.
+    pub(super) fn is_nested(self) -> bool {
+        matches!(self, Self::Nested { .. })
+    }
+
     /// A decimal with all digits and these places.
     pub(super) fn widest_decimal(scale: u8) -> Self {
         Self::Decimal { precision: MAX_DIGITS, scale }

@@ -63,6 +63,7 @@ pages! {
     change_feeds: "docs/tables/change-feeds.md",
     inputs: "docs/tables/inputs.md",
     modes: "docs/tables/modes.md",
+    nested: "docs/tables/nested.md",
 }
 
 /// Does what a page shows, and compares what comes out.

@@ -13,6 +13,7 @@ mod filters;
 mod fixed_width;
 mod formats;
 mod full_snapshots;
+mod inside;
 mod json_texts;
 mod laws;
 mod limits;

@@ -55,7 +55,7 @@ fn all_problems_are_reported_at_once_with_their_columns() {
     let lines: Vec<&str> = error.lines().collect();
     let expected = [
         "contract `t` (t.odcs.yaml): column `Amount`: 'Amount' is no column name",
-        "contract `t` (t.odcs.yaml): column `a`: logicalType array is not executed yet",
+        "contract `t` (t.odcs.yaml): column `a`: logicalType array has no items",
         "contract `t` (t.odcs.yaml): column `b`: is declared twice",
         "contract `t` (t.odcs.yaml): quality rule 1: metric nullValues belongs to a column",
     ];

@@ -36,7 +36,8 @@ fn wall_clock_times_are_in_the_default_zone() {
     let check = |strftime: Option<&str>, text: &str, expected: Option<&str>| {
         let mut column = column(ColumnType::Timestamp);
         let zone = Some("Europe/Berlin".to_owned());
-        column.format = TextFormat { strftime: strftime.map(str::to_owned), default_timezone: zone };
+        let strftime = strftime.map(str::to_owned);
+        column.format = TextFormat { strftime, default_timezone: zone, ..TextFormat::default() };
         let (typed, refused) = read(&column, &[Some(text)]);
         let micros = typed.datetime().unwrap().phys.get(0);
         let expected = expected.map(|text| text.parse::<jiff::Timestamp>().unwrap().as_microsecond());
@@ -61,7 +62,7 @@ fn unknown_fields_and_zones_are_refused() {
     column.format.strftime = Some("%y".to_owned());
     let error = read_exprs(&column, &Reading::default(), "s").unwrap_err();
     assert_eq!(error.to_string(), "column `v`: format '%y': %y is not executed");
-    column.format = TextFormat { strftime: None, default_timezone: Some("Europe/Berlim".to_owned()) };
+    column.format = TextFormat { default_timezone: Some("Europe/Berlim".to_owned()), ..TextFormat::default() };
     assert!(read_exprs(&column, &Reading::default(), "s").is_err());
 }
 
@@ -207,8 +208,11 @@ fn booleans_have_the_words_of_their_reading() {
 fn formats_of_a_reading_replace_that_of_the_contract() {
     let check = |column_type: ColumnType, formats: &str, zone: Option<&str>, texts: &[(&str, Option<&str>)]| {
         let mut column = column(column_type);
-        column.format =
-            TextFormat { strftime: Some("%Y/%m/%d %H:%M".to_owned()), default_timezone: zone.map(str::to_owned) };
+        column.format = TextFormat {
+            strftime: Some("%Y/%m/%d %H:%M".to_owned()),
+            default_timezone: zone.map(str::to_owned),
+            ..TextFormat::default()
+        };
         let words = reading(&column, &format!(r#"{{"from": "s", "formats": {formats}}}"#));
         let given: Vec<Option<&str>> = texts.iter().map(|(text, _)| Some(*text)).collect();
         let (typed, _) = read_as(&column, &words, &given);
@@ -240,8 +244,11 @@ fn formats_of_a_reading_replace_that_of_the_contract() {
 fn counts_since_1970_are_instants_and_days() {
     let check = |column_type: ColumnType, strftime: &str, text: &str, iso: &str| {
         let mut counted = column(column_type.clone());
-        counted.format =
-            TextFormat { strftime: Some(strftime.to_owned()), default_timezone: Some("Europe/Berlin".to_owned()) };
+        counted.format = TextFormat {
+            strftime: Some(strftime.to_owned()),
+            default_timezone: Some("Europe/Berlin".to_owned()),
+            ..TextFormat::default()
+        };
         let (typed, refused) = read(&counted, &[Some(text), Some("2021-07-06")]);
         let (expected, _) = read(&column(column_type), &[Some(iso), None]);
         assert_eq!(typed, expected, "{strftime}: {text}");
