@@ -2,6 +2,7 @@
 
 mod check;
 mod init;
+mod lineage;
 mod profile;
 mod restore;
 mod share;
@@ -19,6 +20,7 @@ use url::Url;
 
 pub use self::check::{CheckArguments, SchemaOf};
 pub use self::init::InitArguments;
+pub use self::lineage::LineageArguments;
 pub use self::profile::ProfileArguments;
 pub use self::restore::RestoreArguments;
 pub use self::share::{Lifetime, MAX_TOKEN_DAYS, ShareCommand};
@@ -65,6 +67,7 @@ pub enum Command {
     Init(InitArguments),
     Profile(ProfileArguments),
     Check(CheckArguments),
+    Lineage(LineageArguments),
     Deploy(DeployArguments),
     Run(RunArguments),
     /// List and show runs, or publish a rejected one on your responsibility

@@ -133,6 +133,13 @@ impl Judges {
         judged
     }
 
+    /// Which columns each column of the statements in this file is computed from, by sqlglot; see `lineage_judge.py`.
+    pub fn judge_lineage(&self, question: &Path) -> Value {
+        let mut command = self.script("lineage_judge.py");
+        command.arg(question);
+        answer(&mut command, &[0])
+    }
+
     fn script(&self, name: &str) -> Command {
         let mut command = Command::new(&self.python);
         command.arg(files::repository().join("tests/judges").join(name)).stdin(Stdio::null());

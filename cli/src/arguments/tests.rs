@@ -28,6 +28,9 @@ fn valid_command_lines_are_accepted_and_invalid_ones_refused() {
     check("sluice check", false);
     check("sluice init s3://bucket/in/ a.csv --encoding Shift_JIS", true);
     check("sluice init a.csv --encoding utf-7", false);
+    check("sluice lineage", true);
+    check("sluice lineage pipelines/a pipelines/b orders.amount --downstream --json", true);
+    check("sluice lineage pipelines/a --upstream", false);
     check("sluice profile orders.csv", true);
     check("sluice profile silver/sales/orders --lake lake --columns id,amount --version 3 --against 2 --json", true);
     check("sluice profile", false);

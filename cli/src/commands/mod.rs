@@ -3,6 +3,7 @@
 mod check;
 mod deploy;
 mod init;
+mod lineage;
 mod named;
 mod profile;
 mod quarantine;
@@ -30,6 +31,7 @@ pub(crate) async fn dispatch(command: Command, console: &Console) -> Result<Exit
         Command::Init(arguments) => init::run(arguments, console).await,
         Command::Profile(arguments) => profile::run(arguments, console).await,
         Command::Check(arguments) => check::run(arguments, console).await,
+        Command::Lineage(arguments) => lineage::run(arguments, console),
         Command::Deploy(arguments) => deploy::run(arguments, console).await,
         Command::Restore(arguments) => restore::run(arguments, console).await,
         Command::Run(arguments) => run::ingest(arguments, console).await,

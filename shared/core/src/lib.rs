@@ -57,6 +57,7 @@ pub mod evolution;
 pub mod failure;
 pub mod files;
 pub mod init;
+pub mod lineage;
 pub mod name;
 pub mod origin;
 pub mod path;

@@ -21,6 +21,7 @@ mod init;
 mod inputs;
 mod judges;
 mod kill;
+mod lineage;
 mod modes;
 mod old_lakes;
 mod oracle;

@@ -224,7 +224,6 @@ pub(super) fn check_keys(columns: &[Column], rules: &Rules, problems: &mut Probl
 #[cfg(test)]
 mod tests {
     use super::super::Contract;
-    use super::*;
 
     /// The contract of a table with one column `c`.
     fn contract(column: &str) -> String {

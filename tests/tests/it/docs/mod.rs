@@ -49,6 +49,7 @@ macro_rules! pages {
 pages! {
     pipelines: "pipelines/README.md",
     archives: "docs/sources/archives.md",
+    lineage: "docs/lineage.md",
     avro: "docs/sources/avro.md",
     columns: "docs/sources/columns.md",
     csv: "docs/sources/csv.md",
@@ -143,7 +144,8 @@ fn every_page_about_sources_and_tables_is_checked() {
     let folders = ["docs/sources", "docs/tables"].map(|folder| repository().join(folder));
     let on_disk = folders.iter().flat_map(|folder| entries(folder));
     let on_disk = on_disk.map(|path| path.strip_prefix(repository()).unwrap().display().to_string());
-    let on_disk: BTreeSet<String> = on_disk.chain(["pipelines/README.md".to_owned()]).collect();
+    let on_disk: BTreeSet<String> =
+        on_disk.chain(["docs/lineage.md", "pipelines/README.md"].map(str::to_owned)).collect();
     let checked: BTreeSet<String> = PAGES.iter().map(|page| (*page).to_owned()).collect();
     assert_eq!(checked, on_disk);
 }
