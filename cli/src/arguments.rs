@@ -161,7 +161,8 @@ pub struct RunArguments {
     /// The lake.
     #[command(flatten)]
     pub lake: LakeOption,
-    /// Read new files from this folder or s3:// address instead of the lake's own landing prefix
+    /// Read new files from this folder or s3:// address instead of the lake's own landing prefix; of a pipeline with
+    /// `sources`, from the folder of each source's name in it
     #[arg(long, value_name = "FOLDER OR URL")]
     pub landing: Option<Place>,
     /// Take only this source object of the landing folder, by its address as `source list` shows it; may be repeated

@@ -53,7 +53,7 @@ impl Place {
     }
 
     /// The folder on this machine, when it is on this machine.
-    fn local(&self) -> Option<PathBuf> {
+    pub fn local(&self) -> Option<PathBuf> {
         match self {
             Self::Folder(folder) => Some(folder.clone()),
             Self::Address(uri) if uri.is_local() => uri.as_url().to_file_path().ok(),

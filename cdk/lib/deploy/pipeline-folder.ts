@@ -23,7 +23,8 @@ const input = z.looseObject({
 const spec = z.looseObject({
   pipeline: z.string().regex(/^[a-z][a-z0-9_]{0,47}$/, "write lower-case letters, digits and underscores, beginning with a letter"),
   domain: z.string(),
-  source: z.looseObject({ prefix: z.string() }),
+  source: z.looseObject({ prefix: z.string() }).optional(),
+  sources: z.record(z.string(), z.looseObject({ prefix: z.string() })).default({}),
   parts: z.looseObject({ at_once: z.number().default(PARTS_AT_ONCE) }).default({ at_once: PARTS_AT_ONCE }),
   inputs: z.array(input).default([]),
   silver: z.array(written).default([]),
@@ -36,8 +37,8 @@ export interface DeployedPipeline {
   readonly name: string;
   /** Its folder, absolute. */
   readonly folder: string;
-  /** Where its files are delivered, below the lake, ending with a slash: `landing/retail/`. */
-  readonly landingFolder: string;
+  /** Where its files are delivered, below the lake, each ending with a slash: `landing/retail/`. At least one; one of each source. */
+  readonly landingFolders: readonly string[];
   /** How many parts of a run are read at the same time, each by a call of process. */
   readonly partsAtOnce: number;
   /** Tables that it publishes, by their paths below the lake: `silver/sales/orders`. Bronze and quarantine are left out. */
@@ -74,20 +75,33 @@ export function readPipelineFolder(settings: PipelineSettings): DeployedPipeline
       fail(`pipeline.yaml names the contract ${contract}, which does not exist: add the file, or correct the name`);
     }
   }
-  const landingFolder = `${read.source.prefix.replace(/\/$/, "")}/`;
-  // S3's events do not name a pipeline: validate takes the name from the folder.
-  if (settings.onDelivery && !landingFolder.startsWith(`landing/${read.pipeline}/`)) {
-    fail(`source.prefix is ${read.source.prefix}, and deliveries start runs only below landing/${read.pipeline}: move it there, or set onDelivery: false`);
+  const prefixes = prefixesOf(read);
+  if (prefixes.length === 0) {
+    fail("pipeline.yaml has no source: write source, or sources for several");
   }
+  const landingFolders = prefixes.map(([key, prefix]) => {
+    const landingFolder = `${prefix.replace(/\/$/, "")}/`;
+    // S3's events do not name a pipeline: validate takes the name from the folder.
+    if (settings.onDelivery && !landingFolder.startsWith(`landing/${read.pipeline}/`)) {
+      fail(`${key} is ${prefix}, and deliveries start runs only below landing/${read.pipeline}: move it there, or set onDelivery: false`);
+    }
+    return landingFolder;
+  });
   return {
     name: read.pipeline,
     folder,
-    landingFolder,
+    landingFolders,
     partsAtOnce: read.parts.at_once,
     tables: (["silver", "gold"] as const).flatMap((layer) => read[layer].map(({ table }) => `${layer}/${read.domain}/${table}`)),
     inputs: [...new Set(read.inputs.map(({ table }) => table))],
     settings,
   };
+}
+
+/** The prefix of each source, with the key that it has in pipeline.yaml. */
+function prefixesOf({ source, sources }: z.infer<typeof spec>): readonly (readonly [string, string])[] {
+  const named = Object.entries(sources).map(([name, { prefix }]) => [`sources.${name}.prefix`, prefix] as const);
+  return source === undefined ? named : [["source.prefix", source.prefix] as const, ...named];
 }
 
 function readSpec(file: string, fail: (reason: string) => never): z.infer<typeof spec> {

@@ -25,8 +25,8 @@ interface RoleProps {
   readonly id: string;
   /** Its name, without the prefix. */
   readonly name: string;
-  /** Where it puts files. */
-  readonly landingFolder: string;
+  /** Where it puts files: the folder of each source. */
+  readonly landingFolders: readonly string[];
   /** Who assumes it. */
   readonly assumedBy: iam.IPrincipal;
   /** What it may do besides. */
@@ -49,32 +49,32 @@ const TRANSFER_FAMILY = "transfer.amazonaws.com";
 export class Producers extends Construct {
   constructor(scope: Construct, id: string, props: ProducersProps) {
     super(scope, id);
-    for (const { name, landingFolder, settings: { producers } } of props.pipelines) {
+    for (const { name, landingFolders, settings: { producers } } of props.pipelines) {
       const others = producers?.filter((producer) => producer !== TRANSFER_FAMILY) ?? [];
       if (others.length > 0) {
         const assumedBy = new iam.CompositePrincipal(...others.map(principalOf));
-        const role = this.makeRole({ id: name, name: `deliver-${name}`, landingFolder, assumedBy, more: [] }, props);
+        const role = this.makeRole({ id: name, name: `deliver-${name}`, landingFolders, assumedBy, more: [] }, props);
         new CfnOutput(this, `${name}-role`, { description: `Role that producers of ${name} assume`, value: role.roleArn });
       }
       if (producers?.includes(TRANSFER_FAMILY) === true) {
         const assumedBy = new iam.ServicePrincipal(TRANSFER_FAMILY, { conditions: { StringEquals: { "aws:SourceAccount": props.settings.account } } });
-        const role = this.makeRole({ id: `${name}-sftp`, name: `sftp-${name}`, landingFolder, assumedBy, more: [listing(landingFolder, props)] }, props);
+        const role = this.makeRole({ id: `${name}-sftp`, name: `sftp-${name}`, landingFolders, assumedBy, more: [listing(landingFolders, props)] }, props);
         new CfnOutput(this, `${name}-sftp-role`, { description: `Role for SFTP users who deliver to ${name}`, value: role.roleArn });
       }
     }
   }
 
-  private makeRole({ id, name, landingFolder, assumedBy, more }: RoleProps, { settings, prefix, key }: ProducersProps): iam.Role {
+  private makeRole({ id, name, landingFolders, assumedBy, more }: RoleProps, { settings, prefix, key }: ProducersProps): iam.Role {
     const { region, lake } = settings;
-    const landing = `arn:aws:s3:::${lake.bucket}/${lake.prefix}${landingFolder}*`;
+    const landing = landingFolders.map((folder) => `arn:aws:s3:::${lake.bucket}/${lake.prefix}${folder}*`);
     const role = new iam.Role(this, id, {
       roleName: `${prefix}-${name.replaceAll("_", "-")}`,
-      description: `Puts files into ${landingFolder} of the lake`,
+      description: `Puts files into ${landingFolders.join(", ")} of the lake`,
       assumedBy,
       inlinePolicies: {
         deliver: new iam.PolicyDocument({
           statements: [
-            new iam.PolicyStatement({ sid: "PutFiles", actions: ["s3:PutObject", "s3:AbortMultipartUpload"], resources: [landing] }),
+            new iam.PolicyStatement({ sid: "PutFiles", actions: ["s3:PutObject", "s3:AbortMultipartUpload"], resources: landing }),
             ...more,
             // S3 needs Decrypt to join the parts of a large file.
             new iam.PolicyStatement({
@@ -85,7 +85,8 @@ export class Producers extends Construct {
         }),
       },
     });
-    acknowledgeWildcards(role, new Map([[landing, "Producers choose the names of their files; the folder is that of one pipeline"]]));
+    const why = "Producers choose the names of their files; the folder is that of one pipeline";
+    acknowledgeWildcards(role, new Map(landing.map((resource) => [resource, why])));
     return role;
   }
 }
@@ -95,10 +96,16 @@ function principalOf(producer: string): iam.IPrincipal {
   return new iam.ArnPrincipal(producer.startsWith("arn:") ? producer : `arn:aws:iam::${producer}:root`);
 }
 
-/** Listing the landing folder. The slash at its end keeps out the folder of another pipeline whose name begins the same way. */
-function listing(landingFolder: string, { settings: { lake } }: ProducersProps): iam.PolicyStatement {
+/** Listing the landing folders. The slash at the end of each keeps out the folder of another pipeline whose name begins the same way. */
+function listing(landingFolders: readonly string[], { settings: { lake } }: ProducersProps): iam.PolicyStatement {
   return new iam.PolicyStatement({
     sid: "ListFolder", actions: ["s3:ListBucket"], resources: [`arn:aws:s3:::${lake.bucket}`],
-    conditions: { StringLike: { "s3:prefix": `${lake.prefix}${landingFolder}*` } },
+    conditions: { StringLike: { "s3:prefix": theOnlyOrAll(landingFolders.map((folder) => `${lake.prefix}${folder}*`)) } },
   });
+}
+
+/** Policies write one value without a list. */
+function theOnlyOrAll(values: readonly string[]): string | readonly string[] {
+  const [first, ...others] = values;
+  return first !== undefined && others.length === 0 ? first : values;
 }

@@ -83,7 +83,7 @@ export class Deliveries extends Construct {
     this.pipe(queue, props);
   }
 
-  private watch({ name, landingFolder }: DeployedPipeline, queue: sqs.IQueue, props: DeliveriesProps): void {
+  private watch({ name, landingFolders }: DeployedPipeline, queue: sqs.IQueue, props: DeliveriesProps): void {
     new events.Rule(this, name, {
       ruleName: `${props.prefix}-delivered-${name.replaceAll("_", "-")}`,
       description: `Files delivered for ${name}`,
@@ -93,7 +93,7 @@ export class Deliveries extends Construct {
         detail: {
           bucket: { name: [props.bucket] },
           // Folders that a console creates are empty objects; an empty file has no rows either, and the next run sees it anyway.
-          object: { key: [{ prefix: `${props.lakePrefix}${landingFolder}` }], size: [{ numeric: [">", 0] }] },
+          object: { key: landingFolders.map((folder) => ({ prefix: `${props.lakePrefix}${folder}` })), size: [{ numeric: [">", 0] }] },
         },
       },
       targets: [new SqsQueue(queue, {

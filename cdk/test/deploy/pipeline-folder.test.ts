@@ -35,8 +35,15 @@ function folderWith(yaml: string | undefined): string {
 const good = "pipeline: sales\ndomain: shop\nsource: { prefix: landing/sales }\nsilver: [{ table: a, contract: contracts/sales.odcs.yaml }]\n";
 
 test("a pipeline is read from its folder", () => {
-  const { name, landingFolder, partsAtOnce } = readPipelineFolder({ folder: folderWith(good), onDelivery: true });
-  assert.deepEqual([name, landingFolder, partsAtOnce], ["sales", "landing/sales/", defaultAtOnce()]);
+  const { name, landingFolders, partsAtOnce } = readPipelineFolder({ folder: folderWith(good), onDelivery: true });
+  assert.deepEqual([name, landingFolders, partsAtOnce], ["sales", ["landing/sales/"], defaultAtOnce()]);
+});
+
+const several = good.replace("source: { prefix: landing/sales }", "sources: { orders: { prefix: landing/sales/orders }, products: { prefix: landing/sales/products/ } }");
+
+test("a pipeline of several sources has a landing folder for each", () => {
+  const { landingFolders } = readPipelineFolder({ folder: folderWith(several), onDelivery: true });
+  assert.deepEqual(landingFolders, ["landing/sales/orders/", "landing/sales/products/"]);
 });
 
 test("a pipeline says which tables it publishes, and which of others it reads, each once", () => {
@@ -69,10 +76,12 @@ test("an invalid folder is refused with the file and the fix", () => {
     check(`${good}inputs: [{ table: ${table}, contract: contracts/sales.odcs.yaml }]\n`, /write silver\/<domain>\/<table> or gold\/<domain>\/<table>/);
   }
   check(good.replace("landing/sales", "inbox"), /source\.prefix is inbox, .* move it there, or set onDelivery: false/);
+  check(several.replace("landing/sales/products", "inbox"), /sources\.products\.prefix is inbox\/, .* move it there, or set onDelivery: false/);
+  check(good.replace("source: { prefix: landing/sales }\n", ""), /has no source: write source, or sources for several/);
 });
 
 test("a pipeline that deliveries do not start may read elsewhere", () => {
-  assert.equal(readPipelineFolder({ folder: folderWith(good.replace("landing/sales", "inbox/")), onDelivery: false }).landingFolder, "inbox/");
+  assert.deepEqual(readPipelineFolder({ folder: folderWith(good.replace("landing/sales", "inbox/")), onDelivery: false }).landingFolders, ["inbox/"]);
 });
 
 test("the command sluice is found, or the error says what to do", () => {

@@ -17,7 +17,7 @@ const MACHINE = `arn:aws:states:eu-central-1:${ACCOUNT}:stateMachine:sluice-dev-
 const RULES = `arn:aws:events:eu-central-1:${ACCOUNT}:rule/sluice-dev-inputs-of-*`;
 
 function pipeline(name: string, tables: readonly string[], inputs: readonly string[]): DeployedPipeline {
-  return { name, folder: `/pipelines/${name}`, landingFolder: `landing/${name}/`, partsAtOnce: 32, tables, inputs, settings: { folder: name, onDelivery: true } };
+  return { name, folder: `/pipelines/${name}`, landingFolders: [`landing/${name}/`], partsAtOnce: 32, tables, inputs, settings: { folder: name, onDelivery: true } };
 }
 
 function downstreamOf(pipelines: readonly DeployedPipeline[], more: { readonly lake?: string; readonly prefix?: string } = {}): Stack {

@@ -1,7 +1,7 @@
 //! Arguments of `sluice source`.
 
 use clap::{Subcommand, ValueEnum};
-use sluice_core::name::{PipelineName, RunId};
+use sluice_core::name::{PipelineName, RunId, SourceName};
 use sluice_core::run::Positions;
 
 use super::{LakeOption, PipelineOption};
@@ -64,6 +64,9 @@ pub enum SourceCommand {
         /// The pipeline that read the file; needed where the lake has runs of several
         #[arg(long, value_name = "NAME")]
         pipeline: Option<PipelineName>,
+        /// The source of the pipeline that the file is of; needed where it has several and FILE is in the folder of none
+        #[arg(long, value_name = "NAME")]
+        source: Option<SourceName>,
     },
 }
 

@@ -8,8 +8,9 @@ use std::path::Path;
 use anyhow::Result;
 use jiff::Timestamp;
 use serde_json::Value;
-use sluice_core::name::{RunId, TableRef};
+use sluice_core::name::{RunId, SourceName, TableRef};
 use sluice_core::run::{RunAction, RunRequest};
+use sluice_core::spec::PipelineSpec;
 use sluice_core::uri::FolderUri;
 use sluice_documents::trigger::Trigger;
 
@@ -71,9 +72,25 @@ pub(crate) async fn ingest(arguments: RunArguments, console: &Console) -> Result
 
 fn request_of(folder: &Path, landing: Option<&Place>, action: RunAction) -> Result<RunRequest> {
     let files = SpecFiles::read(folder)?;
+    if let Some(folder) = landing.and_then(Place::local) {
+        check_landing(&folder, files.spec())?;
+    }
     let landing = landing.map(|place| place.existing("landing")).transpose()?;
     let (pipeline, spec) = (files.spec().pipeline.clone(), Some(files.folder_uri()?));
     Ok(RunRequest { pipeline, spec, landing, action, engine: None, objects: None })
+}
+
+/// Files of named sources are in folders of their names. A folder that has files and none of these would be read as if
+/// nothing had arrived.
+fn check_landing(folder: &Path, spec: &PipelineSpec) -> Result<()> {
+    let names: Vec<&str> = spec.sources.keys().map(SourceName::as_str).collect();
+    let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
+    if names.is_empty() || is_empty || names.iter().any(|name| folder.join(name).is_dir()) {
+        return Ok(());
+    }
+    let message = format!("landing folder {} has no folder of a source of the pipeline", folder.display());
+    let next = format!("put the files of each source into a folder of its name: {}", names.join(", "));
+    Err(Fault::new(Exit::WrongUse, message).next(next).into())
 }
 
 fn read_event(path: Option<&Path>) -> Result<Value> {

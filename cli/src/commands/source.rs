@@ -139,9 +139,9 @@ pub(crate) async fn run(command: SourceCommand, console: &Console) -> Result<Exi
                 }
             }
         }
-        SourceCommand::Show { file, at, by, lake, pipeline } => {
+        SourceCommand::Show { file, at, by, lake, pipeline, source } => {
             let lake = lake.place.open_lake().await?;
-            return show::run(&lake, show::Asked { file, at, by, pipeline }, console).await;
+            return show::run(&lake, show::Asked { file, at, by, pipeline, source }, console).await;
         }
     }
     Ok(Exit::Done)

@@ -108,17 +108,30 @@ impl ProcessBody {
         &self.pipeline
     }
 
-    /// The request of this body, of the lake at `lake`. The pipeline takes files from the folder at `source` and from no other place.
-    pub(crate) fn into_request(self, lake: &FolderUri, source: &LakePath) -> Result<RunRequest, Problem> {
+    /// The request of this body, of the lake at `lake`. The pipeline takes files from the folders of its `sources` and from no other
+    /// place. Where these are `named`, a folder to take files from would need a folder for each of them.
+    pub(crate) fn into_request(
+        self,
+        lake: &FolderUri,
+        sources: &[LakePath],
+        named: bool,
+    ) -> Result<RunRequest, Problem> {
         let Self { pipeline, prefix, objects, engine, parameters } = self;
         if let Some(name) = parameters.unwrap_or_default().keys().next() {
             let detail = format!("pipeline `{pipeline}` declares no parameter `{name}`: leave `parameters` out");
             return Err(refused("parameters", detail));
         }
-        let home = Home { lake, source, folder: lake.folder(source) };
+        let home = Home { lake, sources, folders: sources.iter().map(|source| lake.folder(source)).collect() };
+        if let (Some(prefix), true) = (&prefix, named) {
+            let detail = format!(
+                "`prefix` is '{prefix}', and pipeline `{pipeline}` has sources with names, each with a folder of its own: leave `prefix` \
+                 out, and name `objects` where not all that is new is to be taken"
+            );
+            return Err(refused("prefix", detail));
+        }
         let landing = prefix.map(|text| home.landing(&text)).transpose()?;
-        let objects =
-            objects.map(|texts| home.objects(landing.as_ref().unwrap_or(&home.folder), &texts)).transpose()?;
+        let folders = landing.as_ref().map_or(home.folders.as_slice(), std::slice::from_ref);
+        let objects = objects.map(|texts| home.objects(folders, &texts)).transpose()?;
         let request = RunRequest { pipeline, spec: None, landing, action: RunAction::Ingest, engine, objects };
         let size = serde_json::to_vec(&request).map(|text| text.len()).unwrap_or(usize::MAX);
         if size > MAX_REQUEST_BYTES {
@@ -134,10 +147,10 @@ impl ProcessBody {
 /// Where the files of a pipeline are.
 struct Home<'a> {
     lake: &'a FolderUri,
-    /// Path of the folder, as the spec has it.
-    source: &'a LakePath,
-    /// Its address.
-    folder: FolderUri,
+    /// Paths of the folders, as the spec has them.
+    sources: &'a [LakePath],
+    /// Their addresses.
+    folders: Vec<FolderUri>,
 }
 
 impl Home<'_> {
@@ -148,11 +161,11 @@ impl Home<'_> {
         } else {
             self.lake.folder(&layout::delivered(&text.parse().map_err(wrong)?))
         };
-        self.check("prefix", text, &self.folder, folder.as_url())?;
+        self.check("prefix", text, &self.folders, folder.as_url())?;
         Ok(folder)
     }
 
-    fn objects(&self, landing: &FolderUri, texts: &[String]) -> Result<BTreeSet<ObjectUri>, Problem> {
+    fn objects(&self, landing: &[FolderUri], texts: &[String]) -> Result<BTreeSet<ObjectUri>, Problem> {
         if texts.is_empty() || texts.len() > MAX_OBJECTS {
             let detail = format!(
                 "`objects` has {} names: name 1 to {MAX_OBJECTS}, or leave it out to take all that is new",
@@ -175,11 +188,11 @@ impl Home<'_> {
     }
 
     /// A caller may name no other place: a run reads with the rights of its functions, and says what it read.
-    fn check(&self, field: &str, text: &str, folder: &FolderUri, address: &Url) -> Result<(), Problem> {
-        if folder.contains(address) {
+    fn check(&self, field: &str, text: &str, folders: &[FolderUri], address: &Url) -> Result<(), Problem> {
+        if folders.iter().any(|folder| folder.contains(address)) {
             return Ok(());
         }
-        let below = self.source.as_str();
+        let below = self.sources.first().map(LakePath::as_str).unwrap_or_default();
         let example = below.strip_prefix(LANDING).and_then(|rest| rest.strip_prefix('/')).unwrap_or(below);
         let detail = format!(
             "`{field}` is '{text}', which is not in the folder of the run: name what is in `{below}/` of the lake, such as '{example}/day1'"

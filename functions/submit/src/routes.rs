@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use sluice_core::access::RunRight;
 use sluice_core::name::{PipelineName, RunId};
-use sluice_core::uri::layout;
+use sluice_core::uri::{LakePath, layout};
 use sluice_executions::control::{self, Controlled};
 use sluice_executions::ports::{ExecutionStatus, Executions, Started};
 use sluice_executions::submission::{self, Submission};
@@ -78,7 +78,8 @@ pub(crate) async fn process(
         Problem::new(ProblemCode::NotFound, detail).in_field("pipeline")
     })?;
     let (wait, key) = (wait.seconds()?, key_of(&headers)?);
-    let request = body.into_request(api.documents.root(), &spec.source.prefix)?;
+    let folders: Vec<LakePath> = spec.all_sources().map(|(_, source)| source.prefix.clone()).collect();
+    let request = body.into_request(api.documents.root(), &folders, !spec.sources.is_empty())?;
     // Keys belong to the role, so that another session of it finds the run of the first.
     let run_id = submission::run_id(&caller.name(), key.as_ref())
         .map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;

@@ -106,6 +106,15 @@ pub fn changes_of_meaning(before: &Pipeline, now: &Pipeline) -> Vec<(TableRef, S
         if let Some(change) = change_of_mode(&old.mode, &silver.mode) {
             changes.push((silver.table.clone(), change));
         }
+        if let (Some(was), Some(is)) = (&old.source, &silver.source)
+            && was != is
+        {
+            let change = format!(
+                "its source was `{was}` at the last run, and is `{is}` now; the table keeps the rows of the one and gets \
+                 those of the other: write to a new table if they do not belong together"
+            );
+            changes.push((silver.table.clone(), change));
+        }
         if let Some(change) = change_of_snapshots(old, silver).or_else(|| change_of_deletes(old, silver)) {
             changes.push((silver.table.clone(), change));
         }

@@ -208,6 +208,11 @@ impl FileSelection {
         }
     }
 
+    /// Whether files may have to wait for a later run.
+    pub fn can_wait(&self) -> bool {
+        self.complete_after_minutes > 0 || self.min_bytes > 0
+    }
+
     /// Whether a pattern could take files in folders whose names begin with `.` or `_`.
     pub fn takes_hidden(&self) -> bool {
         self.include.iter().any(FilePattern::names_hidden)

@@ -86,6 +86,12 @@ name_type!(
     |text| is_snake(text, 48)
 );
 name_type!(
+    /// Name of one of several sources of a pipeline, such as `orders`; also the folder of its files below a folder that a
+    /// run is asked to take them from.
+    SourceName, "source name", "1 to 48 of a-z, 0-9 and _, starting with a letter", "^[a-z][a-z0-9_]{0,47}$",
+    |text| is_snake(text, 48)
+);
+name_type!(
     /// Name of a business domain, such as `sales`; the folder above its tables.
     DomainName, "domain name", "1 to 48 of a-z, 0-9 and _, starting with a letter", "^[a-z][a-z0-9_]{0,47}$",
     |text| is_snake(text, 48)

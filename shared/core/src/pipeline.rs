@@ -2,6 +2,7 @@
 
 mod inputs;
 mod mapped;
+mod source;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,19 +12,14 @@ use serde::{Deserialize, Serialize};
 
 pub use self::inputs::{circle, in_order_of_reading};
 pub use self::mapped::MappedNames;
+pub use self::source::Source;
 use crate::columns::{self, SOURCE_MODIFIED_AT, StoredColumn, is_lineage};
 use crate::contract::{Column, TableContract};
 use crate::engine::EnginePreference;
-use crate::files::FileSelection;
-use crate::name::{ColumnName, DomainName, Layer, PipelineName, TableRef};
-use crate::path::RecordPath;
+use crate::name::{ColumnName, DomainName, Layer, PipelineName, SourceName, TableRef};
 use crate::reading::Reading;
-use crate::spec::{
-    ArchiveSpec, ColumnCase, CsvSpec, DeletedLimit, FixedWidthSpec, LambdaLimits, PartsSpec, QuarantineLimit,
-    SnapshotSpec, SourceFormat, TextEncoding, XlsxSpec,
-};
+use crate::spec::{DeletedLimit, LambdaLimits, PartsSpec, QuarantineLimit, SnapshotSpec, TextEncoding};
 use crate::sql::{Predicate, RowSql, SqlError, TableSql};
-use crate::uri::LakePath;
 
 /// A pipeline ready to run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,32 +28,12 @@ pub struct Pipeline {
     pub name: PipelineName,
     /// Business domain of all its tables.
     pub domain: DomainName,
-    /// Folder below the lake's root where files arrive.
-    pub source_prefix: LakePath,
-    /// Format of the files.
-    pub source_format: SourceFormat,
-    /// Whether case counts in the names of source columns that silver tables read.
-    #[serde(default, skip_serializing_if = "ColumnCase::is_default")]
-    pub column_case: ColumnCase,
-    /// How CSV files are written.
-    pub csv: CsvSpec,
-    /// Which cells of XLSX workbooks are the table; `None` for the defaults.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub xlsx: Option<XlsxSpec>,
-    /// The columns of files of fixed width, which have no others; `None` for other formats.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fixed_width: Option<FixedWidthSpec>,
-    /// Where the records of a JSON document or an NDJSON line are; `None` where it is the record.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub records: Option<RecordPath>,
-    /// Which members of objects that are archives are read; `None` where archives are refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub archive: Option<ArchiveSpec>,
-    /// Which files of the folder are taken.
-    #[serde(default, skip_serializing_if = "FileSelection::is_default")]
-    pub files: FileSelection,
-    /// The raw table.
-    pub bronze: TableRef,
+    /// Where files arrive and what they are; the first source where the spec has several.
+    #[serde(flatten)]
+    pub source: Source,
+    /// The sources after the first one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_sources: Vec<Source>,
     /// Tables of other pipelines that gold tables read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<InputTable>,
@@ -118,6 +94,9 @@ impl InputTable {
 pub struct SilverTable {
     /// The table.
     pub table: TableRef,
+    /// The source that it reads; `None` where the pipeline has one source without a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceName>,
     /// Where rows go that break an error rule.
     pub quarantine: TableRef,
     /// Types, keys and rules.
@@ -322,9 +301,9 @@ impl GoldTable {
 }
 
 impl Pipeline {
-    /// Encoding of the files, as far as the spec says it.
+    /// Encoding of the files of its (first) source, as far as the spec says it.
     pub fn encoding(&self) -> TextEncoding {
-        self.fixed_width.as_ref().map_or(self.csv.encoding, |fixed_width| fixed_width.encoding)
+        self.source.fixed_width.as_ref().map_or(self.source.csv.encoding, |fixed_width| fixed_width.encoding)
     }
 
     /// Every table the pipeline writes, in the order of publication.
@@ -333,7 +312,8 @@ impl Pipeline {
         let quarantine = self.silver.iter().map(|t| t.quarantine.clone());
         let deletes = self.silver.iter().filter_map(SilverTable::deletes).map(|(table, _)| table);
         let gold = self.gold.iter().map(|t| t.table.clone());
-        std::iter::once(self.bronze.clone()).chain(quarantine).chain(deletes).chain(silver).chain(gold).collect()
+        let bronze = self.sources().map(|source| source.bronze.clone());
+        bronze.chain(quarantine).chain(deletes).chain(silver).chain(gold).collect()
     }
 
     /// The tables that readers get, silver and gold, with their columns.
@@ -402,7 +382,7 @@ impl Pipeline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::PipelineSpec;
+    use crate::spec::{ColumnCase, PipelineSpec};
 
     const APPEND: &str = "mode: append";
 
@@ -496,7 +476,7 @@ mod tests {
         assert_eq!(found, ["Name", "Name", "id", "other"]);
         assert_eq!((names.has("Name"), names.has("name")), (true, false));
         assert_eq!(names.refused(["other", "id", "NAME"]), Some(("NAME", "Name")));
-        pipeline.column_case = ColumnCase::Ignore;
+        pipeline.source.column_case = ColumnCase::Ignore;
         assert_eq!(MappedNames::of(&pipeline).refused(["NAME"]), None);
     }
 }

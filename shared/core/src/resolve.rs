@@ -4,17 +4,20 @@ mod feeds;
 mod inputs;
 mod modes;
 mod options;
+mod several;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::contract::{Column, ColumnType, Contract, TableContract, TextFormat};
-use crate::name::{ColumnName, Layer, TableName, TableRef};
-use crate::pipeline::{Pipeline, SilverTable};
+use crate::name::{ColumnName, Layer, SourceName, TableName, TableRef};
+use crate::pipeline::{Pipeline, SilverTable, Source};
 use crate::reading::Reading;
-use crate::spec::{LambdaLimits, PartsSpec, PipelineSpec, SilverSpec, SpecError, WriteModeSpec};
+use crate::spec::{LambdaLimits, PartsSpec, PipelineSpec, SilverSpec, SourceSpec, SpecError, WriteModeSpec};
 use crate::sql::{Predicate, RowSql, SqlError};
 use crate::uri::LakePath;
+
+use self::several::NamedSource;
 
 impl Pipeline {
     /// Resolves a spec with the texts of its contracts, by the path the spec writes. Types within SQL and rules are not
@@ -26,7 +29,9 @@ impl Pipeline {
         spec: &PipelineSpec,
         contracts: &BTreeMap<LakePath, String>,
     ) -> Result<Self, Vec<SpecError>> {
-        let resolver = Resolver { spec, contracts };
+        // What is wrong with the sources as a whole would show once more in everything that reads them.
+        let sources = several::sources(spec)?;
+        let resolver = Resolver { spec, contracts, sources };
         let mut problems = Vec::new();
         let mut keep = |result: Result<(), SpecError>| problems.extend(result.err());
         keep(resolver.check_names());
@@ -51,19 +56,13 @@ impl Pipeline {
             return Err(problems);
         }
         let gold = resolver.in_order(gold).map_err(|problem| vec![problem])?;
+        let mut sources = resolver.sources.iter().map(|source| resolver.source(source));
+        let Some(source) = sources.next() else { return Err(vec![several::no_source(spec)]) };
         Ok(Self {
             name: spec.pipeline.clone(),
             domain: spec.domain.clone(),
-            source_prefix: spec.source.prefix.clone(),
-            source_format: spec.source.format,
-            column_case: spec.source.column_case,
-            csv: spec.source.csv.clone().unwrap_or_default(),
-            xlsx: spec.source.xlsx.clone(),
-            fixed_width: spec.source.fixed_width.clone(),
-            records: spec.source.records.clone(),
-            archive: spec.source.archive.clone(),
-            files: spec.source.files.clone(),
-            bronze: resolver.table(Layer::Bronze, &spec.bronze.table),
+            source,
+            other_sources: sources.collect(),
             inputs,
             silver,
             gold,
@@ -78,9 +77,38 @@ impl Pipeline {
 struct Resolver<'a> {
     spec: &'a PipelineSpec,
     contracts: &'a BTreeMap<LakePath, String>,
+    /// The sources of the spec, at least one.
+    sources: Vec<NamedSource<'a>>,
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
+    /// A source ready to be read.
+    fn source(&self, of: &NamedSource<'_>) -> Source {
+        let spec = of.spec;
+        Source {
+            name: of.name.cloned(),
+            prefix: spec.prefix.clone(),
+            format: spec.format,
+            column_case: spec.column_case,
+            csv: spec.csv.clone().unwrap_or_default(),
+            xlsx: spec.xlsx.clone(),
+            fixed_width: spec.fixed_width.clone(),
+            records: spec.records.clone(),
+            archive: spec.archive.clone(),
+            files: spec.files.clone(),
+            bronze: self.table(Layer::Bronze, of.bronze),
+        }
+    }
+
+    /// The source that silver tables name so.
+    ///
+    /// # Errors
+    /// [`SpecError::Sources`] for a name that the spec does not have.
+    fn source_named(&self, name: Option<&SourceName>) -> Result<&'a SourceSpec, SpecError> {
+        let found = self.sources.iter().find(|source| source.name == name);
+        found.map(|source| source.spec).ok_or_else(|| several::no_source(self.spec))
+    }
+
     fn table(&self, layer: Layer, table: &TableName) -> TableRef {
         TableRef::new(layer, self.spec.domain.clone(), table.clone())
     }
@@ -109,11 +137,13 @@ impl Resolver<'_> {
     }
 
     fn check_names(&self) -> Result<(), SpecError> {
-        if self.spec.silver.is_empty() {
-            return Err(self.problem(&self.spec.bronze.table, "the pipeline has no silver table; write at least one"));
-        }
-        if let Some(problem) = options::problem(&self.spec.source) {
-            return Err(self.problem(&self.spec.bronze.table, problem));
+        for source in &self.sources {
+            if self.spec.silver.is_empty() {
+                return Err(self.problem(source.bronze, "the pipeline has no silver table; write at least one"));
+            }
+            if let Some(problem) = options::problem(source.spec) {
+                return Err(self.problem(source.bronze, source.in_words(problem)));
+            }
         }
         let silver = self.spec.silver.iter().map(|t| (Layer::Silver, &t.table));
         let gold = self.spec.gold.iter().map(|t| (Layer::Gold, &t.table));
@@ -160,6 +190,7 @@ impl Resolver<'_> {
         }
         Ok(SilverTable {
             table: self.table(Layer::Silver, &spec.table),
+            source: spec.source.clone(),
             quarantine: self.table(Layer::Quarantine, &spec.table),
             mode: self.mode(spec, &contract)?,
             delete_when,
@@ -264,10 +295,11 @@ impl Resolver<'_> {
 
     /// How the mapped columns are read, where the spec says more than the contract.
     fn readings(&self, spec: &SilverSpec, mapped: &[&Column]) -> Result<BTreeMap<ColumnName, Reading>, SpecError> {
+        let null_words = &self.source_named(spec.source.as_ref())?.null_words;
         let mut readings = BTreeMap::new();
         for column in mapped {
             let Some(source) = spec.columns.get(&column.name) else { continue };
-            let reading = Reading::new(source, &self.spec.source.null_words, column)
+            let reading = Reading::new(source, null_words, column)
                 .map_err(|error| self.problem(&spec.table, format!("columns: `{}`: {error}", column.name)))?;
             if !reading.is_default() {
                 readings.insert(column.name.clone(), reading);

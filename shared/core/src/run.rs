@@ -55,7 +55,8 @@ pub struct RunRequest {
     /// Folder of the pipeline's spec, when it is not the lake's own `pipelines/<pipeline>/`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spec: Option<FolderUri>,
-    /// Folder to take new files from, when it is not the pipeline's own prefix.
+    /// Folder to take new files from, when it is not the pipeline's own prefix. Of a pipeline with named sources, it has a
+    /// folder for each, with the name of the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub landing: Option<FolderUri>,
     /// What to do.

@@ -12,7 +12,7 @@ use crate::columns::folded_name;
 use crate::contract::ContractError;
 use crate::engine::EnginePreference;
 use crate::files::FileSelection;
-use crate::name::{ColumnName, DomainName, PipelineName, TableName, TableRef};
+use crate::name::{ColumnName, DomainName, PipelineName, SourceName, TableName, TableRef};
 use crate::path::RecordPath;
 use crate::sql::SqlError;
 use crate::uri::LakePath;
@@ -109,6 +109,14 @@ pub enum SpecError {
         /// Size of objects as written.
         ranges_from_mb: u64,
     },
+    /// The sources of the spec contradict each other, or its silver tables.
+    #[error("spec of `{pipeline}`: {problem}")]
+    Sources {
+        /// The pipeline.
+        pipeline: PipelineName,
+        /// What contradicts what, and the fix.
+        problem: String,
+    },
     /// Statements of the spec contradict each other.
     #[error("spec of `{pipeline}`: table `{table}`: {problem}")]
     Table {
@@ -132,10 +140,16 @@ pub struct PipelineSpec {
     /// What it is for, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Where files arrive and what they are.
-    pub source: SourceSpec,
-    /// The raw table.
-    pub bronze: BronzeSpec,
+    /// Where files arrive and what they are, where all of them are of one kind. Its raw table is `bronze`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceSpec>,
+    /// Several sources by name, at most 20, in the place of `source` and `bronze`. Each has its own folder, format and raw
+    /// table, and each silver table names the one that it reads. A run takes the new files of all of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<SourceName, SourceSpec>,
+    /// The raw table of `source`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bronze: Option<BronzeSpec>,
     /// Tables of other pipelines that gold tables read. Each run reads one version of each; gold is computed again when
     /// one of them has moved on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -176,6 +190,12 @@ impl PipelineSpec {
         // Only `true` and `false` are booleans, so that a source column may be called `no`.
         let options = serde_saphyr::options! { strict_booleans: true };
         serde_saphyr::from_str_with_options(text, options).map_err(|error| unreadable(wording::explained(&error)))
+    }
+
+    /// Its sources in the order of their names, each with the name that it has in `sources`.
+    pub fn all_sources(&self) -> impl Iterator<Item = (Option<&SourceName>, &SourceSpec)> {
+        let named = self.sources.iter().map(|(name, source)| (Some(name), source));
+        self.source.iter().map(|source| (None, source)).chain(named)
     }
 
     /// The contracts it names.
@@ -222,6 +242,10 @@ pub struct SourceSpec {
     /// none. Bronze keeps the text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub null_words: Vec<String>,
+    /// Name of its raw table, for one of several `sources`. The raw table of `source` is written as `bronze` of the
+    /// pipeline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bronze: Option<TableName>,
 }
 
 /// Whether case counts in the names of source columns that silver tables read. In the keys inside a column that is read
@@ -337,6 +361,10 @@ pub struct InputSpec {
 pub struct SilverSpec {
     /// Table name.
     pub table: TableName,
+    /// The source that it reads, by its name in `sources`. Needed where the pipeline has `sources`, and left out where it
+    /// has `source`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceName>,
     /// Path of its contract (ODCS), relative to the spec.
     pub contract: LakePath,
     /// Contract column -> source column, or the path of a value inside one, such as `$.address.city`, or a value about the

@@ -183,7 +183,7 @@ impl<'a> Compiler<'a> {
     fn write_metrics(&mut self) {
         self.section("What was counted");
         if self.metrics.is_empty() {
-            let table = &self.rows.plan.pipeline.bronze;
+            let table = &self.rows.plan.pipeline.source.bronze;
             self.metrics.push(metric_lines(table, &[("staged_rows", None, Counted::Rows)], "(SELECT 1 WHERE FALSE)"));
         }
         let folder = text(&self.rows.lake.object(&layout::metrics(self.rows.plan.run)).hadoop_path());

@@ -28,6 +28,7 @@ fn plan(pipeline: Pipeline, files: &[&str]) -> Plan {
         .iter()
         .map(|file| PlannedObject {
             object: object(file),
+            source: None,
             read_from: ReadFrom::Landing,
             again: false,
             shape: None,
@@ -65,6 +66,7 @@ fn plan(pipeline: Pipeline, files: &[&str]) -> Plan {
         held: Vec::new(),
         held_by_run: Default::default(),
         held_columns: Default::default(),
+        other_held_columns: Default::default(),
         passed_by: Default::default(),
         earlier: Default::default(),
     }

@@ -119,7 +119,7 @@ pub fn features(tags: &BTreeSet<&'static str>, outcomes: &[Outcome]) -> BTreeSet
 }
 
 fn of_plan(plan: &Plan, found: &mut BTreeSet<String>) {
-    let format = serde_json::to_value(plan.pipeline.source_format).expect("a format is JSON");
+    let format = serde_json::to_value(plan.pipeline.source.format).expect("a format is JSON");
     found.insert(format!("format {}", format.as_str().unwrap_or_default()));
     for silver in &plan.pipeline.silver {
         found.insert(format!(

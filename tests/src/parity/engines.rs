@@ -38,8 +38,8 @@ fn number(text: &str) -> u64 {
 
 /// Whether a run reads texts whose records have bytes of their own.
 fn has_lines(plan: &Plan) -> bool {
-    match plan.pipeline.source_format {
-        SourceFormat::Csv => plan.pipeline.csv.is_divisible(),
+    match plan.pipeline.source.format {
+        SourceFormat::Csv => plan.pipeline.source.csv.is_divisible(),
         SourceFormat::FixedWidth => plan.pipeline.encoding().is_utf8(),
         SourceFormat::Ndjson => true,
         SourceFormat::Json

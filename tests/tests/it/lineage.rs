@@ -62,7 +62,7 @@ fn theirs(judges: &Judges, pipeline: &Pipeline, folder: &Path) -> BTreeMap<(Stri
         let name = silver.table.table();
         let seen = format!("bronze/{}/{name}", pipeline.domain);
         for (column, from) in &silver.columns {
-            sources.insert(format!("{seen}.{column}"), format!("{}.{from}", pipeline.bronze));
+            sources.insert(format!("{seen}.{column}"), format!("{}.{from}", pipeline.source.bronze));
         }
         tables.insert(seen, silver.columns.iter().map(|(column, _)| column.to_string()).collect());
         let columns: Vec<String> = silver.contract.columns.iter().map(|column| column.name.to_string()).collect();

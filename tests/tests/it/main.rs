@@ -29,6 +29,7 @@ mod parity;
 mod parts;
 mod profile;
 mod restore;
+mod several;
 mod small;
 mod source_show;
 mod state_machine;

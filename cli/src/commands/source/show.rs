@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Error, Result};
 use sluice_core::columns::DocumentRow;
 use sluice_core::error::ErrorName;
-use sluice_core::name::PipelineName;
+use sluice_core::name::{PipelineName, SourceName};
 use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{Plan, Positions, RunAction, RunRequest};
 use sluice_core::uri::{FolderUri, LakePath, ObjectUri};
@@ -36,20 +36,27 @@ pub(super) struct Asked {
     pub(super) by: Option<PositionKind>,
     /// The pipeline; `None` where the lake knows one only.
     pub(super) pipeline: Option<PipelineName>,
+    /// The source; `None` where the folder of the file says it.
+    pub(super) source: Option<SourceName>,
 }
+
+/// The landing folder of a source, by the name of the source.
+type Folder = (Option<SourceName>, FolderUri);
 
 /// Shows a record.
 pub(super) async fn run(lake: &Lake, asked: Asked, console: &Console) -> Result<Exit> {
-    let Asked { file, at, by, pipeline } = asked;
-    let (newest, landing) = reader_of(lake, pipeline).await?;
-    let uri = address(&file, &landing)?;
+    let Asked { file, at, by, pipeline, source } = asked;
+    let (pipeline, folders) = reader_of(lake, pipeline).await?;
+    let (source, uri) = located(&file, source.as_ref(), &folders)?;
+    let newest = pipeline.of_source(source.as_ref()).into_owned();
     let stored = stored_as(lake, &newest, &uri, console).await?;
     let (read_as, by) = (stored.as_ref().unwrap_or(&newest), by.map(Positions::from));
     let record = match i64::try_from(at).ok().and_then(DocumentRow::of) {
         None => inspect::record(lake, read_as, &uri, at, by).await,
         Some(place) => {
             // A replay, whose plan may be newer than that of any file.
-            let split_as = inspect::newest_plan(lake, &newest.name).await?.map(|plan| plan.pipeline);
+            let split_as = inspect::newest_plan(lake, &newest.name).await?;
+            let split_as = split_as.map(|plan| plan.pipeline.of_source(source.as_ref()).into_owned());
             let split_as = split_as.as_ref().unwrap_or(&newest);
             inspect::record_of_document(lake, (read_as, split_as), &uri, place, by).await
         }
@@ -73,7 +80,7 @@ async fn stored_as(lake: &Lake, newest: &Pipeline, uri: &ObjectUri, console: &Co
              reads files"
         ));
     }
-    Ok(plan.map(|plan| plan.pipeline))
+    Ok(plan.map(|plan| plan.pipeline.of_source(newest.source.name.as_ref()).into_owned()))
 }
 
 /// An error of the file itself is a failure, and not wrong use.
@@ -84,23 +91,69 @@ fn wrongly(error: LakeError) -> Error {
     }
 }
 
-/// The pipeline as its newest run had it, or as deployed where no plan can be read, and the landing folder.
-async fn reader_of(lake: &Lake, name: Option<PipelineName>) -> Result<(Pipeline, FolderUri)> {
+/// The pipeline as its newest run had it, or as deployed where no plan can be read, and the landing folder of each of its
+/// sources.
+async fn reader_of(lake: &Lake, name: Option<PipelineName>) -> Result<(Pipeline, Vec<Folder>)> {
     let name = match name {
         Some(name) => name,
         None => only(&inspect::pipelines_with_runs(lake).await?)?,
     };
     if let Some(Plan { request, pipeline, .. }) = inspect::newest_ingestion(lake, &name).await?.plan {
-        let landing = request.landing.unwrap_or_else(|| lake.root().folder(&pipeline.source_prefix));
-        return Ok((pipeline, landing));
+        let folders = folders_of(lake, &pipeline, request.landing.as_ref())?;
+        return Ok((pipeline, folders));
     }
     let (action, spec, landing, engine, objects) = (RunAction::Ingest, None, None, None, None);
     let request = RunRequest { pipeline: name, spec, landing, action, engine, objects };
     let deployed = load_pipeline(lake, &request).await;
     let pipeline =
         deployed.map_err(|error| named_wrongly(error, "`sluice runs list` shows pipelines that have runs"))?;
-    let landing = lake.root().folder(&pipeline.source_prefix);
-    Ok((pipeline, landing))
+    let folders = folders_of(lake, &pipeline, None)?;
+    Ok((pipeline, folders))
+}
+
+/// The landing folders of a pipeline, of a run that took files from `landing`.
+fn folders_of(lake: &Lake, pipeline: &Pipeline, landing: Option<&FolderUri>) -> Result<Vec<Folder>> {
+    let mut folders = Vec::new();
+    for source in pipeline.sources() {
+        let folder = match (landing, &source.name) {
+            (None, _) => lake.root().folder(&source.prefix),
+            (Some(landing), None) => landing.clone(),
+            (Some(landing), Some(name)) => landing.folder(&name.as_str().parse::<LakePath>()?),
+        };
+        folders.push((source.name.clone(), folder));
+    }
+    Ok(folders)
+}
+
+/// The address of a file and the source that it is of: the one that is asked for, or the one whose folder has the file.
+fn located(file: &str, source: Option<&SourceName>, folders: &[Folder]) -> Result<(Option<SourceName>, ObjectUri)> {
+    let wrong = |message: String, next: String| -> Result<(Option<SourceName>, ObjectUri)> {
+        Err(Fault::new(Exit::WrongUse, message).named(ErrorName::InvalidInput).next(next).into())
+    };
+    let names: Vec<&str> = folders.iter().filter_map(|(name, _)| name.as_ref()).map(SourceName::as_str).collect();
+    let next = format!("name one of the sources with --source: {}", names.join(", "));
+    let asked = folders.iter().filter(|(name, _)| source.is_none_or(|source| name.as_ref() == Some(source)));
+    let asked: Vec<&Folder> = asked.collect();
+    if let [(name, landing)] = asked.as_slice() {
+        return Ok((name.clone(), address(file, landing)?));
+    }
+    let mut found = Vec::new();
+    for (name, landing) in asked {
+        let uri = address(file, landing)?;
+        if landing.contains(uri.as_url()) {
+            found.push((name.clone(), uri));
+        }
+    }
+    match (found.pop(), found.is_empty(), source) {
+        (Some(only), true, _) => Ok(only),
+        (Some(_), false, _) => wrong(format!("{file} may be a file of several sources"), next),
+        (None, _, Some(source)) if names.is_empty() => wrong(
+            format!("the pipeline has no source `{source}`: it has one source without a name"),
+            "leave --source out".to_owned(),
+        ),
+        (None, _, Some(source)) => wrong(format!("the pipeline has no source `{source}`"), next),
+        (None, _, None) => wrong(format!("{file} is in the landing folder of no source"), next),
+    }
 }
 
 /// The only pipeline.
@@ -195,6 +248,37 @@ mod tests {
         check("../a.csv", None);
         check("https://bucket/a.csv", None);
         check("s3://bucket/folder/", None);
+    }
+
+    #[test]
+    fn a_file_is_of_the_source_whose_folder_has_it_or_that_is_asked_for() {
+        let name = |text: &str| text.parse::<SourceName>().unwrap();
+        let folder = |source: &str| {
+            let landing: FolderUri = format!("s3://bucket/landing/shop/{source}").parse().unwrap();
+            (Some(name(source)), landing)
+        };
+        let several = [folder("orders"), folder("products")];
+        let check = |file: &str, source: Option<&str>, expected: Result<(&str, &str), &str>| {
+            let asked = source.map(name);
+            match (located(file, asked.as_ref(), &several), expected) {
+                (Ok((source, uri)), Ok((of, address))) => {
+                    assert_eq!((source.map(|name| name.to_string()).as_deref(), uri.as_str()), (Some(of), address));
+                }
+                (Err(error), Err(says)) => assert!(error.to_string().contains(says), "{file}: {error}"),
+                (found, expected) => panic!("{file}: {found:?} is not {expected:?}"),
+            }
+        };
+        let day = "s3://bucket/landing/shop/products/day.json";
+        check(day, None, Ok(("products", day)));
+        check("day.json", Some("products"), Ok(("products", day)));
+        check("s3://other/a.csv", Some("orders"), Ok(("orders", "s3://other/a.csv")));
+        check("day.json", None, Err("may be a file of several sources"));
+        check("s3://other/a.csv", None, Err("in the landing folder of no source"));
+        check("day.json", Some("prices"), Err("no source `prices`"));
+        let one = [(None, "s3://bucket/landing/shop".parse::<FolderUri>().unwrap())];
+        assert_eq!(located("a.csv", None, &one).unwrap().1.as_str(), "s3://bucket/landing/shop/a.csv");
+        let error = located("a.csv", Some(&name("orders")), &one).unwrap_err();
+        assert!(error.to_string().contains("one source without a name"), "{error}");
     }
 
     #[test]

@@ -217,19 +217,27 @@ pub(super) async fn lineage(
 fn steps(plan: &Plan, ports: &BTreeSet<&TableRef>) -> (Vec<Step>, Vec<Step>) {
     let pipeline = &plan.pipeline;
     let step = |from: &dyn std::fmt::Display, to: &TableRef| Step { from: from.to_string(), to: to.to_string() };
-    let source = step(&pipeline.source_prefix, &pipeline.bronze);
-    let silver = pipeline.silver.iter().map(|table| (vec![pipeline.bronze.clone()], table.table.clone()));
+    let bronze_of = |table: &TableRef| pipeline.source_of(table).map(|source| source.bronze.clone());
+    let silver = pipeline
+        .silver
+        .iter()
+        .map(|table| (bronze_of(&table.table).into_iter().collect::<Vec<_>>(), table.table.clone()));
     let gold = pipeline.gold.iter().map(|table| (table.inputs.iter().cloned().collect(), table.table.clone()));
     let all: Vec<(Vec<TableRef>, TableRef)> = silver.chain(gold).collect();
     let mut above: BTreeSet<TableRef> = ports.iter().map(|table| (*table).clone()).collect();
     // Gold comes after what it reads, so one look from the end finds all that lead here.
-    let mut upstream = vec![source];
+    let mut upstream = Vec::new();
     for (inputs, table) in all.iter().rev() {
         if above.contains(table) {
             upstream.extend(inputs.iter().map(|input| step(input, table)));
             above.extend(inputs.iter().cloned());
         }
     }
+    // The only source of a pipeline leads to all its tables.
+    let is_only = pipeline.other_sources.is_empty();
+    let leads_here = pipeline.sources().filter(|source| is_only || above.contains(&source.bronze));
+    let from_sources = leads_here.map(|source| step(&source.prefix, &source.bronze));
+    let upstream: Vec<Step> = from_sources.chain(upstream).collect();
     let reads_a_port = |(inputs, table): &&(Vec<TableRef>, TableRef)| {
         !ports.contains(table) && inputs.iter().any(|input| ports.contains(input))
     };

@@ -71,6 +71,7 @@ fn plan() -> Plan {
         held: Vec::new(),
         held_by_run: Default::default(),
         held_columns: BTreeSet::new(),
+        other_held_columns: BTreeMap::new(),
         passed_by: Default::default(),
         earlier: Default::default(),
     }
@@ -103,7 +104,7 @@ fn with_rows_read(mut plan: Plan, file: &str) -> (Plan, ReadRun) {
         paths_met: BTreeMap::new(),
     };
     let bronze = TableChange {
-        table: plan.pipeline.bronze.clone(),
+        table: plan.pipeline.source.bronze.clone(),
         read_version: None,
         kind: ChangeKind::Append,
         columns: Vec::new(),
@@ -122,6 +123,7 @@ fn with_rows_read(mut plan: Plan, file: &str) -> (Plan, ReadRun) {
         run: run(1),
         read_at: at(0),
         bronze,
+        other_bronze: Vec::new(),
         tables: vec![table],
         missing_keys: BTreeSet::new(),
         engine: None,

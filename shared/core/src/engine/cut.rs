@@ -14,25 +14,42 @@ pub struct Divisible {
     weight: u64,
     /// Its size in bytes as stored, where its records can be read by ranges of them.
     ranges_of: Option<NonZeroU64>,
+    /// Whether it is in no part with the object before it.
+    begins_part: bool,
 }
 
 impl Divisible {
     /// An object that is read as a whole.
     pub fn no(weight: u64) -> Self {
-        Self { weight, ranges_of: None }
+        Self { weight, ranges_of: None, begins_part: false }
     }
 
     /// An object of this size in bytes, whose records can be read by ranges.
     pub fn into_ranges(weight: u64, size_bytes: u64) -> Self {
-        Self { weight, ranges_of: NonZeroU64::new(size_bytes) }
+        Self { weight, ranges_of: NonZeroU64::new(size_bytes), begins_part: false }
+    }
+
+    /// The object, where nothing before it may be in its part: the first one of another source.
+    #[must_use]
+    pub fn beginning_a_part(self) -> Self {
+        Self { begins_part: true, ..self }
     }
 }
 
 /// Divides objects, in their order, into parts that weigh at most `part_bytes` each. An object that weighs more is a part by
 /// itself, or, where it can be divided and weighs half as much again, as many ranges of one length as it takes. Where there would be more than
-/// [`MAX_PARTS`], the parts are made larger. The second answer is what the parts weigh; `None` where nothing is divided.
+/// [`MAX_PARTS`], the parts are made larger. An object that begins a part is in none with those before it; such objects,
+/// of which a plan has as many as sources, divide nothing that is not divided without them. The second answer is what the
+/// parts weigh; `None` where nothing is divided.
 pub fn cut(objects: &[Divisible], part_bytes: u64) -> (Cuts, Option<PartsMeasure>) {
-    let mut part_bytes = part_bytes.max(1);
+    let part_bytes = part_bytes.max(1);
+    let undivided: Vec<Divisible> = objects.iter().map(|object| Divisible { begins_part: false, ..*object }).collect();
+    let (cuts, measure) = cut_larger(&undivided, part_bytes);
+    if cuts.is_whole() { (cuts, measure) } else { cut_larger(objects, part_bytes) }
+}
+
+/// The parts, made larger until a plan may have so many.
+fn cut_larger(objects: &[Divisible], mut part_bytes: u64) -> (Cuts, Option<PartsMeasure>) {
     loop {
         if let Some((parts, largest_bytes)) = in_order(objects, part_bytes) {
             let cuts = Cuts::of(parts);
@@ -61,7 +78,8 @@ fn in_order(objects: &[Divisible], part_bytes: u64) -> Option<(Vec<Cut>, u64)> {
             filled = None;
             continue;
         }
-        let with_it = filled.map(|filled: u64| filled.saturating_add(object.weight)).filter(|all| *all <= part_bytes);
+        let with_it = filled.filter(|_| !object.begins_part).map(|filled: u64| filled.saturating_add(object.weight));
+        let with_it = with_it.filter(|all| *all <= part_bytes);
         let weight = match (with_it, parts.last_mut()) {
             (Some(with_it), Some(Cut::Objects(count))) => {
                 *count = count.saturating_add(1);
@@ -152,6 +170,9 @@ mod tests {
         check(&[large, Divisible::no(3), Divisible::no(4)], &[first, second, last, "1..3"], Some(9));
         check(&[Divisible::no(3), large], &["0..1", "1 from 0 to 8", "1 from 8 to 16", "1 from 16 to "], Some(9));
         check(&[Divisible::into_ranges(10, 9)], &[], None);
+        let (small, other) = (Divisible::no(2), Divisible::no(2).beginning_a_part());
+        check(&[small, small, other, small], &[], None);
+        check(&[small, small, other, small, Divisible::no(9)], &["0..2", "2..4", "4..5"], Some(9));
         check(&[Divisible::into_ranges(15, 14)], &[], None);
         check(&[Divisible::into_ranges(15, 14), Divisible::no(1)], &["0..1", "1..2"], Some(15));
         check(&[Divisible::into_ranges(16, 14)], &["0 from 0 to 7", "0 from 7 to "], Some(8));

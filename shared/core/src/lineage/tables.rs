@@ -29,8 +29,9 @@ pub(super) fn add(pipeline: &Pipeline, lineage: &mut Lineage) {
 }
 
 /// The table whose rows a silver table reads.
-fn bronze_of<'a>(pipeline: &'a Pipeline, _: &SilverTable) -> &'a TableRef {
-    &pipeline.bronze
+fn bronze_of<'a>(pipeline: &'a Pipeline, silver: &SilverTable) -> &'a TableRef {
+    let of_silver = pipeline.sources().find(|source| source.name == silver.source);
+    &of_silver.unwrap_or(&pipeline.source).bronze
 }
 
 fn add_columns(table: &TableRef, contract: &TableContract, lineage: &mut Lineage) {

@@ -22,7 +22,7 @@ impl<'p> MappedNames<'p> {
         for &name in &names {
             by_folded.entry(folded_name(name)).or_insert(name);
         }
-        Self { case: pipeline.column_case, names, by_folded }
+        Self { case: pipeline.source.column_case, names, by_folded }
     }
 
     /// Whether a silver table reads the source column of exactly this name.

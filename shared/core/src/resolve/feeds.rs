@@ -23,7 +23,7 @@ impl Resolver<'_> {
     ) -> Result<Cow<'s, SilverSpec>, SpecError> {
         let Some(feed) = spec.feed else { return Ok(Cow::Borrowed(spec)) };
         let refused = |problem: String| self.problem(&spec.table, format!("feed {}{problem}", feed.as_str()));
-        if let Some(problem) = feed_problem(spec, feed, self.spec.source.format) {
+        if let Some(problem) = feed_problem(spec, feed, self.source_named(spec.source.as_ref())?.format) {
             return Err(refused(problem));
         }
         let mut written = SilverSpec { feed: None, ..spec.clone() };
@@ -110,6 +110,13 @@ fn write_envelopes(written: &mut SilverSpec, contract: &TableContract, root: &st
     }
     for (name, source) in &mut written.columns {
         let is_key = written.keys.contains(name) && contract.column(name.as_str()).is_some();
+        if is_key && is_of_side(source, root) {
+            return Err(format!(
+                ": the key `{name}` is mapped to `{}`, which is one side of an event, and an insert or a delete event \
+                 has the other one alone; map it to the name that it has in the row, which is read from both",
+                source.name()
+            ));
+        }
         if is_of_row(source) && !is_key {
             *source = read_from(source, side(root, "after", source.name()));
         }
@@ -185,7 +192,15 @@ fn write_time(written: &mut SilverSpec, contract: &TableContract, root: &str) ->
             written.contract
         ));
     };
-    let is_plain = match written.columns.get(&latest_by) {
+    let given = written.columns.get(&latest_by);
+    if given.is_some_and(|source| is_of_row(source) || is_of_side(source, root)) {
+        return Err(format!(
+            ": latest_by `{latest_by}` is read from the row inside an event, and a delete event has no row after the \
+             change, so that nobody could say when it was; map `{latest_by}` to a time or number of the event, such as \
+             `{from}`"
+        ));
+    }
+    let is_plain = match given {
         None => true,
         Some(source) => source.read().is_none() && source.name() == from,
     };
@@ -212,6 +227,15 @@ fn is_op(name: &ColumnName) -> bool {
 /// origin of the event.
 fn is_of_row(source: &ColumnSource) -> bool {
     !ColumnPath::is_meant(source.name()) && matches!(source.origin(), Ok(None))
+}
+
+/// Whether a column is read from a path into the row before or after the change.
+fn is_of_side(source: &ColumnSource, root: &str) -> bool {
+    let below = |side: &str| {
+        let rest = source.name().strip_prefix(root)?.strip_prefix('.')?.strip_prefix(side)?;
+        Some(rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    ["before", "after"].into_iter().any(|side| below(side) == Some(true))
 }
 
 /// The path of a column of the row before or after the change.

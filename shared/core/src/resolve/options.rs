@@ -113,6 +113,8 @@ mod tests {
         check("format: csv\nrecords: /a/b", "only documents of");
         check("format: avro\nnull_words: [' NA']", "source.null_words");
         check("format: xlsx\narchive: {}", "members of format xlsx are not read");
+        check("format: csv\narchive: { members: { min_bytes: 1 } }", "write these options under source.files");
+        check("format: avro\narchive: { members: { complete_after_minutes: 5 } }", "members of an archive do not wait");
         check("format: parquet\narchive: { members: { include: ['*.parquet'] } }", "take source.archive out");
         for good in [
             "format: avro",

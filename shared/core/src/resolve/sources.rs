@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::{Resolver, options};
+use super::{Resolver, options, several};
 use crate::columns::{NameFault, folded_name, is_own_of_bronze};
 use crate::contract::Column;
-use crate::name::{ColumnName, TableName};
+use crate::name::{ColumnName, SourceName, TableName};
 use crate::path::{ColumnPath, PathStep};
 use crate::pipeline::SilverTable;
-use crate::spec::{ColumnSource, SilverSpec, SpecError};
+use crate::spec::{ColumnSource, SilverSpec, SourceFormat, SpecError};
+
+/// A column of a source, by what readers see of its name that ignore case.
+type Spelt<'a> = (Option<&'a SourceName>, String);
 
 impl Resolver<'_> {
     /// Silver tables read columns that an object can have. Where the spec says what the columns are called, they are
@@ -24,8 +27,10 @@ impl Resolver<'_> {
             }
         }
         for table in silver {
+            let spec = self.source_named(table.source.as_ref())?;
             for (column, source) in table.of_source() {
-                if let Some(words) = options::unknown_column(&self.spec.source, source) {
+                if let Some(words) = options::unknown_column(spec, source) {
+                    let words = several::in_words(table.source.as_ref(), words);
                     let problem = format!("columns: `{column}` is mapped to `{source}`, which {words}");
                     return Err(self.problem(table.table.table(), problem));
                 }
@@ -34,13 +39,14 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// All columns that read one source column write its name alike: rows of bronze have it under one name.
+    /// All columns that read one source column write its name alike: rows of a bronze table have it under one name.
     pub(super) fn check_spellings(&self, silver: &[SilverTable]) -> Result<(), SpecError> {
-        let mut met: BTreeMap<String, (&TableName, &ColumnName, &String)> = BTreeMap::new();
+        let mut met: BTreeMap<Spelt<'_>, (&TableName, &ColumnName, &String)> = BTreeMap::new();
         for table in silver {
             let name = table.table.table();
             for (column, source) in table.of_source() {
-                let (first_table, first, spelling) = *met.entry(folded_name(source)).or_insert((name, column, source));
+                let spelt = (table.source.as_ref(), folded_name(source));
+                let (first_table, first, spelling) = *met.entry(spelt).or_insert((name, column, source));
                 if spelling != source {
                     let of_table =
                         if first_table == name { String::new() } else { format!(" of table `{first_table}`") };
@@ -62,51 +68,50 @@ impl Resolver<'_> {
         spec: &SilverSpec,
         mapped: &[&Column],
     ) -> Result<Vec<(ColumnName, String)>, SpecError> {
+        let format = self.source_named(spec.source.as_ref())?.format;
         let mut columns = Vec::new();
         for column in mapped {
             let Some(source) = spec.columns.get(&column.name) else { continue };
-            let name = self
-                .source_column(source)
+            let name = source_column(format, source)
                 .map_err(|problem| self.problem(&spec.table, format!("columns: `{}`: {problem}", column.name)))?;
             columns.push((column.name.clone(), name));
         }
         Ok(columns)
     }
+}
 
-    /// The source column or lineage column, or what is wrong with the text.
-    fn source_column(&self, source: &ColumnSource) -> Result<String, String> {
-        if let Some(origin) = source.origin().map_err(|error| error.to_string())? {
-            return Ok(origin.column().to_owned());
-        }
-        let text = source.name();
-        if !ColumnPath::is_meant(text) {
-            return Ok(text.to_owned());
-        }
-        let by_name = format!("if a column of the source has this name, write `${}`", PathStep::Key(text.to_owned()));
-        let path: Result<ColumnPath, _> = text.parse();
-        if let Ok(path) = &path
-            && is_own_of_bronze(&folded_name(path.column()))
-        {
-            let column = path.column();
-            return Err(format!(
-                "'{text}' leads to `{column}`, which the bronze table keeps for lineage; a mapping reads it without `$`"
-            ));
-        }
-        let format = self.spec.source.format;
-        if format.is_flat() {
-            // Whoever writes `$.name` of a CSV file may mean a value inside or a column of this name.
-            return match path {
-                Ok(path) if path.steps().is_empty() && text.starts_with("$[") => Ok(path.column().to_owned()),
-                Ok(_) | Err(_) => Err(format!(
-                    "'{text}' is a path to a value inside a column, and columns of {} have no values inside; map a \
-                     whole column by its name alone; {by_name}",
-                    format.as_str()
-                )),
-            };
-        }
-        let path = path.map_err(|error| format!("{error}; {by_name}"))?;
-        Ok(path.column().to_owned())
+/// The source column or lineage column, or what is wrong with the text.
+fn source_column(format: SourceFormat, source: &ColumnSource) -> Result<String, String> {
+    if let Some(origin) = source.origin().map_err(|error| error.to_string())? {
+        return Ok(origin.column().to_owned());
     }
+    let text = source.name();
+    if !ColumnPath::is_meant(text) {
+        return Ok(text.to_owned());
+    }
+    let by_name = format!("if a column of the source has this name, write `${}`", PathStep::Key(text.to_owned()));
+    let path: Result<ColumnPath, _> = text.parse();
+    if let Ok(path) = &path
+        && is_own_of_bronze(&folded_name(path.column()))
+    {
+        let column = path.column();
+        return Err(format!(
+            "'{text}' leads to `{column}`, which the bronze table keeps for lineage; a mapping reads it without `$`"
+        ));
+    }
+    if format.is_flat() {
+        // Whoever writes `$.name` of a CSV file may mean a value inside or a column of this name.
+        return match path {
+            Ok(path) if path.steps().is_empty() && text.starts_with("$[") => Ok(path.column().to_owned()),
+            Ok(_) | Err(_) => Err(format!(
+                "'{text}' is a path to a value inside a column, and columns of {} have no values inside; map a \
+                 whole column by its name alone; {by_name}",
+                format.as_str()
+            )),
+        };
+    }
+    let path = path.map_err(|error| format!("{error}; {by_name}"))?;
+    Ok(path.column().to_owned())
 }
 
 /// Why no source has a column of this name, with the fix; `None` where one may have.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{AuditedRows, EngineChoice, FoundRange, RunRef, StagedFile, TableChange};
-use crate::name::{ColumnName, TableRef};
+use crate::name::{ColumnName, SourceName, TableRef};
 use crate::source::SourceObject;
 
 /// Number of a part of a plan, from 1.
@@ -113,13 +113,16 @@ pub struct ReadPart {
     pub run: RunRef,
     /// The part.
     pub part: PartNumber,
+    /// The source that its objects are from; `None` where the pipeline has one source without a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceName>,
     /// When it was read.
     pub read_at: Timestamp,
     /// Files of bronze.
     pub bronze_files: Vec<StagedFile>,
     /// The source columns of bronze with those that the part met, as its files have them.
     pub columns: Vec<String>,
-    /// The silver tables, in the order of the pipeline.
+    /// The silver tables of its source, in the order of the pipeline.
     pub tables: Vec<ReadTable>,
     /// The keys of its JSON records; `None` where it has no good record of JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,8 +153,11 @@ pub struct ReadRun {
     pub run: RunRef,
     /// When the first of its parts was read.
     pub read_at: Timestamp,
-    /// What the run wants to do to bronze.
+    /// What the run wants to do to the bronze table of its (first) source.
     pub bronze: TableChange,
+    /// The same for the bronze tables of the sources after the first, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_bronze: Vec<TableChange>,
     /// The silver tables, in the order of the pipeline.
     pub tables: Vec<ReadTable>,
     /// Mapped columns that no object of the run has (of JSON, no record), where bronze has them, and paths inside

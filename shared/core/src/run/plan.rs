@@ -1,5 +1,6 @@
 //! What a run is going to do.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{ByteRange, Cuts, Earlier, PartNumber, RunRef, RunRequest};
 use crate::columns::StoredColumn;
 use crate::engine::{Engine, EnginePreference, Estimate};
-use crate::name::TableRef;
+use crate::name::{SourceName, TableRef};
 use crate::pipeline::Pipeline;
 use crate::source::{FirstOf, HeldObject, PassedByList, Positions, SourceId, SourceObject};
 
@@ -39,6 +40,9 @@ pub enum ReadFrom {
 pub struct PlannedObject {
     /// The object.
     pub object: SourceObject,
+    /// The source that it is from; `None` where the pipeline has one source without a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceName>,
     /// Where its rows are read.
     pub read_from: ReadFrom,
     /// Whether it is read only because it is part of the snapshot that replaces a table, which has taken it in already.
@@ -105,7 +109,7 @@ pub struct Plan {
     pub estimate: Option<Estimate>,
     /// The pipeline as resolved for this run, so that a redrive does not see another spec.
     pub pipeline: Pipeline,
-    /// Objects to read, by address.
+    /// Objects to read, by source and address.
     pub objects: Vec<PlannedObject>,
     /// How they are divided into parts, each of which is read by a call of its own.
     #[serde(default, skip_serializing_if = "Cuts::is_whole")]
@@ -122,9 +126,13 @@ pub struct Plan {
     /// Objects that this run holds, because they are at fault. The run goes on without them.
     #[serde(default, skip_serializing_if = "FirstOf::is_empty")]
     pub held_by_run: FirstOf<HeldObject>,
-    /// The columns that these have: other objects of the run may lack them.
+    /// The columns that these have: other objects of the run may lack them. Of a pipeline with several sources, those of
+    /// the first.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub held_columns: BTreeSet<String>,
+    /// The same for the sources after the first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub other_held_columns: BTreeMap<SourceName, BTreeSet<String>>,
     /// What else of the landing folder was left out.
     #[serde(default, skip_serializing_if = "PassedByList::is_empty")]
     pub passed_by: PassedByList,
@@ -211,5 +219,42 @@ impl Plan {
     /// Where this table stands. `None` for tables the pipeline neither writes nor reads.
     pub fn table(&self, table: &TableRef) -> Option<&PlannedTable> {
         self.work().table(table)
+    }
+
+    /// The plan of one source: its objects, its silver tables and the columns that held objects of it have. It has no
+    /// parts. Where the pipeline has one source, it is the plan itself.
+    pub fn of_source(&self, name: Option<&SourceName>) -> Cow<'_, Self> {
+        if self.pipeline.other_sources.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let is_first = self.pipeline.source.name.as_ref() == name;
+        let of_other = || name.and_then(|name| self.other_held_columns.get(name)).cloned().unwrap_or_default();
+        let objects = self.objects.iter().filter(|planned| planned.source.as_ref() == name);
+        Cow::Owned(Self {
+            run: self.run.clone(),
+            request: self.request.clone(),
+            planned_at: self.planned_at,
+            status: self.status,
+            engine: self.engine.clone(),
+            estimate: self.estimate.clone(),
+            pipeline: self.pipeline.of_source(name).into_owned(),
+            objects: objects.cloned().collect(),
+            cuts: Cuts::default(),
+            tables: self.tables.clone(),
+            refresh: self.refresh.clone(),
+            waiting: self.waiting.clone(),
+            held: self.held.clone(),
+            held_by_run: self.held_by_run.clone(),
+            held_columns: if is_first { self.held_columns.clone() } else { of_other() },
+            other_held_columns: BTreeMap::new(),
+            passed_by: self.passed_by.clone(),
+            earlier: self.earlier.clone(),
+        })
+    }
+
+    /// The source of a part's objects; `None` where the pipeline has one source without a name. A part has objects of one
+    /// source.
+    pub fn source_of_part(&self, part: PartNumber) -> Option<&SourceName> {
+        self.part(part)?.objects.first()?.source.as_ref()
     }
 }

@@ -24,8 +24,13 @@ impl ArchiveSpec {
 
     /// What is wrong with reading archives of a source, with the fix.
     pub(crate) fn problem(source: &SourceSpec) -> Option<String> {
-        if source.archive.is_none() || Self::can_hold(source.format) {
-            return None;
+        let archive = source.archive.as_ref()?;
+        if Self::can_hold(source.format) {
+            return archive.members.can_wait().then(|| {
+                "source.archive.members has complete_after_minutes or min_bytes, and members of an archive do not \
+                 wait; write these options under source.files, where they count for the archive"
+                    .to_owned()
+            });
         }
         let format = source.format.as_str();
         Some(format!(

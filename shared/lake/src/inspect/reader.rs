@@ -31,11 +31,11 @@ pub struct StoredBy {
 /// # Errors
 /// Those of [`open_table`], of the store, and [`LakeError::Polars`] when the table cannot be read.
 pub async fn stored_by(lake: &Lake, pipeline: &Pipeline, uri: &ObjectUri) -> Result<Option<StoredBy>, LakeError> {
-    let Some(bronze) = open_table(lake, &pipeline.bronze, None).await? else { return Ok(None) };
+    let Some(bronze) = open_table(lake, &pipeline.source.bronze, None).await? else { return Ok(None) };
     let file = uri.as_str().to_owned();
     let Some(run) = blocking(move || newest_run(&bronze, &file)).await? else { return Ok(None) };
     let run_id = run.parse::<RunId>().map_err(|error| LakeError::Internal {
-        message: format!("table `{}`: _run_id '{run}': {error}", pipeline.bronze),
+        message: format!("table `{}`: _run_id '{run}': {error}", pipeline.source.bronze),
     })?;
     let plan = plan_of(lake, &RunKey { pipeline: pipeline.name.clone(), run_id: run_id.clone() }).await?;
     Ok(Some(StoredBy { run_id, plan }))

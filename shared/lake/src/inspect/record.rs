@@ -137,12 +137,12 @@ impl Source<'_> {
 
     /// Whether the bytes of the object are its records, one behind the other.
     fn is_plain_text(&self) -> Result<bool, LakeError> {
-        match self.pipeline.source_format {
+        match self.pipeline.source.format {
             // As in a plan: the bytes of an archive are not those of its members.
-            _ if self.pipeline.archive.is_some() => Ok(false),
+            _ if self.pipeline.source.archive.is_some() => Ok(false),
             // A line may have several records, which begin at one byte.
-            SourceFormat::Ndjson if self.pipeline.records.is_some() => Ok(false),
-            SourceFormat::Csv if !self.pipeline.csv.is_divisible() => Ok(false),
+            SourceFormat::Ndjson if self.pipeline.source.records.is_some() => Ok(false),
+            SourceFormat::Csv if !self.pipeline.source.csv.is_divisible() => Ok(false),
             // Whatever its byte order mark says: a plan takes the spec's word.
             SourceFormat::FixedWidth if !self.pipeline.encoding().is_utf8() => Ok(false),
             SourceFormat::Csv | SourceFormat::Ndjson | SourceFormat::FixedWidth => {
@@ -195,8 +195,8 @@ impl Source<'_> {
         let columns = self.header()?;
         let from = byte - BEFORE_BYTES;
         let before = self.bytes(from, BEFORE_BYTES)?;
-        let may_begin = match self.pipeline.source_format {
-            SourceFormat::Csv => before.ends_with(self.pipeline.csv.record_end.as_str().as_bytes()),
+        let may_begin = match self.pipeline.source.format {
+            SourceFormat::Csv => before.ends_with(self.pipeline.source.csv.record_end.as_str().as_bytes()),
             format => may_begin_after(format, &before),
         };
         if may_begin {
@@ -204,7 +204,7 @@ impl Source<'_> {
             return self.nearest_from(begin, byte);
         }
         // No record begins here: the guess is for the message alone, which does without where it fails.
-        let before = self.pipeline.csv.record_end.as_str().len() as u64;
+        let before = self.pipeline.source.csv.record_end.as_str().len() as u64;
         Ok(self.nearest_from(Begin::Guessed { at: byte, before, columns: &columns }, byte).unwrap_or_default())
     }
 
@@ -216,7 +216,7 @@ impl Source<'_> {
 
     /// Reads until a record is at this position or after it.
     fn nearest(&self, input: SourceInput, extent: Extent<'_>, position: u64) -> Result<Nearest, LakeError> {
-        let (format, options) = (self.pipeline.source_format, SourceOptions::of(self.pipeline));
+        let (format, options) = (self.pipeline.source.format, SourceOptions::of(self.pipeline));
         let mut nearest = Nearest::default();
         let read = read_source(format, &options, input, self.object.uri.as_str(), extent, &mut |batch| {
             nearest.meet(&batch.frame, position)?;
@@ -231,7 +231,7 @@ impl Source<'_> {
 
     /// The names of the header; of formats that have none, empty.
     fn header(&self) -> Result<Vec<String>, LakeError> {
-        match self.pipeline.source_format {
+        match self.pipeline.source.format {
             SourceFormat::Csv => {
                 let input = SourceInput::Stream(self.stream(0)?);
                 let (options, name) = (SourceOptions::of(self.pipeline), self.object.uri.as_str());
@@ -249,7 +249,7 @@ impl Source<'_> {
 
     /// The whole object. What is read from its end has to be a file.
     fn input(&self) -> Result<(SourceInput, Option<TempDir>), LakeError> {
-        if !self.pipeline.source_format.is_read_from_file() {
+        if !self.pipeline.source.format.is_read_from_file() {
             return Ok((SourceInput::Stream(self.stream(0)?), None));
         }
         if let Ok(path) = self.object.uri.as_url().to_file_path() {

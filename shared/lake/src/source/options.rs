@@ -30,9 +30,9 @@ impl SourceOptions {
         Self {
             csv: CsvOptions::of(pipeline),
             xlsx: XlsxOptions::of(pipeline),
-            fixed_width: pipeline.fixed_width.clone(),
-            records: pipeline.records.clone(),
-            lists: if pipeline.source_format == SourceFormat::Xml { indexed(pipeline) } else { Vec::new() },
+            fixed_width: pipeline.source.fixed_width.clone(),
+            records: pipeline.source.records.clone(),
+            lists: if pipeline.source.format == SourceFormat::Xml { indexed(pipeline) } else { Vec::new() },
             archive: ArchiveOptions::of(pipeline),
         }
     }

@@ -14,6 +14,8 @@ pub(super) struct ZipEnd {
     pub(super) size: u64,
     /// The first of them.
     pub(super) offset: u64,
+    /// The first byte of the records behind the directory, where it ends.
+    pub(super) behind: u64,
 }
 
 /// Why the end cannot be read.
@@ -36,6 +38,8 @@ impl ZipEnd {
     pub(super) fn find(file: &mut File, size_bytes: u64) -> Result<Self, ZipEndError> {
         /// Bytes of the end record without its comment.
         const RECORD: usize = 22;
+        /// Bytes of the record that leads to a large directory.
+        const LARGE_RECORD: usize = 56;
         /// Those with the longest comment, and those of the record before it that leads to a large directory.
         const LONGEST: u64 = 22 + 65_535 + 20;
         let start = size_bytes.saturating_sub(LONGEST);
@@ -49,9 +53,13 @@ impl ZipEnd {
         // The last one alone: the library takes that, even where something comes after its comment.
         let found = memmem::rfind(&tail, b"PK\x05\x06").filter(is_end);
         let at = found.ok_or(ZipEndError::Damaged("is missing"))?;
+        let is_locator = |before: &usize| tail.get(*before..).is_some_and(|rest| rest.starts_with(b"PK\x06\x07"));
+        let locator = at.checked_sub(20).filter(is_locator);
+        // Some programs write the records of a large directory also where a small one does.
+        let behind = start + locator.map_or(at, |before| before.saturating_sub(LARGE_RECORD)) as u64;
         let small = || {
             let (entries, size, offset) = (u16_at(&tail, at + 10)?, u32_at(&tail, at + 12)?, u32_at(&tail, at + 16)?);
-            Some(Self { entries: entries.into(), size: size.into(), offset: offset.into() })
+            Some(Self { entries: entries.into(), size: size.into(), offset: offset.into(), behind })
         };
         let small = small().ok_or(ZipEndError::Damaged("is cut off"))?;
         let is_large = small.entries == u64::from(u16::MAX)
@@ -60,23 +68,21 @@ impl ZipEnd {
         if !is_large {
             return Ok(small);
         }
-        let is_locator = |before: &usize| tail.get(*before..).is_some_and(|rest| rest.starts_with(b"PK\x06\x07"));
-        let locator = at.checked_sub(20).filter(is_locator);
         let Some((before, offset)) = locator.and_then(|before| Some((before, u64_at(&tail, before + 8)?))) else {
             return Ok(small);
         };
         if offset >= size_bytes {
             return Err(ZipEndError::Damaged("is not where the end of the file says"));
         }
-        let mut record = [0; 56];
+        let mut record = [0; LARGE_RECORD];
         file.seek(SeekFrom::Start(offset))?;
         file.read_exact(&mut record)?;
         let large = || {
             let of = record.starts_with(b"PK\x06\x06").then_some(record.as_slice())?;
             // It ends where the locator begins: otherwise the library goes on to another record.
-            let behind = offset.checked_add(12)?.checked_add(u64_at(of, 4)?)?;
-            (behind == start + before as u64).then_some(())?;
-            Some(Self { entries: u64_at(of, 32)?, size: u64_at(of, 40)?, offset: u64_at(of, 48)? })
+            let end = offset.checked_add(12)?.checked_add(u64_at(of, 4)?)?;
+            (end == start + before as u64).then_some(())?;
+            Some(Self { entries: u64_at(of, 32)?, size: u64_at(of, 40)?, offset: u64_at(of, 48)?, behind: offset })
         };
         large().ok_or(ZipEndError::Damaged("is not where the end of the file says"))
     }

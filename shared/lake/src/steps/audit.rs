@@ -261,7 +261,7 @@ fn of_bronze(plan: &Plan, changeset: &Changeset) -> Option<TableVerdict> {
     let rules: Vec<RuleResult> = held_objects(plan).into_iter().chain(missing_keys(changeset)).collect();
     let passed = rules.iter().filter(|rule| rule.passed).count() as u64;
     let score = shortened(DecimalNumber::percent(passed, rules.len() as u64));
-    let (table, contract) = (plan.pipeline.bronze.clone(), String::new());
+    let (table, contract) = (plan.pipeline.source.bronze.clone(), String::new());
     (!rules.is_empty()).then_some(TableVerdict { table, contract, score, rules })
 }
 

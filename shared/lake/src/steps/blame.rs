@@ -279,7 +279,8 @@ mod tests {
     fn planned(name: &str, again: bool) -> PlannedObject {
         let uri = format!("s3://b/{name}").parse().expect(name);
         let object = SourceObject { uri, etag: "e".to_owned(), size_bytes: 1, modified_at: None };
-        PlannedObject { object, read_from: ReadFrom::Bronze, again, shape: None, positions: Positions::Numbers }
+        let (source, read_from, positions) = (None, ReadFrom::Bronze, Positions::Numbers);
+        PlannedObject { object, source, read_from, again, shape: None, positions }
     }
 
     #[test]

@@ -26,17 +26,18 @@ impl Brought<'_> {
     }
 
     pub(super) fn change_silver(&self, objects: &[PlannedObject]) -> bool {
-        objects.iter().any(|planned| self.is_for_silver(&planned.object.id()))
+        objects.iter().any(|planned| self.is_for_silver(planned))
     }
 
-    /// Whether a silver table takes this object in, with or without a row.
-    fn is_for_silver(&self, id: &SourceId) -> bool {
+    /// Whether a silver table of its source takes this object in, with or without a row.
+    fn is_for_silver(&self, planned: &PlannedObject) -> bool {
+        let id = &planned.object.id();
         let lacks = |table: &TableRef, id: &SourceId| !self.standing.has(table, id);
         let takes = |table: &TableRef| {
             let lacks_here = || self.ids_here.get(id).is_some_and(|here| lacks(table, here));
             !self.is_kept_back(table, id) && (lacks(table, id) || lacks_here())
         };
-        self.pipeline.silver.iter().any(|silver| takes(&silver.table))
+        self.pipeline.silver.iter().any(|silver| silver.source == planned.source && takes(&silver.table))
     }
 
     /// The objects that bronze or a silver table takes in, and what is in each.
@@ -45,9 +46,8 @@ impl Brought<'_> {
         objects: Vec<PlannedObject>,
         measures: Vec<ObjectMeasure>,
     ) -> (Vec<PlannedObject>, Vec<ObjectMeasure>) {
-        let is_brought = |planned: &PlannedObject| {
-            planned.read_from == ReadFrom::Landing || self.is_for_silver(&planned.object.id())
-        };
+        let is_brought =
+            |planned: &PlannedObject| planned.read_from == ReadFrom::Landing || self.is_for_silver(planned);
         objects.into_iter().zip(measures).filter(|(planned, _)| is_brought(planned)).unzip()
     }
 
@@ -67,10 +67,17 @@ impl Brought<'_> {
         }
     }
 
+    /// The objects of the source whose rows come to this table.
+    fn of_source<'o>(&self, table: &TableRef, objects: &'o [PlannedObject]) -> impl Iterator<Item = &'o PlannedObject> {
+        let source = self.pipeline.source_of(table);
+        objects.iter().filter(move |planned| source.is_some_and(|source| source.name == planned.source))
+    }
+
     fn planned_table(&self, table: TableRef, objects: &[PlannedObject]) -> PlannedTable {
         let sources = match table.layer() {
             Layer::Bronze => {
-                let landed = objects.iter().filter(|planned| planned.read_from == ReadFrom::Landing);
+                let of_source = self.of_source(&table, objects);
+                let landed = of_source.filter(|planned| planned.read_from == ReadFrom::Landing);
                 let landed = landed.map(|planned| planned.object.id());
                 landed.filter(|id| !self.standing.has(&table, id)).collect()
             }
@@ -103,7 +110,7 @@ impl Brought<'_> {
             let is_superseded = superseded.is_some_and(|superseded| superseded.contains(id));
             !self.standing.has(table, id) && !is_superseded && !self.is_kept_back(silver, id)
         };
-        objects.iter().map(|planned| planned.object.id()).filter(is_missing).collect()
+        self.of_source(table, objects).map(|planned| planned.object.id()).filter(is_missing).collect()
     }
 
     fn again(&self, silver: &TableRef) -> BTreeSet<SourceId> {
@@ -116,7 +123,8 @@ impl Brought<'_> {
         let mut ids: BTreeSet<SourceId> =
             self.replacements.get(table).map(|found| found.superseded.clone()).unwrap_or_default();
         if table.layer() == Layer::Silver {
-            let taken = objects.iter().map(|planned| planned.object.id()).filter(|id| !self.is_kept_back(table, id));
+            let of_source = self.of_source(table, objects);
+            let taken = of_source.map(|planned| planned.object.id()).filter(|id| !self.is_kept_back(table, id));
             let here = taken.filter_map(|id| self.ids_here.get(&id)).filter(|here| !self.standing.has(table, here));
             ids.extend(here.cloned());
         }

@@ -37,14 +37,15 @@ pub(super) async fn open_one(lake: &Lake, planned: &PlannedTable) -> Result<Opti
 }
 
 /// The changes of bronze, silver, quarantine and delete events in the order of publication, without those that change
-/// nothing. `silver` has each silver table with the tables next to it, whose sources are filled in here.
+/// nothing. `bronze` has the change of each source, and `silver` each silver table with the tables next to it, whose
+/// sources are filled in here.
 ///
 /// Delete events are committed before the rows that they end: a row that comes later and is older than an event must
 /// meet it, and a run that died in between leaves an event that is true all the same.
 ///
 /// Quarantined rows are committed before the accepted ones, so that a silver table that has an object proves that the
 /// object's quarantined rows are committed too. A replay takes rows out of quarantine, so they go to silver first.
-pub(super) fn in_order(plan: &Plan, bronze: TableChange, silver: Vec<SilverChanges>) -> Vec<TableChange> {
+pub(super) fn in_order(plan: &Plan, bronze: Vec<TableChange>, silver: Vec<SilverChanges>) -> Vec<TableChange> {
     let replay = plan.request.action == RunAction::Replay;
     let (mut refused, mut ending, mut accepted) = (Vec::new(), Vec::new(), Vec::new());
     for SilverChanges { mut silver, mut quarantine, mut deletes } in silver {
@@ -64,7 +65,7 @@ pub(super) fn in_order(plan: &Plan, bronze: TableChange, silver: Vec<SilverChang
         refused.push(quarantine);
     }
     let (first, last) = if replay { (Vec::new(), refused) } else { (refused, Vec::new()) };
-    let mut changes = vec![bronze];
+    let mut changes = bronze;
     changes.extend(first.into_iter().chain(ending).chain(accepted).chain(last));
     changes.retain(|change| !(change.adds.is_empty() && change.removes.is_empty() && change.sources.is_empty()));
     changes

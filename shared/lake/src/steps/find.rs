@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{PlannedObject, Positions, ReadFrom, RunRef, RunRequest};
 use sluice_core::source::{HeldObject, Hold, PassedBy, PassedByReason, SourceId, SourceObject};
-use sluice_core::uri::FolderUri;
+use sluice_core::uri::{FolderUri, LakePath, UriError};
 
 use super::changing::Changing;
 use super::copied::{BronzeRows, Copied};
@@ -20,20 +20,18 @@ use crate::landing::{Landing, list_landing};
 use crate::objects::blocking;
 use crate::runs::{self, Held};
 
-/// The folder that a run takes objects from.
+/// The folder that a run takes objects of a source from; `pipeline` is that of the source. Of a folder that the request
+/// names, a source with a name has the folder of its name.
 pub(super) fn landing_folder(lake: &Lake, request: &RunRequest, pipeline: &Pipeline) -> Result<FolderUri, LakeError> {
-    match &request.landing {
-        Some(folder) => Ok(folder.clone()),
-        None => lake
-            .root()
-            .object(&pipeline.source_prefix)
-            .as_str()
-            .parse()
-            .map_err(|error| LakeError::Invalid { message: format!("source prefix: {error}") }),
+    let invalid = |error: UriError| LakeError::Invalid { message: format!("source prefix: {error}") };
+    match (&request.landing, &pipeline.source.name) {
+        (Some(folder), Some(name)) => Ok(folder.folder(&name.as_str().parse::<LakePath>().map_err(invalid)?)),
+        (Some(folder), None) => Ok(folder.clone()),
+        (None, _) => lake.root().object(&pipeline.source.prefix).as_str().parse().map_err(invalid),
     }
 }
 
-/// What a landing folder has for a run.
+/// What the landing folder of a source has for a run.
 #[derive(Default)]
 pub(super) struct Found {
     /// Objects that are missing from bronze or a silver table, under the addresses that their rows have or get.
@@ -58,6 +56,7 @@ pub(super) struct Found {
 pub(super) struct Wanted<'a> {
     pub(super) run: &'a RunRef,
     pub(super) request: &'a RunRequest,
+    /// That of the source.
     pub(super) pipeline: &'a Pipeline,
     /// What the tables of the pipeline have.
     pub(super) standing: &'a Standing,
@@ -79,7 +78,7 @@ impl Wanted<'_> {
         if self.only.is_some_and(|only| only.contains(&object.id())) {
             return None;
         }
-        self.pipeline.files.judge_completeness(object, self.now).err()
+        self.pipeline.source.files.judge_completeness(object, self.now).err()
     }
 }
 
@@ -90,8 +89,8 @@ impl Wanted<'_> {
 pub(super) async fn find_objects(lake: &Lake, wanted: &Wanted<'_>) -> Result<Found, LakeError> {
     let Wanted { run, request, pipeline, standing, only, .. } = *wanted;
     let folder = landing_folder(lake, request, pipeline)?;
-    let Landing { objects: listed, mut passed_by } = list_landing(lake, &folder, Some(&pipeline.files)).await?;
-    let named = Named::of(request);
+    let Landing { objects: listed, mut passed_by } = list_landing(lake, &folder, Some(&pipeline.source.files)).await?;
+    let named = Named::of(request).below(&folder, pipeline);
     named.check(&listed, &passed_by, &folder)?;
     // A person's word is for the objects of the attempt that was rejected, which the run held then, and not for those that
     // it had held before. A damaged hold does not say whose it is.
@@ -105,7 +104,7 @@ pub(super) async fn find_objects(lake: &Lake, wanted: &Wanted<'_>) -> Result<Fou
     // A version that was replaced since is no object of the run any more.
     let is_listed = |hold: &Hold| listed.iter().any(|object| object.is_same_version(&hold.object));
     let own: Vec<Hold> =
-        own.filter(|hold| is_listed(hold) || standing.has(&pipeline.bronze, &hold.object.id())).collect();
+        own.filter(|hold| is_listed(hold) || standing.has(&pipeline.source.bronze, &hold.object.id())).collect();
     let holds: BTreeSet<SourceId> = holds.iter().map(Held::source).collect();
     let stored = in_bronze(pipeline, standing).await?;
     let copied = Copied::new(lake, &listed);
@@ -116,7 +115,7 @@ pub(super) async fn find_objects(lake: &Lake, wanted: &Wanted<'_>) -> Result<Fou
     let mut objects = BTreeMap::new();
     let (mut held, mut all_held) = (Vec::new(), Vec::new());
     for object in &listed {
-        let is_in_bronze = standing.has(&pipeline.bronze, &object.id());
+        let is_in_bronze = standing.has(&pipeline.source.bronze, &object.id());
         if is_in_bronze && !standing.is_behind(pipeline, &object.id()) {
             continue;
         }
@@ -134,13 +133,14 @@ pub(super) async fn find_objects(lake: &Lake, wanted: &Wanted<'_>) -> Result<Fou
         } else if is_taken && is_found {
             // Those of the landing folder have to be read first: they may be packed.
             let positions = if is_in_bronze { positions(pipeline, planned.size_bytes) } else { Positions::Numbers };
-            let planned = PlannedObject { object: planned, read_from, again: false, shape: None, positions };
+            let source = pipeline.source.name.clone();
+            let planned = PlannedObject { object: planned, source, read_from, again: false, shape: None, positions };
             objects.insert(object.uri.clone(), planned);
         }
     }
     for object in stored {
         let (id, here) = (object.id(), copied.here(&object));
-        let is_behind = standing.has(&pipeline.bronze, &id) && standing.is_behind(pipeline, &id);
+        let is_behind = standing.has(&pipeline.source.bronze, &id) && standing.is_behind(pipeline, &id);
         if !is_behind || !named.takes(&here) || !is_meant(&object) {
             continue;
         }
@@ -148,13 +148,14 @@ pub(super) async fn find_objects(lake: &Lake, wanted: &Wanted<'_>) -> Result<Fou
             held.extend((!objects.contains_key(&here.uri) && !held.contains(&here)).then_some(object));
         } else {
             let (read_from, positions) = (ReadFrom::Bronze, positions(pipeline, object.size_bytes));
-            let planned = PlannedObject { object, read_from, again: false, shape: None, positions };
+            let source = pipeline.source.name.clone();
+            let planned = PlannedObject { object, source, read_from, again: false, shape: None, positions };
             objects.entry(here.uri).or_insert(planned);
         }
     }
     let objects: Vec<PlannedObject> = objects.into_values().collect();
     let ids = objects.iter().map(|planned| (planned.object.id(), copied.here(&planned.object).id()));
-    let ids_here = ids.filter(|(id, here)| id != here && standing.has(&pipeline.bronze, here)).collect();
+    let ids_here = ids.filter(|(id, here)| id != here && standing.has(&pipeline.source.bronze, here)).collect();
     let held_columns = own.iter().flat_map(|hold| hold.columns.iter().cloned()).collect();
     let held_by_run = own.into_iter().map(HeldObject::from).collect();
     Ok(Found { objects, ids_here, listed, held, all_held, held_by_run, held_columns, passed_by })
@@ -163,7 +164,7 @@ pub(super) async fn find_objects(lake: &Lake, wanted: &Wanted<'_>) -> Result<Fou
 /// The objects that bronze has rows of, where a silver table lacks one of them: a run died between the two commits, a
 /// snapshot waits for another part, or the silver table is new.
 async fn in_bronze(pipeline: &Pipeline, standing: &Standing) -> Result<Vec<SourceObject>, LakeError> {
-    let Some((bronze, ledger)) = standing.table(&pipeline.bronze) else { return Ok(Vec::new()) };
+    let Some((bronze, ledger)) = standing.table(&pipeline.source.bronze) else { return Ok(Vec::new()) };
     if !ledger.sources().any(|id| standing.is_behind(pipeline, &id)) {
         return Ok(Vec::new());
     }

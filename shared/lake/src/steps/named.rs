@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sluice_core::pipeline::Pipeline;
 use sluice_core::run::RunRequest;
 use sluice_core::source::{PassedBy, SourceObject};
 use sluice_core::uri::{FolderUri, ObjectUri};
@@ -15,6 +16,29 @@ impl<'a> Named<'a> {
     /// The names of a request. They are compared decoded: people and stores encode a blank or an umlaut differently.
     pub(super) fn of(request: &'a RunRequest) -> Self {
         Self(request.objects.as_ref().map(|uris| uris.iter().map(|uri| (uri.hadoop_path(), uri)).collect()))
+    }
+
+    /// The names in the folder of a source, where the pipeline names its sources: the others are of other sources.
+    pub(super) fn below(self, landing: &FolderUri, pipeline: &Pipeline) -> Self {
+        if !pipeline.has_named_sources() {
+            return self;
+        }
+        let is_below = |(path, _): &(String, &ObjectUri)| path.starts_with(&decoded(landing));
+        Self(self.0.map(|names| names.into_iter().filter(is_below).collect()))
+    }
+
+    /// Refuses names of objects that are in none of the folders of a pipeline's sources.
+    pub(super) fn check_folders(&self, folders: &[FolderUri]) -> Result<(), LakeError> {
+        let Some(names) = &self.0 else { return Ok(()) };
+        let is_elsewhere = |path: &str| !folders.iter().any(|folder| path.starts_with(&decoded(folder)));
+        let Some(uri) = names.iter().find(|(path, _)| is_elsewhere(path)).map(|(_, uri)| uri) else { return Ok(()) };
+        let folders: Vec<String> = folders.iter().map(|folder| format!("'{folder}'")).collect();
+        Err(LakeError::NotFound {
+            what: format!(
+                "object '{uri}' is in no landing folder of the pipeline's sources, which are {}: deliver it to one of them",
+                folders.join(", ")
+            ),
+        })
     }
 
     /// Refuses names of objects that are not in the folder: a run over fewer objects than were asked for would look as if
@@ -45,6 +69,13 @@ impl<'a> Named<'a> {
     pub(super) fn takes(&self, object: &SourceObject) -> bool {
         self.0.as_ref().is_none_or(|names| names.contains_key(&object.uri.hadoop_path()))
     }
+}
+
+/// The address of a folder as names are compared.
+fn decoded(folder: &FolderUri) -> String {
+    let url = folder.as_url();
+    let path = percent_encoding::percent_decode_str(url.path()).decode_utf8_lossy();
+    format!("{}://{}{path}", url.scheme(), url.host_str().unwrap_or_default())
 }
 
 #[cfg(test)]

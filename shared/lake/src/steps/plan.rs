@@ -4,19 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use sluice_core::engine::{EnginePreference, ObjectMeasure, estimate};
-use sluice_core::name::{RunId, TableRef};
-use sluice_core::pipeline::{MappedNames, Pipeline};
+use sluice_core::name::{RunId, SourceName, TableRef};
+use sluice_core::pipeline::{MappedNames, Pipeline, Source};
 use sluice_core::run::{
     Decision, Earlier, MAX_ATTEMPTS, Plan, PlanStatus, PlannedObject, PlannedWork, ReadFrom, RunAction, RunKey, RunRef,
     RunRequest, Verdict,
 };
-use sluice_core::source::{FirstOf, PassedByList, SourceId};
+use sluice_core::source::{FirstOf, HeldObject, PassedBy, PassedByList, SourceId, SourceObject};
+use sluice_core::uri::FolderUri;
 
 use super::brought::Brought;
 use super::changing::Changing;
 use super::choose::{choose_engine, cut_objects, workload};
 use super::copied::Copied;
 use super::find::{Found, Wanted, find_objects, landing_folder};
+use super::named::Named;
 use super::publish::committed_so_far;
 use super::ranges::positions;
 use super::snapshots::{Deliveries, Replacement};
@@ -132,30 +134,34 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
         );
         return Err(LakeError::Invalid { message });
     }
-    let (only, changing) = (only.as_ref(), &changing);
-    let wanted = Wanted { run: &run, request: &request, pipeline: &pipeline, standing: &standing, only, changing, now };
-    let found = if replay { Found::default() } else { find_objects(lake, &wanted).await? };
-    let Found { objects, ids_here, listed, held, mut all_held, mut held_by_run, held_columns, mut passed_by } = found;
-    let known = &standing.known_columns(&pipeline) | &mapped_columns(&MappedNames::of(&pipeline), &held_columns);
-    let looked = refuse_unreadable(lake, now, &run, &pipeline, known, objects).await?;
-    let Looked { objects, measures, passed_by: unread, refused, held: held_now, held_columns: of_held } = looked;
-    let held_columns = &held_columns | &of_held;
-    passed_by.extend(unread);
-    all_held.extend(refused);
-    held_by_run.extend(held_now);
-    let landing = landing_folder(lake, &request, &pipeline)?;
-    let deliveries = Deliveries {
-        lake,
-        landing: &landing,
-        pipeline: &pipeline,
-        standing: &standing,
-        objects: &objects,
-        listed: &listed,
-        held: &all_held,
-        passed_by: &passed_by,
-        copied: &Copied::new(lake, &listed),
-    };
-    let replacements = deliveries.replacements().await?;
+    let mut folders = Vec::new();
+    for source in pipeline.sources() {
+        folders.push(landing_folder(lake, &request, &pipeline.of_source(source.name.as_ref()))?);
+    }
+    if pipeline.has_named_sources() {
+        Named::of(&request).check_folders(&folders)?;
+    }
+    let mut taken = Taken::default();
+    for (source, landing) in pipeline.sources().zip(&folders) {
+        let of_source = pipeline.of_source(source.name.as_ref());
+        let (only, changing) = (only.as_ref(), &changing);
+        let (run, request, standing) = (&run, &request, &standing);
+        let wanted = Wanted { run, request, pipeline: &of_source, standing, only, changing, now };
+        taken.take(take_source(lake, &wanted, landing, replay).await?, source, &pipeline);
+    }
+    taken.check_rights()?;
+    let Taken {
+        objects,
+        measures,
+        ids_here,
+        held,
+        held_by_run,
+        held_columns,
+        other_held_columns,
+        mut passed_by,
+        replacements,
+        ..
+    } = taken;
     passed_by.extend(replacements.values().flat_map(|found| found.incomplete.iter().cloned()));
     let brought =
         Brought { pipeline: &pipeline, standing: &standing, replacements: &replacements, ids_here: &ids_here };
@@ -189,13 +195,108 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
         held,
         held_by_run: FirstOf::from(held_by_run),
         held_columns,
+        other_held_columns,
         passed_by: PassedByList::from(passed_by),
         earlier,
     };
     Ok(lake.documents().of(&run).settle(plan).await?)
 }
 
-/// The objects of a run by address, with those that are read again for tables of mode replace, and what is in each.
+/// What the sources of a pipeline have for a run, together.
+#[derive(Default)]
+struct Taken {
+    objects: Vec<PlannedObject>,
+    measures: Vec<ObjectMeasure>,
+    ids_here: BTreeMap<SourceId, SourceId>,
+    held: Vec<SourceObject>,
+    held_by_run: Vec<HeldObject>,
+    /// Whether this attempt has held one of them.
+    holds_now: bool,
+    /// The columns of objects of the first source that the run holds.
+    held_columns: BTreeSet<String>,
+    /// Those of the other sources.
+    other_held_columns: BTreeMap<SourceName, BTreeSet<String>>,
+    passed_by: Vec<PassedBy>,
+    replacements: BTreeMap<TableRef, Replacement>,
+    /// Why the first object may not be read, of those that may not be read.
+    denied: Option<LakeError>,
+}
+
+impl Taken {
+    /// Adds what one more source has.
+    fn take(&mut self, of: TakenOfSource, source: &Source, pipeline: &Pipeline) {
+        let TakenOfSource { found, looked, replacements } = of;
+        self.objects.extend(looked.objects);
+        self.measures.extend(looked.measures);
+        self.ids_here.extend(found.ids_here);
+        self.held.extend(found.held);
+        self.holds_now |= !looked.held.is_empty();
+        self.held_by_run.extend(found.held_by_run);
+        self.held_by_run.extend(looked.held);
+        let columns = &found.held_columns | &looked.held_columns;
+        match &source.name {
+            Some(name) if pipeline.source.name.as_ref() != Some(name) => {
+                if !columns.is_empty() {
+                    self.other_held_columns.insert(name.clone(), columns);
+                }
+            }
+            _ => self.held_columns = columns,
+        }
+        self.passed_by.extend(found.passed_by);
+        self.replacements.extend(replacements);
+        if let Some(denied) = looked.denied {
+            self.denied.get_or_insert(denied);
+        }
+    }
+
+    /// Where the run has no object that it may read, its rights are wrong.
+    fn check_rights(&mut self) -> Result<(), LakeError> {
+        match self.denied.take() {
+            Some(denied) if self.objects.is_empty() && !self.holds_now => Err(denied),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What one source has for a run.
+struct TakenOfSource {
+    /// Without the objects, which are in `looked`; `passed_by` has what either left out.
+    found: Found,
+    looked: Looked,
+    replacements: BTreeMap<TableRef, Replacement>,
+}
+
+/// Finds what a source has for a run, reads the beginning of its new objects, and compares its snapshots.
+async fn take_source(
+    lake: &Lake,
+    wanted: &Wanted<'_>,
+    landing: &FolderUri,
+    replay: bool,
+) -> Result<TakenOfSource, LakeError> {
+    let Wanted { run, pipeline, standing, now, .. } = *wanted;
+    let mut found = if replay { Found::default() } else { find_objects(lake, wanted).await? };
+    let objects = std::mem::take(&mut found.objects);
+    let known = &standing.known_columns(pipeline) | &mapped_columns(&MappedNames::of(pipeline), &found.held_columns);
+    let mut looked = refuse_unreadable(lake, now, run, pipeline, known, objects).await?;
+    found.passed_by.append(&mut looked.passed_by);
+    found.all_held.append(&mut looked.refused);
+    let deliveries = Deliveries {
+        lake,
+        landing,
+        pipeline,
+        standing,
+        objects: &looked.objects,
+        listed: &found.listed,
+        held: &found.all_held,
+        passed_by: &found.passed_by,
+        copied: &Copied::new(lake, &found.listed),
+    };
+    let replacements = deliveries.replacements().await?;
+    Ok(TakenOfSource { found, looked, replacements })
+}
+
+/// The objects of a run by source and address, with those that are read again for tables of mode replace, and what is in
+/// each.
 fn with_again(
     pipeline: &Pipeline,
     objects: Vec<PlannedObject>,
@@ -204,15 +305,20 @@ fn with_again(
 ) -> (Vec<PlannedObject>, Vec<ObjectMeasure>) {
     let mut ids: BTreeSet<SourceId> = objects.iter().map(|planned| planned.object.id()).collect();
     let mut measured: Vec<(PlannedObject, ObjectMeasure)> = objects.into_iter().zip(measures).collect();
-    for object in replacements.values().flat_map(|replacement| &replacement.again) {
-        if ids.insert(object.id()) {
-            let positions = positions(pipeline, object.size_bytes);
-            let (object, read_from) = (object.clone(), ReadFrom::Bronze);
-            let planned = PlannedObject { object, read_from, again: true, shape: None, positions };
-            let measure = ObjectMeasure::unseen(planned.object.size_bytes);
-            measured.push((planned, measure));
+    for (table, replacement) in replacements {
+        let source = pipeline.source_of(table).and_then(|source| source.name.clone());
+        let of_source = pipeline.of_source(source.as_ref());
+        for object in &replacement.again {
+            if ids.insert(object.id()) {
+                let positions = positions(&of_source, object.size_bytes);
+                let (object, source, read_from) = (object.clone(), source.clone(), ReadFrom::Bronze);
+                let planned = PlannedObject { object, source, read_from, again: true, shape: None, positions };
+                let measure = ObjectMeasure::unseen(planned.object.size_bytes);
+                measured.push((planned, measure));
+            }
         }
     }
-    measured.sort_by(|(a, _), (b, _)| a.object.uri.cmp(&b.object.uri));
+    let place = |planned: &PlannedObject| pipeline.place_of(planned.source.as_ref());
+    measured.sort_by(|(a, _), (b, _)| (place(a), &a.object.uri).cmp(&(place(b), &b.object.uri)));
     measured.into_iter().unzip()
 }

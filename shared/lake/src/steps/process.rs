@@ -13,11 +13,11 @@ use jiff::{SignedDuration, Timestamp};
 use sluice_core::columns::is_own_of_bronze;
 use sluice_core::engine::{Engine, EngineChoice};
 use sluice_core::name::{RunId, TableRef};
-use sluice_core::pipeline::{MappedNames, Pipeline, SilverTable, WriteMode};
+use sluice_core::pipeline::{MappedNames, Pipeline, SilverTable, Source, WriteMode};
 use sluice_core::run::{
     Changeset, PartRef, Plan, PlanStatus, ReadPart, ReadRun, ReadTable, RunAction, RunKey, RunRef, TableChange,
 };
-use sluice_core::source::SourceId;
+use sluice_core::source::{SourceId, SourceObject};
 use sluice_core::spec::SourceFormat;
 use sluice_core::uri::layout;
 use tokio::runtime::Handle;
@@ -82,7 +82,7 @@ pub async fn process(lake: &Lake, now: Timestamp, run: &RunRef) -> Result<Proces
     check_cuts(&plan)?;
     let tables = open_planned(lake, &plan).await?;
     let parts = read_parts(lake, &plan).await?;
-    let worker = Worker { lake: lake.clone(), plan, tables, parts, now };
+    let worker = Worker::new(lake, plan, tables, parts, now);
     Ok(match blocking(move || worker.process()).await? {
         Processed::Changeset(changeset) => Processed::Changeset(documents.settle(changeset).await?),
         Processed::Read(read) => Processed::Read(Box::new(documents.settle(*read).await?)),
@@ -121,7 +121,15 @@ pub(super) fn check_cuts(plan: &Plan) -> Result<(), LakeError> {
 
 fn of_earlier_version(plan: &Plan) -> LakeError {
     let detail = "the run was planned by an earlier version of Sluice, which read otherwise".to_owned();
-    LakeError::Conflict { table: plan.pipeline.bronze.clone(), detail }
+    LakeError::Conflict { table: plan.pipeline.source.bronze.clone(), detail }
+}
+
+/// Keys that a source lacks, as people know them: of several sources, with the name of the source.
+fn named_keys(pipeline: &Pipeline, keys: BTreeSet<String>) -> BTreeSet<String> {
+    match &pipeline.source.name {
+        Some(name) => keys.into_iter().map(|key| format!("{name}: {key}")).collect(),
+        None => keys,
+    }
 }
 
 /// Rows that wait to be merged must not be gone.
@@ -148,7 +156,8 @@ async fn read_parts(lake: &Lake, plan: &Plan) -> Result<Vec<Option<ReadPart>>, L
 
 /// What was read of a run.
 struct Rows<'a> {
-    stages: Stages<'a>,
+    /// Of each source, in their order.
+    stages: Vec<Stages<'a>>,
     /// The mapped columns that no object of the run has (of JSON, no record), and the paths that no row has.
     missing_keys: BTreeSet<String>,
     /// Who combines the rows, where that was chosen after they were counted; otherwise the plan says it.
@@ -158,6 +167,8 @@ struct Rows<'a> {
 struct Worker {
     lake: Lake,
     plan: Plan,
+    /// The plans of its sources, in their order; none where the plan is that of its only one.
+    of_sources: Vec<Plan>,
     tables: BTreeMap<TableRef, OpenTable>,
     /// What is known of the parts, in their order; none where the run has no parts.
     parts: Vec<Option<ReadPart>>,
@@ -165,6 +176,26 @@ struct Worker {
 }
 
 impl Worker {
+    fn new(
+        lake: &Lake,
+        plan: Plan,
+        tables: BTreeMap<TableRef, OpenTable>,
+        parts: Vec<Option<ReadPart>>,
+        now: Timestamp,
+    ) -> Self {
+        let of_sources = if plan.pipeline.other_sources.is_empty() {
+            Vec::new()
+        } else {
+            plan.pipeline.sources().map(|source| plan.of_source(source.name.as_ref()).into_owned()).collect()
+        };
+        Self { lake: lake.clone(), plan, of_sources, tables, parts, now }
+    }
+
+    /// The plan of each source, in their order.
+    fn by_source(&self) -> &[Plan] {
+        if self.of_sources.is_empty() { std::slice::from_ref(&self.plan) } else { &self.of_sources }
+    }
+
     fn sources(&self, table: &TableRef) -> BTreeSet<SourceId> {
         self.plan.table(table).map(|planned| planned.sources.clone()).unwrap_or_default()
     }
@@ -185,9 +216,11 @@ impl Worker {
     fn combine(&self, read: Rows<'_>, began: Instant, mut refusals: Refusals<'_>) -> Result<Changeset, LakeError> {
         let Rows { mut stages, missing_keys, engine } = read;
         if self.plan.request.action == RunAction::Replay {
-            self.replay(&mut stages)?;
+            for (plan, stages) in self.by_source().iter().zip(&mut stages) {
+                self.replay(plan, stages)?;
+            }
         }
-        let columns = stages.bronze.source_columns();
+        let columns: Vec<BTreeSet<String>> = stages.iter().map(|stages| stages.bronze.source_columns()).collect();
         let gold = GoldChanges { lake: &self.lake, plan: &self.plan, tables: &self.tables };
         let (to_blame, error) = match self.finish(stages) {
             Ok(changes) => match gold.after(&changes) {
@@ -208,18 +241,40 @@ impl Worker {
         if to_blame.is_empty() || is_accepted()?.is_some() {
             return Err(error);
         }
-        refusals.hold(to_blame, &columns, &error)?;
+        // Each with the columns of its own source, which other objects of that may lack.
+        for (plan, columns) in self.by_source().iter().zip(&columns) {
+            let ids: BTreeSet<SourceId> = plan.objects.iter().map(|planned| planned.object.id()).collect();
+            let of_source: Vec<&SourceObject> =
+                to_blame.iter().copied().filter(|object| ids.contains(&object.id())).collect();
+            if !of_source.is_empty() {
+                refusals.hold(of_source, columns, &error)?;
+            }
+        }
         Err(refusals.error().unwrap_or(error))
     }
 
     /// Merges nothing: typed rows wait where those of parts do.
     fn leave_to_spark(&self, read: Rows<'_>) -> Result<ReadRun, LakeError> {
-        let Rows { stages: Stages { bronze, silver }, missing_keys, engine } = read;
+        let Rows { stages, missing_keys, engine } = read;
+        let (mut changes, mut tables) = (Vec::new(), Vec::new());
+        for (plan, Stages { bronze, silver }) in self.by_source().iter().zip(stages) {
+            changes.push(bronze.finish(self.sources(&plan.pipeline.source.bronze))?);
+            for stage in silver {
+                tables.push(stage.into_read()?);
+            }
+        }
+        let place = |of: &ReadTable| self.plan.pipeline.silver.iter().position(|silver| silver.table == of.table);
+        tables.sort_by_key(place);
+        let mut changes = changes.into_iter();
+        let bronze = changes
+            .next()
+            .ok_or_else(|| LakeError::Internal { message: "a pipeline without a source was read".to_owned() })?;
         Ok(ReadRun {
             run: self.plan.run.clone(),
             read_at: self.parts.iter().flatten().map(|part| part.read_at).min().unwrap_or(self.now),
-            bronze: bronze.finish(self.sources(&self.plan.pipeline.bronze))?,
-            tables: silver.into_iter().map(SilverStage::into_read).collect::<Result<_, _>>()?,
+            bronze,
+            other_bronze: changes.collect(),
+            tables,
             missing_keys,
             engine,
         })
@@ -232,50 +287,68 @@ impl Worker {
         refusals.error().map_or(read, Err)
     }
 
-    /// Reads all objects of the run.
+    /// Reads all objects of the run, source by source.
     fn read_whole(&self, refusals: &mut Refusals<'_>) -> Result<Rows<'_>, LakeError> {
-        let landing = Landing::new(&self.lake, &self.plan);
-        let landed = landing.read(self.plan.landing(), None, || self.stages(&landing), refusals)?;
+        let mut rows = Rows { stages: Vec::new(), missing_keys: BTreeSet::new(), engine: None };
+        for plan in self.by_source() {
+            let (stages, missing_keys) = self.read_source(plan, refusals)?;
+            rows.stages.push(stages);
+            rows.missing_keys.extend(named_keys(&plan.pipeline, missing_keys));
+        }
+        Ok(rows)
+    }
+
+    /// Reads all objects of a source. Where objects are refused, those of the other sources are read all the same.
+    fn read_source<'a>(
+        &'a self,
+        plan: &'a Plan,
+        refusals: &mut Refusals<'_>,
+    ) -> Result<(Stages<'a>, BTreeSet<String>), LakeError> {
+        let refused_before = refusals.count();
+        let landing = Landing::new(&self.lake, plan);
+        let landed = landing.read(plan.landing(), None, || self.stages(plan, &landing), refusals)?;
         let Landed { mut stages, keys, found: _ } = landed;
-        let mut missing_keys = &hold_lacking(keys, refusals)? | &landing.missing_columns();
-        if refusals.count() == 0 {
-            self.stored().read(&self.plan.objects, None, &mut stages, Others::Read, refusals)?;
+        let mut missing_keys = &hold_lacking(keys, refused_before, refusals)? | &landing.missing_columns();
+        if refusals.count() == refused_before {
+            self.stored(plan).read(&plan.objects, None, &mut stages, Others::Read, refusals)?;
         }
         for stage in &stages.silver {
             missing_keys.extend(stage.missing_paths());
         }
-        Ok(Rows { stages, missing_keys, engine: None })
+        Ok((stages, missing_keys))
     }
 
-    fn stored(&self) -> StoredRows<'_> {
-        StoredRows { plan: &self.plan, bronze: self.tables.get(&self.plan.pipeline.bronze) }
+    fn stored<'a>(&'a self, plan: &'a Plan) -> StoredRows<'a> {
+        StoredRows { plan, bronze: self.tables.get(&plan.pipeline.source.bronze) }
     }
 
-    fn stages(&self, landing: &Landing<'_>) -> Result<Stages<'_>, LakeError> {
-        let bronze = self.bronze_stage(landing)?;
-        Ok(Stages { bronze, silver: self.silver_stages(self.plan.engine.engine)? })
+    fn stages<'a>(&'a self, plan: &'a Plan, landing: &Landing<'_>) -> Result<Stages<'a>, LakeError> {
+        let bronze = self.bronze_stage(plan, landing)?;
+        Ok(Stages { bronze, silver: self.silver_stages(plan, self.plan.engine.engine)? })
     }
 
-    /// Ends the stages: the changes of bronze, silver and quarantine.
-    fn finish(&self, Stages { bronze, silver }: Stages<'_>) -> Result<Vec<TableChange>, LakeError> {
-        let pipeline = &self.plan.pipeline;
-        let bronze = bronze.finish(self.sources(&pipeline.bronze))?;
-        let mut accepted = Vec::with_capacity(silver.len());
-        for (stage, table) in silver.into_iter().zip(&pipeline.silver) {
-            let is_other = stage.replaces_quarantine();
-            let changes = stage.finish(self.sources(&table.table), BTreeSet::new())?;
-            // A replay that frees no row, and changes none, leaves the tables at their version.
-            let refused = &changes.quarantine.rows;
-            let is_same = changes.silver.adds.is_empty() && refused.staged == refused.replaced && !is_other;
-            if self.plan.request.action != RunAction::Replay || !is_same {
-                accepted.push(changes);
+    /// Ends the stages of all sources: the changes of bronze, silver and quarantine.
+    fn finish(&self, stages: Vec<Stages<'_>>) -> Result<Vec<TableChange>, LakeError> {
+        let (mut landed, mut accepted) = (Vec::new(), Vec::new());
+        for (plan, Stages { bronze, silver }) in self.by_source().iter().zip(stages) {
+            landed.push(bronze.finish(self.sources(&plan.pipeline.source.bronze))?);
+            for (stage, table) in silver.into_iter().zip(&plan.pipeline.silver) {
+                let is_other = stage.replaces_quarantine();
+                let changes = stage.finish(self.sources(&table.table), BTreeSet::new())?;
+                // A replay that frees no row, and changes none, leaves the tables at their version.
+                let refused = &changes.quarantine.rows;
+                let is_same = changes.silver.adds.is_empty() && refused.staged == refused.replaced && !is_other;
+                let stays = self.plan.request.action == RunAction::Replay && (is_same || self.stays_quarantined(table));
+                if !stays {
+                    accepted.push(changes);
+                }
             }
         }
-        Ok(in_order(&self.plan, bronze, accepted))
+        Ok(in_order(&self.plan, landed, accepted))
     }
 
-    fn bronze_stage(&self, landing: &Landing<'_>) -> Result<BronzeStage, LakeError> {
-        let table = &self.plan.pipeline.bronze;
+    fn bronze_stage(&self, plan: &Plan, landing: &Landing<'_>) -> Result<BronzeStage, LakeError> {
+        let table = &plan.pipeline.source.bronze;
         let existing = self.tables.get(table);
         let mut bronze = BronzeStage::new(&self.lake, &self.plan.run, table, existing, self.plan.planned_at)?;
         bronze.announce(landing.columns());
@@ -283,7 +356,7 @@ impl Worker {
     }
 
     /// The stages of silver; where Spark combines, rows that are to be merged wait in them.
-    fn silver_stages(&self, engine: Engine) -> Result<Vec<SilverStage<'_>>, LakeError> {
+    fn silver_stages<'a>(&'a self, plan: &'a Plan, engine: Engine) -> Result<Vec<SilverStage<'a>>, LakeError> {
         let stage = |table| {
             let context = SilverContext {
                 lake: &self.lake,
@@ -293,29 +366,33 @@ impl Worker {
                 quarantine: self.tables.get(&table.quarantine),
                 deletes: table.deletes().and_then(|(deletes, _)| self.tables.get(&deletes)),
                 replay: self.plan.request.action == RunAction::Replay,
-                snapshots: snapshot_order(&self.lake, &self.plan, table)?,
+                snapshots: snapshot_order(&self.lake, plan, table)?,
             };
             match engine {
                 Engine::Lambda => SilverStage::new(context),
                 Engine::Emr => SilverStage::of_part(context),
             }
         };
-        self.plan.pipeline.silver.iter().map(stage).collect()
+        plan.pipeline.silver.iter().map(stage).collect()
     }
 
-    /// Takes quarantined rows through silver again. A mapped column is null for rows that lack it, if other quarantined rows
-    /// or bronze have it.
-    fn replay(&self, Stages { bronze, silver }: &mut Stages<'_>) -> Result<(), LakeError> {
-        let names = MappedNames::of(&self.plan.pipeline);
+    /// Takes quarantined rows of a source through silver again. A mapped column is null for rows that lack it, if other
+    /// quarantined rows or bronze have it.
+    fn replay(&self, plan: &Plan, Stages { bronze, silver }: &mut Stages<'_>) -> Result<(), LakeError> {
+        let names = MappedNames::of(&plan.pipeline);
         let named = |name: &str| names.mapped(name).to_owned();
         let known: BTreeSet<String> = bronze.source_columns().iter().map(|name| named(name)).collect();
-        let (options, asked) = (SourceOptions::of(&self.plan.pipeline), RefCell::new(BTreeMap::new()));
-        let reading_of = |run: &str| self.reading_of(run, &asked);
-        for (stage, table) in silver.iter_mut().zip(&self.plan.pipeline.silver) {
+        let (options, asked) = (SourceOptions::of(&plan.pipeline), RefCell::new(BTreeMap::new()));
+        let source = &plan.pipeline.source;
+        let reading_of = |run: &str| self.reading_of(source, run, &asked);
+        for (stage, table) in silver.iter_mut().zip(&plan.pipeline.silver) {
+            if self.stays_quarantined(table) {
+                continue;
+            }
             let Some(quarantine) = self.tables.get(&table.quarantine) else { continue };
             let columns: Vec<&str> = table.of_source().map(|(_, source)| source.as_str()).collect();
-            let documents = Documents::new(&options, self.plan.pipeline.source_format, &reading_of)
-                .with_records_in(self.documents_in(table)?);
+            let documents =
+                Documents::new(&options, source.format, &reading_of).with_records_in(self.documents_in(source, table)?);
             let reread = reread_quarantine(quarantine, &columns, named, &documents, |rows| {
                 stage.push(rows, Missing { silver: true, quarantine: true, deletes: true })
             })?;
@@ -332,18 +409,25 @@ impl Worker {
         Ok(())
     }
 
+    /// Whether a replay leaves the quarantine of this table as it is: rows of a full snapshot belong to a state that is gone,
+    /// and the other sources are replayed without them.
+    fn stays_quarantined(&self, table: &SilverTable) -> bool {
+        table.takes_snapshots() && !self.of_sources.is_empty()
+    }
+
     /// The documents of which a table has records that count as present by their places. Tables with keys compare rows.
-    fn documents_in(&self, table: &SilverTable) -> Result<DocumentsInTable, LakeError> {
-        let has_documents = matches!(self.plan.pipeline.source_format, SourceFormat::Ndjson | SourceFormat::Json);
+    fn documents_in(&self, source: &Source, table: &SilverTable) -> Result<DocumentsInTable, LakeError> {
+        let has_documents = matches!(source.format, SourceFormat::Ndjson | SourceFormat::Json);
         match (&table.mode, self.tables.get(&table.table)) {
             (WriteMode::Append, Some(existing)) if has_documents => DocumentsInTable::read(existing),
             _ => Ok(DocumentsInTable::default()),
         }
     }
 
-    /// How a run of the pipeline has read, by its plan. `asked` has the answers so far.
+    /// How a run of the pipeline has read a source, by its plan. `asked` has the answers so far.
     fn reading_of(
         &self,
+        source: &Source,
         run: &str,
         asked: &RefCell<BTreeMap<String, Option<RunReading>>>,
     ) -> Result<Option<RunReading>, LakeError> {
@@ -357,8 +441,11 @@ impl Worker {
             }
             Err(_) => None,
         };
-        let reading =
-            plan.map(|Plan { pipeline, .. }| RunReading { format: pipeline.source_format, records: pipeline.records });
+        let reading = plan.map(|Plan { pipeline, .. }| {
+            // A pipeline that had one source then read that.
+            let then = pipeline.of_source(source.name.as_ref());
+            RunReading { format: then.source.format, records: then.source.records.clone() }
+        });
         asked.borrow_mut().insert(run.to_owned(), reading.clone());
         Ok(reading)
     }

@@ -19,14 +19,14 @@ use crate::source::{Begin, ColumnFault, Extent, MAX_COLUMNS, Place, SourceError}
 /// What `_source_row` says of the records of an object that is not packed. Of rows that bronze has, it says what it
 /// said when they were read: the size is then a bound of all of them.
 pub(super) fn positions(pipeline: &Pipeline, size_bytes: u64) -> Positions {
-    match pipeline.source_format {
+    match pipeline.source.format {
         // The bytes of an archive are not those of its members.
-        _ if pipeline.archive.is_some() => Positions::Numbers,
-        SourceFormat::Csv if !pipeline.csv.is_divisible() => Positions::Numbers,
+        _ if pipeline.source.archive.is_some() => Positions::Numbers,
+        SourceFormat::Csv if !pipeline.source.csv.is_divisible() => Positions::Numbers,
         // What is decoded has other bytes than the object.
         SourceFormat::FixedWidth if !pipeline.encoding().is_utf8() => Positions::Numbers,
         // A line may have several records, which begin at one byte.
-        SourceFormat::Ndjson if pipeline.records.is_some() => Positions::Numbers,
+        SourceFormat::Ndjson if pipeline.source.records.is_some() => Positions::Numbers,
         SourceFormat::Csv | SourceFormat::Ndjson | SourceFormat::FixedWidth => pipeline.parts.positions(size_bytes),
         SourceFormat::Json
         | SourceFormat::Parquet
@@ -69,7 +69,7 @@ impl LandingRange<'_> {
     /// # Errors
     /// [`LakeError::Internal`] for an object that cannot be read by ranges.
     pub(super) fn extent<'o>(&self, pipeline: &Pipeline, planned: &'o PlannedObject) -> Result<Extent<'o>, LakeError> {
-        let columns: Option<&'o [String]> = match (pipeline.source_format, &planned.shape) {
+        let columns: Option<&'o [String]> = match (pipeline.source.format, &planned.shape) {
             (SourceFormat::Csv, Some(shape)) => Some(shape.columns.as_slice()),
             (SourceFormat::Ndjson | SourceFormat::FixedWidth, _) => Some(&[]),
             _ => None,
@@ -82,7 +82,7 @@ impl LandingRange<'_> {
         };
         let begin = match (self.bytes.begin(), self.before) {
             (0, _) => Begin::Object,
-            (at, None) => Begin::Guessed { at, before: pipeline.csv.record_end.as_str().len() as u64, columns },
+            (at, None) => Begin::Guessed { at, before: pipeline.source.csv.record_end.as_str().len() as u64, columns },
             (_, Some(before)) => Begin::Proven { at: before.end, columns },
         };
         Ok(Extent { positions: planned.positions, begin, end: self.bytes.end() })
@@ -151,7 +151,7 @@ impl ReadRanges {
             let (place, fault) = (Place::Byte { offset: self.end }, ColumnFault::TooMany { limit: MAX_COLUMNS });
             return Some(LakeError::Source(SourceError::Columns { object: object.uri.to_string(), place, fault }));
         }
-        let has_records_alone = matches!(pipeline.source_format, SourceFormat::Ndjson | SourceFormat::FixedWidth);
+        let has_records_alone = matches!(pipeline.source.format, SourceFormat::Ndjson | SourceFormat::FixedWidth);
         let is_empty = range.end().is_none() && self.rows == 0 && has_records_alone;
         is_empty.then(|| LakeError::Source(SourceError::EmptyObject { object: object.uri.to_string() }))
     }
@@ -177,6 +177,7 @@ mod tests {
         ReadPart {
             run: RunRef { pipeline: "p".parse().unwrap(), run_id: "r".parse().unwrap(), attempt: 1 },
             part: serde_json::from_value(1.into()).unwrap(),
+            source: None,
             read_at: "2026-01-05T00:00:00Z".parse().unwrap(),
             bronze_files: Vec::new(),
             columns: Vec::new(),

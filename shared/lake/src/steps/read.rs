@@ -2,7 +2,7 @@
 //! the tables it knows bronze alone, at the version of the plan.
 
 use jiff::Timestamp;
-use sluice_core::run::{PartNumber, PartRef, Plan, PlanStatus, ReadFrom, ReadPart, RunRef};
+use sluice_core::run::{PartNumber, PartRef, Plan, PlanStatus, PlannedPart, ReadFrom, ReadPart, RunRef};
 
 use super::changes::open_one;
 use super::process::check_cuts;
@@ -32,14 +32,21 @@ pub async fn read_part(lake: &Lake, now: Timestamp, run: &RunRef, part: PartNumb
     }
     check_cuts(&plan)?;
     let worker = lake.clone();
-    let bronze = match plan.table(&plan.pipeline.bronze).filter(|_| reads_bronze(&plan, part)) {
+    let pipeline = plan.pipeline.of_source(plan.source_of_part(part));
+    let bronze = match plan.table(&pipeline.source.bronze).filter(|_| reads_bronze(&plan, part)) {
         Some(planned) => open_one(lake, planned).await?,
         None => None,
     };
+    drop(pipeline);
     let read = blocking(move || {
         let mut refusals = Refusals::new(&worker, &plan.run, now);
-        let stored = StoredRows { plan: &plan, bronze: bronze.as_ref() };
-        let read = stage_part(&Landing::new(&worker, &plan), stored, part, Before::Unknown, now, &mut refusals);
+        let Some(planned) = plan.part(part) else {
+            return Err(LakeError::Internal { message: format!("the plan has no part {part}") });
+        };
+        let of_source = plan.of_source(plan.source_of_part(part));
+        let stored = StoredRows { plan: &of_source, bronze: bronze.as_ref() };
+        let landing = Landing::new(&worker, &of_source);
+        let read = stage_part(&landing, stored, (part, planned), Before::Unknown, now, &mut refusals);
         // The run is planned again without refused objects, whatever else was met after them.
         if let Some(refused) = refusals.error() {
             return Err(refused);
@@ -67,22 +74,20 @@ pub(super) enum Before<'b> {
     },
 }
 
-/// Reads a part and stages its rows; `None` where objects of it are refused, which are held then. Blocking.
+/// Reads a part and stages its rows; `None` where objects of it are refused, which are held then. `landing` and `stored`
+/// are those of its source. Blocking.
 ///
 /// # Errors
 /// Faults for which no object is to blame, and all of a byte range where the ranges before it are unknown.
-pub(super) fn stage_part(
-    landing: &Landing<'_>,
+pub(super) fn stage_part<'a>(
+    landing: &Landing<'a>,
     stored: StoredRows<'_>,
-    part: PartNumber,
+    (part, planned): (PartNumber, PlannedPart<'a>),
     before: Before<'_>,
     now: Timestamp,
     refusals: &mut Refusals<'_>,
 ) -> Result<Option<ReadPart>, LakeError> {
     let plan = landing.plan;
-    let Some(planned) = plan.part(part) else {
-        return Err(LakeError::Internal { message: format!("the plan has no part {part}") });
-    };
     let (names, ranges): (&[String], Option<&ReadRanges>) = match before {
         Before::Unknown => (&[], None),
         Before::Read { names, ranges } => (names, Some(ranges)),
@@ -102,14 +107,14 @@ pub(super) fn stage_part(
     let (bronze_files, columns) = stages.bronze.into_part()?;
     let tables = stages.silver.into_iter().map(SilverStage::into_part).collect::<Result<_, _>>()?;
     let (keys, lacking) = keys.into_part();
-    let run = plan.run.clone();
-    Ok(Some(ReadPart { run, part, read_at: now, bronze_files, columns, tables, keys, lacking, absent, found }))
+    let (run, source) = (plan.run.clone(), plan.pipeline.source.name.clone());
+    Ok(Some(ReadPart { run, part, source, read_at: now, bronze_files, columns, tables, keys, lacking, absent, found }))
 }
 
 /// The stages of a part. They know no table: the rows that tables have already are met when the parts are combined.
 fn begin_part<'a>(landing: &Landing<'a>, names: &[String]) -> Result<Stages<'a>, LakeError> {
     let (lake, plan) = (landing.lake, landing.plan);
-    let table = &plan.pipeline.bronze;
+    let table = &plan.pipeline.source.bronze;
     let planned = plan.table(table).ok_or_else(|| LakeError::Internal {
         message: format!("the plan does not say where table `{table}` stands"),
     })?;

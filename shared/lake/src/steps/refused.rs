@@ -177,13 +177,18 @@ impl<'a> RunKeys<'a> {
     }
 }
 
-/// Ends the keys of a run: the mapped keys that no record of it has, where bronze has them. Where bronze lacks one, too, the
-/// objects are held. Where one was refused already, it may have a key that the others lack: the next attempt asks again.
+/// Ends the keys of a source: the mapped keys that no record of it has, where bronze has them. Where bronze lacks one, too,
+/// the objects are held. Where one was refused already, with more faults than there were `before` the source, it may have
+/// a key that the others lack: the next attempt asks again.
 ///
 /// # Errors
 /// Those of [`Refusals::hold`].
-pub(super) fn hold_lacking(keys: RunKeys<'_>, refusals: &mut Refusals<'_>) -> Result<BTreeSet<String>, LakeError> {
-    if refusals.count() > 0 {
+pub(super) fn hold_lacking(
+    keys: RunKeys<'_>,
+    before: usize,
+    refusals: &mut Refusals<'_>,
+) -> Result<BTreeSet<String>, LakeError> {
+    if refusals.count() > before {
         return Ok(BTreeSet::new());
     }
     let (missing, found) = (keys.missing().into_iter().collect(), keys.found());

@@ -141,7 +141,7 @@ impl Deliveries<'_> {
 
     /// The objects under the addresses that their rows in bronze have.
     async fn as_in_bronze(&self, table: &TableRef, again: Vec<SourceObject>) -> Result<Vec<SourceObject>, LakeError> {
-        let bronze = &self.pipeline.bronze;
+        let bronze = &self.pipeline.source.bronze;
         let Some(open) = self.standing.open(bronze).cloned().filter(|_| !again.is_empty()) else { return Ok(again) };
         let rows = BronzeRows::new(self.copied, &blocking(move || source_objects(&open)).await?);
         let found = |object: SourceObject| {
@@ -201,7 +201,8 @@ impl Deliveries<'_> {
         let planned: BTreeSet<SourceId> = self.objects.iter().map(|planned| planned.object.id()).collect();
         let is_taken = |object: &&SourceObject| {
             let id = object.id();
-            self.standing.has(table, &id) && (self.standing.has(&self.pipeline.bronze, &id) || planned.contains(&id))
+            self.standing.has(table, &id)
+                && (self.standing.has(&self.pipeline.source.bronze, &id) || planned.contains(&id))
         };
         self.listed.iter().filter(is_taken).cloned().collect()
     }

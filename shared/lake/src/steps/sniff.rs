@@ -46,15 +46,18 @@ pub(super) struct Looked {
     pub(super) held: Vec<HeldObject>,
     /// The mapped columns that these have.
     pub(super) held_columns: BTreeSet<String>,
+    /// Why the first object may not be read, of those that may not be read.
+    pub(super) denied: Option<LakeError>,
 }
 
 /// Reads the header of every object that is new to bronze and notes its shape. Objects that cannot be read, or lack a
 /// mapped column that they must have, are held, and this run and those after it go on without them. Those that may not
-/// be read are passed by, unless the run has no other object: then it is the rights of the run that are wrong. `known`
-/// are the mapped columns that bronze has, or an object that the run has held before.
+/// be read are passed by; where the run has no other object, it is the rights of the run that are wrong. `pipeline` is
+/// that of the source of all objects, and `known` are the mapped columns that bronze has, or an object that the run has
+/// held before.
 ///
 /// # Errors
-/// Those of the store, and that of an object that may not be read.
+/// Those of the store.
 pub(super) async fn refuse_unreadable(
     lake: &Lake,
     now: Timestamp,
@@ -75,7 +78,6 @@ pub(super) async fn refuse_unreadable(
         .try_collect()
         .await?;
     let known = with_headers(pipeline, known, &looked);
-    let mut denied: Option<LakeError> = None;
     let mut seen = Looked::default();
     for (mut planned, look) in looked {
         let unseen = ObjectMeasure::unseen(planned.object.size_bytes);
@@ -96,7 +98,7 @@ pub(super) async fn refuse_unreadable(
                 let fault = with_sources(&error).chars().take(MAX_FAULT_CHARS).collect();
                 let uri = planned.object.uri.to_string();
                 seen.passed_by.push(PassedBy { uri, reason: PassedByReason::Unreadable { fault } });
-                denied.get_or_insert(error);
+                seen.denied.get_or_insert(error);
                 continue;
             }
             Look::Nothing => unseen,
@@ -109,10 +111,7 @@ pub(super) async fn refuse_unreadable(
         seen.objects.push(planned);
         seen.measures.push(measure);
     }
-    match denied {
-        Some(error) if seen.objects.is_empty() && seen.held.is_empty() => Err(error),
-        _ => Ok(seen),
-    }
+    Ok(seen)
 }
 
 /// What the beginning of an object shows.
@@ -146,7 +145,7 @@ impl Look {
         known: &BTreeSet<String>,
     ) -> Result<Self, LakeError> {
         let Self::Shape(shape, ..) = &self else { return Ok(self) };
-        let fault = match pipeline.source_format {
+        let fault = match pipeline.source.format {
             // Any record of the run may bring a key, so process asks once it has read them all.
             SourceFormat::Ndjson | SourceFormat::Json | SourceFormat::Avro | SourceFormat::Xml => return Ok(self),
             SourceFormat::Csv | SourceFormat::Parquet | SourceFormat::Xlsx | SourceFormat::FixedWidth => {
@@ -184,7 +183,7 @@ async fn look(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Result
 }
 
 async fn examine(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Result<Look, LakeError> {
-    let read = match (pipeline.source_format, object.uri.as_url().to_file_path()) {
+    let read = match (pipeline.source.format, object.uri.as_url().to_file_path()) {
         (SourceFormat::Parquet, Ok(path)) => {
             let (options, name) = (SourceOptions::of(pipeline), object.uri.to_string());
             let input = SourceInput::File(path);
@@ -194,11 +193,9 @@ async fn examine(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Res
         (SourceFormat::Parquet, Err(())) => Ok(Vec::new()),
         (SourceFormat::Xlsx, path) => return examine_workbook(lake, pipeline, object, path.ok()).await,
         _ => {
-            // An archive may be copied to this machine.
-            let _one = match pipeline.archive {
-                Some(_) => Some(one_copy().await?),
-                None => None,
-            };
+            // An archive may be copied to this machine. Nobody waits for small ones, which most objects are.
+            let is_large = object.size_bytes > SMALL_COPY_BYTES;
+            let _one = if pipeline.source.archive.is_some() && is_large { Some(one_copy().await?) } else { None };
             match ObjectBytes::open(object, lake.options()).await {
                 Ok(bytes) => {
                     let looked = read_head(pipeline, object, bytes).await?;
@@ -217,8 +214,11 @@ async fn examine(lake: &Lake, pipeline: &Pipeline, object: &SourceObject) -> Res
     }
 }
 
-/// Workbooks and archives that are examined at a time: each has its copy on this machine, and a workbook its shared
-/// texts in memory.
+/// Bytes of an object up to which it may be an archive that is copied next to others: 256 MiB, when 16 are examined.
+const SMALL_COPY_BYTES: u64 = 16 << 20;
+
+/// Workbooks and large archives that are examined at a time: each has its copy on this machine, and a workbook its
+/// shared texts in memory.
 static COPIES: Semaphore = Semaphore::const_new(1);
 
 /// Waits until no other of them is examined.
@@ -278,7 +278,7 @@ async fn read_head(
     object: &SourceObject,
     bytes: ObjectBytes,
 ) -> Result<Result<Look, SourceError>, LakeError> {
-    let (format, options, name) = (pipeline.source_format, SourceOptions::of(pipeline), object.uri.to_string());
+    let (format, options, name) = (pipeline.source.format, SourceOptions::of(pipeline), object.uri.to_string());
     let encoding = pipeline.encoding();
     let size_bytes = object.size_bytes;
     let (mut reader, _) = bytes.into_parts();
@@ -386,8 +386,8 @@ fn check_mapped(
     if missing.is_empty() {
         return Ok(());
     }
-    let delimiter = match pipeline.source_format {
-        SourceFormat::Csv => delimiter_hint(columns, pipeline.csv.delimiter.as_str()),
+    let delimiter = match pipeline.source.format {
+        SourceFormat::Csv => delimiter_hint(columns, pipeline.source.csv.delimiter.as_str()),
         SourceFormat::Ndjson
         | SourceFormat::Json
         | SourceFormat::Parquet

@@ -10,7 +10,7 @@ use polars::prelude::{DataType, LazyFrame, col, len};
 use sluice_core::columns::is_own_of_bronze;
 use sluice_core::contract::{DatasetRule, Severity};
 use sluice_core::engine::Engine;
-use sluice_core::name::TableRef;
+use sluice_core::name::{SourceName, TableRef};
 use sluice_core::pipeline::SilverTable;
 use sluice_core::run::{Changeset, Plan, PlannedObject, ReadFrom, TableChange, TableVerdict};
 use sluice_core::source::{SourceId, SourceObject};
@@ -56,27 +56,39 @@ impl<'a> RejectedRun<'a> {
     /// # Errors
     /// [`LakeError`] when rows cannot be read or an object not be held.
     pub(super) fn hold_spoilt(&self, now: Timestamp) -> Result<Option<LakeError>, LakeError> {
-        let own = own_objects(self.plan);
-        // A snapshot of which a part is held is not complete: it is rejected as a whole, and may be accepted so.
-        let replaces = self.plan.pipeline.silver.iter().any(SilverTable::takes_snapshots);
-        if own.len() < 2 || replaces {
+        let all = own_objects(self.plan).len();
+        let own = self.own_without_snapshots();
+        if all < 2 || own.is_empty() {
             return Ok(None);
         }
         let mut spoilt = self.over_limit(&own)?;
         if spoilt.is_empty() {
             spoilt = self.without_answer(&own)?;
         }
-        if spoilt.is_empty() || spoilt.len() == own.len() {
+        if spoilt.is_empty() || spoilt.len() == all {
             return Ok(None);
         }
-        let bronze = self.change(&self.plan.pipeline.bronze).map(|change| &change.columns);
-        let names = bronze.into_iter().flatten().map(|column| &column.name);
-        let columns = names.filter(|name| !is_own_of_bronze(name)).cloned().collect();
         let mut refusals = Refusals::new(self.lake, &self.plan.run, now);
-        for (object, fault) in spoilt.values() {
-            refusals.hold([*object], &columns, fault)?;
+        for source in self.plan.pipeline.sources() {
+            let bronze = self.change(&source.bronze).map(|change| &change.columns);
+            let names = bronze.into_iter().flatten().map(|column| &column.name);
+            let columns: BTreeSet<String> = names.filter(|name| !is_own_of_bronze(name)).cloned().collect();
+            let of_source = self.plan.objects.iter().filter(|planned| planned.source == source.name);
+            for (object, fault) in of_source.filter_map(|planned| spoilt.get(&planned.object.id())) {
+                refusals.hold([*object], &columns, fault)?;
+            }
         }
         Ok(refusals.error())
+    }
+
+    /// The objects that are new to the run, of sources without full snapshots: a snapshot of which a part is held is not
+    /// complete, so it is rejected as a whole, and may be accepted so.
+    fn own_without_snapshots(&self) -> Vec<&'a SourceObject> {
+        let plan = self.plan;
+        let snapshots = plan.pipeline.silver.iter().filter(|table| table.takes_snapshots());
+        let replaces: BTreeSet<Option<&SourceName>> = snapshots.map(|table| table.source.as_ref()).collect();
+        let is_own = |planned: &&PlannedObject| !planned.again && !replaces.contains(&planned.source.as_ref());
+        plan.objects.iter().filter(is_own).map(|planned| &planned.object).collect()
     }
 
     fn change(&self, table: &TableRef) -> Option<&'a TableChange> {
@@ -174,17 +186,19 @@ impl<'a> RejectedRun<'a> {
 
     /// Rows that the objects of the run brought: those that are staged for bronze, and those that bronze has already.
     fn source_rows(&self) -> Result<RowsOf, LakeError> {
-        let bronze = &self.plan.pipeline.bronze;
-        let mut rows = match self.change(bronze) {
-            Some(change) => count(staged_rows(self.lake, change)?, change)?,
-            None => RowsOf::new(),
-        };
-        let is_behind = |planned: &&PlannedObject| planned.read_from == ReadFrom::Bronze;
-        let behind: Vec<SourceObject> =
-            self.plan.objects.iter().filter(is_behind).map(|planned| planned.object.clone()).collect();
-        if let Some(bronze) = self.tables.get(bronze).filter(|_| !behind.is_empty()) {
-            let stored = count_rows(bronze.scan()?, bronze.reference())?;
-            rows.extend(behind.iter().filter_map(|object| Some((version(object), *stored.get(&version(object))?))));
+        let mut rows = RowsOf::new();
+        for source in self.plan.pipeline.sources() {
+            if let Some(change) = self.change(&source.bronze) {
+                rows.extend(count(staged_rows(self.lake, change)?, change)?);
+            }
+            let is_behind =
+                |planned: &&PlannedObject| planned.source == source.name && planned.read_from == ReadFrom::Bronze;
+            let behind: Vec<&SourceObject> =
+                self.plan.objects.iter().filter(is_behind).map(|planned| &planned.object).collect();
+            if let Some(bronze) = self.tables.get(&source.bronze).filter(|_| !behind.is_empty()) {
+                let stored = count_rows(bronze.scan()?, bronze.reference())?;
+                rows.extend(behind.iter().filter_map(|object| Some((version(object), *stored.get(&version(object))?))));
+            }
         }
         Ok(rows)
     }

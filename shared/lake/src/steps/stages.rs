@@ -90,7 +90,7 @@ impl<'a> Landing<'a> {
     /// header or footer may lack an optional column that bronze has or gets: `bronze` is the stage that it comes to.
     fn may_lack(&self, bronze: &BronzeStage) -> BTreeSet<&'a String> {
         let pipeline = &self.plan.pipeline;
-        match pipeline.source_format {
+        match pipeline.source.format {
             SourceFormat::Ndjson | SourceFormat::Json | SourceFormat::Avro | SourceFormat::Xml => {
                 pipeline.mapped_sources().collect()
             }
@@ -169,7 +169,7 @@ impl<'a> Landing<'a> {
             None => Extent::whole(planned.positions),
         };
         let (input, check, _scratch) = self.open(object, range.map(|_| extent.stream_begin()))?;
-        let (format, options, name) = (pipeline.source_format, SourceOptions::of(pipeline), object.uri.as_str());
+        let (format, options, name) = (pipeline.source.format, SourceOptions::of(pipeline), object.uri.as_str());
         // The next batch is read while this one is staged.
         let outcome: Result<_, LakeError> = overlapped(
             |put| read_source(format, &options, input, name, extent, &mut |batch| Ok(put(batch)?)),
@@ -179,7 +179,7 @@ impl<'a> Landing<'a> {
                 bronze.announce(&met);
                 columns.extend(met);
                 let rows = bronze.rows(object, batch)?;
-                let mapped = match pipeline.column_case {
+                let mapped = match pipeline.source.column_case {
                     _ if format.has_documents() => as_bronze_or_mapped(&rows, &self.names, bronze)?,
                     ColumnCase::Exact => rows.clone(),
                     ColumnCase::Ignore => as_mapped(&rows, &self.names)?,
@@ -209,7 +209,7 @@ impl<'a> Landing<'a> {
         object: &SourceObject,
         begin: Option<u64>,
     ) -> Result<(SourceInput, VersionCheck, Option<tempfile::TempDir>), LakeError> {
-        if self.plan.pipeline.source_format == SourceFormat::Xlsx {
+        if self.plan.pipeline.source.format == SourceFormat::Xlsx {
             check_workbook_size(object.uri.as_str(), object.size_bytes)?;
         }
         let options = self.lake.options();
@@ -218,7 +218,7 @@ impl<'a> Landing<'a> {
             None => Handle::current().block_on(ObjectBytes::open(object, options))?,
         };
         let (mut reader, check) = bytes.into_parts();
-        if !self.plan.pipeline.source_format.is_read_from_file() {
+        if !self.plan.pipeline.source.format.is_read_from_file() {
             return Ok((SourceInput::Stream(reader), check, None));
         }
         let (path, scratch) = scratch_copy(&mut reader)?;

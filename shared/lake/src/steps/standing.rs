@@ -70,7 +70,8 @@ impl Standing {
 
     /// The mapped columns that bronze has.
     pub(super) fn known_columns(&self, pipeline: &Pipeline) -> BTreeSet<String> {
-        let stored = self.open(&pipeline.bronze).map(|open| BronzeNames::of_table(open.columns())).unwrap_or_default();
+        let stored =
+            self.open(&pipeline.source.bronze).map(|open| BronzeNames::of_table(open.columns())).unwrap_or_default();
         mapped_columns(&MappedNames::of(pipeline), stored.source_columns())
     }
 
@@ -121,22 +122,30 @@ impl Standing {
         stale
     }
 
+    /// Whether a replay has rows to take. Where the pipeline has several sources, one that delivers full snapshots does not
+    /// keep the others from being replayed.
     pub(super) fn has_quarantine(&self, pipeline: &Pipeline) -> Result<bool, LakeError> {
+        let mut refused = None;
         for silver in &pipeline.silver {
             let Some((open, _)) = self.tables.get(&silver.quarantine) else { continue };
             if open.rows()? != Some(0) {
                 if silver.takes_snapshots() {
-                    return Err(LakeError::Invalid {
+                    let error = LakeError::Invalid {
                         message: format!(
                             "table `{}` takes full snapshots: its quarantined rows belong to a state that is gone; deliver \
                              them again",
                             silver.table
                         ),
-                    });
+                    };
+                    if pipeline.other_sources.is_empty() {
+                        return Err(error);
+                    }
+                    refused.get_or_insert(error);
+                    continue;
                 }
                 return Ok(true);
             }
         }
-        Ok(false)
+        refused.map_or(Ok(false), Err)
     }
 }

@@ -56,7 +56,7 @@ impl<'a> StoredRows<'a> {
         let pipeline = &self.plan.pipeline;
         let names = MappedNames::of(pipeline);
         let known = known_columns(&names, &stages.bronze);
-        let may_bring = pipeline.source_format.has_documents() && others == Others::MayBring;
+        let may_bring = pipeline.source.format.has_documents() && others == Others::MayBring;
         let mut absent = Absent::new();
         let mut refused: BTreeSet<SourceId> = BTreeSet::new();
         reread_bronze(bronze, &behind, range, |object, rows| {

@@ -58,6 +58,7 @@ pages! {
     init: "docs/sources/init.md",
     json: "docs/sources/json.md",
     parquet: "docs/sources/parquet.md",
+    several: "docs/sources/several.md",
     values: "docs/sources/values.md",
     xlsx: "docs/sources/xlsx.md",
     xml: "docs/sources/xml.md",

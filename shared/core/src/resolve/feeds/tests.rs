@@ -112,6 +112,20 @@ fn options_that_do_not_go_with_a_feed_are_refused_with_the_fix() {
     let of_row =
         "columns: { id: id, name: name, op: op }, keys: [id], mode: merge, feed: debezium, latest_by: changed_at";
     check("ndjson", TIMED, of_row, "map it to `$.op`");
+    for (feed, root) in [("debezium", "$"), ("debezium_with_schema", "$.payload")] {
+        for of_row in ["at".to_owned(), format!("{root}.after.at"), "{ from: at, null_words: [x] }".to_owned()] {
+            let timed = format!(
+                "columns: {{ id: id, name: name, changed_at: {of_row} }}, keys: [id], mode: merge, feed: {feed}, \
+                 latest_by: changed_at"
+            );
+            check("ndjson", TIMED, &timed, "latest_by `changed_at` is read from the row inside an event");
+        }
+        let one_side = format!(
+            "columns: {{ id: {root}.after.id, name: name }}, keys: [id], mode: merge, feed: {feed}, \
+             latest_by: changed_at"
+        );
+        check("ndjson", TIMED, &one_side, "which is one side of an event");
+    }
     let taken = format!("{TIMED}, {{name: id_after, logicalType: integer}}");
     let twice = "columns: { id: id, name: name, id_after: x }, keys: [id], mode: merge, feed: debezium, \
                  latest_by: changed_at";

@@ -22,6 +22,12 @@ pub enum ArchiveFault {
     /// It is a workbook.
     #[error("it is a workbook of Excel (xlsx), and no archive of files; deliver it to a source of `format: xlsx`")]
     Workbook,
+    /// It is a document of an office program.
+    #[error(
+        "it is a package of the kind of docx, pptx or nupkg, and no archive of files; take it out of the folder, or \
+         deliver the data in it as files"
+    )]
+    Document,
     /// The directory of a zip archive cannot be read.
     #[error("its zip directory {problem}; it is cut off or damaged, so deliver it again")]
     Directory {

@@ -108,10 +108,10 @@ pub(super) struct ArchiveOptions {
 impl ArchiveOptions {
     /// Those of a pipeline; `None` where it reads no archives.
     pub(super) fn of(pipeline: &Pipeline) -> Option<Self> {
-        let spec = pipeline.archive.as_ref()?;
+        let spec = pipeline.source.archive.as_ref()?;
         let mut options = Self::of_members(spec.members.clone());
         // Any record may bring a key, and the run asks for it once it has read them all.
-        if !pipeline.source_format.has_documents() {
+        if !pipeline.source.format.has_documents() {
             let required = pipeline.mapped_sources().filter(|source| !pipeline.is_optional_source(source));
             options.required = required.map(|source| (folded_name(source), source.clone())).collect();
         }

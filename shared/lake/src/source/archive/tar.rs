@@ -15,13 +15,18 @@ use super::{ArchiveLimits, Member, REPEATED_MEMBER, TOO_LONG_NAME, check_unpacke
 
 /// Bytes of a block: headers and contents fill whole ones.
 pub(super) const BLOCK: usize = 512;
+const LINK: &str = "is a hard link to a member that is not read before it; write the archive with `tar \
+                    --hard-dereference`, or let source.archive.members take both";
 /// Most bytes of the attributes of a member.
 const MAX_ATTRIBUTES: u64 = 1 << 20;
 
-/// Whether the first bytes of an object are the header of a tar archive: its check sum says so, whatever its age. An
-/// archive without members is all NULs.
+/// Whether the first bytes of an object are the header of a tar archive: its check sum says so, whatever its age, or
+/// its mark, where the header is damaged. An archive without members is all NULs.
 pub(super) fn is_tar(first: &[u8]) -> bool {
-    Header::of(first).is_some_and(|header| header.is_sound() || first.iter().all(|byte| *byte == 0))
+    let Some(header) = Header::of(first) else { return false };
+    // No text has NULs, which fill the name up.
+    let is_marked = header.field(257, 5) == b"ustar" && first.contains(&0);
+    is_marked || header.is_sound() || first.iter().all(|byte| *byte == 0)
 }
 
 /// A tar archive.
@@ -73,7 +78,14 @@ impl TarMembers {
             if self.first.is_empty() {
                 self.first.clone_from(&head.name);
             }
-            if !head.is_file() || !is_taken(&self.members, &head.name) {
+            if !is_taken(&self.members, &head.name) {
+                continue;
+            }
+            // The same file under another name: that is read, or nobody reads its content.
+            if head.aim.as_ref().is_some_and(|aim| !self.names.contains(aim)) {
+                return Err(ArchiveFault::member(&head.name, LINK).into());
+            }
+            if !head.is_file() {
                 continue;
             }
             if let Some(problem) = head.problem() {
@@ -99,6 +111,8 @@ struct Head {
     name: String,
     kind: u8,
     is_sparse: bool,
+    /// What it leads to, where it is a hard link.
+    aim: Option<String>,
 }
 
 impl Head {
@@ -123,6 +137,8 @@ impl Head {
 #[derive(Default)]
 struct Attributes {
     name: Option<String>,
+    /// What a link leads to.
+    aim: Option<String>,
     size: Option<u64>,
     is_sparse: bool,
 }
@@ -137,7 +153,10 @@ impl Attributes {
             let equals = line.iter().position(|byte| *byte == b'=')?;
             let (key, value) = (line.get(..equals)?, line.get(equals + 1..)?);
             match key {
+                // Nothing takes back what was said before.
+                b"path" if value.is_empty() => self.name = None,
                 b"path" => self.name = Some(String::from_utf8_lossy(value).into_owned()),
+                b"linkpath" => self.aim = Some(String::from_utf8_lossy(value).into_owned()),
                 b"size" => self.size = Some(str::from_utf8(value).ok()?.parse().ok()?),
                 key if key.starts_with(b"GNU.sparse.") => self.is_sparse = true,
                 _ => {}
@@ -160,12 +179,15 @@ impl<'a> Header<'a> {
         self.0.get(at..at + length).unwrap_or_default()
     }
 
-    /// Whether its check sum is that of its bytes, in which the sum itself counts as blanks.
+    /// Whether its check sum is that of its bytes, in which the sum itself counts as blanks. Old programs took bytes
+    /// for numbers with a sign.
     fn is_sound(&self) -> bool {
         const AT: std::ops::Range<usize> = 148..156;
-        let bytes = self.0.iter().enumerate();
-        let sum: u64 = bytes.map(|(at, byte)| if AT.contains(&at) { 32 } else { u64::from(*byte) }).sum();
-        octal(self.field(148, 8)) == Some(sum)
+        let bytes = || self.0.iter().enumerate().map(|(at, byte)| if AT.contains(&at) { 32 } else { *byte });
+        let sum: i64 = bytes().map(i64::from).sum();
+        let signed: i64 = bytes().map(|byte| i64::from(byte.cast_signed())).sum();
+        let written = octal(self.field(148, 8)).and_then(|written| i64::try_from(written).ok());
+        written.is_some_and(|written| written == sum || written == signed)
     }
 
     /// Bytes of the content; `None` where no number stands there.
@@ -313,15 +335,18 @@ impl TarStream {
                     }
                 }
                 b'L' => attributes.name = Some(text(&self.attributes(size)?)),
-                // What is said of all members is no name or size, and the aim of a link is of no interest.
-                b'g' | b'K' => _ = self.attributes(size)?,
+                b'K' => attributes.aim = Some(text(&self.attributes(size)?)),
+                // What is said of all members is no name or size.
+                b'g' => _ = self.attributes(size)?,
                 kind => {
                     // Links, devices and folders have no content, whatever their size says.
                     let size = if matches!(kind, b'1'..=b'6') { 0 } else { attributes.size.unwrap_or(size) };
                     self.left = size;
                     self.filling = size.wrapping_neg() % BLOCK as u64;
-                    let name = attributes.name.unwrap_or_else(|| header.name());
-                    return Ok(Some(Head { name, kind, is_sparse: attributes.is_sparse }));
+                    let Attributes { name, aim, is_sparse, .. } = attributes;
+                    let name = name.unwrap_or_else(|| header.name());
+                    let aim = (kind == b'1').then(|| aim.unwrap_or_else(|| text(header.field(157, 100))));
+                    return Ok(Some(Head { name, kind, is_sparse, aim }));
                 }
             }
         }

@@ -9,6 +9,8 @@ use super::{ArchiveLimits, ArchiveOptions};
 use crate::source::SourceError;
 use crate::source::testing::{ReadTest, SMALL, Table, corrupt, good};
 
+mod odd;
+
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
 const ENCRYPTED: u16 = 1;
@@ -214,6 +216,12 @@ fn long_names_of_gnu_and_pax_are_names_and_links_and_folders_are_passed_over() {
         let table = ReadTest::new(SourceFormat::Csv, &archive).archive(by_name).table();
         assert_eq!(table.rows, [good(1, &[Some("1")])]);
     }
+    let taken_back = ended(&[pax(&[("path", "")]), entry("x/orders.csv", b'0', content)]);
+    assert_eq!(read(&taken_back).table().rows, [good(1, &[Some("1")])]);
+    for size in ["-1", "99999999999999999999"] {
+        refused(&ended(&[pax(&[("size", size)]), entry("a.csv", b'0', content)]), &["those of PAX"]);
+    }
+    refused(&ended(&[pax(&[("size", "18446744073709551615")]), entry(".a.csv", b'0', content)]), &["cut off"]);
     let sparse = ended(&[pax(&[("GNU.sparse.major", "1")]), entry("a.csv", b'0', content)]);
     refused(&sparse, &["member 'a.csv' is sparse"]);
     refused(&ended(&[entry("a.csv", b'S', content)]), &["member 'a.csv' is sparse"]);
@@ -238,6 +246,9 @@ fn an_archive_that_is_cut_or_damaged_is_refused() {
     header[1024] ^= 1;
     refused(&header, &["damaged at byte 1024", "check sum"]);
     refused(&[whole.as_slice(), &tar(&members)].concat(), &["other bytes follow its end"]);
+    let mut header = whole;
+    header[0] ^= 1;
+    refused(&header, &["damaged at byte 0", "check sum"]);
 }
 
 #[test]
@@ -259,6 +270,7 @@ fn members_that_cannot_be_read_are_named_with_the_fix() {
     refused(&zip(&[("a.csv", content), ("b.csv", b"id\n\"1\n")]), &["data, member b.csv", "never closed"]);
     refused(&tar(&[("a.csv", content), ("b.csv", b"")]), &["data, member b.csv' is empty"]);
     refused(&zip(&[("[Content_Types].xml", b"<a/>"), ("xl/workbook.xml", b"<a/>")]), &["format: xlsx"]);
+    refused(&zip(&[("[Content_Types].xml", b"<a/>"), ("word/document.xml", b"<a/>")]), &["of the kind of docx"]);
     refused(&gzip(&zip(&[("a.csv", content)])), &["packed with gzip"]);
     refused(&zip(&[]), &["none of its 0 members"]);
     refused(&[0; 10_240], &["none of its 0 members"]);

@@ -20,8 +20,8 @@ use super::{
 };
 use crate::source::zip_end::{ZipEnd, large_sizes, u16_at, u32_at};
 
-/// What a zip archive begins with, also one without members.
-pub(super) const BEGINNINGS: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
+/// What a zip archive begins with, also one without members, and one that is, or might have been, split.
+pub(super) const BEGINNINGS: [&[u8]; 3] = [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"];
 
 /// A zip archive, and those of its members that are still to be read.
 pub(super) struct ZipMembers {
@@ -66,7 +66,8 @@ impl ZipMembers {
         let size_bytes = file.seek(SeekFrom::End(0))?;
         let all = directory(&mut file, size_bytes, limits)?;
         if all.iter().any(|entry| entry.name == "[Content_Types].xml") {
-            return Err(ArchiveFault::Workbook.into());
+            let is_workbook = all.iter().any(|entry| entry.name.starts_with("xl/"));
+            return Err(if is_workbook { ArchiveFault::Workbook } else { ArchiveFault::Document }.into());
         }
         check_apart(&all, size_bytes)?;
         let count = all.iter().filter(|entry| !entry.is_folder()).count() as u64;
@@ -169,13 +170,17 @@ fn directory(file: &mut File, size_bytes: u64, limits: ArchiveLimits) -> Result<
     /// Largest directory: 10,000 entries with 1600 bytes each, of which a name has 100 as a rule.
     const MAX_DIRECTORY_BYTES: u64 = 16 << 20;
     let damaged = |problem| ArchiveError::Fault(ArchiveFault::Directory { problem });
-    let ZipEnd { entries, size, offset } = ZipEnd::find(file, size_bytes)?;
+    let ZipEnd { entries, size, offset, behind } = ZipEnd::find(file, size_bytes)?;
     if entries > limits.members {
         let (what, limit) = ("members", limits.members);
         return Err(ArchiveFault::TooLarge { what, size: entries, limit }.into());
     }
     if offset.saturating_add(size) > size_bytes {
         return Err(damaged("is not where the end of the file says"));
+    }
+    // Of two archives one behind the other, the end of the second could lead to the directory of the first.
+    if offset.saturating_add(size) != behind {
+        return Err(damaged("and the end of the file are apart: bytes were put before or into the archive"));
     }
     if size > MAX_DIRECTORY_BYTES {
         let (what, limit) = ("bytes of a directory", MAX_DIRECTORY_BYTES);

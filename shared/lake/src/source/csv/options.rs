@@ -19,7 +19,7 @@ impl CsvOptions {
     /// Those of a pipeline.
     pub(crate) fn of(pipeline: &Pipeline) -> Self {
         let mapped = pipeline.mapped_sources().map(|source| folded_name(source)).collect();
-        Self { spec: pipeline.csv.clone(), mapped }
+        Self { spec: pipeline.source.csv.clone(), mapped }
     }
 
     /// Those of objects that no silver table reads yet.

@@ -18,7 +18,7 @@ impl XlsxOptions {
     /// Those of a pipeline.
     pub(crate) fn of(pipeline: &Pipeline) -> Self {
         let mapped = pipeline.mapped_sources().map(|source| folded_name(source)).collect();
-        Self { spec: pipeline.xlsx.clone().unwrap_or_default(), mapped }
+        Self { spec: pipeline.source.xlsx.clone().unwrap_or_default(), mapped }
     }
 
     /// Those of workbooks that no silver table reads yet.

@@ -313,7 +313,7 @@ fn number_of(value: &[u8]) -> Option<u64> {
 fn directory(file: &mut File, size_bytes: u64) -> Result<Vec<Part>, PackageError> {
     /// Largest directory: some 100,000 parts.
     const MAX_DIRECTORY_BYTES: u64 = 16 << 20;
-    let ZipEnd { entries, size, offset } = ZipEnd::find(file, size_bytes)?;
+    let ZipEnd { entries, size, offset, .. } = ZipEnd::find(file, size_bytes)?;
     if size > MAX_DIRECTORY_BYTES || offset.saturating_add(size) > size_bytes {
         return Err(damaged("is not where the end of the file says"));
     }

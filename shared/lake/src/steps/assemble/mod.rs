@@ -35,7 +35,8 @@ use crate::lake::Lake;
 /// [`LakeError::EtlFailed`] naming the table and file when the output is incomplete or not what the plan asked for;
 /// [`LakeError::Conflict`] when a table is gone since the plan.
 pub async fn assemble(lake: &Lake, now: Timestamp, plan: &Plan) -> Result<Changeset, LakeError> {
-    let ReadRun { bronze, tables: read, missing_keys, engine, .. } = lake.documents().of(&plan.run).require().await?;
+    let ReadRun { bronze, other_bronze, tables: read, missing_keys, engine, .. } =
+        lake.documents().of(&plan.run).require().await?;
     let metrics = read_metrics(lake, &plan.run).await?;
     let output = SparkOutput { lake, plan, metrics, tables: open_planned(lake, plan).await? };
     let mut silver = Vec::with_capacity(plan.pipeline.silver.len());
@@ -46,6 +47,7 @@ pub async fn assemble(lake: &Lake, now: Timestamp, plan: &Plan) -> Result<Change
         })?;
         silver.push(output.silver(table, read).await?);
     }
+    let bronze = std::iter::once(bronze).chain(other_bronze).collect();
     let mut changes = in_order(plan, bronze, silver);
     for gold in &plan.pipeline.gold {
         let exists = |input: &TableRef| output.tables.contains_key(input);

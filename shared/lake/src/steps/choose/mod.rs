@@ -1,10 +1,12 @@
 //! The engine of a plan: what the run would need, measured where the plan is made, and the choice.
 
+use std::collections::BTreeMap;
+
 use sluice_core::engine::{
     Divisible, Engine, EngineChoice, Estimate, ObjectMeasure, PartsMeasure, TableMeasure, Workload, choose,
     choose_combining, cut, estimate,
 };
-use sluice_core::name::TableRef;
+use sluice_core::name::{SourceName, TableRef};
 use sluice_core::pipeline::Pipeline;
 use sluice_core::run::{Cuts, PlanStatus, PlannedObject, PlannedWork, Positions, ReadTable, RunAction};
 use sluice_core::spec::SourceFormat;
@@ -12,21 +14,27 @@ use sluice_core::spec::SourceFormat;
 use crate::delta::OpenTable;
 use crate::error::LakeError;
 
-/// The parts that a run is read in, and what they weigh. `measures` are those of its objects, in the same order.
+/// The parts that a run is read in, and what they weigh. `measures` are those of its objects, in the same order. A part
+/// has objects of one source.
 pub(super) fn cut_objects(
     pipeline: &Pipeline,
     objects: &[PlannedObject],
     measures: &[ObjectMeasure],
 ) -> (Cuts, Option<PartsMeasure>) {
-    let parquet = pipeline.source_format == SourceFormat::Parquet;
-    let divisible = |(planned, measure): (&PlannedObject, &ObjectMeasure)| {
-        let weight = measure.weight(parquet);
-        match planned.positions {
+    let formats: BTreeMap<Option<&SourceName>, SourceFormat> =
+        pipeline.sources().map(|source| (source.name.as_ref(), source.format)).collect();
+    let mut divisible: Vec<Divisible> = Vec::with_capacity(objects.len());
+    let mut before = objects.first().map(|planned| planned.source.as_ref());
+    for (planned, measure) in objects.iter().zip(measures) {
+        let source = planned.source.as_ref();
+        let weight = measure.weight(formats.get(&source) == Some(&SourceFormat::Parquet));
+        let object = match planned.positions {
             Positions::Numbers => Divisible::no(weight),
             Positions::Bytes => Divisible::into_ranges(weight, planned.object.size_bytes),
-        }
-    };
-    let divisible: Vec<Divisible> = objects.iter().zip(measures).map(divisible).collect();
+        };
+        let is_of_other = before.replace(source).is_some_and(|before| before != source);
+        divisible.push(if is_of_other { object.beginning_a_part() } else { object });
+    }
     cut(&divisible, pipeline.parts.size_bytes())
 }
 
@@ -42,7 +50,8 @@ pub(super) fn workload(
 ) -> Result<Workload, LakeError> {
     let mut workload = Workload {
         objects: measures,
-        parquet: work.pipeline.source_format == SourceFormat::Parquet,
+        // Of mixed sources, Parquet is what takes more than its size says.
+        parquet: work.pipeline.sources().any(|source| source.format == SourceFormat::Parquet),
         parts,
         rows_meet: !work.refresh.is_empty(),
         ..Workload::default()
@@ -97,7 +106,8 @@ pub(super) fn choose_combining_engine(
         let rows = parts.iter().map(|of| of.accepted + of.deleted()).sum();
         ObjectMeasure::counted(size_bytes, rows, silver.contract.columns.len() as u64)
     });
-    let count = tables.first().map_or(0, |parts| parts.len() as u64);
+    // Each part has rows of the tables of one source.
+    let count = tables.iter().map(|parts| parts.len() as u64).max().unwrap_or_default();
     let parts = PartsMeasure { count, largest_bytes: 0 };
     let workload = workload(work, counted.collect(), Some(parts), existing)?;
     let estimate = estimate(&Workload { parquet: true, ..workload });

@@ -63,6 +63,7 @@ fn the_mapped_columns_of_a_refused_object_are_known_under_the_names_that_silver_
     let shape = |columns: &str| {
         let planned = PlannedObject {
             object: object(),
+            source: None,
             read_from: ReadFrom::Landing,
             again: false,
             shape: None,
