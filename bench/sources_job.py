@@ -17,6 +17,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 
@@ -142,6 +143,41 @@ def packed(write):
     return write_packed
 
 
+def in_zip(write):
+    def write_zip(path: pathlib.Path, count: int) -> None:
+        plain = path.with_suffix(".plain")
+        write(plain, count)
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            archive.write(plain, "rows.csv")
+        plain.unlink()
+
+    return write_zip
+
+
+def in_tar(write):
+    def write_tar(path: pathlib.Path, count: int) -> None:
+        plain = path.with_suffix(".plain")
+        write(plain, count)
+        with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+            archive.add(plain, "rows.csv")
+        plain.unlink()
+
+    return write_tar
+
+
+def element(row: Row) -> str:
+    return "<row>" + "".join(f"<{name}>{text}</{name}>" for name, text in zip(NAMES, row.texts())) + "</row>"
+
+
+def xml(path: pathlib.Path, count: int) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("<rows>\n")
+        text = "\n".join(map(element, BLOCK)) + "\n"
+        for block in blocks(count):
+            file.write(text if len(block) == len(BLOCK) else "\n".join(map(element, block)) + "\n")
+        file.write("</rows>\n")
+
+
 def document(row: Row) -> str:
     return json.dumps(dict(zip(NAMES, [row.id, row.name, row.amount(), row.day.isoformat(), row.is_paid, row.note])))
 
@@ -231,6 +267,8 @@ SOURCES = [
     Source("csv", csv(), PLAIN_CSV),
     Source("csv, all in quotes", csv(), lines(HEADER, quoted)),
     Source("csv, gzip", csv(), packed(PLAIN_CSV)),
+    Source("csv in zip", {**csv(), "archive": {}}, in_zip(PLAIN_CSV)),
+    Source("csv in tar.gz", {**csv(), "archive": {}}, in_tar(PLAIN_CSV)),
     Source("csv, delimiter of two signs", csv(delimiter="||"), lines("||".join(NAMES), joined("||"))),
     Source("csv, escapes as COPY writes", csv(delimiter="\t", quote="none", escapes="copy", header="absent", names=list(NAMES)), lines(None, joined("\t"))),
     Source("csv, escape", csv(escape="\\"), lines(HEADER, lambda row: ",".join([*row.texts()[:5], row.note.replace(" of", "\\, of")]))),
@@ -243,6 +281,7 @@ SOURCES = [
     Source("ndjson", {"format": "ndjson"}, lines(None, document)),
     Source("ndjson, paths", {"format": "ndjson"}, lines(None, nested), NESTED),
     Source("json, records", {"format": "json", "records": "$.items[*]"}, json_document),
+    Source("xml", {"format": "xml", "records": "/rows/row"}, xml),
     Source("avro", {"format": "avro"}, avro),
     Source("parquet", {"format": "parquet"}, parquet),
     Source("xlsx", {"format": "xlsx"}, workbook, is_whole=True),

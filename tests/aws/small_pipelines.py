@@ -15,6 +15,36 @@ from tables import FolderLake
 from world import World
 
 
+# Orders with a gold table, of which scenarios write how silver takes them in.
+ORDERS = """\
+pipeline: retail
+domain: sales
+source: { prefix: landing/retail, format: csv }
+bronze: { table: orders }
+silver:
+  - table: orders
+    contract: contracts/orders.yaml
+    SILVER
+gold:
+  - table: totals
+    contract: contracts/totals.yaml
+    sql: SELECT name, SUM(amount) AS amount, COUNT(*) AS orders FROM silver.orders GROUP BY name
+"""
+COLUMNS_OF_ORDERS = {
+    "orders": (
+        "name: id, logicalType: integer, physicalType: BIGINT, required: true",
+        "name: name, logicalType: string",
+        "name: amount, logicalType: number, physicalType: 'DECIMAL(10,2)', required: true",
+        "name: day, logicalType: date, required: true",
+    ),
+    "totals": (
+        "name: name, logicalType: string",
+        "name: amount, logicalType: number, physicalType: 'DECIMAL(18,2)'",
+        "name: orders, logicalType: integer, physicalType: BIGINT",
+    ),
+}
+
+
 @dataclass(frozen=True)
 class SmallPipeline:
     """A pipeline that stands where the retail pipeline does: its spec, and the columns of each table's contract."""
@@ -60,6 +90,11 @@ class SmallPipeline:
             made = world.commands.sluice(run)
             check(made.code == 0, f"the run of the command failed: {made}")
         return FolderLake(lake, landing)
+
+
+def orders(silver: str) -> SmallPipeline:
+    """The pipeline of orders whose silver table has these keys, from the second on with the four spaces before them."""
+    return SmallPipeline(ORDERS.replace("SILVER", silver), COLUMNS_OF_ORDERS)
 
 
 def _write(files: Mapping[pathlib.Path, bytes]) -> None:

@@ -76,6 +76,6 @@ function columnsOf(path: string, columns: GlueTablesProps["columns"]): glue.CfnT
   if (known === undefined) {
     throw new Error(`${path}: sluice deploy names no columns of this table: the command is not the one of this repository`);
   }
-  // Glue names types as Hive does, which are the SQL names in lower case.
-  return known.map(({ name, type }) => ({ name, type: type.toLowerCase() }));
+  // Glue names types as Hive does: the SQL names in lower case, without spaces between the fields of a struct.
+  return known.map(({ name, type }) => ({ name, type: type.toLowerCase().replaceAll(" ", "") }));
 }

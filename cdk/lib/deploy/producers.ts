@@ -69,7 +69,7 @@ export class Producers extends Construct {
     const landing = landingFolders.map((folder) => `arn:aws:s3:::${lake.bucket}/${lake.prefix}${folder}*`);
     const role = new iam.Role(this, id, {
       roleName: `${prefix}-${name.replaceAll("_", "-")}`,
-      description: `Puts files into ${landingFolders.join(", ")} of the lake`,
+      description: describe(landingFolders),
       assumedBy,
       inlinePolicies: {
         deliver: new iam.PolicyDocument({
@@ -89,6 +89,12 @@ export class Producers extends Construct {
     acknowledgeWildcards(role, new Map(landing.map((resource) => [resource, why])));
     return role;
   }
+}
+
+/** IAM takes descriptions of up to 1000 characters, and twenty folders may have more; the policy of the role names them. */
+function describe(landingFolders: readonly string[]): string {
+  const all = `Puts files into ${landingFolders.join(", ")} of the lake`;
+  return all.length <= 1000 ? all : `Puts files into the ${landingFolders.length.toString()} landing folders of a pipeline of the lake`;
 }
 
 /** An account, or the ARN of a role or user. */

@@ -37,6 +37,11 @@ const DEDUPLICATION = Duration.minutes(5);
 /** Longer than that, so that every file whose event was dropped as a duplicate is in the lake before the run lists it. */
 const DELAY = DEDUPLICATION.plus(Duration.seconds(10));
 
+/** Folders that a rule names, in characters: EventBridge takes patterns of up to 2048, and each folder has a frame and the lake's prefix. */
+const MAX_FOLDERS_LENGTH = 1500;
+/** The frame of a folder in the pattern: `{"prefix":""},`. */
+const FRAME_LENGTH = 14;
+
 /**
  * Starts a run when files are delivered: one run for all files of five minutes, not one per file.
  *
@@ -84,6 +89,7 @@ export class Deliveries extends Construct {
   }
 
   private watch({ name, landingFolders }: DeployedPipeline, queue: sqs.IQueue, props: DeliveriesProps): void {
+    const key = watchedFolders(name, landingFolders, props.lakePrefix).map((folder) => ({ prefix: `${props.lakePrefix}${folder}` }));
     new events.Rule(this, name, {
       ruleName: `${props.prefix}-delivered-${name.replaceAll("_", "-")}`,
       description: `Files delivered for ${name}`,
@@ -93,7 +99,7 @@ export class Deliveries extends Construct {
         detail: {
           bucket: { name: [props.bucket] },
           // Folders that a console creates are empty objects; an empty file has no rows either, and the next run sees it anyway.
-          object: { key: landingFolders.map((folder) => ({ prefix: `${props.lakePrefix}${folder}` })), size: [{ numeric: [">", 0] }] },
+          object: { key, size: [{ numeric: [">", 0] }] },
         },
       },
       targets: [new SqsQueue(queue, {
@@ -133,4 +139,13 @@ export class Deliveries extends Construct {
       targetParameters: { inputTemplate: '{"pipeline": <$.body.pipeline>}', stepFunctionStateMachineParameters: { invocationType: "FIRE_AND_FORGET" } },
     });
   }
+}
+
+/**
+ * The folders whose files start runs of a pipeline: those of its sources. Where they are too many for one rule, the folder that has them
+ * all: a file next to them starts a run with nothing to do, which ends as skipped.
+ */
+function watchedFolders(name: string, landingFolders: readonly string[], lakePrefix: string): readonly string[] {
+  const length = landingFolders.reduce((sum, folder) => sum + lakePrefix.length + folder.length + FRAME_LENGTH, 0);
+  return length <= MAX_FOLDERS_LENGTH ? landingFolders : [`landing/${name}/`];
 }

@@ -33,7 +33,7 @@ function tablesOf(columns?: ReadonlyMap<string, readonly PublishedColumn[]>): Ta
 const columns = new Map([
   ["silver/sales/transactions", [{ name: "invoice_no", type: "STRING" }, { name: "_ingested_at", type: "TIMESTAMP" }]],
   ["gold/sales/daily_revenue", [{ name: "net_revenue", type: "DECIMAL(18,2)" }]],
-  ["gold/sales/customer_rfm", [{ name: "orders", type: "BIGINT" }]],
+  ["gold/sales/customer_rfm", [{ name: "orders", type: "ARRAY<STRUCT<sku: STRING, price: DECIMAL(9,2)>>" }]],
 ]);
 
 test("the published tables of every pipeline are in the catalogue, and nothing else", () => {
@@ -54,6 +54,7 @@ test("columns are those of the contracts, with Glue's names of types", () => {
   const found = new Map(tablesOf(columns).map(({ Name, StorageDescriptor }) => [Name, StorageDescriptor.Columns]));
   assert.deepEqual(found.get("silver_sales_transactions"), [{ Name: "invoice_no", Type: "string" }, { Name: "_ingested_at", Type: "timestamp" }]);
   assert.deepEqual(found.get("gold_sales_daily_revenue"), [{ Name: "net_revenue", Type: "decimal(18,2)" }]);
+  assert.deepEqual(found.get("gold_sales_customer_rfm"), [{ Name: "orders", Type: "array<struct<sku:string,price:decimal(9,2)>>" }]);
   assert.throws(() => tablesOf(new Map()), /silver\/sales\/transactions: sluice deploy names no columns of this table/);
 });
 

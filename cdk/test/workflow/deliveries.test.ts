@@ -10,13 +10,13 @@ import { newStack, resourcesOf, settingsOf, theOne } from "../support/app.ts";
 
 const MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:sluice-dev-pipeline";
 
-function deliveriesOf(onDelivery: boolean, lakePrefix = ""): Template {
+function deliveriesOf(onDelivery: boolean, lakePrefix = "", more: { readonly landingFolders?: readonly string[] } = {}): Template {
   const settings = settingsOf("dev");
   const stack = newStack(settings);
   const undelivered = new sqs.Queue(stack, "Dead");
   new Deliveries(stack, "Deliveries", {
     prefix: "sluice-dev", bucket: "lake", lakePrefix, stateMachineArn: MACHINE, startArn: `${MACHINE}:live`, account: settings.account, undelivered,
-    pipelines: [readPipelineFolder({ folder: "pipelines/retail", onDelivery })],
+    pipelines: [{ ...readPipelineFolder({ folder: "pipelines/retail", onDelivery }), ...more }],
   });
   return Template.fromStack(stack);
 }
@@ -35,6 +35,17 @@ test("files in the pipeline's landing folder count, and nothing else", () => {
     "detail-type": ["Object Created"],
     detail: { bucket: { name: ["lake"] }, object: { key: [{ prefix: "prod/landing/retail/" }], size: [{ numeric: [">", 0] }] } },
   });
+});
+
+test("files of many sources are found by a pattern that EventBridge takes", () => {
+  const keysOf = (landingFolders: readonly string[]): unknown => {
+    const { EventPattern } = theOne(deliveriesOf(true, "prod/", { landingFolders }), "AWS::Events::Rule");
+    assert.ok(JSON.stringify(EventPattern).length <= 2048);
+    return (EventPattern as { detail: { object: { key: unknown } } }).detail.object.key;
+  };
+  assert.deepEqual(keysOf(["landing/retail/a/", "landing/retail/b/"]), [{ prefix: "prod/landing/retail/a/" }, { prefix: "prod/landing/retail/b/" }]);
+  const long = Array.from({ length: 20 }, (_, at) => `landing/retail/${"x".repeat(100)}${at.toString()}/`);
+  assert.deepEqual(keysOf(long), [{ prefix: "prod/landing/retail/" }]);
 });
 
 test("every delivery of a pipeline is the same message, so that the queue drops repetitions", () => {

@@ -3,7 +3,7 @@
 use crate::columns::{SCD2, StoredColumn, delete_columns, is_lineage, silver_columns};
 use crate::contract::TableContract;
 use crate::name::{ColumnName, TableRef};
-use crate::pipeline::{GoldTable, Pipeline, SilverTable, WriteMode};
+use crate::pipeline::{GoldTable, Pipeline, SilverTable, Source, WriteMode};
 
 /// A table as it is stored.
 #[derive(Debug, Clone, Copy)]
@@ -106,13 +106,7 @@ pub fn changes_of_meaning(before: &Pipeline, now: &Pipeline) -> Vec<(TableRef, S
         if let Some(change) = change_of_mode(&old.mode, &silver.mode) {
             changes.push((silver.table.clone(), change));
         }
-        if let (Some(was), Some(is)) = (&old.source, &silver.source)
-            && was != is
-        {
-            let change = format!(
-                "its source was `{was}` at the last run, and is `{is}` now; the table keeps the rows of the one and gets \
-                 those of the other: write to a new table if they do not belong together"
-            );
+        if let Some(change) = change_of_source(before.source_of(&old.table), now.source_of(&silver.table)) {
             changes.push((silver.table.clone(), change));
         }
         if let Some(change) = change_of_snapshots(old, silver).or_else(|| change_of_deletes(old, silver)) {
@@ -120,6 +114,19 @@ pub fn changes_of_meaning(before: &Pipeline, now: &Pipeline) -> Vec<(TableRef, S
         }
     }
     changes
+}
+
+/// What it means for a table that it reads another source. A source is what its raw table has: its name may change.
+fn change_of_source(old: Option<&Source>, new: Option<&Source>) -> Option<String> {
+    let (old, new) = (old?, new?);
+    let has_name = old.name.is_some() || new.name.is_some();
+    (has_name && old.bronze != new.bronze).then(|| {
+        format!(
+            "its rows came from `{}` at the last run, and come from `{}` now; the table keeps those of the one and \
+             gets those of the other: write to a new table if they do not belong together",
+            old.bronze, new.bronze
+        )
+    })
 }
 
 /// What it means for a history that its deliveries are full snapshots now, or no longer.

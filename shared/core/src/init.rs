@@ -5,6 +5,7 @@
 //! column what it is called, which type it has and how its texts are read. Both say on what evidence, so that a person
 //! can judge it. Nothing is guessed in silence: what a sample leaves open stays text, with a note.
 
+mod agree;
 mod case;
 mod column;
 mod csv;
@@ -42,13 +43,14 @@ use crate::name::ColumnName;
 use crate::path::RecordPath;
 use crate::spec::{ArchiveSpec, ColumnCase, ColumnSource, CsvSpec, SourceFormat, XlsxSpec};
 
+pub use self::agree::agree;
 pub use self::case::unify_case;
 pub use self::digits::digit_strings;
 pub use self::error::InitError;
 pub use self::names::{contract_name, pipeline_name_of};
 pub(crate) use self::order::{Standing, ValueOrder};
 pub use self::propose::propose;
-pub use self::recognise::{agree, recognise, recognise_as, recognise_sheet};
+pub use self::recognise::{recognise, recognise_as, recognise_sheet};
 pub use self::rulers::is_drawn;
 
 /// Most records of a file that are sampled.

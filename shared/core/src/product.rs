@@ -1,6 +1,7 @@
 //! Data products: what consumers find, read about and read.
 
 mod parse;
+mod policy;
 #[cfg(test)]
 mod tests;
 
@@ -42,7 +43,7 @@ impl RegisteredProduct {
     /// The columns that a grant masks as `partial` and that are no text, as `<port>.<column>`: nothing of their values is shown.
     pub fn without_parts(&self, grant: &Grant) -> Vec<String> {
         let partial = grant.masking.iter().filter(|(_, masking)| **masking == Masking::Partial);
-        let columns = partial.flat_map(|(class, _)| parse::masked_columns(grant, &self.ports, *class));
+        let columns = partial.flat_map(|(class, _)| policy::masked_columns(grant, &self.ports, *class));
         let others = columns.filter(|(_, column)| column.column_type != ColumnType::Text);
         others.map(|(port, column)| format!("{port}.{}", column.name)).collect()
     }

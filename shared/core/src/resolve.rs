@@ -48,6 +48,7 @@ impl Pipeline {
         }
         keep(resolver.check_source_columns(&silver));
         keep(resolver.check_spellings(&silver));
+        keep(resolver.check_lists(&silver));
         let mut gold = Vec::new();
         for table in &spec.gold {
             keep(resolver.gold(table).map(|resolved| gold.push(resolved)));

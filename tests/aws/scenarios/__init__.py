@@ -14,6 +14,7 @@ from scenarios import (  # noqa: F401
     parts,
     byte_ranges,
     change_feeds,
+    several_sources,
     privileges,
     request_shapes,
     encryption,

@@ -8,54 +8,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
+import small_pipelines
 from deployment import Deployment
 from faults import Fault, s3
 from registry import Case, Tally, check, scenario
 from samples import SourceFile
-from small_pipelines import SmallPipeline
 from world import World
 
 DELETES = "deletes/sales/orders"
-SPEC = """\
-pipeline: retail
-domain: sales
-source: { prefix: landing/retail, format: csv }
-bronze: { table: orders }
-silver:
-  - table: orders
-    contract: contracts/orders.yaml
-    MODE
-gold:
-  - table: totals
-    contract: contracts/totals.yaml
-    sql: SELECT name, SUM(amount) AS amount, COUNT(*) AS orders FROM silver.orders GROUP BY name
-"""
 FOLLOWED = """\
 columns: { id: id, name: name, amount: amount, day: day, op: op }
     mode: MODE
     keys: [id]
     latest_by: day
-    delete_when: op = 'D'
-"""
+    delete_when: op = 'D'"""
 # How the table takes in what is delivered.
 FEEDS = {mode: FOLLOWED.replace("MODE", mode) for mode in ("merge", "scd2")}
 # Compared with the table, or put in the place of all that it has.
 FOLLOWED_WHOLE = {
     "snapshot": "columns: { id: id, name: name, amount: amount, day: day }\n    mode: snapshot\n    keys: [id]",
     "replace": "columns: { id: id, name: name, amount: amount, day: day }\n    mode: replace",
-}
-COLUMNS = {
-    "orders": (
-        "name: id, logicalType: integer, physicalType: BIGINT, required: true",
-        "name: name, logicalType: string",
-        "name: amount, logicalType: number, physicalType: 'DECIMAL(10,2)', required: true",
-        "name: day, logicalType: date, required: true",
-    ),
-    "totals": (
-        "name: name, logicalType: string",
-        "name: amount, logicalType: number, physicalType: 'DECIMAL(18,2)'",
-        "name: orders, logicalType: integer, physicalType: BIGINT",
-    ),
 }
 ORDERS = 60
 EVENTS_OF_A_FILE = 200
@@ -82,10 +54,6 @@ def cases(world: World) -> Iterable[Case]:
     return [*followed, *broken, *whole, Case("two executions over the same events", at_once)]
 
 
-def pipeline_of(table: str) -> SmallPipeline:
-    return SmallPipeline(SPEC.replace("MODE", table), COLUMNS)
-
-
 def events(number: int) -> SourceFile:
     """Events whose days go up and down over the files, so that each file has events that are older than those of the file before."""
     lines = ["op,id,name,amount,day"]
@@ -103,7 +71,7 @@ def events(number: int) -> SourceFile:
 
 def several_runs(mode: str, world: World, tally: Tally) -> None:
     with world.deployment(tally, f"feed-{mode}") as deployment:
-        pipeline = pipeline_of(FEEDS[mode])
+        pipeline = small_pipelines.orders(FEEDS[mode])
         pipeline.deploy(deployment)
         deliveries = [[events(0)], [events(1), events(2)], [events(3)]]
         for files in deliveries:
@@ -117,7 +85,7 @@ def several_runs(mode: str, world: World, tally: Tally) -> None:
 def one_fault(mode: str, fault: Fault, world: World, tally: Tally) -> None:
     """Publish breaks off in the second run, and what it had not committed is committed without help."""
     with world.deployment(tally, f"broken-{mode}") as deployment:
-        pipeline = pipeline_of(FEEDS[mode])
+        pipeline = small_pipelines.orders(FEEDS[mode])
         pipeline.deploy(deployment)
         deliveries = [[events(0)], [events(1)]]
         deployment.deliver(deliveries[0])
@@ -132,7 +100,7 @@ def one_fault(mode: str, fault: Fault, world: World, tally: Tally) -> None:
 
 def at_once(world: World, tally: Tally) -> None:
     with world.deployment(tally, "feed-twice") as deployment:
-        pipeline = pipeline_of(FEEDS["merge"])
+        pipeline = small_pipelines.orders(FEEDS["merge"])
         pipeline.deploy(deployment)
         files = [events(number) for number in range(FILES)]
         deployment.deliver(files)
@@ -150,7 +118,7 @@ def check_deletes(deployment: Deployment) -> None:
 def snapshots(mode: str, world: World, tally: Tally) -> None:
     """Each delivery has every order: keys are added, changed and missing. Compared, the same snapshot again changes nothing."""
     with world.deployment(tally, mode) as deployment:
-        pipeline = pipeline_of(FOLLOWED_WHOLE[mode])
+        pipeline = small_pipelines.orders(FOLLOWED_WHOLE[mode])
         pipeline.deploy(deployment)
         deliveries = [[extract(0)], [extract(1)], [extract(1).renamed("2-again.csv")]]
         for files in deliveries:

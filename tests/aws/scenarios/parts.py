@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
+import small_pipelines
 from control import FunctionSettings
 from deployment import Deployment
 from faults import Fault, call, s3
@@ -31,7 +32,6 @@ from large_runs import ReportedEnd
 from machines import Ended, Running
 from registry import Case, Tally, check, scenario
 from samples import ROWS_OF_A_PART, SourceFile
-from small_pipelines import SmallPipeline
 from world import World
 
 PARTS = 3
@@ -60,35 +60,10 @@ MODES = {
     "replace": "mode: replace\n    snapshot: folder",
 }
 MERGED = ("merge", "scd2")
-SPEC = """\
-pipeline: retail
-domain: sales
-source: { prefix: landing/retail, format: csv }
-bronze: { table: orders }
-silver:
-  - table: orders
-    contract: contracts/orders.yaml
-    columns: { id: id, name: name, amount: amount, day: day }
+SILVER = """\
+columns: { id: id, name: name, amount: amount, day: day }
     MODE
-    gate: { quarantined_percent_below: none }
-gold:
-  - table: totals
-    contract: contracts/totals.yaml
-    sql: SELECT name, SUM(amount) AS amount, COUNT(*) AS orders FROM silver.orders GROUP BY name
-"""
-COLUMNS = {
-    "orders": (
-        "name: id, logicalType: integer, physicalType: BIGINT, required: true",
-        "name: name, logicalType: string",
-        "name: amount, logicalType: number, physicalType: 'DECIMAL(10,2)', required: true",
-        "name: day, logicalType: date",
-    ),
-    "totals": (
-        "name: name, logicalType: string",
-        "name: amount, logicalType: number, physicalType: 'DECIMAL(18,2)'",
-        "name: orders, logicalType: integer, physicalType: BIGINT",
-    ),
-}
+    gate: { quarantined_percent_below: none }"""
 
 
 @scenario("parts")
@@ -177,13 +152,9 @@ def orders(number: int, rows: int) -> SourceFile:
     return SourceFile(f"day/{number}.csv", ("\n".join(lines) + "\n").encode())
 
 
-def pipeline_of(mode: str) -> SmallPipeline:
-    return SmallPipeline(SPEC.replace("MODE", MODES[mode]), COLUMNS)
-
-
 def same_tables(mode: str, world: World, tally: Tally) -> None:
     with world.deployment(tally, mode) as deployment:
-        files, pipeline = order_files(), pipeline_of(mode)
+        files, pipeline = order_files(), small_pipelines.orders(SILVER.replace("MODE", MODES[mode]))
         pipeline.deploy(deployment)
         deployment.read_in_parts()
         deployment.deliver(files)

@@ -42,11 +42,9 @@ fn has_lines(plan: &Plan) -> bool {
         SourceFormat::Csv => plan.pipeline.source.csv.is_divisible(),
         SourceFormat::FixedWidth => plan.pipeline.encoding().is_utf8(),
         SourceFormat::Ndjson => true,
-        SourceFormat::Json
-        | SourceFormat::Parquet
-        | SourceFormat::Xlsx
-        | SourceFormat::Avro
-        | SourceFormat::Xml => false,
+        SourceFormat::Json | SourceFormat::Parquet | SourceFormat::Xlsx | SourceFormat::Avro | SourceFormat::Xml => {
+            false
+        }
     }
 }
 

@@ -171,14 +171,17 @@ impl Writer {
             4 => format!("LEFT({}, 2)", self.text(names, below)),
             5 => format!("COALESCE({}, {})", self.text(names, below), self.text(names, below)),
             6 => format!("NULLIF({}, {})", self.text(names, below), self.text(names, below)),
-            7 => {
-                let (when, then, other) =
-                    (self.condition(names, below), self.text(names, below), self.text(names, below));
-                format!("CASE WHEN {when} THEN {then} ELSE {other} END")
-            }
+            7 => self.case(names, below, Self::text),
             8 => format!("REPLACE(TRIM({}), 'a', 'b')", self.text(names, below)),
             _ => (*self.random.pick(names.texts)).to_owned(),
         }
+    }
+
+    /// `CASE` of two values that this writes.
+    fn case(&mut self, names: &Names, depth: usize, value: fn(&mut Self, &Names, usize) -> String) -> String {
+        let when = self.condition(names, depth);
+        let (then, other) = (value(self, names, depth), value(self, names, depth));
+        format!("CASE WHEN {when} THEN {then} ELSE {other} END")
     }
 
     fn number(&mut self, names: &Names, depth: usize) -> String {
@@ -206,11 +209,7 @@ impl Writer {
         match choice {
             1 => "DATE '2026-01-05'".to_owned(),
             2 => format!("COALESCE({}, {})", self.day(names, below), self.day(names, below)),
-            3 => {
-                let (when, then, other) =
-                    (self.condition(names, below), self.day(names, below), self.day(names, below));
-                format!("CASE WHEN {when} THEN {then} ELSE {other} END")
-            }
+            3 => self.case(names, below, Self::day),
             _ => (*self.random.pick(names.days)).to_owned(),
         }
     }

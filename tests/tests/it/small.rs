@@ -160,6 +160,17 @@ pub(crate) fn assert_says(message: &str, parts: &[&str], when: &str) {
     }
 }
 
+/// Asserts that a run holds these files and no others, each for a reason that has this text.
+pub(crate) fn assert_holds(run: &Run, files: &[(&str, &str)]) {
+    let held = held_by(run);
+    for (file, reason) in files {
+        let is_this = |line: &str| line.contains(file) && line.contains(reason);
+        assert!(held.lines().any(is_this), "{file}: no {reason:?} in: {held}");
+    }
+    let last = run.lines().pop().unwrap();
+    assert_eq!(last["held"].as_array().map(Vec::len), Some(files.len()), "{held}");
+}
+
 /// The steps of runs on a lab, called in this process, with a clock that advances by one minute per run.
 pub(crate) struct Steps {
     /// The lake.

@@ -56,7 +56,7 @@ pub(super) async fn run(lake: &Lake, asked: Asked, console: &Console) -> Result<
         Some(place) => {
             // A replay, whose plan may be newer than that of any file.
             let split_as = inspect::newest_plan(lake, &newest.name).await?;
-            let split_as = split_as.map(|plan| plan.pipeline.of_source(source.as_ref()).into_owned());
+            let split_as = split_as.map(|plan| plan.pipeline.of_bronze(&newest.source.bronze).into_owned());
             let split_as = split_as.as_ref().unwrap_or(&newest);
             inspect::record_of_document(lake, (read_as, split_as), &uri, place, by).await
         }
@@ -80,7 +80,7 @@ async fn stored_as(lake: &Lake, newest: &Pipeline, uri: &ObjectUri, console: &Co
              reads files"
         ));
     }
-    Ok(plan.map(|plan| plan.pipeline.of_source(newest.source.name.as_ref()).into_owned()))
+    Ok(plan.map(|plan| plan.pipeline.of_bronze(&newest.source.bronze).into_owned()))
 }
 
 /// An error of the file itself is a failure, and not wrong use.

@@ -10,11 +10,19 @@ use crate::spec::SourceFormat;
 
 /// Most other paths that the evidence lists.
 const MAX_OTHERS: usize = 5;
+/// Most elements that may be open, as the reader of XML has it: what is deeper is not scanned.
+const MAX_DEPTH: usize = 60;
+/// Most paths of elements that are counted. What follows them is not scanned.
+const MAX_PATHS: usize = 10_000;
+/// How many times more elements may repeat in one that repeats and is still the record: an order has some lines. Where
+/// more are in fewer, as rows in sheets and points in tracks, the outer ones are groups of records.
+const MAX_PARTS: usize = 10;
 
 /// Whether a text begins as a page of HTML does.
 pub(super) fn is_html(text: &str) -> bool {
     let begin: String = text.chars().take(16).collect::<String>().to_ascii_lowercase();
-    begin.starts_with("<!doctype html") || begin.starts_with("<html")
+    let is_root = |rest: &str| rest.chars().next().is_none_or(|c| c == '>' || c.is_whitespace());
+    begin.starts_with("<!doctype html") || begin.strip_prefix("<html").is_some_and(is_root)
 }
 
 /// Whether a text begins as XML does. A header of CSV may have names in `<` and `>`, and has no end of an element.
@@ -27,35 +35,46 @@ pub(super) fn is_xml(text: &str) -> bool {
     is_markup && (text.contains("</") || text.contains("/>"))
 }
 
-/// How a document is written whose records are the elements that one parent has most of; `None` where none can be.
+/// How a document is written whose records are the elements that one parent has most of, or the ones around them that
+/// repeat as well; `None` where none can be.
 pub(super) fn recognise(text: &str, certainty: Certainty) -> Option<Written> {
     let scan = Scan::of(text);
-    let mut found: Vec<(&Node, String)> = Vec::new();
-    for (index, node) in scan.nodes.iter().enumerate() {
-        if node.parent.is_some() && node.has_content {
-            found.push((node, scan.path(index)));
-        }
-    }
+    let mut others: Vec<(usize, &Node)> =
+        scan.nodes.iter().enumerate().filter(|(_, node)| node.parent.is_some() && node.has_content).collect();
     // A stable sort: the first of those that are alike.
-    found.sort_by_key(|(node, _)| (std::cmp::Reverse(node.most), node.depth));
-    let ((best, path), others) = found.split_first()?;
+    others.sort_by_key(|(_, node)| (std::cmp::Reverse(node.most), node.depth));
+    let (most_frequent, _) = *others.first()?;
+    let chosen = scan.whole(most_frequent);
+    others.retain(|(index, _)| *index != chosen);
+    let best = scan.nodes.get(chosen)?;
+    let path = scan.path(chosen);
     let records: RecordPath = path.parse().ok()?;
     let mut note = format!("records {path}: {} of them in one parent", best.most);
     if best.most == 1 {
-        // With one element of each kind, the first is a guess only where no other could be meant.
-        if others.iter().any(|(other, _)| other.depth == best.depth) {
+        // Nothing repeats: the outermost is a guess only where it is alone there.
+        if others.iter().any(|(_, other)| other.depth == best.depth) {
             return None;
         }
         note = format!("records {path}: the only element with values inside (assumed: none repeats)");
     }
-    let repeated: Vec<String> =
-        others.iter().filter(|(node, _)| node.most > 1).take(MAX_OTHERS).map(|(_, path)| shown(path)).collect();
+    note.push_str("; what is around records is not stored");
+    let repeated = others.iter().filter(|(_, node)| node.most > 1).take(MAX_OTHERS);
+    let repeated: Vec<String> = repeated.map(|(index, _)| shown(&scan.path(*index))).collect();
     if !repeated.is_empty() {
         note = format!("{note}; others that repeat: {}", repeated.join(", "));
     }
     let evidence = vec!["format xml: the text begins with `<` and has elements".to_owned(), note];
     let format = SourceFormat::Xml;
-    Some(Written { format, csv: None, records: Some(records), xlsx: None, archive: None, evidence, certainty, has_quotes: false })
+    Some(Written {
+        format,
+        csv: None,
+        records: Some(records),
+        xlsx: None,
+        archive: None,
+        evidence,
+        certainty,
+        has_quotes: false,
+    })
 }
 
 /// All elements at one path.
@@ -88,6 +107,9 @@ impl Scan {
         let mut scan = Self::default();
         let mut rest = text;
         while let Some((_, after)) = rest.split_once('<') {
+            if scan.open.len() > MAX_DEPTH || scan.nodes.len() > MAX_PATHS {
+                break;
+            }
             let end = match after {
                 comment if comment.starts_with("!--") => "-->",
                 data if data.starts_with("![CDATA[") => "]]>",
@@ -148,6 +170,21 @@ impl Scan {
         self.open.push(Open { node, children: HashMap::new() });
     }
 
+    /// The outermost element that repeats and has this one, or some of it, as its parts: in `/orders/order/line` the
+    /// order, however many lines it has. Records of it lose nothing that is around the parts.
+    fn whole(&self, index: usize) -> usize {
+        let mut whole = index;
+        let mut next = self.nodes.get(index);
+        while let Some((place, node)) = next.and_then(|node| Some((node.parent?, self.nodes.get(node.parent?)?))) {
+            let parts = self.nodes.get(whole).map_or(0, |node| node.most);
+            if node.most > 1 && node.most.saturating_mul(MAX_PARTS) >= parts {
+                whole = place;
+            }
+            next = Some(node);
+        }
+        whole
+    }
+
     /// The path of a node, as `source.records` has it.
     fn path(&self, index: usize) -> String {
         let mut names = Vec::new();
@@ -193,6 +230,13 @@ mod tests {
         check("<r><row a='x>y'/><row a='/'/><![CDATA[<row/>]]><row b='1'>", Some("/r/row"));
         let lines = "<o><order><l n='1'/><l n='2'/></order><order><l n='3'/></order></o>";
         check(lines, Some("/o/order"));
+        let parts = "<o><order><l n='1'/><l n='2'/><l n='3'/></order><order><l n='4'/></order></o>";
+        check(parts, Some("/o/order"));
+        let rows = format!("<s>{}</s>", "<row a='1'/>".repeat(30));
+        check(&format!("<b>{rows}{rows}</b>"), Some("/b/s/row"));
+        let series = format!("<s k='1'>{}</s>", "<obs v='1'/>".repeat(30)).repeat(3);
+        check(&format!("<d><set>{series}</set></d>"), Some("/d/set/s"));
+        check(&"<a b='1'>".repeat(100_000), Some("/a/a"));
         check("<a/>", None);
         check("<a><b>1</b><b>2</b></a>", None);
         check("<a><b x='1'/><c x='1'/></a>", None);
@@ -210,6 +254,7 @@ mod tests {
         check("<DATE>\t<OPEN>\n2026\t1\n", false);
         check("<!DOCTYPE html><html></html>", false);
         check("<HTML></HTML>", false);
+        check("<htmls><a/></htmls>", true);
         check("< 5,> 5\n", false);
     }
 }

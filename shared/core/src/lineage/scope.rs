@@ -86,10 +86,23 @@ impl Scope {
         found.map(|column| &column.inputs)
     }
 
-    /// The columns of `*`, or of `table.*`.
+    /// The columns of `*`, or of `table.*`. Of all tables, a column that `USING` names comes once, before the others.
     pub(super) fn every_column(&self, table: Option<&str>) -> Vec<Output> {
         let of = self.tables.iter().filter(|named| table.is_none_or(|name| named.is_called(name)));
-        of.flat_map(|named| named.relation.columns.iter().cloned()).collect()
+        let columns = of.flat_map(|named| named.relation.columns.iter().cloned());
+        if table.is_some() {
+            return columns.collect();
+        }
+        let mut every: Vec<Output> = Vec::new();
+        for Output { name, .. } in &self.merged {
+            if let Some(inputs) = self.merged(name)
+                && !every.iter().any(|column| column.name.eq_ignore_ascii_case(name))
+            {
+                every.push(Output { name: name.clone(), inputs: inputs.clone() });
+            }
+        }
+        every.extend(columns.filter(|column| self.merged(&column.name).is_none()));
+        every
     }
 
     /// The name that a selected expression has without `AS`; empty where it has none.

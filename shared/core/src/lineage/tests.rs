@@ -130,6 +130,11 @@ fn joins_subqueries_and_set_operations_are_followed() {
     check("c", &using("RIGHT"), &["a.k > rows: JOIN", "b.k > rows: JOIN", "b.k > c: IDENTITY"]);
     let both = ["a.k > rows: JOIN", "a.k > c: TRANSFORMATION", "b.k > rows: JOIN", "b.k > c: TRANSFORMATION"];
     check("c", &using("FULL"), &both);
+    // Of `*`, the column is that of both sides, too.
+    let every =
+        |join: &str| format!("WITH w AS (SELECT * FROM silver.a {join} JOIN silver.b USING (k)) SELECT k AS c FROM w");
+    check("c", &every("FULL"), &both);
+    check("c", &every("RIGHT"), &["a.k > rows: JOIN", "b.k > rows: JOIN", "b.k > c: IDENTITY"]);
 }
 
 #[test]

@@ -84,6 +84,13 @@ impl Pipeline {
         })
     }
 
+    /// The pipeline of the source with this raw table, as [`Self::of_source`]: in plans of earlier runs, the source may
+    /// have another name.
+    pub fn of_bronze(&self, bronze: &TableRef) -> Cow<'_, Self> {
+        let source = self.sources().find(|source| &source.bronze == bronze);
+        self.of_source(source.and_then(|source| source.name.as_ref()))
+    }
+
     /// The source whose rows come to this table: a bronze table, a silver table, or one next to it. `None` for tables that
     /// no source brings rows to by itself, such as gold.
     pub fn source_of(&self, table: &TableRef) -> Option<&Source> {
@@ -109,6 +116,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
+    use crate::evolution::changes_of_meaning;
     use crate::spec::PipelineSpec;
 
     const SEVERAL: &str = "pipeline: p
@@ -147,6 +155,24 @@ silver:
         };
         check("orders", "bronze/d/orders_raw", "silver/d/a", "X");
         check("products", "bronze/d/products_raw", "silver/d/b", "x");
+    }
+
+    #[test]
+    fn a_source_is_known_by_its_raw_table_whatever_its_name() {
+        let renamed = SEVERAL.replace("orders:", "sales:").replace("orders,", "sales,");
+        let (before, now) = (pipeline(SEVERAL), pipeline(&renamed));
+        let bronze: TableRef = "bronze/d/orders_raw".parse().unwrap();
+        assert_eq!(now.of_bronze(&bronze).source.name.as_ref().map(SourceName::as_str), Some("sales"));
+        assert_eq!(now.of_bronze(&bronze).silver.len(), 1);
+        assert!(changes_of_meaning(&before, &now).is_empty());
+        let one = "source: { prefix: landing/p/orders, format: csv }\nbronze: { table: orders_raw }\n";
+        let silver = "silver:\n  - { table: a, contract: a.yaml, columns: { x: X }, mode: append }\n";
+        let one = pipeline(&format!("pipeline: p\ndomain: d\n{one}{silver}"));
+        assert!(changes_of_meaning(&one, &before).is_empty(), "the only source got a name");
+        let other = pipeline(&SEVERAL.replace("bronze: orders_raw", "bronze: other_raw"));
+        let changes = changes_of_meaning(&one, &other);
+        let says = "came from `bronze/d/orders_raw` at the last run, and come from `bronze/d/other_raw` now";
+        assert!(changes.len() == 1 && changes[0].1.contains(says), "{changes:?}");
     }
 
     #[test]

@@ -21,11 +21,14 @@ pub(super) fn check_origin(origin: &Origin, spec: &ReadSpec, column_type: &Colum
     let (is_fit, fits) = match origin.column_type() {
         Timestamp => (matches!(column_type, Timestamp | Date | Text), "a timestamp, a date (the day in UTC) or a text"),
         Int64 => (matches!(column_type, Int32 | Int64 | Decimal { .. } | Double | Text), "a number or a text"),
-        _ => return Ok(()),
+        _ => (!column_type.is_nested(), "a type of plain values, such as a text"),
     };
     let (from, found) = (origin.column(), origin.column_type().clone());
     if !is_fit {
         return Err(ReadingError::OtherOrigin { from, found, column_type: column_type.clone(), fits });
+    }
+    if found == Text {
+        return Ok(());
     }
     let options = [
         ("null_words", spec.null_words.is_some()),

@@ -200,4 +200,8 @@ fn values_that_are_no_texts_fit_their_column_and_have_no_options_of_texts() {
     check("_ingested_at", Date, r#", "formats": ["%Y-%m-%d"]"#, "formats is an option for texts");
     check("_source_row", Int64, r#", "null_words": ["0"]"#, "null_words is an option for texts");
     check("_source_file.path", Text, "", "is not a part of an address");
+    for origin in ["_source_file", "_source_file.name", "_source_row", "_ingested_at"] {
+        let list = ColumnType::Array(Box::new(Text));
+        check(origin, list, "", "and the type of the column is ARRAY<STRING>; make it a");
+    }
 }

@@ -8,10 +8,13 @@ use crate::contract::Column;
 use crate::name::{ColumnName, SourceName, TableName};
 use crate::path::{ColumnPath, PathStep};
 use crate::pipeline::SilverTable;
+use crate::reading::Reading;
 use crate::spec::{ColumnSource, SilverSpec, SourceFormat, SpecError};
 
 /// A column of a source, by what readers see of its name that ignore case.
 type Spelt<'a> = (Option<&'a SourceName>, String);
+/// The names on the way to an element of a source of XML.
+type Way<'a> = (Option<&'a SourceName>, Vec<&'a str>);
 
 impl Resolver<'_> {
     /// Silver tables read columns that an object can have. Where the spec says what the columns are called, they are
@@ -55,6 +58,44 @@ impl Resolver<'_> {
                          that differ in case are one column of bronze; write one of them"
                     );
                     return Err(self.problem(name, problem));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Of XML, an element that one column reads by a number is a list in each record: then no column reads it by a
+    /// name.
+    pub(super) fn check_lists(&self, silver: &[SilverTable]) -> Result<(), SpecError> {
+        let mut met: BTreeMap<Way<'_>, (bool, &ColumnName)> = BTreeMap::new();
+        for table in silver {
+            let name = table.source.as_ref();
+            if self.source_named(name)?.format != SourceFormat::Xml {
+                continue;
+            }
+            for (column, source) in &table.columns {
+                let Some(path) = table.readings.get(column).and_then(Reading::path) else { continue };
+                let mut way = vec![source.as_str()];
+                let mut is_in_list = false;
+                for step in path.steps() {
+                    let by_number = !matches!(step, PathStep::Key(_));
+                    // A name behind a number reads an element of the list, and not the list.
+                    if by_number || !is_in_list {
+                        let (was_by_number, first) = *met.entry((name, way.clone())).or_insert((by_number, column));
+                        if was_by_number != by_number {
+                            let problem = format!(
+                                "columns: one of `{first}` and `{column}` reads `{}` by a number and the other one by \
+                                 a name; an element of XML that is read by a number is a list in each record, so write \
+                                 a number behind it, such as `[0]`, in both paths or in neither",
+                                way.join(".")
+                            );
+                            return Err(self.problem(table.table.table(), problem));
+                        }
+                    }
+                    if let PathStep::Key(name) = step {
+                        way.push(name);
+                    }
+                    is_in_list = by_number;
                 }
             }
         }

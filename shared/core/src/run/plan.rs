@@ -236,7 +236,7 @@ impl Plan {
             planned_at: self.planned_at,
             status: self.status,
             engine: self.engine.clone(),
-            estimate: self.estimate.clone(),
+            estimate: self.estimate,
             pipeline: self.pipeline.of_source(name).into_owned(),
             objects: objects.cloned().collect(),
             cuts: Cuts::default(),

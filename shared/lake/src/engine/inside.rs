@@ -13,17 +13,20 @@
 //! | a key that the contract does not have | nothing; bronze keeps it |
 //! | another kind of value than the contract's, text that is not JSON, an object with a key twice | a fault |
 
+mod lists;
+
 use std::borrow::Cow;
 
 use polars::prelude::{
-    BooleanChunked, DataFrame, DataType, Expr, IntoColumn, IntoLazy, IntoSeries, ListBuilderTrait,
-    ListPrimitiveChunkedBuilder, NamedFrom, PolarsResult, Series, StringChunked, StructChunked, UInt32Type,
+    BooleanChunked, DataFrame, DataType, Expr, IntoColumn, IntoLazy, IntoSeries, NamedFrom, PolarsResult, Series,
+    StringChunked, StructChunked,
 };
 use serde_json::value::RawValue;
 use sluice_core::contract::{Column, ColumnType, TextFormat};
 use sluice_core::pipeline::SilverTable;
 use sluice_core::reading::Reading;
 
+use self::lists::lists;
 use super::nested::{beginning, misfit_name, text_name};
 use super::origin::OriginTexts;
 use super::{EngineError, cast};
@@ -386,21 +389,6 @@ fn plain_text(value: &RawValue) -> Result<Option<String>, NoValue<'_>> {
         Some(b'{' | b'[') => Err(NoValue::Misfit(None)),
         _ => Ok(value_text(value)?.map(Cow::into_owned)),
     }
-}
-
-/// Lists of these lengths, whose elements follow each other in `items`.
-fn lists(lengths: &[Option<usize>], items: &Series) -> PolarsResult<Series> {
-    let longest = lengths.iter().flatten().max().copied().unwrap_or_default();
-    let places = vec![0_u32; longest];
-    let mut builder =
-        ListPrimitiveChunkedBuilder::<UInt32Type>::new(VALUE.into(), lengths.len(), items.len(), DataType::UInt32);
-    for length in lengths {
-        match length {
-            Some(length) => builder.append_slice(places.get(..*length).unwrap_or_default()),
-            None => builder.append_null(),
-        }
-    }
-    Ok(builder.finish().apply_to_inner(&|_| Ok(items.clone()))?.into_series())
 }
 
 #[cfg(test)]

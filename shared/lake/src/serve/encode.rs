@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use polars::prelude::{
     Column, CsvWriter, DataFrame, DataType, IntoColumn, IntoLazy, IntoSeries, IpcStreamWriter, JsonFormat, JsonWriter,
-    ParquetWriter, PolarsResult, SerWriter, Series, StructChunked, col, lit, when,
+    ParquetWriter, PolarsResult, SerWriter, Series, StringChunked, StructChunked, col, lit, when,
 };
 use serde::{Deserialize, Serialize};
 use sluice_core::error::with_sources;
@@ -78,16 +78,56 @@ fn encode(rows: &DataFrame, format: RowFormat, out: &mut Bounded) -> PolarsResul
             JsonWriter::new(out).with_json_format(JsonFormat::JsonLines).finish(&mut as_text(rows, true)?)
         }
         RowFormat::Csv => CsvWriter::new(out).finish(&mut as_text(rows, false)?),
-        RowFormat::Parquet => ParquetWriter::new(out).finish(&mut in_one_piece(rows)).map(drop),
-        RowFormat::Arrow => IpcStreamWriter::new(out).finish(&mut in_one_piece(rows)),
+        RowFormat::Parquet => ParquetWriter::new(out).finish(&mut without_the_rest(rows)?).map(drop),
+        RowFormat::Arrow => IpcStreamWriter::new(out).finish(&mut without_the_rest(rows)?),
     }
 }
 
-/// The rows come in pieces as files and batches had them, rows that are held back included. The writers would show them.
-fn in_one_piece(rows: &DataFrame) -> DataFrame {
+/// The rows come in pieces as files and batches had them, and share the memory of their texts with rows that are held
+/// back. The writer of Arrow would show it: all of it for texts inside lists and objects, and up to 1 KiB elsewhere. So
+/// texts are copied, one by one.
+fn without_the_rest(rows: &DataFrame) -> PolarsResult<DataFrame> {
     let mut rows = rows.clone();
     rows.rechunk_mut();
-    rows
+    let has_texts = |column: &&Column| *column.dtype() == DataType::String || is_nested(column.dtype());
+    let columns: Vec<Column> = rows.columns().iter().filter(has_texts).cloned().collect();
+    for column in columns {
+        let values = with_inner(column.as_materialized_series(), &copied)?;
+        rows.with_column(values.into_column())?;
+    }
+    Ok(rows)
+}
+
+/// The same values; texts in memory of their own.
+fn copied(values: &Series) -> PolarsResult<Series> {
+    let Ok(texts) = values.str() else { return Ok(values.clone()) };
+    let copies: StringChunked = texts.iter().collect();
+    Ok(copies.with_name(values.name().clone()).into_series())
+}
+
+/// Values that were changed, with the name that they have; of lists and objects those inside.
+fn with_inner(values: &Series, change: &dyn Fn(&Series) -> PolarsResult<Series>) -> PolarsResult<Series> {
+    let name = values.name().clone();
+    match values.dtype() {
+        DataType::List(_) => {
+            // Elements that no list has are not changed, but left out.
+            let values = values.rechunk();
+            let values = values.propagate_nulls().unwrap_or(values);
+            let values = values.trim_lists_to_normalized_offsets().unwrap_or(values);
+            let lists = values.list()?.apply_to_inner(&|items| with_inner(&items, change))?;
+            Ok(lists.into_series().with_name(name))
+        }
+        DataType::Struct(_) => {
+            // Which objects are null can only be said of one chunk.
+            let values = values.rechunk();
+            let fields = values.struct_()?.fields_as_series();
+            let fields = fields.iter().map(|field| with_inner(field, change).map(|inner| inner.rechunk()));
+            let fields = fields.collect::<PolarsResult<Vec<_>>>()?;
+            let objects = StructChunked::from_series(name, values.len(), fields.iter())?;
+            Ok(objects.with_outer_validity(values.rechunk_validity()).into_series())
+        }
+        _ => change(values),
+    }
 }
 
 fn as_text(frame: &DataFrame, is_json: bool) -> PolarsResult<DataFrame> {
@@ -95,7 +135,7 @@ fn as_text(frame: &DataFrame, is_json: bool) -> PolarsResult<DataFrame> {
     if is_json {
         let nested: Vec<Column> = frame.columns().iter().filter(|column| is_nested(column.dtype())).cloned().collect();
         for column in nested {
-            let values = as_text_inside(column.as_materialized_series())?;
+            let values = with_inner(column.as_materialized_series(), &plain_as_text)?;
             frame.with_column(values.into_column())?;
         }
     }
@@ -117,28 +157,10 @@ fn as_text(frame: &DataFrame, is_json: bool) -> PolarsResult<DataFrame> {
     frame.lazy().select(columns).collect()
 }
 
-/// Lists and objects whose values are in the forms of [`as_text`].
-fn as_text_inside(values: &Series) -> PolarsResult<Series> {
-    let name = values.name().clone();
-    match values.dtype() {
-        DataType::List(_) => {
-            let lists = values.list()?.apply_to_inner(&|items| as_text_inside(&items))?;
-            Ok(lists.into_series().with_name(name))
-        }
-        DataType::Struct(_) => {
-            // Which objects are null can only be said of one chunk.
-            let values = values.rechunk();
-            let fields = values.struct_()?.fields_as_series();
-            let fields = fields.iter().map(|field| Ok(as_text_inside(field)?.rechunk()));
-            let fields = fields.collect::<PolarsResult<Vec<_>>>()?;
-            let objects = StructChunked::from_series(name, values.len(), fields.iter())?;
-            Ok(objects.with_outer_validity(values.rechunk_validity()).into_series())
-        }
-        _ => {
-            let frame = DataFrame::new(values.len(), vec![values.clone().into_column()])?;
-            Ok(as_text(&frame, true)?.column(name.as_str())?.as_materialized_series().clone())
-        }
-    }
+/// Plain values in the forms of [`as_text`].
+fn plain_as_text(values: &Series) -> PolarsResult<Series> {
+    let frame = DataFrame::new(values.len(), vec![values.clone().into_column()])?;
+    Ok(as_text(&frame, true)?.column(values.name().as_str())?.as_materialized_series().clone())
 }
 
 #[cfg(test)]
@@ -166,5 +188,26 @@ mod tests {
         check(RowFormat::Json, &format!("[{}]", json.join(",")));
         check(RowFormat::Ndjson, &json.join("\n"));
         check(RowFormat::Csv, "id,lines\n1,\"[{\"\"sku\"\":\"\"S1\"\",\"\"price\"\":\"\"1.50\"\"}]\"\n2,[]\n3,");
+    }
+
+    #[test]
+    fn texts_of_rows_that_are_held_back_are_in_no_answer() {
+        let hidden = "what the caller must not read, and is long";
+        let words = Series::new("".into(), ["what the caller may read, and is longer than that", hidden]);
+        let (shown, held) = (words.slice(0, 1), words.slice(1, 1));
+        let lists = Series::new("lists".into(), [Some(shown), Some(held), None]);
+        let tags = lists.clone().with_name("tags".into());
+        let objects = StructChunked::from_series("objects".into(), 3, [tags].iter()).unwrap().into_series();
+        let mut rows = df!("text" => [words.str().unwrap().get(0), Some(hidden), None]).unwrap();
+        rows.with_column(lists.into_column()).unwrap();
+        rows.with_column(objects.into_column()).unwrap();
+        let table: TableRef = "silver/sales/orders".parse().unwrap();
+        let filtered = rows.clone().lazy().filter(col("text").str().starts_with(lit("what the caller may")));
+        for rows in [rows.slice(0, 1), filtered.collect().unwrap()] {
+            for format in [RowFormat::Json, RowFormat::Csv, RowFormat::Parquet, RowFormat::Arrow] {
+                let bytes = written(&rows, format, 1 << 20, &table).unwrap();
+                assert!(!bytes.windows(hidden.len()).any(|part| part == hidden.as_bytes()), "{format:?}");
+            }
+        }
     }
 }

@@ -11,6 +11,7 @@ use sluice_spark::sql::check_condition;
 use super::governed::FILE;
 use super::{Governed, ServeError};
 use crate::delta::DataFile;
+use crate::engine::shown::is_nested;
 use crate::engine::{collect_streaming, sql};
 
 /// Most rows that are put in order for one page, or copied under a row filter; they are in memory while that is done.
@@ -117,7 +118,13 @@ fn selected(table: &Governed, question: &RowsQuestion) -> Result<Vec<String>, Se
     let named = |column: &String| {
         if there.contains(column) { Ok(()) } else { Err(ServeError::NoColumn { column: column.clone() }) }
     };
-    question.order.iter().map(|(column, _)| column).try_for_each(named)?;
+    for (column, _) in &question.order {
+        named(column)?;
+        if there.get(column).is_some_and(is_nested) {
+            let message = format!("`{column}` is a list or an object, which has no order: order by another column");
+            return Err(ServeError::DoesNotFit { message });
+        }
+    }
     match &question.columns {
         Some(columns) => {
             columns.iter().try_for_each(named)?;

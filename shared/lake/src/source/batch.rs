@@ -7,7 +7,7 @@ use polars::prelude::{
 
 use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD, SOURCE_ROW};
 
-use super::error::CorruptRecord;
+use super::corrupt::CorruptRecord;
 use super::place::RowPositions;
 
 /// Some records of one object, in their order.

@@ -3,7 +3,7 @@
 use polars::error::PolarsError;
 use polars::prelude::Column;
 
-use super::error::CorruptRecord;
+use super::corrupt::CorruptRecord;
 
 /// Records as columns; rows and lines are counted from the start of the piece.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use sluice_core::columns::{folded_name, is_own_of_bronze};
 
 use super::columns::{ColumnFault, MAX_COLUMNS, NameFault, SourceColumns, shown};
-use super::error::FaultReason;
+use super::corrupt::FaultReason;
 
 /// Most keys whose columns are remembered as they are written. The columns of others are found by their case.
 const MAX_REMEMBERED: usize = 4 * MAX_COLUMNS;

@@ -10,6 +10,7 @@ mod avro;
 mod batch;
 mod chunk;
 mod columns;
+mod corrupt;
 mod csv;
 mod decode;
 mod documents;
@@ -35,6 +36,7 @@ mod testing;
 mod xlsx;
 mod xml;
 mod zip_end;
+mod zip_entry;
 
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -46,18 +48,17 @@ use sluice_core::run::Positions;
 use sluice_core::spec::{SourceFormat, TextEncoding};
 
 pub(crate) use self::archive::read_first_member;
-pub(crate) use self::avro::measure as measure_avro;
 pub(crate) use self::batch::SourceBatch;
 use self::chunk::ReadLimits;
 pub(crate) use self::columns::{ColumnFault, MAX_COLUMNS, delimiter_hint};
+pub(crate) use self::corrupt::{NO_RECORDS, NOT_AN_OBJECT};
 pub(crate) use self::documents::{DocumentRecord, split_documents};
 pub use self::error::SourceError;
-pub(crate) use self::error::{NO_RECORDS, NOT_AN_OBJECT};
 pub(crate) use self::extent::{Begin, Extent};
 pub(crate) use self::nested::{NestedText, NoValue, value_text};
 pub(crate) use self::options::SourceOptions;
 pub(crate) use self::place::Place;
-pub(crate) use self::sample::measure;
+use self::sample::measure;
 pub(crate) use self::sink::{Sink, SourceSummary};
 pub(crate) use self::stream::{SourceInput, is_plain_text, read_beginning};
 use self::stream::{open_bytes, open_extent, open_text};
@@ -185,7 +186,7 @@ pub(crate) fn look_at_beginning(
         Some(how) => archive::look(format, options, how, input, (object, first, size_bytes)),
         None => {
             let columns = columns_of(format, options, input, object)?;
-            let measured = archive::measured(format, options, first, size_bytes, columns.len());
+            let measured = measure(format, options, first, size_bytes, columns.len());
             Ok((columns, measured))
         }
     })

@@ -6,7 +6,8 @@ use memchr::{memchr, memrchr};
 use sluice_core::path::RecordPath;
 
 use super::chunk::{Chunk, ChunkReader, Cut, Next, ReadLimits};
-use super::error::{FaultReason, Place, SourceError};
+use super::corrupt::FaultReason;
+use super::error::{Place, SourceError};
 use super::extent::{Begin, Extent};
 use super::objects::ObjectRows;
 use super::place::Spot;

@@ -17,7 +17,8 @@ use sluice_core::run::{FoundRange, Positions};
 
 use super::batch::SourceBatch;
 use super::columns::ColumnFault;
-use super::error::{CorruptRecord, FaultReason, Place, SourceError};
+use super::corrupt::{CorruptRecord, FaultReason};
+use super::error::{Place, SourceError};
 use super::keys::KeyColumns;
 use super::place::{RowPositions, Spot};
 use super::{Sink, SourceSummary};

@@ -8,13 +8,11 @@ use sluice_core::path::{PathStep, RecordPath};
 use sluice_core::source::Codec;
 use sluice_core::spec::SourceFormat;
 
+use super::avro;
 use super::options::SourceOptions;
 
 /// Most bytes that a sample is unpacked to; a few bytes of a hostile object unpack to gigabytes.
 const MAX_UNPACKED_BYTES: u64 = 8 << 20;
-
-/// Most bytes of the name of an element that is counted: a path has at most 1024.
-const MAX_NAME_BYTES: usize = 2048;
 
 /// What an object of `size_bytes` holds, if it goes on as it begins: `first` are its first bytes as stored.
 pub(crate) fn measure(
@@ -24,6 +22,9 @@ pub(crate) fn measure(
     size_bytes: u64,
     columns: usize,
 ) -> ObjectMeasure {
+    if format == SourceFormat::Avro {
+        return avro::measure(first, size_bytes, columns);
+    }
     let mut text = Vec::new();
     let mut stored = first;
     // A sample ends in the middle of something: what came out before the end is what counts.
@@ -65,9 +66,9 @@ fn count_elements(path: Option<&RecordPath>, text: &[u8]) -> usize {
     };
     let is_record = |begin: usize| {
         let tag = text.get(begin + 1..).unwrap_or_default();
-        let is_end = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'>' | b'/');
-        let longest = tag.get(..MAX_NAME_BYTES).unwrap_or(tag);
-        let qualified = longest.split(is_end).next().unwrap_or_default();
+        // The next `<` is an end, too: so no byte is read for two of them.
+        let is_end = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'>' | b'/' | b'<');
+        let qualified = tag.split(is_end).next().unwrap_or_default();
         qualified.rsplit(|byte| *byte == b':').next() == Some(name.as_bytes())
     };
     memchr_iter(b'<', text).filter(|begin| is_record(*begin)).count()
@@ -116,6 +117,12 @@ mod tests {
         check("zstd", &zstd::encode_all(text.as_bytes(), 1).expect("zstd"));
         let json = measure(SourceFormat::Json, &options, br#"[{"a":1},{"a":2}]"#, 17, 1);
         assert_eq!((json.rows, json.unpacked_bytes), (2, 17));
+        let elements = |path: &str, text: &str| {
+            let options = SourceOptions::of_records(Some(path.parse().expect("a path")));
+            measure(SourceFormat::Xml, &options, text.as_bytes(), text.len() as u64, 1).rows
+        };
+        assert_eq!(elements("/r/o", "<r><p:o/><o\nid='1'>o</o><order/><o>"), 3);
+        assert_eq!(elements("/r/*", &"<o><a>1</a><b>1</b><c>1</c></o>".repeat(10)), 10);
         let nothing = measure(SourceFormat::Csv, &options, b"", 0, 0);
         assert_eq!((nothing.rows, nothing.unpacked_bytes), (0, 0));
     }

@@ -18,7 +18,7 @@ use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::landing::{Landing, list_landing};
 use crate::objects::blocking;
-use crate::runs::{self, Held};
+use crate::runs::Held;
 
 /// The folder that a run takes objects of a source from; `pipeline` is that of the source. Of a folder that the request
 /// names, a source with a name has the folder of its name.
@@ -64,6 +64,8 @@ pub(super) struct Wanted<'a> {
     pub(super) only: Option<&'a BTreeSet<SourceId>>,
     /// The objects to leave out, because they changed while the attempts before read them.
     pub(super) changing: &'a Changing,
+    /// All held objects of the pipeline, whatever their source.
+    pub(super) held: &'a [Held],
     /// When the run is planned.
     pub(super) now: Timestamp,
 }
@@ -87,7 +89,7 @@ impl Wanted<'_> {
 /// # Errors
 /// Faults of the store; [`LakeError::NotFound`] for a named object that is not there.
 pub(super) async fn find_objects(lake: &Lake, wanted: &Wanted<'_>) -> Result<Found, LakeError> {
-    let Wanted { run, request, pipeline, standing, only, .. } = *wanted;
+    let Wanted { run, request, pipeline, standing, only, held, .. } = *wanted;
     let folder = landing_folder(lake, request, pipeline)?;
     let Landing { objects: listed, mut passed_by } = list_landing(lake, &folder, Some(&pipeline.source.files)).await?;
     let named = Named::of(request).below(&folder, pipeline);
@@ -98,14 +100,14 @@ pub(super) async fn find_objects(lake: &Lake, wanted: &Wanted<'_>) -> Result<Fou
         only.is_some_and(|only| only.contains(&held.source()))
             && held.run_id().is_none_or(|holder| *holder == run.run_id)
     };
-    let holds: Vec<Held> =
-        runs::held(lake, &run.pipeline).await?.into_iter().filter(|held| !is_accepted(held)).collect();
-    let own = holds.iter().filter(|held| held.run_id() == Some(&run.run_id)).cloned().filter_map(Held::known);
+    let holds: Vec<&Held> = held.iter().filter(|held| !is_accepted(held)).collect();
+    let own = holds.iter().filter(|held| held.run_id() == Some(&run.run_id));
+    let own = own.filter_map(|held| Held::known((*held).clone()));
     // A version that was replaced since is no object of the run any more.
     let is_listed = |hold: &Hold| listed.iter().any(|object| object.is_same_version(&hold.object));
     let own: Vec<Hold> =
         own.filter(|hold| is_listed(hold) || standing.has(&pipeline.source.bronze, &hold.object.id())).collect();
-    let holds: BTreeSet<SourceId> = holds.iter().map(Held::source).collect();
+    let holds: BTreeSet<SourceId> = holds.iter().map(|held| held.source()).collect();
     let stored = in_bronze(pipeline, standing).await?;
     let copied = Copied::new(lake, &listed);
     let rows = BronzeRows::new(&copied, &stored);

@@ -115,14 +115,9 @@ async fn accepted(lake: &Lake, rejected: RunKey) -> Result<Plan, LakeError> {
     Ok(if passed_by_word { Plan { status: PlanStatus::Accepted, ..plan } } else { plan })
 }
 
-async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan, LakeError> {
-    let Attempt { run, request, only, earlier, changing } = attempt;
-    let pipeline = check::load_pipeline(lake, &request).await?;
-    check::check_pipeline(&pipeline)?;
-    let standing = Standing::read(lake, &pipeline).await?;
-    standing.check_schemas(&pipeline)?;
-    let replay = request.action == RunAction::Replay;
-    if replay && request.objects.is_some() {
+/// Refuses a request that the pipeline cannot do.
+fn check_request(request: &RunRequest, pipeline: &Pipeline) -> Result<(), LakeError> {
+    if request.action == RunAction::Replay && request.objects.is_some() {
         let message = "a replay takes what is in quarantine: leave `objects` out".to_owned();
         return Err(LakeError::Invalid { message });
     }
@@ -134,22 +129,18 @@ async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan
         );
         return Err(LakeError::Invalid { message });
     }
-    let mut folders = Vec::new();
-    for source in pipeline.sources() {
-        folders.push(landing_folder(lake, &request, &pipeline.of_source(source.name.as_ref()))?);
-    }
-    if pipeline.has_named_sources() {
-        Named::of(&request).check_folders(&folders)?;
-    }
-    let mut taken = Taken::default();
-    for (source, landing) in pipeline.sources().zip(&folders) {
-        let of_source = pipeline.of_source(source.name.as_ref());
-        let (only, changing) = (only.as_ref(), &changing);
-        let (run, request, standing) = (&run, &request, &standing);
-        let wanted = Wanted { run, request, pipeline: &of_source, standing, only, changing, now };
-        taken.take(take_source(lake, &wanted, landing, replay).await?, source, &pipeline);
-    }
-    taken.check_rights()?;
+    Ok(())
+}
+
+async fn make_plan(lake: &Lake, now: Timestamp, attempt: Attempt) -> Result<Plan, LakeError> {
+    let pipeline = check::load_pipeline(lake, &attempt.request).await?;
+    check::check_pipeline(&pipeline)?;
+    let standing = Standing::read(lake, &pipeline).await?;
+    standing.check_schemas(&pipeline)?;
+    check_request(&attempt.request, &pipeline)?;
+    let replay = attempt.request.action == RunAction::Replay;
+    let taken = take_sources(lake, now, &attempt, (&pipeline, &standing)).await?;
+    let Attempt { run, request, earlier, .. } = attempt;
     let Taken {
         objects,
         measures,
@@ -256,6 +247,35 @@ impl Taken {
             _ => Ok(()),
         }
     }
+}
+
+/// Finds what each source has for a run.
+async fn take_sources(
+    lake: &Lake,
+    now: Timestamp,
+    attempt: &Attempt,
+    (pipeline, standing): (&Pipeline, &Standing),
+) -> Result<Taken, LakeError> {
+    let Attempt { run, request, only, changing, .. } = attempt;
+    let replay = request.action == RunAction::Replay;
+    let mut folders = Vec::new();
+    for source in pipeline.sources() {
+        folders.push(landing_folder(lake, request, &pipeline.of_source(source.name.as_ref()))?);
+    }
+    if pipeline.has_named_sources() {
+        Named::of(request).check_folders(&folders)?;
+    }
+    // Read once: each source would read all of them again.
+    let held = if replay { Vec::new() } else { runs::held(lake, &run.pipeline).await? };
+    let mut taken = Taken::default();
+    for (source, landing) in pipeline.sources().zip(&folders) {
+        let of_source = pipeline.of_source(source.name.as_ref());
+        let (only, held) = (only.as_ref(), held.as_slice());
+        let wanted = Wanted { run, request, pipeline: &of_source, standing, only, changing, held, now };
+        taken.take(take_source(lake, &wanted, landing, replay).await?, source, pipeline);
+    }
+    taken.check_rights()?;
+    Ok(taken)
 }
 
 /// What one source has for a run.

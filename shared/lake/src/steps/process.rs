@@ -3,22 +3,20 @@
 //! what there is to combine.
 
 mod parts;
+mod replay;
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use sluice_core::columns::is_own_of_bronze;
 use sluice_core::engine::{Engine, EngineChoice};
-use sluice_core::name::{RunId, TableRef};
-use sluice_core::pipeline::{MappedNames, Pipeline, SilverTable, Source, WriteMode};
+use sluice_core::name::TableRef;
+use sluice_core::pipeline::{Pipeline, SilverTable};
 use sluice_core::run::{
-    Changeset, PartRef, Plan, PlanStatus, ReadPart, ReadRun, ReadTable, RunAction, RunKey, RunRef, TableChange,
+    Changeset, PartRef, Plan, PlanStatus, ReadPart, ReadRun, ReadTable, RunAction, RunRef, TableChange,
 };
 use sluice_core::source::{SourceId, SourceObject};
-use sluice_core::spec::SourceFormat;
 use sluice_core::uri::layout;
 use tokio::runtime::Handle;
 
@@ -30,15 +28,11 @@ use super::snapshots::snapshot_order;
 use super::stages::{Landed, Landing, Stages};
 use super::stored::{Others, StoredRows};
 use crate::delta::OpenTable;
-use crate::engine::{
-    BronzeStage, Documents, DocumentsInTable, Missing, RunReading, SilverContext, SilverStage, check_sources, gone,
-    reread_quarantine,
-};
+use crate::engine::{BronzeStage, SilverChanges, SilverContext, SilverStage, gone};
 use crate::error::LakeError;
 use crate::lake::Lake;
 use crate::objects::{AT_ONCE, blocking};
 use crate::runs;
-use crate::source::SourceOptions;
 
 /// How long typed rows of a part are counted on: a lifecycle rule takes them away after 15 days, reading a part takes less than
 /// an hour, and Spark may read them nine hours later. An execution lasts at most a day, and can be redriven for 14 days after
@@ -164,6 +158,13 @@ struct Rows<'a> {
     engine: Option<EngineChoice>,
 }
 
+/// Rows that cannot be computed or stored.
+struct Unfinished<'a> {
+    /// The plan of the source that they are of: objects of the others are not to blame.
+    of: &'a Plan,
+    error: LakeError,
+}
+
 struct Worker {
     lake: Lake,
     plan: Plan,
@@ -233,8 +234,8 @@ impl Worker {
                     Fault::Other(error) => return Err(error),
                 },
             },
-            Err(error) if is_of_values(&error) => (own_objects(&self.plan), error),
-            Err(error) => return Err(error),
+            Err(Unfinished { of, error }) if is_of_values(&error) => (own_objects(of), error),
+            Err(Unfinished { error, .. }) => return Err(error),
         };
         // What a person has accepted is not taken apart: planned again, it would be the same.
         let is_accepted = || Handle::current().block_on(runs::acceptance(&self.lake, &self.plan.run));
@@ -328,23 +329,36 @@ impl Worker {
     }
 
     /// Ends the stages of all sources: the changes of bronze, silver and quarantine.
-    fn finish(&self, stages: Vec<Stages<'_>>) -> Result<Vec<TableChange>, LakeError> {
+    fn finish(&self, stages: Vec<Stages<'_>>) -> Result<Vec<TableChange>, Unfinished<'_>> {
         let (mut landed, mut accepted) = (Vec::new(), Vec::new());
-        for (plan, Stages { bronze, silver }) in self.by_source().iter().zip(stages) {
-            landed.push(bronze.finish(self.sources(&plan.pipeline.source.bronze))?);
-            for (stage, table) in silver.into_iter().zip(&plan.pipeline.silver) {
-                let is_other = stage.replaces_quarantine();
-                let changes = stage.finish(self.sources(&table.table), BTreeSet::new())?;
-                // A replay that frees no row, and changes none, leaves the tables at their version.
-                let refused = &changes.quarantine.rows;
-                let is_same = changes.silver.adds.is_empty() && refused.staged == refused.replaced && !is_other;
-                let stays = self.plan.request.action == RunAction::Replay && (is_same || self.stays_quarantined(table));
-                if !stays {
-                    accepted.push(changes);
-                }
-            }
+        for (of, stages) in self.by_source().iter().zip(stages) {
+            let (bronze, silver) = self.finish_source(of, stages).map_err(|error| Unfinished { of, error })?;
+            landed.push(bronze);
+            accepted.extend(silver);
         }
         Ok(in_order(&self.plan, landed, accepted))
+    }
+
+    /// Ends the stages of one source.
+    fn finish_source(
+        &self,
+        plan: &Plan,
+        Stages { bronze, silver }: Stages<'_>,
+    ) -> Result<(TableChange, Vec<SilverChanges>), LakeError> {
+        let landed = bronze.finish(self.sources(&plan.pipeline.source.bronze))?;
+        let mut accepted = Vec::new();
+        for (stage, table) in silver.into_iter().zip(&plan.pipeline.silver) {
+            let is_other = stage.replaces_quarantine();
+            let changes = stage.finish(self.sources(&table.table), BTreeSet::new())?;
+            // A replay that frees no row, and changes none, leaves the tables at their version.
+            let refused = &changes.quarantine.rows;
+            let is_same = changes.silver.adds.is_empty() && refused.staged == refused.replaced && !is_other;
+            let stays = self.plan.request.action == RunAction::Replay && (is_same || self.stays_quarantined(table));
+            if !stays {
+                accepted.push(changes);
+            }
+        }
+        Ok((landed, accepted))
     }
 
     fn bronze_stage(&self, plan: &Plan, landing: &Landing<'_>) -> Result<BronzeStage, LakeError> {
@@ -374,79 +388,5 @@ impl Worker {
             }
         };
         plan.pipeline.silver.iter().map(stage).collect()
-    }
-
-    /// Takes quarantined rows of a source through silver again. A mapped column is null for rows that lack it, if other
-    /// quarantined rows or bronze have it.
-    fn replay(&self, plan: &Plan, Stages { bronze, silver }: &mut Stages<'_>) -> Result<(), LakeError> {
-        let names = MappedNames::of(&plan.pipeline);
-        let named = |name: &str| names.mapped(name).to_owned();
-        let known: BTreeSet<String> = bronze.source_columns().iter().map(|name| named(name)).collect();
-        let (options, asked) = (SourceOptions::of(&plan.pipeline), RefCell::new(BTreeMap::new()));
-        let source = &plan.pipeline.source;
-        let reading_of = |run: &str| self.reading_of(source, run, &asked);
-        for (stage, table) in silver.iter_mut().zip(&plan.pipeline.silver) {
-            if self.stays_quarantined(table) {
-                continue;
-            }
-            let Some(quarantine) = self.tables.get(&table.quarantine) else { continue };
-            let columns: Vec<&str> = table.of_source().map(|(_, source)| source.as_str()).collect();
-            let documents =
-                Documents::new(&options, source.format, &reading_of).with_records_in(self.documents_in(source, table)?);
-            let reread = reread_quarantine(quarantine, &columns, named, &documents, |rows| {
-                stage.push(rows, Missing { silver: true, quarantine: true, deletes: true })
-            })?;
-            if reread.is_other {
-                stage.replace_quarantine();
-            }
-            let mut found = reread.columns;
-            // Records that could not be split into fields have no columns that could be missing.
-            if !found.is_empty() {
-                found.extend(known.iter().cloned());
-                check_sources(table, |source| found.contains(source) || is_own_of_bronze(source), || &found)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether a replay leaves the quarantine of this table as it is: rows of a full snapshot belong to a state that is gone,
-    /// and the other sources are replayed without them.
-    fn stays_quarantined(&self, table: &SilverTable) -> bool {
-        table.takes_snapshots() && !self.of_sources.is_empty()
-    }
-
-    /// The documents of which a table has records that count as present by their places. Tables with keys compare rows.
-    fn documents_in(&self, source: &Source, table: &SilverTable) -> Result<DocumentsInTable, LakeError> {
-        let has_documents = matches!(source.format, SourceFormat::Ndjson | SourceFormat::Json);
-        match (&table.mode, self.tables.get(&table.table)) {
-            (WriteMode::Append, Some(existing)) if has_documents => DocumentsInTable::read(existing),
-            _ => Ok(DocumentsInTable::default()),
-        }
-    }
-
-    /// How a run of the pipeline has read a source, by its plan. `asked` has the answers so far.
-    fn reading_of(
-        &self,
-        source: &Source,
-        run: &str,
-        asked: &RefCell<BTreeMap<String, Option<RunReading>>>,
-    ) -> Result<Option<RunReading>, LakeError> {
-        if let Some(known) = asked.borrow().get(run) {
-            return Ok(known.clone());
-        }
-        let plan = match run.parse::<RunId>() {
-            Ok(run_id) => {
-                let key = RunKey { pipeline: self.plan.run.pipeline.clone(), run_id };
-                Handle::current().block_on(runs::plan_of(&self.lake, &key))?
-            }
-            Err(_) => None,
-        };
-        let reading = plan.map(|Plan { pipeline, .. }| {
-            // A pipeline that had one source then read that.
-            let then = pipeline.of_source(source.name.as_ref());
-            RunReading { format: then.source.format, records: then.source.records.clone() }
-        });
-        asked.borrow_mut().insert(run.to_owned(), reading.clone());
-        Ok(reading)
     }
 }

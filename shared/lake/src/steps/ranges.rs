@@ -28,11 +28,9 @@ pub(super) fn positions(pipeline: &Pipeline, size_bytes: u64) -> Positions {
         // A line may have several records, which begin at one byte.
         SourceFormat::Ndjson if pipeline.source.records.is_some() => Positions::Numbers,
         SourceFormat::Csv | SourceFormat::Ndjson | SourceFormat::FixedWidth => pipeline.parts.positions(size_bytes),
-        SourceFormat::Json
-        | SourceFormat::Parquet
-        | SourceFormat::Xlsx
-        | SourceFormat::Avro
-        | SourceFormat::Xml => Positions::Numbers,
+        SourceFormat::Json | SourceFormat::Parquet | SourceFormat::Xlsx | SourceFormat::Avro | SourceFormat::Xml => {
+            Positions::Numbers
+        }
     }
 }
 

@@ -27,8 +27,8 @@ fn paths_that_cannot_be_are_refused_by_the_check_with_the_fix() {
     check(&spec("json", "$.Records"), &["line 3", "character 10", "must end with [*]"]);
     check(&spec("json", "Records[*]"), &["line 3", "character 1", "`$.name`"]);
     check(&spec("json", "$.a b[*]"), &["character 4"]);
-    check(&spec("csv", "$.Records[*]"), &["source.records", "json, ndjson and avro"]);
-    check(&spec("parquet", "$.Records[*]"), &["source.records", "json, ndjson and avro"]);
+    check(&spec("csv", "$.Records[*]"), &["source.records", "json, ndjson, avro and xml"]);
+    check(&spec("parquet", "$.Records[*]"), &["source.records", "json, ndjson, avro and xml"]);
     let mapped = |format: &str, path: &str| {
         ORDERS.replace("format: csv", &format!("format: {format}")).replace("name: name", &format!("name: \"{path}\""))
     };

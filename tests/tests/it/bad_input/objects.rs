@@ -83,7 +83,7 @@ fn objects_without_content_are_refused_and_held() {
 fn files_of_other_formats_are_called_what_they_are() {
     let good = good_file(0);
     check(vec![
-        refused("sheet.csv", b"PK\x03\x04\x14\0\x06\0", &["a workbook of Excel", "write `format: xlsx`"]),
+        refused("sheet.csv", b"PK\x03\x04\x14\0\x06\0", &["a workbook of Excel", "`archive: {}`", "`format: xlsx`"]),
         refused("table.csv", b"PAR1\x15\x04\0\0", &["is Parquet", "`format: parquet`"]),
         refused("more.csv.gz", [gzip(&good), b"x".to_vec()].concat(), &["other bytes follow", "gzip stream"]),
     ]);

@@ -95,8 +95,8 @@ fn spreadsheets_and_statistics_run_without_an_edit() {
             "<?xml version='1.0'?><orders><day>2024-01-31</day>\
              <order id='1'><who><name>Ann</name></who><amount>1.5</amount></order>\
              <order id='2'><who><name>Bob</name></who><amount>2.25</amount></order></orders>",
-            &["id int64", "who_name text", "amount double"],
-            &["1|Ann|1.5", "2|Bob|2.25"],
+            &["id int64", "who_name text", "amount decimal(18,2)"],
+            &["1|Ann|1.50", "2|Bob|2.25"],
         ),
         habit("line ends of an old Mac", "a.csv", "id,n\r1,2\r3,4\r", &["id int64", "n int64"], &["1|2", "3|4"]),
         habit(

@@ -3,24 +3,8 @@
 use sluice_core::run::Outcome;
 use sluice_tests::lab::Lab;
 
-use crate::small::{BRONZE, GOLD, Python, QUARANTINE, SILVER, assert_says, contract, lab, land, rows};
+use crate::small::{BRONZE, GOLD, ORDERS, Python, QUARANTINE, SILVER, assert_says, contract, lab, land, rows};
 
-const SPEC: &str = "\
-pipeline: retail
-domain: sales
-source: { prefix: landing/orders, format: ndjson }
-bronze: { table: orders }
-silver:
-  - table: orders
-    contract: contracts/orders.yaml
-    columns: { id: id, customer: customer, items: $.order.items }
-    mode: append
-    gate: { quarantined_percent_below: none }
-gold:
-  - table: totals
-    contract: contracts/totals.yaml
-    sql: SELECT id, items FROM silver.orders WHERE items IS NOT NULL
-";
 const ITEMS: &str = "name: items, logicalType: array, items: { logicalType: object, required: true, properties: [\
     { name: sku, logicalType: string, required: true }, \
     { name: price, logicalType: number, physicalType: 'DECIMAL(9,2)' }, \
@@ -28,6 +12,14 @@ const ITEMS: &str = "name: items, logicalType: array, items: { logicalType: obje
 const CUSTOMER: &str = "name: customer, logicalType: object, properties: [\
     { name: name, logicalType: string }, { name: tags, logicalType: array, items: { logicalType: string } }]";
 const ID: &str = "name: id, logicalType: integer, physicalType: BIGINT, required: true";
+
+fn spec() -> String {
+    let columns =
+        ("{ id: id, name: name, amount: amount, day: day }", "{ id: id, customer: customer, items: $.order.items }");
+    let spec = ORDERS.replace("format: csv", "format: ndjson").replace(columns.0, columns.1);
+    let (before, _) = spec.split_once("SELECT").unwrap();
+    format!("{before}SELECT id, items FROM silver.orders WHERE items IS NOT NULL\n")
+}
 
 fn orders(spec: &str) -> Lab {
     let totals = contract("totals", &[ID, ITEMS], &[]);
@@ -51,7 +43,7 @@ static ROWS: [&str; 3] = [
 
 #[test]
 fn lists_and_objects_are_stored_with_their_values() {
-    let lab = orders(SPEC);
+    let lab = orders(&spec());
     land(&lab, "a.ndjson", LINES);
     let run = lab.run().expect(Outcome::Published);
     assert_eq!(rows(&lab, SILVER, &["id", "customer", "items"]), ROWS, "{run}");
@@ -63,7 +55,7 @@ fn lists_and_objects_are_stored_with_their_values() {
 
 #[test]
 fn a_bad_value_inside_costs_its_row_and_is_named_by_its_place() {
-    let lab = orders(SPEC);
+    let lab = orders(&spec());
     let check_line = |items: &str| format!("{{\"id\":9,\"order\":{{\"items\":{items}}}}}\n");
     let bad = [
         (r#"[{"sku":"S1","price":"cheap"}]"#, "items[].price.readable"),
@@ -85,7 +77,7 @@ fn a_bad_value_inside_costs_its_row_and_is_named_by_its_place() {
 #[test]
 fn merge_and_scd2_move_lists_along_and_compare_them_by_value() {
     for (mode, versions) in [("mode: merge\n    keys: [id]", 3), ("mode: scd2\n    keys: [id]", 4)] {
-        let lab = orders(&SPEC.replace("mode: append", mode));
+        let lab = orders(&spec().replace("mode: append", mode));
         land(&lab, "a.ndjson", LINES);
         let _ = lab.run().expect(Outcome::Published);
         // The first is the same again, the second has another list.
@@ -101,7 +93,7 @@ fn merge_and_scd2_move_lists_along_and_compare_them_by_value() {
 #[test]
 fn other_readers_find_lists_and_structs() {
     let Some(python) = Python::or_skip("modes::inside::other_readers_find_lists_and_structs") else { return };
-    let lab = orders(SPEC);
+    let lab = orders(&spec());
     land(&lab, "a.ndjson", LINES);
     let _ = lab.run().expect(Outcome::Published);
     let table = lab.lake().join(SILVER);
@@ -124,9 +116,9 @@ assert rows == [
 #[test]
 fn what_cannot_work_is_refused_by_check() {
     let check = |from: &str, to: &str, expected: &str| {
-        let spec = SPEC.replace(from, to);
-        assert_ne!(spec, SPEC, "{from}");
-        let run = orders(&spec).run();
+        let changed = spec().replace(from, to);
+        assert_ne!(changed, spec(), "{from}");
+        let run = orders(&changed).run();
         assert_says(&run.to_string(), &[expected], to);
     };
     check("mode: append", "mode: merge\n    keys: [items]", "lists and objects cannot be keys");

@@ -3,7 +3,7 @@
 use sluice_core::run::Outcome;
 use sluice_tests::sluice::Run;
 
-use crate::small::{BRONZE, ORDERS, Python, SILVER, assert_says, held_by, land, orders_with, rows};
+use crate::small::{BRONZE, ORDERS, Python, SILVER, assert_holds, assert_says, land, orders_with, rows};
 
 const SHOWN: [&str; 5] = ["id", "name", "amount", "day", "_source_row"];
 const FIRST: &str = "<?xml version='1.0'?>
@@ -41,13 +41,30 @@ fn a_file_that_cannot_be_read_costs_that_file() {
     land(&lab, "other.xml", "<orders><item id='9'/></orders>");
     land(&lab, "csv.xml", "id,name\n9,x\n");
     let run = lab.run().expect(Outcome::Published);
-    let held = held_by(&run);
-    assert_says(&held, &["cut.xml", "not readable as XML"], "a part of a file");
-    assert_says(&held, &["bomb.xml", "definitions in brackets"], "definitions");
-    assert_says(&held, &["other.xml", "`/orders/order` is missing: `/orders` has item"], "another element");
-    assert_says(&held, &["csv.xml", "text stands outside of the root element"], "a text");
-    assert!(!held.contains("/a.xml"), "{held}");
+    let held = [
+        ("cut.xml", "not readable as XML"),
+        ("bomb.xml", "definitions in brackets"),
+        ("other.xml", "`/orders/order` is missing: `/orders` has item"),
+        ("csv.xml", "text stands outside of the root element"),
+    ];
+    assert_holds(&run, &held);
     assert_eq!(rows(&lab, SILVER, &["id"]), ["1", "2"], "{run}");
+}
+
+#[test]
+fn an_element_is_read_by_a_number_in_all_paths_or_in_none() {
+    let check = |name: &str, day: &str, code: i32, says: &[&str]| {
+        let spec = spec().replace("'$.who.name'", &format!("'{name}'")).replace("day: day", &format!("day: '{day}'"));
+        let lab = orders_with(&spec);
+        let mut command = lab.command(["check"]);
+        command.arg(lab.pipeline()).arg("--json");
+        let run = Run::of(command).expect_code(code);
+        assert_says(&run.stdout, says, &format!("{name} and {day}"));
+    };
+    check("$.who[0].name", "$.who.born", 1, &["`name` and `day` reads `who` by a number", "in both paths"]);
+    check("$.who.dates.name", "$.who.dates[0]", 1, &["`name` and `day` reads `who.dates` by a number"]);
+    check("$.who[0].name", "$.who[1].born", 0, &[]);
+    check("$.who.name", "$.who.born[0]", 0, &[]);
 }
 
 /// Writes files with ElementTree into `folder`, in several encodings, and a CSV file with what it reads from each.

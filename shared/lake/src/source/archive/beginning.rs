@@ -11,8 +11,9 @@ use sluice_core::spec::SourceFormat;
 use super::fault::ArchiveFault;
 use super::{Archive, ArchiveOptions, Member, Opened, explained, name_of, open};
 use crate::source::error::SourceError;
+use crate::source::sample::measure;
 use crate::source::stream::{SourceInput, explain, peek, read_beginning};
-use crate::source::{SourceOptions, columns_of, measure, measure_avro};
+use crate::source::{SourceOptions, columns_of};
 
 /// The names of the columns of an object, and what is in it. Those of an archive are the columns of all its members, of
 /// which only the beginning is read. `first` are the first bytes of the object as it is stored.
@@ -27,28 +28,14 @@ pub(in crate::source) fn look(
     match open(input, how, object)? {
         Opened::Plain(input) => {
             let columns = columns_of(format, &inner, input, object)?;
-            let measured = measured(format, &inner, first, size_bytes, columns.len());
+            let measured = measure(format, &inner, first, size_bytes, columns.len());
             Ok((columns, measured))
         }
         Opened::Archive(archive) => {
             let Seen { columns, first, unpacked_bytes } = see(format, &inner, how, archive, object)?;
-            let measured = measured(format, &inner, &first, unpacked_bytes, columns.len());
+            let measured = measure(format, &inner, &first, unpacked_bytes, columns.len());
             Ok((columns, ObjectMeasure { size_bytes, ..measured }))
         }
-    }
-}
-
-/// What an object holds that is no archive, as far as its first bytes show.
-pub(in crate::source) fn measured(
-    format: SourceFormat,
-    options: &SourceOptions,
-    first: &[u8],
-    size_bytes: u64,
-    columns: usize,
-) -> ObjectMeasure {
-    match format {
-        SourceFormat::Avro => measure_avro(first, size_bytes, columns),
-        _ => measure(format, options, first, size_bytes, columns),
     }
 }
 

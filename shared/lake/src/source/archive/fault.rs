@@ -3,12 +3,8 @@
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use sluice_core::shown::shown;
 use sluice_core::source::Codec;
-
-use super::shown_name;
-use crate::source::error::SourceError;
-use crate::source::stream::explain;
-use crate::source::zip_end::ZipEndError;
 
 /// Why an archive, or a member of it, cannot be read. The archive's name is in the error around it.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +88,12 @@ pub enum ArchiveFault {
     },
 }
 
+/// The beginning of a member's name for messages.
+pub(super) fn shown_name(name: &str) -> String {
+    const SHOWN_CHARACTERS: usize = 200;
+    shown(&name.chars().take(SHOWN_CHARACTERS).collect::<String>())
+}
+
 fn first_name(first: &str) -> String {
     if first.is_empty() { String::new() } else { format!(" (the first is '{}')", shown_name(first)) }
 }
@@ -99,49 +101,6 @@ fn first_name(first: &str) -> String {
 impl ArchiveFault {
     pub(super) fn member(name: &str, problem: &'static str) -> Self {
         Self::Member { member: name.to_owned(), problem }
-    }
-}
-
-/// Why an archive cannot be read on.
-#[derive(Debug)]
-pub(super) enum ArchiveError {
-    /// The bytes stopped coming.
-    Io(io::Error),
-    /// It is at fault.
-    Fault(ArchiveFault),
-}
-
-impl ArchiveError {
-    /// With the name of the archive.
-    pub(super) fn of(self, object: &str) -> SourceError {
-        match self {
-            Self::Io(error) => explain(object, error),
-            Self::Fault(source) => SourceError::Archive { object: object.to_owned(), source },
-        }
-    }
-}
-
-impl From<io::Error> for ArchiveError {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<ArchiveFault> for ArchiveError {
-    fn from(fault: ArchiveFault) -> Self {
-        Self::Fault(fault)
-    }
-}
-
-impl From<ZipEndError> for ArchiveError {
-    fn from(error: ZipEndError) -> Self {
-        match error {
-            ZipEndError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Self::Fault(ArchiveFault::Directory { problem: "ends early" })
-            }
-            ZipEndError::Io(error) => Self::Io(error),
-            ZipEndError::Damaged(problem) => Self::Fault(ArchiveFault::Directory { problem }),
-        }
     }
 }
 

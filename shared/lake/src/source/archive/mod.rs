@@ -5,31 +5,34 @@
 //! `_source_row` is unique in it, and lines are those of the member, which is named before them.
 
 mod beginning;
+mod error;
 mod fault;
+mod member;
+mod options;
 mod tar;
 #[cfg(test)]
 mod tests;
 mod zip;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::io::{self, Cursor, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use polars::error::PolarsResult;
 use polars::prelude::{Int64Chunked, IntoColumn, NewChunkedArray, StringChunkedBuilder};
-use sluice_core::columns::{CORRUPT_REASON, SOURCE_ROW, folded_name, is_own_of_bronze};
-use sluice_core::files::FileSelection;
-use sluice_core::pipeline::Pipeline;
+use sluice_core::columns::{CORRUPT_REASON, SOURCE_ROW, is_own_of_bronze};
 use sluice_core::run::Positions;
-use sluice_core::shown::shown;
 use sluice_core::source::Codec;
 use sluice_core::spec::SourceFormat;
 
-pub(super) use self::beginning::{look, measured, read_columns};
 pub(crate) use self::beginning::read_first_member;
-use self::fault::{ArchiveError, FaultSlot};
+pub(super) use self::beginning::{look, read_columns};
+use self::error::ArchiveError;
 pub(super) use self::fault::ArchiveFault;
+use self::fault::{FaultSlot, shown_name};
+use self::member::Member;
+pub(super) use self::options::ArchiveOptions;
 use self::tar::TarMembers;
 use self::zip::ZipMembers;
 use super::chunk::ReadLimits;
@@ -37,121 +40,6 @@ use super::error::{SinkError, SourceError};
 use super::extent::Extent;
 use super::stream::{SourceInput, explain, peek, unpack};
 use super::{Sink, SourceBatch, SourceOptions, SourceSummary, read_with_limits};
-
-/// Most of what an archive may have. Tests make them small.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct ArchiveLimits {
-    /// Members: with 512 bytes or more each in a tar archive, 10,000 of them cost milliseconds.
-    members: u64,
-    /// Bytes of a zip archive that is copied to this machine, as workbooks are.
-    copied_bytes: u64,
-    /// Bytes unpacked, all members together. A function reads some 45 GB in its 900 s.
-    unpacked_bytes: u64,
-    /// Bytes unpacked for each stored one. Exports of real tables have 5 to 50.
-    ratio: u64,
-    /// Up to so many bytes the ratio does not count: a second's work.
-    free_bytes: u64,
-}
-
-impl Default for ArchiveLimits {
-    fn default() -> Self {
-        Self { members: 10_000, copied_bytes: 4 << 30, unpacked_bytes: 100 << 30, ratio: 200, free_bytes: 1 << 30 }
-    }
-}
-
-/// Longest name of a member in bytes: with 10,000 of them, names take 40 MB. Systems have paths of so many bytes.
-const MAX_NAME_BYTES: usize = 4096;
-const TOO_LONG_NAME: &str = "has a name of more than 4096 bytes; give it a shorter one";
-const REPEATED_MEMBER: &str = "comes more than once in the archive; write the archive again, with one of them";
-const DAMAGED_MEMBER: &str = "is damaged: its bytes are not those that its size and check sum announce; deliver the \
-                              archive again";
-
-fn is_name_too_long(name: &str) -> bool {
-    name.len() > MAX_NAME_BYTES
-}
-
-/// The beginning of a member's name for messages.
-fn shown_name(name: &str) -> String {
-    const SHOWN_CHARACTERS: usize = 200;
-    shown(&name.chars().take(SHOWN_CHARACTERS).collect::<String>())
-}
-
-/// Whether a member is taken. Patterns see its name below the archive: `./`, a slash at the begin and `..` are no parts
-/// of it.
-fn is_taken(members: &FileSelection, name: &str) -> bool {
-    let parts: Vec<&str> = name.split('/').filter(|part| !matches!(*part, "" | "." | "..")).collect();
-    !parts.is_empty() && members.judge(&parts.join("/")).is_ok()
-}
-
-/// Refuses content that is too large for what is stored.
-fn check_unpacked(stored_bytes: u64, unpacked_bytes: u64, limits: ArchiveLimits) -> Result<(), ArchiveFault> {
-    if unpacked_bytes > limits.unpacked_bytes {
-        let (what, limit) = ("bytes or more, unpacked,", limits.unpacked_bytes);
-        return Err(ArchiveFault::TooLarge { what, size: unpacked_bytes, limit });
-    }
-    let limit = limits.ratio;
-    if unpacked_bytes > limits.free_bytes && unpacked_bytes > stored_bytes.saturating_mul(limit) {
-        return Err(ArchiveFault::Ratio { stored_bytes, unpacked_bytes, limit });
-    }
-    Ok(())
-}
-
-/// How the archives of a source are read.
-#[derive(Debug, Clone)]
-pub(super) struct ArchiveOptions {
-    members: FileSelection,
-    /// The columns that each member must have, as readers that ignore case compare them, with their names.
-    required: Vec<(String, String)>,
-    limits: ArchiveLimits,
-}
-
-impl ArchiveOptions {
-    /// Those of a pipeline; `None` where it reads no archives.
-    pub(super) fn of(pipeline: &Pipeline) -> Option<Self> {
-        let spec = pipeline.source.archive.as_ref()?;
-        let mut options = Self::of_members(spec.members.clone());
-        // Any record may bring a key, and the run asks for it once it has read them all.
-        if !pipeline.source.format.has_documents() {
-            let required = pipeline.mapped_sources().filter(|source| !pipeline.is_optional_source(source));
-            options.required = required.map(|source| (folded_name(source), source.clone())).collect();
-        }
-        Some(options)
-    }
-
-    /// Those of samples, which no silver table reads yet.
-    pub(super) fn of_members(members: FileSelection) -> Self {
-        Self { members, required: Vec::new(), limits: ArchiveLimits::default() }
-    }
-
-    #[cfg(test)]
-    fn with(members: FileSelection, required: &[&str], limits: ArchiveLimits) -> Self {
-        let required = required.iter().map(|name| (folded_name(name), (*name).to_owned())).collect();
-        Self { members, required, limits }
-    }
-
-    /// Refuses a member that lacks a column, which the columns of all members together do not show.
-    fn check_columns<'c>(&self, columns: impl Iterator<Item = &'c str>, name: &str) -> Result<(), SourceError> {
-        let columns: Vec<&str> = columns.collect();
-        let has: BTreeSet<String> = columns.iter().map(|column| folded_name(column)).collect();
-        let lacking = self.required.iter().filter(|(folded, _)| !has.contains(folded));
-        let missing: Vec<String> = lacking.map(|(_, column)| column.clone()).collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let columns = columns.into_iter().map(str::to_owned).collect();
-        Err(SourceError::LacksColumns { object: name.to_owned(), missing, columns, delimiter: None })
-    }
-}
-
-/// A member of an archive that is taken.
-struct Member {
-    name: String,
-    /// Its size, as the archive announces it.
-    size_bytes: u64,
-    stream: Box<dyn Read + Send>,
-    /// The fault that its stream meets.
-    fault: FaultSlot,
-}
 
 /// An object, once it is known what it is.
 pub(super) enum Opened {

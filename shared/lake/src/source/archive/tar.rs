@@ -10,8 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sluice_core::files::FileSelection;
 
-use super::fault::{ArchiveError, ArchiveFault, FaultSlot};
-use super::{ArchiveLimits, Member, REPEATED_MEMBER, TOO_LONG_NAME, check_unpacked, is_name_too_long, is_taken};
+use super::error::ArchiveError;
+use super::fault::{ArchiveFault, FaultSlot};
+use super::member::{Member, REPEATED_MEMBER, TOO_LONG_NAME, check_unpacked, is_name_too_long, is_taken};
+use super::options::ArchiveLimits;
 
 /// Bytes of a block: headers and contents fill whole ones.
 pub(super) const BLOCK: usize = 512;

@@ -5,7 +5,7 @@ use sluice_core::error::with_sources;
 use sluice_core::files::FileSelection;
 use sluice_core::spec::SourceFormat;
 
-use super::{ArchiveLimits, ArchiveOptions};
+use super::options::{ArchiveLimits, ArchiveOptions};
 use crate::source::SourceError;
 use crate::source::testing::{ReadTest, SMALL, Table, corrupt, good};
 

@@ -14,11 +14,14 @@ use flate2::read::DeflateDecoder;
 use sluice_core::files::FileSelection;
 use tempfile::NamedTempFile;
 
-use super::fault::{ArchiveError, ArchiveFault, FaultSlot};
-use super::{
-    ArchiveLimits, DAMAGED_MEMBER, Member, REPEATED_MEMBER, TOO_LONG_NAME, check_unpacked, is_name_too_long, is_taken,
+use super::error::ArchiveError;
+use super::fault::{ArchiveFault, FaultSlot};
+use super::member::{
+    DAMAGED_MEMBER, Member, REPEATED_MEMBER, TOO_LONG_NAME, check_unpacked, is_name_too_long, is_taken,
 };
-use crate::source::zip_end::{ZipEnd, large_sizes, u16_at, u32_at};
+use super::options::ArchiveLimits;
+use crate::source::zip_end::ZipEnd;
+use crate::source::zip_entry::ZipEntry;
 
 /// What a zip archive begins with, also one without members, and one that is, or might have been, split.
 pub(super) const BEGINNINGS: [&[u8]; 3] = [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"];
@@ -28,7 +31,7 @@ pub(super) struct ZipMembers {
     path: PathBuf,
     /// The file at the path, where it is a copy that goes away with this.
     _copy: Option<NamedTempFile>,
-    entries: vec::IntoIter<Entry>,
+    entries: vec::IntoIter<ZipEntry>,
     count: u64,
     first: String,
     fault: FaultSlot,
@@ -72,8 +75,8 @@ impl ZipMembers {
         check_apart(&all, size_bytes)?;
         let count = all.iter().filter(|entry| !entry.is_folder()).count() as u64;
         let first = all.iter().find(|entry| !entry.is_folder()).map(|entry| entry.name.clone()).unwrap_or_default();
-        let taken = |entry: &Entry| entry.is_file() && is_taken(members, &entry.name);
-        let entries: Vec<Entry> = all.into_iter().filter(taken).collect();
+        let taken = |entry: &ZipEntry| entry.is_file() && is_taken(members, &entry.name);
+        let entries: Vec<ZipEntry> = all.into_iter().filter(taken).collect();
         check_taken(&entries)?;
         let unpacked = entries.iter().fold(0_u64, |sum, entry| sum.saturating_add(entry.unpacked_bytes));
         check_unpacked(size_bytes, unpacked, limits)?;
@@ -88,22 +91,11 @@ impl ZipMembers {
     /// The next member that is taken.
     pub(super) fn next_member(&mut self) -> Result<Option<Member>, ArchiveError> {
         let Some(entry) = self.entries.next() else { return Ok(None) };
-        let mut file = File::open(&self.path)?;
-        let leads_nowhere = || ArchiveFault::Directory { problem: "leads to no member" };
-        let mut header = [0; 30];
-        file.seek(SeekFrom::Start(entry.header))?;
-        match file.read_exact(&mut header) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Err(leads_nowhere().into()),
-            read => read?,
-        }
-        let (Some(name), Some(extra)) = (u16_at(&header, 26), u16_at(&header, 28)) else {
-            return Err(leads_nowhere().into());
+        let stored = match entry.stored(File::open(&self.path)?) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
+            stored => stored?,
         };
-        if !header.starts_with(b"PK\x03\x04") {
-            return Err(leads_nowhere().into());
-        }
-        file.seek_relative(i64::from(name) + i64::from(extra))?;
-        let stored = file.take(entry.packed_bytes);
+        let stored = stored.ok_or(ArchiveFault::Directory { problem: "leads to no member" })?;
         let packed: Box<dyn Read + Send> =
             if entry.method == DEFLATED { Box::new(DeflateDecoder::new(stored)) } else { Box::new(stored) };
         let (name, size_bytes, fault) = (entry.name.clone(), entry.unpacked_bytes, self.fault.clone());
@@ -115,62 +107,36 @@ impl ZipMembers {
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
 
-/// An entry of the directory.
-#[derive(Debug)]
-struct Entry {
-    name: String,
-    flags: u16,
-    method: u16,
-    crc: u32,
-    packed_bytes: u64,
-    unpacked_bytes: u64,
-    /// Offset of its header in the file.
-    header: u64,
-    /// Kind of the file, as Unix has it; 0 where that is not known.
-    kind: u32,
-}
-
-impl Entry {
-    fn is_folder(&self) -> bool {
-        self.name.ends_with('/')
+/// Why a member cannot be read.
+fn problem(entry: &ZipEntry) -> Option<&'static str> {
+    /// Flags of content that is encrypted.
+    const ENCRYPTED: u16 = 1 | 1 << 6;
+    if is_name_too_long(&entry.name) {
+        return Some(TOO_LONG_NAME);
     }
-
-    /// Whether it is neither a folder nor a link.
-    fn is_file(&self) -> bool {
-        const FILE: u32 = 0o100_000;
-        !self.is_folder() && matches!(self.kind, 0 | FILE)
+    if entry.flags & ENCRYPTED != 0 {
+        return Some("is encrypted; deliver the archive without a password");
     }
-
-    /// Why a member cannot be read.
-    fn problem(&self) -> Option<&'static str> {
-        /// Flags of content that is encrypted.
-        const ENCRYPTED: u16 = 1 | 1 << 6;
-        if is_name_too_long(&self.name) {
-            return Some(TOO_LONG_NAME);
-        }
-        if self.flags & ENCRYPTED != 0 {
-            return Some("is encrypted; deliver the archive without a password");
-        }
-        match self.method {
-            STORED if self.packed_bytes != self.unpacked_bytes => Some(DAMAGED_MEMBER),
-            STORED | DEFLATED => None,
-            9 => Some("is packed with Deflate64, which is not read; pack it with deflate"),
-            12 => Some("is packed with bzip2, which is not read; pack it with deflate"),
-            14 => Some("is packed with LZMA, which is not read; pack it with deflate"),
-            93 => Some("is packed with Zstandard inside the zip archive, which is not read; pack it with deflate"),
-            95 => Some("is packed with xz, which is not read; pack it with deflate"),
-            99 => Some("is encrypted; deliver the archive without a password"),
-            _ => Some("is packed with a method that is not read; pack it with deflate"),
-        }
+    match entry.method {
+        STORED if entry.packed_bytes != entry.unpacked_bytes => Some(DAMAGED_MEMBER),
+        STORED | DEFLATED => None,
+        9 => Some("is packed with Deflate64, which is not read; pack it with deflate"),
+        12 => Some("is packed with bzip2, which is not read; pack it with deflate"),
+        14 => Some("is packed with LZMA, which is not read; pack it with deflate"),
+        93 => Some("is packed with Zstandard inside the zip archive, which is not read; pack it with deflate"),
+        95 => Some("is packed with xz, which is not read; pack it with deflate"),
+        99 => Some("is encrypted; deliver the archive without a password"),
+        _ => Some("is packed with a method that is not read; pack it with deflate"),
     }
 }
 
 /// The entries of the archive's directory.
-fn directory(file: &mut File, size_bytes: u64, limits: ArchiveLimits) -> Result<Vec<Entry>, ArchiveError> {
+fn directory(file: &mut File, size_bytes: u64, limits: ArchiveLimits) -> Result<Vec<ZipEntry>, ArchiveError> {
     /// Largest directory: 10,000 entries with 1600 bytes each, of which a name has 100 as a rule.
     const MAX_DIRECTORY_BYTES: u64 = 16 << 20;
     let damaged = |problem| ArchiveError::Fault(ArchiveFault::Directory { problem });
-    let ZipEnd { entries, size, offset, behind } = ZipEnd::find(file, size_bytes)?;
+    let end = ZipEnd::find(file, size_bytes)?;
+    let ZipEnd { entries, size, offset, behind } = end;
     if entries > limits.members {
         let (what, limit) = ("members", limits.members);
         return Err(ArchiveFault::TooLarge { what, size: entries, limit }.into());
@@ -186,53 +152,21 @@ fn directory(file: &mut File, size_bytes: u64, limits: ArchiveLimits) -> Result<
         let (what, limit) = ("bytes of a directory", MAX_DIRECTORY_BYTES);
         return Err(ArchiveFault::TooLarge { what, size, limit }.into());
     }
-    file.seek(SeekFrom::Start(offset))?;
-    let mut bytes = Vec::new();
-    file.take(size).read_to_end(&mut bytes)?;
-    let (mut all, mut rest) = (Vec::new(), bytes.as_slice());
-    while !rest.is_empty() {
-        let Some((entry, after)) = entry(rest) else { return Err(damaged("has an entry that cannot be read")) };
-        all.push(entry);
-        rest = after;
-    }
+    let all = ZipEntry::read_all(file, end)?;
     if all.len() as u64 != entries {
         return Err(damaged("has another number of members than it says"));
     }
     Ok(all)
 }
 
-/// The first entry of a directory, and what comes after it.
-fn entry(bytes: &[u8]) -> Option<(Entry, &[u8])> {
-    /// The system whose kinds of files are known.
-    const UNIX: u8 = 3;
-    let fixed = bytes.get(..46).filter(|fixed| fixed.starts_with(b"PK\x01\x02"))?;
-    let length = |at| u16_at(fixed, at).map(usize::from);
-    let (name, extra, comment) = (length(28)?, length(30)?, length(32)?);
-    let (name, rest) = bytes.get(46..)?.split_at_checked(name)?;
-    let (extra, rest) = rest.split_at_checked(extra)?;
-    let (_, rest) = rest.split_at_checked(comment)?;
-    let mut large = large_sizes(extra)?;
-    let mut size = |at| match u32_at(fixed, at)? {
-        u32::MAX => large.next(),
-        size => Some(u64::from(size)),
-    };
-    let (unpacked_bytes, packed_bytes, header) = (size(24)?, size(20)?, size(42)?);
-    let is_of_unix = fixed.get(5) == Some(&UNIX);
-    let kind = if is_of_unix { (u32_at(fixed, 38)? >> 16) & 0o170_000 } else { 0 };
-    // Some programs of Windows write its own separator.
-    let name = String::from_utf8_lossy(name).replace('\\', "/");
-    let (flags, method, crc) = (u16_at(fixed, 8)?, u16_at(fixed, 10)?, u32_at(fixed, 16)?);
-    Some((Entry { name, flags, method, crc, packed_bytes, unpacked_bytes, header, kind }, rest))
-}
-
 /// Refuses members that cannot be read, and those of one name: nobody could say which of them is meant.
-fn check_taken(entries: &[Entry]) -> Result<(), ArchiveFault> {
+fn check_taken(entries: &[ZipEntry]) -> Result<(), ArchiveFault> {
     let mut names = HashSet::new();
     for entry in entries {
         if !names.insert(entry.name.as_str()) {
             return Err(ArchiveFault::member(&entry.name, REPEATED_MEMBER));
         }
-        if let Some(problem) = entry.problem() {
+        if let Some(problem) = problem(entry) {
             return Err(ArchiveFault::member(&entry.name, problem));
         }
     }
@@ -240,7 +174,7 @@ fn check_taken(entries: &[Entry]) -> Result<(), ArchiveFault> {
 }
 
 /// Refuses entries that share bytes: with them, a small archive could have any number of large members.
-fn check_apart(entries: &[Entry], size_bytes: u64) -> Result<(), ArchiveError> {
+fn check_apart(entries: &[ZipEntry], size_bytes: u64) -> Result<(), ArchiveError> {
     /// Bytes of a member's header without its name.
     const HEADER: u64 = 30;
     let mut places: Vec<(u64, u64)> = entries.iter().map(|entry| (entry.header, entry.packed_bytes)).collect();
@@ -261,7 +195,7 @@ fn check_apart(entries: &[Entry], size_bytes: u64) -> Result<(), ArchiveError> {
 /// The content of a member, which is what the directory says, or ends with an error.
 struct Content {
     packed: Box<dyn Read + Send>,
-    entry: Entry,
+    entry: ZipEntry,
     crc: Crc,
     read_bytes: u64,
     fault: FaultSlot,

@@ -39,7 +39,8 @@ pub(super) use self::fault::AvroFault;
 use self::schema::Schema;
 use self::values::ValueFault;
 use super::chunk::ReadLimits;
-use super::error::{FaultReason, Place, SourceError};
+use super::corrupt::FaultReason;
+use super::error::{Place, SourceError};
 use super::ndjson::push_document;
 use super::objects::ObjectRows;
 use super::place::Spot;
@@ -130,7 +131,7 @@ impl RecordReader<'_> {
 }
 
 /// What an object of `size_bytes` holds, if it goes on as it begins: `first` are its first bytes as stored.
-pub(crate) fn measure(first: &[u8], size_bytes: u64, columns: usize) -> ObjectMeasure {
+pub(super) fn measure(first: &[u8], size_bytes: u64, columns: usize) -> ObjectMeasure {
     let columns = columns as u64;
     // Bytes of what is packed as a whole do not say how many of its blocks the object has.
     let sample = if Codec::of(first) == Codec::Plain { Sample::of(first) } else { None };

@@ -7,7 +7,7 @@ use sluice_core::run::Positions;
 use super::general::GeneralParser;
 use super::record::{FieldKind, Record, RecordParser};
 use super::syntax::{Records, Syntax};
-use crate::source::error::{CorruptRecord, FaultReason};
+use crate::source::corrupt::{CorruptRecord, FaultReason};
 use crate::source::joined::Piece;
 use crate::source::place::count_lines;
 

@@ -10,8 +10,9 @@ use sluice_core::spec::{AsciiChar, CsvSpec, SourceFormat};
 
 use crate::source::chunk::ReadLimits;
 use crate::source::columns::ColumnFault;
+use crate::source::corrupt::FaultReason;
 use crate::source::csv::CsvOptions;
-use crate::source::error::{FaultReason, Place};
+use crate::source::error::Place;
 use crate::source::testing::{ReadTest, Row, SMALL, Table, WHOLE, corrupt, good};
 use crate::source::{SourceError, SourceInput, SourceOptions, read_columns, read_source};
 

@@ -6,7 +6,7 @@ use memchr::memchr;
 use polars::prelude::{IntoColumn, StringChunkedBuilder};
 use sluice_core::run::Positions;
 
-use crate::source::error::{CorruptRecord, FaultReason};
+use crate::source::corrupt::{CorruptRecord, FaultReason};
 use crate::source::joined::Piece;
 use crate::source::place::count_lines;
 

@@ -8,7 +8,7 @@ use polars::prelude::{Column, IntoColumn, StringChunked};
 use super::column::ColumnTexts;
 use super::fault::ParquetFault;
 use super::records::write_string;
-use crate::source::error::{CorruptRecord, FaultReason};
+use crate::source::corrupt::{CorruptRecord, FaultReason};
 
 /// The columns of a batch, in which corrupt records are null, and the corrupt records, with all their values as JSON.
 ///

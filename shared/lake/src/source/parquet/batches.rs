@@ -10,7 +10,7 @@ use super::TEXT_PLACE_BYTES;
 use super::aside::set_aside;
 use super::column::{ColumnSource, ColumnTexts};
 use super::fault::ParquetFault;
-use crate::source::error::CorruptRecord;
+use crate::source::corrupt::CorruptRecord;
 
 /// Records of the first batch, from which the size of a record is learnt. The file does not say it: one value of a
 /// dictionary stands for any number of records. A megabyte of values of 1 kB.

@@ -5,7 +5,7 @@ use polars::prelude::{Column, IntoColumn, StringChunkedBuilder};
 
 use super::rows::{SheetRow, Window};
 use crate::source::batch::SourceBatch;
-use crate::source::error::{CorruptRecord, FaultReason};
+use crate::source::corrupt::{CorruptRecord, FaultReason};
 use crate::source::place::RowPositions;
 
 /// Rows of a batch for which columns get room at first.

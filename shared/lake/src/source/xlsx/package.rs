@@ -12,7 +12,8 @@ use memchr::{memchr, memchr_iter, memmem};
 use sluice_core::source::Codec;
 
 use super::fault::XlsxFault;
-use crate::source::zip_end::{ZipEnd, ZipEndError, extra_fields, large_sizes, u16_at, u32_at};
+use crate::source::zip_end::{ZipEnd, ZipEndError};
+use crate::source::zip_entry::{UNREADABLE, ZipEntry};
 
 /// Most bytes of a workbook. Tests make them small.
 #[derive(Debug, Clone, Copy)]
@@ -94,9 +95,9 @@ pub(super) fn check(file: &mut File, limits: PackageLimits) -> Result<Package, P
     check_stored(limits, size_bytes)?;
     let parts = directory(file, size_bytes)?;
     check_names(&parts)?;
-    let announced = parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.unpacked_bytes));
+    let announced = parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.0.unpacked_bytes));
     refuse_above(limits.parts, announced, "parts")?;
-    let texts: u64 = parts.iter().filter(|part| part.has_texts()).map(|part| part.unpacked_bytes).sum();
+    let texts: u64 = parts.iter().filter(|part| part.has_texts()).map(|part| part.0.unpacked_bytes).sum();
     refuse_above(limits.texts, texts, "shared texts")?;
     let (mut left, mut package) = (limits.parts, Package { cell_bytes: 0, text_bytes: 0, formulas: 0 });
     for part in &parts {
@@ -171,7 +172,7 @@ fn ole_fault(file: &mut File) -> io::Result<XlsxFault> {
 fn check_names(parts: &[Part]) -> Result<(), PackageError> {
     let mut names = HashSet::new();
     for part in parts {
-        if !names.insert(part.name.as_str()) {
+        if !names.insert(part.0.name.as_str()) {
             return Err(damaged("has a part twice"));
         }
     }
@@ -187,51 +188,39 @@ fn check_names(parts: &[Part]) -> Result<(), PackageError> {
     Err(XlsxFault::Other { what }.into())
 }
 
-/// A part of the workbook: an entry of the directory.
+/// A part of the workbook: an entry of the directory. Its name is in lower case: the library does not distinguish more.
 #[derive(Debug)]
-struct Part {
-    /// In lower case, with `/` between folders: the library does not distinguish more.
-    name: String,
-    is_deflated: bool,
-    packed_bytes: u64,
-    unpacked_bytes: u64,
-    /// Offset of its header in the file.
-    header: u64,
-}
+struct Part(ZipEntry);
 
 impl Part {
+    fn of(mut entry: ZipEntry) -> Self {
+        entry.name = entry.name.to_lowercase();
+        Self(entry)
+    }
+
     fn has_texts(&self) -> bool {
-        self.name.ends_with("sharedstrings.xml")
+        self.0.name.ends_with("sharedstrings.xml")
     }
 
     fn has_cells(&self) -> bool {
-        self.has_texts() || self.name.contains("/worksheets/") && !self.name.contains("/_rels/")
+        self.has_texts() || self.0.name.contains("/worksheets/") && !self.0.name.contains("/_rels/")
     }
 
     /// Whether the library reads it as a whole before it reads cells.
     fn is_kept(&self) -> bool {
-        self.name == "_rels/.rels" || self.name.ends_with("styles.xml") || self.name.contains("workbook")
+        self.0.name == "_rels/.rels" || self.0.name.ends_with("styles.xml") || self.0.name.contains("workbook")
     }
 
     /// How many bytes it really has, or `most` and one more. One that cannot be unpacked has those before the fault: it
     /// may be a picture, which nobody reads.
     fn count(&self, file: &mut File, most: u64) -> Result<Counted, PackageError> {
-        if !self.is_deflated && !self.has_cells() && !self.is_kept() {
-            return Ok(Counted { bytes: self.packed_bytes.min(most.saturating_add(1)), ..Counted::default() });
+        let is_deflated = self.0.method != 0;
+        if !is_deflated && !self.has_cells() && !self.is_kept() {
+            return Ok(Counted { bytes: self.0.packed_bytes.min(most.saturating_add(1)), ..Counted::default() });
         }
-        let mut header = [0; 30];
-        file.seek(SeekFrom::Start(self.header))?;
-        file.read_exact(&mut header)?;
-        let (Some(name), Some(extra)) = (u16_at(&header, 26), u16_at(&header, 28)) else {
-            return Err(damaged("leads to no part"));
-        };
-        if !header.starts_with(b"PK\x03\x04") {
-            return Err(damaged("leads to no part"));
-        }
-        file.seek_relative(i64::from(name) + i64::from(extra))?;
-        let stored = file.take(self.packed_bytes);
+        let Some(stored) = self.0.stored(file)? else { return Err(damaged("leads to no part")) };
         let content: Box<dyn Read + '_> =
-            if self.is_deflated { Box::new(DeflateDecoder::new(stored)) } else { Box::new(stored) };
+            if is_deflated { Box::new(DeflateDecoder::new(stored)) } else { Box::new(stored) };
         let attribute: Option<&[u8]> = match (self.has_texts(), self.has_cells()) {
             (true, _) => Some(b"uniqueCount"),
             (false, true) => Some(b"si"),
@@ -313,47 +302,22 @@ fn number_of(value: &[u8]) -> Option<u64> {
 fn directory(file: &mut File, size_bytes: u64) -> Result<Vec<Part>, PackageError> {
     /// Largest directory: some 100,000 parts.
     const MAX_DIRECTORY_BYTES: u64 = 16 << 20;
-    let ZipEnd { entries, size, offset, .. } = ZipEnd::find(file, size_bytes)?;
-    if size > MAX_DIRECTORY_BYTES || offset.saturating_add(size) > size_bytes {
+    let end = ZipEnd::find(file, size_bytes)?;
+    if end.size > MAX_DIRECTORY_BYTES || end.offset.saturating_add(end.size) > size_bytes {
         return Err(damaged("is not where the end of the file says"));
     }
-    file.seek(SeekFrom::Start(offset))?;
-    let mut bytes = Vec::new();
-    file.take(size).read_to_end(&mut bytes)?;
-    let (mut parts, mut rest) = (Vec::new(), bytes.as_slice());
-    while !rest.is_empty() {
-        let Some((part, after)) = part(rest) else { return Err(damaged("has an entry that cannot be read")) };
-        if part.header >= size_bytes {
+    let entries = ZipEntry::read_all(file, end)?;
+    for entry in &entries {
+        // The library takes the other name: no spreadsheet writes it.
+        if entry.has_other_name {
+            return Err(damaged(UNREADABLE));
+        }
+        if entry.header >= size_bytes {
             return Err(damaged("leads to no part"));
         }
-        parts.push(part);
-        rest = after;
     }
-    if parts.len() as u64 != entries {
+    if entries.len() as u64 != end.entries {
         return Err(damaged("has another number of parts than it says"));
     }
-    Ok(parts)
-}
-
-/// The first entry of a directory, and what comes after it.
-fn part(bytes: &[u8]) -> Option<(Part, &[u8])> {
-    let fixed = bytes.get(..46).filter(|fixed| fixed.starts_with(b"PK\x01\x02"))?;
-    let length = |at| u16_at(fixed, at).map(usize::from);
-    let (name, extra, comment) = (length(28)?, length(30)?, length(32)?);
-    let (name, rest) = bytes.get(46..)?.split_at_checked(name)?;
-    let (extra, rest) = rest.split_at_checked(extra)?;
-    let (_, rest) = rest.split_at_checked(comment)?;
-    // Another name that counts more than this one, which the library takes: no spreadsheet writes it.
-    if extra_fields(extra).any(|(id, _)| id == 0x7075) {
-        return None;
-    }
-    let mut large = large_sizes(extra)?;
-    let mut size = |at| match u32_at(fixed, at)? {
-        u32::MAX => large.next(),
-        size => Some(u64::from(size)),
-    };
-    let (unpacked_bytes, packed_bytes, header) = (size(24)?, size(20)?, size(42)?);
-    let name = String::from_utf8_lossy(name).to_lowercase().replace('\\', "/");
-    let is_deflated = u16_at(fixed, 10)? != 0;
-    Some((Part { name, is_deflated, packed_bytes, unpacked_bytes, header }, rest))
+    Ok(entries.into_iter().map(Part::of).collect())
 }

@@ -3,6 +3,7 @@
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
 use super::fault::XmlFault;
+use super::record::BLANKS;
 use crate::source::columns::shown;
 
 /// Bytes in which the declaration is sought: it has a version, an encoding and a word, some 60 bytes, and twice as many
@@ -47,6 +48,10 @@ fn without_mark(first: &[u8]) -> Option<(&'static Encoding, usize)> {
 /// The encoding that a declaration has, as it is written.
 fn declared(text: &str) -> Option<&str> {
     let (declaration, _) = text.strip_prefix("<?xml")?.split_once("?>")?;
+    // Else it is another instruction, such as `<?xml-stylesheet`.
+    if !declaration.starts_with(BLANKS) {
+        return None;
+    }
     let (_, rest) = declaration.split_once("encoding")?;
     let rest = rest.trim_start().strip_prefix('=')?.trim_start();
     let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
@@ -75,6 +80,7 @@ mod tests {
         check(b"<?xml version='1.0' encoding = 'iso-8859-1'?><a/>", (WINDOWS_1252, 0));
         check(b"<?xml version=\"1.0\" encoding=\"ISO-8859-2\"?><a/>", (ISO_8859_2, 0));
         check(b"<?xml version=\"1.0\"?><a encoding='x'/>", (UTF_8, 0));
+        check(b"<?xml-stylesheet href='a' encoding='klingon'?><a/>", (UTF_8, 0));
         let text = "<?xml version=\"1.0\" encoding=\"utf-16\"?><a/>";
         check(&utf16(text, u16::to_le_bytes), (UTF_16LE, 0));
         check(&utf16(text, u16::to_be_bytes), (UTF_16BE, 0));

@@ -48,6 +48,12 @@ pub enum XmlFault {
         /// Most elements that may be open.
         limit: usize,
     },
+    /// A name that no path could have.
+    #[error("a name has more than {limit} bytes; write a shorter one")]
+    NameTooLong {
+        /// Most bytes of a name, with its prefix.
+        limit: usize,
+    },
     /// More attributes than an element should have.
     #[error("an element has more than {limit} attributes; write elements instead")]
     TooManyAttributes {

@@ -31,7 +31,7 @@ use sluice_core::run::Positions;
 
 pub(super) use self::fault::XmlFault;
 use self::record::{BLANKS, Record};
-use self::syntax::{Attributes, check_characters, referenced, split_name};
+use self::syntax::{Attributes, check_characters, check_instruction, referenced, split_name};
 use super::chunk::ReadLimits;
 use super::columns::shown;
 use super::error::{Place, SourceError};
@@ -188,10 +188,7 @@ impl<'a, 's> Walk<'a, 's> {
             }
             Event::CData(_) | Event::GeneralRef(_) => Err(self.fault(XmlFault::TextOutside)),
             Event::Comment(text) => check_characters(&text).map_err(|fault| self.fault(fault)),
-            Event::PI(instruction) if instruction.target().eq_ignore_ascii_case("xml") => {
-                Err(self.fault(XmlFault::grammar("`xml` is not a name of an instruction")))
-            }
-            Event::PI(instruction) => check_characters(&instruction).map_err(|fault| self.fault(fault)),
+            Event::PI(instruction) => check_instruction(&instruction).map_err(|fault| self.fault(fault)),
             Event::Decl(_) if !self.is_first => {
                 Err(self.fault(XmlFault::grammar("a declaration `<?xml` stands at the very beginning, or not at all")))
             }

@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 
-use quick_xml::events::BytesStart;
+use quick_xml::events::{BytesPI, BytesStart};
 
 use super::fault::XmlFault;
 use crate::source::columns::shown;
 
-/// Most attributes of an element. Each name is compared with those before it: 1000 of them are half a million
-/// comparisons, some milliseconds.
+/// Most attributes of an element: far more than any format has, and few enough that their places are small.
 const MAX_ATTRIBUTES: usize = 1000;
+/// Most bytes of a name, as a path has. The parser keeps the name of each open element, which no other limit bounds
+/// outside of records.
+const MAX_NAME_BYTES: usize = 1024;
 
 /// The attributes of an element, without those that declare namespaces.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -54,8 +56,11 @@ impl Attributes {
 /// The prefix and the local part of a name.
 ///
 /// # Errors
-/// [`XmlFault::NotWellFormed`] for what is not a name.
+/// [`XmlFault::NotWellFormed`] for what is not a name, and [`XmlFault::NameTooLong`].
 pub(super) fn split_name(name: &str) -> Result<(Option<&str>, &str), XmlFault> {
+    if name.len() > MAX_NAME_BYTES {
+        return Err(XmlFault::NameTooLong { limit: MAX_NAME_BYTES });
+    }
     let (prefix, local) = match name.split_once(':') {
         Some((prefix, local)) => (Some(prefix), local),
         None => (None, name),
@@ -90,6 +95,16 @@ pub(super) fn check_characters(text: &str) -> Result<(), XmlFault> {
         None => Ok(()),
         Some(character) => Err(XmlFault::Character { code: u32::from(character) }),
     }
+}
+
+/// Refuses what is not an instruction. A good one is passed over.
+pub(super) fn check_instruction(instruction: &BytesPI<'_>) -> Result<(), XmlFault> {
+    let target = instruction.target();
+    if target.eq_ignore_ascii_case("xml") {
+        return Err(XmlFault::grammar("`xml` is not a name of an instruction"));
+    }
+    let _ = split_name(target)?;
+    check_characters(instruction)
 }
 
 fn is_character(character: char) -> bool {

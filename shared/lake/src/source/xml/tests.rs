@@ -118,6 +118,10 @@ fn what_is_not_well_formed_refuses_the_object_with_its_line() {
     check("<r><o a='1' a='2'/></r>", "an attribute");
     check("<r><o a=1/></r>", "an attribute");
     check("<r><1a/></r>", "`1a` is not a name");
+    check("<? x?><r/>", "`` is not a name");
+    check("<r><?XML x?></r>", "`xml` is not a name of an instruction");
+    check(&format!("<r><{}/></r>", "a".repeat(1025)), "a name has more than 1024 bytes");
+    check(&format!("<r><a {}='1'/></r>", "a".repeat(1025)), "a name has more than 1024 bytes");
     check("<r><o>]]></o></r>", "`]]&gt;`");
     check("<!-- only -->", "it has no element");
     check(&"<r>".repeat(61), "nested more than 60 deep");

@@ -32,7 +32,7 @@ fn a_zip_archive_may_have_a_record_of_a_large_directory_that_it_does_not_need() 
     let rows = [good(1, &[Some("1")])];
     let with = |end: &[u8]| [archive.as_slice(), &record.concat(), &locator.concat(), end].concat();
     assert_eq!(read(&with(&end)).table().rows, rows);
-    let mut large = end.clone();
+    let mut large = end;
     large[8..20].fill(0xFF);
     assert_eq!(read(&with(&large)).table().rows, rows);
 }
