@@ -79,7 +79,22 @@ fn read(text: &str, what: &str) -> Vec<&'static str> {
 }
 
 /// Texts of `n` parts: a beginning, a part that is repeated, a middle, a part that closes each, an end.
-const SHAPES: [[&str; 5]; 66] = [
+const SHAPES: [[&str; 5]; 81] = [
+    ["", "CAST(", "AND", "", ""],
+    ["", "NOT (", "AND", "", ""],
+    ["", "CEIL(", "AND", "", ""],
+    ["", "FLOOR(", "AND", "", ""],
+    ["", "SUBSTRING(", "AND", "", ""],
+    ["", "EXTRACT(", "AND", "", ""],
+    ["", "POSITION(", "AND", "", ""],
+    ["", "OVERLAY(", "AND", "", ""],
+    ["", "CONVERT(", "AND", "", ""],
+    ["", "TRY_CAST(", "AND", "", ""],
+    ["", "CASE (", "AND", "", ""],
+    ["", "POINT (", "AND", "", ""],
+    ["", "TRIM(", "AND", "", ""],
+    ["", "EXISTS (", "AND", "", ""],
+    ["", "ARRAY(", "AND", "", ""],
     ["", "(", "a = 1", ")", ""],
     ["", "(", "", "", ""],
     ["", "", "", ")", ""],

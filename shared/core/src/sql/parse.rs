@@ -80,6 +80,9 @@ const MAX_BRACKETS: usize = 30;
 const INTERVAL_BRACKETS: usize = 3;
 /// What a bracket counts for around a table, a join or a subquery in `FROM`: the parser takes more than 60 kB for each.
 const TABLE_BRACKETS: usize = 2;
+/// Most brackets inside each other that the parser reads in two ways. Where the innermost one is wrong, each level doubles
+/// the work: ten are 1,024 readings of it, some 0.3 s without optimisation; sixteen took 16 s.
+const MAX_READ_TWICE: usize = 10;
 /// Most levels of a tree: of `a AND b AND c` each AND is one. From some 450 levels on the planner leaves the 2 MB of a
 /// thread's stack, so this takes a third of it.
 const MAX_LEVELS: usize = 150;
@@ -146,6 +149,7 @@ fn parser(text: &str, limits: Limits) -> Result<Parser<'static>, SqlError> {
     let read = || tokens.iter().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_)));
     within(read().count(), "words and signs", limits.tokens)?;
     within(brackets(read()), "brackets and CASEs inside each other", MAX_BRACKETS)?;
+    within(read_twice(read()), "calls such as CAST( and NOT( inside each other", MAX_READ_TWICE)?;
     Ok(Parser::new(&GenericDialect {}).with_tokens_with_locations(tokens))
 }
 
@@ -195,6 +199,60 @@ fn brackets<'a>(tokens: impl Iterator<Item = &'a Token>) -> usize {
         most = most.max(never_closed + open.iter().map(|open| open.counts).sum::<usize>());
     }
     most
+}
+
+/// How many brackets are inside each other that the parser reads in two ways, if the first one fails: as what the keyword
+/// before them means, and as the call of a function that has its name.
+fn read_twice<'a>(tokens: impl Iterator<Item = &'a Token>) -> usize {
+    let (mut open, mut most): (Vec<bool>, usize) = (Vec::new(), 0);
+    let mut before = &Token::EOF;
+    for token in tokens {
+        match token {
+            Token::LParen => {
+                open.push(begins_expression(keyword_of(before)));
+                most = most.max(open.iter().filter(|is_read_twice| **is_read_twice).count());
+            }
+            Token::RParen => {
+                let _ = open.pop();
+            }
+            _ => {}
+        }
+        before = token;
+    }
+    most
+}
+
+/// Whether an expression that begins with this keyword is read by rules of its own, in the parser's
+/// `parse_expr_prefix_by_reserved_word`, and the keyword may be a name as well.
+fn begins_expression(keyword: Keyword) -> bool {
+    matches!(
+        keyword,
+        Keyword::ARRAY
+            | Keyword::BOX
+            | Keyword::CASE
+            | Keyword::CAST
+            | Keyword::CEIL
+            | Keyword::CIRCLE
+            | Keyword::CONVERT
+            | Keyword::EXTRACT
+            | Keyword::FLOOR
+            | Keyword::LAMBDA
+            | Keyword::LINE
+            | Keyword::LSEG
+            | Keyword::MATCH
+            | Keyword::NOT
+            | Keyword::OVERLAY
+            | Keyword::PATH
+            | Keyword::POINT
+            | Keyword::POLYGON
+            | Keyword::POSITION
+            | Keyword::PRIOR
+            | Keyword::SAFE_CAST
+            | Keyword::SUBSTR
+            | Keyword::SUBSTRING
+            | Keyword::TRY_CAST
+            | Keyword::TRY_CONVERT
+    )
 }
 
 /// Something that is open.
