@@ -89,15 +89,46 @@ def expected_values(column):
         values, text = column.to_pylist(), whole
     elif is_a.is_floating(kind):
         values, text = column.to_pylist(), lambda value: ("double", repr(value))
+    elif is_nested(kind):
+        values, text = column.to_pylist(), lambda value: expected_parts(value, kind)
     else:
         raise TypeError(f"no form of {kind} in JSON")
     return [None if value is None else text(value) for value in values]
+
+
+def is_nested(kind):
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_struct(kind)
+
+
+def expected_parts(value, kind):
+    """A list or struct of pyarrow, with its parts as `expected_values` has values."""
+    if value is None:
+        return None
+    if pa.types.is_struct(kind):
+        return tuple((field.name, expected_parts(value[field.name], field.type)) for field in kind)
+    if is_nested(kind):
+        return tuple(expected_parts(part, kind.value_type) for part in value)
+    return expected_values(pa.array([value], kind))[0]
+
+
+def found_parts(value, kind):
+    """The same of the JSON of the command."""
+    if value is None:
+        return None
+    if pa.types.is_struct(kind):
+        return tuple((name, found_parts(part, kind.field(name).type)) for name, part in value.items())
+    if is_nested(kind):
+        return tuple(found_parts(part, kind.value_type) for part in value)
+    return found_value(value, kind)
 
 
 def found_value(value, kind):
     """A value of the JSON of the command, comparable with `expected_values` of a column of this kind."""
     if value is None:
         return None
+    if is_nested(kind):
+        # A cell is a text, also in JSON.
+        return found_parts(json.loads(value) if isinstance(value, str) else value, kind)
     if isinstance(value, bool):
         return ("boolean", value)
     if isinstance(value, int):
