@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import audit
 import tables
 from deployment import Deployment
+from faults import Fault
 from registry import check
 from samples import SourceFile
 from tables import FolderLake
@@ -66,6 +67,19 @@ class SmallPipeline:
     def deploy(self, deployment: Deployment) -> None:
         for name, text in self.files().items():
             deployment.bucket.put(f"pipelines/retail/{name}", text.encode())
+
+    def judge_after(
+        self, fault: Fault, world: World, deployment: Deployment, first: Sequence[SourceFile], second: Sequence[SourceFile]
+    ) -> None:
+        """Publishes two deliveries, a fault in the second run, which goes on without help, and judges the tables."""
+        self.deploy(deployment)
+        deployment.deliver(first)
+        deployment.execute().expect("Published")
+        deployment.deliver(second)
+        with deployment.faults([fault]):
+            deployment.execute().expect("Published")
+        deployment.settle()
+        self.judge(world, deployment, [first, second])
 
     def judge(self, world: World, deployment: Deployment, deliveries: Sequence[Sequence[SourceFile]]) -> None:
         """Compares the tables with those that the command makes of the same deliveries, a run each, in one process and one part."""

@@ -85,17 +85,8 @@ def several_runs(mode: str, world: World, tally: Tally) -> None:
 def one_fault(mode: str, fault: Fault, world: World, tally: Tally) -> None:
     """Publish breaks off in the second run, and what it had not committed is committed without help."""
     with world.deployment(tally, f"broken-{mode}") as deployment:
-        pipeline = small_pipelines.orders(FEEDS[mode])
-        pipeline.deploy(deployment)
-        deliveries = [[events(0)], [events(1)]]
-        deployment.deliver(deliveries[0])
-        deployment.execute().expect("Published")
-        deployment.deliver(deliveries[1])
-        with deployment.faults([fault]):
-            deployment.execute().expect("Published")
-        deployment.settle()
+        small_pipelines.orders(FEEDS[mode]).judge_after(fault, world, deployment, [events(0)], [events(1)])
         check_deletes(deployment)
-        pipeline.judge(world, deployment, deliveries)
 
 
 def at_once(world: World, tally: Tally) -> None:

@@ -87,15 +87,7 @@ def in_parts(world: World, tally: Tally) -> None:
 def one_death(fault: Fault, world: World, tally: Tally) -> None:
     """Publish dies between the commits of the sources, and goes on where it was."""
     with world.deployment(tally, "sources") as deployment:
-        PIPELINE.deploy(deployment)
-        deliveries = [[orders(0), names(0)], [orders(1), names(1)]]
-        deployment.deliver(deliveries[0])
-        deployment.execute().expect("Published")
-        deployment.deliver(deliveries[1])
-        with deployment.faults([fault]):
-            deployment.execute().expect("Published")
-        deployment.settle()
-        PIPELINE.judge(world, deployment, deliveries)
+        PIPELINE.judge_after(fault, world, deployment, [orders(0), names(0)], [orders(1), names(1)])
 
 
 def bad_file(world: World, tally: Tally) -> None:
