@@ -111,7 +111,7 @@ pub fn recognise_file_as(path: &Path, name: &str, encoding: Option<TextEncoding>
     Ok(written)
 }
 
-/// Says how the first member of an archive is written; `None` where the file is no archive.
+/// Says how the first member of an archive is written; `None` where the file is not an archive.
 fn recognise_member(path: &Path, file: &str, encoding: Option<TextEncoding>) -> Result<Option<Written>, SampleError> {
     let archive = ArchiveSpec::default();
     let first = read_first_member(SourceInput::File(path.to_owned()), &archive.members, file, MAX_BYTES);

@@ -8,7 +8,7 @@ use crate::spec::TextEncoding;
 /// Bytes from which the dialect is found.
 const TEXT_BYTES: usize = 256 << 10;
 
-/// Bytes that are no characters of Windows-1252. East Asian encodings have them often, texts of the former never.
+/// Bytes without a character in Windows-1252. East Asian encodings have them often, texts of the former never.
 const NOT_WINDOWS_1252: [u8; 5] = [0x81, 0x8d, 0x8f, 0x90, 0x9d];
 
 /// On what an encoding is based.

@@ -58,6 +58,8 @@ pub(super) struct Wanted<'a> {
     pub(super) request: &'a RunRequest,
     /// That of the source.
     pub(super) pipeline: &'a Pipeline,
+    /// Its folder, as [`landing_folder`] says.
+    pub(super) landing: &'a FolderUri,
     /// What the tables of the pipeline have.
     pub(super) standing: &'a Standing,
     /// The only objects to take, when a person's word is for these.
@@ -89,11 +91,10 @@ impl Wanted<'_> {
 /// # Errors
 /// Faults of the store; [`LakeError::NotFound`] for a named object that is not there.
 pub(super) async fn find_objects(lake: &Lake, wanted: &Wanted<'_>) -> Result<Found, LakeError> {
-    let Wanted { run, request, pipeline, standing, only, held, .. } = *wanted;
-    let folder = landing_folder(lake, request, pipeline)?;
-    let Landing { objects: listed, mut passed_by } = list_landing(lake, &folder, Some(&pipeline.source.files)).await?;
-    let named = Named::of(request).below(&folder, pipeline);
-    named.check(&listed, &passed_by, &folder)?;
+    let Wanted { run, request, pipeline, landing, standing, only, held, .. } = *wanted;
+    let Landing { objects: listed, mut passed_by } = list_landing(lake, landing, Some(&pipeline.source.files)).await?;
+    let named = Named::of(request).below(landing, pipeline);
+    named.check(&listed, &passed_by, landing)?;
     // A person's word is for the objects of the attempt that was rejected, which the run held then, and not for those that
     // it had held before. A damaged hold does not say whose it is.
     let is_accepted = |held: &Held| {

@@ -11,7 +11,6 @@ use sluice_core::run::{
     RunRequest, Verdict,
 };
 use sluice_core::source::{FirstOf, HeldObject, PassedBy, PassedByList, SourceId, SourceObject};
-use sluice_core::uri::FolderUri;
 
 use super::brought::Brought;
 use super::changing::Changing;
@@ -271,8 +270,8 @@ async fn take_sources(
     for (source, landing) in pipeline.sources().zip(&folders) {
         let of_source = pipeline.of_source(source.name.as_ref());
         let (only, held) = (only.as_ref(), held.as_slice());
-        let wanted = Wanted { run, request, pipeline: &of_source, standing, only, changing, held, now };
-        taken.take(take_source(lake, &wanted, landing, replay).await?, source, pipeline);
+        let wanted = Wanted { run, request, pipeline: &of_source, landing, standing, only, changing, held, now };
+        taken.take(take_source(lake, &wanted).await?, source, pipeline);
     }
     taken.check_rights()?;
     Ok(taken)
@@ -287,13 +286,9 @@ struct TakenOfSource {
 }
 
 /// Finds what a source has for a run, reads the beginning of its new objects, and compares its snapshots.
-async fn take_source(
-    lake: &Lake,
-    wanted: &Wanted<'_>,
-    landing: &FolderUri,
-    replay: bool,
-) -> Result<TakenOfSource, LakeError> {
-    let Wanted { run, pipeline, standing, now, .. } = *wanted;
+async fn take_source(lake: &Lake, wanted: &Wanted<'_>) -> Result<TakenOfSource, LakeError> {
+    let Wanted { run, request, pipeline, landing, standing, now, .. } = *wanted;
+    let replay = request.action == RunAction::Replay;
     let mut found = if replay { Found::default() } else { find_objects(lake, wanted).await? };
     let objects = std::mem::take(&mut found.objects);
     let known = &standing.known_columns(pipeline) | &mapped_columns(&MappedNames::of(pipeline), &found.held_columns);

@@ -6,6 +6,7 @@ mod computed;
 mod documents;
 mod full_disk;
 mod lines;
+mod mapped;
 mod names;
 mod nested;
 mod never_stuck;

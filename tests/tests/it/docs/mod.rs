@@ -5,7 +5,7 @@
 //!
 //! | first line | the block is |
 //! |---|---|
-//! | `csv lake/landing/orders/1.csv` | this file; what is no text (`.xlsx`, `.avro`, …) is made of it by `files` |
+//! | `csv lake/landing/orders/1.csv` | this file; what is not a text (`.xlsx`, `.avro`, …) is made of it by `files` |
 //! | `text silver/sales/orders` | the rows of this table in these columns, in any order; `NULL` is null |
 //! | `console` | commands after `$`, each with what it prints, if that is shown; `…` stands for anything |
 //! | `yaml spec`, `yaml source`, `yaml silver` | a part of a spec, of its source or of a silver table |

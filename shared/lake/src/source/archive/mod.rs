@@ -1,6 +1,6 @@
 //! Objects that are archives: each member that is taken is read as a file of its own.
 //!
-//! Content decides, and not a name: an object of the source that is no archive is read as it is. Nothing is written to
+//! Content decides, and not a name: an object of the source that is not an archive is read as it is. Nothing is written to
 //! disk under the name of a member, so that no name can lead anywhere. Rows are counted on through the archive, so that
 //! `_source_row` is unique in it, and lines are those of the member, which is named before them.
 
@@ -43,7 +43,7 @@ use super::{Sink, SourceBatch, SourceOptions, SourceSummary, read_with_limits};
 
 /// An object, once it is known what it is.
 pub(super) enum Opened {
-    /// It is no archive.
+    /// Not an archive.
     Plain(SourceInput),
     /// It is one.
     Archive(Archive),

@@ -275,7 +275,7 @@ impl<'a, 's> Walk<'a, 's> {
         Ok(())
     }
 
-    /// Adds the character of a reference, which may be one that is no text as it is, such as a carriage return.
+    /// Adds the character of a reference, which may be one that is not written as it is, such as a carriage return.
     fn referenced(&mut self, character: char) {
         if let Some(record) = &mut self.record {
             record.text(character.encode_utf8(&mut [0; 4]));
