@@ -277,6 +277,30 @@ pub enum RunsCommand {
         #[command(flatten)]
         pipeline: PipelineOption,
     },
+    /// Show a run as a page: its outcome, times, tables, rules, sources and lineage, in one HTML file
+    ///
+    /// The page that is stored with the run, or, where the run has none, one that is made of its documents. Without options
+    /// it is printed.
+    #[command(after_help = "Examples:
+  sluice runs report 20260105T090000Z-a1b2c3 --lake lake --open
+  sluice runs report 20260105T090000Z-a1b2c3 --lake s3://my-lake --out report.html")]
+    Report {
+        /// Id of the run
+        #[arg(value_name = "RUN ID")]
+        run_id: RunId,
+        /// The lake.
+        #[command(flatten)]
+        lake: LakeOption,
+        /// The pipeline.
+        #[command(flatten)]
+        pipeline: PipelineOption,
+        /// Open it in the browser: the one that BROWSER names, or the one of this machine
+        #[arg(long)]
+        open: bool,
+        /// Write it to this file, in place of one that exists
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Publish what a rejected run staged, on your responsibility
     #[command(after_help = "Example:
   sluice runs accept 20260105T090000Z-a1b2c3 --lake lake --reason \"supplier confirmed the returns\"")]

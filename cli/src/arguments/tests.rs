@@ -46,6 +46,9 @@ fn valid_command_lines_are_accepted_and_invalid_ones_refused() {
     check("sluice runs list --lake lake --json", true);
     check("sluice --json runs list --lake lake", true);
     check("sluice runs show x --lake lake --pipeline retail", true);
+    check("sluice runs report x --lake lake --open", true);
+    check("sluice runs report x --lake lake --out report.html --json", true);
+    check("sluice runs report --lake lake", false);
     check("sluice runs accept x --lake lake --by me --reason ok", true);
     check("sluice runs accept x --lake lake --by me", false);
     check("sluice source release --lake lake", false);

@@ -7,6 +7,7 @@ mod lineage;
 mod named;
 mod profile;
 mod quarantine;
+mod report;
 mod restore;
 mod run;
 mod runs;

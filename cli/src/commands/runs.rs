@@ -5,15 +5,16 @@ use jiff::Timestamp;
 use serde_json::json;
 use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{RunAction, RunRequest};
+use sluice_core::uri::ObjectUri;
 use sluice_lake::inspect::{self, RunDetails, RunState, RunSummary};
 use sluice_lake::{Lake, runs};
 
 use super::named::named_wrongly;
-use super::run;
 use super::source::{held_sources, held_text};
+use super::{report, run};
 use crate::arguments::RunsCommand;
 use crate::console::{Console, Tone};
-use crate::execution::{Execution, broken_rules_text, new_run_id, table_ends, tables_text};
+use crate::execution::{Execution, broken_rules_text, new_run_id, stored_page, table_ends, tables_text};
 use crate::fault::Exit;
 use crate::grid::{Grid, count};
 
@@ -42,9 +43,15 @@ pub(crate) async fn run(command: RunsCommand, console: &Console) -> Result<Exit>
             if console.is_json() {
                 console.json_page(&details)?;
             } else {
-                console.line(&details_text(&details, console))?;
+                let page = stored_page(&lake, &details).await?.map(|path| lake.root().object(&path));
+                console.line(&details_text(&details, page.as_ref(), console))?;
             }
             Ok(Exit::Done)
+        }
+        RunsCommand::Report { run_id, lake, pipeline, open, out } => {
+            let lake = lake.place.open_lake().await?;
+            let details = find(&lake, pipeline.name, &run_id).await?;
+            report::show(&lake, &details, (open, out), console).await
         }
         RunsCommand::Accept { run_id, lake: place, pipeline, reason, by } => {
             let lake = place.place.open_lake().await?;
@@ -111,7 +118,7 @@ fn why(run: &RunSummary) -> String {
     }
 }
 
-fn details_text(details: &RunDetails, console: &Console) -> String {
+fn details_text(details: &RunDetails, page: Option<&ObjectUri>, console: &Console) -> String {
     let summary = &details.summary;
     let time = |at: Option<Timestamp>| at.map_or("-".to_owned(), |at| format!("{at:.0}"));
     let mut text =
@@ -130,6 +137,9 @@ fn details_text(details: &RunDetails, console: &Console) -> String {
     }
     for planned in details.plan.iter().flat_map(|plan| &plan.objects) {
         text.push_str(&format!("{:10}{}\n", "source", planned.object.uri));
+    }
+    if let Some(page) = page {
+        text.push_str(&format!("{:10}{page}\n", "report"));
     }
     if let Some(error) = &summary.error {
         text.push_str(&format!("{:10}{}: {}\n", "error", error.error, error.cause));

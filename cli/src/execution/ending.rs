@@ -9,12 +9,14 @@ use sluice_core::error::ErrorName;
 use sluice_core::name::{PipelineName, RunId, TableRef};
 use sluice_core::run::{Plan, ReportedError, RunAction, RunRef};
 use sluice_core::source::HeldObject;
+use sluice_core::uri::ObjectUri;
 use sluice_lake::inspect::{CorruptRecords, RunDetails};
 use sluice_lake::runs::Held;
 use sluice_lake::{Lake, LakeError, inspect, runs};
 
 use super::Execution;
 use super::changes::{BrokenRule, TableEnd, broken_rules, rules_text, table_ends, tables_text, warnings};
+use super::page::stored_page;
 use crate::asl::ExecutionResult;
 use crate::console::{Console, Tone};
 use crate::fault::Exit;
@@ -91,6 +93,9 @@ pub struct Ended {
     changed_before: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ReportedError>,
+    /// Where the run is stored as a page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report_page: Option<ObjectUri>,
     next: Vec<String>,
 }
 
@@ -151,6 +156,7 @@ impl Ended {
             }
             _ => Vec::new(),
         };
+        let report_page = page_of(lake, details.as_ref(), outcome).await?;
         let next = next_steps(lake, &run.1, outcome, error.as_ref(), (is_staged, !held.is_empty()));
         Ok(Self {
             event: "finished",
@@ -169,6 +175,7 @@ impl Ended {
             corrupt_records,
             changed_before,
             error,
+            report_page,
             next,
         })
     }
@@ -193,6 +200,7 @@ impl Ended {
             corrupt_records: Vec::new(),
             changed_before: 0,
             error: None,
+            report_page: None,
             next: vec!["run the same command again: the next run completes what this one began".to_owned()],
         }
     }
@@ -265,8 +273,20 @@ impl Ended {
         lines.extend(incomplete_text(self.incomplete_files));
         lines.extend(self.waiting.iter().map(|(table, reason)| format!("not computed: {table}: {reason}")));
         lines.extend(self.corrupt_records.iter().map(stays_text));
+        lines.extend(self.report_page.iter().map(|page| format!("report: {page}")));
         lines.extend(self.next.iter().map(|step| format!("{} {step}", console.paint_err(Tone::Strong, "next:"))));
         lines.join("\n")
+    }
+}
+
+/// Where the run is stored as a page.
+async fn page_of(lake: &Lake, details: Option<&RunDetails>, outcome: EndOutcome) -> Result<Option<ObjectUri>> {
+    let Some(details) = details else { return Ok(None) };
+    match stored_page(lake, details).await {
+        Ok(path) => Ok(path.map(|path| lake.root().object(&path))),
+        // The user must see the error of the run itself.
+        Err(_) if outcome == EndOutcome::Failed => Ok(None),
+        Err(fault) => Err(fault.into()),
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Announcement {
     pub report: Report,
     /// Where the report is; `None` when the pipeline is not known.
     pub report_uri: Option<ObjectUri>,
+    /// Where the report is as a page for people; `None` when the pipeline is not known, or the page cannot be written.
+    pub page_uri: Option<ObjectUri>,
 }
 
 /// What an event says. Public API for the rules and consumers of the bus.
@@ -66,6 +68,8 @@ pub struct EventDetail<'a> {
     pub error: Option<ReportedError>,
     /// Where the whole report is.
     pub report_uri: Option<&'a str>,
+    /// Where it is as a page for people.
+    pub page_uri: Option<&'a str>,
 }
 
 /// The outcome as attribute value and path part.
@@ -168,6 +172,12 @@ impl Announcement {
         if let Some(uri) = &self.report_uri {
             lines.push(format!("Report: {uri}"));
         }
+        if let Some(uri) = &self.page_uri {
+            lines.push(format!("Page: {uri}"));
+            // Its four last parts are the path that layout gives it.
+            let lake = uri.as_str().rsplitn(5, '/').nth(4).unwrap_or_default();
+            lines.push(format!("To open it: sluice runs report {} --open --lake {lake}", report.run_id));
+        }
         lines.push(String::new());
         lines.join("\n")
     }
@@ -211,6 +221,7 @@ impl Announcement {
             warning_count: report.warnings.len(),
             error: self.error(),
             report_uri: self.report_uri.as_ref().map(ObjectUri::as_str),
+            page_uri: self.page_uri.as_ref().map(ObjectUri::as_str),
         }
     }
 

@@ -82,7 +82,7 @@ mod tests {
             error: None,
         };
         let uri = "s3://lake/runs/retail/r1/report.json";
-        let announcement = Announcement { report, report_uri: Some(uri.parse().unwrap()) };
+        let announcement = Announcement { report, report_uri: Some(uri.parse().unwrap()), page_uri: None };
         let message = message(&announcement);
         assert_eq!(message.subject, "Sluice: retail rejected, 1 source object held");
         assert!(message.body.contains("Held: s3://lake/landing/a.csv: not text"), "{}", message.body);
@@ -99,7 +99,7 @@ mod tests {
             "held": [{"uri": "s3://lake/landing/a.csv", "reason": "not text"}], "held_count": 1, "waiting": ["gold/sales/g"], "committed": [],
             "broken_rules": ["silver/sales/t: keys_unique"], "broken_rule_count": 1,
             "warnings": [{"rule": "silver/sales/t: a.maximum", "observed": "3", "expected": "= 0"}], "warning_count": 1,
-            "error": null, "report_uri": uri,
+            "error": null, "report_uri": uri, "page_uri": null,
         });
         assert_eq!(detail, expected);
     }

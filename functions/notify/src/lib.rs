@@ -4,6 +4,7 @@ pub mod announce;
 #[cfg(feature = "lambda")]
 pub mod aws;
 pub mod metrics;
+mod page;
 mod report;
 
 use jiff::Timestamp;
@@ -103,7 +104,10 @@ pub struct Ports {
     pub announcers: Vec<Box<dyn Announce>>,
 }
 
-/// Writes the report and sends it to every channel.
+/// Writes the report and its page for people, and sends both to every channel.
+///
+/// A page that cannot be written keeps no message from the channels: it is sent without the page, and the fault is
+/// returned afterwards.
 ///
 /// Called again for the same end of the same attempt, it keeps the report and sends it again: receivers that must
 /// not act twice compare run, attempt and outcome. An event that comes after a later end of the same run was reported
@@ -120,19 +124,25 @@ pub async fn handle(ports: &Ports, now: Timestamp, input: Input) -> Result<Outpu
             let settled = report::of_result(&ports.documents, now, reached).await?;
             let run_id = settled.report.run_id.clone();
             announce(ports, settled).await.map_err(|StepError { name, message }| {
-                let message =
-                    format!("run `{run_id}` is complete and needs no repair, but was not announced: {message}");
+                let message = format!(
+                    "run `{run_id}` is complete and needs no repair, but its end was not reported in full: {message}"
+                );
                 StepError { name, message }
             })
         }
     }
 }
 
-async fn announce(ports: &Ports, Settled { report, is_news }: Settled) -> Result<Output, StepError> {
+async fn announce(ports: &Ports, Settled { report, is_news, facts }: Settled) -> Result<Output, StepError> {
     let uri = report::reported_run(&report).map(|run| ports.documents.root().object(&Report::path(&run)));
     let outcome = report.outcome;
-    let announcement = Announcement { report, report_uri: uri.clone() };
-    let mut result = Ok(Output { uri, outcome });
+    let page = if is_news { page::keep(&ports.documents, &report, facts).await } else { Ok(None) };
+    let (page_uri, fault) = match page {
+        Ok(page_uri) => (page_uri, None),
+        Err(fault) => (None, Some(fault)),
+    };
+    let announcement = Announcement { report, report_uri: uri.clone(), page_uri };
+    let mut result = fault.map_or(Ok(Output { uri, outcome }), Err);
     for announcer in ports.announcers.iter().filter(|_| is_news) {
         let announced = announcer.announce(&announcement).await;
         result = result.and_then(|output| announced.map(|()| output));

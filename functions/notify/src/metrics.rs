@@ -95,7 +95,7 @@ mod tests {
             error: None,
         };
         let lake: FolderUri = "s3://bucket/lake".parse().unwrap();
-        let line = document(&lake, &Announcement { report, report_uri: None });
+        let line = document(&lake, &Announcement { report, report_uri: None, page_uri: None });
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(
             (&line["_aws"]["Timestamp"], &directive["Namespace"]),

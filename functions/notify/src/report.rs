@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::Deserialize;
 use sluice_core::document::StepDocument;
 use sluice_core::error::{ErrorName, StepError};
-use sluice_core::name::{PipelineName, RunId, TableRef};
+use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{
-    Changeset, Decision, DocumentKind, Earlier, Outcome, Plan, PlanStatus, PlannedObject, Receipt, Report,
-    ReportedError, RunKey, RunRef, Verdict,
+    Changeset, Decision, Outcome, Plan, PlanStatus, Receipt, Report, ReportedError, RunKey, RunRef, Verdict,
 };
-use sluice_core::source::{FirstOf, HeldObject, SourceObject};
+use sluice_core::source::{FirstOf, SourceObject};
 use sluice_documents::DocumentStore;
 use sluice_documents::ended::{EndedExecution, EndedRun};
+use sluice_pages::{PlanFacts, RunFacts};
 
 use crate::{Reached, RunResult};
 
@@ -22,6 +21,8 @@ pub(crate) struct Settled {
     pub(crate) report: Report,
     /// False when a later end of the run was reported already.
     pub(crate) is_news: bool,
+    /// What the steps of the attempt wrote, for the page.
+    pub(crate) facts: Facts,
 }
 
 /// The run that the report is about; `None` when the pipeline is not known.
@@ -51,11 +52,11 @@ pub(crate) async fn of_result(
     if let Some(before) = documents.of(&run.key()).get::<Report>().await? {
         let same = Report { ended_at: before.ended_at, ..report.clone() };
         if before == same {
-            return Ok(Settled { report: before, is_news: true });
+            return Ok(Settled { report: before, is_news: true, facts });
         }
     }
     documents.of(&run.key()).replace(&report).await?;
-    Ok(Settled { report, is_news: true })
+    Ok(Settled { report, is_news: true, facts })
 }
 
 /// Reports an execution that ended without success.
@@ -72,25 +73,27 @@ pub(crate) async fn of_execution(
     let EndedRun { run_id, pipeline } = ended.run(documents.root());
     let Some(pipeline) = pipeline else {
         let report = unplanned(None, run_id, ended_at, ended.error());
-        return Ok(Settled { report, is_news: true });
+        return Ok(Settled { report, is_news: true, facts: Facts::default() });
     };
     let key = RunKey { pipeline, run_id };
-    let report = match documents.of(&key).attempts().await?.newest_attempt::<Plan>() {
+    let (report, facts) = match documents.of(&key).attempts().await?.newest_attempt::<Plan>() {
         Some(run) => {
             let facts = Facts::read(documents, &run).await?;
-            facts.report(&run, facts.outcome(), ended_at, Some(ended.error().clone()))
+            (facts.report(&run, facts.outcome(), ended_at, Some(ended.error().clone())), facts)
         }
         None => {
             let RunKey { pipeline, run_id } = key.clone();
-            unplanned(Some(pipeline), run_id, ended_at, ended.error())
+            (unplanned(Some(pipeline), run_id, ended_at, ended.error()), Facts::default())
         }
     };
     match documents.of(&key).get::<Report>().await? {
-        Some(before) if before.ended_at > ended_at => return Ok(Settled { report: before, is_news: false }),
+        Some(before) if before.ended_at > ended_at => {
+            return Ok(Settled { report: before, is_news: false, facts });
+        }
         Some(before) if before == report => {}
         _ => documents.of(&key).replace(&report).await?,
     }
-    Ok(Settled { report, is_news: true })
+    Ok(Settled { report, is_news: true, facts })
 }
 
 /// The report of a run that failed before it had a plan.
@@ -123,29 +126,10 @@ fn bare(
     }
 }
 
-/// The part of a plan that is reported. The rest, with the whole spec and its contracts, is not this function's business.
-#[derive(Deserialize)]
-struct PlannedObjects {
-    status: PlanStatus,
-    objects: Vec<PlannedObject>,
-    #[serde(default)]
-    held: Vec<SourceObject>,
-    #[serde(default)]
-    held_by_run: FirstOf<HeldObject>,
-    #[serde(default)]
-    waiting: BTreeMap<TableRef, String>,
-    #[serde(default)]
-    earlier: Earlier,
-}
-
-impl StepDocument for PlannedObjects {
-    type Of = RunRef;
-    const KIND: DocumentKind = Plan::KIND;
-}
-
 /// What the steps of an attempt wrote.
-struct Facts {
-    plan: Option<PlannedObjects>,
+#[derive(Default)]
+pub(crate) struct Facts {
+    plan: Option<PlanFacts>,
     changeset: Option<Changeset>,
     verdict: Option<Verdict>,
     receipt: Option<Receipt>,
@@ -162,10 +146,16 @@ impl Facts {
         })
     }
 
+    /// The facts for the page of a run with this report.
+    pub(crate) fn with(self, report: &Report) -> RunFacts {
+        let Self { plan, changeset, verdict, receipt } = self;
+        RunFacts { plan, changeset, verdict, receipt, report: Some(report.clone()) }
+    }
+
     /// How far the attempt came. The receipt is written after the last commit.
     fn outcome(&self) -> Outcome {
         let is_rejected = self.verdict.as_ref().is_some_and(|verdict| verdict.decision == Decision::Rejected);
-        let is_skipped = self.plan.as_ref().is_some_and(|plan| plan.status == PlanStatus::Skipped);
+        let is_skipped = self.plan.as_ref().is_some_and(|plan| plan.status == Some(PlanStatus::Skipped));
         match self.receipt {
             Some(_) => Outcome::Published,
             None if is_rejected => Outcome::Rejected,

@@ -34,7 +34,7 @@ impl Announce for Listener {
 }
 
 struct Bed {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     ports: Ports,
     listener: Listener,
 }
@@ -44,7 +44,7 @@ fn bed() -> Bed {
     let root = format!("file://{}", folder.path().display()).parse().unwrap();
     let listener = Listener::default();
     let documents = DocumentStore::open(&root, &BTreeMap::new()).unwrap();
-    Bed { _folder: folder, ports: Ports { documents, announcers: vec![Box::new(listener.clone())] }, listener }
+    Bed { folder, ports: Ports { documents, announcers: vec![Box::new(listener.clone())] }, listener }
 }
 
 fn at(second: i64) -> Timestamp {
@@ -342,7 +342,8 @@ fn announcements_keep_the_limits_of_their_channels() {
         error: Some(sluice_core::run::ReportedError { error: ErrorName::EtlFailed.into(), cause: "ü".repeat(30_000) }),
     };
     for outcome in [Outcome::Published, Outcome::Skipped, Outcome::Rejected, Outcome::Failed] {
-        let announcement = Announcement { report: Report { outcome, ..report.clone() }, report_uri: None };
+        let announcement =
+            Announcement { report: Report { outcome, ..report.clone() }, report_uri: None, page_uri: None };
         assert!(announcement.subject().len() <= 100 && announcement.subject().is_ascii());
         assert!(
             announcement.body().len() < 32_768
@@ -358,8 +359,78 @@ fn announcements_keep_the_limits_of_their_channels() {
         assert_eq!((&detail["warning_count"], detail["warnings"].as_array().map(Vec::len)), (&json!(300), Some(20)));
         assert_eq!(detail["outcome"], outcome_text(outcome));
         let few = Report { broken_rules: vec!["a".to_owned()], warnings: Vec::new(), outcome, ..report.clone() };
-        let announcement = Announcement { report: few, report_uri: None };
+        let announcement = Announcement { report: few, report_uri: None, page_uri: None };
         assert_eq!(announcement.detail().broken_rules, ["a"]);
         assert!(!announcement.body().contains("not listed"));
     }
+}
+
+impl Bed {
+    async fn page(&self, run: &str, attempt: u32) -> Option<String> {
+        let path: LakePath = format!("runs/retail/{run}/report-{attempt}.html").parse().unwrap();
+        self.ports.documents.read_text(&path).await.unwrap()
+    }
+
+    /// When the page was written.
+    fn written(&self, run: &str) -> std::time::SystemTime {
+        let page = self.folder.path().join(format!("runs/retail/{run}/report-1.html"));
+        std::fs::metadata(page).unwrap().modified().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn every_end_has_a_page_that_its_messages_lead_to() {
+    let bed = bed();
+    put_published(&bed).await;
+    let id = "20260105T060000Z-4f9c2a";
+    bed.notify(5, PUBLISHED).await.unwrap();
+    let page = bed.page(id, 1).await.unwrap();
+    for words in ["retail: ", "published</span>", "silver/sales/transactions", "landing/retail/a.csv"] {
+        assert!(page.contains(words), "no {words}");
+    }
+    let announcement = bed.last_heard();
+    let address = format!("/runs/retail/{id}/report-1.html");
+    assert!(announcement.page_uri.as_ref().unwrap().as_str().ends_with(&address));
+    let root = bed.ports.documents.root().to_string();
+    let open = format!("sluice runs report {id} --open --lake {}\n", root.trim_end_matches('/'));
+    for words in [&address, &open] {
+        assert!(announcement.body().contains(words), "no {words} in {}", announcement.body());
+    }
+    assert!(announcement.detail().page_uri.unwrap().ends_with(&address));
+
+    bed.notify(0, TIMED_OUT).await.unwrap();
+    let unplanned = bed.page("20260109T060000Z-5be7c8", 0).await.unwrap();
+    assert!(unplanned.contains("failed</span>") && unplanned.contains("States.Timeout"), "a run without a plan");
+}
+
+#[tokio::test]
+async fn a_repeated_end_writes_no_page_and_another_end_of_the_attempt_replaces_it() {
+    let bed = bed();
+    let id = "20260105T060000Z-4f9c2a";
+    bed.put(&format!("runs/retail/{id}/plan-1.json"), json!({"status": "planned", "objects": []})).await;
+    bed.notify(9, &ended(id, 1, "FAILED", "Unavailable")).await.unwrap();
+    let (failed, written) = (bed.page(id, 1).await.unwrap(), bed.written(id));
+    assert!(failed.contains("failed</span>"));
+    bed.notify(10, &ended(id, 1, "FAILED", "Unavailable")).await.unwrap();
+    assert_eq!((bed.page(id, 1).await.unwrap(), bed.written(id)), (failed, written), "the same end");
+
+    put_published(&bed).await;
+    bed.notify(20, PUBLISHED).await.unwrap();
+    let published = bed.page(id, 1).await.unwrap();
+    assert!(published.contains("published</span>") && !published.contains("failed</span>"));
+    bed.notify(30, &ended(id, 10, "FAILED", "Throttled")).await.unwrap();
+    assert_eq!(bed.page(id, 1).await.unwrap(), published, "a late event");
+}
+
+#[tokio::test]
+async fn a_page_that_cannot_be_written_keeps_no_message_back() {
+    let bed = bed();
+    put_published(&bed).await;
+    let id = "20260105T060000Z-4f9c2a";
+    // A folder where the page has to be.
+    let page = bed.folder.path().join(format!("runs/retail/{id}/report-1.html/x"));
+    std::fs::create_dir_all(page).unwrap();
+    let error = bed.notify(5, PUBLISHED).await.unwrap_err();
+    assert!(error.message.contains("report-1.html"), "{error}");
+    assert_eq!((bed.last_heard().page_uri, bed.last_heard().report.outcome), (None, Outcome::Published));
 }

@@ -120,12 +120,14 @@ mod tests {
             "runs/retail/day-1/plan-x.json",
             "runs/retail/day-1/launch-1-1.json",
             "runs/retail/day-1/etl-1.sql",
+            "runs/retail/day-1/report-2.html",
             "runs/retail/day-1/metrics-1/plan-1.json",
             "parts/retail/day-1/1/part-1.json",
             "runs/Retail/day-1/plan-1.json",
             "run/retail/day-1/plan-1.json",
             "plan-1.json",
         ];
+        assert_eq!(layout::report_page(&run()).as_str(), "runs/retail/day-1/report-2.html");
         for path in others {
             assert_eq!(layout::attempt_of(&path.parse().expect(path)), None, "{path}");
         }

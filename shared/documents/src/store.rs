@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig};
+use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sluice_core::uri::{FolderUri, LakePath};
@@ -129,6 +129,22 @@ impl DocumentStore {
     /// See [`DocumentError::name`].
     pub async fn create_text(&self, path: &LakePath, text: String) -> Result<Created, DocumentError> {
         created(self.put_text(path, text.into_bytes(), PutMode::Create).await)
+    }
+
+    /// Writes a text that is no JSON and may be written again, such as a page, if `path` does not hold this very text.
+    /// Returns whether it was written. A page on S3 is stored as one that browsers show.
+    ///
+    /// # Errors
+    /// See [`DocumentError::name`].
+    pub async fn keep_text(&self, path: &LakePath, text: &str) -> Result<bool, DocumentError> {
+        if self.create_text(path, text.to_owned()).await? == Created::Created {
+            return Ok(true);
+        }
+        if self.read_text(path).await?.as_deref() == Some(text) {
+            return Ok(false);
+        }
+        self.put_text(path, text.as_bytes().to_vec(), PutMode::Overwrite).await?;
+        Ok(true)
     }
 
     /// Writes the document if `path` is free, and returns the one that `path` holds then: this one or the earlier.
@@ -299,7 +315,9 @@ fn is_absent(error: &object_store::Error) -> bool {
 fn open_s3(root: &FolderUri, options: &BTreeMap<String, String>) -> Result<object_store::aws::AmazonS3, DocumentError> {
     let bucket = root.as_url().host_str().unwrap_or_default();
     let retry = RetryConfig { max_retries: MAX_RETRIES, retry_timeout: RETRY_TIMEOUT, ..RetryConfig::default() };
-    let mut builder = AmazonS3Builder::new().with_bucket_name(bucket).with_retry(retry);
+    // Options of the caller are added to these.
+    let client = ClientOptions::new().with_content_type_for_suffix("html", "text/html; charset=utf-8");
+    let mut builder = AmazonS3Builder::new().with_bucket_name(bucket).with_retry(retry).with_client_options(client);
     for (option, value) in options {
         let key: AmazonS3ConfigKey = option
             .parse()

@@ -80,6 +80,8 @@ def published_and_skipped(world: World, tally: Tally) -> None:
         sent(world, deployment, "notify", "notify-skipped.json")
         report = deployment.bucket.json(f"runs/retail/{run}/report.json")
         check(report["outcome"] == "published", f"the report is {report}")
+        page = deployment.bucket.get(f"runs/retail/{run}/report-1.html")
+        check(b"published</span>" in page, "the report is no page of a published run")
         expected = ["Sluice: retail published", "Sluice: retail skipped, nothing new"]
         check(sorted(mail.subjects()) == expected, f"people were not notified with {expected}")
         deployment.verify(files)

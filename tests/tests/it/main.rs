@@ -29,6 +29,7 @@ mod parity;
 mod parts;
 mod profile;
 mod restore;
+mod run_report;
 mod several;
 mod small;
 mod source_show;

@@ -86,6 +86,11 @@ pub fn run_document(run: &RunKey, kind: DocumentKind) -> LakePath {
     LakePath(format!("runs/{}/{}/{kind}.json", run.pipeline, run.run_id))
 }
 
+/// The page of a run as the attempt that ended it left it, such as `report-1.html`; attempt 0 is a run without a plan.
+pub fn report_page(run: &RunRef) -> LakePath {
+    LakePath(format!("runs/{}/{}/report-{}.html", run.pipeline, run.run_id, run.attempt))
+}
+
 /// Folder of the folders of what parts of a pipeline's runs have left, by run id. All of it is of use until the run has ended:
 /// a lifecycle rule takes it away after 15 days.
 pub fn parts_of_runs(pipeline: &PipelineName) -> LakePath {

@@ -39,9 +39,14 @@ async fn check_store(store: DocumentStore) {
     assert!(!store.exists(&script).await.expect("look"));
     assert_eq!(store.create_text(&script, "SELECT 'ü';".to_owned()).await.expect("create"), Created::Created);
     assert_eq!(store.create_text(&script, "SELECT 2;".to_owned()).await.expect("create"), Created::AlreadyExists);
+    assert!(!store.keep_text(&script, "SELECT 'ü';").await.expect("keep"), "it is the same text");
     assert!(store.exists(&script).await.expect("look"));
     let stored = store.objects().get(&store.key(&script).expect("key")).await.expect("get").bytes().await;
     assert_eq!(stored.expect("bytes"), "SELECT 'ü';".as_bytes());
+    assert!(store.keep_text(&script, "SELECT 3;").await.expect("keep"), "it is another text");
+    assert_eq!(store.read_text(&script).await.expect("read").as_deref(), Some("SELECT 3;"));
+    store.delete(&script).await.expect("delete");
+    assert!(store.keep_text(&script, "SELECT 3;").await.expect("keep"), "the text was deleted");
     store.delete(&script).await.expect("delete");
 
     let other = path("runs/retail/a.json");
