@@ -1,12 +1,15 @@
 //! Commands and options.
 
 mod check;
+mod doctor;
 mod init;
 mod lineage;
 mod profile;
 mod restore;
 mod share;
+mod shell;
 mod source;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -19,12 +22,15 @@ use sluice_core::uri::ObjectUri;
 use url::Url;
 
 pub use self::check::{CheckArguments, SchemaOf};
+pub use self::doctor::DoctorArguments;
 pub use self::init::InitArguments;
 pub use self::lineage::LineageArguments;
 pub use self::profile::ProfileArguments;
 pub use self::restore::RestoreArguments;
 pub use self::share::{Lifetime, MAX_TOKEN_DAYS, ShareCommand};
+pub use self::shell::{CompletionsArguments, ManArguments};
 pub use self::source::{PositionKind, SourceCommand};
+pub use self::watch::{Span, SpanError, WatchArguments};
 use crate::place::Place;
 use crate::sample::{MAX_DAYS, MAX_ROWS_PER_DAY, Share};
 
@@ -36,6 +42,7 @@ Examples:
   sluice check pipelines/retail
   sluice run pipelines/retail --lake lake --landing landing
   sluice table list --lake lake
+  sluice doctor --lake lake
 
 Exit codes:
   0  done; a run was published, or skipped because nothing was new
@@ -70,6 +77,7 @@ pub enum Command {
     Lineage(LineageArguments),
     Deploy(DeployArguments),
     Run(RunArguments),
+    Watch(WatchArguments),
     /// List and show runs, or publish a rejected one on your responsibility
     #[command(subcommand)]
     Runs(RunsCommand),
@@ -86,6 +94,9 @@ pub enum Command {
     /// Show quarantined rows, or re-validate them against the current contracts
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    Doctor(DoctorArguments),
+    Completions(CompletionsArguments),
+    Man(ManArguments),
 }
 
 /// Generate daily retail files that look like real ones, with some broken lines

@@ -15,6 +15,8 @@ use crate::fault::{Exit, Fault};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Console {
     json: bool,
+    /// Whether standard output is a terminal that a person reads.
+    screen: bool,
     colour_out: bool,
     colour_err: bool,
 }
@@ -36,6 +38,7 @@ impl Console {
         let wanted = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !json;
         Self {
             json,
+            screen: !json && io::stdout().is_terminal(),
             colour_out: wanted && io::stdout().is_terminal(),
             colour_err: wanted && io::stderr().is_terminal(),
         }
@@ -44,6 +47,11 @@ impl Console {
     /// Whether results are JSON.
     pub fn is_json(&self) -> bool {
         self.json
+    }
+
+    /// Whether standard output is a terminal, whose reader sees a screenful and no more.
+    pub fn is_screen(&self) -> bool {
+        self.screen
     }
 
     /// Whether standard error is a terminal that a person watches.

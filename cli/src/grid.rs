@@ -1,9 +1,13 @@
 //! Tables of text that fit the terminal.
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 /// Smallest useful width of a column, in characters; with less, rows are shown one below the other.
 const NARROWEST_COLUMN: usize = 9;
+/// Characters of a word above numbers that stay together in any case.
+const BROKEN_HEADER: usize = 4;
+/// Blanks around the text of a column.
+const MARGIN: usize = 2;
 /// Longest text of a cell; the rest is cut, with an ellipsis.
 const LONGEST_CELL: usize = 160;
 
@@ -12,6 +16,8 @@ pub(crate) struct Grid {
     header: Vec<String>,
     rows: Vec<Vec<String>>,
     kinds: Vec<Kind>,
+    /// Places of columns that may be left out where the terminal is too narrow, the first one first.
+    optional: Vec<usize>,
 }
 
 /// What a column holds.
@@ -39,7 +45,16 @@ impl Grid {
                 .collect(),
             header: columns.iter().map(|name| name.trim_start_matches(['>', '=']).to_owned()).collect(),
             rows: Vec::new(),
+            optional: Vec::new(),
         }
+    }
+
+    /// With columns that are left out, the first one first, where the terminal is too narrow for all. A line below the
+    /// table names them.
+    pub(crate) fn without_if_narrow(mut self, names: &[&str]) -> Self {
+        let place = |name: &&str| self.header.iter().position(|header| header == name);
+        self.optional = names.iter().filter_map(place).collect();
+        self
     }
 
     /// Adds a row.
@@ -53,9 +68,34 @@ impl Grid {
     }
 
     fn text_within(&self, width: Option<usize>) -> String {
-        if width.is_some_and(|width| self.narrowest() > width) {
-            return self.records();
+        let Some(shown) = self.shown_within(width) else { return self.records() };
+        let text = self.table_of(&shown, width);
+        let left_out: Vec<&str> = (0..self.header.len())
+            .filter(|place| !shown.contains(place))
+            .filter_map(|place| self.name(place))
+            .collect();
+        if left_out.is_empty() { text } else { format!("{text}\n left out, to fit the width: {}", left_out.join(", ")) }
+    }
+
+    fn name(&self, place: usize) -> Option<&str> {
+        self.header.get(place).map(String::as_str)
+    }
+
+    /// Places of the columns that a table of this width has; `None` where no table of them is readable.
+    fn shown_within(&self, width: Option<usize>) -> Option<Vec<usize>> {
+        let mut shown: Vec<usize> = (0..self.header.len()).collect();
+        let Some(width) = width else { return Some(shown) };
+        // Columns are left out before words of the header are broken.
+        let mut leave_out = self.optional.iter();
+        while self.needed(&shown, usize::MAX) > width {
+            let Some(place) = leave_out.next() else { break };
+            shown.retain(|other| other != place);
         }
+        (self.needed(&shown, BROKEN_HEADER) <= width).then_some(shown)
+    }
+
+    /// The columns at these places as a table.
+    fn table_of(&self, shown: &[usize], width: Option<usize>) -> String {
         let mut table = Table::new();
         table.load_preset(presets::NOTHING);
         table.set_content_arrangement(ContentArrangement::Dynamic);
@@ -64,35 +104,59 @@ impl Grid {
         } else {
             table.force_no_tty();
         }
-        table.set_header(&self.header);
+        table.set_header(shown.iter().filter_map(|place| self.name(*place)));
         for row in &self.rows {
-            table.add_row(row);
+            table.add_row(shown.iter().filter_map(|place| row.get(*place)));
         }
-        for (index, kind) in self.kinds.iter().enumerate() {
-            let Some(column) = table.column_mut(index) else { continue };
+        let is_broken = width.is_some_and(|width| self.needed(shown, usize::MAX) > width);
+        let longest_word = if is_broken { BROKEN_HEADER } else { usize::MAX };
+        for (index, place) in shown.iter().enumerate() {
+            let (Some(column), Some(kind)) = (table.column_mut(index), self.kinds.get(*place)) else { continue };
             match kind {
                 Kind::Text => {}
-                Kind::Number => column.set_cell_alignment(CellAlignment::Right),
+                Kind::Number => {
+                    column.set_cell_alignment(CellAlignment::Right);
+                    if width.is_some_and(|width| self.natural(shown) > width) {
+                        // Digits are never wrapped: only the words above them are.
+                        let needed = u16::try_from(self.least(*place, longest_word) + MARGIN).unwrap_or(u16::MAX);
+                        column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(needed)));
+                    }
+                }
                 Kind::Whole => drop(column.set_constraint(ColumnConstraint::ContentWidth)),
             }
         }
         table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
     }
 
-    /// Smallest width in which a table of these columns is readable, with the blanks around them.
-    fn narrowest(&self) -> usize {
-        let narrowest = |(index, kind): (usize, &Kind)| {
-            let width = |cell: &String| cell.chars().count();
-            let values = self.rows.iter().filter_map(|row| row.get(index)).map(width).max().unwrap_or_default();
-            let header = self.header.get(index).map(width).unwrap_or_default();
-            match kind {
-                Kind::Whole => values.max(header),
-                Kind::Text => values.max(header).min(NARROWEST_COLUMN),
-                // A number is never wrapped; the words above it may be.
-                Kind::Number => values.max(header.min(4)),
+    /// Smallest width in which a table of these columns is readable, with the blanks around them, where words above
+    /// numbers that are longer than `longest_word` may be broken.
+    fn needed(&self, shown: &[usize], longest_word: usize) -> usize {
+        shown.iter().map(|place| self.least(*place, longest_word) + MARGIN).sum()
+    }
+
+    /// Width in which nothing of these columns is wrapped, with the blanks around them.
+    fn natural(&self, shown: &[usize]) -> usize {
+        let header = |place: usize| self.name(place).map(|name| name.chars().count()).unwrap_or_default();
+        shown.iter().map(|place| self.widest_value(*place).max(header(*place)) + MARGIN).sum()
+    }
+
+    fn widest_value(&self, place: usize) -> usize {
+        let widths = self.rows.iter().filter_map(|row| row.get(place)).map(|cell| cell.chars().count());
+        widths.max().unwrap_or_default()
+    }
+
+    /// Smallest width of a column, without the blanks around it.
+    fn least(&self, place: usize, longest_word: usize) -> usize {
+        let values = self.widest_value(place);
+        let header = self.name(place).unwrap_or_default();
+        match self.kinds.get(place) {
+            Some(Kind::Number) => {
+                let word = header.split(' ').map(|word| word.chars().count()).max().unwrap_or_default();
+                values.max(word.min(longest_word))
             }
-        };
-        self.kinds.iter().enumerate().map(|column| narrowest(column) + 2).sum()
+            Some(Kind::Whole) => values.max(header.chars().count()),
+            Some(Kind::Text) | None => values.max(header.chars().count()).min(NARROWEST_COLUMN),
+        }
     }
 
     /// One line per value, for tables that are too wide.
@@ -186,6 +250,39 @@ mod tests {
             let text = grid.text_within(Some(width));
             assert!(text.contains("20261120T134146Z-29f57a"), "{width}:\n{text}");
         }
+    }
+
+    #[test]
+    fn digits_are_never_wrapped() {
+        let mut grid = Grid::new(["=table", ">read", ">quarantined", ">rows now"]);
+        let table = "quarantine/sales/transactions".to_owned();
+        grid.row([table, "603,000".to_owned(), "7,050".to_owned(), "1,587,510".to_owned()]);
+        for width in 50..90 {
+            let text = grid.text_within(Some(width));
+            assert!(text.lines().all(|line| line.chars().count() <= width), "{width}:\n{text}");
+            for number in ["603,000", "7,050", "1,587,510"] {
+                assert!(text.contains(number), "{width}:\n{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn columns_are_left_out_in_their_order_and_named_before_words_are_broken() {
+        let mut grid = Grid::new(["=table", ">read", ">added", ">version"]).without_if_narrow(&["version", "read"]);
+        grid.row(["gold/a/b", "100", "90", "3"].map(str::to_owned));
+        let check = |width: usize, columns: &[&str], left_out: Option<&str>| {
+            let text = grid.text_within(Some(width));
+            let header: Vec<&str> = text.lines().next().unwrap_or_default().split_whitespace().collect();
+            assert_eq!(header, columns, "{width}:\n{text}");
+            let line = left_out.map(|names| format!(" left out, to fit the width: {names}"));
+            assert_eq!(text.lines().find(|line| line.contains("left out")), line.as_deref(), "{width}:\n{text}");
+        };
+        check(32, &["table", "read", "added", "version"], None);
+        check(31, &["table", "read", "added"], Some("version"));
+        check(23, &["table", "read", "added"], Some("version"));
+        check(22, &["table", "added"], Some("read, version"));
+        // Where even that is too wide, every value is shown, in a line of its own.
+        assert!(grid.text_within(Some(12)).contains("  version  3"));
     }
 
     #[test]

@@ -76,5 +76,21 @@ fn valid_command_lines_are_accepted_and_invalid_ones_refused() {
     check("sluice restore --lake lake", true);
     check("sluice restore --lake s3://replica --was s3://lake --at 2026-01-31T12:00:00Z --yes", true);
     check("sluice restore --lake lake --at yesterday", false);
+    check("sluice watch pipelines/a pipelines/b --lake lake --every 500ms --for 10s --runs 3 --json", true);
+    check("sluice watch pipelines/a --lake s3://my-lake/x --landing s3://in/a", true);
+    check("sluice watch --lake lake", false);
+    check("sluice watch pipelines/a --lake lake --every 5", false);
+    check("sluice watch pipelines/a --lake lake --runs 0", false);
+    check("sluice doctor", true);
+    check("sluice doctor pipelines/a pipelines/b --lake s3://my-lake --json", true);
+    check("sluice doctor --lake http://x/y", false);
+    check("sluice completions bash", true);
+    check("sluice completions zsh --json", true);
+    check("sluice completions tcsh", false);
+    check("sluice completions", false);
+    check("sluice man", true);
+    check("sluice man runs list", true);
+    check("sluice man --out man1", true);
+    check("sluice man run --out man1", false);
     check("sluice nonsense", false);
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod deploy;
+mod doctor;
 mod init;
 mod lineage;
 mod named;
@@ -14,8 +15,10 @@ mod runs;
 pub(crate) mod sample;
 pub(crate) mod serve;
 mod share;
+mod shell;
 mod source;
 mod table;
+mod watch;
 
 use anyhow::Result;
 
@@ -36,10 +39,14 @@ pub(crate) async fn dispatch(command: Command, console: &Console) -> Result<Exit
         Command::Deploy(arguments) => deploy::run(arguments, console).await,
         Command::Restore(arguments) => restore::run(arguments, console).await,
         Command::Run(arguments) => run::ingest(arguments, console).await,
+        Command::Watch(arguments) => watch::run(arguments, console).await,
         Command::Runs(command) => runs::run(command, console).await,
         Command::Share(command) => share::run(command, console).await,
         Command::Source(command) => source::run(command, console).await,
         Command::Table(command) => table::run(command, console).await,
         Command::Quarantine(command) => quarantine::run(command, console).await,
+        Command::Doctor(arguments) => doctor::run(arguments, console).await,
+        Command::Completions(arguments) => shell::completions(&arguments, console),
+        Command::Man(arguments) => shell::man(&arguments, console),
     }
 }

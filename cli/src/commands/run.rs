@@ -70,7 +70,7 @@ pub(crate) async fn ingest(arguments: RunArguments, console: &Console) -> Result
     Ok(exit)
 }
 
-fn request_of(folder: &Path, landing: Option<&Place>, action: RunAction) -> Result<RunRequest> {
+pub(super) fn request_of(folder: &Path, landing: Option<&Place>, action: RunAction) -> Result<RunRequest> {
     let files = SpecFiles::read(folder)?;
     if let Some(folder) = landing.and_then(Place::local) {
         check_landing(&folder, files.spec())?;
@@ -122,7 +122,7 @@ pub(crate) async fn execute(execution: &Execution, trace: Option<Trace>, console
 }
 
 async fn execute_to_end(execution: &Execution, trace: Option<Trace>, console: &Console) -> Result<Ended> {
-    let view = View::new(*console);
+    let view = View::new(*console, execution);
     view.begin(execution)?;
     let ended = tokio::select! {
         ended = execution.run(&view, trace.as_ref()) => ended?,

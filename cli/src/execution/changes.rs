@@ -84,7 +84,8 @@ pub fn tables_text(tables: &[TableEnd]) -> String {
     // Most pipelines have no delete events.
     let has_deletes = tables.iter().any(|table| table.rows_deleted > 0);
     let titles = ["=table", ">read", ">added", ">quarantined", ">collapsed"].into_iter();
-    let mut grid = Grid::new(titles.chain(has_deletes.then_some(">deleted")).chain([">rows now", ">version"]));
+    let titles = titles.chain(has_deletes.then_some(">deleted")).chain([">rows now", ">version"]);
+    let mut grid = Grid::new(titles).without_if_narrow(&["version", "read", "collapsed"]);
     for table in tables {
         let mut row = vec![
             table.table.to_string(),

@@ -1,5 +1,7 @@
 //! How a run ended: the outcome, what happened to the tables, and what to do next.
 
+mod line;
+
 use std::collections::BTreeMap;
 
 use anyhow::Result;
@@ -24,6 +26,9 @@ use crate::grid::{count, seconds};
 
 /// Held objects that an ending names; `sluice source list` names all.
 const MAX_HELD: usize = 20;
+/// Rows of a table that the ending of a run shows on a terminal, so that the outcome below them stays in sight with the
+/// states above: `sluice runs show` has all. Files and pipes get every row.
+const MAX_ON_SCREEN: usize = 12;
 
 /// How an execution ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -227,13 +232,14 @@ impl Ended {
                     1 => ", without 1 source object that is held".to_owned(),
                     many => format!(", without {} source objects that are held", count(many as u64)),
                 };
-                format!("\n{}\n\n{}{title} {run}{without}", tables_text(&self.tables), self.warnings_text())
+                let tables = self.tables_text(console);
+                format!("\n{tables}\n\n{}{title} {run}{without}", self.warnings_text(console))
             }
             EndOutcome::Skipped => format!("{} {run}: nothing new", console.paint(Tone::Good, "skipped:")),
             EndOutcome::Rejected => {
                 let title = console.paint(Tone::Bad, "rejected:");
-                let (tables, warnings) = (tables_text(&self.tables), self.warnings_text());
-                let rules = rules_text("broken rule", &self.broken_rules);
+                let (tables, warnings) = (self.tables_text(console), self.warnings_text(console));
+                let rules = self.rules_text("broken rule", &self.broken_rules, console);
                 let changed = match self.changed_before {
                     0 => "no table was changed".to_owned(),
                     1 => "1 table was changed by an attempt before".to_owned(),
@@ -246,8 +252,22 @@ impl Ended {
     }
 
     /// The warning rules that were broken, with an empty line behind; nothing without one.
-    fn warnings_text(&self) -> String {
-        if self.warnings.is_empty() { String::new() } else { format!("{}\n\n", rules_text("warning", &self.warnings)) }
+    fn warnings_text(&self, console: &Console) -> String {
+        if self.warnings.is_empty() {
+            return String::new();
+        }
+        format!("{}\n\n", self.rules_text("warning", &self.warnings, console))
+    }
+
+    fn tables_text(&self, console: &Console) -> String {
+        cut(&self.tables, console.is_screen().then_some(MAX_ON_SCREEN), &self.run_id, tables_text)
+    }
+
+    fn rules_text(&self, title: &str, rules: &[BrokenRule], console: &Console) -> String {
+        if !console.is_screen() {
+            return rules_text(title, rules);
+        }
+        cut(&most_important_first(rules), Some(MAX_ON_SCREEN), &self.run_id, |rules| rules_text(title, rules))
     }
 
     /// The error and the next steps, for standard error.
@@ -277,6 +297,22 @@ impl Ended {
         lines.extend(self.next.iter().map(|step| format!("{} {step}", console.paint_err(Tone::Strong, "next:"))));
         lines.join("\n")
     }
+}
+
+/// The first rows as text, at most this many, and how many more the run has.
+fn cut<T>(rows: &[T], most: Option<usize>, run_id: &RunId, text: impl Fn(&[T]) -> String) -> String {
+    match most.and_then(|most| rows.split_at_checked(most)) {
+        Some((first, rest)) if !rest.is_empty() => {
+            format!("{}\n {} more: sluice runs show {run_id}", text(first), count(rest.len() as u64))
+        }
+        _ => text(rows),
+    }
+}
+
+/// Rules about a share of the whole run first: one of them is why most runs are rejected. The others stay in their order.
+fn most_important_first(rules: &[BrokenRule]) -> Vec<BrokenRule> {
+    let (shares, others): (Vec<_>, Vec<_>) = rules.iter().cloned().partition(|rule| rule.expected.ends_with('%'));
+    [shares, others].concat()
 }
 
 /// Where the run is stored as a page.

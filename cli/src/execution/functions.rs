@@ -16,6 +16,7 @@ use sluice_lake::Lake;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::activity::Activity;
 use super::clusters::LocalClusters;
 use crate::asl::{TaskFailure, TaskHandler};
 
@@ -108,13 +109,20 @@ pub struct Functions {
     lake: Lake,
     /// Shared by all clones: one EMR server for the whole execution.
     clusters: Arc<LocalClusters>,
+    /// Shared, too: what they read now.
+    activity: Arc<Activity>,
 }
 
 impl Functions {
     /// Handlers over this lake.
     pub fn new(lake: Lake, run_id: &RunId) -> Self {
         let clusters = Arc::new(LocalClusters::new(lake.root(), run_id));
-        Self { lake, clusters }
+        Self { lake, clusters, activity: Arc::default() }
+    }
+
+    /// What the functions are reading.
+    pub(super) fn activity(&self) -> &Arc<Activity> {
+        &self.activity
     }
 
     /// Ends what the functions started: clusters of this machine and their programs.
@@ -137,7 +145,11 @@ impl Functions {
                 }
                 answer(output)
             }
-            Function::Process => answer(sluice_process::handle(lake, now, decode(payload)?).await?),
+            Function::Process => {
+                let input: sluice_process::Input = decode(payload)?;
+                let working = self.activity.begin(input.part);
+                answer(sluice_process::handle(&lake.clone().with_progress(working.progress()), now, input).await?)
+            }
             Function::QualityCheck => answer(sluice_quality_check::handle(lake, now, decode(payload)?).await?),
             Function::Publish => answer(sluice_publish::handle(lake, now, decode(payload)?).await?),
             Function::Notify => {

@@ -1,5 +1,6 @@
 //! One execution of the state machine in this process: the definition and the handlers that the deployment has.
 
+mod activity;
 mod changes;
 mod clusters;
 mod ending;
@@ -9,6 +10,7 @@ mod remote;
 mod trace;
 mod view;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -20,6 +22,7 @@ use sluice_core::run::{RunKey, RunRequest};
 use sluice_lake::{Lake, runs};
 use uuid::Uuid;
 
+pub use activity::Activity;
 pub use changes::{BrokenRule, TableEnd, broken_rules_text, table_ends, tables_text};
 pub use ending::{EndOutcome, Ended};
 pub use functions::{Function, Functions};
@@ -161,6 +164,14 @@ impl Execution {
             let (name, at) = (Function::Notify.name().to_owned(), timer.now());
             let (error, cause) = (failure.error, failure.cause);
             observer.on(&ExecutionEvent::TaskFailed { name, error, cause, attempt: 1, at });
+        }
+    }
+
+    /// What its functions are reading now; `None` where they run elsewhere.
+    pub fn activity(&self) -> Option<Arc<Activity>> {
+        match &self.handlers {
+            Handlers::Here(functions) => Some(Arc::clone(functions.activity())),
+            Handlers::Remote(_) => None,
         }
     }
 

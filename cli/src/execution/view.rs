@@ -1,22 +1,21 @@
 //! Shows an execution while it runs.
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sluice_core::run::ReportedError;
 
 use super::Execution;
+use super::activity::{Activity, progress_lines, rows_text};
 use super::ending::Ended;
 use crate::asl::{ExecutionEvent, ItemEnd, Observer, StateType};
 use crate::console::{Console, Tone};
 use crate::grid::{count, seconds};
 
-/// How often the spinner turns.
-const TICK: Duration = Duration::from_millis(120);
 /// Width of the column of state names.
 const NAME_WIDTH: usize = 18;
 
@@ -24,6 +23,10 @@ const NAME_WIDTH: usize = 18;
 pub struct View {
     console: Console,
     spinner: Option<ProgressBar>,
+    /// What the functions are reading, where they run in this process.
+    activity: Option<Arc<Activity>>,
+    /// Whether nothing but the line of progress is shown.
+    is_quiet: bool,
     state: Mutex<Shown>,
 }
 
@@ -95,17 +98,20 @@ fn polled_status(what: &str, output: &Value) -> Option<String> {
 }
 
 impl View {
-    /// A view for this console.
-    pub fn new(console: Console) -> Self {
-        let spinner = console.is_live().then(|| {
-            let spinner = ProgressBar::new_spinner();
-            if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {msg} {elapsed}") {
-                spinner.set_style(style);
-            }
-            spinner.enable_steady_tick(TICK);
-            spinner
-        });
-        Self { console, spinner, state: Mutex::default() }
+    /// A view of an execution for this console.
+    pub fn new(console: Console, execution: &Execution) -> Self {
+        Self::of(console, execution, false)
+    }
+
+    /// A view that shows progress on a terminal while the execution works, and leaves nothing of it.
+    pub fn quiet(console: Console, execution: &Execution) -> Self {
+        Self::of(console, execution, true)
+    }
+
+    fn of(console: Console, execution: &Execution, is_quiet: bool) -> Self {
+        let activity = execution.activity();
+        let spinner = console.is_live().then(|| progress_lines(activity.clone()));
+        Self { console, spinner, activity, is_quiet, state: Mutex::default() }
     }
 
     /// Shows that the run begins.
@@ -113,6 +119,9 @@ impl View {
     /// # Errors
     /// When standard output cannot be written.
     pub fn begin(&self, execution: &Execution) -> io::Result<()> {
+        if self.is_quiet {
+            return Ok(());
+        }
         let (pipeline, run_id) = (&execution.request.pipeline, &execution.run_id);
         if self.console.is_json() {
             let at = Timestamp::now();
@@ -129,8 +138,9 @@ impl View {
     /// # Errors
     /// When standard output cannot be written, or could not before.
     pub fn finish(&self, ended: &Ended) -> io::Result<()> {
-        if let Some(spinner) = &self.spinner {
-            spinner.finish_and_clear();
+        self.clear();
+        if self.is_quiet {
+            return Ok(());
         }
         if let Some(fault) = self.shown().fault.take() {
             return Err(fault);
@@ -149,12 +159,20 @@ impl View {
         Ok(())
     }
 
+    /// Takes the lines of progress off the terminal.
+    fn clear(&self) {
+        if let Some(spinner) = &self.spinner {
+            spinner.finish_and_clear();
+        }
+    }
+
     fn shown(&self) -> std::sync::MutexGuard<'_, Shown> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn print(&self, line: &str) {
         match &self.spinner {
+            _ if self.is_quiet => {}
             Some(spinner) => spinner.println(line),
             None => self.console.note(line),
         }
@@ -218,17 +236,30 @@ impl View {
         let took = |since: Timestamp| seconds(Duration::try_from(at.duration_since(since)).unwrap_or_default());
         match (state_type, entered_at) {
             (Some(StateType::Task | StateType::Wait), Some(entered_at)) => {
-                self.print(&format!("{mark} {name:NAME_WIDTH$} {:>9}", took(entered_at)));
+                let read = self.read_text(at, entered_at);
+                self.print(&format!("{mark} {name:NAME_WIDTH$} {:>9}{read}", took(entered_at)));
             }
             (Some(StateType::Map), Some(entered_at)) => {
                 let parts = console.paint_err(Tone::Faint, &parts.total());
-                self.print(&format!("{mark} {name:NAME_WIDTH$} {:>9}  {parts}", took(entered_at)));
+                let read = self.read_text(at, entered_at);
+                self.print(&format!("{mark} {name:NAME_WIDTH$} {:>9}  {parts}{read}", took(entered_at)));
             }
             (Some(StateType::Choice), _) => {
                 self.print(&format!("{mark} {}", console.paint_err(Tone::Faint, name)));
             }
             _ => {}
         }
+    }
+
+    /// What a state has read, for the terminal alone: a line of a file says when a state has ended and no more.
+    fn read_text(&self, at: Timestamp, entered_at: Timestamp) -> String {
+        let read = self.activity.as_ref().map_or(0, |activity| activity.take_read());
+        if read == 0 || self.spinner.is_none() {
+            return String::new();
+        }
+        let took = Duration::try_from(at.duration_since(entered_at)).unwrap_or_default();
+        let words: Vec<String> = rows_text(read, took).split_whitespace().map(str::to_owned).collect();
+        format!("  {}", self.console.paint_err(Tone::Faint, &words.join(" ")))
     }
 
     /// Shows how far a Map is: on a terminal in the line of the spinner, otherwise once, when it begins.
@@ -266,8 +297,18 @@ impl View {
     }
 }
 
+/// Whatever ends a run, an error too: its lines of progress go.
+impl Drop for View {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
 impl Observer for View {
     fn on(&self, event: &ExecutionEvent) {
+        if self.is_quiet && self.console.is_json() {
+            return;
+        }
         if !self.console.is_json() {
             self.show(event);
             return;

@@ -12,6 +12,7 @@ use sluice_documents::{DocumentStore, S3Objects};
 
 use crate::error::LakeError;
 use crate::objects::bucket_and_key;
+use crate::progress::Progress;
 
 /// Options of the object store (`aws_region`, `aws_endpoint`, …), as Polars, Delta and `object_store` all take them.
 pub type StoreOptions = BTreeMap<String, String>;
@@ -43,6 +44,7 @@ pub struct Lake {
     options: StoreOptions,
     documents: DocumentStore,
     s3: Option<Arc<dyn S3Objects>>,
+    progress: Progress,
 }
 
 impl Lake {
@@ -57,7 +59,7 @@ impl Lake {
             return Err(LakeError::Invalid { message });
         }
         let documents = DocumentStore::open(root, options)?;
-        Ok(Self { root: root.clone(), options: options.clone(), documents, s3: None })
+        Ok(Self { root: root.clone(), options: options.clone(), documents, s3: None, progress: Progress::default() })
     }
 
     /// The lake with the client that lists landing folders on S3 and signs addresses. Programs that do neither need no
@@ -65,6 +67,17 @@ impl Lake {
     #[must_use]
     pub fn with_s3(self, s3: Option<Arc<dyn S3Objects>>) -> Self {
         Self { s3, ..self }
+    }
+
+    /// The lake whose steps count the records that they read here.
+    #[must_use]
+    pub fn with_progress(self, progress: Progress) -> Self {
+        Self { progress, ..self }
+    }
+
+    /// Where steps count the records that they read.
+    pub(crate) fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// The root.

@@ -27,6 +27,7 @@ mod old_lakes;
 mod oracle;
 mod parity;
 mod parts;
+mod people;
 mod profile;
 mod restore;
 mod run_report;

@@ -119,3 +119,44 @@ fn the_last_json_line_is_the_summary() {
     assert_eq!(line["broken_rules"][0]["observed"], "35 %");
     assert_eq!(line["tables"][0]["version"], Value::Null);
 }
+
+#[test]
+fn a_screen_shows_the_first_rows_and_says_how_many_more_the_run_has() {
+    let check = |rows: usize, most: Option<usize>, expected: &str| {
+        let rows: Vec<usize> = (1..=rows).collect();
+        let text = cut(&rows, most, &"day4".parse().unwrap(), |rows| format!("{rows:?}"));
+        assert_eq!(text, expected);
+    };
+    check(3, None, "[1, 2, 3]");
+    check(3, Some(3), "[1, 2, 3]");
+    check(3, Some(4), "[1, 2, 3]");
+    check(3, Some(2), "[1, 2]\n 1 more: sluice runs show day4");
+}
+
+#[test]
+fn rules_about_a_share_of_the_run_come_first() {
+    let rule = |rule: &str, expected: &str| BrokenRule {
+        rule: rule.to_owned(),
+        description: String::new(),
+        observed: String::new(),
+        expected: expected.to_owned(),
+    };
+    let rules = [rule("b", "= 0"), rule("quarantined_share", "< 10 %"), rule("a", "= 0")];
+    let names: Vec<String> = most_important_first(&rules).into_iter().map(|rule| rule.rule).collect();
+    assert_eq!(names, ["quarantined_share", "b", "a"]);
+}
+
+#[test]
+fn a_run_in_one_line_has_its_outcome_its_numbers_and_its_id() {
+    let check = |outcome: EndOutcome, expected: &str| {
+        assert_eq!(ended(outcome).line_text(&Console::new(true)), expected);
+    };
+    check(EndOutcome::Published, "published: retail: 1 table, 3,000 rows read, 1,050 quarantined, in 1.50 s (run r-1)");
+    check(EndOutcome::Skipped, "skipped: retail: nothing new, in 1.50 s (run r-1)");
+    check(
+        EndOutcome::Rejected,
+        "rejected: retail: silver/sales/transactions: quarantined_share: observed 35 %, expected < 10 %, in 1.50 s (run r-1)",
+    );
+    check(EndOutcome::Failed, "failed: retail: Unavailable: disk is full, in 1.50 s (run r-1)");
+    check(EndOutcome::Interrupted, "interrupted: retail: the next run completes what it began, in 1.50 s (run r-1)");
+}

@@ -59,7 +59,7 @@ impl Ledger {
     }
 
     /// The newest attempt of a run that was committed.
-    pub(crate) fn newest_attempt(&self, run: &RunId) -> Option<u32> {
+    pub fn newest_attempt(&self, run: &RunId) -> Option<u32> {
         let attempts = format!("{RUN_PREFIX}{run}/");
         self.transactions.keys().filter_map(|id| id.strip_prefix(&attempts)?.parse().ok()).max()
     }

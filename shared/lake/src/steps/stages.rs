@@ -178,6 +178,7 @@ impl<'a> Landing<'a> {
                 let met = source_columns(&batch.frame);
                 bronze.announce(&met);
                 columns.extend(met);
+                self.lake.progress().add(batch.frame.height());
                 let rows = bronze.rows(object, batch)?;
                 let mapped = match pipeline.source.column_case {
                     _ if format.has_documents() => as_bronze_or_mapped(&rows, &self.names, bronze)?,
