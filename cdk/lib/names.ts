@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 import type { Settings } from "./config.ts";
 
 /**
@@ -48,4 +50,20 @@ export function namesOf(settings: Settings): Names {
 /** Name of a function in the account. */
 export function functionNameOf(settings: Settings, name: string): string {
   return `sluice-${settings.environment}-${name}`;
+}
+
+/** Longest name of a rule of EventBridge, of a schedule, and of a role. */
+const LONGEST_NAME = 64;
+
+/**
+ * A name that has that of a pipeline in it, with hyphens for underscores. Where it is longer than a rule, a schedule or a role may be
+ * called, what fits of it with a hash of all of it: an environment may have 16 characters, and a pipeline 48.
+ */
+export function nameWith(name: string): string {
+  const whole = name.replaceAll("_", "-");
+  if (whole.length <= LONGEST_NAME) {
+    return whole;
+  }
+  const hash = createHash("sha256").update(whole).digest("hex").slice(0, 8);
+  return `${whole.slice(0, LONGEST_NAME - hash.length - 1)}-${hash}`;
 }

@@ -4,6 +4,7 @@ import type * as kms from "aws-cdk-lib/aws-kms";
 import { Construct } from "constructs";
 
 import type { Settings } from "../config.ts";
+import { nameWith } from "../names.ts";
 import { acknowledgeWildcards } from "../suppressions.ts";
 import type { DeployedPipeline } from "./pipeline-folder.ts";
 
@@ -68,7 +69,7 @@ export class Producers extends Construct {
     const { region, lake } = settings;
     const landing = landingFolders.map((folder) => `arn:aws:s3:::${lake.bucket}/${lake.prefix}${folder}*`);
     const role = new iam.Role(this, id, {
-      roleName: `${prefix}-${name.replaceAll("_", "-")}`,
+      roleName: nameWith(`${prefix}-${name}`),
       description: describe(landingFolders),
       assumedBy,
       inlinePolicies: {

@@ -9,6 +9,7 @@ import { Construct } from "constructs";
 import type { DeployedPipeline } from "../deploy/pipeline-folder.ts";
 import { removable } from "../functions/removable.ts";
 import { SQS_KEY, Undelivered } from "../functions/undelivered.ts";
+import { nameWith } from "../names.ts";
 import { skipChecks } from "../suppressions.ts";
 import { mayStart } from "./pipeline-machine.ts";
 
@@ -91,7 +92,7 @@ export class Deliveries extends Construct {
   private watch({ name, landingFolders }: DeployedPipeline, queue: sqs.IQueue, props: DeliveriesProps): void {
     const key = watchedFolders(name, landingFolders, props.lakePrefix).map((folder) => ({ prefix: `${props.lakePrefix}${folder}` }));
     new events.Rule(this, name, {
-      ruleName: `${props.prefix}-delivered-${name.replaceAll("_", "-")}`,
+      ruleName: nameWith(`${props.prefix}-delivered-${name}`),
       description: `Files delivered for ${name}`,
       eventPattern: {
         source: ["aws.s3"],

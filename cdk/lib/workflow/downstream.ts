@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-
 import { Annotations, Duration, Stack } from "aws-cdk-lib";
 import * as events from "aws-cdk-lib/aws-events";
 import * as iam from "aws-cdk-lib/aws-iam";
@@ -7,6 +5,7 @@ import type * as sqs from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 
 import type { DeployedPipeline } from "../deploy/pipeline-folder.ts";
+import { nameWith } from "../names.ts";
 import { mayStart } from "./pipeline-machine.ts";
 import { inputsOfOthers, refuseCircles } from "./reading-order.ts";
 
@@ -44,8 +43,6 @@ export const DETAIL_TYPE = "Sluice Run ";
  * `gold/sales/daily_revenue`.
  */
 const LONGEST_PATTERN = 2000;
-/** Longest name of a rule. */
-const LONGEST_NAME = 64;
 
 /**
  * How long a start is tried again, as for deliveries: EventBridge waits longer after each try, 185 tries take about a day, and that is its
@@ -137,7 +134,7 @@ export class Downstream extends Construct {
     dividedPatterns(name, inputs, props).forEach((eventPattern, place) => {
       const number = place === 0 ? "" : `.${place + 1}`;
       new events.Rule(this, `${name}${number}`, {
-        ruleName: shortened(`${names}${name.replaceAll("_", "-")}${number}`),
+        ruleName: nameWith(`${names}${name}${number}`),
         description: `Tables that ${name} reads have a new version`,
         eventPattern,
         targets: [target],
@@ -183,13 +180,4 @@ function patternLength(tables: readonly string[], props: DownstreamProps): numbe
 /** EventBridge compares with every element of a list of the event: one committed table that is among these is enough. */
 function detailOf(tables: readonly string[], { lake }: DownstreamProps): Record<string, unknown> {
   return { committed: { table: tables }, report_uri: [{ prefix: `${lake}runs/` }] };
-}
-
-/** A name as it is, or what fits of it with a hash of all of it: a name of a pipeline may have 48 characters. */
-function shortened(name: string): string {
-  if (name.length <= LONGEST_NAME) {
-    return name;
-  }
-  const hash = createHash("sha256").update(name).digest("hex").slice(0, 8);
-  return `${name.slice(0, LONGEST_NAME - hash.length - 1)}-${hash}`;
 }

@@ -6,6 +6,7 @@ import { Construct } from "constructs";
 
 import type { DeployedPipeline } from "../deploy/pipeline-folder.ts";
 import { removable } from "../functions/removable.ts";
+import { nameWith } from "../names.ts";
 import { mayStart } from "./pipeline-machine.ts";
 
 /** Properties of {@link Schedules}. */
@@ -62,7 +63,7 @@ export class Schedules extends Construct {
     });
     for (const { name, schedule } of timed) {
       new scheduler.CfnSchedule(this, name, {
-        name: `${props.prefix}-${name.replaceAll("_", "-")}`,
+        name: nameWith(`${props.prefix}-${name}`),
         description: `Starts a run of ${name}`,
         groupName: group.scheduleGroupName,
         scheduleExpression: schedule.expression,

@@ -11,11 +11,11 @@ import { findings, needless } from "../support/nag.ts";
 
 const settings = settingsOf("dev");
 
-function producersOf(producers: string[]): Template {
+function producersOf(producers: string[], prefix = "sluice-dev", more: { readonly name?: string } = {}): Template {
   const stack = newStack(settings);
   const { key } = statefulStandIns(stack, settings);
   new Producers(stack, "Producers", {
-    settings, prefix: "sluice-dev", key, pipelines: [readPipelineFolder({ folder: "pipelines/retail", onDelivery: true, producers })],
+    settings, prefix, key, pipelines: [{ ...readPipelineFolder({ folder: "pipelines/retail", onDelivery: true, producers }), ...more }],
   });
   assert.deepEqual(findings(stack), []);
   assert.deepEqual(needless(stack), []);
@@ -75,4 +75,17 @@ test("a pipeline without producers has no role for them", () => {
   const { key } = statefulStandIns(stack, settings);
   new Producers(stack, "Producers", { settings, prefix: "sluice-dev", key, pipelines: [readPipelineFolder({ folder: "pipelines/retail", onDelivery: true })] });
   assert.deepEqual(resourcesOf(Template.fromStack(stack), "AWS::IAM::Role"), {});
+});
+
+test("names of roles are as long as IAM allows, and differ", () => {
+  const prefix = "sluice-environment-name";
+  const namesOf = (pipeline: string): string[] => {
+    const roles = resourcesOf(producersOf(["210987654321", "transfer.amazonaws.com"], prefix, { name: pipeline }), "AWS::IAM::Role");
+    return Object.values(roles).map(({ Properties }) => (Properties as unknown as Role).RoleName);
+  };
+  const names = ["a", "b"].flatMap((end) => namesOf("p".repeat(47) + end));
+  assert.equal(new Set(names).size, 4);
+  for (const name of names) {
+    assert.ok(name.length <= 64 && /^sluice-environment-name-(deliver|sftp)-pppp/.test(name), name);
+  }
 });

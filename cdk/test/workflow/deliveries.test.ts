@@ -10,12 +10,20 @@ import { newStack, resourcesOf, settingsOf, theOne } from "../support/app.ts";
 
 const MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:sluice-dev-pipeline";
 
-function deliveriesOf(onDelivery: boolean, lakePrefix = "", more: { readonly landingFolders?: readonly string[] } = {}): Template {
+/** That of the longest name of an environment. */
+const LONG_PREFIX = "sluice-environment-name";
+
+interface More {
+  readonly name?: string;
+  readonly landingFolders?: readonly string[];
+}
+
+function deliveriesOf(onDelivery: boolean, lakePrefix = "", more: More = {}, prefix = "sluice-dev"): Template {
   const settings = settingsOf("dev");
   const stack = newStack(settings);
   const undelivered = new sqs.Queue(stack, "Dead");
   new Deliveries(stack, "Deliveries", {
-    prefix: "sluice-dev", bucket: "lake", lakePrefix, stateMachineArn: MACHINE, startArn: `${MACHINE}:live`, account: settings.account, undelivered,
+    prefix, bucket: "lake", lakePrefix, stateMachineArn: MACHINE, startArn: `${MACHINE}:live`, account: settings.account, undelivered,
     pipelines: [{ ...readPipelineFolder({ folder: "pipelines/retail", onDelivery }), ...more }],
   });
   return Template.fromStack(stack);
@@ -46,6 +54,15 @@ test("files of many sources are found by a pattern that EventBridge takes", () =
   assert.deepEqual(keysOf(["landing/retail/a/", "landing/retail/b/"]), [{ prefix: "prod/landing/retail/a/" }, { prefix: "prod/landing/retail/b/" }]);
   const long = Array.from({ length: 20 }, (_, at) => `landing/retail/${"x".repeat(100)}${at.toString()}/`);
   assert.deepEqual(keysOf(long), [{ prefix: "prod/landing/retail/" }]);
+});
+
+test("names of rules are as long as EventBridge allows, and differ", () => {
+  const names = ["a", "b"].map((end) => theOne(deliveriesOf(true, "", { name: `${"p_".repeat(23)}p${end}` }, LONG_PREFIX), "AWS::Events::Rule").Name);
+  assert.equal(new Set(names).size, 2);
+  for (const name of names) {
+    assert.ok(typeof name === "string" && name.length <= 64 && name.startsWith(`${LONG_PREFIX}-delivered-p-p-p`), String(name));
+  }
+  assert.equal(theOne(template, "AWS::Events::Rule").Name, "sluice-dev-delivered-retail");
 });
 
 test("every delivery of a pipeline is the same message, so that the queue drops repetitions", () => {

@@ -10,12 +10,13 @@ import { newStack, resourcesOf, settingsOf, theOne } from "../support/app.ts";
 
 const MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:sluice-dev-pipeline";
 
-function schedulesOf(schedule: { expression: string; timeZone: string; flexibleMinutes: number } | undefined): Template {
+function schedulesOf(schedule: { expression: string; timeZone: string; flexibleMinutes: number } | undefined,
+  prefix = "sluice-dev", more: { readonly name?: string } = {}): Template {
   const settings = settingsOf("dev");
   const stack = newStack(settings);
   new Schedules(stack, "Schedules", {
-    prefix: "sluice-dev", stateMachineArn: MACHINE, startArn: `${MACHINE}:live`, account: settings.account, undelivered: new sqs.Queue(stack, "Dead"),
-    pipelines: [readPipelineFolder({ folder: "pipelines/retail", onDelivery: true, schedule })],
+    prefix, stateMachineArn: MACHINE, startArn: `${MACHINE}:live`, account: settings.account, undelivered: new sqs.Queue(stack, "Dead"),
+    pipelines: [{ ...readPipelineFolder({ folder: "pipelines/retail", onDelivery: true, schedule }), ...more }],
   });
   return Template.fromStack(stack);
 }
@@ -36,6 +37,17 @@ test("runs are started by the alias and get no name of ours, which Step Function
   const { Arn, Input } = theOne(schedulesOf(daily), "AWS::Scheduler::Schedule").Target as { Arn: string; Input: string };
   assert.equal(Arn, "arn:aws:scheduler:::aws-sdk:sfn:startExecution");
   assert.deepEqual(JSON.parse(Input), { StateMachineArn: `${MACHINE}:live`, Input: '{"pipeline":"retail"}' });
+});
+
+test("names of schedules are as long as EventBridge allows, and differ", () => {
+  const prefix = "sluice-environment-name";
+  const nameOf = (pipeline: string): unknown => theOne(schedulesOf(daily, prefix, { name: pipeline }), "AWS::Scheduler::Schedule").Name;
+  const names = ["a", "b"].map((end) => nameOf("p".repeat(47) + end));
+  assert.equal(new Set(names).size, 2);
+  for (const name of names) {
+    assert.ok(typeof name === "string" && name.length <= 64 && name.startsWith(`${prefix}-pppp`), String(name));
+  }
+  assert.equal(nameOf("retail_orders"), `${prefix}-retail-orders`);
 });
 
 test("without a window a run starts on the minute", () => {

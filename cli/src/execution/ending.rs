@@ -96,6 +96,9 @@ pub struct Ended {
     /// Tables that attempts before the last one have changed.
     #[serde(skip)]
     changed_before: usize,
+    /// Whether it re-validated what is in quarantine.
+    #[serde(skip)]
+    is_replay: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<ReportedError>,
     /// Where the run is stored as a page.
@@ -179,6 +182,7 @@ impl Ended {
             waiting,
             corrupt_records,
             changed_before,
+            is_replay: execution.request.action == RunAction::Replay,
             error,
             report_page,
             next,
@@ -204,6 +208,7 @@ impl Ended {
             waiting: BTreeMap::new(),
             corrupt_records: Vec::new(),
             changed_before: 0,
+            is_replay: false,
             error: None,
             report_page: None,
             next: vec!["run the same command again: the next run completes what this one began".to_owned()],
@@ -225,6 +230,15 @@ impl Ended {
         let took = seconds(std::time::Duration::try_from_secs_f64(self.duration_seconds).unwrap_or_default());
         let run = format!("run {} in {took}", self.run_id);
         match self.outcome {
+            EndOutcome::Published if self.tables.is_empty() && self.changed_before == 0 => {
+                let title = console.paint(Tone::Good, "unchanged:");
+                let why = if self.is_replay {
+                    "; the rows in quarantine stay: `sluice quarantine list` has the rules that they break"
+                } else {
+                    ""
+                };
+                format!("{}{title} {run}: no table has a new version{why}", self.warnings_text(console))
+            }
             EndOutcome::Published => {
                 let title = console.paint(Tone::Good, "published:");
                 let without = match self.held.len() {

@@ -1,6 +1,6 @@
 //! `pipeline.yaml` and the contract, with comments that say what a person may want to change.
 
-use sluice_core::contract::ColumnType;
+use sluice_core::contract::{ColumnType, ObjectField};
 use sluice_core::init::{Proposal, ProposedColumn, Written};
 use sluice_core::name::{DomainName, PipelineName};
 use sluice_core::spec::{
@@ -40,9 +40,16 @@ pub(crate) fn spec_text(names: &Names, written: &Written, proposal: &Proposal) -
     if let Some(records) = &written.records {
         add!(text, "  records: {}", scalar(&records.to_string()));
     }
-    if written.archive.is_some() {
-        add!(text, "  # To read some of its members only: archive: {{ members: {{ include: ['**/*.csv'] }} }}");
-        add!(text, "  archive: {{}}");
+    match &written.archive {
+        None => {}
+        Some(archive) if archive.members.is_default() => {
+            add!(text, "  # To read some of its members only: archive: {{ members: {{ include: ['**/*.csv'] }} }}");
+            add!(text, "  archive: {{}}");
+        }
+        Some(archive) => {
+            let include: Vec<String> = archive.members.include().iter().map(ToString::to_string).collect();
+            add!(text, "  archive: {{ members: {{ include: {} }} }}", list(&include));
+        }
     }
     if let Some(csv) = &written.csv {
         csv_text(&mut text, csv);
@@ -244,6 +251,9 @@ fn column_text(text: &mut String, column: &ProposedColumn) {
     if let Some(physical) = physical {
         add!(text, "        physicalType: {}", scalar(&physical));
     }
+    if let ColumnType::Array(items) = &column.column_type {
+        add!(text, "        items: {}", items_text(items));
+    }
     if column.required {
         add!(text, "        required: true");
     }
@@ -270,6 +280,21 @@ fn column_text(text: &mut String, column: &ProposedColumn) {
     }
 }
 
+/// What the elements of an array are, in braces.
+fn items_text(items: &ColumnType) -> String {
+    match items {
+        ColumnType::Object(fields) => {
+            let field = |field: &ObjectField| {
+                let (logical, _) = types(&field.column_type);
+                format!("{{ name: {}, logicalType: {logical} }}", scalar(&field.name))
+            };
+            let fields: Vec<String> = fields.iter().map(field).collect();
+            format!("{{ logicalType: object, properties: [{}] }}", fields.join(", "))
+        }
+        plain => format!("{{ logicalType: {} }}", types(plain).0),
+    }
+}
+
 /// The logical type, and the physical one where the logical one alone means another.
 fn types(column_type: &ColumnType) -> (&'static str, Option<String>) {
     match column_type {
@@ -279,7 +304,7 @@ fn types(column_type: &ColumnType) -> (&'static str, Option<String>) {
         ColumnType::Boolean => ("boolean", None),
         ColumnType::Date => ("date", None),
         ColumnType::Timestamp => ("timestamp", None),
-        // What `init` reads is typed as text, whatever is inside.
+        // Their elements are texts, or objects of texts.
         ColumnType::Array(_) => ("array", None),
         ColumnType::Object(_) => ("object", None),
     }

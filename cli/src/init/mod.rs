@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use sluice_core::files::FileSelection;
 use sluice_core::init::{Proposal, SampleTable, Written, agree, propose, unify_case};
 use sluice_core::spec::{ColumnCase, TextEncoding};
-use sluice_lake::init::{name_of, recognise_file_as, sample_file_as, spread};
+use sluice_lake::init::{Spread, name_of, recognise_file_as, sample_file_as, spread};
 
 pub(crate) use self::documents::{Names, contract_text, spec_text};
 pub(crate) use self::remote::{Fetched, address_of, fetch};
@@ -81,8 +81,9 @@ pub(crate) fn find(fetched: &Fetched, encoding: Option<TextEncoding>) -> Result<
         .map(|Sample { path, shown }| sample_file_as(path, name_of(shown), &written))
         .collect::<Result<_, _>>()?;
     let spellings = unify_case(&mut tables);
-    let (tables, notes) = spread(tables, written.format);
+    let Spread { tables, arrays, notes } = spread(tables, written.format);
     let mut proposal = propose(&tables)?;
+    proposal.set_arrays(&arrays);
     if let Some(note) = spellings {
         proposal.column_case = ColumnCase::Ignore;
         proposal.notes.push(note);

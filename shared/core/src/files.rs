@@ -85,8 +85,10 @@ struct FilesSpec {
     exclude: Vec<FilePattern>,
     /// Minutes for which a file must have stayed as it is before a run takes it: 0 to 44640 (31 days). A younger one is
     /// passed by, and a later run takes it. Default 0: none has to wait.
+    // Wider than what is meant, so that a number outside of it is refused with its own limits.
     #[serde(default, skip_serializing_if = "is_default")]
-    complete_after_minutes: u32,
+    #[schemars(with = "u32")]
+    complete_after_minutes: i64,
     /// Bytes, as stored, that a file must have before a run takes it. A smaller one is passed by, and a later run takes
     /// it when it has grown. Default 0: files of any size are taken.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -111,14 +113,14 @@ pub enum FileSelectionError {
     /// It takes nothing.
     #[error("include is an empty list, so no file would be taken: leave it out to take all")]
     NothingIncluded,
-    /// Files would wait for longer than anyone means.
+    /// Files would wait for longer than anyone means, or for less than no time.
     #[error(
-        "complete_after_minutes is {minutes}, and files wait at most 44640 minutes (31 days): \
+        "complete_after_minutes is {minutes}, and files wait at most 44640 minutes (31 days), and at least 0: \
          write how long a file may be written for, such as 5"
     )]
     WaitsTooLong {
         /// As written.
-        minutes: u32,
+        minutes: i64,
     },
 }
 
@@ -130,17 +132,18 @@ impl TryFrom<FilesSpec> for FileSelection {
         if include.is_empty() {
             return Err(FileSelectionError::NothingIncluded);
         }
-        if complete_after_minutes > MAX_COMPLETE_AFTER_MINUTES {
+        let minutes = u32::try_from(complete_after_minutes).ok();
+        let Some(minutes) = minutes.filter(|minutes| *minutes <= MAX_COMPLETE_AFTER_MINUTES) else {
             return Err(FileSelectionError::WaitsTooLong { minutes: complete_after_minutes });
-        }
-        Ok(Self { include, exclude, complete_after_minutes, min_bytes })
+        };
+        Ok(Self { include, exclude, complete_after_minutes: minutes, min_bytes })
     }
 }
 
 impl From<FileSelection> for FilesSpec {
     fn from(selection: FileSelection) -> Self {
         let FileSelection { include, exclude, complete_after_minutes, min_bytes } = selection;
-        Self { include, exclude, complete_after_minutes, min_bytes }
+        Self { include, exclude, complete_after_minutes: complete_after_minutes.into(), min_bytes }
     }
 }
 
@@ -167,6 +170,16 @@ impl Default for FileSelection {
 }
 
 impl FileSelection {
+    /// The files that one of these patterns matches, without those that are left out by default.
+    pub fn including(include: Vec<FilePattern>) -> Self {
+        Self { include, ..Self::default() }
+    }
+
+    /// The patterns of the files that are taken.
+    pub fn include(&self) -> &[FilePattern] {
+        &self.include
+    }
+
     /// Whether this is what a spec without `files` takes.
     pub fn is_default(&self) -> bool {
         *self == Self::default()

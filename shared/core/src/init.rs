@@ -6,6 +6,7 @@
 //! can judge it. Nothing is guessed in silence: what a sample leaves open stays text, with a note.
 
 mod agree;
+mod arrays;
 mod case;
 mod column;
 mod csv;

@@ -1,5 +1,6 @@
 //! A pipeline ready to run: its tables with their contracts and statements, in the order they are computed.
 
+mod elements;
 mod inputs;
 mod mapped;
 mod source;
@@ -10,6 +11,7 @@ use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::elements::{ElementShape, ElementUse};
 pub use self::inputs::{circle, in_order_of_reading};
 pub use self::mapped::MappedNames;
 pub use self::source::Source;
@@ -110,6 +112,10 @@ pub struct SilverTable {
     /// How the text of a mapped column is read, where the spec says more than the contract.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub readings: BTreeMap<ColumnName, Reading>,
+    /// Whether its source is of XML, where a list of one element may be stored as that element: a file that was read
+    /// before a column was a list has it so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_of_elements: bool,
     /// The projection; `None` takes the mapped columns as they are.
     pub sql: Option<RowSql>,
     /// How rows enter the table.

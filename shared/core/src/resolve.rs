@@ -13,7 +13,9 @@ use crate::contract::{Column, ColumnType, Contract, TableContract, TextFormat};
 use crate::name::{ColumnName, Layer, SourceName, TableName, TableRef};
 use crate::pipeline::{Pipeline, SilverTable, Source};
 use crate::reading::Reading;
-use crate::spec::{LambdaLimits, PartsSpec, PipelineSpec, SilverSpec, SourceSpec, SpecError, WriteModeSpec};
+use crate::spec::{
+    LambdaLimits, PartsSpec, PipelineSpec, SilverSpec, SourceFormat, SourceSpec, SpecError, WriteModeSpec,
+};
 use crate::sql::{Predicate, RowSql, SqlError};
 use crate::uri::LakePath;
 
@@ -200,6 +202,7 @@ impl<'a> Resolver<'a> {
             columns,
             helpers,
             readings,
+            is_of_elements: self.source_named(spec.source.as_ref())?.format == SourceFormat::Xml,
             sql,
             quarantined_percent_below: spec.gate.quarantined_percent_below,
             deleted_percent_below: spec.gate.deleted_percent_below,

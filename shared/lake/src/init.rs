@@ -19,10 +19,12 @@ use crate::source::{
     sample_sheet,
 };
 
+mod lists;
+mod members;
 mod nested;
 mod remote;
 
-pub use self::nested::spread;
+pub use self::nested::{Spread, spread};
 pub use self::remote::{copy_sample, object_at, objects_below};
 
 /// Why a file cannot be sampled.
@@ -113,7 +115,7 @@ pub fn recognise_file_as(path: &Path, name: &str, encoding: Option<TextEncoding>
 
 /// Says how the first member of an archive is written; `None` where the file is not an archive.
 fn recognise_member(path: &Path, file: &str, encoding: Option<TextEncoding>) -> Result<Option<Written>, SampleError> {
-    let archive = ArchiveSpec::default();
+    let Some((archive, chosen)) = members::choose(path, file, encoding)? else { return Ok(None) };
     let first = read_first_member(SourceInput::File(path.to_owned()), &archive.members, file, MAX_BYTES);
     let first = first.map_err(|source| SampleError::Source { file: file.to_owned(), source })?;
     let Some((member, codec, head)) = first else { return Ok(None) };
@@ -124,7 +126,9 @@ fn recognise_member(path: &Path, file: &str, encoding: Option<TextEncoding>) -> 
         return Err(InitError::Unknown { file: file.to_owned(), what, fix }.into());
     }
     written.archive = Some(archive);
-    written.evidence.push(format!("archive: the file is one; its first member is {}", shown(&member)));
+    let first = if chosen.is_empty() { "its first member" } else { "the first member that is read" };
+    written.evidence.push(format!("archive: the file is one; {first} is {}", shown(&member)));
+    written.evidence.extend(chosen);
     if codec != Codec::Plain {
         written.evidence.push(format!("members packed with {codec}: the first bytes of the first one say so"));
     }

@@ -135,7 +135,15 @@ fn located(file: &str, source: Option<&SourceName>, folders: &[Folder]) -> Resul
     let asked = folders.iter().filter(|(name, _)| source.is_none_or(|source| name.as_ref() == Some(source)));
     let asked: Vec<&Folder> = asked.collect();
     if let [(name, landing)] = asked.as_slice() {
-        return Ok((name.clone(), address(file, landing)?));
+        let uri = address(file, landing)?;
+        let has_it = |folder: &&Folder| folder.1.contains(uri.as_url());
+        return match (folders.iter().find(has_it), name) {
+            (Some((Some(other), _)), Some(name)) if other != name => wrong(
+                format!("{file} is in the landing folder of the source `{other}`, and not of `{name}`"),
+                format!("write --source {other}, or leave --source out"),
+            ),
+            _ => Ok((name.clone(), uri)),
+        };
     }
     let mut found = Vec::new();
     for (name, landing) in asked {
@@ -146,7 +154,10 @@ fn located(file: &str, source: Option<&SourceName>, folders: &[Folder]) -> Resul
     }
     match (found.pop(), found.is_empty(), source) {
         (Some(only), true, _) => Ok(only),
-        (Some(_), false, _) => wrong(format!("{file} may be a file of several sources"), next),
+        (Some(_), false, _) => wrong(
+            format!("{file} is a name that may be in the landing folder of each of the sources {}", names.join(", ")),
+            format!("{next}; or give the whole address of the file"),
+        ),
         (None, _, Some(source)) if names.is_empty() => wrong(
             format!("the pipeline has no source `{source}`: it has one source without a name"),
             "leave --source out".to_owned(),
@@ -272,7 +283,10 @@ mod tests {
         check(day, None, Ok(("products", day)));
         check("day.json", Some("products"), Ok(("products", day)));
         check("s3://other/a.csv", Some("orders"), Ok(("orders", "s3://other/a.csv")));
-        check("day.json", None, Err("may be a file of several sources"));
+        let says = "day.json is a name that may be in the landing folder of each of the sources orders, products";
+        check("day.json", None, Err(says));
+        let other = "is in the landing folder of the source `products`, and not of `orders`";
+        check(day, Some("orders"), Err(other));
         check("s3://other/a.csv", None, Err("in the landing folder of no source"));
         check("day.json", Some("prices"), Err("no source `prices`"));
         let one = [(None, "s3://bucket/landing/shop".parse::<FolderUri>().unwrap())];

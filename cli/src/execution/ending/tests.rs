@@ -48,6 +48,7 @@ fn ended(outcome: EndOutcome) -> Ended {
         held: Vec::new(),
         waiting: BTreeMap::new(),
         changed_before: 0,
+        is_replay: false,
         corrupt_records: Vec::new(),
         passed_by: 2,
         incomplete_files: 0,
@@ -109,6 +110,19 @@ fn a_replay_says_how_many_corrupt_records_stay_and_why() {
     }
     assert!(stays_text(&records(1)).starts_with("stays: 1 record stays in"));
     assert_eq!(serde_json::to_value(ended).unwrap()["corrupt_records"][0]["rows"], 1200);
+}
+
+#[test]
+fn a_run_that_changed_no_table_does_not_say_that_it_published() {
+    let unchanged = |is_replay: bool| {
+        let ended = Ended { tables: Vec::new(), warnings: Vec::new(), is_replay, ..ended(EndOutcome::Published) };
+        ended.result_text(&Console::new(true))
+    };
+    assert_eq!(unchanged(false), "unchanged: run r-1 in 1.50 s: no table has a new version");
+    let replay = unchanged(true);
+    assert!(replay.contains("no table has a new version; the rows in quarantine stay"), "{replay}");
+    let before = Ended { tables: Vec::new(), changed_before: 1, ..ended(EndOutcome::Published) };
+    assert!(before.result_text(&Console::new(true)).contains("published: run r-1"));
 }
 
 #[test]

@@ -104,7 +104,10 @@ fn a_selection_is_its_patterns_in_documents() {
     let refused = |text: &str| serde_json::from_str::<FileSelection>(text).expect_err(text).to_string();
     assert!(refused(r#"{ "include": [] }"#).contains("no file would be taken"));
     assert!(refused(r#"{ "includes": ["*"] }"#).contains("includes"));
-    assert!(refused(r#"{ "complete_after_minutes": 44641 }"#).contains("at most 44640 minutes"));
+    for minutes in ["44641", "-1", "4294967296"] {
+        let says = refused(&format!(r#"{{ "complete_after_minutes": {minutes} }}"#));
+        assert!(says.contains(&format!("is {minutes}, and files wait at most 44640 minutes")), "{says}");
+    }
     let waits = selection(r#"{ "complete_after_minutes": 44640, "min_bytes": 1 }"#);
     assert_eq!(serde_json::from_value::<FileSelection>(serde_json::to_value(&waits).unwrap()).unwrap(), waits);
     assert!(!waits.is_default());

@@ -3,7 +3,7 @@
 use super::encoding::Certainty;
 use super::{InitError, Written};
 use crate::shown::shown;
-use crate::spec::{CsvSpec, EscapeCodes, RaggedRecords, SourceFormat, TextEncoding};
+use crate::spec::{ArchiveSpec, CsvSpec, EscapeCodes, RaggedRecords, SourceFormat, TextEncoding};
 
 /// How several files are written together.
 ///
@@ -31,10 +31,7 @@ pub fn agree(files: &[(String, Written)]) -> Result<Written, InitError> {
             let difference = "rows before the table, the header, or names of columns in the sheet".to_owned();
             return Err(InitError::MixedDialects { first: first.clone(), second: file.clone(), difference });
         }
-        if agreed.archive.is_none() && other.archive.is_some() {
-            agreed.archive.clone_from(&other.archive);
-            agreed.evidence.push(format!("archive: {file} is one"));
-        }
+        agree_on_members((first, &mut agreed), (file, other))?;
         let (Some(mine), Some(theirs)) = (&mut agreed.csv, &other.csv) else { continue };
         let mut theirs = theirs.clone();
         let is_copy = |csv: &CsvSpec| csv.escapes == EscapeCodes::Copy;
@@ -94,6 +91,37 @@ fn agree_on_records(
         }
         _ => Ok(()),
     }
+}
+
+/// Whether files are archives, and which of their members are read: where one shows it, those of the others are chosen
+/// so, too.
+fn agree_on_members(
+    (first, agreed): (&String, &mut Written),
+    (file, other): (&String, &Written),
+) -> Result<(), InitError> {
+    let is_chosen = |archive: &ArchiveSpec| !archive.members.is_default();
+    match (&agreed.archive, &other.archive) {
+        (_, None) => {}
+        (None, Some(_)) => {
+            agreed.archive.clone_from(&other.archive);
+            agreed.evidence.push(format!("archive: {file} is one"));
+        }
+        (Some(mine), Some(theirs)) if is_chosen(mine) && is_chosen(theirs) && mine != theirs => {
+            let patterns = |archive: &ArchiveSpec| {
+                let include: Vec<String> = archive.members.include().iter().map(ToString::to_string).collect();
+                include.join(", ")
+            };
+            let difference = format!("members {} and {} of archives", patterns(mine), patterns(theirs));
+            return Err(InitError::MixedDialects { first: first.clone(), second: file.clone(), difference });
+        }
+        (Some(mine), Some(theirs)) => {
+            if !is_chosen(mine) && is_chosen(theirs) {
+                agreed.archive.clone_from(&other.archive);
+                agreed.evidence.push(format!("archive: {file} has members that are left out"));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn label(encoding: TextEncoding) -> String {

@@ -58,6 +58,10 @@ pub(super) fn recognise(text: &str, certainty: Certainty) -> Option<Written> {
         note = format!("records {path}: the only element with values inside (assumed: none repeats)");
     }
     note.push_str("; what is around records is not stored");
+    if let Some((around, names)) = scan.around(chosen) {
+        let around = shown(&scan.path(around));
+        note = format!("{note}: {around} has {names}; if that is the record, write `records: {around}`");
+    }
     let repeated = others.iter().filter(|(_, node)| node.most > 1).take(MAX_OTHERS);
     let repeated: Vec<String> = repeated.map(|(index, _)| shown(&scan.path(*index))).collect();
     if !repeated.is_empty() {
@@ -86,6 +90,8 @@ struct Node {
     most: usize,
     /// Whether one of them has attributes or elements.
     has_content: bool,
+    /// Whether one of them has attributes.
+    has_attributes: bool,
 }
 
 /// An element that is open.
@@ -153,7 +159,8 @@ impl Scan {
         let place = self.places.entry((parent, name.to_owned())).or_insert(self.nodes.len());
         let node = *place;
         if node == self.nodes.len() {
-            self.nodes.push(Node { name: name.to_owned(), parent, depth, most: 0, has_content: false });
+            let (name, most) = (name.to_owned(), 0);
+            self.nodes.push(Node { name, parent, depth, most, has_content: false, has_attributes: false });
         }
         let count = self.open.last_mut().map_or(1, |open| {
             let count = open.children.entry(node).or_insert(0);
@@ -166,6 +173,7 @@ impl Scan {
         if let Some(known) = self.nodes.get_mut(node) {
             known.most = known.most.max(count);
             known.has_content |= has_attributes;
+            known.has_attributes |= has_attributes;
         }
         self.open.push(Open { node, children: HashMap::new() });
     }
@@ -183,6 +191,26 @@ impl Scan {
             next = Some(node);
         }
         whole
+    }
+
+    /// The outermost element around this one, but for the root, that has values of its own, and what these are. It may
+    /// be the record, of which the document has one.
+    fn around(&self, index: usize) -> Option<(usize, String)> {
+        let mut found = None;
+        let (mut inner, mut next) = (index, self.nodes.get(index)?.parent);
+        while let Some((place, node)) = next.and_then(|place| Some((place, self.nodes.get(place)?))) {
+            let is_part = |(at, part): &(usize, &Node)| part.parent == Some(place) && *at != inner;
+            let parts = self.nodes.iter().enumerate().filter(is_part).map(|(_, part)| shown(&part.name));
+            let mut names: Vec<String> = parts.take(MAX_OTHERS).collect();
+            if node.has_attributes {
+                names.insert(0, "attributes".to_owned());
+            }
+            if node.parent.is_some() && !names.is_empty() {
+                found = Some((place, names.join(", ")));
+            }
+            (inner, next) = (place, node.parent);
+        }
+        found
     }
 
     /// The path of a node, as `source.records` has it.
@@ -241,6 +269,19 @@ mod tests {
         check("<a><b>1</b><b>2</b></a>", None);
         check("<a><b x='1'/><c x='1'/></a>", None);
         check("<a><b", None);
+    }
+
+    #[test]
+    fn what_is_around_the_records_of_one_group_is_named() {
+        let note = |text: &str| recognise(text, Certainty::default()).expect(text).evidence.join("\n");
+        let lines = "<lines><line n='1'/><line n='2'/></lines>";
+        let one = note(&format!("<orders><day>1</day><order id='1'><who/><tag/>{lines}</order></orders>"));
+        let says = "is not stored: /orders/order has attributes, who, tag; if that is the record, write `records: \
+                    /orders/order`";
+        assert!(one.contains("records /orders/order/lines/line: 2 of them") && one.contains(says), "{one}");
+        for plain in [format!("<r><head/>{lines}</r>"), format!("<r>{lines}</r>")] {
+            assert!(!note(&plain).contains("if that is the record"), "{plain}");
+        }
     }
 
     #[test]

@@ -59,7 +59,7 @@ const PIPELINE_BYTES: usize = 48;
 
 /// The name in the contract of a source column, which is in this position (from 1): snake case, and none of `taken`.
 pub fn contract_name(source: &str, position: usize, taken: &BTreeSet<ColumnName>) -> ColumnName {
-    let snake = snake(source);
+    let snake = snake(of_element(source));
     let name = match snake.as_str() {
         "" => format!("column_{position}"),
         name if name.starts_with(|c: char| c.is_ascii_digit()) => format!("c_{name}"),
@@ -77,6 +77,15 @@ pub fn contract_name(source: &str, position: usize, taken: &BTreeSet<ColumnName>
         if let Some(name) = candidates.next().filter(|name| !taken.contains(name)) {
             return name;
         }
+    }
+}
+
+/// The name that says what a text of XML is: of the text of an element with attributes, the element.
+fn of_element(source: &str) -> &str {
+    match source {
+        "#text" => "text",
+        path if path.starts_with('$') => path.strip_suffix(".#text").unwrap_or(path),
+        name => name,
     }
 }
 
@@ -184,6 +193,10 @@ mod tests {
         check("Temp. [°C]", "temp_c");
         check("Anteil %", "anteil_percent");
         check("#", "number");
+        check("$.amount.#text", "amount");
+        check("$.amount.@currency", "amount_currency");
+        check("#text", "text");
+        check("no #text", "no_number_text");
         check("2019", "c_2019");
         check("order", "order_");
         check("user", "user_");

@@ -73,8 +73,9 @@ fn recognised(file: &str, head: &[u8], is_whole: bool, encoding: Option<TextEnco
     }
     if markup::is_xml(trimmed) {
         return markup::recognise(trimmed, text.certainty).ok_or_else(|| {
-            let fix = "write the pipeline by hand: source.records names its records";
-            unread("XML without an element that repeats", fix)
+            let fix = "write the pipeline by hand, with the path of its records from the root on under source, such as \
+                       `records: /orders/order`, whose own text is the column `#text`";
+            unread("XML in which no element that has attributes or elements inside repeats", fix)
         });
     }
     if let Some(json) = json_format(trimmed) {

@@ -3,6 +3,7 @@
 mod dialects;
 
 use super::*;
+use crate::files::FileSelection;
 use crate::spec::{CsvHeader, EscapeCodes};
 
 fn written(text: impl AsRef<[u8]>) -> Written {
@@ -163,6 +164,33 @@ fn files_that_are_no_table_are_refused_with_the_fix() {
     check(b"// x\n{\"id\":1,\"n\":2}\n{\"id\":2,\"n\":3}\n", "JSON behind a comment");
     check(b"id   name  n\n1    ann   2\n2    bob   3\n3    eve   4\n", "format: fixed_width");
     check(b"id~n\n1~2\n2~3\n", "fields with `~` between them");
+}
+
+#[test]
+fn xml_whose_records_nothing_shows_is_refused_with_how_to_name_them() {
+    let error = recognise("a.xml", b"<r><x>1</x><x>2</x></r>", true).expect_err("a refusal").to_string();
+    for says in ["no element that has attributes or elements inside repeats", "such as `records: /orders/order`"] {
+        assert!(error.contains(says), "{error}");
+    }
+}
+
+#[test]
+fn archives_agree_on_the_members_that_are_read() {
+    let archive = |include: Option<&str>| {
+        let members = include.map(|pattern| FileSelection::including(vec![pattern.parse().expect(pattern)]));
+        let archive = Some(ArchiveSpec { members: members.unwrap_or_default() });
+        ("f.zip".to_owned(), Written { archive, ..written("a,b\n1,x\n") })
+    };
+    let agreed = |files: &[Option<&str>]| {
+        let files: Vec<(String, Written)> = files.iter().map(|include| archive(*include)).collect();
+        agree(&files).map(|written| written.archive)
+    };
+    let (csv, both) = (Some("**/*.csv"), archive(Some("**/*.csv")).1.archive);
+    for files in [[None, csv], [csv, None], [csv, csv]] {
+        assert_eq!(agreed(&files), Ok(both.clone()), "{files:?}");
+    }
+    let error = agreed(&[csv, Some("a/*.csv")]).expect_err("a refusal").to_string();
+    assert!(error.contains("members **/*.csv and a/*.csv of archives"), "{error}");
 }
 
 #[test]

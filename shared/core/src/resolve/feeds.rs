@@ -11,6 +11,34 @@ use crate::spec::{ColumnSource, FeedSpec, ReadSpec, SilverSpec, SourceFormat, Sp
 /// The column that says what kind of event a row is. A helper, unless the contract has it.
 const OP: &str = "op";
 
+/// The words of a feed for the kinds of its events.
+#[derive(Debug, Clone, Copy)]
+struct Kinds {
+    /// Of rows that are inserted or updated.
+    stored: &'static [&'static str],
+    /// Of rows that are deleted.
+    deleted: &'static str,
+}
+
+/// Those of AWS DMS: inserts, also those of a full load with `IncludeOpForFullLoad`, and updates.
+const DMS_KINDS: Kinds = Kinds { stored: &["I", "U"], deleted: "D" };
+/// Those of Debezium: inserts, updates, and reads of a snapshot. Truncations (`t`) and messages (`m`) have no row.
+const DEBEZIUM_KINDS: Kinds = Kinds { stored: &["c", "u", "r"], deleted: "d" };
+
+impl Kinds {
+    /// Which rows are delete events. For a row of another kind, or of none, it cannot be computed, so that the row goes
+    /// to quarantine: nobody could say what it does to the table.
+    fn condition(self) -> String {
+        let stored: Vec<String> = self.stored.iter().map(|kind| format!("'{kind}'")).collect();
+        let (deleted, words) = (self.deleted, self.stored.join(", "));
+        format!(
+            "CASE WHEN {OP} = '{deleted}' THEN TRUE WHEN {OP} IN ({}) THEN FALSE \
+             ELSE CAST(COALESCE({OP}, 'nothing') || ' is not {words} or {deleted}' AS BOOLEAN) END",
+            stored.join(", ")
+        )
+    }
+}
+
 impl Resolver<'_> {
     /// The table with its feed written out; as it is where it has none.
     ///
@@ -28,9 +56,9 @@ impl Resolver<'_> {
         }
         let mut written = SilverSpec { feed: None, ..spec.clone() };
         let outcome = match feed.envelope() {
-            None => write_events(&mut written, contract, "Op", "D"),
+            None => write_events(&mut written, contract, "Op", DMS_KINDS),
             Some(root) => write_envelopes(&mut written, contract, root)
-                .and_then(|()| write_events(&mut written, contract, &format!("{root}.op"), "d")),
+                .and_then(|()| write_events(&mut written, contract, &format!("{root}.op"), DEBEZIUM_KINDS)),
         };
         outcome.map_err(refused)?;
         Ok(Cow::Owned(written))
@@ -72,7 +100,7 @@ fn feed_problem(spec: &SilverSpec, feed: FeedSpec, format: SourceFormat) -> Opti
 }
 
 /// Maps the kind of event, and says which kind deletes.
-fn write_events(written: &mut SilverSpec, contract: &TableContract, from: &str, deleting: &str) -> Result<(), String> {
+fn write_events(written: &mut SilverSpec, contract: &TableContract, from: &str, kinds: Kinds) -> Result<(), String> {
     let mapped = written.columns.iter().find(|(name, _)| is_op(name));
     match mapped {
         Some((_, source)) if source.name() == from => {}
@@ -94,7 +122,7 @@ fn write_events(written: &mut SilverSpec, contract: &TableContract, from: &str, 
             written.columns.insert(name, ColumnSource::Name(from.to_owned()));
         }
     }
-    written.delete_when = Some(format!("{OP} = '{deleting}'"));
+    written.delete_when = Some(kinds.condition());
     Ok(())
 }
 

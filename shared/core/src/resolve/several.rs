@@ -173,8 +173,8 @@ fn problems_of_silver(spec: &PipelineSpec) -> Vec<String> {
             Some(_) | None => {}
         }
     }
-    // Without any silver table, that is what is wrong.
-    if spec.silver.is_empty() {
+    // Without any silver table, that is what is wrong. A table whose source is wrong may be the one that reads it.
+    if spec.silver.is_empty() || !problems.is_empty() {
         return problems;
     }
     for name in spec.sources.keys() {
@@ -260,6 +260,10 @@ mod tests {
             &[("t", "a"), ("u", "c")],
             &["reads the source `c`, which `sources` does not have", "one of a, b"],
         );
+        for wrong in ["c", ""] {
+            let refused = resolve(SEVERAL, &[("t", "a"), ("u", wrong)]).expect_err(wrong);
+            assert!(refused.lines().count() == 1 && !refused.contains("no silver table"), "{wrong}: {refused}");
+        }
         check(SEVERAL, &[("t", "a")], &["no silver table reads the source `b`", "take the source out"]);
         let one_table = SEVERAL.replace("b_raw", "a_raw");
         check(&one_table, BOTH, &["sources `a` and `b` have one raw table, `a_raw`"]);

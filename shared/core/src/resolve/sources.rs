@@ -7,14 +7,13 @@ use crate::columns::{NameFault, folded_name, is_own_of_bronze};
 use crate::contract::Column;
 use crate::name::{ColumnName, SourceName, TableName};
 use crate::path::{ColumnPath, PathStep};
-use crate::pipeline::SilverTable;
-use crate::reading::Reading;
+use crate::pipeline::{ElementShape, ElementUse, SilverTable};
 use crate::spec::{ColumnSource, SilverSpec, SourceFormat, SpecError};
 
 /// A column of a source, by what readers see of its name that ignore case.
 type Spelt<'a> = (Option<&'a SourceName>, String);
 /// The names on the way to an element of a source of XML.
-type Way<'a> = (Option<&'a SourceName>, Vec<&'a str>);
+type Way<'a> = (Option<&'a SourceName>, Vec<String>);
 
 impl Resolver<'_> {
     /// Silver tables read columns that an object can have. Where the spec says what the columns are called, they are
@@ -64,38 +63,33 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// Of XML, an element that one column reads by a number is a list in each record: then no column reads it by a
-    /// name.
+    /// Of XML, an element that one column reads as a list is one in each record: then no column reads it as one value,
+    /// and none as a list of lists.
     pub(super) fn check_lists(&self, silver: &[SilverTable]) -> Result<(), SpecError> {
-        let mut met: BTreeMap<Way<'_>, (bool, &ColumnName)> = BTreeMap::new();
+        let mut met: BTreeMap<Way<'_>, (ElementShape, &ColumnName)> = BTreeMap::new();
         for table in silver {
-            let name = table.source.as_ref();
-            if self.source_named(name)?.format != SourceFormat::Xml {
+            let (source, name) = (table.source.as_ref(), table.table.table());
+            if self.source_named(source)?.format != SourceFormat::Xml {
                 continue;
             }
-            for (column, source) in &table.columns {
-                let Some(path) = table.readings.get(column).and_then(Reading::path) else { continue };
-                let mut way = vec![source.as_str()];
-                let mut is_in_list = false;
-                for step in path.steps() {
-                    let by_number = !matches!(step, PathStep::Key(_));
-                    // A name behind a number reads an element of the list, and not the list.
-                    if by_number || !is_in_list {
-                        let (was_by_number, first) = *met.entry((name, way.clone())).or_insert((by_number, column));
-                        if was_by_number != by_number {
-                            let problem = format!(
-                                "columns: one of `{first}` and `{column}` reads `{}` by a number and the other one by \
-                                 a name; an element of XML that is read by a number is a list in each record, so write \
-                                 a number behind it, such as `[0]`, in both paths or in neither",
-                                way.join(".")
-                            );
-                            return Err(self.problem(table.table.table(), problem));
-                        }
-                    }
-                    if let PathStep::Key(name) = step {
-                        way.push(name);
-                    }
-                    is_in_list = by_number;
+            for ElementUse { column, way, shape } in table.element_uses() {
+                let names = way.join(".");
+                if shape == ElementShape::ListOfLists {
+                    let problem = format!(
+                        "columns: `{column}` reads `{names}` as a list of lists, and elements of XML that repeat are \
+                         one list; make its items the elements, or take the number at the end of its path out"
+                    );
+                    return Err(self.problem(name, problem));
+                }
+                let (first_shape, first) = *met.entry((source, way)).or_insert((shape, column));
+                if first_shape != shape {
+                    let problem = format!(
+                        "columns: one of `{first}` and `{column}` reads `{names}` by a number or as an array and the \
+                         other one by a name or as one value; an element of XML is a list in each record or in none, \
+                         so write a number behind it, such as `[0]`, in both paths or in neither; a path into an \
+                         array has one"
+                    );
+                    return Err(self.problem(name, problem));
                 }
             }
         }

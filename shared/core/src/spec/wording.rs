@@ -29,6 +29,8 @@ impl MessageFormatter for PlainWords {
                 "u16" => "write a whole number from 0 to 65535, such as 3",
                 "u32" => "write a whole number from 0 to 4294967295, such as 3",
                 "u64" => "write a whole number from 0 to 18446744073709551615, such as 3",
+                // What has limits of its own, which a number of so many digits cannot keep.
+                "i64" => "write a whole number, such as 3",
                 "boolean" => "write true or false",
                 _ => return DefaultMessageFormatter.format_message(error),
             },

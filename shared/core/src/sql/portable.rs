@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Distinct, DuplicateTreatment, ExactNumberInfo, Expr, FunctionArg,
     FunctionArgExpr, FunctionArguments, GroupByExpr, Join, JoinConstraint, JoinOperator, LimitClause, OrderByKind,
-    Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, TimezoneInfo, UnaryOperator, Value,
+    Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier, TableFactor, TableWithJoins, TimezoneInfo,
+    UnaryOperator, Value,
 };
 
 use super::error::{SqlError, not_portable};
@@ -105,11 +106,25 @@ fn check_set_expr(body: &SetExpr) -> Result<(), SqlError> {
     match body {
         SetExpr::Select(select) => check_select(select),
         SetExpr::Query(query) => check_query(query),
-        SetExpr::SetOperation { left, right, .. } => {
+        SetExpr::SetOperation { op, set_quantifier, left, right } => {
+            check_set_operation(*op, *set_quantifier, body)?;
             check_set_expr(left)?;
             check_set_expr(right)
         }
         other => Err(refused::query_form(other)),
+    }
+}
+
+/// Refuses set operations that engines do not have alike: those that match columns by name, and those that count how
+/// often a row occurs.
+fn check_set_operation(op: SetOperator, quantifier: SetQuantifier, body: &SetExpr) -> Result<(), SqlError> {
+    match (op, quantifier) {
+        (SetOperator::Union, SetQuantifier::All)
+        | (
+            SetOperator::Union | SetOperator::Except | SetOperator::Intersect,
+            SetQuantifier::None | SetQuantifier::Distinct,
+        ) => Ok(()),
+        (op, quantifier) => Err(refused::set_operation(op, quantifier, body)),
     }
 }
 

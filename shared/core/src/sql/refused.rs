@@ -5,13 +5,20 @@
 
 use std::fmt::Display;
 
-use sqlparser::ast::{Expr, Join, SelectItem, SetExpr, Spanned, TableFactor};
+use sqlparser::ast::{Expr, Join, SelectItem, SetExpr, SetOperator, SetQuantifier, Spanned, TableFactor};
 
 use super::error::{SqlError, not_portable};
 
 /// A body of a query that is neither `SELECT` nor made of such.
 pub fn query_form(body: &SetExpr) -> SqlError {
     not_portable("this form of query", body, "write SELECT … FROM …")
+}
+
+/// A set operation that not every engine has.
+pub fn set_operation(op: SetOperator, quantifier: SetQuantifier, node: &impl Spanned) -> SqlError {
+    let what = format!("{op} {quantifier}");
+    let hint = "use UNION, UNION ALL, EXCEPT or INTERSECT, which take columns by position";
+    not_portable(what.trim_end(), node, hint)
 }
 
 /// What is selected and is neither an expression nor `*`.

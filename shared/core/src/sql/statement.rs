@@ -414,6 +414,12 @@ mod tests {
         check("SELECT a FROM silver.t GROUP BY ALL", "GROUP BY ALL");
         check("SELECT a FROM silver.t GROUP BY 1", "position");
         check("SELECT DISTINCT ON (a) a FROM silver.t", "DISTINCT ON");
+        let by_name = ["UNION BY NAME", "UNION ALL BY NAME", "UNION DISTINCT BY NAME"];
+        for operation in by_name.into_iter().chain(["EXCEPT ALL", "INTERSECT ALL", "MINUS"]) {
+            let query = format!("SELECT a FROM silver.t {operation} SELECT a FROM silver.u");
+            check(&query, operation);
+            check(&format!("SELECT a FROM ({query}) AS x"), "use UNION, UNION ALL, EXCEPT or INTERSECT");
+        }
         check("SELECT a FROM silver.t NATURAL JOIN silver.u", "without condition");
         check("SELECT a FROM silver.t LEFT SEMI JOIN silver.u ON t.a = u.a", "kind of join");
         check("SELECT a FROM silver.t JOIN silver.u ON SOUNDEX(t.a) = u.a", "SOUNDEX");

@@ -12,6 +12,9 @@
 //! | a key that an object lacks, or `null` at it | null |
 //! | a key that the contract does not have | nothing; bronze keeps it |
 //! | another kind of value than the contract's, text that is not JSON, an object with a key twice | a fault |
+//!
+//! In sources of XML an object or a text in the place of a list is a list of one: an element that occurs once is stored
+//! so, where nothing said that it is a list when its file was read.
 
 mod lists;
 
@@ -21,7 +24,7 @@ use polars::prelude::{
     BooleanChunked, DataFrame, DataType, Expr, IntoColumn, IntoLazy, IntoSeries, NamedFrom, PolarsResult, Series,
     StringChunked, StructChunked,
 };
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use sluice_core::contract::{Column, ColumnType, TextFormat};
 use sluice_core::pipeline::SilverTable;
 use sluice_core::reading::Reading;
@@ -89,7 +92,11 @@ struct Part {
 enum Shape {
     /// How it is read: the value, and the text that cannot be read.
     Plain(Box<[Expr; 2]>),
-    List(Box<Part>),
+    List {
+        items: Box<Part>,
+        /// Whether one element may stand in the place of a list.
+        takes_one: bool,
+    },
     Object(Vec<(String, Part)>),
 }
 
@@ -113,7 +120,7 @@ impl InsideColumns {
                 texts: if is_taken_out { text_name(name.as_str()) } else { source.clone() },
                 misfits: has_path.then(|| misfit_name(name.as_str())),
                 null_words: reading.null_words().to_vec(),
-                root: Part::of(&column.column_type, String::new(), column, reading)?,
+                root: Part::of(&column.column_type, String::new(), (column, table.is_of_elements), reading)?,
             });
         }
         Ok(Self(columns))
@@ -155,14 +162,24 @@ impl InsideColumn {
 }
 
 impl Part {
-    fn of(column_type: &ColumnType, place: String, column: &Column, reading: &Reading) -> Result<Self, EngineError> {
+    /// The part of a column at a place. `takes_one`: whether one element may stand in the place of a list.
+    fn of(
+        column_type: &ColumnType,
+        place: String,
+        (column, takes_one): (&Column, bool),
+        reading: &Reading,
+    ) -> Result<Self, EngineError> {
         let format = column.format.parts.get(&place).cloned().unwrap_or_default();
         let shape = match column_type {
-            ColumnType::Array(items) => Shape::List(Box::new(Self::of(items, format!("{place}[]"), column, reading)?)),
+            ColumnType::Array(items) => {
+                let items = Self::of(items, format!("{place}[]"), (column, takes_one), reading)?;
+                Shape::List { items: Box::new(items), takes_one }
+            }
             ColumnType::Object(fields) => {
                 let mut parts = Vec::with_capacity(fields.len());
                 for field in fields {
-                    let part = Self::of(&field.column_type, format!("{place}.{}", field.name), column, reading)?;
+                    let place = format!("{place}.{}", field.name);
+                    let part = Self::of(&field.column_type, place, (column, takes_one), reading)?;
                     parts.push((field.name.clone(), part));
                 }
                 Shape::Object(parts)
@@ -238,7 +255,7 @@ impl<'p> Gathered<'p> {
     fn of(part: &'p Part) -> Self {
         let values = match &part.shape {
             Shape::Plain(_) => Values::Plain { texts: Vec::new(), rows: Vec::new() },
-            Shape::List(items) => Values::List { lengths: Vec::new(), items: Box::new(Self::of(items)) },
+            Shape::List { items, .. } => Values::List { lengths: Vec::new(), items: Box::new(Self::of(items)) },
             Shape::Object(fields) => {
                 let fields = fields.iter().map(|(name, part)| (name.as_str(), Self::of(part))).collect();
                 Values::Object { is_present: Vec::new(), fields }
@@ -279,7 +296,15 @@ impl<'p> Gathered<'p> {
             self.push_null(true, row, faults);
             return;
         }
+        let takes_one = matches!(self.part.shape, Shape::List { takes_one: true, .. });
         match (&mut self.values, opened) {
+            (Values::List { lengths, items }, one) if takes_one && !matches!(one, NestedText::List(_)) => {
+                if let Some(value) = raw_value(one, text) {
+                    lengths.push(Some(1));
+                    items.push(Found::Value(&value), row, faults);
+                    return;
+                }
+            }
             (Values::List { lengths, items }, NestedText::List(elements)) => {
                 lengths.push(Some(elements.len()));
                 for element in elements {
@@ -377,6 +402,15 @@ impl Part {
             }
         }
         Ok(values)
+    }
+}
+
+/// A value that was opened, as JSON; `None` where it is not an object or a text. `text` is that of an object.
+fn raw_value(opened: &NestedText<'_>, text: &str) -> Option<Box<RawValue>> {
+    match opened {
+        NestedText::Object(_) => RawValue::from_string(text.trim_ascii().to_owned()).ok(),
+        NestedText::Neither(NoValue::Misfit(Some(word))) => to_raw_value::<str>(word).ok(),
+        NestedText::List(_) | NestedText::Neither(_) => None,
     }
 }
 

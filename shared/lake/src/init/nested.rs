@@ -1,13 +1,15 @@
 //! Objects inside the records of samples become columns, each by its path.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sluice_core::columns::is_lineage;
+use sluice_core::contract::ColumnType;
 use sluice_core::init::{SampleColumn, SampleTable};
 use sluice_core::origin::Origin;
 use sluice_core::path::{ColumnPath, PathStep};
 use sluice_core::spec::SourceFormat;
 
+use super::lists::arrays;
 use crate::source::{NestedText, NoValue, value_text};
 
 /// Most names in a path: `$.customer.address.city` has three.
@@ -17,11 +19,25 @@ const MAX_COLUMNS: usize = 200;
 /// Keys from which on an object may be one whose keys are data, such as ids.
 const MANY_KEYS: usize = 20;
 
+/// Most names that a note lists.
+const MAX_NAMED: usize = 10;
+
+/// Samples whose objects are columns.
+#[derive(Debug, Clone, Default)]
+pub struct Spread {
+    /// The samples.
+    pub tables: Vec<SampleTable>,
+    /// Of XML, the columns whose elements repeat in some record, with their types.
+    pub arrays: BTreeMap<String, ColumnType>,
+    /// What stays JSON text, and what is open.
+    pub notes: Vec<String>,
+}
+
 /// Opens the objects in the columns of samples: their keys become columns that are called by the path of their values,
 /// as a spec writes it. Objects below three names, texts with JSON inside of objects, lists, columns that also have
 /// other values, and objects that would make more than 200 columns stay JSON text. Says what stays so, and why. Values
-/// of CSV and sheets are texts and stay texts.
-pub fn spread(mut tables: Vec<SampleTable>, format: SourceFormat) -> (Vec<SampleTable>, Vec<String>) {
+/// of CSV and sheets are texts and stay texts. Elements of XML that repeat in a record are arrays.
+pub fn spread(mut tables: Vec<SampleTable>, format: SourceFormat) -> Spread {
     let mut notes = Vec::new();
     for column in tables.iter_mut().flat_map(|table| &mut table.columns) {
         if has_other_meaning(&column.name) {
@@ -29,14 +45,39 @@ pub fn spread(mut tables: Vec<SampleTable>, format: SourceFormat) -> (Vec<Sample
         }
     }
     if format.is_flat() {
-        return (tables, notes);
+        return Spread { tables, notes, ..Spread::default() };
     }
-    let mut level = names(&tables);
+    let opened = open_all(&mut tables, &mut notes);
+    let is_xml = format == SourceFormat::Xml;
+    let arrays = if is_xml { arrays(&mut tables, &mut notes) } else { BTreeMap::new() };
+    let all: Vec<String> = names(&tables).into_iter().filter(|name| !arrays.contains_key(name)).collect();
+    let nested: Vec<&str> = all.iter().map(String::as_str).filter(|name| is_nested(&tables, name)).collect();
+    if !nested.is_empty() {
+        notes.push(format!("lists, and objects that are not opened, are JSON text: {}", nested.join(", ")));
+    }
+    let mixed: Vec<&str> = all.iter().map(String::as_str).filter(|name| is_mixed(&tables, name)).collect();
+    if !mixed.is_empty() {
+        let values = if is_xml { "attributes or elements inside" } else { "an object or a list" };
+        notes.push(format!(
+            "text in some records and {values} in others, which are JSON text then: {}",
+            mixed.join(", ")
+        ));
+    }
+    if is_xml {
+        notes.extend(single_elements(&opened, &all));
+    }
+    Spread { tables, arrays, notes }
+}
+
+/// Opens the objects of all columns, and gives the names of the columns that were opened.
+fn open_all(tables: &mut [SampleTable], notes: &mut Vec<String>) -> Vec<String> {
+    let mut opened = Vec::new();
+    let mut level = names(tables);
     let mut total = level.len();
     for _ in 1..MAX_DEPTH {
         let mut next = Vec::new();
         for name in level {
-            let Some(keys) = Keys::of(&tables, &name) else { continue };
+            let Some(keys) = Keys::of(tables, &name) else { continue };
             let Some(paths) = keys.paths(&name) else { continue };
             if keys.are_data() {
                 let count = paths.len();
@@ -48,19 +89,37 @@ pub fn spread(mut tables: Vec<SampleTable>, format: SourceFormat) -> (Vec<Sample
                 total = total - 1 + paths.len();
                 // A run opens the text of a column, and no text inside of it.
                 let mut closed = HashSet::new();
-                for table in &mut tables {
+                for table in tables.iter_mut() {
                     closed.extend(open(table, &name, &keys.names, &paths));
                 }
                 next.extend(paths.into_iter().filter(|path| !closed.contains(path)));
+                opened.push(name);
             }
         }
         level = next;
     }
-    let nested: Vec<String> = names(&tables).into_iter().filter(|name| is_nested(&tables, name)).collect();
-    if !nested.is_empty() {
-        notes.push(format!("lists, and objects that are not opened, are JSON text: {}", nested.join(", ")));
-    }
-    (tables, notes)
+    opened
+}
+
+/// What becomes of elements that occur once in each record of the samples: nothing in XML says whether they may repeat.
+fn single_elements(opened: &[String], columns: &[String]) -> Option<String> {
+    let is_element = |name: &&String| !last_name(name).starts_with(['@', '#']);
+    let mut single: Vec<&str> = opened.iter().chain(columns.iter().filter(is_element)).map(String::as_str).collect();
+    let more = if single.len() > MAX_NAMED { " and more" } else { "" };
+    single.truncate(MAX_NAMED);
+    (!single.is_empty()).then(|| {
+        format!(
+            "elements that no record of the sample has twice are read as one value, and a record with two of them may \
+             go to quarantine: {}{more}; where one may repeat, map its own path, with `logicalType: array` in the \
+             contract",
+            single.join(", ")
+        )
+    })
+}
+
+/// The name behind the last step of a path, or the column's.
+fn last_name(name: &str) -> &str {
+    name.strip_prefix('$').and_then(|path| path.rsplit('.').next()).unwrap_or(name)
 }
 
 /// Whether a spec means something else by the name of this column: a path, or a value about the origin of the row. Readers
@@ -70,16 +129,23 @@ fn has_other_meaning(name: &str) -> bool {
 }
 
 /// The columns of all samples, in the order in which they first come.
-fn names(tables: &[SampleTable]) -> Vec<String> {
+pub(super) fn names(tables: &[SampleTable]) -> Vec<String> {
     let mut seen = HashSet::new();
     let names = tables.iter().flat_map(|table| &table.columns).map(|column| column.name.as_str());
     names.filter(|name| seen.insert(*name)).map(str::to_owned).collect()
 }
 
 /// The texts of a column that are not null.
-fn texts<'t>(tables: &'t [SampleTable], name: &'t str) -> impl Iterator<Item = &'t str> {
+pub(super) fn texts<'t>(tables: &'t [SampleTable], name: &'t str) -> impl Iterator<Item = &'t str> {
     let columns = tables.iter().flat_map(|table| &table.columns).filter(move |column| column.name == name);
     columns.flat_map(|column| column.values.iter().flatten()).map(String::as_str)
+}
+
+/// Whether a column has an object or a list somewhere, and something else elsewhere.
+fn is_mixed(tables: &[SampleTable], name: &str) -> bool {
+    let is_nested = |text: &str| matches!(NestedText::open(text), NestedText::Object(_) | NestedText::List(_));
+    let is_plain = |text: &str| matches!(NestedText::open(text), NestedText::Neither(NoValue::Misfit(_)));
+    texts(tables, name).any(is_nested) && texts(tables, name).any(is_plain)
 }
 
 /// Whether a column has an object or a list and nothing else.
@@ -194,8 +260,8 @@ mod tests {
     }
 
     fn check(tables: Vec<SampleTable>, format: SourceFormat, expected: &[(&str, &[Option<&str>])], says: &str) {
-        let (spread, notes) = spread(tables, format);
-        let found: Vec<(&str, Vec<Option<&str>>)> = spread[0]
+        let Spread { tables, notes, .. } = spread(tables, format);
+        let found: Vec<(&str, Vec<Option<&str>>)> = tables[0]
             .columns
             .iter()
             .map(|column| (column.name.as_str(), column.values.iter().map(Option::as_deref).collect()))
@@ -223,10 +289,33 @@ mod tests {
         let (ids, inner) = ([Some("1"), None, Some("1")], [Some(r#"{"k":1}"#), None, Some(r#"{"k":1}"#)]);
         json(&[("after", cells)], &[("$.after.id", &ids), ("$.after.j", &inner)], "$.after.j");
         json(&[("tags", &[Some("[1]")])], &[("tags", &[Some("[1]")])], "tags");
-        json(&[("a", &[Some(r#"{"b":1}"#), Some("x")])], &[("a", &[Some(r#"{"b":1}"#), Some("x")])], "");
+        let mixed: &[(&str, &[Option<&str>])] = &[("a", &[Some(r#"{"b":1}"#), Some("x")])];
+        json(mixed, mixed, "text in some records and an object or a list in others, which are JSON text then: a");
         json(&[("a", &[Some("{}")])], &[("a", &[Some("{}")])], "a");
         json(&[("a", &[Some(r#"{"b":1,"b":2}"#)])], &[("a", &[Some(r#"{"b":1,"b":2}"#)])], "a");
         json(&[("$.odd", &[Some("1")])], &[("$['$.odd']", &[Some("1")])], "");
+    }
+
+    #[test]
+    fn elements_of_xml_that_repeat_are_arrays_and_the_others_are_noted() {
+        let xml = |columns: &[(&str, &[Option<&str>])]| spread(vec![table(columns)], SourceFormat::Xml);
+        let lines = [Some(r#"{"line":{"sku":"x"}}"#), Some(r#"{"line":[{"sku":"y"},{"sku":"z"}]}"#)];
+        let ids = [Some("1"), Some("2")];
+        let found = xml(&[("@id", &ids), ("lines", &lines), ("tag", &[Some("a"), Some(r#"["b"]"#)])]);
+        let types: Vec<String> = found.arrays.iter().map(|(name, of)| format!("{name} {of}")).collect();
+        assert_eq!(types, ["$.lines.line ARRAY<STRUCT<sku: STRING>>", "tag ARRAY<STRING>"]);
+        assert!(found.notes.iter().any(|note| note.contains("have several of the element: $.lines.line, tag")));
+        let who = [Some(r#"{"@id":"1","name":"x"}"#), Some(r#"{"name":"y"}"#)];
+        let found = xml(&[("@id", &ids), ("who", &who), ("note", &[Some("a"), Some(r#"{"b":"1"}"#)])]);
+        assert!(found.arrays.is_empty());
+        let notes = found.notes.join("\n");
+        for says in [
+            "text in some records and attributes or elements inside in others, which are JSON text then: note",
+            "a record with two of them may go to quarantine: who, $.who.name, note; where one may repeat",
+        ] {
+            assert!(notes.contains(says), "{says}: {notes}");
+        }
+        assert!(xml(&[("@id", &[Some("1")])]).notes.is_empty());
     }
 
     #[test]

@@ -47,7 +47,7 @@ use sluice_core::engine::ObjectMeasure;
 use sluice_core::run::Positions;
 use sluice_core::spec::{SourceFormat, TextEncoding};
 
-pub(crate) use self::archive::read_first_member;
+pub(crate) use self::archive::{MemberBeginning, read_first_member, read_members};
 pub(crate) use self::batch::SourceBatch;
 use self::chunk::ReadLimits;
 pub(crate) use self::columns::{ColumnFault, MAX_COLUMNS, delimiter_hint};

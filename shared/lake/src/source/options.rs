@@ -1,12 +1,10 @@
 //! How the objects of a pipeline are read.
 
-use std::collections::BTreeSet;
-
+use sluice_core::columns::folded_name;
 use sluice_core::init::Written;
-use sluice_core::path::{PathStep, RecordPath};
+use sluice_core::path::RecordPath;
 use sluice_core::pipeline::Pipeline;
-use sluice_core::reading::Reading;
-use sluice_core::spec::{FixedWidthSpec, SourceFormat};
+use sluice_core::spec::{ColumnCase, FixedWidthSpec, SourceFormat};
 
 use super::archive::ArchiveOptions;
 use super::csv::CsvOptions;
@@ -19,8 +17,7 @@ pub(crate) struct SourceOptions {
     xlsx: XlsxOptions,
     fixed_width: Option<FixedWidthSpec>,
     records: Option<RecordPath>,
-    /// Of XML, the elements that are lists however often they occur.
-    lists: Vec<Vec<String>>,
+    lists: ElementLists,
     archive: Option<ArchiveOptions>,
 }
 
@@ -32,7 +29,7 @@ impl SourceOptions {
             xlsx: XlsxOptions::of(pipeline),
             fixed_width: pipeline.source.fixed_width.clone(),
             records: pipeline.source.records.clone(),
-            lists: if pipeline.source.format == SourceFormat::Xml { indexed(pipeline) } else { Vec::new() },
+            lists: ElementLists::of(pipeline),
             archive: ArchiveOptions::of(pipeline),
         }
     }
@@ -72,15 +69,15 @@ impl SourceOptions {
         self.records.as_ref()
     }
 
-    /// Of XML, the elements that columns read by a number, such as `[0]`, each by the names on the way to it inside of
-    /// a record: they are lists however often they occur.
-    pub(super) fn lists(&self) -> &[Vec<String>] {
+    /// Of XML, the elements that columns read by a number, such as `[0]`, or as an array: they are lists however often
+    /// they occur.
+    pub(super) fn lists(&self) -> &ElementLists {
         &self.lists
     }
 
     #[cfg(test)]
-    pub(super) fn set_lists(&mut self, lists: Vec<Vec<String>>) {
-        self.lists = lists;
+    pub(super) fn set_lists(&mut self, ways: Vec<Vec<String>>, case: ColumnCase) {
+        self.lists = ElementLists { ways, case };
     }
 
     /// How objects are read that are archives; `None` where they are refused.
@@ -120,22 +117,33 @@ impl SourceOptions {
     }
 }
 
-/// The ways to the values that columns read by a number.
-fn indexed(pipeline: &Pipeline) -> Vec<Vec<String>> {
-    let mut lists = BTreeSet::new();
-    for table in &pipeline.silver {
-        for (name, source) in &table.columns {
-            let Some(path) = table.readings.get(name).and_then(Reading::path) else { continue };
-            let mut names = vec![source.clone()];
-            for step in path.steps() {
-                match step {
-                    PathStep::Key(key) => names.push(key.clone()),
-                    PathStep::Index(_) | PathStep::Elements => {
-                        let _ = lists.insert(names.clone());
-                    }
-                }
-            }
-        }
+/// Of XML, the elements that are lists however often they occur.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ElementLists {
+    /// Each by the names on the way to it inside of a record.
+    ways: Vec<Vec<String>>,
+    /// Whether case counts in the first of these names, which is that of a column.
+    case: ColumnCase,
+}
+
+impl ElementLists {
+    fn of(pipeline: &Pipeline) -> Self {
+        let is_xml = pipeline.source.format == SourceFormat::Xml;
+        let ways = if is_xml { pipeline.element_lists() } else { Vec::new() };
+        Self { ways, case: pipeline.source.column_case }
     }
-    lists.into_iter().collect()
+
+    /// Whether the element to which these names lead is one of them.
+    pub(super) fn has<'n>(&self, names: impl Iterator<Item = &'n str> + Clone) -> bool {
+        self.ways.iter().any(|way| self.leads(way, names.clone()))
+    }
+
+    fn leads<'n>(&self, way: &[String], mut names: impl Iterator<Item = &'n str>) -> bool {
+        let (Some((first, rest)), Some(column)) = (way.split_first(), names.next()) else { return false };
+        let is_column = match self.case {
+            ColumnCase::Exact => first == column,
+            ColumnCase::Ignore => folded_name(first) == folded_name(column),
+        };
+        is_column && rest.iter().map(String::as_str).eq(names)
+    }
 }

@@ -6,7 +6,7 @@ use std::io::{self, Cursor, Read};
 use polars::prelude::DataFrame;
 use sluice_core::columns::{CORRUPT_REASON, CORRUPT_RECORD, SOURCE_ROW, is_own_of_bronze};
 use sluice_core::run::Positions;
-use sluice_core::spec::{CsvSpec, FixedWidthSpec, SourceFormat};
+use sluice_core::spec::{ColumnCase, CsvSpec, FixedWidthSpec, SourceFormat};
 
 use super::archive::ArchiveOptions;
 use super::chunk::ReadLimits;
@@ -90,7 +90,14 @@ impl ReadTest {
     /// Elements of XML that are lists, each by the names on the way to it.
     pub(super) fn lists(mut self, lists: &[&[&str]]) -> Self {
         let ways = lists.iter().map(|way| way.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>());
-        self.options.set_lists(ways.collect());
+        self.options.set_lists(ways.collect(), ColumnCase::Exact);
+        self
+    }
+
+    /// The same, of a source in whose columns case does not count.
+    pub(super) fn lists_in_any_case(mut self, lists: &[&[&str]]) -> Self {
+        let ways = lists.iter().map(|way| way.iter().map(|name| (*name).to_owned()).collect::<Vec<String>>());
+        self.options.set_lists(ways.collect(), ColumnCase::Ignore);
         self
     }
 

@@ -1,6 +1,6 @@
 //! Set operations: two answers as one.
 
-use sluice_core::sql::{SqlError, not_portable};
+use sluice_core::sql::{SqlError, not_portable, refused};
 use sqlparser::ast::{SetOperator, SetQuantifier, Spanned};
 
 use super::relation::Answer;
@@ -14,7 +14,7 @@ pub(super) fn words(op: SetOperator, quantifier: SetQuantifier, node: &impl Span
         (SetOperator::Union, SetQuantifier::None | SetQuantifier::Distinct) => Ok("UNION"),
         (SetOperator::Except, SetQuantifier::None | SetQuantifier::Distinct) => Ok("EXCEPT"),
         (SetOperator::Intersect, SetQuantifier::None | SetQuantifier::Distinct) => Ok("INTERSECT"),
-        _ => Err(not_portable(format!("{op} {quantifier}"), node, "use UNION, UNION ALL, EXCEPT or INTERSECT")),
+        (op, quantifier) => Err(refused::set_operation(op, quantifier, node)),
     }
 }
 

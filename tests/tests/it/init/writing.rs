@@ -5,7 +5,7 @@ use std::fs;
 use sluice_core::run::Outcome;
 use sluice_tests::sluice::Run;
 
-use super::{init, lab};
+use super::{SILVER, init, lab};
 use crate::small::{assert_says, land, rows};
 use crate::workbook::archive;
 
@@ -33,6 +33,45 @@ fn an_archive_is_described_by_its_first_member() {
     let spec = fs::read_to_string(lab.pipeline().join("pipeline.yaml")).unwrap();
     assert_says(&spec, &["format: csv", "archive: {}", "delimiter: "], "the members");
     let _ = lab.run().expect(Outcome::Published);
+}
+
+#[test]
+fn of_an_archive_with_notes_only_the_tables_are_read() {
+    let check = |notes: (&str, &str), data: (&str, &str), include: &str| {
+        let lab = lab();
+        let member = |(name, text): (&str, &str)| (name.to_owned(), text.as_bytes().to_vec());
+        land(&lab, "a.zip", archive(&[member(notes), member(data)]));
+        let _ = init(&lab, &[]).expect_code(0);
+        let spec = fs::read_to_string(lab.pipeline().join("pipeline.yaml")).unwrap();
+        assert_says(&spec, &[include, notes.0, "are left out"], "the members");
+        let run = lab.run().expect(Outcome::Published);
+        assert_eq!(rows(&lab, SILVER, &["id"]), ["1", "2"], "{run}");
+    };
+    let readme = ("README.txt", "What is in here, and why: orders of January, as delivered.\n");
+    check(readme, ("2026/orders.csv", "id,n\n1,2\n2,3\n"), "include: ['**/*.csv']");
+    check(readme, ("o.xml", "<o><r id='1'><n>2</n></r><r id='2'><n>3</n></r></o>"), "include: ['**/*.xml']");
+    check(("lines.csv", "k,l,m\n1,1,a\n"), ("orders.csv", "id,n\n1,2\n2,3\n"), "include: ['orders.csv']");
+}
+
+#[test]
+fn elements_of_xml_that_repeat_are_arrays_and_a_later_file_fits() {
+    let lab = lab();
+    let order = |id: u32, inside: &str| format!("<order id='{id}'><amount cur='EUR'>1.50</amount>{inside}</order>");
+    let lines = "<line><sku>a</sku></line><line><sku>b</sku></line>";
+    let first = [order(1, &format!("<tag>x</tag><lines>{lines}</lines>")), order(2, "<tag>y</tag><tag>z</tag>")];
+    land(&lab, "a.xml", format!("<orders>{}</orders>", first.concat()));
+    let made = init(&lab, &[]).expect_code(0);
+    let spec = fs::read_to_string(lab.pipeline().join("pipeline.yaml")).unwrap();
+    assert_says(&spec, &["amount: '$.amount.#text'", "arrays, because some records have several"], "the spec");
+    let contract = fs::read_to_string(lab.pipeline().join("contracts/t.odcs.yaml")).unwrap();
+    let items = "items: { logicalType: object, properties: [{ name: sku, logicalType: string }] }";
+    assert_says(&contract, &["logicalType: array", "items: { logicalType: string }", items], &made.to_string());
+    let later = [order(3, "<tag>q</tag><lines><line><sku>c</sku></line></lines>"), order(4, "")];
+    land(&lab, "b.xml", format!("<orders>{}</orders>", later.concat()));
+    let run = lab.run().expect(Outcome::Published);
+    let expected =
+        [r#"1|["x"]|[{"sku":"a"},{"sku":"b"}]"#, r#"2|["y","z"]|NULL"#, r#"3|["q"]|[{"sku":"c"}]"#, "4|NULL|NULL"];
+    assert_eq!(rows(&lab, SILVER, &["id", "tag", "lines_line"]), expected, "{run}");
 }
 
 #[test]

@@ -7,6 +7,11 @@ const ROW: &str = "{name: id, logicalType: integer}, {name: name, logicalType: s
 const TIMED: &str = "{name: id, logicalType: integer}, {name: name, logicalType: string}, \
                      {name: changed_at, logicalType: timestamp}";
 
+const DMS: &str = "CASE WHEN op = 'D' THEN TRUE WHEN op IN ('I', 'U') THEN FALSE \
+                   ELSE CAST(COALESCE(op, 'nothing') || ' is not I, U or D' AS BOOLEAN) END";
+const DEBEZIUM: &str = "CASE WHEN op = 'd' THEN TRUE WHEN op IN ('c', 'u', 'r') THEN FALSE \
+                        ELSE CAST(COALESCE(op, 'nothing') || ' is not c, u, r or d' AS BOOLEAN) END";
+
 /// The pipeline of one table, in this format, whose contract has these columns; `table` is its YAML.
 fn resolve(format: &str, columns: &str, table: &str) -> Result<Pipeline, String> {
     let contract = format!(
@@ -36,14 +41,14 @@ fn a_preset_means_what_is_written_by_hand() {
         "csv",
         ROW,
         &format!("columns: {{ id: Id, name: Name }}, {merge}, feed: dms"),
-        &format!("columns: {{ id: Id, name: Name, op: Op }}, {merge}, delete_when: op = 'D'"),
+        &format!("columns: {{ id: Id, name: Name, op: Op }}, {merge}, delete_when: \"{DMS}\""),
     );
     let stored = format!("{ROW}, {{name: op, logicalType: string}}");
     check(
         "parquet",
         &stored,
         &format!("columns: {{ id: Id, name: Name, op: Op }}, {merge}, feed: dms"),
-        &format!("columns: {{ id: Id, name: Name, op: Op }}, {merge}, delete_when: op = 'D'"),
+        &format!("columns: {{ id: Id, name: Name, op: Op }}, {merge}, delete_when: \"{DMS}\""),
     );
     for (feed, root) in [("debezium", "$"), ("debezium_with_schema", "$.payload")] {
         let by_hand = |mode: &str, name: &str| {
@@ -52,7 +57,7 @@ fn a_preset_means_what_is_written_by_hand() {
                  id_after: {{ from: {root}.after.id, type: integer }}, name: {name}, \
                  changed_at: {{ from: {root}.ts_ms, formats: [epoch_milliseconds] }}, op: {root}.op }}, \
                  sql: 'SELECT COALESCE(id_after, id_before) AS id, name, changed_at FROM bronze', {mode}, keys: [id], \
-                 latest_by: changed_at, delete_when: op = 'd'"
+                 latest_by: changed_at, delete_when: \"{DEBEZIUM}\""
             )
         };
         for mode in ["mode: merge", "mode: scd2"] {
@@ -75,11 +80,13 @@ fn a_key_is_read_as_its_contract_says() {
     let day = "{name: day, logicalType: date, logicalTypeOptions: {format: dd.MM.yyyy}}, \
                {name: at, logicalType: integer}";
     let preset = "columns: { day: day, at: $.source.lsn }, mode: merge, keys: [day], latest_by: at, feed: debezium";
-    let by_hand = "columns: { day_before: { from: $.before.day, type: date, formats: ['%d.%m.%Y'] }, \
-                   day_after: { from: $.after.day, type: date, formats: ['%d.%m.%Y'] }, at: $.source.lsn, op: $.op }, \
-                   sql: 'SELECT COALESCE(day_after, day_before) AS day, at FROM bronze', mode: merge, keys: [day], \
-                   latest_by: at, delete_when: op = 'd'";
-    assert_eq!(resolve("ndjson", day, preset), resolve("ndjson", day, by_hand));
+    let by_hand = format!(
+        "columns: {{ day_before: {{ from: $.before.day, type: date, formats: ['%d.%m.%Y'] }}, \
+         day_after: {{ from: $.after.day, type: date, formats: ['%d.%m.%Y'] }}, at: $.source.lsn, op: $.op }}, \
+         sql: 'SELECT COALESCE(day_after, day_before) AS day, at FROM bronze', mode: merge, keys: [day], \
+         latest_by: at, delete_when: \"{DEBEZIUM}\""
+    );
+    assert_eq!(resolve("ndjson", day, preset), resolve("ndjson", day, &by_hand));
     assert!(resolve("ndjson", day, preset).is_ok());
 }
 

@@ -25,9 +25,18 @@ fn lines() -> ColumnType {
 
 /// What these texts are read as, as JSON, and what is wrong with them.
 fn read(column: &Column, null_words: &[&str], texts: &[Option<&str>]) -> Vec<(Option<String>, Option<String>)> {
+    read_from((column, false), null_words, texts)
+}
+
+/// The same, of a column of XML or not.
+fn read_from(
+    (column, is_of_elements): (&Column, bool),
+    null_words: &[&str],
+    texts: &[Option<&str>],
+) -> Vec<(Option<String>, Option<String>)> {
     let spec = format!(r#"{{"from":"x","null_words":{}}}"#, serde_json::json!(null_words));
     let reading = if null_words.is_empty() { Reading::default() } else { reading(column, &spec) };
-    let root = Part::of(&column.column_type, String::new(), column, &reading).expect("a reading");
+    let root = Part::of(&column.column_type, String::new(), (column, is_of_elements), &reading).expect("a reading");
     let null_words = reading.null_words().to_vec();
     let inside = InsideColumn { name: "v".to_owned(), texts: "t".to_owned(), misfits: None, null_words, root };
     let rows = DataFrame::new(texts.len(), vec![Series::new("t".into(), texts).into_column()]).expect("rows");
@@ -86,6 +95,24 @@ fn a_fault_names_the_place_and_the_text_found_there() {
     check(r#"[{"n":1,"flags":[null]}]"#, "[].flags[].required ");
     check(r#"[{"text":"no n"}]"#, "[].n.required ");
     check(r#"[{"n":" "}]"#, "[].n.required ");
+}
+
+#[test]
+fn an_element_of_xml_in_the_place_of_a_list_is_a_list_of_one() {
+    let texts = column(list(ColumnType::Text));
+    let check = |column: &Column, text: &str, expected: Option<&str>| {
+        let found = read_from((column, true), &[], &[Some(text)]);
+        assert_eq!(found, [(expected.map(str::to_owned), None)], "{text}");
+    };
+    check(&texts, "say \"x\"", Some(r#"["say \"x\""]"#));
+    check(&texts, r#"["a","b"]"#, Some(r#"["a","b"]"#));
+    check(&texts, "", None);
+    let lines = column(lines());
+    let one = r#"[{"n":7,"text":null,"price":null,"flags":[true]}]"#;
+    check(&lines, r#" {"n":"7","flags":"true"} "#, Some(one));
+    let fault = |text: &str| read_from((&lines, true), &[], &[Some(text)])[0].1.clone();
+    assert_eq!(fault("x").as_deref(), Some("[].readable \"x\""));
+    assert_eq!(read(&texts, &[], &[Some("x")])[0].1.as_deref(), Some(".readable x"), "of JSON");
 }
 
 #[test]

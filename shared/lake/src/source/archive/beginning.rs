@@ -9,6 +9,7 @@ use sluice_core::source::Codec;
 use sluice_core::spec::SourceFormat;
 
 use super::fault::ArchiveFault;
+use super::member::seen_name;
 use super::{Archive, ArchiveOptions, Member, Opened, explained, name_of, open};
 use crate::source::error::SourceError;
 use crate::source::sample::measure;
@@ -127,4 +128,56 @@ pub(crate) fn read_first_member(
     let beginning = read_beginning(SourceInput::Stream(member.stream), &name, most_bytes);
     let (codec, bytes) = beginning.map_err(|error| explained(error, object, &member.name, &member.fault))?;
     Ok(Some((member.name, codec, bytes)))
+}
+
+/// The beginning of the content of a member.
+#[derive(Debug)]
+pub(crate) struct MemberBeginning {
+    /// Its name, as patterns see it.
+    pub(crate) name: String,
+    /// Its size, as the archive announces it.
+    pub(crate) size_bytes: u64,
+    /// The beginning, unpacked; empty where it cannot be read.
+    pub(crate) head: Vec<u8>,
+}
+
+/// Most members whose beginnings are read.
+const MOST_MEMBERS: usize = 200;
+/// Bytes of all members before one, behind which no more are read: those of a tar archive have to be passed over.
+const MOST_PASSED_BYTES: u64 = 1 << 30;
+
+/// The beginnings of the first members that are taken of a file, 200 at most; `None` where the file is no archive, or
+/// one whose directory cannot be read.
+///
+/// # Errors
+/// As [`read_first_member`]; what is wrong behind the first member ends the list.
+pub(crate) fn read_members(
+    input: SourceInput,
+    members: &FileSelection,
+    object: &str,
+    most_bytes: usize,
+) -> Result<Option<Vec<MemberBeginning>>, SourceError> {
+    let how = ArchiveOptions::of_members(members.clone());
+    let opened = match open(input, &how, object) {
+        Err(SourceError::Archive { source: ArchiveFault::Directory { .. } | ArchiveFault::Workbook, .. }) => {
+            return Ok(None);
+        }
+        opened => opened?,
+    };
+    let Opened::Archive(mut archive) = opened else { return Ok(None) };
+    let (mut beginnings, mut passed_bytes) = (Vec::new(), 0_u64);
+    while beginnings.len() < MOST_MEMBERS && passed_bytes < MOST_PASSED_BYTES {
+        let member = match archive.next_member() {
+            Ok(Some(member)) => member,
+            Ok(None) => break,
+            Err(error) if beginnings.is_empty() => return Err(error.of(object)),
+            Err(_) => break,
+        };
+        let Member { name, size_bytes, stream, .. } = member;
+        let read = read_beginning(SourceInput::Stream(stream), &name_of(object, &name), most_bytes);
+        let head = read.map(|(_, head)| head).unwrap_or_default();
+        passed_bytes = passed_bytes.saturating_add(size_bytes);
+        beginnings.push(MemberBeginning { name: seen_name(&name), size_bytes, head });
+    }
+    if beginnings.is_empty() { Err(archive.nothing_taken(object)) } else { Ok(Some(beginnings)) }
 }

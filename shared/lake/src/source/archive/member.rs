@@ -29,11 +29,16 @@ pub(super) fn is_name_too_long(name: &str) -> bool {
     name.len() > MAX_NAME_BYTES
 }
 
-/// Whether a member is taken. Patterns see its name below the archive: `./`, a slash at the begin and `..` are no parts
-/// of it.
+/// Whether a member is taken, by its name as patterns see it.
 pub(super) fn is_taken(members: &FileSelection, name: &str) -> bool {
+    let name = seen_name(name);
+    !name.is_empty() && members.judge(&name).is_ok()
+}
+
+/// The name of a member as patterns see it, below the archive: `./`, a slash at the begin and `..` are no parts of it.
+pub(super) fn seen_name(name: &str) -> String {
     let parts: Vec<&str> = name.split('/').filter(|part| !matches!(*part, "" | "." | "..")).collect();
-    !parts.is_empty() && members.judge(&parts.join("/")).is_ok()
+    parts.join("/")
 }
 
 /// Refuses content that is too large for what is stored.

@@ -26,7 +26,7 @@ use sluice_core::run::Positions;
 use sluice_core::source::Codec;
 use sluice_core::spec::SourceFormat;
 
-pub(crate) use self::beginning::read_first_member;
+pub(crate) use self::beginning::{MemberBeginning, read_first_member, read_members};
 pub(super) use self::beginning::{look, read_columns};
 use self::error::ArchiveError;
 pub(super) use self::fault::ArchiveFault;

@@ -7,7 +7,7 @@
 //! | empty element | an empty string |
 //! | `xsi:nil="true"` without content | null |
 //! | element with attributes or elements | an object; `@name` for attributes, `#text` for text |
-//! | elements of one name in one parent | an array, where they are two or more, or a column reads one by number |
+//! | elements of one name in one parent | an array, where they are two or more, or a column reads it as one |
 //!
 //! Names are local: prefixes and declarations of namespaces are dropped. The parser streams; memory holds one record
 //! and one batch. A DTD is not read: definitions in it, and entities other than the five of XML, refuse the object.
@@ -36,6 +36,7 @@ use super::chunk::ReadLimits;
 use super::columns::shown;
 use super::error::{Place, SourceError};
 use super::objects::ObjectRows;
+use super::options::ElementLists;
 use super::place::{Spot, count_lines};
 use super::records::RecordPathFault;
 use super::stream::{SourceInput, explain, open_encoded};
@@ -69,8 +70,7 @@ pub(super) fn read(
     let mut reader = Reader::from_reader(BufReader::with_capacity(BUFFER_BYTES.min(limits.record_bytes), metered));
     reader.config_mut().check_comments = true;
     let rows = ObjectRows::new(object, limits.chunk_bytes, Positions::Numbers, sink);
-    let mut walk = Walk::new(path, object, limits.record_bytes, rows, meter);
-    walk.lists = options.lists();
+    let mut walk = Walk::new(path, options.lists(), object, limits.record_bytes, rows, meter);
     match walk.read_all(&mut reader) {
         Ok(()) => walk.rows.finish(None),
         Err(fault) => Err(walk.rows.stop(fault)),
@@ -80,8 +80,8 @@ pub(super) fn read(
 /// The way through a document.
 struct Walk<'a, 's> {
     path: &'a RecordPath,
-    /// The elements that are lists however often they occur, by the names on the way to each inside of a record.
-    lists: &'a [Vec<String>],
+    /// The elements that are lists however often they occur.
+    lists: &'a ElementLists,
     object: &'a str,
     limit_bytes: usize,
     rows: ObjectRows<'a, 's>,
@@ -117,6 +117,7 @@ struct Missed {
 impl<'a, 's> Walk<'a, 's> {
     fn new(
         path: &'a RecordPath,
+        lists: &'a ElementLists,
         object: &'a str,
         limit_bytes: usize,
         rows: ObjectRows<'a, 's>,
@@ -124,7 +125,7 @@ impl<'a, 's> Walk<'a, 's> {
     ) -> Self {
         Self {
             path,
-            lists: &[],
+            lists,
             object,
             limit_bytes,
             rows,

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use super::super::options::ElementLists;
 use super::syntax::Attributes;
 
 /// What an open field counts towards the size of a record, in addition to its text: its name twice, its place in a list
@@ -81,23 +82,18 @@ impl Record {
 
     /// Closes the innermost open element. Gives the record where it was that. `lists`: the elements that are lists
     /// however often they occur.
-    pub(super) fn end(&mut self, lists: &[Vec<String>]) -> Option<String> {
+    pub(super) fn end(&mut self, lists: &ElementLists) -> Option<String> {
         let mut element = self.open.pop()?;
         let freed = FIELD_BYTES * (element.fields.len() + 1);
         let name = std::mem::take(&mut element.name);
-        let is_list = lists.iter().any(|way| self.leads_to(way, &name));
+        let open = self.open.iter().skip(1).map(|element| element.name.as_str());
+        let is_list = lists.has(open.chain([name.as_str()]));
         let Some(parent) = self.open.last_mut() else { return Some(element.into_record()) };
         let json = element.into_value();
         parent.has_children = true;
         let added = parent.add(name, &json, is_list);
         self.size_bytes = self.size_bytes.saturating_sub(freed) + added;
         None
-    }
-
-    /// Whether this way inside of the record leads to an element of this name in the innermost open one.
-    fn leads_to(&self, way: &[String], name: &str) -> bool {
-        let open = self.open.iter().skip(1).map(|element| element.name.as_str());
-        way.iter().map(String::as_str).eq(open.chain([name]))
     }
 }
 

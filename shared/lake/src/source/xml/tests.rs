@@ -63,6 +63,17 @@ fn elements_that_a_column_reads_by_number_are_lists_also_alone() {
 }
 
 #[test]
+fn case_counts_in_the_column_of_a_list_as_it_counts_in_columns() {
+    let text = "<r><o><Tags><tag>x</tag></Tags></o></r>";
+    let cell = |test: ReadTest| test.table().rows[0].1[0].clone();
+    let lists: &[&[&str]] = &[&["tags", "tag"]];
+    assert_eq!(cell(read("/r/o", text).lists_in_any_case(lists)).as_deref(), Some(r#"{"tag":["x"]}"#));
+    assert_eq!(cell(read("/r/o", text).lists(lists)).as_deref(), Some(r#"{"tag":"x"}"#));
+    let inner: &[&[&str]] = &[&["Tags", "TAG"]];
+    assert_eq!(cell(read("/r/o", text).lists_in_any_case(inner)).as_deref(), Some(r#"{"tag":"x"}"#));
+}
+
+#[test]
 fn the_path_says_which_elements_are_records() {
     let text = "<?xml version='1.0'?>\n<!DOCTYPE r>\n<!-- c -->\n<r>\n<h><a>0</a></h><o><a>1</a><o><a>9</a></o></o>\
                 <p:o><a>2</a></p:o><x><o><a>8</a></o></x></r>\n<!-- end -->\n";
