@@ -1,6 +1,7 @@
 //! Commands and options.
 
 mod check;
+mod cost;
 mod doctor;
 mod init;
 mod lineage;
@@ -22,6 +23,7 @@ use sluice_core::uri::ObjectUri;
 use url::Url;
 
 pub use self::check::{CheckArguments, SchemaOf};
+pub use self::cost::{CostArguments, Month, MonthError};
 pub use self::doctor::DoctorArguments;
 pub use self::init::InitArguments;
 pub use self::lineage::LineageArguments;
@@ -81,6 +83,7 @@ pub enum Command {
     /// List and show runs, or publish a rejected one on your responsibility
     #[command(subcommand)]
     Runs(RunsCommand),
+    Cost(CostArguments),
     /// Create and revoke the tokens that others read data products with
     #[command(subcommand)]
     Share(ShareCommand),

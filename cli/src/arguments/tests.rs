@@ -51,6 +51,10 @@ fn valid_command_lines_are_accepted_and_invalid_ones_refused() {
     check("sluice runs report --lake lake", false);
     check("sluice runs accept x --lake lake --by me --reason ok", true);
     check("sluice runs accept x --lake lake --by me", false);
+    check("sluice cost --lake lake --month 2026-12 --pipeline retail --prices p.yaml --audit a.jsonl --json", true);
+    check("sluice cost --lake lake --run x --csv", true);
+    check("sluice cost --lake lake --month 12-2026", false);
+    check("sluice cost --lake lake --pipeline Retail", false);
     check("sluice source release --lake lake", false);
     check("sluice source release --run x --lake lake", true);
     check("sluice source show a.csv --at 17 --lake lake --pipeline retail", true);

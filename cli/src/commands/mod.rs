@@ -1,6 +1,7 @@
 //! What the commands do.
 
 mod check;
+mod cost;
 mod deploy;
 mod doctor;
 mod init;
@@ -41,6 +42,7 @@ pub(crate) async fn dispatch(command: Command, console: &Console) -> Result<Exit
         Command::Run(arguments) => run::ingest(arguments, console).await,
         Command::Watch(arguments) => watch::run(arguments, console).await,
         Command::Runs(command) => runs::run(command, console).await,
+        Command::Cost(arguments) => cost::run(arguments, console).await,
         Command::Share(command) => share::run(command, console).await,
         Command::Source(command) => source::run(command, console).await,
         Command::Table(command) => table::run(command, console).await,

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use sluice_core::cost::Where;
 use sluice_core::engine::Engine;
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::RunId;
 use sluice_core::run::{Plan, PlanStatus};
+use sluice_documents::usage::{self, CallFacts};
 use sluice_lake::Lake;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -58,6 +61,16 @@ impl Function {
             Self::StartEmr => "start-emr",
             Self::RunEtl => "run-etl",
             Self::Terminate => "terminate",
+        }
+    }
+
+    /// Its memory in a deployment, by which receipts say what a run on this machine would have cost.
+    fn memory_mb(self) -> u64 {
+        match self {
+            Self::Process | Self::QualityCheck => 3008,
+            Self::Validate | Self::Publish => 1024,
+            Self::RunEtl => 512,
+            Self::Notify | Self::StartEmr | Self::Terminate => 256,
         }
     }
 
@@ -131,9 +144,22 @@ impl Functions {
     }
 
     async fn call(&self, function: &str, payload: Value) -> Result<Value, StepError> {
-        let (lake, now) = (&self.lake, Timestamp::now());
         let unknown = || StepError::message(ErrorName::NotFound, format!("function {function} does not exist"));
-        match Function::of(function).ok_or_else(unknown)? {
+        let function = Function::of(function).ok_or_else(unknown)?;
+        let facts = CallFacts {
+            function: function.name().to_owned(),
+            ran: Where::Local,
+            began_at: Timestamp::now(),
+            memory_mb: function.memory_mb(),
+            region: None,
+            start: Duration::ZERO,
+        };
+        usage::measured(facts, self.answer(function, payload)).await
+    }
+
+    async fn answer(&self, function: Function, payload: Value) -> Result<Value, StepError> {
+        let (lake, now) = (&self.lake, Timestamp::now());
+        match function {
             Function::Validate => {
                 let output = sluice_validate::handle(lake, now, decode(payload)?).await?;
                 if (output.plan.status, output.plan.engine) == (PlanStatus::Planned, Engine::Emr) {
@@ -214,4 +240,19 @@ fn decode<T: DeserializeOwned>(payload: Value) -> Result<T, StepError> {
 
 fn answer(output: impl Serialize) -> Result<Value, StepError> {
     serde_json::to_value(output).map_err(|error| StepError::message(ErrorName::Internal, format!("answer: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn receipts_count_with_the_memory_that_a_deployment_gives() {
+        for function in Function::ALL {
+            let path = format!("{}/../functions/{}/Cargo.toml", env!("CARGO_MANIFEST_DIR"), function.name());
+            let text = std::fs::read_to_string(&path).unwrap();
+            let line = format!("memory = {}", function.memory_mb());
+            assert!(text.lines().any(|found| found == line), "{path} does not say {line}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use futures::future::BoxFuture;
 use serde::Serialize;
+use sluice_core::cost::Requests;
 use sluice_core::error::StepError;
 use sluice_core::name::TableRef;
 use sluice_core::run::{CommittedTable, Outcome, Report, ReportedError, ReportedWarning, SnapshotRows};
@@ -20,6 +21,11 @@ const MAX_CAUSE_CHARS: usize = 4000;
 pub trait Announce: Send + Sync {
     /// Sends how a run ended.
     fn announce<'a>(&'a self, announcement: &'a Announcement) -> BoxFuture<'a, Result<(), StepError>>;
+
+    /// The requests that an announcement takes and that AWS bills, for the receipt of the run; none where nothing is sent.
+    fn requests(&self) -> Requests {
+        Requests::default()
+    }
 }
 
 /// How a run ended, to be sent.

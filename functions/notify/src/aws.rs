@@ -6,6 +6,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use sluice_aws::eventbridge::{Bus, Event};
 use sluice_aws::sns::{Message, Topic};
+use sluice_core::cost::Requests;
 use sluice_core::error::{ErrorName, StepError};
 
 use crate::announce::{Announce, Announcement, outcome_text};
@@ -14,11 +15,19 @@ impl Announce for Topic {
     fn announce<'a>(&'a self, announcement: &'a Announcement) -> BoxFuture<'a, Result<(), StepError>> {
         async { self.publish(&message(announcement)).await }.boxed()
     }
+
+    fn requests(&self) -> Requests {
+        Requests { sns: 1, ..Requests::default() }
+    }
 }
 
 impl Announce for Bus {
     fn announce<'a>(&'a self, announcement: &'a Announcement) -> BoxFuture<'a, Result<(), StepError>> {
         async { self.put(&event(announcement)?).await }.boxed()
+    }
+
+    fn requests(&self) -> Requests {
+        Requests { events: 1, ..Requests::default() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Lambda function: writes the report of a run and announces how it ended. Links neither Polars nor Delta.
 
 pub mod announce;
+mod cost;
 #[cfg(feature = "lambda")]
 pub mod aws;
 pub mod metrics;
@@ -118,10 +119,13 @@ pub struct Ports {
 /// fails, the others are still called, and the first failure is returned: `Throttled`, `Unavailable`, `NotFound`,
 /// `Internal`. A run that reached its result is complete whatever happens here, and the message says so.
 pub async fn handle(ports: &Ports, now: Timestamp, input: Input) -> Result<Output, StepError> {
+    let still_to_come = cost::still_to_come(&ports.announcers);
     match input {
-        Input::Execution(ended) => announce(ports, report::of_execution(&ports.documents, now, &ended).await?).await,
+        Input::Execution(ended) => {
+            announce(ports, report::of_execution(&ports.documents, now, &ended, still_to_come).await?).await
+        }
         Input::Result(reached) => {
-            let settled = report::of_result(&ports.documents, now, reached).await?;
+            let settled = report::of_result(&ports.documents, now, reached, still_to_come).await?;
             let run_id = settled.report.run_id.clone();
             announce(ports, settled).await.map_err(|StepError { name, message }| {
                 let message = format!(

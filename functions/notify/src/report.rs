@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use sluice_core::cost::{CallUsage, ReportWithCost, Requests, UsageOf};
 use sluice_core::document::StepDocument;
+use sluice_core::engine::Engine;
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::name::{PipelineName, RunId};
 use sluice_core::run::{
-    Changeset, Decision, Outcome, Plan, PlanStatus, Receipt, Report, ReportedError, RunKey, RunRef, Verdict,
+    Changeset, Decision, DocumentKind, Outcome, Plan, PlanStatus, ReadRun, Receipt, Report, ReportedError, RunKey,
+    RunRef, Verdict,
 };
 use sluice_core::source::{FirstOf, SourceObject};
 use sluice_documents::DocumentStore;
 use sluice_documents::ended::{EndedExecution, EndedRun};
 use sluice_pages::{PlanFacts, RunFacts};
 
-use crate::{Reached, RunResult};
+use crate::{Reached, RunResult, cost};
 
 /// A report, and whether it is to be announced.
 pub(crate) struct Settled {
@@ -36,6 +39,7 @@ pub(crate) async fn of_result(
     documents: &DocumentStore,
     now: Timestamp,
     reached: Reached,
+    still_to_come: Requests,
 ) -> Result<Settled, StepError> {
     let run = reached.state.run;
     let facts = Facts::read(documents, &run).await?;
@@ -55,8 +59,22 @@ pub(crate) async fn of_result(
             return Ok(Settled { report: before, is_news: true, facts });
         }
     }
-    documents.of(&run.key()).replace(&report).await?;
+    let report = keep(documents, &run.key(), report, &facts, still_to_come).await?;
     Ok(Settled { report, is_news: true, facts })
+}
+
+/// Writes the report of a run, with what the run cost.
+async fn keep(
+    documents: &DocumentStore,
+    run: &RunKey,
+    report: Report,
+    facts: &Facts,
+    still_to_come: Requests,
+) -> Result<Report, StepError> {
+    let cost = cost::of_run(&report, facts, still_to_come);
+    let with_cost = ReportWithCost { report, cost };
+    documents.of(run).replace(&with_cost).await?;
+    Ok(with_cost.report)
 }
 
 /// Reports an execution that ended without success.
@@ -68,6 +86,7 @@ pub(crate) async fn of_execution(
     documents: &DocumentStore,
     now: Timestamp,
     ended: &EndedExecution,
+    still_to_come: Requests,
 ) -> Result<Settled, StepError> {
     let ended_at = ended.ended_at().unwrap_or(now);
     let EndedRun { run_id, pipeline } = ended.run(documents.root());
@@ -86,13 +105,13 @@ pub(crate) async fn of_execution(
             (unplanned(Some(pipeline), run_id, ended_at, ended.error()), Facts::default())
         }
     };
-    match documents.of(&key).get::<Report>().await? {
+    let report = match documents.of(&key).get::<Report>().await? {
         Some(before) if before.ended_at > ended_at => {
             return Ok(Settled { report: before, is_news: false, facts });
         }
-        Some(before) if before == report => {}
-        _ => documents.of(&key).replace(&report).await?,
-    }
+        Some(before) if before == report => before,
+        _ => keep(documents, &key, report, &facts, still_to_come).await?,
+    };
     Ok(Settled { report, is_news: true, facts })
 }
 
@@ -126,6 +145,16 @@ fn bare(
     }
 }
 
+/// A document, after what its call used was noted.
+fn noted<T: StepDocument>(
+    found: Option<(T, Option<CallUsage>)>,
+    used: &mut Vec<(DocumentKind, Option<CallUsage>)>,
+) -> Option<T> {
+    let (document, usage) = found?;
+    used.push((T::KIND, usage));
+    Some(document)
+}
+
 /// What the steps of an attempt wrote.
 #[derive(Default)]
 pub(crate) struct Facts {
@@ -133,22 +162,46 @@ pub(crate) struct Facts {
     changeset: Option<Changeset>,
     verdict: Option<Verdict>,
     receipt: Option<Receipt>,
+    /// What the calls used that wrote them, in the order of the steps; `None` of a document that does not say it.
+    pub(crate) used: Vec<(DocumentKind, Option<CallUsage>)>,
 }
 
 impl Facts {
     async fn read(documents: &DocumentStore, run: &RunRef) -> Result<Self, StepError> {
         let documents = documents.of(run);
-        Ok(Self {
-            plan: documents.get().await?,
-            changeset: documents.get().await?,
-            verdict: documents.get().await?,
-            receipt: documents.get().await?,
-        })
+        let mut used = Vec::new();
+        let plan = noted(documents.get_with_usage::<PlanFacts>().await?, &mut used);
+        let changeset: Option<Changeset> = noted(documents.get_with_usage().await?, &mut used);
+        // Where Spark has combined the rows, the changeset is not by process.
+        if plan.as_ref().and_then(|plan| plan.engine.as_ref()).is_some_and(|choice| choice.engine == Engine::Emr)
+            && let Some(read) = documents.get::<UsageOf<ReadRun>>().await?
+        {
+            used.push((ReadRun::KIND, read.usage));
+        }
+        let verdict: Option<Verdict> = noted(documents.get_with_usage().await?, &mut used);
+        let receipt: Option<Receipt> = noted(documents.get_with_usage().await?, &mut used);
+        Ok(Self { plan, changeset, verdict, receipt, used })
+    }
+
+    /// What the attempt was going to do.
+    pub(crate) fn plan(&self) -> Option<&PlanFacts> {
+        self.plan.as_ref()
+    }
+
+    /// Whether a person has accepted what the gate rejected.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.verdict.as_ref().is_some_and(|verdict| verdict.decision == Decision::Accepted)
+    }
+
+    /// The engine that combined the rows, or was to.
+    pub(crate) fn engine(&self) -> Option<Engine> {
+        let after_reading = self.changeset.as_ref().and_then(|changeset| changeset.engine.as_ref());
+        after_reading.or_else(|| self.plan.as_ref()?.engine.as_ref()).map(|choice| choice.engine)
     }
 
     /// The facts for the page of a run with this report.
     pub(crate) fn with(self, report: &Report) -> RunFacts {
-        let Self { plan, changeset, verdict, receipt } = self;
+        let Self { plan, changeset, verdict, receipt, used: _ } = self;
         RunFacts { plan, changeset, verdict, receipt, report: Some(report.clone()) }
     }
 

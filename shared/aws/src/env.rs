@@ -139,6 +139,12 @@ pub const LOG_LEVEL: Variable = Variable {
     name: "AWS_LAMBDA_LOG_LEVEL",
     purpose: "least level that is logged: TRACE, DEBUG, INFO (the default), WARN, ERROR or FATAL; set by Lambda's logging configuration",
 };
+/// The function's own name, for receipts.
+pub const FUNCTION_NAME: Variable =
+    Variable { name: "AWS_LAMBDA_FUNCTION_NAME", purpose: "name of the function; set by Lambda" };
+/// The function's own memory, for receipts.
+pub const FUNCTION_MEMORY: Variable =
+    Variable { name: "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", purpose: "memory of the function in MB; set by Lambda" };
 /// Where invocations come from.
 pub const RUNTIME_API: Variable = Variable {
     name: "AWS_LAMBDA_RUNTIME_API",
@@ -171,7 +177,7 @@ pub const ENDPOINT_URL_SECRETS_MANAGER: Variable = Variable {
 /// The catalogue.
 ///
 /// The AWS SDK reads more by itself (`AWS_PROFILE`, `AWS_ENDPOINT_URL_SNS`, …): see its own documentation.
-pub const CATALOGUE: [Variable; 33] = [
+pub const CATALOGUE: [Variable; 35] = [
     LAKE,
     TOPIC_ARN,
     EVENT_BUS,
@@ -197,6 +203,8 @@ pub const CATALOGUE: [Variable; 33] = [
     EMR_SECURITY_GROUPS,
     EMR_STEP_ROLE_ARN,
     LOG_LEVEL,
+    FUNCTION_NAME,
+    FUNCTION_MEMORY,
     RUNTIME_API,
     REGION,
     ACCESS_KEY_ID,

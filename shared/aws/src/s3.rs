@@ -20,7 +20,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use sluice_core::error::ErrorName;
-use sluice_documents::{S3Answer, S3Error, S3Object, S3Objects};
+use sluice_documents::{S3Answer, S3Error, S3Object, S3Objects, usage};
 
 use crate::ATTEMPT_TIMEOUT;
 use crate::fault::name_of;
@@ -75,6 +75,7 @@ impl S3Client {
         for _ in 0..most_pages {
             // Encoded, because XML cannot hold every character that a key can.
             let call = self.client.list_objects_v2().bucket(bucket).prefix(prefix).encoding_type(EncodingType::Url);
+            usage::count_list();
             let page = call.set_continuation_token(token).send().await;
             let page = page.map_err(|error| fault("list", bucket, prefix, error))?;
             let is_encoded = page.encoding_type == Some(EncodingType::Url);
@@ -97,6 +98,7 @@ impl S3Client {
     }
 
     async fn seen(&self, bucket: &str, key: &str) -> Result<Option<S3Object>, S3Error> {
+        usage::count_get();
         match self.client.head_object().bucket(bucket).key(key).send().await {
             Ok(head) => Ok(Some(S3Object {
                 key: key.to_owned(),

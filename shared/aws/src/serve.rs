@@ -3,14 +3,18 @@
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
+use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use sluice_core::cost::Where;
 use sluice_core::error::{ErrorName, StepError};
+use sluice_documents::usage::{self, CallFacts};
 use tokio::sync::OnceCell;
 use tracing::Instrument;
 
@@ -33,18 +37,22 @@ where
     Input: DeserializeOwned,
     Output: Serialize,
 {
+    let starting = Instant::now();
     serve_with(async |env| {
         let ports = OnceCell::new();
         if let Err(error) = ports.get_or_try_init(|| start(env)).await {
             tracing::error!(error_name = %error.name, error_message = error.message, "cannot start; calls will try again");
         }
+        // What the first call has waited for.
+        let start_micros = AtomicU64::new(u64::try_from(starting.elapsed().as_micros()).unwrap_or(u64::MAX));
         let service = service_fn(|event: LambdaEvent<Value>| {
             let span = span_of(&event);
+            let facts = facts_of(env, Timestamp::now(), Duration::from_micros(start_micros.swap(0, Ordering::Relaxed)));
             let call = async {
                 let began = Instant::now();
                 let work = async { handler(ports.get_or_try_init(|| start(env)).await?, decode(event.payload)?).await };
-                let result = guarded(work).await.and_then(|output| encode(&output));
-                report(began, result)
+                let result = usage::measured(facts, guarded(work)).await;
+                report(began, result.and_then(|output| encode(&output)))
             };
             call.instrument(span)
         });
@@ -76,6 +84,20 @@ pub fn serve_with(work: impl AsyncFnOnce(&Env) -> ExitCode) -> ExitCode {
             tracing::error!(%error, "cannot start the worker threads");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What the environment says of a call, for what its documents say that it used.
+fn facts_of(env: &Env, began_at: Timestamp, start: Duration) -> CallFacts {
+    let text = |variable| env.get(variable).unwrap_or_default();
+    CallFacts {
+        function: text(env::FUNCTION_NAME).to_owned(),
+        ran: Where::Lambda,
+        began_at,
+        // `cargo lambda watch` sets it, too.
+        memory_mb: text(env::FUNCTION_MEMORY).parse().unwrap_or_default(),
+        region: env.get(env::REGION).map(str::to_owned),
+        start,
     }
 }
 
@@ -149,6 +171,18 @@ mod tests {
         check(json!({"pipeline": "retail", "run_id": "r"}), "missing field `attempt`");
         check(json!({"pipeline": "retail", "run_id": "r", "attempt": 1, "atempt": 1}), "atempt");
         check(json!("retail"), "`.`");
+    }
+
+    #[test]
+    fn a_call_is_known_by_what_lambda_says_of_its_function() {
+        let check = |variables: &[(env::Variable, &str)], expected: (&str, u64, Option<&str>)| {
+            let found = facts_of(&Env::of(variables.iter().copied()), Timestamp::UNIX_EPOCH, Duration::ZERO);
+            assert_eq!((found.function.as_str(), found.memory_mb, found.region.as_deref()), expected);
+        };
+        let memory = (env::FUNCTION_MEMORY, "3008");
+        let all = [(env::FUNCTION_NAME, "sluice-dev-process"), memory, (env::REGION, "eu-central-1")];
+        check(&all, ("sluice-dev-process", 3008, Some("eu-central-1")));
+        check(&[], ("", 0, None));
     }
 
     #[tokio::test]

@@ -48,6 +48,7 @@ pub mod access;
 pub mod audit;
 pub mod columns;
 pub mod contract;
+pub mod cost;
 pub mod cursor;
 pub mod decimal;
 pub mod document;

@@ -43,6 +43,7 @@ mod run;
 mod s3;
 mod store;
 pub mod trigger;
+pub mod usage;
 
 pub use error::{DocumentError, classify, object_refusal};
 pub use run::{Attempts, RunDocuments};

@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use object_store::ObjectStore;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sluice_core::cost::CallUsage;
 use sluice_core::document::StepDocument;
 use sluice_core::run::{DocumentKind, RunKey, RunRef};
 use sluice_core::uri::layout;
 
 use crate::error::DocumentError;
-use crate::store::DocumentStore;
+use crate::store::{Created, DocumentStore};
+use crate::usage;
 
 /// The documents of one attempt (`R` is [`RunRef`]), or those of a run as a whole (`R` is [`RunKey`]).
 ///
@@ -37,6 +39,17 @@ impl<R> RunDocuments<'_, R> {
         self.store.read(&T::path(self.run)).await
     }
 
+    /// Reads a document with what the call that wrote it used until then, in one request.
+    ///
+    /// # Errors
+    /// As [`DocumentStore::read_with_usage`].
+    pub async fn get_with_usage<T>(&self) -> Result<Option<(T, Option<CallUsage>)>, DocumentError>
+    where
+        T: StepDocument<Of = R> + DeserializeOwned,
+    {
+        self.store.read_with_usage(&T::path(self.run)).await
+    }
+
     /// Whether there is a document, without reading it.
     ///
     /// # Errors
@@ -48,13 +61,23 @@ impl<R> RunDocuments<'_, R> {
     /// Writes a document if it does not exist, and returns the one that exists then: the first writer wins, and every
     /// later or concurrent call of a step gets the winner's document.
     ///
+    /// Within a measured call ([`usage::measured`]), what the call has used until now is written with it, as `usage`.
+    ///
     /// # Errors
     /// As [`DocumentStore::create_or_read`].
     pub async fn settle<T>(&self, document: T) -> Result<T, DocumentError>
     where
         T: StepDocument<Of = R> + Serialize + DeserializeOwned,
     {
-        self.store.create_or_read(&T::path(self.run), document).await
+        let path = T::path(self.run);
+        let measured = Measured { document: &document, usage: usage::with_document() };
+        match self.store.create(&path, &measured).await? {
+            Created::Created => Ok(document),
+            Created::AlreadyExists => {
+                let vanished = || DocumentError::Vanished { uri: self.store.root().object(&path).to_string() };
+                self.store.read(&path).await?.ok_or_else(vanished)
+            }
+        }
     }
 
     /// Writes a document, in place of one that may be there.
@@ -95,6 +118,15 @@ impl RunDocuments<'_, RunKey> {
         }
         Ok(Attempts { run: self.run.clone(), is_empty, found })
     }
+}
+
+/// A document and what the call that writes it used. Readers of the document pass the rest by.
+#[derive(Serialize)]
+struct Measured<'a, T> {
+    #[serde(flatten)]
+    document: &'a T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<CallUsage>,
 }
 
 /// Which documents the attempts of a run have.

@@ -10,11 +10,13 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sluice_core::cost::CallUsage;
 use sluice_core::uri::{FolderUri, LakePath};
 
 use crate::error::DocumentError;
+use crate::usage::Counted;
 
 /// How long one request to S3 is repeated before its last answer is given. Steps end long before their own limits, and
 /// the state machine repeats the step.
@@ -72,17 +74,17 @@ impl fmt::Debug for DocumentStore {
 }
 
 impl DocumentStore {
-    /// Opens the store at `root`. Nothing is read or written; a local folder is made by the first write.
+    /// Opens the store at `root`. Nothing is read or written; a local folder is made by the first write. Its requests are
+    /// counted ([`crate::usage`]).
     ///
     /// `options` are the `aws_*` options of `object_store` and may be empty; they mean nothing to a local root.
     ///
     /// # Errors
     /// `InvalidInput` for unknown options, values the store refuses, and roots with empty segments.
     pub fn open(root: &FolderUri, options: &BTreeMap<String, String>) -> Result<Self, DocumentError> {
-        if root.is_local() {
-            return Self::over(root, Arc::new(LocalFileSystem::new()));
-        }
-        Self::over(root, Arc::new(open_s3(root, options)?))
+        let objects: Arc<dyn ObjectStore> =
+            if root.is_local() { Arc::new(LocalFileSystem::new()) } else { Arc::new(open_s3(root, options)?) };
+        Self::over(root, Arc::new(Counted::new(objects)))
     }
 
     /// The store at `root` on objects opened by the caller: a shared client, memory, or a decorator that injects faults.
@@ -177,12 +179,36 @@ impl DocumentStore {
     /// `InvalidInput` naming address and field when the text is not a `T`; else see [`DocumentError::name`].
     pub async fn read<T: DeserializeOwned>(&self, path: &LakePath) -> Result<Option<T>, DocumentError> {
         let Some(text) = self.read_bytes(path).await? else { return Ok(None) };
-        let mut json = serde_json::Deserializer::from_slice(&text);
+        self.decode(path, &text).map(Some)
+    }
+
+    /// Reads the document at `path`, with what the call that wrote it says that it used, in one request.
+    ///
+    /// # Errors
+    /// As [`Self::read`]. What was used is `None` where the document does not say it in words of this version.
+    pub async fn read_with_usage<T: DeserializeOwned>(
+        &self,
+        path: &LakePath,
+    ) -> Result<Option<(T, Option<CallUsage>)>, DocumentError> {
+        /// The rest of the document is another type's.
+        #[derive(Deserialize)]
+        struct Excerpt {
+            #[serde(default)]
+            usage: Option<CallUsage>,
+        }
+
+        let Some(text) = self.read_bytes(path).await? else { return Ok(None) };
+        let usage = serde_json::from_slice::<Excerpt>(&text).ok().and_then(|excerpt| excerpt.usage);
+        Ok(Some((self.decode(path, &text)?, usage)))
+    }
+
+    fn decode<T: DeserializeOwned>(&self, path: &LakePath, text: &[u8]) -> Result<T, DocumentError> {
+        let mut json = serde_json::Deserializer::from_slice(text);
         let decode = |field: String, source| DocumentError::Decode { uri: self.uri(path), field, source };
         let document = serde_path_to_error::deserialize(&mut json)
             .map_err(|error| decode(error.path().to_string(), error.into_inner()))?;
         json.end().map_err(|source| decode(".".to_owned(), source))?;
-        Ok(Some(document))
+        Ok(document)
     }
 
     /// Reads a text that is no JSON, such as a spec; `None` when it does not exist. Bytes that are no UTF-8 become U+FFFD.

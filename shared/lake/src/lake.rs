@@ -10,6 +10,7 @@ use sluice_core::name::TableRef;
 use sluice_core::uri::{FolderUri, LakePath, layout};
 use sluice_documents::{DocumentStore, S3Objects};
 
+use crate::counted::count_requests;
 use crate::error::LakeError;
 use crate::objects::bucket_and_key;
 use crate::progress::Progress;
@@ -58,6 +59,7 @@ impl Lake {
             let message = format!("lake '{root}': readers of Delta misread a name with %; choose one without");
             return Err(LakeError::Invalid { message });
         }
+        count_requests();
         let documents = DocumentStore::open(root, options)?;
         Ok(Self { root: root.clone(), options: options.clone(), documents, s3: None, progress: Progress::default() })
     }

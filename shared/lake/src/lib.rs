@@ -4,6 +4,7 @@
 //! there and every commit carries the identifiers of what it brings.
 
 pub mod check;
+mod counted;
 pub mod delta;
 mod engine;
 pub mod error;

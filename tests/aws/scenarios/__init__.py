@@ -18,6 +18,7 @@ from scenarios import (  # noqa: F401
     privileges,
     request_shapes,
     encryption,
+    costs,
     disasters,
     deployed_app,
     large_files,

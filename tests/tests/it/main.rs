@@ -12,6 +12,7 @@
 mod apis;
 mod bad_input;
 mod concurrency;
+mod cost;
 mod docs;
 mod exactly_once;
 mod gate;

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{AuditedRows, EngineChoice, FoundRange, RunRef, StagedFile, TableChange};
+use crate::cost::CallUsage;
 use crate::name::{ColumnName, SourceName, TableRef};
 use crate::source::SourceObject;
 
@@ -137,6 +138,10 @@ pub struct ReadPart {
     /// Where its records begin and end, where the part is a byte range of a landing object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<FoundRange>,
+    /// What the call that read it used; `None` of a part that process has read by itself, and while it is read. The store of
+    /// documents adds it when the document is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<CallUsage>,
 }
 
 impl ReadPart {

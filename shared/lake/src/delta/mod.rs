@@ -20,6 +20,7 @@ use sluice_core::columns::StoredColumn;
 use sluice_core::error::ErrorName;
 use sluice_core::name::TableRef;
 use sluice_core::uri::{FolderUri, layout};
+use sluice_documents::usage;
 
 pub(crate) use commit::commit_adoption;
 pub use commit::{Committed, commit};
@@ -333,6 +334,7 @@ fn scan_unspread<'a>(
     if full_paths.is_empty() {
         return Ok(DataFrame::empty_with_schema(&all).lazy());
     }
+    usage::count_scanned(full_paths.len());
     let partitioned = !partition_by.is_empty();
     let arguments = ScanArgsParquet {
         glob: false,

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
+use sluice_core::cost::PartsUsage;
 use sluice_core::engine::{Engine, EngineChoice};
 use sluice_core::name::TableRef;
 use sluice_core::pipeline::{Pipeline, SilverTable};
@@ -18,6 +19,7 @@ use sluice_core::run::{
 };
 use sluice_core::source::{SourceId, SourceObject};
 use sluice_core::uri::layout;
+use sluice_documents::usage;
 use tokio::runtime::Handle;
 
 use super::blame::{Fault, Search, is_of_values, own_objects};
@@ -145,7 +147,12 @@ fn check_kept(pipeline: &Pipeline, now: Timestamp, read_at: Timestamp, tables: &
 async fn read_parts(lake: &Lake, plan: &Plan) -> Result<Vec<Option<ReadPart>>, LakeError> {
     let parts = plan.cuts.numbers().map(|part| PartRef::first(&plan.run, part));
     let read = |of: PartRef| async move { Ok::<_, LakeError>(lake.documents().of(&of).get::<ReadPart>().await?) };
-    stream::iter(parts).map(read).buffered(AT_ONCE).try_collect().await
+    let read: Vec<Option<ReadPart>> = stream::iter(parts).map(read).buffered(AT_ONCE).try_collect().await?;
+    if !plan.cuts.is_whole() {
+        let used = read.iter().map(|part| part.as_ref().and_then(|part| part.usage.as_ref()));
+        usage::note_parts(used.fold(PartsUsage::default(), PartsUsage::and));
+    }
+    Ok(read)
 }
 
 /// What was read of a run.

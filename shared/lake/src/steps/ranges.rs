@@ -184,6 +184,7 @@ mod tests {
             lacking: Vec::new(),
             absent: BTreeMap::new(),
             found: found.map(|(begin, end)| FoundRange { begin, end }),
+            usage: None,
         }
     }
 

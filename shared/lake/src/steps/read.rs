@@ -108,7 +108,20 @@ pub(super) fn stage_part<'a>(
     let tables = stages.silver.into_iter().map(SilverStage::into_part).collect::<Result<_, _>>()?;
     let (keys, lacking) = keys.into_part();
     let (run, source) = (plan.run.clone(), plan.pipeline.source.name.clone());
-    Ok(Some(ReadPart { run, part, source, read_at: now, bronze_files, columns, tables, keys, lacking, absent, found }))
+    Ok(Some(ReadPart {
+        run,
+        part,
+        source,
+        read_at: now,
+        bronze_files,
+        columns,
+        tables,
+        keys,
+        lacking,
+        absent,
+        found,
+        usage: None,
+    }))
 }
 
 /// The stages of a part. They know no table: the rows that tables have already are met when the parts are combined.

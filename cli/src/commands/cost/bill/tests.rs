@@ -1,0 +1,61 @@
+use sluice_core::cost::{Receipt, ReportCost};
+use sluice_core::run::RunKey;
+
+use super::*;
+
+fn found_run(id: &str, outcome: Outcome, pico: Option<u128>, rows: &[(&str, u64, u64)]) -> FoundRun {
+    let counts = |staged, quarantined| RowCounts { staged, quarantined, ..RowCounts::default() };
+    let receipt = |pico| Receipt {
+        prices_as_of: "2026-12-01".parse().unwrap(),
+        region: "us-east-1".to_owned(),
+        currency: "USD".to_owned(),
+        is_billed: true,
+        lines: Vec::new(),
+        total: Money::of_pico(pico),
+        not_known: Vec::new(),
+    };
+    FoundRun {
+        run: RunKey { pipeline: "retail".parse().unwrap(), run_id: id.parse().unwrap() },
+        report: ReportCost {
+            outcome,
+            ended_at: "2026-12-01T10:00:00Z".parse().unwrap(),
+            rows: rows.iter().map(|(table, staged, bad)| ((*table).to_owned(), counts(*staged, *bad))).collect(),
+            cost: None,
+        },
+        receipt: pico.map(receipt),
+    }
+}
+
+fn found(runs: Vec<FoundRun>) -> Found {
+    Found { runs, without_report: 1 }
+}
+
+#[test]
+fn shares_of_tables_add_up_to_the_total() {
+    let runs = vec![
+        found_run(
+            "a",
+            Outcome::Published,
+            Some(1001),
+            &[("bronze/s/t", 10, 0), ("silver/s/t", 7, 3), ("gold/s/g", 1, 0)],
+        ),
+        found_run("b", Outcome::Skipped, Some(77), &[]),
+        found_run("c", Outcome::Published, None, &[("silver/s/t", 5, 0)]),
+    ];
+    let bill = Bill::new(&found(runs), &[], None);
+    assert_eq!(bill.total, Money::of_pico(1078));
+    assert_eq!(bill.tables.values().copied().sum::<Money>(), bill.total);
+    assert_eq!(bill.tables[NOT_DIVIDED], Money::of_pico(77), "a run without rows is divided among no tables");
+    assert_eq!(bill.tables["bronze/s/t"], bill.tables["silver/s/t"], "quarantined rows are work, too");
+    assert_eq!(bill.months["2026-12"], Part { runs: 3, cost: bill.total });
+    assert_eq!(bill.not_counted, 1);
+}
+
+#[test]
+fn the_cost_of_pipelines_without_products_is_shown_as_such() {
+    let bill = Bill::new(&found(vec![found_run("a", Outcome::Rejected, Some(9), &[])]), &[], None);
+    let products: Vec<(&str, Money)> =
+        bill.products.iter().map(|product| (product.product.as_str(), product.cost)).collect();
+    assert_eq!(products, [(NOT_DIVIDED, Money::of_pico(9))]);
+    assert!(bill.advice.is_empty(), "no advice without numbers");
+}
