@@ -129,6 +129,17 @@ const settings = section("write the environment's settings, as environments/dev.
   catalogue: yes.default(true),
   /** A trail of CloudTrail that records who writes to the lake; false where the organization has one, or forbids trails. */
   auditTrail: yes.default(true),
+  /** Where notify sends OpenLineage events of runs; without it, it makes none. */
+  openLineage: section("write target: and, where its server needs a key, keySecretArn:", {
+    /** A server's address, `events` for the account's event bus, or `lake` to keep them with the runs alone. */
+    target: text(/^(events|lake|https:\/\/[^\s/@]+\/\S+)$/, "write https://host/api/v1/lineage, events (the event bus) or lake (kept with the run alone)"),
+    /** A secret with the server's key, which is sent as bearer token. */
+    keySecretArn: text(/^arn:aws:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+$/, "write the ARN of a secret in Secrets Manager").optional(),
+    /** The key that this secret is encrypted with, where it is not the one that AWS manages. */
+    keySecretKeyArn: text(/^arn:aws:kms:[a-z0-9-]+:\d{12}:key\/[0-9a-f-]{36}$/, "write the ARN of a key, arn:aws:kms:<region>:<account>:key/<id>").optional(),
+    /** A stream of Kinesis that a rule of the event bus puts the events on, for target: events. */
+    streamArn: text(/^arn:aws:kinesis:[a-z0-9-]+:\d{12}:stream\/[\w.-]{1,128}$/, "write the ARN of a stream, arn:aws:kinesis:<region>:<account>:stream/<name>").optional(),
+  }).optional(),
   operations: section("write criticalEmails:, monthlyBudgetUsd: and runbook:", {
     /** Who is notified immediately when something is broken. */
     criticalEmails: list("write a list of e-mail addresses", email).min(1, "name at least one address that is notified of failures"),
@@ -239,7 +250,29 @@ function crossChecks(checked: Settings): string[] {
   if (checked.operations.monthlyBudgetUsd === "none" && checked.operations.budgetCounts !== undefined) {
     problems.push("operations.budgetCounts: this environment has no budget: remove it, or write operations.monthlyBudgetUsd");
   }
-  return [...problems, ...existingChecks(checked)];
+  return [...problems, ...openLineageChecks(checked), ...existingChecks(checked)];
+}
+
+/** A key is for a server, and a stream is behind the event bus. */
+function openLineageChecks({ openLineage, region }: Settings): string[] {
+  if (openLineage === undefined) {
+    return [];
+  }
+  const problems: string[] = [];
+  const { target, keySecretArn, keySecretKeyArn, streamArn } = openLineage;
+  if (keySecretArn !== undefined && !target.startsWith("https:")) {
+    problems.push(`openLineage.keySecretArn: target ${target} needs no key: remove it`);
+  }
+  if (keySecretKeyArn !== undefined && keySecretArn === undefined) {
+    problems.push("openLineage.keySecretKeyArn: is the key of a secret that is not named: write keySecretArn, or remove it");
+  }
+  if (streamArn !== undefined && target !== "events") {
+    problems.push("openLineage.streamArn: the event bus puts events on the stream: write target: events, or remove it");
+  }
+  if (streamArn !== undefined && streamArn.split(":")[3] !== region) {
+    problems.push(`openLineage.streamArn: is in another region: name a stream in ${region}`);
+  }
+  return problems;
 }
 
 /** An existing bucket keeps its own rules, so settings that would change them are refused. */

@@ -17,6 +17,7 @@ import { logRetention } from "./functions/log-retention.ts";
 import { SluiceFunctions } from "./functions/sluice-functions.ts";
 import { Undelivered } from "./functions/undelivered.ts";
 import { functionNameOf, namesOf } from "./names.ts";
+import { LineageStream } from "./notifications/lineage-stream.ts";
 import { Alarms } from "./operations/alarms.ts";
 import { Budget } from "./operations/budget.ts";
 import { Dashboard } from "./operations/dashboard.ts";
@@ -83,6 +84,10 @@ export class SluiceStatelessStack extends Stack {
       prefix, stateMachineArn, executionPrefix: names.executionPrefix, undelivered: undelivered.queue, terminate: functions.all.terminate,
       notify: functions.all.notify,
     });
+    if (settings.openLineage?.streamArn !== undefined) {
+      const { streamArn } = settings.openLineage;
+      new LineageStream(this, "LineageStream", { prefix, lake: names.lake, account, region: settings.region, streamArn, undelivered: undelivered.queue });
+    }
     new ClusterSweep(this, "ClusterSweep", { prefix, account, undelivered: undelivered.queue, terminate: functions.all.terminate });
     new Producers(this, "Producers", { settings, prefix, pipelines, key: stateful.key });
     const documents = props.sluice === undefined ? undefined : registeredDocuments(props.sluice, pipelines);

@@ -108,17 +108,19 @@ const CALLS: readonly (readonly [RegExp, () => readonly string[]])[] = [
   [/env\.lake\(\)/, () => ["LAKE"]],
   [/env\.topic\(\)/, () => ["TOPIC_ARN"]],
   [/env\.event_bus\(\)/, () => ["EVENT_BUS"]],
+  [/env\.openlineage\(\)/, () => ["OPENLINEAGE"]],
+  [/lineage_events\(env, /, () => constantsIn(functionBody("shared/aws/src/secrets.rs", /pub async fn openlineage_key</))],
   [/env\.state_machine\(\)/, () => ["STATE_MACHINE_ARN"]],
   [/store::store_options\(env, /, () => constantsIn(text("shared/aws/src/store.rs").split("#[cfg(test)]")[0] ?? "")],
   [/emr::settings\(env\)/, () => constantsIn(functionBody("shared/aws/src/emr.rs", /pub fn settings\(/))],
-  [/secrets::secret\(env\)/, () => constantsIn(text("shared/aws/src/secrets.rs").split("#[cfg(test)]")[0] ?? "")],
+  [/secrets::secret\(env\)/, () => constantsIn(functionBody("shared/aws/src/secrets.rs", /pub async fn secret</))],
   [/emr::step_role\(env\)/, () => constantsIn(functionBody("shared/aws/src/emr.rs", /pub fn step_role\(/))],
 ];
 
 /** Set by Lambda, for emulators or on machines of people: never by a deployment. */
 const NOT_DEPLOYED = new Set([
   "LOG_LEVEL", "RUNTIME_API", "REGION", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "ENDPOINT_URL", "ENDPOINT_URL_S3",
-  "ENDPOINT_URL_SECRETS_MANAGER", "SECRET",
+  "ENDPOINT_URL_SECRETS_MANAGER", "SECRET", "OPENLINEAGE_KEY",
 ]);
 
 /** Variables that a binary reads, from its main.rs. A call with the environment that this test does not know fails it. */
@@ -152,6 +154,7 @@ function variablesOf(from: Template, environment: string, name: FunctionName): s
 
 /** Variables with a default in the code, which also applies to deployments that do not set them. */
 const WITH_DEFAULT = new Set([
+  "SLUICE_OPENLINEAGE_KEY_ARN",
   "SLUICE_EMR_RELEASE", "SLUICE_EMR_PRIMARY_TYPES", "SLUICE_EMR_WORKER_TYPES", "SLUICE_EMR_CORE_UNITS", "SLUICE_EMR_MIN_UNITS",
   "SLUICE_EMR_MAX_UNITS", "SLUICE_EMR_IDLE_TIMEOUT_SECONDS", "SLUICE_EMR_STEP_CONCURRENCY", "SLUICE_EMR_TAGS", "SLUICE_EMR_SECURITY_GROUPS",
 ]);

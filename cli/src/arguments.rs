@@ -5,6 +5,7 @@ mod cost;
 mod doctor;
 mod init;
 mod lineage;
+mod openlineage;
 mod profile;
 mod restore;
 mod share;
@@ -27,6 +28,7 @@ pub use self::cost::{CostArguments, Month, MonthError};
 pub use self::doctor::DoctorArguments;
 pub use self::init::InitArguments;
 pub use self::lineage::LineageArguments;
+pub use self::openlineage::{OpenLineageOption, OpenLineageSetting};
 pub use self::profile::ProfileArguments;
 pub use self::restore::RestoreArguments;
 pub use self::share::{Lifetime, MAX_TOKEN_DAYS, ShareCommand};
@@ -204,6 +206,9 @@ pub struct RunArguments {
     /// Write every event of the execution, with inputs and outputs, to this file
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Events of OpenLineage.
+    #[command(flatten)]
+    pub openlineage: OpenLineageOption,
 }
 
 /// Serve the HTTP APIs on this machine: runs, data products, SQL, Delta Sharing
@@ -315,6 +320,33 @@ pub enum RunsCommand {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Print the OpenLineage events of a run that has ended, one JSON object a line, or send them
+    ///
+    /// The events that are kept with the run, or, where it has none, those that are made of its documents. They are the same
+    /// each time, so sending them again adds nothing to a catalogue.
+    #[command(
+        name = "openlineage",
+        after_help = "Examples:
+  sluice runs openlineage 20260105T090000Z-a1b2c3 --lake lake
+  sluice runs openlineage 20260105T090000Z-a1b2c3 --lake lake --send --openlineage https://host/api/v1/lineage"
+    )]
+    OpenLineage {
+        /// Id of the run
+        #[arg(value_name = "RUN ID")]
+        run_id: RunId,
+        /// The lake.
+        #[command(flatten)]
+        lake: LakeOption,
+        /// The pipeline.
+        #[command(flatten)]
+        pipeline: PipelineOption,
+        /// Send them instead of printing them
+        #[arg(long)]
+        send: bool,
+        /// Where they go.
+        #[command(flatten)]
+        openlineage: OpenLineageOption,
+    },
     /// Publish what a rejected run staged, on your responsibility
     #[command(after_help = "Example:
   sluice runs accept 20260105T090000Z-a1b2c3 --lake lake --reason \"supplier confirmed the returns\"")]
@@ -334,6 +366,9 @@ pub enum RunsCommand {
         /// Name of the person who accepts; recorded in the verdict
         #[arg(long, env = "USER", value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
         by: String,
+        /// Events of OpenLineage.
+        #[command(flatten)]
+        openlineage: OpenLineageOption,
     },
 }
 
@@ -429,6 +464,9 @@ pub enum QuarantineCommand {
         /// Id of the run; an existing run is continued
         #[arg(long, value_name = "ID")]
         run_id: Option<RunId>,
+        /// Events of OpenLineage.
+        #[command(flatten)]
+        openlineage: OpenLineageOption,
     },
 }
 

@@ -140,6 +140,18 @@ impl Judges {
         answer(&mut command, &[0])
     }
 
+    /// What the schemas of OpenLineage and its official client find in these events; see `openlineage_judge.py`. `None` where
+    /// the schemas are not on this machine.
+    pub fn judge_openlineage(&self, events: &Path) -> Option<Value> {
+        let schemas = files::repository().join("../shared/specs/openlineage/spec");
+        if !schemas.is_dir() {
+            return None;
+        }
+        let mut command = self.script("openlineage_judge.py");
+        command.arg("--spec").arg(schemas).arg(events);
+        Some(answer(&mut command, &[0]))
+    }
+
     fn script(&self, name: &str) -> Command {
         let mut command = Command::new(&self.python);
         command.arg(files::repository().join("tests/judges").join(name)).stdin(Stdio::null());

@@ -6,6 +6,8 @@ export type VariableName =
   | "SLUICE_KMS_KEY"
   | "SLUICE_TOPIC_ARN"
   | "SLUICE_EVENT_BUS"
+  | "SLUICE_OPENLINEAGE"
+  | "SLUICE_OPENLINEAGE_KEY_ARN"
   | "SLUICE_SECRET_ARN"
   | "SLUICE_ENDPOINT"
   | "SLUICE_STATE_MACHINE_ARN"
@@ -103,9 +105,10 @@ export function functionCatalogue(settings: Settings): Readonly<Record<FunctionN
     },
     notify: {
       description: "Notifies people and machines how a run ended",
-      memoryMb: 256, timeoutSeconds: 60,
-      why: "two calls, to SNS and EventBridge, each at most 25 s including retries",
-      entry: "asynchronous", variables: [...LAKE, "SLUICE_TOPIC_ARN", "SLUICE_EVENT_BUS"], key: "read-and-write",
+      memoryMb: 256, timeoutSeconds: 90,
+      why: "two calls, to SNS and EventBridge, each at most 25 s including retries, and at most 20 s for all OpenLineage events",
+      entry: "asynchronous", key: "read-and-write",
+      variables: [...LAKE, "SLUICE_TOPIC_ARN", "SLUICE_EVENT_BUS", "SLUICE_OPENLINEAGE", "SLUICE_OPENLINEAGE_KEY_ARN"],
     },
     submit: {
       description: "The API of runs",

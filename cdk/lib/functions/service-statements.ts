@@ -80,6 +80,21 @@ export function tellMachines(eventBusArn: string): iam.PolicyStatement {
   });
 }
 
+/** notify reads the key of the server that takes OpenLineage events, once for each of its environments. */
+export function readOpenLineageKey(secretArn: string): iam.PolicyStatement {
+  return new iam.PolicyStatement({ sid: "ReadOpenLineageKey", actions: ["secretsmanager:GetSecretValue"], resources: [secretArn] });
+}
+
+/** Where that secret is encrypted with a key of its own, its reader needs the key, but only through Secrets Manager. */
+export function useOpenLineageKeysKey(keyArn: string, region: string): iam.PolicyStatement {
+  return new iam.PolicyStatement({
+    sid: "UseOpenLineageKeysKeyThroughSecretsManager",
+    actions: ["kms:Decrypt"],
+    resources: [keyArn],
+    conditions: { StringEquals: { "kms:ViaService": `secretsmanager.${region}.amazonaws.com` } },
+  });
+}
+
 /** Events that an asynchronous function could not handle go to its queue; Lambda sends them with the function's role. */
 export function keepFailures(queueArn: string): iam.PolicyStatement {
   return new iam.PolicyStatement({ sid: "KeepFailures", actions: ["sqs:SendMessage"], resources: [queueArn] });

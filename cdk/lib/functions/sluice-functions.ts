@@ -12,7 +12,9 @@ import { FUNCTION_NAMES, functionCatalogue, type FunctionName, type FunctionSpec
 import { logRetention } from "./log-retention.ts";
 import { MaskingSecret } from "./masking-secret.ts";
 import { filledStatements, type FilledStatement, type PolicyPlaceholders } from "./policy-document.ts";
-import { keepFailures, readMaskingSecret, tellMachines, tellPeople, useLakeKey, useSecretKey, useTopicKey } from "./service-statements.ts";
+import {
+  keepFailures, readMaskingSecret, readOpenLineageKey, tellMachines, tellPeople, useLakeKey, useOpenLineageKeysKey, useSecretKey, useTopicKey,
+} from "./service-statements.ts";
 import { SluiceFunction } from "./sluice-function.ts";
 
 /** Concurrent executions of an account that Lambda lets nobody reserve. */
@@ -133,6 +135,13 @@ function serviceRightsOf(name: FunctionName, spec: FunctionSpec, props: SluiceFu
   const rights = [useLakeKey(stateful.key.keyArn, settings.region, spec.key)];
   if (name === "notify") {
     rights.push(tellPeople(stateful.runs.topicArn), useTopicKey(stateful.key.keyArn, settings.region), tellMachines(namesOf(settings).eventBusArn));
+    const { keySecretArn, keySecretKeyArn } = settings.openLineage ?? {};
+    if (keySecretArn !== undefined) {
+      rights.push(readOpenLineageKey(keySecretArn));
+    }
+    if (keySecretKeyArn !== undefined) {
+      rights.push(useOpenLineageKeysKey(keySecretKeyArn, settings.region));
+    }
   }
   if (spec.variables.includes("SLUICE_SECRET_ARN")) {
     rights.push(readMaskingSecret(secret.arn), useSecretKey(stateful.key.keyArn, settings.region));
@@ -153,6 +162,9 @@ function variables(props: SluiceFunctionsProps, secret: MaskingSecret): Readonly
     ...one("SLUICE_KMS_KEY", stateful.key.keyArn),
     ...one("SLUICE_TOPIC_ARN", stateful.runs.topicArn),
     ...one("SLUICE_EVENT_BUS", names.eventBus),
+    // Without the setting, notify makes no events.
+    SLUICE_OPENLINEAGE: settings.openLineage === undefined ? {} : { SLUICE_OPENLINEAGE: settings.openLineage.target },
+    SLUICE_OPENLINEAGE_KEY_ARN: settings.openLineage?.keySecretArn === undefined ? {} : { SLUICE_OPENLINEAGE_KEY_ARN: settings.openLineage.keySecretArn },
     ...one("SLUICE_SECRET_ARN", secret.arn),
     ...one("SLUICE_ENDPOINT", props.endpoint),
     ...one("SLUICE_STATE_MACHINE_ARN", names.startArn),

@@ -37,6 +37,11 @@ fn valid_command_lines_are_accepted_and_invalid_ones_refused() {
     check("sluice profile a.csv --version x", false);
     check("sluice run pipelines/retail --lake lake --landing landing --run-id a-1", true);
     check("sluice run pipelines/retail --lake s3://bucket/lake", true);
+    check("sluice run pipelines/retail --lake lake --openlineage https://host/api/v1/lineage", true);
+    check("sluice run pipelines/retail --lake lake --openlineage none", true);
+    check("sluice run pipelines/retail --lake lake --openlineage kinesis:stream", false);
+    check("sluice runs openlineage day-1 --lake lake --send --openlineage file:///lineage", true);
+    check("sluice quarantine replay pipelines/retail --lake lake --openlineage lake", true);
     check("sluice run pipelines/retail --lake http://bucket/lake", false);
     check("sluice run pipelines/retail --lake lake --engine emr", true);
     check("sluice run pipelines/retail --lake lake --engine polars", true);

@@ -7,6 +7,7 @@ mod doctor;
 mod init;
 mod lineage;
 mod named;
+mod openlineage;
 mod profile;
 mod quarantine;
 mod report;

@@ -56,8 +56,8 @@ pub(crate) async fn run(command: QuarantineCommand, console: &Console) -> Result
             }
             console.line(&grid.text())?;
         }
-        QuarantineCommand::Replay { folder, lake, run_id } => {
-            return run::replay(&folder, &lake, run_id, console).await;
+        QuarantineCommand::Replay { folder, lake, run_id, openlineage } => {
+            return run::replay(&folder, (&lake, &openlineage), run_id, console).await;
         }
     }
     Ok(Exit::Done)

@@ -14,9 +14,9 @@ use sluice_core::spec::PipelineSpec;
 use sluice_core::uri::FolderUri;
 use sluice_documents::trigger::Trigger;
 
-use crate::arguments::{LakeOption, RunArguments};
+use crate::arguments::{LakeOption, OpenLineageOption, RunArguments};
 use crate::console::Console;
-use crate::execution::{Ended, Execution, RemoteFunctions, Trace, View, new_run_id};
+use crate::execution::{Ended, Execution, RemoteFunctions, Trace, View, destination, new_run_id};
 use crate::fault::{Exit, Fault};
 use crate::neighbours::{Neighbour, Neighbours};
 use crate::place::Place;
@@ -38,7 +38,8 @@ pub(crate) async fn ingest(arguments: RunArguments, console: &Console) -> Result
     };
     let lake = place.open_or_make_lake().await?;
     let execution = |request: RunRequest, run_id: Option<RunId>| -> Result<Execution> {
-        let execution = Execution::new(&lake, request, &named_or_new(run_id)?)?;
+        let destination = arguments.openlineage.target().map(destination).transpose()?;
+        let execution = Execution::new(&lake, request, &named_or_new(run_id)?)?.with_lineage(destination);
         Ok(match arguments.functions.clone() {
             Some(endpoint) => execution.with_functions(RemoteFunctions::new(endpoint)?),
             None => execution,
@@ -110,10 +111,17 @@ fn request_of_event(event: &Value, lake: &FolderUri) -> Result<RunRequest> {
 }
 
 /// Re-validates the quarantined rows of a pipeline against its current contracts.
-pub(crate) async fn replay(folder: &Path, lake: &LakeOption, run_id: Option<RunId>, console: &Console) -> Result<Exit> {
+pub(crate) async fn replay(
+    folder: &Path,
+    (lake, openlineage): (&LakeOption, &OpenLineageOption),
+    run_id: Option<RunId>,
+    console: &Console,
+) -> Result<Exit> {
+    let destination = openlineage.target().map(destination).transpose()?;
     let request = request_of(folder, None, RunAction::Replay)?;
     let run_id = named_or_new(run_id)?;
-    execute(&Execution::new(&lake.place.open_lake().await?, request, &run_id)?, None, console).await
+    let execution = Execution::new(&lake.place.open_lake().await?, request, &run_id)?.with_lineage(destination);
+    execute(&execution, None, console).await
 }
 
 /// Executes the state machine, shows its progress, and reports how it ended.
@@ -133,6 +141,10 @@ async fn execute_to_end(execution: &Execution, trace: Option<Trace>, console: &C
         }
     };
     view.finish(&ended)?;
+    if let Some(fault) = execution.lineage_fault() {
+        let again = format!("sluice runs openlineage {} --send", ended.run_id());
+        console.note(&format!("warning: {fault}; the events are kept with the run, and `{again}` sends them"));
+    }
     trace.map_or(Ok(()), Trace::finish)?;
     Ok(ended)
 }

@@ -11,10 +11,10 @@ use sluice_lake::{Lake, runs};
 
 use super::named::named_wrongly;
 use super::source::{held_sources, held_text};
-use super::{report, run};
+use super::{openlineage, report, run};
 use crate::arguments::RunsCommand;
 use crate::console::{Console, Tone};
-use crate::execution::{Execution, broken_rules_text, new_run_id, stored_page, table_ends, tables_text};
+use crate::execution::{Execution, broken_rules_text, destination, new_run_id, stored_page, table_ends, tables_text};
 use crate::fault::Exit;
 use crate::grid::{Grid, count};
 
@@ -53,7 +53,13 @@ pub(crate) async fn run(command: RunsCommand, console: &Console) -> Result<Exit>
             let details = find(&lake, pipeline.name, &run_id).await?;
             report::show(&lake, &details, (open, out), console).await
         }
-        RunsCommand::Accept { run_id, lake: place, pipeline, reason, by } => {
+        RunsCommand::OpenLineage { run_id, lake, pipeline, send, openlineage } => {
+            let lake = lake.place.open_lake().await?;
+            let details = find(&lake, pipeline.name, &run_id).await?;
+            openlineage::show(&lake, &details, (send, openlineage.target()), console).await
+        }
+        RunsCommand::Accept { run_id, lake: place, pipeline, reason, by, openlineage } => {
+            let destination = openlineage.target().map(destination).transpose()?;
             let lake = place.place.open_lake().await?;
             let summary = find(&lake, pipeline.name, &run_id).await?.summary;
             let accepted = runs::accept(&lake, &summary.pipeline, &run_id, &by, &reason, Timestamp::now()).await;
@@ -67,7 +73,7 @@ pub(crate) async fn run(command: RunsCommand, console: &Console) -> Result<Exit>
                 objects: None,
             };
             let execution = Execution::new(&lake, request, &new_run_id(Timestamp::now())?)?;
-            run::execute(&execution, None, console).await
+            run::execute(&execution.with_lineage(destination), None, console).await
         }
     }
 }

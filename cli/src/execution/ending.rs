@@ -220,6 +220,11 @@ impl Ended {
         self.tables.iter().filter(|table| table.version.is_some()).map(|table| &table.table)
     }
 
+    /// The run: of an acceptance, the one that was rejected.
+    pub fn run_id(&self) -> &RunId {
+        &self.run_id
+    }
+
     /// How the command ends.
     pub fn exit(&self) -> Exit {
         self.outcome.exit()

@@ -16,6 +16,8 @@ use sluice_core::name::RunId;
 use sluice_core::run::{Plan, PlanStatus};
 use sluice_documents::usage::{self, CallFacts};
 use sluice_lake::Lake;
+use sluice_notify::announce::Announce;
+use sluice_notify::openlineage::LineageEvents;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -124,13 +126,15 @@ pub struct Functions {
     clusters: Arc<LocalClusters>,
     /// Shared, too: what they read now.
     activity: Arc<Activity>,
+    /// What makes events of OpenLineage, where they are wanted.
+    lineage: Option<Box<LineageEvents>>,
 }
 
 impl Functions {
     /// Handlers over this lake.
     pub fn new(lake: Lake, run_id: &RunId) -> Self {
         let clusters = Arc::new(LocalClusters::new(lake.root(), run_id));
-        Self { lake, clusters, activity: Arc::default() }
+        Self { lake, clusters, activity: Arc::default(), lineage: None }
     }
 
     /// What the functions are reading.
@@ -138,9 +142,20 @@ impl Functions {
         &self.activity
     }
 
+    /// With events of OpenLineage when a run has ended.
+    #[must_use]
+    pub fn with_lineage(self, events: LineageEvents) -> Self {
+        Self { lineage: Some(Box::new(events)), ..self }
+    }
+
     /// Ends what the functions started: clusters of this machine and their programs.
     pub async fn stop(&self) {
         self.clusters.stop().await;
+    }
+
+    /// Why events of OpenLineage were not sent.
+    pub(super) fn lineage_fault(&self) -> Option<String> {
+        self.lineage.as_ref().and_then(|events| events.take_fault())
     }
 
     async fn call(&self, function: &str, payload: Value) -> Result<Value, StepError> {
@@ -179,8 +194,11 @@ impl Functions {
             Function::QualityCheck => answer(sluice_quality_check::handle(lake, now, decode(payload)?).await?),
             Function::Publish => answer(sluice_publish::handle(lake, now, decode(payload)?).await?),
             Function::Notify => {
-                // This command shows the result itself; of notify, only the report in the lake is needed.
-                let ports = sluice_notify::Ports { documents: lake.documents().clone(), announcers: Vec::new() };
+                // This command shows the result itself; of notify, only what it leaves in the lake is needed, and what
+                // others are to be sent.
+                let lineage = self.lineage.clone().map(|events| events as Box<dyn Announce>);
+                let announcers = lineage.into_iter().collect();
+                let ports = sluice_notify::Ports { documents: lake.documents().clone(), announcers };
                 answer(sluice_notify::handle(&ports, now, decode(payload)?).await?)
             }
             Function::StartEmr => {

@@ -5,6 +5,7 @@ mod changes;
 mod clusters;
 mod ending;
 mod functions;
+mod openlineage;
 mod page;
 mod remote;
 mod trace;
@@ -20,12 +21,14 @@ use sluice_core::error::with_sources;
 use sluice_core::name::RunId;
 use sluice_core::run::{RunKey, RunRequest};
 use sluice_lake::{Lake, runs};
+use sluice_notify::openlineage::{Destination, LineageEvents};
 use uuid::Uuid;
 
 pub use activity::Activity;
 pub use changes::{BrokenRule, TableEnd, broken_rules_text, table_ends, tables_text};
 pub use ending::{EndOutcome, Ended};
 pub use functions::{Function, Functions};
+pub use openlineage::{destination, run_events};
 pub use page::{page_text, stored_page};
 pub use remote::RemoteFunctions;
 pub use trace::Trace;
@@ -87,6 +90,20 @@ impl Execution {
     #[must_use]
     pub fn with_functions(self, functions: RemoteFunctions) -> Self {
         Self { handlers: Handlers::Remote(functions), ..self }
+    }
+
+    /// With events of OpenLineage for this destination, where one is given. Functions that run elsewhere have a setting of
+    /// their own.
+    #[must_use]
+    pub fn with_lineage(self, destination: Option<Destination>) -> Self {
+        let handlers = match (self.handlers, destination) {
+            (Handlers::Here(functions), Some(destination)) => {
+                let events = LineageEvents::new(self.lake.documents().clone(), destination);
+                Handlers::Here(functions.with_lineage(events))
+            }
+            (handlers, _) => handlers,
+        };
+        Self { handlers, ..self }
     }
 
     /// Executes to the end; `view` and `trace` receive every event.
@@ -171,6 +188,14 @@ impl Execution {
     pub fn activity(&self) -> Option<Arc<Activity>> {
         match &self.handlers {
             Handlers::Here(functions) => Some(Arc::clone(functions.activity())),
+            Handlers::Remote(_) => None,
+        }
+    }
+
+    /// Why events of OpenLineage were not sent, once.
+    pub fn lineage_fault(&self) -> Option<String> {
+        match &self.handlers {
+            Handlers::Here(functions) => functions.lineage_fault(),
             Handlers::Remote(_) => None,
         }
     }

@@ -4,12 +4,20 @@ use std::collections::BTreeMap;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use sluice_aws::env::{self, Env, EnvError};
 use sluice_aws::eventbridge::{Bus, Event};
+use sluice_aws::secrets;
 use sluice_aws::sns::{Message, Topic};
 use sluice_core::cost::Requests;
 use sluice_core::error::{ErrorName, StepError};
+use sluice_core::openlineage::Target;
+use sluice_documents::DocumentStore;
 
 use crate::announce::{Announce, Announcement, outcome_text};
+use crate::openlineage::{Destination, LineageEvents, Receiver};
+
+/// Kind of the events of OpenLineage on the bus. Rules for those of runs match others: `Sluice Run …`.
+const LINEAGE_DETAIL_TYPE: &str = "OpenLineage RunEvent";
 
 impl Announce for Topic {
     fn announce<'a>(&'a self, announcement: &'a Announcement) -> BoxFuture<'a, Result<(), StepError>> {
@@ -29,6 +37,39 @@ impl Announce for Bus {
     fn requests(&self) -> Requests {
         Requests { events: 1, ..Requests::default() }
     }
+}
+
+impl Receiver for Bus {
+    fn receive<'a>(&'a self, event: &'a str) -> BoxFuture<'a, Result<(), StepError>> {
+        async move {
+            let event = Event { detail_type: LINEAGE_DETAIL_TYPE, detail: event.to_owned(), resources: Vec::new() };
+            self.put(&event).await
+        }
+        .boxed()
+    }
+}
+
+/// The channel of OpenLineage events, as the environment says. `bus` is the one for events to machines.
+///
+/// # Errors
+/// `InvalidInput` for events that go to a bus that is turned off, and for a text that cannot be a key; those of the secret
+/// with the key of a server.
+pub async fn lineage_events(
+    env: &Env,
+    documents: DocumentStore,
+    target: Target,
+    bus: Option<Bus>,
+) -> Result<LineageEvents, StepError> {
+    let destination = match (target, bus) {
+        (Target::Events, Some(bus)) => Destination::Receiver(Box::new(bus)),
+        (Target::Events, None) => {
+            let reason = format!("`events` needs an event bus: set {} to its name", env::EVENT_BUS.name);
+            return Err(EnvError::Invalid { name: env::OPENLINEAGE.name, reason }.into());
+        }
+        (Target::Http(url), _) => Destination::without_bus(Target::Http(url), secrets::openlineage_key(env).await?)?,
+        (target @ (Target::Lake | Target::Folder(_)), _) => Destination::without_bus(target, None)?,
+    };
+    Ok(LineageEvents::new(documents, destination))
 }
 
 /// The message of an announcement. Subscriptions filter by its attributes `pipeline` and `outcome`.

@@ -5,6 +5,7 @@ mod cost;
 #[cfg(feature = "lambda")]
 pub mod aws;
 pub mod metrics;
+pub mod openlineage;
 mod page;
 mod report;
 

@@ -8,21 +8,31 @@ use sluice_aws::sns::Topic;
 use sluice_documents::DocumentStore;
 use sluice_notify::Ports;
 use sluice_notify::announce::Announce;
+use sluice_notify::aws::lineage_events;
 use sluice_notify::metrics::MetricsLog;
 
 fn main() -> ExitCode {
     sluice_aws::serve(
         async |env| {
             let (root, topic, bus) = (env.lake()?, env.topic()?, env.event_bus()?);
+            let target = env.openlineage()?;
             let options = sluice_aws::store::store_options(env, &root).await?;
             let mut announcers: Vec<Box<dyn Announce>> = vec![Box::new(MetricsLog::new(root.clone()))];
+            let documents = DocumentStore::open(&root, &options)?;
+            let mut lineage_bus: Option<Bus> = None;
             // Looking for region and credentials may ask the network, so not for channels that are turned off.
             if topic.is_some() || bus.is_some() {
                 let config = sluice_aws::sdk_config().await;
                 announcers.extend(topic.map(|arn| Box::new(Topic::new(&config, arn)) as Box<dyn Announce>));
-                announcers.extend(bus.map(|name| Box::new(Bus::new(&config, name)) as Box<dyn Announce>));
+                let bus = bus.map(|name| Bus::new(&config, name));
+                lineage_bus.clone_from(&bus);
+                announcers.extend(bus.map(|bus| Box::new(bus) as Box<dyn Announce>));
             }
-            Ok(Ports { documents: DocumentStore::open(&root, &options)?, announcers })
+            if let Some(target) = target {
+                let events = lineage_events(env, documents.clone(), target, lineage_bus).await?;
+                announcers.push(Box::new(events));
+            }
+            Ok(Ports { documents, announcers })
         },
         async |ports, input| sluice_notify::handle(ports, Timestamp::now(), input).await,
     )

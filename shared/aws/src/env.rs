@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use sluice_core::error::{ErrorName, StepError};
+use sluice_core::openlineage::Target;
 use sluice_core::uri::FolderUri;
 
 mod arn;
@@ -32,6 +33,21 @@ pub const TOPIC_ARN: Variable = Variable {
 pub const EVENT_BUS: Variable = Variable {
     name: "SLUICE_EVENT_BUS",
     purpose: "name or ARN of the EventBridge bus for events to machines, or `none` to send nothing",
+};
+/// Where events of OpenLineage go. Notify reads it.
+pub const OPENLINEAGE: Variable = Variable {
+    name: "SLUICE_OPENLINEAGE",
+    purpose: "where OpenLineage events of runs go: https://host/api/v1/lineage, `events` (the bus of SLUICE_EVENT_BUS), file:///folder, `lake` (kept with the run alone), or `none`; without it no events are made",
+};
+/// Where the key of the server of OpenLineage events is. Notify reads it.
+pub const OPENLINEAGE_KEY_ARN: Variable = Variable {
+    name: "SLUICE_OPENLINEAGE_KEY_ARN",
+    purpose: "ARN of the secret in AWS Secrets Manager with the key of the server of OpenLineage events, which is sent as bearer token; without it and SLUICE_OPENLINEAGE_KEY none is sent",
+};
+/// The key itself, where there is no Secrets Manager: `sluice run`.
+pub const OPENLINEAGE_KEY: Variable = Variable {
+    name: "SLUICE_OPENLINEAGE_KEY",
+    purpose: "key of the server of OpenLineage events, which is sent as bearer token; on AWS, SLUICE_OPENLINEAGE_KEY_ARN takes its place",
 };
 /// Where the secret is that masks, cursors and addresses are keyed with. Data-product needs it on AWS.
 pub const SECRET_ARN: Variable = Variable {
@@ -177,10 +193,13 @@ pub const ENDPOINT_URL_SECRETS_MANAGER: Variable = Variable {
 /// The catalogue.
 ///
 /// The AWS SDK reads more by itself (`AWS_PROFILE`, `AWS_ENDPOINT_URL_SNS`, …): see its own documentation.
-pub const CATALOGUE: [Variable; 35] = [
+pub const CATALOGUE: [Variable; 38] = [
     LAKE,
     TOPIC_ARN,
     EVENT_BUS,
+    OPENLINEAGE,
+    OPENLINEAGE_KEY_ARN,
+    OPENLINEAGE_KEY,
     SECRET_ARN,
     SECRET,
     ENDPOINT,
@@ -298,6 +317,14 @@ impl Env {
         self.parse_or_none(EVENT_BUS)
     }
 
+    /// Where events of OpenLineage go; `None` where none are made.
+    ///
+    /// # Errors
+    /// [`EnvError`] when it is no target.
+    pub fn openlineage(&self) -> Result<Option<Target>, EnvError> {
+        if self.get(OPENLINEAGE).is_none() { Ok(None) } else { self.parse_or_none(OPENLINEAGE) }
+    }
+
     /// The state machine whose executions the API starts.
     ///
     /// # Errors
@@ -359,6 +386,15 @@ mod tests {
             Some("arn:aws-cn:sns:cn-north-1:123456789012:runs")
         );
         assert_eq!(env.event_bus(), Ok(None));
+    }
+
+    #[test]
+    fn openlineage_is_off_unless_it_is_set() {
+        let target = |value: Option<&'static str>| Env::of(value.map(|value| (OPENLINEAGE, value))).openlineage();
+        assert_eq!((target(None), target(Some("")), target(Some("none"))), (Ok(None), Ok(None), Ok(None)));
+        assert_eq!(target(Some("lake")), Ok(Some(Target::Lake)));
+        let error = target(Some("kinesis:lineage")).expect_err("no stream");
+        assert!(error.to_string().contains("SLUICE_OPENLINEAGE: 'kinesis:lineage': "), "{error}");
     }
 
     #[test]

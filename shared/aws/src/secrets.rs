@@ -38,16 +38,43 @@ const SERVICE: &str = "secretsmanager";
 /// fetched: `AccessDenied` when rights are missing, `NotFound` for a secret that does not exist or is being deleted,
 /// `Throttled`, `Unavailable`.
 pub async fn secret<T: FromStr<Err: Display>>(env: &Env) -> Result<T, StepError> {
-    if env.get(env::SECRET).is_some() {
-        if env.get(env::SECRET_ARN).is_some() {
-            let names = (env::SECRET.name, env::SECRET_ARN.name);
-            return Err(invalid(format!("{} and {} are both set: keep one of them", names.0, names.1)));
-        }
-        return Ok(env.parse(env::SECRET)?);
+    secret_of(env, env::SECRET, env::SECRET_ARN).await
+}
+
+/// The key of the server of OpenLineage events as its type: fetched from where `SLUICE_OPENLINEAGE_KEY_ARN` says, or else
+/// the value of `SLUICE_OPENLINEAGE_KEY`; `None` where neither is set.
+///
+/// # Errors
+/// Those of [`secret`].
+pub async fn openlineage_key<T: FromStr<Err: Display>>(env: &Env) -> Result<Option<T>, StepError> {
+    let (value, arn) = (env::OPENLINEAGE_KEY, env::OPENLINEAGE_KEY_ARN);
+    if env.get(value).is_none() && env.get(arn).is_none() {
+        return Ok(None);
     }
-    let arn: SecretArn = env.parse(env::SECRET_ARN)?;
-    let text = fetched(env, &arn).await?;
+    secret_of(env, value, arn).await.map(Some)
+}
+
+/// The secret in one of two variables: itself, or the ARN of where it is.
+async fn secret_of<T: FromStr<Err: Display>>(env: &Env, value: Variable, arn_of: Variable) -> Result<T, StepError> {
+    if env.get(value).is_some() {
+        if env.get(arn_of).is_some() {
+            return Err(invalid(format!("{} and {} are both set: keep one of them", value.name, arn_of.name)));
+        }
+        return Ok(env.parse(value)?);
+    }
+    let arn: SecretArn = env.parse(arn_of)?;
+    let text = fetched(env, &arn).await.map_err(|error| with_variable(error, arn_of))?;
     text.parse().map_err(|error: T::Err| invalid(format!("secret {}: {error}", arn.as_str())))
+}
+
+/// The message of a secret that does not exist, with the variable that names it.
+fn with_variable(StepError { name, message }: StepError, variable: Variable) -> StepError {
+    let fix = if name == ErrorName::NotFound {
+        format!(", or set {} to one that exists", variable.name)
+    } else {
+        String::new()
+    };
+    StepError { name, message: format!("{message}{fix}") }
 }
 
 /// The text of a secret in AWS Secrets Manager.
@@ -148,7 +175,7 @@ fn refused(arn: &SecretArn, status: u16, answer: &Value) -> StepError {
         ErrorName::AccessDenied => {
             "; allow the function's role `secretsmanager:GetSecretValue` on it, and `kms:Decrypt` on its key"
         }
-        ErrorName::NotFound => "; create or restore the secret, or set SLUICE_SECRET_ARN to one that exists",
+        ErrorName::NotFound => "; create or restore the secret",
         _ => "",
     };
     StepError::message(name, format!("cannot read secret {}: {code} (status {status}): {words}{fix}", arn.as_str()))

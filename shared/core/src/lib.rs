@@ -60,6 +60,7 @@ pub mod files;
 pub mod init;
 pub mod lineage;
 pub mod name;
+pub mod openlineage;
 pub mod origin;
 pub mod path;
 pub mod pipeline;

@@ -25,6 +25,7 @@ mod kill;
 mod lineage;
 mod modes;
 mod old_lakes;
+mod openlineage;
 mod oracle;
 mod parity;
 mod parts;

@@ -112,3 +112,16 @@ fn secrets_are_asked_for_in_their_own_region() {
     let own = [all[0], (env::ENDPOINT_URL_SECRETS_MANAGER, "https://vpce.example")];
     check(ARN, &own, "https://vpce.example/");
 }
+
+#[tokio::test]
+async fn the_key_of_openlineage_is_optional_and_has_variables_of_its_own() {
+    let key = async |env: &Env| openlineage_key::<String>(env).await;
+    assert_eq!(key(&Env::of([(env::SECRET, "mask")])).await, Ok(None));
+    assert_eq!(key(&Env::of([(env::OPENLINEAGE_KEY, "hush")])).await, Ok(Some("hush".to_owned())));
+    let both = Env::of([(env::OPENLINEAGE_KEY, "hush"), (env::OPENLINEAGE_KEY_ARN, ARN)]);
+    let error = key(&both).await.expect_err("both");
+    assert!(error.message.contains("SLUICE_OPENLINEAGE_KEY and SLUICE_OPENLINEAGE_KEY_ARN are both set"), "{error}");
+    let endpoint = Endpoint::answering("200 OK", r#"{"SecretString": "hush"}"#).await;
+    let fetched = on_aws(&endpoint.url, &[(env::OPENLINEAGE_KEY_ARN, ARN)]);
+    assert_eq!(key(&fetched).await, Ok(Some("hush".to_owned())));
+}

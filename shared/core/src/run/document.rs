@@ -49,11 +49,13 @@ pub enum DocumentKind {
     Closed,
     /// The whole run in one page.
     Report,
+    /// The events of an attempt that has ended, as they are sent to catalogues.
+    Lineage,
 }
 
 impl DocumentKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Plan,
         Self::Part,
         Self::Read,
@@ -63,6 +65,7 @@ impl DocumentKind {
         Self::PartialReceipt,
         Self::Closed,
         Self::Report,
+        Self::Lineage,
     ];
 
     /// The name, as paths and messages have it.
@@ -77,6 +80,7 @@ impl DocumentKind {
             Self::PartialReceipt => "partial",
             Self::Closed => "closed",
             Self::Report => "report",
+            Self::Lineage => "lineage",
         }
     }
 }
