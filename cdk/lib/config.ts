@@ -58,6 +58,26 @@ const pipeline = section("write folder: and what else there is to say of the pip
   freshnessHours: wholeNumber(1, 168, "hours").optional(),
 });
 
+/** Where a secret is kept. Never the secret itself, which would be in a template and in the settings of the function. */
+const secretReference = text(/^secretsmanager:arn:aws:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+$/,
+  "write secretsmanager: and the ARN of the secret, such as secretsmanager:arn:aws:secretsmanager:eu-central-1:123456789012:secret:slack-a1b2c3");
+
+const alertChannel = section("write name:, kind: and what the kind needs (docs/alerts.md)", {
+  /** What the specs of pipelines call it. */
+  name: text(/^[a-z][a-z0-9_-]{0,63}$/, "write 1 to 64 lower-case letters, digits, - and _, beginning with a letter"),
+  kind: z.enum(["slack", "teams", "pagerduty", "opsgenie", "webhook", "email"],
+    { error: "write slack, teams, pagerduty, opsgenie, webhook or email" }),
+  /** Gets the errors and warnings of pipelines whose specs say nothing of alerts. */
+  default: yes.default(false),
+  /** Of slack and teams: where the address is kept. Of webhook: an https address, or where it is kept. Of pagerduty and opsgenie: only for another region. */
+  address: z.union([secretReference, z.url({ protocol: /^https$/ })],
+    { error: "write an https address, or secretsmanager: and the ARN of the secret that holds it" }).optional(),
+  /** Of pagerduty, opsgenie and webhook: where the key is kept. */
+  key: secretReference.optional(),
+  /** Of email: the topic of this environment whose subscribers get it. */
+  topic: z.enum(["critical", "warning"], { error: "write critical or warning" }).optional(),
+});
+
 const settings = section("write the environment's settings, as environments/dev.yaml does", {
   /** Name of the environment; prefix of the names of everything in it. */
   environment: text(/^[a-z][a-z0-9-]{0,14}[a-z0-9]$/,
@@ -125,6 +145,8 @@ const settings = section("write the environment's settings, as environments/dev.
       certificateArn: text(/^arn:aws[\w-]*:acm:[a-z0-9-]+:\d{12}:certificate\/[0-9a-f-]+$/, "write the ARN of a certificate in ACM"),
     }).optional(),
   }).default({ requestsPerSecond: 50, burst: 100, requestsPerDay: 200_000, firewall: false, accounts: [], accountLogging: true }),
+  /** Channels for alerts of runs; without any, runs alert nobody, and only the topic of runs is notified. */
+  alerts: list("write a list of channels, each with - name:", alertChannel).default([]),
   /** Glue tables and an Athena workgroup; false where Lake Formation does not let this deployment create databases. */
   catalogue: yes.default(true),
   /** A trail of CloudTrail that records who writes to the lake; false where the organization has one, or forbids trails. */
@@ -166,6 +188,7 @@ const settings = section("write the environment's settings, as environments/dev.
 /** Settings of one environment, checked. */
 export type Settings = z.infer<typeof settings>;
 export type PipelineSettings = z.infer<typeof pipeline>;
+export type AlertChannelSettings = z.infer<typeof alertChannel>;
 
 /** A setting that is wrong. The message names the file, the setting and the fix, one line each. */
 export class SettingsError extends Error {
@@ -250,7 +273,7 @@ function crossChecks(checked: Settings): string[] {
   if (checked.operations.monthlyBudgetUsd === "none" && checked.operations.budgetCounts !== undefined) {
     problems.push("operations.budgetCounts: this environment has no budget: remove it, or write operations.monthlyBudgetUsd");
   }
-  return [...problems, ...openLineageChecks(checked), ...existingChecks(checked)];
+  return [...problems, ...openLineageChecks(checked), ...alertChecks(checked), ...existingChecks(checked)];
 }
 
 /** A key is for a server, and a stream is behind the event bus. */
@@ -271,6 +294,39 @@ function openLineageChecks({ openLineage, region }: Settings): string[] {
   }
   if (streamArn !== undefined && streamArn.split(":")[3] !== region) {
     problems.push(`openLineage.streamArn: is in another region: name a stream in ${region}`);
+  }
+  return problems;
+}
+
+/** What each kind of channel needs. The same rules are in `shared/core/src/alert/channel.rs`, which the function reads them with. */
+function alertChecks({ alerts }: Settings): string[] {
+  const problems: string[] = [];
+  const names = alerts.map(({ name }) => name);
+  names.filter((name, place) => names.indexOf(name) !== place).forEach((name) => {
+    problems.push(`alerts: ${name} is named twice: give one of them another name`);
+  });
+  alerts.forEach((channel, place) => {
+    const needed = { slack: ["address"], teams: ["address"], pagerduty: ["key"], opsgenie: ["key"], webhook: ["address", "key"], email: ["topic"] }[channel.kind];
+    const possible = channel.kind === "pagerduty" || channel.kind === "opsgenie" ? ["address", "key"] : needed;
+    for (const field of ["address", "key", "topic"] as const) {
+      if (needed.includes(field) && channel[field] === undefined) {
+        problems.push(`alerts.${place}.${field}: is missing: a channel of kind ${channel.kind} needs it`);
+      }
+      if (!possible.includes(field) && channel[field] !== undefined) {
+        problems.push(`alerts.${place}.${field}: a channel of kind ${channel.kind} has none: remove it`);
+      }
+    }
+    const isSecret = channel.address?.startsWith("secretsmanager:") ?? false;
+    if ((channel.kind === "slack" || channel.kind === "teams") && channel.address !== undefined && !isSecret) {
+      problems.push(`alerts.${place}.address: whoever knows it can write to the channel: keep it as a secret, and write secretsmanager: and its ARN`);
+    }
+    if ((channel.kind === "pagerduty" || channel.kind === "opsgenie") && isSecret) {
+      problems.push(`alerts.${place}.address: is no secret: write the https address of another region, or remove it`);
+    }
+  });
+  // Lambda allows 4 kB for all variables of a function.
+  if (JSON.stringify(alerts).length > 2500) {
+    problems.push("alerts: these channels take more than 2500 characters, and all variables of a function together may have 4 kB: name fewer");
   }
   return problems;
 }

@@ -110,6 +110,9 @@ const CALLS: readonly (readonly [RegExp, () => readonly string[]])[] = [
   [/env\.event_bus\(\)/, () => ["EVENT_BUS"]],
   [/env\.openlineage\(\)/, () => ["OPENLINEAGE"]],
   [/lineage_events\(env, /, () => constantsIn(functionBody("shared/aws/src/secrets.rs", /pub async fn openlineage_key</))],
+  [/env\.alert_channels\(\)/, () => ["ALERT_CHANNELS"]],
+  // Region, credentials and endpoints alone: the channels say which secrets.
+  [/AwsSecrets\(env\.clone\(\)\)/, () => []],
   [/env\.state_machine\(\)/, () => ["STATE_MACHINE_ARN"]],
   [/store::store_options\(env, /, () => constantsIn(text("shared/aws/src/store.rs").split("#[cfg(test)]")[0] ?? "")],
   [/emr::settings\(env\)/, () => constantsIn(functionBody("shared/aws/src/emr.rs", /pub fn settings\(/))],

@@ -1,5 +1,6 @@
 //! Commands and options.
 
+mod alerts;
 mod check;
 mod cost;
 mod doctor;
@@ -23,6 +24,7 @@ use sluice_core::name::{PipelineName, RunId, TableRef};
 use sluice_core::uri::ObjectUri;
 use url::Url;
 
+pub use self::alerts::AlertsCommand;
 pub use self::check::{CheckArguments, SchemaOf};
 pub use self::cost::{CostArguments, Month, MonthError};
 pub use self::doctor::DoctorArguments;
@@ -86,6 +88,9 @@ pub enum Command {
     #[command(subcommand)]
     Runs(RunsCommand),
     Cost(CostArguments),
+    /// List the channels for alerts, and try one
+    #[command(subcommand)]
+    Alerts(AlertsCommand),
     /// Create and revoke the tokens that others read data products with
     #[command(subcommand)]
     Share(ShareCommand),

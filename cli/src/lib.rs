@@ -3,6 +3,7 @@
 //! `run` executes the state machine that the deployment runs, with the handlers that the deployment runs, in this
 //! process over any lake. All other commands show what is in a lake or record a person's decision in it.
 
+mod alerting;
 pub mod arguments;
 pub mod asl;
 mod commands;

@@ -8,6 +8,7 @@ export type VariableName =
   | "SLUICE_EVENT_BUS"
   | "SLUICE_OPENLINEAGE"
   | "SLUICE_OPENLINEAGE_KEY_ARN"
+  | "SLUICE_ALERT_CHANNELS"
   | "SLUICE_SECRET_ARN"
   | "SLUICE_ENDPOINT"
   | "SLUICE_STATE_MACHINE_ARN"
@@ -106,9 +107,9 @@ export function functionCatalogue(settings: Settings): Readonly<Record<FunctionN
     notify: {
       description: "Notifies people and machines how a run ended",
       memoryMb: 256, timeoutSeconds: 90,
-      why: "two calls, to SNS and EventBridge, each at most 25 s including retries, and at most 20 s for all OpenLineage events",
+      why: "two calls, to SNS and EventBridge, each at most 25 s including retries, at the same time 25 s for each channel of alerts, and at most 20 s for all OpenLineage events",
       entry: "asynchronous", key: "read-and-write",
-      variables: [...LAKE, "SLUICE_TOPIC_ARN", "SLUICE_EVENT_BUS", "SLUICE_OPENLINEAGE", "SLUICE_OPENLINEAGE_KEY_ARN"],
+      variables: [...LAKE, "SLUICE_TOPIC_ARN", "SLUICE_EVENT_BUS", "SLUICE_OPENLINEAGE", "SLUICE_OPENLINEAGE_KEY_ARN", "SLUICE_ALERT_CHANNELS"],
     },
     submit: {
       description: "The API of runs",

@@ -70,6 +70,16 @@ export function useTopicKey(keyArn: string, region: string): iam.PolicyStatement
   });
 }
 
+/** notify reads the addresses and keys of the channels for alerts, when it has something to send. */
+export function readAlertSecrets(secretArns: readonly string[]): iam.PolicyStatement {
+  return new iam.PolicyStatement({ sid: "ReadAlertSecrets", actions: ["secretsmanager:GetSecretValue"], resources: [...secretArns] });
+}
+
+/** notify sends alerts to the subscribers of a topic. */
+export function alertByEmail(topicArns: readonly string[]): iam.PolicyStatement {
+  return new iam.PolicyStatement({ sid: "AlertByEmail", actions: ["sns:Publish"], resources: [...topicArns] });
+}
+
 /** notify sends events to machines, and only with the source of Sluice, which the rules of others trust. */
 export function tellMachines(eventBusArn: string): iam.PolicyStatement {
   return new iam.PolicyStatement({

@@ -1,4 +1,4 @@
-import { Annotations } from "aws-cdk-lib";
+import { Annotations, Stack } from "aws-cdk-lib";
 import type * as iam from "aws-cdk-lib/aws-iam";
 import type * as sqs from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
@@ -8,12 +8,14 @@ import type { DeployedPipeline } from "../deploy/pipeline-folder.ts";
 import { functionNameOf, namesOf } from "../names.ts";
 import { replicaKeyAlias } from "../replica-stack.ts";
 import type { StatefulResources } from "../stateful-resources.ts";
+import { alertChannels, alertSecrets, alertTopics } from "./alert-channels.ts";
 import { FUNCTION_NAMES, functionCatalogue, type FunctionName, type FunctionSpec, type VariableName } from "./catalogue.ts";
 import { logRetention } from "./log-retention.ts";
 import { MaskingSecret } from "./masking-secret.ts";
 import { filledStatements, type FilledStatement, type PolicyPlaceholders } from "./policy-document.ts";
 import {
-  keepFailures, readMaskingSecret, readOpenLineageKey, tellMachines, tellPeople, useLakeKey, useOpenLineageKeysKey, useSecretKey, useTopicKey,
+  alertByEmail, keepFailures, readAlertSecrets, readMaskingSecret, readOpenLineageKey, tellMachines, tellPeople, useLakeKey, useOpenLineageKeysKey,
+  useSecretKey, useTopicKey,
 } from "./service-statements.ts";
 import { SluiceFunction } from "./sluice-function.ts";
 
@@ -60,7 +62,7 @@ export class SluiceFunctions extends Construct {
       environment: settings.environment, key: stateful.key,
       ...(settings.replica && { copy: { region: settings.replica.region, keyAlias: replicaKeyAlias(settings) } }),
     });
-    const values = variables(props, secret);
+    const values = variables(props, secret, Stack.of(this));
     const make = (name: FunctionName): SluiceFunction => new SluiceFunction(this, name, {
       name,
       spec: catalogue[name],
@@ -142,6 +144,7 @@ function serviceRightsOf(name: FunctionName, spec: FunctionSpec, props: SluiceFu
     if (keySecretKeyArn !== undefined) {
       rights.push(useOpenLineageKeysKey(keySecretKeyArn, settings.region));
     }
+    rights.push(...alertRights(props));
   }
   if (spec.variables.includes("SLUICE_SECRET_ARN")) {
     rights.push(readMaskingSecret(secret.arn), useSecretKey(stateful.key.keyArn, settings.region));
@@ -152,8 +155,18 @@ function serviceRightsOf(name: FunctionName, spec: FunctionSpec, props: SluiceFu
   return rights;
 }
 
+/** What the channels for alerts need, and nothing where they need nothing. */
+function alertRights({ settings, stateful }: SluiceFunctionsProps): iam.PolicyStatement[] {
+  const secrets = alertSecrets(settings);
+  const topics = alertTopics(settings, stateful);
+  return [
+    ...(secrets.length > 0 ? [readAlertSecrets(secrets), useSecretKey(stateful.key.keyArn, settings.region)] : []),
+    ...(topics.length > 0 ? [alertByEmail(topics)] : []),
+  ];
+}
+
 /** The values of a variable of the catalogue; the one for clusters stands for several. */
-function variables(props: SluiceFunctionsProps, secret: MaskingSecret): Readonly<Record<VariableName, Readonly<Record<string, string>>>> {
+function variables(props: SluiceFunctionsProps, secret: MaskingSecret, stack: Stack): Readonly<Record<VariableName, Readonly<Record<string, string>>>> {
   const { settings, stateful, clusters } = props;
   const names = namesOf(settings);
   const one = <Name extends VariableName>(name: Name, value: string) => ({ [name]: { [name]: value } }) as Record<Name, Record<string, string>>;
@@ -165,6 +178,7 @@ function variables(props: SluiceFunctionsProps, secret: MaskingSecret): Readonly
     // Without the setting, notify makes no events.
     SLUICE_OPENLINEAGE: settings.openLineage === undefined ? {} : { SLUICE_OPENLINEAGE: settings.openLineage.target },
     SLUICE_OPENLINEAGE_KEY_ARN: settings.openLineage?.keySecretArn === undefined ? {} : { SLUICE_OPENLINEAGE_KEY_ARN: settings.openLineage.keySecretArn },
+    ...one("SLUICE_ALERT_CHANNELS", alertChannels(settings, stateful, stack)),
     ...one("SLUICE_SECRET_ARN", secret.arn),
     ...one("SLUICE_ENDPOINT", props.endpoint),
     ...one("SLUICE_STATE_MACHINE_ARN", names.startArn),

@@ -76,7 +76,10 @@ const SERVICE_RIGHTS: Readonly<Record<FunctionName, readonly string[]>> = {
   "quality-check": ["UseLakeKeyThroughS3"],
   publish: ["UseLakeKeyThroughS3"],
   terminate: ["UseLakeKeyThroughS3", "KeepFailures"],
-  notify: ["UseLakeKeyThroughS3", "TellPeople", "UseTopicKeyThroughSns", "TellMachines", "KeepFailures"],
+  notify: [
+    "UseLakeKeyThroughS3", "TellPeople", "UseTopicKeyThroughSns", "TellMachines", "ReadAlertSecrets", "UseSecretKeyThroughSecretsManager",
+    "AlertByEmail", "KeepFailures",
+  ],
   submit: ["UseLakeKeyThroughS3"],
   "data-product": ["UseLakeKeyThroughS3", "ReadMaskingSecret", "UseSecretKeyThroughSecretsManager"],
   authorize: ["UseLakeKeyThroughS3"],
@@ -175,7 +178,27 @@ test("the masking secret is generated, encrypted and kept, and data-product gets
   // Not even as a dynamic reference, which CloudFormation would put into a variable in plain text.
   assert.doesNotMatch(JSON.stringify(template.toJSON()), /resolve:secretsmanager/);
   const readers = FUNCTION_NAMES.filter((name) => JSON.stringify(statementsOf(name)).includes("secretsmanager:GetSecretValue"));
-  assert.deepEqual(readers, ["data-product"]);
+  assert.deepEqual(readers, ["notify", "data-product"]);
+});
+
+test("notify gets the channels for alerts without a secret, and the right to read just their secrets", () => {
+  const variables = (functionOf("notify").Environment as { Variables: Record<string, unknown> }).Variables;
+  const channels = JSON.parse(variables.SLUICE_ALERT_CHANNELS as string) as readonly Record<string, unknown>[];
+  const secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:sluice";
+  assert.deepEqual(channels, [
+    { name: "data-on-call", kind: "pagerduty", default: true, key: `secretsmanager:${secret}/pagerduty-a1b2c3` },
+    { name: "data-chat", kind: "slack", default: false, address: `secretsmanager:${secret}/slack-d4e5f6` },
+    { name: "data-mail", kind: "email", default: false, topic: "arn:aws:sns:eu-central-1:123456789012:warning" },
+  ]);
+  const right = statementsOf("notify").find(({ Sid }) => Sid === "ReadAlertSecrets") as unknown as { Resource: unknown };
+  assert.deepEqual(right.Resource, [`${secret}/pagerduty-a1b2c3`, `${secret}/slack-d4e5f6`]);
+});
+
+test("without channels notify has no right that only channels need", () => {
+  const { template: quiet } = stateless("dev");
+  const variables = theOne(quiet, "AWS::Lambda::Function", ({ FunctionName }) => FunctionName === "sluice-dev-notify").Environment as { Variables: Record<string, unknown> };
+  assert.equal(variables.Variables.SLUICE_ALERT_CHANNELS, "none");
+  assert.doesNotMatch(JSON.stringify(quiet.toJSON()), /ReadAlertSecrets|AlertByEmail/);
 });
 
 test("a function that was not built is an error that names the command", () => {

@@ -60,6 +60,10 @@ fn valid_command_lines_are_accepted_and_invalid_ones_refused() {
     check("sluice cost --lake lake --run x --csv", true);
     check("sluice cost --lake lake --month 12-2026", false);
     check("sluice cost --lake lake --pipeline Retail", false);
+    check("sluice alerts list --json", true);
+    check("sluice alerts test on-call", true);
+    check("sluice alerts test On-Call", false);
+    check("sluice alerts test", false);
     check("sluice source release --lake lake", false);
     check("sluice source release --run x --lake lake", true);
     check("sluice source show a.csv --at 17 --lake lake --pipeline retail", true);

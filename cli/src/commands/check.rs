@@ -3,14 +3,15 @@
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sluice_core::error::with_sources;
+use sluice_core::error::{StepError, with_sources};
 use sluice_core::pipeline::{Pipeline, SilverTable};
 use sluice_core::product::RegisteredProduct;
 use sluice_core::spec::FeedSpec;
 
+use crate::alerting;
 use crate::arguments::{CheckArguments, SchemaOf};
 use crate::console::{Console, Tone};
-use crate::fault::Exit;
+use crate::fault::{Exit, Fault};
 use crate::neighbours::Neighbours;
 use crate::place::Place;
 use crate::spec_files::SpecFiles;
@@ -158,6 +159,10 @@ pub(super) async fn checked(files: &SpecFiles) -> Result<Result<Checked, Vec<Str
         Ok(pipeline) => pipeline,
         Err(problems) => return Ok(Err(problems)),
     };
+    let problems = unknown_channels(&pipeline)?;
+    if !problems.is_empty() {
+        return Ok(Err(problems));
+    }
     let (problems, unknown) = match pipeline.inputs.is_empty() {
         true => (Vec::new(), Vec::new()),
         false => Neighbours::of(files.folder())?.compared_with(&pipeline),
@@ -169,6 +174,25 @@ pub(super) async fn checked(files: &SpecFiles) -> Result<Result<Checked, Vec<Str
         warnings.extend(unknown);
         Checked { pipeline, products, warnings }
     }))
+}
+
+/// The channels of its alerts that the environment of the command does not have, where that has channels at all.
+fn unknown_channels(pipeline: &Pipeline) -> Result<Vec<String>> {
+    let Some(alerts) = &pipeline.alerts else { return Ok(Vec::new()) };
+    let channels = match alerting::channels() {
+        Ok(Some(channels)) => channels,
+        Ok(None) => return Ok(Vec::new()),
+        Err(StepError { name, message }) => return Err(Fault::new(Exit::WrongUse, message).named(name).into()),
+    };
+    let unknown = alerts.named().into_iter().filter(|(_, name)| channels.get(name).is_none());
+    let problems = unknown.map(|(list, name)| {
+        format!(
+            "alerts.{list} names channel `{name}`, which SLUICE_ALERT_CHANNELS does not have (it has: {}); correct the \
+             name, or add the channel",
+            channels.names()
+        )
+    });
+    Ok(problems.collect())
 }
 
 /// Compares a pipeline that could run with the tables of a lake: what the next run refuses are problems.

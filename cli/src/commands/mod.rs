@@ -1,5 +1,6 @@
 //! What the commands do.
 
+mod alerts;
 mod check;
 mod cost;
 mod deploy;
@@ -36,6 +37,7 @@ pub(crate) async fn dispatch(command: Command, console: &Console) -> Result<Exit
         Command::ServeWorker(arguments) => crate::serving::worker::run(arguments).await,
         Command::Init(arguments) => init::run(arguments, console).await,
         Command::Profile(arguments) => profile::run(arguments, console).await,
+        Command::Alerts(command) => alerts::run(command, console).await,
         Command::Check(arguments) => check::run(arguments, console).await,
         Command::Lineage(arguments) => lineage::run(arguments, console),
         Command::Deploy(arguments) => deploy::run(arguments, console).await,

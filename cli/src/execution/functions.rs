@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 
 use super::activity::Activity;
 use super::clusters::LocalClusters;
+use crate::alerting;
 use crate::asl::{TaskFailure, TaskHandler};
 
 /// A function of the state machine.
@@ -198,7 +199,8 @@ impl Functions {
                 // others are to be sent.
                 let lineage = self.lineage.clone().map(|events| events as Box<dyn Announce>);
                 let announcers = lineage.into_iter().collect();
-                let ports = sluice_notify::Ports { documents: lake.documents().clone(), announcers };
+                let alerts = alerting::channels()?.map(alerting::alerts);
+                let ports = sluice_notify::Ports { documents: lake.documents().clone(), announcers, alerts };
                 answer(sluice_notify::handle(&ports, now, decode(payload)?).await?)
             }
             Function::StartEmr => {

@@ -1,18 +1,21 @@
-//! The channels on AWS.
+//! The channels on AWS, and where their secrets are.
 
 use std::collections::BTreeMap;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use sluice_aws::env::{self, Env, EnvError};
+use sluice_aws::env::{self, AwsNameError, Env, EnvError, SecretArn, TopicArn};
 use sluice_aws::eventbridge::{Bus, Event};
-use sluice_aws::secrets;
+use sluice_aws::secrets::{self, secret_text};
 use sluice_aws::sns::{Message, Topic};
+use sluice_core::alert::SecretRef;
 use sluice_core::cost::Requests;
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::openlineage::Target;
 use sluice_documents::DocumentStore;
 
+use crate::alerts::render::Letter;
+use crate::alerts::{Mail, Secrets, from_variable};
 use crate::announce::{Announce, Announcement, outcome_text};
 use crate::openlineage::{Destination, LineageEvents, Receiver};
 
@@ -70,6 +73,43 @@ pub async fn lineage_events(
         (target @ (Target::Lake | Target::Folder(_)), _) => Destination::without_bus(target, None)?,
     };
     Ok(LineageEvents::new(documents, destination))
+}
+
+/// Secrets of channels: in the function's environment, or in AWS Secrets Manager. They are asked for when a message is sent, so
+/// that a new value counts at once.
+#[derive(Debug, Clone)]
+pub struct AwsSecrets(pub Env);
+
+impl Secrets for AwsSecrets {
+    fn text<'a>(&'a self, reference: &'a SecretRef) -> BoxFuture<'a, Result<String, StepError>> {
+        async move {
+            match reference {
+                SecretRef::Variable(name) => from_variable(name),
+                SecretRef::SecretsManager(arn) => {
+                    let refused = |error: AwsNameError| StepError::new(ErrorName::InvalidInput, &error);
+                    secret_text(&self.0, &arn.parse::<SecretArn>().map_err(refused)?).await
+                }
+            }
+        }
+        .boxed()
+    }
+}
+
+/// E-mails through SNS, with what makes a topic of its ARN.
+pub struct TopicMail<F>(pub F);
+
+impl<F: Fn(TopicArn) -> Topic + Send + Sync> Mail for TopicMail<F> {
+    fn send<'a>(&'a self, topic: &'a str, letter: &'a Letter) -> BoxFuture<'a, Result<(), StepError>> {
+        async move {
+            let refused = |error: AwsNameError| StepError::new(ErrorName::InvalidInput, &error);
+            let topic = (self.0)(topic.parse::<TopicArn>().map_err(refused)?);
+            let attributes =
+                BTreeMap::from([("pipeline", letter.pipeline.clone()), ("severity", letter.severity.to_owned())]);
+            let (subject, body) = (letter.subject.clone(), letter.body.clone());
+            topic.publish(&Message { subject, body, attributes }).await
+        }
+        .boxed()
+    }
 }
 
 /// The message of an announcement. Subscriptions filter by its attributes `pipeline` and `outcome`.

@@ -1,5 +1,6 @@
 //! Lambda function: writes the report of a run and announces how it ended. Links neither Polars nor Delta.
 
+pub mod alerts;
 pub mod announce;
 mod cost;
 #[cfg(feature = "lambda")]
@@ -22,6 +23,7 @@ use sluice_documents::DocumentStore;
 use sluice_documents::ended::EndedExecution;
 use sluice_documents::event::is_event;
 
+use crate::alerts::Alerts;
 use crate::announce::{Announce, Announcement};
 use crate::report::Settled;
 
@@ -104,9 +106,11 @@ pub struct Ports {
     pub documents: DocumentStore,
     /// The channels, in this order.
     pub announcers: Vec<Box<dyn Announce>>,
+    /// The channels for alerts; `None` where they are turned off.
+    pub alerts: Option<Alerts>,
 }
 
-/// Writes the report and its page for people, and sends both to every channel.
+/// Writes the report and its page for people, sends both to every channel, and alerts whom the spec names.
 ///
 /// A page that cannot be written keeps no message from the channels: it is sent without the page, and the fault is
 /// returned afterwards.
@@ -123,12 +127,12 @@ pub async fn handle(ports: &Ports, now: Timestamp, input: Input) -> Result<Outpu
     let still_to_come = cost::still_to_come(&ports.announcers);
     match input {
         Input::Execution(ended) => {
-            announce(ports, report::of_execution(&ports.documents, now, &ended, still_to_come).await?).await
+            announce(ports, now, report::of_execution(&ports.documents, now, &ended, still_to_come).await?).await
         }
         Input::Result(reached) => {
             let settled = report::of_result(&ports.documents, now, reached, still_to_come).await?;
             let run_id = settled.report.run_id.clone();
-            announce(ports, settled).await.map_err(|StepError { name, message }| {
+            announce(ports, now, settled).await.map_err(|StepError { name, message }| {
                 let message = format!(
                     "run `{run_id}` is complete and needs no repair, but its end was not reported in full: {message}"
                 );
@@ -138,21 +142,37 @@ pub async fn handle(ports: &Ports, now: Timestamp, input: Input) -> Result<Outpu
     }
 }
 
-async fn announce(ports: &Ports, Settled { report, is_news, facts }: Settled) -> Result<Output, StepError> {
+async fn announce(
+    ports: &Ports,
+    now: Timestamp,
+    Settled { report, is_news, facts }: Settled,
+) -> Result<Output, StepError> {
     let uri = report::reported_run(&report).map(|run| ports.documents.root().object(&Report::path(&run)));
     let outcome = report.outcome;
+    let routes = facts.routes();
     let page = if is_news { page::keep(&ports.documents, &report, facts).await } else { Ok(None) };
     let (page_uri, fault) = match page {
         Ok(page_uri) => (page_uri, None),
         Err(fault) => (None, Some(fault)),
     };
     let announcement = Announcement { report, report_uri: uri.clone(), page_uri };
-    let mut result = fault.map_or(Ok(Output { uri, outcome }), Err);
-    for announcer in ports.announcers.iter().filter(|_| is_news) {
-        let announced = announcer.announce(&announcement).await;
-        result = result.and_then(|output| announced.map(|()| output));
-    }
-    result
+    let announced = async {
+        let mut result = fault.map_or(Ok(Output { uri, outcome }), Err);
+        for announcer in ports.announcers.iter().filter(|_| is_news) {
+            let announced = announcer.announce(&announcement).await;
+            result = result.and_then(|output| announced.map(|()| output));
+        }
+        result
+    };
+    let alerted = async {
+        match ports.alerts.as_ref().filter(|_| is_news) {
+            Some(alerts) => alerts.announce(&ports.documents, &announcement, routes, now).await,
+            None => Ok(()),
+        }
+    };
+    // At the same time, so that the longest of both counts and not their sum.
+    let (announced, alerted) = futures::join!(announced, alerted);
+    announced.and_then(|output| alerted.map(|()| output))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use sluice_documents::DocumentStore;
 use sluice_documents::ended::{EndedExecution, EndedRun};
 use sluice_pages::{PlanFacts, RunFacts};
 
+use crate::alerts::Routes;
 use crate::{Reached, RunResult, cost};
 
 /// A report, and whether it is to be announced.
@@ -197,6 +198,12 @@ impl Facts {
     pub(crate) fn engine(&self) -> Option<Engine> {
         let after_reading = self.changeset.as_ref().and_then(|changeset| changeset.engine.as_ref());
         after_reading.or_else(|| self.plan.as_ref()?.engine.as_ref()).map(|choice| choice.engine)
+    }
+
+    /// What the plan says of alerts; `None` without a plan.
+    pub(crate) fn routes(&self) -> Option<Routes> {
+        let pipeline = self.plan.as_ref()?.pipeline.as_ref()?;
+        Some(Routes(pipeline.alerts.clone()))
     }
 
     /// The facts for the page of a run with this report.

@@ -44,7 +44,7 @@ fn bed() -> Bed {
     let root = format!("file://{}", folder.path().display()).parse().unwrap();
     let listener = Listener::default();
     let documents = DocumentStore::open(&root, &BTreeMap::new()).unwrap();
-    Bed { folder, ports: Ports { documents, announcers: vec![Box::new(listener.clone())] }, listener }
+    Bed { folder, ports: Ports { documents, announcers: vec![Box::new(listener.clone())], alerts: None }, listener }
 }
 
 fn at(second: i64) -> Timestamp {

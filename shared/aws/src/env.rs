@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use sluice_core::alert::AlertChannels;
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::openlineage::Target;
 use sluice_core::uri::FolderUri;
@@ -48,6 +49,11 @@ pub const OPENLINEAGE_KEY_ARN: Variable = Variable {
 pub const OPENLINEAGE_KEY: Variable = Variable {
     name: "SLUICE_OPENLINEAGE_KEY",
     purpose: "key of the server of OpenLineage events, which is sent as bearer token; on AWS, SLUICE_OPENLINEAGE_KEY_ARN takes its place",
+};
+/// Channels for alerts. Notify reads it; so does the command where it runs notify.
+pub const ALERT_CHANNELS: Variable = Variable {
+    name: "SLUICE_ALERT_CHANNELS",
+    purpose: "channels for alerts as a list in JSON, such as [{\"name\": \"on-call\", \"kind\": \"pagerduty\", \"key\": \"env:PAGERDUTY_KEY\"}], or `none`; without it, no alert is sent",
 };
 /// Where the secret is that masks, cursors and addresses are keyed with. Data-product needs it on AWS.
 pub const SECRET_ARN: Variable = Variable {
@@ -193,13 +199,14 @@ pub const ENDPOINT_URL_SECRETS_MANAGER: Variable = Variable {
 /// The catalogue.
 ///
 /// The AWS SDK reads more by itself (`AWS_PROFILE`, `AWS_ENDPOINT_URL_SNS`, …): see its own documentation.
-pub const CATALOGUE: [Variable; 38] = [
+pub const CATALOGUE: [Variable; 39] = [
     LAKE,
     TOPIC_ARN,
     EVENT_BUS,
     OPENLINEAGE,
     OPENLINEAGE_KEY_ARN,
     OPENLINEAGE_KEY,
+    ALERT_CHANNELS,
     SECRET_ARN,
     SECRET,
     ENDPOINT,
@@ -323,6 +330,17 @@ impl Env {
     /// [`EnvError`] when it is no target.
     pub fn openlineage(&self) -> Result<Option<Target>, EnvError> {
         if self.get(OPENLINEAGE).is_none() { Ok(None) } else { self.parse_or_none(OPENLINEAGE) }
+    }
+
+    /// Channels for alerts; `None` where they are turned off or not set. Deployments of earlier versions do not set them.
+    ///
+    /// # Errors
+    /// [`EnvError`] when it is not a list of channels.
+    pub fn alert_channels(&self) -> Result<Option<AlertChannels>, EnvError> {
+        match self.get(ALERT_CHANNELS) {
+            None => Ok(None),
+            Some(_) => self.parse_or_none(ALERT_CHANNELS),
+        }
     }
 
     /// The state machine whose executions the API starts.

@@ -45,6 +45,7 @@
 //! # }
 //! ```
 pub mod access;
+pub mod alert;
 pub mod audit;
 pub mod columns;
 pub mod contract;

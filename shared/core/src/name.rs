@@ -138,6 +138,13 @@ name_type!(
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
 );
 name_type!(
+    /// Name of a channel that alerts are sent to, such as `retail-on-call`.
+    ChannelName, "channel name", "1 to 64 of a-z, 0-9, - and _, starting with a letter", "^[a-z][a-z0-9_-]{0,63}$",
+    |text| (1..=64).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+);
+name_type!(
     /// Identifier of a run: the name of its state machine execution.
     ///
     /// Runs made by Sluice start with the UTC instant, so they sort by time.

@@ -15,6 +15,7 @@ pub use self::elements::{ElementShape, ElementUse};
 pub use self::inputs::{circle, in_order_of_reading};
 pub use self::mapped::MappedNames;
 pub use self::source::Source;
+use crate::alert::AlertsSpec;
 use crate::columns::{self, SOURCE_MODIFIED_AT, StoredColumn, is_lineage};
 use crate::contract::{Column, TableContract};
 use crate::engine::EnginePreference;
@@ -55,6 +56,9 @@ pub struct Pipeline {
     /// How large runs are read in parts.
     #[serde(default)]
     pub parts: PartsSpec,
+    /// Who is alerted of the ends of its runs; `None` where the spec does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alerts: Option<AlertsSpec>,
 }
 
 /// A table of another pipeline that gold tables read.

@@ -39,6 +39,7 @@ impl Pipeline {
         keep(resolver.check_names());
         keep(resolver.check_limits());
         keep(resolver.check_parts());
+        keep(resolver.check_alerts());
         let mut inputs = Vec::new();
         for input in &spec.inputs {
             keep(resolver.input(input).map(|resolved| inputs.push(resolved)));
@@ -73,6 +74,7 @@ impl Pipeline {
             engine: spec.engine,
             lambda_limits: spec.lambda_limits,
             parts: spec.parts,
+            alerts: spec.alerts.clone(),
         })
     }
 }
@@ -133,6 +135,13 @@ impl<'a> Resolver<'a> {
             return Ok(());
         }
         Err(SpecError::Parts { pipeline: self.spec.pipeline.clone(), size_mb, at_once, ranges_from_mb })
+    }
+
+    fn check_alerts(&self) -> Result<(), SpecError> {
+        match self.spec.alerts.as_ref().and_then(|alerts| alerts.problem()) {
+            Some(problem) => Err(SpecError::Alerts { pipeline: self.spec.pipeline.clone(), problem }),
+            None => Ok(()),
+        }
     }
 
     fn problem(&self, table: &TableName, problem: impl Into<String>) -> SpecError {

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::access::RunPolicy;
+use crate::alert::AlertsSpec;
 use crate::columns::folded_name;
 use crate::contract::ContractError;
 use crate::engine::EnginePreference;
@@ -119,6 +120,14 @@ pub enum SpecError {
         /// What contradicts what, and the fix.
         problem: String,
     },
+    /// Alerts that nobody would get, or that contradict each other.
+    #[error("spec of `{pipeline}`: {problem}")]
+    Alerts {
+        /// The pipeline.
+        pipeline: PipelineName,
+        /// What is wrong, and the fix.
+        problem: String,
+    },
     /// Statements of the spec contradict each other.
     #[error("spec of `{pipeline}`: table `{table}`: {problem}")]
     Table {
@@ -177,6 +186,9 @@ pub struct PipelineSpec {
     /// Who may start, follow, redrive and stop its runs by the API; nobody when left out.
     #[serde(default, skip_serializing_if = "RunPolicy::is_empty")]
     pub runs: RunPolicy,
+    /// Who is alerted of the ends of its runs. Without it, the default channels of the environment get errors and warnings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alerts: Option<AlertsSpec>,
 }
 
 impl PipelineSpec {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use sluice_core::alert::AlertsSpec;
 use sluice_core::document::StepDocument;
 use sluice_core::engine::Estimate;
 use sluice_core::name::{SourceName, TableRef};
@@ -90,6 +91,9 @@ pub struct PipelineFacts {
     /// Aggregates, each after the ones it reads.
     #[serde(default)]
     pub gold: Vec<GoldFacts>,
+    /// Who is alerted of the ends of its runs.
+    #[serde(default)]
+    pub alerts: Option<AlertsSpec>,
 }
 
 /// A source after the first.

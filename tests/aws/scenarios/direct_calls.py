@@ -6,8 +6,11 @@ requests in other scenarios.
 
 from __future__ import annotations
 
+import http.server
 import json
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from botocore.client import BaseClient
@@ -170,11 +173,13 @@ def part_by_part(world: World, tally: Tally) -> None:
 
 def failed(world: World, tally: Tally) -> None:
     mail = mailbox(world)
-    with world.deployment(tally, "failed", environment=announcing(mail)) as deployment:
+    with alert_receiver() as (address, bodies), \
+            world.deployment(tally, "failed", environment={**announcing(mail), **alerting(address)}) as deployment:
         deployment.deliver(world.samples.days(1))
         for name, attempts in FAILURES.items():
             plan_for(world, deployment, name, attempts)
             sent(world, deployment, "notify", name)
+        alerted_once(deployment, bodies)
         refused = event(world, deployment, "notify-failed-validate.json")["detail"]
         answer = deployment.invoke(
             "validate", {"execution_name": refused["name"], "request": json.loads(refused["input"])}
@@ -256,6 +261,46 @@ def event(world: World, deployment: Deployment, name: str) -> JsonObject:
 def sent(world: World, deployment: Deployment, function: str, name: str) -> Json:
     """Sends the event of a file to its function, which must not fail."""
     return deployment.invoked(function, event(world, deployment, name))
+
+
+@contextmanager
+def alert_receiver() -> Iterator[tuple[str, list[JsonObject]]]:
+    """A receiver of webhooks on this machine: its address, and what it has received."""
+    bodies: list[JsonObject] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            check(self.headers["webhook-signature"].startswith("v1,"), f"the webhook is not signed: {self.headers}")
+            bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Prints nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", bodies
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def alerting(address: str) -> dict[str, str]:
+    """The environment of a deployment whose runs alert the receiver."""
+    channel = {"name": "hook", "kind": "webhook", "address": address, "key": "env:IT_WEBHOOK_SECRET", "default": True}
+    return {"SLUICE_ALERT_CHANNELS": json.dumps([channel]), "IT_WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+
+
+def alerted_once(deployment: Deployment, bodies: list[JsonObject]) -> None:
+    """Every open alert of the book was received once, although notify was called for each of the failures."""
+    open_keys = sorted(entry["alert"]["key"] for entry in deployment.bucket.json("alerts/retail.json")["alerts"])
+    received = sorted(body["data"]["key"] for body in bodies)
+    check(len(received) > 0 and received == open_keys, f"the receiver got {received}, and {open_keys} are open")
+    check({body["type"] for body in bodies} == {"sluice.alert.firing"}, f"the receiver got {bodies}")
 
 
 def announcing(mail: Mailbox) -> dict[str, str]:

@@ -9,6 +9,7 @@
     reason = "tests stop at the first surprise, and print what they measured"
 )]
 
+mod alerts;
 mod apis;
 mod bad_input;
 mod concurrency;

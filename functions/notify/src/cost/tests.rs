@@ -50,7 +50,7 @@ async fn cost_of(outcome: &str, documents: &[(&str, Value)]) -> RunCost {
         store.write(&format!("runs/retail/r1/{name}.json").parse().unwrap(), document).await.unwrap();
     }
     let key = RunKey { pipeline: "retail".parse().unwrap(), run_id: "r1".parse().unwrap() };
-    let ports = Ports { documents: store, announcers: vec![Box::new(Channel)] };
+    let ports = Ports { documents: store, announcers: vec![Box::new(Channel)], alerts: None };
     let event = json!({"outcome": outcome, "execution_name": "r1", "state": {"run": run()}});
     let input: Input = serde_json::from_value(event).unwrap();
     let facts = CallFacts {

@@ -74,6 +74,7 @@ impl Pipeline {
             domain: self.domain.clone(),
             source: source.clone(),
             other_sources: Vec::new(),
+            alerts: self.alerts.clone(),
             inputs: Vec::new(),
             silver: silver.cloned().collect(),
             gold: Vec::new(),

@@ -91,6 +91,11 @@ pub fn report_page(run: &RunRef) -> LakePath {
     LakePath(format!("runs/{}/{}/report-{}.html", run.pipeline, run.run_id, run.attempt))
 }
 
+/// What people were alerted of about a pipeline, such as `alerts/retail.json`.
+pub fn alerts(pipeline: &PipelineName) -> LakePath {
+    LakePath(format!("alerts/{pipeline}.json"))
+}
+
 /// Folder of the folders of what parts of a pipeline's runs have left, by run id. All of it is of use until the run has ended:
 /// a lifecycle rule takes it away after 15 days.
 pub fn parts_of_runs(pipeline: &PipelineName) -> LakePath {
