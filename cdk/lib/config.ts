@@ -135,6 +135,8 @@ const settings = section("write the environment's settings, as environments/dev.
     requestsPerDay: wholeNumber(1, 100_000_000, "requests a day").default(200_000),
     /** A web application firewall in front of the API, for some $9 a month. */
     firewall: yes.default(false),
+    /** Pages for people below /console, whose sign-in anybody who knows the address may call. */
+    console: yes.default(false),
     /** Other accounts whose roles may read data products, if the policies of the products and of their own account allow it. */
     accounts: list("write a list of accounts, each 12 digits in quotes", account).default([]),
     /** Sets the role with which API Gateway writes logs, one per account and region: false where the account already has one. */
@@ -144,7 +146,7 @@ const settings = section("write the environment's settings, as environments/dev.
       name: text(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/, "write a domain name, such as data.example.com"),
       certificateArn: text(/^arn:aws[\w-]*:acm:[a-z0-9-]+:\d{12}:certificate\/[0-9a-f-]+$/, "write the ARN of a certificate in ACM"),
     }).optional(),
-  }).default({ requestsPerSecond: 50, burst: 100, requestsPerDay: 200_000, firewall: false, accounts: [], accountLogging: true }),
+  }).default({ requestsPerSecond: 50, burst: 100, requestsPerDay: 200_000, firewall: false, console: false, accounts: [], accountLogging: true }),
   /** Channels for alerts of runs; without any, runs alert nobody, and only the topic of runs is notified. */
   alerts: list("write a list of channels, each with - name:", alertChannel).default([]),
   /** Glue tables and an Athena workgroup; false where Lake Formation does not let this deployment create databases. */

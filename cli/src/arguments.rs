@@ -12,6 +12,7 @@ mod restore;
 mod share;
 mod shell;
 mod source;
+mod ui;
 mod watch;
 
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ pub use self::restore::RestoreArguments;
 pub use self::share::{Lifetime, MAX_TOKEN_DAYS, ShareCommand};
 pub use self::shell::{CompletionsArguments, ManArguments};
 pub use self::source::{PositionKind, SourceCommand};
+pub use self::ui::UiArguments;
 pub use self::watch::{Span, SpanError, WatchArguments};
 use crate::place::Place;
 use crate::sample::{MAX_DAYS, MAX_ROWS_PER_DAY, Share};
@@ -75,6 +77,7 @@ pub struct Arguments {
 pub enum Command {
     Sample(SampleArguments),
     Serve(ServeArguments),
+    Ui(UiArguments),
     #[command(hide = true)]
     ServeWorker(WorkerArguments),
     Init(InitArguments),
@@ -216,7 +219,7 @@ pub struct RunArguments {
     pub openlineage: OpenLineageOption,
 }
 
-/// Serve the HTTP APIs on this machine: runs, data products, SQL, Delta Sharing
+/// Serve the HTTP APIs and the console on this machine: runs, data products, SQL, Delta Sharing
 ///
 /// Serves the same routes as the functions submit and data-product on AWS, on 127.0.0.1 only. Callers authenticate with bearer
 /// tokens (`sluice share create`); with --as, calls without a token are made as that principal. Policies of products and `runs` of specs

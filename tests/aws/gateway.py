@@ -76,6 +76,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for name, value in (payload.get("headers") or {}).items():
             if name.lower() not in ("content-length", "connection"):
                 self.send_header(name, value)
+        for cookie in payload.get("cookies") or []:
+            self.send_header("Set-Cookie", cookie)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":

@@ -10,6 +10,7 @@ mod bench_formats;
 mod bench_latency;
 mod bench_merge;
 mod bench_sources;
+mod browser;
 mod cdk;
 #[cfg(test)]
 mod circles;

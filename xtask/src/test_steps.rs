@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
+use crate::browser;
 use crate::cdk;
 use crate::deployed;
 use crate::features;
@@ -38,6 +39,7 @@ pub(crate) enum Step {
     Judges,
     StateMachine,
     Cdk,
+    Browser,
     Deployed,
 }
 
@@ -53,6 +55,7 @@ impl Step {
             Self::Judges => "third-party judges",
             Self::StateMachine => "state machine lint",
             Self::Cdk => "the CDK app",
+            Self::Browser => "the console in a browser",
             Self::Deployed => "the deployed form",
         }
     }
@@ -66,7 +69,7 @@ impl Step {
     pub(crate) fn after(self) -> &'static [Self] {
         match self {
             Self::Tests => &[Self::Judges, Self::Build],
-            Self::Cdk | Self::Deployed => &[Self::Build],
+            Self::Cdk | Self::Browser | Self::Deployed => &[Self::Build],
             _ => &[],
         }
     }
@@ -85,6 +88,9 @@ impl Step {
             Self::Judges => "the pins are in tests/judges; `cargo xtask test --only judges` tries again",
             Self::StateMachine => "fix statemachines/*.asl.json; `cargo xtask test --only state-machine` checks again",
             Self::Cdk => "`npm run lint|types|test` in cdk/ run its parts; `cargo xtask test --only cdk` runs it all",
+            Self::Browser => {
+                "pictures of the pages are in <target>/browser; `cargo xtask test --only browser` checks again"
+            }
             Self::Deployed => {
                 "`cargo xtask soak --only NAME` runs one scenario of tests/aws again, `--seed N` one random run"
             }
@@ -114,6 +120,7 @@ impl Step {
             Self::Judges => judges(workspace),
             Self::StateMachine => state_machine::lint(workspace),
             Self::Cdk => cdk::check(workspace),
+            Self::Browser => browser::check(workspace),
             Self::Deployed => deployed::check(workspace),
         };
         result.with_context(|| self.failure())

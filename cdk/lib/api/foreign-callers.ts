@@ -1,6 +1,6 @@
 import * as iam from "aws-cdk-lib/aws-iam";
 
-import { BEARER_ROUTES, NOT_HERE, routesOf } from "./open-api.ts";
+import { BEARER_ROUTES, CONSOLE_ROUTES, NOT_HERE, routesOf } from "./open-api.ts";
 
 /**
  * The API's resource policy for callers of other accounts, who need it besides the policies of their own account.
@@ -10,10 +10,13 @@ import { BEARER_ROUTES, NOT_HERE, routesOf } from "./open-api.ts";
  * statement: for them, API Gateway is content with their own policy or the authorizer's, as long as nothing denies
  * (apigateway/latest/developerguide/apigateway-authorization-flow, table A).
  *
+ * Browsers of the console are nobody for API Gateway: with a resource policy, they need a statement, too.
+ *
  * @param accounts the other accounts
  * @param stage name of the API's stage
+ * @param console whether the API has the console
  */
-export function foreignCallers(accounts: readonly string[], stage: string): iam.PolicyDocument {
+export function foreignCallers(accounts: readonly string[], stage: string, console: boolean): iam.PolicyDocument {
   const routes = routesOf("data-product").filter(({ path }) => !path.startsWith(BEARER_ROUTES) && !NOT_HERE.includes(path));
   const called = routes.map(({ verb, path }) => `${verb}${path.replaceAll(/\{[^}]+\}/g, "*")}`);
   return new iam.PolicyDocument({
@@ -22,6 +25,16 @@ export function foreignCallers(accounts: readonly string[], stage: string): iam.
       principals: accounts.map((account) => new iam.ArnPrincipal(`arn:aws:iam::${account}:root`)),
       actions: ["execute-api:Invoke"],
       resources: [...called, "GET/openapi.json"].map((route) => `execute-api:/${stage}/${route}`),
-    })],
+    }), ...(console ? [openConsole(stage)] : [])],
+  });
+}
+
+function openConsole(stage: string): iam.PolicyStatement {
+  const called = CONSOLE_ROUTES.map(([verb, path]) => `${verb}${path.replaceAll(/\{[^}]+\}/g, "*")}`);
+  return new iam.PolicyStatement({
+    sid: "BrowsersReachTheConsole",
+    principals: [new iam.AnyPrincipal()],
+    actions: ["execute-api:Invoke"],
+    resources: called.map((route) => `execute-api:/${stage}/${route}`),
   });
 }

@@ -8,6 +8,18 @@ export const NOT_HERE: readonly string[] = ["/files/{id}"];
 /** What the paths of routes for holders of bearer tokens begin with. All others are for callers of IAM. */
 export const BEARER_ROUTES = "/sharing/";
 
+/**
+ * The routes of the console, which are in no document. API Gateway asks nobody who calls them: browsers cannot sign for IAM, and data-product
+ * answers with the page of the sign-in until somebody has a session. Pages of the console write nothing.
+ */
+export const CONSOLE_ROUTES: readonly (readonly [verb: string, path: string])[] = [
+  ["GET", "/console"],
+  ["GET", "/console/{proxy+}"],
+  ["GET", "/console/sign-in"],
+  ["POST", "/console/sign-in"],
+  ["POST", "/console/sign-out"],
+];
+
 /** HTTP methods that the documents use. */
 const VERBS = ["get", "post", "delete"] as const;
 

@@ -4,8 +4,8 @@ import { Construct } from "constructs";
 
 import type { FunctionName } from "../functions/catalogue.ts";
 import type { SluiceFunction } from "../functions/sluice-function.ts";
-import { acknowledge } from "../suppressions.ts";
-import { BEARER_ROUTES, NOT_HERE, type Route, routesOf } from "./open-api.ts";
+import { acknowledge, skipChecks } from "../suppressions.ts";
+import { BEARER_ROUTES, CONSOLE_ROUTES, NOT_HERE, type Route, routesOf } from "./open-api.ts";
 
 /** How long API Gateway waits for a function. */
 const WAIT = Duration.seconds(29);
@@ -21,13 +21,16 @@ const TOKEN_SECONDS = 60;
 export interface RoutesProps {
   readonly api: apigateway.RestApi;
   readonly functions: Readonly<Record<FunctionName, SluiceFunction>>;
+  /** Whether the console is among them. */
+  readonly console: boolean;
 }
 
 /** Who may call a route. */
-type Access = "iam" | "token" | "document";
+type Access = "iam" | "token" | "document" | "page";
 
 /**
- * The routes of submit and data-product, from their OpenAPI documents: those below /sharing for bearer tokens, all others for IAM.
+ * The routes of submit and data-product, from their OpenAPI documents: those below /sharing for bearer tokens, all others for IAM; and those of the
+ * console, if the settings want it, for browsers.
  *
  * Both functions have their document at /openapi.json; here that is the one of data-product, which consumers read, and
  * /process/openapi.json is the one of submit.
@@ -58,6 +61,9 @@ export class Routes extends Construct {
     }
     this.add({ function: "data-product", path: "/openapi.json", verb: "GET", required: [], body: undefined }, "document");
     this.addDocumentOfSubmit();
+    for (const [verb, path] of props.console ? CONSOLE_ROUTES : []) {
+      this.add({ function: "data-product", path, verb, required: [], body: undefined }, "page");
+    }
   }
 
   private add(route: Route, access: Access): void {
@@ -83,6 +89,8 @@ export class Routes extends Construct {
         return { authorizationType: apigateway.AuthorizationType.IAM };
       case "token":
         return { authorizationType: apigateway.AuthorizationType.CUSTOM, authorizer: this.authorizer };
+      case "page":
+        return { authorizationType: apigateway.AuthorizationType.NONE };
     }
   }
 
@@ -125,6 +133,12 @@ export class Routes extends Construct {
 }
 
 function explain(method: apigateway.Method, access: Access): void {
+  if (access === "page") {
+    const evidence = "Browsers sign in to the console with a token; data-product checks the session of every page, and the token of the session";
+    acknowledge(method, { id: "AwsSolutions-APIG4", reason: evidence }, { id: "AwsSolutions-COG4", reason: evidence });
+    skipChecks(method, { id: "CKV_AWS_59", comment: evidence });
+    return;
+  }
   acknowledge(method, { id: "AwsSolutions-COG4", reason: access === "token"
     ? "The Delta Sharing protocol supports bearer tokens only; a Lambda authorizer checks them, and the function checks them again"
     : "Callers are authenticated by IAM" });

@@ -62,10 +62,12 @@ export class SluiceApi extends Construct {
   readonly endpoint: string;
   /** Its access log. */
   readonly accessLog: logs.LogGroup;
+  private readonly hasConsole: boolean;
 
   constructor(scope: Construct, id: string, props: SluiceApiProps) {
     super(scope, id);
     const { settings } = props;
+    this.hasConsole = settings.api.console;
     const logDays = logRetention(settings);
     const logging = settings.api.accountLogging ? new AccountLogging(this, "AccountLogging") : undefined;
     this.accessLog = new logs.LogGroup(this, "AccessLog", {
@@ -81,7 +83,7 @@ export class SluiceApi extends Construct {
       // Parquet and Arrow are returned as bytes whatever the caller accepts: clients of Delta Sharing, curl and pandas send Accept: */*.
       binaryMediaTypes: ["*/*"],
       cloudWatchRole: false,
-      ...(settings.api.accounts.length === 0 ? {} : { policy: foreignCallers(settings.api.accounts, STAGE) }),
+      ...(settings.api.accounts.length === 0 ? {} : { policy: foreignCallers(settings.api.accounts, STAGE, settings.api.console) }),
       deployOptions: {
         stageName: STAGE,
         tracingEnabled: true,
@@ -119,7 +121,7 @@ export class SluiceApi extends Construct {
    * @param functions the functions that handle them
    */
   addRoutes(functions: Readonly<Record<FunctionName, SluiceFunction>>): void {
-    new Routes(this, "Routes", { api: this.api, functions });
+    new Routes(this, "Routes", { api: this.api, functions, console: this.hasConsole });
   }
 
   /**

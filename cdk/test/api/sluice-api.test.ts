@@ -4,10 +4,11 @@ import { test } from "node:test";
 import { Template } from "aws-cdk-lib/assertions";
 
 import { GATEWAY_PROBLEMS } from "../../lib/api/problems.ts";
-import { routesOf } from "../../lib/api/open-api.ts";
+import { CONSOLE_ROUTES, routesOf } from "../../lib/api/open-api.ts";
 import { readFileSync } from "node:fs";
 import { repository } from "../../lib/repository.ts";
 import { resourcesOf, settingsOf, theOne } from "../support/app.ts";
+import { findings } from "../support/nag.ts";
 import { stateless, statelessStack } from "../support/stateless.ts";
 
 const prod = stateless("prod").template;
@@ -33,6 +34,20 @@ test("Delta Sharing accepts bearer tokens, everything else IAM", () => {
   for (const { path, properties } of methods(prod)) {
     assert.equal(properties.AuthorizationType, path.startsWith("/sharing/") ? "CUSTOM" : "AWS_IAM", path);
   }
+});
+
+test("browsers reach the console, and nothing else, without IAM, when the settings want it", () => {
+  assert.deepEqual(methods(prod).filter(({ path }) => path.startsWith("/console")), []);
+  const settings = settingsOf("prod");
+  const stack = statelessStack({ ...settings, api: { ...settings.api, console: true } });
+  const withConsole = Template.fromStack(stack);
+  const open = methods(withConsole).filter(({ properties }) => properties.AuthorizationType === "NONE");
+  const routes = open.map(({ path, properties }) => `${String(properties.HttpMethod)} ${path}`).sort();
+  assert.deepEqual(routes, CONSOLE_ROUTES.map(([verb, path]) => `${verb} ${path}`).sort());
+  const { Policy } = theOne(withConsole, "AWS::ApiGateway::RestApi") as { Policy?: { Statement: { Sid: string; Resource: string[] }[] } };
+  const statement = Policy?.Statement.find(({ Sid }) => Sid === "BrowsersReachTheConsole");
+  assert.deepEqual(statement?.Resource.filter((route) => !/^execute-api:\/live\/(GET|POST)\/console/.test(route)), []);
+  assert.deepEqual(findings(stack), []);
 });
 
 test("callers of IAM send an API key, for the day's quota; descriptions and Delta Sharing need none", () => {

@@ -80,6 +80,8 @@ fn valid_command_lines_are_accepted_and_invalid_ones_refused() {
     check("sluice deploy --lake lake", false);
     check("sluice serve --lake lake --port 0 --as recipient:acme --audit a.jsonl", true);
     check("sluice serve --lake lake --as acme", false);
+    check("sluice ui --lake lake --port 0 --as recipient:acme --no-open", true);
+    check("sluice ui --lake lake --as acme", false);
     check("sluice share create --lake lake --recipient acme --expires 30d --out a.share", true);
     check("sluice share create --lake lake --recipient Acme", false);
     check("sluice share create --lake lake --recipient acme --expires soon", false);

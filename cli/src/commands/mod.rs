@@ -34,6 +34,7 @@ pub(crate) async fn dispatch(command: Command, console: &Console) -> Result<Exit
     match command {
         Command::Sample(arguments) => sample::run(arguments, console),
         Command::Serve(arguments) => serve::run(arguments, console).await,
+        Command::Ui(arguments) => serve::open(arguments, console).await,
         Command::ServeWorker(arguments) => crate::serving::worker::run(arguments).await,
         Command::Init(arguments) => init::run(arguments, console).await,
         Command::Profile(arguments) => profile::run(arguments, console).await,

@@ -1,10 +1,10 @@
 //! `sluice runs report`.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
@@ -35,7 +35,7 @@ pub(super) async fn show(
         None => None,
     };
     if let Some(file) = file.as_deref().filter(|_| open) {
-        open_in_browser(file)?;
+        open_in_browser(file.as_os_str())?;
     }
     if console.is_json() {
         console.json_page(&json!({
@@ -65,8 +65,8 @@ fn file_to_open(lake: &Lake, stored: Option<&LakePath>, text: &str) -> Result<Pa
     Ok(path)
 }
 
-/// Starts the browser, and does not wait for its end.
-fn open_in_browser(file: &Path) -> Result<()> {
+/// Starts the browser with a file or an address, and does not wait for its end.
+pub(super) fn open_in_browser(target: &OsStr) -> Result<()> {
     let named = env::var_os("BROWSER").filter(|name| !name.is_empty());
     let program: OsString = match named {
         Some(program) => program,
@@ -75,14 +75,14 @@ fn open_in_browser(file: &Path) -> Result<()> {
         None => "xdg-open".into(),
     };
     let mut command = Command::new(&program);
-    command.arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.arg(target).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     match command.spawn() {
         Ok(_) => Ok(()),
         Err(error) => {
             let message = format!(
                 "cannot start the browser {}: {error}. Open {} yourself, or name a browser in BROWSER",
                 program.display(),
-                file.display()
+                target.display()
             );
             Err(Fault::new(Exit::Failed, message).into())
         }

@@ -1,4 +1,4 @@
-//! `sluice serve`: the HTTP APIs on this machine.
+//! `sluice serve` and `sluice ui`: the HTTP APIs and the console on this machine.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
@@ -11,13 +11,14 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_aws::env::{self, Env};
-use sluice_core::audit::PRODUCT_OPERATIONS;
+use sluice_core::access::Principal;
+use sluice_core::audit::{CONSOLE_OPERATIONS, PRODUCT_OPERATIONS};
 use sluice_core::error::with_sources;
 use sluice_core::uri::layout;
 use sluice_data_product::expiry::expire;
 use sluice_data_product::links::LINK_EXPIRY;
 use sluice_data_product::secret::Secret;
-use sluice_data_product::{ProductsApi, Settings};
+use sluice_data_product::{LocalSignIn, ProductsApi, Settings};
 use sluice_http::audit::{AuditLog, Audited, Operation};
 use sluice_http::{Callers, guard, local};
 use sluice_lake::Lake;
@@ -27,7 +28,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::arguments::ServeArguments;
+use super::report::open_in_browser;
+use crate::arguments::{ServeArguments, UiArguments};
 use crate::console::Console;
 use crate::fault::{Exit, Fault};
 use crate::serving::audit::audit_log;
@@ -38,7 +40,7 @@ use crate::serving::workers::Workers;
 const MAX_ANSWER_BYTES: usize = 4_000_000;
 
 /// The operations that are served: refused calls of them are written down.
-const APIS: &[&[Operation]] = &[PRODUCT_OPERATIONS, sluice_submit::OPERATIONS];
+const APIS: &[&[Operation]] = &[PRODUCT_OPERATIONS, CONSOLE_OPERATIONS, sluice_submit::OPERATIONS];
 
 /// Time between two deletions of old answers and copies.
 const EXPIRE_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -50,8 +52,28 @@ struct KeptSecret {
     secret: String,
 }
 
+/// What `sluice ui` does, and `sluice serve` does not.
+struct Ui {
+    /// Whom the opened page signs in.
+    caller: Option<Principal>,
+    /// Whether a browser is started.
+    opens: bool,
+}
+
 /// Serves until Ctrl-C.
 pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<Exit> {
+    serve(arguments, None, console).await
+}
+
+/// Serves until Ctrl-C, and opens the console. Calls without a token or a session are nobody's: other people of this
+/// machine must not call as the one who is signed in.
+pub(crate) async fn open(arguments: UiArguments, console: &Console) -> Result<Exit> {
+    let UiArguments { lake, port, caller, no_open, audit } = arguments;
+    let ui = Ui { caller, opens: !no_open && !console.is_json() };
+    serve(ServeArguments { lake, port, caller: None, audit }, Some(ui), console).await
+}
+
+async fn serve(arguments: ServeArguments, ui: Option<Ui>, console: &Console) -> Result<Exit> {
     let lake = arguments.lake.place.open_lake().await?;
     let secret = secret(&lake).await?;
     let audit = match &arguments.audit {
@@ -79,11 +101,25 @@ pub(crate) async fn run(arguments: ServeArguments, console: &Console) -> Result<
         console.note("this system does not limit the memory of a process: a question may take all of it");
     }
     let products = ProductsApi::new(lake.clone(), secret, settings).answered_by(Arc::new(workers));
+    let caller = ui.as_ref().and_then(|ui| ui.caller.clone());
+    let (products, page) = match caller {
+        Some(principal) => {
+            let (local, page) = LocalSignIn::new(principal, &random()?, Timestamp::now());
+            (products.signing_in(local), page)
+        }
+        None => (products, "/console/".to_owned()),
+    };
     let (products, mut document) = sluice_data_product::router(products, audited);
     document.merge(runs_document);
     let router = guard::with_document(products.merge(runs), document);
     let router = guard::guarded(local::only(router, address.port(), audit, APIS));
-    announce(&endpoint, &arguments, console)?;
+    let page = format!("{endpoint}{page}");
+    announce(&endpoint, &page, &arguments, console)?;
+    if ui.is_some_and(|ui| ui.opens)
+        && let Err(error) = open_in_browser(page.as_ref())
+    {
+        console.note(&error.to_string());
+    }
     let stop = async { drop(tokio::signal::ctrl_c().await) };
     tokio::select! {
         () = sluice_http::serve::serve(listener, router, stop) => {}
@@ -116,15 +152,24 @@ async fn expiring(lake: &Lake) {
     }
 }
 
-fn announce(endpoint: &str, arguments: &ServeArguments, console: &Console) -> Result<()> {
+/// `page`: the address of the console, which may sign its browser in.
+fn announce(endpoint: &str, page: &str, arguments: &ServeArguments, console: &Console) -> Result<()> {
     if console.is_json() {
         let caller = arguments.caller.as_ref().map(ToString::to_string);
-        console.json_line(&serde_json::json!({ "event": "serving", "endpoint": endpoint, "as": caller }))?;
+        console.json_line(&serde_json::json!({
+            "event": "serving", "endpoint": endpoint, "as": caller, "console": page,
+        }))?;
         return Ok(());
     }
     console.line(&format!("serving {endpoint} until Ctrl-C; the API is described at {endpoint}/openapi.json"))?;
+    console.line(&format!("the console is at {page}"))?;
     match &arguments.caller {
         Some(caller) => console.note(&format!("calls without a token are made as {caller}")),
+        None if page.contains('?') => {
+            console.note(
+                "this address is good once, for 5 minutes; calls of programs need a token (`sluice share create`)",
+            );
+        }
         None => {
             console.note("every call needs a token (`sluice share create`); or start the server with --as PRINCIPAL");
         }

@@ -5,6 +5,7 @@ mod list;
 mod past;
 
 pub(crate) use self::about::found;
+pub(crate) use self::past::{audit, newest_verdicts};
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

@@ -2,13 +2,16 @@
 //!
 //! - `catalogue`: what there is, and what is said of it;
 //! - `rows`: rows of a port, and SQL over several;
-//! - `sharing`: Delta Sharing.
+//! - `sharing`: Delta Sharing;
+//! - `console`: pages for people.
 //!
 //! Every handler that is about a port asks `ProductsApi::authorize` first. Every access leaves one event (`sluice_http::audit`).
 
 mod answer;
 mod authorize;
 mod catalogue;
+mod console;
+mod deployed;
 pub mod expiry;
 pub mod links;
 mod problem;
@@ -23,12 +26,13 @@ mod written;
 use std::sync::Arc;
 
 use axum::Router;
-use sluice_core::audit::PRODUCT_OPERATIONS;
+use sluice_core::audit::{CONSOLE_OPERATIONS, PRODUCT_OPERATIONS};
 use sluice_http::audit::Audited;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use crate::authorize::Access;
+pub use crate::console::LocalSignIn;
 pub(crate) use crate::state::App;
 pub use crate::state::{ProductsApi, Settings};
 
@@ -58,10 +62,13 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     documented().into_openapi()
 }
 
-/// The API as a router, with its document; neither guarded nor served with it yet (see `sluice_http::guard`).
+/// The API and the console as a router, with the document of the API; neither guarded nor served with it yet (see
+/// `sluice_http::guard`).
 pub fn router(api: ProductsApi, audited: Audited) -> (Router, utoipa::openapi::OpenApi) {
     let (router, document) = documented().split_for_parts();
-    (audited.around(router.with_state(Arc::new(api)), PRODUCT_OPERATIONS), document)
+    let api = Arc::new(api);
+    let console = audited.clone().around(console::routes().with_state(api.clone()), CONSOLE_OPERATIONS);
+    (audited.around(router.with_state(api), PRODUCT_OPERATIONS).merge(console), document)
 }
 
 #[cfg(test)]
@@ -97,6 +104,26 @@ mod tests {
             }
         }
         assert_eq!(audited, PRODUCT_OPERATIONS.len());
+    }
+
+    /// Pages of the console are in no document, so that its source names them.
+    #[test]
+    fn every_page_is_audited() {
+        /// What has nothing of the lake.
+        const OPEN: [&str; 4] = ["/", "/console/style.css", "/console/icon.svg", "/console/{*rest}"];
+        let source = include_str!("console.rs");
+        let mut routes = Vec::new();
+        for line in source.lines().filter_map(|line| line.trim().strip_prefix(".route(\"")) {
+            let (path, handlers) = line.split_once("\", ").expect(line);
+            let methods = ["get", "post"].into_iter().filter(|method| handlers.contains(&format!("{method}(")));
+            routes.extend(methods.map(|method| (method.to_uppercase(), path)));
+        }
+        routes.retain(|(_, path)| !OPEN.contains(path));
+        for (method, path) in &routes {
+            let listed = CONSOLE_OPERATIONS.iter().any(|(known, route, ..)| known == method && route == path);
+            assert!(listed, "{method} {path}");
+        }
+        assert_eq!(routes.len(), CONSOLE_OPERATIONS.len());
     }
 
     /// The sample events are requests of API Gateway (payload format 2.0) for routes that there are.

@@ -25,7 +25,7 @@ pub enum SecretError {
 }
 
 /// A secret. Keys for different uses are derived from it, so that none gives away another. Changing it changes every
-/// hashed value, and voids open cursors and handed-out addresses.
+/// hashed value, and voids open cursors, handed-out addresses and sessions of the console.
 #[derive(Clone)]
 pub struct Secret(String);
 
@@ -40,6 +40,11 @@ impl Secret {
     /// The key of cursors and page tokens.
     pub fn cursor_key(&self) -> [u8; 32] {
         blake3::derive_key("sluice 2026-11 cursors", self.0.as_bytes())
+    }
+
+    /// The key of sessions of the console.
+    pub fn session_key(&self) -> [u8; 32] {
+        blake3::derive_key("sluice 2026-12 console sessions", self.0.as_bytes())
     }
 
     /// The key of addresses of files.

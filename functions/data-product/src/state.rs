@@ -10,6 +10,8 @@ use sluice_lake::Lake;
 use sluice_lake::serve::{Answer, Answers, MaskKey, Queries, QueryLimits, Question, ServeError, Snapshots, TableForm};
 
 use crate::Access;
+use crate::console::{Console, LocalSignIn};
+use crate::deployed::Deployed;
 use crate::links::Links;
 use crate::problem::problem_of;
 use crate::registry::Registry;
@@ -27,6 +29,8 @@ pub struct ProductsApi {
     pub(crate) questions: Arc<dyn Answers>,
     pub(crate) settings: Settings,
     pub(crate) written: Written,
+    pub(crate) console: Console,
+    pub(crate) deployed: Deployed,
 }
 
 /// What a deployment decides.
@@ -65,14 +69,23 @@ impl ProductsApi {
         let registry = Registry::new(lake.documents().clone());
         let links = Links::new(&lake, secret.link_key(), &settings);
         let snapshots = Snapshots::new(lake.clone());
+        let deployed = Deployed::new(lake.documents().clone());
         let questions = Arc::new(Queries::new(snapshots.clone(), QUESTIONS_AT_ONCE, QueryLimits::default()));
-        Self { lake, secret, registry, links, snapshots, questions, settings, written: Written::default() }
+        let console = Console::new(&lake, &secret, &settings);
+        let written = Written::default();
+        Self { lake, secret, registry, links, snapshots, questions, settings, written, console, deployed }
     }
 
     /// The API with questions answered elsewhere.
     #[must_use]
     pub fn answered_by(self, questions: Arc<dyn Answers>) -> Self {
         Self { questions, ..self }
+    }
+
+    /// The API whose console a person of this machine signs in to without a token.
+    #[must_use]
+    pub fn signing_in(self, local: LocalSignIn) -> Self {
+        Self { console: self.console.with_local(local), ..self }
     }
 
     /// A port's table in the form in which a caller reads it.

@@ -4,7 +4,6 @@
 
 mod answers;
 mod cursor;
-mod pipelines;
 mod request;
 mod routes;
 mod runs;
@@ -16,13 +15,13 @@ use sluice_documents::DocumentStore;
 use sluice_executions::erased::AnyExecutions;
 use sluice_executions::ports::Executions;
 use sluice_http::audit::{AuditPath, Audited, Operation};
+use sluice_http::pipelines::Pipelines;
 use tokio::sync::Mutex;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::cursor::Cursors;
-use crate::pipelines::Pipelines;
 
 /// What events call the routes.
 pub const OPERATIONS: &[Operation] = &[

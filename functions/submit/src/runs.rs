@@ -12,22 +12,16 @@ use sluice_documents::trigger::Trigger;
 use sluice_executions::history::PassedState;
 use sluice_executions::ports::{Execution, ExecutionFault, ExecutionStatus, Executions};
 use sluice_executions::submission::{self, Submission, SubmissionError};
+use sluice_http::pipelines::Rights;
+pub(crate) use sluice_http::problem::document_problem;
 use sluice_http::{Caller, Problem, ProblemCode};
 
 use crate::RunsApi;
 use crate::answers::{CommitAnswer, RunAnswer, RunState, RunSummary};
 use crate::cursor;
-use crate::pipelines::Rights;
 
 /// How long Step Functions may take to show an execution that it has started: it says seconds.
 const STARTING: SignedDuration = SignedDuration::from_secs(60);
-
-/// A fault of documents, for callers: what was read or where it is may not be theirs to know, so the log has it.
-pub(crate) fn document_problem(error: &DocumentError) -> Problem {
-    let name = error.name();
-    tracing::error!(error_name = %name, error_message = with_sources(error), "a document of the lake cannot be used");
-    Problem::of_lake(name, "a document of the lake cannot be used: give the operator the request id")
-}
 
 /// A fault of executions, for callers. Its message is that of a service or of the lake, so the log has it.
 pub(crate) fn fault_problem(fault: &ExecutionFault) -> Problem {

@@ -25,6 +25,8 @@ pub enum AuditPath {
     Files,
     /// Runs of pipelines.
     Runs,
+    /// Pages of the console.
+    Console,
 }
 
 impl From<AccessPath> for AuditPath {
@@ -155,6 +157,29 @@ pub const PRODUCT_OPERATIONS: &[Operation] = &[
     ("GET", "/files/{id}", AuditPath::Files, "file"),
 ];
 
+/// The pages of the console, which the API of data products serves.
+pub const CONSOLE_OPERATIONS: &[Operation] = &[
+    ("GET", "/console", AuditPath::Console, "overview"),
+    ("GET", "/console/", AuditPath::Console, "overview"),
+    ("GET", "/console/sign-in", AuditPath::Console, "sign-in-page"),
+    ("POST", "/console/sign-in", AuditPath::Console, "sign-in"),
+    ("POST", "/console/sign-out", AuditPath::Console, "sign-out"),
+    ("GET", "/console/runs", AuditPath::Console, "runs"),
+    ("GET", "/console/runs/{pipeline}", AuditPath::Console, "runs-of-pipeline"),
+    ("GET", "/console/runs/{pipeline}/{run}", AuditPath::Console, "run"),
+    ("GET", "/console/search", AuditPath::Console, "search"),
+    ("GET", "/console/products", AuditPath::Console, "products"),
+    ("GET", "/console/products/{domain}/{product}", AuditPath::Console, "product"),
+    ("GET", "/console/products/{domain}/{product}/{port}", AuditPath::Console, "port"),
+    // A sample is a read of rows.
+    ("GET", "/console/products/{domain}/{product}/{port}/sample", AuditPath::Rows, "rows"),
+    ("GET", "/console/lineage", AuditPath::Console, "lineage"),
+    ("GET", "/console/quarantine/{pipeline}", AuditPath::Console, "quarantine"),
+    ("GET", "/console/quarantine/{pipeline}/{run}", AuditPath::Console, "quarantine-of-run"),
+    ("GET", "/console/sources/{pipeline}", AuditPath::Console, "sources"),
+    ("GET", "/console/access/{domain}/{product}", AuditPath::Console, "access"),
+];
+
 /// The operation of a request, by its method and its path.
 pub fn operation(operations: &[Operation], method: &str, path: &str) -> Option<(AuditPath, &'static str)> {
     // Routes of GET answer HEAD as well.
@@ -189,6 +214,21 @@ mod tests {
         check("GET", "/sharing/shares/sales/schemas/retail/tables/orders/query", None);
         check("GET", "/sharing/shares/", None);
         check("GET", "/sharing", None);
+    }
+
+    #[test]
+    fn pages_of_the_console_are_called_by_their_operation() {
+        let check = |method: &str, path: &str, expected: Option<&str>| {
+            let found = operation(CONSOLE_OPERATIONS, method, path).map(|(_, name)| name);
+            assert_eq!(found, expected, "{method} {path}");
+        };
+        check("GET", "/console/", Some("overview"));
+        check("POST", "/console/sign-in", Some("sign-in"));
+        check("GET", "/console/runs/retail/day-1", Some("run"));
+        check("POST", "/console/runs/retail/day-1", None);
+        check("GET", "/console/products/sales/orders", Some("product"));
+        check("GET", "/console", Some("overview"));
+        check("GET", "/console/nowhere/at/all", None);
     }
 
     #[test]

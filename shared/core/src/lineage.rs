@@ -159,6 +159,15 @@ impl Lineage {
         found
     }
 
+    /// The part of it with these columns, and the edges between them; edges of the rows of a table where `is_wanted`
+    /// wants [`ColumnRef::rows`] of it.
+    #[must_use]
+    pub fn only(&self, is_wanted: impl Fn(&ColumnRef) -> bool) -> Self {
+        let columns = self.columns.iter().filter(|column| is_wanted(column)).cloned().collect();
+        let edges = self.edges.iter().filter(|edge| is_wanted(edge.from()) && is_wanted(edge.to())).cloned().collect();
+        Self { columns, edges }
+    }
+
     /// What the steps lead to from a column on, or from a whole table.
     fn closure<'a>(
         &'a self,

@@ -5,7 +5,7 @@ mod policy;
 #[cfg(test)]
 mod tests;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::access::{Grant, Masking, Policy};
@@ -143,4 +143,37 @@ pub struct ServiceLevel {
     /// The column it is measured by, when one is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub element: Option<String>,
+}
+
+impl ServiceLevel {
+    /// The oldest that the newest commit of the table may be by this promise; `None` for a promise of something else,
+    /// or without a number and a unit of time.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use jiff::SignedDuration;
+    /// use sluice_core::product::ServiceLevel;
+    ///
+    /// let promise = |property: &str| ServiceLevel {
+    ///     property: property.to_owned(),
+    ///     value: "1.5".to_owned(),
+    ///     unit: Some("d".to_owned()),
+    ///     element: None,
+    /// };
+    /// assert_eq!(promise("latency").oldest(), Some(SignedDuration::from_hours(36)));
+    /// assert_eq!(promise("retention").oldest(), None);
+    /// ```
+    pub fn oldest(&self) -> Option<SignedDuration> {
+        let is_age = ["latency", "freshness", "frequency"].contains(&self.property.as_str());
+        let unit = match self.unit.as_deref()?.to_ascii_lowercase().as_str() {
+            "s" | "second" | "seconds" => 1.0,
+            "m" | "min" | "minute" | "minutes" => 60.0,
+            "h" | "hour" | "hours" => 3600.0,
+            "d" | "day" | "days" => 86_400.0,
+            _ => return None,
+        };
+        let value = self.value.parse::<f64>().ok().filter(|_| is_age)?;
+        SignedDuration::try_from_secs_f64(value * unit).ok()
+    }
 }

@@ -140,8 +140,18 @@ impl KeptToken {
         let given = blake3::hash(token.reveal().as_bytes());
         let is_it = blake3::Hash::from_hex(&self.hash).is_ok_and(|hash| hash == given);
         if !is_it || self.recipient != *token.recipient() {
-            Err(TokenRefusal::Unknown)
-        } else if self.revoked_at.is_some() {
+            return Err(TokenRefusal::Unknown);
+        }
+        self.check_term(now)
+    }
+
+    /// Whether the token that this is kept of is neither revoked nor expired now. It says nothing of who has the token:
+    /// for sessions that began with [`Self::check`].
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_term(&self, now: Timestamp) -> Result<(), TokenRefusal> {
+        if self.revoked_at.is_some() {
             Err(TokenRefusal::Revoked)
         } else if self.expires_at <= now {
             Err(TokenRefusal::Expired)

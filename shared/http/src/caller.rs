@@ -5,6 +5,8 @@ use std::convert::Infallible;
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use sluice_core::access::Principal;
+use sluice_core::name::RecipientName;
 
 /// An IAM caller whom API Gateway has authenticated; put into the request's extensions by the Lambda adapter only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,17 @@ pub enum Credentials {
     Bearer(String),
     /// An IAM caller, authenticated by API Gateway.
     Gateway(GatewayCaller),
+    /// A session that began with a token, which still has to be good. No request carries it by itself: the function
+    /// that made the session has checked it.
+    Session {
+        /// Whose token.
+        recipient: RecipientName,
+        /// Its id.
+        token_id: String,
+    },
+    /// A session that began with a word of this process to a person on this machine. As with [`Self::Session`], the
+    /// function that made it has checked it.
+    Local(Principal),
 }
 
 impl std::fmt::Debug for Credentials {
@@ -31,6 +44,8 @@ impl std::fmt::Debug for Credentials {
             Self::None => f.write_str("None"),
             Self::Bearer(_) => f.write_str("Bearer(…)"),
             Self::Gateway(caller) => f.debug_tuple("Gateway").field(&caller.arn).finish(),
+            Self::Session { recipient, token_id } => f.debug_tuple("Session").field(recipient).field(token_id).finish(),
+            Self::Local(principal) => f.debug_tuple("Local").field(principal).finish(),
         }
     }
 }

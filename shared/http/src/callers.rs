@@ -8,6 +8,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use jiff::Timestamp;
 use sluice_core::access::Principal;
+use sluice_core::name::RecipientName;
 use sluice_core::recipient::{KeptToken, Token, TokenRefusal};
 use sluice_core::uri::{LakePath, layout};
 use sluice_documents::DocumentStore;
@@ -46,6 +47,21 @@ impl Caller {
     pub fn name(&self) -> String {
         self.principal.to_string()
     }
+
+    /// The caller of a request with these credentials, who has a share of what is answered at once from now on.
+    ///
+    /// # Errors
+    /// `unauthenticated`; `too-many-requests`; `unavailable` when tokens cannot be looked up; `internal` for a route
+    /// that is not audited.
+    pub async fn with(parts: &Parts, credentials: &Credentials) -> Result<Self, Problem> {
+        let callers = Callers::of(parts)?;
+        let caller = callers.recognise(parts, credentials).await?;
+        let admission = parts.extensions.get::<Admission>().cloned();
+        if let Some(admission) = admission {
+            admission.enter(&callers.shares, &caller.principal).await?;
+        }
+        Ok(caller)
+    }
 }
 
 /// Who is recognised. Cheap to clone.
@@ -83,6 +99,15 @@ impl Callers {
         Self { local, ..self }
     }
 
+    /// Who is recognised by the API of a request.
+    ///
+    /// # Errors
+    /// `internal` for a route that no [`crate::audit::Audited`] stands around.
+    fn of(parts: &Parts) -> Result<Self, Problem> {
+        let callers = parts.extensions.get::<Self>().cloned();
+        callers.ok_or_else(|| Problem::new(ProblemCode::Internal, "the route is not audited, which is a defect"))
+    }
+
     /// Counts a file that is sent to this caller, who has asked for it by its address.
     ///
     /// # Errors
@@ -95,9 +120,9 @@ impl Callers {
     ///
     /// # Errors
     /// `unauthenticated`, with the same words whatever is wrong; `unavailable` when tokens cannot be looked up.
-    async fn recognise(&self, parts: &Parts) -> Result<Caller, Problem> {
+    async fn recognise(&self, parts: &Parts, credentials: &Credentials) -> Result<Caller, Problem> {
         let trail = Trail::of(parts)?;
-        match self.known(&Credentials::of(parts), Timestamp::now()).await? {
+        match self.known(credentials, Timestamp::now()).await? {
             Ok((principal, token_id, presented)) => {
                 trail.note(|event| (event.caller, event.token_id) = (principal.to_string(), token_id.clone()));
                 Ok(Caller { principal, token_id, presented, trail })
@@ -127,28 +152,53 @@ impl Callers {
                     Err(_) => Err(("an ARN that is not a role or a user", None)),
                 });
             }
+            (Credentials::Local(principal), _) => return Ok(Ok((principal.clone(), None, principal.to_string()))),
+            (Credentials::Session { recipient, token_id }, _) => {
+                return self.known_session(recipient, token_id, now).await;
+            }
             (Credentials::Bearer(text), _) => text,
         };
         let Some(tokens) = &self.tokens else { return Ok(Err(("tokens are not taken here", None))) };
         let Ok(token) = text.parse::<Token>() else { return Ok(Err(("not a valid token", None))) };
-        let Some(kept) = tokens.read(&token).await? else { return Ok(Err(("no such token", None))) };
-        Ok(match kept.check(&token, now) {
-            Ok(()) => {
-                let principal = Principal::Recipient(token.recipient().clone());
-                let presented = principal.to_string();
-                Ok((principal, Some(token.id().to_owned()), presented))
-            }
-            Err(TokenRefusal::Unknown) => Err(("the token is unknown", None)),
-            Err(TokenRefusal::Expired) => Err(("the token has expired", Some(token.id().to_owned()))),
-            Err(TokenRefusal::Revoked) => Err(("the token was revoked", Some(token.id().to_owned()))),
-        })
+        let kept = tokens.read(layout::token(&token)).await?;
+        let Some(kept) = kept else { return Ok(Err(("no such token", None))) };
+        Ok(recognised(token.recipient(), token.id(), kept.check(&token, now)))
+    }
+
+    /// The caller of a session that began with this token.
+    async fn known_session(
+        &self,
+        recipient: &RecipientName,
+        token_id: &str,
+        now: Timestamp,
+    ) -> Result<Recognised, Problem> {
+        let Some(tokens) = &self.tokens else { return Ok(Err(("tokens are not taken here", None))) };
+        let Some(path) = layout::token_of(recipient, token_id) else { return Ok(Err(("not a valid token", None))) };
+        let kept = tokens.read(path).await?;
+        let Some(kept) = kept.filter(|kept| kept.recipient == *recipient) else {
+            return Ok(Err(("no such token", None)));
+        };
+        Ok(recognised(recipient, token_id, kept.check_term(now)))
+    }
+}
+
+/// The holder of a token that was checked like this.
+fn recognised(recipient: &RecipientName, token_id: &str, checked: Result<(), TokenRefusal>) -> Recognised {
+    match checked {
+        Ok(()) => {
+            let principal = Principal::Recipient(recipient.clone());
+            let presented = principal.to_string();
+            Ok((principal, Some(token_id.to_owned()), presented))
+        }
+        Err(TokenRefusal::Unknown) => Err(("the token is unknown", None)),
+        Err(TokenRefusal::Expired) => Err(("the token has expired", Some(token_id.to_owned()))),
+        Err(TokenRefusal::Revoked) => Err(("the token was revoked", Some(token_id.to_owned()))),
     }
 }
 
 impl KnownTokens {
-    /// What is kept of a token.
-    async fn read(self: &Arc<Self>, token: &Token) -> Result<Option<Arc<KeptToken>>, Problem> {
-        let path = layout::token(token);
+    /// What is kept of the token at this place.
+    async fn read(self: &Arc<Self>, path: LakePath) -> Result<Option<Arc<KeptToken>>, Problem> {
         let current = self.kept.lock().await.get_mut(&path).and_then(|reading| reading.current(KEPT));
         if let Some(Current { value, is_due }) = current {
             if is_due {
@@ -190,22 +240,15 @@ impl<S: Sync> FromRequestParts<S> for Callers {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let callers = parts.extensions.get::<Self>().cloned();
-        callers.ok_or_else(|| Problem::new(ProblemCode::Internal, "the route is not audited, which is a defect"))
+        Self::of(parts)
     }
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let callers = Callers::from_request_parts(parts, state).await?;
-        let caller = callers.recognise(parts).await?;
-        let admission = parts.extensions.get::<Admission>().cloned();
-        if let Some(admission) = admission {
-            admission.enter(&callers.shares, &caller.principal).await?;
-        }
-        Ok(caller)
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::with(parts, &Credentials::of(parts)).await
     }
 }
 
@@ -267,5 +310,17 @@ mod tests {
         check(3, revoked, "the token was revoked, Some(\"ID\")").await;
         check(4, None, "no such token, None").await;
         assert_eq!(known(&callers, &Credentials::Bearer("nonsense".to_owned())).await, "not a valid token, None");
+        let session = async |digit: u8, expected: &str| {
+            let token = Token::new("acme".parse().expect("name"), &[digit; SECRET_BYTES]);
+            let (recipient, token_id) = (token.recipient().clone(), token.id().to_owned());
+            let found = known(&callers, &Credentials::Session { recipient, token_id }).await;
+            assert_eq!(found.replace(token.id(), "ID"), expected, "{digit}");
+        };
+        session(1, "recipient:acme").await;
+        session(2, "the token has expired, Some(\"ID\")").await;
+        session(3, "the token was revoked, Some(\"ID\")").await;
+        session(4, "no such token, None").await;
+        let outside = Credentials::Session { recipient: "acme".parse().expect("name"), token_id: "../x".to_owned() };
+        assert_eq!(known(&callers, &outside).await, "not a valid token, None");
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -17,6 +17,10 @@ use crate::problem::{Problem, ProblemCode};
 
 /// Header with the id of a request, in requests, answers and logs.
 pub const REQUEST_ID: &str = "x-request-id";
+/// The id of a request, in its extensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestId(pub String);
+
 /// Longest id that is taken from a request.
 const MAX_ID_BYTES: usize = 128;
 
@@ -33,7 +37,9 @@ pub fn with_document(router: Router, document: utoipa::openapi::OpenApi) -> Rout
 
 /// The router, with unknown routes and methods as problems, panics as `internal`, and one log line per request.
 ///
-/// No answer is kept by caches, or taken by browsers for anything but its media type. The line has method, route, status, time and the problem's code; never a query string, a header or a body.
+/// No answer is kept by caches, unless its route says so, or taken by browsers for anything but its media type. A
+/// problem that its route has written as an HTML page stays one. The line has method, route, status, time and the
+/// problem's code; never a query string, a header or a body.
 pub fn guarded(router: Router) -> Router {
     router
         .fallback(|| async { Problem::new(ProblemCode::NotFound, "this address does not exist: see /openapi.json") })
@@ -46,9 +52,10 @@ pub fn guarded(router: Router) -> Router {
         .layer(middleware::from_fn(pass))
 }
 
-async fn pass(request: Request, next: Next) -> Response {
+async fn pass(mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let id = id_of(&request);
+    request.extensions_mut().insert(RequestId(id.clone()));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let span = tracing::error_span!("request", request_id = id);
     async {
@@ -59,7 +66,8 @@ async fn pass(request: Request, next: Next) -> Response {
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID, value);
         }
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        let kept = response.headers_mut().entry(CACHE_CONTROL);
+        kept.or_insert_with(|| HeaderValue::from_static("private, no-store"));
         response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         log(&method, &path, &response, began);
         response
@@ -82,6 +90,10 @@ fn id_of(request: &Request) -> String {
 /// Problems get the id of their request.
 fn completed(response: Response, id: &str) -> Response {
     let Some(problem) = response.extensions().get::<Problem>().cloned() else { return response };
+    let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if media_type.is_some_and(|media_type| media_type.starts_with("text/html")) {
+        return response;
+    }
     let problem = Problem { request_id: Some(id.to_owned()), ..problem };
     let (parts, _) = response.into_parts();
     let mut answer = problem.into_response();
@@ -121,11 +133,30 @@ mod tests {
         panic!("a defect")
     }
 
+    /// A problem as its route writes it for people.
+    async fn page() -> Response {
+        let problem = Problem::new(ProblemCode::NotFound, "not there");
+        let mut response = (problem.code.status(), axum::response::Html("<h1>not there</h1>")).into_response();
+        response.extensions_mut().insert(problem);
+        response
+    }
+
+    #[tokio::test]
+    async fn a_problem_that_is_a_page_stays_one() {
+        let router = guarded(Router::new().route("/page", axum::routing::get(page)));
+        let request = Request::builder().uri("/page").body(Body::empty()).expect("request");
+        let answer = router.oneshot(request).await.expect("answer");
+        assert!(answer.headers().get(REQUEST_ID).is_some());
+        let body = axum::body::to_bytes(answer.into_body(), 1000).await.expect("body");
+        assert_eq!(body, "<h1>not there</h1>");
+    }
+
     #[tokio::test]
     async fn no_answer_is_kept_or_taken_for_something_else() {
         let router = Router::new()
             .route("/", axum::routing::get(|| async { "here" }))
-            .route("/defect", axum::routing::get(defect));
+            .route("/defect", axum::routing::get(defect))
+            .route("/page", axum::routing::get(page));
         let router = documented(router, utoipa::openapi::OpenApi::default());
         let check = async |method: &str, uri: &str, status: u16| {
             let request = Request::builder().method(method).uri(uri).body(Body::empty()).expect("request");
@@ -140,5 +171,6 @@ mod tests {
         check("PUT", "/", 405).await;
         check("GET", "/nowhere", 404).await;
         check("GET", "/defect", 500).await;
+        check("GET", "/page", 404).await;
     }
 }

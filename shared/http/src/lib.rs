@@ -1,5 +1,6 @@
 //! What the HTTP functions share.
 //!
+//! - [`pipelines`]: the deployed pipelines, and who may do what with their runs;
 //! - [`problem`]: every refusal and failure as `application/problem+json` with a stable code;
 //! - [`caller`]: who calls, as far as the request says;
 //! - [`callers`]: who is recognised, and how many requests of each are answered at once (`shares`);
@@ -20,6 +21,7 @@ mod kept;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 pub mod local;
+pub mod pipelines;
 pub mod problem;
 pub mod reading;
 pub mod serve;

@@ -5,7 +5,8 @@ use std::fmt;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use sluice_core::error::ErrorName;
+use sluice_core::error::{ErrorName, with_sources};
+use sluice_documents::DocumentError;
 use utoipa::ToSchema;
 
 /// Media type of problems.
@@ -243,6 +244,13 @@ impl Problem {
             Self::new(ProblemCode::Internal, lasting)
         }
     }
+}
+
+/// A fault of documents, for callers: what was read or where it is may not be theirs to know, so the log has it.
+pub fn document_problem(error: &DocumentError) -> Problem {
+    let name = error.name();
+    tracing::error!(error_name = %name, error_message = with_sources(error), "a document of the lake cannot be used");
+    Problem::of_lake(name, "a document of the lake cannot be used: give the operator the request id")
 }
 
 impl From<ErrorName> for ProblemCode {

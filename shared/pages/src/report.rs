@@ -14,6 +14,7 @@ use sluice_core::uri::FolderUri;
 
 use self::ending::Ending;
 use crate::facts::RunFacts;
+use crate::frame::STYLE;
 use crate::html::Html;
 use crate::units::{between, duration, instant};
 
@@ -21,7 +22,8 @@ use crate::units::{between, duration, instant};
 /// leave out.
 pub const MAX_PAGE_BYTES: usize = 1_000_000;
 
-const STYLE: &str = include_str!("report/style.css");
+/// The section of what a person does next.
+const NEXT: &str = "next";
 
 /// The report of a run as one HTML file.
 ///
@@ -30,8 +32,45 @@ const STYLE: &str = include_str!("report/style.css");
 /// value of a cell: messages that may quote one are replaced by what they mean.
 pub fn run_report(lake: &FolderUri, run: &RunRef, facts: &RunFacts) -> String {
     let ending = Ending::of(facts);
+    let sections = sections(lake, run, facts, ending);
+    let mut page = Html::default();
+    head(&mut page, run, ending);
+    page.markup("<header>\n<h1>").text(run.pipeline.as_str()).markup(": ");
+    page.markup(ending.badge()).text(ending.word()).markup("</span></h1>\n");
+    summary(&mut page, run, facts, ending);
+    page.markup("</header>\n");
+    contents(&mut page, &sections);
+    page.markup("<main id=\"main\">\n");
+    for section in &sections {
+        section.write(&mut page);
+    }
+    page.markup("</main>\n<footer><p>Written by Sluice ").text(env!("CARGO_PKG_VERSION"));
+    page.markup(
+        " from the documents of the run. Values of cells are not on this page.</p></footer>\n</body>\n</html>\n",
+    );
+    page.into_string()
+}
+
+/// The report of a run as a part of a page of the console, below its heading. `links`: what the page links to, after
+/// the summary; `is_running`: the run goes on, so that nobody has to do anything next.
+pub(crate) fn run_body(lake: &FolderUri, run: &RunRef, facts: &RunFacts, links: &Html, is_running: bool) -> Html {
+    let ending = Ending::of(facts);
+    let mut sections = sections(lake, run, facts, ending);
+    sections.retain(|section| !is_running || section.id != NEXT);
+    let mut body = Html::default();
+    body.markup("<p>").markup(ending.badge()).text(ending.word()).markup("</span></p>\n");
+    summary(&mut body, run, facts, ending);
+    body.append(links);
+    contents(&mut body, &sections);
+    for section in &sections {
+        section.write(&mut body);
+    }
+    body
+}
+
+fn sections(lake: &FolderUri, run: &RunRef, facts: &RunFacts, ending: Ending) -> Vec<Section> {
     let sections = [
-        ("next", "What to do next", Some(ending.next_steps(lake, run, facts))),
+        (NEXT, "What to do next", Some(ending.next_steps(lake, run, facts))),
         ("times", "Times", timeline::section(facts)),
         ("tables", "Tables", tables::section(facts)),
         ("rules", "Quality rules", rules::section(facts)),
@@ -41,27 +80,19 @@ pub fn run_report(lake: &FolderUri, run: &RunRef, facts: &RunFacts) -> String {
         ("engine", "Engine", sources::engine_section(facts)),
         ("lineage", "Lineage", lineage::section(facts)),
     ];
-    let sections: Vec<Section> = sections
-        .into_iter()
-        .filter_map(|(id, title, content)| content.map(|content| Section { id, title, content }))
-        .collect();
-    let mut page = Html::default();
-    head(&mut page, run, ending);
-    header(&mut page, run, facts, ending);
+    let section = |(id, title, content): (&'static str, &'static str, Option<Html>)| {
+        content.map(|content| Section { id, title, content })
+    };
+    sections.into_iter().filter_map(section).collect()
+}
+
+/// The sections, as links.
+fn contents(page: &mut Html, sections: &[Section]) {
     page.markup("<nav aria-label=\"Sections\"><ul>");
-    for Section { id, title, .. } in &sections {
+    for Section { id, title, .. } in sections {
         page.markup("<li><a href=\"#").text(id).markup("\">").text(title).markup("</a></li>");
     }
-    page.markup("</ul></nav>\n<main id=\"main\">\n");
-    for Section { id, title, content } in &sections {
-        page.markup("<section aria-labelledby=\"").text(id).markup("\">\n<h2 id=\"").text(id).markup("\">");
-        page.text(title).markup("</h2>\n").append(content).markup("</section>\n");
-    }
-    page.markup("</main>\n<footer><p>Written by Sluice ").text(env!("CARGO_PKG_VERSION"));
-    page.markup(
-        " from the documents of the run. Values of cells are not on this page.</p></footer>\n</body>\n</html>\n",
-    );
-    page.into_string()
+    page.markup("</ul></nav>\n");
 }
 
 /// A part of the page below a heading.
@@ -69,6 +100,14 @@ struct Section {
     id: &'static str,
     title: &'static str,
     content: Html,
+}
+
+impl Section {
+    fn write(&self, page: &mut Html) {
+        let Self { id, title, content } = self;
+        page.markup("<section aria-labelledby=\"").text(id).markup("\">\n<h2 id=\"").text(id).markup("\">");
+        page.text(title).markup("</h2>\n").append(content).markup("</section>\n");
+    }
 }
 
 fn head(page: &mut Html, run: &RunRef, ending: Ending) {
@@ -83,9 +122,8 @@ fn head(page: &mut Html, run: &RunRef, ending: Ending) {
     page.markup("<a class=\"skip\" href=\"#main\">Skip to the content</a>\n");
 }
 
-fn header(page: &mut Html, run: &RunRef, facts: &RunFacts, ending: Ending) {
-    page.markup("<header>\n<h1>").text(run.pipeline.as_str()).markup(": ");
-    page.markup(ending.badge()).text(ending.word()).markup("</span></h1>\n");
+/// How the run ended, and when.
+fn summary(page: &mut Html, run: &RunRef, facts: &RunFacts, ending: Ending) {
     for sentence in ending.sentences(facts) {
         page.element("p", &sentence).markup("\n");
     }
@@ -111,7 +149,7 @@ fn header(page: &mut Html, run: &RunRef, facts: &RunFacts, ending: Ending) {
     if let (Some(began), Some(ended)) = (began, ended) {
         fact("Took", &duration(between(began, ended)));
     }
-    page.markup("</dl>\n</header>\n");
+    page.markup("</dl>\n");
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ from scenarios import (  # noqa: F401
     large_files,
     runs_api,
     data_products,
+    console,
     old_logs,
     large_reading,
     no_leak,

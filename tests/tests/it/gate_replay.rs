@@ -1,9 +1,11 @@
 //! Quarantined rows are re-validated against a changed contract, exactly once.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use sluice_core::run::Outcome;
-use sluice_tests::content::{LakeContent, assert_same, lake_content};
+use sluice_lake::inspect;
+use sluice_tests::content::{LakeContent, assert_same, lake_content, wait};
 use sluice_tests::files::{copy_folder, remove_folder};
 use sluice_tests::lab::{BRONZE, Lab, QUARANTINE, SILVER, Sample, open_lake};
 use sluice_tests::sluice::{Run, kill_at_event};
@@ -102,4 +104,26 @@ fn a_killed_replay_is_completed_by_the_next() {
     }
     eprintln!("replays killed at {landed:?}");
     assert!(landed.len() >= 16, "only {} replays could be killed", landed.len());
+}
+
+#[test]
+fn quarantined_rows_are_counted_and_placed_by_run() {
+    let lab = Lab::new();
+    lab.sample(&lab.landing(), &DAYS);
+    let run = lab.run().expect(Outcome::Published).run_id().to_string();
+    let listed = lab.quarantines().remove(0);
+    let (lake, table) = (lab.open(), listed.table.clone());
+    let of_run = |run: Option<&str>| {
+        let places = inspect::quarantine_places(&lake, &table, run, 50);
+        wait(places).expect("places")
+    };
+    let counts = wait(inspect::quarantine_counts(&lake, &table)).expect("counts").expect("a quarantine");
+    assert_eq!(counts.rows, listed.rows);
+    assert_eq!(counts.by_run, BTreeMap::from([(run.clone(), listed.rules)]));
+    let places = of_run(None);
+    assert_eq!(places.len() as u64, listed.rows.min(50));
+    assert!(places.iter().all(|place| place.run_id == run && !place.rules.is_empty() && place.source_row.is_some()));
+    assert_eq!((of_run(Some(&run)).len(), of_run(Some("another")).len()), (places.len(), 0));
+    let missing = "quarantine/sales/missing".parse().expect("a table");
+    assert_eq!(wait(inspect::quarantine_counts(&lake, &missing)).expect("no fault"), None);
 }

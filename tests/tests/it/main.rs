@@ -13,6 +13,7 @@ mod alerts;
 mod apis;
 mod bad_input;
 mod concurrency;
+mod console;
 mod cost;
 mod docs;
 mod exactly_once;

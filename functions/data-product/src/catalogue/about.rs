@@ -342,27 +342,14 @@ async fn table(api: &App, access: &Access) -> Result<Option<TableState>, Problem
 
 /// Whether a promise about the age of the data is kept: the newest commit must not be older than promised.
 fn promise(level: &ServiceLevel, committed_at: Option<Timestamp>, now: Timestamp) -> Promise {
-    let is_age = ["latency", "freshness", "frequency"].contains(&level.property.as_str());
-    let seconds =
-        level.value.parse::<f64>().ok().zip(seconds_of(level.unit.as_deref())).map(|(value, unit)| value * unit);
-    let age = committed_at.map(|at| now.duration_since(at).as_secs_f64());
-    let judged = seconds.zip(age).filter(|_| is_age);
+    let age = committed_at.map(|at| now.duration_since(at));
+    let judged = level.oldest().zip(age);
     Promise {
         property: level.property.clone(),
         value: level.value.clone(),
         unit: level.unit.clone(),
         met: judged.map(|(most, age)| age <= most),
-        observed: judged.map(|(_, age)| format!("the newest commit is {:.1} hours old", age / 3600.0)),
-    }
-}
-
-fn seconds_of(unit: Option<&str>) -> Option<f64> {
-    match unit?.to_ascii_lowercase().as_str() {
-        "s" | "second" | "seconds" => Some(1.0),
-        "m" | "min" | "minute" | "minutes" => Some(60.0),
-        "h" | "hour" | "hours" => Some(3600.0),
-        "d" | "day" | "days" => Some(86_400.0),
-        _ => None,
+        observed: judged.map(|(_, age)| format!("the newest commit is {:.1} hours old", age.as_secs_f64() / 3600.0)),
     }
 }
 

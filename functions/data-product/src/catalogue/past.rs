@@ -33,29 +33,29 @@ pub(super) struct Quality {
 
 /// An audit.
 #[derive(Debug, Serialize, ToSchema)]
-struct Audit {
-    run_id: String,
+pub(crate) struct Audit {
+    pub(crate) run_id: String,
     audited_at: String,
     /// Share of the listed rules that hold, 0 to 100; missing where rows are held back from you.
     #[serde(skip_serializing_if = "Option::is_none")]
-    score: Option<String>,
+    pub(crate) score: Option<String>,
     /// The rules, without those about columns that do not exist for you.
-    rules: Vec<Rule>,
+    pub(crate) rules: Vec<Rule>,
     /// How many are left out.
-    hidden_rules: usize,
+    pub(crate) hidden_rules: usize,
 }
 
 /// The outcome of a rule.
 #[derive(Debug, Serialize, ToSchema)]
-struct Rule {
-    rule: String,
-    description: String,
+pub(crate) struct Rule {
+    pub(crate) rule: String,
+    pub(crate) description: String,
     dimension: Option<String>,
     /// Whether it holds; null where rows are held back from you, because those decide as well.
-    passed: Option<bool>,
-    expected: String,
+    pub(crate) passed: Option<bool>,
+    pub(crate) expected: String,
     /// What was measured; null where rows are held back from you, and of columns that you do not read as they are.
-    observed: Option<String>,
+    pub(crate) observed: Option<String>,
 }
 
 /// Shows the quality of a port
@@ -86,7 +86,20 @@ pub(super) async fn quality(
     Ok(Json(Quality { port: access.port.name.to_string(), audits }))
 }
 
-fn audit(verdict: &Verdict, access: &Access) -> Option<Audit> {
+/// The verdicts of at most so many of the newest published runs, the newest first.
+///
+/// # Errors
+/// `unavailable`.
+pub(crate) async fn newest_verdicts(api: &App, pipeline: &PipelineName, most: usize) -> Result<Vec<Verdict>, Problem> {
+    let mut verdicts = Vec::new();
+    for receipt in newest_receipts(api, pipeline, most).await? {
+        verdicts.extend(read::<Verdict>(api, &receipt.run).await?);
+    }
+    Ok(verdicts)
+}
+
+/// The audit of a port's table, as far as the caller may see it; `None` where the verdict is not about the table.
+pub(crate) fn audit(verdict: &Verdict, access: &Access) -> Option<Audit> {
     let table = verdict.tables.iter().find(|audited| audited.table == access.port.table)?;
     let contract = &access.port.contract;
     let is_of_contract = table.contract == format!("{} {}", contract.contract_id, contract.contract_version);
@@ -252,10 +265,14 @@ fn steps(plan: &Plan, ports: &BTreeSet<&TableRef>) -> (Vec<Step>, Vec<Step>) {
 
 /// Receipts of the newest published runs, the newest first. Names of runs begin with their time, so they sort by it.
 async fn receipts(api: &App, pipeline: &PipelineName) -> Result<Vec<Receipt>, Problem> {
+    newest_receipts(api, pipeline, RUNS).await
+}
+
+async fn newest_receipts(api: &App, pipeline: &PipelineName, most: usize) -> Result<Vec<Receipt>, Problem> {
     let paths = api.lake.documents().list(&layout::runs(pipeline)).await.map_err(|error| unreadable(&error))?;
     let documents = paths.iter().rev().filter_map(layout::attempt_of);
     let mut receipts = Vec::new();
-    for (run, _) in documents.filter(|(_, kind)| *kind == DocumentKind::Receipt).take(RUNS) {
+    for (run, _) in documents.filter(|(_, kind)| *kind == DocumentKind::Receipt).take(most) {
         receipts.extend(read::<Receipt>(api, &run).await?);
     }
     receipts.sort_by_key(|receipt| std::cmp::Reverse(receipt.published_at));

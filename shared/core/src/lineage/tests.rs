@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::name::Layer;
 use crate::spec::PipelineSpec;
 use crate::uri::LakePath;
 
@@ -207,6 +208,16 @@ fn names_are_found_and_errors_say_the_nearest() {
     check("sums.amuont", "has no column 'amuont', did you mean 'amount'?; it has amount");
     check("sums.zzz", "has no column 'zzz'; it has amount");
     check("sum.amount", "no table of these pipelines is called 'sum.amount', did you mean 'sums'?");
+}
+
+#[test]
+fn a_part_has_the_edges_between_its_columns_alone() {
+    let lineage = gold(&[("g", "k x", "SELECT k, SUM(x) AS x FROM silver.a GROUP BY k")]);
+    let part = lineage.only(|column| column.table().layer() != Layer::Bronze && column.column() != Some("k"));
+    let edges: Vec<String> = part.edges().map(ToString::to_string).collect();
+    assert_eq!(edges, ["silver/d/a.x -> gold/d/g.x: direct aggregation"]);
+    assert!(part.columns().all(|column| column.column() != Some("k")));
+    assert!(lineage.only(|_| true) == lineage && lineage.only(|_| false) == Lineage::default());
 }
 
 #[test]

@@ -230,6 +230,13 @@ pub fn token(token: &Token) -> LakePath {
     LakePath(format!("recipients/{}/{}.json", token.recipient(), token.id()))
 }
 
+/// What is kept of the token of this recipient with this id, as [`Token::id`] gives it; `None` for a text of another
+/// form.
+pub fn token_of(recipient: &RecipientName, id: &str) -> Option<LakePath> {
+    let is_id = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    is_id.then(|| LakePath(format!("recipients/{recipient}/{id}.json")))
+}
+
 /// Where a token that was read from the lake is.
 pub fn kept_token(kept: &KeptToken) -> LakePath {
     LakePath(format!("recipients/{}/{}.json", kept.recipient, kept.id))

@@ -3,6 +3,7 @@
 //! Nothing is remembered between calls: every answer is what the Delta logs and the run documents say now.
 
 mod cell;
+mod listing;
 mod quarantine;
 mod reader;
 mod record;
@@ -10,8 +11,10 @@ mod runs;
 mod tables;
 
 pub use cell::Cell;
+pub use listing::{ListedRun, held_objects, listed_runs};
 pub use quarantine::{
-    CorruptRecords, QuarantineSummary, QuarantinedRow, corrupt_records, quarantine_rows, quarantines,
+    CorruptRecords, QuarantineCounts, QuarantineSummary, QuarantinedPlace, QuarantinedRow, corrupt_records,
+    quarantine_counts, quarantine_places, quarantine_rows, quarantines,
 };
 pub use reader::{StoredBy, record_of_document, stored_by};
 pub use record::{SourceRecord, record};

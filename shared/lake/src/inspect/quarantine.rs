@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use polars::prelude::{DataType, col, len, lit};
+use polars::prelude::{DataType, SortMultipleOptions, col, len, lit};
 use serde::{Deserialize, Serialize};
 use sluice_core::name::{Layer, TableRef};
 
@@ -113,6 +113,89 @@ pub async fn quarantines(lake: &Lake) -> Result<Vec<QuarantineSummary>, LakeErro
         found.push(QuarantineSummary { version: summary(&open)?.version, table, rows, rules });
     }
     Ok(found)
+}
+
+/// The rows of a quarantine table in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct QuarantineCounts {
+    /// Rows that wait in it.
+    pub rows: u64,
+    /// Rows by run and rule; a row that broke several rules counts for each.
+    pub by_run: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
+/// The rows of a quarantine table by run and rule; `None` where it does not exist.
+///
+/// # Errors
+/// Those of [`open_table`]; [`LakeError::Polars`] when the table cannot be read.
+pub async fn quarantine_counts(lake: &Lake, table: &TableRef) -> Result<Option<QuarantineCounts>, LakeError> {
+    let Some(open) = open_table(lake, table, None).await? else { return Ok(None) };
+    let keys = [col("_run_id"), col("_broken_rules")];
+    let counted = open.scan()?.group_by(keys).agg([len().cast(DataType::Int64)]);
+    let doing = format!("count rows of table `{table}`");
+    let frame = {
+        let doing = doing.clone();
+        blocking(move || collect_streaming(counted).map_err(LakeError::polars(doing))).await?
+    };
+    let mut counts = QuarantineCounts::default();
+    for row in cells(&frame).map_err(LakeError::polars(doing))? {
+        let [run, broken, Cell::Integer(rows)] = row.as_slice() else { continue };
+        let rows = u64::try_from(*rows).unwrap_or_default();
+        counts.rows += rows;
+        let of_run = counts.by_run.entry(run.to_string()).or_default();
+        for rule in rule_names(broken) {
+            *of_run.entry(rule).or_default() += rows;
+        }
+    }
+    Ok(Some(counts))
+}
+
+/// Where a quarantined row comes from, without a value of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantinedPlace {
+    /// The rules it broke.
+    pub rules: Vec<String>,
+    /// Address of the source object.
+    pub source_file: String,
+    /// Number of the record in the source object, as bronze has it.
+    pub source_row: Option<i64>,
+    /// The run that read it.
+    pub run_id: String,
+}
+
+/// Where at most `limit` rows of a quarantine table come from, of one run or of all: those of the newest runs first,
+/// whose ids begin with their time. Of a table that does not exist, none.
+///
+/// # Errors
+/// Those of [`open_table`]; [`LakeError::Polars`] when the table cannot be read.
+pub async fn quarantine_places(
+    lake: &Lake,
+    table: &TableRef,
+    run: Option<&str>,
+    limit: u32,
+) -> Result<Vec<QuarantinedPlace>, LakeError> {
+    let Some(open) = open_table(lake, table, None).await? else { return Ok(Vec::new()) };
+    let mut rows = open.scan()?.select(["_broken_rules", "_source_file", "_source_row", "_run_id"].map(col));
+    if let Some(run) = run {
+        rows = rows.filter(col("_run_id").eq(lit(run.to_owned())));
+    }
+    let newest_first = SortMultipleOptions::default().with_order_descending(true);
+    let rows = rows.sort_by_exprs(vec![col("_run_id")], newest_first).limit(limit);
+    let doing = format!("read rows of table `{table}`");
+    let frame = {
+        let doing = doing.clone();
+        blocking(move || rows.collect().map_err(LakeError::polars(doing))).await?
+    };
+    let place = |row: &Vec<Cell>| {
+        let [rules, source_file, source_row, run_id] = row.as_slice() else { return None };
+        Some(QuarantinedPlace {
+            rules: rule_names(rules),
+            source_file: source_file.to_string(),
+            source_row: if let Cell::Integer(number) = source_row { Some(*number) } else { None },
+            run_id: run_id.to_string(),
+        })
+    };
+    Ok(cells(&frame).map_err(LakeError::polars(doing))?.iter().filter_map(place).collect())
 }
 
 /// At most `limit` rows of a quarantine table, those that broke `rule` only when one is given.

@@ -6,6 +6,7 @@ use sluice_core::uri::FolderUri;
 
 use super::tables::table_ends;
 use crate::facts::RunFacts;
+use crate::frame::sentence;
 use crate::html::Html;
 use crate::units::counted;
 
@@ -165,13 +166,6 @@ impl Ending {
         html.markup("</ul>\n");
         html
     }
-}
-
-/// A phrase as a sentence.
-fn sentence(phrase: &str) -> String {
-    let mut characters = phrase.chars();
-    let first: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
-    format!("{first}{}.", characters.as_str())
 }
 
 /// What kind of run it is, where it takes in no new objects.

@@ -1,4 +1,6 @@
-//! The deployed pipelines, as far as callers of this API need to know of them: read from the lake and kept for a moment.
+//! The deployed pipelines, and who may do what with their runs: read from the lake and kept for a moment.
+//!
+//! The API of runs and the console decide by this code alone.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,10 +13,10 @@ use sluice_core::name::PipelineName;
 use sluice_core::spec::PipelineSpec;
 use sluice_core::uri::layout;
 use sluice_documents::{DocumentError, DocumentStore};
-use sluice_http::{Caller, Problem, ProblemCode};
 use tokio::sync::Mutex;
 
-use crate::runs::document_problem;
+use crate::callers::Caller;
+use crate::problem::{Problem, ProblemCode, document_problem};
 
 /// How long pipelines are kept. So changed rights count everywhere after this time.
 const KEPT: Duration = Duration::from_secs(5);
@@ -26,31 +28,40 @@ type Specs = Arc<BTreeMap<PipelineName, PipelineSpec>>;
 
 /// The deployed pipelines. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Pipelines {
+pub struct Pipelines {
     documents: DocumentStore,
     kept: Arc<Mutex<Option<(Instant, Specs)>>>,
 }
 
-/// The pipelines whose runs a caller may read: at least one.
+/// What a caller may do with the runs of pipelines.
 #[derive(Debug)]
-pub(crate) struct Rights<'a> {
+pub struct Rights<'a> {
     caller: &'a Caller,
     specs: Specs,
     now: Timestamp,
 }
 
 impl Pipelines {
-    pub(crate) fn new(documents: DocumentStore) -> Self {
+    /// The pipelines of the lake with these documents. Nothing is read yet.
+    pub fn new(documents: DocumentStore) -> Self {
         Self { documents, kept: Arc::default() }
     }
 
-    /// What the caller may do.
+    /// What the caller may do, which may be nothing.
+    ///
+    /// # Errors
+    /// Those of [`document_problem`].
+    pub async fn rights_or_none<'a>(&self, caller: &'a Caller) -> Result<Rights<'a>, Problem> {
+        Ok(Rights { caller, specs: self.specs().await?, now: Timestamp::now() })
+    }
+
+    /// What the caller may do: to read runs of one pipeline at least.
     ///
     /// # Errors
     /// `forbidden` for a caller who has no right on any pipeline, whatever they ask for.
-    pub(crate) async fn rights<'a>(&self, caller: &'a Caller) -> Result<Rights<'a>, Problem> {
-        let rights = Rights { caller, specs: self.specs().await?, now: Timestamp::now() };
-        if rights.specs.keys().any(|pipeline| rights.grant(pipeline, RunRight::Read).is_some()) {
+    pub async fn rights<'a>(&self, caller: &'a Caller) -> Result<Rights<'a>, Problem> {
+        let rights = self.rights_or_none(caller).await?;
+        if rights.readable().next().is_some() {
             return Ok(rights);
         }
         caller.trail.deny("no grant on runs names the caller");
@@ -101,17 +112,22 @@ impl Rights<'_> {
         self.specs.get(pipeline)?.runs.grant(&self.caller.principal, right, self.now)
     }
 
+    /// The pipelines whose runs the caller may read, by name.
+    pub fn readable(&self) -> impl Iterator<Item = (&PipelineName, &PipelineSpec)> {
+        self.specs.iter().filter(|(pipeline, _)| self.may_read(pipeline))
+    }
+
     /// Whether the caller may read runs of this pipeline.
-    pub(crate) fn may_read(&self, pipeline: &PipelineName) -> bool {
+    pub fn may_read(&self, pipeline: &PipelineName) -> bool {
         self.grant(pipeline, RunRight::Read).is_some()
     }
 
     /// The spec of a pipeline, on whose runs the caller has this right. The rule is noted on the caller's trail.
     ///
     /// # Errors
-    /// `missing` for a pipeline that does not exist or whose runs the caller may not know of, without difference; `forbidden` for one whose
-    /// runs they may only read.
-    pub(crate) fn check(
+    /// `missing` for a pipeline that does not exist or whose runs the caller may not know of, without difference;
+    /// `forbidden` for one whose runs they may only read.
+    pub fn check(
         &self,
         pipeline: &PipelineName,
         right: RunRight,
