@@ -11,7 +11,7 @@ use sluice_lake::LakeError;
 
 use crate::fault::{Exit, Fault};
 
-/// How text is shown. Colours only on a terminal, and only when `NO_COLOR` is not set.
+/// How text is shown. Colours only on a terminal that has them, and only when `NO_COLOR` is not set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Console {
     json: bool,
@@ -35,7 +35,8 @@ pub enum Tone {
 impl Console {
     /// A console on this process's streams.
     pub fn new(json: bool) -> Self {
-        let wanted = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !json;
+        let is_dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let wanted = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !is_dumb && !json;
         Self {
             json,
             screen: !json && io::stdout().is_terminal(),

@@ -64,7 +64,8 @@ impl Grid {
 
     /// The text, no wider than the terminal; as wide as needed when the output is not a terminal.
     pub(crate) fn text(&self) -> String {
-        self.text_within(Table::new().width().map(usize::from))
+        // A terminal that does not say how wide it is says 0, as those of some build servers do.
+        self.text_within(Table::new().width().map(usize::from).filter(|width| *width > 0))
     }
 
     fn text_within(&self, width: Option<usize>) -> String {

@@ -82,12 +82,32 @@ export class Alarms extends Construct {
         metric: metrics.run("RunsRejected", props.settings, name, Duration.minutes(5)), topic: warning,
       });
     }
+    this.notSent(props);
     if (props.settings.emr !== undefined) {
       this.make(props, {
         id: "ClusterTooOld", what: `Clusters have been running without a break for ${String(CLUSTER_HOURS)} hours`, runbook: "cluster-too-old",
         metric: metrics.clusterCalls(props.functions.find((name) => name.endsWith("run-etl")) ?? "run-etl"),
         periods: CLUSTER_HOURS, topic: critical,
       });
+    }
+  }
+
+  /** A channel that fails does not fail its run, so that this is how people learn of it. */
+  private notSent(props: AlarmsProps): void {
+    const { settings, critical, warning } = props;
+    for (const { name } of props.pipelines) {
+      if (settings.alerts.length > 0) {
+        this.make(props, {
+          id: `AlertsNotSent-${name}`, what: `An alert of ${name} could not be sent to a channel`, runbook: "alert-not-sent",
+          metric: metrics.notSent("alerts", settings, name), topic: critical,
+        });
+      }
+      if (settings.openLineage !== undefined) {
+        this.make(props, {
+          id: `LineageNotSent-${name}`, what: `OpenLineage events of ${name} could not be sent`, runbook: "alert-not-sent",
+          metric: metrics.notSent("lineage", settings, name), topic: warning,
+        });
+      }
     }
   }
 

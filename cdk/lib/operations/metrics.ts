@@ -11,6 +11,8 @@ import { REPLICATION_RULE } from "../storage/replication.ts";
 export const NAMESPACE = "Sluice";
 /** Those metrics. A test compares them with the function's. */
 export const RUN_METRICS = ["RunsPublished", "RunsSkipped", "RunsRejected", "RunsFailed", "TablesCommitted", "QuarantinedRows"] as const;
+/** Metrics of what notify could not send, which have a value only then. The same test compares them. */
+export const NOT_SENT = { alerts: "AlertsNotSent", lineage: "LineageNotSent" } as const;
 
 const FIVE_MINUTES = Duration.minutes(5);
 
@@ -21,6 +23,11 @@ function sum(namespace: string, metricName: string, dimensionsMap: Record<string
 /** How runs of a pipeline ended. */
 export function run(name: (typeof RUN_METRICS)[number], settings: Settings, pipeline: string, period: Duration): cloudwatch.Metric {
   return sum(NAMESPACE, name, { Lake: namesOf(settings).lake, Pipeline: pipeline }, period, `${pipeline} ${name}`);
+}
+
+/** Ends of a pipeline's runs that notify could not send in full. */
+export function notSent(what: keyof typeof NOT_SENT, settings: Settings, pipeline: string): cloudwatch.Metric {
+  return sum(NAMESPACE, NOT_SENT[what], { Lake: namesOf(settings).lake, Pipeline: pipeline }, FIVE_MINUTES, `${pipeline} ${NOT_SENT[what]}`);
 }
 
 /**

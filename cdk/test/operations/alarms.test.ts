@@ -62,3 +62,11 @@ test("a pipeline without freshnessHours has no alarm for stale products", () => 
   assert.ok(prod.has("Stale-retail"));
   assert.equal(prod.has("Stale-quiet"), false);
 });
+
+test("what could not be sent is an alarm where the settings have something to send to", () => {
+  const { alerts, ...quiet } = settingsOf("prod");
+  assert.ok(alerts.length > 0 && prod.has("AlertsNotSent-quiet"));
+  assert.ok(![...alarmsOf({ ...quiet, alerts: [], openLineage: undefined }).keys()].some((name) => name.includes("NotSent")));
+  const sends = alarmsOf({ ...quiet, alerts: [], openLineage: { target: "https://lineage.example.com/api/v1/lineage" } });
+  assert.ok(sends.has("LineageNotSent-retail") && !sends.has("AlertsNotSent-retail"));
+});

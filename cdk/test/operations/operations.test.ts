@@ -7,7 +7,7 @@ import { Template } from "aws-cdk-lib/assertions";
 import { Alarms } from "../../lib/operations/alarms.ts";
 import { Budget } from "../../lib/operations/budget.ts";
 import { Dashboard } from "../../lib/operations/dashboard.ts";
-import { NAMESPACE, RUN_METRICS } from "../../lib/operations/metrics.ts";
+import { NAMESPACE, NOT_SENT, RUN_METRICS } from "../../lib/operations/metrics.ts";
 import { repository } from "../../lib/repository.ts";
 import { newStack, resourcesOf, settingsOf, statefulStandIns, theOne } from "../support/app.ts";
 import { findings } from "../support/nag.ts";
@@ -48,7 +48,7 @@ test("every alarm notifies a topic, and the runbook has the part that it links t
 
 test("broken things raise critical alarms, everything else warnings", () => {
   const topic = (name: string): unknown => (named(name).AlarmActions as string[])[0]?.split(":").at(-1);
-  for (const name of ["RunsFailed", "RunsTimedOut", "Stale-retail", "Depth-sluice-prod-undelivered", "ApiFaults", "ClusterTooOld"]) {
+  for (const name of ["RunsFailed", "RunsTimedOut", "Stale-retail", "Depth-sluice-prod-undelivered", "ApiFaults", "ClusterTooOld", "AlertsNotSent-retail"]) {
     assert.equal(topic(name), "critical", name);
   }
   for (const name of ["Rejected-retail", "Errors-validate", "Throttles-validate", "RunsThrottled"]) {
@@ -84,6 +84,7 @@ test("metrics are those that notify writes", () => {
   const written = /METRICS: \[&str; \d+\] =\s*\[([^\]]+)\]/.exec(code)?.[1] ?? "";
   assert.deepEqual([...written.matchAll(/"(\w+)"/g)].map(([, name]) => name), [...RUN_METRICS]);
   assert.ok(code.includes(`NAMESPACE: &str = "${NAMESPACE}"`));
+  assert.ok(code.includes(`ALERTS_NOT_SENT: &str = "${NOT_SENT.alerts}"`) && code.includes(`LINEAGE_NOT_SENT: &str = "${NOT_SENT.lineage}"`));
 });
 
 test("the budget notifies at 80 % and by its forecast", () => {

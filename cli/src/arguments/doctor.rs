@@ -15,6 +15,7 @@ use crate::place::Place;
 #[command(after_help = "Examples:
   sluice doctor
   sluice doctor --lake lake pipelines/retail
+  sluice doctor --lake s3://my-lake --read-only
   sluice doctor --lake s3://my-lake --json
 
 Exit codes:
@@ -30,4 +31,7 @@ pub struct DoctorArguments {
     /// Folder, or file:// or s3:// address, of the lake
     #[arg(long, env = "SLUICE_LAKE", value_name = "FOLDER OR URL")]
     pub lake: Option<Place>,
+    /// Write nothing into the lake, not even the small object that shows whether it can be written
+    #[arg(long, requires = "lake")]
+    pub read_only: bool,
 }

@@ -35,7 +35,7 @@ pub(crate) async fn run(arguments: CostArguments, console: &Console) -> Result<E
     }
     let products = gather::products(&lake, pipeline.name.as_ref()).await?;
     let reads = audit.map(|file| gather::reads(&file, month)).transpose()?;
-    let bill = Bill::new(&found, &products, reads.as_ref());
+    let bill = Bill::new(&found, &products, reads.as_ref(), &prices);
     if console.is_json() {
         console.json_page(&bill.json(&found))?;
     } else if run.is_some() {

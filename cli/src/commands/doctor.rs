@@ -25,7 +25,7 @@ use crate::place::Place;
 pub(crate) async fn run(arguments: DoctorArguments, console: &Console) -> Result<Exit> {
     let lake_folder = arguments.lake.as_ref().and_then(Place::local);
     let mut findings = machine::findings(lake_folder.as_deref());
-    findings.extend(of_lake(arguments.lake.as_ref()).await);
+    findings.extend(of_lake(arguments.lake.as_ref(), arguments.read_only).await);
     findings.extend(specs::of_folders(&arguments.folders).await?);
     let count = |state: State| findings.iter().filter(|finding| finding.state() == state).count();
     let (problems, warnings) = (count(State::Problem), count(State::Warning));
@@ -47,7 +47,7 @@ fn counted(number: usize, what: &str) -> String {
 }
 
 /// Everything about a lake. What is in it is checked only where it can be read.
-async fn of_lake(place: Option<&Place>) -> Vec<Finding> {
+async fn of_lake(place: Option<&Place>, is_read_only: bool) -> Vec<Finding> {
     let Some(place) = place else {
         return vec![Finding::skipped("lake", "no lake was given: name one with --lake or SLUICE_LAKE")];
     };
@@ -55,7 +55,7 @@ async fn of_lake(place: Option<&Place>) -> Vec<Finding> {
         Ok(lake) => lake,
         Err(error) => return vec![Finding::of_error("lake", &error)],
     };
-    let (mut findings, can_read) = store::findings(&lake).await;
+    let (mut findings, can_read) = store::findings(&lake, is_read_only).await;
     if can_read {
         findings.extend(content(&lake).await);
     }

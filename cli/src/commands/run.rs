@@ -8,12 +8,14 @@ use std::path::Path;
 use anyhow::Result;
 use jiff::Timestamp;
 use serde_json::Value;
+use sluice_core::error::StepError;
 use sluice_core::name::{RunId, SourceName, TableRef};
 use sluice_core::run::{RunAction, RunRequest};
 use sluice_core::spec::PipelineSpec;
 use sluice_core::uri::FolderUri;
 use sluice_documents::trigger::Trigger;
 
+use crate::alerting;
 use crate::arguments::{LakeOption, OpenLineageOption, RunArguments};
 use crate::console::Console;
 use crate::execution::{Ended, Execution, RemoteFunctions, Trace, View, destination, new_run_id};
@@ -130,6 +132,8 @@ pub(crate) async fn execute(execution: &Execution, trace: Option<Trace>, console
 }
 
 async fn execute_to_end(execution: &Execution, trace: Option<Trace>, console: &Console) -> Result<Ended> {
+    // Before anything runs: channels that cannot be read would only be found when it has ended.
+    alerting::channels().map_err(|StepError { name, message }| Fault::new(Exit::WrongUse, message).named(name))?;
     let view = View::new(*console, execution);
     view.begin(execution)?;
     let ended = tokio::select! {
@@ -144,6 +148,9 @@ async fn execute_to_end(execution: &Execution, trace: Option<Trace>, console: &C
     if let Some(fault) = execution.lineage_fault() {
         let again = format!("sluice runs openlineage {} --send", ended.run_id());
         console.note(&format!("warning: {fault}; the events are kept with the run, and `{again}` sends them"));
+    }
+    if let Some(fault) = execution.alert_fault() {
+        console.note(&format!("warning: an alert was not sent: {fault}"));
     }
     trace.map_or(Ok(()), Trace::finish)?;
     Ok(ended)

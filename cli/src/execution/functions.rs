@@ -1,7 +1,7 @@
 //! The function handlers, called in this process the way the Lambda runtime calls them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -129,13 +129,15 @@ pub struct Functions {
     activity: Arc<Activity>,
     /// What makes events of OpenLineage, where they are wanted.
     lineage: Option<Box<LineageEvents>>,
+    /// Why alerts were not sent; shared by all clones.
+    alert_fault: Arc<Mutex<Option<String>>>,
 }
 
 impl Functions {
     /// Handlers over this lake.
     pub fn new(lake: Lake, run_id: &RunId) -> Self {
         let clusters = Arc::new(LocalClusters::new(lake.root(), run_id));
-        Self { lake, clusters, activity: Arc::default(), lineage: None }
+        Self { lake, clusters, activity: Arc::default(), lineage: None, alert_fault: Arc::default() }
     }
 
     /// What the functions are reading.
@@ -157,6 +159,11 @@ impl Functions {
     /// Why events of OpenLineage were not sent.
     pub(super) fn lineage_fault(&self) -> Option<String> {
         self.lineage.as_ref().and_then(|events| events.take_fault())
+    }
+
+    /// Why alerts were not sent.
+    pub(super) fn alert_fault(&self) -> Option<String> {
+        self.alert_fault.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     async fn call(&self, function: &str, payload: Value) -> Result<Value, StepError> {
@@ -201,7 +208,10 @@ impl Functions {
                 let announcers = lineage.into_iter().collect();
                 let alerts = alerting::channels()?.map(alerting::alerts);
                 let ports = sluice_notify::Ports { documents: lake.documents().clone(), announcers, alerts };
-                answer(sluice_notify::handle(&ports, now, decode(payload)?).await?)
+                let notified = sluice_notify::handle(&ports, now, decode(payload)?).await;
+                let fault = ports.alerts.and_then(|alerts| alerts.take_fault());
+                *self.alert_fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+                answer(notified?)
             }
             Function::StartEmr => {
                 let (documents, clusters) = (lake.documents().clone(), self.clusters.emr().await?);

@@ -200,6 +200,14 @@ impl Execution {
         }
     }
 
+    /// Why alerts were not sent, once.
+    pub fn alert_fault(&self) -> Option<String> {
+        match &self.handlers {
+            Handlers::Here(functions) => functions.alert_fault(),
+            Handlers::Remote(_) => None,
+        }
+    }
+
     /// Ends the programs that a cancelled execution left running on this machine.
     pub async fn stop(&self) {
         if let Handlers::Here(functions) = &self.handlers {

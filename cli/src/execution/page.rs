@@ -1,5 +1,6 @@
 //! A run as a page for people: the one that notify has stored, or one that is made of the run's documents.
 
+use sluice_core::cost::ReportCost;
 use sluice_core::run::RunRef;
 use sluice_core::uri::{LakePath, layout};
 use sluice_lake::inspect::RunDetails;
@@ -44,12 +45,17 @@ pub async fn page_text(lake: &Lake, details: &RunDetails, stored: Option<&LakePa
         Some(_) => lake.documents().of(&run).get().await?,
         None => None,
     };
+    let costed: Option<ReportCost> = match &details.report {
+        Some(_) => lake.documents().of(&run.key()).get().await?,
+        None => None,
+    };
     let facts = RunFacts {
         plan,
         changeset: details.changeset.clone(),
         verdict: details.verdict.clone(),
         receipt: details.receipt.clone(),
         report: details.report.clone(),
+        cost: costed.and_then(|report| report.cost),
     };
     Ok(run_report(lake.root(), &run, &facts))
 }

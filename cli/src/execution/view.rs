@@ -110,7 +110,8 @@ impl View {
 
     fn of(console: Console, execution: &Execution, is_quiet: bool) -> Self {
         let activity = execution.activity();
-        let spinner = console.is_live().then(|| progress_lines(activity.clone()));
+        // Where nothing can be redrawn, as with TERM=dumb, the lines are hidden with all that is printed above them.
+        let spinner = console.is_live().then(|| progress_lines(activity.clone())).filter(|lines| !lines.is_hidden());
         Self { console, spinner, activity, is_quiet, state: Mutex::default() }
     }
 

@@ -240,8 +240,7 @@ async fn access_page(
     Path((domain, product)): Path<(String, String)>,
     Parameters(wanted): Parameters<OfAccess>,
 ) -> Response {
-    let content =
-        async { access::page(&api, &viewer.caller, product_ref(&domain, &product)?, wanted?.who).await };
+    let content = async { access::page(&api, &viewer.caller, product_ref(&domain, &product)?, wanted?.who).await };
     viewer.answer(&api, content.await)
 }
 

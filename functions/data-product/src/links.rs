@@ -91,7 +91,7 @@ pub(crate) enum Links {
     /// The client of S3, which signs them.
     Store {
         /// The lake with its client.
-        lake: Lake,
+        lake: Box<Lake>,
         /// How long they are good.
         expiry: Duration,
     },
@@ -123,7 +123,7 @@ impl Links {
         if lake.root().is_local() {
             Self::Own { endpoint: settings.endpoint.clone(), key, expiry }
         } else {
-            Self::Store { lake: lake.clone(), expiry }
+            Self::Store { lake: Box::new(lake.clone()), expiry }
         }
     }
 

@@ -6,9 +6,9 @@
 
 mod quiet;
 pub mod render;
-mod send;
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::{BoxFuture, join_all};
@@ -19,18 +19,22 @@ use sluice_core::alert::{
     Message, RunEnd, SecretRef,
 };
 use sluice_core::error::{ErrorName, StepError};
-use sluice_core::name::ChannelName;
-use sluice_core::uri::layout;
-use sluice_documents::DocumentStore;
+use sluice_core::name::{ChannelName, PipelineName};
+use sluice_core::uri::{FolderUri, LakePath, layout};
+use sluice_documents::{DocumentStore, DocumentVersion};
 use tokio::time::{Instant, timeout_at};
 
 use self::render::Letter;
-pub use self::send::Answer;
 use crate::announce::Announcement;
+use crate::metrics::{ALERTS_NOT_SENT, MetricsLog};
+pub use crate::post::Answer;
+use crate::post::{client, send};
 
-/// Longest time for all messages of one channel. Channels are served at the same time, and at the same time as SNS and
-/// EventBridge, which take 50 s at worst: notify has 60 s.
+/// Longest time for all messages of one end. Channels are served at the same time, and at the same time as SNS,
+/// EventBridge and OpenLineage, which take 70 s at worst: notify has 90 s.
 const CHANNEL_BUDGET: Duration = Duration::from_secs(25);
+/// How often the book is written until it is, where other ends of the pipeline write it, too.
+const MAX_WRITES: usize = 5;
 
 /// Where secrets are kept.
 pub trait Secrets: Send + Sync {
@@ -53,6 +57,56 @@ pub struct Alerts {
     channels: AlertChannels,
     secrets: Box<dyn Secrets>,
     mail: Option<Box<dyn Mail>>,
+    metrics: Option<MetricsLog>,
+    /// Why some channel did not get the last message.
+    fault: Mutex<Option<String>>,
+}
+
+/// One end of a run on its way to the channels.
+struct Delivery<'a> {
+    announcement: &'a Announcement,
+    pipeline: &'a PipelineName,
+    routes: Option<Routes>,
+    now: Timestamp,
+    deadline: Instant,
+    /// What channels took.
+    sent: Vec<(ChannelName, Alert)>,
+    /// What went wrong since the book was read.
+    faults: Vec<StepError>,
+}
+
+impl Delivery<'_> {
+    /// Records the end in a book, with what was sent about it before.
+    fn record(&self, book: &mut AlertBook, lake: &FolderUri) {
+        if let Some(Routes(routes)) = &self.routes {
+            book.set_routes(routes.clone());
+        }
+        let owner = book.routes().and_then(|routes| routes.owner.clone());
+        let (report, pipeline) = (&self.announcement.report, self.pipeline);
+        let (page, owner) = (self.announcement.page_uri.as_ref(), owner.as_deref());
+        if book.record(&RunEnd { report, pipeline, lake, page, owner }) == Found::Late {
+            tracing::info!(run_id = report.run_id.as_str(), "no alert: a later run has ended before");
+        }
+        for (channel, alert) in &self.sent {
+            book.sent(channel, alert, self.now);
+        }
+    }
+}
+
+/// The book at a path, with its version. One that cannot be read must not silence all that follow: it is replaced.
+async fn book_at(
+    documents: &DocumentStore,
+    path: &LakePath,
+) -> Result<(Option<AlertBook>, DocumentVersion), StepError> {
+    match documents.read_version(path).await {
+        Ok(found) => Ok(found),
+        Err(error) if error.is_damaged() => {
+            let error_message = StepError::from(error).message;
+            tracing::error!(error_message, "a new book of alerts is begun");
+            Ok((None, DocumentVersion::any()))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The value of an environment variable that a channel names.
@@ -69,7 +123,7 @@ pub fn from_variable(name: &str) -> Result<String, StepError> {
 impl Alerts {
     /// Alerts for these channels. Without `mail`, channels of kind email fail.
     pub fn new(channels: AlertChannels, secrets: Box<dyn Secrets>, mail: Option<Box<dyn Mail>>) -> Self {
-        Self { channels, secrets, mail }
+        Self { channels, secrets, mail, metrics: None, fault: Mutex::default() }
     }
 
     /// The channels.
@@ -77,35 +131,75 @@ impl Alerts {
         &self.channels
     }
 
+    /// With a metric for ends that some channel was not sent.
+    #[must_use]
+    pub fn with_metrics(self, metrics: MetricsLog) -> Self {
+        Self { metrics: Some(metrics), ..self }
+    }
+
+    /// Why some channel did not get the last message, once; `None` where all did.
+    pub fn take_fault(&self) -> Option<String> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// Records an end in the book of its pipeline, and sends what is due.
+    ///
+    /// What cannot be sent is an error of the log and of the metric, and not of the run: a repeated call would send the
+    /// messages of other announcers again, and a run that published its tables has not failed. The book keeps what is
+    /// missing, so that the next end sends it.
     pub(crate) async fn announce(
         &self,
         documents: &DocumentStore,
         announcement: &Announcement,
         routes: Option<Routes>,
         now: Timestamp,
-    ) -> Result<(), StepError> {
-        let Some(pipeline) = &announcement.report.pipeline else {
-            tracing::warn!(run_id = announcement.report.run_id.as_str(), "no alert: the pipeline is not known");
-            return Ok(());
+    ) {
+        let report = &announcement.report;
+        let Some(pipeline) = &report.pipeline else {
+            tracing::warn!(run_id = report.run_id.as_str(), "no alert: the pipeline is not known");
+            return;
         };
-        let path = layout::alerts(pipeline);
-        let before: Option<AlertBook> = documents.read(&path).await?;
-        let mut book = before.clone().unwrap_or_default();
-        if let Some(Routes(routes)) = routes {
-            book.set_routes(routes);
+        let deadline = Instant::now() + CHANNEL_BUDGET;
+        let mut delivery =
+            Delivery { announcement, pipeline, routes, now, deadline, sent: Vec::new(), faults: Vec::new() };
+        if let Err(fault) = self.record_and_send(documents, &mut delivery).await {
+            delivery.faults.push(fault);
         }
-        let owner = book.routes().and_then(|routes| routes.owner.clone());
-        let found = book.record(&RunEnd {
-            report: &announcement.report,
-            pipeline,
-            lake: documents.root(),
-            page: announcement.page_uri.as_ref(),
-            owner: owner.as_deref(),
-        });
-        if found == Found::Late {
-            tracing::info!(run_id = announcement.report.run_id.as_str(), "no alert: a later run has ended before");
+        for StepError { name, message } in &delivery.faults {
+            let (run_id, error_message) = (report.run_id.as_str(), message.as_str());
+            tracing::error!(run_id, error_name = name.as_str(), error_message, "an alert was not sent");
         }
+        if !delivery.faults.is_empty() {
+            if let Some(metrics) = &self.metrics {
+                metrics.not_sent(ALERTS_NOT_SENT, report);
+            }
+            let messages: Vec<String> = delivery.faults.into_iter().map(|fault| fault.message).collect();
+            *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(messages.join("; "));
+        }
+    }
+
+    /// Sends what is due, and writes that down. Where another end of the pipeline has written its own meanwhile, what
+    /// was sent is added to that, so that none of them is forgotten.
+    async fn record_and_send(&self, documents: &DocumentStore, delivery: &mut Delivery<'_>) -> Result<(), StepError> {
+        let path = layout::alerts(delivery.pipeline);
+        for _ in 0..MAX_WRITES {
+            let (before, version) = book_at(documents, &path).await?;
+            let mut book = before.clone().unwrap_or_default();
+            delivery.faults.clear();
+            delivery.record(&mut book, documents.root());
+            self.send_due(&mut book, delivery).await;
+            book.tidy(&self.channels);
+            if before.as_ref() == Some(&book) || documents.write_version(&path, &book, &version).await? {
+                return Ok(());
+            }
+        }
+        let uri = documents.root().object(&path);
+        let message = format!("'{uri}' is written by other ends of runs all the time: alerts may be sent again");
+        Err(StepError::message(ErrorName::Unavailable, message))
+    }
+
+    async fn send_due(&self, book: &mut AlertBook, delivery: &mut Delivery<'_>) {
+        let now = delivery.now;
         let is_quiet = book.routes().and_then(|routes| routes.quiet_hours.as_ref());
         let due = book.due(&self.channels, now, is_quiet.is_some_and(|hours| quiet::is_in(hours, now)));
         if due.withheld > 0 {
@@ -114,22 +208,17 @@ impl Alerts {
                 "quiet hours: sent by the first run that ends after them, if still so"
             );
         }
-        let mut result = self.check_known(&due);
-        for (message, sent) in self.deliver(&due.messages, now).await {
+        delivery.faults.extend(self.check_known(&due).err());
+        let results = self.deliver(&due.messages, delivery).await;
+        for (message, sent) in results {
             match sent {
-                Ok(_) => book.sent(&message.channel.name, &message.alert, now),
-                Err(error) => {
-                    let (channel, error_name) = (message.channel.name.as_str(), error.name.as_str());
-                    tracing::error!(channel, error_name, error_message = error.message, "an alert was not sent");
-                    result = result.and(Err(error));
+                Ok(_) => {
+                    book.sent(&message.channel.name, &message.alert, now);
+                    delivery.sent.push((message.channel.name.clone(), message.alert.clone()));
                 }
+                Err(fault) => delivery.faults.push(fault),
             }
         }
-        book.tidy(&self.channels);
-        if before.as_ref() != Some(&book) {
-            documents.write(&path, &book).await?;
-        }
-        result
     }
 
     /// Sends a test message to a channel, and ends the incident that it opened, where the channel opens incidents.
@@ -138,7 +227,7 @@ impl Alerts {
     /// `InvalidInput` for an address, a secret or a message that is refused, `AccessDenied`, `NotFound`, `Throttled`,
     /// `Unavailable`.
     pub async fn test(&self, channel: &AlertChannel, alert: &Alert, now: Timestamp) -> Result<Answer, StepError> {
-        let client = send::client()?;
+        let client = client()?;
         let answer = self.send(&client, channel, alert, now).await?;
         if channel.target.opens_incidents() {
             self.send(&client, channel, &alert.clone().resolved(), now).await?;
@@ -162,12 +251,12 @@ impl Alerts {
     async fn deliver<'a>(
         &self,
         messages: &'a [Message<'a>],
-        now: Timestamp,
+        &Delivery { now, deadline, .. }: &Delivery<'_>,
     ) -> Vec<(&'a Message<'a>, Result<Answer, StepError>)> {
         if messages.is_empty() {
             return Vec::new();
         }
-        let client = match send::client() {
+        let client = match client() {
             Ok(client) => client,
             Err(error) => return messages.iter().map(|message| (message, Err(error.clone()))).collect(),
         };
@@ -177,7 +266,6 @@ impl Alerts {
         }
         let client = &client;
         let sending = by_channel.into_values().map(|of_channel| async move {
-            let deadline = Instant::now() + CHANNEL_BUDGET;
             let mut results = Vec::new();
             for message in of_channel {
                 let sent = timeout_at(deadline, self.send(client, message.channel, &message.alert, now)).await;
@@ -204,7 +292,7 @@ impl Alerts {
                     )));
                 };
                 mail.send(topic, &render::email::letter(alert)).await?;
-                return Ok(Answer::of_topic());
+                return Ok(Answer { status: 200, body: "published to the topic".to_owned() });
             }
             AlertTarget::Slack { place } => render::slack::post(&self.address(channel, place).await?, alert),
             AlertTarget::Teams { place } => render::teams::post(&self.address(channel, place).await?, alert),
@@ -220,7 +308,7 @@ impl Alerts {
                 post.map_err(|error| invalid(format!("channel `{}`: {error}", channel.name)))?
             }
         };
-        send::post(client, channel, &post).await
+        send(client, &format!("channel `{}` of kind {}", channel.name, channel.target.kind()), &post).await
     }
 
     async fn address(&self, channel: &AlertChannel, place: &ChannelPlace) -> Result<ChannelAddress, StepError> {

@@ -26,6 +26,11 @@ pub trait Announce: Send + Sync {
     fn requests(&self) -> Requests {
         Requests::default()
     }
+
+    /// What else an announcement requests that nobody counts, in words, for the receipt of the run.
+    fn not_counted(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// How a run ended, to be sent.

@@ -13,11 +13,13 @@ use sluice_core::cost::Requests;
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::openlineage::Target;
 use sluice_documents::DocumentStore;
+use tokio::sync::OnceCell;
+use url::Url;
 
 use crate::alerts::render::Letter;
 use crate::alerts::{Mail, Secrets, from_variable};
 use crate::announce::{Announce, Announcement, outcome_text};
-use crate::openlineage::{Destination, LineageEvents, Receiver};
+use crate::openlineage::{ApiKey, Destination, HttpEndpoint, LineageEvents, Receiver};
 
 /// Kind of the events of OpenLineage on the bus. Rules for those of runs match others: `Sluice Run …`.
 const LINEAGE_DETAIL_TYPE: &str = "OpenLineage RunEvent";
@@ -52,12 +54,29 @@ impl Receiver for Bus {
     }
 }
 
+/// A server of catalogues whose key is asked for when the first event is sent, and again where that failed: a secret
+/// that cannot be read must not keep the function from announcing runs.
+struct KeyedEndpoint {
+    env: Env,
+    url: Url,
+    endpoint: OnceCell<HttpEndpoint>,
+}
+
+impl Receiver for KeyedEndpoint {
+    fn receive<'a>(&'a self, event: &'a str) -> BoxFuture<'a, Result<(), StepError>> {
+        let made = async move {
+            let key: Option<ApiKey> = secrets::openlineage_key(&self.env).await?;
+            HttpEndpoint::new(self.url.clone(), key)
+        };
+        async move { self.endpoint.get_or_try_init(|| made).await?.receive(event).await }.boxed()
+    }
+}
+
 /// The channel of OpenLineage events, as the environment says. `bus` is the one for events to machines.
 ///
 /// # Errors
-/// `InvalidInput` for events that go to a bus that is turned off, and for a text that cannot be a key; those of the secret
-/// with the key of a server.
-pub async fn lineage_events(
+/// `InvalidInput` for events that go to a bus that is turned off, and for a folder that cannot be one.
+pub fn lineage_events(
     env: &Env,
     documents: DocumentStore,
     target: Target,
@@ -69,7 +88,9 @@ pub async fn lineage_events(
             let reason = format!("`events` needs an event bus: set {} to its name", env::EVENT_BUS.name);
             return Err(EnvError::Invalid { name: env::OPENLINEAGE.name, reason }.into());
         }
-        (Target::Http(url), _) => Destination::without_bus(Target::Http(url), secrets::openlineage_key(env).await?)?,
+        (Target::Http(url), _) => {
+            Destination::Receiver(Box::new(KeyedEndpoint { env: env.clone(), url, endpoint: OnceCell::new() }))
+        }
         (target @ (Target::Lake | Target::Folder(_)), _) => Destination::without_bus(target, None)?,
     };
     Ok(LineageEvents::new(documents, destination))

@@ -2,12 +2,13 @@
 
 pub mod alerts;
 pub mod announce;
-mod cost;
 #[cfg(feature = "lambda")]
 pub mod aws;
+mod cost;
 pub mod metrics;
 pub mod openlineage;
 mod page;
+mod post;
 mod report;
 
 use jiff::Timestamp;
@@ -25,6 +26,7 @@ use sluice_documents::event::is_event;
 
 use crate::alerts::Alerts;
 use crate::announce::{Announce, Announcement};
+use crate::cost::StillToCome;
 use crate::report::Settled;
 
 /// What the function is asked.
@@ -122,15 +124,16 @@ pub struct Ports {
 /// # Errors
 /// `NotFound` when the document of the outcome is missing, such as the receipt of a published run. When an announcer
 /// fails, the others are still called, and the first failure is returned: `Throttled`, `Unavailable`, `NotFound`,
-/// `Internal`. A run that reached its result is complete whatever happens here, and the message says so.
+/// `Internal`. A run that reached its result is complete whatever happens here, and the message says so. Alerts and
+/// OpenLineage events that cannot be sent are logged and counted, and fail nothing.
 pub async fn handle(ports: &Ports, now: Timestamp, input: Input) -> Result<Output, StepError> {
-    let still_to_come = cost::still_to_come(&ports.announcers);
+    let still_to_come = StillToCome::of(ports);
     match input {
         Input::Execution(ended) => {
-            announce(ports, now, report::of_execution(&ports.documents, now, &ended, still_to_come).await?).await
+            announce(ports, now, report::of_execution(&ports.documents, now, &ended, &still_to_come).await?).await
         }
         Input::Result(reached) => {
-            let settled = report::of_result(&ports.documents, now, reached, still_to_come).await?;
+            let settled = report::of_result(&ports.documents, now, reached, &still_to_come).await?;
             let run_id = settled.report.run_id.clone();
             announce(ports, now, settled).await.map_err(|StepError { name, message }| {
                 let message = format!(
@@ -165,14 +168,13 @@ async fn announce(
         result
     };
     let alerted = async {
-        match ports.alerts.as_ref().filter(|_| is_news) {
-            Some(alerts) => alerts.announce(&ports.documents, &announcement, routes, now).await,
-            None => Ok(()),
+        if let Some(alerts) = ports.alerts.as_ref().filter(|_| is_news) {
+            alerts.announce(&ports.documents, &announcement, routes, now).await;
         }
     };
     // At the same time, so that the longest of both counts and not their sum.
-    let (announced, alerted) = futures::join!(announced, alerted);
-    announced.and_then(|output| alerted.map(|()| output))
+    let (announced, ()) = futures::join!(announced, alerted);
+    announced
 }
 
 #[cfg(test)]

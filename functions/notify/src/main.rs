@@ -19,7 +19,8 @@ fn main() -> ExitCode {
             let (root, topic, bus) = (env.lake()?, env.topic()?, env.event_bus()?);
             let target = env.openlineage()?;
             let options = sluice_aws::store::store_options(env, &root).await?;
-            let mut announcers: Vec<Box<dyn Announce>> = vec![Box::new(MetricsLog::new(root.clone()))];
+            let metrics = MetricsLog::new(root.clone());
+            let mut announcers: Vec<Box<dyn Announce>> = vec![Box::new(metrics.clone())];
             let documents = DocumentStore::open(&root, &options)?;
             let mut lineage_bus: Option<Bus> = None;
             let channels = env.alert_channels()?;
@@ -36,11 +37,11 @@ fn main() -> ExitCode {
                 mail = Some(Box::new(TopicMail(move |arn| Topic::new(&config, arn))));
             }
             if let Some(target) = target {
-                let events = lineage_events(env, documents.clone(), target, lineage_bus).await?;
-                announcers.push(Box::new(events));
+                let events = lineage_events(env, documents.clone(), target, lineage_bus)?;
+                announcers.push(Box::new(events.with_metrics(metrics.clone())));
             }
             let secrets = AwsSecrets(env.clone());
-            let alerts = channels.map(|channels| Alerts::new(channels, Box::new(secrets), mail));
+            let alerts = channels.map(|channels| Alerts::new(channels, Box::new(secrets), mail).with_metrics(metrics));
             Ok(Ports { documents, announcers, alerts })
         },
         async |ports, input| sluice_notify::handle(ports, Timestamp::now(), input).await,

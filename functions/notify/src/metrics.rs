@@ -8,7 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use sluice_core::error::{ErrorName, StepError};
-use sluice_core::run::Outcome;
+use sluice_core::run::{Outcome, Report};
 use sluice_core::uri::FolderUri;
 
 use crate::announce::{Announce, Announcement};
@@ -18,6 +18,11 @@ pub const NAMESPACE: &str = "Sluice";
 /// The metrics: of every end each has a value, so that no end is missing and sums are right. All are counts.
 pub const METRICS: [&str; 6] =
     ["RunsPublished", "RunsSkipped", "RunsRejected", "RunsFailed", "TablesCommitted", "QuarantinedRows"];
+
+/// Ends of runs that some channel of alerts was not sent.
+pub const ALERTS_NOT_SENT: &str = "AlertsNotSent";
+/// Ends of runs whose OpenLineage events were not made, or not sent.
+pub const LINEAGE_NOT_SENT: &str = "LineageNotSent";
 
 /// Writes the metrics of each announcement as a line of the log.
 #[derive(Debug, Clone)]
@@ -30,13 +35,37 @@ impl MetricsLog {
     pub fn new(lake: FolderUri) -> Self {
         Self { lake }
     }
+
+    /// Counts the end of this report as one that was not sent in full. Such a metric has no value where all was sent.
+    pub(crate) fn not_sent(&self, name: &str, report: &Report) {
+        let pipeline = report.pipeline.as_ref().map_or("unknown", |pipeline| pipeline.as_str());
+        let mut document = described(&self.lake, pipeline, report, &[name]);
+        document.insert(name.to_owned(), json!(1));
+        // The error is in the log in any case.
+        let _ = write_line(&Value::Object(document));
+    }
+}
+
+/// Whole in one write, so that no other line comes between.
+fn write_line(document: &Value) -> std::io::Result<()> {
+    std::io::stdout().lock().write_all(format!("{document}\n").as_bytes())
+}
+
+/// A document of these metrics, without their values.
+fn described(lake: &FolderUri, pipeline: &str, report: &Report, names: &[&str]) -> Map<String, Value> {
+    let described: Vec<Value> = names.iter().map(|name| json!({ "Name": name, "Unit": "Count" })).collect();
+    let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [["Lake", "Pipeline"]], "Metrics": described });
+    Map::from_iter([
+        ("_aws".to_owned(), json!({ "Timestamp": report.ended_at.as_millisecond(), "CloudWatchMetrics": [directive] })),
+        ("Lake".to_owned(), json!(lake.to_string())),
+        ("Pipeline".to_owned(), json!(pipeline)),
+        ("run_id".to_owned(), json!(report.run_id.as_str())),
+    ])
 }
 
 impl Announce for MetricsLog {
     fn announce<'a>(&'a self, announcement: &'a Announcement) -> BoxFuture<'a, Result<(), StepError>> {
-        let line = format!("{}\n", document(&self.lake, announcement));
-        // Whole in one write, so that no other line comes between.
-        let written = std::io::stdout().lock().write_all(line.as_bytes());
+        let written = write_line(&document(&self.lake, announcement));
         async { written.map_err(|error| StepError::new(ErrorName::Internal, &error)) }.boxed()
     }
 }
@@ -53,14 +82,7 @@ pub fn document(lake: &FolderUri, announcement: &Announcement) -> Value {
         report.committed.len() as u64,
         report.rows.values().map(|rows| rows.quarantined).sum(),
     ];
-    let described: Vec<Value> = METRICS.iter().map(|name| json!({ "Name": name, "Unit": "Count" })).collect();
-    let directive = json!({ "Namespace": NAMESPACE, "Dimensions": [["Lake", "Pipeline"]], "Metrics": described });
-    let mut document = Map::from_iter([
-        ("_aws".to_owned(), json!({ "Timestamp": report.ended_at.as_millisecond(), "CloudWatchMetrics": [directive] })),
-        ("Lake".to_owned(), json!(lake.to_string())),
-        ("Pipeline".to_owned(), json!(announcement.pipeline())),
-        ("run_id".to_owned(), json!(report.run_id.as_str())),
-    ]);
+    let mut document = described(lake, announcement.pipeline(), report, &METRICS);
     document.extend(METRICS.iter().zip(values).map(|(name, value)| ((*name).to_owned(), json!(value))));
     Value::Object(document)
 }
@@ -70,7 +92,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use jiff::Timestamp;
-    use sluice_core::run::{Report, RowCounts};
+    use sluice_core::run::RowCounts;
 
     use super::*;
 

@@ -1,9 +1,9 @@
 //! The run as events of OpenLineage, kept with its documents and sent to where catalogues of data take them.
 //!
 //! The events are kept before they are sent (`runs/<pipeline>/<run>/lineage-<attempt>.json`), so that those that could
-//! not be sent are not lost: `sluice runs openlineage RUN --send` sends them again. What cannot be sent is logged as an
-//! error, and notify goes on: a server of catalogues that is down must not make the state machine repeat messages to
-//! people.
+//! not be sent are not lost: `sluice runs openlineage RUN --send` sends them again. What cannot be made or sent is
+//! logged as an error and counted, and notify goes on: a server of catalogues that is down must not make the state
+//! machine repeat messages to people.
 
 mod http;
 
@@ -23,14 +23,16 @@ use sluice_core::run::{Changeset, DocumentKind, Report, RunRef, Verdict};
 use sluice_core::uri::LakePath;
 use sluice_documents::DocumentStore;
 
-pub use self::http::{ApiKey, ApiKeyError, HttpEndpoint};
+pub(crate) use self::http::HttpEndpoint;
+pub use self::http::{ApiKey, ApiKeyError};
 use crate::announce::{Announce, Announcement};
+use crate::metrics::{LINEAGE_NOT_SENT, MetricsLog};
 use crate::report::reported_run;
 
 /// Longest event in bytes. An event bus takes 256 KiB with what is around it, Amazon DataZone 300,000 bytes.
 const MAX_EVENT_BYTES: usize = 240_000;
-/// Longest time for all events of a run. With the 25 s that SNS and EventBridge may take for their messages these are
-/// 70 s of the 90 s that notify has; the rest is for documents.
+/// Longest time for all events of a run. With the 25 s that each of SNS and EventBridge may take for its message these
+/// are 70 s of the 90 s that notify has; the rest is for documents.
 const SENDING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Whoever takes events, one at a time.
@@ -163,6 +165,7 @@ pub async fn events_of(documents: &DocumentStore, report: &Report) -> Result<Kep
 pub struct LineageEvents {
     documents: DocumentStore,
     destination: Arc<Destination>,
+    metrics: Option<MetricsLog>,
     /// Why the last events were not sent.
     fault: Arc<Mutex<Option<String>>>,
 }
@@ -176,7 +179,13 @@ impl fmt::Debug for LineageEvents {
 impl LineageEvents {
     /// Events of the runs of this lake.
     pub fn new(documents: DocumentStore, destination: Destination) -> Self {
-        Self { documents, destination: Arc::new(destination), fault: Arc::default() }
+        Self { documents, destination: Arc::new(destination), metrics: None, fault: Arc::default() }
+    }
+
+    /// With a metric for ends whose events were not sent.
+    #[must_use]
+    pub fn with_metrics(self, metrics: MetricsLog) -> Self {
+        Self { metrics: Some(metrics), ..self }
     }
 
     /// Why the last events were not sent, once; `None` where they were.
@@ -188,24 +197,36 @@ impl LineageEvents {
         let Some(run) = reported_attempt(report) else { return Ok(()) };
         let kept = events_of(&self.documents, report).await?;
         self.documents.of(&run).replace(&kept).await?;
-        if let Err(StepError { name, message }) = self.destination.send(&run, &kept.lines()).await {
-            tracing::error!(
-                run_id = %run.run_id,
-                error_name = %name,
-                error_message = message.as_str(),
-                "OpenLineage events were not sent; they are kept with the run: `sluice runs openlineage {} --send` \
-                 sends them",
-                run.run_id
-            );
-            *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(message);
+        self.destination.send(&run, &kept.lines()).await
+    }
+
+    async fn try_to_send(&self, report: &Report) {
+        let Err(StepError { name, message }) = self.keep_and_send(report).await else { return };
+        tracing::error!(
+            run_id = %report.run_id,
+            error_name = %name,
+            error_message = message.as_str(),
+            "OpenLineage events were not sent; `sluice runs openlineage {} --send` sends them",
+            report.run_id
+        );
+        if let Some(metrics) = &self.metrics {
+            metrics.not_sent(LINEAGE_NOT_SENT, report);
         }
-        Ok(())
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(message);
     }
 }
 
 impl Announce for LineageEvents {
     fn announce<'a>(&'a self, announcement: &'a Announcement) -> BoxFuture<'a, Result<(), StepError>> {
-        self.keep_and_send(&announcement.report).boxed()
+        async {
+            self.try_to_send(&announcement.report).await;
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn not_counted(&self) -> Option<&'static str> {
+        Some("requests for events of OpenLineage")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sluice_core::cost::{CallUsage, ReportWithCost, Requests, UsageOf};
+use sluice_core::cost::{CallUsage, CostedReport, ReportWithCost, RunCost, UsageOf};
 use sluice_core::document::StepDocument;
 use sluice_core::engine::Engine;
 use sluice_core::error::{ErrorName, StepError};
@@ -18,6 +18,7 @@ use sluice_documents::ended::{EndedExecution, EndedRun};
 use sluice_pages::{PlanFacts, RunFacts};
 
 use crate::alerts::Routes;
+use crate::cost::StillToCome;
 use crate::{Reached, RunResult, cost};
 
 /// A report, and whether it is to be announced.
@@ -40,10 +41,10 @@ pub(crate) async fn of_result(
     documents: &DocumentStore,
     now: Timestamp,
     reached: Reached,
-    still_to_come: Requests,
+    still_to_come: &StillToCome,
 ) -> Result<Settled, StepError> {
     let run = reached.state.run;
-    let facts = Facts::read(documents, &run).await?;
+    let mut facts = Facts::read(documents, &run).await?;
     let (path, kind, exists) = match reached.outcome {
         RunResult::Published => (Receipt::path(&run), Receipt::KIND, facts.receipt.is_some()),
         RunResult::Rejected => (Verdict::path(&run), Verdict::KIND, facts.verdict.is_some()),
@@ -54,13 +55,14 @@ pub(crate) async fn of_result(
         return Err(StepError::message(ErrorName::NotFound, message));
     }
     let report = facts.report(&run, reached.outcome.into(), now, None);
-    if let Some(before) = documents.of(&run.key()).get::<Report>().await? {
+    if let Some(CostedReport { report: before, cost }) = documents.of(&run.key()).get().await? {
         let same = Report { ended_at: before.ended_at, ..report.clone() };
         if before == same {
+            facts.cost = cost;
             return Ok(Settled { report: before, is_news: true, facts });
         }
     }
-    let report = keep(documents, &run.key(), report, &facts, still_to_come).await?;
+    let report = keep(documents, &run.key(), report, &mut facts, still_to_come).await?;
     Ok(Settled { report, is_news: true, facts })
 }
 
@@ -69,12 +71,13 @@ async fn keep(
     documents: &DocumentStore,
     run: &RunKey,
     report: Report,
-    facts: &Facts,
-    still_to_come: Requests,
+    facts: &mut Facts,
+    still_to_come: &StillToCome,
 ) -> Result<Report, StepError> {
     let cost = cost::of_run(&report, facts, still_to_come);
     let with_cost = ReportWithCost { report, cost };
     documents.of(run).replace(&with_cost).await?;
+    facts.cost = Some(with_cost.cost);
     Ok(with_cost.report)
 }
 
@@ -87,7 +90,7 @@ pub(crate) async fn of_execution(
     documents: &DocumentStore,
     now: Timestamp,
     ended: &EndedExecution,
-    still_to_come: Requests,
+    still_to_come: &StillToCome,
 ) -> Result<Settled, StepError> {
     let ended_at = ended.ended_at().unwrap_or(now);
     let EndedRun { run_id, pipeline } = ended.run(documents.root());
@@ -96,7 +99,7 @@ pub(crate) async fn of_execution(
         return Ok(Settled { report, is_news: true, facts: Facts::default() });
     };
     let key = RunKey { pipeline, run_id };
-    let (report, facts) = match documents.of(&key).attempts().await?.newest_attempt::<Plan>() {
+    let (report, mut facts) = match documents.of(&key).attempts().await?.newest_attempt::<Plan>() {
         Some(run) => {
             let facts = Facts::read(documents, &run).await?;
             (facts.report(&run, facts.outcome(), ended_at, Some(ended.error().clone())), facts)
@@ -106,12 +109,15 @@ pub(crate) async fn of_execution(
             (unplanned(Some(pipeline), run_id, ended_at, ended.error()), Facts::default())
         }
     };
-    let report = match documents.of(&key).get::<Report>().await? {
-        Some(before) if before.ended_at > ended_at => {
-            return Ok(Settled { report: before, is_news: false, facts });
+    let report = match documents.of(&key).get::<CostedReport>().await? {
+        Some(before) if before.report.ended_at > ended_at => {
+            return Ok(Settled { report: before.report, is_news: false, facts });
         }
-        Some(before) if before == report => before,
-        _ => keep(documents, &key, report, &facts, still_to_come).await?,
+        Some(before) if before.report == report => {
+            facts.cost = before.cost;
+            before.report
+        }
+        _ => keep(documents, &key, report, &mut facts, still_to_come).await?,
     };
     Ok(Settled { report, is_news: true, facts })
 }
@@ -165,6 +171,8 @@ pub(crate) struct Facts {
     receipt: Option<Receipt>,
     /// What the calls used that wrote them, in the order of the steps; `None` of a document that does not say it.
     pub(crate) used: Vec<(DocumentKind, Option<CallUsage>)>,
+    /// What the report says that the run cost, once it is written.
+    cost: Option<RunCost>,
 }
 
 impl Facts {
@@ -181,7 +189,7 @@ impl Facts {
         }
         let verdict: Option<Verdict> = noted(documents.get_with_usage().await?, &mut used);
         let receipt: Option<Receipt> = noted(documents.get_with_usage().await?, &mut used);
-        Ok(Self { plan, changeset, verdict, receipt, used })
+        Ok(Self { plan, changeset, verdict, receipt, used, cost: None })
     }
 
     /// What the attempt was going to do.
@@ -208,8 +216,8 @@ impl Facts {
 
     /// The facts for the page of a run with this report.
     pub(crate) fn with(self, report: &Report) -> RunFacts {
-        let Self { plan, changeset, verdict, receipt, used: _ } = self;
-        RunFacts { plan, changeset, verdict, receipt, report: Some(report.clone()) }
+        let Self { plan, changeset, verdict, receipt, used: _, cost } = self;
+        RunFacts { plan, changeset, verdict, receipt, report: Some(report.clone()), cost }
     }
 
     /// How far the attempt came. The receipt is written after the last commit.

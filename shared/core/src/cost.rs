@@ -14,7 +14,7 @@ mod usage;
 mod value;
 
 pub use self::advice::{Advice, FunctionUse, IdleRuns, idle, memory};
-pub use self::documents::{ReportCost, ReportWithCost, RunCost, UsageOf};
+pub use self::documents::{CostedReport, ReportCost, ReportWithCost, RunCost, UsageOf};
 pub use self::money::{Money, MoneyError};
 pub use self::prices::{Item, PriceError, Prices};
 pub use self::receipt::{BilledAs, Line, Receipt, receipt};

@@ -48,4 +48,4 @@ pub mod usage;
 pub use error::{DocumentError, classify, object_refusal};
 pub use run::{Attempts, RunDocuments};
 pub use s3::{S3Answer, S3Error, S3Object, S3Objects};
-pub use store::{Created, DocumentStore};
+pub use store::{Created, DocumentStore, DocumentVersion};

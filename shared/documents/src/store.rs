@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig};
+use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig, UpdateVersion};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sluice_core::cost::CallUsage;
@@ -34,10 +34,21 @@ pub enum Created {
     AlreadyExists,
 }
 
+/// What a document was when it was read, for a write that must not undo that of somebody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentVersion(PutMode);
+
+impl DocumentVersion {
+    /// Whatever is there: the write takes its place.
+    pub fn any() -> Self {
+        Self(PutMode::Overwrite)
+    }
+}
+
 /// JSON documents below one root. Cheap to clone.
 ///
 /// Documents are written whole or not at all, locally and on S3, so a reader never sees half of one. On S3, `create`
-/// needs conditional writes (`If-None-Match`), which AWS has and most other stores have.
+/// and `write_version` need conditional writes (`If-None-Match`, `If-Match`), which AWS has and most other stores have.
 ///
 /// # Example
 ///
@@ -180,6 +191,44 @@ impl DocumentStore {
     pub async fn read<T: DeserializeOwned>(&self, path: &LakePath) -> Result<Option<T>, DocumentError> {
         let Some(text) = self.read_bytes(path).await? else { return Ok(None) };
         self.decode(path, &text).map(Some)
+    }
+
+    /// Writes the document if what `path` holds is still what was read ([`Self::read_version`]), and returns whether it
+    /// was written. Files of this machine have no versions: one that was there is replaced whatever it holds now.
+    ///
+    /// # Errors
+    /// See [`DocumentError::name`].
+    pub async fn write_version<T: Serialize + ?Sized>(
+        &self,
+        path: &LakePath,
+        document: &T,
+        version: &DocumentVersion,
+    ) -> Result<bool, DocumentError> {
+        let DocumentVersion(mode) = version.clone();
+        Ok(created(self.put(path, document, mode).await)? == Created::Created)
+    }
+
+    /// Reads the document at `path`, `None` when it does not exist, with its version.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_version<T: DeserializeOwned>(
+        &self,
+        path: &LakePath,
+    ) -> Result<(Option<T>, DocumentVersion), DocumentError> {
+        let object = match self.objects.get(&self.key(path)?).await {
+            Ok(object) => object,
+            Err(source) if is_absent(&source) => return Ok((None, DocumentVersion(PutMode::Create))),
+            Err(source) => return Err(self.fault("read", path, source)),
+        };
+        let (e_tag, version) = (object.meta.e_tag.clone(), object.meta.version.clone());
+        let mode = if self.root.is_local() || e_tag.is_none() {
+            PutMode::Overwrite
+        } else {
+            PutMode::Update(UpdateVersion { e_tag, version })
+        };
+        let text = object.bytes().await.map_err(|source| self.fault("read", path, source))?;
+        Ok((Some(self.decode(path, &text)?), DocumentVersion(mode)))
     }
 
     /// Reads the document at `path`, with what the call that wrote it says that it used, in one request.

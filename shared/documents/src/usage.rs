@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -19,13 +19,23 @@ pub use counted::Counted;
 
 /// Requests of this process since it began.
 static COUNTERS: Counters = Counters::new();
-/// Measured calls that run now.
-static RUNNING: AtomicU64 = AtomicU64::new(0);
-/// Measured calls that have begun.
-static BEGUN: AtomicU64 = AtomicU64::new(0);
+/// The measured calls of this process, under one lock: of two that begin at the same instant, none is taken for alone.
+static CALLS: Mutex<Calls> = Mutex::new(Calls { running: 0, begun: 0 });
 
 tokio::task_local! {
     static CALL: Arc<Call>;
+}
+
+/// How many measured calls this process has.
+struct Calls {
+    /// Those that run now.
+    running: u64,
+    /// Those that have begun.
+    begun: u64,
+}
+
+fn calls() -> MutexGuard<'static, Calls> {
+    CALLS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The counters of [`Requests`].
@@ -119,25 +129,39 @@ struct Call {
 }
 
 /// Counts a call as running until it is dropped.
-struct Running;
+struct Running {
+    /// Its number among the calls of this process.
+    number: u64,
+    /// Whether no other call ran when it began.
+    began_alone: bool,
+}
+
+impl Running {
+    fn begin() -> Self {
+        let mut calls = calls();
+        calls.running = calls.running.saturating_add(1);
+        calls.begun = calls.begun.saturating_add(1);
+        Self { number: calls.begun, began_alone: calls.running == 1 }
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        RUNNING.fetch_sub(1, Ordering::SeqCst);
+        let mut calls = calls();
+        calls.running = calls.running.saturating_sub(1);
     }
 }
 
 /// Does the work of a call, and measures it: documents that are written in it ([`crate::RunDocuments::settle`]) say what it has
 /// used until then.
 pub async fn measured<T>(facts: CallFacts, work: impl Future<Output = T>) -> T {
-    let began_alone = RUNNING.fetch_add(1, Ordering::SeqCst) == 0;
-    let _running = Running;
+    let running = Running::begin();
     let call = Call {
         facts,
         began: Instant::now(),
         before: counted(),
-        number: BEGUN.fetch_add(1, Ordering::SeqCst) + 1,
-        began_alone,
+        number: running.number,
+        began_alone: running.began_alone,
         parts: Mutex::default(),
     };
     CALL.scope(Arc::new(call), work).await
@@ -166,7 +190,7 @@ pub fn note_parts(parts: PartsUsage) {
 
 impl Call {
     fn usage(&self) -> CallUsage {
-        let is_alone = self.began_alone && BEGUN.load(Ordering::SeqCst) == self.number;
+        let is_alone = self.began_alone && calls().begun == self.number;
         let CallFacts { function, ran, began_at, memory_mb, region, start } = self.facts.clone();
         CallUsage {
             function,

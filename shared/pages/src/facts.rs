@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Deserialize;
 use sluice_core::alert::AlertsSpec;
+use sluice_core::cost::RunCost;
 use sluice_core::document::StepDocument;
 use sluice_core::engine::Estimate;
 use sluice_core::name::{SourceName, TableRef};
@@ -27,6 +28,8 @@ pub struct RunFacts {
     pub receipt: Option<Receipt>,
     /// How the run ended; `None` of a run that has not.
     pub report: Option<Report>,
+    /// What it cost, where its report says that.
+    pub cost: Option<RunCost>,
 }
 
 /// The part of a plan that is reported. The rest, with the contracts, is for the steps.

@@ -6,7 +6,8 @@ use crate::html::Html;
 pub(crate) const STYLE: &str = include_str!("style.css");
 
 /// The style sheet of the console: that of reports, and what the console adds.
-pub const CONSOLE_STYLE: &str = concat!(include_str!("style.css"), include_str!("console.css"), include_str!("pictures.css"));
+pub const CONSOLE_STYLE: &str =
+    concat!(include_str!("style.css"), include_str!("console.css"), include_str!("pictures.css"));
 
 /// The picture of the console in tabs and bookmarks, as SVG.
 pub const CONSOLE_ICON: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 16 16\"><rect width=\"16\" \

@@ -19,6 +19,9 @@ const LEAST_WIDTH: u64 = 3 * COLUMN + BOX_WIDTH;
 /// Characters of a name that fit a box.
 const MAX_NAME: usize = 31;
 
+/// The left upper corner of each box, by its name, in units of the picture.
+type Places<'a> = BTreeMap<&'a String, (u64, u64)>;
+
 /// A box.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Node {
@@ -83,7 +86,7 @@ impl Graph {
 
     /// Where the boxes are, and how large the picture is. In each column, boxes stand about where those stand that lead
     /// to them, so that few lines cross.
-    fn places(&self) -> (BTreeMap<&String, (u64, u64)>, (u64, u64)) {
+    fn places(&self) -> (Places<'_>, (u64, u64)) {
         let columns = self.columns();
         let last = columns.values().max().copied().unwrap_or(0);
         let mut rows: BTreeMap<&String, u64> = BTreeMap::new();
@@ -158,7 +161,8 @@ fn edge(html: &mut Html, (left, above): (u64, u64), (right, below): (u64, u64)) 
 
 impl Node {
     fn write(&self, html: &mut Html, left: u64, above: u64) {
-        match &self.link.to {
+        let address = self.link.address();
+        match address {
             Some(to) => html.markup("<a href=\"/console/").text(to).markup("\">"),
             None => html.markup("<g>"),
         };
@@ -169,7 +173,7 @@ impl Node {
         html.number(above + 18).markup("\">").text(&shortened(&self.link.words)).markup("</text>");
         html.markup("<text class=\"soft\" x=\"").number(left + 8).markup("\" y=\"").number(above + 35).markup("\">");
         html.text(&self.note).markup("</text>");
-        html.markup(if self.link.to.is_some() { "</a>\n" } else { "</g>\n" });
+        html.markup(if address.is_some() { "</a>\n" } else { "</g>\n" });
     }
 }
 
@@ -184,6 +188,22 @@ fn shortened(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_box_whose_address_would_be_cut_leads_nowhere() {
+        let check = |length: usize, expected: bool| {
+            let mut graph = Graph::default();
+            let link = Link::new("a", "x".repeat(length));
+            graph.node("a".to_owned(), Node { link, note: String::new(), is_focus: false });
+            let mut html = Html::default();
+            graph.write(&mut html, "graph", "Boxes");
+            let page = html.into_string();
+            assert_eq!(page.contains("<a href"), expected, "{page}");
+            assert_eq!(page.contains("</a>"), expected, "{page}");
+        };
+        check(500, true);
+        check(501, false);
+    }
 
     fn graph(lines: &[(&str, &str)]) -> Graph {
         let mut graph = Graph::default();

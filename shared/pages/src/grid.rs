@@ -1,4 +1,4 @@
-//! Tables of the console, whose cells may lead to other pages, with a bound on their size.
+//! Tables, whose cells may lead to other pages, with a bound on their size; and what else pages are made of.
 
 use crate::address::MAX_ADDRESS;
 use crate::html::Html;
@@ -6,7 +6,7 @@ use crate::units::counted;
 
 /// Most rows of a table.
 const MAX_ROWS: usize = 500;
-/// Bytes of a table's rows after which no row follows. A page has at most ten tables and three pictures.
+/// Bytes of a table's rows after which no row follows.
 const MAX_BYTES: usize = 150_000;
 
 /// Words, and the address below `/console/` that they lead to.
@@ -21,11 +21,14 @@ impl Link {
         Self { words: words.to_string(), to: Some(to) }
     }
 
+    /// The address, where it is short enough to be written whole.
+    pub(crate) fn address(&self) -> Option<&str> {
+        self.to.as_deref().filter(|to| to.len() <= MAX_ADDRESS)
+    }
+
     pub(crate) fn write(&self, html: &mut Html) {
-        match self.to.as_deref().filter(|to| to.len() <= MAX_ADDRESS) {
-            Some(to) => {
-                html.markup("<a href=\"/console/").text(to).markup("\">").text(&self.words).markup("</a>");
-            }
+        match self.address() {
+            Some(to) => link(html, to, &self.words),
             None => {
                 html.text(&self.words);
             }
@@ -92,11 +95,59 @@ impl Cell {
     }
 }
 
+/// How large a table may become.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bound {
+    /// Most rows.
+    pub(crate) rows: usize,
+    /// Bytes of the rows after which no row follows.
+    pub(crate) bytes: usize,
+}
+
+/// What tables of the console may have. A page has at most ten tables and three pictures.
+pub(crate) const OF_CONSOLE: Bound = Bound { rows: MAX_ROWS, bytes: MAX_BYTES };
+
 /// Adds a table, and a line that says how many rows were left out. A title that begins with `>` is that of a column of
 /// numbers.
 pub(crate) fn table(html: &mut Html, caption: &str, titles: &[&str], rows: &[Vec<Cell>]) {
-    html.markup("<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"").text(caption);
-    html.markup("\">\n<table>").element("caption", caption).markup("\n<thead><tr>");
+    bounded_table(html, OF_CONSOLE, (caption, titles), rows.len() as u64, rows);
+}
+
+/// Adds a table with this caption and these titles, of `total` rows of which those that fit are written, and a line
+/// that says how many were left out.
+pub(crate) fn bounded_table(
+    html: &mut Html,
+    bound: Bound,
+    (caption, titles): (&str, &[&str]),
+    total: u64,
+    rows: impl IntoIterator<Item = impl AsRef<[Cell]>>,
+) {
+    begin_table(html, None, caption, titles);
+    let (begin, mut shown) = (html.len(), 0_u64);
+    for row in rows.into_iter().take(bound.rows) {
+        if html.len() - begin > bound.bytes {
+            break;
+        }
+        html.markup("<tr>");
+        for (index, cell) in row.as_ref().iter().enumerate() {
+            cell.write(html, index == 0);
+        }
+        html.markup("</tr>\n");
+        shown += 1;
+    }
+    end_table(html);
+    if let Some(more @ 1..) = total.checked_sub(shown) {
+        html.element("p", &format!("{} not listed here.", counted(more, "more is", "more are"))).markup("\n");
+    }
+}
+
+/// Begins a table that may be wider than the page. A title that begins with `>` is that of a column of numbers.
+pub(crate) fn begin_table(html: &mut Html, class: Option<&'static str>, caption: &str, titles: &[&str]) {
+    html.markup("<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"").text(caption).markup("\">\n<table");
+    if let Some(class) = class {
+        html.markup(" class=\"").markup(class).markup("\"");
+    }
+    html.markup(">").element("caption", caption).markup("\n<thead><tr>");
     for title in titles {
         match title.strip_prefix('>') {
             Some(title) => html.element("th scope=\"col\" class=\"n\"", title),
@@ -104,23 +155,23 @@ pub(crate) fn table(html: &mut Html, caption: &str, titles: &[&str], rows: &[Vec
         };
     }
     html.markup("</tr></thead>\n<tbody>\n");
-    let (begin, mut shown) = (html.len(), 0_usize);
-    for row in rows.iter().take(MAX_ROWS) {
-        if html.len() - begin > MAX_BYTES {
-            break;
-        }
-        html.markup("<tr>");
-        for (index, cell) in row.iter().enumerate() {
-            cell.write(html, index == 0);
-        }
-        html.markup("</tr>\n");
-        shown += 1;
-    }
+}
+
+/// Ends a table.
+pub(crate) fn end_table(html: &mut Html) {
     html.markup("</tbody></table></div>\n");
-    let more = rows.len().saturating_sub(shown) as u64;
-    if more > 0 {
-        html.element("p", &format!("{} not listed here.", counted(more, "more is", "more are"))).markup("\n");
-    }
+}
+
+/// Adds a link to a page of the console. `address` is below `/console/`.
+pub(crate) fn link(html: &mut Html, address: &str, words: &str) {
+    html.markup("<a href=\"/console/").text(address).markup("\">").text(words).markup("</a>");
+}
+
+/// Adds a row's heading that is a link.
+pub(crate) fn heading_link(html: &mut Html, address: &str, words: &str) {
+    html.markup("<th scope=\"row\">");
+    link(html, address, words);
+    html.markup("</th>");
 }
 
 /// Begins a section with its heading. `id` must be unique on the page.

@@ -9,17 +9,17 @@
 //! them, and `overview`, `run_lines`, `run_page` and `search` are such pages.
 //!
 //! `product`, `port`, `lineage`, `quarantine`, `sources` and `access` are pages of the console: each takes facts and
-//! makes a [`Content`]. They are made of `grid` (tables and links), `graph` and `chart` (pictures) and `address`.
+//! makes a [`Content`]. Pages are made of `grid` (tables and links), `graph` and `chart` (pictures) and `address`.
 
 pub mod access;
 mod address;
 mod chart;
+mod cost_line;
 mod facts;
 mod frame;
 mod graph;
 mod grid;
 mod html;
-mod linked;
 pub mod lineage;
 mod overview;
 pub mod port;
@@ -33,6 +33,7 @@ pub mod sources;
 mod units;
 
 pub use self::chart::{MAX_BARS, RunPoint};
+pub use self::cost_line::CostLine;
 pub use self::facts::{GoldFacts, PipelineFacts, PlanFacts, RequestFacts, RunFacts, SilverFacts, SourceFacts};
 pub use self::frame::{CONSOLE_ICON, CONSOLE_STYLE, Content, Frame, Reader, console_page, problem_page, sign_in_page};
 pub use self::html::Html;

@@ -1,16 +1,18 @@
 //! The first page of the console: what needs a person, which products are late, and the runs of the last days.
 
+mod costs;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use sluice_core::name::{PipelineName, ProductRef};
+use sluice_core::name::{PipelineName, PortName, ProductRef};
 use sluice_core::product::ServiceLevel;
 
-use crate::Content;
+use crate::grid::{begin_table, end_table, heading_link, link};
 use crate::html::Html;
-use crate::linked::{begin_table, end_table, heading_link, link};
 use crate::run_lines::{LineState, RunLine, runs_table};
 use crate::units::{between, count, counted, duration, instant};
+use crate::{Content, address};
 
 /// Days of the grid of runs.
 pub const GRID_DAYS: i64 = 14;
@@ -52,15 +54,17 @@ pub struct Promise {
     pub words: String,
     /// The longest time between two publications.
     pub within: SignedDuration,
+    /// The table of the product that has it.
+    pub port: PortName,
 }
 
 impl Promise {
     /// The promise of these ports, of which the shortest counts. `None` where no contract has one about the age of its
     /// data.
-    pub fn of<'a>(levels: impl Iterator<Item = &'a ServiceLevel>) -> Option<Self> {
-        let promise = |level: &ServiceLevel| {
+    pub fn of<'a>(levels: impl Iterator<Item = (&'a PortName, &'a ServiceLevel)>) -> Option<Self> {
+        let promise = |(port, level): (&PortName, &ServiceLevel)| {
             let words = format!("{} {} {}", level.property, level.value, level.unit.as_deref().unwrap_or_default());
-            Some(Self { words, within: level.oldest()? })
+            Some(Self { words, within: level.oldest()?, port: port.clone() })
         };
         levels.filter_map(promise).min_by_key(|promise| promise.within)
     }
@@ -77,6 +81,8 @@ pub struct PipelineState {
     pub runs: Vec<RunLine>,
     /// How many more runs each day has.
     pub more: Vec<(Date, u64)>,
+    /// How many runs it began this month.
+    pub month_runs: u64,
 }
 
 /// How a product keeps its promise. Ordered as the board is.
@@ -124,6 +130,7 @@ pub fn overview_page(facts: &OverviewFacts) -> Content {
     waiting(&mut body, facts);
     board(&mut body, facts);
     grid(&mut body, facts);
+    costs::section(&mut body, facts);
     Content { title: "Overview".to_owned(), above: Vec::new(), body }
 }
 
@@ -197,12 +204,19 @@ fn board(body: &mut Html, facts: &OverviewFacts) {
         facts.products.iter().map(|state| (Freshness::of(state, facts.now), state)).collect();
     rows.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.product.cmp(&other.product)));
     let titles = ["Product", "Team", "State", "Promise", "Published last", ">Age"];
-    begin_table(body, "board", "Products, late ones first", &titles);
+    begin_table(body, None, "Products, late ones first", &titles);
     for (freshness, state) in rows.into_iter().take(MAX_LISTED) {
         body.markup("<tr>");
         heading_link(body, &format!("products/{}", state.product), &state.product.to_string());
         body.element("td", state.team.as_deref().unwrap_or("–")).element(freshness.cell(), freshness.word());
-        body.element("td", state.promise.as_ref().map_or("–", |promise| promise.words.as_str()));
+        body.markup("<td>");
+        match &state.promise {
+            Some(promise) => link(body, &address::port(&state.product, &promise.port), &promise.words),
+            None => {
+                body.markup("–");
+            }
+        }
+        body.markup("</td>");
         let at = state.published_at;
         body.element("td", &at.map_or_else(|| "–".to_owned(), instant));
         let age = at.map_or_else(|| "–".to_owned(), |at| duration(between(at, facts.now)));
@@ -233,7 +247,7 @@ fn grid(body: &mut Html, facts: &OverviewFacts) {
     let names: Vec<String> = days.iter().map(|day| day.strftime("%d %b").to_string()).collect();
     let titles: Vec<&str> =
         std::iter::once("Pipeline").chain(names.iter().map(String::as_str)).chain(std::iter::once(">Held")).collect();
-    begin_table(body, "days", "Runs by pipeline and day, oldest day first", &titles);
+    begin_table(body, Some("days"), "Runs by pipeline and day, oldest day first", &titles);
     for state in facts.pipelines.iter().take(MAX_LISTED) {
         let address = format!("runs/{}", state.pipeline);
         body.markup("<tr>");
@@ -291,7 +305,8 @@ mod tests {
     #[test]
     fn the_shortest_promise_of_a_products_ports_counts() {
         let check = |levels: &[ServiceLevel], expected: Option<(&str, i64)>| {
-            let promise = Promise::of(levels.iter());
+            let port: PortName = "orders".parse().unwrap();
+            let promise = Promise::of(levels.iter().map(|level| (&port, level)));
             let found = promise.as_ref().map(|promise| (promise.words.as_str(), promise.within.as_hours()));
             assert_eq!(found, expected, "{levels:?}");
         };
@@ -305,7 +320,8 @@ mod tests {
 
     #[test]
     fn late_products_come_first() {
-        let promise = || Promise::of([level("frequency", "1", Some("d"))].iter());
+        let port: PortName = "orders".parse().unwrap();
+        let promise = || Promise::of([(&port, &level("frequency", "1", Some("d")))].into_iter());
         let facts = OverviewFacts {
             now: at("2026-01-10T00:00:00Z"),
             products: vec![
@@ -323,6 +339,8 @@ mod tests {
             .collect();
         assert!(places.is_sorted(), "{text}");
         assert!(text.contains("1 product is late") && text.contains("read the runs of no pipeline"));
+        assert!(text.contains("<a href=\"/console/products/a/late/orders\">frequency 1 d</a>"), "{text}");
+        assert!(!text.contains("Cost this month"), "{text}");
     }
 
     #[test]
@@ -335,7 +353,7 @@ mod tests {
         let facts = OverviewFacts {
             now: at("2026-01-10T12:00:00Z"),
             products: Vec::new(),
-            pipelines: vec![PipelineState { pipeline: "retail".parse().unwrap(), held: 2, runs, more }],
+            pipelines: vec![PipelineState { pipeline: "retail".parse().unwrap(), held: 2, runs, more, month_runs: 1 }],
         };
         let text = overview_page(&facts).body.into_string();
         for part in [

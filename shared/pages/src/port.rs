@@ -68,6 +68,13 @@ pub struct PortFacts {
     pub now: Timestamp,
 }
 
+impl PortFacts {
+    /// A run by its name, for a reader who may read runs; for others, runs have no names.
+    fn run(&self, run: &str) -> Option<Link> {
+        self.pipeline.as_ref().map(|pipeline| Link::new(run, address::run(pipeline, &run)))
+    }
+}
+
 /// A column as the reader sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnLine {
@@ -296,9 +303,11 @@ fn quality(body: &mut Html, of: &PortFacts) {
         return;
     };
     let score = audit.score.as_ref().map(|score| format!("{score} % of the listed rules hold. ")).unwrap_or_default();
-    body.markup("<p>").text(&score).markup("Audited at ").text(&instant(audit.run.at)).markup(" by run ");
-    let to = of.pipeline.as_ref().map(|pipeline| address::run(pipeline, &audit.run.run));
-    Link { words: audit.run.run.clone(), to }.write(body);
+    body.markup("<p>").text(&score).markup("Audited at ").text(&instant(audit.run.at));
+    if let Some(run) = of.run(&audit.run.run) {
+        body.markup(" by run ");
+        run.write(body);
+    }
     body.markup(".</p>\n");
     if audit.hidden > 0 {
         paragraph(body, "Rules about columns that do not exist for you are left out.");
@@ -334,10 +343,9 @@ fn past(body: &mut Html, of: &PortFacts) {
     chart::write(body, &of.past);
     let dash = || "–".to_owned();
     let row = |point: &RunPoint| {
-        let to = of.pipeline.as_ref().map(|pipeline| address::run(pipeline, &point.run));
         vec![
-            Cell::Links(vec![Link { words: point.run.to_string(), to }]),
             Cell::Text(instant(point.at)),
+            Cell::Links(of.run(point.run.as_str()).into_iter().collect()),
             Cell::Number(count(point.source)),
             Cell::Number(point.added.map_or_else(|| "recomputed".to_owned(), count)),
             Cell::Number(count(point.quarantined)),
@@ -346,7 +354,7 @@ fn past(body: &mut Html, of: &PortFacts) {
         ]
     };
     let rows: Vec<Vec<Cell>> = of.past.iter().rev().take(chart::MAX_BARS).map(row).collect();
-    let titles = ["Run", "Ended", ">Read", ">Added", ">Quarantined", ">Share", ">Rows afterwards"];
+    let titles = ["Ended", "Run", ">Read", ">Added", ">Quarantined", ">Share", ">Rows afterwards"];
     table(body, "What the newest runs did to the table", &titles, &rows);
 }
 
@@ -356,10 +364,7 @@ fn versions(body: &mut Html, of: &PortFacts) {
     }
     section(body, "versions", "Versions");
     let row = |version: &VersionLine| {
-        let run = version.run.as_ref().map(|run| Link {
-            words: run.clone(),
-            to: of.pipeline.as_ref().map(|pipeline| address::run(pipeline, run)),
-        });
+        let run = version.run.as_ref().and_then(|run| of.run(run));
         vec![
             Cell::Text(version.version.to_string()),
             Cell::Text(version.at.map_or_else(|| "–".to_owned(), instant)),

@@ -1,5 +1,6 @@
 //! The page of a run: how it ended and what to do next in the first screen, then what the documents of the run say.
 
+mod cost;
 mod ending;
 mod left_out;
 mod lineage;
@@ -13,6 +14,7 @@ use sluice_core::run::RunRef;
 use sluice_core::uri::FolderUri;
 
 use self::ending::Ending;
+use crate::cost_line::CostLine;
 use crate::facts::RunFacts;
 use crate::frame::STYLE;
 use crate::html::Html;
@@ -78,6 +80,7 @@ fn sections(lake: &FolderUri, run: &RunRef, facts: &RunFacts, ending: Ending) ->
         ("schema", "Schema changes", tables::schema_section(facts)),
         ("sources", "Source objects", sources::section(facts)),
         ("engine", "Engine", sources::engine_section(facts)),
+        ("cost", "Cost", cost::section(facts)),
         ("lineage", "Lineage", lineage::section(facts)),
     ];
     let section = |(id, title, content): (&'static str, &'static str, Option<Html>)| {
@@ -148,6 +151,9 @@ fn summary(page: &mut Html, run: &RunRef, facts: &RunFacts, ending: Ending) {
     }
     if let (Some(began), Some(ended)) = (began, ended) {
         fact("Took", &duration(between(began, ended)));
+    }
+    if let Some(cost) = facts.cost.as_ref().and_then(|cost| cost.receipt.as_ref()).map(CostLine::of) {
+        fact("Cost", &cost.words());
     }
     page.markup("</dl>\n");
 }

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use sluice_core::name::{PipelineName, RunId};
 
+use crate::cost_line::CostLine;
+use crate::grid::{begin_table, end_table, heading_link, link};
 use crate::html::Html;
-use crate::linked::{begin_table, end_table, heading_link, link};
 use crate::units::{between, count, counted, duration, instant};
 
 /// How far a run came.
@@ -94,6 +95,8 @@ pub struct RunLine {
     pub held: u64,
     /// The first broken rule of a rejected run, or the name of the error of a failed one.
     pub reason: Option<String>,
+    /// What it cost, where its report says that.
+    pub cost: Option<CostLine>,
 }
 
 impl RunLine {
@@ -113,8 +116,8 @@ impl RunLine {
 
 /// Adds a table of runs.
 pub(crate) fn runs_table(html: &mut Html, caption: &str, runs: &[RunLine]) {
-    let titles = ["Run", "Pipeline", "State", "Why", "Began", ">Took", ">Objects held"];
-    begin_table(html, "runs", caption, &titles);
+    let titles = ["Run", "Pipeline", "State", "Why", "Began", ">Took", ">Objects held", ">Cost"];
+    begin_table(html, None, caption, &titles);
     for run in runs {
         html.markup("<tr>");
         heading_link(html, &run.address(), run.run_id.as_str());
@@ -124,7 +127,9 @@ pub(crate) fn runs_table(html: &mut Html, caption: &str, runs: &[RunLine]) {
         html.markup("</td>").element("td", run.reason.as_deref().unwrap_or_default());
         html.element("td", &instant(run.began_at));
         let took = run.ended_at.map_or_else(|| "–".to_owned(), |ended| duration(between(run.began_at, ended)));
-        html.element("td class=\"n\"", &took).element("td class=\"n\"", &count(run.held)).markup("</tr>\n");
+        html.element("td class=\"n\"", &took).element("td class=\"n\"", &count(run.held));
+        let cost = run.cost.as_ref().map_or_else(|| "–".to_owned(), CostLine::words);
+        html.element("td class=\"n\"", &cost).markup("</tr>\n");
     }
     end_table(html);
 }
@@ -221,6 +226,7 @@ pub(crate) mod tests {
             ended_at: None,
             held: 0,
             reason: Some("silver/sales/orders: <rule>".to_owned()),
+            cost: None,
         }
     }
 

@@ -1,15 +1,15 @@
 //! The page of a run in the console.
 
 use sluice_core::name::ProductRef;
-use sluice_core::run::RunRef;
+use sluice_core::run::{Outcome, RunRef};
 use sluice_core::uri::FolderUri;
 
-use crate::Content;
 use crate::facts::RunFacts;
+use crate::grid::link;
 use crate::html::Html;
-use crate::linked::link;
 use crate::report::run_body;
 use crate::run_lines::pipeline_links;
+use crate::{Content, address};
 
 /// What the page of a run links to, and whether it changes while it is read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -38,6 +38,12 @@ pub fn run_page(lake: &FolderUri, run: &RunRef, facts: &RunFacts, around: &RunSu
         links.markup("</p>\n");
     }
     links.append(&pipeline_links(&run.pipeline));
+    if has_quarantined(facts) {
+        links.markup("<p>");
+        let address = address::quarantine_of_run(&run.pipeline, run.run_id.as_str());
+        link(&mut links, &address, "Quarantined rows of this run");
+        links.markup("</p>\n");
+    }
     if !around.products.is_empty() {
         links.markup("<p>Products of this pipeline:");
         for product in &around.products {
@@ -53,14 +59,44 @@ pub fn run_page(lake: &FolderUri, run: &RunRef, facts: &RunFacts, around: &RunSu
     Content { title: format!("Run {}", run.run_id), above, body: run_body(lake, run, facts, &links, around.is_running) }
 }
 
+/// Whether rows of the run are in quarantine. Those of a run that was not published are in no table.
+fn has_quarantined(facts: &RunFacts) -> bool {
+    let Some(report) = facts.report.as_ref() else { return false };
+    let is_published = report.outcome == Outcome::Published || facts.receipt.is_some();
+    is_published && report.rows.values().any(|rows| rows.quarantined > 0)
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    fn page(around: &RunSurroundings) -> String {
+    fn page_of(facts: &RunFacts, around: &RunSurroundings) -> String {
         let run = RunRef { pipeline: "retail".parse().unwrap(), run_id: "day-1".parse().unwrap(), attempt: 0 };
         let lake = "file:///lake/".parse().unwrap();
-        run_page(&lake, &run, &RunFacts::default(), around).body.into_string()
+        run_page(&lake, &run, facts, around).body.into_string()
+    }
+
+    fn page(around: &RunSurroundings) -> String {
+        page_of(&RunFacts::default(), around)
+    }
+
+    #[test]
+    fn a_run_with_rows_in_quarantine_leads_to_them() {
+        let check = |outcome: &str, quarantined: u64, expected: bool| {
+            let rows = json!({"source": 9, "replaced": 0, "staged": 9, "quarantined": quarantined, "collapsed": 0});
+            let report = json!({"pipeline": "retail", "run_id": "day-1", "attempt": 1, "outcome": outcome,
+                "ended_at": "2026-01-05T07:00:02Z", "sources": [], "rows": {"silver/sales/orders": rows},
+                "committed": [], "broken_rules": []});
+            let facts = RunFacts { report: serde_json::from_value(report).unwrap(), ..RunFacts::default() };
+            let text = page_of(&facts, &RunSurroundings::default());
+            let found = text.contains("href=\"/console/quarantine/retail/day-1\"");
+            assert_eq!(found, expected, "{outcome} {quarantined}: {text}");
+        };
+        check("published", 1, true);
+        check("published", 0, false);
+        check("rejected", 1, false);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The page of what a search has found.
 
 use crate::Content;
+use crate::grid::{begin_table, end_table, heading_link};
 use crate::html::Html;
-use crate::linked::{begin_table, end_table, heading_link};
 use crate::units::counted;
 
 /// Most hits of a page.
@@ -30,7 +30,7 @@ pub fn search_page(query: &str, hits: &[Hit], all: usize) -> Content {
         body.markup("<p>Nothing that you may see has all of <q>").text(query).markup("</q>.</p>\n");
     } else {
         let caption = format!("{} with all of “{query}”", counted(all as u64, "thing", "things"));
-        begin_table(&mut body, "hits", &caption, &["Name", "Kind", "Description"]);
+        begin_table(&mut body, None, &caption, &["Name", "Kind", "Description"]);
         for hit in hits.iter().take(MAX_HITS) {
             body.markup("<tr>");
             heading_link(&mut body, &hit.address, &hit.name);

@@ -8,7 +8,7 @@ use sluice_core::uri::FolderUri;
 
 use crate::address;
 use crate::frame::Content;
-use crate::grid::{Cell, Link, command, facts, links, paragraph, section, table};
+use crate::grid::{Cell, Link, OF_CONSOLE, bounded_table, command, facts, links, paragraph, section, table};
 use crate::html::Html;
 use crate::units::{count, instant, size};
 
@@ -108,11 +108,12 @@ fn deliveries(body: &mut Html, of: &SourcesFacts) {
             Cell::link(&report.run_id, address::run(&of.pipeline, &report.run_id)),
         ]
     };
-    let rows: Vec<Vec<Cell>> = objects.map(row).collect();
-    if rows.is_empty() {
+    let total: u64 = of.reports.iter().map(|report| report.sources.len() as u64).sum();
+    if total == 0 {
         paragraph(body, "These runs took no source object.");
     } else {
-        table(body, "Source objects of these runs", &["Object", ">Size", "Modified", "Run"], &rows);
+        let titles = ["Object", ">Size", "Modified", "Run"];
+        bounded_table(body, OF_CONSOLE, ("Source objects of these runs", &titles), total, objects.map(row));
     }
 }
 

@@ -31,10 +31,13 @@ def pages_of_two_readers(world: World, tally: Tally) -> None:
         settings = {"SLUICE_SECRET_ARN": masking_secret(world), "SLUICE_ENDPOINT": front.endpoint}
         with world.deployment(tally, "console", environment=settings) as deployment:
             front.invoke_url = deployment.created.invoke_url
-            days = world.samples.days(1)
-            deployment.deliver(days)
-            ended = deployment.execute()
-            ended.expect("Published")
+            first, second = world.samples.days(2)
+            # The second file is held: its hold is read for the page of source objects.
+            deployment.deliver([first, second.torn()])
+            deployment.execute().expect("Published")
+            tally.faults += 1
+            held = deployment.bucket.list("holds/retail/")
+            check(len(held) == 1, f"{len(held)} objects are held")
             command(world, deployment, "deploy", str(world.pipeline))
             status, text, _ = get(front, "/console/")
             check(status == 401 and "Token" in text, f"a stranger gets {status}")
@@ -46,13 +49,28 @@ def pages_of_two_readers(world: World, tally: Tally) -> None:
                 status, text, headers = get(front, path, operator)
                 check(status == 200 and run in text, f"{path} gets {status}: {text[-500:]}")
                 check("default-src 'none'" in headers.get("content-security-policy", ""), f"{path} has no policy: {headers}")
+            # Each of these needs a right that no other page needs: contracts, quarantine tables, and holds.
+            for path, words in (
+                ("/console/lineage", "silver/sales/transactions"),
+                ("/console/quarantine/retail", run),
+                (f"/console/quarantine/retail/{run}", "Some rows of"),
+                ("/console/sources/retail", second.name),
+            ):
+                status, text, _ = get(front, path, operator)
+                check(status == 200 and words in text, f"{path} gets {status}, without {words}: {text[-500:]}")
             consumer = signed_in(front, profile(world, deployment, front, CONSUMER))
             status, text, _ = get(front, "/console/", consumer)
             check(status == 200 and "sales/retail" in text and run not in text, f"a consumer gets {status}: {text[-500:]}")
-            for path in pages[2:]:
+            product = "/console/products/sales/retail"
+            port = f"{product}/daily_revenue"
+            for path in (product, port, f"{port}/sample", "/console/access/sales/retail"):
+                status, text, _ = get(front, path, consumer)
+                check(status == 200 and "daily_revenue" in text, f"a consumer gets {status} of {path}: {text[-500:]}")
+                check(run not in text, f"{path} names a run to a consumer: {text[-500:]}")
+            for path in (*pages[2:], "/console/quarantine/retail", "/console/sources/retail", f"{product}/transactions"):
                 status, text, _ = get(front, path, consumer)
                 check(status == 404, f"a consumer gets {status} of {path}")
-            deployment.verify(days)
+            deployment.verify([first])
             refused = [one for one in deployment.requests() if one.role == FUNCTION and one.status == FORBIDDEN]
             check(not refused, f"the function lacks a right: {refused[:5]}")
 

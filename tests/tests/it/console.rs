@@ -13,6 +13,9 @@ const HIDDEN_COLUMN: &str = "customer_id";
 /// What a browser would run, if a page did not escape it.
 const TAG: &str = "%3Cscript%3Ealert(1)%3C/script%3E";
 
+/// A read of ten rows.
+const SAMPLE: &str = "/console/products/sales/retail/transactions/sample";
+
 /// `customer_id` is confidential.
 const POLICY: &str = "grants:
   - name: owners
@@ -117,12 +120,20 @@ fn each_reader_sees_their_own_and_nothing_of_the_rest() {
         ["retail", run.as_str(), HIDDEN_COLUMN, TAG].iter().map(|query| format!("/console/search?q={query}")).collect();
     let mut first = vec!["/console/", "/console/runs", "/console/products", "/console/lineage"];
     first.extend(searches.iter().map(String::as_str));
+    first.extend([SAMPLE, "/console/lineage?of=transactions", "/console/access/sales/retail?as=recipient:owner"]);
 
     let owner = office.cookie("owner");
     let pages = office.pages(&first, &owner);
     let shows = |pages: &[(String, String)], word: &str| pages.iter().any(|(_, text)| text.contains(word));
     assert!(pages.iter().any(|(path, _)| *path == of_run), "no link leads to the run");
     assert!(shows(&pages, &run) && shows(&pages, HIDDEN_COLUMN) && shows(&pages, "sales/retail"));
+    let quarantine_of_run = format!("/console/quarantine/retail/{run}");
+    let is_linked = |path: &str| pages.iter().any(|(found, _)| found == path);
+    assert!(is_linked(&quarantine_of_run) && is_linked("/console/sources/retail"), "{pages:?}");
+    let owned = |path: &str| office.page(path, &owner).expect(200).text();
+    assert!(owned("/console/access/sales/retail?as=recipient:analyst").contains("recipient analyst would see:"));
+    let of_column = format!("/console/lineage?of=transactions.{HIDDEN_COLUMN}");
+    assert!(!owned(&of_column).contains("has no column"));
 
     let analyst = office.cookie("analyst");
     let pages = office.pages(&first, &analyst);
@@ -135,15 +146,23 @@ fn each_reader_sees_their_own_and_nothing_of_the_rest() {
         }
         assert!(!text.contains("<script"), "{path}: {text}");
     }
-    for path in [of_run.as_str(), "/console/runs/retail", "/console/quarantine/retail", "/console/sources/retail"] {
+    let hidden = [of_run.as_str(), "/console/runs/retail", "/console/quarantine/retail", "/console/sources/retail"];
+    for path in hidden.into_iter().chain([quarantine_of_run.as_str()]) {
         assert_eq!(office.page(path, &analyst).status.as_u16(), 404, "{path}");
     }
+    // A hidden column is as one that does not exist, and nobody else's rights are answered.
+    assert!(office.page(&of_column, &analyst).expect(200).text().contains("has no column"));
+    let access =
+        |query: &str| office.page(&format!("/console/access/sales/retail{query}"), &analyst).expect(200).text();
+    assert_eq!(access("?as=recipient:owner"), access(""));
 
     let nobody = office.cookie("nobody");
-    for (path, text) in office.pages(&["/console/", "/console/runs", "/console/products"], &nobody) {
+    let open = ["/console/", "/console/runs", "/console/products", "/console/lineage"];
+    for (path, text) in office.pages(&open, &nobody) {
         assert!(!text.contains("retail") && !text.contains(&run), "{path}: {text}");
     }
-    for (path, _) in pages.iter().filter(|(path, _)| path.starts_with("/console/products/")) {
+    let of_product = |path: &str| path.starts_with("/console/products/") || path.starts_with("/console/access/");
+    for (path, _) in pages.iter().filter(|(path, _)| of_product(path)) {
         assert_eq!(office.page(path, &nobody).status.as_u16(), 404, "{path}");
     }
 }

@@ -134,6 +134,8 @@ fn a_healthy_lake_has_no_problem_and_keeps_nothing_of_the_check() {
         assert!(has(&healthy, check, "ok"), "{check}: {healthy}");
     }
     assert!(!lab.lake().join("doctor").exists(), "the probe is deleted");
+    let read_only = lab.sluice(&["doctor", "--read-only"]).expect_code(0);
+    assert!(has(&read_only, "write", "skipped") && has(&read_only, "tables", "ok"), "{read_only}");
     // Without a lake, the machine alone is checked.
     let alone = Run::of(lab.command(["doctor", "--json"])).expect_code(0);
     assert!(has(&alone, "lake", "skipped") && !has(&alone, "tables", "ok"), "{alone}");
@@ -238,17 +240,42 @@ fn every_command_has_a_manual_page_that_can_be_set() {
     let _ = Run::of(lab.command(["man", "nonsense"])).expect_code(2);
 }
 
-/// What a command shows on a terminal of this width; `None` where this machine has no `script`, which makes terminals.
+/// What a command shows on a terminal of this width, without what moves the cursor or colours; `None` as of
+/// [`written_to`].
 fn on_terminal(lab: &Lab, width: u32, words: &str) -> Option<String> {
+    let escapes = Regex::new("\u{1b}\\[[0-9;?]*[A-Za-z]").unwrap();
+    let written = written_to("xterm", lab, width, words)?;
+    Some(escapes.replace_all(&written, "").into_owned())
+}
+
+/// What a command writes to a terminal of this kind and width; `None` where this machine has no `script`, which makes
+/// terminals.
+fn written_to(kind: &str, lab: &Lab, width: u32, words: &str) -> Option<String> {
     let call = format!("stty cols {width} rows 40; {} {words}", binary().display());
     let mut command = Command::new("script");
-    command.args(["-qec", &call, "/dev/null"]).current_dir(lab.folder()).env("TERM", "xterm").env_remove("COLUMNS");
+    command.args(["-qec", &call, "/dev/null"]).current_dir(lab.folder()).env("TERM", kind).env_remove("COLUMNS");
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().ok()?;
     let mut shown = Vec::new();
     child.stdout.take()?.read_to_end(&mut shown).ok()?;
     child.wait().ok()?;
-    let escapes = Regex::new("\u{1b}\\[[0-9;?]*[A-Za-z]").unwrap();
-    Some(escapes.replace_all(&String::from_utf8_lossy(&shown), "").into_owned())
+    Some(String::from_utf8_lossy(&shown).into_owned())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_that_cannot_redraw_gets_a_line_of_each_state_and_whole_tables() {
+    let lab = orders();
+    land(&lab, "1.csv", GOOD);
+    let words = format!("run {} --lake lake --landing {}", lab.pipeline().display(), lab.landing().display());
+    // Terminals of build servers often do not say how wide they are.
+    let Some(shown) = written_to("dumb", &lab, 0, &words) else {
+        eprintln!("not checked: this machine has no `script`");
+        return;
+    };
+    for words in ["Validate", "Publish", " silver/sales/orders ", "published:"] {
+        assert!(shown.contains(words), "no {words:?} in {shown}");
+    }
+    assert!(!shown.contains('\u{1b}'), "{shown:?}");
 }
 
 #[cfg(target_os = "linux")]

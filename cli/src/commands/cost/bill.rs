@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::{Value as Json, json};
-use sluice_core::cost::{Advice, FunctionUse, IdleRuns, Money, Prices, Reads, Value, idle, memory, shares};
+use sluice_core::cost::{Advice, FunctionUse, IdleRuns, Money, Reads, Value, idle, memory, shares};
 use sluice_core::name::ProductRef;
 use sluice_core::product::RegisteredProduct;
 use sluice_core::run::{Outcome, RowCounts};
 
-use super::gather::{Found, FoundRun};
+use super::gather::{Found, FoundRun, PriceList};
 use crate::arguments::Month;
 
 /// Stands for the table or product of runs that staged no rows, or none of a product.
@@ -49,13 +49,14 @@ impl Bill {
         found: &Found,
         products: &[RegisteredProduct],
         reads: Option<&BTreeMap<ProductRef, Reads>>,
+        prices: &PriceList,
     ) -> Self {
         let mut bill = Self {
             total: found.runs.iter().map(cost_of).sum(),
             months: BTreeMap::new(),
             tables: BTreeMap::new(),
             products: of_products(found, products, reads),
-            advice: advice(found),
+            advice: advice(found, prices),
             not_counted: found.runs.iter().filter(|run| run.receipt.is_none()).count() as u64,
         };
         for run in &found.runs {
@@ -168,9 +169,9 @@ fn note(value: &mut Value, run: &FoundRun, product: &RegisteredProduct) {
 }
 
 /// What to change, most savings first. Without numbers, no advice.
-fn advice(found: &Found) -> Vec<Advice> {
+fn advice(found: &Found, prices: &PriceList) -> Vec<Advice> {
     let region = found.calls().find_map(|call| call.region.as_deref());
-    let Some(prices) = region.and_then(Prices::of_region) else { return Vec::new() };
+    let Some(prices) = region.and_then(|region| prices.of_region(region)) else { return Vec::new() };
     let mut all: Vec<Advice> =
         FunctionUse::of_calls(found.calls()).iter().filter_map(|of| memory(of, &prices)).collect();
     let mut pipelines: BTreeMap<&str, IdleRuns> = BTreeMap::new();
@@ -183,7 +184,7 @@ fn advice(found: &Found) -> Vec<Advice> {
         }
     }
     all.extend(pipelines.into_iter().filter_map(|(pipeline, of)| idle(pipeline, of)));
-    all.sort_by(|one, other| other.saves.cmp(&one.saves));
+    all.sort_by_key(|advice| std::cmp::Reverse(advice.saves));
     all
 }
 

@@ -1,6 +1,6 @@
 //! Receipts as CSV, in columns of the Cost and Usage Report of AWS.
 
-use sluice_core::cost::{BilledAs, Line};
+use sluice_core::cost::{BilledAs, Item, Line, Receipt};
 use sluice_core::uri::FolderUri;
 
 use super::gather::Found;
@@ -27,7 +27,7 @@ pub(super) fn text(found: &Found, lake: &FolderUri) -> String {
     for run in &found.runs {
         let Some(receipt) = &run.receipt else { continue };
         for line in &receipt.lines {
-            let (product, usage_type) = line.item.in_usage_report();
+            let (product, usage_type) = in_usage_report(line, receipt);
             let resource = if product == "AmazonS3" { bucket } else { function(line) };
             let cells = [
                 run.report.ended_at.to_string(),
@@ -47,6 +47,17 @@ pub(super) fn text(found: &Found, lake: &FolderUri) -> String {
         }
     }
     lines.join("\n")
+}
+
+/// Where a line is in AWS's report. Calls on Graviton have a usage type of their own there; the processor of a call is
+/// that of its time.
+fn in_usage_report(line: &Line, receipt: &Receipt) -> (&'static str, &'static str) {
+    let (product, usage_type) = line.item.in_usage_report();
+    let is_time = |other: &Line| other.item == Item::LambdaArm64GbSecond && other.function == line.function;
+    if line.item == Item::LambdaRequest && receipt.lines.iter().any(is_time) {
+        return (product, "Request-ARM");
+    }
+    (product, usage_type)
 }
 
 /// The function of a line, without what says that it read parts.
@@ -77,7 +88,40 @@ fn quoted(cell: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sluice_core::cost::Money;
+
     use super::*;
+
+    #[test]
+    fn calls_on_graviton_are_those_of_graviton_in_the_report_of_aws() {
+        let line = |item: Item, function: &str| Line {
+            item,
+            function: Some(function.to_owned()),
+            amount: 1,
+            units: 1,
+            price: Money::ZERO,
+            cost: Money::ZERO,
+            billed_as: BilledAs::Measured,
+            arithmetic: String::new(),
+        };
+        let (arm, x86) = ("on-arm", "on-x86");
+        let receipt = Receipt {
+            prices_as_of: "2026-12-01".parse().unwrap(),
+            region: "us-east-1".to_owned(),
+            currency: "USD".to_owned(),
+            is_billed: true,
+            lines: vec![line(Item::LambdaArm64GbSecond, arm), line(Item::LambdaX86GbSecond, x86)],
+            total: Money::ZERO,
+            not_known: Vec::new(),
+        };
+        let check = |item: Item, function: &str, expected: &str| {
+            assert_eq!(in_usage_report(&line(item, function), &receipt).1, expected, "{item} {function}");
+        };
+        check(Item::LambdaRequest, arm, "Request-ARM");
+        check(Item::LambdaRequest, x86, "Request");
+        check(Item::LambdaArm64GbSecond, arm, "Lambda-GB-Second-ARM");
+        check(Item::S3Put, arm, "Requests-Tier1");
+    }
 
     #[test]
     fn cells_are_quoted_where_csv_needs_it() {

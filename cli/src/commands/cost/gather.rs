@@ -86,13 +86,18 @@ impl PriceList {
         Ok(Self::Given(Box::new(prices)))
     }
 
+    /// The prices to count with in a region; `None` of a region that this version has no prices of.
+    pub(super) fn of_region(&self, region: &str) -> Option<Prices> {
+        match self {
+            Self::Given(prices) => Some((**prices).clone()),
+            Self::BuiltIn => Prices::of_region(region),
+        }
+    }
+
     /// The prices of what a run used.
     fn of(&self, usage: &RunUsage) -> Result<Prices> {
-        if let Self::Given(prices) = self {
-            return Ok((**prices).clone());
-        }
         let region = usage.calls.iter().find_map(|call| call.region.as_deref()).unwrap_or(USUAL_REGION);
-        Prices::of_region(region).ok_or_else(|| {
+        self.of_region(region).ok_or_else(|| {
             let known: Vec<&str> = Prices::known_regions().collect();
             let message = format!("this version has no prices of {region}; it has those of {}", known.join(" and "));
             let next = "copy a file of prices/ in Sluice's repository, change it, and give it with --prices";
@@ -131,7 +136,7 @@ pub(super) async fn runs(
         };
         found.runs.push(FoundRun { run, report, receipt });
     }
-    found.runs.sort_by(|one, other| other.report.ended_at.cmp(&one.report.ended_at));
+    found.runs.sort_by_key(|run| std::cmp::Reverse(run.report.ended_at));
     Ok(found)
 }
 

@@ -65,7 +65,7 @@ fn disk(check: &'static str, folder: &Path, what: &str) -> Finding {
     let message = format!("{} free for {what} in {}", size(free), folder.display());
     match free {
         ..LEAST_SPACE => Finding::problem(check, message, "make room: a run needs space for what it reads and writes"),
-        ..ENOUGH_SPACE => Finding::warning(check, message, "make room before larger runs"),
+        LEAST_SPACE..ENOUGH_SPACE => Finding::warning(check, message, "make room before larger runs"),
         _ => Finding::ok(check, message),
     }
 }

@@ -9,6 +9,7 @@ use sluice_core::uri::layout;
 use sluice_lake::inspect::{self, RunState, RunSummary};
 use sluice_lake::{Lake, LakeError, runs};
 
+use super::counted;
 use super::finding::Finding;
 
 /// Newest runs that are read: up to six documents of each.
@@ -41,7 +42,7 @@ pub(super) async fn findings(lake: &Lake, now: Timestamp) -> Result<(Vec<Finding
     } else {
         String::new()
     };
-    findings.push(Finding::ok("runs", format!("{} runs{bound}", newest.len())));
+    findings.push(Finding::ok("runs", format!("{}{bound}", counted(newest.len(), "run"))));
     findings.extend(unfinished(&newest, now));
     findings.extend(unreadable(&newest));
     findings.extend(failed(&newest));

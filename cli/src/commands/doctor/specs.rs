@@ -10,6 +10,7 @@ use sluice_core::product::RegisteredProduct;
 use sluice_core::uri::layout;
 use sluice_lake::{Lake, LakeError, check};
 
+use super::counted;
 use super::finding::Finding;
 use crate::commands::check::{Checked, checked};
 use crate::fault::{Exit, Fault};
@@ -77,7 +78,8 @@ pub(super) async fn deployed(lake: &Lake, now: Timestamp) -> Result<Vec<Finding>
     }
     if findings.is_empty() {
         let number = names.len().min(MAX_DEPLOYED);
-        findings.push(Finding::ok("deployed", format!("{number} deployed pipelines can run{}", bound(names.len()))));
+        let pipelines = counted(number, "deployed pipeline");
+        findings.push(Finding::ok("deployed", format!("{pipelines} can run{}", bound(names.len()))));
     }
     findings.extend(grants(lake, now).await?);
     Ok(findings)
@@ -114,7 +116,7 @@ async fn grants(lake: &Lake, now: Timestamp) -> Result<Vec<Finding>, LakeError> 
         let number = paths.len().min(MAX_DEPLOYED);
         findings.push(Finding::ok(
             "products",
-            format!("{number} data products, no grant has expired{}", bound(paths.len())),
+            format!("{}, no grant has expired{}", counted(number, "data product"), bound(paths.len())),
         ));
     }
     Ok(findings)

@@ -21,8 +21,8 @@ const SKEW: Duration = Duration::from_secs(60);
 /// From this difference on, S3 refuses signed requests.
 const LARGEST_SKEW: Duration = Duration::from_secs(15 * 60);
 
-/// The checks of the store, and whether the lake can be read.
-pub(super) async fn findings(lake: &Lake) -> (Vec<Finding>, bool) {
+/// The checks of the store, and whether the lake can be read. `is_read_only`: nothing may be written.
+pub(super) async fn findings(lake: &Lake, is_read_only: bool) -> (Vec<Finding>, bool) {
     let mut findings = Vec::new();
     if let Some(region) = lake.options().get("aws_region") {
         let endpoint = lake.options().get("aws_endpoint_url").map(|url| format!(" at {url}")).unwrap_or_default();
@@ -39,7 +39,9 @@ pub(super) async fn findings(lake: &Lake) -> (Vec<Finding>, bool) {
             false
         }
     };
-    if can_read {
+    if can_read && is_read_only {
+        findings.push(Finding::skipped("write", "not tried, because of --read-only"));
+    } else if can_read {
         findings.extend(written(lake).await);
     }
     (findings, can_read)
@@ -157,9 +159,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = format!("file://{}", folder.path().display()).parse().unwrap();
         let lake = Lake::open(&root, &StoreOptions::new()).unwrap();
-        let (findings, can_read) = findings(&lake).await;
+        let (findings, can_read) = findings(&lake, false).await;
         assert!(can_read && findings.iter().all(|finding| finding.state() == State::Ok), "{findings:?}");
         assert_eq!(findings.len(), 2, "{findings:?}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the probe is gone");
+    }
+
+    #[tokio::test]
+    async fn a_lake_that_is_only_read_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = format!("file://{}", folder.path().display()).parse().unwrap();
+        let lake = Lake::open(&root, &StoreOptions::new()).unwrap();
+        // The folder of the probe is taken by a file: whoever writes a probe fails.
+        std::fs::write(folder.path().join(FOLDER), "taken").unwrap();
+        let states = async |is_read_only: bool| {
+            let (findings, _) = findings(&lake, is_read_only).await;
+            findings.iter().map(Finding::state).collect::<Vec<_>>()
+        };
+        assert_eq!(states(true).await, [State::Ok, State::Skipped]);
+        assert_eq!(states(false).await, [State::Ok, State::Problem]);
     }
 }

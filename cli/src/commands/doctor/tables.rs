@@ -10,6 +10,7 @@ use sluice_core::uri::layout;
 use sluice_lake::delta::{OpenTable, open_table};
 use sluice_lake::{Lake, LakeError, inspect};
 
+use super::counted;
 use super::finding::Finding;
 use super::runs::OpenRuns;
 use crate::grid::{count, size};
@@ -65,7 +66,7 @@ pub(super) async fn findings(lake: &Lake, open_runs: &OpenRuns) -> Result<Vec<Fi
     let mut findings = Vec::new();
     if seen.unreadable.is_empty() {
         let read = tables.len().min(MAX_TABLES);
-        findings.push(Finding::ok("tables", format!("{read} tables can be read{bound}")));
+        findings.push(Finding::ok("tables", format!("{} can be read{bound}", counted(read, "table"))));
     }
     findings.extend(seen.unreadable.iter().map(|(table, error)| {
         let fix = "`sluice restore` says to which versions the tables fit together, and changes nothing without --yes";

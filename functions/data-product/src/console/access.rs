@@ -3,6 +3,7 @@
 use sluice_core::access::RunRight;
 use sluice_core::name::ProductRef;
 use sluice_core::product::RegisteredProduct;
+use sluice_http::pipelines::Rights;
 use sluice_http::{Caller, Problem};
 use sluice_pages::Content;
 use sluice_pages::access::{AccessFacts, page as access_page};
@@ -21,10 +22,10 @@ pub(super) async fn page(
     product: ProductRef,
     asked: Option<String>,
 ) -> Result<Content, Problem> {
-    let controlled = match app.registry.product(&product).await? {
-        Some(registered) => controls(app, caller, &registered).await?.then_some(registered),
-        None => None,
-    };
+    // Both are read in any case, so that the time of an answer does not say whether a product exists.
+    let rights = app.console.pipelines.rights_or_none(caller).await?;
+    let registered = app.registry.product(&product).await?;
+    let controlled = registered.filter(|registered| controls(app, caller, &rights, registered));
     let sees_all = controlled.is_some();
     let registered = match controlled {
         Some(registered) => {
@@ -45,9 +46,8 @@ pub(super) async fn page(
 
 /// Whether the caller may control the runs of the pipeline that makes the product. Owners in a product's document are
 /// people and not callers, so that they cannot be recognised.
-async fn controls(app: &App, caller: &Caller, registered: &RegisteredProduct) -> Result<bool, Problem> {
-    let rights = app.console.pipelines.rights_or_none(caller).await?;
+fn controls(app: &App, caller: &Caller, rights: &Rights<'_>, registered: &RegisteredProduct) -> bool {
     let mut readable = rights.readable();
     let spec = readable.find(|(name, _)| **name == registered.pipeline).map(|(_, spec)| spec);
-    Ok(spec.is_some_and(|spec| spec.runs.grant(&caller.principal, RunRight::Control, app.now()).is_some()))
+    spec.is_some_and(|spec| spec.runs.grant(&caller.principal, RunRight::Control, app.now()).is_some())
 }

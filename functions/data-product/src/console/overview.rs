@@ -23,6 +23,7 @@ pub(super) async fn page(app: &App, caller: &Caller) -> Result<Content, Problem>
     let pipelines: Vec<PipelineName> = rights.readable().map(|(pipeline, _)| pipeline.clone()).collect();
     let listed = app.console.recent.listed().await?;
     let products = products(app, caller, &listed).await?;
+    let of_month = of_month(&listed, now);
     let Shown { runs, mut more } = shown(&listed, &pipelines, now);
     let mut lines: BTreeMap<PipelineName, Vec<RunLine>> = BTreeMap::new();
     for line in app.console.recent.lines(runs, now).await? {
@@ -32,6 +33,7 @@ pub(super) async fn page(app: &App, caller: &Caller) -> Result<Content, Problem>
         held: listed.held.get(&pipeline).copied().unwrap_or_default(),
         runs: lines.remove(&pipeline).unwrap_or_default(),
         more: more.remove(&pipeline).unwrap_or_default().into_iter().collect(),
+        month_runs: of_month.get(&pipeline).copied().unwrap_or_default(),
         pipeline,
     };
     let pipelines = pipelines.into_iter().map(state).collect();
@@ -43,10 +45,22 @@ async fn products(app: &App, caller: &Caller, listed: &Listed) -> Result<Vec<Pro
     let states = found.iter().map(|(product, ports)| ProductState {
         product: product.product.clone(),
         team: product.about.team.clone(),
-        promise: Promise::of(ports.iter().flat_map(|access| &access.port.sla)),
+        promise: Promise::of(
+            ports.iter().flat_map(|access| access.port.sla.iter().map(move |level| (&access.port.name, level))),
+        ),
         published_at: listed.published.get(&product.pipeline).copied(),
     });
     Ok(states.collect())
+}
+
+/// How many runs each pipeline began in the month of this time, in UTC.
+fn of_month(listed: &Listed, now: Timestamp) -> BTreeMap<PipelineName, u64> {
+    let first = day_of(now).first_of_month();
+    let mut runs = BTreeMap::new();
+    for run in listed.runs.iter().take_while(|run| day_of(run.began_at) >= first) {
+        *runs.entry(run.run.pipeline.clone()).or_default() += 1;
+    }
+    runs
 }
 
 /// The runs that the grid shows, and how many more each pipeline has on each day.
@@ -87,6 +101,21 @@ mod tests {
         let run_id = format!("run-{number}").parse().expect("run");
         let run = RunKey { pipeline: pipeline.parse().expect("name"), run_id };
         ListedRun { run, began_at: at, changed_at: at, reported_at: Some(at), published_at: None }
+    }
+
+    #[test]
+    fn runs_of_the_month_are_counted_by_pipeline() {
+        let run = |pipeline: &str, at: &str| run(pipeline, 1, at.parse().expect("time"));
+        let runs = vec![
+            run("mine", "2026-02-03T00:00:00Z"),
+            run("other", "2026-02-02T00:00:00Z"),
+            run("mine", "2026-02-01T00:00:00Z"),
+            run("mine", "2026-01-31T23:59:59Z"),
+        ];
+        let listed = Listed { runs, ..Listed::default() };
+        let counted = of_month(&listed, "2026-02-03T12:00:00Z".parse().expect("time"));
+        let counted: Vec<(&str, u64)> = counted.iter().map(|(pipeline, runs)| (pipeline.as_str(), *runs)).collect();
+        assert_eq!(counted, [("mine", 2), ("other", 1)]);
     }
 
     #[test]

@@ -9,16 +9,17 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
+use sluice_core::cost::CostedReport;
 use sluice_core::error::with_sources;
 use sluice_core::failure::{FailureName, MachineError};
 use sluice_core::name::{PipelineName, RunId};
-use sluice_core::run::{Outcome, Report};
+use sluice_core::run::{Outcome, RunKey};
 use sluice_http::Problem;
 use sluice_http::problem::document_problem;
 use sluice_http::reading::{Current, Reading};
 use sluice_lake::inspect::{self, ListedRun};
 use sluice_lake::{Lake, LakeError};
-use sluice_pages::{LineState, RunLine};
+use sluice_pages::{CostLine, LineState, RunLine};
 use tokio::sync::Mutex;
 
 /// How long listings are kept.
@@ -124,7 +125,7 @@ impl Recent {
         if let Some((_, line)) = self.lock().get(&key).filter(|(at, _)| *at == reported_at) {
             return Ok(line.clone());
         }
-        let read = self.0.lake.documents().of(&listed.run).get::<Report>().await;
+        let read = self.0.lake.documents().of(&listed.run).get::<CostedReport>().await;
         let line = match read {
             Ok(Some(report)) => with_report(listed, report),
             // Deleted since it was listed.
@@ -151,7 +152,8 @@ impl Recent {
 
 fn bare(listed: ListedRun, state: LineState) -> RunLine {
     let ListedRun { run, began_at, .. } = listed;
-    RunLine { pipeline: run.pipeline, run_id: run.run_id, state, began_at, ended_at: None, held: 0, reason: None }
+    let RunKey { pipeline, run_id } = run;
+    RunLine { pipeline, run_id, state, began_at, ended_at: None, held: 0, reason: None, cost: None }
 }
 
 /// Whether a run without a report goes on.
@@ -169,7 +171,7 @@ fn without_report(listed: ListedRun, now: Timestamp) -> RunLine {
     RunLine { ended_at, ..bare(listed, state) }
 }
 
-fn with_report(listed: ListedRun, report: Report) -> RunLine {
+fn with_report(listed: ListedRun, CostedReport { report, cost }: CostedReport) -> RunLine {
     let is_stopped =
         report.error.as_ref().is_some_and(|error| error.error == FailureName::Machine(MachineError::Stopped));
     let state = match report.outcome {
@@ -187,7 +189,8 @@ fn with_report(listed: ListedRun, report: Report) -> RunLine {
         _ => None,
     };
     let (ended_at, held) = (Some(report.ended_at), report.held.count);
-    RunLine { ended_at, held, reason, ..bare(listed, state) }
+    let cost = cost.and_then(|cost| cost.receipt).map(|receipt| CostLine::of(&receipt));
+    RunLine { ended_at, held, reason, cost, ..bare(listed, state) }
 }
 
 /// A fault of the lake: logged here with its cause, answered without it.

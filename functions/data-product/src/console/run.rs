@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 use sluice_core::access::RunRight;
+use sluice_core::cost::CostedReport;
 use sluice_core::document::StepDocument;
 use sluice_core::name::ProductRef;
-use sluice_core::run::{Changeset, Receipt, Report, RunKey, RunRef, Verdict};
+use sluice_core::run::{Changeset, Receipt, RunKey, RunRef, Verdict};
 use sluice_http::problem::document_problem;
 use sluice_http::{Caller, Problem};
 use sluice_pages::{Content, PlanFacts, RunFacts, RunSurroundings, run_page};
@@ -34,7 +35,8 @@ pub(super) async fn page(
         return Err(missing());
     }
     let newest = attempts.newest_attempt::<PlanFacts>();
-    let report: Option<Report> = app.lake.documents().of(run).get().await.map_err(|error| document_problem(&error))?;
+    let report: Option<CostedReport> =
+        app.lake.documents().of(run).get().await.map_err(|error| document_problem(&error))?;
     let facts = facts(app, newest.as_ref(), report).await?;
     let is_running = facts.report.is_none() && facts.receipt.is_none() && is_recent(app, run).await?;
     let is_live = is_running && wanted.live.as_deref() != Some("no");
@@ -45,15 +47,16 @@ pub(super) async fn page(
 }
 
 /// What the documents of the newest attempt say.
-async fn facts(app: &App, newest: Option<&RunRef>, report: Option<Report>) -> Result<RunFacts, Problem> {
-    let Some(newest) = newest else { return Ok(RunFacts { report, ..RunFacts::default() }) };
+async fn facts(app: &App, newest: Option<&RunRef>, report: Option<CostedReport>) -> Result<RunFacts, Problem> {
+    let (report, cost) = report.map_or((None, None), |costed| (Some(costed.report), costed.cost));
+    let Some(newest) = newest else { return Ok(RunFacts { report, cost, ..RunFacts::default() }) };
     let (plan, changeset, verdict, receipt) = futures::try_join!(
         read::<PlanFacts>(app, newest),
         read::<Changeset>(app, newest),
         read::<Verdict>(app, newest),
         read::<Receipt>(app, newest),
     )?;
-    Ok(RunFacts { plan, changeset, verdict, receipt, report })
+    Ok(RunFacts { plan, changeset, verdict, receipt, report, cost })
 }
 
 async fn read<T>(app: &App, run: &RunRef) -> Result<Option<T>, Problem>

@@ -143,7 +143,7 @@ mod tests {
     fn forms_of_other_servers_are_refused() {
         let check = |given: &[(&'static str, &'static str)], expected: Option<ProblemCode>| {
             let header = |(name, value): &(&'static str, &'static str)| {
-                (HeaderName::from_static(*name), HeaderValue::from_static(*value))
+                (HeaderName::from_static(name), HeaderValue::from_static(value))
             };
             let headers: HeaderMap = given.iter().map(header).collect();
             assert_eq!(check_form(&headers).err().map(|problem| problem.code), expected, "{given:?}");

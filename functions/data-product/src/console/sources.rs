@@ -3,10 +3,9 @@
 use futures::future::try_join_all;
 use sluice_core::access::RunRight;
 use sluice_core::error::with_sources;
-use sluice_core::name::{PipelineName, RunId};
+use sluice_core::name::PipelineName;
 use sluice_core::run::{Report, RunKey};
-use sluice_core::uri::layout;
-use sluice_documents::DocumentError;
+use sluice_http::problem::document_problem;
 use sluice_http::{Caller, Problem};
 use sluice_lake::runs::Held;
 use sluice_lake::{LakeError, inspect, runs};
@@ -61,24 +60,15 @@ fn held_line(held: Held) -> HeldLine {
     }
 }
 
-/// The reports of at most so many of the newest runs of a pipeline, the newest first. Ids of runs begin with their time,
-/// so they sort by it. A report that cannot be read is left out.
+/// The reports of at most so many of the newest runs of a pipeline, the newest first. Which runs have one is known from
+/// the listing that is kept for a moment. A report that cannot be read is left out.
 ///
 /// # Errors
 /// Faults of the store.
 pub(super) async fn reports(app: &App, pipeline: &PipelineName, most: usize) -> Result<Vec<Report>, Problem> {
-    let folder = layout::runs(pipeline);
-    let paths = app.lake.documents().list(&folder).await.map_err(|error| document_problem(&error))?;
-    let run_of = |path: &str| -> Option<RunId> {
-        path.strip_prefix(folder.as_str())?.strip_prefix('/')?.strip_suffix("/report.json")?.parse().ok()
-    };
-    let mut keys: Vec<RunKey> = paths
-        .iter()
-        .filter_map(|path| run_of(path.as_str()))
-        .map(|run_id| RunKey { pipeline: pipeline.clone(), run_id })
-        .collect();
-    keys.sort_by(|a, b| b.run_id.cmp(&a.run_id));
-    keys.truncate(most);
+    let listed = app.console.recent.listed().await?;
+    let ended = listed.runs.iter().filter(|run| run.run.pipeline == *pipeline && run.reported_at.is_some());
+    let keys: Vec<&RunKey> = ended.take(most).map(|run| &run.run).collect();
     let mut reports: Vec<Report> = Vec::new();
     for some in keys.chunks(AT_ONCE) {
         let mut reading = Vec::new();
@@ -100,13 +90,6 @@ async fn report(app: &App, key: &RunKey) -> Result<Option<Report>, Problem> {
         }
         Err(error) => Err(document_problem(&error)),
     }
-}
-
-/// A fault of documents: logged here with its cause, answered without it.
-fn document_problem(error: &DocumentError) -> Problem {
-    let name = error.name();
-    tracing::error!(error_name = %name, error_message = with_sources(error), "a document of the lake cannot be used");
-    Problem::of_lake(name, "a document of the lake cannot be used: give the operator the request id")
 }
 
 /// A fault of the lake: logged here with its cause, answered without it.

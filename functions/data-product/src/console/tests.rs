@@ -214,7 +214,16 @@ async fn what_may_not_be_seen_does_not_exist() {
     same("/console/runs/payroll/hidden-run").await;
     same("/console/runs/payroll/nothing").await;
     same("/console/runs/nothing/nothing").await;
-    for path in ["/console/", "/console/runs", "/console/search?q=payroll", "/console/search?q=run"] {
+    for page in ["quarantine/PIPELINE", "quarantine/PIPELINE/hidden-run", "sources/PIPELINE", "access/sales/PIPELINE"] {
+        let answer = async |pipeline: &str| {
+            of(world.get(&format!("/console/{}", page.replace("PIPELINE", pipeline)), Some(&ann)).await)
+        };
+        let (status, text) = answer("payroll").await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{page}");
+        assert_eq!(answer("nothing").await.1.replace("nothing", "payroll"), text, "{page}");
+    }
+    for path in ["/console/", "/console/runs", "/console/lineage", "/console/search?q=payroll", "/console/search?q=run"]
+    {
         let answer = world.get(path, Some(&ann)).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         let text = answer.text.replace("value=\"payroll\"", "").replace("<q>payroll</q>", "");

@@ -10,18 +10,8 @@ pub mod teams;
 pub mod webhook;
 
 use sluice_core::alert::{Alert, AlertState};
-use url::Url;
 
-/// One HTTP request, by POST with a body of JSON.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Post {
-    /// Where to.
-    pub url: Url,
-    /// Headers other than `content-type`.
-    pub headers: Vec<(&'static str, String)>,
-    /// JSON.
-    pub body: String,
-}
+pub use crate::post::Post;
 
 /// One e-mail.
 #[derive(Debug, Clone, PartialEq, Eq)]

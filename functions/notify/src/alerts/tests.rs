@@ -2,7 +2,8 @@ use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
 use serde_json::{Value, json};
-use sluice_core::alert::{AlertNumber, AlertSeverity};
+use sluice_core::alert::{AlertNumber, AlertSeverity, AlertState};
+use sluice_core::run::Outcome;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -92,6 +93,105 @@ async fn refusals_have_stable_names_and_no_address() {
     check(&["410 Gone"], ErrorName::NotFound, "make a new one").await;
     // Longer than anybody waits here; the next run sends it.
     check(&["429 Slow\r\nretry-after: 3600"], ErrorName::Throttled, "answered 429").await;
+}
+
+/// An end of a run of `retail`, in this second.
+fn ended(outcome: Outcome, second: i64) -> Announcement {
+    let error = json!({"Error": "EtlFailed", "Cause": ""});
+    let report = json!({
+        "pipeline": "retail", "run_id": format!("r{second}"), "attempt": 1, "outcome": outcome,
+        "ended_at": Timestamp::from_second(second).unwrap(), "sources": [], "rows": {}, "committed": [],
+        "broken_rules": [], "error": if outcome == Outcome::Failed { error } else { Value::Null },
+    });
+    Announcement { report: serde_json::from_value(report).unwrap(), report_uri: None, page_uri: None }
+}
+
+/// A lake of this machine, and alerts to a webhook on this port.
+struct Bed {
+    folder: tempfile::TempDir,
+    documents: DocumentStore,
+    alerts: Alerts,
+}
+
+fn bed(port: u16, secrets: impl FnOnce(&DocumentStore) -> Box<dyn Secrets>) -> Bed {
+    let folder = tempfile::tempdir().unwrap();
+    let root = format!("file://{}", folder.path().display()).parse().unwrap();
+    let documents = DocumentStore::open(&root, &BTreeMap::new()).unwrap();
+    let address = format!("http://127.0.0.1:{port}/");
+    let channel = json!([{"name": "hook", "kind": "webhook", "address": address, "key": "env:A", "default": true}]);
+    let alerts = Alerts::new(channel.to_string().parse().unwrap(), secrets(&documents), None);
+    Bed { folder, documents, alerts }
+}
+
+impl Bed {
+    async fn ends(&self, outcome: Outcome, second: i64) -> Option<String> {
+        let announcement = ended(outcome, second);
+        self.alerts.announce(&self.documents, &announcement, None, Timestamp::from_second(second).unwrap()).await;
+        self.alerts.take_fault()
+    }
+}
+
+/// The types of the webhooks that were received.
+fn types(asked: &Mutex<Vec<String>>) -> Vec<String> {
+    let of = |request: &String| {
+        let body: Value = serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap();
+        body["type"].as_str().unwrap().to_owned()
+    };
+    asked.lock().unwrap().iter().map(of).collect()
+}
+
+#[tokio::test]
+async fn a_channel_that_refuses_is_a_fault_once_and_gets_its_message_at_the_next_end() {
+    let (port, asked) = listening(&["400 No", "204 Taken"]).await;
+    let bed = bed(port, |_| Box::new(OneSecret));
+    assert!(bed.ends(Outcome::Failed, 1).await.unwrap().contains("answered 400"));
+    assert_eq!(bed.alerts.take_fault(), None);
+    assert_eq!(bed.ends(Outcome::Failed, 2).await, None);
+    assert_eq!(bed.ends(Outcome::Failed, 3).await, None);
+    assert_eq!(types(&asked), ["sluice.alert.firing", "sluice.alert.firing"]);
+}
+
+#[tokio::test]
+async fn a_book_that_cannot_be_read_silences_nothing() {
+    let (port, asked) = listening(&["204 Taken"]).await;
+    let bed = bed(port, |_| Box::new(OneSecret));
+    std::fs::create_dir_all(bed.folder.path().join("alerts")).unwrap();
+    std::fs::write(bed.folder.path().join("alerts/retail.json"), "{").unwrap();
+    assert_eq!(bed.ends(Outcome::Failed, 1).await, None);
+    assert_eq!(bed.ends(Outcome::Failed, 2).await, None, "the new book is read");
+    assert_eq!(types(&asked), ["sluice.alert.firing"]);
+}
+
+/// Writes the book of a later end while the first message is on its way.
+struct MeanwhileAnotherEnd(DocumentStore);
+
+impl Secrets for MeanwhileAnotherEnd {
+    fn text<'a>(&'a self, reference: &'a SecretRef) -> BoxFuture<'a, Result<String, StepError>> {
+        async move {
+            let path = layout::alerts(&"retail".parse().unwrap());
+            if self.0.read::<AlertBook>(&path).await?.is_none() {
+                let Announcement { report, .. } = ended(Outcome::Published, 9);
+                let (pipeline, lake) = ("retail".parse().unwrap(), self.0.root());
+                let mut book = AlertBook::default();
+                book.record(&RunEnd { report: &report, pipeline: &pipeline, lake, page: None, owner: None });
+                self.0.write(&path, &book).await?;
+            }
+            OneSecret.text(reference).await
+        }
+        .boxed()
+    }
+}
+
+#[tokio::test]
+async fn two_ends_at_the_same_time_forget_no_message() {
+    let (port, asked) = listening(&["204 Taken"]).await;
+    let bed = bed(port, |documents| Box::new(MeanwhileAnotherEnd(documents.clone())));
+    assert_eq!(bed.ends(Outcome::Failed, 1).await, None);
+    let book: AlertBook = bed.documents.read(&layout::alerts(&"retail".parse().unwrap())).await.unwrap().unwrap();
+    let is_open = |alert: &Alert| alert.fact.as_str() == "failed" && alert.state == AlertState::Firing;
+    assert!(book.alerts().any(is_open), "{book:?}");
+    assert_eq!(bed.ends(Outcome::Published, 10).await, None);
+    assert_eq!(types(&asked), ["sluice.alert.firing", "sluice.alert.resolved"]);
 }
 
 /// An alert whose every text is long and wants to be markup.

@@ -8,13 +8,14 @@ use sluice_documents::DocumentStore;
 use sluice_documents::usage::CallFacts;
 
 use super::*;
-use crate::{Input, Ports, handle};
+use crate::announce::Announce;
+use crate::{Input, handle};
 
 /// A call does not know its requests while another one runs in its process: tests with calls take turns.
 static TURNS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// A channel that costs something.
-struct Channel;
+/// A channel that costs something, and what of it nobody counts.
+struct Channel(Option<&'static str>);
 
 impl Announce for Channel {
     fn announce<'a>(
@@ -26,6 +27,10 @@ impl Announce for Channel {
 
     fn requests(&self) -> Requests {
         Requests { sns: 1, ..Requests::default() }
+    }
+
+    fn not_counted(&self) -> Option<&'static str> {
+        self.0
     }
 }
 
@@ -43,6 +48,11 @@ fn run() -> Value {
 
 /// What the report of a run says about its cost; its documents are these.
 async fn cost_of(outcome: &str, documents: &[(&str, Value)]) -> RunCost {
+    cost_with(Channel(None), outcome, documents).await
+}
+
+/// The same, announced by this channel. Announced again, the report and its cost stay.
+async fn cost_with(channel: Channel, outcome: &str, documents: &[(&str, Value)]) -> RunCost {
     let folder = tempfile::tempdir().unwrap();
     let root = format!("file://{}", folder.path().display()).parse().unwrap();
     let store = DocumentStore::open(&root, &BTreeMap::new()).unwrap();
@@ -50,7 +60,7 @@ async fn cost_of(outcome: &str, documents: &[(&str, Value)]) -> RunCost {
         store.write(&format!("runs/retail/r1/{name}.json").parse().unwrap(), document).await.unwrap();
     }
     let key = RunKey { pipeline: "retail".parse().unwrap(), run_id: "r1".parse().unwrap() };
-    let ports = Ports { documents: store, announcers: vec![Box::new(Channel)], alerts: None };
+    let ports = Ports { documents: store, announcers: vec![Box::new(channel)], alerts: None };
     let event = json!({"outcome": outcome, "execution_name": "r1", "state": {"run": run()}});
     let input: Input = serde_json::from_value(event).unwrap();
     let facts = CallFacts {
@@ -62,12 +72,15 @@ async fn cost_of(outcome: &str, documents: &[(&str, Value)]) -> RunCost {
         start: std::time::Duration::ZERO,
     };
     let _turn = TURNS.lock().await;
-    usage::measured(facts, handle(&ports, Timestamp::UNIX_EPOCH, input)).await.unwrap();
+    let later = "2026-12-01T07:00:00Z".parse().unwrap();
+    usage::measured(facts.clone(), handle(&ports, Timestamp::UNIX_EPOCH, input.clone())).await.unwrap();
     let report: ReportCost = ports.documents.of(&key).get().await.unwrap().unwrap();
+    usage::measured(CallFacts { began_at: later, ..facts }, handle(&ports, later, input)).await.unwrap();
+    assert_eq!(ports.documents.of(&key).get::<ReportCost>().await.unwrap().as_ref(), Some(&report));
     report.cost.unwrap()
 }
 
-fn plan(usage: Value) -> Value {
+fn plan(usage: &Value) -> Value {
     let engine = json!({"engine": "lambda", "reason": "small"});
     json!({"status": "planned", "engine": engine, "objects": [], "usage": usage})
 }
@@ -88,7 +101,7 @@ async fn the_report_of_a_run_has_its_receipt() {
         "run": run(), "published_at": "2026-12-01T06:00:07Z", "tables": [], "usage": used("publish", 6, 0),
     });
     let documents = [
-        ("plan-1", plan(used("validate", 1, 0))),
+        ("plan-1", plan(&used("validate", 1, 0))),
         ("changeset-1", changeset),
         ("verdict-1", verdict),
         ("receipt-1", receipt),
@@ -112,13 +125,13 @@ async fn the_report_of_a_run_has_its_receipt() {
 #[tokio::test]
 async fn what_no_document_says_is_not_known() {
     let verdict = |decision: &str| json!({"run": run(), "audited_at": "2026-12-01T06:00:06Z", "decision": decision, "tables": []});
-    let documents = [("plan-1", plan(used("validate", 1, 0))), ("verdict-1", verdict("rejected"))];
+    let documents = [("plan-1", plan(&used("validate", 1, 0))), ("verdict-1", verdict("rejected"))];
     let cost = cost_of("rejected", &documents).await;
     assert_eq!(functions(&cost), ["validate", "notify"]);
-    assert_eq!(cost.usage.not_known, ["the call that wrote the verdict"]);
-    assert_eq!(cost.receipt.unwrap().not_known, ["the call that wrote the verdict"]);
+    assert_eq!(cost.usage.not_known, ["the call that wrote the verdict", HOLDS]);
+    assert_eq!(cost.receipt.unwrap().not_known, ["the call that wrote the verdict", HOLDS]);
 
-    let mut of_spark = plan(used("validate", 1, 0));
+    let mut of_spark = plan(&used("validate", 1, 0));
     of_spark["engine"]["engine"] = json!("emr");
     let read = json!({"run": run(), "usage": used("process", 2, 0)});
     let documents = [("plan-1", of_spark), ("read-1", read), ("verdict-1", verdict("rejected"))];
@@ -127,6 +140,16 @@ async fn what_no_document_says_is_not_known() {
     assert_eq!(cost.usage.transitions, None);
     let cluster = "the cluster, and the calls of start-emr, run-etl and terminate";
     assert!(cost.usage.not_known.iter().any(|what| what == cluster), "{:?}", cost.usage.not_known);
+}
+
+#[tokio::test]
+async fn what_a_channel_requests_and_nobody_counts_is_named() {
+    let documents = [("plan-1", plan(used("validate", 1, 0)))];
+    let cost = cost_with(Channel(Some("requests for events")), "skipped", &documents).await;
+    assert_eq!(cost.usage.not_known, ["requests for events"]);
+    let own = cost.usage.calls.last().and_then(|call| call.requests).unwrap();
+    // The counters are those of the process: other tests may add to them.
+    assert!(own.sns == 1 && own.s3_put >= 2, "what can be foreseen is counted: {own:?}");
 }
 
 #[tokio::test]
@@ -139,7 +162,7 @@ async fn a_step_that_writes_two_documents_is_one_call() {
     let verdict = json!({
         "run": run(), "audited_at": "2026-12-01T06:00:06Z", "decision": "rejected", "tables": [], "usage": later,
     });
-    let documents = [("plan-1", plan(used("validate", 1, 0))), ("changeset-1", changeset), ("verdict-1", verdict)];
+    let documents = [("plan-1", plan(&used("validate", 1, 0))), ("changeset-1", changeset), ("verdict-1", verdict)];
     let cost = cost_of("rejected", &documents).await;
     assert_eq!(functions(&cost), ["validate", "quality-check", "notify"]);
     assert_eq!(cost.usage.calls.get(1).map(|call| call.millis), Some(3000));

@@ -101,6 +101,14 @@ async fn what_cannot_be_sent_is_named_with_what_was_sent_before() {
 }
 
 #[tokio::test]
+async fn a_redirect_is_not_followed_because_its_events_would_be_lost() {
+    let server = Server::answering(["301 Moved\r\nLocation: /other", "200 OK"]).await;
+    let error = server.destination(Some("hush")).send(&run(), &lines()).await.unwrap_err();
+    assert_eq!((error.name, server.requests().len()), (ErrorName::InvalidInput, 1), "{error}");
+    assert!(error.message.contains("redirects are not followed"), "{error}");
+}
+
+#[tokio::test]
 async fn nobody_there_is_unavailable() {
     let url = "http://127.0.0.1:9/api/v1/lineage".parse().unwrap();
     let error = Destination::without_bus(Target::Http(url), None).unwrap().send(&run(), &lines()).await.unwrap_err();
@@ -120,6 +128,11 @@ fn keys_are_visible_characters_and_are_not_printed() {
 /// A failed run of a fresh lake, announced to OpenLineage.
 async fn announced(destination: Destination) -> (tempfile::TempDir, LineageEvents, Result<(), StepError>) {
     let folder = tempfile::tempdir().unwrap();
+    let (events, result) = announced_in(&folder, destination).await;
+    (folder, events, result)
+}
+
+async fn announced_in(folder: &tempfile::TempDir, destination: Destination) -> (LineageEvents, Result<(), StepError>) {
     let root = format!("file://{}", folder.path().display()).parse().unwrap();
     let documents = DocumentStore::open(&root, &BTreeMap::new()).unwrap();
     let report: Report = serde_json::from_value(json!({
@@ -131,7 +144,7 @@ async fn announced(destination: Destination) -> (tempfile::TempDir, LineageEvent
     let events = LineageEvents::new(documents, destination);
     let announcement = Announcement { report, report_uri: None, page_uri: None };
     let result = events.announce(&announcement).await;
-    (folder, events, result)
+    (events, result)
 }
 
 #[tokio::test]
@@ -156,4 +169,14 @@ async fn events_that_are_not_sent_are_kept_and_keep_nothing_else_back() {
     assert_eq!(result, Ok(()));
     assert!(lake.path().join("runs/retail/day-1/lineage-1.json").is_file());
     assert!(events.take_fault().unwrap().contains("0 of 2") && events.take_fault().is_none());
+}
+
+#[tokio::test]
+async fn events_that_cannot_be_made_keep_nothing_back_either() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("runs/retail/day-1")).unwrap();
+    std::fs::write(folder.path().join("runs/retail/day-1/plan-1.json"), "7").unwrap();
+    let (events, result) = announced_in(&folder, Destination::Kept).await;
+    assert_eq!(result, Ok(()));
+    assert!(events.take_fault().unwrap().contains("plan-1.json"));
 }

@@ -174,9 +174,16 @@ impl AlertBook {
         }
     }
 
-    /// Notes that a channel has received this alert.
+    /// Notes that a channel has received this alert. One that the book lacks, because another end has written it
+    /// meanwhile, is added: whoever got the beginning gets the end.
     pub fn sent(&mut self, channel: &ChannelName, alert: &Alert, now: Timestamp) {
-        let Some(entry) = self.alerts.iter_mut().find(|entry| entry.alert.key == alert.key) else { return };
+        let Some(entry) = self.alerts.iter_mut().find(|entry| entry.alert.key == alert.key) else {
+            if alert.state == AlertState::Firing && alert.severity != AlertSeverity::Info {
+                let sent = BTreeMap::from([(channel.clone(), now)]);
+                self.alerts.push(Entry { alert: alert.clone(), sent });
+            }
+            return;
+        };
         match alert.state {
             AlertState::Firing => {
                 entry.sent.insert(channel.clone(), now);

@@ -100,9 +100,16 @@ pub enum ChannelPlace {
     Secret(SecretRef),
 }
 
-/// An address that messages may be sent to: https, or http on this machine (127.0.0.1).
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An address that messages may be sent to: https, or http on this machine (127.0.0.1). That of a webhook is a secret,
+/// so it is printed by its host alone.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ChannelAddress(Url);
+
+impl fmt::Debug for ChannelAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ChannelAddress").field(&self.0.host_str()).finish()
+    }
+}
 
 /// Why a text is not a [`ChannelAddress`]. The text is not repeated: addresses of webhooks are secrets.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

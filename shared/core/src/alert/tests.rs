@@ -299,6 +299,21 @@ fn only_https_and_this_machine_are_addresses() {
     }
     check("https://user:word@example.com", false);
     check("https://example.com/#part", false);
+    let printed = format!("{:?}", "https://hooks.example/sesame?key=sesame".parse::<ChannelAddress>().unwrap());
+    assert!(printed.contains("hooks.example") && !printed.contains("sesame"), "{printed}");
+}
+
+#[test]
+fn a_message_that_a_book_of_another_end_lacks_is_added_and_resolved() {
+    let mut story = Story::with(Some(routes(r#"{"error": ["chat"]}"#)));
+    let (lake, pipeline) = ("s3://b/lake".parse::<FolderUri>().unwrap(), "retail".parse().unwrap());
+    let failed = report(Outcome::Failed, 0);
+    let end = RunEnd { report: &failed, pipeline: &pipeline, lake: &lake, page: None, owner: None };
+    let alert = end.alerts().remove(0);
+    assert_eq!(story.end(Outcome::Published, 1), [""; 0]);
+    story.book.sent(&"chat".parse().unwrap(), &alert, at(1));
+    assert_eq!(story.due(at(1), false, ""), [""; 0]);
+    assert_eq!(story.end(Outcome::Published, 2), ["chat failed resolved"]);
 }
 
 #[test]

@@ -51,6 +51,22 @@ impl StepDocument for ReportWithCost {
     const KIND: DocumentKind = DocumentKind::Report;
 }
 
+/// A report as it is read, with what the run cost where it says that.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct CostedReport {
+    /// The report.
+    #[serde(flatten)]
+    pub report: Report,
+    /// `None` in reports of versions that counted nothing.
+    #[serde(default)]
+    pub cost: Option<RunCost>,
+}
+
+impl StepDocument for CostedReport {
+    type Of = RunKey;
+    const KIND: DocumentKind = DocumentKind::Report;
+}
+
 /// The part of a report that says what the run cost and gave.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ReportCost {

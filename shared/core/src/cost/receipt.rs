@@ -161,9 +161,9 @@ impl Lines<'_> {
             self.add(item, function, (amount, 1), sure, &format!("{amount} {}", item.unit()));
         }
         let scanned = requests.scanned_files;
-        if scanned > 0 {
-            let amount = requests.estimated_s3_get();
-            let words = format!("{amount} requests of Polars, {} for each of {scanned} files read", amount / scanned);
+        let amount = requests.estimated_s3_get();
+        if let Some(of_each) = amount.checked_div(scanned) {
+            let words = format!("{amount} requests of Polars, {of_each} for each of {scanned} files read");
             self.add(Item::S3Get, function, (amount, 1), BilledAs::Estimated, &words);
         }
     }

@@ -296,6 +296,25 @@ fn any_call() -> impl Strategy<Value = CallUsage> {
     )
 }
 
+#[test]
+fn a_report_is_read_with_and_without_its_cost() {
+    let rows = serde_json::json!({"source": 9, "replaced": 0, "staged": 9, "quarantined": 1, "collapsed": 0});
+    let report = serde_json::json!({
+        "pipeline": "retail", "run_id": "day-1", "attempt": 1, "outcome": "published",
+        "ended_at": "2026-01-05T07:00:02Z", "waiting": {"gold/sales/totals": "words"},
+        "sources": [{"uri": "s3://lake/landing/a.csv", "etag": "e", "size_bytes": 7}],
+        "rows": {"silver/sales/orders": rows}, "committed": [], "broken_rules": [],
+    });
+    let bare: CostedReport = serde_json::from_value(report).expect("a report");
+    assert_eq!(bare.cost, None);
+    let usage = usage(vec![call("process", 0)]);
+    let cost = RunCost { receipt: Some(receipt(&usage, &prices())), usage };
+    let written = ReportWithCost { report: bare.report.clone(), cost: cost.clone() };
+    let written = serde_json::to_string(&written).expect("JSON");
+    let read: CostedReport = serde_json::from_str(&written).expect("a report");
+    assert_eq!(read, CostedReport { report: bare.report, cost: Some(cost) });
+}
+
 proptest! {
     #[test]
     fn shares_add_up_to_the_total(total in any::<u64>(), weights in prop::collection::vec(any::<u64>(), 0..20)) {

@@ -81,11 +81,12 @@ impl FromStr for Target {
     type Err = TargetError;
 
     fn from_str(text: &str) -> Result<Self, TargetError> {
-        let unknown = || TargetError::Unknown { text: text.to_owned() };
+        let shown = || without_query(text).to_owned();
+        let unknown = || TargetError::Unknown { text: shown() };
         match text {
             "lake" => return Ok(Self::Lake),
             "events" => return Ok(Self::Events),
-            _ if text.starts_with("kinesis:") => return Err(TargetError::Kinesis { text: text.to_owned() }),
+            _ if text.starts_with("kinesis:") => return Err(TargetError::Kinesis { text: shown() }),
             _ if text.starts_with("file:") => {
                 return text.parse().map(Self::Folder).map_err(|_| unknown());
             }
@@ -98,14 +99,19 @@ impl FromStr for Target {
         match url.scheme() {
             "https" => {}
             "http" if is_this_machine(&url) => {}
-            "http" => return Err(TargetError::InTheClear { text: text.to_owned() }),
+            "http" => return Err(TargetError::InTheClear { text: shown() }),
             _ => return Err(unknown()),
         }
         if url.path() == "/" {
-            return Err(TargetError::NoPath { text: url.to_string() });
+            return Err(TargetError::NoPath { text: without_query(url.as_str()).to_owned() });
         }
         Ok(Self::Http(url))
     }
+}
+
+/// The text without the query of an address, which may have a key in it.
+fn without_query(text: &str) -> &str {
+    text.split_once('?').map_or(text, |(before, _)| before)
 }
 
 fn is_this_machine(url: &Url) -> bool {
@@ -117,13 +123,14 @@ fn is_this_machine(url: &Url) -> bool {
     }
 }
 
+/// As it is written, without the query of an address.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lake => f.write_str("lake"),
             Self::Events => f.write_str("events"),
             Self::Folder(folder) => write!(f, "{folder}"),
-            Self::Http(url) => write!(f, "{url}"),
+            Self::Http(url) => f.write_str(without_query(url.as_str())),
         }
     }
 }
@@ -161,7 +168,13 @@ mod tests {
         check("http://127.0.0.1.example/api/v1/lineage", "write https://");
         check("https://ann:secret@host.example/api/v1/lineage", "user name or password");
         check("https://host.example", "such as https://host.example/api/v1/lineage");
-        let error = "https://ann:secret@host.example/x".parse::<Target>().expect_err("refused");
-        assert!(!error.to_string().contains("secret"));
+        let secret =
+            ["https://ann:secret@host.example/x", "http://host.example/x?key=secret", "https://a.b?key=secret"];
+        for text in secret {
+            let error = text.parse::<Target>().expect_err("refused");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+        let target: Target = "https://host.example/x?key=secret".parse().expect("a target");
+        assert_eq!(target.to_string(), "https://host.example/x");
     }
 }

@@ -91,6 +91,31 @@ async fn memory_keeps_documents() {
 }
 
 #[tokio::test]
+async fn a_write_that_would_undo_another_is_not_made() {
+    let root = "s3://bucket/lake".parse().expect("root");
+    let store = DocumentStore::over(&root, Arc::new(InMemory::new())).expect("store");
+    let book = path("alerts/retail.json");
+    let (found, absent) = store.read_version::<Note>(&book).await.expect("read");
+    assert_eq!(found, None);
+    assert!(store.write_version(&book, &Note { writer: 1 }, &absent).await.expect("write"));
+    assert!(!store.write_version(&book, &Note { writer: 2 }, &absent).await.expect("write"), "it is there by now");
+    let (found, first) = store.read_version::<Note>(&book).await.expect("read");
+    assert_eq!(found, Some(Note { writer: 1 }));
+    assert!(store.write_version(&book, &Note { writer: 3 }, &first).await.expect("write"));
+    assert!(!store.write_version(&book, &Note { writer: 4 }, &first).await.expect("write"), "it is another by now");
+    assert_eq!(store.read(&book).await.expect("read"), Some(Note { writer: 3 }));
+    assert!(store.write_version(&book, &Note { writer: 5 }, &DocumentVersion::any()).await.expect("write"));
+
+    let folder = tempfile::tempdir().expect("folder");
+    let store = local(folder.path());
+    let (_, absent) = store.read_version::<Note>(&book).await.expect("read");
+    assert!(store.write_version(&book, &Note { writer: 1 }, &absent).await.expect("write"));
+    let (_, first) = store.read_version::<Note>(&book).await.expect("read");
+    assert!(store.write_version(&book, &Note { writer: 2 }, &first).await.expect("write"));
+    assert_eq!(store.read(&book).await.expect("read"), Some(Note { writer: 2 }));
+}
+
+#[tokio::test]
 async fn a_killed_writer_leaves_no_document() {
     let folder = tempfile::tempdir().expect("folder");
     let store = local(folder.path());

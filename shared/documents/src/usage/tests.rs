@@ -1,3 +1,6 @@
+use std::sync::Barrier;
+use std::thread;
+
 use futures::TryStreamExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
@@ -136,6 +139,24 @@ async fn requests_of_calls_at_the_same_time_are_not_known() {
     .await;
     assert_eq!((outer, inner), (false, false));
     assert!(measured(facts(), async { so_far().unwrap().requests.is_some() }).await, "alone again");
+}
+
+#[test]
+fn of_calls_that_begin_at_the_same_instant_none_is_alone() {
+    let _turn = TURNS.blocking_lock();
+    for _ in 0..500 {
+        let start = Barrier::new(2);
+        let running: Vec<Running> = thread::scope(|scope| {
+            let begin = || {
+                start.wait();
+                Running::begin()
+            };
+            let threads = [scope.spawn(begin), scope.spawn(begin)];
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let begun = calls().begun;
+        assert!(running.iter().all(|call| !call.began_alone || call.number != begun));
+    }
 }
 
 #[test]

@@ -134,16 +134,21 @@ impl ElementLists {
     }
 
     /// Whether the element to which these names lead is one of them.
-    pub(super) fn has<'n>(&self, names: impl Iterator<Item = &'n str> + Clone) -> bool {
-        self.ways.iter().any(|way| self.leads(way, names.clone()))
+    pub(super) fn has<'n>(&self, names: &(impl Iterator<Item = &'n str> + Clone)) -> bool {
+        let mut names = names.clone();
+        let Some(column) = names.next() else { return false };
+        self.ways
+            .iter()
+            .filter_map(|way| way.split_first())
+            .any(|(first, rest)| rest.iter().map(String::as_str).eq(names.clone()) && self.is_column(first, column))
     }
 
-    fn leads<'n>(&self, way: &[String], mut names: impl Iterator<Item = &'n str>) -> bool {
-        let (Some((first, rest)), Some(column)) = (way.split_first(), names.next()) else { return false };
-        let is_column = match self.case {
+    /// Every element of every record is asked for: only names that are not ASCII make texts.
+    fn is_column(&self, first: &str, column: &str) -> bool {
+        match self.case {
             ColumnCase::Exact => first == column,
+            ColumnCase::Ignore if first.is_ascii() && column.is_ascii() => first.eq_ignore_ascii_case(column),
             ColumnCase::Ignore => folded_name(first) == folded_name(column),
-        };
-        is_column && rest.iter().map(String::as_str).eq(names)
+        }
     }
 }

@@ -63,7 +63,7 @@ impl Ways {
             ways.push(Way {
                 title: "Python",
                 words: "With the package <code>sluice-data</code>; <code>to_polars</code>, <code>to_arrow</code> and \
-                        <code>to_duckdb</code> are there as well.",
+                        <code>to_duckdb</code> work as well.",
                 lines: vec![
                     "import sluice_data".to_owned(),
                     "client = sluice_data.connect(profile=\"profile.share\")".to_owned(),

@@ -103,11 +103,19 @@ fn a_reader_of_some_columns_gets_no_address_of_files() {
 }
 
 #[test]
-fn a_reader_without_runs_gets_no_links_to_them() {
+fn a_reader_without_runs_gets_neither_their_names_nor_links_to_them() {
     let mut facts = facts("text");
+    let run = "hidden-run";
+    facts.versions = vec![VersionLine { version: 7, at: Some(now()), run: Some(run.to_owned()) }];
+    facts.audit = facts.audit.map(|audit| AuditFacts { run: RunPointer { run: run.to_owned(), at: now() }, ..audit });
+    for point in &mut facts.past {
+        point.run = run.parse().unwrap();
+    }
+    assert_eq!(body(&facts).matches(&format!(">{run}</a>")).count(), 3);
     (facts.pipeline, facts.newest_run) = (None, None);
     let body = body(&facts);
     assert!(!body.contains("/console/runs/") && !body.contains("/console/quarantine/"), "{body}");
+    assert!(!body.contains(run), "{body}");
 }
 
 #[test]

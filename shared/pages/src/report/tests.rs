@@ -81,6 +81,7 @@ fn published(objects: usize, text: &str) -> RunFacts {
         }))
         .unwrap(),
         report: None,
+        cost: None,
     }
 }
 

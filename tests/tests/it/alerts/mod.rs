@@ -118,9 +118,9 @@ fn a_channel_that_refuses_keeps_no_other_back_and_gets_its_message_later() {
     let (lab, receiver) = (lab(TO_ALL), Receiver::start());
     receiver.set_down("pagerduty", true);
     deliver(&lab, 1, false);
-    let failed = run(&lab, &receiver);
-    assert_ne!(failed.code, Some(0), "{failed}");
-    assert!(format!("{failed}").contains("channel `pagerduty` of kind pagerduty answered 400"), "{failed}");
+    let rejected = run(&lab, &receiver).expect(Outcome::Rejected);
+    let warning = "warning: an alert was not sent: channel `pagerduty` of kind pagerduty answered 400";
+    assert!(rejected.stderr.contains(warning), "a pager that is down fails no run: {rejected}");
     let asked = receiver.take();
     for service in ["opsgenie", "slack", "teams", "webhook"] {
         assert_eq!(asked[service].len(), 1, "{service}: {asked:?}");
@@ -173,6 +173,11 @@ fn every_channel_can_be_tried() {
     let _ = Run::of(lab.command(["alerts", "test", "slack"])).expect_code(2);
     let wrong = lab.command(["alerts", "list"]).env("SLUICE_ALERT_CHANNELS", "[]x").output().unwrap();
     assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
+    deliver(&lab, 1, true);
+    let mut run = lab.run_command(lab.lake(), &lab.landing());
+    run.env("SLUICE_ALERT_CHANNELS", "[]x");
+    let _ = Run::of(run).expect_code(2);
+    assert!(!lab.lake().join("silver").exists(), "refused before anything runs");
 }
 
 #[test]

@@ -87,7 +87,7 @@ impl Record {
         let freed = FIELD_BYTES * (element.fields.len() + 1);
         let name = std::mem::take(&mut element.name);
         let open = self.open.iter().skip(1).map(|element| element.name.as_str());
-        let is_list = lists.has(open.chain([name.as_str()]));
+        let is_list = lists.has(&open.chain([name.as_str()]));
         let Some(parent) = self.open.last_mut() else { return Some(element.into_record()) };
         let json = element.into_value();
         parent.has_children = true;

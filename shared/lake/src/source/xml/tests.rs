@@ -69,6 +69,9 @@ fn case_counts_in_the_column_of_a_list_as_it_counts_in_columns() {
     let lists: &[&[&str]] = &[&["tags", "tag"]];
     assert_eq!(cell(read("/r/o", text).lists_in_any_case(lists)).as_deref(), Some(r#"{"tag":["x"]}"#));
     assert_eq!(cell(read("/r/o", text).lists(lists)).as_deref(), Some(r#"{"tag":"x"}"#));
+    let german = "<r><o><STÄDTE><tag>x</tag></STÄDTE></o></r>";
+    let towns: &[&[&str]] = &[&["städte", "tag"]];
+    assert_eq!(cell(read("/r/o", german).lists_in_any_case(towns)).as_deref(), Some(r#"{"tag":["x"]}"#));
     let inner: &[&[&str]] = &[&["Tags", "TAG"]];
     assert_eq!(cell(read("/r/o", text).lists_in_any_case(inner)).as_deref(), Some(r#"{"tag":"x"}"#));
 }
