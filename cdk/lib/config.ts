@@ -29,6 +29,10 @@ const wholeNumber = (least: number, most: number, unit: string) =>
     .min(least, `write at least ${least} ${unit}`)
     .max(most, `write at most ${most} ${unit}`);
 
+/** An objective. Below 95 % the faster alarm could not ring: 14.4 times the budget would be more than everything. */
+const objective = z.number({ error: "write a number of percent from 95 to 99.99" })
+  .min(95, "write at least 95 percent").max(99.99, "write at most 99.99 percent");
+
 /** Whoever may assume the role that delivers files: an account, a role or user of IAM, or AWS Transfer Family (SFTP). */
 const producer = text(/^(\d{12}|arn:aws:iam::\d{12}:(role|user)\/[\w+=,.@/-]+|transfer\.amazonaws\.com)$/,
   "write the 12 digits of an account in quotes, the ARN of a role or user, or transfer.amazonaws.com");
@@ -174,6 +178,15 @@ const settings = section("write the environment's settings, as environments/dev.
       { error: "write a whole number of US dollars from 1 to 10000000, or none" }),
     /** What it counts: what carries the environment's tags (the default), or the whole account, where nobody can activate tags. */
     budgetCounts: z.enum(["environment", "account"], { error: "write environment or account" }).optional(),
+    /** Alarms on promises that are broken faster than they allow it, which cost some dollars a month; see docs/metrics.md. Without it, none. */
+    slo: section("write {} for the defaults, or availability:, runs: and freshnessWarning:", {
+      /** Percent of the API's calls that are answered without a 5xx, over 30 days. */
+      availability: objective.default(99.9),
+      /** Percent of the runs of a pipeline with freshnessHours that end published or skipped, over 30 days. */
+      runs: objective.default(99),
+      /** Percent of freshnessHours after which a warning comes. */
+      freshnessWarning: wholeNumber(10, 99, "percent").default(75),
+    }).optional(),
     /** Address of docs/runbook.md, as people open it. Alarms add the part of it that says what to do, such as #run-failed. */
     runbook: z.url({ protocol: /^https$/, error: "write the https address of the runbook" }),
   }),

@@ -20,6 +20,7 @@ import { functionNameOf, namesOf } from "./names.ts";
 import { LineageStream } from "./notifications/lineage-stream.ts";
 import { Alarms } from "./operations/alarms.ts";
 import { Budget } from "./operations/budget.ts";
+import { BurnAlarms } from "./operations/burn.ts";
 import { Dashboard } from "./operations/dashboard.ts";
 import type { StatefulResources } from "./stateful-resources.ts";
 import { ClusterSweep } from "./workflow/cluster-sweep.ts";
@@ -110,11 +111,10 @@ export class SluiceStatelessStack extends Stack {
     const { prefix, stateMachineArn } = namesOf(settings);
     const { critical, warning } = stateful;
     const watched = { settings, functions: FUNCTION_NAMES.map((name) => functionNameOf(settings, name)), stateMachineArn, queues, api: prefix };
-    const { alarms } = new Alarms(this, "Alarms", {
-      ...watched, critical, warning,
-      pipelines: pipelines.map((one) => ({ name: one.name, freshnessHours: one.settings.freshnessHours })),
-    });
-    new Dashboard(this, "Dashboard", { ...watched, alarms, pipelines: pipelines.map(({ name }) => name) });
+    const promised = pipelines.map((one) => ({ name: one.name, freshnessHours: one.settings.freshnessHours }));
+    const { alarms } = new Alarms(this, "Alarms", { ...watched, critical, warning, pipelines: promised });
+    const burns = new BurnAlarms(this, "BurnAlarms", { settings, critical, warning, api: prefix, pipelines: promised });
+    new Dashboard(this, "Dashboard", { ...watched, alarms: [...alarms, ...burns.alarms], pipelines: pipelines.map(({ name }) => name) });
     const { monthlyBudgetUsd } = settings.operations;
     if (monthlyBudgetUsd !== "none") {
       new Budget(this, "Budget", { settings, monthlyUsd: monthlyBudgetUsd, critical, warning });

@@ -32,6 +32,11 @@ test("the environments of the repository are valid, and defaults are filled in",
   assert.equal(readSettings(repository.path("cdk/environments/prod-west.yaml")).lake.existing?.keyArn.split(":")[3], "eu-west-1");
 });
 
+test("objectives have defaults, and nothing is promised without the section", () => {
+  assert.equal(parseSettings(prod, "prod.yaml").operations.slo, undefined);
+  assert.deepEqual(parseSettings(changed("operations.slo", {}), "prod.yaml").operations.slo, { availability: 99.9, runs: 99, freshnessWarning: 75 });
+});
+
 /** A wrong setting: its name, a value, and what the message must say about the fix. */
 const WRONG: readonly (readonly [path: string, value: unknown, says: string])[] = [
   ["environment", "Prod", "environment: write 2 to 16 lower-case letters"],
@@ -108,6 +113,10 @@ const WRONG: readonly (readonly [path: string, value: unknown, says: string])[] 
   ["operations.criticalEmails", undefined, "operations.criticalEmails: is missing: write a list of e-mail addresses"],
   ["operations", undefined, "operations: is missing: write criticalEmails:, monthlyBudgetUsd: and runbook:"],
   ["operations.monthlyBudgetUsd", "plenty", "operations.monthlyBudgetUsd: write a whole number of US dollars from 1 to 10000000, or none"],
+  ["operations.slo", 99.9, "operations.slo: write {} for the defaults, or availability:"],
+  ["operations.slo", { availability: 90 }, "operations.slo.availability: write at least 95 percent"],
+  ["operations.slo", { runs: 100 }, "operations.slo.runs: write at most 99.99 percent"],
+  ["operations.slo", { freshnessWarning: "soon" }, "operations.slo.freshnessWarning: write a number of percent from 10 to 99"],
   ["operations.monthlyBudgetUsd", 0, "operations.monthlyBudgetUsd: write at least 1 US dollars"],
   ["operations.budgetCounts", "everything", "operations.budgetCounts: write environment or account"],
   ["operations.runbook", "http://example.com", "operations.runbook: write the https address of the runbook"],

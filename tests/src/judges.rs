@@ -152,6 +152,14 @@ impl Judges {
         Some(answer(&mut command, &[0]))
     }
 
+    /// What the readers of Prometheus find in two scrapes of a server, and Grafana's SDK in these dashboards; see
+    /// `metrics_judge.py`.
+    pub fn judge_metrics(&self, text: &Path, open_metrics: &Path, dashboards: &[PathBuf]) -> Value {
+        let mut command = self.script("metrics_judge.py");
+        command.arg("--text").arg(text).arg("--openmetrics").arg(open_metrics).args(dashboards);
+        answer(&mut command, &[0])
+    }
+
     fn script(&self, name: &str) -> Command {
         let mut command = Command::new(&self.python);
         command.arg(files::repository().join("tests/judges").join(name)).stdin(Stdio::null());

@@ -76,6 +76,6 @@ export function queueDepth(queueName: string): cloudwatch.Metric {
 }
 
 /** Responses of the API. */
-export function api(name: string, apiName: string): cloudwatch.Metric {
-  return sum("AWS/ApiGateway", name, { ApiName: apiName, Stage: "live" }, FIVE_MINUTES, name);
+export function api(name: string, apiName: string, period: Duration = FIVE_MINUTES): cloudwatch.Metric {
+  return sum("AWS/ApiGateway", name, { ApiName: apiName, Stage: "live" }, period, name);
 }

@@ -12,14 +12,16 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sluice_aws::env::{self, Env};
 use sluice_core::access::Principal;
-use sluice_core::audit::{CONSOLE_OPERATIONS, PRODUCT_OPERATIONS};
+use sluice_core::audit::{CONSOLE_OPERATIONS, METRICS_OPERATIONS, PRODUCT_OPERATIONS};
 use sluice_core::error::with_sources;
 use sluice_core::uri::layout;
 use sluice_data_product::expiry::expire;
 use sluice_data_product::links::LINK_EXPIRY;
+use sluice_data_product::metrics::Measuring;
 use sluice_data_product::secret::Secret;
 use sluice_data_product::{LocalSignIn, ProductsApi, Settings};
 use sluice_http::audit::{AuditLog, Audited, Operation};
+use sluice_http::meter::Meter;
 use sluice_http::{Callers, guard, local};
 use sluice_lake::Lake;
 use sluice_submit::RunsApi;
@@ -40,7 +42,7 @@ use crate::serving::workers::Workers;
 const MAX_ANSWER_BYTES: usize = 4_000_000;
 
 /// The operations that are served: refused calls of them are written down.
-const APIS: &[&[Operation]] = &[PRODUCT_OPERATIONS, CONSOLE_OPERATIONS, sluice_submit::OPERATIONS];
+const APIS: &[&[Operation]] = &[PRODUCT_OPERATIONS, CONSOLE_OPERATIONS, METRICS_OPERATIONS, sluice_submit::OPERATIONS];
 
 /// Time between two deletions of old answers and copies.
 const EXPIRE_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -96,11 +98,13 @@ async fn serve(arguments: ServeArguments, ui: Option<Ui>, console: &Console) -> 
     let runs = RunsApi::new(lake.documents().clone(), LocalExecutions::new(lake.clone()));
     let runs = runs.with_sealed_cursors(random()?);
     let (runs, runs_document) = sluice_submit::router(runs, audited.clone());
-    let workers = Workers::new(lake.root().clone());
+    let workers = Arc::new(Workers::new(lake.root().clone()));
     if workers.memory_bytes().is_none() && !console.is_json() {
         console.note("this system does not limit the memory of a process: a question may take all of it");
     }
-    let products = ProductsApi::new(lake.clone(), secret, settings).answered_by(Arc::new(workers));
+    let measuring = Measuring { meter: Meter::new(), load: workers.clone() };
+    let products = ProductsApi::new(lake.clone(), secret, settings).answered_by(workers);
+    let products = products.measuring(measuring.clone());
     let caller = ui.as_ref().and_then(|ui| ui.caller.clone());
     let (products, page) = match caller {
         Some(principal) => {
@@ -112,7 +116,7 @@ async fn serve(arguments: ServeArguments, ui: Option<Ui>, console: &Console) -> 
     let (products, mut document) = sluice_data_product::router(products, audited);
     document.merge(runs_document);
     let router = guard::with_document(products.merge(runs), document);
-    let router = guard::guarded(local::only(router, address.port(), audit, APIS));
+    let router = measuring.meter.around(guard::guarded(local::only(router, address.port(), audit, APIS)));
     let page = format!("{endpoint}{page}");
     announce(&endpoint, &page, &arguments, console)?;
     if ui.is_some_and(|ui| ui.opens)

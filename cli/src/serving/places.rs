@@ -215,6 +215,12 @@ impl Places {
         Ok((place, Displaced(displaced)))
     }
 
+    /// How many questions have a place, and how many wait for one.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let desk = self.desk();
+        (desk.shares.holders.len(), desk.shares.waiting.len())
+    }
+
     /// Shares the places out again, as when a question has become long.
     pub(super) fn settle(&self) {
         self.desk().settle();

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use sluice_core::error::{ErrorName, StepError};
 use sluice_core::uri::FolderUri;
+use sluice_data_product::metrics::{QuestionLoad, Questions};
 use sluice_lake::serve::{Answer, Answering, Answers, Held, QueryLimits, Question, ServeError};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
@@ -217,6 +218,13 @@ impl Workers {
     }
 }
 
+impl QuestionLoad for Workers {
+    fn questions(&self) -> Questions {
+        let (running, waiting) = self.0.places.counts();
+        Questions { running: running as u64, waiting: waiting as u64 }
+    }
+}
+
 impl Answers for Workers {
     fn answer<'a>(&'a self, caller: &'a str, question: Question) -> Answering<'a> {
         Box::pin(self.answered(caller, question))
@@ -329,6 +337,7 @@ mod tests {
         while let Ok(Ok((place, _))) = timeout(Duration::ZERO, places.take("caller")).await {
             taken.push(place);
         }
+        assert_eq!(places.counts(), (taken.len(), 0), "those that gave up do not wait");
         let place = taken.pop().expect("a place");
         // Nothing else runs in this runtime until it is waited for.
         tokio::spawn(end_and_free(process, place));

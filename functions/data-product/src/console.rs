@@ -14,7 +14,7 @@ mod overview;
 mod pages;
 mod product;
 mod quarantine;
-mod recent;
+pub(crate) mod recent;
 mod run;
 mod runs;
 mod search;
@@ -58,6 +58,16 @@ impl Console {
             pipelines: Pipelines::new(lake.documents().clone()),
             recent: Recent::new(lake.clone()),
         }
+    }
+
+    /// The pipelines, and who may read their runs.
+    pub(crate) fn pipelines(&self) -> &Pipelines {
+        &self.pipelines
+    }
+
+    /// Runs and holds.
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// The console where a person of this machine signs in without a token.

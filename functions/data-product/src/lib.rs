@@ -3,7 +3,8 @@
 //! - `catalogue`: what there is, and what is said of it;
 //! - `rows`: rows of a port, and SQL over several;
 //! - `sharing`: Delta Sharing;
-//! - `console`: pages for people.
+//! - `console`: pages for people;
+//! - `metrics`: what a server measures, for Prometheus.
 //!
 //! Every handler that is about a port asks `ProductsApi::authorize` first. Every access leaves one event (`sluice_http::audit`).
 
@@ -14,6 +15,7 @@ mod console;
 mod deployed;
 pub mod expiry;
 pub mod links;
+pub mod metrics;
 mod problem;
 mod refusal;
 mod registry;
@@ -26,7 +28,7 @@ mod written;
 use std::sync::Arc;
 
 use axum::Router;
-use sluice_core::audit::{CONSOLE_OPERATIONS, PRODUCT_OPERATIONS};
+use sluice_core::audit::{CONSOLE_OPERATIONS, METRICS_OPERATIONS, PRODUCT_OPERATIONS};
 use sluice_http::audit::Audited;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -62,13 +64,16 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     documented().into_openapi()
 }
 
-/// The API and the console as a router, with the document of the API; neither guarded nor served with it yet (see
-/// `sluice_http::guard`).
+/// The API, the console and, where something is measured, `/metrics` as a router, with the document of the API; neither
+/// guarded nor served with it yet (see `sluice_http::guard`).
 pub fn router(api: ProductsApi, audited: Audited) -> (Router, utoipa::openapi::OpenApi) {
     let (router, document) = documented().split_for_parts();
     let api = Arc::new(api);
-    let console = audited.clone().around(console::routes().with_state(api.clone()), CONSOLE_OPERATIONS);
-    (audited.around(router.with_state(api), PRODUCT_OPERATIONS).merge(console), document)
+    let mut more = audited.clone().around(console::routes().with_state(api.clone()), CONSOLE_OPERATIONS);
+    if api.measuring.is_some() {
+        more = more.merge(audited.clone().around(metrics::routes().with_state(api.clone()), METRICS_OPERATIONS));
+    }
+    (audited.around(router.with_state(api), PRODUCT_OPERATIONS).merge(more), document)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::Access;
 use crate::console::{Console, LocalSignIn};
 use crate::deployed::Deployed;
 use crate::links::Links;
+use crate::metrics::Measuring;
 use crate::problem::problem_of;
 use crate::registry::Registry;
 use crate::secret::Secret;
@@ -31,6 +32,7 @@ pub struct ProductsApi {
     pub(crate) written: Written,
     pub(crate) console: Console,
     pub(crate) deployed: Deployed,
+    pub(crate) measuring: Option<Measuring>,
 }
 
 /// What a deployment decides.
@@ -73,7 +75,19 @@ impl ProductsApi {
         let questions = Arc::new(Queries::new(snapshots.clone(), QUESTIONS_AT_ONCE, QueryLimits::default()));
         let console = Console::new(&lake, &secret, &settings);
         let written = Written::default();
-        Self { lake, secret, registry, links, snapshots, questions, settings, written, console, deployed }
+        Self {
+            lake,
+            secret,
+            registry,
+            links,
+            snapshots,
+            questions,
+            settings,
+            written,
+            console,
+            deployed,
+            measuring: None,
+        }
     }
 
     /// The API with questions answered elsewhere.
@@ -86,6 +100,12 @@ impl ProductsApi {
     #[must_use]
     pub fn signing_in(self, local: LocalSignIn) -> Self {
         Self { console: self.console.with_local(local), ..self }
+    }
+
+    /// The API with `/metrics`, for a server that runs on: a function lives too short for counts of its own.
+    #[must_use]
+    pub fn measuring(self, measuring: Measuring) -> Self {
+        Self { measuring: Some(measuring), ..self }
     }
 
     /// A port's table in the form in which a caller reads it.

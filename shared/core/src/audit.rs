@@ -180,6 +180,9 @@ pub const CONSOLE_OPERATIONS: &[Operation] = &[
     ("GET", "/console/access/{domain}/{product}", AuditPath::Console, "access"),
 ];
 
+/// What a server measures. `sluice serve` has it, and no function.
+pub const METRICS_OPERATIONS: &[Operation] = &[("GET", "/metrics", AuditPath::Runs, "metrics")];
+
 /// The operation of a request, by its method and its path.
 pub fn operation(operations: &[Operation], method: &str, path: &str) -> Option<(AuditPath, &'static str)> {
     // Routes of GET answer HEAD as well.

@@ -39,7 +39,7 @@ pub enum Created {
 pub struct DocumentVersion(PutMode);
 
 impl DocumentVersion {
-    /// Whatever is there: the write takes its place.
+    /// Whatever is stored: the write takes its place.
     pub fn any() -> Self {
         Self(PutMode::Overwrite)
     }

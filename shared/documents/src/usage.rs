@@ -94,6 +94,13 @@ pub fn count_get() {
     add(&COUNTERS.s3_get, 1);
 }
 
+/// Counts a write of an object by another client than a [`Counted`] store; also that of a file of a lake on this machine,
+/// which would be one on AWS.
+pub fn count_put(bytes: u64) {
+    add(&COUNTERS.s3_put, 1);
+    add(&COUNTERS.written_bytes, bytes);
+}
+
 /// Counts files that are given to Polars, whose requests cannot be counted.
 pub fn count_scanned(files: usize) {
     add(&COUNTERS.scanned_files, u64::try_from(files).unwrap_or(u64::MAX));

@@ -6,6 +6,7 @@
 //! - [`callers`]: who is recognised, and how many requests of each are answered at once (`shares`);
 //! - [`audit`]: one event per access;
 //! - [`body`]: bodies and query strings into types, with messages that name the field;
+//! - [`meter`]: counts of requests, and [`exposition`]: metrics as Prometheus reads them;
 //! - [`guard`]: what every answer passes: unknown routes, panics, request ids, one log line per request;
 //! - [`local`]: requests that come from this machine's own pages and programs alone;
 //! - [`serve`]: a router on a local address; `lambda` (feature): a router behind API Gateway.
@@ -16,11 +17,13 @@ pub mod caller;
 pub mod callers;
 #[cfg(test)]
 mod documented;
+pub mod exposition;
 pub mod guard;
 mod kept;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 pub mod local;
+pub mod meter;
 pub mod pipelines;
 pub mod problem;
 pub mod reading;

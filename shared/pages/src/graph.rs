@@ -41,7 +41,7 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// Adds a box, unless it is there.
+    /// Adds a box, unless the picture has it.
     pub(crate) fn node(&mut self, key: String, node: Node) {
         self.nodes.entry(key).or_insert(node);
     }

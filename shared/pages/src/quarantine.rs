@@ -68,10 +68,7 @@ pub fn page(of: &QuarantineFacts) -> Content {
     let found: Vec<&QuarantineTable> = of.tables.iter().filter(|table| table.has_rows_of(of.run.as_deref())).collect();
     if found.is_empty() {
         let of_what = of.run.as_ref().map_or_else(|| "this pipeline".to_owned(), |run| format!("run {run}"));
-        paragraph(
-            &mut body,
-            &format!("No row of {of_what} is in quarantine: every row kept the rules, or there was none."),
-        );
+        paragraph(&mut body, &format!("No row of {of_what} is in quarantine: every row that was read kept the rules."));
     } else {
         next_steps(&mut body, of);
         for table in found {

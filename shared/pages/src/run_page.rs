@@ -22,7 +22,7 @@ pub struct RunSurroundings {
     pub is_running: bool,
 }
 
-/// The page of a run: what its report has, of the documents that are there now.
+/// The page of a run: what its report has, of the documents that exist now.
 pub fn run_page(lake: &FolderUri, run: &RunRef, facts: &RunFacts, around: &RunSurroundings) -> Content {
     let mut links = Html::default();
     if around.is_running {

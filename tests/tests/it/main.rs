@@ -25,6 +25,7 @@ mod inputs;
 mod judges;
 mod kill;
 mod lineage;
+mod metrics;
 mod modes;
 mod old_lakes;
 mod openlineage;

@@ -205,9 +205,11 @@ mod tests {
 
     #[test]
     fn readers_of_products_are_counted_from_audit_events() {
-        let line = |at: &str, caller: &str, door: &str, decision: &str, rows: u64| {
+        // The name that stored events have.
+        let field = "door";
+        let line = |at: &str, caller: &str, way: &str, decision: &str, rows: u64| {
             format!(
-                "{{\"at\":\"{at}\",\"caller\":\"{caller}\",\"door\":\"{door}\",\"operation\":\"rows\",\
+                "{{\"at\":\"{at}\",\"caller\":\"{caller}\",\"{field}\":\"{way}\",\"operation\":\"rows\",\
                  \"product\":\"sales/orders\",\"row_filter\":false,\"rows\":{rows},\"decision\":\"{decision}\"}}"
             )
         };

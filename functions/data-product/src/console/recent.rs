@@ -13,7 +13,7 @@ use sluice_core::cost::CostedReport;
 use sluice_core::error::with_sources;
 use sluice_core::failure::{FailureName, MachineError};
 use sluice_core::name::{PipelineName, RunId};
-use sluice_core::run::{Outcome, RunKey};
+use sluice_core::run::{Outcome, Report, RunKey};
 use sluice_http::Problem;
 use sluice_http::problem::document_problem;
 use sluice_http::reading::{Current, Reading};
@@ -34,21 +34,53 @@ const GOES_ON: SignedDuration = SignedDuration::from_hours(1);
 
 /// What the listings say.
 #[derive(Debug, Default)]
-pub(super) struct Listed {
+pub(crate) struct Listed {
     /// All runs, newest first.
-    pub(super) runs: Vec<ListedRun>,
+    pub(crate) runs: Vec<ListedRun>,
     /// When each pipeline published last.
-    pub(super) published: BTreeMap<PipelineName, Timestamp>,
+    pub(crate) published: BTreeMap<PipelineName, Timestamp>,
     /// How many source objects each pipeline holds.
-    pub(super) held: BTreeMap<PipelineName, u64>,
+    pub(crate) held: BTreeMap<PipelineName, u64>,
 }
 
-/// Lines of runs with reports, with the time of the report.
-type Lines = HashMap<(PipelineName, RunId), (Timestamp, RunLine)>;
+/// A run as its report has it.
+#[derive(Debug, Clone)]
+pub(crate) struct ReadRun {
+    /// Its line.
+    pub(crate) line: RunLine,
+    /// Rows of all its tables; `None` without a report that can be read.
+    pub(crate) rows: Option<RunRows>,
+}
+
+/// Rows of a run, over all tables of its report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct RunRows {
+    /// Rows read for its tables.
+    pub(crate) source: u64,
+    /// Rows written for its tables.
+    pub(crate) staged: u64,
+    /// Rows that broke an error rule.
+    pub(crate) quarantined: u64,
+}
+
+impl RunRows {
+    fn of(report: &Report) -> Self {
+        let mut rows = Self::default();
+        for of_table in report.rows.values() {
+            rows.source += of_table.source;
+            rows.staged += of_table.staged;
+            rows.quarantined += of_table.quarantined;
+        }
+        rows
+    }
+}
+
+/// Runs with reports, with the time of the report.
+type Lines = HashMap<(PipelineName, RunId), (Timestamp, ReadRun)>;
 
 /// Runs and holds. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Recent(Arc<Shared>);
+pub(crate) struct Recent(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -58,7 +90,7 @@ struct Shared {
 }
 
 impl Recent {
-    pub(super) fn new(lake: Lake) -> Self {
+    pub(crate) fn new(lake: Lake) -> Self {
         Self(Arc::new(Shared { lake, listed: Mutex::default(), lines: std::sync::Mutex::default() }))
     }
 
@@ -67,7 +99,7 @@ impl Recent {
     ///
     /// # Errors
     /// Those of the store.
-    pub(super) async fn listed(&self) -> Result<Arc<Listed>, Problem> {
+    pub(crate) async fn listed(&self) -> Result<Arc<Listed>, Problem> {
         let mut kept = self.0.listed.lock().await;
         if let Some(Current { value, is_due }) = kept.as_mut().and_then(|reading| reading.current(KEPT)) {
             if is_due {
@@ -111,28 +143,40 @@ impl Recent {
     ///
     /// # Errors
     /// Those of the store. A report that cannot be read is in its line.
-    pub(super) async fn lines(&self, runs: Vec<ListedRun>, now: Timestamp) -> Result<Vec<RunLine>, Problem> {
-        let line = |listed: ListedRun| {
-            let recent = self.clone();
-            async move { recent.line(listed, now).await }
-        };
-        stream::iter(runs.into_iter().map(line)).buffered(AT_ONCE).try_collect().await
+    pub(crate) async fn lines(&self, runs: Vec<ListedRun>, now: Timestamp) -> Result<Vec<RunLine>, Problem> {
+        Ok(self.read_runs(runs, now).await?.into_iter().map(|run| run.line).collect())
     }
 
-    async fn line(self, listed: ListedRun, now: Timestamp) -> Result<RunLine, Problem> {
-        let Some(reported_at) = listed.reported_at else { return Ok(without_report(listed, now)) };
+    /// These runs with their rows, in the same order.
+    ///
+    /// # Errors
+    /// Those of [`Self::lines`].
+    pub(crate) async fn read_runs(&self, runs: Vec<ListedRun>, now: Timestamp) -> Result<Vec<ReadRun>, Problem> {
+        let read = |listed: ListedRun| {
+            let recent = self.clone();
+            async move { recent.read_run(listed, now).await }
+        };
+        stream::iter(runs.into_iter().map(read)).buffered(AT_ONCE).try_collect().await
+    }
+
+    async fn read_run(self, listed: ListedRun, now: Timestamp) -> Result<ReadRun, Problem> {
+        let without = |line: RunLine| ReadRun { line, rows: None };
+        let Some(reported_at) = listed.reported_at else { return Ok(without(without_report(listed, now))) };
         let key = (listed.run.pipeline.clone(), listed.run.run_id.clone());
-        if let Some((_, line)) = self.lock().get(&key).filter(|(at, _)| *at == reported_at) {
-            return Ok(line.clone());
+        if let Some((_, run)) = self.lock().get(&key).filter(|(at, _)| *at == reported_at) {
+            return Ok(run.clone());
         }
         let read = self.0.lake.documents().of(&listed.run).get::<CostedReport>().await;
-        let line = match read {
-            Ok(Some(report)) => with_report(listed, report),
+        let run = match read {
+            Ok(Some(report)) => {
+                let rows = Some(RunRows::of(&report.report));
+                ReadRun { line: with_report(listed, report), rows }
+            }
             // Deleted since it was listed.
-            Ok(None) => return Ok(without_report(listed, now)),
+            Ok(None) => return Ok(without(without_report(listed, now))),
             Err(error) if error.is_damaged() => {
                 tracing::warn!(error_message = with_sources(&error), "a report cannot be read");
-                bare(listed, LineState::Unreadable)
+                without(bare(listed, LineState::Unreadable))
             }
             Err(error) => return Err(document_problem(&error)),
         };
@@ -140,8 +184,8 @@ impl Recent {
         if lines.len() >= MAX_LINES {
             lines.clear();
         }
-        lines.insert(key, (reported_at, line.clone()));
-        Ok(line)
+        lines.insert(key, (reported_at, run.clone()));
+        Ok(run)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Lines> {
@@ -157,7 +201,7 @@ fn bare(listed: ListedRun, state: LineState) -> RunLine {
 }
 
 /// Whether a run without a report goes on.
-pub(super) fn goes_on(listed: &ListedRun, now: Timestamp) -> bool {
+pub(crate) fn goes_on(listed: &ListedRun, now: Timestamp) -> bool {
     listed.reported_at.is_none() && listed.published_at.is_none() && now.duration_since(listed.changed_at) < GOES_ON
 }
 

@@ -318,3 +318,47 @@ async fn what_has_nothing_of_the_lake_is_open_and_kept() {
     assert!(nowhere.text.starts_with("<!DOCTYPE html>"), "{}", nowhere.text);
     assert!(world.events().is_empty());
 }
+
+/// A server without questions.
+#[derive(Debug)]
+struct Quiet;
+
+impl crate::metrics::QuestionLoad for Quiet {
+    fn questions(&self) -> crate::metrics::Questions {
+        crate::metrics::Questions { running: 3, waiting: 0 }
+    }
+}
+
+#[tokio::test]
+async fn a_scrape_has_the_pipelines_of_its_caller_and_no_others() {
+    let load = std::sync::Arc::new(Quiet);
+    let measuring = crate::metrics::Measuring { meter: sluice_http::meter::Meter::new(), load };
+    let world = World::with(|api| api.measuring(measuring));
+    world.write("holds/payroll/0123456789abcdef0123456789abcdef.json", "{}");
+    let scrape = async |recipient: &str| {
+        let token = world.token(recipient).await.reveal();
+        let request = Request::builder().uri("/metrics").header("authorization", format!("Bearer {token}"));
+        world.send(request.body(Body::empty()).expect("request")).await
+    };
+    let check = |answer: &Answer, own: &str, hidden: &str| {
+        assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+        let line = format!("sluice_pipeline_held_objects{{pipeline=\"{own}\"}}");
+        assert!(answer.text.contains(&line) && !answer.text.contains(hidden), "{}", answer.text);
+        assert!(answer.text.contains("\nsluice_questions_running 3\n"), "{}", answer.text);
+    };
+    let ann = scrape("ann").await;
+    check(&ann, "retail", "payroll");
+    assert!(ann.text.contains("sluice_pipeline_runs_waiting{pipeline=\"retail\"} 1\n"), "{}", ann.text);
+    let bob = scrape("bob").await;
+    check(&bob, "payroll", "retail");
+    assert!(bob.text.contains("sluice_pipeline_held_objects{pipeline=\"payroll\"} 1\n"), "{}", bob.text);
+    assert_eq!(scrape("nobody").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(world.get("/metrics", None).await.status, StatusCode::UNAUTHORIZED);
+    let expected = ["recipient:ann allowed", "recipient:bob allowed", "recipient:nobody denied", "anonymous denied"];
+    assert_eq!(world.events(), expected.map(|event| format!("metrics {event}")));
+}
+
+#[tokio::test]
+async fn a_function_measures_nothing() {
+    assert_eq!(World::new().get("/metrics", None).await.status, StatusCode::NOT_FOUND);
+}

@@ -144,7 +144,7 @@ async fn what_no_document_says_is_not_known() {
 
 #[tokio::test]
 async fn what_a_channel_requests_and_nobody_counts_is_named() {
-    let documents = [("plan-1", plan(used("validate", 1, 0)))];
+    let documents = [("plan-1", plan(&used("validate", 1, 0)))];
     let cost = cost_with(Channel(Some("requests for events")), "skipped", &documents).await;
     assert_eq!(cost.usage.not_known, ["requests for events"]);
     let own = cost.usage.calls.last().and_then(|call| call.requests).unwrap();

@@ -98,7 +98,7 @@ async fn a_write_that_would_undo_another_is_not_made() {
     let (found, absent) = store.read_version::<Note>(&book).await.expect("read");
     assert_eq!(found, None);
     assert!(store.write_version(&book, &Note { writer: 1 }, &absent).await.expect("write"));
-    assert!(!store.write_version(&book, &Note { writer: 2 }, &absent).await.expect("write"), "it is there by now");
+    assert!(!store.write_version(&book, &Note { writer: 2 }, &absent).await.expect("write"), "another has written it");
     let (found, first) = store.read_version::<Note>(&book).await.expect("read");
     assert_eq!(found, Some(Note { writer: 1 }));
     assert!(store.write_version(&book, &Note { writer: 3 }, &first).await.expect("write"));

@@ -19,6 +19,7 @@ use sluice_core::name::TableRef;
 use sluice_core::run::{RunRef, StagedFile};
 use sluice_core::uri::LakePath;
 use sluice_core::uri::layout::{self, MAX_FOLDER_BYTES};
+use sluice_documents::usage;
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::Handle;
 use uuid::Uuid;
@@ -253,7 +254,11 @@ impl StageWriter {
                 copied.map_err(|error| failed(as_store_error(error)))?;
                 to.shutdown().await.map_err(|error| failed(as_store_error(error)))?;
             }
-            staged_file(&store, key, file.path.clone(), partition.iter().cloned().collect()).await
+            let staged = staged_file(&store, key, file.path.clone(), partition.iter().cloned().collect()).await?;
+            if file.scratch.is_none() {
+                usage::count_put(staged.size_bytes);
+            }
+            Ok(staged)
         })
     }
 
