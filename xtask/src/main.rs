@@ -22,6 +22,7 @@ mod fuzz_sql;
 mod judge_tools;
 mod lanes;
 mod parity;
+mod python_package;
 mod spark_tools;
 mod state_machine;
 mod test_steps;

@@ -13,6 +13,7 @@ use crate::deployed;
 use crate::features;
 use crate::judge_tools::{self, Tool};
 use crate::lanes;
+use crate::python_package;
 use crate::spark_tools;
 use crate::state_machine;
 use crate::workspace::{Workspace, run as run_command};
@@ -40,6 +41,7 @@ pub(crate) enum Step {
     StateMachine,
     Cdk,
     Browser,
+    Python,
     Deployed,
 }
 
@@ -56,6 +58,7 @@ impl Step {
             Self::StateMachine => "state machine lint",
             Self::Cdk => "the CDK app",
             Self::Browser => "the console in a browser",
+            Self::Python => "the Python package",
             Self::Deployed => "the deployed form",
         }
     }
@@ -69,7 +72,7 @@ impl Step {
     pub(crate) fn after(self) -> &'static [Self] {
         match self {
             Self::Tests => &[Self::Judges, Self::Build],
-            Self::Cdk | Self::Browser | Self::Deployed => &[Self::Build],
+            Self::Cdk | Self::Browser | Self::Python | Self::Deployed => &[Self::Build],
             _ => &[],
         }
     }
@@ -91,6 +94,7 @@ impl Step {
             Self::Browser => {
                 "pictures of the pages are in <target>/browser; `cargo xtask test --only browser` checks again"
             }
+            Self::Python => "fix what is named above; `cargo xtask test --only build --only python` runs it again",
             Self::Deployed => {
                 "`cargo xtask soak --only NAME` runs one scenario of tests/aws again, `--seed N` one random run"
             }
@@ -121,6 +125,7 @@ impl Step {
             Self::StateMachine => state_machine::lint(workspace),
             Self::Cdk => cdk::check(workspace),
             Self::Browser => browser::check(workspace),
+            Self::Python => python_package::check(workspace),
             Self::Deployed => deployed::check(workspace),
         };
         result.with_context(|| self.failure())
