@@ -181,7 +181,8 @@ def signs_in_by_keyboard(browser: Browser, sluice: lakes.Sluice, lake: pathlib.P
         if page.locator("#token:focus").count() == 1:
             break
     page.keyboard.type("ops.0123456789ab.00")
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     problems = []
     if page.get_by_role("alert").count() != 1:
         problems.append("a wrong token is refused without a word")
@@ -190,8 +191,8 @@ def signs_in_by_keyboard(browser: Browser, sluice: lakes.Sluice, lake: pathlib.P
             break
         page.keyboard.press("Tab")
     page.keyboard.type(token)
-    page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     if not page.url.endswith("/console/runs/retail?state=rejected") or page.locator("text=Signed in as recipient:ops").count() != 1:
         problems.append(f"a sign-in by keyboard leads to {page.url}")
     context.close()

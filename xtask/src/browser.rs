@@ -45,6 +45,9 @@ fn chromium(workspace: &Workspace) -> Result<String> {
     if let Some(found) = installed(workspace) {
         return Ok(found);
     }
+    let mut lists = workspace.command("apt-get");
+    run(lists.arg("update"))
+        .context("Chromium is not on the PATH, and apt-get finds no packages: install it yourself")?;
     let mut install = workspace.command("apt-get");
     install.args(["install", "-y", "--no-install-recommends", "chromium"]).env("DEBIAN_FRONTEND", "noninteractive");
     run(&mut install).context("Chromium is not on the PATH, and apt-get cannot install it: install it yourself")?;

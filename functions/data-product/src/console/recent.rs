@@ -228,11 +228,13 @@ fn with_report(listed: ListedRun, CostedReport { report, cost }: CostedReport) -
         Outcome::Failed => LineState::Failed,
     };
     let reason = match state {
-        LineState::Rejected => report.broken_rules.into_iter().next(),
-        LineState::Failed => report.error.map(|error| error.error.to_string()),
+        LineState::Rejected => report.broken_rules.first().cloned(),
+        LineState::Failed => report.error.as_ref().map(|error| error.error.to_string()),
         _ => None,
     };
-    let (ended_at, held) = (Some(report.ended_at), report.held.count);
+    // The gate holds every object of a run that it rejects.
+    let by_gate = if state == LineState::Rejected { report.sources.len() as u64 } else { 0 };
+    let (ended_at, held) = (Some(report.ended_at), report.held.count + by_gate);
     let cost = cost.and_then(|cost| cost.receipt).map(|receipt| CostLine::of(&receipt));
     RunLine { ended_at, held, reason, cost, ..bare(listed, state) }
 }

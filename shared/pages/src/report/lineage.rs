@@ -126,7 +126,7 @@ pub(super) fn section(facts: &RunFacts) -> Option<Html> {
 
 fn picture(html: &mut Html, graph: &Graph, notes: &BTreeMap<Place, String>) {
     let (boxes, (width, height)) = graph.boxes();
-    html.markup("<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Lineage\">");
+    html.markup("<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Picture of the lineage\">");
     html.markup("<svg role=\"img\" aria-labelledby=\"lineage-title lineage-text\" viewBox=\"0 0 ");
     html.number(width).markup(" ").number(height).markup("\"><title id=\"lineage-title\">Lineage of the run</title>");
     html.markup("<desc id=\"lineage-text\">From source objects on the left to gold tables on the right; the table ");

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use sluice_core::contract::Severity;
-use sluice_core::name::TableRef;
+use sluice_core::name::{Layer, TableRef};
 use sluice_core::run::RuleResult;
 
 use super::list::{Cell, table};
@@ -30,6 +30,8 @@ pub(super) fn section(facts: &RunFacts) -> Option<Html> {
         .changeset
         .iter()
         .flat_map(|changeset| &changeset.tables)
+        // The rows are counted with the table that refused them.
+        .filter(|change| change.table.layer() != Layer::Quarantine)
         .flat_map(|change| change.broken_rules.iter().map(move |(rule, rows)| (*rows, &change.table, rule)))
         .collect();
     if !broken.is_empty() {

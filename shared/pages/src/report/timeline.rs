@@ -57,7 +57,7 @@ pub(super) fn section(facts: &RunFacts) -> Option<Html> {
     let began = first.from;
     let all = between(began, last.to).max(1);
     let mut html = Html::default();
-    html.markup("<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Times\">");
+    html.markup("<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"Picture of the times\">");
     html.markup("<svg role=\"img\" aria-labelledby=\"times-title times-text\" viewBox=\"0 0 760 ");
     html.number(steps.len() as u64 * ROW).markup("\"><title id=\"times-title\">Steps in time</title>");
     html.markup("<desc id=\"times-text\">").text(&in_words(&steps)).markup("</desc>\n");

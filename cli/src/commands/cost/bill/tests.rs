@@ -36,14 +36,14 @@ fn shares_of_tables_add_up_to_the_total() {
         found_run(
             "a",
             Outcome::Published,
-            Some(1001),
+            Some(1050),
             &[("bronze/s/t", 10, 0), ("silver/s/t", 7, 3), ("gold/s/g", 1, 0)],
         ),
         found_run("b", Outcome::Skipped, Some(77), &[]),
         found_run("c", Outcome::Published, None, &[("silver/s/t", 5, 0)]),
     ];
     let bill = Bill::new(&found(runs), &[], None, &PriceList::BuiltIn);
-    assert_eq!(bill.total, Money::of_pico(1078));
+    assert_eq!(bill.total, Money::of_pico(1127));
     assert_eq!(bill.tables.values().copied().sum::<Money>(), bill.total);
     assert_eq!(bill.tables[NOT_DIVIDED], Money::of_pico(77), "a run without rows is divided among no tables");
     assert_eq!(bill.tables["bronze/s/t"], bill.tables["silver/s/t"], "quarantined rows are work, too");
