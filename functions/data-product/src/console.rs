@@ -3,12 +3,15 @@
 //! - `viewer`: who reads a page, and the answer to them;
 //! - `session` and `sign_in`: how people sign in with a token, or on their own machine without one;
 //! - `pages`: content, status and headers of an answer;
-//! - `recent`: runs and holds, read and kept for a moment;
+//! - `recent`: runs and holds, read and kept for a moment; `kept`: what the pages work with;
+//! - `address`: names in the addresses of pages;
 //! - one module for each kind of page: it loads facts, and `sluice_pages` makes the content of them.
 //!
 //! A page is read-only and has no script. Nothing is read, or computed, until somebody asks for a page.
 
 mod access;
+mod address;
+mod kept;
 mod lineage;
 mod overview;
 mod pages;
@@ -28,53 +31,13 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
-use sluice_core::name::ProductRef;
 use sluice_core::run::RunKey;
-use sluice_http::body::named;
-use sluice_http::pipelines::Pipelines;
-use sluice_http::{Problem, ProblemCode};
-use sluice_lake::Lake;
 
-use self::recent::Recent;
+use self::address::{missing, name, product_ref};
+pub(crate) use self::kept::Console;
 pub use self::session::LocalSignIn;
-use self::session::Sessions;
 use self::viewer::{Asked, Parameters, Viewer};
-use crate::secret::Secret;
-use crate::{App, Settings};
-
-/// What the pages work with.
-#[derive(Debug)]
-pub(crate) struct Console {
-    sessions: Sessions,
-    pipelines: Pipelines,
-    recent: Recent,
-}
-
-impl Console {
-    /// The console of this lake. Nothing is read yet.
-    pub(crate) fn new(lake: &Lake, secret: &Secret, settings: &Settings) -> Self {
-        Self {
-            sessions: Sessions::new(secret.session_key(), &settings.endpoint),
-            pipelines: Pipelines::new(lake.documents().clone()),
-            recent: Recent::new(lake.clone()),
-        }
-    }
-
-    /// The pipelines, and who may read their runs.
-    pub(crate) fn pipelines(&self) -> &Pipelines {
-        &self.pipelines
-    }
-
-    /// Runs and holds.
-    pub(crate) fn recent(&self) -> &Recent {
-        &self.recent
-    }
-
-    /// The console where a person of this machine signs in without a token.
-    pub(crate) fn with_local(self, local: LocalSignIn) -> Self {
-        Self { sessions: self.sessions.with_local(local), ..self }
-    }
-}
+use crate::App;
 
 /// The routes. Those of `sluice_core::audit::CONSOLE_OPERATIONS` are audited; the others have nothing of the lake.
 pub(crate) fn routes() -> Router<App> {
@@ -101,21 +64,6 @@ pub(crate) fn routes() -> Router<App> {
         .route("/console/quarantine/{pipeline}/{run}", get(quarantine_of_run))
         .route("/console/sources/{pipeline}", get(sources_page))
         .route("/console/access/{domain}/{product}", get(access_page))
-}
-
-/// What does not exist, or may not be known of, without difference.
-fn missing() -> Problem {
-    Problem::new(ProblemCode::NotFound, "this page does not exist, or it is about something that you may not see")
-}
-
-/// A name in an address.
-fn name<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
-    named("page", text).map_err(|_| missing())
-}
-
-/// A product in an address.
-fn product_ref(domain: &str, product: &str) -> Result<ProductRef, Problem> {
-    Ok(ProductRef::new(name(domain)?, name(product)?))
 }
 
 async fn no_page(State(api): State<App>, asked: Asked) -> Response {

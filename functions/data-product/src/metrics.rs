@@ -7,9 +7,9 @@
 //! A scrape takes what the pages of the console take: a listing of runs and holds that is kept for 5 s, and the reports
 //! of the newest runs, each of which is read once (`console::recent`).
 
+mod measuring;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
-use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
@@ -20,11 +20,11 @@ use axum::routing::get;
 use jiff::Timestamp;
 use sluice_core::name::PipelineName;
 use sluice_http::exposition::{Exposition, Family, Format, Kind};
-use sluice_http::meter::Meter;
 use sluice_http::{Caller, Problem, ProblemCode};
 use sluice_lake::inspect::ListedRun;
 use sluice_pages::LineState;
 
+pub use self::measuring::{Measuring, QuestionLoad, Questions};
 use crate::App;
 use crate::console::recent::{Listed, ReadRun};
 
@@ -96,30 +96,6 @@ const LAKE_FAMILIES: [Family; 6] = [ENDED, PUBLISHED, ROWS, HELD, UNDECIDED, GOI
 /// Every metric of `/metrics`, in its order.
 pub fn families() -> Vec<Family> {
     SERVER_FAMILIES.into_iter().chain(sluice_http::meter::families()).chain(LAKE_FAMILIES).collect()
-}
-
-/// How many questions a server works on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Questions {
-    /// Those that have a process, or whose answer is sent.
-    pub running: u64,
-    /// Those that wait for a process.
-    pub waiting: u64,
-}
-
-/// Whoever knows how many questions a server works on.
-pub trait QuestionLoad: Debug + Send + Sync {
-    /// How many it works on now.
-    fn questions(&self) -> Questions;
-}
-
-/// What a server measures. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Measuring {
-    /// Counts of requests; it has to stand around the router.
-    pub meter: Meter,
-    /// Questions.
-    pub load: Arc<dyn QuestionLoad>,
 }
 
 /// The route.

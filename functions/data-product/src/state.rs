@@ -73,7 +73,7 @@ impl ProductsApi {
         let snapshots = Snapshots::new(lake.clone());
         let deployed = Deployed::new(lake.documents().clone());
         let questions = Arc::new(Queries::new(snapshots.clone(), QUESTIONS_AT_ONCE, QueryLimits::default()));
-        let console = Console::new(&lake, &secret, &settings);
+        let console = Console::new(&lake, &secret, &settings.endpoint);
         let written = Written::default();
         Self {
             lake,

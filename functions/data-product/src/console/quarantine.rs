@@ -8,7 +8,7 @@ use sluice_lake::inspect::{self, QuarantinedPlace};
 use sluice_pages::Content;
 use sluice_pages::quarantine::{QuarantineFacts, QuarantineTable, RowPlace, page as quarantine_page};
 
-use super::missing;
+use super::address::missing;
 use super::sources::lake_problem;
 use crate::App;
 use crate::state::in_time;

@@ -10,7 +10,8 @@ use sluice_http::problem::document_problem;
 use sluice_http::{Caller, Problem};
 use sluice_pages::{Content, PlanFacts, RunFacts, RunSurroundings, run_page};
 
-use super::{missing, recent};
+use super::address::missing;
+use super::recent;
 use crate::App;
 
 /// What is wanted.

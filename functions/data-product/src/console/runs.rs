@@ -8,7 +8,7 @@ use sluice_http::{Caller, Problem, ProblemCode};
 use sluice_lake::inspect::ListedRun;
 use sluice_pages::{Content, LineState, RunLine, RunsFacts, runs_page};
 
-use super::missing;
+use super::address::missing;
 use crate::App;
 
 /// Runs of a page.

@@ -12,7 +12,7 @@ use sluice_lake::{LakeError, inspect, runs};
 use sluice_pages::Content;
 use sluice_pages::sources::{HeldLine, SourcesFacts, page as sources_page};
 
-use super::missing;
+use super::address::missing;
 use crate::App;
 
 /// Runs whose source objects are listed.

@@ -8,7 +8,7 @@ use sluice_core::recipient::{KeptToken, SECRET_BYTES, Token};
 use sluice_core::uri::layout;
 use sluice_http::Callers;
 use sluice_http::audit::{AuditLog, Audited};
-use sluice_lake::StoreOptions;
+use sluice_lake::{Lake, StoreOptions};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
